@@ -1,1 +1,50 @@
-//! Being written.
+//! The nouns and the rules of a job queue: what a job is, which moves it may make, and what an ended attempt
+//! becomes.
+//!
+//! This crate does no I/O, starts no threads, knows no SQL and never reads the time by itself ([`Clock`] does).
+//! Begin with [`Store`], the contract that every backend keeps, then [`decide`], the one place where the fate
+//! of an attempt is decided.
+
+mod clock;
+mod console;
+mod error;
+mod failure;
+mod health;
+mod id;
+mod job;
+mod job_data;
+mod job_request;
+mod lease;
+mod log;
+mod new_job;
+mod outcome;
+mod priority;
+mod retry;
+mod status;
+mod store;
+mod timestamp;
+
+pub use clock::{Clock, SystemClock};
+pub use console::{
+    Action, Actioned, Console, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest, Maintained,
+    Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, RunningJob, Selection, Stats, WorkerRecord,
+};
+pub use error::{SchemaVerdict, StoreError};
+pub use failure::{Failure, FailureType, UnknownFailureType};
+pub use health::{Health, TypeBacklog};
+pub use id::{ClaimNumber, InvalidId, JobId, WorkerId};
+pub use job::{Attempt, AttemptOutcome, Job};
+pub use job_data::{InvalidJobData, JobData};
+pub use job_request::JobRequest;
+pub use lease::Lease;
+pub use log::{LogBuffer, LogChunk, LogLimits};
+pub use new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
+pub use outcome::{AttemptEnd, Budgets, DeadLetterReason, Outcome, decide};
+pub use priority::{InvalidPriority, Priority};
+pub use retry::RetryPolicy;
+pub use status::{Status, UnknownStatus};
+pub use store::{
+    ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Progress, QueueLimit, QueueScope, Reclaimed, Record,
+    Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, Wakeups,
+};
+pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -1,0 +1,294 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::{
+    Attempt, ClaimNumber, FailureType, Health, Job, JobId, Priority, Status, StoreFuture, Timestamp, WorkerId,
+};
+
+/// What an operator needs of a database: looking, and moving jobs by hand.
+///
+/// Reads never write and see one state of the database each. Everything is bounded: pages by keyset, actions
+/// in steps of a bounded number of rows, so that a large selection is not one transaction.
+pub trait Console: Send + Sync + fmt::Debug + 'static {
+    /// One job with its attempts, oldest first.
+    fn job(&self, id: JobId) -> StoreFuture<'_, Option<JobDetail>>;
+
+    /// A page of jobs, newest first.
+    fn jobs(&self, request: JobPageRequest) -> StoreFuture<'_, JobPage>;
+
+    /// How many jobs a selection holds now.
+    fn count(&self, selection: Selection) -> StoreFuture<'_, u64>;
+
+    /// Moves the selected jobs; those that may not make the move are refused one by one and stay as they are.
+    fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned>;
+
+    /// What the attempts of a job logged, in order.
+    fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage>;
+
+    /// Depths of all queues, and what ended in each of the last minutes.
+    fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats>;
+
+    /// Who is registered, and what they run.
+    fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>>;
+
+    /// Pauses or resumes a queue; a queue that nobody used yet may be paused, too.
+    fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()>;
+
+    /// One bounded step of housekeeping.
+    fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained>;
+
+    /// The facts that `doctor` judges.
+    fn health(&self) -> StoreFuture<'_, Health>;
+}
+
+/// A job and its history.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JobDetail {
+    /// The job.
+    #[serde(flatten)]
+    pub job: Job,
+    /// Its attempts, oldest first, the running and the successful one included.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Which jobs are meant. All conditions hold together; an empty list is no condition.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// Only these.
+    pub ids: Vec<JobId>,
+    /// Only jobs in one of these states.
+    pub statuses: Vec<Status>,
+    /// Only jobs of one of these types.
+    pub job_types: Vec<String>,
+    /// Only jobs in one of these queues.
+    pub queues: Vec<String>,
+    /// Only jobs whose last failure was one of these.
+    pub failure_types: Vec<FailureType>,
+}
+
+/// Which page of which jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobPageRequest {
+    /// Which jobs.
+    pub selection: Selection,
+    /// Only jobs older than this one.
+    pub after: Option<JobId>,
+    /// The most on a page, from 1 to 1000.
+    pub limit: u32,
+}
+
+/// A page of jobs, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JobPage {
+    /// The jobs.
+    pub jobs: Vec<Job>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<JobId>,
+}
+
+/// A move that a person makes a job do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ends a waiting job as `cancelled`; asks a running one to stop.
+    Cancel,
+    /// Puts an ended or retrying job back to `pending` with fresh budgets; its history stays.
+    Retry,
+    /// Removes a job that does not run, with its history. Children that waited for it become dead letters.
+    Delete,
+    /// Removes a dead letter.
+    Discard,
+    /// Changes the priority of a job that has not ended.
+    Reprioritise(Priority),
+}
+
+/// What an action came to.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct Actioned {
+    /// How many jobs it moved.
+    pub touched: u64,
+    /// Those that were named and could not be moved; of a filter's, at most the first hundred.
+    pub refused: Vec<Refusal>,
+}
+
+/// Why a job was not moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is no such job.
+    NotFound {
+        /// The job.
+        id: JobId,
+    },
+    /// From where it stands it cannot make this move.
+    WrongStatus {
+        /// The job.
+        id: JobId,
+        /// Where it stands.
+        status: Status,
+    },
+    /// Another job that has not ended has its unique key.
+    UniqueKeyTaken {
+        /// The job.
+        id: JobId,
+        /// The other one.
+        by: JobId,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound { id } => write!(f, "there is no job {id}"),
+            Self::WrongStatus { id, status } => write!(f, "job {id} is {status}"),
+            Self::UniqueKeyTaken { id, by } => {
+                write!(f, "job {id} has a unique key that job {by} holds until it has ended")
+            }
+        }
+    }
+}
+
+/// Which part of which log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogRequest {
+    /// The job.
+    pub id: JobId,
+    /// Only this attempt, from one.
+    pub attempt: Option<u32>,
+    /// Only what follows this place.
+    pub after: Option<(ClaimNumber, u32)>,
+}
+
+/// Part of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct LogPage {
+    /// The pieces, in order.
+    pub entries: Vec<LogEntry>,
+}
+
+/// A piece of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogEntry {
+    /// Which attempt logged it, from one.
+    pub attempt: u32,
+    /// Which claim that was.
+    pub claim_number: ClaimNumber,
+    /// Its place in the attempt's log.
+    pub chunk_number: u32,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// How many bytes of the log's middle had been cut by then.
+    pub cut_bytes: u64,
+    /// The text.
+    pub text: String,
+}
+
+/// What a dashboard shows without counting rows.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct Stats {
+    /// Every queue that has or had jobs or is paused, by name.
+    pub queues: Vec<QueueStats>,
+    /// What ended in each minute, oldest first; minutes without anything are left out.
+    pub minutes: Vec<MinuteStats>,
+}
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueStats {
+    /// Its name.
+    pub queue: String,
+    /// Since when nothing is claimed from it.
+    pub paused_at: Option<Timestamp>,
+    /// How many of its jobs stand in each state.
+    pub jobs: BTreeMap<Status, u64>,
+    /// Since when the job that has waited longest could have run.
+    pub oldest_waiting_at: Option<Timestamp>,
+}
+
+/// What ended in one minute in one queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MinuteStats {
+    /// The minute's beginning.
+    pub minute: Timestamp,
+    /// The queue.
+    pub queue: String,
+    /// Attempts that succeeded.
+    pub completed: u64,
+    /// Jobs that became dead letters.
+    pub failed: u64,
+    /// Attempts that failed and are retried.
+    pub retried: u64,
+    /// Jobs that were cancelled.
+    pub cancelled: u64,
+    /// How long the ended attempts had waited, in milliseconds, added up.
+    pub waited_ms: u64,
+    /// How long they ran, in milliseconds, added up.
+    pub ran_ms: u64,
+}
+
+/// A registered worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WorkerRecord {
+    /// Its identity.
+    pub worker_id: WorkerId,
+    /// The machine it runs on.
+    pub host: String,
+    /// Its process.
+    pub pid: u32,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// Its last sign of life.
+    pub heartbeat_at: Timestamp,
+    /// The queues it takes from; empty for all.
+    pub queues: Vec<String>,
+    /// The types it can run.
+    pub job_types: Vec<String>,
+    /// How many jobs it runs at once.
+    pub concurrency: u32,
+    /// Whether its process is there.
+    pub is_alive: bool,
+    /// What it holds, oldest claim first, at most a hundred.
+    pub running: Vec<RunningJob>,
+}
+
+/// A job that a worker holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunningJob {
+    /// The job.
+    pub id: JobId,
+    /// Its type.
+    pub job_type: String,
+    /// Since when.
+    pub started_at: Timestamp,
+}
+
+/// What happens to a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueChange {
+    /// Nothing more is claimed from it.
+    Pause,
+    /// Claims go on.
+    Resume,
+}
+
+/// What one step of housekeeping may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Ended jobs older than this are removed; none are without it. Dead letters stay.
+    pub retention: Option<Duration>,
+    /// The most rows that are looked at.
+    pub rows_max: u32,
+}
+
+/// What a step of housekeeping came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Maintained {
+    /// Ended jobs that were removed.
+    pub pruned: u64,
+    /// Counts that were found wrong and mended.
+    pub reconciled: u64,
+    /// Whether another step has something to do.
+    pub has_more: bool,
+}

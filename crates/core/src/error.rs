@@ -1,0 +1,168 @@
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::{InvalidJob, JobId, WorkerId};
+
+/// What a store could not do. After any of these the database is as it was before the call.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another program held the write lock for longer than this store waits. Trying again is safe.
+    #[error("{database} is locked: another program has held it for {}", humantime::format_duration(*.waited))]
+    Busy {
+        /// Which database.
+        database: Arc<str>,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The disk or the database's size limit is reached. Trying again is safe.
+    #[error("no space is left for {database}")]
+    Full {
+        /// Which database.
+        database: Arc<str>,
+    },
+    /// The file, its folder or the connection may not be written.
+    #[error("{database} cannot be written: it or its folder is read-only")]
+    ReadOnly {
+        /// Which database.
+        database: Arc<str>,
+    },
+    /// The file is damaged.
+    #[error("{database} is damaged: {source}")]
+    Damaged {
+        /// Which database.
+        database: Arc<str>,
+        /// What the database says.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The file is something else.
+    #[error("{database} is not a database")]
+    NotADatabase {
+        /// Which file.
+        database: Arc<str>,
+    },
+    /// There is no such database, and this call does not make one.
+    #[error("there is no database {database}")]
+    Missing {
+        /// Which database.
+        database: Arc<str>,
+    },
+    /// It is there and cannot be opened.
+    #[error("{database} cannot be opened: {source}")]
+    Unreachable {
+        /// Which database.
+        database: Arc<str>,
+        /// Why.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The schema is not the one that this program understands.
+    #[error("{message}")]
+    Schema {
+        /// What is wrong, in words.
+        message: String,
+        /// The command that mends it.
+        hint: String,
+        /// Whether the ledger's own history is broken rather than the schema different.
+        verdict: SchemaVerdict,
+    },
+    /// A migration ran since this store was opened. Open it anew.
+    #[error("the schema of {database} was changed while it was in use")]
+    SchemaChanged {
+        /// Which database.
+        database: Arc<str>,
+    },
+    /// The job is not acceptable.
+    #[error(transparent)]
+    InvalidJob(#[from] InvalidJob),
+    /// The parent does not exist.
+    #[error("there is no job {parent} to be the parent")]
+    UnknownParent {
+        /// The parent that was named.
+        parent: JobId,
+    },
+    /// The worker's lease ended and its jobs were given to others. Register anew.
+    #[error("the lease of {worker_id} has ended")]
+    WorkerGone {
+        /// The worker.
+        worker_id: WorkerId,
+    },
+    /// The caller's stream of jobs broke off; nothing was enqueued.
+    #[error("{source}")]
+    Aborted {
+        /// What the stream said.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The store was closed.
+    #[error("the connection to {database} was closed")]
+    Closed {
+        /// Which database.
+        database: Arc<str>,
+    },
+    /// Anything else that the database said.
+    #[error("{database} failed while {doing}: {source}")]
+    Backend {
+        /// Which database.
+        database: Arc<str>,
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// Which of the two disagreements a schema error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaVerdict {
+    /// The schema is older, newer or other than the program understands.
+    Disagrees,
+    /// The ledger's history is broken: a migration is changed, missing, duplicate or out of order.
+    HistoryBroken,
+}
+
+impl StoreError {
+    /// A stable word for scripts.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Busy { .. } => "database_locked",
+            Self::Full { .. } => "disk_full",
+            Self::ReadOnly { .. } => "database_read_only",
+            Self::Damaged { .. } => "database_damaged",
+            Self::NotADatabase { .. } => "not_a_database",
+            Self::Missing { .. } => "database_missing",
+            Self::Unreachable { .. } => "database_unreachable",
+            Self::Schema { verdict: SchemaVerdict::Disagrees, .. } => "schema_disagrees",
+            Self::Schema { verdict: SchemaVerdict::HistoryBroken, .. } => "history_broken",
+            Self::SchemaChanged { .. } => "schema_changed",
+            Self::InvalidJob(_) => "invalid_job",
+            Self::UnknownParent { .. } => "unknown_parent",
+            Self::WorkerGone { .. } => "worker_gone",
+            Self::Aborted { .. } => "invalid_input",
+            Self::Closed { .. } => "closed",
+            Self::Backend { .. } => "database_failed",
+        }
+    }
+
+    /// What to do next, where there is something to say.
+    pub fn hint(&self) -> Option<&str> {
+        Some(match self {
+            Self::Busy { .. } => "try again when the other program has committed; nothing was lost",
+            Self::Full { .. } => "free some space; nothing was lost, and work resumes by itself",
+            Self::ReadOnly { .. } => "check the owner and the permissions of the file and of its folder",
+            Self::Damaged { .. } => "restore a backup, or rescue what is left with \"sqlite3 FILE .recover\"",
+            Self::NotADatabase { .. } => "check the path given with --database",
+            Self::Missing { .. } => "check the path given with --database, or create it with \"longshore migrate up\"",
+            Self::Unreachable { .. } => "check that the folder exists and may be read",
+            Self::Schema { hint, .. } => hint,
+            Self::SchemaChanged { .. } => "start this program again",
+            _ => return None,
+        })
+    }
+
+    /// Whether the same call can succeed later without anybody changing it: the cause is outside and passes.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Full { .. } | Self::ReadOnly { .. } | Self::Backend { .. })
+    }
+}

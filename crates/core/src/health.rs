@@ -1,0 +1,47 @@
+use serde::Serialize;
+
+use crate::{QueueStats, Timestamp, WorkerId};
+
+/// The facts about a database that `doctor` judges; gathered without changing anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// The database's time at which this was gathered.
+    pub now: Timestamp,
+    /// The latest instant that the database has on record; later than `now` when the clock jumped back.
+    pub latest_record_at: Option<Timestamp>,
+    /// The database's size in bytes.
+    pub database_bytes: u64,
+    /// The write-ahead log's size in bytes, where there is one.
+    pub wal_bytes: u64,
+    /// Bytes left on the file system, where it can be told.
+    pub disk_free_bytes: Option<u64>,
+    /// The file system's size in bytes, where it can be told.
+    pub disk_total_bytes: Option<u64>,
+    /// Every queue.
+    pub queues: Vec<QueueStats>,
+    /// What waits, by queue and type; counted up to a bound.
+    pub backlog: Vec<TypeBacklog>,
+    /// Workers that are dead and still hold jobs, with how many.
+    pub dead_workers: Vec<(WorkerId, u64)>,
+    /// Types that some living worker can run.
+    pub known_job_types: Vec<String>,
+    /// How many living workers there are.
+    pub living_workers: u64,
+    /// Dead letters altogether.
+    pub dead_letters: u64,
+    /// Dead letters of the last hour.
+    pub dead_letters_last_hour: u64,
+}
+
+/// Jobs of one type that wait in one queue and could run now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TypeBacklog {
+    /// The queue.
+    pub queue: String,
+    /// The type.
+    pub job_type: String,
+    /// How many, counted up to ten thousand.
+    pub jobs: u64,
+    /// Since when the first of them could have run.
+    pub oldest_ready_at: Timestamp,
+}

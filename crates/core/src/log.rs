@@ -1,0 +1,172 @@
+use std::ops::Range;
+
+/// A piece of an attempt's log as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogChunk {
+    /// Its place in the attempt's log, from zero.
+    pub number: u32,
+    /// The text, whole lines where lines are short enough.
+    pub text: String,
+    /// How many bytes of the log's middle were cut when this chunk was written; zero in the head.
+    pub cut_bytes: u64,
+    /// Chunks of the same attempt that are dropped when this one is written.
+    pub replaces: Range<u32>,
+}
+
+/// How much of an attempt's log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// Bytes kept from its beginning.
+    pub head_bytes: usize,
+    /// Bytes kept up to its end.
+    pub tail_bytes: usize,
+}
+
+impl Default for LogLimits {
+    /// 64 KiB of the beginning and 64 KiB of the end.
+    fn default() -> Self {
+        Self { head_bytes: 64 * 1024, tail_bytes: 64 * 1024 }
+    }
+}
+
+/// Cuts an attempt's log into chunks and keeps it within its limits: the head as it came, then a tail that
+/// moves on. At most `tail_bytes` are held in memory beside what was not taken yet.
+#[derive(Debug)]
+pub struct LogBuffer {
+    limits: LogLimits,
+    waiting: String,
+    head_left: usize,
+    next_number: u32,
+    /// The chunks of the tail that the store has, oldest first, with their lengths.
+    tail: std::collections::VecDeque<(u32, usize)>,
+    tail_bytes: usize,
+    cut_bytes: u64,
+}
+
+impl LogBuffer {
+    /// An empty log.
+    pub fn new(limits: LogLimits) -> Self {
+        Self {
+            limits,
+            waiting: String::new(),
+            head_left: limits.head_bytes,
+            next_number: 0,
+            tail: std::collections::VecDeque::new(),
+            tail_bytes: 0,
+            cut_bytes: 0,
+        }
+    }
+
+    /// Adds text; what is beyond the bound before anybody took it is cut here.
+    pub fn push(&mut self, text: &str) {
+        self.waiting.push_str(text);
+        let most = self.head_left + 2 * self.limits.tail_bytes;
+        if self.waiting.len() > most {
+            let keep_from = floor_char(&self.waiting, self.waiting.len() - self.limits.tail_bytes);
+            let head_end = floor_char(&self.waiting, self.head_left);
+            self.cut_bytes += (keep_from - head_end) as u64;
+            self.waiting.replace_range(head_end..keep_from, "");
+        }
+    }
+
+    /// Whether something waits to be taken.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// What the store has to write so that it holds everything pushed so far, within the limits.
+    pub fn take(&mut self) -> Vec<LogChunk> {
+        let mut chunks = Vec::new();
+        let text = std::mem::take(&mut self.waiting);
+        let head_end = floor_char(&text, self.head_left);
+        if head_end > 0 {
+            self.head_left -= head_end;
+            chunks.push(self.chunk(text[..head_end].to_owned(), 0, 0..0));
+        }
+        if head_end < text.len() {
+            // Once the tail has begun the head is closed, so that the order of the chunks is that of the text.
+            self.head_left = 0;
+            chunks.push(self.tail_chunk(&text[head_end..]));
+        }
+        chunks
+    }
+
+    fn tail_chunk(&mut self, text: &str) -> LogChunk {
+        let from = floor_char(text, text.len().saturating_sub(self.limits.tail_bytes));
+        self.cut_bytes += from as u64;
+        let kept = &text[from..];
+        let first_dropped = self.tail.front().map_or(self.next_number, |(number, _)| *number);
+        let mut end_dropped = first_dropped;
+        while self.tail_bytes + kept.len() > self.limits.tail_bytes {
+            let Some((number, bytes)) = self.tail.pop_front() else { break };
+            self.tail_bytes -= bytes;
+            self.cut_bytes += bytes as u64;
+            end_dropped = number + 1;
+        }
+        self.tail_bytes += kept.len();
+        self.tail.push_back((self.next_number, kept.len()));
+        let cut_bytes = self.cut_bytes;
+        self.chunk(kept.to_owned(), cut_bytes, first_dropped..end_dropped)
+    }
+
+    fn chunk(&mut self, text: String, cut_bytes: u64, replaces: Range<u32>) -> LogChunk {
+        let number = self.next_number;
+        self.next_number += 1;
+        LogChunk { number, text, cut_bytes, replaces }
+    }
+}
+
+/// The last character boundary at or before `at`.
+fn floor_char(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    (0..=at).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn stored(pushes: &[&str], limits: LogLimits) -> (String, u64) {
+        let mut buffer = LogBuffer::new(limits);
+        let mut store = BTreeMap::new();
+        for text in pushes {
+            buffer.push(text);
+            for chunk in buffer.take() {
+                store.retain(|number, _: &mut LogChunk| !chunk.replaces.contains(number));
+                store.insert(chunk.number, chunk);
+            }
+        }
+        let cut = store.values().map(|chunk| chunk.cut_bytes).max().unwrap_or(0);
+        (store.into_values().map(|chunk| chunk.text).collect(), cut)
+    }
+
+    const SMALL: LogLimits = LogLimits { head_bytes: 4, tail_bytes: 4 };
+
+    #[test]
+    fn a_short_log_is_kept_whole() {
+        assert_eq!(stored(&["abc", "def"], SMALL), ("abcdef".to_owned(), 0));
+    }
+
+    #[test]
+    fn of_a_long_log_the_head_and_the_tail_are_kept_and_the_cut_is_counted() {
+        assert_eq!(stored(&["abcdefghijklmnop"], SMALL), ("abcdmnop".to_owned(), 8));
+        let (text, cut) = stored(&["ab", "cd", "ef", "gh", "ij", "kl"], SMALL);
+        assert_eq!((text.as_str(), cut), ("abcdijkl", 4));
+    }
+
+    #[test]
+    fn a_character_is_never_cut_in_two() {
+        let (text, _) = stored(&["äöüßäöüßäöü", "ß€€€€"], SMALL);
+        assert!(text.starts_with("äö") && text.ends_with('€'), "{text}");
+    }
+
+    #[test]
+    fn what_nobody_takes_stays_bounded() {
+        let mut buffer = LogBuffer::new(SMALL);
+        for _ in 0..10_000 {
+            buffer.push("0123456789");
+        }
+        assert!(buffer.waiting.len() <= 12);
+    }
+}

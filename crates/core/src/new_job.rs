@@ -1,0 +1,295 @@
+use std::time::Duration;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::{InvalidJobData, JobData, JobId, Priority, Timestamp};
+
+/// A job that is to be enqueued.
+///
+/// Begin with [`NewJob::new`] and set what differs from the defaults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    /// Which handler runs it.
+    pub job_type: String,
+    /// The payload.
+    pub job_data: JobData,
+    /// The queue it stands in, `default` unless told.
+    pub queue: String,
+    /// Higher runs first.
+    pub priority: Priority,
+    /// From when on it may run.
+    pub due: Due,
+    /// How many retries follow the first attempt.
+    pub max_retries: u32,
+    /// At which crash of its worker it is given up.
+    pub max_crashes: u32,
+    /// How often it may be deferred.
+    pub max_deferrals: u32,
+    /// The time limit of an attempt; without one the handler's own limit holds.
+    pub timeout: Option<Duration>,
+    /// While a job with this key has not ended, no second one is made.
+    pub unique_key: Option<String>,
+    /// Waits, `blocked`, until this job completes.
+    pub parent: Option<JobId>,
+    /// Anything that the application wants to keep beside the payload.
+    pub metadata: Option<JobData>,
+}
+
+/// From when on a job may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Due {
+    /// At once.
+    #[default]
+    Now,
+    /// This long after it was enqueued, by the store's clock.
+    After(Duration),
+    /// From this instant on.
+    At(Timestamp),
+}
+
+/// What a store accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest payload, result or metadata in bytes of JSON text.
+    pub payload_bytes_max: usize,
+}
+
+impl Default for Limits {
+    /// 1 MiB.
+    fn default() -> Self {
+        Self { payload_bytes_max: 1024 * 1024 }
+    }
+}
+
+/// What an enqueue came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Enqueued {
+    /// The job, new or already there.
+    pub id: JobId,
+    /// Whether a job with the same unique key was there and nothing was made.
+    pub is_duplicate: bool,
+}
+
+/// A job that no store accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidJob {
+    /// A name is empty, too long or has control characters.
+    #[error("the {what} must be 1 to {max} bytes without control characters, but has {bytes} bytes")]
+    Name {
+        /// Which name.
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The longest that is accepted.
+        max: usize,
+    },
+    /// The payload is larger than the limit.
+    #[error("the {what} has {bytes} bytes, but at most {max} are accepted: store it elsewhere and enqueue where it is")]
+    TooLarge {
+        /// Payload, metadata or result.
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A number is out of bounds.
+    #[error("{what} must be from {min} to {max}")]
+    OutOfRange {
+        /// Which number.
+        what: &'static str,
+        /// The smallest that is accepted.
+        min: u64,
+        /// The largest that is accepted.
+        max: u64,
+    },
+}
+
+/// The longest name of a type or queue, and the longest unique key, in bytes.
+const NAME_BYTES_MAX: usize = 200;
+const UNIQUE_KEY_BYTES_MAX: usize = 1000;
+/// The largest of the three budgets.
+const BUDGET_MAX: u32 = 1_000_000;
+/// Ten years: what is longer is a mistake of units.
+const SPAN_SECONDS_MAX: u64 = 10 * 366 * 24 * 60 * 60;
+
+impl NewJob {
+    /// A job of a type with a payload, and every other property at its default.
+    pub fn new(job_type: impl Into<String>, job_data: JobData) -> Self {
+        Self {
+            job_type: job_type.into(),
+            job_data,
+            queue: "default".to_owned(),
+            priority: Priority::NORMAL,
+            due: Due::Now,
+            max_retries: 3,
+            max_crashes: 3,
+            max_deferrals: 1000,
+            timeout: None,
+            unique_key: None,
+            parent: None,
+            metadata: None,
+        }
+    }
+
+    /// A job whose payload is encoded from a value.
+    pub fn encode<T: Serialize + ?Sized>(job_type: impl Into<String>, payload: &T) -> Result<Self, InvalidJobData> {
+        Ok(Self::new(job_type, JobData::encode(payload)?))
+    }
+
+    /// Puts it into a queue.
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = queue.into();
+        self
+    }
+
+    /// Higher runs first.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Not before this long from now.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.due = Due::After(delay);
+        self
+    }
+
+    /// Not before this instant.
+    #[must_use]
+    pub fn run_at(mut self, instant: Timestamp) -> Self {
+        self.due = Due::At(instant);
+        self
+    }
+
+    /// How many retries follow the first attempt.
+    #[must_use]
+    pub fn max_retries(mut self, max_retries: u32) -> Self {
+        self.max_retries = max_retries;
+        self
+    }
+
+    /// The time limit of an attempt.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// While a job with this key has not ended, no second one is made.
+    #[must_use]
+    pub fn unique_key(mut self, unique_key: impl Into<String>) -> Self {
+        self.unique_key = Some(unique_key.into());
+        self
+    }
+
+    /// Waits until this job completes.
+    #[must_use]
+    pub fn parent(mut self, parent: JobId) -> Self {
+        self.parent = Some(parent);
+        self
+    }
+
+    /// Keeps something beside the payload.
+    #[must_use]
+    pub fn metadata(mut self, metadata: JobData) -> Self {
+        self.metadata = Some(metadata);
+        self
+    }
+
+    /// Whether a store accepts it.
+    pub fn validate(&self, limits: &Limits) -> Result<(), InvalidJob> {
+        check_name("job type", &self.job_type, NAME_BYTES_MAX)?;
+        check_name("queue name", &self.queue, NAME_BYTES_MAX)?;
+        if let Some(key) = &self.unique_key {
+            check_name("unique key", key, UNIQUE_KEY_BYTES_MAX)?;
+        }
+        check_size("payload", &self.job_data, limits)?;
+        if let Some(metadata) = &self.metadata {
+            check_size("metadata", metadata, limits)?;
+        }
+        self.check_numbers()
+    }
+
+    fn check_numbers(&self) -> Result<(), InvalidJob> {
+        let budgets = [
+            ("max_retries", self.max_retries),
+            ("max_crashes", self.max_crashes),
+            ("max_deferrals", self.max_deferrals),
+        ];
+        for (what, budget) in budgets {
+            if budget > BUDGET_MAX {
+                return Err(InvalidJob::OutOfRange { what, min: 0, max: u64::from(BUDGET_MAX) });
+            }
+        }
+        if let Some(timeout) = self.timeout
+            && (timeout < Duration::from_millis(1) || timeout.as_secs() > SPAN_SECONDS_MAX)
+        {
+            return Err(InvalidJob::OutOfRange {
+                what: "the time limit in milliseconds",
+                min: 1,
+                max: SPAN_SECONDS_MAX * 1000,
+            });
+        }
+        match self.due {
+            Due::After(delay) if delay.as_secs() > SPAN_SECONDS_MAX => {
+                Err(InvalidJob::OutOfRange { what: "the delay in seconds", min: 0, max: SPAN_SECONDS_MAX })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_name(what: &'static str, name: &str, max: usize) -> Result<(), InvalidJob> {
+    if name.is_empty() || name.len() > max || name.chars().any(char::is_control) {
+        return Err(InvalidJob::Name { what, bytes: name.len(), max });
+    }
+    Ok(())
+}
+
+fn check_size(what: &'static str, data: &JobData, limits: &Limits) -> Result<(), InvalidJob> {
+    if data.len() > limits.payload_bytes_max {
+        return Err(InvalidJob::TooLarge { what, bytes: data.len(), max: limits.payload_bytes_max });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_without_letters_and_with_control_characters_are_refused() {
+        for name in ["", "a\0b", "line\nbreak", &"x".repeat(201)] {
+            let job = NewJob::new(name, JobData::default());
+            assert!(matches!(job.validate(&Limits::default()), Err(InvalidJob::Name { .. })), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_payload_at_the_limit_is_accepted_and_one_byte_more_is_not() {
+        let limits = Limits { payload_bytes_max: 4 };
+        assert_eq!(NewJob::new("a", JobData::parse("1234").unwrap()).validate(&limits), Ok(()));
+        let error = NewJob::new("a", JobData::parse("12345").unwrap()).validate(&limits).unwrap_err();
+        assert_eq!(error, InvalidJob::TooLarge { what: "payload", bytes: 5, max: 4 });
+    }
+
+    #[test]
+    fn absurd_budgets_limits_and_delays_are_refused() {
+        let job = || NewJob::new("a", JobData::default());
+        let absurd = [
+            job().max_retries(u32::MAX),
+            job().timeout(Duration::ZERO),
+            job().timeout(Duration::MAX),
+            job().delay(Duration::MAX),
+        ];
+        for job in absurd {
+            assert!(matches!(job.validate(&Limits::default()), Err(InvalidJob::OutOfRange { .. })), "{job:?}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+use std::fmt;
+use std::time::Duration;
+
+use crate::{Failure, FailureType, JobData, JobId, RetryPolicy, Status, Timestamp};
+
+/// How an attempt ended, before anybody decided what that means for its job.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttemptEnd {
+    /// The handler succeeded.
+    Completed {
+        /// What it came to.
+        result: Option<JobData>,
+    },
+    /// The handler failed, panicked or reached its time limit.
+    Failed(Failure),
+    /// The handler asked to be run later.
+    Snoozed {
+        /// How much later.
+        delay: Duration,
+    },
+    /// Somebody asked for its end, and it has stopped.
+    Cancelled,
+    /// The worker shuts down: the attempt is given back unspent.
+    Interrupted,
+    /// The worker died under it.
+    Crashed,
+}
+
+/// The three budgets of a job, counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// Retries spent.
+    pub retry_count: u32,
+    /// Retries allowed after the first attempt.
+    pub max_retries: u32,
+    /// Crashes counted.
+    pub crash_count: u32,
+    /// The crash at which the job is given up; zero gives it up at the first, as one does.
+    pub max_crashes: u32,
+    /// Deferrals spent.
+    pub deferral_count: u32,
+    /// Deferrals allowed.
+    pub max_deferrals: u32,
+}
+
+/// What an ended attempt becomes: the one move that its job makes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// `completed`
+    Completed {
+        /// What it came to.
+        result: Option<JobData>,
+    },
+    /// `retrying`; spends a retry.
+    Retrying {
+        /// When the next attempt is due.
+        retry_at: Timestamp,
+        /// What went wrong.
+        failure: Failure,
+    },
+    /// `dead_letter`
+    DeadLetter {
+        /// Why it is given up.
+        reason: DeadLetterReason,
+        /// What went wrong last.
+        failure: Failure,
+    },
+    /// `cancelled`
+    Cancelled,
+    /// `pending`, later; spends a deferral.
+    Deferred {
+        /// From when on it may run.
+        run_at: Timestamp,
+    },
+    /// `pending`, now; spends nothing.
+    Returned,
+    /// `pending`, now; spends a crash.
+    Crashed {
+        /// What is known of it.
+        failure: Failure,
+    },
+}
+
+/// Why a job was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeadLetterReason {
+    /// Its retries are spent.
+    RetriesSpent {
+        /// How many attempts were made.
+        attempts: u32,
+    },
+    /// Its failure type is not retried.
+    NotRetried(FailureType),
+    /// It took too many workers with it.
+    CrashesSpent {
+        /// How many.
+        crashes: u32,
+    },
+    /// It put itself off too often.
+    DeferralsSpent {
+        /// How often.
+        deferrals: u32,
+    },
+    /// The job that it waited for did not complete.
+    ParentEnded {
+        /// That job.
+        parent: JobId,
+        /// How it ended.
+        status: Status,
+    },
+    /// The job that it waited for was deleted.
+    ParentDeleted {
+        /// That job.
+        parent: JobId,
+    },
+}
+
+/// Decides what an ended attempt becomes.
+///
+/// `random` is drawn evenly from [0, 1) and only spreads the delay. Pure: the same arguments give the same
+/// outcome, on every backend.
+pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Timestamp, random: f64) -> Outcome {
+    match end {
+        AttemptEnd::Completed { result } => Outcome::Completed { result },
+        AttemptEnd::Cancelled => Outcome::Cancelled,
+        AttemptEnd::Interrupted => Outcome::Returned,
+        AttemptEnd::Snoozed { delay } => decide_snooze(budgets, now.after(delay)),
+        AttemptEnd::Crashed => decide_crash(budgets),
+        AttemptEnd::Failed(failure) => {
+            if !failure.failure_type.is_retried() {
+                return Outcome::DeadLetter { reason: DeadLetterReason::NotRetried(failure.failure_type), failure };
+            }
+            if budgets.retry_count >= budgets.max_retries {
+                let attempts = budgets.retry_count.saturating_add(1);
+                return Outcome::DeadLetter { reason: DeadLetterReason::RetriesSpent { attempts }, failure };
+            }
+            let retry_at = now.after(policy.delay(budgets.retry_count, random));
+            Outcome::Retrying { retry_at, failure }
+        }
+    }
+}
+
+fn decide_snooze(budgets: &Budgets, run_at: Timestamp) -> Outcome {
+    if budgets.deferral_count < budgets.max_deferrals {
+        return Outcome::Deferred { run_at };
+    }
+    let reason = DeadLetterReason::DeferralsSpent { deferrals: budgets.deferral_count };
+    Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.to_string()), reason }
+}
+
+fn decide_crash(budgets: &Budgets) -> Outcome {
+    let crashes = budgets.crash_count.saturating_add(1);
+    let failure = Failure::new(FailureType::WorkerError, "the worker died while it ran this job");
+    if crashes >= budgets.max_crashes {
+        return Outcome::DeadLetter { reason: DeadLetterReason::CrashesSpent { crashes }, failure };
+    }
+    Outcome::Crashed { failure }
+}
+
+impl fmt::Display for DeadLetterReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RetriesSpent { attempts: 1 } => f.write_str("its only attempt failed"),
+            Self::RetriesSpent { attempts } => write!(f, "all of its {attempts} attempts failed"),
+            Self::NotRetried(failure_type) => write!(f, "a {failure_type} is not retried"),
+            Self::CrashesSpent { crashes } => write!(f, "its worker died {crashes} times while it ran"),
+            Self::DeferralsSpent { deferrals } => write!(f, "it was deferred {deferrals} times"),
+            Self::ParentEnded { parent, status } => write!(f, "its parent job {parent} ended as {status}"),
+            Self::ParentDeleted { parent } => write!(f, "its parent job {parent} was deleted"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_000_000);
+    const FRESH: Budgets =
+        Budgets { retry_count: 0, max_retries: 3, crash_count: 0, max_crashes: 3, deferral_count: 0, max_deferrals: 2 };
+
+    fn decided(budgets: Budgets, end: AttemptEnd) -> Outcome {
+        decide(&budgets, end, &RetryPolicy::default(), NOW, 0.5)
+    }
+
+    fn failed(failure_type: FailureType) -> AttemptEnd {
+        AttemptEnd::Failed(Failure::new(failure_type, "went wrong"))
+    }
+
+    #[test]
+    fn a_failed_attempt_is_retried_until_its_retries_are_spent() {
+        let outcome = decided(Budgets { retry_count: 2, ..FRESH }, failed(FailureType::NetworkError));
+        assert!(matches!(outcome, Outcome::Retrying { retry_at, .. } if retry_at == NOW.after(Duration::from_secs(4))));
+        let outcome = decided(Budgets { retry_count: 3, ..FRESH }, failed(FailureType::NetworkError));
+        let reason = DeadLetterReason::RetriesSpent { attempts: 4 };
+        assert!(matches!(outcome, Outcome::DeadLetter { reason: given, .. } if given == reason));
+    }
+
+    #[test]
+    fn a_wrong_payload_is_given_up_at_once() {
+        let outcome = decided(FRESH, failed(FailureType::ValidationError));
+        let reason = DeadLetterReason::NotRetried(FailureType::ValidationError);
+        assert!(matches!(outcome, Outcome::DeadLetter { reason: given, .. } if given == reason));
+    }
+
+    #[test]
+    fn crashes_are_counted_apart_from_attempts() {
+        let spent = Budgets { retry_count: 3, ..FRESH };
+        assert!(matches!(decided(spent, AttemptEnd::Crashed), Outcome::Crashed { .. }));
+        let third = Budgets { crash_count: 2, ..FRESH };
+        let reason = DeadLetterReason::CrashesSpent { crashes: 3 };
+        assert!(
+            matches!(decided(third, AttemptEnd::Crashed), Outcome::DeadLetter { reason: given, .. } if given == reason)
+        );
+    }
+
+    #[test]
+    fn a_snooze_spends_a_deferral_and_never_an_attempt() {
+        let snooze = || AttemptEnd::Snoozed { delay: Duration::from_secs(9) };
+        let spent = Budgets { retry_count: 3, ..FRESH };
+        assert_eq!(decided(spent, snooze()), Outcome::Deferred { run_at: NOW.after(Duration::from_secs(9)) });
+        let deferred = Budgets { deferral_count: 2, ..FRESH };
+        assert!(matches!(decided(deferred, snooze()), Outcome::DeadLetter { .. }));
+    }
+
+    #[test]
+    fn a_shutdown_gives_the_attempt_back() {
+        assert_eq!(decided(FRESH, AttemptEnd::Interrupted), Outcome::Returned);
+    }
+}

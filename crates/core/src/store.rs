@@ -1,0 +1,216 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{ClaimNumber, Enqueued, JobId, Lease, LogChunk, NewJob, Outcome, StoreError, Timestamp, WorkerId};
+
+/// What a store's method returns: boxed, so that a store can be chosen at run time.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Jobs that are read while they are enqueued; an error takes everything back.
+pub type EnqueueStream = Box<dyn Iterator<Item = Result<NewJob, Box<dyn std::error::Error + Send + Sync>>> + Send>;
+
+/// What producers and workers need of a database.
+///
+/// Every method that answers `Ok` has been committed, durably, and survives `kill -9`; one that answers `Err`,
+/// or whose process died before the answer, happened wholly or not at all. A future that is dropped before its
+/// answer may or may not have had its effect. Every write on a running job is fenced by worker, id, claim number
+/// and status.
+pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// Enqueues all of the jobs or none, in order, and says for each which job it is.
+    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>>;
+
+    /// Enqueues a stream of jobs in one transaction and bounded memory; says how many were made. Duplicates of
+    /// a unique key are passed over.
+    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64>;
+
+    /// Makes a worker known, with the evidence of its life that the backend uses.
+    fn register(&self, registration: Registration) -> StoreFuture<'_, ()>;
+
+    /// Gives back whatever the worker still holds, unspent, and forgets it.
+    fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()>;
+
+    /// Promotes what is due and claims what may run, by priority and then by id.
+    ///
+    /// Answers [`StoreError::WorkerGone`] when the worker's own lease has ended.
+    fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed>;
+
+    /// Notes, so that it survives the death of this process, that attempts have really begun: only these count
+    /// as crashes when the worker dies, the merely claimed ones do not.
+    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt);
+
+    /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel.
+    ///
+    /// Answers [`StoreError::WorkerGone`] when the lease had ended: every job is lost then.
+    fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended>;
+
+    /// Writes what became of attempts; says for each, in order, whether it was recorded or fenced off. Children
+    /// of jobs that ended move in the same transaction.
+    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>>;
+
+    /// Writes progress and log of running attempts, fenced like outcomes.
+    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>>;
+
+    /// Finds workers that are dead or have not extended their lease in time, and gives their jobs back: a
+    /// crash is counted for each attempt that had begun. Bounded; one bad row never stops the others.
+    fn reclaim(&self) -> StoreFuture<'_, Reclaimed>;
+
+    /// Tells when something may have changed, in this process or another one. A hint: polling suffices.
+    fn wakeups(&self) -> Box<dyn Wakeups>;
+}
+
+/// A subscription to hints.
+pub trait Wakeups: Send {
+    /// Resolves after something may have changed since the last call. Cancellation safe.
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// A worker that makes itself known.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Its fresh identity.
+    pub worker_id: WorkerId,
+    /// The machine it runs on, for people.
+    pub host: String,
+    /// Its process, for people.
+    pub pid: u32,
+    /// How long its jobs stay its own without a heartbeat.
+    pub lease: Duration,
+    /// The queues it takes from, for people; empty for all.
+    pub queues: Vec<String>,
+    /// The types it can run.
+    pub job_types: Arc<[String]>,
+    /// How many jobs it runs at once.
+    pub concurrency: u32,
+}
+
+/// A worker's wish for jobs.
+#[derive(Clone, Debug)]
+pub struct ClaimRequest {
+    /// Who asks.
+    pub worker_id: WorkerId,
+    /// The types it can run; others stay where they are and cost nothing.
+    pub job_types: Arc<[String]>,
+    /// The queues it takes from.
+    pub scope: QueueScope,
+    /// The most it takes altogether.
+    pub limit: u32,
+}
+
+/// The queues that a claim takes from; paused ones are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueScope {
+    /// Every queue there is.
+    All,
+    /// These, each up to its own limit.
+    Only(Vec<QueueLimit>),
+}
+
+/// One queue and how much may be taken from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueLimit {
+    /// The queue.
+    pub queue: String,
+    /// The most that this claim takes from it.
+    pub limit: u32,
+}
+
+/// What a claim got.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Claimed {
+    /// The jobs, in the order in which they are to run.
+    pub leases: Vec<Lease>,
+    /// When the next job becomes due, if any waits for its instant.
+    pub next_due: Option<Timestamp>,
+}
+
+/// An attempt that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartedAttempt {
+    /// Which of the worker's slots runs it, below its concurrency.
+    pub slot: u32,
+    /// The job.
+    pub id: JobId,
+    /// Its claim.
+    pub claim_number: ClaimNumber,
+}
+
+/// A worker's sign of life.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    /// Who lives.
+    pub worker_id: WorkerId,
+    /// What it holds, begun or not.
+    pub held: Vec<(JobId, ClaimNumber)>,
+}
+
+/// What a worker learns from its heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Extended {
+    /// Jobs that it holds no longer: stop them, write nothing.
+    pub lost: Vec<JobId>,
+    /// Jobs whose end somebody asked for.
+    pub cancel_requested: Vec<JobId>,
+}
+
+/// What became of one attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The job.
+    pub id: JobId,
+    /// Its claim.
+    pub claim_number: ClaimNumber,
+    /// The move that its job makes.
+    pub outcome: Outcome,
+    /// Which try it was, from one.
+    pub attempt: u32,
+    /// When the handler began; none if it never did.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// What is left of its log.
+    pub log: Vec<LogChunk>,
+}
+
+/// Whether a fenced write was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is in the database.
+    Recorded,
+    /// The lease was lost: nothing was written.
+    Fenced,
+}
+
+/// News of a running attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The job.
+    pub id: JobId,
+    /// Its claim.
+    pub claim_number: ClaimNumber,
+    /// Which try it is, from one.
+    pub attempt: u32,
+    /// How far it is, if that has changed.
+    pub progress: Option<Progress>,
+    /// New pieces of its log.
+    pub log: Vec<LogChunk>,
+}
+
+/// How far an attempt says it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// From 0 to 1; what is outside is held at the nearer end.
+    pub fraction: f64,
+    /// What it is at.
+    pub message: Option<String>,
+}
+
+/// What a look for dead workers came to.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Reclaimed {
+    /// The workers that were found dead.
+    pub workers: Vec<WorkerId>,
+    /// How many jobs were given back or given up.
+    pub jobs: u64,
+}

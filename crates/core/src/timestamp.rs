@@ -1,0 +1,106 @@
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+/// An instant: whole milliseconds since 1970-01-01T00:00:00Z.
+///
+/// Printed and serialised as RFC 3339 in UTC with milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// A word that is no instant.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("\"{word}\" is no instant: expected RFC 3339 such as 2026-05-04T12:30:00Z, between the years 1970 and 9999")]
+pub struct InvalidTimestamp {
+    /// What was given.
+    pub word: String,
+}
+
+impl Timestamp {
+    /// The last instant that is accepted: 9999-12-30T22:00:00Z, the end of what RFC 3339 can print everywhere.
+    pub const MAX: Self = Self(253_402_207_200_000);
+
+    /// The instant `ms` milliseconds after 1970.
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds since 1970.
+    pub const fn as_ms(self) -> i64 {
+        self.0
+    }
+
+    /// Whole minutes since 1970.
+    pub const fn minute(self) -> i64 {
+        self.0.div_euclid(60_000)
+    }
+
+    /// The instant `span` later, at most [`Timestamp::MAX`].
+    pub fn after(self, span: Duration) -> Self {
+        let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(ms).min(Self::MAX.0))
+    }
+
+    /// The time from `earlier` to this instant; zero when `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(instant) => write!(f, "{instant:.3}"),
+            Err(_) => write!(f, "{} ms since 1970", self.0),
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(word: &str) -> Result<Self, InvalidTimestamp> {
+        let invalid = || InvalidTimestamp { word: word.to_owned() };
+        let instant: jiff::Timestamp = word.parse().map_err(|_| invalid())?;
+        let timestamp = Self(instant.as_millisecond());
+        if timestamp < Self(0) || timestamp > Self::MAX {
+            return Err(invalid());
+        }
+        Ok(timestamp)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_printed_in_utc_with_milliseconds() {
+        assert_eq!(Timestamp::from_ms(0).to_string(), "1970-01-01T00:00:00.000Z");
+        let parsed: Timestamp = "2026-05-04T12:30:00.5+02:00".parse().unwrap();
+        assert_eq!(parsed.to_string(), "2026-05-04T10:30:00.500Z");
+    }
+
+    #[test]
+    fn an_absurd_instant_is_refused_or_held_at_the_end_of_time() {
+        for word in ["", "tomorrow", "1969-12-31T23:59:59Z", "2026-13-01T00:00:00Z", "2026-05-04"] {
+            assert!(word.parse::<Timestamp>().is_err(), "{word}");
+        }
+        assert_eq!(Timestamp::from_ms(5).after(Duration::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn time_never_runs_backwards_between_two_instants() {
+        assert_eq!(Timestamp::from_ms(5).since(Timestamp::from_ms(9)), Duration::ZERO);
+        assert_eq!(Timestamp::from_ms(9).since(Timestamp::from_ms(5)), Duration::from_millis(4));
+    }
+}
