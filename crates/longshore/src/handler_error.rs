@@ -30,6 +30,10 @@ impl HandlerError {
     }
 
     fn of_error(error: &(dyn StdError + 'static)) -> Self {
+        // It has told its whole story; where in our code it became an error is no part of it.
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            return Self { failure: failure.clone() };
+        }
         Self { failure: with_backtrace(Failure::of_error(error), &Backtrace::capture()) }
     }
 }

@@ -3,6 +3,7 @@
 //! This crate runs handlers and keeps the promises about them; it knows no SQL, and every backend only
 //! through [`Backend`]. Begin reading with [`Queue`], then [`Handler`].
 
+pub mod command;
 mod current_attempt;
 mod handler;
 mod handler_error;
