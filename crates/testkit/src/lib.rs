@@ -6,8 +6,10 @@
 
 mod build;
 mod clock;
+mod fault;
 mod memory;
 
 pub use build::{RecordBuilder, WorkerBuilder, claim, ended, job, worker};
 pub use clock::FakeClock;
+pub use fault::{Fault, FaultPlan, FaultStore, Operation};
 pub use memory::MemoryStore;
