@@ -8,6 +8,7 @@ mod build;
 mod clock;
 mod fault;
 mod memory;
+pub mod suite;
 
 pub use build::{RecordBuilder, WorkerBuilder, claim, ended, job, worker};
 pub use clock::FakeClock;
