@@ -81,6 +81,15 @@ pub(crate) fn a_daemon_that_forked_twice_ends_with_the_command() {
     assert_nobody_left(&mark);
 }
 
+pub(crate) fn a_daemon_that_moves_on_all_the_time_is_caught() {
+    let mut run = sh("setsid sh -c \"$MOVE_ON\" & echo ready; sleep 1000").grace_ms(100);
+    let move_on = "trap '' TERM; sleep 0.02; setsid sh -c \"$MOVE_ON\" & exit 0";
+    run.spec.env.insert("MOVE_ON".to_owned(), move_on.to_owned());
+    let running = run.start().await_log("ready");
+    eventually("a daemon that has moved on", || marked(&running.mark).len() >= 4);
+    stop(running, StopCause::Cancelled);
+}
+
 pub(crate) fn a_background_child_that_holds_the_output_does_not_hold_the_attempt() {
     let run = sh("sleep 1000 & echo main done");
     let (mark, began) = (run.mark.clone(), Instant::now());
