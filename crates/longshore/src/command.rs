@@ -58,7 +58,7 @@ const SETTLE: Duration = Duration::from_secs(32);
 /// | `{"failure_type": "network_error", "error_message": "…"}` | what went wrong, if it then exits otherwise |
 ///
 /// Without its own word an exit status means what sysexits.h says. An attempt has ended only when no process of it
-/// is left. When the future of an attempt is dropped, its supervisor ends them by itself.
+/// is left. When the future of an attempt is dropped, its supervisor kills them by itself.
 #[derive(Clone, Debug)]
 pub struct CommandHandler {
     parts: Arc<Parts>,

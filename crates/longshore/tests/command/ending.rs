@@ -120,10 +120,11 @@ pub(crate) fn a_stop_that_came_before_the_start_is_obeyed() {
 
 pub(crate) fn a_dropped_attempt_leaves_nobody() {
     let script = format!("setsid sleep 1000 & echo ready; {STUBBORN}");
-    let running = sh(&script).grace_ms(200).start().await_log("ready");
-    let mark = running.mark.clone();
+    let running = sh(&script).start().await_log("ready");
+    let (mark, began) = (running.mark.clone(), Instant::now());
     running.abort();
     eventually("nobody left", || marked(&mark).is_empty());
+    assert!(began.elapsed() < Duration::from_secs(5), "whoever drops an attempt has waited for its grace");
 }
 
 pub(crate) fn a_worker_that_was_killed_leaves_nobody() {
