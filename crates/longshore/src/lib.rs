@@ -1,1 +1,26 @@
-//! Being written.
+//! Durable background jobs on the database that an application already has: enqueue, handle, work.
+//!
+//! This crate runs handlers and keeps the promises about them; it knows no SQL, and every backend only
+//! through [`Backend`]. Begin reading with [`Queue`], then [`Handler`].
+
+pub mod command;
+mod current_attempt;
+mod handler;
+mod handler_error;
+mod panic_capture;
+mod park;
+mod payload;
+mod queue;
+mod stop;
+pub mod testing;
+mod typed_handler;
+mod worker;
+
+pub use current_attempt::CurrentAttempt;
+pub use handler::{AttemptResult, BoxFuture, Done, Handler, HandlerPolicy, IntoDone, Overrun};
+pub use handler_error::HandlerError;
+pub use longshore_core::*;
+pub use payload::Payload;
+pub use queue::{Backend, Queue, QueueError};
+pub use stop::{StopCause, Stopped};
+pub use worker::{Worker, WorkerError};
