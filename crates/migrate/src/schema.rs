@@ -91,7 +91,7 @@ impl Schema {
         let owners: BTreeSet<&str> = gone
             .iter()
             .filter(|name| name.table.is_none())
-            .map(|name| name.owner())
+            .map(|name| ObjectName::owner(name))
             .collect();
         let mut rest = self.clone();
         rest.objects
