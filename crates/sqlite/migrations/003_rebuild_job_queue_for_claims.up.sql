@@ -1,13 +1,16 @@
 -- longshore: rebuild
 -- Text instants become milliseconds since 1970 (UTC), every status gets its honest successor, and CHECK
--- constraints bind a state to what must be known in it. Expressions keep to what SQLite 3.38 knows, because
+-- constraints bind a state to what must be known in it. They are written with OR and with what is frequent first,
+-- because SQLite builds a temporary table for an IN list of more than two in every statement (an insert costs
+-- twice as many instructions with one). Expressions keep to what SQLite 3.38 knows, because
 -- the defaults run in whatever library another program inserts with (unixepoch('subsec') would need 3.42).
 CREATE TABLE job_queue_rebuilt (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     job_type TEXT NOT NULL CHECK (job_type <> ''),
     job_data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(job_data)),
     status TEXT NOT NULL DEFAULT 'pending'
-        CHECK (status IN ('pending', 'running', 'retrying', 'completed', 'cancelled', 'dead_letter', 'blocked')),
+        CHECK (status = 'pending' OR status = 'running' OR status = 'completed' OR status = 'retrying'
+            OR status = 'cancelled' OR status = 'dead_letter' OR status = 'blocked'),
     priority INTEGER NOT NULL DEFAULT 5 CHECK (typeof(priority) = 'integer'),
     created_at INTEGER NOT NULL
         DEFAULT (CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER))
