@@ -119,7 +119,7 @@ impl Schema {
             .objects
             .keys()
             .filter(|name| name.table.is_none())
-            .map(|name| name.owner())
+            .map(ObjectName::owner)
             .collect();
         let mut shared = self.clone();
         shared

@@ -22,6 +22,29 @@ pub struct Change {
     pub after: Option<String>,
 }
 
+impl Change {
+    /// What the facet says before, after and in a real schema. An order counts only as far as its columns are
+    /// there, so that later migrations may add and drop others.
+    fn texts(&self, found: &Definition, observed: &Schema) -> [Option<String>; 3] {
+        if self.facet != Facet::ColumnOrder {
+            let found = found.facet(self.facet).map(str::to_owned);
+            return [self.before.clone(), self.after.clone(), found];
+        }
+        let there = observed.columns(self.object.owner());
+        let order = |text: &Option<String>| -> Vec<String> {
+            let named = text.iter().flat_map(|text| text.split(", "));
+            named
+                .filter(|one| there.contains(one))
+                .map(str::to_owned)
+                .collect()
+        };
+        let (before, after) = (order(&self.before), order(&self.after));
+        let found = there.iter().map(|one| (*one).to_owned());
+        let found = found.filter(|one| after.contains(one)).collect();
+        [before, after, found].map(|order: Vec<String>| Some(order.join(", ")))
+    }
+}
+
 /// The objects that a migration adds, changes and drops, down to columns and constraints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Footprint {
@@ -145,7 +168,9 @@ impl Footprint {
     }
 
     fn supersede(&mut self, later: &Change) {
-        if let Some(definition) = self.adds.get_mut(&later.object) {
+        // The order of an added table's columns is no facet of its definition.
+        let is_stored = later.facet != Facet::ColumnOrder;
+        if let Some(definition) = self.adds.get_mut(&later.object).filter(|_| is_stored) {
             match &later.after {
                 Some(text) => _ = definition.facets.insert(later.facet, text.clone()),
                 None => _ = definition.facets.remove(&later.facet),
@@ -181,21 +206,15 @@ impl Footprint {
                 sighting.missing.push(change.object.clone());
                 continue;
             };
-            let found = match change.facet {
-                Facet::ColumnOrder => found_order(change, observed),
-                facet => definition.facet(facet).map(str::to_owned),
-            };
-            if found == change.after {
+            let [before, after, found] = change.texts(definition, observed);
+            if found == after {
                 sighting.present.push(change.object.clone());
-            } else if found == change.before {
+            } else if found == before {
                 sighting.missing.push(change.object.clone());
             } else {
-                let texts = (change.after.as_deref(), found.as_deref());
-                sighting.conflicts.push(difference::facet_differs(
-                    &change.object,
-                    change.facet,
-                    texts,
-                ));
+                let texts = (after.as_deref(), found.as_deref());
+                let conflict = difference::facet_differs(&change.object, change.facet, texts);
+                sighting.conflicts.push(conflict);
             }
         }
     }
@@ -298,13 +317,4 @@ fn reordered(before: &Schema, after: &Schema, table: &str) -> Option<Change> {
         before: order.expected,
         after: order.found,
     })
-}
-
-// Of the columns that the change names, as they stand in the real table; others there do not count.
-fn found_order(change: &Change, observed: &Schema) -> Option<String> {
-    let after = change.after.as_deref().unwrap_or_default();
-    let named: BTreeSet<&str> = after.split(", ").collect();
-    let mut found = observed.columns(change.object.owner());
-    found.retain(|column| named.contains(column));
-    Some(found.join(", "))
 }

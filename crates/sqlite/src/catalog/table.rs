@@ -28,6 +28,8 @@ struct Column {
     hidden: i64,
 }
 
+/// `hidden` of a column that is neither generated nor of a virtual table.
+const ORDINARY: i64 = 0;
 /// `hidden` of a generated column that is stored; a virtual one has 2.
 const STORED: i64 = 3;
 
@@ -183,6 +185,19 @@ impl Column {
         token::written(&self.name)
     }
 
+    // SQLite cuts GENERATED ALWAYS from the end of the type, but not where a comment stands between the words.
+    fn type_name(&self) -> Option<String> {
+        let text = canonical(&tokens(&self.type_name), None).to_ascii_uppercase();
+        if self.hidden == ORDINARY {
+            return (!text.is_empty()).then_some(text);
+        }
+        let words = text
+            .split(' ')
+            .filter(|word| !["GENERATED", "ALWAYS"].contains(word));
+        let text = words.collect::<Vec<_>>().join(" ");
+        (!text.is_empty()).then_some(text)
+    }
+
     // The rowid is never NULL, whether or not the text says so.
     fn definition(&self, text: &TableText<'_, '_>, names: &Names, is_rowid: bool) -> Definition {
         let words = text.columns.get(&self.key());
@@ -203,7 +218,7 @@ impl Column {
         });
         let collation = collation(&self.key(), text);
         Definition::new()
-            .with_optional(Facet::Type, type_name(&self.type_name))
+            .with_optional(Facet::Type, self.type_name())
             .with_optional(
                 Facet::Nullability,
                 is_not_null.then(|| format!("NOT NULL {conflict}").trim_end().to_owned()),
@@ -249,11 +264,6 @@ fn collation(column: &str, text: &TableText<'_, '_>) -> String {
         .get(column)
         .and_then(|words| words.collation.clone());
     declared.unwrap_or_else(|| USUAL_COLLATION.to_owned())
-}
-
-fn type_name(written: &str) -> Option<String> {
-    let text = canonical(&tokens(written), None).to_ascii_uppercase();
-    (!text.is_empty()).then_some(text)
 }
 
 // `DEFAULT word` is a string to SQLite, with quotes or without; NULL is what there is without a default.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod fixture;
+mod fuzz;
 mod incident;
 mod mutations;
 mod properties;
