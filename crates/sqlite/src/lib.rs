@@ -1,1 +1,6 @@
 //! Being written.
+
+pub mod catalog;
+pub mod migrations;
+pub mod schema;
+pub mod target;
