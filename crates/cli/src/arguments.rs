@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::enqueue::EnqueueArguments;
 pub(crate) use self::filter::{Filter, FilterArguments, KindArguments, TargetArguments};
-pub(crate) use self::jobs::{DeadCommand, IdArgument, InvalidPriorityWords, JobsCommand, ListArguments};
+pub(crate) use self::jobs::{DeadCommand, InvalidPriorityWords, JobsCommand, ListArguments};
 pub(crate) use self::migrate::{MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
 pub(crate) use self::queues::QueuesCommand;
 pub(crate) use self::value::{QueueSlots, parse_duration};

@@ -2,6 +2,7 @@ use std::io;
 
 use clap::error::ErrorKind;
 use longshore_core::{SchemaVerdict, StoreError};
+use longshore_migrate::MigrateError;
 use serde::Serialize;
 
 use crate::command_error::CommandError;
@@ -41,6 +42,9 @@ impl ErrorReport {
         }
         if let Some(error) = error.downcast_ref::<StoreError>() {
             return Self::of_store(error);
+        }
+        if let Some(error) = error.downcast_ref::<MigrateError>() {
+            return Self::of_migration(error);
         }
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return Self::failed("io_failed", error.to_string());
@@ -89,6 +93,15 @@ impl ErrorReport {
             code: error.code().to_owned(),
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
+        }
+    }
+
+    fn of_migration(error: &MigrateError) -> Self {
+        Self {
+            exit: error.exit().into(),
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            hint: Some(error.hint()),
         }
     }
 

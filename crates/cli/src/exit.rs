@@ -42,3 +42,19 @@ impl From<Exit> for ExitCode {
         Self::from(exit.code())
     }
 }
+
+impl From<longshore_migrate::Exit> for Exit {
+    fn from(exit: longshore_migrate::Exit) -> Self {
+        use longshore_migrate::Exit as Theirs;
+        match exit {
+            Theirs::Done => Self::Done,
+            Theirs::Failed => Self::Failed,
+            Theirs::Usage => Self::Usage,
+            Theirs::NotYet => Self::NotYet,
+            Theirs::HistoryBroken => Self::HistoryBroken,
+            Theirs::SchemaDisagrees => Self::SchemaDisagrees,
+            Theirs::Locked => Self::Locked,
+            Theirs::Refused => Self::Refused,
+        }
+    }
+}

@@ -35,26 +35,33 @@ pub(crate) enum MigrateCommand {
     },
 
     /// Apply what is pending, in order
-    #[command(visible_alias = "run", after_help = "Example: longshore migrate up --dry-run")]
+    #[command(
+        visible_alias = "run",
+        long_about = "Apply what is pending, in order\n\nEach migration and its ledger row are one transaction. \
+            Creates the database where there is none.",
+        after_help = "Example: longshore migrate up --dry-run"
+    )]
     Up(RunArguments),
 
     /// Roll back, newest first, one migration unless told
-    #[command(visible_alias = "rollback", after_help = "Example: longshore migrate down --steps 2 --dry-run")]
-    Down {
-        #[command(flatten)]
-        run: RunArguments,
-
-        /// Go on although rows would be lost
-        #[arg(long)]
-        lose_data: bool,
-    },
+    #[command(
+        visible_alias = "rollback",
+        long_about = "Roll back, newest first, one migration unless told\n\n--to names the migration that stays. A \
+            backup is made first; a down that does not undo its up is not kept.",
+        after_help = "Example: longshore migrate down --steps 2 --dry-run"
+    )]
+    Down(RunArguments),
 
     /// Roll the newest migration back and apply it again in one run
     #[command(after_help = "Example: longshore migrate redo")]
     Redo {
-        /// Go on although rows would be lost
+        /// Go on although data would be lost
         #[arg(long)]
-        lose_data: bool,
+        allow_data_loss: bool,
+
+        /// Print the exact SQL and the bounds of the transactions, and run nothing
+        #[arg(long)]
+        dry_run: bool,
     },
 
     /// Compare the real schema with what the ledger records
@@ -139,7 +146,7 @@ pub(crate) enum MigrateCommand {
 /// How far to go, and whether to go at all.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArguments {
-    /// Stop after this migration, SOURCE:NUMBER
+    /// Go up to this migration or back to it, SOURCE:NUMBER
     #[arg(long, value_name = "ID", conflicts_with = "steps")]
     pub(crate) to: Option<String>,
 
@@ -150,6 +157,10 @@ pub(crate) struct RunArguments {
     /// Print the exact SQL and the bounds of the transactions, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    /// Go on although data would be lost
+    #[arg(long)]
+    pub(crate) allow_data_loss: bool,
 }
 
 /// Which migration, and why.
