@@ -1,14 +1,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use longshore::command::CommandJob;
 use longshore_core::{JobData, NewJob};
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::command_error::CommandError;
-
-mod command_job;
-
-pub(crate) use self::command_job::CommandJob;
 
 /// What the configuration file says. Unknown keys are refused, because a misspelt `timeuot` must not be lost
 /// without a word. Relative paths are relative to the working directory, as everywhere on the command line.
@@ -19,7 +17,7 @@ pub(crate) struct Config {
     pub(crate) database: Option<String>,
     /// Job types that run a program.
     #[serde(default)]
-    pub(crate) jobs: BTreeMap<String, CommandJob>,
+    pub(crate) jobs: BTreeMap<String, Spanned<CommandJob>>,
     /// Migrations.
     #[serde(default)]
     pub(crate) migrate: MigrateConfig,
@@ -45,11 +43,17 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, CommandError> {
-        toml::from_str(text).map_err(|error| {
+        let config: Self = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let words: Vec<&str> = error.message().split_whitespace().collect();
             Self::problem(path, line_of(text.as_bytes(), at), &words.join(" ").replace('`', "\""))
-        })
+        })?;
+        for (job_type, command) in &config.jobs {
+            if let Err(error) = command.get_ref().validate(job_type) {
+                return Err(Self::problem(path, line_of(text.as_bytes(), command.span().start), &error.to_string()));
+            }
+        }
+        Ok(config)
     }
 
     fn problem(path: &Path, line: usize, problem: &str) -> CommandError {
@@ -58,10 +62,9 @@ impl Config {
 
     /// A job of this type with what its `[jobs.NAME]` says in place of the defaults.
     pub(crate) fn new_job(&self, job_type: &str) -> NewJob {
-        let job = NewJob::new(job_type, JobData::default());
         match self.jobs.get(job_type) {
-            None => job,
-            Some(command) => command.apply_to(job),
+            None => NewJob::new(job_type, JobData::default()),
+            Some(command) => command.get_ref().new_job(job_type),
         }
     }
 }
@@ -112,7 +115,8 @@ mod tests {
             (1, "[jobs.mail]\n"),
             (3, "[jobs.mail]\nrun = [\"true\"]\ntimeout = \"soon\""),
             (3, "[jobs.mail]\nrun = [\"true\"]\nmax_retries = -1"),
-            (2, "[jobs.mail]\nrun = []"),
+            (1, "[jobs.mail]\nrun = []"),
+            (2, "\n[jobs.mail]\nrun = [\"true\"]\nmax_retries = 4000000000"),
             (1, "database = 7"),
             (1, "database"),
         ] {

@@ -34,6 +34,9 @@ use crate::exit::Exit;
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    // A worker starts this program once more as the supervisor of each command.
+    #[cfg(unix)]
+    longshore::command::supervise_if_asked();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return tell_usage(&error).into(),

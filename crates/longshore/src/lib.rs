@@ -1,1 +1,19 @@
-//! Being written.
+//! Durable background jobs on the database that an application already has: enqueue, handle, work.
+//!
+//! This crate runs handlers and keeps the promises about them; it knows no SQL, and every backend only
+//! through [`Backend`]. Begin reading with [`Queue`], then [`Handler`].
+
+pub mod command;
+mod current_attempt;
+mod handler;
+mod handler_error;
+mod queue;
+mod stop;
+pub mod testing;
+
+pub use current_attempt::CurrentAttempt;
+pub use handler::{AttemptResult, BoxFuture, Done, Handler, HandlerPolicy, IntoDone, Overrun};
+pub use handler_error::HandlerError;
+pub use longshore_core::*;
+pub use queue::{Backend, Queue};
+pub use stop::{StopCause, Stopped};

@@ -1,1 +1,13 @@
-//! Being written.
+//! What the tests of every backend share: an in-memory model of a store, a clock that tests move, faults on
+//! demand, the behaviours that each store must show, and a random run that holds a store against the model.
+//!
+//! This crate knows the contract in `longshore-core` and no backend, no SQL and no file. Begin with
+//! [`MemoryStore`], the contract in its simplest form.
+
+mod build;
+mod clock;
+mod memory;
+
+pub use build::{RecordBuilder, WorkerBuilder, claim, ended, job, worker};
+pub use clock::FakeClock;
+pub use memory::MemoryStore;

@@ -1,0 +1,112 @@
+//! Jobs that run a program, in any language.
+//!
+//! Each command runs under a supervisor of its own, a small process that is this same program started once more.
+//! It ends the command and every descendant of it when the attempt is to stop, when the command itself has ended,
+//! and when the worker was killed; so no child is ever left behind. Begin with [`CommandHandler`].
+
+mod config;
+#[cfg(unix)]
+mod conversation;
+#[cfg(unix)]
+mod descendants;
+#[cfg(unix)]
+mod exit;
+#[cfg(unix)]
+mod lines;
+#[cfg(unix)]
+mod message;
+#[cfg(unix)]
+mod protocol;
+mod spec;
+#[cfg(unix)]
+mod supervised;
+#[cfg(unix)]
+mod supervisor;
+mod supervisor_program;
+#[cfg(unix)]
+mod tail;
+#[cfg(unix)]
+mod transcript;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::Limits;
+
+pub use config::CommandJob;
+pub use spec::{CommandSpec, InvalidCommand};
+#[cfg(unix)]
+pub use supervisor::{supervise, supervise_if_asked};
+pub use supervisor_program::{SupervisorProgram, UnsupervisedProgram};
+
+use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerPolicy, Overrun};
+
+/// How much longer than the grace period a command may take to be gone: what SIGKILL takes at most, and a little.
+const SETTLE: Duration = Duration::from_secs(32);
+
+/// Runs a program for each job of a type.
+///
+/// The payload is on its standard input, its outputs are the attempt's log, and a line
+/// `{"longshore": {…}}` on its standard output speaks to the queue. An attempt has ended only when no process of it
+/// is left. When the future of an attempt is dropped, its supervisor ends them by itself.
+#[derive(Clone, Debug)]
+pub struct CommandHandler {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "command jobs need Unix"))]
+struct Parts {
+    spec: CommandSpec,
+    supervisor: SupervisorProgram,
+    limits: Limits,
+}
+
+impl CommandHandler {
+    /// A handler for a command; results are held to the default limits.
+    pub fn new(spec: CommandSpec, supervisor: SupervisorProgram) -> Result<Self, InvalidCommand> {
+        Self::with_limits(spec, supervisor, Limits::default())
+    }
+
+    /// The same with other limits for results.
+    pub fn with_limits(
+        spec: CommandSpec,
+        supervisor: SupervisorProgram,
+        limits: Limits,
+    ) -> Result<Self, InvalidCommand> {
+        spec.validate()?;
+        Ok(Self { parts: Arc::new(Parts { spec, supervisor, limits }) })
+    }
+}
+
+/// Does nothing here: command jobs need Unix.
+#[cfg(not(unix))]
+pub fn supervise_if_asked() {}
+
+impl Handler for CommandHandler {
+    #[cfg(unix)]
+    fn run(&self, attempt: CurrentAttempt) -> BoxFuture<'static, AttemptResult> {
+        let parts = Arc::clone(&self.parts);
+        Box::pin(async move { conversation::run(&parts.spec, parts.limits, &parts.supervisor, attempt).await })
+    }
+
+    #[cfg(not(unix))]
+    fn run(&self, _: CurrentAttempt) -> BoxFuture<'static, AttemptResult> {
+        use longshore_core::FailureType;
+        Box::pin(async {
+            let message = "command jobs need Unix: run this worker under Linux, macOS or WSL";
+            Err(crate::HandlerError::failed(FailureType::ConfigError, message))
+        })
+    }
+
+    fn policy(&self) -> HandlerPolicy {
+        let spec = &self.parts.spec;
+        HandlerPolicy {
+            timeout: spec.timeout,
+            retry: spec.retry,
+            grace: spec.grace,
+            settle: SETTLE,
+            overrun: Overrun::Drop,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use longshore_core::{InvalidJob, JobData, Limits, NewJob, Priority, RetryPolicy};
+use serde::{Deserialize, Deserializer, de};
+
+use super::{CommandSpec, InvalidCommand};
+
+/// A job type as the configuration file declares it, `[jobs.NAME]`.
+///
+/// Reading it refuses unknown keys, durations that are none, and a command that could never be started.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "Declaration")]
+pub struct CommandJob {
+    spec: CommandSpec,
+    queue: Option<String>,
+    priority: Option<Priority>,
+    max_retries: Option<u32>,
+    max_crashes: Option<u32>,
+    max_deferrals: Option<u32>,
+}
+
+/// What is written in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declaration {
+    run: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    directory: Option<PathBuf>,
+    #[serde(default, deserialize_with = "duration")]
+    timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "duration")]
+    grace: Option<Duration>,
+    #[serde(default)]
+    retry: RetryTable,
+    queue: Option<String>,
+    priority: Option<Priority>,
+    max_retries: Option<u32>,
+    max_crashes: Option<u32>,
+    max_deferrals: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryTable {
+    #[serde(default, deserialize_with = "duration")]
+    first_delay: Option<Duration>,
+    #[serde(default, deserialize_with = "factor")]
+    factor: Option<f64>,
+    #[serde(default, deserialize_with = "duration")]
+    delay_max: Option<Duration>,
+    #[serde(default, deserialize_with = "jitter")]
+    jitter: Option<f64>,
+}
+
+impl CommandJob {
+    /// The command, for its handler.
+    pub fn spec(&self) -> CommandSpec {
+        self.spec.clone()
+    }
+
+    /// A job of the type `job_type` with what the declaration sets; what an enqueue says itself goes before it.
+    pub fn new_job(&self, job_type: impl Into<String>) -> NewJob {
+        let mut job = NewJob::new(job_type, JobData::default());
+        job.queue = self.queue.clone().unwrap_or(job.queue);
+        job.priority = self.priority.unwrap_or(job.priority);
+        job.max_retries = self.max_retries.unwrap_or(job.max_retries);
+        job.max_crashes = self.max_crashes.unwrap_or(job.max_crashes);
+        job.max_deferrals = self.max_deferrals.unwrap_or(job.max_deferrals);
+        job.timeout = self.spec.timeout;
+        job
+    }
+
+    /// Whether jobs of this type could be enqueued under that name.
+    pub fn validate(&self, job_type: &str) -> Result<(), InvalidJob> {
+        self.new_job(job_type).validate(&Limits::default())
+    }
+}
+
+impl TryFrom<Declaration> for CommandJob {
+    type Error = InvalidCommand;
+
+    fn try_from(declared: Declaration) -> Result<Self, InvalidCommand> {
+        let spec = CommandSpec {
+            run: declared.run,
+            env: declared.env,
+            directory: declared.directory,
+            timeout: declared.timeout,
+            grace: declared.grace,
+            retry: declared.retry.policy(),
+        };
+        spec.validate()?;
+        Ok(Self {
+            spec,
+            queue: declared.queue,
+            priority: declared.priority,
+            max_retries: declared.max_retries,
+            max_crashes: declared.max_crashes,
+            max_deferrals: declared.max_deferrals,
+        })
+    }
+}
+
+impl RetryTable {
+    fn policy(&self) -> RetryPolicy {
+        let usual = RetryPolicy::default();
+        let first_delay = self.first_delay.unwrap_or(usual.first_delay);
+        RetryPolicy {
+            first_delay,
+            factor: self.factor.unwrap_or(usual.factor),
+            // A first delay of ten minutes must not be cut to the usual five without a word.
+            delay_max: self.delay_max.unwrap_or(usual.delay_max.max(first_delay)),
+            jitter: self.jitter.unwrap_or(usual.jitter),
+        }
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    humantime::parse_duration(&word).map(Some).map_err(|_| {
+        de::Error::custom(format!("\"{word}\" is no duration: expected one such as \"500ms\", \"30s\" or \"5m\""))
+    })
+}
+
+fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    number_from(deserializer, 1.0, 1000.0)
+}
+
+fn jitter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    number_from(deserializer, 0.0, 1.0)
+}
+
+fn number_from<'de, D: Deserializer<'de>>(deserializer: D, min: f64, max: f64) -> Result<Option<f64>, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if !(min..=max).contains(&number) {
+        return Err(de::Error::custom(format!("{number} is out of range: expected a number from {min} to {max}")));
+    }
+    Ok(Some(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<CommandJob, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_is_read() {
+        let text = r#"
+            run = ["python3", "thumbnail.py"]
+            timeout = "5m"
+            max_retries = 7
+            priority = "high"
+            queue = "media"
+        "#;
+        let declared = parse(text).unwrap();
+        let job = declared.new_job("thumbnail");
+        assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("media", Priority::HIGH, 7));
+        assert_eq!(job.timeout, Some(Duration::from_secs(300)));
+        assert_eq!(declared.spec().run, ["python3", "thumbnail.py"]);
+    }
+
+    #[test]
+    fn every_setting_may_be_given_and_the_rest_is_usual() {
+        let text = r#"
+            run = ["true"]
+            directory = "/tmp"
+            env = { A = "b" }
+            grace = "2s"
+            priority = 7
+            max_crashes = 1
+            max_deferrals = 9
+            retry = { first_delay = "10m", factor = 3, jitter = 0 }
+        "#;
+        let declared = parse(text).unwrap();
+        let retry = declared.spec().retry;
+        assert_eq!((retry.first_delay, retry.delay_max), (Duration::from_secs(600), Duration::from_secs(600)));
+        assert_eq!(declared.spec().grace, Some(Duration::from_secs(2)));
+        let job = declared.new_job("a");
+        assert_eq!((job.max_crashes, job.max_deferrals, job.priority), (1, 9, Priority(7)));
+        assert_eq!((job.queue.as_str(), job.max_retries), ("default", 3));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let table = [
+            ("", "missing field `run`"),
+            ("run = []", "`run` is empty"),
+            ("run = \"true\"", "expected a sequence"),
+            ("run = [\"true\"]\ntimeout = \"soon\"", "\"soon\" is no duration"),
+            ("run = [\"true\"]\ntimeout = 5", "expected a string"),
+            ("run = [\"true\"]\nmax_retires = 5", "unknown field `max_retires`"),
+            ("run = [\"true\"]\nmax_retries = -1", "expected u32"),
+            ("run = [\"true\"]\npriority = \"loud\"", "\"loud\" is no priority"),
+            ("run = [\"true\"]\nretry = { factor = 0.5 }", "0.5 is out of range: expected a number from 1 to 1000"),
+            ("run = [\"true\"]\nenv = { \"\" = \"x\" }", "is no name of an environment variable"),
+        ];
+        for (text, expected) in table {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn absurd_limits_are_refused_under_the_name_of_the_type() {
+        let declared = parse("run = [\"true\"]\nmax_retries = 4000000000").unwrap();
+        assert!(declared.validate("a").is_err());
+        assert!(parse("run = [\"true\"]").unwrap().validate("line\nbreak").is_err());
+    }
+}

@@ -1,0 +1,252 @@
+use std::pin::Pin;
+use std::time::Duration;
+
+use longshore_core::{Failure, FailureType, Limits};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::exit;
+use super::protocol::{Cause, Exit, News, Order, Word};
+use super::supervised::{Outputs, Supervised};
+use super::transcript::{Output, Transcript};
+use super::{CommandSpec, SupervisorProgram};
+use crate::{AttemptResult, CurrentAttempt, Done, Stopped};
+
+/// How long an unfinished line waits to be seen in the log.
+const FLUSH_AFTER: Duration = Duration::from_millis(500);
+
+/// How long the outputs may stay open when the command and all its descendants are gone: only a process that
+/// was handed one of them by other means can hold it.
+const DRAIN_MAX: Duration = Duration::from_secs(1);
+
+const READ_BYTES: usize = 16 * 1024;
+
+/// Runs a command for one attempt and says what became of it.
+pub(super) async fn run(
+    spec: &CommandSpec,
+    limits: Limits,
+    supervisor: &SupervisorProgram,
+    attempt: CurrentAttempt,
+) -> AttemptResult {
+    let order = order_of(spec, &attempt);
+    let started = Supervised::start(supervisor, order, attempt.payload().as_str().as_bytes()).await;
+    let (supervised, outputs) = started.map_err(|error| {
+        let message = format!("the supervisor {} cannot be started: {error}", supervisor.path().display());
+        Failure::new(FailureType::of_io(error.kind()), message)
+    })?;
+    let transcript = Transcript::new(attempt.clone(), limits);
+    let mut conversation = Conversation { attempt, supervised, transcript, end: None };
+    conversation.listen(outputs).await;
+    conversation.into_result(spec)
+}
+
+fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
+    let own = [
+        ("LONGSHORE_JOB_ID", attempt.id().to_string()),
+        ("LONGSHORE_JOB_TYPE", attempt.job_type().to_owned()),
+        ("LONGSHORE_ATTEMPT", attempt.attempt().to_string()),
+        ("LONGSHORE_MAX_RETRIES", attempt.max_retries().to_string()),
+        ("LONGSHORE_QUEUE", attempt.queue_name().to_owned()),
+    ];
+    let mut env = spec.env.clone();
+    env.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    Order {
+        run: spec.run.clone(),
+        env,
+        directory: spec.directory.clone(),
+        grace_ms: u64::try_from(attempt.grace().as_millis()).unwrap_or(u64::MAX),
+        payload_bytes: attempt.payload().len(),
+    }
+}
+
+struct Conversation {
+    attempt: CurrentAttempt,
+    supervised: Supervised,
+    transcript: Transcript,
+    end: Option<End>,
+}
+
+/// How the command came to its end.
+#[derive(Clone, Copy)]
+enum End {
+    Refused {
+        errno: i32,
+    },
+    Ended {
+        exit: Exit,
+        cause: Cause,
+    },
+    /// Not even SIGKILL ended it.
+    Unended,
+    /// Its supervisor was killed.
+    Abandoned,
+}
+
+/// How far the attempt is asked to stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    Stop,
+    Kill,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Supervision {
+    Open,
+    Done,
+    Gone,
+}
+
+impl Conversation {
+    /// Listens to the outputs and the supervisor until all three have ended, and passes on the wish to stop.
+    async fn listen(&mut self, outputs: Outputs) {
+        let (mut stdout, mut stderr) = (Stream::new(outputs.stdout), Stream::new(outputs.stderr));
+        let attempt = self.attempt.clone();
+        let mut asked = Asked::Nothing;
+        let mut supervision = Supervision::Open;
+        let mut flush = Alarm::default();
+        let mut drain = Alarm::default();
+        while supervision != Supervision::Gone || stdout.is_open() || stderr.is_open() {
+            tokio::select! {
+                bytes = stdout.next(), if stdout.is_open() => self.take(Output::Stdout, bytes),
+                bytes = stderr.next(), if stderr.is_open() => self.take(Output::Stderr, bytes),
+                news = self.supervised.next(), if supervision != Supervision::Gone => {
+                    supervision = self.learn(news, supervision).await;
+                    if supervision != Supervision::Open {
+                        drain.set_once(DRAIN_MAX);
+                    }
+                }
+                _ = attempt.stopped(), if asked == Asked::Nothing => {
+                    asked = Asked::Stop;
+                    self.supervised.say(Word::Stop);
+                }
+                () = attempt.stop_signal().over(), if asked == Asked::Stop => {
+                    asked = Asked::Kill;
+                    self.supervised.say(Word::Kill);
+                }
+                () = flush.rings() => self.transcript.flush(),
+                () = drain.rings() => break,
+            }
+            if self.transcript.is_waiting() {
+                flush.set_once(FLUSH_AFTER);
+            }
+        }
+        self.transcript.finish(Output::Stdout);
+        self.transcript.finish(Output::Stderr);
+        self.supervised.gone().await;
+    }
+
+    fn take(&mut self, output: Output, bytes: &[u8]) {
+        self.transcript.push(output, bytes);
+    }
+
+    async fn learn(&mut self, news: Option<News>, before: Supervision) -> Supervision {
+        match news {
+            Some(News::Started { .. }) => {}
+            Some(News::Refused { errno }) => {
+                self.end = Some(End::Refused { errno });
+                return Supervision::Done;
+            }
+            Some(News::Ended { exit, cause }) => self.end = Some(End::Ended { exit, cause }),
+            Some(News::Sweeping { processes }) => {
+                self.transcript.note(&format!("{} left running in the background, ending", count(processes)));
+            }
+            Some(News::Done { left }) => {
+                if left > 0 {
+                    self.transcript.note(&format!("{} could not be ended, even by SIGKILL", count(left)));
+                    tracing::error!(job_id = %self.attempt.id(), processes = left, "processes of a command cannot be ended");
+                }
+                self.end = self.end.or(Some(End::Unended));
+                return Supervision::Done;
+            }
+            None if before == Supervision::Done => return Supervision::Gone,
+            None => {
+                self.supervised.end_orphans().await;
+                self.end = self.end.or(Some(End::Abandoned));
+                return Supervision::Gone;
+            }
+        }
+        before
+    }
+
+    fn into_result(self, spec: &CommandSpec) -> AttemptResult {
+        let stop = self.attempt.stop_requested();
+        match (self.end, stop) {
+            (Some(End::Ended { exit: Exit::Status(0), cause: Cause::Itself }), _) => Ok(self.transcript.into_done()?),
+            (Some(End::Ended { cause: Cause::Asked, .. } | End::Unended), Some(cause)) => {
+                let message = Stopped { cause }.to_string();
+                Err(self.transcript.with_tail(Failure::new(FailureType::TimeoutError, message)))?
+            }
+            (Some(End::Ended { exit, cause }), _) => Err(self.transcript.into_failure(exit, cause))?,
+            (Some(End::Refused { errno }), _) => {
+                let program = spec.run.first().map_or("", String::as_str);
+                Err(exit::refusal(program, spec.directory.as_deref(), errno))?
+            }
+            (Some(End::Unended), None) => self.failed("the command could not be ended, even by SIGKILL"),
+            (Some(End::Abandoned) | None, _) => {
+                self.failed("the supervisor of the command was killed, so it was ended")
+            }
+        }
+    }
+
+    fn failed(&self, message: &str) -> Result<Done, crate::HandlerError> {
+        Err(self.transcript.with_tail(Failure::new(FailureType::SystemError, message)))?
+    }
+}
+
+fn count(processes: usize) -> String {
+    match processes {
+        1 => "1 process".to_owned(),
+        _ => format!("{processes} processes"),
+    }
+}
+
+/// One output, read piece by piece until it ends.
+struct Stream<R> {
+    reader: Option<R>,
+    buffer: Box<[u8]>,
+}
+
+impl<R: AsyncRead + Unpin> Stream<R> {
+    fn new(reader: R) -> Self {
+        Self { reader: Some(reader), buffer: vec![0; READ_BYTES].into_boxed_slice() }
+    }
+
+    const fn is_open(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// What was written since; nothing at the end. Cancellation safe.
+    async fn next(&mut self) -> &[u8] {
+        let count = match &mut self.reader {
+            Some(reader) => reader.read(&mut self.buffer).await.unwrap_or(0),
+            None => 0,
+        };
+        if count == 0 {
+            self.reader = None;
+        }
+        &self.buffer[..count]
+    }
+}
+
+/// A time that may come.
+#[derive(Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    /// Sets it unless it is set.
+    fn set_once(&mut self, after: Duration) {
+        self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + after)));
+    }
+
+    /// Resolves when the time has come, and is unset then; never when it is unset. Cancellation safe.
+    async fn rings(&mut self) {
+        match &mut self.sleep {
+            Some(sleep) => sleep.await,
+            None => std::future::pending().await,
+        }
+        self.sleep = None;
+    }
+}

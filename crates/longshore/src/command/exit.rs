@@ -1,0 +1,135 @@
+use std::io;
+
+use longshore_core::{Failure, FailureType};
+
+use super::protocol::{Cause, Exit};
+
+/// The kind of failure that an exit status tells of, after sysexits.h and the shells.
+const fn of_status(status: i32) -> FailureType {
+    match status {
+        64..=66 => FailureType::ValidationError,
+        68 | 69 | 75 => FailureType::NetworkError,
+        71 | 72 => FailureType::SystemError,
+        73 | 74 => FailureType::ResourceError,
+        77 | 126 => FailureType::PermissionError,
+        78 | 127 => FailureType::ConfigError,
+        _ => FailureType::WorkerError,
+    }
+}
+
+/// The kind of failure that the end of a program tells of, when the program said nothing better.
+pub(super) fn failure_type(exit: Exit, cause: Cause) -> FailureType {
+    match (exit, cause) {
+        (Exit::Status(status), _) => of_status(status),
+        // Nobody of us sent it, so it was most likely the kernel, for want of memory.
+        (Exit::Signal(SIGKILL), Cause::Itself) => FailureType::ResourceError,
+        (Exit::Signal(_), _) => FailureType::WorkerError,
+    }
+}
+
+const SIGKILL: i32 = 9;
+
+/// How a program ended, in words.
+pub(super) fn describe(exit: Exit) -> String {
+    match exit {
+        Exit::Status(status) => format!("exited with status {status}"),
+        Exit::Signal(signal) => match signal_name(signal) {
+            Some(name) => format!("ended by signal {signal} ({name})"),
+            None => format!("ended by signal {signal}"),
+        },
+    }
+}
+
+/// The names of the signals whose numbers are the same on every Unix.
+const fn signal_name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        SIGKILL => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        _ => return None,
+    })
+}
+
+/// What a program that cannot be started fails with.
+pub(super) fn refusal(program: &str, directory: Option<&std::path::Path>, errno: i32) -> Failure {
+    let error = io::Error::from_raw_os_error(errno);
+    if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+        let message = format!("{} is no directory: `directory` of the job type names it", directory.display());
+        return Failure::new(FailureType::ConfigError, message);
+    }
+    if error.kind() == io::ErrorKind::NotFound {
+        let message = format!("{program} was not found: `run` of the job type names it");
+        return Failure::new(FailureType::ConfigError, message);
+    }
+    if error.kind() == io::ErrorKind::PermissionDenied || errno == ENOEXEC {
+        let message = format!("{program} may not be executed ({error}): check its mode and its first line");
+        return Failure::new(FailureType::PermissionError, message);
+    }
+    Failure::new(FailureType::of_io(error.kind()), format!("{program} cannot be started: {error}"))
+}
+
+/// The same number on every Unix; the standard library has no kind for it.
+const ENOEXEC: i32 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_mean_what_sysexits_says() {
+        use FailureType as Type;
+        let table = [
+            (1, Type::WorkerError),
+            (2, Type::WorkerError),
+            (64, Type::ValidationError),
+            (65, Type::ValidationError),
+            (66, Type::ValidationError),
+            (67, Type::WorkerError),
+            (68, Type::NetworkError),
+            (69, Type::NetworkError),
+            (70, Type::WorkerError),
+            (71, Type::SystemError),
+            (72, Type::SystemError),
+            (73, Type::ResourceError),
+            (74, Type::ResourceError),
+            (75, Type::NetworkError),
+            (76, Type::WorkerError),
+            (77, Type::PermissionError),
+            (78, Type::ConfigError),
+            (79, Type::WorkerError),
+            (126, Type::PermissionError),
+            (127, Type::ConfigError),
+            (128, Type::WorkerError),
+            (255, Type::WorkerError),
+        ];
+        for (status, expected) in table {
+            assert_eq!(failure_type(Exit::Status(status), Cause::Itself), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_sigkill_that_nobody_of_us_sent_is_a_want_of_resources() {
+        assert_eq!(failure_type(Exit::Signal(9), Cause::Itself), FailureType::ResourceError);
+        assert_eq!(failure_type(Exit::Signal(9), Cause::Asked), FailureType::WorkerError);
+        assert_eq!(failure_type(Exit::Signal(11), Cause::Itself), FailureType::WorkerError);
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_is_told_apart() {
+        let missing = refusal("nothing-of-that-name", None, 2);
+        assert_eq!(missing.failure_type, FailureType::ConfigError);
+        let denied = refusal("/etc/passwd", None, 13);
+        assert_eq!(denied.failure_type, FailureType::PermissionError);
+        let lost = refusal("true", Some("/no/such/place".as_ref()), 2);
+        assert_eq!(lost.message, "/no/such/place is no directory: `directory` of the job type names it");
+    }
+}

@@ -1,0 +1,107 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+use serde_json::value::RawValue;
+
+/// What a program says to the queue in a line of its standard output:
+/// `{"longshore": {"progress": 0.4, "message": "page 4 of 10"}}`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Message {
+    /// How far it is, from 0 to 1.
+    pub(super) progress: Option<f64>,
+    /// What it is at.
+    pub(super) message: Option<String>,
+    /// What it came to; JSON's `null` is a result, too.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) result: Option<Box<RawValue>>,
+    /// What kind of thing went wrong, if it then fails.
+    pub(super) failure_type: Option<String>,
+    /// What went wrong, if it then fails.
+    pub(super) error_message: Option<String>,
+    /// Run me again after this long, if it then succeeds.
+    #[serde(default, deserialize_with = "duration")]
+    pub(super) snooze: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope {
+    longshore: Message,
+}
+
+impl Message {
+    /// Reads a line of standard output; `None` for whatever is not exactly a message.
+    pub(super) fn parse(line: &str) -> Option<Self> {
+        // Most lines are no messages, and programs that log JSON log a lot of it.
+        if !line.trim_start().starts_with('{') || !line.contains("longshore") {
+            return None;
+        }
+        let message = serde_json::from_str::<Envelope>(line).ok()?.longshore;
+        (!message.is_empty()).then_some(message)
+    }
+
+    fn is_empty(&self) -> bool {
+        let Self { progress, message, result, failure_type, error_message, snooze } = self;
+        progress.is_none()
+            && message.is_none()
+            && result.is_none()
+            && failure_type.is_none()
+            && error_message.is_none()
+            && snooze.is_none()
+    }
+}
+
+/// `Some` also of `null`, which serde would else take for an absent field.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    humantime::parse_duration(&word).map(Some).map_err(de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_message_is_read() {
+        let progress = Message::parse(r#"{"longshore": {"progress": 0.4, "message": "page 4 of 10"}}"#).unwrap();
+        assert_eq!((progress.progress, progress.message.as_deref()), (Some(0.4), Some("page 4 of 10")));
+        let result = Message::parse(r#" { "longshore" : {"result": {"b": 1.10}} } "#).unwrap();
+        assert_eq!(result.result.unwrap().get(), r#"{"b": 1.10}"#);
+        let failure =
+            Message::parse(r#"{"longshore": {"failure_type": "network_error", "error_message": "no"}}"#).unwrap();
+        assert_eq!(failure.failure_type.as_deref(), Some("network_error"));
+        let snooze = Message::parse(r#"{"longshore": {"snooze": "2s"}}"#).unwrap();
+        assert_eq!(snooze.snooze, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn null_is_a_result() {
+        assert_eq!(Message::parse(r#"{"longshore": {"result": null}}"#).unwrap().result.unwrap().get(), "null");
+    }
+
+    #[test]
+    fn what_is_not_exactly_a_message_is_an_ordinary_line() {
+        for line in [
+            "",
+            "longshore",
+            r#"{"longshore": {"progress": 0.4}, "level": "info"}"#,
+            r#"{"longshore": {"progress": "0.4"}}"#,
+            r#"{"longshore": {"progres": 0.4}}"#,
+            r#"{"longshore": {"snooze": "soon"}}"#,
+            r#"{"longshore": {"progress": 0.1}} {"longshore": {"progress": 0.2}}"#,
+            r#"{"longshore": {"progress": 0.1}, "longshore": {"progress": 0.2}}"#,
+            r#"{"longshore": {}}"#,
+            r#"{"longshore": null}"#,
+            r#"{"longshore": 1"#,
+            r#"["longshore"]"#,
+            r#"{"level": "info", "text": "longshore started"}"#,
+        ] {
+            assert!(Message::parse(line).is_none(), "{line}");
+        }
+    }
+}

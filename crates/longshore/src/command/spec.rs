@@ -1,0 +1,93 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use longshore_core::RetryPolicy;
+use thiserror::Error;
+
+/// A program and the rules for running it.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct CommandSpec {
+    /// The program and its arguments. No shell reads them. A name without a slash is looked up in `PATH`; a
+    /// relative path begins at `directory`.
+    pub run: Vec<String>,
+    /// Variables that are set beside those of the worker; the worker's own `LONGSHORE_…` ones win.
+    pub env: BTreeMap<String, String>,
+    /// Where it runs; without one where the worker does.
+    pub directory: Option<PathBuf>,
+    /// The time limit of an attempt whose job has none of its own.
+    pub timeout: Option<Duration>,
+    /// How long it has between SIGTERM and SIGKILL; none is the worker's own grace period.
+    pub grace: Option<Duration>,
+    /// How long to wait before the next attempt.
+    pub retry: RetryPolicy,
+}
+
+/// A command that could never be started.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidCommand {
+    /// There is no program.
+    #[error("`run` is empty: it names the program and then its arguments, such as [\"sh\", \"-c\", \"date\"]")]
+    EmptyRun,
+    /// A word has a NUL, which no program can be given.
+    #[error("`{what}` holds a NUL character, which no program can be given")]
+    Nul {
+        /// Which setting.
+        what: &'static str,
+    },
+    /// A variable's name is empty or has an equals sign.
+    #[error("\"{name}\" in `env` is no name of an environment variable")]
+    VariableName {
+        /// The name.
+        name: String,
+    },
+}
+
+impl CommandSpec {
+    /// A program with its arguments, and everything else at its default.
+    pub fn new<S: Into<String>>(run: impl IntoIterator<Item = S>) -> Self {
+        Self { run: run.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Whether it could be started at all; whether the program is there shows only then.
+    pub fn validate(&self) -> Result<(), InvalidCommand> {
+        if self.run.first().is_none_or(String::is_empty) {
+            return Err(InvalidCommand::EmptyRun);
+        }
+        if self.run.iter().any(|word| word.contains('\0')) {
+            return Err(InvalidCommand::Nul { what: "run" });
+        }
+        if let Some(name) = self.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+            return Err(InvalidCommand::VariableName { name: name.escape_default().to_string() });
+        }
+        if self.env.values().any(|value| value.contains('\0')) {
+            return Err(InvalidCommand::Nul { what: "env" });
+        }
+        if self.directory.as_ref().is_some_and(|path| path.as_os_str().as_encoded_bytes().contains(&0)) {
+            return Err(InvalidCommand::Nul { what: "directory" });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_never_be_started_is_refused_before_it_is_tried() {
+        let with_env = |name: &str, value: &str| CommandSpec {
+            env: BTreeMap::from([(name.to_owned(), value.to_owned())]),
+            ..CommandSpec::new(["true"])
+        };
+        assert_eq!(CommandSpec::new(["true"]).validate(), Ok(()));
+        assert_eq!(CommandSpec::default().validate(), Err(InvalidCommand::EmptyRun));
+        assert_eq!(CommandSpec::new([""]).validate(), Err(InvalidCommand::EmptyRun));
+        assert_eq!(CommandSpec::new(["a", "b\0"]).validate(), Err(InvalidCommand::Nul { what: "run" }));
+        assert_eq!(with_env("A", "\0").validate(), Err(InvalidCommand::Nul { what: "env" }));
+        for name in ["", "A=B"] {
+            assert!(matches!(with_env(name, "c").validate(), Err(InvalidCommand::VariableName { .. })), "{name}");
+        }
+    }
+}

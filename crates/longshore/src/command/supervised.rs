@@ -1,0 +1,118 @@
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+
+use super::SupervisorProgram;
+use super::descendants;
+use super::protocol::{MARK_VARIABLE, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
+
+/// How long the orphans of a supervisor that was killed are looked for.
+const ORPHANS_MAX: Duration = Duration::from_secs(5);
+const ORPHANS_PAUSE: Duration = Duration::from_millis(5);
+
+/// The worker's end of one supervised command.
+///
+/// Dropping it ends the command: the supervisor sees the end of its stream, sends SIGTERM, and SIGKILL after the
+/// grace.
+pub(super) struct Supervised {
+    supervisor: Child,
+    news: Lines<BufReader<OwnedReadHalf>>,
+    words: OwnedWriteHalf,
+    mark: String,
+    main: Option<Pid>,
+}
+
+/// The two outputs of a command, to be read until both end.
+pub(super) struct Outputs {
+    pub(super) stdout: ChildStdout,
+    pub(super) stderr: ChildStderr,
+}
+
+impl Supervised {
+    /// Starts a supervisor and gives it its order. Whether the program could be started is the first news.
+    pub(super) async fn start(
+        program: &SupervisorProgram,
+        mut order: Order,
+        payload: &[u8],
+    ) -> io::Result<(Self, Outputs)> {
+        let mark = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
+        order.env.insert(MARK_VARIABLE.to_owned(), mark.clone());
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let (read, words) = UnixStream::from_std(ours)?.into_split();
+        let mut supervisor = spawn(program, theirs)?;
+        let outputs = Outputs {
+            stdout: supervisor.stdout.take().expect("standard output is piped"),
+            stderr: supervisor.stderr.take().expect("standard error is piped"),
+        };
+        let news = BufReader::new(read).lines();
+        let mut supervised = Self { supervisor, news, words, mark, main: None };
+        supervised.send(&order, payload).await?;
+        Ok((supervised, outputs))
+    }
+
+    async fn send(&mut self, order: &Order, payload: &[u8]) -> io::Result<()> {
+        self.words.write_all(&order.encode()?).await?;
+        self.words.write_all(payload).await
+    }
+
+    /// The next news; `None` when the supervisor has ended. Cancellation safe.
+    pub(super) async fn next(&mut self) -> Option<News> {
+        loop {
+            let line = self.news.next_line().await.ok().flatten()?;
+            let Some(news) = News::parse(&line) else { continue };
+            if let News::Started { pid } = news {
+                self.main = Pid::from_raw(pid);
+            }
+            return Some(news);
+        }
+    }
+
+    /// Tells the supervisor something; one that has ended is noticed by [`Supervised::next`].
+    pub(super) fn say(&self, word: Word) {
+        // A byte always finds room: nothing else is sent after the order.
+        let _ = self.words.try_write(&[word.as_byte()]);
+    }
+
+    /// Waits until the supervisor itself is gone.
+    pub(super) async fn gone(&mut self) {
+        let _ = self.supervisor.wait().await;
+    }
+
+    /// Ends what a supervisor that was killed has left: the command's group, and whatever has inherited the mark
+    /// of this attempt.
+    pub(super) async fn end_orphans(&self) {
+        let (main, mark) = (self.main, format!("{MARK_VARIABLE}={}", self.mark));
+        let _ = tokio::task::spawn_blocking(move || kill_orphans(main, &mark)).await;
+    }
+}
+
+fn spawn(program: &SupervisorProgram, theirs: StdUnixStream) -> io::Result<Child> {
+    Command::new(program.path())
+        .arg0(PROCESS_NAME)
+        .arg(SUBCOMMAND)
+        // Else a Ctrl-C at the worker's terminal would reach the supervisor before it can refuse it.
+        .process_group(0)
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+}
+
+fn kill_orphans(main: Option<Pid>, mark: &str) {
+    if let Some(main) = main {
+        let _ = kill_process_group(main, Signal::KILL);
+    }
+    let deadline = Instant::now() + ORPHANS_MAX;
+    while descendants::signal_marked(mark, Signal::KILL) > 0 && Instant::now() < deadline {
+        std::thread::sleep(ORPHANS_PAUSE);
+    }
+}

@@ -1,0 +1,335 @@
+use std::env;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+
+use super::descendants;
+use super::protocol::{Cause, Exit, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
+
+/// How long what a finished program left behind may end by itself, a `tee` that still writes, before it is
+/// ended.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// How long SIGKILL may take. A process that hangs in the kernel longer than this is reported and left, rather
+/// than hold its job for ever.
+const KILL_MAX: Duration = Duration::from_secs(30);
+
+/// Between two rounds of SIGKILL, at first and at most: what was forked during one round falls in the next.
+const ROUND_FIRST: Duration = Duration::from_millis(5);
+const ROUND_MAX: Duration = Duration::from_millis(500);
+
+static IS_CALLED_BY_MAIN: AtomicBool = AtomicBool::new(false);
+
+/// Becomes the supervisor of one command, if that is what this process was started for; returns otherwise.
+///
+/// A program that runs command jobs calls this first of all in its `main`, because a worker starts its own
+/// program once more for each command.
+pub fn supervise_if_asked() {
+    IS_CALLED_BY_MAIN.store(true, Ordering::Release);
+    if env::args_os().nth(1).is_some_and(|word| word == SUBCOMMAND) {
+        supervise();
+    }
+}
+
+/// Whether this program's `main` would become a supervisor when asked.
+pub(super) fn is_called_by_main() -> bool {
+    IS_CALLED_BY_MAIN.load(Ordering::Acquire)
+}
+
+/// Runs one command as the worker at the other end of standard input orders it, and ends when neither the
+/// command nor any descendant of it is left.
+///
+/// Single-threaded and synchronous, so that it starts in no time and nothing in it can hang but its own poll.
+pub fn supervise() -> ! {
+    let status = match Supervisor::start() {
+        Ok(Some(mut supervisor)) => supervisor.run(),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = status {
+        eprintln!("{PROCESS_NAME}: {error}; it is started by workers and by nobody else");
+        process::exit(70);
+    }
+    process::exit(0);
+}
+
+struct Supervisor {
+    /// The worker; `None` once it is gone.
+    worker: Option<UnixStream>,
+    /// Readable when a child has ended.
+    deaths: UnixStream,
+    main: Pid,
+    main_state: MainState,
+    phase: Phase,
+    grace: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MainState {
+    Running,
+    Ended,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    /// The program runs.
+    Running,
+    /// It has ended; what it left behind may follow by itself.
+    Lingering { until: Instant },
+    /// Everything has had SIGTERM.
+    Terminating { until: Instant },
+    /// Everything gets SIGKILL until nothing is left.
+    Killing { until: Instant, next: Instant, pause: Duration },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remaining {
+    Some,
+    Nothing,
+}
+
+impl Supervisor {
+    /// Starts the program. `None` when there is nothing to supervise: it was refused, or the worker is gone.
+    fn start() -> io::Result<Option<Self>> {
+        outlive_signals()?;
+        leave_the_workers_group();
+        let mut worker = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        let (order, payload) = match Order::read(&mut worker) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        };
+        let (deaths, on_death) = UnixStream::pair()?;
+        deaths.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(SIGCHLD, on_death)?;
+        let main = match spawn(&order, &payload) {
+            Ok(main) => main,
+            Err(error) => {
+                tell(
+                    &mut Some(worker),
+                    News::Refused { errno: error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()) },
+                );
+                return Ok(None);
+            }
+        };
+        worker.set_nonblocking(true)?;
+        let mut worker = Some(worker);
+        tell(&mut worker, News::Started { pid: main.as_raw_pid() });
+        let grace = Duration::from_millis(order.grace_ms);
+        Ok(Some(Self { worker, deaths, main, main_state: MainState::Running, phase: Phase::Running, grace }))
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        let mut left = 0;
+        while self.reap()? == Remaining::Some {
+            if let Phase::Killing { until, .. } = self.phase
+                && Instant::now() >= until
+            {
+                left = descendants::signal_all(self.main, Signal::KILL);
+                break;
+            }
+            self.advance();
+            self.wait()?;
+            self.listen();
+        }
+        tell(&mut self.worker, News::Done { left });
+        Ok(())
+    }
+
+    /// Buries every child that has ended.
+    fn reap(&mut self) -> io::Result<Remaining> {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((id, status))) if id == self.main => self.note_end(status),
+                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Ok(None) => return Ok(Remaining::Some),
+                Err(Errno::CHILD) => return Ok(beyond_children(self.main)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn note_end(&mut self, status: WaitStatus) {
+        let exit = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Exit::Status(code),
+            (None, Some(signal)) => Exit::Signal(signal),
+            (None, None) => return,
+        };
+        self.main_state = MainState::Ended;
+        let cause = match self.phase {
+            Phase::Running | Phase::Lingering { .. } => {
+                self.phase = Phase::Lingering { until: Instant::now() + LINGER };
+                Cause::Itself
+            }
+            Phase::Terminating { .. } | Phase::Killing { .. } => Cause::Asked,
+        };
+        tell(&mut self.worker, News::Ended { exit, cause });
+    }
+
+    /// Makes the moves whose time has come.
+    fn advance(&mut self) {
+        let now = Instant::now();
+        match self.phase {
+            Phase::Lingering { until } if now >= until => {
+                let processes = self.terminate(now);
+                tell(&mut self.worker, News::Sweeping { processes });
+            }
+            Phase::Terminating { until } if now >= until => self.kill(now),
+            Phase::Killing { until, next, pause } if now >= next => {
+                descendants::signal_all(self.main, Signal::KILL);
+                self.phase = Phase::Killing { until, next: now + pause, pause: (pause * 2).min(ROUND_MAX) };
+            }
+            _ => {}
+        }
+    }
+
+    fn terminate(&mut self, now: Instant) -> usize {
+        self.phase = Phase::Terminating { until: now + self.grace };
+        let processes = descendants::signal_all(self.main, Signal::TERM);
+        // A stopped process sleeps through SIGTERM.
+        descendants::signal_all(self.main, Signal::CONT);
+        processes
+    }
+
+    fn kill(&mut self, now: Instant) {
+        descendants::signal_all(self.main, Signal::KILL);
+        self.phase = Phase::Killing { until: now + KILL_MAX, next: now + ROUND_FIRST, pause: ROUND_FIRST };
+    }
+
+    /// Sleeps until the worker speaks, a child ends, or a time has come.
+    fn wait(&self) -> io::Result<()> {
+        let deadline = match self.phase {
+            Phase::Running => None,
+            Phase::Lingering { until } | Phase::Terminating { until } | Phase::Killing { next: until, .. } => {
+                Some(until)
+            }
+        };
+        let span = deadline.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = span.and_then(|span| Timespec::try_from(span).ok());
+        let mut sources = vec![PollFd::new(&self.deaths, PollFlags::IN)];
+        sources.extend(self.worker.as_ref().map(|worker| PollFd::new(worker, PollFlags::IN)));
+        match poll(&mut sources, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes what has come in.
+    fn listen(&mut self) {
+        let mut bytes = [0; 64];
+        while matches!((&self.deaths).read(&mut bytes), Ok(1..)) {}
+        let Some(worker) = &mut self.worker else { return };
+        match worker.read(&mut bytes) {
+            Ok(0) => {
+                self.worker = None;
+                self.obey(Word::Stop);
+            }
+            Ok(count) => bytes[..count].iter().for_each(|byte| self.obey(Word::of_byte(*byte))),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(_) => {
+                self.worker = None;
+                self.obey(Word::Stop);
+            }
+        }
+    }
+
+    fn obey(&mut self, word: Word) {
+        let now = Instant::now();
+        match (word, self.phase) {
+            (Word::Stop, Phase::Running | Phase::Lingering { .. }) => {
+                self.terminate(now);
+            }
+            (Word::Kill, Phase::Running | Phase::Lingering { .. } | Phase::Terminating { .. }) => self.kill(now),
+            (Word::Stop, Phase::Terminating { .. }) | (_, Phase::Killing { .. }) => {}
+        }
+    }
+}
+
+/// What remains when no child does. On Linux orphans become children of their supervisor, so nothing does;
+/// elsewhere the command's process group can outlive it.
+fn beyond_children(main: Pid) -> Remaining {
+    if cfg!(target_os = "linux") || rustix::process::test_kill_process_group(main).is_err() {
+        return Remaining::Nothing;
+    }
+    Remaining::Some
+}
+
+/// News are for a worker that listens; when it is gone, its silence is noticed by [`Supervisor::listen`].
+fn tell(worker: &mut Option<UnixStream>, news: News) {
+    if let Some(worker) = worker {
+        let _ = worker.write_all(&news.encode());
+    }
+}
+
+/// Handlers rather than ignored signals, because an ignored signal would be ignored by the command, too.
+fn outlive_signals() -> io::Result<()> {
+    static IGNORED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let ignored = IGNORED.get_or_init(Arc::default);
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2] {
+        signal_hook::flag::register(signal, Arc::clone(ignored))?;
+    }
+    Ok(())
+}
+
+/// Leaves the worker's process group, terminal and name.
+///
+/// The worker started this process as leader of a group of its own, so that a Ctrl-C before this line does not
+/// reach it; but a group leader cannot begin a session, hence the step back. Each is a courtesy and may fail.
+fn leave_the_workers_group() {
+    if let Ok(group) = rustix::process::getpgid(rustix::process::getppid()) {
+        let _ = rustix::process::setpgid(None, Some(group));
+    }
+    let _ = rustix::process::setsid();
+    #[cfg(target_os = "linux")]
+    {
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+        let _ = rustix::thread::set_name(&std::ffi::CString::new(PROCESS_NAME).unwrap_or_default());
+    }
+}
+
+fn spawn(order: &Order, payload: &[u8]) -> io::Result<Pid> {
+    let (program, arguments) = order.run.split_first().ok_or(io::ErrorKind::NotFound)?;
+    let mut command = Command::new(program);
+    command.args(arguments).envs(&order.env).process_group(0).stdin(payload_file(payload)?);
+    if let Some(directory) = &order.directory {
+        command.current_dir(directory);
+    }
+    let child = command.spawn()?;
+    // Waited for together with the orphans; a second waiter would take its status away.
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    Ok(id.expect("a process id is a positive number of 32 bits"))
+}
+
+/// The payload as a file without a name: a program that does not read it holds up nobody, and one that does
+/// finds its end.
+fn payload_file(payload: &[u8]) -> io::Result<File> {
+    let mut file = File::from(nameless_file()?);
+    file.write_all(payload)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+#[cfg(target_os = "linux")]
+fn nameless_file() -> io::Result<OwnedFd> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    Ok(memfd_create("job_data", MemfdFlags::CLOEXEC)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless_file() -> io::Result<OwnedFd> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = env::temp_dir().join(format!("longshore-{}-{:016x}", process::id(), fastrand::u64(..)));
+    let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    std::fs::remove_file(path)?;
+    Ok(file.into())
+}

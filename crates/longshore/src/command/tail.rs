@@ -1,0 +1,92 @@
+use std::collections::VecDeque;
+
+/// The most of standard error that is kept for the traceback.
+const TRACEBACK_BYTES_MAX: usize = 16 * 1024;
+
+/// The most of it that becomes the one-line message.
+const MESSAGE_LINES_MAX: usize = 5;
+const MESSAGE_CHARS_MAX: usize = 1000;
+
+/// The end of what a program wrote to standard error.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    bytes: VecDeque<u8>,
+    is_cut: bool,
+}
+
+impl Tail {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let kept = &bytes[bytes.len().saturating_sub(TRACEBACK_BYTES_MAX)..];
+        let over = (self.bytes.len() + kept.len()).saturating_sub(TRACEBACK_BYTES_MAX);
+        self.is_cut |= over > 0 || kept.len() < bytes.len();
+        self.bytes.drain(..over);
+        self.bytes.extend(kept);
+    }
+
+    /// The whole tail, from the beginning of a line where there is one; `None` when there are only blanks.
+    pub(super) fn traceback(&self) -> Option<String> {
+        let bytes: Vec<u8> = self.bytes.iter().copied().collect();
+        let first_line_end = bytes.iter().position(|byte| *byte == b'\n').filter(|end| end + 1 < bytes.len());
+        let whole = match first_line_end {
+            Some(end) if self.is_cut => &bytes[end + 1..],
+            _ => &bytes[..],
+        };
+        // A NUL cannot be shown anywhere, and some databases cannot keep it.
+        let text = String::from_utf8_lossy(whole).replace('\0', "\u{fffd}");
+        let text = text.trim_end();
+        (!text.trim().is_empty()).then(|| text.to_owned())
+    }
+
+    /// The last lines that are not blank, at most five and at most 1000 characters of their end.
+    pub(super) fn message(&self) -> Option<String> {
+        let text = self.traceback()?;
+        let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
+        let message = lines[lines.len().saturating_sub(MESSAGE_LINES_MAX)..].join("\n");
+        let over = message.chars().count().saturating_sub(MESSAGE_CHARS_MAX);
+        Some(message.chars().skip(over).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tail(pushes: &[&[u8]]) -> Tail {
+        let mut tail = Tail::default();
+        for bytes in pushes {
+            tail.push(bytes);
+        }
+        tail
+    }
+
+    #[test]
+    fn the_message_is_the_last_five_lines_that_say_something() {
+        let tail = tail(&[b"1\n2\n3\n\n4\n  \n5", b"5\n6\r\n\n"]);
+        assert_eq!(tail.message().unwrap(), "2\n3\n4\n55\n6");
+        assert_eq!(tail.traceback().unwrap(), "1\n2\n3\n\n4\n  \n55\n6");
+    }
+
+    #[test]
+    fn silence_and_blanks_are_no_message() {
+        assert_eq!(tail(&[]).message(), None);
+        assert_eq!(tail(&[b" \n\n\t\n"]).traceback(), None);
+    }
+
+    #[test]
+    fn a_flood_is_held_at_its_end_and_begins_with_a_whole_line() {
+        let mut tail = Tail::default();
+        for number in 0..10_000 {
+            tail.push(format!("line {number}\n").as_bytes());
+        }
+        let traceback = tail.traceback().unwrap();
+        assert!(traceback.len() <= TRACEBACK_BYTES_MAX && traceback.starts_with("line "), "{}", &traceback[..20]);
+        assert!(traceback.ends_with("line 9999"));
+    }
+
+    #[test]
+    fn one_endless_line_and_bytes_that_are_no_text_stay_bounded() {
+        let tail = tail(&[&[b'x'; 100_000], &[0xff, 0]]);
+        assert_eq!(tail.message().unwrap().chars().count(), MESSAGE_CHARS_MAX);
+        assert!(tail.traceback().unwrap().ends_with("x\u{fffd}\u{fffd}"));
+    }
+}

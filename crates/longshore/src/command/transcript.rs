@@ -1,0 +1,218 @@
+use longshore_core::{Failure, FailureType, JobData, Limits};
+use serde_json::value::RawValue;
+
+use super::exit;
+use super::lines::{Lines, Piece};
+use super::message::Message;
+use super::protocol::{Cause, Exit};
+use super::tail::Tail;
+use crate::{CurrentAttempt, Done};
+
+/// Room for the rest of a message beside the largest result.
+const MESSAGE_FRAME_BYTES: usize = 16 * 1024;
+
+/// One of the two outputs of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    Stdout,
+    Stderr,
+}
+
+/// Everything that a program has said in one attempt: its log goes on to the attempt, its messages are kept
+/// until it has ended.
+#[derive(Debug)]
+pub(super) struct Transcript {
+    attempt: CurrentAttempt,
+    limits: Limits,
+    stdout: Lines,
+    stderr: Lines,
+    tail: Tail,
+    /// The output whose unfinished line is the last thing in the log.
+    unfinished: Option<Output>,
+    said: Said,
+}
+
+/// What the messages came to; of each kind the last one counts.
+#[derive(Debug, Default)]
+struct Said {
+    fraction: f64,
+    result: Option<SaidResult>,
+    failure_type: Option<FailureType>,
+    error_message: Option<String>,
+    snooze: Option<std::time::Duration>,
+}
+
+#[derive(Debug)]
+enum SaidResult {
+    Fits(Box<RawValue>),
+    TooLarge(String),
+}
+
+impl Transcript {
+    pub(super) fn new(attempt: CurrentAttempt, limits: Limits) -> Self {
+        let message_bytes_max = limits.payload_bytes_max.saturating_add(MESSAGE_FRAME_BYTES);
+        Self {
+            attempt,
+            limits,
+            stdout: Lines::new(message_bytes_max),
+            stderr: Lines::new(0),
+            tail: Tail::default(),
+            unfinished: None,
+            said: Said::default(),
+        }
+    }
+
+    /// Takes what the program wrote.
+    pub(super) fn push(&mut self, output: Output, bytes: &[u8]) {
+        if output == Output::Stderr {
+            self.tail.push(bytes);
+        }
+        let pieces = self.lines(output).push(bytes);
+        self.take(output, pieces);
+    }
+
+    /// Shows unfinished lines that have waited long enough.
+    pub(super) fn flush(&mut self) {
+        for output in [Output::Stdout, Output::Stderr] {
+            let pieces = self.lines(output).flush();
+            self.take(output, pieces);
+        }
+    }
+
+    /// Whether there is something to flush.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.stdout.is_waiting() || self.stderr.is_waiting()
+    }
+
+    /// The end of an output, which ends its last line.
+    pub(super) fn finish(&mut self, output: Output) {
+        let pieces = self.lines(output).finish();
+        self.take(output, pieces);
+    }
+
+    /// Adds a line of ours to the program's log.
+    pub(super) fn note(&mut self, text: &str) {
+        let mut log = String::new();
+        self.begin_line(&mut log);
+        log.push_str("longshore: ");
+        log.push_str(text);
+        log.push('\n');
+        self.attempt.log(&log);
+    }
+
+    /// What a program that exited with 0 came to.
+    pub(super) fn into_done(mut self) -> Result<Done, Failure> {
+        if self.said.failure_type.is_some() || self.said.error_message.is_some() {
+            self.note("the program told of a failure and exited with 0, which completes the job");
+        }
+        if let Some(delay) = self.said.snooze {
+            return Ok(Done::Snoozed { delay });
+        }
+        match self.said.result {
+            None => Ok(Done::Completed { result: None }),
+            Some(SaidResult::TooLarge(message)) => Err(Failure::new(FailureType::ValidationError, message)),
+            Some(SaidResult::Fits(raw)) => {
+                let result = JobData::parse(raw.get()).map_err(|error| Failure::of_error(&error))?;
+                Ok(Done::Completed { result: Some(result) })
+            }
+        }
+    }
+
+    /// What a program that ended otherwise failed with.
+    pub(super) fn into_failure(self, exit: Exit, cause: Cause) -> Failure {
+        let failure_type = self.said.failure_type.unwrap_or_else(|| exit::failure_type(exit, cause));
+        let message = self.said.error_message.clone();
+        let message = message.or_else(|| self.tail.message()).unwrap_or_else(|| exit::describe(exit));
+        self.with_tail(Failure::new(failure_type, message))
+    }
+
+    /// The failure with the end of standard error as its longer story.
+    pub(super) fn with_tail(&self, failure: Failure) -> Failure {
+        match self.tail.traceback() {
+            Some(tail) => failure.with_traceback(tail),
+            None => failure,
+        }
+    }
+
+    fn lines(&mut self, output: Output) -> &mut Lines {
+        match output {
+            Output::Stdout => &mut self.stdout,
+            Output::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn take(&mut self, output: Output, pieces: Vec<Piece>) {
+        let mut log = String::new();
+        for piece in pieces {
+            self.take_piece(output, piece, &mut log);
+        }
+        if !log.is_empty() {
+            self.attempt.log(&log);
+        }
+    }
+
+    fn take_piece(&mut self, output: Output, piece: Piece, log: &mut String) {
+        match piece {
+            Piece::Line(line) => {
+                if output == Output::Stdout
+                    && let Some(message) = Message::parse(&line)
+                {
+                    return self.hear(message, log);
+                }
+                self.begin_line(log);
+                log.push_str(&line);
+                log.push('\n');
+            }
+            Piece::Part(part) => {
+                if self.unfinished != Some(output) {
+                    self.begin_line(log);
+                }
+                log.push_str(&part);
+                self.unfinished = Some(output);
+            }
+            Piece::PartsEnd if self.unfinished == Some(output) => self.begin_line(log),
+            Piece::PartsEnd => {}
+            Piece::Oversized => {
+                let most = self.limits.payload_bytes_max;
+                let message = format!("a message on standard output is too long: a result may have {most} bytes");
+                self.said.result = Some(SaidResult::TooLarge(message));
+            }
+        }
+    }
+
+    /// Two outputs share the log: the unfinished line of one is ended before the other goes on.
+    fn begin_line(&mut self, log: &mut String) {
+        if self.unfinished.take().is_some() {
+            log.push('\n');
+        }
+    }
+
+    fn hear(&mut self, message: Message, log: &mut String) {
+        if message.progress.is_some() || message.message.is_some() {
+            self.said.fraction = message.progress.unwrap_or(self.said.fraction);
+            self.attempt.progress(self.said.fraction, message.message);
+        }
+        if let Some(result) = message.result {
+            self.said.result = Some(self.weigh(result));
+        }
+        if let Some(word) = message.failure_type {
+            self.said.failure_type = Some(word.parse().unwrap_or_else(|unknown| {
+                self.begin_line(log);
+                log.push_str(&format!("longshore: {unknown}; taken as unknown\n"));
+                FailureType::Unknown
+            }));
+        }
+        self.said.error_message = message.error_message.or(self.said.error_message.take());
+        self.said.snooze = message.snooze.or(self.said.snooze);
+    }
+
+    fn weigh(&self, result: Box<RawValue>) -> SaidResult {
+        let (bytes, most) = (result.get().len(), self.limits.payload_bytes_max);
+        if bytes <= most {
+            return SaidResult::Fits(result);
+        }
+        SaidResult::TooLarge(format!(
+            "the result has {bytes} bytes, but at most {most} are accepted: store it elsewhere and return where it is"
+        ))
+    }
+}

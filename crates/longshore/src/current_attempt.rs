@@ -1,0 +1,192 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{JobData, JobId, Lease, LogBuffer, LogChunk, LogLimits, Progress, Report};
+
+use crate::stop::StopSignal;
+use crate::{Queue, StopCause, Stopped};
+
+/// The attempt that a handler is making: what it runs on, its stop signal, its log and its progress.
+///
+/// Cheap to clone, and safe to keep: what is said after the attempt has ended is ignored.
+#[derive(Clone, Debug)]
+pub struct CurrentAttempt {
+    state: Arc<AttemptState>,
+}
+
+#[derive(Debug)]
+struct AttemptState {
+    lease: Lease,
+    grace: Duration,
+    origin: Arc<AttemptOrigin>,
+    stop: StopSignal,
+    news: Mutex<News>,
+}
+
+/// What all attempts of a worker share.
+#[derive(Debug)]
+pub(crate) struct AttemptOrigin {
+    pub(crate) queue: Queue,
+    pub(crate) log_limits: LogLimits,
+    pub(crate) newsroom: Newsroom,
+}
+
+/// Attempts that have said something which is not stored yet.
+#[derive(Debug, Default)]
+pub(crate) struct Newsroom {
+    waiting: Mutex<Vec<CurrentAttempt>>,
+    pub(crate) arrived: tokio::sync::Notify,
+}
+
+impl Newsroom {
+    /// The attempts that have news, each once.
+    pub(crate) fn take(&self) -> Vec<CurrentAttempt> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, attempt: CurrentAttempt) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+        self.arrived.notify_one();
+    }
+}
+
+/// What an attempt has said; empty, and without an allocation, for one that says nothing.
+#[derive(Debug, Default)]
+struct News {
+    progress: Option<Progress>,
+    log: Option<Box<LogBuffer>>,
+    is_waiting: bool,
+    is_closed: bool,
+}
+
+impl CurrentAttempt {
+    pub(crate) fn new(lease: Lease, grace: Duration, origin: Arc<AttemptOrigin>) -> Self {
+        let state =
+            AttemptState { lease, grace, origin, stop: StopSignal::default(), news: Mutex::new(News::default()) };
+        Self { state: Arc::new(state) }
+    }
+
+    /// The claimed job.
+    pub fn lease(&self) -> &Lease {
+        &self.state.lease
+    }
+
+    /// The job's number.
+    pub fn id(&self) -> JobId {
+        self.state.lease.id
+    }
+
+    /// Which try this is, from one.
+    pub fn attempt(&self) -> u32 {
+        self.state.lease.attempt()
+    }
+
+    /// How many retries follow the first attempt.
+    pub fn max_retries(&self) -> u32 {
+        self.state.lease.budgets.max_retries
+    }
+
+    /// The queue that the job stands in.
+    pub fn queue_name(&self) -> &str {
+        &self.state.lease.queue
+    }
+
+    /// The job's type.
+    pub fn job_type(&self) -> &str {
+        &self.state.lease.job_type
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> &JobData {
+        &self.state.lease.job_data
+    }
+
+    /// The database that the job came from, to enqueue more jobs.
+    pub fn queue(&self) -> &Queue {
+        &self.state.origin.queue
+    }
+
+    /// How long the attempt may go on after its stop signal.
+    pub fn grace(&self) -> Duration {
+        self.state.grace
+    }
+
+    /// Why the attempt is asked to stop, if it is. From then on an error means that it has stopped.
+    pub fn stop_requested(&self) -> Option<StopCause> {
+        self.state.stop.see()
+    }
+
+    /// Ends the handler with `?` when the attempt is asked to stop.
+    pub fn check(&self) -> Result<(), Stopped> {
+        self.stop_requested().map_or(Ok(()), |cause| Err(Stopped { cause }))
+    }
+
+    /// Resolves when the attempt is asked to stop. Cancellation safe.
+    pub async fn stopped(&self) -> StopCause {
+        let cause = self.state.stop.stopped().await;
+        self.state.stop.see();
+        cause
+    }
+
+    /// Says how far the attempt is, from 0 to 1; stored within about a quarter of a second.
+    pub fn progress(&self, fraction: f64, message: impl Into<Option<String>>) {
+        let progress = Progress { fraction: fraction.clamp(0.0, 1.0), message: message.into() };
+        self.tell(|news, _| news.progress = Some(progress));
+    }
+
+    /// Adds text to the attempt's log as it is, line ends included; of a long log the middle is cut.
+    pub fn log(&self, text: &str) {
+        self.tell(|news, limits| {
+            news.log.get_or_insert_with(|| Box::new(LogBuffer::new(limits))).push(text);
+        });
+    }
+
+    pub(crate) fn stop_signal(&self) -> &StopSignal {
+        &self.state.stop
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+
+    /// What was said since the last report; nothing once the attempt has ended.
+    pub(crate) fn report(&self) -> Option<Report> {
+        let mut news = self.news();
+        news.is_waiting = false;
+        if news.is_closed {
+            return None;
+        }
+        let lease = &self.state.lease;
+        Some(Report {
+            id: lease.id,
+            claim_number: lease.claim_number,
+            attempt: lease.attempt(),
+            progress: news.progress.take(),
+            log: news.log.as_mut().map(|log| log.take()).unwrap_or_default(),
+        })
+    }
+
+    /// Ends the log: the rest of it, which goes out with the outcome.
+    pub(crate) fn close(&self) -> Vec<LogChunk> {
+        let mut news = self.news();
+        news.is_closed = true;
+        news.log.take().map(|mut log| log.take()).unwrap_or_default()
+    }
+
+    fn tell(&self, add: impl FnOnce(&mut News, LogLimits)) {
+        let mut news = self.news();
+        if news.is_closed {
+            return;
+        }
+        add(&mut news, self.state.origin.log_limits);
+        let was_waiting = std::mem::replace(&mut news.is_waiting, true);
+        drop(news);
+        if !was_waiting {
+            self.state.origin.newsroom.add(self.clone());
+        }
+    }
+
+    fn news(&self) -> std::sync::MutexGuard<'_, News> {
+        self.state.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,96 @@
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::error::Error as StdError;
+use std::fmt;
+
+use longshore_core::{Failure, FailureType};
+
+/// Why a handler failed. Any error becomes one with `?`.
+///
+/// What the error's type tells is kept: its kind of failure, its chain of causes and, where `RUST_BACKTRACE` asks
+/// for it, where it was raised. A [`Failure`] among its causes is taken at its word. This type is no
+/// [`std::error::Error`] itself, because only so can every error convert into it.
+pub struct HandlerError {
+    failure: Failure,
+}
+
+impl HandlerError {
+    /// A failure by the handler's own word: its type decides whether the job is tried again.
+    pub fn failed(failure_type: FailureType, message: impl Into<String>) -> Self {
+        Self { failure: Failure::new(failure_type, message) }
+    }
+
+    /// The failure that an error without a type of its own amounts to, such as `anyhow::Error`.
+    pub fn boxed(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of_error(error.into().as_ref())
+    }
+
+    /// The failure as it will be recorded.
+    pub fn into_failure(self) -> Failure {
+        self.failure
+    }
+
+    fn of_error(error: &(dyn StdError + 'static)) -> Self {
+        // It has told its whole story; where in our code it became an error is no part of it.
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            return Self { failure: failure.clone() };
+        }
+        Self { failure: with_backtrace(Failure::of_error(error), &Backtrace::capture()) }
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for HandlerError {
+    fn from(error: E) -> Self {
+        Self::of_error(&error)
+    }
+}
+
+impl fmt::Debug for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)
+    }
+}
+
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)
+    }
+}
+
+fn with_backtrace(failure: Failure, backtrace: &Backtrace) -> Failure {
+    if backtrace.status() != BacktraceStatus::Captured {
+        return failure;
+    }
+    let chain = failure.traceback.clone().unwrap_or_default();
+    failure.with_traceback(format!("{chain}\n{backtrace}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    fn read() -> Result<(), HandlerError> {
+        Err(io::Error::from(io::ErrorKind::PermissionDenied))?;
+        Ok(())
+    }
+
+    #[test]
+    fn any_error_converts_and_keeps_what_its_type_tells() {
+        let failure = read().unwrap_err().into_failure();
+        assert_eq!(failure.failure_type, FailureType::PermissionError);
+        assert!(failure.traceback.unwrap().starts_with("permission denied"));
+    }
+
+    #[test]
+    fn an_explicit_failure_is_taken_at_its_word() {
+        let raised = HandlerError::from(Failure::new(FailureType::ConfigError, "no key"));
+        let failure = raised.into_failure();
+        assert_eq!((failure.failure_type, failure.message.as_str()), (FailureType::ConfigError, "no key"));
+    }
+
+    #[test]
+    fn an_error_in_a_box_tells_its_type_too() {
+        let boxed: Box<dyn StdError + Send + Sync> = Box::new(io::Error::from(io::ErrorKind::ConnectionReset));
+        assert_eq!(HandlerError::boxed(boxed).into_failure().failure_type, FailureType::NetworkError);
+    }
+}

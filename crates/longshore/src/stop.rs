@@ -1,0 +1,151 @@
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use thiserror::Error;
+use tokio::sync::Notify;
+
+/// Why an attempt is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StopCause {
+    /// Somebody cancelled the job.
+    Cancelled,
+    /// The time limit is reached.
+    TimedOut,
+    /// The worker shuts down; the attempt is given back without being spent.
+    ShuttingDown,
+    /// The worker's lease ended or soon will: another worker may be given the job.
+    LeaseLost,
+}
+
+/// The handler was asked to stop, and did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{}", cause.as_str())]
+pub struct Stopped {
+    /// Why it was asked.
+    pub cause: StopCause,
+}
+
+impl StopCause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "the job was cancelled",
+            Self::TimedOut => "the attempt reached its time limit",
+            Self::ShuttingDown => "the worker shuts down",
+            Self::LeaseLost => "the worker lost its lease",
+        }
+    }
+
+    const fn code(self) -> u8 {
+        match self {
+            Self::Cancelled => 1,
+            Self::TimedOut => 2,
+            Self::ShuttingDown => 3,
+            Self::LeaseLost => 4,
+        }
+    }
+
+    const fn of_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Cancelled),
+            2 => Some(Self::TimedOut),
+            3 => Some(Self::ShuttingDown),
+            4 => Some(Self::LeaseLost),
+            _ => None,
+        }
+    }
+}
+
+/// The low bits hold the cause, this one that the time for stopping is over.
+const OVER: u8 = 0x10;
+/// Whether the handler has looked at its stop signal and found it raised.
+const SEEN: u8 = 0x20;
+const CAUSE: u8 = 0x0f;
+
+/// Asks one attempt to stop, once: the first cause stands. Costs an attempt that is never asked nothing but
+/// its memory.
+#[derive(Debug, Default)]
+pub(crate) struct StopSignal {
+    state: AtomicU8,
+    changed: Notify,
+}
+
+impl StopSignal {
+    /// Asks for the end; does nothing where somebody asked before.
+    pub(crate) fn stop(&self, cause: StopCause) {
+        let asked = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
+            (state & CAUSE == 0).then_some(state | cause.code())
+        });
+        if asked.is_ok() {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Ends the grace period, whether it has begun or not.
+    pub(crate) fn stop_at_once(&self, cause: StopCause) {
+        self.stop(cause);
+        self.state.fetch_or(OVER, Ordering::AcqRel);
+        self.changed.notify_waiters();
+    }
+
+    /// Why it was asked, if it was.
+    pub(crate) fn cause(&self) -> Option<StopCause> {
+        StopCause::of_code(self.state.load(Ordering::Acquire) & CAUSE)
+    }
+
+    /// The same on the handler's behalf, which is remembered.
+    pub(crate) fn see(&self) -> Option<StopCause> {
+        let cause = self.cause();
+        if cause.is_some() {
+            self.state.fetch_or(SEEN, Ordering::AcqRel);
+        }
+        cause
+    }
+
+    /// Whether the handler knows that it was asked.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.state.load(Ordering::Acquire) & SEEN != 0
+    }
+
+    /// Resolves when the attempt is asked to stop. Cancellation safe.
+    pub(crate) async fn stopped(&self) -> StopCause {
+        self.when(|state| StopCause::of_code(state & CAUSE)).await
+    }
+
+    /// Resolves when the grace period was ended. Cancellation safe.
+    pub(crate) async fn over(&self) {
+        self.when(|state| (state & OVER != 0).then_some(())).await;
+    }
+
+    async fn when<T>(&self, reached: impl Fn(u8) -> Option<T>) -> T {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(found) = reached(self.state.load(Ordering::Acquire)) {
+                return found;
+            }
+            changed.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_cause_stands() {
+        let signal = StopSignal::default();
+        signal.stop(StopCause::Cancelled);
+        signal.stop_at_once(StopCause::ShuttingDown);
+        assert_eq!(signal.stopped().await, StopCause::Cancelled);
+        signal.over().await;
+    }
+
+    #[test]
+    fn only_a_look_by_the_handler_counts_as_seen() {
+        let signal = StopSignal::default();
+        assert_eq!((signal.see(), signal.is_seen()), (None, false));
+        signal.stop(StopCause::LeaseLost);
+        assert_eq!((signal.cause(), signal.is_seen()), (Some(StopCause::LeaseLost), false));
+        assert_eq!((signal.see(), signal.is_seen()), (Some(StopCause::LeaseLost), true));
+    }
+}

@@ -1,0 +1,85 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, LogLimits, NewJob, Priority, Progress, Timestamp};
+
+use crate::current_attempt::{AttemptOrigin, Newsroom};
+use crate::{CurrentAttempt, Queue, StopCause};
+
+/// An attempt that no worker makes: hand it to a handler, ask it to stop, and read what it said.
+#[derive(Debug)]
+pub struct AttemptProbe {
+    attempt: CurrentAttempt,
+    heard: Mutex<Heard>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    log: String,
+    progress: Vec<Progress>,
+}
+
+impl AttemptProbe {
+    /// The first attempt of a job, with a grace period of five seconds; what the handler enqueues goes to `queue`.
+    pub fn new(job: NewJob, queue: Queue) -> Self {
+        Self::with_grace(lease_of(job), Duration::from_secs(5), queue)
+    }
+
+    /// The attempt that a lease is for.
+    pub fn with_grace(lease: Lease, grace: Duration, queue: Queue) -> Self {
+        let origin = AttemptOrigin { queue, log_limits: LogLimits::default(), newsroom: Newsroom::default() };
+        Self { attempt: CurrentAttempt::new(lease, grace, Arc::new(origin)), heard: Mutex::default() }
+    }
+
+    /// The attempt as the handler gets it.
+    pub fn attempt(&self) -> CurrentAttempt {
+        self.attempt.clone()
+    }
+
+    /// Asks the attempt to stop.
+    pub fn stop(&self, cause: StopCause) {
+        self.attempt.stop_signal().stop(cause);
+    }
+
+    /// Everything that was logged so far; of a long log the middle is cut.
+    pub fn log(&self) -> String {
+        self.listen().log.clone()
+    }
+
+    /// The progress that was last said whenever somebody asked, oldest first.
+    pub fn progress(&self) -> Vec<Progress> {
+        self.listen().progress.clone()
+    }
+
+    fn listen(&self) -> std::sync::MutexGuard<'_, Heard> {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(report) = self.attempt.report() {
+            heard.log.extend(report.log.into_iter().map(|chunk| chunk.text));
+            heard.progress.extend(report.progress);
+        }
+        heard
+    }
+}
+
+/// The lease that a worker would get for a job that was just enqueued.
+fn lease_of(job: NewJob) -> Lease {
+    Lease {
+        id: JobId(1),
+        claim_number: ClaimNumber(1),
+        job_type: job.job_type,
+        job_data: job.job_data,
+        queue: job.queue,
+        priority: Priority::default(),
+        budgets: Budgets {
+            retry_count: 0,
+            max_retries: job.max_retries,
+            crash_count: 0,
+            max_crashes: job.max_crashes,
+            deferral_count: 0,
+            max_deferrals: job.max_deferrals,
+        },
+        timeout: job.timeout,
+        ready_at: Timestamp::from_ms(0),
+        metadata: job.metadata,
+    }
+}

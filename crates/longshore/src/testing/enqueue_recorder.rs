@@ -1,0 +1,140 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use longshore_core::{
+    Action, Actioned, ClaimRequest, Claimed, Console, EnqueueStream, Enqueued, Extended, Health, Heartbeat, JobDetail,
+    JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained, Maintenance, NewJob, QueueChange, Reclaimed,
+    Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store, StoreError, StoreFuture, Wakeups,
+    WorkerId, WorkerRecord,
+};
+
+use crate::{BoxFuture, Queue};
+
+/// A backend that only writes down what is enqueued; everything else answers that there is no database.
+#[derive(Debug, Default)]
+pub struct EnqueueRecorder {
+    jobs: Mutex<Vec<NewJob>>,
+}
+
+impl EnqueueRecorder {
+    /// A recorder, and the queue that fills it.
+    pub fn queue() -> (Arc<Self>, Queue) {
+        let recorder = Arc::new(Self::default());
+        (recorder.clone(), Queue::from_backend(recorder))
+    }
+
+    /// What was enqueued so far, in order.
+    pub fn jobs(&self) -> Vec<NewJob> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, job: NewJob) -> Enqueued {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.push(job);
+        Enqueued { id: JobId(i64::try_from(jobs.len()).unwrap_or(i64::MAX)), is_duplicate: false }
+    }
+}
+
+fn nothing<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
+    Box::pin(async { Err(StoreError::Closed { database: "the enqueue recorder".into() }) })
+}
+
+impl Store for EnqueueRecorder {
+    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+        Box::pin(async move { Ok(jobs.into_iter().map(|job| self.add(job)).collect()) })
+    }
+
+    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
+        Box::pin(async move {
+            let jobs: Vec<_> = jobs.collect::<Result<_, _>>().map_err(|source| StoreError::Aborted { source })?;
+            let inserted = jobs.len() as u64;
+            for job in jobs {
+                self.add(job);
+            }
+            Ok(inserted)
+        })
+    }
+
+    fn register(&self, _: Registration) -> StoreFuture<'_, ()> {
+        nothing()
+    }
+
+    fn retire(&self, _: WorkerId) -> StoreFuture<'_, ()> {
+        nothing()
+    }
+
+    fn claim(&self, _: ClaimRequest) -> StoreFuture<'_, Claimed> {
+        nothing()
+    }
+
+    fn mark_started(&self, _: &WorkerId, _: StartedAttempt) {}
+
+    fn extend(&self, _: Heartbeat) -> StoreFuture<'_, Extended> {
+        nothing()
+    }
+
+    fn record(&self, _: WorkerId, _: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+        nothing()
+    }
+
+    fn report(&self, _: WorkerId, _: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
+        nothing()
+    }
+
+    fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
+        nothing()
+    }
+
+    fn wakeups(&self) -> Box<dyn Wakeups> {
+        Box::new(Silence)
+    }
+}
+
+struct Silence;
+
+impl Wakeups for Silence {
+    fn changed(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+impl Console for EnqueueRecorder {
+    fn job(&self, _: JobId) -> StoreFuture<'_, Option<JobDetail>> {
+        nothing()
+    }
+
+    fn jobs(&self, _: JobPageRequest) -> StoreFuture<'_, JobPage> {
+        nothing()
+    }
+
+    fn count(&self, _: Selection) -> StoreFuture<'_, u64> {
+        nothing()
+    }
+
+    fn act(&self, _: Selection, _: Action) -> StoreFuture<'_, Actioned> {
+        nothing()
+    }
+
+    fn log(&self, _: LogRequest) -> StoreFuture<'_, LogPage> {
+        nothing()
+    }
+
+    fn stats(&self, _: u32) -> StoreFuture<'_, Stats> {
+        nothing()
+    }
+
+    fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {
+        nothing()
+    }
+
+    fn change_queue(&self, _: String, _: QueueChange) -> StoreFuture<'_, ()> {
+        nothing()
+    }
+
+    fn maintain(&self, _: Maintenance) -> StoreFuture<'_, Maintained> {
+        nothing()
+    }
+
+    fn health(&self) -> StoreFuture<'_, Health> {
+        nothing()
+    }
+}

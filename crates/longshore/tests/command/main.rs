@@ -1,0 +1,77 @@
+//! Command jobs with real processes. The test binary is its own supervisor, and its own worker to be killed.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests of a harness of their own are not seen as tests")]
+
+mod bench;
+mod ending;
+mod outcome;
+mod output;
+mod processes;
+mod run;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// A test in the words of its name.
+macro_rules! trials {
+    ($($module:ident::$name:ident),* $(,)?) => {
+        vec![$(Trial::test(concat!(stringify!($module), "::", stringify!($name)), || { $module::$name(); Ok(()) })),*]
+    };
+}
+
+fn main() -> ExitCode {
+    longshore::command::supervise_if_asked();
+    match std::env::args().nth(1).as_deref() {
+        Some(run::WORK_UNTIL_KILLED) => run::work_until_killed(),
+        Some(bench::MEASURE) => bench::measure(),
+        _ => {}
+    }
+    libtest_mimic::run(&Arguments::from_args(), all()).exit_code()
+}
+
+fn all() -> Vec<Trial> {
+    let mut trials = trials![
+        outcome::exit_statuses_become_failure_types,
+        outcome::a_program_that_cannot_be_started_says_why,
+        outcome::the_last_lines_of_standard_error_are_the_message,
+        outcome::what_the_program_said_goes_before_its_status,
+        outcome::an_unknown_failure_type_is_taken_as_unknown_with_a_note,
+        outcome::a_kill_from_elsewhere_is_a_want_of_resources,
+        outcome::a_result_is_kept_as_it_was_written,
+        outcome::a_result_beyond_the_limit_is_a_validation_error,
+        outcome::a_snooze_defers_the_job,
+        outcome::progress_is_passed_on,
+        output::the_payload_is_on_standard_input_and_ends,
+        output::a_program_need_not_read_its_payload,
+        output::the_environment_tells_of_the_job,
+        output::both_outputs_are_the_log,
+        output::a_malformed_message_is_an_ordinary_line,
+        output::bytes_that_are_no_text_are_replaced,
+        output::a_flood_of_output_is_held_in_bounded_memory,
+        output::a_line_without_end_is_held_in_bounded_memory,
+        output::an_unfinished_line_shows_in_the_log_before_it_ends,
+    ];
+    if cfg!(target_os = "linux") {
+        trials.extend(trials![
+            ending::a_cancelled_command_ends_at_once,
+            ending::a_program_that_ignores_sigterm_is_killed_after_the_grace,
+            ending::a_program_may_clean_up_within_the_grace,
+            ending::sigterm_comes_once,
+            ending::a_stopped_program_is_ended_too,
+            ending::children_in_the_group_end_with_the_command,
+            ending::children_in_sessions_of_their_own_end_with_the_command,
+            ending::a_daemon_that_forked_twice_ends_with_the_command,
+            ending::a_background_child_that_holds_the_output_does_not_hold_the_attempt,
+            ending::a_pipeline_may_finish_writing_after_its_shell,
+            ending::orphans_are_buried_while_the_command_runs,
+            ending::a_stop_that_came_before_the_start_is_obeyed,
+            ending::a_dropped_attempt_leaves_nobody,
+            ending::a_worker_that_was_killed_leaves_nobody,
+            ending::a_supervisor_that_was_killed_leaves_nobody,
+            ending::a_supervisor_ignores_polite_signals,
+            ending::many_commands_at_once_leave_nobody,
+        ]);
+    }
+    trials
+}

@@ -1,0 +1,103 @@
+//! What the end of a program makes of its attempt.
+
+use std::time::Duration;
+
+use longshore::{Done, FailureType};
+
+use crate::run::{command, sh};
+
+pub(crate) fn exit_statuses_become_failure_types() {
+    let table = [
+        (1, FailureType::WorkerError),
+        (65, FailureType::ValidationError),
+        (75, FailureType::NetworkError),
+        (77, FailureType::PermissionError),
+        (127, FailureType::ConfigError),
+    ];
+    for (status, expected) in table {
+        let failure = sh(&format!("exit {status}")).finish().failure();
+        assert_eq!(failure.failure_type, expected, "{status}");
+        assert_eq!(failure.message, format!("exited with status {status}"));
+        assert_eq!(failure.traceback, None);
+    }
+    assert_eq!(sh("exit 0").finish().result(), None);
+}
+
+pub(crate) fn a_program_that_cannot_be_started_says_why() {
+    let failure = command(["no-such-program-anywhere"]).finish().failure();
+    assert_eq!(failure.failure_type, FailureType::ConfigError);
+    assert_eq!(failure.message, "no-such-program-anywhere was not found: `run` of the job type names it");
+    let failure = command(["/etc/hostname"]).finish().failure();
+    assert_eq!(failure.failure_type, FailureType::PermissionError);
+    let mut lost = command(["true"]);
+    lost.spec.directory = Some("/no/such/place".into());
+    let failure = lost.finish().failure();
+    assert_eq!(failure.failure_type, FailureType::ConfigError);
+    assert_eq!(failure.message, "/no/such/place is no directory: `directory` of the job type names it");
+}
+
+pub(crate) fn the_last_lines_of_standard_error_are_the_message() {
+    let failure = sh("for n in 1 2 3 4 5 6 7; do echo line $n >&2; done; echo >&2; exit 3").finish().failure();
+    assert_eq!(failure.message, "line 3\nline 4\nline 5\nline 6\nline 7");
+    assert_eq!(failure.traceback.unwrap().lines().count(), 7);
+}
+
+pub(crate) fn what_the_program_said_goes_before_its_status() {
+    let said = r#"{"longshore": {"failure_type": "network_error", "error_message": "no route"}}"#;
+    let failure = sh(&format!("echo '{said}'; echo noise >&2; exit 65")).finish().failure();
+    assert_eq!((failure.failure_type, failure.message.as_str()), (FailureType::NetworkError, "no route"));
+    let ran = sh(&format!("echo '{said}'")).finish();
+    assert_eq!(ran.log, "longshore: the program told of a failure and exited with 0, which completes the job\n");
+    assert_eq!(ran.result(), None);
+}
+
+pub(crate) fn an_unknown_failure_type_is_taken_as_unknown_with_a_note() {
+    let ran = sh(r#"echo '{"longshore": {"failure_type": "bad_hair_day"}}'; exit 1"#).finish();
+    assert!(ran.log.starts_with("longshore: \"bad_hair_day\" is no failure type"), "{}", ran.log);
+    assert_eq!(ran.failure().failure_type, FailureType::Unknown);
+}
+
+pub(crate) fn a_kill_from_elsewhere_is_a_want_of_resources() {
+    let failure = sh("kill -9 $$").finish().failure();
+    assert_eq!(failure.failure_type, FailureType::ResourceError);
+    assert_eq!(failure.message, "ended by signal 9 (SIGKILL)");
+    let failure = sh("kill -ABRT $$").finish().failure();
+    assert_eq!(failure.failure_type, FailureType::WorkerError);
+    assert_eq!(failure.message, "ended by signal 6 (SIGABRT)");
+}
+
+pub(crate) fn a_result_is_kept_as_it_was_written() {
+    let script = r#"echo '{"longshore": {"result": 1}}'; echo '{"longshore": {"result": {"b": 1.10, "a": "ä"}}}'"#;
+    assert_eq!(sh(script).finish().result().unwrap(), r#"{"b": 1.10, "a": "ä"}"#);
+    let without_line_end = r#"printf '{"longshore": {"result": null}}'"#;
+    assert_eq!(sh(without_line_end).finish().result().unwrap(), "null");
+}
+
+pub(crate) fn a_result_beyond_the_limit_is_a_validation_error() {
+    let script = r#"echo '{"longshore": {"result": "12345678"}}'"#;
+    assert_eq!(sh(script).result_bytes_max(10).finish().result().unwrap(), "\"12345678\"");
+    let failure = sh(script).result_bytes_max(9).finish().failure();
+    assert_eq!(failure.failure_type, FailureType::ValidationError);
+    assert!(failure.message.starts_with("the result has 10 bytes, but at most 9 are accepted"), "{}", failure.message);
+    let endless = r#"printf '{"longshore": {"result": "'; head -c 3000000 /dev/zero | tr '\0' x; echo '"}}'; echo on"#;
+    let ran = sh(endless).finish();
+    assert_eq!(ran.log, "on\n");
+    let failure = ran.failure();
+    assert_eq!(failure.failure_type, FailureType::ValidationError);
+    assert!(failure.message.contains("1048576 bytes"), "{}", failure.message);
+}
+
+pub(crate) fn a_snooze_defers_the_job() {
+    let snooze = r#"echo '{"longshore": {"snooze": "2s"}}'"#;
+    assert_eq!(sh(snooze).finish().end.unwrap(), Done::Snoozed { delay: Duration::from_secs(2) });
+    assert!(sh(&format!("{snooze}; exit 1")).finish().end.is_err());
+}
+
+pub(crate) fn progress_is_passed_on() {
+    let script = r#"echo '{"longshore": {"progress": 0.4, "message": "page 4 of 10"}}'
+        echo '{"longshore": {"message": "still there"}}'"#;
+    let ran = sh(script).finish();
+    let last = ran.progress.last().unwrap();
+    assert_eq!((last.fraction, last.message.as_deref()), (0.4, Some("still there")));
+    assert_eq!(ran.log, "");
+}

@@ -1,0 +1,57 @@
+//! What runs, as the process table shows it.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test calls it hung.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until something holds.
+pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The living processes that inherited a variable with this value.
+pub(crate) fn marked(mark: &str) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &u32| {
+        let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable.ends_with(mark.as_bytes()))
+    })
+    .collect()
+}
+
+/// The supervisor of the command whose processes are marked.
+pub(crate) fn supervisor_of(mark: &str) -> u32 {
+    let marked = marked(mark);
+    let parents = marked.iter().filter_map(|id| parent(*id));
+    parents.into_iter().find(|parent| !marked.contains(parent)).unwrap()
+}
+
+/// How many children of a process have ended and were not waited for.
+pub(crate) fn zombies_of(id: u32) -> usize {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|child| stat(*child).is_some_and(|(state, parent)| state == "Z" && parent == id)).count()
+}
+
+/// Sends a signal by name to a process.
+pub(crate) fn signal(name: &str, id: u32) {
+    let status = std::process::Command::new("kill").args(["-s", name, &id.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+fn parent(id: u32) -> Option<u32> {
+    stat(id).map(|(_, parent)| parent)
+}
+
+fn stat(id: u32) -> Option<(String, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}

@@ -1,0 +1,151 @@
+mod action;
+mod attempt;
+mod claim;
+mod console;
+mod enqueue;
+mod family;
+mod health;
+mod lease;
+mod page;
+mod row;
+mod state;
+mod stats;
+mod wakeups;
+mod worker;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{
+    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Limits, NewJob, Reclaimed, Record,
+    Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Timestamp, Wakeups, WorkerId,
+};
+use tokio::sync::watch;
+
+use state::State;
+use wakeups::MemoryWakeups;
+
+/// The contract of a store in its simplest form: one lock over a few maps, nothing prefetched, nothing cached.
+///
+/// It is the oracle of the random run and the store of tests that want no file. Its copies share one database;
+/// it survives nothing. Every method takes effect when its future is first polled.
+#[derive(Clone)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    changes: watch::Sender<()>,
+}
+
+/// The time of one call, read once.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    now: Timestamp,
+    monotonic: Duration,
+}
+
+impl MemoryStore {
+    /// An empty store on this clock, with the default limits.
+    pub fn new(clock: impl Clock) -> Self {
+        Self::with_limits(clock, Limits::default())
+    }
+
+    /// An empty store that accepts what is within these limits.
+    pub fn with_limits(clock: impl Clock, limits: Limits) -> Self {
+        let state = Mutex::new(State::new(limits));
+        Self { shared: Arc::new(Shared { clock: Arc::new(clock), state, changes: watch::Sender::new(()) }) }
+    }
+
+    /// Makes a worker dead, as `kill -9` of its process does: the next reclaim finds it.
+    pub fn kill(&self, worker_id: &WorkerId) {
+        self.with(|state, _| state.kill(worker_id));
+    }
+
+    fn with<T>(&self, call: impl FnOnce(&mut State, Moment) -> T) -> T {
+        let moment = Moment { now: self.shared.clock.now(), monotonic: self.shared.clock.monotonic() };
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        call(&mut state, moment)
+    }
+
+    /// A call that changes nothing that a sleeping worker waits for.
+    fn quietly<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut State, Moment) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        Box::pin(async move { self.with(call) })
+    }
+
+    /// A call after which somebody may have something to do.
+    fn loudly<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut State, Moment) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        Box::pin(async move {
+            let answer = self.with(call)?;
+            self.shared.changes.send_replace(());
+            Ok(answer)
+        })
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl Store for MemoryStore {
+    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+        self.loudly(move |state, moment| state.enqueue(jobs, moment.now))
+    }
+
+    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
+        self.loudly(move |state, moment| state.enqueue_stream(jobs, moment.now))
+    }
+
+    fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
+        self.quietly(move |state, moment| {
+            state.register(registration, moment);
+            Ok(())
+        })
+    }
+
+    fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
+        self.loudly(move |state, moment| {
+            state.retire(&worker_id, moment.now);
+            Ok(())
+        })
+    }
+
+    fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
+        self.quietly(move |state, moment| state.claim(&request, moment))
+    }
+
+    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
+        self.with(|state, _| state.mark_started(worker_id, attempt));
+    }
+
+    fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
+        self.quietly(move |state, moment| state.extend(&heartbeat, moment))
+    }
+
+    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+        self.loudly(move |state, moment| Ok(state.record(&worker_id, records, moment.now)))
+    }
+
+    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
+        self.quietly(move |state, moment| Ok(state.report(&worker_id, reports, moment.now)))
+    }
+
+    fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
+        self.loudly(move |state, moment| Ok(state.reclaim(moment)))
+    }
+
+    fn wakeups(&self) -> Box<dyn Wakeups> {
+        Box::new(MemoryWakeups::new(self.shared.changes.subscribe()))
+    }
+}

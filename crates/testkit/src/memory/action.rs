@@ -1,0 +1,92 @@
+use longshore_core::{Action, Actioned, JobId, Refusal, Selection, Status, Timestamp};
+
+use super::state::State;
+
+/// Of a filter's refusals, how many are told one by one.
+const REFUSED_MAX: usize = 100;
+
+impl State {
+    /// Visits the jobs in the order of their ids, so that of two with one unique key the older is retried.
+    pub(super) fn act(&mut self, selection: &Selection, action: Action, now: Timestamp) -> Actioned {
+        let mut actioned = Actioned::default();
+        for id in self.visited(selection) {
+            match self.move_job(id, action, now) {
+                Ok(()) => actioned.touched += 1,
+                Err(refusal) => actioned.refused.push(refusal),
+            }
+        }
+        if selection.ids.is_empty() {
+            actioned.refused.truncate(REFUSED_MAX);
+        }
+        actioned
+    }
+
+    fn move_job(&mut self, id: JobId, action: Action, now: Timestamp) -> Result<(), Refusal> {
+        let Some(row) = self.rows.get_mut(&id) else { return Err(Refusal::NotFound { id }) };
+        let status = row.job.status;
+        if !is_move_from(status, action) {
+            return Err(Refusal::WrongStatus { id, status });
+        }
+        match action {
+            Action::Cancel => self.ask_to_cancel(id, now),
+            Action::Retry => self.retry(id, now)?,
+            Action::Delete | Action::Discard => self.remove(id, now),
+            Action::Reprioritise(priority) => row.job.priority = priority,
+        }
+        Ok(())
+    }
+
+    fn ask_to_cancel(&mut self, id: JobId, now: Timestamp) {
+        let row = self.row(id);
+        row.job.cancel_requested_at = row.job.cancel_requested_at.or(Some(now));
+        if row.job.status != Status::Running {
+            let queue = row.job.queue.clone();
+            self.counts(now, &queue).cancelled += 1;
+            self.cancel(id, now);
+        }
+    }
+
+    /// Ends a job as `cancelled`, whether it waited or ran.
+    pub(super) fn cancel(&mut self, id: JobId, at: Timestamp) {
+        let row = self.row(id);
+        row.job.status = Status::Cancelled;
+        row.job.completed_at = Some(at);
+        row.job.next_retry_at = None;
+        row.due = None;
+        self.tell_children(id, at);
+    }
+
+    fn retry(&mut self, id: JobId, now: Timestamp) -> Result<(), Refusal> {
+        let key = self.row(id).job.unique_key.clone();
+        if let Some(by) = key.and_then(|key| self.holder(&key)).filter(|by| *by != id) {
+            return Err(Refusal::UniqueKeyTaken { id, by });
+        }
+        let row = self.row(id);
+        // A success has no row in the history until it is no longer the job's own state that tells of it.
+        if let Some(attempt) = row.current_attempt() {
+            row.attempts.insert(attempt.claim_number, attempt);
+        }
+        let job = &mut row.job;
+        job.completed_at = None;
+        job.dead_letter_reason = None;
+        job.moved_to_dead_letter_at = None;
+        job.cancel_requested_at = None;
+        job.result = None;
+        job.progress = None;
+        job.progress_message = None;
+        job.retry_count = 0;
+        job.crash_count = 0;
+        job.deferral_count = 0;
+        row.wait(None, now);
+        Ok(())
+    }
+}
+
+fn is_move_from(status: Status, action: Action) -> bool {
+    match action {
+        Action::Cancel | Action::Reprioritise(_) => !status.is_ended(),
+        Action::Retry => status.is_retryable(),
+        Action::Delete => status != Status::Running,
+        Action::Discard => status == Status::DeadLetter,
+    }
+}

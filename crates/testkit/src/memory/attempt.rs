@@ -1,0 +1,166 @@
+use longshore_core::{
+    Attempt, AttemptOutcome, ClaimNumber, Failure, JobId, LogChunk, LogEntry, Outcome, Record, Recorded, Report,
+    Status, Timestamp, WorkerId,
+};
+
+use super::row::Row;
+use super::state::State;
+
+/// The end of the attempt that a job is in.
+#[derive(Debug)]
+pub(super) struct AttemptEnded {
+    pub(super) id: JobId,
+    pub(super) attempt: u32,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Timestamp,
+    pub(super) outcome: Outcome,
+}
+
+impl State {
+    pub(super) fn record(&mut self, worker_id: &WorkerId, records: Vec<Record>, now: Timestamp) -> Vec<Recorded> {
+        let mut answers = Vec::with_capacity(records.len());
+        for record in records {
+            let Some(row) = self.attempt_row(worker_id, record.id, record.claim_number) else {
+                answers.push(Recorded::Fenced);
+                continue;
+            };
+            row.write_log(record.attempt, record.log, now);
+            self.end_attempt(AttemptEnded {
+                id: record.id,
+                attempt: record.attempt,
+                started_at: record.started_at,
+                finished_at: record.finished_at,
+                outcome: record.outcome,
+            });
+            answers.push(Recorded::Recorded);
+        }
+        answers
+    }
+
+    pub(super) fn report(&mut self, worker_id: &WorkerId, reports: Vec<Report>, now: Timestamp) -> Vec<Recorded> {
+        let mut answers = Vec::with_capacity(reports.len());
+        for report in reports {
+            let Some(row) = self.attempt_row(worker_id, report.id, report.claim_number) else {
+                answers.push(Recorded::Fenced);
+                continue;
+            };
+            if let Some(progress) = report.progress {
+                row.job.progress = Some(progress.fraction.clamp(0.0, 1.0));
+                row.job.progress_message = progress.message;
+            }
+            row.write_log(report.attempt, report.log, now);
+            answers.push(Recorded::Recorded);
+        }
+        answers
+    }
+
+    fn attempt_row(&mut self, worker_id: &WorkerId, id: JobId, claim_number: ClaimNumber) -> Option<&mut Row> {
+        self.rows.get_mut(&id).filter(|row| row.is_attempt(worker_id, claim_number))
+    }
+
+    /// Makes the one move that the outcome says, writes the attempt's row and moves the children.
+    pub(super) fn end_attempt(&mut self, ended: AttemptEnded) {
+        let AttemptEnded { id, finished_at: at, .. } = ended;
+        let row = self.row(id);
+        row.keep_attempt(&ended);
+        let queue = row.job.queue.clone();
+        let waited_ms = ended.started_at.map_or(0, |started_at| milliseconds(row.job.run_at, started_at));
+        let ran_ms = ended.started_at.map_or(0, |started_at| milliseconds(started_at, at));
+        row.job.started_at = ended.started_at.or(row.job.started_at);
+        let counts = self.counts(at, &queue);
+        counts.waited_ms += waited_ms;
+        counts.ran_ms += ran_ms;
+        match &ended.outcome {
+            Outcome::Completed { .. } => counts.completed += 1,
+            Outcome::Retrying { .. } => counts.retried += 1,
+            Outcome::Cancelled => counts.cancelled += 1,
+            _ => {}
+        }
+        self.make_move(id, ended.outcome, at);
+    }
+
+    fn make_move(&mut self, id: JobId, outcome: Outcome, at: Timestamp) {
+        let row = self.row(id);
+        match outcome {
+            Outcome::Completed { result } => {
+                row.job.status = Status::Completed;
+                row.job.completed_at = Some(at);
+                row.job.result = result;
+                self.tell_children(id, at);
+            }
+            Outcome::Cancelled => self.cancel(id, at),
+            Outcome::DeadLetter { reason, failure } => {
+                row.note_failure(&failure);
+                self.bury(id, reason, at);
+            }
+            Outcome::Retrying { retry_at, failure } => {
+                row.note_failure(&failure);
+                row.job.retry_count += 1;
+                row.wait(Some(retry_at), at);
+                row.job.status = Status::Retrying;
+                row.job.next_retry_at = Some(retry_at);
+            }
+            Outcome::Deferred { run_at } => {
+                row.job.deferral_count += 1;
+                row.wait(Some(run_at), at);
+            }
+            Outcome::Returned => row.wait(None, at),
+            Outcome::Crashed { failure } => {
+                row.note_failure(&failure);
+                row.job.crash_count += 1;
+                row.wait(None, at);
+            }
+        }
+    }
+}
+
+impl Row {
+    fn keep_attempt(&mut self, ended: &AttemptEnded) {
+        let Some((outcome, failure)) = word(&ended.outcome) else { return };
+        let attempt = Attempt {
+            attempt: ended.attempt,
+            claim_number: self.job.claim_number,
+            worker_id: self.job.worker_id.clone(),
+            started_at: ended.started_at,
+            finished_at: Some(ended.finished_at),
+            outcome,
+            failure_type: failure.map(|failure| failure.failure_type),
+            error_message: failure.map(|failure| failure.message.clone()),
+            traceback: failure.and_then(|failure| failure.traceback.clone()),
+        };
+        self.attempts.insert(attempt.claim_number, attempt);
+    }
+
+    fn write_log(&mut self, attempt: u32, chunks: Vec<LogChunk>, now: Timestamp) {
+        let claim_number = self.job.claim_number;
+        for chunk in chunks {
+            self.log.retain(|(claim, number), _| *claim != claim_number || !chunk.replaces.contains(number));
+            let entry = LogEntry {
+                attempt,
+                claim_number,
+                chunk_number: chunk.number,
+                written_at: now,
+                cut_bytes: chunk.cut_bytes,
+                text: chunk.text,
+            };
+            self.log.insert((claim_number, chunk.number), entry);
+        }
+    }
+}
+
+/// The word for the history; a success has none, the job itself tells of it.
+fn word(outcome: &Outcome) -> Option<(AttemptOutcome, Option<&Failure>)> {
+    Some(match outcome {
+        Outcome::Completed { .. } => return None,
+        Outcome::Retrying { failure, .. } => (AttemptOutcome::Retrying, Some(failure)),
+        Outcome::DeadLetter { failure, .. } => (AttemptOutcome::DeadLetter, Some(failure)),
+        Outcome::Crashed { failure } => (AttemptOutcome::Crashed, Some(failure)),
+        Outcome::Cancelled => (AttemptOutcome::Cancelled, None),
+        Outcome::Deferred { .. } => (AttemptOutcome::Deferred, None),
+        Outcome::Returned => (AttemptOutcome::Returned, None),
+    })
+}
+
+fn milliseconds(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,73 @@
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use longshore_core::{ClaimRequest, Claimed, JobId, QueueScope, StoreError, Timestamp};
+
+use super::Moment;
+use super::row::Row;
+use super::state::State;
+
+impl State {
+    pub(super) fn claim(&mut self, request: &ClaimRequest, moment: Moment) -> Result<Claimed, StoreError> {
+        self.living_worker(&request.worker_id, moment)?;
+        self.promote(moment.now);
+        let chosen = self.choose(request);
+        let leases = chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, moment.now)).collect();
+        Ok(Claimed { leases, next_due: self.next_due() })
+    }
+
+    fn promote(&mut self, now: Timestamp) {
+        for row in self.rows.values_mut().filter(|row| row.waits_for_instant()) {
+            if row.due.is_some_and(|due| due <= now) {
+                row.promote();
+            }
+        }
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        self.rows.values().filter(|row| row.waits_for_instant()).filter_map(|row| row.due).min()
+    }
+
+    /// The jobs that the claim takes, in the order in which they are to run.
+    fn choose(&self, request: &ClaimRequest) -> Vec<JobId> {
+        let mut room = Room::new(request);
+        let mut candidates: Vec<&Row> = self
+            .rows
+            .values()
+            .filter(|row| row.is_ready() && request.job_types.contains(&row.job.job_type))
+            .filter(|row| self.queues.get(&row.job.queue).copied().flatten().is_none())
+            .collect();
+        candidates.sort_by_key(|row| (Reverse(row.job.priority), row.job.id));
+        candidates.into_iter().filter(|row| room.take(&row.job.queue)).map(|row| row.job.id).collect()
+    }
+}
+
+/// How much a claim may still take, altogether and from each queue that it names.
+struct Room<'a> {
+    left: u32,
+    queues: Option<BTreeMap<&'a str, u32>>,
+}
+
+impl<'a> Room<'a> {
+    fn new(request: &'a ClaimRequest) -> Self {
+        let queues = match &request.scope {
+            QueueScope::All => None,
+            QueueScope::Only(limits) => Some(limits.iter().map(|limit| (limit.queue.as_str(), limit.limit)).collect()),
+        };
+        Self { left: request.limit, queues }
+    }
+
+    fn take(&mut self, queue: &str) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        if let Some(queues) = &mut self.queues {
+            match queues.get_mut(queue) {
+                Some(left) if *left > 0 => *left -= 1,
+                _ => return false,
+            }
+        }
+        self.left -= 1;
+        true
+    }
+}

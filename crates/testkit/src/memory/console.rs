@@ -1,0 +1,60 @@
+use longshore_core::{
+    Action, Actioned, Console, Health, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained,
+    Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+};
+
+use super::MemoryStore;
+
+impl Console for MemoryStore {
+    fn job(&self, id: JobId) -> StoreFuture<'_, Option<JobDetail>> {
+        self.quietly(move |state, _| Ok(state.rows.get(&id).map(super::row::Row::detail)))
+    }
+
+    fn jobs(&self, request: JobPageRequest) -> StoreFuture<'_, JobPage> {
+        self.quietly(move |state, _| Ok(state.jobs(&request)))
+    }
+
+    fn count(&self, selection: Selection) -> StoreFuture<'_, u64> {
+        self.quietly(move |state, _| Ok(state.count(&selection)))
+    }
+
+    fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
+        self.loudly(move |state, moment| Ok(state.act(&selection, action, moment.now)))
+    }
+
+    fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
+        self.quietly(move |state, _| Ok(state.log(request)))
+    }
+
+    fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {
+        self.quietly(move |state, moment| Ok(state.stats(minutes, moment.now)))
+    }
+
+    fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {
+        self.quietly(move |state, moment| Ok(state.worker_records(moment)))
+    }
+
+    fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()> {
+        self.loudly(move |state, moment| {
+            match change {
+                QueueChange::Pause => {
+                    state.queues.entry(queue).or_default().get_or_insert(moment.now);
+                }
+                QueueChange::Resume => {
+                    if let Some(paused_at) = state.queues.get_mut(&queue) {
+                        *paused_at = None;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
+        self.quietly(move |state, moment| Ok(state.maintain(maintenance, moment.now)))
+    }
+
+    fn health(&self) -> StoreFuture<'_, Health> {
+        self.quietly(move |state, moment| Ok(state.health(moment)))
+    }
+}

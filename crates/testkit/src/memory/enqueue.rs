@@ -1,0 +1,46 @@
+use longshore_core::{EnqueueStream, Enqueued, JobId, NewJob, StoreError, Timestamp};
+
+use super::row::Row;
+use super::state::State;
+
+impl State {
+    pub(super) fn enqueue(&mut self, jobs: Vec<NewJob>, now: Timestamp) -> Result<Vec<Enqueued>, StoreError> {
+        // One job is checked before anything changes; only several need a draft to be taken back.
+        if jobs.len() == 1 {
+            return jobs.into_iter().map(|job| self.enqueue_one(job, now)).collect();
+        }
+        let mut draft = self.clone();
+        let enqueued = jobs.into_iter().map(|job| draft.enqueue_one(job, now)).collect::<Result<_, _>>()?;
+        *self = draft;
+        Ok(enqueued)
+    }
+
+    pub(super) fn enqueue_stream(&mut self, jobs: EnqueueStream, now: Timestamp) -> Result<u64, StoreError> {
+        let mut draft = self.clone();
+        let mut made = 0;
+        for job in jobs {
+            let job = job.map_err(|source| StoreError::Aborted { source })?;
+            if !draft.enqueue_one(job, now)?.is_duplicate {
+                made += 1;
+            }
+        }
+        *self = draft;
+        Ok(made)
+    }
+
+    fn enqueue_one(&mut self, new: NewJob, now: Timestamp) -> Result<Enqueued, StoreError> {
+        new.validate(&self.limits)?;
+        if let Some(id) = new.unique_key.as_deref().and_then(|key| self.holder(key)) {
+            return Ok(Enqueued { id, is_duplicate: true });
+        }
+        if let Some(parent) = new.parent.filter(|parent| !self.rows.contains_key(parent)) {
+            return Err(StoreError::UnknownParent { parent });
+        }
+        self.last_id += 1;
+        let id = JobId(self.last_id);
+        self.queues.entry(new.queue.clone()).or_default();
+        self.rows.insert(id, Row::new(id, new, now));
+        self.await_parent(id, now);
+        Ok(Enqueued { id, is_duplicate: false })
+    }
+}

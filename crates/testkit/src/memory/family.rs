@@ -1,0 +1,62 @@
+use longshore_core::{DeadLetterReason, JobId, Status, Timestamp};
+
+use super::state::State;
+
+impl State {
+    /// A new job with a parent waits for it, unless the parent has ended already.
+    pub(super) fn await_parent(&mut self, id: JobId, now: Timestamp) {
+        let Some(parent) = self.row(id).job.parent_job_id else { return };
+        match self.rows[&parent].job.status {
+            Status::Completed => {}
+            status if status.is_ended() => self.bury(id, DeadLetterReason::ParentEnded { parent, status }, now),
+            _ => self.row(id).job.status = Status::Blocked,
+        }
+    }
+
+    /// Moves the children of a job that has just ended: they may run, or they never will.
+    pub(super) fn tell_children(&mut self, parent: JobId, now: Timestamp) {
+        let status = self.rows[&parent].job.status;
+        for child in self.blocked_children(parent) {
+            if status == Status::Completed {
+                let row = self.row(child);
+                let due = row.due.filter(|instant| *instant > now);
+                row.wait(due, now);
+            } else {
+                self.bury(child, DeadLetterReason::ParentEnded { parent, status }, now);
+            }
+        }
+    }
+
+    /// Removes a job that does not run. Those that waited for it never will; others forget it.
+    pub(super) fn remove(&mut self, id: JobId, now: Timestamp) {
+        for child in self.blocked_children(id) {
+            self.bury(child, DeadLetterReason::ParentDeleted { parent: id }, now);
+        }
+        self.rows.remove(&id);
+        for row in self.rows.values_mut() {
+            row.job.parent_job_id = row.job.parent_job_id.filter(|parent| *parent != id);
+        }
+    }
+
+    /// Gives a job up, and with it all that waits for it.
+    pub(super) fn bury(&mut self, id: JobId, reason: DeadLetterReason, at: Timestamp) {
+        let row = self.row(id);
+        row.job.status = Status::DeadLetter;
+        row.job.dead_letter_reason = Some(reason.to_string());
+        row.job.moved_to_dead_letter_at = Some(at);
+        row.job.completed_at = Some(at);
+        row.job.next_retry_at = None;
+        row.due = None;
+        if let DeadLetterReason::CrashesSpent { crashes } = reason {
+            row.job.crash_count = crashes;
+        }
+        let queue = row.job.queue.clone();
+        self.counts(at, &queue).failed += 1;
+        self.tell_children(id, at);
+    }
+
+    fn blocked_children(&self, parent: JobId) -> Vec<JobId> {
+        let waits = |job: &longshore_core::Job| job.status == Status::Blocked && job.parent_job_id == Some(parent);
+        self.rows.values().filter(|row| waits(&row.job)).map(|row| row.job.id).collect()
+    }
+}

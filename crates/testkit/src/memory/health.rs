@@ -1,0 +1,99 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use longshore_core::{Health, Job, RunningJob, Status, Timestamp, TypeBacklog, WorkerId, WorkerRecord};
+
+use super::Moment;
+use super::state::State;
+use super::worker::Worker;
+
+/// How many of a worker's jobs are told.
+const RUNNING_MAX: usize = 100;
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl State {
+    pub(super) fn worker_records(&self, moment: Moment) -> Vec<WorkerRecord> {
+        self.workers.values().map(|worker| self.worker_record(worker, moment)).collect()
+    }
+
+    fn worker_record(&self, worker: &Worker, moment: Moment) -> WorkerRecord {
+        let registration = &worker.registration;
+        let mut held: Vec<&Job> = self.held_jobs(&registration.worker_id).collect();
+        held.sort_by_key(|job| (job.started_at, job.id));
+        WorkerRecord {
+            worker_id: registration.worker_id.clone(),
+            host: registration.host.clone(),
+            pid: registration.pid,
+            started_at: worker.started_at,
+            heartbeat_at: worker.heartbeat_at,
+            queues: registration.queues.clone(),
+            job_types: registration.job_types.to_vec(),
+            concurrency: registration.concurrency,
+            is_alive: worker.is_alive(moment.monotonic),
+            running: held.into_iter().take(RUNNING_MAX).filter_map(running_job).collect(),
+        }
+    }
+
+    pub(super) fn health(&self, moment: Moment) -> Health {
+        let (living, dead): (Vec<&Worker>, Vec<&Worker>) =
+            self.workers.values().partition(|worker| worker.is_alive(moment.monotonic));
+        let known: BTreeSet<String> =
+            living.iter().flat_map(|worker| worker.registration.job_types.iter().cloned()).collect();
+        let buried: Vec<Timestamp> = self.rows.values().filter_map(|row| row.job.moved_to_dead_letter_at).collect();
+        Health {
+            now: moment.now,
+            latest_record_at: self.latest_record_at(),
+            database_bytes: 0,
+            wal_bytes: 0,
+            disk_free_bytes: None,
+            disk_total_bytes: None,
+            queues: self.queue_stats(),
+            backlog: self.backlog(),
+            dead_workers: self.holding(&dead),
+            known_job_types: known.into_iter().collect(),
+            living_workers: living.len() as u64,
+            dead_letters: buried.len() as u64,
+            dead_letters_last_hour: buried.iter().filter(|at| moment.now.since(**at) <= HOUR).count() as u64,
+        }
+    }
+
+    fn held_jobs<'a>(&'a self, worker_id: &'a WorkerId) -> impl Iterator<Item = &'a Job> {
+        self.rows.values().filter(|row| row.is_held_by(worker_id)).map(|row| &row.job)
+    }
+
+    fn holding(&self, workers: &[&Worker]) -> Vec<(WorkerId, u64)> {
+        let ids = workers.iter().map(|worker| &worker.registration.worker_id);
+        ids.map(|id| (id.clone(), self.held_jobs(id).count() as u64)).filter(|(_, jobs)| *jobs > 0).collect()
+    }
+
+    fn latest_record_at(&self) -> Option<Timestamp> {
+        let of_jobs = self.rows.values().flat_map(|row| {
+            let job = &row.job;
+            [Some(job.created_at), job.started_at, job.completed_at, job.moved_to_dead_letter_at]
+        });
+        of_jobs.flatten().chain(self.workers.values().map(|worker| worker.heartbeat_at)).max()
+    }
+
+    fn backlog(&self) -> Vec<TypeBacklog> {
+        let mut waiting: BTreeMap<(&str, &str), (u64, Timestamp)> = BTreeMap::new();
+        for job in self.rows.values().filter(|row| row.is_ready()).map(|row| &row.job) {
+            let (jobs, oldest) = waiting.entry((&job.queue, &job.job_type)).or_insert((0, job.run_at));
+            *jobs += 1;
+            *oldest = job.run_at.min(*oldest);
+        }
+        waiting
+            .into_iter()
+            .map(|((queue, job_type), (jobs, oldest_ready_at))| TypeBacklog {
+                queue: queue.to_owned(),
+                job_type: job_type.to_owned(),
+                jobs,
+                oldest_ready_at,
+            })
+            .collect()
+    }
+}
+
+fn running_job(job: &Job) -> Option<RunningJob> {
+    debug_assert_eq!(job.status, Status::Running);
+    Some(RunningJob { id: job.id, job_type: job.job_type.clone(), started_at: job.started_at? })
+}

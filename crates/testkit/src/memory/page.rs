@@ -1,0 +1,57 @@
+use longshore_core::{Job, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Selection};
+
+use super::state::State;
+
+const PAGE_MAX: u32 = 1000;
+
+impl State {
+    pub(super) fn jobs(&self, request: &JobPageRequest) -> JobPage {
+        let limit = request.limit.clamp(1, PAGE_MAX) as usize;
+        let mut found = self
+            .rows
+            .values()
+            .rev()
+            .map(|row| &row.job)
+            .filter(|job| request.after.is_none_or(|after| job.id < after) && is_selected(job, &request.selection));
+        let jobs: Vec<Job> = found.by_ref().take(limit).cloned().collect();
+        let next = found.next().and_then(|_| jobs.last()).map(|job| job.id);
+        JobPage { jobs, next }
+    }
+
+    pub(super) fn count(&self, selection: &Selection) -> u64 {
+        self.rows.values().filter(|row| is_selected(&row.job, selection)).count() as u64
+    }
+
+    /// The ids that an action visits: those that are selected, and those that were named and do not exist.
+    pub(super) fn visited(&self, selection: &Selection) -> Vec<JobId> {
+        let selected = self.rows.values().filter(|row| is_selected(&row.job, selection)).map(|row| row.job.id);
+        let missing = selection.ids.iter().copied().filter(|id| !self.rows.contains_key(id));
+        let mut ids: Vec<JobId> = selected.chain(missing).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    pub(super) fn log(&self, request: LogRequest) -> LogPage {
+        let Some(row) = self.rows.get(&request.id) else { return LogPage::default() };
+        let entries = row
+            .log
+            .iter()
+            .filter(|(place, _)| request.after.is_none_or(|after| **place > after))
+            .map(|(_, entry)| entry)
+            .filter(|entry| request.attempt.is_none_or(|attempt| entry.attempt == attempt))
+            .cloned()
+            .collect();
+        LogPage { entries }
+    }
+}
+
+fn is_selected(job: &Job, selection: &Selection) -> bool {
+    let Selection { ids, statuses, job_types, queues, failure_types } = selection;
+    let failure_type = job.failure_type.as_deref();
+    (ids.is_empty() || ids.contains(&job.id))
+        && (statuses.is_empty() || statuses.contains(&job.status))
+        && (job_types.is_empty() || job_types.contains(&job.job_type))
+        && (queues.is_empty() || queues.contains(&job.queue))
+        && (failure_types.is_empty() || failure_types.iter().any(|kind| failure_type == Some(kind.as_str())))
+}

@@ -1,0 +1,163 @@
+use std::collections::BTreeMap;
+
+use longshore_core::{
+    Attempt, AttemptOutcome, Budgets, ClaimNumber, Due, Failure, Job, JobDetail, JobId, Lease, LogEntry, NewJob,
+    Status, Timestamp, WorkerId,
+};
+
+/// A job with all that hangs on it.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) job: Job,
+    /// The instant that a claim has yet to see pass; none once the job was promoted, or if it never had to wait.
+    pub(super) due: Option<Timestamp>,
+    /// The attempts that have ended and did not simply succeed.
+    pub(super) attempts: BTreeMap<ClaimNumber, Attempt>,
+    pub(super) log: BTreeMap<(ClaimNumber, u32), LogEntry>,
+}
+
+impl Row {
+    /// A job that waits; whether its parent lets it is for its family to say.
+    pub(super) fn new(id: JobId, new: NewJob, now: Timestamp) -> Self {
+        let due = match new.due {
+            Due::Now => None,
+            Due::After(delay) => Some(now.after(delay)),
+            Due::At(instant) => Some(instant),
+        }
+        .filter(|instant| *instant > now);
+        let job = Job {
+            id,
+            job_type: new.job_type,
+            job_data: new.job_data,
+            status: Status::Pending,
+            priority: new.priority,
+            created_at: now,
+            started_at: None,
+            completed_at: None,
+            log_file_path: None,
+            error_message: None,
+            retry_count: 0,
+            max_retries: new.max_retries,
+            worker_id: None,
+            timeout: new.timeout,
+            parent_job_id: new.parent,
+            failure_type: None,
+            next_retry_at: None,
+            last_error_traceback: None,
+            dead_letter_reason: None,
+            moved_to_dead_letter_at: None,
+            queue: new.queue,
+            run_at: due.unwrap_or(now),
+            claim_number: ClaimNumber(0),
+            crash_count: 0,
+            max_crashes: new.max_crashes,
+            deferral_count: 0,
+            max_deferrals: new.max_deferrals,
+            unique_key: new.unique_key,
+            cancel_requested_at: None,
+            progress: None,
+            progress_message: None,
+            result: None,
+            metadata: new.metadata,
+        };
+        Self { job, due, attempts: BTreeMap::new(), log: BTreeMap::new() }
+    }
+
+    /// Whether a claim may take it, its type, queue and worker aside.
+    pub(super) fn is_ready(&self) -> bool {
+        self.job.status == Status::Pending && self.due.is_none()
+    }
+
+    pub(super) fn is_held_by(&self, worker_id: &WorkerId) -> bool {
+        self.job.status == Status::Running && self.job.worker_id.as_ref() == Some(worker_id)
+    }
+
+    /// Whether it becomes ready by the passing of time.
+    pub(super) fn waits_for_instant(&self) -> bool {
+        matches!(self.job.status, Status::Pending | Status::Retrying) && self.due.is_some()
+    }
+
+    /// The fence of every write on a running job.
+    pub(super) fn is_attempt(&self, worker_id: &WorkerId, claim_number: ClaimNumber) -> bool {
+        self.is_held_by(worker_id) && self.job.claim_number == claim_number
+    }
+
+    pub(super) fn budgets(&self) -> Budgets {
+        Budgets {
+            retry_count: self.job.retry_count,
+            max_retries: self.job.max_retries,
+            crash_count: self.job.crash_count,
+            max_crashes: self.job.max_crashes,
+            deferral_count: self.job.deferral_count,
+            max_deferrals: self.job.max_deferrals,
+        }
+    }
+
+    /// Puts it among the jobs that may run, from now or from its instant on.
+    pub(super) fn wait(&mut self, due: Option<Timestamp>, now: Timestamp) {
+        self.job.status = Status::Pending;
+        self.job.next_retry_at = None;
+        self.job.run_at = due.unwrap_or(now);
+        self.due = due;
+    }
+
+    pub(super) fn promote(&mut self) {
+        self.job.status = Status::Pending;
+        self.job.next_retry_at = None;
+        self.due = None;
+    }
+
+    pub(super) fn lease_to(&mut self, worker_id: &WorkerId, now: Timestamp) -> Lease {
+        let job = &mut self.job;
+        job.status = Status::Running;
+        job.worker_id = Some(worker_id.clone());
+        job.claim_number = ClaimNumber(job.claim_number.0 + 1);
+        job.started_at = Some(now);
+        job.progress = None;
+        job.progress_message = None;
+        Lease {
+            id: job.id,
+            claim_number: job.claim_number,
+            job_type: job.job_type.clone(),
+            job_data: job.job_data.clone(),
+            queue: job.queue.clone(),
+            priority: job.priority,
+            timeout: job.timeout,
+            ready_at: job.run_at,
+            metadata: job.metadata.clone(),
+            budgets: self.budgets(),
+        }
+    }
+
+    pub(super) fn note_failure(&mut self, failure: &Failure) {
+        self.job.failure_type = Some(failure.failure_type.as_str().to_owned());
+        self.job.error_message = Some(failure.message.clone());
+        self.job.last_error_traceback = failure.traceback.clone();
+    }
+
+    /// The job with its history; the running and the successful attempt have no row and are told from the job.
+    pub(super) fn detail(&self) -> JobDetail {
+        let mut attempts: Vec<Attempt> = self.attempts.values().cloned().collect();
+        attempts.extend(self.current_attempt());
+        JobDetail { job: self.job.clone(), attempts }
+    }
+
+    pub(super) fn current_attempt(&self) -> Option<Attempt> {
+        let outcome = match self.job.status {
+            Status::Running => AttemptOutcome::Running,
+            Status::Completed => AttemptOutcome::Completed,
+            _ => return None,
+        };
+        Some(Attempt {
+            attempt: self.job.retry_count.saturating_add(1),
+            claim_number: self.job.claim_number,
+            worker_id: self.job.worker_id.clone(),
+            started_at: self.job.started_at,
+            finished_at: self.job.completed_at,
+            outcome,
+            failure_type: None,
+            error_message: None,
+            traceback: None,
+        })
+    }
+}

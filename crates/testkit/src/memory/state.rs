@@ -1,0 +1,48 @@
+use std::collections::BTreeMap;
+
+use longshore_core::{JobId, Limits, Timestamp, WorkerId};
+
+use super::row::Row;
+use super::stats::MinuteCounts;
+use super::worker::Worker;
+
+/// All that the store holds.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) limits: Limits,
+    pub(super) rows: BTreeMap<JobId, Row>,
+    /// The last id that was given; that of a deleted job is not given again.
+    pub(super) last_id: i64,
+    /// Every queue that was used or paused, and since when it is paused.
+    pub(super) queues: BTreeMap<String, Option<Timestamp>>,
+    /// What ended, by minute since 1970 and queue.
+    pub(super) minutes: BTreeMap<(i64, String), MinuteCounts>,
+    pub(super) workers: BTreeMap<WorkerId, Worker>,
+}
+
+impl State {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            rows: BTreeMap::new(),
+            last_id: 0,
+            queues: BTreeMap::new(),
+            minutes: BTreeMap::new(),
+            workers: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn row(&mut self, id: JobId) -> &mut Row {
+        self.rows.get_mut(&id).expect("the id was looked up in this call")
+    }
+
+    /// The job that has not ended and holds this unique key.
+    pub(super) fn holder(&self, unique_key: &str) -> Option<JobId> {
+        let is_holder = |row: &&Row| row.job.unique_key.as_deref() == Some(unique_key) && !row.job.status.is_ended();
+        self.rows.values().find(is_holder).map(|row| row.job.id)
+    }
+
+    pub(super) fn counts(&mut self, at: Timestamp, queue: &str) -> &mut MinuteCounts {
+        self.minutes.entry((at.minute(), queue.to_owned())).or_default()
+    }
+}

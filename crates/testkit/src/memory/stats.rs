@@ -1,0 +1,69 @@
+use std::collections::BTreeMap;
+
+use longshore_core::{Maintained, Maintenance, MinuteStats, QueueStats, Stats, Status, Timestamp};
+
+use super::state::State;
+
+/// What ended in one minute in one queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MinuteCounts {
+    pub(super) completed: u64,
+    pub(super) failed: u64,
+    pub(super) retried: u64,
+    pub(super) cancelled: u64,
+    pub(super) waited_ms: u64,
+    pub(super) ran_ms: u64,
+}
+
+impl State {
+    pub(super) fn stats(&self, minutes: u32, now: Timestamp) -> Stats {
+        Stats { queues: self.queue_stats(), minutes: self.minute_stats(minutes, now) }
+    }
+
+    pub(super) fn queue_stats(&self) -> Vec<QueueStats> {
+        self.queues.iter().map(|(queue, paused_at)| self.one_queue(queue, *paused_at)).collect()
+    }
+
+    fn one_queue(&self, queue: &str, paused_at: Option<Timestamp>) -> QueueStats {
+        let rows = || self.rows.values().filter(|row| row.job.queue == queue);
+        let mut jobs: BTreeMap<Status, u64> = BTreeMap::new();
+        for row in rows() {
+            *jobs.entry(row.job.status).or_default() += 1;
+        }
+        let oldest_waiting_at = rows().filter(|row| row.is_ready()).map(|row| row.job.run_at).min();
+        QueueStats { queue: queue.to_owned(), paused_at, jobs, oldest_waiting_at }
+    }
+
+    fn minute_stats(&self, minutes: u32, now: Timestamp) -> Vec<MinuteStats> {
+        let first = now.minute() - i64::from(minutes) + 1;
+        let shown = self.minutes.iter().filter(|((minute, _), _)| *minute >= first && *minute <= now.minute());
+        shown
+            .map(|((minute, queue), counts)| MinuteStats {
+                minute: Timestamp::from_ms(minute * 60_000),
+                queue: queue.clone(),
+                completed: counts.completed,
+                failed: counts.failed,
+                retried: counts.retried,
+                cancelled: counts.cancelled,
+                waited_ms: counts.waited_ms,
+                ran_ms: counts.ran_ms,
+            })
+            .collect()
+    }
+
+    /// Nothing is kept twice here, so there is nothing to reconcile.
+    pub(super) fn maintain(&mut self, maintenance: Maintenance, now: Timestamp) -> Maintained {
+        let Some(retention) = maintenance.retention else { return Maintained::default() };
+        let is_old = |job: &longshore_core::Job| {
+            matches!(job.status, Status::Completed | Status::Cancelled)
+                && job.completed_at.is_some_and(|at| now.since(at) > retention)
+        };
+        let old: Vec<_> = self.rows.values().filter(|row| is_old(&row.job)).map(|row| row.job.id).collect();
+        let rows_max = maintenance.rows_max as usize;
+        for id in old.iter().take(rows_max) {
+            self.remove(*id, now);
+        }
+        let pruned = old.len().min(rows_max) as u64;
+        Maintained { pruned, reconciled: 0, has_more: old.len() > rows_max }
+    }
+}
