@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ContentArrangement};
 #[derive(Debug)]
 pub(crate) struct Table {
     inner: comfy_table::Table,
+    cell_chars_max: usize,
 }
 
 impl Table {
@@ -15,7 +16,7 @@ impl Table {
         for column in inner.column_iter_mut() {
             column.set_padding((0, 2));
         }
-        Self { inner }
+        Self { inner, cell_chars_max: CELL_CHARS_MAX }
     }
 
     /// Numbers stand to the right.
@@ -29,9 +30,16 @@ impl Table {
         self
     }
 
+    /// Cells are not cut, for what cannot be looked up elsewhere.
+    #[must_use]
+    pub(crate) fn uncut(mut self) -> Self {
+        self.cell_chars_max = usize::MAX;
+        self
+    }
+
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: &[String]) {
-        self.inner.add_row(cells.iter().map(|cell| one_line(cell, CELL_CHARS_MAX)));
+        self.inner.add_row(cells.iter().map(|cell| one_line(cell, self.cell_chars_max)));
     }
 
     /// The text, with a line feed at its end and no blanks before any.

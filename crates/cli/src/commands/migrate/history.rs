@@ -18,7 +18,7 @@ pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {
 }
 
 fn table(report: &HistoryReport) -> Table {
-    let mut table = Table::new(&["AT", "ID", "EVENT", "TOOK", "WHO", "HOST", "WHY"]);
+    let mut table = Table::new(&["AT", "ID", "EVENT", "TOOK", "WHO", "HOST", "WHY"]).uncut();
     for event in &report.events {
         let dash = || "-".to_owned();
         let took = event.duration_ms.and_then(|ms| u64::try_from(ms).ok()).map(|ms| span(Duration::from_millis(ms)));

@@ -37,10 +37,16 @@ type Step = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, Migrate
 
 fn run(site: &Site<'_>, absent: Absent, arguments: &RunArguments, step: Step) -> anyhow::Result<Exit> {
     let mut request = request(arguments.allow_data_loss, arguments.dry_run);
-    let mut migrator = open(site, absent, request.mode)?;
-    request.goal.to = arguments.to.as_deref().map(|text| migrator.resolve(text)).transpose()?;
     request.goal.steps = arguments.steps.map(|steps| usize::try_from(steps).unwrap_or(usize::MAX));
-    let report = step(&mut migrator, &request)?;
+    // Looked at first, so that a call which is refused has not created a database.
+    let mut looker = open(site, absent, RunMode::DryRun)?;
+    request.goal.to = arguments.to.as_deref().map(|text| looker.resolve(text)).transpose()?;
+    let planned = step(&mut looker, &RunRequest { mode: RunMode::DryRun, ..request.clone() })?;
+    drop(looker);
+    if request.mode == RunMode::DryRun {
+        return tell(site, &planned);
+    }
+    let report = step(&mut open(site, absent, request.mode)?, &request)?;
     tell(site, &report)
 }
 
