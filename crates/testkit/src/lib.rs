@@ -6,8 +6,11 @@
 
 mod build;
 mod clock;
+mod fault;
 mod memory;
+pub mod suite;
 
 pub use build::{RecordBuilder, WorkerBuilder, claim, ended, job, worker};
 pub use clock::FakeClock;
+pub use fault::{Fault, FaultPlan, FaultStore, Operation};
 pub use memory::MemoryStore;

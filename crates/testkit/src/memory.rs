@@ -14,6 +14,7 @@ mod wakeups;
 mod worker;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,12 +34,14 @@ use wakeups::MemoryWakeups;
 #[derive(Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
+    process: u64,
 }
 
 struct Shared {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     changes: watch::Sender<()>,
+    processes: AtomicU64,
 }
 
 /// The time of one call, read once.
@@ -56,11 +59,27 @@ impl MemoryStore {
 
     /// An empty store that accepts what is within these limits.
     pub fn with_limits(clock: impl Clock, limits: Limits) -> Self {
-        let state = Mutex::new(State::new(limits));
-        Self { shared: Arc::new(Shared { clock: Arc::new(clock), state, changes: watch::Sender::new(()) }) }
+        let shared = Shared {
+            clock: Arc::new(clock),
+            state: Mutex::new(State::new(limits)),
+            changes: watch::Sender::new(()),
+            processes: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared), process: 0 }
     }
 
-    /// Makes a worker dead, as `kill -9` of its process does: the next reclaim finds it.
+    /// The same database as another process sees it: with workers that live and die together.
+    pub fn another_process(&self) -> Self {
+        let process = self.shared.processes.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { shared: Arc::clone(&self.shared), process }
+    }
+
+    /// Makes every worker of this process dead, as `kill -9` does: the next reclaim finds them.
+    pub fn die(&self) {
+        self.with(|state, _| state.kill_process(self.process));
+    }
+
+    /// Makes one worker dead: the next reclaim finds it.
     pub fn kill(&self, worker_id: &WorkerId) {
         self.with(|state, _| state.kill(worker_id));
     }
@@ -108,8 +127,9 @@ impl Store for MemoryStore {
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
+        let process = self.process;
         self.quietly(move |state, moment| {
-            state.register(registration, moment);
+            state.register(registration, process, moment);
             Ok(())
         })
     }

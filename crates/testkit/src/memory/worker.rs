@@ -14,6 +14,7 @@ pub(super) struct Worker {
     pub(super) heartbeat_at: Timestamp,
     /// When its lease was extended last; the wall clock has no say in it.
     extended: Duration,
+    process: u64,
     is_killed: bool,
     /// The attempts that have begun, by the slot that runs them.
     pub(super) slots: BTreeMap<u32, StartedAttempt>,
@@ -26,11 +27,12 @@ impl Worker {
 }
 
 impl State {
-    pub(super) fn register(&mut self, registration: Registration, moment: Moment) {
+    pub(super) fn register(&mut self, registration: Registration, process: u64, moment: Moment) {
         let worker = Worker {
             started_at: moment.now,
             heartbeat_at: moment.now,
             extended: moment.monotonic,
+            process,
             is_killed: false,
             slots: BTreeMap::new(),
             registration,
@@ -40,6 +42,12 @@ impl State {
 
     pub(super) fn kill(&mut self, worker_id: &WorkerId) {
         if let Some(worker) = self.workers.get_mut(worker_id) {
+            worker.is_killed = true;
+        }
+    }
+
+    pub(super) fn kill_process(&mut self, process: u64) {
+        for worker in self.workers.values_mut().filter(|worker| worker.process == process) {
             worker.is_killed = true;
         }
     }

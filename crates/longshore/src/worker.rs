@@ -1,0 +1,208 @@
+mod claims;
+mod drain;
+mod executor;
+mod heartbeat;
+mod holdings;
+mod lane;
+mod pace;
+mod recovery;
+mod registry;
+mod run;
+mod scribe;
+mod shift;
+#[cfg(unix)]
+mod signals;
+mod slot;
+mod trouble;
+mod verdict;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{Clock, Limits, LogLimits, QueueLimit, RetryPolicy, StoreError, SystemClock};
+use thiserror::Error;
+
+use crate::current_attempt::{AttemptOrigin, Newsroom};
+use crate::typed_handler::{AsyncHandler, BlockingHandler};
+use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Payload, Queue};
+use registry::Registry;
+use shift::{Settings, Shift};
+
+/// Runs the jobs of a queue: say what it handles, then let it run.
+///
+/// A worker takes only jobs whose type it handles; the others stay where they are and cost nothing.
+pub struct Worker {
+    queue: Queue,
+    registry: Registry,
+    settings: Settings,
+    log_limits: LogLimits,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why a worker did not run, or ended.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The store failed for a cause that does not pass; running handlers had their grace period.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No handler was given, so no job could ever be run.
+    #[error("the worker handles nothing: give it a handler with handle, handle_blocking or handler")]
+    NothingHandled,
+    /// Two handlers were given for one type.
+    #[error("two handlers were given for {job_type:?}: keep one of them")]
+    HandledTwice {
+        /// The type.
+        job_type: String,
+    },
+    /// A handler waits for signals, and the operating system refused.
+    #[error("cannot listen for signals: {0}")]
+    Signals(#[source] std::io::Error),
+}
+
+impl Worker {
+    /// A worker with the defaults: 16 jobs at once from all queues, a lease of 30 s and a grace period of 30 s.
+    pub fn new(queue: &Queue) -> Self {
+        Self {
+            queue: queue.clone(),
+            registry: Registry::default(),
+            settings: Settings {
+                concurrency: 16,
+                queues: Vec::new(),
+                lease: Duration::from_secs(30),
+                grace: Duration::from_secs(30),
+                limits: Limits::default(),
+                retention: None,
+            },
+            log_limits: LogLimits::default(),
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// Runs an async function on each payload of a type.
+    #[must_use]
+    pub fn handle<T, F, Fut, D>(self, function: F) -> Self
+    where
+        T: Payload,
+        F: Fn(T, CurrentAttempt) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<D, HandlerError>> + Send + 'static,
+        D: IntoDone,
+    {
+        self.handler(T::JOB_TYPE, Arc::new(AsyncHandler::new(function)))
+    }
+
+    /// Runs a blocking function on each payload of a type, on a thread of its own.
+    ///
+    /// It cannot be stopped from outside: it should look at [`CurrentAttempt::check`] now and then. When it does
+    /// not, its outcome is recorded after the grace period, and its slot stays taken until it returns.
+    #[must_use]
+    pub fn handle_blocking<T, F, D>(self, function: F) -> Self
+    where
+        T: Payload,
+        F: Fn(T, CurrentAttempt) -> Result<D, HandlerError> + Send + Sync + 'static,
+        D: IntoDone,
+    {
+        self.handler(T::JOB_TYPE, Arc::new(BlockingHandler::new(function)))
+    }
+
+    /// Runs a handler of any kind on the jobs of a type.
+    #[must_use]
+    pub fn handler(mut self, job_type: impl Into<String>, handler: Arc<dyn Handler>) -> Self {
+        self.registry.add(job_type.into(), handler);
+        self
+    }
+
+    /// Changes the rules for the attempts of a type that was given a handler before.
+    #[must_use]
+    pub fn policy(mut self, job_type: &str, change: impl FnOnce(HandlerPolicy) -> HandlerPolicy) -> Self {
+        self.registry.change_policy(job_type, change);
+        self
+    }
+
+    /// Sets how long the jobs of a type wait before they are tried again.
+    #[must_use]
+    pub fn retry(self, job_type: &str, retry: RetryPolicy) -> Self {
+        self.policy(job_type, |policy| policy.retry(retry))
+    }
+
+    /// Sets how many jobs run at once, from 1 to 10,000.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: u32) -> Self {
+        self.settings.concurrency = concurrency.clamp(1, 10_000);
+        self
+    }
+
+    /// Takes from this queue; without any, a worker takes from all.
+    #[must_use]
+    pub fn queue(self, queue: impl Into<String>) -> Self {
+        self.queue_with_limit(queue, u32::MAX)
+    }
+
+    /// Takes from this queue, and runs at most so many of its jobs at once.
+    #[must_use]
+    pub fn queue_with_limit(mut self, queue: impl Into<String>, limit: u32) -> Self {
+        self.settings.queues.push(QueueLimit { queue: queue.into(), limit: limit.max(1) });
+        self
+    }
+
+    /// Sets how long jobs stay this worker's own when it gives no sign of life, at least a second.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease.max(Duration::from_secs(1));
+        self
+    }
+
+    /// Sets how long attempts may go on after their stop signal, where their handler does not say otherwise.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
+        self
+    }
+
+    /// Removes ended jobs this long after their end; without it they stay.
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.settings.retention = Some(retention);
+        self
+    }
+
+    /// Sets how large a result may be.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Sets how much of each attempt's log is kept.
+    #[must_use]
+    pub fn log_limits(mut self, log_limits: LogLimits) -> Self {
+        self.log_limits = log_limits;
+        self
+    }
+
+    /// Reads the time from another clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    fn into_shift(self) -> Result<Arc<Shift>, WorkerError> {
+        if let Some(job_type) = self.registry.doubled() {
+            return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
+        }
+        if self.registry.entries().next().is_none() {
+            return Err(WorkerError::NothingHandled);
+        }
+        let origin =
+            AttemptOrigin { queue: self.queue.clone(), log_limits: self.log_limits, newsroom: Newsroom::default() };
+        Ok(Arc::new(Shift::new(self.queue, self.registry, self.settings, self.clock, origin)))
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("queue", &self.queue).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

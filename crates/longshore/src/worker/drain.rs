@@ -1,0 +1,47 @@
+use longshore_core::{Selection, Status, StoreError};
+
+use super::shift::Shift;
+use super::trouble::Errand;
+
+/// Whether nothing is left that could run now or later by itself.
+///
+/// A job counts when this worker knows its type and takes from its queue, and it waits for a worker, for its
+/// instant, or runs, here or elsewhere. A blocked one counts through its parent: as long as that one could
+/// complete, it is itself among those. What stands in a paused queue waits for a person and does not count.
+pub(crate) async fn is_drained(shift: &Shift) -> bool {
+    if !shift.holdings().is_empty() {
+        return false;
+    }
+    match jobs_left(shift).await {
+        Ok(left) => {
+            shift.trouble.pass(Errand::Look);
+            left == 0
+        }
+        Err(error) => {
+            shift.meet(Errand::Look, error);
+            false
+        }
+    }
+}
+
+async fn jobs_left(shift: &Shift) -> Result<u64, StoreError> {
+    let console = shift.queue.backend();
+    let queues: Vec<String> = shift.settings.queues.iter().map(|queue| queue.queue.clone()).collect();
+    let left = selection(shift, &[Status::Pending, Status::Retrying, Status::Running], queues.clone());
+    let left = console.count(left).await?;
+    if left == 0 {
+        return Ok(0);
+    }
+    let stats = console.stats(0).await?.queues;
+    let paused = stats.into_iter().filter(|queue| queue.paused_at.is_some()).map(|queue| queue.queue);
+    let paused: Vec<String> = paused.filter(|queue| queues.is_empty() || queues.contains(queue)).collect();
+    if paused.is_empty() {
+        return Ok(left);
+    }
+    let held_back = console.count(selection(shift, &[Status::Pending, Status::Retrying], paused)).await?;
+    Ok(left.saturating_sub(held_back))
+}
+
+fn selection(shift: &Shift, statuses: &[Status], queues: Vec<String>) -> Selection {
+    Selection { statuses: statuses.to_vec(), job_types: shift.job_types.to_vec(), queues, ..Selection::default() }
+}

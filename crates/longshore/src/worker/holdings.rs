@@ -1,0 +1,310 @@
+use std::collections::HashMap;
+
+use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Timestamp, WorkerId};
+use tokio::time::Instant;
+
+use super::lane::{Demand, Lanes};
+use crate::{CurrentAttempt, StopCause};
+
+/// All that one worker holds: jobs that wait for a slot, attempts that run, outcomes that are not stored yet.
+///
+/// Stands behind one lock, which is taken twice for each job and never across an await.
+#[derive(Debug)]
+pub(crate) struct Holdings {
+    /// Under which identity jobs are held; none between the loss of one and the next registration.
+    worker_id: Option<WorkerId>,
+    renewed_at: Instant,
+    pub(crate) lanes: Lanes,
+    slots: Vec<Slot>,
+    busy: usize,
+    ended: Vec<Record>,
+    /// How many records are on their way into the store.
+    recording: usize,
+    /// How many attempts were begun, to notice when nothing moves.
+    starts: u64,
+    starts_seen: u64,
+    /// A claim failed in a way that leaves open whether it was carried out.
+    is_doubtful: bool,
+    /// Whether new leases may be run; not while the lease cannot be renewed, and not after shutdown began.
+    admission: Admission,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admission {
+    Open,
+    Suspended,
+    Closed,
+}
+
+/// A place for one attempt.
+#[derive(Debug, Default)]
+struct Slot {
+    /// What runs there and is still the worker's own.
+    attempt: Option<CurrentAttempt>,
+    started_at: Option<Timestamp>,
+    lane: usize,
+}
+
+/// An attempt that is about to begin.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) worker_id: WorkerId,
+    pub(crate) attempt: CurrentAttempt,
+    /// Whether another slot has something to do, too.
+    pub(crate) has_next: bool,
+}
+
+/// Beyond this many outcomes that could not be stored, nothing more is claimed.
+const ENDED_MAX: usize = 10_000;
+
+impl Holdings {
+    pub(crate) fn new(lanes: Lanes, concurrency: u32) -> Self {
+        Self {
+            worker_id: None,
+            renewed_at: Instant::now(),
+            lanes,
+            slots: (0..concurrency).map(|_| Slot::default()).collect(),
+            busy: 0,
+            ended: Vec::new(),
+            recording: 0,
+            starts: 0,
+            starts_seen: 0,
+            is_doubtful: false,
+            admission: Admission::Open,
+        }
+    }
+
+    /// Holds jobs under this identity from now on.
+    pub(crate) fn register(&mut self, worker_id: WorkerId, asked_at: Instant) {
+        self.worker_id = Some(worker_id);
+        self.is_doubtful = false;
+        self.renew(asked_at);
+    }
+
+    /// The lease was extended by a call that was made then.
+    pub(crate) fn renew(&mut self, asked_at: Instant) {
+        self.renewed_at = asked_at;
+        if self.admission == Admission::Suspended {
+            self.admission = Admission::Open;
+        }
+    }
+
+    pub(crate) fn worker_id(&self) -> Option<&WorkerId> {
+        self.worker_id.as_ref()
+    }
+
+    pub(crate) const fn renewed_at(&self) -> Instant {
+        self.renewed_at
+    }
+
+    /// What to claim, and under which identity.
+    pub(crate) fn demand(&mut self, now: Instant) -> Option<(WorkerId, Demand)> {
+        if self.admission != Admission::Open || self.is_doubtful || self.ended.len() > ENDED_MAX {
+            return None;
+        }
+        let worker_id = self.worker_id.clone()?;
+        Some((worker_id, self.lanes.demand(now)?))
+    }
+
+    /// Whether leases that a claim brings now may be run under that identity.
+    pub(crate) fn admits(&self, worker_id: &WorkerId) -> bool {
+        self.admission == Admission::Open && self.worker_id.as_ref() == Some(worker_id)
+    }
+
+    /// Begins the next attempt in a slot.
+    pub(crate) fn start(
+        &mut self,
+        slot: usize,
+        now: Timestamp,
+        begin: impl FnOnce(Lease) -> CurrentAttempt,
+    ) -> Option<Started> {
+        let worker_id = self.worker_id.clone()?;
+        let (lane, lease) = self.lanes.pop()?;
+        let attempt = begin(lease);
+        self.slots[slot] = Slot { attempt: Some(attempt.clone()), started_at: Some(now), lane };
+        self.busy += 1;
+        self.starts += 1;
+        Some(Started { worker_id, attempt, has_next: self.lanes.has_next() })
+    }
+
+    /// Takes in an outcome, unless the attempt is no longer the worker's own; says whether the worker ends.
+    pub(crate) fn conclude(&mut self, slot: usize, attempt: &CurrentAttempt, record: Record) -> bool {
+        let is_own = self.slots[slot].attempt.take_if(|own| own.is_same(attempt)).is_some();
+        if is_own {
+            self.ended.push(record);
+        }
+        self.admission == Admission::Closed
+    }
+
+    /// Frees a slot.
+    pub(crate) fn release(&mut self, slot: usize) {
+        self.busy -= 1;
+        self.lanes.release(self.slots[slot].lane);
+    }
+
+    /// Outcomes to store, oldest first, and under which identity; to be followed by `recorded`.
+    pub(crate) fn take_ended(&mut self, most: usize) -> Option<(WorkerId, Vec<Record>)> {
+        let worker_id = self.worker_id.clone()?;
+        if self.ended.is_empty() {
+            return None;
+        }
+        let batch =
+            if self.ended.len() <= most { std::mem::take(&mut self.ended) } else { self.ended.drain(..most).collect() };
+        self.recording = batch.len();
+        Some((worker_id, batch))
+    }
+
+    /// The outcomes that were taken are stored or given up.
+    pub(crate) const fn recorded(&mut self) {
+        self.recording = 0;
+    }
+
+    /// What the worker holds, begun or not.
+    pub(crate) fn held(&self) -> HashMap<JobId, ClaimNumber> {
+        let running = self.attempts().map(CurrentAttempt::lease);
+        running.chain(self.lanes.waiting()).map(|lease| (lease.id, lease.claim_number)).collect()
+    }
+
+    /// The attempts that run and are the worker's own.
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = &CurrentAttempt> {
+        self.slots.iter().filter_map(|slot| slot.attempt.as_ref())
+    }
+
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.busy > 0
+    }
+
+    /// Whether something runs that is the worker's own; a handler that could not be stopped no longer is.
+    pub(crate) fn has_attempts(&self) -> bool {
+        self.attempts().next().is_some()
+    }
+
+    /// Whether every outcome is stored.
+    pub(crate) const fn is_recorded(&self) -> bool {
+        self.ended.is_empty() && self.recording == 0
+    }
+
+    /// Whether the worker holds nothing at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.is_busy() && self.is_recorded() && self.lanes.is_empty()
+    }
+
+    /// Gives back what has not begun.
+    pub(crate) fn give_back_waiting(&mut self, now: Timestamp) {
+        let waiting = self.lanes.take_waiting();
+        self.ended.extend(waiting.iter().map(|lease| returned(lease, now)));
+    }
+
+    /// Gives back what waits when nothing has begun since the last call: the slots are taken by slow jobs, and
+    /// another process may have free ones.
+    pub(crate) fn give_back_stale(&mut self, now: Timestamp) {
+        let is_moving = self.starts_seen != self.starts;
+        self.starts_seen = self.starts;
+        if !is_moving && !self.lanes.is_empty() {
+            self.give_back_waiting(now);
+        }
+    }
+
+    /// A claim may have been carried out although it failed: jobs may be held that nobody knows of. Nothing is
+    /// claimed until this identity holds nothing else and can be retired, which gives them back.
+    pub(crate) const fn doubt(&mut self) {
+        self.is_doubtful = true;
+    }
+
+    /// The identity to retire, once it holds nothing that is known.
+    pub(crate) fn take_doubtful(&mut self) -> Option<WorkerId> {
+        if !self.is_doubtful || !self.is_empty() {
+            return None;
+        }
+        self.worker_id.take()
+    }
+
+    /// Gives back leases that came too late to be run.
+    pub(crate) fn give_back(&mut self, leases: &[Lease], now: Timestamp) {
+        self.ended.extend(leases.iter().map(|lease| returned(lease, now)));
+    }
+
+    /// Nothing new is run from now on.
+    pub(crate) fn close(&mut self, now: Timestamp) {
+        self.admission = Admission::Closed;
+        self.give_back_waiting(now);
+    }
+
+    /// Nothing new is run until the lease was renewed, and what runs has to stop; says whether that is news.
+    pub(crate) fn suspend(&mut self, now: Timestamp) -> bool {
+        let is_news = self.admission == Admission::Open;
+        if is_news {
+            self.admission = Admission::Suspended;
+        }
+        self.give_back_waiting(now);
+        self.stop_all(StopCause::LeaseLost);
+        is_news
+    }
+
+    pub(crate) fn stop_all(&self, cause: StopCause) {
+        for attempt in self.attempts() {
+            attempt.stop_signal().stop(cause);
+        }
+    }
+
+    /// Another worker has, or may have, this attempt's job: it stops, and nothing of it is stored.
+    pub(crate) fn disown(&mut self, id: JobId, claim_number: ClaimNumber) {
+        drop(self.lanes.remove(id, claim_number));
+        let is_it = |attempt: &mut CurrentAttempt| {
+            let lease = attempt.lease();
+            lease.id == id && lease.claim_number == claim_number
+        };
+        if let Some(attempt) = self.slots.iter_mut().find_map(|slot| slot.attempt.take_if(is_it)) {
+            attempt.stop_signal().stop(StopCause::LeaseLost);
+        }
+    }
+
+    /// Somebody asked for the end of this job; one that has not begun ends at once.
+    pub(crate) fn cancel(&mut self, id: JobId, claim_number: ClaimNumber, now: Timestamp) {
+        if let Some(lease) = self.lanes.remove(id, claim_number) {
+            self.ended.push(Record { outcome: Outcome::Cancelled, ..returned(&lease, now) });
+        }
+        let is_it = |attempt: &&CurrentAttempt| {
+            let lease = attempt.lease();
+            lease.id == id && lease.claim_number == claim_number
+        };
+        if let Some(attempt) = self.attempts().find(is_it) {
+            attempt.stop_signal().stop(StopCause::Cancelled);
+        }
+    }
+
+    /// The identity is gone and everything with it; answers how many outcomes are lost by that.
+    pub(crate) fn evict(&mut self, worker_id: &WorkerId) -> Option<usize> {
+        self.worker_id.take_if(|own| own == worker_id)?;
+        for attempt in self.slots.iter_mut().filter_map(|slot| slot.attempt.take()) {
+            attempt.stop_signal().stop(StopCause::LeaseLost);
+        }
+        let waiting = self.lanes.take_waiting();
+        let lost = self.ended.len();
+        self.ended.clear();
+        Some(lost + waiting.len())
+    }
+
+    /// Gives back the attempts that do not stop although their time is over.
+    pub(crate) fn give_up_running(&mut self, now: Timestamp) -> usize {
+        let before = self.ended.len();
+        for slot in &mut self.slots {
+            let Some(attempt) = slot.attempt.take() else { continue };
+            let record = returned(attempt.lease(), now);
+            self.ended.push(Record { started_at: slot.started_at, log: attempt.close(), ..record });
+        }
+        self.ended.len() - before
+    }
+}
+
+fn returned(lease: &Lease, now: Timestamp) -> Record {
+    Record {
+        id: lease.id,
+        claim_number: lease.claim_number,
+        outcome: Outcome::Returned,
+        attempt: lease.attempt(),
+        started_at: None,
+        finished_at: now,
+        log: Vec::new(),
+    }
+}

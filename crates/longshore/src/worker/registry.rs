@@ -1,0 +1,53 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::{Handler, HandlerPolicy};
+
+/// Which handler runs which type, and by which rules.
+#[derive(Default)]
+pub(crate) struct Registry {
+    entries: HashMap<String, Arc<Entry>>,
+    /// A type that was given two handlers.
+    doubled: Option<String>,
+}
+
+pub(crate) struct Entry {
+    pub(crate) handler: Arc<dyn Handler>,
+    pub(crate) policy: HandlerPolicy,
+}
+
+impl Registry {
+    pub(crate) fn add(&mut self, job_type: String, handler: Arc<dyn Handler>) {
+        let policy = handler.policy();
+        if self.entries.insert(job_type.clone(), Arc::new(Entry { handler, policy })).is_some() {
+            self.doubled = Some(job_type);
+        }
+    }
+
+    /// Changes the rules of a type; a type without a handler has none.
+    pub(crate) fn change_policy(&mut self, job_type: &str, change: impl FnOnce(HandlerPolicy) -> HandlerPolicy) {
+        if let Some(entry) = self.entries.get_mut(job_type) {
+            let (handler, policy) = (entry.handler.clone(), change(entry.policy.clone()));
+            *entry = Arc::new(Entry { handler, policy });
+        }
+    }
+
+    pub(crate) fn get(&self, job_type: &str) -> Option<&Arc<Entry>> {
+        self.entries.get(job_type)
+    }
+
+    pub(crate) fn doubled(&self) -> Option<&str> {
+        self.doubled.as_deref()
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().map(Arc::as_ref)
+    }
+
+    /// The types, in order.
+    pub(crate) fn job_types(&self) -> Arc<[String]> {
+        let mut types: Vec<String> = self.entries.keys().cloned().collect();
+        types.sort_unstable();
+        types.into()
+    }
+}

@@ -1,0 +1,193 @@
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::StoreError;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::claims::{self, Until};
+use super::shift::Shift;
+use super::{Worker, WorkerError, heartbeat, recovery, scribe, slot};
+use crate::StopCause;
+
+/// How much longer than its grace period an attempt may take before it is given back without its consent.
+const MARGIN: Duration = Duration::from_secs(1);
+/// How long the last outcomes may take to be stored; then the lease's end gives their jobs back.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+impl Worker {
+    /// Works until `shutdown` resolves; then takes nothing more, asks what runs to stop, waits for the grace
+    /// period, and gives back what is left without spending its attempt.
+    ///
+    /// Dropping the future ends everything at once; the jobs are given back when the lease ends.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
+        self.run_until(shutdown, pending()).await
+    }
+
+    /// Like [`Worker::run`], and `immediate` ends the grace period.
+    pub async fn run_until(
+        self,
+        shutdown: impl Future<Output = ()>,
+        immediate: impl Future<Output = ()>,
+    ) -> Result<(), WorkerError> {
+        work(self.into_shift()?, Until::Stopped, shutdown, immediate).await
+    }
+
+    /// Works until nothing is left that could run now or later by itself. Jobs of types that this worker does not
+    /// handle, in queues that it does not take from or that are paused do not count.
+    pub async fn run_until_drained(self) -> Result<(), WorkerError> {
+        work(self.into_shift()?, Until::Drained, pending(), pending()).await
+    }
+
+    /// Like [`Worker::run_until_drained`], and stops early as [`Worker::run_until`] does.
+    pub async fn run_until_drained_or(
+        self,
+        shutdown: impl Future<Output = ()>,
+        immediate: impl Future<Output = ()>,
+    ) -> Result<(), WorkerError> {
+        work(self.into_shift()?, Until::Drained, shutdown, immediate).await
+    }
+
+    /// Works until SIGTERM or SIGINT; a second signal ends the grace period.
+    #[cfg(unix)]
+    pub async fn run_until_signal(self) -> Result<(), WorkerError> {
+        let mut signals = super::signals::StopSignals::new().map_err(WorkerError::Signals)?;
+        let mut again = super::signals::StopSignals::new().map_err(WorkerError::Signals)?;
+        let second = async {
+            again.next().await;
+            again.next().await;
+        };
+        self.run_until(signals.next(), second).await
+    }
+}
+
+async fn work(
+    shift: Arc<Shift>,
+    until: Until,
+    shutdown: impl Future<Output = ()>,
+    immediate: impl Future<Output = ()>,
+) -> Result<(), WorkerError> {
+    let mut immediate = std::pin::pin!(immediate);
+    // Aborted and joined at the end; dropped, and so aborted, when this future is.
+    let mut tasks = JoinSet::new();
+    spawn(&shift, &mut tasks);
+    let claims = async {
+        let claims = claims::run(&shift, until);
+        let mut claims = std::pin::pin!(claims);
+        tokio::select! {
+            ended = &mut claims => return ended,
+            () = shutdown => shift.stop(),
+        }
+        claims.await
+    };
+    let ended = tokio::select! {
+        ended = claims => ended,
+        () = &mut immediate => Ok(()),
+    };
+    shift.stop();
+    let is_immediate = tokio::select! {
+        () = wind_down(&shift) => false,
+        () = immediate => true,
+    };
+    if is_immediate {
+        end_at_once(&shift).await;
+    }
+    tasks.shutdown().await;
+    retire(&shift).await;
+    answer(&shift, ended)
+}
+
+fn spawn(shift: &Arc<Shift>, tasks: &mut JoinSet<()>) {
+    for number in 0..shift.settings.concurrency {
+        tasks.spawn(slot::run(shift.clone(), number));
+    }
+    tasks.spawn(scribe::run(shift.clone()));
+    tasks.spawn(heartbeat::run(shift.clone()));
+    tasks.spawn(recovery::reclaim(shift.clone()));
+    if let Some(retention) = shift.settings.retention {
+        tasks.spawn(recovery::sweep(shift.clone(), retention));
+    }
+}
+
+/// The orderly end: what waits is given back, what runs has its grace period, what it came to is stored.
+async fn wind_down(shift: &Shift) {
+    {
+        let mut holdings = shift.holdings();
+        holdings.close(shift.clock.now());
+        holdings.stop_all(StopCause::ShuttingDown);
+    }
+    shift.ended.notify_one();
+    tokio::select! {
+        () = settled(shift, |holdings| !holdings.has_attempts()) => {}
+        () = sleep_until(Instant::now() + longest_grace(shift) + MARGIN) => give_up(shift),
+    }
+    last_words(shift, LAST_WORDS).await;
+}
+
+/// The second signal: no grace, but what an attempt came to is stored if the store answers.
+async fn end_at_once(shift: &Shift) {
+    {
+        let mut holdings = shift.holdings();
+        holdings.close(shift.clock.now());
+        for attempt in holdings.attempts() {
+            attempt.stop_signal().stop_at_once(StopCause::ShuttingDown);
+        }
+    }
+    tokio::select! {
+        () = settled(shift, |holdings| !holdings.has_attempts()) => {}
+        () = sleep(MARGIN) => give_up(shift),
+    }
+    last_words(shift, MARGIN).await;
+}
+
+fn give_up(shift: &Shift) {
+    let stuck = shift.holdings().give_up_running(shift.clock.now());
+    if stuck > 0 {
+        tracing::warn!(stuck, "attempts did not stop in time; their jobs are given back");
+    }
+}
+
+async fn last_words(shift: &Shift, patience: Duration) {
+    shift.ended.notify_one();
+    let stored = settled(shift, |holdings| holdings.is_recorded() || holdings.worker_id().is_none());
+    if tokio::time::timeout(patience, stored).await.is_err() {
+        tracing::error!("the last outcomes could not be stored; their jobs run again when the lease has ended");
+    }
+}
+
+/// Resolves when the holdings are as wished.
+async fn settled(shift: &Shift, is_reached: impl Fn(&super::holdings::Holdings) -> bool) {
+    loop {
+        let mut changed = std::pin::pin!(shift.settled.notified());
+        changed.as_mut().enable();
+        if is_reached(&shift.holdings()) {
+            return;
+        }
+        changed.await;
+    }
+}
+
+fn longest_grace(shift: &Shift) -> Duration {
+    let of_handler =
+        |entry: &super::registry::Entry| entry.policy.grace.unwrap_or(shift.settings.grace) + entry.policy.settle;
+    shift.registry.entries().map(of_handler).max().unwrap_or(shift.settings.grace)
+}
+
+/// Best effort: what fails here is mended by the end of the lease.
+async fn retire(shift: &Shift) {
+    let Some(worker_id) = shift.holdings().worker_id().cloned() else { return };
+    let call = shift.queue.backend().retire(worker_id.clone());
+    match tokio::time::timeout(LAST_WORDS, call).await {
+        Ok(Ok(())) => tracing::info!(worker_id = %worker_id, "retired"),
+        Ok(Err(error)) => tracing::warn!(worker_id = %worker_id, error = %error, "could not retire"),
+        Err(_) => tracing::warn!(worker_id = %worker_id, "could not retire in time"),
+    }
+}
+
+fn answer(shift: &Shift, ended: Result<(), StoreError>) -> Result<(), WorkerError> {
+    match shift.take_fatal() {
+        Some(error) => Err(error.into()),
+        None => Ok(ended?),
+    }
+}

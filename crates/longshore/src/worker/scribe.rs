@@ -1,0 +1,98 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{Record, Recorded, Report, StoreError, WorkerId};
+use tokio::time::Instant;
+
+use super::shift::Shift;
+use super::trouble::Errand;
+
+/// How long what an attempt says may wait, so that many lines are one write.
+const FLUSH: Duration = Duration::from_millis(250);
+/// The most outcomes in one transaction.
+const BATCH_MAX: usize = 1000;
+
+/// Writes what attempts say and what they came to; the only one who does, so that nothing that an attempt said
+/// comes after its outcome. While one batch is committed the next one gathers.
+pub(crate) async fn run(shift: Arc<Shift>) {
+    let mut flush_at: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            () = shift.ended.notified() => {}
+            () = shift.origin.newsroom.arrived.notified() => {
+                flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
+            }
+            () = reached(flush_at) => {}
+        }
+        if flush_at.is_some_and(|at| at <= Instant::now()) {
+            flush_at = None;
+            report(&shift).await;
+        }
+        record(&shift).await;
+    }
+}
+
+async fn reached(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn report(shift: &Shift) {
+    let Some(worker_id) = shift.holdings().worker_id().cloned() else { return };
+    let reports: Vec<Report> = shift.origin.newsroom.take().iter().filter_map(crate::CurrentAttempt::report).collect();
+    if reports.is_empty() {
+        return;
+    }
+    let call = || shift.queue.backend().report(worker_id.clone(), reports.clone());
+    match shift.patiently(Errand::Report, call).await {
+        Ok(answers) => {
+            for (report, _) in reports.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
+                shift.holdings().disown(report.id, report.claim_number);
+            }
+        }
+        Err(error) => shift.meet(Errand::Report, error),
+    }
+}
+
+async fn record(shift: &Shift) {
+    loop {
+        let Some((worker_id, batch)) = shift.holdings().take_ended(BATCH_MAX) else { break };
+        match write(shift, &worker_id, batch.clone()).await {
+            Ok(()) => {}
+            Err(error @ (StoreError::InvalidJob(_) | StoreError::Aborted { .. })) if batch.len() > 1 => {
+                tracing::error!(error = %error, "an outcome was refused; storing them one by one");
+                write_singly(shift, &worker_id, batch).await;
+            }
+            Err(error) => refused(shift, error, batch.len()),
+        }
+        shift.holdings().recorded();
+    }
+    shift.settled.notify_waiters();
+}
+
+async fn write(shift: &Shift, worker_id: &WorkerId, batch: Vec<Record>) -> Result<(), StoreError> {
+    let call = || shift.queue.backend().record(worker_id.clone(), batch.clone());
+    let answers = shift.patiently(Errand::Record, call).await?;
+    for (record, _) in batch.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
+        tracing::warn!(job_id = record.id.0, claim_number = record.claim_number.0, "too late: the lease was lost");
+    }
+    Ok(())
+}
+
+/// One outcome that the store refuses must not take the others with it.
+async fn write_singly(shift: &Shift, worker_id: &WorkerId, batch: Vec<Record>) {
+    for record in batch {
+        if let Err(error) = write(shift, worker_id, vec![record]).await {
+            refused(shift, error, 1);
+        }
+    }
+}
+
+fn refused(shift: &Shift, error: StoreError, outcomes: usize) {
+    tracing::error!(error = %error, code = error.code(), outcomes, "outcomes could not be stored; their jobs run again");
+    if !matches!(error, StoreError::InvalidJob(_) | StoreError::Aborted { .. }) {
+        shift.meet(Errand::Record, error);
+    }
+}

@@ -1,0 +1,203 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{Clock, Limits, QueueLimit, Registration, StoreError, StoreFuture, WorkerId};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::holdings::Holdings;
+use super::lane::Lanes;
+use super::registry::Registry;
+use super::trouble::{Errand, Patience, Trouble};
+use crate::Queue;
+use crate::current_attempt::AttemptOrigin;
+
+/// What a worker was told before it began.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) concurrency: u32,
+    /// The queues it takes from; empty for all.
+    pub(crate) queues: Vec<QueueLimit>,
+    pub(crate) lease: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) retention: Option<Duration>,
+}
+
+/// One run of a worker, from its registration to its retirement: what all of its tasks share.
+pub(crate) struct Shift {
+    pub(crate) queue: Queue,
+    pub(crate) registry: Registry,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) job_types: Arc<[String]>,
+    pub(crate) origin: Arc<AttemptOrigin>,
+    holdings: Mutex<Holdings>,
+    /// A lease waits for a slot.
+    pub(crate) work: Notify,
+    /// A claim may be worth its commit again, or the identity is gone.
+    pub(crate) room: Notify,
+    /// An outcome waits for the scribe.
+    pub(crate) ended: Notify,
+    /// A slot became free or the scribe stored outcomes: whoever waits for the end looks again.
+    pub(crate) settled: Notify,
+    pub(crate) trouble: Trouble,
+    phase: watch::Sender<Phase>,
+    fatal: Mutex<Option<StoreError>>,
+}
+
+/// Whether a worker still takes jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Working,
+    Stopping,
+}
+
+impl Shift {
+    pub(crate) fn new(
+        queue: Queue,
+        registry: Registry,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        origin: AttemptOrigin,
+    ) -> Self {
+        let lanes = Lanes::new(&settings.queues, settings.concurrency);
+        Self {
+            holdings: Mutex::new(Holdings::new(lanes, settings.concurrency)),
+            job_types: registry.job_types(),
+            origin: Arc::new(origin),
+            queue,
+            registry,
+            settings,
+            clock,
+            work: Notify::new(),
+            room: Notify::new(),
+            ended: Notify::new(),
+            settled: Notify::new(),
+            trouble: Trouble::default(),
+            phase: watch::Sender::new(Phase::Working),
+            fatal: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a fresh identity; tries until the store answers, or the worker is to stop.
+    pub(crate) async fn register(&self) -> Result<(), StoreError> {
+        let mut patience = Patience::default();
+        loop {
+            let asked_at = Instant::now();
+            let registration = self.registration();
+            let worker_id = registration.worker_id.clone();
+            match self.queue.backend().register(registration).await {
+                Ok(()) => {
+                    self.trouble.pass(Errand::Register);
+                    tracing::info!(worker_id = %worker_id, "registered");
+                    self.holdings().register(worker_id, asked_at);
+                    return Ok(());
+                }
+                Err(error) if error.is_passing() => self.trouble.meet(Errand::Register, &error),
+                Err(error) => return Err(error),
+            }
+            if self.pause(patience.next(fastrand::f64())).await == Phase::Stopping {
+                return Ok(());
+            }
+        }
+    }
+
+    fn registration(&self) -> Registration {
+        Registration {
+            worker_id: WorkerId::random(),
+            host: host(),
+            pid: std::process::id(),
+            lease: self.settings.lease,
+            queues: self.settings.queues.iter().map(|queue| queue.queue.clone()).collect(),
+            job_types: self.job_types.clone(),
+            concurrency: self.settings.concurrency,
+        }
+    }
+
+    /// Calls the store until it does not fail in passing. Not given up when the worker stops: whoever stops it
+    /// bounds the wait.
+    pub(crate) async fn patiently<'a, T>(
+        &'a self,
+        errand: Errand,
+        call: impl Fn() -> StoreFuture<'a, T>,
+    ) -> Result<T, StoreError> {
+        let mut patience = Patience::default();
+        loop {
+            match call().await {
+                Err(error) if error.is_passing() => self.trouble.meet(errand, &error),
+                answer => {
+                    self.trouble.pass(errand);
+                    return answer;
+                }
+            }
+            tokio::time::sleep(patience.next(fastrand::f64())).await;
+        }
+    }
+
+    /// Waits, but not once the worker is to stop; says which it was.
+    pub(crate) async fn pause(&self, span: Duration) -> Phase {
+        let _ = tokio::time::timeout(span, self.stopping()).await;
+        self.phase()
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Resolves when the worker is to stop. Cancellation safe.
+    pub(crate) async fn stopping(&self) {
+        let mut phase = self.phase.subscribe();
+        // The sender lives as long as this shift.
+        let _ = phase.wait_for(|phase| *phase == Phase::Stopping).await;
+    }
+
+    /// No more jobs are taken.
+    pub(crate) fn stop(&self) {
+        self.phase.send_replace(Phase::Stopping);
+    }
+
+    /// The identity is gone: its jobs are lost, and the claim loop takes a fresh one.
+    pub(crate) fn evict(&self, worker_id: &WorkerId) {
+        let Some(lost) = self.holdings().evict(worker_id) else { return };
+        tracing::warn!(worker_id = %worker_id, lost, "the lease has ended; registering anew");
+        self.room.notify_one();
+        self.settled.notify_waiters();
+    }
+
+    /// An error that no waiting mends: the worker stops, and ends with the first of them.
+    pub(crate) fn fail(&self, error: StoreError) {
+        let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
+        if fatal.is_none() {
+            tracing::error!(error = %error, code = error.code(), hint = error.hint(), "the worker has to stop");
+            *fatal = Some(error);
+        }
+        drop(fatal);
+        self.stop();
+    }
+
+    pub(crate) fn take_fatal(&self) -> Option<StoreError> {
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Sorts an error of a call that is not repeated here: the identity is gone, the cause passes, or all is over.
+    pub(crate) fn meet(&self, errand: Errand, error: StoreError) {
+        match error {
+            StoreError::WorkerGone { worker_id } => self.evict(&worker_id),
+            error if error.is_passing() => self.trouble.meet(errand, &error),
+            error => self.fail(error),
+        }
+    }
+}
+
+/// The machine's name, for people alone.
+fn host() -> String {
+    #[cfg(unix)]
+    return rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    return std::env::var("COMPUTERNAME").unwrap_or_default();
+}

@@ -1,0 +1,81 @@
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use longshore_core::StoreError;
+
+/// What a worker asks of its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    Register,
+    Claim,
+    Extend,
+    Record,
+    Report,
+    Reclaim,
+    Maintain,
+    Look,
+}
+
+/// Which errands fail at present, so that one cause is told once, and its end once.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    failing: AtomicU8,
+}
+
+impl Trouble {
+    /// An errand failed for a cause that passes.
+    pub(crate) fn meet(&self, errand: Errand, error: &StoreError) {
+        if self.failing.fetch_or(bit(errand), Ordering::AcqRel) == 0 {
+            tracing::warn!(
+                error = %error,
+                code = error.code(),
+                hint = error.hint(),
+                "the store fails; outcomes are kept in memory until it works again"
+            );
+        }
+    }
+
+    /// An errand succeeded.
+    pub(crate) fn pass(&self, errand: Errand) {
+        if self.failing.load(Ordering::Acquire) & bit(errand) == 0 {
+            return;
+        }
+        if self.failing.fetch_and(!bit(errand), Ordering::AcqRel) == bit(errand) {
+            tracing::warn!("the store works again");
+        }
+    }
+}
+
+const fn bit(errand: Errand) -> u8 {
+    1 << errand as u8
+}
+
+/// How long to wait before the next try of something that failed in passing.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    tries: u32,
+}
+
+impl Patience {
+    const FIRST: Duration = Duration::from_millis(50);
+    const LONGEST: Duration = Duration::from_secs(2);
+
+    /// The next wait: doubled each time up to two seconds, and spread, so that processes do not try in step.
+    pub(crate) fn next(&mut self, random: f64) -> Duration {
+        let grown = Self::FIRST.saturating_mul(1 << self.tries.min(8)).min(Self::LONGEST);
+        self.tries = self.tries.saturating_add(1);
+        grown.mul_f64(0.75 + 0.5 * random)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_grows_up_to_its_bound() {
+        let mut patience = Patience::default();
+        let waits: Vec<u128> = (0..8).map(|_| patience.next(0.5).as_millis()).collect();
+        assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+    }
+}

@@ -1,0 +1,139 @@
+use std::time::Duration;
+
+use longshore_core::{AttemptEnd, Failure, FailureType, Limits};
+
+use crate::{Done, HandlerError, StopCause};
+
+/// What the executor saw of a handler.
+#[derive(Debug)]
+pub(crate) enum Ran {
+    /// It returned.
+    Returned(Result<Done, HandlerError>),
+    /// It panicked.
+    Panicked(Failure),
+    /// It did not stop in time.
+    Overran,
+}
+
+/// Under which circumstances it ran.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances {
+    /// Why it was asked to stop, if it was.
+    pub(crate) cause: Option<StopCause>,
+    /// Whether it knew that.
+    pub(crate) has_seen_stop: bool,
+    /// Its time limit.
+    pub(crate) timeout: Option<Duration>,
+    /// How large a result may be.
+    pub(crate) limits: Limits,
+}
+
+/// How the attempt ended. Pure.
+pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd {
+    let is_cancelled = circumstances.cause == Some(StopCause::Cancelled);
+    match ran {
+        Ran::Returned(Ok(Done::Completed { result })) => completed(result, &circumstances.limits),
+        Ran::Returned(Ok(Done::Snoozed { .. })) | Ran::Panicked(_) if is_cancelled => AttemptEnd::Cancelled,
+        Ran::Returned(Ok(Done::Snoozed { delay })) => AttemptEnd::Snoozed { delay },
+        Ran::Returned(Err(error)) => failed(error.into_failure(), circumstances),
+        Ran::Panicked(failure) => AttemptEnd::Failed(failure),
+        Ran::Overran => stopped(circumstances, None),
+    }
+}
+
+/// A result that the store would refuse is a failure of the attempt, not of the batch that it is stored with.
+fn completed(result: Option<longshore_core::JobData>, limits: &Limits) -> AttemptEnd {
+    let bytes = result.as_ref().map_or(0, longshore_core::JobData::len);
+    if bytes <= limits.payload_bytes_max {
+        return AttemptEnd::Completed { result };
+    }
+    let max = limits.payload_bytes_max;
+    let error = longshore_core::InvalidJob::TooLarge { what: "result", bytes, max };
+    AttemptEnd::Failed(Failure::new(FailureType::ValidationError, error.to_string()))
+}
+
+/// A cancelled job is never tried again, whatever its handler says. For the other causes an error counts as
+/// having stopped only where the handler knew that it should.
+fn failed(failure: Failure, circumstances: &Circumstances) -> AttemptEnd {
+    match circumstances.cause {
+        Some(StopCause::Cancelled) => AttemptEnd::Cancelled,
+        Some(_) if circumstances.has_seen_stop => stopped(circumstances, Some(failure)),
+        _ => AttemptEnd::Failed(failure),
+    }
+}
+
+fn stopped(circumstances: &Circumstances, last_words: Option<Failure>) -> AttemptEnd {
+    match circumstances.cause {
+        Some(StopCause::Cancelled) => AttemptEnd::Cancelled,
+        Some(StopCause::TimedOut) => AttemptEnd::Failed(timed_out(circumstances.timeout, last_words)),
+        Some(StopCause::ShuttingDown | StopCause::LeaseLost) | None => AttemptEnd::Interrupted,
+    }
+}
+
+fn timed_out(timeout: Option<Duration>, last_words: Option<Failure>) -> Failure {
+    let limit = humantime::format_duration(timeout.unwrap_or_default());
+    let failure = Failure::new(FailureType::TimeoutError, format!("the attempt reached its time limit of {limit}"));
+    match last_words {
+        None => failure,
+        Some(words) => failure.with_traceback(words.traceback.unwrap_or(words.message)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longshore_core::JobData;
+
+    const CALM: Circumstances = Circumstances {
+        cause: None,
+        has_seen_stop: false,
+        timeout: Some(Duration::from_secs(5)),
+        limits: Limits { payload_bytes_max: 8 },
+    };
+
+    fn error() -> Ran {
+        Ran::Returned(Err(HandlerError::failed(FailureType::NetworkError, "no route")))
+    }
+
+    fn asked(cause: StopCause) -> Circumstances {
+        Circumstances { cause: Some(cause), has_seen_stop: true, ..CALM }
+    }
+
+    fn failure_type(end: &AttemptEnd) -> Option<FailureType> {
+        match end {
+            AttemptEnd::Failed(failure) => Some(failure.failure_type),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn an_error_after_the_stop_was_seen_is_a_stop() {
+        assert_eq!(attempt_end(error(), &asked(StopCause::ShuttingDown)), AttemptEnd::Interrupted);
+        assert_eq!(attempt_end(error(), &asked(StopCause::Cancelled)), AttemptEnd::Cancelled);
+        assert_eq!(failure_type(&attempt_end(error(), &asked(StopCause::TimedOut))), Some(FailureType::TimeoutError));
+    }
+
+    #[test]
+    fn an_error_of_a_handler_that_did_not_look_is_its_own() {
+        let unseen = Circumstances { has_seen_stop: false, ..asked(StopCause::ShuttingDown) };
+        assert_eq!(failure_type(&attempt_end(error(), &unseen)), Some(FailureType::NetworkError));
+    }
+
+    #[test]
+    fn a_success_is_a_success_whatever_was_asked() {
+        let ran = Ran::Returned(Ok(Done::Completed { result: None }));
+        assert_eq!(attempt_end(ran, &asked(StopCause::Cancelled)), AttemptEnd::Completed { result: None });
+    }
+
+    #[test]
+    fn a_result_that_no_store_accepts_fails_the_attempt_alone() {
+        let ran = Ran::Returned(Ok(Done::Completed { result: Some(JobData::parse("123456789").unwrap()) }));
+        assert_eq!(failure_type(&attempt_end(ran, &CALM)), Some(FailureType::ValidationError));
+    }
+
+    #[test]
+    fn what_overran_its_limit_says_which_limit() {
+        let end = attempt_end(Ran::Overran, &asked(StopCause::TimedOut));
+        assert!(matches!(end, AttemptEnd::Failed(failure) if failure.message.ends_with("time limit of 5s")));
+    }
+}

@@ -1,0 +1,138 @@
+mod console;
+mod plan;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{
+    ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, NewJob, Reclaimed, Record, Recorded,
+    Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Wakeups, WorkerId,
+};
+
+pub use plan::{Fault, FaultPlan, Operation};
+
+/// A store in front of another one that fails on demand: by a seeded plan, or as a test says for the next call.
+///
+/// Copies share the plan. What it injects is exactly what the contract allows: an error before the effect
+/// (busy, full), an error after it (the answer was lost), and time.
+#[derive(Clone)]
+pub struct FaultStore<S> {
+    inner: S,
+    plan: Arc<Mutex<FaultPlan>>,
+}
+
+impl<S: Sync> FaultStore<S> {
+    /// A store that fails as the plan says.
+    pub fn new(inner: S, plan: FaultPlan) -> Self {
+        Self { inner, plan: Arc::new(Mutex::new(plan)) }
+    }
+
+    /// Makes the next call of this operation meet this fault, whatever the plan says.
+    pub fn fail_next(&self, operation: Operation, fault: Fault) {
+        self.with_plan(|plan| plan.script(operation, fault));
+    }
+
+    /// From now on nothing fails but what was asked for with [`FaultStore::fail_next`].
+    pub fn heal(&self) {
+        self.with_plan(FaultPlan::heal);
+    }
+
+    /// The fault that the last call met, if it met one.
+    pub fn take_injected(&self) -> Option<Fault> {
+        self.with_plan(FaultPlan::take_injected)
+    }
+
+    /// The store behind, which never fails on demand.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    fn with_plan<T>(&self, call: impl FnOnce(&mut FaultPlan) -> T) -> T {
+        call(&mut self.plan.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The call is made only when it is to have its effect: a store may act before its future is polled.
+    fn meet<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation,
+        call: impl FnOnce(&'a S) -> StoreFuture<'a, T> + Send + 'a,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            let fault = self.with_plan(|plan| plan.draw(operation));
+            match fault {
+                None => call(&self.inner).await,
+                Some(Fault::Busy) => Err(busy()),
+                Some(Fault::Full) => Err(StoreError::Full { database: NAME.into() }),
+                Some(Fault::Lost) => call(&self.inner).await.and_then(|_| Err(lost())),
+                Some(Fault::Delay(span)) => {
+                    tokio::time::sleep(span).await;
+                    call(&self.inner).await
+                }
+            }
+        })
+    }
+}
+
+/// What the errors call the database.
+const NAME: &str = "the faulty store";
+
+fn busy() -> StoreError {
+    StoreError::Busy { database: NAME.into(), waited: Duration::from_secs(5) }
+}
+
+fn lost() -> StoreError {
+    StoreError::Backend { database: NAME.into(), doing: "answering", source: "the answer was lost".into() }
+}
+
+impl<S: fmt::Debug> fmt::Debug for FaultStore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultStore").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> Store for FaultStore<S> {
+    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+        self.meet(Operation::Enqueue, move |inner| inner.enqueue(jobs))
+    }
+
+    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
+        self.meet(Operation::EnqueueStream, move |inner| inner.enqueue_stream(jobs))
+    }
+
+    fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
+        self.meet(Operation::Register, move |inner| inner.register(registration))
+    }
+
+    fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
+        self.meet(Operation::Retire, move |inner| inner.retire(worker_id))
+    }
+
+    fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
+        self.meet(Operation::Claim, move |inner| inner.claim(request))
+    }
+
+    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
+        self.inner.mark_started(worker_id, attempt);
+    }
+
+    fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
+        self.meet(Operation::Extend, move |inner| inner.extend(heartbeat))
+    }
+
+    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+        self.meet(Operation::Record, move |inner| inner.record(worker_id, records))
+    }
+
+    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
+        self.meet(Operation::Report, move |inner| inner.report(worker_id, reports))
+    }
+
+    fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
+        self.meet(Operation::Reclaim, move |inner| inner.reclaim())
+    }
+
+    fn wakeups(&self) -> Box<dyn Wakeups> {
+        self.inner.wakeups()
+    }
+}

@@ -1,0 +1,48 @@
+use longshore_core::{
+    Action, Actioned, Console, Health, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained,
+    Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+};
+
+use super::{FaultStore, Operation};
+
+impl<S: Console> Console for FaultStore<S> {
+    fn job(&self, id: JobId) -> StoreFuture<'_, Option<JobDetail>> {
+        self.meet(Operation::Read, move |inner| inner.job(id))
+    }
+
+    fn jobs(&self, request: JobPageRequest) -> StoreFuture<'_, JobPage> {
+        self.meet(Operation::Read, move |inner| inner.jobs(request))
+    }
+
+    fn count(&self, selection: Selection) -> StoreFuture<'_, u64> {
+        self.meet(Operation::Read, move |inner| inner.count(selection))
+    }
+
+    fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
+        self.meet(Operation::Act, move |inner| inner.act(selection, action))
+    }
+
+    fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
+        self.meet(Operation::Read, move |inner| inner.log(request))
+    }
+
+    fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {
+        self.meet(Operation::Read, move |inner| inner.stats(minutes))
+    }
+
+    fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {
+        self.meet(Operation::Read, move |inner| inner.workers())
+    }
+
+    fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()> {
+        self.meet(Operation::Act, move |inner| inner.change_queue(queue, change))
+    }
+
+    fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
+        self.meet(Operation::Maintain, move |inner| inner.maintain(maintenance))
+    }
+
+    fn health(&self) -> StoreFuture<'_, Health> {
+        self.meet(Operation::Read, move |inner| inner.health())
+    }
+}

@@ -1,0 +1,129 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What goes wrong with one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The store was busy: nothing happened.
+    Busy,
+    /// The disk was full: nothing happened.
+    Full,
+    /// It happened, but the answer was lost.
+    Lost,
+    /// It happens this much later.
+    Delay(Duration),
+}
+
+/// A call of a store that can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// `Store::enqueue`
+    Enqueue,
+    /// `Store::enqueue_stream`
+    EnqueueStream,
+    /// `Store::register`
+    Register,
+    /// `Store::retire`
+    Retire,
+    /// `Store::claim`
+    Claim,
+    /// `Store::extend`
+    Extend,
+    /// `Store::record`
+    Record,
+    /// `Store::report`
+    Report,
+    /// `Store::reclaim`
+    Reclaim,
+    /// `Console::act` and `Console::change_queue`
+    Act,
+    /// `Console::maintain`
+    Maintain,
+    /// Everything that only reads.
+    Read,
+}
+
+/// Which calls meet which faults.
+#[derive(Debug)]
+pub struct FaultPlan {
+    random: fastrand::Rng,
+    /// The share of calls that meet each kind of fault.
+    busy: f64,
+    full: f64,
+    lost: f64,
+    delayed: f64,
+    delay_max: Duration,
+    scripted: VecDeque<(Operation, Fault)>,
+    injected: Option<Fault>,
+}
+
+impl FaultPlan {
+    /// Nothing fails but what a test asks for.
+    pub fn none() -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(0),
+            busy: 0.0,
+            full: 0.0,
+            lost: 0.0,
+            delayed: 0.0,
+            delay_max: Duration::ZERO,
+            scripted: VecDeque::new(),
+            injected: None,
+        }
+    }
+
+    /// Of the calls this share, from 0 to 1, fails, one half before its effect and the other after it; the same
+    /// seed and the same calls meet the same faults.
+    pub fn seeded(seed: u64, share: f64) -> Self {
+        let random = fastrand::Rng::with_seed(seed);
+        Self { random, busy: share / 4.0, full: share / 4.0, lost: share / 2.0, ..Self::none() }
+    }
+
+    /// Of the calls this share also takes up to `delay_max` longer.
+    #[must_use]
+    pub fn delayed(mut self, share: f64, delay_max: Duration) -> Self {
+        self.delayed = share;
+        self.delay_max = delay_max;
+        self
+    }
+
+    pub(super) fn script(&mut self, operation: Operation, fault: Fault) {
+        self.scripted.push_back((operation, fault));
+    }
+
+    pub(super) fn heal(&mut self) {
+        (self.busy, self.full, self.lost, self.delayed) = (0.0, 0.0, 0.0, 0.0);
+    }
+
+    pub(super) fn take_injected(&mut self) -> Option<Fault> {
+        self.injected.take()
+    }
+
+    pub(super) fn draw(&mut self, operation: Operation) -> Option<Fault> {
+        self.injected = self.scripted_fault(operation).or_else(|| self.random_fault());
+        self.injected
+    }
+
+    fn scripted_fault(&mut self, operation: Operation) -> Option<Fault> {
+        let place = self.scripted.iter().position(|(scripted, _)| *scripted == operation)?;
+        self.scripted.remove(place).map(|(_, fault)| fault)
+    }
+
+    fn random_fault(&mut self) -> Option<Fault> {
+        let mut drawn = self.random.f64();
+        let delay = self.delay_max.mul_f64(self.random.f64());
+        let shares = [
+            (self.busy, Fault::Busy),
+            (self.full, Fault::Full),
+            (self.lost, Fault::Lost),
+            (self.delayed, Fault::Delay(delay)),
+        ];
+        for (share, fault) in shares {
+            if drawn < share {
+                return Some(fault);
+            }
+            drawn -= share;
+        }
+        None
+    }
+}

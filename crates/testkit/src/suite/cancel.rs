@@ -1,0 +1,85 @@
+use longshore_core::{Action, AttemptOutcome, Heartbeat, Refusal, Status, Store};
+
+use super::world::seconds;
+use super::{Harness, World};
+use crate::{ended, job};
+
+pub async fn cancelling_a_waiting_job_ends_it<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let id = world.enqueue(job()).await;
+    world.clock.advance(seconds(1));
+    let actioned = world.act(id, Action::Cancel).await;
+    assert_eq!((actioned.touched, actioned.refused.len()), (1, 0));
+    let cancelled = world.detail(id).await;
+    assert_eq!((cancelled.job.status, cancelled.job.completed_at), (Status::Cancelled, Some(world.now())));
+    assert!(cancelled.attempts.is_empty());
+    assert!(world.claim(&worker_id, 9).await.is_empty());
+}
+
+pub async fn cancelling_ends_a_job_that_waits_for_its_instant_its_retry_or_its_parent<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(5))).await;
+    let delayed = world.enqueue(job().delay(seconds(5))).await;
+    let blocked = world.enqueue(job().parent(delayed)).await;
+    for id in [blocked, lease.id, delayed] {
+        assert_eq!(world.act(id, Action::Cancel).await.touched, 1);
+        let cancelled = world.job(id).await;
+        assert_eq!((cancelled.status, cancelled.next_retry_at), (Status::Cancelled, None));
+    }
+    world.clock.advance(seconds(10));
+    let claimed = world.claimed(&worker_id, 9).await;
+    assert_eq!((claimed.leases.len(), claimed.next_due), (0, None));
+}
+
+pub async fn cancelling_a_running_job_asks_it_to_stop<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    world.clock.advance(seconds(1));
+    assert_eq!(world.act(lease.id, Action::Cancel).await.touched, 1);
+    let asked = world.job(lease.id).await;
+    assert_eq!((asked.status, asked.cancel_requested_at), (Status::Running, Some(world.now())));
+    let held = vec![(lease.id, lease.claim_number)];
+    let extended = world.store.extend(Heartbeat { worker_id: worker_id.clone(), held }).await.expect("it lives");
+    assert_eq!(extended.cancel_requested, [lease.id]);
+    world.finish(&worker_id, ended(&lease, world.now()).cancelled()).await;
+    let cancelled = world.detail(lease.id).await;
+    assert_eq!(cancelled.job.status, Status::Cancelled);
+    assert_eq!(cancelled.attempts[0].outcome, AttemptOutcome::Cancelled);
+}
+
+pub async fn a_job_that_is_asked_to_stop_may_still_complete<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    world.act(lease.id, Action::Cancel).await;
+    world.complete(&worker_id, &lease).await;
+    assert_eq!(world.status(lease.id).await, Status::Completed);
+}
+
+pub async fn asking_twice_to_stop_keeps_the_first_instant<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    world.act(lease.id, Action::Cancel).await;
+    let first = world.now();
+    world.clock.advance(seconds(1));
+    assert_eq!(world.act(lease.id, Action::Cancel).await.refused, []);
+    assert_eq!(world.job(lease.id).await.cancel_requested_at, Some(first));
+}
+
+pub async fn a_job_that_has_ended_cannot_be_cancelled<H: Harness>() {
+    let world = World::<H>::new();
+    for (status, id) in world.one_in_each_state().await {
+        if !status.is_ended() {
+            continue;
+        }
+        let before = world.detail(id).await;
+        let actioned = world.act(id, Action::Cancel).await;
+        assert_eq!((actioned.touched, actioned.refused), (0, vec![Refusal::WrongStatus { id, status }]));
+        assert_eq!(world.detail(id).await, before);
+    }
+}

@@ -1,0 +1,172 @@
+use std::time::Duration;
+
+use longshore_core::{
+    Action, Due, EnqueueStream, InvalidJob, JobId, Limits, NewJob, Priority, Status, Store, StoreError,
+};
+
+use super::world::data;
+use super::{Harness, World};
+use crate::job;
+
+pub async fn an_enqueued_job_waits_with_everything_that_it_was_given<H: Harness>() {
+    let world = World::<H>::new();
+    let given = NewJob {
+        job_type: "mail".to_owned(),
+        job_data: data(r#"{"to":"a@b.c"}"#),
+        queue: "post".to_owned(),
+        priority: Priority(-7),
+        due: Due::Now,
+        max_retries: 5,
+        max_crashes: 2,
+        max_deferrals: 8,
+        timeout: Some(Duration::from_millis(1500)),
+        unique_key: Some("once".to_owned()),
+        parent: None,
+        metadata: Some(data("[1,2]")),
+    };
+    let id = world.enqueue(given.clone()).await;
+    let job = world.job(id).await;
+    assert_eq!((job.status, job.created_at, job.run_at), (Status::Pending, world.now(), world.now()));
+    assert_eq!((job.job_type, job.job_data, job.queue), (given.job_type, given.job_data, given.queue));
+    assert_eq!((job.priority, job.timeout, job.unique_key), (given.priority, given.timeout, given.unique_key));
+    assert_eq!((job.max_retries, job.max_crashes, job.max_deferrals), (5, 2, 8));
+    assert_eq!((job.retry_count, job.crash_count, job.deferral_count, job.claim_number.0), (0, 0, 0, 0));
+    assert_eq!((job.metadata, job.parent_job_id, job.worker_id), (given.metadata, None, None));
+    assert_eq!((job.started_at, job.completed_at, job.next_retry_at), (None, None, None));
+}
+
+pub async fn ids_grow_in_the_order_of_the_batch<H: Harness>() {
+    let world = World::<H>::new();
+    let jobs = (0..50).map(|number| job().queue(format!("q{number}"))).collect();
+    let enqueued = world.enqueue_all(jobs).await;
+    assert!(enqueued.windows(2).all(|pair| pair[0].id < pair[1].id));
+    for (number, enqueued) in enqueued.iter().enumerate() {
+        assert_eq!(world.job(enqueued.id).await.queue, format!("q{number}"));
+    }
+}
+
+pub async fn an_empty_batch_enqueues_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    assert!(world.enqueue_all(Vec::new()).await.is_empty());
+    assert_eq!(world.count().await, 0);
+}
+
+pub async fn a_batch_with_an_invalid_job_enqueues_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    let answer = world.store.enqueue(vec![job(), job().queue(""), job()]).await;
+    assert!(matches!(answer, Err(StoreError::InvalidJob(InvalidJob::Name { .. }))), "{answer:?}");
+    assert_eq!(world.count().await, 0);
+}
+
+pub async fn a_batch_with_an_unknown_parent_enqueues_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    let parent = JobId(4711);
+    let answer = world.store.enqueue(vec![job(), job().parent(parent)]).await;
+    assert!(matches!(answer, Err(StoreError::UnknownParent { parent: named }) if named == parent), "{answer:?}");
+    assert_eq!(world.count().await, 0);
+}
+
+pub async fn a_refused_batch_leaves_other_jobs_alone<H: Harness>() {
+    let world = World::<H>::new();
+    let before = world.enqueue(job()).await;
+    let answer = world.store.enqueue(vec![job().unique_key("a"), job().parent(JobId(4711))]).await;
+    assert!(answer.is_err());
+    let after = world.enqueue(job().unique_key("a")).await;
+    assert!(after > before);
+    assert_eq!(world.count().await, 2);
+}
+
+pub async fn a_stream_is_enqueued_whole_and_counted<H: Harness>() {
+    let world = World::<H>::new();
+    let made = world.store.enqueue_stream(Box::new((0..2500).map(|_| Ok(job())))).await;
+    assert_eq!(made.expect("the stream is fine"), 2500);
+    assert_eq!(world.count().await, 2500);
+}
+
+pub async fn a_stream_that_breaks_off_enqueues_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    let broken: EnqueueStream = Box::new((0..2500).map(|line| match line {
+        2400 => Err("line 2401 is no JSON".into()),
+        _ => Ok(job()),
+    }));
+    let error = world.store.enqueue_stream(broken).await.expect_err("the stream broke off");
+    assert!(matches!(error, StoreError::Aborted { .. }), "{error:?}");
+    assert_eq!(error.to_string(), "line 2401 is no JSON");
+    assert_eq!(world.count().await, 0);
+}
+
+pub async fn a_stream_with_an_invalid_job_enqueues_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    let stream: EnqueueStream = Box::new([Ok(job()), Ok(job().queue("")), Ok(job())].into_iter());
+    let answer = world.store.enqueue_stream(stream).await;
+    assert!(matches!(answer, Err(StoreError::InvalidJob(_))), "{answer:?}");
+    assert_eq!(world.count().await, 0);
+}
+
+pub async fn an_empty_stream_enqueues_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    let made = world.store.enqueue_stream(Box::new(std::iter::empty())).await;
+    assert_eq!(made.expect("nothing is wrong with it"), 0);
+}
+
+pub async fn a_payload_at_the_limit_is_accepted_and_one_byte_more_is_not<H: Harness>() {
+    let world = World::<H>::with_limits(Limits { payload_bytes_max: 10 });
+    world.enqueue(NewJob { job_data: data("12345.7890"), ..job() }).await;
+    let answer = world.store.enqueue(vec![NewJob { job_data: data("12345.78901"), ..job() }]).await;
+    let expected = InvalidJob::TooLarge { what: "payload", bytes: 11, max: 10 };
+    assert!(matches!(answer, Err(StoreError::InvalidJob(invalid)) if invalid == expected));
+    assert_eq!(world.count().await, 1);
+}
+
+pub async fn metadata_beyond_the_limit_is_refused<H: Harness>() {
+    let world = World::<H>::with_limits(Limits { payload_bytes_max: 10 });
+    let answer = world.store.enqueue(vec![job().metadata(data("12345.78901"))]).await;
+    let expected = InvalidJob::TooLarge { what: "metadata", bytes: 11, max: 10 };
+    assert!(matches!(answer, Err(StoreError::InvalidJob(invalid)) if invalid == expected));
+}
+
+pub async fn an_invalid_job_changes_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    let invalid = [
+        NewJob { job_type: String::new(), ..job() },
+        NewJob { job_type: "a\nb".to_owned(), ..job() },
+        job().queue("q".repeat(201)),
+        job().unique_key(""),
+        job().max_retries(u32::MAX),
+        job().timeout(Duration::ZERO),
+        job().delay(Duration::MAX),
+    ];
+    for job in invalid {
+        let answer = world.store.enqueue(vec![job.clone()]).await;
+        assert!(matches!(answer, Err(StoreError::InvalidJob(_))), "{job:?}: {answer:?}");
+    }
+    assert_eq!(world.count().await, 0);
+}
+
+pub async fn any_text_comes_back_as_it_was<H: Harness>() {
+    let world = World::<H>::new();
+    let payload = r#"{"b": 12345678901234567890, "a": 1.10, "é\u0000 '\";--": ["\"", null]}"#;
+    let name = "naïve 'quoted'; DROP TABLE — 用";
+    let given = NewJob { job_type: name.to_owned(), job_data: data(payload), ..job() };
+    let id = world.enqueue(given.queue(name).unique_key(name)).await;
+    let job = world.job(id).await;
+    assert_eq!(job.job_data.as_str(), payload);
+    assert_eq!((job.job_type.as_str(), job.queue.as_str(), job.unique_key.as_deref()), (name, name, Some(name)));
+}
+
+pub async fn an_acknowledged_job_survives_the_death_of_its_process<H: Harness>() {
+    let mut world = World::<H>::new();
+    let id = world.enqueue(job()).await;
+    world.restart();
+    assert_eq!(world.status(id).await, Status::Pending);
+    let worker_id = world.worker().await;
+    assert_eq!(world.claim_one(&worker_id).await.id, id);
+}
+
+pub async fn an_id_is_never_given_twice<H: Harness>() {
+    let mut world = World::<H>::new();
+    let newest = world.enqueue(job()).await;
+    world.act(newest, Action::Delete).await;
+    world.restart();
+    assert!(world.enqueue(job()).await > newest);
+}

@@ -1,0 +1,165 @@
+use longshore_core::{Action, Status};
+
+use super::world::seconds;
+use super::{Harness, World, ids};
+use crate::{ended, job};
+
+pub async fn a_child_waits_until_its_parent_completes<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let parent = world.enqueue(job()).await;
+    let child = world.enqueue(job().parent(parent)).await;
+    let waiting = world.job(child).await;
+    assert_eq!((waiting.status, waiting.parent_job_id), (Status::Blocked, Some(parent)));
+    let leases = world.claim(&worker_id, 9).await;
+    assert_eq!(ids(&leases), [parent]);
+    world.clock.advance(seconds(1));
+    world.complete(&worker_id, &leases[0]).await;
+    assert_eq!(world.status(child).await, Status::Pending);
+    let lease = world.claim_one(&worker_id).await;
+    assert_eq!((lease.id, lease.ready_at), (child, world.now()));
+}
+
+pub async fn a_chain_runs_in_order<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let mut chain = vec![world.enqueue(job()).await];
+    for _ in 0..4 {
+        let parent = *chain.last().expect("it has a first");
+        chain.push(world.enqueue(job().parent(parent)).await);
+    }
+    for id in chain {
+        let leases = world.claim(&worker_id, 9).await;
+        assert_eq!(ids(&leases), [id]);
+        world.complete(&worker_id, &leases[0]).await;
+    }
+}
+
+pub async fn all_children_of_a_completed_parent_may_run<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let children = world.enqueue_all(vec![job().parent(lease.id); 20]).await;
+    world.complete(&worker_id, &lease).await;
+    let expected: Vec<_> = children.iter().map(|child| child.id).collect();
+    assert_eq!(ids(&world.claim(&worker_id, 50).await), expected);
+}
+
+pub async fn a_child_of_a_completed_parent_may_run_at_once<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    world.complete(&worker_id, &lease).await;
+    let child = world.enqueue(job().parent(lease.id)).await;
+    assert_eq!(ids(&world.claim(&worker_id, 9).await), [child]);
+}
+
+pub async fn a_child_of_a_parent_that_ended_otherwise_is_given_up_at_once<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let dead = world.dead_letter(&worker_id, job()).await;
+    let cancelled = world.enqueue(job()).await;
+    world.act(cancelled, Action::Cancel).await;
+    for (parent, ended) in [(dead, "dead_letter"), (cancelled, "cancelled")] {
+        let child = world.enqueue(job().parent(parent)).await;
+        let found = world.job(child).await;
+        assert_eq!((found.status, found.moved_to_dead_letter_at), (Status::DeadLetter, Some(world.now())));
+        assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} ended as {ended}")));
+    }
+}
+
+pub async fn a_parent_that_is_given_up_takes_all_that_waits_for_it_along<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let child = world.enqueue(job().parent(lease.id)).await;
+    let grandchild = world.enqueue(job().parent(child).delay(seconds(60))).await;
+    let brother = world.enqueue(job().parent(lease.id).queue("elsewhere")).await;
+    world.finish(&worker_id, ended(&lease, world.now()).dead_letter()).await;
+    for (id, parent) in [(child, lease.id), (grandchild, child), (brother, lease.id)] {
+        let found = world.job(id).await;
+        assert_eq!((found.status, found.moved_to_dead_letter_at), (Status::DeadLetter, Some(world.now())));
+        assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} ended as dead_letter")));
+    }
+}
+
+pub async fn a_parent_that_is_cancelled_takes_its_children_along<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let waiting = world.enqueue(job()).await;
+    let child_of_waiting = world.enqueue(job().parent(waiting)).await;
+    world.act(waiting, Action::Cancel).await;
+    let running = world.running(&worker_id, job()).await;
+    let child_of_running = world.enqueue(job().parent(running.id)).await;
+    world.act(running.id, Action::Cancel).await;
+    assert_eq!(world.status(child_of_running).await, Status::Blocked);
+    world.finish(&worker_id, ended(&running, world.now()).cancelled()).await;
+    for (child, parent) in [(child_of_waiting, waiting), (child_of_running, running.id)] {
+        let found = world.job(child).await;
+        assert_eq!(found.status, Status::DeadLetter);
+        assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} ended as cancelled")));
+    }
+}
+
+pub async fn a_parent_that_is_deleted_takes_its_children_along<H: Harness>() {
+    let world = World::<H>::new();
+    let parent = world.enqueue(job()).await;
+    let child = world.enqueue(job().parent(parent)).await;
+    let grandchild = world.enqueue(job().parent(child)).await;
+    world.act(parent, Action::Delete).await;
+    let found = world.job(child).await;
+    assert_eq!((found.status, found.moved_to_dead_letter_at), (Status::DeadLetter, Some(world.now())));
+    assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} was deleted")));
+    assert_eq!(world.status(grandchild).await, Status::DeadLetter);
+}
+
+pub async fn a_parent_that_is_tried_again_keeps_its_children_waiting<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let child = world.enqueue(job().parent(lease.id)).await;
+    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(1))).await;
+    assert_eq!(world.status(child).await, Status::Blocked);
+    world.clock.advance(seconds(1));
+    let again = world.claim_one(&worker_id).await;
+    world.finish(&worker_id, ended(&again, world.now()).deferred(seconds(0))).await;
+    let last = world.claim_one(&worker_id).await;
+    assert_eq!((last.id, world.status(child).await), (lease.id, Status::Blocked));
+    world.complete(&worker_id, &last).await;
+    assert_eq!(world.status(child).await, Status::Pending);
+}
+
+pub async fn a_delayed_child_waits_for_its_parent_and_for_its_instant<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let early = world.enqueue(job().parent(lease.id).delay(seconds(5))).await;
+    let late = world.enqueue(job().parent(lease.id).delay(seconds(20))).await;
+    world.clock.advance(seconds(10));
+    assert_eq!(world.claimed(&worker_id, 9).await.next_due, None);
+    world.complete(&worker_id, &lease).await;
+    let claimed = world.claimed(&worker_id, 9).await;
+    assert_eq!((ids(&claimed.leases), claimed.next_due), (vec![early], Some(world.now().after(seconds(10)))));
+    world.clock.advance(seconds(10));
+    assert_eq!(ids(&world.claim(&worker_id, 9).await), [late]);
+}
+
+pub async fn a_child_that_is_retried_by_hand_waits_for_nobody<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let parent = world.dead_letter(&worker_id, job()).await;
+    let child = world.enqueue(job().parent(parent)).await;
+    assert_eq!(world.act(child, Action::Retry).await.touched, 1);
+    assert_eq!(ids(&world.claim(&worker_id, 9).await), [child]);
+}
+
+pub async fn a_child_outlives_a_completed_parent_that_is_deleted<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let child = world.enqueue(job().parent(lease.id)).await;
+    world.complete(&worker_id, &lease).await;
+    world.act(lease.id, Action::Delete).await;
+    let found = world.job(child).await;
+    assert_eq!((found.status, found.parent_job_id), (Status::Pending, None));
+}

@@ -1,0 +1,212 @@
+use std::time::Duration;
+
+use longshore_core::{
+    Action, Actioned, Claimed, Clock, Console, Due, Enqueued, Job, JobData, JobDetail, JobId, Lease, Limits, NewJob,
+    Reclaimed, Record, Recorded, Selection, StartedAttempt, Status, Store, Timestamp, WorkerId,
+};
+
+use super::Harness;
+use crate::{FakeClock, WorkerBuilder, claim, ended, job, worker};
+
+/// One database, the process that a behaviour mostly uses, and the time.
+pub(super) struct World<H: Harness> {
+    pub(super) clock: FakeClock,
+    pub(super) store: H::Store,
+    harness: H,
+}
+
+/// Another process on the same database, with one worker.
+pub(super) struct Process<H: Harness> {
+    pub(super) store: H::Store,
+    pub(super) worker_id: WorkerId,
+}
+
+impl<H: Harness> Process<H> {
+    pub(super) async fn claim(&self, limit: u32) -> Vec<Lease> {
+        self.store.claim(claim(&self.worker_id, limit)).await.expect("the worker may claim").leases
+    }
+
+    /// Claims a job and begins it, as slot 0 does.
+    pub(super) async fn begin_one(&self) -> Lease {
+        let lease = self.claim(1).await.pop().expect("there is a job to claim");
+        self.begin(0, &lease);
+        lease
+    }
+
+    pub(super) fn begin(&self, slot: u32, lease: &Lease) {
+        let attempt = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number };
+        self.store.mark_started(&self.worker_id, attempt);
+    }
+}
+
+impl<H: Harness> World<H> {
+    pub(super) fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    pub(super) fn with_limits(limits: Limits) -> Self {
+        let clock = FakeClock::new();
+        let harness = H::create(clock.clone(), limits);
+        Self { clock, store: harness.open(), harness }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn open(&self) -> H::Store {
+        self.harness.open()
+    }
+
+    pub(super) async fn process(&self) -> Process<H> {
+        let store = self.open();
+        let registration = worker().lease(seconds(10 * 86_400)).registration();
+        let worker_id = registration.worker_id.clone();
+        store.register(registration).await.expect("a worker can be registered");
+        Process { store, worker_id }
+    }
+
+    pub(super) fn kill(&self, process: Process<H>) {
+        self.harness.kill(process.store);
+    }
+
+    /// The process that the behaviour mostly uses dies, and another one takes its place.
+    pub(super) fn restart(&mut self) {
+        let dead = std::mem::replace(&mut self.store, self.harness.open());
+        self.harness.kill(dead);
+    }
+
+    pub(super) async fn register(&self, worker: WorkerBuilder) -> WorkerId {
+        let registration = worker.registration();
+        let worker_id = registration.worker_id.clone();
+        self.store.register(registration).await.expect("a worker can be registered");
+        worker_id
+    }
+
+    /// A worker whose lease outlasts every behaviour that is not about leases.
+    pub(super) async fn worker(&self) -> WorkerId {
+        self.register(worker().lease(seconds(10 * 86_400))).await
+    }
+
+    pub(super) async fn enqueue(&self, job: NewJob) -> JobId {
+        let enqueued = self.enqueue_all(vec![job]).await;
+        assert!(!enqueued[0].is_duplicate, "{enqueued:?}");
+        enqueued[0].id
+    }
+
+    pub(super) async fn enqueue_all(&self, jobs: Vec<NewJob>) -> Vec<Enqueued> {
+        self.store.enqueue(jobs).await.expect("the jobs are acceptable")
+    }
+
+    pub(super) async fn claim(&self, worker_id: &WorkerId, limit: u32) -> Vec<Lease> {
+        self.claimed(worker_id, limit).await.leases
+    }
+
+    pub(super) async fn claimed(&self, worker_id: &WorkerId, limit: u32) -> Claimed {
+        self.store.claim(claim(worker_id, limit)).await.expect("the worker may claim")
+    }
+
+    pub(super) async fn claim_one(&self, worker_id: &WorkerId) -> Lease {
+        let leases = self.claim(worker_id, 1).await;
+        assert_eq!(leases.len(), 1, "there is a job to claim");
+        leases.into_iter().next().expect("there is one")
+    }
+
+    /// Enqueues a job and claims it.
+    pub(super) async fn running(&self, worker_id: &WorkerId, job: NewJob) -> Lease {
+        let id = self.enqueue(job).await;
+        let lease = self.claim_one(worker_id).await;
+        assert_eq!(lease.id, id, "nothing else waits");
+        lease
+    }
+
+    pub(super) async fn record(&self, worker_id: &WorkerId, record: Record) -> Recorded {
+        let answers = self.store.record(worker_id.clone(), vec![record]).await.expect("outcomes can be written");
+        assert_eq!(answers.len(), 1);
+        answers[0]
+    }
+
+    /// Writes an outcome that must be accepted.
+    pub(super) async fn finish(&self, worker_id: &WorkerId, record: Record) {
+        assert_eq!(self.record(worker_id, record).await, Recorded::Recorded);
+    }
+
+    pub(super) async fn complete(&self, worker_id: &WorkerId, lease: &Lease) {
+        self.finish(worker_id, ended(lease, self.now()).completed()).await;
+    }
+
+    pub(super) async fn dead_letter(&self, worker_id: &WorkerId, job: NewJob) -> JobId {
+        let lease = self.running(worker_id, job).await;
+        self.finish(worker_id, ended(&lease, self.now()).dead_letter()).await;
+        lease.id
+    }
+
+    pub(super) async fn detail(&self, id: JobId) -> JobDetail {
+        self.store.job(id).await.expect("jobs can be read").expect("the job is there")
+    }
+
+    pub(super) async fn job(&self, id: JobId) -> Job {
+        self.detail(id).await.job
+    }
+
+    pub(super) async fn status(&self, id: JobId) -> Status {
+        self.job(id).await.status
+    }
+
+    pub(super) async fn count(&self) -> u64 {
+        self.store.count(Selection::default()).await.expect("jobs can be counted")
+    }
+
+    pub(super) async fn reclaim(&self) -> Reclaimed {
+        self.store.reclaim().await.expect("it can be looked for dead workers")
+    }
+
+    pub(super) async fn act(&self, id: JobId, action: Action) -> Actioned {
+        self.act_on(Selection { ids: vec![id], ..Selection::default() }, action).await
+    }
+
+    pub(super) async fn act_on(&self, selection: Selection, action: Action) -> Actioned {
+        self.store.act(selection, action).await.expect("actions can be taken")
+    }
+
+    /// One job in each state, by state.
+    pub(super) async fn one_in_each_state(&self) -> Vec<(Status, JobId)> {
+        let worker_id = self.worker().await;
+        let completed = self.running(&worker_id, job()).await;
+        self.complete(&worker_id, &completed).await;
+        let cancelled = self.running(&worker_id, job()).await;
+        self.finish(&worker_id, ended(&cancelled, self.now()).cancelled()).await;
+        let dead_letter = self.dead_letter(&worker_id, job()).await;
+        let retrying = self.running(&worker_id, job()).await;
+        self.finish(&worker_id, ended(&retrying, self.now()).retrying(Duration::from_secs(9))).await;
+        let running = self.running(&worker_id, job()).await;
+        let pending = self.enqueue(job()).await;
+        let blocked = self.enqueue(job().parent(pending)).await;
+        vec![
+            (Status::Completed, completed.id),
+            (Status::Cancelled, cancelled.id),
+            (Status::DeadLetter, dead_letter),
+            (Status::Retrying, retrying.id),
+            (Status::Running, running.id),
+            (Status::Pending, pending),
+            (Status::Blocked, blocked),
+        ]
+    }
+}
+
+pub(super) fn ids(leases: &[Lease]) -> Vec<JobId> {
+    leases.iter().map(|lease| lease.id).collect()
+}
+
+pub(super) fn data(text: &str) -> JobData {
+    JobData::parse(text).expect("the test's own JSON is valid")
+}
+
+pub(super) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A job that may run at this instant, even if that is past.
+pub(super) fn job_at(instant: Timestamp) -> NewJob {
+    NewJob { due: Due::At(instant), ..job() }
+}
