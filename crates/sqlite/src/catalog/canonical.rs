@@ -65,8 +65,11 @@ impl<'sql> Writer<'sql> {
     }
 
     fn token_by_token(&self) -> String {
-        let texts: Vec<String> = self.tokens.iter().map(|token| self.plain(token)).collect();
-        texts.join(" ")
+        let mut whole = Sequence::default();
+        for token in self.tokens {
+            whole.push(&self.plain(token), None);
+        }
+        whole.text
     }
 
     fn sequence(&mut self, aliases: Aliases) -> Result<Sequence, TooDeep> {
@@ -278,7 +281,7 @@ impl<'sql> Writer<'sql> {
         };
         while self.peek().is_some_and(|next| next.is_mark(".")) && self.is_part(self.at + 1) {
             text.push('.');
-            text.push_str(&name(&self.tokens[self.at + 1]));
+            text.push_str(&part(&self.tokens[self.at + 1]));
             self.at += 2;
         }
         if self.peek().is_some_and(|next| next.is_mark("(")) {
@@ -343,12 +346,20 @@ impl<'sql> Writer<'sql> {
     }
 }
 
+// Behind a dot stands a name, though it may read like a keyword.
+fn part(token: &Token<'_>) -> String {
+    if token.is_mark("*") {
+        "*".to_owned()
+    } else {
+        token::written(&token.name())
+    }
+}
+
 fn name(token: &Token<'_>) -> String {
     match token {
         Token::Word(word) if keyword::is_reserved(&word.to_ascii_lowercase()) => {
             word.to_ascii_uppercase()
         }
-        Token::Mark(mark) => (*mark).to_owned(),
         _ => token::written(&token.name()),
     }
 }

@@ -169,12 +169,7 @@ pub(crate) fn expressions(schema: &Schema) -> Vec<&str> {
     let written = |facet| {
         matches!(
             facet,
-            Facet::Default
-                | Facet::IndexColumns
-                | Facet::IndexPredicate
-                | Facet::When
-                | Facet::Body
-                | Facet::Query
+            Facet::Default | Facet::IndexPredicate | Facet::When | Facet::Body | Facet::Query
         )
     };
     let facets = schema

@@ -6,6 +6,7 @@ use longshore_sqlite::catalog::{self, canonical_sql};
 
 use crate::fixture::{APP, database, migrated};
 use crate::fuzz::{Fuzz, expressions};
+use crate::parentheses::Judge;
 
 /// Expressions of every sort, which the application's schema does not have all of.
 #[rustfmt::skip]
@@ -83,6 +84,17 @@ fn parentheses_stay_where_they_mean_something() {
     ] {
         assert_ne!(canonical_sql(one), canonical_sql(other));
     }
+}
+
+#[test]
+fn sqlite_compiles_what_is_written_the_same_to_the_same_program() {
+    let mut judge = Judge::new(4);
+    for _ in 0..3_000 {
+        judge.judge();
+        judge.judge_canonical();
+    }
+    assert!(judge.verdicts.different > 300, "{:?}", judge.verdicts);
+    assert!(judge.verdicts.alarms < 20, "{:?}", judge.verdicts);
 }
 
 /// Steps that a random history is made of. Those that do not fit are passed over.
