@@ -18,19 +18,13 @@ mod table_text;
 mod token;
 mod trigger;
 
+use longshore_migrate::ledger;
 use longshore_migrate::schema::{ObjectKind, ObjectName, Schema};
 use rusqlite::Connection;
 use thiserror::Error;
 
 use canonical::Names;
 use table::Table;
-
-/// The tables that the migration manager keeps for itself. They are no part of any migration's schema.
-pub const OWN_TABLES: [&str; 3] = [
-    "schema_migrations",
-    "schema_migrations_history",
-    "schema_migrations_lock",
-];
 
 /// Why a schema could not be read.
 #[derive(Debug, Error)]
@@ -41,7 +35,8 @@ pub enum CatalogError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Reads the schema of the main database, without what belongs to SQLite and to the ledger ([`OWN_TABLES`]).
+/// Reads the schema of the main database, without what belongs to SQLite and to the ledger, under
+/// whichever of its names.
 ///
 /// It only reads. Run it inside a transaction to see one state of the catalog.
 ///
@@ -122,7 +117,14 @@ fn entries(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
 
 fn is_apart(table: &str) -> bool {
     let name = table.to_ascii_lowercase();
-    name.starts_with("sqlite_") || OWN_TABLES.contains(&name.as_str())
+    name.starts_with("sqlite_") || is_of_ledger(&name)
+}
+
+fn is_of_ledger(name: &str) -> bool {
+    let rest = [ledger::TABLE, ledger::TABLE_BESIDE_ANOTHER]
+        .into_iter()
+        .find_map(|table| name.strip_prefix(table));
+    rest.is_some_and(|rest| rest.is_empty() || ledger::SUFFIXES.contains(&rest))
 }
 
 fn read_triggers(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
