@@ -44,23 +44,23 @@ pub enum CatalogError {
 /// When SQLite cannot read its catalog: a corrupt file, a lock that was held too long, a name that is no UTF-8.
 pub fn read(connection: &Connection) -> Result<Schema, CatalogError> {
     let mut schema = Schema::new();
-    for entry in entries(connection)? {
-        let name = entry.name.to_ascii_lowercase();
-        match entry.kind.as_str() {
-            "table" => entry.into_table().read_into(connection, &mut schema)?,
-            "virtual" => schema.insert(ObjectName::table(name), trigger::virtual_table(&entry.sql)),
+    let entries = entries(connection)?;
+    for Entry { table, .. } in entries.iter().filter(|entry| entry.kind == "table") {
+        table.read_into(connection, &mut schema)?;
+    }
+    let mut names = names(&schema);
+    names.extend(
+        entries
+            .iter()
+            .map(|entry| entry.table.name.to_ascii_lowercase()),
+    );
+    for Entry { kind, table } in &entries {
+        let name = table.name.to_ascii_lowercase();
+        match kind.as_str() {
+            "view" => schema.insert(ObjectName::view(name), trigger::view(&table.sql, &names)),
+            "virtual" => schema.insert(ObjectName::table(name), trigger::virtual_table(&table.sql)),
             _ => {}
         }
-    }
-    let names = names(&schema);
-    for entry in entries(connection)?
-        .iter()
-        .filter(|entry| entry.kind == "view")
-    {
-        schema.insert(
-            ObjectName::view(entry.name.to_ascii_lowercase()),
-            trigger::view(&entry.sql, &names),
-        );
     }
     read_triggers(connection, &mut schema)?;
     Ok(schema)
@@ -74,23 +74,10 @@ pub fn canonical_sql(sql: &str) -> String {
     canonical::canonical(&token::tokens(sql), None)
 }
 
+/// A table, a view or a virtual table: `kind` says which.
 struct Entry {
-    name: String,
     kind: String,
-    sql: String,
-    is_without_rowid: bool,
-    is_strict: bool,
-}
-
-impl Entry {
-    fn into_table(self) -> Table {
-        Table {
-            name: self.name,
-            sql: self.sql,
-            is_without_rowid: self.is_without_rowid,
-            is_strict: self.is_strict,
-        }
-    }
+    table: Table,
 }
 
 // Shadow tables belong to their virtual table, which makes and drops them.
@@ -104,14 +91,20 @@ fn entries(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
     )?;
     let entries = statement.query_map([], |row| {
         Ok(Entry {
-            name: row.get(0)?,
             kind: row.get(1)?,
-            sql: row.get(2)?,
-            is_without_rowid: row.get(3)?,
-            is_strict: row.get(4)?,
+            table: Table {
+                name: row.get(0)?,
+                sql: row.get(2)?,
+                is_without_rowid: row.get(3)?,
+                is_strict: row.get(4)?,
+            },
         })
     })?;
-    let ours = entries.filter(|entry| !entry.as_ref().is_ok_and(|entry| is_apart(&entry.name)));
+    let ours = entries.filter(|entry| {
+        !entry
+            .as_ref()
+            .is_ok_and(|entry| is_apart(&entry.table.name))
+    });
     ours.collect()
 }
 

@@ -75,7 +75,7 @@ impl<'sql> Writer<'sql> {
     fn sequence(&mut self, aliases: Aliases) -> Result<Sequence, TooDeep> {
         let mut sequence = Sequence::default();
         while let Some(token) = self.peek().filter(|token| !token.is_mark(")")) {
-            if aliases == Aliases::Bare && self.is_idle_as() {
+            if self.is_idle(token) || aliases == Aliases::Bare && self.is_idle_as() {
                 self.at += 1;
             } else if self.is_operand(self.at) {
                 let piece = self.expression(operator::ANYTHING)?;
@@ -294,6 +294,15 @@ impl<'sql> Writer<'sql> {
             return Ok(Piece::atom(format!("{text}({})", arguments.text)));
         }
         Ok(Piece::atom(text))
+    }
+
+    // Words that say what is so without them: ASC, and INNER and OUTER before JOIN.
+    fn is_idle(&self, token: &Token<'_>) -> bool {
+        let is_before_join = self
+            .tokens
+            .get(self.at + 1)
+            .is_some_and(|next| next.is_word("join"));
+        token.is_word("asc") || is_before_join && (token.is_word("inner") || token.is_word("outer"))
     }
 
     // `AS` before an alias can be left out; before the query of a WITH it cannot.
