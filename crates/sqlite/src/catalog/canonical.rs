@@ -19,17 +19,18 @@ const DEPTH_MAX: usize = 200;
 /// The names that a text in double quotes may stand for; anything else there is a string to SQLite.
 pub(super) type Names = BTreeSet<String>;
 
-/// The canonical form of tokens.
+/// The canonical form of tokens, which is its own canonical form.
 pub(super) fn canonical(tokens: &[Token<'_>], names: Option<&Names>) -> String {
-    let mut writer = Writer {
-        tokens,
-        at: 0,
-        depth: 0,
-        names,
-    };
-    writer
-        .everything()
-        .unwrap_or_else(|TooDeep| writer.token_by_token())
+    let mut writer = Writer::new(tokens, names);
+    match writer.everything() {
+        Ok(text) if writer.is_shallow() || is_readable(&text) => text,
+        _ => writer.token_by_token(),
+    }
+}
+
+// Parentheses that were written may nest too deep where the text without them did not.
+fn is_readable(text: &str) -> bool {
+    Writer::new(&token::tokens(text), None).everything().is_ok()
 }
 
 struct TooDeep;
@@ -38,6 +39,7 @@ struct Writer<'sql> {
     tokens: &'sql [Token<'sql>],
     at: usize,
     depth: usize,
+    depth_reached: usize,
     names: Option<&'sql Names>,
 }
 
@@ -49,6 +51,31 @@ enum Aliases {
 }
 
 impl<'sql> Writer<'sql> {
+    fn new(tokens: &'sql [Token<'sql>], names: Option<&'sql Names>) -> Self {
+        Self {
+            tokens,
+            at: 0,
+            depth: 0,
+            depth_reached: 0,
+            names,
+        }
+    }
+
+    fn descend(&mut self) -> Result<(), TooDeep> {
+        self.depth += 1;
+        self.depth_reached = self.depth_reached.max(self.depth);
+        if self.depth > DEPTH_MAX {
+            Err(TooDeep)
+        } else {
+            Ok(())
+        }
+    }
+
+    // Each level is written with one pair of parentheses at most, which are two levels more.
+    fn is_shallow(&self) -> bool {
+        self.depth_reached * 3 < DEPTH_MAX
+    }
+
     fn everything(&mut self) -> Result<String, TooDeep> {
         let mut whole = Sequence::default();
         while self.at < self.tokens.len() {
@@ -89,10 +116,7 @@ impl<'sql> Writer<'sql> {
     }
 
     fn expression(&mut self, weakest: Strength) -> Result<Piece, TooDeep> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(TooDeep);
-        }
+        self.descend()?;
         let mut left = self.operand()?;
         while let Some((operator, length)) = self.operator(weakest) {
             self.at += length;
@@ -111,12 +135,12 @@ impl<'sql> Writer<'sql> {
         (operator.strength() >= weakest && is_complete).then_some((operator, length))
     }
 
+    // The left side grows in place, so that a chain of ten thousand terms is not copied ten thousand times.
     fn operation(&mut self, left: Piece, operator: Operator) -> Result<Piece, TooDeep> {
         let strength = operator.strength();
-        let left = left.within(strength);
-        let text = match operator {
-            Operator::After { text } => format!("{left} {text}"),
-            Operator::Collate => format!("{left} COLLATE {}", self.collation()),
+        let (word, right) = match operator {
+            Operator::After { text } => (text, None),
+            Operator::Collate => ("COLLATE", Some(self.collation())),
             Operator::Between { text, .. } => {
                 let right = self.expression(strength + 1)?;
                 let needed = if operator.is_associative() {
@@ -124,12 +148,17 @@ impl<'sql> Writer<'sql> {
                 } else {
                     strength + 1
                 };
-                format!("{left} {text} {}", right.within(needed))
+                (text, Some(right.within(needed)))
             }
-            Operator::Range { text } => format!("{left} {text} {}", self.range()?),
-            Operator::Membership { text } => format!("{left} {text} {}", self.members()?),
-            Operator::Pattern { text } => format!("{left} {text} {}", self.pattern()?),
+            Operator::Range { text } => (text, Some(self.range()?)),
+            Operator::Membership { text } => (text, Some(self.members()?)),
+            Operator::Pattern { text } => (text, Some(self.pattern()?)),
         };
+        let mut text = left.within(strength);
+        for part in [Some(word), right.as_deref()].into_iter().flatten() {
+            text.push(' ');
+            text.push_str(part);
+        }
         Ok(Piece { text, strength })
     }
 
@@ -208,10 +237,7 @@ impl<'sql> Writer<'sql> {
     }
 
     fn parenthesised(&mut self, aliases: Aliases) -> Result<Sequence, TooDeep> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(TooDeep);
-        }
+        self.descend()?;
         self.at += 1;
         let inner = self.sequence(aliases)?;
         self.at = (self.at + 1).min(self.tokens.len());
@@ -322,16 +348,21 @@ impl<'sql> Writer<'sql> {
     }
 
     fn is_operand(&self, at: usize) -> bool {
-        let is_called = self
-            .tokens
-            .get(at + 1)
-            .is_some_and(|next| next.is_mark("("));
         match self.tokens.get(at) {
             Some(Token::Mark(mark)) => matches!(*mark, "(" | "-" | "+" | "~"),
-            Some(Token::Word(word)) => is_operand_word(&word.to_ascii_lowercase(), is_called),
+            Some(Token::Word(word)) => {
+                let word = word.to_ascii_lowercase();
+                keyword::is_operand(&word) || keyword::is_function(&word) && self.is_call(at)
+            }
             Some(_) => true,
             None => false,
         }
+    }
+
+    fn is_call(&self, at: usize) -> bool {
+        self.tokens
+            .get(at + 1)
+            .is_some_and(|next| next.is_mark("("))
     }
 
     fn plain(&self, token: &Token<'_>) -> String {
@@ -370,14 +401,5 @@ fn name(token: &Token<'_>) -> String {
             word.to_ascii_uppercase()
         }
         _ => token::written(&token.name()),
-    }
-}
-
-fn is_operand_word(word: &str, is_called: bool) -> bool {
-    match word {
-        "not" | "case" | "null" | "exists" | "current_date" | "current_time"
-        | "current_timestamp" => true,
-        "like" | "glob" | "match" | "regexp" => is_called,
-        word => !keyword::is_reserved(word),
     }
 }

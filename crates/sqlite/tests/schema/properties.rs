@@ -58,9 +58,25 @@ fn canonical_text_is_its_own_canonical_text() {
         let once = canonical_sql(text);
         assert_eq!(canonical_sql(&once), once, "of {text}");
     }
+    for depth in 1..300 {
+        let deep = format!("a = {}b", "NOT - c = ".repeat(depth));
+        assert_eq!(
+            canonical_sql(&canonical_sql(&deep)),
+            canonical_sql(&deep),
+            "{depth} deep"
+        );
+    }
     let migrated = catalog::read(&migrated()).unwrap();
     for text in expressions(&migrated) {
         assert_eq!(canonical_sql(text), *text);
+    }
+}
+
+#[test]
+fn a_text_of_a_hundred_thousand_terms_is_written_in_one_pass() {
+    for chain in ["a + ", "a AND ", "a = b OR ", "a, ", "(a) || "] {
+        let text = format!("{}a", chain.repeat(100_000));
+        assert!(canonical_sql(&text).len() >= 300_000);
     }
 }
 
