@@ -99,35 +99,6 @@ impl Schema {
         rest
     }
 
-    /// The same schema with the objects of another added; where both have one, the other's counts.
-    #[must_use]
-    pub fn with(&self, other: &Self) -> Self {
-        let mut all = self.clone();
-        all.objects.extend(
-            other
-                .objects
-                .iter()
-                .map(|(name, definition)| (name.clone(), definition.clone())),
-        );
-        all
-    }
-
-    /// Only those tables and views of this schema that the other has too, each with all that belongs to it.
-    #[must_use]
-    pub fn shared_with(&self, other: &Self) -> Self {
-        let owners: BTreeSet<&str> = other
-            .objects
-            .keys()
-            .filter(|name| name.table.is_none())
-            .map(ObjectName::owner)
-            .collect();
-        let mut shared = self.clone();
-        shared
-            .objects
-            .retain(|name, _| owners.contains(name.owner()));
-        shared
-    }
-
     /// A short text that is equal for equal schemas and differs for others: SHA-256 in hexadecimal digits.
     #[must_use]
     pub fn fingerprint(&self) -> String {

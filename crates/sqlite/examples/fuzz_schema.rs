@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 #[path = "../tests/schema/fuzz.rs"]
 mod fuzz;
+#[path = "../tests/schema/parentheses.rs"]
+mod parentheses;
 
 fn main() {
     let mut arguments = std::env::args()
@@ -23,6 +25,7 @@ fn main() {
     let script = include_str!("../tests/data/app.sql");
     let tables = script.split("CREATE VIRTUAL").next().unwrap();
     let mut fuzz = fuzz::Fuzz::new(seed, tables, &[]);
+    let mut judge = parentheses::Judge::new(seed);
     let end = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < end {
         for _ in 0..200 {
@@ -32,6 +35,11 @@ fn main() {
             fuzz.break_one_in_sqlite();
         }
         fuzz.reword();
+        for _ in 0..100 {
+            judge.judge();
+            judge.judge_canonical();
+        }
     }
     println!("{:?}", fuzz.figures);
+    println!("{:?}", judge.verdicts);
 }

@@ -18,19 +18,13 @@ mod table_text;
 mod token;
 mod trigger;
 
+use longshore_migrate::ledger;
 use longshore_migrate::schema::{ObjectKind, ObjectName, Schema};
 use rusqlite::Connection;
 use thiserror::Error;
 
 use canonical::Names;
 use table::Table;
-
-/// The tables that the migration manager keeps for itself. They are no part of any migration's schema.
-pub const OWN_TABLES: [&str; 3] = [
-    "schema_migrations",
-    "schema_migrations_history",
-    "schema_migrations_lock",
-];
 
 /// Why a schema could not be read.
 #[derive(Debug, Error)]
@@ -41,7 +35,8 @@ pub enum CatalogError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Reads the schema of the main database, without what belongs to SQLite and to the ledger ([`OWN_TABLES`]).
+/// Reads the schema of the main database, without what belongs to SQLite and to the ledger, under
+/// whichever of its names.
 ///
 /// It only reads. Run it inside a transaction to see one state of the catalog.
 ///
@@ -49,23 +44,23 @@ pub enum CatalogError {
 /// When SQLite cannot read its catalog: a corrupt file, a lock that was held too long, a name that is no UTF-8.
 pub fn read(connection: &Connection) -> Result<Schema, CatalogError> {
     let mut schema = Schema::new();
-    for entry in entries(connection)? {
-        let name = entry.name.to_ascii_lowercase();
-        match entry.kind.as_str() {
-            "table" => entry.into_table().read_into(connection, &mut schema)?,
-            "virtual" => schema.insert(ObjectName::table(name), trigger::virtual_table(&entry.sql)),
+    let entries = entries(connection)?;
+    for Entry { table, .. } in entries.iter().filter(|entry| entry.kind == "table") {
+        table.read_into(connection, &mut schema)?;
+    }
+    let mut names = names(&schema);
+    names.extend(
+        entries
+            .iter()
+            .map(|entry| entry.table.name.to_ascii_lowercase()),
+    );
+    for Entry { kind, table } in &entries {
+        let name = table.name.to_ascii_lowercase();
+        match kind.as_str() {
+            "view" => schema.insert(ObjectName::view(name), trigger::view(&table.sql, &names)),
+            "virtual" => schema.insert(ObjectName::table(name), trigger::virtual_table(&table.sql)),
             _ => {}
         }
-    }
-    let names = names(&schema);
-    for entry in entries(connection)?
-        .iter()
-        .filter(|entry| entry.kind == "view")
-    {
-        schema.insert(
-            ObjectName::view(entry.name.to_ascii_lowercase()),
-            trigger::view(&entry.sql, &names),
-        );
     }
     read_triggers(connection, &mut schema)?;
     Ok(schema)
@@ -79,23 +74,10 @@ pub fn canonical_sql(sql: &str) -> String {
     canonical::canonical(&token::tokens(sql), None)
 }
 
+/// A table, a view or a virtual table: `kind` says which.
 struct Entry {
-    name: String,
     kind: String,
-    sql: String,
-    is_without_rowid: bool,
-    is_strict: bool,
-}
-
-impl Entry {
-    fn into_table(self) -> Table {
-        Table {
-            name: self.name,
-            sql: self.sql,
-            is_without_rowid: self.is_without_rowid,
-            is_strict: self.is_strict,
-        }
-    }
+    table: Table,
 }
 
 // Shadow tables belong to their virtual table, which makes and drops them.
@@ -109,20 +91,33 @@ fn entries(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
     )?;
     let entries = statement.query_map([], |row| {
         Ok(Entry {
-            name: row.get(0)?,
             kind: row.get(1)?,
-            sql: row.get(2)?,
-            is_without_rowid: row.get(3)?,
-            is_strict: row.get(4)?,
+            table: Table {
+                name: row.get(0)?,
+                sql: row.get(2)?,
+                is_without_rowid: row.get(3)?,
+                is_strict: row.get(4)?,
+            },
         })
     })?;
-    let ours = entries.filter(|entry| !entry.as_ref().is_ok_and(|entry| is_apart(&entry.name)));
+    let ours = entries.filter(|entry| {
+        !entry
+            .as_ref()
+            .is_ok_and(|entry| is_apart(&entry.table.name))
+    });
     ours.collect()
 }
 
 fn is_apart(table: &str) -> bool {
     let name = table.to_ascii_lowercase();
-    name.starts_with("sqlite_") || OWN_TABLES.contains(&name.as_str())
+    name.starts_with("sqlite_") || is_of_ledger(&name)
+}
+
+fn is_of_ledger(name: &str) -> bool {
+    let rest = [ledger::TABLE, ledger::TABLE_BESIDE_ANOTHER]
+        .into_iter()
+        .find_map(|table| name.strip_prefix(table));
+    rest.is_some_and(|rest| rest.is_empty() || ledger::SUFFIXES.contains(&rest))
 }
 
 fn read_triggers(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {

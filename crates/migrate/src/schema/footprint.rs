@@ -318,3 +318,84 @@ fn reordered(before: &Schema, after: &Schema, table: &str) -> Option<Change> {
         after: order.found,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(objects: &[(ObjectName, &str)]) -> Schema {
+        let mut schema = Schema::new();
+        for (place, (name, text)) in objects.iter().enumerate() {
+            let definition = Definition::new().with(Facet::Type, *text).at(place);
+            schema.insert(name.clone(), definition);
+        }
+        schema
+    }
+
+    fn table() -> (ObjectName, &'static str) {
+        (ObjectName::table("job"), "")
+    }
+
+    fn column(name: &'static str, type_name: &'static str) -> (ObjectName, &'static str) {
+        (ObjectName::on(ObjectKind::Column, "job", name), type_name)
+    }
+
+    #[test]
+    fn a_drop_alone_is_present_when_the_object_is_gone() {
+        let before = schema(&[table(), column("id", "INTEGER"), column("old", "TEXT")]);
+        let after = schema(&[table(), column("id", "INTEGER")]);
+        let footprint = Footprint::between(&before, &after);
+        assert_eq!(footprint.presence(&before), Presence::Absent);
+        assert_eq!(footprint.presence(&after), Presence::Present);
+    }
+
+    #[test]
+    fn a_drop_beside_an_addition_is_no_evidence_that_it_ran() {
+        let before = schema(&[table(), column("id", "INTEGER"), column("old", "TEXT")]);
+        let after = schema(&[table(), column("id", "INTEGER"), column("new", "TEXT")]);
+        let neither = schema(&[table(), column("id", "INTEGER")]);
+        let footprint = Footprint::between(&before, &after);
+        assert_eq!(footprint.presence(&neither), Presence::Absent);
+    }
+
+    #[test]
+    fn what_lingers_beside_an_addition_makes_it_partial() {
+        let before = schema(&[table(), column("old", "TEXT")]);
+        let after = schema(&[table(), column("new", "TEXT")]);
+        let both = schema(&[table(), column("old", "TEXT"), column("new", "TEXT")]);
+        let presence = Footprint::between(&before, &after).presence(&both);
+        assert!(matches!(presence, Presence::Partial { lingering, .. } if lingering.len() == 1));
+    }
+
+    #[test]
+    fn a_third_value_of_what_it_changes_is_a_conflict() {
+        let states = ["TEXT", "INTEGER", "REAL"].map(|text| schema(&[table(), column("at", text)]));
+        let presence = Footprint::between(&states[0], &states[1]).presence(&states[2]);
+        let Presence::Conflicting(differences) = presence else {
+            panic!("expected a conflict, found {presence:?}");
+        };
+        assert_eq!(
+            differences[0].to_string(),
+            "column job.at: expected INTEGER, found REAL"
+        );
+    }
+
+    #[test]
+    fn an_order_is_looked_for_among_the_columns_that_are_there() {
+        let before = schema(&[table(), column("a", ""), column("b", ""), column("c", "")]);
+        let after = schema(&[table(), column("c", ""), column("b", ""), column("a", "")]);
+        let footprint = Footprint::between(&before, &after);
+        let later = schema(&[table(), column("c", ""), column("x", ""), column("a", "")]);
+        assert_eq!(footprint.presence(&before), Presence::Absent);
+        assert_eq!(footprint.presence(&later), Presence::Present);
+    }
+
+    #[test]
+    fn a_migration_that_later_ones_undid_is_invisible() {
+        let without = schema(&[table(), column("id", "INTEGER")]);
+        let with = schema(&[table(), column("id", "INTEGER"), column("tried", "TEXT")]);
+        let seen = Footprint::between(&without, &with).then(&Footprint::between(&with, &without));
+        assert_eq!(seen.presence(&without), Presence::Invisible);
+        assert_eq!(Footprint::default().presence(&with), Presence::Invisible);
+    }
+}

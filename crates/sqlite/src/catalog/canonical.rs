@@ -19,17 +19,18 @@ const DEPTH_MAX: usize = 200;
 /// The names that a text in double quotes may stand for; anything else there is a string to SQLite.
 pub(super) type Names = BTreeSet<String>;
 
-/// The canonical form of tokens.
+/// The canonical form of tokens, which is its own canonical form.
 pub(super) fn canonical(tokens: &[Token<'_>], names: Option<&Names>) -> String {
-    let mut writer = Writer {
-        tokens,
-        at: 0,
-        depth: 0,
-        names,
-    };
-    writer
-        .everything()
-        .unwrap_or_else(|TooDeep| writer.token_by_token())
+    let mut writer = Writer::new(tokens, names);
+    match writer.everything() {
+        Ok(text) if writer.is_shallow() || is_readable(&text) => text,
+        _ => writer.token_by_token(),
+    }
+}
+
+// Parentheses that were written may nest too deep where the text without them did not.
+fn is_readable(text: &str) -> bool {
+    Writer::new(&token::tokens(text), None).everything().is_ok()
 }
 
 struct TooDeep;
@@ -38,6 +39,7 @@ struct Writer<'sql> {
     tokens: &'sql [Token<'sql>],
     at: usize,
     depth: usize,
+    depth_reached: usize,
     names: Option<&'sql Names>,
 }
 
@@ -49,6 +51,31 @@ enum Aliases {
 }
 
 impl<'sql> Writer<'sql> {
+    fn new(tokens: &'sql [Token<'sql>], names: Option<&'sql Names>) -> Self {
+        Self {
+            tokens,
+            at: 0,
+            depth: 0,
+            depth_reached: 0,
+            names,
+        }
+    }
+
+    fn descend(&mut self) -> Result<(), TooDeep> {
+        self.depth += 1;
+        self.depth_reached = self.depth_reached.max(self.depth);
+        if self.depth > DEPTH_MAX {
+            Err(TooDeep)
+        } else {
+            Ok(())
+        }
+    }
+
+    // Each level is written with one pair of parentheses at most, which are two levels more.
+    fn is_shallow(&self) -> bool {
+        self.depth_reached * 3 < DEPTH_MAX
+    }
+
     fn everything(&mut self) -> Result<String, TooDeep> {
         let mut whole = Sequence::default();
         while self.at < self.tokens.len() {
@@ -65,14 +92,17 @@ impl<'sql> Writer<'sql> {
     }
 
     fn token_by_token(&self) -> String {
-        let texts: Vec<String> = self.tokens.iter().map(|token| self.plain(token)).collect();
-        texts.join(" ")
+        let mut whole = Sequence::default();
+        for token in self.tokens {
+            whole.push(&self.plain(token), None);
+        }
+        whole.text
     }
 
     fn sequence(&mut self, aliases: Aliases) -> Result<Sequence, TooDeep> {
         let mut sequence = Sequence::default();
         while let Some(token) = self.peek().filter(|token| !token.is_mark(")")) {
-            if aliases == Aliases::Bare && self.is_idle_as() {
+            if self.is_idle(token) || aliases == Aliases::Bare && self.is_idle_as() {
                 self.at += 1;
             } else if self.is_operand(self.at) {
                 let piece = self.expression(operator::ANYTHING)?;
@@ -86,10 +116,7 @@ impl<'sql> Writer<'sql> {
     }
 
     fn expression(&mut self, weakest: Strength) -> Result<Piece, TooDeep> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(TooDeep);
-        }
+        self.descend()?;
         let mut left = self.operand()?;
         while let Some((operator, length)) = self.operator(weakest) {
             self.at += length;
@@ -108,12 +135,12 @@ impl<'sql> Writer<'sql> {
         (operator.strength() >= weakest && is_complete).then_some((operator, length))
     }
 
+    // The left side grows in place, so that a chain of ten thousand terms is not copied ten thousand times.
     fn operation(&mut self, left: Piece, operator: Operator) -> Result<Piece, TooDeep> {
         let strength = operator.strength();
-        let left = left.within(strength);
-        let text = match operator {
-            Operator::After { text } => format!("{left} {text}"),
-            Operator::Collate => format!("{left} COLLATE {}", self.collation()),
+        let (word, right) = match operator {
+            Operator::After { text } => (text, None),
+            Operator::Collate => ("COLLATE", Some(self.collation())),
             Operator::Between { text, .. } => {
                 let right = self.expression(strength + 1)?;
                 let needed = if operator.is_associative() {
@@ -121,12 +148,17 @@ impl<'sql> Writer<'sql> {
                 } else {
                     strength + 1
                 };
-                format!("{left} {text} {}", right.within(needed))
+                (text, Some(right.within(needed)))
             }
-            Operator::Range { text } => format!("{left} {text} {}", self.range()?),
-            Operator::Membership { text } => format!("{left} {text} {}", self.members()?),
-            Operator::Pattern { text } => format!("{left} {text} {}", self.pattern()?),
+            Operator::Range { text } => (text, Some(self.range()?)),
+            Operator::Membership { text } => (text, Some(self.members()?)),
+            Operator::Pattern { text } => (text, Some(self.pattern()?)),
         };
+        let mut text = left.within(strength);
+        for part in [Some(word), right.as_deref()].into_iter().flatten() {
+            text.push(' ');
+            text.push_str(part);
+        }
         Ok(Piece { text, strength })
     }
 
@@ -205,10 +237,7 @@ impl<'sql> Writer<'sql> {
     }
 
     fn parenthesised(&mut self, aliases: Aliases) -> Result<Sequence, TooDeep> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(TooDeep);
-        }
+        self.descend()?;
         self.at += 1;
         let inner = self.sequence(aliases)?;
         self.at = (self.at + 1).min(self.tokens.len());
@@ -278,7 +307,7 @@ impl<'sql> Writer<'sql> {
         };
         while self.peek().is_some_and(|next| next.is_mark(".")) && self.is_part(self.at + 1) {
             text.push('.');
-            text.push_str(&name(&self.tokens[self.at + 1]));
+            text.push_str(&part(&self.tokens[self.at + 1]));
             self.at += 2;
         }
         if self.peek().is_some_and(|next| next.is_mark("(")) {
@@ -291,6 +320,15 @@ impl<'sql> Writer<'sql> {
             return Ok(Piece::atom(format!("{text}({})", arguments.text)));
         }
         Ok(Piece::atom(text))
+    }
+
+    // Words that say what is so without them: ASC, and INNER and OUTER before JOIN.
+    fn is_idle(&self, token: &Token<'_>) -> bool {
+        let is_before_join = self
+            .tokens
+            .get(self.at + 1)
+            .is_some_and(|next| next.is_word("join"));
+        token.is_word("asc") || is_before_join && (token.is_word("inner") || token.is_word("outer"))
     }
 
     // `AS` before an alias can be left out; before the query of a WITH it cannot.
@@ -310,16 +348,21 @@ impl<'sql> Writer<'sql> {
     }
 
     fn is_operand(&self, at: usize) -> bool {
-        let is_called = self
-            .tokens
-            .get(at + 1)
-            .is_some_and(|next| next.is_mark("("));
         match self.tokens.get(at) {
             Some(Token::Mark(mark)) => matches!(*mark, "(" | "-" | "+" | "~"),
-            Some(Token::Word(word)) => is_operand_word(&word.to_ascii_lowercase(), is_called),
+            Some(Token::Word(word)) => {
+                let word = word.to_ascii_lowercase();
+                keyword::is_operand(&word) || keyword::is_function(&word) && self.is_call(at)
+            }
             Some(_) => true,
             None => false,
         }
+    }
+
+    fn is_call(&self, at: usize) -> bool {
+        self.tokens
+            .get(at + 1)
+            .is_some_and(|next| next.is_mark("("))
     }
 
     fn plain(&self, token: &Token<'_>) -> String {
@@ -343,21 +386,20 @@ impl<'sql> Writer<'sql> {
     }
 }
 
+// Behind a dot stands a name, though it may read like a keyword.
+fn part(token: &Token<'_>) -> String {
+    if token.is_mark("*") {
+        "*".to_owned()
+    } else {
+        token::written(&token.name())
+    }
+}
+
 fn name(token: &Token<'_>) -> String {
     match token {
         Token::Word(word) if keyword::is_reserved(&word.to_ascii_lowercase()) => {
             word.to_ascii_uppercase()
         }
-        Token::Mark(mark) => (*mark).to_owned(),
         _ => token::written(&token.name()),
-    }
-}
-
-fn is_operand_word(word: &str, is_called: bool) -> bool {
-    match word {
-        "not" | "case" | "null" | "exists" | "current_date" | "current_time"
-        | "current_timestamp" => true,
-        "like" | "glob" | "match" | "regexp" => is_called,
-        word => !keyword::is_reserved(word),
     }
 }

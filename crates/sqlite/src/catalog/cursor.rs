@@ -64,7 +64,11 @@ impl<'text, 'sql> Cursor<'text, 'sql> {
             if words.iter().any(|word| token.is_word(word)) {
                 return;
             }
-            if self.take_group().is_none() {
+            if self.take_group().is_some() {
+                continue;
+            }
+            // Behind a dot stands a name, though it may read like a keyword.
+            if self.next().is_some_and(|token| token.is_mark(".")) {
                 self.next();
             }
         }

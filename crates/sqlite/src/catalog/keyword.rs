@@ -36,6 +36,20 @@ pub(super) fn is_reserved(word: &str) -> bool {
     RESERVED.binary_search(&word).is_ok() || CLAUSES.binary_search(&word).is_ok()
 }
 
+/// Whether a word in lower case can begin an operand: a name, or one of the keywords that do.
+pub(super) fn is_operand(word: &str) -> bool {
+    match word {
+        "not" | "case" | "null" | "exists" => true,
+        "current_date" | "current_time" | "current_timestamp" => true,
+        word => !is_reserved(word),
+    }
+}
+
+/// Whether a word in lower case is an operator that is a function, too, where parentheses follow it.
+pub(super) fn is_function(word: &str) -> bool {
+    matches!(word, "like" | "glob" | "match" | "regexp")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

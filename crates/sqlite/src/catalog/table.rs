@@ -49,7 +49,7 @@ impl Table {
 
         schema.insert(ObjectName::table(self.key()), self.definition(&text, &key));
         for (place, column) in columns.iter().enumerate() {
-            let definition = column.definition(&text, &names, key.is_rowid(column));
+            let definition = column.definition(&text, &names, &key);
             schema.insert(
                 self.part(ObjectKind::Column, &column.key()),
                 definition.at(place),
@@ -64,8 +64,11 @@ impl Table {
         for (name, definition) in foreign_key::of_table(connection, &self.name, &text.deferred)? {
             schema.insert(self.part(ObjectKind::ForeignKey, &name), definition);
         }
-        for index in &indexes {
-            self.insert_index(index, &text, &names, schema);
+        for (name, definition) in indexes
+            .iter()
+            .filter_map(|one| self.index(one, &text, &names))
+        {
+            schema.insert(name, definition);
         }
         Ok(())
     }
@@ -132,15 +135,15 @@ impl Table {
         }
     }
 
-    fn insert_index(
+    // The index of the primary key has been told with the table.
+    fn index(
         &self,
         index: &Index,
         text: &TableText<'_, '_>,
         names: &Names,
-        schema: &mut Schema,
-    ) {
+    ) -> Option<(ObjectName, Definition)> {
         match index.origin {
-            Origin::PrimaryKey => {}
+            Origin::PrimaryKey => None,
             Origin::Unique => {
                 let columns: Vec<String> = index
                     .terms
@@ -149,17 +152,17 @@ impl Table {
                     .collect();
                 let conflict = text.unique_conflicts.get(&columns).cloned();
                 let name = self.part(ObjectKind::Unique, &terms(index, text).join(", "));
-                schema.insert(
+                Some((
                     name,
                     Definition::new().with_optional(Facet::Conflict, conflict),
-                );
+                ))
             }
             Origin::Statement => {
-                let definition = index.definition(names, |column| collation(column, text));
-                schema.insert(
-                    self.part(ObjectKind::Index, &index.name.to_ascii_lowercase()),
-                    definition,
-                );
+                let name = self.part(ObjectKind::Index, &index.name.to_ascii_lowercase());
+                Some((
+                    name,
+                    index.definition(names, |column| collation(column, text)),
+                ))
             }
         }
     }
@@ -199,12 +202,12 @@ impl Column {
     }
 
     // The rowid is never NULL, whether or not the text says so.
-    fn definition(&self, text: &TableText<'_, '_>, names: &Names, is_rowid: bool) -> Definition {
+    fn definition(&self, text: &TableText<'_, '_>, names: &Names, key: &PrimaryKey) -> Definition {
         let words = text.columns.get(&self.key());
         let conflict = words
             .and_then(|words| words.not_null_conflict.as_deref())
             .unwrap_or_default();
-        let is_not_null = self.is_not_null && !is_rowid;
+        let is_not_null = self.is_not_null && !key.is_rowid(self);
         let generated = words.and_then(|words| words.generated).map(|expression| {
             let place = if self.hidden == STORED {
                 "STORED"

@@ -169,12 +169,7 @@ pub(crate) fn expressions(schema: &Schema) -> Vec<&str> {
     let written = |facet| {
         matches!(
             facet,
-            Facet::Default
-                | Facet::IndexColumns
-                | Facet::IndexPredicate
-                | Facet::When
-                | Facet::Body
-                | Facet::Query
+            Facet::Default | Facet::IndexPredicate | Facet::When | Facet::Body | Facet::Query
         )
     };
     let facets = schema
@@ -208,7 +203,7 @@ fn made(script: &str) -> Connection {
 
 fn statements(connection: &Connection) -> Vec<String> {
     let mut statement = connection
-        .prepare("SELECT sql FROM sqlite_schema s WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND NOT EXISTS (SELECT 1 FROM pragma_table_list l WHERE l.name = s.name AND l.type = 'shadow') ORDER BY rowid")
+        .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid")
         .unwrap();
     let statements = statement
         .query_map([], |row| row.get::<_, String>(0))

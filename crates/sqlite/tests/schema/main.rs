@@ -6,5 +6,7 @@ mod fixture;
 mod fuzz;
 mod incident;
 mod mutations;
+mod oddities;
+mod parentheses;
 mod properties;
 mod rewrites;

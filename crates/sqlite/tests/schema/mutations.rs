@@ -69,7 +69,7 @@ const TABLES: [Row; 34] = [
     (Text("label TEXT NOT NULL", "label TEXT REFERENCES accounts (name) NOT NULL"), "foreign_key", "foreign key tags (label)"),
     (Text("('open', 'paid')", "('open')"), "check", "check orders (status IN ('open', 'paid'))"),
     (Text("CHECK (status IN ('open', 'paid'))", ""), "check", "check orders (status IN ('open', 'paid'))"),
-    (Text("'dead_letter', 'blocked'))", "'dead_letter'))"), "check", "check job_queue (status IN ('pending', 'running', 'retrying', 'completed', 'cancelled', 'dead_letter', 'blocked'))"),
+    (Text("OR status = 'dead_letter' OR status = 'blocked')", "OR status = 'dead_letter')"), "check", "check job_queue (status = 'pending' OR status = 'running' OR status = 'completed' OR status = 'retrying' OR status = 'cancelled' OR status = 'dead_letter' OR status = 'blocked')"),
     (Text("(score IS NULL OR score < 100.0)", "score IS NULL OR score < 100.0"), "check", "check accounts (balance >= 0 AND (score IS NULL OR score < 100.0))"),
     (Text("ESCAPE '!'", "ESCAPE '?'"), "check", "check accounts (email LIKE '%@%' ESCAPE '!')"),
     (Text("tag TEXT PRIMARY KEY", "tag TEXT PRIMARY KEY CHECK (tag <> '')"), "check", "check tags (tag <> '')"),

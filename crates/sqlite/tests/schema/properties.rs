@@ -6,6 +6,7 @@ use longshore_sqlite::catalog::{self, canonical_sql};
 
 use crate::fixture::{APP, database, migrated};
 use crate::fuzz::{Fuzz, expressions};
+use crate::parentheses::Judge;
 
 /// Expressions of every sort, which the application's schema does not have all of.
 #[rustfmt::skip]
@@ -57,9 +58,25 @@ fn canonical_text_is_its_own_canonical_text() {
         let once = canonical_sql(text);
         assert_eq!(canonical_sql(&once), once, "of {text}");
     }
+    for depth in 1..300 {
+        let deep = format!("a = {}b", "NOT - c = ".repeat(depth));
+        assert_eq!(
+            canonical_sql(&canonical_sql(&deep)),
+            canonical_sql(&deep),
+            "{depth} deep"
+        );
+    }
     let migrated = catalog::read(&migrated()).unwrap();
     for text in expressions(&migrated) {
         assert_eq!(canonical_sql(text), *text);
+    }
+}
+
+#[test]
+fn a_text_of_a_hundred_thousand_terms_is_written_in_one_pass() {
+    for chain in ["a + ", "a AND ", "a = b OR ", "a, ", "(a) || "] {
+        let text = format!("{}a", chain.repeat(100_000));
+        assert!(canonical_sql(&text).len() >= 300_000);
     }
 }
 
@@ -83,6 +100,17 @@ fn parentheses_stay_where_they_mean_something() {
     ] {
         assert_ne!(canonical_sql(one), canonical_sql(other));
     }
+}
+
+#[test]
+fn sqlite_compiles_what_is_written_the_same_to_the_same_program() {
+    let mut judge = Judge::new(4);
+    for _ in 0..3_000 {
+        judge.judge();
+        judge.judge_canonical();
+    }
+    assert!(judge.verdicts.different > 300, "{:?}", judge.verdicts);
+    assert!(judge.verdicts.alarms < 20, "{:?}", judge.verdicts);
 }
 
 /// Steps that a random history is made of. Those that do not fit are passed over.

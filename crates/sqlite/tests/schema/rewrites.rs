@@ -7,7 +7,7 @@ use crate::fixture::Change::{self, Run, Text};
 use crate::fixture::{changed, migrated};
 
 #[rustfmt::skip]
-const REWRITES: [Change; 75] = [
+const REWRITES: [Change; 78] = [
     // Spacing, case, comments.
     Text("result TEXT,", "result\t\r\n   TEXT   ,"),
     Text("result TEXT,", "result TEXT, -- what came out, with a ) and a '\n"),
@@ -85,6 +85,9 @@ const REWRITES: [Change; 75] = [
     Text("GENERATED ALWAYS AS (lower(name)) VIRTUAL", "AS (lower(name))"),
     Text("INSTEAD OF INSERT ON open_orders\n", "INSTEAD OF INSERT ON open_orders FOR EACH ROW\n"),
     Text("UPDATE OF status, note", "UPDATE OF note, status"),
+    Text("orders o JOIN accounts a", "orders o INNER JOIN accounts a"),
+    Text("ORDER BY o.id", "ORDER BY (o.id) ASC"),
+    Text("(lower(email), balance * 2 DESC)", "(lower(email) ASC, balance * 2 DESC)"),
     // Made in other steps.
     Run("ALTER TABLE tags RENAME TO labels; ALTER TABLE labels RENAME TO tags"),
     Run("ALTER TABLE tags RENAME COLUMN label TO words; ALTER TABLE tags RENAME COLUMN words TO label"),
