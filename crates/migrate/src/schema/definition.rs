@@ -178,9 +178,10 @@ impl Definition {
     }
 }
 
-fn words(facet: Facet, text: &str) -> String {
+/// A facet as SQL has it.
+pub(super) fn words(facet: Facet, text: &str) -> String {
     match facet {
-        Facet::Default => format!("DEFAULT {text}"),
+        Facet::Default => format!("DEFAULT {}", default(text)),
         Facet::Collation => format!("COLLATE {text}"),
         Facet::PrimaryKey => format!("PRIMARY KEY ({text})"),
         Facet::Module => format!("USING {text}"),
@@ -190,5 +191,15 @@ fn words(facet: Facet, text: &str) -> String {
         Facet::Body => format!("BEGIN {text} END"),
         Facet::Query => format!("AS {text}"),
         _ => text.to_owned(),
+    }
+}
+
+// A literal stands bare; an expression needs parentheses to be SQL again.
+fn default(text: &str) -> String {
+    let is_bare = !text.contains('(') && (!text.contains(' ') || text.starts_with('\''));
+    if is_bare {
+        text.to_owned()
+    } else {
+        format!("({text})")
     }
 }

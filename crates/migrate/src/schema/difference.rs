@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Schema;
-use super::definition::{Definition, Facet};
+use super::definition::{self, Definition, Facet};
 use super::object::{ObjectKind, ObjectName};
 
 /// What sort of difference it is. Scripts read these words; renaming one breaks them.
@@ -174,7 +174,12 @@ pub(super) fn facet_differs(
     facet: Facet,
     texts: (Option<&str>, Option<&str>),
 ) -> Difference {
-    let words = |text: Option<&str>| Some(text.unwrap_or(facet.absence()).to_owned());
+    let words = |text: Option<&str>| {
+        Some(text.map_or_else(
+            || facet.absence().to_owned(),
+            |text| definition::words(facet, text),
+        ))
+    };
     Difference {
         kind: facet.difference(),
         object: name.clone(),

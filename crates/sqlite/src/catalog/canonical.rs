@@ -189,7 +189,7 @@ impl<'sql> Writer<'sql> {
 
     // `x IN (y)` is a list of one, so that its parentheses are not idle.
     fn members(&mut self) -> Result<String, TooDeep> {
-        if self.peek().is_some_and(|token| token.is_mark("(")) {
+        if self.has_mark(self.at, "(") {
             return Ok(format!("({})", self.parenthesised(Aliases::Bare)?.text));
         }
         self.tight()
@@ -296,21 +296,18 @@ impl<'sql> Writer<'sql> {
     fn named(&mut self, token: &Token<'sql>) -> Result<Piece, TooDeep> {
         let is_alias = self.at > 0 && self.tokens[self.at - 1].is_word("as");
         self.at += 1;
-        let is_certain = is_alias
-            || self
-                .peek()
-                .is_some_and(|next| next.is_mark(".") || next.is_mark("("));
+        let is_certain = is_alias || self.has_mark(self.at, ".") || self.has_mark(self.at, "(");
         let mut text = if is_certain {
             name(token)
         } else {
             self.plain(token)
         };
-        while self.peek().is_some_and(|next| next.is_mark(".")) && self.is_part(self.at + 1) {
+        while self.has_mark(self.at, ".") && self.is_part(self.at + 1) {
             text.push('.');
             text.push_str(&part(&self.tokens[self.at + 1]));
             self.at += 2;
         }
-        if self.peek().is_some_and(|next| next.is_mark("(")) {
+        if self.has_mark(self.at, "(") {
             let aliases = if text == "cast" {
                 Aliases::WithAs
             } else {
@@ -352,17 +349,16 @@ impl<'sql> Writer<'sql> {
             Some(Token::Mark(mark)) => matches!(*mark, "(" | "-" | "+" | "~"),
             Some(Token::Word(word)) => {
                 let word = word.to_ascii_lowercase();
-                keyword::is_operand(&word) || keyword::is_function(&word) && self.is_call(at)
+                keyword::is_operand(&word)
+                    || keyword::is_function(&word) && self.has_mark(at + 1, "(")
             }
             Some(_) => true,
             None => false,
         }
     }
 
-    fn is_call(&self, at: usize) -> bool {
-        self.tokens
-            .get(at + 1)
-            .is_some_and(|next| next.is_mark("("))
+    fn has_mark(&self, at: usize, mark: &str) -> bool {
+        self.tokens.get(at).is_some_and(|token| token.is_mark(mark))
     }
 
     fn plain(&self, token: &Token<'_>) -> String {

@@ -31,6 +31,12 @@ const CLAUSES: [&str; 14] = [
     "with",
 ];
 
+/// Reserved words that begin an operand.
+#[rustfmt::skip]
+const OPERANDS: [&str; 7] = [
+    "not", "case", "null", "exists", "current_date", "current_time", "current_timestamp",
+];
+
 /// Whether a word in lower case is a keyword that cannot be a name, or is not taken for one here.
 pub(super) fn is_reserved(word: &str) -> bool {
     RESERVED.binary_search(&word).is_ok() || CLAUSES.binary_search(&word).is_ok()
@@ -38,11 +44,7 @@ pub(super) fn is_reserved(word: &str) -> bool {
 
 /// Whether a word in lower case can begin an operand: a name, or one of the keywords that do.
 pub(super) fn is_operand(word: &str) -> bool {
-    match word {
-        "not" | "case" | "null" | "exists" => true,
-        "current_date" | "current_time" | "current_timestamp" => true,
-        word => !is_reserved(word),
-    }
+    !is_reserved(word) || OPERANDS.contains(&word)
 }
 
 /// Whether a word in lower case is an operator that is a function, too, where parentheses follow it.

@@ -85,7 +85,7 @@ fn incident_068_a_narrower_check_and_other_defaults_are_a_conflict_in_readable_w
         words,
         [
             "column job_queue.created_at: expected TIMESTAMP, found TEXT",
-            "column job_queue.created_at: expected CURRENT_TIMESTAMP, found datetime('now')",
+            "column job_queue.created_at: expected DEFAULT CURRENT_TIMESTAMP, found DEFAULT (datetime('now'))",
             "check job_queue (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')) is there and no \
              migration made it: CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled'))",
         ]
