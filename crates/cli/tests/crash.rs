@@ -181,10 +181,10 @@ impl Harbour {
 
     fn wait_until_taken_over(&self, orphans: &[(i64, i64)], killed: Instant) -> Duration {
         let database = self.database();
-        let mut select = database
-            .prepare("SELECT status = 'running' AND claim_number = ?2 FROM job_queue WHERE id = ?1")
-            .unwrap();
-        let mut is_orphan = |(id, claim): &(i64, i64)| -> bool { select.query_row([id, claim], |row| row.get(0)).unwrap() };
+        let mut select =
+            database.prepare("SELECT status = 'running' AND claim_number = ?2 FROM job_queue WHERE id = ?1").unwrap();
+        let mut is_orphan =
+            |(id, claim): &(i64, i64)| -> bool { select.query_row([id, claim], |row| row.get(0)).unwrap() };
         while orphans.iter().any(&mut is_orphan) {
             assert!(killed.elapsed() < PATIENCE, "nobody took over the jobs {orphans:?} of a dead worker");
             std::thread::sleep(Duration::from_millis(5));

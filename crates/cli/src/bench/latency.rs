@@ -149,7 +149,8 @@ async fn watch(pid: u32, span: Duration) -> Result<Idle> {
     tokio::time::sleep(span).await;
     let ticks = cpu_ticks(pid)? - before;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let Some(kib) = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+    let Some(kib) =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
     else {
         bail!("the idle worker ended early");
     };

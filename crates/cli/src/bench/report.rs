@@ -4,10 +4,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::Durability;
 use super::latency::{self, Percentiles};
 use super::own::{self, OwnRates};
 use super::raw::{self, RawRates};
-use super::Durability;
 
 const LATENCY_SAMPLES: u64 = 200;
 const IDLE_SPAN: Duration = Duration::from_secs(5);

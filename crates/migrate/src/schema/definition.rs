@@ -158,23 +158,14 @@ impl Definition {
 
     /// Every facet with its text.
     pub fn facets(&self) -> impl Iterator<Item = (Facet, &str)> {
-        self.facets
-            .iter()
-            .map(|(facet, text)| (*facet, text.as_str()))
+        self.facets.iter().map(|(facet, text)| (*facet, text.as_str()))
     }
 
     /// The whole definition in readable SQL words.
     #[must_use]
     pub fn describe(&self, kind: ObjectKind) -> String {
-        let words: Vec<String> = self
-            .facets()
-            .map(|(facet, text)| words(facet, text))
-            .collect();
-        if words.is_empty() {
-            format!("the {}", kind.word())
-        } else {
-            words.join(" ")
-        }
+        let words: Vec<String> = self.facets().map(|(facet, text)| words(facet, text)).collect();
+        if words.is_empty() { format!("the {}", kind.word()) } else { words.join(" ") }
     }
 }
 
@@ -197,9 +188,5 @@ pub(super) fn words(facet: Facet, text: &str) -> String {
 // A literal stands bare; an expression needs parentheses to be SQL again.
 fn default(text: &str) -> String {
     let is_bare = !text.contains('(') && (!text.contains(' ') || text.starts_with('\''));
-    if is_bare {
-        text.to_owned()
-    } else {
-        format!("({text})")
-    }
+    if is_bare { text.to_owned() } else { format!("({text})") }
 }

@@ -14,22 +14,8 @@ const RESERVED: [&str; 71] = [
 ];
 
 /// Words that open, close or join expressions where they stand without quotes, though they could be names. Sorted.
-const CLAUSES: [&str; 14] = [
-    "asc",
-    "begin",
-    "by",
-    "desc",
-    "do",
-    "end",
-    "glob",
-    "like",
-    "match",
-    "of",
-    "offset",
-    "recursive",
-    "regexp",
-    "with",
-];
+const CLAUSES: [&str; 14] =
+    ["asc", "begin", "by", "desc", "do", "end", "glob", "like", "match", "of", "offset", "recursive", "regexp", "with"];
 
 /// Reserved words that begin an operand.
 #[rustfmt::skip]
