@@ -1,1 +1,35 @@
-//! Being written.
+//! Migrations that agree with the schema.
+//!
+//! Three witnesses must agree: the files (or code) of a [`Source`], the [`ledger`], and the real [`schema`]. What
+//! migrations make is learnt by running them on a scratch database ([`replay`]); a [`survey`] puts the three side by
+//! side, [`plan`] decides, [`apply`] carries out. [`Migrator`] has one method a command.
+//!
+//! This crate never knows a database: a backend implements [`target::Target`]. Begin reading at [`survey`].
+
+pub mod apply;
+pub mod checksum;
+mod error;
+pub mod finding;
+pub mod ledger;
+mod lint;
+mod loss;
+mod migration;
+mod migrator;
+pub mod plan;
+pub mod replay;
+pub mod report;
+pub mod schema;
+pub mod script;
+pub mod source;
+pub mod survey;
+pub mod target;
+
+pub use error::{Exit, MigrateError};
+pub use loss::{DataLoss, Loss};
+pub use migration::{Body, CodeError, CodeMigration, Direction, Migration, MigrationId};
+pub use migrator::{
+    Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification,
+};
+pub use plan::Goal;
+pub use script::Bounds;
+pub use source::{NewPair, Source, SourceError};

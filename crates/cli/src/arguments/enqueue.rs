@@ -1,0 +1,69 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use longshore_core::{JobId, Priority, Timestamp};
+
+use super::value::parse_duration;
+
+/// The job, or the file of jobs, that is to be enqueued.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Enqueue one job, or a file of them\n\nPrints the id; with --json the job. What is not given comes \
+        from the type's [jobs.NAME] in the configuration file. Creates the database where there is none.",
+    after_help = "Example: longshore enqueue thumbnail '{\"file\": \"a.jpg\"}' --priority high --delay 10m\n         \
+        longshore enqueue --batch jobs.ndjson"
+)]
+pub(crate) struct EnqueueArguments {
+    /// The type, which says who runs it
+    #[arg(value_name = "TYPE", required_unless_present = "batch")]
+    pub(crate) job_type: Option<String>,
+
+    /// The payload as JSON; - for standard input, @FILE for a file [default: {}]
+    #[arg(value_name = "DATA", allow_negative_numbers = true)]
+    pub(crate) data: Option<String>,
+
+    /// Enqueue every line of FILE (NDJSON; - for standard input), all or none
+    #[arg(
+        long,
+        value_name = "FILE",
+        long_help = "Enqueue every line of FILE (NDJSON; - for standard input), all or none\n\nA line is an object \
+            with job_type and, where wanted, job_data, queue, priority, delay, run_at, max_retries, timeout, \
+            unique_key, parent_job_id and metadata. Blank lines are passed over.",
+        conflicts_with_all = ["job_type", "data", "queue", "priority", "delay", "at", "max_retries", "timeout",
+            "unique_key", "parent"]
+    )]
+    pub(crate) batch: Option<PathBuf>,
+
+    /// The queue [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+
+    /// Higher runs first: a whole number, or low, normal, high, urgent, critical [default: normal]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) priority: Option<Priority>,
+
+    /// Run it no sooner than this from now, such as 30s or 2h
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "at")]
+    pub(crate) delay: Option<Duration>,
+
+    /// Run it no sooner than this instant, such as 2026-05-04T12:30:00Z
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) at: Option<Timestamp>,
+
+    /// Retry a failed attempt this often [default: 3]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) max_retries: Option<u32>,
+
+    /// End an attempt that takes longer, such as 5m [default: the handler's own limit]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Make no second job while one with this key has not ended
+    #[arg(long, value_name = "KEY")]
+    pub(crate) unique_key: Option<String>,
+
+    /// Wait until this job has completed
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    pub(crate) parent: Option<JobId>,
+}

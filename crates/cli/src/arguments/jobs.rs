@@ -1,0 +1,169 @@
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use longshore_core::{InvalidId, InvalidPriority, JobId, Priority};
+use thiserror::Error;
+
+use super::filter::{FilterArguments, KindArguments, ScopeArguments, TargetArguments};
+use super::value::parse_duration;
+
+/// What can be done with jobs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// List jobs, newest first
+    #[command(after_help = "Example: longshore jobs list --status running,retrying --queue mail --limit 20")]
+    List {
+        #[command(flatten)]
+        filter: FilterArguments,
+        #[command(flatten)]
+        page: ListArguments,
+    },
+
+    /// Show one job with its attempts
+    #[command(after_help = "Example: longshore jobs show 42")]
+    Show(IdArgument),
+
+    /// Show what a job's attempts printed and logged
+    #[command(
+        long_about = "Show what a job's attempts printed and logged\n\nOf a long log the beginning and the end are \
+            kept; what was cut is said in its place. With --follow and --json each piece is one line of NDJSON.",
+        after_help = "Example: longshore jobs logs 42 --follow"
+    )]
+    Logs {
+        #[command(flatten)]
+        job: IdArgument,
+
+        /// Go on until the job has ended
+        #[arg(long, short)]
+        follow: bool,
+
+        /// Only this attempt, from 1
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+        attempt: Option<u32>,
+    },
+
+    /// Put ended or retrying jobs back, with fresh budgets
+    #[command(
+        long_about = "Put ended or retrying jobs back, with fresh budgets\n\nTheir history stays. With --all and no \
+            --status: those that are retrying, cancelled or dead letters.",
+        after_help = "Example: longshore jobs retry 42 43\n         longshore jobs retry --all --status dead_letter \
+            --type mail --yes"
+    )]
+    Retry(TargetArguments<FilterArguments>),
+
+    /// End waiting jobs, and ask running ones to stop
+    #[command(after_help = "Example: longshore jobs cancel --all --queue mail --yes")]
+    Cancel(TargetArguments<FilterArguments>),
+
+    /// Remove jobs that do not run, with their history
+    #[command(after_help = "Example: longshore jobs delete --all --status completed --yes")]
+    Delete(TargetArguments<FilterArguments>),
+
+    /// Change the priority of jobs that have not ended
+    #[command(
+        override_usage = "longshore jobs priority [OPTIONS] <ID> <N>\n       longshore jobs priority [OPTIONS] --all <N>",
+        after_help = "Example: longshore jobs priority 42 urgent\n         longshore jobs priority --all --type mail low --yes"
+    )]
+    Priority(PriorityArguments),
+
+    /// Wait until a job has ended
+    #[command(
+        long_about = "Wait until a job has ended\n\nExit 0 when it completed, 3 when it ended otherwise or not in time.",
+        after_help = "Example: longshore jobs wait 42 --timeout 10m"
+    )]
+    Wait {
+        #[command(flatten)]
+        job: IdArgument,
+
+        /// Wait no longer than this, such as 30s [default: for ever]
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        timeout: Option<Duration>,
+    },
+}
+
+/// What can be done with dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadCommand {
+    /// List dead letters, newest first
+    #[command(after_help = "Example: longshore dead list --failure-type network_error")]
+    List {
+        #[command(flatten)]
+        filter: KindArguments,
+        #[command(flatten)]
+        page: ListArguments,
+    },
+
+    /// Show one dead letter with its attempts
+    #[command(after_help = "Example: longshore dead show 42")]
+    Show(IdArgument),
+
+    /// Put dead letters back, with fresh budgets; their history stays
+    #[command(after_help = "Example: longshore dead retry --all --type thumbnail --yes")]
+    Retry(TargetArguments<KindArguments>),
+
+    /// Remove dead letters for good
+    #[command(after_help = "Example: longshore dead discard 42")]
+    Discard(TargetArguments<KindArguments>),
+}
+
+/// One job.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct IdArgument {
+    /// The job
+    #[arg(value_name = "ID", allow_negative_numbers = true)]
+    pub(crate) id: JobId,
+}
+
+/// Which page of a list.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ListArguments {
+    /// Show at most this many, up to 1000
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000),
+        allow_negative_numbers = true)]
+    pub(crate) limit: u32,
+
+    /// Go on where the last page ended: its "next"
+    #[arg(long, value_name = "CURSOR", allow_negative_numbers = true)]
+    pub(crate) after: Option<JobId>,
+}
+
+/// The jobs and their new priority: the last word is the priority, the one before it the job.
+#[derive(Debug, Args)]
+pub(crate) struct PriorityArguments {
+    /// The job, then its priority: a whole number, or low, normal, high, urgent, critical
+    #[arg(value_names = ["ID", "N"], required = true, num_args = 1..=2, allow_negative_numbers = true)]
+    words: Vec<String>,
+
+    #[command(flatten)]
+    scope: ScopeArguments<FilterArguments>,
+}
+
+/// Words that are not a job and its priority.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum InvalidPriorityWords {
+    /// The job is none.
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    /// The priority is none.
+    #[error(transparent)]
+    Priority(#[from] InvalidPriority),
+    /// There are a job and all jobs.
+    #[error("with --all the priority stands alone, without an id")]
+    IdWithAll,
+    /// There is one word.
+    #[error("one of the two is missing: expected the job and its new priority, such as 42 high")]
+    Missing,
+}
+
+impl PriorityArguments {
+    /// The meaning of the words.
+    pub(crate) fn read(self) -> Result<(TargetArguments<FilterArguments>, Priority), InvalidPriorityWords> {
+        let (ids, priority) = match (self.scope.all, self.words.as_slice()) {
+            (true, [priority]) => (Vec::new(), priority),
+            (true, _) => return Err(InvalidPriorityWords::IdWithAll),
+            (false, [id, priority]) => (vec![id.parse()?], priority),
+            (false, _) => return Err(InvalidPriorityWords::Missing),
+        };
+        Ok((TargetArguments { ids, scope: self.scope }, priority.parse()?))
+    }
+}

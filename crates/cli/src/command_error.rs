@@ -1,0 +1,184 @@
+use std::io;
+use std::path::PathBuf;
+
+use longshore_core::{Actioned, InvalidJob, InvalidJobData, JobId, Refusal, Status};
+use thiserror::Error;
+
+use crate::arguments::InvalidPriorityWords;
+use crate::database_url::InvalidDatabaseUrl;
+use crate::exit::Exit;
+
+/// What a command could not do, apart from what the database or a migration says. Nothing was changed, unless the
+/// variant says otherwise.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(crate) enum CommandError {
+    /// A job and its priority are not both there.
+    #[error(transparent)]
+    PriorityWords(#[from] InvalidPriorityWords),
+    /// Jobs are named, and all jobs are meant.
+    #[error("ids and --all exclude each other")]
+    IdsWithAll,
+    /// A filter narrows nothing.
+    #[error("--status, --type, --queue and --failure-type narrow --all, and named jobs need no filter")]
+    FilterWithIds,
+    /// The words for the database are off.
+    #[error(transparent)]
+    DatabaseUrl(#[from] InvalidDatabaseUrl),
+    /// The configuration file is there and says something wrong.
+    #[error("{}, line {line}: {problem}", .path.display())]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// Where, from one.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file that was named cannot be read.
+    #[error("{} cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The `.env` file has a line that is no assignment.
+    #[error(".env cannot be read: {source}")]
+    Dotenv {
+        /// What the reader says.
+        source: dotenvy::Error,
+    },
+    /// The payload is no JSON.
+    #[error("the payload is {0}")]
+    Payload(#[from] InvalidJobData),
+    /// The payload is no text.
+    #[error("the payload is not UTF-8")]
+    PayloadEncoding,
+    /// The payload is longer than any store accepts.
+    #[error("the payload has more than {max} bytes")]
+    PayloadTooLong {
+        /// The most that is accepted.
+        max: usize,
+    },
+    /// The job is not acceptable.
+    #[error(transparent)]
+    Job(#[from] InvalidJob),
+    /// A line of a batch is off; not one of its jobs was enqueued.
+    #[error("{input}, line {line}: {problem}")]
+    Line {
+        /// Which file.
+        input: String,
+        /// Which line, from one.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There is no such job.
+    #[error("there is no job {id}")]
+    NoSuchJob {
+        /// The job.
+        id: JobId,
+    },
+    /// The job is there, but was not given up.
+    #[error("job {id} is {status}, not a dead letter")]
+    NotADeadLetter {
+        /// The job.
+        id: JobId,
+        /// Where it stands.
+        status: Status,
+    },
+    /// Some of the named jobs could not be moved; the others were.
+    #[error("{}", refusals(.actioned))]
+    NotMoved {
+        /// What it came to.
+        actioned: Actioned,
+    },
+    /// Many jobs are meant, and nobody said so.
+    #[error("this would {verb} {jobs} jobs, and nobody can be asked")]
+    Unconfirmed {
+        /// What would be done.
+        verb: &'static str,
+        /// To how many.
+        jobs: u64,
+    },
+    /// Somebody was asked and said no.
+    #[error("not confirmed: nothing was changed")]
+    Declined,
+}
+
+impl CommandError {
+    /// How the program ends.
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::PriorityWords(_)
+            | Self::IdsWithAll
+            | Self::FilterWithIds
+            | Self::DatabaseUrl(_)
+            | Self::Config { .. }
+            | Self::Unreadable { .. }
+            | Self::Dotenv { .. }
+            | Self::Payload(_)
+            | Self::PayloadEncoding
+            | Self::PayloadTooLong { .. }
+            | Self::Job(_) => Exit::Usage,
+            Self::Line { .. } | Self::NoSuchJob { .. } | Self::NotADeadLetter { .. } | Self::NotMoved { .. } => {
+                Exit::Failed
+            }
+            Self::Unconfirmed { .. } | Self::Declined => Exit::Refused,
+        }
+    }
+
+    /// A stable word for scripts.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => "usage",
+            Self::DatabaseUrl(error) => error.code(),
+            Self::Config { .. } => "invalid_config",
+            Self::Unreadable { .. } => "unreadable_file",
+            Self::Dotenv { .. } => "invalid_dotenv",
+            Self::Payload(_) | Self::PayloadEncoding | Self::PayloadTooLong { .. } | Self::Job(_) => "invalid_job",
+            Self::Line { .. } => "invalid_line",
+            Self::NoSuchJob { .. } => "no_such_job",
+            Self::NotADeadLetter { .. } => "not_a_dead_letter",
+            Self::NotMoved { .. } => "not_moved",
+            Self::Unconfirmed { .. } | Self::Declined => "not_confirmed",
+        }
+    }
+
+    /// What to do next.
+    pub(crate) fn hint(&self) -> &str {
+        match self {
+            Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => {
+                "add --help to the command to see what it accepts"
+            }
+            Self::DatabaseUrl(error) => error.hint(),
+            Self::Config { .. } => "mend that line, or name another file with --config",
+            Self::Unreadable { .. } => "check the path and its permissions",
+            Self::Dotenv { .. } => "mend that line, or name the database with --database",
+            Self::Payload(_) => "quote it for the shell, such as '{\"file\": \"a.jpg\"}', or give it as @FILE",
+            Self::PayloadEncoding => "encode the text as UTF-8, binary data as base64",
+            Self::PayloadTooLong { .. } => "store the data elsewhere and enqueue where it is",
+            Self::Job(_) => "see \"longshore enqueue --help\"",
+            Self::Line { .. } => "no job was enqueued; mend that line and enqueue the file again",
+            Self::NoSuchJob { .. } => "\"longshore jobs list\" shows those that there are",
+            Self::NotADeadLetter { .. } => "see \"longshore jobs --help\" for jobs in any state",
+            Self::NotMoved { .. } => "\"longshore jobs show ID\" shows where a job stands; the others were moved",
+            Self::Unconfirmed { .. } => "add --yes if all of them are meant",
+            Self::Declined => "narrow the filter with --status, --type or --queue",
+        }
+    }
+}
+
+/// How many refusals are told one by one.
+const REFUSALS_TOLD_MAX: usize = 5;
+
+fn refusals(actioned: &Actioned) -> String {
+    let told: Vec<String> = actioned.refused.iter().take(REFUSALS_TOLD_MAX).map(Refusal::to_string).collect();
+    let mut text = told.join("; ");
+    let rest = actioned.refused.len().saturating_sub(REFUSALS_TOLD_MAX);
+    if rest > 0 {
+        text.push_str(&format!("; and {rest} more"));
+    }
+    text
+}

@@ -1,0 +1,13 @@
+//! What each command means, one file a command.
+
+pub(crate) mod completions;
+pub(crate) mod dead;
+pub(crate) mod doctor;
+pub(crate) mod enqueue;
+pub(crate) mod jobs;
+pub(crate) mod man;
+pub(crate) mod migrate;
+pub(crate) mod queues;
+pub(crate) mod reference;
+pub(crate) mod work;
+pub(crate) mod workers;

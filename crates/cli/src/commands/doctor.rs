@@ -1,0 +1,52 @@
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::database::{Absent, Database};
+use crate::doctor::{Finding, judge};
+use crate::error_report::ErrorReport;
+use crate::exit::Exit;
+
+/// What `doctor` found.
+#[derive(Serialize)]
+struct Diagnosis {
+    ok: bool,
+    findings: Vec<Finding>,
+}
+
+/// Looks for what goes wrong in practice. A schema that is not understood is a finding here, too, because then it
+/// is the one that matters; it keeps its own exit code.
+pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
+    let configured = context.config()?.jobs.keys().cloned().collect();
+    let facts = context.block_on(async {
+        let database = Database::open(context, Absent::Refuse).await?;
+        Ok(database.health().await?)
+    });
+    let (findings, exit) = match facts {
+        Ok(health) => (judge(&health, &configured), Exit::NotYet),
+        Err(error) => schema_finding(error)?,
+    };
+    let diagnosis = Diagnosis { ok: findings.is_empty(), findings };
+    tell(context, &diagnosis)?;
+    Ok(if diagnosis.ok { Exit::Done } else { exit })
+}
+
+fn schema_finding(error: anyhow::Error) -> anyhow::Result<(Vec<Finding>, Exit)> {
+    let report = ErrorReport::of(&error);
+    let code = match report.exit {
+        Exit::SchemaDisagrees => "schema_disagrees",
+        Exit::HistoryBroken => "history_broken",
+        _ => return Err(error),
+    };
+    let hint = report.hint.unwrap_or_else(|| "longshore migrate status".to_owned());
+    Ok((vec![Finding::new(code, report.message, hint)], report.exit))
+}
+
+fn tell(context: &Context, diagnosis: &Diagnosis) -> anyhow::Result<()> {
+    context.output.result(diagnosis, |output| {
+        for finding in &diagnosis.findings {
+            output.line(format!("{}\n  {}", finding.message, finding.hint))?;
+        }
+        if diagnosis.ok { output.line("all is well") } else { Ok(()) }
+    })?;
+    Ok(())
+}

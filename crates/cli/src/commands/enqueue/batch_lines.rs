@@ -1,0 +1,134 @@
+use std::io::{self, BufRead, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use longshore_core::{JobRequest, Limits, NewJob};
+
+use crate::command_error::CommandError;
+use crate::config::Config;
+
+/// The jobs of an NDJSON text, line by line, with one line in memory at a time. Blank lines are passed over. Ends
+/// at the first line that is off.
+pub(crate) struct BatchLines<R> {
+    input: R,
+    name: String,
+    config: Arc<Config>,
+    limits: Limits,
+    line: u64,
+    buffer: Vec<u8>,
+    has_ended: bool,
+}
+
+/// What a line may have beside its payload and its metadata.
+const LINE_REST_BYTES_MAX: usize = 64 * 1024;
+
+impl<R: BufRead> BatchLines<R> {
+    /// Reads `input`, which people know as `name`.
+    pub(crate) fn new(input: R, name: String, config: Arc<Config>) -> Self {
+        let (line, buffer, has_ended) = (0, Vec::new(), false);
+        Self { input, name, config, limits: Limits::default(), line, buffer, has_ended }
+    }
+
+    fn next_job(&mut self) -> Result<Option<NewJob>, CommandError> {
+        while self.read_line()? {
+            if !self.buffer.trim_ascii().is_empty() {
+                return self.parse_line().map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_line(&mut self) -> Result<bool, CommandError> {
+        self.buffer.clear();
+        let max = 2 * self.limits.payload_bytes_max + LINE_REST_BYTES_MAX;
+        let mut bounded = (&mut self.input).take(max as u64 + 1);
+        let count = bounded.read_until(b'\n', &mut self.buffer).map_err(|source| unreadable(&self.name, source))?;
+        self.line += 1;
+        if count > max {
+            return Err(self.problem(format!("it has more than {max} bytes")));
+        }
+        Ok(count > 0)
+    }
+
+    fn parse_line(&self) -> Result<NewJob, CommandError> {
+        let text = std::str::from_utf8(self.buffer.trim_ascii())
+            .map_err(|error| self.problem(format!("it is not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
+        let request: JobRequest = serde_json::from_str(text).map_err(|error| self.problem(json_problem(&error)))?;
+        let defaults = self.config.new_job(&request.job_type);
+        let job = request.into_new_job(defaults).map_err(|error| self.problem(error.to_string()))?;
+        job.validate(&self.limits).map_err(|error| self.problem(error.to_string()))?;
+        Ok(job)
+    }
+
+    fn problem(&self, problem: String) -> CommandError {
+        CommandError::Line { input: self.name.clone(), line: self.line, problem }
+    }
+}
+
+impl<R: BufRead> Iterator for BatchLines<R> {
+    type Item = Result<NewJob, CommandError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let next = self.next_job().transpose();
+        self.has_ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+/// What serde says, without its line, which is always the first of our one line.
+fn json_problem(error: &serde_json::Error) -> String {
+    let text = error.to_string().replace('`', "\"");
+    let column = error.column();
+    match text.strip_suffix(&format!(" at line 1 column {column}")) {
+        Some(words) => format!("{words} at column {column}"),
+        None => text,
+    }
+}
+
+fn unreadable(name: &str, source: io::Error) -> CommandError {
+    CommandError::Unreadable { path: Path::new(name).to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> Result<Vec<NewJob>, String> {
+        BatchLines::new(text, "jobs".to_owned(), Arc::default())
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_line_is_a_job_and_a_blank_line_is_nothing() {
+        let jobs = read(b"{\"job_type\":\"a\"}\n\n  \r\n{\"job_type\":\"b\",\"job_data\":[1]}").unwrap();
+        let read: Vec<_> = jobs.iter().map(|job| (job.job_type.as_str(), job.job_data.as_str())).collect();
+        assert_eq!(read, [("a", "{}"), ("b", "[1]")]);
+    }
+
+    #[test]
+    fn the_line_that_is_off_is_named() {
+        let off: [(&[u8], &str); 6] = [
+            (b"{\"job_type\":\"a\"}\n{", "jobs, line 2: EOF while parsing an object at column 1"),
+            (b"\n\n{}", "jobs, line 3: missing field \"job_type\" at column 2"),
+            (b"{\"job_type\":\"a\"}\n\xff\n", "jobs, line 2: it is not UTF-8 from byte 1 on"),
+            (b"{\"job_type\":\"\"}", "jobs, line 1: the job type must be 1 to 200 bytes"),
+            (b"{\"job_type\":\"a\",\"prio\":1}", "jobs, line 1: unknown field \"prio\""),
+            (b"{\"job_type\":\"a\",\"delay\":\"9999999d\"}", "jobs, line 1: the delay in seconds must be from 0 to"),
+        ];
+        for (text, expected) in off {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_refused_before_it_fills_the_memory() {
+        let endless = io::BufReader::new(io::repeat(b' ').take(1 << 40));
+        let error = BatchLines::new(endless, "jobs".to_owned(), Arc::default()).next().unwrap().unwrap_err();
+        assert!(matches!(error, CommandError::Line { line: 1, .. }), "{error}");
+    }
+}

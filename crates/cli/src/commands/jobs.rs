@@ -1,0 +1,80 @@
+use longshore_core::{Action, Priority, Status};
+
+use crate::arguments::{Filter, FilterArguments, JobsCommand, TargetArguments};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::exit::Exit;
+
+mod list;
+mod logs;
+mod moves;
+mod show;
+mod wait;
+
+pub(super) use self::list::list;
+pub(super) use self::moves::{Move, Verb, targets};
+pub(super) use self::show::{print_detail, read_detail};
+
+/// Looks at jobs, and moves them by hand.
+pub(crate) fn run(context: &Context, command: JobsCommand) -> anyhow::Result<Exit> {
+    match command {
+        JobsCommand::List { filter, page } => context.block_on(list(context, filter.selection(), page)),
+        JobsCommand::Show(job) => context.block_on(show::run(context, job.id)),
+        JobsCommand::Logs { job, follow, attempt } => {
+            let until = if follow { logs::Until::Ended } else { logs::Until::Now };
+            context.block_on(logs::run(context, logs::LogsRequest { id: job.id, attempt, until }))
+        }
+        JobsCommand::Retry(arguments) => move_jobs(context, &arguments, &RETRY),
+        JobsCommand::Cancel(arguments) => move_jobs(context, &arguments, &CANCEL),
+        JobsCommand::Delete(arguments) => move_jobs(context, &arguments, &DELETE),
+        JobsCommand::Priority(arguments) => {
+            let (arguments, priority) = arguments.read().map_err(CommandError::PriorityWords)?;
+            move_jobs(context, &arguments, &reprioritise(priority))
+        }
+        JobsCommand::Wait { job, timeout } => context.block_on(wait::run(context, job.id, timeout)),
+    }
+}
+
+/// Only what fits is meant by `--all` without a status; completed jobs are not run again unless somebody says so.
+const RETRY: Verb = Verb {
+    action: Action::Retry,
+    word: "retry",
+    done: "retried",
+    statuses: &[Status::Retrying, Status::Cancelled, Status::DeadLetter],
+};
+const CANCEL: Verb = Verb {
+    action: Action::Cancel,
+    word: "cancel",
+    done: "cancelled; running ones are asked to stop",
+    statuses: &[Status::Blocked, Status::Pending, Status::Running, Status::Retrying],
+};
+const DELETE: Verb = Verb {
+    action: Action::Delete,
+    word: "delete",
+    done: "deleted",
+    statuses: &[
+        Status::Blocked,
+        Status::Pending,
+        Status::Retrying,
+        Status::Completed,
+        Status::Cancelled,
+        Status::DeadLetter,
+    ],
+};
+
+const fn reprioritise(priority: Priority) -> Verb {
+    Verb {
+        action: Action::Reprioritise(priority),
+        word: "reprioritise",
+        done: "reprioritised",
+        statuses: &[Status::Blocked, Status::Pending, Status::Running, Status::Retrying],
+    }
+}
+
+fn move_jobs(context: &Context, arguments: &TargetArguments<FilterArguments>, verb: &Verb) -> anyhow::Result<Exit> {
+    let (mut selection, consent) = targets(arguments)?;
+    if arguments.scope.all && selection.statuses.is_empty() {
+        selection.statuses = verb.statuses.to_vec();
+    }
+    context.block_on(Move { verb, selection, consent }.run(context))
+}

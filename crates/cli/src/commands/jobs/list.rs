@@ -1,0 +1,67 @@
+use longshore_core::{Job, JobPageRequest, Selection, Timestamp};
+use serde::Serialize;
+
+use crate::arguments::ListArguments;
+use crate::context::Context;
+use crate::database::{Absent, Database};
+use crate::exit::Exit;
+use crate::relative_time::relative;
+use crate::table::Table;
+
+/// A page of jobs as `--json` has it.
+#[derive(Serialize)]
+struct Page {
+    jobs: Vec<Job>,
+    /// A string, because a cursor is to be handed back and not to be reckoned with.
+    next: Option<String>,
+}
+
+/// Lists the selected jobs, newest first.
+pub(in crate::commands) async fn list(
+    context: &Context,
+    selection: Selection,
+    page: ListArguments,
+) -> anyhow::Result<Exit> {
+    let database = Database::open(context, Absent::Refuse).await?;
+    let found = database.jobs(JobPageRequest { selection, after: page.after, limit: page.limit }).await?;
+    let page = Page { jobs: found.jobs, next: found.next.map(|id| id.to_string()) };
+    let now = context.now();
+    context.output.result(&page, |output| output.table(&table(&page.jobs, now)))?;
+    if let Some(next) = &page.next {
+        context.output.note(format!("there are more: add --after {next}"));
+    }
+    Ok(Exit::Done)
+}
+
+fn table(jobs: &[Job], now: Timestamp) -> Table {
+    let mut table = Table::new(&["ID", "TYPE", "STATUS", "QUEUE", "PRIORITY", "RETRIES", "CREATED", "ABOUT"]);
+    for job in jobs {
+        table.row(&[
+            job.id.to_string(),
+            job.job_type.clone(),
+            job.status.to_string(),
+            job.queue.clone(),
+            job.priority.to_string(),
+            format!("{}/{}", job.retry_count, job.max_retries),
+            relative(job.created_at, now),
+            about(job, now),
+        ]);
+    }
+    table.right(&[0, 4])
+}
+
+/// The one thing that is worth knowing of a job where it stands.
+fn about(job: &Job, now: Timestamp) -> String {
+    use longshore_core::Status;
+    match job.status {
+        Status::Blocked => job.parent_job_id.map(|id| format!("waits for {id}")).unwrap_or_default(),
+        Status::Pending if job.run_at > now => format!("due {}", relative(job.run_at, now)),
+        Status::Running => match (job.progress, job.started_at) {
+            (Some(fraction), _) => format!("{:.0} %", fraction * 100.0),
+            (None, Some(started)) => format!("since {}", relative(started, now)),
+            (None, None) => String::new(),
+        },
+        Status::Retrying | Status::DeadLetter => job.error_message.clone().unwrap_or_default(),
+        Status::Pending | Status::Completed | Status::Cancelled => String::new(),
+    }
+}

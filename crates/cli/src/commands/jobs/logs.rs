@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use longshore_core::{JobId, LogEntry, LogRequest};
+use serde::Serialize;
+
+use super::show::read_detail;
+use crate::context::Context;
+use crate::database::{Absent, Database};
+use crate::exit::Exit;
+use crate::output::{Format, Output};
+
+/// Which log, and until when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogsRequest {
+    /// The job.
+    pub(super) id: JobId,
+    /// Only this attempt.
+    pub(super) attempt: Option<u32>,
+    /// When to stop.
+    pub(super) until: Until,
+}
+
+/// When to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// At what is there.
+    Now,
+    /// When the job has ended.
+    Ended,
+}
+
+/// A log as `--json` has it.
+#[derive(Serialize)]
+struct Log {
+    id: JobId,
+    entries: Vec<LogEntry>,
+}
+
+/// How often a log that grows is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Shows what a job's attempts printed and logged.
+pub(super) async fn run(context: &Context, request: LogsRequest) -> anyhow::Result<Exit> {
+    let database = Database::open(context, Absent::Refuse).await?;
+    read_detail(&database, request.id).await?;
+    let mut reader = Reader { request: LogRequest { id: request.id, attempt: request.attempt, after: None } };
+    match (context.output.format(), request.until) {
+        (Format::Json, Until::Now) => {
+            let mut entries = Vec::new();
+            while let Some(page) = reader.next_page(&database).await? {
+                entries.extend(page);
+            }
+            context.output.document(&Log { id: request.id, entries })?;
+        }
+        (_, Until::Now) => print_rest(&database, &mut reader, &mut Printer::new(&context.output)).await?,
+        (_, Until::Ended) => follow(&database, &mut reader, &mut Printer::new(&context.output)).await?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn follow(database: &Database, reader: &mut Reader, printer: &mut Printer<'_>) -> anyhow::Result<()> {
+    loop {
+        // Asked before the log is read, so that what an ended job logged last is not missed.
+        let has_ended = read_detail(database, reader.request.id).await?.job.status.is_ended();
+        print_rest(database, reader, printer).await?;
+        if has_ended {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn print_rest(database: &Database, reader: &mut Reader, printer: &mut Printer<'_>) -> anyhow::Result<()> {
+    while let Some(page) = reader.next_page(database).await? {
+        for entry in &page {
+            printer.print(entry)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads on from where it was.
+struct Reader {
+    request: LogRequest,
+}
+
+impl Reader {
+    async fn next_page(&mut self, database: &Database) -> anyhow::Result<Option<Vec<LogEntry>>> {
+        let entries = database.log(self.request).await?.entries;
+        let Some(last) = entries.last() else { return Ok(None) };
+        self.request.after = Some((last.claim_number, last.chunk_number));
+        Ok(Some(entries))
+    }
+}
+
+/// Prints pieces in order: the text for people, one document a line for scripts.
+struct Printer<'a> {
+    output: &'a Output,
+    attempt: Option<u32>,
+    cut_bytes: u64,
+}
+
+impl<'a> Printer<'a> {
+    fn new(output: &'a Output) -> Self {
+        Self { output, attempt: None, cut_bytes: 0 }
+    }
+
+    fn print(&mut self, entry: &LogEntry) -> anyhow::Result<()> {
+        if self.output.format() == Format::Json {
+            return Ok(self.output.document(entry)?);
+        }
+        if self.attempt != Some(entry.attempt) {
+            if self.attempt.is_some() {
+                self.output.line(format!("--- attempt {} ---", entry.attempt))?;
+            }
+            (self.attempt, self.cut_bytes) = (Some(entry.attempt), 0);
+        }
+        if entry.cut_bytes > self.cut_bytes {
+            self.output.line(format!("--- {} bytes were cut here ---", entry.cut_bytes - self.cut_bytes))?;
+            self.cut_bytes = entry.cut_bytes;
+        }
+        Ok(self.output.text(entry.text.as_bytes())?)
+    }
+}

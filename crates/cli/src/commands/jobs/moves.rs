@@ -1,0 +1,100 @@
+use clap::Args;
+use longshore_core::{Action, JobId, Selection, Status};
+
+use crate::arguments::{Filter, TargetArguments};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::database::{Absent, Database};
+use crate::exit::Exit;
+
+/// A move and its words.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::commands) struct Verb {
+    /// The move.
+    pub(in crate::commands) action: Action,
+    /// What is asked.
+    pub(in crate::commands) word: &'static str,
+    /// What was done.
+    pub(in crate::commands) done: &'static str,
+    /// From which states `--all` moves jobs when no status was given.
+    pub(in crate::commands) statuses: &'static [Status],
+}
+
+/// Whether somebody has to agree to a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Consent {
+    /// It was given: the jobs were named, or `--yes` said.
+    Given,
+    /// Somebody has to be asked.
+    Needed,
+}
+
+/// A move that a person asks for.
+#[derive(Debug)]
+pub(in crate::commands) struct Move<'a> {
+    /// What.
+    pub(in crate::commands) verb: &'a Verb,
+    /// With which jobs.
+    pub(in crate::commands) selection: Selection,
+    /// Whether it has to be confirmed.
+    pub(in crate::commands) consent: Consent,
+}
+
+/// The jobs that the words mean, and whether somebody has to agree.
+pub(in crate::commands) fn targets<F: Filter + Args>(
+    arguments: &TargetArguments<F>,
+) -> Result<(Selection, Consent), CommandError> {
+    let mut selection = arguments.scope.filter.selection();
+    if arguments.scope.all {
+        if !arguments.ids.is_empty() {
+            return Err(CommandError::IdsWithAll);
+        }
+        let consent = if arguments.scope.yes { Consent::Given } else { Consent::Needed };
+        return Ok((selection, consent));
+    }
+    if selection != Selection::default() {
+        return Err(CommandError::FilterWithIds);
+    }
+    selection.ids = arguments.ids.clone();
+    selection.ids.sort_unstable();
+    selection.ids.dedup();
+    Ok((selection, Consent::Given))
+}
+
+impl Move<'_> {
+    /// Makes the move, after somebody has agreed where that is needed.
+    pub(in crate::commands) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let database = Database::open(context, Absent::Refuse).await?;
+        if self.selection.ids.is_empty() {
+            let jobs = database.count(self.selection.clone()).await?;
+            context.output.note(format!("{jobs} jobs match"));
+            self.confirm(context, jobs)?;
+        }
+        let names: Vec<JobId> = self.selection.ids.clone();
+        let actioned = database.act(self.selection, self.verb.action).await?;
+        if !names.is_empty() && !actioned.refused.is_empty() {
+            return Err(CommandError::NotMoved { actioned }.into());
+        }
+        context
+            .output
+            .result(&actioned, |output| output.line(format!("{} jobs {}", actioned.touched, self.verb.done)))?;
+        for refusal in &actioned.refused {
+            context.output.note(format!("left alone: {refusal}"));
+        }
+        Ok(Exit::Done)
+    }
+
+    fn confirm(&self, context: &Context, jobs: u64) -> anyhow::Result<()> {
+        if jobs == 0 || self.consent == Consent::Given {
+            return Ok(());
+        }
+        let verb = self.verb.word;
+        if !context.output.can_ask() {
+            return Err(CommandError::Unconfirmed { verb, jobs }.into());
+        }
+        if !context.output.ask(format!("{verb} {jobs} jobs?"))? {
+            return Err(CommandError::Declined.into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+use std::path::{Path, PathBuf};
+
+use longshore_core::StoreError;
+use longshore_migrate::source::APP;
+use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
+use longshore_sqlite::migrations;
+use longshore_sqlite::target::{Access, SqliteTarget};
+
+use crate::arguments::{MarkArguments, MigrateArguments, MigrateCommand};
+use crate::context::Context;
+use crate::exit::Exit;
+
+mod dump;
+mod history;
+mod lint;
+mod mark;
+mod new;
+mod progress;
+mod repair;
+mod run;
+mod status;
+mod verify;
+
+/// Creates and changes the schema, and mends its history.
+pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Result<Exit> {
+    let site = Site { context, dir: arguments.dir.as_deref() };
+    match &arguments.command {
+        MigrateCommand::Status { check } => {
+            let verdict = if *check { status::Verdict::Checked } else { status::Verdict::Shown };
+            status::run(&site, verdict)
+        }
+        MigrateCommand::Up(arguments) => run::up(&site, arguments),
+        MigrateCommand::Down(arguments) => run::down(&site, arguments),
+        MigrateCommand::Redo { allow_data_loss, dry_run } => {
+            run::redo(&site, &run::request(*allow_data_loss, *dry_run))
+        }
+        MigrateCommand::Verify => verify::run(&site),
+        MigrateCommand::Repair { apply, reason } => repair::run(&site, reason.as_deref().filter(|_| *apply)),
+        MigrateCommand::MarkApplied(arguments) => mark_with(&site, arguments, Migrator::mark_applied),
+        MigrateCommand::MarkRolledBack(arguments) => mark_with(&site, arguments, Migrator::mark_rolled_back),
+        MigrateCommand::Baseline { id, reason } => mark::baseline(&site, id, reason),
+        MigrateCommand::History { id } => history::run(&site, id.as_deref()),
+        MigrateCommand::New { name } => new::run(&site, name),
+        MigrateCommand::Lint => lint::run(&site),
+        MigrateCommand::Dump { check: None } => dump::print(&site),
+        MigrateCommand::Dump { check: Some(path) } => dump::check(&site, path),
+    }
+}
+
+type Mark = fn(&mut Migrator<'static>, &Marking) -> Result<longshore_migrate::report::MarkReport, MigrateError>;
+
+fn mark_with(site: &Site<'_>, arguments: &MarkArguments, mark: Mark) -> anyhow::Result<Exit> {
+    let mut migrator = site.migrator(Access::Write, Absent::Refused)?;
+    let verification = if arguments.unverified { Verification::Waived } else { Verification::Required };
+    let id = migrator.resolve(&arguments.id)?;
+    let report = mark(&mut migrator, &Marking { id, reason: arguments.reason.clone(), verification })?;
+    mark::tell(site.context, &report)
+}
+
+/// Where migrations are, and where they go.
+struct Site<'a> {
+    context: &'a Context,
+    dir: Option<&'a Path>,
+}
+
+/// Whether there has to be a database already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absent {
+    /// A missing one is looked at as an empty one, or created by what writes.
+    Empty,
+    /// A missing one is an error, and nothing is created.
+    Refused,
+}
+
+/// The application's own migrations where nobody says otherwise.
+const DIR: &str = "migrations";
+
+impl Site<'_> {
+    fn migrator(&self, access: Access, absent: Absent) -> anyhow::Result<Migrator<'static>> {
+        let url = self.context.database_url()?;
+        let sources = self.sources()?;
+        if absent == Absent::Refused && !url.path().exists() {
+            let database = url.path().display().to_string().into();
+            return Err(StoreError::Missing { database }.into());
+        }
+        let target = SqliteTarget::open(url.path(), access).map_err(MigrateError::from)?;
+        Ok(Migrator::new(Box::new(target), sources))
+    }
+
+    /// A migrator that never looks at a real database.
+    fn offline(&self) -> anyhow::Result<Migrator<'static>> {
+        // Inspecting a file that is not there is looking at an empty database, and no file has an empty name.
+        let target = SqliteTarget::open(Path::new(""), Access::Inspect).map_err(MigrateError::from)?;
+        Ok(Migrator::new(Box::new(target), self.sources()?))
+    }
+
+    fn sources(&self) -> anyhow::Result<Vec<Source>> {
+        let mut sources = vec![migrations::longshore()];
+        if let Some(dir) = self.named_dir()? {
+            sources.push(Source::directory(APP, dir).map_err(MigrateError::from)?);
+        } else if Path::new(DIR).is_dir() {
+            sources.push(Source::directory(APP, DIR).map_err(MigrateError::from)?);
+        }
+        Ok(sources)
+    }
+
+    fn named_dir(&self) -> anyhow::Result<Option<PathBuf>> {
+        if let Some(dir) = self.dir {
+            return Ok(Some(dir.to_owned()));
+        }
+        Ok(self.context.config()?.migrate.dir.clone())
+    }
+}

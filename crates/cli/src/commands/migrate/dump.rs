@@ -1,0 +1,43 @@
+use std::path::Path;
+
+use longshore_sqlite::target::Access;
+use serde::Serialize;
+
+use super::{Absent, Site};
+use crate::command_error::CommandError;
+use crate::exit::Exit;
+
+/// The schema as SQL.
+#[derive(Serialize)]
+struct Dump {
+    sql: String,
+}
+
+/// Whether the schema is what the committed file says.
+#[derive(Serialize)]
+struct Comparison<'a> {
+    ok: bool,
+    file: &'a Path,
+}
+
+/// Prints the schema as SQL in a stable order.
+pub(super) fn print(site: &Site<'_>) -> anyhow::Result<Exit> {
+    let dump = Dump { sql: site.migrator(Access::Inspect, Absent::Refused)?.dump()? };
+    site.context.output.result(&dump, |output| output.text(dump.sql.as_bytes()))?;
+    Ok(Exit::Done)
+}
+
+/// Compares the schema with the committed file, and never rewrites it.
+pub(super) fn check(site: &Site<'_>, file: &Path) -> anyhow::Result<Exit> {
+    let unreadable = |source| CommandError::Unreadable { path: file.to_owned(), source };
+    let committed = std::fs::read_to_string(file).map_err(unreadable)?;
+    let ok = site.migrator(Access::Inspect, Absent::Refused)?.dump_agrees_with(&committed)?;
+    site.context.output.result(&Comparison { ok, file }, |output| {
+        let name = file.display();
+        if ok {
+            return output.line(format!("the schema is what {name} says"));
+        }
+        output.line(format!("the schema is not what {name} says; see: longshore migrate dump | diff {name} -"))
+    })?;
+    Ok(if ok { Exit::Done } else { Exit::SchemaDisagrees })
+}

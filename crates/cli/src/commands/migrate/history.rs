@@ -1,0 +1,36 @@
+use std::time::Duration;
+
+use longshore_migrate::report::HistoryReport;
+use longshore_sqlite::target::Access;
+
+use super::{Absent, Site};
+use crate::exit::Exit;
+use crate::relative_time::span;
+use crate::table::Table;
+
+/// Shows every event of the ledger.
+pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {
+    let mut migrator = site.migrator(Access::Inspect, Absent::Refused)?;
+    let id = id.map(|text| migrator.resolve(text)).transpose()?;
+    let report = migrator.history(id.as_ref())?;
+    site.context.output.result(&report, |output| output.table(&table(&report)))?;
+    Ok(Exit::Done)
+}
+
+fn table(report: &HistoryReport) -> Table {
+    let mut table = Table::new(&["AT", "ID", "EVENT", "TOOK", "WHO", "HOST", "WHY"]).uncut();
+    for event in &report.events {
+        let dash = || "-".to_owned();
+        let took = event.duration_ms.and_then(|ms| u64::try_from(ms).ok()).map(|ms| span(Duration::from_millis(ms)));
+        table.row(&[
+            event.at.clone(),
+            event.id.to_string(),
+            event.event.word().replace('_', " "),
+            took.unwrap_or_else(dash),
+            event.who.clone().unwrap_or_else(dash),
+            event.host.clone().unwrap_or_else(dash),
+            event.reason.clone().or_else(|| event.detail.clone()).unwrap_or_else(dash),
+        ]);
+    }
+    table.right(&[3])
+}

@@ -1,0 +1,30 @@
+use std::path::PathBuf;
+
+use longshore_migrate::Migrator;
+use serde::Serialize;
+
+use super::{DIR, Site};
+use crate::exit::Exit;
+
+/// The files that were written.
+#[derive(Serialize)]
+struct Written {
+    number: i64,
+    up: PathBuf,
+    down: PathBuf,
+}
+
+/// Writes the next empty pair of files.
+pub(super) fn run(site: &Site<'_>, name: &str) -> anyhow::Result<Exit> {
+    // The first migration of an application brings its directory with it.
+    let dir = site.named_dir()?.unwrap_or_else(|| DIR.into());
+    std::fs::create_dir_all(&dir)?;
+    let migrator: Migrator<'static> = site.offline()?;
+    let pair = migrator.new_pair(name)?;
+    let written = Written { number: pair.number, up: pair.up, down: pair.down };
+    site.context.output.result(&written, |output| {
+        output.line(written.up.display())?;
+        output.line(written.down.display())
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,54 @@
+use longshore_migrate::report::{RepairAction, RepairReport};
+use longshore_migrate::{RepairMode, RepairRequest};
+use longshore_sqlite::target::Access;
+
+use super::{Absent, Site, progress};
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Plans how ledger, files and schema come to agree again; with a reason, carries it out.
+pub(super) fn run(site: &Site<'_>, reason: Option<&str>) -> anyhow::Result<Exit> {
+    let (access, mode) = match reason {
+        None => (Access::Inspect, RepairMode::Plan),
+        Some(reason) => (Access::Write, RepairMode::Apply { reason: reason.to_owned() }),
+    };
+    let mut migrator = site.migrator(access, Absent::Refused)?;
+    if let Some(listener) = progress::listener(&site.context.output) {
+        migrator.watch(listener);
+    }
+    let report = migrator.repair(&RepairRequest { mode })?;
+    site.context.output.result(&report, |output| print(output, &report))?;
+    Ok(Exit::Done)
+}
+
+fn print(output: &Output, report: &RepairReport) -> std::io::Result<()> {
+    if report.steps.is_empty() {
+        return output.line("nothing to repair");
+    }
+    for (number, step) in (1..).zip(&report.steps) {
+        let subject = step.id.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
+        output.line(format!("{number}. {}{subject}: {}", action_in_words(step.action), step.why))?;
+        for line in step.sql.iter().flat_map(|sql| sql.lines()) {
+            output.line(format!("     {line}"))?;
+        }
+    }
+    if let Some(backup) = &report.backup {
+        output.line(format!("backup: {}", backup.display()))?;
+    }
+    if report.applied {
+        return output.line("all of it is done, and the schema is what the ledger says");
+    }
+    output.line("nothing was changed; carry it out with: longshore migrate repair --apply --reason TEXT")
+}
+
+const fn action_in_words(action: RepairAction) -> &'static str {
+    match action {
+        RepairAction::MarkApplied => "mark as applied",
+        RepairAction::Apply => "apply",
+        RepairAction::Add => "add what is missing of",
+        RepairAction::Replace => "replace",
+        RepairAction::RebuildTable => "rebuild a table of",
+        RepairAction::RecordChecksum => "record the checksum of",
+        _ => "mend",
+    }
+}

@@ -1,0 +1,103 @@
+use longshore_migrate::report::{RunMigration, RunReport};
+use longshore_migrate::{Bounds, DataLoss, Direction, Goal, MigrateError, Migrator, RunMode, RunRequest};
+use longshore_sqlite::target::Access;
+
+use super::{Absent, Site, progress};
+use crate::arguments::RunArguments;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Applies what is pending, in order.
+pub(super) fn up(site: &Site<'_>, arguments: &RunArguments) -> anyhow::Result<Exit> {
+    run(site, Absent::Empty, arguments, Migrator::up)
+}
+
+/// Rolls back, newest first.
+pub(super) fn down(site: &Site<'_>, arguments: &RunArguments) -> anyhow::Result<Exit> {
+    run(site, Absent::Refused, arguments, Migrator::down)
+}
+
+/// Rolls the newest migration back and applies it again.
+pub(super) fn redo(site: &Site<'_>, request: &RunRequest) -> anyhow::Result<Exit> {
+    let mut migrator = open(site, Absent::Refused, request.mode)?;
+    let report = migrator.redo(request)?;
+    tell(site, &report)
+}
+
+/// The request of the flags, as far as it goes.
+pub(super) fn request(allow_data_loss: bool, dry_run: bool) -> RunRequest {
+    RunRequest {
+        goal: Goal::default(),
+        data_loss: if allow_data_loss { DataLoss::Allow } else { DataLoss::Refuse },
+        mode: if dry_run { RunMode::DryRun } else { RunMode::Apply },
+    }
+}
+
+type Step = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, MigrateError>;
+
+fn run(site: &Site<'_>, absent: Absent, arguments: &RunArguments, step: Step) -> anyhow::Result<Exit> {
+    let mut request = request(arguments.allow_data_loss, arguments.dry_run);
+    request.goal.steps = arguments.steps.map(|steps| usize::try_from(steps).unwrap_or(usize::MAX));
+    // Looked at first, so that a call which is refused has not created a database.
+    let mut looker = open(site, absent, RunMode::DryRun)?;
+    request.goal.to = arguments.to.as_deref().map(|text| looker.resolve(text)).transpose()?;
+    let planned = step(&mut looker, &RunRequest { mode: RunMode::DryRun, ..request.clone() })?;
+    drop(looker);
+    if request.mode == RunMode::DryRun {
+        return tell(site, &planned);
+    }
+    let report = step(&mut open(site, absent, request.mode)?, &request)?;
+    tell(site, &report)
+}
+
+fn open(site: &Site<'_>, absent: Absent, mode: RunMode) -> anyhow::Result<Migrator<'static>> {
+    let access = if mode == RunMode::DryRun { Access::Inspect } else { Access::Write };
+    let mut migrator = site.migrator(access, absent)?;
+    if let Some(listener) = progress::listener(&site.context.output) {
+        migrator.watch(listener);
+    }
+    Ok(migrator)
+}
+
+fn tell(site: &Site<'_>, report: &RunReport) -> anyhow::Result<Exit> {
+    site.context.output.result(report, |output| {
+        for migration in &report.migrations {
+            if report.dry_run { print_sql(output, migration)? } else { print_done(output, migration)? }
+        }
+        if report.migrations.is_empty() { output.line("nothing to do") } else { Ok(()) }
+    })?;
+    if let Some(backup) = &report.backup {
+        site.context.output.note(format!("backup: {}", backup.display()));
+    }
+    Ok(Exit::Done)
+}
+
+fn print_done(output: &Output, migration: &RunMigration) -> std::io::Result<()> {
+    let done = match migration.direction {
+        Direction::Up => "applied",
+        Direction::Down => "rolled back",
+    };
+    let took = migration.duration_ms.map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
+    output.line(format!("{done} {} {}{took}", migration.id, migration.name))
+}
+
+/// What would run, as a script with the bounds of its transactions.
+fn print_sql(output: &Output, migration: &RunMigration) -> std::io::Result<()> {
+    let (before, after) = match migration.bounds {
+        Bounds::Transaction => ("BEGIN IMMEDIATE;\n", "COMMIT;\n"),
+        Bounds::Rebuild => ("PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\n", "PRAGMA foreign_key_check;\nCOMMIT;\n"),
+        Bounds::Statements => ("", ""),
+    };
+    let direction = match migration.direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    };
+    let mut text = format!("-- {} {} {direction}\n{before}", migration.id, migration.name);
+    for statement in &migration.sql {
+        let statement = statement.trim_end();
+        text.push_str(statement);
+        text.push_str(if statement.ends_with(';') { "\n" } else { ";\n" });
+    }
+    text.push_str(after);
+    output.line(text)
+}

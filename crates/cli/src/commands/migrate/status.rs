@@ -1,0 +1,89 @@
+use longshore_migrate::report::{MigrationStatus, State, StatusReport};
+use longshore_sqlite::target::Access;
+
+use super::verify::discrepancy_in_words;
+use super::{Absent, Site};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::table::Table;
+
+/// Whether the exit code tells what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It was shown, and that is all.
+    Shown,
+    /// The exit code tells.
+    Checked,
+}
+
+/// Shows the ledger beside what is available beside what the schema shows.
+pub(super) fn run(site: &Site<'_>, verdict: Verdict) -> anyhow::Result<Exit> {
+    let report = site.migrator(Access::Inspect, Absent::Empty)?.status()?;
+    site.context.output.result(&report, |output| print(output, &report))?;
+    Ok(match verdict {
+        Verdict::Shown => Exit::Done,
+        Verdict::Checked => report.check().into(),
+    })
+}
+
+fn print(output: &Output, report: &StatusReport) -> std::io::Result<()> {
+    output.line(format!("Applied migrations: {}", report.applied_count))?;
+    output.line(format!("Available migrations: {}", report.available_count))?;
+    output.line(format!("Pending migrations: {}\n", report.pending_count))?;
+    output.table(&table(&report.migrations))?;
+    let problems = report.migrations.iter().filter_map(|migration| Some((migration, migration.problem.as_ref()?)));
+    for (migration, problem) in problems {
+        output.line(format!("\n{}: {problem}", migration.id))?;
+    }
+    print_rest(output, report)?;
+    report.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("\nnext: {hint}")))
+}
+
+fn print_rest(output: &Output, report: &StatusReport) -> std::io::Result<()> {
+    for finding in &report.findings {
+        output.line(format!("\n{finding}"))?;
+        if let Some(hint) = &finding.hint {
+            output.line(format!("  {hint}"))?;
+        }
+    }
+    for discrepancy in &report.differences {
+        output.line(format!("\n{}", discrepancy_in_words(discrepancy)))?;
+    }
+    let unseen = report.unrecognised.iter().filter(|file| !report.findings.iter().any(|it| it.subject == **file));
+    for file in unseen {
+        output.line(format!("\n{file}: not recognised as a migration"))?;
+    }
+    if !report.foreign.is_empty() {
+        let names: Vec<String> = report.foreign.iter().map(ToString::to_string).collect();
+        output.line(format!("\nnot made by any migration, and left alone: {}", names.join(", ")))?;
+    }
+    for ledger in &report.foreign_ledgers {
+        output.line(format!("\nthe table {} is another tool's ledger, and left alone", ledger.table))?;
+    }
+    Ok(())
+}
+
+fn table(migrations: &[MigrationStatus]) -> Table {
+    let mut table = Table::new(&["ID", "NAME", "STATE", "APPLIED", "ROLLED BACK"]);
+    for migration in migrations {
+        let dash = || "-".to_owned();
+        table.row(&[
+            migration.id.to_string(),
+            migration.name.clone(),
+            state_in_words(migration.state).to_owned(),
+            migration.applied_at.clone().unwrap_or_else(dash),
+            migration.rolled_back_at.clone().unwrap_or_else(dash),
+        ]);
+    }
+    table
+}
+
+const fn state_in_words(state: State) -> &'static str {
+    match state {
+        State::Applied => "applied",
+        State::Pending => "pending",
+        State::RolledBack => "rolled back",
+        State::Changed => "changed",
+        State::Missing => "missing",
+    }
+}

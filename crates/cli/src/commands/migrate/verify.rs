@@ -1,0 +1,44 @@
+use longshore_migrate::report::{Discrepancy, VerifyReport};
+use longshore_sqlite::target::Access;
+
+use super::{Absent, Site};
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Compares the real schema with what the ledger records.
+pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
+    let report = site.migrator(Access::Inspect, Absent::Refused)?.verify()?;
+    site.context.output.result(&report, |output| print(output, &report))?;
+    Ok(report.exit().into())
+}
+
+fn print(output: &Output, report: &VerifyReport) -> std::io::Result<()> {
+    for finding in &report.findings {
+        output.line(finding)?;
+        if let Some(hint) = &finding.hint {
+            output.line(format!("  {hint}"))?;
+        }
+    }
+    for discrepancy in &report.differences {
+        output.line(discrepancy_in_words(discrepancy))?;
+    }
+    for object in &report.foreign {
+        output.line(format!("{object}: not made by any migration, and left alone"))?;
+    }
+    if report.ok { output.line("the schema is what the ledger says") } else { Ok(()) }
+}
+
+/// What differs, from what, and whose it is.
+pub(super) fn discrepancy_in_words(discrepancy: &Discrepancy) -> String {
+    let mut words = discrepancy.object.clone();
+    match (&discrepancy.expected, &discrepancy.found) {
+        (Some(expected), Some(found)) => words.push_str(&format!(": expected {expected}, found {found}")),
+        (Some(expected), None) => words.push_str(&format!(": missing, expected {expected}")),
+        (None, Some(found)) => words.push_str(&format!(": not expected, found {found}")),
+        (None, None) => words.push_str(": differs"),
+    }
+    match &discrepancy.because {
+        Some(id) => format!("{words} ({id})"),
+        None => format!("{words} (made by hand)"),
+    }
+}

@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use longshore_core::{InvalidJob, JobData, Limits, NewJob, QueueChange, QueueStats, Status, Timestamp};
+use serde::Serialize;
+
+use crate::arguments::QueuesCommand;
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::database::{Absent, Database};
+use crate::exit::Exit;
+use crate::relative_time::span;
+use crate::table::Table;
+
+/// Looks at queues, pauses and resumes them.
+pub(crate) fn run(context: &Context, command: QueuesCommand) -> anyhow::Result<Exit> {
+    match command {
+        QueuesCommand::List => context.block_on(list(context)),
+        QueuesCommand::Pause { queue } => context.block_on(change(context, queue, QueueChange::Pause)),
+        QueuesCommand::Resume { queue } => context.block_on(change(context, queue, QueueChange::Resume)),
+    }
+}
+
+/// The queues as `--json` has them.
+#[derive(Serialize)]
+struct Queues {
+    queues: Vec<Queue>,
+}
+
+#[derive(Serialize)]
+struct Queue {
+    #[serde(flatten)]
+    stats: QueueStats,
+    /// Jobs that wait, now or for their instant or their parent.
+    depth: u64,
+    /// Jobs that run.
+    running: u64,
+    oldest_waiting_seconds: Option<f64>,
+}
+
+impl Queue {
+    fn new(stats: QueueStats, now: Timestamp) -> Self {
+        let count = |status: Status| stats.jobs.get(&status).copied().unwrap_or(0);
+        let depth = count(Status::Pending) + count(Status::Retrying) + count(Status::Blocked);
+        let running = count(Status::Running);
+        let oldest_waiting_seconds = stats.oldest_waiting_at.map(|instant| now.since(instant).as_secs_f64());
+        Self { depth, running, oldest_waiting_seconds, stats }
+    }
+}
+
+async fn list(context: &Context) -> anyhow::Result<Exit> {
+    let database = Database::open(context, Absent::Refuse).await?;
+    let now = context.now();
+    let stats = database.stats(0).await?.queues;
+    let queues = Queues { queues: stats.into_iter().map(|stats| Queue::new(stats, now)).collect() };
+    context.output.result(&queues, |output| output.table(&table(&queues.queues)))?;
+    Ok(Exit::Done)
+}
+
+fn table(queues: &[Queue]) -> Table {
+    let mut table = Table::new(&["QUEUE", "STATE", "WAITING", "RUNNING", "OLDEST", "DEAD LETTERS"]);
+    for queue in queues {
+        let oldest = queue.oldest_waiting_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        table.row(&[
+            queue.stats.queue.clone(),
+            if queue.stats.paused_at.is_some() { "paused" } else { "open" }.to_owned(),
+            queue.depth.to_string(),
+            queue.running.to_string(),
+            oldest.map_or_else(|| "-".to_owned(), span),
+            queue.stats.jobs.get(&Status::DeadLetter).copied().unwrap_or(0).to_string(),
+        ]);
+    }
+    table.right(&[2, 3, 4, 5])
+}
+
+/// What became of a queue.
+#[derive(Serialize)]
+struct Changed<'a> {
+    queue: &'a str,
+    is_paused: bool,
+}
+
+async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow::Result<Exit> {
+    check_name(&queue).map_err(CommandError::Job)?;
+    let database = Database::open(context, Absent::Refuse).await?;
+    database.change_queue(queue.clone(), change).await?;
+    let changed = Changed { queue: &queue, is_paused: change == QueueChange::Pause };
+    context.output.result(&changed, |output| match change {
+        QueueChange::Pause => output.line(format!("queue {queue} is paused; what runs goes on")),
+        QueueChange::Resume => output.line(format!("queue {queue} is open")),
+    })?;
+    Ok(Exit::Done)
+}
+
+/// A name that no job could have is a slip of the fingers.
+fn check_name(queue: &str) -> Result<(), InvalidJob> {
+    NewJob::new("any", JobData::default()).queue(queue).validate(&Limits::default())
+}

@@ -1,0 +1,45 @@
+use longshore_core::{Timestamp, WorkerRecord};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::database::{Absent, Database};
+use crate::exit::Exit;
+use crate::relative_time::relative;
+use crate::table::Table;
+
+/// The workers as `--json` has them.
+#[derive(Serialize)]
+struct Workers {
+    workers: Vec<WorkerRecord>,
+}
+
+/// Shows who works, since when, and on what.
+pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
+    context.block_on(list(context))
+}
+
+async fn list(context: &Context) -> anyhow::Result<Exit> {
+    let database = Database::open(context, Absent::Refuse).await?;
+    let workers = Workers { workers: database.workers().await? };
+    let now = context.now();
+    context.output.result(&workers, |output| output.table(&table(&workers.workers, now)))?;
+    Ok(Exit::Done)
+}
+
+fn table(workers: &[WorkerRecord], now: Timestamp) -> Table {
+    let mut table = Table::new(&["WORKER", "HOST", "PID", "STATE", "STARTED", "HEARTBEAT", "QUEUES", "RUNNING"]);
+    for worker in workers {
+        let running: Vec<String> = worker.running.iter().map(|job| format!("{} ({})", job.id, job.job_type)).collect();
+        table.row(&[
+            worker.worker_id.to_string(),
+            worker.host.clone(),
+            worker.pid.to_string(),
+            if worker.is_alive { "alive" } else { "dead" }.to_owned(),
+            relative(worker.started_at, now),
+            relative(worker.heartbeat_at, now),
+            if worker.queues.is_empty() { "all".to_owned() } else { worker.queues.join(", ") },
+            format!("{} of {}: {}", running.len(), worker.concurrency, running.join(", ")),
+        ]);
+    }
+    table.right(&[2])
+}

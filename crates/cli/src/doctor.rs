@@ -1,0 +1,160 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use longshore_core::{Health, QueueStats, Status, TypeBacklog};
+use serde::Serialize;
+
+use crate::relative_time::span;
+
+/// Something that goes wrong, with what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    /// A stable word for scripts.
+    pub(crate) code: &'static str,
+    /// What is wrong, in one sentence.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) hint: String,
+}
+
+impl Finding {
+    /// A finding in its three parts.
+    pub(crate) fn new(code: &'static str, message: String, hint: impl Into<String>) -> Self {
+        Self { code, message, hint: hint.into() }
+    }
+}
+
+/// A log that is longer than this does not shrink: the engine begins again at its start long before.
+const WAL_BYTES_MAX: u64 = 64 * MIB;
+/// A disk is almost full with less than this, however large it is …
+const DISK_FREE_BYTES_MIN: u64 = 256 * MIB;
+/// … or with less than one part in twenty, unless that is still plenty.
+const DISK_FREE_SHARE: u64 = 20;
+const DISK_FREE_BYTES_PLENTY: u64 = 10 * 1024 * MIB;
+/// Clocks of one machine and rounding make smaller steps than this.
+const CLOCK_SLACK: Duration = Duration::from_secs(5);
+const MIB: u64 = 1024 * 1024;
+
+/// Judges the facts; `configured` are the job types of the configuration file. What is worst comes first.
+pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(disk(health));
+    findings.extend(clock(health));
+    findings.extend(dead_workers(health));
+    findings.extend(nobody_works(health));
+    findings.extend(types(health, configured));
+    findings.extend(health.queues.iter().filter_map(|queue| paused(queue, health)));
+    findings.extend(dead_letters(health));
+    findings.extend(write_ahead_log(health));
+    findings
+}
+
+fn disk(health: &Health) -> Option<Finding> {
+    let free = health.disk_free_bytes?;
+    let is_small_share = health.disk_total_bytes.is_some_and(|total| free < total / DISK_FREE_SHARE);
+    let is_almost_full = free < DISK_FREE_BYTES_MIN || (is_small_share && free < DISK_FREE_BYTES_PLENTY);
+    is_almost_full.then(|| {
+        let message = format!("the disk is almost full: {} MiB are left", free / MIB);
+        Finding::new(
+            "disk_almost_full",
+            message,
+            "free some space, or move the database; a full disk stops every write",
+        )
+    })
+}
+
+fn clock(health: &Health) -> Option<Finding> {
+    let latest = health.latest_record_at?;
+    let ahead = latest.since(health.now);
+    (ahead > CLOCK_SLACK).then(|| {
+        let message = format!("the clock jumped: the database has records from {} ahead of now", span(ahead));
+        let hint = "set the clock (such as with an NTP service); jobs that became due meanwhile wait until it is later";
+        Finding::new("clock_jumped", message, hint)
+    })
+}
+
+fn dead_workers(health: &Health) -> Option<Finding> {
+    let jobs: u64 = health.dead_workers.iter().map(|(_, jobs)| jobs).sum();
+    let (worker, _) = health.dead_workers.iter().find(|(_, jobs)| *jobs > 0)?;
+    let message = format!("{jobs} jobs are held by workers that are dead, such as {worker}");
+    Some(Finding::new(
+        "dead_workers",
+        message,
+        "start a worker (\"longshore work\"): it gives them back within seconds",
+    ))
+}
+
+fn nobody_works(health: &Health) -> Option<Finding> {
+    let waiting: Vec<_> = open_backlog(health).collect();
+    if health.living_workers > 0 || waiting.is_empty() {
+        return None;
+    }
+    let jobs: u64 = waiting.iter().map(|backlog| backlog.jobs).sum();
+    Some(Finding::new(
+        "no_worker",
+        format!("{jobs} jobs wait, and there is no worker"),
+        "start one with \"longshore work\" or \"longshore up\"",
+    ))
+}
+
+/// Types that nobody knows, and types that only the configuration knows while workers are running.
+fn types(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let waiting: BTreeSet<&str> = health.backlog.iter().map(|backlog| backlog.job_type.as_str()).collect();
+    for job_type in waiting.into_iter().filter(|word| !health.known_job_types.iter().any(|known| known == word)) {
+        let of_type = health.backlog.iter().filter(|backlog| backlog.job_type == job_type);
+        let jobs: u64 = of_type.map(|backlog| backlog.jobs).sum();
+        if !configured.contains(job_type) {
+            let message = format!("{jobs} jobs of type \"{job_type}\" wait, which no worker or configuration knows");
+            let hint = format!(
+                "declare [jobs.{job_type}] in longshore.toml, start the program that handles it, or delete them: \
+                 longshore jobs delete --all --type {job_type}"
+            );
+            findings.push(Finding::new("unknown_job_type", message, hint));
+        } else if health.living_workers > 0 {
+            let message = format!("{jobs} jobs of type \"{job_type}\" wait, which no running worker knows");
+            let hint = "start the worker again, so that it reads the configuration that declares this type";
+            findings.push(Finding::new("job_type_without_worker", message, hint));
+        }
+    }
+    findings
+}
+
+fn paused(queue: &QueueStats, health: &Health) -> Option<Finding> {
+    let since = queue.paused_at?;
+    let count = |status: Status| queue.jobs.get(&status).copied().unwrap_or(0);
+    let jobs = count(Status::Pending) + count(Status::Retrying);
+    (jobs > 0).then(|| {
+        let name = &queue.queue;
+        let ago = span(health.now.since(since));
+        let message = format!("queue {name} has been paused for {ago}, and {jobs} jobs wait in it");
+        Finding::new("paused_queue", message, format!("longshore queues resume {name}"))
+    })
+}
+
+fn dead_letters(health: &Health) -> Option<Finding> {
+    let (recent, all) = (health.dead_letters_last_hour, health.dead_letters);
+    (recent > 0).then(|| {
+        let message = format!("dead letters grow: {recent} in the last hour, {all} altogether");
+        let hint = "see why with \"longshore dead list\", then retry or discard them";
+        Finding::new("dead_letters_grow", message, hint)
+    })
+}
+
+fn write_ahead_log(health: &Health) -> Option<Finding> {
+    let bytes = health.wal_bytes;
+    (bytes > WAL_BYTES_MAX).then(|| {
+        let message = format!("the write-ahead log has {} MiB and does not shrink", bytes / MIB);
+        let hint = "end the program that keeps a read transaction open on the database (\"fuser FILE\" names them)";
+        Finding::new("wal_does_not_shrink", message, hint)
+    })
+}
+
+/// What waits in queues that are not paused.
+fn open_backlog(health: &Health) -> impl Iterator<Item = &TypeBacklog> {
+    let is_paused = |name: &str| health.queues.iter().any(|queue| queue.queue == name && queue.paused_at.is_some());
+    health.backlog.iter().filter(move |backlog| backlog.jobs > 0 && !is_paused(&backlog.queue))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use std::collections::BTreeMap;
+
+use longshore_core::{Timestamp, WorkerId};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_ms(1_000_000_000);
+
+/// A database where all is well: a worker that knows `mail`, and room on the disk.
+fn healthy() -> Health {
+    Health {
+        now: NOW,
+        latest_record_at: Some(NOW),
+        database_bytes: MIB,
+        wal_bytes: MIB,
+        disk_free_bytes: Some(50 * 1024 * MIB),
+        disk_total_bytes: Some(100 * 1024 * MIB),
+        queues: vec![QueueStats {
+            queue: "default".to_owned(),
+            paused_at: None,
+            jobs: BTreeMap::from([(Status::Pending, 3)]),
+            oldest_waiting_at: Some(NOW),
+        }],
+        backlog: vec![backlog("mail", 3)],
+        dead_workers: Vec::new(),
+        known_job_types: vec!["mail".to_owned()],
+        living_workers: 1,
+        dead_letters: 4,
+        dead_letters_last_hour: 0,
+    }
+}
+
+fn backlog(job_type: &str, jobs: u64) -> TypeBacklog {
+    TypeBacklog { queue: "default".to_owned(), job_type: job_type.to_owned(), jobs, oldest_ready_at: NOW }
+}
+
+fn codes(health: &Health, configured: &[&str]) -> Vec<&'static str> {
+    let configured = configured.iter().map(|word| (*word).to_owned()).collect();
+    judge(health, &configured).into_iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn a_healthy_database_has_no_finding() {
+    assert_eq!(codes(&healthy(), &[]), [""; 0]);
+}
+
+#[test]
+fn each_thing_that_goes_wrong_has_its_finding() {
+    type Change = fn(&mut Health);
+    let table: [(&str, Change); 11] = [
+        ("disk_almost_full", |health| health.disk_free_bytes = Some(100 * MIB)),
+        ("disk_almost_full", |health| health.disk_free_bytes = Some(4 * 1024 * MIB)),
+        ("clock_jumped", |health| health.latest_record_at = Some(NOW.after(Duration::from_secs(60)))),
+        ("dead_workers", |health| health.dead_workers = vec![(WorkerId::from_stored("worker-1"), 2)]),
+        ("no_worker", |health| (health.living_workers, health.known_job_types) = (0, vec!["mail".to_owned()])),
+        ("unknown_job_type", |health| health.backlog.push(backlog("odd", 1))),
+        ("job_type_without_worker", |health| health.backlog.push(backlog("configured", 1))),
+        ("paused_queue", |health| health.queues[0].paused_at = Some(NOW)),
+        ("dead_letters_grow", |health| health.dead_letters_last_hour = 1),
+        ("wal_does_not_shrink", |health| health.wal_bytes = 65 * MIB),
+        ("wal_does_not_shrink", |health| health.wal_bytes = u64::MAX),
+    ];
+    for (expected, change) in table {
+        let mut health = healthy();
+        change(&mut health);
+        assert_eq!(codes(&health, &["configured"]), [expected]);
+    }
+}
+
+#[test]
+fn what_is_no_trouble_has_no_finding() {
+    type Change = fn(&mut Health);
+    let table: [Change; 6] = [
+        |health| (health.disk_free_bytes, health.disk_total_bytes) = (None, None),
+        |health| health.disk_total_bytes = Some(10_000 * 1024 * MIB),
+        |health| health.latest_record_at = Some(NOW.after(Duration::from_secs(2))),
+        |health| health.dead_workers = vec![(WorkerId::from_stored("worker-1"), 0)],
+        |health| (health.backlog, health.living_workers) = (Vec::new(), 0),
+        |health| (health.queues[0].paused_at, health.queues[0].jobs) = (Some(NOW), BTreeMap::new()),
+    ];
+    for change in table {
+        let mut health = healthy();
+        change(&mut health);
+        assert_eq!(codes(&health, &[]), [""; 0], "{health:?}");
+    }
+}
+
+#[test]
+fn a_paused_queue_is_not_blamed_on_missing_workers() {
+    let mut health = healthy();
+    health.living_workers = 0;
+    health.queues[0].paused_at = Some(NOW);
+    assert_eq!(codes(&health, &["mail"]), ["paused_queue"]);
+}
+
+#[test]
+fn every_finding_says_what_to_do() {
+    let mut health = healthy();
+    health.living_workers = 0;
+    health.dead_letters_last_hour = 2;
+    health.backlog.push(backlog("odd", 1));
+    for finding in judge(&health, &BTreeSet::new()) {
+        assert!(!finding.hint.is_empty() && !finding.message.ends_with('.'), "{finding:?}");
+    }
+}

@@ -1,0 +1,61 @@
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use crate::command_error::CommandError;
+
+/// The variables of the process over those of a `.env` file. The process's own environment is never changed: what
+/// `.env` says is for finding the database, not for the programs that jobs run.
+pub(crate) struct Environment<P> {
+    process: P,
+    dotenv: HashMap<String, String>,
+}
+
+impl<P: Fn(&str) -> Option<String>> Environment<P> {
+    /// Reads the `.env` file at `path`, if there is one.
+    pub(crate) fn read(process: P, path: &Path) -> Result<Self, CommandError> {
+        let dotenv = match dotenvy::from_path_iter(path) {
+            Ok(lines) => lines.collect::<Result<_, _>>().map_err(|source| CommandError::Dotenv { source })?,
+            Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => HashMap::new(),
+            Err(source) => return Err(CommandError::Dotenv { source }),
+        };
+        Ok(Self { process, dotenv })
+    }
+
+    /// The variable, unless it is unset or empty.
+    pub(crate) fn var(&self, name: &str) -> Option<String> {
+        let set = |word: &String| !word.is_empty();
+        (self.process)(name).filter(set).or_else(|| self.dotenv.get(name).cloned().filter(set))
+    }
+}
+
+/// A variable of this process; one that is no UTF-8 counts as unset.
+pub(crate) fn process_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_is_heard_before_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        std::fs::write(&path, "A=file\nB='from the file'\nC=\n").unwrap();
+        let process = |name: &str| (name == "A").then(|| "process".to_owned());
+        let environment = Environment::read(process, &path).unwrap();
+        assert_eq!(environment.var("A").as_deref(), Some("process"));
+        assert_eq!(environment.var("B").as_deref(), Some("from the file"));
+        assert_eq!((environment.var("C"), environment.var("D")), (None, None));
+    }
+
+    #[test]
+    fn no_file_is_no_error_and_a_broken_one_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        assert!(Environment::read(|_: &str| None, &path).is_ok());
+        std::fs::write(&path, "this is no assignment\n").unwrap();
+        assert!(matches!(Environment::read(|_: &str| None, &path), Err(CommandError::Dotenv { .. })));
+    }
+}

@@ -1,0 +1,150 @@
+use std::io;
+
+use clap::error::ErrorKind;
+use longshore_core::{SchemaVerdict, StoreError};
+use longshore_migrate::MigrateError;
+use serde::Serialize;
+
+use crate::command_error::CommandError;
+use crate::exit::Exit;
+
+/// An error as it is told: how the program ends, and what it says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ErrorReport {
+    /// How the program ends.
+    pub(crate) exit: Exit,
+    /// A stable word for scripts.
+    pub(crate) code: String,
+    /// One sentence.
+    pub(crate) message: String,
+    /// What to do next.
+    pub(crate) hint: Option<String>,
+}
+
+/// The shape of an error with `--json`.
+#[derive(Serialize)]
+pub(crate) struct ErrorDocument<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl ErrorReport {
+    /// Tells an error of a command.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        if let Some(error) = error.downcast_ref::<CommandError>() {
+            return Self::of_command(error);
+        }
+        if let Some(error) = error.downcast_ref::<StoreError>() {
+            return Self::of_store(error);
+        }
+        if let Some(error) = error.downcast_ref::<MigrateError>() {
+            return Self::of_migration(error);
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Self::failed("io_failed", error.to_string());
+        }
+        Self::failed("failed", format!("{error:#}"))
+    }
+
+    /// Tells an error in the words of the call.
+    pub(crate) fn of_usage(error: &clap::Error) -> Self {
+        if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+            let hint = "\"longshore --help\" lists the commands";
+            let message = "a command is missing".to_owned();
+            return Self { exit: Exit::Usage, code: "usage".to_owned(), message, hint: Some(hint.to_owned()) };
+        }
+        let text = error.render().to_string();
+        let mut paragraphs = text.split("\n\n");
+        let message = one_sentence(paragraphs.next().unwrap_or_default());
+        let tip = paragraphs.find_map(|paragraph| paragraph.trim_start().strip_prefix("tip: ").map(one_sentence));
+        let hint = tip.unwrap_or_else(|| "add --help to the command to see what it accepts".to_owned());
+        Self { exit: Exit::Usage, code: "usage".to_owned(), message, hint: Some(hint) }
+    }
+
+    /// Its JSON.
+    pub(crate) fn document(&self) -> ErrorDocument<'_> {
+        ErrorDocument { error: ErrorBody { code: &self.code, message: &self.message, hint: self.hint.as_deref() } }
+    }
+
+    fn of_command(error: &CommandError) -> Self {
+        Self {
+            exit: error.exit(),
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            hint: Some(error.hint().to_owned()),
+        }
+    }
+
+    fn of_store(error: &StoreError) -> Self {
+        // An error of the caller's own stream comes back inside the store's; it knows the line.
+        if let StoreError::Aborted { source } = error
+            && let Some(inner) = source.downcast_ref::<CommandError>()
+        {
+            return Self::of_command(inner);
+        }
+        Self {
+            exit: exit_of_store(error),
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            hint: error.hint().map(str::to_owned),
+        }
+    }
+
+    fn of_migration(error: &MigrateError) -> Self {
+        Self {
+            exit: error.exit().into(),
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            hint: Some(error.hint()),
+        }
+    }
+
+    fn failed(code: &str, message: String) -> Self {
+        Self { exit: Exit::Failed, code: code.to_owned(), message, hint: None }
+    }
+}
+
+fn exit_of_store(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Schema { verdict: SchemaVerdict::HistoryBroken, .. } => Exit::HistoryBroken,
+        StoreError::Schema { verdict: SchemaVerdict::Disagrees, .. } | StoreError::SchemaChanged { .. } => {
+            Exit::SchemaDisagrees
+        }
+        StoreError::Busy { .. } => Exit::Locked,
+        StoreError::InvalidJob(_) => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+fn one_sentence(paragraph: &str) -> String {
+    let words: Vec<&str> = paragraph.split_whitespace().collect();
+    let sentence = words.join(" ");
+    sentence.strip_prefix("error: ").unwrap_or(&sentence).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_database_that_somebody_else_holds_is_told_as_locked() {
+        let busy = StoreError::Busy { database: Arc::from("a.db"), waited: Duration::from_secs(5) };
+        let report = ErrorReport::of(&busy.into());
+        assert_eq!((report.exit, report.code.as_str()), (Exit::Locked, "database_locked"));
+    }
+
+    #[test]
+    fn a_bad_line_inside_an_aborted_stream_is_told_as_itself() {
+        let line = CommandError::Line { input: "a".to_owned(), line: 3, problem: "no".to_owned() };
+        let report = ErrorReport::of(&StoreError::Aborted { source: Box::new(line) }.into());
+        assert_eq!((report.exit, report.message.as_str()), (Exit::Failed, "a, line 3: no"));
+    }
+}

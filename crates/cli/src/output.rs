@@ -1,0 +1,162 @@
+use std::fmt;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::arguments::Globals;
+use crate::error_report::ErrorReport;
+use crate::table::Table;
+
+/// The one way to standard output and standard error. Standard output is for results alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    format: Format,
+    noise: Noise,
+    stdout: Look,
+    stderr: Look,
+}
+
+/// What results look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// For people.
+    Words,
+    /// For scripts.
+    Json,
+}
+
+/// How much is said on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noise {
+    Quiet,
+    Normal,
+}
+
+/// Whether a stream may move and shine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    Plain,
+    Lively,
+}
+
+impl Output {
+    /// Streams as the flags, the terminal and `NO_COLOR` want them.
+    pub(crate) fn new(globals: &Globals) -> Self {
+        let is_plain = globals.json || std::env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
+        let look = |is_terminal: bool| if is_terminal && !is_plain { Look::Lively } else { Look::Plain };
+        Self {
+            format: if globals.json { Format::Json } else { Format::Words },
+            noise: if globals.quiet { Noise::Quiet } else { Noise::Normal },
+            stdout: look(io::stdout().is_terminal()),
+            stderr: look(io::stderr().is_terminal()),
+        }
+    }
+
+    /// What results look like.
+    pub(crate) const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Prints the result: `document` as JSON, or what `words` makes of it for people.
+    pub(crate) fn result<T, F>(&self, document: &T, words: F) -> io::Result<()>
+    where
+        T: Serialize,
+        F: FnOnce(&Self) -> io::Result<()>,
+    {
+        match self.format {
+            Format::Json => self.document(document),
+            Format::Words => words(self),
+        }
+    }
+
+    /// Prints one line of JSON.
+    pub(crate) fn document<T: Serialize>(&self, document: &T) -> io::Result<()> {
+        let mut text = serde_json::to_vec(document)?;
+        text.push(b'\n');
+        self.text(&text)
+    }
+
+    /// Prints one line for people.
+    pub(crate) fn line(&self, words: impl fmt::Display) -> io::Result<()> {
+        self.text(format!("{words}\n").as_bytes())
+    }
+
+    /// Prints text as it is, at once.
+    pub(crate) fn text(&self, text: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text)?;
+        stdout.flush()
+    }
+
+    /// Prints a table.
+    pub(crate) fn table(&self, table: &Table) -> io::Result<()> {
+        let text = table.render();
+        let (head, rows) = text.split_once('\n').unwrap_or((&text, ""));
+        match self.stdout {
+            Look::Lively => self.text(format!("\x1b[1m{head}\x1b[0m\n{rows}").as_bytes()),
+            Look::Plain => self.text(text.as_bytes()),
+        }
+    }
+
+    /// Says something beside the result, unless `-q`.
+    pub(crate) fn note(&self, words: impl fmt::Display) {
+        if self.noise == Noise::Normal {
+            self.stderr(&format!("{words}\n"));
+        }
+    }
+
+    /// Warns, even with `-q`.
+    pub(crate) fn warning(&self, words: impl fmt::Display) {
+        let label = self.paint("33", "warning:");
+        self.stderr(&format!("{label} {words}\n"));
+    }
+
+    /// Tells an error where its reader looks for it.
+    pub(crate) fn error(&self, report: &ErrorReport) {
+        if self.format == Format::Json {
+            // Nothing is left to be told when even this cannot be written.
+            let _ = self.document(&report.document());
+            return;
+        }
+        let label = self.paint("31", "error:");
+        self.stderr(&format!("{label} {}\n", report.message));
+        if let Some(hint) = &report.hint {
+            self.stderr(&format!("hint: {hint}\n"));
+        }
+    }
+
+    /// Whether a progress bar may move.
+    pub(crate) fn has_progress(&self) -> bool {
+        self.stderr == Look::Lively && self.noise == Noise::Normal
+    }
+
+    /// Whether standard error may shine.
+    pub(crate) fn has_colour(&self) -> bool {
+        self.stderr == Look::Lively
+    }
+
+    /// Whether there is somebody to answer a question.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.format == Format::Words && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks a question whose answer is no unless it is yes.
+    pub(crate) fn ask(&self, question: impl fmt::Display) -> io::Result<bool> {
+        self.stderr(&format!("{question} [y/N] "));
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    fn paint(&self, colour: &str, word: &str) -> String {
+        match self.stderr {
+            Look::Lively => format!("\x1b[1;{colour}m{word}\x1b[0m"),
+            Look::Plain => word.to_owned(),
+        }
+    }
+
+    fn stderr(&self, text: &str) {
+        // A closed standard error is nobody listening, and no reason to stop.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}

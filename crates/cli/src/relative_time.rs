@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use longshore_core::Timestamp;
+
+/// An instant for people: `3m ago`, `in 5s`, `now`.
+pub(crate) fn relative(instant: Timestamp, now: Timestamp) -> String {
+    if instant > now {
+        return format!("in {}", span(instant.since(now)));
+    }
+    let since = now.since(instant);
+    if since < Duration::from_secs(1) {
+        return "now".to_owned();
+    }
+    format!("{} ago", span(since))
+}
+
+/// A relative instant, or a dash.
+pub(crate) fn relative_or_dash(instant: Option<Timestamp>, now: Timestamp) -> String {
+    instant.map_or_else(|| "-".to_owned(), |instant| relative(instant, now))
+}
+
+/// A span for people in its largest unit, rounded down; below ten of a unit the next one is said, too.
+pub(crate) fn span(span: Duration) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let seconds = span.as_secs();
+    if seconds == 0 {
+        return format!("{}ms", span.as_millis());
+    }
+    let at = UNITS.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(UNITS.len() - 1);
+    let (unit, name) = UNITS[at];
+    let count = seconds / unit;
+    match UNITS.get(at + 1) {
+        Some((smaller, name_of_smaller)) if count < 10 && seconds % unit >= *smaller => {
+            format!("{count}{name}{}{name_of_smaller}", seconds % unit / smaller)
+        }
+        _ => format!("{count}{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_said_in_its_largest_unit() {
+        let said = [0, 5, 59, 60, 61, 599, 600, 3_600, 90_000, 864_000].map(|s| span(Duration::from_secs(s)));
+        assert_eq!(said, ["0ms", "5s", "59s", "1m", "1m1s", "9m59s", "10m", "1h", "1d1h", "10d"]);
+        assert_eq!(span(Duration::from_millis(250)), "250ms");
+    }
+
+    #[test]
+    fn what_was_and_what_will_be_are_told_apart() {
+        let now = Timestamp::from_ms(100_000);
+        assert_eq!(relative(Timestamp::from_ms(40_000), now), "1m ago");
+        assert_eq!(relative(Timestamp::from_ms(105_000), now), "in 5s");
+        assert_eq!(relative(now, now), "now");
+    }
+}

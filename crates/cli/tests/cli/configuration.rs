@@ -1,0 +1,43 @@
+use crate::sandbox::Sandbox;
+
+/// Which database a run looked at, as an error tells that it is not there.
+fn database(sandbox: &Sandbox, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let mut command = sandbox.command(&[&["jobs", "list"], arguments].concat());
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let line = stderr.lines().next().unwrap_or_default().to_owned();
+    line.strip_prefix("error: there is no database ").unwrap_or_else(|| panic!("{stderr}")).to_owned()
+}
+
+#[test]
+fn the_database_is_named_by_flag_environment_dotenv_configuration_and_default_in_this_order() {
+    let sandbox = Sandbox::new();
+    let own = ("LONGSHORE_DATABASE", "sqlite:own.db");
+    let general = ("DATABASE_URL", "sqlite://general.db");
+    assert_eq!(database(&sandbox, &[], &[]), "longshore.db");
+    sandbox.write("longshore.toml", "database = \"sqlite:configured.db\"");
+    assert_eq!(database(&sandbox, &[], &[]), "configured.db");
+    sandbox.write(".env", "DATABASE_URL=sqlite:dotenv.db\n");
+    assert_eq!(database(&sandbox, &[], &[]), "dotenv.db");
+    assert_eq!(database(&sandbox, &[], &[general]), "general.db");
+    assert_eq!(database(&sandbox, &[], &[general, own]), "own.db");
+    assert_eq!(database(&sandbox, &["--database", "flag.db"], &[general, own]), "flag.db");
+}
+
+#[test]
+fn the_configuration_is_named_by_flag_environment_and_default_in_this_order() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "database = \"default.db\"");
+    sandbox.write("variable.toml", "database = \"variable.db\"");
+    sandbox.write("flag.toml", "database = \"flag.db\"");
+    let variable = ("LONGSHORE_CONFIG", "variable.toml");
+    assert_eq!(database(&sandbox, &[], &[]), "default.db");
+    assert_eq!(database(&sandbox, &[], &[variable]), "variable.db");
+    assert_eq!(database(&sandbox, &["--config", "flag.toml"], &[variable]), "flag.db");
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let sandbox = Sandbox::new();
+    assert_eq!(database(&sandbox, &[], &[("LONGSHORE_DATABASE", ""), ("DATABASE_URL", "")]), "longshore.db");
+}

@@ -1,0 +1,344 @@
+//! Why a command did not do what was asked, with the exit code and the next thing to type.
+
+use serde::Serialize;
+
+use crate::{
+    finding::Finding,
+    loss::Loss,
+    migration::{Direction, MigrationId},
+    replay::RunError,
+    schema::{Difference, ObjectName},
+    source::SourceError,
+    target::TargetError,
+};
+
+/// The exit codes of the command line that migrations end with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// 0: done, or in order.
+    Done,
+    /// 1: it failed.
+    Failed,
+    /// 2: the words of the call are off.
+    Usage,
+    /// 3: not yet.
+    NotYet,
+    /// 4: the history is broken.
+    HistoryBroken,
+    /// 5: the schema disagrees with the ledger.
+    SchemaDisagrees,
+    /// 6: somebody else holds the lock.
+    Locked,
+    /// 7: refused without a stronger word.
+    Refused,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotYet => 3,
+            Self::HistoryBroken => 4,
+            Self::SchemaDisagrees => 5,
+            Self::Locked => 6,
+            Self::Refused => 7,
+        }
+    }
+}
+
+/// Why a migration command ended without doing all of what was asked. Each variant says what is true afterwards.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// Files, ledger or both are wrong; nothing ran.
+    #[error("the history is broken: {}", first(findings))]
+    HistoryBroken {
+        /// Everything that is wrong, never empty.
+        findings: Vec<Finding>,
+    },
+    /// What a pending migration makes is there already; nothing ran.
+    #[error(
+        "{id} is not applied according to the ledger, but the schema has {} already",
+        listed(objects)
+    )]
+    AlreadyThere {
+        /// The migration.
+        id: MigrationId,
+        /// What is there.
+        objects: Vec<ObjectName>,
+    },
+    /// Rows or values would be gone; nothing ran.
+    #[error("{id} {} would lose data: {}", in_words(*direction), listed(losses))]
+    DataLoss {
+        /// The migration.
+        id: MigrationId,
+        /// Up or down.
+        direction: Direction,
+        /// What would be gone.
+        losses: Vec<Loss>,
+    },
+    /// The schema does not show what should be marked as applied; nothing was written.
+    #[error("the schema does not show {id}: {}", listed(missing))]
+    NotShown {
+        /// The migration.
+        id: MigrationId,
+        /// What is missing or differs, in words.
+        missing: Vec<String>,
+    },
+    /// The schema still shows what should be marked as rolled back; nothing was written.
+    #[error("the schema still shows {id}: {}", listed(present))]
+    StillThere {
+        /// The migration.
+        id: MigrationId,
+        /// What is there.
+        present: Vec<ObjectName>,
+    },
+    /// The ledger and the schema disagree in a way that no step without loss mends; nothing was written.
+    #[error("no repair without loss: {}", first(reasons))]
+    NoRepair {
+        /// What stands in the way, never empty.
+        reasons: Vec<Finding>,
+    },
+    /// The repair ran and was undone, because the schema did not come out as expected.
+    #[error(
+        "the repair was undone: afterwards {} still differed",
+        listed(differences)
+    )]
+    RepairUndone {
+        /// What differed.
+        differences: Vec<Difference>,
+    },
+    /// A statement failed; its migration is as it was before, unless its file forbids a transaction.
+    #[error("{id} failed at {error}{}", applied_before(done, *statements_done))]
+    Failed {
+        /// The migration.
+        id: MigrationId,
+        /// Where and why.
+        error: RunError,
+        /// Migrations of this run that are done and stay so.
+        done: Vec<MigrationId>,
+        /// Statements of a migration outside a transaction that are done and stay so.
+        statements_done: usize,
+    },
+    /// An up left something undone that it does on an empty database; it was rolled back.
+    #[error(
+        "{id} ran without an error, but afterwards {} not as it makes them",
+        listed(missing)
+    )]
+    DidNotDo {
+        /// The migration.
+        id: MigrationId,
+        /// What is missing or left over.
+        missing: Vec<ObjectName>,
+    },
+    /// A down left something of its up, or took something else along; it was rolled back.
+    #[error("the down of {id} does not undo its up: {}", listed(remains))]
+    DidNotUndo {
+        /// The migration.
+        id: MigrationId,
+        /// What remains or is gone too much, in words.
+        remains: Vec<String>,
+    },
+    /// It cannot be rolled back; nothing ran.
+    #[error("{id} has no down")]
+    NoDown {
+        /// The migration.
+        id: MigrationId,
+    },
+    /// Another migration that stays needs it; nothing ran.
+    #[error("{id} cannot be rolled back, because {} needs it", needed_by)]
+    Needed {
+        /// The migration.
+        id: MigrationId,
+        /// Who needs it.
+        needed_by: MigrationId,
+    },
+    /// No source has it.
+    #[error("there is no migration {text}")]
+    UnknownId {
+        /// The id as typed.
+        text: String,
+    },
+    /// More than one source has that number.
+    #[error("{} are all called {text}", listed(ids))]
+    AmbiguousId {
+        /// The number as typed.
+        text: String,
+        /// Every migration of that number.
+        ids: Vec<MigrationId>,
+    },
+    /// A change by hand needs a reason.
+    #[error("a change by hand needs a reason")]
+    NoReason,
+    /// There is no directory to put a new pair into.
+    #[error("there is no directory of migrations")]
+    NoDirectory,
+    /// A source cannot be read at all.
+    #[error("{error}")]
+    Source {
+        /// Why.
+        #[from]
+        error: SourceError,
+    },
+    /// The database did not do what was asked; nothing is half done.
+    #[error("{error}")]
+    Target {
+        /// Why.
+        #[from]
+        error: TargetError,
+    },
+}
+
+impl MigrateError {
+    /// A stable word for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::HistoryBroken { .. } => "history_broken",
+            Self::AlreadyThere { .. } => "already_there",
+            Self::DataLoss { .. } => "data_loss",
+            Self::NotShown { .. } => "not_shown",
+            Self::StillThere { .. } => "still_there",
+            Self::NoRepair { .. } => "no_repair",
+            Self::RepairUndone { .. } => "repair_undone",
+            Self::Failed { .. } => "migration_failed",
+            Self::DidNotDo { .. } => "did_not_do",
+            Self::DidNotUndo { .. } => "did_not_undo",
+            Self::NoDown { .. } => "no_down",
+            Self::Needed { .. } => "needed",
+            Self::UnknownId { .. } => "unknown_migration",
+            Self::AmbiguousId { .. } => "ambiguous_migration",
+            Self::NoReason => "no_reason",
+            Self::NoDirectory => "no_directory",
+            Self::Source { .. } => "source_unreadable",
+            Self::Target { error } => match error {
+                TargetError::Locked { .. } => "locked",
+                TargetError::Busy { .. } => "busy",
+                _ => "database",
+            },
+        }
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::HistoryBroken { .. } => Exit::HistoryBroken,
+            Self::AlreadyThere { .. } | Self::DidNotUndo { .. } | Self::DidNotDo { .. } => {
+                Exit::SchemaDisagrees
+            }
+            Self::DataLoss { .. }
+            | Self::NotShown { .. }
+            | Self::StillThere { .. }
+            | Self::NoRepair { .. }
+            | Self::NoDown { .. }
+            | Self::Needed { .. } => Exit::Refused,
+            Self::RepairUndone { .. } | Self::Failed { .. } => Exit::Failed,
+            Self::UnknownId { .. }
+            | Self::AmbiguousId { .. }
+            | Self::NoReason
+            | Self::NoDirectory
+            | Self::Source { .. } => Exit::Usage,
+            Self::Target { error } => match error {
+                TargetError::Locked { .. } | TargetError::Busy { .. } => Exit::Locked,
+                _ => Exit::Failed,
+            },
+        }
+    }
+
+    /// What to type or to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::HistoryBroken { findings } | Self::NoRepair { reasons: findings } => {
+                let hint = findings.iter().find_map(|finding| finding.hint.clone());
+                hint.unwrap_or_else(|| "longshore migrate status".to_owned())
+            }
+            Self::AlreadyThere { id, .. } => {
+                format!(
+                    "longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair"
+                )
+            }
+            Self::DataLoss { .. } => "add --allow-data-loss if the data may go".to_owned(),
+            Self::NotShown { .. } => {
+                "longshore migrate repair, or add --unverified to mark it all the same".to_owned()
+            }
+            Self::StillThere { id, .. } => {
+                format!(
+                    "longshore migrate down --to the migration before {id}, or add --unverified to mark it all the same"
+                )
+            }
+            Self::RepairUndone { .. } => {
+                "longshore migrate verify shows what differs; nothing was changed".to_owned()
+            }
+            Self::Failed { id, .. } => {
+                format!("correct {id} or the data that it meets, then run the command again")
+            }
+            Self::DidNotDo { id, .. } | Self::DidNotUndo { id, .. } => {
+                format!("correct {id}; nothing of it was kept")
+            }
+            Self::NoDown { id } => {
+                format!("write a down for {id}, or a new migration that undoes it")
+            }
+            Self::Needed { needed_by, .. } => format!("roll {needed_by} back first"),
+            Self::UnknownId { .. } => "longshore migrate status lists every migration".to_owned(),
+            Self::AmbiguousId { ids, .. } => ids
+                .first()
+                .map(|id| format!("write {id}, with its source"))
+                .unwrap_or_default(),
+            Self::NoReason => "add --reason TEXT".to_owned(),
+            Self::NoDirectory => "add --dir DIR".to_owned(),
+            Self::Source { .. } => "check --dir".to_owned(),
+            Self::Target { error } => match error {
+                TargetError::Locked { .. } | TargetError::Busy { .. } => {
+                    "wait for it, then run the command again".to_owned()
+                }
+                TargetError::ForeignKeys { .. } => {
+                    "delete or correct those rows, then run the command again".to_owned()
+                }
+                _ => "longshore doctor".to_owned(),
+            },
+        }
+    }
+}
+
+fn in_words(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    }
+}
+
+fn first(findings: &[Finding]) -> String {
+    let more = findings.len().saturating_sub(1);
+    match findings.first() {
+        Some(finding) if more > 0 => format!("{finding} (and {more} more)"),
+        Some(finding) => finding.to_string(),
+        None => "nothing is known".to_owned(),
+    }
+}
+
+fn listed<T: ToString>(items: &[T]) -> String {
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn applied_before(done: &[MigrationId], statements_done: usize) -> String {
+    let mut text = String::new();
+    if statements_done > 0 {
+        text.push_str(&format!(
+            "; its first {statements_done} statements are done and stay so"
+        ));
+    }
+    if !done.is_empty() {
+        text.push_str(&format!(
+            "; {} applied before it in this run and stay so",
+            listed(done)
+        ));
+    }
+    text
+}

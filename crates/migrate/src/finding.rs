@@ -1,0 +1,110 @@
+//! Something that is not as it should be, in words, with what mends it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What sort of thing a finding is about; the JSON name is stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A file that is no migration that we read; the message names the format it seems to be in.
+    UnrecognisedFile,
+    /// A migration without any statement.
+    EmptyMigration,
+    /// A script that cannot be cut into statements, or with a directive or a transaction that it may not have.
+    UnreadableScript,
+    /// Two migrations of one source with one number.
+    DuplicateNumber,
+    /// A down without its up, or an up and a down that do not share a name.
+    UnpairedFile,
+    /// The file differs from what was applied.
+    ChangedMigration,
+    /// Applied according to the ledger, but there is no file.
+    MissingMigration,
+    /// Not applied, while a later one of its source is.
+    OutOfOrder,
+    /// The migrations do not run on an empty database.
+    BrokenReplay,
+    /// The schema does not show what the ledger says.
+    SchemaDisagrees,
+    /// Something is there that no migration made.
+    HandMade,
+    /// Marked without being shown by the schema.
+    Unverified,
+    /// White space or comments of a file changed after it was applied.
+    CosmeticChange,
+    /// Sequential numbers leave one out.
+    NumberGap,
+    /// No down.
+    MissingDown,
+    /// Loses data when it runs.
+    Destructive,
+    /// Holds a lock for long on a big table.
+    Locking,
+    /// A pragma that does nothing inside a transaction.
+    IdlePragma,
+}
+
+impl FindingKind {
+    /// Whether nothing may run before this is mended.
+    pub fn breaks_history(self) -> bool {
+        use FindingKind as K;
+        matches!(
+            self,
+            K::UnrecognisedFile
+                | K::EmptyMigration
+                | K::UnreadableScript
+                | K::DuplicateNumber
+                | K::UnpairedFile
+                | K::ChangedMigration
+                | K::MissingMigration
+                | K::OutOfOrder
+                | K::BrokenReplay
+        )
+    }
+
+    /// Whether the schema and the ledger disagree.
+    pub fn disagrees(self) -> bool {
+        matches!(self, Self::SchemaDisagrees | Self::HandMade)
+    }
+}
+
+/// One finding. `message` is one sentence without a full stop; `hint` is what to type or to rename.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What sort of thing.
+    pub kind: FindingKind,
+    /// The file, the migration id or the object.
+    pub subject: String,
+    /// What is wrong with it.
+    pub message: String,
+    /// What mends it.
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// A finding without a hint.
+    pub fn new(kind: FindingKind, subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            subject: subject.into(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same with what mends it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.message)
+    }
+}

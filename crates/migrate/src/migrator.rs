@@ -1,0 +1,233 @@
+//! The commands. Each looks first, plans, and only then writes; what it answers is its JSON.
+
+mod lint;
+mod look;
+mod mark;
+mod mend;
+mod run;
+
+use std::{env, fs, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+pub use mark::{Marking, Verification};
+pub use mend::{RepairMode, RepairRequest};
+pub use run::{RunMode, RunRequest};
+
+use crate::{
+    error::MigrateError,
+    ledger::{Event, EventKind, Record, RowChange, report_instant},
+    migration::{Migration, MigrationId},
+    source::Source,
+    survey::Survey,
+    target::{ForeignKeys, ProgressListener, Target, TargetError},
+};
+
+/// How long a runner waits for another one unless told otherwise.
+const LOCK_WAIT: Duration = Duration::from_secs(30);
+
+/// Who changes the schema, for the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The user.
+    pub who: Option<String>,
+    /// The host.
+    pub host: Option<String>,
+}
+
+impl Author {
+    /// The user and the host that the environment names.
+    pub fn from_environment() -> Self {
+        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let file = || {
+            fs::read_to_string("/etc/hostname")
+                .ok()
+                .map(|name| name.trim().to_owned())
+        };
+        Self {
+            who: variable("USER")
+                .or_else(|| variable("LOGNAME"))
+                .or_else(|| variable("USERNAME")),
+            host: variable("HOSTNAME")
+                .or_else(|| variable("COMPUTERNAME"))
+                .or_else(file),
+        }
+    }
+}
+
+/// Migrations of some sources on one database.
+pub struct Migrator<'t> {
+    target: Box<dyn Target + 't>,
+    sources: Vec<Source>,
+    author: Author,
+    clock: fn() -> Timestamp,
+    lock_wait: Duration,
+}
+
+impl<'t> Migrator<'t> {
+    /// Migrations of `sources`, run in that order, on `target`.
+    pub fn new(target: Box<dyn Target + 't>, sources: Vec<Source>) -> Self {
+        Self {
+            target,
+            sources,
+            author: Author::from_environment(),
+            clock: Timestamp::now,
+            lock_wait: LOCK_WAIT,
+        }
+    }
+
+    /// The same with another author.
+    #[must_use]
+    pub fn author(mut self, author: Author) -> Self {
+        self.author = author;
+        self
+    }
+
+    /// The same with another clock.
+    #[must_use]
+    pub fn clock(mut self, clock: fn() -> Timestamp) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The same with another bound on the wait for another runner.
+    #[must_use]
+    pub fn lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait;
+        self
+    }
+
+    /// Tells `listener` of progress.
+    pub fn watch(&mut self, listener: ProgressListener) {
+        self.target.watch(listener);
+    }
+
+    /// The sources, in the order in which they run.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The id that `text` means: `SOURCE:NUMBER`, or a bare number that only one source has.
+    pub fn resolve(&mut self, text: &str) -> Result<MigrationId, MigrateError> {
+        let unknown = || MigrateError::UnknownId {
+            text: text.to_owned(),
+        };
+        let (source, number) = match text.split_once(':') {
+            Some((source, number)) => (Some(source), number),
+            None => (None, text),
+        };
+        let number: i64 = number.parse().map_err(|_| unknown())?;
+        let mut ledger = self.target.ledger()?;
+        ledger.assign(&self.sources);
+        let files = self
+            .sources
+            .iter()
+            .flat_map(Source::migrations)
+            .map(|migration| migration.id.clone());
+        let rows = ledger.rows.iter().map(crate::ledger::Row::id);
+        let mut ids: Vec<MigrationId> =
+            files.chain(rows).filter(|id| id.number == number).collect();
+        ids.retain(|id| source.is_none_or(|source| source == id.source));
+        ids.sort();
+        ids.dedup();
+        if ids.len() > 1 {
+            return Err(MigrateError::AmbiguousId {
+                text: text.to_owned(),
+                ids,
+            });
+        }
+        ids.pop().ok_or_else(unknown)
+    }
+
+    fn survey(&mut self) -> Result<Survey, MigrateError> {
+        Ok(Survey::take(self.target.as_mut(), &self.sources)?)
+    }
+
+    fn migration(&self, id: &MigrationId) -> Result<Migration, MigrateError> {
+        let source = self
+            .sources
+            .iter()
+            .find(|source| source.name() == id.source);
+        let found = source
+            .and_then(|source| source.migration(id.number))
+            .cloned();
+        found.ok_or_else(|| MigrateError::UnknownId {
+            text: id.to_string(),
+        })
+    }
+
+    /// Remembers every source that is in order, so that a worker's start is cheap. The cache is no part of the
+    /// promise: that somebody else is writing just now is no failure.
+    fn settle(&mut self) -> Result<(), MigrateError> {
+        let survey = self.survey()?;
+        if !survey.broken().is_empty() || !survey.comparison.is_clean() {
+            return Ok(());
+        }
+        let names: Vec<String> = self
+            .sources
+            .iter()
+            .map(|source| source.name().to_owned())
+            .collect();
+        let result = self.target.begin(ForeignKeys::Enforced).and_then(|()| {
+            for name in &names {
+                let mut own = survey
+                    .standings
+                    .iter()
+                    .filter(|standing| standing.id.source == *name);
+                if own.all(crate::survey::Standing::agrees) {
+                    self.target.remember_verified(name)?;
+                }
+            }
+            self.target.commit()
+        });
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.target.roll_back();
+                if matches!(error, TargetError::Busy { .. }) {
+                    Ok(())
+                } else {
+                    Err(error.into())
+                }
+            }
+        }
+    }
+
+    fn pen(&self) -> Pen {
+        Pen {
+            author: self.author.clone(),
+            clock: self.clock,
+            reason: None,
+        }
+    }
+}
+
+/// Writes records in the name of an author.
+#[derive(Debug, Clone)]
+struct Pen {
+    author: Author,
+    clock: fn() -> Timestamp,
+    reason: Option<Arc<str>>,
+}
+
+impl Pen {
+    fn because(mut self, reason: &str) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    fn record(&self, id: &MigrationId, name: &str, event: EventKind, change: RowChange) -> Record {
+        let event = Event {
+            id: id.clone(),
+            name: name.to_owned(),
+            event,
+            at: report_instant((self.clock)()),
+            who: self.author.who.clone(),
+            host: self.author.host.clone(),
+            reason: self.reason.as_deref().map(str::to_owned),
+            duration_ms: None,
+            detail: None,
+        };
+        Record { change, event }
+    }
+}

@@ -1,0 +1,35 @@
+//! `lint` and `new`.
+
+use super::Migrator;
+use crate::{
+    error::MigrateError,
+    finding::{Finding, FindingKind},
+    lint::lint,
+    replay::Chain,
+    report::LintReport,
+    source::{APP, NewPair, Source},
+};
+
+impl Migrator<'_> {
+    /// Looks at the files alone, and at what they make of an empty database; the real one is not read.
+    pub fn lint(&mut self) -> Result<LintReport, MigrateError> {
+        let mut findings: Vec<Finding> = self.sources.iter().flat_map(lint).collect();
+        let migrations: Vec<_> = self.sources.iter().flat_map(Source::migrations).collect();
+        let chain = Chain::replay(self.target.as_ref(), &migrations)?;
+        findings.extend(chain.broken().map(|broken| {
+            let message = format!("it does not run on an empty database: {}", broken.message);
+            Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message)
+                .hint("correct the migration")
+        }));
+        Ok(LintReport::of(findings))
+    }
+
+    /// The next empty pair in the user's directory.
+    pub fn new_pair(&self, name: &str) -> Result<NewPair, MigrateError> {
+        let source = self.sources.iter().find(|source| source.name() == APP);
+        let directory = source
+            .and_then(Source::path)
+            .ok_or(MigrateError::NoDirectory)?;
+        Ok(NewPair::create(directory, name, (self.clock)())?)
+    }
+}

@@ -1,0 +1,231 @@
+//! `status`, `verify`, `history` and `dump`: they read and write nothing.
+
+use super::Migrator;
+use crate::{
+    error::MigrateError,
+    finding::FindingKind,
+    ledger::{ForeignLedger, Form, Row, implied_history, reported},
+    migration::MigrationId,
+    plan::there_already,
+    report::{
+        Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, State,
+        StatusReport, VerifyReport,
+    },
+    script::with_lf,
+    source::{APP, Source},
+    survey::{Recorded, Standing, Survey},
+    target::Definition,
+};
+
+impl Migrator<'_> {
+    /// The ledger beside what is available beside what the schema shows.
+    pub fn status(&mut self) -> Result<StatusReport, MigrateError> {
+        let survey = self.survey()?;
+        let migrations: Vec<MigrationStatus> = survey
+            .standings
+            .iter()
+            .map(|standing| status(standing, survey.ledger.row(&standing.id)))
+            .collect();
+        let unrecognised = self
+            .sources
+            .iter()
+            .flat_map(|source| source.unrecognised().iter().cloned())
+            .collect();
+        let mut report = StatusReport {
+            database: self.target.name(),
+            applied_count: survey
+                .standings
+                .iter()
+                .filter(|standing| standing.is_applied())
+                .count(),
+            available_count: survey
+                .standings
+                .iter()
+                .filter(|standing| standing.has_file)
+                .count(),
+            pending_count: survey
+                .standings
+                .iter()
+                .filter(|standing| standing.is_pending())
+                .count(),
+            migrations,
+            unrecognised,
+            differences: discrepancies(&survey),
+            foreign: survey.comparison.foreign.clone(),
+            foreign_ledgers: survey.ledger.foreign.clone(),
+            findings: survey.findings.clone(),
+            hint: None,
+        };
+        report.hint = self.next_word(&report, &survey);
+        Ok(report)
+    }
+
+    /// Whether the schema agrees with the ledger at the version that it records.
+    pub fn verify(&mut self) -> Result<VerifyReport, MigrateError> {
+        let survey = self.survey()?;
+        let differences = discrepancies(&survey);
+        let is_broken = survey
+            .findings
+            .iter()
+            .any(|finding| finding.kind.breaks_history());
+        Ok(VerifyReport {
+            ok: differences.is_empty() && !is_broken,
+            differences,
+            foreign: survey.comparison.foreign.clone(),
+            findings: survey.findings,
+        })
+    }
+
+    /// Every event, or those of one migration, oldest first. An old ledger's rows are told as the events they imply.
+    pub fn history(&mut self, id: Option<&MigrationId>) -> Result<HistoryReport, MigrateError> {
+        let mut ledger = self.target.ledger()?;
+        ledger.assign(&self.sources);
+        let mut events = match ledger.form {
+            Form::Current => self.target.history()?,
+            Form::Old | Form::Missing => implied_history(&ledger),
+        };
+        events.retain(|event| id.is_none_or(|id| event.id == *id));
+        Ok(HistoryReport { events })
+    }
+
+    /// The schema as SQL in a stable order: what migrations made as they make it on an empty database, the rest as it
+    /// is there.
+    pub fn dump(&mut self) -> Result<String, MigrateError> {
+        let survey = self.survey()?;
+        let made: &[Definition] = survey
+            .chain
+            .links()
+            .iter()
+            .rfind(|link| survey.recorded.as_ref() == Some(&link.after))
+            .map_or(&[], |link| link.definitions.as_slice());
+        let recorded = survey.recorded.clone().unwrap_or_default();
+        let mut text = String::new();
+        for definition in self.target.definitions()? {
+            let object = &definition.object;
+            let is_as_made = recorded.definition(object) == survey.observed.definition(object);
+            let replayed = made
+                .iter()
+                .find(|other| other.object == *object && is_as_made);
+            text.push_str(with_lf(&replayed.unwrap_or(&definition).sql).trim());
+            text.push_str(";\n\n");
+        }
+        Ok(format!("{}\n", text.trim_end()).trim_start().to_owned())
+    }
+
+    /// Whether the schema is what `committed` says; line ends do not count. Nothing is rewritten.
+    pub fn dump_agrees_with(&mut self, committed: &str) -> Result<bool, MigrateError> {
+        Ok(self.dump()?.trim() == with_lf(committed).trim())
+    }
+
+    fn next_word(&self, report: &StatusReport, survey: &Survey) -> Option<String> {
+        let broken = report
+            .findings
+            .iter()
+            .filter(|finding| finding.kind.breaks_history());
+        if let Some(finding) = broken
+            .clone()
+            .find(|finding| finding.kind != FindingKind::OutOfOrder)
+        {
+            return finding.hint.clone();
+        }
+        if report.applied_count == 0
+            && let Some(hint) = survey
+                .ledger
+                .foreign
+                .iter()
+                .find_map(|ledger| self.adoption(ledger))
+        {
+            return Some(hint);
+        }
+        if !report.differences.is_empty() || broken.count() > 0 {
+            return Some("longshore migrate repair".to_owned());
+        }
+        (report.pending_count > 0).then(|| "longshore migrate up".to_owned())
+    }
+
+    /// The `baseline` that takes over what another tool's ledger says, where the directory has that number.
+    fn adoption(&self, ledger: &ForeignLedger) -> Option<String> {
+        let app = self.sources.iter().find(|source| source.name() == APP)?;
+        let number = ledger.last_number().filter(|number| has(app, *number))?;
+        Some(format!(
+            "longshore migrate baseline {APP}:{number} --reason \"adopted from {}\"",
+            ledger.tool.in_words()
+        ))
+    }
+}
+
+fn has(source: &Source, number: i64) -> bool {
+    source.migration(number).is_some()
+}
+
+fn status(standing: &Standing, row: Option<&Row>) -> MigrationStatus {
+    use crate::checksum::Change;
+    let state = match (standing.recorded, standing.has_file, standing.change) {
+        (Recorded::Never, ..) => State::Pending,
+        (Recorded::RolledBack, ..) => State::RolledBack,
+        (Recorded::Applied, false, _) => State::Missing,
+        (Recorded::Applied, true, Change::Meaning) => State::Changed,
+        (Recorded::Applied, true, _) => State::Applied,
+    };
+    MigrationStatus {
+        id: standing.id.clone(),
+        source: standing.id.source.clone(),
+        number: standing.id.number,
+        name: standing.name.clone(),
+        state,
+        applied_at: row.and_then(|row| row.applied_at.as_deref()).map(reported),
+        rolled_back_at: row
+            .and_then(|row| row.rolled_back_at.as_deref())
+            .map(reported),
+        checksum: row
+            .and_then(|row| row.checksum.as_ref())
+            .map(ToString::to_string),
+        problem: standing.problem.clone(),
+    }
+}
+
+/// Differences of objects, and migrations that the schema shows without the ledger's word.
+fn discrepancies(survey: &Survey) -> Vec<Discrepancy> {
+    let of_objects = survey
+        .comparison
+        .differences
+        .iter()
+        .map(|difference| Discrepancy {
+            kind: DiscrepancyKind::Object(difference.kind),
+            object: difference.object.to_string(),
+            expected: difference.expected.clone(),
+            found: difference.found.clone(),
+            because: has_maker(survey, difference)
+                .then(|| survey.because(&difference.object).cloned())
+                .flatten(),
+        });
+    let unrecorded = survey
+        .standings
+        .iter()
+        .filter(|standing| !standing.is_applied() && !standing.agrees());
+    let unrecorded = unrecorded.map(|standing| Discrepancy {
+        kind: DiscrepancyKind::Ledger(LedgerDiscrepancy::NotRecorded),
+        object: standing.id.to_string(),
+        expected: None,
+        found: Some(listed(&there_already(standing, survey))),
+        because: Some(standing.id.clone()),
+    });
+    unrecorded.chain(of_objects).collect()
+}
+
+fn has_maker(survey: &Survey, difference: &crate::schema::Difference) -> bool {
+    difference.expected.is_some()
+        || survey
+            .chain
+            .links()
+            .iter()
+            .any(|link| link.footprint.touches(&difference.object))
+}
+
+fn listed<T: ToString>(items: &[T]) -> String {
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

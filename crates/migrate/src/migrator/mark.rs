@@ -1,0 +1,233 @@
+//! `mark-applied`, `mark-rolled-back` and `baseline`: the ledger changes, nothing runs.
+
+use super::{Migrator, run::RunMode};
+use crate::{
+    apply::in_own_transaction,
+    error::MigrateError,
+    ledger::{EventKind, Record, RowChange, Witness},
+    migration::MigrationId,
+    plan::missing_for_mark,
+    report::MarkReport,
+    schema::{ObjectName, Presence},
+    survey::{Standing, Survey},
+};
+
+/// Whether a mark needs the schema's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verification {
+    /// Refused where the schema shows otherwise.
+    #[default]
+    Required,
+    /// Written all the same; `status` goes on saying so.
+    Waived,
+}
+
+/// A change of the ledger by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marking {
+    /// The migration.
+    pub id: MigrationId,
+    /// Why, for the history; never empty.
+    pub reason: String,
+    /// Whether the schema must show it.
+    pub verification: Verification,
+}
+
+impl Migrator<'_> {
+    /// Makes the ledger say that a migration is applied. [`MigrateError::NotShown`] where its objects are missing.
+    pub fn mark_applied(&mut self, marking: &Marking) -> Result<MarkReport, MigrateError> {
+        refuse_without_reason(&marking.reason)?;
+        let _lock = self.lock_unless_dry(RunMode::Apply)?;
+        let survey = self.survey()?;
+        let standing = found(&survey, &marking.id)?;
+        let missing = missing_for_mark(standing, &survey);
+        if !missing.is_empty() && marking.verification == Verification::Required {
+            return Err(MigrateError::NotShown {
+                id: marking.id.clone(),
+                missing,
+            });
+        }
+        if standing.is_applied() && standing.witness == Witness::Shown {
+            return Ok(MarkReport {
+                marked: Vec::new(),
+                notes: vec![format!("{} was applied already", marking.id)],
+            });
+        }
+        let witness = if missing.is_empty() {
+            Witness::Shown
+        } else {
+            Witness::Unverified
+        };
+        let change = RowChange::Applied {
+            checksum: self.migration(&marking.id)?.checksum(),
+            witness,
+        };
+        let notes = notes(standing, witness);
+        let record = self.marked(standing, &marking.reason, EventKind::MarkedApplied, change);
+        self.write(&survey, &[record])?;
+        Ok(MarkReport {
+            marked: vec![marking.id.clone()],
+            notes,
+        })
+    }
+
+    /// Makes the ledger say that a migration is rolled back. [`MigrateError::StillThere`] where its objects are.
+    pub fn mark_rolled_back(&mut self, marking: &Marking) -> Result<MarkReport, MigrateError> {
+        refuse_without_reason(&marking.reason)?;
+        let _lock = self.lock_unless_dry(RunMode::Apply)?;
+        let survey = self.survey()?;
+        let standing = found(&survey, &marking.id)?;
+        if !standing.is_applied() {
+            return Ok(MarkReport {
+                marked: Vec::new(),
+                notes: vec![format!("{} was not applied", marking.id)],
+            });
+        }
+        let present = still_there(standing, &survey);
+        if !present.is_empty() && marking.verification == Verification::Required {
+            return Err(MigrateError::StillThere {
+                id: marking.id.clone(),
+                present,
+            });
+        }
+        let witness = if present.is_empty() {
+            Witness::Shown
+        } else {
+            Witness::Unverified
+        };
+        let notes = notes(standing, witness);
+        let change = RowChange::RolledBack { witness };
+        let record = self.marked(
+            standing,
+            &marking.reason,
+            EventKind::MarkedRolledBack,
+            change,
+        );
+        self.write(&survey, &[record])?;
+        Ok(MarkReport {
+            marked: vec![marking.id.clone()],
+            notes,
+        })
+    }
+
+    /// Adopts a database that was made by hand: every migration of the source up to `id` is marked, each one checked,
+    /// all or none.
+    pub fn baseline(&mut self, id: &MigrationId, reason: &str) -> Result<MarkReport, MigrateError> {
+        refuse_without_reason(reason)?;
+        let _lock = self.lock_unless_dry(RunMode::Apply)?;
+        let survey = self.survey()?;
+        found(&survey, id)?;
+        let is_wanted = |standing: &&Standing| {
+            standing.id.source == id.source
+                && standing.id.number <= id.number
+                && standing.is_pending()
+        };
+        let wanted: Vec<&Standing> = survey.standings.iter().filter(is_wanted).collect();
+        let mut records = Vec::new();
+        let mut all_notes = Vec::new();
+        for standing in &wanted {
+            let missing = missing_for_mark(standing, &survey);
+            if !missing.is_empty() {
+                return Err(MigrateError::NotShown {
+                    id: standing.id.clone(),
+                    missing,
+                });
+            }
+            all_notes.extend(notes(standing, Witness::Shown));
+            let checksum = self.migration(&standing.id)?.checksum();
+            let change = RowChange::Applied {
+                checksum,
+                witness: Witness::Shown,
+            };
+            records.push(self.marked(standing, reason, EventKind::Baselined, change));
+        }
+        self.write(&survey, &records)?;
+        Ok(MarkReport {
+            marked: wanted.iter().map(|standing| standing.id.clone()).collect(),
+            notes: all_notes,
+        })
+    }
+
+    fn marked(
+        &self,
+        standing: &Standing,
+        reason: &str,
+        event: EventKind,
+        change: RowChange,
+    ) -> Record {
+        self.pen()
+            .because(reason)
+            .record(&standing.id, &standing.name, event, change)
+    }
+
+    fn write(&mut self, survey: &Survey, records: &[Record]) -> Result<(), MigrateError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        in_own_transaction(self.target.as_mut(), |target| {
+            target.prepare_ledger(&survey.ledger)?;
+            records.iter().try_for_each(|record| target.record(record))
+        })?;
+        self.settle()
+    }
+}
+
+pub(super) fn refuse_without_reason(reason: &str) -> Result<(), MigrateError> {
+    if reason.trim().is_empty() {
+        return Err(MigrateError::NoReason);
+    }
+    Ok(())
+}
+
+fn found<'s>(survey: &'s Survey, id: &MigrationId) -> Result<&'s Standing, MigrateError> {
+    survey.standing(id).ok_or_else(|| MigrateError::UnknownId {
+        text: id.to_string(),
+    })
+}
+
+/// What a mark as rolled back would deny.
+fn still_there(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
+    match &standing.presence {
+        Some(Presence::Partial { present, .. }) => present.clone(),
+        Some(Presence::Present | Presence::Conflicting(_)) => {
+            let link = survey.chain.link(&standing.id);
+            let objects = link
+                .map(|link| link.footprint.objects())
+                .unwrap_or_default();
+            let there: Vec<ObjectName> = objects
+                .iter()
+                .copied()
+                .filter(|name| survey.observed.contains(name))
+                .cloned()
+                .collect();
+            if there.is_empty() {
+                objects.into_iter().cloned().collect()
+            } else {
+                there
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn notes(standing: &Standing, witness: Witness) -> Vec<String> {
+    if witness == Witness::Unverified {
+        return vec![format!(
+            "{} is marked against what the schema shows",
+            standing.id
+        )];
+    }
+    match &standing.presence {
+        Some(Presence::Invisible) => {
+            vec![format!(
+                "{} leaves nothing in the schema by which it could be checked",
+                standing.id
+            )]
+        }
+        Some(Presence::Conflicting(differences)) => differences
+            .iter()
+            .map(|difference| format!("{} differs: {difference}", standing.id))
+            .collect(),
+        _ => Vec::new(),
+    }
+}

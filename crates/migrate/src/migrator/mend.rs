@@ -1,0 +1,416 @@
+//! `repair`: plans, tries the plan on a scratch database, and carries it out in one transaction.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use super::{Migrator, Pen, mark::refuse_without_reason, run::RunMode, run::told};
+use crate::{
+    apply::{Aside, Failure, Order, in_transaction},
+    error::MigrateError,
+    finding::{Finding, FindingKind},
+    ledger::{EventKind, RowChange, Witness},
+    loss::losses,
+    migration::{Direction, Migration, MigrationId},
+    plan::{Conflicts, Materials, Planned, repair},
+    replay::run,
+    report::{RepairAction, RepairReport},
+    schema::{Comparison, Difference, Schema, differences},
+    script::{Bounds, Script},
+    source::Source,
+    survey::Survey,
+    target::{Definition, ForeignKeys, Session, TargetError},
+};
+
+/// Whether a repair is shown or carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum RepairMode {
+    /// Only the plan.
+    #[default]
+    Plan,
+    /// Carry it out, for this reason.
+    Apply {
+        /// Why, for the history; never empty.
+        reason: String,
+    },
+}
+
+/// What `repair` shall do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RepairRequest {
+    /// Show or carry out.
+    pub mode: RepairMode,
+}
+
+impl Migrator<'_> {
+    /// The smallest ordered plan that brings ledger, files and schema into agreement without losing anything.
+    ///
+    /// Carrying it out makes a backup first, then does everything in one transaction that is committed only if the
+    /// schema afterwards is what the migrations make. [`MigrateError::NoRepair`] says what only a person can decide.
+    pub fn repair(&mut self, request: &RepairRequest) -> Result<RepairReport, MigrateError> {
+        let RepairMode::Apply { reason } = &request.mode else {
+            let survey = self.survey()?;
+            let plan = self.plan_repair(&survey)?;
+            return Ok(report(&plan, false));
+        };
+        refuse_without_reason(reason)?;
+        let _lock = self.lock_unless_dry(RunMode::Apply)?;
+        let survey = self.survey()?;
+        let plan = self.plan_repair(&survey)?;
+        let mut done = report(&plan, true);
+        if plan.is_empty() {
+            return Ok(done);
+        }
+        done.backup = self.target.back_up()?;
+        let pen = self.pen().because(reason);
+        self.target.begin(self.keys(&plan))?;
+        let result = self
+            .carry_out_repair(&survey, &plan, &pen)
+            .and_then(|()| Ok(self.target.commit()?));
+        if let Err(error) = result {
+            self.target.roll_back();
+            return Err(error);
+        }
+        self.settle()?;
+        Ok(done)
+    }
+
+    /// Tries the plan that leaves conflicts to later migrations, then the one that mends them first.
+    fn plan_repair(&mut self, survey: &Survey) -> Result<Vec<Planned>, MigrateError> {
+        let materials = self.materials(survey);
+        let migrations: Vec<Migration> = self
+            .sources
+            .iter()
+            .flat_map(Source::migrations)
+            .cloned()
+            .collect();
+        let bounds = |id: &MigrationId| {
+            migrations
+                .iter()
+                .find(|found| found.id == *id)
+                .map(|found| found.bounds(Direction::Up))
+                .unwrap_or_default()
+        };
+        let mut left: Vec<Finding> = Vec::new();
+        for conflicts in [Conflicts::LeaveToLater, Conflicts::Mend] {
+            let plan = repair(survey, conflicts, &materials, &bounds)
+                .map_err(|reasons| MigrateError::NoRepair { reasons })?;
+            let reasons = self.try_out(survey, &plan)?;
+            if reasons.is_empty() {
+                self.refuse_lossy(survey, &plan)?;
+                return Ok(plan);
+            }
+            left = reasons;
+        }
+        Err(MigrateError::NoRepair { reasons: left })
+    }
+
+    fn materials(&self, survey: &Survey) -> Materials {
+        let statements = |id: &MigrationId| {
+            let migration = self.migration(id).ok();
+            let script = migration
+                .as_ref()
+                .and_then(|migration| migration.script(Direction::Up));
+            script
+                .map(|script| script.statements().to_vec())
+                .unwrap_or_default()
+        };
+        let links = survey.chain.links();
+        Materials {
+            definitions: links.iter().map(|link| link.definitions.clone()).collect(),
+            statements: links.iter().map(|link| statements(&link.id)).collect(),
+        }
+    }
+
+    /// What would still be wrong after the plan, tried on an empty copy of the real schema.
+    fn try_out(&mut self, survey: &Survey, plan: &[Planned]) -> Result<Vec<Finding>, MigrateError> {
+        let mut scratch = self.target.scratch()?;
+        for definition in self.target.definitions()? {
+            scratch.execute(&definition.sql)?;
+        }
+        for planned in plan {
+            if let Err(error) = self.try_step(scratch.as_mut(), survey, planned) {
+                let subject = planned
+                    .step
+                    .id
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                let message = format!("it does not run on the schema as it is: {error}");
+                return Ok(vec![
+                    Finding::new(FindingKind::SchemaDisagrees, subject, message).hint(BY_HAND),
+                ]);
+            }
+        }
+        let observed = scratch.observe()?;
+        Ok(self
+            .left_over(survey, plan, &observed)
+            .into_iter()
+            .map(|difference| reason(survey, &difference))
+            .collect())
+    }
+
+    fn try_step(
+        &self,
+        scratch: &mut dyn Session,
+        survey: &Survey,
+        planned: &Planned,
+    ) -> Result<(), MigrateError> {
+        match (&planned.step.action, &planned.rebuild, &planned.step.id) {
+            (RepairAction::Apply, _, Some(id)) => {
+                let migration = self.migration(id)?;
+                let kept = foreign_parts(scratch, survey)?;
+                run(scratch, &migration, Direction::Up)
+                    .map_err(|error| told(&migration, Failure::Run(error, 0), Vec::new()))?;
+                put_back(scratch, &kept)?;
+            }
+            (RepairAction::RebuildTable, Some(rebuild), _) => {
+                scratch.rebuild(rebuild)?;
+            }
+            (RepairAction::Add | RepairAction::Replace, ..) => {
+                scratch.execute(planned.step.sql.as_deref().unwrap_or_default())?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The expected schema is that of every migration that is applied once the plan is carried out.
+    fn left_over(&self, survey: &Survey, plan: &[Planned], observed: &Schema) -> Vec<Difference> {
+        let expected = self.expected_after(survey, plan);
+        let Comparison { differences, .. } = differences(&expected, observed);
+        differences
+    }
+
+    fn expected_after(&self, survey: &Survey, plan: &[Planned]) -> Schema {
+        let planned: BTreeSet<&MigrationId> = plan
+            .iter()
+            .filter_map(|planned| planned.step.id.as_ref())
+            .collect();
+        let counts = |id: &MigrationId| survey.ledger.is_applied(id) || planned.contains(id);
+        let count = survey
+            .chain
+            .links()
+            .iter()
+            .take_while(|link| counts(&link.id))
+            .count();
+        survey.chain.after(count)
+    }
+
+    /// A step that would lose rows is never carried out, not even one that is in a migration.
+    fn refuse_lossy(&mut self, survey: &Survey, plan: &[Planned]) -> Result<(), MigrateError> {
+        for planned in plan
+            .iter()
+            .filter(|planned| planned.step.action == RepairAction::Apply)
+        {
+            let Some(id) = &planned.step.id else { continue };
+            let migration = self.migration(id)?;
+            let Some(link) = survey.chain.link(id) else {
+                continue;
+            };
+            let expected = survey.chain.before(id);
+            let found = losses(
+                self.target.as_mut(),
+                &migration,
+                Direction::Up,
+                &link.footprint,
+                &expected,
+            )?;
+            if !found.is_empty() {
+                return Err(MigrateError::DataLoss {
+                    id: id.clone(),
+                    direction: Direction::Up,
+                    losses: found,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn keys(&self, plan: &[Planned]) -> ForeignKeys {
+        let is_rebuild = |planned: &Planned| {
+            let bounds = planned
+                .step
+                .id
+                .as_ref()
+                .and_then(|id| self.migration(id).ok());
+            let rebuilds =
+                bounds.is_some_and(|migration| migration.bounds(Direction::Up) == Bounds::Rebuild);
+            planned.rebuild.is_some() || planned.step.action == RepairAction::Apply && rebuilds
+        };
+        if plan.iter().any(is_rebuild) {
+            ForeignKeys::Suspended
+        } else {
+            ForeignKeys::Enforced
+        }
+    }
+
+    fn carry_out_repair(
+        &mut self,
+        survey: &Survey,
+        plan: &[Planned],
+        pen: &Pen,
+    ) -> Result<(), MigrateError> {
+        self.target.prepare_ledger(&survey.ledger)?;
+        for planned in plan {
+            let Some(id) = &planned.step.id else { continue };
+            let migration = self.migration(id)?;
+            self.carry_out_step(survey, planned, &migration, pen)?;
+        }
+        let observed = self.target.observe()?;
+        let left = self.left_over(survey, plan, &observed);
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(MigrateError::RepairUndone { differences: left })
+    }
+
+    fn carry_out_step(
+        &mut self,
+        survey: &Survey,
+        planned: &Planned,
+        migration: &Migration,
+        pen: &Pen,
+    ) -> Result<(), MigrateError> {
+        let target = self.target.as_mut();
+        let sql = planned.step.sql.as_deref().unwrap_or_default();
+        let (event, change) = match planned.step.action {
+            RepairAction::Apply => {
+                let chain = &survey.chain;
+                let without = chain.before(&migration.id);
+                let order = Order {
+                    migration,
+                    direction: Direction::Up,
+                    ledger: &survey.ledger,
+                    chain,
+                    without: &without,
+                    differing: &[],
+                };
+                let scribe = |id: &MigrationId, name: &str, event, change| {
+                    pen.record(id, name, event, change)
+                };
+                return in_transaction(target, &order, &scribe, Instant::now())
+                    .map_err(|failure| told(migration, failure, Vec::new()));
+            }
+            RepairAction::MarkApplied => {
+                let checksum = migration.checksum();
+                (
+                    EventKind::MarkedApplied,
+                    RowChange::Applied {
+                        checksum,
+                        witness: Witness::Shown,
+                    },
+                )
+            }
+            RepairAction::RecordChecksum => {
+                let checksum = migration.checksum();
+                (
+                    EventKind::Repaired,
+                    RowChange::Applied {
+                        checksum,
+                        witness: Witness::Shown,
+                    },
+                )
+            }
+            RepairAction::RebuildTable => {
+                let aside = Aside::put_all(target)?;
+                if let Some(rebuild) = &planned.rebuild {
+                    target.rebuild(rebuild)?;
+                }
+                aside.put_back(target)?;
+                (EventKind::Repaired, RowChange::None)
+            }
+            RepairAction::Add | RepairAction::Replace => {
+                target.execute(sql)?;
+                (EventKind::Repaired, RowChange::None)
+            }
+        };
+        let mut record = pen.record(&migration.id, &migration.name, event, change);
+        let detail = if sql.is_empty() {
+            planned.step.why.clone()
+        } else {
+            format!("{}: {sql}", planned.step.why)
+        };
+        record.event.detail = Some(detail);
+        Ok(target.record(&record)?)
+    }
+}
+
+const BY_HAND: &str = "write a migration that says what shall be, or change the schema by hand, then run repair again";
+
+fn reason(survey: &Survey, difference: &Difference) -> Finding {
+    let is_made = survey
+        .chain
+        .links()
+        .iter()
+        .any(|link| link.footprint.touches(&difference.object));
+    let kind = if is_made {
+        FindingKind::SchemaDisagrees
+    } else {
+        FindingKind::HandMade
+    };
+    Finding::new(kind, difference.object.to_string(), difference.to_string()).hint(BY_HAND)
+}
+
+/// The runner puts foreign views and triggers aside for a rebuild; the trial does the same in a simpler way.
+fn foreign_parts(
+    scratch: &mut dyn Session,
+    survey: &Survey,
+) -> Result<Vec<Definition>, TargetError> {
+    use crate::schema::ObjectKind as K;
+    let is_known = |definition: &Definition| {
+        survey
+            .chain
+            .links()
+            .iter()
+            .any(|link| link.footprint.touches(&definition.object))
+    };
+    let mut parts = scratch.definitions()?;
+    parts.retain(|definition| definition.object.kind != K::Table && !is_known(definition));
+    let drops = parts
+        .iter()
+        .map(|definition| &definition.object)
+        .filter(|object| object.kind != K::Index);
+    let mut drops: Vec<_> = drops.collect();
+    drops.sort_by_key(|object| object.kind == K::View);
+    for object in drops {
+        scratch.execute(&format!(
+            "DROP {} \"{}\"",
+            object.kind.word(),
+            object.name.replace('"', "\"\"")
+        ))?;
+    }
+    Ok(parts)
+}
+
+fn put_back(scratch: &mut dyn Session, parts: &[Definition]) -> Result<(), TargetError> {
+    let there: Vec<_> = scratch
+        .definitions()?
+        .into_iter()
+        .map(|definition| definition.object)
+        .collect();
+    for definition in parts
+        .iter()
+        .filter(|definition| !there.contains(&definition.object))
+    {
+        scratch.execute(&definition.sql)?;
+    }
+    Ok(())
+}
+
+fn report(plan: &[Planned], applied: bool) -> RepairReport {
+    RepairReport {
+        steps: plan.iter().map(|planned| planned.step.clone()).collect(),
+        applied,
+        backup: None,
+    }
+}
+
+impl Migrator<'_> {
+    /// The text of a migration, for `repair` to show beside its `apply` step.
+    pub fn script(&self, id: &MigrationId) -> Option<&Script> {
+        let source = self
+            .sources
+            .iter()
+            .find(|source: &&Source| source.name() == id.source)?;
+        source.migration(id.number)?.script(Direction::Up)
+    }
+}

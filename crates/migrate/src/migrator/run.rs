@@ -1,0 +1,318 @@
+//! `up`, `down` and `redo`.
+
+use super::{Migrator, Pen};
+use crate::{
+    apply::{Failure, Order, carry_out, in_own_transaction},
+    error::MigrateError,
+    ledger::{EventKind, RowChange},
+    loss::{DataLoss, losses},
+    migration::{Direction, Migration, MigrationId},
+    plan::{self, Goal},
+    replay::Chain,
+    report::{RunMigration, RunReport},
+    schema::Schema,
+    script::Statement,
+    source::Source,
+    survey::Survey,
+};
+
+/// Whether to run or only to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RunMode {
+    /// Run.
+    #[default]
+    Apply,
+    /// Show the statements and the transaction bounds; nothing is written and no lock is taken.
+    DryRun,
+}
+
+/// What `up`, `down` or `redo` shall do.
+#[derive(Debug, Clone, Default)]
+pub struct RunRequest {
+    /// How far.
+    pub goal: Goal,
+    /// Whether data may be lost.
+    pub data_loss: DataLoss,
+    /// Run or show.
+    pub mode: RunMode,
+}
+
+impl Migrator<'_> {
+    /// Applies what is pending, in order, each migration in its own transaction with its ledger row.
+    ///
+    /// After an error the migrations that the error lists are applied and stay so, and everything else is as before.
+    pub fn up(&mut self, request: &RunRequest) -> Result<RunReport, MigrateError> {
+        let _lock = self.lock_unless_dry(request.mode)?;
+        let survey = self.survey()?;
+        let ids = plan::up(&survey, &request.goal)?;
+        self.run(survey, ids, Direction::Up, request)
+    }
+
+    /// Rolls back, newest first, one step unless the goal says otherwise, after a backup. A down that does not undo
+    /// its up is rolled back itself.
+    pub fn down(&mut self, request: &RunRequest) -> Result<RunReport, MigrateError> {
+        let _lock = self.lock_unless_dry(request.mode)?;
+        let survey = self.survey()?;
+        let ids = plan::down(&survey, &request.goal)?;
+        self.run(survey, ids, Direction::Down, request)
+    }
+
+    /// Rolls the newest migration back and applies it again.
+    pub fn redo(&mut self, request: &RunRequest) -> Result<RunReport, MigrateError> {
+        let _lock = self.lock_unless_dry(request.mode)?;
+        let survey = self.survey()?;
+        let ids = plan::down(&survey, &request.goal)?;
+        let again: Vec<MigrationId> = ids.iter().rev().cloned().collect();
+        let mut report = self.run(survey, ids, Direction::Down, request)?;
+        if request.mode == RunMode::DryRun {
+            let migrations = again
+                .iter()
+                .map(|id| self.migration(id))
+                .collect::<Result<Vec<_>, _>>()?;
+            report.migrations.extend(
+                migrations
+                    .iter()
+                    .map(|migration| shown(migration, Direction::Up, None)),
+            );
+            return Ok(report);
+        }
+        let survey = self.survey()?;
+        let up = self.run(survey, again, Direction::Up, request)?;
+        report.migrations.extend(up.migrations);
+        Ok(report)
+    }
+
+    pub(super) fn lock_unless_dry(
+        &mut self,
+        mode: RunMode,
+    ) -> Result<Option<Box<dyn crate::target::RunnerLock>>, MigrateError> {
+        if mode == RunMode::DryRun {
+            return Ok(None);
+        }
+        Ok(Some(self.target.lock(self.lock_wait)?))
+    }
+
+    fn run(
+        &mut self,
+        mut survey: Survey,
+        ids: Vec<MigrationId>,
+        direction: Direction,
+        request: &RunRequest,
+    ) -> Result<RunReport, MigrateError> {
+        let migrations: Vec<Migration> = ids
+            .iter()
+            .map(|id| self.migration(id))
+            .collect::<Result<_, _>>()?;
+        if direction == Direction::Down {
+            self.refuse_unless_reversible(&migrations, &survey)?;
+        }
+        if request.data_loss == DataLoss::Refuse {
+            self.refuse_loss(&migrations, direction, &survey)?;
+        }
+        let mut report = RunReport {
+            dry_run: request.mode == RunMode::DryRun,
+            migrations: Vec::new(),
+            backup: None,
+        };
+        if report.dry_run || migrations.is_empty() {
+            report.migrations = migrations
+                .iter()
+                .map(|migration| shown(migration, direction, None))
+                .collect();
+            return Ok(report);
+        }
+        if direction == Direction::Down {
+            report.backup = self.target.back_up()?;
+        }
+        for migration in &migrations {
+            let without = self.without(&survey, &migration.id, direction)?;
+            let duration_ms = self.run_one(migration, direction, &survey, &without, &report)?;
+            report
+                .migrations
+                .push(shown(migration, direction, Some(duration_ms)));
+            let next = report.migrations.len();
+            if next < migrations.len() {
+                survey.ledger = self.target.ledger()?;
+            }
+        }
+        self.settle()?;
+        Ok(report)
+    }
+
+    fn run_one(
+        &mut self,
+        migration: &Migration,
+        direction: Direction,
+        survey: &Survey,
+        without: &Schema,
+        report: &RunReport,
+    ) -> Result<i64, MigrateError> {
+        let pen = self.pen();
+        let order = Order {
+            migration,
+            direction,
+            ledger: &survey.ledger,
+            chain: &survey.chain,
+            without,
+            differing: &survey.comparison.differences,
+        };
+        let scribe =
+            |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
+        let result = carry_out(self.target.as_mut(), &order, &scribe);
+        result.map_err(|failure| {
+            let done = report
+                .migrations
+                .iter()
+                .map(|migration| migration.id.clone())
+                .collect();
+            let error = told(migration, failure, done);
+            self.record_failure(migration, survey, &pen, &error);
+            error
+        })
+    }
+
+    // The failure itself is what must reach the user, so that it cannot be written down too is passed over.
+    fn record_failure(
+        &mut self,
+        migration: &Migration,
+        survey: &Survey,
+        pen: &Pen,
+        error: &MigrateError,
+    ) {
+        let mut record = pen.record(
+            &migration.id,
+            &migration.name,
+            EventKind::Failed,
+            RowChange::None,
+        );
+        record.event.detail = Some(error.to_string());
+        let _ = in_own_transaction(self.target.as_mut(), |target| {
+            target.prepare_ledger(&survey.ledger)?;
+            target.record(&record)
+        });
+    }
+
+    fn refuse_unless_reversible(
+        &mut self,
+        migrations: &[Migration],
+        survey: &Survey,
+    ) -> Result<(), MigrateError> {
+        if let Some(migration) = migrations.iter().find(|migration| !migration.has_down()) {
+            return Err(MigrateError::NoDown {
+                id: migration.id.clone(),
+            });
+        }
+        let gone: Vec<&MigrationId> = migrations.iter().map(|migration| &migration.id).collect();
+        let is_left = |migration: &&Migration| {
+            survey.ledger.is_applied(&migration.id) && !gone.contains(&&migration.id)
+        };
+        let left: Vec<&Migration> = self
+            .sources
+            .iter()
+            .flat_map(Source::migrations)
+            .filter(is_left)
+            .collect();
+        let chain = Chain::replay(self.target.as_ref(), &left)?;
+        match (chain.broken(), migrations.first()) {
+            (Some(broken), Some(first)) => Err(MigrateError::Needed {
+                id: first.id.clone(),
+                needed_by: broken.id.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_loss(
+        &mut self,
+        migrations: &[Migration],
+        direction: Direction,
+        survey: &Survey,
+    ) -> Result<(), MigrateError> {
+        for migration in migrations {
+            let Some(link) = survey.chain.link(&migration.id) else {
+                continue;
+            };
+            let expected = match direction {
+                Direction::Up => survey.chain.before(&migration.id),
+                Direction::Down => link.after.clone(),
+            };
+            let found = losses(
+                self.target.as_mut(),
+                migration,
+                direction,
+                &link.footprint,
+                &expected,
+            )?;
+            if !found.is_empty() {
+                return Err(MigrateError::DataLoss {
+                    id: migration.id.clone(),
+                    direction,
+                    losses: found,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the ledger's migrations make without `id`.
+    fn without(
+        &self,
+        survey: &Survey,
+        id: &MigrationId,
+        direction: Direction,
+    ) -> Result<Schema, MigrateError> {
+        if direction == Direction::Up {
+            return Ok(survey.chain.before(id));
+        }
+        let is_left =
+            |migration: &&Migration| survey.ledger.is_applied(&migration.id) && migration.id != *id;
+        let mut ledger = survey.ledger.clone();
+        ledger.assign(&self.sources);
+        let left: Vec<&Migration> = self
+            .sources
+            .iter()
+            .flat_map(Source::migrations)
+            .filter(is_left)
+            .collect();
+        Ok(Chain::replay(self.target.as_ref(), &left)?.last())
+    }
+}
+
+pub(super) fn told(
+    migration: &Migration,
+    failure: Failure,
+    done: Vec<MigrationId>,
+) -> MigrateError {
+    match failure {
+        Failure::Run(error, statements_done) => MigrateError::Failed {
+            id: migration.id.clone(),
+            error,
+            done,
+            statements_done,
+        },
+        Failure::Target(error) => error.into(),
+        Failure::Outcome(error) => *error,
+    }
+}
+
+pub(super) fn shown(
+    migration: &Migration,
+    direction: Direction,
+    duration_ms: Option<i64>,
+) -> RunMigration {
+    let statements = migration
+        .script(direction)
+        .map(crate::script::Script::statements)
+        .unwrap_or_default();
+    RunMigration {
+        id: migration.id.clone(),
+        name: migration.name.clone(),
+        direction,
+        bounds: migration.bounds(direction),
+        sql: statements
+            .iter()
+            .map(|Statement { text, .. }| text.clone())
+            .collect(),
+        duration_ms,
+    }
+}

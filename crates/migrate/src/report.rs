@@ -1,0 +1,292 @@
+//! What commands answer, in the very shape of their JSON.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::{
+    error::Exit,
+    finding::{Finding, FindingKind},
+    ledger::{Event, ForeignLedger},
+    migration::{Direction, MigrationId},
+    schema::ObjectName,
+    script::Bounds,
+};
+
+/// What is true of a migration in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Applied, and its file is what was applied.
+    Applied,
+    /// Never applied.
+    Pending,
+    /// Applied once and rolled back.
+    RolledBack,
+    /// Applied, and its file says something else now.
+    Changed,
+    /// Applied, and there is no file.
+    Missing,
+}
+
+/// One line of `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MigrationStatus {
+    /// `SOURCE:NUMBER`.
+    pub id: MigrationId,
+    /// The source.
+    pub source: String,
+    /// The number.
+    pub number: i64,
+    /// The name.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// When it was applied last, RFC 3339.
+    pub applied_at: Option<String>,
+    /// When it was rolled back, RFC 3339.
+    pub rolled_back_at: Option<String>,
+    /// The checksum that the ledger keeps.
+    pub checksum: Option<String>,
+    /// What is wrong, in words.
+    pub problem: Option<String>,
+}
+
+/// `migrate status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusReport {
+    /// The database.
+    pub database: String,
+    /// How many the ledger counts as applied.
+    pub applied_count: usize,
+    /// How many there are files or types for.
+    pub available_count: usize,
+    /// How many of those the ledger does not count as applied.
+    pub pending_count: usize,
+    /// Each migration.
+    pub migrations: Vec<MigrationStatus>,
+    /// Files that are not recognised.
+    pub unrecognised: Vec<String>,
+    /// What is wrong with files and ledger, each with what mends it.
+    pub findings: Vec<Finding>,
+    /// How the schema differs from what the ledger records.
+    pub differences: Vec<Discrepancy>,
+    /// Tables and views that no migration made; never touched.
+    pub foreign: Vec<ObjectName>,
+    /// Ledgers of other tools, never written.
+    pub foreign_ledgers: Vec<ForeignLedger>,
+    /// What to type next, where something is to be done.
+    pub hint: Option<String>,
+}
+
+impl StatusReport {
+    /// What `--check` ends with.
+    pub fn check(&self) -> Exit {
+        if self
+            .findings
+            .iter()
+            .any(|finding| finding.kind.breaks_history())
+        {
+            return Exit::HistoryBroken;
+        }
+        if !self.differences.is_empty() {
+            return Exit::SchemaDisagrees;
+        }
+        if self.pending_count > 0 {
+            Exit::NotYet
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+/// What sort of discrepancy it is, where it is not a difference of one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LedgerDiscrepancy {
+    /// The schema shows a migration that the ledger does not count.
+    NotRecorded,
+}
+
+/// The kind of a [`Discrepancy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum DiscrepancyKind {
+    /// An object differs.
+    Object(crate::schema::DifferenceKind),
+    /// The ledger lacks a migration.
+    Ledger(LedgerDiscrepancy),
+}
+
+/// One line of `verify`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Discrepancy {
+    /// What sort.
+    pub kind: DiscrepancyKind,
+    /// The object in words, such as `column job_queue.failure_type`.
+    pub object: String,
+    /// What the migrations that the ledger counts make of it.
+    pub expected: Option<String>,
+    /// What is there.
+    pub found: Option<String>,
+    /// The migration that it belongs to; none for what was made by hand.
+    pub because: Option<MigrationId>,
+}
+
+/// `migrate verify`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// Where the schema disagrees.
+    pub differences: Vec<Discrepancy>,
+    /// Tables and views that no migration made.
+    pub foreign: Vec<ObjectName>,
+    /// What is wrong with files and ledger.
+    pub findings: Vec<Finding>,
+}
+
+impl VerifyReport {
+    /// 0, 4 or 5.
+    pub fn exit(&self) -> Exit {
+        if self
+            .findings
+            .iter()
+            .any(|finding| finding.kind.breaks_history())
+        {
+            return Exit::HistoryBroken;
+        }
+        if self.differences.is_empty() {
+            Exit::Done
+        } else {
+            Exit::SchemaDisagrees
+        }
+    }
+}
+
+/// A migration that was run, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunMigration {
+    /// The migration.
+    pub id: MigrationId,
+    /// Its name.
+    pub name: String,
+    /// Up or down.
+    pub direction: Direction,
+    /// Its transaction bounds.
+    #[serde(serialize_with = "bounds_word")]
+    pub bounds: Bounds,
+    /// Its statements; empty for code.
+    pub sql: Vec<String>,
+    /// How long it ran; none in a dry run.
+    pub duration_ms: Option<i64>,
+}
+
+fn bounds_word<S: serde::Serializer>(bounds: &Bounds, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match bounds {
+        Bounds::Transaction => "transaction",
+        Bounds::Rebuild => "rebuild",
+        Bounds::Statements => "no_transaction",
+    })
+}
+
+/// `migrate up`, `down` and `redo`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunReport {
+    /// Whether it ran or was only shown.
+    pub dry_run: bool,
+    /// What ran, in order.
+    pub migrations: Vec<RunMigration>,
+    /// The backup that was made before a down.
+    pub backup: Option<PathBuf>,
+}
+
+/// One step of a repair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RepairStep {
+    /// What is done.
+    pub action: RepairAction,
+    /// The migration that it belongs to.
+    pub id: Option<MigrationId>,
+    /// The statements that run.
+    pub sql: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// What a step of a repair does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RepairAction {
+    /// The ledger says applied, nothing runs.
+    MarkApplied,
+    /// The whole up runs.
+    Apply,
+    /// One missing object is made.
+    Add,
+    /// One object that is not as it should be, and holds no data, is made again.
+    Replace,
+    /// A table is given its expected shape, with its rows.
+    RebuildTable,
+    /// The ledger takes the checksum of a file whose change the schema already shows.
+    RecordChecksum,
+}
+
+/// `migrate repair`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RepairReport {
+    /// The plan.
+    pub steps: Vec<RepairStep>,
+    /// Whether it was carried out.
+    pub applied: bool,
+    /// The backup that was made first.
+    pub backup: Option<PathBuf>,
+}
+
+/// `migrate mark-applied`, `mark-rolled-back` and `baseline`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MarkReport {
+    /// What was marked; empty where the ledger said so already.
+    pub marked: Vec<MigrationId>,
+    /// What to know about it: marked unverified, or data that leaves no trace.
+    pub notes: Vec<String>,
+}
+
+/// `migrate history`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HistoryReport {
+    /// Every event, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// `migrate lint`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LintReport {
+    /// Whether nothing breaks the history.
+    pub ok: bool,
+    /// Everything that was found.
+    pub findings: Vec<Finding>,
+}
+
+impl LintReport {
+    /// 0 or 4: findings that only warn do not count.
+    pub fn exit(&self) -> Exit {
+        if self.ok {
+            Exit::Done
+        } else {
+            Exit::HistoryBroken
+        }
+    }
+
+    /// Puts findings into a report.
+    pub fn of(findings: Vec<Finding>) -> Self {
+        let is_error = |finding: &Finding| {
+            finding.kind.breaks_history() || finding.kind == FindingKind::NumberGap
+        };
+        Self {
+            ok: !findings.iter().any(is_error),
+            findings,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The meaning of a schema: what the tables are, apart from how they were written.
+//!
+//! A backend reads its catalog into a [`Schema`] with every text in canonical form; here two schemas are compared
+//! ([`differences`]) and one migration's work is told from another's ([`Footprint`]). Nothing here knows a database.
+
+mod definition;
+mod difference;
+mod footprint;
+mod object;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+pub use definition::{Definition, Facet};
+pub use difference::{Comparison, Difference, DifferenceKind, differences};
+pub use footprint::{Change, Footprint, Presence};
+pub use object::{ObjectKind, ObjectName};
+
+/// Every object of a database, by name. Two are equal if they mean the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    objects: BTreeMap<ObjectName, Definition>,
+}
+
+impl Schema {
+    /// A schema without objects.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an object, or replaces the one of that name.
+    pub fn insert(&mut self, name: ObjectName, definition: Definition) {
+        self.objects.insert(name, definition);
+    }
+
+    /// Every object with its definition: a table before what belongs to it, tables by name.
+    pub fn objects(&self) -> impl Iterator<Item = (&ObjectName, &Definition)> {
+        self.objects.iter()
+    }
+
+    /// What is true of an object, or `None` if there is none of that name.
+    #[must_use]
+    pub fn definition(&self, name: &ObjectName) -> Option<&Definition> {
+        self.objects.get(name)
+    }
+
+    /// Whether there is an object of that name.
+    #[must_use]
+    pub fn contains(&self, name: &ObjectName) -> bool {
+        self.objects.contains_key(name)
+    }
+
+    /// Whether there is no object at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// The names of the tables.
+    pub fn tables(&self) -> impl Iterator<Item = &str> {
+        self.named(ObjectKind::Table)
+    }
+
+    /// The names of the views.
+    pub fn views(&self) -> impl Iterator<Item = &str> {
+        self.named(ObjectKind::View)
+    }
+
+    /// The columns of a table in their order; empty if there is no such table.
+    #[must_use]
+    pub fn columns(&self, table: &str) -> Vec<&str> {
+        let mut columns: Vec<(usize, &str)> = self
+            .objects
+            .iter()
+            .filter(|(name, _)| {
+                name.kind == ObjectKind::Column && name.table.as_deref() == Some(table)
+            })
+            .map(|(name, definition)| (definition.position, name.name.as_str()))
+            .collect();
+        columns.sort_unstable();
+        columns.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// The same schema without some objects. A table or a view takes along what belongs to it.
+    #[must_use]
+    pub fn without<'names>(&self, names: impl IntoIterator<Item = &'names ObjectName>) -> Self {
+        let gone: BTreeSet<&ObjectName> = names.into_iter().collect();
+        let owners: BTreeSet<&str> = gone
+            .iter()
+            .filter(|name| name.table.is_none())
+            .map(|name| ObjectName::owner(name))
+            .collect();
+        let mut rest = self.clone();
+        rest.objects
+            .retain(|name, _| !gone.contains(name) && !owners.contains(name.owner()));
+        rest
+    }
+
+    /// A short text that is equal for equal schemas and differs for others: SHA-256 in hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        for (name, definition) in &self.objects {
+            digest.update(name.to_string());
+            digest.update(definition.position.to_le_bytes());
+            for (facet, text) in definition.facets() {
+                digest.update(format!("\0{facet:?}\0{text}"));
+            }
+            digest.update("\n");
+        }
+        digest
+            .finalize()
+            .iter()
+            .fold(String::new(), |mut hex, byte| {
+                write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+                hex
+            })
+    }
+
+    fn named(&self, kind: ObjectKind) -> impl Iterator<Item = &str> {
+        self.objects
+            .keys()
+            .filter(move |name| name.kind == kind)
+            .map(|name| name.name.as_str())
+    }
+}

@@ -1,0 +1,205 @@
+//! What is true of one object, in parts that can be compared and named one by one.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::difference::DifferenceKind;
+use super::object::ObjectKind;
+
+/// One comparable part of an object. A backend fills in those that it knows, in canonical text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Facet {
+    /// Column: the declared type.
+    Type,
+    /// Column: `NOT NULL`, with its conflict clause.
+    Nullability,
+    /// Column: the default expression.
+    Default,
+    /// Column: the generation expression and where it is kept.
+    Generated,
+    /// Column: the collation, unless it is the backend's usual one.
+    Collation,
+    /// Table: the order of the columns. Never stored; it follows from their positions.
+    ColumnOrder,
+    /// Table: the columns of the primary key.
+    PrimaryKey,
+    /// Table: ids are never given twice.
+    Autoincrement,
+    /// Table: types are enforced.
+    Strict,
+    /// Table: rows are kept by primary key.
+    WithoutRowid,
+    /// Table: the module of a virtual table with its arguments.
+    Module,
+    /// Unique constraint: what happens on conflict, unless it is the usual abort.
+    Conflict,
+    /// Foreign key: what it refers to, its actions and when it is checked.
+    References,
+    /// Index: the terms with collation and direction.
+    IndexColumns,
+    /// Index: it refuses duplicates.
+    IndexUnique,
+    /// Index: the predicate of a partial index.
+    IndexPredicate,
+    /// Trigger: BEFORE, AFTER or INSTEAD OF.
+    Timing,
+    /// Trigger: the event, with the columns of UPDATE OF.
+    Event,
+    /// Trigger: the WHEN condition.
+    When,
+    /// Trigger: the statements.
+    Body,
+    /// View: the column names that it declares.
+    ViewColumns,
+    /// View: the query.
+    Query,
+}
+
+impl Facet {
+    /// The kind of difference that it makes when it differs.
+    #[must_use]
+    pub fn difference(self) -> DifferenceKind {
+        match self {
+            Self::Type => DifferenceKind::Type,
+            Self::Nullability => DifferenceKind::Nullability,
+            Self::Default => DifferenceKind::Default,
+            Self::Generated => DifferenceKind::Generated,
+            Self::Collation => DifferenceKind::Collation,
+            Self::ColumnOrder => DifferenceKind::ColumnOrder,
+            Self::PrimaryKey => DifferenceKind::PrimaryKey,
+            Self::Autoincrement => DifferenceKind::Autoincrement,
+            Self::Strict => DifferenceKind::Strict,
+            Self::WithoutRowid => DifferenceKind::WithoutRowid,
+            Self::Module => DifferenceKind::VirtualTable,
+            Self::Conflict => DifferenceKind::Unique,
+            Self::References => DifferenceKind::ForeignKey,
+            Self::IndexColumns => DifferenceKind::IndexColumns,
+            Self::IndexUnique => DifferenceKind::IndexUnique,
+            Self::IndexPredicate => DifferenceKind::IndexPredicate,
+            Self::Timing | Self::Event | Self::When | Self::Body => DifferenceKind::TriggerChanged,
+            Self::ViewColumns | Self::Query => DifferenceKind::ViewChanged,
+        }
+    }
+
+    /// How a sentence says that an object does not have it.
+    #[must_use]
+    pub fn absence(self) -> &'static str {
+        match self {
+            Self::Type => "no type",
+            Self::Nullability => "NULL allowed",
+            Self::Default => "no default",
+            Self::Generated => "not generated",
+            Self::Collation => "the usual collation",
+            Self::ColumnOrder => "no columns",
+            Self::PrimaryKey => "no primary key",
+            Self::Autoincrement => "no AUTOINCREMENT",
+            Self::Strict => "not STRICT",
+            Self::WithoutRowid => "with rowid",
+            Self::Module => "an ordinary table",
+            Self::Conflict => "abort on conflict",
+            Self::References => "no reference",
+            Self::IndexColumns | Self::ViewColumns => "no column list",
+            Self::IndexUnique => "not UNIQUE",
+            Self::IndexPredicate => "no WHERE: every row",
+            Self::Timing => "no timing",
+            Self::Event => "no event",
+            Self::When => "no WHEN: every row",
+            Self::Body => "no statements",
+            Self::Query => "no query",
+        }
+    }
+}
+
+/// What is true of one object: its facets, and for a column its place among the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definition {
+    pub(super) facets: BTreeMap<Facet, String>,
+    pub(super) position: usize,
+}
+
+impl Definition {
+    /// A definition that says nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with a facet set. The text is canonical: equal meaning, equal text.
+    #[must_use]
+    pub fn with(mut self, facet: Facet, text: impl Into<String>) -> Self {
+        self.facets.insert(facet, text.into());
+        self
+    }
+
+    /// The same with a facet set if there is a text, and left out otherwise.
+    #[must_use]
+    pub fn with_optional(mut self, facet: Facet, text: Option<String>) -> Self {
+        if let Some(text) = text {
+            self.facets.insert(facet, text);
+        }
+        self
+    }
+
+    /// The same column at a place, counted from 0 in the order of the table.
+    #[must_use]
+    pub fn at(mut self, position: usize) -> Self {
+        self.position = position;
+        self
+    }
+
+    /// The text of a facet, if it has it.
+    #[must_use]
+    pub fn facet(&self, facet: Facet) -> Option<&str> {
+        self.facets.get(&facet).map(String::as_str)
+    }
+
+    /// Every facet with its text.
+    pub fn facets(&self) -> impl Iterator<Item = (Facet, &str)> {
+        self.facets
+            .iter()
+            .map(|(facet, text)| (*facet, text.as_str()))
+    }
+
+    /// The whole definition in readable SQL words.
+    #[must_use]
+    pub fn describe(&self, kind: ObjectKind) -> String {
+        let words: Vec<String> = self
+            .facets()
+            .map(|(facet, text)| words(facet, text))
+            .collect();
+        if words.is_empty() {
+            format!("the {}", kind.word())
+        } else {
+            words.join(" ")
+        }
+    }
+}
+
+/// A facet as SQL has it.
+pub(super) fn words(facet: Facet, text: &str) -> String {
+    match facet {
+        Facet::Default => format!("DEFAULT {}", default(text)),
+        Facet::Collation => format!("COLLATE {text}"),
+        Facet::PrimaryKey => format!("PRIMARY KEY ({text})"),
+        Facet::Module => format!("USING {text}"),
+        Facet::IndexColumns | Facet::ViewColumns => format!("({text})"),
+        Facet::IndexPredicate => format!("WHERE {text}"),
+        Facet::When => format!("WHEN {text}"),
+        Facet::Body => format!("BEGIN {text} END"),
+        Facet::Query => format!("AS {text}"),
+        _ => text.to_owned(),
+    }
+}
+
+// A literal stands bare; an expression needs parentheses to be SQL again.
+fn default(text: &str) -> String {
+    let is_bare = !text.contains('(') && (!text.contains(' ') || text.starts_with('\''));
+    if is_bare {
+        text.to_owned()
+    } else {
+        format!("({text})")
+    }
+}

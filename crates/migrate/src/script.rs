@@ -1,0 +1,411 @@
+//! A migration's SQL text: its first-line directive and its statements.
+
+mod lexer;
+
+use std::fmt;
+
+pub use lexer::{Token, TokenKind, tokens};
+
+/// How the statements of a migration are bounded by transactions. Said in the first line of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bounds {
+    /// One transaction that holds every statement and the ledger row.
+    #[default]
+    Transaction,
+    /// `-- longshore: rebuild`: one transaction with foreign keys suspended outside it, so that a table can be
+    /// replaced without `ON DELETE CASCADE` emptying its children; `foreign_key_check` runs before the commit.
+    Rebuild,
+    /// `-- longshore: no transaction`: each statement by itself with a checkpoint, for statements that refuse to run
+    /// in a transaction. A failure leaves the statements before it done, and the next run goes on after them.
+    Statements,
+}
+
+/// One statement with the line of the file on which it begins (1-based).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The statement without its closing semicolon, comments kept.
+    pub text: String,
+    /// 1-based line in the file.
+    pub line: usize,
+}
+
+impl Statement {
+    /// The words and symbols of the statement: no white space, no comments.
+    pub fn words(&self) -> Vec<Token<'_>> {
+        tokens(&self.text)
+            .into_iter()
+            .filter(|token| token.has_meaning())
+            .collect()
+    }
+
+    /// The statement in one line of at most 80 characters, for messages.
+    pub fn in_short(&self) -> String {
+        let line = self
+            .words()
+            .iter()
+            .map(|token| token.text)
+            .collect::<Vec<_>>()
+            .join(" ");
+        if line.chars().count() <= 80 {
+            return line;
+        }
+        format!("{}…", line.chars().take(79).collect::<String>())
+    }
+}
+
+/// A script that was read: LF line ends, a known directive or none, at least one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    text: String,
+    bounds: Bounds,
+    statements: Vec<Statement>,
+}
+
+/// Why a text is no script.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScriptError {
+    /// Nothing but white space and comments.
+    #[error("it has no statement")]
+    Empty,
+    /// The first line is a `-- longshore:` directive of an unknown name.
+    #[error(
+        "its first line asks for `{directive}`, which is no directive (`rebuild` and `no transaction` are)"
+    )]
+    UnknownDirective {
+        /// The text after `-- longshore:`.
+        directive: String,
+    },
+    /// A quote or a comment that never ends, or a trigger without its END.
+    #[error("line {line}: {what} never ends")]
+    Unclosed {
+        /// 1-based line on which it begins.
+        line: usize,
+        /// What was left open.
+        what: Unclosed,
+    },
+    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE as a statement of its own.
+    #[error(
+        "line {line}: `{word}` stands in a migration, but the runner begins and ends the transaction"
+    )]
+    TransactionControl {
+        /// 1-based line.
+        line: usize,
+        /// The word as written.
+        word: String,
+    },
+}
+
+/// What was left open at the end of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unclosed {
+    /// A quoted text or name.
+    Quote,
+    /// A `/*` comment.
+    Comment,
+    /// `CREATE TRIGGER … BEGIN` without its `END`.
+    Trigger,
+}
+
+impl fmt::Display for Unclosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quote => "a quote",
+            Self::Comment => "a comment",
+            Self::Trigger => "a trigger",
+        })
+    }
+}
+
+impl Script {
+    /// Reads `text`: CRLF becomes LF, a byte-order mark is dropped.
+    pub fn parse(text: &str) -> Result<Self, ScriptError> {
+        let text = with_lf(text);
+        let bounds = directive(&text)?;
+        let statements = split(&text)?;
+        if statements.is_empty() {
+            return Err(ScriptError::Empty);
+        }
+        for statement in &statements {
+            refuse_transaction_control(statement)?;
+        }
+        Ok(Self {
+            text,
+            bounds,
+            statements,
+        })
+    }
+
+    /// The text with LF line ends.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How the statements are bounded by transactions.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// The statements in the order of the file; never empty.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+}
+
+/// The text with LF line ends and without a byte-order mark, so that a checkout on Windows is the same migration.
+pub fn with_lf(text: &str) -> String {
+    text.trim_start_matches('\u{feff}')
+        .replace("\r\n", "\n")
+        .replace('\r', "\n")
+}
+
+fn directive(text: &str) -> Result<Bounds, ScriptError> {
+    let first = text.lines().next().unwrap_or_default().trim();
+    let Some(comment) = first.strip_prefix("--").map(str::trim) else {
+        return Ok(Bounds::Transaction);
+    };
+    // sqlx's own spelling: its files are read as they are.
+    if comment == "no-transaction" {
+        return Ok(Bounds::Statements);
+    }
+    let Some(word) = comment.strip_prefix("longshore:").map(str::trim) else {
+        return Ok(Bounds::Transaction);
+    };
+    match word {
+        "rebuild" => Ok(Bounds::Rebuild),
+        "no transaction" | "no-transaction" => Ok(Bounds::Statements),
+        _ => Err(ScriptError::UnknownDirective {
+            directive: word.to_owned(),
+        }),
+    }
+}
+
+fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
+    let mut statements = Vec::new();
+    let mut open: Option<Open> = None;
+    let mut line = 1;
+    let mut offset = 0;
+    for token in tokens(text) {
+        refuse_unclosed(&token, line)?;
+        if open.is_none() && token.has_meaning() && token.text != ";" {
+            open = Some(Open::at(offset, line));
+        }
+        if let Some(statement) = &mut open {
+            statement.see(&token);
+            if statement.ends_with(&token) {
+                statements.push(Statement {
+                    text: text[statement.start..offset].trim_end().to_owned(),
+                    line: statement.line,
+                });
+                open = None;
+            }
+        }
+        offset += token.text.len();
+        line += token.text.matches('\n').count();
+    }
+    if let Some(last) = open {
+        if last.depth > 0 {
+            return Err(ScriptError::Unclosed {
+                line: last.line,
+                what: Unclosed::Trigger,
+            });
+        }
+        statements.push(Statement {
+            text: text[last.start..].trim_end().to_owned(),
+            line: last.line,
+        });
+    }
+    Ok(statements)
+}
+
+fn refuse_unclosed(token: &Token<'_>, line: usize) -> Result<(), ScriptError> {
+    match token.kind {
+        TokenKind::UnclosedQuote => Err(ScriptError::Unclosed {
+            line,
+            what: Unclosed::Quote,
+        }),
+        TokenKind::UnclosedComment => Err(ScriptError::Unclosed {
+            line,
+            what: Unclosed::Comment,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A statement that has begun and not yet ended.
+struct Open {
+    start: usize,
+    line: usize,
+    /// The first words decide whether it is a trigger, whose body holds semicolons.
+    words: usize,
+    is_create: bool,
+    is_trigger: bool,
+    /// BEGIN and CASE not yet closed by END, counted in a trigger alone.
+    depth: usize,
+}
+
+impl Open {
+    fn at(start: usize, line: usize) -> Self {
+        Self {
+            start,
+            line,
+            words: 0,
+            is_create: false,
+            is_trigger: false,
+            depth: 0,
+        }
+    }
+
+    fn see(&mut self, token: &Token<'_>) {
+        if token.kind != TokenKind::Word {
+            return;
+        }
+        self.words += 1;
+        if self.words == 1 {
+            self.is_create = token.is("create");
+        }
+        if self.is_create && self.words <= 3 && token.is("trigger") {
+            self.is_trigger = true;
+        }
+        if !self.is_trigger {
+            return;
+        }
+        if token.is("begin") || token.is("case") {
+            self.depth += 1;
+        }
+        if token.is("end") {
+            self.depth = self.depth.saturating_sub(1);
+        }
+    }
+
+    fn ends_with(&self, token: &Token<'_>) -> bool {
+        token.text == ";" && token.kind == TokenKind::Symbol && self.depth == 0
+    }
+}
+
+fn refuse_transaction_control(statement: &Statement) -> Result<(), ScriptError> {
+    let words = statement.words();
+    let Some(first) = words.first() else {
+        return Ok(());
+    };
+    let controls = [
+        "begin",
+        "commit",
+        "end",
+        "rollback",
+        "savepoint",
+        "release",
+        "start",
+    ];
+    if controls.iter().any(|word| first.is(word)) {
+        return Err(ScriptError::TransactionControl {
+            line: statement.line,
+            word: first.text.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statements(text: &str) -> Vec<String> {
+        Script::parse(text)
+            .unwrap()
+            .statements()
+            .iter()
+            .map(|statement| statement.text.clone())
+            .collect()
+    }
+
+    #[test]
+    fn semicolons_in_quotes_comments_and_triggers_do_not_end_a_statement() {
+        let text = "CREATE TABLE a (b TEXT DEFAULT ';'); -- c;\n/* ; */ INSERT INTO a VALUES ('x''; y');\n\
+             CREATE TRIGGER t AFTER INSERT ON a BEGIN\n UPDATE a SET b = CASE WHEN 1 THEN 2 END;\n DELETE FROM a; END;\n\
+             SELECT \"a;b\", [c;d], `e;f`";
+        let found = statements(text);
+        assert_eq!(found.len(), 4, "{found:#?}");
+        assert!(found[2].ends_with("END"));
+    }
+
+    #[test]
+    fn a_statement_knows_its_line() {
+        let script = Script::parse("-- one\n\nSELECT 1;\n\n\nSELECT\n 2;").unwrap();
+        assert_eq!(
+            script
+                .statements()
+                .iter()
+                .map(|statement| statement.line)
+                .collect::<Vec<_>>(),
+            [3, 6]
+        );
+    }
+
+    #[test]
+    fn a_script_of_comments_alone_is_empty() {
+        assert_eq!(
+            Script::parse("-- nothing\n/* here */ ;;\n"),
+            Err(ScriptError::Empty)
+        );
+    }
+
+    #[test]
+    fn the_first_line_sets_the_bounds() {
+        assert_eq!(
+            Script::parse("-- longshore: rebuild\r\nSELECT 1")
+                .unwrap()
+                .bounds(),
+            Bounds::Rebuild
+        );
+        assert_eq!(
+            Script::parse("-- longshore: no transaction\nVACUUM")
+                .unwrap()
+                .bounds(),
+            Bounds::Statements
+        );
+        assert_eq!(
+            Script::parse("-- no-transaction\nVACUUM").unwrap().bounds(),
+            Bounds::Statements
+        );
+        assert!(matches!(
+            Script::parse("-- longshore: magic\nVACUUM"),
+            Err(ScriptError::UnknownDirective { .. })
+        ));
+    }
+
+    #[test]
+    fn what_never_ends_is_named() {
+        assert!(matches!(
+            Script::parse("SELECT 'a"),
+            Err(ScriptError::Unclosed {
+                what: Unclosed::Quote,
+                ..
+            })
+        ));
+        assert!(matches!(
+            Script::parse("SELECT 1 /* a"),
+            Err(ScriptError::Unclosed {
+                what: Unclosed::Comment,
+                ..
+            })
+        ));
+        let trigger = "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1;";
+        assert!(matches!(
+            Script::parse(trigger),
+            Err(ScriptError::Unclosed {
+                what: Unclosed::Trigger,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn a_transaction_of_its_own_is_refused() {
+        assert!(matches!(
+            Script::parse("BEGIN; SELECT 1; COMMIT;"),
+            Err(ScriptError::TransactionControl { line: 1, .. })
+        ));
+    }
+}

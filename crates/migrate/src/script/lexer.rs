@@ -1,0 +1,181 @@
+//! Cuts SQL into tokens that, joined, are the text again. Never fails: what is left open is a token of its own kind.
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// White space.
+    Space,
+    /// `-- …` or `/* … */`.
+    Comment,
+    /// A keyword, a bare name or a number.
+    Word,
+    /// A text or a name in quotes, brackets, backticks or dollar tags.
+    Quoted,
+    /// One character of anything else.
+    Symbol,
+    /// A quote that the end of the text cuts off.
+    UnclosedQuote,
+    /// A block comment that the end of the text cuts off.
+    UnclosedComment,
+}
+
+/// A piece of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token<'a> {
+    /// What it is.
+    pub kind: TokenKind,
+    /// Just as written.
+    pub text: &'a str,
+}
+
+impl Token<'_> {
+    /// Whether it is more than white space or a comment.
+    pub fn has_meaning(&self) -> bool {
+        !matches!(self.kind, TokenKind::Space | TokenKind::Comment)
+    }
+
+    /// Whether it is this bare word, in any case.
+    pub fn is(&self, word: &str) -> bool {
+        self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// The name that it spells, out of its quotes.
+    pub fn name(&self) -> String {
+        if self.kind != TokenKind::Quoted || self.text.len() < 2 {
+            return self.text.to_owned();
+        }
+        let inner = &self.text[1..self.text.len() - 1];
+        match self.text.as_bytes()[0] {
+            b'"' => inner.replace("\"\"", "\""),
+            b'`' => inner.replace("``", "`"),
+            b'\'' => inner.replace("''", "'"),
+            _ => inner.to_owned(),
+        }
+    }
+}
+
+/// Every token of `text`, in order, nothing left out.
+pub fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let (kind, length) = next(rest, first);
+        found.push(Token {
+            kind,
+            text: &rest[..length],
+        });
+        rest = &rest[length..];
+    }
+    found
+}
+
+fn next(rest: &str, first: char) -> (TokenKind, usize) {
+    if first.is_whitespace() {
+        return (TokenKind::Space, run(rest, char::is_whitespace));
+    }
+    if rest.starts_with("--") {
+        return (TokenKind::Comment, rest.find('\n').unwrap_or(rest.len()));
+    }
+    if rest.starts_with("/*") {
+        return closed(
+            rest,
+            2,
+            "*/",
+            TokenKind::Comment,
+            TokenKind::UnclosedComment,
+        );
+    }
+    match first {
+        '\'' | '"' | '`' => doubled_quote(rest, first),
+        '[' => closed(rest, 1, "]", TokenKind::Quoted, TokenKind::UnclosedQuote),
+        '$' => dollar(rest),
+        _ if is_word(first) => (TokenKind::Word, run(rest, is_word)),
+        _ => (TokenKind::Symbol, first.len_utf8()),
+    }
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+fn run(rest: &str, belongs: fn(char) -> bool) -> usize {
+    rest.find(|letter: char| !belongs(letter))
+        .unwrap_or(rest.len())
+}
+
+fn closed(
+    rest: &str,
+    skip: usize,
+    end: &str,
+    kind: TokenKind,
+    unclosed: TokenKind,
+) -> (TokenKind, usize) {
+    match rest[skip..].find(end) {
+        Some(at) => (kind, skip + at + end.len()),
+        None => (unclosed, rest.len()),
+    }
+}
+
+/// A doubled quote inside stands for itself.
+fn doubled_quote(rest: &str, quote: char) -> (TokenKind, usize) {
+    let mut at = 1;
+    while let Some(found) = rest[at..].find(quote) {
+        at += found + 1;
+        if !rest[at..].starts_with(quote) {
+            return (TokenKind::Quoted, at);
+        }
+        at += 1;
+    }
+    (TokenKind::UnclosedQuote, rest.len())
+}
+
+/// PostgreSQL's `$tag$ … $tag$`; anything else that begins with a dollar is a symbol.
+fn dollar(rest: &str) -> (TokenKind, usize) {
+    let tag_length = 1 + run(&rest[1..], is_word);
+    if !rest[tag_length..].starts_with('$') {
+        return (TokenKind::Symbol, 1);
+    }
+    let tag = &rest[..=tag_length];
+    closed(
+        rest,
+        tag.len(),
+        tag,
+        TokenKind::Quoted,
+        TokenKind::UnclosedQuote,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_joined_are_the_text_again() {
+        for text in [
+            "",
+            "a'b''c'd",
+            "$x$ ; $x$ $1",
+            "/* -- */ -- /*\n'",
+            "é\u{feff}\"\"\"",
+            "[a",
+            "$é$",
+        ] {
+            assert_eq!(
+                tokens(text)
+                    .iter()
+                    .map(|token| token.text)
+                    .collect::<String>(),
+                text
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_comes_out_of_its_quotes() {
+        let names: Vec<_> = tokens("\"a\"\"b\"[c]`d`e")
+            .iter()
+            .map(Token::name)
+            .collect();
+        assert_eq!(names, ["a\"b", "c", "d", "e"]);
+    }
+}

@@ -1,0 +1,182 @@
+//! Where migrations come from: a directory, files in the binary, or code.
+
+mod file_name;
+mod foreign;
+mod new_pair;
+mod pairs;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub use foreign::Format;
+pub use new_pair::NewPair;
+
+use crate::{
+    finding::Finding,
+    migration::{Body, CodeMigration, Migration, MigrationId},
+};
+
+/// The name of the built-in source, the queue's own tables.
+pub const LONGSHORE: &str = "longshore";
+/// The name of the user's directory.
+pub const APP: &str = "app";
+
+/// The migrations of one source in the order of their numbers, and what could not be read as one.
+#[derive(Debug, Clone)]
+pub struct Source {
+    name: String,
+    directory: Option<PathBuf>,
+    migrations: Vec<Migration>,
+    unrecognised: Vec<String>,
+    findings: Vec<Finding>,
+}
+
+/// Why a source cannot be looked at, at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The directory or a file in it cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The directory or the file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// One file as it stands in the directory, or an entry that is a directory itself.
+#[derive(Debug, Clone)]
+pub(crate) struct RawFile {
+    pub(crate) name: String,
+    pub(crate) content: Content,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Bytes(Vec<u8>),
+    /// A directory with the names of its entries.
+    Directory(Vec<String>),
+}
+
+impl Source {
+    /// Reads every entry of `path`. Whatever is not a migration is a finding, never a skip; only an unreadable
+    /// directory or file is an error.
+    pub fn directory(
+        name: impl Into<String>,
+        path: impl Into<PathBuf>,
+    ) -> Result<Self, SourceError> {
+        let path = path.into();
+        let files = read_directory(&path)?;
+        let mut source = Self::from_files(name.into(), files);
+        source.directory = Some(path);
+        Ok(source)
+    }
+
+    /// A source out of the binary: `(file name, text)`, named as they would be in a directory.
+    pub fn embedded(name: impl Into<String>, files: &[(&str, &str)]) -> Self {
+        let files = files
+            .iter()
+            .map(|(file, text)| RawFile {
+                name: (*file).to_owned(),
+                content: Content::Bytes(text.as_bytes().to_vec()),
+            })
+            .collect();
+        Self::from_files(name.into(), files)
+    }
+
+    /// A source of code migrations, sorted by number.
+    pub fn code(name: impl Into<String>, migrations: Vec<Arc<dyn CodeMigration>>) -> Self {
+        let name = name.into();
+        let mut source = Self::from_files(name.clone(), Vec::new());
+        source.migrations = migrations
+            .into_iter()
+            .map(|code| Migration {
+                id: MigrationId::new(&name, code.number()),
+                name: code.name().to_owned(),
+                origin: code.name().to_owned(),
+                body: Body::Code(code),
+            })
+            .collect();
+        source
+            .migrations
+            .sort_by_key(|migration| migration.id.number);
+        source.findings = pairs::duplicates(&source.migrations);
+        source
+    }
+
+    /// The source's name, the part of an id before the colon.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The directory it was read from.
+    pub fn path(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// Its migrations, by number.
+    pub fn migrations(&self) -> &[Migration] {
+        &self.migrations
+    }
+
+    /// The migration of that number.
+    pub fn migration(&self, number: i64) -> Option<&Migration> {
+        self.migrations
+            .iter()
+            .find(|migration| migration.id.number == number)
+    }
+
+    /// Names of files that are not recognised; what each looks like is in its finding.
+    pub fn unrecognised(&self) -> &[String] {
+        &self.unrecognised
+    }
+
+    /// Everything that is wrong with the source itself; each one breaks the history.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    fn from_files(name: String, files: Vec<RawFile>) -> Self {
+        let read = pairs::read(&name, files);
+        Self {
+            name,
+            directory: None,
+            migrations: read.migrations,
+            unrecognised: read.unrecognised,
+            findings: read.findings,
+        }
+    }
+}
+
+fn read_directory(path: &Path) -> Result<Vec<RawFile>, SourceError> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| SourceError::Unreadable { path, source }
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(unreadable(path))? {
+        let entry = entry.map_err(unreadable(path))?.path();
+        let name = entry
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let content = if entry.is_dir() {
+            let inside = fs::read_dir(&entry).map_err(unreadable(&entry))?;
+            Content::Directory(
+                inside
+                    .filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned()))
+                    .collect(),
+            )
+        } else {
+            Content::Bytes(fs::read(&entry).map_err(unreadable(&entry))?)
+        };
+        files.push(RawFile { name, content });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}

@@ -1,0 +1,271 @@
+//! Puts the three witnesses side by side: what the files make, what the ledger says, what the schema shows.
+
+mod version;
+mod words;
+
+use crate::{
+    checksum::Change,
+    finding::{Finding, FindingKind},
+    ledger::{Ledger, Witness},
+    migration::{Migration, MigrationId},
+    replay::Chain,
+    schema::{Comparison, ObjectKind, ObjectName, Presence, Schema, differences},
+    source::Source,
+    target::{Target, TargetError},
+};
+
+/// What the ledger says of one migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// Nothing.
+    Never,
+    /// It is applied.
+    Applied,
+    /// It was applied and rolled back.
+    RolledBack,
+}
+
+/// One migration before all three witnesses.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The migration.
+    pub id: MigrationId,
+    /// Its name, from the file or else from the ledger.
+    pub name: String,
+    /// Whether there is a file or a type for it.
+    pub has_file: bool,
+    /// What the ledger says.
+    pub recorded: Recorded,
+    /// How the file stands to what was recorded when it ran.
+    pub change: Change,
+    /// How the ledger knows.
+    pub witness: Witness,
+    /// What the schema shows of it; `None` where it could not be replayed.
+    pub presence: Option<Presence>,
+    /// Whether the schema as a whole looks as if it had run, judged by the version that fits best.
+    pub is_reached: bool,
+    /// Objects that it adds and that are there already although it is not reached.
+    pub already_there: Vec<ObjectName>,
+    /// What is wrong, in words.
+    pub problem: Option<String>,
+}
+
+/// Everything that is known before a plan is made. Reading it changes nothing.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// The ledger with every row assigned to a source.
+    pub ledger: Ledger,
+    /// What every known migration makes, in the order in which they run.
+    pub chain: Chain,
+    /// The real schema.
+    pub observed: Schema,
+    /// The schema at the version that the ledger records; `None` where its migrations cannot be replayed.
+    pub recorded: Option<Schema>,
+    /// How `observed` differs from `recorded`.
+    pub comparison: Comparison,
+    /// Every migration that has a file or a row: sources in order, then by number.
+    pub standings: Vec<Standing>,
+    /// What is wrong with the files and with the ledger's claims about them.
+    pub findings: Vec<Finding>,
+}
+
+impl Standing {
+    /// Whether the ledger counts it as applied.
+    pub fn is_applied(&self) -> bool {
+        self.recorded == Recorded::Applied
+    }
+
+    /// Whether it would have to run: there is a file, and the ledger does not count it as applied.
+    pub fn is_pending(&self) -> bool {
+        self.has_file && !self.is_applied()
+    }
+
+    /// Whether the schema and the ledger agree on it.
+    pub fn agrees(&self) -> bool {
+        if self.is_applied() {
+            return self.has_file && (self.is_shown() || self.witness == Witness::Unverified);
+        }
+        !self.is_reached && self.already_there.is_empty() || self.is_marked_absent()
+    }
+
+    fn is_shown(&self) -> bool {
+        matches!(
+            self.presence,
+            Some(Presence::Present | Presence::Invisible) | None
+        )
+    }
+
+    // Nothing of it can be seen, so nothing contradicts the ledger.
+    fn is_marked_absent(&self) -> bool {
+        matches!(self.presence, Some(Presence::Absent | Presence::Invisible))
+            && self.already_there.is_empty()
+    }
+}
+
+impl Survey {
+    /// Looks at all three witnesses.
+    pub fn take(target: &mut dyn Target, sources: &[Source]) -> Result<Self, TargetError> {
+        let mut ledger = target.ledger()?;
+        ledger.assign(sources);
+        let observed = target.observe()?;
+        let migrations: Vec<&Migration> = sources.iter().flat_map(Source::migrations).collect();
+        let chain = Chain::replay(target, &migrations)?;
+        let mut findings: Vec<Finding> =
+            sources.iter().flat_map(Source::findings).cloned().collect();
+        findings.extend(chain.broken().map(|broken| {
+            let message = format!("it does not run on an empty database: {}", broken.message);
+            Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message)
+                .hint("correct the migration")
+        }));
+        let recorded = recorded_schema(target, &migrations, &ledger, &chain)?;
+        let comparison = recorded
+            .as_ref()
+            .map(|expected| differences(expected, &observed))
+            .unwrap_or_default();
+        let standings = version::standings(sources, &ledger, &chain, &observed);
+        let mut survey = Self {
+            ledger,
+            chain,
+            observed,
+            recorded,
+            comparison,
+            standings,
+            findings,
+        };
+        survey.find_broken_history(sources);
+        words::say_problems(&mut survey);
+        Ok(survey)
+    }
+
+    /// The standing of a migration.
+    pub fn standing(&self, id: &MigrationId) -> Option<&Standing> {
+        self.standings.iter().find(|standing| standing.id == *id)
+    }
+
+    /// Findings that forbid to run anything.
+    pub fn broken(&self) -> Vec<Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.kind.breaks_history())
+            .cloned()
+            .collect()
+    }
+
+    /// The migration that an object belongs to: the last one, of those that count, that touched it or its table.
+    pub fn because(&self, object: &ObjectName) -> Option<&MigrationId> {
+        let counts = |id: &MigrationId| {
+            self.standing(id)
+                .is_some_and(|standing| standing.is_applied() || standing.is_reached)
+        };
+        let last = |object: &ObjectName, is_counted: &dyn Fn(&MigrationId) -> bool| {
+            self.chain
+                .links()
+                .iter()
+                .rev()
+                .find(|link| is_counted(&link.id) && link.footprint.touches(object))
+                .map(|link| &link.id)
+        };
+        last(object, &counts)
+            .or_else(|| last(object, &|_| true))
+            .or_else(|| {
+                let is_part = object.kind.is_constraint();
+                is_part.then(|| {
+                    last(
+                        &ObjectName {
+                            kind: ObjectKind::Table,
+                            table: None,
+                            name: object.owner().to_owned(),
+                        },
+                        &counts,
+                    )
+                })?
+            })
+    }
+
+    fn find_broken_history(&mut self, sources: &[Source]) {
+        for standing in &self.standings {
+            if !standing.has_file && standing.is_applied() {
+                self.findings.push(missing(standing));
+            }
+            match standing.change {
+                Change::Meaning => self.findings.push(changed(standing)),
+                Change::Cosmetic => self.findings.push(Finding::new(
+                    FindingKind::CosmeticChange,
+                    standing.id.to_string(),
+                    "white space or comments changed since it was applied, the statements did not",
+                )),
+                Change::None | Change::Unknown => {}
+            }
+        }
+        for source in sources {
+            self.findings.extend(out_of_order(&self.standings, source));
+        }
+    }
+}
+
+fn missing(standing: &Standing) -> Finding {
+    let message = format!(
+        "{} is applied according to the ledger, but there is no file for it",
+        standing.name
+    );
+    Finding::new(
+        FindingKind::MissingMigration,
+        standing.id.to_string(),
+        message,
+    )
+    .hint("bring its files back, or run the newer version of the program that brought it")
+}
+
+fn changed(standing: &Standing) -> Finding {
+    Finding::new(
+        FindingKind::ChangedMigration,
+        standing.id.to_string(),
+        "its file says something else than what was applied",
+    )
+    .hint("restore the file and put the change into a new migration")
+}
+
+fn out_of_order(standings: &[Standing], source: &Source) -> Vec<Finding> {
+    let own = || {
+        standings
+            .iter()
+            .filter(|standing| standing.id.source == source.name())
+    };
+    let Some(last) = own()
+        .filter(|standing| standing.is_applied())
+        .map(|standing| standing.id.number)
+        .max()
+    else {
+        return Vec::new();
+    };
+    own()
+        .filter(|standing| standing.is_pending() && standing.id.number < last)
+        .map(|standing| {
+            let message = format!("it is not applied, although {}:{last} is", source.name());
+            Finding::new(FindingKind::OutOfOrder, standing.id.to_string(), message).hint(format!(
+                "longshore migrate repair, or give its files a number after {last}"
+            ))
+        })
+        .collect()
+}
+
+/// What the migrations that the ledger counts make; a prefix of the whole chain needs no second replay.
+fn recorded_schema(
+    target: &dyn Target,
+    migrations: &[&Migration],
+    ledger: &Ledger,
+    chain: &Chain,
+) -> Result<Option<Schema>, TargetError> {
+    let applied: Vec<&Migration> = migrations
+        .iter()
+        .copied()
+        .filter(|migration| ledger.is_applied(&migration.id))
+        .collect();
+    let is_prefix = applied.len() <= chain.links().len()
+        && applied.iter().zip(chain.links()).all(|(a, b)| a.id == b.id);
+    if is_prefix {
+        return Ok(Some(chain.after(applied.len())));
+    }
+    let replayed = Chain::replay(target, &applied)?;
+    Ok(replayed.broken().is_none().then(|| replayed.last()))
+}

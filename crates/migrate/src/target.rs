@@ -1,0 +1,261 @@
+//! What a database must be able to do so that migrations run on it. SQLite implements it; PostgreSQL will.
+
+use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    ledger::{Event, Ledger, Record},
+    migration::{Direction, MigrationId},
+    schema::{ObjectName, Schema},
+};
+
+/// A value that a query gives.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// An integer.
+    Integer(i64),
+    /// A floating-point number.
+    Real(f64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// The database cannot be opened.
+    #[error("{database} cannot be opened: {source}")]
+    Open {
+        /// The database.
+        database: String,
+        /// What the driver said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A statement failed.
+    #[error("`{statement}` failed: {source}")]
+    Statement {
+        /// The statement in one line.
+        statement: String,
+        /// What the driver said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Somebody else writes to the database for longer than the wait that was allowed.
+    #[error("another program is writing to {database}")]
+    Busy {
+        /// The database.
+        database: String,
+    },
+    /// Another runner holds the lock for longer than the wait that was allowed.
+    #[error("another migration runner holds {}", lock.display())]
+    Locked {
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The catalog cannot be read as a schema.
+    #[error("the schema cannot be read: {source}")]
+    Catalog {
+        /// What the reader said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Rows refer to rows that are not there.
+    #[error("{violations} rows refer to rows that are not there, first in {first}")]
+    ForeignKeys {
+        /// How many rows.
+        violations: usize,
+        /// `table → parent` of the first one.
+        first: String,
+    },
+    /// A file beside the database cannot be made, read or deleted.
+    #[error("{} cannot be used: {source}", path.display())]
+    File {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The target cannot do this at all.
+    #[error("{database} does not offer {what}")]
+    Unsupported {
+        /// The database.
+        database: String,
+        /// What was asked.
+        what: &'static str,
+    },
+}
+
+/// The new shape of a table, to be put in place of the old one with its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuild {
+    /// The table.
+    pub table: String,
+    /// `CREATE TABLE` of the new shape under the same name.
+    pub shape: String,
+    /// `(column, expression over the old columns)` where a column is not simply copied. Columns that both shapes have
+    /// and that are not named here keep their value; columns that are new take their default.
+    pub values: Vec<(String, String)>,
+}
+
+/// One object with the statement that makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name.
+    pub object: ObjectName,
+    /// The statement, without a semicolon.
+    pub sql: String,
+}
+
+/// A connection on which statements run. What a code migration gets.
+pub trait Session {
+    /// Runs one statement and gives the number of rows that it changed.
+    fn execute(&mut self, statement: &str) -> Result<u64, TargetError>;
+
+    /// Runs one query and gives every row. For small answers.
+    fn query(&mut self, statement: &str) -> Result<Vec<Vec<Value>>, TargetError>;
+
+    /// Replaces a table by a new shape: rows are copied, indexes and triggers made again. The migration's bounds must
+    /// be [`crate::Bounds::Rebuild`], or the cascade of the dropped table would empty its children.
+    fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError>;
+
+    /// The schema as it is now, in this transaction.
+    fn observe(&mut self) -> Result<Schema, TargetError>;
+
+    /// Every object with its statement: tables, then indexes, views and triggers, each by name; without the ledger.
+    fn definitions(&mut self) -> Result<Vec<Definition>, TargetError>;
+
+    /// Tells whoever watches how far a long piece of work is.
+    fn report(&mut self, done: u64, total: Option<u64>);
+}
+
+/// Whether foreign keys act during a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForeignKeys {
+    /// As the application knows them.
+    Enforced,
+    /// Not at all until the commit, which checks every one.
+    Suspended,
+}
+
+/// Held by the one runner; dropping it lets the next one in, and so does the death of the process.
+pub trait RunnerLock: Send {}
+
+/// One checkpoint of a migration that runs outside a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The migration.
+    pub id: MigrationId,
+    /// Up or down.
+    pub direction: Direction,
+    /// The statement's place, from 0.
+    pub statement: usize,
+    /// SHA-256 of the statement, so that an edited file is not continued in the middle.
+    pub checksum: String,
+}
+
+/// A database with a ledger. Reading methods never write; writing ones are called between `begin` and `commit`.
+pub trait Target: Session {
+    /// The database in words that a user recognises, without credentials.
+    fn name(&self) -> String;
+
+    /// The ledger in whatever form it is; a missing one is empty.
+    fn ledger(&mut self) -> Result<Ledger, TargetError>;
+
+    /// Every recorded event, oldest first; those that an old ledger implies are made up from its rows by the caller.
+    fn history(&mut self) -> Result<Vec<Event>, TargetError>;
+
+    /// An empty database of the same kind that goes away by itself.
+    fn scratch(&self) -> Result<Box<dyn Session>, TargetError>;
+
+    /// Waits for the runner lock. [`TargetError::Locked`] after `wait`.
+    fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError>;
+
+    /// Begins the one writing transaction. [`TargetError::Busy`] when another program holds it for too long.
+    fn begin(&mut self, keys: ForeignKeys) -> Result<(), TargetError>;
+
+    /// Commits. With suspended keys every one is checked first, and the error leaves the transaction open.
+    fn commit(&mut self) -> Result<(), TargetError>;
+
+    /// Gives the transaction up. Never fails: what cannot be rolled back is rolled back by the next to open it.
+    fn roll_back(&mut self);
+
+    /// Makes the ledger's tables, or upgrades an old one in place; `ledger` has a source for every row.
+    fn prepare_ledger(&mut self, ledger: &Ledger) -> Result<(), TargetError>;
+
+    /// Writes what a record changes and appends its event.
+    fn record(&mut self, record: &Record) -> Result<(), TargetError>;
+
+    /// What an interrupted run outside a transaction has done.
+    fn checkpoints(
+        &mut self,
+        id: &MigrationId,
+        direction: Direction,
+    ) -> Result<Vec<Checkpoint>, TargetError>;
+
+    /// Adds a checkpoint.
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TargetError>;
+
+    /// Forgets the checkpoints of a migration.
+    fn clear_checkpoints(&mut self, id: &MigrationId) -> Result<(), TargetError>;
+
+    /// Whether a statement refuses to run in any transaction (VACUUM, say).
+    fn is_outside_transactions(&self, statement: &str) -> bool;
+
+    /// How many rows a table or, with a column, values that are not NULL it has; 0 if it is not there.
+    fn count(&mut self, table: &str, column: Option<&str>) -> Result<u64, TargetError>;
+
+    /// Copies the database aside, keeps the last few copies, and says where; `None` for a database that cannot.
+    fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError>;
+
+    /// Remembers that `source` was found in order, so that the next look is cheap. Between `begin` and `commit`.
+    fn remember_verified(&mut self, source: &str) -> Result<(), TargetError>;
+
+    /// Sets who hears of progress.
+    fn watch(&mut self, progress: ProgressListener);
+}
+
+/// How far the runner is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// A migration begins.
+    Begun {
+        /// The migration.
+        id: MigrationId,
+        /// Its name.
+        name: String,
+        /// Up or down.
+        direction: Direction,
+        /// How many statements it has; 0 for code.
+        statements: usize,
+    },
+    /// A statement begins.
+    Statement {
+        /// The migration.
+        id: MigrationId,
+        /// From 1.
+        statement: usize,
+        /// The statement in one line.
+        text: String,
+    },
+    /// Rows of the running statement or rebuild.
+    Rows {
+        /// Done so far.
+        done: u64,
+        /// Of how many, where that is known.
+        total: Option<u64>,
+    },
+    /// A migration is committed.
+    Done {
+        /// The migration.
+        id: MigrationId,
+        /// Milliseconds.
+        duration_ms: u64,
+    },
+}
+
+/// Who hears of progress; called on the runner's thread between and during statements, so it must be quick.
+pub type ProgressListener = Arc<dyn Fn(&Progress) + Send + Sync>;

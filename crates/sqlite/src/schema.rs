@@ -1,0 +1,356 @@
+//! Whether the queue's tables are what this binary understands, and the ways to make them so.
+
+use std::path::Path;
+
+use longshore_migrate::{
+    Exit, MigrateError, MigrationId, Migrator, RunRequest,
+    checksum::sha256_hex,
+    ledger::Form,
+    report::RunReport,
+    schema::{Difference, DifferenceKind},
+    source::{APP, LONGSHORE},
+    survey::Survey,
+    target::TargetError,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    migrations,
+    target::{Access, SqliteTarget, place, tables},
+};
+
+/// Why a worker must not start on this database. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaProblem {
+    /// The queue's migrations were never applied here.
+    #[error("the queue's tables are not in this database")]
+    NeverMigrated,
+    /// This binary brings migrations that are not applied yet.
+    #[error(
+        "the queue's tables are older than this program: {} not applied",
+        listed(pending)
+    )]
+    Pending {
+        /// What is not applied, in order.
+        pending: Vec<MigrationId>,
+    },
+    /// The database is ahead of this binary.
+    #[error(
+        "the queue's tables are newer than this program: it does not know {}",
+        listed(unknown)
+    )]
+    Newer {
+        /// What the ledger has and this binary does not.
+        unknown: Vec<MigrationId>,
+    },
+    /// A migration was changed after it was applied, or is out of order.
+    #[error("the history of the queue's migrations is broken: {message}")]
+    HistoryBroken {
+        /// What is wrong, first of all.
+        message: String,
+    },
+    /// The ledger says one thing and the tables another.
+    #[error("the queue's tables are not what the ledger says: {message}")]
+    Disagrees {
+        /// What is wrong, first of all.
+        message: String,
+    },
+    /// The database cannot be read.
+    #[error("the queue's tables cannot be looked at: {source}")]
+    Unreadable {
+        /// What the database said.
+        source: TargetError,
+    },
+}
+
+impl SchemaProblem {
+    /// What `work` and `up` end with: 4 for a broken history, 1 for what cannot be read, else 5.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::HistoryBroken { .. } => Exit::HistoryBroken,
+            Self::Unreadable {
+                source: TargetError::Busy { .. } | TargetError::Locked { .. },
+            } => Exit::Locked,
+            Self::Unreadable { .. } => Exit::Failed,
+            _ => Exit::SchemaDisagrees,
+        }
+    }
+
+    /// A stable word for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NeverMigrated => "never_migrated",
+            Self::Pending { .. } => "schema_older",
+            Self::Newer { .. } => "schema_newer",
+            Self::HistoryBroken { .. } => "history_broken",
+            Self::Disagrees { .. } => "schema_disagrees",
+            Self::Unreadable { .. } => "database",
+        }
+    }
+
+    /// The command that mends it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NeverMigrated | Self::Pending { .. } => "longshore migrate up",
+            Self::Newer { .. } => {
+                "run the version of longshore that migrated this database, or a newer one"
+            }
+            Self::HistoryBroken { .. } => "longshore migrate status",
+            Self::Disagrees { .. } => "longshore migrate repair",
+            Self::Unreadable { .. } => "longshore doctor",
+        }
+    }
+}
+
+fn listed(ids: &[MigrationId]) -> String {
+    let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    format!(
+        "{} {}",
+        names.join(", "),
+        if ids.len() == 1 { "is" } else { "are" }
+    )
+}
+
+/// Whether the `longshore` tables on `connection` are exactly what this binary understands.
+///
+/// Only reads. When nothing has changed since the last migration, repair or [`remember`] it compares one hash;
+/// otherwise it replays the migrations and compares everything.
+pub fn check(connection: &Connection) -> Result<(), SchemaProblem> {
+    if is_remembered(connection).map_err(unreadable)? {
+        return Ok(());
+    }
+    check_thoroughly(connection)
+}
+
+/// [`check`] without the remembered hash.
+pub fn check_thoroughly(connection: &Connection) -> Result<(), SchemaProblem> {
+    let mut target = SqliteTarget::on(connection);
+    let survey = Survey::take(&mut target, &[migrations::longshore()])
+        .map_err(|source| SchemaProblem::Unreadable { source })?;
+    judge(&survey)
+}
+
+fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
+    let own = || {
+        survey
+            .standings
+            .iter()
+            .filter(|standing| standing.id.source == LONGSHORE)
+    };
+    let unknown: Vec<MigrationId> = own()
+        .filter(|standing| standing.is_applied() && !standing.has_file)
+        .map(|standing| standing.id.clone())
+        .collect();
+    if !unknown.is_empty() {
+        return Err(SchemaProblem::Newer { unknown });
+    }
+    let is_own = |subject: &str| subject.starts_with(LONGSHORE);
+    if let Some(finding) = survey
+        .broken()
+        .into_iter()
+        .find(|finding| is_own(&finding.subject))
+    {
+        return Err(SchemaProblem::HistoryBroken {
+            message: finding.to_string(),
+        });
+    }
+    // Two ways to disagree: a migration is there without the ledger's word, or an object is not as it says.
+    if let Some(standing) = own().find(|standing| !standing.is_applied() && !standing.agrees()) {
+        let problem = standing.problem.clone().unwrap_or_default();
+        return Err(SchemaProblem::Disagrees {
+            message: format!("{}: {problem}", standing.id),
+        });
+    }
+    let has_app = survey
+        .ledger
+        .rows
+        .iter()
+        .any(|row| row.is_applied() && row.id().source == APP);
+    let counts = |difference: &&Difference| !has_app || !is_addition(difference);
+    if let Some(difference) = survey.comparison.differences.iter().find(counts) {
+        return Err(SchemaProblem::Disagrees {
+            message: difference.to_string(),
+        });
+    }
+    let pending: Vec<MigrationId> = own()
+        .filter(|standing| standing.is_pending())
+        .map(|standing| standing.id.clone())
+        .collect();
+    if pending.is_empty() {
+        return Ok(());
+    }
+    if own().all(|standing| !standing.is_applied()) && survey.ledger.form == Form::Missing {
+        return Err(SchemaProblem::NeverMigrated);
+    }
+    Err(SchemaProblem::Pending { pending })
+}
+
+/// The user's own migrations may add to our tables; this source alone cannot tell theirs from a stranger's, so where
+/// there are such migrations only `verify`, which knows them, judges what was added.
+fn is_addition(difference: &Difference) -> bool {
+    matches!(
+        difference.kind,
+        DifferenceKind::ColumnExtra | DifferenceKind::IndexExtra | DifferenceKind::TriggerExtra
+    )
+}
+
+fn unreadable(error: rusqlite::Error) -> SchemaProblem {
+    let source = TargetError::Statement {
+        statement: "reading the catalog".to_owned(),
+        source: Box::new(error),
+    };
+    SchemaProblem::Unreadable { source }
+}
+
+/// Creates the database file at `path` if there is none and applies every migration of `longshore`.
+pub fn latest_up(path: impl AsRef<Path>) -> Result<RunReport, MigrateError> {
+    let target = SqliteTarget::open(path, Access::Write)?;
+    Migrator::new(Box::new(target), vec![migrations::longshore()]).up(&RunRequest::default())
+}
+
+/// Applies every migration of `longshore` on a connection with no transaction open, with ledger rows; for tests and
+/// for databases in memory.
+pub fn install(connection: &mut Connection) -> Result<RunReport, MigrateError> {
+    let target = SqliteTarget::on(connection);
+    Migrator::new(Box::new(target), vec![migrations::longshore()]).up(&RunRequest::default())
+}
+
+/// Writes down that `source` is in order as it is now. Only the queue's own source is looked at so often that it pays.
+pub fn remember(connection: &Connection, source: &str) -> rusqlite::Result<()> {
+    if source != LONGSHORE {
+        return Ok(());
+    }
+    let (ledger, form) = place(connection, &tables(connection)?)?;
+    if form != Form::Current {
+        return Ok(());
+    }
+    let fingerprint = fingerprint(connection, ledger)?;
+    let sql = format!(
+        "INSERT INTO {ledger}_verified (source, fingerprint, at) VALUES (?1, ?2, datetime('now'))
+         ON CONFLICT (source) DO UPDATE SET fingerprint = excluded.fingerprint, at = excluded.at"
+    );
+    connection.execute(&sql, params![source, fingerprint])?;
+    Ok(())
+}
+
+fn is_remembered(connection: &Connection) -> rusqlite::Result<bool> {
+    let (ledger, form) = place(connection, &tables(connection)?)?;
+    if form != Form::Current {
+        return Ok(false);
+    }
+    let query = format!("SELECT fingerprint FROM {ledger}_verified WHERE source = ?1");
+    let remembered: Option<String> = connection
+        .query_row(&query, [LONGSHORE], |row| row.get(0))
+        .optional()?;
+    Ok(remembered.is_some() && remembered == Some(fingerprint(connection, ledger)?))
+}
+
+/// Of everything that the thorough look depends on: this binary's migrations, the ledger's rows, the statements of
+/// everything that stands on our tables. Other tables may come and go.
+fn fingerprint(connection: &Connection, ledger: &str) -> rusqlite::Result<String> {
+    let mut text = format!("1\0{}\0", migrations::fingerprint());
+    let rows = format!(
+        "SELECT source || ':' || migration_number || ':' || coalesce(rollback_at, '') || ':' || coalesce(checksum, '') || ':' || is_verified
+         FROM {ledger} WHERE source = ?1 ORDER BY migration_number"
+    );
+    let mut prepared = connection.prepare(&rows)?;
+    for row in prepared.query_map([LONGSHORE], |row| row.get::<_, String>(0))? {
+        text.push_str(&row?);
+        text.push('\0');
+    }
+    let marks = migrations::TABLES
+        .map(|table| format!("'{table}'"))
+        .join(", ");
+    let objects = format!(
+        "SELECT type || ':' || name || ':' || coalesce(sql, '') FROM sqlite_schema
+         WHERE tbl_name COLLATE NOCASE IN ({marks}) ORDER BY type, name"
+    );
+    let mut prepared = connection.prepare(&objects)?;
+    for row in prepared.query_map([], |row| row.get::<_, String>(0))? {
+        text.push_str(&row?);
+        text.push('\0');
+    }
+    Ok(sha256_hex(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn installed() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        install(&mut connection).unwrap();
+        connection
+    }
+
+    #[test]
+    fn a_fresh_installation_is_understood_by_hash_and_by_replay() {
+        let connection = installed();
+        assert!(is_remembered(&connection).unwrap());
+        check(&connection).unwrap();
+        check_thoroughly(&connection).unwrap();
+    }
+
+    #[test]
+    fn the_listed_tables_are_those_that_the_migrations_make() {
+        let connection = installed();
+        let mut target = SqliteTarget::on(&connection);
+        let survey = Survey::take(&mut target, &[migrations::longshore()]).unwrap();
+        let last = survey.chain.last();
+        assert_eq!(last.tables().collect::<Vec<_>>(), migrations::TABLES);
+    }
+
+    #[test]
+    fn an_empty_database_was_never_migrated() {
+        let connection = Connection::open_in_memory().unwrap();
+        let problem = check(&connection).unwrap_err();
+        assert!(matches!(problem, SchemaProblem::NeverMigrated), "{problem}");
+        assert_eq!(
+            (problem.exit().code(), problem.hint()),
+            (5, "longshore migrate up")
+        );
+    }
+
+    #[test]
+    fn a_dropped_column_is_noticed_although_the_ledger_is_content() {
+        let connection = installed();
+        connection
+            .execute_batch("ALTER TABLE job_queue DROP COLUMN failure_type")
+            .unwrap();
+        let problem = check(&connection).unwrap_err();
+        assert!(problem.to_string().contains("failure_type"), "{problem}");
+        assert_eq!(
+            (problem.exit().code(), problem.hint()),
+            (5, "longshore migrate repair")
+        );
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let connection = installed();
+        let newer = "INSERT INTO schema_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'x')";
+        connection.execute_batch(newer).unwrap();
+        let problem = check(&connection).unwrap_err();
+        assert!(matches!(problem, SchemaProblem::Newer { .. }), "{problem}");
+        assert_eq!(problem.exit().code(), 5);
+    }
+
+    #[test]
+    fn a_changed_checksum_is_a_broken_history() {
+        let connection = installed();
+        let changed = "UPDATE schema_migrations SET checksum = 'sha256-lf:00 sha256-words:00' WHERE migration_number = 4";
+        connection.execute_batch(changed).unwrap();
+        let problem = check(&connection).unwrap_err();
+        assert_eq!(problem.exit().code(), 4, "{problem}");
+    }
+
+    #[test]
+    fn tables_of_the_application_do_not_matter() {
+        let connection = installed();
+        connection
+            .execute_batch("CREATE TABLE tracks (id INTEGER PRIMARY KEY)")
+            .unwrap();
+        assert!(is_remembered(&connection).unwrap());
+    }
+}
