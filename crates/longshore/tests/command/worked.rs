@@ -50,6 +50,12 @@ impl Worked {
     }
 }
 
+/// The sleeps that a family has begun when it was told to stop.
+fn marked_sleeps(mark: &str) -> usize {
+    let is_long = |id: &u32| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| line == b"sleep\01000\0");
+    marked(mark).iter().filter(|id| is_long(id)).count()
+}
+
 async fn wish(asked: oneshot::Receiver<()>) {
     let _ = asked.await;
 }
@@ -82,8 +88,10 @@ pub(crate) fn a_shutdown_gives_the_job_back_and_leaves_nobody() {
 }
 
 pub(crate) fn a_second_signal_does_not_wait_for_the_grace() {
-    let mut worked = Worked::start(&sh(STUBBORN_FAMILY), Duration::from_secs(1000), |job| job);
+    let family = "trap 'sleep 1000 &' TERM; sleep 999 & while :; do sleep 0.02; done";
+    let mut worked = Worked::start(&sh(family), Duration::from_secs(1000), |job| job);
     worked.shutdown.take().unwrap().send(()).unwrap();
+    eventually("the answer to the first signal", || marked_sleeps(&worked.mark) >= 1);
     worked.immediate.take().unwrap().send(()).unwrap();
     eventually("given back", || worked.job().status == Status::Pending);
     worked.until_nobody_is_left();
