@@ -2,7 +2,13 @@
 
 mod completions;
 mod configuration;
+mod database;
+mod doctor;
+mod enqueue;
 mod errors;
 mod help;
+mod jobs;
 mod migrate;
+mod queues;
 mod sandbox;
+mod work;
