@@ -1,7 +1,63 @@
-use crate::arguments::BenchArguments;
-use crate::exit::Exit;
+//! `longshore bench`: measures this machine by hand-written SQLite and by Longshore in one run on one file system,
+//! so that the ratios mean something where the absolute figures do not.
 
-/// Measures this machine.
-pub(crate) fn run(arguments: &BenchArguments) -> anyhow::Result<Exit> {
-    anyhow::bail!("this build cannot measure yet ({} jobs, {:?})", arguments.jobs, arguments.durability)
+mod latency;
+mod own;
+mod raw;
+mod report;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use serde::{Serialize, Serializer};
+
+pub(crate) use report::{BenchReport, BenchRequest, run};
+
+/// What every job of the bench carries, raw or not.
+const PAYLOAD: &str = r#"{"path":"/srv/library/Ünïcode – плейлист/track 0042.flac","size":31457280,"attempt":1}"#;
+
+/// How much of a commit must be on the disk before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    /// `synchronous=FULL`: survives a power cut.
+    Full,
+    /// `synchronous=NORMAL`: survives the death of every process.
+    Normal,
+}
+
+impl Durability {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        }
+    }
+}
+
+/// Jobs a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Rate(f64);
+
+impl Rate {
+    fn of(jobs: u64, work: impl FnOnce() -> Result<()>) -> Result<Self> {
+        let begin = Instant::now();
+        work()?;
+        Ok(Self::since(jobs, begin))
+    }
+
+    fn since(jobs: u64, begin: Instant) -> Self {
+        Self(jobs as f64 / begin.elapsed().as_secs_f64())
+    }
+
+    /// This rate as a multiple of another one, to three decimals.
+    fn ratio(self, other: Self) -> f64 {
+        (self.0 / other.0 * 1000.0).round() / 1000.0
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0.round() as u64)
+    }
 }

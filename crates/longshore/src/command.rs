@@ -46,9 +46,19 @@ const SETTLE: Duration = Duration::from_secs(32);
 
 /// Runs a program for each job of a type.
 ///
-/// The payload is on its standard input, its outputs are the attempt's log, and a line
-/// `{"longshore": {…}}` on its standard output speaks to the queue. An attempt has ended only when no process of it
-/// is left. When the future of an attempt is dropped, its supervisor ends them by itself.
+/// The payload is on its standard input, and its two outputs are the attempt's log. `LONGSHORE_JOB_ID`,
+/// `LONGSHORE_JOB_TYPE`, `LONGSHORE_ATTEMPT`, `LONGSHORE_MAX_RETRIES` and `LONGSHORE_QUEUE` tell it of its job.
+/// A line on its standard output that is a JSON object with the one key `longshore` speaks to the queue:
+///
+/// | in `{"longshore": …}` | meaning |
+/// | --- | --- |
+/// | `{"progress": 0.4, "message": "page 4 of 10"}` | how far it is; each alone is fine |
+/// | `{"result": …}` | what the job came to, if it then exits with 0; the last one counts |
+/// | `{"snooze": "2s"}` | run again after this long, if it then exits with 0; this spends no attempt |
+/// | `{"failure_type": "network_error", "error_message": "…"}` | what went wrong, if it then exits otherwise |
+///
+/// Without its own word an exit status means what sysexits.h says. An attempt has ended only when no process of it
+/// is left. When the future of an attempt is dropped, its supervisor kills them by itself.
 #[derive(Clone, Debug)]
 pub struct CommandHandler {
     parts: Arc<Parts>,

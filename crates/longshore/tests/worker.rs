@@ -1,6 +1,16 @@
 //! What a worker does with jobs, on the in-memory store and on time that the tests move.
 
+#![expect(clippy::unwrap_used, reason = "the lint knows tests, but not the functions that they share")]
+
 #[path = "worker/bench.rs"]
 mod bench;
+#[path = "worker/leases.rs"]
+mod leases;
+#[path = "worker/news.rs"]
+mod news;
 #[path = "worker/outcomes.rs"]
 mod outcomes;
+#[path = "worker/scheduling.rs"]
+mod scheduling;
+#[path = "worker/stopping.rs"]
+mod stopping;

@@ -55,11 +55,7 @@ pub type Scribe<'a> = dyn Fn(&MigrationId, &str, EventKind, RowChange) -> Record
 
 /// Carries `order` out. Afterwards it is wholly done and recorded, or, unless its file forbids a transaction, nothing
 /// of it is.
-pub fn carry_out(
-    target: &mut dyn Target,
-    order: &Order<'_>,
-    scribe: &Scribe<'_>,
-) -> Result<i64, Failure> {
+pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>) -> Result<i64, Failure> {
     let begun = Instant::now();
     if order.migration.bounds(order.direction) == Bounds::Statements {
         by_statements(target, order, scribe, begun)?;
@@ -75,11 +71,7 @@ pub fn carry_out(
 
 /// Which foreign keys act under those bounds.
 pub fn keys(bounds: Bounds) -> ForeignKeys {
-    if bounds == Bounds::Rebuild {
-        ForeignKeys::Suspended
-    } else {
-        ForeignKeys::Enforced
-    }
+    if bounds == Bounds::Rebuild { ForeignKeys::Suspended } else { ForeignKeys::Enforced }
 }
 
 /// Runs and records one order in the open transaction.
@@ -93,11 +85,7 @@ pub fn in_transaction(
     let migration = order.migration;
     let is_rebuild = migration.bounds(order.direction) == Bounds::Rebuild;
     let before = order.chain.before(&migration.id);
-    let aside = if is_rebuild {
-        Some(Aside::put(target, &before, order)?)
-    } else {
-        None
-    };
+    let aside = if is_rebuild { Some(Aside::put(target, &before, order)?) } else { None };
     run(target, migration, order.direction).map_err(|error| Failure::Run(error, 0))?;
     if let Some(aside) = aside {
         aside.put_back(target)?;
@@ -107,29 +95,13 @@ pub fn in_transaction(
     Ok(())
 }
 
-fn record(
-    target: &mut dyn Target,
-    order: &Order<'_>,
-    scribe: &Scribe<'_>,
-    begun: Instant,
-) -> Result<(), TargetError> {
+fn record(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>, begun: Instant) -> Result<(), TargetError> {
     let (kind, change) = match order.direction {
         Direction::Up => {
             let checksum = order.migration.checksum();
-            (
-                EventKind::Applied,
-                RowChange::Applied {
-                    checksum,
-                    witness: Witness::Shown,
-                },
-            )
+            (EventKind::Applied, RowChange::Applied { checksum, witness: Witness::Shown })
         }
-        Direction::Down => (
-            EventKind::RolledBack,
-            RowChange::RolledBack {
-                witness: Witness::Shown,
-            },
-        ),
+        Direction::Down => (EventKind::RolledBack, RowChange::RolledBack { witness: Witness::Shown }),
     };
     let mut record = scribe(&order.migration.id, &order.migration.name, kind, change);
     record.event.duration_ms = Some(elapsed_ms(begun));
@@ -150,40 +122,24 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
     if order.direction == Direction::Up {
         let missing = match link.footprint.presence(&observed) {
             Presence::Absent => link.footprint.objects().into_iter().cloned().collect(),
-            Presence::Partial {
-                missing, lingering, ..
-            } => missing.into_iter().chain(lingering).collect(),
+            Presence::Partial { missing, lingering, .. } => missing.into_iter().chain(lingering).collect(),
             _ => Vec::new(),
         };
         if missing.is_empty() {
             return Ok(());
         }
-        return Err(Failure::Outcome(Box::new(MigrateError::DidNotDo {
-            id,
-            missing,
-        })));
+        return Err(Failure::Outcome(Box::new(MigrateError::DidNotDo { id, missing })));
     }
     let comparison = differences(order.without, &observed);
     let is_new = |difference: &&Difference| !order.differing.contains(difference);
-    let differing = comparison
-        .differences
-        .iter()
-        .filter(is_new)
-        .map(ToString::to_string);
+    let differing = comparison.differences.iter().filter(is_new).map(ToString::to_string);
     let is_left = |name: &&ObjectName| link.footprint.adds.contains_key(*name);
-    let left = comparison
-        .foreign
-        .iter()
-        .filter(is_left)
-        .map(|name| format!("{name} is there still"));
+    let left = comparison.foreign.iter().filter(is_left).map(|name| format!("{name} is there still"));
     let remains: Vec<String> = differing.chain(left).collect();
     if remains.is_empty() {
         return Ok(());
     }
-    Err(Failure::Outcome(Box::new(MigrateError::DidNotUndo {
-        id,
-        remains,
-    })))
+    Err(Failure::Outcome(Box::new(MigrateError::DidNotUndo { id, remains })))
 }
 
 /// Each statement in a transaction with its checkpoint, except those that refuse one; these can be run twice.
@@ -196,23 +152,12 @@ fn by_statements(
     let Body::Sql { .. } = &order.migration.body else {
         return whole_code(target, order, scribe, begun);
     };
-    let script = order
-        .migration
-        .script(order.direction)
-        .ok_or(Failure::Run(RunError::NoDown, 0))?;
+    let script = order.migration.script(order.direction).ok_or(Failure::Run(RunError::NoDown, 0))?;
     in_own_transaction(target, |target| target.prepare_ledger(order.ledger))?;
     let first = first_to_do(target, order, script)?;
     for (at, statement) in script.statements().iter().enumerate().skip(first) {
         let is_bare = target.is_outside_transactions(&statement.text);
-        let wrap = |source| {
-            Failure::Run(
-                RunError::Statement {
-                    statement: statement.clone(),
-                    source,
-                },
-                at,
-            )
-        };
+        let wrap = |source| Failure::Run(RunError::Statement { statement: statement.clone(), source }, at);
         if is_bare {
             target.execute(&statement.text).map_err(wrap)?;
         }
@@ -237,12 +182,7 @@ fn by_statements(
 }
 
 // Code has no statements to count, so even with these bounds it is all or nothing.
-fn whole_code(
-    target: &mut dyn Target,
-    order: &Order<'_>,
-    scribe: &Scribe<'_>,
-    begun: Instant,
-) -> Result<(), Failure> {
+fn whole_code(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>, begun: Instant) -> Result<(), Failure> {
     target.begin(ForeignKeys::Enforced)?;
     let result = in_transaction(target, order, scribe, begun).and_then(|()| Ok(target.commit()?));
     if result.is_err() {
@@ -274,15 +214,9 @@ fn checkpoint(order: &Order<'_>, statement: usize, text: &str) -> Checkpoint {
 }
 
 /// Goes on after the statements that an interrupted run did, as long as the file still has them.
-fn first_to_do(
-    target: &mut dyn Target,
-    order: &Order<'_>,
-    script: &Script,
-) -> Result<usize, TargetError> {
+fn first_to_do(target: &mut dyn Target, order: &Order<'_>, script: &Script) -> Result<usize, TargetError> {
     let done = target.checkpoints(&order.migration.id, order.direction)?;
     let is_done = |at: usize, text: &str| done.contains(&checkpoint(order, at, text));
     let statements = script.statements().iter().enumerate();
-    Ok(statements
-        .take_while(|(at, statement)| is_done(*at, &statement.text))
-        .count())
+    Ok(statements.take_while(|(at, statement)| is_done(*at, &statement.text)).count())
 }

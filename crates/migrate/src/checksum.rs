@@ -38,11 +38,7 @@ impl Checksum {
             words.update(token.text.as_bytes());
             words.update([0]);
         }
-        Self(format!(
-            "{TEXT}:{} {MEANING}:{}",
-            hex(&Sha256::digest(text.as_bytes())),
-            hex(&words.finalize())
-        ))
+        Self(format!("{TEXT}:{} {MEANING}:{}", hex(&Sha256::digest(text.as_bytes())), hex(&words.finalize())))
     }
 
     /// A checksum as the ledger keeps it; compared, never trusted to be well formed.
@@ -57,11 +53,7 @@ impl Checksum {
 
     /// How `self`, the script of today, stands to what was recorded.
     pub fn change_since(&self, recorded: &Self) -> Change {
-        if self == recorded
-            || self
-                .part(TEXT)
-                .is_some_and(|now| recorded.part(TEXT) == Some(now))
-        {
+        if self == recorded || self.part(TEXT).is_some_and(|now| recorded.part(TEXT) == Some(now)) {
             return Change::None;
         }
         match (self.part(MEANING), recorded.part(MEANING)) {
@@ -73,9 +65,7 @@ impl Checksum {
     }
 
     fn part(&self, algorithm: &str) -> Option<&str> {
-        self.0
-            .split(' ')
-            .find_map(|part| part.strip_prefix(algorithm)?.strip_prefix(':'))
+        self.0.split(' ').find_map(|part| part.strip_prefix(algorithm)?.strip_prefix(':'))
     }
 }
 
@@ -112,26 +102,14 @@ mod tests {
     #[test]
     fn a_change_of_comments_is_told_apart_from_a_change_of_words() {
         let ran = Checksum::of("CREATE TABLE a (b);");
-        assert_eq!(
-            Checksum::of("-- why\nCREATE TABLE a\n(b);").change_since(&ran),
-            Change::Cosmetic
-        );
-        assert_eq!(
-            Checksum::of("CREATE TABLE a (c);").change_since(&ran),
-            Change::Meaning
-        );
-        assert_eq!(
-            Checksum::of("CREATE TABLE a (b);").change_since(&Checksum::recorded("md5:00")),
-            Change::Unknown
-        );
+        assert_eq!(Checksum::of("-- why\nCREATE TABLE a\n(b);").change_since(&ran), Change::Cosmetic);
+        assert_eq!(Checksum::of("CREATE TABLE a (c);").change_since(&ran), Change::Meaning);
+        assert_eq!(Checksum::of("CREATE TABLE a (b);").change_since(&Checksum::recorded("md5:00")), Change::Unknown);
     }
 
     #[test]
     fn a_changed_text_in_quotes_is_a_change_of_meaning() {
         let ran = Checksum::of("INSERT INTO a VALUES ('x y')");
-        assert_eq!(
-            Checksum::of("INSERT INTO a VALUES ('x  y')").change_since(&ran),
-            Change::Meaning
-        );
+        assert_eq!(Checksum::of("INSERT INTO a VALUES ('x  y')").change_since(&ran), Change::Meaning);
     }
 }

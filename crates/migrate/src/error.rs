@@ -61,10 +61,7 @@ pub enum MigrateError {
         findings: Vec<Finding>,
     },
     /// What a pending migration makes is there already; nothing ran.
-    #[error(
-        "{id} is not applied according to the ledger, but the schema has {} already",
-        listed(objects)
-    )]
+    #[error("{id} is not applied according to the ledger, but the schema has {} already", listed(objects))]
     AlreadyThere {
         /// The migration.
         id: MigrationId,
@@ -104,10 +101,7 @@ pub enum MigrateError {
         reasons: Vec<Finding>,
     },
     /// The repair ran and was undone, because the schema did not come out as expected.
-    #[error(
-        "the repair was undone: afterwards {} still differed",
-        listed(differences)
-    )]
+    #[error("the repair was undone: afterwards {} still differed", listed(differences))]
     RepairUndone {
         /// What differed.
         differences: Vec<Difference>,
@@ -125,10 +119,7 @@ pub enum MigrateError {
         statements_done: usize,
     },
     /// An up left something undone that it does on an empty database; it was rolled back.
-    #[error(
-        "{id} ran without an error, but afterwards {} not as it makes them",
-        listed(missing)
-    )]
+    #[error("{id} ran without an error, but afterwards {} not as it makes them", listed(missing))]
     DidNotDo {
         /// The migration.
         id: MigrationId,
@@ -226,9 +217,7 @@ impl MigrateError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::HistoryBroken { .. } => Exit::HistoryBroken,
-            Self::AlreadyThere { .. } | Self::DidNotUndo { .. } | Self::DidNotDo { .. } => {
-                Exit::SchemaDisagrees
-            }
+            Self::AlreadyThere { .. } | Self::DidNotUndo { .. } | Self::DidNotDo { .. } => Exit::SchemaDisagrees,
             Self::DataLoss { .. }
             | Self::NotShown { .. }
             | Self::StillThere { .. }
@@ -256,22 +245,16 @@ impl MigrateError {
                 hint.unwrap_or_else(|| "longshore migrate status".to_owned())
             }
             Self::AlreadyThere { id, .. } => {
-                format!(
-                    "longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair"
-                )
+                format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
             }
             Self::DataLoss { .. } => "add --allow-data-loss if the data may go".to_owned(),
-            Self::NotShown { .. } => {
-                "longshore migrate repair, or add --unverified to mark it all the same".to_owned()
-            }
+            Self::NotShown { .. } => "longshore migrate repair, or add --unverified to mark it all the same".to_owned(),
             Self::StillThere { id, .. } => {
                 format!(
                     "longshore migrate down --to the migration before {id}, or add --unverified to mark it all the same"
                 )
             }
-            Self::RepairUndone { .. } => {
-                "longshore migrate verify shows what differs; nothing was changed".to_owned()
-            }
+            Self::RepairUndone { .. } => "longshore migrate verify shows what differs; nothing was changed".to_owned(),
             Self::Failed { id, .. } => {
                 format!("correct {id} or the data that it meets, then run the command again")
             }
@@ -283,10 +266,9 @@ impl MigrateError {
             }
             Self::Needed { needed_by, .. } => format!("roll {needed_by} back first"),
             Self::UnknownId { .. } => "longshore migrate status lists every migration".to_owned(),
-            Self::AmbiguousId { ids, .. } => ids
-                .first()
-                .map(|id| format!("write {id}, with its source"))
-                .unwrap_or_default(),
+            Self::AmbiguousId { ids, .. } => {
+                ids.first().map(|id| format!("write {id}, with its source")).unwrap_or_default()
+            }
             Self::NoReason => "add --reason TEXT".to_owned(),
             Self::NoDirectory => "add --dir DIR".to_owned(),
             Self::Source { .. } => "check --dir".to_owned(),
@@ -320,25 +302,16 @@ fn first(findings: &[Finding]) -> String {
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn applied_before(done: &[MigrationId], statements_done: usize) -> String {
     let mut text = String::new();
     if statements_done > 0 {
-        text.push_str(&format!(
-            "; its first {statements_done} statements are done and stay so"
-        ));
+        text.push_str(&format!("; its first {statements_done} statements are done and stay so"));
     }
     if !done.is_empty() {
-        text.push_str(&format!(
-            "; {} applied before it in this run and stay so",
-            listed(done)
-        ));
+        text.push_str(&format!("; {} applied before it in this run and stay so", listed(done)));
     }
     text
 }

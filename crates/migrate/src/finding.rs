@@ -87,12 +87,7 @@ pub struct Finding {
 impl Finding {
     /// A finding without a hint.
     pub fn new(kind: FindingKind, subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            subject: subject.into(),
-            message: message.into(),
-            hint: None,
-        }
+        Self { kind, subject: subject.into(), message: message.into(), hint: None }
     }
 
     /// The same with what mends it.

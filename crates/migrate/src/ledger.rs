@@ -69,10 +69,7 @@ impl Row {
 
     /// The id; a row that nobody could assign belongs to the user's directory.
     pub fn id(&self) -> MigrationId {
-        MigrationId::new(
-            self.source.as_deref().unwrap_or(crate::source::APP),
-            self.number,
-        )
+        MigrationId::new(self.source.as_deref().unwrap_or(crate::source::APP), self.number)
     }
 }
 
@@ -212,14 +209,8 @@ pub fn report_instant(at: Timestamp) -> String {
 /// A ledger's text as reports print it; a text that is no instant stays as it is.
 pub fn reported(text: &str) -> String {
     let with_offset = text.parse::<Timestamp>().ok();
-    let civil = || {
-        TimeZone::UTC
-            .to_timestamp(text.parse::<DateTime>().ok()?)
-            .ok()
-    };
-    with_offset
-        .or_else(civil)
-        .map_or_else(|| text.to_owned(), report_instant)
+    let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    with_offset.or_else(civil).map_or_else(|| text.to_owned(), report_instant)
 }
 
 /// The history that the rows of an old ledger imply.
@@ -237,16 +228,8 @@ pub fn implied_history(ledger: &Ledger) -> Vec<Event> {
     };
     let mut events = Vec::new();
     for row in &ledger.rows {
-        events.extend(
-            row.applied_at
-                .as_deref()
-                .map(|at| event(row, EventKind::Applied, at)),
-        );
-        events.extend(
-            row.rolled_back_at
-                .as_deref()
-                .map(|at| event(row, EventKind::RolledBack, at)),
-        );
+        events.extend(row.applied_at.as_deref().map(|at| event(row, EventKind::Applied, at)));
+        events.extend(row.rolled_back_at.as_deref().map(|at| event(row, EventKind::RolledBack, at)));
     }
     events.sort_by(|a, b| a.at.cmp(&b.at));
     events
@@ -259,10 +242,7 @@ mod tests {
     #[test]
     fn the_incidents_instants_are_reported_as_rfc_3339() {
         assert_eq!(reported("2025-06-28 11:35:15"), "2025-06-28T11:35:15.000Z");
-        assert_eq!(
-            reported("2025-06-28T11:35:15.25+02:00"),
-            "2025-06-28T09:35:15.250Z"
-        );
+        assert_eq!(reported("2025-06-28T11:35:15.25+02:00"), "2025-06-28T09:35:15.250Z");
         assert_eq!(reported("yesterday"), "yesterday");
     }
 

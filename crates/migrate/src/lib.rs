@@ -27,9 +27,7 @@ pub mod target;
 pub use error::{Exit, MigrateError};
 pub use loss::{DataLoss, Loss};
 pub use migration::{Body, CodeError, CodeMigration, Direction, Migration, MigrationId};
-pub use migrator::{
-    Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification,
-};
+pub use migrator::{Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification};
 pub use plan::Goal;
 pub use script::Bounds;
 pub use source::{NewPair, Source, SourceError};

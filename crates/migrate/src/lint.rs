@@ -17,15 +17,8 @@ pub(crate) fn lint(source: &Source) -> Vec<Finding> {
     findings.extend(gaps(source.migrations()));
     for migration in source.migrations() {
         if !migration.has_down() {
-            let finding = Finding::new(
-                FindingKind::MissingDown,
-                migration.id.to_string(),
-                "it has no down",
-            );
-            findings.push(finding.hint(format!(
-                "add {}",
-                migration.origin.replace(".up.sql", ".down.sql")
-            )));
+            let finding = Finding::new(FindingKind::MissingDown, migration.id.to_string(), "it has no down");
+            findings.push(finding.hint(format!("add {}", migration.origin.replace(".up.sql", ".down.sql"))));
         }
         findings.extend(of_up(migration));
     }
@@ -33,16 +26,11 @@ pub(crate) fn lint(source: &Source) -> Vec<Finding> {
 }
 
 fn gaps(migrations: &[Migration]) -> Vec<Finding> {
-    let pairs = migrations
-        .windows(2)
-        .filter(|pair| pair[1].id.number <= SEQUENTIAL_MAX);
+    let pairs = migrations.windows(2).filter(|pair| pair[1].id.number <= SEQUENTIAL_MAX);
     pairs
         .filter(|pair| pair[1].id.number > pair[0].id.number + 1)
         .map(|pair| {
-            let message = format!(
-                "the number before it is {}, so at least one is missing",
-                pair[0].id.number
-            );
+            let message = format!("the number before it is {}, so at least one is missing", pair[0].id.number);
             Finding::new(FindingKind::NumberGap, pair[1].id.to_string(), message)
                 .hint("bring the missing file back, or renumber what was never applied")
         })
@@ -55,17 +43,10 @@ fn of_up(migration: &Migration) -> Vec<Finding> {
     };
     let id = migration.id.to_string();
     let emptied = emptied_tables(script).into_iter().map(|table| {
-        Finding::new(
-            FindingKind::Destructive,
-            &id,
-            format!("it drops or empties table {table}"),
-        )
-        .hint("up asks for --allow-data-loss where the table has rows")
+        Finding::new(FindingKind::Destructive, &id, format!("it drops or empties table {table}"))
+            .hint("up asks for --allow-data-loss where the table has rows")
     });
-    let statements = script
-        .statements()
-        .iter()
-        .filter_map(|statement| of_statement(&id, statement, script.bounds()));
+    let statements = script.statements().iter().filter_map(|statement| of_statement(&id, statement, script.bounds()));
     emptied.chain(statements).collect()
 }
 
@@ -75,13 +56,7 @@ fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Findi
     let line = statement.line;
     if is(0, "pragma") && bounds != Bounds::Statements {
         let name = words.get(1).map(|token| token.text).unwrap_or_default();
-        let idle = [
-            "foreign_keys",
-            "journal_mode",
-            "synchronous",
-            "auto_vacuum",
-            "page_size",
-        ];
+        let idle = ["foreign_keys", "journal_mode", "synchronous", "auto_vacuum", "page_size"];
         if idle.iter().any(|pragma| name.eq_ignore_ascii_case(pragma)) {
             let message = format!("line {line}: PRAGMA {name} does nothing inside a transaction");
             return Some(Finding::new(FindingKind::IdlePragma, id, message).hint(match bounds {
@@ -90,15 +65,9 @@ fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Findi
             }));
         }
     }
-    let drops_column = words
-        .windows(2)
-        .any(|pair| pair[0].is("drop") && pair[1].is("column"));
+    let drops_column = words.windows(2).any(|pair| pair[0].is("drop") && pair[1].is("column"));
     if is(0, "alter") && drops_column {
-        return Some(Finding::new(
-            FindingKind::Destructive,
-            id,
-            format!("line {line}: it drops a column"),
-        ));
+        return Some(Finding::new(FindingKind::Destructive, id, format!("line {line}: it drops a column")));
     }
     if is(0, "vacuum") && bounds == Bounds::Statements {
         let message = format!("line {line}: VACUUM writes the whole database anew under a lock");
@@ -106,9 +75,7 @@ fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Findi
     }
     let rewrites = is(0, "update") && !words.iter().any(|token| token.is("where"));
     rewrites.then(|| {
-        let message = format!(
-            "line {line}: it updates every row in one transaction, while nobody else can write"
-        );
+        let message = format!("line {line}: it updates every row in one transaction, while nobody else can write");
         Finding::new(FindingKind::Locking, id, message)
     })
 }

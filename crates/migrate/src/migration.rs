@@ -22,10 +22,7 @@ pub struct MigrationId {
 impl MigrationId {
     /// The id of `number` in `source`.
     pub fn new(source: impl Into<String>, number: i64) -> Self {
-        Self {
-            source: source.into(),
-            number,
-        }
+        Self { source: source.into(), number }
     }
 }
 
@@ -139,10 +136,7 @@ impl Migration {
     /// How that direction is bounded by transactions.
     pub fn bounds(&self, direction: Direction) -> Bounds {
         match &self.body {
-            Body::Sql { .. } => self
-                .script(direction)
-                .map(Script::bounds)
-                .unwrap_or_default(),
+            Body::Sql { .. } => self.script(direction).map(Script::bounds).unwrap_or_default(),
             Body::Code(code) => code.bounds(),
         }
     }

@@ -39,18 +39,10 @@ impl Author {
     /// The user and the host that the environment names.
     pub fn from_environment() -> Self {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
-        let file = || {
-            fs::read_to_string("/etc/hostname")
-                .ok()
-                .map(|name| name.trim().to_owned())
-        };
+        let file = || fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned());
         Self {
-            who: variable("USER")
-                .or_else(|| variable("LOGNAME"))
-                .or_else(|| variable("USERNAME")),
-            host: variable("HOSTNAME")
-                .or_else(|| variable("COMPUTERNAME"))
-                .or_else(file),
+            who: variable("USER").or_else(|| variable("LOGNAME")).or_else(|| variable("USERNAME")),
+            host: variable("HOSTNAME").or_else(|| variable("COMPUTERNAME")).or_else(file),
         }
     }
 }
@@ -67,13 +59,7 @@ pub struct Migrator<'t> {
 impl<'t> Migrator<'t> {
     /// Migrations of `sources`, run in that order, on `target`.
     pub fn new(target: Box<dyn Target + 't>, sources: Vec<Source>) -> Self {
-        Self {
-            target,
-            sources,
-            author: Author::from_environment(),
-            clock: Timestamp::now,
-            lock_wait: LOCK_WAIT,
-        }
+        Self { target, sources, author: Author::from_environment(), clock: Timestamp::now, lock_wait: LOCK_WAIT }
     }
 
     /// The same with another author.
@@ -109,9 +95,7 @@ impl<'t> Migrator<'t> {
 
     /// The id that `text` means: `SOURCE:NUMBER`, or a bare number that only one source has.
     pub fn resolve(&mut self, text: &str) -> Result<MigrationId, MigrateError> {
-        let unknown = || MigrateError::UnknownId {
-            text: text.to_owned(),
-        };
+        let unknown = || MigrateError::UnknownId { text: text.to_owned() };
         let (source, number) = match text.split_once(':') {
             Some((source, number)) => (Some(source), number),
             None => (None, text),
@@ -119,22 +103,14 @@ impl<'t> Migrator<'t> {
         let number: i64 = number.parse().map_err(|_| unknown())?;
         let mut ledger = self.target.ledger()?;
         ledger.assign(&self.sources);
-        let files = self
-            .sources
-            .iter()
-            .flat_map(Source::migrations)
-            .map(|migration| migration.id.clone());
+        let files = self.sources.iter().flat_map(Source::migrations).map(|migration| migration.id.clone());
         let rows = ledger.rows.iter().map(crate::ledger::Row::id);
-        let mut ids: Vec<MigrationId> =
-            files.chain(rows).filter(|id| id.number == number).collect();
+        let mut ids: Vec<MigrationId> = files.chain(rows).filter(|id| id.number == number).collect();
         ids.retain(|id| source.is_none_or(|source| source == id.source));
         ids.sort();
         ids.dedup();
         if ids.len() > 1 {
-            return Err(MigrateError::AmbiguousId {
-                text: text.to_owned(),
-                ids,
-            });
+            return Err(MigrateError::AmbiguousId { text: text.to_owned(), ids });
         }
         ids.pop().ok_or_else(unknown)
     }
@@ -144,16 +120,9 @@ impl<'t> Migrator<'t> {
     }
 
     fn migration(&self, id: &MigrationId) -> Result<Migration, MigrateError> {
-        let source = self
-            .sources
-            .iter()
-            .find(|source| source.name() == id.source);
-        let found = source
-            .and_then(|source| source.migration(id.number))
-            .cloned();
-        found.ok_or_else(|| MigrateError::UnknownId {
-            text: id.to_string(),
-        })
+        let source = self.sources.iter().find(|source| source.name() == id.source);
+        let found = source.and_then(|source| source.migration(id.number)).cloned();
+        found.ok_or_else(|| MigrateError::UnknownId { text: id.to_string() })
     }
 
     /// Remembers every source that is in order, so that a worker's start is cheap. The cache is no part of the
@@ -163,17 +132,10 @@ impl<'t> Migrator<'t> {
         if !survey.broken().is_empty() || !survey.comparison.is_clean() {
             return Ok(());
         }
-        let names: Vec<String> = self
-            .sources
-            .iter()
-            .map(|source| source.name().to_owned())
-            .collect();
+        let names: Vec<String> = self.sources.iter().map(|source| source.name().to_owned()).collect();
         let result = self.target.begin(ForeignKeys::Enforced).and_then(|()| {
             for name in &names {
-                let mut own = survey
-                    .standings
-                    .iter()
-                    .filter(|standing| standing.id.source == *name);
+                let mut own = survey.standings.iter().filter(|standing| standing.id.source == *name);
                 if own.all(crate::survey::Standing::agrees) {
                     self.target.remember_verified(name)?;
                 }
@@ -184,21 +146,13 @@ impl<'t> Migrator<'t> {
             Ok(()) => Ok(()),
             Err(error) => {
                 self.target.roll_back();
-                if matches!(error, TargetError::Busy { .. }) {
-                    Ok(())
-                } else {
-                    Err(error.into())
-                }
+                if matches!(error, TargetError::Busy { .. }) { Ok(()) } else { Err(error.into()) }
             }
         }
     }
 
     fn pen(&self) -> Pen {
-        Pen {
-            author: self.author.clone(),
-            clock: self.clock,
-            reason: None,
-        }
+        Pen { author: self.author.clone(), clock: self.clock, reason: None }
     }
 }
 

@@ -31,60 +31,30 @@ pub fn up(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError
     }
     let is_wanted = |standing: &&Standing| {
         let to = goal.to.as_ref();
-        standing.is_pending()
-            && to
-                .is_none_or(|to| standing.id.source == to.source && standing.id.number <= to.number)
+        standing.is_pending() && to.is_none_or(|to| standing.id.source == to.source && standing.id.number <= to.number)
     };
-    let wanted = survey
-        .standings
-        .iter()
-        .filter(is_wanted)
-        .take(goal.steps.unwrap_or(usize::MAX));
+    let wanted = survey.standings.iter().filter(is_wanted).take(goal.steps.unwrap_or(usize::MAX));
     let wanted: Vec<&Standing> = wanted.collect();
-    if let Some(standing) = wanted
-        .iter()
-        .find(|standing| !there_already(standing, survey).is_empty())
-    {
-        return Err(MigrateError::AlreadyThere {
-            id: standing.id.clone(),
-            objects: there_already(standing, survey),
-        });
+    if let Some(standing) = wanted.iter().find(|standing| !there_already(standing, survey).is_empty()) {
+        return Err(MigrateError::AlreadyThere { id: standing.id.clone(), objects: there_already(standing, survey) });
     }
-    Ok(wanted
-        .into_iter()
-        .map(|standing| standing.id.clone())
-        .collect())
+    Ok(wanted.into_iter().map(|standing| standing.id.clone()).collect())
 }
 
 /// What `down` rolls back, newest first: one step unless the goal says otherwise.
 pub fn down(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError> {
     let mut broken = survey.broken();
     // A hole or a stray file does not stand in the way of going back.
-    broken.retain(|finding| {
-        !matches!(
-            finding.kind,
-            FindingKind::OutOfOrder | FindingKind::UnrecognisedFile
-        )
-    });
+    broken.retain(|finding| !matches!(finding.kind, FindingKind::OutOfOrder | FindingKind::UnrecognisedFile));
     if !broken.is_empty() {
         return Err(MigrateError::HistoryBroken { findings: broken });
     }
-    let steps = goal
-        .steps
-        .unwrap_or(if goal.to.is_some() { usize::MAX } else { 1 });
+    let steps = goal.steps.unwrap_or(if goal.to.is_some() { usize::MAX } else { 1 });
     let is_wanted = |standing: &&Standing| {
         let to = goal.to.as_ref();
-        standing.is_applied()
-            && to.is_none_or(|to| standing.id.source == to.source && standing.id.number > to.number)
+        standing.is_applied() && to.is_none_or(|to| standing.id.source == to.source && standing.id.number > to.number)
     };
-    Ok(survey
-        .standings
-        .iter()
-        .rev()
-        .filter(is_wanted)
-        .take(steps)
-        .map(|standing| standing.id.clone())
-        .collect())
+    Ok(survey.standings.iter().rev().filter(is_wanted).take(steps).map(|standing| standing.id.clone()).collect())
 }
 
 /// What of a migration that the ledger does not count is there: the objects that it would make.
@@ -92,31 +62,15 @@ pub fn there_already(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
     if !standing.already_there.is_empty() {
         return standing.already_there.clone();
     }
-    let Some(link) = survey
-        .chain
-        .link(&standing.id)
-        .filter(|_| standing.is_reached)
-    else {
+    let Some(link) = survey.chain.link(&standing.id).filter(|_| standing.is_reached) else {
         return Vec::new();
     };
     if matches!(standing.presence, Some(Presence::Invisible)) {
         return Vec::new();
     }
-    let made = link
-        .footprint
-        .adds
-        .keys()
-        .filter(|name| survey.observed.contains(name));
-    let whole: Vec<ObjectName> = made
-        .clone()
-        .filter(|name| name.table.is_none())
-        .cloned()
-        .collect();
-    if whole.is_empty() {
-        made.cloned().collect()
-    } else {
-        whole
-    }
+    let made = link.footprint.adds.keys().filter(|name| survey.observed.contains(name));
+    let whole: Vec<ObjectName> = made.clone().filter(|name| name.table.is_none()).cloned().collect();
+    if whole.is_empty() { made.cloned().collect() } else { whole }
 }
 
 /// Whether marking `standing` as applied tells the truth: nothing that it makes is missing. A difference alone is left
@@ -125,39 +79,19 @@ pub fn missing_for_mark(standing: &Standing, survey: &Survey) -> Vec<String> {
     match &standing.presence {
         Some(Presence::Absent) => {
             let link = survey.chain.link(&standing.id);
-            let adds = link.map(|link| {
-                link.footprint
-                    .objects()
-                    .into_iter()
-                    .map(ToString::to_string)
-                    .collect()
-            });
+            let adds = link.map(|link| link.footprint.objects().into_iter().map(ToString::to_string).collect());
             adds.unwrap_or_default()
         }
-        Some(Presence::Partial {
-            missing, lingering, ..
-        }) => {
-            let lingering = lingering
-                .iter()
-                .map(|object| format!("{object} is there still"));
-            missing
-                .iter()
-                .map(|object| format!("{object} is missing"))
-                .chain(lingering)
-                .collect()
+        Some(Presence::Partial { missing, lingering, .. }) => {
+            let lingering = lingering.iter().map(|object| format!("{object} is there still"));
+            missing.iter().map(|object| format!("{object} is missing")).chain(lingering).collect()
         }
-        Some(Presence::Conflicting(differences)) => {
-            missing_in_conflict(standing, survey, differences)
-        }
+        Some(Presence::Conflicting(differences)) => missing_in_conflict(standing, survey, differences),
         _ => Vec::new(),
     }
 }
 
-fn missing_in_conflict(
-    standing: &Standing,
-    survey: &Survey,
-    differences: &[crate::schema::Difference],
-) -> Vec<String> {
+fn missing_in_conflict(standing: &Standing, survey: &Survey, differences: &[crate::schema::Difference]) -> Vec<String> {
     let Some(link) = survey.chain.link(&standing.id) else {
         return Vec::new();
     };
@@ -177,18 +111,7 @@ fn missing_in_conflict(
 }
 
 fn is_superseded(name: &ObjectName, standing: &Standing, survey: &Survey) -> bool {
-    let later = survey
-        .chain
-        .links()
-        .iter()
-        .skip_while(|link| link.id != standing.id)
-        .skip(1);
-    let is_reached = |id: &MigrationId| {
-        survey
-            .standing(id)
-            .is_some_and(|standing| standing.is_reached)
-    };
-    later
-        .filter(|link| is_reached(&link.id))
-        .any(|link| link.footprint.drops.contains(name))
+    let later = survey.chain.links().iter().skip_while(|link| link.id != standing.id).skip(1);
+    let is_reached = |id: &MigrationId| survey.standing(id).is_some_and(|standing| standing.is_reached);
+    later.filter(|link| is_reached(&link.id)).any(|link| link.footprint.drops.contains(name))
 }

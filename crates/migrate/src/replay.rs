@@ -102,21 +102,13 @@ impl Chain {
 
     /// The schema before a migration.
     pub fn before(&self, id: &MigrationId) -> Schema {
-        let at = self
-            .links
-            .iter()
-            .position(|link| link.id == *id)
-            .unwrap_or(0);
+        let at = self.links.iter().position(|link| link.id == *id).unwrap_or(0);
         self.after(at)
     }
 
     /// The schema after the first `count` migrations.
     pub fn after(&self, count: usize) -> Schema {
-        count
-            .checked_sub(1)
-            .and_then(|at| self.links.get(at))
-            .map(|link| link.after.clone())
-            .unwrap_or_default()
+        count.checked_sub(1).and_then(|at| self.links.get(at)).map(|link| link.after.clone()).unwrap_or_default()
     }
 
     /// The schema after all of them.
@@ -131,20 +123,12 @@ impl Broken {
             RunError::Statement { statement, .. } => Some(statement.line),
             _ => None,
         };
-        Self {
-            id: id.clone(),
-            line,
-            message: error.to_string(),
-        }
+        Self { id: id.clone(), line, message: error.to_string() }
     }
 }
 
 /// Runs one direction of a migration on `session` in whatever transaction it is in.
-pub fn run(
-    session: &mut dyn Session,
-    migration: &Migration,
-    direction: Direction,
-) -> Result<(), RunError> {
+pub fn run(session: &mut dyn Session, migration: &Migration, direction: Direction) -> Result<(), RunError> {
     if let Body::Code(code) = &migration.body {
         let result = match direction {
             Direction::Up => code.up(session),
@@ -156,10 +140,7 @@ pub fn run(
     for statement in script.statements() {
         session
             .execute(&statement.text)
-            .map_err(|source| RunError::Statement {
-                statement: statement.clone(),
-                source,
-            })?;
+            .map_err(|source| RunError::Statement { statement: statement.clone(), source })?;
     }
     Ok(())
 }

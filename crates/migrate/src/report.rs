@@ -82,21 +82,13 @@ pub struct StatusReport {
 impl StatusReport {
     /// What `--check` ends with.
     pub fn check(&self) -> Exit {
-        if self
-            .findings
-            .iter()
-            .any(|finding| finding.kind.breaks_history())
-        {
+        if self.findings.iter().any(|finding| finding.kind.breaks_history()) {
             return Exit::HistoryBroken;
         }
         if !self.differences.is_empty() {
             return Exit::SchemaDisagrees;
         }
-        if self.pending_count > 0 {
-            Exit::NotYet
-        } else {
-            Exit::Done
-        }
+        if self.pending_count > 0 { Exit::NotYet } else { Exit::Done }
     }
 }
 
@@ -149,18 +141,10 @@ pub struct VerifyReport {
 impl VerifyReport {
     /// 0, 4 or 5.
     pub fn exit(&self) -> Exit {
-        if self
-            .findings
-            .iter()
-            .any(|finding| finding.kind.breaks_history())
-        {
+        if self.findings.iter().any(|finding| finding.kind.breaks_history()) {
             return Exit::HistoryBroken;
         }
-        if self.differences.is_empty() {
-            Exit::Done
-        } else {
-            Exit::SchemaDisagrees
-        }
+        if self.differences.is_empty() { Exit::Done } else { Exit::SchemaDisagrees }
     }
 }
 
@@ -272,21 +256,12 @@ pub struct LintReport {
 impl LintReport {
     /// 0 or 4: findings that only warn do not count.
     pub fn exit(&self) -> Exit {
-        if self.ok {
-            Exit::Done
-        } else {
-            Exit::HistoryBroken
-        }
+        if self.ok { Exit::Done } else { Exit::HistoryBroken }
     }
 
     /// Puts findings into a report.
     pub fn of(findings: Vec<Finding>) -> Self {
-        let is_error = |finding: &Finding| {
-            finding.kind.breaks_history() || finding.kind == FindingKind::NumberGap
-        };
-        Self {
-            ok: !findings.iter().any(is_error),
-            findings,
-        }
+        let is_error = |finding: &Finding| finding.kind.breaks_history() || finding.kind == FindingKind::NumberGap;
+        Self { ok: !findings.iter().any(is_error), findings }
     }
 }

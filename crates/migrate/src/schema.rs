@@ -75,9 +75,7 @@ impl Schema {
         let mut columns: Vec<(usize, &str)> = self
             .objects
             .iter()
-            .filter(|(name, _)| {
-                name.kind == ObjectKind::Column && name.table.as_deref() == Some(table)
-            })
+            .filter(|(name, _)| name.kind == ObjectKind::Column && name.table.as_deref() == Some(table))
             .map(|(name, definition)| (definition.position, name.name.as_str()))
             .collect();
         columns.sort_unstable();
@@ -88,14 +86,10 @@ impl Schema {
     #[must_use]
     pub fn without<'names>(&self, names: impl IntoIterator<Item = &'names ObjectName>) -> Self {
         let gone: BTreeSet<&ObjectName> = names.into_iter().collect();
-        let owners: BTreeSet<&str> = gone
-            .iter()
-            .filter(|name| name.table.is_none())
-            .map(|name| ObjectName::owner(name))
-            .collect();
+        let owners: BTreeSet<&str> =
+            gone.iter().filter(|name| name.table.is_none()).map(|name| ObjectName::owner(name)).collect();
         let mut rest = self.clone();
-        rest.objects
-            .retain(|name, _| !gone.contains(name) && !owners.contains(name.owner()));
+        rest.objects.retain(|name, _| !gone.contains(name) && !owners.contains(name.owner()));
         rest
     }
 
@@ -111,19 +105,13 @@ impl Schema {
             }
             digest.update("\n");
         }
-        digest
-            .finalize()
-            .iter()
-            .fold(String::new(), |mut hex, byte| {
-                write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
-                hex
-            })
+        digest.finalize().iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+            hex
+        })
     }
 
     fn named(&self, kind: ObjectKind) -> impl Iterator<Item = &str> {
-        self.objects
-            .keys()
-            .filter(move |name| name.kind == kind)
-            .map(|name| name.name.as_str())
+        self.objects.keys().filter(move |name| name.kind == kind).map(|name| name.name.as_str())
     }
 }

@@ -65,10 +65,7 @@ pub(crate) enum Content {
 impl Source {
     /// Reads every entry of `path`. Whatever is not a migration is a finding, never a skip; only an unreadable
     /// directory or file is an error.
-    pub fn directory(
-        name: impl Into<String>,
-        path: impl Into<PathBuf>,
-    ) -> Result<Self, SourceError> {
+    pub fn directory(name: impl Into<String>, path: impl Into<PathBuf>) -> Result<Self, SourceError> {
         let path = path.into();
         let files = read_directory(&path)?;
         let mut source = Self::from_files(name.into(), files);
@@ -80,10 +77,7 @@ impl Source {
     pub fn embedded(name: impl Into<String>, files: &[(&str, &str)]) -> Self {
         let files = files
             .iter()
-            .map(|(file, text)| RawFile {
-                name: (*file).to_owned(),
-                content: Content::Bytes(text.as_bytes().to_vec()),
-            })
+            .map(|(file, text)| RawFile { name: (*file).to_owned(), content: Content::Bytes(text.as_bytes().to_vec()) })
             .collect();
         Self::from_files(name.into(), files)
     }
@@ -101,9 +95,7 @@ impl Source {
                 body: Body::Code(code),
             })
             .collect();
-        source
-            .migrations
-            .sort_by_key(|migration| migration.id.number);
+        source.migrations.sort_by_key(|migration| migration.id.number);
         source.findings = pairs::duplicates(&source.migrations);
         source
     }
@@ -125,9 +117,7 @@ impl Source {
 
     /// The migration of that number.
     pub fn migration(&self, number: i64) -> Option<&Migration> {
-        self.migrations
-            .iter()
-            .find(|migration| migration.id.number == number)
+        self.migrations.iter().find(|migration| migration.id.number == number)
     }
 
     /// Names of files that are not recognised; what each looks like is in its finding.
@@ -160,17 +150,11 @@ fn read_directory(path: &Path) -> Result<Vec<RawFile>, SourceError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable(path))? {
         let entry = entry.map_err(unreadable(path))?.path();
-        let name = entry
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let content = if entry.is_dir() {
             let inside = fs::read_dir(&entry).map_err(unreadable(&entry))?;
             Content::Directory(
-                inside
-                    .filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned()))
-                    .collect(),
+                inside.filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned())).collect(),
             )
         } else {
             Content::Bytes(fs::read(&entry).map_err(unreadable(&entry))?)

@@ -189,11 +189,7 @@ pub trait Target: Session {
     fn record(&mut self, record: &Record) -> Result<(), TargetError>;
 
     /// What an interrupted run outside a transaction has done.
-    fn checkpoints(
-        &mut self,
-        id: &MigrationId,
-        direction: Direction,
-    ) -> Result<Vec<Checkpoint>, TargetError>;
+    fn checkpoints(&mut self, id: &MigrationId, direction: Direction) -> Result<Vec<Checkpoint>, TargetError>;
 
     /// Adds a checkpoint.
     fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TargetError>;

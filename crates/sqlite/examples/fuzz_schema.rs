@@ -2,11 +2,7 @@
 //!
 //! It ends with a panic at the first text that breaks the comparison, and with the figures otherwise.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a tool for developers that stops where it fails"
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for developers that stops where it fails")]
 
 use std::time::{Duration, Instant};
 
@@ -16,9 +12,7 @@ mod fuzz;
 mod parentheses;
 
 fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|argument| argument.parse::<u64>().unwrap());
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>().unwrap());
     let seconds = arguments.next().unwrap_or(10);
     let seed = arguments.next().unwrap_or_else(|| fastrand::u64(..));
     println!("seed {seed}, {seconds} s");

@@ -49,11 +49,7 @@ pub fn read(connection: &Connection) -> Result<Schema, CatalogError> {
         table.read_into(connection, &mut schema)?;
     }
     let mut names = names(&schema);
-    names.extend(
-        entries
-            .iter()
-            .map(|entry| entry.table.name.to_ascii_lowercase()),
-    );
+    names.extend(entries.iter().map(|entry| entry.table.name.to_ascii_lowercase()));
     for Entry { kind, table } in &entries {
         let name = table.name.to_ascii_lowercase();
         match kind.as_str() {
@@ -92,19 +88,10 @@ fn entries(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
     let entries = statement.query_map([], |row| {
         Ok(Entry {
             kind: row.get(1)?,
-            table: Table {
-                name: row.get(0)?,
-                sql: row.get(2)?,
-                is_without_rowid: row.get(3)?,
-                is_strict: row.get(4)?,
-            },
+            table: Table { name: row.get(0)?, sql: row.get(2)?, is_without_rowid: row.get(3)?, is_strict: row.get(4)? },
         })
     })?;
-    let ours = entries.filter(|entry| {
-        !entry
-            .as_ref()
-            .is_ok_and(|entry| is_apart(&entry.table.name))
-    });
+    let ours = entries.filter(|entry| !entry.as_ref().is_ok_and(|entry| is_apart(&entry.table.name)));
     ours.collect()
 }
 
@@ -114,43 +101,27 @@ fn is_apart(table: &str) -> bool {
 }
 
 fn is_of_ledger(name: &str) -> bool {
-    let rest = [ledger::TABLE, ledger::TABLE_BESIDE_ANOTHER]
-        .into_iter()
-        .find_map(|table| name.strip_prefix(table));
+    let rest = [ledger::TABLE, ledger::TABLE_BESIDE_ANOTHER].into_iter().find_map(|table| name.strip_prefix(table));
     rest.is_some_and(|rest| rest.is_empty() || ledger::SUFFIXES.contains(&rest))
 }
 
 fn read_triggers(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
     let names = names(schema);
-    let mut statement = connection.prepare_cached(
-        "SELECT name, tbl_name, sql FROM main.sqlite_schema WHERE type = 'trigger'",
-    )?;
+    let mut statement =
+        connection.prepare_cached("SELECT name, tbl_name, sql FROM main.sqlite_schema WHERE type = 'trigger'")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (name, table): (String, String) = (row.get(0)?, row.get(1)?);
         if is_apart(&table) {
             continue;
         }
-        let object = ObjectName::on(
-            ObjectKind::Trigger,
-            table.to_ascii_lowercase(),
-            name.to_ascii_lowercase(),
-        );
+        let object = ObjectName::on(ObjectKind::Trigger, table.to_ascii_lowercase(), name.to_ascii_lowercase());
         schema.insert(object, trigger::trigger(row.get_ref(2)?.as_str()?, &names));
     }
     Ok(())
 }
 
 fn names(schema: &Schema) -> Names {
-    let named = [
-        ObjectKind::Table,
-        ObjectKind::View,
-        ObjectKind::Column,
-        ObjectKind::Index,
-    ];
-    schema
-        .objects()
-        .filter(|(name, _)| named.contains(&name.kind))
-        .map(|(name, _)| name.name.clone())
-        .collect()
+    let named = [ObjectKind::Table, ObjectKind::View, ObjectKind::Column, ObjectKind::Index];
+    schema.objects().filter(|(name, _)| named.contains(&name.kind)).map(|(name, _)| name.name.clone()).collect()
 }

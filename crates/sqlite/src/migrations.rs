@@ -5,14 +5,8 @@ use longshore_migrate::{Source, source::LONGSHORE};
 macro_rules! pair {
     ($stem:literal) => {
         [
-            (
-                concat!($stem, ".up.sql"),
-                include_str!(concat!("../migrations/", $stem, ".up.sql")),
-            ),
-            (
-                concat!($stem, ".down.sql"),
-                include_str!(concat!("../migrations/", $stem, ".down.sql")),
-            ),
+            (concat!($stem, ".up.sql"), include_str!(concat!("../migrations/", $stem, ".up.sql"))),
+            (concat!($stem, ".down.sql"), include_str!(concat!("../migrations/", $stem, ".down.sql"))),
         ]
     };
 }
@@ -25,15 +19,8 @@ const FILES: [[(&str, &str); 2]; 4] = [
 ];
 
 /// The tables that these migrations make, for the cheap look at a worker's start.
-pub(crate) const TABLES: [&str; 7] = [
-    "job_attempts",
-    "job_depths",
-    "job_logs",
-    "job_minutes",
-    "job_queue",
-    "job_queues",
-    "job_workers",
-];
+pub(crate) const TABLES: [&str; 7] =
+    ["job_attempts", "job_depths", "job_logs", "job_minutes", "job_queue", "job_queues", "job_workers"];
 
 /// The source `longshore`.
 pub fn longshore() -> Source {
@@ -44,11 +31,7 @@ pub fn longshore() -> Source {
 pub(crate) fn fingerprint() -> &'static str {
     static FINGERPRINT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     FINGERPRINT.get_or_init(|| {
-        let text: String = FILES
-            .as_flattened()
-            .iter()
-            .map(|(name, text)| format!("{name}\0{text}\0"))
-            .collect();
+        let text: String = FILES.as_flattened().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect();
         longshore_migrate::checksum::sha256_hex(text.as_bytes())
     })
 }
@@ -61,17 +44,12 @@ mod tests {
 
     #[test]
     fn every_migration_file_is_built_in() {
-        let mut found: Vec<String> =
-            fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .collect();
-        found.sort();
-        let mut built_in: Vec<String> = FILES
-            .as_flattened()
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
+        let mut found: Vec<String> = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
+        found.sort();
+        let mut built_in: Vec<String> = FILES.as_flattened().iter().map(|(name, _)| (*name).to_owned()).collect();
         built_in.sort();
         assert_eq!(found, built_in);
         assert_eq!(longshore().findings(), []);

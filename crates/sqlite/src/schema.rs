@@ -27,19 +27,13 @@ pub enum SchemaProblem {
     #[error("the queue's tables are not in this database")]
     NeverMigrated,
     /// This binary brings migrations that are not applied yet.
-    #[error(
-        "the queue's tables are older than this program: {} not applied",
-        listed(pending)
-    )]
+    #[error("the queue's tables are older than this program: {} not applied", listed(pending))]
     Pending {
         /// What is not applied, in order.
         pending: Vec<MigrationId>,
     },
     /// The database is ahead of this binary.
-    #[error(
-        "the queue's tables are newer than this program: it does not know {}",
-        listed(unknown)
-    )]
+    #[error("the queue's tables are newer than this program: it does not know {}", listed(unknown))]
     Newer {
         /// What the ledger has and this binary does not.
         unknown: Vec<MigrationId>,
@@ -69,9 +63,7 @@ impl SchemaProblem {
     pub fn exit(&self) -> Exit {
         match self {
             Self::HistoryBroken { .. } => Exit::HistoryBroken,
-            Self::Unreadable {
-                source: TargetError::Busy { .. } | TargetError::Locked { .. },
-            } => Exit::Locked,
+            Self::Unreadable { source: TargetError::Busy { .. } | TargetError::Locked { .. } } => Exit::Locked,
             Self::Unreadable { .. } => Exit::Failed,
             _ => Exit::SchemaDisagrees,
         }
@@ -93,9 +85,7 @@ impl SchemaProblem {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NeverMigrated | Self::Pending { .. } => "longshore migrate up",
-            Self::Newer { .. } => {
-                "run the version of longshore that migrated this database, or a newer one"
-            }
+            Self::Newer { .. } => "run the version of longshore that migrated this database, or a newer one",
             Self::HistoryBroken { .. } => "longshore migrate status",
             Self::Disagrees { .. } => "longshore migrate repair",
             Self::Unreadable { .. } => "longshore doctor",
@@ -105,11 +95,7 @@ impl SchemaProblem {
 
 fn listed(ids: &[MigrationId]) -> String {
     let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    format!(
-        "{} {}",
-        names.join(", "),
-        if ids.len() == 1 { "is" } else { "are" }
-    )
+    format!("{} {}", names.join(", "), if ids.len() == 1 { "is" } else { "are" })
 }
 
 /// Whether the `longshore` tables on `connection` are exactly what this binary understands.
@@ -126,18 +112,13 @@ pub fn check(connection: &Connection) -> Result<(), SchemaProblem> {
 /// [`check`] without the remembered hash.
 pub fn check_thoroughly(connection: &Connection) -> Result<(), SchemaProblem> {
     let mut target = SqliteTarget::on(connection);
-    let survey = Survey::take(&mut target, &[migrations::longshore()])
-        .map_err(|source| SchemaProblem::Unreadable { source })?;
+    let survey =
+        Survey::take(&mut target, &[migrations::longshore()]).map_err(|source| SchemaProblem::Unreadable { source })?;
     judge(&survey)
 }
 
 fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
-    let own = || {
-        survey
-            .standings
-            .iter()
-            .filter(|standing| standing.id.source == LONGSHORE)
-    };
+    let own = || survey.standings.iter().filter(|standing| standing.id.source == LONGSHORE);
     let unknown: Vec<MigrationId> = own()
         .filter(|standing| standing.is_applied() && !standing.has_file)
         .map(|standing| standing.id.clone())
@@ -146,37 +127,21 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
         return Err(SchemaProblem::Newer { unknown });
     }
     let is_own = |subject: &str| subject.starts_with(LONGSHORE);
-    if let Some(finding) = survey
-        .broken()
-        .into_iter()
-        .find(|finding| is_own(&finding.subject))
-    {
-        return Err(SchemaProblem::HistoryBroken {
-            message: finding.to_string(),
-        });
+    if let Some(finding) = survey.broken().into_iter().find(|finding| is_own(&finding.subject)) {
+        return Err(SchemaProblem::HistoryBroken { message: finding.to_string() });
     }
     // Two ways to disagree: a migration is there without the ledger's word, or an object is not as it says.
     if let Some(standing) = own().find(|standing| !standing.is_applied() && !standing.agrees()) {
         let problem = standing.problem.clone().unwrap_or_default();
-        return Err(SchemaProblem::Disagrees {
-            message: format!("{}: {problem}", standing.id),
-        });
+        return Err(SchemaProblem::Disagrees { message: format!("{}: {problem}", standing.id) });
     }
-    let has_app = survey
-        .ledger
-        .rows
-        .iter()
-        .any(|row| row.is_applied() && row.id().source == APP);
+    let has_app = survey.ledger.rows.iter().any(|row| row.is_applied() && row.id().source == APP);
     let counts = |difference: &&Difference| !has_app || !is_addition(difference);
     if let Some(difference) = survey.comparison.differences.iter().find(counts) {
-        return Err(SchemaProblem::Disagrees {
-            message: difference.to_string(),
-        });
+        return Err(SchemaProblem::Disagrees { message: difference.to_string() });
     }
-    let pending: Vec<MigrationId> = own()
-        .filter(|standing| standing.is_pending())
-        .map(|standing| standing.id.clone())
-        .collect();
+    let pending: Vec<MigrationId> =
+        own().filter(|standing| standing.is_pending()).map(|standing| standing.id.clone()).collect();
     if pending.is_empty() {
         return Ok(());
     }
@@ -189,17 +154,11 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
 /// The user's own migrations may add to our tables; this source alone cannot tell theirs from a stranger's, so where
 /// there are such migrations only `verify`, which knows them, judges what was added.
 fn is_addition(difference: &Difference) -> bool {
-    matches!(
-        difference.kind,
-        DifferenceKind::ColumnExtra | DifferenceKind::IndexExtra | DifferenceKind::TriggerExtra
-    )
+    matches!(difference.kind, DifferenceKind::ColumnExtra | DifferenceKind::IndexExtra | DifferenceKind::TriggerExtra)
 }
 
 fn unreadable(error: rusqlite::Error) -> SchemaProblem {
-    let source = TargetError::Statement {
-        statement: "reading the catalog".to_owned(),
-        source: Box::new(error),
-    };
+    let source = TargetError::Statement { statement: "reading the catalog".to_owned(), source: Box::new(error) };
     SchemaProblem::Unreadable { source }
 }
 
@@ -240,9 +199,7 @@ fn is_remembered(connection: &Connection) -> rusqlite::Result<bool> {
         return Ok(false);
     }
     let query = format!("SELECT fingerprint FROM {ledger}_verified WHERE source = ?1");
-    let remembered: Option<String> = connection
-        .query_row(&query, [LONGSHORE], |row| row.get(0))
-        .optional()?;
+    let remembered: Option<String> = connection.query_row(&query, [LONGSHORE], |row| row.get(0)).optional()?;
     Ok(remembered.is_some() && remembered == Some(fingerprint(connection, ledger)?))
 }
 
@@ -259,9 +216,7 @@ fn fingerprint(connection: &Connection, ledger: &str) -> rusqlite::Result<String
         text.push_str(&row?);
         text.push('\0');
     }
-    let marks = migrations::TABLES
-        .map(|table| format!("'{table}'"))
-        .join(", ");
+    let marks = migrations::TABLES.map(|table| format!("'{table}'")).join(", ");
     let objects = format!(
         "SELECT type || ':' || name || ':' || coalesce(sql, '') FROM sqlite_schema
          WHERE tbl_name COLLATE NOCASE IN ({marks}) ORDER BY type, name"
@@ -306,30 +261,23 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let problem = check(&connection).unwrap_err();
         assert!(matches!(problem, SchemaProblem::NeverMigrated), "{problem}");
-        assert_eq!(
-            (problem.exit().code(), problem.hint()),
-            (5, "longshore migrate up")
-        );
+        assert_eq!((problem.exit().code(), problem.hint()), (5, "longshore migrate up"));
     }
 
     #[test]
     fn a_dropped_column_is_noticed_although_the_ledger_is_content() {
         let connection = installed();
-        connection
-            .execute_batch("ALTER TABLE job_queue DROP COLUMN failure_type")
-            .unwrap();
+        connection.execute_batch("ALTER TABLE job_queue DROP COLUMN failure_type").unwrap();
         let problem = check(&connection).unwrap_err();
         assert!(problem.to_string().contains("failure_type"), "{problem}");
-        assert_eq!(
-            (problem.exit().code(), problem.hint()),
-            (5, "longshore migrate repair")
-        );
+        assert_eq!((problem.exit().code(), problem.hint()), (5, "longshore migrate repair"));
     }
 
     #[test]
     fn a_newer_schema_is_refused() {
         let connection = installed();
-        let newer = "INSERT INTO schema_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'x')";
+        let newer =
+            "INSERT INTO schema_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'x')";
         connection.execute_batch(newer).unwrap();
         let problem = check(&connection).unwrap_err();
         assert!(matches!(problem, SchemaProblem::Newer { .. }), "{problem}");
@@ -339,7 +287,8 @@ mod tests {
     #[test]
     fn a_changed_checksum_is_a_broken_history() {
         let connection = installed();
-        let changed = "UPDATE schema_migrations SET checksum = 'sha256-lf:00 sha256-words:00' WHERE migration_number = 4";
+        let changed =
+            "UPDATE schema_migrations SET checksum = 'sha256-lf:00 sha256-words:00' WHERE migration_number = 4";
         connection.execute_batch(changed).unwrap();
         let problem = check(&connection).unwrap_err();
         assert_eq!(problem.exit().code(), 4, "{problem}");
@@ -348,9 +297,7 @@ mod tests {
     #[test]
     fn tables_of_the_application_do_not_matter() {
         let connection = installed();
-        connection
-            .execute_batch("CREATE TABLE tracks (id INTEGER PRIMARY KEY)")
-            .unwrap();
+        connection.execute_batch("CREATE TABLE tracks (id INTEGER PRIMARY KEY)").unwrap();
         assert!(is_remembered(&connection).unwrap());
     }
 }

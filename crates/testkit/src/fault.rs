@@ -48,6 +48,11 @@ impl<S: Sync> FaultStore<S> {
         &self.inner
     }
 
+    /// The store behind, for good.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
     fn with_plan<T>(&self, call: impl FnOnce(&mut FaultPlan) -> T) -> T {
         call(&mut self.plan.lock().unwrap_or_else(PoisonError::into_inner))
     }

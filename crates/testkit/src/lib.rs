@@ -8,9 +8,11 @@ mod build;
 mod clock;
 mod fault;
 mod memory;
+mod random;
 pub mod suite;
 
 pub use build::{RecordBuilder, WorkerBuilder, claim, ended, job, worker};
 pub use clock::FakeClock;
 pub use fault::{Fault, FaultPlan, FaultStore, Operation};
 pub use memory::MemoryStore;
+pub use random::RandomRun;

@@ -4,6 +4,7 @@ mod claim;
 mod console;
 mod enqueue;
 mod family;
+mod harness;
 mod health;
 mod lease;
 mod page;

@@ -82,12 +82,11 @@ enum End {
     Abandoned,
 }
 
-/// How far the attempt is asked to stop.
+/// Whether the supervisor was told that the attempt is to stop.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Nothing,
     Stop,
-    Kill,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,10 +118,6 @@ impl Conversation {
                 _ = attempt.stopped(), if asked == Asked::Nothing => {
                     asked = Asked::Stop;
                     self.supervised.say(Word::Stop);
-                }
-                () = attempt.stop_signal().over(), if asked == Asked::Stop => {
-                    asked = Asked::Kill;
-                    self.supervised.say(Word::Kill);
                 }
                 () = flush.rings() => self.transcript.flush(),
                 () = drain.rings() => break,

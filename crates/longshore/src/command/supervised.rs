@@ -20,8 +20,9 @@ const ORPHANS_PAUSE: Duration = Duration::from_millis(5);
 
 /// The worker's end of one supervised command.
 ///
-/// Dropping it ends the command: the supervisor sees the end of its stream, sends SIGTERM, and SIGKILL after the
-/// grace.
+/// Dropping it kills the command: whoever does so has waited long enough, or may wait no longer, and the job may be
+/// given to another worker at once. When this process dies instead, the supervisor sees the end of its stream, sends
+/// SIGTERM, and SIGKILL after the grace.
 pub(super) struct Supervised {
     supervisor: Child,
     news: Lines<BufReader<OwnedReadHalf>>,
@@ -92,6 +93,12 @@ impl Supervised {
     pub(super) async fn end_orphans(&self) {
         let (main, mark) = (self.main, format!("{MARK_VARIABLE}={}", self.mark));
         let _ = tokio::task::spawn_blocking(move || kill_orphans(main, &mark)).await;
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        self.say(Word::Kill);
     }
 }
 

@@ -81,6 +81,15 @@ pub(crate) fn a_daemon_that_forked_twice_ends_with_the_command() {
     assert_nobody_left(&mark);
 }
 
+pub(crate) fn a_daemon_that_moves_on_all_the_time_is_caught() {
+    let mut run = sh("setsid sh -c \"$MOVE_ON\" & echo ready; sleep 1000").grace_ms(100);
+    let move_on = "trap '' TERM; sleep 0.02; setsid sh -c \"$MOVE_ON\" & exit 0";
+    run.spec.env.insert("MOVE_ON".to_owned(), move_on.to_owned());
+    let running = run.start().await_log("ready");
+    eventually("a daemon that has moved on", || marked(&running.mark).len() >= 4);
+    stop(running, StopCause::Cancelled);
+}
+
 pub(crate) fn a_background_child_that_holds_the_output_does_not_hold_the_attempt() {
     let run = sh("sleep 1000 & echo main done");
     let (mark, began) = (run.mark.clone(), Instant::now());
@@ -111,10 +120,11 @@ pub(crate) fn a_stop_that_came_before_the_start_is_obeyed() {
 
 pub(crate) fn a_dropped_attempt_leaves_nobody() {
     let script = format!("setsid sleep 1000 & echo ready; {STUBBORN}");
-    let running = sh(&script).grace_ms(200).start().await_log("ready");
-    let mark = running.mark.clone();
+    let running = sh(&script).start().await_log("ready");
+    let (mark, began) = (running.mark.clone(), Instant::now());
     running.abort();
     eventually("nobody left", || marked(&mark).is_empty());
+    assert!(began.elapsed() < Duration::from_secs(5), "whoever drops an attempt has waited for its grace");
 }
 
 pub(crate) fn a_worker_that_was_killed_leaves_nobody() {

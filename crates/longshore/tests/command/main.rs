@@ -4,6 +4,7 @@
 
 mod bench;
 mod ending;
+mod example;
 mod outcome;
 mod output;
 mod processes;
@@ -51,6 +52,9 @@ fn all() -> Vec<Trial> {
         output::a_flood_of_output_is_held_in_bounded_memory,
         output::a_line_without_end_is_held_in_bounded_memory,
         output::an_unfinished_line_shows_in_the_log_before_it_ends,
+        example::a_library_with_difficult_names_gets_a_manifest_that_sha256sum_accepts,
+        example::a_report_waits_for_the_last_checksum,
+        example::each_failing_job_fails_as_its_readme_says,
     ];
     if cfg!(target_os = "linux") {
         trials.extend(trials![
@@ -70,6 +74,7 @@ fn all() -> Vec<Trial> {
             ending::a_worker_that_was_killed_leaves_nobody,
             ending::a_supervisor_that_was_killed_leaves_nobody,
             ending::a_supervisor_ignores_polite_signals,
+            ending::a_daemon_that_moves_on_all_the_time_is_caught,
             ending::many_commands_at_once_leave_nobody,
         ]);
     }

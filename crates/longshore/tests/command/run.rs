@@ -1,6 +1,6 @@
 //! Running a command without a worker.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,12 +41,15 @@ pub(crate) fn sh(script: &str) -> Run {
     command(["sh", "-c", script])
 }
 
+/// A program with its arguments.
 pub(crate) fn command<const N: usize>(run: [&str; N]) -> Run {
-    let mark = format!("{:016x}", std::collections::hash_map::RandomState::new().hash_one(0));
-    let mut spec = CommandSpec::new(run);
+    job(CommandSpec::new(run))
+}
+
+pub(crate) fn job(mut spec: CommandSpec) -> Run {
+    let mark = format!("{:016x}", RandomState::new().hash_one(0));
     spec.env.insert(MARK.to_owned(), mark.clone());
-    let limits = Limits::default();
-    Run { spec, payload: "{}".to_owned(), limits, grace: Duration::from_secs(10), mark }
+    Run { spec, payload: "{}".to_owned(), limits: Limits::default(), grace: Duration::from_secs(10), mark }
 }
 
 impl Run {

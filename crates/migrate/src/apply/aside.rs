@@ -15,18 +15,9 @@ pub struct Aside {
 
 impl Aside {
     /// Drops foreign views and triggers, and remembers them with the foreign indexes.
-    pub(super) fn put(
-        target: &mut dyn Target,
-        before: &Schema,
-        order: &Order<'_>,
-    ) -> Result<Self, TargetError> {
+    pub(super) fn put(target: &mut dyn Target, before: &Schema, order: &Order<'_>) -> Result<Self, TargetError> {
         let is_known = |object: &ObjectName| {
-            before.contains(object)
-                || order
-                    .chain
-                    .links()
-                    .iter()
-                    .any(|link| link.footprint.touches(object))
+            before.contains(object) || order.chain.links().iter().any(|link| link.footprint.touches(object))
         };
         Self::put_unknown(target, &is_known)
     }
@@ -36,54 +27,30 @@ impl Aside {
         Self::put_unknown(target, &|_| false)
     }
 
-    fn put_unknown(
-        target: &mut dyn Target,
-        is_known: &dyn Fn(&ObjectName) -> bool,
-    ) -> Result<Self, TargetError> {
-        let is_movable = |kind| {
-            matches!(
-                kind,
-                ObjectKind::View | ObjectKind::Trigger | ObjectKind::Index
-            )
-        };
+    fn put_unknown(target: &mut dyn Target, is_known: &dyn Fn(&ObjectName) -> bool) -> Result<Self, TargetError> {
+        let is_movable = |kind| matches!(kind, ObjectKind::View | ObjectKind::Trigger | ObjectKind::Index);
         let mut definitions = target.definitions()?;
-        definitions.retain(|definition| {
-            is_movable(definition.object.kind) && !is_known(&definition.object)
-        });
+        definitions.retain(|definition| is_movable(definition.object.kind) && !is_known(&definition.object));
         // Triggers first: those on a view go with it.
-        let mut drops: Vec<&ObjectName> = definitions
-            .iter()
-            .map(|definition| &definition.object)
-            .collect();
+        let mut drops: Vec<&ObjectName> = definitions.iter().map(|definition| &definition.object).collect();
         drops.retain(|object| object.kind != ObjectKind::Index);
         drops.sort_by_key(|object| object.kind == ObjectKind::View);
         for object in drops {
-            target.execute(&format!(
-                "DROP {} \"{}\"",
-                object.kind.word(),
-                object.name.replace('"', "\"\"")
-            ))?;
+            target.execute(&format!("DROP {} \"{}\"", object.kind.word(), object.name.replace('"', "\"\"")))?;
         }
         Ok(Self { definitions })
     }
 
     /// Makes again whatever is not there now. An error, a column that is gone say, undoes the migration.
     pub fn put_back(self, target: &mut dyn Target) -> Result<(), TargetError> {
-        let there: Vec<ObjectName> = target
-            .definitions()?
-            .into_iter()
-            .map(|definition| definition.object)
-            .collect();
+        let there: Vec<ObjectName> = target.definitions()?.into_iter().map(|definition| definition.object).collect();
         let rank = |definition: &Definition| match definition.object.kind {
             ObjectKind::Index => 0,
             ObjectKind::View => 1,
             _ => 2,
         };
-        let mut missing: Vec<Definition> = self
-            .definitions
-            .into_iter()
-            .filter(|definition| !there.contains(&definition.object))
-            .collect();
+        let mut missing: Vec<Definition> =
+            self.definitions.into_iter().filter(|definition| !there.contains(&definition.object)).collect();
         missing.sort_by_key(rank);
         for definition in missing {
             target.execute(&definition.sql)?;

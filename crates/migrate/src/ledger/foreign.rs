@@ -54,13 +54,8 @@ impl Tool {
 
     /// Whose table this is by its name and columns; `None` for a table that is no ledger of another tool.
     pub fn recognise(table: &str, columns: &[String]) -> Option<Self> {
-        let has = |names: &[&str]| {
-            names.iter().all(|name| {
-                columns
-                    .iter()
-                    .any(|column| column.eq_ignore_ascii_case(name))
-            })
-        };
+        let has =
+            |names: &[&str]| names.iter().all(|name| columns.iter().any(|column| column.eq_ignore_ascii_case(name)));
         match table.to_lowercase().as_str() {
             "_sqlx_migrations" => has(&["version", "success"]).then_some(Self::Sqlx),
             "refinery_schema_history" => has(&["version"]).then_some(Self::Refinery),
@@ -91,9 +86,7 @@ impl Tool {
             Self::Yoyo => ("migration_id", "1"),
             Self::Unknown => return None,
         };
-        Some(format!(
-            "SELECT CAST({column} AS TEXT) FROM \"{table}\" WHERE {condition} ORDER BY 1"
-        ))
+        Some(format!("SELECT CAST({column} AS TEXT) FROM \"{table}\" WHERE {condition} ORDER BY 1"))
     }
 }
 
@@ -127,54 +120,16 @@ mod tests {
     #[test]
     fn ledgers_are_told_by_table_and_columns() {
         let table: [(&str, &[&str], Option<Tool>); 12] = [
-            (
-                "_sqlx_migrations",
-                &[
-                    "version",
-                    "description",
-                    "installed_on",
-                    "success",
-                    "checksum",
-                ],
-                Some(Tool::Sqlx),
-            ),
-            (
-                "refinery_schema_history",
-                &["version", "name", "applied_on", "checksum"],
-                Some(Tool::Refinery),
-            ),
-            (
-                "__diesel_schema_migrations",
-                &["version", "run_on"],
-                Some(Tool::Diesel),
-            ),
+            ("_sqlx_migrations", &["version", "description", "installed_on", "success", "checksum"], Some(Tool::Sqlx)),
+            ("refinery_schema_history", &["version", "name", "applied_on", "checksum"], Some(Tool::Refinery)),
+            ("__diesel_schema_migrations", &["version", "run_on"], Some(Tool::Diesel)),
             ("schema_migrations", &["version"], Some(Tool::Dbmate)),
-            (
-                "schema_migrations",
-                &["version", "dirty"],
-                Some(Tool::GolangMigrate),
-            ),
-            (
-                "goose_db_version",
-                &["id", "version_id", "is_applied", "tstamp"],
-                Some(Tool::Goose),
-            ),
+            ("schema_migrations", &["version", "dirty"], Some(Tool::GolangMigrate)),
+            ("goose_db_version", &["id", "version_id", "is_applied", "tstamp"], Some(Tool::Goose)),
             ("alembic_version", &["version_num"], Some(Tool::Alembic)),
-            (
-                "django_migrations",
-                &["id", "app", "name", "applied"],
-                Some(Tool::Django),
-            ),
-            (
-                "schema_migrations",
-                &["id", "filename"],
-                Some(Tool::Unknown),
-            ),
-            (
-                "schema_migrations",
-                &["id", "migration_number", "migration_name"],
-                None,
-            ),
+            ("django_migrations", &["id", "app", "name", "applied"], Some(Tool::Django)),
+            ("schema_migrations", &["id", "filename"], Some(Tool::Unknown)),
+            ("schema_migrations", &["id", "migration_number", "migration_name"], None),
             ("job_queue", &["id", "version"], None),
             ("_sqlx_migrations", &["id"], None),
         ];
@@ -189,15 +144,9 @@ mod tests {
         let ledger = |versions: &[&str]| ForeignLedger {
             tool: Tool::Diesel,
             table: String::new(),
-            versions: versions
-                .iter()
-                .map(|version| (*version).to_owned())
-                .collect(),
+            versions: versions.iter().map(|version| (*version).to_owned()).collect(),
         };
-        assert_eq!(
-            ledger(&["20250101000000", "20250102000000"]).last_number(),
-            Some(20_250_102_000_000)
-        );
+        assert_eq!(ledger(&["20250101000000", "20250102000000"]).last_number(), Some(20_250_102_000_000));
         assert_eq!(ledger(&["m0001_a", "deadbeef", "12ab"]).last_number(), None);
     }
 }

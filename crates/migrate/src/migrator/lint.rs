@@ -18,8 +18,7 @@ impl Migrator<'_> {
         let chain = Chain::replay(self.target.as_ref(), &migrations)?;
         findings.extend(chain.broken().map(|broken| {
             let message = format!("it does not run on an empty database: {}", broken.message);
-            Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message)
-                .hint("correct the migration")
+            Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message).hint("correct the migration")
         }));
         Ok(LintReport::of(findings))
     }
@@ -27,9 +26,7 @@ impl Migrator<'_> {
     /// The next empty pair in the user's directory.
     pub fn new_pair(&self, name: &str) -> Result<NewPair, MigrateError> {
         let source = self.sources.iter().find(|source| source.name() == APP);
-        let directory = source
-            .and_then(Source::path)
-            .ok_or(MigrateError::NoDirectory)?;
+        let directory = source.and_then(Source::path).ok_or(MigrateError::NoDirectory)?;
         Ok(NewPair::create(directory, name, (self.clock)())?)
     }
 }

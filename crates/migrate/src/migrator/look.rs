@@ -8,8 +8,8 @@ use crate::{
     migration::MigrationId,
     plan::there_already,
     report::{
-        Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, State,
-        StatusReport, VerifyReport,
+        Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, State, StatusReport,
+        VerifyReport,
     },
     script::with_lf,
     source::{APP, Source},
@@ -21,33 +21,14 @@ impl Migrator<'_> {
     /// The ledger beside what is available beside what the schema shows.
     pub fn status(&mut self) -> Result<StatusReport, MigrateError> {
         let survey = self.survey()?;
-        let migrations: Vec<MigrationStatus> = survey
-            .standings
-            .iter()
-            .map(|standing| status(standing, survey.ledger.row(&standing.id)))
-            .collect();
-        let unrecognised = self
-            .sources
-            .iter()
-            .flat_map(|source| source.unrecognised().iter().cloned())
-            .collect();
+        let migrations: Vec<MigrationStatus> =
+            survey.standings.iter().map(|standing| status(standing, survey.ledger.row(&standing.id))).collect();
+        let unrecognised = self.sources.iter().flat_map(|source| source.unrecognised().iter().cloned()).collect();
         let mut report = StatusReport {
             database: self.target.name(),
-            applied_count: survey
-                .standings
-                .iter()
-                .filter(|standing| standing.is_applied())
-                .count(),
-            available_count: survey
-                .standings
-                .iter()
-                .filter(|standing| standing.has_file)
-                .count(),
-            pending_count: survey
-                .standings
-                .iter()
-                .filter(|standing| standing.is_pending())
-                .count(),
+            applied_count: survey.standings.iter().filter(|standing| standing.is_applied()).count(),
+            available_count: survey.standings.iter().filter(|standing| standing.has_file).count(),
+            pending_count: survey.standings.iter().filter(|standing| standing.is_pending()).count(),
             migrations,
             unrecognised,
             differences: discrepancies(&survey),
@@ -64,10 +45,7 @@ impl Migrator<'_> {
     pub fn verify(&mut self) -> Result<VerifyReport, MigrateError> {
         let survey = self.survey()?;
         let differences = discrepancies(&survey);
-        let is_broken = survey
-            .findings
-            .iter()
-            .any(|finding| finding.kind.breaks_history());
+        let is_broken = survey.findings.iter().any(|finding| finding.kind.breaks_history());
         Ok(VerifyReport {
             ok: differences.is_empty() && !is_broken,
             differences,
@@ -103,9 +81,7 @@ impl Migrator<'_> {
         for definition in self.target.definitions()? {
             let object = &definition.object;
             let is_as_made = recorded.definition(object) == survey.observed.definition(object);
-            let replayed = made
-                .iter()
-                .find(|other| other.object == *object && is_as_made);
+            let replayed = made.iter().find(|other| other.object == *object && is_as_made);
             text.push_str(with_lf(&replayed.unwrap_or(&definition).sql).trim());
             text.push_str(";\n\n");
         }
@@ -118,22 +94,12 @@ impl Migrator<'_> {
     }
 
     fn next_word(&self, report: &StatusReport, survey: &Survey) -> Option<String> {
-        let broken = report
-            .findings
-            .iter()
-            .filter(|finding| finding.kind.breaks_history());
-        if let Some(finding) = broken
-            .clone()
-            .find(|finding| finding.kind != FindingKind::OutOfOrder)
-        {
+        let broken = report.findings.iter().filter(|finding| finding.kind.breaks_history());
+        if let Some(finding) = broken.clone().find(|finding| finding.kind != FindingKind::OutOfOrder) {
             return finding.hint.clone();
         }
         if report.applied_count == 0
-            && let Some(hint) = survey
-                .ledger
-                .foreign
-                .iter()
-                .find_map(|ledger| self.adoption(ledger))
+            && let Some(hint) = survey.ledger.foreign.iter().find_map(|ledger| self.adoption(ledger))
         {
             return Some(hint);
         }
@@ -147,10 +113,7 @@ impl Migrator<'_> {
     fn adoption(&self, ledger: &ForeignLedger) -> Option<String> {
         let app = self.sources.iter().find(|source| source.name() == APP)?;
         let number = ledger.last_number().filter(|number| has(app, *number))?;
-        Some(format!(
-            "longshore migrate baseline {APP}:{number} --reason \"adopted from {}\"",
-            ledger.tool.in_words()
-        ))
+        Some(format!("longshore migrate baseline {APP}:{number} --reason \"adopted from {}\"", ledger.tool.in_words()))
     }
 }
 
@@ -174,35 +137,22 @@ fn status(standing: &Standing, row: Option<&Row>) -> MigrationStatus {
         name: standing.name.clone(),
         state,
         applied_at: row.and_then(|row| row.applied_at.as_deref()).map(reported),
-        rolled_back_at: row
-            .and_then(|row| row.rolled_back_at.as_deref())
-            .map(reported),
-        checksum: row
-            .and_then(|row| row.checksum.as_ref())
-            .map(ToString::to_string),
+        rolled_back_at: row.and_then(|row| row.rolled_back_at.as_deref()).map(reported),
+        checksum: row.and_then(|row| row.checksum.as_ref()).map(ToString::to_string),
         problem: standing.problem.clone(),
     }
 }
 
 /// Differences of objects, and migrations that the schema shows without the ledger's word.
 fn discrepancies(survey: &Survey) -> Vec<Discrepancy> {
-    let of_objects = survey
-        .comparison
-        .differences
-        .iter()
-        .map(|difference| Discrepancy {
-            kind: DiscrepancyKind::Object(difference.kind),
-            object: difference.object.to_string(),
-            expected: difference.expected.clone(),
-            found: difference.found.clone(),
-            because: has_maker(survey, difference)
-                .then(|| survey.because(&difference.object).cloned())
-                .flatten(),
-        });
-    let unrecorded = survey
-        .standings
-        .iter()
-        .filter(|standing| !standing.is_applied() && !standing.agrees());
+    let of_objects = survey.comparison.differences.iter().map(|difference| Discrepancy {
+        kind: DiscrepancyKind::Object(difference.kind),
+        object: difference.object.to_string(),
+        expected: difference.expected.clone(),
+        found: difference.found.clone(),
+        because: has_maker(survey, difference).then(|| survey.because(&difference.object).cloned()).flatten(),
+    });
+    let unrecorded = survey.standings.iter().filter(|standing| !standing.is_applied() && !standing.agrees());
     let unrecorded = unrecorded.map(|standing| Discrepancy {
         kind: DiscrepancyKind::Ledger(LedgerDiscrepancy::NotRecorded),
         object: standing.id.to_string(),
@@ -214,18 +164,9 @@ fn discrepancies(survey: &Survey) -> Vec<Discrepancy> {
 }
 
 fn has_maker(survey: &Survey, difference: &crate::schema::Difference) -> bool {
-    difference.expected.is_some()
-        || survey
-            .chain
-            .links()
-            .iter()
-            .any(|link| link.footprint.touches(&difference.object))
+    difference.expected.is_some() || survey.chain.links().iter().any(|link| link.footprint.touches(&difference.object))
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -42,33 +42,17 @@ impl Migrator<'_> {
         let standing = found(&survey, &marking.id)?;
         let missing = missing_for_mark(standing, &survey);
         if !missing.is_empty() && marking.verification == Verification::Required {
-            return Err(MigrateError::NotShown {
-                id: marking.id.clone(),
-                missing,
-            });
+            return Err(MigrateError::NotShown { id: marking.id.clone(), missing });
         }
         if standing.is_applied() && standing.witness == Witness::Shown {
-            return Ok(MarkReport {
-                marked: Vec::new(),
-                notes: vec![format!("{} was applied already", marking.id)],
-            });
+            return Ok(MarkReport { marked: Vec::new(), notes: vec![format!("{} was applied already", marking.id)] });
         }
-        let witness = if missing.is_empty() {
-            Witness::Shown
-        } else {
-            Witness::Unverified
-        };
-        let change = RowChange::Applied {
-            checksum: self.migration(&marking.id)?.checksum(),
-            witness,
-        };
+        let witness = if missing.is_empty() { Witness::Shown } else { Witness::Unverified };
+        let change = RowChange::Applied { checksum: self.migration(&marking.id)?.checksum(), witness };
         let notes = notes(standing, witness);
         let record = self.marked(standing, &marking.reason, EventKind::MarkedApplied, change);
         self.write(&survey, &[record])?;
-        Ok(MarkReport {
-            marked: vec![marking.id.clone()],
-            notes,
-        })
+        Ok(MarkReport { marked: vec![marking.id.clone()], notes })
     }
 
     /// Makes the ledger say that a migration is rolled back. [`MigrateError::StillThere`] where its objects are.
@@ -78,36 +62,18 @@ impl Migrator<'_> {
         let survey = self.survey()?;
         let standing = found(&survey, &marking.id)?;
         if !standing.is_applied() {
-            return Ok(MarkReport {
-                marked: Vec::new(),
-                notes: vec![format!("{} was not applied", marking.id)],
-            });
+            return Ok(MarkReport { marked: Vec::new(), notes: vec![format!("{} was not applied", marking.id)] });
         }
         let present = still_there(standing, &survey);
         if !present.is_empty() && marking.verification == Verification::Required {
-            return Err(MigrateError::StillThere {
-                id: marking.id.clone(),
-                present,
-            });
+            return Err(MigrateError::StillThere { id: marking.id.clone(), present });
         }
-        let witness = if present.is_empty() {
-            Witness::Shown
-        } else {
-            Witness::Unverified
-        };
+        let witness = if present.is_empty() { Witness::Shown } else { Witness::Unverified };
         let notes = notes(standing, witness);
         let change = RowChange::RolledBack { witness };
-        let record = self.marked(
-            standing,
-            &marking.reason,
-            EventKind::MarkedRolledBack,
-            change,
-        );
+        let record = self.marked(standing, &marking.reason, EventKind::MarkedRolledBack, change);
         self.write(&survey, &[record])?;
-        Ok(MarkReport {
-            marked: vec![marking.id.clone()],
-            notes,
-        })
+        Ok(MarkReport { marked: vec![marking.id.clone()], notes })
     }
 
     /// Adopts a database that was made by hand: every migration of the source up to `id` is marked, each one checked,
@@ -118,9 +84,7 @@ impl Migrator<'_> {
         let survey = self.survey()?;
         found(&survey, id)?;
         let is_wanted = |standing: &&Standing| {
-            standing.id.source == id.source
-                && standing.id.number <= id.number
-                && standing.is_pending()
+            standing.id.source == id.source && standing.id.number <= id.number && standing.is_pending()
         };
         let wanted: Vec<&Standing> = survey.standings.iter().filter(is_wanted).collect();
         let mut records = Vec::new();
@@ -128,36 +92,19 @@ impl Migrator<'_> {
         for standing in &wanted {
             let missing = missing_for_mark(standing, &survey);
             if !missing.is_empty() {
-                return Err(MigrateError::NotShown {
-                    id: standing.id.clone(),
-                    missing,
-                });
+                return Err(MigrateError::NotShown { id: standing.id.clone(), missing });
             }
             all_notes.extend(notes(standing, Witness::Shown));
             let checksum = self.migration(&standing.id)?.checksum();
-            let change = RowChange::Applied {
-                checksum,
-                witness: Witness::Shown,
-            };
+            let change = RowChange::Applied { checksum, witness: Witness::Shown };
             records.push(self.marked(standing, reason, EventKind::Baselined, change));
         }
         self.write(&survey, &records)?;
-        Ok(MarkReport {
-            marked: wanted.iter().map(|standing| standing.id.clone()).collect(),
-            notes: all_notes,
-        })
+        Ok(MarkReport { marked: wanted.iter().map(|standing| standing.id.clone()).collect(), notes: all_notes })
     }
 
-    fn marked(
-        &self,
-        standing: &Standing,
-        reason: &str,
-        event: EventKind,
-        change: RowChange,
-    ) -> Record {
-        self.pen()
-            .because(reason)
-            .record(&standing.id, &standing.name, event, change)
+    fn marked(&self, standing: &Standing, reason: &str, event: EventKind, change: RowChange) -> Record {
+        self.pen().because(reason).record(&standing.id, &standing.name, event, change)
     }
 
     fn write(&mut self, survey: &Survey, records: &[Record]) -> Result<(), MigrateError> {
@@ -180,9 +127,7 @@ pub(super) fn refuse_without_reason(reason: &str) -> Result<(), MigrateError> {
 }
 
 fn found<'s>(survey: &'s Survey, id: &MigrationId) -> Result<&'s Standing, MigrateError> {
-    survey.standing(id).ok_or_else(|| MigrateError::UnknownId {
-        text: id.to_string(),
-    })
+    survey.standing(id).ok_or_else(|| MigrateError::UnknownId { text: id.to_string() })
 }
 
 /// What a mark as rolled back would deny.
@@ -191,20 +136,10 @@ fn still_there(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
         Some(Presence::Partial { present, .. }) => present.clone(),
         Some(Presence::Present | Presence::Conflicting(_)) => {
             let link = survey.chain.link(&standing.id);
-            let objects = link
-                .map(|link| link.footprint.objects())
-                .unwrap_or_default();
-            let there: Vec<ObjectName> = objects
-                .iter()
-                .copied()
-                .filter(|name| survey.observed.contains(name))
-                .cloned()
-                .collect();
-            if there.is_empty() {
-                objects.into_iter().cloned().collect()
-            } else {
-                there
-            }
+            let objects = link.map(|link| link.footprint.objects()).unwrap_or_default();
+            let there: Vec<ObjectName> =
+                objects.iter().copied().filter(|name| survey.observed.contains(name)).cloned().collect();
+            if there.is_empty() { objects.into_iter().cloned().collect() } else { there }
         }
         _ => Vec::new(),
     }
@@ -212,22 +147,15 @@ fn still_there(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
 
 fn notes(standing: &Standing, witness: Witness) -> Vec<String> {
     if witness == Witness::Unverified {
-        return vec![format!(
-            "{} is marked against what the schema shows",
-            standing.id
-        )];
+        return vec![format!("{} is marked against what the schema shows", standing.id)];
     }
     match &standing.presence {
         Some(Presence::Invisible) => {
-            vec![format!(
-                "{} leaves nothing in the schema by which it could be checked",
-                standing.id
-            )]
+            vec![format!("{} leaves nothing in the schema by which it could be checked", standing.id)]
         }
-        Some(Presence::Conflicting(differences)) => differences
-            .iter()
-            .map(|difference| format!("{} differs: {difference}", standing.id))
-            .collect(),
+        Some(Presence::Conflicting(differences)) => {
+            differences.iter().map(|difference| format!("{} differs: {difference}", standing.id)).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -32,9 +32,7 @@ impl Materials {
     pub(super) fn at(&self, version: usize) -> Stock<'_> {
         let definitions = self.definitions.get(version).into_iter().flatten();
         Stock {
-            definitions: definitions
-                .map(|definition| (&definition.object, definition.sql.as_str()))
-                .collect(),
+            definitions: definitions.map(|definition| (&definition.object, definition.sql.as_str())).collect(),
             statements: self.statements.iter().take(version + 1).flatten().collect(),
         }
     }
@@ -42,24 +40,14 @@ impl Materials {
 
 /// Steps for those of `differences` that can be mended without loss. What no migration made is left alone: the final
 /// comparison tells of it, and a person decides.
-pub fn mends(
-    differences: &[Difference],
-    expected: &Schema,
-    survey: &Survey,
-    stock: &Stock<'_>,
-) -> Vec<Planned> {
-    let rebuilt: BTreeSet<&str> = differences
-        .iter()
-        .filter(|one| wants_rebuild(one, stock))
-        .map(|one| one.object.owner())
-        .collect();
+pub fn mends(differences: &[Difference], expected: &Schema, survey: &Survey, stock: &Stock<'_>) -> Vec<Planned> {
+    let rebuilt: BTreeSet<&str> =
+        differences.iter().filter(|one| wants_rebuild(one, stock)).map(|one| one.object.owner()).collect();
     let mut steps: Vec<Planned> = Vec::new();
     for table in &rebuilt {
         steps.extend(rebuild(table, differences, survey, stock));
     }
-    let is_left = |one: &&Difference| {
-        one.object.kind != ObjectKind::Column || !rebuilt.contains(one.object.owner())
-    };
+    let is_left = |one: &&Difference| one.object.kind != ObjectKind::Column || !rebuilt.contains(one.object.owner());
     let mut left: Vec<&Difference> = differences.iter().filter(is_left).collect();
     // Tables before columns before what is made of them; columns in the order of their table.
     left.sort_by_key(|one| (rank(one), position(expected, &one.object)));
@@ -81,10 +69,7 @@ fn rank(difference: &Difference) -> u8 {
 
 fn position(expected: &Schema, object: &ObjectName) -> usize {
     let columns = expected.columns(object.owner());
-    columns
-        .iter()
-        .position(|column| *column == object.name)
-        .unwrap_or_default()
+    columns.iter().position(|column| *column == object.name).unwrap_or_default()
 }
 
 fn wants_rebuild(difference: &Difference, stock: &Stock<'_>) -> bool {
@@ -108,45 +93,23 @@ fn wants_rebuild(difference: &Difference, stock: &Stock<'_>) -> bool {
     }
 }
 
-fn rebuild(
-    table: &str,
-    differences: &[Difference],
-    survey: &Survey,
-    stock: &Stock<'_>,
-) -> Option<Planned> {
-    let is_extra =
-        |one: &Difference| one.kind == DifferenceKind::ColumnExtra && one.object.owner() == table;
+fn rebuild(table: &str, differences: &[Difference], survey: &Survey, stock: &Stock<'_>) -> Option<Planned> {
+    let is_extra = |one: &Difference| one.kind == DifferenceKind::ColumnExtra && one.object.owner() == table;
     if differences.iter().any(is_extra) {
         return None;
     }
     let object = ObjectName::table(table);
     let shape = (*stock.definitions.get(&object)?).to_owned();
-    let of_table: Vec<String> = differences
-        .iter()
-        .filter(|one| one.object.owner() == table)
-        .take(3)
-        .map(ToString::to_string)
-        .collect();
-    let why = format!(
-        "{object} has not the shape that its migrations give it ({}); its rows are kept",
-        of_table.join("; ")
-    );
-    let mut planned =
-        Planned::new(RepairAction::RebuildTable, owner(survey, &object)?, why).sql(shape.clone());
-    planned.rebuild = Some(Rebuild {
-        table: table.to_owned(),
-        shape,
-        values: Vec::new(),
-    });
+    let of_table: Vec<String> =
+        differences.iter().filter(|one| one.object.owner() == table).take(3).map(ToString::to_string).collect();
+    let why =
+        format!("{object} has not the shape that its migrations give it ({}); its rows are kept", of_table.join("; "));
+    let mut planned = Planned::new(RepairAction::RebuildTable, owner(survey, &object)?, why).sql(shape.clone());
+    planned.rebuild = Some(Rebuild { table: table.to_owned(), shape, values: Vec::new() });
     Some(planned)
 }
 
-fn mend(
-    difference: &Difference,
-    expected: &Schema,
-    survey: &Survey,
-    stock: &Stock<'_>,
-) -> Vec<Planned> {
+fn mend(difference: &Difference, expected: &Schema, survey: &Survey, stock: &Stock<'_>) -> Vec<Planned> {
     use DifferenceKind as K;
     let object = &difference.object;
     let Some(id) = owner(survey, object) else {
@@ -155,30 +118,16 @@ fn mend(
     let step = |action, sql: String| Planned::new(action, id, difference.to_string()).sql(sql);
     let made = stock.definitions.get(object).map(|sql| (*sql).to_owned());
     match difference.kind {
-        K::TableMissing => whole_table(object, expected, stock)
+        K::TableMissing => {
+            whole_table(object, expected, stock).into_iter().map(|sql| step(RepairAction::Add, sql)).collect()
+        }
+        K::ColumnMissing => add_column(object, stock).into_iter().map(|sql| step(RepairAction::Add, sql)).collect(),
+        K::IndexMissing | K::TriggerMissing | K::ViewMissing => {
+            made.into_iter().map(|sql| step(RepairAction::Add, sql)).collect()
+        }
+        K::IndexColumns | K::IndexUnique | K::IndexPredicate | K::TriggerChanged | K::ViewChanged => made
             .into_iter()
-            .map(|sql| step(RepairAction::Add, sql))
-            .collect(),
-        K::ColumnMissing => add_column(object, stock)
-            .into_iter()
-            .map(|sql| step(RepairAction::Add, sql))
-            .collect(),
-        K::IndexMissing | K::TriggerMissing | K::ViewMissing => made
-            .into_iter()
-            .map(|sql| step(RepairAction::Add, sql))
-            .collect(),
-        K::IndexColumns
-        | K::IndexUnique
-        | K::IndexPredicate
-        | K::TriggerChanged
-        | K::ViewChanged => made
-            .into_iter()
-            .flat_map(|sql| {
-                [
-                    step(RepairAction::Replace, drop_statement(object)),
-                    step(RepairAction::Replace, sql),
-                ]
-            })
+            .flat_map(|sql| [step(RepairAction::Replace, drop_statement(object)), step(RepairAction::Replace, sql)])
             .collect(),
         // Ours by name, left behind where its migration drops it: nothing but the object itself goes.
         K::IndexExtra | K::TriggerExtra if is_dropped_by_ours(survey, object) => {
@@ -189,17 +138,11 @@ fn mend(
 }
 
 fn owner<'a>(survey: &'a Survey, object: &ObjectName) -> Option<&'a MigrationId> {
-    survey
-        .because(object)
-        .or_else(|| survey.because(&ObjectName::table(object.owner())))
+    survey.because(object).or_else(|| survey.because(&ObjectName::table(object.owner())))
 }
 
 fn is_dropped_by_ours(survey: &Survey, object: &ObjectName) -> bool {
-    survey
-        .chain
-        .links()
-        .iter()
-        .any(|link| link.footprint.drops.contains(object))
+    survey.chain.links().iter().any(|link| link.footprint.drops.contains(object))
 }
 
 fn drop_statement(object: &ObjectName) -> String {
@@ -221,27 +164,15 @@ fn whole_table(object: &ObjectName, expected: &Schema, stock: &Stock<'_>) -> Vec
         .iter()
         .filter(|statement| fills(statement, &object.name))
         .map(|statement| statement.text.clone());
-    let is_part =
-        |name: &&ObjectName| name.table.as_deref() == Some(&object.name) && expected.contains(name);
-    let parts = stock
-        .definitions
-        .iter()
-        .filter(|(name, _)| is_part(name))
-        .map(|(_, sql)| (*sql).to_owned());
-    std::iter::once((*table).to_owned())
-        .chain(rows)
-        .chain(parts)
-        .collect()
+    let is_part = |name: &&ObjectName| name.table.as_deref() == Some(&object.name) && expected.contains(name);
+    let parts = stock.definitions.iter().filter(|(name, _)| is_part(name)).map(|(_, sql)| (*sql).to_owned());
+    std::iter::once((*table).to_owned()).chain(rows).chain(parts).collect()
 }
 
 fn fills(statement: &Statement, table: &str) -> bool {
     let words = statement.words();
     let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is(word));
-    is(0, "insert")
-        && is(1, "into")
-        && words
-            .get(2)
-            .is_some_and(|token| token.name().eq_ignore_ascii_case(table))
+    is(0, "insert") && is(1, "into") && words.get(2).is_some_and(|token| token.name().eq_ignore_ascii_case(table))
 }
 
 /// The file's own `ALTER TABLE … ADD COLUMN` for a column, so that it comes out just as the migration makes it.
@@ -249,22 +180,9 @@ fn add_column(column: &ObjectName, stock: &Stock<'_>) -> Option<String> {
     let adds = |statement: &&&Statement| {
         let words = statement.words();
         let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is(word));
-        let named = |at: usize, name: &str| {
-            words
-                .get(at)
-                .is_some_and(|token| token.name().eq_ignore_ascii_case(name))
-        };
+        let named = |at: usize, name: &str| words.get(at).is_some_and(|token| token.name().eq_ignore_ascii_case(name));
         let at = if is(4, "column") { 5 } else { 4 };
-        is(0, "alter")
-            && is(1, "table")
-            && named(2, column.owner())
-            && is(3, "add")
-            && named(at, &column.name)
+        is(0, "alter") && is(1, "table") && named(2, column.owner()) && is(3, "add") && named(at, &column.name)
     };
-    stock
-        .statements
-        .iter()
-        .rev()
-        .find(adds)
-        .map(|statement| statement.text.clone())
+    stock.statements.iter().rev().find(adds).map(|statement| statement.text.clone())
 }

@@ -158,29 +158,21 @@ impl Definition {
 
     /// Every facet with its text.
     pub fn facets(&self) -> impl Iterator<Item = (Facet, &str)> {
-        self.facets
-            .iter()
-            .map(|(facet, text)| (*facet, text.as_str()))
+        self.facets.iter().map(|(facet, text)| (*facet, text.as_str()))
     }
 
     /// The whole definition in readable SQL words.
     #[must_use]
     pub fn describe(&self, kind: ObjectKind) -> String {
-        let words: Vec<String> = self
-            .facets()
-            .map(|(facet, text)| words(facet, text))
-            .collect();
-        if words.is_empty() {
-            format!("the {}", kind.word())
-        } else {
-            words.join(" ")
-        }
+        let words: Vec<String> = self.facets().map(|(facet, text)| words(facet, text)).collect();
+        if words.is_empty() { format!("the {}", kind.word()) } else { words.join(" ") }
     }
 }
 
-fn words(facet: Facet, text: &str) -> String {
+/// A facet as SQL has it.
+pub(super) fn words(facet: Facet, text: &str) -> String {
     match facet {
-        Facet::Default => format!("DEFAULT {text}"),
+        Facet::Default => format!("DEFAULT {}", default(text)),
         Facet::Collation => format!("COLLATE {text}"),
         Facet::PrimaryKey => format!("PRIMARY KEY ({text})"),
         Facet::Module => format!("USING {text}"),
@@ -191,4 +183,10 @@ fn words(facet: Facet, text: &str) -> String {
         Facet::Query => format!("AS {text}"),
         _ => text.to_owned(),
     }
+}
+
+// A literal stands bare; an expression needs parentheses to be SQL again.
+fn default(text: &str) -> String {
+    let is_bare = !text.contains('(') && (!text.contains(' ') || text.starts_with('\''));
+    if is_bare { text.to_owned() } else { format!("({text})") }
 }

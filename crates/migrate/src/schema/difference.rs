@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Schema;
-use super::definition::{Definition, Facet};
+use super::definition::{self, Definition, Facet};
 use super::object::{ObjectKind, ObjectName};
 
 /// What sort of difference it is. Scripts read these words; renaming one breaks them.
@@ -90,11 +90,7 @@ impl fmt::Display for Difference {
                 write!(f, "{}: expected {expected}, found {found}", self.object)
             }
             (Some(expected), None) => write!(f, "{} is missing: expected {expected}", self.object),
-            (None, Some(found)) => write!(
-                f,
-                "{} is there and no migration made it: {found}",
-                self.object
-            ),
+            (None, Some(found)) => write!(f, "{} is there and no migration made it: {found}", self.object),
             (None, None) => write!(f, "{} differs", self.object),
         }
     }
@@ -133,34 +129,19 @@ pub fn differences(expected: &Schema, observed: &Schema) -> Comparison {
             None => {}
         }
     }
-    let extras = observed.objects().filter(|(name, _)| {
-        name.table.is_some() && shared.contains(name.owner()) && !expected.contains(name)
-    });
+    let extras = observed
+        .objects()
+        .filter(|(name, _)| name.table.is_some() && shared.contains(name.owner()) && !expected.contains(name));
     found.extend(extras.map(|(name, definition)| extra(name, definition)));
-    found.extend(
-        shared
-            .iter()
-            .filter_map(|table| column_order(expected, observed, table)),
-    );
+    found.extend(shared.iter().filter_map(|table| column_order(expected, observed, table)));
     let mut differences = paired(found);
     differences.sort_by(|a, b| (&a.object, a.kind).cmp(&(&b.object, b.kind)));
-    Comparison {
-        differences,
-        foreign: foreign(expected, observed),
-    }
+    Comparison { differences, foreign: foreign(expected, observed) }
 }
 
 /// The differences between two definitions of one object, facet by facet.
-pub(super) fn facets(
-    name: &ObjectName,
-    expected: &Definition,
-    found: &Definition,
-) -> Vec<Difference> {
-    let every: BTreeSet<Facet> = expected
-        .facets()
-        .chain(found.facets())
-        .map(|(facet, _)| facet)
-        .collect();
+pub(super) fn facets(name: &ObjectName, expected: &Definition, found: &Definition) -> Vec<Difference> {
+    let every: BTreeSet<Facet> = expected.facets().chain(found.facets()).map(|(facet, _)| facet).collect();
     every
         .into_iter()
         .filter(|facet| expected.facet(*facet) != found.facet(*facet))
@@ -169,18 +150,11 @@ pub(super) fn facets(
 }
 
 /// A facet that is `(expected, found)`; what is absent is said in words.
-pub(super) fn facet_differs(
-    name: &ObjectName,
-    facet: Facet,
-    texts: (Option<&str>, Option<&str>),
-) -> Difference {
-    let words = |text: Option<&str>| Some(text.unwrap_or(facet.absence()).to_owned());
-    Difference {
-        kind: facet.difference(),
-        object: name.clone(),
-        expected: words(texts.0),
-        found: words(texts.1),
-    }
+pub(super) fn facet_differs(name: &ObjectName, facet: Facet, texts: (Option<&str>, Option<&str>)) -> Difference {
+    let words = |text: Option<&str>| {
+        Some(text.map_or_else(|| facet.absence().to_owned(), |text| definition::words(facet, text)))
+    };
+    Difference { kind: facet.difference(), object: name.clone(), expected: words(texts.0), found: words(texts.1) }
 }
 
 /// An object that is there although it was not expected.
@@ -191,31 +165,14 @@ pub(super) fn extra(name: &ObjectName, definition: &Definition) -> Difference {
         ObjectKind::Trigger => DifferenceKind::TriggerExtra,
         other => kind_of_missing(other),
     };
-    Difference {
-        kind,
-        object: name.clone(),
-        expected: None,
-        found: Some(description(name, definition)),
-    }
+    Difference { kind, object: name.clone(), expected: None, found: Some(description(name, definition)) }
 }
 
 /// The order of the columns that both have, where it is not the same.
-pub(super) fn column_order(
-    expected: &Schema,
-    observed: &Schema,
-    table: &str,
-) -> Option<Difference> {
+pub(super) fn column_order(expected: &Schema, observed: &Schema, table: &str) -> Option<Difference> {
     let (left, right) = (expected.columns(table), observed.columns(table));
-    let left_shared: Vec<&str> = left
-        .iter()
-        .filter(|column| right.contains(column))
-        .copied()
-        .collect();
-    let right_shared: Vec<&str> = right
-        .iter()
-        .filter(|column| left.contains(column))
-        .copied()
-        .collect();
+    let left_shared: Vec<&str> = left.iter().filter(|column| right.contains(column)).copied().collect();
+    let right_shared: Vec<&str> = right.iter().filter(|column| left.contains(column)).copied().collect();
     (left_shared != right_shared).then(|| Difference {
         kind: DifferenceKind::ColumnOrder,
         object: ObjectName::table(table),
@@ -226,13 +183,9 @@ pub(super) fn column_order(
 
 /// Joins a constraint that is missing with one that is extra on the same table: it is one that changed.
 pub(super) fn paired(found: Vec<Difference>) -> Vec<Difference> {
-    let (mut extras, mut rest): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .partition(|one| one.object.kind.is_constraint() && one.expected.is_none());
-    for one in rest
-        .iter_mut()
-        .filter(|one| one.object.kind.is_constraint() && one.found.is_none())
-    {
+    let (mut extras, mut rest): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|one| one.object.kind.is_constraint() && one.expected.is_none());
+    for one in rest.iter_mut().filter(|one| one.object.kind.is_constraint() && one.found.is_none()) {
         if let Some(index) = likest(one, &extras) {
             one.found = extras.remove(index).found;
         }
@@ -247,64 +200,37 @@ fn likest(missing: &Difference, extras: &[Difference]) -> Option<usize> {
     extras
         .iter()
         .enumerate()
-        .filter(|(_, one)| {
-            one.object.kind == missing.object.kind && one.object.table == missing.object.table
-        })
-        .max_by_key(|(index, one)| {
-            (
-                same(&one.object.name, &missing.object.name),
-                usize::MAX - index,
-            )
-        })
+        .filter(|(_, one)| one.object.kind == missing.object.kind && one.object.table == missing.object.table)
+        .max_by_key(|(index, one)| (same(&one.object.name, &missing.object.name), usize::MAX - index))
         .map(|(index, _)| index)
 }
 
 fn shared_owners<'a>(expected: &'a Schema, observed: &Schema) -> BTreeSet<&'a str> {
-    let owners = expected
-        .objects()
-        .filter(|(name, _)| name.table.is_none() && observed.contains(name));
+    let owners = expected.objects().filter(|(name, _)| name.table.is_none() && observed.contains(name));
     owners.map(|(name, _)| name.owner()).collect()
 }
 
 fn foreign(expected: &Schema, observed: &Schema) -> Vec<ObjectName> {
-    let owners = observed
-        .objects()
-        .filter(|(name, _)| name.table.is_none() && !expected.contains(name));
+    let owners = observed.objects().filter(|(name, _)| name.table.is_none() && !expected.contains(name));
     owners.map(|(name, _)| name.clone()).collect()
 }
 
 fn owner_missing(expected: &Schema, name: &ObjectName) -> Difference {
     let columns = expected.columns(&name.name).join(", ");
-    let words = if columns.is_empty() {
-        format!("the {}", name.kind.word())
-    } else {
-        format!("({columns})")
-    };
-    Difference {
-        kind: kind_of_missing(name.kind),
-        object: name.clone(),
-        expected: Some(words),
-        found: None,
-    }
+    let words = if columns.is_empty() { format!("the {}", name.kind.word()) } else { format!("({columns})") };
+    Difference { kind: kind_of_missing(name.kind), object: name.clone(), expected: Some(words), found: None }
 }
 
 /// An object that is not there although it was expected.
 pub(super) fn missing(name: &ObjectName, definition: &Definition) -> Difference {
     let expected = Some(description(name, definition));
-    Difference {
-        kind: kind_of_missing(name.kind),
-        object: name.clone(),
-        expected,
-        found: None,
-    }
+    Difference { kind: kind_of_missing(name.kind), object: name.clone(), expected, found: None }
 }
 
 fn description(name: &ObjectName, definition: &Definition) -> String {
     match name.kind {
         ObjectKind::Check => format!("CHECK ({})", name.name),
-        ObjectKind::Unique => format!("UNIQUE ({}) {}", name.name, facet_words(definition))
-            .trim_end()
-            .to_owned(),
+        ObjectKind::Unique => format!("UNIQUE ({}) {}", name.name, facet_words(definition)).trim_end().to_owned(),
         ObjectKind::ForeignKey => {
             format!("FOREIGN KEY ({}) {}", name.name, facet_words(definition))
         }
@@ -313,11 +239,7 @@ fn description(name: &ObjectName, definition: &Definition) -> String {
 }
 
 fn facet_words(definition: &Definition) -> String {
-    definition
-        .facets()
-        .map(|(_, text)| text)
-        .collect::<Vec<_>>()
-        .join(" ")
+    definition.facets().map(|(_, text)| text).collect::<Vec<_>>().join(" ")
 }
 
 fn kind_of_missing(kind: ObjectKind) -> DifferenceKind {

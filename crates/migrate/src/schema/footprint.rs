@@ -33,10 +33,7 @@ impl Change {
         let there = observed.columns(self.object.owner());
         let order = |text: &Option<String>| -> Vec<String> {
             let named = text.iter().flat_map(|text| text.split(", "));
-            named
-                .filter(|one| there.contains(one))
-                .map(str::to_owned)
-                .collect()
+            named.filter(|one| there.contains(one)).map(str::to_owned).collect()
         };
         let (before, after) = (order(&self.before), order(&self.after));
         let found = there.iter().map(|one| (*one).to_owned());
@@ -95,11 +92,7 @@ impl Footprint {
                 None => _ = footprint.adds.insert(name.clone(), definition.clone()),
             }
         }
-        footprint.changes.extend(
-            after
-                .tables()
-                .filter_map(|table| reordered(before, after, table)),
-        );
+        footprint.changes.extend(after.tables().filter_map(|table| reordered(before, after, table)));
         let gone = before.objects().filter(|(name, _)| !after.contains(name));
         footprint.drops = gone.map(|(name, _)| name.clone()).collect();
         footprint
@@ -132,8 +125,7 @@ impl Footprint {
     pub fn then(&self, later: &Self) -> Self {
         let mut rest = self.clone();
         rest.adds.retain(|name, _| !later.drops.contains(name));
-        rest.changes
-            .retain(|change| !later.drops.contains(&change.object));
+        rest.changes.retain(|change| !later.drops.contains(&change.object));
         rest.drops.retain(|name| !later.adds.contains_key(name));
         for change in &later.changes {
             rest.supersede(change);
@@ -156,11 +148,7 @@ impl Footprint {
         self.look_for_adds(observed, &mut sighting);
         self.look_for_changes(observed, &mut sighting);
         sighting.conflicts = difference::paired(sighting.conflicts);
-        let (lingering, gone): (Vec<_>, Vec<_>) = self
-            .drops
-            .iter()
-            .cloned()
-            .partition(|name| observed.contains(name));
+        let (lingering, gone): (Vec<_>, Vec<_>) = self.drops.iter().cloned().partition(|name| observed.contains(name));
         if self.adds.is_empty() && self.changes.is_empty() {
             sighting.present = gone;
         }
@@ -234,22 +222,13 @@ impl Footprint {
 
     // Beside a stray constraint of the same sort, one that is missing was replaced rather than never made.
     fn replaced_constraints(&self, sighting: &mut Sighting) {
-        let stray: BTreeSet<(ObjectKind, String)> = sighting
-            .conflicts
-            .iter()
-            .map(|one| (one.object.kind, one.object.owner().to_owned()))
-            .collect();
-        let is_replaced = |name: &ObjectName| {
-            name.kind.is_constraint() && stray.contains(&(name.kind, name.owner().to_owned()))
-        };
-        let replaced: Vec<ObjectName> = sighting
-            .missing
-            .extract_if(.., |name| is_replaced(name))
-            .collect();
+        let stray: BTreeSet<(ObjectKind, String)> =
+            sighting.conflicts.iter().map(|one| (one.object.kind, one.object.owner().to_owned())).collect();
+        let is_replaced =
+            |name: &ObjectName| name.kind.is_constraint() && stray.contains(&(name.kind, name.owner().to_owned()));
+        let replaced: Vec<ObjectName> = sighting.missing.extract_if(.., |name| is_replaced(name)).collect();
         for name in replaced {
-            sighting
-                .conflicts
-                .push(difference::missing(&name, &self.adds[&name]));
+            sighting.conflicts.push(difference::missing(&name, &self.adds[&name]));
         }
     }
 }
@@ -282,41 +261,23 @@ impl Sighting {
         }
         self.present.dedup();
         self.missing.dedup();
-        Presence::Partial {
-            present: self.present,
-            missing: self.missing,
-            lingering,
-        }
+        Presence::Partial { present: self.present, missing: self.missing, lingering }
     }
 }
 
 fn changes(name: &ObjectName, before: &Definition, after: &Definition) -> Vec<Change> {
-    let every: BTreeSet<Facet> = before
-        .facets()
-        .chain(after.facets())
-        .map(|(facet, _)| facet)
-        .collect();
+    let every: BTreeSet<Facet> = before.facets().chain(after.facets()).map(|(facet, _)| facet).collect();
     let text = |definition: &Definition, facet| definition.facet(facet).map(str::to_owned);
     every
         .into_iter()
         .filter(|facet| before.facet(*facet) != after.facet(*facet))
-        .map(|facet| Change {
-            object: name.clone(),
-            facet,
-            before: text(before, facet),
-            after: text(after, facet),
-        })
+        .map(|facet| Change { object: name.clone(), facet, before: text(before, facet), after: text(after, facet) })
         .collect()
 }
 
 fn reordered(before: &Schema, after: &Schema, table: &str) -> Option<Change> {
     let order = difference::column_order(before, after, table)?;
-    Some(Change {
-        object: order.object,
-        facet: Facet::ColumnOrder,
-        before: order.expected,
-        after: order.found,
-    })
+    Some(Change { object: order.object, facet: Facet::ColumnOrder, before: order.expected, after: order.found })
 }
 
 #[cfg(test)]
@@ -374,10 +335,7 @@ mod tests {
         let Presence::Conflicting(differences) = presence else {
             panic!("expected a conflict, found {presence:?}");
         };
-        assert_eq!(
-            differences[0].to_string(),
-            "column job.at: expected INTEGER, found REAL"
-        );
+        assert_eq!(differences[0].to_string(), "column job.at: expected INTEGER, found REAL");
     }
 
     #[test]

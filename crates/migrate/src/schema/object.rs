@@ -68,29 +68,17 @@ pub struct ObjectName {
 impl ObjectName {
     /// Names a table.
     pub fn table(name: impl Into<String>) -> Self {
-        Self {
-            kind: ObjectKind::Table,
-            table: None,
-            name: name.into(),
-        }
+        Self { kind: ObjectKind::Table, table: None, name: name.into() }
     }
 
     /// Names a view.
     pub fn view(name: impl Into<String>) -> Self {
-        Self {
-            kind: ObjectKind::View,
-            table: None,
-            name: name.into(),
-        }
+        Self { kind: ObjectKind::View, table: None, name: name.into() }
     }
 
     /// Names something that belongs to a table: a column, a constraint, an index or a trigger.
     pub fn on(kind: ObjectKind, table: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            kind,
-            table: Some(table.into()),
-            name: name.into(),
-        }
+        Self { kind, table: Some(table.into()), name: name.into() }
     }
 
     /// The table or view that it is or belongs to.

@@ -60,10 +60,7 @@ pub fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let (kind, length) = next(rest, first);
-        found.push(Token {
-            kind,
-            text: &rest[..length],
-        });
+        found.push(Token { kind, text: &rest[..length] });
         rest = &rest[length..];
     }
     found
@@ -77,13 +74,7 @@ fn next(rest: &str, first: char) -> (TokenKind, usize) {
         return (TokenKind::Comment, rest.find('\n').unwrap_or(rest.len()));
     }
     if rest.starts_with("/*") {
-        return closed(
-            rest,
-            2,
-            "*/",
-            TokenKind::Comment,
-            TokenKind::UnclosedComment,
-        );
+        return closed(rest, 2, "*/", TokenKind::Comment, TokenKind::UnclosedComment);
     }
     match first {
         '\'' | '"' | '`' => doubled_quote(rest, first),
@@ -99,17 +90,10 @@ fn is_word(letter: char) -> bool {
 }
 
 fn run(rest: &str, belongs: fn(char) -> bool) -> usize {
-    rest.find(|letter: char| !belongs(letter))
-        .unwrap_or(rest.len())
+    rest.find(|letter: char| !belongs(letter)).unwrap_or(rest.len())
 }
 
-fn closed(
-    rest: &str,
-    skip: usize,
-    end: &str,
-    kind: TokenKind,
-    unclosed: TokenKind,
-) -> (TokenKind, usize) {
+fn closed(rest: &str, skip: usize, end: &str, kind: TokenKind, unclosed: TokenKind) -> (TokenKind, usize) {
     match rest[skip..].find(end) {
         Some(at) => (kind, skip + at + end.len()),
         None => (unclosed, rest.len()),
@@ -136,13 +120,7 @@ fn dollar(rest: &str) -> (TokenKind, usize) {
         return (TokenKind::Symbol, 1);
     }
     let tag = &rest[..=tag_length];
-    closed(
-        rest,
-        tag.len(),
-        tag,
-        TokenKind::Quoted,
-        TokenKind::UnclosedQuote,
-    )
+    closed(rest, tag.len(), tag, TokenKind::Quoted, TokenKind::UnclosedQuote)
 }
 
 #[cfg(test)]
@@ -151,31 +129,14 @@ mod tests {
 
     #[test]
     fn tokens_joined_are_the_text_again() {
-        for text in [
-            "",
-            "a'b''c'd",
-            "$x$ ; $x$ $1",
-            "/* -- */ -- /*\n'",
-            "é\u{feff}\"\"\"",
-            "[a",
-            "$é$",
-        ] {
-            assert_eq!(
-                tokens(text)
-                    .iter()
-                    .map(|token| token.text)
-                    .collect::<String>(),
-                text
-            );
+        for text in ["", "a'b''c'd", "$x$ ; $x$ $1", "/* -- */ -- /*\n'", "é\u{feff}\"\"\"", "[a", "$é$"] {
+            assert_eq!(tokens(text).iter().map(|token| token.text).collect::<String>(), text);
         }
     }
 
     #[test]
     fn a_name_comes_out_of_its_quotes() {
-        let names: Vec<_> = tokens("\"a\"\"b\"[c]`d`e")
-            .iter()
-            .map(Token::name)
-            .collect();
+        let names: Vec<_> = tokens("\"a\"\"b\"[c]`d`e").iter().map(Token::name).collect();
         assert_eq!(names, ["a\"b", "c", "d", "e"]);
     }
 }

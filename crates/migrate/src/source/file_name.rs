@@ -18,11 +18,7 @@ impl FileName {
             None => (file.strip_suffix(".down.sql")?, Direction::Down),
         };
         let (number, name) = numbered(stem)?;
-        Some(Self {
-            number,
-            name: name.to_owned(),
-            direction,
-        })
+        Some(Self { number, name: name.to_owned(), direction })
     }
 }
 
@@ -30,10 +26,7 @@ impl FileName {
 pub(super) fn numbered(stem: &str) -> Option<(i64, &str)> {
     let (number, name) = stem.split_once('_')?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let is_name = !name.is_empty()
-        && name
-            .chars()
-            .all(|letter| letter.is_alphanumeric() || "_-.".contains(letter));
+    let is_name = !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || "_-.".contains(letter));
     if !is_number || !is_name {
         return None;
     }
@@ -47,14 +40,8 @@ mod tests {
     #[test]
     fn sequential_and_timestamp_numbers_are_read() {
         let name = FileName::parse("001_create_job_queue.up.sql").unwrap();
-        assert_eq!(
-            (name.number, name.name.as_str(), name.direction),
-            (1, "create_job_queue", Direction::Up)
-        );
-        assert_eq!(
-            FileName::parse("20250628113515_a.down.sql").unwrap().number,
-            20_250_628_113_515
-        );
+        assert_eq!((name.number, name.name.as_str(), name.direction), (1, "create_job_queue", Direction::Up));
+        assert_eq!(FileName::parse("20250628113515_a.down.sql").unwrap().number, 20_250_628_113_515);
     }
 
     #[test]

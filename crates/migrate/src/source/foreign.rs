@@ -64,19 +64,8 @@ pub(super) struct Guess {
 /// Files that stand beside migrations everywhere and never are one.
 pub(super) fn is_beside_the_point(name: &str) -> bool {
     let lower = name.to_lowercase();
-    let known = [
-        "readme",
-        "readme.txt",
-        "license",
-        "makefile",
-        "__init__.py",
-        "__pycache__",
-        "schema.sql",
-    ];
-    lower.starts_with('.')
-        || lower.ends_with(".md")
-        || lower.ends_with('~')
-        || known.contains(&lower.as_str())
+    let known = ["readme", "readme.txt", "license", "makefile", "__init__.py", "__pycache__", "schema.sql"];
+    lower.starts_with('.') || lower.ends_with(".md") || lower.ends_with('~') || known.contains(&lower.as_str())
 }
 
 /// Whether the text holds the sections of goose, dbmate or Drizzle.
@@ -90,10 +79,7 @@ pub(super) fn recognise(file: &RawFile) -> Guess {
         Content::Bytes(bytes) => of_file(&file.name, &String::from_utf8_lossy(bytes)),
     };
     Guess {
-        message: format!(
-            "it looks like {}, which is not read here",
-            format.in_words()
-        ),
+        message: format!("it looks like {}, which is not read here", format.in_words()),
         hint: hint(format, &file.name),
     }
 }
@@ -111,9 +97,7 @@ fn of_directory(inside: &[String]) -> Format {
 
 fn of_file(name: &str, text: &str) -> Format {
     let lower = name.to_lowercase();
-    let extension = lower
-        .rsplit_once('.')
-        .map_or("", |(_, extension)| extension);
+    let extension = lower.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension {
         "sql" => of_sql(name, text),
         "py" => of_python(text),
@@ -149,9 +133,7 @@ fn of_sql(name: &str, text: &str) -> Format {
     }
     let is_versioned = |letter: char| {
         let rest = name.strip_prefix(letter);
-        rest.is_some_and(|rest| {
-            rest.starts_with(|digit: char| digit.is_ascii_digit()) && rest.contains("__")
-        })
+        rest.is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()) && rest.contains("__"))
     };
     if is_versioned('V') {
         return Format::Flyway;
@@ -178,15 +160,8 @@ fn of_python(text: &str) -> Format {
     if has("from yoyo") || has_line("steps =") {
         return Format::Yoyo;
     }
-    let is_function = [
-        "def up",
-        "def down",
-        "def upgrade",
-        "def downgrade",
-        "def migrate",
-        "def rollback",
-        "def apply",
-    ];
+    let is_function =
+        ["def up", "def down", "def upgrade", "def downgrade", "def migrate", "def rollback", "def apply"];
     if has_line("class ") {
         return Format::PythonClass;
     }
@@ -237,19 +212,17 @@ fn hint(format: Format, name: &str) -> String {
         }
         Format::Flyway | Format::SqlxSimple => format!("mv {name} {stem}.up.sql"),
         Format::FlywayUndo => format!("mv {name} {stem}.down.sql"),
-        Format::Diesel => format!(
-            "mv {name}/up.sql {stem}.up.sql && mv {name}/down.sql {stem}.down.sql && rmdir {name}"
-        ),
+        Format::Diesel => {
+            format!("mv {name}/up.sql {stem}.up.sql && mv {name}/down.sql {stem}.down.sql && rmdir {name}")
+        }
         Format::Prisma => format!("mv {name}/migration.sql {stem}.up.sql && rmdir {name}"),
-        Format::Drizzle => format!(
-            "put a semicolon in place of each `--> statement-breakpoint`, then mv {name} {stem}.up.sql"
-        ),
+        Format::Drizzle => {
+            format!("put a semicolon in place of each `--> statement-breakpoint`, then mv {name} {stem}.up.sql")
+        }
         Format::OtherSql if stem.starts_with(|digit: char| digit.is_ascii_digit()) => {
             format!("mv {name} {stem}.up.sql")
         }
-        Format::OtherSql => format!(
-            "mv {name} NUMBER_{stem}.up.sql with the next free number, or move it elsewhere"
-        ),
+        Format::OtherSql => format!("mv {name} NUMBER_{stem}.up.sql with the next free number, or move it elsewhere"),
         Format::FlywayRepeatable | Format::Unknown => {
             format!("move {name} elsewhere, or write it as {stem}.up.sql")
         }
@@ -275,35 +248,20 @@ fn sql_command(format: Format) -> &'static str {
 fn our_stem(name: &str) -> String {
     let mut stem = name.split('.').next().unwrap_or(name);
     for prefix in ["V", "U"] {
-        if let Some(rest) = stem
-            .strip_prefix(prefix)
-            .filter(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
+        if let Some(rest) =
+            stem.strip_prefix(prefix).filter(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
         {
             stem = rest;
         }
     }
     let stem = stem.strip_prefix("migration_").unwrap_or(stem);
-    let digits = stem
-        .find(|letter: char| !letter.is_ascii_digit() && letter != '-')
-        .unwrap_or(stem.len());
-    let number: String = stem[..digits]
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
-    let rest = stem[digits..]
-        .trim_start_matches(['_', '-'])
-        .replace([' ', '-'], "_");
+    let digits = stem.find(|letter: char| !letter.is_ascii_digit() && letter != '-').unwrap_or(stem.len());
+    let number: String = stem[..digits].chars().filter(char::is_ascii_digit).collect();
+    let rest = stem[digits..].trim_start_matches(['_', '-']).replace([' ', '-'], "_");
     if number.is_empty() {
         return rest;
     }
-    format!(
-        "{number}_{}",
-        if rest.is_empty() {
-            "migration"
-        } else {
-            rest.as_str()
-        }
-    )
+    format!("{number}_{}", if rest.is_empty() { "migration" } else { rest.as_str() })
 }
 
 #[cfg(test)]
@@ -311,69 +269,30 @@ mod tests {
     use super::*;
 
     fn guess(name: &str, text: &str) -> Guess {
-        recognise(&RawFile {
-            name: name.to_owned(),
-            content: Content::Bytes(text.as_bytes().to_vec()),
-        })
+        recognise(&RawFile { name: name.to_owned(), content: Content::Bytes(text.as_bytes().to_vec()) })
     }
 
     #[test]
     fn every_format_is_named() {
         let table = [
-            (
-                "0001_a.up.sql",
-                "-- +goose Up\nCREATE TABLE a (b);",
-                "goose",
-            ),
-            (
-                "20250101_a.sql",
-                "-- migrate:up\nCREATE TABLE a (b);",
-                "dbmate",
-            ),
+            ("0001_a.up.sql", "-- +goose Up\nCREATE TABLE a (b);", "goose"),
+            ("20250101_a.sql", "-- migrate:up\nCREATE TABLE a (b);", "dbmate"),
             ("V1__a.sql", "CREATE TABLE a (b);", "Flyway or refinery"),
             ("U1__a.sql", "DROP TABLE a;", "Flyway undo"),
             ("R__a.sql", "CREATE VIEW a AS SELECT 1;", "repeatable"),
-            (
-                "1_a.py",
-                "revision = 'x'\ndown_revision = None\n",
-                "Alembic",
-            ),
-            (
-                "0001_initial.py",
-                "from django.db import migrations\nclass Migration(migrations.Migration):",
-                "Django",
-            ),
+            ("1_a.py", "revision = 'x'\ndown_revision = None\n", "Alembic"),
+            ("0001_initial.py", "from django.db import migrations\nclass Migration(migrations.Migration):", "Django"),
             ("a.py", "from yoyo import step\nsteps = [step('')]", "yoyo"),
-            (
-                "migration_001_a.py",
-                "class Migration001:\n    def up(self, db):",
-                "class-style",
-            ),
-            (
-                "migration_002_a.py",
-                "def upgrade(db):\n    pass",
-                "function-style",
-            ),
-            (
-                "m20220101_a.rs",
-                "use sea_orm_migration::prelude::*;",
-                "Rust",
-            ),
+            ("migration_001_a.py", "class Migration001:\n    def up(self, db):", "class-style"),
+            ("migration_002_a.py", "def upgrade(db):\n    pass", "function-style"),
+            ("m20220101_a.rs", "use sea_orm_migration::prelude::*;", "Rust"),
             ("1_a.rb", "class A < ActiveRecord::Migration[7.0]", "Rails"),
             ("1_a.ts", "export async function up(knex) {}", "TypeScript"),
             ("1_a.go", "package migrations", "Go"),
             ("a.yaml", "databaseChangeLog:", "Liquibase"),
-            (
-                "0000_a.sql",
-                "CREATE TABLE a (b);\n--> statement-breakpoint\n",
-                "Drizzle",
-            ),
+            ("0000_a.sql", "CREATE TABLE a (b);\n--> statement-breakpoint\n", "Drizzle"),
             ("1_a.sql", "CREATE TABLE a (b);", "sqlx"),
-            (
-                "create_users.sql",
-                "CREATE TABLE a (b);",
-                "without the name",
-            ),
+            ("create_users.sql", "CREATE TABLE a (b);", "without the name"),
             ("a.tar", "", "no migration"),
         ];
         for (name, text, word) in table {
@@ -392,22 +311,16 @@ mod tests {
         };
         assert!(directory("up.sql").message.contains("diesel"));
         assert!(
-            directory("up.sql").hint.contains(
-                "mv 2025-06-28-113515_create_jobs/up.sql 20250628113515_create_jobs.up.sql"
-            )
+            directory("up.sql")
+                .hint
+                .contains("mv 2025-06-28-113515_create_jobs/up.sql 20250628113515_create_jobs.up.sql")
         );
         assert!(directory("migration.sql").message.contains("Prisma"));
     }
 
     #[test]
     fn the_hint_is_a_rename_where_one_suffices() {
-        assert_eq!(
-            guess("V1__create_jobs.sql", "SELECT 1").hint,
-            "mv V1__create_jobs.sql 1_create_jobs.up.sql"
-        );
-        assert_eq!(
-            guess("001-create jobs.sql", "SELECT 1").hint,
-            "mv 001-create jobs.sql 001_create_jobs.up.sql"
-        );
+        assert_eq!(guess("V1__create_jobs.sql", "SELECT 1").hint, "mv V1__create_jobs.sql 1_create_jobs.up.sql");
+        assert_eq!(guess("001-create jobs.sql", "SELECT 1").hint, "mv 001-create jobs.sql 001_create_jobs.up.sql");
     }
 }

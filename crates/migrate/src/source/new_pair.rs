@@ -29,10 +29,7 @@ impl NewPair {
     /// Makes the pair after the last one in `directory`, which is created if need be. Numbers go on as they are
     /// there: one more, of the same width, or a timestamp. Nothing that exists is overwritten.
     pub fn create(directory: &Path, name: &str, now: Timestamp) -> Result<Self, SourceError> {
-        let unreadable = |source: io::Error| SourceError::Unreadable {
-            path: directory.to_owned(),
-            source,
-        };
+        let unreadable = |source: io::Error| SourceError::Unreadable { path: directory.to_owned(), source };
         fs::create_dir_all(directory).map_err(unreadable)?;
         let source = Source::directory(super::APP, directory)?;
         let number = next_number(directory, &source, now)?;
@@ -51,38 +48,21 @@ impl NewPair {
 
 /// Pairs that are still empty count too, or a second `new` would give their number again.
 fn next_number(directory: &Path, source: &Source, now: Timestamp) -> Result<i64, SourceError> {
-    let entries = fs::read_dir(directory).map_err(|source| SourceError::Unreadable {
-        path: directory.to_owned(),
-        source,
-    })?;
+    let entries =
+        fs::read_dir(directory).map_err(|source| SourceError::Unreadable { path: directory.to_owned(), source })?;
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let files = names
-        .filter_map(|name| super::file_name::FileName::parse(&name))
-        .map(|name| name.number);
-    let last = files
-        .chain(
-            source
-                .migrations()
-                .iter()
-                .map(|migration| migration.id.number),
-        )
-        .max()
-        .unwrap_or(0);
+    let files = names.filter_map(|name| super::file_name::FileName::parse(&name)).map(|name| name.number);
+    let last = files.chain(source.migrations().iter().map(|migration| migration.id.number)).max().unwrap_or(0);
     if last < FIRST_TIMESTAMP {
         return Ok(last + 1);
     }
     let stamp = now.strftime("%Y%m%d%H%M%S").to_string();
-    Ok(stamp
-        .parse::<i64>()
-        .map_or(last + 1, |stamp| stamp.max(last + 1)))
+    Ok(stamp.parse::<i64>().map_or(last + 1, |stamp| stamp.max(last + 1)))
 }
 
 fn width(source: &Source) -> usize {
     let digits = |origin: &str| origin.bytes().take_while(u8::is_ascii_digit).count();
-    source
-        .migrations()
-        .last()
-        .map_or(3, |migration| digits(&migration.origin))
+    source.migrations().last().map_or(3, |migration| digits(&migration.origin))
 }
 
 fn snake_case(name: &str) -> String {
@@ -95,17 +75,9 @@ fn snake_case(name: &str) -> String {
         }
     }
     let found = found.trim_end_matches('_');
-    if found.is_empty() {
-        "migration".to_owned()
-    } else {
-        found.to_owned()
-    }
+    if found.is_empty() { "migration".to_owned() } else { found.to_owned() }
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)?
-        .write_all(text.as_bytes())
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
 }

@@ -23,11 +23,7 @@ struct Half {
 }
 
 pub(super) fn read(source: &str, files: Vec<RawFile>) -> Read {
-    let mut read = Read {
-        migrations: Vec::new(),
-        unrecognised: Vec::new(),
-        findings: Vec::new(),
-    };
+    let mut read = Read { migrations: Vec::new(), unrecognised: Vec::new(), findings: Vec::new() };
     let mut ups: Vec<(i64, Half)> = Vec::new();
     let mut downs: BTreeMap<i64, Vec<Half>> = BTreeMap::new();
     for file in files {
@@ -55,15 +51,11 @@ pub(super) fn read(source: &str, files: Vec<RawFile>) -> Read {
             id: MigrationId::new(source, number),
             name: up.name,
             origin: up.file,
-            body: Body::Sql {
-                up: up.script,
-                down,
-            },
+            body: Body::Sql { up: up.script, down },
         });
     }
     read.findings.extend(duplicates(&read.migrations));
-    read.findings
-        .extend(downs.into_values().flatten().map(|half| alone(&half)));
+    read.findings.extend(downs.into_values().flatten().map(|half| alone(&half)));
     read
 }
 
@@ -73,35 +65,23 @@ pub(super) fn duplicates(migrations: &[Migration]) -> Vec<Finding> {
         .windows(2)
         .filter(|pair| pair[0].id == pair[1].id)
         .map(|pair| {
-            let message = format!(
-                "{} and {} both have the number {}",
-                pair[0].origin, pair[1].origin, pair[1].id.number
-            );
-            Finding::new(
-                FindingKind::DuplicateNumber,
-                pair[1].id.to_string(),
-                message,
-            )
-            .hint(format!("give {} the next free number", pair[1].origin))
+            let message =
+                format!("{} and {} both have the number {}", pair[0].origin, pair[1].origin, pair[1].id.number);
+            Finding::new(FindingKind::DuplicateNumber, pair[1].id.to_string(), message)
+                .hint(format!("give {} the next free number", pair[1].origin))
         })
         .collect()
 }
 
 fn alone(half: &Half) -> Finding {
-    Finding::new(
-        FindingKind::UnpairedFile,
-        &half.file,
-        "this down has no up of the same number and name",
-    )
-    .hint(format!("add {}", half.file.replace(".down.sql", ".up.sql")))
+    Finding::new(FindingKind::UnpairedFile, &half.file, "this down has no up of the same number and name")
+        .hint(format!("add {}", half.file.replace(".down.sql", ".up.sql")))
 }
 
 fn half(file: &RawFile) -> Result<(FileName, Half), Box<Finding>> {
     let unrecognised = || {
         let guess = foreign::recognise(file);
-        Box::new(
-            Finding::new(FindingKind::UnrecognisedFile, &file.name, guess.message).hint(guess.hint),
-        )
+        Box::new(Finding::new(FindingKind::UnrecognisedFile, &file.name, guess.message).hint(guess.hint))
     };
     let Content::Bytes(bytes) = &file.content else {
         return Err(unrecognised());
@@ -110,25 +90,15 @@ fn half(file: &RawFile) -> Result<(FileName, Half), Box<Finding>> {
         return Err(unrecognised());
     };
     let Ok(text) = std::str::from_utf8(bytes) else {
-        let finding = Finding::new(
-            FindingKind::UnreadableScript,
-            &file.name,
-            "it is not UTF-8 text",
-        );
-        return Err(Box::new(
-            finding.hint(format!("save {} as UTF-8", file.name)),
-        ));
+        let finding = Finding::new(FindingKind::UnreadableScript, &file.name, "it is not UTF-8 text");
+        return Err(Box::new(finding.hint(format!("save {} as UTF-8", file.name))));
     };
     // Our name round another tool's content would run its down section with its up.
     if foreign::has_annotations(text) {
         return Err(unrecognised());
     }
     let script = Script::parse(text).map_err(|error| Box::new(unreadable(&file.name, &error)))?;
-    let half = Half {
-        file: file.name.clone(),
-        name: name.name.clone(),
-        script,
-    };
+    let half = Half { file: file.name.clone(), name: name.name.clone(), script };
     Ok((name, half))
 }
 

@@ -52,23 +52,13 @@ enum Aliases {
 
 impl<'sql> Writer<'sql> {
     fn new(tokens: &'sql [Token<'sql>], names: Option<&'sql Names>) -> Self {
-        Self {
-            tokens,
-            at: 0,
-            depth: 0,
-            depth_reached: 0,
-            names,
-        }
+        Self { tokens, at: 0, depth: 0, depth_reached: 0, names }
     }
 
     fn descend(&mut self) -> Result<(), TooDeep> {
         self.depth += 1;
         self.depth_reached = self.depth_reached.max(self.depth);
-        if self.depth > DEPTH_MAX {
-            Err(TooDeep)
-        } else {
-            Ok(())
-        }
+        if self.depth > DEPTH_MAX { Err(TooDeep) } else { Ok(()) }
     }
 
     // Each level is written with one pair of parentheses at most, which are two levels more.
@@ -130,8 +120,7 @@ impl<'sql> Writer<'sql> {
     // the star in `count(*)` or the OR in `INSERT OR IGNORE`.
     fn operator(&self, weakest: Strength) -> Option<(Operator, usize)> {
         let (operator, length) = Operator::first(&self.tokens[self.at..])?;
-        let is_complete =
-            matches!(operator, Operator::After { .. }) || self.is_operand(self.at + length);
+        let is_complete = matches!(operator, Operator::After { .. }) || self.is_operand(self.at + length);
         (operator.strength() >= weakest && is_complete).then_some((operator, length))
     }
 
@@ -143,11 +132,7 @@ impl<'sql> Writer<'sql> {
             Operator::Collate => ("COLLATE", Some(self.collation())),
             Operator::Between { text, .. } => {
                 let right = self.expression(strength + 1)?;
-                let needed = if operator.is_associative() {
-                    strength
-                } else {
-                    strength + 1
-                };
+                let needed = if operator.is_associative() { strength } else { strength + 1 };
                 (text, Some(right.within(needed)))
             }
             Operator::Range { text } => (text, Some(self.range()?)),
@@ -178,9 +163,7 @@ impl<'sql> Writer<'sql> {
 
     fn pattern(&mut self) -> Result<String, TooDeep> {
         let pattern = self.tight()?;
-        if !self.peek().is_some_and(|token| token.is_word("escape"))
-            || !self.is_operand(self.at + 1)
-        {
+        if !self.peek().is_some_and(|token| token.is_word("escape")) || !self.is_operand(self.at + 1) {
             return Ok(pattern);
         }
         self.at += 1;
@@ -189,16 +172,14 @@ impl<'sql> Writer<'sql> {
 
     // `x IN (y)` is a list of one, so that its parentheses are not idle.
     fn members(&mut self) -> Result<String, TooDeep> {
-        if self.peek().is_some_and(|token| token.is_mark("(")) {
+        if self.has_mark(self.at, "(") {
             return Ok(format!("({})", self.parenthesised(Aliases::Bare)?.text));
         }
         self.tight()
     }
 
     fn tight(&mut self) -> Result<String, TooDeep> {
-        Ok(self
-            .expression(operator::EQUALITY + 1)?
-            .within(operator::EQUALITY + 1))
+        Ok(self.expression(operator::EQUALITY + 1)?.within(operator::EQUALITY + 1))
     }
 
     fn operand(&mut self) -> Result<Piece, TooDeep> {
@@ -214,11 +195,7 @@ impl<'sql> Writer<'sql> {
             _ => {
                 self.at += 1;
                 let text = self.plain(token);
-                let strength = if text.starts_with('-') {
-                    operator::SIGN
-                } else {
-                    operator::ATOM
-                };
+                let strength = if text.starts_with('-') { operator::SIGN } else { operator::ATOM };
                 Ok(Piece { text, strength })
             }
         }
@@ -228,10 +205,7 @@ impl<'sql> Writer<'sql> {
     fn group(&mut self) -> Result<Piece, TooDeep> {
         let inner = self.parenthesised(Aliases::Bare)?;
         Ok(match inner.alone {
-            Some(strength) => Piece {
-                text: inner.text,
-                strength,
-            },
+            Some(strength) => Piece { text: inner.text, strength },
             None => Piece::atom(format!("({})", inner.text)),
         })
     }
@@ -256,10 +230,7 @@ impl<'sql> Writer<'sql> {
         let text = operand.within(operator::SIGN);
         // Two minus signs in a row would begin a comment.
         let gap = if text.starts_with(sign) { " " } else { "" };
-        Ok(Piece {
-            text: format!("{sign}{gap}{text}"),
-            strength: operator::SIGN,
-        })
+        Ok(Piece { text: format!("{sign}{gap}{text}"), strength: operator::SIGN })
     }
 
     fn negation(&mut self) -> Result<Piece, TooDeep> {
@@ -268,10 +239,7 @@ impl<'sql> Writer<'sql> {
             return Ok(Piece::atom("NOT"));
         }
         let operand = self.expression(operator::NOT)?;
-        Ok(Piece {
-            text: format!("NOT {}", operand.within(operator::NOT)),
-            strength: operator::NOT,
-        })
+        Ok(Piece { text: format!("NOT {}", operand.within(operator::NOT)), strength: operator::NOT })
     }
 
     fn case(&mut self) -> Result<Piece, TooDeep> {
@@ -296,26 +264,15 @@ impl<'sql> Writer<'sql> {
     fn named(&mut self, token: &Token<'sql>) -> Result<Piece, TooDeep> {
         let is_alias = self.at > 0 && self.tokens[self.at - 1].is_word("as");
         self.at += 1;
-        let is_certain = is_alias
-            || self
-                .peek()
-                .is_some_and(|next| next.is_mark(".") || next.is_mark("("));
-        let mut text = if is_certain {
-            name(token)
-        } else {
-            self.plain(token)
-        };
-        while self.peek().is_some_and(|next| next.is_mark(".")) && self.is_part(self.at + 1) {
+        let is_certain = is_alias || self.has_mark(self.at, ".") || self.has_mark(self.at, "(");
+        let mut text = if is_certain { name(token) } else { self.plain(token) };
+        while self.has_mark(self.at, ".") && self.is_part(self.at + 1) {
             text.push('.');
             text.push_str(&part(&self.tokens[self.at + 1]));
             self.at += 2;
         }
-        if self.peek().is_some_and(|next| next.is_mark("(")) {
-            let aliases = if text == "cast" {
-                Aliases::WithAs
-            } else {
-                Aliases::Bare
-            };
+        if self.has_mark(self.at, "(") {
+            let aliases = if text == "cast" { Aliases::WithAs } else { Aliases::Bare };
             let arguments = self.parenthesised(aliases)?;
             return Ok(Piece::atom(format!("{text}({})", arguments.text)));
         }
@@ -324,26 +281,20 @@ impl<'sql> Writer<'sql> {
 
     // Words that say what is so without them: ASC, and INNER and OUTER before JOIN.
     fn is_idle(&self, token: &Token<'_>) -> bool {
-        let is_before_join = self
-            .tokens
-            .get(self.at + 1)
-            .is_some_and(|next| next.is_word("join"));
+        let is_before_join = self.tokens.get(self.at + 1).is_some_and(|next| next.is_word("join"));
         token.is_word("asc") || is_before_join && (token.is_word("inner") || token.is_word("outer"))
     }
 
     // `AS` before an alias can be left out; before the query of a WITH it cannot.
     fn is_idle_as(&self) -> bool {
         let is_name = |at: usize| !self.tokens[at].is_mark("(") && self.is_operand(at);
-        self.tokens[self.at].is_word("as")
-            && self.at + 1 < self.tokens.len()
-            && is_name(self.at + 1)
+        self.tokens[self.at].is_word("as") && self.at + 1 < self.tokens.len() && is_name(self.at + 1)
     }
 
     fn is_part(&self, at: usize) -> bool {
         let part = self.tokens.get(at);
         part.is_some_and(|part| {
-            matches!(part, Token::Word(_) | Token::Name(_) | Token::Doubtful(_))
-                || part.is_mark("*")
+            matches!(part, Token::Word(_) | Token::Name(_) | Token::Doubtful(_)) || part.is_mark("*")
         })
     }
 
@@ -352,17 +303,15 @@ impl<'sql> Writer<'sql> {
             Some(Token::Mark(mark)) => matches!(*mark, "(" | "-" | "+" | "~"),
             Some(Token::Word(word)) => {
                 let word = word.to_ascii_lowercase();
-                keyword::is_operand(&word) || keyword::is_function(&word) && self.is_call(at)
+                keyword::is_operand(&word) || keyword::is_function(&word) && self.has_mark(at + 1, "(")
             }
             Some(_) => true,
             None => false,
         }
     }
 
-    fn is_call(&self, at: usize) -> bool {
-        self.tokens
-            .get(at + 1)
-            .is_some_and(|next| next.is_mark("("))
+    fn has_mark(&self, at: usize, mark: &str) -> bool {
+        self.tokens.get(at).is_some_and(|token| token.is_mark(mark))
     }
 
     fn plain(&self, token: &Token<'_>) -> String {
@@ -377,8 +326,7 @@ impl<'sql> Writer<'sql> {
     }
 
     fn is_known(&self, name: &str) -> bool {
-        self.names
-            .is_none_or(|names| names.contains(&name.to_ascii_lowercase()))
+        self.names.is_none_or(|names| names.contains(&name.to_ascii_lowercase()))
     }
 
     fn peek(&self) -> Option<&'sql Token<'sql>> {
@@ -388,18 +336,12 @@ impl<'sql> Writer<'sql> {
 
 // Behind a dot stands a name, though it may read like a keyword.
 fn part(token: &Token<'_>) -> String {
-    if token.is_mark("*") {
-        "*".to_owned()
-    } else {
-        token::written(&token.name())
-    }
+    if token.is_mark("*") { "*".to_owned() } else { token::written(&token.name()) }
 }
 
 fn name(token: &Token<'_>) -> String {
     match token {
-        Token::Word(word) if keyword::is_reserved(&word.to_ascii_lowercase()) => {
-            word.to_ascii_uppercase()
-        }
+        Token::Word(word) if keyword::is_reserved(&word.to_ascii_lowercase()) => word.to_ascii_uppercase(),
         _ => token::written(&token.name()),
     }
 }

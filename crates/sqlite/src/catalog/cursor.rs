@@ -21,11 +21,7 @@ impl<'text, 'sql> Cursor<'text, 'sql> {
     }
 
     pub(super) fn is_at(&self, words: &[&str]) -> bool {
-        self.rest.len() >= words.len()
-            && words
-                .iter()
-                .zip(self.rest)
-                .all(|(word, token)| token.is_word(word))
+        self.rest.len() >= words.len() && words.iter().zip(self.rest).all(|(word, token)| token.is_word(word))
     }
 
     /// Steps over these keywords if they all come next.
@@ -76,9 +72,7 @@ impl<'text, 'sql> Cursor<'text, 'sql> {
 }
 
 /// Parts between the commas that stand outside parentheses.
-pub(super) fn comma_separated<'text, 'sql>(
-    tokens: &'text [Token<'sql>],
-) -> Vec<&'text [Token<'sql>]> {
+pub(super) fn comma_separated<'text, 'sql>(tokens: &'text [Token<'sql>]) -> Vec<&'text [Token<'sql>]> {
     let mut parts = Vec::new();
     let (mut start, mut at) = (0, 0);
     while at < tokens.len() {

@@ -26,11 +26,7 @@ pub(super) fn of_table(
     let mut written = Vec::new();
     // SQLite counts foreign keys from the last to the first.
     for (place, key) in list(connection, table)?.into_values().rev().enumerate() {
-        let timing = if deferred.get(place) == Some(&true) {
-            " DEFERRABLE INITIALLY DEFERRED"
-        } else {
-            ""
-        };
+        let timing = if deferred.get(place) == Some(&true) { " DEFERRABLE INITIALLY DEFERRED" } else { "" };
         let references = key.references(connection)? + timing;
         written.push((key.columns.join(", "), references));
     }
@@ -55,11 +51,7 @@ impl ForeignKey {
         } else {
             self.parent_columns.clone()
         };
-        let mut text = format!(
-            "REFERENCES {} ({})",
-            token::written(&self.parent),
-            columns.join(", ")
-        );
+        let mut text = format!("REFERENCES {} ({})", token::written(&self.parent), columns.join(", "));
         for (event, action) in [("UPDATE", &self.on_update), ("DELETE", &self.on_delete)] {
             if action != "NO ACTION" {
                 text.push_str(&format!(" ON {event} {action}"));
@@ -78,8 +70,7 @@ fn list(connection: &Connection, table: &str) -> rusqlite::Result<BTreeMap<i64, 
     let mut rows = statement.query([table])?;
     let mut keys: BTreeMap<i64, ForeignKey> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let (parent, on_update, on_delete): (String, _, _) =
-            (row.get(1)?, row.get(4)?, row.get(5)?);
+        let (parent, on_update, on_delete): (String, _, _) = (row.get(1)?, row.get(4)?, row.get(5)?);
         let key = keys.entry(row.get(0)?).or_insert_with(|| ForeignKey {
             parent,
             columns: Vec::new(),
@@ -88,19 +79,14 @@ fn list(connection: &Connection, table: &str) -> rusqlite::Result<BTreeMap<i64, 
             on_delete,
         });
         key.columns.push(token::written(row.get_ref(2)?.as_str()?));
-        key.parent_columns.extend(
-            row.get::<_, Option<String>>(3)?
-                .map(|column| token::written(&column)),
-        );
+        key.parent_columns.extend(row.get::<_, Option<String>>(3)?.map(|column| token::written(&column)));
     }
     Ok(keys)
 }
 
 fn primary_key(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE pk > 0 ORDER BY pk",
-    )?;
-    let columns =
-        statement.query_map([table], |row| Ok(token::written(row.get_ref(0)?.as_str()?)))?;
+    let mut statement =
+        connection.prepare_cached("SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE pk > 0 ORDER BY pk")?;
+    let columns = statement.query_map([table], |row| Ok(token::written(row.get_ref(0)?.as_str()?)))?;
     columns.collect()
 }

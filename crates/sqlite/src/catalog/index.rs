@@ -70,13 +70,7 @@ pub(super) fn of_table(connection: &Connection, table: &str) -> rusqlite::Result
             _ => Origin::Statement,
         };
         let terms = terms(connection, &name)?;
-        indexes.push(Index {
-            name,
-            origin,
-            is_unique: row.get(1)?,
-            terms,
-            sql: row.get(3)?,
-        });
+        indexes.push(Index { name, origin, is_unique: row.get(1)?, terms, sql: row.get(3)? });
     }
     Ok(indexes)
 }
@@ -87,9 +81,7 @@ fn terms(connection: &Connection, index: &str) -> rusqlite::Result<Vec<Term>> {
     )?;
     let terms = statement.query_map([index], |row| {
         Ok(Term {
-            column: row
-                .get::<_, Option<String>>(1)?
-                .map(|name| name.to_ascii_lowercase()),
+            column: row.get::<_, Option<String>>(1)?.map(|name| name.to_ascii_lowercase()),
             is_rowid: row.get::<_, i64>(0)? == -1,
             is_descending: row.get(2)?,
             collation: row.get(3)?,
@@ -100,11 +92,7 @@ fn terms(connection: &Connection, index: &str) -> rusqlite::Result<Vec<Term>> {
 
 impl Index {
     /// What an index of its own statement means. `collation` tells that of a column.
-    pub(super) fn definition(
-        &self,
-        names: &Names,
-        collation: impl Fn(&str) -> String,
-    ) -> Definition {
+    pub(super) fn definition(&self, names: &Names, collation: impl Fn(&str) -> String) -> Definition {
         let sql = self.sql.as_deref().unwrap_or_default();
         let tokens = tokens(sql);
         let mut cursor = Cursor::new(&tokens);
@@ -119,31 +107,19 @@ impl Index {
             .map(|(at, term)| match &term.column {
                 Some(column) => term.written(&collation(column)),
                 None if term.is_rowid => term.written(""),
-                None => {
-                    expression(expressions.get(at).copied().unwrap_or_default(), names)
-                        + term.direction()
-                }
+                None => expression(expressions.get(at).copied().unwrap_or_default(), names) + term.direction(),
             })
             .collect();
-        let predicate = cursor
-            .take(&["where"])
-            .then(|| canonical(cursor.rest(), Some(names)));
+        let predicate = cursor.take(&["where"]).then(|| canonical(cursor.rest(), Some(names)));
         Definition::new()
             .with(Facet::IndexColumns, terms.join(", "))
-            .with_optional(
-                Facet::IndexUnique,
-                self.is_unique.then(|| "UNIQUE".to_owned()),
-            )
+            .with_optional(Facet::IndexUnique, self.is_unique.then(|| "UNIQUE".to_owned()))
             .with_optional(Facet::IndexPredicate, predicate)
     }
 }
 
 // The direction is known from the pragma, where its absence is already ASC.
 fn expression(term: &[Token<'_>], names: &Names) -> String {
-    let length = term.len()
-        - usize::from(
-            term.last()
-                .is_some_and(|last| last.is_word("asc") || last.is_word("desc")),
-        );
+    let length = term.len() - usize::from(term.last().is_some_and(|last| last.is_word("asc") || last.is_word("desc")));
     canonical(&term[..length], Some(names))
 }

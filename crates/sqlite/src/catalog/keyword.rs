@@ -14,21 +14,13 @@ const RESERVED: [&str; 71] = [
 ];
 
 /// Words that open, close or join expressions where they stand without quotes, though they could be names. Sorted.
-const CLAUSES: [&str; 14] = [
-    "asc",
-    "begin",
-    "by",
-    "desc",
-    "do",
-    "end",
-    "glob",
-    "like",
-    "match",
-    "of",
-    "offset",
-    "recursive",
-    "regexp",
-    "with",
+const CLAUSES: [&str; 14] =
+    ["asc", "begin", "by", "desc", "do", "end", "glob", "like", "match", "of", "offset", "recursive", "regexp", "with"];
+
+/// Reserved words that begin an operand.
+#[rustfmt::skip]
+const OPERANDS: [&str; 7] = [
+    "not", "case", "null", "exists", "current_date", "current_time", "current_timestamp",
 ];
 
 /// Whether a word in lower case is a keyword that cannot be a name, or is not taken for one here.
@@ -38,11 +30,7 @@ pub(super) fn is_reserved(word: &str) -> bool {
 
 /// Whether a word in lower case can begin an operand: a name, or one of the keywords that do.
 pub(super) fn is_operand(word: &str) -> bool {
-    match word {
-        "not" | "case" | "null" | "exists" => true,
-        "current_date" | "current_time" | "current_timestamp" => true,
-        word => !is_reserved(word),
-    }
+    !is_reserved(word) || OPERANDS.contains(&word)
 }
 
 /// Whether a word in lower case is an operator that is a function, too, where parentheses follow it.

@@ -7,16 +7,11 @@ pub(super) fn number(written: &str) -> String {
     let plain = written.replace('_', "").to_ascii_lowercase();
     if let Some(digits) = plain.strip_prefix("0x") {
         // SQLite takes the 64 bits of a hexadecimal literal as two's complement.
-        return u64::from_str_radix(digits, 16)
-            .map_or(plain, |bits| bits.cast_signed().to_string());
+        return u64::from_str_radix(digits, 16).map_or(plain, |bits| bits.cast_signed().to_string());
     }
     if plain.bytes().all(|byte| byte.is_ascii_digit()) {
         let digits = plain.trim_start_matches('0');
-        return if digits.is_empty() {
-            "0".to_owned()
-        } else {
-            digits.to_owned()
-        };
+        return if digits.is_empty() { "0".to_owned() } else { digits.to_owned() };
     }
     match plain.parse::<f64>() {
         Ok(value) if value.is_finite() => format!("{value:?}"),
@@ -27,11 +22,7 @@ pub(super) fn number(written: &str) -> String {
 /// A string or blob literal, closed if it was not.
 pub(super) fn closed(written: &str) -> String {
     let is_closed = written.bytes().filter(|byte| *byte == b'\'').count() % 2 == 0;
-    if is_closed {
-        written.to_owned()
-    } else {
-        format!("{written}'")
-    }
+    if is_closed { written.to_owned() } else { format!("{written}'") }
 }
 
 /// A string literal of this content.

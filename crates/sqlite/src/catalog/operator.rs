@@ -18,10 +18,7 @@ pub(super) const ATOM: Strength = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operator {
     /// An operator between two operands.
-    Between {
-        text: &'static str,
-        strength: Strength,
-    },
+    Between { text: &'static str, strength: Strength },
     /// `IS NULL` and `IS NOT NULL` in one word or two.
     After { text: &'static str },
     /// `COLLATE` and a name.
@@ -45,13 +42,7 @@ impl Operator {
 
     /// `a AND (b AND c)` is `a AND b AND c`; of `a - (b - c)` that is not true.
     pub(super) fn is_associative(self) -> bool {
-        matches!(
-            self,
-            Self::Between {
-                strength: AND | OR,
-                ..
-            }
-        )
+        matches!(self, Self::Between { strength: AND | OR, .. })
     }
 
     /// The operator at the beginning of these tokens and how many of them it takes.
@@ -91,19 +82,11 @@ fn between(mark: &str) -> Option<Operator> {
 
 fn worded(word: &str, tokens: &[Token<'_>]) -> Option<(Operator, usize)> {
     let one = match word {
-        "and" => Operator::Between {
-            text: "AND",
-            strength: AND,
-        },
-        "or" => Operator::Between {
-            text: "OR",
-            strength: OR,
-        },
+        "and" => Operator::Between { text: "AND", strength: AND },
+        "or" => Operator::Between { text: "OR", strength: OR },
         "collate" => Operator::Collate,
         "isnull" => Operator::After { text: "IS NULL" },
-        "notnull" => Operator::After {
-            text: "IS NOT NULL",
-        },
+        "notnull" => Operator::After { text: "IS NOT NULL" },
         "between" => Operator::Range { text: "BETWEEN" },
         "in" => Operator::Membership { text: "IN" },
         "like" => Operator::Pattern { text: "LIKE" },
@@ -122,19 +105,9 @@ fn is(tokens: &[Token<'_>]) -> (Operator, usize) {
     let has = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(word));
     let not = usize::from(has(1, "not"));
     let is_distinct = has(1 + not, "distinct") && has(2 + not, "from");
-    let text = if (not == 1) == is_distinct {
-        "IS"
-    } else {
-        "IS NOT"
-    };
+    let text = if (not == 1) == is_distinct { "IS" } else { "IS NOT" };
     let length = 1 + not + if is_distinct { 2 } else { 0 };
-    (
-        Operator::Between {
-            text,
-            strength: EQUALITY,
-        },
-        length,
-    )
+    (Operator::Between { text, strength: EQUALITY }, length)
 }
 
 fn negated(next: &Token<'_>) -> Option<Operator> {
@@ -142,12 +115,8 @@ fn negated(next: &Token<'_>) -> Option<Operator> {
         return None;
     };
     match word.to_ascii_lowercase().as_str() {
-        "null" => Some(Operator::After {
-            text: "IS NOT NULL",
-        }),
-        "between" => Some(Operator::Range {
-            text: "NOT BETWEEN",
-        }),
+        "null" => Some(Operator::After { text: "IS NOT NULL" }),
+        "between" => Some(Operator::Range { text: "NOT BETWEEN" }),
         "in" => Some(Operator::Membership { text: "NOT IN" }),
         "like" => Some(Operator::Pattern { text: "NOT LIKE" }),
         "glob" => Some(Operator::Pattern { text: "NOT GLOB" }),

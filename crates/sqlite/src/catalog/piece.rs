@@ -10,19 +10,12 @@ pub(super) struct Piece {
 
 impl Piece {
     pub(super) fn atom(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            strength: operator::ATOM,
-        }
+        Self { text: text.into(), strength: operator::ATOM }
     }
 
     /// In parentheses if it holds together less than that.
     pub(super) fn within(self, strength: Strength) -> String {
-        if self.strength < strength {
-            format!("({})", self.text)
-        } else {
-            self.text
-        }
+        if self.strength < strength { format!("({})", self.text) } else { self.text }
     }
 }
 

@@ -35,11 +35,7 @@ const STORED: i64 = 3;
 
 impl Table {
     /// Adds the table and all that belongs to it, but not its triggers.
-    pub(super) fn read_into(
-        &self,
-        connection: &Connection,
-        schema: &mut Schema,
-    ) -> rusqlite::Result<()> {
+    pub(super) fn read_into(&self, connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
         let tokens = tokens(&self.sql);
         let text = TableText::read(&tokens);
         let columns = columns(connection, &self.name)?;
@@ -50,24 +46,15 @@ impl Table {
         schema.insert(ObjectName::table(self.key()), self.definition(&text, &key));
         for (place, column) in columns.iter().enumerate() {
             let definition = column.definition(&text, &names, &key);
-            schema.insert(
-                self.part(ObjectKind::Column, &column.key()),
-                definition.at(place),
-            );
+            schema.insert(self.part(ObjectKind::Column, &column.key()), definition.at(place));
         }
         for check in &text.checks {
-            schema.insert(
-                self.part(ObjectKind::Check, &canonical(check, Some(&names))),
-                Definition::new(),
-            );
+            schema.insert(self.part(ObjectKind::Check, &canonical(check, Some(&names))), Definition::new());
         }
         for (name, definition) in foreign_key::of_table(connection, &self.name, &text.deferred)? {
             schema.insert(self.part(ObjectKind::ForeignKey, &name), definition);
         }
-        for (name, definition) in indexes
-            .iter()
-            .filter_map(|one| self.index(one, &text, &names))
-        {
+        for (name, definition) in indexes.iter().filter_map(|one| self.index(one, &text, &names)) {
             schema.insert(name, definition);
         }
         Ok(())
@@ -83,52 +70,26 @@ impl Table {
 
     fn names(&self, columns: &[Column]) -> Names {
         let own = ["rowid", "oid", "_rowid_"].map(str::to_owned);
-        columns
-            .iter()
-            .map(Column::key)
-            .chain(own)
-            .chain([self.key()])
-            .collect()
+        columns.iter().map(Column::key).chain(own).chain([self.key()]).collect()
     }
 
     fn definition(&self, text: &TableText<'_, '_>, key: &PrimaryKey) -> Definition {
         let words = |is_so: bool, words: &str| is_so.then(|| words.to_owned());
         Definition::new()
             .with_optional(Facet::PrimaryKey, key.text.clone())
-            .with_optional(
-                Facet::Autoincrement,
-                words(text.is_autoincrement, "AUTOINCREMENT"),
-            )
+            .with_optional(Facet::Autoincrement, words(text.is_autoincrement, "AUTOINCREMENT"))
             .with_optional(Facet::Strict, words(self.is_strict, "STRICT"))
-            .with_optional(
-                Facet::WithoutRowid,
-                words(self.is_without_rowid, "WITHOUT ROWID"),
-            )
+            .with_optional(Facet::WithoutRowid, words(self.is_without_rowid, "WITHOUT ROWID"))
     }
 
     // A key that has no index of its own, in a table with rowids, is the rowid.
-    fn primary_key(
-        &self,
-        columns: &[Column],
-        indexes: &[Index],
-        text: &TableText<'_, '_>,
-    ) -> PrimaryKey {
-        let index = indexes
-            .iter()
-            .find(|index| index.origin == Origin::PrimaryKey);
+    fn primary_key(&self, columns: &[Column], indexes: &[Index], text: &TableText<'_, '_>) -> PrimaryKey {
+        let index = indexes.iter().find(|index| index.origin == Origin::PrimaryKey);
         let terms = match index {
             Some(index) => terms(index, text),
-            None => columns
-                .iter()
-                .filter(|column| column.key_place > 0)
-                .map(Column::written)
-                .collect(),
+            None => columns.iter().filter(|column| column.key_place > 0).map(Column::written).collect(),
         };
-        let conflict = text
-            .primary_key_conflict
-            .as_ref()
-            .map(|conflict| format!(" {conflict}"))
-            .unwrap_or_default();
+        let conflict = text.primary_key_conflict.as_ref().map(|conflict| format!(" {conflict}")).unwrap_or_default();
         PrimaryKey {
             text: (!terms.is_empty()).then(|| terms.join(", ") + &conflict),
             is_rowid: index.is_none() && !self.is_without_rowid,
@@ -136,33 +97,18 @@ impl Table {
     }
 
     // The index of the primary key has been told with the table.
-    fn index(
-        &self,
-        index: &Index,
-        text: &TableText<'_, '_>,
-        names: &Names,
-    ) -> Option<(ObjectName, Definition)> {
+    fn index(&self, index: &Index, text: &TableText<'_, '_>, names: &Names) -> Option<(ObjectName, Definition)> {
         match index.origin {
             Origin::PrimaryKey => None,
             Origin::Unique => {
-                let columns: Vec<String> = index
-                    .terms
-                    .iter()
-                    .filter_map(|term| term.column.clone())
-                    .collect();
+                let columns: Vec<String> = index.terms.iter().filter_map(|term| term.column.clone()).collect();
                 let conflict = text.unique_conflicts.get(&columns).cloned();
                 let name = self.part(ObjectKind::Unique, &terms(index, text).join(", "));
-                Some((
-                    name,
-                    Definition::new().with_optional(Facet::Conflict, conflict),
-                ))
+                Some((name, Definition::new().with_optional(Facet::Conflict, conflict)))
             }
             Origin::Statement => {
                 let name = self.part(ObjectKind::Index, &index.name.to_ascii_lowercase());
-                Some((
-                    name,
-                    index.definition(names, |column| collation(column, text)),
-                ))
+                Some((name, index.definition(names, |column| collation(column, text))))
             }
         }
     }
@@ -194,9 +140,7 @@ impl Column {
         if self.hidden == ORDINARY {
             return (!text.is_empty()).then_some(text);
         }
-        let words = text
-            .split(' ')
-            .filter(|word| !["GENERATED", "ALWAYS"].contains(word));
+        let words = text.split(' ').filter(|word| !["GENERATED", "ALWAYS"].contains(word));
         let text = words.collect::<Vec<_>>().join(" ");
         (!text.is_empty()).then_some(text)
     }
@@ -204,20 +148,11 @@ impl Column {
     // The rowid is never NULL, whether or not the text says so.
     fn definition(&self, text: &TableText<'_, '_>, names: &Names, key: &PrimaryKey) -> Definition {
         let words = text.columns.get(&self.key());
-        let conflict = words
-            .and_then(|words| words.not_null_conflict.as_deref())
-            .unwrap_or_default();
+        let conflict = words.and_then(|words| words.not_null_conflict.as_deref()).unwrap_or_default();
         let is_not_null = self.is_not_null && !key.is_rowid(self);
         let generated = words.and_then(|words| words.generated).map(|expression| {
-            let place = if self.hidden == STORED {
-                "STORED"
-            } else {
-                "VIRTUAL"
-            };
-            format!(
-                "GENERATED ALWAYS AS ({}) {place}",
-                canonical(expression, Some(names))
-            )
+            let place = if self.hidden == STORED { "STORED" } else { "VIRTUAL" };
+            format!("GENERATED ALWAYS AS ({}) {place}", canonical(expression, Some(names)))
         });
         let collation = collation(&self.key(), text);
         Definition::new()
@@ -228,10 +163,7 @@ impl Column {
             )
             .with_optional(Facet::Default, self.default.as_deref().and_then(default))
             .with_optional(Facet::Generated, generated)
-            .with_optional(
-                Facet::Collation,
-                (collation != USUAL_COLLATION).then_some(collation),
-            )
+            .with_optional(Facet::Collation, (collation != USUAL_COLLATION).then_some(collation))
     }
 }
 
@@ -255,17 +187,12 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Column>
 }
 
 fn terms(index: &Index, text: &TableText<'_, '_>) -> Vec<String> {
-    let written = |term: &index::Term| {
-        term.written(&collation(term.column.as_deref().unwrap_or_default(), text))
-    };
+    let written = |term: &index::Term| term.written(&collation(term.column.as_deref().unwrap_or_default(), text));
     index.terms.iter().map(written).collect()
 }
 
 fn collation(column: &str, text: &TableText<'_, '_>) -> String {
-    let declared = text
-        .columns
-        .get(column)
-        .and_then(|words| words.collation.clone());
+    let declared = text.columns.get(column).and_then(|words| words.collation.clone());
     declared.unwrap_or_else(|| USUAL_COLLATION.to_owned())
 }
 
@@ -275,9 +202,7 @@ fn default(written: &str) -> Option<String> {
     let text = match tokens.as_slice() {
         [Token::Word(word)] if word.eq_ignore_ascii_case("true") => "1".to_owned(),
         [Token::Word(word)] if word.eq_ignore_ascii_case("false") => "0".to_owned(),
-        [Token::Word(word)] if !super::keyword::is_reserved(&word.to_ascii_lowercase()) => {
-            literal::text(word)
-        }
+        [Token::Word(word)] if !super::keyword::is_reserved(&word.to_ascii_lowercase()) => literal::text(word),
         [Token::Name(word) | Token::Doubtful(word)] => literal::text(word),
         tokens => canonical(tokens, Some(&Names::new())),
     };

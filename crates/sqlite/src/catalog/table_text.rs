@@ -29,27 +29,14 @@ pub(super) struct ColumnText<'text, 'sql> {
 }
 
 /// Where the type of a column ends.
-const COLUMN_CONSTRAINTS: [&str; 11] = [
-    "constraint",
-    "primary",
-    "not",
-    "null",
-    "unique",
-    "check",
-    "default",
-    "collate",
-    "references",
-    "generated",
-    "as",
-];
+const COLUMN_CONSTRAINTS: [&str; 11] =
+    ["constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "generated", "as"];
 
 impl<'text, 'sql> TableText<'text, 'sql> {
     /// Reads the tokens of a stored `CREATE TABLE`. What it does not know it steps over.
     pub(super) fn read(tokens: &'text [Token<'sql>]) -> Self {
-        let mut text = Self {
-            is_autoincrement: tokens.iter().any(|one| one.is_word("autoincrement")),
-            ..Self::default()
-        };
+        let mut text =
+            Self { is_autoincrement: tokens.iter().any(|one| one.is_word("autoincrement")), ..Self::default() };
         let mut cursor = Cursor::new(tokens);
         while cursor.peek().is_some_and(|token| !token.is_mark("(")) {
             cursor.next();
@@ -62,10 +49,7 @@ impl<'text, 'sql> TableText<'text, 'sql> {
 
     fn item(&mut self, mut cursor: Cursor<'text, 'sql>) {
         let is_constraint = ["constraint", "primary", "unique", "check", "foreign"];
-        if !cursor
-            .peek()
-            .is_some_and(|first| is_constraint.iter().any(|word| first.is_word(word)))
-        {
+        if !cursor.peek().is_some_and(|first| is_constraint.iter().any(|word| first.is_word(word))) {
             let name = cursor.next_name();
             cursor.skip_to(&COLUMN_CONSTRAINTS);
             return self.column(&name, cursor);
@@ -114,11 +98,7 @@ impl<'text, 'sql> TableText<'text, 'sql> {
             self.primary_key_conflict = conflict(cursor);
         } else if cursor.take(&["unique"]) {
             let terms = comma_separated(cursor.take_group().unwrap_or_default());
-            let columns = terms
-                .iter()
-                .filter_map(|term| term.first())
-                .map(Token::name)
-                .collect();
+            let columns = terms.iter().filter_map(|term| term.first()).map(Token::name).collect();
             self.unique(columns, cursor);
         } else if cursor.take(&["foreign", "key"]) {
             cursor.take_group();
@@ -169,10 +149,7 @@ fn skip_default(cursor: &mut Cursor<'_, '_>) {
     if cursor.take_group().is_some() {
         return;
     }
-    if cursor
-        .next()
-        .is_some_and(|token| token.is_mark("-") || token.is_mark("+"))
-    {
+    if cursor.next().is_some_and(|token| token.is_mark("-") || token.is_mark("+")) {
         cursor.next();
     }
 }

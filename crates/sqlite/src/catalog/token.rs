@@ -42,16 +42,11 @@ impl Token<'_> {
     /// The name that it stands for where a name is expected: in lower case, as SQLite compares it.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Word(text)
-            | Self::Number(text)
-            | Self::Variable(text)
-            | Self::Mark(text)
-            | Self::Blob(text) => text.to_ascii_lowercase(),
+            Self::Word(text) | Self::Number(text) | Self::Variable(text) | Self::Mark(text) | Self::Blob(text) => {
+                text.to_ascii_lowercase()
+            }
             Self::Name(text) | Self::Doubtful(text) => text.to_ascii_lowercase(),
-            Self::Text(text) => text
-                .trim_matches('\'')
-                .replace("''", "'")
-                .to_ascii_lowercase(),
+            Self::Text(text) => text.trim_matches('\'').replace("''", "'").to_ascii_lowercase(),
         }
     }
 }
@@ -60,16 +55,9 @@ impl Token<'_> {
 pub(super) fn written(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let is_bare = lower.bytes().all(is_word_byte)
-        && lower
-            .bytes()
-            .next()
-            .is_some_and(|first| !first.is_ascii_digit() && first != b'$')
+        && lower.bytes().next().is_some_and(|first| !first.is_ascii_digit() && first != b'$')
         && !keyword::is_reserved(&lower);
-    if is_bare {
-        lower
-    } else {
-        format!("`{}`", lower.replace('`', "``"))
-    }
+    if is_bare { lower } else { format!("`{}`", lower.replace('`', "``")) }
 }
 
 /// Splits text into tokens.
@@ -145,9 +133,7 @@ fn quoted<'sql>(
     token: impl FnOnce(Cow<'sql, str>) -> Token<'sql>,
 ) -> (Token<'sql>, usize) {
     let length = literal_length(sql, quote);
-    let inner = sql[1..length]
-        .strip_suffix(quote)
-        .unwrap_or(&sql[1..length]);
+    let inner = sql[1..length].strip_suffix(quote).unwrap_or(&sql[1..length]);
     let doubled = [quote, quote].iter().collect::<String>();
     let name = if inner.contains(&doubled) {
         Cow::Owned(inner.replace(&doubled, &quote.to_string()))
@@ -159,10 +145,7 @@ fn quoted<'sql>(
 
 fn bracketed(sql: &str) -> (Token<'_>, usize) {
     let end = sql.find(']').unwrap_or(sql.len());
-    (
-        Token::Name(Cow::Borrowed(&sql[1..end])),
-        (end + 1).min(sql.len()),
-    )
+    (Token::Name(Cow::Borrowed(&sql[1..end])), (end + 1).min(sql.len()))
 }
 
 fn blob(sql: &str) -> (Token<'_>, usize) {
@@ -175,8 +158,7 @@ fn number(sql: &str) -> (Token<'_>, usize) {
     let is_hex = bytes.len() > 2 && bytes[0] == b'0' && bytes[1] | 32 == b'x';
     let mut length = 1;
     while let Some(&byte) = bytes.get(length) {
-        let is_exponent_sign =
-            matches!(byte, b'+' | b'-') && !is_hex && bytes[length - 1] | 32 == b'e';
+        let is_exponent_sign = matches!(byte, b'+' | b'-') && !is_hex && bytes[length - 1] | 32 == b'e';
         if !is_word_byte(byte) && byte != b'.' && !is_exponent_sign {
             break;
         }

@@ -29,10 +29,7 @@ pub(super) fn trigger(sql: &str, names: &Names) -> Definition {
     Definition::new()
         .with(Facet::Timing, timing)
         .with(Facet::Event, event)
-        .with_optional(
-            Facet::When,
-            condition.map(|condition| canonical(condition, Some(&names))),
-        )
+        .with_optional(Facet::When, condition.map(|condition| canonical(condition, Some(&names))))
         .with(Facet::Body, canonical(body, Some(&names)))
 }
 
@@ -41,29 +38,18 @@ pub(super) fn view(sql: &str, names: &Names) -> Definition {
     let tokens = tokens(sql);
     let names = with_own_names(names, &tokens);
     let mut cursor = Cursor::new(&tokens);
-    while cursor
-        .peek()
-        .is_some_and(|token| !token.is_mark("(") && !token.is_word("as"))
-    {
+    while cursor.peek().is_some_and(|token| !token.is_mark("(") && !token.is_word("as")) {
         cursor.next();
     }
     let columns = cursor.take_group().map(|columns| {
-        let names = comma_separated(columns)
-            .into_iter()
-            .filter_map(|column| column.first());
-        names
-            .map(|name| written(&name.name()))
-            .collect::<Vec<_>>()
-            .join(", ")
+        let names = comma_separated(columns).into_iter().filter_map(|column| column.first());
+        names.map(|name| written(&name.name())).collect::<Vec<_>>().join(", ")
     });
     cursor.skip_to(&["as"]);
     cursor.next();
     Definition::new()
         .with_optional(Facet::ViewColumns, columns)
-        .with(
-            Facet::Query,
-            canonical(without_semicolon(cursor.rest()), Some(&names)),
-        )
+        .with(Facet::Query, canonical(without_semicolon(cursor.rest()), Some(&names)))
 }
 
 /// The module of a virtual table with its arguments.
@@ -72,10 +58,7 @@ pub(super) fn virtual_table(sql: &str) -> Definition {
     let mut cursor = Cursor::new(&tokens);
     cursor.skip_to(&["using"]);
     cursor.next();
-    Definition::new().with(
-        Facet::Module,
-        canonical(without_semicolon(cursor.rest()), None),
-    )
+    Definition::new().with(Facet::Module, canonical(without_semicolon(cursor.rest()), None))
 }
 
 fn timing(cursor: &mut Cursor<'_, '_>) -> &'static str {
@@ -95,10 +78,8 @@ fn event(cursor: &mut Cursor<'_, '_>) -> String {
     if !cursor.take(&["of"]) {
         return event;
     }
-    let mut columns: Vec<String> = comma_separated(until(cursor, "on"))
-        .into_iter()
-        .map(|column| canonical(column, None))
-        .collect();
+    let mut columns: Vec<String> =
+        comma_separated(until(cursor, "on")).into_iter().map(|column| canonical(column, None)).collect();
     columns.sort_unstable();
     format!("{event} OF {}", columns.join(", "))
 }
@@ -119,17 +100,12 @@ fn without_end<'text, 'sql>(tokens: &'text [Token<'sql>]) -> &'text [Token<'sql>
 }
 
 fn without_semicolon<'text, 'sql>(tokens: &'text [Token<'sql>]) -> &'text [Token<'sql>] {
-    let length = tokens
-        .iter()
-        .rposition(|token| !token.is_mark(";"))
-        .map_or(0, |last| last + 1);
+    let length = tokens.iter().rposition(|token| !token.is_mark(";")).map_or(0, |last| last + 1);
     &tokens[..length]
 }
 
 // What the text itself names without doubt, as an alias, can be meant in double quotes elsewhere in it.
 fn with_own_names(names: &Names, tokens: &[Token<'_>]) -> Names {
-    let own = tokens
-        .iter()
-        .filter(|token| matches!(token, Token::Word(_) | Token::Name(_)));
+    let own = tokens.iter().filter(|token| matches!(token, Token::Word(_) | Token::Name(_)));
     names.iter().cloned().chain(own.map(Token::name)).collect()
 }

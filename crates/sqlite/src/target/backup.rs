@@ -14,30 +14,18 @@ const KEPT: usize = 5;
 
 /// `VACUUM INTO` a file beside the database, named by the instant. Only SQLite opens the database itself: a descriptor
 /// of ours on it, closed, would drop this process's locks.
-pub(super) fn make(
-    connection: &Connection,
-    database: &Path,
-) -> Result<Option<PathBuf>, TargetError> {
+pub(super) fn make(connection: &Connection, database: &Path) -> Result<Option<PathBuf>, TargetError> {
     let failed = |source: rusqlite::Error| TargetError::Statement {
         statement: "VACUUM INTO".to_owned(),
         source: Box::new(source),
     };
     let now = "SELECT strftime('%Y%m%dT%H%M%f', 'now')";
-    let instant: String = connection
-        .query_row(now, [], |row| row.get(0))
-        .map_err(failed)?;
+    let instant: String = connection.query_row(now, [], |row| row.get(0)).map_err(failed)?;
     let prefix = prefix(database);
     let path = free_path(database, &format!("{prefix}{}", instant.replace('.', "")));
-    connection
-        .execute("VACUUM INTO ?1", [path.to_string_lossy()])
-        .map_err(failed)?;
-    let unusable = |source| TargetError::File {
-        path: path.clone(),
-        source,
-    };
-    File::open(&path)
-        .and_then(|file| file.sync_all())
-        .map_err(unusable)?;
+    connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map_err(failed)?;
+    let unusable = |source| TargetError::File { path: path.clone(), source };
+    File::open(&path).and_then(|file| file.sync_all()).map_err(unusable)?;
     prune(database, &prefix).map_err(unusable)?;
     Ok(Some(path))
 }
@@ -59,21 +47,12 @@ fn free_path(database: &Path, name: &str) -> PathBuf {
 }
 
 fn prune(database: &Path, prefix: &str) -> io::Result<()> {
-    let directory = database
-        .parent()
-        .filter(|path| !path.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let directory = database.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut backups: Vec<PathBuf> = fs::read_dir(directory)?
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with(prefix))
-        })
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
         .collect();
     backups.sort();
     let superfluous = backups.len().saturating_sub(KEPT);
-    backups
-        .into_iter()
-        .take(superfluous)
-        .try_for_each(fs::remove_file)
+    backups.into_iter().take(superfluous).try_for_each(fs::remove_file)
 }

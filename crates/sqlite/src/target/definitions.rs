@@ -30,13 +30,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Definition>>
             "index" => ObjectName::on(ObjectKind::Index, &table, name),
             _ => ObjectName::on(ObjectKind::Trigger, &table, name),
         };
-        Ok((
-            table,
-            Definition {
-                object,
-                sql: row.get(3)?,
-            },
-        ))
+        Ok((table, Definition { object, sql: row.get(3)? }))
     })?;
     let mut definitions = Vec::new();
     for row in found {

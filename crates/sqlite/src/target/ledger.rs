@@ -7,10 +7,7 @@ use std::collections::BTreeSet;
 use longshore_migrate::{
     Direction, MigrationId,
     checksum::Checksum,
-    ledger::{
-        Event, EventKind, ForeignLedger, Form, Ledger, Row, TABLE, TABLE_BESIDE_ANOTHER, Tool,
-        Witness,
-    },
+    ledger::{Event, EventKind, ForeignLedger, Form, Ledger, Row, TABLE, TABLE_BESIDE_ANOTHER, Tool, Witness},
     target::Checkpoint,
 };
 use rusqlite::Connection;
@@ -32,23 +29,12 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Ledger> {
     for name in &tables {
         foreign.extend(foreign_ledger(connection, name)?);
     }
-    Ok(Ledger {
-        table: table.to_owned(),
-        form,
-        rows,
-        foreign,
-    })
+    Ok(Ledger { table: table.to_owned(), form, rows, foreign })
 }
 
 /// The ledger's name and form in this database.
-pub(crate) fn place(
-    connection: &Connection,
-    tables: &BTreeSet<String>,
-) -> rusqlite::Result<(&'static str, Form)> {
-    for table in [TABLE, TABLE_BESIDE_ANOTHER]
-        .into_iter()
-        .filter(|table| tables.contains(*table))
-    {
+pub(crate) fn place(connection: &Connection, tables: &BTreeSet<String>) -> rusqlite::Result<(&'static str, Form)> {
+    for table in [TABLE, TABLE_BESIDE_ANOTHER].into_iter().filter(|table| tables.contains(*table)) {
         let columns = columns(connection, table)?;
         let has = |name: &str| columns.iter().any(|column| column == name);
         if has("migration_number") && has("migration_name") {
@@ -56,24 +42,18 @@ pub(crate) fn place(
             return Ok((table, if is_current { Form::Current } else { Form::Old }));
         }
     }
-    let table = if tables.contains(TABLE) {
-        TABLE_BESIDE_ANOTHER
-    } else {
-        TABLE
-    };
+    let table = if tables.contains(TABLE) { TABLE_BESIDE_ANOTHER } else { TABLE };
     Ok((table, Form::Missing))
 }
 
 pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
-    let mut prepared =
-        connection.prepare_cached("SELECT lower(name) FROM sqlite_schema WHERE type = 'table'")?;
+    let mut prepared = connection.prepare_cached("SELECT lower(name) FROM sqlite_schema WHERE type = 'table'")?;
     let found = prepared.query_map([], |row| row.get(0))?;
     found.collect()
 }
 
 fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let mut prepared =
-        connection.prepare_cached("SELECT lower(name) FROM pragma_table_info(?1) ORDER BY cid")?;
+    let mut prepared = connection.prepare_cached("SELECT lower(name) FROM pragma_table_info(?1) ORDER BY cid")?;
     let found = prepared.query_map([table], |row| row.get(0))?;
     found.collect()
 }
@@ -86,30 +66,18 @@ fn foreign_ledger(connection: &Connection, table: &str) -> rusqlite::Result<Opti
         Some(query) => {
             let mut prepared = connection.prepare(&query)?;
             let found = prepared.query_map([], |row| row.get::<_, Option<String>>(0))?;
-            found
-                .collect::<rusqlite::Result<Vec<_>>>()?
-                .into_iter()
-                .flatten()
-                .collect()
+            found.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect()
         }
         None => Vec::new(),
     };
-    Ok(Some(ForeignLedger {
-        tool,
-        table: table.to_owned(),
-        versions,
-    }))
+    Ok(Some(ForeignLedger { tool, table: table.to_owned(), versions }))
 }
 
 fn old_rows(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Row>> {
     let columns = columns(connection, table)?;
     let column = |name: &str| {
         let has = columns.iter().any(|column| column == name);
-        if has {
-            format!("CAST({name} AS TEXT)")
-        } else {
-            "NULL".to_owned()
-        }
+        if has { format!("CAST({name} AS TEXT)") } else { "NULL".to_owned() }
     };
     let query = format!(
         "SELECT CAST(migration_number AS INTEGER), migration_name, {}, {} FROM {} ORDER BY migration_number",
@@ -151,11 +119,7 @@ fn current_rows(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Ro
             checksum: row.get::<_, Option<String>>(5)?.map(Checksum::recorded),
             duration_ms: row.get(6)?,
             applied_by: row.get(7)?,
-            witness: if row.get(8)? {
-                Witness::Shown
-            } else {
-                Witness::Unverified
-            },
+            witness: if row.get(8)? { Witness::Shown } else { Witness::Unverified },
         })
     })?;
     found.collect()
@@ -186,11 +150,7 @@ pub(super) fn history(connection: &Connection) -> rusqlite::Result<Vec<Event>> {
             detail: row.get(9)?,
         }))
     })?;
-    Ok(found
-        .collect::<rusqlite::Result<Vec<_>>>()?
-        .into_iter()
-        .flatten()
-        .collect())
+    Ok(found.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 /// The checkpoints of one direction, in the order of the statements.
@@ -210,12 +170,7 @@ pub(super) fn checkpoints(
     let mut prepared = connection.prepare(&query)?;
     let found = prepared.query_map((&id.source, id.number, word(direction)), |row| {
         let statement = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(usize::MAX);
-        Ok(Checkpoint {
-            id: id.clone(),
-            direction,
-            statement,
-            checksum: row.get(1)?,
-        })
+        Ok(Checkpoint { id: id.clone(), direction, statement, checksum: row.get(1)? })
     })?;
     found.collect()
 }

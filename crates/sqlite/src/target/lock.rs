@@ -26,24 +26,13 @@ struct NoLock;
 
 impl RunnerLock for NoLock {}
 
-pub(super) fn take(
-    database: Option<&Path>,
-    wait: Duration,
-) -> Result<Box<dyn RunnerLock>, TargetError> {
+pub(super) fn take(database: Option<&Path>, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError> {
     let Some(database) = database else {
         return Ok(Box::new(NoLock));
     };
     let lock = path(database);
-    let unusable = |source| TargetError::File {
-        path: lock.clone(),
-        source,
-    };
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock)
-        .map_err(unusable)?;
+    let unusable = |source| TargetError::File { path: lock.clone(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock).map_err(unusable)?;
     let until = Instant::now() + wait;
     loop {
         match file.try_lock() {
@@ -57,9 +46,7 @@ pub(super) fn take(
 
 /// Two paths to one database must meet at one lock, so links are followed.
 fn path(database: &Path) -> PathBuf {
-    let database = database
-        .canonicalize()
-        .unwrap_or_else(|_| database.to_owned());
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
     let mut name = database.file_name().map(OsString::from).unwrap_or_default();
     name.push(".migrate.lock");
     database.with_file_name(name)

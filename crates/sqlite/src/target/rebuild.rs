@@ -14,23 +14,15 @@ const BATCH: i64 = 20_000;
 type Failed = (String, rusqlite::Error);
 
 /// Gives the number of rows. The caller has suspended foreign keys outside the transaction.
-pub(super) fn rebuild(
-    connection: &Connection,
-    rebuild: &Rebuild,
-    report: &dyn Fn(u64, u64),
-) -> Result<u64, Failed> {
+pub(super) fn rebuild(connection: &Connection, rebuild: &Rebuild, report: &dyn Fn(u64, u64)) -> Result<u64, Failed> {
     let table = &rebuild.table;
     let fresh = format!("{table}_rebuilt");
-    let parts =
-        parts(connection, table).map_err(|error| ("reading sqlite_schema".to_owned(), error))?;
+    let parts = parts(connection, table).map_err(|error| ("reading sqlite_schema".to_owned(), error))?;
     execute(connection, &renamed(&rebuild.shape, table, &fresh))?;
     let rows = copy(connection, rebuild, &fresh, report)?;
     keep_sequence(connection, table, &fresh)?;
     execute(connection, &format!("DROP TABLE {}", quoted(table)))?;
-    execute(
-        connection,
-        &format!("ALTER TABLE {} RENAME TO {}", quoted(&fresh), quoted(table)),
-    )?;
+    execute(connection, &format!("ALTER TABLE {} RENAME TO {}", quoted(&fresh), quoted(table)))?;
     for sql in parts {
         execute(connection, &sql)?;
     }
@@ -58,8 +50,8 @@ fn renamed(shape: &str, table: &str, fresh: &str) -> String {
     let mut before_open = true;
     let mut after_references = false;
     for token in tokens(shape) {
-        let is_name = matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
-            && token.name().eq_ignore_ascii_case(table);
+        let is_name =
+            matches!(token.kind, TokenKind::Word | TokenKind::Quoted) && token.name().eq_ignore_ascii_case(table);
         if is_name && (before_open || after_references) {
             text.push_str(&quoted(fresh));
             before_open = false;
@@ -78,34 +70,20 @@ fn renamed(shape: &str, table: &str, fresh: &str) -> String {
 
 fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     // hidden: 0 an ordinary column; generated ones cannot be written.
-    let mut prepared = connection
-        .prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0 ORDER BY cid")?;
+    let mut prepared = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0 ORDER BY cid")?;
     let found = prepared.query_map([table], |row| row.get(0))?;
     found.collect()
 }
 
-fn copy(
-    connection: &Connection,
-    rebuild: &Rebuild,
-    fresh: &str,
-    report: &dyn Fn(u64, u64),
-) -> Result<u64, Failed> {
-    let read = |table: &str| {
-        columns(connection, table).map_err(|error| ("reading the columns".to_owned(), error))
-    };
+fn copy(connection: &Connection, rebuild: &Rebuild, fresh: &str, report: &dyn Fn(u64, u64)) -> Result<u64, Failed> {
+    let read = |table: &str| columns(connection, table).map_err(|error| ("reading the columns".to_owned(), error));
     let (old, new) = (read(&rebuild.table)?, read(fresh)?);
     let mut targets = Vec::new();
     let mut values = Vec::new();
     for column in &new {
-        let given = rebuild
-            .values
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(column));
+        let given = rebuild.values.iter().find(|(name, _)| name.eq_ignore_ascii_case(column));
         let kept = old.iter().find(|name| name.eq_ignore_ascii_case(column));
-        let Some(value) = given
-            .map(|(_, value)| value.clone())
-            .or_else(|| kept.map(|name| quoted(name)))
-        else {
+        let Some(value) = given.map(|(_, value)| value.clone()).or_else(|| kept.map(|name| quoted(name))) else {
             continue;
         };
         targets.push(quoted(column));
@@ -134,11 +112,7 @@ fn in_batches(
     let table = quoted(&rebuild.table);
     let bounds = format!("SELECT min(rowid), max(rowid), count(*) FROM {table}");
     let found = connection.query_row(&bounds, [], |row| {
-        Ok((
-            row.get::<_, Option<i64>>(0)?,
-            row.get::<_, Option<i64>>(1)?,
-            row.get::<_, i64>(2)?,
-        ))
+        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, i64>(2)?))
     });
     let Ok((Some(first), Some(last), total)) = found else {
         return execute(connection, insert);
@@ -147,17 +121,10 @@ fn in_batches(
     let mut done = 0;
     let mut from = first;
     while from <= last {
-        let next = format!(
-            "SELECT rowid FROM {table} WHERE rowid >= {from} ORDER BY rowid LIMIT 1 OFFSET {}",
-            BATCH - 1
-        );
-        let to = connection
-            .query_row(&next, [], |row| row.get::<_, i64>(0))
-            .unwrap_or(last);
-        done += execute(
-            connection,
-            &format!("{insert} WHERE rowid BETWEEN {from} AND {to} ORDER BY rowid"),
-        )?;
+        let next =
+            format!("SELECT rowid FROM {table} WHERE rowid >= {from} ORDER BY rowid LIMIT 1 OFFSET {}", BATCH - 1);
+        let to = connection.query_row(&next, [], |row| row.get::<_, i64>(0)).unwrap_or(last);
+        done += execute(connection, &format!("{insert} WHERE rowid BETWEEN {from} AND {to} ORDER BY rowid"))?;
         report(done, total);
         let Some(after) = to.checked_add(1) else {
             break;
@@ -170,9 +137,7 @@ fn in_batches(
 /// AUTOINCREMENT goes on where the old table stood, so that an id is never given twice.
 fn keep_sequence(connection: &Connection, table: &str, fresh: &str) -> Result<(), Failed> {
     let exists = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'";
-    let has_sequence = connection
-        .prepare(exists)
-        .and_then(|mut prepared| prepared.exists([]));
+    let has_sequence = connection.prepare(exists).and_then(|mut prepared| prepared.exists([]));
     if !has_sequence.unwrap_or(false) {
         return Ok(());
     }

@@ -49,8 +49,7 @@ impl Session for Scratch {
     }
 
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {
-        definitions::read(&self.connection)
-            .map_err(|error| failed(NAME, "reading sqlite_schema", error))
+        definitions::read(&self.connection).map_err(|error| failed(NAME, "reading sqlite_schema", error))
     }
 
     fn report(&mut self, _done: u64, _total: Option<u64>) {}

@@ -33,33 +33,18 @@ impl SqliteTarget<'_> {
             self.set_keys(had_keys)?;
             return Err(error);
         }
-        let orphans = (keys == ForeignKeys::Suspended)
-            .then(|| orphans(self.connection()).ok())
-            .flatten();
-        self.open = Some(Open {
-            had_keys,
-            keys,
-            orphans,
-        });
+        let orphans = (keys == ForeignKeys::Suspended).then(|| orphans(self.connection()).ok()).flatten();
+        self.open = Some(Open { had_keys, keys, orphans });
         Ok(())
     }
 
     pub(super) fn commit_transaction(&mut self) -> Result<(), TargetError> {
-        if let Some(Open {
-            keys: ForeignKeys::Suspended,
-            orphans: Some(before),
-            ..
-        }) = &self.open
-        {
-            let now = orphans(self.connection())
-                .map_err(|error| self.failed("PRAGMA foreign_key_check", error))?;
+        if let Some(Open { keys: ForeignKeys::Suspended, orphans: Some(before), .. }) = &self.open {
+            let now = orphans(self.connection()).map_err(|error| self.failed("PRAGMA foreign_key_check", error))?;
             let new: Vec<&Orphan> = now.difference(before).collect();
             if let Some(first) = new.first() {
                 let first = format!("{} → {}", first.table, first.parent);
-                return Err(TargetError::ForeignKeys {
-                    violations: new.len(),
-                    first,
-                });
+                return Err(TargetError::ForeignKeys { violations: new.len(), first });
             }
         }
         self.run("COMMIT")?;
@@ -83,9 +68,7 @@ impl SqliteTarget<'_> {
     }
 
     fn keys_act(&self) -> bool {
-        self.connection()
-            .pragma_query_value(None, "foreign_keys", |row| row.get(0))
-            .unwrap_or(true)
+        self.connection().pragma_query_value(None, "foreign_keys", |row| row.get(0)).unwrap_or(true)
     }
 
     fn set_keys(&self, act: bool) -> Result<(), TargetError> {
@@ -97,12 +80,7 @@ impl SqliteTarget<'_> {
 fn orphans(connection: &Connection) -> rusqlite::Result<BTreeSet<Orphan>> {
     let mut prepared = connection.prepare("PRAGMA foreign_key_check")?;
     let found = prepared.query_map([], |row| {
-        Ok(Orphan {
-            table: row.get(0)?,
-            rowid: row.get(1)?,
-            parent: row.get(2)?,
-            key: row.get(3)?,
-        })
+        Ok(Orphan { table: row.get(0)?, rowid: row.get(1)?, parent: row.get(2)?, key: row.get(3)? })
     })?;
     found.collect()
 }

@@ -26,13 +26,9 @@ pub(crate) enum Change {
 
 pub(crate) fn database(scripts: &[&str]) -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    connection
-        .execute_batch("PRAGMA foreign_keys = OFF;")
-        .unwrap();
+    connection.execute_batch("PRAGMA foreign_keys = OFF;").unwrap();
     for script in scripts {
-        connection
-            .execute_batch(script)
-            .unwrap_or_else(|error| panic!("{error} in {script}"));
+        connection.execute_batch(script).unwrap_or_else(|error| panic!("{error} in {script}"));
     }
     connection
 }
@@ -51,18 +47,12 @@ pub(crate) fn changed(change: Change) -> Schema {
     let migrated = migrated();
     match change {
         Change::Run(sql) => {
-            migrated
-                .execute_batch(sql)
-                .unwrap_or_else(|error| panic!("{error} in {sql}"));
+            migrated.execute_batch(sql).unwrap_or_else(|error| panic!("{error} in {sql}"));
             catalog::read(&migrated).unwrap()
         }
         Change::Text(from, to) => {
             let text = stored_text(&migrated);
-            assert_eq!(
-                text.matches(from).count(),
-                1,
-                "{from:?} is to be there once"
-            );
+            assert_eq!(text.matches(from).count(), 1, "{from:?} is to be there once");
             schema(&[&text.replace(from, to)])
         }
     }
@@ -73,8 +63,6 @@ pub(crate) fn stored_text(connection: &Connection) -> String {
     let mut statement = connection
         .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'notes_%' ORDER BY rowid")
         .unwrap();
-    let statements = statement
-        .query_map([], |row| row.get::<_, String>(0))
-        .unwrap();
+    let statements = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
     statements.map(|sql| sql.unwrap() + ";\n").collect()
 }

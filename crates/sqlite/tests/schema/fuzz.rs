@@ -102,58 +102,26 @@ impl Fuzz {
         let word = self.rng.choice(WORDS).unwrap();
         match self.rng.u8(..8) {
             0 => format!("{}{}", &text[..range.start], &text[range.end..]),
-            1 => format!(
-                "{}{}{}",
-                &text[..range.end],
-                &text[range.clone()],
-                &text[range.end..]
-            ),
+            1 => format!("{}{}{}", &text[..range.end], &text[range.clone()], &text[range.end..]),
             2 => format!("{}{word}{}", &text[..range.start], &text[range.start..]),
             3 => format!("{} {word} {}", &text[..range.start], &text[range.end..]),
             4 => text[..range.end].to_owned(),
             5 => self.nested(text, &range),
-            6 => format!(
-                "{}({}){}",
-                &text[..range.start],
-                &text[range.clone()],
-                &text[range.end..]
-            ),
+            6 => format!("{}({}){}", &text[..range.start], &text[range.clone()], &text[range.end..]),
             _ => {
                 let other = self.rng.choice(&self.corpus).unwrap().clone();
                 let part = self.range(&other);
-                format!(
-                    "{}{}{}",
-                    &text[..range.start],
-                    &other[part],
-                    &text[range.end..]
-                )
+                format!("{}{}{}", &text[..range.start], &other[part], &text[range.end..])
             }
         }
     }
 
     fn nested(&mut self, text: &str, range: &Range<usize>) -> String {
-        let depth = if self.rng.u8(..50) == 0 {
-            20_000
-        } else {
-            self.rng.usize(1..300)
-        };
-        let (open, close) = self
-            .rng
-            .choice([
-                ("(", ")"),
-                ("NOT ", ""),
-                ("- ", ""),
-                ("CASE ", " END"),
-                ("f(", ")"),
-            ])
-            .unwrap();
+        let depth = if self.rng.u8(..50) == 0 { 20_000 } else { self.rng.usize(1..300) };
+        let (open, close) =
+            self.rng.choice([("(", ")"), ("NOT ", ""), ("- ", ""), ("CASE ", " END"), ("f(", ")")]).unwrap();
         let (open, close) = (open.repeat(depth), close.repeat(depth));
-        format!(
-            "{}{open}{}{close}{}",
-            &text[..range.start],
-            &text[range.clone()],
-            &text[range.end..]
-        )
+        format!("{}{open}{}{close}{}", &text[..range.start], &text[range.clone()], &text[range.end..])
     }
 
     // A short stretch between two characters.
@@ -166,38 +134,21 @@ impl Fuzz {
 
 /// Everything in a schema that is SQL in canonical form.
 pub(crate) fn expressions(schema: &Schema) -> Vec<&str> {
-    let written = |facet| {
-        matches!(
-            facet,
-            Facet::Default | Facet::IndexPredicate | Facet::When | Facet::Body | Facet::Query
-        )
-    };
-    let facets = schema
-        .objects()
-        .flat_map(|(_, definition)| definition.facets());
-    let checks = schema
-        .objects()
-        .filter(|(name, _)| name.kind == ObjectKind::Check);
-    let facets = facets
-        .filter(|(facet, _)| written(*facet))
-        .map(|(_, text)| text);
-    facets
-        .chain(checks.map(|(name, _)| name.name.as_str()))
-        .collect()
+    let written =
+        |facet| matches!(facet, Facet::Default | Facet::IndexPredicate | Facet::When | Facet::Body | Facet::Query);
+    let facets = schema.objects().flat_map(|(_, definition)| definition.facets());
+    let checks = schema.objects().filter(|(name, _)| name.kind == ObjectKind::Check);
+    let facets = facets.filter(|(facet, _)| written(*facet)).map(|(_, text)| text);
+    facets.chain(checks.map(|(name, _)| name.name.as_str())).collect()
 }
 
 fn floor(text: &str, at: usize) -> usize {
-    (0..=at)
-        .rev()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0)
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 fn made(script: &str) -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    connection
-        .execute_batch(script)
-        .unwrap_or_else(|error| panic!("{error} in {script}"));
+    connection.execute_batch(script).unwrap_or_else(|error| panic!("{error} in {script}"));
     connection
 }
 
@@ -205,9 +156,7 @@ fn statements(connection: &Connection) -> Vec<String> {
     let mut statement = connection
         .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid")
         .unwrap();
-    let statements = statement
-        .query_map([], |row| row.get::<_, String>(0))
-        .unwrap();
+    let statements = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
     statements.map(Result::unwrap).collect()
 }
 
@@ -221,12 +170,10 @@ fn pieces(script: &str) -> Vec<&str> {
             '\'' | '"' | '`' => rest[1..].find(first).unwrap() + 2,
             '-' if rest.starts_with("--") => rest.find('\n').unwrap(),
             'x' if rest.starts_with("x'") => rest[2..].find('\'').unwrap() + 3,
-            one if one.is_ascii_alphanumeric() || one == '_' => rest
-                .find(|one: char| !one.is_ascii_alphanumeric() && !matches!(one, '_' | '.'))
-                .unwrap_or(rest.len()),
-            one if one.is_whitespace() => rest
-                .find(|one: char| !one.is_whitespace())
-                .unwrap_or(rest.len()),
+            one if one.is_ascii_alphanumeric() || one == '_' => {
+                rest.find(|one: char| !one.is_ascii_alphanumeric() && !matches!(one, '_' | '.')).unwrap_or(rest.len())
+            }
+            one if one.is_whitespace() => rest.find(|one: char| !one.is_whitespace()).unwrap_or(rest.len()),
             '<' | '>' if rest[1..].starts_with(['=', '>']) => 2,
             '|' => 2,
             one => one.len_utf8(),
@@ -253,16 +200,14 @@ fn reworded(rng: &mut Rng, script: &str) -> String {
             comment if comment.starts_with("--") => text.extend([comment, "\n"]),
             blank if blank.trim().is_empty() => text.push_str(rng.choice(BLANKS).unwrap()),
             name if NAMES.contains(&name) => text.push_str(&quoted(rng, name)),
-            word if word.starts_with(|one: char| one.is_ascii_alphabetic())
-                && !word.contains('\'') =>
-            {
-                text.extend(word.chars().map(|one| {
-                    if rng.bool() {
-                        one.to_ascii_uppercase()
-                    } else {
-                        one.to_ascii_lowercase()
-                    }
-                }));
+            word if word.starts_with(|one: char| one.is_ascii_alphabetic()) && !word.contains('\'') => {
+                text.extend(
+                    word.chars().map(
+                        |one| {
+                            if rng.bool() { one.to_ascii_uppercase() } else { one.to_ascii_lowercase() }
+                        },
+                    ),
+                );
             }
             mark @ ("(" | ")" | "," | ";") => {
                 text.push_str(rng.choice(["", " ", "\n", "/*(*/"]).unwrap());
@@ -275,22 +220,10 @@ fn reworded(rng: &mut Rng, script: &str) -> String {
     text
 }
 
-const BLANKS: [&str; 7] = [
-    " ",
-    "  ",
-    "\n",
-    "\t",
-    "\r\n",
-    " /* a ' comment */ ",
-    " -- and \" another\n",
-];
+const BLANKS: [&str; 7] = [" ", "  ", "\n", "\t", "\r\n", " /* a ' comment */ ", " -- and \" another\n"];
 
 fn quoted(rng: &mut Rng, name: &str) -> String {
-    let name = if rng.bool() {
-        name.to_ascii_uppercase()
-    } else {
-        name.to_owned()
-    };
+    let name = if rng.bool() { name.to_ascii_uppercase() } else { name.to_owned() };
     match rng.u8(..4) {
         0 => format!("\"{name}\""),
         1 => format!("[{name}]"),

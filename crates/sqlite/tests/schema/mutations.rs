@@ -132,21 +132,9 @@ fn every_single_change_is_found_and_named() {
         let named: Vec<(String, String)> = comparison
             .differences
             .iter()
-            .map(|one| {
-                (
-                    serde_json::to_value(one.kind)
-                        .unwrap()
-                        .as_str()
-                        .unwrap()
-                        .to_owned(),
-                    one.object.to_string(),
-                )
-            })
+            .map(|one| (serde_json::to_value(one.kind).unwrap().as_str().unwrap().to_owned(), one.object.to_string()))
             .collect();
-        assert!(
-            named.contains(&(kind.to_owned(), object.to_owned())),
-            "{kind} of {object} is not among {named:#?}"
-        );
+        assert!(named.contains(&(kind.to_owned(), object.to_owned())), "{kind} of {object} is not among {named:#?}");
         found += 1;
     }
     assert_eq!(found, 102);
@@ -155,18 +143,8 @@ fn every_single_change_is_found_and_named() {
 #[test]
 fn a_change_of_one_thing_is_reported_once() {
     let expected = catalog::read(&migrated()).unwrap();
-    let single = |kind: &str| {
-        !matches!(
-            kind,
-            "column_missing" | "generated" | "index_missing" | "view_missing"
-        )
-    };
-    for (change, kind, object) in COLUMNS
-        .into_iter()
-        .chain(TABLES)
-        .chain(OTHERS)
-        .filter(|row| single(row.1))
-    {
+    let single = |kind: &str| !matches!(kind, "column_missing" | "generated" | "index_missing" | "view_missing");
+    for (change, kind, object) in COLUMNS.into_iter().chain(TABLES).chain(OTHERS).filter(|row| single(row.1)) {
         let found = differences(&expected, &changed(change)).differences;
         assert_eq!(found.len(), 1, "{kind} of {object}: {found:#?}");
     }
@@ -175,12 +153,10 @@ fn a_change_of_one_thing_is_reported_once() {
 #[test]
 fn whole_tables_and_views_that_no_migration_made_are_only_named() {
     let expected = catalog::read(&migrated()).unwrap();
-    let observed = changed(Run(
-        "CREATE TABLE tracks (id INTEGER PRIMARY KEY, title TEXT CHECK (title <> ''));
+    let observed = changed(Run("CREATE TABLE tracks (id INTEGER PRIMARY KEY, title TEXT CHECK (title <> ''));
          CREATE INDEX tracks_title ON tracks (title);
          CREATE TRIGGER tracks_inserted AFTER INSERT ON tracks BEGIN SELECT 1; END;
-         CREATE VIEW titles AS SELECT title FROM tracks;",
-    ));
+         CREATE VIEW titles AS SELECT title FROM tracks;"));
     let comparison = differences(&expected, &observed);
     assert_eq!(comparison.differences, []);
     let foreign: Vec<String> = comparison.foreign.iter().map(ToString::to_string).collect();

@@ -49,33 +49,21 @@ impl Judge {
     pub(crate) fn new(seed: u64) -> Self {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(ROWS).unwrap();
-        Self {
-            rng: Rng::with_seed(seed),
-            connection,
-            verdicts: Verdicts::default(),
-        }
+        Self { rng: Rng::with_seed(seed), connection, verdicts: Verdicts::default() }
     }
 
     /// Makes one pair and compares the two.
     pub(crate) fn judge(&mut self) {
         let parts: Vec<String> = (0..self.rng.usize(2..6)).map(|_| self.operand()).collect();
-        let operators: Vec<&str> = parts
-            .iter()
-            .skip(1)
-            .map(|_| self.rng.choice(OPERATORS).unwrap())
-            .collect();
+        let operators: Vec<&str> = parts.iter().skip(1).map(|_| self.rng.choice(OPERATORS).unwrap()).collect();
         let outer = self.span(parts.len());
         let inner = self.span(parts.len());
         let one = joined(&parts, &operators, &[outer]);
         let other = joined(&parts, &operators, &[outer, inner]);
-        let (Some(program), Some(other_program)) = (self.program(&one), self.program(&other))
-        else {
+        let (Some(program), Some(other_program)) = (self.program(&one), self.program(&other)) else {
             return;
         };
-        match (
-            canonical_sql(&one) == canonical_sql(&other),
-            program == other_program,
-        ) {
+        match (canonical_sql(&one) == canonical_sql(&other), program == other_program) {
             (true, true) => self.verdicts.alike += 1,
             (false, false) => self.verdicts.different += 1,
             (false, true) => self.verdicts.alarms += 1,
@@ -86,11 +74,7 @@ impl Judge {
     /// Sees that the canonical text of one expression compiles to its own program.
     pub(crate) fn judge_canonical(&mut self) {
         let parts: Vec<String> = (0..self.rng.usize(1..6)).map(|_| self.operand()).collect();
-        let operators: Vec<&str> = parts
-            .iter()
-            .skip(1)
-            .map(|_| self.rng.choice(OPERATORS).unwrap())
-            .collect();
+        let operators: Vec<&str> = parts.iter().skip(1).map(|_| self.rng.choice(OPERATORS).unwrap()).collect();
         let spans = [self.span(parts.len()), self.span(parts.len())];
         let text = joined(&parts, &operators, &spans);
         let Some(program) = self.program(&text) else {
@@ -108,11 +92,7 @@ impl Judge {
         let (Some(values), Some(other_values)) = (self.values(one), self.values(other)) else {
             return;
         };
-        assert!(
-            values == other_values,
-            "{one} and {other} are written {}",
-            canonical_sql(one)
-        );
+        assert!(values == other_values, "{one} and {other} are written {}", canonical_sql(one));
         self.verdicts.alike += 1;
     }
 
@@ -128,10 +108,7 @@ impl Judge {
 
     // The value in every row, or nothing if one cannot be had, as of `->` on what is no JSON.
     fn values(&self, expression: &str) -> Option<Vec<Value>> {
-        let mut statement = self
-            .connection
-            .prepare(&format!("SELECT {expression} FROM t ORDER BY rowid"))
-            .ok()?;
+        let mut statement = self.connection.prepare(&format!("SELECT {expression} FROM t ORDER BY rowid")).ok()?;
         let values = statement.query_map([], |row| row.get(0)).ok()?;
         values.collect::<Result<_, _>>().ok()
     }
@@ -141,13 +118,8 @@ impl Judge {
         let sql = format!("EXPLAIN SELECT {expression} FROM t");
         let mut statement = self.connection.prepare(&sql).ok()?;
         let rows = statement.query_map([], |row| {
-            let numbers: (i64, i64, i64, i64) =
-                (row.get(2)?, row.get(3)?, row.get(4)?, row.get(6)?);
-            Ok(format!(
-                "{} {numbers:?} {:?}",
-                row.get::<_, String>(1)?,
-                row.get::<_, Option<String>>(5)?
-            ))
+            let numbers: (i64, i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(6)?);
+            Ok(format!("{} {numbers:?} {:?}", row.get::<_, String>(1)?, row.get::<_, Option<String>>(5)?))
         });
         rows.ok()?.collect::<Result<_, _>>().ok()
     }
@@ -155,9 +127,7 @@ impl Judge {
 
 fn joined(parts: &[String], operators: &[&str], spans: &[(usize, usize)]) -> String {
     // Spans that cross cannot both be written.
-    let crosses = |one: (usize, usize), other: (usize, usize)| {
-        one.0 < other.0 && other.0 <= one.1 && one.1 < other.1
-    };
+    let crosses = |one: (usize, usize), other: (usize, usize)| one.0 < other.0 && other.0 <= one.1 && one.1 < other.1;
     let spans: Vec<(usize, usize)> = match spans {
         [one, other] if crosses(*one, *other) || crosses(*other, *one) => vec![*one],
         spans => spans.to_vec(),

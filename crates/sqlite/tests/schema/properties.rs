@@ -60,11 +60,7 @@ fn canonical_text_is_its_own_canonical_text() {
     }
     for depth in 1..300 {
         let deep = format!("a = {}b", "NOT - c = ".repeat(depth));
-        assert_eq!(
-            canonical_sql(&canonical_sql(&deep)),
-            canonical_sql(&deep),
-            "{depth} deep"
-        );
+        assert_eq!(canonical_sql(&canonical_sql(&deep)), canonical_sql(&deep), "{depth} deep");
     }
     let migrated = catalog::read(&migrated()).unwrap();
     for text in expressions(&migrated) {
@@ -142,29 +138,15 @@ fn a_footprint_is_absent_before_present_after_and_seen_through_what_follows() {
                 catalog::read(&database).unwrap()
             })
             .collect();
-        let (first, second) = (
-            Footprint::between(&states[0], &states[1]),
-            Footprint::between(&states[1], &states[2]),
-        );
+        let (first, second) = (Footprint::between(&states[0], &states[1]), Footprint::between(&states[1], &states[2]));
         if first.is_empty() {
             assert_eq!(states[0], states[1], "round {round}");
             continue;
         }
-        assert_eq!(
-            first.presence(&states[0]),
-            Presence::Absent,
-            "round {round}: {first:#?}"
-        );
-        assert_eq!(
-            first.presence(&states[1]),
-            Presence::Present,
-            "round {round}: {first:#?}"
-        );
+        assert_eq!(first.presence(&states[0]), Presence::Absent, "round {round}: {first:#?}");
+        assert_eq!(first.presence(&states[1]), Presence::Present, "round {round}: {first:#?}");
         let seen = first.then(&second).presence(&states[2]);
-        assert!(
-            matches!(seen, Presence::Present | Presence::Invisible),
-            "round {round}: {seen:#?} of {first:#?}"
-        );
+        assert!(matches!(seen, Presence::Present | Presence::Invisible), "round {round}: {seen:#?} of {first:#?}");
         assert!(differences(&states[1], &states[1]).is_clean());
     }
 }

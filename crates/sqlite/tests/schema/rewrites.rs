@@ -104,11 +104,7 @@ fn a_change_of_text_alone_is_not_reported() {
         let (Run(text) | Text(_, text)) = change;
         assert_eq!(comparison.differences, [], "after {text}");
         assert_eq!(comparison.foreign, [], "after {text}");
-        assert_eq!(
-            observed.fingerprint(),
-            expected.fingerprint(),
-            "after {text}"
-        );
+        assert_eq!(observed.fingerprint(), expected.fingerprint(), "after {text}");
     }
 }
 

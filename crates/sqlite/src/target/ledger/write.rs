@@ -11,13 +11,7 @@ use super::{columns, place, tables, word};
 use crate::target::quoted;
 
 /// The columns of the incident's ledger.
-const OLD_COLUMNS: [&str; 5] = [
-    "id",
-    "migration_number",
-    "migration_name",
-    "applied_at",
-    "rollback_at",
-];
+const OLD_COLUMNS: [&str; 5] = ["id", "migration_number", "migration_name", "applied_at", "rollback_at"];
 
 /// Makes the ledger where there is none, upgrades an old one, leaves a current one alone.
 pub(in crate::target) fn prepare(connection: &Connection, found: &Ledger) -> rusqlite::Result<()> {
@@ -35,25 +29,17 @@ pub(in crate::target) fn prepare(connection: &Connection, found: &Ledger) -> rus
     for row in &found.rows {
         insert(connection, table, row)?;
     }
-    implied_history(found)
-        .iter()
-        .try_for_each(|event| append(connection, table, event))
+    implied_history(found).iter().try_for_each(|event| append(connection, table, event))
 }
 
 /// Columns beyond the known ones may matter to their owner: such a ledger is kept whole under another name.
 fn keep_unknown_columns(connection: &Connection, table: &str) -> rusqlite::Result<()> {
-    let is_known = columns(connection, table)?
-        .iter()
-        .all(|column| OLD_COLUMNS.contains(&column.as_str()));
+    let is_known = columns(connection, table)?.iter().all(|column| OLD_COLUMNS.contains(&column.as_str()));
     if is_known {
         return Ok(());
     }
     let kept = format!("{table}_as_it_was");
-    connection.execute_batch(&format!(
-        "CREATE TABLE {} AS SELECT * FROM {}",
-        quoted(&kept),
-        quoted(table)
-    ))
+    connection.execute_batch(&format!("CREATE TABLE {} AS SELECT * FROM {}", quoted(&kept), quoted(table)))
 }
 
 fn create(connection: &Connection, table: &str) -> rusqlite::Result<()> {
@@ -114,16 +100,7 @@ fn insert(connection: &Connection, table: &str, row: &Row) -> rusqlite::Result<(
         "INSERT INTO {table} (migration_number, migration_name, applied_at, rollback_at, source) VALUES (?1, ?2, ?3, ?4, ?5)"
     );
     let id = row.id();
-    connection.execute(
-        &sql,
-        params![
-            id.number,
-            row.name,
-            row.applied_at,
-            row.rolled_back_at,
-            id.source
-        ],
-    )?;
+    connection.execute(&sql, params![id.number, row.name, row.applied_at, row.rolled_back_at, id.source])?;
     Ok(())
 }
 
@@ -141,9 +118,7 @@ pub(in crate::target) fn record(connection: &Connection, record: &Record) -> rus
                      checksum = excluded.checksum, duration_ms = excluded.duration_ms,
                      applied_by = excluded.applied_by, is_verified = excluded.is_verified"
             );
-            let checksum = checksum
-                .as_ref()
-                .map(|checksum| checksum.as_str().to_owned());
+            let checksum = checksum.as_ref().map(|checksum| checksum.as_str().to_owned());
             let values = params![
                 event.id.number,
                 event.name,
@@ -162,15 +137,7 @@ pub(in crate::target) fn record(connection: &Connection, record: &Record) -> rus
                  WHERE source = ?1 AND migration_number = ?2 AND rollback_at IS NULL"
             );
             let at = in_ledger(&event.at);
-            connection.execute(
-                &sql,
-                params![
-                    event.id.source,
-                    event.id.number,
-                    at,
-                    *witness == Witness::Shown
-                ],
-            )?;
+            connection.execute(&sql, params![event.id.source, event.id.number, at, *witness == Witness::Shown])?;
         }
         RowChange::None => {}
     }
@@ -211,37 +178,22 @@ fn append(connection: &Connection, table: &str, event: &Event) -> rusqlite::Resu
 }
 
 /// Adds a checkpoint, or writes it again for a statement that is run again.
-pub(in crate::target) fn add_checkpoint(
-    connection: &Connection,
-    checkpoint: &Checkpoint,
-) -> rusqlite::Result<()> {
+pub(in crate::target) fn add_checkpoint(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     let (table, _) = place(connection, &tables(connection)?)?;
     let sql = format!(
         "INSERT OR REPLACE INTO {table}_checkpoints (source, migration_number, direction, statement, checksum)
          VALUES (?1, ?2, ?3, ?4, ?5)"
     );
-    let Checkpoint {
-        id,
-        direction,
-        statement,
-        checksum,
-    } = checkpoint;
+    let Checkpoint { id, direction, statement, checksum } = checkpoint;
     let statement = i64::try_from(*statement).unwrap_or(i64::MAX);
-    connection.execute(
-        &sql,
-        params![id.source, id.number, word(*direction), statement, checksum],
-    )?;
+    connection.execute(&sql, params![id.source, id.number, word(*direction), statement, checksum])?;
     Ok(())
 }
 
 /// Forgets what an earlier run of either direction did.
-pub(in crate::target) fn clear_checkpoints(
-    connection: &Connection,
-    id: &MigrationId,
-) -> rusqlite::Result<()> {
+pub(in crate::target) fn clear_checkpoints(connection: &Connection, id: &MigrationId) -> rusqlite::Result<()> {
     let (table, _) = place(connection, &tables(connection)?)?;
-    let sql =
-        format!("DELETE FROM {table}_checkpoints WHERE source = ?1 AND migration_number = ?2");
+    let sql = format!("DELETE FROM {table}_checkpoints WHERE source = ?1 AND migration_number = ?2");
     connection.execute(&sql, params![id.source, id.number])?;
     Ok(())
 }

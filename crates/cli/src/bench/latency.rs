@@ -1,0 +1,170 @@
+//! From the call of an enqueue to the start of its handler on an idle worker, and what the idle worker costs.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use longshore::{AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, JobData, NewJob, Queue, Worker};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::Durability;
+use super::own::{JOB_TYPE, open};
+
+/// The wait between two samples, so that each one finds the worker idle.
+const PAUSE: Duration = Duration::from_millis(15);
+/// No sample takes longer, or something is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The middle and the slow end of some samples, in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Percentiles {
+    p50: f64,
+    p99: f64,
+}
+
+impl Percentiles {
+    /// Of at least one sample; nearest rank.
+    pub(super) fn of(mut samples: Vec<f64>) -> Self {
+        samples.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let rank = (share * samples.len() as f64).ceil() as usize;
+            (samples[rank.clamp(1, samples.len()) - 1] * 1000.0).round() / 1000.0
+        };
+        Self { p50: at(0.50), p99: at(0.99) }
+    }
+}
+
+/// Both latencies, with the producer in this process and in another one.
+pub(super) async fn measure(folder: &Path, samples: u64, durability: Durability) -> Result<(Percentiles, Percentiles)> {
+    let path = folder.join("latency.db");
+    let queue = open(&path, durability)?;
+    let (sender, mut starts) = mpsc::unbounded_channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let worker = Worker::new(&queue).concurrency(4).handler(JOB_TYPE, Arc::new(Timing(sender)));
+    let running = tokio::spawn(async move { worker.run(async move { drop(stopped.await) }).await });
+
+    let mut same = Vec::new();
+    for _ in 0..samples {
+        tokio::time::sleep(PAUSE).await;
+        queue.enqueue_job(stamped_job()?).await?;
+        same.push(next(&mut starts).await?);
+    }
+    let mut other = Vec::new();
+    let mut producer = spawn_producer(&path, samples)?;
+    for _ in 0..samples {
+        other.push(next(&mut starts).await?);
+    }
+    producer.wait()?;
+    drop(stop);
+    running.await??;
+    Ok((Percentiles::of(same), Percentiles::of(other)))
+}
+
+async fn next(starts: &mut mpsc::UnboundedReceiver<f64>) -> Result<f64> {
+    let start = tokio::time::timeout(PATIENCE, starts.recv()).await;
+    start.context("a job was not started in 30 s")?.context("the worker ended early")
+}
+
+/// The other process of the bench: enqueues by plain SQL, as a program in any language would.
+pub(crate) fn produce(database: &Path, samples: u64) -> Result<()> {
+    let connection = rusqlite::Connection::open(database)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    let mut insert = connection.prepare("INSERT INTO job_queue (job_type, job_data) VALUES (?1, ?2)")?;
+    for _ in 0..samples {
+        std::thread::sleep(PAUSE);
+        insert.execute((JOB_TYPE, nanoseconds().to_string()))?;
+    }
+    Ok(())
+}
+
+fn spawn_producer(database: &Path, samples: u64) -> Result<Child> {
+    let program = std::env::current_exe()?;
+    let mut command = Command::new(program);
+    command.arg("bench-producer").arg(database).arg(samples.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
+    command.spawn().context("could not start the other process of the bench")
+}
+
+fn stamped_job() -> Result<NewJob> {
+    Ok(NewJob::new(JOB_TYPE, JobData::encode(&nanoseconds())?))
+}
+
+/// One clock for both processes: since 1970, in nanoseconds.
+fn nanoseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Tells how long ago the payload was made.
+struct Timing(mpsc::UnboundedSender<f64>);
+
+impl Handler for Timing {
+    fn run(&self, attempt: CurrentAttempt) -> BoxFuture<'static, AttemptResult> {
+        let started = nanoseconds();
+        let sender = self.0.clone();
+        Box::pin(async move {
+            let made: u64 = attempt.payload().decode()?;
+            // Nobody listens any more when the bench is over.
+            let _ = sender.send(started.saturating_sub(made) as f64 / 1e6);
+            Ok(Done::Completed { result: None })
+        })
+    }
+}
+
+/// What a worker process costs that has nothing to do.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Idle {
+    /// Share of one core.
+    pub cpu_percent: f64,
+    /// Resident memory in MiB.
+    pub rss_mib: f64,
+}
+
+/// Watches `longshore work` on an empty queue for `span`; only where the system tells of it in `/proc`.
+pub(super) async fn watch_idle(folder: &Path, span: Duration, durability: Durability) -> Result<Option<Idle>> {
+    if !Path::new("/proc/self/stat").exists() {
+        return Ok(None);
+    }
+    let path = folder.join("idle.db");
+    drop(open(&path, durability)?);
+    let mut worker = Command::new(std::env::current_exe()?)
+        .args(["work", "--concurrency", "10", "--database"])
+        .arg(&path)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()?;
+    let watched = watch(worker.id(), span).await;
+    worker.kill()?;
+    worker.wait()?;
+    watched.map(Some)
+}
+
+async fn watch(pid: u32, span: Duration) -> Result<Idle> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = cpu_ticks(pid)?;
+    tokio::time::sleep(span).await;
+    let ticks = cpu_ticks(pid)? - before;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let Some(kib) =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+    else {
+        bail!("the idle worker ended early");
+    };
+    let kib: f64 = kib;
+    Ok(Idle { cpu_percent: ticks as f64 / TICKS_PER_SECOND / span.as_secs_f64() * 100.0, rss_mib: kib / 1024.0 })
+}
+
+/// Linux tells processor time to user space in hundredths of a second (proc(5), sysconf(_SC_CLK_TCK)).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// User and system time; fields 14 and 15 of /proc/PID/stat, counted behind the parenthesised name.
+fn cpu_ticks(pid: u32) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the idle worker ended early")?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let field = |index: usize| fields.get(index).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+    Ok(field(11) + field(12))
+}

@@ -1,0 +1,153 @@
+//! Longshore through its public API, with a handler that does nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use longshore::{AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, JobData, NewJob, Queue, StoreError, Worker};
+use longshore_sqlite::{SqliteOptions, SqliteStore};
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::{Durability, PAYLOAD, Rate};
+
+/// The type that every worker of the bench handles.
+pub(super) const JOB_TYPE: &str = "bench";
+const CONCURRENCY: u32 = 256;
+const PRODUCERS: u64 = 64;
+/// By how much the waiting and the ended jobs outnumber the drained ones.
+pub(super) const CROWD: u64 = 10;
+
+/// Jobs a second of Longshore.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct OwnRates {
+    /// One producer that awaits each answer.
+    pub enqueue_1: Rate,
+    /// Sixty-four producers that each await each answer.
+    pub enqueue_64: Rate,
+    /// One stream in one transaction.
+    pub bulk: Rate,
+    /// Waiting jobs through the handler.
+    pub drain: Rate,
+    /// The same with ten times as many waiting behind them.
+    pub drain_waiting_2m: Rate,
+    /// The same with ten times as many that have ended.
+    pub drain_ended_2m: Rate,
+}
+
+/// Measures on files of its own in `folder`.
+pub(super) async fn measure(folder: &Path, jobs: u64, durability: Durability) -> Result<OwnRates> {
+    let queue = open(&folder.join("own.db"), durability)?;
+    let singles = (jobs / 40).clamp(200, 5_000);
+    let enqueue_1 = enqueue_one_by_one(&queue, singles).await?;
+    let enqueue_64 = enqueue_from_many(&queue, (jobs / 2).max(PRODUCERS)).await?;
+    let bulk = enqueue_bulk(&queue, jobs).await?;
+
+    let drain = drain(&open_filled(folder, "drain", durability, jobs).await?, jobs).await?;
+    let waiting = open_filled(folder, "waiting", durability, jobs * (CROWD + 1)).await?;
+    let drain_waiting_2m = self::drain(&waiting, jobs).await?;
+    let ended = open_filled(folder, "ended", durability, jobs).await?;
+    add_ended(&folder.join("ended.db"), jobs * CROWD)?;
+    let drain_ended_2m = self::drain(&ended, jobs).await?;
+    Ok(OwnRates { enqueue_1, enqueue_64, bulk, drain, drain_waiting_2m, drain_ended_2m })
+}
+
+/// A new database with the queue's schema.
+pub(super) fn open(path: &Path, durability: Durability) -> Result<Queue> {
+    longshore_sqlite::schema::latest_up(path).context("could not create the queue's tables")?;
+    let durability = match durability {
+        Durability::Full => longshore_sqlite::Durability::Full,
+        Durability::Normal => longshore_sqlite::Durability::Normal,
+    };
+    let store = SqliteStore::open(SqliteOptions::new(path).durability(durability))?;
+    Ok(Queue::from_backend(Arc::new(store)))
+}
+
+/// A job as every producer of the bench makes it.
+pub(super) fn new_job() -> NewJob {
+    NewJob::new(JOB_TYPE, JobData::from_stored(PAYLOAD.to_owned()))
+}
+
+async fn enqueue_one_by_one(queue: &Queue, jobs: u64) -> Result<Rate> {
+    let begin = Instant::now();
+    for _ in 0..jobs {
+        queue.enqueue_job(new_job()).await?;
+    }
+    Ok(Rate::since(jobs, begin))
+}
+
+async fn enqueue_from_many(queue: &Queue, jobs: u64) -> Result<Rate> {
+    let each = jobs / PRODUCERS;
+    let begin = Instant::now();
+    let mut producers = JoinSet::new();
+    for _ in 0..PRODUCERS {
+        let queue = queue.clone();
+        producers.spawn(async move {
+            for _ in 0..each {
+                queue.enqueue_job(new_job()).await?;
+            }
+            Ok::<(), StoreError>(())
+        });
+    }
+    while let Some(producer) = producers.join_next().await {
+        producer??;
+    }
+    Ok(Rate::since(each * PRODUCERS, begin))
+}
+
+async fn enqueue_bulk(queue: &Queue, jobs: u64) -> Result<Rate> {
+    let begin = Instant::now();
+    queue.enqueue_stream(Box::new((0..jobs).map(|_| Ok(new_job())))).await?;
+    Ok(Rate::since(jobs, begin))
+}
+
+async fn open_filled(folder: &Path, name: &str, durability: Durability, jobs: u64) -> Result<Queue> {
+    let queue = open(&folder.join(format!("{name}.db")), durability)?;
+    enqueue_bulk(&queue, jobs).await?;
+    Ok(queue)
+}
+
+/// Runs a worker until `jobs` have been handled; the rest, if there is one, stays.
+async fn drain(queue: &Queue, jobs: u64) -> Result<Rate> {
+    let handled = Arc::new(Countdown { left: AtomicU64::new(jobs), reached: Notify::new() });
+    let counting = Counting(Arc::clone(&handled));
+    let worker = Worker::new(queue).concurrency(CONCURRENCY).handler(JOB_TYPE, Arc::new(counting));
+    let begin = Instant::now();
+    worker.run(async move { handled.reached.notified().await }).await?;
+    Ok(Rate::since(jobs, begin))
+}
+
+/// Ended jobs as a queue keeps them, written by hand because only their number matters.
+fn add_ended(path: &Path, jobs: u64) -> Result<()> {
+    let mut connection = Connection::open(path)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    let transaction = connection.transaction()?;
+    transaction.execute(include_str!("add_ended.sql"), (JOB_TYPE, PAYLOAD, i64::try_from(jobs)?))?;
+    transaction.execute(
+        "INSERT INTO job_depths (queue, status, jobs) VALUES ('default', 'completed', ?1)",
+        [i64::try_from(jobs)?],
+    )?;
+    Ok(transaction.commit()?)
+}
+
+struct Countdown {
+    left: AtomicU64,
+    reached: Notify,
+}
+
+/// Does nothing and counts it.
+struct Counting(Arc<Countdown>);
+
+impl Handler for Counting {
+    fn run(&self, _attempt: CurrentAttempt) -> BoxFuture<'static, AttemptResult> {
+        if self.0.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.reached.notify_one();
+        }
+        Box::pin(std::future::ready(Ok(Done::Completed { result: None })))
+    }
+}

@@ -1,0 +1,94 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::Durability;
+use super::latency::{self, Percentiles};
+use super::own::{self, OwnRates};
+use super::raw::{self, RawRates};
+
+const LATENCY_SAMPLES: u64 = 200;
+const IDLE_SPAN: Duration = Duration::from_secs(5);
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub(crate) struct BenchRequest {
+    /// How many jobs each measurement moves.
+    pub jobs: u64,
+    /// What a commit promises.
+    pub durability: Durability,
+    /// Where the files are made, and removed again: the file system that is measured.
+    pub folder: PathBuf,
+}
+
+/// What was measured. Rates are jobs a second.
+#[derive(Debug, Serialize)]
+pub(crate) struct BenchReport {
+    engine: &'static str,
+    durability: Durability,
+    jobs: u64,
+    raw: RawRates,
+    longshore: Own,
+    ratios: Ratios,
+}
+
+#[derive(Debug, Serialize)]
+struct Own {
+    #[serde(flatten)]
+    rates: OwnRates,
+    latency_same_process_ms: Percentiles,
+    latency_other_process_ms: Percentiles,
+    /// One hand-written single-row commit, to be taken off the latencies.
+    raw_commit_ms: Percentiles,
+    idle_cpu_percent: Option<f64>,
+    idle_rss_mib: Option<f64>,
+}
+
+/// Each of our rates as a multiple of the hand-written one that it stands beside.
+#[derive(Debug, Serialize)]
+struct Ratios {
+    enqueue_1_of_insert_1: f64,
+    enqueue_64_of_insert_1: f64,
+    bulk_of_insert_1000: f64,
+    drain_of_finish_1000: f64,
+    drain_waiting_2m_of_drain: f64,
+    drain_ended_2m_of_drain: f64,
+}
+
+/// Runs everything, one after the other.
+pub(crate) fn run(request: &BenchRequest) -> Result<BenchReport> {
+    let folder = tempfile::Builder::new()
+        .prefix("longshore-bench-")
+        .tempdir_in(&request.folder)
+        .with_context(|| format!("cannot write to {}: give a folder with --folder", request.folder.display()))?;
+    let raw = raw::measure(folder.path(), request.jobs, request.durability)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let longshore = runtime.block_on(measure_own(folder.path(), request))?;
+    let ratios = Ratios {
+        enqueue_1_of_insert_1: longshore.rates.enqueue_1.ratio(raw.insert_1),
+        enqueue_64_of_insert_1: longshore.rates.enqueue_64.ratio(raw.insert_1),
+        bulk_of_insert_1000: longshore.rates.bulk.ratio(raw.insert_1000),
+        drain_of_finish_1000: longshore.rates.drain.ratio(raw.finish_1000),
+        drain_waiting_2m_of_drain: longshore.rates.drain_waiting_2m.ratio(longshore.rates.drain),
+        drain_ended_2m_of_drain: longshore.rates.drain_ended_2m.ratio(longshore.rates.drain),
+    };
+    Ok(BenchReport { engine: "sqlite", durability: request.durability, jobs: request.jobs, raw, longshore, ratios })
+}
+
+async fn measure_own(folder: &std::path::Path, request: &BenchRequest) -> Result<Own> {
+    let rates = own::measure(folder, request.jobs, request.durability).await?;
+    let samples = LATENCY_SAMPLES.min(request.jobs.max(10));
+    let raw_commit_ms = Percentiles::of(raw::commit_samples(folder, samples, request.durability)?);
+    let (same, other) = latency::measure(folder, samples, request.durability).await?;
+    let idle = latency::watch_idle(folder, IDLE_SPAN, request.durability).await?;
+    Ok(Own {
+        rates,
+        latency_same_process_ms: same,
+        latency_other_process_ms: other,
+        raw_commit_ms,
+        idle_cpu_percent: idle.map(|idle| idle.cpu_percent),
+        idle_rss_mib: idle.map(|idle| (idle.rss_mib * 10.0).round() / 10.0),
+    })
+}

@@ -1,0 +1,104 @@
+use std::rc::Rc;
+use std::time::Duration;
+
+use longshore_core::{JobData, JobId, Priority, Status, Timestamp};
+use rusqlite::types::{Type, Value, ValueRef};
+use rusqlite::{Row, RowIndex};
+
+/// Reading columns that other programs may have written: what has a value is read as what comes nearest, so that
+/// one odd row never stops a claim.
+pub(crate) fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
+    Ok(optional_text(row, index)?.unwrap_or_default())
+}
+
+/// Text, with broken UTF-8 replaced.
+pub(crate) fn optional_text(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<String>> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Null => None,
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+    })
+}
+
+pub(crate) fn data(row: &Row<'_>, index: usize) -> rusqlite::Result<JobData> {
+    Ok(JobData::from_stored(text(row, index)?))
+}
+
+pub(crate) fn optional_data(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<JobData>> {
+    Ok(optional_text(row, index)?.map(JobData::from_stored))
+}
+
+/// A whole number; zero for what is none.
+pub(crate) fn integer(row: &Row<'_>, index: usize) -> rusqlite::Result<i64> {
+    Ok(optional_integer(row, index)?.unwrap_or(0))
+}
+
+pub(crate) fn optional_integer(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<i64>> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Integer(number) => Some(number),
+        // The nearest whole number; `as` holds at the ends.
+        ValueRef::Real(number) => Some(number as i64),
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => None,
+    })
+}
+
+/// A count, held at the ends of what a count can be.
+pub(crate) fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
+    Ok(u32::try_from(integer(row, index)?.max(0)).unwrap_or(u32::MAX))
+}
+
+/// A large count or size.
+pub(crate) fn size(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(integer(row, index)?).unwrap_or(0))
+}
+
+pub(crate) fn priority(row: &Row<'_>, index: usize) -> rusqlite::Result<Priority> {
+    let number = integer(row, index)?.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+    Ok(Priority(i32::try_from(number).expect("it was clamped to this range")))
+}
+
+pub(crate) fn id(row: &Row<'_>, index: usize) -> rusqlite::Result<JobId> {
+    row.get(index).map(JobId)
+}
+
+pub(crate) fn timestamp(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
+    Ok(Timestamp::from_ms(integer(row, index)?))
+}
+
+pub(crate) fn optional_timestamp(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(optional_integer(row, index)?.map(Timestamp::from_ms))
+}
+
+/// Seconds, whole or not, as a time span.
+pub(crate) fn optional_seconds(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Duration>> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Integer(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
+        ValueRef::Real(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => None,
+    })
+}
+
+/// Whole seconds as an integer, as the column has them; a part of a second as a fraction.
+pub(crate) fn seconds(span: Duration) -> Value {
+    match i64::try_from(span.as_secs()) {
+        Ok(seconds) if span.subsec_nanos() == 0 => Value::Integer(seconds),
+        _ => Value::Real(span.as_secs_f64()),
+    }
+}
+
+/// A status, which a CHECK constraint keeps to the words that we know.
+pub(crate) fn status<I: RowIndex + Copy>(row: &Row<'_>, index: I) -> rusqlite::Result<Status> {
+    let word: String = row.get(index)?;
+    word.parse().map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+}
+
+/// Milliseconds for a column of integers.
+pub(crate) fn milliseconds(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Ids for `rarray(?)`.
+pub(crate) fn ids(ids: impl Iterator<Item = JobId>) -> Rc<Vec<Value>> {
+    Rc::new(ids.map(|id| Value::Integer(id.0)).collect())
+}

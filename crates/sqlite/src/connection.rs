@@ -1,0 +1,110 @@
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use longshore_core::StoreError;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::fault::Place;
+use crate::options::{Durability, SqliteOptions};
+
+/// From which waiting time on for another program's lock something is said.
+const LOUD_AFTER: Duration = Duration::from_secs(5);
+/// The longest pause between two tries for the lock: short, because commits take a fraction of it.
+const PAUSE_MAX: Duration = Duration::from_millis(5);
+/// More statements than there are, so that none is ever prepared twice.
+const STATEMENTS_MAX: usize = 256;
+
+/// Opens the one connection that writes.
+///
+/// Triggers are off on it, because the engine keeps the counts itself, once for each batch.
+pub(crate) fn open_writer(options: &SqliteOptions, place: &Place) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let connection = open(options, place, flags)?;
+    configure_writer(&connection, options).map_err(|error| place.explain(error, "opening it for writing"))?;
+    Ok(connection)
+}
+
+/// Opens a connection that cannot write.
+pub(crate) fn open_reader(options: &SqliteOptions, place: &Place) -> Result<Connection, StoreError> {
+    let connection = open(options, place, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection
+        .execute_batch("PRAGMA cache_size = -1000; PRAGMA mmap_size = 0; PRAGMA query_only = ON")
+        .map_err(|error| place.explain(error, "opening it for reading"))?;
+    Ok(connection)
+}
+
+fn open(options: &SqliteOptions, place: &Place, access: OpenFlags) -> Result<Connection, StoreError> {
+    check_is_there(&options.path, place)?;
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection =
+        Connection::open_with_flags(&options.path, flags).map_err(|error| place.explain(error, "opening it"))?;
+    prepare(&mut connection, place).map_err(|error| place.explain(error, "opening it"))?;
+    Ok(connection)
+}
+
+/// SQLite itself would say only "unable to open". A stat opens nothing, so it drops no lock.
+fn check_is_there(path: &Path, place: &Place) -> Result<(), StoreError> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(StoreError::NotADatabase { database: place.database.clone() }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::Missing { database: place.database.clone() })
+        }
+        Err(error) => Err(StoreError::Unreachable { database: place.database.clone(), source: error.into() }),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn prepare(connection: &mut Connection, place: &Place) -> rusqlite::Result<()> {
+    let mut patience = Patience::new(place.clone());
+    connection.busy_handler(Some(move |tries| patience.wait(tries)))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    rusqlite::vtab::array::load_module(connection)?;
+    // The first read tells whether this is a database at all.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+}
+
+fn configure_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+    let synchronous = match options.durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.execute_batch(include_str!("sql/configure_writer.sql"))?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    Ok(())
+}
+
+/// How one connection waits for another program's lock: quickly at first, and not in silence for long.
+struct Patience {
+    place: Place,
+    since: Instant,
+    has_warned: bool,
+}
+
+impl Patience {
+    fn new(place: Place) -> Self {
+        Self { place, since: Instant::now(), has_warned: false }
+    }
+
+    /// SQLite calls this for every failed try; `false` ends the waiting with `SQLITE_BUSY`.
+    fn wait(&mut self, tries: i32) -> bool {
+        if tries == 0 {
+            self.since = Instant::now();
+            self.has_warned = false;
+        }
+        let waited = self.since.elapsed();
+        if waited >= self.place.busy_timeout {
+            return false;
+        }
+        if waited >= LOUD_AFTER && !self.has_warned {
+            self.has_warned = true;
+            tracing::warn!(database = %self.place.database, waited_ms = waited.as_millis(), "waits for a lock");
+        }
+        let pause = Duration::from_micros(100).saturating_mul(1 << tries.clamp(0, 6)).min(PAUSE_MAX);
+        thread::sleep(pause.min(self.place.busy_timeout.saturating_sub(waited)));
+        true
+    }
+}

@@ -1,0 +1,93 @@
+use std::sync::Arc;
+
+use longshore_core::{
+    Action, Actioned, ClaimNumber, Console, Health, JobDetail, JobId, JobPage, JobPageRequest, LogEntry, LogPage,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+};
+use rusqlite::{Connection, params};
+
+use crate::action::act;
+use crate::column;
+use crate::health::health;
+use crate::housekeeping::maintain;
+use crate::job_row::detail;
+use crate::queue_change::ChangeQueue;
+use crate::selection::Conditions;
+use crate::stats::stats;
+use crate::store::SqliteStore;
+use crate::worker_record::workers;
+
+/// The most pieces of a log in one answer.
+const LOG_ENTRIES_MAX: u32 = 1000;
+
+impl Console for SqliteStore {
+    fn job(&self, id: JobId) -> StoreFuture<'_, Option<JobDetail>> {
+        Box::pin(self.parts.readers.run("reading a job", move |tx| Ok(detail(tx.connection, id)?)))
+    }
+
+    fn jobs(&self, request: JobPageRequest) -> StoreFuture<'_, JobPage> {
+        let conditions = Conditions::of(&request.selection);
+        let read = self.parts.readers.run("listing jobs", move |tx| Ok(conditions.page(tx.connection, &request)?));
+        Box::pin(read)
+    }
+
+    fn count(&self, selection: Selection) -> StoreFuture<'_, u64> {
+        let conditions = Conditions::of(&selection);
+        Box::pin(self.parts.readers.run("counting jobs", move |tx| Ok(conditions.count(tx.connection)?)))
+    }
+
+    fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
+        Box::pin(act(&self.parts.readers, &self.parts.writer, selection, action))
+    }
+
+    fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
+        Box::pin(self.parts.readers.run("reading a log", move |tx| Ok(log(tx.connection, request)?)))
+    }
+
+    fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {
+        Box::pin(self.parts.readers.run("reading the counts", move |tx| Ok(stats(tx.connection, minutes, tx.now)?)))
+    }
+
+    fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {
+        let liveness = Arc::clone(&self.parts.liveness);
+        let now = self.parts.options.clock.monotonic();
+        let read = self.parts.readers.run("listing workers", move |tx| Ok(workers(tx.connection, &liveness, now)?));
+        Box::pin(read)
+    }
+
+    fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()> {
+        Box::pin(self.parts.writer.run(ChangeQueue { queue, change }))
+    }
+
+    fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
+        Box::pin(maintain(&self.parts, maintenance))
+    }
+
+    fn health(&self) -> StoreFuture<'_, Health> {
+        let liveness = Arc::clone(&self.parts.liveness);
+        let path = self.parts.options.path.clone();
+        let monotonic = self.parts.options.clock.monotonic();
+        Box::pin(self.parts.readers.run("looking at the database's health", move |tx| {
+            Ok(health(tx.connection, &liveness, &path, tx.now, monotonic)?)
+        }))
+    }
+}
+
+fn log(connection: &Connection, request: LogRequest) -> rusqlite::Result<LogPage> {
+    let (claim_number, chunk_number) =
+        request.after.map_or((i64::MIN, -1), |(claim, chunk)| (claim.0, i64::from(chunk)));
+    let entries = connection
+        .prepare_cached(include_str!("sql/select_log.sql"))?
+        .query_map(params![request.id.0, claim_number, chunk_number, request.attempt, LOG_ENTRIES_MAX], |row| {
+            Ok(LogEntry {
+                attempt: column::count(row, 0)?,
+                claim_number: ClaimNumber(column::integer(row, 1)?),
+                chunk_number: column::count(row, 2)?,
+                written_at: column::timestamp(row, 3)?,
+                cut_bytes: column::size(row, 4)?,
+                text: column::text(row, 5)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(LogPage { entries })
+}

@@ -1,0 +1,168 @@
+use longshore_core::{
+    DeadLetterReason, Due, EnqueueStream, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::column;
+use crate::counts::Minute;
+use crate::fault::Fault;
+use crate::session::WriteTx;
+use crate::work::Work;
+
+/// Makes all of the jobs or none.
+pub(crate) struct Enqueue {
+    pub(crate) jobs: Vec<NewJob>,
+}
+
+impl Work for Enqueue {
+    type Answer = Vec<Enqueued>;
+    const DOING: &'static str = "enqueueing jobs";
+
+    fn rows(&self) -> usize {
+        self.jobs.len()
+    }
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Enqueued>, Fault> {
+        self.jobs.iter().map(|job| enqueue_counted(tx, job)).collect()
+    }
+}
+
+/// Makes the jobs of a stream while it is read, all or none.
+pub(crate) struct EnqueueAll {
+    pub(crate) jobs: EnqueueStream,
+}
+
+impl Work for EnqueueAll {
+    type Answer = u64;
+    const DOING: &'static str = "enqueueing a stream of jobs";
+
+    /// As many as fill a transaction, so that nobody joins this one.
+    fn rows(&self) -> usize {
+        usize::MAX
+    }
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
+        let mut made = 0;
+        for job in self.jobs.by_ref() {
+            let job = job.map_err(|source| StoreError::Aborted { source })?;
+            let enqueued = enqueue_counted(tx, &job)?;
+            made += u64::from(!enqueued.is_duplicate);
+        }
+        Ok(made)
+    }
+}
+
+fn enqueue_counted(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
+    let made = enqueue_one(tx.connection, job, &tx.limits, tx.now)?;
+    let Some(status) = made.status else { return Ok(made.enqueued) };
+    tx.counts.entered(&job.queue, status);
+    if status == Status::DeadLetter {
+        tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
+    }
+    tx.wakes = true;
+    Ok(made.enqueued)
+}
+
+/// What came of one job.
+pub(crate) struct Made {
+    pub(crate) enqueued: Enqueued,
+    /// Where it stands; none for a duplicate, of which nothing was made.
+    status: Option<Status>,
+}
+
+/// Writes one job and leaves the counts to the caller, or to the triggers where they are on.
+pub(crate) fn enqueue_one(
+    connection: &Connection,
+    job: &NewJob,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<Made, Fault> {
+    job.validate(limits)?;
+    if let Some(unique_key) = &job.unique_key
+        && let Some(id) = find_holder(connection, unique_key)?
+    {
+        return Ok(Made { enqueued: Enqueued { id, is_duplicate: true }, status: None });
+    }
+    let standing = Standing::of(connection, job)?;
+    let id = insert(connection, job, &standing, now)?;
+    Ok(Made { enqueued: Enqueued { id, is_duplicate: false }, status: Some(standing.status()) })
+}
+
+/// The job that has not ended and holds this unique key.
+pub(crate) fn find_holder(connection: &Connection, unique_key: &str) -> rusqlite::Result<Option<JobId>> {
+    connection
+        .prepare_cached(include_str!("sql/select_unique_key_holder.sql"))?
+        .query_row([unique_key], |row| column::id(row, 0))
+        .optional()
+}
+
+fn insert(connection: &Connection, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
+    let reason = standing.dead_letter_reason();
+    let id = connection.prepare_cached(include_str!("sql/insert_job.sql"))?.insert(params![
+        job.job_type,
+        job.job_data.as_str(),
+        standing.status().as_str(),
+        job.priority.0,
+        now.as_ms(),
+        reason.as_ref().map(|_| now.as_ms()),
+        job.max_retries,
+        job.timeout.map(column::seconds),
+        job.parent.map(|parent| parent.0),
+        reason.map(|reason| reason.to_string()),
+        job.queue,
+        later_than(now, job.due).map(Timestamp::as_ms),
+        job.max_crashes,
+        job.max_deferrals,
+        job.unique_key,
+        job.metadata.as_ref().map(longshore_core::JobData::as_str),
+    ])?;
+    Ok(JobId(id))
+}
+
+/// The instant that a job waits for; one that has passed is none.
+fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
+    let instant = match due {
+        Due::Now => return None,
+        Due::After(delay) => now.after(delay),
+        Due::At(instant) => instant,
+    };
+    (instant > now).then_some(instant)
+}
+
+/// What its parent lets a new job do.
+enum Standing {
+    Free,
+    Blocked,
+    Orphaned(DeadLetterReason),
+}
+
+impl Standing {
+    fn of(connection: &Connection, job: &NewJob) -> Result<Self, Fault> {
+        let Some(parent) = job.parent else { return Ok(Self::Free) };
+        let status = connection
+            .prepare_cached(include_str!("sql/select_status.sql"))?
+            .query_row([parent.0], |row| column::status(row, 0))
+            .optional()?
+            .ok_or(StoreError::UnknownParent { parent })?;
+        Ok(match status {
+            Status::Completed => Self::Free,
+            status if status.is_ended() => Self::Orphaned(DeadLetterReason::ParentEnded { parent, status }),
+            _ => Self::Blocked,
+        })
+    }
+
+    fn status(&self) -> Status {
+        match self {
+            Self::Free => Status::Pending,
+            Self::Blocked => Status::Blocked,
+            Self::Orphaned(_) => Status::DeadLetter,
+        }
+    }
+
+    fn dead_letter_reason(&self) -> Option<DeadLetterReason> {
+        match self {
+            Self::Orphaned(reason) => Some(*reason),
+            Self::Free | Self::Blocked => None,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{InvalidJob, StoreError};
+use rusqlite::{ErrorCode, ffi};
+
+/// What stops a piece of work inside a transaction: the database's own error, or an answer for the caller.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// SQLite said no; what that means for the caller is told by [`Place::explain`].
+    Sql(rusqlite::Error),
+    /// The caller gets exactly this.
+    Answer(StoreError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Answer(error)
+    }
+}
+
+impl From<InvalidJob> for Fault {
+    fn from(error: InvalidJob) -> Self {
+        Self::Answer(error.into())
+    }
+}
+
+/// Which database, and how long was waited for it: what every error tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) database: Arc<str>,
+    pub(crate) busy_timeout: Duration,
+}
+
+impl Place {
+    pub(crate) fn closed(&self) -> StoreError {
+        StoreError::Closed { database: Arc::clone(&self.database) }
+    }
+
+    pub(crate) fn schema_changed(&self) -> StoreError {
+        StoreError::SchemaChanged { database: Arc::clone(&self.database) }
+    }
+
+    pub(crate) fn answer(&self, fault: Fault, doing: &'static str) -> StoreError {
+        match fault {
+            Fault::Sql(error) => self.explain(error, doing),
+            Fault::Answer(error) => error,
+        }
+    }
+
+    /// The decision that a caller can make about an error of SQLite.
+    pub(crate) fn explain(&self, error: rusqlite::Error, doing: &'static str) -> StoreError {
+        let database = Arc::clone(&self.database);
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                StoreError::Busy { database, waited: self.busy_timeout }
+            }
+            Some(ErrorCode::DiskFull) => StoreError::Full { database },
+            // The shared memory of the write-ahead log could not be made larger: the disk is full as well.
+            _ if extended_code(&error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => StoreError::Full { database },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly { database },
+            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { database, source: error.into() },
+            Some(ErrorCode::NotADatabase) => StoreError::NotADatabase { database },
+            Some(ErrorCode::CannotOpen) => StoreError::Unreachable { database, source: error.into() },
+            _ => StoreError::Backend { database, doing, source: error.into() },
+        }
+    }
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
+}
+
+/// Whether the connection may be unusable after this error: a fresh one is opened before the next transaction.
+pub(crate) fn spoils_connection(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DiskFull
+                | ErrorCode::OutOfMemory
+                | ErrorCode::ApiMisuse
+        )
+    )
+}
+
+/// The same error once more, for every request that one failed commit has undone.
+pub(crate) fn repeat(error: &rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(code, message) => rusqlite::Error::SqliteFailure(*code, message.clone()),
+        other => rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(other.to_string())),
+    }
+}

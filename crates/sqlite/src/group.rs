@@ -1,0 +1,137 @@
+use longshore_core::{Limits, Timestamp};
+use rusqlite::Connection;
+
+use crate::counts::Counts;
+use crate::fault::{Place, spoils_connection};
+use crate::held::HeldLeases;
+use crate::session::{Session, WriteTx};
+use crate::work::{Stop, Task};
+
+/// The requests that share one transaction: each in its own savepoint, so that one that fails hurts nobody else;
+/// none is answered before the commit.
+pub(crate) struct Group<'t, 'c> {
+    pub(crate) session: &'t Session<'c>,
+    pub(crate) held: &'t mut HeldLeases,
+    pub(crate) place: &'t Place,
+    pub(crate) now: Timestamp,
+    pub(crate) limits: Limits,
+}
+
+/// What a group's transaction came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Committed {
+    /// A worker may find something to do that it could not do before.
+    pub(crate) wakes: bool,
+    /// The connection is not to be trusted any more.
+    pub(crate) is_spoilt: bool,
+}
+
+impl Group<'_, '_> {
+    /// Runs the requests in order, commits, and answers each of them.
+    pub(crate) fn run(mut self, tasks: Vec<Box<dyn Task>>) -> Committed {
+        if let Err(error) = execute(self.session.connection, "BEGIN IMMEDIATE") {
+            return self.fail(tasks, error);
+        }
+        match self.session.is_schema_unchanged() {
+            Ok(true) => {}
+            Ok(false) => {
+                self.roll_back();
+                for task in tasks {
+                    task.dismiss(self.place.schema_changed());
+                }
+                return Committed::default();
+            }
+            Err(error) => return self.fail(tasks, error),
+        }
+        let (mut tasks, mut waiting) = (Vec::with_capacity(tasks.len()), tasks.into_iter());
+        let is_alone = waiting.len() == 1;
+        let (mut counts, mut wakes) = (Counts::default(), false);
+        while let Some(mut task) = waiting.next() {
+            let written = self.write(task.as_mut(), is_alone);
+            tasks.push(task);
+            match written {
+                Ok(Some(done)) => {
+                    counts.merge(done.counts);
+                    wakes |= done.wakes;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tasks.extend(waiting);
+                    return self.fail(tasks, error);
+                }
+            }
+        }
+        if let Err(error) = self.commit(&counts) {
+            return self.fail(tasks, error);
+        }
+        for task in tasks {
+            task.answer();
+        }
+        Committed { wakes, is_spoilt: false }
+    }
+
+    /// One request. Nothing comes back when it alone failed and was taken back; an error undoes the group.
+    fn write(&mut self, task: &mut dyn Task, is_alone: bool) -> rusqlite::Result<Option<Done>> {
+        let connection = self.session.connection;
+        if !is_alone {
+            execute(connection, "SAVEPOINT request")?;
+        }
+        let mut tx = WriteTx {
+            connection,
+            runs: &self.session.runs,
+            held: self.held,
+            counts: Counts::default(),
+            now: self.now,
+            limits: self.limits,
+            wakes: false,
+        };
+        let written = task.write(&mut tx);
+        let done = Done { wakes: tx.wakes, counts: tx.counts };
+        match written {
+            Ok(()) if is_alone => Ok(Some(done)),
+            Ok(()) => execute(connection, "RELEASE request").map(|()| Some(done)),
+            // Some errors make SQLite take back the whole transaction by itself, everybody's work with it.
+            Err(Stop::Sql(error)) if is_alone || connection.is_autocommit() || spoils_connection(&error) => Err(error),
+            Err(_) if is_alone => execute(connection, "ROLLBACK").map(|()| None),
+            Err(_) => {
+                execute(connection, "ROLLBACK TO request")?;
+                execute(connection, "RELEASE request").map(|()| None)
+            }
+        }
+    }
+
+    fn commit(&self, counts: &Counts) -> rusqlite::Result<()> {
+        if self.session.connection.is_autocommit() {
+            // A lone request was refused and is rolled back already.
+            return Ok(());
+        }
+        counts.flush(self.session.connection)?;
+        execute(self.session.connection, "COMMIT")
+    }
+
+    /// Every request of the group gets the error, because nothing of any of them was kept.
+    fn fail(&self, tasks: Vec<Box<dyn Task>>, error: rusqlite::Error) -> Committed {
+        self.roll_back();
+        for task in tasks {
+            task.refuse(&error);
+        }
+        Committed { wakes: false, is_spoilt: spoils_connection(&error) || !self.session.connection.is_autocommit() }
+    }
+
+    fn roll_back(&self) {
+        if !self.session.connection.is_autocommit()
+            && let Err(error) = execute(self.session.connection, "ROLLBACK")
+        {
+            tracing::warn!(database = %self.place.database, %error, "could not roll back");
+        }
+    }
+}
+
+struct Done {
+    counts: Counts,
+    wakes: bool,
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}

@@ -1,0 +1,72 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{Clock, Limits, SystemClock};
+
+/// When an acknowledged write is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// It survives a power cut (`synchronous = FULL`).
+    #[default]
+    Full,
+    /// It survives the death of every process; a power cut may take the last moments, never the order
+    /// (`synchronous = NORMAL`).
+    Normal,
+}
+
+/// How a database is opened.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The database file; it must be there.
+    pub path: PathBuf,
+    /// When an acknowledged write is safe.
+    pub durability: Durability,
+    /// How long a call waits for another program's write lock before it answers `Busy`.
+    pub busy_timeout: Duration,
+    /// What is accepted.
+    pub limits: Limits,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl SqliteOptions {
+    /// Full durability, ten seconds of patience, the default limits and the machine's clock.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            durability: Durability::Full,
+            busy_timeout: Duration::from_secs(10),
+            limits: Limits::default(),
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// When an acknowledged write is safe.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How long a call waits for another program's write lock.
+    #[must_use]
+    pub fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
+        self.busy_timeout = busy_timeout;
+        self
+    }
+
+    /// What is accepted.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where the time comes from.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}

@@ -1,0 +1,145 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use longshore_core::{StoreError, Timestamp};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::connection::open_reader;
+use crate::fault::{Fault, Place, spoils_connection};
+use crate::options::SqliteOptions;
+
+/// How many reads run at once.
+const READERS: usize = 2;
+/// Reads that may wait; further callers wait for a place.
+const READS_MAX: usize = 256;
+
+type Read = Box<dyn FnOnce(&mut Reader) + Send>;
+
+/// Threads with read-only connections. They are started by the first read, so that a process that only
+/// enqueues does not pay for them.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    options: SqliteOptions,
+    place: Place,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Resting,
+    Running(mpsc::Sender<Read>, Vec<JoinHandle<()>>),
+    Closed,
+}
+
+impl Readers {
+    pub(crate) fn new(options: SqliteOptions, place: Place) -> Self {
+        Self { options, place, state: Mutex::new(State::Resting) }
+    }
+
+    /// Runs a read in one transaction, so that it sees one state of the database.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        read: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let sender = self.sender()?;
+        let (reply, answer) = oneshot::channel();
+        let job: Read = Box::new(move |reader| {
+            let _ = reply.send(reader.run(doing, read));
+        });
+        sender.send(job).await.map_err(|_| self.place.closed())?;
+        answer.await.unwrap_or_else(|_| Err(self.place.closed()))
+    }
+
+    /// Finishes the reads that were asked for and ends the threads.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State::Running(sender, threads) = std::mem::replace(&mut *state, State::Closed) else { return };
+        drop(state);
+        drop(sender);
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!(database = %self.place.database, "a reader had panicked");
+            }
+        }
+    }
+
+    fn sender(&self) -> Result<mpsc::Sender<Read>, StoreError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Resting = *state {
+            *state = self.start()?;
+        }
+        match &*state {
+            State::Running(sender, _) => Ok(sender.clone()),
+            State::Resting | State::Closed => Err(self.place.closed()),
+        }
+    }
+
+    fn start(&self) -> Result<State, StoreError> {
+        let (sender, receiver) = mpsc::channel(READS_MAX);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let mut threads = Vec::with_capacity(READERS);
+        for _ in 0..READERS {
+            let reader = Reader { options: self.options.clone(), place: self.place.clone(), connection: None };
+            let receiver = Arc::clone(&receiver);
+            let thread =
+                Builder::new().name("longshore-reader".to_owned()).spawn(move || reader.serve(&receiver)).map_err(
+                    |error| StoreError::Unreachable { database: self.place.database.clone(), source: error.into() },
+                )?;
+            threads.push(thread);
+        }
+        Ok(State::Running(sender, threads))
+    }
+}
+
+/// What one thread owns; its connection is opened when it is first needed, and again after an error that may
+/// have spoilt it.
+struct Reader {
+    options: SqliteOptions,
+    place: Place,
+    connection: Option<Connection>,
+}
+
+/// One state of the database.
+pub(crate) struct ReadTx<'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) now: Timestamp,
+}
+
+impl Reader {
+    fn serve(mut self, receiver: &Mutex<mpsc::Receiver<Read>>) {
+        loop {
+            // One thread waits for the next read with the lock in hand, the others wait for the lock.
+            let read = receiver.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+            let Some(read) = read else { return };
+            read(&mut self);
+        }
+    }
+
+    fn run<T>(
+        &mut self,
+        doing: &'static str,
+        read: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open_reader(&self.options, &self.place)?,
+        };
+        let result = self.read_once(&mut connection, read);
+        if !matches!(&result, Err(Fault::Sql(error)) if spoils_connection(error)) {
+            self.connection = Some(connection);
+        }
+        result.map_err(|fault| self.place.answer(fault, doing))
+    }
+
+    fn read_once<T>(
+        &self,
+        connection: &mut Connection,
+        read: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        // Dropping the transaction rolls it back, which is all that a read needs.
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        read(&ReadTx { connection: &tx, now: self.options.clock.now() })
+    }
+}

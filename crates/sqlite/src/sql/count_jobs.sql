@@ -1,0 +1,7 @@
+SELECT count(*)
+FROM job_queue
+WHERE /* narrowed */ id > 0
+  AND (?1 IS NULL OR status IN (SELECT value FROM json_each(?1)))
+  AND (?2 IS NULL OR job_type IN (SELECT value FROM json_each(?2)))
+  AND (?3 IS NULL OR queue IN (SELECT value FROM json_each(?3)))
+  AND (?4 IS NULL OR failure_type IN (SELECT value FROM json_each(?4)))

@@ -1,0 +1,10 @@
+-- Among the newest dead letters only, because no index has their instants.
+SELECT count(*)
+FROM (
+    SELECT moved_to_dead_letter_at AS moved
+    FROM job_queue INDEXED BY job_queue_dead_letter
+    WHERE status = 'dead_letter'
+    ORDER BY id DESC
+    LIMIT ?2
+)
+WHERE moved >= ?1

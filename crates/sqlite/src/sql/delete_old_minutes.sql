@@ -1,0 +1,2 @@
+DELETE FROM job_minutes
+WHERE minute < ?1

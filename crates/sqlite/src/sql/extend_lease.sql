@@ -1,0 +1,4 @@
+UPDATE job_workers
+SET heartbeat_at = ?2,
+    heartbeat_number = heartbeat_number + 1
+WHERE worker_id = ?1

@@ -1,0 +1,9 @@
+UPDATE job_queue
+SET status = 'cancelled',
+    started_at = COALESCE(?5, started_at),
+    completed_at = ?6
+WHERE id = ?1
+  AND worker_id = ?2
+  AND claim_number = ?3
+  AND status = 'running'
+  AND queue = ?4

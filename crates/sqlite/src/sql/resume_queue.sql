@@ -1,0 +1,3 @@
+UPDATE job_queues
+SET paused_at = NULL
+WHERE queue = ?1

@@ -1,0 +1,17 @@
+UPDATE job_queue
+SET status = 'pending',
+    ready_at = ?2,
+    run_at = NULL,
+    next_retry_at = NULL,
+    completed_at = NULL,
+    dead_letter_reason = NULL,
+    moved_to_dead_letter_at = NULL,
+    cancel_requested_at = NULL,
+    result = NULL,
+    progress = NULL,
+    progress_message = NULL,
+    retry_count = 0,
+    crash_count = 0,
+    deferral_count = 0
+WHERE id = ?1
+  AND status IN ('retrying', 'completed', 'cancelled', 'dead_letter')

@@ -1,0 +1,3 @@
+SELECT queue, status, jobs
+FROM job_depths
+ORDER BY queue, status

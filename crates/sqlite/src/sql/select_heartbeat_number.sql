@@ -1,0 +1,3 @@
+SELECT heartbeat_number
+FROM job_workers
+WHERE worker_id = ?1

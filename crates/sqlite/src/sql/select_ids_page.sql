@@ -1,0 +1,11 @@
+-- Oldest first, up to the last job that was there when the action began.
+SELECT id
+FROM job_queue
+WHERE /* narrowed */ id > ?1
+  AND id <= ?6
+  AND (?2 IS NULL OR status IN (SELECT value FROM json_each(?2)))
+  AND (?3 IS NULL OR job_type IN (SELECT value FROM json_each(?3)))
+  AND (?4 IS NULL OR queue IN (SELECT value FROM json_each(?4)))
+  AND (?5 IS NULL OR failure_type IN (SELECT value FROM json_each(?5)))
+ORDER BY id
+LIMIT ?7

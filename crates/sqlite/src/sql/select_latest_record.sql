@@ -1,0 +1,14 @@
+-- The latest instant on record: of the newest jobs and of the workers, because no index has the instants.
+SELECT max(latest)
+FROM (
+    SELECT max(max(created_at, COALESCE(started_at, 0), COALESCE(completed_at, 0))) AS latest
+    FROM (
+        SELECT created_at, started_at, completed_at
+        FROM job_queue
+        ORDER BY id DESC
+        LIMIT ?1
+    )
+    UNION ALL
+    SELECT max(heartbeat_at)
+    FROM job_workers
+)

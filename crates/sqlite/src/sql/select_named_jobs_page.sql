@@ -1,0 +1,14 @@
+SELECT id, job_type, job_data, status, priority, created_at, started_at, completed_at, log_file_path, error_message,
+       retry_count, max_retries, worker_id, timeout_seconds, parent_job_id, failure_type, next_retry_at,
+       last_error_traceback, dead_letter_reason, moved_to_dead_letter_at, queue,
+       COALESCE(run_at, ready_at, created_at), claim_number, crash_count, max_crashes, deferral_count,
+       max_deferrals, unique_key, cancel_requested_at, progress, progress_message, result, metadata
+FROM job_queue
+WHERE id IN (SELECT value FROM json_each(?7))
+  AND id < ?1
+  AND (?2 IS NULL OR status IN (SELECT value FROM json_each(?2)))
+  AND (?3 IS NULL OR job_type IN (SELECT value FROM json_each(?3)))
+  AND (?4 IS NULL OR queue IN (SELECT value FROM json_each(?4)))
+  AND (?5 IS NULL OR failure_type IN (SELECT value FROM json_each(?5)))
+ORDER BY id DESC
+LIMIT ?6

@@ -1,0 +1,3 @@
+SELECT queue, paused_at
+FROM job_queues
+ORDER BY queue

@@ -1,0 +1,3 @@
+SELECT status
+FROM job_queue
+WHERE id = ?1

@@ -1,0 +1,199 @@
+use std::fmt;
+use std::sync::Arc;
+
+use longshore_core::{
+    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Limits, NewJob, Reclaimed, Record,
+    Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock, Wakeups, WorkerId,
+};
+use rusqlite::Connection;
+
+use crate::audit::Audit;
+use crate::claim::Claim;
+use crate::connection::open_writer;
+use crate::enqueue::{Enqueue, EnqueueAll, enqueue_one};
+use crate::fault::Place;
+use crate::hints::Hints;
+use crate::liveness::Liveness;
+use crate::options::SqliteOptions;
+use crate::readers::Readers;
+use crate::reclaim::reclaim;
+use crate::record::RecordAll;
+use crate::report::ReportAll;
+use crate::worker::{Extend, Register, Retire};
+use crate::writer::Writer;
+
+/// A job queue in one SQLite file.
+///
+/// Its copies share one writing thread and a few reading ones; they end when [`SqliteStore::close`] is called or
+/// the last copy is dropped. Several stores, in this process and others, may work on one file.
+#[derive(Clone)]
+pub struct SqliteStore {
+    pub(crate) parts: Arc<Parts>,
+}
+
+pub(crate) struct Parts {
+    pub(crate) options: SqliteOptions,
+    pub(crate) place: Place,
+    pub(crate) writer: Writer,
+    pub(crate) readers: Readers,
+    pub(crate) liveness: Arc<Liveness>,
+    pub(crate) audit: Arc<Audit>,
+    hints: Arc<Hints>,
+}
+
+impl SqliteStore {
+    /// Opens a database that is there and has the schema of this version.
+    ///
+    /// After an error nothing was changed and nothing is open. A missing file is never created: the migrations
+    /// make the database.
+    pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
+        let name: Arc<str> = options.path.display().to_string().into();
+        let place = Place { database: name, busy_timeout: options.busy_timeout };
+        let connection = open_writer(&options, &place)?;
+        // The liveness files must stand at one place, by whatever path a process reaches the database.
+        options.path = std::fs::canonicalize(&options.path)
+            .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
+        let hints = Arc::new(Hints::new());
+        let liveness = Arc::new(Liveness::new(&options.path));
+        let readers = Readers::new(options.clone(), place.clone());
+        let audit = Arc::new(Audit::new());
+        let writer = Writer::start(connection, options.clone(), place.clone(), Arc::clone(&hints), Arc::clone(&audit))?;
+        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, audit, hints }) })
+    }
+
+    /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`. It blocks
+    /// for as long as the last transaction takes.
+    pub fn close(&self) {
+        self.parts.close();
+    }
+}
+
+impl Parts {
+    fn close(&self) {
+        self.readers.close();
+        self.writer.close();
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("database", &self.parts.place.database).finish_non_exhaustive()
+    }
+}
+
+/// Enqueues a job in the caller's own transaction, on the caller's own connection: the job exists if and only if
+/// that transaction commits.
+///
+/// A worker in any process is woken by the commit. On an error the caller's transaction is as it was. The
+/// connection must be to a database with this version's schema, and its triggers must be on, as they are unless
+/// somebody switched them off: they keep the counts.
+pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
+    let place =
+        Place { database: connection.path().unwrap_or("the database").into(), busy_timeout: std::time::Duration::ZERO };
+    enqueue_one(connection, job, &Limits::default(), SystemClock::new().now())
+        .map(|made| made.enqueued)
+        .map_err(|fault| place.answer(fault, "enqueueing a job"))
+}
+
+impl Store for SqliteStore {
+    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+        Box::pin(async move {
+            if jobs.is_empty() {
+                return Ok(Vec::new());
+            }
+            // Refused here, a bad job costs the writer nothing.
+            for job in &jobs {
+                job.validate(&self.parts.options.limits)?;
+            }
+            self.parts.writer.run(Enqueue { jobs }).await
+        })
+    }
+
+    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
+        Box::pin(async move { self.parts.writer.run(EnqueueAll { jobs }).await })
+    }
+
+    fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let Parts { liveness, options, place, .. } = &*self.parts;
+            let worker_id = registration.worker_id.clone();
+            liveness.register(&worker_id, registration.lease, options.clock.monotonic()).map_err(|error| {
+                StoreError::Backend {
+                    database: place.database.clone(),
+                    doing: "locking the file that shows that a worker lives",
+                    source: error.into(),
+                }
+            })?;
+            let registered = self.parts.writer.run(Register { registration }).await;
+            if registered.is_err() {
+                liveness.forget(&worker_id);
+            }
+            registered
+        })
+    }
+
+    fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let started = self.parts.liveness.started(&worker_id, None);
+            self.parts.writer.run(Retire { worker_id: worker_id.clone(), started }).await?;
+            self.parts.liveness.forget(&worker_id);
+            Ok(())
+        })
+    }
+
+    fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
+        let Parts { liveness, options, writer, .. } = &*self.parts;
+        Box::pin(writer.run(Claim::new(request, Arc::clone(liveness), Arc::clone(&options.clock))))
+    }
+
+    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
+        self.parts.liveness.mark_started(worker_id, attempt);
+    }
+
+    fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
+        Box::pin(async move {
+            let Parts { liveness, options, writer, .. } = &*self.parts;
+            let worker_id = heartbeat.worker_id.clone();
+            // The time before the write, so that the lease here never outlasts the one that others see.
+            let now = options.clock.monotonic();
+            let extended = writer.run(Extend { heartbeat, liveness: Arc::clone(liveness), now }).await?;
+            liveness.extended(&worker_id, now);
+            Ok(extended)
+        })
+    }
+
+    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+        Box::pin(async move {
+            if records.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.parts.writer.run(RecordAll { worker_id, records }).await
+        })
+    }
+
+    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
+        Box::pin(async move {
+            if reports.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.parts.writer.run(ReportAll { worker_id, reports }).await
+        })
+    }
+
+    fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
+        let Parts { readers, writer, liveness, options, .. } = &*self.parts;
+        Box::pin(reclaim(readers, writer, liveness, &options.clock))
+    }
+
+    fn wakeups(&self) -> Box<dyn Wakeups> {
+        let wakeups = self.parts.hints.subscribe();
+        self.parts.writer.listen();
+        Box::new(wakeups)
+    }
+}

@@ -1,0 +1,211 @@
+//! A database of its own for each test.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use longshore_core::{
+    ClaimRequest, Claimed, Clock, Console, Enqueued, Job, JobData, JobDetail, JobId, Lease, NewJob, Outcome,
+    QueueScope, Record, Recorded, Registration, Store, Timestamp, WorkerId,
+};
+use longshore_sqlite::rusqlite::Connection;
+use longshore_sqlite::{SqliteOptions, SqliteStore};
+use tempfile::TempDir;
+
+/// The migrations as they are released; until the manager applies them, the tests do.
+const MIGRATIONS: [&str; 4] = [
+    include_str!("../../migrations/001_create_job_queue.up.sql"),
+    include_str!("../../migrations/002_enhance_job_queue_error_handling.up.sql"),
+    include_str!("../../migrations/003_rebuild_job_queue_for_claims.up.sql"),
+    include_str!("../../migrations/004_add_logs_counts_and_workers.up.sql"),
+];
+
+pub(crate) const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
+
+/// Time that stands still until somebody moves it; the two clocks move apart at will.
+#[derive(Debug)]
+pub(crate) struct HandClock {
+    now_ms: AtomicI64,
+    monotonic_ms: AtomicU64,
+}
+
+impl HandClock {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { now_ms: AtomicI64::new(START.as_ms()), monotonic_ms: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn advance(&self, span: Duration) {
+        let ms = span.as_millis();
+        self.now_ms.fetch_add(i64::try_from(ms).unwrap(), Ordering::SeqCst);
+        self.monotonic_ms.fetch_add(u64::try_from(ms).unwrap(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn jump_wall(&self, ms: i64) {
+        self.now_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(self.now_ms.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.monotonic_ms.load(Ordering::SeqCst))
+    }
+}
+
+pub(crate) struct Database {
+    folder: TempDir,
+    pub(crate) clock: Arc<HandClock>,
+    pub(crate) store: SqliteStore,
+    others: Mutex<Vec<SqliteStore>>,
+}
+
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+
+impl Database {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        create(&folder.path().join("queue.db"));
+        let clock = HandClock::new();
+        let store = SqliteStore::open(options(&folder, &clock)).unwrap();
+        Self { folder, clock, store, others: Mutex::default() }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("queue.db")
+    }
+
+    pub(crate) fn options(&self) -> SqliteOptions {
+        options(&self.folder, &self.clock)
+    }
+
+    /// Another store on the same file, as another process has it.
+    pub(crate) fn another_store(&self) -> SqliteStore {
+        let store = SqliteStore::open(self.options()).unwrap();
+        self.others.lock().unwrap().push(store.clone());
+        store
+    }
+
+    /// A plain connection, as a foreign program has it: triggers on, nothing known of the engine.
+    pub(crate) fn foreign(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        self.foreign().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    pub(crate) async fn enqueue(&self, job: NewJob) -> JobId {
+        self.enqueued(job).await.id
+    }
+
+    pub(crate) async fn enqueued(&self, job: NewJob) -> Enqueued {
+        self.store.enqueue(vec![job]).await.unwrap()[0]
+    }
+
+    pub(crate) async fn worker(&self) -> WorkerId {
+        register(&self.store).await
+    }
+
+    pub(crate) async fn claim(&self, worker_id: &WorkerId, limit: u32) -> Claimed {
+        self.store.claim(request(worker_id, limit)).await.unwrap()
+    }
+
+    pub(crate) async fn claim_one(&self, worker_id: &WorkerId) -> Lease {
+        let mut leases = self.claim(worker_id, 1).await.leases;
+        assert_eq!(leases.len(), 1, "one job is ready");
+        leases.remove(0)
+    }
+
+    pub(crate) async fn record(&self, worker_id: &WorkerId, lease: &Lease, outcome: Outcome) -> Recorded {
+        let record = self.outcome(lease, outcome);
+        self.store.record(worker_id.clone(), vec![record]).await.unwrap()[0]
+    }
+
+    pub(crate) fn outcome(&self, lease: &Lease, outcome: Outcome) -> Record {
+        Record {
+            id: lease.id,
+            claim_number: lease.claim_number,
+            outcome,
+            attempt: lease.attempt(),
+            started_at: Some(self.clock.now()),
+            finished_at: self.clock.now(),
+            log: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn detail(&self, id: JobId) -> JobDetail {
+        self.store.job(id).await.unwrap().expect("the job is there")
+    }
+
+    pub(crate) async fn job(&self, id: JobId) -> Job {
+        self.detail(id).await.job
+    }
+
+    /// The counts that are kept must be what a count of the rows comes to.
+    pub(crate) fn assert_counts_are_true(&self) {
+        let wrong = "SELECT group_concat(queue || '/' || status || ' ' || kept || ' for ' || counted)
+            FROM (SELECT queue, status, sum(kept) AS kept, sum(counted) AS counted FROM (
+                SELECT queue, status, jobs AS kept, 0 AS counted FROM job_depths
+                UNION ALL SELECT queue, status, 0, 1 FROM job_queue) GROUP BY queue, status)
+            WHERE kept <> counted";
+        let wrong: Option<String> = self.foreign().query_row(wrong, [], |row| row.get(0)).unwrap();
+        assert_eq!(wrong, None);
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        for store in self.others.lock().unwrap().iter() {
+            store.close();
+        }
+        self.store.close();
+    }
+}
+
+fn options(folder: &TempDir, clock: &Arc<HandClock>) -> SqliteOptions {
+    SqliteOptions::new(folder.path().join("queue.db")).clock(Arc::clone(clock) as Arc<dyn Clock>)
+}
+
+/// Applies the migrations to a new file.
+pub(crate) fn create(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF").unwrap();
+    for migration in MIGRATIONS {
+        connection.execute_batch(migration).unwrap();
+    }
+}
+
+pub(crate) fn job() -> NewJob {
+    NewJob::new("mail", JobData::parse(r#"{"to":"you"}"#).unwrap())
+}
+
+pub(crate) async fn register(store: &SqliteStore) -> WorkerId {
+    let worker_id = WorkerId::random();
+    let registration = Registration {
+        worker_id: worker_id.clone(),
+        host: "here".to_owned(),
+        pid: 1,
+        lease: LEASE,
+        queues: Vec::new(),
+        job_types: types(),
+        concurrency: 8,
+    };
+    store.register(registration).await.unwrap();
+    worker_id
+}
+
+pub(crate) fn types() -> Arc<[String]> {
+    Arc::new(["mail".to_owned(), "sms".to_owned()])
+}
+
+pub(crate) fn request(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
+    ClaimRequest { worker_id: worker_id.clone(), job_types: types(), scope: QueueScope::All, limit }
+}
+
+pub(crate) fn ids(claimed: &Claimed) -> Vec<JobId> {
+    claimed.leases.iter().map(|lease| lease.id).collect()
+}

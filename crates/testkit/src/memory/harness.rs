@@ -1,0 +1,21 @@
+use longshore_core::Limits;
+
+use super::MemoryStore;
+use crate::FakeClock;
+use crate::suite::Harness;
+
+impl Harness for MemoryStore {
+    type Store = Self;
+
+    fn create(clock: FakeClock, limits: Limits) -> Self {
+        Self::with_limits(clock, limits)
+    }
+
+    fn open(&self) -> Self {
+        self.another_process()
+    }
+
+    fn kill(&self, store: Self) {
+        store.die();
+    }
+}

@@ -1,0 +1,65 @@
+use std::fmt::Debug;
+
+use longshore_core::{
+    Actioned, Claimed, Enqueued, Extended, Health, JobDetail, JobPage, LogPage, QueueStats, Reclaimed, Recorded, Stats,
+    WorkerRecord,
+};
+
+/// An answer that can be held against another one, once what the contract leaves open is taken out.
+pub(super) trait Answer: PartialEq + Debug + Sized {
+    fn canonical(self) -> Self {
+        self
+    }
+}
+
+impl Answer for () {}
+impl Answer for u64 {}
+impl Answer for Vec<Enqueued> {}
+impl Answer for Claimed {}
+impl Answer for Extended {}
+impl Answer for Vec<Recorded> {}
+impl Answer for Actioned {}
+impl Answer for Option<JobDetail> {}
+impl Answer for JobPage {}
+impl Answer for LogPage {}
+
+/// In which order the dead are found is open.
+impl Answer for Reclaimed {
+    fn canonical(mut self) -> Self {
+        self.workers.sort();
+        self
+    }
+}
+
+impl Answer for Stats {
+    fn canonical(mut self) -> Self {
+        drop_zeros(&mut self.queues);
+        self
+    }
+}
+
+/// In which order workers are told is open.
+impl Answer for Vec<WorkerRecord> {
+    fn canonical(mut self) -> Self {
+        self.sort_by(|left, right| left.worker_id.cmp(&right.worker_id));
+        self
+    }
+}
+
+/// Sizes are the backend's own.
+impl Answer for Health {
+    fn canonical(mut self) -> Self {
+        (self.database_bytes, self.wal_bytes) = (0, 0);
+        (self.disk_free_bytes, self.disk_total_bytes) = (None, None);
+        drop_zeros(&mut self.queues);
+        self.dead_workers.sort();
+        self
+    }
+}
+
+/// Whether a state in which no job stands is told with a zero is open.
+fn drop_zeros(queues: &mut [QueueStats]) {
+    for queue in queues {
+        queue.jobs.retain(|_, jobs| *jobs > 0);
+    }
+}

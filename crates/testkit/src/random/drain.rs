@@ -1,0 +1,66 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{ClaimRequest, Job, QueueChange, QueueScope, WorkerId};
+
+use super::draw;
+use super::run::Run;
+use crate::suite::Harness;
+use crate::{ended, worker};
+
+/// A drain that has not come to its end after so many claims never will.
+const CLAIMS_MAX: u32 = 10_000;
+const A_WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+impl<H: Harness> Run<H> {
+    /// The end of the story: everybody dies, the faults cease, and one good worker runs all that is left.
+    pub(super) async fn drain(&mut self) {
+        while !self.actors.is_empty() {
+            self.kill();
+        }
+        self.main.subject.heal();
+        self.clock.advance(A_WEEK);
+        self.reclaim_calmly().await;
+        for queue in draw::QUEUES {
+            self.trail.both_calmly(&self.main, |store| store.change_queue(queue.to_owned(), QueueChange::Resume)).await;
+        }
+        self.run_all().await;
+        let left: Vec<Job> = self.all_jobs(self.main.subject.inner()).await;
+        for job in left {
+            self.trail.must(job.status.is_ended(), || format!("it never ends: {job:#?}"));
+        }
+    }
+
+    async fn run_all(&mut self) {
+        let worker_id = WorkerId::from_stored("worker-of-the-end");
+        let job_types: Arc<[String]> = draw::JOB_TYPES.iter().map(ToString::to_string).collect();
+        let registration = worker().id(worker_id.clone()).lease(A_WEEK * 8).registration();
+        self.trail.both_calmly(&self.main, |store| store.register(registration.clone())).await;
+        for _ in 0..CLAIMS_MAX {
+            let request = ClaimRequest {
+                worker_id: worker_id.clone(),
+                job_types: Arc::clone(&job_types),
+                scope: QueueScope::All,
+                limit: 50,
+            };
+            let claimed = self.trail.both_calmly(&self.main, |store| store.claim(request.clone())).await;
+            let claimed = claimed.expect("the worker of the end lives");
+            if claimed.leases.is_empty() && claimed.next_due.is_none() {
+                return;
+            }
+            if claimed.leases.is_empty() {
+                self.clock.advance(Duration::from_secs(3600));
+            }
+            let now = self.now();
+            let records: Vec<_> = claimed.leases.iter().map(|lease| ended(lease, now).completed()).collect();
+            let call = || (worker_id.clone(), records.clone());
+            self.trail
+                .both_calmly(&self.main, |store| {
+                    let (worker_id, records) = call();
+                    store.record(worker_id, records)
+                })
+                .await;
+        }
+        self.trail.must(false, || "the drain does not come to its end".to_owned());
+    }
+}

@@ -1,0 +1,124 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use longshore_core::{
+    AttemptEnd, Due, Failure, FailureType, JobData, JobId, LogChunk, NewJob, Priority, Progress, QueueLimit,
+    QueueScope, Selection, Status, Timestamp,
+};
+
+pub(super) const JOB_TYPES: [&str; 3] = ["a", "b", "c"];
+pub(super) const QUEUES: [&str; 3] = ["q", "r", "s"];
+const PRIORITIES: [i32; 4] = [0, 5, 5, 10];
+
+/// What the random run draws. Names are few, so that jobs meet.
+pub(super) fn pick<'a, T>(random: &mut Rng, from: &'a [T]) -> &'a T {
+    &from[random.usize(..from.len())]
+}
+
+pub(super) fn is_lucky(random: &mut Rng, share: f64) -> bool {
+    random.f64() < share
+}
+
+pub(super) fn new_job(random: &mut Rng, now: Timestamp, known: &[JobId]) -> NewJob {
+    let mut job = NewJob::new(*pick(random, &JOB_TYPES), data(random)).queue(*pick(random, &QUEUES));
+    job.priority = Priority(*pick(random, &PRIORITIES));
+    job.due = due(random, now);
+    job.max_retries = random.u32(..3);
+    job.max_crashes = random.u32(..3);
+    job.max_deferrals = random.u32(..3);
+    job.timeout = is_lucky(random, 0.2).then(|| milliseconds(random, 1..100_000));
+    job.unique_key = is_lucky(random, 0.3).then(|| format!("key {}", random.u32(..6)));
+    job.metadata = is_lucky(random, 0.2).then(|| data(random));
+    if is_lucky(random, 0.2) {
+        job.parent = if known.is_empty() || is_lucky(random, 0.05) {
+            Some(JobId(random.i64(900_000..1_000_000)))
+        } else {
+            Some(*pick(random, known))
+        };
+    }
+    if is_lucky(random, 0.01) {
+        job.queue.clear();
+    }
+    job
+}
+
+fn due(random: &mut Rng, now: Timestamp) -> Due {
+    match random.u32(..10) {
+        0 => Due::After(milliseconds(random, 0..20_000)),
+        1 => Due::At(now.after(milliseconds(random, 0..20_000))),
+        2 => Due::At(Timestamp::from_ms(random.i64(0..now.as_ms()))),
+        _ => Due::Now,
+    }
+}
+
+pub(super) fn data(random: &mut Rng) -> JobData {
+    JobData::encode(&random.u32(..)).expect("a number is JSON")
+}
+
+pub(super) fn milliseconds(random: &mut Rng, range: std::ops::Range<u64>) -> Duration {
+    Duration::from_millis(random.u64(range))
+}
+
+pub(super) fn job_types(random: &mut Rng) -> Arc<[String]> {
+    JOB_TYPES.iter().filter(|_| is_lucky(random, 0.8)).map(ToString::to_string).collect()
+}
+
+pub(super) fn scope(random: &mut Rng) -> QueueScope {
+    if is_lucky(random, 0.5) {
+        return QueueScope::All;
+    }
+    let named: Vec<&str> = QUEUES.into_iter().filter(|_| is_lucky(random, 0.7)).collect();
+    let limit = |queue: &str| QueueLimit { queue: queue.to_owned(), limit: random.u32(..5) };
+    QueueScope::Only(named.into_iter().map(limit).collect())
+}
+
+pub(super) fn end(random: &mut Rng) -> AttemptEnd {
+    match random.u32(..12) {
+        0 => AttemptEnd::Cancelled,
+        1 => AttemptEnd::Interrupted,
+        2 => AttemptEnd::Crashed,
+        3 | 4 => AttemptEnd::Snoozed { delay: milliseconds(random, 0..9000) },
+        5..=7 => {
+            let failure = Failure::new(*pick(random, &FailureType::ALL), format!("failure {}", random.u32(..100)));
+            AttemptEnd::Failed(if random.bool() { failure.with_traceback("its story") } else { failure })
+        }
+        _ => AttemptEnd::Completed { result: random.bool().then(|| data(random)) },
+    }
+}
+
+pub(super) fn log(random: &mut Rng) -> Vec<LogChunk> {
+    (0..random.u32(..3))
+        .map(|_| {
+            let number = random.u32(..6);
+            let replaces = if random.bool() { 0..0 } else { random.u32(..number + 1)..number };
+            LogChunk { number, text: format!("line {}\n", random.u32(..)), cut_bytes: random.u64(..9), replaces }
+        })
+        .collect()
+}
+
+pub(super) fn progress(random: &mut Rng) -> Option<Progress> {
+    let message = random.bool().then(|| format!("at {}", random.u32(..9)));
+    random.bool().then(|| Progress { fraction: f64::from(random.u32(..12)) / 10.0, message })
+}
+
+pub(super) fn selection(random: &mut Rng, known: &[JobId]) -> Selection {
+    let mut selection = Selection::default();
+    if is_lucky(random, 0.7) {
+        let number = random.usize(1..4);
+        selection.ids = (0..number).map(|_| if known.is_empty() { JobId(1) } else { *pick(random, known) }).collect();
+    }
+    if selection.ids.is_empty() || is_lucky(random, 0.1) {
+        selection.statuses = vec![*pick(random, &Status::ALL)];
+    }
+    if selection.ids.is_empty() && random.bool() {
+        selection.queues = vec![(*pick(random, &QUEUES)).to_owned()];
+    }
+    if selection.ids.is_empty() && random.bool() {
+        selection.job_types = vec![(*pick(random, &JOB_TYPES)).to_owned()];
+    }
+    if is_lucky(random, 0.05) {
+        selection.failure_types = vec![*pick(random, &FailureType::ALL)];
+    }
+    selection
+}

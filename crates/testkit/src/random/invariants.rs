@@ -1,0 +1,78 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use longshore_core::{Console, Job, JobDetail, Status, WorkerId};
+
+use super::run::Run;
+use crate::suite::Harness;
+
+impl<H: Harness> Run<H> {
+    /// What must hold at any time, whatever the model says.
+    pub(super) async fn check_invariants(&mut self) {
+        self.reclaim_calmly().await;
+        let store = self.main.subject.inner();
+        let jobs = self.all_jobs(store).await;
+        self.trail.must_be(&self.ids_in(store).await, &self.expected, "the jobs that are there");
+        self.check_leases(&jobs).await;
+        self.check_keys(&jobs);
+        self.check_counts(&jobs).await;
+        let by_id: BTreeMap<_, _> = jobs.iter().map(|job| (job.id, job)).collect();
+        for job in &jobs {
+            self.trail.must(is_whole(job), || format!("a state without its instants: {job:#?}"));
+            let parent = job.parent_job_id.and_then(|parent| by_id.get(&parent));
+            let waits_in_vain = job.status == Status::Blocked && parent.is_none_or(|parent| parent.status.is_ended());
+            self.trail.must(!waits_in_vain, || format!("nobody will unblock {job:#?}"));
+            let detail = store.job(job.id).await.expect("without faults jobs can be read").expect("it was on a page");
+            self.trail.must(is_told_whole(&detail), || format!("its claims are not its attempts: {detail:#?}"));
+        }
+    }
+
+    /// Nobody runs without a living worker.
+    async fn check_leases(&self, jobs: &[Job]) {
+        let workers = self.main.subject.inner().workers().await.expect("without faults workers can be read");
+        let living: BTreeSet<WorkerId> =
+            workers.into_iter().filter(|worker| worker.is_alive).map(|worker| worker.worker_id).collect();
+        for job in jobs.iter().filter(|job| job.status == Status::Running) {
+            let holds = job.worker_id.as_ref().is_some_and(|worker_id| living.contains(worker_id));
+            self.trail.must(holds, || format!("nobody who lives runs {job:#?}"));
+        }
+    }
+
+    fn check_keys(&self, jobs: &[Job]) {
+        let mut held = BTreeSet::new();
+        for job in jobs.iter().filter(|job| !job.status.is_ended()) {
+            let is_first = job.unique_key.as_ref().is_none_or(|key| held.insert(key));
+            self.trail.must(is_first, || format!("two jobs hold one unique key: {job:#?}"));
+        }
+    }
+
+    /// The counts that are kept are those of the rows.
+    async fn check_counts(&self, jobs: &[Job]) {
+        let stats = self.main.subject.inner().stats(0).await.expect("without faults stats can be read");
+        let mut kept: BTreeMap<(String, Status), u64> = BTreeMap::new();
+        for queue in stats.queues {
+            let depths = queue.jobs.into_iter().filter(|(_, jobs)| *jobs > 0);
+            kept.extend(depths.map(|(status, jobs)| ((queue.queue.clone(), status), jobs)));
+        }
+        let mut counted: BTreeMap<(String, Status), u64> = BTreeMap::new();
+        for job in jobs {
+            *counted.entry((job.queue.clone(), job.status)).or_default() += 1;
+        }
+        self.trail.must_be(&kept, &counted, "the counts");
+    }
+}
+
+/// A job's state and what must be known in it.
+fn is_whole(job: &Job) -> bool {
+    let is_ended = job.status.is_ended() == job.completed_at.is_some();
+    let is_buried = (job.status == Status::DeadLetter)
+        == (job.dead_letter_reason.is_some() && job.moved_to_dead_letter_at.is_some());
+    let is_retrying = (job.status == Status::Retrying) == job.next_retry_at.is_some();
+    let is_running = job.status != Status::Running || (job.worker_id.is_some() && job.started_at.is_some());
+    is_ended && is_buried && is_retrying && is_running
+}
+
+/// Every claim is one attempt, told once and in order.
+fn is_told_whole(detail: &JobDetail) -> bool {
+    let told: Vec<i64> = detail.attempts.iter().map(|attempt| attempt.claim_number.0).collect();
+    told == (1..=detail.job.claim_number.0).collect::<Vec<_>>()
+}

@@ -1,0 +1,64 @@
+use std::collections::BTreeSet;
+
+use longshore_core::{Console, Job, JobId, JobPageRequest, LogRequest, Selection};
+
+use super::draw;
+use super::run::Run;
+use crate::suite::Harness;
+
+const PAGE: u32 = 1000;
+/// Longer than any run goes on, so that every minute is compared.
+const MINUTES: u32 = 100_000;
+
+impl<H: Harness> Run<H> {
+    /// The cheap look after each step.
+    pub(super) async fn compare_counts(&self) {
+        self.trail.both_calmly(&self.main, |store| store.stats(MINUTES)).await;
+    }
+
+    /// All that can be seen: every job with its history and log, counts, workers and health.
+    pub(super) async fn compare_everything(&self) {
+        let found = self.all_jobs(self.main.subject.inner()).await;
+        let expected = self.all_jobs(&self.main.model).await;
+        self.trail.must_be(&found, &expected, "the jobs");
+        for job in found {
+            let id = job.id;
+            self.trail.both_calmly(&self.main, |store| store.job(id)).await;
+            self.trail.both_calmly(&self.main, |store| store.log(LogRequest { id, attempt: None, after: None })).await;
+        }
+        self.compare_counts().await;
+        self.trail.both_calmly(&self.main, |store| store.workers()).await;
+        self.trail.both_calmly(&self.main, |store| store.health()).await;
+    }
+
+    pub(super) async fn look_at_a_page(&mut self) {
+        let known = self.known();
+        let selection = draw::selection(&mut self.random, &known);
+        let after = draw::is_lucky(&mut self.random, 0.5).then(|| JobId(self.random.i64(..200)));
+        let request = JobPageRequest { selection: selection.clone(), after, limit: self.random.u32(1..20) };
+        self.trail.both(&self.main, &format!("{request:?}"), |store| store.jobs(request.clone())).await;
+        self.trail.both(&self.main, &format!("count {selection:?}"), |store| store.count(selection.clone())).await;
+    }
+
+    pub(super) async fn all_jobs(&self, store: &dyn Console) -> Vec<Job> {
+        let (mut jobs, mut after) = (Vec::new(), None);
+        loop {
+            let request = JobPageRequest { selection: Selection::default(), after, limit: PAGE };
+            let page = store.jobs(request).await.expect("without faults jobs can be read");
+            jobs.extend(page.jobs);
+            after = page.next;
+            if after.is_none() {
+                return jobs;
+            }
+        }
+    }
+
+    /// After a call that makes or removes jobs: what the model has is what must be there from now on.
+    pub(super) async fn expect_what_is_there(&mut self) {
+        self.expected = self.ids_in(&self.main.model).await;
+    }
+
+    pub(super) async fn ids_in(&self, store: &dyn Console) -> BTreeSet<JobId> {
+        self.all_jobs(store).await.iter().map(|job| job.id).collect()
+    }
+}

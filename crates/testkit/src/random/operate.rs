@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use longshore_core::{Action, Console, Heartbeat, Maintained, Maintenance, Priority, QueueChange};
+
+use super::draw;
+use super::run::Run;
+use crate::suite::Harness;
+
+/// So many steps of housekeeping must be enough for a database of this size.
+const MAINTENANCE_STEPS_MAX: u32 = 10_000;
+
+impl<H: Harness> Run<H> {
+    pub(super) async fn reclaim(&mut self) {
+        self.trail.both(&self.main, "reclaim", |store| store.reclaim()).await;
+    }
+
+    /// Without faults, so that the store has surely seen every heartbeat by now.
+    pub(super) async fn reclaim_calmly(&mut self) {
+        self.trail.tell("reclaim without faults");
+        self.trail.both_calmly(&self.main, |store| store.reclaim()).await;
+    }
+
+    /// Heartbeats are looked at first: what counts a lease from when it was seen then counts from when it was.
+    pub(super) async fn pass_time(&mut self) {
+        self.reclaim_calmly().await;
+        let span = draw::milliseconds(&mut self.random, 1..5000);
+        self.trail.tell(&format!("{span:?} pass"));
+        self.clock.advance(span);
+    }
+
+    pub(super) fn jump(&mut self) {
+        let span = draw::milliseconds(&mut self.random, 1..100_000);
+        if self.random.bool() {
+            self.trail.tell(&format!("the clock jumps {span:?} ahead"));
+            self.clock.jump_forwards(span);
+        } else {
+            self.trail.tell(&format!("the clock jumps {span:?} back"));
+            self.clock.jump_backwards(span);
+        }
+    }
+
+    pub(super) async fn act(&mut self) {
+        let known = self.known();
+        let selection = draw::selection(&mut self.random, &known);
+        let priority = Priority(self.random.i32(-3..30));
+        let actions = [
+            Action::Cancel,
+            Action::Retry,
+            Action::Retry,
+            Action::Delete,
+            Action::Discard,
+            Action::Reprioritise(priority),
+        ];
+        let action = *draw::pick(&mut self.random, &actions);
+        let what = format!("{action:?} on {selection:?}");
+        self.trail.both(&self.main, &what, |store| store.act(selection.clone(), action)).await;
+        if matches!(action, Action::Delete | Action::Discard) {
+            self.expect_what_is_there().await;
+        }
+    }
+
+    pub(super) async fn change_queue(&mut self) {
+        let queue = *draw::pick(&mut self.random, &draw::QUEUES);
+        let change = if draw::is_lucky(&mut self.random, 0.4) { QueueChange::Pause } else { QueueChange::Resume };
+        let what = format!("{change:?} of queue {queue}");
+        self.trail.both(&self.main, &what, |store| store.change_queue(queue.to_owned(), change)).await;
+    }
+
+    /// How much one step looks at is the store's own, so each keeps house to the end.
+    pub(super) async fn maintain(&mut self) {
+        let retention = self.random.bool().then(|| Duration::from_secs(self.random.u64(..600)));
+        let maintenance = Maintenance { retention, rows_max: self.random.u32(1..50) };
+        self.trail.tell(&format!("{maintenance:?}"));
+        let found = self.maintain_to_the_end(self.main.subject.inner(), maintenance).await;
+        let expected = self.maintain_to_the_end(&self.main.model, maintenance).await;
+        self.trail.must_be(&found, &expected, "the housekeeping");
+        self.expect_what_is_there().await;
+    }
+
+    async fn maintain_to_the_end(&self, store: &dyn Console, maintenance: Maintenance) -> (u64, u64) {
+        let (mut pruned, mut reconciled) = (0, 0);
+        for _ in 0..MAINTENANCE_STEPS_MAX {
+            let maintained: Maintained = store.maintain(maintenance).await.expect("without faults house can be kept");
+            pruned += maintained.pruned;
+            reconciled += maintained.reconciled;
+            if !maintained.has_more {
+                return (pruned, reconciled);
+            }
+        }
+        self.trail.must(false, || "housekeeping does not come to an end".to_owned());
+        (pruned, reconciled)
+    }
+
+    /// The main process dies and another one takes its place. What it had seen of heartbeats is forgotten, so
+    /// everybody who lives says so first.
+    pub(super) async fn restart(&mut self) {
+        self.trail.tell("the main process dies");
+        for actor in &self.actors {
+            let heartbeat = || Heartbeat { worker_id: actor.worker_id.clone(), held: actor.held() };
+            self.trail.both_calmly(&actor.pair, |store| store.extend(heartbeat())).await;
+        }
+        let fresh = self.open();
+        std::mem::replace(&mut self.main, fresh).kill(&self.harness);
+        self.reclaim_calmly().await;
+    }
+}

@@ -1,0 +1,38 @@
+use longshore_core::{EnqueueStream, NewJob};
+
+use super::draw;
+use super::run::Run;
+use crate::suite::Harness;
+
+/// A line of a stream; text is what broke it off.
+type Line = Result<NewJob, &'static str>;
+
+impl<H: Harness> Run<H> {
+    pub(super) async fn enqueue(&mut self) {
+        let number = if draw::is_lucky(&mut self.random, 0.7) { 1 } else { self.random.usize(..6) };
+        let jobs = self.draw_jobs(number);
+        let what = format!("enqueue {jobs:?}");
+        self.trail.both(&self.main, &what, |store| store.enqueue(jobs.clone())).await;
+        self.expect_what_is_there().await;
+    }
+
+    pub(super) async fn enqueue_stream(&mut self) {
+        let number = self.random.usize(..8);
+        let mut lines: Vec<Line> = self.draw_jobs(number).into_iter().map(Ok).collect();
+        if draw::is_lucky(&mut self.random, 0.2) {
+            lines.push(Err("the stream broke off"));
+        }
+        let what = format!("enqueue the stream {lines:?}");
+        self.trail.both(&self.main, &what, |store| store.enqueue_stream(stream(lines.clone()))).await;
+        self.expect_what_is_there().await;
+    }
+
+    fn draw_jobs(&mut self, number: usize) -> Vec<NewJob> {
+        let (now, known) = (self.now(), self.known());
+        (0..number).map(|_| draw::new_job(&mut self.random, now, &known)).collect()
+    }
+}
+
+fn stream(lines: Vec<Line>) -> EnqueueStream {
+    Box::new(lines.into_iter().map(|line| line.map_err(Into::into)))
+}

@@ -1,0 +1,101 @@
+use std::collections::BTreeSet;
+
+use fastrand::Rng;
+use longshore_core::{Clock, JobId, Limits, Timestamp};
+
+use super::actor::{Actor, Ghost};
+use super::pair::Pair;
+use super::trail::Trail;
+use crate::suite::Harness;
+use crate::{FakeClock, MemoryStore};
+
+/// After so many steps everything that can be seen is compared.
+const STEPS_BETWEEN_LOOKS: u64 = 25;
+/// Longer histories of ghosts find nothing more.
+const GHOSTS_MAX: usize = 50;
+
+/// A run under way.
+pub(super) struct Run<H: Harness> {
+    pub(super) random: Rng,
+    pub(super) trail: Trail,
+    pub(super) clock: FakeClock,
+    pub(super) harness: H,
+    pub(super) model: MemoryStore,
+    /// The process of producers and operators. It alone looks for dead workers, because a store may count a lease
+    /// from when it first saw a heartbeat.
+    pub(super) main: Pair<H>,
+    pub(super) actors: Vec<Actor<H>>,
+    pub(super) ghosts: Vec<Ghost>,
+    /// The jobs that were acknowledged, or made without an answer, and that nobody removed.
+    pub(super) expected: BTreeSet<JobId>,
+}
+
+impl<H: Harness> Run<H> {
+    pub(super) fn new(seed: u64) -> Self {
+        let clock = FakeClock::new();
+        let limits = Limits::default();
+        let harness = H::create(clock.clone(), limits);
+        let model = MemoryStore::with_limits(clock.clone(), limits);
+        Self {
+            random: Rng::with_seed(seed),
+            trail: Trail::new(seed),
+            main: Pair::open(&harness, &model, seed),
+            clock,
+            harness,
+            model,
+            actors: Vec::new(),
+            ghosts: Vec::new(),
+            expected: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Makes one operation, drawn by weight.
+    pub(super) async fn step(&mut self) {
+        self.trail.next_step();
+        match self.random.u32(..100) {
+            0..=11 => self.enqueue().await,
+            12..=13 => self.enqueue_stream().await,
+            14..=29 => self.claim().await,
+            30..=41 => self.begin(),
+            42..=63 => self.record().await,
+            64..=68 => self.report().await,
+            69..=75 => self.extend().await,
+            76..=79 => self.register().await,
+            80 => self.retire().await,
+            81 => self.kill(),
+            82..=83 => self.reclaim().await,
+            84..=85 => self.write_late().await,
+            86..=89 => self.pass_time().await,
+            90..=91 => self.jump(),
+            92..=95 => self.act().await,
+            96 => self.change_queue().await,
+            97 => self.maintain().await,
+            98 => self.restart().await,
+            _ => self.look_at_a_page().await,
+        }
+        self.ghosts.truncate(GHOSTS_MAX);
+        self.compare_counts().await;
+        if self.trail.step().is_multiple_of(STEPS_BETWEEN_LOOKS) {
+            self.compare_everything().await;
+        }
+    }
+
+    /// A process of its own, with faults of its own.
+    pub(super) fn open(&mut self) -> Pair<H> {
+        Pair::open(&self.harness, &self.model, self.random.u64(..))
+    }
+
+    /// The place of a living worker, if there is one.
+    pub(super) fn some_actor(&mut self) -> Option<usize> {
+        (!self.actors.is_empty()).then(|| self.random.usize(..self.actors.len()))
+    }
+
+    /// Jobs that an operation may name.
+    pub(super) fn known(&self) -> Vec<JobId> {
+        self.expected.iter().rev().take(30).copied().collect()
+    }
+}

@@ -1,0 +1,185 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{
+    AttemptEnd, ClaimRequest, Heartbeat, Outcome, Record, Recorded, Report, RetryPolicy, StartedAttempt, Store,
+    WorkerId, decide,
+};
+
+use super::actor::{Actor, Held};
+use super::draw;
+use super::run::Run;
+use crate::suite::Harness;
+use crate::{ended, worker};
+
+/// More workers find nothing more, and each is a process with threads of its own.
+const ACTORS_MAX: usize = 4;
+const SLOTS: u32 = 3;
+
+impl<H: Harness> Run<H> {
+    pub(super) async fn register(&mut self) {
+        if self.actors.len() >= ACTORS_MAX {
+            return;
+        }
+        // Not random by itself, or the same seed would not be the same run.
+        let worker_id = WorkerId::from_stored(&format!("worker-{:016x}", self.random.u64(..)));
+        let lease = Duration::from_secs(*draw::pick(&mut self.random, &[10, 30, 300]));
+        let job_types: Arc<[String]> = draw::job_types(&mut self.random);
+        let mut registration = worker().id(worker_id.clone()).lease(lease).concurrency(SLOTS).registration();
+        registration.job_types = job_types;
+        let pair = self.open();
+        let what = format!("register {worker_id} with a lease of {lease:?}");
+        let answer = self.trail.both(&pair, &what, |store| store.register(registration.clone())).await;
+        let actor = Actor { pair, worker_id, holds: Vec::new() };
+        match answer {
+            Some(()) => self.actors.push(actor),
+            // It does not know whether it is registered, so it ends and begins anew under another name.
+            None => actor.pair.kill(&self.harness),
+        }
+    }
+
+    pub(super) async fn claim(&mut self) {
+        let Some(place) = self.some_actor() else { return };
+        let request = ClaimRequest {
+            worker_id: self.actors[place].worker_id.clone(),
+            job_types: draw::job_types(&mut self.random),
+            scope: draw::scope(&mut self.random),
+            limit: self.random.u32(..6),
+        };
+        let what = format!("{request:?}");
+        let actor = &mut self.actors[place];
+        let claimed = self.trail.both(&actor.pair, &what, |store| store.claim(request.clone())).await;
+        let leases = claimed.map(|claimed| claimed.leases).unwrap_or_default();
+        actor.holds.extend(leases.into_iter().map(|lease| Held { lease, began: None }));
+    }
+
+    /// Every slot of a worker begins what it has not begun yet, mostly each its own.
+    pub(super) fn begin(&mut self) {
+        let now = self.now();
+        let Some(place) = self.some_actor() else { return };
+        let actor = &mut self.actors[place];
+        for (place, held) in (0..).zip(&mut actor.holds) {
+            if held.began.is_some() || draw::is_lucky(&mut self.random, 0.3) {
+                continue;
+            }
+            held.began = Some(now);
+            let attempt =
+                StartedAttempt { slot: place % SLOTS, id: held.lease.id, claim_number: held.lease.claim_number };
+            self.trail.tell(&format!("{} begins {attempt:?}", actor.worker_id));
+            actor.pair.subject.mark_started(&actor.worker_id, attempt);
+            actor.pair.model.mark_started(&actor.worker_id, attempt);
+        }
+    }
+
+    pub(super) async fn record(&mut self) {
+        let Some(place) = self.some_actor() else { return };
+        let number = self.random.usize(..=self.actors[place].holds.len().min(4));
+        let mut records = Vec::new();
+        for _ in 0..number {
+            let held = draw::pick(&mut self.random, &self.actors[place].holds).clone();
+            records.push(self.draw_record(&held));
+        }
+        let actor = &mut self.actors[place];
+        let what = format!("{} records {records:?}", actor.worker_id);
+        let worker_id = actor.worker_id.clone();
+        let answers =
+            self.trail.both(&actor.pair, &what, |store| store.record(worker_id.clone(), records.clone())).await;
+        if answers.is_some() {
+            actor.holds.retain(|held| records.iter().all(|record| record.id != held.lease.id));
+        }
+    }
+
+    pub(super) fn draw_record(&mut self, held: &Held) -> Record {
+        let now = self.now();
+        let end = draw::end(&mut self.random);
+        let outcome = match (held.began, end) {
+            (None, AttemptEnd::Completed { .. }) => Outcome::Returned,
+            (_, end) => decide(&held.lease.budgets, end, &RetryPolicy::default(), now, self.random.f64()),
+        };
+        let mut record = ended(&held.lease, now).log(draw::log(&mut self.random)).outcome(outcome);
+        record.started_at = held.began;
+        record
+    }
+
+    pub(super) async fn report(&mut self) {
+        let Some(place) = self.some_actor() else { return };
+        if self.actors[place].holds.is_empty() {
+            return;
+        }
+        let held = draw::pick(&mut self.random, &self.actors[place].holds).clone();
+        let report = self.draw_report(&held);
+        let actor = &self.actors[place];
+        let what = format!("{} reports {report:?}", actor.worker_id);
+        let call = || (actor.worker_id.clone(), vec![report.clone()]);
+        self.trail
+            .both(&actor.pair, &what, |store| {
+                let (worker_id, reports) = call();
+                store.report(worker_id, reports)
+            })
+            .await;
+    }
+
+    pub(super) fn draw_report(&mut self, held: &Held) -> Report {
+        Report {
+            id: held.lease.id,
+            claim_number: held.lease.claim_number,
+            attempt: held.lease.attempt(),
+            progress: draw::progress(&mut self.random),
+            log: draw::log(&mut self.random),
+        }
+    }
+
+    pub(super) async fn extend(&mut self) {
+        let Some(place) = self.some_actor() else { return };
+        let actor = &mut self.actors[place];
+        let heartbeat = Heartbeat { worker_id: actor.worker_id.clone(), held: actor.held() };
+        let what = format!("{heartbeat:?}");
+        let extended = self.trail.both(&actor.pair, &what, |store| store.extend(heartbeat.clone())).await;
+        if let Some(extended) = extended {
+            // Half of what was lost is dropped, as a good worker does; the other half writes late.
+            let drops = self.random.bool();
+            actor.holds.retain(|held| !(drops && extended.lost.contains(&held.lease.id)));
+        }
+    }
+
+    pub(super) async fn retire(&mut self) {
+        let Some(place) = self.some_actor() else { return };
+        let actor = &self.actors[place];
+        let (what, worker_id) = (format!("{} retires", actor.worker_id), actor.worker_id.clone());
+        let answer = self.trail.both(&actor.pair, &what, |store| store.retire(worker_id.clone())).await;
+        if answer.is_some() {
+            let actor = self.actors.swap_remove(place);
+            self.ghosts.extend(actor.ghosts());
+            actor.pair.kill(&self.harness);
+        }
+    }
+
+    pub(super) fn kill(&mut self) {
+        let Some(place) = self.some_actor() else { return };
+        let actor = self.actors.swap_remove(place);
+        self.trail.tell(&format!("{} is killed", actor.worker_id));
+        self.ghosts.extend(actor.ghosts());
+        actor.pair.kill(&self.harness);
+    }
+
+    /// A worker that was given up writes what it had come to, through another process.
+    pub(super) async fn write_late(&mut self) {
+        if self.ghosts.is_empty() {
+            return;
+        }
+        let ghost = self.ghosts.swap_remove(self.random.usize(..self.ghosts.len()));
+        // Until somebody has found it dead it is not late: it still holds its jobs.
+        self.reclaim_calmly().await;
+        let (record, report) = (self.draw_record(&ghost.held), self.draw_report(&ghost.held));
+        let worker_id = ghost.worker_id;
+        let what = format!("{worker_id} reports late {report:?}");
+        let reported = |answers: Option<Vec<Recorded>>| answers.is_none_or(|answers| answers == [Recorded::Fenced]);
+        let call = (worker_id.clone(), vec![report]);
+        let answers = self.trail.both(&self.main, &what, |store| store.report(call.0.clone(), call.1.clone())).await;
+        self.trail.must(reported(answers), || "a late report was accepted".to_owned());
+        let what = format!("{worker_id} records late {record:?}");
+        let call = (worker_id, vec![record]);
+        let answers = self.trail.both(&self.main, &what, |store| store.record(call.0.clone(), call.1.clone())).await;
+        self.trail.must(reported(answers), || "a late outcome was accepted".to_owned());
+    }
+}

@@ -1,0 +1,28 @@
+# JSON with nothing but awk. Sourced by the scripts beside it, which run in the directory above.
+
+# Bytes, not characters: file names are bytes, and an awk that knows characters would mend what it must not.
+LC_ALL=C
+export LC_ALL
+
+longshore=${LONGSHORE:-longshore}
+
+# A string as JSON.
+json_string() {
+    awk -f jobs/json-string.awk -f jobs/json-string-main.awk -- "$1"
+}
+
+# Puts one field of the payload into the variable of the same name; a payload without it is invalid.
+# What $(…) cuts off, line ends at the end, can belong to a file name: hence the x.
+payload_field() {
+    field=$(printf '%s' "$payload" | awk -f jobs/json-flatten.awk |
+        awk -v path=".$1" -f jobs/json-decode.awk -f jobs/json-field.awk && printf x) || {
+        echo "the payload has no \"$1\"" >&2
+        exit 65
+    }
+    eval "$1=\${field%x}"
+}
+
+# Tells the queue something; the argument is JSON.
+tell() {
+    printf '{"longshore": %s}\n' "$1"
+}

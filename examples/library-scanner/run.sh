@@ -1,0 +1,84 @@
+#!/bin/sh
+# Scans a directory with Longshore and checks the manifest that comes out of it.
+#
+# usage: ./run.sh DIRECTORY [MANIFEST]
+#
+# The database and, unless it is given, the manifest go to a new directory under /tmp, or to $LIBRARY_SCAN.
+set -eu
+
+if [ $# -lt 1 ] || [ $# -gt 2 ] || [ ! -d "$1" ]; then
+    echo "usage: $0 DIRECTORY [MANIFEST]" >&2
+    exit 2
+fi
+
+# The whole path of something in a directory that exists. The x keeps line ends at the end of a name.
+whole_path() {
+    (cd -- "$1" && pwd -P && printf x)
+}
+
+here=$(cd -- "$(dirname -- "$0")" && pwd -P)
+directory=$(whole_path "$1")
+directory=${directory%?x}
+scan_directory=${LIBRARY_SCAN:-$(mktemp -d "${TMPDIR:-/tmp}/library-scan.XXXXXX")}
+mkdir -p -- "$scan_directory"
+scan_directory=$(whole_path "$scan_directory")
+scan_directory=${scan_directory%?x}
+manifest=${2:-$scan_directory/manifest.sha256}
+case $manifest in /*) ;; *) manifest=$PWD/$manifest ;; esac
+
+case $scan_directory/ in "$directory"/*)
+    echo "the database would be scanned itself: set LIBRARY_SCAN to a directory outside of $directory" >&2
+    exit 2
+    ;;
+esac
+
+find_longshore() {
+    for candidate in "${LONGSHORE:-}" "$here/../../target/release/longshore" "$(command -v longshore || :)"; do
+        if [ -n "$candidate" ] && [ -x "$candidate" ]; then
+            (cd -- "$(dirname -- "$candidate")" && printf '%s/%s\n' "$(pwd -P)" "$(basename -- "$candidate")")
+            return
+        fi
+    done
+    echo 'longshore was not found: build it with `cargo build --release`, or set LONGSHORE' >&2
+    exit 1
+}
+
+# Everything below, the jobs included, speaks to this database with this program.
+LONGSHORE=$(find_longshore)
+LONGSHORE_DATABASE=sqlite:$scan_directory/library.db
+LONGSHORE_CONFIG=$here/longshore.toml
+export LONGSHORE LONGSHORE_DATABASE LONGSHORE_CONFIG
+cd -- "$here"
+. jobs/json.sh
+
+echo "== the queue's tables"
+"$longshore" migrate up
+
+echo "== one job to scan $directory, and one that fails in each way"
+scan=$("$longshore" enqueue scan \
+    "{\"directory\": $(json_string "$directory"), \"manifest\": $(json_string "$manifest")}")
+for job_type in flaky denied broken slow killed noisy litter; do
+    "$longshore" enqueue "$job_type" > /dev/null
+done
+
+echo '== a worker, until nothing is left to do'
+"$longshore" work --drain
+
+echo '== what was given up'
+"$longshore" dead list
+
+echo '== the manifest, read again by sha256sum'
+"$longshore" jobs wait "$scan"
+if [ -s "$manifest" ]; then
+    sha256sum --quiet -c "$manifest"
+fi
+echo "$(($(wc -l < "$manifest"))) files agree with $manifest"
+
+cat <<END
+
+Look around:
+  export LONGSHORE_DATABASE='$LONGSHORE_DATABASE'
+  $LONGSHORE jobs list
+  $LONGSHORE jobs show $scan
+  $LONGSHORE jobs logs $scan
+END
