@@ -145,6 +145,10 @@ pub(crate) struct BenchArguments {
     /// What a commit survives: full a power cut, normal the death of the process
     #[arg(long, default_value = "full")]
     pub(crate) durability: Durability,
+
+    /// Make the files here, on the file system that is to be measured, and remove them again
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
 }
 
 /// What a commit survives.

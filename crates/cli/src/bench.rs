@@ -6,25 +6,19 @@ mod own;
 mod raw;
 mod report;
 
+use std::fmt;
 use std::time::Instant;
 
 use anyhow::Result;
 use serde::{Serialize, Serializer};
 
-pub(crate) use report::{BenchReport, BenchRequest, run};
+pub(crate) use latency::produce_if_asked;
+pub(crate) use report::{BenchRequest, run};
+
+use crate::arguments::Durability;
 
 /// What every job of the bench carries, raw or not.
 const PAYLOAD: &str = r#"{"path":"/srv/library/Ünïcode – плейлист/track 0042.flac","size":31457280,"attempt":1}"#;
-
-/// How much of a commit must be on the disk before it is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Durability {
-    /// `synchronous=FULL`: survives a power cut.
-    Full,
-    /// `synchronous=NORMAL`: survives the death of every process.
-    Normal,
-}
 
 impl Durability {
     const fn as_str(self) -> &'static str {
@@ -53,6 +47,12 @@ impl Rate {
     /// This rate as a multiple of another one, to three decimals.
     fn ratio(self, other: Self) -> f64 {
         (self.0 / other.0 * 1000.0).round() / 1000.0
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0}", self.0)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What each command means, one file a command.
 
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod dead;
 pub(crate) mod doctor;

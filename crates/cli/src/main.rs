@@ -37,6 +37,9 @@ fn main() -> ExitCode {
     // A worker starts this program once more as the supervisor of each command.
     #[cfg(unix)]
     longshore::command::supervise_if_asked();
+    if let Ok(true) = bench::produce_if_asked() {
+        return ExitCode::SUCCESS;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return tell_usage(&error).into(),
@@ -58,7 +61,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Workers => commands::workers::run(context),
         Command::Doctor => commands::doctor::run(context),
         Command::Migrate(arguments) => commands::migrate::run(context, &arguments),
-        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Bench(arguments) => commands::bench::run(context, arguments),
         Command::Completions { shell } => commands::completions::run(context, shell),
         Command::Man => commands::man::run(context),
         Command::Reference => commands::reference::run(context),

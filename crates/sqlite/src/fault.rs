@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,10 @@ impl Place {
 
     pub(crate) fn schema_changed(&self) -> StoreError {
         StoreError::SchemaChanged { database: Arc::clone(&self.database) }
+    }
+
+    pub(crate) fn failed(&self, source: Box<dyn Error + Send + Sync>, doing: &'static str) -> StoreError {
+        StoreError::Backend { database: Arc::clone(&self.database), doing, source }
     }
 
     pub(crate) fn answer(&self, fault: Fault, doing: &'static str) -> StoreError {

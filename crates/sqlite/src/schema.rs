@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use longshore_core::{SchemaVerdict, StoreError};
 use longshore_migrate::{
     Exit, MigrateError, MigrationId, Migrator, RunRequest,
     checksum::sha256_hex,
@@ -15,6 +16,7 @@ use longshore_migrate::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
+    fault::Place,
     migrations,
     target::{Access, SqliteTarget, place, tables},
 };
@@ -90,6 +92,31 @@ impl SchemaProblem {
             Self::Disagrees { .. } => "longshore migrate repair",
             Self::Unreadable { .. } => "longshore doctor",
         }
+    }
+}
+
+impl SchemaProblem {
+    /// The same as a store's error about `place`.
+    pub(crate) fn into_store_error(self, place: &Place) -> StoreError {
+        let verdict = match self {
+            Self::Unreadable { source } => return unreadable_store(source, place),
+            Self::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
+            _ => SchemaVerdict::Disagrees,
+        };
+        StoreError::Schema { message: self.to_string(), hint: self.hint().to_owned(), verdict }
+    }
+}
+
+fn unreadable_store(source: TargetError, place: &Place) -> StoreError {
+    const DOING: &str = "looking at its schema";
+    let (TargetError::Statement { source, .. } | TargetError::Catalog { source } | TargetError::Open { source, .. }) =
+        source
+    else {
+        return place.failed(source.into(), DOING);
+    };
+    match source.downcast::<rusqlite::Error>() {
+        Ok(error) => place.explain(*error, DOING),
+        Err(source) => place.failed(source, DOING),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::readers::Readers;
 use crate::reclaim::reclaim;
 use crate::record::RecordAll;
 use crate::report::ReportAll;
+use crate::schema;
 use crate::worker::{Extend, Register, Retire};
 use crate::writer::Writer;
 
@@ -50,6 +51,7 @@ impl SqliteStore {
         let name: Arc<str> = options.path.display().to_string().into();
         let place = Place { database: name, busy_timeout: options.busy_timeout };
         let connection = open_writer(&options, &place)?;
+        schema::check(&connection).map_err(|problem| problem.into_store_error(&place))?;
         // The liveness files must stand at one place, by whatever path a process reaches the database.
         options.path = std::fs::canonicalize(&options.path)
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;

@@ -1,17 +1,18 @@
 //! From the call of an enqueue to the start of its handler on an idle worker, and what the idle worker costs.
 
+use std::fmt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use longshore::{AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, JobData, NewJob, Queue, Worker};
+use longshore::{AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, JobData, NewJob, Worker};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::Durability;
 use super::own::{JOB_TYPE, open};
+use crate::arguments::Durability;
 
 /// The wait between two samples, so that each one finds the worker idle.
 const PAUSE: Duration = Duration::from_millis(15);
@@ -23,6 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Percentiles {
     p50: f64,
     p99: f64,
+}
+
+impl fmt::Display for Percentiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p50 {:.2} ms, p99 {:.2} ms", self.p50, self.p99)
+    }
 }
 
 impl Percentiles {
@@ -68,8 +75,23 @@ async fn next(starts: &mut mpsc::UnboundedReceiver<f64>) -> Result<f64> {
     start.context("a job was not started in 30 s")?.context("the worker ended early")
 }
 
-/// The other process of the bench: enqueues by plain SQL, as a program in any language would.
-pub(crate) fn produce(database: &Path, samples: u64) -> Result<()> {
+/// The first argument of the bench's other process.
+const PRODUCER_WORD: &str = "bench-producer";
+
+/// Does the work of the bench's other process, if this is it.
+pub(crate) fn produce_if_asked() -> Result<bool> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_none_or(|word| word != PRODUCER_WORD) {
+        return Ok(false);
+    }
+    let (Some(database), Some(samples)) = (words.next(), words.next()) else { return Ok(false) };
+    let samples: u64 = samples.to_string_lossy().parse()?;
+    produce(Path::new(&database), samples)?;
+    Ok(true)
+}
+
+/// Enqueues by plain SQL, as a program in any language would.
+fn produce(database: &Path, samples: u64) -> Result<()> {
     let connection = rusqlite::Connection::open(database)?;
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "synchronous", "full")?;
@@ -84,7 +106,7 @@ pub(crate) fn produce(database: &Path, samples: u64) -> Result<()> {
 fn spawn_producer(database: &Path, samples: u64) -> Result<Child> {
     let program = std::env::current_exe()?;
     let mut command = Command::new(program);
-    command.arg("bench-producer").arg(database).arg(samples.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
+    command.arg(PRODUCER_WORD).arg(database).arg(samples.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
     command.spawn().context("could not start the other process of the bench")
 }
 

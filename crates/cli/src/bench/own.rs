@@ -14,7 +14,8 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{Durability, PAYLOAD, Rate};
+use super::{PAYLOAD, Rate};
+use crate::arguments::Durability;
 
 /// The type that every worker of the bench handles.
 pub(super) const JOB_TYPE: &str = "bench";

@@ -8,7 +8,8 @@ use anyhow::Result;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
-use super::{Durability, PAYLOAD, Rate};
+use super::{PAYLOAD, Rate};
+use crate::arguments::Durability;
 
 const SCHEMA: &str = include_str!("raw_schema.sql");
 const INSERT: &str = "INSERT INTO raw_jobs (job_type, job_data, queue, priority, created_at, max_retries) \

@@ -4,10 +4,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::Durability;
+use super::Rate;
 use super::latency::{self, Percentiles};
 use super::own::{self, OwnRates};
 use super::raw::{self, RawRates};
+use crate::arguments::Durability;
+use crate::table::Table;
 
 const LATENCY_SAMPLES: u64 = 200;
 const IDLE_SPAN: Duration = Duration::from_secs(5);
@@ -27,11 +29,43 @@ pub(crate) struct BenchRequest {
 #[derive(Debug, Serialize)]
 pub(crate) struct BenchReport {
     engine: &'static str,
-    durability: Durability,
+    durability: &'static str,
     jobs: u64,
     raw: RawRates,
     longshore: Own,
     ratios: Ratios,
+}
+
+impl BenchReport {
+    /// Beside each of our figures the hand-written one that it is compared with.
+    pub(crate) fn to_table(&self) -> Table {
+        let (own, raw, ratios) = (&self.longshore.rates, &self.raw, &self.ratios);
+        let mut table = Table::new(&["measured", "longshore/s", "by hand/s", "ratio"]).right(&[1, 2, 3]);
+        let mut row = |what: &str, ours: Rate, other: Rate, ratio: f64| {
+            table.row(&[what.to_owned(), ours.to_string(), other.to_string(), format!("{ratio:.2}")]);
+        };
+        row("one producer", own.enqueue_1, raw.insert_1, ratios.enqueue_1_of_insert_1);
+        row("64 producers", own.enqueue_64, raw.insert_1, ratios.enqueue_64_of_insert_1);
+        row("bulk", own.bulk, raw.insert_1000, ratios.bulk_of_insert_1000);
+        row("drain", own.drain, raw.finish_1000, ratios.drain_of_finish_1000);
+        row("drain, ten times as many waiting", own.drain_waiting_2m, own.drain, ratios.drain_waiting_2m_of_drain);
+        row("drain, ten times as many ended", own.drain_ended_2m, own.drain, ratios.drain_ended_2m_of_drain);
+        table
+    }
+
+    /// What is no rate, a line each.
+    pub(crate) fn to_lines(&self) -> Vec<String> {
+        let own = &self.longshore;
+        let mut lines = vec![
+            format!("from enqueue to start, same process:  {}", own.latency_same_process_ms),
+            format!("from enqueue to start, other process: {}", own.latency_other_process_ms),
+            format!("one commit by hand:                   {}", own.raw_commit_ms),
+        ];
+        if let (Some(cpu), Some(rss)) = (own.idle_cpu_percent, own.idle_rss_mib) {
+            lines.push(format!("an idle worker: {cpu:.1} % of a core, {rss:.1} MiB"));
+        }
+        lines
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -74,7 +108,14 @@ pub(crate) fn run(request: &BenchRequest) -> Result<BenchReport> {
         drain_waiting_2m_of_drain: longshore.rates.drain_waiting_2m.ratio(longshore.rates.drain),
         drain_ended_2m_of_drain: longshore.rates.drain_ended_2m.ratio(longshore.rates.drain),
     };
-    Ok(BenchReport { engine: "sqlite", durability: request.durability, jobs: request.jobs, raw, longshore, ratios })
+    Ok(BenchReport {
+        engine: "sqlite",
+        durability: request.durability.as_str(),
+        jobs: request.jobs,
+        raw,
+        longshore,
+        ratios,
+    })
 }
 
 async fn measure_own(folder: &std::path::Path, request: &BenchRequest) -> Result<Own> {

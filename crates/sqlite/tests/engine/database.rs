@@ -13,14 +13,6 @@ use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
-/// The migrations as they are released; until the manager applies them, the tests do.
-const MIGRATIONS: [&str; 4] = [
-    include_str!("../../migrations/001_create_job_queue.up.sql"),
-    include_str!("../../migrations/002_enhance_job_queue_error_handling.up.sql"),
-    include_str!("../../migrations/003_rebuild_job_queue_for_claims.up.sql"),
-    include_str!("../../migrations/004_add_logs_counts_and_workers.up.sql"),
-];
-
 pub(crate) const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 
 /// Time that stands still until somebody moves it; the two clocks move apart at will.
@@ -172,11 +164,7 @@ fn options(folder: &TempDir, clock: &Arc<HandClock>) -> SqliteOptions {
 
 /// Applies the migrations to a new file.
 pub(crate) fn create(path: &Path) {
-    let connection = Connection::open(path).unwrap();
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF").unwrap();
-    for migration in MIGRATIONS {
-        connection.execute_batch(migration).unwrap();
-    }
+    longshore_sqlite::schema::latest_up(path).unwrap();
 }
 
 pub(crate) fn job() -> NewJob {
