@@ -11,6 +11,7 @@ use longshore_sqlite::schema::{SchemaProblem, check, latest_up};
 use longshore_sqlite::target::{Access, SqliteTarget};
 use longshore_sqlite::{SqliteOptions, SqliteStore, migrations};
 
+use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database_url::DatabaseUrl;
 
@@ -66,6 +67,7 @@ fn open_sqlite(url: &DatabaseUrl, prepare: Prepare) -> anyhow::Result<Arc<dyn Ba
         // Migrations would say the same of what they do not know, but not which program knows it.
         (Standing::NotUnderstood(problem @ SchemaProblem::Newer { .. }), Prepare::Latest) => return Err(problem.into()),
         (Standing::Empty, Prepare::New | Prepare::Latest) | (Standing::NotUnderstood(_), Prepare::Latest) => {
+            url.check_folder().map_err(CommandError::DatabaseUrl)?;
             latest_up(path)?;
         }
     }

@@ -6,7 +6,7 @@ use crate::sandbox::Sandbox;
 
 const CONFIG: &str = r#"
 [jobs.echo]
-run = ["sh", "-c", "echo began >&2; cat; echo; echo '{\"longshore\": {\"result\": 42}}'"]
+run = ["sh", "-c", "echo began; cat; echo; echo '{\"longshore\": {\"result\": 42}}'"]
 
 [jobs.fail]
 run = ["sh", "-c", "echo broken >&2; exit 65"]
