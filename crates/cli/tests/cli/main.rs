@@ -1,5 +1,7 @@
 //! The program as its users meet it: the real binary in a directory of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
 mod completions;
 mod configuration;
 mod database;
