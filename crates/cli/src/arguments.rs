@@ -17,7 +17,6 @@ pub(crate) use self::filter::{Filter, FilterArguments, KindArguments, TargetArgu
 pub(crate) use self::jobs::{DeadCommand, InvalidPriorityWords, JobsCommand, ListArguments};
 pub(crate) use self::migrate::{MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
 pub(crate) use self::queues::QueuesCommand;
-pub(crate) use self::value::QueueSlots;
 pub(crate) use self::work::WorkArguments;
 
 /// Run durable background jobs on the database that an application already has

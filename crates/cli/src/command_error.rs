@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::arguments::InvalidPriorityWords;
 use crate::database_url::InvalidDatabaseUrl;
 use crate::exit::Exit;
+use crate::table::count_jobs;
 
 /// What a command could not do, apart from what the database or a migration says. Nothing was changed, unless the
 /// variant says otherwise.
@@ -89,13 +90,15 @@ pub(crate) enum CommandError {
         status: Status,
     },
     /// Some of the named jobs could not be moved; the others were.
-    #[error("{}", refusals(.actioned))]
+    #[error("cannot {verb}: {}", refusals(.actioned))]
     NotMoved {
+        /// What was asked.
+        verb: &'static str,
         /// What it came to.
         actioned: Actioned,
     },
     /// Many jobs are meant, and nobody said so.
-    #[error("this would {verb} {jobs} jobs, and nobody can be asked")]
+    #[error("this would {verb} {}, and nobody can be asked", count_jobs(*.jobs))]
     Unconfirmed {
         /// What would be done.
         verb: &'static str,
@@ -163,7 +166,12 @@ impl CommandError {
             Self::Line { .. } => "no job was enqueued; mend that line and enqueue the file again",
             Self::NoSuchJob { .. } => "\"longshore jobs list\" shows those that there are",
             Self::NotADeadLetter { .. } => "see \"longshore jobs --help\" for jobs in any state",
-            Self::NotMoved { .. } => "\"longshore jobs show ID\" shows where a job stands; the others were moved",
+            Self::NotMoved { actioned, .. } if actioned.touched == 0 => {
+                "\"longshore jobs show ID\" shows where a job stands; nothing was changed"
+            }
+            Self::NotMoved { .. } => {
+                "\"longshore jobs show ID\" shows where a job stands; the other named jobs were moved"
+            }
             Self::Unconfirmed { .. } => "add --yes if all of them are meant",
             Self::Declined => "narrow the filter with --status, --type or --queue",
         }

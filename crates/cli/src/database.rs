@@ -1,47 +1,114 @@
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
-use longshore_core::{Console, Store, StoreError};
+use longshore::{Backend, Queue};
+use longshore_core::StoreError;
+use longshore_migrate::target::TargetError;
+use longshore_migrate::{MigrateError, Migrator};
+use longshore_sqlite::rusqlite::{self, Connection, OpenFlags};
+use longshore_sqlite::schema::{SchemaProblem, check, latest_up};
+use longshore_sqlite::target::{Access, SqliteTarget};
+use longshore_sqlite::{SqliteOptions, SqliteStore, migrations};
 
+use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database_url::DatabaseUrl;
 
 /// An open database whose schema is understood.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Database {
-    backend: Arc<dyn Backend>,
+    queue: Queue,
 }
 
-/// What every backend offers.
-pub(crate) trait Backend: Store + Console {}
-
-impl<T: Store + Console> Backend for T {}
-
-/// What happens where there is no database yet.
+/// What is done for a database before it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Absent {
-    /// It is an error, and nothing is created.
-    Refuse,
-    /// It is created, because nothing can be lost.
-    Create,
+pub(crate) enum Prepare {
+    /// Nothing: it has to be there and understood.
+    Nothing,
+    /// Where there is none, or one without any table, it is made: nothing can be lost.
+    New,
+    /// It is made, or brought up to date.
+    Latest,
 }
 
 impl Database {
     /// Opens the database that the flags, the environment and the configuration name.
-    pub(crate) async fn open(context: &Context, absent: Absent) -> anyhow::Result<Self> {
+    pub(crate) async fn open(context: &Context, prepare: Prepare) -> anyhow::Result<Self> {
         let url = context.database_url()?;
-        Ok(Self { backend: open_sqlite(&url, absent)? })
+        Ok(Self { queue: Queue::from_backend(open_sqlite(&url, prepare)?) })
+    }
+
+    /// The library's view of it.
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
     }
 }
 
-fn open_sqlite(url: &DatabaseUrl, _absent: Absent) -> Result<Arc<dyn Backend>, StoreError> {
-    Err(StoreError::Missing { database: url.path().display().to_string().into() })
+/// How a database stands before it is opened.
+#[derive(Debug)]
+enum Standing {
+    /// Its schema is this program's.
+    Understood,
+    /// It is not there, or nothing at all is in it.
+    Empty,
+    /// Its schema is another one, perhaps only an older one.
+    NotUnderstood(SchemaProblem),
+}
+
+fn open_sqlite(url: &DatabaseUrl, prepare: Prepare) -> anyhow::Result<Arc<dyn Backend>> {
+    let path = url.path();
+    match (look(path)?, prepare) {
+        (Standing::Understood, _) => {}
+        (Standing::Empty, Prepare::Nothing) => {
+            return Err(StoreError::Missing { database: path.display().to_string().into() }.into());
+        }
+        (Standing::NotUnderstood(problem), Prepare::Nothing | Prepare::New) => return Err(problem.into()),
+        // Migrations would say the same of what they do not know, but not which program knows it.
+        (Standing::NotUnderstood(problem @ SchemaProblem::Newer { .. }), Prepare::Latest) => return Err(problem.into()),
+        (Standing::Empty, Prepare::New | Prepare::Latest) | (Standing::NotUnderstood(_), Prepare::Latest) => {
+            url.check_folder().map_err(CommandError::DatabaseUrl)?;
+            latest_up(path)?;
+        }
+    }
+    Ok(Arc::new(SqliteStore::open(SqliteOptions::new(path))?))
+}
+
+/// Looks at the schema without changing anything.
+fn look(path: &Path) -> anyhow::Result<Standing> {
+    if !path.exists() {
+        return Ok(Standing::Empty);
+    }
+    match check_file(path) {
+        Ok(()) => Ok(Standing::Understood),
+        Err(SchemaProblem::NeverMigrated) if is_empty(path)? => Ok(Standing::Empty),
+        Err(problem @ SchemaProblem::Unreadable { .. }) => Err(problem.into()),
+        Err(problem) => Ok(Standing::NotUnderstood(problem)),
+    }
+}
+
+fn check_file(path: &Path) -> Result<(), SchemaProblem> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let unreadable = |source: rusqlite::Error| {
+        let database = path.display().to_string();
+        SchemaProblem::Unreadable { source: TargetError::Open { database, source: Box::new(source) } }
+    };
+    let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
+    connection.pragma_update(None, "query_only", true).map_err(unreadable)?;
+    check(&connection)
+}
+
+/// Whether no table of anybody is in the file.
+fn is_empty(path: &Path) -> Result<bool, MigrateError> {
+    let target = SqliteTarget::open(path, Access::Inspect)?;
+    let status = Migrator::new(Box::new(target), vec![migrations::longshore()]).status()?;
+    Ok(status.foreign.is_empty() && status.foreign_ledgers.is_empty() && status.differences.is_empty())
 }
 
 impl Deref for Database {
     type Target = dyn Backend;
 
     fn deref(&self) -> &Self::Target {
-        self.backend.as_ref()
+        self.queue.backend().as_ref()
     }
 }

@@ -37,6 +37,12 @@ pub(crate) enum InvalidDatabaseUrl {
     /// It has a NUL, which no path has.
     #[error("the database's path has a NUL character")]
     Nul,
+    /// It is to be made in a folder that is not there.
+    #[error("there is no folder {} for the database", .folder.display())]
+    NoFolder {
+        /// Which one.
+        folder: PathBuf,
+    },
     /// It is a folder.
     #[error("{} is a folder, not a database file", .path.display())]
     Folder {
@@ -58,6 +64,7 @@ impl InvalidDatabaseUrl {
     pub(crate) const fn hint(&self) -> &'static str {
         match self {
             Self::Postgres => "name a SQLite file, such as --database sqlite:longshore.db",
+            Self::NoFolder { .. } => "create the folder, or check the path given with --database",
             Self::Folder { .. } => "name a file in it, such as longshore.db",
             _ => "such as --database sqlite:longshore.db",
         }
@@ -71,6 +78,16 @@ impl DatabaseUrl {
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the file could be made: SQLite makes files, but no folders.
+    pub(crate) fn check_folder(&self) -> Result<(), InvalidDatabaseUrl> {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+                Err(InvalidDatabaseUrl::NoFolder { folder: folder.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use longshore_core::{Health, QueueStats, Status, TypeBacklog};
 use serde::Serialize;
 
 use crate::relative_time::span;
+use crate::table::count_jobs;
 
 /// Something that goes wrong, with what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,7 +77,7 @@ fn clock(health: &Health) -> Option<Finding> {
 fn dead_workers(health: &Health) -> Option<Finding> {
     let jobs: u64 = health.dead_workers.iter().map(|(_, jobs)| jobs).sum();
     let (worker, _) = health.dead_workers.iter().find(|(_, jobs)| *jobs > 0)?;
-    let message = format!("{jobs} jobs are held by workers that are dead, such as {worker}");
+    let message = format!("workers that are dead hold {}, such as {worker}", count_jobs(jobs));
     Some(Finding::new(
         "dead_workers",
         message,
@@ -92,7 +93,7 @@ fn nobody_works(health: &Health) -> Option<Finding> {
     let jobs: u64 = waiting.iter().map(|backlog| backlog.jobs).sum();
     Some(Finding::new(
         "no_worker",
-        format!("{jobs} jobs wait, and there is no worker"),
+        format!("no worker is there for {} that could run now", count_jobs(jobs)),
         "start one with \"longshore work\" or \"longshore up\"",
     ))
 }
@@ -105,14 +106,18 @@ fn types(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
         let of_type = health.backlog.iter().filter(|backlog| backlog.job_type == job_type);
         let jobs: u64 = of_type.map(|backlog| backlog.jobs).sum();
         if !configured.contains(job_type) {
-            let message = format!("{jobs} jobs of type \"{job_type}\" wait, which no worker or configuration knows");
+            let message = format!(
+                "no worker or configuration knows the type \"{job_type}\", of which {} could run now",
+                count_jobs(jobs)
+            );
             let hint = format!(
                 "declare [jobs.{job_type}] in longshore.toml, start the program that handles it, or delete them: \
                  longshore jobs delete --all --type {job_type}"
             );
             findings.push(Finding::new("unknown_job_type", message, hint));
         } else if health.living_workers > 0 {
-            let message = format!("{jobs} jobs of type \"{job_type}\" wait, which no running worker knows");
+            let message =
+                format!("no running worker knows the type \"{job_type}\", of which {} could run now", count_jobs(jobs));
             let hint = "start the worker again, so that it reads the configuration that declares this type";
             findings.push(Finding::new("job_type_without_worker", message, hint));
         }
@@ -127,7 +132,7 @@ fn paused(queue: &QueueStats, health: &Health) -> Option<Finding> {
     (jobs > 0).then(|| {
         let name = &queue.queue;
         let ago = span(health.now.since(since));
-        let message = format!("queue {name} has been paused for {ago}, and {jobs} jobs wait in it");
+        let message = format!("queue {name} has been paused for {ago}, and holds back {}", count_jobs(jobs));
         Finding::new("paused_queue", message, format!("longshore queues resume {name}"))
     })
 }

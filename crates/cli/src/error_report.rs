@@ -1,8 +1,10 @@
 use std::io;
 
 use clap::error::ErrorKind;
-use longshore_core::{SchemaVerdict, StoreError};
+use longshore::WorkerError;
+use longshore_core::{Actioned, SchemaVerdict, StoreError};
 use longshore_migrate::MigrateError;
+use longshore_sqlite::schema::SchemaProblem;
 use serde::Serialize;
 
 use crate::command_error::CommandError;
@@ -14,11 +16,13 @@ pub(crate) struct ErrorReport {
     /// How the program ends.
     pub(crate) exit: Exit,
     /// A stable word for scripts.
-    pub(crate) code: String,
+    pub(crate) code: &'static str,
     /// One sentence.
     pub(crate) message: String,
     /// What to do next.
     pub(crate) hint: Option<String>,
+    /// What was done all the same, and what was not.
+    pub(crate) actioned: Option<Actioned>,
 }
 
 /// The shape of an error with `--json`.
@@ -32,6 +36,8 @@ struct ErrorBody<'a> {
     code: &'a str,
     message: &'a str,
     hint: Option<&'a str>,
+    #[serde(flatten)]
+    actioned: Option<&'a Actioned>,
 }
 
 impl ErrorReport {
@@ -43,42 +49,52 @@ impl ErrorReport {
         if let Some(error) = error.downcast_ref::<StoreError>() {
             return Self::of_store(error);
         }
+        if let Some(problem) = error.downcast_ref::<SchemaProblem>() {
+            return Self::new(problem.exit().into(), problem.code(), problem).hint(problem.hint());
+        }
+        if let Some(error) = error.downcast_ref::<WorkerError>() {
+            return Self::of_worker(error);
+        }
         if let Some(error) = error.downcast_ref::<MigrateError>() {
-            return Self::of_migration(error);
+            return Self::new(error.exit().into(), error.code(), error).hint(error.hint());
         }
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Self::failed("io_failed", error.to_string());
+            return Self::new(Exit::Failed, "io_failed", error);
         }
-        Self::failed("failed", format!("{error:#}"))
+        Self::new(Exit::Failed, "failed", format!("{error:#}"))
     }
 
     /// Tells an error in the words of the call.
     pub(crate) fn of_usage(error: &clap::Error) -> Self {
         if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-            let hint = "\"longshore --help\" lists the commands";
-            let message = "a command is missing".to_owned();
-            return Self { exit: Exit::Usage, code: "usage".to_owned(), message, hint: Some(hint.to_owned()) };
+            return Self::new(Exit::Usage, "usage", "a command is missing").hint("add --help to see the commands");
         }
         let text = error.render().to_string();
         let mut paragraphs = text.split("\n\n");
         let message = one_sentence(paragraphs.next().unwrap_or_default());
         let tip = paragraphs.find_map(|paragraph| paragraph.trim_start().strip_prefix("tip: ").map(one_sentence));
         let hint = tip.unwrap_or_else(|| "add --help to the command to see what it accepts".to_owned());
-        Self { exit: Exit::Usage, code: "usage".to_owned(), message, hint: Some(hint) }
+        Self::new(Exit::Usage, "usage", message).hint(hint)
     }
 
     /// Its JSON.
     pub(crate) fn document(&self) -> ErrorDocument<'_> {
-        ErrorDocument { error: ErrorBody { code: &self.code, message: &self.message, hint: self.hint.as_deref() } }
+        ErrorDocument {
+            error: ErrorBody {
+                code: self.code,
+                message: &self.message,
+                hint: self.hint.as_deref(),
+                actioned: self.actioned.as_ref(),
+            },
+        }
     }
 
     fn of_command(error: &CommandError) -> Self {
-        Self {
-            exit: error.exit(),
-            code: error.code().to_owned(),
-            message: error.to_string(),
-            hint: Some(error.hint().to_owned()),
-        }
+        let actioned = match error {
+            CommandError::NotMoved { actioned, .. } => Some(actioned.clone()),
+            _ => None,
+        };
+        Self { actioned, ..Self::new(error.exit(), error.code(), error).hint(error.hint()) }
     }
 
     fn of_store(error: &StoreError) -> Self {
@@ -88,25 +104,27 @@ impl ErrorReport {
         {
             return Self::of_command(inner);
         }
-        Self {
-            exit: exit_of_store(error),
-            code: error.code().to_owned(),
-            message: error.to_string(),
-            hint: error.hint().map(str::to_owned),
+        Self { hint: error.hint().map(str::to_owned), ..Self::new(exit_of_store(error), error.code(), error) }
+    }
+
+    fn of_worker(error: &WorkerError) -> Self {
+        match error {
+            WorkerError::Store(error) => Self::of_store(error),
+            WorkerError::NothingHandled => {
+                let message = "no type of jobs is declared, so this worker could never run one";
+                let hint = "declare [jobs.NAME] with run = [\"PROGRAM\"] in longshore.toml";
+                Self::new(Exit::Usage, "no_job_types", message).hint(hint)
+            }
+            _ => Self::new(Exit::Failed, "worker_failed", error),
         }
     }
 
-    fn of_migration(error: &MigrateError) -> Self {
-        Self {
-            exit: error.exit().into(),
-            code: error.code().to_owned(),
-            message: error.to_string(),
-            hint: Some(error.hint()),
-        }
+    fn new(exit: Exit, code: &'static str, message: impl ToString) -> Self {
+        Self { exit, code, message: message.to_string(), hint: None, actioned: None }
     }
 
-    fn failed(code: &str, message: String) -> Self {
-        Self { exit: Exit::Failed, code: code.to_owned(), message, hint: None }
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 }
 
@@ -138,7 +156,7 @@ mod tests {
     fn a_database_that_somebody_else_holds_is_told_as_locked() {
         let busy = StoreError::Busy { database: Arc::from("a.db"), waited: Duration::from_secs(5) };
         let report = ErrorReport::of(&busy.into());
-        assert_eq!((report.exit, report.code.as_str()), (Exit::Locked, "database_locked"));
+        assert_eq!((report.exit, report.code), (Exit::Locked, "database_locked"));
     }
 
     #[test]

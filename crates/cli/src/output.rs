@@ -105,12 +105,6 @@ impl Output {
         }
     }
 
-    /// Warns, even with `-q`.
-    pub(crate) fn warning(&self, words: impl fmt::Display) {
-        let label = self.paint("33", "warning:");
-        self.stderr(&format!("{label} {words}\n"));
-    }
-
     /// Tells an error where its reader looks for it.
     pub(crate) fn error(&self, report: &ErrorReport) {
         if self.format == Format::Json {

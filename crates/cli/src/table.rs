@@ -56,6 +56,11 @@ impl Table {
 /// The widest cell; whoever wants the whole asks for one job.
 const CELL_CHARS_MAX: usize = 60;
 
+/// So many jobs, in words.
+pub(crate) fn count_jobs(count: u64) -> String {
+    if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
+}
+
 /// Text in one line of at most `chars_max` characters, without anything that moves the cursor.
 pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let mut line = String::new();

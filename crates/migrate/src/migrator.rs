@@ -136,7 +136,7 @@ impl<'t> Migrator<'t> {
         let result = self.target.begin(ForeignKeys::Enforced).and_then(|()| {
             for name in &names {
                 let mut own = survey.standings.iter().filter(|standing| standing.id.source == *name);
-                if own.all(crate::survey::Standing::agrees) {
+                if own.all(|standing| standing.is_applied() && standing.agrees()) {
                     self.target.remember_verified(name)?;
                 }
             }

@@ -301,6 +301,18 @@ mod tests {
     }
 
     #[test]
+    fn an_older_schema_is_refused_although_it_is_in_order() {
+        let connection = Connection::open_in_memory().unwrap();
+        let mut migrator = Migrator::new(Box::new(SqliteTarget::on(&connection)), vec![migrations::longshore()]);
+        let to = migrator.resolve("longshore:2").unwrap();
+        let goal = longshore_migrate::Goal { to: Some(to), steps: None };
+        migrator.up(&RunRequest { goal, ..RunRequest::default() }).unwrap();
+        drop(migrator);
+        let problem = check(&connection).unwrap_err();
+        assert!(matches!(problem, SchemaProblem::Pending { .. }), "{problem}");
+    }
+
+    #[test]
     fn a_newer_schema_is_refused() {
         let connection = installed();
         let newer =

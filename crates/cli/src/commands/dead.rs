@@ -4,7 +4,7 @@ use super::jobs::{Move, Verb, list, print_detail, read_detail, targets};
 use crate::arguments::{DeadCommand, Filter, KindArguments, TargetArguments};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 
 /// Looks after the jobs that were given up.
@@ -26,7 +26,7 @@ fn dead(selection: Selection) -> Selection {
 }
 
 async fn show(context: &Context, id: longshore_core::JobId) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Absent::Refuse).await?;
+    let database = Database::open(context, Prepare::Nothing).await?;
     let detail = read_detail(&database, id).await?;
     if detail.job.status != Status::DeadLetter {
         return Err(CommandError::NotADeadLetter { id, status: detail.job.status }.into());

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::doctor::{Finding, judge};
 use crate::error_report::ErrorReport;
 use crate::exit::Exit;
@@ -18,7 +18,7 @@ struct Diagnosis {
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let configured = context.config()?.jobs.keys().cloned().collect();
     let facts = context.block_on(async {
-        let database = Database::open(context, Absent::Refuse).await?;
+        let database = Database::open(context, Prepare::Nothing).await?;
         Ok(database.health().await?)
     });
     let (findings, exit) = match facts {

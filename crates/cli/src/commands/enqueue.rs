@@ -5,7 +5,7 @@ use crate::arguments::EnqueueArguments;
 use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::output::Format;
 
@@ -53,7 +53,7 @@ struct EnqueuedJob {
 }
 
 async fn enqueue(context: &Context, job: NewJob) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Absent::Create).await?;
+    let database = Database::open(context, Prepare::New).await?;
     let enqueued = database.enqueue(vec![job]).await?;
     let [Enqueued { id, is_duplicate }] = enqueued.as_slice() else {
         anyhow::bail!("the database answered for {} jobs and was asked for one", enqueued.len());

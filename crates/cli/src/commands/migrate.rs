@@ -7,6 +7,7 @@ use longshore_sqlite::migrations;
 use longshore_sqlite::target::{Access, SqliteTarget};
 
 use crate::arguments::{MarkArguments, MigrateArguments, MigrateCommand};
+use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -83,6 +84,7 @@ impl Site<'_> {
             let database = url.path().display().to_string().into();
             return Err(StoreError::Missing { database }.into());
         }
+        url.check_folder().map_err(CommandError::DatabaseUrl)?;
         let target = SqliteTarget::open(url.path(), access).map_err(MigrateError::from)?;
         Ok(Migrator::new(Box::new(target), sources))
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::arguments::QueuesCommand;
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::relative_time::span;
 use crate::table::Table;
@@ -48,7 +48,7 @@ impl Queue {
 }
 
 async fn list(context: &Context) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Absent::Refuse).await?;
+    let database = Database::open(context, Prepare::Nothing).await?;
     let now = context.now();
     let stats = database.stats(0).await?.queues;
     let queues = Queues { queues: stats.into_iter().map(|stats| Queue::new(stats, now)).collect() };
@@ -81,7 +81,7 @@ struct Changed<'a> {
 
 async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow::Result<Exit> {
     check_name(&queue).map_err(CommandError::Job)?;
-    let database = Database::open(context, Absent::Refuse).await?;
+    let database = Database::open(context, Prepare::Nothing).await?;
     database.change_queue(queue.clone(), change).await?;
     let changed = Changed { queue: &queue, is_paused: change == QueueChange::Pause };
     context.output.result(&changed, |output| match change {

@@ -1,13 +1,82 @@
+use std::num::NonZero;
+use std::sync::Arc;
+
+use longshore::Worker;
+use longshore::command::{CommandHandler, SupervisorProgram};
+use serde::Serialize;
+
 use crate::arguments::WorkArguments;
+use crate::config::Config;
 use crate::context::Context;
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 
+mod stop_signals;
+
+use self::stop_signals::StopSignals;
+
+/// How the work ended, for `--json`.
+#[derive(Serialize)]
+struct Ended {
+    ended: &'static str,
+}
+
 /// Runs jobs on a database whose schema is understood.
-pub(crate) fn work(_context: &Context, _arguments: &WorkArguments) -> anyhow::Result<Exit> {
-    anyhow::bail!("not yet")
+pub(crate) fn work(context: &Context, arguments: &WorkArguments) -> anyhow::Result<Exit> {
+    run(context, arguments, Prepare::New)
 }
 
 /// Migrates, then works.
-pub(crate) fn up(_context: &Context, _arguments: &WorkArguments) -> anyhow::Result<Exit> {
-    anyhow::bail!("not yet")
+pub(crate) fn up(context: &Context, arguments: &WorkArguments) -> anyhow::Result<Exit> {
+    run(context, arguments, Prepare::Latest)
+}
+
+fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow::Result<Exit> {
+    let config = context.config()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        // The schema comes before the handlers: on a database that is not understood nothing else matters.
+        let database = Database::open(context, prepare).await?;
+        let worker = worker(&database, &config, arguments)?;
+        context.output.note(format!("working on {} types of jobs; SIGTERM or Ctrl-C ends it", config.jobs.len()));
+        run_worker(worker, arguments).await
+    })?;
+    if context.output.format() == crate::output::Format::Json {
+        context.output.document(&Ended { ended })?;
+    }
+    Ok(Exit::Done)
+}
+
+fn worker(database: &Database, config: &Config, arguments: &WorkArguments) -> anyhow::Result<Worker> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let concurrency = arguments.concurrency.unwrap_or(u32::try_from(processors).unwrap_or(u32::MAX));
+    let mut worker = Worker::new(database.queue()).concurrency(concurrency);
+    for slots in &arguments.queues {
+        worker = worker.queue_with_limit(&slots.queue, slots.slots.unwrap_or(u32::MAX));
+    }
+    let supervisor = SupervisorProgram::this_program()?;
+    for (job_type, command) in &config.jobs {
+        let handler = CommandHandler::new(command.get_ref().spec(), supervisor.clone())?;
+        worker = worker.handler(job_type, Arc::new(handler));
+    }
+    Ok(worker)
+}
+
+async fn run_worker(worker: Worker, arguments: &WorkArguments) -> anyhow::Result<&'static str> {
+    let (mut first, mut second) = (StopSignals::listen()?, StopSignals::listen()?);
+    let immediate = async move {
+        second.next().await;
+        second.next().await;
+    };
+    if !arguments.drain {
+        worker.run_until(first.next(), immediate).await?;
+        return Ok("stopped");
+    }
+    let mut is_stopped = false;
+    let shutdown = async {
+        first.next().await;
+        is_stopped = true;
+    };
+    worker.run_until_drained_or(shutdown, immediate).await?;
+    Ok(if is_stopped { "stopped" } else { "drained" })
 }

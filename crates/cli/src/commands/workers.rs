@@ -2,7 +2,7 @@ use longshore_core::{Timestamp, WorkerRecord};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::relative_time::relative;
 use crate::table::Table;
@@ -19,7 +19,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
 }
 
 async fn list(context: &Context) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Absent::Refuse).await?;
+    let database = Database::open(context, Prepare::Nothing).await?;
     let workers = Workers { workers: database.workers().await? };
     let now = context.now();
     context.output.result(&workers, |output| output.table(&table(&workers.workers, now)))?;

@@ -67,6 +67,7 @@ fn errors_in_the_words_of_the_call() {
         &["--database", ".", "workers"],
         &["--database", "missing.db", "workers"],
         &["--database", "no/such/folder/a.db", "migrate", "up"],
+        &["--database", "no/such/folder/a.db", "enqueue", "mail"],
         &["--config", "missing.toml", "workers"],
         &["migrate", "up", "--to", "1", "--steps", "1"],
         &["migrate", "up", "--steps", "0"],

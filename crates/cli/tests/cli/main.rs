@@ -1,8 +1,16 @@
 //! The program as its users meet it: the real binary in a directory of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
 mod completions;
 mod configuration;
+mod database;
+mod doctor;
+mod enqueue;
 mod errors;
 mod help;
+mod jobs;
 mod migrate;
+mod queues;
 mod sandbox;
+mod work;

@@ -1,6 +1,7 @@
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -25,10 +26,6 @@ impl Sandbox {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
-    }
-
-    pub(crate) fn dir(&self) -> &Path {
-        self.dir.path()
     }
 
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
@@ -63,6 +60,15 @@ impl Sandbox {
         // A program that refuses before it has read everything closes its end; that is its right.
         let _ = child.stdin.take().unwrap().write_all(input);
         Ran::of(child.wait_with_output().unwrap())
+    }
+
+    /// Looks again and again until it is so, and fails when it does not become so.
+    pub(crate) fn until(&self, is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < Duration::from_secs(60), "it never became so");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Runs what has to succeed and answers with its one JSON document.

@@ -11,9 +11,10 @@ use super::batch_lines::BatchLines;
 use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::table::count_jobs;
 
 /// What a batch came to.
 #[derive(Serialize)]
@@ -31,9 +32,9 @@ pub(crate) fn run(context: &Context, config: &Arc<Config>, path: &Path) -> anyho
 }
 
 async fn insert(context: &Context, stream: EnqueueStream) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Absent::Create).await?;
+    let database = Database::open(context, Prepare::New).await?;
     let inserted = Inserted { inserted: database.enqueue_stream(stream).await? };
-    context.output.result(&inserted, |output| output.line(format!("{} jobs enqueued", inserted.inserted)))?;
+    context.output.result(&inserted, |output| output.line(format!("{} enqueued", count_jobs(inserted.inserted))))?;
     Ok(Exit::Done)
 }
 

@@ -3,8 +3,9 @@ use serde::Serialize;
 
 use crate::arguments::ListArguments;
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
+use crate::output::Format;
 use crate::relative_time::relative;
 use crate::table::Table;
 
@@ -22,11 +23,14 @@ pub(in crate::commands) async fn list(
     selection: Selection,
     page: ListArguments,
 ) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Absent::Refuse).await?;
+    let database = Database::open(context, Prepare::Nothing).await?;
     let found = database.jobs(JobPageRequest { selection, after: page.after, limit: page.limit }).await?;
     let page = Page { jobs: found.jobs, next: found.next.map(|id| id.to_string()) };
     let now = context.now();
     context.output.result(&page, |output| output.table(&table(&page.jobs, now)))?;
+    if page.jobs.is_empty() && context.output.format() == Format::Words {
+        context.output.note("no job matches");
+    }
     if let Some(next) = &page.next {
         context.output.note(format!("there are more: add --after {next}"));
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::show::read_detail;
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::output::{Format, Output};
 
@@ -41,7 +41,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Shows what a job's attempts printed and logged.
 pub(super) async fn run(context: &Context, request: LogsRequest) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Absent::Refuse).await?;
+    let database = Database::open(context, Prepare::Nothing).await?;
     read_detail(&database, request.id).await?;
     let mut reader = Reader { request: LogRequest { id: request.id, attempt: request.attempt, after: None } };
     match (context.output.format(), request.until) {

@@ -1,11 +1,14 @@
+use std::collections::HashMap;
+
 use clap::Args;
-use longshore_core::{Action, JobId, Selection, Status};
+use longshore_core::{Action, JobId, JobPageRequest, Selection, Status};
 
 use crate::arguments::{Filter, TargetArguments};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
+use crate::table::count_jobs;
 
 /// A move and its words.
 #[derive(Clone, Copy, Debug)]
@@ -64,26 +67,29 @@ pub(in crate::commands) fn targets<F: Filter + Args>(
 impl Move<'_> {
     /// Makes the move, after somebody has agreed where that is needed.
     pub(in crate::commands) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let database = Database::open(context, Absent::Refuse).await?;
-        if self.selection.ids.is_empty() {
+        let database = Database::open(context, Prepare::Nothing).await?;
+        let is_named = !self.selection.ids.is_empty();
+        if is_named {
+            check_names(&database, &self.selection).await?;
+        } else {
             let jobs = database.count(self.selection.clone()).await?;
-            context.output.note(format!("{jobs} jobs match"));
+            context.output.note(format!("{} in all", count_jobs(jobs)));
             self.confirm(context, jobs)?;
         }
-        let names: Vec<JobId> = self.selection.ids.clone();
         let actioned = database.act(self.selection, self.verb.action).await?;
-        if !names.is_empty() && !actioned.refused.is_empty() {
-            return Err(CommandError::NotMoved { actioned }.into());
+        if is_named && !actioned.refused.is_empty() {
+            return Err(CommandError::NotMoved { verb: self.verb.word, actioned }.into());
         }
         context
             .output
-            .result(&actioned, |output| output.line(format!("{} jobs {}", actioned.touched, self.verb.done)))?;
+            .result(&actioned, |output| output.line(format!("{} {}", count_jobs(actioned.touched), self.verb.done)))?;
         for refusal in &actioned.refused {
             context.output.note(format!("left alone: {refusal}"));
         }
         Ok(Exit::Done)
     }
 
+    /// Asks for consent where it is needed, and is needed for something.
     fn confirm(&self, context: &Context, jobs: u64) -> anyhow::Result<()> {
         if jobs == 0 || self.consent == Consent::Given {
             return Ok(());
@@ -92,9 +98,29 @@ impl Move<'_> {
         if !context.output.can_ask() {
             return Err(CommandError::Unconfirmed { verb, jobs }.into());
         }
-        if !context.output.ask(format!("{verb} {jobs} jobs?"))? {
+        if !context.output.ask(format!("{verb} {}?", count_jobs(jobs)))? {
             return Err(CommandError::Declined.into());
         }
         Ok(())
     }
+}
+
+/// How many named jobs are looked at together, which is what a page holds.
+const NAMES_STEP: usize = 1000;
+
+/// Every named job has to be there, in a state that is meant, before the first one is moved.
+async fn check_names(database: &Database, selection: &Selection) -> anyhow::Result<()> {
+    for ids in selection.ids.chunks(NAMES_STEP) {
+        let named = Selection { ids: ids.to_vec(), ..Selection::default() };
+        let request = JobPageRequest { selection: named, after: None, limit: NAMES_STEP as u32 };
+        let jobs: HashMap<JobId, Status> =
+            database.jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
+        for id in ids.iter().copied() {
+            let status = *jobs.get(&id).ok_or(CommandError::NoSuchJob { id })?;
+            if !selection.statuses.is_empty() && !selection.statuses.contains(&status) {
+                return Err(CommandError::NotADeadLetter { id, status }.into());
+            }
+        }
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@ use longshore_core::{Attempt, Job, JobDetail, JobId, Timestamp};
 
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::relative_time::{relative, relative_or_dash, span};
@@ -10,7 +10,7 @@ use crate::table::{Table, printable};
 
 /// Shows one job with its attempts.
 pub(super) async fn run(context: &Context, id: JobId) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Absent::Refuse).await?;
+    let database = Database::open(context, Prepare::Nothing).await?;
     let detail = read_detail(&database, id).await?;
     print_detail(context, &detail)?;
     Ok(Exit::Done)

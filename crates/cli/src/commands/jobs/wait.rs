@@ -4,7 +4,7 @@ use longshore_core::{JobDetail, JobId, Status};
 
 use super::show::read_detail;
 use crate::context::Context;
-use crate::database::{Absent, Database};
+use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 
 /// How long a hint that something changed is waited for before looking anyway.
@@ -15,7 +15,7 @@ const REST: Duration = Duration::from_millis(50);
 
 /// Waits until a job has ended: 0 when it completed, 3 otherwise.
 pub(super) async fn run(context: &Context, id: JobId, timeout: Option<Duration>) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Absent::Refuse).await?;
+    let database = Database::open(context, Prepare::Nothing).await?;
     let ended = until_ended(&database, id);
     let waited = match timeout {
         Some(timeout) => tokio::time::timeout(timeout, ended).await,

@@ -1,0 +1,59 @@
+use serde_json::json;
+
+use crate::sandbox::Sandbox;
+
+fn codes(sandbox: &Sandbox) -> Vec<String> {
+    let ran = sandbox.run(&["doctor", "--json"]);
+    let diagnosis = ran.document();
+    let findings = diagnosis["findings"].as_array().unwrap_or_else(|| panic!("{ran:?}"));
+    let mut codes: Vec<String> = findings.iter().map(|it| it["code"].as_str().unwrap().to_owned()).collect();
+    // How full the disk of the machine is that runs this test is not what it is about.
+    codes.retain(|code| code != "disk_almost_full");
+    assert_eq!(ran.exit == 0, diagnosis["ok"] == true, "{ran:?}");
+    codes
+}
+
+#[test]
+fn a_new_database_is_well() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["migrate", "up"]);
+    assert_eq!(codes(&sandbox), [""; 0]);
+}
+
+#[test]
+fn jobs_that_nobody_can_run_are_found() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "[jobs.known]\nrun = [\"true\"]");
+    sandbox.json(&["enqueue", "known"]);
+    assert_eq!(codes(&sandbox), ["no_worker"]);
+    sandbox.json(&["enqueue", "unknown"]);
+    assert_eq!(codes(&sandbox), ["no_worker", "unknown_job_type"]);
+    assert_eq!(sandbox.run(&["doctor"]).exit, 3);
+}
+
+#[test]
+fn a_paused_queue_that_holds_jobs_back_is_found() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "[jobs.known]\nrun = [\"true\"]");
+    sandbox.json(&["enqueue", "known"]);
+    sandbox.json(&["queues", "pause", "default"]);
+    assert_eq!(codes(&sandbox), ["paused_queue"]);
+}
+
+#[test]
+fn a_schema_that_is_not_understood_is_found_and_keeps_its_exit_code() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["migrate", "up", "--to", "longshore:2"]);
+    let ran = sandbox.run(&["doctor", "--json"]);
+    assert_eq!(ran.exit, 5);
+    let finding = &ran.document()["findings"][0];
+    assert_eq!((&finding["code"], &finding["hint"]), (&json!("schema_disagrees"), &json!("longshore migrate up")));
+}
+
+#[test]
+fn a_database_that_is_not_there_is_an_error() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&["doctor", "--json"]);
+    assert_eq!((ran.exit, ran.code().as_str()), (1, "database_missing"));
+    assert_eq!(sandbox.files(), [""; 0]);
+}

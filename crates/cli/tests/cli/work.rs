@@ -1,0 +1,122 @@
+use std::process::{Child, Stdio};
+
+use serde_json::json;
+
+use crate::sandbox::Sandbox;
+
+const CONFIG: &str = r#"
+[jobs.echo]
+run = ["sh", "-c", "echo began; cat; echo; echo '{\"longshore\": {\"result\": 42}}'"]
+
+[jobs.fail]
+run = ["sh", "-c", "echo broken >&2; exit 65"]
+
+[jobs.hang]
+run = ["sleep", "600"]
+queue = "slow"
+"#;
+
+fn workshop() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", CONFIG);
+    sandbox
+}
+
+#[test]
+fn a_drained_worker_has_run_everything_and_ends() {
+    let sandbox = workshop();
+    sandbox.json(&["enqueue", "echo", r#"{"n":1}"#]);
+    sandbox.json(&["enqueue", "echo", "--delay", "200ms"]);
+    assert_eq!(sandbox.json(&["work", "--drain", "-q"]), json!({"ended": "drained"}));
+    let job = sandbox.json(&["jobs", "show", "1"]);
+    assert_eq!((&job["status"], &job["result"]), (&json!("completed"), &json!(42)));
+    assert_eq!(job["attempts"][0]["outcome"], "completed");
+    assert_eq!(sandbox.run(&["jobs", "logs", "1"]).stdout, "began\n{\"n\":1}\n");
+    assert_eq!(sandbox.run(&["jobs", "wait", "2"]).exit, 0);
+}
+
+#[test]
+fn a_failed_job_is_a_dead_letter_that_can_be_retried_and_discarded() {
+    let sandbox = workshop();
+    sandbox.json(&["enqueue", "fail"]);
+    sandbox.json(&["enqueue", "echo"]);
+    sandbox.json(&["work", "--drain", "-q"]);
+    let dead = sandbox.json(&["dead", "list"]);
+    let job = &dead["jobs"][0];
+    assert_eq!((&job["id"], &job["failure_type"]), (&json!(1), &json!("validation_error")));
+    assert_eq!(dead["jobs"].as_array().unwrap().len(), 1);
+    assert_eq!(sandbox.json(&["dead", "show", "1"])["attempts"][0]["error_message"], "broken");
+    assert_eq!(sandbox.run(&["jobs", "wait", "1"]).exit, 3);
+
+    let ran = sandbox.run(&["dead", "retry", "1", "2", "--json"]);
+    assert_eq!((ran.exit, ran.code().as_str()), (1, "not_a_dead_letter"));
+    assert_eq!(sandbox.json(&["dead", "retry", "--all", "--type", "fail", "--yes"])["touched"], 1);
+    assert_eq!(sandbox.json(&["jobs", "show", "1"])["status"], "pending");
+    sandbox.json(&["work", "--drain", "-q"]);
+    assert_eq!(sandbox.json(&["dead", "discard", "1"])["touched"], 1);
+    assert_eq!(sandbox.run(&["jobs", "show", "1"]).exit, 1);
+}
+
+#[test]
+fn a_worker_takes_only_from_its_queues() {
+    let sandbox = workshop();
+    sandbox.json(&["enqueue", "echo", "--queue", "one"]);
+    sandbox.json(&["enqueue", "echo", "--queue", "other"]);
+    sandbox.json(&["work", "--drain", "-q", "--queue", "one:2"]);
+    assert_eq!(sandbox.json(&["jobs", "show", "1"])["status"], "completed");
+    assert_eq!(sandbox.json(&["jobs", "show", "2"])["status"], "pending");
+}
+
+#[test]
+fn a_worker_without_any_type_says_so() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&["work"]);
+    assert_eq!(ran.exit, 2);
+    assert!(ran.stderr.contains("declare [jobs.NAME]"), "{ran:?}");
+}
+
+/// A worker that is ended when the test is.
+struct Running(Child);
+
+impl Running {
+    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let mut command = sandbox.command(arguments);
+        Self(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_running_job_is_seen_and_cancelled_and_a_signal_ends_the_worker() {
+    let sandbox = workshop();
+    sandbox.json(&["enqueue", "hang"]);
+    let mut worker = Running::start(&sandbox, &["up", "--json"]);
+    sandbox.until(|| sandbox.json(&["jobs", "show", "1"])["status"] == "running");
+    let workers = sandbox.json(&["workers"]);
+    assert_eq!(
+        (&workers["workers"][0]["running"][0]["id"], &workers["workers"][0]["is_alive"]),
+        (&json!(1), &json!(true))
+    );
+
+    sandbox.json(&["jobs", "cancel", "1"]);
+    assert_eq!(sandbox.run(&["jobs", "wait", "1", "--timeout", "30s"]).stdout, "cancelled\n");
+
+    let id = i32::try_from(worker.0.id()).unwrap();
+    let _ = std::process::Command::new("kill").args(["-TERM", &id.to_string()]).status().unwrap();
+    assert_eq!(worker.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_log_is_followed_to_the_end_of_its_job() {
+    let sandbox = workshop();
+    sandbox.json(&["enqueue", "echo"]);
+    let _worker = Running::start(&sandbox, &["work", "--json"]);
+    let ran = sandbox.run(&["jobs", "logs", "1", "--follow"]);
+    assert_eq!((ran.exit, ran.stdout.as_str()), (0, "began\n{}\n"));
+}
