@@ -126,11 +126,11 @@ pub(crate) fn emptied_tables(script: &Script) -> Vec<String> {
     for verb in &verbs {
         match verb {
             Verb::Drops(table) if !is_replaced(table) && !is_made(table) => {
-                found.push(table.clone())
+                found.push(table.clone());
             }
             // A dropped table that the same script makes again under its name is emptied all the same.
             Verb::Drops(table) if is_made(table) && dropped_before_made(&verbs, table) => {
-                found.push(table.clone())
+                found.push(table.clone());
             }
             Verb::Empties(table) if !is_made(table) => found.push(table.clone()),
             _ => {}

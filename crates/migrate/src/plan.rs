@@ -89,6 +89,9 @@ pub fn down(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateErr
 
 /// What of a migration that the ledger does not count is there: the objects that it would make.
 pub fn there_already(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
+    if standing.statements_done > 0 {
+        return Vec::new();
+    }
     if !standing.already_there.is_empty() {
         return standing.already_there.clone();
     }

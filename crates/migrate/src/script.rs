@@ -34,7 +34,7 @@ impl Statement {
     pub fn words(&self) -> Vec<Token<'_>> {
         tokens(&self.text)
             .into_iter()
-            .filter(|token| token.has_meaning())
+            .filter(Token::has_meaning)
             .collect()
     }
 

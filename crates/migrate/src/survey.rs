@@ -7,9 +7,10 @@ use crate::{
     checksum::Change,
     finding::{Finding, FindingKind},
     ledger::{Ledger, Witness},
-    migration::{Migration, MigrationId},
+    migration::{Direction, Migration, MigrationId},
     replay::Chain,
     schema::{Comparison, ObjectKind, ObjectName, Presence, Schema, differences},
+    script::Bounds,
     source::Source,
     target::{Target, TargetError},
 };
@@ -46,6 +47,8 @@ pub struct Standing {
     pub is_reached: bool,
     /// Objects that it adds and that are there already although it is not reached.
     pub already_there: Vec<ObjectName>,
+    /// Statements that an interrupted run outside a transaction has done; the next `up` goes on after them.
+    pub statements_done: usize,
     /// What is wrong, in words.
     pub problem: Option<String>,
 }
@@ -122,7 +125,8 @@ impl Survey {
             .as_ref()
             .map(|expected| differences(expected, &observed))
             .unwrap_or_default();
-        let standings = version::standings(sources, &ledger, &chain, &observed);
+        let mut standings = version::standings(sources, &ledger, &chain, &observed);
+        find_interrupted(target, &migrations, &mut standings)?;
         let mut survey = Self {
             ledger,
             chain,
@@ -182,6 +186,22 @@ impl Survey {
             })
     }
 
+    /// Tables and views that no migration makes at any version.
+    pub fn foreign(&self) -> Vec<ObjectName> {
+        let is_ours = |object: &&ObjectName| {
+            self.chain
+                .links()
+                .iter()
+                .any(|link| link.footprint.touches(object))
+        };
+        self.comparison
+            .foreign
+            .iter()
+            .filter(|object| !is_ours(object))
+            .cloned()
+            .collect()
+    }
+
     fn find_broken_history(&mut self, sources: &[Source]) {
         for standing in &self.standings {
             if !standing.has_file && standing.is_applied() {
@@ -201,6 +221,23 @@ impl Survey {
             self.findings.extend(out_of_order(&self.standings, source));
         }
     }
+}
+
+/// Only a file that forbids a transaction can be half done by right.
+fn find_interrupted(
+    target: &mut dyn Target,
+    migrations: &[&Migration],
+    standings: &mut [Standing],
+) -> Result<(), TargetError> {
+    let forbids = |migration: &&&Migration| migration.bounds(Direction::Up) == Bounds::Statements;
+    for migration in migrations.iter().filter(forbids) {
+        let done = target.checkpoints(&migration.id, Direction::Up)?.len();
+        let is_it = |standing: &&mut Standing| standing.id == migration.id && standing.is_pending();
+        if let Some(standing) = standings.iter_mut().find(is_it) {
+            standing.statements_done = done;
+        }
+    }
+    Ok(())
 }
 
 fn missing(standing: &Standing) -> Finding {

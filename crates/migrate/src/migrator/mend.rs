@@ -14,7 +14,7 @@ use crate::{
     replay::run,
     report::{RepairAction, RepairReport},
     schema::{Comparison, Difference, Schema, differences},
-    script::{Bounds, Script},
+    script::Bounds,
     source::Source,
     survey::Survey,
     target::{Definition, ForeignKeys, Session, TargetError},
@@ -401,16 +401,5 @@ fn report(plan: &[Planned], applied: bool) -> RepairReport {
         steps: plan.iter().map(|planned| planned.step.clone()).collect(),
         applied,
         backup: None,
-    }
-}
-
-impl Migrator<'_> {
-    /// The text of a migration, for `repair` to show beside its `apply` step.
-    pub fn script(&self, id: &MigrationId) -> Option<&Script> {
-        let source = self
-            .sources
-            .iter()
-            .find(|source: &&Source| source.name() == id.source)?;
-        source.migration(id.number)?.script(Direction::Up)
     }
 }

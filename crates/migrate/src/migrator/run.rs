@@ -45,7 +45,7 @@ impl Migrator<'_> {
         let _lock = self.lock_unless_dry(request.mode)?;
         let survey = self.survey()?;
         let ids = plan::up(&survey, &request.goal)?;
-        self.run(survey, ids, Direction::Up, request)
+        self.run(survey, &ids, Direction::Up, request)
     }
 
     /// Rolls back, newest first, one step unless the goal says otherwise, after a backup. A down that does not undo
@@ -54,7 +54,7 @@ impl Migrator<'_> {
         let _lock = self.lock_unless_dry(request.mode)?;
         let survey = self.survey()?;
         let ids = plan::down(&survey, &request.goal)?;
-        self.run(survey, ids, Direction::Down, request)
+        self.run(survey, &ids, Direction::Down, request)
     }
 
     /// Rolls the newest migration back and applies it again.
@@ -63,7 +63,7 @@ impl Migrator<'_> {
         let survey = self.survey()?;
         let ids = plan::down(&survey, &request.goal)?;
         let again: Vec<MigrationId> = ids.iter().rev().cloned().collect();
-        let mut report = self.run(survey, ids, Direction::Down, request)?;
+        let mut report = self.run(survey, &ids, Direction::Down, request)?;
         if request.mode == RunMode::DryRun {
             let migrations = again
                 .iter()
@@ -77,7 +77,7 @@ impl Migrator<'_> {
             return Ok(report);
         }
         let survey = self.survey()?;
-        let up = self.run(survey, again, Direction::Up, request)?;
+        let up = self.run(survey, &again, Direction::Up, request)?;
         report.migrations.extend(up.migrations);
         Ok(report)
     }
@@ -95,7 +95,7 @@ impl Migrator<'_> {
     fn run(
         &mut self,
         mut survey: Survey,
-        ids: Vec<MigrationId>,
+        ids: &[MigrationId],
         direction: Direction,
         request: &RunRequest,
     ) -> Result<RunReport, MigrateError> {
@@ -286,7 +286,7 @@ pub(super) fn told(
     match failure {
         Failure::Run(error, statements_done) => MigrateError::Failed {
             id: migration.id.clone(),
-            error,
+            error: Box::new(error),
             done,
             statements_done,
         },

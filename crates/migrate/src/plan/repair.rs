@@ -7,7 +7,7 @@ use crate::{
     migration::MigrationId,
     report::{RepairAction, RepairStep},
     schema::{Difference, ObjectName, Presence, differences},
-    script::Bounds,
+    script::{Bounds, Statement},
     survey::{Recorded, Standing, Survey},
     target::Rebuild,
 };
@@ -68,6 +68,22 @@ pub fn repair(
     if !reasons.is_empty() {
         return Err(reasons);
     }
+    if let Some(standing) = survey
+        .standings
+        .iter()
+        .find(|standing| standing.statements_done > 0)
+    {
+        let message = format!(
+            "it was interrupted after {} of its statements",
+            standing.statements_done
+        );
+        let finding = Finding::new(
+            FindingKind::SchemaDisagrees,
+            standing.id.to_string(),
+            message,
+        );
+        return Err(vec![finding.hint("longshore migrate up")]);
+    }
     let mut plan = Vec::new();
     if conflicts == Conflicts::Mend {
         plan.extend(mend_reached(survey, materials));
@@ -117,7 +133,7 @@ fn steps(
     }
     let is_applied = standing.is_applied();
     match &standing.presence {
-        Some(Presence::Absent) => steps.push(apply(standing)),
+        Some(Presence::Absent) => steps.push(apply(standing, survey, materials)),
         Some(Presence::Partial { .. }) => {
             if conflicts == Conflicts::LeaveToLater || !standing.is_reached {
                 steps.extend(complete(standing, survey, materials));
@@ -127,10 +143,10 @@ fn steps(
         Some(Presence::Conflicting(_))
             if !standing.is_reached && standing.already_there.is_empty() =>
         {
-            steps.extend((!is_applied).then(|| apply(standing)));
+            steps.extend((!is_applied).then(|| apply(standing, survey, materials)));
         }
         Some(Presence::Invisible) if !is_applied && !standing.is_reached => {
-            steps.push(apply(standing))
+            steps.push(apply(standing, survey, materials));
         }
         None => {}
         _ => steps.extend((!is_applied).then(|| mark(standing))),
@@ -138,13 +154,33 @@ fn steps(
     steps
 }
 
-fn apply(standing: &Standing) -> Planned {
+fn apply(standing: &Standing, survey: &Survey, materials: &Materials) -> Planned {
     let why = match standing.recorded {
         Recorded::Applied => "the ledger says applied, but nothing of it is in the schema",
         Recorded::RolledBack => "the ledger says rolled back, and nothing of it is in the schema",
         Recorded::Never => "it never ran, and nothing of it is in the schema",
     };
-    Planned::new(RepairAction::Apply, &standing.id, why.to_owned())
+    let planned = Planned::new(RepairAction::Apply, &standing.id, why.to_owned());
+    let at = survey
+        .chain
+        .links()
+        .iter()
+        .position(|link| link.id == standing.id);
+    let statements = at
+        .and_then(|at| materials.statements.get(at))
+        .filter(|statements| !statements.is_empty());
+    match statements {
+        Some(statements) => planned.sql(joined(statements)),
+        None => planned,
+    }
+}
+
+fn joined(statements: &[Statement]) -> String {
+    statements
+        .iter()
+        .map(|statement| format!("{};", statement.text))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn mark(standing: &Standing) -> Planned {

@@ -45,6 +45,12 @@ fn problem(
     if standing.is_applied() {
         return applied(standing, footprint);
     }
+    if standing.statements_done > 0 {
+        let done = standing.statements_done;
+        return Some(format!(
+            "interrupted after {done} of its statements; `longshore migrate up` goes on after them"
+        ));
+    }
     let ledger = match standing.recorded {
         Recorded::RolledBack => "rolled back in the ledger",
         _ => "not in the ledger",
@@ -128,7 +134,7 @@ fn main_objects(footprint: &Footprint) -> Vec<&ObjectName> {
         .adds
         .keys()
         .filter(|name| is_whole(name))
-        .map(|name| name.owner())
+        .map(ObjectName::owner)
         .collect();
     let is_main = |name: &&ObjectName| {
         is_whole(name) || !made_whole.contains(&name.owner()) && !name.kind.is_constraint()
