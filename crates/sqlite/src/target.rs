@@ -20,8 +20,8 @@ use longshore_migrate::{
     schema::{ObjectName, Schema},
     script::{Statement, tokens},
     target::{
-        Checkpoint, Definition, ForeignKeys, ProgressListener, Rebuild, RunnerLock, Session,
-        Target, TargetError, Value,
+        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock,
+        Session, Target, TargetError, Value,
     },
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
@@ -222,7 +222,10 @@ impl Session for SqliteTarget<'_> {
     fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError> {
         let report = |done, total| {
             if let Some(progress) = &self.progress {
-                progress.report(done, Some(total));
+                progress.tell(&Progress::Rows {
+                    done,
+                    total: Some(total),
+                });
             }
         };
         rebuild::rebuild(self.connection(), rebuild, &report)
@@ -238,9 +241,9 @@ impl Session for SqliteTarget<'_> {
             .map_err(|error| self.failed("reading sqlite_schema", error))
     }
 
-    fn report(&mut self, done: u64, total: Option<u64>) {
-        if let Some(progress) = &self.progress {
-            progress.report(done, total);
+    fn report(&mut self, progress: &Progress) {
+        if let Some(meter) = &self.progress {
+            meter.tell(progress);
         }
     }
 }

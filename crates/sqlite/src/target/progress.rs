@@ -67,8 +67,8 @@ impl Meter {
         );
     }
 
-    pub(super) fn report(&self, done: u64, total: Option<u64>) {
-        (self.listener)(&Progress::Rows { done, total });
+    pub(super) fn tell(&self, progress: &Progress) {
+        (self.listener)(progress);
     }
 }
 
@@ -93,7 +93,7 @@ fn expected_rows(connection: &Connection, statement: &str) -> Option<u64> {
         .iter()
         .filter(|word| matches!(word.kind, TokenKind::Word | TokenKind::Quoted));
     let tables = names
-        .map(|word| word.name())
+        .map(longshore_migrate::script::Token::name)
         .filter(|name| is_table(connection, name));
     tables.filter_map(|table| count(connection, &table)).max()
 }
