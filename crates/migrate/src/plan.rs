@@ -195,3 +195,6 @@ fn is_superseded(name: &ObjectName, standing: &Standing, survey: &Survey) -> boo
         .filter(|link| is_reached(&link.id))
         .any(|link| link.footprint.drops.contains(name))
 }
+
+#[cfg(test)]
+mod tests;
