@@ -30,17 +30,22 @@ pub(super) fn new_job(random: &mut Rng, now: Timestamp, known: &[JobId]) -> NewJ
     job.timeout = is_lucky(random, 0.2).then(|| milliseconds(random, 1..100_000));
     job.unique_key = is_lucky(random, 0.3).then(|| format!("key {}", random.u32(..6)));
     job.metadata = is_lucky(random, 0.2).then(|| data(random));
-    if is_lucky(random, 0.2) {
-        job.parent = if known.is_empty() || is_lucky(random, 0.05) {
-            Some(JobId(random.i64(900_000..1_000_000)))
-        } else {
-            Some(*pick(random, known))
-        };
+    if is_lucky(random, 0.25) {
+        job.parent = Some(parent(random, known));
     }
     if is_lucky(random, 0.01) {
         job.queue.clear();
     }
     job
+}
+
+/// Mostly one of the latest, so that chains grow; now and then one that is not there.
+fn parent(random: &mut Rng, known: &[JobId]) -> JobId {
+    if known.is_empty() || is_lucky(random, 0.05) {
+        return JobId(random.i64(900_000..1_000_000));
+    }
+    let latest = if random.bool() { known.len().min(4) } else { known.len() };
+    *pick(random, &known[..latest])
 }
 
 fn due(random: &mut Rng, now: Timestamp) -> Due {

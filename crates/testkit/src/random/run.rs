@@ -64,11 +64,11 @@ impl<H: Harness> Run<H> {
             42..=63 => self.record().await,
             64..=68 => self.report().await,
             69..=75 => self.extend().await,
-            76..=79 => self.register().await,
-            80 => self.retire().await,
-            81 => self.kill(),
-            82..=83 => self.reclaim().await,
-            84..=85 => self.write_late().await,
+            76..=80 => self.register().await,
+            81 => self.retire().await,
+            82..=83 => self.kill(),
+            84 => self.reclaim().await,
+            85 => self.write_late().await,
             86..=89 => self.pass_time().await,
             90..=91 => self.jump(),
             92..=95 => self.act().await,
@@ -94,7 +94,7 @@ impl<H: Harness> Run<H> {
         (!self.actors.is_empty()).then(|| self.random.usize(..self.actors.len()))
     }
 
-    /// Jobs that an operation may name.
+    /// Jobs that an operation may name, the latest first.
     pub(super) fn known(&self) -> Vec<JobId> {
         self.expected.iter().rev().take(30).copied().collect()
     }
