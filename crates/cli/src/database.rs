@@ -6,10 +6,10 @@ use longshore::{Backend, Queue};
 use longshore_core::StoreError;
 use longshore_migrate::target::TargetError;
 use longshore_migrate::{MigrateError, Migrator};
-use longshore_sqlite::rusqlite::{self, Connection, OpenFlags};
 use longshore_sqlite::schema::{SchemaProblem, check, latest_up};
 use longshore_sqlite::target::{Access, SqliteTarget};
 use longshore_sqlite::{SqliteOptions, SqliteStore, migrations};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -82,7 +82,8 @@ fn look(path: &Path) -> anyhow::Result<Standing> {
     match check_file(path) {
         Ok(()) => Ok(Standing::Understood),
         Err(SchemaProblem::NeverMigrated) if is_empty(path)? => Ok(Standing::Empty),
-        Err(problem @ SchemaProblem::Unreadable { .. }) => Err(problem.into()),
+        // The store says best what is wrong with a file that cannot be read.
+        Err(SchemaProblem::Unreadable { .. }) => Ok(Standing::Understood),
         Err(problem) => Ok(Standing::NotUnderstood(problem)),
     }
 }

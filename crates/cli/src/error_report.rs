@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::command_error::CommandError;
 use crate::exit::Exit;
+use crate::sqlite_trouble::SqliteTrouble;
 
 /// An error as it is told: how the program ends, and what it says.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl ErrorReport {
             return Self::of_worker(error);
         }
         if let Some(error) = error.downcast_ref::<MigrateError>() {
-            return Self::new(error.exit().into(), error.code(), error).hint(error.hint());
+            return Self::of_migration(error);
         }
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return Self::new(Exit::Failed, "io_failed", error);
@@ -105,6 +106,13 @@ impl ErrorReport {
             return Self::of_command(inner);
         }
         Self { hint: error.hint().map(str::to_owned), ..Self::new(exit_of_store(error), error.code(), error) }
+    }
+
+    fn of_migration(error: &MigrateError) -> Self {
+        match SqliteTrouble::behind(error) {
+            Some(trouble) => Self::new(Exit::Failed, trouble.code, trouble.message).hint(trouble.hint),
+            None => Self::new(error.exit().into(), error.code(), error).hint(error.hint()),
+        }
     }
 
     fn of_worker(error: &WorkerError) -> Self {
