@@ -11,6 +11,8 @@ mod panic_capture;
 mod park;
 mod payload;
 mod queue;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stop;
 pub mod testing;
 mod typed_handler;
@@ -20,6 +22,8 @@ pub use current_attempt::CurrentAttempt;
 pub use handler::{AttemptResult, BoxFuture, Done, Handler, HandlerPolicy, IntoDone, Overrun};
 pub use handler_error::HandlerError;
 pub use longshore_core::*;
+#[cfg(feature = "sqlite")]
+pub use longshore_sqlite::{Durability, SqliteOptions, rusqlite};
 pub use payload::Payload;
 pub use queue::{Backend, Queue, QueueError};
 pub use stop::{StopCause, Stopped};

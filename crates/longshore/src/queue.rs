@@ -25,9 +25,15 @@ pub struct Queue {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum QueueError {
-    /// The payload cannot be written as JSON.
-    #[error("the payload cannot be encoded: {0}")]
+    /// The payload cannot be written as JSON, or read from it.
+    #[error("the payload is {0}")]
     Encode(#[from] InvalidJobData),
+    /// The address names no database that this build can use.
+    #[error("{url:?} names no database: expected a path or sqlite:PATH")]
+    InvalidUrl {
+        /// What was given.
+        url: String,
+    },
     /// The database said no.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -12,7 +12,7 @@ use crate::{
     replay::{Chain, RunError, run},
     schema::{Difference, ObjectName, Presence, Schema, differences},
     script::{Bounds, Script},
-    target::{Checkpoint, ForeignKeys, Target, TargetError},
+    target::{Checkpoint, ForeignKeys, Progress, Target, TargetError},
 };
 
 pub use aside::Aside;
@@ -57,16 +57,35 @@ pub type Scribe<'a> = dyn Fn(&MigrationId, &str, EventKind, RowChange) -> Record
 /// of it is.
 pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>) -> Result<i64, Failure> {
     let begun = Instant::now();
+    target.report(&Progress::Begun {
+        id: order.migration.id.clone(),
+        name: order.migration.name.clone(),
+        direction: order.direction,
+        statements: order
+            .migration
+            .script(order.direction)
+            .map_or(0, |script| script.statements().len()),
+    });
     if order.migration.bounds(order.direction) == Bounds::Statements {
         by_statements(target, order, scribe, begun)?;
-        return Ok(elapsed_ms(begun));
+        return Ok(done(target, order, begun));
     }
     target.begin(keys(order.migration.bounds(order.direction)))?;
     let result = in_transaction(target, order, scribe, begun).and_then(|()| Ok(target.commit()?));
     if result.is_err() {
         target.roll_back();
     }
-    result.map(|()| elapsed_ms(begun))
+    result.map(|()| done(target, order, begun))
+}
+
+fn done(target: &mut dyn Target, order: &Order<'_>, begun: Instant) -> i64 {
+    let duration_ms = elapsed_ms(begun);
+    let id = order.migration.id.clone();
+    target.report(&Progress::Done {
+        id,
+        duration_ms: u64::try_from(duration_ms).unwrap_or_default(),
+    });
+    duration_ms
 }
 
 /// Which foreign keys act under those bounds.
@@ -156,6 +175,12 @@ fn by_statements(
     in_own_transaction(target, |target| target.prepare_ledger(order.ledger))?;
     let first = first_to_do(target, order, script)?;
     for (at, statement) in script.statements().iter().enumerate().skip(first) {
+        let id = order.migration.id.clone();
+        target.report(&Progress::Statement {
+            id,
+            statement: at + 1,
+            text: statement.in_short(),
+        });
         let is_bare = target.is_outside_transactions(&statement.text);
         let wrap = |source| Failure::Run(RunError::Statement { statement: statement.clone(), source }, at);
         if is_bare {

@@ -112,7 +112,7 @@ pub enum MigrateError {
         /// The migration.
         id: MigrationId,
         /// Where and why.
-        error: RunError,
+        error: Box<RunError>,
         /// Migrations of this run that are done and stay so.
         done: Vec<MigrationId>,
         /// Statements of a migration outside a transaction that are done and stay so.

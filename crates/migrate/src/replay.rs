@@ -4,7 +4,7 @@ use crate::{
     migration::{Body, CodeError, Direction, Migration, MigrationId},
     schema::{Footprint, Schema},
     script::Statement,
-    target::{Definition, Session, Target, TargetError},
+    target::{Definition, Progress, Session, Target, TargetError},
 };
 
 /// What a row of migrations makes of an empty database.
@@ -137,7 +137,12 @@ pub fn run(session: &mut dyn Session, migration: &Migration, direction: Directio
         return result.map_err(|source| RunError::Code { source });
     }
     let script = migration.script(direction).ok_or(RunError::NoDown)?;
-    for statement in script.statements() {
+    for (at, statement) in script.statements().iter().enumerate() {
+        session.report(&Progress::Statement {
+            id: migration.id.clone(),
+            statement: at + 1,
+            text: statement.in_short(),
+        });
         session
             .execute(&statement.text)
             .map_err(|source| RunError::Statement { statement: statement.clone(), source })?;

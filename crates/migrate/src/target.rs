@@ -127,8 +127,8 @@ pub trait Session {
     /// Every object with its statement: tables, then indexes, views and triggers, each by name; without the ledger.
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError>;
 
-    /// Tells whoever watches how far a long piece of work is.
-    fn report(&mut self, done: u64, total: Option<u64>);
+    /// Tells whoever watches how far the work is.
+    fn report(&mut self, progress: &Progress);
 }
 
 /// Whether foreign keys act during a transaction.

@@ -30,7 +30,7 @@ impl Group<'_, '_> {
     /// Runs the requests in order, commits, and answers each of them.
     pub(crate) fn run(mut self, tasks: Vec<Box<dyn Task>>) -> Committed {
         if let Err(error) = execute(self.session.connection, "BEGIN IMMEDIATE") {
-            return self.fail(tasks, error);
+            return self.fail(tasks, &error);
         }
         match self.session.is_schema_unchanged() {
             Ok(true) => {}
@@ -41,7 +41,7 @@ impl Group<'_, '_> {
                 }
                 return Committed::default();
             }
-            Err(error) => return self.fail(tasks, error),
+            Err(error) => return self.fail(tasks, &error),
         }
         let (mut tasks, mut waiting) = (Vec::with_capacity(tasks.len()), tasks.into_iter());
         let is_alone = waiting.len() == 1;
@@ -57,12 +57,12 @@ impl Group<'_, '_> {
                 Ok(None) => {}
                 Err(error) => {
                     tasks.extend(waiting);
-                    return self.fail(tasks, error);
+                    return self.fail(tasks, &error);
                 }
             }
         }
         if let Err(error) = self.commit(&counts) {
-            return self.fail(tasks, error);
+            return self.fail(tasks, &error);
         }
         for task in tasks {
             task.answer();
@@ -110,12 +110,12 @@ impl Group<'_, '_> {
     }
 
     /// Every request of the group gets the error, because nothing of any of them was kept.
-    fn fail(&self, tasks: Vec<Box<dyn Task>>, error: rusqlite::Error) -> Committed {
+    fn fail(&self, tasks: Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Committed {
         self.roll_back();
         for task in tasks {
-            task.refuse(&error);
+            task.refuse(error);
         }
-        Committed { wakes: false, is_spoilt: spoils_connection(&error) || !self.session.connection.is_autocommit() }
+        Committed { wakes: false, is_spoilt: spoils_connection(error) || !self.session.connection.is_autocommit() }
     }
 
     fn roll_back(&self) {

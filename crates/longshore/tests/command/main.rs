@@ -9,6 +9,7 @@ mod outcome;
 mod output;
 mod processes;
 mod run;
+mod worked;
 
 use std::process::ExitCode;
 
@@ -76,6 +77,10 @@ fn all() -> Vec<Trial> {
             ending::a_supervisor_ignores_polite_signals,
             ending::a_daemon_that_moves_on_all_the_time_is_caught,
             ending::many_commands_at_once_leave_nobody,
+            worked::a_cancelled_job_leaves_nobody,
+            worked::a_job_that_reached_its_time_limit_leaves_nobody,
+            worked::a_shutdown_gives_the_job_back_and_leaves_nobody,
+            worked::a_second_signal_does_not_wait_for_the_grace,
         ]);
     }
     trials

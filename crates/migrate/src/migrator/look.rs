@@ -32,7 +32,7 @@ impl Migrator<'_> {
             migrations,
             unrecognised,
             differences: discrepancies(&survey),
-            foreign: survey.comparison.foreign.clone(),
+            foreign: survey.foreign(),
             foreign_ledgers: survey.ledger.foreign.clone(),
             findings: survey.findings.clone(),
             hint: None,
@@ -49,7 +49,7 @@ impl Migrator<'_> {
         Ok(VerifyReport {
             ok: differences.is_empty() && !is_broken,
             differences,
-            foreign: survey.comparison.foreign.clone(),
+            foreign: survey.foreign(),
             findings: survey.findings,
         })
     }

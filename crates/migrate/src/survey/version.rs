@@ -109,6 +109,7 @@ fn standing(migration: &Migration, row: Option<&Row>, sight: &Sight<'_>) -> Stan
         is_reached: sight.reached.contains(&migration.id) && !matches!(presence, Some(Presence::Absent)),
         already_there: sight.already_there(&migration.id),
         presence,
+        statements_done: 0,
         problem: None,
     }
 }
@@ -124,6 +125,7 @@ fn without_file(row: &Row) -> Standing {
         presence: None,
         is_reached: false,
         already_there: Vec::new(),
+        statements_done: 0,
         problem: None,
     }
 }

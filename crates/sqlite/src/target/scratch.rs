@@ -2,7 +2,7 @@
 
 use longshore_migrate::{
     schema::Schema,
-    target::{Definition, Rebuild, Session, TargetError, Value},
+    target::{Definition, Progress, Rebuild, Session, TargetError, Value},
 };
 use rusqlite::Connection;
 
@@ -52,5 +52,5 @@ impl Session for Scratch {
         definitions::read(&self.connection).map_err(|error| failed(NAME, "reading sqlite_schema", error))
     }
 
-    fn report(&mut self, _done: u64, _total: Option<u64>) {}
+    fn report(&mut self, _progress: &Progress) {}
 }

@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use longshore_sqlite::rusqlite::{params_from_iter, vtab::array};
+
 use crate::database::Database;
 
 /// Statements that may walk the table or sort, because a person asks for them or a bound is in them.
@@ -40,7 +42,7 @@ fn plans(database: &Database) -> Vec<(String, String)> {
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let connection = database.foreign();
-    longshore_sqlite::rusqlite::vtab::array::load_module(&connection).unwrap();
+    array::load_module(&connection).unwrap();
     let mut plans = Vec::new();
     for file in files {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -50,7 +52,7 @@ fn plans(database: &Database) -> Vec<(String, String)> {
         let sql = format!("EXPLAIN QUERY PLAN\n{}", fs::read_to_string(&file).unwrap());
         let mut statement = connection.prepare(&sql).unwrap();
         let parameters = vec![None::<i64>; statement.parameter_count()];
-        let mut rows = statement.query(longshore_sqlite::rusqlite::params_from_iter(parameters)).unwrap();
+        let mut rows = statement.query(params_from_iter(parameters)).unwrap();
         let mut plan = String::new();
         while let Some(row) = rows.next().unwrap() {
             writeln!(plan, "    {}", row.get::<_, String>(3).unwrap()).unwrap();

@@ -10,6 +10,10 @@ impl State {
     pub(super) fn act(&mut self, selection: &Selection, action: Action, now: Timestamp) -> Actioned {
         let mut actioned = Actioned::default();
         for id in self.visited(selection) {
+            // A move of this action may have moved its children, too; what is no longer meant is left alone.
+            if !self.is_still_meant(id, selection) {
+                continue;
+            }
             match self.move_job(id, action, now) {
                 Ok(()) => actioned.touched += 1,
                 Err(refusal) => actioned.refused.push(refusal),

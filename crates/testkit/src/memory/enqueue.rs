@@ -5,6 +5,9 @@ use super::state::State;
 
 impl State {
     pub(super) fn enqueue(&mut self, jobs: Vec<NewJob>, now: Timestamp) -> Result<Vec<Enqueued>, StoreError> {
+        for job in &jobs {
+            job.validate(&self.limits)?;
+        }
         // One job is checked before anything changes; only several need a draft to be taken back.
         if jobs.len() == 1 {
             return jobs.into_iter().map(|job| self.enqueue_one(job, now)).collect();

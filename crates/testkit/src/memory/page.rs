@@ -32,6 +32,11 @@ impl State {
         ids
     }
 
+    /// Whether an action may still move a job that it visits; one that is not there is refused.
+    pub(super) fn is_still_meant(&self, id: JobId, selection: &Selection) -> bool {
+        self.rows.get(&id).is_none_or(|row| is_selected(&row.job, selection))
+    }
+
     pub(super) fn log(&self, request: LogRequest) -> LogPage {
         let Some(row) = self.rows.get(&request.id) else { return LogPage::default() };
         let entries = row

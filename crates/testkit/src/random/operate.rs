@@ -92,8 +92,9 @@ impl<H: Harness> Run<H> {
     }
 
     /// The main process dies and another one takes its place. What it had seen of heartbeats is forgotten, so
-    /// everybody who lives says so first.
+    /// whose lease is over is found first, and then everybody who lives says so.
     pub(super) async fn restart(&mut self) {
+        self.reclaim_calmly().await;
         self.trail.tell("the main process dies");
         for actor in &self.actors {
             let heartbeat = || Heartbeat { worker_id: actor.worker_id.clone(), held: actor.held() };

@@ -130,7 +130,8 @@ macro_rules! store_suite {
                 without_a_retention_nothing_is_removed
                 housekeeping_goes_in_bounded_steps
                 the_children_of_a_removed_job_forget_it
-                a_clock_that_jumps_forwards_for_a_moment_counts_ages_by_the_records;
+                a_job_that_ended_tomorrow_is_not_old_yet
+                a_job_of_tomorrow_keeps_no_old_one_from_being_removed;
             move_by_hand:
                 a_deleted_job_is_gone_with_its_history_and_its_log
                 what_does_not_run_may_be_deleted
@@ -140,6 +141,7 @@ macro_rules! store_suite {
                 a_job_that_is_named_and_not_there_is_refused
                 a_job_that_is_named_twice_is_moved_once
                 an_action_touches_only_what_is_selected
+                what_an_action_moves_out_of_its_own_selection_is_left_alone
                 a_large_selection_is_moved_whole
                 of_many_refusals_the_first_hundred_are_told;
             outcome:

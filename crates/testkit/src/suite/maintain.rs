@@ -76,14 +76,26 @@ pub async fn the_children_of_a_removed_job_forget_it<H: Harness>() {
     assert_eq!((found.status, found.parent_job_id), (Status::Pending, None));
 }
 
-pub async fn a_clock_that_jumps_forwards_for_a_moment_counts_ages_by_the_records<H: Harness>() {
+pub async fn a_job_that_ended_tomorrow_is_not_old_yet<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     world.clock.jump_forwards(seconds(86_400));
     let lease = world.running(&worker_id, job()).await;
     world.complete(&worker_id, &lease).await;
     world.clock.jump_backwards(seconds(86_400));
-    // It ended tomorrow, says its record; until then it is not old.
     assert_eq!(maintain(&world, Some(seconds(0)), 100).await, 0);
     assert!(is_there(&world, lease.id).await);
+}
+
+pub async fn a_job_of_tomorrow_keeps_no_old_one_from_being_removed<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    world.clock.jump_forwards(seconds(86_400));
+    let of_tomorrow = world.enqueue(job().delay(seconds(60))).await;
+    world.clock.jump_backwards(seconds(86_400));
+    let lease = world.running(&worker_id, job()).await;
+    world.complete(&worker_id, &lease).await;
+    world.clock.advance(seconds(10));
+    assert_eq!(maintain(&world, Some(seconds(1)), 100).await, 1);
+    assert!(is_there(&world, of_tomorrow).await);
 }

@@ -105,6 +105,18 @@ pub async fn an_action_touches_only_what_is_selected<H: Harness>() {
     }
 }
 
+pub async fn what_an_action_moves_out_of_its_own_selection_is_left_alone<H: Harness>() {
+    let world = World::<H>::new();
+    let root = world.enqueue(job()).await;
+    let child = world.enqueue(job().parent(root)).await;
+    let grandchild = world.enqueue(job().parent(child)).await;
+    let actioned = world.act_on(in_status(Status::Blocked), Action::Cancel).await;
+    // With its parent cancelled the grandchild is a dead letter, and nobody asked to cancel dead letters.
+    assert_eq!((actioned.touched, actioned.refused), (1, vec![]));
+    assert_eq!(world.status(child).await, Status::Cancelled);
+    assert_eq!(world.status(grandchild).await, Status::DeadLetter);
+}
+
 pub async fn a_large_selection_is_moved_whole<H: Harness>() {
     let world = World::<H>::new();
     world.store.enqueue_stream(Box::new((0..2500).map(|_| Ok(job())))).await.expect("the stream is fine");

@@ -42,6 +42,7 @@ fn keep_unknown_columns(connection: &Connection, table: &str) -> rusqlite::Resul
     connection.execute_batch(&format!("CREATE TABLE {} AS SELECT * FROM {}", quoted(&kept), quoted(table)))
 }
 
+/// The tables beside the ledger may have outlived it: somebody dropped it, and the history goes on.
 fn create(connection: &Connection, table: &str) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "CREATE TABLE {table} (
@@ -57,7 +58,7 @@ fn create(connection: &Connection, table: &str) -> rusqlite::Result<()> {
     is_verified INTEGER NOT NULL DEFAULT 1,
     UNIQUE (source, migration_number)
 );
-CREATE TABLE {table}_history (
+CREATE TABLE IF NOT EXISTS {table}_history (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,
     event TEXT NOT NULL,
@@ -71,15 +72,15 @@ CREATE TABLE {table}_history (
     checksum TEXT,
     detail TEXT
 );
-CREATE TRIGGER {table}_history_is_never_changed BEFORE UPDATE ON {table}_history
+CREATE TRIGGER IF NOT EXISTS {table}_history_is_never_changed BEFORE UPDATE ON {table}_history
 BEGIN
     SELECT RAISE(ABORT, 'the history of migrations is append-only');
 END;
-CREATE TRIGGER {table}_history_is_never_shortened BEFORE DELETE ON {table}_history
+CREATE TRIGGER IF NOT EXISTS {table}_history_is_never_shortened BEFORE DELETE ON {table}_history
 BEGIN
     SELECT RAISE(ABORT, 'the history of migrations is append-only');
 END;
-CREATE TABLE {table}_checkpoints (
+CREATE TABLE IF NOT EXISTS {table}_checkpoints (
     source TEXT NOT NULL,
     migration_number INTEGER NOT NULL,
     direction TEXT NOT NULL,
@@ -87,7 +88,7 @@ CREATE TABLE {table}_checkpoints (
     checksum TEXT NOT NULL,
     PRIMARY KEY (source, migration_number, direction, statement)
 ) WITHOUT ROWID;
-CREATE TABLE {table}_verified (
+CREATE TABLE IF NOT EXISTS {table}_verified (
     source TEXT PRIMARY KEY,
     fingerprint TEXT NOT NULL,
     at TEXT NOT NULL

@@ -1,0 +1,26 @@
+//! The smallest whole program: open a queue, enqueue a typed job, work it off.
+
+use longshore::{Payload, Queue, Worker};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Greeting {
+    name: String,
+}
+
+impl Payload for Greeting {
+    const JOB_TYPE: &'static str = "greeting";
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let queue = Queue::open("greetings.db").await?;
+    queue.enqueue(&Greeting { name: "Ada".into() }).await?;
+
+    let worker = Worker::new(&queue).handle(|greeting: Greeting, attempt| async move {
+        attempt.log(&format!("hello {}\n", greeting.name));
+        Ok(())
+    });
+    worker.run_until_drained().await?;
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The library on its real database: what README shows, and what only a file can show.
+
+use std::time::Duration;
+
+use longshore::testing::{self, ScratchQueue};
+use longshore::{Payload, Queue, QueueError, Status, StoreError, Worker, WorkerError, rusqlite};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Order {
+    number: u32,
+}
+
+impl Payload for Order {
+    const JOB_TYPE: &'static str = "order";
+}
+
+fn worker(queue: &Queue) -> Worker {
+    Worker::new(queue).handle(|order: Order, attempt| async move {
+        if order.number > 0 {
+            attempt.queue().enqueue(&Order { number: order.number - 1 }).await?;
+        }
+        Ok(())
+    })
+}
+
+#[tokio::test]
+async fn a_fresh_file_takes_jobs_and_works_them_off() {
+    let queue = ScratchQueue::open().await.unwrap();
+    let id = queue.enqueue(&Order { number: 3 }).await.unwrap().id;
+
+    worker(&queue).run_until_drained().await.unwrap();
+
+    assert_eq!(queue.job(id).await.unwrap().unwrap().job.status, Status::Completed);
+    assert_eq!(testing::waiting::<Order>(&queue).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn many_jobs_are_worked_off_once_each() {
+    let queue = ScratchQueue::open().await.unwrap();
+    let jobs = (0..5000).map(|_| Order { number: 0 }.to_job().unwrap()).collect();
+    queue.enqueue_all(jobs).await.unwrap();
+    let ran = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let count = ran.clone();
+    let worker = Worker::new(&queue).handle(move |_: Order, _| {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        async { Ok(()) }
+    });
+
+    worker.run_until_drained().await.unwrap();
+
+    assert_eq!(ran.load(std::sync::atomic::Ordering::Relaxed), 5000);
+}
+
+#[tokio::test]
+async fn a_job_exists_if_and_only_if_the_callers_transaction_committed() {
+    let queue = ScratchQueue::open().await.unwrap();
+    let mut connection = rusqlite::Connection::open(queue.path()).unwrap();
+
+    let transaction = connection.transaction().unwrap();
+    Queue::enqueue_in(&transaction, &Order { number: 1 }).unwrap();
+    transaction.rollback().unwrap();
+    let transaction = connection.transaction().unwrap();
+    Queue::enqueue_in(&transaction, &Order { number: 2 }).unwrap();
+    transaction.commit().unwrap();
+
+    assert_eq!(testing::waiting::<Order>(&queue).await.unwrap(), [Order { number: 2 }]);
+}
+
+#[tokio::test]
+async fn an_application_database_gets_the_tables_beside_its_own() {
+    let queue = ScratchQueue::open().await.unwrap();
+    let path = queue.path().with_file_name("app.db");
+    let application = rusqlite::Connection::open(&path).unwrap();
+    application.execute_batch("CREATE TABLE songs (id INTEGER PRIMARY KEY)").unwrap();
+
+    let beside = Queue::open(path.display().to_string()).await.unwrap();
+
+    beside.enqueue(&Order { number: 0 }).await.unwrap();
+    let songs: i64 = application.query_row("SELECT count(*) FROM songs", [], |row| row.get(0)).unwrap();
+    assert_eq!(songs, 0);
+}
+
+#[tokio::test]
+async fn tables_that_are_not_understood_are_refused() {
+    let queue = ScratchQueue::open().await.unwrap();
+    let path = queue.path().with_file_name("changed.db");
+    drop(Queue::open(path.display().to_string()).await.unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("ALTER TABLE job_queue DROP COLUMN metadata").unwrap();
+
+    let refused = Queue::open(path.display().to_string()).await;
+
+    assert!(matches!(refused, Err(QueueError::Store(StoreError::Schema { .. }))), "{refused:?}");
+}
+
+#[test]
+fn a_thread_without_a_runtime_enqueues_too() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let scratch = runtime.block_on(ScratchQueue::open()).unwrap();
+    let queue: Queue = scratch.clone();
+
+    let id = queue.enqueue_blocking(&Order { number: 0 }).unwrap().id;
+
+    assert_eq!(queue.job_blocking(id).unwrap().unwrap().job.status, Status::Pending);
+}
+
+#[tokio::test]
+async fn a_worker_ends_when_the_schema_changes_under_it() {
+    let queue = ScratchQueue::open().await.unwrap();
+    let running = tokio::spawn(worker(&queue).lease(Duration::from_secs(1)).run(std::future::pending()));
+    let id = queue.enqueue(&Order { number: 0 }).await.unwrap().id;
+    queue.wait(id, Duration::from_secs(30)).await.unwrap();
+
+    let migrated = rusqlite::Connection::open(queue.path()).unwrap();
+    migrated.execute_batch("ALTER TABLE job_queue RENAME COLUMN claim_number TO claims").unwrap();
+
+    let ended = running.await.unwrap();
+    assert!(matches!(ended, Err(WorkerError::Store(StoreError::SchemaChanged { .. }))), "{ended:?}");
+}

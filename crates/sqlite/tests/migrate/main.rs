@@ -1,0 +1,11 @@
+//! Migrations on real SQLite files: the incident and its variants, crashes, several runners, rebuilds, properties.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod commands;
+mod crash;
+mod incident;
+mod properties;
+mod rebuild;
+mod runner;
+mod runners;
+mod support;

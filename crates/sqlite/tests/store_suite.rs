@@ -1,0 +1,53 @@
+//! The behaviours that every store must show and the random run against the model, on SQLite.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use longshore_core::Limits;
+use longshore_sqlite::{Durability, SqliteOptions, SqliteStore, schema};
+use longshore_testkit::suite::Harness;
+use longshore_testkit::{FakeClock, RandomRun, store_suite};
+use tempfile::TempDir;
+
+/// A file of its own, in a folder that goes with it.
+struct Sqlite {
+    folder: TempDir,
+    clock: FakeClock,
+    limits: Limits,
+}
+
+impl Sqlite {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("queue.db")
+    }
+}
+
+impl Harness for Sqlite {
+    type Store = SqliteStore;
+
+    fn create(clock: FakeClock, limits: Limits) -> Self {
+        let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
+        let sqlite = Self { folder, clock, limits };
+        schema::latest_up(sqlite.path()).expect("the released migrations apply to an empty file");
+        sqlite
+    }
+
+    fn open(&self) -> SqliteStore {
+        // Nothing here is about power cuts, and every commit would wait for the disk.
+        let options = SqliteOptions::new(self.path()).durability(Durability::Normal);
+        let options = options.limits(self.limits).clock(Arc::new(self.clock.clone()));
+        SqliteStore::open(options).expect("the database is one of ours")
+    }
+
+    /// Dropping a store gives nothing back and drops the locks of its workers, as the end of a process does.
+    fn kill(&self, store: SqliteStore) {
+        drop(store);
+    }
+}
+
+store_suite!(crate::Sqlite);
+
+#[tokio::test]
+async fn sqlite_agrees_with_the_model_under_a_random_run() {
+    RandomRun::from_env(500).on::<Sqlite>().await;
+}
