@@ -81,6 +81,18 @@ fn incident_068_no_worker_starts_and_the_way_out_is_told() {
     assert_eq!(sandbox.json(&["jobs", "list"])["jobs"].as_array().unwrap().len(), 6);
 }
 
+#[test]
+fn several_first_enqueues_at_once_make_one_database_and_lose_nothing() {
+    let sandbox = Sandbox::new();
+    let enqueues: Vec<_> = (0..8)
+        .map(|_| sandbox.command(&["enqueue", "mail"]).stdout(std::process::Stdio::piped()).spawn().unwrap())
+        .collect();
+    for enqueue in enqueues {
+        assert!(enqueue.wait_with_output().unwrap().status.success());
+    }
+    assert_eq!(sandbox.json(&["jobs", "list"])["jobs"].as_array().unwrap().len(), 8);
+}
+
 /// The commands that meet a file in each of the ways in which one is met.
 const MEETINGS: [&[&str]; 6] = [
     &["jobs", "list"],
