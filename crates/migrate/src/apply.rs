@@ -61,10 +61,7 @@ pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>
         id: order.migration.id.clone(),
         name: order.migration.name.clone(),
         direction: order.direction,
-        statements: order
-            .migration
-            .script(order.direction)
-            .map_or(0, |script| script.statements().len()),
+        statements: order.migration.script(order.direction).map_or(0, |script| script.statements().len()),
     });
     if order.migration.bounds(order.direction) == Bounds::Statements {
         by_statements(target, order, scribe, begun)?;
@@ -81,10 +78,7 @@ pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>
 fn done(target: &mut dyn Target, order: &Order<'_>, begun: Instant) -> i64 {
     let duration_ms = elapsed_ms(begun);
     let id = order.migration.id.clone();
-    target.report(&Progress::Done {
-        id,
-        duration_ms: u64::try_from(duration_ms).unwrap_or_default(),
-    });
+    target.report(&Progress::Done { id, duration_ms: u64::try_from(duration_ms).unwrap_or_default() });
     duration_ms
 }
 
@@ -176,11 +170,7 @@ fn by_statements(
     let first = first_to_do(target, order, script)?;
     for (at, statement) in script.statements().iter().enumerate().skip(first) {
         let id = order.migration.id.clone();
-        target.report(&Progress::Statement {
-            id,
-            statement: at + 1,
-            text: statement.in_short(),
-        });
+        target.report(&Progress::Statement { id, statement: at + 1, text: statement.in_short() });
         let is_bare = target.is_outside_transactions(&statement.text);
         let wrap = |source| Failure::Run(RunError::Statement { statement: statement.clone(), source }, at);
         if is_bare {

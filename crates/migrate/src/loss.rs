@@ -32,11 +32,7 @@ pub struct Loss {
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let noun = if self.object.kind == ObjectKind::Column {
-            "values"
-        } else {
-            "rows"
-        };
+        let noun = if self.object.kind == ObjectKind::Column { "values" } else { "rows" };
         write!(f, "{} ({} {noun})", self.object, self.count)
     }
 }
@@ -64,10 +60,7 @@ pub(crate) fn losses(
         candidates.extend(unknown_columns(footprint, expected, &observed));
     }
     let mut found = Vec::new();
-    for object in candidates
-        .into_iter()
-        .filter(|object| observed.contains(object))
-    {
+    for object in candidates.into_iter().filter(|object| observed.contains(object)) {
         let column = (object.kind == ObjectKind::Column).then_some(object.name.as_str());
         if column.is_none() && object.kind != ObjectKind::Table {
             continue;
@@ -77,33 +70,19 @@ pub(crate) fn losses(
             found.push(Loss { object, count });
         }
     }
-    let tables: BTreeSet<String> = found
-        .iter()
-        .filter(|loss| loss.object.table.is_none())
-        .map(|loss| loss.object.name.clone())
-        .collect();
+    let tables: BTreeSet<String> =
+        found.iter().filter(|loss| loss.object.table.is_none()).map(|loss| loss.object.name.clone()).collect();
     found.retain(|loss| loss.object.table.is_none() || !tables.contains(loss.object.owner()));
     Ok(found)
 }
 
 fn unknown_columns(footprint: &Footprint, expected: &Schema, observed: &Schema) -> Vec<ObjectName> {
-    let touched: BTreeSet<&str> = footprint
-        .objects()
-        .into_iter()
-        .map(ObjectName::owner)
-        .collect();
+    let touched: BTreeSet<&str> = footprint.objects().into_iter().map(ObjectName::owner).collect();
     observed
         .objects()
         .map(|(name, _)| name)
-        .filter(|name| {
-            name.kind == ObjectKind::Column
-                && touched.contains(name.owner())
-                && !expected.contains(name)
-        })
-        .filter(|name| {
-            expected.contains(&ObjectName::table(name.owner()))
-                && !footprint.adds.contains_key(*name)
-        })
+        .filter(|name| name.kind == ObjectKind::Column && touched.contains(name.owner()) && !expected.contains(name))
+        .filter(|name| expected.contains(&ObjectName::table(name.owner())) && !footprint.adds.contains_key(*name))
         .cloned()
         .collect()
 }
@@ -112,16 +91,8 @@ fn unknown_columns(footprint: &Footprint, expected: &Schema, observed: &Schema) 
 /// name was copied before; a table that the script made itself held nothing.
 pub(crate) fn emptied_tables(script: &Script) -> Vec<String> {
     let verbs: Vec<Verb> = script.statements().iter().filter_map(verb).collect();
-    let is_replaced = |table: &str| {
-        verbs
-            .iter()
-            .any(|verb| matches!(verb, Verb::RenamesTo(name) if name == table))
-    };
-    let is_made = |table: &str| {
-        verbs
-            .iter()
-            .any(|verb| matches!(verb, Verb::Creates(name) if name == table))
-    };
+    let is_replaced = |table: &str| verbs.iter().any(|verb| matches!(verb, Verb::RenamesTo(name) if name == table));
+    let is_made = |table: &str| verbs.iter().any(|verb| matches!(verb, Verb::Creates(name) if name == table));
     let mut found = Vec::new();
     for verb in &verbs {
         match verb {
@@ -147,12 +118,8 @@ enum Verb {
 }
 
 fn dropped_before_made(verbs: &[Verb], table: &str) -> bool {
-    let dropped = verbs
-        .iter()
-        .position(|verb| matches!(verb, Verb::Drops(name) if name == table));
-    let made = verbs
-        .iter()
-        .position(|verb| matches!(verb, Verb::Creates(name) if name == table));
+    let dropped = verbs.iter().position(|verb| matches!(verb, Verb::Drops(name) if name == table));
+    let made = verbs.iter().position(|verb| matches!(verb, Verb::Creates(name) if name == table));
     dropped < made
 }
 
@@ -161,9 +128,7 @@ fn verb(statement: &Statement) -> Option<Verb> {
     let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is(word));
     let name_after = |at: usize| {
         let schema_qualified = words.get(at + 1).is_some_and(|token| token.text == ".");
-        words
-            .get(if schema_qualified { at + 2 } else { at })
-            .map(|token| token.name().to_lowercase())
+        words.get(if schema_qualified { at + 2 } else { at }).map(|token| token.name().to_lowercase())
     };
     if is(0, "create") && is(1, "table") {
         return name_after(if is(2, "if") { 5 } else { 2 }).map(Verb::Creates);
@@ -177,12 +142,8 @@ fn verb(statement: &Statement) -> Option<Verb> {
     if is(0, "truncate") {
         return name_after(if is(1, "table") { 2 } else { 1 }).map(Verb::Empties);
     }
-    let to = words
-        .windows(2)
-        .position(|pair| pair[0].is("rename") && pair[1].is("to"))?;
-    name_after(to + 2)
-        .filter(|_| is(0, "alter"))
-        .map(Verb::RenamesTo)
+    let to = words.windows(2).position(|pair| pair[0].is("rename") && pair[1].is("to"))?;
+    name_after(to + 2).filter(|_| is(0, "alter")).map(Verb::RenamesTo)
 }
 
 #[cfg(test)]
@@ -195,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_rebuilt_table_is_not_lost() {
-        let text = "CREATE TABLE a_new (b); INSERT INTO a_new SELECT b FROM a; DROP TABLE a; ALTER TABLE a_new RENAME TO a;";
+        let text =
+            "CREATE TABLE a_new (b); INSERT INTO a_new SELECT b FROM a; DROP TABLE a; ALTER TABLE a_new RENAME TO a;";
         assert_eq!(emptied(text), Vec::<String>::new());
     }
 
@@ -205,9 +167,6 @@ mod tests {
         assert_eq!(emptied("DELETE FROM main.a;"), ["a"]);
         assert_eq!(emptied("DROP TABLE a; CREATE TABLE a (b);"), ["a"]);
         assert_eq!(emptied("DELETE FROM a WHERE b = 1"), Vec::<String>::new());
-        assert_eq!(
-            emptied("CREATE TABLE a (b); DROP TABLE a;"),
-            Vec::<String>::new()
-        );
+        assert_eq!(emptied("CREATE TABLE a (b); DROP TABLE a;"), Vec::<String>::new());
     }
 }

@@ -32,20 +32,12 @@ pub struct Statement {
 impl Statement {
     /// The words and symbols of the statement: no white space, no comments.
     pub fn words(&self) -> Vec<Token<'_>> {
-        tokens(&self.text)
-            .into_iter()
-            .filter(Token::has_meaning)
-            .collect()
+        tokens(&self.text).into_iter().filter(Token::has_meaning).collect()
     }
 
     /// The statement in one line of at most 80 characters, for messages.
     pub fn in_short(&self) -> String {
-        let line = self
-            .words()
-            .iter()
-            .map(|token| token.text)
-            .collect::<Vec<_>>()
-            .join(" ");
+        let line = self.words().iter().map(|token| token.text).collect::<Vec<_>>().join(" ");
         if line.chars().count() <= 80 {
             return line;
         }
@@ -69,9 +61,7 @@ pub enum ScriptError {
     #[error("it has no statement")]
     Empty,
     /// The first line is a `-- longshore:` directive of an unknown name.
-    #[error(
-        "its first line asks for `{directive}`, which is no directive (`rebuild` and `no transaction` are)"
-    )]
+    #[error("its first line asks for `{directive}`, which is no directive (`rebuild` and `no transaction` are)")]
     UnknownDirective {
         /// The text after `-- longshore:`.
         directive: String,
@@ -85,9 +75,7 @@ pub enum ScriptError {
         what: Unclosed,
     },
     /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE as a statement of its own.
-    #[error(
-        "line {line}: `{word}` stands in a migration, but the runner begins and ends the transaction"
-    )]
+    #[error("line {line}: `{word}` stands in a migration, but the runner begins and ends the transaction")]
     TransactionControl {
         /// 1-based line.
         line: usize,
@@ -130,11 +118,7 @@ impl Script {
         for statement in &statements {
             refuse_transaction_control(statement)?;
         }
-        Ok(Self {
-            text,
-            bounds,
-            statements,
-        })
+        Ok(Self { text, bounds, statements })
     }
 
     /// The text with LF line ends.
@@ -155,9 +139,7 @@ impl Script {
 
 /// The text with LF line ends and without a byte-order mark, so that a checkout on Windows is the same migration.
 pub fn with_lf(text: &str) -> String {
-    text.trim_start_matches('\u{feff}')
-        .replace("\r\n", "\n")
-        .replace('\r', "\n")
+    text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n")
 }
 
 fn directive(text: &str) -> Result<Bounds, ScriptError> {
@@ -175,9 +157,7 @@ fn directive(text: &str) -> Result<Bounds, ScriptError> {
     match word {
         "rebuild" => Ok(Bounds::Rebuild),
         "no transaction" | "no-transaction" => Ok(Bounds::Statements),
-        _ => Err(ScriptError::UnknownDirective {
-            directive: word.to_owned(),
-        }),
+        _ => Err(ScriptError::UnknownDirective { directive: word.to_owned() }),
     }
 }
 
@@ -206,29 +186,17 @@ fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
     }
     if let Some(last) = open {
         if last.depth > 0 {
-            return Err(ScriptError::Unclosed {
-                line: last.line,
-                what: Unclosed::Trigger,
-            });
+            return Err(ScriptError::Unclosed { line: last.line, what: Unclosed::Trigger });
         }
-        statements.push(Statement {
-            text: text[last.start..].trim_end().to_owned(),
-            line: last.line,
-        });
+        statements.push(Statement { text: text[last.start..].trim_end().to_owned(), line: last.line });
     }
     Ok(statements)
 }
 
 fn refuse_unclosed(token: &Token<'_>, line: usize) -> Result<(), ScriptError> {
     match token.kind {
-        TokenKind::UnclosedQuote => Err(ScriptError::Unclosed {
-            line,
-            what: Unclosed::Quote,
-        }),
-        TokenKind::UnclosedComment => Err(ScriptError::Unclosed {
-            line,
-            what: Unclosed::Comment,
-        }),
+        TokenKind::UnclosedQuote => Err(ScriptError::Unclosed { line, what: Unclosed::Quote }),
+        TokenKind::UnclosedComment => Err(ScriptError::Unclosed { line, what: Unclosed::Comment }),
         _ => Ok(()),
     }
 }
@@ -247,14 +215,7 @@ struct Open {
 
 impl Open {
     fn at(start: usize, line: usize) -> Self {
-        Self {
-            start,
-            line,
-            words: 0,
-            is_create: false,
-            is_trigger: false,
-            depth: 0,
-        }
+        Self { start, line, words: 0, is_create: false, is_trigger: false, depth: 0 }
     }
 
     fn see(&mut self, token: &Token<'_>) {
@@ -289,20 +250,9 @@ fn refuse_transaction_control(statement: &Statement) -> Result<(), ScriptError> 
     let Some(first) = words.first() else {
         return Ok(());
     };
-    let controls = [
-        "begin",
-        "commit",
-        "end",
-        "rollback",
-        "savepoint",
-        "release",
-        "start",
-    ];
+    let controls = ["begin", "commit", "end", "rollback", "savepoint", "release", "start"];
     if controls.iter().any(|word| first.is(word)) {
-        return Err(ScriptError::TransactionControl {
-            line: statement.line,
-            word: first.text.to_owned(),
-        });
+        return Err(ScriptError::TransactionControl { line: statement.line, word: first.text.to_owned() });
     }
     Ok(())
 }
@@ -312,12 +262,7 @@ mod tests {
     use super::*;
 
     fn statements(text: &str) -> Vec<String> {
-        Script::parse(text)
-            .unwrap()
-            .statements()
-            .iter()
-            .map(|statement| statement.text.clone())
-            .collect()
+        Script::parse(text).unwrap().statements().iter().map(|statement| statement.text.clone()).collect()
     }
 
     #[test]
@@ -333,72 +278,28 @@ mod tests {
     #[test]
     fn a_statement_knows_its_line() {
         let script = Script::parse("-- one\n\nSELECT 1;\n\n\nSELECT\n 2;").unwrap();
-        assert_eq!(
-            script
-                .statements()
-                .iter()
-                .map(|statement| statement.line)
-                .collect::<Vec<_>>(),
-            [3, 6]
-        );
+        assert_eq!(script.statements().iter().map(|statement| statement.line).collect::<Vec<_>>(), [3, 6]);
     }
 
     #[test]
     fn a_script_of_comments_alone_is_empty() {
-        assert_eq!(
-            Script::parse("-- nothing\n/* here */ ;;\n"),
-            Err(ScriptError::Empty)
-        );
+        assert_eq!(Script::parse("-- nothing\n/* here */ ;;\n"), Err(ScriptError::Empty));
     }
 
     #[test]
     fn the_first_line_sets_the_bounds() {
-        assert_eq!(
-            Script::parse("-- longshore: rebuild\r\nSELECT 1")
-                .unwrap()
-                .bounds(),
-            Bounds::Rebuild
-        );
-        assert_eq!(
-            Script::parse("-- longshore: no transaction\nVACUUM")
-                .unwrap()
-                .bounds(),
-            Bounds::Statements
-        );
-        assert_eq!(
-            Script::parse("-- no-transaction\nVACUUM").unwrap().bounds(),
-            Bounds::Statements
-        );
-        assert!(matches!(
-            Script::parse("-- longshore: magic\nVACUUM"),
-            Err(ScriptError::UnknownDirective { .. })
-        ));
+        assert_eq!(Script::parse("-- longshore: rebuild\r\nSELECT 1").unwrap().bounds(), Bounds::Rebuild);
+        assert_eq!(Script::parse("-- longshore: no transaction\nVACUUM").unwrap().bounds(), Bounds::Statements);
+        assert_eq!(Script::parse("-- no-transaction\nVACUUM").unwrap().bounds(), Bounds::Statements);
+        assert!(matches!(Script::parse("-- longshore: magic\nVACUUM"), Err(ScriptError::UnknownDirective { .. })));
     }
 
     #[test]
     fn what_never_ends_is_named() {
-        assert!(matches!(
-            Script::parse("SELECT 'a"),
-            Err(ScriptError::Unclosed {
-                what: Unclosed::Quote,
-                ..
-            })
-        ));
-        assert!(matches!(
-            Script::parse("SELECT 1 /* a"),
-            Err(ScriptError::Unclosed {
-                what: Unclosed::Comment,
-                ..
-            })
-        ));
+        assert!(matches!(Script::parse("SELECT 'a"), Err(ScriptError::Unclosed { what: Unclosed::Quote, .. })));
+        assert!(matches!(Script::parse("SELECT 1 /* a"), Err(ScriptError::Unclosed { what: Unclosed::Comment, .. })));
         let trigger = "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1;";
-        assert!(matches!(
-            Script::parse(trigger),
-            Err(ScriptError::Unclosed {
-                what: Unclosed::Trigger,
-                ..
-            })
-        ));
+        assert!(matches!(Script::parse(trigger), Err(ScriptError::Unclosed { what: Unclosed::Trigger, .. })));
     }
 
     #[test]

@@ -92,16 +92,12 @@ impl Standing {
     }
 
     fn is_shown(&self) -> bool {
-        matches!(
-            self.presence,
-            Some(Presence::Present | Presence::Invisible) | None
-        )
+        matches!(self.presence, Some(Presence::Present | Presence::Invisible) | None)
     }
 
     // Nothing of it can be seen, so nothing contradicts the ledger.
     fn is_marked_absent(&self) -> bool {
-        matches!(self.presence, Some(Presence::Absent | Presence::Invisible))
-            && self.already_there.is_empty()
+        matches!(self.presence, Some(Presence::Absent | Presence::Invisible)) && self.already_there.is_empty()
     }
 }
 
@@ -113,29 +109,16 @@ impl Survey {
         let observed = target.observe()?;
         let migrations: Vec<&Migration> = sources.iter().flat_map(Source::migrations).collect();
         let chain = Chain::replay(target, &migrations)?;
-        let mut findings: Vec<Finding> =
-            sources.iter().flat_map(Source::findings).cloned().collect();
+        let mut findings: Vec<Finding> = sources.iter().flat_map(Source::findings).cloned().collect();
         findings.extend(chain.broken().map(|broken| {
             let message = format!("it does not run on an empty database: {}", broken.message);
-            Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message)
-                .hint("correct the migration")
+            Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message).hint("correct the migration")
         }));
         let recorded = recorded_schema(target, &migrations, &ledger, &chain)?;
-        let comparison = recorded
-            .as_ref()
-            .map(|expected| differences(expected, &observed))
-            .unwrap_or_default();
+        let comparison = recorded.as_ref().map(|expected| differences(expected, &observed)).unwrap_or_default();
         let mut standings = version::standings(sources, &ledger, &chain, &observed);
         find_interrupted(target, &migrations, &mut standings)?;
-        let mut survey = Self {
-            ledger,
-            chain,
-            observed,
-            recorded,
-            comparison,
-            standings,
-            findings,
-        };
+        let mut survey = Self { ledger, chain, observed, recorded, comparison, standings, findings };
         survey.find_broken_history(sources);
         words::say_problems(&mut survey);
         Ok(survey)
@@ -148,19 +131,13 @@ impl Survey {
 
     /// Findings that forbid to run anything.
     pub fn broken(&self) -> Vec<Finding> {
-        self.findings
-            .iter()
-            .filter(|finding| finding.kind.breaks_history())
-            .cloned()
-            .collect()
+        self.findings.iter().filter(|finding| finding.kind.breaks_history()).cloned().collect()
     }
 
     /// The migration that an object belongs to: the last one, of those that count, that touched it or its table.
     pub fn because(&self, object: &ObjectName) -> Option<&MigrationId> {
-        let counts = |id: &MigrationId| {
-            self.standing(id)
-                .is_some_and(|standing| standing.is_applied() || standing.is_reached)
-        };
+        let counts =
+            |id: &MigrationId| self.standing(id).is_some_and(|standing| standing.is_applied() || standing.is_reached);
         let last = |object: &ObjectName, is_counted: &dyn Fn(&MigrationId) -> bool| {
             self.chain
                 .links()
@@ -169,37 +146,18 @@ impl Survey {
                 .find(|link| is_counted(&link.id) && link.footprint.touches(object))
                 .map(|link| &link.id)
         };
-        last(object, &counts)
-            .or_else(|| last(object, &|_| true))
-            .or_else(|| {
-                let is_part = object.kind.is_constraint();
-                is_part.then(|| {
-                    last(
-                        &ObjectName {
-                            kind: ObjectKind::Table,
-                            table: None,
-                            name: object.owner().to_owned(),
-                        },
-                        &counts,
-                    )
-                })?
-            })
+        last(object, &counts).or_else(|| last(object, &|_| true)).or_else(|| {
+            let is_part = object.kind.is_constraint();
+            is_part.then(|| {
+                last(&ObjectName { kind: ObjectKind::Table, table: None, name: object.owner().to_owned() }, &counts)
+            })?
+        })
     }
 
     /// Tables and views that no migration makes at any version.
     pub fn foreign(&self) -> Vec<ObjectName> {
-        let is_ours = |object: &&ObjectName| {
-            self.chain
-                .links()
-                .iter()
-                .any(|link| link.footprint.touches(object))
-        };
-        self.comparison
-            .foreign
-            .iter()
-            .filter(|object| !is_ours(object))
-            .cloned()
-            .collect()
+        let is_ours = |object: &&ObjectName| self.chain.links().iter().any(|link| link.footprint.touches(object));
+        self.comparison.foreign.iter().filter(|object| !is_ours(object)).cloned().collect()
     }
 
     fn find_broken_history(&mut self, sources: &[Source]) {
@@ -241,16 +199,9 @@ fn find_interrupted(
 }
 
 fn missing(standing: &Standing) -> Finding {
-    let message = format!(
-        "{} is applied according to the ledger, but there is no file for it",
-        standing.name
-    );
-    Finding::new(
-        FindingKind::MissingMigration,
-        standing.id.to_string(),
-        message,
-    )
-    .hint("bring its files back, or run the newer version of the program that brought it")
+    let message = format!("{} is applied according to the ledger, but there is no file for it", standing.name);
+    Finding::new(FindingKind::MissingMigration, standing.id.to_string(), message)
+        .hint("bring its files back, or run the newer version of the program that brought it")
 }
 
 fn changed(standing: &Standing) -> Finding {
@@ -263,25 +214,16 @@ fn changed(standing: &Standing) -> Finding {
 }
 
 fn out_of_order(standings: &[Standing], source: &Source) -> Vec<Finding> {
-    let own = || {
-        standings
-            .iter()
-            .filter(|standing| standing.id.source == source.name())
-    };
-    let Some(last) = own()
-        .filter(|standing| standing.is_applied())
-        .map(|standing| standing.id.number)
-        .max()
-    else {
+    let own = || standings.iter().filter(|standing| standing.id.source == source.name());
+    let Some(last) = own().filter(|standing| standing.is_applied()).map(|standing| standing.id.number).max() else {
         return Vec::new();
     };
     own()
         .filter(|standing| standing.is_pending() && standing.id.number < last)
         .map(|standing| {
             let message = format!("it is not applied, although {}:{last} is", source.name());
-            Finding::new(FindingKind::OutOfOrder, standing.id.to_string(), message).hint(format!(
-                "longshore migrate repair, or give its files a number after {last}"
-            ))
+            Finding::new(FindingKind::OutOfOrder, standing.id.to_string(), message)
+                .hint(format!("longshore migrate repair, or give its files a number after {last}"))
         })
         .collect()
 }
@@ -293,13 +235,10 @@ fn recorded_schema(
     ledger: &Ledger,
     chain: &Chain,
 ) -> Result<Option<Schema>, TargetError> {
-    let applied: Vec<&Migration> = migrations
-        .iter()
-        .copied()
-        .filter(|migration| ledger.is_applied(&migration.id))
-        .collect();
-    let is_prefix = applied.len() <= chain.links().len()
-        && applied.iter().zip(chain.links()).all(|(a, b)| a.id == b.id);
+    let applied: Vec<&Migration> =
+        migrations.iter().copied().filter(|migration| ledger.is_applied(&migration.id)).collect();
+    let is_prefix =
+        applied.len() <= chain.links().len() && applied.iter().zip(chain.links()).all(|(a, b)| a.id == b.id);
     if is_prefix {
         return Ok(Some(chain.after(applied.len())));
     }

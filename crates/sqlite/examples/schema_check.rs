@@ -21,9 +21,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         check_thoroughly(&Connection::open(&path)?)?;
     }
     let thorough = begun.elapsed() / RUNS;
-    writeln!(
-        std::io::stdout(),
-        "opened and checked by hash in {remembered:?}, by replay in {thorough:?}"
-    )?;
+    writeln!(std::io::stdout(), "opened and checked by hash in {remembered:?}, by replay in {thorough:?}")?;
     Ok(())
 }

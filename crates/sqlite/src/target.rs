@@ -20,8 +20,8 @@ use longshore_migrate::{
     schema::{ObjectName, Schema},
     script::{Statement, tokens},
     target::{
-        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock,
-        Session, Target, TargetError, Value,
+        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, Session, Target,
+        TargetError, Value,
     },
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
@@ -71,22 +71,16 @@ impl SqliteTarget<'static> {
     pub fn open(path: impl AsRef<Path>, access: Access) -> Result<Self, TargetError> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let wrap = |source: rusqlite::Error| TargetError::Open {
-            database: name.clone(),
-            source: Box::new(source),
-        };
+        let wrap = |source: rusqlite::Error| TargetError::Open { database: name.clone(), source: Box::new(source) };
         let connection = match access {
             Access::Inspect if !path.exists() => Connection::open_in_memory().map_err(wrap)?,
             // Not read-only: after a crash somebody has to roll the journal back before anything can be read.
-            Access::Inspect => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-                .map_err(wrap)?,
+            Access::Inspect => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(wrap)?,
             Access::Write => Connection::open(path).map_err(wrap)?,
         };
         connection.busy_timeout(BUSY_WAIT).map_err(wrap)?;
         if access == Access::Inspect {
-            connection
-                .pragma_update(None, "query_only", true)
-                .map_err(wrap)?;
+            connection.pragma_update(None, "query_only", true).map_err(wrap)?;
         }
         Ok(Self {
             connection: Handle::Owned(Box::new(connection)),
@@ -102,20 +96,9 @@ impl<'c> SqliteTarget<'c> {
     /// Migrations on a connection that somebody else owns and on which no transaction is open. Without a runner lock
     /// between processes: SQLite's own write lock is what excludes others.
     pub fn on(connection: &'c Connection) -> Self {
-        let file = connection
-            .path()
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from);
-        let name = file
-            .as_ref()
-            .map_or_else(|| ":memory:".to_owned(), |file| file.display().to_string());
-        Self {
-            connection: Handle::Shared(connection),
-            name,
-            file: None,
-            open: None,
-            progress: None,
-        }
+        let file = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
+        let name = file.as_ref().map_or_else(|| ":memory:".to_owned(), |file| file.display().to_string());
+        Self { connection: Handle::Shared(connection), name, file: None, open: None, progress: None }
     }
 
     fn connection(&self) -> &Connection {
@@ -143,9 +126,7 @@ fn run(connection: &Connection, statement: &str) -> rusqlite::Result<u64> {
 fn rows(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Vec<Value>>> {
     let mut prepared = connection.prepare(query)?;
     let columns = prepared.column_count();
-    let found = prepared.query_map([], |row| {
-        (0..columns).map(|at| Ok(value(row.get_ref(at)?))).collect()
-    })?;
+    let found = prepared.query_map([], |row| (0..columns).map(|at| Ok(value(row.get_ref(at)?))).collect())?;
     found.collect()
 }
 
@@ -160,30 +141,16 @@ fn value(found: ValueRef<'_>) -> Value {
 }
 
 fn failed(database: &str, statement: &str, error: rusqlite::Error) -> TargetError {
-    if matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    ) {
-        return TargetError::Busy {
-            database: database.to_owned(),
-        };
+    if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) {
+        return TargetError::Busy { database: database.to_owned() };
     }
-    let statement = Statement {
-        text: statement.to_owned(),
-        line: 1,
-    }
-    .in_short();
-    TargetError::Statement {
-        statement,
-        source: Box::new(error),
-    }
+    let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
+    TargetError::Statement { statement, source: Box::new(error) }
 }
 
 /// The catalog without the ledger's own tables, under whichever of its names.
 fn observe(connection: &Connection) -> Result<Schema, TargetError> {
-    let schema = catalog::read(connection).map_err(|source| TargetError::Catalog {
-        source: Box::new(source),
-    })?;
+    let schema = catalog::read(connection).map_err(|source| TargetError::Catalog { source: Box::new(source) })?;
     let own: Vec<ObjectName> = own_tables().into_iter().map(ObjectName::table).collect();
     Ok(schema.without(&own))
 }
@@ -191,16 +158,8 @@ fn observe(connection: &Connection) -> Result<Schema, TargetError> {
 /// Every name that a table of the ledger can have.
 pub(crate) fn own_tables() -> BTreeSet<String> {
     let ledgers = [own::TABLE, own::TABLE_BESIDE_ANOTHER];
-    let parts = ledgers.iter().flat_map(|table| {
-        own::SUFFIXES
-            .iter()
-            .map(move |suffix| format!("{table}{suffix}"))
-    });
-    ledgers
-        .iter()
-        .map(|table| (*table).to_owned())
-        .chain(parts)
-        .collect()
+    let parts = ledgers.iter().flat_map(|table| own::SUFFIXES.iter().map(move |suffix| format!("{table}{suffix}")));
+    ledgers.iter().map(|table| (*table).to_owned()).chain(parts).collect()
 }
 
 fn quoted(name: &str) -> String {
@@ -222,10 +181,7 @@ impl Session for SqliteTarget<'_> {
     fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError> {
         let report = |done, total| {
             if let Some(progress) = &self.progress {
-                progress.tell(&Progress::Rows {
-                    done,
-                    total: Some(total),
-                });
+                progress.tell(&Progress::Rows { done, total: Some(total) });
             }
         };
         rebuild::rebuild(self.connection(), rebuild, &report)
@@ -237,8 +193,7 @@ impl Session for SqliteTarget<'_> {
     }
 
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {
-        definitions::read(self.connection())
-            .map_err(|error| self.failed("reading sqlite_schema", error))
+        definitions::read(self.connection()).map_err(|error| self.failed("reading sqlite_schema", error))
     }
 
     fn report(&mut self, progress: &Progress) {
@@ -258,8 +213,7 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn history(&mut self) -> Result<Vec<own::Event>, TargetError> {
-        ledger::history(self.connection())
-            .map_err(|error| self.failed("reading the history", error))
+        ledger::history(self.connection()).map_err(|error| self.failed("reading the history", error))
     }
 
     fn scratch(&self) -> Result<Box<dyn Session>, TargetError> {
@@ -283,20 +237,14 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn prepare_ledger(&mut self, found: &own::Ledger) -> Result<(), TargetError> {
-        ledger::prepare(self.connection(), found)
-            .map_err(|error| self.failed("making the ledger", error))
+        ledger::prepare(self.connection(), found).map_err(|error| self.failed("making the ledger", error))
     }
 
     fn record(&mut self, record: &own::Record) -> Result<(), TargetError> {
-        ledger::record(self.connection(), record)
-            .map_err(|error| self.failed("writing the ledger", error))
+        ledger::record(self.connection(), record).map_err(|error| self.failed("writing the ledger", error))
     }
 
-    fn checkpoints(
-        &mut self,
-        id: &MigrationId,
-        direction: Direction,
-    ) -> Result<Vec<Checkpoint>, TargetError> {
+    fn checkpoints(&mut self, id: &MigrationId, direction: Direction) -> Result<Vec<Checkpoint>, TargetError> {
         ledger::checkpoints(self.connection(), id, direction)
             .map_err(|error| self.failed("reading the checkpoints", error))
     }
@@ -307,28 +255,19 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn clear_checkpoints(&mut self, id: &MigrationId) -> Result<(), TargetError> {
-        ledger::clear_checkpoints(self.connection(), id)
-            .map_err(|error| self.failed("deleting the checkpoints", error))
+        ledger::clear_checkpoints(self.connection(), id).map_err(|error| self.failed("deleting the checkpoints", error))
     }
 
     fn is_outside_transactions(&self, statement: &str) -> bool {
-        let mut words = tokens(statement)
-            .into_iter()
-            .filter(longshore_migrate::script::Token::has_meaning);
+        let mut words = tokens(statement).into_iter().filter(longshore_migrate::script::Token::has_meaning);
         let first = words.next();
-        first.is_some_and(|word| {
-            ["vacuum", "pragma", "attach", "detach"]
-                .iter()
-                .any(|bare| word.is(bare))
-        })
+        first.is_some_and(|word| ["vacuum", "pragma", "attach", "detach"].iter().any(|bare| word.is(bare)))
     }
 
     fn count(&mut self, table: &str, column: Option<&str>) -> Result<u64, TargetError> {
         let counted = column.map_or_else(|| "*".to_owned(), quoted);
         let query = format!("SELECT count({counted}) FROM {}", quoted(table));
-        let count = self
-            .connection()
-            .query_row(&query, [], |row| row.get::<_, i64>(0));
+        let count = self.connection().query_row(&query, [], |row| row.get::<_, i64>(0));
         let count = count.map_err(|error| self.failed(&query, error))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }

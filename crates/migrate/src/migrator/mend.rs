@@ -62,9 +62,7 @@ impl Migrator<'_> {
         done.backup = self.target.back_up()?;
         let pen = self.pen().because(reason);
         self.target.begin(self.keys(&plan))?;
-        let result = self
-            .carry_out_repair(&survey, &plan, &pen)
-            .and_then(|()| Ok(self.target.commit()?));
+        let result = self.carry_out_repair(&survey, &plan, &pen).and_then(|()| Ok(self.target.commit()?));
         if let Err(error) = result {
             self.target.roll_back();
             return Err(error);
@@ -76,23 +74,14 @@ impl Migrator<'_> {
     /// Tries the plan that leaves conflicts to later migrations, then the one that mends them first.
     fn plan_repair(&mut self, survey: &Survey) -> Result<Vec<Planned>, MigrateError> {
         let materials = self.materials(survey);
-        let migrations: Vec<Migration> = self
-            .sources
-            .iter()
-            .flat_map(Source::migrations)
-            .cloned()
-            .collect();
+        let migrations: Vec<Migration> = self.sources.iter().flat_map(Source::migrations).cloned().collect();
         let bounds = |id: &MigrationId| {
-            migrations
-                .iter()
-                .find(|found| found.id == *id)
-                .map(|found| found.bounds(Direction::Up))
-                .unwrap_or_default()
+            migrations.iter().find(|found| found.id == *id).map(|found| found.bounds(Direction::Up)).unwrap_or_default()
         };
         let mut left: Vec<Finding> = Vec::new();
         for conflicts in [Conflicts::LeaveToLater, Conflicts::Mend] {
-            let plan = repair(survey, conflicts, &materials, &bounds)
-                .map_err(|reasons| MigrateError::NoRepair { reasons })?;
+            let plan =
+                repair(survey, conflicts, &materials, &bounds).map_err(|reasons| MigrateError::NoRepair { reasons })?;
             let reasons = self.try_out(survey, &plan)?;
             if reasons.is_empty() {
                 self.refuse_lossy(survey, &plan)?;
@@ -106,12 +95,8 @@ impl Migrator<'_> {
     fn materials(&self, survey: &Survey) -> Materials {
         let statements = |id: &MigrationId| {
             let migration = self.migration(id).ok();
-            let script = migration
-                .as_ref()
-                .and_then(|migration| migration.script(Direction::Up));
-            script
-                .map(|script| script.statements().to_vec())
-                .unwrap_or_default()
+            let script = migration.as_ref().and_then(|migration| migration.script(Direction::Up));
+            script.map(|script| script.statements().to_vec()).unwrap_or_default()
         };
         let links = survey.chain.links();
         Materials {
@@ -128,32 +113,16 @@ impl Migrator<'_> {
         }
         for planned in plan {
             if let Err(error) = self.try_step(scratch.as_mut(), survey, planned) {
-                let subject = planned
-                    .step
-                    .id
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
+                let subject = planned.step.id.as_ref().map(ToString::to_string).unwrap_or_default();
                 let message = format!("it does not run on the schema as it is: {error}");
-                return Ok(vec![
-                    Finding::new(FindingKind::SchemaDisagrees, subject, message).hint(BY_HAND),
-                ]);
+                return Ok(vec![Finding::new(FindingKind::SchemaDisagrees, subject, message).hint(BY_HAND)]);
             }
         }
         let observed = scratch.observe()?;
-        Ok(self
-            .left_over(survey, plan, &observed)
-            .into_iter()
-            .map(|difference| reason(survey, &difference))
-            .collect())
+        Ok(self.left_over(survey, plan, &observed).into_iter().map(|difference| reason(survey, &difference)).collect())
     }
 
-    fn try_step(
-        &self,
-        scratch: &mut dyn Session,
-        survey: &Survey,
-        planned: &Planned,
-    ) -> Result<(), MigrateError> {
+    fn try_step(&self, scratch: &mut dyn Session, survey: &Survey, planned: &Planned) -> Result<(), MigrateError> {
         match (&planned.step.action, &planned.rebuild, &planned.step.id) {
             (RepairAction::Apply, _, Some(id)) => {
                 let migration = self.migration(id)?;
@@ -181,45 +150,24 @@ impl Migrator<'_> {
     }
 
     fn expected_after(&self, survey: &Survey, plan: &[Planned]) -> Schema {
-        let planned: BTreeSet<&MigrationId> = plan
-            .iter()
-            .filter_map(|planned| planned.step.id.as_ref())
-            .collect();
+        let planned: BTreeSet<&MigrationId> = plan.iter().filter_map(|planned| planned.step.id.as_ref()).collect();
         let counts = |id: &MigrationId| survey.ledger.is_applied(id) || planned.contains(id);
-        let count = survey
-            .chain
-            .links()
-            .iter()
-            .take_while(|link| counts(&link.id))
-            .count();
+        let count = survey.chain.links().iter().take_while(|link| counts(&link.id)).count();
         survey.chain.after(count)
     }
 
     /// A step that would lose rows is never carried out, not even one that is in a migration.
     fn refuse_lossy(&mut self, survey: &Survey, plan: &[Planned]) -> Result<(), MigrateError> {
-        for planned in plan
-            .iter()
-            .filter(|planned| planned.step.action == RepairAction::Apply)
-        {
+        for planned in plan.iter().filter(|planned| planned.step.action == RepairAction::Apply) {
             let Some(id) = &planned.step.id else { continue };
             let migration = self.migration(id)?;
             let Some(link) = survey.chain.link(id) else {
                 continue;
             };
             let expected = survey.chain.before(id);
-            let found = losses(
-                self.target.as_mut(),
-                &migration,
-                Direction::Up,
-                &link.footprint,
-                &expected,
-            )?;
+            let found = losses(self.target.as_mut(), &migration, Direction::Up, &link.footprint, &expected)?;
             if !found.is_empty() {
-                return Err(MigrateError::DataLoss {
-                    id: id.clone(),
-                    direction: Direction::Up,
-                    losses: found,
-                });
+                return Err(MigrateError::DataLoss { id: id.clone(), direction: Direction::Up, losses: found });
             }
         }
         Ok(())
@@ -227,28 +175,14 @@ impl Migrator<'_> {
 
     fn keys(&self, plan: &[Planned]) -> ForeignKeys {
         let is_rebuild = |planned: &Planned| {
-            let bounds = planned
-                .step
-                .id
-                .as_ref()
-                .and_then(|id| self.migration(id).ok());
-            let rebuilds =
-                bounds.is_some_and(|migration| migration.bounds(Direction::Up) == Bounds::Rebuild);
+            let bounds = planned.step.id.as_ref().and_then(|id| self.migration(id).ok());
+            let rebuilds = bounds.is_some_and(|migration| migration.bounds(Direction::Up) == Bounds::Rebuild);
             planned.rebuild.is_some() || planned.step.action == RepairAction::Apply && rebuilds
         };
-        if plan.iter().any(is_rebuild) {
-            ForeignKeys::Suspended
-        } else {
-            ForeignKeys::Enforced
-        }
+        if plan.iter().any(is_rebuild) { ForeignKeys::Suspended } else { ForeignKeys::Enforced }
     }
 
-    fn carry_out_repair(
-        &mut self,
-        survey: &Survey,
-        plan: &[Planned],
-        pen: &Pen,
-    ) -> Result<(), MigrateError> {
+    fn carry_out_repair(&mut self, survey: &Survey, plan: &[Planned], pen: &Pen) -> Result<(), MigrateError> {
         self.target.prepare_ledger(&survey.ledger)?;
         for planned in plan {
             let Some(id) = &planned.step.id else { continue };
@@ -284,31 +218,17 @@ impl Migrator<'_> {
                     without: &without,
                     differing: &[],
                 };
-                let scribe = |id: &MigrationId, name: &str, event, change| {
-                    pen.record(id, name, event, change)
-                };
+                let scribe = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
                 return in_transaction(target, &order, &scribe, Instant::now())
                     .map_err(|failure| told(migration, failure, Vec::new()));
             }
             RepairAction::MarkApplied => {
                 let checksum = migration.checksum();
-                (
-                    EventKind::MarkedApplied,
-                    RowChange::Applied {
-                        checksum,
-                        witness: Witness::Shown,
-                    },
-                )
+                (EventKind::MarkedApplied, RowChange::Applied { checksum, witness: Witness::Shown })
             }
             RepairAction::RecordChecksum => {
                 let checksum = migration.checksum();
-                (
-                    EventKind::Repaired,
-                    RowChange::Applied {
-                        checksum,
-                        witness: Witness::Shown,
-                    },
-                )
+                (EventKind::Repaired, RowChange::Applied { checksum, witness: Witness::Shown })
             }
             RepairAction::RebuildTable => {
                 let aside = Aside::put_all(target)?;
@@ -324,11 +244,7 @@ impl Migrator<'_> {
             }
         };
         let mut record = pen.record(&migration.id, &migration.name, event, change);
-        let detail = if sql.is_empty() {
-            planned.step.why.clone()
-        } else {
-            format!("{}: {sql}", planned.step.why)
-        };
+        let detail = if sql.is_empty() { planned.step.why.clone() } else { format!("{}: {sql}", planned.step.why) };
         record.event.detail = Some(detail);
         Ok(target.record(&record)?)
     }
@@ -337,69 +253,35 @@ impl Migrator<'_> {
 const BY_HAND: &str = "write a migration that says what shall be, or change the schema by hand, then run repair again";
 
 fn reason(survey: &Survey, difference: &Difference) -> Finding {
-    let is_made = survey
-        .chain
-        .links()
-        .iter()
-        .any(|link| link.footprint.touches(&difference.object));
-    let kind = if is_made {
-        FindingKind::SchemaDisagrees
-    } else {
-        FindingKind::HandMade
-    };
+    let is_made = survey.chain.links().iter().any(|link| link.footprint.touches(&difference.object));
+    let kind = if is_made { FindingKind::SchemaDisagrees } else { FindingKind::HandMade };
     Finding::new(kind, difference.object.to_string(), difference.to_string()).hint(BY_HAND)
 }
 
 /// The runner puts foreign views and triggers aside for a rebuild; the trial does the same in a simpler way.
-fn foreign_parts(
-    scratch: &mut dyn Session,
-    survey: &Survey,
-) -> Result<Vec<Definition>, TargetError> {
+fn foreign_parts(scratch: &mut dyn Session, survey: &Survey) -> Result<Vec<Definition>, TargetError> {
     use crate::schema::ObjectKind as K;
-    let is_known = |definition: &Definition| {
-        survey
-            .chain
-            .links()
-            .iter()
-            .any(|link| link.footprint.touches(&definition.object))
-    };
+    let is_known =
+        |definition: &Definition| survey.chain.links().iter().any(|link| link.footprint.touches(&definition.object));
     let mut parts = scratch.definitions()?;
     parts.retain(|definition| definition.object.kind != K::Table && !is_known(definition));
-    let drops = parts
-        .iter()
-        .map(|definition| &definition.object)
-        .filter(|object| object.kind != K::Index);
+    let drops = parts.iter().map(|definition| &definition.object).filter(|object| object.kind != K::Index);
     let mut drops: Vec<_> = drops.collect();
     drops.sort_by_key(|object| object.kind == K::View);
     for object in drops {
-        scratch.execute(&format!(
-            "DROP {} \"{}\"",
-            object.kind.word(),
-            object.name.replace('"', "\"\"")
-        ))?;
+        scratch.execute(&format!("DROP {} \"{}\"", object.kind.word(), object.name.replace('"', "\"\"")))?;
     }
     Ok(parts)
 }
 
 fn put_back(scratch: &mut dyn Session, parts: &[Definition]) -> Result<(), TargetError> {
-    let there: Vec<_> = scratch
-        .definitions()?
-        .into_iter()
-        .map(|definition| definition.object)
-        .collect();
-    for definition in parts
-        .iter()
-        .filter(|definition| !there.contains(&definition.object))
-    {
+    let there: Vec<_> = scratch.definitions()?.into_iter().map(|definition| definition.object).collect();
+    for definition in parts.iter().filter(|definition| !there.contains(&definition.object)) {
         scratch.execute(&definition.sql)?;
     }
     Ok(())
 }
 
 fn report(plan: &[Planned], applied: bool) -> RepairReport {
-    RepairReport {
-        steps: plan.iter().map(|planned| planned.step.clone()).collect(),
-        applied,
-        backup: None,
-    }
+    RepairReport { steps: plan.iter().map(|planned| planned.step.clone()).collect(), applied, backup: None }
 }

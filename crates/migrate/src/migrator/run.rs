@@ -65,15 +65,8 @@ impl Migrator<'_> {
         let again: Vec<MigrationId> = ids.iter().rev().cloned().collect();
         let mut report = self.run(survey, &ids, Direction::Down, request)?;
         if request.mode == RunMode::DryRun {
-            let migrations = again
-                .iter()
-                .map(|id| self.migration(id))
-                .collect::<Result<Vec<_>, _>>()?;
-            report.migrations.extend(
-                migrations
-                    .iter()
-                    .map(|migration| shown(migration, Direction::Up, None)),
-            );
+            let migrations = again.iter().map(|id| self.migration(id)).collect::<Result<Vec<_>, _>>()?;
+            report.migrations.extend(migrations.iter().map(|migration| shown(migration, Direction::Up, None)));
             return Ok(report);
         }
         let survey = self.survey()?;
@@ -99,26 +92,16 @@ impl Migrator<'_> {
         direction: Direction,
         request: &RunRequest,
     ) -> Result<RunReport, MigrateError> {
-        let migrations: Vec<Migration> = ids
-            .iter()
-            .map(|id| self.migration(id))
-            .collect::<Result<_, _>>()?;
+        let migrations: Vec<Migration> = ids.iter().map(|id| self.migration(id)).collect::<Result<_, _>>()?;
         if direction == Direction::Down {
             self.refuse_unless_reversible(&migrations, &survey)?;
         }
         if request.data_loss == DataLoss::Refuse {
             self.refuse_loss(&migrations, direction, &survey)?;
         }
-        let mut report = RunReport {
-            dry_run: request.mode == RunMode::DryRun,
-            migrations: Vec::new(),
-            backup: None,
-        };
+        let mut report = RunReport { dry_run: request.mode == RunMode::DryRun, migrations: Vec::new(), backup: None };
         if report.dry_run || migrations.is_empty() {
-            report.migrations = migrations
-                .iter()
-                .map(|migration| shown(migration, direction, None))
-                .collect();
+            report.migrations = migrations.iter().map(|migration| shown(migration, direction, None)).collect();
             return Ok(report);
         }
         if direction == Direction::Down {
@@ -127,9 +110,7 @@ impl Migrator<'_> {
         for migration in &migrations {
             let without = self.without(&survey, &migration.id, direction)?;
             let duration_ms = self.run_one(migration, direction, &survey, &without, &report)?;
-            report
-                .migrations
-                .push(shown(migration, direction, Some(duration_ms)));
+            report.migrations.push(shown(migration, direction, Some(duration_ms)));
             let next = report.migrations.len();
             if next < migrations.len() {
                 survey.ledger = self.target.ledger()?;
@@ -156,15 +137,10 @@ impl Migrator<'_> {
             without,
             differing: &survey.comparison.differences,
         };
-        let scribe =
-            |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
+        let scribe = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
         let result = carry_out(self.target.as_mut(), &order, &scribe);
         result.map_err(|failure| {
-            let done = report
-                .migrations
-                .iter()
-                .map(|migration| migration.id.clone())
-                .collect();
+            let done = report.migrations.iter().map(|migration| migration.id.clone()).collect();
             let error = told(migration, failure, done);
             self.record_failure(migration, survey, &pen, &error);
             error
@@ -172,19 +148,8 @@ impl Migrator<'_> {
     }
 
     // The failure itself is what must reach the user, so that it cannot be written down too is passed over.
-    fn record_failure(
-        &mut self,
-        migration: &Migration,
-        survey: &Survey,
-        pen: &Pen,
-        error: &MigrateError,
-    ) {
-        let mut record = pen.record(
-            &migration.id,
-            &migration.name,
-            EventKind::Failed,
-            RowChange::None,
-        );
+    fn record_failure(&mut self, migration: &Migration, survey: &Survey, pen: &Pen, error: &MigrateError) {
+        let mut record = pen.record(&migration.id, &migration.name, EventKind::Failed, RowChange::None);
         record.event.detail = Some(error.to_string());
         let _ = in_own_transaction(self.target.as_mut(), |target| {
             target.prepare_ledger(&survey.ledger)?;
@@ -192,32 +157,19 @@ impl Migrator<'_> {
         });
     }
 
-    fn refuse_unless_reversible(
-        &mut self,
-        migrations: &[Migration],
-        survey: &Survey,
-    ) -> Result<(), MigrateError> {
+    fn refuse_unless_reversible(&mut self, migrations: &[Migration], survey: &Survey) -> Result<(), MigrateError> {
         if let Some(migration) = migrations.iter().find(|migration| !migration.has_down()) {
-            return Err(MigrateError::NoDown {
-                id: migration.id.clone(),
-            });
+            return Err(MigrateError::NoDown { id: migration.id.clone() });
         }
         let gone: Vec<&MigrationId> = migrations.iter().map(|migration| &migration.id).collect();
-        let is_left = |migration: &&Migration| {
-            survey.ledger.is_applied(&migration.id) && !gone.contains(&&migration.id)
-        };
-        let left: Vec<&Migration> = self
-            .sources
-            .iter()
-            .flat_map(Source::migrations)
-            .filter(is_left)
-            .collect();
+        let is_left =
+            |migration: &&Migration| survey.ledger.is_applied(&migration.id) && !gone.contains(&&migration.id);
+        let left: Vec<&Migration> = self.sources.iter().flat_map(Source::migrations).filter(is_left).collect();
         let chain = Chain::replay(self.target.as_ref(), &left)?;
         match (chain.broken(), migrations.first()) {
-            (Some(broken), Some(first)) => Err(MigrateError::Needed {
-                id: first.id.clone(),
-                needed_by: broken.id.clone(),
-            }),
+            (Some(broken), Some(first)) => {
+                Err(MigrateError::Needed { id: first.id.clone(), needed_by: broken.id.clone() })
+            }
             _ => Ok(()),
         }
     }
@@ -236,83 +188,45 @@ impl Migrator<'_> {
                 Direction::Up => survey.chain.before(&migration.id),
                 Direction::Down => link.after.clone(),
             };
-            let found = losses(
-                self.target.as_mut(),
-                migration,
-                direction,
-                &link.footprint,
-                &expected,
-            )?;
+            let found = losses(self.target.as_mut(), migration, direction, &link.footprint, &expected)?;
             if !found.is_empty() {
-                return Err(MigrateError::DataLoss {
-                    id: migration.id.clone(),
-                    direction,
-                    losses: found,
-                });
+                return Err(MigrateError::DataLoss { id: migration.id.clone(), direction, losses: found });
             }
         }
         Ok(())
     }
 
     /// What the ledger's migrations make without `id`.
-    fn without(
-        &self,
-        survey: &Survey,
-        id: &MigrationId,
-        direction: Direction,
-    ) -> Result<Schema, MigrateError> {
+    fn without(&self, survey: &Survey, id: &MigrationId, direction: Direction) -> Result<Schema, MigrateError> {
         if direction == Direction::Up {
             return Ok(survey.chain.before(id));
         }
-        let is_left =
-            |migration: &&Migration| survey.ledger.is_applied(&migration.id) && migration.id != *id;
+        let is_left = |migration: &&Migration| survey.ledger.is_applied(&migration.id) && migration.id != *id;
         let mut ledger = survey.ledger.clone();
         ledger.assign(&self.sources);
-        let left: Vec<&Migration> = self
-            .sources
-            .iter()
-            .flat_map(Source::migrations)
-            .filter(is_left)
-            .collect();
+        let left: Vec<&Migration> = self.sources.iter().flat_map(Source::migrations).filter(is_left).collect();
         Ok(Chain::replay(self.target.as_ref(), &left)?.last())
     }
 }
 
-pub(super) fn told(
-    migration: &Migration,
-    failure: Failure,
-    done: Vec<MigrationId>,
-) -> MigrateError {
+pub(super) fn told(migration: &Migration, failure: Failure, done: Vec<MigrationId>) -> MigrateError {
     match failure {
-        Failure::Run(error, statements_done) => MigrateError::Failed {
-            id: migration.id.clone(),
-            error: Box::new(error),
-            done,
-            statements_done,
-        },
+        Failure::Run(error, statements_done) => {
+            MigrateError::Failed { id: migration.id.clone(), error: Box::new(error), done, statements_done }
+        }
         Failure::Target(error) => error.into(),
         Failure::Outcome(error) => *error,
     }
 }
 
-pub(super) fn shown(
-    migration: &Migration,
-    direction: Direction,
-    duration_ms: Option<i64>,
-) -> RunMigration {
-    let statements = migration
-        .script(direction)
-        .map(crate::script::Script::statements)
-        .unwrap_or_default();
+pub(super) fn shown(migration: &Migration, direction: Direction, duration_ms: Option<i64>) -> RunMigration {
+    let statements = migration.script(direction).map(crate::script::Script::statements).unwrap_or_default();
     RunMigration {
         id: migration.id.clone(),
         name: migration.name.clone(),
         direction,
         bounds: migration.bounds(direction),
-        sql: statements
-            .iter()
-            .map(|Statement { text, .. }| text.clone())
-            .collect(),
+        sql: statements.iter().map(|Statement { text, .. }| text.clone()).collect(),
         duration_ms,
     }
 }

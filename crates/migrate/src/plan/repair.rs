@@ -32,16 +32,8 @@ pub struct Planned {
 
 impl Planned {
     pub(super) fn new(action: RepairAction, id: &MigrationId, why: String) -> Self {
-        let step = RepairStep {
-            action,
-            id: Some(id.clone()),
-            sql: None,
-            why,
-        };
-        Self {
-            step,
-            rebuild: None,
-        }
+        let step = RepairStep { action, id: Some(id.clone()), sql: None, why };
+        Self { step, rebuild: None }
     }
 
     pub(super) fn sql(mut self, sql: String) -> Self {
@@ -60,28 +52,13 @@ pub fn repair(
     materials: &Materials,
     bounds: &dyn Fn(&MigrationId) -> Bounds,
 ) -> Result<Vec<Planned>, Vec<Finding>> {
-    let reasons: Vec<Finding> = survey
-        .broken()
-        .into_iter()
-        .filter(|finding| !is_mendable(finding, survey))
-        .collect();
+    let reasons: Vec<Finding> = survey.broken().into_iter().filter(|finding| !is_mendable(finding, survey)).collect();
     if !reasons.is_empty() {
         return Err(reasons);
     }
-    if let Some(standing) = survey
-        .standings
-        .iter()
-        .find(|standing| standing.statements_done > 0)
-    {
-        let message = format!(
-            "it was interrupted after {} of its statements",
-            standing.statements_done
-        );
-        let finding = Finding::new(
-            FindingKind::SchemaDisagrees,
-            standing.id.to_string(),
-            message,
-        );
+    if let Some(standing) = survey.standings.iter().find(|standing| standing.statements_done > 0) {
+        let message = format!("it was interrupted after {} of its statements", standing.statements_done);
+        let finding = Finding::new(FindingKind::SchemaDisagrees, standing.id.to_string(), message);
         return Err(vec![finding.hint("longshore migrate up")]);
     }
     let mut plan = Vec::new();
@@ -89,10 +66,7 @@ pub fn repair(
         plan.extend(mend_reached(survey, materials));
     }
     for standing in survey.standings.iter().filter(|standing| standing.has_file) {
-        if standing.is_pending()
-            && !standing.is_reached
-            && bounds(&standing.id) == Bounds::Statements
-        {
+        if standing.is_pending() && !standing.is_reached && bounds(&standing.id) == Bounds::Statements {
             break;
         }
         plan.extend(steps(standing, survey, conflicts, materials));
@@ -105,31 +79,18 @@ fn is_mendable(finding: &Finding, survey: &Survey) -> bool {
     match finding.kind {
         FindingKind::OutOfOrder => true,
         FindingKind::ChangedMigration => {
-            let standing = survey
-                .standings
-                .iter()
-                .find(|standing| standing.id.to_string() == finding.subject);
+            let standing = survey.standings.iter().find(|standing| standing.id.to_string() == finding.subject);
             standing.is_some_and(|standing| matches!(standing.presence, Some(Presence::Present)))
         }
         _ => false,
     }
 }
 
-fn steps(
-    standing: &Standing,
-    survey: &Survey,
-    conflicts: Conflicts,
-    materials: &Materials,
-) -> Vec<Planned> {
+fn steps(standing: &Standing, survey: &Survey, conflicts: Conflicts, materials: &Materials) -> Vec<Planned> {
     let mut steps = Vec::new();
     if standing.change == Change::Meaning {
-        let why = "its file was changed after it ran, and the schema shows what the file says now"
-            .to_owned();
-        steps.push(Planned::new(
-            RepairAction::RecordChecksum,
-            &standing.id,
-            why,
-        ));
+        let why = "its file was changed after it ran, and the schema shows what the file says now".to_owned();
+        steps.push(Planned::new(RepairAction::RecordChecksum, &standing.id, why));
     }
     let is_applied = standing.is_applied();
     match &standing.presence {
@@ -140,9 +101,7 @@ fn steps(
             }
             steps.extend((!is_applied).then(|| mark(standing)));
         }
-        Some(Presence::Conflicting(_))
-            if !standing.is_reached && standing.already_there.is_empty() =>
-        {
+        Some(Presence::Conflicting(_)) if !standing.is_reached && standing.already_there.is_empty() => {
             steps.extend((!is_applied).then(|| apply(standing, survey, materials)));
         }
         Some(Presence::Invisible) if !is_applied && !standing.is_reached => {
@@ -161,14 +120,8 @@ fn apply(standing: &Standing, survey: &Survey, materials: &Materials) -> Planned
         Recorded::Never => "it never ran, and nothing of it is in the schema",
     };
     let planned = Planned::new(RepairAction::Apply, &standing.id, why.to_owned());
-    let at = survey
-        .chain
-        .links()
-        .iter()
-        .position(|link| link.id == standing.id);
-    let statements = at
-        .and_then(|at| materials.statements.get(at))
-        .filter(|statements| !statements.is_empty());
+    let at = survey.chain.links().iter().position(|link| link.id == standing.id);
+    let statements = at.and_then(|at| materials.statements.get(at)).filter(|statements| !statements.is_empty());
     match statements {
         Some(statements) => planned.sql(joined(statements)),
         None => planned,
@@ -176,11 +129,7 @@ fn apply(standing: &Standing, survey: &Survey, materials: &Materials) -> Planned
 }
 
 fn joined(statements: &[Statement]) -> String {
-    statements
-        .iter()
-        .map(|statement| format!("{};", statement.text))
-        .collect::<Vec<_>>()
-        .join("\n")
+    statements.iter().map(|statement| format!("{};", statement.text)).collect::<Vec<_>>().join("\n")
 }
 
 fn mark(standing: &Standing) -> Planned {
@@ -191,42 +140,22 @@ fn mark(standing: &Standing) -> Planned {
     let schema = match &standing.presence {
         Some(Presence::Conflicting(conflicts)) => format!(
             "but it is there; what differs in it ({}) is made over by a later step",
-            conflicts
-                .first()
-                .map(|difference| difference.object.to_string())
-                .unwrap_or_default()
+            conflicts.first().map(|difference| difference.object.to_string()).unwrap_or_default()
         ),
-        Some(Presence::Invisible) => {
-            "but later migrations that follow it are in the schema".to_owned()
-        }
+        Some(Presence::Invisible) => "but later migrations that follow it are in the schema".to_owned(),
         Some(Presence::Partial { .. }) => "and with what was missing all of it is there".to_owned(),
         _ => "but all of it is in the schema".to_owned(),
     };
-    Planned::new(
-        RepairAction::MarkApplied,
-        &standing.id,
-        format!("{ledger}, {schema}"),
-    )
+    Planned::new(RepairAction::MarkApplied, &standing.id, format!("{ledger}, {schema}"))
 }
 
 /// What of this one migration is missing, as the migration itself makes it.
 fn complete(standing: &Standing, survey: &Survey, materials: &Materials) -> Vec<Planned> {
-    let Some(at) = survey
-        .chain
-        .links()
-        .iter()
-        .position(|link| link.id == standing.id)
-    else {
+    let Some(at) = survey.chain.links().iter().position(|link| link.id == standing.id) else {
         return Vec::new();
     };
-    let reached = survey
-        .chain
-        .links()
-        .iter()
-        .rposition(|link| is_reached(survey, &link.id));
-    let version = reached
-        .filter(|_| standing.is_reached)
-        .map_or(at, |reached| reached.max(at));
+    let reached = survey.chain.links().iter().rposition(|link| is_reached(survey, &link.id));
+    let version = reached.filter(|_| standing.is_reached).map_or(at, |reached| reached.max(at));
     let expected = survey.chain.after(version + 1);
     let touched = survey.chain.links()[at].footprint.objects();
     let own: Vec<Difference> = differences(&expected, &survey.observed)
@@ -239,37 +168,22 @@ fn complete(standing: &Standing, survey: &Survey, materials: &Materials) -> Vec<
 
 /// Everything that differs at the version that the schema has reached.
 fn mend_reached(survey: &Survey, materials: &Materials) -> Vec<Planned> {
-    let Some(version) = survey
-        .chain
-        .links()
-        .iter()
-        .rposition(|link| is_reached(survey, &link.id))
-    else {
+    let Some(version) = survey.chain.links().iter().rposition(|link| is_reached(survey, &link.id)) else {
         return Vec::new();
     };
     let expected = survey.chain.after(version + 1);
     // Migrations before it that did not run are run, not mended.
     let is_absent = |object: &ObjectName| {
-        let maker = survey
-            .chain
-            .links()
-            .iter()
-            .find(|link| link.footprint.adds.contains_key(object));
+        let maker = survey.chain.links().iter().find(|link| link.footprint.adds.contains_key(object));
         maker
             .and_then(|link| survey.standing(&link.id))
             .is_some_and(|standing| standing.presence == Some(Presence::Absent))
     };
-    let found = differences(&expected, &survey.observed)
-        .differences
-        .into_iter();
-    let found: Vec<Difference> = found
-        .filter(|difference| !is_absent(&difference.object))
-        .collect();
+    let found = differences(&expected, &survey.observed).differences.into_iter();
+    let found: Vec<Difference> = found.filter(|difference| !is_absent(&difference.object)).collect();
     mends(&found, &expected, survey, &materials.at(version))
 }
 
 fn is_reached(survey: &Survey, id: &MigrationId) -> bool {
-    survey
-        .standing(id)
-        .is_some_and(|standing| standing.is_reached)
+    survey.standing(id).is_some_and(|standing| standing.is_reached)
 }

@@ -30,12 +30,7 @@ fn standing(number: i64, recorded: Recorded, presence: Presence) -> Standing {
 
 fn survey(standings: Vec<Standing>) -> Survey {
     Survey {
-        ledger: Ledger {
-            table: TABLE.to_owned(),
-            form: Form::Missing,
-            rows: Vec::new(),
-            foreign: Vec::new(),
-        },
+        ledger: Ledger { table: TABLE.to_owned(), form: Form::Missing, rows: Vec::new(), foreign: Vec::new() },
         chain: Chain::default(),
         observed: Schema::default(),
         recorded: Some(Schema::default()),
@@ -58,84 +53,41 @@ fn up_takes_what_is_pending_in_order_as_far_as_the_goal() {
         standing(3, Never, Presence::Absent),
         standing(4, Never, Presence::Invisible),
     ];
-    let to = |number| Goal {
-        to: Some(MigrationId::new("app", number)),
-        steps: None,
-    };
+    let to = |number| Goal { to: Some(MigrationId::new("app", number)), steps: None };
     let table = [
         (Goal::default(), vec![2, 3, 4]),
-        (
-            Goal {
-                to: None,
-                steps: Some(1),
-            },
-            vec![2],
-        ),
+        (Goal { to: None, steps: Some(1) }, vec![2]),
         (to(3), vec![2, 3]),
         (to(1), vec![]),
     ];
     for (goal, expected) in table {
-        assert_eq!(
-            numbers(&up(&survey(standings.clone()), &goal).unwrap()),
-            expected,
-            "{goal:?}"
-        );
+        assert_eq!(numbers(&up(&survey(standings.clone()), &goal).unwrap()), expected, "{goal:?}");
     }
 }
 
 #[test]
 fn down_takes_the_newest_first_and_one_unless_told() {
     let applied = |number| standing(number, Recorded::Applied, Presence::Present);
-    let standings = vec![
-        applied(1),
-        applied(2),
-        applied(3),
-        standing(4, Recorded::Never, Presence::Absent),
-    ];
-    let to = Goal {
-        to: Some(MigrationId::new("app", 1)),
-        steps: None,
-    };
-    let table = [
-        (Goal::default(), vec![3]),
-        (
-            Goal {
-                to: None,
-                steps: Some(2),
-            },
-            vec![3, 2],
-        ),
-        (to, vec![3, 2]),
-    ];
+    let standings = vec![applied(1), applied(2), applied(3), standing(4, Recorded::Never, Presence::Absent)];
+    let to = Goal { to: Some(MigrationId::new("app", 1)), steps: None };
+    let table = [(Goal::default(), vec![3]), (Goal { to: None, steps: Some(2) }, vec![3, 2]), (to, vec![3, 2])];
     for (goal, expected) in table {
-        assert_eq!(
-            numbers(&down(&survey(standings.clone()), &goal).unwrap()),
-            expected,
-            "{goal:?}"
-        );
+        assert_eq!(numbers(&down(&survey(standings.clone()), &goal).unwrap()), expected, "{goal:?}");
     }
 }
 
 #[test]
 fn a_broken_history_stops_up_before_anything_else() {
     let mut survey = survey(vec![standing(1, Recorded::Never, Presence::Absent)]);
-    survey
-        .findings
-        .push(Finding::new(FindingKind::DuplicateNumber, "app:1", "twice"));
-    assert!(matches!(
-        up(&survey, &Goal::default()),
-        Err(MigrateError::HistoryBroken { .. })
-    ));
+    survey.findings.push(Finding::new(FindingKind::DuplicateNumber, "app:1", "twice"));
+    assert!(matches!(up(&survey, &Goal::default()), Err(MigrateError::HistoryBroken { .. })));
 }
 
 #[test]
 fn up_refuses_what_is_there_already() {
     let mut pending = standing(1, Recorded::Never, Presence::Absent);
     pending.already_there = vec![ObjectName::table("a")];
-    assert!(matches!(
-        up(&survey(vec![pending]), &Goal::default()),
-        Err(MigrateError::AlreadyThere { .. })
-    ));
+    assert!(matches!(up(&survey(vec![pending]), &Goal::default()), Err(MigrateError::AlreadyThere { .. })));
 }
 
 #[test]
@@ -155,13 +107,7 @@ fn repair_decides_by_what_the_ledger_says_and_the_schema_shows() {
     ];
     for (recorded, presence, expected) in table {
         let survey = survey(vec![standing(1, recorded, presence.clone())]);
-        let plan = repair(
-            &survey,
-            Conflicts::LeaveToLater,
-            &Materials::default(),
-            &|_| Bounds::Transaction,
-        )
-        .unwrap();
+        let plan = repair(&survey, Conflicts::LeaveToLater, &Materials::default(), &|_| Bounds::Transaction).unwrap();
         let actions: Vec<_> = plan.iter().map(|planned| planned.step.action).collect();
         assert_eq!(actions, expected, "{recorded:?} {presence:?}");
     }

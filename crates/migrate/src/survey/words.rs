@@ -25,20 +25,14 @@ pub(super) fn say_problems(survey: &mut Survey) {
     }
 }
 
-fn problem(
-    standing: &Standing,
-    footprint: Option<&Footprint>,
-    after_problem: Option<()>,
-) -> Option<String> {
+fn problem(standing: &Standing, footprint: Option<&Footprint>, after_problem: Option<()>) -> Option<String> {
     if !standing.has_file && standing.is_applied() {
         return Some("applied in the ledger, but there is no file for it".to_owned());
     }
     match standing.change {
         Change::Meaning => return Some("applied, but its file says something else now".to_owned()),
         Change::Cosmetic => {
-            return Some(
-                "white space or comments of its file changed since it was applied".to_owned(),
-            );
+            return Some("white space or comments of its file changed since it was applied".to_owned());
         }
         Change::None | Change::Unknown => {}
     }
@@ -47,9 +41,7 @@ fn problem(
     }
     if standing.statements_done > 0 {
         let done = standing.statements_done;
-        return Some(format!(
-            "interrupted after {done} of its statements; `longshore migrate up` goes on after them"
-        ));
+        return Some(format!("interrupted after {done} of its statements; `longshore migrate up` goes on after them"));
     }
     let ledger = match standing.recorded {
         Recorded::RolledBack => "rolled back in the ledger",
@@ -58,67 +50,42 @@ fn problem(
     if standing.is_reached || !standing.already_there.is_empty() {
         return Some(format!("{ledger}, but {}", there(standing, footprint)));
     }
-    let absent = matches!(
-        standing.presence,
-        Some(Presence::Absent | Presence::Conflicting(_))
-    ) && standing.has_file;
-    let missing = footprint
-        .filter(|_| absent)
-        .map(|footprint| in_words(main_objects(footprint)))?;
+    let absent = matches!(standing.presence, Some(Presence::Absent | Presence::Conflicting(_))) && standing.has_file;
+    let missing = footprint.filter(|_| absent).map(|footprint| in_words(main_objects(footprint)))?;
     after_problem.map(|()| format!("{ledger}, and not in the schema: {missing} missing"))
 }
 
 fn there(standing: &Standing, footprint: Option<&Footprint>) -> String {
     match &standing.presence {
-        Some(Presence::Partial {
-            missing, lingering, ..
-        }) if standing.is_reached => {
+        Some(Presence::Partial { missing, lingering, .. }) if standing.is_reached => {
             let open: Vec<&ObjectName> = missing.iter().chain(lingering).collect();
-            format!(
-                "part of it is there; {} missing or left over",
-                in_words(open)
-            )
+            format!("part of it is there; {} missing or left over", in_words(open))
         }
         Some(Presence::Conflicting(differences)) if standing.is_reached => {
-            format!(
-                "{} is there and differs: {}",
-                owners(footprint),
-                conflicts(differences)
-            )
+            format!("{} is there and differs: {}", owners(footprint), conflicts(differences))
         }
         _ if standing.is_reached => format!("all of {} is there", owners(footprint)),
-        _ => format!(
-            "{} there already",
-            in_words(standing.already_there.iter().collect())
-        ),
+        _ => format!("{} there already", in_words(standing.already_there.iter().collect())),
     }
 }
 
 fn applied(standing: &Standing, footprint: Option<&Footprint>) -> Option<String> {
-    let unverified = (standing.witness == Witness::Unverified)
-        .then_some("marked applied without being shown by the schema");
+    let unverified =
+        (standing.witness == Witness::Unverified).then_some("marked applied without being shown by the schema");
     let seen = match &standing.presence {
         Some(Presence::Absent) => {
             let missing = footprint.map(main_objects).unwrap_or_default();
-            Some(format!(
-                "applied in the ledger, but nothing of it is there: {} missing",
-                in_words(missing)
-            ))
+            Some(format!("applied in the ledger, but nothing of it is there: {} missing", in_words(missing)))
         }
-        Some(Presence::Partial {
-            missing, lingering, ..
-        }) if missing.is_empty() => Some(format!(
-            "applied in the ledger, but {} there still",
-            in_words(lingering.iter().collect())
-        )),
-        Some(Presence::Partial { missing, .. }) => Some(format!(
-            "applied in the ledger, but {} missing",
-            in_words(missing.iter().collect())
-        )),
-        Some(Presence::Conflicting(differences)) => Some(format!(
-            "applied in the ledger, but the schema differs: {}",
-            conflicts(differences)
-        )),
+        Some(Presence::Partial { missing, lingering, .. }) if missing.is_empty() => {
+            Some(format!("applied in the ledger, but {} there still", in_words(lingering.iter().collect())))
+        }
+        Some(Presence::Partial { missing, .. }) => {
+            Some(format!("applied in the ledger, but {} missing", in_words(missing.iter().collect())))
+        }
+        Some(Presence::Conflicting(differences)) => {
+            Some(format!("applied in the ledger, but the schema differs: {}", conflicts(differences)))
+        }
         _ => None,
     };
     match (unverified, seen) {
@@ -130,15 +97,9 @@ fn applied(standing: &Standing, footprint: Option<&Footprint>) -> Option<String>
 /// The tables of a footprint that it makes as a whole, and what it adds to others.
 fn main_objects(footprint: &Footprint) -> Vec<&ObjectName> {
     let is_whole = |name: &ObjectName| name.table.is_none();
-    let made_whole: Vec<&str> = footprint
-        .adds
-        .keys()
-        .filter(|name| is_whole(name))
-        .map(ObjectName::owner)
-        .collect();
-    let is_main = |name: &&ObjectName| {
-        is_whole(name) || !made_whole.contains(&name.owner()) && !name.kind.is_constraint()
-    };
+    let made_whole: Vec<&str> = footprint.adds.keys().filter(|name| is_whole(name)).map(ObjectName::owner).collect();
+    let is_main =
+        |name: &&ObjectName| is_whole(name) || !made_whole.contains(&name.owner()) && !name.kind.is_constraint();
     let added: Vec<&ObjectName> = footprint.adds.keys().filter(is_main).collect();
     if !added.is_empty() {
         return added;
@@ -147,11 +108,7 @@ fn main_objects(footprint: &Footprint) -> Vec<&ObjectName> {
 }
 
 fn owners(footprint: Option<&Footprint>) -> String {
-    let mut owners: Vec<&str> = footprint
-        .into_iter()
-        .flat_map(Footprint::objects)
-        .map(ObjectName::owner)
-        .collect();
+    let mut owners: Vec<&str> = footprint.into_iter().flat_map(Footprint::objects).map(ObjectName::owner).collect();
     owners.dedup();
     if owners.is_empty() {
         return "it".to_owned();
@@ -160,36 +117,20 @@ fn owners(footprint: Option<&Footprint>) -> String {
 }
 
 fn conflicts(differences: &[Difference]) -> String {
-    let shown: Vec<String> = differences
-        .iter()
-        .take(LISTED_MAX)
-        .map(ToString::to_string)
-        .collect();
+    let shown: Vec<String> = differences.iter().take(LISTED_MAX).map(ToString::to_string).collect();
     let more = differences.len().saturating_sub(LISTED_MAX);
-    if more > 0 {
-        format!("{} and {more} more", shown.join("; "))
-    } else {
-        shown.join("; ")
-    }
+    if more > 0 { format!("{} and {more} more", shown.join("; ")) } else { shown.join("; ") }
 }
 
 /// `a, b and c are` or `a is`, so that a sentence can go on with "missing" or "there already".
 fn in_words(objects: Vec<&ObjectName>) -> String {
     let count = objects.len();
-    let names: Vec<String> = objects
-        .into_iter()
-        .take(LISTED_MAX)
-        .map(ToString::to_string)
-        .collect();
+    let names: Vec<String> = objects.into_iter().take(LISTED_MAX).map(ToString::to_string).collect();
     let verb = if count == 1 { "is" } else { "are" };
     match names.split_last() {
         None => "nothing is".to_owned(),
         Some((last, [])) => format!("{last} {verb}"),
-        Some(_) if count > LISTED_MAX => format!(
-            "{} and {} more {verb}",
-            names.join(", "),
-            count - LISTED_MAX
-        ),
+        Some(_) if count > LISTED_MAX => format!("{} and {} more {verb}", names.join(", "), count - LISTED_MAX),
         Some((last, others)) => format!("{} and {last} {verb}", others.join(", ")),
     }
 }

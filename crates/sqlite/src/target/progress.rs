@@ -27,11 +27,7 @@ impl Meter {
     /// Counts by SQLite's hooks. Should they be refused, statements merely stay silent.
     pub(super) fn on(connection: &mut Connection, listener: ProgressListener) -> Self {
         let meter = Self::without_hooks(listener);
-        let (done, total, listener) = (
-            meter.done.clone(),
-            meter.total.clone(),
-            meter.listener.clone(),
-        );
+        let (done, total, listener) = (meter.done.clone(), meter.total.clone(), meter.listener.clone());
         let counted = meter.done.clone();
         let _ = connection.update_hook(Some(move |_, _: &str, _: &str, _| {
             counted.fetch_add(1, Ordering::Relaxed);
@@ -39,10 +35,7 @@ impl Meter {
         let _ = connection.progress_handler(
             STEPS,
             Some(move || {
-                listener(&rows(
-                    done.load(Ordering::Relaxed),
-                    total.load(Ordering::Relaxed),
-                ));
+                listener(&rows(done.load(Ordering::Relaxed), total.load(Ordering::Relaxed)));
                 false
             }),
         );
@@ -51,20 +44,13 @@ impl Meter {
 
     /// For a connection whose hooks are its owner's.
     pub(super) fn without_hooks(listener: ProgressListener) -> Self {
-        Self {
-            listener,
-            done: Arc::new(AtomicU64::new(0)),
-            total: Arc::new(AtomicU64::new(UNKNOWN)),
-        }
+        Self { listener, done: Arc::new(AtomicU64::new(0)), total: Arc::new(AtomicU64::new(UNKNOWN)) }
     }
 
     /// A statement begins; the largest table that it reads says how many rows it may write.
     pub(super) fn begin(&self, connection: &Connection, statement: &str) {
         self.done.store(0, Ordering::Relaxed);
-        self.total.store(
-            expected_rows(connection, statement).unwrap_or(UNKNOWN),
-            Ordering::Relaxed,
-        );
+        self.total.store(expected_rows(connection, statement).unwrap_or(UNKNOWN), Ordering::Relaxed);
     }
 
     pub(super) fn tell(&self, progress: &Progress) {
@@ -78,32 +64,19 @@ fn rows(done: u64, total: u64) -> Progress {
 }
 
 fn expected_rows(connection: &Connection, statement: &str) -> Option<u64> {
-    let words: Vec<_> = tokens(statement)
-        .into_iter()
-        .filter(longshore_migrate::script::Token::has_meaning)
-        .collect();
+    let words: Vec<_> = tokens(statement).into_iter().filter(longshore_migrate::script::Token::has_meaning).collect();
     let first = words.first()?;
-    if !["insert", "update", "delete", "replace"]
-        .iter()
-        .any(|word| first.is(word))
-    {
+    if !["insert", "update", "delete", "replace"].iter().any(|word| first.is(word)) {
         return None;
     }
-    let names = words
-        .iter()
-        .filter(|word| matches!(word.kind, TokenKind::Word | TokenKind::Quoted));
-    let tables = names
-        .map(longshore_migrate::script::Token::name)
-        .filter(|name| is_table(connection, name));
+    let names = words.iter().filter(|word| matches!(word.kind, TokenKind::Word | TokenKind::Quoted));
+    let tables = names.map(longshore_migrate::script::Token::name).filter(|name| is_table(connection, name));
     tables.filter_map(|table| count(connection, &table)).max()
 }
 
 fn is_table(connection: &Connection, name: &str) -> bool {
     let query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
-    connection
-        .prepare_cached(query)
-        .and_then(|mut prepared| prepared.exists([name]))
-        .unwrap_or(false)
+    connection.prepare_cached(query).and_then(|mut prepared| prepared.exists([name])).unwrap_or(false)
 }
 
 fn count(connection: &Connection, table: &str) -> Option<u64> {

@@ -3,8 +3,8 @@
 use std::fs;
 
 use longshore_migrate::{
-    DataLoss, Exit, Goal, Marking, MigrateError, RepairRequest, RunMode, RunRequest, Source,
-    Verification, report::State,
+    DataLoss, Exit, Goal, Marking, MigrateError, RepairRequest, RunMode, RunRequest, Source, Verification,
+    report::State,
 };
 use longshore_sqlite::{
     migrations::longshore,
@@ -14,62 +14,30 @@ use longshore_sqlite::{
 use crate::support::{Database, app, fresh, id, marking, repair_now, source};
 
 const NOTES: &[(&str, &str)] = &[
-    (
-        "001_notes.up.sql",
-        "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);",
-    ),
+    ("001_notes.up.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);"),
     ("001_notes.down.sql", "DROP TABLE notes;"),
-    (
-        "002_notes_pinned.up.sql",
-        "ALTER TABLE notes ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;",
-    ),
-    (
-        "002_notes_pinned.down.sql",
-        "ALTER TABLE notes DROP COLUMN pinned;",
-    ),
+    ("002_notes_pinned.up.sql", "ALTER TABLE notes ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;"),
+    ("002_notes_pinned.down.sql", "ALTER TABLE notes DROP COLUMN pinned;"),
 ];
 
 fn allowing_loss() -> RunRequest {
-    RunRequest {
-        data_loss: DataLoss::Allow,
-        ..RunRequest::default()
-    }
+    RunRequest { data_loss: DataLoss::Allow, ..RunRequest::default() }
 }
 
 #[test]
 fn two_sources_share_one_ledger_and_one_number() {
     let database = Database::empty();
 
-    let report = database
-        .migrator_of(vec![longshore(), source(NOTES)])
-        .up(&RunRequest::default())
-        .unwrap();
+    let report = database.migrator_of(vec![longshore(), source(NOTES)]).up(&RunRequest::default()).unwrap();
 
     assert_eq!(report.migrations.len(), 6);
-    let rows = database.rows("SELECT source, migration_number FROM schema_migrations WHERE migration_number = 1 ORDER BY source");
+    let rows = database
+        .rows("SELECT source, migration_number FROM schema_migrations WHERE migration_number = 1 ORDER BY source");
     assert_eq!(rows, ["app|1", "longshore|1"]);
-    assert!(
-        database
-            .migrator_of(vec![longshore(), source(NOTES)])
-            .verify()
-            .unwrap()
-            .ok
-    );
-    let ambiguous = database
-        .migrator_of(vec![longshore(), source(NOTES)])
-        .resolve("1")
-        .unwrap_err();
-    assert_eq!(
-        (ambiguous.code(), ambiguous.exit()),
-        ("ambiguous_migration", Exit::Usage)
-    );
-    assert_eq!(
-        database
-            .migrator_of(vec![longshore(), source(NOTES)])
-            .resolve("003")
-            .unwrap(),
-        id(3)
-    );
+    assert!(database.migrator_of(vec![longshore(), source(NOTES)]).verify().unwrap().ok);
+    let ambiguous = database.migrator_of(vec![longshore(), source(NOTES)]).resolve("1").unwrap_err();
+    assert_eq!((ambiguous.code(), ambiguous.exit()), ("ambiguous_migration", Exit::Usage));
+    assert_eq!(database.migrator_of(vec![longshore(), source(NOTES)]).resolve("003").unwrap(), id(3));
 }
 
 #[test]
@@ -80,51 +48,25 @@ fn every_down_undoes_its_up_and_a_migration_applies_again_over_its_own_row() {
         database.migrator().down(&allowing_loss()).unwrap();
         assert!(database.looker().verify().unwrap().ok);
     }
-    assert_eq!(
-        database.value("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'job_%'"),
-        "0"
-    );
+    assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'job_%'"), "0");
     database.migrator().up(&RunRequest::default()).unwrap();
 
     assert!(database.looker().verify().unwrap().ok);
-    assert_eq!(
-        database.value("SELECT count(*) FROM schema_migrations WHERE rollback_at IS NULL"),
-        "4"
-    );
-    assert_eq!(
-        database
-            .looker()
-            .history(Some(&id(1)))
-            .unwrap()
-            .events
-            .len(),
-        3
-    );
+    assert_eq!(database.value("SELECT count(*) FROM schema_migrations WHERE rollback_at IS NULL"), "4");
+    assert_eq!(database.looker().history(Some(&id(1))).unwrap().events.len(), 3);
 }
 
 #[test]
 fn a_down_on_a_table_with_rows_wants_the_explicit_word() {
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(NOTES)])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
     database.execute("INSERT INTO notes (text) VALUES ('a')");
 
-    let error = database
-        .migrator_of(vec![source(NOTES)])
-        .down(&RunRequest::default())
-        .unwrap_err();
+    let error = database.migrator_of(vec![source(NOTES)]).down(&RunRequest::default()).unwrap_err();
 
     assert_eq!(error.exit(), Exit::Refused);
-    assert_eq!(
-        error.to_string(),
-        "app:2 down would lose data: column notes.pinned (1 values)"
-    );
-    let report = database
-        .migrator_of(vec![source(NOTES)])
-        .down(&allowing_loss())
-        .unwrap();
+    assert_eq!(error.to_string(), "app:2 down would lose data: column notes.pinned (1 values)");
+    let report = database.migrator_of(vec![source(NOTES)]).down(&allowing_loss()).unwrap();
     assert!(report.backup.unwrap().exists());
 }
 
@@ -132,24 +74,12 @@ fn a_down_on_a_table_with_rows_wants_the_explicit_word() {
 fn backups_are_pruned_to_the_last_five() {
     let database = Database::empty();
     for _ in 0..7 {
-        database
-            .migrator_of(vec![source(NOTES)])
-            .up(&RunRequest::default())
-            .unwrap();
-        database
-            .migrator_of(vec![source(NOTES)])
-            .down(&allowing_loss())
-            .unwrap();
+        database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
+        database.migrator_of(vec![source(NOTES)]).down(&allowing_loss()).unwrap();
     }
-    let names = fs::read_dir(database.directory())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert_eq!(
-        names
-            .filter(|name| name.starts_with("jobs.db.backup-"))
-            .count(),
-        5
-    );
+    let names =
+        fs::read_dir(database.directory()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("jobs.db.backup-")).count(), 5);
 }
 
 #[test]
@@ -158,101 +88,42 @@ fn a_destructive_up_on_a_table_with_rows_wants_the_explicit_word() {
     let dropping = [("001_drop.up.sql", "DROP TABLE keep;")];
     let emptying = [("001_empty.up.sql", "DELETE FROM keep;")];
     for files in [&dropping[..], &emptying[..]] {
-        let error = database
-            .migrator_of(vec![source(files)])
-            .up(&RunRequest::default())
-            .unwrap_err();
-        assert!(
-            matches!(
-                error,
-                MigrateError::DataLoss { .. } | MigrateError::HistoryBroken { .. }
-            ),
-            "{error}"
-        );
+        let error = database.migrator_of(vec![source(files)]).up(&RunRequest::default()).unwrap_err();
+        assert!(matches!(error, MigrateError::DataLoss { .. } | MigrateError::HistoryBroken { .. }), "{error}");
     }
     assert_eq!(database.value("SELECT count(*) FROM keep"), "1");
 }
 
 #[test]
 fn a_down_that_does_not_undo_its_up_is_rolled_back_and_told() {
-    let files = [
-        ("001_a.up.sql", "CREATE TABLE a (b); CREATE TABLE c (d);"),
-        ("001_a.down.sql", "DROP TABLE a;"),
-    ];
+    let files = [("001_a.up.sql", "CREATE TABLE a (b); CREATE TABLE c (d);"), ("001_a.down.sql", "DROP TABLE a;")];
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(&files)])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(&files)]).up(&RunRequest::default()).unwrap();
 
-    let error = database
-        .migrator_of(vec![source(&files)])
-        .down(&RunRequest::default())
-        .unwrap_err();
+    let error = database.migrator_of(vec![source(&files)]).down(&RunRequest::default()).unwrap_err();
 
-    assert_eq!(
-        (error.exit(), error.code()),
-        (Exit::SchemaDisagrees, "did_not_undo")
-    );
-    assert!(
-        error.to_string().contains("table c is there still"),
-        "{error}"
-    );
-    assert_eq!(
-        database.value("SELECT count(*) FROM sqlite_schema WHERE name IN ('a', 'c')"),
-        "2"
-    );
-    assert_eq!(
-        database.value("SELECT rollback_at FROM schema_migrations"),
-        "NULL"
-    );
-    assert_eq!(
-        database.value("SELECT event FROM schema_migrations_history ORDER BY id DESC"),
-        "failed"
-    );
+    assert_eq!((error.exit(), error.code()), (Exit::SchemaDisagrees, "did_not_undo"));
+    assert!(error.to_string().contains("table c is there still"), "{error}");
+    assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name IN ('a', 'c')"), "2");
+    assert_eq!(database.value("SELECT rollback_at FROM schema_migrations"), "NULL");
+    assert_eq!(database.value("SELECT event FROM schema_migrations_history ORDER BY id DESC"), "failed");
 }
 
 #[test]
 fn a_failing_statement_leaves_its_migration_undone_and_the_earlier_ones_applied() {
     let mut files = NOTES.to_vec();
-    files.push((
-        "003_fails.up.sql",
-        "CREATE TABLE late (a);\nINSERT INTO notes (id, text) SELECT 1, NULL FROM notes;",
-    ));
+    files.push(("003_fails.up.sql", "CREATE TABLE late (a);\nINSERT INTO notes (id, text) SELECT 1, NULL FROM notes;"));
     let database = Database::empty();
-    let first = Goal {
-        to: Some(app(1)),
-        steps: None,
-    };
-    database
-        .migrator_of(vec![source(&files)])
-        .up(&RunRequest {
-            goal: first,
-            ..RunRequest::default()
-        })
-        .unwrap();
+    let first = Goal { to: Some(app(1)), steps: None };
+    database.migrator_of(vec![source(&files)]).up(&RunRequest { goal: first, ..RunRequest::default() }).unwrap();
     database.execute("INSERT INTO notes (text) VALUES ('a')");
 
-    let error = database
-        .migrator_of(vec![source(&files)])
-        .up(&RunRequest::default())
-        .unwrap_err();
+    let error = database.migrator_of(vec![source(&files)]).up(&RunRequest::default()).unwrap_err();
 
-    assert_eq!(
-        (error.exit(), error.code()),
-        (Exit::Failed, "migration_failed")
-    );
+    assert_eq!((error.exit(), error.code()), (Exit::Failed, "migration_failed"));
     assert!(error.to_string().contains("line 2"), "{error}");
-    assert!(
-        error
-            .to_string()
-            .contains("app:2 applied before it in this run"),
-        "{error}"
-    );
-    assert_eq!(
-        database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'late'"),
-        "0"
-    );
+    assert!(error.to_string().contains("app:2 applied before it in this run"), "{error}");
+    assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'late'"), "0");
     let events = database.rows("SELECT event FROM schema_migrations_history ORDER BY id");
     assert_eq!(events, ["applied", "applied", "failed"]);
 }
@@ -260,84 +131,41 @@ fn a_failing_statement_leaves_its_migration_undone_and_the_earlier_ones_applied(
 #[test]
 fn a_migration_outside_a_transaction_goes_on_after_its_last_checkpoint() {
     let text = "-- longshore: no transaction\nCREATE TABLE a (b);\nVACUUM;\nINSERT INTO a SELECT 1 FROM wanted;";
-    let files = [
-        ("001_wanted.up.sql", "CREATE TABLE wanted (x);"),
-        ("002_a.up.sql", text),
-    ];
+    let files = [("001_wanted.up.sql", "CREATE TABLE wanted (x);"), ("002_a.up.sql", text)];
     let database = Database::empty();
-    let first = RunRequest {
-        goal: Goal {
-            to: Some(app(1)),
-            steps: None,
-        },
-        ..RunRequest::default()
-    };
-    database
-        .migrator_of(vec![source(&files)])
-        .up(&first)
-        .unwrap();
+    let first = RunRequest { goal: Goal { to: Some(app(1)), steps: None }, ..RunRequest::default() };
+    database.migrator_of(vec![source(&files)]).up(&first).unwrap();
     database.execute("CREATE TABLE hidden AS SELECT * FROM wanted; DROP TABLE wanted;");
 
-    let error = database
-        .migrator_of(vec![source(&files)])
-        .up(&RunRequest::default())
-        .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("its first 2 statements are done and stay so"),
-        "{error}"
-    );
+    let error = database.migrator_of(vec![source(&files)]).up(&RunRequest::default()).unwrap_err();
+    assert!(error.to_string().contains("its first 2 statements are done and stay so"), "{error}");
     database.execute("CREATE TABLE wanted (x); INSERT INTO wanted VALUES (1); DROP TABLE hidden;");
-    database
-        .migrator_of(vec![source(&files)])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(&files)]).up(&RunRequest::default()).unwrap();
 
     assert_eq!(database.value("SELECT count(*) FROM a"), "1");
-    assert_eq!(
-        database.value("SELECT count(*) FROM schema_migrations_checkpoints"),
-        "0"
-    );
+    assert_eq!(database.value("SELECT count(*) FROM schema_migrations_checkpoints"), "0");
 }
 
 #[test]
 fn redo_runs_down_and_up_in_one_go() {
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(NOTES)])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
 
-    let report = database
-        .migrator_of(vec![source(NOTES)])
-        .redo(&RunRequest::default())
-        .unwrap();
+    let report = database.migrator_of(vec![source(NOTES)]).redo(&RunRequest::default()).unwrap();
 
     assert_eq!(report.migrations.len(), 2);
-    assert!(
-        database
-            .migrator_of(vec![source(NOTES)])
-            .verify()
-            .unwrap()
-            .ok
-    );
+    assert!(database.migrator_of(vec![source(NOTES)]).verify().unwrap().ok);
 }
 
 #[test]
 fn a_dry_run_shows_the_statements_and_writes_nothing() {
     let database = Database::empty();
-    let request = RunRequest {
-        mode: RunMode::DryRun,
-        ..RunRequest::default()
-    };
+    let request = RunRequest { mode: RunMode::DryRun, ..RunRequest::default() };
 
     let report = database.looker().up(&request).unwrap();
 
     assert_eq!(report.migrations.len(), 4);
-    assert!(
-        report.migrations[1].sql[0].starts_with("ALTER TABLE job_queue ADD COLUMN failure_type")
-    );
+    assert!(report.migrations[1].sql[0].starts_with("ALTER TABLE job_queue ADD COLUMN failure_type"));
     assert!(!database.path.exists());
     assert_eq!(fs::read_dir(database.directory()).unwrap().count(), 0);
 }
@@ -345,98 +173,45 @@ fn a_dry_run_shows_the_statements_and_writes_nothing() {
 #[test]
 fn a_checkout_with_crlf_is_the_same_migration() {
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(NOTES)])
-        .up(&RunRequest::default())
-        .unwrap();
-    let windows: Vec<(&str, String)> = NOTES
-        .iter()
-        .map(|(name, text)| (*name, text.replace(", ", ",\r\n") + "\r\n"))
-        .collect();
-    let windows: Vec<(&str, &str)> = windows
-        .iter()
-        .map(|(name, text)| (*name, text.as_str()))
-        .collect();
+    database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
+    let windows: Vec<(&str, String)> =
+        NOTES.iter().map(|(name, text)| (*name, text.replace(", ", ",\r\n") + "\r\n")).collect();
+    let windows: Vec<(&str, &str)> = windows.iter().map(|(name, text)| (*name, text.as_str())).collect();
 
-    let status = database
-        .migrator_of(vec![source(&windows)])
-        .status()
-        .unwrap();
+    let status = database.migrator_of(vec![source(&windows)]).status().unwrap();
 
     assert_eq!(status.check(), Exit::Done, "{status:#?}");
-    assert!(
-        status
-            .migrations
-            .iter()
-            .all(|migration| migration.state == State::Applied)
-    );
+    assert!(status.migrations.iter().all(|migration| migration.state == State::Applied));
 }
 
 #[test]
 fn a_changed_file_breaks_the_history_and_repair_takes_it_only_if_the_schema_agrees() {
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(NOTES)])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
     let mut changed = NOTES.to_vec();
-    changed[2].1 = "ALTER TABLE notes ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0; UPDATE notes SET pinned = 1 WHERE id = 0;";
+    changed[2].1 =
+        "ALTER TABLE notes ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0; UPDATE notes SET pinned = 1 WHERE id = 0;";
 
-    let status = database
-        .migrator_of(vec![source(&changed)])
-        .status()
-        .unwrap();
-    assert_eq!(
-        (status.check(), status.migrations[1].state),
-        (Exit::HistoryBroken, State::Changed)
-    );
-    database
-        .migrator_of(vec![source(&changed)])
-        .repair(&repair_now())
-        .unwrap();
-    assert!(
-        database
-            .migrator_of(vec![source(&changed)])
-            .verify()
-            .unwrap()
-            .ok
-    );
+    let status = database.migrator_of(vec![source(&changed)]).status().unwrap();
+    assert_eq!((status.check(), status.migrations[1].state), (Exit::HistoryBroken, State::Changed));
+    database.migrator_of(vec![source(&changed)]).repair(&repair_now()).unwrap();
+    assert!(database.migrator_of(vec![source(&changed)]).verify().unwrap().ok);
 
     changed[2].1 = "ALTER TABLE notes ADD COLUMN starred INTEGER NOT NULL DEFAULT 0;";
-    let error = database
-        .migrator_of(vec![source(&changed)])
-        .repair(&RepairRequest::default())
-        .unwrap_err();
+    let error = database.migrator_of(vec![source(&changed)]).repair(&RepairRequest::default()).unwrap_err();
     assert_eq!(error.exit(), Exit::Refused, "{error}");
 }
 
 #[test]
 fn a_missing_and_an_out_of_order_migration_break_the_history() {
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(NOTES)])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
 
-    let missing = database
-        .migrator_of(vec![source(&NOTES[..2])])
-        .status()
-        .unwrap();
-    let late = [
-        &NOTES[2..],
-        &[("000_early.up.sql", "CREATE TABLE early (a);")],
-        &NOTES[..2],
-    ]
-    .concat();
-    let out_of_order = database
-        .migrator_of(vec![source(&late)])
-        .up(&RunRequest::default())
-        .unwrap_err();
+    let missing = database.migrator_of(vec![source(&NOTES[..2])]).status().unwrap();
+    let late = [&NOTES[2..], &[("000_early.up.sql", "CREATE TABLE early (a);")], &NOTES[..2]].concat();
+    let out_of_order = database.migrator_of(vec![source(&late)]).up(&RunRequest::default()).unwrap_err();
 
-    assert_eq!(
-        (missing.check(), missing.migrations[1].state),
-        (Exit::HistoryBroken, State::Missing)
-    );
+    assert_eq!((missing.check(), missing.migrations[1].state), (Exit::HistoryBroken, State::Missing));
     assert_eq!(out_of_order.exit(), Exit::HistoryBroken);
     assert!(out_of_order.to_string().contains("app:0"), "{out_of_order}");
 }
@@ -444,24 +219,14 @@ fn a_missing_and_an_out_of_order_migration_break_the_history() {
 #[test]
 fn an_unverified_mark_is_remembered_by_status() {
     let database = Database::empty();
-    let unverified = Marking {
-        verification: Verification::Waived,
-        ..marking(app(1))
-    };
+    let unverified = Marking { verification: Verification::Waived, ..marking(app(1)) };
 
-    let report = database
-        .migrator_of(vec![source(NOTES)])
-        .mark_applied(&unverified)
-        .unwrap();
+    let report = database.migrator_of(vec![source(NOTES)]).mark_applied(&unverified).unwrap();
     let status = database.migrator_of(vec![source(NOTES)]).status().unwrap();
 
     assert_eq!(report.marked, [app(1)]);
     assert!(
-        status.migrations[0]
-            .problem
-            .as_ref()
-            .unwrap()
-            .contains("marked applied without being shown"),
+        status.migrations[0].problem.as_ref().unwrap().contains("marked applied without being shown"),
         "{status:#?}"
     );
     assert_eq!(status.check(), Exit::SchemaDisagrees);
@@ -470,62 +235,28 @@ fn an_unverified_mark_is_remembered_by_status() {
 #[test]
 fn mark_rolled_back_is_the_mirror_image() {
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(NOTES)])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
 
-    let refused = database
-        .migrator_of(vec![source(NOTES)])
-        .mark_rolled_back(&marking(app(2)))
-        .unwrap_err();
+    let refused = database.migrator_of(vec![source(NOTES)]).mark_rolled_back(&marking(app(2))).unwrap_err();
     database.execute("ALTER TABLE notes DROP COLUMN pinned");
-    database
-        .migrator_of(vec![source(NOTES)])
-        .mark_rolled_back(&marking(app(2)))
-        .unwrap();
+    database.migrator_of(vec![source(NOTES)]).mark_rolled_back(&marking(app(2))).unwrap();
 
-    assert_eq!(
-        (refused.exit(), refused.code()),
-        (Exit::Refused, "still_there")
-    );
-    assert!(
-        database
-            .migrator_of(vec![source(NOTES)])
-            .verify()
-            .unwrap()
-            .ok
-    );
+    assert_eq!((refused.exit(), refused.code()), (Exit::Refused, "still_there"));
+    assert!(database.migrator_of(vec![source(NOTES)]).verify().unwrap().ok);
 }
 
 #[test]
 fn baseline_adopts_what_is_there_and_refuses_what_is_not() {
-    let database =
-        Database::with("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+    let database = Database::with("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
 
-    let refused = database
-        .migrator_of(vec![source(NOTES)])
-        .baseline(&app(2), "made by hand")
-        .unwrap_err();
-    let report = database
-        .migrator_of(vec![source(NOTES)])
-        .baseline(&app(1), "made by hand")
-        .unwrap();
-    database
-        .migrator_of(vec![source(NOTES)])
-        .up(&RunRequest::default())
-        .unwrap();
+    let refused = database.migrator_of(vec![source(NOTES)]).baseline(&app(2), "made by hand").unwrap_err();
+    let report = database.migrator_of(vec![source(NOTES)]).baseline(&app(1), "made by hand").unwrap();
+    database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
 
     assert_eq!(refused.exit(), Exit::Refused);
     assert!(refused.to_string().contains("pinned"), "{refused}");
     assert_eq!(report.marked, [app(1)]);
-    assert!(
-        database
-            .migrator_of(vec![source(NOTES)])
-            .verify()
-            .unwrap()
-            .ok
-    );
+    assert!(database.migrator_of(vec![source(NOTES)]).verify().unwrap().ok);
 }
 
 #[test]
@@ -561,50 +292,19 @@ fn the_ledgers_of_other_tools_are_offered_to_baseline_and_never_written() {
         ),
     ];
     for (ledger, tool) in ledgers {
-        let database = Database::with(&format!(
-            "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); {ledger}"
-        ));
-        let theirs = database
-            .migrator_of(vec![source(NOTES)])
-            .status()
-            .unwrap()
-            .foreign_ledgers
-            .remove(0);
+        let database =
+            Database::with(&format!("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); {ledger}"));
+        let theirs = database.migrator_of(vec![source(NOTES)]).status().unwrap().foreign_ledgers.remove(0);
         let before = database.rows(&format!("SELECT * FROM {}", theirs.table));
 
-        let hint = database
-            .migrator_of(vec![source(NOTES)])
-            .status()
-            .unwrap()
-            .hint
-            .unwrap();
-        database
-            .migrator_of(vec![source(NOTES)])
-            .baseline(&app(1), "adopted")
-            .unwrap();
-        database
-            .migrator_of(vec![source(NOTES)])
-            .up(&RunRequest::default())
-            .unwrap();
+        let hint = database.migrator_of(vec![source(NOTES)]).status().unwrap().hint.unwrap();
+        database.migrator_of(vec![source(NOTES)]).baseline(&app(1), "adopted").unwrap();
+        database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
 
         assert_eq!(theirs.tool.in_words(), tool);
-        assert_eq!(
-            hint,
-            format!("longshore migrate baseline app:1 --reason \"adopted from {tool}\"")
-        );
-        assert_eq!(
-            database.rows(&format!("SELECT * FROM {}", theirs.table)),
-            before,
-            "{tool}"
-        );
-        assert!(
-            database
-                .migrator_of(vec![source(NOTES)])
-                .verify()
-                .unwrap()
-                .ok,
-            "{tool}"
-        );
+        assert_eq!(hint, format!("longshore migrate baseline app:1 --reason \"adopted from {tool}\""));
+        assert_eq!(database.rows(&format!("SELECT * FROM {}", theirs.table)), before, "{tool}");
+        assert!(database.migrator_of(vec![source(NOTES)]).verify().unwrap().ok, "{tool}");
     }
 }
 
@@ -616,46 +316,21 @@ fn an_old_ledger_is_read_as_it_is_and_upgraded_on_the_first_write() {
         CREATE VIEW ledger AS SELECT migration_name FROM schema_migrations;";
     let database = Database::with(old);
 
-    assert!(
-        database
-            .migrator_of(vec![source(NOTES)])
-            .verify()
-            .unwrap()
-            .ok
-    );
-    assert_eq!(
-        database.value("SELECT count(*) FROM pragma_table_info('schema_migrations')"),
-        "5"
-    );
-    database
-        .migrator_of(vec![source(NOTES)])
-        .up(&RunRequest::default())
-        .unwrap();
+    assert!(database.migrator_of(vec![source(NOTES)]).verify().unwrap().ok);
+    assert_eq!(database.value("SELECT count(*) FROM pragma_table_info('schema_migrations')"), "5");
+    database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
 
-    let rows = database.rows("SELECT source, migration_number, applied_at IS NOT NULL FROM schema_migrations ORDER BY id");
+    let rows =
+        database.rows("SELECT source, migration_number, applied_at IS NOT NULL FROM schema_migrations ORDER BY id");
     assert_eq!(rows, ["app|1|1", "app|2|1"]);
-    assert_eq!(
-        database.rows("SELECT migration_name FROM ledger ORDER BY 1"),
-        ["notes", "notes_pinned"]
-    );
-    assert_eq!(
-        database
-            .migrator_of(vec![source(NOTES)])
-            .history(None)
-            .unwrap()
-            .events
-            .len(),
-        2
-    );
+    assert_eq!(database.rows("SELECT migration_name FROM ledger ORDER BY 1"), ["notes", "notes_pinned"]);
+    assert_eq!(database.migrator_of(vec![source(NOTES)]).history(None).unwrap().events.len(), 2);
 }
 
 #[test]
 fn the_history_refuses_to_be_rewritten() {
     let database = fresh();
-    for sql in [
-        "UPDATE schema_migrations_history SET reason = 'x'",
-        "DELETE FROM schema_migrations_history",
-    ] {
+    for sql in ["UPDATE schema_migrations_history SET reason = 'x'", "DELETE FROM schema_migrations_history"] {
         let error = database.connection().execute_batch(sql).unwrap_err();
         assert!(error.to_string().contains("append-only"), "{error}");
     }
@@ -668,12 +343,7 @@ fn status_of_a_file_that_is_not_there_creates_nothing() {
     let status = database.looker().status().unwrap();
 
     assert_eq!((status.pending_count, status.check()), (4, Exit::NotYet));
-    assert!(
-        status
-            .migrations
-            .iter()
-            .all(|migration| migration.problem.is_none())
-    );
+    assert!(status.migrations.iter().all(|migration| migration.problem.is_none()));
     assert_eq!(fs::read_dir(database.directory()).unwrap().count(), 0);
 }
 
@@ -683,44 +353,23 @@ fn a_directory_is_read_and_every_stranger_in_it_is_named() {
     let dir = database.directory().join("migrations");
     fs::create_dir(&dir).unwrap();
     fs::write(dir.join("1_notes.up.sql"), NOTES[0].1).unwrap();
-    fs::write(
-        dir.join("migration_002_enhance.py"),
-        "def upgrade(db):\n    pass\n",
-    )
-    .unwrap();
+    fs::write(dir.join("migration_002_enhance.py"), "def upgrade(db):\n    pass\n").unwrap();
     fs::write(dir.join("README.md"), "notes").unwrap();
     fs::write(dir.join("3_empty.up.sql"), "-- nothing yet\n").unwrap();
     let source = || Source::directory("app", &dir).unwrap();
 
     let status = database.migrator_of(vec![source()]).status().unwrap();
-    let up = database
-        .migrator_of(vec![source()])
-        .up(&RunRequest::default())
-        .unwrap_err();
+    let up = database.migrator_of(vec![source()]).up(&RunRequest::default()).unwrap_err();
 
     assert_eq!(status.unrecognised, ["migration_002_enhance.py"]);
-    assert_eq!(
-        (status.check(), up.exit()),
-        (Exit::HistoryBroken, Exit::HistoryBroken)
-    );
-    let python = status
-        .findings
-        .iter()
-        .find(|finding| finding.subject.ends_with(".py"))
-        .unwrap();
+    assert_eq!((status.check(), up.exit()), (Exit::HistoryBroken, Exit::HistoryBroken));
+    let python = status.findings.iter().find(|finding| finding.subject.ends_with(".py")).unwrap();
     assert!(python.message.contains("function-style Python"), "{python}");
     assert_eq!(
         python.hint.as_deref(),
         Some("write its SQL as 002_enhance.up.sql and 002_enhance.down.sql, or move it elsewhere")
     );
-    assert!(
-        status
-            .findings
-            .iter()
-            .any(|finding| finding.subject == "3_empty.up.sql"),
-        "{:#?}",
-        status.findings
-    );
+    assert!(status.findings.iter().any(|finding| finding.subject == "3_empty.up.sql"), "{:#?}", status.findings);
 }
 
 #[test]
@@ -747,12 +396,7 @@ fn a_dump_of_an_upgraded_database_is_that_of_a_fresh_one() {
     let dump = fresh().looker().dump().unwrap();
 
     assert_eq!(upgraded.looker().dump().unwrap(), dump);
-    assert!(
-        upgraded
-            .looker()
-            .dump_agrees_with(&dump.replace('\n', "\r\n"))
-            .unwrap()
-    );
+    assert!(upgraded.looker().dump_agrees_with(&dump.replace('\n', "\r\n")).unwrap());
     upgraded.execute("DROP INDEX job_queue_due");
     assert!(!upgraded.looker().dump_agrees_with(&dump).unwrap());
 }
@@ -770,11 +414,7 @@ fn a_second_runner_is_told_who_holds_the_lock() {
     let mut holder = SqliteTarget::open(&database.path, Access::Write).unwrap();
     let _lock = holder.lock(std::time::Duration::ZERO).unwrap();
 
-    let error = database
-        .migrator()
-        .lock_wait(std::time::Duration::ZERO)
-        .up(&RunRequest::default())
-        .unwrap_err();
+    let error = database.migrator().lock_wait(std::time::Duration::ZERO).up(&RunRequest::default()).unwrap_err();
 
     assert_eq!((error.exit(), error.code()), (Exit::Locked, "locked"));
 }

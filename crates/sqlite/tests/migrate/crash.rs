@@ -31,10 +31,7 @@ fn up_killed_before_any_statement_leaves_whole_migrations_and_goes_on() {
         for at in 0..total {
             let database = Database::empty();
             if wal {
-                database
-                    .connection()
-                    .pragma_update(None, "journal_mode", "wal")
-                    .unwrap();
+                database.connection().pragma_update(None, "journal_mode", "wal").unwrap();
             }
             kill_before(&database, "up", at);
 
@@ -60,10 +57,7 @@ fn repair_killed_before_any_statement_leaves_the_incident_as_it_was() {
         assert_eq!(database.schema(), before.schema(), "statement {at}");
         let rows = |database: &Database| database.rows("SELECT * FROM job_queue ORDER BY id");
         assert_eq!(rows(&database), rows(&before), "statement {at}");
-        assert_eq!(
-            database.value("SELECT count(*) FROM schema_migrations WHERE rollback_at IS NULL"),
-            "0"
-        );
+        assert_eq!(database.value("SELECT count(*) FROM schema_migrations WHERE rollback_at IS NULL"), "0");
     }
     let database = Database::with(incident);
     kill_before(&database, "repair", total - 1);

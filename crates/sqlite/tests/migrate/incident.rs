@@ -16,11 +16,7 @@ fn assert_mended(database: &Database) {
     let verify = database.looker().verify().unwrap();
     assert!(verify.ok, "{verify:#?}");
     let status = database.looker().status().unwrap();
-    assert_eq!(
-        (status.applied_count, status.pending_count),
-        (4, 0),
-        "{status:#?}"
-    );
+    assert_eq!((status.applied_count, status.pending_count), (4, 0), "{status:#?}");
     assert_eq!(status.check(), Exit::Done, "{status:#?}");
     check(&database.connection()).unwrap();
     check_thoroughly(&database.connection()).unwrap();
@@ -30,7 +26,8 @@ fn assert_mended(database: &Database) {
 }
 
 fn assert_data_kept(database: &Database) {
-    let jobs = database.rows("SELECT id, job_type, status, priority, max_retries, parent_job_id FROM job_queue ORDER BY id");
+    let jobs =
+        database.rows("SELECT id, job_type, status, priority, max_retries, parent_job_id FROM job_queue ORDER BY id");
     assert_eq!(
         jobs,
         [
@@ -42,30 +39,12 @@ fn assert_data_kept(database: &Database) {
             "6|file_cleanup|cancelled|0|1|NULL",
         ]
     );
-    assert_eq!(
-        database.value("SELECT job_data FROM job_queue WHERE id = 4"),
-        "{\"playlist\": \"Ünïcode – плейлист\"}"
-    );
-    assert_eq!(
-        database.value("SELECT error_message FROM job_queue WHERE id = 4"),
-        "no such column: failure_type"
-    );
-    assert_eq!(
-        database.value("SELECT created_at FROM job_queue WHERE id = 1"),
-        "1751112600000"
-    );
-    assert_eq!(
-        database.value("SELECT outcome FROM job_attempts WHERE job_id = 2"),
-        "crashed"
-    );
-    assert_eq!(
-        database.rows("SELECT id, title, play_count FROM tracks ORDER BY id"),
-        ["1|first|3", "2|second|0"]
-    );
-    assert_eq!(
-        database.rows("PRAGMA foreign_key_check"),
-        Vec::<String>::new()
-    );
+    assert_eq!(database.value("SELECT job_data FROM job_queue WHERE id = 4"), "{\"playlist\": \"Ünïcode – плейлист\"}");
+    assert_eq!(database.value("SELECT error_message FROM job_queue WHERE id = 4"), "no such column: failure_type");
+    assert_eq!(database.value("SELECT created_at FROM job_queue WHERE id = 1"), "1751112600000");
+    assert_eq!(database.value("SELECT outcome FROM job_attempts WHERE job_id = 2"), "crashed");
+    assert_eq!(database.rows("SELECT id, title, play_count FROM tracks ORDER BY id"), ["1|first|3", "2|second|0"]);
+    assert_eq!(database.rows("PRAGMA foreign_key_check"), Vec::<String>::new());
     let next = "INSERT INTO job_queue (job_type) VALUES ('x') RETURNING id";
     assert_eq!(database.value(next), "7");
     database.execute("DELETE FROM job_queue WHERE id = 7");
@@ -73,11 +52,7 @@ fn assert_data_kept(database: &Database) {
 
 fn problem(database: &Database, number: i64) -> String {
     let status = database.looker().status().unwrap();
-    let found = status
-        .migrations
-        .into_iter()
-        .find(|migration| migration.id == id(number))
-        .unwrap();
+    let found = status.migrations.into_iter().find(|migration| migration.id == id(number)).unwrap();
     found.problem.unwrap_or_default()
 }
 
@@ -88,42 +63,15 @@ fn incident_068_status_says_in_words_what_is_wrong_with_001_and_002() {
 
     let status = database.looker().status().unwrap();
 
-    assert_eq!(
-        (
-            status.applied_count,
-            status.available_count,
-            status.pending_count
-        ),
-        (0, 4, 4)
-    );
+    assert_eq!((status.applied_count, status.available_count, status.pending_count), (0, 4, 4));
     assert_eq!(status.migrations[0].state, State::RolledBack);
-    assert_eq!(
-        status.migrations[0].rolled_back_at.as_deref(),
-        Some("2025-06-28T11:35:43.000Z")
-    );
-    assert_eq!(
-        problem(&database, 1),
-        "rolled back in the ledger, but all of job_queue is there"
-    );
-    assert!(
-        problem(&database, 2).contains("column job_queue.failure_type"),
-        "{}",
-        problem(&database, 2)
-    );
+    assert_eq!(status.migrations[0].rolled_back_at.as_deref(), Some("2025-06-28T11:35:43.000Z"));
+    assert_eq!(problem(&database, 1), "rolled back in the ledger, but all of job_queue is there");
+    assert!(problem(&database, 2).contains("column job_queue.failure_type"), "{}", problem(&database, 2));
     assert_eq!(status.check(), Exit::SchemaDisagrees);
     assert_eq!(status.hint.as_deref(), Some("longshore migrate repair"));
-    assert_eq!(
-        status
-            .foreign
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
-        ["table tracks"]
-    );
-    assert!(
-        std::fs::read(&database.path).unwrap() == before,
-        "status wrote to the database"
-    );
+    assert_eq!(status.foreign.iter().map(ToString::to_string).collect::<Vec<_>>(), ["table tracks"]);
+    assert!(std::fs::read(&database.path).unwrap() == before, "status wrote to the database");
 }
 
 #[test]
@@ -132,16 +80,8 @@ fn incident_068_a_worker_refuses_and_names_the_command() {
 
     let problem = check(&database.connection()).unwrap_err();
 
-    assert_eq!(
-        (problem.exit().code(), problem.hint()),
-        (5, "longshore migrate repair")
-    );
-    assert!(
-        problem
-            .to_string()
-            .contains("rolled back in the ledger, but all of job_queue is there"),
-        "{problem}"
-    );
+    assert_eq!((problem.exit().code(), problem.hint()), (5, "longshore migrate repair"));
+    assert!(problem.to_string().contains("rolled back in the ledger, but all of job_queue is there"), "{problem}");
 }
 
 #[test]
@@ -151,15 +91,8 @@ fn incident_068_up_refuses_before_the_first_statement() {
     let error = database.migrator().up(&RunRequest::default()).unwrap_err();
 
     assert_eq!((error.exit().code(), error.code()), (5, "already_there"));
-    assert!(
-        error.hint().contains("mark-applied longshore:1"),
-        "{}",
-        error.hint()
-    );
-    assert_eq!(
-        database.value("SELECT count(*) FROM schema_migrations"),
-        "1"
-    );
+    assert!(error.hint().contains("mark-applied longshore:1"), "{}", error.hint());
+    assert_eq!(database.value("SELECT count(*) FROM schema_migrations"), "1");
 }
 
 #[test]
@@ -168,19 +101,10 @@ fn incident_068_the_plan_first_marks_001_and_applies_002() {
 
     let report = database.looker().repair(&RepairRequest::default()).unwrap();
 
-    let steps: Vec<_> = report
-        .steps
-        .iter()
-        .map(|step| (step.action, step.id.clone().unwrap().number))
-        .collect();
+    let steps: Vec<_> = report.steps.iter().map(|step| (step.action, step.id.clone().unwrap().number)).collect();
     assert_eq!(
         steps,
-        [
-            (RepairAction::MarkApplied, 1),
-            (RepairAction::Apply, 2),
-            (RepairAction::Apply, 3),
-            (RepairAction::Apply, 4)
-        ]
+        [(RepairAction::MarkApplied, 1), (RepairAction::Apply, 2), (RepairAction::Apply, 3), (RepairAction::Apply, 4)]
     );
     assert!(!report.applied);
 }
@@ -196,17 +120,13 @@ fn incident_068_repair_mends_it_with_a_backup_and_the_whole_story() {
     assert_eq!(
         rusqlite::Connection::open(&backup)
             .unwrap()
-            .query_row("SELECT count(*) FROM job_queue", [], |row| row
-                .get::<_, i64>(0))
+            .query_row("SELECT count(*) FROM job_queue", [], |row| row.get::<_, i64>(0))
             .unwrap(),
         6
     );
     assert_mended(&database);
     let history = database.looker().history(None).unwrap().events;
-    let told: Vec<String> = history
-        .iter()
-        .map(|event| format!("{} {}", event.event.word(), event.id))
-        .collect();
+    let told: Vec<String> = history.iter().map(|event| format!("{} {}", event.event.word(), event.id)).collect();
     assert_eq!(
         told,
         [
@@ -219,10 +139,7 @@ fn incident_068_repair_mends_it_with_a_backup_and_the_whole_story() {
         ]
     );
     assert_eq!(history[0].at, "2025-06-28T11:35:15.000Z");
-    assert_eq!(
-        (history[2].reason.as_deref(), history[2].who.as_deref()),
-        (Some("log entry 068"), Some("ann"))
-    );
+    assert_eq!((history[2].reason.as_deref(), history[2].who.as_deref()), (Some("log entry 068"), Some("ann")));
 }
 
 #[test]
@@ -242,19 +159,12 @@ fn incident_068_mark_applied_and_up_end_in_the_same_schema() {
 fn incident_068_marking_002_is_refused_with_the_list_of_what_is_missing() {
     let database = Database::with(INCIDENT);
 
-    let error = database
-        .migrator()
-        .mark_applied(&marking(id(2)))
-        .unwrap_err();
+    let error = database.migrator().mark_applied(&marking(id(2))).unwrap_err();
 
     assert_eq!(error.exit().code(), 7);
-    for column in [
-        "failure_type",
-        "next_retry_at",
-        "last_error_traceback",
-        "dead_letter_reason",
-        "moved_to_dead_letter_at",
-    ] {
+    for column in
+        ["failure_type", "next_retry_at", "last_error_traceback", "dead_letter_reason", "moved_to_dead_letter_at"]
+    {
         assert!(error.to_string().contains(column), "{error}");
     }
 }
@@ -266,21 +176,13 @@ fn incident_068_with_two_columns_added_by_hand_gets_exactly_the_other_three() {
         "ALTER TABLE job_queue ADD COLUMN failure_type TEXT; ALTER TABLE job_queue ADD COLUMN dead_letter_reason TEXT;
          UPDATE job_queue SET failure_type = 'network_error' WHERE id = 4;",
     );
-    assert!(
-        problem(&database, 2).contains("failure_type"),
-        "{}",
-        problem(&database, 2)
-    );
+    assert!(problem(&database, 2).contains("failure_type"), "{}", problem(&database, 2));
 
     let plan = database.looker().repair(&RepairRequest::default()).unwrap();
     database.migrator().repair(&repair_now()).unwrap();
 
-    let added: Vec<_> = plan
-        .steps
-        .iter()
-        .filter(|step| step.action == RepairAction::Add)
-        .filter_map(|step| step.sql.clone())
-        .collect();
+    let added: Vec<_> =
+        plan.steps.iter().filter(|step| step.action == RepairAction::Add).filter_map(|step| step.sql.clone()).collect();
     assert_eq!(
         added,
         [
@@ -292,10 +194,7 @@ fn incident_068_with_two_columns_added_by_hand_gets_exactly_the_other_three() {
         ]
     );
     assert_mended(&database);
-    assert_eq!(
-        database.value("SELECT failure_type FROM job_queue WHERE id = 4"),
-        "network_error"
-    );
+    assert_eq!(database.value("SELECT failure_type FROM job_queue WHERE id = 4"), "network_error");
 }
 
 #[test]
@@ -306,11 +205,7 @@ fn incident_068_with_a_ledger_that_claims_002() {
          INSERT INTO schema_migrations (migration_number, migration_name) VALUES (2, 'Migration002');",
     );
     let verify = database.looker().verify().unwrap();
-    let missing: Vec<_> = verify
-        .differences
-        .iter()
-        .filter(|one| one.object.starts_with("column"))
-        .collect();
+    let missing: Vec<_> = verify.differences.iter().filter(|one| one.object.starts_with("column")).collect();
     assert_eq!(missing.len(), 5, "{verify:#?}");
     assert!(missing.iter().all(|one| one.because == Some(id(2))));
     assert_eq!(verify.exit(), Exit::SchemaDisagrees);
@@ -356,23 +251,13 @@ fn narrow() -> Database {
 #[test]
 fn incident_068_with_a_narrow_check_is_repaired_to_the_same_schema() {
     let database = narrow();
-    assert!(
-        problem(&database, 1).contains("rolled back in the ledger"),
-        "{}",
-        problem(&database, 1)
-    );
+    assert!(problem(&database, 1).contains("rolled back in the ledger"), "{}", problem(&database, 1));
 
     let plan = database.looker().repair(&RepairRequest::default()).unwrap();
     database.migrator().repair(&repair_now()).unwrap();
 
-    assert_eq!(
-        (plan.steps[0].action, plan.steps[0].id.clone()),
-        (RepairAction::MarkApplied, Some(id(1)))
-    );
-    assert_eq!(
-        (plan.steps[1].action, plan.steps[1].id.clone()),
-        (RepairAction::Apply, Some(id(2)))
-    );
+    assert_eq!((plan.steps[0].action, plan.steps[0].id.clone()), (RepairAction::MarkApplied, Some(id(1))));
+    assert_eq!((plan.steps[1].action, plan.steps[1].id.clone()), (RepairAction::Apply, Some(id(2))));
     assert_mended(&database);
 }
 
@@ -396,21 +281,15 @@ fn incident_068_a_repair_that_fails_undoes_everything() {
          UPDATE sqlite_schema SET sql = replace(sql, 'priority INTEGER NOT NULL DEFAULT 5', 'priority INTEGER DEFAULT 5') WHERE name = 'job_queue';",
     );
     database.execute("UPDATE job_queue SET priority = NULL WHERE id = 5");
-    let before = (
-        database.schema(),
-        database.rows("SELECT * FROM job_queue"),
-        database.rows("SELECT * FROM schema_migrations"),
-    );
+    let before =
+        (database.schema(), database.rows("SELECT * FROM job_queue"), database.rows("SELECT * FROM schema_migrations"));
 
     let error = database.migrator().repair(&repair_now()).unwrap_err();
 
     assert_eq!(error.exit().code(), 1, "{error}");
     assert!(error.to_string().contains("longshore:3"), "{error}");
-    let after = (
-        database.schema(),
-        database.rows("SELECT * FROM job_queue"),
-        database.rows("SELECT * FROM schema_migrations"),
-    );
+    let after =
+        (database.schema(), database.rows("SELECT * FROM job_queue"), database.rows("SELECT * FROM schema_migrations"));
     assert_eq!(before, after);
 }
 
@@ -423,8 +302,5 @@ fn incident_068_a_column_that_nobody_knows_is_not_thrown_away() {
 
     assert_eq!(error.exit().code(), 7, "{error}");
     assert!(error.to_string().contains("job_queue.note"), "{error}");
-    assert_eq!(
-        database.value("SELECT note FROM job_queue WHERE id = 1"),
-        "mine"
-    );
+    assert_eq!(database.value("SELECT note FROM job_queue WHERE id = 1"), "mine");
 }

@@ -1,8 +1,6 @@
 //! Random sequences of commands and of changes by hand: repair ends clean, or refuses with a reason and changes nothing.
 
-use longshore_migrate::{
-    DataLoss, Exit, Marking, RunRequest, Source, Verification, target::Session,
-};
+use longshore_migrate::{DataLoss, Exit, Marking, RunRequest, Source, Verification, target::Session};
 use longshore_sqlite::target::{Access, SqliteTarget};
 use proptest::prelude::*;
 
@@ -19,10 +17,7 @@ fn files() -> Source {
             "002_a_more.up.sql",
             "ALTER TABLE a ADD COLUMN note TEXT; ALTER TABLE a ADD COLUMN size INTEGER; CREATE INDEX a_size ON a (size) WHERE size > 0;",
         ),
-        (
-            "002_a_more.down.sql",
-            "DROP INDEX a_size; ALTER TABLE a DROP COLUMN size; ALTER TABLE a DROP COLUMN note;",
-        ),
+        ("002_a_more.down.sql", "DROP INDEX a_size; ALTER TABLE a DROP COLUMN size; ALTER TABLE a DROP COLUMN note;"),
         (
             "003_b.up.sql",
             "CREATE TABLE b (id INTEGER PRIMARY KEY, a_id INTEGER REFERENCES a (id) ON DELETE CASCADE, v INTEGER CHECK (v >= 0)); CREATE VIEW both AS SELECT a.name, b.v FROM a JOIN b ON b.a_id = a.id;",
@@ -32,10 +27,7 @@ fn files() -> Source {
             "004_a_counts.up.sql",
             "CREATE TRIGGER a_counts AFTER INSERT ON b BEGIN UPDATE a SET size = coalesce(size, 0) + 1 WHERE id = NEW.a_id; END; DROP INDEX a_name;",
         ),
-        (
-            "004_a_counts.down.sql",
-            "CREATE INDEX a_name ON a (name); DROP TRIGGER a_counts;",
-        ),
+        ("004_a_counts.down.sql", "CREATE INDEX a_name ON a (name); DROP TRIGGER a_counts;"),
     ])
 }
 
@@ -94,11 +86,7 @@ fn perform(database: &Database, deed: &Deed) {
         data_loss: DataLoss::Allow,
         ..RunRequest::default()
     };
-    let marking = |number| Marking {
-        id: app(number),
-        reason: "chance".to_owned(),
-        verification: Verification::Waived,
-    };
+    let marking = |number| Marking { id: app(number), reason: "chance".to_owned(), verification: Verification::Waived };
     let mut migrator = database.migrator_of(vec![files()]);
     // That a command refuses is part of the sequence.
     match deed {
@@ -115,14 +103,8 @@ fn state(database: &Database) -> (longshore_migrate::schema::Schema, Vec<String>
     let mut target = SqliteTarget::open(&database.path, Access::Inspect).unwrap();
     let schema = target.observe().unwrap();
     let rows = |table: &str| {
-        let is_there = database.value(&format!(
-            "SELECT count(*) FROM sqlite_schema WHERE name = '{table}'"
-        )) == "1";
-        if is_there {
-            database.rows(&format!("SELECT * FROM {table}"))
-        } else {
-            Vec::new()
-        }
+        let is_there = database.value(&format!("SELECT count(*) FROM sqlite_schema WHERE name = '{table}'")) == "1";
+        if is_there { database.rows(&format!("SELECT * FROM {table}")) } else { Vec::new() }
     };
     (schema, rows("a"), rows("schema_migrations"))
 }

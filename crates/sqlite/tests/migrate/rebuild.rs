@@ -41,8 +41,7 @@ impl CodeMigration for StrictNames {
     fn down(&self, session: &mut dyn Session) -> Result<(), CodeError> {
         session.rebuild(&Rebuild {
             table: "parent".to_owned(),
-            shape: "CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT)"
-                .to_owned(),
+            shape: "CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT)".to_owned(),
             values: Vec::new(),
         })?;
         Ok(())
@@ -65,10 +64,7 @@ impl CodeMigration for Start {
     }
 
     fn up(&self, session: &mut dyn Session) -> Result<(), CodeError> {
-        for statement in PARENT_AND_CHILD
-            .split(';')
-            .filter(|statement| !statement.trim().is_empty())
-        {
+        for statement in PARENT_AND_CHILD.split(';').filter(|statement| !statement.trim().is_empty()) {
             session.execute(statement)?;
         }
         Ok(())
@@ -94,44 +90,19 @@ fn a_code_migration_rebuilds_a_parent_and_its_children_survive() {
          CREATE VIEW theirs AS SELECT name FROM parent; CREATE TABLE log (n);
          CREATE TRIGGER theirs_too AFTER INSERT ON parent BEGIN INSERT INTO log VALUES (NEW.id); END;",
     );
-    database
-        .migrator_of(vec![code()])
-        .baseline(&crate::support::app(1), "made by hand")
-        .unwrap();
+    database.migrator_of(vec![code()]).baseline(&crate::support::app(1), "made by hand").unwrap();
 
-    database
-        .migrator_of(vec![code()])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![code()]).up(&RunRequest::default()).unwrap();
 
-    assert_eq!(
-        database.rows("SELECT id, name FROM parent ORDER BY id"),
-        ["1|nobody", "7|x"]
-    );
+    assert_eq!(database.rows("SELECT id, name FROM parent ORDER BY id"), ["1|nobody", "7|x"]);
     assert_eq!(database.value("SELECT count(*) FROM child"), "3");
-    assert_eq!(
-        database.rows("SELECT name FROM theirs ORDER BY 1"),
-        ["nobody", "x"]
-    );
-    assert_eq!(
-        database.value("INSERT INTO parent (name) VALUES ('z') RETURNING id"),
-        "10"
-    );
+    assert_eq!(database.rows("SELECT name FROM theirs ORDER BY 1"), ["nobody", "x"]);
+    assert_eq!(database.value("INSERT INTO parent (name) VALUES ('z') RETURNING id"), "10");
     assert_eq!(database.rows("SELECT n FROM log"), ["10"]);
-    assert_eq!(
-        database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'parent_name'"),
-        "1"
-    );
-    assert_eq!(
-        database.rows("PRAGMA foreign_key_check"),
-        Vec::<String>::new()
-    );
+    assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'parent_name'"), "1");
+    assert_eq!(database.rows("PRAGMA foreign_key_check"), Vec::<String>::new());
     let verify = database.migrator_of(vec![code()]).verify().unwrap();
-    let extra: Vec<_> = verify
-        .differences
-        .iter()
-        .map(|one| one.object.as_str())
-        .collect();
+    let extra: Vec<_> = verify.differences.iter().map(|one| one.object.as_str()).collect();
     assert_eq!(extra, ["trigger theirs_too on parent"]);
 }
 
@@ -151,26 +122,17 @@ CREATE INDEX parent_name ON parent (name);",
 #[test]
 fn cascade_rows_survive_a_rebuild_in_a_file_and_so_do_views_and_indexes_of_others() {
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(&REBUILD_FILE[..1])])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(&REBUILD_FILE[..1])]).up(&RunRequest::default()).unwrap();
     database.execute(
         "INSERT INTO parent (name) VALUES ('a'), (NULL); INSERT INTO child (parent_id) VALUES (1), (2), (2);
          CREATE VIEW theirs AS SELECT name FROM parent; CREATE INDEX theirs_by_id ON parent (name, id);",
     );
 
-    database
-        .migrator_of(vec![source(REBUILD_FILE)])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(REBUILD_FILE)]).up(&RunRequest::default()).unwrap();
 
     assert_eq!(database.value("SELECT count(*) FROM child"), "3");
     assert_eq!(database.value("SELECT count(*) FROM theirs"), "2");
-    assert_eq!(
-        database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'theirs_by_id'"),
-        "1"
-    );
+    assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'theirs_by_id'"), "1");
 }
 
 #[test]
@@ -183,16 +145,10 @@ DROP TABLE parent;
 ALTER TABLE parent_new RENAME TO parent;
 CREATE INDEX parent_name ON parent (name);";
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(&files[..1])])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(&files[..1])]).up(&RunRequest::default()).unwrap();
     database.execute("INSERT INTO parent (name) VALUES ('a'), (NULL); INSERT INTO child (parent_id) VALUES (1), (2);");
 
-    let error = database
-        .migrator_of(vec![source(&files)])
-        .up(&RunRequest::default())
-        .unwrap_err();
+    let error = database.migrator_of(vec![source(&files)]).up(&RunRequest::default()).unwrap_err();
 
     assert_eq!(error.exit(), Exit::Failed);
     assert!(error.to_string().contains("child → parent"), "{error}");
@@ -202,20 +158,11 @@ CREATE INDEX parent_name ON parent (name);";
 #[test]
 fn a_million_rows_report_how_far_they_are() {
     let files = [
-        (
-            "001_big.up.sql",
-            "CREATE TABLE big (id INTEGER PRIMARY KEY, n INTEGER);",
-        ),
-        (
-            "002_twice.up.sql",
-            "ALTER TABLE big ADD COLUMN twice INTEGER;\nUPDATE big SET twice = n * 2;",
-        ),
+        ("001_big.up.sql", "CREATE TABLE big (id INTEGER PRIMARY KEY, n INTEGER);"),
+        ("002_twice.up.sql", "ALTER TABLE big ADD COLUMN twice INTEGER;\nUPDATE big SET twice = n * 2;"),
     ];
     let database = Database::empty();
-    database
-        .migrator_of(vec![source(&files[..1])])
-        .up(&RunRequest::default())
-        .unwrap();
+    database.migrator_of(vec![source(&files[..1])]).up(&RunRequest::default()).unwrap();
     database.execute(
         "PRAGMA synchronous = OFF;
          WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000000) INSERT INTO big (n) SELECT n FROM numbers;",
@@ -231,20 +178,11 @@ fn a_million_rows_report_how_far_they_are() {
         }
     }));
 
-    Migrator::new(Box::new(target), vec![source(&files)])
-        .up(&RunRequest::default())
-        .unwrap();
+    Migrator::new(Box::new(target), vec![source(&files)]).up(&RunRequest::default()).unwrap();
 
     let reports = reports.lock().unwrap();
     assert!(reports.len() > 10, "{}", reports.len());
-    assert!(
-        reports
-            .iter()
-            .any(|(done, total)| *total == Some(1_000_000) && *done > 0)
-    );
+    assert!(reports.iter().any(|(done, total)| *total == Some(1_000_000) && *done > 0));
     assert!(largest.load(Ordering::Relaxed) > 900_000);
-    assert_eq!(
-        database.value("SELECT sum(twice) FROM big"),
-        "1000001000000"
-    );
+    assert_eq!(database.value("SELECT sum(twice) FROM big"), "1000001000000");
 }

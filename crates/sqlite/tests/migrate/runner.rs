@@ -34,15 +34,8 @@ impl Runner {
     /// Starts `up` or `repair`; with `pause_before` it stops for ever before that statement, counted from 0.
     pub(crate) fn start(database: &Database, command: &str, pause_before: Option<usize>) -> Self {
         let mut program = Command::new(env::current_exe().unwrap());
-        program.args([
-            "--exact",
-            "runner::does_what_its_environment_says",
-            "--nocapture",
-        ]);
-        program
-            .env(DATABASE, &database.path)
-            .env(COMMAND, command)
-            .stdout(Stdio::piped());
+        program.args(["--exact", "runner::does_what_its_environment_says", "--nocapture"]);
+        program.env(DATABASE, &database.path).env(COMMAND, command).stdout(Stdio::piped());
         if let Some(at) = pause_before {
             program.env(PAUSE_BEFORE, at.to_string());
         }
@@ -74,9 +67,7 @@ impl Runner {
 #[test]
 fn does_what_its_environment_says() {
     let Ok(path) = env::var(DATABASE) else { return };
-    let pause_before: Option<usize> = env::var(PAUSE_BEFORE)
-        .ok()
-        .map(|word| word.parse().unwrap());
+    let pause_before: Option<usize> = env::var(PAUSE_BEFORE).ok().map(|word| word.parse().unwrap());
     let statements = Arc::new(AtomicUsize::new(0));
     let seen = statements.clone();
     let mut target = SqliteTarget::open(path, Access::Write).unwrap();

@@ -11,8 +11,7 @@ use crate::{
 };
 
 fn assert_applied_once(database: &Database) {
-    let events = database
-        .rows("SELECT event || ' ' || migration_number FROM schema_migrations_history ORDER BY id");
+    let events = database.rows("SELECT event || ' ' || migration_number FROM schema_migrations_history ORDER BY id");
     assert_eq!(events, ["applied 1", "applied 2", "applied 3", "applied 4"]);
     assert_eq!(database.schema(), fresh().schema());
 }
@@ -28,18 +27,11 @@ fn three_threads_at_once_apply_each_migration_once() {
                     scope.spawn(|| {
                         let mut migrator = database.migrator();
                         barrier.wait();
-                        migrator
-                            .up(&RunRequest::default())
-                            .unwrap()
-                            .migrations
-                            .len()
+                        migrator.up(&RunRequest::default()).unwrap().migrations.len()
                     })
                 })
                 .collect();
-            runners
-                .into_iter()
-                .map(|runner| runner.join().unwrap())
-                .sum()
+            runners.into_iter().map(|runner| runner.join().unwrap()).sum()
         });
         assert_eq!(applied, 4);
         assert_applied_once(&database);
@@ -50,9 +42,7 @@ fn three_threads_at_once_apply_each_migration_once() {
 fn three_processes_at_once_apply_each_migration_once() {
     for _ in 0..5 {
         let database = Database::empty();
-        let runners: Vec<Runner> = (0..3)
-            .map(|_| Runner::start(&database, "up", None))
-            .collect();
+        let runners: Vec<Runner> = (0..3).map(|_| Runner::start(&database, "up", None)).collect();
         runners.into_iter().for_each(Runner::wait);
         assert_applied_once(&database);
     }

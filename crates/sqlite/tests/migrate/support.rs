@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use longshore_migrate::{
-    Author, Marking, MigrationId, Migrator, RepairMode, RepairRequest, Source, Verification,
-};
+use longshore_migrate::{Author, Marking, MigrationId, Migrator, RepairMode, RepairRequest, Source, Verification};
 use longshore_sqlite::{
     migrations::longshore,
     target::{Access, SqliteTarget},
@@ -37,17 +35,13 @@ impl Database {
 
     pub(crate) fn connection(&self) -> Connection {
         let connection = Connection::open(&self.path).unwrap();
-        connection
-            .busy_timeout(std::time::Duration::from_secs(30))
-            .unwrap();
+        connection.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
         connection
     }
 
     pub(crate) fn execute(&self, sql: &str) {
         let connection = self.connection();
-        connection
-            .pragma_update(None, "foreign_keys", false)
-            .unwrap();
+        connection.pragma_update(None, "foreign_keys", false).unwrap();
         connection.execute_batch(sql).unwrap();
     }
 
@@ -83,28 +77,19 @@ impl Database {
 
     pub(crate) fn migrator_of(&self, sources: Vec<Source>) -> Migrator<'static> {
         let target = SqliteTarget::open(&self.path, Access::Write).unwrap();
-        let author = Author {
-            who: Some("ann".to_owned()),
-            host: Some("dock".to_owned()),
-        };
+        let author = Author { who: Some("ann".to_owned()), host: Some("dock".to_owned()) };
         Migrator::new(Box::new(target), sources).author(author)
     }
 
     /// One that may only look.
     pub(crate) fn looker(&self) -> Migrator<'static> {
-        Migrator::new(
-            Box::new(SqliteTarget::open(&self.path, Access::Inspect).unwrap()),
-            vec![longshore()],
-        )
+        Migrator::new(Box::new(SqliteTarget::open(&self.path, Access::Inspect).unwrap()), vec![longshore()])
     }
 
     /// What the schema means, for comparing two databases.
     pub(crate) fn schema(&self) -> longshore_migrate::schema::Schema {
         use longshore_migrate::target::Session;
-        SqliteTarget::open(&self.path, Access::Inspect)
-            .unwrap()
-            .observe()
-            .unwrap()
+        SqliteTarget::open(&self.path, Access::Inspect).unwrap().observe().unwrap()
     }
 }
 
@@ -117,19 +102,11 @@ pub(crate) fn app(number: i64) -> MigrationId {
 }
 
 pub(crate) fn marking(id: MigrationId) -> Marking {
-    Marking {
-        id,
-        reason: "the table is there".to_owned(),
-        verification: Verification::Required,
-    }
+    Marking { id, reason: "the table is there".to_owned(), verification: Verification::Required }
 }
 
 pub(crate) fn repair_now() -> RepairRequest {
-    RepairRequest {
-        mode: RepairMode::Apply {
-            reason: "log entry 068".to_owned(),
-        },
-    }
+    RepairRequest { mode: RepairMode::Apply { reason: "log entry 068".to_owned() } }
 }
 
 /// An app source out of texts: `("001_name.up.sql", "…")`.
