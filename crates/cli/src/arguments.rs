@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::enqueue::EnqueueArguments;
 pub(crate) use self::filter::{Filter, FilterArguments, KindArguments, TargetArguments};
 pub(crate) use self::jobs::{DeadCommand, InvalidPriorityWords, JobsCommand, ListArguments};
-pub(crate) use self::migrate::{MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
+pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
 pub(crate) use self::queues::QueuesCommand;
 pub(crate) use self::work::WorkArguments;
 

@@ -6,14 +6,16 @@ use longshore::{Backend, Queue};
 use longshore_core::StoreError;
 use longshore_migrate::target::TargetError;
 use longshore_migrate::{MigrateError, Migrator};
-use longshore_sqlite::rusqlite::{self, Connection, OpenFlags};
 use longshore_sqlite::schema::{SchemaProblem, check, latest_up};
 use longshore_sqlite::target::{Access, SqliteTarget};
 use longshore_sqlite::{SqliteOptions, SqliteStore, migrations};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database_url::DatabaseUrl;
+
+mod creation;
 
 /// An open database whose schema is understood.
 #[derive(Clone, Debug)]
@@ -50,7 +52,9 @@ impl Database {
 enum Standing {
     /// Its schema is this program's.
     Understood,
-    /// It is not there, or nothing at all is in it.
+    /// It is not there.
+    Absent,
+    /// Nothing at all is in it.
     Empty,
     /// Its schema is another one, perhaps only an older one.
     NotUnderstood(SchemaProblem),
@@ -60,14 +64,20 @@ fn open_sqlite(url: &DatabaseUrl, prepare: Prepare) -> anyhow::Result<Arc<dyn Ba
     let path = url.path();
     match (look(path)?, prepare) {
         (Standing::Understood, _) => {}
-        (Standing::Empty, Prepare::Nothing) => {
+        (Standing::Absent | Standing::Empty, Prepare::Nothing) => {
             return Err(StoreError::Missing { database: path.display().to_string().into() }.into());
         }
-        (Standing::NotUnderstood(problem), Prepare::Nothing | Prepare::New) => return Err(problem.into()),
-        // Migrations would say the same of what they do not know, but not which program knows it.
-        (Standing::NotUnderstood(problem @ SchemaProblem::Newer { .. }), Prepare::Latest) => return Err(problem.into()),
-        (Standing::Empty, Prepare::New | Prepare::Latest) | (Standing::NotUnderstood(_), Prepare::Latest) => {
+        // Migrations would say the same of a newer schema, but not which program knows it.
+        (Standing::NotUnderstood(problem), prepare)
+            if prepare != Prepare::Latest || matches!(problem, SchemaProblem::Newer { .. }) =>
+        {
+            return Err(problem.into());
+        }
+        (Standing::Absent, _) => {
             url.check_folder().map_err(CommandError::DatabaseUrl)?;
+            creation::create(path)?;
+        }
+        (Standing::Empty | Standing::NotUnderstood(_), _) => {
             latest_up(path)?;
         }
     }
@@ -77,12 +87,12 @@ fn open_sqlite(url: &DatabaseUrl, prepare: Prepare) -> anyhow::Result<Arc<dyn Ba
 /// Looks at the schema without changing anything.
 fn look(path: &Path) -> anyhow::Result<Standing> {
     if !path.exists() {
-        return Ok(Standing::Empty);
+        return Ok(Standing::Absent);
     }
     match check_file(path) {
-        Ok(()) => Ok(Standing::Understood),
         Err(SchemaProblem::NeverMigrated) if is_empty(path)? => Ok(Standing::Empty),
-        Err(problem @ SchemaProblem::Unreadable { .. }) => Err(problem.into()),
+        // The store says best what is wrong with a file that cannot be read.
+        Ok(()) | Err(SchemaProblem::Unreadable { .. }) => Ok(Standing::Understood),
         Err(problem) => Ok(Standing::NotUnderstood(problem)),
     }
 }
@@ -94,7 +104,8 @@ fn check_file(path: &Path) -> Result<(), SchemaProblem> {
         SchemaProblem::Unreadable { source: TargetError::Open { database, source: Box::new(source) } }
     };
     let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
-    connection.pragma_update(None, "query_only", true).map_err(unreadable)?;
+    // One transaction, so that ledger and tables are seen at one instant while somebody migrates.
+    connection.execute_batch("PRAGMA query_only = ON; BEGIN").map_err(unreadable)?;
     check(&connection)
 }
 

@@ -1,4 +1,4 @@
-use std::io;
+use std::{fmt, io};
 
 use clap::error::ErrorKind;
 use longshore::WorkerError;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::command_error::CommandError;
 use crate::exit::Exit;
+use crate::sqlite_trouble::SqliteTrouble;
 
 /// An error as it is told: how the program ends, and what it says.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,25 +57,25 @@ impl ErrorReport {
             return Self::of_worker(error);
         }
         if let Some(error) = error.downcast_ref::<MigrateError>() {
-            return Self::new(error.exit().into(), error.code(), error).hint(error.hint());
+            return Self::of_migration(error);
         }
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return Self::new(Exit::Failed, "io_failed", error);
         }
-        Self::new(Exit::Failed, "failed", format!("{error:#}"))
+        Self::new(Exit::Failed, "failed", &format_args!("{error:#}"))
     }
 
     /// Tells an error in the words of the call.
     pub(crate) fn of_usage(error: &clap::Error) -> Self {
         if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-            return Self::new(Exit::Usage, "usage", "a command is missing").hint("add --help to see the commands");
+            return Self::new(Exit::Usage, "usage", &"a command is missing").hint("add --help to see the commands");
         }
         let text = error.render().to_string();
         let mut paragraphs = text.split("\n\n");
         let message = one_sentence(paragraphs.next().unwrap_or_default());
         let tip = paragraphs.find_map(|paragraph| paragraph.trim_start().strip_prefix("tip: ").map(one_sentence));
         let hint = tip.unwrap_or_else(|| "add --help to the command to see what it accepts".to_owned());
-        Self::new(Exit::Usage, "usage", message).hint(hint)
+        Self::new(Exit::Usage, "usage", &message).hint(hint)
     }
 
     /// Its JSON.
@@ -107,19 +108,26 @@ impl ErrorReport {
         Self { hint: error.hint().map(str::to_owned), ..Self::new(exit_of_store(error), error.code(), error) }
     }
 
+    fn of_migration(error: &MigrateError) -> Self {
+        match SqliteTrouble::behind(error) {
+            Some(trouble) => Self::new(Exit::Failed, trouble.code, &trouble.message).hint(trouble.hint),
+            None => Self::new(error.exit().into(), error.code(), error).hint(error.hint()),
+        }
+    }
+
     fn of_worker(error: &WorkerError) -> Self {
         match error {
             WorkerError::Store(error) => Self::of_store(error),
             WorkerError::NothingHandled => {
                 let message = "no type of jobs is declared, so this worker could never run one";
                 let hint = "declare [jobs.NAME] with run = [\"PROGRAM\"] in longshore.toml";
-                Self::new(Exit::Usage, "no_job_types", message).hint(hint)
+                Self::new(Exit::Usage, "no_job_types", &message).hint(hint)
             }
             _ => Self::new(Exit::Failed, "worker_failed", error),
         }
     }
 
-    fn new(exit: Exit, code: &'static str, message: impl ToString) -> Self {
+    fn new(exit: Exit, code: &'static str, message: &dyn fmt::Display) -> Self {
         Self { exit, code, message: message.to_string(), hint: None, actioned: None }
     }
 

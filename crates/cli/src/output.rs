@@ -107,9 +107,8 @@ impl Output {
 
     /// Tells an error where its reader looks for it.
     pub(crate) fn error(&self, report: &ErrorReport) {
-        if self.format == Format::Json {
-            // Nothing is left to be told when even this cannot be written.
-            let _ = self.document(&report.document());
+        // Where standard output cannot be written, there is still the other one.
+        if self.format == Format::Json && self.document(&report.document()).is_ok() {
             return;
         }
         let label = self.paint("31", "error:");

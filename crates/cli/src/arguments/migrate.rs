@@ -54,15 +54,7 @@ pub(crate) enum MigrateCommand {
 
     /// Roll the newest migration back and apply it again in one run
     #[command(after_help = "Example: longshore migrate redo")]
-    Redo {
-        /// Go on although data would be lost
-        #[arg(long)]
-        allow_data_loss: bool,
-
-        /// Print the exact SQL and the bounds of the transactions, and run nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Redo(CareArguments),
 
     /// Compare the real schema with what the ledger records
     #[command(
@@ -154,6 +146,13 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     pub(crate) steps: Option<u32>,
 
+    #[command(flatten)]
+    pub(crate) care: CareArguments,
+}
+
+/// How careful to be.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CareArguments {
     /// Print the exact SQL and the bounds of the transactions, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

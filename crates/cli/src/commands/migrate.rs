@@ -32,9 +32,7 @@ pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Re
         }
         MigrateCommand::Up(arguments) => run::up(&site, arguments),
         MigrateCommand::Down(arguments) => run::down(&site, arguments),
-        MigrateCommand::Redo { allow_data_loss, dry_run } => {
-            run::redo(&site, &run::request(*allow_data_loss, *dry_run))
-        }
+        MigrateCommand::Redo(care) => run::redo(&site, &run::request(care)),
         MigrateCommand::Verify => verify::run(&site),
         MigrateCommand::Repair { apply, reason } => repair::run(&site, reason.as_deref().filter(|_| *apply)),
         MigrateCommand::MarkApplied(arguments) => mark_with(&site, arguments, Migrator::mark_applied),

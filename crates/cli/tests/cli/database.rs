@@ -82,13 +82,49 @@ fn incident_068_no_worker_starts_and_the_way_out_is_told() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_told_apart_from_a_damaged_one() {
+fn several_first_enqueues_at_once_make_one_database_and_lose_nothing() {
     let sandbox = Sandbox::new();
-    sandbox.write("longshore.db", "this is a letter, and a long one so that it fills what would be a header of a file");
-    for command in [&["jobs", "list"][..], &["enqueue", "mail"], &["migrate", "status"], &["migrate", "up"]] {
-        let ran = sandbox.run(command);
-        assert_eq!((ran.exit, ran.stdout.as_str()), (1, ""), "{ran:?}");
-        assert!(ran.stderr.contains("is not a database"), "{ran:?}");
+    let enqueues: Vec<_> = (0..8)
+        .map(|_| sandbox.command(&["enqueue", "mail"]).stdout(std::process::Stdio::piped()).spawn().unwrap())
+        .collect();
+    for enqueue in enqueues {
+        assert!(enqueue.wait_with_output().unwrap().status.success());
+    }
+    assert_eq!(sandbox.json(&["jobs", "list"])["jobs"].as_array().unwrap().len(), 8);
+}
+
+/// The commands that meet a file in each of the ways in which one is met.
+const MEETINGS: [&[&str]; 6] = [
+    &["jobs", "list"],
+    &["enqueue", "mail"],
+    &["work", "--drain"],
+    &["doctor"],
+    &["migrate", "status"],
+    &["migrate", "up"],
+];
+
+#[test]
+fn a_file_that_is_no_database_is_told_as_such() {
+    let sandbox = Sandbox::new();
+    let letter = "this is a letter, and a long one, so that it fills what would be the header of a database file\n";
+    sandbox.write("longshore.db", letter.repeat(100));
+    for command in MEETINGS {
+        let ran = sandbox.run(&[command, &["--json"]].concat());
+        assert_eq!((ran.exit, ran.code().as_str()), (1, "not_a_database"), "{command:?}");
+    }
+    assert_eq!(std::fs::read_to_string(sandbox.path("longshore.db")).unwrap(), letter.repeat(100));
+}
+
+#[test]
+fn a_damaged_database_is_told_as_such() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["migrate", "up"]);
+    let mut bytes = std::fs::read(sandbox.path("longshore.db")).unwrap();
+    bytes[200..].fill(0xff);
+    sandbox.write("longshore.db", bytes);
+    for command in MEETINGS {
+        let ran = sandbox.run(&[command, &["--json"]].concat());
+        assert_eq!((ran.exit, ran.code().as_str()), (1, "database_damaged"), "{command:?}");
     }
 }
 

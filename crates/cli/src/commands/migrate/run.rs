@@ -3,7 +3,7 @@ use longshore_migrate::{Bounds, DataLoss, Direction, Goal, MigrateError, Migrato
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site, progress};
-use crate::arguments::RunArguments;
+use crate::arguments::{CareArguments, RunArguments};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -25,18 +25,18 @@ pub(super) fn redo(site: &Site<'_>, request: &RunRequest) -> anyhow::Result<Exit
 }
 
 /// The request of the flags, as far as it goes.
-pub(super) fn request(allow_data_loss: bool, dry_run: bool) -> RunRequest {
+pub(super) fn request(care: &CareArguments) -> RunRequest {
     RunRequest {
         goal: Goal::default(),
-        data_loss: if allow_data_loss { DataLoss::Allow } else { DataLoss::Refuse },
-        mode: if dry_run { RunMode::DryRun } else { RunMode::Apply },
+        data_loss: if care.allow_data_loss { DataLoss::Allow } else { DataLoss::Refuse },
+        mode: if care.dry_run { RunMode::DryRun } else { RunMode::Apply },
     }
 }
 
 type Step = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, MigrateError>;
 
 fn run(site: &Site<'_>, absent: Absent, arguments: &RunArguments, step: Step) -> anyhow::Result<Exit> {
-    let mut request = request(arguments.allow_data_loss, arguments.dry_run);
+    let mut request = request(&arguments.care);
     request.goal.steps = arguments.steps.map(|steps| usize::try_from(steps).unwrap_or(usize::MAX));
     // Looked at first, so that a call which is refused has not created a database.
     let mut looker = open(site, absent, RunMode::DryRun)?;
