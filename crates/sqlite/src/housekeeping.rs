@@ -64,7 +64,6 @@ struct Candidate {
     id: JobId,
     queue: String,
     status: Status,
-    created_at: Timestamp,
     completed_at: Option<Timestamp>,
 }
 
@@ -83,11 +82,6 @@ impl Work for Prune {
         let is_full = candidates.len() == self.rows_max as usize;
         let mut pruned = Pruned { removed: 0, next: candidates.last().map(|job| job.id).filter(|_| is_full) };
         for job in candidates {
-            if job.created_at >= cutoff {
-                // Ids grow with time: whatever follows was made later and cannot have ended before the cutoff.
-                pruned.next = None;
-                break;
-            }
             if job.is_older_than(cutoff) {
                 remove(tx, family, &job, cutoff)?;
                 pruned.removed += 1;
@@ -106,8 +100,7 @@ impl Prune {
                     id: column::id(row, 0)?,
                     queue: column::text(row, 1)?,
                     status: column::status(row, 2)?,
-                    created_at: column::timestamp(row, 3)?,
-                    completed_at: column::optional_timestamp(row, 4)?,
+                    completed_at: column::optional_timestamp(row, 3)?,
                 })
             })?
             .collect()

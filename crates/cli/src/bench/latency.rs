@@ -145,6 +145,9 @@ pub(super) struct Idle {
     pub rss_mib: f64,
 }
 
+/// A worker must know some type; no job of this one is ever enqueued.
+const IDLE_CONFIG: &str = "[jobs.never]\nrun = [\"true\"]\n";
+
 /// Watches `longshore work` on an empty queue for `span`; only where the system tells of it in `/proc`.
 pub(super) async fn watch_idle(folder: &Path, span: Duration, durability: Durability) -> Result<Option<Idle>> {
     if !Path::new("/proc/self/stat").exists() {
@@ -152,9 +155,13 @@ pub(super) async fn watch_idle(folder: &Path, span: Duration, durability: Durabi
     }
     let path = folder.join("idle.db");
     drop(open(&path, durability)?);
+    let config = folder.join("longshore.toml");
+    std::fs::write(&config, IDLE_CONFIG)?;
     let mut worker = Command::new(std::env::current_exe()?)
-        .args(["work", "--concurrency", "10", "--database"])
+        .args(["work", "--quiet", "--concurrency", "10", "--database"])
         .arg(&path)
+        .arg("--config")
+        .arg(&config)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
