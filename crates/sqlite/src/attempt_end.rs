@@ -55,10 +55,18 @@ impl<'c> Ending<'c> {
         }
         if to.is_ended() {
             self.family.tell_children(tx, ended.id, to, ended.finished_at)?;
+        } else if self.cancel_if_asked(ended)? {
+            tx.counts.moved(&lease.queue, to, Status::Cancelled);
+            self.family.tell_children(tx, ended.id, Status::Cancelled, ended.finished_at)?;
         } else {
             tx.wakes = true;
         }
         Ok(true)
+    }
+
+    fn cancel_if_asked(&self, ended: &AttemptEnded<'_>) -> rusqlite::Result<bool> {
+        let sql = include_str!("sql/cancel_asked_job.sql");
+        Ok(run(self.connection, sql, params![ended.id.0, ended.finished_at.as_ms()])? == 1)
     }
 
     fn move_job(&mut self, ended: &AttemptEnded<'_>, lease: &HeldLease) -> rusqlite::Result<bool> {

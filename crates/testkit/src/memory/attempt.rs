@@ -111,6 +111,15 @@ impl State {
                 row.wait(None, at);
             }
         }
+        self.cancel_if_asked(id, at);
+    }
+
+    /// Somebody asked for the end of a job whose attempt did not end it: it does not run again first.
+    fn cancel_if_asked(&mut self, id: JobId, at: Timestamp) {
+        let job = &self.row(id).job;
+        if job.cancel_requested_at.is_some() && !job.status.is_ended() {
+            self.cancel(id, at);
+        }
     }
 }
 

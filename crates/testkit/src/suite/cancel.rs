@@ -60,6 +60,24 @@ pub async fn a_job_that_is_asked_to_stop_may_still_complete<H: Harness>() {
     assert_eq!(world.status(lease.id).await, Status::Completed);
 }
 
+pub async fn a_job_that_is_asked_to_stop_does_not_run_again<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let failing = world.running(&worker_id, job()).await;
+    let child = world.enqueue(job().parent(failing.id)).await;
+    world.act(failing.id, Action::Cancel).await;
+    world.finish(&worker_id, ended(&failing, world.now()).retrying(seconds(1))).await;
+    let putting_off = world.running(&worker_id, job()).await;
+    world.act(putting_off.id, Action::Cancel).await;
+    world.finish(&worker_id, ended(&putting_off, world.now()).deferred(seconds(1))).await;
+    for id in [failing.id, putting_off.id] {
+        assert_eq!(world.status(id).await, Status::Cancelled);
+    }
+    assert_eq!(world.status(child).await, Status::DeadLetter);
+    world.clock.advance(seconds(5));
+    assert!(world.claim(&worker_id, 9).await.is_empty());
+}
+
 pub async fn asking_twice_to_stop_keeps_the_first_instant<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;

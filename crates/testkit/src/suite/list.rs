@@ -11,6 +11,7 @@ macro_rules! store_suite {
                 cancelling_ends_a_job_that_waits_for_its_instant_its_retry_or_its_parent
                 cancelling_a_running_job_asks_it_to_stop
                 a_job_that_is_asked_to_stop_may_still_complete
+                a_job_that_is_asked_to_stop_does_not_run_again
                 asking_twice_to_stop_keeps_the_first_instant
                 a_job_that_has_ended_cannot_be_cancelled;
             claim:
