@@ -52,7 +52,8 @@ impl Worked {
 
 /// The sleeps that a family has begun when it was told to stop.
 fn marked_sleeps(mark: &str) -> usize {
-    let is_long = |id: &u32| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| line == b"sleep\01000\0");
+    let is_long =
+        |id: &u32| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| line == b"sleep\x001000\x00");
     marked(mark).iter().filter(|id| is_long(id)).count()
 }
 
