@@ -17,6 +17,7 @@ pub(crate) use self::filter::{Filter, FilterArguments, KindArguments, TargetArgu
 pub(crate) use self::jobs::{DeadCommand, InvalidPriorityWords, JobsCommand, ListArguments};
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
 pub(crate) use self::queues::QueuesCommand;
+pub(crate) use self::value::CONCURRENCY_MAX;
 pub(crate) use self::work::WorkArguments;
 
 /// Run durable background jobs on the database that an application already has
@@ -152,10 +153,20 @@ pub(crate) struct BenchArguments {
 }
 
 /// What a commit survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Durability {
     /// A power cut
     Full,
     /// The death of every process
     Normal,
+}
+
+impl From<Durability> for longshore_sqlite::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Full => Self::Full,
+            Durability::Normal => Self::Normal,
+        }
+    }
 }

@@ -1,11 +1,14 @@
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use longshore::command::CommandJob;
-use longshore_core::{JobData, NewJob};
-use serde::Deserialize;
+use longshore_core::{JobData, NewJob, deserialize_duration};
+use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
+use crate::arguments::Durability;
 use crate::command_error::CommandError;
 
 /// What the configuration file says. Unknown keys are refused, because a misspelt `timeuot` must not be lost
@@ -21,6 +24,39 @@ pub(crate) struct Config {
     /// Migrations.
     #[serde(default)]
     pub(crate) migrate: MigrateConfig,
+    /// What a commit survives; a power cut unless told.
+    pub(crate) durability: Option<Durability>,
+    /// Workers.
+    #[serde(default)]
+    pub(crate) worker: WorkerConfig,
+}
+
+/// What the configuration file says about workers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkerConfig {
+    /// How many jobs run at once, unless `--concurrency` says.
+    pub(crate) concurrency: Option<NonZero<u32>>,
+    /// How long running jobs may go on when the worker is told to end.
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    pub(crate) grace: Option<Duration>,
+    /// How long jobs stay the worker's own without a sign of life.
+    #[serde(default, deserialize_with = "lease")]
+    pub(crate) lease: Option<Duration>,
+    /// How long completed and cancelled jobs are kept; for ever unless told.
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    pub(crate) retention: Option<Duration>,
+}
+
+/// A shorter lease would end between two heartbeats of a busy machine.
+const LEASE_MIN: Duration = Duration::from_secs(1);
+
+fn lease<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let lease = deserialize_duration(deserializer)?;
+    if lease.is_some_and(|lease| lease < LEASE_MIN) {
+        return Err(de::Error::custom("a lease is at least 1s"));
+    }
+    Ok(lease)
 }
 
 /// What the configuration file says about migrations.

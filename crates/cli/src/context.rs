@@ -39,12 +39,12 @@ impl Context {
     }
 
     fn read_config(&self) -> Result<Config, CommandError> {
+        self.config_path().map_or_else(|| Ok(Config::default()), |path| Config::read(&path))
+    }
+
+    fn config_path(&self) -> Option<PathBuf> {
         let named = self.globals.config.clone().or_else(|| process_variable("LONGSHORE_CONFIG").map(PathBuf::from));
-        match named {
-            Some(path) => Config::read(&path),
-            None if Path::new(CONFIG_PATH).exists() => Config::read(Path::new(CONFIG_PATH)),
-            None => Ok(Config::default()),
-        }
+        named.or_else(|| Some(PathBuf::from(CONFIG_PATH)).filter(|path| path.exists()))
     }
 
     /// The database: the flag, the environment, `.env`, the configuration, the default, in this order.
@@ -65,6 +65,18 @@ impl Context {
             return Ok(word);
         }
         Ok(self.config()?.database.clone().unwrap_or_else(|| DATABASE.to_owned()))
+    }
+
+    /// What a command job is told beside its job, so that a `longshore` that it calls means the same database and
+    /// configuration, wherever it runs.
+    pub(crate) fn variables_for_commands(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let whole = |path: &Path| std::path::absolute(path).map(|path| path.display().to_string());
+        let database = format!("sqlite:{}", whole(self.database_url()?.path())?);
+        let mut variables = vec![("LONGSHORE_DATABASE", database)];
+        if let Some(config) = self.config_path() {
+            variables.push(("LONGSHORE_CONFIG", whole(&config)?));
+        }
+        Ok(variables)
     }
 
     /// Runs what waits for the database to its end.

@@ -11,6 +11,7 @@ use longshore_sqlite::target::{Access, SqliteTarget};
 use longshore_sqlite::{SqliteOptions, SqliteStore, migrations};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::arguments::Durability;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database_url::DatabaseUrl;
@@ -38,7 +39,13 @@ impl Database {
     /// Opens the database that the flags, the environment and the configuration name.
     pub(crate) async fn open(context: &Context, prepare: Prepare) -> anyhow::Result<Self> {
         let url = context.database_url()?;
-        Ok(Self { queue: Queue::from_backend(open_sqlite(&url, prepare)?) })
+        Ok(Self {
+            queue: Queue::from_backend(open_sqlite(
+                &url,
+                prepare,
+                context.config()?.durability.unwrap_or(Durability::Full),
+            )?),
+        })
     }
 
     /// The library's view of it.
@@ -60,7 +67,7 @@ enum Standing {
     NotUnderstood(SchemaProblem),
 }
 
-fn open_sqlite(url: &DatabaseUrl, prepare: Prepare) -> anyhow::Result<Arc<dyn Backend>> {
+fn open_sqlite(url: &DatabaseUrl, prepare: Prepare, durability: Durability) -> anyhow::Result<Arc<dyn Backend>> {
     let path = url.path();
     match (look(path)?, prepare) {
         (Standing::Understood, _) => {}
@@ -81,7 +88,7 @@ fn open_sqlite(url: &DatabaseUrl, prepare: Prepare) -> anyhow::Result<Arc<dyn Ba
             latest_up(path)?;
         }
     }
-    Ok(Arc::new(SqliteStore::open(SqliteOptions::new(path))?))
+    Ok(Arc::new(SqliteStore::open(SqliteOptions::new(path).durability(durability.into()))?))
 }
 
 /// Looks at the schema without changing anything.

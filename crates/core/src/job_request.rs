@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::{Due, InvalidJob, JobData, JobId, NewJob, Priority, Timestamp};
+use crate::{Due, InvalidJob, JobData, JobId, NewJob, Priority, Timestamp, deserialize_duration};
 
 /// A job as a line of NDJSON or an HTTP body asks for it. Unknown fields are refused, because a misspelt
 /// `max_retires` must not be lost without a word.
@@ -21,7 +21,7 @@ pub struct JobRequest {
     #[serde(default)]
     pub priority: Option<Priority>,
     /// A duration such as `30s`.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub delay: Option<Duration>,
     /// An RFC 3339 instant.
     #[serde(default, alias = "at", deserialize_with = "timestamp")]
@@ -30,7 +30,7 @@ pub struct JobRequest {
     #[serde(default)]
     pub max_retries: Option<u32>,
     /// The time limit of an attempt: a duration such as `5m`.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     pub timeout: Option<Duration>,
     /// The time limit of an attempt in seconds.
     #[serde(default)]
@@ -81,13 +81,6 @@ fn timeout_of_seconds(seconds: f64) -> Result<Duration, InvalidJob> {
         min: 1,
         max: u64::from(u32::MAX),
     })
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let Some(word) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    humantime::parse_duration(&word)
-        .map(Some)
-        .map_err(|_| de::Error::custom(format!("\"{word}\" is no duration: expected one such as 500ms, 30s or 2h")))
 }
 
 fn timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {

@@ -7,6 +7,7 @@
 
 mod clock;
 mod console;
+mod duration;
 mod error;
 mod failure;
 mod health;
@@ -29,6 +30,7 @@ pub use console::{
     Action, Actioned, Console, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest, Maintained,
     Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, RunningJob, Selection, Stats, WorkerRecord,
 };
+pub use duration::{InvalidDuration, deserialize_duration, parse_duration};
 pub use error::{SchemaVerdict, StoreError};
 pub use failure::{Failure, FailureType, UnknownFailureType};
 pub use health::{Health, TypeBacklog};

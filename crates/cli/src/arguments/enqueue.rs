@@ -2,9 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use longshore_core::{JobId, Priority, Timestamp};
-
-use super::value::parse_duration;
+use longshore_core::{JobId, Priority, Timestamp, parse_duration};
 
 /// The job, or the file of jobs, that is to be enqueued.
 #[derive(Debug, Args)]

@@ -1,11 +1,10 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use longshore_core::{InvalidId, InvalidPriority, JobId, Priority};
+use longshore_core::{InvalidId, InvalidPriority, JobId, Priority, parse_duration};
 use thiserror::Error;
 
 use super::filter::{FilterArguments, KindArguments, ScopeArguments, TargetArguments};
-use super::value::parse_duration;
 
 /// What can be done with jobs.
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,4 @@
 use std::str::FromStr;
-use std::time::Duration;
 
 use thiserror::Error;
 
@@ -16,13 +15,6 @@ pub(crate) struct QueueSlots {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("\"{word}\" is no queue: expected NAME or NAME:N, with N from 1 to 10000")]
 pub(crate) struct InvalidQueueSlots {
-    word: String,
-}
-
-/// A word that is no duration.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("\"{word}\" is no duration: expected one such as 500ms, 30s, 10m, 2h or 7d")]
-pub(crate) struct InvalidDuration {
     word: String,
 }
 
@@ -46,11 +38,6 @@ impl FromStr for QueueSlots {
     }
 }
 
-/// Reads a duration such as `90s`.
-pub(crate) fn parse_duration(word: &str) -> Result<Duration, InvalidDuration> {
-    humantime::parse_duration(word).map_err(|_| InvalidDuration { word: word.to_owned() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,14 +52,6 @@ mod tests {
     fn a_queue_without_a_name_or_with_an_absurd_number_is_refused() {
         for word in ["", ":3", "mail:", "mail:0", "mail:-1", "mail:10001", "mail:99999999999"] {
             assert!(word.parse::<QueueSlots>().is_err(), "{word}");
-        }
-    }
-
-    #[test]
-    fn a_duration_has_a_unit() {
-        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
-        for word in ["", "5", "soon", "-5s", "99999999999999999999d"] {
-            assert!(parse_duration(word).is_err(), "{word}");
         }
     }
 }

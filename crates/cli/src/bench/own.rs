@@ -61,11 +61,7 @@ pub(super) async fn measure(folder: &Path, jobs: u64, durability: Durability) ->
 /// A new database with the queue's schema.
 pub(super) fn open(path: &Path, durability: Durability) -> Result<Queue> {
     longshore_sqlite::schema::latest_up(path).context("could not create the queue's tables")?;
-    let durability = match durability {
-        Durability::Full => longshore_sqlite::Durability::Full,
-        Durability::Normal => longshore_sqlite::Durability::Normal,
-    };
-    let store = SqliteStore::open(SqliteOptions::new(path).durability(durability))?;
+    let store = SqliteStore::open(SqliteOptions::new(path).durability(durability.into()))?;
     Ok(Queue::from_backend(Arc::new(store)))
 }
 

@@ -5,7 +5,7 @@ use longshore::Worker;
 use longshore::command::{CommandHandler, SupervisorProgram};
 use serde::Serialize;
 
-use crate::arguments::WorkArguments;
+use crate::arguments::{CONCURRENCY_MAX, WorkArguments};
 use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -37,7 +37,7 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: on a database that is not understood nothing else matters.
         let database = Database::open(context, prepare).await?;
-        let worker = worker(&database, &config, arguments)?;
+        let worker = worker(context, &database, &config, arguments)?;
         context.output.note(format!("working on {} types of jobs; SIGTERM or Ctrl-C ends it", config.jobs.len()));
         run_worker(worker, arguments).await
     })?;
@@ -47,16 +47,39 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
     Ok(Exit::Done)
 }
 
-fn worker(database: &Database, config: &Config, arguments: &WorkArguments) -> anyhow::Result<Worker> {
+fn worker(
+    context: &Context,
+    database: &Database,
+    config: &Config,
+    arguments: &WorkArguments,
+) -> anyhow::Result<Worker> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let concurrency = arguments.concurrency.unwrap_or(u32::try_from(processors).unwrap_or(u32::MAX));
-    let mut worker = Worker::new(database.queue()).concurrency(concurrency);
+    let settings = &config.worker;
+    let concurrency = arguments
+        .concurrency
+        .or(settings.concurrency.map(NonZero::get))
+        .unwrap_or(u32::try_from(processors).unwrap_or(u32::MAX));
+    let mut worker = Worker::new(database.queue()).concurrency(concurrency.min(CONCURRENCY_MAX));
+    if let Some(grace) = settings.grace {
+        worker = worker.grace(grace);
+    }
+    if let Some(lease) = settings.lease {
+        worker = worker.lease(lease);
+    }
+    if let Some(retention) = settings.retention {
+        worker = worker.retention(retention);
+    }
     for slots in &arguments.queues {
         worker = worker.queue_with_limit(&slots.queue, slots.slots.unwrap_or(u32::MAX));
     }
     let supervisor = SupervisorProgram::this_program()?;
+    let own_variables = context.variables_for_commands()?;
     for (job_type, command) in &config.jobs {
-        let handler = CommandHandler::new(command.get_ref().spec(), supervisor.clone())?;
+        let mut spec = command.get_ref().spec();
+        for (name, value) in &own_variables {
+            spec.env.entry((*name).to_owned()).or_insert_with(|| value.clone());
+        }
+        let handler = CommandHandler::new(spec, supervisor.clone())?;
         worker = worker.handler(job_type, Arc::new(handler));
     }
     Ok(worker)

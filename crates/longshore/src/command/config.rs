@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use longshore_core::{InvalidJob, JobData, Limits, NewJob, Priority, RetryPolicy};
+use longshore_core::{InvalidJob, JobData, Limits, NewJob, Priority, RetryPolicy, deserialize_duration};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{CommandSpec, InvalidCommand};
@@ -29,9 +29,9 @@ struct Declaration {
     #[serde(default)]
     env: BTreeMap<String, String>,
     directory: Option<PathBuf>,
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     timeout: Option<Duration>,
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     grace: Option<Duration>,
     #[serde(default)]
     retry: RetryTable,
@@ -45,11 +45,11 @@ struct Declaration {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RetryTable {
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     first_delay: Option<Duration>,
     #[serde(default, deserialize_with = "factor")]
     factor: Option<f64>,
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "deserialize_duration")]
     delay_max: Option<Duration>,
     #[serde(default, deserialize_with = "jitter")]
     jitter: Option<f64>,
@@ -115,13 +115,6 @@ impl RetryTable {
             jitter: self.jitter.unwrap_or(usual.jitter),
         }
     }
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    humantime::parse_duration(&word).map(Some).map_err(|_| {
-        de::Error::custom(format!("\"{word}\" is no duration: expected one such as \"500ms\", \"30s\" or \"5m\""))
-    })
 }
 
 fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {

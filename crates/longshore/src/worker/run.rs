@@ -81,15 +81,17 @@ async fn work(
         }
         claims.await
     };
-    let ended = tokio::select! {
-        ended = claims => ended,
-        () = &mut immediate => Ok(()),
+    let (ended, is_immediate) = tokio::select! {
+        ended = claims => (ended, false),
+        () = &mut immediate => (Ok(()), true),
     };
     shift.stop();
-    let is_immediate = tokio::select! {
-        () = wind_down(&shift) => false,
-        () = immediate => true,
-    };
+    // What has resolved once must not be asked again.
+    let is_immediate = is_immediate
+        || tokio::select! {
+            () = wind_down(&shift) => false,
+            () = immediate => true,
+        };
     if is_immediate {
         end_at_once(&shift).await;
     }

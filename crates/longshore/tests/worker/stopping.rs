@@ -118,6 +118,25 @@ async fn a_second_signal_ends_the_grace_period() {
     assert_eq!((job.status, job.retry_count), (Status::Pending, 0));
 }
 
+/// Both signals may have come before the worker looks: the first thing that it sees is then the second one.
+#[tokio::test(start_paused = true)]
+async fn an_end_at_once_without_a_shutdown_before_gives_the_job_back() {
+    let bench = Bench::new();
+    let id = bench.enqueue(0).await;
+    let worker = bench.worker().grace(60 * MINUTE).handle(|_: Step, _| async {
+        pending::<()>().await;
+        Ok(())
+    });
+    let mut running = Running::spawn(worker);
+    bench.until_status(id, Status::Running).await;
+
+    running.ask_to_end_at_once();
+    running.ended().await.unwrap();
+
+    let job = bench.job(id).await;
+    assert_eq!((job.status, job.retry_count), (Status::Pending, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_that_still_succeeds_is_completed() {
     let bench = Bench::new();
