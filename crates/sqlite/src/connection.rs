@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use longshore_core::StoreError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::fault::Place;
 use crate::options::{Durability, SqliteOptions};
@@ -38,10 +38,22 @@ pub(crate) fn open_reader(options: &SqliteOptions, place: &Place) -> Result<Conn
 fn open(options: &SqliteOptions, place: &Place, access: OpenFlags) -> Result<Connection, StoreError> {
     check_is_there(&options.path, place)?;
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection =
-        Connection::open_with_flags(&options.path, flags).map_err(|error| place.explain(error, "opening it"))?;
-    prepare(&mut connection, place).map_err(|error| place.explain(error, "opening it"))?;
-    Ok(connection)
+    let opened = Connection::open_with_flags(&options.path, flags).and_then(|mut connection| {
+        prepare(&mut connection, place)?;
+        Ok(connection)
+    });
+    opened.map_err(|error| explain_open(error, options, place))
+}
+
+/// In write-ahead mode a reader writes beside the file as well, so SQLite cannot open one in a read-only folder.
+fn explain_open(error: rusqlite::Error, options: &SqliteOptions, place: &Place) -> StoreError {
+    let is_read_only = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.permissions().readonly());
+    let folder = options.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_refused = error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
+    if is_refused && (is_read_only(&options.path) || is_read_only(folder)) {
+        return StoreError::ReadOnly { database: place.database.clone() };
+    }
+    place.explain(error, "opening it")
 }
 
 /// SQLite itself would say only "unable to open". A stat opens nothing, so it drops no lock.
@@ -74,6 +86,11 @@ fn configure_writer(connection: &Connection, options: &SqliteOptions) -> rusqlit
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.execute_batch(include_str!("sql/configure_writer.sql"))?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    if let Some(bytes) = options.size_max_bytes {
+        let page_bytes: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let pages_max = i64::try_from(bytes / u64::from(page_bytes.max(1))).unwrap_or(i64::MAX);
+        connection.pragma_update_and_check(None, "max_page_count", pages_max, |_| Ok(()))?;
+    }
     Ok(())
 }
 

@@ -107,3 +107,40 @@ pub(crate) fn repeat(error: &rusqlite::Error) -> rusqlite::Error {
         other => rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(other.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(code: i32) -> &'static str {
+        let place = Place { database: "queue.db".into(), busy_timeout: Duration::from_secs(10) };
+        place.explain(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None), "testing").code()
+    }
+
+    #[test]
+    fn every_cause_that_a_caller_can_tell_apart_has_its_own_error() {
+        let cases = [
+            (ffi::SQLITE_BUSY, "database_locked"),
+            (ffi::SQLITE_BUSY_SNAPSHOT, "database_locked"),
+            (ffi::SQLITE_FULL, "disk_full"),
+            (ffi::SQLITE_IOERR_SHMSIZE, "disk_full"),
+            (ffi::SQLITE_READONLY, "database_read_only"),
+            (ffi::SQLITE_READONLY_DBMOVED, "database_read_only"),
+            (ffi::SQLITE_PERM, "database_read_only"),
+            (ffi::SQLITE_CORRUPT, "database_damaged"),
+            (ffi::SQLITE_NOTADB, "not_a_database"),
+            (ffi::SQLITE_CANTOPEN, "database_unreachable"),
+            (ffi::SQLITE_IOERR_WRITE, "database_failed"),
+        ];
+        for (code, word) in cases {
+            assert_eq!(explained(code), word, "{code}");
+        }
+    }
+
+    #[test]
+    fn after_an_error_of_the_file_the_connection_is_opened_anew_and_after_one_of_a_row_it_is_not() {
+        let spoils = |code| spoils_connection(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        assert!(spoils(ffi::SQLITE_IOERR) && spoils(ffi::SQLITE_READONLY) && spoils(ffi::SQLITE_FULL));
+        assert!(!spoils(ffi::SQLITE_CONSTRAINT) && !spoils(ffi::SQLITE_BUSY));
+    }
+}

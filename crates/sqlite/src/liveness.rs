@@ -150,6 +150,11 @@ impl Liveness {
         }
     }
 
+    /// Drops the locks of this process's workers, as its death does: whoever looks next gives their jobs back.
+    pub(crate) fn release(&self) {
+        self.own.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn started_in_file(&self, worker_id: &WorkerId) -> StartedTable {
         let file = self.file_of(worker_id).and_then(|path| File::open(path).ok());
         file.map_or(StartedTable::Unknown, |file| StartedTable::read(&file))

@@ -24,6 +24,8 @@ pub struct SqliteOptions {
     pub durability: Durability,
     /// How long a call waits for another program's write lock before it answers `Busy`.
     pub busy_timeout: Duration,
+    /// How large the database file may grow; beyond it a write answers `Full`, as on a full disk.
+    pub size_max_bytes: Option<u64>,
     /// What is accepted.
     pub limits: Limits,
     /// Where the time comes from.
@@ -37,6 +39,7 @@ impl SqliteOptions {
             path: path.into(),
             durability: Durability::Full,
             busy_timeout: Duration::from_secs(10),
+            size_max_bytes: None,
             limits: Limits::default(),
             clock: Arc::new(SystemClock::new()),
         }
@@ -53,6 +56,13 @@ impl SqliteOptions {
     #[must_use]
     pub fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;
+        self
+    }
+
+    /// How large the database file may grow.
+    #[must_use]
+    pub fn size_max_bytes(mut self, size_max_bytes: u64) -> Self {
+        self.size_max_bytes = Some(size_max_bytes);
         self
     }
 

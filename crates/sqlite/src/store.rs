@@ -63,8 +63,8 @@ impl SqliteStore {
         Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, audit, hints }) })
     }
 
-    /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`. It blocks
-    /// for as long as the last transaction takes.
+    /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
+    /// that were not retired look dead to everybody. It blocks for as long as the last transaction takes.
     pub fn close(&self) {
         self.parts.close();
     }
@@ -74,6 +74,7 @@ impl Parts {
     fn close(&self) {
         self.readers.close();
         self.writer.close();
+        self.liveness.release();
     }
 }
 

@@ -22,8 +22,11 @@ const REQUESTS_MAX: usize = 1024;
 /// Requests and rows in one transaction: more of them would make the others wait longer than they gain.
 const GROUP_REQUESTS_MAX: usize = 256;
 const GROUP_ROWS_MAX: usize = 4096;
-/// How often the file is looked at for commits of others while somebody listens and nothing else is to be done.
-const FOREIGN_LOOK: Duration = Duration::from_millis(2);
+/// How often the file is looked at for commits of others while somebody listens and nothing else is to be done:
+/// just after a commit, and when there was none for a while, because an idle worker must cost next to nothing.
+const LOOK_BUSY: Duration = Duration::from_millis(2);
+const LOOK_IDLE: Duration = Duration::from_millis(3);
+const IDLE_AFTER: Duration = Duration::from_secs(1);
 /// How long the thread stays awake for the next request of a caller that has just got its answer: about what
 /// going to sleep and being woken costs.
 const SPIN: Duration = Duration::from_micros(50);
@@ -189,7 +192,7 @@ impl Desk {
                     std::hint::spin_loop();
                     continue;
                 }
-                Err(TryRecvError::Empty) if is_listening => match self.receiver.recv_timeout(FOREIGN_LOOK) {
+                Err(TryRecvError::Empty) if is_listening => match self.receiver.recv_timeout(watch.pause()) {
                     Ok(message) => message,
                     Err(RecvTimeoutError::Timeout) => continue,
                     Err(RecvTimeoutError::Disconnected) => return None,
@@ -197,7 +200,10 @@ impl Desk {
                 Err(TryRecvError::Empty) => self.receiver.recv().ok()?,
             };
             match message {
-                Message::Task(task) => return Some(task),
+                Message::Task(task) => {
+                    watch.active_at = Instant::now();
+                    return Some(task);
+                }
                 Message::Listen => {}
                 Message::Close => return None,
             }
@@ -247,15 +253,21 @@ impl Desk {
 struct Watch {
     data_version: Option<i64>,
     looked_at: Instant,
+    active_at: Instant,
 }
 
 impl Watch {
     fn begin(session: &Session<'_>) -> Self {
-        Self { data_version: session.data_version().ok(), looked_at: Instant::now() }
+        let now = Instant::now();
+        Self { data_version: session.data_version().ok(), looked_at: now, active_at: now }
+    }
+
+    fn pause(&self) -> Duration {
+        if self.active_at.elapsed() < IDLE_AFTER { LOOK_BUSY } else { LOOK_IDLE }
     }
 
     fn has_foreign_commit(&mut self, session: &Session<'_>) -> bool {
-        if self.looked_at.elapsed() < FOREIGN_LOOK {
+        if self.looked_at.elapsed() < LOOK_BUSY {
             return false;
         }
         self.looked_at = Instant::now();
@@ -263,6 +275,9 @@ impl Watch {
         let Ok(version) = session.data_version() else { return false };
         let is_new = self.data_version != Some(version);
         self.data_version = Some(version);
+        if is_new {
+            self.active_at = self.looked_at;
+        }
         is_new
     }
 }

@@ -90,6 +90,11 @@ impl Database {
         self.foreign().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// How large the file is, its log included.
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::try_from(self.number("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")).unwrap()
+    }
+
     pub(crate) async fn enqueue(&self, job: NewJob) -> JobId {
         self.enqueued(job).await.id
     }

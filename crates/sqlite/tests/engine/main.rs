@@ -3,5 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod claim;
+mod console;
 mod database;
+mod dead_worker;
+mod enqueue;
+mod fault;
+mod foreign;
+mod group;
 mod plan;
+mod random;
+mod record;

@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use longshore_core::{AttemptOutcome, Console, Heartbeat, StartedAttempt, Status, Store, WorkerId};
+
+use crate::database::{Database, LEASE, job, register, request};
+
+/// A worker of a process that is there no longer: its store is closed, so the system has dropped its lock.
+async fn dead_worker_with_two_jobs(database: &Database) -> WorkerId {
+    let store = database.another_store();
+    let worker = register(&store).await;
+    let leases = store.claim(request(&worker, 2)).await.unwrap().leases;
+    let begun = &leases[0];
+    store.mark_started(&worker, StartedAttempt { slot: 3, id: begun.id, claim_number: begun.claim_number });
+    store.close();
+    worker
+}
+
+#[tokio::test]
+async fn the_death_of_a_worker_is_seen_at_once_and_only_what_had_begun_counts_as_a_crash() {
+    let database = Database::new();
+    let (begun, waiting) = (database.enqueue(job()).await, database.enqueue(job()).await);
+    let worker = dead_worker_with_two_jobs(&database).await;
+
+    let reclaimed = database.store.reclaim().await.unwrap();
+
+    assert_eq!((reclaimed.workers, reclaimed.jobs), (vec![worker.clone()], 2));
+    let (begun, waiting) = (database.detail(begun).await, database.detail(waiting).await);
+    assert_eq!((begun.job.status, begun.job.crash_count), (Status::Pending, 1));
+    assert_eq!((waiting.job.status, waiting.job.crash_count), (Status::Pending, 0));
+    assert_eq!(begun.attempts[0].outcome, AttemptOutcome::Crashed);
+    assert_eq!(waiting.attempts[0].outcome, AttemptOutcome::Returned);
+    assert_eq!(database.number("SELECT count(*) FROM job_workers"), 0);
+    assert!(!database.path().with_file_name("queue.db-workers").join(worker.as_str()).exists());
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn without_its_file_every_job_of_a_dead_worker_counts_as_begun() {
+    let database = Database::new();
+    let jobs = [database.enqueue(job()).await, database.enqueue(job()).await];
+    let worker = dead_worker_with_two_jobs(&database).await;
+    std::fs::remove_file(database.path().with_file_name("queue.db-workers").join(worker.as_str())).unwrap();
+
+    database.store.reclaim().await.unwrap();
+
+    for id in jobs {
+        assert_eq!(database.job(id).await.crash_count, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_of_another_process_that_lives_keeps_its_jobs() {
+    let database = Database::new();
+    database.enqueue(job()).await;
+    let other = database.another_store();
+    let worker = register(&other).await;
+    other.claim(request(&worker, 1)).await.unwrap();
+
+    assert_eq!(database.store.reclaim().await.unwrap().jobs, 0);
+}
+
+#[tokio::test]
+async fn a_jump_of_the_wall_clock_ends_no_lease() {
+    let database = Database::new();
+    database.enqueue(job()).await;
+    let other = database.another_store();
+    let worker = register(&other).await;
+    other.claim(request(&worker, 1)).await.unwrap();
+    database.store.reclaim().await.unwrap();
+
+    database.clock.jump_wall(365 * 24 * 3_600_000);
+    assert_eq!(database.store.reclaim().await.unwrap().jobs, 0);
+    database.clock.jump_wall(-2 * 365 * 24 * 3_600_000);
+    assert_eq!(database.store.reclaim().await.unwrap().jobs, 0);
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_stands_still_for_a_whole_lease_of_the_observer_ends_it() {
+    let database = Database::new();
+    database.enqueue(job()).await;
+    let other = database.another_store();
+    let worker = register(&other).await;
+    other.claim(request(&worker, 1)).await.unwrap();
+    assert_eq!(database.store.reclaim().await.unwrap().jobs, 0);
+    database.clock.advance(LEASE - Duration::from_millis(1));
+    other.extend(Heartbeat { worker_id: worker.clone(), held: Vec::new() }).await.unwrap();
+    database.clock.advance(Duration::from_millis(1));
+    assert_eq!(database.store.reclaim().await.unwrap().jobs, 0);
+
+    database.clock.advance(LEASE);
+
+    assert_eq!(database.store.reclaim().await.unwrap().workers, [worker]);
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_nobody_knows_does_not_hang() {
+    let database = Database::new();
+    let id = database.enqueue(job()).await;
+    let running = "UPDATE job_queue SET status = 'running', worker_id = 'gone', started_at = 1";
+    database.foreign().execute(running, []).unwrap();
+
+    assert_eq!(database.store.reclaim().await.unwrap().jobs, 1);
+
+    assert_eq!(database.job(id).await.status, Status::Pending);
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn one_job_that_cannot_be_taken_back_never_stops_the_others() {
+    let database = Database::new();
+    let (bad, good) = (database.enqueue(job()).await, database.enqueue(job()).await);
+    dead_worker_with_two_jobs(&database).await;
+    // Its history already has a row for this very claim, so the end of the attempt cannot be written.
+    let taken = "INSERT INTO job_attempts (job_id, claim_number, attempt, finished_at, outcome)
+        VALUES (?1, 1, 1, 1, 'crashed')";
+    database.foreign().execute(taken, [bad.0]).unwrap();
+
+    database.store.reclaim().await.unwrap();
+
+    assert_eq!(database.job(good).await.status, Status::Pending);
+    assert_eq!(database.job(bad).await.status, Status::Running);
+    assert_eq!(database.number("SELECT count(*) FROM job_workers"), 1);
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn a_worker_that_retires_gives_back_what_it_holds_unspent() {
+    let database = Database::new();
+    let id = database.enqueue(job()).await;
+    let worker = database.worker().await;
+    database.claim_one(&worker).await;
+
+    database.store.retire(worker.clone()).await.unwrap();
+
+    let job = database.job(id).await;
+    assert_eq!((job.status, job.retry_count, job.crash_count), (Status::Pending, 0, 0));
+    assert!(database.store.workers().await.unwrap().is_empty());
+    database.assert_counts_are_true();
+}

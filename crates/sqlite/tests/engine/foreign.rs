@@ -1,0 +1,104 @@
+//! Other programs that write to the same tables by plain SQL.
+
+use std::time::Duration;
+
+use longshore_core::{Status, Store, StoreError, Wakeups};
+
+use crate::database::{Database, job};
+
+#[tokio::test]
+async fn a_plain_insert_is_a_job_and_wakes_a_worker_that_waits() {
+    let database = Database::new();
+    let worker = database.worker().await;
+    let mut wakeups = database.store.wakeups();
+    assert!(database.claim(&worker, 1).await.leases.is_empty());
+    let connection = database.foreign();
+    tokio::task::spawn_blocking(move || {
+        connection.execute("INSERT INTO job_queue (job_type, job_data) VALUES ('mail', '[1]')", []).unwrap();
+    })
+    .await
+    .unwrap();
+
+    wait_for_hint(&mut *wakeups).await;
+
+    let lease = database.claim_one(&worker).await;
+    assert_eq!(lease.job_data.as_str(), "[1]");
+    database.assert_counts_are_true();
+}
+
+/// A hint that never comes fails the test rather than hanging it.
+async fn wait_for_hint(wakeups: &mut dyn Wakeups) {
+    tokio::time::timeout(Duration::from_secs(20), wakeups.changed()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_enqueue_wakes_a_listener_in_the_same_process() {
+    let database = Database::new();
+    let mut wakeups = database.store.wakeups();
+
+    database.enqueue(job()).await;
+
+    wait_for_hint(&mut *wakeups).await;
+}
+
+#[tokio::test]
+async fn counts_stay_true_whatever_a_foreign_program_does() {
+    let database = Database::new();
+    let foreign = database.foreign();
+    for _ in 0..3 {
+        database.enqueue(job().queue("a")).await;
+        foreign.execute("INSERT INTO job_queue (job_type, job_data) VALUES ('mail', '{}')", []).unwrap();
+    }
+    let worker = database.worker().await;
+    let leases = database.claim(&worker, 3).await.leases;
+    // A job that is put into another queue while it runs is counted where it stands.
+    foreign.execute("UPDATE job_queue SET queue = 'moved' WHERE id = ?1", [leases[0].id.0]).unwrap();
+    for lease in &leases {
+        database.record(&worker, lease, longshore_core::Outcome::Completed { result: None }).await;
+    }
+    foreign.execute("DELETE FROM job_queue WHERE status = 'completed' AND queue = 'moved'", []).unwrap();
+
+    database.assert_counts_are_true();
+    assert_eq!(database.number("SELECT count(*) FROM job_queue WHERE status = 'completed'"), 2);
+}
+
+#[tokio::test]
+async fn a_job_of_an_unknown_type_and_odd_values_stops_no_claim() {
+    let database = Database::new();
+    let foreign = database.foreign();
+    let odd = "INSERT INTO job_queue (job_type, job_data, max_retries, priority, timeout_seconds, worker_id)
+        VALUES ('mail', '{}', 99999999999, 99999999999, 1.5, x'ff00')";
+    foreign.execute(odd, []).unwrap();
+    foreign.execute("INSERT INTO job_queue (job_type, job_data) VALUES ('nobody knows', '{}')", []).unwrap();
+    let known = database.enqueue(job()).await;
+    let worker = database.worker().await;
+
+    let leases = database.claim(&worker, 9).await.leases;
+
+    assert_eq!(leases.len(), 2);
+    assert_eq!((leases[0].priority.0, leases[0].budgets.max_retries), (i32::MAX, u32::MAX));
+    assert_eq!(leases[0].timeout, Some(Duration::from_millis(1500)));
+    assert_eq!(leases[1].id, known);
+}
+
+#[tokio::test]
+async fn a_table_of_the_applications_own_changes_nothing_for_the_store() {
+    let database = Database::new();
+    database.foreign().execute_batch("CREATE TABLE photos (id INTEGER PRIMARY KEY)").unwrap();
+
+    let id = database.enqueue(job()).await;
+
+    assert_eq!(database.job(id).await.status, Status::Pending);
+}
+
+#[tokio::test]
+async fn after_a_migration_of_its_own_tables_the_store_writes_nothing() {
+    let database = Database::new();
+    database.enqueue(job()).await;
+    database.foreign().execute_batch("ALTER TABLE job_queue ADD COLUMN colour TEXT").unwrap();
+
+    let error = database.store.enqueue(vec![job()]).await.unwrap_err();
+
+    assert!(matches!(error, StoreError::SchemaChanged { .. }), "{error}");
+    assert_eq!(database.number("SELECT count(*) FROM job_queue"), 1);
+}
