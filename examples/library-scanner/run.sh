@@ -32,15 +32,14 @@ case $scan_directory/ in "$directory"/*)
     ;;
 esac
 
+# The program of $LONGSHORE, or that of this source tree, built first; cargo has nothing to do when it is there.
 find_longshore() {
-    for candidate in "${LONGSHORE:-}" "$here/../../target/release/longshore" "$(command -v longshore || :)"; do
-        if [ -n "$candidate" ] && [ -x "$candidate" ]; then
-            (cd -- "$(dirname -- "$candidate")" && printf '%s/%s\n' "$(pwd -P)" "$(basename -- "$candidate")")
-            return
-        fi
-    done
-    echo 'longshore was not found: build it with `cargo build --release`, or set LONGSHORE' >&2
-    exit 1
+    longshore=${LONGSHORE:-}
+    if [ -z "$longshore" ]; then
+        (cd -- "$here/../.." && cargo build --release --quiet --package longshore-cli) || exit 1
+        longshore=${CARGO_TARGET_DIR:-$here/../../target}/release/longshore
+    fi
+    (cd -- "$(dirname -- "$longshore")" && printf '%s/%s\n' "$(pwd -P)" "$(basename -- "$longshore")")
 }
 
 # Everything below, the jobs included, speaks to this database with this program.
