@@ -24,6 +24,8 @@ const FINISH: &str = "UPDATE raw_jobs SET status = 'completed', completed_at = ?
 const JOB_TYPE: &str = "raw";
 /// As long as a worker's identity and an instant are, so that rows grow by as much.
 const WORKER: &str = "k3J9xQ0aZ7b";
+/// The page cache that the engine has, too: in KiB, which SQLite takes as a negative number.
+const CACHE_KIB: i32 = -8000;
 const NOW_MS: i64 = 1_795_467_849_179;
 
 /// Jobs a second of each way to use SQLite by hand.
@@ -75,6 +77,7 @@ impl Raw {
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", durability.as_str())?;
+        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         connection.execute_batch(SCHEMA)?;
         connection.set_prepared_statement_cache_capacity(16);
         Ok(Self { connection })

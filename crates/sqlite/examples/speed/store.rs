@@ -11,13 +11,6 @@ use tempfile::TempDir;
 
 use crate::raw::JOB_DATA;
 
-const MIGRATIONS: [&str; 4] = [
-    include_str!("../../migrations/001_create_job_queue.up.sql"),
-    include_str!("../../migrations/002_enhance_job_queue_error_handling.up.sql"),
-    include_str!("../../migrations/003_rebuild_job_queue_for_claims.up.sql"),
-    include_str!("../../migrations/004_add_logs_counts_and_workers.up.sql"),
-];
-
 /// What else is in the database.
 #[derive(Clone, Copy)]
 pub(crate) enum Burden {
@@ -36,11 +29,7 @@ pub(crate) struct File {
 impl File {
     pub(crate) fn new() -> Self {
         let file = Self { folder: folder() };
-        let connection = Connection::open(file.path()).unwrap();
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF").unwrap();
-        for migration in MIGRATIONS {
-            connection.execute_batch(migration).unwrap();
-        }
+        longshore_sqlite::schema::latest_up(file.path()).unwrap();
         file
     }
 
