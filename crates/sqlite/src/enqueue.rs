@@ -1,6 +1,4 @@
-use longshore_core::{
-    DeadLetterReason, Due, EnqueueStream, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp,
-};
+use longshore_core::{DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column;
@@ -27,32 +25,8 @@ impl Work for Enqueue {
     }
 }
 
-/// Makes the jobs of a stream while it is read, all or none.
-pub(crate) struct EnqueueAll {
-    pub(crate) jobs: EnqueueStream,
-}
-
-impl Work for EnqueueAll {
-    type Answer = u64;
-    const DOING: &'static str = "enqueueing a stream of jobs";
-
-    /// As many as fill a transaction, so that nobody joins this one.
-    fn rows(&self) -> usize {
-        usize::MAX
-    }
-
-    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
-        let mut made = 0;
-        for job in self.jobs.by_ref() {
-            let job = job.map_err(|source| StoreError::Aborted { source })?;
-            let enqueued = enqueue_counted(tx, &job)?;
-            made += u64::from(!enqueued.is_duplicate);
-        }
-        Ok(made)
-    }
-}
-
-fn enqueue_counted(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
+/// Makes one job and counts it.
+pub(crate) fn enqueue_counted(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
     let made = enqueue_one(tx.connection, job, &tx.limits, tx.now)?;
     let Some(status) = made.status else { return Ok(made.enqueued) };
     tx.counts.entered(&job.queue, status);

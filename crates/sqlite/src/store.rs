@@ -10,7 +10,8 @@ use rusqlite::Connection;
 use crate::audit::Audit;
 use crate::claim::Claim;
 use crate::connection::open_writer;
-use crate::enqueue::{Enqueue, EnqueueAll, enqueue_one};
+use crate::enqueue::{Enqueue, enqueue_one};
+use crate::enqueue_stream::enqueue_stream;
 use crate::fault::Place;
 use crate::hints::Hints;
 use crate::liveness::Liveness;
@@ -117,7 +118,7 @@ impl Store for SqliteStore {
     }
 
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        Box::pin(async move { self.parts.writer.run(EnqueueAll { jobs }).await })
+        Box::pin(enqueue_stream(&self.parts.writer, &self.parts.place, jobs))
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {

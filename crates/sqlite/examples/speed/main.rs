@@ -20,6 +20,10 @@ fn main() {
         let mut rounds = Rounds::new("enqueue_1 / raw insert_1", 0.9);
         rounds.run(7, || raw::insert(2000, 1), || runtime.block_on(store::enqueue(2000, 1)));
     }
+    if is_wanted("enqueue_1") {
+        let mut rounds = Rounds::new("enqueue_1 / plain INSERT by another program", 1.0);
+        rounds.run(7, || raw::insert_into(store::File::new(), 2000), || runtime.block_on(store::enqueue(2000, 1)));
+    }
     if is_wanted("enqueue_64") {
         let mut rounds = Rounds::new("enqueue_64 / raw insert_1", 15.0);
         rounds.run(5, || raw::insert(2000, 1), || runtime.block_on(store::enqueue(30_000, 64)));
