@@ -5,7 +5,7 @@ use std::thread;
 use longshore_core::{EnqueueStream, NewJob, StoreError};
 use tokio::sync::oneshot;
 
-use crate::enqueue::enqueue_counted;
+use crate::enqueue::Inserting;
 use crate::fault::{Fault, Place};
 use crate::session::WriteTx;
 use crate::work::Work;
@@ -113,11 +113,12 @@ impl Work for EnqueueAll {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
-        let mut made = insert_all(tx, &self.head)?;
+        let mut inserting = Inserting::begin(tx.connection)?;
+        let mut made = insert_all(tx, &mut inserting, &self.head)?;
         let Some(rest) = &self.rest else { return Ok(made) };
         for part in rest {
             let part = part?;
-            made += insert_all(tx, &part.jobs)?;
+            made += insert_all(tx, &mut inserting, &part.jobs)?;
             if !part.is_full {
                 return Ok(made);
             }
@@ -127,10 +128,10 @@ impl Work for EnqueueAll {
     }
 }
 
-fn insert_all(tx: &mut WriteTx<'_, '_>, jobs: &[NewJob]) -> Result<u64, Fault> {
+fn insert_all(tx: &mut WriteTx<'_, '_>, inserting: &mut Inserting<'_>, jobs: &[NewJob]) -> Result<u64, Fault> {
     let mut made = 0;
     for job in jobs {
-        made += u64::from(!enqueue_counted(tx, job)?.is_duplicate);
+        made += u64::from(!inserting.write(tx, job)?.is_duplicate);
     }
     Ok(made)
 }

@@ -71,7 +71,7 @@ pub(crate) fn insert(count: usize, batch: usize) -> f64 {
 }
 
 /// Single inserts into the queue's own tables, with their CHECKs and the triggers that keep the counts.
-pub(crate) fn insert_into(file: File, count: usize) -> f64 {
+pub(crate) fn insert_into(file: &File, count: usize) -> f64 {
     let connection = Connection::open(file.path()).unwrap();
     connection.execute_batch("PRAGMA synchronous = FULL").unwrap();
     fill(&connection, 1000, 1);
