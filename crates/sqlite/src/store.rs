@@ -51,6 +51,8 @@ impl SqliteStore {
         let name: Arc<str> = options.path.display().to_string().into();
         let place = Place { database: name, busy_timeout: options.busy_timeout };
         let connection = open_writer(&options, &place)?;
+        // SEAM: `schema::check(&connection)` is called here, before any thread runs; what it accepts is the
+        // fingerprint that the writer compares before every transaction and after every reopening.
         // The liveness files must stand at one place, by whatever path a process reaches the database.
         options.path = std::fs::canonicalize(&options.path)
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
