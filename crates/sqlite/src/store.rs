@@ -10,8 +10,9 @@ use rusqlite::Connection;
 use crate::audit::Audit;
 use crate::claim::Claim;
 use crate::connection::open_writer;
-use crate::enqueue::{Enqueue, EnqueueAll, enqueue_one};
-use crate::fault::Place;
+use crate::enqueue::{Enqueue, Inserting};
+use crate::enqueue_stream::enqueue_stream;
+use crate::fault::{Fault, Place};
 use crate::hints::Hints;
 use crate::liveness::Liveness;
 use crate::options::SqliteOptions;
@@ -51,6 +52,7 @@ impl SqliteStore {
         let name: Arc<str> = options.path.display().to_string().into();
         let place = Place { database: name, busy_timeout: options.busy_timeout };
         let connection = open_writer(&options, &place)?;
+        // What this accepts is the fingerprint that the writer compares before every transaction and after every reopening.
         schema::check(&connection).map_err(|problem| problem.into_store_error(&place))?;
         // The liveness files must stand at one place, by whatever path a process reaches the database.
         options.path = std::fs::canonicalize(&options.path)
@@ -99,7 +101,9 @@ impl fmt::Debug for SqliteStore {
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
     let place =
         Place { database: connection.path().unwrap_or("the database").into(), busy_timeout: std::time::Duration::ZERO };
-    enqueue_one(connection, job, &Limits::default(), SystemClock::new().now())
+    Inserting::begin(connection)
+        .map_err(Fault::from)
+        .and_then(|mut inserting| inserting.make(job, &Limits::default(), SystemClock::new().now()))
         .map(|made| made.enqueued)
         .map_err(|fault| place.answer(fault, "enqueueing a job"))
 }
@@ -119,7 +123,7 @@ impl Store for SqliteStore {
     }
 
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        Box::pin(async move { self.parts.writer.run(EnqueueAll { jobs }).await })
+        Box::pin(enqueue_stream(&self.parts.writer, &self.parts.place, jobs))
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {

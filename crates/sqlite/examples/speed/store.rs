@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    ClaimRequest, JobData, NewJob, Outcome, QueueScope, Record, Registration, Store, Timestamp, WorkerId,
+    ClaimRequest, Claimed, JobData, Lease, NewJob, Outcome, QueueScope, Record, Registration, Store, Timestamp,
+    WorkerId,
 };
 use longshore_sqlite::rusqlite::{Connection, params};
 use longshore_sqlite::{SqliteOptions, SqliteStore};
@@ -131,23 +132,44 @@ pub(crate) async fn drain_in(file: &File, count: usize) -> f64 {
 
 async fn drain_batch(store: &SqliteStore, worker_id: &WorkerId) -> usize {
     let claimed = store.claim(request(worker_id, 1000)).await.unwrap();
-    let at = Timestamp::from_ms(1_800_000_000_000);
-    let records: Vec<Record> = claimed
-        .leases
-        .into_iter()
-        .map(|lease| Record {
-            id: lease.id,
-            claim_number: lease.claim_number,
-            outcome: Outcome::Completed { result: None },
-            attempt: lease.attempt(),
-            started_at: Some(at),
-            finished_at: at,
-            log: Vec::new(),
-        })
-        .collect();
+    let records = completed(claimed);
     let count = records.len();
     store.record(worker_id.clone(), records).await.unwrap();
     count
+}
+
+/// As a worker does it that claims the next batch while the last one is recorded; both share a transaction.
+pub(crate) async fn drain_ahead(count: usize) -> f64 {
+    let file = File::new();
+    let store = file.store();
+    store.enqueue_stream(Box::new((0..count).map(|_| Ok(job())))).await.unwrap();
+    let worker_id = register(&store).await;
+    let begun = Instant::now();
+    let mut claimed = store.claim(request(&worker_id, 1000)).await.unwrap();
+    let mut drained = 0;
+    while !claimed.leases.is_empty() {
+        let records = completed(claimed);
+        drained += records.len();
+        let (recorded, next) =
+            tokio::join!(store.record(worker_id.clone(), records), store.claim(request(&worker_id, 1000)));
+        recorded.unwrap();
+        claimed = next.unwrap();
+    }
+    drained as f64 / begun.elapsed().as_secs_f64()
+}
+
+fn completed(claimed: Claimed) -> Vec<Record> {
+    let at = Timestamp::from_ms(1_800_000_000_000);
+    let record = |lease: Lease| Record {
+        id: lease.id,
+        claim_number: lease.claim_number,
+        outcome: Outcome::Completed { result: None },
+        attempt: lease.attempt(),
+        started_at: Some(at),
+        finished_at: at,
+        log: Vec::new(),
+    };
+    claimed.leases.into_iter().map(record).collect()
 }
 
 pub(crate) async fn register(store: &SqliteStore) -> WorkerId {
