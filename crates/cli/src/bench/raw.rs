@@ -43,6 +43,20 @@ pub(super) struct RawRates {
     pub finish_1000: Rate,
 }
 
+impl RawRates {
+    /// The middle of each rate over some rounds.
+    pub(super) fn median(rounds: &[Self]) -> Self {
+        let middle = |rate: fn(&Self) -> Rate| Rate::median(rounds.iter().map(rate).collect());
+        Self {
+            insert_1: middle(|round| round.insert_1),
+            insert_1000: middle(|round| round.insert_1000),
+            lifecycle_100: middle(|round| round.lifecycle_100),
+            lifecycle_1000: middle(|round| round.lifecycle_1000),
+            finish_1000: middle(|round| round.finish_1000),
+        }
+    }
+}
+
 /// Measures on a file of its own in `folder`, which must be on the file system that the rest is measured on.
 pub(super) fn measure(folder: &Path, jobs: u64, durability: Durability) -> Result<RawRates> {
     let mut raw = Raw::open(&folder.join("raw.db"), durability)?;
