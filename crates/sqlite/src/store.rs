@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::audit::Audit;
 use crate::claim::Claim;
-use crate::connection::open_writer;
+use crate::connection::{configure_writer, open_to_write};
 use crate::enqueue::{Enqueue, EnqueueAll, enqueue_one};
 use crate::fault::Place;
 use crate::hints::Hints;
@@ -50,8 +50,10 @@ impl SqliteStore {
     pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
         let name: Arc<str> = options.path.display().to_string().into();
         let place = Place { database: name, busy_timeout: options.busy_timeout };
-        let connection = open_writer(&options, &place)?;
+        let connection = open_to_write(&options, &place)?;
+        // Before the first write, and the switch to a write-ahead log is one.
         schema::check(&connection).map_err(|problem| problem.into_store_error(&place))?;
+        configure_writer(&connection, &options, &place)?;
         // The liveness files must stand at one place, by whatever path a process reaches the database.
         options.path = std::fs::canonicalize(&options.path)
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
