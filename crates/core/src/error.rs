@@ -68,7 +68,8 @@ pub enum StoreError {
         /// Whether the ledger's own history is broken rather than the schema different.
         verdict: SchemaVerdict,
     },
-    /// A migration ran since this store was opened. Open it anew.
+    /// A migration ran since this store was opened, and the schema is not what this program understands. The same
+    /// call succeeds when it is that again.
     #[error("the schema of {database} was changed while it was in use")]
     SchemaChanged {
         /// Which database.
@@ -156,13 +157,22 @@ impl StoreError {
             Self::Missing { .. } => "check the path given with --database, or create it with \"longshore migrate up\"",
             Self::Unreachable { .. } => "check that the folder exists and may be read",
             Self::Schema { hint, .. } => hint,
-            Self::SchemaChanged { .. } => "start this program again",
+            Self::SchemaChanged { .. } => {
+                "look at \"longshore migrate status\"; a worker goes on by itself as soon as the schema is understood again"
+            }
             _ => return None,
         })
     }
 
     /// Whether the same call can succeed later without anybody changing it: the cause is outside and passes.
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Full { .. } | Self::ReadOnly { .. } | Self::Backend { .. })
+        matches!(
+            self,
+            Self::Busy { .. }
+                | Self::Full { .. }
+                | Self::ReadOnly { .. }
+                | Self::Backend { .. }
+                | Self::SchemaChanged { .. }
+        )
     }
 }

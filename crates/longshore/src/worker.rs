@@ -27,7 +27,7 @@ use crate::current_attempt::{AttemptOrigin, Newsroom};
 use crate::typed_handler::{AsyncHandler, BlockingHandler};
 use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Payload, Queue};
 use registry::Registry;
-use shift::{Settings, Shift};
+use shift::{Settings, Shift, Until};
 
 /// Runs the jobs of a queue: say what it handles, then let it run.
 ///
@@ -188,7 +188,7 @@ impl Worker {
         self
     }
 
-    fn into_shift(self) -> Result<Arc<Shift>, WorkerError> {
+    fn into_shift(self, until: Until) -> Result<Arc<Shift>, WorkerError> {
         if let Some(job_type) = self.registry.doubled() {
             return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
         }
@@ -197,7 +197,7 @@ impl Worker {
         }
         let origin =
             AttemptOrigin { queue: self.queue.clone(), log_limits: self.log_limits, newsroom: Newsroom::default() };
-        Ok(Arc::new(Shift::new(self.queue, self.registry, self.settings, self.clock, origin)))
+        Ok(Arc::new(Shift::new(self.queue, self.registry, self.settings, self.clock, origin, until)))
     }
 }
 

@@ -1,9 +1,7 @@
 //! The library on its real database: what README shows, and what only a file can show.
 
-use std::time::Duration;
-
 use longshore::testing::{self, ScratchQueue};
-use longshore::{Payload, Queue, QueueError, Status, StoreError, Worker, WorkerError, rusqlite};
+use longshore::{Payload, Queue, QueueError, Status, StoreError, Worker, rusqlite};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -103,18 +101,4 @@ fn a_thread_without_a_runtime_enqueues_too() {
     let id = queue.enqueue_blocking(&Order { number: 0 }).unwrap().id;
 
     assert_eq!(queue.job_blocking(id).unwrap().unwrap().job.status, Status::Pending);
-}
-
-#[tokio::test]
-async fn a_worker_ends_when_the_schema_changes_under_it() {
-    let queue = ScratchQueue::open().await.unwrap();
-    let running = tokio::spawn(worker(&queue).lease(Duration::from_secs(1)).run(std::future::pending()));
-    let id = queue.enqueue(&Order { number: 0 }).await.unwrap().id;
-    queue.wait(id, Duration::from_secs(30)).await.unwrap();
-
-    let migrated = rusqlite::Connection::open(queue.path()).unwrap();
-    migrated.execute_batch("ALTER TABLE job_queue RENAME COLUMN claim_number TO claims").unwrap();
-
-    let ended = running.await.unwrap();
-    assert!(matches!(ended, Err(WorkerError::Store(StoreError::SchemaChanged { .. }))), "{ended:?}");
 }

@@ -74,6 +74,12 @@ pub enum ScriptError {
         /// What was left open.
         what: Unclosed,
     },
+    /// A zero character, where SQLite would stop reading without a word.
+    #[error("line {line}: a zero character stands in it, so it is no text or not UTF-8")]
+    Zero {
+        /// 1-based line.
+        line: usize,
+    },
     /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE as a statement of its own.
     #[error("line {line}: `{word}` stands in a migration, but the runner begins and ends the transaction")]
     TransactionControl {
@@ -110,6 +116,9 @@ impl Script {
     /// Reads `text`: CRLF becomes LF, a byte-order mark is dropped.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         let text = with_lf(text);
+        if let Some(at) = text.find('\0') {
+            return Err(ScriptError::Zero { line: 1 + text[..at].matches('\n').count() });
+        }
         let bounds = directive(&text)?;
         let statements = split(&text)?;
         if statements.is_empty() {
@@ -168,7 +177,7 @@ fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
     let mut offset = 0;
     for token in tokens(text) {
         refuse_unclosed(&token, line)?;
-        if open.is_none() && token.has_meaning() && token.text != ";" {
+        if open.is_none() && token.has_meaning() && !is_semicolon(&token) {
             open = Some(Open::at(offset, line));
         }
         if let Some(statement) = &mut open {
@@ -185,7 +194,7 @@ fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
         line += token.text.matches('\n').count();
     }
     if let Some(last) = open {
-        if last.depth > 0 {
+        if last.is_unclosed() {
             return Err(ScriptError::Unclosed { line: last.line, what: Unclosed::Trigger });
         }
         statements.push(Statement { text: text[last.start..].trim_end().to_owned(), line: last.line });
@@ -205,44 +214,68 @@ fn refuse_unclosed(token: &Token<'_>, line: usize) -> Result<(), ScriptError> {
 struct Open {
     start: usize,
     line: usize,
-    /// The first words decide whether it is a trigger, whose body holds semicolons.
-    words: usize,
-    is_create: bool,
-    is_trigger: bool,
-    /// BEGIN and CASE not yet closed by END, counted in a trigger alone.
-    depth: usize,
+    kind: Kind,
+    /// Where it stands in `; END`, which alone closes a trigger: CASE has an END too, and BEGIN and END are names.
+    closing: Closing,
+}
+
+/// What the first words say; a trigger's body holds semicolons.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// No word was seen.
+    Unknown,
+    /// CREATE, and perhaps TEMP.
+    Create,
+    Trigger,
+    /// A trigger whose BEGIN was seen.
+    Body,
+    Other,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    No,
+    Semicolon,
+    End,
 }
 
 impl Open {
     fn at(start: usize, line: usize) -> Self {
-        Self { start, line, words: 0, is_create: false, is_trigger: false, depth: 0 }
+        Self { start, line, kind: Kind::Unknown, closing: Closing::No }
     }
 
     fn see(&mut self, token: &Token<'_>) {
-        if token.kind != TokenKind::Word {
+        if !token.has_meaning() {
             return;
         }
-        self.words += 1;
-        if self.words == 1 {
-            self.is_create = token.is("create");
-        }
-        if self.is_create && self.words <= 3 && token.is("trigger") {
-            self.is_trigger = true;
-        }
-        if !self.is_trigger {
-            return;
-        }
-        if token.is("begin") || token.is("case") {
-            self.depth += 1;
-        }
-        if token.is("end") {
-            self.depth = self.depth.saturating_sub(1);
-        }
+        self.kind = match self.kind {
+            Kind::Unknown if token.is("create") => Kind::Create,
+            Kind::Create if token.is("temp") || token.is("temporary") => Kind::Create,
+            Kind::Create if token.is("trigger") => Kind::Trigger,
+            Kind::Unknown | Kind::Create => Kind::Other,
+            Kind::Trigger if token.is("begin") => Kind::Body,
+            kind => kind,
+        };
+        self.closing = match self.closing {
+            // The semicolon behind END is looked at before anything else is seen.
+            Closing::End if is_semicolon(token) => Closing::End,
+            _ if is_semicolon(token) => Closing::Semicolon,
+            Closing::Semicolon if token.is("end") => Closing::End,
+            _ => Closing::No,
+        };
     }
 
     fn ends_with(&self, token: &Token<'_>) -> bool {
-        token.text == ";" && token.kind == TokenKind::Symbol && self.depth == 0
+        is_semicolon(token) && !self.is_unclosed()
     }
+
+    fn is_unclosed(&self) -> bool {
+        self.kind == Kind::Body && self.closing != Closing::End
+    }
+}
+
+fn is_semicolon(token: &Token<'_>) -> bool {
+    token.kind == TokenKind::Symbol && token.text == ";"
 }
 
 fn refuse_transaction_control(statement: &Statement) -> Result<(), ScriptError> {
@@ -273,6 +306,20 @@ mod tests {
         let found = statements(text);
         assert_eq!(found.len(), 4, "{found:#?}");
         assert!(found[2].ends_with("END"));
+    }
+
+    #[test]
+    fn keywords_that_are_names_do_not_close_or_open_a_trigger() {
+        let text = "CREATE TABLE trigger (begin INT, \"case\" INT); CREATE TEMP TRIGGER t AFTER INSERT ON trigger BEGIN\n \
+             UPDATE trigger SET begin = CASE begin WHEN 1 THEN 2 END;\n SELECT 1 AS end; END; SELECT 1";
+        assert_eq!(statements(text).len(), 3);
+        let of_postgres = "CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION f(); SELECT 1";
+        assert_eq!(statements(of_postgres).len(), 2);
+    }
+
+    #[test]
+    fn a_zero_character_is_refused_because_sqlite_would_stop_there() {
+        assert_eq!(Script::parse("SELECT 1;\n\0 SELECT 2"), Err(ScriptError::Zero { line: 2 }));
     }
 
     #[test]

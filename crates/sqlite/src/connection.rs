@@ -20,10 +20,14 @@ const STATEMENTS_MAX: usize = 256;
 ///
 /// Triggers are off on it, because the engine keeps the counts itself, once for each batch.
 pub(crate) fn open_writer(options: &SqliteOptions, place: &Place) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let connection = open(options, place, flags)?;
-    configure_writer(&connection, options).map_err(|error| place.explain(error, "opening it for writing"))?;
+    let connection = open_to_write(options, place)?;
+    configure_writer(&connection, options, place)?;
     Ok(connection)
+}
+
+/// [`open_writer`] without [`configure_writer`]: nothing is written yet.
+pub(crate) fn open_to_write(options: &SqliteOptions, place: &Place) -> Result<Connection, StoreError> {
+    open(options, place, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
 /// Opens a connection that cannot write.
@@ -77,7 +81,16 @@ fn prepare(connection: &mut Connection, place: &Place) -> rusqlite::Result<()> {
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
-fn configure_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+/// Makes a connection fit for the engine; the journal's mode stays with the file.
+pub(crate) fn configure_writer(
+    connection: &Connection,
+    options: &SqliteOptions,
+    place: &Place,
+) -> Result<(), StoreError> {
+    set_pragmas(connection, options).map_err(|error| place.explain(error, "opening it for writing"))
+}
+
+fn set_pragmas(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     let synchronous = match options.durability {
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",

@@ -32,7 +32,7 @@ impl Group<'_, '_> {
         if let Err(error) = execute(self.session.connection, "BEGIN IMMEDIATE") {
             return self.fail(tasks, &error);
         }
-        match self.session.is_schema_unchanged() {
+        match self.session.is_schema_understood() {
             Ok(true) => {}
             Ok(false) => {
                 self.roll_back();

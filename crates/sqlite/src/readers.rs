@@ -2,12 +2,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use longshore_core::{StoreError, Timestamp};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::open_reader;
 use crate::fault::{Fault, Place, spoils_connection};
 use crate::options::SqliteOptions;
+use crate::schema;
 
 /// How many reads run at once.
 const READERS: usize = 2;
@@ -130,7 +131,23 @@ impl Reader {
         if !matches!(&result, Err(Fault::Sql(error)) if spoils_connection(error)) {
             self.connection = Some(connection);
         }
-        result.map_err(|fault| self.place.answer(fault, doing))
+        result.map_err(|fault| self.explain(fault, doing))
+    }
+
+    /// "No such column" is no failure of the database when a migration has taken it away.
+    fn explain(&self, fault: Fault, doing: &'static str) -> StoreError {
+        let is_about_words = match &fault {
+            Fault::Sql(rusqlite::Error::SqlInputError { .. }) => true,
+            Fault::Sql(error) => error.sqlite_error_code() == Some(ErrorCode::Unknown),
+            Fault::Answer(_) => false,
+        };
+        if is_about_words
+            && let Some(connection) = &self.connection
+            && schema::check(connection).is_err()
+        {
+            return self.place.schema_changed();
+        }
+        self.place.answer(fault, doing)
     }
 
     fn read_once<T>(

@@ -1,12 +1,11 @@
 use std::cell::RefCell;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 
 use longshore_core::{Limits, Timestamp};
 use rusqlite::{Connection, Statement};
 
 use crate::counts::Counts;
 use crate::held::HeldLeases;
+use crate::schema;
 
 /// The life of one writing connection.
 pub(crate) struct Session<'c> {
@@ -18,53 +17,50 @@ pub(crate) struct Session<'c> {
 }
 
 /// The schema at the time of the last look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct SchemaMark {
-    version: i64,
-    fingerprint: u64,
+    /// SQLite's own number, by which nearly every look ends; none before the first.
+    version: Option<i64>,
+    understood: String,
+    /// What was looked at thoroughly and not understood, so that it is not done again for each request.
+    refused: Option<String>,
 }
 
 impl<'c> Session<'c> {
-    pub(crate) fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
-        let schema = SchemaMark { version: schema_version(connection)?, fingerprint: fingerprint(connection)? };
-        Ok(Self { connection, runs: RefCell::default(), schema: RefCell::new(schema) })
+    /// Begins on a connection where `understood` is the mark of a schema that was checked.
+    pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
+        let schema = SchemaMark { version: None, understood, refused: None };
+        Self { connection, runs: RefCell::default(), schema: RefCell::new(schema) }
     }
 
-    /// The fingerprint of the queue's own tables when this session began, to compare with that of another one.
-    pub(crate) fn fingerprint(&self) -> u64 {
-        self.schema.borrow().fingerprint
-    }
-
-    /// Whether the queue's own tables are still those of the beginning. To be asked inside the transaction.
+    /// Whether the queue's own tables are what this binary understands. To be asked inside the transaction.
     ///
-    /// The number grows also when the application makes a table of its own; only then are the tables compared.
-    pub(crate) fn is_schema_unchanged(&self) -> rusqlite::Result<bool> {
-        let mut mark = self.schema.borrow_mut();
+    /// The number grows also when the application makes a table of its own; only then are the tables and the
+    /// ledger compared. After a migration there and back they are understood again, even if a text differs.
+    pub(crate) fn is_schema_understood(&self) -> rusqlite::Result<bool> {
+        let mut schema = self.schema.borrow_mut();
         let version = schema_version(self.connection)?;
-        if version == mark.version {
+        if schema.version == Some(version) {
             return Ok(true);
         }
-        if fingerprint(self.connection)? != mark.fingerprint {
-            return Ok(false);
+        let mark = schema::mark(self.connection)?;
+        if mark != schema.understood {
+            if schema.refused.as_ref() == Some(&mark) {
+                return Ok(false);
+            }
+            if schema::check(self.connection).is_err() {
+                schema.refused = Some(mark);
+                return Ok(false);
+            }
+            schema.understood = mark;
         }
-        mark.version = version;
+        (schema.version, schema.refused) = (Some(version), None);
         Ok(true)
     }
 }
 
 fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
-}
-
-fn fingerprint(connection: &Connection) -> rusqlite::Result<u64> {
-    let mut statement = connection.prepare_cached(include_str!("sql/schema_of_queue.sql"))?;
-    let mut rows = statement.query([])?;
-    let mut hasher = DefaultHasher::new();
-    while let Some(row) = rows.next()? {
-        row.get::<_, String>(0)?.hash(&mut hasher);
-        row.get::<_, Option<String>>(1)?.hash(&mut hasher);
-    }
-    Ok(hasher.finish())
 }
 
 /// What a piece of work may touch inside the writer's transaction.

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::audit::Audit;
 use crate::claim::Claim;
-use crate::connection::open_writer;
+use crate::connection::{configure_writer, open_to_write};
 use crate::enqueue::{Enqueue, Inserting};
 use crate::enqueue_stream::enqueue_stream;
 use crate::fault::{Fault, Place};
@@ -51,9 +51,10 @@ impl SqliteStore {
     pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
         let name: Arc<str> = options.path.display().to_string().into();
         let place = Place { database: name, busy_timeout: options.busy_timeout };
-        let connection = open_writer(&options, &place)?;
-        // What this accepts is the fingerprint that the writer compares before every transaction and after every reopening.
+        let connection = open_to_write(&options, &place)?;
+        // Before the first write, and the switch to a write-ahead log is one.
         schema::check(&connection).map_err(|problem| problem.into_store_error(&place))?;
+        configure_writer(&connection, &options, &place)?;
         // The liveness files must stand at one place, by whatever path a process reaches the database.
         options.path = std::fs::canonicalize(&options.path)
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;

@@ -14,6 +14,7 @@ use crate::group::{Committed, Group};
 use crate::held::HeldLeases;
 use crate::hints::Hints;
 use crate::options::SqliteOptions;
+use crate::schema;
 use crate::session::Session;
 use crate::watch::Watch;
 use crate::work::{Request, Task, Work};
@@ -56,10 +57,9 @@ impl Writer {
         audit: Arc<Audit>,
     ) -> Result<Self, StoreError> {
         let (sender, receiver) = channel();
-        let fingerprint =
-            Session::begin(&connection).map_err(|error| place.explain(error, "reading its schema"))?.fingerprint();
+        let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
         let desk =
-            Desk { options, place: place.clone(), receiver, hints, audit, held: HeldLeases::default(), fingerprint };
+            Desk { options, place: place.clone(), receiver, hints, audit, held: HeldLeases::default(), understood };
         let thread = Builder::new()
             .name("longshore-writer".to_owned())
             .spawn(move || desk.run(connection))
@@ -105,8 +105,8 @@ struct Desk {
     hints: Arc<Hints>,
     audit: Arc<Audit>,
     held: HeldLeases,
-    /// What the queue's tables were when the store was opened.
-    fingerprint: u64,
+    /// The mark of the schema when the store was opened.
+    understood: String,
 }
 
 /// Why the thread leaves a connection.
@@ -145,16 +145,7 @@ impl Desk {
     }
 
     fn serve(&mut self, connection: &Connection) -> Leave {
-        let session = match Session::begin(connection) {
-            Ok(session) => session,
-            Err(error) => {
-                let error = self.place.explain(error, "reading its schema");
-                return self.refuse_next(error);
-            }
-        };
-        if session.fingerprint() != self.fingerprint {
-            return self.refuse_next(self.place.schema_changed());
-        }
+        let session = Session::begin(connection, self.understood.clone());
         let mut watch = Watch::begin(connection);
         loop {
             let Some(first) = self.next(&mut watch) else { return Leave::Closed };
@@ -226,7 +217,13 @@ impl Desk {
 
     fn run_group(&mut self, session: &Session<'_>, mut group: Vec<Box<dyn Task>>) -> Committed {
         if let [task] = group.as_mut_slice() {
-            match task.look(session) {
+            let looked = task.look(session);
+            // A look sees whatever tables there are; its answer counts only if they are understood.
+            if !matches!(looked, Ok(false)) && matches!(session.is_schema_understood(), Ok(false)) {
+                group.into_iter().for_each(|task| task.dismiss(self.place.schema_changed()));
+                return Committed::default();
+            }
+            match looked {
                 Ok(false) => {}
                 Ok(true) => {
                     group.into_iter().for_each(Task::answer);

@@ -5,24 +5,15 @@ use tokio::time::{Instant, sleep_until};
 
 use super::drain;
 use super::lane::Demand;
-use super::shift::{Phase, Shift};
+use super::shift::{Phase, Shift, Until};
 use super::trouble::{Errand, Patience};
-
-/// When the claim loop ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Until {
-    /// Only when the worker is to stop.
-    Stopped,
-    /// Also when nothing is left that could run now or later by itself.
-    Drained,
-}
 
 /// How long the loop sleeps when no wake-up comes: wake-ups are hints, this is what makes it correct.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Fetches jobs whenever slots can take them. Ends when the worker is to stop; a claim that is under way is
 /// waited for, so that what it gets is not left lying.
-pub(crate) async fn run(shift: &Shift, until: Until) -> Result<(), StoreError> {
+pub(crate) async fn run(shift: &Shift) -> Result<(), StoreError> {
     let mut wakeups = shift.queue.backend().wakeups();
     let mut patience = Patience::default();
     let mut next_due = None;
@@ -40,7 +31,7 @@ pub(crate) async fn run(shift: &Shift, until: Until) -> Result<(), StoreError> {
             tokio::task::consume_budget().await;
             continue;
         }
-        if until == Until::Drained && drain::is_drained(shift).await {
+        if shift.until() == Until::Drained && drain::is_drained(shift).await {
             break;
         }
         let due_at = due_instant(shift, next_due).map_or(poll_at, |due| due.min(poll_at));

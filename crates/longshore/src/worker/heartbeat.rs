@@ -48,10 +48,14 @@ async fn wait(shift: &Shift, wakeups: &mut dyn Wakeups, next: &mut Instant) {
     }
 }
 
-/// One heartbeat; none while there is no identity.
+/// One heartbeat; none while there is no identity, or while a pause keeps outcomes from being stored.
 async fn beat(shift: &Shift) -> Option<Result<(), StoreError>> {
     let (worker_id, held) = {
         let holdings = shift.holdings();
+        if shift.trouble.is_paused() && !holdings.is_recorded() {
+            // The outcomes are stored first: a lease that ended in the pause would take them with it.
+            return None;
+        }
         (holdings.worker_id()?.clone(), holdings.held())
     };
     let asked_at = Instant::now();

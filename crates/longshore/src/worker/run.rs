@@ -6,9 +6,8 @@ use longshore_core::StoreError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::claims::{self, Until};
-use super::shift::Shift;
-use super::{Worker, WorkerError, heartbeat, recovery, scribe, slot};
+use super::shift::{Shift, Until};
+use super::{Worker, WorkerError, claims, heartbeat, recovery, scribe, slot};
 use crate::StopCause;
 
 /// How much longer than its grace period an attempt may take before it is given back without its consent.
@@ -31,13 +30,13 @@ impl Worker {
         shutdown: impl Future<Output = ()>,
         immediate: impl Future<Output = ()>,
     ) -> Result<(), WorkerError> {
-        work(self.into_shift()?, Until::Stopped, shutdown, immediate).await
+        work(self.into_shift(Until::Stopped)?, shutdown, immediate).await
     }
 
     /// Works until nothing is left that could run now or later by itself. Jobs of types that this worker does not
     /// handle, in queues that it does not take from or that are paused do not count.
     pub async fn run_until_drained(self) -> Result<(), WorkerError> {
-        work(self.into_shift()?, Until::Drained, pending(), pending()).await
+        work(self.into_shift(Until::Drained)?, pending(), pending()).await
     }
 
     /// Like [`Worker::run_until_drained`], and stops early as [`Worker::run_until`] does.
@@ -46,7 +45,7 @@ impl Worker {
         shutdown: impl Future<Output = ()>,
         immediate: impl Future<Output = ()>,
     ) -> Result<(), WorkerError> {
-        work(self.into_shift()?, Until::Drained, shutdown, immediate).await
+        work(self.into_shift(Until::Drained)?, shutdown, immediate).await
     }
 
     /// Works until SIGTERM or SIGINT; a second signal ends the grace period.
@@ -64,7 +63,6 @@ impl Worker {
 
 async fn work(
     shift: Arc<Shift>,
-    until: Until,
     shutdown: impl Future<Output = ()>,
     immediate: impl Future<Output = ()>,
 ) -> Result<(), WorkerError> {
@@ -73,7 +71,7 @@ async fn work(
     let mut tasks = JoinSet::new();
     spawn(&shift, &mut tasks);
     let claims = async {
-        let claims = claims::run(&shift, until);
+        let claims = claims::run(&shift);
         let mut claims = std::pin::pin!(claims);
         tokio::select! {
             ended = &mut claims => return ended,

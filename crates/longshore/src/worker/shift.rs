@@ -42,8 +42,18 @@ pub(crate) struct Shift {
     /// A slot became free or the scribe stored outcomes: whoever waits for the end looks again.
     pub(crate) settled: Notify,
     pub(crate) trouble: Trouble,
+    until: Until,
     phase: watch::Sender<Phase>,
     fatal: Mutex<Option<StoreError>>,
+}
+
+/// When a worker ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Only when it is to stop.
+    Stopped,
+    /// Also when nothing is left that could run now or later by itself.
+    Drained,
 }
 
 /// Whether a worker still takes jobs.
@@ -60,6 +70,7 @@ impl Shift {
         settings: Settings,
         clock: Arc<dyn Clock>,
         origin: AttemptOrigin,
+        until: Until,
     ) -> Self {
         let lanes = Lanes::new(&settings.queues, settings.concurrency);
         Self {
@@ -75,6 +86,7 @@ impl Shift {
             ended: Notify::new(),
             settled: Notify::new(),
             trouble: Trouble::default(),
+            until,
             phase: watch::Sender::new(Phase::Working),
             fatal: Mutex::new(None),
         }
@@ -98,7 +110,7 @@ impl Shift {
                     self.holdings().register(worker_id, asked_at);
                     return Ok(());
                 }
-                Err(error) if error.is_passing() => self.trouble.meet(Errand::Register, &error),
+                Err(error) if self.is_waited_out(&error) => self.trouble.meet(Errand::Register, &error),
                 Err(error) => return Err(error),
             }
             if self.pause(patience.next(fastrand::f64())).await == Phase::Stopping {
@@ -129,7 +141,7 @@ impl Shift {
         let mut patience = Patience::default();
         loop {
             match call().await {
-                Err(error) if error.is_passing() => self.trouble.meet(errand, &error),
+                Err(error) if self.is_waited_out(&error) => self.trouble.meet(errand, &error),
                 answer => {
                     self.trouble.pass(errand);
                     return answer;
@@ -143,6 +155,10 @@ impl Shift {
     pub(crate) async fn pause(&self, span: Duration) -> Phase {
         let _ = tokio::time::timeout(span, self.stopping()).await;
         self.phase()
+    }
+
+    pub(crate) const fn until(&self) -> Until {
+        self.until
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -184,11 +200,18 @@ impl Shift {
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether the worker tries again until it works. One that is to end by itself does not wait for a schema that
+    /// may never be understood again.
+    fn is_waited_out(&self, error: &StoreError) -> bool {
+        let is_endless = self.until == Until::Drained && matches!(error, StoreError::SchemaChanged { .. });
+        error.is_passing() && !is_endless
+    }
+
     /// Sorts an error of a call that is not repeated here: the identity is gone, the cause passes, or all is over.
     pub(crate) fn meet(&self, errand: Errand, error: StoreError) {
         match error {
             StoreError::WorkerGone { worker_id } => self.evict(&worker_id),
-            error if error.is_passing() => self.trouble.meet(errand, &error),
+            error if self.is_waited_out(&error) => self.trouble.meet(errand, &error),
             error => self.fail(error),
         }
     }

@@ -20,11 +20,16 @@ pub(crate) enum Errand {
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
     failing: AtomicU8,
+    /// Which of them wait for a schema that this program understands.
+    paused: AtomicU8,
 }
 
 impl Trouble {
     /// An errand failed for a cause that passes.
     pub(crate) fn meet(&self, errand: Errand, error: &StoreError) {
+        if matches!(error, StoreError::SchemaChanged { .. }) {
+            return self.pause(errand, error);
+        }
         if self.failing.fetch_or(bit(errand), Ordering::AcqRel) == 0 {
             tracing::warn!(
                 error = %error,
@@ -37,13 +42,36 @@ impl Trouble {
 
     /// An errand succeeded.
     pub(crate) fn pass(&self, errand: Errand) {
-        if self.failing.load(Ordering::Acquire) & bit(errand) == 0 {
-            return;
+        if clear(&self.paused, errand) {
+            tracing::warn!("the schema is understood again; work goes on");
         }
-        if self.failing.fetch_and(!bit(errand), Ordering::AcqRel) == bit(errand) {
+        if clear(&self.failing, errand) {
             tracing::warn!("the store works again");
         }
     }
+
+    /// Whether a migration has changed the schema under this worker.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire) != 0
+    }
+
+    fn pause(&self, errand: Errand, error: &StoreError) {
+        // The sweep comes once a minute: the end of the pause would be told much too late.
+        if errand != Errand::Maintain && self.paused.fetch_or(bit(errand), Ordering::AcqRel) == 0 {
+            tracing::warn!(
+                error = %error,
+                code = error.code(),
+                hint = error.hint(),
+                "paused by a migration; nothing is claimed, and outcomes are kept in memory"
+            );
+        }
+    }
+}
+
+/// Whether this was the last errand that failed.
+fn clear(failing: &AtomicU8, errand: Errand) -> bool {
+    failing.load(Ordering::Acquire) & bit(errand) != 0
+        && failing.fetch_and(!bit(errand), Ordering::AcqRel) == bit(errand)
 }
 
 const fn bit(errand: Errand) -> u8 {

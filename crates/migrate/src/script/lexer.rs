@@ -67,8 +67,8 @@ pub fn tokens(text: &str) -> Vec<Token<'_>> {
 }
 
 fn next(rest: &str, first: char) -> (TokenKind, usize) {
-    if first.is_whitespace() {
-        return (TokenKind::Space, run(rest, char::is_whitespace));
+    if is_space(first) {
+        return (TokenKind::Space, run(rest, is_space));
     }
     if rest.starts_with("--") {
         return (TokenKind::Comment, rest.find('\n').unwrap_or(rest.len()));
@@ -80,13 +80,23 @@ fn next(rest: &str, first: char) -> (TokenKind, usize) {
         '\'' | '"' | '`' => doubled_quote(rest, first),
         '[' => closed(rest, 1, "]", TokenKind::Quoted, TokenKind::UnclosedQuote),
         '$' => dollar(rest),
-        _ if is_word(first) => (TokenKind::Word, run(rest, is_word)),
+        _ if is_word(first) => (TokenKind::Word, run(rest, is_in_word)),
         _ => (TokenKind::Symbol, first.len_utf8()),
     }
 }
 
+/// SQLite takes a byte-order mark for a space wherever it stands, as where two files were joined.
+fn is_space(letter: char) -> bool {
+    letter.is_whitespace() || letter == '\u{feff}'
+}
+
 fn is_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
+}
+
+/// A dollar inside a name belongs to it and opens no quote.
+fn is_in_word(letter: char) -> bool {
+    is_word(letter) || letter == '$'
 }
 
 fn run(rest: &str, belongs: fn(char) -> bool) -> usize {
@@ -132,6 +142,13 @@ mod tests {
         for text in ["", "a'b''c'd", "$x$ ; $x$ $1", "/* -- */ -- /*\n'", "é\u{feff}\"\"\"", "[a", "$é$"] {
             assert_eq!(tokens(text).iter().map(|token| token.text).collect::<String>(), text);
         }
+    }
+
+    #[test]
+    fn a_dollar_inside_a_name_opens_no_quote() {
+        let found: Vec<_> = tokens("price$usd$ $a$b$a$").iter().map(|token| (token.kind, token.text)).collect();
+        let quoted = (TokenKind::Quoted, "$a$b$a$");
+        assert_eq!(found, [(TokenKind::Word, "price$usd$"), (TokenKind::Space, " "), quoted]);
     }
 
     #[test]

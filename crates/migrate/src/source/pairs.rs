@@ -111,6 +111,7 @@ fn unreadable(file: &str, error: &ScriptError) -> Finding {
         ScriptError::Empty => format!("write a statement into {file}, or delete it"),
         ScriptError::UnknownDirective { .. } => format!("correct the first line of {file}"),
         ScriptError::Unclosed { .. } => format!("close it in {file}"),
+        ScriptError::Zero { .. } => format!("save {file} as UTF-8"),
         ScriptError::TransactionControl { .. } => {
             format!(
                 "delete it from {file}; begin the file with `-- longshore: no transaction` if it must not run in one"

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use longshore_core::{Console, Status, Store, StoreError, Wakeups};
+use longshore_sqlite::rusqlite::Connection;
+use longshore_sqlite::{SqliteOptions, SqliteStore};
 
-use crate::database::{Database, job};
+use crate::database::{self, Database, job};
 
 #[tokio::test]
 async fn a_plain_insert_is_a_job_and_wakes_a_worker_that_waits() {
@@ -123,4 +125,49 @@ async fn regression_a_blob_where_a_name_belongs_stops_nobody_else() {
     let backlog = database.store.health().await.unwrap().backlog;
     assert_eq!(leases.iter().map(|lease| lease.id.0).collect::<Vec<_>>(), [4]);
     assert!(backlog.len() < 5, "{backlog:?}");
+}
+
+#[tokio::test]
+async fn a_schema_that_is_as_it_was_again_is_written_to_again() {
+    let database = Database::new();
+    let worker = database.worker().await;
+    database.foreign().execute_batch("ALTER TABLE job_queue ADD COLUMN colour TEXT").unwrap();
+    let claimed = database.store.claim(database::request(&worker, 1)).await;
+    assert!(
+        matches!(claimed, Err(StoreError::SchemaChanged { .. })),
+        "a look counts only on a schema that is understood"
+    );
+
+    database.foreign().execute_batch("ALTER TABLE job_queue DROP COLUMN colour").unwrap();
+
+    database.enqueue(job()).await;
+    assert_eq!(database.claim(&worker, 1).await.leases.len(), 1);
+}
+
+#[tokio::test]
+async fn a_read_of_a_column_that_a_migration_took_away_is_no_failure_of_the_database() {
+    let database = Database::new();
+    let id = database.enqueue(job()).await;
+    database.store.job(id).await.unwrap();
+    database.foreign().execute_batch("ALTER TABLE job_queue RENAME COLUMN claim_number TO claims").unwrap();
+
+    let read = database.store.job(id).await;
+
+    assert!(matches!(read, Err(StoreError::SchemaChanged { .. })), "{read:?}");
+}
+
+#[test]
+fn a_database_that_is_not_understood_keeps_its_journal_and_its_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch("CREATE TABLE job_queue (id INTEGER PRIMARY KEY)").unwrap();
+    drop(old);
+    let before = std::fs::read(&path).unwrap();
+
+    let refused = SqliteStore::open(SqliteOptions::new(&path));
+
+    assert!(matches!(refused, Err(StoreError::Schema { .. })), "{refused:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "and no file beside it");
 }

@@ -3,6 +3,8 @@
 
 mod commands;
 mod crash;
+mod files;
+mod files_fuzz;
 mod incident;
 mod properties;
 mod rebuild;

@@ -1,0 +1,251 @@
+//! A migration under a running worker, with the real store and the real migrations: it pauses rather than fails.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use longshore::testing::ScratchQueue;
+use longshore::{Payload, Queue, Status, StoreError, Worker, WorkerError, rusqlite};
+use longshore_migrate::{DataLoss, Migrator, RunRequest};
+use longshore_sqlite::migrations::longshore;
+use longshore_sqlite::target::{Access, SqliteTarget};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, oneshot};
+use tracing::field::{Field, Visit};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Level, Metadata, Subscriber, span};
+
+const PAUSED: &str = "paused by a migration";
+const GOES_ON: &str = "work goes on";
+
+#[derive(Serialize, Deserialize)]
+struct Step;
+
+impl Payload for Step {
+    const JOB_TYPE: &'static str = "step";
+}
+
+/// The warnings of this thread's workers.
+#[derive(Clone, Default)]
+struct Warnings {
+    told: Arc<Mutex<Vec<String>>>,
+    news: Arc<Notify>,
+}
+
+impl Warnings {
+    fn listen() -> (Self, DefaultGuard) {
+        let warnings = Self::default();
+        let guard = tracing::subscriber::set_default(warnings.clone());
+        (warnings, guard)
+    }
+
+    fn count(&self, words: &str) -> usize {
+        self.told.lock().unwrap().iter().filter(|told| told.contains(words)).count()
+    }
+
+    async fn until(&self, words: &str) {
+        let told = async {
+            while self.count(words) == 0 {
+                self.news.notified().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), told).await.unwrap_or_else(|_| panic!("{:?}", self.told));
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut words = Words::default();
+        event.record(&mut words);
+        self.told.lock().unwrap().push(words.0);
+        self.news.notify_one();
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[derive(Default)]
+struct Words(String);
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.push_str(&format!("{field}={value:?} "));
+    }
+}
+
+/// Handlers that say when they begin, and end when they are let.
+#[derive(Clone, Default)]
+struct Gate {
+    begun: Arc<Notify>,
+    open: Arc<Notify>,
+    runs: Arc<AtomicU32>,
+}
+
+fn worker(queue: &Queue, gate: &Gate) -> Worker {
+    let gate = gate.clone();
+    let step = move |_: Step, _| {
+        let gate = gate.clone();
+        async move {
+            gate.runs.fetch_add(1, Ordering::SeqCst);
+            gate.begun.notify_one();
+            gate.open.notified().await;
+            Ok(())
+        }
+    };
+    Worker::new(queue).concurrency(1).handle(step)
+}
+
+fn migrator(path: &Path) -> Migrator<'static> {
+    Migrator::new(Box::new(SqliteTarget::open(path, Access::Write).unwrap()), vec![longshore()])
+}
+
+fn down(queue: &ScratchQueue) {
+    migrator(&queue.path()).down(&RunRequest { data_loss: DataLoss::Allow, ..RunRequest::default() }).unwrap();
+}
+
+fn up(queue: &ScratchQueue) {
+    migrator(&queue.path()).up(&RunRequest::default()).unwrap();
+}
+
+/// Read past the store, which answers nothing about a schema that it does not understand.
+fn status(queue: &ScratchQueue, id: i64) -> String {
+    let connection = rusqlite::Connection::open(queue.path()).unwrap();
+    connection.query_row("SELECT status FROM job_queue WHERE id = ?1", [id], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_worker_pauses_while_a_migration_is_undone_and_goes_on_when_it_is_back() {
+    let (warnings, _guard) = Warnings::listen();
+    let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
+    let first = queue.enqueue(&Step).await.unwrap().id;
+    let second = queue.enqueue(&Step).await.unwrap().id;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
+    gate.begun.notified().await;
+
+    down(&queue);
+    gate.open.notify_one();
+    warnings.until(PAUSED).await;
+
+    assert_eq!((status(&queue, first.0), status(&queue, second.0)), ("running".to_owned(), "pending".to_owned()));
+    let refused = queue.enqueue(&Step).await;
+    assert!(refused.is_err(), "{refused:?}");
+    up(&queue);
+    gate.open.notify_one();
+    warnings.until(GOES_ON).await;
+    for id in [first, second] {
+        assert_eq!(queue.wait(id, Duration::from_secs(60)).await.unwrap().job.status, Status::Completed);
+    }
+    assert_eq!(gate.runs.load(Ordering::SeqCst), 2, "no outcome was lost");
+    drop(stop);
+    running.await.unwrap().unwrap();
+    assert_eq!((warnings.count(PAUSED), warnings.count(GOES_ON)), (1, 1), "{:?}", warnings.told);
+    assert_eq!(warnings.count("migrate status"), 1, "the hint is part of it");
+    assert_eq!(warnings.count("the store fails"), 0, "{:?}", warnings.told);
+}
+
+#[tokio::test]
+async fn a_worker_that_does_nothing_notices_a_migration_too() {
+    let (warnings, _guard) = Warnings::listen();
+    let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
+
+    down(&queue);
+    warnings.until(PAUSED).await;
+    up(&queue);
+    warnings.until(GOES_ON).await;
+    let id = queue.enqueue(&Step).await.unwrap().id;
+    gate.open.notify_one();
+
+    assert_eq!(queue.wait(id, Duration::from_secs(60)).await.unwrap().job.status, Status::Completed);
+    drop(stop);
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_schema_pauses_a_worker_although_the_tables_that_it_knows_are_the_same() {
+    let (warnings, _guard) = Warnings::listen();
+    let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
+    gate.open.notify_one();
+    let id = queue.enqueue(&Step).await.unwrap().id;
+    queue.wait(id, Duration::from_secs(60)).await.unwrap();
+
+    let newer = "BEGIN; CREATE TABLE job_moons (id INTEGER PRIMARY KEY);
+        INSERT INTO schema_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'moons'); COMMIT";
+    rusqlite::Connection::open(queue.path()).unwrap().execute_batch(newer).unwrap();
+
+    warnings.until(PAUSED).await;
+    drop(stop);
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_paused_worker_ends_when_it_is_told_to() {
+    let (warnings, _guard) = Warnings::listen();
+    let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
+    down(&queue);
+    warnings.until(PAUSED).await;
+
+    drop(stop);
+
+    tokio::time::timeout(Duration::from_secs(30), running).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_ends_with_the_error_in_place_of_waiting_for_ever() {
+    let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
+    queue.enqueue(&Step).await.unwrap();
+    let running = tokio::spawn(worker(&queue, &gate).run_until_drained());
+    gate.begun.notified().await;
+
+    down(&queue);
+    gate.open.notify_one();
+
+    let ended = tokio::time::timeout(Duration::from_secs(60), running).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(WorkerError::Store(StoreError::SchemaChanged { .. }))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn handlers_go_on_in_a_pause_until_their_lease_cannot_be_renewed() {
+    let (warnings, _guard) = Warnings::listen();
+    let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
+    let id = queue.enqueue(&Step).await.unwrap().id;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let lease = Duration::from_secs(2);
+    let running = tokio::spawn(worker(&queue, &gate).lease(lease).run(async { drop(stopped.await) }));
+    gate.begun.notified().await;
+
+    down(&queue);
+    warnings.until("the lease could not be renewed").await;
+    up(&queue);
+    gate.begun.notified().await;
+    gate.open.notify_one();
+
+    assert_eq!(queue.wait(id, Duration::from_secs(60)).await.unwrap().job.status, Status::Completed);
+    assert_eq!(warnings.count(PAUSED), 1);
+    drop(stop);
+    running.await.unwrap().unwrap();
+}
