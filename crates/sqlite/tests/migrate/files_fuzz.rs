@@ -127,7 +127,7 @@ impl FilesFuzz {
             let is_read = source.migrations().iter().any(|migration| migration.origin == *name)
                 || name.strip_suffix(".down.sql").is_some_and(|stem| {
                     source.migrations().iter().any(|migration| migration.origin == format!("{stem}.up.sql"))
-                        || source.migrations().iter().any(|migration| migration.has_down())
+                        || source.migrations().iter().any(longshore_migrate::Migration::has_down)
                 });
             let is_told =
                 source.findings().iter().any(|finding| finding.subject == *name && !finding.message.is_empty());
