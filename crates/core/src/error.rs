@@ -157,6 +157,7 @@ impl StoreError {
             Self::Unreachable { .. } => "check that the folder exists and may be read",
             Self::Schema { hint, .. } => hint,
             Self::SchemaChanged { .. } => "start this program again",
+            Self::UnknownParent { .. } => "enqueue the parent first, and name the id that it was given",
             _ => return None,
         })
     }

@@ -118,3 +118,12 @@ async fn a_worker_ends_when_the_schema_changes_under_it() {
     let ended = running.await.unwrap();
     assert!(matches!(ended, Err(WorkerError::Store(StoreError::SchemaChanged { .. }))), "{ended:?}");
 }
+
+#[test]
+fn the_program_that_readme_shows_is_the_example_that_compiles() {
+    let (_, rest) = include_str!("../../../README.md").split_once("```rust\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    let (_, compiled) = include_str!("../examples/hello.rs").split_once("\n\n").unwrap();
+    assert_eq!(shown, compiled);
+    assert!(shown.lines().count() <= 30, "the smallest program stays small");
+}
