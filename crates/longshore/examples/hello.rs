@@ -1,4 +1,5 @@
 //! The smallest whole program: open a queue, enqueue a typed job, work it off. README shows it from here on.
+#![allow(clippy::print_stdout, reason = "an example is to be seen")]
 
 use longshore::{Payload, Queue, Worker};
 use serde::{Deserialize, Serialize};
