@@ -106,6 +106,7 @@ fn kill_workers(harbour: &Harbour, span: Duration, seed: u64) -> Vec<Duration> {
     times
 }
 
+#[allow(clippy::print_stdout, reason = "the measure that this test is run for")]
 fn report(mut times: Vec<Duration>) {
     times.sort();
     if let (Some(median), Some(longest)) = (times.get(times.len() / 2), times.last()) {

@@ -160,6 +160,7 @@ impl StoreError {
             Self::SchemaChanged { .. } => {
                 "look at \"longshore migrate status\"; a worker goes on by itself as soon as the schema is understood again"
             }
+            Self::UnknownParent { .. } => "enqueue the parent first, and name the id that it was given",
             _ => return None,
         })
     }

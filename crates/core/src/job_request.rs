@@ -7,7 +7,7 @@ use crate::{Due, InvalidJob, JobData, JobId, NewJob, Priority, Timestamp, deseri
 /// A job as a line of NDJSON or an HTTP body asks for it. Unknown fields are refused, because a misspelt
 /// `max_retires` must not be lost without a word.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object such as {\"job_type\": \"mail\", \"job_data\": {}}")]
 pub struct JobRequest {
     /// Which handler runs it.
     pub job_type: String,
@@ -104,6 +104,12 @@ mod tests {
         assert_eq!(job.due, Due::After(Duration::from_secs(90)));
         assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("q", Priority::HIGH, 0));
         assert_eq!((job.timeout, job.parent), (Some(Duration::from_secs(300)), Some(JobId(4))));
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_what_a_job_looks_like() {
+        let error = parse("[]").unwrap_err().to_string();
+        assert!(error.contains("expected an object such as {\"job_type\""), "{error}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The smallest whole program: open a queue, enqueue a typed job, work it off.
+//! The smallest whole program: open a queue, enqueue a typed job, work it off. README shows it from here on.
+#![allow(clippy::print_stdout, reason = "an example is to be seen")]
 
 use longshore::{Payload, Queue, Worker};
 use serde::{Deserialize, Serialize};
@@ -17,8 +18,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let queue = Queue::open("greetings.db").await?;
     queue.enqueue(&Greeting { name: "Ada".into() }).await?;
 
-    let worker = Worker::new(&queue).handle(|greeting: Greeting, attempt| async move {
-        attempt.log(&format!("hello {}\n", greeting.name));
+    let worker = Worker::new(&queue).handle(|greeting: Greeting, _attempt| async move {
+        println!("hello {}", greeting.name);
         Ok(())
     });
     worker.run_until_drained().await?;

@@ -102,3 +102,12 @@ fn a_thread_without_a_runtime_enqueues_too() {
 
     assert_eq!(queue.job_blocking(id).unwrap().unwrap().job.status, Status::Pending);
 }
+
+#[test]
+fn the_program_that_readme_shows_is_the_example_that_compiles() {
+    let (_, rest) = include_str!("../../../README.md").split_once("```rust\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    let (_, compiled) = include_str!("../examples/hello.rs").split_once("\n\n").unwrap();
+    assert_eq!(shown, compiled);
+    assert!(shown.lines().count() <= 30, "the smallest program stays small");
+}

@@ -29,7 +29,7 @@ pub enum SchemaProblem {
     #[error("the queue's tables are not in this database")]
     NeverMigrated,
     /// This binary brings migrations that are not applied yet.
-    #[error("the queue's tables are older than this program: {} not applied", listed(pending))]
+    #[error("the queue's tables are older than this program: {} not applied", are(pending))]
     Pending {
         /// What is not applied, in order.
         pending: Vec<MigrationId>,
@@ -120,9 +120,12 @@ fn unreadable_store(source: TargetError, place: &Place) -> StoreError {
     }
 }
 
+fn are(ids: &[MigrationId]) -> String {
+    format!("{} {}", listed(ids), if ids.len() == 1 { "is" } else { "are" })
+}
+
 fn listed(ids: &[MigrationId]) -> String {
-    let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    format!("{} {}", names.join(", "), if ids.len() == 1 { "is" } else { "are" })
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether the `longshore` tables on `connection` are exactly what this binary understands.
@@ -289,6 +292,12 @@ mod tests {
         let survey = Survey::take(&mut target, &[migrations::longshore()]).unwrap();
         let last = survey.chain.last();
         assert_eq!(last.tables().collect::<Vec<_>>(), migrations::TABLES);
+    }
+
+    #[test]
+    fn what_a_newer_program_applied_is_named_in_a_whole_sentence() {
+        let newer = SchemaProblem::Newer { unknown: vec![MigrationId { source: "longshore".to_owned(), number: 9 }] };
+        assert!(newer.to_string().ends_with("it does not know longshore:9"), "{newer}");
     }
 
     #[test]

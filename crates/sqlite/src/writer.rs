@@ -152,6 +152,8 @@ impl Desk {
             let (group, is_last) = self.gather(first);
             let committed = self.run_group(&session, group);
             if committed.wakes {
+                // Heartbeats and looks for dead workers go on in an idle queue; only what gives work is activity.
+                watch.note_activity();
                 self.hints.give();
             }
             self.audit.drop_overdue();
@@ -187,10 +189,7 @@ impl Desk {
                 Err(TryRecvError::Empty) => self.receiver.recv().ok()?,
             };
             match message {
-                Message::Task(task) => {
-                    watch.note_activity();
-                    return Some(task);
-                }
+                Message::Task(task) => return Some(task),
                 Message::Listen => {}
                 Message::Close => return None,
             }

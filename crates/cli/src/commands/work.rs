@@ -37,8 +37,15 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: on a database that is not understood nothing else matters.
         let database = Database::open(context, prepare).await?;
+        if config.jobs.is_empty() && arguments.drain {
+            context.output.note("no type of jobs is declared, so nothing here could run");
+            return anyhow::Ok("drained");
+        }
         let worker = worker(context, &database, &config, arguments)?;
-        context.output.note(format!("working on {} types of jobs; SIGTERM or Ctrl-C ends it", config.jobs.len()));
+        if !config.jobs.is_empty() {
+            let types: Vec<&str> = config.jobs.keys().map(String::as_str).collect();
+            context.output.note(format!("working on {}; SIGTERM or Ctrl-C ends it", types.join(", ")));
+        }
         run_worker(worker, arguments).await
     })?;
     if context.output.format() == crate::output::Format::Json {

@@ -104,6 +104,7 @@ fn an_error_with_json_is_one_document_on_standard_output() {
         (&["jobs", "show", "x"][..], 2, "usage"),
         (&["enqueue", "mail", "{"][..], 2, "invalid_job"),
         (&["workers"][..], 1, "database_missing"),
+        (&["enqueue", "mail", "--parent", "7", "--database", "new.db"][..], 1, "unknown_parent"),
         (&["workers", "--database", "postgres://h/d"][..], 2, "unsupported_database"),
         (&["workers", "--config", "none.toml"][..], 2, "unreadable_file"),
         (&["migrate", "up", "--to", "9"][..], 2, "unknown_migration"),

@@ -73,6 +73,30 @@ fn a_worker_without_any_type_says_so() {
     let ran = sandbox.run(&["work"]);
     assert_eq!(ran.exit, 2);
     assert!(ran.stderr.contains("declare [jobs.NAME]"), "{ran:?}");
+    assert!(!ran.stderr.contains("working on"), "{ran:?}");
+}
+
+#[test]
+fn draining_without_any_type_ends_because_nothing_could_run() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["enqueue", "mail"]);
+    let ran = sandbox.run(&["work", "--drain"]);
+    assert_eq!((ran.exit, ran.stdout.as_str()), (0, ""));
+    assert!(ran.stderr.contains("no type of jobs is declared"), "{ran:?}");
+    assert_eq!(sandbox.json(&["jobs", "show", "1"])["status"], "pending");
+}
+
+#[test]
+fn the_mark_of_a_cut_log_has_a_line_of_its_own() {
+    let sandbox = Sandbox::new();
+    let run = r#"run = ['sh', '-c', 'yes | head -c 100000 | tr -d "\\n"; seq 100000']"#;
+    sandbox.write("longshore.toml", format!("[jobs.flood]\n{run}\n"));
+    sandbox.json(&["enqueue", "flood"]);
+    sandbox.json(&["work", "--drain", "-q"]);
+    let log = sandbox.run(&["jobs", "logs", "1"]).stdout;
+    let marks: Vec<&str> = log.lines().filter(|line| line.contains("bytes were cut here")).collect();
+    assert_eq!(marks.len(), 1);
+    assert!(marks[0].starts_with("--- "), "{}", &marks[0][..80]);
 }
 
 /// A worker that is ended when the test is.

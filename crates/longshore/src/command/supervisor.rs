@@ -21,6 +21,9 @@ use super::protocol::{Cause, Exit, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
 /// ended.
 const LINGER: Duration = Duration::from_millis(250);
 
+/// How long a command may clean up when its worker is gone, because its job may run elsewhere already.
+const ABANDONED_GRACE_MAX: Duration = Duration::from_millis(500);
+
 /// How long SIGKILL may take. A process that hangs in the kernel longer than this is reported and left, rather
 /// than hold its job for ever.
 const KILL_MAX: Duration = Duration::from_secs(30);
@@ -230,16 +233,20 @@ impl Supervisor {
         while matches!((&self.deaths).read(&mut bytes), Ok(1..)) {}
         let Some(worker) = &mut self.worker else { return };
         match worker.read(&mut bytes) {
-            Ok(0) => {
-                self.worker = None;
-                self.obey(Word::Stop);
-            }
+            Ok(0) => self.abandon(),
             Ok(count) => bytes[..count].iter().for_each(|byte| self.obey(Word::of_byte(*byte))),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(_) => {
-                self.worker = None;
-                self.obey(Word::Stop);
-            }
+            Err(_) => self.abandon(),
+        }
+    }
+
+    /// Ends what a worker that is gone has left, sooner than its grace period where that is long.
+    fn abandon(&mut self) {
+        self.worker = None;
+        self.grace = self.grace.min(ABANDONED_GRACE_MAX);
+        self.obey(Word::Stop);
+        if let Phase::Terminating { until } = self.phase {
+            self.phase = Phase::Terminating { until: until.min(Instant::now() + self.grace) };
         }
     }
 

@@ -169,6 +169,7 @@ pub(crate) fn work_until_killed() -> ! {
     let mut args = std::env::args().skip(2);
     let mut run = sh(&args.next().unwrap());
     run.spec.env.insert(MARK.to_owned(), args.next().unwrap());
-    run.grace_ms(200).finish();
+    // Longer than any test waits: the death of a worker leaves no time for it.
+    run.grace_ms(600_000).finish();
     std::process::exit(0);
 }
