@@ -9,7 +9,7 @@ use fastrand::Rng;
 use longshore_migrate::{
     Source,
     checksum::{Change, Checksum},
-    script::{Script, ScriptError, tokens, with_lf},
+    script::{Script, ScriptError, TokenKind, tokens, with_lf},
 };
 use rusqlite::Connection;
 
@@ -95,6 +95,9 @@ impl FilesFuzz {
         }
         // SQLite closes a comment at the end of the text, and dollars quote nothing there; an error is no skip.
         let Ok(script) = script else { return };
+        if tokens(text).iter().any(|token| token.kind == TokenKind::Quoted && token.text.starts_with('$')) {
+            return;
+        }
         self.figures.compared += 1;
         let single = Connection::open_in_memory().unwrap();
         for statement in script.statements() {
@@ -127,7 +130,7 @@ impl FilesFuzz {
             let is_read = source.migrations().iter().any(|migration| migration.origin == *name)
                 || name.strip_suffix(".down.sql").is_some_and(|stem| {
                     source.migrations().iter().any(|migration| migration.origin == format!("{stem}.up.sql"))
-                        || source.migrations().iter().any(|migration| migration.has_down())
+                        || source.migrations().iter().any(longshore_migrate::Migration::has_down)
                 });
             let is_told =
                 source.findings().iter().any(|finding| finding.subject == *name && !finding.message.is_empty());
