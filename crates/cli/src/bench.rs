@@ -44,10 +44,21 @@ impl Rate {
         Self(jobs as f64 / begin.elapsed().as_secs_f64())
     }
 
-    /// This rate as a multiple of another one, to three decimals.
+    /// This rate as a multiple of another one.
     fn ratio(self, other: Self) -> f64 {
-        (self.0 / other.0 * 1000.0).round() / 1000.0
+        self.0 / other.0
     }
+
+    /// The middle one; of an even number the upper of the two in the middle.
+    fn median(rates: Vec<Self>) -> Self {
+        Self(median(rates.into_iter().map(|rate| rate.0).collect()))
+    }
+}
+
+/// The middle of at least one figure.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
 }
 
 impl fmt::Display for Rate {

@@ -3,6 +3,7 @@
 //!
 //! `LONGSHORE_CRASH_SECONDS` makes the run longer, `LONGSHORE_SEED` repeats its choices.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by unwrap and tells its figures")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -162,8 +162,6 @@ CREATE INDEX job_queue_due ON job_queue (run_at)
     WHERE run_at IS NOT NULL AND status IN ('pending', 'retrying');
 CREATE INDEX job_queue_running ON job_queue (worker_id, id)
     WHERE status = 'running';
-CREATE INDEX job_queue_cancelling ON job_queue (worker_id)
-    WHERE status = 'running' AND cancel_requested_at IS NOT NULL;
 CREATE UNIQUE INDEX job_queue_unique_key ON job_queue (unique_key)
     WHERE unique_key IS NOT NULL AND status IN ('pending', 'running', 'retrying', 'blocked');
 CREATE INDEX job_queue_parent ON job_queue (parent_job_id)

@@ -7,11 +7,15 @@ use rusqlite::{Connection, params};
 /// whole batch in the same transaction. Must say the same as the triggers of migration 004 do for other writers.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    queues: HashMap<Box<str>, QueueCounts>,
+    queues: Vec<QueueCounts>,
+    places: HashMap<Box<str>, usize>,
+    /// Jobs of one queue come one after the other, so the last one is tried before it is looked up.
+    last: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct QueueCounts {
+    queue: Box<str>,
     /// By the place of the status in [`Status::ALL`].
     depths: [i64; Status::ALL.len()],
     /// A batch rarely touches more than one minute.
@@ -58,8 +62,8 @@ impl Counts {
             *self = other;
             return;
         }
-        for (queue, counts) in other.queues {
-            let mine = self.queue(&queue);
+        for counts in other.queues {
+            let mine = self.queue(&counts.queue);
             for (depth, more) in mine.depths.iter_mut().zip(counts.depths) {
                 *depth += more;
             }
@@ -71,7 +75,8 @@ impl Counts {
 
     /// Writes what was gathered.
     pub(crate) fn flush(&self, connection: &Connection) -> rusqlite::Result<()> {
-        for (queue, counts) in &self.queues {
+        for counts in &self.queues {
+            let queue = &counts.queue;
             for (status, change) in Status::ALL.into_iter().zip(counts.depths) {
                 if change != 0 {
                     add_depth(connection, queue, status, change)?;
@@ -85,11 +90,20 @@ impl Counts {
     }
 
     fn queue(&mut self, queue: &str) -> &mut QueueCounts {
-        // Looked up twice rather than entered once, because an entry would allocate the name for every job.
-        if !self.queues.contains_key(queue) {
-            self.queues.insert(queue.into(), QueueCounts::default());
+        if self.queues.get(self.last).is_none_or(|last| &*last.queue != queue) {
+            self.last = self.place(queue);
         }
-        self.queues.get_mut(queue).expect("it was inserted above")
+        &mut self.queues[self.last]
+    }
+
+    fn place(&mut self, queue: &str) -> usize {
+        if let Some(place) = self.places.get(queue) {
+            return *place;
+        }
+        let place = self.queues.len();
+        self.queues.push(QueueCounts { queue: queue.into(), depths: Default::default(), minutes: Vec::new() });
+        self.places.insert(queue.into(), place);
+        place
     }
 }
 

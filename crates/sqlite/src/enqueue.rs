@@ -1,7 +1,5 @@
-use longshore_core::{
-    DeadLetterReason, Due, EnqueueStream, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp,
-};
-use rusqlite::{Connection, OptionalExtension, params};
+use longshore_core::{DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::column;
 use crate::counts::Minute;
@@ -22,45 +20,14 @@ impl Work for Enqueue {
         self.jobs.len()
     }
 
+    fn is_one_statement(&self) -> bool {
+        self.jobs.len() == 1
+    }
+
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Enqueued>, Fault> {
-        self.jobs.iter().map(|job| enqueue_counted(tx, job)).collect()
+        let mut inserting = Inserting::begin(tx.connection)?;
+        self.jobs.iter().map(|job| inserting.write(tx, job)).collect()
     }
-}
-
-/// Makes the jobs of a stream while it is read, all or none.
-pub(crate) struct EnqueueAll {
-    pub(crate) jobs: EnqueueStream,
-}
-
-impl Work for EnqueueAll {
-    type Answer = u64;
-    const DOING: &'static str = "enqueueing a stream of jobs";
-
-    /// As many as fill a transaction, so that nobody joins this one.
-    fn rows(&self) -> usize {
-        usize::MAX
-    }
-
-    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
-        let mut made = 0;
-        for job in self.jobs.by_ref() {
-            let job = job.map_err(|source| StoreError::Aborted { source })?;
-            let enqueued = enqueue_counted(tx, &job)?;
-            made += u64::from(!enqueued.is_duplicate);
-        }
-        Ok(made)
-    }
-}
-
-fn enqueue_counted(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
-    let made = enqueue_one(tx.connection, job, &tx.limits, tx.now)?;
-    let Some(status) = made.status else { return Ok(made.enqueued) };
-    tx.counts.entered(&job.queue, status);
-    if status == Status::DeadLetter {
-        tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
-    }
-    tx.wakes = true;
-    Ok(made.enqueued)
 }
 
 /// What came of one job.
@@ -70,22 +37,66 @@ pub(crate) struct Made {
     status: Option<Status>,
 }
 
-/// Writes one job and leaves the counts to the caller, or to the triggers where they are on.
-pub(crate) fn enqueue_one(
-    connection: &Connection,
-    job: &NewJob,
-    limits: &Limits,
-    now: Timestamp,
-) -> Result<Made, Fault> {
-    job.validate(limits)?;
-    if let Some(unique_key) = &job.unique_key
-        && let Some(id) = find_holder(connection, unique_key)?
-    {
-        return Ok(Made { enqueued: Enqueued { id, is_duplicate: true }, status: None });
+/// The statement that makes jobs, taken from the cache once for a whole batch.
+pub(crate) struct Inserting<'c> {
+    connection: &'c Connection,
+    insert: CachedStatement<'c>,
+}
+
+impl<'c> Inserting<'c> {
+    pub(crate) fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
+        Ok(Self { connection, insert })
     }
-    let standing = Standing::of(connection, job)?;
-    let id = insert(connection, job, &standing, now)?;
-    Ok(Made { enqueued: Enqueued { id, is_duplicate: false }, status: Some(standing.status()) })
+
+    /// Makes one job and counts it.
+    pub(crate) fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
+        let made = self.make(job, &tx.limits, tx.now)?;
+        let Some(status) = made.status else { return Ok(made.enqueued) };
+        tx.counts.entered(&job.queue, status);
+        if status == Status::DeadLetter {
+            tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
+        }
+        tx.wakes = true;
+        Ok(made.enqueued)
+    }
+
+    /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be
+    /// refused is refused before the one statement that writes.
+    pub(crate) fn make(&mut self, job: &NewJob, limits: &Limits, now: Timestamp) -> Result<Made, Fault> {
+        job.validate(limits)?;
+        if let Some(unique_key) = &job.unique_key
+            && let Some(id) = find_holder(self.connection, unique_key)?
+        {
+            return Ok(Made { enqueued: Enqueued { id, is_duplicate: true }, status: None });
+        }
+        let standing = Standing::of(self.connection, job)?;
+        let id = self.insert(job, &standing, now)?;
+        Ok(Made { enqueued: Enqueued { id, is_duplicate: false }, status: Some(standing.status()) })
+    }
+
+    fn insert(&mut self, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
+        let reason = standing.dead_letter_reason();
+        let id = self.insert.insert(params![
+            job.job_type,
+            job.job_data.as_str(),
+            standing.status().as_str(),
+            job.priority.0,
+            now.as_ms(),
+            reason.as_ref().map(|_| now.as_ms()),
+            job.max_retries,
+            job.timeout.map(column::seconds),
+            job.parent.map(|parent| parent.0),
+            reason.map(|reason| reason.to_string()),
+            job.queue,
+            later_than(now, job.due).map(Timestamp::as_ms),
+            job.max_crashes,
+            job.max_deferrals,
+            job.unique_key,
+            job.metadata.as_ref().map(longshore_core::JobData::as_str),
+        ])?;
+        Ok(JobId(id))
+    }
 }
 
 /// The job that has not ended and holds this unique key.
@@ -94,29 +105,6 @@ pub(crate) fn find_holder(connection: &Connection, unique_key: &str) -> rusqlite
         .prepare_cached(include_str!("sql/select_unique_key_holder.sql"))?
         .query_row([unique_key], |row| column::id(row, 0))
         .optional()
-}
-
-fn insert(connection: &Connection, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
-    let reason = standing.dead_letter_reason();
-    let id = connection.prepare_cached(include_str!("sql/insert_job.sql"))?.insert(params![
-        job.job_type,
-        job.job_data.as_str(),
-        standing.status().as_str(),
-        job.priority.0,
-        now.as_ms(),
-        reason.as_ref().map(|_| now.as_ms()),
-        job.max_retries,
-        job.timeout.map(column::seconds),
-        job.parent.map(|parent| parent.0),
-        reason.map(|reason| reason.to_string()),
-        job.queue,
-        later_than(now, job.due).map(Timestamp::as_ms),
-        job.max_crashes,
-        job.max_deferrals,
-        job.unique_key,
-        job.metadata.as_ref().map(longshore_core::JobData::as_str),
-    ])?;
-    Ok(JobId(id))
 }
 
 /// The instant that a job waits for; one that has passed is none.

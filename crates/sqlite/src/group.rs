@@ -73,7 +73,8 @@ impl Group<'_, '_> {
     /// One request. Nothing comes back when it alone failed and was taken back; an error undoes the group.
     fn write(&mut self, task: &mut dyn Task, is_alone: bool) -> rusqlite::Result<Option<Done>> {
         let connection = self.session.connection;
-        if !is_alone {
+        let has_savepoint = !is_alone && !task.is_one_statement();
+        if has_savepoint {
             execute(connection, "SAVEPOINT request")?;
         }
         let mut tx = WriteTx {
@@ -88,11 +89,12 @@ impl Group<'_, '_> {
         let written = task.write(&mut tx);
         let done = Done { wakes: tx.wakes, counts: tx.counts };
         match written {
-            Ok(()) if is_alone => Ok(Some(done)),
+            Ok(()) if !has_savepoint => Ok(Some(done)),
             Ok(()) => execute(connection, "RELEASE request").map(|()| Some(done)),
             // Some errors make SQLite take back the whole transaction by itself, everybody's work with it.
             Err(Stop::Sql(error)) if is_alone || connection.is_autocommit() || spoils_connection(&error) => Err(error),
             Err(_) if is_alone => execute(connection, "ROLLBACK").map(|()| None),
+            Err(_) if !has_savepoint => Ok(None),
             Err(_) => {
                 execute(connection, "ROLLBACK TO request")?;
                 execute(connection, "RELEASE request").map(|()| None)

@@ -11,6 +11,8 @@ use crate::started::StartedTable;
 
 /// The longest name of a worker that is taken for a file name; our own have 23 characters.
 const NAME_BYTES_MAX: usize = 64;
+/// How long a worker is left alone when a job of its own could not be taken back.
+const POSTPONED: Duration = Duration::from_secs(30);
 
 /// The evidence of life: a locked file of its own for each worker, in a folder beside the database.
 ///
@@ -21,6 +23,8 @@ pub(crate) struct Liveness {
     folder: PathBuf,
     own: RwLock<HashMap<WorkerId, Arc<OwnWorker>>>,
     seen: Mutex<HashMap<WorkerId, Seen>>,
+    /// Dead workers with a job that cannot be taken from them, and when it is tried again.
+    postponed: Mutex<HashMap<WorkerId, Duration>>,
 }
 
 /// A worker of this process.
@@ -52,7 +56,7 @@ impl Liveness {
     pub(crate) fn new(database: &Path) -> Self {
         let mut folder = database.as_os_str().to_owned();
         folder.push("-workers");
-        Self { folder: folder.into(), own: RwLock::default(), seen: Mutex::default() }
+        Self { folder: folder.into(), own: RwLock::default(), seen: Mutex::default(), postponed: Mutex::default() }
     }
 
     /// Makes the worker's file and locks it. To be called before its row is written, or others would find it dead.
@@ -107,9 +111,19 @@ impl Liveness {
         now.saturating_sub(seen.since) >= lease
     }
 
+    /// Leaves a worker alone for a while, because a job of its own cannot be taken back.
+    pub(crate) fn postpone(&self, worker_id: &WorkerId, now: Duration) {
+        self.postponed().insert(worker_id.clone(), now.saturating_add(POSTPONED));
+    }
+
+    pub(crate) fn is_postponed(&self, worker_id: &WorkerId, now: Duration) -> bool {
+        self.postponed().get(worker_id).is_some_and(|until| now < *until)
+    }
+
     /// Forgets heartbeats of workers that are registered no longer.
     pub(crate) fn keep_seen(&self, is_registered: impl Fn(&WorkerId) -> bool) {
         self.seen().retain(|worker_id, _| is_registered(worker_id));
+        self.postponed().retain(|worker_id, _| is_registered(worker_id));
     }
 
     /// Asks the operating system whether the worker's process is there.
@@ -162,6 +176,10 @@ impl Liveness {
 
     fn own(&self, worker_id: &WorkerId) -> Option<Arc<OwnWorker>> {
         self.own.read().unwrap_or_else(PoisonError::into_inner).get(worker_id).cloned()
+    }
+
+    fn postponed(&self) -> MutexGuard<'_, HashMap<WorkerId, Duration>> {
+        self.postponed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn seen(&self) -> MutexGuard<'_, HashMap<WorkerId, Seen>> {

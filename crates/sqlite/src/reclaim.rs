@@ -48,18 +48,22 @@ pub(crate) async fn reclaim(
     for worker in dead {
         let started = Arc::new(worker.started);
         let mut next = Some(JobId(i64::MIN));
-        let mut is_gone = false;
+        let mut end = End::Elsewhere;
         while let Some(after) = next {
             let (worker_id, started) = (worker.worker_id.clone(), Arc::clone(&started));
             let step = Step { worker_id, heartbeat_number: worker.heartbeat_number, started, after };
             let taken = writer.run(step).await?;
             reclaimed.jobs += taken.jobs;
-            is_gone = taken.is_gone;
+            end = taken.end;
             next = taken.next;
         }
-        if is_gone {
-            liveness.forget(&worker.worker_id);
-            reclaimed.workers.push(worker.worker_id);
+        match end {
+            End::Gone => {
+                liveness.forget(&worker.worker_id);
+                reclaimed.workers.push(worker.worker_id);
+            }
+            End::Stuck => liveness.postpone(&worker.worker_id, clock.monotonic()),
+            End::Elsewhere => {}
         }
     }
     Ok(reclaimed)
@@ -74,6 +78,9 @@ fn find_dead(connection: &Connection, liveness: &Liveness, now: Duration) -> rus
     let registered = registered_workers(connection)?;
     let mut dead = Vec::new();
     for (worker_id, lease) in &registered {
+        if liveness.is_postponed(worker_id, now) {
+            continue;
+        }
         let evidence = liveness.probe(worker_id);
         // The lease is looked at in any case, so that the time of its heartbeat is counted from the first look.
         let is_over = liveness.is_lease_over(worker_id, lease.heartbeat_number, lease.lease, now);
@@ -134,7 +141,19 @@ struct Taken {
     jobs: u64,
     /// Where the next step begins, if there is one.
     next: Option<JobId>,
-    is_gone: bool,
+    end: End,
+}
+
+/// What became of the worker.
+#[derive(Clone, Copy, Debug, Default)]
+enum End {
+    /// It lives after all, or somebody else takes its jobs.
+    #[default]
+    Elsewhere,
+    /// It holds nothing more, and its row is removed.
+    Gone,
+    /// A job of its own cannot be taken back.
+    Stuck,
 }
 
 impl Work for Step {
@@ -147,7 +166,6 @@ impl Work for Step {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Taken, Fault> {
         if self.heartbeat_number_now(tx)? != self.heartbeat_number {
-            // It lives after all, or somebody else has taken its jobs.
             return Ok(Taken::default());
         }
         let mut ending = Ending::begin(tx)?;
@@ -163,7 +181,7 @@ impl Work for Step {
         tx.held.forget(&self.worker_id);
         let removed =
             tx.connection.prepare_cached(include_str!("sql/delete_worker.sql"))?.execute([self.worker_id.as_str()])?;
-        taken.is_gone = removed == 1 || self.heartbeat_number.is_none();
+        taken.end = if removed == 1 || self.heartbeat_number.is_none() { End::Gone } else { End::Stuck };
         Ok(taken)
     }
 }

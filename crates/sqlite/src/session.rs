@@ -57,11 +57,6 @@ impl<'c> Session<'c> {
         (schema.version, schema.refused) = (Some(version), None);
         Ok(true)
     }
-
-    /// Grows whenever another connection, in this process or not, has committed.
-    pub(crate) fn data_version(&self) -> rusqlite::Result<i64> {
-        self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
-    }
 }
 
 fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -10,8 +10,9 @@ use rusqlite::Connection;
 use crate::audit::Audit;
 use crate::claim::Claim;
 use crate::connection::{configure_writer, open_to_write};
-use crate::enqueue::{Enqueue, EnqueueAll, enqueue_one};
-use crate::fault::Place;
+use crate::enqueue::{Enqueue, Inserting};
+use crate::enqueue_stream::enqueue_stream;
+use crate::fault::{Fault, Place};
 use crate::hints::Hints;
 use crate::liveness::Liveness;
 use crate::options::SqliteOptions;
@@ -101,7 +102,9 @@ impl fmt::Debug for SqliteStore {
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
     let place =
         Place { database: connection.path().unwrap_or("the database").into(), busy_timeout: std::time::Duration::ZERO };
-    enqueue_one(connection, job, &Limits::default(), SystemClock::new().now())
+    Inserting::begin(connection)
+        .map_err(Fault::from)
+        .and_then(|mut inserting| inserting.make(job, &Limits::default(), SystemClock::new().now()))
         .map(|made| made.enqueued)
         .map_err(|fault| place.answer(fault, "enqueueing a job"))
 }
@@ -121,7 +124,7 @@ impl Store for SqliteStore {
     }
 
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        Box::pin(async move { self.parts.writer.run(EnqueueAll { jobs }).await })
+        Box::pin(enqueue_stream(&self.parts.writer, &self.parts.place, jobs))
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {

@@ -16,6 +16,12 @@ pub(crate) trait Work: Send + 'static {
         1
     }
 
+    /// Whether at most one statement of it writes, and nothing can refuse it afterwards: SQLite takes a failed
+    /// statement back by itself, so that it needs no savepoint, which costs more than a single insert.
+    fn is_one_statement(&self) -> bool {
+        false
+    }
+
     /// A cheap look outside any write transaction: an answer, if there is nothing to write.
     fn look(&mut self, _session: &Session<'_>) -> Result<Option<Self::Answer>, Fault> {
         Ok(None)
@@ -28,6 +34,7 @@ pub(crate) trait Work: Send + 'static {
 /// A request with the way back to its caller; what the writer sees of any [`Work`].
 pub(crate) trait Task: Send {
     fn rows(&self) -> usize;
+    fn is_one_statement(&self) -> bool;
     /// Whether the look was enough; then the answer waits to be sent.
     fn look(&mut self, session: &Session<'_>) -> Result<bool, rusqlite::Error>;
     /// Does the work and keeps the answer; an error says why everything that it wrote must be taken back.
@@ -72,6 +79,10 @@ impl<W: Work> Request<W> {
 impl<W: Work> Task for Request<W> {
     fn rows(&self) -> usize {
         self.work.rows()
+    }
+
+    fn is_one_statement(&self) -> bool {
+        self.work.is_one_statement()
     }
 
     fn look(&mut self, session: &Session<'_>) -> Result<bool, rusqlite::Error> {

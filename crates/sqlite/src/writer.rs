@@ -16,6 +16,7 @@ use crate::hints::Hints;
 use crate::options::SqliteOptions;
 use crate::schema;
 use crate::session::Session;
+use crate::watch::Watch;
 use crate::work::{Request, Task, Work};
 
 /// Requests that may wait for the writer; further callers wait for a place.
@@ -23,11 +24,6 @@ const REQUESTS_MAX: usize = 1024;
 /// Requests and rows in one transaction: more of them would make the others wait longer than they gain.
 const GROUP_REQUESTS_MAX: usize = 256;
 const GROUP_ROWS_MAX: usize = 4096;
-/// How often the file is looked at for commits of others while somebody listens and nothing else is to be done:
-/// just after a commit, and when there was none for a while, because an idle worker must cost next to nothing.
-const LOOK_BUSY: Duration = Duration::from_millis(2);
-const LOOK_IDLE: Duration = Duration::from_millis(3);
-const IDLE_AFTER: Duration = Duration::from_secs(1);
 /// How long the thread stays awake for the next request of a caller that has just got its answer: about what
 /// going to sleep and being woken costs.
 const SPIN: Duration = Duration::from_micros(50);
@@ -150,9 +146,9 @@ impl Desk {
 
     fn serve(&mut self, connection: &Connection) -> Leave {
         let session = Session::begin(connection, self.understood.clone());
-        let mut watch = Watch::begin(&session);
+        let mut watch = Watch::begin(connection);
         loop {
-            let Some(first) = self.next(&session, &mut watch) else { return Leave::Closed };
+            let Some(first) = self.next(&mut watch) else { return Leave::Closed };
             let (group, is_last) = self.gather(first);
             let committed = self.run_group(&session, group);
             if committed.wakes {
@@ -169,11 +165,11 @@ impl Desk {
     }
 
     /// The next request; none when the store is closed.
-    fn next(&mut self, session: &Session<'_>, watch: &mut Watch) -> Option<Box<dyn Task>> {
+    fn next(&mut self, watch: &mut Watch<'_>) -> Option<Box<dyn Task>> {
         let awake_until = Instant::now() + SPIN;
         loop {
             let is_listening = self.hints.has_subscribers();
-            if is_listening && watch.has_foreign_commit(session) {
+            if is_listening && watch.has_foreign_commit() {
                 self.hints.give();
             }
             let message = match self.receiver.try_recv() {
@@ -192,7 +188,7 @@ impl Desk {
             };
             match message {
                 Message::Task(task) => {
-                    watch.active_at = Instant::now();
+                    watch.note_activity();
                     return Some(task);
                 }
                 Message::Listen => {}
@@ -242,39 +238,5 @@ impl Desk {
         let now = self.options.clock.now();
         let limits = self.options.limits;
         Group { session, held: &mut self.held, place: &self.place, now, limits }.run(group)
-    }
-}
-
-/// Notices commits of other connections. It asks the writing connection itself, for which only foreign commits
-/// count, so that a worker is not woken by its own outcomes and no further connection is needed.
-struct Watch {
-    data_version: Option<i64>,
-    looked_at: Instant,
-    active_at: Instant,
-}
-
-impl Watch {
-    fn begin(session: &Session<'_>) -> Self {
-        let now = Instant::now();
-        Self { data_version: session.data_version().ok(), looked_at: now, active_at: now }
-    }
-
-    fn pause(&self) -> Duration {
-        if self.active_at.elapsed() < IDLE_AFTER { LOOK_BUSY } else { LOOK_IDLE }
-    }
-
-    fn has_foreign_commit(&mut self, session: &Session<'_>) -> bool {
-        if self.looked_at.elapsed() < LOOK_BUSY {
-            return false;
-        }
-        self.looked_at = Instant::now();
-        // A look that fails is no hint; the next request meets the cause and tells it.
-        let Ok(version) = session.data_version() else { return false };
-        let is_new = self.data_version != Some(version);
-        self.data_version = Some(version);
-        if is_new {
-            self.active_at = self.looked_at;
-        }
-        is_new
     }
 }

@@ -41,20 +41,52 @@ pub(super) struct OwnRates {
     pub drain_ended_2m: Rate,
 }
 
-/// Measures on files of its own in `folder`.
-pub(super) async fn measure(folder: &Path, jobs: u64, durability: Durability) -> Result<OwnRates> {
+impl OwnRates {
+    /// The middle of each rate over some rounds.
+    pub(super) fn median(rounds: &[Self]) -> Self {
+        let middle = |rate: fn(&Self) -> Rate| Rate::median(rounds.iter().map(rate).collect());
+        Self {
+            enqueue_1: middle(|round| round.enqueue_1),
+            enqueue_64: middle(|round| round.enqueue_64),
+            bulk: middle(|round| round.bulk),
+            drain: middle(|round| round.drain),
+            drain_waiting_2m: middle(|round| round.drain_waiting_2m),
+            drain_ended_2m: middle(|round| round.drain_ended_2m),
+        }
+    }
+}
+
+/// Two queues that are crowded: one with jobs that wait, one with jobs that have ended.
+pub(super) struct Crowds {
+    waiting: Queue,
+    ended: Queue,
+}
+
+impl Crowds {
+    /// Makes them in `folder`, with enough to drain for `rounds` rounds of `jobs`.
+    pub(super) async fn gather(folder: &Path, jobs: u64, rounds: u64, durability: Durability) -> Result<Self> {
+        let waiting = open(&folder.join("waiting.db"), durability)?;
+        enqueue_bulk(&waiting, jobs * (CROWD + rounds)).await?;
+        let ended = open(&folder.join("ended.db"), durability)?;
+        add_ended(&folder.join("ended.db"), jobs * CROWD)?;
+        Ok(Self { waiting, ended })
+    }
+}
+
+/// One round on a file of its own in `folder`, and on the crowded ones.
+pub(super) async fn measure(folder: &Path, crowds: &Crowds, jobs: u64, durability: Durability) -> Result<OwnRates> {
     let queue = open(&folder.join("own.db"), durability)?;
     let singles = (jobs / 40).clamp(200, 5_000);
     let enqueue_1 = enqueue_one_by_one(&queue, singles).await?;
     let enqueue_64 = enqueue_from_many(&queue, (jobs / 2).max(PRODUCERS)).await?;
     let bulk = enqueue_bulk(&queue, jobs).await?;
 
-    let drain = drain(&open_filled(folder, "drain", durability, jobs).await?, jobs).await?;
-    let waiting = open_filled(folder, "waiting", durability, jobs * (CROWD + 1)).await?;
-    let drain_waiting_2m = self::drain(&waiting, jobs).await?;
-    let ended = open_filled(folder, "ended", durability, jobs).await?;
-    add_ended(&folder.join("ended.db"), jobs * CROWD)?;
-    let drain_ended_2m = self::drain(&ended, jobs).await?;
+    let light = open(&folder.join("drain.db"), durability)?;
+    enqueue_bulk(&light, jobs).await?;
+    enqueue_bulk(&crowds.ended, jobs).await?;
+    let drain = drain_from(&light, jobs).await?;
+    let drain_waiting_2m = drain_from(&crowds.waiting, jobs).await?;
+    let drain_ended_2m = drain_from(&crowds.ended, jobs).await?;
     Ok(OwnRates { enqueue_1, enqueue_64, bulk, drain, drain_waiting_2m, drain_ended_2m })
 }
 
@@ -103,14 +135,8 @@ async fn enqueue_bulk(queue: &Queue, jobs: u64) -> Result<Rate> {
     Ok(Rate::since(jobs, begin))
 }
 
-async fn open_filled(folder: &Path, name: &str, durability: Durability, jobs: u64) -> Result<Queue> {
-    let queue = open(&folder.join(format!("{name}.db")), durability)?;
-    enqueue_bulk(&queue, jobs).await?;
-    Ok(queue)
-}
-
 /// Runs a worker until `jobs` have been handled; the rest, if there is one, stays.
-async fn drain(queue: &Queue, jobs: u64) -> Result<Rate> {
+async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
     let handled = Arc::new(Countdown { left: AtomicU64::new(jobs), reached: Notify::new() });
     let counting = Counting(Arc::clone(&handled));
     let worker = Worker::new(queue).concurrency(CONCURRENCY).handler(JOB_TYPE, Arc::new(counting));

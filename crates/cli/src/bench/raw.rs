@@ -24,6 +24,8 @@ const FINISH: &str = "UPDATE raw_jobs SET status = 'completed', completed_at = ?
 const JOB_TYPE: &str = "raw";
 /// As long as a worker's identity and an instant are, so that rows grow by as much.
 const WORKER: &str = "k3J9xQ0aZ7b";
+/// The page cache that the engine has, too: in KiB, which SQLite takes as a negative number.
+const CACHE_KIB: i32 = -8000;
 const NOW_MS: i64 = 1_795_467_849_179;
 
 /// Jobs a second of each way to use SQLite by hand.
@@ -39,6 +41,20 @@ pub(super) struct RawRates {
     pub lifecycle_1000: Rate,
     /// Claimed and finished in two transactions for each thousand.
     pub finish_1000: Rate,
+}
+
+impl RawRates {
+    /// The middle of each rate over some rounds.
+    pub(super) fn median(rounds: &[Self]) -> Self {
+        let middle = |rate: fn(&Self) -> Rate| Rate::median(rounds.iter().map(rate).collect());
+        Self {
+            insert_1: middle(|round| round.insert_1),
+            insert_1000: middle(|round| round.insert_1000),
+            lifecycle_100: middle(|round| round.lifecycle_100),
+            lifecycle_1000: middle(|round| round.lifecycle_1000),
+            finish_1000: middle(|round| round.finish_1000),
+        }
+    }
 }
 
 /// Measures on a file of its own in `folder`, which must be on the file system that the rest is measured on.
@@ -75,6 +91,7 @@ impl Raw {
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", durability.as_str())?;
+        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         connection.execute_batch(SCHEMA)?;
         connection.set_prepared_statement_cache_capacity(16);
         Ok(Self { connection })

@@ -1,13 +1,13 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::Rate;
 use super::latency::{self, Percentiles};
-use super::own::{self, OwnRates};
+use super::own::{self, Crowds, OwnRates};
 use super::raw::{self, RawRates};
+use super::{Rate, median};
 use crate::arguments::Durability;
 use crate::table::Table;
 
@@ -91,35 +91,51 @@ struct Ratios {
     drain_ended_2m_of_drain: f64,
 }
 
+/// Rounds of by-hand and own measurements alternate, so that whatever else the machine does meets both.
+const ROUNDS: u64 = 3;
+
 /// Runs everything, one after the other.
 pub(crate) fn run(request: &BenchRequest) -> Result<BenchReport> {
     let folder = tempfile::Builder::new()
         .prefix("longshore-bench-")
         .tempdir_in(&request.folder)
         .with_context(|| format!("cannot write to {}: give a folder with --folder", request.folder.display()))?;
-    let raw = raw::measure(folder.path(), request.jobs, request.durability)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let longshore = runtime.block_on(measure_own(folder.path(), request))?;
-    let ratios = Ratios {
-        enqueue_1_of_insert_1: longshore.rates.enqueue_1.ratio(raw.insert_1),
-        enqueue_64_of_insert_1: longshore.rates.enqueue_64.ratio(raw.insert_1),
-        bulk_of_insert_1000: longshore.rates.bulk.ratio(raw.insert_1000),
-        drain_of_finish_1000: longshore.rates.drain.ratio(raw.finish_1000),
-        drain_waiting_2m_of_drain: longshore.rates.drain_waiting_2m.ratio(longshore.rates.drain),
-        drain_ended_2m_of_drain: longshore.rates.drain_ended_2m.ratio(longshore.rates.drain),
-    };
-    Ok(BenchReport {
-        engine: "sqlite",
-        durability: request.durability.as_str(),
-        jobs: request.jobs,
-        raw,
-        longshore,
-        ratios,
-    })
+    let (jobs, durability) = (request.jobs, request.durability);
+    let crowds = runtime.block_on(Crowds::gather(folder.path(), jobs, ROUNDS, durability))?;
+    let (mut raw, mut own) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let folder = folder.path().join(round.to_string());
+        std::fs::create_dir(&folder)?;
+        raw.push(raw::measure(&folder, jobs, durability)?);
+        own.push(runtime.block_on(own::measure(&folder, &crowds, jobs, durability))?);
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let ratios = Ratios::median(&own, &raw);
+    let longshore = runtime.block_on(measure_waits(folder.path(), request, OwnRates::median(&own)))?;
+    let raw = RawRates::median(&raw);
+    Ok(BenchReport { engine: "sqlite", durability: durability.as_str(), jobs, raw, longshore, ratios })
 }
 
-async fn measure_own(folder: &std::path::Path, request: &BenchRequest) -> Result<Own> {
-    let rates = own::measure(folder, request.jobs, request.durability).await?;
+impl Ratios {
+    /// The middle of the rounds' own ratios, because each round compares what ran side by side.
+    fn median(own: &[OwnRates], raw: &[RawRates]) -> Self {
+        let middle = |ratio: fn(&OwnRates, &RawRates) -> f64| {
+            let ratio = median(own.iter().zip(raw).map(|(own, raw)| ratio(own, raw)).collect());
+            (ratio * 1000.0).round() / 1000.0
+        };
+        Self {
+            enqueue_1_of_insert_1: middle(|own, raw| own.enqueue_1.ratio(raw.insert_1)),
+            enqueue_64_of_insert_1: middle(|own, raw| own.enqueue_64.ratio(raw.insert_1)),
+            bulk_of_insert_1000: middle(|own, raw| own.bulk.ratio(raw.insert_1000)),
+            drain_of_finish_1000: middle(|own, raw| own.drain.ratio(raw.finish_1000)),
+            drain_waiting_2m_of_drain: middle(|own, _| own.drain_waiting_2m.ratio(own.drain)),
+            drain_ended_2m_of_drain: middle(|own, _| own.drain_ended_2m.ratio(own.drain)),
+        }
+    }
+}
+
+async fn measure_waits(folder: &Path, request: &BenchRequest, rates: OwnRates) -> Result<Own> {
     let samples = LATENCY_SAMPLES.min(request.jobs.max(10));
     let raw_commit_ms = Percentiles::of(raw::commit_samples(folder, samples, request.durability)?);
     let (same, other) = latency::measure(folder, samples, request.durability).await?;

@@ -5,6 +5,7 @@ use crate::database::{Database, Prepare};
 use crate::doctor::{Finding, judge};
 use crate::error_report::ErrorReport;
 use crate::exit::Exit;
+use crate::table::one_line;
 
 /// What `doctor` found.
 #[derive(Serialize)]
@@ -44,7 +45,8 @@ fn schema_finding(error: anyhow::Error) -> anyhow::Result<(Vec<Finding>, Exit)> 
 fn tell(context: &Context, diagnosis: &Diagnosis) -> anyhow::Result<()> {
     context.output.result(diagnosis, |output| {
         for finding in &diagnosis.findings {
-            output.line(format!("{}\n  {}", finding.message, finding.hint))?;
+            let [message, hint] = [&finding.message, &finding.hint].map(|text| one_line(text, usize::MAX));
+            output.line(format!("{message}\n  {hint}"))?;
         }
         if diagnosis.ok { output.line("all is well") } else { Ok(()) }
     })?;

@@ -57,3 +57,14 @@ fn a_database_that_is_not_there_is_an_error() {
     assert_eq!((ran.exit, ran.code().as_str()), (1, "database_missing"));
     assert_eq!(sandbox.files(), [""; 0]);
 }
+
+#[test]
+fn a_type_that_a_plain_insert_brought_cannot_move_the_cursor() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["migrate", "up"]);
+    let database = rusqlite::Connection::open(sandbox.path("longshore.db")).unwrap();
+    let insert = "INSERT INTO job_queue (job_type, job_data) VALUES (char(27) || '[2J' || char(10), '{}')";
+    database.execute(insert, []).unwrap();
+    let ran = sandbox.run(&["doctor"]);
+    assert!(ran.exit == 3 && ran.stdout.contains("[2J") && !ran.stdout.contains('\u{1b}'), "{ran:?}");
+}

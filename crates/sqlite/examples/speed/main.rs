@@ -20,6 +20,10 @@ fn main() {
         let mut rounds = Rounds::new("enqueue_1 / raw insert_1", 0.9);
         rounds.run(7, || raw::insert(2000, 1), || runtime.block_on(store::enqueue(2000, 1)));
     }
+    if is_wanted("enqueue_1") {
+        let mut rounds = Rounds::new("enqueue_1 / plain INSERT by another program", 1.0);
+        rounds.run(7, || raw::insert_into(&store::File::new(), 2000), || runtime.block_on(store::enqueue(2000, 1)));
+    }
     if is_wanted("enqueue_64") {
         let mut rounds = Rounds::new("enqueue_64 / raw insert_1", 15.0);
         rounds.run(5, || raw::insert(2000, 1), || runtime.block_on(store::enqueue(30_000, 64)));
@@ -31,6 +35,10 @@ fn main() {
     if is_wanted("drain") {
         let mut rounds = Rounds::new("drain / raw lifecycle of 1000", 0.75);
         rounds.run(5, || raw::drain(50_000, 1000), || runtime.block_on(store::drain(50_000, store::Burden::None)));
+    }
+    if is_wanted("drain") {
+        let mut rounds = Rounds::new("drain, claiming ahead / raw lifecycle", 0.75);
+        rounds.run(5, || raw::drain(50_000, 1000), || runtime.block_on(store::drain_ahead(50_000)));
     }
     if is_wanted("burden") {
         burdened(&runtime, "drain with 2,000,000 waiting / drain", store::Burden::Waiting);

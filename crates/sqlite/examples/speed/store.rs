@@ -3,20 +3,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    ClaimRequest, JobData, NewJob, Outcome, QueueScope, Record, Registration, Store, Timestamp, WorkerId,
+    ClaimRequest, Claimed, JobData, Lease, NewJob, Outcome, QueueScope, Record, Registration, Store, Timestamp,
+    WorkerId,
 };
 use longshore_sqlite::rusqlite::{Connection, params};
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
 use crate::raw::JOB_DATA;
-
-const MIGRATIONS: [&str; 4] = [
-    include_str!("../../migrations/001_create_job_queue.up.sql"),
-    include_str!("../../migrations/002_enhance_job_queue_error_handling.up.sql"),
-    include_str!("../../migrations/003_rebuild_job_queue_for_claims.up.sql"),
-    include_str!("../../migrations/004_add_logs_counts_and_workers.up.sql"),
-];
 
 /// What else is in the database.
 #[derive(Clone, Copy)]
@@ -36,11 +30,7 @@ pub(crate) struct File {
 impl File {
     pub(crate) fn new() -> Self {
         let file = Self { folder: folder() };
-        let connection = Connection::open(file.path()).unwrap();
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF").unwrap();
-        for migration in MIGRATIONS {
-            connection.execute_batch(migration).unwrap();
-        }
+        longshore_sqlite::schema::latest_up(file.path()).unwrap();
         file
     }
 
@@ -142,23 +132,44 @@ pub(crate) async fn drain_in(file: &File, count: usize) -> f64 {
 
 async fn drain_batch(store: &SqliteStore, worker_id: &WorkerId) -> usize {
     let claimed = store.claim(request(worker_id, 1000)).await.unwrap();
-    let at = Timestamp::from_ms(1_800_000_000_000);
-    let records: Vec<Record> = claimed
-        .leases
-        .into_iter()
-        .map(|lease| Record {
-            id: lease.id,
-            claim_number: lease.claim_number,
-            outcome: Outcome::Completed { result: None },
-            attempt: lease.attempt(),
-            started_at: Some(at),
-            finished_at: at,
-            log: Vec::new(),
-        })
-        .collect();
+    let records = completed(claimed);
     let count = records.len();
     store.record(worker_id.clone(), records).await.unwrap();
     count
+}
+
+/// As a worker does it that claims the next batch while the last one is recorded; both share a transaction.
+pub(crate) async fn drain_ahead(count: usize) -> f64 {
+    let file = File::new();
+    let store = file.store();
+    store.enqueue_stream(Box::new((0..count).map(|_| Ok(job())))).await.unwrap();
+    let worker_id = register(&store).await;
+    let begun = Instant::now();
+    let mut claimed = store.claim(request(&worker_id, 1000)).await.unwrap();
+    let mut drained = 0;
+    while !claimed.leases.is_empty() {
+        let records = completed(claimed);
+        drained += records.len();
+        let (recorded, next) =
+            tokio::join!(store.record(worker_id.clone(), records), store.claim(request(&worker_id, 1000)));
+        recorded.unwrap();
+        claimed = next.unwrap();
+    }
+    drained as f64 / begun.elapsed().as_secs_f64()
+}
+
+fn completed(claimed: Claimed) -> Vec<Record> {
+    let at = Timestamp::from_ms(1_800_000_000_000);
+    let record = |lease: Lease| Record {
+        id: lease.id,
+        claim_number: lease.claim_number,
+        outcome: Outcome::Completed { result: None },
+        attempt: lease.attempt(),
+        started_at: Some(at),
+        finished_at: at,
+        log: Vec::new(),
+    };
+    claimed.leases.into_iter().map(record).collect()
 }
 
 pub(crate) async fn register(store: &SqliteStore) -> WorkerId {

@@ -99,6 +99,21 @@ async fn a_stream_is_made_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_long_stream_that_breaks_off_in_its_middle_leaves_nothing() {
+    let database = Database::new();
+    let broken =
+        (0..60_000).map(|number| if number == 55_555 { panic!("the caller's own mistake") } else { Ok(job()) });
+
+    let error = database.store.enqueue_stream(Box::new(broken)).await.unwrap_err();
+
+    assert!(matches!(error, StoreError::Aborted { .. }), "{error}");
+    assert_eq!(database.number("SELECT count(*) FROM job_queue"), 0);
+    let whole = (0..60_000).map(|_| Ok(job()));
+    assert_eq!(database.store.enqueue_stream(Box::new(whole)).await.unwrap(), 60_000);
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
 async fn an_id_is_never_given_twice() {
     let database = Database::new();
     let id = database.enqueue(job()).await;

@@ -105,6 +105,28 @@ async fn after_a_migration_of_its_own_tables_the_store_writes_nothing() {
     assert_eq!(database.number("SELECT count(*) FROM job_queue"), 1);
 }
 
+/// A program that binds bytes where text belongs (Python's `b"mail"`) writes blobs, which no text equals.
+#[tokio::test]
+async fn regression_a_blob_where_a_name_belongs_stops_nobody_else() {
+    let database = Database::new();
+    let foreign = database.foreign();
+    let insert = "INSERT INTO job_queue (job_type, job_data, queue) VALUES (?1, '{}', ?2)";
+    foreign.execute(insert, ("mail", &b"\xff"[..])).unwrap();
+    foreign.execute(insert, (&b"\xff"[..], "default")).unwrap();
+    foreign
+        .execute("UPDATE job_queue SET status = 'running', worker_id = x'ff', started_at = 1 WHERE id = 1", [])
+        .unwrap();
+    foreign.execute(insert, ("mail", &b"\xff"[..])).unwrap();
+    foreign.execute(insert, ("mail", "default")).unwrap();
+    let worker = database.worker().await;
+
+    let leases = database.claim(&worker, 9).await.leases;
+
+    let backlog = database.store.health().await.unwrap().backlog;
+    assert_eq!(leases.iter().map(|lease| lease.id.0).collect::<Vec<_>>(), [4]);
+    assert!(backlog.len() < 5, "{backlog:?}");
+}
+
 #[tokio::test]
 async fn a_schema_that_is_as_it_was_again_is_written_to_again() {
     let database = Database::new();

@@ -1,4 +1,5 @@
 use std::time::Duration;
+use std::{fmt, io};
 
 use longshore_core::{JobId, LogEntry, LogRequest};
 use serde::Serialize;
@@ -98,11 +99,12 @@ struct Printer<'a> {
     output: &'a Output,
     attempt: Option<u32>,
     cut_bytes: u64,
+    is_within_line: bool,
 }
 
 impl<'a> Printer<'a> {
     fn new(output: &'a Output) -> Self {
-        Self { output, attempt: None, cut_bytes: 0 }
+        Self { output, attempt: None, cut_bytes: 0, is_within_line: false }
     }
 
     fn print(&mut self, entry: &LogEntry) -> anyhow::Result<()> {
@@ -111,14 +113,23 @@ impl<'a> Printer<'a> {
         }
         if self.attempt != Some(entry.attempt) {
             if self.attempt.is_some() {
-                self.output.line(format!("--- attempt {} ---", entry.attempt))?;
+                self.mark(format_args!("--- attempt {} ---", entry.attempt))?;
             }
             (self.attempt, self.cut_bytes) = (Some(entry.attempt), 0);
         }
         if entry.cut_bytes > self.cut_bytes {
-            self.output.line(format!("--- {} bytes were cut here ---", entry.cut_bytes - self.cut_bytes))?;
+            self.mark(format_args!("--- {} bytes were cut here ---", entry.cut_bytes - self.cut_bytes))?;
             self.cut_bytes = entry.cut_bytes;
         }
+        if !entry.text.is_empty() {
+            self.is_within_line = !entry.text.ends_with('\n');
+        }
         Ok(self.output.text(entry.text.as_bytes())?)
+    }
+
+    /// A line of our own, which does not go on what the job left without an end.
+    fn mark(&mut self, words: fmt::Arguments<'_>) -> io::Result<()> {
+        let line_end = if std::mem::take(&mut self.is_within_line) { "\n" } else { "" };
+        self.output.line(format_args!("{line_end}{words}"))
     }
 }

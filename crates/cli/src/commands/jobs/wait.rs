@@ -23,11 +23,11 @@ pub(super) async fn run(context: &Context, id: JobId, timeout: Option<Duration>)
     };
     let detail = match waited {
         Ok(detail) => detail?,
-        Err(_) => {
-            context.output.note(format!("job {id} has not ended in time"));
-            read_detail(&database, id).await?
-        }
+        Err(_) => read_detail(&database, id).await?,
     };
+    if !detail.job.status.is_ended() {
+        context.output.note(format!("job {id} has not ended in time"));
+    }
     context.output.result(&detail, |output| output.line(detail.job.status))?;
     Ok(if detail.job.status == Status::Completed { Exit::Done } else { Exit::NotYet })
 }

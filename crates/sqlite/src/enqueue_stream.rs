@@ -1,0 +1,137 @@
+use std::iter::Fuse;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use longshore_core::{EnqueueStream, NewJob, StoreError};
+use tokio::sync::oneshot;
+
+use crate::enqueue::Inserting;
+use crate::fault::{Fault, Place};
+use crate::session::WriteTx;
+use crate::work::Work;
+use crate::writer::Writer;
+
+/// How much is read before the transaction begins. A stream that ends within it, which may come from a slow pipe,
+/// never holds the write lock while it is read.
+const HEAD_JOBS_MAX: usize = 50_000;
+const HEAD_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How much is handed over at a time, and how many such parts may wait.
+const PART_JOBS_MAX: usize = 500;
+const PART_BYTES_MAX: usize = 2 * 1024 * 1024;
+const PARTS_MAX: usize = 4;
+
+/// Jobs, or what the stream said instead. A part that is not full is the last one.
+type Part = Result<Read, StoreError>;
+
+/// Makes the jobs of a stream in one transaction, all or none. The stream is read on a thread of its own, so that
+/// decoding and inserting go on side by side.
+pub(crate) async fn enqueue_stream(writer: &Writer, place: &Place, jobs: EnqueueStream) -> Result<u64, StoreError> {
+    let (opening, opened) = oneshot::channel();
+    // Nobody joins it: it ends with the stream, or as soon as the transaction has, and a read that hangs must not
+    // hang its caller.
+    thread::Builder::new()
+        .name("longshore-stream".to_owned())
+        .spawn(move || Reading { jobs: jobs.fuse() }.run(opening))
+        .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
+    let broken = |_| StoreError::Aborted { source: "the stream of jobs broke off".into() };
+    let Opening { head, rest } = opened.await.map_err(broken)??;
+    writer.run(EnqueueAll { head, rest }).await
+}
+
+/// What is known of a stream when its transaction may begin.
+struct Opening {
+    head: Vec<NewJob>,
+    /// Where the rest comes from, if there is more.
+    rest: Option<Receiver<Part>>,
+}
+
+struct Reading {
+    jobs: Fuse<EnqueueStream>,
+}
+
+impl Reading {
+    fn run(mut self, opening: oneshot::Sender<Result<Opening, StoreError>>) {
+        let head = match self.read(HEAD_JOBS_MAX, HEAD_BYTES_MAX) {
+            Ok(head) => head,
+            Err(error) => {
+                let _ = opening.send(Err(error));
+                return;
+            }
+        };
+        let (parts, rest) = sync_channel(PARTS_MAX);
+        let has_more = head.is_full;
+        let opened = Opening { head: head.jobs, rest: has_more.then_some(rest) };
+        if opening.send(Ok(opened)).is_ok() && has_more {
+            self.send_rest(&parts);
+        }
+    }
+
+    /// Until the stream ends or nobody takes any more.
+    fn send_rest(&mut self, parts: &SyncSender<Part>) {
+        loop {
+            let part = self.read(PART_JOBS_MAX, PART_BYTES_MAX);
+            let is_last = !matches!(&part, Ok(read) if read.is_full);
+            if parts.send(part).is_err() || is_last {
+                return;
+            }
+        }
+    }
+
+    fn read(&mut self, jobs_max: usize, bytes_max: usize) -> Result<Read, StoreError> {
+        let mut jobs = Vec::new();
+        let mut bytes = 0;
+        for job in self.jobs.by_ref() {
+            let job = job.map_err(|source| StoreError::Aborted { source })?;
+            bytes += job.job_data.len() + job.metadata.as_ref().map_or(0, longshore_core::JobData::len);
+            jobs.push(job);
+            if jobs.len() >= jobs_max || bytes >= bytes_max {
+                return Ok(Read { jobs, is_full: true });
+            }
+        }
+        Ok(Read { jobs, is_full: false })
+    }
+}
+
+struct Read {
+    jobs: Vec<NewJob>,
+    /// A bound was met, so there may be more.
+    is_full: bool,
+}
+
+struct EnqueueAll {
+    head: Vec<NewJob>,
+    rest: Option<Receiver<Part>>,
+}
+
+impl Work for EnqueueAll {
+    type Answer = u64;
+    const DOING: &'static str = "enqueueing a stream of jobs";
+
+    /// As many as fill a transaction, so that nobody joins this one.
+    fn rows(&self) -> usize {
+        usize::MAX
+    }
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
+        let mut inserting = Inserting::begin(tx.connection)?;
+        let mut made = insert_all(tx, &mut inserting, &self.head)?;
+        let Some(rest) = &self.rest else { return Ok(made) };
+        for part in rest {
+            let part = part?;
+            made += insert_all(tx, &mut inserting, &part.jobs)?;
+            if !part.is_full {
+                return Ok(made);
+            }
+        }
+        // The reading thread went without a last part: the caller's own iterator has panicked.
+        Err(StoreError::Aborted { source: "the stream of jobs broke off".into() }.into())
+    }
+}
+
+fn insert_all(tx: &mut WriteTx<'_, '_>, inserting: &mut Inserting<'_>, jobs: &[NewJob]) -> Result<u64, Fault> {
+    let mut made = 0;
+    for job in jobs {
+        made += u64::from(!inserting.write(tx, job)?.is_duplicate);
+    }
+    Ok(made)
+}
