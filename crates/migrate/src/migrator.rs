@@ -41,10 +41,26 @@ impl Author {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let file = || fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned());
         Self {
-            who: variable("USER").or_else(|| variable("LOGNAME")).or_else(|| variable("USERNAME")),
+            who: variable("USER").or_else(|| variable("LOGNAME")).or_else(|| variable("USERNAME")).or_else(account),
             host: variable("HOSTNAME").or_else(|| variable("COMPUTERNAME")).or_else(file),
         }
     }
+}
+
+/// The account that this process runs under, for services and timers, which have no such variables.
+#[cfg(unix)]
+fn account() -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+
+    let id = fs::metadata("/proc/self").ok()?.uid().to_string();
+    let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let own = accounts.lines().find(|line| line.split(':').nth(2) == Some(&id));
+    Some(own.and_then(|line| line.split(':').next()).map_or_else(|| format!("uid {id}"), str::to_owned))
+}
+
+#[cfg(not(unix))]
+fn account() -> Option<String> {
+    None
 }
 
 /// Migrations of some sources on one database.

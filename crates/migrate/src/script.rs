@@ -183,10 +183,7 @@ fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
         if let Some(statement) = &mut open {
             statement.see(&token);
             if statement.ends_with(&token) {
-                statements.push(Statement {
-                    text: text[statement.start..offset].trim_end().to_owned(),
-                    line: statement.line,
-                });
+                statements.push(Statement { text: trimmed(&text[statement.start..offset]), line: statement.line });
                 open = None;
             }
         }
@@ -197,9 +194,14 @@ fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
         if last.is_unclosed() {
             return Err(ScriptError::Unclosed { line: last.line, what: Unclosed::Trigger });
         }
-        statements.push(Statement { text: text[last.start..].trim_end().to_owned(), line: last.line });
+        statements.push(Statement { text: trimmed(&text[last.start..]), line: last.line });
     }
     Ok(statements)
+}
+
+/// Without the white space at the end; a wide space there is part of a name.
+fn trimmed(text: &str) -> String {
+    text.trim_end_matches(|letter: char| letter.is_ascii_whitespace()).to_owned()
 }
 
 fn refuse_unclosed(token: &Token<'_>, line: usize) -> Result<(), ScriptError> {
@@ -315,6 +317,11 @@ mod tests {
         assert_eq!(statements(text).len(), 3);
         let of_postgres = "CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION f(); SELECT 1";
         assert_eq!(statements(of_postgres).len(), 2);
+    }
+
+    #[test]
+    fn a_wide_space_at_the_end_is_not_trimmed_away_with_its_statement() {
+        assert_eq!(statements("SELECT 1;\u{a0};"), ["SELECT 1", "\u{a0}"]);
     }
 
     #[test]

@@ -136,12 +136,18 @@ impl Survey {
 
     /// The migration that an object belongs to: the last one, of those that count, that touched it or its table.
     pub fn because(&self, object: &ObjectName) -> Option<&MigrationId> {
+        self.because_until(self.chain.links().len(), object)
+    }
+
+    /// [`Survey::because`] among the first so many migrations of the chain.
+    pub fn because_until(&self, count: usize, object: &ObjectName) -> Option<&MigrationId> {
         let counts =
             |id: &MigrationId| self.standing(id).is_some_and(|standing| standing.is_applied() || standing.is_reached);
         let last = |object: &ObjectName, is_counted: &dyn Fn(&MigrationId) -> bool| {
             self.chain
                 .links()
                 .iter()
+                .take(count)
                 .rev()
                 .find(|link| is_counted(&link.id) && link.footprint.touches(object))
                 .map(|link| &link.id)

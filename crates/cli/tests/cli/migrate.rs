@@ -1,3 +1,8 @@
+use std::process::Stdio;
+
+use rusqlite::Connection;
+use serde_json::json;
+
 use crate::sandbox::Sandbox;
 
 #[test]
@@ -88,4 +93,89 @@ fn a_mark_that_the_schema_does_not_show_is_refused() {
     assert!(ran.document()["error"]["message"].as_str().unwrap().contains("job_queue.failure_type"));
     let history = sandbox.json(&["migrate", "history"]);
     assert_eq!(history["events"].as_array().unwrap().len(), 1);
+}
+
+const LIBRARY: &str = "CREATE TABLE songs (id INTEGER PRIMARY KEY, title TEXT NOT NULL DEFAULT 'untitled');
+CREATE TABLE plays (id INTEGER PRIMARY KEY, song_id INTEGER NOT NULL REFERENCES songs (id) ON DELETE CASCADE);
+CREATE INDEX songs_title ON songs (title);
+";
+
+fn library() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("migrations/001_library.up.sql", LIBRARY);
+    sandbox.write("migrations/001_library.down.sql", "DROP TABLE plays;\nDROP TABLE songs;\n");
+    sandbox
+}
+
+#[test]
+fn repair_rebuilds_a_table_whose_shape_is_off_and_keeps_its_rows_and_their_children() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+    let connection = Connection::open(sandbox.path("longshore.db")).unwrap();
+    // A GUI has made the table anew, without NOT NULL, without the default and without the index.
+    connection
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF; INSERT INTO songs VALUES (1, 'first'), (2, 'second');
+             INSERT INTO plays (song_id) VALUES (1), (2), (2);
+             CREATE TABLE made (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO made SELECT * FROM songs;
+             DROP TABLE songs; ALTER TABLE made RENAME TO songs;",
+        )
+        .unwrap();
+    assert_eq!(sandbox.run(&["migrate", "verify"]).exit, 5);
+
+    let plan = sandbox.json(&["migrate", "repair"]);
+    let repaired = sandbox.json(&["migrate", "repair", "--apply", "--reason", "made by a GUI"]);
+
+    let steps = plan["steps"].as_array().unwrap();
+    assert_eq!((&steps[0]["action"], &steps[0]["id"]), (&json!("rebuild_table"), &json!("app:1")));
+    assert_eq!((&plan["applied"], &repaired["applied"]), (&json!(false), &json!(true)));
+    assert!(sandbox.path(repaired["backup"].as_str().unwrap()).exists());
+    assert_eq!(sandbox.json(&["migrate", "verify"])["differences"], json!([]));
+    let count = |query: &str| connection.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!((count("SELECT count(*) FROM songs"), count("SELECT count(*) FROM plays")), (2, 3));
+    let refused = connection.execute("INSERT INTO songs (title) VALUES (NULL)", []);
+    assert!(refused.is_err(), "NOT NULL is back");
+}
+
+#[test]
+fn three_runs_of_up_at_once_apply_each_migration_once_and_none_fails() {
+    for _ in 0..3 {
+        let sandbox = library();
+        let start = || sandbox.command(&["migrate", "up", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+        let runs: Vec<_> = (0..3).map(|_| start()).collect();
+
+        let ended: Vec<_> = runs.into_iter().map(|run| run.wait_with_output().unwrap()).collect();
+
+        assert!(ended.iter().all(|run| run.status.success()), "{ended:?}");
+        let events = sandbox.json(&["migrate", "history"]);
+        let ids: Vec<_> = events["events"].as_array().unwrap().iter().map(|event| event["id"].clone()).collect();
+        assert_eq!(ids, ["longshore:1", "longshore:2", "longshore:3", "longshore:4", "app:1"]);
+        assert_eq!(sandbox.run(&["migrate", "verify"]).exit, 0);
+    }
+}
+
+#[test]
+fn a_checkout_with_crlf_and_a_byte_order_mark_is_the_same_history() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+
+    sandbox.write("migrations/001_library.up.sql", format!("\u{feff}{}", LIBRARY.replace('\n', "\r\n")));
+
+    assert_eq!(sandbox.run(&["migrate", "status", "--check"]).exit, 0);
+    assert_eq!(sandbox.run(&["migrate", "verify"]).exit, 0);
+    assert_eq!(sandbox.json(&["migrate", "up"])["migrations"], json!([]));
+    assert_eq!(sandbox.run(&["migrate", "redo"]).exit, 0);
+}
+
+#[test]
+fn history_tells_by_whom_on_which_host_when_and_how_long_even_without_an_environment() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+
+    let history = sandbox.json(&["migrate", "history", "app:1"]);
+
+    let event = &history["events"][0];
+    for field in ["who", "host", "at", "duration_ms"] {
+        assert!(!event[field].is_null(), "{field} of {event}");
+    }
 }

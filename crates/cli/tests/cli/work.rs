@@ -144,3 +144,32 @@ fn a_log_is_followed_to_the_end_of_its_job() {
     let ran = sandbox.run(&["jobs", "logs", "1", "--follow"]);
     assert_eq!((ran.exit, ran.stdout.as_str()), (0, "began\n{}\n"));
 }
+
+#[test]
+fn a_worker_pauses_during_a_redo_and_a_drain_under_an_undone_migration_ends_with_the_error() {
+    let sandbox = workshop();
+    sandbox.json(&["enqueue", "echo"]);
+    let mut command = sandbox.command(&["work", "--json"]);
+    let log = std::fs::File::create(sandbox.path("worker.log")).unwrap();
+    let worker = Running(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    assert_eq!(sandbox.run(&["jobs", "wait", "1", "--timeout", "30s"]).exit, 0);
+
+    sandbox.json(&["migrate", "down", "--allow-data-loss"]);
+    let log = || std::fs::read_to_string(sandbox.path("worker.log")).unwrap();
+    sandbox.until(|| log().contains("paused by a migration"));
+    let refused = sandbox.run(&["work", "--drain", "--json"]);
+    assert_eq!((refused.exit, refused.code().as_str()), (5, "schema_older"));
+    sandbox.json(&["migrate", "up"]);
+    sandbox.until(|| log().contains("work goes on"));
+    let id = sandbox.json(&["enqueue", "echo"])["id"].to_string();
+    assert_eq!(sandbox.run(&["jobs", "wait", &id, "--timeout", "30s"]).exit, 0);
+    assert_eq!(log().matches("paused by a migration").count(), 1);
+
+    sandbox.json(&["enqueue", "hang"]);
+    let mut command = sandbox.command(&["work", "--drain", "--json"]);
+    drop(worker);
+    let drain = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    sandbox.until(|| !sandbox.json(&["workers"])["workers"].as_array().unwrap().is_empty());
+    sandbox.json(&["migrate", "down", "--allow-data-loss"]);
+    assert_eq!(drain.wait_with_output().unwrap().status.code(), Some(5));
+}

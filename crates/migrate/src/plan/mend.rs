@@ -26,6 +26,7 @@ pub struct Materials {
 pub struct Stock<'a> {
     definitions: BTreeMap<&'a ObjectName, &'a str>,
     statements: Vec<&'a Statement>,
+    version: usize,
 }
 
 impl Materials {
@@ -34,6 +35,7 @@ impl Materials {
         Stock {
             definitions: definitions.map(|definition| (&definition.object, definition.sql.as_str())).collect(),
             statements: self.statements.iter().take(version + 1).flatten().collect(),
+            version,
         }
     }
 }
@@ -104,7 +106,7 @@ fn rebuild(table: &str, differences: &[Difference], survey: &Survey, stock: &Sto
         differences.iter().filter(|one| one.object.owner() == table).take(3).map(ToString::to_string).collect();
     let why =
         format!("{object} has not the shape that its migrations give it ({}); its rows are kept", of_table.join("; "));
-    let mut planned = Planned::new(RepairAction::RebuildTable, owner(survey, &object)?, why).sql(shape.clone());
+    let mut planned = Planned::new(RepairAction::RebuildTable, owner(survey, &object, stock)?, why).sql(shape.clone());
     planned.rebuild = Some(Rebuild { table: table.to_owned(), shape, values: Vec::new() });
     Some(planned)
 }
@@ -112,7 +114,7 @@ fn rebuild(table: &str, differences: &[Difference], survey: &Survey, stock: &Sto
 fn mend(difference: &Difference, expected: &Schema, survey: &Survey, stock: &Stock<'_>) -> Vec<Planned> {
     use DifferenceKind as K;
     let object = &difference.object;
-    let Some(id) = owner(survey, object) else {
+    let Some(id) = owner(survey, object, stock) else {
         return Vec::new();
     };
     let step = |action, sql: String| Planned::new(action, id, difference.to_string()).sql(sql);
@@ -137,8 +139,10 @@ fn mend(difference: &Difference, expected: &Schema, survey: &Survey, stock: &Sto
     }
 }
 
-fn owner<'a>(survey: &'a Survey, object: &ObjectName) -> Option<&'a MigrationId> {
-    survey.because(object).or_else(|| survey.because(&ObjectName::table(object.owner())))
+/// Of the migrations up to the version that is mended: a later one that changes the object again has not run.
+fn owner<'a>(survey: &'a Survey, object: &ObjectName, stock: &Stock<'_>) -> Option<&'a MigrationId> {
+    let because = |object: &ObjectName| survey.because_until(stock.version + 1, object);
+    because(object).or_else(|| because(&ObjectName::table(object.owner())))
 }
 
 fn is_dropped_by_ours(survey: &Survey, object: &ObjectName) -> bool {

@@ -85,13 +85,14 @@ fn next(rest: &str, first: char) -> (TokenKind, usize) {
     }
 }
 
-/// SQLite takes a byte-order mark for a space wherever it stands, as where two files were joined.
+/// A byte-order mark before a word is a space to SQLite, as where two files were joined; inside one it is a letter.
 fn is_space(letter: char) -> bool {
-    letter.is_whitespace() || letter == '\u{feff}'
+    (letter.is_ascii() && letter.is_whitespace()) || letter == '\u{feff}'
 }
 
+/// Beyond ASCII everything is a letter to SQLite and to PostgreSQL, wide spaces too.
 fn is_word(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
+    letter.is_ascii_alphanumeric() || letter == '_' || !letter.is_ascii()
 }
 
 /// A dollar inside a name belongs to it and opens no quote.
@@ -149,6 +150,12 @@ mod tests {
         let found: Vec<_> = tokens("price$usd$ $a$b$a$").iter().map(|token| (token.kind, token.text)).collect();
         let quoted = (TokenKind::Quoted, "$a$b$a$");
         assert_eq!(found, [(TokenKind::Word, "price$usd$"), (TokenKind::Space, " "), quoted]);
+    }
+
+    #[test]
+    fn letters_beyond_ascii_belong_to_the_name_and_a_byte_order_mark_before_it_does_not() {
+        let found: Vec<_> = tokens("\u{feff}a\u{feff}$b$\u{a0}é;").iter().map(|token| token.text).collect();
+        assert_eq!(found, ["\u{feff}", "a\u{feff}$b$\u{a0}é", ";"]);
     }
 
     #[test]

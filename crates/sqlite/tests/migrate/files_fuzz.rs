@@ -9,7 +9,7 @@ use fastrand::Rng;
 use longshore_migrate::{
     Source,
     checksum::{Change, Checksum},
-    script::{Script, ScriptError, tokens, with_lf},
+    script::{Script, ScriptError, TokenKind, tokens, with_lf},
 };
 use rusqlite::Connection;
 
@@ -95,6 +95,9 @@ impl FilesFuzz {
         }
         // SQLite closes a comment at the end of the text, and dollars quote nothing there; an error is no skip.
         let Ok(script) = script else { return };
+        if tokens(text).iter().any(|token| token.kind == TokenKind::Quoted && token.text.starts_with('$')) {
+            return;
+        }
         self.figures.compared += 1;
         let single = Connection::open_in_memory().unwrap();
         for statement in script.statements() {

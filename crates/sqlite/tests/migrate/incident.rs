@@ -193,6 +193,8 @@ fn incident_068_with_two_columns_added_by_hand_gets_exactly_the_other_three() {
             "CREATE INDEX idx_job_queue_next_retry_at ON job_queue (next_retry_at)",
         ]
     );
+    let added = plan.steps.iter().filter(|step| step.action == RepairAction::Add);
+    assert!(added.clone().all(|step| step.id == Some(id(2))), "each belongs to 002, whatever 003 does to it later");
     assert_mended(&database);
     assert_eq!(database.value("SELECT failure_type FROM job_queue WHERE id = 4"), "network_error");
 }
