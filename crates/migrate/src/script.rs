@@ -152,7 +152,7 @@ pub fn with_lf(text: &str) -> String {
 }
 
 fn directive(text: &str) -> Result<Bounds, ScriptError> {
-    let first = text.lines().next().unwrap_or_default().trim();
+    let first = text.lines().next().unwrap_or_default().trim_ascii();
     let Some(comment) = first.strip_prefix("--").map(str::trim) else {
         return Ok(Bounds::Transaction);
     };

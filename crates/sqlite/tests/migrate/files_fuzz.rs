@@ -103,6 +103,8 @@ impl FilesFuzz {
         for statement in script.statements() {
             match single.execute(&statement.text, []) {
                 Ok(_) | Err(rusqlite::Error::ExecuteReturnedResults) => {}
+                // A dollar has made a parameter, which the whole text leaves unbound; there is nothing to compare.
+                Err(rusqlite::Error::InvalidParameterCount(..)) => return,
                 Err(error) => panic!("{error}: {statement:?} of {text:?}"),
             }
         }
