@@ -1,6 +1,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use longshore_core::Wakeups;
 use tokio::sync::watch;
@@ -11,11 +11,20 @@ use tokio::sync::watch;
 pub(crate) struct Hints {
     changes: watch::Sender<u64>,
     subscribers: AtomicUsize,
+    /// The operating system tells of writes to the log.
+    is_log_watched: AtomicBool,
+    /// Somebody wrote to the log since the writer last looked.
+    is_log_written: AtomicBool,
 }
 
 impl Hints {
     pub(crate) fn new() -> Self {
-        Self { changes: watch::Sender::new(0), subscribers: AtomicUsize::new(0) }
+        Self {
+            changes: watch::Sender::new(0),
+            subscribers: AtomicUsize::new(0),
+            is_log_watched: AtomicBool::new(false),
+            is_log_written: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn give(&self) {
@@ -25,6 +34,28 @@ impl Hints {
     /// Whether anybody listens; if not, nobody need watch the file.
     pub(crate) fn has_subscribers(&self) -> bool {
         self.subscribers.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn is_log_watched(&self) -> bool {
+        self.is_log_watched.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_log_watched(&self) {
+        self.is_log_watched.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_log_unwatched(&self) {
+        self.is_log_watched.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether this is the first write since the writer last looked.
+    pub(crate) fn note_log_written(&self) -> bool {
+        !self.is_log_written.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether somebody wrote to the log since this was last asked.
+    pub(crate) fn take_log_written(&self) -> bool {
+        self.is_log_written.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn subscribe(self: &Arc<Self>) -> SqliteWakeups {

@@ -28,6 +28,7 @@ mod hints;
 mod housekeeping;
 mod job_row;
 mod liveness;
+mod log_watch;
 pub mod migrations;
 mod options;
 mod queue_change;

@@ -201,7 +201,7 @@ impl Store for SqliteStore {
 
     fn wakeups(&self) -> Box<dyn Wakeups> {
         let wakeups = self.parts.hints.subscribe();
-        self.parts.writer.listen();
+        self.parts.writer.listen(&self.parts.options.path);
         Box::new(wakeups)
     }
 }

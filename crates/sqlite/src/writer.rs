@@ -1,5 +1,6 @@
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::fault::Place;
 use crate::group::{Committed, Group};
 use crate::held::HeldLeases;
 use crate::hints::Hints;
+use crate::log_watch::watch_log;
 use crate::options::SqliteOptions;
 use crate::schema;
 use crate::session::Session;
@@ -38,12 +40,17 @@ pub(crate) struct Writer {
     places: Arc<Semaphore>,
     thread: Mutex<Option<JoinHandle<()>>>,
     place: Place,
+    hints: Arc<Hints>,
+    log_watch: Once,
 }
 
-enum Message {
+/// What wakes the writer.
+pub(crate) enum Message {
+    /// Something is to be done.
     Task(Box<dyn Task>),
-    /// Somebody began to listen: look for foreign commits from now on.
-    Listen,
+    /// Somebody began to listen, or the log was written: look for foreign commits.
+    Look,
+    /// The store is closed.
     Close,
 }
 
@@ -57,6 +64,7 @@ impl Writer {
         audit: Arc<Audit>,
     ) -> Result<Self, StoreError> {
         let (sender, receiver) = channel();
+        let shared = Arc::clone(&hints);
         let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
         let desk =
             Desk { options, place: place.clone(), receiver, hints, audit, held: HeldLeases::default(), understood };
@@ -65,7 +73,7 @@ impl Writer {
             .spawn(move || desk.run(connection))
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
         let places = Arc::new(Semaphore::new(REQUESTS_MAX));
-        Ok(Self { sender, places, thread: Mutex::new(Some(thread)), place })
+        Ok(Self { sender, places, thread: Mutex::new(Some(thread)), place, hints: shared, log_watch: Once::new() })
     }
 
     /// Has the work done and answers after the commit. When the future is dropped after its request was sent, the
@@ -79,9 +87,10 @@ impl Writer {
     }
 
     /// Tells the thread that somebody listens for hints now.
-    pub(crate) fn listen(&self) {
+    pub(crate) fn listen(&self, database: &Path) {
+        self.log_watch.call_once(|| watch_log(database, &self.hints, self.sender.clone()));
         // A writer that has gone has no hints to give.
-        let _ = self.sender.send(Message::Listen);
+        let _ = self.sender.send(Message::Look);
     }
 
     /// Finishes what was asked for before, then ends the thread. Later requests are answered `Closed`.
@@ -138,7 +147,7 @@ impl Desk {
                     task.dismiss(error);
                     return Leave::Spoilt;
                 }
-                Ok(Message::Listen) => {}
+                Ok(Message::Look) => {}
                 Ok(Message::Close) | Err(_) => return Leave::Closed,
             }
         }
@@ -171,6 +180,9 @@ impl Desk {
         let awake_until = Instant::now() + SPIN;
         loop {
             let is_listening = self.hints.has_subscribers();
+            if self.hints.take_log_written() {
+                watch.note_log_written();
+            }
             if is_listening && watch.has_foreign_commit() {
                 self.hints.give();
             }
@@ -181,16 +193,18 @@ impl Desk {
                     std::hint::spin_loop();
                     continue;
                 }
-                Err(TryRecvError::Empty) if is_listening => match self.receiver.recv_timeout(watch.pause()) {
-                    Ok(message) => message,
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    Err(RecvTimeoutError::Disconnected) => return None,
-                },
+                Err(TryRecvError::Empty) if is_listening => {
+                    match self.receiver.recv_timeout(watch.pause(&self.hints)) {
+                        Ok(message) => message,
+                        Err(RecvTimeoutError::Timeout) => continue,
+                        Err(RecvTimeoutError::Disconnected) => return None,
+                    }
+                }
                 Err(TryRecvError::Empty) => self.receiver.recv().ok()?,
             };
             match message {
                 Message::Task(task) => return Some(task),
-                Message::Listen => {}
+                Message::Look => {}
                 Message::Close => return None,
             }
         }
@@ -206,7 +220,7 @@ impl Desk {
                     rows = rows.saturating_add(task.rows());
                     group.push(task);
                 }
-                Ok(Message::Listen) => {}
+                Ok(Message::Look) => {}
                 Ok(Message::Close) => return (group, true),
                 Err(_) => break,
             }
