@@ -20,9 +20,6 @@ const PART_JOBS_MAX: usize = 500;
 const PART_BYTES_MAX: usize = 2 * 1024 * 1024;
 const PARTS_MAX: usize = 4;
 
-/// Jobs, or what the stream said instead. A part that is not full is the last one.
-type Part = Result<Read, StoreError>;
-
 /// Makes the jobs of a stream in one transaction, all or none. The stream is read on a thread of its own, so that
 /// decoding and inserting go on side by side.
 pub(crate) async fn enqueue_stream(writer: &Writer, place: &Place, jobs: EnqueueStream) -> Result<u64, StoreError> {
@@ -34,13 +31,13 @@ pub(crate) async fn enqueue_stream(writer: &Writer, place: &Place, jobs: Enqueue
         .spawn(move || Reading { jobs: jobs.fuse() }.run(opening))
         .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
     let broken = |_| StoreError::Aborted { source: "the stream of jobs broke off".into() };
-    let Opening { head, rest } = opened.await.map_err(broken)??;
-    writer.run(EnqueueAll { head, rest }).await
+    let Opening { head, rest } = opened.await.map_err(broken)?;
+    writer.run(EnqueueAll { head: Some(head), rest }).await
 }
 
 /// What is known of a stream when its transaction may begin.
 struct Opening {
-    head: Vec<NewJob>,
+    head: Part,
     /// Where the rest comes from, if there is more.
     rest: Option<Receiver<Part>>,
 }
@@ -50,18 +47,12 @@ struct Reading {
 }
 
 impl Reading {
-    fn run(mut self, opening: oneshot::Sender<Result<Opening, StoreError>>) {
-        let head = match self.read(HEAD_JOBS_MAX, HEAD_BYTES_MAX) {
-            Ok(head) => head,
-            Err(error) => {
-                let _ = opening.send(Err(error));
-                return;
-            }
-        };
+    fn run(mut self, opening: oneshot::Sender<Opening>) {
+        let head = self.read(HEAD_JOBS_MAX, HEAD_BYTES_MAX);
         let (parts, rest) = sync_channel(PARTS_MAX);
-        let has_more = head.is_full;
-        let opened = Opening { head: head.jobs, rest: has_more.then_some(rest) };
-        if opening.send(Ok(opened)).is_ok() && has_more {
+        let has_more = head.has_more();
+        let opened = Opening { head, rest: has_more.then_some(rest) };
+        if opening.send(opened).is_ok() && has_more {
             self.send_rest(&parts);
         }
     }
@@ -70,36 +61,55 @@ impl Reading {
     fn send_rest(&mut self, parts: &SyncSender<Part>) {
         loop {
             let part = self.read(PART_JOBS_MAX, PART_BYTES_MAX);
-            let is_last = !matches!(&part, Ok(read) if read.is_full);
-            if parts.send(part).is_err() || is_last {
+            let has_more = part.has_more();
+            if parts.send(part).is_err() || !has_more {
                 return;
             }
         }
     }
 
-    fn read(&mut self, jobs_max: usize, bytes_max: usize) -> Result<Read, StoreError> {
+    fn read(&mut self, jobs_max: usize, bytes_max: usize) -> Part {
         let mut jobs = Vec::new();
         let mut bytes = 0;
         for job in self.jobs.by_ref() {
-            let job = job.map_err(|source| StoreError::Aborted { source })?;
+            let job = match job {
+                Ok(job) => job,
+                Err(source) => return Part { jobs, end: End::Broken(StoreError::Aborted { source }) },
+            };
             bytes += job.job_data.len() + job.metadata.as_ref().map_or(0, longshore_core::JobData::len);
             jobs.push(job);
             if jobs.len() >= jobs_max || bytes >= bytes_max {
-                return Ok(Read { jobs, is_full: true });
+                return Part { jobs, end: End::More };
             }
         }
-        Ok(Read { jobs, is_full: false })
+        Part { jobs, end: End::Done }
     }
 }
 
-struct Read {
+/// Some jobs of a stream, and what follows them.
+struct Part {
     jobs: Vec<NewJob>,
+    end: End,
+}
+
+enum End {
     /// A bound was met, so there may be more.
-    is_full: bool,
+    More,
+    /// Nothing.
+    Done,
+    /// An error. It is told only when the jobs before it were acceptable, so that a stream with two errors always
+    /// names the first of them.
+    Broken(StoreError),
+}
+
+impl Part {
+    const fn has_more(&self) -> bool {
+        matches!(self.end, End::More)
+    }
 }
 
 struct EnqueueAll {
-    head: Vec<NewJob>,
+    head: Option<Part>,
     rest: Option<Receiver<Part>>,
 }
 
@@ -114,13 +124,13 @@ impl Work for EnqueueAll {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
         let mut inserting = Inserting::begin(tx.connection)?;
-        let mut made = insert_all(tx, &mut inserting, &self.head)?;
-        let Some(rest) = &self.rest else { return Ok(made) };
-        for part in rest {
-            let part = part?;
+        let mut made = 0;
+        for part in self.head.take().into_iter().chain(self.rest.iter().flatten()) {
             made += insert_all(tx, &mut inserting, &part.jobs)?;
-            if !part.is_full {
-                return Ok(made);
+            match part.end {
+                End::More => {}
+                End::Done => return Ok(made),
+                End::Broken(error) => return Err(error.into()),
             }
         }
         // The reading thread went without a last part: the caller's own iterator has panicked.
