@@ -27,13 +27,14 @@ pub struct RandomRun {
     pub steps: u64,
 }
 
+/// The seed unless `LONGSHORE_SEED` gives another: a run that nobody changed must not fail today for what it did not
+/// meet yesterday.
+const SEED: u64 = 68;
+
 impl RandomRun {
-    /// A run of so many steps; without `LONGSHORE_SEED` each call draws its own seed.
+    /// A run of so many steps from a fixed seed, unless the environment says otherwise.
     pub fn from_env(steps: u64) -> Self {
-        Self {
-            seed: number("LONGSHORE_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000_000)),
-            steps: number("LONGSHORE_STEPS").unwrap_or(steps),
-        }
+        Self { seed: number("LONGSHORE_SEED").unwrap_or(SEED), steps: number("LONGSHORE_STEPS").unwrap_or(steps) }
     }
 
     /// Makes the run, drains what is left and checks what must hold at the end.
