@@ -1,7 +1,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use longshore::{AttemptOutcome, Status, StopCause, Stopped};
+use longshore::{AttemptOutcome, JobId, Status, StopCause, Stopped};
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, Running, Step};
@@ -96,16 +96,22 @@ async fn a_handler_that_heeds_the_shutdown_gives_its_attempt_back_at_once() {
     assert_eq!((job.status, job.retry_count), (Status::Pending, 0));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_second_signal_ends_the_grace_period() {
+/// A job that never ends by itself, running on a worker with an hour of grace.
+async fn run_for_ever() -> (Bench, JobId, Running) {
     let bench = Bench::new();
     let id = bench.enqueue(0).await;
     let worker = bench.worker().grace(60 * MINUTE).handle(|_: Step, _| async {
         pending::<()>().await;
         Ok(())
     });
-    let mut running = Running::spawn(worker);
+    let running = Running::spawn(worker);
     bench.until_status(id, Status::Running).await;
+    (bench, id, running)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_ends_the_grace_period() {
+    let (bench, id, mut running) = run_for_ever().await;
 
     let asked_at = tokio::time::Instant::now();
     running.ask_to_stop();
@@ -121,14 +127,7 @@ async fn a_second_signal_ends_the_grace_period() {
 /// Both signals may have come before the worker looks: the first thing that it sees is then the second one.
 #[tokio::test(start_paused = true)]
 async fn an_end_at_once_without_a_shutdown_before_gives_the_job_back() {
-    let bench = Bench::new();
-    let id = bench.enqueue(0).await;
-    let worker = bench.worker().grace(60 * MINUTE).handle(|_: Step, _| async {
-        pending::<()>().await;
-        Ok(())
-    });
-    let mut running = Running::spawn(worker);
-    bench.until_status(id, Status::Running).await;
+    let (bench, id, mut running) = run_for_ever().await;
 
     running.ask_to_end_at_once();
     running.ended().await.unwrap();

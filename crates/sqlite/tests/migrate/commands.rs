@@ -389,7 +389,7 @@ fn new_goes_on_with_the_numbers_that_are_there() {
 
 #[test]
 fn a_dump_of_an_upgraded_database_is_that_of_a_fresh_one() {
-    let upgraded = Database::with(include_str!("../incident/incident.sql"));
+    let upgraded = Database::with(include_str!("../data/incident.sql"));
     upgraded.execute("DROP TABLE tracks");
     upgraded.migrator().repair(&repair_now()).unwrap();
 

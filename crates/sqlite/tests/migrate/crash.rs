@@ -47,7 +47,7 @@ fn up_killed_before_any_statement_leaves_whole_migrations_and_goes_on() {
 
 #[test]
 fn repair_killed_before_any_statement_leaves_the_incident_as_it_was() {
-    let incident = include_str!("../incident/incident.sql");
+    let incident = include_str!("../data/incident.sql");
     let total = statements(&Database::with(incident), "repair");
     let before = Database::with(incident);
     for at in 0..total {
