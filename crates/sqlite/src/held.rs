@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use longshore_core::{ClaimNumber, JobId, Timestamp, WorkerId};
@@ -7,7 +7,8 @@ use longshore_core::{ClaimNumber, JobId, Timestamp, WorkerId};
 /// it. A hint alone: the fence in SQL decides, names the queue too, and what is not remembered is read.
 #[derive(Debug, Default)]
 pub(crate) struct HeldLeases {
-    workers: HashMap<WorkerId, HashMap<JobId, HeldLease>>,
+    /// Ordered, because leases come and go about in the order of their ids: a hash would cost more than the search.
+    workers: BTreeMap<WorkerId, BTreeMap<JobId, HeldLease>>,
 }
 
 /// The facts about a running job that its counts need.

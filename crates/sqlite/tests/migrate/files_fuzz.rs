@@ -19,8 +19,13 @@ pub(crate) struct Figures {
     pub(crate) texts: u64,
     /// How many of them SQLite ran, so that the two ways to cut them were compared.
     pub(crate) compared: u64,
+    /// How many of them the judge broke off.
+    pub(crate) endless: u64,
     pub(crate) directories: u64,
 }
+
+/// The most steps of SQLite's machine for one statement; the longest of [`STATEMENTS`] takes a few hundred.
+const STEPS_MAX: i32 = 100_000;
 
 /// A seeded course.
 pub(crate) struct FilesFuzz {
@@ -89,8 +94,10 @@ impl FilesFuzz {
 
     /// What SQLite makes of the whole text, the statements make one by one.
     fn compare(&mut self, text: &str, script: Result<Script, ScriptError>) {
-        let whole = Connection::open_in_memory().unwrap();
-        if whole.execute_batch(&with_lf(text)).is_err() {
+        let whole = judge();
+        if let Err(error) = whole.execute_batch(&with_lf(text)) {
+            self.figures.endless +=
+                u64::from(error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted));
             return;
         }
         // SQLite closes a comment at the end of the text, and dollars quote nothing there; an error is no skip.
@@ -99,7 +106,7 @@ impl FilesFuzz {
             return;
         }
         self.figures.compared += 1;
-        let single = Connection::open_in_memory().unwrap();
+        let single = judge();
         for statement in script.statements() {
             match single.execute(&statement.text, []) {
                 Ok(_) | Err(rusqlite::Error::ExecuteReturnedResults) => {}
@@ -174,6 +181,13 @@ impl FilesFuzz {
         }
         at
     }
+}
+
+/// A database that breaks off what does not end: a text may have lost the end of its recursion.
+fn judge() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    connection.progress_handler(STEPS_MAX, Some(|| true)).unwrap();
+    connection
 }
 
 fn state(connection: &Connection) -> Vec<String> {

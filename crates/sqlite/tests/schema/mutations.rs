@@ -69,7 +69,7 @@ const TABLES: [Row; 34] = [
     (Text("label TEXT NOT NULL", "label TEXT REFERENCES accounts (name) NOT NULL"), "foreign_key", "foreign key tags (label)"),
     (Text("('open', 'paid')", "('open')"), "check", "check orders (status IN ('open', 'paid'))"),
     (Text("CHECK (status IN ('open', 'paid'))", ""), "check", "check orders (status IN ('open', 'paid'))"),
-    (Text("OR status = 'dead_letter' OR status = 'blocked')", "OR status = 'dead_letter')"), "check", "check job_queue (status = 'pending' OR status = 'running' OR status = 'completed' OR status = 'retrying' OR status = 'cancelled' OR status = 'dead_letter' OR status = 'blocked')"),
+    (Text("WHEN 'blocked' THEN parent_job_id IS NOT NULL\n", ""), "check", "check job_queue (CASE status WHEN 'pending' THEN 1 WHEN 'running' THEN worker_id IS NOT NULL AND started_at IS NOT NULL WHEN 'completed' THEN completed_at IS NOT NULL WHEN 'retrying' THEN next_retry_at IS NOT NULL WHEN 'dead_letter' THEN dead_letter_reason IS NOT NULL AND moved_to_dead_letter_at IS NOT NULL WHEN 'cancelled' THEN completed_at IS NOT NULL WHEN 'blocked' THEN parent_job_id IS NOT NULL ELSE 0 END)"),
     (Text("(score IS NULL OR score < 100.0)", "score IS NULL OR score < 100.0"), "check", "check accounts (balance >= 0 AND (score IS NULL OR score < 100.0))"),
     (Text("ESCAPE '!'", "ESCAPE '?'"), "check", "check accounts (email LIKE '%@%' ESCAPE '!')"),
     (Text("tag TEXT PRIMARY KEY", "tag TEXT PRIMARY KEY CHECK (tag <> '')"), "check", "check tags (tag <> '')"),

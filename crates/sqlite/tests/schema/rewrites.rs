@@ -26,7 +26,7 @@ const REWRITES: [Change; 78] = [
     Text("CREATE TABLE tags", "CREATE TABLE `Tags`"),
     Text("CREATE TABLE \"job_queue\"", "CREATE TABLE job_queue"),
     Text("CREATE TABLE tags", "CREATE TABLE main.tags"),
-    Text("queue TEXT NOT NULL DEFAULT 'default' CHECK (queue <> '')", "\"queue\" TEXT NOT NULL DEFAULT 'default' CHECK ([queue] <> '')"),
+    Text("queue TEXT NOT NULL DEFAULT 'default' CHECK (queue > '' AND", "\"queue\" TEXT NOT NULL DEFAULT 'default' CHECK ([queue] > '' AND"),
     Text("ON orders (account_id, status DESC)", "ON \"orders\" (`account_id`, [status] DESC)"),
     Text("WHERE status = 'dead_letter'", "WHERE \"status\" = 'dead_letter'"),
     Text("(lower(name)) VIRTUAL", "(\"lower\"([name])) VIRTUAL"),
@@ -36,7 +36,7 @@ const REWRITES: [Change; 78] = [
     // Operators and literals in another form.
     Text("WHEN NEW.status <> OLD.status\n", "WHEN NEW.status != OLD.status\n"),
     Text("WHERE status = 'dead_letter'", "WHERE status == 'dead_letter'"),
-    Text("CHECK (job_type <> '')", "CHECK (job_type != '')"),
+    Text("WHEN OLD.queue <> NEW.queue OR", "WHEN OLD.queue != NEW.queue OR"),
     Text("status = 'open' AND note IS NOT NULL", "status = 'open' AND note NOTNULL"),
     Text("status = 'open' AND note IS NOT NULL", "status = 'open' AND note NOT NULL"),
     Text("(score IS NULL OR score < 100.0)", "(score ISNULL OR score < 1e2)"),
@@ -51,7 +51,7 @@ const REWRITES: [Change; 78] = [
     Text("parent_id INTEGER,", "parent_id INTEGER DEFAULT NULL,"),
     // Idle parentheses.
     Text("DEFAULT (upper('nl'))", "DEFAULT ((upper(('nl'))))"),
-    Text("CHECK (job_type <> '')", "CHECK ((job_type) <> (''))"),
+    Text("CHECK (job_type > '' AND job_type < x'')", "CHECK (((job_type) > ('')) AND (job_type < (x'')))"),
     Text("(balance >= 0 AND (score IS NULL OR score < 100.0))", "((balance >= 0) AND ((score IS NULL) OR (score < 100.0)))"),
     Text("(length(name) + 1) STORED", "((length((name))) + (1)) STORED"),
     Text("WHERE status = 'open' AND note IS NOT NULL", "WHERE ((status = 'open') AND (note IS NOT NULL))"),
