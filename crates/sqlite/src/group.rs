@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use crate::counts::Counts;
 use crate::fault::{Place, spoils_connection};
 use crate::held::HeldLeases;
+use crate::places::Places;
 use crate::session::{Session, WriteTx};
 use crate::work::{Stop, Task};
 
@@ -13,6 +14,7 @@ pub(crate) struct Group<'t, 'c> {
     pub(crate) session: &'t Session<'c>,
     pub(crate) held: &'t mut HeldLeases,
     pub(crate) place: &'t Place,
+    pub(crate) places: &'t Places,
     pub(crate) now: Timestamp,
     pub(crate) limits: Limits,
 }
@@ -22,6 +24,8 @@ pub(crate) struct Group<'t, 'c> {
 pub(crate) struct Committed {
     /// A worker may find something to do that it could not do before.
     pub(crate) wakes: bool,
+    /// How many callers waited when it was committed, for it or behind it.
+    pub(crate) callers: usize,
     /// The connection is not to be trusted any more.
     pub(crate) is_spoilt: bool,
 }
@@ -64,10 +68,11 @@ impl Group<'_, '_> {
         if let Err(error) = self.commit(&counts) {
             return self.fail(tasks, &error);
         }
+        let callers = self.places.taken();
         for task in tasks {
             task.answer();
         }
-        Committed { wakes, is_spoilt: false }
+        Committed { wakes, callers, is_spoilt: false }
     }
 
     /// One request. Nothing comes back when it alone failed and was taken back; an error undoes the group.
@@ -117,7 +122,8 @@ impl Group<'_, '_> {
         for task in tasks {
             task.refuse(error);
         }
-        Committed { wakes: false, is_spoilt: spoils_connection(error) || !self.session.connection.is_autocommit() }
+        let is_spoilt = spoils_connection(error) || !self.session.connection.is_autocommit();
+        Committed { is_spoilt, ..Committed::default() }
     }
 
     fn roll_back(&self) {

@@ -1,14 +1,15 @@
 //! Longshore on SQLite: [`SqliteStore`] keeps the contract of `longshore_core::Store` and `Console` in one file.
 //!
-//! One thread owns the writing connection and gathers what has queued up into one transaction (`writer`,
+//! One thread owns the writing connection and gathers what has queued up into one transaction (`desk`,
 //! `group`); a few others read (`readers`). It decides nothing about a job: `longshore_core::decide` does. It
 //! knows no runtime, no handlers and no command line. Nothing here opens the database file but SQLite itself.
-//! Begin with `store`, then `writer`, then `claim`.
+//! Begin with `store`, then `writer` and `desk`, then `claim`.
 
 mod action;
 mod attempt_end;
 mod attempt_log;
 mod audit;
+mod awake;
 pub mod catalog;
 mod claim;
 mod claim_runs;
@@ -16,6 +17,7 @@ mod column;
 mod connection;
 mod console;
 mod counts;
+mod desk;
 mod enqueue;
 mod enqueue_stream;
 mod family;
@@ -31,6 +33,7 @@ mod liveness;
 mod log_watch;
 pub mod migrations;
 mod options;
+mod places;
 mod queue_change;
 mod readers;
 mod reclaim;

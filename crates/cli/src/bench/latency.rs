@@ -15,7 +15,7 @@ use super::own::{JOB_TYPE, open};
 use crate::arguments::Durability;
 
 /// The wait between two samples, so that each one finds the worker idle.
-const PAUSE: Duration = Duration::from_millis(15);
+pub(super) const PAUSE: Duration = Duration::from_millis(15);
 /// No sample takes longer, or something is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 

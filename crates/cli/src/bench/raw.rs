@@ -2,7 +2,7 @@
 //! and the same durability, on one thread with prepared statements and nothing else.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rusqlite::{Connection, params};
@@ -70,11 +70,13 @@ pub(super) fn measure(folder: &Path, jobs: u64, durability: Durability) -> Resul
     Ok(RawRates { insert_1, insert_1000, lifecycle_100, lifecycle_1000, finish_1000 })
 }
 
-/// The time of one single-row commit in milliseconds, sample by sample.
-pub(super) fn commit_samples(folder: &Path, samples: u64, durability: Durability) -> Result<Vec<f64>> {
+/// The time of one single-row commit in milliseconds, sample by sample, each after a pause: a machine that has
+/// slept takes longer for it than one that is in full swing.
+pub(super) fn commit_samples(folder: &Path, samples: u64, pause: Duration, durability: Durability) -> Result<Vec<f64>> {
     let mut raw = Raw::open(&folder.join("commit.db"), durability)?;
     let mut times = Vec::new();
     for _ in 0..samples {
+        std::thread::sleep(pause);
         let begin = Instant::now();
         raw.insert(1, 1)?;
         times.push(begin.elapsed().as_secs_f64() * 1000.0);

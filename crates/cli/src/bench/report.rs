@@ -74,7 +74,7 @@ struct Own {
     rates: OwnRates,
     latency_same_process_ms: Percentiles,
     latency_other_process_ms: Percentiles,
-    /// One hand-written single-row commit, to be taken off the latencies.
+    /// One hand-written single-row commit at the same intervals, to be taken off the latencies.
     raw_commit_ms: Percentiles,
     idle_cpu_percent: Option<f64>,
     idle_rss_mib: Option<f64>,
@@ -137,7 +137,7 @@ impl Ratios {
 
 async fn measure_waits(folder: &Path, request: &BenchRequest, rates: OwnRates) -> Result<Own> {
     let samples = LATENCY_SAMPLES.min(request.jobs.max(10));
-    let raw_commit_ms = Percentiles::of(raw::commit_samples(folder, samples, request.durability)?);
+    let raw_commit_ms = Percentiles::of(raw::commit_samples(folder, samples, latency::PAUSE, request.durability)?);
     let (same, other) = latency::measure(folder, samples, request.durability).await?;
     let idle = latency::watch_idle(folder, IDLE_SPAN, request.durability).await?;
     Ok(Own {

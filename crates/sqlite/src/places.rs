@@ -1,0 +1,32 @@
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Requests that may wait for the writer; further callers wait for a place.
+const PLACES: usize = 1024;
+
+/// The places of requests that are made and not answered yet: bounded, and counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    free: Arc<Semaphore>,
+}
+
+impl Places {
+    pub(crate) fn new() -> Self {
+        Self { free: Arc::new(Semaphore::new(PLACES)) }
+    }
+
+    /// Waits for a place, which is given back when the permit is dropped; none once the writer is closed.
+    pub(crate) async fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+
+    /// How many requests are made and not answered.
+    pub(crate) fn taken(&self) -> usize {
+        PLACES - self.free.available_permits()
+    }
+
+    pub(crate) fn close(&self) {
+        self.free.close();
+    }
+}
