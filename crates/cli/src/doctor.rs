@@ -86,14 +86,13 @@ fn dead_workers(health: &Health) -> Option<Finding> {
 }
 
 fn nobody_works(health: &Health) -> Option<Finding> {
-    let waiting: Vec<_> = open_backlog(health).collect();
-    if health.living_workers > 0 || waiting.is_empty() {
+    if health.living_workers > 0 || open_backlog(health).next().is_none() {
         return None;
     }
-    let jobs: u64 = waiting.iter().map(|backlog| backlog.jobs).sum();
+    let jobs = count_backlog(open_backlog(health));
     Some(Finding::new(
         "no_worker",
-        format!("no worker is there for {} that could run now", count_jobs(jobs)),
+        format!("no worker is there for {jobs} that could run now"),
         "start one with \"longshore work\" or \"longshore up\"",
     ))
 }
@@ -104,20 +103,17 @@ fn types(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
     let waiting: BTreeSet<&str> = health.backlog.iter().map(|backlog| backlog.job_type.as_str()).collect();
     for job_type in waiting.into_iter().filter(|word| !health.known_job_types.iter().any(|known| known == word)) {
         let of_type = health.backlog.iter().filter(|backlog| backlog.job_type == job_type);
-        let jobs: u64 = of_type.map(|backlog| backlog.jobs).sum();
+        let jobs = count_backlog(of_type);
         if !configured.contains(job_type) {
-            let message = format!(
-                "no worker or configuration knows the type \"{job_type}\", of which {} could run now",
-                count_jobs(jobs)
-            );
+            let message =
+                format!("no worker or configuration knows the type \"{job_type}\", of which {jobs} could run now");
             let hint = format!(
                 "declare [jobs.{job_type}] in longshore.toml, start the program that handles it, or delete them: \
                  longshore jobs delete --all --type {job_type}"
             );
             findings.push(Finding::new("unknown_job_type", message, hint));
         } else if health.living_workers > 0 {
-            let message =
-                format!("no running worker knows the type \"{job_type}\", of which {} could run now", count_jobs(jobs));
+            let message = format!("no running worker knows the type \"{job_type}\", of which {jobs} could run now");
             let hint = "start the worker again, so that it reads the configuration that declares this type";
             findings.push(Finding::new("job_type_without_worker", message, hint));
         }
@@ -159,6 +155,17 @@ fn write_ahead_log(health: &Health) -> Option<Finding> {
 fn open_backlog(health: &Health) -> impl Iterator<Item = &TypeBacklog> {
     let is_paused = |name: &str| health.queues.iter().any(|queue| queue.queue == name && queue.paused_at.is_some());
     health.backlog.iter().filter(move |backlog| backlog.jobs > 0 && !is_paused(&backlog.queue))
+}
+
+/// How many jobs wait there, in words, because the count of one type ends at a bound.
+fn count_backlog<'a>(backlog: impl Iterator<Item = &'a TypeBacklog>) -> String {
+    let counts: Vec<u64> = backlog.map(|backlog| backlog.jobs).collect();
+    let words = count_jobs(counts.iter().sum());
+    if counts.iter().any(|jobs| *jobs >= u64::from(TypeBacklog::JOBS_MAX)) {
+        format!("at least {words}")
+    } else {
+        words
+    }
 }
 
 #[cfg(test)]

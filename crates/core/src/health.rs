@@ -40,8 +40,13 @@ pub struct TypeBacklog {
     pub queue: String,
     /// The type.
     pub job_type: String,
-    /// How many, counted up to ten thousand.
+    /// How many, counted up to [`TypeBacklog::JOBS_MAX`].
     pub jobs: u64,
     /// Since when the first of them could have run.
     pub oldest_ready_at: Timestamp,
+}
+
+impl TypeBacklog {
+    /// Counting ends here, so that a look costs the same whatever waits.
+    pub const JOBS_MAX: u32 = 10_000;
 }

@@ -5,8 +5,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column;
 
-/// How many jobs of one type in one queue are looked at for a count or for the oldest.
-const BACKLOG_MAX: u32 = 10_000;
 /// How many types of one queue are visited.
 const TYPES_MAX: usize = 10_000;
 
@@ -70,7 +68,7 @@ pub(crate) fn backlog_of(connection: &Connection, queue: &str) -> rusqlite::Resu
         let last = backlog.last().map_or("", |of| of.job_type.as_str());
         let next = types.query_row([queue, last], |row| column::text(row, 0)).optional()?;
         let Some(job_type) = next else { break };
-        let (jobs, oldest) = counts.query_row(params![queue, job_type, BACKLOG_MAX], |row| {
+        let (jobs, oldest) = counts.query_row(params![queue, job_type, TypeBacklog::JOBS_MAX], |row| {
             Ok((column::size(row, 0)?, column::timestamp(row, 1)?))
         })?;
         backlog.push(TypeBacklog { queue: queue.to_owned(), job_type, jobs, oldest_ready_at: oldest });

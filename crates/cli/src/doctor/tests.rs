@@ -68,6 +68,18 @@ fn each_thing_that_goes_wrong_has_its_finding() {
 }
 
 #[test]
+fn a_count_that_ended_at_its_bound_says_so() {
+    let bound = u64::from(TypeBacklog::JOBS_MAX);
+    let backlog = vec![backlog("mail", 1), backlog("thumb", bound)];
+    let health = Health { living_workers: 0, known_job_types: Vec::new(), backlog, ..healthy() };
+
+    let messages: Vec<String> = judge(&health, &BTreeSet::new()).into_iter().map(|finding| finding.message).collect();
+
+    assert!(messages[0].contains("for at least 10001 jobs that"), "{messages:?}");
+    assert!(messages[1].contains("\"mail\", of which 1 job could"), "{messages:?}");
+}
+
+#[test]
 fn what_is_no_trouble_has_no_finding() {
     type Change = fn(&mut Health);
     let table: [Change; 6] = [

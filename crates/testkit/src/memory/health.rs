@@ -86,7 +86,7 @@ impl State {
             .map(|((queue, job_type), (jobs, oldest_ready_at))| TypeBacklog {
                 queue: queue.to_owned(),
                 job_type: job_type.to_owned(),
-                jobs,
+                jobs: jobs.min(u64::from(TypeBacklog::JOBS_MAX)),
                 oldest_ready_at,
             })
             .collect()
