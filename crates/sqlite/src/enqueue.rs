@@ -3,6 +3,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::column;
 use crate::counts::Minute;
+use crate::enqueue_block::{BLOCK_JOBS, BlockInsert, is_plain};
 use crate::fault::Fault;
 use crate::session::WriteTx;
 use crate::work::Work;
@@ -24,9 +25,17 @@ impl Work for Enqueue {
         self.jobs.len() == 1
     }
 
+    fn plain_job(&self) -> Option<&NewJob> {
+        let [job] = self.jobs.as_slice() else { return None };
+        is_plain(job).then_some(job)
+    }
+
+    fn answer_for(&self, id: JobId) -> Option<Vec<Enqueued>> {
+        Some(vec![Enqueued { id, is_duplicate: false }])
+    }
+
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Enqueued>, Fault> {
-        let mut inserting = Inserting::begin(tx.connection)?;
-        self.jobs.iter().map(|job| inserting.write(tx, job)).collect()
+        Inserting::begin(tx.connection)?.write_all(tx, &self.jobs)
     }
 }
 
@@ -37,20 +46,61 @@ pub(crate) struct Made {
     status: Option<Status>,
 }
 
-/// The statement that makes jobs, taken from the cache once for a whole batch.
+/// The statements that make jobs, taken from the cache once for a whole batch.
 pub(crate) struct Inserting<'c> {
     connection: &'c Connection,
     insert: CachedStatement<'c>,
+    /// None until so many jobs come at once.
+    block: Option<BlockInsert<'c>>,
 }
 
 impl<'c> Inserting<'c> {
     pub(crate) fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
         let insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
-        Ok(Self { connection, insert })
+        Ok(Self { connection, insert, block: None })
+    }
+
+    /// Makes the jobs in their order and counts them.
+    pub(crate) fn write_all(&mut self, tx: &mut WriteTx<'_, '_>, jobs: &[NewJob]) -> Result<Vec<Enqueued>, Fault> {
+        let mut enqueued = Vec::with_capacity(jobs.len());
+        let mut rest = jobs;
+        while let Some(job) = rest.first() {
+            match rest.first_chunk() {
+                Some(block) if block.iter().all(is_plain) => {
+                    self.write_block(tx, block, &mut enqueued)?;
+                    rest = &rest[BLOCK_JOBS..];
+                }
+                _ => {
+                    enqueued.push(self.write(tx, job)?);
+                    rest = &rest[1..];
+                }
+            }
+        }
+        Ok(enqueued)
+    }
+
+    fn write_block(
+        &mut self,
+        tx: &mut WriteTx<'_, '_>,
+        jobs: &[NewJob; BLOCK_JOBS],
+        enqueued: &mut Vec<Enqueued>,
+    ) -> Result<(), Fault> {
+        for job in jobs {
+            job.validate(&tx.limits)?;
+            tx.counts.entered(&job.queue, Status::Pending);
+        }
+        let block = match &mut self.block {
+            Some(block) => block,
+            none => none.insert(BlockInsert::begin(self.connection)?),
+        };
+        let ids = block.make(self.connection, jobs.each_ref(), tx.now)?;
+        enqueued.extend(ids.map(|id| Enqueued { id, is_duplicate: false }));
+        tx.wakes = true;
+        Ok(())
     }
 
     /// Makes one job and counts it.
-    pub(crate) fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
         let made = self.make(job, &tx.limits, tx.now)?;
         let Some(status) = made.status else { return Ok(made.enqueued) };
         tx.counts.entered(&job.queue, status);
@@ -108,7 +158,7 @@ pub(crate) fn find_holder(connection: &Connection, unique_key: &str) -> rusqlite
 }
 
 /// The instant that a job waits for; one that has passed is none.
-fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
+pub(crate) fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
     let instant = match due {
         Due::Now => return None,
         Due::After(delay) => now.after(delay),

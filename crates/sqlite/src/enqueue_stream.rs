@@ -126,7 +126,10 @@ impl Work for EnqueueAll {
         let mut inserting = Inserting::begin(tx.connection)?;
         let mut made = 0;
         for part in self.head.take().into_iter().chain(self.rest.iter().flatten()) {
-            made += insert_all(tx, &mut inserting, &part.jobs)?;
+            for jobs in part.jobs.chunks(PART_JOBS_MAX) {
+                let enqueued = inserting.write_all(tx, jobs)?;
+                made += enqueued.iter().map(|enqueued| u64::from(!enqueued.is_duplicate)).sum::<u64>();
+            }
             match part.end {
                 End::More => {}
                 End::Done => return Ok(made),
@@ -136,12 +139,4 @@ impl Work for EnqueueAll {
         // The reading thread went without a last part: the caller's own iterator has panicked.
         Err(StoreError::Aborted { source: "the stream of jobs broke off".into() }.into())
     }
-}
-
-fn insert_all(tx: &mut WriteTx<'_, '_>, inserting: &mut Inserting<'_>, jobs: &[NewJob]) -> Result<u64, Fault> {
-    let mut made = 0;
-    for job in jobs {
-        made += u64::from(!inserting.write(tx, job)?.is_duplicate);
-    }
-    Ok(made)
 }

@@ -1,7 +1,8 @@
-use longshore_core::{Limits, Timestamp};
+use longshore_core::{Limits, NewJob, Status, Timestamp};
 use rusqlite::Connection;
 
 use crate::counts::Counts;
+use crate::enqueue_block::{BLOCK_JOBS, BlockInsert};
 use crate::fault::{Place, spoils_connection};
 use crate::held::HeldLeases;
 use crate::places::Places;
@@ -32,7 +33,7 @@ pub(crate) struct Committed {
 
 impl Group<'_, '_> {
     /// Runs the requests in order, commits, and answers each of them.
-    pub(crate) fn run(mut self, tasks: Vec<Box<dyn Task>>) -> Committed {
+    pub(crate) fn run(mut self, mut tasks: Vec<Box<dyn Task>>) -> Committed {
         if let Err(error) = execute(self.session.connection, "BEGIN IMMEDIATE") {
             return self.fail(tasks, &error);
         }
@@ -47,22 +48,16 @@ impl Group<'_, '_> {
             }
             Err(error) => return self.fail(tasks, &error),
         }
-        let (mut tasks, mut waiting) = (Vec::with_capacity(tasks.len()), tasks.into_iter());
-        let is_alone = waiting.len() == 1;
         let (mut counts, mut wakes) = (Counts::default(), false);
-        while let Some(mut task) = waiting.next() {
-            let written = self.write(task.as_mut(), is_alone);
-            tasks.push(task);
-            match written {
-                Ok(Some(done)) => {
+        let mut written = 0;
+        while written < tasks.len() {
+            match self.write_next(&mut tasks, written) {
+                Ok((requests, done)) => {
+                    written += requests;
                     counts.merge(done.counts);
                     wakes |= done.wakes;
                 }
-                Ok(None) => {}
-                Err(error) => {
-                    tasks.extend(waiting);
-                    return self.fail(tasks, &error);
-                }
+                Err(error) => return self.fail(tasks, &error),
             }
         }
         if let Err(error) = self.commit(&counts) {
@@ -73,6 +68,36 @@ impl Group<'_, '_> {
             task.answer();
         }
         Committed { wakes, callers, is_spoilt: false }
+    }
+
+    /// The requests that follow, as many as one statement takes; says how many they were.
+    fn write_next(&mut self, tasks: &mut [Box<dyn Task>], written: usize) -> rusqlite::Result<(usize, Done)> {
+        let is_alone = tasks.len() == 1;
+        let rest = &mut tasks[written..];
+        if let Some(block) = rest.first_chunk_mut()
+            && let Some(done) = self.write_block(block)?
+        {
+            return Ok((BLOCK_JOBS, done));
+        }
+        Ok((1, self.write(rest[0].as_mut(), is_alone)?.unwrap_or_default()))
+    }
+
+    /// Jobs of several requests in one statement, if they are all such. Nothing comes back when it was refused,
+    /// which SQLite has taken back: one by one each learns its own error.
+    fn write_block(&self, tasks: &mut [Box<dyn Task>; BLOCK_JOBS]) -> rusqlite::Result<Option<Done>> {
+        let plain = tasks.iter().map_while(|task| task.plain_job()).filter(|job| job.validate(&self.limits).is_ok());
+        let Ok(jobs) = <[&NewJob; BLOCK_JOBS]>::try_from(plain.collect::<Vec<_>>()) else { return Ok(None) };
+        let connection = self.session.connection;
+        let made = BlockInsert::begin(connection).and_then(|mut block| block.make(connection, jobs, self.now));
+        let ids = match made {
+            Ok(ids) => ids,
+            Err(error) if connection.is_autocommit() || spoils_connection(&error) => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let mut counts = Counts::default();
+        jobs.iter().for_each(|job| counts.entered(&job.queue, Status::Pending));
+        tasks.iter_mut().zip(ids).for_each(|(task, id)| task.keep_made(id));
+        Ok(Some(Done { counts, wakes: true }))
     }
 
     /// One request. Nothing comes back when it alone failed and was taken back; an error undoes the group.
@@ -135,6 +160,7 @@ impl Group<'_, '_> {
     }
 }
 
+#[derive(Default)]
 struct Done {
     counts: Counts,
     wakes: bool,

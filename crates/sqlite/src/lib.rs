@@ -19,6 +19,7 @@ mod console;
 mod counts;
 mod desk;
 mod enqueue;
+mod enqueue_block;
 mod enqueue_stream;
 mod family;
 mod fault;

@@ -1,4 +1,4 @@
-use longshore_core::StoreError;
+use longshore_core::{JobId, NewJob, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::fault::{Fault, Place, repeat};
@@ -22,6 +22,17 @@ pub(crate) trait Work: Send + 'static {
         false
     }
 
+    /// The job, if making it is all that is asked for and nothing has to be looked up for it: several such requests
+    /// are one statement.
+    fn plain_job(&self) -> Option<&NewJob> {
+        None
+    }
+
+    /// The answer to a request whose plain job was made under this id.
+    fn answer_for(&self, _id: JobId) -> Option<Self::Answer> {
+        None
+    }
+
     /// A cheap look outside any write transaction: an answer, if there is nothing to write.
     fn look(&mut self, _session: &Session<'_>) -> Result<Option<Self::Answer>, Fault> {
         Ok(None)
@@ -35,6 +46,9 @@ pub(crate) trait Work: Send + 'static {
 pub(crate) trait Task: Send {
     fn rows(&self) -> usize;
     fn is_one_statement(&self) -> bool;
+    fn plain_job(&self) -> Option<&NewJob>;
+    /// Keeps the answer: the plain job was made under this id.
+    fn keep_made(&mut self, id: JobId);
     /// Whether the look was enough; then the answer waits to be sent.
     fn look(&mut self, session: &Session<'_>) -> Result<bool, rusqlite::Error>;
     /// Does the work and keeps the answer; an error says why everything that it wrote must be taken back.
@@ -83,6 +97,14 @@ impl<W: Work> Task for Request<W> {
 
     fn is_one_statement(&self) -> bool {
         self.work.is_one_statement()
+    }
+
+    fn plain_job(&self) -> Option<&NewJob> {
+        self.work.plain_job()
+    }
+
+    fn keep_made(&mut self, id: JobId) {
+        self.kept = self.work.answer_for(id).map(Ok);
     }
 
     fn look(&mut self, session: &Session<'_>) -> Result<bool, rusqlite::Error> {

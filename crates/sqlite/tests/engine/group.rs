@@ -1,4 +1,6 @@
-use longshore_core::{JobId, Status, Store, StoreError};
+use std::time::Duration;
+
+use longshore_core::{JobId, NewJob, Priority, Status, Store, StoreError};
 use longshore_sqlite::rusqlite::TransactionBehavior;
 
 use crate::database::{Database, job};
@@ -31,6 +33,37 @@ async fn a_request_that_fails_in_a_group_hurts_nobody_else() {
 
     assert_eq!(made, 60);
     assert_eq!(database.number("SELECT count(*) FROM job_queue"), 60);
+    database.assert_counts_are_true();
+}
+
+/// Jobs of several callers are one statement; each caller learns the id of its own.
+#[tokio::test]
+async fn callers_who_share_a_statement_get_their_own_ids() {
+    let database = Database::new();
+    let mut foreign = database.foreign();
+    let lock = foreign.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let mut waiting = Vec::new();
+    for number in 0..100 {
+        let store = database.store.clone();
+        let numbered = NewJob::encode("numbered", &number).unwrap();
+        let wanted = match number % 20 {
+            3 => numbered.unique_key(format!("key-{number}")),
+            7 => numbered.queue("other").priority(Priority::HIGH).delay(Duration::from_secs(60)),
+            _ => numbered,
+        };
+        waiting.push(tokio::spawn(async move { store.enqueue(vec![wanted]).await }));
+    }
+    tokio::task::yield_now().await;
+    lock.commit().unwrap();
+
+    for (number, answer) in waiting.into_iter().enumerate() {
+        let [made] = answer.await.unwrap().unwrap()[..] else { panic!("one job, one answer") };
+        let made = database.job(made.id).await;
+        assert_eq!(made.job_data.as_str(), number.to_string());
+        assert_eq!((made.queue == "other", made.priority == Priority::HIGH), (number % 20 == 7, number % 20 == 7));
+        assert_eq!(made.run_at > made.created_at, number % 20 == 7);
+    }
+    assert_eq!(database.number("SELECT count(*) FROM job_queue"), 100);
     database.assert_counts_are_true();
 }
 

@@ -45,6 +45,36 @@ pub async fn ids_grow_in_the_order_of_the_batch<H: Harness>() {
     }
 }
 
+pub async fn every_job_of_a_batch_keeps_what_it_was_given<H: Harness>() {
+    let world = World::<H>::new();
+    let given: Vec<NewJob> = (0..50_u8)
+        .map(|number| NewJob {
+            job_type: format!("type-{number}"),
+            job_data: data(&number.to_string()),
+            queue: format!("queue-{number}"),
+            priority: Priority(20 - i32::from(number)),
+            due: if number % 5 == 0 { Due::After(Duration::from_secs(60)) } else { Due::Now },
+            max_retries: u32::from(number) + 1,
+            max_crashes: u32::from(number) + 2,
+            max_deferrals: u32::from(number) + 3,
+            timeout: (number % 2 == 0).then(|| Duration::from_secs(u64::from(number) + 1)),
+            unique_key: (number == 20).then(|| "once".to_owned()),
+            parent: None,
+            metadata: (number % 3 == 0).then(|| data(&format!("[{number}]"))),
+        })
+        .collect();
+    let enqueued = world.enqueue_all(given.clone()).await;
+    for (given, enqueued) in given.into_iter().zip(enqueued) {
+        let job = world.job(enqueued.id).await;
+        let delay = if given.due == Due::Now { Duration::ZERO } else { Duration::from_secs(60) };
+        assert_eq!((job.job_type, job.job_data, job.queue), (given.job_type, given.job_data, given.queue));
+        assert_eq!((job.priority, job.timeout, job.unique_key), (given.priority, given.timeout, given.unique_key));
+        assert_eq!((job.max_retries, job.max_crashes), (given.max_retries, given.max_crashes));
+        assert_eq!((job.max_deferrals, job.metadata), (given.max_deferrals, given.metadata));
+        assert_eq!((job.status, job.run_at.since(job.created_at)), (Status::Pending, delay));
+    }
+}
+
 pub async fn an_empty_batch_enqueues_nothing<H: Harness>() {
     let world = World::<H>::new();
     assert!(world.enqueue_all(Vec::new()).await.is_empty());

@@ -41,6 +41,7 @@ macro_rules! store_suite {
             enqueue:
                 an_enqueued_job_waits_with_everything_that_it_was_given
                 ids_grow_in_the_order_of_the_batch
+                every_job_of_a_batch_keeps_what_it_was_given
                 an_empty_batch_enqueues_nothing
                 a_batch_with_an_invalid_job_enqueues_nothing
                 a_batch_with_an_unknown_parent_enqueues_nothing
