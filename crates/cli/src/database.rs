@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use longshore::{Backend, Queue};
 use longshore_core::StoreError;
-use longshore_migrate::target::TargetError;
 use longshore_migrate::{MigrateError, Migrator};
 use longshore_sqlite::schema::{SchemaProblem, check, latest_up};
-use longshore_sqlite::target::{Access, SqliteTarget};
+use longshore_sqlite::target::{SqliteTarget, wait_for_runner};
 use longshore_sqlite::{SqliteOptions, SqliteStore, migrations};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::arguments::Durability;
 use crate::command_error::CommandError;
@@ -69,7 +68,7 @@ enum Standing {
 
 fn open_sqlite(url: &DatabaseUrl, prepare: Prepare, durability: Durability) -> anyhow::Result<Arc<dyn Backend>> {
     let path = url.path();
-    match (look(path)?, prepare) {
+    match (look_to_prepare(path, prepare)?, prepare) {
         (Standing::Understood, _) => {}
         (Standing::Absent | Standing::Empty, Prepare::Nothing) => {
             return Err(StoreError::Missing { database: path.display().to_string().into() }.into());
@@ -91,34 +90,47 @@ fn open_sqlite(url: &DatabaseUrl, prepare: Prepare, durability: Durability) -> a
     Ok(Arc::new(SqliteStore::open(SqliteOptions::new(path).durability(durability.into()))?))
 }
 
+/// A schema that is not understood may be half of what another process is just making out of an empty file, so it is
+/// judged when that one is done.
+fn look_to_prepare(path: &Path, prepare: Prepare) -> anyhow::Result<Standing> {
+    let standing = look(path, prepare)?;
+    if prepare != Prepare::New || !matches!(standing, Standing::NotUnderstood(_)) {
+        return Ok(standing);
+    }
+    wait_for_runner(path).map_err(MigrateError::from)?;
+    look(path, prepare)
+}
+
 /// Looks at the schema without changing anything.
-fn look(path: &Path) -> anyhow::Result<Standing> {
+fn look(path: &Path, prepare: Prepare) -> anyhow::Result<Standing> {
     if !path.exists() {
         return Ok(Standing::Absent);
     }
-    match check_file(path) {
-        Err(SchemaProblem::NeverMigrated) if is_empty(path)? => Ok(Standing::Empty),
-        // The store says best what is wrong with a file that cannot be read.
-        Ok(()) | Err(SchemaProblem::Unreadable { .. }) => Ok(Standing::Understood),
-        Err(problem) => Ok(Standing::NotUnderstood(problem)),
+    // The store says best what is wrong with a file that cannot be read.
+    let Ok(connection) = snapshot(path) else { return Ok(Standing::Understood) };
+    let standing = match check(&connection) {
+        Err(SchemaProblem::NeverMigrated) if is_empty(&connection)? => Standing::Empty,
+        Ok(()) | Err(SchemaProblem::Unreadable { .. }) => Standing::Understood,
+        Err(problem) => return Ok(Standing::NotUnderstood(problem)),
+    };
+    // A worker that runs waits until it can write again; one that never could would wait without a word.
+    if prepare != Prepare::Nothing && connection.is_readonly(MAIN_DB)? {
+        return Err(StoreError::ReadOnly { database: path.display().to_string().into() }.into());
     }
+    Ok(standing)
 }
 
-fn check_file(path: &Path) -> Result<(), SchemaProblem> {
+/// The file in one transaction, so that ledger and tables are seen at one instant while somebody migrates.
+fn snapshot(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let unreadable = |source: rusqlite::Error| {
-        let database = path.display().to_string();
-        SchemaProblem::Unreadable { source: TargetError::Open { database, source: Box::new(source) } }
-    };
-    let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
-    // One transaction, so that ledger and tables are seen at one instant while somebody migrates.
-    connection.execute_batch("PRAGMA query_only = ON; BEGIN").map_err(unreadable)?;
-    check(&connection)
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch("PRAGMA query_only = ON; BEGIN")?;
+    Ok(connection)
 }
 
 /// Whether no table of anybody is in the file.
-fn is_empty(path: &Path) -> Result<bool, MigrateError> {
-    let target = SqliteTarget::open(path, Access::Inspect)?;
+fn is_empty(connection: &Connection) -> Result<bool, MigrateError> {
+    let target = SqliteTarget::on(connection);
     let status = Migrator::new(Box::new(target), vec![migrations::longshore()]).status()?;
     Ok(status.foreign.is_empty() && status.foreign_ledgers.is_empty() && status.differences.is_empty())
 }

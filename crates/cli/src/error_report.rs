@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::command_error::CommandError;
 use crate::exit::Exit;
-use crate::sqlite_trouble::SqliteTrouble;
 
 /// An error as it is told: how the program ends, and what it says.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,10 +108,7 @@ impl ErrorReport {
     }
 
     fn of_migration(error: &MigrateError) -> Self {
-        match SqliteTrouble::behind(error) {
-            Some(trouble) => Self::new(Exit::Failed, trouble.code, &trouble.message).hint(trouble.hint),
-            None => Self::new(error.exit().into(), error.code(), error).hint(error.hint()),
-        }
+        Self::new(error.exit().into(), error.code(), error).hint(error.hint())
     }
 
     fn of_worker(error: &WorkerError) -> Self {

@@ -18,7 +18,6 @@ mod error_report;
 mod exit;
 mod output;
 mod relative_time;
-mod sqlite_trouble;
 mod table;
 
 use std::io;

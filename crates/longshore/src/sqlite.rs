@@ -1,9 +1,11 @@
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
 use longshore_core::{Enqueued, NewJob, SchemaVerdict, StoreError};
 use longshore_sqlite::rusqlite::{Connection, OpenFlags};
 use longshore_sqlite::schema::{self, SchemaProblem};
+use longshore_sqlite::target::wait_for_runner;
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::{Payload, Queue, QueueError};
@@ -60,15 +62,15 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
     if !path.exists() {
         return create(path);
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // What cannot be opened here, the store's own opening explains.
-    let Ok(connection) = Connection::open_with_flags(path, flags) else { return Ok(()) };
-    match schema::check(&connection) {
-        Ok(()) | Err(SchemaProblem::Unreadable { .. }) => Ok(()),
-        Err(SchemaProblem::NeverMigrated) => {
-            drop(connection);
-            create(path)
-        }
+    let mut judged = look(path);
+    if !matches!(judged, Ok(()) | Err(SchemaProblem::NeverMigrated)) {
+        // It may be half of what another process is just making, so it is judged when that one is done.
+        wait_for_runner(path).map_err(|error| unreachable(path, error))?;
+        judged = look(path);
+    }
+    match judged {
+        Ok(()) => Ok(()),
+        Err(SchemaProblem::NeverMigrated) => create(path),
         Err(problem) => Err(StoreError::Schema {
             message: problem.to_string(),
             hint: problem.hint().to_owned(),
@@ -77,13 +79,29 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Judges the schema in one transaction. What cannot be opened or read here, the store's own opening explains.
+fn look(path: &Path) -> Result<(), SchemaProblem> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let Ok(connection) = Connection::open_with_flags(path, flags) else { return Ok(()) };
+    if connection.execute_batch("BEGIN").is_err() {
+        return Ok(());
+    }
+    match schema::check(&connection) {
+        Err(SchemaProblem::Unreadable { .. }) => Ok(()),
+        judged => judged,
+    }
+}
+
 fn create(path: &Path) -> Result<(), StoreError> {
     let Err(error) = schema::latest_up(path) else { return Ok(()) };
-    if matches!(error.code(), "locked" | "busy" | "database") {
-        let database = path.display().to_string().into();
-        return Err(StoreError::Unreachable { database, source: Box::new(error) });
+    if error.target_error().is_some() {
+        return Err(unreachable(path, error));
     }
     Err(StoreError::Schema { message: error.to_string(), hint: error.hint(), verdict: verdict(error.code()) })
+}
+
+fn unreachable(path: &Path, error: impl Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unreachable { database: path.display().to_string().into(), source: Box::new(error) }
 }
 
 fn verdict(code: &str) -> SchemaVerdict {

@@ -187,6 +187,9 @@ pub enum MigrateError {
 impl MigrateError {
     /// A stable word for scripts.
     pub fn code(&self) -> &'static str {
+        if let Some(error) = self.target_error() {
+            return error.code();
+        }
         match self {
             Self::HistoryBroken { .. } => "history_broken",
             Self::AlreadyThere { .. } => "already_there",
@@ -205,16 +208,15 @@ impl MigrateError {
             Self::NoReason => "no_reason",
             Self::NoDirectory => "no_directory",
             Self::Source { .. } => "source_unreadable",
-            Self::Target { error } => match error {
-                TargetError::Locked { .. } => "locked",
-                TargetError::Busy { .. } => "busy",
-                _ => "database",
-            },
+            Self::Target { .. } => "database",
         }
     }
 
     /// The exit code.
     pub fn exit(&self) -> Exit {
+        if matches!(self.target_error(), Some(TargetError::Locked { .. } | TargetError::Busy { .. })) {
+            return Exit::Locked;
+        }
         match self {
             Self::HistoryBroken { .. } => Exit::HistoryBroken,
             Self::AlreadyThere { .. } | Self::DidNotUndo { .. } | Self::DidNotDo { .. } => Exit::SchemaDisagrees,
@@ -224,21 +226,20 @@ impl MigrateError {
             | Self::NoRepair { .. }
             | Self::NoDown { .. }
             | Self::Needed { .. } => Exit::Refused,
-            Self::RepairUndone { .. } | Self::Failed { .. } => Exit::Failed,
+            Self::RepairUndone { .. } | Self::Failed { .. } | Self::Target { .. } => Exit::Failed,
             Self::UnknownId { .. }
             | Self::AmbiguousId { .. }
             | Self::NoReason
             | Self::NoDirectory
             | Self::Source { .. } => Exit::Usage,
-            Self::Target { error } => match error {
-                TargetError::Locked { .. } | TargetError::Busy { .. } => Exit::Locked,
-                _ => Exit::Failed,
-            },
         }
     }
 
     /// What to type or to do next.
     pub fn hint(&self) -> String {
+        if let Some(error) = self.target_error() {
+            return error.hint().to_owned();
+        }
         match self {
             Self::HistoryBroken { findings } | Self::NoRepair { reasons: findings } => {
                 let hint = findings.iter().find_map(|finding| finding.hint.clone());
@@ -272,15 +273,16 @@ impl MigrateError {
             Self::NoReason => "add --reason TEXT".to_owned(),
             Self::NoDirectory => "add --dir DIR".to_owned(),
             Self::Source { .. } => "check --dir".to_owned(),
-            Self::Target { error } => match error {
-                TargetError::Locked { .. } | TargetError::Busy { .. } => {
-                    "wait for it, then run the command again".to_owned()
-                }
-                TargetError::ForeignKeys { .. } => {
-                    "delete or correct those rows, then run the command again".to_owned()
-                }
-                _ => "longshore doctor".to_owned(),
-            },
+            Self::Target { error } => error.hint().to_owned(),
+        }
+    }
+
+    /// The database's own error, where it and not a migration is what stands in the way.
+    pub fn target_error(&self) -> Option<&TargetError> {
+        match self {
+            Self::Target { error } => Some(error),
+            Self::Failed { error, .. } => error.target_error().filter(|error| error.is_outside()),
+            _ => None,
         }
     }
 }

@@ -61,6 +61,17 @@ pub enum RunError {
     NoDown,
 }
 
+impl RunError {
+    /// What the database said, where it said something.
+    pub fn target_error(&self) -> Option<&TargetError> {
+        match self {
+            Self::Statement { source, .. } => Some(source),
+            Self::Code { source } => source.downcast_ref(),
+            Self::NoDown => None,
+        }
+    }
+}
+
 impl Chain {
     /// Replays `migrations` in the order given; the first that fails ends the chain and is told by [`Chain::broken`].
     pub fn replay(target: &dyn Target, migrations: &[&Migration]) -> Result<Self, TargetError> {

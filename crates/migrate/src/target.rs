@@ -50,6 +50,32 @@ pub enum TargetError {
         /// The database.
         database: String,
     },
+    /// The database or what stands beside it may not be written.
+    #[error("{database} cannot be written: it or its folder is read-only")]
+    ReadOnly {
+        /// The database.
+        database: String,
+    },
+    /// The disk or the database's size limit is reached.
+    #[error("no space is left for {database}")]
+    Full {
+        /// The database.
+        database: String,
+    },
+    /// The database is damaged.
+    #[error("{database} is damaged: {source}")]
+    Damaged {
+        /// The database.
+        database: String,
+        /// What the driver said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The file is something else.
+    #[error("{database} is not a database")]
+    NotADatabase {
+        /// The file.
+        database: String,
+    },
     /// Another runner holds the lock for longer than the wait that was allowed.
     #[error("another migration runner holds {}", lock.display())]
     Locked {
@@ -86,6 +112,50 @@ pub enum TargetError {
         /// What was asked.
         what: &'static str,
     },
+}
+
+impl TargetError {
+    /// Whether the cause lies outside of the statement that met it: any other would have met it, too.
+    pub fn is_outside(&self) -> bool {
+        matches!(
+            self,
+            Self::Open { .. }
+                | Self::Busy { .. }
+                | Self::ReadOnly { .. }
+                | Self::Full { .. }
+                | Self::Damaged { .. }
+                | Self::NotADatabase { .. }
+                | Self::Locked { .. }
+        )
+    }
+
+    /// A stable word for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "database_unreachable",
+            Self::Busy { .. } => "busy",
+            Self::ReadOnly { .. } => "database_read_only",
+            Self::Full { .. } => "disk_full",
+            Self::Damaged { .. } => "database_damaged",
+            Self::NotADatabase { .. } => "not_a_database",
+            Self::Locked { .. } => "locked",
+            _ => "database",
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "check that its folder exists and may be read",
+            Self::Busy { .. } | Self::Locked { .. } => "wait for it, then run the command again",
+            Self::ReadOnly { .. } => "check the owner and the permissions of the file and of its folder",
+            Self::Full { .. } => "free some space and run the command again",
+            Self::Damaged { .. } => "restore a backup, or rescue what is left with \"sqlite3 FILE .recover\"",
+            Self::NotADatabase { .. } => "check the path given with --database",
+            Self::ForeignKeys { .. } => "delete or correct those rows, then run the command again",
+            _ => "longshore doctor",
+        }
+    }
 }
 
 /// The new shape of a table, to be put in place of the old one with its rows.

@@ -51,13 +51,17 @@ fn open(options: &SqliteOptions, place: &Place, access: OpenFlags) -> Result<Con
 
 /// In write-ahead mode a reader writes beside the file as well, so SQLite cannot open one in a read-only folder.
 fn explain_open(error: rusqlite::Error, options: &SqliteOptions, place: &Place) -> StoreError {
-    let is_read_only = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.permissions().readonly());
-    let folder = options.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let is_refused = error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
-    if is_refused && (is_read_only(&options.path) || is_read_only(folder)) {
+    if is_refused && is_read_only(&options.path) {
         return StoreError::ReadOnly { database: place.database.clone() };
     }
     place.explain(error, "opening it")
+}
+
+/// Whether the file at `path` or its folder is marked as not to be written.
+pub(crate) fn is_read_only(path: &Path) -> bool {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    [path, folder].iter().any(|path| std::fs::metadata(path).is_ok_and(|found| found.permissions().readonly()))
 }
 
 /// SQLite itself would say only "unable to open". A stat opens nothing, so it drops no lock.

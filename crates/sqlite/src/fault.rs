@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{InvalidJob, StoreError};
+use longshore_migrate::target::TargetError;
 use rusqlite::{ErrorCode, ffi};
 
 /// What stops a piece of work inside a transaction: the database's own error, or an answer for the caller.
@@ -62,18 +63,59 @@ impl Place {
     /// The decision that a caller can make about an error of SQLite.
     pub(crate) fn explain(&self, error: rusqlite::Error, doing: &'static str) -> StoreError {
         let database = Arc::clone(&self.database);
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+        match Trouble::of(&error) {
+            Some(Trouble::Busy) => StoreError::Busy { database, waited: self.busy_timeout },
+            Some(Trouble::Full) => StoreError::Full { database },
+            Some(Trouble::ReadOnly) => StoreError::ReadOnly { database },
+            Some(Trouble::Damaged) => StoreError::Damaged { database, source: error.into() },
+            Some(Trouble::NotADatabase) => StoreError::NotADatabase { database },
+            Some(Trouble::Unreachable) => StoreError::Unreachable { database, source: error.into() },
+            None => StoreError::Backend { database, doing, source: error.into() },
+        }
+    }
+
+    /// The same decision about what a migration target has explained already.
+    pub(crate) fn explain_target(&self, error: TargetError, doing: &'static str) -> StoreError {
+        let database = Arc::clone(&self.database);
+        match error {
+            TargetError::Busy { .. } | TargetError::Locked { .. } => {
                 StoreError::Busy { database, waited: self.busy_timeout }
             }
-            Some(ErrorCode::DiskFull) => StoreError::Full { database },
+            TargetError::Full { .. } => StoreError::Full { database },
+            TargetError::ReadOnly { .. } => StoreError::ReadOnly { database },
+            TargetError::Damaged { source, .. } => StoreError::Damaged { database, source },
+            TargetError::NotADatabase { .. } => StoreError::NotADatabase { database },
+            TargetError::Open { source, .. } => StoreError::Unreachable { database, source },
+            TargetError::Statement { source, .. } | TargetError::Catalog { source } => self.failed(source, doing),
+            other => self.failed(other.into(), doing),
+        }
+    }
+}
+
+/// A cause that no word of a statement can have: the file, the disk or another program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Busy,
+    Full,
+    ReadOnly,
+    Damaged,
+    NotADatabase,
+    Unreachable,
+}
+
+impl Trouble {
+    /// The trouble behind an error of SQLite; none where the statement itself is at fault.
+    pub(crate) fn of(error: &rusqlite::Error) -> Option<Self> {
+        match error.sqlite_error_code()? {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Some(Self::Busy),
+            ErrorCode::DiskFull => Some(Self::Full),
             // The shared memory of the write-ahead log could not be made larger: the disk is full as well.
-            _ if extended_code(&error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => StoreError::Full { database },
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly { database },
-            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { database, source: error.into() },
-            Some(ErrorCode::NotADatabase) => StoreError::NotADatabase { database },
-            Some(ErrorCode::CannotOpen) => StoreError::Unreachable { database, source: error.into() },
-            _ => StoreError::Backend { database, doing, source: error.into() },
+            _ if extended_code(error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => Some(Self::Full),
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Some(Self::ReadOnly),
+            ErrorCode::DatabaseCorrupt => Some(Self::Damaged),
+            ErrorCode::NotADatabase => Some(Self::NotADatabase),
+            ErrorCode::CannotOpen => Some(Self::Unreachable),
+            _ => None,
         }
     }
 }

@@ -99,24 +99,11 @@ impl SchemaProblem {
     /// The same as a store's error about `place`.
     pub(crate) fn into_store_error(self, place: &Place) -> StoreError {
         let verdict = match self {
-            Self::Unreadable { source } => return unreadable_store(source, place),
+            Self::Unreadable { source } => return place.explain_target(source, "looking at its schema"),
             Self::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
             _ => SchemaVerdict::Disagrees,
         };
         StoreError::Schema { message: self.to_string(), hint: self.hint().to_owned(), verdict }
-    }
-}
-
-fn unreadable_store(source: TargetError, place: &Place) -> StoreError {
-    const DOING: &str = "looking at its schema";
-    let (TargetError::Statement { source, .. } | TargetError::Catalog { source } | TargetError::Open { source, .. }) =
-        source
-    else {
-        return place.failed(source.into(), DOING);
-    };
-    match source.downcast::<rusqlite::Error>() {
-        Ok(error) => place.explain(*error, DOING),
-        Err(source) => place.failed(source, DOING),
     }
 }
 
@@ -133,6 +120,8 @@ fn listed(ids: &[MigrationId]) -> String {
 /// Only reads. When nothing has changed since the last migration, repair or [`remember`] it compares one hash;
 /// otherwise it replays the migrations and compares everything.
 pub fn check(connection: &Connection) -> Result<(), SchemaProblem> {
+    let unreadable =
+        |error| SchemaProblem::Unreadable { source: SqliteTarget::on(connection).failed("reading the catalog", error) };
     if is_remembered(connection).map_err(unreadable)? {
         return Ok(());
     }
@@ -185,11 +174,6 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
 /// there are such migrations only `verify`, which knows them, judges what was added.
 fn is_addition(difference: &Difference) -> bool {
     matches!(difference.kind, DifferenceKind::ColumnExtra | DifferenceKind::IndexExtra | DifferenceKind::TriggerExtra)
-}
-
-fn unreadable(error: rusqlite::Error) -> SchemaProblem {
-    let source = TargetError::Statement { statement: "reading the catalog".to_owned(), source: Box::new(error) };
-    SchemaProblem::Unreadable { source }
 }
 
 /// Creates the database file at `path` if there is none and applies every migration of `longshore`.

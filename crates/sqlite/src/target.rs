@@ -24,9 +24,13 @@ use longshore_migrate::{
         TargetError, Value,
     },
 };
-use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
+use rusqlite::{Connection, OpenFlags, types::ValueRef};
 
-use crate::catalog;
+use crate::{
+    catalog::{self, CatalogError},
+    connection::is_read_only,
+    fault::Trouble,
+};
 
 pub(crate) use ledger::{place, tables};
 
@@ -71,7 +75,7 @@ impl SqliteTarget<'static> {
     pub fn open(path: impl AsRef<Path>, access: Access) -> Result<Self, TargetError> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let wrap = |source: rusqlite::Error| TargetError::Open { database: name.clone(), source: Box::new(source) };
+        let wrap = |error: rusqlite::Error| failed(&name, "opening it", error);
         let connection = match access {
             Access::Inspect if !path.exists() => Connection::open_in_memory().map_err(wrap)?,
             // Not read-only: after a crash somebody has to roll the journal back before anything can be read.
@@ -92,6 +96,12 @@ impl SqliteTarget<'static> {
     }
 }
 
+/// Waits until no runner is at work on the file at `path`, and leaves nothing behind. [`TargetError::Locked`] when one
+/// still is after so long as a runner would wait for another.
+pub fn wait_for_runner(path: impl AsRef<Path>) -> Result<(), TargetError> {
+    lock::wait_for_it(path.as_ref(), BUSY_WAIT)
+}
+
 impl<'c> SqliteTarget<'c> {
     /// Migrations on a connection that somebody else owns and on which no transaction is open. Without a runner lock
     /// between processes: SQLite's own write lock is what excludes others.
@@ -109,7 +119,7 @@ impl<'c> SqliteTarget<'c> {
         run(self.connection(), statement).map_err(|error| self.failed(statement, error))
     }
 
-    fn failed(&self, statement: &str, error: rusqlite::Error) -> TargetError {
+    pub(crate) fn failed(&self, statement: &str, error: rusqlite::Error) -> TargetError {
         failed(&self.name, statement, error)
     }
 }
@@ -141,16 +151,29 @@ fn value(found: ValueRef<'_>) -> Value {
 }
 
 fn failed(database: &str, statement: &str, error: rusqlite::Error) -> TargetError {
-    if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) {
-        return TargetError::Busy { database: database.to_owned() };
+    let Some(trouble) = Trouble::of(&error) else {
+        let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
+        return TargetError::Statement { statement, source: Box::new(error) };
+    };
+    let database = database.to_owned();
+    match trouble {
+        Trouble::Busy => TargetError::Busy { database },
+        Trouble::Full => TargetError::Full { database },
+        Trouble::ReadOnly => TargetError::ReadOnly { database },
+        Trouble::Damaged => TargetError::Damaged { database, source: Box::new(error) },
+        Trouble::NotADatabase => TargetError::NotADatabase { database },
+        Trouble::Unreachable if is_read_only(Path::new(&database)) => TargetError::ReadOnly { database },
+        Trouble::Unreachable => TargetError::Open { database, source: Box::new(error) },
     }
-    let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
-    TargetError::Statement { statement, source: Box::new(error) }
 }
 
 /// The catalog without the ledger's own tables, under whichever of its names.
-fn observe(connection: &Connection) -> Result<Schema, TargetError> {
-    let schema = catalog::read(connection).map_err(|source| TargetError::Catalog { source: Box::new(source) })?;
+fn observe(connection: &Connection, database: &str) -> Result<Schema, TargetError> {
+    let unreadable = |CatalogError::Sqlite(error)| match Trouble::of(&error) {
+        Some(_) => failed(database, "reading the schema", error),
+        None => TargetError::Catalog { source: Box::new(error) },
+    };
+    let schema = catalog::read(connection).map_err(unreadable)?;
     let own: Vec<ObjectName> = own_tables().into_iter().map(ObjectName::table).collect();
     Ok(schema.without(&own))
 }
@@ -189,7 +212,7 @@ impl Session for SqliteTarget<'_> {
     }
 
     fn observe(&mut self) -> Result<Schema, TargetError> {
-        observe(self.connection())
+        observe(self.connection(), &self.name)
     }
 
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {
@@ -276,7 +299,7 @@ impl Target for SqliteTarget<'_> {
         let Some(file) = &self.file else {
             return Ok(None);
         };
-        backup::make(self.connection(), file)
+        backup::make(self.connection(), file).map(Some)
     }
 
     fn remember_verified(&mut self, source: &str) -> Result<(), TargetError> {

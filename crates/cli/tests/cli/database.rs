@@ -1,3 +1,9 @@
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use longshore_migrate::target::Target;
+use longshore_sqlite::target::{Access, SqliteTarget};
 use rusqlite::Connection;
 
 use crate::sandbox::Sandbox;
@@ -84,34 +90,101 @@ fn incident_068_no_worker_starts_and_the_way_out_is_told() {
 #[test]
 fn several_first_enqueues_at_once_make_one_database_and_lose_nothing() {
     let sandbox = Sandbox::new();
-    let enqueues: Vec<_> = (0..8)
-        .map(|_| sandbox.command(&["enqueue", "mail"]).stdout(std::process::Stdio::piped()).spawn().unwrap())
-        .collect();
+    let enqueues: Vec<_> =
+        (0..8).map(|_| sandbox.command(&["enqueue", "mail"]).stdout(Stdio::piped()).spawn().unwrap()).collect();
     for enqueue in enqueues {
         assert!(enqueue.wait_with_output().unwrap().status.success());
     }
     assert_eq!(sandbox.json(&["jobs", "list"])["jobs"].as_array().unwrap().len(), 8);
 }
 
+#[test]
+fn several_first_enqueues_at_once_into_an_empty_file_wait_for_the_one_that_migrates() {
+    let sandbox = Sandbox::new();
+    for round in 0..20 {
+        let name = format!("{round}.db");
+        sandbox.write(&name, "");
+        let start = |_| sandbox.command(&["enqueue", "mail", "--database", &name]).stderr(Stdio::piped()).spawn();
+        let enqueues: Vec<_> = (0..8).map(start).collect();
+
+        let ended: Vec<_> = enqueues.into_iter().map(|enqueue| enqueue.unwrap().wait_with_output().unwrap()).collect();
+
+        assert!(ended.iter().all(|enqueue| enqueue.status.success()), "round {round}: {ended:?}");
+        let jobs = sandbox.json(&["jobs", "list", "--database", &name]);
+        assert_eq!(jobs["jobs"].as_array().unwrap().len(), 8);
+    }
+}
+
+/// What an enqueue meets in the middle of another process's first migration: some migrations are there, and the runner
+/// holds its lock until the others are.
+#[test]
+fn an_enqueue_that_meets_half_of_the_first_migration_waits_for_the_other_half() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["migrate", "up", "--to", "longshore:2"]);
+    let mut runner = SqliteTarget::open(sandbox.path("longshore.db"), Access::Write).unwrap();
+    let lock = runner.lock(Duration::ZERO).unwrap();
+    let mut enqueue =
+        sandbox.command(&["enqueue", "mail"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let held = sandbox.path("longshore.db.migrate.lock");
+    let pid = enqueue.id();
+    sandbox.until(|| has_open(pid, &held));
+    assert!(enqueue.try_wait().unwrap().is_none(), "it waits");
+
+    migrate_the_rest(&sandbox);
+    drop(lock);
+
+    let ended = enqueue.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ended.stdout), "1\n", "{ended:?}");
+}
+
+fn has_open(pid: u32, file: &Path) -> bool {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    files.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|open| open == file.canonicalize().unwrap())
+}
+
+/// As the runner would that holds the lock: on a connection, where no lock is taken.
+fn migrate_the_rest(sandbox: &Sandbox) {
+    let mut connection = Connection::open(sandbox.path("longshore.db")).unwrap();
+    longshore_sqlite::schema::install(&mut connection).unwrap();
+}
+
 /// The commands that meet a file in each of the ways in which one is met.
-const MEETINGS: [&[&str]; 6] = [
+const MEETINGS: [&[&str]; 17] = [
     &["jobs", "list"],
     &["enqueue", "mail"],
     &["work", "--drain"],
+    &["up"],
     &["doctor"],
     &["migrate", "status"],
     &["migrate", "up"],
+    &["migrate", "down"],
+    &["migrate", "redo"],
+    &["migrate", "verify"],
+    &["migrate", "repair"],
+    &["migrate", "repair", "--apply", "--reason", "x"],
+    &["migrate", "mark-applied", "longshore:1", "--reason", "x"],
+    &["migrate", "mark-rolled-back", "longshore:1", "--reason", "x"],
+    &["migrate", "baseline", "longshore:1", "--reason", "x"],
+    &["migrate", "history"],
+    &["migrate", "dump"],
 ];
+
+/// Every command ends in the same way, and names the file.
+fn assert_told(sandbox: &Sandbox, exit: i32, code: &str) {
+    for command in MEETINGS {
+        let ran = sandbox.run(&[command, &["--json"]].concat());
+        assert_eq!((ran.exit, ran.code().as_str()), (exit, code), "{command:?}: {ran:?}");
+        let message = ran.document()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("longshore.db"), "{command:?}: {message}");
+    }
+}
 
 #[test]
 fn a_file_that_is_no_database_is_told_as_such() {
     let sandbox = Sandbox::new();
     let letter = "this is a letter, and a long one, so that it fills what would be the header of a database file\n";
     sandbox.write("longshore.db", letter.repeat(100));
-    for command in MEETINGS {
-        let ran = sandbox.run(&[command, &["--json"]].concat());
-        assert_eq!((ran.exit, ran.code().as_str()), (1, "not_a_database"), "{command:?}");
-    }
+    assert_told(&sandbox, 1, "not_a_database");
     assert_eq!(std::fs::read_to_string(sandbox.path("longshore.db")).unwrap(), letter.repeat(100));
 }
 
@@ -122,10 +195,51 @@ fn a_damaged_database_is_told_as_such() {
     let mut bytes = std::fs::read(sandbox.path("longshore.db")).unwrap();
     bytes[200..].fill(0xff);
     sandbox.write("longshore.db", bytes);
-    for command in MEETINGS {
-        let ran = sandbox.run(&[command, &["--json"]].concat());
-        assert_eq!((ran.exit, ran.code().as_str()), (1, "database_damaged"), "{command:?}");
+    assert_told(&sandbox, 1, "database_damaged");
+}
+
+/// Read-only for everybody, root included: the header asks for a later SQLite to write it.
+fn forbid_to_write(sandbox: &Sandbox) {
+    let mut bytes = std::fs::read(sandbox.path("longshore.db")).unwrap();
+    bytes[18] = 3;
+    sandbox.write("longshore.db", bytes);
+}
+
+#[test]
+fn a_database_that_may_not_be_written_is_told_before_a_worker_starts() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]");
+    sandbox.json(&["migrate", "up"]);
+    forbid_to_write(&sandbox);
+    let before = std::fs::read(sandbox.path("longshore.db")).unwrap();
+    for command in [&["enqueue", "mail"][..], &["work"], &["work", "--drain"], &["up"]] {
+        assert_read_only(&sandbox, command);
     }
+    assert_eq!(std::fs::read(sandbox.path("longshore.db")).unwrap(), before);
+}
+
+#[test]
+fn a_migration_of_a_database_that_may_not_be_written_is_told_as_such() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["migrate", "up", "--to", "longshore:2"]);
+    forbid_to_write(&sandbox);
+    for command in [
+        &["up"][..],
+        &["down"],
+        &["redo"],
+        &["repair", "--apply", "--reason", "x"],
+        &["mark-applied", "longshore:3", "--reason", "x", "--unverified"],
+        &["mark-rolled-back", "longshore:2", "--reason", "x", "--unverified"],
+    ] {
+        assert_read_only(&sandbox, &[&["migrate"], command].concat());
+    }
+    assert_eq!(sandbox.json(&["migrate", "status"])["applied_count"], 2);
+}
+
+fn assert_read_only(sandbox: &Sandbox, command: &[&str]) {
+    let ran = sandbox.run(&[command, &["--json"]].concat());
+    assert_eq!((ran.exit, ran.code().as_str()), (1, "database_read_only"), "{command:?}: {ran:?}");
+    assert!(ran.document()["error"]["message"].as_str().unwrap().contains("longshore.db cannot be written"));
 }
 
 #[test]

@@ -14,11 +14,8 @@ const KEPT: usize = 5;
 
 /// `VACUUM INTO` a file beside the database, named by the instant. Only SQLite opens the database itself: a descriptor
 /// of ours on it, closed, would drop this process's locks.
-pub(super) fn make(connection: &Connection, database: &Path) -> Result<Option<PathBuf>, TargetError> {
-    let failed = |source: rusqlite::Error| TargetError::Statement {
-        statement: "VACUUM INTO".to_owned(),
-        source: Box::new(source),
-    };
+pub(super) fn make(connection: &Connection, database: &Path) -> Result<PathBuf, TargetError> {
+    let failed = |error| super::failed(&database.display().to_string(), "VACUUM INTO", error);
     let now = "SELECT strftime('%Y%m%dT%H%M%f', 'now')";
     let instant: String = connection.query_row(now, [], |row| row.get(0)).map_err(failed)?;
     let prefix = prefix(database);
@@ -27,7 +24,7 @@ pub(super) fn make(connection: &Connection, database: &Path) -> Result<Option<Pa
     let unusable = |source| TargetError::File { path: path.clone(), source };
     File::open(&path).and_then(|file| file.sync_all()).map_err(unusable)?;
     prune(database, &prefix).map_err(unusable)?;
-    Ok(Some(path))
+    Ok(path)
 }
 
 fn prefix(database: &Path) -> String {

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{File, OpenOptions, TryLockError},
+    io,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -31,16 +32,42 @@ pub(super) fn take(database: Option<&Path>, wait: Duration) -> Result<Box<dyn Ru
         return Ok(Box::new(NoLock));
     };
     let lock = path(database);
-    let unusable = |source| TargetError::File { path: lock.clone(), source };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock).map_err(unusable)?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
+    let file = file.map_err(|error| unusable(error, database, &lock))?;
+    lock_within(&file, wait).map_err(|error| match error {
+        TryLockError::WouldBlock => TargetError::Locked { lock },
+        TryLockError::Error(source) => TargetError::File { path: lock, source },
+    })?;
+    Ok(Box::new(FileLock { _file: file }))
+}
+
+/// Waits until nobody holds the lock. Nothing is made: where there is no such file, there was never a runner.
+pub(super) fn wait_for_it(database: &Path, wait: Duration) -> Result<(), TargetError> {
+    let lock = path(database);
+    // Who may not open the lock cannot tell, and is no worse off than without asking.
+    let Ok(file) = OpenOptions::new().write(true).open(&lock) else { return Ok(()) };
+    match lock_within(&file, wait) {
+        Err(TryLockError::WouldBlock) => Err(TargetError::Locked { lock }),
+        _ => Ok(()),
+    }
+}
+
+fn lock_within(file: &File, wait: Duration) -> Result<(), TryLockError> {
     let until = Instant::now() + wait;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Box::new(FileLock { _file: file })),
             Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOOK_AGAIN),
-            Err(TryLockError::WouldBlock) => return Err(TargetError::Locked { lock }),
-            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+            ended => return ended,
         }
+    }
+}
+
+fn unusable(source: io::Error, database: &Path, lock: &Path) -> TargetError {
+    let database = database.display().to_string();
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => TargetError::ReadOnly { database },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => TargetError::Full { database },
+        _ => TargetError::File { path: lock.to_owned(), source },
     }
 }
 

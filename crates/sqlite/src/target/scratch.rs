@@ -22,10 +22,7 @@ impl Scratch {
             connection.pragma_update(None, "foreign_keys", false)?;
             Ok(connection)
         };
-        let connection = open().map_err(|source: rusqlite::Error| TargetError::Open {
-            database: NAME.to_owned(),
-            source: Box::new(source),
-        })?;
+        let connection = open().map_err(|error: rusqlite::Error| failed(NAME, "opening it", error))?;
         Ok(Self { connection })
     }
 }
@@ -45,7 +42,7 @@ impl Session for Scratch {
     }
 
     fn observe(&mut self) -> Result<Schema, TargetError> {
-        observe(&self.connection)
+        observe(&self.connection, NAME)
     }
 
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {

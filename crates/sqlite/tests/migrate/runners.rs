@@ -2,8 +2,11 @@
 
 use std::{sync::Barrier, thread, time::Duration};
 
-use longshore_migrate::{RunRequest, target::Target};
-use longshore_sqlite::target::{Access, SqliteTarget};
+use longshore_migrate::{
+    RunRequest,
+    target::{Session, Target, TargetError},
+};
+use longshore_sqlite::target::{Access, SqliteTarget, wait_for_runner};
 
 use crate::{
     runner::Runner,
@@ -59,4 +62,28 @@ fn a_killed_runner_leaves_no_lock_behind() {
     runner.kill();
 
     assert!(target.lock(Duration::ZERO).is_ok());
+}
+
+#[test]
+fn whoever_waits_for_a_runner_where_there_never_was_one_leaves_nothing_behind() {
+    let database = Database::with("CREATE TABLE tracks (id INTEGER PRIMARY KEY)");
+    wait_for_runner(&database.path).unwrap();
+    let names: Vec<_> =
+        std::fs::read_dir(database.directory()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["jobs.db"]);
+}
+
+#[test]
+fn a_look_at_a_file_that_another_program_holds_names_it() {
+    let database = fresh();
+    let connection = database.connection();
+    connection.busy_timeout(Duration::ZERO).unwrap();
+    let holder = database.connection();
+    holder.execute_batch("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE").unwrap();
+    let mut target = SqliteTarget::on(&connection);
+
+    for error in [target.ledger().unwrap_err(), target.observe().unwrap_err()] {
+        assert!(matches!(error, TargetError::Busy { .. }), "{error}");
+        assert!(error.to_string().contains("jobs.db"), "{error}");
+    }
 }
