@@ -167,7 +167,8 @@ impl Conversation {
     fn into_result(self, spec: &CommandSpec) -> AttemptResult {
         let stop = self.attempt.stop_requested();
         match (self.end, stop) {
-            (Some(End::Ended { exit: Exit::Status(0), cause: Cause::Itself }), _) => Ok(self.transcript.into_done()?),
+            // Also one that was told to stop: only the program knows whether its work was done by then.
+            (Some(End::Ended { exit: Exit::Status(0), .. }), _) => Ok(self.transcript.into_done()?),
             (Some(End::Ended { cause: Cause::Asked, .. } | End::Unended), Some(cause)) => {
                 let message = Stopped { cause }.to_string();
                 Err(self.transcript.with_tail(Failure::new(FailureType::TimeoutError, message)))?

@@ -41,11 +41,21 @@ pub(crate) fn a_program_that_ignores_sigterm_is_killed_after_the_grace() {
 }
 
 pub(crate) fn a_program_may_clean_up_within_the_grace() {
-    let script = "trap 'kill %1; sleep 0.2; echo cleaned; exit 0' TERM; sleep 1000 & echo ready; wait";
+    let script = "trap 'kill %1; sleep 0.2; echo cleaned; exit 1' TERM; sleep 1000 & echo ready; wait";
     let running = sh(script).start().await_log("ready");
     let ran = stop(running, StopCause::ShuttingDown);
     assert!(ran.log.ends_with("cleaned\n"), "{}", ran.log);
-    assert!(ran.end.is_err(), "a program that was told to stop has not completed its job");
+    assert!(ran.end.is_err());
+}
+
+/// The program is the one that knows whether its work was done when it was told to stop.
+pub(crate) fn a_program_that_finishes_within_the_grace_has_completed() {
+    let script =
+        r#"trap 'echo "{\"longshore\": {\"result\": 42}}"; exit 0' TERM; echo ready; while :; do sleep 0.02; done"#;
+    for cause in [StopCause::ShuttingDown, StopCause::Cancelled, StopCause::TimedOut] {
+        let running = sh(script).start().await_log("ready");
+        assert_eq!(stop(running, cause).result().as_deref(), Some("42"), "{cause:?}");
+    }
 }
 
 pub(crate) fn sigterm_comes_once() {

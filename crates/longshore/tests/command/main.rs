@@ -62,6 +62,7 @@ fn all() -> Vec<Trial> {
             ending::a_cancelled_command_ends_at_once,
             ending::a_program_that_ignores_sigterm_is_killed_after_the_grace,
             ending::a_program_may_clean_up_within_the_grace,
+            ending::a_program_that_finishes_within_the_grace_has_completed,
             ending::sigterm_comes_once,
             ending::a_stopped_program_is_ended_too,
             ending::children_in_the_group_end_with_the_command,
@@ -80,6 +81,8 @@ fn all() -> Vec<Trial> {
             worked::a_cancelled_job_leaves_nobody,
             worked::a_job_that_reached_its_time_limit_leaves_nobody,
             worked::a_shutdown_gives_the_job_back_and_leaves_nobody,
+            worked::a_job_that_finishes_during_a_shutdown_is_completed,
+            worked::a_job_that_finishes_after_its_time_limit_is_completed,
             worked::a_second_signal_does_not_wait_for_the_grace,
         ]);
     }

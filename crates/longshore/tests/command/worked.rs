@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{Action, Job, JobId, NewJob, Queue, Selection, Status, SystemClock, Worker};
+use longshore::{Action, Job, JobData, JobId, NewJob, Queue, Selection, Status, SystemClock, Worker};
 use longshore_testkit::MemoryStore;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -13,6 +13,10 @@ use crate::run::{Run, sh};
 
 /// Leaves `sleep`s in two sessions and does not listen to SIGTERM.
 const STUBBORN_FAMILY: &str = "trap '' TERM; setsid sleep 1000 & sleep 1000 & while :; do sleep 0.02; done";
+
+/// Leaves `sleep`s, and ends its work when it is told to stop.
+const FINISHING_FAMILY: &str = r#"trap 'echo "{\"longshore\": {\"result\": 42}}"; exit 0' TERM
+    sleep 1000 & sleep 1000 & while :; do sleep 0.02; done"#;
 
 /// A worker that has one job to run.
 struct Worked {
@@ -43,6 +47,14 @@ impl Worked {
 
     fn job(&self) -> Job {
         self.runtime.block_on(self.queue.job(self.id)).unwrap().unwrap().job
+    }
+
+    fn assert_completed(&self) {
+        eventually("the end of the attempt", || self.job().status != Status::Running);
+        let job = self.job();
+        let result = job.result.as_ref().map(JobData::as_str);
+        assert_eq!((job.status, result, job.retry_count), (Status::Completed, Some("42"), 0));
+        assert!(marked(&self.mark).is_empty(), "an attempt has ended when its processes have");
     }
 
     fn until_nobody_is_left(&self) {
@@ -86,6 +98,17 @@ pub(crate) fn a_shutdown_gives_the_job_back_and_leaves_nobody() {
     eventually("given back", || worked.job().status == Status::Pending);
     assert_eq!(worked.job().retry_count, 0);
     assert!(marked(&worked.mark).is_empty(), "a job that was given back may run elsewhere at once");
+}
+
+pub(crate) fn a_job_that_finishes_during_a_shutdown_is_completed() {
+    let mut worked = Worked::start(&sh(FINISHING_FAMILY), Duration::from_secs(10), |job| job);
+    worked.shutdown.take().unwrap().send(()).unwrap();
+    worked.assert_completed();
+}
+
+pub(crate) fn a_job_that_finishes_after_its_time_limit_is_completed() {
+    let limit = |job: NewJob| job.timeout(Duration::from_secs(2)).max_retries(0);
+    Worked::start(&sh(FINISHING_FAMILY), Duration::from_secs(10), limit).assert_completed();
 }
 
 pub(crate) fn a_second_signal_does_not_wait_for_the_grace() {
