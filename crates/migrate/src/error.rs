@@ -93,9 +93,17 @@ pub enum MigrateError {
         id: MigrationId,
         /// What is there.
         present: Vec<ObjectName>,
+        /// How many steps `down` takes until it, too, is rolled back.
+        steps: usize,
+    },
+    /// It was rolled back and its files are gone, so it cannot be marked as applied; nothing was written.
+    #[error("{id} has no file any more, so nothing can tell whether it is applied")]
+    NoFile {
+        /// The migration.
+        id: MigrationId,
     },
     /// The ledger and the schema disagree in a way that no step without loss mends; nothing was written.
-    #[error("no repair without loss: {}", first(reasons))]
+    #[error("only a person can mend this: {}", first(reasons))]
     NoRepair {
         /// What stands in the way, never empty.
         reasons: Vec<Finding>,
@@ -196,6 +204,7 @@ impl MigrateError {
             Self::DataLoss { .. } => "data_loss",
             Self::NotShown { .. } => "not_shown",
             Self::StillThere { .. } => "still_there",
+            Self::NoFile { .. } => "no_file",
             Self::NoRepair { .. } => "no_repair",
             Self::RepairUndone { .. } => "repair_undone",
             Self::Failed { .. } => "migration_failed",
@@ -223,6 +232,7 @@ impl MigrateError {
             Self::DataLoss { .. }
             | Self::NotShown { .. }
             | Self::StillThere { .. }
+            | Self::NoFile { .. }
             | Self::NoRepair { .. }
             | Self::NoDown { .. }
             | Self::Needed { .. } => Exit::Refused,
@@ -249,12 +259,15 @@ impl MigrateError {
                 format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
             }
             Self::DataLoss { .. } => "add --allow-data-loss if the data may go".to_owned(),
-            Self::NotShown { .. } => "longshore migrate repair, or add --unverified to mark it all the same".to_owned(),
-            Self::StillThere { id, .. } => {
-                format!(
-                    "longshore migrate down --to the migration before {id}, or add --unverified to mark it all the same"
-                )
+            Self::NotShown { id, .. } => format!(
+                "longshore migrate repair, or longshore migrate mark-applied {id} --reason TEXT --unverified to mark it \
+                 all the same"
+            ),
+            Self::StillThere { steps, .. } => {
+                let way = if *steps == 1 { String::new() } else { format!(" --steps {steps}") };
+                format!("longshore migrate down{way}, or add --unverified to mark it all the same")
             }
+            Self::NoFile { .. } => "bring its files back first".to_owned(),
             Self::RepairUndone { .. } => "longshore migrate verify shows what differs; nothing was changed".to_owned(),
             Self::Failed { id, .. } => {
                 format!("correct {id} or the data that it meets, then run the command again")

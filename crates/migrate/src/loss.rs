@@ -32,8 +32,9 @@ pub struct Loss {
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let noun = if self.object.kind == ObjectKind::Column { "values" } else { "rows" };
-        write!(f, "{} ({} {noun})", self.object, self.count)
+        let noun = if self.object.kind == ObjectKind::Column { "value" } else { "row" };
+        let plural = if self.count == 1 { "" } else { "s" };
+        write!(f, "{} ({} {noun}{plural})", self.object, self.count)
     }
 }
 

@@ -82,7 +82,7 @@ pub fn missing_for_mark(standing: &Standing, survey: &Survey) -> Vec<String> {
     match &standing.presence {
         Some(Presence::Absent) => {
             let link = survey.chain.link(&standing.id);
-            let adds = link.map(|link| link.footprint.objects().into_iter().map(ToString::to_string).collect());
+            let adds = link.map(|link| link.footprint.main_objects().into_iter().map(ToString::to_string).collect());
             adds.unwrap_or_default()
         }
         Some(Presence::Partial { missing, lingering, .. }) => {

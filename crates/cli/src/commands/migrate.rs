@@ -35,8 +35,10 @@ pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Re
         MigrateCommand::Redo(care) => run::redo(&site, &run::request(care)),
         MigrateCommand::Verify => verify::run(&site),
         MigrateCommand::Repair { apply, reason } => repair::run(&site, reason.as_deref().filter(|_| *apply)),
-        MigrateCommand::MarkApplied(arguments) => mark_with(&site, arguments, Migrator::mark_applied),
-        MigrateCommand::MarkRolledBack(arguments) => mark_with(&site, arguments, Migrator::mark_rolled_back),
+        MigrateCommand::MarkApplied(arguments) => mark_with(&site, arguments, Migrator::mark_applied, "applied"),
+        MigrateCommand::MarkRolledBack(arguments) => {
+            mark_with(&site, arguments, Migrator::mark_rolled_back, "rolled back")
+        }
         MigrateCommand::Baseline { id, reason } => mark::baseline(&site, id, reason),
         MigrateCommand::History { id } => history::run(&site, id.as_deref()),
         MigrateCommand::New { name } => new::run(&site, name),
@@ -48,12 +50,12 @@ pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Re
 
 type Mark = fn(&mut Migrator<'static>, &Marking) -> Result<longshore_migrate::report::MarkReport, MigrateError>;
 
-fn mark_with(site: &Site<'_>, arguments: &MarkArguments, mark: Mark) -> anyhow::Result<Exit> {
+fn mark_with(site: &Site<'_>, arguments: &MarkArguments, mark: Mark, what: &str) -> anyhow::Result<Exit> {
     let mut migrator = site.migrator(Access::Write, Absent::Refused)?;
     let verification = if arguments.unverified { Verification::Waived } else { Verification::Required };
     let id = migrator.resolve(&arguments.id)?;
     let report = mark(&mut migrator, &Marking { id, reason: arguments.reason.clone(), verification })?;
-    mark::tell(site.context, &report)
+    mark::tell(site.context, &report, what)
 }
 
 /// Where migrations are, and where they go.

@@ -179,3 +179,102 @@ fn history_tells_by_whom_on_which_host_when_and_how_long_even_without_an_environ
         assert!(!event[field].is_null(), "{field} of {event}");
     }
 }
+
+#[test]
+fn a_mark_as_rolled_back_is_refused_with_what_is_there_and_how_to_undo_it() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+    let ran = sandbox.run(&["migrate", "mark-rolled-back", "longshore:4", "--reason", "gone", "--json"]);
+    assert_eq!((ran.exit, ran.code().as_str()), (7, "still_there"));
+    let error = &ran.document()["error"];
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("table job_depths, table job_logs"), "{message}");
+    assert!(!message.contains("column job_logs"), "a table stands for its columns: {message}");
+    assert!(error["hint"].as_str().unwrap().starts_with("longshore migrate down --steps 2, or"), "{error}");
+}
+
+#[test]
+fn a_mark_as_rolled_back_is_true_where_the_objects_are_gone() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+    let connection = Connection::open(sandbox.path("longshore.db")).unwrap();
+    connection.execute_batch("DROP TABLE plays; DROP TABLE songs").unwrap();
+    let mark = &["migrate", "mark-rolled-back", "app:1", "--reason", "dropped by hand"];
+
+    assert_eq!(sandbox.run(mark).stdout, "marked app:1 as rolled back\n");
+
+    assert_eq!(sandbox.run(&["migrate", "verify"]).exit, 0);
+    assert_eq!(sandbox.run(&["migrate", "status", "--check"]).exit, 3);
+    let again = sandbox.run(mark);
+    assert_eq!((again.exit, again.stdout.as_str()), (0, "app:1 was not applied\n"));
+    let history = sandbox.json(&["migrate", "history", "app:1"]);
+    let last = history["events"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["event"], &last["reason"]), (&json!("marked_rolled_back"), &json!("dropped by hand")));
+    assert_eq!(last["detail"], json!(null));
+}
+
+#[test]
+fn a_mark_against_what_the_schema_shows_is_told_by_the_history() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+    let mark = ["migrate", "mark-rolled-back", "app:1", "--reason", "no", "--unverified"];
+    assert_eq!(sandbox.json(&mark)["marked"], json!(["app:1"]));
+    let told = sandbox.run(&["migrate", "history", "app:1"]).stdout;
+    assert!(told.contains("no (against what the schema shows)"), "{told}");
+    let verify = sandbox.run(&["migrate", "verify"]);
+    let words = "app:1: not applied according to the ledger, but the schema has table plays, table songs\n";
+    assert_eq!((verify.exit, verify.stdout.as_str()), (5, words));
+    let status = sandbox.run(&["migrate", "status"]).stdout;
+    assert_eq!(status.matches("\napp:1: ").count(), 1, "once is enough: {status}");
+}
+
+#[test]
+fn a_mark_of_a_migration_without_files_says_that_nothing_could_be_checked() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+    for way in ["up", "down"] {
+        std::fs::remove_file(sandbox.path(&format!("migrations/001_library.{way}.sql"))).unwrap();
+    }
+    assert_eq!(sandbox.run(&["migrate", "status", "--check"]).exit, 4);
+
+    let marked = sandbox.json(&["migrate", "mark-rolled-back", "app:1", "--reason", "its files went"]);
+    let back = sandbox.run(&["migrate", "mark-applied", "app:1", "--reason", "x", "--json"]);
+
+    assert_eq!(marked["notes"], json!(["app:1 has no file any more by which it could be checked"]));
+    assert_eq!((back.exit, back.code().as_str()), (7, "no_file"));
+}
+
+#[test]
+fn a_baseline_that_the_schema_does_not_show_offers_only_words_that_exist() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up", "--to", "longshore:4"]);
+    let ran = sandbox.run(&["migrate", "baseline", "app:1", "--reason", "made by hand", "--json"]);
+    assert_eq!((ran.exit, ran.code().as_str()), (7, "not_shown"));
+    let hint = ran.document()["error"]["hint"].as_str().unwrap().to_owned();
+    assert!(hint.contains("longshore migrate mark-applied app:1 --reason TEXT --unverified"), "{hint}");
+}
+
+#[test]
+fn the_last_five_backups_are_kept_and_json_says_where_the_new_one_is() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+    let mut made = Vec::new();
+    for _ in 0..7 {
+        let ran = sandbox.run(&["migrate", "redo", "--json"]);
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""));
+        made.push(ran.document()["backup"].as_str().unwrap().to_owned());
+    }
+    let kept: Vec<String> = sandbox.files().into_iter().filter(|name| name.contains(".backup-")).collect();
+    assert_eq!(kept, made[2..]);
+}
+
+#[test]
+fn what_only_a_person_can_mend_is_not_called_a_loss() {
+    let sandbox = library();
+    sandbox.json(&["migrate", "up"]);
+    sandbox.write("migrations/notes.txt", "remember the milk");
+    let ran = sandbox.run(&["migrate", "repair", "--json"]);
+    let message = ran.document()["error"]["message"].as_str().unwrap().to_owned();
+    let words = "only a person can mend this: notes.txt: it is no migration in any format that is known here";
+    assert_eq!((ran.exit, message.as_str()), (7, words));
+}

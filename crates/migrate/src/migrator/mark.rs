@@ -40,6 +40,9 @@ impl Migrator<'_> {
         let _lock = self.lock_unless_dry(RunMode::Apply)?;
         let survey = self.survey()?;
         let standing = found(&survey, &marking.id)?;
+        if !standing.has_file && !standing.is_applied() {
+            return Err(MigrateError::NoFile { id: marking.id.clone() });
+        }
         let missing = missing_for_mark(standing, &survey);
         if !missing.is_empty() && marking.verification == Verification::Required {
             return Err(MigrateError::NotShown { id: marking.id.clone(), missing });
@@ -50,7 +53,8 @@ impl Migrator<'_> {
         let witness = if missing.is_empty() { Witness::Shown } else { Witness::Unverified };
         let change = RowChange::Applied { checksum: self.migration(&marking.id)?.checksum(), witness };
         let notes = notes(standing, witness);
-        let record = self.marked(standing, &marking.reason, EventKind::MarkedApplied, change);
+        let mut record = self.marked(standing, &marking.reason, EventKind::MarkedApplied, change);
+        record.event.detail = against(witness);
         self.write(&survey, &[record])?;
         Ok(MarkReport { marked: vec![marking.id.clone()], notes })
     }
@@ -66,12 +70,14 @@ impl Migrator<'_> {
         }
         let present = still_there(standing, &survey);
         if !present.is_empty() && marking.verification == Verification::Required {
-            return Err(MigrateError::StillThere { id: marking.id.clone(), present });
+            let steps = steps_back(&survey, &marking.id);
+            return Err(MigrateError::StillThere { id: marking.id.clone(), present, steps });
         }
         let witness = if present.is_empty() { Witness::Shown } else { Witness::Unverified };
         let notes = notes(standing, witness);
         let change = RowChange::RolledBack { witness };
-        let record = self.marked(standing, &marking.reason, EventKind::MarkedRolledBack, change);
+        let mut record = self.marked(standing, &marking.reason, EventKind::MarkedRolledBack, change);
+        record.event.detail = against(witness);
         self.write(&survey, &[record])?;
         Ok(MarkReport { marked: vec![marking.id.clone()], notes })
     }
@@ -130,13 +136,24 @@ fn found<'s>(survey: &'s Survey, id: &MigrationId) -> Result<&'s Standing, Migra
     survey.standing(id).ok_or_else(|| MigrateError::UnknownId { text: id.to_string() })
 }
 
+/// The history goes on saying so when the ledger's row has changed.
+fn against(witness: Witness) -> Option<String> {
+    (witness == Witness::Unverified).then(|| "against what the schema shows".to_owned())
+}
+
+/// How many steps `down` takes until that migration, too, is rolled back.
+fn steps_back(survey: &Survey, id: &MigrationId) -> usize {
+    let applied = survey.standings.iter().rev().filter(|standing| standing.is_applied());
+    applied.take_while(|standing| standing.id != *id).count() + 1
+}
+
 /// What a mark as rolled back would deny.
 fn still_there(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
     match &standing.presence {
         Some(Presence::Partial { present, .. }) => present.clone(),
         Some(Presence::Present | Presence::Conflicting(_)) => {
             let link = survey.chain.link(&standing.id);
-            let objects = link.map(|link| link.footprint.objects()).unwrap_or_default();
+            let objects = link.map(|link| link.footprint.main_objects()).unwrap_or_default();
             let there: Vec<ObjectName> =
                 objects.iter().copied().filter(|name| survey.observed.contains(name)).cloned().collect();
             if there.is_empty() { objects.into_iter().cloned().collect() } else { there }
@@ -148,6 +165,9 @@ fn still_there(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
 fn notes(standing: &Standing, witness: Witness) -> Vec<String> {
     if witness == Witness::Unverified {
         return vec![format!("{} is marked against what the schema shows", standing.id)];
+    }
+    if !standing.has_file {
+        return vec![format!("{} has no file any more by which it could be checked", standing.id)];
     }
     match &standing.presence {
         Some(Presence::Invisible) => {

@@ -111,6 +111,20 @@ impl Footprint {
         self.adds.keys().chain(changed).chain(&self.drops).collect()
     }
 
+    /// What is worth naming of it: the tables that it makes as a whole, and what it adds to others.
+    #[must_use]
+    pub fn main_objects(&self) -> Vec<&ObjectName> {
+        let is_whole = |name: &ObjectName| name.table.is_none();
+        let made_whole: Vec<&str> = self.adds.keys().filter(|name| is_whole(name)).map(ObjectName::owner).collect();
+        let is_main =
+            |name: &&ObjectName| is_whole(name) || !made_whole.contains(&name.owner()) && !name.kind.is_constraint();
+        let added: Vec<&ObjectName> = self.adds.keys().filter(is_main).collect();
+        if !added.is_empty() {
+            return added;
+        }
+        self.objects().into_iter().collect()
+    }
+
     /// Whether it adds, changes or drops that object.
     #[must_use]
     pub fn touches(&self, name: &ObjectName) -> bool {

@@ -79,7 +79,10 @@ pub(super) fn recognise(file: &RawFile) -> Guess {
         Content::Bytes(bytes) => of_file(&file.name, &String::from_utf8_lossy(bytes)),
     };
     Guess {
-        message: format!("it looks like {}, which is not read here", format.in_words()),
+        message: match format {
+            Format::Unknown => "it is no migration in any format that is known here".to_owned(),
+            _ => format!("it looks like {}, which is not read here", format.in_words()),
+        },
         hint: hint(format, &file.name),
     }
 }

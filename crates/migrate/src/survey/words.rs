@@ -51,7 +51,7 @@ fn problem(standing: &Standing, footprint: Option<&Footprint>, after_problem: Op
         return Some(format!("{ledger}, but {}", there(standing, footprint)));
     }
     let absent = matches!(standing.presence, Some(Presence::Absent | Presence::Conflicting(_))) && standing.has_file;
-    let missing = footprint.filter(|_| absent).map(|footprint| in_words(main_objects(footprint)))?;
+    let missing = footprint.filter(|_| absent).map(|footprint| in_words(footprint.main_objects()))?;
     after_problem.map(|()| format!("{ledger}, and not in the schema: {missing} missing"))
 }
 
@@ -74,7 +74,7 @@ fn applied(standing: &Standing, footprint: Option<&Footprint>) -> Option<String>
         (standing.witness == Witness::Unverified).then_some("marked applied without being shown by the schema");
     let seen = match &standing.presence {
         Some(Presence::Absent) => {
-            let missing = footprint.map(main_objects).unwrap_or_default();
+            let missing = footprint.map(Footprint::main_objects).unwrap_or_default();
             Some(format!("applied in the ledger, but nothing of it is there: {} missing", in_words(missing)))
         }
         Some(Presence::Partial { missing, lingering, .. }) if missing.is_empty() => {
@@ -92,19 +92,6 @@ fn applied(standing: &Standing, footprint: Option<&Footprint>) -> Option<String>
         (Some(unverified), Some(seen)) => Some(format!("{unverified}; {seen}")),
         (unverified, seen) => unverified.map(str::to_owned).or(seen),
     }
-}
-
-/// The tables of a footprint that it makes as a whole, and what it adds to others.
-fn main_objects(footprint: &Footprint) -> Vec<&ObjectName> {
-    let is_whole = |name: &ObjectName| name.table.is_none();
-    let made_whole: Vec<&str> = footprint.adds.keys().filter(|name| is_whole(name)).map(ObjectName::owner).collect();
-    let is_main =
-        |name: &&ObjectName| is_whole(name) || !made_whole.contains(&name.owner()) && !name.kind.is_constraint();
-    let added: Vec<&ObjectName> = footprint.adds.keys().filter(is_main).collect();
-    if !added.is_empty() {
-        return added;
-    }
-    footprint.objects().into_iter().collect()
 }
 
 fn owners(footprint: Option<&Footprint>) -> String {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use longshore_core::{Console, Status, Store, StoreError, Wakeups};
+use longshore_migrate::source::LONGSHORE;
+use longshore_migrate::{Migrator, RunRequest, Source};
 use longshore_sqlite::rusqlite::Connection;
+use longshore_sqlite::target::{Access, SqliteTarget};
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::database::{self, Database, job};
@@ -103,6 +106,37 @@ async fn after_a_migration_of_its_own_tables_the_store_writes_nothing() {
 
     assert!(matches!(error, StoreError::SchemaChanged { .. }), "{error}");
     assert_eq!(database.number("SELECT count(*) FROM job_queue"), 1);
+}
+
+/// The queue's migrations as a later program has them: one more, which changes rows alone.
+fn later_program(database: &Database) -> Migrator<'static> {
+    let folder = database.path().with_file_name("migrations");
+    std::fs::create_dir_all(&folder).unwrap();
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+    }
+    std::fs::write(folder.join("005_urge_mail.up.sql"), "UPDATE job_queue SET priority = 9 WHERE job_type = 'mail';")
+        .unwrap();
+    std::fs::write(folder.join("005_urge_mail.down.sql"), "UPDATE job_queue SET priority = 5 WHERE job_type = 'mail';")
+        .unwrap();
+    let target = SqliteTarget::open(database.path(), Access::Write).unwrap();
+    Migrator::new(Box::new(target), vec![Source::directory(LONGSHORE, &folder).unwrap()])
+}
+
+#[tokio::test]
+async fn a_later_programs_migration_of_rows_alone_stops_the_store_until_it_is_rolled_back() {
+    let database = Database::new();
+    database.enqueue(job()).await;
+    later_program(&database).up(&RunRequest::default()).unwrap();
+    // The later program would remember that all is well under its own fingerprint, not under that of this one.
+    database.foreign().execute("DELETE FROM schema_migrations_verified", []).unwrap();
+
+    let refused = database.store.enqueue(vec![job()]).await;
+    later_program(&database).down(&RunRequest::default()).unwrap();
+
+    assert!(matches!(refused, Err(StoreError::SchemaChanged { .. })), "{refused:?}");
+    database.enqueue(job()).await;
 }
 
 /// A program that binds bytes where text belongs (Python's `b"mail"`) writes blobs, which no text equals.

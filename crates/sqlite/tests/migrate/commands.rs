@@ -65,7 +65,7 @@ fn a_down_on_a_table_with_rows_wants_the_explicit_word() {
     let error = database.migrator_of(vec![source(NOTES)]).down(&RunRequest::default()).unwrap_err();
 
     assert_eq!(error.exit(), Exit::Refused);
-    assert_eq!(error.to_string(), "app:2 down would lose data: column notes.pinned (1 values)");
+    assert_eq!(error.to_string(), "app:2 down would lose data: column notes.pinned (1 value)");
     let report = database.migrator_of(vec![source(NOTES)]).down(&allowing_loss()).unwrap();
     assert!(report.backup.unwrap().exists());
 }

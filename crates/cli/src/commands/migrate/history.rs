@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use longshore_migrate::ledger::{Event, EventKind};
 use longshore_migrate::report::HistoryReport;
 use longshore_sqlite::target::Access;
 
@@ -17,6 +18,15 @@ pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// What a repair did is long and stands in its plan; how a mark stands to the schema is short and matters.
+fn why(event: &Event) -> Option<String> {
+    let is_mark = matches!(event.event, EventKind::MarkedApplied | EventKind::MarkedRolledBack);
+    match (&event.reason, &event.detail) {
+        (Some(reason), Some(detail)) if is_mark => Some(format!("{reason} ({detail})")),
+        (reason, detail) => reason.clone().or_else(|| detail.clone()),
+    }
+}
+
 fn table(report: &HistoryReport) -> Table {
     let mut table = Table::new(&["AT", "ID", "EVENT", "TOOK", "WHO", "HOST", "WHY"]).uncut();
     for event in &report.events {
@@ -29,7 +39,7 @@ fn table(report: &HistoryReport) -> Table {
             took.unwrap_or_else(dash),
             event.who.clone().unwrap_or_else(dash),
             event.host.clone().unwrap_or_else(dash),
-            event.reason.clone().or_else(|| event.detail.clone()).unwrap_or_else(dash),
+            why(event).unwrap_or_else(dash),
         ]);
     }
     table.right(&[3])

@@ -10,19 +10,22 @@ pub(super) fn baseline(site: &Site<'_>, id: &str, reason: &str) -> anyhow::Resul
     let mut migrator = site.migrator(Access::Write, Absent::Refused)?;
     let id = migrator.resolve(id)?;
     let report = migrator.baseline(&id, reason)?;
-    tell(site.context, &report)
+    tell(site.context, &report, "applied")
 }
 
-/// Tells what was marked.
-pub(super) fn tell(context: &Context, report: &MarkReport) -> anyhow::Result<Exit> {
+/// Tells what was marked as `what`.
+pub(super) fn tell(context: &Context, report: &MarkReport, what: &str) -> anyhow::Result<Exit> {
     context.output.result(report, |output| {
         for id in &report.marked {
-            output.line(format!("marked {id}"))?;
+            output.line(format!("marked {id} as {what}"))?;
         }
         for note in &report.notes {
             output.line(note)?;
         }
-        if report.marked.is_empty() { output.line("nothing to mark: the ledger says so already") } else { Ok(()) }
+        if report.marked.is_empty() && report.notes.is_empty() {
+            return output.line("nothing to mark: the ledger says so already");
+        }
+        Ok(())
     })?;
     Ok(Exit::Done)
 }

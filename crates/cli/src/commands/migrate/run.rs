@@ -64,11 +64,11 @@ fn tell(site: &Site<'_>, report: &RunReport) -> anyhow::Result<Exit> {
         for migration in &report.migrations {
             if report.dry_run { print_sql(output, migration)? } else { print_done(output, migration)? }
         }
+        if let Some(backup) = &report.backup {
+            output.note(format!("backup: {}", backup.display()));
+        }
         if report.migrations.is_empty() { output.line("nothing to do") } else { Ok(()) }
     })?;
-    if let Some(backup) = &report.backup {
-        site.context.output.note(format!("backup: {}", backup.display()));
-    }
     Ok(Exit::Done)
 }
 

@@ -1,4 +1,4 @@
-use longshore_migrate::report::{MigrationStatus, State, StatusReport};
+use longshore_migrate::report::{Discrepancy, DiscrepancyKind, MigrationStatus, State, StatusReport};
 use longshore_sqlite::target::Access;
 
 use super::verify::discrepancy_in_words;
@@ -46,7 +46,9 @@ fn print_rest(output: &Output, report: &StatusReport) -> std::io::Result<()> {
             output.line(format!("  {hint}"))?;
         }
     }
-    for discrepancy in &report.differences {
+    // That a migration is there without the ledger's word has been said as its problem.
+    let is_object = |found: &&Discrepancy| matches!(found.kind, DiscrepancyKind::Object(_));
+    for discrepancy in report.differences.iter().filter(is_object) {
         output.line(format!("\n{}", discrepancy_in_words(discrepancy)))?;
     }
     let unseen = report.unrecognised.iter().filter(|file| !report.findings.iter().any(|it| it.subject == **file));

@@ -1,4 +1,4 @@
-use longshore_migrate::report::{Discrepancy, VerifyReport};
+use longshore_migrate::report::{Discrepancy, DiscrepancyKind, LedgerDiscrepancy, VerifyReport};
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site};
@@ -30,6 +30,10 @@ fn print(output: &Output, report: &VerifyReport) -> std::io::Result<()> {
 
 /// What differs, from what, and whose it is.
 pub(super) fn discrepancy_in_words(discrepancy: &Discrepancy) -> String {
+    if discrepancy.kind == DiscrepancyKind::Ledger(LedgerDiscrepancy::NotRecorded) {
+        let found = discrepancy.found.as_deref().filter(|found| !found.is_empty()).unwrap_or("what it makes");
+        return format!("{}: not applied according to the ledger, but the schema has {found}", discrepancy.object);
+    }
     let mut words = discrepancy.object.clone();
     match (&discrepancy.expected, &discrepancy.found) {
         (Some(expected), Some(found)) => words.push_str(&format!(": expected {expected}, found {found}")),
