@@ -133,7 +133,7 @@ impl TargetError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Open { .. } => "database_unreachable",
-            Self::Busy { .. } => "busy",
+            Self::Busy { .. } => "database_locked",
             Self::ReadOnly { .. } => "database_read_only",
             Self::Full { .. } => "disk_full",
             Self::Damaged { .. } => "database_damaged",

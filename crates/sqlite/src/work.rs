@@ -76,7 +76,7 @@ pub(crate) struct Request<W: Work> {
     pub(crate) reply: oneshot::Sender<Result<W::Answer, StoreError>>,
     pub(crate) kept: Option<Result<W::Answer, StoreError>>,
     /// Given back when the request is answered, so that the queue is bounded.
-    pub(crate) _permit: OwnedSemaphorePermit,
+    pub(crate) permit: OwnedSemaphorePermit,
 }
 
 impl<W: Work> Request<W> {
@@ -132,7 +132,9 @@ impl<W: Work> Task for Request<W> {
     }
 
     fn answer(self: Box<Self>) {
-        let Self { reply, kept, place, .. } = *self;
+        let Self { reply, kept, place, permit, .. } = *self;
+        // Before the answer: a caller who is back at once must find its own place free, or it takes itself for two.
+        drop(permit);
         // The caller may have gone; its request has had its effect all the same.
         let _ = reply.send(kept.unwrap_or_else(|| Err(place.closed())));
     }
