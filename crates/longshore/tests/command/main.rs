@@ -42,6 +42,7 @@ fn all() -> Vec<Trial> {
         outcome::a_kill_from_elsewhere_is_a_want_of_resources,
         outcome::a_result_is_kept_as_it_was_written,
         outcome::a_result_beyond_the_limit_is_a_validation_error,
+        outcome::a_result_that_is_no_unicode_is_a_validation_error,
         outcome::a_snooze_defers_the_job,
         outcome::progress_is_passed_on,
         output::the_payload_is_on_standard_input_and_ends,
