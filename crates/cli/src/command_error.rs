@@ -50,7 +50,7 @@ pub(crate) enum CommandError {
         /// What the reader says.
         source: dotenvy::Error,
     },
-    /// The payload is no JSON.
+    /// The payload is no JSON, or none that every reader can read.
     #[error("the payload is {0}")]
     Payload(#[from] InvalidJobData),
     /// The payload is no text.
@@ -159,6 +159,9 @@ impl CommandError {
             Self::Config { .. } => "mend that line, or name another file with --config",
             Self::Unreadable { .. } => "check the path and its permissions",
             Self::Dotenv { .. } => "mend that line, or name the database with --database",
+            Self::Payload(InvalidJobData::LoneSurrogate { .. }) => {
+                "write both halves, such as \\ud83d\\ude00, or the character itself"
+            }
             Self::Payload(_) => "quote it for the shell, such as '{\"file\": \"a.jpg\"}', or give it as @FILE",
             Self::PayloadEncoding => "encode the text as UTF-8, binary data as base64",
             Self::PayloadTooLong { .. } => "store the data elsewhere and enqueue where it is",

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::InvalidJobData;
+
 /// What kind of thing went wrong, which decides whether another attempt makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,7 +112,7 @@ impl FailureType {
             if let Some(io) = error.downcast_ref::<io::Error>() {
                 return io_type(io);
             }
-            if error.is::<serde_json::Error>() || error.is::<std::str::Utf8Error>() {
+            if error.is::<InvalidJobData>() || error.is::<serde_json::Error>() || error.is::<std::str::Utf8Error>() {
                 return Self::ValidationError;
             }
             next = error.source();

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -11,25 +11,41 @@ use thiserror::Error;
 #[derive(Clone, PartialEq, Eq)]
 pub struct JobData(Box<str>);
 
-/// Text that is no JSON document.
+/// Text that is no JSON document, or one that not every reader could read.
 #[derive(Debug, Error)]
-#[error("not valid JSON: {source}")]
-pub struct InvalidJobData {
-    /// Where the text stops being JSON.
-    #[from]
-    source: serde_json::Error,
+#[non_exhaustive]
+pub enum InvalidJobData {
+    /// It is not JSON, or a value that cannot be encoded or decoded.
+    #[error("not valid JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A string or a key holds half of a UTF-16 surrogate pair without the other one. The grammar of JSON lets it
+    /// pass, but no text in Unicode can hold it (RFC 8259, section 8.2), so no handler could decode it.
+    #[error("not valid Unicode: the escape {escape} at byte {byte} of the value is half of a surrogate pair")]
+    LoneSurrogate {
+        /// The escape as it was written, such as `\ud800`.
+        escape: Box<str>,
+        /// Where it begins, counted from one.
+        byte: usize,
+    },
 }
 
 impl JobData {
     /// Takes text that is one JSON document.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidJobData> {
-        let raw = RawValue::from_string(text.into())?;
-        Ok(Self(raw.get().into()))
+        Self::of_raw(&RawValue::from_string(text.into())?)
     }
 
     /// Encodes a value.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, InvalidJobData> {
-        Ok(Self(serde_json::to_string(value)?.into_boxed_str()))
+        let text = serde_json::to_string(value)?;
+        // A value may hold raw JSON, which is written as it is.
+        refuse_lone_surrogates(&text)?;
+        Ok(Self(text.into_boxed_str()))
+    }
+
+    fn of_raw(raw: &RawValue) -> Result<Self, InvalidJobData> {
+        refuse_lone_surrogates(raw.get())?;
+        Ok(Self(raw.get().into()))
     }
 
     /// Text out of a store, which a CHECK constraint keeps valid; what is no JSON after all becomes a JSON
@@ -84,7 +100,47 @@ impl Serialize for JobData {
 impl<'de> Deserialize<'de> for JobData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(raw.get().into()))
+        Self::of_raw(&raw).map_err(de::Error::custom)
+    }
+}
+
+/// Looks at the escapes of a JSON document; serde_json, which keeps it as text, only looks at their digits.
+fn refuse_lone_surrogates(document: &str) -> Result<(), InvalidJobData> {
+    // Most documents have no escape, and this finds out quickest.
+    let Some(mut at) = document.find('\\') else { return Ok(()) };
+    let bytes = document.as_bytes();
+    // In valid JSON a backslash stands in strings alone, and something follows it.
+    while let Some(distance) = bytes[at..].iter().position(|byte| *byte == b'\\') {
+        at += distance;
+        at += match surrogate(bytes, at) {
+            None => 2,
+            Some(Half::High) if surrogate(bytes, at + ESCAPE_BYTES) == Some(Half::Low) => 2 * ESCAPE_BYTES,
+            Some(_) => {
+                let escape = document[at..at + ESCAPE_BYTES].into();
+                return Err(InvalidJobData::LoneSurrogate { escape, byte: at + 1 });
+            }
+        };
+    }
+    Ok(())
+}
+
+/// The length of `\ud800`.
+const ESCAPE_BYTES: usize = 6;
+
+#[derive(PartialEq, Eq)]
+enum Half {
+    /// From d800 to dbff; comes first.
+    High,
+    /// From dc00 to dfff.
+    Low,
+}
+
+/// Which half of a surrogate pair is escaped at this place, if one is.
+fn surrogate(document: &[u8], at: usize) -> Option<Half> {
+    match document.get(at..at + ESCAPE_BYTES)? {
+        [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..] => Some(Half::High),
+        [b'\\', b'u', b'd' | b'D', b'c'..=b'f' | b'C'..=b'F', ..] => Some(Half::Low),
+        _ => None,
     }
 }
 
@@ -97,6 +153,58 @@ mod tests {
         let text = r#"{"b":12345678901234567890,"a":1.10}"#;
         let data = JobData::parse(text).unwrap();
         assert_eq!(serde_json::to_string(&data).unwrap(), text);
+    }
+
+    /// The escape that is refused, and where.
+    fn refused(text: &str) -> Option<(String, usize)> {
+        match JobData::parse(text).err()? {
+            InvalidJobData::LoneSurrogate { escape, byte } => Some((escape.into(), byte)),
+            error @ InvalidJobData::Json(_) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_refused_wherever_it_stands() {
+        for (text, escape, byte) in [
+            (r#""\ud800""#, r"\ud800", 2),
+            (r#""\uDFFF""#, r"\uDFFF", 2),
+            (r#"{"\udbff":1}"#, r"\udbff", 3),
+            (r#"{"a":[{"b":["é\\","\n\udc00"]}]}"#, r"\udc00", 23),
+            (r#""\ud83d\ud83d\ude00""#, r"\ud83d", 2),
+            (r#""\ude00\ud83d""#, r"\ude00", 2),
+            (r#""\ud83d\n\ude00""#, r"\ud83d", 2),
+            (r#""\ud83d\\ude00""#, r"\ud83d", 2),
+            (r#""\ud83d€""#, r"\ud83d", 2),
+            (r#"["\ud83d","\ude00"]"#, r"\ud83d", 3),
+            (r#""\ud83d\ude00\ude00""#, r"\ude00", 14),
+        ] {
+            assert_eq!(refused(text), Some((escape.to_owned(), byte)), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_other_escape_stays_as_it_was_written() {
+        for text in [
+            r#""\ud83d\ude00""#,
+            r#"{"\uD83D\uDE00":["\ud7ff","\ue000","\u0000","€\u00e9"]}"#,
+            r#""\\ud800""#,
+            r#""\"\\\\udc00\/\b""#,
+        ] {
+            assert_eq!(refused(text), None, "{text}");
+            assert_eq!(JobData::parse(text).unwrap().as_str(), text);
+            assert!(serde_json::from_str::<serde_json::Value>(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_refused_on_every_way_in() {
+        let told = "not valid Unicode: the escape \\ud800 at byte 2 of the value is half of a surrogate pair";
+        let text = r#""\ud800""#;
+        let raw = RawValue::from_string(text.to_owned()).unwrap();
+        assert_eq!(JobData::parse(text).unwrap_err().to_string(), told);
+        assert_eq!(JobData::encode(&raw).unwrap_err().to_string(), told);
+        let error = serde_json::from_str::<JobData>(text).unwrap_err().to_string();
+        assert!(error.starts_with(told), "{error}");
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::fmt;
+#[path = "worker/warnings.rs"]
+mod warnings;
+
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use longshore::testing::ScratchQueue;
@@ -15,9 +17,8 @@ use longshore_sqlite::migrations::longshore;
 use longshore_sqlite::target::{Access, SqliteTarget};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
-use tracing::field::{Field, Visit};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Metadata, Subscriber, span};
+
+use crate::warnings::Warnings;
 
 const PAUSED: &str = "paused by a migration";
 const GOES_ON: &str = "work goes on";
@@ -27,68 +28,6 @@ struct Step;
 
 impl Payload for Step {
     const JOB_TYPE: &'static str = "step";
-}
-
-/// The warnings of this thread's workers.
-#[derive(Clone, Default)]
-struct Warnings {
-    told: Arc<Mutex<Vec<String>>>,
-    news: Arc<Notify>,
-}
-
-impl Warnings {
-    fn listen() -> (Self, DefaultGuard) {
-        let warnings = Self::default();
-        let guard = tracing::subscriber::set_default(warnings.clone());
-        (warnings, guard)
-    }
-
-    fn count(&self, words: &str) -> usize {
-        self.told.lock().unwrap().iter().filter(|told| told.contains(words)).count()
-    }
-
-    async fn until(&self, words: &str) {
-        let told = async {
-            while self.count(words) == 0 {
-                self.news.notified().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), told).await.unwrap_or_else(|_| panic!("{:?}", self.told));
-    }
-}
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut words = Words::default();
-        event.record(&mut words);
-        self.told.lock().unwrap().push(words.0);
-        self.news.notify_one();
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-#[derive(Default)]
-struct Words(String);
-
-impl Visit for Words {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.push_str(&format!("{field}={value:?} "));
-    }
 }
 
 /// Handlers that say when they begin, and end when they are let.

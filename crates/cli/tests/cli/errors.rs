@@ -15,6 +15,7 @@ fn errors_in_the_words_of_the_call() {
         &["enqueue", ""],
         &["enqueue", "mail", "{"],
         &["enqueue", "mail", "{} {}"],
+        &["enqueue", "mail", r#"{"to": "\ud800"}"#],
         &["enqueue", "mail", "@missing.json"],
         &["enqueue", "mail", "{}", "extra"],
         &["enqueue", "mail", "--priority", "loud"],

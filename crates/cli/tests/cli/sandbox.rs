@@ -63,7 +63,7 @@ impl Sandbox {
     }
 
     /// Looks again and again until it is so, and fails when it does not become so.
-    pub(crate) fn until(&self, is_so: impl Fn() -> bool) {
+    pub(crate) fn until(&self, mut is_so: impl FnMut() -> bool) {
         let began = Instant::now();
         while !is_so() {
             assert!(began.elapsed() < Duration::from_secs(60), "it never became so");

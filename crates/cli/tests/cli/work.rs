@@ -1,4 +1,5 @@
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -109,6 +110,13 @@ impl Running {
     }
 }
 
+impl Running {
+    fn signal(&self, name: &str) {
+        let status = std::process::Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -131,9 +139,53 @@ fn a_running_job_is_seen_and_cancelled_and_a_signal_ends_the_worker() {
     sandbox.json(&["jobs", "cancel", "1"]);
     assert_eq!(sandbox.run(&["jobs", "wait", "1", "--timeout", "30s"]).stdout, "cancelled\n");
 
-    let id = i32::try_from(worker.0.id()).unwrap();
-    let _ = std::process::Command::new("kill").args(["-TERM", &id.to_string()]).status().unwrap();
+    worker.signal("TERM");
     assert_eq!(worker.0.wait().unwrap().code(), Some(0));
+}
+
+/// A job that answers SIGTERM with a file and goes on, with a second one waiting for its place.
+fn unheeding(grace: &str) -> (Sandbox, Running) {
+    let sandbox = Sandbox::new();
+    let run = r#"run = ["sh", "-c", "trap 'touch told' TERM; touch began; while :; do sleep 0.02; done"]"#;
+    sandbox.write("longshore.toml", format!("[worker]\ngrace = \"{grace}\"\n\n[jobs.unheeding]\n{run}\n"));
+    sandbox.json(&["enqueue", "unheeding"]);
+    sandbox.json(&["enqueue", "unheeding"]);
+    let worker = Running::start(&sandbox, &["work", "--concurrency", "1", "--json"]);
+    sandbox.until(|| sandbox.path("began").exists());
+    (sandbox, worker)
+}
+
+fn assert_given_back_unspent(sandbox: &Sandbox) {
+    let job = sandbox.json(&["jobs", "show", "1"]);
+    assert_eq!((&job["status"], &job["retry_count"]), (&json!("pending"), &json!(0)));
+    assert_eq!(job["attempts"][0]["outcome"], "returned");
+    let second = sandbox.json(&["jobs", "show", "2"]);
+    assert_eq!((&second["status"], &second["attempts"]), (&json!("pending"), &json!([])), "nothing more was begun");
+}
+
+#[test]
+fn a_signal_gives_a_job_back_unspent_when_its_grace_is_over() {
+    let (sandbox, mut worker) = unheeding("300ms");
+    let asked_at = Instant::now();
+    worker.signal("TERM");
+    sandbox.until(|| worker.0.try_wait().unwrap().is_some());
+    assert_eq!(worker.0.wait().unwrap().code(), Some(0));
+    let ended = std::io::read_to_string(worker.0.stdout.take().unwrap()).unwrap();
+    assert_eq!(ended, "{\"ended\":\"stopped\"}\n");
+    assert!(asked_at.elapsed() >= Duration::from_millis(300), "{:?}", asked_at.elapsed());
+    assert!(sandbox.path("told").exists());
+    assert_given_back_unspent(&sandbox);
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_the_grace() {
+    let (sandbox, mut worker) = unheeding("1h");
+    worker.signal("TERM");
+    sandbox.until(|| sandbox.path("told").exists());
+    worker.signal("INT");
+    sandbox.until(|| worker.0.try_wait().unwrap().is_some());
+    assert_eq!(worker.0.wait().unwrap().code(), Some(0));
+    assert_given_back_unspent(&sandbox);
 }
 
 #[test]

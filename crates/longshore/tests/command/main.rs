@@ -9,6 +9,7 @@ mod outcome;
 mod output;
 mod processes;
 mod run;
+mod signals;
 mod worked;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     longshore::command::supervise_if_asked();
     match std::env::args().nth(1).as_deref() {
         Some(run::WORK_UNTIL_KILLED) => run::work_until_killed(),
+        Some(signals::WORK_UNTIL_SIGNAL) => signals::work_until_signal(),
         Some(bench::MEASURE) => bench::measure(),
         _ => {}
     }
@@ -42,6 +44,7 @@ fn all() -> Vec<Trial> {
         outcome::a_kill_from_elsewhere_is_a_want_of_resources,
         outcome::a_result_is_kept_as_it_was_written,
         outcome::a_result_beyond_the_limit_is_a_validation_error,
+        outcome::a_result_that_is_no_unicode_is_a_validation_error,
         outcome::a_snooze_defers_the_job,
         outcome::progress_is_passed_on,
         output::the_payload_is_on_standard_input_and_ends,
@@ -78,6 +81,9 @@ fn all() -> Vec<Trial> {
             ending::a_supervisor_ignores_polite_signals,
             ending::a_daemon_that_moves_on_all_the_time_is_caught,
             ending::many_commands_at_once_leave_nobody,
+            signals::a_worker_that_gets_a_signal_lets_its_job_finish_and_begins_no_other,
+            signals::a_worker_that_gets_a_signal_gives_back_what_does_not_end_within_the_grace,
+            signals::a_second_signal_to_a_worker_ends_it_at_once,
             worked::a_cancelled_job_leaves_nobody,
             worked::a_job_that_reached_its_time_limit_leaves_nobody,
             worked::a_shutdown_gives_the_job_back_and_leaves_nobody,

@@ -87,6 +87,12 @@ pub(crate) fn a_result_beyond_the_limit_is_a_validation_error() {
     assert!(failure.message.contains("1048576 bytes"), "{}", failure.message);
 }
 
+pub(crate) fn a_result_that_is_no_unicode_is_a_validation_error() {
+    let failure = sh(r#"echo '{"longshore": {"result": "\ud800"}}'"#).finish().failure();
+    assert_eq!(failure.failure_type, FailureType::ValidationError);
+    assert!(failure.message.starts_with("not valid Unicode: the escape \\ud800"), "{}", failure.message);
+}
+
 pub(crate) fn a_snooze_defers_the_job() {
     let snooze = r#"echo '{"longshore": {"snooze": "2s"}}'"#;
     assert_eq!(sh(snooze).finish().end.unwrap(), Done::Snoozed { delay: Duration::from_secs(2) });

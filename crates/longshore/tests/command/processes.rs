@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits until something holds.
-pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
@@ -24,6 +24,12 @@ pub(crate) fn marked(mark: &str) -> Vec<u32> {
         environment.split(|byte| *byte == 0).any(|variable| variable.ends_with(mark.as_bytes()))
     })
     .collect()
+}
+
+/// The sleeps that a family has begun when it was told to stop.
+pub(crate) fn marked_sleeps(mark: &str) -> usize {
+    let is_long = |id: &u32| fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| line == b"sleep\x001000\x00");
+    marked(mark).iter().filter(|id| is_long(id)).count()
 }
 
 /// The supervisor of the command whose processes are marked.

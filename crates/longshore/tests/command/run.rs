@@ -68,6 +68,11 @@ impl Run {
         self
     }
 
+    /// Marks its processes with what another process has chosen.
+    pub(crate) fn mark_with(&mut self, mark: &str) {
+        self.spec.env.insert(MARK.to_owned(), mark.to_owned());
+    }
+
     /// Runs it to its end.
     pub(crate) fn finish(self) -> Ran {
         self.start().finish()
@@ -168,7 +173,7 @@ impl Ran {
 pub(crate) fn work_until_killed() -> ! {
     let mut args = std::env::args().skip(2);
     let mut run = sh(&args.next().unwrap());
-    run.spec.env.insert(MARK.to_owned(), args.next().unwrap());
+    run.mark_with(&args.next().unwrap());
     // Longer than any test waits: the death of a worker leaves no time for it.
     run.grace_ms(600_000).finish();
     std::process::exit(0);

@@ -8,7 +8,7 @@ use longshore_testkit::MemoryStore;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use crate::processes::{eventually, marked};
+use crate::processes::{eventually, marked, marked_sleeps};
 use crate::run::{Run, sh};
 
 /// Leaves `sleep`s in two sessions and does not listen to SIGTERM.
@@ -60,13 +60,6 @@ impl Worked {
     fn until_nobody_is_left(&self) {
         eventually("nobody left", || marked(&self.mark).is_empty());
     }
-}
-
-/// The sleeps that a family has begun when it was told to stop.
-fn marked_sleeps(mark: &str) -> usize {
-    let is_long =
-        |id: &u32| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| line == b"sleep\x001000\x00");
-    marked(mark).iter().filter(|id| is_long(id)).count()
 }
 
 async fn wish(asked: oneshot::Receiver<()>) {
