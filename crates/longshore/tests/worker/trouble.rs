@@ -1,0 +1,54 @@
+use std::sync::Arc;
+
+use longshore::{Queue, Status};
+use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};
+
+use crate::bench::{Bench, Running, Step};
+use crate::warnings::Warnings;
+
+const FAILS: &str = "the store fails";
+const WORKS_AGAIN: &str = "the store works again";
+
+/// The bench with a store that fails when a test says so; what the bench itself asks never fails.
+fn faulty(bench: &Bench) -> (FaultStore<MemoryStore>, Queue) {
+    let store = FaultStore::new(bench.store.clone(), FaultPlan::none());
+    (store.clone(), Queue::from_backend(Arc::new(store)))
+}
+
+/// Whatever a worker does fails for some ten seconds: the look for dead workers, four times a second, begins first
+/// and ends last.
+fn fail_for_a_while(store: &FaultStore<MemoryStore>) {
+    let outage = [
+        (Operation::Reclaim, Fault::Busy, 40),
+        (Operation::Claim, Fault::Full, 3),
+        (Operation::Record, Fault::Full, 3),
+        (Operation::Extend, Fault::Busy, 3),
+    ];
+    for (operation, fault, times) in outage {
+        for _ in 0..times {
+            store.fail_next(operation, fault);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_store_is_told_once_and_so_is_its_end() {
+    let (warnings, _guard) = Warnings::listen();
+    let bench = Bench::new();
+    let (store, queue) = faulty(&bench);
+    let worker = bench.worker_of(&queue).handle(|_: Step, _| async { Ok(()) });
+    let running = Running::spawn(worker);
+
+    for outages in 1..=2 {
+        fail_for_a_while(&store);
+        warnings.until(FAILS, outages).await;
+        let id = bench.enqueue(0).await;
+        warnings.until(WORKS_AGAIN, outages).await;
+
+        bench.until_status(id, Status::Completed).await;
+        assert_eq!((warnings.count(FAILS), warnings.count(WORKS_AGAIN)), (outages, outages), "{:?}", warnings.told);
+    }
+
+    running.stop().await;
+    assert_eq!(warnings.told.lock().unwrap().len(), 4, "{:?}", warnings.told);
+}
