@@ -2,11 +2,11 @@ use std::io;
 use std::path::PathBuf;
 
 use longshore_core::{Actioned, InvalidJob, InvalidJobData, JobId, Refusal, Status};
+use longshore_migrate::Exit;
 use thiserror::Error;
 
 use crate::arguments::InvalidPriorityWords;
 use crate::database_url::InvalidDatabaseUrl;
-use crate::exit::Exit;
 use crate::table::count_jobs;
 
 /// What a command could not do, apart from what the database or a migration says. Nothing was changed, unless the

@@ -3,12 +3,11 @@ use std::{fmt, io};
 use clap::error::ErrorKind;
 use longshore::WorkerError;
 use longshore_core::{Actioned, SchemaVerdict, StoreError};
-use longshore_migrate::MigrateError;
+use longshore_migrate::{Exit, MigrateError};
 use longshore_sqlite::schema::SchemaProblem;
 use serde::Serialize;
 
 use crate::command_error::CommandError;
-use crate::exit::Exit;
 use crate::sqlite_trouble::SqliteTrouble;
 
 /// An error as it is told: how the program ends, and what it says.
@@ -51,7 +50,7 @@ impl ErrorReport {
             return Self::of_store(error);
         }
         if let Some(problem) = error.downcast_ref::<SchemaProblem>() {
-            return Self::new(problem.exit().into(), problem.code(), problem).hint(problem.hint());
+            return Self::new(problem.exit(), problem.code(), problem).hint(problem.hint());
         }
         if let Some(error) = error.downcast_ref::<WorkerError>() {
             return Self::of_worker(error);
@@ -111,7 +110,7 @@ impl ErrorReport {
     fn of_migration(error: &MigrateError) -> Self {
         match SqliteTrouble::behind(error) {
             Some(trouble) => Self::new(Exit::Failed, trouble.code, &trouble.message).hint(trouble.hint),
-            None => Self::new(error.exit().into(), error.code(), error).hint(error.hint()),
+            None => Self::new(error.exit(), error.code(), error).hint(error.hint()),
         }
     }
 
