@@ -2,11 +2,11 @@ use std::io;
 use std::path::PathBuf;
 
 use longshore_core::{Actioned, InvalidJob, InvalidJobData, JobId, Refusal, Status};
+use longshore_migrate::Exit;
 use thiserror::Error;
 
 use crate::arguments::InvalidPriorityWords;
 use crate::database_url::InvalidDatabaseUrl;
-use crate::exit::Exit;
 use crate::table::count_jobs;
 
 /// What a command could not do, apart from what the database or a migration says. Nothing was changed, unless the
@@ -162,6 +162,7 @@ impl CommandError {
             Self::Payload(InvalidJobData::LoneSurrogate { .. }) => {
                 "write both halves, such as \\ud83d\\ude00, or the character itself"
             }
+            Self::Payload(InvalidJobData::TooDeep) => "flatten it, or store it elsewhere and enqueue where it is",
             Self::Payload(_) => "quote it for the shell, such as '{\"file\": \"a.jpg\"}', or give it as @FILE",
             Self::PayloadEncoding => "encode the text as UTF-8, binary data as base64",
             Self::PayloadTooLong { .. } => "store the data elsewhere and enqueue where it is",

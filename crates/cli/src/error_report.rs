@@ -3,12 +3,11 @@ use std::{fmt, io};
 use clap::error::ErrorKind;
 use longshore::WorkerError;
 use longshore_core::{Actioned, SchemaVerdict, StoreError};
-use longshore_migrate::MigrateError;
+use longshore_migrate::{Exit, MigrateError};
 use longshore_sqlite::schema::SchemaProblem;
 use serde::Serialize;
 
 use crate::command_error::CommandError;
-use crate::exit::Exit;
 
 /// An error as it is told: how the program ends, and what it says.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +49,7 @@ impl ErrorReport {
             return Self::of_store(error);
         }
         if let Some(problem) = error.downcast_ref::<SchemaProblem>() {
-            return Self::new(problem.exit().into(), problem.code(), problem).hint(problem.hint());
+            return Self::new(problem.exit(), problem.code(), problem).hint(problem.hint());
         }
         if let Some(error) = error.downcast_ref::<WorkerError>() {
             return Self::of_worker(error);
@@ -108,7 +107,7 @@ impl ErrorReport {
     }
 
     fn of_migration(error: &MigrateError) -> Self {
-        Self::new(error.exit().into(), error.code(), error).hint(error.hint())
+        Self::new(error.exit(), error.code(), error).hint(error.hint())
     }
 
     fn of_worker(error: &WorkerError) -> Self {

@@ -15,7 +15,6 @@ mod database_url;
 mod doctor;
 mod environment;
 mod error_report;
-mod exit;
 mod output;
 mod relative_time;
 mod table;
@@ -25,12 +24,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use longshore_migrate::Exit;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::{Arguments, Command, Globals};
 use crate::context::Context;
 use crate::error_report::ErrorReport;
-use crate::exit::Exit;
 use crate::output::Output;
 
 fn main() -> ExitCode {

@@ -27,6 +27,9 @@ pub enum InvalidJobData {
         /// Where it begins, counted from one.
         byte: usize,
     },
+    /// Arrays and objects stand in one another deeper than SQLite's JSON functions go.
+    #[error("nested too deeply: more than {} levels", DEPTH_MAX)]
+    TooDeep,
 }
 
 impl JobData {
@@ -39,12 +42,12 @@ impl JobData {
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, InvalidJobData> {
         let text = serde_json::to_string(value)?;
         // A value may hold raw JSON, which is written as it is.
-        refuse_lone_surrogates(&text)?;
+        refuse_unreadable(&text)?;
         Ok(Self(text.into_boxed_str()))
     }
 
     fn of_raw(raw: &RawValue) -> Result<Self, InvalidJobData> {
-        refuse_lone_surrogates(raw.get())?;
+        refuse_unreadable(raw.get())?;
         Ok(Self(raw.get().into()))
     }
 
@@ -104,6 +107,38 @@ impl<'de> Deserialize<'de> for JobData {
     }
 }
 
+/// How deep SQLite's JSON functions go (`JSON_MAX_DEPTH`).
+const DEPTH_MAX: usize = 1000;
+
+/// Refuses what the grammar of JSON lets pass, and a reader does not.
+fn refuse_unreadable(document: &str) -> Result<(), InvalidJobData> {
+    refuse_lone_surrogates(document)?;
+    let opens = |byte: &&u8| matches!(byte, b'[' | b'{');
+    // Hardly any document has so many that they could stand in one another so deeply.
+    if document.len() > DEPTH_MAX && document.as_bytes().iter().filter(opens).count() > DEPTH_MAX {
+        return refuse_depth(document);
+    }
+    Ok(())
+}
+
+fn refuse_depth(document: &str) -> Result<(), InvalidJobData> {
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for byte in document.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'[' | b'{' if !is_text => depth += 1,
+            b']' | b'}' if !is_text => depth -= 1,
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return Err(InvalidJobData::TooDeep);
+        }
+    }
+    Ok(())
+}
+
 /// Looks at the escapes of a JSON document; serde_json, which keeps it as text, only looks at their digits.
 fn refuse_lone_surrogates(document: &str) -> Result<(), InvalidJobData> {
     // Most documents have no escape, and this finds out quickest.
@@ -155,11 +190,19 @@ mod tests {
         assert_eq!(serde_json::to_string(&data).unwrap(), text);
     }
 
+    #[test]
+    fn a_document_is_as_deep_as_sqlite_goes_and_no_deeper() {
+        let nested = |depth: usize| format!("{}\"[[{{\\\"[[\"{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(JobData::parse(nested(DEPTH_MAX)).is_ok());
+        assert!(matches!(JobData::parse(nested(DEPTH_MAX + 1)), Err(InvalidJobData::TooDeep)));
+        assert!(JobData::parse(format!("[{}0]", "[],".repeat(2 * DEPTH_MAX))).is_ok());
+    }
+
     /// The escape that is refused, and where.
     fn refused(text: &str) -> Option<(String, usize)> {
         match JobData::parse(text).err()? {
             InvalidJobData::LoneSurrogate { escape, byte } => Some((escape.into(), byte)),
-            error @ InvalidJobData::Json(_) => panic!("{error}"),
+            error => panic!("{error}"),
         }
     }
 

@@ -82,14 +82,14 @@ async fn a_worker_pauses_while_a_migration_is_undone_and_goes_on_when_it_is_back
 
     down(&queue);
     gate.open.notify_one();
-    warnings.until(PAUSED).await;
+    warnings.until(PAUSED, 1).await;
 
     assert_eq!((status(&queue, first.0), status(&queue, second.0)), ("running".to_owned(), "pending".to_owned()));
     let refused = queue.enqueue(&Step).await;
     assert!(refused.is_err(), "{refused:?}");
     up(&queue);
     gate.open.notify_one();
-    warnings.until(GOES_ON).await;
+    warnings.until(GOES_ON, 1).await;
     for id in [first, second] {
         assert_eq!(queue.wait(id, Duration::from_secs(60)).await.unwrap().job.status, Status::Completed);
     }
@@ -109,9 +109,9 @@ async fn a_worker_that_does_nothing_notices_a_migration_too() {
     let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
 
     down(&queue);
-    warnings.until(PAUSED).await;
+    warnings.until(PAUSED, 1).await;
     up(&queue);
-    warnings.until(GOES_ON).await;
+    warnings.until(GOES_ON, 1).await;
     let id = queue.enqueue(&Step).await.unwrap().id;
     gate.open.notify_one();
 
@@ -134,7 +134,7 @@ async fn a_newer_schema_pauses_a_worker_although_the_tables_that_it_knows_are_th
         INSERT INTO schema_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'moons'); COMMIT";
     rusqlite::Connection::open(queue.path()).unwrap().execute_batch(newer).unwrap();
 
-    warnings.until(PAUSED).await;
+    warnings.until(PAUSED, 1).await;
     drop(stop);
     running.await.unwrap().unwrap();
 }
@@ -146,7 +146,7 @@ async fn a_paused_worker_ends_when_it_is_told_to() {
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
     down(&queue);
-    warnings.until(PAUSED).await;
+    warnings.until(PAUSED, 1).await;
 
     drop(stop);
 
@@ -178,7 +178,7 @@ async fn handlers_go_on_in_a_pause_until_their_lease_cannot_be_renewed() {
     gate.begun.notified().await;
 
     down(&queue);
-    warnings.until("the lease could not be renewed").await;
+    warnings.until("the lease could not be renewed", 1).await;
     up(&queue);
     gate.begun.notified().await;
     gate.open.notify_one();

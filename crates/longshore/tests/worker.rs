@@ -10,7 +10,13 @@ mod leases;
 mod news;
 #[path = "worker/outcomes.rs"]
 mod outcomes;
+#[path = "worker/retention.rs"]
+mod retention;
 #[path = "worker/scheduling.rs"]
 mod scheduling;
 #[path = "worker/stopping.rs"]
 mod stopping;
+#[path = "worker/trouble.rs"]
+mod trouble;
+#[path = "worker/warnings.rs"]
+mod warnings;

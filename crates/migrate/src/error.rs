@@ -1,8 +1,7 @@
 //! Why a command did not do what was asked, with the exit code and the next thing to type.
 
-use serde::Serialize;
-
 use crate::{
+    exit::Exit,
     finding::Finding,
     loss::Loss,
     migration::{Direction, MigrationId},
@@ -11,44 +10,6 @@ use crate::{
     source::SourceError,
     target::TargetError,
 };
-
-/// The exit codes of the command line that migrations end with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Exit {
-    /// 0: done, or in order.
-    Done,
-    /// 1: it failed.
-    Failed,
-    /// 2: the words of the call are off.
-    Usage,
-    /// 3: not yet.
-    NotYet,
-    /// 4: the history is broken.
-    HistoryBroken,
-    /// 5: the schema disagrees with the ledger.
-    SchemaDisagrees,
-    /// 6: somebody else holds the lock.
-    Locked,
-    /// 7: refused without a stronger word.
-    Refused,
-}
-
-impl Exit {
-    /// The number.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::NotYet => 3,
-            Self::HistoryBroken => 4,
-            Self::SchemaDisagrees => 5,
-            Self::Locked => 6,
-            Self::Refused => 7,
-        }
-    }
-}
 
 /// Why a migration command ended without doing all of what was asked. Each variant says what is true afterwards.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@
 pub mod apply;
 pub mod checksum;
 mod error;
+mod exit;
 pub mod finding;
 pub mod ledger;
 mod lint;
@@ -24,7 +25,8 @@ pub mod source;
 pub mod survey;
 pub mod target;
 
-pub use error::{Exit, MigrateError};
+pub use error::MigrateError;
+pub use exit::Exit;
 pub use loss::{DataLoss, Loss};
 pub use migration::{Body, CodeError, CodeMigration, Direction, Migration, MigrationId};
 pub use migrator::{Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::{
-    error::Exit,
+    exit::Exit,
     finding::{Finding, FindingKind},
     ledger::{Event, ForeignLedger},
     migration::{Direction, MigrationId},

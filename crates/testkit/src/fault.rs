@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, NewJob, Reclaimed, Record, Recorded,
+    ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, JobId, NewJob, Reclaimed, Record, Recorded,
     Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Wakeups, WorkerId,
 };
 
@@ -31,6 +31,12 @@ impl<S: Sync> FaultStore<S> {
     /// Makes the next call of this operation meet this fault, whatever the plan says.
     pub fn fail_next(&self, operation: Operation, fault: Fault) {
         self.with_plan(|plan| plan.script(operation, fault));
+    }
+
+    /// From now on refuses every batch of outcomes in which this job completes with a result, as a store does that
+    /// accepts smaller ones than its worker knows.
+    pub fn refuse_result_of(&self, id: JobId) {
+        self.with_plan(|plan| plan.refuse_result_of(id));
     }
 
     /// From now on nothing fails but what was asked for with [`FaultStore::fail_next`].
@@ -126,6 +132,9 @@ impl<S: Store> Store for FaultStore<S> {
     }
 
     fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+        if let Some(refusal) = self.with_plan(|plan| plan.refusal(&records)) {
+            return Box::pin(async { Err(refusal.into()) });
+        }
         self.meet(Operation::Record, move |inner| inner.record(worker_id, records))
     }
 

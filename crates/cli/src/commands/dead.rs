@@ -1,11 +1,11 @@
 use longshore_core::{Action, Selection, Status};
+use longshore_migrate::Exit;
 
 use super::jobs::{Move, Verb, list, print_detail, read_detail, targets};
 use crate::arguments::{DeadCommand, Filter, KindArguments, TargetArguments};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
-use crate::exit::Exit;
 
 /// Looks after the jobs that were given up.
 pub(crate) fn run(context: &Context, command: DeadCommand) -> anyhow::Result<Exit> {

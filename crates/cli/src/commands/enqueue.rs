@@ -1,4 +1,5 @@
 use longshore_core::{Due, Enqueued, Job, Limits, NewJob};
+use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::arguments::EnqueueArguments;
@@ -6,7 +7,6 @@ use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
-use crate::exit::Exit;
 use crate::output::Format;
 
 mod batch;

@@ -1,9 +1,9 @@
 use longshore_core::{Action, Priority, Status};
+use longshore_migrate::Exit;
 
 use crate::arguments::{Filter, FilterArguments, JobsCommand, TargetArguments};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::exit::Exit;
 
 mod list;
 mod logs;

@@ -2,14 +2,13 @@ use std::path::{Path, PathBuf};
 
 use longshore_core::StoreError;
 use longshore_migrate::source::APP;
-use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
+use longshore_migrate::{Exit, Marking, MigrateError, Migrator, Source, Verification};
 use longshore_sqlite::migrations;
 use longshore_sqlite::target::{Access, SqliteTarget};
 
 use crate::arguments::{MarkArguments, MigrateArguments, MigrateCommand};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::exit::Exit;
 
 mod dump;
 mod history;

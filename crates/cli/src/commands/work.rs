@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use longshore::Worker;
 use longshore::command::{CommandHandler, SupervisorProgram};
+use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::arguments::{CONCURRENCY_MAX, WorkArguments};
 use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
-use crate::exit::Exit;
 
 mod stop_signals;
 

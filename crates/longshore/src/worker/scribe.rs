@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Record, Recorded, Report, StoreError, WorkerId};
+use longshore_core::{DeadLetterReason, Failure, FailureType, Outcome, Record, Recorded, Report, StoreError, WorkerId};
 use tokio::time::Instant;
 
 use super::shift::Shift;
@@ -61,11 +61,11 @@ async fn record(shift: &Shift) {
         let Some((worker_id, batch)) = shift.holdings().take_ended(BATCH_MAX) else { break };
         match write(shift, &worker_id, batch.clone()).await {
             Ok(()) => {}
-            Err(error @ (StoreError::InvalidJob(_) | StoreError::Aborted { .. })) if batch.len() > 1 => {
+            Err(error) if is_refusal(&error) => {
                 tracing::error!(error = %error, "an outcome was refused; storing them one by one");
                 write_singly(shift, &worker_id, batch).await;
             }
-            Err(error) => refused(shift, error, batch.len()),
+            Err(error) => lose(shift, error, batch.len()),
         }
         shift.holdings().recorded();
     }
@@ -81,18 +81,34 @@ async fn write(shift: &Shift, worker_id: &WorkerId, batch: Vec<Record>) -> Resul
     Ok(())
 }
 
-/// One outcome that the store refuses must not take the others with it.
+/// One outcome that the store refuses must not take the others with it, nor leave its own job running for ever.
 async fn write_singly(shift: &Shift, worker_id: &WorkerId, batch: Vec<Record>) {
     for record in batch {
-        if let Err(error) = write(shift, worker_id, vec![record]).await {
-            refused(shift, error, 1);
+        let written = match write(shift, worker_id, vec![record.clone()]).await {
+            Err(error) if is_refusal(&error) => write(shift, worker_id, vec![given_up(record, &error)]).await,
+            written => written,
+        };
+        if let Err(error) = written {
+            lose(shift, error, 1);
         }
     }
 }
 
-fn refused(shift: &Shift, error: StoreError, outcomes: usize) {
+/// Whether the store takes offence at what an outcome holds: it would do so again.
+const fn is_refusal(error: &StoreError) -> bool {
+    matches!(error, StoreError::InvalidJob(_) | StoreError::Aborted { .. })
+}
+
+/// Another attempt would come to the same, so there is none.
+fn given_up(record: Record, error: &StoreError) -> Record {
+    let failure = Failure::new(FailureType::ValidationError, format!("the outcome could not be stored: {error}"));
+    let reason = DeadLetterReason::NotRetried(failure.failure_type);
+    Record { outcome: Outcome::DeadLetter { reason, failure }, ..record }
+}
+
+fn lose(shift: &Shift, error: StoreError, outcomes: usize) {
     tracing::error!(error = %error, code = error.code(), outcomes, "outcomes could not be stored; their jobs run again");
-    if !matches!(error, StoreError::InvalidJob(_) | StoreError::Aborted { .. }) {
+    if !is_refusal(&error) {
         shift.meet(Errand::Record, error);
     }
 }

@@ -34,7 +34,12 @@ impl Bench {
     }
 
     pub(crate) fn worker(&self) -> Worker {
-        Worker::new(&self.queue).clock(self.clock.clone())
+        self.worker_of(&self.queue)
+    }
+
+    /// A worker of the same jobs by another way to them.
+    pub(crate) fn worker_of(&self, queue: &Queue) -> Worker {
+        Worker::new(queue).clock(self.clock.clone())
     }
 
     pub(crate) async fn enqueue(&self, number: u32) -> JobId {

@@ -25,9 +25,10 @@ impl Warnings {
         self.told.lock().unwrap().iter().filter(|told| told.contains(words)).count()
     }
 
-    pub(crate) async fn until(&self, words: &str) {
+    /// Waits until words were told so often.
+    pub(crate) async fn until(&self, words: &str, count: usize) {
         let told = async {
-            while self.count(words) == 0 {
+            while self.count(words) < count {
                 self.news.notified().await;
             }
         };

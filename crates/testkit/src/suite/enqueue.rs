@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Due, EnqueueStream, InvalidJob, JobId, Limits, NewJob, Priority, Status, Store, StoreError,
+    Action, Due, EnqueueStream, InvalidJob, JobData, JobId, Limits, NewJob, Priority, Status, Store, StoreError,
 };
 
 use super::world::data;
@@ -146,6 +146,16 @@ pub async fn a_payload_at_the_limit_is_accepted_and_one_byte_more_is_not<H: Harn
     let expected = InvalidJob::TooLarge { what: "payload", bytes: 11, max: 10 };
     assert!(matches!(answer, Err(StoreError::InvalidJob(invalid)) if invalid == expected));
     assert_eq!(world.count().await, 1);
+}
+
+pub async fn a_payload_as_deep_as_can_be_is_accepted<H: Harness>() {
+    let world = World::<H>::new();
+    let deepest =
+        (1..).map(|depth| "[".repeat(depth) + &"]".repeat(depth)).take_while(|text| JobData::parse(text).is_ok());
+    let payload = data(&deepest.last().expect("one level is not too deep"));
+    let id = world.enqueue(NewJob::new("deep", payload.clone()).metadata(payload.clone())).await;
+    let job = world.job(id).await;
+    assert_eq!((job.job_data, job.metadata), (payload.clone(), Some(payload)));
 }
 
 pub async fn metadata_beyond_the_limit_is_refused<H: Harness>() {

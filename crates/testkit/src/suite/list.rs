@@ -51,6 +51,7 @@ macro_rules! store_suite {
                 a_stream_with_an_invalid_job_enqueues_nothing
                 an_empty_stream_enqueues_nothing
                 a_payload_at_the_limit_is_accepted_and_one_byte_more_is_not
+                a_payload_as_deep_as_can_be_is_accepted
                 metadata_beyond_the_limit_is_refused
                 an_invalid_job_changes_nothing
                 any_text_comes_back_as_it_was

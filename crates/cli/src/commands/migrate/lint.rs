@@ -1,5 +1,6 @@
+use longshore_migrate::Exit;
+
 use super::Site;
-use crate::exit::Exit;
 
 /// Looks through the files without a database.
 pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
@@ -13,5 +14,5 @@ pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
         }
         if report.findings.is_empty() { output.line("all is well") } else { Ok(()) }
     })?;
-    Ok(report.exit().into())
+    Ok(report.exit())
 }

@@ -1,10 +1,9 @@
 use std::path::PathBuf;
 
-use longshore_migrate::Migrator;
+use longshore_migrate::{Exit, Migrator};
 use serde::Serialize;
 
 use super::{DIR, Site};
-use crate::exit::Exit;
 
 /// The files that were written.
 #[derive(Serialize)]

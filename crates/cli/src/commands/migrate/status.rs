@@ -1,9 +1,9 @@
+use longshore_migrate::Exit;
 use longshore_migrate::report::{Discrepancy, DiscrepancyKind, MigrationStatus, State, StatusReport};
 use longshore_sqlite::target::Access;
 
 use super::verify::discrepancy_in_words;
 use super::{Absent, Site};
-use crate::exit::Exit;
 use crate::output::Output;
 use crate::table::Table;
 
@@ -22,7 +22,7 @@ pub(super) fn run(site: &Site<'_>, verdict: Verdict) -> anyhow::Result<Exit> {
     site.context.output.result(&report, |output| print(output, &report))?;
     Ok(match verdict {
         Verdict::Shown => Exit::Done,
-        Verdict::Checked => report.check().into(),
+        Verdict::Checked => report.check(),
     })
 }
 

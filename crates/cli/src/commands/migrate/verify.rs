@@ -1,15 +1,15 @@
+use longshore_migrate::Exit;
 use longshore_migrate::report::{Discrepancy, DiscrepancyKind, LedgerDiscrepancy, VerifyReport};
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site};
-use crate::exit::Exit;
 use crate::output::Output;
 
 /// Compares the real schema with what the ledger records.
 pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
     let report = site.migrator(Access::Inspect, Absent::Refused)?.verify()?;
     site.context.output.result(&report, |output| print(output, &report))?;
-    Ok(report.exit().into())
+    Ok(report.exit())
 }
 
 fn print(output: &Output, report: &VerifyReport) -> std::io::Result<()> {
