@@ -17,6 +17,7 @@ use longshore_sqlite::migrations::longshore;
 use longshore_sqlite::target::{Access, SqliteTarget};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::warnings::Warnings;
 
@@ -52,6 +53,25 @@ fn worker(queue: &Queue, gate: &Gate) -> Worker {
     Worker::new(queue).concurrency(1).handle(step)
 }
 
+/// A worker that runs until it is told to stop.
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), WorkerError>>,
+}
+
+impl Running {
+    fn begin(worker: Worker) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { stop, task: tokio::spawn(worker.run(async { drop(stopped.await) })) }
+    }
+
+    /// Tells it to stop; it must do so soon, and without an error.
+    async fn end(self) {
+        drop(self.stop);
+        tokio::time::timeout(Duration::from_secs(30), self.task).await.unwrap().unwrap().unwrap();
+    }
+}
+
 fn migrator(path: &Path) -> Migrator<'static> {
     Migrator::new(Box::new(SqliteTarget::open(path, Access::Write).unwrap()), vec![longshore()])
 }
@@ -76,8 +96,7 @@ async fn a_worker_pauses_while_a_migration_is_undone_and_goes_on_when_it_is_back
     let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
     let first = queue.enqueue(&Step).await.unwrap().id;
     let second = queue.enqueue(&Step).await.unwrap().id;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
+    let running = Running::begin(worker(&queue, &gate));
     gate.begun.notified().await;
 
     down(&queue);
@@ -94,8 +113,7 @@ async fn a_worker_pauses_while_a_migration_is_undone_and_goes_on_when_it_is_back
         assert_eq!(queue.wait(id, Duration::from_secs(60)).await.unwrap().job.status, Status::Completed);
     }
     assert_eq!(gate.runs.load(Ordering::SeqCst), 2, "no outcome was lost");
-    drop(stop);
-    running.await.unwrap().unwrap();
+    running.end().await;
     assert_eq!((warnings.count(PAUSED), warnings.count(GOES_ON)), (1, 1), "{:?}", warnings.told);
     assert_eq!(warnings.count("migrate status"), 1, "the hint is part of it");
     assert_eq!(warnings.count("the store fails"), 0, "{:?}", warnings.told);
@@ -105,8 +123,7 @@ async fn a_worker_pauses_while_a_migration_is_undone_and_goes_on_when_it_is_back
 async fn a_worker_that_does_nothing_notices_a_migration_too() {
     let (warnings, _guard) = Warnings::listen();
     let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
+    let running = Running::begin(worker(&queue, &gate));
 
     down(&queue);
     warnings.until(PAUSED, 1).await;
@@ -116,16 +133,14 @@ async fn a_worker_that_does_nothing_notices_a_migration_too() {
     gate.open.notify_one();
 
     assert_eq!(queue.wait(id, Duration::from_secs(60)).await.unwrap().job.status, Status::Completed);
-    drop(stop);
-    running.await.unwrap().unwrap();
+    running.end().await;
 }
 
 #[tokio::test]
 async fn a_newer_schema_pauses_a_worker_although_the_tables_that_it_knows_are_the_same() {
     let (warnings, _guard) = Warnings::listen();
     let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
+    let running = Running::begin(worker(&queue, &gate));
     gate.open.notify_one();
     let id = queue.enqueue(&Step).await.unwrap().id;
     queue.wait(id, Duration::from_secs(60)).await.unwrap();
@@ -135,22 +150,18 @@ async fn a_newer_schema_pauses_a_worker_although_the_tables_that_it_knows_are_th
     rusqlite::Connection::open(queue.path()).unwrap().execute_batch(newer).unwrap();
 
     warnings.until(PAUSED, 1).await;
-    drop(stop);
-    running.await.unwrap().unwrap();
+    running.end().await;
 }
 
 #[tokio::test]
 async fn a_paused_worker_ends_when_it_is_told_to() {
     let (warnings, _guard) = Warnings::listen();
     let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(worker(&queue, &gate).run(async { drop(stopped.await) }));
+    let running = Running::begin(worker(&queue, &gate));
     down(&queue);
     warnings.until(PAUSED, 1).await;
 
-    drop(stop);
-
-    tokio::time::timeout(Duration::from_secs(30), running).await.unwrap().unwrap().unwrap();
+    running.end().await;
 }
 
 #[tokio::test]
@@ -172,9 +183,7 @@ async fn handlers_go_on_in_a_pause_until_their_lease_cannot_be_renewed() {
     let (warnings, _guard) = Warnings::listen();
     let (queue, gate) = (ScratchQueue::open().await.unwrap(), Gate::default());
     let id = queue.enqueue(&Step).await.unwrap().id;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let lease = Duration::from_secs(2);
-    let running = tokio::spawn(worker(&queue, &gate).lease(lease).run(async { drop(stopped.await) }));
+    let running = Running::begin(worker(&queue, &gate).lease(Duration::from_secs(2)));
     gate.begun.notified().await;
 
     down(&queue);
@@ -185,6 +194,5 @@ async fn handlers_go_on_in_a_pause_until_their_lease_cannot_be_renewed() {
 
     assert_eq!(queue.wait(id, Duration::from_secs(60)).await.unwrap().job.status, Status::Completed);
     assert_eq!(warnings.count(PAUSED), 1);
-    drop(stop);
-    running.await.unwrap().unwrap();
+    running.end().await;
 }

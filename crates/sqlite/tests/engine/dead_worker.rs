@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use longshore_core::{AttemptOutcome, Console, Heartbeat, StartedAttempt, Status, Store, WorkerId};
+use longshore_sqlite::SqliteStore;
 
 use crate::database::{Database, LEASE, job, register, request};
 
@@ -13,6 +14,15 @@ async fn dead_worker_with_two_jobs(database: &Database) -> WorkerId {
     store.mark_started(&worker, StartedAttempt { slot: 3, id: begun.id, claim_number: begun.claim_number });
     store.close();
     worker
+}
+
+/// A worker of another store, which stays open as long as the database.
+async fn living_worker_with_a_job(database: &Database) -> (SqliteStore, WorkerId) {
+    database.enqueue(job()).await;
+    let store = database.another_store();
+    let worker = register(&store).await;
+    store.claim(request(&worker, 1)).await.unwrap();
+    (store, worker)
 }
 
 #[tokio::test]
@@ -51,10 +61,7 @@ async fn without_its_file_every_job_of_a_dead_worker_counts_as_begun() {
 #[tokio::test]
 async fn a_worker_of_another_process_that_lives_keeps_its_jobs() {
     let database = Database::new();
-    database.enqueue(job()).await;
-    let other = database.another_store();
-    let worker = register(&other).await;
-    other.claim(request(&worker, 1)).await.unwrap();
+    living_worker_with_a_job(&database).await;
 
     assert_eq!(database.store.reclaim().await.unwrap().jobs, 0);
 }
@@ -62,10 +69,7 @@ async fn a_worker_of_another_process_that_lives_keeps_its_jobs() {
 #[tokio::test]
 async fn a_jump_of_the_wall_clock_ends_no_lease() {
     let database = Database::new();
-    database.enqueue(job()).await;
-    let other = database.another_store();
-    let worker = register(&other).await;
-    other.claim(request(&worker, 1)).await.unwrap();
+    living_worker_with_a_job(&database).await;
     database.store.reclaim().await.unwrap();
 
     database.clock.jump_wall(365 * 24 * 3_600_000);
@@ -77,10 +81,7 @@ async fn a_jump_of_the_wall_clock_ends_no_lease() {
 #[tokio::test]
 async fn a_heartbeat_that_stands_still_for_a_whole_lease_of_the_observer_ends_it() {
     let database = Database::new();
-    database.enqueue(job()).await;
-    let other = database.another_store();
-    let worker = register(&other).await;
-    other.claim(request(&worker, 1)).await.unwrap();
+    let (other, worker) = living_worker_with_a_job(&database).await;
     assert_eq!(database.store.reclaim().await.unwrap().jobs, 0);
     database.clock.advance(LEASE - Duration::from_millis(1));
     other.extend(Heartbeat { worker_id: worker.clone(), held: Vec::new() }).await.unwrap();
