@@ -6,16 +6,16 @@ use longshore_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::action::act;
 use crate::column;
-use crate::health::health;
-use crate::housekeeping::maintain;
-use crate::job_row::detail;
-use crate::queue_change::ChangeQueue;
-use crate::selection::Conditions;
-use crate::stats::stats;
+use crate::jobs::action::act;
+use crate::jobs::job_row::detail;
+use crate::jobs::selection::Conditions;
 use crate::store::SqliteStore;
-use crate::worker_record::workers;
+use crate::upkeep::health::health;
+use crate::upkeep::housekeeping::maintain;
+use crate::upkeep::queue_change::ChangeQueue;
+use crate::upkeep::stats::stats;
+use crate::workers::worker_record::workers;
 
 /// The most pieces of a log in one answer.
 const LOG_ENTRIES_MAX: u32 = 1000;

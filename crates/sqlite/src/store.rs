@@ -7,22 +7,22 @@ use longshore_core::{
 };
 use rusqlite::Connection;
 
-use crate::audit::Audit;
-use crate::claim::Claim;
 use crate::connection::{configure_writer, open_to_write};
-use crate::enqueue::{Enqueue, Inserting};
-use crate::enqueue_stream::enqueue_stream;
 use crate::fault::{Fault, Place};
-use crate::hints::Hints;
-use crate::liveness::Liveness;
+use crate::jobs::claim::Claim;
+use crate::jobs::enqueue::stream::enqueue_stream;
+use crate::jobs::enqueue::{Enqueue, Inserting};
+use crate::jobs::record::RecordAll;
+use crate::jobs::report::ReportAll;
 use crate::options::SqliteOptions;
 use crate::readers::Readers;
-use crate::reclaim::reclaim;
-use crate::record::RecordAll;
-use crate::report::ReportAll;
 use crate::schema;
-use crate::worker::{Extend, Register, Retire};
-use crate::writer::Writer;
+use crate::upkeep::audit::Audit;
+use crate::workers::liveness::Liveness;
+use crate::workers::reclaim::reclaim;
+use crate::workers::worker::{Extend, Register, Retire};
+use crate::writing::hints::Hints;
+use crate::writing::writer::Writer;
 
 /// A job queue in one SQLite file.
 ///

@@ -1,0 +1,12 @@
+//! What a transaction does to jobs: enqueue, claim, record an outcome, move by hand. One file for each verb.
+
+pub(crate) mod action;
+pub(crate) mod attempt_end;
+pub(crate) mod attempt_log;
+pub(crate) mod claim;
+pub(crate) mod enqueue;
+pub(crate) mod family;
+pub(crate) mod job_row;
+pub(crate) mod record;
+pub(crate) mod report;
+pub(crate) mod selection;

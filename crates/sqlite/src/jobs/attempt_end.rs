@@ -1,0 +1,203 @@
+use longshore_core::{
+    AttemptOutcome, ClaimNumber, DeadLetterReason, Failure, JobId, Outcome, Status, Timestamp, WorkerId,
+};
+use rusqlite::types::Value;
+use rusqlite::{CachedStatement, Connection, Params, ToSql, params};
+
+use crate::fault::Fault;
+use crate::jobs::family::Family;
+use crate::upkeep::counts::Minute;
+use crate::workers::held::HeldLease;
+use crate::writing::session::WriteTx;
+
+/// The end of one attempt and the move that its job makes.
+#[derive(Debug)]
+pub(crate) struct AttemptEnded<'a> {
+    pub(crate) worker_id: &'a WorkerId,
+    pub(crate) id: JobId,
+    pub(crate) claim_number: ClaimNumber,
+    pub(crate) attempt: u32,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) finished_at: Timestamp,
+    pub(crate) outcome: &'a Outcome,
+}
+
+/// The statement of the commonest end, taken from the cache once for a whole batch.
+pub(crate) struct Ending<'c> {
+    connection: &'c Connection,
+    completed: CachedStatement<'c>,
+    pub(crate) family: Family,
+}
+
+impl<'c> Ending<'c> {
+    pub(crate) fn begin(tx: &WriteTx<'_, 'c>) -> rusqlite::Result<Self> {
+        let connection = tx.connection;
+        let completed = connection.prepare_cached(include_str!("../sql/record_completed.sql"))?;
+        Ok(Self { connection, completed, family: Family::look(connection)? })
+    }
+
+    /// Makes the move under the fence, writes the attempt's row, counts it, and moves the children. `false` when
+    /// the job is no longer this attempt's, or stands in another queue than `lease` says: nothing was written.
+    pub(crate) fn write(
+        &mut self,
+        tx: &mut WriteTx<'_, 'c>,
+        ended: &AttemptEnded<'_>,
+        lease: &HeldLease,
+    ) -> Result<bool, Fault> {
+        if !self.move_job(ended, lease)? {
+            return Ok(false);
+        }
+        let to = status_after(ended.outcome);
+        tx.counts.moved(&lease.queue, Status::Running, to);
+        tx.counts.ended(&lease.queue, ended.finished_at, minute_of(ended, lease));
+        if let Some(row) = AttemptRow::of(ended.outcome) {
+            row.insert(self.connection, ended)?;
+        }
+        if to.is_ended() {
+            self.family.tell_children(tx, ended.id, to, ended.finished_at)?;
+        } else if self.cancel_if_asked(ended)? {
+            tx.counts.moved(&lease.queue, to, Status::Cancelled);
+            self.family.tell_children(tx, ended.id, Status::Cancelled, ended.finished_at)?;
+        } else {
+            tx.wakes = true;
+        }
+        Ok(true)
+    }
+
+    fn cancel_if_asked(&self, ended: &AttemptEnded<'_>) -> rusqlite::Result<bool> {
+        let sql = include_str!("../sql/cancel_asked_job.sql");
+        Ok(run(self.connection, sql, params![ended.id.0, ended.finished_at.as_ms()])? == 1)
+    }
+
+    fn move_job(&mut self, ended: &AttemptEnded<'_>, lease: &HeldLease) -> rusqlite::Result<bool> {
+        let fence = Fence {
+            id: ended.id.0,
+            worker_id: ended.worker_id.as_str(),
+            claim_number: ended.claim_number.0,
+            queue: &lease.queue,
+            started_at: ended.started_at.map(Timestamp::as_ms),
+        };
+        let at = ended.finished_at.as_ms();
+        let changed = match ended.outcome {
+            Outcome::Completed { result } => {
+                let result = result.as_ref().map(longshore_core::JobData::as_str);
+                let Fence { id, worker_id, claim_number, queue, started_at } = fence;
+                self.completed.execute(params![id, worker_id, claim_number, queue, started_at, at, result])?
+            }
+            Outcome::Cancelled => self.execute(include_str!("../sql/record_cancelled.sql"), &fence, &[&at])?,
+            Outcome::Returned => self.execute(include_str!("../sql/record_returned.sql"), &fence, &[&at])?,
+            Outcome::Deferred { run_at } => {
+                self.execute(include_str!("../sql/record_deferred.sql"), &fence, &[&run_at.as_ms()])?
+            }
+            Outcome::Retrying { retry_at, failure } => {
+                let sql = include_str!("../sql/record_retrying.sql");
+                self.execute_failed(sql, &fence, retry_at.as_ms(), failure)?
+            }
+            Outcome::Crashed { failure } => {
+                self.execute_failed(include_str!("../sql/record_crashed.sql"), &fence, at, failure)?
+            }
+            Outcome::DeadLetter { reason, failure } => self.bury(&fence, at, *reason, failure)?,
+        };
+        Ok(changed == 1)
+    }
+
+    fn execute_failed(&self, sql: &str, fence: &Fence<'_>, at: i64, failure: &Failure) -> rusqlite::Result<usize> {
+        let failure_type = failure.failure_type.as_str();
+        self.execute(sql, fence, &[&at, &failure_type, &failure.message, &failure.traceback])
+    }
+
+    fn bury(&self, fence: &Fence<'_>, at: i64, reason: DeadLetterReason, failure: &Failure) -> rusqlite::Result<usize> {
+        // The crash that spends the budget is counted in the same move.
+        let crash_count = match reason {
+            DeadLetterReason::CrashesSpent { crashes } => Value::Integer(i64::from(crashes)),
+            _ => Value::Null,
+        };
+        let failure_type = failure.failure_type.as_str();
+        let sql = include_str!("../sql/record_dead_letter.sql");
+        let words = reason.to_string();
+        self.execute(sql, fence, &[&at, &words, &failure_type, &failure.message, &failure.traceback, &crash_count])
+    }
+
+    fn execute(&self, sql: &str, fence: &Fence<'_>, rest: &[&dyn ToSql]) -> rusqlite::Result<usize> {
+        let fence: [&dyn ToSql; 5] =
+            [&fence.id, &fence.worker_id, &fence.claim_number, &fence.queue, &fence.started_at];
+        let all: Vec<&dyn ToSql> = fence.into_iter().chain(rest.iter().copied()).collect();
+        run(self.connection, sql, all.as_slice())
+    }
+}
+
+/// What every write on a running job names, as the first parameters of its statement.
+struct Fence<'a> {
+    id: i64,
+    worker_id: &'a str,
+    claim_number: i64,
+    queue: &'a str,
+    started_at: Option<i64>,
+}
+
+fn run(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+    connection.prepare_cached(sql)?.execute(params)
+}
+
+const fn status_after(outcome: &Outcome) -> Status {
+    match outcome {
+        Outcome::Completed { .. } => Status::Completed,
+        Outcome::Retrying { .. } => Status::Retrying,
+        Outcome::DeadLetter { .. } => Status::DeadLetter,
+        Outcome::Cancelled => Status::Cancelled,
+        Outcome::Deferred { .. } | Outcome::Returned | Outcome::Crashed { .. } => Status::Pending,
+    }
+}
+
+fn minute_of(ended: &AttemptEnded<'_>, lease: &HeldLease) -> Minute {
+    let mut minute = Minute::default();
+    if let Some(started_at) = ended.started_at {
+        minute.waited_ms = crate::column::milliseconds(started_at.since(lease.ready_at));
+        minute.ran_ms = crate::column::milliseconds(ended.finished_at.since(started_at));
+    }
+    match ended.outcome {
+        Outcome::Completed { .. } => minute.completed = 1,
+        Outcome::DeadLetter { .. } => minute.failed = 1,
+        Outcome::Retrying { .. } => minute.retried = 1,
+        Outcome::Cancelled => minute.cancelled = 1,
+        Outcome::Deferred { .. } | Outcome::Returned | Outcome::Crashed { .. } => {}
+    }
+    minute
+}
+
+/// The row of an attempt that did not simply succeed; of a success the job itself tells.
+struct AttemptRow<'a> {
+    outcome: AttemptOutcome,
+    failure: Option<&'a Failure>,
+}
+
+impl<'a> AttemptRow<'a> {
+    const fn of(outcome: &'a Outcome) -> Option<Self> {
+        let (outcome, failure) = match outcome {
+            Outcome::Completed { .. } => return None,
+            Outcome::Retrying { failure, .. } => (AttemptOutcome::Retrying, Some(failure)),
+            Outcome::DeadLetter { failure, .. } => (AttemptOutcome::DeadLetter, Some(failure)),
+            Outcome::Crashed { failure } => (AttemptOutcome::Crashed, Some(failure)),
+            Outcome::Cancelled => (AttemptOutcome::Cancelled, None),
+            Outcome::Deferred { .. } => (AttemptOutcome::Deferred, None),
+            Outcome::Returned => (AttemptOutcome::Returned, None),
+        };
+        Some(Self { outcome, failure })
+    }
+
+    fn insert(&self, connection: &Connection, ended: &AttemptEnded<'_>) -> rusqlite::Result<()> {
+        connection.prepare_cached(include_str!("../sql/insert_attempt.sql"))?.execute(params![
+            ended.id.0,
+            ended.claim_number.0,
+            ended.attempt,
+            ended.worker_id.as_str(),
+            ended.started_at.map(Timestamp::as_ms),
+            ended.finished_at.as_ms(),
+            self.outcome.as_str(),
+            self.failure.map(|failure| failure.failure_type.as_str()),
+            self.failure.map(|failure| failure.message.as_str()),
+            self.failure.and_then(|failure| failure.traceback.as_deref()),
+        ])?;
+        Ok(())
+    }
+}

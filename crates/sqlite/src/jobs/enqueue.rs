@@ -1,0 +1,209 @@
+use longshore_core::{DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use crate::column;
+use crate::fault::Fault;
+use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert, is_plain};
+use crate::upkeep::counts::Minute;
+use crate::writing::session::WriteTx;
+use crate::writing::work::Work;
+
+pub(crate) mod block;
+pub(crate) mod stream;
+
+/// Makes all of the jobs or none.
+pub(crate) struct Enqueue {
+    pub(crate) jobs: Vec<NewJob>,
+}
+
+impl Work for Enqueue {
+    type Answer = Vec<Enqueued>;
+    const DOING: &'static str = "enqueueing jobs";
+
+    fn rows(&self) -> usize {
+        self.jobs.len()
+    }
+
+    fn is_one_statement(&self) -> bool {
+        self.jobs.len() == 1
+    }
+
+    fn plain_job(&self) -> Option<&NewJob> {
+        let [job] = self.jobs.as_slice() else { return None };
+        is_plain(job).then_some(job)
+    }
+
+    fn answer_for(&self, id: JobId) -> Option<Vec<Enqueued>> {
+        Some(vec![Enqueued { id, is_duplicate: false }])
+    }
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Enqueued>, Fault> {
+        Inserting::begin(tx.connection)?.write_all(tx, &self.jobs)
+    }
+}
+
+/// What came of one job.
+pub(crate) struct Made {
+    pub(crate) enqueued: Enqueued,
+    /// Where it stands; none for a duplicate, of which nothing was made.
+    status: Option<Status>,
+}
+
+/// The statements that make jobs, taken from the cache once for a whole batch.
+pub(crate) struct Inserting<'c> {
+    connection: &'c Connection,
+    insert: CachedStatement<'c>,
+    /// None until so many jobs come at once.
+    block: Option<BlockInsert<'c>>,
+}
+
+impl<'c> Inserting<'c> {
+    pub(crate) fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let insert = connection.prepare_cached(include_str!("../sql/insert_job.sql"))?;
+        Ok(Self { connection, insert, block: None })
+    }
+
+    /// Makes the jobs in their order and counts them.
+    pub(crate) fn write_all(&mut self, tx: &mut WriteTx<'_, '_>, jobs: &[NewJob]) -> Result<Vec<Enqueued>, Fault> {
+        let mut enqueued = Vec::with_capacity(jobs.len());
+        let mut rest = jobs;
+        while let Some(job) = rest.first() {
+            match rest.first_chunk() {
+                Some(block) if block.iter().all(is_plain) => {
+                    self.write_block(tx, block, &mut enqueued)?;
+                    rest = &rest[BLOCK_JOBS..];
+                }
+                _ => {
+                    enqueued.push(self.write(tx, job)?);
+                    rest = &rest[1..];
+                }
+            }
+        }
+        Ok(enqueued)
+    }
+
+    fn write_block(
+        &mut self,
+        tx: &mut WriteTx<'_, '_>,
+        jobs: &[NewJob; BLOCK_JOBS],
+        enqueued: &mut Vec<Enqueued>,
+    ) -> Result<(), Fault> {
+        for job in jobs {
+            job.validate(&tx.limits)?;
+            tx.counts.entered(&job.queue, Status::Pending);
+        }
+        let block = match &mut self.block {
+            Some(block) => block,
+            none => none.insert(BlockInsert::begin(self.connection)?),
+        };
+        let ids = block.make(self.connection, jobs.each_ref(), tx.now)?;
+        enqueued.extend(ids.map(|id| Enqueued { id, is_duplicate: false }));
+        tx.wakes = true;
+        Ok(())
+    }
+
+    /// Makes one job and counts it.
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
+        let made = self.make(job, &tx.limits, tx.now)?;
+        let Some(status) = made.status else { return Ok(made.enqueued) };
+        tx.counts.entered(&job.queue, status);
+        if status == Status::DeadLetter {
+            tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
+        }
+        tx.wakes = true;
+        Ok(made.enqueued)
+    }
+
+    /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be
+    /// refused is refused before the one statement that writes.
+    pub(crate) fn make(&mut self, job: &NewJob, limits: &Limits, now: Timestamp) -> Result<Made, Fault> {
+        job.validate(limits)?;
+        if let Some(unique_key) = &job.unique_key
+            && let Some(id) = find_holder(self.connection, unique_key)?
+        {
+            return Ok(Made { enqueued: Enqueued { id, is_duplicate: true }, status: None });
+        }
+        let standing = Standing::of(self.connection, job)?;
+        let id = self.insert(job, &standing, now)?;
+        Ok(Made { enqueued: Enqueued { id, is_duplicate: false }, status: Some(standing.status()) })
+    }
+
+    fn insert(&mut self, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
+        let reason = standing.dead_letter_reason();
+        let id = self.insert.insert(params![
+            job.job_type,
+            job.job_data.as_str(),
+            standing.status().as_str(),
+            job.priority.0,
+            now.as_ms(),
+            reason.as_ref().map(|_| now.as_ms()),
+            job.max_retries,
+            job.timeout.map(column::seconds),
+            job.parent.map(|parent| parent.0),
+            reason.map(|reason| reason.to_string()),
+            job.queue,
+            later_than(now, job.due).map(Timestamp::as_ms),
+            job.max_crashes,
+            job.max_deferrals,
+            job.unique_key,
+            job.metadata.as_ref().map(longshore_core::JobData::as_str),
+        ])?;
+        Ok(JobId(id))
+    }
+}
+
+/// The job that has not ended and holds this unique key.
+pub(crate) fn find_holder(connection: &Connection, unique_key: &str) -> rusqlite::Result<Option<JobId>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_unique_key_holder.sql"))?
+        .query_row([unique_key], |row| column::id(row, 0))
+        .optional()
+}
+
+/// The instant that a job waits for; one that has passed is none.
+pub(crate) fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
+    let instant = match due {
+        Due::Now => return None,
+        Due::After(delay) => now.after(delay),
+        Due::At(instant) => instant,
+    };
+    (instant > now).then_some(instant)
+}
+
+/// What its parent lets a new job do.
+enum Standing {
+    Free,
+    Blocked,
+    Orphaned(DeadLetterReason),
+}
+
+impl Standing {
+    fn of(connection: &Connection, job: &NewJob) -> Result<Self, Fault> {
+        let Some(parent) = job.parent else { return Ok(Self::Free) };
+        let status = connection
+            .prepare_cached(include_str!("../sql/select_status.sql"))?
+            .query_row([parent.0], |row| column::status(row, 0))
+            .optional()?
+            .ok_or(StoreError::UnknownParent { parent })?;
+        Ok(match status {
+            Status::Completed => Self::Free,
+            status if status.is_ended() => Self::Orphaned(DeadLetterReason::ParentEnded { parent, status }),
+            _ => Self::Blocked,
+        })
+    }
+
+    fn status(&self) -> Status {
+        match self {
+            Self::Free => Status::Pending,
+            Self::Blocked => Status::Blocked,
+            Self::Orphaned(_) => Status::DeadLetter,
+        }
+    }
+
+    fn dead_letter_reason(&self) -> Option<DeadLetterReason> {
+        match self {
+            Self::Orphaned(reason) => Some(*reason),
+            Self::Free | Self::Blocked => None,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+use longshore_core::{DeadLetterReason, JobId, Status, Timestamp};
+use rusqlite::{Connection, params};
+
+use crate::column;
+use crate::fault::Fault;
+use crate::upkeep::counts::Minute;
+use crate::writing::session::WriteTx;
+
+/// What happens to the jobs that wait for one that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Family {
+    /// Whether any job has a parent at all; if not, nobody looks for children.
+    has_children: bool,
+}
+
+impl Family {
+    pub(crate) fn look(connection: &Connection) -> rusqlite::Result<Self> {
+        let has_children =
+            connection.prepare_cached(include_str!("../sql/has_children.sql"))?.query_row([], |row| row.get(0))?;
+        Ok(Self { has_children })
+    }
+
+    /// Whether any job has a parent.
+    pub(crate) const fn has_children(self) -> bool {
+        self.has_children
+    }
+
+    /// Moves the children of a job that has just ended: they may run, or they never will, and then neither will
+    /// theirs.
+    pub(crate) fn tell_children(
+        self,
+        tx: &mut WriteTx<'_, '_>,
+        parent: JobId,
+        status: Status,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        if !self.has_children {
+            return Ok(());
+        }
+        if status == Status::Completed {
+            return unblock_children(tx, parent, at);
+        }
+        bury_children(tx, parent, DeadLetterReason::ParentEnded { parent, status }, at)
+    }
+}
+
+fn unblock_children(tx: &mut WriteTx<'_, '_>, parent: JobId, at: Timestamp) -> Result<(), Fault> {
+    for child in blocked_children(tx.connection, parent)? {
+        tx.connection
+            .prepare_cached(include_str!("../sql/unblock_job.sql"))?
+            .execute(params![child.id.0, at.as_ms()])?;
+        tx.counts.moved(&child.queue, Status::Blocked, Status::Pending);
+        tx.wakes = true;
+    }
+    Ok(())
+}
+
+/// Gives up all that waited for a job, and all that waited for those. A family is a tree, because a parent is
+/// there before its children, so this ends.
+pub(crate) fn bury_children(
+    tx: &mut WriteTx<'_, '_>,
+    parent: JobId,
+    reason: DeadLetterReason,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    let mut waiting = vec![(parent, reason)];
+    while let Some((parent, reason)) = waiting.pop() {
+        for child in blocked_children(tx.connection, parent)? {
+            tx.connection.prepare_cached(include_str!("../sql/bury_blocked_job.sql"))?.execute(params![
+                child.id.0,
+                at.as_ms(),
+                reason.to_string()
+            ])?;
+            tx.counts.moved(&child.queue, Status::Blocked, Status::DeadLetter);
+            tx.counts.ended(&child.queue, at, Minute { failed: 1, ..Minute::default() });
+            let reason = DeadLetterReason::ParentEnded { parent: child.id, status: Status::DeadLetter };
+            waiting.push((child.id, reason));
+        }
+    }
+    Ok(())
+}
+
+struct Child {
+    id: JobId,
+    queue: String,
+}
+
+fn blocked_children(connection: &Connection, parent: JobId) -> rusqlite::Result<Vec<Child>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_blocked_children.sql"))?
+        .query_map([parent.0], |row| Ok(Child { id: column::id(row, 0)?, queue: column::text(row, 1)? }))?
+        .collect()
+}

@@ -1,0 +1,8 @@
+//! Counts, their comparison with the jobs, retention, and the facts for `doctor`.
+
+pub(crate) mod audit;
+pub(crate) mod counts;
+pub(crate) mod health;
+pub(crate) mod housekeeping;
+pub(crate) mod queue_change;
+pub(crate) mod stats;

@@ -1,0 +1,151 @@
+use std::collections::HashMap;
+
+use longshore_core::{Status, Timestamp};
+use rusqlite::{Connection, params};
+
+/// What a transaction changes in the counts that the dashboard shows: gathered in memory, written once for the
+/// whole batch in the same transaction. Must say the same as the triggers of migration 004 do for other writers.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    queues: Vec<QueueCounts>,
+    places: HashMap<Box<str>, usize>,
+    /// Jobs of one queue come one after the other, so the last one is tried before it is looked up.
+    last: usize,
+}
+
+#[derive(Debug)]
+struct QueueCounts {
+    queue: Box<str>,
+    /// By the place of the status in [`Status::ALL`].
+    depths: [i64; Status::ALL.len()],
+    /// A batch rarely touches more than one minute.
+    minutes: Vec<(i64, Minute)>,
+}
+
+/// What ended in one minute; times in milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Minute {
+    pub(crate) completed: i64,
+    pub(crate) failed: i64,
+    pub(crate) retried: i64,
+    pub(crate) cancelled: i64,
+    pub(crate) waited_ms: i64,
+    pub(crate) ran_ms: i64,
+}
+
+impl Counts {
+    /// A job came to stand in this state.
+    pub(crate) fn entered(&mut self, queue: &str, status: Status) {
+        self.queue(queue).depths[place_of(status)] += 1;
+    }
+
+    /// A job stands in this state no longer.
+    pub(crate) fn left(&mut self, queue: &str, status: Status) {
+        self.queue(queue).depths[place_of(status)] -= 1;
+    }
+
+    /// A job went from one state to another.
+    pub(crate) fn moved(&mut self, queue: &str, from: Status, to: Status) {
+        let depths = &mut self.queue(queue).depths;
+        depths[place_of(from)] -= 1;
+        depths[place_of(to)] += 1;
+    }
+
+    /// Something ended.
+    pub(crate) fn ended(&mut self, queue: &str, at: Timestamp, what: Minute) {
+        self.queue(queue).add_minute(at.minute(), what);
+    }
+
+    /// Takes over what another batch gathered.
+    pub(crate) fn merge(&mut self, other: Self) {
+        if self.queues.is_empty() {
+            *self = other;
+            return;
+        }
+        for counts in other.queues {
+            let mine = self.queue(&counts.queue);
+            for (depth, more) in mine.depths.iter_mut().zip(counts.depths) {
+                *depth += more;
+            }
+            for (minute, what) in counts.minutes {
+                mine.add_minute(minute, what);
+            }
+        }
+    }
+
+    /// Writes what was gathered.
+    pub(crate) fn flush(&self, connection: &Connection) -> rusqlite::Result<()> {
+        for counts in &self.queues {
+            let queue = &counts.queue;
+            for (status, change) in Status::ALL.into_iter().zip(counts.depths) {
+                if change != 0 {
+                    add_depth(connection, queue, status, change)?;
+                }
+            }
+            for (minute, what) in &counts.minutes {
+                add_minute(connection, queue, *minute, *what)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn queue(&mut self, queue: &str) -> &mut QueueCounts {
+        if self.queues.get(self.last).is_none_or(|last| &*last.queue != queue) {
+            self.last = self.place(queue);
+        }
+        &mut self.queues[self.last]
+    }
+
+    fn place(&mut self, queue: &str) -> usize {
+        if let Some(place) = self.places.get(queue) {
+            return *place;
+        }
+        let place = self.queues.len();
+        self.queues.push(QueueCounts { queue: queue.into(), depths: Default::default(), minutes: Vec::new() });
+        self.places.insert(queue.into(), place);
+        place
+    }
+}
+
+impl QueueCounts {
+    fn add_minute(&mut self, minute: i64, what: Minute) {
+        if let Some((_, sums)) = self.minutes.iter_mut().find(|(known, _)| *known == minute) {
+            sums.add(what);
+            return;
+        }
+        self.minutes.push((minute, what));
+    }
+}
+
+impl Minute {
+    fn add(&mut self, other: Self) {
+        self.completed += other.completed;
+        self.failed += other.failed;
+        self.retried += other.retried;
+        self.cancelled += other.cancelled;
+        self.waited_ms = self.waited_ms.saturating_add(other.waited_ms);
+        self.ran_ms = self.ran_ms.saturating_add(other.ran_ms);
+    }
+}
+
+/// Adds to one depth; also how a reconciliation mends a count.
+pub(crate) fn add_depth(connection: &Connection, queue: &str, status: Status, change: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![
+        queue,
+        status.as_str(),
+        change
+    ])?;
+    Ok(())
+}
+
+fn add_minute(connection: &Connection, queue: &str, minute: i64, what: Minute) -> rusqlite::Result<()> {
+    let Minute { completed, failed, retried, cancelled, waited_ms, ran_ms } = what;
+    connection
+        .prepare_cached(include_str!("../sql/add_minute.sql"))?
+        .execute(params![minute, queue, completed, failed, retried, cancelled, waited_ms, ran_ms])?;
+    Ok(())
+}
+
+fn place_of(status: Status) -> usize {
+    Status::ALL.iter().position(|known| *known == status).expect("ALL holds every status")
+}

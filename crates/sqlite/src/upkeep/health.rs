@@ -1,0 +1,104 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use longshore_core::{Health, Timestamp, TypeBacklog, WorkerId, WorkerRecord};
+use rusqlite::{Connection, params};
+
+use crate::column;
+use crate::upkeep::stats::{backlog_of, queues};
+use crate::workers::liveness::Liveness;
+use crate::workers::worker_record::workers;
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// How many of the newest dead letters are looked at for those of the last hour.
+const LATE_DEAD_LETTERS_MAX: u32 = 10_000;
+/// How many of the newest jobs are looked at for the latest instant.
+const LATEST_JOBS_MAX: u32 = 1000;
+
+/// Gathers the facts without writing and without opening the file but through SQLite.
+pub(crate) fn health(
+    connection: &Connection,
+    liveness: &Liveness,
+    path: &Path,
+    now: Timestamp,
+    monotonic: Duration,
+) -> rusqlite::Result<Health> {
+    let (living, dead): (Vec<WorkerRecord>, Vec<WorkerRecord>) =
+        workers(connection, liveness, monotonic)?.into_iter().partition(|worker| worker.is_alive);
+    let known: BTreeSet<String> = living.iter().flat_map(|worker| worker.job_types.iter().cloned()).collect();
+    let queues = queues(connection)?;
+    let mut backlog: Vec<TypeBacklog> = Vec::new();
+    for queue in &queues {
+        backlog.extend(backlog_of(connection, &queue.queue)?);
+    }
+    let (disk_free_bytes, disk_total_bytes) = disk(path);
+    Ok(Health {
+        now,
+        latest_record_at: latest_record_at(connection)?,
+        database_bytes: file_bytes(path),
+        wal_bytes: file_bytes(&wal_path(path)),
+        disk_free_bytes,
+        disk_total_bytes,
+        queues,
+        backlog,
+        dead_workers: holding(connection, &dead)?,
+        known_job_types: known.into_iter().collect(),
+        living_workers: living.len() as u64,
+        dead_letters: number(connection, include_str!("../sql/count_dead_letters.sql"), params![])?,
+        dead_letters_last_hour: number(
+            connection,
+            include_str!("../sql/count_late_dead_letters.sql"),
+            params![now.as_ms() - column::milliseconds(HOUR), LATE_DEAD_LETTERS_MAX],
+        )?,
+    })
+}
+
+fn holding(connection: &Connection, dead: &[WorkerRecord]) -> rusqlite::Result<Vec<(WorkerId, u64)>> {
+    let mut holding = Vec::new();
+    for worker in dead {
+        let sql = include_str!("../sql/count_running_of_worker.sql");
+        let jobs = number(connection, sql, params![worker.worker_id.as_str()])?;
+        if jobs > 0 {
+            holding.push((worker.worker_id.clone(), jobs));
+        }
+    }
+    Ok(holding)
+}
+
+fn latest_record_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_latest_record.sql"))?
+        .query_row([LATEST_JOBS_MAX], |row| column::optional_timestamp(row, 0))
+}
+
+fn number(connection: &Connection, sql: &str, params: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<u64> {
+    connection.prepare_cached(sql)?.query_row(params, |row| column::size(row, 0))
+}
+
+fn wal_path(path: &Path) -> std::path::PathBuf {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    wal.into()
+}
+
+/// By a stat, which opens nothing; a file that is not there has no bytes.
+fn file_bytes(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |found| found.len())
+}
+
+/// What is left and what there is on the file system of the database.
+#[cfg(unix)]
+fn disk(path: &Path) -> (Option<u64>, Option<u64>) {
+    match rustix::fs::statvfs(path) {
+        Ok(disk) => {
+            (Some(disk.f_bavail.saturating_mul(disk.f_frsize)), Some(disk.f_blocks.saturating_mul(disk.f_frsize)))
+        }
+        Err(_) => (None, None),
+    }
+}
+
+#[cfg(not(unix))]
+fn disk(_path: &Path) -> (Option<u64>, Option<u64>) {
+    (None, None)
+}

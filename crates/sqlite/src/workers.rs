@@ -1,0 +1,9 @@
+//! Who works: registration, lease, the evidence of life, and taking jobs from the dead. Begin with `liveness`.
+
+pub(crate) mod held;
+pub(crate) mod held_job;
+pub(crate) mod liveness;
+pub(crate) mod reclaim;
+pub(crate) mod started;
+pub(crate) mod worker;
+pub(crate) mod worker_record;

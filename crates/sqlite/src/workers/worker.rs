@@ -1,0 +1,127 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, Outcome, Registration, StoreError, WorkerId};
+use rusqlite::params;
+
+use crate::column;
+use crate::fault::Fault;
+use crate::jobs::attempt_end::{AttemptEnded, Ending};
+use crate::workers::held_job::HeldJob;
+use crate::workers::liveness::Liveness;
+use crate::workers::started::StartedTable;
+use crate::writing::session::WriteTx;
+use crate::writing::work::Work;
+
+/// Writes the row of a worker.
+pub(crate) struct Register {
+    pub(crate) registration: Registration,
+}
+
+impl Work for Register {
+    type Answer = ();
+    const DOING: &'static str = "registering a worker";
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
+        let Registration { worker_id, host, pid, lease, queues, job_types, concurrency } = &self.registration;
+        tx.connection.prepare_cached(include_str!("../sql/insert_worker.sql"))?.execute(params![
+            worker_id.as_str(),
+            host,
+            pid,
+            tx.now.as_ms(),
+            column::milliseconds(*lease),
+            json(queues),
+            json(&job_types[..]),
+            concurrency,
+        ])?;
+        Ok(())
+    }
+}
+
+fn json(words: &[String]) -> String {
+    serde_json::to_string(words).expect("a list of strings is always JSON")
+}
+
+/// Extends a worker's lease: one row, whatever it holds.
+pub(crate) struct Extend {
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) liveness: Arc<Liveness>,
+    pub(crate) now: Duration,
+}
+
+impl Work for Extend {
+    type Answer = Extended;
+    const DOING: &'static str = "extending a lease";
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Extended, Fault> {
+        let worker_id = &self.heartbeat.worker_id;
+        let extended = tx
+            .connection
+            .prepare_cached(include_str!("../sql/extend_lease.sql"))?
+            .execute(params![worker_id.as_str(), tx.now.as_ms()])?;
+        if extended == 0 || !self.liveness.has_lease(worker_id, self.now) {
+            return Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into());
+        }
+        let running = running_of(tx, worker_id)?;
+        tx.held.keep_only(worker_id, |id| running.contains_key(&id));
+        let mut answer = Extended::default();
+        for (id, claim_number) in &self.heartbeat.held {
+            match running.get(id) {
+                Some(job) if job.claim_number == *claim_number && job.is_cancel_requested => {
+                    answer.cancel_requested.push(*id);
+                }
+                Some(job) if job.claim_number == *claim_number => {}
+                _ => answer.lost.push(*id),
+            }
+        }
+        Ok(answer)
+    }
+}
+
+struct Running {
+    claim_number: ClaimNumber,
+    is_cancel_requested: bool,
+}
+
+fn running_of(tx: &WriteTx<'_, '_>, worker_id: &WorkerId) -> rusqlite::Result<HashMap<JobId, Running>> {
+    tx.connection
+        .prepare_cached(include_str!("../sql/select_running_of_worker.sql"))?
+        .query_map([worker_id.as_str()], |row| {
+            let running =
+                Running { claim_number: ClaimNumber(column::integer(row, 1)?), is_cancel_requested: row.get(2)? };
+            Ok((column::id(row, 0)?, running))
+        })?
+        .collect()
+}
+
+/// Gives back whatever a worker holds and removes its row.
+pub(crate) struct Retire {
+    pub(crate) worker_id: WorkerId,
+    pub(crate) started: StartedTable,
+}
+
+impl Work for Retire {
+    type Answer = ();
+    const DOING: &'static str = "retiring a worker";
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
+        let mut ending = Ending::begin(tx)?;
+        let after = JobId(i64::MIN);
+        for job in HeldJob::read(tx.connection, &self.worker_id, after, u32::MAX)? {
+            let ended = AttemptEnded {
+                worker_id: &self.worker_id,
+                id: job.id,
+                claim_number: job.lease.claim_number,
+                attempt: job.attempt(),
+                started_at: job.begun_at(&self.started),
+                finished_at: tx.now,
+                outcome: &Outcome::Returned,
+            };
+            ending.write(tx, &ended, &job.lease)?;
+        }
+        tx.held.forget(&self.worker_id);
+        tx.connection.prepare_cached(include_str!("../sql/delete_worker.sql"))?.execute([self.worker_id.as_str()])?;
+        Ok(())
+    }
+}

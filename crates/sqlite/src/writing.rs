@@ -1,0 +1,13 @@
+//! The one thread that writes: how requests reach it, share a transaction and get their answer, and how it notices
+//! commits of others. Begin with `writer`, then `desk` and `group`.
+
+pub(crate) mod awake;
+pub(crate) mod desk;
+pub(crate) mod group;
+pub(crate) mod hints;
+pub(crate) mod log_watch;
+pub(crate) mod places;
+pub(crate) mod session;
+pub(crate) mod watch;
+pub(crate) mod work;
+pub(crate) mod writer;

@@ -1,0 +1,199 @@
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use longshore_core::StoreError;
+use rusqlite::Connection;
+
+use crate::connection::open_writer;
+use crate::fault::{Place, spoils_connection};
+use crate::options::SqliteOptions;
+use crate::upkeep::audit::Audit;
+use crate::workers::held::HeldLeases;
+use crate::writing::awake::Awake;
+use crate::writing::group::{Committed, Group};
+use crate::writing::hints::Hints;
+use crate::writing::places::Places;
+use crate::writing::session::Session;
+use crate::writing::watch::Watch;
+use crate::writing::work::Task;
+use crate::writing::writer::Message;
+
+/// Requests and rows in one transaction: more of them would make the others wait longer than they gain.
+const GROUP_REQUESTS_MAX: usize = 256;
+const GROUP_ROWS_MAX: usize = 4096;
+/// How long the thread stays awake for the next request of a caller that has just got its answer: about what
+/// going to sleep and being woken costs.
+const SPIN: Duration = Duration::from_micros(50);
+/// How long it is waited for the next of the callers who may come back, and for all of them.
+const GAP_MAX: Duration = Duration::from_micros(25);
+const GATHERING_MAX: Duration = Duration::from_micros(200);
+
+/// The one thread that writes, and what it owns.
+pub(crate) struct Desk {
+    pub(crate) options: SqliteOptions,
+    pub(crate) place: Place,
+    pub(crate) receiver: Receiver<Message>,
+    pub(crate) places: Places,
+    pub(crate) awake: Awake,
+    pub(crate) hints: Arc<Hints>,
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) held: HeldLeases,
+    /// The mark of the schema when the store was opened.
+    pub(crate) understood: String,
+}
+
+/// Why the thread leaves a connection.
+#[derive(PartialEq, Eq)]
+enum Leave {
+    Closed,
+    Spoilt,
+}
+
+impl Desk {
+    pub(crate) fn run(mut self, connection: Connection) {
+        let mut connection = Some(connection);
+        loop {
+            let left = match connection.take().map_or_else(|| open_writer(&self.options, &self.place), Ok) {
+                Ok(open) => self.serve(&open),
+                Err(error) => self.refuse_next(error),
+            };
+            if left == Leave::Closed {
+                return;
+            }
+        }
+    }
+
+    /// The database cannot be opened now: the next caller learns why, and then it is tried again.
+    fn refuse_next(&mut self, error: StoreError) -> Leave {
+        loop {
+            match self.receiver.recv() {
+                Ok(Message::Task(task)) => {
+                    task.dismiss(error);
+                    return Leave::Spoilt;
+                }
+                Ok(Message::Look) => {}
+                Ok(Message::Close) | Err(_) => return Leave::Closed,
+            }
+        }
+    }
+
+    fn serve(&mut self, connection: &Connection) -> Leave {
+        let session = Session::begin(connection, self.understood.clone());
+        let mut watch = Watch::begin(connection);
+        let mut callers = 0;
+        loop {
+            let Some(first) = self.next(&mut watch) else { return Leave::Closed };
+            let (group, is_last) = self.gather(first, callers);
+            let committed = self.run_group(&session, group);
+            callers = committed.callers;
+            if committed.wakes {
+                // Heartbeats and looks for dead workers go on in an idle queue; only what gives work is activity.
+                watch.note_activity();
+                self.hints.give();
+            }
+            self.audit.drop_overdue();
+            if is_last {
+                return Leave::Closed;
+            }
+            if committed.is_spoilt {
+                return Leave::Spoilt;
+            }
+        }
+    }
+
+    /// The next request; none when the store is closed.
+    fn next(&mut self, watch: &mut Watch<'_>) -> Option<Box<dyn Task>> {
+        let awake_until = Instant::now() + SPIN;
+        loop {
+            let is_listening = self.hints.has_subscribers();
+            if self.hints.take_log_written() {
+                watch.note_log_written();
+            }
+            if is_listening && watch.has_foreign_commit() {
+                self.hints.give();
+            }
+            let message = match self.receiver.try_recv() {
+                Ok(message) => message,
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) if Instant::now() < awake_until => {
+                    std::hint::spin_loop();
+                    continue;
+                }
+                Err(TryRecvError::Empty) if is_listening => {
+                    match self.receiver.recv_timeout(watch.pause(&self.hints)) {
+                        Ok(message) => message,
+                        Err(RecvTimeoutError::Timeout) => continue,
+                        Err(RecvTimeoutError::Disconnected) => return None,
+                    }
+                }
+                Err(TryRecvError::Empty) => self.receiver.recv().ok()?,
+            };
+            match message {
+                Message::Task(task) => return Some(task),
+                Message::Look => {}
+                Message::Close => return None,
+            }
+        }
+    }
+
+    /// What has gathered behind the first request, up to the bounds; and whether the store was closed behind it.
+    ///
+    /// Whoever waited for the last commit tends to come back at once with the next request. It is waited for a
+    /// moment, or those who are quick would commit without the others, and the others without them.
+    fn gather(&mut self, first: Box<dyn Task>, callers: usize) -> (Vec<Box<dyn Task>>, bool) {
+        let mut rows = first.rows();
+        let mut group = vec![first];
+        let begun = Instant::now();
+        let mut came = begun;
+        while rows < GROUP_ROWS_MAX && group.len() < GROUP_REQUESTS_MAX {
+            match self.receiver.try_recv() {
+                Ok(Message::Task(task)) => {
+                    rows = rows.saturating_add(task.rows());
+                    group.push(task);
+                    came = Instant::now();
+                }
+                Ok(Message::Look) => {}
+                Ok(Message::Close) => return (group, true),
+                Err(TryRecvError::Empty)
+                    if group.len() < callers && came.elapsed() < GAP_MAX && begun.elapsed() < GATHERING_MAX =>
+                {
+                    std::thread::yield_now();
+                }
+                Err(_) => break,
+            }
+        }
+        (group, false)
+    }
+
+    fn run_group(&mut self, session: &Session<'_>, mut group: Vec<Box<dyn Task>>) -> Committed {
+        if let [task] = group.as_mut_slice() {
+            let looked = task.look(session);
+            // A look sees whatever tables there are; its answer counts only if they are understood.
+            if !matches!(looked, Ok(false)) && matches!(session.is_schema_understood(), Ok(false)) {
+                group.into_iter().for_each(|task| task.dismiss(self.place.schema_changed()));
+                return Committed::default();
+            }
+            match looked {
+                Ok(false) => {}
+                Ok(true) => {
+                    group.into_iter().for_each(Task::answer);
+                    return Committed::default();
+                }
+                Err(error) => {
+                    group.into_iter().for_each(|task| task.refuse(&error));
+                    return Committed { is_spoilt: spoils_connection(&error), ..Committed::default() };
+                }
+            }
+        }
+        let is_lone = group.len() == 1;
+        let begun = Instant::now();
+        let (now, limits) = (self.options.clock.now(), self.options.limits);
+        let (held, place, places) = (&mut self.held, &self.place, &self.places);
+        let committed = Group { session, held, place, places, now, limits }.run(group);
+        if is_lone {
+            self.awake.note_commit(begun.elapsed());
+        }
+        committed
+    }
+}

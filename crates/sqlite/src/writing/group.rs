@@ -1,0 +1,171 @@
+use longshore_core::{Limits, NewJob, Status, Timestamp};
+use rusqlite::Connection;
+
+use crate::fault::{Place, spoils_connection};
+use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
+use crate::upkeep::counts::Counts;
+use crate::workers::held::HeldLeases;
+use crate::writing::places::Places;
+use crate::writing::session::{Session, WriteTx};
+use crate::writing::work::{Stop, Task};
+
+/// The requests that share one transaction: each in its own savepoint, so that one that fails hurts nobody else;
+/// none is answered before the commit.
+pub(crate) struct Group<'t, 'c> {
+    pub(crate) session: &'t Session<'c>,
+    pub(crate) held: &'t mut HeldLeases,
+    pub(crate) place: &'t Place,
+    pub(crate) places: &'t Places,
+    pub(crate) now: Timestamp,
+    pub(crate) limits: Limits,
+}
+
+/// What a group's transaction came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Committed {
+    /// A worker may find something to do that it could not do before.
+    pub(crate) wakes: bool,
+    /// How many callers waited when it was committed, for it or behind it.
+    pub(crate) callers: usize,
+    /// The connection is not to be trusted any more.
+    pub(crate) is_spoilt: bool,
+}
+
+impl Group<'_, '_> {
+    /// Runs the requests in order, commits, and answers each of them.
+    pub(crate) fn run(mut self, mut tasks: Vec<Box<dyn Task>>) -> Committed {
+        if let Err(error) = execute(self.session.connection, "BEGIN IMMEDIATE") {
+            return self.fail(tasks, &error);
+        }
+        match self.session.is_schema_understood() {
+            Ok(true) => {}
+            Ok(false) => {
+                self.roll_back();
+                for task in tasks {
+                    task.dismiss(self.place.schema_changed());
+                }
+                return Committed::default();
+            }
+            Err(error) => return self.fail(tasks, &error),
+        }
+        let (mut counts, mut wakes) = (Counts::default(), false);
+        let mut written = 0;
+        while written < tasks.len() {
+            match self.write_next(&mut tasks, written) {
+                Ok((requests, done)) => {
+                    written += requests;
+                    counts.merge(done.counts);
+                    wakes |= done.wakes;
+                }
+                Err(error) => return self.fail(tasks, &error),
+            }
+        }
+        if let Err(error) = self.commit(&counts) {
+            return self.fail(tasks, &error);
+        }
+        let callers = self.places.taken();
+        for task in tasks {
+            task.answer();
+        }
+        Committed { wakes, callers, is_spoilt: false }
+    }
+
+    /// The requests that follow, as many as one statement takes; says how many they were.
+    fn write_next(&mut self, tasks: &mut [Box<dyn Task>], written: usize) -> rusqlite::Result<(usize, Done)> {
+        let is_alone = tasks.len() == 1;
+        let rest = &mut tasks[written..];
+        if let Some(block) = rest.first_chunk_mut()
+            && let Some(done) = self.write_block(block)?
+        {
+            return Ok((BLOCK_JOBS, done));
+        }
+        Ok((1, self.write(rest[0].as_mut(), is_alone)?.unwrap_or_default()))
+    }
+
+    /// Jobs of several requests in one statement, if they are all such. Nothing comes back when it was refused,
+    /// which SQLite has taken back: one by one each learns its own error.
+    fn write_block(&self, tasks: &mut [Box<dyn Task>; BLOCK_JOBS]) -> rusqlite::Result<Option<Done>> {
+        let plain = tasks.iter().map_while(|task| task.plain_job()).filter(|job| job.validate(&self.limits).is_ok());
+        let Ok(jobs) = <[&NewJob; BLOCK_JOBS]>::try_from(plain.collect::<Vec<_>>()) else { return Ok(None) };
+        let connection = self.session.connection;
+        let made = BlockInsert::begin(connection).and_then(|mut block| block.make(connection, jobs, self.now));
+        let ids = match made {
+            Ok(ids) => ids,
+            Err(error) if connection.is_autocommit() || spoils_connection(&error) => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let mut counts = Counts::default();
+        jobs.iter().for_each(|job| counts.entered(&job.queue, Status::Pending));
+        tasks.iter_mut().zip(ids).for_each(|(task, id)| task.keep_made(id));
+        Ok(Some(Done { counts, wakes: true }))
+    }
+
+    /// One request. Nothing comes back when it alone failed and was taken back; an error undoes the group.
+    fn write(&mut self, task: &mut dyn Task, is_alone: bool) -> rusqlite::Result<Option<Done>> {
+        let connection = self.session.connection;
+        let has_savepoint = !is_alone && !task.is_one_statement();
+        if has_savepoint {
+            execute(connection, "SAVEPOINT request")?;
+        }
+        let mut tx = WriteTx {
+            connection,
+            runs: &self.session.runs,
+            held: self.held,
+            counts: Counts::default(),
+            now: self.now,
+            limits: self.limits,
+            wakes: false,
+        };
+        let written = task.write(&mut tx);
+        let done = Done { wakes: tx.wakes, counts: tx.counts };
+        match written {
+            Ok(()) if !has_savepoint => Ok(Some(done)),
+            Ok(()) => execute(connection, "RELEASE request").map(|()| Some(done)),
+            // Some errors make SQLite take back the whole transaction by itself, everybody's work with it.
+            Err(Stop::Sql(error)) if is_alone || connection.is_autocommit() || spoils_connection(&error) => Err(error),
+            Err(_) if is_alone => execute(connection, "ROLLBACK").map(|()| None),
+            Err(_) if !has_savepoint => Ok(None),
+            Err(_) => {
+                execute(connection, "ROLLBACK TO request")?;
+                execute(connection, "RELEASE request").map(|()| None)
+            }
+        }
+    }
+
+    fn commit(&self, counts: &Counts) -> rusqlite::Result<()> {
+        if self.session.connection.is_autocommit() {
+            // A lone request was refused and is rolled back already.
+            return Ok(());
+        }
+        counts.flush(self.session.connection)?;
+        execute(self.session.connection, "COMMIT")
+    }
+
+    /// Every request of the group gets the error, because nothing of any of them was kept.
+    fn fail(&self, tasks: Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Committed {
+        self.roll_back();
+        for task in tasks {
+            task.refuse(error);
+        }
+        let is_spoilt = spoils_connection(error) || !self.session.connection.is_autocommit();
+        Committed { is_spoilt, ..Committed::default() }
+    }
+
+    fn roll_back(&self) {
+        if !self.session.connection.is_autocommit()
+            && let Err(error) = execute(self.session.connection, "ROLLBACK")
+        {
+            tracing::warn!(database = %self.place.database, %error, "could not roll back");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Done {
+    counts: Counts,
+    wakes: bool,
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}

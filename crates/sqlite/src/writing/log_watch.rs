@@ -1,0 +1,124 @@
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Weak};
+
+use crate::writing::hints::Hints;
+use crate::writing::writer::Message;
+
+/// Has the operating system tell when anybody writes to the write-ahead log, so that an idle store need not ask
+/// again and again. The folder is watched and not the file, which may be made anew, and nothing of it is opened.
+///
+/// Where this cannot be had, nothing happens: the writer goes on asking at short intervals.
+#[cfg(target_os = "linux")]
+pub(crate) fn watch_log(database: &Path, hints: &Arc<Hints>, writer: Sender<Message>) {
+    let (Some(folder), Some(name)) = (database.parent(), database.file_name()) else { return };
+    let mut log = OsString::from(name);
+    log.push("-wal");
+    let Ok(notices) = linux::Notices::of(folder.to_owned(), log) else { return };
+    let listeners = Arc::downgrade(hints);
+    let spawned = std::thread::Builder::new()
+        .name("longshore-watch".to_owned())
+        .spawn(move || linux::listen(&notices, &listeners, &writer));
+    if spawned.is_ok() {
+        hints.set_log_watched();
+    }
+}
+
+/// Elsewhere the writer asks at short intervals.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn watch_log(_database: &Path, _hints: &Arc<Hints>, _writer: Sender<Message>) {}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::ffi::OsString;
+    use std::mem::MaybeUninit;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
+    use rustix::io::Errno;
+
+    use super::{Hints, Message, Sender, Weak};
+
+    /// How long the thread outlives its store at most.
+    const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+    /// A busy log is written many times a millisecond; one notice for all of them is enough.
+    const REST: Duration = Duration::from_millis(1);
+    /// Room for some notices with the longest file names.
+    const BUFFER_BYTES: usize = 4096;
+
+    /// Notices of writes into the folder of a database. The system is asked for one at a time: each costs the
+    /// writing process, which is mostly this one, some microseconds, and a busy log is written all the time.
+    pub(super) struct Notices {
+        inotify: OwnedFd,
+        folder: PathBuf,
+        log: OsString,
+    }
+
+    impl Notices {
+        pub(super) fn of(folder: PathBuf, log: OsString) -> Result<Self, Errno> {
+            let inotify = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+            let notices = Self { inotify, folder, log };
+            notices.ask()?;
+            Ok(notices)
+        }
+
+        /// Asks for the next one.
+        fn ask(&self) -> Result<(), Errno> {
+            add_watch(&self.inotify, &self.folder, WatchFlags::MODIFY | WatchFlags::ONESHOT).map(|_| ())
+        }
+
+        /// Waits for a while; whether anything came.
+        fn wait(&self) -> Result<bool, Errno> {
+            match poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], Some(&PATIENCE)) {
+                Ok(ready) => Ok(ready > 0),
+                Err(Errno::INTR) => Ok(false),
+                Err(error) => Err(error),
+            }
+        }
+
+        /// Takes what has come; whether the log may have been written.
+        fn take(&self, buffer: &mut [MaybeUninit<u8>]) -> bool {
+            let mut reader = Reader::new(&self.inotify, buffer);
+            let mut is_told = false;
+            while let Ok(notice) = reader.next() {
+                is_told |= match notice.file_name() {
+                    Some(name) => name.to_bytes() == self.log.as_bytes(),
+                    // Notices were lost.
+                    None => notice.events().contains(ReadFlags::QUEUE_OVERFLOW),
+                };
+            }
+            is_told
+        }
+    }
+
+    /// Ends by itself when the store has gone, or when the system no longer tells.
+    pub(super) fn listen(notices: &Notices, hints: &Weak<Hints>, writer: &Sender<Message>) {
+        let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
+        loop {
+            let waited = notices.wait();
+            let Some(listeners) = hints.upgrade() else { return };
+            let asked = waited.and_then(|has_come| {
+                if !has_come {
+                    return Ok(());
+                }
+                // A message wakes the writer, so there is one only while nobody has looked since the last.
+                if notices.take(&mut buffer) && listeners.has_subscribers() && listeners.note_log_written() {
+                    // A writer that has gone takes the hints with it.
+                    let _ = writer.send(Message::Look);
+                }
+                // What is written meanwhile is seen by the looks that follow each notice for a while.
+                std::thread::sleep(REST);
+                notices.ask()
+            });
+            if asked.is_err() {
+                listeners.set_log_unwatched();
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+use std::cell::RefCell;
+
+use longshore_core::{Limits, Timestamp};
+use rusqlite::{Connection, Statement};
+
+use crate::schema;
+use crate::upkeep::counts::Counts;
+use crate::workers::held::HeldLeases;
+
+/// The life of one writing connection.
+pub(crate) struct Session<'c> {
+    pub(crate) connection: &'c Connection,
+    /// Statements for the runs of a claim: one claim reads several of them at once, so one cached statement
+    /// would not do.
+    pub(crate) runs: RefCell<Vec<Statement<'c>>>,
+    schema: RefCell<SchemaMark>,
+}
+
+/// The schema at the time of the last look.
+#[derive(Debug)]
+struct SchemaMark {
+    /// SQLite's own number, by which nearly every look ends; none before the first.
+    version: Option<i64>,
+    understood: String,
+    /// What was looked at thoroughly and not understood, so that it is not done again for each request.
+    refused: Option<String>,
+}
+
+impl<'c> Session<'c> {
+    /// Begins on a connection where `understood` is the mark of a schema that was checked.
+    pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
+        let schema = SchemaMark { version: None, understood, refused: None };
+        Self { connection, runs: RefCell::default(), schema: RefCell::new(schema) }
+    }
+
+    /// Whether the queue's own tables are what this binary understands. To be asked inside the transaction.
+    ///
+    /// The number grows also when the application makes a table of its own; only then are the tables and the
+    /// ledger compared. After a migration there and back they are understood again, even if a text differs.
+    pub(crate) fn is_schema_understood(&self) -> rusqlite::Result<bool> {
+        let mut schema = self.schema.borrow_mut();
+        let version = schema_version(self.connection)?;
+        if schema.version == Some(version) {
+            return Ok(true);
+        }
+        let mark = schema::mark(self.connection)?;
+        if mark != schema.understood {
+            if schema.refused.as_ref() == Some(&mark) {
+                return Ok(false);
+            }
+            if schema::check(self.connection).is_err() {
+                schema.refused = Some(mark);
+                return Ok(false);
+            }
+            schema.understood = mark;
+        }
+        (schema.version, schema.refused) = (Some(version), None);
+        Ok(true)
+    }
+}
+
+fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
+}
+
+/// What a piece of work may touch inside the writer's transaction.
+pub(crate) struct WriteTx<'t, 'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) runs: &'t RefCell<Vec<Statement<'c>>>,
+    pub(crate) held: &'t mut HeldLeases,
+    /// Only what this piece changes; it is dropped when the piece is taken back.
+    pub(crate) counts: Counts,
+    /// The database's time, read once for each transaction.
+    pub(crate) now: Timestamp,
+    pub(crate) limits: Limits,
+    /// Whether a worker may find something to do that it could not do before.
+    pub(crate) wakes: bool,
+}

@@ -1,0 +1,150 @@
+use longshore_core::{JobId, NewJob, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::fault::{Fault, Place, repeat};
+use crate::writing::session::{Session, WriteTx};
+
+/// One request to the writer: what it does inside a transaction that it may share with others.
+pub(crate) trait Work: Send + 'static {
+    /// What the caller gets.
+    type Answer: Send + 'static;
+    /// What is being done, for errors.
+    const DOING: &'static str;
+
+    /// About how many rows it writes, by which a shared transaction is bounded.
+    fn rows(&self) -> usize {
+        1
+    }
+
+    /// Whether at most one statement of it writes, and nothing can refuse it afterwards: SQLite takes a failed
+    /// statement back by itself, so that it needs no savepoint, which costs more than a single insert.
+    fn is_one_statement(&self) -> bool {
+        false
+    }
+
+    /// The job, if making it is all that is asked for and nothing has to be looked up for it: several such requests
+    /// are one statement.
+    fn plain_job(&self) -> Option<&NewJob> {
+        None
+    }
+
+    /// The answer to a request whose plain job was made under this id.
+    fn answer_for(&self, _id: JobId) -> Option<Self::Answer> {
+        None
+    }
+
+    /// A cheap look outside any write transaction: an answer, if there is nothing to write.
+    fn look(&mut self, _session: &Session<'_>) -> Result<Option<Self::Answer>, Fault> {
+        Ok(None)
+    }
+
+    /// Does it. On an error everything that it wrote is taken back.
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Self::Answer, Fault>;
+}
+
+/// A request with the way back to its caller; what the writer sees of any [`Work`].
+pub(crate) trait Task: Send {
+    fn rows(&self) -> usize;
+    fn is_one_statement(&self) -> bool;
+    fn plain_job(&self) -> Option<&NewJob>;
+    /// Keeps the answer: the plain job was made under this id.
+    fn keep_made(&mut self, id: JobId);
+    /// Whether the look was enough; then the answer waits to be sent.
+    fn look(&mut self, session: &Session<'_>) -> Result<bool, rusqlite::Error>;
+    /// Does the work and keeps the answer; an error says why everything that it wrote must be taken back.
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Stop>;
+    /// Sends the answer that was kept.
+    fn answer(self: Box<Self>);
+    /// Sends an error in place of the answer.
+    fn refuse(self: Box<Self>, error: &rusqlite::Error);
+    /// Sends an error that is the store's own.
+    fn dismiss(self: Box<Self>, error: StoreError);
+}
+
+/// Why a piece of work stopped.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The database failed.
+    Sql(rusqlite::Error),
+    /// The request cannot be met; the database is fine.
+    Refused,
+}
+
+pub(crate) struct Request<W: Work> {
+    pub(crate) work: W,
+    pub(crate) place: Place,
+    pub(crate) reply: oneshot::Sender<Result<W::Answer, StoreError>>,
+    pub(crate) kept: Option<Result<W::Answer, StoreError>>,
+    /// Given back when the request is answered, so that the queue is bounded.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl<W: Work> Request<W> {
+    fn stop(&mut self, fault: Fault) -> Stop {
+        let stop = match &fault {
+            Fault::Sql(error) => Stop::Sql(repeat(error)),
+            Fault::Answer(_) => Stop::Refused,
+        };
+        self.kept = Some(Err(self.place.answer(fault, W::DOING)));
+        stop
+    }
+}
+
+impl<W: Work> Task for Request<W> {
+    fn rows(&self) -> usize {
+        self.work.rows()
+    }
+
+    fn is_one_statement(&self) -> bool {
+        self.work.is_one_statement()
+    }
+
+    fn plain_job(&self) -> Option<&NewJob> {
+        self.work.plain_job()
+    }
+
+    fn keep_made(&mut self, id: JobId) {
+        self.kept = self.work.answer_for(id).map(Ok);
+    }
+
+    fn look(&mut self, session: &Session<'_>) -> Result<bool, rusqlite::Error> {
+        match self.work.look(session) {
+            Ok(None) => Ok(false),
+            Ok(Some(answer)) => {
+                self.kept = Some(Ok(answer));
+                Ok(true)
+            }
+            Err(fault) => match self.stop(fault) {
+                Stop::Sql(error) => Err(error),
+                Stop::Refused => Ok(true),
+            },
+        }
+    }
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Stop> {
+        match self.work.write(tx) {
+            Ok(answer) => {
+                self.kept = Some(Ok(answer));
+                Ok(())
+            }
+            Err(fault) => Err(self.stop(fault)),
+        }
+    }
+
+    fn answer(self: Box<Self>) {
+        let Self { reply, kept, place, permit, .. } = *self;
+        // Before the answer: a caller who is back at once must find its own place free, or it takes itself for two.
+        drop(permit);
+        // The caller may have gone; its request has had its effect all the same.
+        let _ = reply.send(kept.unwrap_or_else(|| Err(place.closed())));
+    }
+
+    fn refuse(self: Box<Self>, error: &rusqlite::Error) {
+        let error = self.place.explain(repeat(error), W::DOING);
+        self.dismiss(error);
+    }
+
+    fn dismiss(self: Box<Self>, error: StoreError) {
+        let _ = self.reply.send(Err(error));
+    }
+}

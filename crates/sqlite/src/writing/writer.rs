@@ -1,0 +1,105 @@
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use longshore_core::StoreError;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::fault::Place;
+use crate::options::SqliteOptions;
+use crate::schema;
+use crate::upkeep::audit::Audit;
+use crate::workers::held::HeldLeases;
+use crate::writing::awake::Awake;
+use crate::writing::desk::Desk;
+use crate::writing::hints::Hints;
+use crate::writing::log_watch::watch_log;
+use crate::writing::places::Places;
+use crate::writing::work::{Request, Task, Work};
+
+/// The way to the one thread that writes.
+///
+/// Requests queue up while a transaction commits, and share the next one. The queue is the standard library's
+/// (its receiver can wait with a time limit, which the look for foreign commits needs), bounded by the places.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    sender: Sender<Message>,
+    places: Places,
+    awake: Awake,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    place: Place,
+    hints: Arc<Hints>,
+    log_watch: Once,
+}
+
+/// What wakes the writer.
+pub(crate) enum Message {
+    /// Something is to be done.
+    Task(Box<dyn Task>),
+    /// Somebody began to listen, or the log was written: look for foreign commits.
+    Look,
+    /// The store is closed.
+    Close,
+}
+
+impl Writer {
+    /// Starts the thread on a connection that is open already.
+    pub(crate) fn start(
+        connection: Connection,
+        options: SqliteOptions,
+        place: Place,
+        hints: Arc<Hints>,
+        audit: Arc<Audit>,
+    ) -> Result<Self, StoreError> {
+        let (sender, receiver) = channel();
+        let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
+        let (places, awake) = (Places::new(), Awake::new());
+        let desk = Desk {
+            options,
+            place: place.clone(),
+            receiver,
+            places: places.clone(),
+            awake: awake.clone(),
+            hints: Arc::clone(&hints),
+            audit,
+            held: HeldLeases::default(),
+            understood,
+        };
+        let thread = Builder::new()
+            .name("longshore-writer".to_owned())
+            .spawn(move || desk.run(connection))
+            .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
+        Ok(Self { sender, places, awake, thread: Mutex::new(Some(thread)), place, hints, log_watch: Once::new() })
+    }
+
+    /// Has the work done and answers after the commit. When the future is dropped after its request was sent, the
+    /// work is done all the same.
+    pub(crate) async fn run<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        let permit = self.places.take().await.ok_or_else(|| self.place.closed())?;
+        let (reply, answer) = oneshot::channel();
+        let request = Request { work, place: self.place.clone(), reply, kept: None, permit };
+        self.sender.send(Message::Task(Box::new(request))).map_err(|_| self.place.closed())?;
+        self.awake.wait(answer, &self.places).await.unwrap_or_else(|| Err(self.place.closed()))
+    }
+
+    /// Tells the thread that somebody listens for hints now.
+    pub(crate) fn listen(&self, database: &Path) {
+        self.log_watch.call_once(|| watch_log(database, &self.hints, self.sender.clone()));
+        // A writer that has gone has no hints to give.
+        let _ = self.sender.send(Message::Look);
+    }
+
+    /// Finishes what was asked for before, then ends the thread. Later requests are answered `Closed`.
+    pub(crate) fn close(&self) {
+        self.places.close();
+        let _ = self.sender.send(Message::Close);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!(database = %self.place.database, "the writer had panicked");
+        }
+    }
+}
