@@ -11,16 +11,17 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 4] = [
+const FILES: [[(&str, &str); 2]; 5] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
     pair!("004_add_logs_counts_and_workers"),
+    pair!("005_keep_workers_apart"),
 ];
 
 /// The tables that these migrations make, for the cheap look at a worker's start.
-pub(crate) const TABLES: [&str; 7] =
-    ["job_attempts", "job_depths", "job_logs", "job_minutes", "job_queue", "job_queues", "job_workers"];
+pub(crate) const TABLES: [&str; 8] =
+    ["job_attempts", "job_depths", "job_duties", "job_logs", "job_minutes", "job_queue", "job_queues", "job_workers"];
 
 /// The source `longshore`.
 pub fn longshore() -> Source {
