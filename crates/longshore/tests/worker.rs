@@ -10,12 +10,16 @@ mod leases;
 mod news;
 #[path = "worker/outcomes.rs"]
 mod outcomes;
+#[path = "worker/panics.rs"]
+mod panics;
 #[path = "worker/retention.rs"]
 mod retention;
 #[path = "worker/scheduling.rs"]
 mod scheduling;
 #[path = "worker/stopping.rs"]
 mod stopping;
+#[path = "worker/threads.rs"]
+mod threads;
 #[path = "worker/trouble.rs"]
 mod trouble;
 #[path = "worker/warnings.rs"]

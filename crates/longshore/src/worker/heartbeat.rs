@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::holdings::Holdings;
 use super::shift::Shift;
 use super::trouble::Errand;
-use crate::StopCause;
+use crate::{StopCause, quiet};
 
 /// How soon after a heartbeat a wake-up may cause another one, so that a request to cancel is heard quickly
 /// and a busy database is not asked all the time.
@@ -116,7 +116,7 @@ fn suspend_when_overdue(shift: &Shift) {
         return;
     }
     if holdings.suspend(shift.clock.now()) {
-        tracing::warn!(cause = ?StopCause::LeaseLost, "the lease could not be renewed; stopping what runs");
+        quiet::warning!(cause = ?StopCause::LeaseLost, "the lease could not be renewed; stopping what runs");
     }
     drop(holdings);
     shift.ended.notify_one();

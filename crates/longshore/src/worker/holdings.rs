@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Timestamp, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Report, Timestamp, WorkerId};
 use tokio::time::Instant;
 
 use super::lane::{Demand, Lanes};
@@ -18,6 +18,8 @@ pub(crate) struct Holdings {
     slots: Vec<Slot>,
     busy: usize,
     ended: Vec<Record>,
+    /// What attempts that have ended said last about how far they were; stored before their outcomes.
+    last_reports: Vec<Report>,
     /// How many records are on their way into the store.
     recording: usize,
     /// How many attempts were begun, to notice when nothing moves.
@@ -54,6 +56,15 @@ pub(crate) struct Started {
     pub(crate) has_next: bool,
 }
 
+/// Outcomes on their way into the store.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) worker_id: WorkerId,
+    /// What their attempts, and perhaps others that have ended, said last; to be stored first.
+    pub(crate) last_reports: Vec<Report>,
+    pub(crate) records: Vec<Record>,
+}
+
 /// Beyond this many outcomes that could not be stored, nothing more is claimed.
 const ENDED_MAX: usize = 10_000;
 
@@ -66,6 +77,7 @@ impl Holdings {
             slots: (0..concurrency).map(|_| Slot::default()).collect(),
             busy: 0,
             ended: Vec::new(),
+            last_reports: Vec::new(),
             recording: 0,
             starts: 0,
             starts_seen: 0,
@@ -131,6 +143,7 @@ impl Holdings {
     pub(crate) fn conclude(&mut self, slot: usize, attempt: &CurrentAttempt, record: Record) -> bool {
         let is_own = self.slots[slot].attempt.take_if(|own| own.is_same(attempt)).is_some();
         if is_own {
+            self.last_reports.extend(attempt.last_report());
             self.ended.push(record);
         }
         self.admission == Admission::Closed
@@ -142,21 +155,31 @@ impl Holdings {
         self.lanes.release(self.slots[slot].lane);
     }
 
-    /// Outcomes to store, oldest first, and under which identity; to be followed by `recorded`.
-    pub(crate) fn take_ended(&mut self, most: usize) -> Option<(WorkerId, Vec<Record>)> {
+    /// Outcomes to store, oldest first, and under which identity; to be followed by `recorded` or `put_back`.
+    pub(crate) fn take_ended(&mut self, most: usize) -> Option<Ended> {
         let worker_id = self.worker_id.clone()?;
         if self.ended.is_empty() {
             return None;
         }
-        let batch =
+        let records =
             if self.ended.len() <= most { std::mem::take(&mut self.ended) } else { self.ended.drain(..most).collect() };
-        self.recording = batch.len();
-        Some((worker_id, batch))
+        self.recording = records.len();
+        Some(Ended { worker_id, last_reports: std::mem::take(&mut self.last_reports), records })
     }
 
     /// The outcomes that were taken are stored or given up.
     pub(crate) const fn recorded(&mut self) {
         self.recording = 0;
+    }
+
+    /// The outcomes that were taken are not stored: they are the next to be taken again, unless they were the
+    /// outcomes of an identity that is gone.
+    pub(crate) fn put_back(&mut self, worker_id: &WorkerId, mut records: Vec<Record>) {
+        self.recording = 0;
+        if self.worker_id.as_ref() == Some(worker_id) {
+            records.append(&mut self.ended);
+            self.ended = records;
+        }
     }
 
     /// What the worker holds, begun or not.
@@ -282,6 +305,7 @@ impl Holdings {
         let waiting = self.lanes.take_waiting();
         let lost = self.ended.len();
         self.ended.clear();
+        self.last_reports.clear();
         Some(lost + waiting.len())
     }
 
@@ -292,6 +316,7 @@ impl Holdings {
             let Some(attempt) = slot.attempt.take() else { continue };
             let record = returned(attempt.lease(), now);
             self.ended.push(Record { started_at: slot.started_at, log: attempt.close(), ..record });
+            self.last_reports.extend(attempt.last_report());
         }
         self.ended.len() - before
     }

@@ -9,8 +9,9 @@ use super::holdings::Holdings;
 use super::lane::Lanes;
 use super::registry::Registry;
 use super::trouble::{Errand, Patience, Trouble};
-use crate::Queue;
 use crate::current_attempt::AttemptOrigin;
+use crate::panic_capture::Panicked;
+use crate::{Queue, WorkerError, quiet};
 
 /// What a worker was told before it began.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub(crate) struct Shift {
     pub(crate) trouble: Trouble,
     until: Until,
     phase: watch::Sender<Phase>,
-    fatal: Mutex<Option<StoreError>>,
+    fatal: Mutex<Option<WorkerError>>,
 }
 
 /// When a worker ends by itself.
@@ -106,7 +107,7 @@ impl Shift {
             match self.queue.backend().register(registration).await {
                 Ok(()) => {
                     self.trouble.pass(Errand::Register);
-                    tracing::info!(worker_id = %worker_id, "registered");
+                    quiet::info!(worker_id = %worker_id, "registered");
                     self.holdings().register(worker_id, asked_at);
                     return Ok(());
                 }
@@ -180,23 +181,33 @@ impl Shift {
     /// The identity is gone: its jobs are lost, and the claim loop takes a fresh one.
     pub(crate) fn evict(&self, worker_id: &WorkerId) {
         let Some(lost) = self.holdings().evict(worker_id) else { return };
-        tracing::warn!(worker_id = %worker_id, lost, "the lease has ended; registering anew");
+        quiet::warning!(worker_id = %worker_id, lost, "the lease has ended; registering anew");
         self.room.notify_one();
         self.settled.notify_waiters();
     }
 
     /// An error that no waiting mends: the worker stops, and ends with the first of them.
-    pub(crate) fn fail(&self, error: StoreError) {
+    pub(crate) fn fail(&self, error: impl Into<WorkerError>) {
+        let error = error.into();
         let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
         if fatal.is_none() {
-            tracing::error!(error = %error, code = error.code(), hint = error.hint(), "the worker has to stop");
+            let (code, hint) = match &error {
+                WorkerError::Store(error) => (Some(error.code()), error.hint()),
+                _ => (None, None),
+            };
+            quiet::error!(error = %error, code, hint, "the worker has to stop");
             *fatal = Some(error);
         }
         drop(fatal);
         self.stop();
     }
 
-    pub(crate) fn take_fatal(&self) -> Option<StoreError> {
+    /// A part of the worker panicked: it stops, and ends with that.
+    pub(crate) fn note_panic(&self, part: &'static str, panicked: Panicked) {
+        self.fail(WorkerError::Panicked { part, message: panicked.message });
+    }
+
+    pub(crate) fn take_fatal(&self) -> Option<WorkerError> {
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
