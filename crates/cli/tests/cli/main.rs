@@ -14,3 +14,5 @@ mod migrate;
 mod queues;
 mod sandbox;
 mod work;
+mod worker_log;
+mod worker_signals;
