@@ -1,8 +1,11 @@
+mod cancellations;
 mod claims;
 mod drain;
 mod executor;
+mod gate;
 mod heartbeat;
 mod holdings;
+mod isolation;
 mod lane;
 mod pace;
 mod recovery;
@@ -26,6 +29,7 @@ use thiserror::Error;
 use crate::current_attempt::{AttemptOrigin, Newsroom};
 use crate::typed_handler::{AsyncHandler, BlockingHandler};
 use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Payload, Queue};
+use gate::Gate;
 use registry::Registry;
 use shift::{Settings, Shift, Until};
 
@@ -38,6 +42,7 @@ pub struct Worker {
     settings: Settings,
     log_limits: LogLimits,
     clock: Arc<dyn Clock>,
+    gate: Arc<Gate>,
 }
 
 /// Why a worker did not run, or ended.
@@ -77,6 +82,7 @@ impl Worker {
             },
             log_limits: LogLimits::default(),
             clock: Arc::new(SystemClock::new()),
+            gate: Gate::of_process(),
         }
     }
 
@@ -188,6 +194,15 @@ impl Worker {
         self
     }
 
+    /// Takes no regard to the other workers of this process when it runs a job alone, as if it had a process of its
+    /// own: for tests that share one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn as_if_alone(mut self) -> Self {
+        self.gate = Arc::default();
+        self
+    }
+
     fn into_shift(self, until: Until) -> Result<Arc<Shift>, WorkerError> {
         if let Some(job_type) = self.registry.doubled() {
             return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
@@ -197,7 +212,7 @@ impl Worker {
         }
         let origin =
             AttemptOrigin { queue: self.queue.clone(), log_limits: self.log_limits, newsroom: Newsroom::default() };
-        Ok(Arc::new(Shift::new(self.queue, self.registry, self.settings, self.clock, origin, until)))
+        Ok(Arc::new(Shift::new(self.queue, self.registry, self.settings, self.clock, origin, self.gate, until)))
     }
 }
 

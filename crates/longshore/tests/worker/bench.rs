@@ -39,7 +39,7 @@ impl Bench {
 
     /// A worker of the same jobs by another way to them.
     pub(crate) fn worker_of(&self, queue: &Queue) -> Worker {
-        Worker::new(queue).clock(self.clock.clone())
+        Worker::new(queue).clock(self.clock.clone()).as_if_alone()
     }
 
     pub(crate) async fn enqueue(&self, number: u32) -> JobId {

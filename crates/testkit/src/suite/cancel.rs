@@ -131,7 +131,7 @@ pub async fn asking_what_is_to_end_extends_no_lease<H: Harness>() {
         world.clock.advance(seconds(6));
         world.store.cancel_requests(worker_id.clone()).await.expect("it is registered");
     }
-    assert_eq!(world.reclaim().await.workers, [worker_id.clone()]);
+    assert_eq!(world.reclaim().await.workers, std::slice::from_ref(&worker_id));
     let answer = world.store.cancel_requests(worker_id).await;
     assert!(matches!(answer, Err(StoreError::WorkerGone { .. })), "{answer:?}");
     assert_eq!(world.status(lease.id).await, Status::Pending);
