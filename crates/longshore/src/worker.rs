@@ -45,6 +45,14 @@ pub struct Worker {
     gate: Arc<Gate>,
 }
 
+/// A process for tests, where many workers that are to be in processes of their own share a real one.
+///
+/// A job whose worker died before runs alone in its process; with this the workers of other tests do not matter.
+#[derive(Clone, Debug, Default)]
+pub struct SimulatedProcess {
+    gate: Arc<Gate>,
+}
+
 /// Why a worker did not run, or ended.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -194,12 +202,10 @@ impl Worker {
         self
     }
 
-    /// Takes no regard to the other workers of this process when it runs a job alone, as if it had a process of its
-    /// own: for tests that share one.
-    #[doc(hidden)]
+    /// Treats the workers of this simulated process as those of its own, and no others.
     #[must_use]
-    pub fn as_if_alone(mut self) -> Self {
-        self.gate = Arc::default();
+    pub fn as_if_in(mut self, process: &SimulatedProcess) -> Self {
+        self.gate = Arc::clone(&process.gate);
         self
     }
 

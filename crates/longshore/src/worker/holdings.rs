@@ -43,6 +43,8 @@ struct Slot {
     /// What runs there and is still the worker's own.
     attempt: Option<CurrentAttempt>,
     started_at: Option<Timestamp>,
+    /// Whether nothing else runs in the process: so it is with a suspect.
+    is_alone: bool,
     lane: usize,
 }
 
@@ -124,15 +126,26 @@ impl Holdings {
         let (lane, lease, pass) = self.lanes.pop(|lease| gate.enter(&lease.budgets))?;
         let attempt = begin(lease);
         let started_at = (!pass.closes()).then_some(now);
-        self.slots[slot] = Slot { attempt: Some(attempt.clone()), started_at, lane };
+        self.slots[slot] = Slot { attempt: Some(attempt.clone()), started_at, is_alone: false, lane };
         self.busy += 1;
         self.starts += 1;
         Some(Started { worker_id, attempt, pass, has_next: self.lanes.has_next() })
     }
 
     /// The suspect in a slot begins.
-    pub(crate) fn begin(&mut self, slot: usize, now: Timestamp) {
+    pub(crate) fn begin(&mut self, slot: usize, now: Timestamp, is_alone: bool) {
         self.slots[slot].started_at = Some(now);
+        self.slots[slot].is_alone = is_alone;
+    }
+
+    /// Others may run beside the attempt in a slot from now on.
+    pub(crate) fn accompany(&mut self, slot: usize) {
+        self.slots[slot].is_alone = false;
+    }
+
+    /// Whether the attempt in a slot runs alone in its process.
+    pub(crate) fn is_alone(&self, slot: usize) -> bool {
+        self.slots[slot].is_alone
     }
 
     /// Takes in an outcome, unless the attempt is no longer the worker's own; says whether the worker ends.
@@ -178,9 +191,9 @@ impl Holdings {
         self.slots.iter().filter_map(|slot| slot.attempt.as_ref())
     }
 
-    /// The attempts that have begun and are the worker's own, by slot.
-    pub(crate) fn begun(&self) -> impl Iterator<Item = (usize, &CurrentAttempt)> {
-        let begun = self.slots.iter().enumerate().filter(|(_, slot)| slot.started_at.is_some());
+    /// The attempts that have begun, are the worker's own and may have others beside them, by slot.
+    pub(crate) fn accompanied(&self) -> impl Iterator<Item = (usize, &CurrentAttempt)> {
+        let begun = self.slots.iter().enumerate().filter(|(_, slot)| slot.started_at.is_some() && !slot.is_alone);
         begun.filter_map(|(number, slot)| Some((number, slot.attempt.as_ref()?)))
     }
 

@@ -19,14 +19,15 @@ const DOUBLINGS_MAX: u32 = 10;
 /// Makes the attempt of a suspect: alone, unless what runs does not end in time.
 pub(crate) async fn run(shift: &Shift, slot: usize, worker_id: &WorkerId, attempt: &CurrentAttempt, pass: Pass) {
     let patience = patience(&attempt.lease().budgets);
-    if !begin(shift, worker_id, attempt, &pass, patience).await {
+    let beginning = begin(shift, worker_id, attempt, &pass, patience).await;
+    if beginning == Beginning::Never {
         slot::conclude(shift, slot, attempt, not_begun(attempt, shift.clock.now()));
         slot::release(shift, slot);
         return;
     }
     let started_at = shift.clock.now();
     let open_at = Instant::now() + patience;
-    shift.holdings().begin(slot, started_at);
+    shift.holdings().begin(slot, started_at, beginning == Beginning::Alone);
     shift.note_start(worker_id, slot, attempt);
     let making = async {
         slot::make(shift, slot, attempt, started_at).await;
@@ -44,40 +45,56 @@ pub(crate) async fn run(shift: &Shift, slot: usize, worker_id: &WorkerId, attemp
         () = sleep_until(open_at) => {}
     }
     tracing::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
+    shift.holdings().accompany(slot);
+    // Before others may begin.
+    shift.note_start(worker_id, slot, attempt);
     pass.open();
     shift.settled.notify_waiters();
     making.await;
 }
 
-/// Waits until the suspect is alone and writes that it begins; `false` when it must not.
-async fn begin(shift: &Shift, worker_id: &WorkerId, attempt: &CurrentAttempt, pass: &Pass, patience: Duration) -> bool {
+/// How the attempt of a suspect begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    Alone,
+    /// What ran before did not end in time.
+    BesideOthers,
+    /// It was stopped while it waited, or its lease was lost.
+    Never,
+}
+
+/// Waits until the suspect is alone and writes that it begins.
+async fn begin(
+    shift: &Shift,
+    worker_id: &WorkerId,
+    attempt: &CurrentAttempt,
+    pass: &Pass,
+    patience: Duration,
+) -> Beginning {
     let signal = attempt.stop_signal();
-    tokio::select! {
+    let beginning = tokio::select! {
         biased;
-        _ = signal.stopped() => return false,
-        () = pass.alone() => {}
+        _ = signal.stopped() => return Beginning::Never,
+        () = pass.alone() => Beginning::Alone,
         () = sleep(patience) => {
             tracing::info!(job_id = attempt.id().0, "a suspect has waited for long; it begins beside others");
+            Beginning::BesideOthers
         }
-    }
+    };
     let (id, claim_number) = (attempt.id(), attempt.lease().claim_number);
     let call = || shift.queue.backend().begin_isolated(worker_id.clone(), id, claim_number);
     let begun = tokio::select! {
         biased;
-        _ = signal.stopped() => return false,
+        _ = signal.stopped() => return Beginning::Never,
         begun = shift.patiently(Errand::Isolate, call) => begun,
     };
     match begun {
-        Ok(Recorded::Recorded) => signal.cause().is_none(),
-        Ok(Recorded::Fenced) => {
-            shift.holdings().disown(id, claim_number);
-            false
-        }
-        Err(error) => {
-            shift.meet(Errand::Isolate, error);
-            false
-        }
+        Ok(Recorded::Recorded) if signal.cause().is_none() => return beginning,
+        Ok(Recorded::Recorded) => {}
+        Ok(Recorded::Fenced) => shift.holdings().disown(id, claim_number),
+        Err(error) => shift.meet(Errand::Isolate, error),
     }
+    Beginning::Never
 }
 
 /// Where long jobs keep a suspect from being alone, nobody can be found guilty: what has crashed more often than it

@@ -112,21 +112,22 @@ impl Shift {
         }
     }
 
-    /// Notes that the attempt in a slot has begun.
+    /// Notes that the attempt in a slot has begun, and whether those of another worker may run beside it.
     pub(crate) fn note_start(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt) {
         let had_company = self.gate.has_company();
-        self.note(worker_id, slot, attempt, had_company);
+        let is_alone = had_company && self.holdings().is_alone(slot);
+        self.note(worker_id, slot, attempt, had_company && !is_alone);
         // A worker that joined in between may have noted its company before this note.
         if !had_company && self.gate.has_company() {
-            self.note(worker_id, slot, attempt, true);
+            self.note_company();
         }
     }
 
-    /// Notes of each attempt that runs that those of another worker may run beside it.
+    /// Notes of each attempt of its own that those of another worker may run beside it.
     pub(crate) fn note_company(&self) {
         let holdings = self.holdings();
         let Some(worker_id) = holdings.worker_id() else { return };
-        for (slot, attempt) in holdings.begun() {
+        for (slot, attempt) in holdings.accompanied() {
             self.note(worker_id, slot, attempt, true);
         }
     }

@@ -76,8 +76,7 @@ async fn errors_of_the_store_that_pass_lose_nothing() {
         }
         let faulty = FaultStore::new(bench.store.clone(), FaultPlan::seeded(seed, 0.3));
         let queue = Queue::from_backend(Arc::new(faulty));
-        let worker =
-            bench.worker_of(&queue).concurrency(4).handle(|_: Step, _| async { Ok(()) });
+        let worker = bench.worker_of(&queue).concurrency(4).handle(|_: Step, _| async { Ok(()) });
         let running = Running::spawn(worker);
 
         for id in ids {
