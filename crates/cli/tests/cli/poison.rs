@@ -76,7 +76,8 @@ fn assert_only_the_poisons_are_given_up(types: &[&str], workers: usize, max_cras
         assert!(crashes >= u64::from(max_crashes), "{job}");
         charged += crashes;
     }
-    let bound = poisons * u64::from(max_crashes) + 1;
+    // Each death is charged to a poison; the first may leave open to which job, so that one more follows.
+    let bound = poisons * u64::from(max_crashes.max(2));
     assert!(deaths <= bound, "{deaths} deaths are more than {bound}");
     assert!(deaths <= charged, "{deaths} deaths, of which {charged} were charged");
 }
