@@ -113,24 +113,21 @@ async fn an_identity_that_is_lost_with_a_claim_unanswered_leaves_nothing_behind(
     drop(worker);
 }
 
-/// A delayed job is claimed when it is due, at any moment between two looks of the worker at what it holds.
+/// Each second a worker looks at what waits in vain, and one of these claims is answered just before that.
 #[tokio::test(start_paused = true)]
 async fn an_idle_worker_does_not_give_back_what_it_has_just_claimed() {
-    let bench = Bench::new();
-    let worker = Running::spawn(bench.worker().concurrency(2).handle(|_: Step, _| async { Ok(()) }));
-    let mut ids = Vec::new();
-    for number in 0..40_u32 {
-        let delay = 2 * SECOND + Duration::from_millis(25) * number;
-        ids.push(bench.enqueue_with(|job| job.delay(delay)).await);
-        tokio::time::sleep(Duration::from_millis(u64::from(number % 7))).await;
-    }
+    for milliseconds in 0..50 {
+        let bench = Bench::new();
+        let slow = FaultPlan::seeded(milliseconds, 0.0).delayed(1.0, Duration::from_millis(40));
+        let queue = Queue::from_backend(Arc::new(FaultStore::new(bench.store.clone(), slow)));
+        let worker = Running::spawn(bench.worker_of(&queue).handle(|_: Step, _| async { Ok(()) }));
+        let id = bench.enqueue_with(|job| job.delay(2 * SECOND - Duration::from_millis(milliseconds))).await;
 
-    for id in &ids {
-        bench.until_status(*id, Status::Completed).await;
-    }
+        bench.until_status(id, Status::Completed).await;
 
-    assert_eq!(returned(&bench, &ids).await, 0);
-    worker.stop().await;
+        assert_eq!(returned(&bench, &[id]).await, 0, "due {milliseconds} ms before the look");
+        worker.stop().await;
+    }
 }
 
 /// Quick jobs of a queue make the worker fetch ahead; then a slow one takes the only place that the queue has, while
