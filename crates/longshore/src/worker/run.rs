@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::shift::{Shift, Until};
-use super::{Worker, WorkerError, claims, heartbeat, recovery, scribe, slot, watched};
+use super::{Worker, WorkerError, cancellations, claims, heartbeat, recovery, scribe, slot, watched};
 use crate::panic_capture::caught;
 use crate::{ShutdownTime, StopCause, quiet};
 
@@ -66,6 +66,7 @@ async fn work(
     let mut immediate = std::pin::pin!(immediate);
     // Aborted and joined at the end; dropped, and so aborted, when this future is.
     let mut tasks = JoinSet::new();
+    shift.gate.join(&shift);
     spawn(&shift, &mut tasks);
     let claims = async {
         let claims = claims(&shift);
@@ -103,6 +104,7 @@ fn spawn(shift: &Arc<Shift>, tasks: &mut JoinSet<()>) {
     tasks.spawn(watched::run(shift.clone(), "the recorder of outcomes", scribe::run));
     tasks.spawn(watched::run(shift.clone(), "the heartbeat", heartbeat::run));
     tasks.spawn(watched::run(shift.clone(), "the search for dead workers", recovery::reclaim));
+    tasks.spawn(watched::run(shift.clone(), "the look for cancellations", cancellations::run));
     if let Some(retention) = shift.settings.retention {
         let sweep = move |shift| recovery::sweep(shift, retention);
         tasks.spawn(watched::run(shift.clone(), "the removal of old jobs", sweep));
@@ -134,7 +136,7 @@ async fn wind_down(shift: &Shift) {
     }
     shift.ended.notify_one();
     tokio::select! {
-        () = settled(shift, |holdings| !holdings.has_attempts()) => {}
+        () = shift.settled_when(|holdings| !holdings.has_attempts()) => {}
         () = sleep_until(Instant::now() + longest_grace(shift) + MARGIN) => give_up(shift),
     }
     last_words(shift, LAST_WORDS).await;
@@ -150,7 +152,7 @@ async fn end_at_once(shift: &Shift) {
         }
     }
     tokio::select! {
-        () = settled(shift, |holdings| !holdings.has_attempts()) => {}
+        () = shift.settled_when(|holdings| !holdings.has_attempts()) => {}
         () = sleep(MARGIN) => give_up(shift),
     }
     last_words(shift, MARGIN).await;
@@ -165,21 +167,9 @@ fn give_up(shift: &Shift) {
 
 async fn last_words(shift: &Shift, patience: Duration) {
     shift.ended.notify_one();
-    let stored = settled(shift, |holdings| holdings.is_recorded() || holdings.worker_id().is_none());
+    let stored = shift.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
         quiet::error!("the last outcomes could not be stored; their jobs run again when the lease has ended");
-    }
-}
-
-/// Resolves when the holdings are as wished.
-async fn settled(shift: &Shift, is_reached: impl Fn(&super::holdings::Holdings) -> bool) {
-    loop {
-        let mut changed = std::pin::pin!(shift.settled.notified());
-        changed.as_mut().enable();
-        if is_reached(&shift.holdings()) {
-            return;
-        }
-        changed.await;
     }
 }
 

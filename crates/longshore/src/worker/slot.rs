@@ -1,100 +1,88 @@
 use std::sync::Arc;
 
-use longshore_core::{AttemptEnd, Record, StartedAttempt, Timestamp, WorkerId, decide};
+use longshore_core::{AttemptEnd, Record, Timestamp, decide};
 
 use super::executor::Execution;
-use super::holdings::Started;
+use super::holdings::{Started, Taken, returned};
+use super::isolation;
 use super::shift::Shift;
-use crate::panic_capture::{Panicked, catch, caught};
+use crate::panic_capture::{Panicked, caught};
 use crate::{CurrentAttempt, quiet};
 
 /// Makes one attempt after the other. Ends only when what surrounds the attempts panics, which ends the worker.
 pub(crate) async fn run(shift: Arc<Shift>, number: u32) {
+    let slot = number as usize;
     loop {
-        let mut stage = Stage::Free;
-        let Err(panicked) = caught(turn(&shift, number, &mut stage)).await else { continue };
-        let slot = number as usize;
-        match stage {
-            Stage::Free => return shift.note_panic("a slot of the worker", panicked),
-            Stage::Running { attempt, started_at } => {
+        let Err(panicked) = caught(turn(&shift, slot)).await else { continue };
+        let taken = shift.holdings().taken(slot);
+        match taken {
+            Taken::Nothing => return shift.note_panic("a slot of the worker", panicked),
+            Taken::Attempt { attempt, started_at } => {
                 let record = broken(&shift, &attempt, started_at, panicked);
                 conclude(&shift, slot, &attempt, record);
-                release(&shift, slot);
             }
-            Stage::Concluded => {
+            Taken::Concluded => {
                 quiet::error!(panic = panicked.message, "a slot of the worker panicked after its attempt had ended");
-                release(&shift, slot);
             }
         }
+        release(&shift, slot);
     }
 }
 
-/// How far a slot is, for the case that something panics which is not the handler.
-enum Stage {
-    Free,
-    Running { attempt: CurrentAttempt, started_at: Timestamp },
-    Concluded,
-}
-
 /// Waits for a lease if there is none, or makes one attempt.
-async fn turn(shift: &Shift, number: u32, stage: &mut Stage) {
-    let slot = number as usize;
+async fn turn(shift: &Shift, slot: usize) {
     let started_at = shift.clock.now();
-    let started = shift.holdings().start(slot, started_at, |lease| {
+    let started = shift.holdings().start(slot, started_at, &shift.gate, |lease| {
         let grace = shift.registry.get(&lease.job_type).and_then(|entry| entry.policy.grace);
         CurrentAttempt::new(lease, grace.unwrap_or(shift.settings.grace), shift.origin.clone())
     });
-    let Some(Started { worker_id, attempt, has_next }) = started else {
+    let Some(Started { worker_id, attempt, pass, has_next }) = started else {
         return shift.work.notified().await;
     };
-    *stage = Stage::Running { attempt: attempt.clone(), started_at };
     if has_next {
         // One wake-up is kept for all who sleep, so each who wakes calls the next.
         shift.work.notify_one();
     }
-    mark_started(shift, number, &worker_id, &attempt);
-    let mut execution = Execution::new(shift, &attempt, started_at);
-    let record = execution.run().await;
-    conclude(shift, slot, &attempt, record);
-    *stage = Stage::Concluded;
-    execution.outlive().await;
-    *stage = Stage::Free;
-    release(shift, slot);
+    if pass.closes() {
+        isolation::run(shift, slot, &worker_id, &attempt, pass).await;
+    } else {
+        shift.note_start(&worker_id, slot, &attempt);
+        make(shift, slot, &attempt, started_at).await;
+        drop(pass);
+    }
     // Handlers that never wait would keep this thread from the scribe and the claim loop.
     tokio::task::consume_budget().await;
 }
 
-/// A store that panics here is broken, which is no fault of the job.
-fn mark_started(shift: &Shift, slot: u32, worker_id: &WorkerId, attempt: &CurrentAttempt) {
-    let lease = attempt.lease();
-    let begun = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number };
-    if let Err(panicked) = catch(|| shift.queue.backend().mark_started(worker_id, begun)) {
-        shift.note_panic("the store", panicked);
-    }
+/// Runs the handler of an attempt that has begun.
+pub(crate) async fn make(shift: &Shift, slot: usize, attempt: &CurrentAttempt, started_at: Timestamp) {
+    let mut execution = Execution::new(shift, attempt, started_at);
+    let record = execution.run().await;
+    conclude(shift, slot, attempt, record);
+    execution.outlive().await;
+    release(shift, slot);
 }
 
-/// The outcome of an attempt whose surroundings panicked, made of nothing that could panic once more.
-fn broken(shift: &Shift, attempt: &CurrentAttempt, started_at: Timestamp, panicked: Panicked) -> Record {
+/// The outcome of an attempt whose surroundings panicked, made of nothing that could panic once more. One that had
+/// not begun is given back.
+fn broken(shift: &Shift, attempt: &CurrentAttempt, started_at: Option<Timestamp>, panicked: Panicked) -> Record {
+    let lease = attempt.lease();
     let failure = panicked.into_failure("the slot of the worker");
     quiet::error!(
         job_id = attempt.id().0,
         error = failure.message,
         "an attempt was ended by a panic outside its handler"
     );
+    let Some(finished_at) = started_at else {
+        return Record { log: attempt.close(), ..returned(lease, lease.ready_at) };
+    };
     let retry = shift.registry.get(attempt.job_type()).map(|entry| entry.policy.retry).unwrap_or_default();
-    let lease = attempt.lease();
-    Record {
-        id: lease.id,
-        claim_number: lease.claim_number,
-        outcome: decide(&lease.budgets, AttemptEnd::Failed(failure), &retry, started_at, fastrand::f64()),
-        attempt: lease.attempt(),
-        started_at: Some(started_at),
-        finished_at: started_at,
-        log: attempt.close(),
-    }
+    let outcome = decide(&lease.budgets, AttemptEnd::Failed(failure), &retry, finished_at, fastrand::f64());
+    Record { outcome, started_at, log: attempt.close(), ..returned(lease, finished_at) }
 }
 
-fn conclude(shift: &Shift, slot: usize, attempt: &CurrentAttempt, record: Record) {
+/// Hands the outcome to the scribe.
+pub(crate) fn conclude(shift: &Shift, slot: usize, attempt: &CurrentAttempt, record: Record) {
     let is_closed = shift.holdings().conclude(slot, attempt, record);
     shift.ended.notify_one();
     if is_closed {
@@ -102,7 +90,8 @@ fn conclude(shift: &Shift, slot: usize, attempt: &CurrentAttempt, record: Record
     }
 }
 
-fn release(shift: &Shift, slot: usize) {
+/// Frees the slot.
+pub(crate) fn release(shift: &Shift, slot: usize) {
     let mut holdings = shift.holdings();
     holdings.release(slot);
     let is_low = holdings.lanes.is_low();
