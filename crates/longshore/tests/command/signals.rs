@@ -125,7 +125,8 @@ pub(crate) fn a_worker_under_nohup_does_not_hear_of_a_closed_terminal() {
     let mut worker = SignalledWorker { process, mark };
     worker.signal("HUP");
     std::thread::sleep(Duration::from_millis(500));
-    assert!(worker.process.try_wait().unwrap().is_none() && marked(&worker.mark).len() >= 3);
+    // The shell and the long sleep; the short one comes and goes.
+    assert!(worker.process.try_wait().unwrap().is_none() && marked(&worker.mark).len() >= 2);
     worker.signal("TERM");
     assert_eq!(worker.ended(), "completed 0 [Completed]\npending 0 []\n");
 }
