@@ -5,6 +5,7 @@
 
 pub mod command;
 mod current_attempt;
+mod database_url;
 mod handler;
 mod handler_error;
 mod panic_capture;
@@ -19,6 +20,7 @@ mod typed_handler;
 mod worker;
 
 pub use current_attempt::CurrentAttempt;
+pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use handler::{AttemptResult, BoxFuture, Done, Handler, HandlerPolicy, IntoDone, Overrun};
 pub use handler_error::HandlerError;
 pub use longshore_core::*;

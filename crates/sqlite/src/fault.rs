@@ -69,6 +69,7 @@ impl Place {
             Some(Trouble::ReadOnly) => StoreError::ReadOnly { database },
             Some(Trouble::Damaged) => StoreError::Damaged { database, source: error.into() },
             Some(Trouble::NotADatabase) => StoreError::NotADatabase { database },
+            Some(Trouble::Unreachable) if is_out_of_files() => StoreError::TooManyFiles { database },
             Some(Trouble::Unreachable) => StoreError::Unreachable { database, source: error.into() },
             None => StoreError::Backend { database, doing, source: error.into() },
         }
@@ -85,7 +86,11 @@ impl Place {
             TargetError::ReadOnly { .. } => StoreError::ReadOnly { database },
             TargetError::Damaged { source, .. } => StoreError::Damaged { database, source },
             TargetError::NotADatabase { .. } => StoreError::NotADatabase { database },
-            TargetError::Open { source, .. } => StoreError::Unreachable { database, source },
+            TargetError::Open { source, .. } => match source.downcast::<StoreError>() {
+                Ok(error) => *error,
+                Err(_) if is_out_of_files() => StoreError::TooManyFiles { database },
+                Err(source) => StoreError::Unreachable { database, source },
+            },
             TargetError::Statement { source, .. } | TargetError::Catalog { source } => self.failed(source, doing),
             other => self.failed(other.into(), doing),
         }
@@ -117,6 +122,26 @@ impl Trouble {
             ErrorCode::CannotOpen => Some(Self::Unreachable),
             _ => None,
         }
+    }
+}
+
+/// Whether no file can be opened now, of which SQLite says only that it cannot open its own. What it could not open
+/// may be opened a moment later all the same; then the cause is told in SQLite's words.
+pub(crate) fn is_out_of_files() -> bool {
+    std::fs::File::open(if cfg!(unix) { "/" } else { "." }).is_err_and(|error| is_want_of_files(&error))
+}
+
+/// Whether the process or the machine has no file descriptor left.
+pub(crate) fn is_want_of_files(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
     }
 }
 

@@ -6,6 +6,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::open_reader;
+use crate::database_file::DatabaseFile;
 use crate::fault::{Fault, Place, spoils_connection};
 use crate::options::SqliteOptions;
 use crate::schema;
@@ -23,6 +24,7 @@ type Read = Box<dyn FnOnce(&mut Reader) + Send>;
 pub(crate) struct Readers {
     options: SqliteOptions,
     place: Place,
+    file: Arc<DatabaseFile>,
     state: Mutex<State>,
 }
 
@@ -34,8 +36,8 @@ enum State {
 }
 
 impl Readers {
-    pub(crate) fn new(options: SqliteOptions, place: Place) -> Self {
-        Self { options, place, state: Mutex::new(State::Resting) }
+    pub(crate) fn new(options: SqliteOptions, place: Place, file: Arc<DatabaseFile>) -> Self {
+        Self { options, place, file, state: Mutex::new(State::Resting) }
     }
 
     /// Runs a read in one transaction, so that it sees one state of the database.
@@ -44,13 +46,26 @@ impl Readers {
         doing: &'static str,
         read: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.check_file()?;
         let sender = self.sender()?;
         let (reply, answer) = oneshot::channel();
         let job: Read = Box::new(move |reader| {
             let _ = reply.send(reader.run(doing, read));
         });
         sender.send(job).await.map_err(|_| self.place.closed())?;
-        answer.await.unwrap_or_else(|_| Err(self.place.closed()))
+        let answered = answer.await.unwrap_or_else(|_| Err(self.place.closed()));
+        // What was read from a file that is not at its place any more is no answer.
+        self.check_file()?;
+        answered
+    }
+
+    fn check_file(&self) -> Result<(), StoreError> {
+        self.file.change().map_or(Ok(()), |change| Err(change.error(&self.place)))
+    }
+
+    /// Lets the threads end by themselves, each after the read that it is at, and begins no others.
+    pub(crate) fn abandon(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
     }
 
     /// Finishes the reads that were asked for and ends the threads.

@@ -1,6 +1,7 @@
 use longshore_core::{Limits, NewJob, Status, Timestamp};
 use rusqlite::Connection;
 
+use crate::database_file::{DatabaseFile, FileChange};
 use crate::fault::{Place, spoils_connection};
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
 use crate::upkeep::counts::Counts;
@@ -14,6 +15,7 @@ use crate::writing::work::{Stop, Task};
 pub(crate) struct Group<'t, 'c> {
     pub(crate) session: &'t Session<'c>,
     pub(crate) held: &'t mut HeldLeases,
+    pub(crate) file: &'t DatabaseFile,
     pub(crate) place: &'t Place,
     pub(crate) places: &'t Places,
     pub(crate) now: Timestamp,
@@ -60,8 +62,15 @@ impl Group<'_, '_> {
                 Err(error) => return self.fail(tasks, &error),
             }
         }
+        // Before the commit an error is the whole truth; after it, nothing is acknowledged that is not at its place.
+        if let Err(change) = self.file.check() {
+            return self.leave(tasks, change);
+        }
         if let Err(error) = self.commit(&counts) {
             return self.fail(tasks, &error);
+        }
+        if let Err(change) = self.file.check() {
+            return self.leave(tasks, change);
         }
         let callers = self.places.taken();
         for task in tasks {
@@ -149,6 +158,15 @@ impl Group<'_, '_> {
         }
         let is_spoilt = spoils_connection(error) || !self.session.connection.is_autocommit();
         Committed { is_spoilt, ..Committed::default() }
+    }
+
+    /// The path does not lead to the open file any more, or another name does as well.
+    fn leave(&self, tasks: Vec<Box<dyn Task>>, change: FileChange) -> Committed {
+        self.roll_back();
+        for task in tasks {
+            task.dismiss(change.error(self.place));
+        }
+        Committed { is_spoilt: true, ..Committed::default() }
     }
 
     fn roll_back(&self) {
