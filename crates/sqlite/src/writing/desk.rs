@@ -13,7 +13,7 @@ use crate::readers::Readers;
 use crate::upkeep::audit::Audit;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
-use crate::writing::group::{Committed, Group};
+use crate::writing::group::{Committed, Group, Unanswered};
 use crate::writing::hints::Hints;
 use crate::writing::places::Places;
 use crate::writing::session::Session;
@@ -48,6 +48,8 @@ pub(crate) struct Desk {
     pub(crate) audit: Arc<Audit>,
     pub(crate) held: HeldLeases,
     pub(crate) file_looked_at: Instant,
+    /// The file has changed, and what was committed before is safe.
+    pub(crate) has_parted: bool,
     /// The mark of the schema when the store was opened.
     pub(crate) understood: String,
 }
@@ -96,10 +98,14 @@ impl Desk {
 
     /// Nothing of this store may stay open on a file that is not the one at its path: whoever opens that one would
     /// share the index of the log with it.
-    fn part_if_changed(&self, connection: &Connection) {
+    fn part_if_changed(&mut self, connection: &Connection) {
         let Err(change) = self.file.check() else { return };
+        if std::mem::replace(&mut self.has_parted, true) {
+            return;
+        }
         tracing::error!(error = %change.error(&self.place), "this store does nothing more");
         self.readers.abandon();
+        self.audit.abandon();
         self.file.part(connection);
         self.hints.give();
     }
@@ -238,7 +244,14 @@ impl Desk {
         let begun = Instant::now();
         let (now, limits) = (self.options.clock.now(), self.options.limits);
         let (held, file, place, places) = (&mut self.held, &*self.file, &self.place, &self.places);
-        let committed = Group { session, held, file, place, places, now, limits }.run(group);
+        let committed = match (Group { session, held, file, place, places, now, limits }).run(group) {
+            Ok(committed) => committed,
+            Err(Unanswered { tasks, change }) => {
+                self.part_if_changed(session.connection);
+                tasks.into_iter().for_each(|task| task.dismiss(change.error(&self.place)));
+                return Committed { is_spoilt: true, ..Committed::default() };
+            }
+        };
         if is_lone {
             self.awake.note_commit(begun.elapsed());
         }

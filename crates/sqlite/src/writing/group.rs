@@ -33,11 +33,17 @@ pub(crate) struct Committed {
     pub(crate) is_spoilt: bool,
 }
 
+/// A group whose file has changed: its requests are answered when what was committed before is safe.
+pub(crate) struct Unanswered {
+    pub(crate) tasks: Vec<Box<dyn Task>>,
+    pub(crate) change: FileChange,
+}
+
 impl Group<'_, '_> {
     /// Runs the requests in order, commits, and answers each of them.
-    pub(crate) fn run(mut self, mut tasks: Vec<Box<dyn Task>>) -> Committed {
+    pub(crate) fn run(mut self, mut tasks: Vec<Box<dyn Task>>) -> Result<Committed, Unanswered> {
         if let Err(error) = execute(self.session.connection, "BEGIN IMMEDIATE") {
-            return self.fail(tasks, &error);
+            return Ok(self.fail(tasks, &error));
         }
         match self.session.is_schema_understood() {
             Ok(true) => {}
@@ -46,9 +52,9 @@ impl Group<'_, '_> {
                 for task in tasks {
                     task.dismiss(self.place.schema_changed());
                 }
-                return Committed::default();
+                return Ok(Committed::default());
             }
-            Err(error) => return self.fail(tasks, &error),
+            Err(error) => return Ok(self.fail(tasks, &error)),
         }
         let (mut counts, mut wakes) = (Counts::default(), false);
         let mut written = 0;
@@ -59,7 +65,7 @@ impl Group<'_, '_> {
                     counts.merge(done.counts);
                     wakes |= done.wakes;
                 }
-                Err(error) => return self.fail(tasks, &error),
+                Err(error) => return Ok(self.fail(tasks, &error)),
             }
         }
         // Before the commit an error is the whole truth; after it, nothing is acknowledged that is not at its place.
@@ -67,7 +73,7 @@ impl Group<'_, '_> {
             return self.leave(tasks, change);
         }
         if let Err(error) = self.commit(&counts) {
-            return self.fail(tasks, &error);
+            return Ok(self.fail(tasks, &error));
         }
         if let Err(change) = self.file.check() {
             return self.leave(tasks, change);
@@ -76,7 +82,7 @@ impl Group<'_, '_> {
         for task in tasks {
             task.answer();
         }
-        Committed { wakes, callers, is_spoilt: false }
+        Ok(Committed { wakes, callers, is_spoilt: false })
     }
 
     /// The requests that follow, as many as one statement takes; says how many they were.
@@ -160,13 +166,9 @@ impl Group<'_, '_> {
         Committed { is_spoilt, ..Committed::default() }
     }
 
-    /// The path does not lead to the open file any more, or another name does as well.
-    fn leave(&self, tasks: Vec<Box<dyn Task>>, change: FileChange) -> Committed {
+    fn leave(&self, tasks: Vec<Box<dyn Task>>, change: FileChange) -> Result<Committed, Unanswered> {
         self.roll_back();
-        for task in tasks {
-            task.dismiss(change.error(self.place));
-        }
-        Committed { is_spoilt: true, ..Committed::default() }
+        Err(Unanswered { tasks, change })
     }
 
     fn roll_back(&self) {

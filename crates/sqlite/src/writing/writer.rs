@@ -76,6 +76,7 @@ impl Writer {
             audit,
             held: HeldLeases::default(),
             file_looked_at: Instant::now(),
+            has_parted: false,
             understood,
         };
         let thread = Builder::new()
