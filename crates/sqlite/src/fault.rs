@@ -1,10 +1,14 @@
 use std::error::Error;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{InvalidJob, StoreError};
 use longshore_migrate::target::TargetError;
 use rusqlite::{ErrorCode, ffi};
+
+use crate::shared_files::Refused;
 
 /// What stops a piece of work inside a transaction: the database's own error, or an answer for the caller.
 #[derive(Debug)]
@@ -72,6 +76,19 @@ impl Place {
             Some(Trouble::Unreachable) if is_out_of_files() => StoreError::TooManyFiles { database },
             Some(Trouble::Unreachable) => StoreError::Unreachable { database, source: error.into() },
             None => StoreError::Backend { database, doing, source: error.into() },
+        }
+    }
+
+    /// The same decision about a file in the folder of the workers.
+    pub(crate) fn explain_refused(&self, refused: Refused, folder: &Path) -> StoreError {
+        let database = Arc::clone(&self.database);
+        let Refused { path, source } = refused;
+        match source.kind() {
+            ErrorKind::PermissionDenied => StoreError::Forbidden { database, path, folder: folder.to_owned(), source },
+            ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnlyMount { database },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { database },
+            _ if is_want_of_files(&source) => StoreError::TooManyFiles { database },
+            _ => self.failed(source.into(), "locking the file that shows that a worker lives"),
         }
     }
 

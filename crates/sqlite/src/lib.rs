@@ -17,6 +17,7 @@ mod opening;
 mod options;
 mod readers;
 pub mod schema;
+mod shared_files;
 mod store;
 pub mod target;
 mod upkeep;

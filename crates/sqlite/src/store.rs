@@ -153,13 +153,9 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let Parts { liveness, options, place, .. } = &*self.parts;
             let worker_id = registration.worker_id.clone();
-            liveness.register(&worker_id, registration.lease, options.clock.monotonic()).map_err(|error| {
-                StoreError::Backend {
-                    database: place.database.clone(),
-                    doing: "locking the file that shows that a worker lives",
-                    source: error.into(),
-                }
-            })?;
+            liveness
+                .register(&worker_id, registration.lease, options.clock.monotonic())
+                .map_err(|refused| place.explain_refused(refused, liveness.folder()))?;
             let registered = self.parts.writer.run(Register { registration }).await;
             if registered.is_err() {
                 liveness.forget(&worker_id);

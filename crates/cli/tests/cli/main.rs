@@ -12,6 +12,7 @@ mod errors;
 mod help;
 mod jobs;
 mod migrate;
+mod other_user;
 mod queues;
 mod sandbox;
 mod work;
