@@ -130,6 +130,22 @@ pub(crate) enum CommandError {
 }
 
 impl CommandError {
+    /// What was told after something was `done`. An error says that it was done; a reader who has seen enough
+    /// (`| head`) is none.
+    pub(crate) fn after<T>(
+        done: impl std::fmt::Display,
+        told: Result<T, impl Into<anyhow::Error>>,
+    ) -> anyhow::Result<T> {
+        told.map_err(|error| {
+            let source = error.into();
+            let kind = source.downcast_ref::<io::Error>().map(io::Error::kind);
+            if kind == Some(io::ErrorKind::BrokenPipe) {
+                return source;
+            }
+            Self::Untold { done: done.to_string(), source }.into()
+        })
+    }
+
     /// How the program ends.
     pub(crate) const fn exit(&self) -> Exit {
         match self {

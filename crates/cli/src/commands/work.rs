@@ -7,6 +7,7 @@ use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::arguments::{CONCURRENCY_MAX, WorkArguments};
+use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -49,7 +50,8 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
         run_worker(worker, arguments).await
     })?;
     if context.output.format() == crate::output::Format::Json {
-        context.output.document(&Ended { ended })?;
+        let told = context.output.document(&Ended { ended });
+        CommandError::after(format_args!("the worker has {ended}"), told)?;
     }
     Ok(Exit::Done)
 }

@@ -13,6 +13,7 @@ mod help;
 mod jobs;
 mod migrate;
 mod other_user;
+mod outside_causes;
 mod queues;
 mod sandbox;
 mod work;
