@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -142,10 +143,15 @@ impl Trouble {
     }
 }
 
-/// Whether no file can be opened now, of which SQLite says only that it cannot open its own. What it could not open
-/// may be opened a moment later all the same; then the cause is told in SQLite's words.
+/// What SQLite opens for one connection at most: database, log, its index, a journal and the folder.
+const FILES_OF_A_CONNECTION: usize = 5;
+
+/// Whether a connection has not files enough, of which SQLite says only that it cannot open its own. It has closed
+/// those that it had opened, so as many as it needs are tried at once.
 pub(crate) fn is_out_of_files() -> bool {
-    std::fs::File::open(if cfg!(unix) { "/" } else { "." }).is_err_and(|error| is_want_of_files(&error))
+    let place = if cfg!(unix) { "/dev/null" } else { "NUL" };
+    let opened: Result<Vec<File>, _> = (0..FILES_OF_A_CONNECTION).map(|_| File::open(place)).collect();
+    opened.is_err_and(|error| is_want_of_files(&error))
 }
 
 /// Whether the process or the machine has no file descriptor left.
