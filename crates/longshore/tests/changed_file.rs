@@ -1,5 +1,7 @@
 //! The file changes under an open queue. Nothing is acknowledged that would not be found at its place.
 
+#![allow(clippy::unwrap_used, reason = "what a table of tests holds is not seen as a test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,20 +26,23 @@ struct Scene {
     queue: Queue,
 }
 
-/// What is done to the file, and the word of the error that follows.
-const CHANGES: [(fn(&Scene), &str); 6] = [
+/// What is done to the file.
+type Change = fn(&Scene);
+
+/// Every change with the word of the error that follows.
+const CHANGES: [(Change, &str); 6] = [
     (|scene| fs::rename(scene.path(), scene.at("moved.db")).unwrap(), "database_moved"),
     (replace, "database_moved"),
     (|scene| fs::remove_file(scene.path()).unwrap(), "database_moved"),
     (|scene| fs::remove_file(scene.at("queue.db-wal")).unwrap(), "database_log_gone"),
-    (
-        |scene| {
-            fs::write(scene.at("new"), "").and_then(|()| fs::rename(scene.at("new"), scene.at("queue.db-wal"))).unwrap()
-        },
-        "database_log_gone",
-    ),
+    (replace_log, "database_log_gone"),
     (|scene| fs::hard_link(scene.path(), scene.at("second.db")).unwrap(), "database_hard_linked"),
 ];
+
+fn replace_log(scene: &Scene) {
+    fs::write(scene.at("new"), "").unwrap();
+    fs::rename(scene.at("new"), scene.at("queue.db-wal")).unwrap();
+}
 
 fn replace(scene: &Scene) {
     let backup = scene.at("backup.db");
