@@ -9,7 +9,7 @@ use longshore_core::{
 use thiserror::Error;
 use tokio::task::coop::unconstrained;
 
-use crate::{Payload, alarm, park};
+use crate::{InvalidDatabaseUrl, Payload, alarm, park};
 
 /// A database that holds jobs: both halves of the contract.
 pub trait Backend: Store + Console {}
@@ -33,10 +33,13 @@ pub enum QueueError {
     #[error("the payload is {0}")]
     Encode(#[from] InvalidJobData),
     /// The address names no database that this build can use.
-    #[error("{url:?} names no database: expected a path or sqlite:PATH")]
-    InvalidUrl {
-        /// What was given.
-        url: String,
+    #[error(transparent)]
+    InvalidUrl(#[from] InvalidDatabaseUrl),
+    /// The operating system gave no thread to open the database on.
+    #[error("no thread could be started to open the database: {source}")]
+    Thread {
+        /// Why.
+        source: io::Error,
     },
     /// The database said no.
     #[error(transparent)]

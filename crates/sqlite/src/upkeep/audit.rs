@@ -99,6 +99,11 @@ impl Audit {
         }
     }
 
+    /// Closes what is open on a file that is used no longer.
+    pub(crate) fn abandon(&self) {
+        *self.state() = State::Resting(None);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -80,9 +80,8 @@ impl Move<'_> {
         if is_named && !actioned.refused.is_empty() {
             return Err(CommandError::NotMoved { verb: self.verb.word, actioned }.into());
         }
-        context
-            .output
-            .result(&actioned, |output| output.line(format!("{} {}", count_jobs(actioned.touched), self.verb.done)))?;
+        let done = format!("{} {}", count_jobs(actioned.touched), self.verb.done);
+        CommandError::after(&done, context.output.result(&actioned, |output| output.line(&done)))?;
         for refusal in &actioned.refused {
             context.output.note(format!("left alone: {refusal}"));
         }
