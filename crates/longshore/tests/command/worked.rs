@@ -68,7 +68,7 @@ async fn wish(asked: oneshot::Receiver<()>) {
 
 pub(crate) fn a_cancelled_job_leaves_nobody() {
     let worked = Worked::start(&sh(STUBBORN_FAMILY), Duration::from_millis(200), |job| job);
-    let selection = Selection { ids: vec![worked.id], ..Selection::default() };
+    let selection = Selection::Jobs(vec![worked.id]);
     worked.runtime.block_on(worked.queue.backend().act(selection, Action::Cancel)).unwrap();
     eventually("cancelled", || worked.job().status == Status::Cancelled);
     assert!(marked(&worked.mark).is_empty(), "an attempt has ended when its processes have");

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use longshore_core::{
-    Action, AttemptEnd, Console, Failure, FailureType, Heartbeat, JobId, Lease, NewJob, RetryPolicy, Selection,
+    Action, AttemptEnd, Console, Failure, FailureType, Filter, Heartbeat, JobId, Lease, NewJob, RetryPolicy, Selection,
     StartedAttempt, Status, Store, WorkerId, decide,
 };
 
@@ -112,9 +112,9 @@ impl Run {
         let statuses = vec![Status::ALL[self.random.usize(0..Status::ALL.len())]];
         let ids = (0..4).map(|_| JobId(self.random.i64(1..=self.last.max(1)))).collect();
         let selection = if self.random.bool() {
-            Selection { ids, ..Selection::default() }
+            Selection::Jobs(ids)
         } else {
-            Selection { statuses, queues: vec!["b".to_owned()], ..Selection::default() }
+            Selection::from(Filter::all().statuses(statuses).queues(vec!["b".to_owned()]))
         };
         self.database.store.act(selection, action).await.unwrap();
     }

@@ -55,6 +55,29 @@ impl State {
         self.tell_children(id, at);
     }
 
+    /// Gives up what waits for a job that has ended without completing, which is how a job stands that was retried
+    /// without its parent; says how many those were.
+    pub(super) fn settle(&mut self, now: Timestamp) -> u64 {
+        let stuck = self.stuck();
+        for (child, parent, status) in &stuck {
+            // The burial of one may have taken another one along.
+            if self.rows[child].job.status == Status::Blocked {
+                self.bury(*child, DeadLetterReason::ParentEnded { parent: *parent, status: *status }, now);
+            }
+        }
+        stuck.len() as u64
+    }
+
+    /// The jobs that wait for one that has ended without completing, by id, with that one and how it ended.
+    pub(super) fn stuck(&self) -> Vec<(JobId, JobId, Status)> {
+        let ended = |job: &longshore_core::Job| {
+            let parent = self.rows.get(&job.parent_job_id?)?;
+            let status = parent.job.status;
+            (job.status == Status::Blocked && status.is_ended()).then_some((job.id, parent.job.id, status))
+        };
+        self.rows.values().filter_map(|row| ended(&row.job)).collect()
+    }
+
     fn blocked_children(&self, parent: JobId) -> Vec<JobId> {
         let waits = |job: &longshore_core::Job| job.status == Status::Blocked && job.parent_job_id == Some(parent);
         self.rows.values().filter(|row| waits(&row.job)).map(|row| row.job.id).collect()
