@@ -10,6 +10,8 @@ mod enqueue;
 mod fault;
 mod foreign;
 mod group;
+mod keepers;
 mod plan;
 mod random;
 mod record;
+mod stuck;
