@@ -96,7 +96,7 @@ fn stuck_jobs(health: &Health) -> Option<Finding> {
     let message = format!("{most}{jobs} cannot go on, such as job {id}, which {cause}");
     let hint = match cause {
         StuckCause::ParentEnded { parent, status } if *status != Status::Completed => {
-            format!("longshore jobs retry {parent}; otherwise a worker's housekeeping gives them up within minutes")
+            format!("longshore jobs retry {parent}; otherwise a worker's housekeeping gives up what waits in vain")
         }
         _ => "start a worker (\"longshore work\"): its housekeeping settles them within minutes".to_owned(),
     };

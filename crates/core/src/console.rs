@@ -359,6 +359,11 @@ pub struct Maintenance {
     pub rows_max: u32,
 }
 
+impl Maintenance {
+    /// How long a job that was retried without its parent waits for somebody to retry that one, too.
+    pub const PATIENCE: Duration = Duration::from_secs(3600);
+}
+
 /// What a step of housekeeping came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Maintained {
@@ -366,7 +371,8 @@ pub struct Maintained {
     pub pruned: u64,
     /// Ended jobs that are old enough and were skipped, because another table refers to them.
     pub kept: u64,
-    /// Jobs that could not have gone on by themselves and were moved to where they belong.
+    /// Jobs that could not have gone on by themselves and were moved to where they belong: what waited for a job
+    /// that has ended or is not there, what waited for itself, and rows that another program left unusable.
     pub settled: u64,
     /// Counts that were found wrong and mended.
     pub reconciled: u64,

@@ -1,4 +1,4 @@
-use longshore_core::{DeadLetterReason, JobId, Status, StuckCause, Timestamp, UnusableRow};
+use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, StuckCause, Timestamp, UnusableRow};
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -27,6 +27,15 @@ pub(crate) struct Blocked {
     pub(crate) parent: JobId,
     /// Why it cannot go on, if it cannot.
     pub(crate) cause: Option<BlockedCause>,
+    /// When somebody put it back, if anybody did.
+    ready_at: Option<Timestamp>,
+}
+
+impl Blocked {
+    /// Whether it is to be moved on now.
+    pub(crate) fn is_stuck(&self, now: Timestamp) -> bool {
+        self.cause.is_some_and(|cause| cause.is_over(self.ready_at, now))
+    }
 }
 
 /// Why a blocked job cannot go on.
@@ -38,6 +47,14 @@ pub(crate) enum BlockedCause {
     Hopeless(StuckCause),
 }
 
+impl BlockedCause {
+    /// A job that was retried without its parent is given time: the parent may be retried next.
+    fn is_over(self, ready_at: Option<Timestamp>, now: Timestamp) -> bool {
+        !matches!(self, Self::Hopeless(StuckCause::ParentEnded { .. }))
+            || ready_at.is_none_or(|at| now.since(at) >= Maintenance::PATIENCE)
+    }
+}
+
 /// A page of the jobs that wait for another one, by that one.
 pub(crate) fn blocked_page(connection: &Connection, after: (i64, i64), limit: u32) -> rusqlite::Result<Vec<Blocked>> {
     let mut statement = connection.prepare_cached(include_str!("../sql/select_blocked_page.sql"))?;
@@ -46,7 +63,7 @@ pub(crate) fn blocked_page(connection: &Connection, after: (i64, i64), limit: u3
     while let Some(row) = rows.next()? {
         let (id, parent) = (column::id(row, 0)?, JobId(column::integer(row, 1)?));
         let cause = cause_of(connection, id, parent, column::optional_status(row, 2)?)?;
-        page.push(Blocked { id, parent, cause });
+        page.push(Blocked { id, parent, cause, ready_at: column::optional_timestamp(row, 3)? });
     }
     Ok(page)
 }
@@ -119,14 +136,15 @@ fn settle(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
         .connection
         .prepare_cached(include_str!("../sql/select_blocked_job.sql"))?
         .query_row([id.0], |row| {
-            Ok((column::text(row, 0)?, column::optional_integer(row, 1)?, column::optional_status(row, 2)?))
+            let ready_at = column::optional_timestamp(row, 3)?;
+            Ok((column::text(row, 0)?, column::optional_integer(row, 1)?, column::optional_status(row, 2)?, ready_at))
         })
         .optional()?;
     match blocked {
-        Some((queue, Some(parent), status)) => {
+        Some((queue, Some(parent), status, ready_at)) => {
             let parent = JobId(parent);
             let cause = cause_of(tx.connection, id, parent, status)?;
-            settle_blocked(tx, id, &queue, parent, cause)
+            settle_blocked(tx, id, &queue, parent, cause.filter(|cause| cause.is_over(ready_at, tx.now)))
         }
         _ => settle_row(tx, id),
     }

@@ -64,7 +64,8 @@ async fn settle(parts: &Parts, rows_max: u32) -> Result<Settled, StoreError> {
     let is_full = page.len() == rows_max as usize;
     let next = page.last().map(|job| (job.parent.0, job.id.0)).filter(|_| is_full);
     parts.audit.set_settled_up_to(next);
-    ids.extend(page.iter().filter(|job| job.cause.is_some()).map(|job| job.id));
+    let now = parts.options.clock.now();
+    ids.extend(page.iter().filter(|job| job.is_stuck(now)).map(|job| job.id));
     let jobs = if ids.is_empty() { 0 } else { parts.writer.run(Settle { ids }).await? };
     Ok(Settled { jobs, has_more: is_full })
 }

@@ -1,4 +1,4 @@
-use longshore_core::{DeadLetterReason, JobId, Status, Timestamp};
+use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, Timestamp};
 
 use super::state::State;
 
@@ -55,10 +55,11 @@ impl State {
         self.tell_children(id, at);
     }
 
-    /// Gives up what waits for a job that has ended without completing, which is how a job stands that was retried
-    /// without its parent; says how many those were.
+    /// Gives up what has waited too long for a job that has ended without completing, which is how a job stands
+    /// that was retried without its parent; says how many those were.
     pub(super) fn settle(&mut self, now: Timestamp) -> u64 {
-        let stuck = self.stuck();
+        let mut stuck = self.stuck();
+        stuck.retain(|(child, _, _)| now.since(self.rows[child].job.run_at) >= Maintenance::PATIENCE);
         for (child, parent, status) in &stuck {
             // The burial of one may have taken another one along.
             if self.rows[child].job.status == Status::Blocked {

@@ -78,6 +78,14 @@ impl<H: Harness> Run<H> {
         self.expect_what_is_there().await;
     }
 
+    /// Housekeeping that removes nothing.
+    pub(super) async fn settle(&self) {
+        let maintenance = Maintenance { retention: None, rows_max: 50 };
+        let found = self.maintain_to_the_end(self.main.subject.inner(), maintenance).await;
+        let expected = self.maintain_to_the_end(&self.main.model, maintenance).await;
+        self.trail.must_be(&found, &expected, "what was settled");
+    }
+
     async fn maintain_to_the_end(&self, store: &dyn Console, maintenance: Maintenance) -> (u64, u64, u64) {
         let (mut pruned, mut settled, mut reconciled) = (0, 0, 0);
         for _ in 0..MAINTENANCE_STEPS_MAX {

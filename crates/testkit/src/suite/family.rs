@@ -296,7 +296,7 @@ pub async fn a_large_family_is_revived_across_the_steps_of_one_action<H: Harness
     assert_eq!(world.store.count(blocked.into()).await.expect("jobs can be counted"), 2100);
 }
 
-pub async fn housekeeping_gives_up_what_waits_for_a_job_that_has_ended<H: Harness>() {
+pub async fn housekeeping_gives_up_what_waits_too_long_for_a_job_that_has_ended<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let [parent, child, grandchild] = dead_family(&world, &worker_id).await;
@@ -305,6 +305,8 @@ pub async fn housekeeping_gives_up_what_waits_for_a_job_that_has_ended<H: Harnes
     let cause = StuckCause::ParentEnded { parent, status: Status::DeadLetter };
     assert_eq!(told, [StuckJob { id: child, cause }]);
     let maintenance = Maintenance { retention: None, rows_max: 100 };
+    assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").settled, 0, "it is given time");
+    world.clock.advance(Maintenance::PATIENCE);
     assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").settled, 1);
     let found = world.job(child).await;
     assert_eq!(found.status, Status::DeadLetter);

@@ -79,7 +79,7 @@ macro_rules! store_suite {
                 a_child_whose_unique_key_is_taken_stays_given_up_and_its_parent_runs
                 a_child_whose_parent_was_deleted_runs_without_one_after_a_retry
                 a_large_family_is_revived_across_the_steps_of_one_action
-                housekeeping_gives_up_what_waits_for_a_job_that_has_ended
+                housekeeping_gives_up_what_waits_too_long_for_a_job_that_has_ended
                 a_child_outlives_a_completed_parent_that_is_deleted;
             fence:
                 a_late_worker_cannot_complete_a_reclaimed_job
