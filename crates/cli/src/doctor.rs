@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use longshore_core::{Health, QueueStats, Status, TypeBacklog};
+use longshore_core::{Health, JobKeeper, QueueStats, Status, StuckCause, StuckJob, TypeBacklog};
 use serde::Serialize;
 
 use crate::relative_time::span;
@@ -42,6 +42,8 @@ pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Findi
     findings.extend(disk(health));
     findings.extend(clock(health));
     findings.extend(dead_workers(health));
+    findings.extend(stuck_jobs(health));
+    findings.extend(health.keepers.iter().map(keeper));
     findings.extend(nobody_works(health));
     findings.extend(types(health, configured));
     findings.extend(health.queues.iter().filter_map(|queue| paused(queue, health)));
@@ -83,6 +85,35 @@ fn dead_workers(health: &Health) -> Option<Finding> {
         message,
         "start a worker (\"longshore work\"): it gives them back within seconds",
     ))
+}
+
+/// Jobs that nothing moves on, such as after another program changed rows with plain SQL.
+fn stuck_jobs(health: &Health) -> Option<Finding> {
+    let first = health.stuck.first()?;
+    let StuckJob { id, cause } = first;
+    let jobs = count_jobs(health.stuck.len() as u64);
+    let most = if health.stuck.len() >= StuckJob::TOLD_MAX { "at least " } else { "" };
+    let message = format!("{most}{jobs} cannot go on, such as job {id}, which {cause}");
+    let hint = match cause {
+        StuckCause::ParentEnded { parent, status } if *status != Status::Completed => {
+            format!("longshore jobs retry {parent}; otherwise a worker's housekeeping gives up what waits in vain")
+        }
+        _ => "start a worker (\"longshore work\"): its housekeeping settles them within minutes".to_owned(),
+    };
+    Some(Finding::new("stuck_jobs", message, hint))
+}
+
+fn keeper(keeper: &JobKeeper) -> Finding {
+    let JobKeeper { table, column, jobs } = keeper;
+    let most = if *jobs >= u64::from(JobKeeper::JOBS_MAX) { "at least " } else { "" };
+    let message = format!("{table}.{column} refers to {most}{}, which cannot be removed", count_ended_jobs(*jobs));
+    let hint =
+        format!("declare the foreign key of {table}.{column} with ON DELETE SET NULL or CASCADE, or delete its rows");
+    Finding::new("jobs_kept_by_table", message, hint)
+}
+
+fn count_ended_jobs(jobs: u64) -> String {
+    if jobs == 1 { "1 ended job".to_owned() } else { format!("{jobs} ended jobs") }
 }
 
 fn nobody_works(health: &Health) -> Option<Finding> {

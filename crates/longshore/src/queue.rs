@@ -150,9 +150,15 @@ impl Queue {
         self.act(id, Action::Cancel).await
     }
 
-    /// Puts an ended or retrying job back with fresh budgets; its history stays.
+    /// Puts an ended or retrying job back with fresh budgets, and the children that were given up with it; their
+    /// history stays.
     pub async fn retry(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::Retry).await
+    }
+
+    /// [`Queue::retry`] without the children: they stay given up.
+    pub async fn retry_alone(&self, id: JobId) -> Result<Actioned, StoreError> {
+        self.act(id, Action::RetryAlone).await
     }
 
     /// Removes a job that does not run, with its history.
@@ -176,6 +182,6 @@ impl Queue {
     }
 
     async fn act(&self, id: JobId, action: Action) -> Result<Actioned, StoreError> {
-        self.backend.act(Selection { ids: vec![id], ..Selection::default() }, action).await
+        self.backend.act(Selection::job(id), action).await
     }
 }

@@ -2,8 +2,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use longshore_core::{JobData, JobId, Priority, Status, Timestamp};
-use rusqlite::types::{Type, Value, ValueRef};
-use rusqlite::{Row, RowIndex};
+use rusqlite::Row;
+use rusqlite::types::{Value, ValueRef};
 
 /// Reading columns that other programs may have written: what has a value is read as what comes nearest, so that
 /// one odd row never stops a claim.
@@ -87,10 +87,22 @@ pub(crate) fn seconds(span: Duration) -> Value {
     }
 }
 
-/// A status, which a CHECK constraint keeps to the words that we know.
-pub(crate) fn status<I: RowIndex + Copy>(row: &Row<'_>, index: I) -> rusqlite::Result<Status> {
-    let word: String = row.get(index)?;
-    word.parse().map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+/// A status. A CHECK constraint keeps it to the words that we know; what got in past it is given up, and read so.
+pub(crate) fn status(row: &Row<'_>, index: usize) -> rusqlite::Result<Status> {
+    Ok(text(row, index)?.parse().unwrap_or(Status::DeadLetter))
+}
+
+pub(crate) fn optional_status(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Status>> {
+    Ok(optional_text(row, index)?.map(|word| word.parse().unwrap_or(Status::DeadLetter)))
+}
+
+/// A number with a fraction; none for what is no number.
+pub(crate) fn optional_real(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<f64>> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Integer(number) => Some(number as f64),
+        ValueRef::Real(number) => Some(number),
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => None,
+    })
 }
 
 /// Milliseconds for a column of integers.

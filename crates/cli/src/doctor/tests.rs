@@ -25,6 +25,8 @@ fn healthy() -> Health {
         dead_workers: Vec::new(),
         known_job_types: vec!["mail".to_owned()],
         living_workers: 1,
+        stuck: Vec::new(),
+        keepers: Vec::new(),
         dead_letters: 4,
         dead_letters_last_hour: 0,
     }

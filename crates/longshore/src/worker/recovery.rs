@@ -36,13 +36,20 @@ pub(crate) async fn reclaim(shift: Arc<Shift>) {
     }
 }
 
-/// Removes ended jobs that are older than the retention, in bounded steps.
-pub(crate) async fn sweep(shift: Arc<Shift>, retention: Duration) {
-    let maintenance = Maintenance { retention: Some(retention), rows_max: SWEEP_ROWS_MAX };
+/// Keeps house in bounded steps: removes ended jobs that are older than the retention, if there is one, and settles
+/// jobs that cannot go on by themselves.
+pub(crate) async fn sweep(shift: Arc<Shift>, retention: Option<Duration>) {
+    let maintenance = Maintenance { retention, rows_max: SWEEP_ROWS_MAX };
     loop {
         let pause = match shift.queue.backend().maintain(maintenance).await {
             Ok(maintained) => {
                 shift.trouble.pass(Errand::Maintain);
+                if maintained.kept > 0 {
+                    tracing::warn!(jobs = maintained.kept, "old jobs stay: a table of the application refers to them");
+                }
+                if maintained.settled > 0 {
+                    tracing::warn!(jobs = maintained.settled, "settled jobs that could not go on");
+                }
                 if maintained.has_more { BREATH } else { SWEEP }
             }
             Err(error) => {

@@ -105,10 +105,8 @@ fn spawn(shift: &Arc<Shift>, tasks: &mut JoinSet<()>) {
     tasks.spawn(watched::run(shift.clone(), "the heartbeat", heartbeat::run));
     tasks.spawn(watched::run(shift.clone(), "the search for dead workers", recovery::reclaim));
     tasks.spawn(watched::run(shift.clone(), "the look for cancellations", cancellations::run));
-    if let Some(retention) = shift.settings.retention {
-        let sweep = move |shift| recovery::sweep(shift, retention);
-        tasks.spawn(watched::run(shift.clone(), "the removal of old jobs", sweep));
-    }
+    let retention = shift.settings.retention;
+    tasks.spawn(watched::run(shift.clone(), "the housekeeping", move |shift| recovery::sweep(shift, retention)));
 }
 
 async fn claims(shift: &Shift) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use longshore_core::{ClaimRequest, Claimed, Clock, JobId, Lease, QueueScope, Status, StoreError, Timestamp};
@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::claim::runs::{Candidates, given_lease, take_candidates};
+use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
 use crate::workers::liveness::Liveness;
-use crate::writing::session::{Session, WriteTx};
+use crate::writing::session::{Session, WriteTx, is_of_a_row};
 use crate::writing::work::Work;
 
 pub(crate) mod runs;
@@ -81,11 +82,12 @@ impl Work for Claim {
         }
         promote(tx)?;
         let mut rooms = self.rooms(tx.connection)?;
-        let chosen = take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, self.request.limit)?;
+        let mut chosen =
+            take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, self.request.limit)?;
         if !chosen.is_empty() {
             // Before the commit: when that fails, nobody knows whether it was carried out.
             self.given.give(&self.request, chosen.leases());
-            self.take(tx, &chosen)?;
+            self.take(tx, &mut chosen)?;
         }
         Ok(Claimed { leases: chosen.into_leases(), next_due: next_due(tx.connection)? })
     }
@@ -133,22 +135,58 @@ impl Claim {
         Ok(rooms)
     }
 
-    fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {
-        let leases = chosen.leases();
+    fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &mut Candidates) -> Result<(), Fault> {
         let worker_id = &self.request.worker_id;
-        let ids = column::ids(leases.iter().map(|lease| lease.id));
-        let taken = tx.connection.prepare_cached(include_str!("../sql/claim_jobs.sql"))?.execute(params![
-            ids,
-            worker_id.as_str(),
-            tx.now.as_ms()
-        ])?;
-        assert_eq!(taken, leases.len(), "what was chosen inside the write transaction is still there");
+        let taken = self.update(tx, chosen.leases());
+        if !taken.as_ref().is_ok_and(|taken| *taken == chosen.leases().len()) {
+            match taken {
+                Err(error) if !is_of_a_row(&error) || tx.connection.is_autocommit() => return Err(error.into()),
+                _ => self.take_each(tx, chosen)?,
+            }
+        }
+        let leases = chosen.leases();
         for lease in leases {
             tx.counts.moved(&lease.queue, Status::Pending, Status::Running);
         }
         let held = leases.iter().zip(chosen.queues()).map(|(lease, queue)| (lease.id, remember(lease, queue)));
         tx.held.give(worker_id, held);
         Ok(())
+    }
+}
+
+impl Claim {
+    fn update(&self, tx: &WriteTx<'_, '_>, leases: &[Lease]) -> rusqlite::Result<usize> {
+        let ids = column::ids(leases.iter().map(|lease| lease.id));
+        tx.connection.prepare_cached(include_str!("../sql/claim_jobs.sql"))?.execute(params![
+            ids,
+            self.request.worker_id.as_str(),
+            tx.now.as_ms()
+        ])
+    }
+
+    /// The statement stopped at a row that a constraint refuses: what it had taken stays taken, the row is given
+    /// up, and the others are taken one by one.
+    fn take_each(&self, tx: &mut WriteTx<'_, '_>, chosen: &mut Candidates) -> Result<(), Fault> {
+        let mut refused = HashSet::new();
+        for lease in chosen.leases() {
+            if self.is_taken(tx, lease)? {
+                continue;
+            }
+            let done = self.update(tx, std::slice::from_ref(lease));
+            if unless_refused(tx, lease.id, done)? != Some(1) {
+                refused.insert(lease.id);
+            }
+        }
+        chosen.leave_out(&refused);
+        Ok(())
+    }
+
+    fn is_taken(&self, tx: &WriteTx<'_, '_>, lease: &Lease) -> rusqlite::Result<bool> {
+        tx.connection.prepare_cached(include_str!("../sql/is_running.sql"))?.exists(params![
+            lease.id.0,
+            self.request.worker_id.as_str(),
+            lease.claim_number.0
+        ])
     }
 }
 
@@ -166,10 +204,21 @@ fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
     if due.is_empty() {
         return Ok(());
     }
-    let ids = column::ids(due.iter().map(|(id, _, _)| *id));
-    tx.connection.prepare_cached(include_str!("../sql/promote_jobs.sql"))?.execute([ids])?;
-    for (_, queue, status) in &due {
-        tx.counts.moved(queue, *status, Status::Pending);
+    let promote = |tx: &WriteTx<'_, '_>, jobs: &[(JobId, String, Status)]| {
+        let ids = column::ids(jobs.iter().map(|(id, _, _)| *id));
+        tx.connection.prepare_cached(include_str!("../sql/promote_jobs.sql"))?.execute([ids])
+    };
+    match promote(tx, &due) {
+        Ok(_) => due.iter().for_each(|(_, queue, status)| tx.counts.moved(queue, *status, Status::Pending)),
+        Err(error) if !is_of_a_row(&error) || tx.connection.is_autocommit() => return Err(error.into()),
+        Err(_) => {
+            for job in &due {
+                let done = promote(tx, std::slice::from_ref(job));
+                if unless_refused(tx, job.0, done)? == Some(1) {
+                    tx.counts.moved(&job.1, job.2, Status::Pending);
+                }
+            }
+        }
     }
     // Another worker may be idle and know the type that this one does not.
     tx.wakes = true;

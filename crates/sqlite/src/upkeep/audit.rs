@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(crate) struct Audit {
     pruned_up_to: AtomicI64,
+    /// The parent and the id of the last blocked job that was looked at.
+    settled_up_to: Mutex<Option<(i64, i64)>>,
     state: Mutex<State>,
 }
 
@@ -57,7 +59,11 @@ pub(crate) struct Step {
 
 impl Audit {
     pub(crate) fn new() -> Self {
-        Self { pruned_up_to: AtomicI64::new(i64::MIN), state: Mutex::new(State::Resting(None)) }
+        Self {
+            pruned_up_to: AtomicI64::new(i64::MIN),
+            settled_up_to: Mutex::default(),
+            state: Mutex::new(State::Resting(None)),
+        }
     }
 
     pub(crate) fn pruned_up_to(&self) -> JobId {
@@ -66,6 +72,16 @@ impl Audit {
 
     pub(crate) fn set_pruned_up_to(&self, id: JobId) {
         self.pruned_up_to.store(id.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn settled_up_to(&self) -> (i64, i64) {
+        let place = *self.settled_up_to.lock().unwrap_or_else(PoisonError::into_inner);
+        place.unwrap_or((i64::MIN, i64::MIN))
+    }
+
+    /// None when the walk is at its end and begins anew.
+    pub(crate) fn set_settled_up_to(&self, place: Option<(i64, i64)>) {
+        *self.settled_up_to.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 
     /// Looks at some more rows, or begins a comparison when the last one is long enough ago.
@@ -138,7 +154,8 @@ impl Walk {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let key = (column::text(row, 0)?, column::status(row, 1)?);
-            *self.counted.entry(key).or_default() -= column::integer(row, 2)?;
+            let counted = self.counted.entry(key).or_default();
+            *counted = counted.saturating_sub(column::integer(row, 2)?);
         }
         let wrong = self.counted.drain().filter(|(_, by)| *by != 0);
         Ok(wrong.map(|((queue, status), by)| Drift { queue, status, by }).collect())

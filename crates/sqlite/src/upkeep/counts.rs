@@ -130,11 +130,12 @@ impl Minute {
 
 /// Adds to one depth; also how a reconciliation mends a count.
 pub(crate) fn add_depth(connection: &Connection, queue: &str, status: Status, change: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![
-        queue,
-        status.as_str(),
-        change
-    ])?;
+    add_depth_of(connection, queue, status.as_str(), change)
+}
+
+/// [`add_depth`] under any word, which another program may have put where a status belongs.
+pub(crate) fn add_depth_of(connection: &Connection, queue: &str, word: &str, change: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![queue, word, change])?;
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use rusqlite::params;
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::family::{Family, bury_children};
+use crate::jobs::keepers::Keepers;
+use crate::jobs::stuck::{Settle, blocked_page, stuck_rows};
 use crate::store::Parts;
 use crate::upkeep::audit::Drift;
 use crate::upkeep::counts::add_depth;
@@ -23,8 +25,12 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     if let Some(retention) = maintenance.retention {
         let pruned = prune(parts, retention, rows_max).await?;
         maintained.pruned = pruned.removed;
+        maintained.kept = pruned.kept;
         maintained.has_more = pruned.next.is_some();
     }
+    let settled = settle(parts, rows_max).await?;
+    maintained.settled = settled.jobs;
+    maintained.has_more |= settled.has_more;
     let audit = Arc::clone(&parts.audit);
     let (options, place) = (parts.options.clone(), parts.place.clone());
     let step = parts
@@ -38,6 +44,30 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
         maintained.reconciled = parts.writer.run(Mend { drift }).await?;
     }
     Ok(maintained)
+}
+
+#[derive(Default)]
+struct Settled {
+    jobs: u64,
+    has_more: bool,
+}
+
+/// Looks at some of the jobs that wait for another one, and moves those that cannot go on.
+async fn settle(parts: &Parts, rows_max: u32) -> Result<Settled, StoreError> {
+    let after = parts.audit.settled_up_to();
+    let (page, mut ids) = parts
+        .readers
+        .run("looking for jobs that cannot go on", move |tx| {
+            Ok((blocked_page(tx.connection, after, rows_max)?, stuck_rows(tx.connection, rows_max)?))
+        })
+        .await?;
+    let is_full = page.len() == rows_max as usize;
+    let next = page.last().map(|job| (job.parent.0, job.id.0)).filter(|_| is_full);
+    parts.audit.set_settled_up_to(next);
+    let now = parts.options.clock.now();
+    ids.extend(page.iter().filter(|job| job.is_stuck(now)).map(|job| job.id));
+    let jobs = if ids.is_empty() { 0 } else { parts.writer.run(Settle { ids }).await? };
+    Ok(Settled { jobs, has_more: is_full })
 }
 
 async fn prune(parts: &Parts, retention: Duration, rows_max: u32) -> Result<Pruned, StoreError> {
@@ -54,8 +84,11 @@ struct Prune {
     after: JobId,
 }
 
+#[derive(Clone, Copy)]
 struct Pruned {
     removed: u64,
+    /// What another table of the application refers to.
+    kept: u64,
     /// Where the next step begins; none when the walk is at its end.
     next: Option<JobId>,
 }
@@ -80,14 +113,33 @@ impl Work for Prune {
         let family = Family::look(tx.connection)?;
         let candidates = self.candidates(tx)?;
         let is_full = candidates.len() == self.rows_max as usize;
-        let mut pruned = Pruned { removed: 0, next: candidates.last().map(|job| job.id).filter(|_| is_full) };
-        for job in candidates {
-            if job.is_older_than(cutoff) {
-                remove(tx, family, &job, cutoff)?;
-                pruned.removed += 1;
+        let next = candidates.last().map(|job| job.id).filter(|_| is_full);
+        let keepers = Keepers::look(tx.connection)?;
+        let mut old = Vec::new();
+        let mut kept = 0;
+        for job in candidates.into_iter().filter(|job| job.is_older_than(cutoff)) {
+            if keepers.keep(tx.connection, job.id)? {
+                kept += 1;
+            } else {
+                old.push(job);
             }
         }
-        Ok(pruned)
+        let together = tx.apart(|tx| old.iter().try_for_each(|job| remove(tx, family, job, cutoff)))?;
+        if together.is_ok() {
+            return Ok(Pruned { removed: old.len() as u64, kept, next });
+        }
+        // One of them cannot go: each in a savepoint of its own, so that it alone stays.
+        let mut removed = 0;
+        for job in &old {
+            match tx.apart(|tx| remove(tx, family, job, cutoff))? {
+                Ok(()) => removed += 1,
+                Err(error) => {
+                    tracing::warn!(job_id = job.id.0, %error, "a constraint keeps an old job");
+                    kept += 1;
+                }
+            }
+        }
+        Ok(Pruned { removed, kept, next })
     }
 }
 
@@ -119,8 +171,7 @@ fn remove(tx: &mut WriteTx<'_, '_>, family: Family, job: &Candidate, cutoff: Tim
         bury_children(tx, job.id, DeadLetterReason::ParentDeleted { parent: job.id }, tx.now)?;
     }
     let sql = include_str!("../sql/delete_ended_job.sql");
-    let deleted = tx.connection.prepare_cached(sql)?.execute(params![job.id.0, cutoff.as_ms()])?;
-    debug_assert_eq!(deleted, 1, "the job was read in this transaction");
+    tx.connection.prepare_cached(sql)?.execute(params![job.id.0, cutoff.as_ms()])?;
     tx.counts.left(&job.queue, job.status);
     Ok(())
 }

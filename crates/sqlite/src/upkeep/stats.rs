@@ -43,7 +43,9 @@ pub(crate) fn queues(connection: &Connection) -> rusqlite::Result<Vec<QueueStats
         let stats = queues.entry(queue.clone()).or_insert_with(|| empty(queue));
         // A count of zero tells that the queue had jobs, and is otherwise nothing.
         if jobs > 0 {
-            stats.jobs.insert(status, jobs);
+            // A word that is no status is read as a dead letter, so two rows may be of one state.
+            let sum = stats.jobs.entry(status).or_default();
+            *sum = sum.saturating_add(jobs);
         }
     }
     for (queue, paused_at) in known {

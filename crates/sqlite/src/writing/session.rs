@@ -3,6 +3,7 @@ use std::cell::RefCell;
 use longshore_core::{Limits, Timestamp};
 use rusqlite::{Connection, Statement};
 
+use crate::fault::{Fault, Trouble, spoils_connection};
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
@@ -75,4 +76,37 @@ pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) limits: Limits,
     /// Whether a worker may find something to do that it could not do before.
     pub(crate) wakes: bool,
+}
+
+impl<'c> WriteTx<'_, 'c> {
+    /// Does something in a savepoint of its own. The inner error is that of a row or a statement: all that this
+    /// piece wrote is taken back then, and the transaction goes on. The outer one ends the transaction.
+    pub(crate) fn apart<T>(
+        &mut self,
+        piece: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<Result<T, rusqlite::Error>, Fault> {
+        self.connection.prepare_cached("SAVEPOINT piece")?.execute([])?;
+        let mut others = std::mem::take(&mut self.counts);
+        let (wakes, done) = (self.wakes, piece(self));
+        match done {
+            Ok(answer) => {
+                others.merge(std::mem::take(&mut self.counts));
+                self.counts = others;
+                self.connection.prepare_cached("RELEASE piece")?.execute([])?;
+                Ok(Ok(answer))
+            }
+            Err(Fault::Sql(error)) if is_of_a_row(&error) && !self.connection.is_autocommit() => {
+                (self.counts, self.wakes) = (others, wakes);
+                self.connection.prepare_cached("ROLLBACK TO piece")?.execute([])?;
+                self.connection.prepare_cached("RELEASE piece")?.execute([])?;
+                Ok(Err(error))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// Whether an error is about one row: the same transaction can go on with the others.
+pub(crate) fn is_of_a_row(error: &rusqlite::Error) -> bool {
+    Trouble::of(error).is_none() && !spoils_connection(error)
 }

@@ -60,7 +60,7 @@ async fn a_family_is_given_up_when_its_eldest_is_cancelled() {
     let child = database.enqueue(job().parent(parent)).await;
     let grandchild = database.enqueue(job().parent(child)).await;
 
-    let selection = Selection { ids: vec![parent], ..Selection::default() };
+    let selection = Selection::Jobs(vec![parent]);
     database.store.act(selection, Action::Cancel).await.unwrap();
 
     let (child, grandchild) = (database.job(child).await, database.job(grandchild).await);
@@ -117,7 +117,7 @@ async fn a_long_stream_that_breaks_off_in_its_middle_leaves_nothing() {
 async fn an_id_is_never_given_twice() {
     let database = Database::new();
     let id = database.enqueue(job()).await;
-    let selection = Selection { ids: vec![id], ..Selection::default() };
+    let selection = Selection::Jobs(vec![id]);
     database.store.act(selection, Action::Delete).await.unwrap();
 
     assert!(database.enqueue(job()).await > id);

@@ -33,7 +33,7 @@ const COLUMNS: [Row; 28] = [
     (Text("DEFAULT 1.5", "DEFAULT 1.25"), "default", "column accounts.score"),
     (Text("score REAL DEFAULT 1.5", "score REAL"), "default", "column accounts.score"),
     (Text("max_deferrals INTEGER NOT NULL DEFAULT 1000", "max_deferrals INTEGER NOT NULL DEFAULT '1000'"), "default", "column job_queue.max_deferrals"),
-    (Text("2440587.5) * 86400000.0", "2440587.5) * 86400.0"), "default", "column job_queue.created_at"),
+    (Text("DEFAULT (CAST(round((julianday('now') - 2440587.5) * 86400000.0", "DEFAULT (CAST(round((julianday('now') - 2440587.5) * 86400.0"), "default", "column job_queue.created_at"),
     (Text("x'00ff'", "x'00fe'"), "default", "column accounts.avatar"),
     (Text("(lower(name)) VIRTUAL", "(upper(name)) VIRTUAL"), "generated", "column accounts.name_lower"),
     (Text("(lower(name)) VIRTUAL", "(lower(name)) STORED"), "generated", "column accounts.name_lower"),

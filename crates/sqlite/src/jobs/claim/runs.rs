@@ -1,10 +1,11 @@
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
 use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Priority, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use crate::column;
@@ -32,6 +33,15 @@ impl Candidates {
     /// The queue of each lease, shared.
     pub(crate) fn queues(&self) -> &[Arc<str>] {
         &self.queues
+    }
+
+    /// Without those that could not be taken.
+    pub(crate) fn leave_out(&mut self, refused: &HashSet<JobId>) {
+        let kept = self.leases.iter().map(|lease| !refused.contains(&lease.id)).collect::<Vec<_>>();
+        let mut keeps = kept.iter().copied();
+        self.leases.retain(|_| keeps.next().unwrap_or(true));
+        let mut keeps = kept.iter().copied();
+        self.queues.retain(|_| keeps.next().unwrap_or(true));
     }
 
     pub(crate) fn into_leases(self) -> Vec<Lease> {
@@ -79,8 +89,14 @@ type Head = (Priority, Reverse<JobId>, usize);
 
 impl Run<'_> {
     fn advance(&mut self, place: usize) -> rusqlite::Result<Option<Head>> {
-        let Some(row) = self.rows.next()? else { return Ok(None) };
-        Ok(Some((column::priority(row, 1)?, Reverse(column::id(row, 0)?), place)))
+        while let Some(row) = self.rows.next()? {
+            // A claim number that cannot be counted on would break the fence; the look for dead workers gives the
+            // job up.
+            if matches!(row.get_ref(2)?, ValueRef::Integer(number) if (0..i64::MAX).contains(&number)) {
+                return Ok(Some((column::priority(row, 1)?, Reverse(column::id(row, 0)?), place)));
+            }
+        }
+        Ok(None)
     }
 }
 
