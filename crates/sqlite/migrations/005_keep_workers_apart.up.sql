@@ -10,3 +10,9 @@ CREATE TABLE job_duties (
     term INTEGER NOT NULL,
     taken_at INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- The type stands first: a claim starts from its worker's own types, goes from queue to queue of each, and never
+-- meets a pair of queue and type that it cannot run, however many of them are ready.
+DROP INDEX job_queue_ready;
+CREATE INDEX job_queue_ready ON job_queue (job_type, queue, priority DESC, id)
+    WHERE status = 'pending' AND run_at IS NULL;

@@ -1,23 +1,23 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use longshore_core::{ClaimRequest, Claimed, Clock, JobId, Lease, QueueScope, Status, StoreError, Timestamp};
+use longshore_core::{ClaimRequest, Claimed, Clock, JobId, Lease, Status, StoreError, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::claim::runs::{Candidates, take_candidates};
+use crate::jobs::claim::lanes::Scope;
+use crate::jobs::claim::runs::{Candidates, choose};
 use crate::workers::held::HeldLease;
 use crate::workers::liveness::Liveness;
 use crate::writing::session::{Session, WriteTx};
 use crate::writing::work::Work;
 
+pub(crate) mod lanes;
 pub(crate) mod runs;
 
 /// How many due jobs one claim promotes; the next claim goes on, because the next due instant has passed.
 const PROMOTED_MAX: u32 = 1000;
-/// How many queues a claim from all of them visits.
-const QUEUES_MAX: usize = 10_000;
 
 /// Promotes what is due and claims what may run.
 pub(crate) struct Claim {
@@ -37,13 +37,6 @@ impl Claim {
     }
 }
 
-/// A queue and how much may still be taken from it.
-#[derive(Debug)]
-pub(crate) struct Room {
-    pub(crate) queue: Arc<str>,
-    pub(crate) left: u32,
-}
-
 impl Work for Claim {
     type Answer = Claimed;
     const DOING: &'static str = "claiming jobs";
@@ -59,16 +52,14 @@ impl Work for Claim {
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
         }
-        let mut rooms = self.rooms(session.connection)?;
-        let one = take_candidates(session.connection, &session.runs, &self.request.job_types, &mut rooms, 1)?;
-        Ok(one.is_empty().then(|| Claimed { leases: Vec::new(), next_due }))
+        let has_ready = Scope::of(&self.request).has_ready(session.connection)?;
+        Ok((!has_ready).then(|| Claimed { leases: Vec::new(), next_due }))
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
         promote(tx)?;
-        let mut rooms = self.rooms(tx.connection)?;
-        let chosen = take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, self.request.limit)?;
+        let chosen = choose(tx.connection, tx.runs, &Scope::of(&self.request), self.request.limit)?;
         if !chosen.is_empty() {
             self.take(tx, &chosen)?;
         }
@@ -87,21 +78,6 @@ impl Claim {
             return Ok(());
         }
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
-    }
-
-    fn rooms(&self, connection: &Connection) -> rusqlite::Result<Vec<Room>> {
-        let paused = paused_queues(connection)?;
-        let mut rooms = match &self.request.scope {
-            QueueScope::All => ready_queues(connection, self.request.limit)?,
-            QueueScope::Only(limits) => {
-                // A queue that is named twice is one queue, or its jobs would be chosen twice.
-                let limits: BTreeMap<&str, u32> =
-                    limits.iter().map(|limit| (limit.queue.as_str(), limit.limit)).collect();
-                limits.into_iter().map(|(queue, left)| Room { queue: queue.into(), left }).collect()
-            }
-        };
-        rooms.retain(|room| room.left > 0 && !paused.contains(&*room.queue));
-        Ok(rooms)
     }
 
     fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {
@@ -154,21 +130,5 @@ fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
         .optional()
 }
 
-pub(crate) fn paused_queues(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
-    connection
-        .prepare_cached(include_str!("../sql/select_paused_queues.sql"))?
-        .query_map([], |row| column::text(row, 0))?
-        .collect()
-}
-
-fn ready_queues(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<Room>> {
-    let mut statement = connection.prepare_cached(include_str!("../sql/select_next_ready_queue.sql"))?;
-    let mut rooms: Vec<Room> = Vec::new();
-    while rooms.len() < QUEUES_MAX {
-        let last = rooms.last().map_or("", |room| &*room.queue);
-        let next = statement.query_row([last], |row| column::text(row, 0)).optional()?;
-        let Some(queue) = next else { break };
-        rooms.push(Room { queue: queue.into(), left: limit });
-    }
-    Ok(rooms)
-}
+#[cfg(test)]
+mod tests;
