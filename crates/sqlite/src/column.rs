@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -45,6 +46,18 @@ impl RawName {
     pub(crate) fn successor(mut self) -> Self {
         self.0.push(0);
         self
+    }
+}
+
+impl Borrow<[u8]> for RawName {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for RawName {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
     }
 }
 

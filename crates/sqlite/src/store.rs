@@ -18,6 +18,7 @@ use crate::options::SqliteOptions;
 use crate::readers::Readers;
 use crate::schema;
 use crate::upkeep::audit::Audit;
+use crate::upkeep::duties::Duties;
 use crate::workers::liveness::Liveness;
 use crate::workers::reclaim::reclaim;
 use crate::workers::worker::{Extend, Register, Retire};
@@ -39,7 +40,8 @@ pub(crate) struct Parts {
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
     pub(crate) liveness: Arc<Liveness>,
-    pub(crate) audit: Arc<Audit>,
+    pub(crate) audit: Audit,
+    pub(crate) duties: Duties,
     hints: Arc<Hints>,
 }
 
@@ -61,9 +63,19 @@ impl SqliteStore {
         let hints = Arc::new(Hints::new());
         let liveness = Arc::new(Liveness::new(&options.path));
         let readers = Readers::new(options.clone(), place.clone());
-        let audit = Arc::new(Audit::new());
-        let writer = Writer::start(connection, options.clone(), place.clone(), Arc::clone(&hints), Arc::clone(&audit))?;
-        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, audit, hints }) })
+        let writer = Writer::start(connection, options.clone(), place.clone(), Arc::clone(&hints))?;
+        Ok(Self {
+            parts: Arc::new(Parts {
+                options,
+                place,
+                writer,
+                readers,
+                liveness,
+                audit: Audit::new(),
+                duties: Duties::new(),
+                hints,
+            }),
+        })
     }
 
     /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers

@@ -9,7 +9,7 @@ use super::trouble::Errand;
 
 /// How often dead workers are looked for.
 const LOOK: Duration = Duration::from_millis(250);
-/// How often ended jobs that are old enough are removed, and how many rows one step may look at.
+/// How often house is kept, and how many rows one step may look at.
 const SWEEP: Duration = Duration::from_secs(60);
 const SWEEP_ROWS_MAX: u32 = 1000;
 /// The pause between two steps, so that a long sweep leaves room for the jobs.
@@ -35,9 +35,10 @@ pub(crate) async fn reclaim(shift: Arc<Shift>) {
     }
 }
 
-/// Removes ended jobs that are older than the retention, in bounded steps.
-pub(crate) async fn sweep(shift: Arc<Shift>, retention: Duration) {
-    let maintenance = Maintenance { retention: Some(retention), rows_max: SWEEP_ROWS_MAX };
+/// Keeps house, in bounded steps: removes ended jobs that are older than the retention, if there is one, and compares
+/// the counts. Of all workers on a database one does so at a time; for the others a sweep is one read.
+pub(crate) async fn sweep(shift: Arc<Shift>) {
+    let maintenance = Maintenance { retention: shift.settings.retention, rows_max: SWEEP_ROWS_MAX };
     loop {
         let pause = match shift.queue.backend().maintain(maintenance).await {
             Ok(maintained) => {

@@ -105,9 +105,7 @@ fn spawn(shift: &Arc<Shift>, tasks: &mut JoinSet<()>) {
     tasks.spawn(scribe::run(shift.clone()));
     tasks.spawn(heartbeat::run(shift.clone()));
     tasks.spawn(recovery::reclaim(shift.clone()));
-    if let Some(retention) = shift.settings.retention {
-        tasks.spawn(recovery::sweep(shift.clone(), retention));
-    }
+    tasks.spawn(recovery::sweep(shift.clone()));
 }
 
 /// The orderly end: what waits is given back, what runs has its grace period, what it came to is stored.

@@ -128,8 +128,7 @@ impl Minute {
     }
 }
 
-/// Adds to one depth; also how a reconciliation mends a count.
-pub(crate) fn add_depth(connection: &Connection, queue: &str, status: Status, change: i64) -> rusqlite::Result<()> {
+fn add_depth(connection: &Connection, queue: &str, status: Status, change: i64) -> rusqlite::Result<()> {
     connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![
         queue,
         status.as_str(),

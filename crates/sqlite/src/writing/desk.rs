@@ -8,7 +8,6 @@ use rusqlite::Connection;
 use crate::connection::open_writer;
 use crate::fault::{Place, spoils_connection};
 use crate::options::SqliteOptions;
-use crate::upkeep::audit::Audit;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
 use crate::writing::group::{Committed, Group};
@@ -37,7 +36,6 @@ pub(crate) struct Desk {
     pub(crate) places: Places,
     pub(crate) awake: Awake,
     pub(crate) hints: Arc<Hints>,
-    pub(crate) audit: Arc<Audit>,
     pub(crate) held: HeldLeases,
     /// The mark of the schema when the store was opened.
     pub(crate) understood: String,
@@ -92,7 +90,6 @@ impl Desk {
                 watch.note_activity();
                 self.hints.give();
             }
-            self.audit.drop_overdue();
             if is_last {
                 return Leave::Closed;
             }

@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 use crate::fault::Place;
 use crate::options::SqliteOptions;
 use crate::schema;
-use crate::upkeep::audit::Audit;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
 use crate::writing::desk::Desk;
@@ -51,7 +50,6 @@ impl Writer {
         options: SqliteOptions,
         place: Place,
         hints: Arc<Hints>,
-        audit: Arc<Audit>,
     ) -> Result<Self, StoreError> {
         let (sender, receiver) = channel();
         let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
@@ -63,7 +61,6 @@ impl Writer {
             places: places.clone(),
             awake: awake.clone(),
             hints: Arc::clone(&hints),
-            audit,
             held: HeldLeases::default(),
             understood,
         };

@@ -10,6 +10,7 @@ mod enqueue;
 mod fault;
 mod foreign;
 mod group;
+mod plain_sql;
 mod plan;
 mod random;
 mod record;
