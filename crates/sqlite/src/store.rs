@@ -136,7 +136,8 @@ impl Store for SqliteStore {
     }
 
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        Box::pin(enqueue_stream(&self.parts.writer, &self.parts.place, jobs))
+        let Parts { writer, place, options, .. } = &*self.parts;
+        Box::pin(enqueue_stream(writer, place, options, jobs))
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
