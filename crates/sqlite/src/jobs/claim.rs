@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use longshore_core::{ClaimRequest, Claimed, Clock, JobId, Lease, Status, StoreError, Timestamp};
+use longshore_core::{ClaimRequest, Claimed, Clock, JobId, Lease, QueueScope, Status, StoreError, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column;
@@ -10,7 +10,7 @@ use crate::jobs::claim::lanes::Scope;
 use crate::jobs::claim::runs::{Candidates, choose};
 use crate::workers::held::HeldLease;
 use crate::workers::liveness::Liveness;
-use crate::writing::session::{Session, WriteTx};
+use crate::writing::session::{MovesMark, Session, WriteTx};
 use crate::writing::work::Work;
 
 pub(crate) mod lanes;
@@ -37,6 +37,14 @@ impl Claim {
     }
 }
 
+/// A look that found nothing to claim, and when it was.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NothingReady {
+    job_types: Arc<[String]>,
+    scope: QueueScope,
+    mark: MovesMark,
+}
+
 impl Work for Claim {
     type Answer = Claimed;
     const DOING: &'static str = "claiming jobs";
@@ -52,8 +60,7 @@ impl Work for Claim {
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
         }
-        let has_ready = Scope::of(&self.request).has_ready(session.connection)?;
-        Ok((!has_ready).then(|| Claimed { leases: Vec::new(), next_due }))
+        Ok((!self.has_ready(session)?).then(|| Claimed { leases: Vec::new(), next_due }))
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
@@ -78,6 +85,21 @@ impl Claim {
             return Ok(());
         }
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
+    }
+
+    /// Looks only if a job has moved since the last look that found nothing: thousands of paused queues may hold jobs
+    /// of the worker's types.
+    fn has_ready(&self, session: &Session<'_>) -> rusqlite::Result<bool> {
+        let ClaimRequest { job_types, scope, .. } = &self.request;
+        // Before the look, so that a commit beside it is not missed by the next one.
+        let nothing =
+            NothingReady { job_types: Arc::clone(job_types), scope: scope.clone(), mark: session.moves_mark()? };
+        if session.nothing_ready.borrow().as_ref() == Some(&nothing) {
+            return Ok(false);
+        }
+        let has_ready = Scope::of(&self.request).has_ready(session.connection)?;
+        session.nothing_ready.replace((!has_ready).then_some(nothing));
+        Ok(has_ready)
     }
 
     fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {

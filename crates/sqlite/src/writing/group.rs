@@ -63,6 +63,9 @@ impl Group<'_, '_> {
         if let Err(error) = self.commit(&counts) {
             return self.fail(tasks, &error);
         }
+        if wakes || !counts.is_empty() {
+            self.session.note_moves();
+        }
         let callers = self.places.taken();
         for task in tasks {
             task.answer();

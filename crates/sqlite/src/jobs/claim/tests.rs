@@ -1,12 +1,12 @@
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use longshore_core::{QueueLimit, WorkerId};
+use longshore_core::{QueueLimit, SystemClock, WorkerId};
 use rusqlite::vtab::array;
 
 use super::*;
-use longshore_core::QueueScope;
 
 /// A database, and how many steps of SQLite's machine a claim's choice takes: the price without the clock.
 struct Counted {
@@ -104,4 +104,35 @@ fn a_queue_of_an_own_type_costs_a_claim_one_seek() {
 
     assert_eq!(chosen, 16);
     assert!((many - few) / 1000 < 40, "{few} {many}");
+}
+
+/// Thousands of paused queues hold jobs of the worker's types, and it asks again and again.
+#[test]
+fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
+    let database = Counted::new();
+    database.insert(300, 11, "own");
+    database.connection.execute_batch("INSERT INTO job_queues SELECT DISTINCT queue, 1 FROM job_queue").unwrap();
+    let session = Session::begin(&database.connection, String::new());
+    let claim =
+        Claim::new(request(QueueScope::All), Arc::new(Liveness::new(Path::new("q"))), Arc::new(SystemClock::new()));
+    let steps = || {
+        let before = database.steps.load(Ordering::Relaxed);
+        let has_ready = claim.has_ready(&session).unwrap();
+        (has_ready, database.steps.load(Ordering::Relaxed) - before)
+    };
+
+    let (found, first) = steps();
+    let (found_again, second) = steps();
+    assert!(!found && !found_again);
+    assert!(first > 3000 && second < 50, "{first} {second}");
+
+    // By another connection, and by the session itself.
+    let foreign = Connection::open(database.connection.path().unwrap()).unwrap();
+    foreign.execute_batch("UPDATE job_queues SET paused_at = NULL WHERE queue = 'tenant 300'").unwrap();
+    assert!(steps().0);
+    foreign.execute_batch("UPDATE job_queues SET paused_at = 1").unwrap();
+    assert!(!steps().0);
+    database.connection.execute_batch("UPDATE job_queues SET paused_at = NULL").unwrap();
+    session.note_moves();
+    assert!(steps().0);
 }
