@@ -19,7 +19,8 @@ CREATE INDEX job_queue_ready ON job_queue (job_type, queue, priority DESC, id)
 
 -- REPLACE deletes a row without firing a delete trigger (unless recursive_triggers is on). So what a statement may
 -- be about to replace is noted before each row, and what has really gone is counted off after it. An insert that is
--- ignored, or becomes an update, fires no trigger after it: what it noted is dropped before the next row.
+-- ignored, or becomes an update, fires no trigger after it: what it noted still stands, and the note is dropped before
+-- the next row. A note whose job has gone is kept until it is counted off, because triggers may run within each other.
 CREATE TABLE job_replaced (
     cause TEXT NOT NULL,
     id INTEGER NOT NULL,
@@ -30,7 +31,8 @@ CREATE TABLE job_replaced (
 
 CREATE TRIGGER job_queue_inserting BEFORE INSERT ON job_queue
 BEGIN
-    DELETE FROM job_replaced WHERE cause = 'insert';
+    DELETE FROM job_replaced
+    WHERE cause = 'insert' AND EXISTS (SELECT 1 FROM job_queue WHERE id = job_replaced.id);
     INSERT INTO job_replaced (cause, id, queue, status)
     SELECT 'insert', id, queue, status FROM job_queue WHERE id = NEW.id
     UNION
@@ -48,13 +50,15 @@ BEGIN
     ON CONFLICT (queue, status) DO UPDATE SET jobs = jobs - 1;
     DELETE FROM job_attempts WHERE job_id IN (SELECT id FROM job_replaced WHERE cause = 'insert');
     DELETE FROM job_logs WHERE job_id IN (SELECT id FROM job_replaced WHERE cause = 'insert');
-    DELETE FROM job_replaced WHERE cause = 'insert';
+    DELETE FROM job_replaced WHERE id IN (SELECT id FROM job_replaced WHERE cause = 'insert');
 END;
 
 CREATE TRIGGER job_queue_updating BEFORE UPDATE OF id, status, unique_key ON job_queue
 WHEN OLD.id <> NEW.id OR NEW.unique_key IS NOT NULL
 BEGIN
-    DELETE FROM job_replaced WHERE cause = 'update';
+    DELETE FROM job_replaced
+    WHERE (cause = 'update' AND EXISTS (SELECT 1 FROM job_queue WHERE id = job_replaced.id))
+       OR (id = OLD.id AND id <> NEW.id);
     INSERT INTO job_replaced (cause, id, queue, status)
     SELECT 'update', id, queue, status FROM job_queue WHERE id = NEW.id AND id <> OLD.id
     UNION
@@ -73,7 +77,7 @@ BEGIN
     ON CONFLICT (queue, status) DO UPDATE SET jobs = jobs - 1;
     DELETE FROM job_attempts WHERE job_id IN (SELECT id FROM job_replaced WHERE cause = 'update');
     DELETE FROM job_logs WHERE job_id IN (SELECT id FROM job_replaced WHERE cause = 'update');
-    DELETE FROM job_replaced WHERE cause = 'update';
+    DELETE FROM job_replaced WHERE id IN (SELECT id FROM job_replaced WHERE cause = 'update');
 END;
 
 -- With recursive_triggers on, REPLACE fires it, and the job is counted off here alone.
