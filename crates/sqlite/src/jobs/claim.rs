@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::claim::lanes::Scope;
-use crate::jobs::claim::runs::{Candidates, choose};
+use crate::jobs::claim::runs::{Candidates, choose, given_lease};
+use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
 use crate::workers::liveness::Liveness;
 use crate::writing::session::{MovesMark, Session, WriteTx};
@@ -23,17 +24,23 @@ const PROMOTED_MAX: u32 = 1000;
 pub(crate) struct Claim {
     request: ClaimRequest,
     liveness: Arc<Liveness>,
+    given: Arc<GivenClaims>,
     clock: Arc<dyn Clock>,
 }
 
 impl Claim {
-    pub(crate) fn new(mut request: ClaimRequest, liveness: Arc<Liveness>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        mut request: ClaimRequest,
+        liveness: Arc<Liveness>,
+        given: Arc<GivenClaims>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         // A type that is named twice is one type, or its jobs would be chosen twice.
         let types: BTreeSet<&String> = request.job_types.iter().collect();
         if types.len() < request.job_types.len() {
             request.job_types = types.into_iter().cloned().collect();
         }
-        Self { request, liveness, clock }
+        Self { request, liveness, given, clock }
     }
 }
 
@@ -56,6 +63,9 @@ impl Work for Claim {
     /// An idle worker asks often; it must not take the write lock to learn that there is nothing.
     fn look(&mut self, session: &Session<'_>) -> Result<Option<Claimed>, Fault> {
         self.check_worker(session.connection)?;
+        if let Some(claimed) = self.given_before(session.connection)? {
+            return Ok(Some(claimed));
+        }
         let next_due = next_due(session.connection)?;
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
@@ -65,9 +75,14 @@ impl Work for Claim {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
+        if let Some(claimed) = self.given_before(tx.connection)? {
+            return Ok(claimed);
+        }
         promote(tx)?;
         let chosen = choose(tx.connection, tx.runs, &Scope::of(&self.request), self.request.limit)?;
         if !chosen.is_empty() {
+            // Before the commit: when that fails, nobody knows whether it was carried out.
+            self.given.give(&self.request, chosen.leases());
             self.take(tx, &chosen)?;
         }
         Ok(Claimed { leases: chosen.into_leases(), next_due: next_due(tx.connection)? })
@@ -100,6 +115,20 @@ impl Claim {
         let has_ready = Scope::of(&self.request).has_ready(session.connection)?;
         session.nothing_ready.replace((!has_ready).then_some(nothing));
         Ok(has_ready)
+    }
+
+    /// The answer to a request that was carried out before: what the worker still has of it. One whose commit failed
+    /// was carried out if the worker has any of it; otherwise it is made as if for the first time.
+    fn given_before(&self, connection: &Connection) -> rusqlite::Result<Option<Claimed>> {
+        let Some(given) = self.given.before(&self.request) else { return Ok(None) };
+        let mut leases = Vec::with_capacity(given.leases.len());
+        for (id, claim_number) in &given.leases {
+            leases.extend(given_lease(connection, &self.request.worker_id, *id, *claim_number)?);
+        }
+        if leases.is_empty() && !given.is_committed {
+            return Ok(None);
+        }
+        Ok(Some(Claimed { leases, next_due: next_due(connection)? }))
     }
 
     fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {

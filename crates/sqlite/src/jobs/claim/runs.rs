@@ -2,9 +2,9 @@ use std::cell::RefCell;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use longshore_core::{Budgets, ClaimNumber, Lease};
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
-use rusqlite::{Connection, Row, Rows, Statement, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use crate::column;
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
@@ -144,18 +144,35 @@ fn open<'s>(statement: &'s mut Statement<'_>, lane: &Lane<'_>, head: Head) -> ru
 fn take_row(rows: &mut Rows<'_>, lane: &Lane<'_>, chosen: &mut Candidates) -> rusqlite::Result<Option<Head>> {
     // A priority that is no integer, which only a program without constraints writes, is not found by its number.
     let Some(row) = FallibleStreamingIterator::get(rows) else { return Ok(None) };
-    chosen.leases.push(lease(row, lane.job_type, &lane.queue)?);
+    let mut lease = lease(row, lane.job_type, &lane.queue)?;
+    // The claim counts it on; the lease must say what the row will say.
+    lease.claim_number = ClaimNumber(lease.claim_number.0.saturating_add(1));
+    chosen.leases.push(lease);
     chosen.queues.push(Arc::clone(&lane.queue));
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some(Head { priority: column::integer(row, 1)?, id: column::id(row, 0)? }))
+}
+
+/// A lease that a claim gave before, if the worker still has it.
+pub(crate) fn given_lease(
+    connection: &Connection,
+    worker_id: &WorkerId,
+    id: JobId,
+    claim_number: ClaimNumber,
+) -> rusqlite::Result<Option<Lease>> {
+    connection
+        .prepare_cached(include_str!("../../sql/select_given_lease.sql"))?
+        .query_row(params![id.0, worker_id.as_str(), claim_number.0], |row| {
+            lease(row, &column::text(row, 13)?, &column::text(row, 14)?)
+        })
+        .optional()
 }
 
 fn lease(row: &Row<'_>, job_type: &str, queue: &str) -> rusqlite::Result<Lease> {
     Ok(Lease {
         id: column::id(row, 0)?,
         priority: column::priority(row, 1)?,
-        // The claim counts it on; the lease must say what the row will say.
-        claim_number: ClaimNumber(column::integer(row, 2)?.saturating_add(1)),
+        claim_number: ClaimNumber(column::integer(row, 2)?),
         job_type: job_type.to_owned(),
         queue: queue.to_owned(),
         job_data: column::data(row, 3)?,

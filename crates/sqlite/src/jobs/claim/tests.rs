@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use longshore_core::{QueueLimit, SystemClock, WorkerId};
+use longshore_core::{QueueLimit, RequestId, SystemClock, WorkerId};
 use rusqlite::vtab::array;
 
 use super::*;
@@ -58,7 +58,7 @@ impl Counted {
 
 fn request(scope: QueueScope) -> ClaimRequest {
     let job_types = (1..=11).map(|number| format!("own {number}")).collect();
-    ClaimRequest { worker_id: WorkerId::random(), job_types, scope, limit: 16 }
+    ClaimRequest { request_id: RequestId(1), worker_id: WorkerId::random(), job_types, scope, limit: 16 }
 }
 
 fn named(count: u32) -> QueueScope {
@@ -113,8 +113,12 @@ fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
     database.insert(300, 11, "own");
     database.connection.execute_batch("INSERT INTO job_queues SELECT DISTINCT queue, 1 FROM job_queue").unwrap();
     let session = Session::begin(&database.connection, String::new());
-    let claim =
-        Claim::new(request(QueueScope::All), Arc::new(Liveness::new(Path::new("q"))), Arc::new(SystemClock::new()));
+    let claim = Claim::new(
+        request(QueueScope::All),
+        Arc::new(Liveness::new(Path::new("q"))),
+        Arc::default(),
+        Arc::new(SystemClock::new()),
+    );
     let steps = || {
         let before = database.steps.load(Ordering::Relaxed);
         let has_ready = claim.has_ready(&session).unwrap();
