@@ -45,6 +45,7 @@ pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Findi
     findings.extend(stuck_jobs(health));
     findings.extend(health.keepers.iter().map(keeper));
     findings.extend(nobody_works(health));
+    findings.extend(names(health));
     findings.extend(types(health, configured));
     findings.extend(health.queues.iter().filter_map(|queue| paused(queue, health)));
     findings.extend(dead_letters(health));
@@ -128,10 +129,26 @@ fn nobody_works(health: &Health) -> Option<Finding> {
     ))
 }
 
+/// Names that only a program which writes broken text can give.
+fn names(health: &Health) -> Option<Finding> {
+    let unreadable: Vec<&TypeBacklog> = health.backlog.iter().filter(|backlog| !backlog.has_valid_names).collect();
+    let first = unreadable.first()?;
+    let message = format!(
+        "a name that is not valid UTF-8 holds back {}, such as type \"{}\" in queue \"{}\"",
+        count_backlog(unreadable.iter().copied()),
+        first.job_type,
+        first.queue
+    );
+    let hint = "give them a valid name in SQL (UPDATE job_queue SET queue = …, job_type = …), and correct the program \
+                that wrote them";
+    Some(Finding::new("invalid_name", message, hint))
+}
+
 /// Types that nobody knows, and types that only the configuration knows while workers are running.
 fn types(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let waiting: BTreeSet<&str> = health.backlog.iter().map(|backlog| backlog.job_type.as_str()).collect();
+    let readable = health.backlog.iter().filter(|backlog| backlog.has_valid_names);
+    let waiting: BTreeSet<&str> = readable.map(|backlog| backlog.job_type.as_str()).collect();
     for job_type in waiting.into_iter().filter(|word| !health.known_job_types.iter().any(|known| known == word)) {
         let of_type = health.backlog.iter().filter(|backlog| backlog.job_type == job_type);
         let jobs = count_backlog(of_type);
@@ -184,8 +201,9 @@ fn write_ahead_log(health: &Health) -> Option<Finding> {
 
 /// What waits in queues that are not paused.
 fn open_backlog(health: &Health) -> impl Iterator<Item = &TypeBacklog> {
-    let is_paused = |name: &str| health.queues.iter().any(|queue| queue.queue == name && queue.paused_at.is_some());
-    health.backlog.iter().filter(move |backlog| backlog.jobs > 0 && !is_paused(&backlog.queue))
+    let paused: BTreeSet<&str> =
+        health.queues.iter().filter(|queue| queue.paused_at.is_some()).map(|queue| queue.queue.as_str()).collect();
+    health.backlog.iter().filter(move |backlog| backlog.jobs > 0 && !paused.contains(backlog.queue.as_str()))
 }
 
 /// How many jobs wait there, in words, because the count of one type ends at a bound.

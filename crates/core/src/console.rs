@@ -37,7 +37,10 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
     /// Pauses or resumes a queue; a queue that nobody used yet may be paused, too.
     fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()>;
 
-    /// One bounded step of housekeeping.
+    /// One bounded step of housekeeping. One store at a time compares the counts, and one removes what is older than
+    /// a retention; for another store there is nothing to do. A store that has not gone on for
+    /// [`Maintenance::DUTY_EXPIRY`] is replaced by the next one that asks, and what it had not written yet is never
+    /// written.
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained>;
 
     /// The facts that `doctor` judges.
@@ -362,6 +365,11 @@ pub struct Maintenance {
 impl Maintenance {
     /// How long a job that was retried without its parent waits for somebody to retry that one, too.
     pub const PATIENCE: Duration = Duration::from_secs(3600);
+    /// A store that keeps house says so again after this long; so an idle database is written about once a minute,
+    /// however many stores there are.
+    pub const DUTY_RENEWAL: Duration = Duration::from_secs(60);
+    /// From when on a store that has not said so is replaced.
+    pub const DUTY_EXPIRY: Duration = Duration::from_secs(150);
 }
 
 /// What a step of housekeeping came to.

@@ -111,6 +111,8 @@ pub struct TypeBacklog {
     pub jobs: u64,
     /// Since when the first of them could have run.
     pub oldest_ready_at: Timestamp,
+    /// Whether both names are valid UTF-8. No worker can claim the jobs otherwise.
+    pub has_valid_names: bool,
 }
 
 impl TypeBacklog {

@@ -21,6 +21,7 @@ use crate::options::SqliteOptions;
 use crate::readers::Readers;
 use crate::schema;
 use crate::upkeep::audit::Audit;
+use crate::upkeep::duties::Duties;
 use crate::workers::given::GivenClaims;
 use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
@@ -45,7 +46,8 @@ pub(crate) struct Parts {
     pub(crate) readers: Arc<Readers>,
     pub(crate) liveness: Arc<Liveness>,
     given: Arc<GivenClaims>,
-    pub(crate) audit: Arc<Audit>,
+    pub(crate) audit: Audit,
+    pub(crate) duties: Duties,
     hints: Arc<Hints>,
 }
 
@@ -69,7 +71,6 @@ impl SqliteStore {
         let liveness = Arc::new(Liveness::new(&options.path));
         let given = Arc::new(GivenClaims::default());
         let readers = Arc::new(Readers::new(options.clone(), place.clone(), Arc::clone(&file)));
-        let audit = Arc::new(Audit::new());
         let writer = Writer::start(
             connection,
             Opened {
@@ -78,10 +79,10 @@ impl SqliteStore {
                 file,
                 readers: Arc::clone(&readers),
                 hints: Arc::clone(&hints),
-                audit: Arc::clone(&audit),
             },
         )?;
-        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, given, audit, hints }) })
+        let (audit, duties) = (Audit::new(), Duties::new());
+        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, given, audit, duties, hints }) })
     }
 
     /// Makes or migrates the database as far as `prepare` permits, then opens it; says whether this made the file.
@@ -151,7 +152,8 @@ impl Store for SqliteStore {
     }
 
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        Box::pin(enqueue_stream(&self.parts.writer, &self.parts.place, jobs))
+        let Parts { writer, place, options, .. } = &*self.parts;
+        Box::pin(enqueue_stream(writer, place, options, jobs))
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {

@@ -105,8 +105,7 @@ fn spawn(shift: &Arc<Shift>, tasks: &mut JoinSet<()>) {
     tasks.spawn(watched::run(shift.clone(), "the heartbeat", heartbeat::run));
     tasks.spawn(watched::run(shift.clone(), "the search for dead workers", recovery::reclaim));
     tasks.spawn(watched::run(shift.clone(), "the look for cancellations", cancellations::run));
-    let retention = shift.settings.retention;
-    tasks.spawn(watched::run(shift.clone(), "the housekeeping", move |shift| recovery::sweep(shift, retention)));
+    tasks.spawn(watched::run(shift.clone(), "the housekeeping", recovery::sweep));
 }
 
 async fn claims(shift: &Shift) -> Result<(), StoreError> {

@@ -34,6 +34,11 @@ pub(crate) struct Minute {
 }
 
 impl Counts {
+    /// Whether no job has moved.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queues.is_empty()
+    }
+
     /// A job came to stand in this state.
     pub(crate) fn entered(&mut self, queue: &str, status: Status) {
         self.queue(queue).depths[place_of(status)] += 1;

@@ -2,13 +2,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use longshore_core::{Health, Status, StuckCause, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord};
+use longshore_core::{Health, Status, StuckCause, StuckJob, Timestamp, WorkerId, WorkerRecord};
 use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::jobs::keepers::Keepers;
 use crate::jobs::stuck::{BlockedCause, blocked_page, stuck_rows};
-use crate::upkeep::stats::{backlog_of, queues};
+use crate::upkeep::stats::{backlog, queues};
 use crate::workers::liveness::Liveness;
 use crate::workers::worker_record::workers;
 
@@ -29,11 +29,8 @@ pub(crate) fn health(
     let (living, dead): (Vec<WorkerRecord>, Vec<WorkerRecord>) =
         workers(connection, liveness, monotonic)?.into_iter().partition(|worker| worker.is_alive);
     let known: BTreeSet<String> = living.iter().flat_map(|worker| worker.job_types.iter().cloned()).collect();
-    let queues = queues(connection)?;
-    let mut backlog: Vec<TypeBacklog> = Vec::new();
-    for queue in &queues {
-        backlog.extend(backlog_of(connection, &queue.queue)?);
-    }
+    let backlog = backlog(connection)?;
+    let queues = queues(connection, &backlog)?;
     let (disk_free_bytes, disk_total_bytes) = disk(path);
     Ok(Health {
         now,

@@ -11,7 +11,6 @@ use crate::database_file::{DatabaseFile, FileChange};
 use crate::fault::{Place, panic_message, spoils_connection};
 use crate::options::SqliteOptions;
 use crate::readers::Readers;
-use crate::upkeep::audit::Audit;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
 use crate::writing::group::{Committed, Group};
@@ -46,7 +45,6 @@ pub(crate) struct Desk {
     pub(crate) places: Places,
     pub(crate) awake: Awake,
     pub(crate) hints: Arc<Hints>,
-    pub(crate) audit: Arc<Audit>,
     pub(crate) held: HeldLeases,
     pub(crate) file_looked_at: Instant,
     /// The file has changed, and what was committed before is safe.
@@ -118,7 +116,6 @@ impl Desk {
         }
         tracing::error!(error = %change.error(&self.place), "this store does nothing more");
         self.readers.abandon();
-        self.audit.abandon();
         self.file.part(connection);
         self.hints.give();
     }
@@ -155,7 +152,6 @@ impl Desk {
                 watch.note_activity();
                 self.hints.give();
             }
-            self.audit.drop_overdue();
             if is_last {
                 return Leave::Closed;
             }

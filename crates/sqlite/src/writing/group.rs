@@ -73,6 +73,9 @@ impl Group<'_, '_> {
         if let Err(change) = self.file.check() {
             return self.leave(change);
         }
+        if wakes || !counts.is_empty() {
+            self.session.note_moves();
+        }
         let callers = self.places.taken();
         for task in tasks.drain(..) {
             task.answer();

@@ -1,9 +1,10 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use longshore_core::{Limits, Timestamp};
 use rusqlite::{Connection, Statement};
 
 use crate::fault::{Fault, Trouble, spoils_connection};
+use crate::jobs::claim::NothingReady;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
@@ -14,7 +15,18 @@ pub(crate) struct Session<'c> {
     /// Statements for the runs of a claim: one claim reads several of them at once, so one cached statement
     /// would not do.
     pub(crate) runs: RefCell<Vec<Statement<'c>>>,
+    /// The last claim that found nothing.
+    pub(crate) nothing_ready: RefCell<Option<NothingReady>>,
+    /// How many commits of this session moved jobs.
+    moves: Cell<u64>,
     schema: RefCell<SchemaMark>,
+}
+
+/// See [`Session::moves_mark`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MovesMark {
+    own: u64,
+    foreign: i64,
 }
 
 /// The schema at the time of the last look.
@@ -31,7 +43,24 @@ impl<'c> Session<'c> {
     /// Begins on a connection where `understood` is the mark of a schema that was checked.
     pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
         let schema = SchemaMark { version: None, understood, refused: None };
-        Self { connection, runs: RefCell::default(), schema: RefCell::new(schema) }
+        Self {
+            connection,
+            runs: RefCell::default(),
+            nothing_ready: RefCell::default(),
+            moves: Cell::default(),
+            schema: RefCell::new(schema),
+        }
+    }
+
+    /// A commit moved jobs, so a claim may find what it did not find before.
+    pub(crate) fn note_moves(&self) {
+        self.moves.set(self.moves.get() + 1);
+    }
+
+    /// A mark that stays the same for as long as no job has moved, by whatever connection.
+    pub(crate) fn moves_mark(&self) -> rusqlite::Result<MovesMark> {
+        let foreign = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        Ok(MovesMark { own: self.moves.get(), foreign })
     }
 
     /// Whether the queue's own tables are what this binary understands. To be asked inside the transaction.

@@ -14,7 +14,6 @@ use crate::fault::Place;
 use crate::options::SqliteOptions;
 use crate::readers::Readers;
 use crate::schema;
-use crate::upkeep::audit::Audit;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
 use crate::writing::desk::Desk;
@@ -47,7 +46,6 @@ pub(crate) struct Opened {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Arc<Readers>,
     pub(crate) hints: Arc<Hints>,
-    pub(crate) audit: Arc<Audit>,
 }
 
 /// What wakes the writer.
@@ -63,7 +61,7 @@ pub(crate) enum Message {
 impl Writer {
     /// Starts the thread on a connection that is open already.
     pub(crate) fn start(connection: Connection, opened: Opened) -> Result<Self, StoreError> {
-        let Opened { options, place, file, readers, hints, audit } = opened;
+        let Opened { options, place, file, readers, hints } = opened;
         let (sender, receiver) = channel();
         let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
         let (places, awake, panicked) = (Places::new(), Awake::new(), Arc::new(OnceLock::new()));
@@ -76,7 +74,6 @@ impl Writer {
             places: places.clone(),
             awake: awake.clone(),
             hints: Arc::clone(&hints),
-            audit,
             held: HeldLeases::default(),
             file_looked_at: Instant::now(),
             has_parted: false,

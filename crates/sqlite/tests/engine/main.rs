@@ -12,6 +12,7 @@ mod foreign;
 mod group;
 mod keepers;
 mod panics;
+mod plain_sql;
 mod plan;
 mod random;
 mod record;

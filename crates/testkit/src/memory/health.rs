@@ -97,6 +97,7 @@ impl State {
                 job_type: job_type.to_owned(),
                 jobs: jobs.min(u64::from(TypeBacklog::JOBS_MAX)),
                 oldest_ready_at,
+                has_valid_names: true,
             })
             .collect()
     }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use longshore_core::{JobId, Limits, Timestamp, WorkerId};
 
@@ -18,6 +19,8 @@ pub(super) struct State {
     /// What ended, by minute since 1970 and queue.
     pub(super) minutes: BTreeMap<(i64, String), MinuteCounts>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
+    /// The process that removes what is older than each retention, and when it last said so.
+    pub(super) housekeepers: BTreeMap<Duration, (u64, Timestamp)>,
 }
 
 impl State {
@@ -29,6 +32,7 @@ impl State {
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),
             workers: BTreeMap::new(),
+            housekeepers: BTreeMap::new(),
         }
     }
 

@@ -53,10 +53,12 @@ impl State {
     }
 
     /// Nothing is kept twice here, so there is nothing to reconcile.
-    pub(super) fn maintain(&mut self, maintenance: Maintenance, now: Timestamp) -> Maintained {
+    pub(super) fn maintain(&mut self, process: u64, maintenance: Maintenance, now: Timestamp) -> Maintained {
         let mut maintained = match maintenance.retention {
-            Some(retention) => self.prune(retention, maintenance.rows_max as usize, now),
-            None => Maintained::default(),
+            Some(retention) if self.keeps_house(process, retention, now) => {
+                self.prune(retention, maintenance.rows_max as usize, now)
+            }
+            _ => Maintained::default(),
         };
         maintained.settled = self.settle(now);
         maintained
@@ -73,5 +75,20 @@ impl State {
         }
         let pruned = old.len().min(rows_max) as u64;
         Maintained { pruned, has_more: old.len() > rows_max, ..Maintained::default() }
+    }
+
+    /// Whether it is this process's turn; another one's turn ends when it has not said so for long enough.
+    fn keeps_house(&mut self, process: u64, retention: Duration, now: Timestamp) -> bool {
+        let held = self.housekeepers.get(&retention).map(|(holder, said_at)| {
+            (*holder == process, Duration::from_millis(now.as_ms().abs_diff(said_at.as_ms())))
+        });
+        match held {
+            Some((true, age)) if age < Maintenance::DUTY_RENEWAL => true,
+            Some((false, age)) if age < Maintenance::DUTY_EXPIRY => false,
+            _ => {
+                self.housekeepers.insert(retention, (process, now));
+                true
+            }
+        }
     }
 }

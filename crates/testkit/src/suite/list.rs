@@ -147,7 +147,12 @@ macro_rules! store_suite {
                 housekeeping_goes_in_bounded_steps
                 the_children_of_a_removed_job_forget_it
                 a_job_that_ended_tomorrow_is_not_old_yet
-                a_job_of_tomorrow_keeps_no_old_one_from_being_removed;
+                a_job_of_tomorrow_keeps_no_old_one_from_being_removed
+                wrong_counts_are_mended_once_by_stores_that_keep_house_at_the_same_moment
+                a_count_that_becomes_wrong_again_is_mended_again
+                one_store_at_a_time_removes_old_jobs_and_a_dead_one_is_replaced
+                a_clock_that_was_set_back_stops_no_housekeeping
+                a_store_without_a_retention_keeps_nobody_from_removing_old_jobs;
             move_by_hand:
                 a_deleted_job_is_gone_with_its_history_and_its_log
                 what_does_not_run_may_be_deleted

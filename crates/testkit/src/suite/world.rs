@@ -78,6 +78,10 @@ impl<H: Harness> World<H> {
         self.harness.open()
     }
 
+    pub(super) fn spoil_count(&self, queue: &str, status: Status, by: i64) -> bool {
+        self.harness.spoil_count(queue, status, by)
+    }
+
     pub(super) async fn process(&self) -> Process<H> {
         let store = self.open();
         let registration = worker().lease(seconds(10 * 86_400)).registration();
