@@ -25,24 +25,31 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// a unique key are passed over.
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64>;
 
-    /// Makes a worker known, with the evidence of its life that the backend uses.
+    /// Makes a worker known, with the evidence of its life that the backend uses. A worker that is registered again
+    /// under its own identity keeps what it holds.
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()>;
 
     /// Gives back whatever the worker still holds, unspent, and forgets it.
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()>;
 
-    /// Promotes what is due and claims what may run, by priority and then by id.
+    /// Gives up the evidence of life of a worker of this store that ends without having retired: the next
+    /// [`Store::reclaim`] of anybody gives back what it holds, unspent. Does not wait for the database.
+    fn abandon(&self, worker_id: &WorkerId);
+
+    /// Promotes what is due and claims what may run, by priority and then by id. A job that another worker lost by
+    /// not extending its lease spends a crash by this claim; the same worker gets it back unspent.
     ///
-    /// Answers [`StoreError::WorkerGone`] when the worker's own lease has ended.
+    /// Answers [`StoreError::WorkerGone`] when the worker is not registered (any more).
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed>;
 
     /// Notes, so that it survives the death of this process, that attempts have really begun: only these count
     /// as crashes when the worker dies, the merely claimed ones do not.
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt);
 
-    /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel.
+    /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel. Succeeds
+    /// as long as the worker is registered, however late it comes.
     ///
-    /// Answers [`StoreError::WorkerGone`] when the lease had ended: every job is lost then.
+    /// Answers [`StoreError::WorkerGone`] when it is not: others may have its jobs.
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended>;
 
     /// Writes what became of attempts; says for each, in order, whether it was recorded or fenced off. Children
@@ -52,8 +59,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Writes progress and log of running attempts, fenced like outcomes.
     fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>>;
 
-    /// Finds workers that are dead or have not extended their lease in time, and gives their jobs back: a
-    /// crash is counted for each attempt that had begun. Bounded; one bad row never stops the others.
+    /// Finds workers that are dead, and gives their jobs back: a crash is counted for each attempt that had begun.
+    ///
+    /// A worker of another store that has not extended its lease, though writing was possible (see
+    /// [`LeaseWatch`](crate::LeaseWatch)), loses its jobs, too, and no crash is counted by that. A worker of this
+    /// store never does: it is known to live. Bounded, so that one call may leave something to the next, and to
+    /// other processes; one bad row never stops the others.
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed>;
 
     /// Tells when something may have changed, in this process or another one. A hint: polling suffices.
@@ -85,7 +96,7 @@ pub struct Registration {
     pub concurrency: u32,
 }
 
-/// A worker's wish for jobs.
+/// A claim request.
 #[derive(Clone, Debug)]
 pub struct ClaimRequest {
     /// Who asks.

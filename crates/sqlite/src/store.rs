@@ -19,7 +19,7 @@ use crate::readers::Readers;
 use crate::schema;
 use crate::upkeep::audit::Audit;
 use crate::workers::liveness::Liveness;
-use crate::workers::reclaim::reclaim;
+use crate::workers::reclaim::Reclaim;
 use crate::workers::worker::{Extend, Register, Retire};
 use crate::writing::hints::Hints;
 use crate::writing::writer::Writer;
@@ -39,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
     pub(crate) liveness: Arc<Liveness>,
+    pub(crate) reclaim: Reclaim,
     pub(crate) audit: Arc<Audit>,
     hints: Arc<Hints>,
 }
@@ -59,11 +60,12 @@ impl SqliteStore {
         options.path = std::fs::canonicalize(&options.path)
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
         let hints = Arc::new(Hints::new());
-        let liveness = Arc::new(Liveness::new(&options.path));
+        let liveness = Arc::new(Liveness::new(&options.path, options.boot_id.clone()));
+        let reclaim = Reclaim::new(Arc::clone(&liveness), Arc::clone(&options.clock));
         let readers = Readers::new(options.clone(), place.clone());
         let audit = Arc::new(Audit::new());
         let writer = Writer::start(connection, options.clone(), place.clone(), Arc::clone(&hints), Arc::clone(&audit))?;
-        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, audit, hints }) })
+        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, reclaim, audit, hints }) })
     }
 
     /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
@@ -129,17 +131,14 @@ impl Store for SqliteStore {
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let Parts { liveness, options, place, .. } = &*self.parts;
+            let Parts { liveness, place, .. } = &*self.parts;
             let worker_id = registration.worker_id.clone();
-            liveness.register(&worker_id, registration.lease, options.clock.monotonic()).map_err(|error| {
-                StoreError::Backend {
-                    database: place.database.clone(),
-                    doing: "locking the file that shows that a worker lives",
-                    source: error.into(),
-                }
-            })?;
-            let registered = self.parts.writer.run(Register { registration }).await;
-            if registered.is_err() {
+            let is_new = !liveness.is_own(&worker_id);
+            let file = liveness
+                .register(&worker_id, registration.concurrency)
+                .map_err(|error| place.failed(error.into(), "locking the file that shows that a worker lives"))?;
+            let registered = self.parts.writer.run(Register { registration, file }).await;
+            if registered.is_err() && is_new {
                 liveness.forget(&worker_id);
             }
             registered
@@ -155,9 +154,13 @@ impl Store for SqliteStore {
         })
     }
 
+    fn abandon(&self, worker_id: &WorkerId) {
+        self.parts.liveness.abandon(worker_id);
+    }
+
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
-        let Parts { liveness, options, writer, .. } = &*self.parts;
-        Box::pin(writer.run(Claim::new(request, Arc::clone(liveness), Arc::clone(&options.clock))))
+        let Parts { options, writer, .. } = &*self.parts;
+        Box::pin(writer.run(Claim::new(request, Arc::clone(&options.clock))))
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
@@ -166,13 +169,8 @@ impl Store for SqliteStore {
 
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
         Box::pin(async move {
-            let Parts { liveness, options, writer, .. } = &*self.parts;
-            let worker_id = heartbeat.worker_id.clone();
-            // The time before the write, so that the lease here never outlasts the one that others see.
-            let now = options.clock.monotonic();
-            let extended = writer.run(Extend { heartbeat, liveness: Arc::clone(liveness), now }).await?;
-            liveness.extended(&worker_id, now);
-            Ok(extended)
+            let file = self.parts.liveness.keep_file(&heartbeat.worker_id);
+            self.parts.writer.run(Extend { heartbeat, file }).await
         })
     }
 
@@ -195,8 +193,8 @@ impl Store for SqliteStore {
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
-        let Parts { readers, writer, liveness, options, .. } = &*self.parts;
-        Box::pin(reclaim(readers, writer, liveness, &options.clock))
+        let Parts { readers, writer, reclaim, .. } = &*self.parts;
+        Box::pin(reclaim.run(readers, writer))
     }
 
     fn wakeups(&self) -> Box<dyn Wakeups> {

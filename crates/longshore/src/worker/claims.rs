@@ -58,14 +58,17 @@ fn demand(shift: &Shift) -> Option<(WorkerId, Demand)> {
     shift.holdings().demand(Instant::now())
 }
 
-/// Takes a fresh identity where there is none, or where the old one may hold jobs that nobody knows of.
+/// Registers where that is to be done, under a fresh identity where the old one may hold jobs that nobody knows of.
 async fn renew_identity(shift: &Shift) -> Result<(), StoreError> {
     let doubtful = shift.holdings().take_doubtful();
     if let Some(worker_id) = doubtful {
-        // When this fails, the lease of the old identity ends by itself.
-        let _ = shift.queue.backend().retire(worker_id).await;
+        if shift.queue.backend().retire(worker_id.clone()).await.is_err() {
+            // Then it is found without its sign of life, which gives its jobs back as well.
+            shift.queue.backend().abandon(&worker_id);
+        }
     }
-    if shift.holdings().worker_id().is_none() {
+    let is_registered = shift.holdings().registered_id().is_some();
+    if !is_registered {
         shift.register().await?;
     }
     Ok(())

@@ -95,7 +95,7 @@ impl<'a> Execution<'a> {
         let settle = self.entry.as_ref().map(|entry| entry.policy.settle).unwrap_or_default();
         let patience = self.attempt.grace() + settle;
         if cause == StopCause::LeaseLost {
-            // What is left of the lease when it is given up unrenewed, with some to spare.
+            // Another worker may run it already, so there is not much time for an orderly end.
             return patience.min(self.shift.settings.lease / 6);
         }
         patience
@@ -123,6 +123,7 @@ fn tell(outcome: &Outcome) {
         Outcome::Deferred { run_at } => tracing::info!(run_at = %run_at, "deferred"),
         Outcome::Returned => tracing::info!("given back"),
         Outcome::Crashed { .. } => tracing::error!("crashed"),
+        Outcome::Lapsed { .. } => tracing::error!("lapsed"),
     }
 }
 

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Timestamp, WorkerId};
 use tokio::time::Instant;
@@ -11,8 +12,10 @@ use crate::{CurrentAttempt, StopCause};
 /// Stands behind one lock, which is taken twice for each job and never across an await.
 #[derive(Debug)]
 pub(crate) struct Holdings {
-    /// Under which identity jobs are held; none between the loss of one and the next registration.
+    /// Under which identity jobs are held; none before the first registration, and after a doubtful claim.
     worker_id: Option<WorkerId>,
+    is_registered: bool,
+    lease: Duration,
     renewed_at: Instant,
     pub(crate) lanes: Lanes,
     slots: Vec<Slot>,
@@ -25,7 +28,7 @@ pub(crate) struct Holdings {
     starts_seen: u64,
     /// A claim failed in a way that leaves open whether it was carried out.
     is_doubtful: bool,
-    /// Whether new leases may be run; not while the lease cannot be renewed, and not after shutdown began.
+    /// Whether new leases may be run; not while it is open which are lost, and not after shutdown began.
     admission: Admission,
 }
 
@@ -58,9 +61,11 @@ pub(crate) struct Started {
 const ENDED_MAX: usize = 10_000;
 
 impl Holdings {
-    pub(crate) fn new(lanes: Lanes, concurrency: u32) -> Self {
+    pub(crate) fn new(lanes: Lanes, concurrency: u32, lease: Duration) -> Self {
         Self {
             worker_id: None,
+            is_registered: false,
+            lease,
             renewed_at: Instant::now(),
             lanes,
             slots: (0..concurrency).map(|_| Slot::default()).collect(),
@@ -74,11 +79,17 @@ impl Holdings {
         }
     }
 
-    /// Holds jobs under this identity from now on.
-    pub(crate) fn register(&mut self, worker_id: WorkerId, asked_at: Instant) {
+    /// Holds jobs under this identity from now on. Says whether a heartbeat is wanted
+    /// at once, because what was held before may be lost.
+    pub(crate) fn register(&mut self, worker_id: WorkerId, asked_at: Instant) -> bool {
         self.worker_id = Some(worker_id);
+        self.is_registered = true;
         self.is_doubtful = false;
-        self.renew(asked_at);
+        if self.admission == Admission::Suspended {
+            return true;
+        }
+        self.renewed_at = asked_at;
+        false
     }
 
     /// The lease was extended by a call that was made then.
@@ -93,8 +104,15 @@ impl Holdings {
         self.worker_id.as_ref()
     }
 
-    pub(crate) const fn renewed_at(&self) -> Instant {
-        self.renewed_at
+    /// The identity, unless it has to be registered first.
+    pub(crate) fn registered_id(&self) -> Option<&WorkerId> {
+        self.worker_id.as_ref().filter(|_| self.is_registered)
+    }
+
+    /// The identity, for good.
+    pub(crate) fn take_identity(&mut self) -> Option<WorkerId> {
+        self.is_registered = false;
+        self.worker_id.take()
     }
 
     /// What to claim, and under which identity.
@@ -102,22 +120,26 @@ impl Holdings {
         if self.admission != Admission::Open || self.is_doubtful || self.ended.len() > ENDED_MAX {
             return None;
         }
-        let worker_id = self.worker_id.clone()?;
+        let worker_id = self.registered_id()?.clone();
         Some((worker_id, self.lanes.demand(now)?))
     }
 
     /// Whether leases that a claim brings now may be run under that identity.
     pub(crate) fn admits(&self, worker_id: &WorkerId) -> bool {
-        self.admission == Admission::Open && self.worker_id.as_ref() == Some(worker_id)
+        self.admission == Admission::Open && self.registered_id() == Some(worker_id)
     }
 
-    /// Begins the next attempt in a slot.
+    /// Begins the next attempt in a slot; none while the lease has not been renewed in time, because then this process
+    /// may have stood still and what waits here may run elsewhere.
     pub(crate) fn start(
         &mut self,
         slot: usize,
         now: Timestamp,
         begin: impl FnOnce(Lease) -> CurrentAttempt,
     ) -> Option<Started> {
+        if self.admission == Admission::Suspended || self.renewed_at.elapsed() >= self.lease {
+            return None;
+        }
         let worker_id = self.worker_id.clone()?;
         let (lane, lease) = self.lanes.pop()?;
         let attempt = begin(lease);
@@ -216,7 +238,7 @@ impl Holdings {
         if !self.is_doubtful || !self.is_empty() {
             return None;
         }
-        self.worker_id.take()
+        self.take_identity()
     }
 
     /// Gives back leases that came too late to be run.
@@ -228,17 +250,6 @@ impl Holdings {
     pub(crate) fn close(&mut self, now: Timestamp) {
         self.admission = Admission::Closed;
         self.give_back_waiting(now);
-    }
-
-    /// Nothing new is run until the lease was renewed, and what runs has to stop; says whether that is news.
-    pub(crate) fn suspend(&mut self, now: Timestamp) -> bool {
-        let is_news = self.admission == Admission::Open;
-        if is_news {
-            self.admission = Admission::Suspended;
-        }
-        self.give_back_waiting(now);
-        self.stop_all(StopCause::LeaseLost);
-        is_news
     }
 
     pub(crate) fn stop_all(&self, cause: StopCause) {
@@ -273,16 +284,17 @@ impl Holdings {
         }
     }
 
-    /// The identity is gone and everything with it; answers how many outcomes are lost by that.
-    pub(crate) fn evict(&mut self, worker_id: &WorkerId) -> Option<usize> {
-        self.worker_id.take_if(|own| own == worker_id)?;
-        for attempt in self.slots.iter_mut().filter_map(|slot| slot.attempt.take()) {
-            attempt.stop_signal().stop(StopCause::LeaseLost);
+    /// This identity is not registered any more; says whether that is news. Nothing is given up: the fence decides for
+    /// each outcome, and the first heartbeat after the next registration tells which jobs are lost.
+    pub(crate) fn unregister(&mut self, worker_id: &WorkerId) -> bool {
+        if self.registered_id() != Some(worker_id) {
+            return false;
         }
-        let waiting = self.lanes.take_waiting();
-        let lost = self.ended.len();
-        self.ended.clear();
-        Some(lost + waiting.len())
+        self.is_registered = false;
+        if self.admission == Admission::Open {
+            self.admission = Admission::Suspended;
+        }
+        true
     }
 
     /// Gives back the attempts that do not stop although their time is over.

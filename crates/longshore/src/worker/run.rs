@@ -12,14 +12,14 @@ use crate::StopCause;
 
 /// How much longer than its grace period an attempt may take before it is given back without its consent.
 const MARGIN: Duration = Duration::from_secs(1);
-/// How long the last outcomes may take to be stored; then the lease's end gives their jobs back.
+/// How long the last outcomes may take to be stored; then their jobs are given back.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Works until `shutdown` resolves; then takes nothing more, asks what runs to stop, waits for the grace
     /// period, and gives back what is left without spending its attempt.
     ///
-    /// Dropping the future ends everything at once; the jobs are given back when the lease ends.
+    /// Dropping the future ends everything at once; the jobs are given back by the next look for dead workers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
         self.run_until(shutdown, pending()).await
     }
@@ -67,6 +67,7 @@ async fn work(
     immediate: impl Future<Output = ()>,
 ) -> Result<(), WorkerError> {
     let mut immediate = std::pin::pin!(immediate);
+    let identity = Identity(&shift);
     // Aborted and joined at the end; dropped, and so aborted, when this future is.
     let mut tasks = JoinSet::new();
     spawn(&shift, &mut tasks);
@@ -95,6 +96,7 @@ async fn work(
     }
     tasks.shutdown().await;
     retire(&shift).await;
+    drop(identity);
     answer(&shift, ended)
 }
 
@@ -152,7 +154,7 @@ async fn last_words(shift: &Shift, patience: Duration) {
     shift.ended.notify_one();
     let stored = settled(shift, |holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
-        tracing::error!("the last outcomes could not be stored; their jobs run again when the lease has ended");
+        tracing::error!("the last outcomes could not be stored; their jobs run again");
     }
 }
 
@@ -174,12 +176,28 @@ fn longest_grace(shift: &Shift) -> Duration {
     shift.registry.entries().map(of_handler).max().unwrap_or(shift.settings.grace)
 }
 
-/// Best effort: what fails here is mended by the end of the lease.
+/// Ends the sign of life of a worker that did not retire, also when its future was dropped: its process may live on,
+/// and nobody else would give its jobs back.
+struct Identity<'a>(&'a Shift);
+
+impl Drop for Identity<'_> {
+    fn drop(&mut self) {
+        let left = self.0.holdings().take_identity();
+        if let Some(worker_id) = left {
+            self.0.queue.backend().abandon(&worker_id);
+        }
+    }
+}
+
+/// Best effort: where it fails, the jobs are found without a sign of life.
 async fn retire(shift: &Shift) {
     let Some(worker_id) = shift.holdings().worker_id().cloned() else { return };
     let call = shift.queue.backend().retire(worker_id.clone());
     match tokio::time::timeout(LAST_WORDS, call).await {
-        Ok(Ok(())) => tracing::info!(worker_id = %worker_id, "retired"),
+        Ok(Ok(())) => {
+            shift.holdings().take_identity();
+            tracing::info!(worker_id = %worker_id, "retired");
+        }
         Ok(Err(error)) => tracing::warn!(worker_id = %worker_id, error = %error, "could not retire"),
         Err(_) => tracing::warn!(worker_id = %worker_id, "could not retire in time"),
     }

@@ -8,7 +8,6 @@ use crate::column;
 use crate::fault::Fault;
 use crate::jobs::claim::runs::{Candidates, take_candidates};
 use crate::workers::held::HeldLease;
-use crate::workers::liveness::Liveness;
 use crate::writing::session::{Session, WriteTx};
 use crate::writing::work::Work;
 
@@ -22,18 +21,17 @@ const QUEUES_MAX: usize = 10_000;
 /// Promotes what is due and claims what may run.
 pub(crate) struct Claim {
     request: ClaimRequest,
-    liveness: Arc<Liveness>,
     clock: Arc<dyn Clock>,
 }
 
 impl Claim {
-    pub(crate) fn new(mut request: ClaimRequest, liveness: Arc<Liveness>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(mut request: ClaimRequest, clock: Arc<dyn Clock>) -> Self {
         // A type that is named twice is one type, or its jobs would be chosen twice.
         let types: BTreeSet<&String> = request.job_types.iter().collect();
         if types.len() < request.job_types.len() {
             request.job_types = types.into_iter().cloned().collect();
         }
-        Self { request, liveness, clock }
+        Self { request, clock }
     }
 }
 
@@ -68,7 +66,9 @@ impl Work for Claim {
         self.check_worker(tx.connection)?;
         promote(tx)?;
         let mut rooms = self.rooms(tx.connection)?;
-        let chosen = take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, self.request.limit)?;
+        let mut chosen =
+            take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, self.request.limit)?;
+        chosen.charge_lapsed(&self.request.worker_id);
         if !chosen.is_empty() {
             self.take(tx, &chosen)?;
         }
@@ -77,13 +77,13 @@ impl Work for Claim {
 }
 
 impl Claim {
-    /// The worker's own clock and the row must both say that its lease holds.
+    /// As long as the row stands nobody else was given its jobs.
     fn check_worker(&self, connection: &Connection) -> Result<(), Fault> {
         let worker_id = &self.request.worker_id;
         let is_registered: bool = connection
             .prepare_cached(include_str!("../sql/is_worker_registered.sql"))?
             .query_row([worker_id.as_str()], |row| row.get(0))?;
-        if is_registered && self.liveness.has_lease(worker_id, self.clock.monotonic()) {
+        if is_registered {
             return Ok(());
         }
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
@@ -114,6 +114,11 @@ impl Claim {
             tx.now.as_ms()
         ])?;
         assert_eq!(taken, leases.len(), "what was chosen inside the write transaction is still there");
+        if !chosen.lapsed().is_empty() {
+            let ids = column::ids(chosen.lapsed().iter().copied());
+            let sql = include_str!("../sql/settle_lapsed_jobs.sql");
+            tx.connection.prepare_cached(sql)?.execute(params![ids, worker_id.as_str()])?;
+        }
         for lease in leases {
             tx.counts.moved(&lease.queue, Status::Pending, Status::Running);
         }

@@ -10,6 +10,7 @@ mod enqueue;
 mod fault;
 mod foreign;
 mod group;
+mod liveness;
 mod plan;
 mod random;
 mod record;

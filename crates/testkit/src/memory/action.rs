@@ -81,6 +81,7 @@ impl State {
         job.retry_count = 0;
         job.crash_count = 0;
         job.deferral_count = 0;
+        row.lapsed = None;
         row.wait(None, now);
         Ok(())
     }

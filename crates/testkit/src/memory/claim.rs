@@ -3,16 +3,15 @@ use std::collections::BTreeMap;
 
 use longshore_core::{ClaimRequest, Claimed, JobId, QueueScope, StoreError, Timestamp};
 
-use super::Moment;
 use super::row::Row;
 use super::state::State;
 
 impl State {
-    pub(super) fn claim(&mut self, request: &ClaimRequest, moment: Moment) -> Result<Claimed, StoreError> {
-        self.living_worker(&request.worker_id, moment)?;
-        self.promote(moment.now);
+    pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.registered_worker(&request.worker_id)?;
+        self.promote(now);
         let chosen = self.choose(request);
-        let leases = chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, moment.now)).collect();
+        let leases = chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, now)).collect();
         Ok(Claimed { leases, next_due: self.next_due() })
     }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{JobId, Limits, Timestamp, WorkerId};
+use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, WorkerId};
 
 use super::row::Row;
 use super::stats::MinuteCounts;
@@ -18,6 +18,8 @@ pub(super) struct State {
     /// What ended, by minute since 1970 and queue.
     pub(super) minutes: BTreeMap<(i64, String), MinuteCounts>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
+    /// What each process has seen of the workers of others.
+    pub(super) watches: BTreeMap<(u64, WorkerId), LeaseWatch>,
 }
 
 impl State {
@@ -29,6 +31,7 @@ impl State {
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),
             workers: BTreeMap::new(),
+            watches: BTreeMap::new(),
         }
     }
 

@@ -3,7 +3,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Priority};
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Priority, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Connection, Row, Rows, Statement};
 
@@ -18,6 +18,9 @@ const RUNS_KEPT: usize = 64;
 pub(crate) struct Candidates {
     leases: Vec<Lease>,
     queues: Vec<Arc<str>>,
+    /// The jobs that a worker lost by not extending its lease, and which worker; seldom any.
+    lapsed: Vec<(usize, WorkerId)>,
+    lapsed_ids: Vec<JobId>,
 }
 
 impl Candidates {
@@ -32,6 +35,22 @@ impl Candidates {
     /// The queue of each lease, shared.
     pub(crate) fn queues(&self) -> &[Arc<str>] {
         &self.queues
+    }
+
+    /// The lease must say what the row will say: the claim of a job that another worker lost spends a crash.
+    pub(crate) fn charge_lapsed(&mut self, worker_id: &WorkerId) {
+        for (place, lost_by) in std::mem::take(&mut self.lapsed) {
+            let lease = &mut self.leases[place];
+            self.lapsed_ids.push(lease.id);
+            if lost_by != *worker_id {
+                lease.budgets.crash_count = lease.budgets.crash_count.saturating_add(1);
+            }
+        }
+    }
+
+    /// The jobs that were charged, or are the same worker's once more.
+    pub(crate) fn lapsed(&self) -> &[JobId] {
+        &self.lapsed_ids
     }
 
     pub(crate) fn into_leases(self) -> Vec<Lease> {
@@ -100,6 +119,9 @@ fn merge(runs: &mut [Run<'_>], rooms: &mut [Room], limit: u32) -> rusqlite::Resu
         }
         room.left -= 1;
         let row = FallibleStreamingIterator::get(&run.rows).expect("a head is the row that its run stands on");
+        if let Some(lost_by) = column::optional_text(row, 13)? {
+            chosen.lapsed.push((chosen.leases.len(), WorkerId::from_stored(&lost_by)));
+        }
         chosen.leases.push(lease(row, run.job_type, &room.queue)?);
         chosen.queues.push(Arc::clone(&room.queue));
         heads.extend(run.advance(place)?);

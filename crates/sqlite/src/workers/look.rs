@@ -1,0 +1,303 @@
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use longshore_core::{LeaseVerdict, WorkerId};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::column;
+use crate::workers::liveness::{Evidence, Liveness};
+use crate::workers::rounds::{Round, Rounds};
+use crate::workers::started::StartedTable;
+use crate::workers::watches::{Suspect, Watches};
+use crate::workers::worker_row::{FileRecord, WorkerRow};
+
+/// How many workers one look visits.
+const WORKERS_MAX: usize = 10_000;
+/// How long a worker without a row keeps its jobs while its file is locked: it is about to register again.
+const LEASE_WITHOUT_ROW: Duration = Duration::from_secs(30);
+
+/// A look for workers that are dead or do not extend their lease, in one state of the database.
+pub(crate) struct Look<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) liveness: &'a Liveness,
+    pub(crate) watches: &'a Watches,
+    pub(crate) rounds: &'a Rounds,
+    pub(crate) now: Duration,
+}
+
+/// Who was found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Whose jobs are to be taken.
+    pub(crate) lost: Vec<LostWorker>,
+    /// Whose lease seems to be over.
+    pub(crate) suspects: Vec<Suspect>,
+}
+
+/// A worker that is dead or beyond its lease.
+#[derive(Debug)]
+pub(crate) struct LostWorker {
+    pub(crate) worker_id: WorkerId,
+    /// None if it is not registered and yet has running jobs.
+    pub(crate) heartbeat_number: Option<i64>,
+    pub(crate) loss: Loss,
+    pub(crate) started: StartedTable,
+    /// Its file, locked by us as long as its jobs are being taken.
+    pub(crate) _file: Option<File>,
+}
+
+/// How a worker was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Its process is gone, for sure.
+    Died,
+    /// It did not extend its lease although it could have.
+    Lapsed,
+}
+
+/// Whether a look judges the lease of a worker that it visits: one other worker does, or each suspect would have as
+/// many observers who write as there are workers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    Judge,
+    Observe,
+}
+
+impl Look<'_> {
+    pub(crate) fn find(&self) -> rusqlite::Result<Found> {
+        let mut found = Found::default();
+        match self.rounds.next(self.liveness.own_workers()) {
+            Round::Outside => {
+                let workers = self.registered_workers()?;
+                for row in &workers {
+                    let _ = self.visit(row, Duty::Judge, &mut found);
+                }
+                self.find_unregistered(&workers, &mut found)?;
+            }
+            Round::All(from) => {
+                let workers = self.registered_workers()?;
+                self.rounds.found(&from, workers.len());
+                self.visit_ring(&from, &workers, &mut found);
+                self.find_unregistered(&workers, &mut found)?;
+            }
+            Round::Next(from) => {
+                self.visit_next(&from, &mut found)?;
+                self.visit_suspected(&mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// All workers in the order of the ring.
+    fn visit_ring(&self, from: &WorkerId, workers: &[WorkerRow], found: &mut Found) {
+        let behind = workers.partition_point(|row| row.worker_id <= *from);
+        let suspected: BTreeSet<WorkerId> = self.watches.suspected().into_iter().collect();
+        let mut duty = Duty::Judge;
+        for row in workers[behind..].iter().chain(&workers[..behind]) {
+            let of_row = if suspected.contains(&row.worker_id) { Duty::Judge } else { duty };
+            if self.visit(row, of_row, found).is_break() {
+                duty = Duty::Observe;
+            }
+        }
+    }
+
+    /// The workers that follow, up to the first that lives.
+    fn visit_next(&self, from: &WorkerId, found: &mut Found) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare_cached(include_str!("../sql/select_next_worker.sql"))?;
+        let mut after = from.clone();
+        let mut has_passed_end = false;
+        for _ in 0..WORKERS_MAX {
+            let next = statement.query_row([after.as_str()], WorkerRow::read).optional()?;
+            let Some(row) = next else {
+                if has_passed_end {
+                    break;
+                }
+                (has_passed_end, after) = (true, WorkerId::from_stored(""));
+                continue;
+            };
+            let is_round = has_passed_end && row.worker_id >= *from;
+            if is_round || self.visit(&row, Duty::Judge, found).is_break() {
+                break;
+            }
+            after = row.worker_id;
+        }
+        Ok(())
+    }
+
+    /// Those whose lease seemed to be over the last time, wherever they stand.
+    fn visit_suspected(&self, found: &mut Found) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare_cached(include_str!("../sql/select_lease_of_worker.sql"))?;
+        for worker_id in self.watches.suspected() {
+            let is_visited = found.suspects.iter().any(|suspect| suspect.worker_id == worker_id)
+                || found.lost.iter().any(|lost| lost.worker_id == worker_id);
+            if is_visited {
+                continue;
+            }
+            match statement.query_row([worker_id.as_str()], WorkerRow::read).optional()? {
+                Some(row) => {
+                    let _ = self.visit(&row, Duty::Judge, found);
+                }
+                None => self.watches.forget(&worker_id),
+            }
+        }
+        Ok(())
+    }
+
+    /// Breaks at a worker that lives, so that it looks after those behind it.
+    fn visit(&self, row: &WorkerRow, duty: Duty, found: &mut Found) -> ControlFlow<()> {
+        if self.liveness.is_own(&row.worker_id) {
+            return ControlFlow::Break(());
+        }
+        // Seen in any case, so that the time of its heartbeat is counted from the first look.
+        self.watches.observe(row, self.now);
+        if self.watches.is_postponed(&row.worker_id, self.now) {
+            return ControlFlow::Continue(());
+        }
+        match self.liveness.probe(&row.worker_id, &row.file) {
+            Evidence::Own => return ControlFlow::Break(()),
+            Evidence::Dead(file) => {
+                found.lost.push(self.lost(row, Loss::Died, file));
+                return ControlFlow::Continue(());
+            }
+            Evidence::Alive | Evidence::Unknown if duty == Duty::Judge => self.judge(row, found),
+            Evidence::Alive | Evidence::Unknown => {}
+        }
+        if self.watches.is_stale(row, self.now) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn judge(&self, row: &WorkerRow, found: &mut Found) {
+        match self.watches.verdict(row, self.now) {
+            LeaseVerdict::Holds => {}
+            LeaseVerdict::Suspected => found.suspects.push(Suspect {
+                worker_id: row.worker_id.clone(),
+                heartbeat_number: row.heartbeat_number,
+                lease: row.lease,
+            }),
+            LeaseVerdict::Over => found.lost.push(self.lost(row, Loss::Lapsed, None)),
+        }
+    }
+
+    fn lost(&self, row: &WorkerRow, loss: Loss, file: Option<File>) -> LostWorker {
+        let worker_id = row.worker_id.clone();
+        let started = match loss {
+            Loss::Died => self.liveness.started(&worker_id, file.as_ref()),
+            Loss::Lapsed => self.liveness.started_in_file(&worker_id, &row.file),
+        };
+        LostWorker { worker_id, heartbeat_number: Some(row.heartbeat_number), loss, started, _file: file }
+    }
+
+    fn registered_workers(&self) -> rusqlite::Result<Vec<WorkerRow>> {
+        self.connection
+            .prepare_cached(include_str!("../sql/select_leases_of_workers.sql"))?
+            .query_map([], WorkerRow::read)?
+            .take(WORKERS_MAX)
+            .collect()
+    }
+
+    /// Whoever has running jobs without being registered: a job must not hang because its worker's row was deleted. A
+    /// living worker registers again, and the lock of its file shows that it lives.
+    fn find_unregistered(&self, workers: &[WorkerRow], found: &mut Found) -> rusqlite::Result<()> {
+        let registered: BTreeSet<&WorkerId> = workers.iter().map(|row| &row.worker_id).collect();
+        let running = self.running_workers()?;
+        for worker_id in running.iter().filter(|worker_id| !registered.contains(worker_id)) {
+            let file = FileRecord::default();
+            let row = WorkerRow { worker_id: worker_id.clone(), heartbeat_number: -1, lease: LEASE_WITHOUT_ROW, file };
+            let is_late = self.watches.observe(&row, self.now);
+            let is_left_alone = match self.liveness.probe(worker_id, &row.file) {
+                Evidence::Own => true,
+                Evidence::Alive => !is_late,
+                Evidence::Unknown | Evidence::Dead(_) => false,
+            };
+            if !is_left_alone && !self.watches.is_postponed(worker_id, self.now) {
+                found.lost.push(LostWorker { heartbeat_number: None, ..self.lost(&row, Loss::Lapsed, None) });
+            }
+        }
+        let unregistered: BTreeSet<&WorkerId> = running.iter().collect();
+        self.watches.keep_only(|worker_id| registered.contains(worker_id) || unregistered.contains(worker_id));
+        Ok(())
+    }
+
+    /// Whoever has running jobs, registered or not.
+    fn running_workers(&self) -> rusqlite::Result<Vec<WorkerId>> {
+        let mut statement = self.connection.prepare_cached(include_str!("../sql/select_next_running_worker.sql"))?;
+        let mut workers: Vec<WorkerId> = Vec::new();
+        while workers.len() < WORKERS_MAX {
+            let last = workers.last().map_or("", WorkerId::as_str);
+            let next = statement.query_row([last], |row| column::text(row, 0)).optional()?;
+            let Some(word) = next else { break };
+            workers.push(WorkerId::from_stored(&word));
+        }
+        Ok(workers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use longshore_core::{Reclaimed, Registration, Store, WorkerId};
+
+    use crate::{SqliteOptions, SqliteStore, schema};
+
+    const WORKERS: u64 = 16;
+
+    async fn process(options: &SqliteOptions, number: u64) -> SqliteStore {
+        let store = SqliteStore::open(options.clone()).expect("the database is there");
+        let registration = Registration {
+            worker_id: WorkerId::from_stored(&format!("worker-{number:02}")),
+            host: String::new(),
+            pid: 1,
+            lease: std::time::Duration::from_secs(3600),
+            queues: Vec::new(),
+            job_types: Arc::new([]),
+            concurrency: 1,
+        };
+        store.register(registration).await.expect("a worker can be registered");
+        store
+    }
+
+    /// Each store looks once; says which workers were found dead.
+    async fn all_look(stores: &[SqliteStore]) -> Vec<WorkerId> {
+        let mut found = Vec::new();
+        for store in stores {
+            let Reclaimed { workers, .. } = store.reclaim().await.expect("it can be looked");
+            found.extend(workers);
+        }
+        found
+    }
+
+    fn probes(stores: &[SqliteStore]) -> u64 {
+        stores.iter().map(|store| store.parts.liveness.probes()).sum()
+    }
+
+    #[tokio::test]
+    async fn many_workers_probe_few_files_each_and_find_a_death_with_the_next_look() {
+        let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
+        let path = folder.path().join("queue.db");
+        schema::latest_up(&path).expect("the migrations apply");
+        let options = SqliteOptions::new(path);
+        let mut stores = Vec::new();
+        for number in 0..WORKERS {
+            stores.push(process(&options, number).await);
+        }
+        // The first look of each visits all, and the second round begins out of step.
+        for _ in 0..2 * WORKERS {
+            assert_eq!(all_look(&stores).await, []);
+        }
+
+        let before = probes(&stores);
+        for _ in 0..WORKERS {
+            assert_eq!(all_look(&stores).await, []);
+        }
+        let each_time = (probes(&stores) - before) / WORKERS;
+
+        assert!((WORKERS..=3 * WORKERS).contains(&each_time), "{each_time} files were probed for {WORKERS} workers");
+        while stores.len() > 2 {
+            stores.swap_remove(stores.len() / 2).close();
+            assert_eq!(all_look(&stores).await.len(), 1);
+        }
+        stores.iter().for_each(SqliteStore::close);
+    }
+}
