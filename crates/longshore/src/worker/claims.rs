@@ -61,11 +61,11 @@ fn demand(shift: &Shift) -> Option<(WorkerId, Demand)> {
 /// Registers where that is to be done, under a fresh identity where the old one may hold jobs that nobody knows of.
 async fn renew_identity(shift: &Shift) -> Result<(), StoreError> {
     let doubtful = shift.holdings().take_doubtful();
-    if let Some(worker_id) = doubtful {
-        if shift.queue.backend().retire(worker_id.clone()).await.is_err() {
-            // Then it is found without its sign of life, which gives its jobs back as well.
-            shift.queue.backend().abandon(&worker_id);
-        }
+    if let Some(worker_id) = doubtful
+        && shift.queue.backend().retire(worker_id.clone()).await.is_err()
+    {
+        // Then it is found without its sign of life, which gives its jobs back as well.
+        shift.queue.backend().abandon(&worker_id);
     }
     let is_registered = shift.holdings().registered_id().is_some();
     if !is_registered {

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use longshore_core::{StartedAttempt, WorkerId};
 
@@ -13,6 +14,8 @@ use crate::workers::worker_row::FileRecord;
 
 /// The longest name of a worker that is taken for a file name; our own have 23 characters.
 const NAME_BYTES_MAX: usize = 64;
+/// The age at which the file of a worker that is not registered is taken to be left behind.
+const LEFT_BEHIND: Duration = Duration::from_secs(60);
 
 /// The evidence of life: a locked file of its own for each worker, in a folder beside the database.
 ///
@@ -195,6 +198,22 @@ impl Liveness {
         }
     }
 
+    /// Removes the files of workers that lost their lease and died before they came back. They are not registered, not
+    /// locked, and not so fresh that their row could not be seen yet.
+    pub(crate) fn sweep(&self, is_registered: impl Fn(&WorkerId) -> bool) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let worker_id = entry.file_name().to_str().map(WorkerId::from_stored);
+            let is_needed = |worker_id: &WorkerId| is_registered(worker_id) || self.is_own(worker_id);
+            if worker_id.as_ref().is_none_or(is_needed) || !is_old(&entry) {
+                continue;
+            }
+            if File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+                // What cannot be removed now is tried again.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     /// Drops the lock of a worker of this store, as its death does, and what had begun: its jobs are given back
     /// unspent by whoever looks next.
     pub(crate) fn abandon(&self, worker_id: &WorkerId) {
@@ -222,6 +241,11 @@ impl Liveness {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         (is_plain && !name.is_empty() && name.len() <= NAME_BYTES_MAX).then(|| self.folder.join(name))
     }
+}
+
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().ok().filter(fs::Metadata::is_file).and_then(|found| found.modified().ok());
+    modified.and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= LEFT_BEHIND)
 }
 
 impl OwnWorker {

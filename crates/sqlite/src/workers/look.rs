@@ -215,7 +215,9 @@ impl Look<'_> {
             }
         }
         let unregistered: BTreeSet<&WorkerId> = running.iter().collect();
-        self.watches.keep_only(|worker_id| registered.contains(worker_id) || unregistered.contains(worker_id));
+        let is_known = |worker_id: &WorkerId| registered.contains(worker_id) || unregistered.contains(worker_id);
+        self.liveness.sweep(is_known);
+        self.watches.keep_only(is_known);
         Ok(())
     }
 

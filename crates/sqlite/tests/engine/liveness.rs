@@ -215,6 +215,22 @@ async fn while_nobody_can_write_no_lease_ends_and_afterwards_the_worker_comes_fi
 }
 
 #[tokio::test]
+async fn a_file_that_nobody_is_left_to_remove_is_removed_later() {
+    let database = Database::new();
+    let other = Other::new(&database, database.another_store()).await;
+    assert_eq!(database.look_for(LEASE + Duration::from_secs(11)).await.jobs, 2);
+    other.store.close();
+
+    database.store.reclaim().await.unwrap();
+    assert!(other.file(&database).exists(), "it is too fresh");
+    let file = fs::File::options().write(true).open(other.file(&database)).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(120)).unwrap();
+    database.store.reclaim().await.unwrap();
+
+    assert!(!other.file(&database).exists());
+}
+
+#[tokio::test]
 async fn a_worker_that_does_not_come_back_keeps_its_file_while_its_process_lives() {
     let database = Database::new();
     let other = Other::new(&database, database.another_store()).await;
