@@ -2,8 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use longshore_core::{
-    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Limits, NewJob, Reclaimed, Record,
-    Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock, Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, JobId, Limits, NewJob,
+    Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock,
+    Wakeups, WorkerId,
 };
 use rusqlite::Connection;
 
@@ -18,9 +19,11 @@ use crate::options::SqliteOptions;
 use crate::readers::Readers;
 use crate::schema;
 use crate::upkeep::audit::Audit;
+use crate::workers::given::GivenClaims;
+use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
 use crate::workers::reclaim::Reclaim;
-use crate::workers::worker::{Extend, Register, Retire};
+use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::writing::hints::Hints;
 use crate::writing::writer::Writer;
 
@@ -40,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) readers: Readers,
     pub(crate) liveness: Arc<Liveness>,
     pub(crate) reclaim: Reclaim,
+    given: Arc<GivenClaims>,
     pub(crate) audit: Arc<Audit>,
     hints: Arc<Hints>,
 }
@@ -62,10 +66,11 @@ impl SqliteStore {
         let hints = Arc::new(Hints::new());
         let liveness = Arc::new(Liveness::new(&options.path, options.boot_id.clone()));
         let reclaim = Reclaim::new(Arc::clone(&liveness), Arc::clone(&options.clock));
+        let given = Arc::new(GivenClaims::default());
         let readers = Readers::new(options.clone(), place.clone());
         let audit = Arc::new(Audit::new());
         let writer = Writer::start(connection, options.clone(), place.clone(), Arc::clone(&hints), Arc::clone(&audit))?;
-        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, reclaim, audit, hints }) })
+        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, reclaim, given, audit, hints }) })
     }
 
     /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
@@ -150,6 +155,7 @@ impl Store for SqliteStore {
             let started = self.parts.liveness.started(&worker_id, None);
             self.parts.writer.run(Retire { worker_id: worker_id.clone(), started }).await?;
             self.parts.liveness.forget(&worker_id);
+            self.parts.given.forget(&worker_id);
             Ok(())
         })
     }
@@ -159,12 +165,26 @@ impl Store for SqliteStore {
     }
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
-        let Parts { options, writer, .. } = &*self.parts;
-        Box::pin(writer.run(Claim::new(request, Arc::clone(&options.clock))))
+        Box::pin(async move {
+            let Parts { given, options, writer, .. } = &*self.parts;
+            let (worker_id, request_id) = (request.worker_id.clone(), request.request_id);
+            let claim = Claim::new(request, Arc::clone(given), Arc::clone(&options.clock));
+            let claimed = writer.run(claim).await;
+            match &claimed {
+                Ok(_) => given.commit(&worker_id, request_id),
+                Err(StoreError::WorkerGone { .. }) => given.forget(&worker_id),
+                Err(_) => {}
+            }
+            claimed
+        })
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
         self.parts.liveness.mark_started(worker_id, attempt);
+    }
+
+    fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
+        Box::pin(self.parts.writer.run(BeginIsolated { worker_id, id, claim_number }))
     }
 
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
@@ -172,6 +192,11 @@ impl Store for SqliteStore {
             let file = self.parts.liveness.keep_file(&heartbeat.worker_id);
             self.parts.writer.run(Extend { heartbeat, file }).await
         })
+    }
+
+    fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
+        let readers = &self.parts.readers;
+        Box::pin(readers.run("looking for jobs to cancel", move |tx| cancel_requests(tx.connection, &worker_id)))
     }
 
     fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {

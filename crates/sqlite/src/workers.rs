@@ -1,8 +1,10 @@
 //! Who works: registration, lease, the evidence of life, and taking jobs from the dead. Begin with `liveness`.
 
 pub(crate) mod boot_id;
+pub(crate) mod given;
 pub(crate) mod held;
 pub(crate) mod held_job;
+pub(crate) mod isolation;
 pub(crate) mod liveness;
 pub(crate) mod liveness_file;
 pub(crate) mod look;

@@ -20,8 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Limits, NewJob, Reclaimed, Record,
-    Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Timestamp, Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, JobId, Limits, NewJob,
+    Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Timestamp,
+    Wakeups, WorkerId,
 };
 use tokio::sync::watch;
 
@@ -159,8 +160,16 @@ impl Store for MemoryStore {
         self.with(|state, _| state.mark_started(worker_id, attempt));
     }
 
+    fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
+        self.quietly(move |state, _| Ok(state.begin_isolated(&worker_id, id, claim_number)))
+    }
+
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
         self.quietly(move |state, moment| state.extend(&heartbeat, moment.now))
+    }
+
+    fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
+        self.quietly(move |state, _| state.cancel_requests(&worker_id))
     }
 
     fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {

@@ -1,5 +1,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use longshore_core::{ClaimNumber, ClaimRequest, JobId, Lease, Priority, QueueLimit, QueueScope};
 use tokio::time::Instant;
@@ -15,6 +16,10 @@ pub(crate) struct Lane {
     busy: u32,
     waiting: BTreeMap<Reverse<Priority>, VecDeque<Lease>>,
     waiting_count: u32,
+    /// When a claim last brought something.
+    filled_at: Option<Instant>,
+    /// Whether one of its jobs has begun since it was last asked.
+    has_moved: bool,
     /// The last claim left nothing behind: until a wake-up another one would get nothing.
     is_dry: bool,
     pace: Pace,
@@ -37,7 +42,17 @@ pub(crate) struct Demand {
 impl Lane {
     fn new(queue: Option<String>, limit: u32) -> Self {
         let (waiting, pace) = (BTreeMap::new(), Pace::default());
-        Self { queue, limit, busy: 0, waiting, waiting_count: 0, is_dry: false, pace }
+        Self {
+            queue,
+            limit,
+            busy: 0,
+            waiting,
+            waiting_count: 0,
+            filled_at: None,
+            has_moved: false,
+            is_dry: false,
+            pace,
+        }
     }
 
     /// Which job would leave next, smallest first.
@@ -45,8 +60,11 @@ impl Lane {
         if self.busy >= self.limit {
             return None;
         }
-        let (priority, leases) = self.waiting.first_key_value()?;
-        leases.front().map(|lease| (*priority, lease.id))
+        self.next().map(|lease| (Reverse(lease.priority), lease.id))
+    }
+
+    fn next(&self) -> Option<&Lease> {
+        self.waiting.first_key_value().and_then(|(_, leases)| leases.front())
     }
 
     fn push(&mut self, lease: Lease) {
@@ -62,6 +80,7 @@ impl Lane {
         }
         self.waiting_count -= 1;
         self.busy += 1;
+        self.has_moved = true;
         lease
     }
 
@@ -78,6 +97,13 @@ impl Lane {
         }
         self.waiting_count -= 1;
         lease
+    }
+
+    /// Takes out all that waits; until they are measured anew, its jobs count as slow.
+    fn take_waiting(&mut self) -> impl Iterator<Item = Lease> + use<> {
+        self.waiting_count = 0;
+        self.pace.reset();
+        std::mem::take(&mut self.waiting).into_values().flatten()
     }
 
     fn prefetch(&self) -> u32 {
@@ -144,6 +170,7 @@ impl Lanes {
             let index = self.index_of(&lease.queue);
             got[index] += 1;
             self.lanes[index].pace.begin(now);
+            self.lanes[index].filled_at = Some(now);
             self.lanes[index].push(lease);
         }
         for (lane, got) in self.lanes.iter_mut().zip(got) {
@@ -166,11 +193,13 @@ impl Lanes {
         }
     }
 
-    /// The job that runs next, and its lane, which has one busy place more from now on.
-    pub(crate) fn pop(&mut self) -> Option<(usize, Lease)> {
+    /// The job that runs next, what lets it run, and its lane, which has one busy place more from now on. Nothing
+    /// comes out while the next one is not let in: no other job overtakes it.
+    pub(crate) fn pop<P>(&mut self, let_in: impl FnOnce(&Lease) -> Option<P>) -> Option<(usize, Lease, P)> {
         let heads = self.lanes.iter().enumerate().filter_map(|(index, lane)| Some((lane.head()?, index)));
         let (_, index) = heads.min()?;
-        self.lanes[index].pop().map(|lease| (index, lease))
+        let pass = let_in(self.lanes[index].next()?)?;
+        self.lanes[index].pop().map(|lease| (index, lease, pass))
     }
 
     /// Whether a job could leave now.
@@ -207,14 +236,32 @@ impl Lanes {
 
     /// Takes out all that waits; until they are measured anew, jobs count as slow.
     pub(crate) fn take_waiting(&mut self) -> Vec<Lease> {
-        let mut taken = Vec::new();
-        for lane in &mut self.lanes {
-            taken.extend(std::mem::take(&mut lane.waiting).into_values().flatten());
-            lane.waiting_count = 0;
-            lane.pace.reset();
-        }
-        taken
+        self.lanes.iter_mut().flat_map(Lane::take_waiting).collect()
     }
+
+    /// Takes out what has waited for so long behind jobs that do not end: those of its own lane where that is full,
+    /// those of the whole worker where it is `stuck`.
+    pub(crate) fn take_stale(&mut self, waited: Duration, now: Instant, progress: Progress) -> Vec<Lease> {
+        let mut stale = Vec::new();
+        for lane in &mut self.lanes {
+            let has_moved = std::mem::take(&mut lane.has_moved);
+            let is_blocked = lane.busy >= lane.limit || progress == Progress::Stuck;
+            let is_old = lane.filled_at.is_some_and(|at| now.saturating_duration_since(at) >= waited);
+            if is_blocked && !has_moved && is_old {
+                stale.extend(lane.take_waiting());
+            }
+        }
+        stale
+    }
+}
+
+/// Whether a worker's slots begin jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// A job has begun lately, or one may begin at once.
+    Moving,
+    /// Nothing has begun for a while, and nothing may.
+    Stuck,
 }
 
 /// How much a claim asked for from a lane; none where it did not ask.

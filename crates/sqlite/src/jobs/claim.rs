@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::claim::runs::{Candidates, take_candidates};
+use crate::jobs::claim::runs::{Candidates, given_lease, take_candidates};
+use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
 use crate::writing::session::{Session, WriteTx};
 use crate::writing::work::Work;
@@ -21,17 +22,18 @@ const QUEUES_MAX: usize = 10_000;
 /// Promotes what is due and claims what may run.
 pub(crate) struct Claim {
     request: ClaimRequest,
+    given: Arc<GivenClaims>,
     clock: Arc<dyn Clock>,
 }
 
 impl Claim {
-    pub(crate) fn new(mut request: ClaimRequest, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(mut request: ClaimRequest, given: Arc<GivenClaims>, clock: Arc<dyn Clock>) -> Self {
         // A type that is named twice is one type, or its jobs would be chosen twice.
         let types: BTreeSet<&String> = request.job_types.iter().collect();
         if types.len() < request.job_types.len() {
             request.job_types = types.into_iter().cloned().collect();
         }
-        Self { request, clock }
+        Self { request, given, clock }
     }
 }
 
@@ -53,6 +55,9 @@ impl Work for Claim {
     /// An idle worker asks often; it must not take the write lock to learn that there is nothing.
     fn look(&mut self, session: &Session<'_>) -> Result<Option<Claimed>, Fault> {
         self.check_worker(session.connection)?;
+        if let Some(claimed) = self.given_before(session.connection)? {
+            return Ok(Some(claimed));
+        }
         let next_due = next_due(session.connection)?;
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
@@ -64,12 +69,17 @@ impl Work for Claim {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
+        if let Some(claimed) = self.given_before(tx.connection)? {
+            return Ok(claimed);
+        }
         promote(tx)?;
         let mut rooms = self.rooms(tx.connection)?;
         let mut chosen =
             take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, self.request.limit)?;
         chosen.charge_lapsed(&self.request.worker_id);
         if !chosen.is_empty() {
+            // Before the commit: when that fails, nobody knows whether it was carried out.
+            self.given.give(&self.request, chosen.leases());
             self.take(tx, &chosen)?;
         }
         Ok(Claimed { leases: chosen.into_leases(), next_due: next_due(tx.connection)? })
@@ -87,6 +97,20 @@ impl Claim {
             return Ok(());
         }
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
+    }
+
+    /// The answer to a request that was carried out before: what the worker still has of it. One whose commit failed
+    /// was carried out if the worker has any of it; otherwise it is made as if for the first time.
+    fn given_before(&self, connection: &Connection) -> rusqlite::Result<Option<Claimed>> {
+        let Some(given) = self.given.before(&self.request) else { return Ok(None) };
+        let mut leases = Vec::with_capacity(given.leases.len());
+        for (id, claim_number) in &given.leases {
+            leases.extend(given_lease(connection, &self.request.worker_id, *id, *claim_number)?);
+        }
+        if leases.is_empty() && !given.is_committed {
+            return Ok(None);
+        }
+        Ok(Some(Claimed { leases, next_due: next_due(connection)? }))
     }
 
     fn rooms(&self, connection: &Connection) -> rusqlite::Result<Vec<Room>> {

@@ -35,7 +35,6 @@ pub(crate) struct Liveness {
 struct OwnWorker {
     /// Locked as long as it is open.
     file: RwLock<File>,
-    slots: u32,
     is_loss_told: AtomicBool,
 }
 
@@ -66,7 +65,7 @@ impl Liveness {
             return Ok(self.keep_file(worker_id));
         }
         let file = self.make_file(worker_id, |file| StartedTable::begin(file, self.boot_id.as_deref(), slots))?;
-        let worker = OwnWorker { file: RwLock::new(file), slots, is_loss_told: AtomicBool::new(false) };
+        let worker = OwnWorker { file: RwLock::new(file), is_loss_told: AtomicBool::new(false) };
         let record = self.record(&worker);
         self.own.write().unwrap_or_else(PoisonError::into_inner).insert(worker_id.clone(), Arc::new(worker));
         Ok(record)
@@ -214,12 +213,12 @@ impl Liveness {
         }
     }
 
-    /// Drops the lock of a worker of this store, as its death does, and what had begun: its jobs are given back
-    /// unspent by whoever looks next.
+    /// Drops the lock of a worker of this store, as its death does, but its jobs are given back unspent by whoever
+    /// looks next.
     pub(crate) fn abandon(&self, worker_id: &WorkerId) {
         let left = self.own.write().unwrap_or_else(PoisonError::into_inner).remove(worker_id);
         if let Some(worker) = left
-            && let Err(error) = StartedTable::begin(&worker.file(), self.boot_id.as_deref(), worker.slots)
+            && let Err(error) = StartedTable::abandon(&worker.file())
         {
             tracing::warn!(%worker_id, %error, "could not note that a worker ended");
         }

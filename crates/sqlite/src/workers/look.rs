@@ -3,13 +3,15 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use longshore_core::{LeaseVerdict, WorkerId};
+use longshore_core::{JobId, LeaseVerdict, Suspects, WorkerId};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::column;
+use crate::workers::held_job::HeldJob;
 use crate::workers::liveness::{Evidence, Liveness};
 use crate::workers::rounds::{Round, Rounds};
 use crate::workers::started::StartedTable;
+use crate::workers::take_over::STEP_ROWS;
 use crate::workers::watches::{Suspect, Watches};
 use crate::workers::worker_row::{FileRecord, WorkerRow};
 
@@ -44,8 +46,23 @@ pub(crate) struct LostWorker {
     pub(crate) heartbeat_number: Option<i64>,
     pub(crate) loss: Loss,
     pub(crate) started: StartedTable,
+    /// Whether more than one of its attempts had begun.
+    pub(crate) suspects: Suspects,
     /// Its file, locked by us as long as its jobs are being taken.
-    pub(crate) _file: Option<File>,
+    pub(crate) file: Option<File>,
+}
+
+impl LostWorker {
+    /// Notes in the file of a dead worker that its attempts were not alone: whoever goes on when only some of its
+    /// jobs could be taken back must not find the rest alone.
+    pub(crate) fn keep_company(&self) {
+        if self.suspects == Suspects::Several
+            && let Some(file) = &self.file
+            && let Err(error) = StartedTable::note_company(file)
+        {
+            tracing::warn!(worker_id = %self.worker_id, %error, "could not note what a dead worker had begun");
+        }
+    }
 }
 
 /// How a worker was lost.
@@ -72,14 +89,14 @@ impl Look<'_> {
             Round::Outside => {
                 let workers = self.registered_workers()?;
                 for row in &workers {
-                    let _ = self.visit(row, Duty::Judge, &mut found);
+                    let _ = self.visit(row, Duty::Judge, &mut found)?;
                 }
                 self.find_unregistered(&workers, &mut found)?;
             }
             Round::All(from) => {
                 let workers = self.registered_workers()?;
                 self.rounds.found(&from, workers.len());
-                self.visit_ring(&from, &workers, &mut found);
+                self.visit_ring(&from, &workers, &mut found)?;
                 self.find_unregistered(&workers, &mut found)?;
             }
             Round::Next(from) => {
@@ -91,16 +108,17 @@ impl Look<'_> {
     }
 
     /// All workers in the order of the ring.
-    fn visit_ring(&self, from: &WorkerId, workers: &[WorkerRow], found: &mut Found) {
+    fn visit_ring(&self, from: &WorkerId, workers: &[WorkerRow], found: &mut Found) -> rusqlite::Result<()> {
         let behind = workers.partition_point(|row| row.worker_id <= *from);
         let suspected: BTreeSet<WorkerId> = self.watches.suspected().into_iter().collect();
         let mut duty = Duty::Judge;
         for row in workers[behind..].iter().chain(&workers[..behind]) {
             let of_row = if suspected.contains(&row.worker_id) { Duty::Judge } else { duty };
-            if self.visit(row, of_row, found).is_break() {
+            if self.visit(row, of_row, found)?.is_break() {
                 duty = Duty::Observe;
             }
         }
+        Ok(())
     }
 
     /// The workers that follow, up to the first that lives.
@@ -118,7 +136,7 @@ impl Look<'_> {
                 continue;
             };
             let is_round = has_passed_end && row.worker_id >= *from;
-            if is_round || self.visit(&row, Duty::Judge, found).is_break() {
+            if is_round || self.visit(&row, Duty::Judge, found)?.is_break() {
                 break;
             }
             after = row.worker_id;
@@ -137,7 +155,7 @@ impl Look<'_> {
             }
             match statement.query_row([worker_id.as_str()], WorkerRow::read).optional()? {
                 Some(row) => {
-                    let _ = self.visit(&row, Duty::Judge, found);
+                    let _ = self.visit(&row, Duty::Judge, found)?;
                 }
                 None => self.watches.forget(&worker_id),
             }
@@ -146,28 +164,29 @@ impl Look<'_> {
     }
 
     /// Breaks at a worker that lives, so that it looks after those behind it.
-    fn visit(&self, row: &WorkerRow, duty: Duty, found: &mut Found) -> ControlFlow<()> {
+    fn visit(&self, row: &WorkerRow, duty: Duty, found: &mut Found) -> rusqlite::Result<ControlFlow<()>> {
         if self.liveness.is_own(&row.worker_id) {
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
         // Seen in any case, so that the time of its heartbeat is counted from the first look.
         self.watches.observe(row, self.now);
         if self.watches.is_postponed(&row.worker_id, self.now) {
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         }
         match self.liveness.probe(&row.worker_id, &row.file) {
-            Evidence::Own => return ControlFlow::Break(()),
+            Evidence::Own => return Ok(ControlFlow::Break(())),
             Evidence::Dead(file) => {
-                found.lost.push(self.lost(row, Loss::Died, file));
-                return ControlFlow::Continue(());
+                found.lost.push(self.lost(row, Loss::Died, file)?);
+                return Ok(ControlFlow::Continue(()));
             }
-            Evidence::Alive | Evidence::Unknown if duty == Duty::Judge => self.judge(row, found),
+            Evidence::Alive | Evidence::Unknown if duty == Duty::Judge => self.judge(row, found)?,
             Evidence::Alive | Evidence::Unknown => {}
         }
-        if self.watches.is_stale(row, self.now) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let is_stale = self.watches.is_stale(row, self.now);
+        Ok(if is_stale { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     }
 
-    fn judge(&self, row: &WorkerRow, found: &mut Found) {
+    fn judge(&self, row: &WorkerRow, found: &mut Found) -> rusqlite::Result<()> {
         match self.watches.verdict(row, self.now) {
             LeaseVerdict::Holds => {}
             LeaseVerdict::Suspected => found.suspects.push(Suspect {
@@ -175,17 +194,37 @@ impl Look<'_> {
                 heartbeat_number: row.heartbeat_number,
                 lease: row.lease,
             }),
-            LeaseVerdict::Over => found.lost.push(self.lost(row, Loss::Lapsed, None)),
+            LeaseVerdict::Over => found.lost.push(self.lost(row, Loss::Lapsed, None)?),
         }
+        Ok(())
     }
 
-    fn lost(&self, row: &WorkerRow, loss: Loss, file: Option<File>) -> LostWorker {
+    fn lost(&self, row: &WorkerRow, loss: Loss, file: Option<File>) -> rusqlite::Result<LostWorker> {
         let worker_id = row.worker_id.clone();
         let started = match loss {
             Loss::Died => self.liveness.started(&worker_id, file.as_ref()),
             Loss::Lapsed => self.liveness.started_in_file(&worker_id, &row.file),
         };
-        LostWorker { worker_id, heartbeat_number: Some(row.heartbeat_number), loss, started, _file: file }
+        let suspects = self.count_suspects(&worker_id, &started)?;
+        Ok(LostWorker { worker_id, heartbeat_number: Some(row.heartbeat_number), loss, started, suspects, file })
+    }
+
+    /// Whether one attempt of a dead worker had begun, or several. Looked at before the first job is taken back,
+    /// because after that the rest would look alone.
+    fn count_suspects(&self, worker_id: &WorkerId, started: &StartedTable) -> rusqlite::Result<Suspects> {
+        let mut begun = 0;
+        let mut after = JobId(i64::MIN);
+        loop {
+            let jobs = HeldJob::read(self.connection, worker_id, after, STEP_ROWS)?;
+            begun += jobs.iter().filter(|job| job.begun(started).is_some()).count();
+            if begun > 1 {
+                return Ok(Suspects::Several);
+            }
+            match jobs.last() {
+                Some(last) if jobs.len() == STEP_ROWS as usize => after = last.id,
+                _ => return Ok(Suspects::One),
+            }
+        }
     }
 
     fn registered_workers(&self) -> rusqlite::Result<Vec<WorkerRow>> {
@@ -211,7 +250,7 @@ impl Look<'_> {
                 Evidence::Unknown | Evidence::Dead(_) => false,
             };
             if !is_left_alone && !self.watches.is_postponed(worker_id, self.now) {
-                found.lost.push(LostWorker { heartbeat_number: None, ..self.lost(&row, Loss::Lapsed, None) });
+                found.lost.push(LostWorker { heartbeat_number: None, ..self.lost(&row, Loss::Lapsed, None)? });
             }
         }
         let unregistered: BTreeSet<&WorkerId> = running.iter().collect();

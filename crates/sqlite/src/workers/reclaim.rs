@@ -58,15 +58,25 @@ impl Reclaim {
         worker: LostWorker,
         reclaimed: &mut Reclaimed,
     ) -> Result<(), StoreError> {
+        worker.keep_company();
         // The file stays locked by us until this returns.
-        let LostWorker { worker_id, heartbeat_number, loss, started, _file } = worker;
+        let LostWorker { worker_id, heartbeat_number, loss, started, suspects, file: _file } = worker;
         let started = Arc::new(started);
         let mut next = Some(JobId(i64::MIN));
         let mut end = End::Elsewhere;
         while let Some(after) = next {
             let (started, clock) = (Arc::clone(&started), Arc::clone(&self.clock));
             let asked_at = clock.monotonic();
-            let step = Step { worker_id: worker_id.clone(), heartbeat_number, loss, started, after, asked_at, clock };
+            let step = Step {
+                worker_id: worker_id.clone(),
+                heartbeat_number,
+                loss,
+                started,
+                suspects,
+                after,
+                asked_at,
+                clock,
+            };
             let taken = match writer.run(step).await {
                 Ok(taken) => taken,
                 Err(error) => {

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 
@@ -6,7 +6,8 @@ use longshore_core::{ClaimNumber, JobId, StartedAttempt};
 
 use crate::workers::boot_id::BOOT_ID_BYTES_MAX;
 
-/// The bytes of one slot: the job's id, then its claim number, both little-endian.
+/// The bytes of one slot: the job's id, then its claim number, both little-endian. The id is negative where attempts
+/// of other workers of the process may have run beside this one.
 const SLOT_BYTES: usize = 16;
 /// A file that is longer than this many slots was not written by us.
 const SLOTS_MAX: usize = 1 << 16;
@@ -22,9 +23,18 @@ const HEADER_BYTES: usize = BOOT_ID_BYTES_MAX + 2 * MAGIC.len();
 #[derive(Debug)]
 pub(crate) enum StartedTable {
     /// These had.
-    Known(HashSet<(JobId, ClaimNumber)>),
+    Known(HashMap<(JobId, ClaimNumber), Company>),
     /// The file is gone, cannot be read or may not be believed, so every one must be taken to have begun.
     Unknown,
+    /// The worker ended without retiring while its process lived on: nothing that it held is to be charged.
+    Abandoned,
+}
+
+/// Whether attempts of other workers of its process may have run beside an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    None,
+    Others,
 }
 
 impl StartedTable {
@@ -43,7 +53,8 @@ impl StartedTable {
     /// One positional write: it survives the death of the process, and costs about a microsecond.
     pub(crate) fn note(file: &File, attempt: StartedAttempt) -> io::Result<()> {
         let mut bytes = [0; SLOT_BYTES];
-        bytes[..8].copy_from_slice(&attempt.id.0.to_le_bytes());
+        let id = if attempt.is_accompanied { attempt.id.0.saturating_neg() } else { attempt.id.0 };
+        bytes[..8].copy_from_slice(&id.to_le_bytes());
         bytes[8..].copy_from_slice(&attempt.claim_number.0.to_le_bytes());
         write_at(file, &bytes, HEADER_BYTES as u64 + u64::from(attempt.slot) * SLOT_BYTES as u64)
     }
@@ -53,6 +64,11 @@ impl StartedTable {
         write_at(file, &[0; MAGIC.len()], 0)
     }
 
+    /// Notes that the worker ends without having retired.
+    pub(crate) fn abandon(file: &File) -> io::Result<()> {
+        write_at(file, &ABANDONED, 0)
+    }
+
     /// Takes over what another file says, whatever that is.
     pub(crate) fn copy(from: &File, to: &File) -> io::Result<()> {
         let bytes = read_all(from)?;
@@ -60,26 +76,46 @@ impl StartedTable {
         write_at(to, &bytes, 0)
     }
 
+    /// Notes of every attempt in the file that it was not alone.
+    pub(crate) fn note_company(file: &File) -> io::Result<()> {
+        for attempt in read_slots(file)?.1 {
+            Self::note(file, StartedAttempt { is_accompanied: true, ..attempt })?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn read(file: &File, boot_id: Option<&str>) -> Self {
-        let (Some(boot_id), Ok(bytes)) = (boot_id, read_all(file)) else { return Self::Unknown };
-        let Some(slots) = bytes.strip_prefix(&header(boot_id)) else { return Self::Unknown };
-        let attempts = slots.chunks_exact(SLOT_BYTES).map(|slot| {
-            let (id, claim) = slot.split_at(8);
-            let number = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("a half slot has eight bytes"));
-            (JobId(number(id)), ClaimNumber(number(claim)))
-        });
+        let is_believed = |header: &Header| boot_id.is_some_and(|boot_id| *header == self::header(boot_id));
+        let Ok((header, slots)) = read_slots(file) else { return Self::Unknown };
+        if header == ABANDONED {
+            return Self::Abandoned;
+        }
+        if !is_believed(&header) {
+            return Self::Unknown;
+        }
+        let company = |is_accompanied| if is_accompanied { Company::Others } else { Company::None };
+        let attempts = slots.into_iter().map(|slot| ((slot.id, slot.claim_number), company(slot.is_accompanied)));
         Self::Known(attempts.collect())
     }
 
-    pub(crate) fn has_begun(&self, id: JobId, claim_number: ClaimNumber) -> bool {
+    /// What is noted of an attempt.
+    pub(crate) fn note_of(&self, id: JobId, claim_number: ClaimNumber) -> Note {
         match self {
-            Self::Known(attempts) => attempts.contains(&(id, claim_number)),
-            Self::Unknown => true,
+            Self::Known(attempts) => {
+                attempts.get(&(id, claim_number)).map_or(Note::Absent, |company| Note::Begun(*company))
+            }
+            Self::Unknown => Note::Unknown,
+            Self::Abandoned => Note::Abandoned,
         }
     }
 }
 
-fn header(boot_id: &str) -> [u8; HEADER_BYTES] {
+/// In place of the header where the worker gave up its sign of life.
+const ABANDONED: Header = [b'-'; HEADER_BYTES];
+
+type Header = [u8; HEADER_BYTES];
+
+fn header(boot_id: &str) -> Header {
     let mut header = [0; HEADER_BYTES];
     let kept = boot_id.len().min(BOOT_ID_BYTES_MAX);
     header[..MAGIC.len()].copy_from_slice(MAGIC);
@@ -94,6 +130,32 @@ fn read_all(file: &File) -> io::Result<Vec<u8>> {
     let length = read_at_most(file, &mut bytes)?;
     bytes.truncate(length);
     Ok(bytes)
+}
+
+/// What the table says about one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    Begun(Company),
+    Absent,
+    Unknown,
+    Abandoned,
+}
+
+/// What stands in the file, whether it is to be believed or not.
+fn read_slots(file: &File) -> io::Result<(Header, Vec<StartedAttempt>)> {
+    let bytes = read_all(file)?;
+    let Some((header, bytes)) = bytes.split_first_chunk() else { return Ok(([0; HEADER_BYTES], Vec::new())) };
+    let number = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("a half slot has eight bytes"));
+    let slots = (0..).zip(bytes.chunks_exact(SLOT_BYTES)).map(|(slot, bytes)| {
+        let (id, claim) = bytes.split_at(8);
+        StartedAttempt {
+            slot,
+            id: JobId(number(id).saturating_abs()),
+            claim_number: ClaimNumber(number(claim)),
+            is_accompanied: number(id) < 0,
+        }
+    });
+    Ok((*header, slots.collect()))
 }
 
 #[cfg(unix)]
@@ -138,7 +200,8 @@ fn read_at_most(file: &File, bytes: &mut [u8]) -> io::Result<usize> {
 mod tests {
     use super::*;
 
-    const BEGUN: StartedAttempt = StartedAttempt { slot: 1, id: JobId(7), claim_number: ClaimNumber(3) };
+    const BEGUN: StartedAttempt =
+        StartedAttempt { slot: 1, id: JobId(7), claim_number: ClaimNumber(3), is_accompanied: false };
 
     fn table() -> File {
         let file = tempfile::tempfile().expect("the system has a folder for temporary files");
@@ -149,7 +212,7 @@ mod tests {
 
     fn begun(file: &File, boot_id: Option<&str>) -> (bool, bool) {
         let table = StartedTable::read(file, boot_id);
-        let has_begun = |id| table.has_begun(JobId(id), ClaimNumber(3));
+        let has_begun = |id| table.note_of(JobId(id), ClaimNumber(3)) != Note::Absent;
         (has_begun(7), has_begun(8))
     }
 

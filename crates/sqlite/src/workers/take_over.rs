@@ -1,19 +1,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{AttemptEnd, Clock, JobId, RetryPolicy, WorkerId, decide};
+use longshore_core::{AttemptEnd, Clock, JobId, RetryPolicy, Suspects, WorkerId, decide};
 use rusqlite::OptionalExtension;
 
 use crate::fault::{Fault, spoils_connection};
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
-use crate::workers::held_job::HeldJob;
+use crate::workers::held_job::{HeldJob, Proof};
 use crate::workers::look::Loss;
 use crate::workers::started::StartedTable;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
 /// How many jobs one transaction takes from a lost worker.
-const STEP_ROWS: u32 = 500;
+pub(crate) const STEP_ROWS: u32 = 500;
 /// How long a step may wait for the write lock and still end a lease: whoever waits for the same lock must have had
 /// a chance to come first.
 const WAIT_MAX: Duration = Duration::from_millis(500);
@@ -24,6 +24,7 @@ pub(crate) struct Step {
     pub(crate) heartbeat_number: Option<i64>,
     pub(crate) loss: Loss,
     pub(crate) started: Arc<StartedTable>,
+    pub(crate) suspects: Suspects,
     pub(crate) after: JobId,
     pub(crate) asked_at: Duration,
     pub(crate) clock: Arc<dyn Clock>,
@@ -123,11 +124,13 @@ impl Step {
     }
 
     fn take<'c>(&self, tx: &mut WriteTx<'_, 'c>, ending: &mut Ending<'c>, job: &HeldJob) -> Result<bool, Fault> {
-        let started_at = job.begun_at(&self.started);
-        let end = match self.loss {
-            _ if started_at.is_none() => AttemptEnd::Interrupted,
-            Loss::Died => AttemptEnd::Crashed,
-            Loss::Lapsed => AttemptEnd::Lapsed,
+        let begun = job.begun(&self.started);
+        let end = match (begun.map(|begun| begun.proof), self.loss) {
+            (None, _) => AttemptEnd::Interrupted,
+            (Some(_), Loss::Lapsed) => AttemptEnd::Lapsed,
+            (Some(Proof::BeganAlone), Loss::Died) => AttemptEnd::Crashed(Suspects::One),
+            (Some(Proof::OfItsWorker), Loss::Died) => AttemptEnd::Crashed(self.suspects),
+            (Some(Proof::None), Loss::Died) => AttemptEnd::Crashed(Suspects::Several),
         };
         // Neither is retried after a delay, so neither the policy nor chance has a say.
         let outcome = decide(&job.budgets, end, &RetryPolicy::default(), tx.now, 0.0);
@@ -136,7 +139,7 @@ impl Step {
             id: job.id,
             claim_number: job.lease.claim_number,
             attempt: job.attempt(),
-            started_at,
+            started_at: begun.map(|begun| begun.at),
             finished_at: tx.now,
             outcome: &outcome,
         };

@@ -25,7 +25,8 @@ impl Other {
         let worker_id = register(&store).await;
         let leases = store.claim(request(&worker_id, 2)).await.unwrap().leases;
         let lease = &leases[0];
-        let attempt = StartedAttempt { slot: 3, id: lease.id, claim_number: lease.claim_number };
+        let (id, claim_number) = (lease.id, lease.claim_number);
+        let attempt = StartedAttempt { slot: 3, id, claim_number, is_accompanied: false };
         store.mark_started(&worker_id, attempt);
         Self { store, worker_id, begun, claimed, leases }
     }

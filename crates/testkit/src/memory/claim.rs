@@ -1,18 +1,35 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use longshore_core::{ClaimRequest, Claimed, JobId, QueueScope, StoreError, Timestamp};
+use longshore_core::{ClaimNumber, ClaimRequest, Claimed, JobId, QueueScope, RequestId, StoreError, Timestamp};
 
 use super::row::Row;
 use super::state::State;
 
 impl State {
     pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Result<Claimed, StoreError> {
-        self.registered_worker(&request.worker_id)?;
+        let worker = self.registered_worker(&request.worker_id)?;
+        if let Some(given) = worker.last_claim.clone().filter(|given| given.request_id == request.request_id) {
+            return Ok(self.given_again(request, &given));
+        }
         self.promote(now);
         let chosen = self.choose(request);
-        let leases = chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, now)).collect();
+        let leases: Vec<_> = chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, now)).collect();
+        if !leases.is_empty() {
+            let leases = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
+            let given = GivenClaim { request_id: request.request_id, leases };
+            self.registered_worker(&request.worker_id)?.last_claim = Some(given);
+        }
         Ok(Claimed { leases, next_due: self.next_due() })
+    }
+
+    /// What the worker still has of the leases that this very request gave.
+    fn given_again(&self, request: &ClaimRequest, given: &GivenClaim) -> Claimed {
+        let still_held = |(id, claim_number): &(JobId, ClaimNumber)| {
+            let row = self.rows.get(id).filter(|row| row.is_attempt(&request.worker_id, *claim_number))?;
+            Some(row.lease())
+        };
+        Claimed { leases: given.leases.iter().filter_map(still_held).collect(), next_due: self.next_due() }
     }
 
     fn promote(&mut self, now: Timestamp) {
@@ -39,6 +56,13 @@ impl State {
         candidates.sort_by_key(|row| (Reverse(row.job.priority), row.job.id));
         candidates.into_iter().filter(|row| room.take(&row.job.queue)).map(|row| row.job.id).collect()
     }
+}
+
+/// The last claim of a worker that gave anything.
+#[derive(Clone, Debug)]
+pub(super) struct GivenClaim {
+    request_id: RequestId,
+    leases: Vec<(JobId, ClaimNumber)>,
 }
 
 /// How much a claim may still take, altogether and from each queue that it names.

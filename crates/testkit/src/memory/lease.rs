@@ -1,14 +1,22 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longshore_core::{
-    AttemptEnd, Extended, Heartbeat, JobId, LeaseVerdict, Outcome, Reclaimed, RetryPolicy, StoreError, Timestamp,
-    WorkerId, decide,
+    AttemptEnd, ClaimNumber, Extended, Heartbeat, JobId, LeaseVerdict, Outcome, Reclaimed, Recorded, RetryPolicy,
+    StartedAttempt, StoreError, Suspects, Timestamp, WorkerId, decide,
 };
 
 use super::Moment;
 use super::attempt::AttemptEnded;
 use super::state::State;
 use super::worker::Worker;
+
+/// How a worker is lost.
+#[derive(Clone, Copy)]
+enum Loss {
+    Died,
+    Lapsed,
+}
 
 impl State {
     pub(super) fn extend(&mut self, heartbeat: &Heartbeat, now: Timestamp) -> Result<Extended, StoreError> {
@@ -28,18 +36,40 @@ impl State {
         let Some(worker) = self.workers.remove(worker_id) else { return };
         self.watches.retain(|(_, watched), _| watched != worker_id);
         for id in self.held_by(worker_id) {
-            let started_at = self.begun_at(&worker, id);
+            let started_at = self.begun(&worker, id).map(|begun| begun.at);
             self.give_back(id, started_at, Outcome::Returned, now);
         }
+    }
+
+    pub(super) fn begin_isolated(&mut self, worker_id: &WorkerId, id: JobId, claim_number: ClaimNumber) -> Recorded {
+        match self.rows.get_mut(&id).filter(|row| row.is_attempt(worker_id, claim_number)) {
+            None => Recorded::Fenced,
+            Some(row) => {
+                row.isolated_claim = Some(claim_number);
+                Recorded::Recorded
+            }
+        }
+    }
+
+    pub(super) fn cancel_requests(&self, worker_id: &WorkerId) -> Result<Vec<(JobId, ClaimNumber)>, StoreError> {
+        if !self.workers.contains_key(worker_id) {
+            return Err(StoreError::WorkerGone { worker_id: worker_id.clone() });
+        }
+        let asked = self.rows.values().filter(|row| row.is_held_by(worker_id) && row.job.cancel_requested_at.is_some());
+        Ok(asked.map(|row| (row.job.id, row.job.claim_number)).collect())
     }
 
     pub(super) fn reclaim(&mut self, observer: u64, moment: Moment) -> Reclaimed {
         let mut reclaimed = Reclaimed::default();
         for worker in self.workers.values().cloned().collect::<Vec<_>>() {
-            let Some(end) = self.loss_of(&worker, observer, moment.monotonic) else { continue };
+            let Some(loss) = self.loss_of(&worker, observer, moment.monotonic) else { continue };
             let worker_id = &worker.registration.worker_id;
-            for id in self.held_by(worker_id) {
-                self.take_from(&worker, id, end.clone(), moment.now);
+            let held = self.held_by(worker_id);
+            let begun: BTreeMap<JobId, Begun> =
+                held.iter().filter_map(|id| Some((*id, self.begun(&worker, *id)?))).collect();
+            for id in held {
+                let suspects = if begun.len() == 1 { Suspects::One } else { Suspects::Several };
+                self.take_from(id, begun.get(&id), loss, suspects, moment.now);
                 reclaimed.jobs += 1;
             }
             self.workers.remove(worker_id);
@@ -49,10 +79,10 @@ impl State {
         reclaimed
     }
 
-    /// How a worker's attempts end now, if it is lost. Writing is always possible here.
-    fn loss_of(&mut self, worker: &Worker, observer: u64, now: Duration) -> Option<AttemptEnd> {
+    /// How a worker is lost now, if it is. Writing is always possible here.
+    fn loss_of(&mut self, worker: &Worker, observer: u64, now: Duration) -> Option<Loss> {
         if worker.is_killed {
-            return Some(AttemptEnd::Crashed);
+            return Some(Loss::Died);
         }
         let lease = worker.registration.lease;
         let watch = self.watch(worker, observer, now)?;
@@ -62,16 +92,20 @@ impl State {
                 watch.note_write(lease, now);
                 None
             }
-            LeaseVerdict::Over => Some(AttemptEnd::Lapsed),
+            LeaseVerdict::Over => Some(Loss::Lapsed),
         }
     }
 
     /// Takes a job from the worker that lost it; only an attempt that had begun can have brought the worker down.
-    fn take_from(&mut self, worker: &Worker, id: JobId, end: AttemptEnd, now: Timestamp) {
-        let started_at = self.begun_at(worker, id);
-        let end = if started_at.is_some() { end } else { AttemptEnd::Interrupted };
+    fn take_from(&mut self, id: JobId, begun: Option<&Begun>, loss: Loss, suspects: Suspects, now: Timestamp) {
+        let end = match (begun, loss) {
+            (None, _) => AttemptEnd::Interrupted,
+            (Some(_), Loss::Lapsed) => AttemptEnd::Lapsed,
+            (Some(begun), Loss::Died) if begun.is_accompanied => AttemptEnd::Crashed(Suspects::Several),
+            (Some(_), Loss::Died) => AttemptEnd::Crashed(suspects),
+        };
         let outcome = decide(&self.rows[&id].budgets(), end, &RetryPolicy::default(), now, 0.0);
-        self.give_back(id, started_at, outcome, now);
+        self.give_back(id, begun.map(|begun| begun.at), outcome, now);
     }
 
     fn give_back(&mut self, id: JobId, started_at: Option<Timestamp>, outcome: Outcome, now: Timestamp) {
@@ -83,10 +117,21 @@ impl State {
         self.rows.values().filter(|row| row.is_held_by(worker_id)).map(|row| row.job.id).collect()
     }
 
-    /// When the attempt began, if one of the worker's slots says that it did.
-    fn begun_at(&self, worker: &Worker, id: JobId) -> Option<Timestamp> {
-        let job = &self.rows[&id].job;
-        let is_this = |slot: &longshore_core::StartedAttempt| slot.id == id && slot.claim_number == job.claim_number;
-        job.started_at.filter(|_| worker.slots.values().any(is_this))
+    /// How the attempt began, if it did: one of the worker's slots says so, or the row of a suspect does.
+    fn begun(&self, worker: &Worker, id: JobId) -> Option<Begun> {
+        let row = &self.rows[&id];
+        let is_this = |slot: &&StartedAttempt| slot.id == id && slot.claim_number == row.job.claim_number;
+        let noted = worker.slots.values().find(is_this);
+        let is_isolated = row.isolated_claim == Some(row.job.claim_number);
+        let has_begun = if row.budgets().is_suspect() { is_isolated } else { noted.is_some() };
+        let at = row.job.started_at.filter(|_| has_begun && !worker.is_abandoned)?;
+        Some(Begun { at, is_accompanied: noted.is_some_and(|noted| noted.is_accompanied) })
     }
+}
+
+/// An attempt of a worker that had begun.
+#[derive(Debug)]
+struct Begun {
+    at: Timestamp,
+    is_accompanied: bool,
 }

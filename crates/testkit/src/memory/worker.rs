@@ -4,6 +4,7 @@ use std::time::Duration;
 use longshore_core::{LeaseWatch, Registration, StartedAttempt, StoreError, Timestamp, WorkerId};
 
 use super::Moment;
+use super::claim::GivenClaim;
 use super::state::State;
 
 /// A registered worker and the evidence of its life.
@@ -15,8 +16,11 @@ pub(super) struct Worker {
     heartbeat_number: i64,
     process: u64,
     pub(super) is_killed: bool,
+    /// It ended without retiring while its process lived on, so nothing that it held is to be charged.
+    pub(super) is_abandoned: bool,
     /// The attempts that have begun, by the slot that runs them.
     pub(super) slots: BTreeMap<u32, StartedAttempt>,
+    pub(super) last_claim: Option<GivenClaim>,
 }
 
 impl State {
@@ -33,7 +37,9 @@ impl State {
             heartbeat_number: 0,
             process,
             is_killed: false,
+            is_abandoned: false,
             slots: BTreeMap::new(),
+            last_claim: None,
             registration,
         };
         self.workers.insert(worker.registration.worker_id.clone(), worker);
@@ -47,8 +53,7 @@ impl State {
 
     pub(super) fn abandon(&mut self, worker_id: &WorkerId) {
         if let Some(worker) = self.workers.get_mut(worker_id) {
-            worker.slots.clear();
-            worker.is_killed = true;
+            (worker.is_killed, worker.is_abandoned) = (true, true);
         }
     }
 

@@ -1,4 +1,4 @@
-use longshore_core::{ClaimNumber, JobId, Lease, Timestamp, WorkerId};
+use longshore_core::{ClaimNumber, ClaimRequest, JobId, Lease, Timestamp, WorkerId};
 
 use super::pair::Pair;
 use crate::suite::Harness;
@@ -8,6 +8,8 @@ pub(super) struct Actor<H: Harness> {
     pub(super) pair: Pair<H>,
     pub(super) worker_id: WorkerId,
     pub(super) holds: Vec<Held>,
+    /// Its last claim, and whether it knows the answer.
+    pub(super) last_claim: Option<(ClaimRequest, bool)>,
 }
 
 /// A lease, and when its attempt began, if it has.
@@ -27,6 +29,16 @@ pub(super) struct Ghost {
 impl<H: Harness> Actor<H> {
     pub(super) fn held(&self) -> Vec<(JobId, ClaimNumber)> {
         self.holds.iter().map(|held| (held.lease.id, held.lease.claim_number)).collect()
+    }
+
+    /// Takes in what a claim gave; a claim that is repeated gives again what is held already.
+    pub(super) fn hold(&mut self, leases: Vec<Lease>) {
+        for lease in leases {
+            let is_held = |held: &Held| held.lease.id == lease.id && held.lease.claim_number == lease.claim_number;
+            if !self.holds.iter().any(is_held) {
+                self.holds.push(Held { lease, began: None });
+            }
+        }
     }
 
     pub(super) fn ghosts(&self) -> impl Iterator<Item = Ghost> + '_ {

@@ -203,7 +203,8 @@ pub async fn an_abandoned_worker_is_found_at_once_and_its_jobs_are_unspent<H: Ha
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
-    let attempt = longshore_core::StartedAttempt { slot: 0, id: lease.id, claim_number: lease.claim_number };
+    let (id, claim_number) = (lease.id, lease.claim_number);
+    let attempt = longshore_core::StartedAttempt { slot: 0, id, claim_number, is_accompanied: false };
     world.store.mark_started(&worker_id, attempt);
     world.store.abandon(&worker_id);
     assert_eq!(world.reclaim().await, Reclaimed { workers: vec![worker_id], jobs: 1 });
