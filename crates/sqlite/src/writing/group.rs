@@ -32,8 +32,8 @@ pub(crate) struct Committed {
 }
 
 impl Group<'_, '_> {
-    /// Runs the requests in order, commits, and answers each of them.
-    pub(crate) fn run(mut self, mut tasks: Vec<Box<dyn Task>>) -> Committed {
+    /// Runs the requests in order, commits, and answers each of them; those that are left have no answer yet.
+    pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Committed {
         if let Err(error) = execute(self.session.connection, "BEGIN IMMEDIATE") {
             return self.fail(tasks, &error);
         }
@@ -41,7 +41,7 @@ impl Group<'_, '_> {
             Ok(true) => {}
             Ok(false) => {
                 self.roll_back();
-                for task in tasks {
+                for task in tasks.drain(..) {
                     task.dismiss(self.place.schema_changed());
                 }
                 return Committed::default();
@@ -51,7 +51,7 @@ impl Group<'_, '_> {
         let (mut counts, mut wakes) = (Counts::default(), false);
         let mut written = 0;
         while written < tasks.len() {
-            match self.write_next(&mut tasks, written) {
+            match self.write_next(tasks, written) {
                 Ok((requests, done)) => {
                     written += requests;
                     counts.merge(done.counts);
@@ -64,7 +64,7 @@ impl Group<'_, '_> {
             return self.fail(tasks, &error);
         }
         let callers = self.places.taken();
-        for task in tasks {
+        for task in tasks.drain(..) {
             task.answer();
         }
         Committed { wakes, callers, is_spoilt: false }
@@ -142,9 +142,9 @@ impl Group<'_, '_> {
     }
 
     /// Every request of the group gets the error, because nothing of any of them was kept.
-    fn fail(&self, tasks: Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Committed {
+    fn fail(&self, tasks: &mut Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Committed {
         self.roll_back();
-        for task in tasks {
+        for task in tasks.drain(..) {
             task.refuse(error);
         }
         let is_spoilt = spoils_connection(error) || !self.session.connection.is_autocommit();

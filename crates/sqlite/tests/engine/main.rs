@@ -11,6 +11,7 @@ mod fault;
 mod foreign;
 mod group;
 mod liveness;
+mod panics;
 mod plan;
 mod random;
 mod record;
