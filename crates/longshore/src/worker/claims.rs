@@ -67,9 +67,9 @@ impl Requests {
     /// What to claim now, if anything. The identity stays the same.
     fn next(&mut self, shift: &Shift) -> Option<ClaimRequest> {
         let mut holdings = shift.holdings();
-        let unanswered = self.unanswered.take().filter(|request| holdings.worker_id() == Some(&request.worker_id));
-        if unanswered.is_some() {
-            return unanswered;
+        if let Some(unanswered) = &self.unanswered {
+            // Not while it is open what was lost: what it brings could not be run.
+            return if holdings.admits(&unanswered.worker_id) { self.unanswered.take() } else { None };
         }
         // While a suspect runs alone, other processes get the jobs.
         if shift.gate.is_closed() {
