@@ -7,6 +7,8 @@ pub(crate) mod claim;
 pub(crate) mod enqueue;
 pub(crate) mod family;
 pub(crate) mod job_row;
+pub(crate) mod keepers;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod selection;
+pub(crate) mod stuck;

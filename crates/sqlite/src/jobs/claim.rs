@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use longshore_core::{ClaimRequest, Claimed, Clock, JobId, Lease, QueueScope, Status, StoreError, Timestamp};
@@ -6,18 +6,19 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::claim::runs::{Candidates, given_lease, take_candidates};
+use crate::jobs::claim::lanes::Scope;
+use crate::jobs::claim::runs::{Candidates, choose, given_lease};
+use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
-use crate::writing::session::{Session, WriteTx};
+use crate::writing::session::{MovesMark, Session, WriteTx, is_of_a_row};
 use crate::writing::work::Work;
 
+pub(crate) mod lanes;
 pub(crate) mod runs;
 
 /// How many due jobs one claim promotes; the next claim goes on, because the next due instant has passed.
 const PROMOTED_MAX: u32 = 1000;
-/// How many queues a claim from all of them visits.
-const QUEUES_MAX: usize = 10_000;
 
 /// Promotes what is due and claims what may run.
 pub(crate) struct Claim {
@@ -37,11 +38,12 @@ impl Claim {
     }
 }
 
-/// A queue and how much may still be taken from it.
-#[derive(Debug)]
-pub(crate) struct Room {
-    pub(crate) queue: Arc<str>,
-    pub(crate) left: u32,
+/// A look that found nothing to claim, and when it was.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NothingReady {
+    job_types: Arc<[String]>,
+    scope: QueueScope,
+    mark: MovesMark,
 }
 
 impl Work for Claim {
@@ -62,9 +64,7 @@ impl Work for Claim {
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
         }
-        let mut rooms = self.rooms(session.connection)?;
-        let one = take_candidates(session.connection, &session.runs, &self.request.job_types, &mut rooms, 1)?;
-        Ok(one.is_empty().then(|| Claimed { leases: Vec::new(), next_due }))
+        Ok((!self.has_ready(session)?).then(|| Claimed { leases: Vec::new(), next_due }))
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
@@ -73,14 +73,12 @@ impl Work for Claim {
             return Ok(claimed);
         }
         promote(tx)?;
-        let mut rooms = self.rooms(tx.connection)?;
-        let mut chosen =
-            take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, self.request.limit)?;
+        let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&self.request), self.request.limit)?;
         chosen.charge_lapsed(&self.request.worker_id);
         if !chosen.is_empty() {
             // Before the commit: when that fails, nobody knows whether it was carried out.
             self.given.give(&self.request, chosen.leases());
-            self.take(tx, &chosen)?;
+            self.take(tx, &mut chosen)?;
         }
         Ok(Claimed { leases: chosen.into_leases(), next_due: next_due(tx.connection)? })
     }
@@ -99,6 +97,21 @@ impl Claim {
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
     }
 
+    /// Looks only if a job has moved since the last look that found nothing: thousands of paused queues may hold jobs
+    /// of the worker's types.
+    fn has_ready(&self, session: &Session<'_>) -> rusqlite::Result<bool> {
+        let ClaimRequest { job_types, scope, .. } = &self.request;
+        // Before the look, so that a commit beside it is not missed by the next one.
+        let nothing =
+            NothingReady { job_types: Arc::clone(job_types), scope: scope.clone(), mark: session.moves_mark()? };
+        if session.nothing_ready.borrow().as_ref() == Some(&nothing) {
+            return Ok(false);
+        }
+        let has_ready = Scope::of(&self.request).has_ready(session.connection)?;
+        session.nothing_ready.replace((!has_ready).then_some(nothing));
+        Ok(has_ready)
+    }
+
     /// The answer to a request that was carried out before: what the worker still has of it. One whose commit failed
     /// was carried out if the worker has any of it; otherwise it is made as if for the first time.
     fn given_before(&self, connection: &Connection) -> rusqlite::Result<Option<Claimed>> {
@@ -113,42 +126,63 @@ impl Claim {
         Ok(Some(Claimed { leases, next_due: next_due(connection)? }))
     }
 
-    fn rooms(&self, connection: &Connection) -> rusqlite::Result<Vec<Room>> {
-        let paused = paused_queues(connection)?;
-        let mut rooms = match &self.request.scope {
-            QueueScope::All => ready_queues(connection, self.request.limit)?,
-            QueueScope::Only(limits) => {
-                // A queue that is named twice is one queue, or its jobs would be chosen twice.
-                let limits: BTreeMap<&str, u32> =
-                    limits.iter().map(|limit| (limit.queue.as_str(), limit.limit)).collect();
-                limits.into_iter().map(|(queue, left)| Room { queue: queue.into(), left }).collect()
-            }
-        };
-        rooms.retain(|room| room.left > 0 && !paused.contains(&*room.queue));
-        Ok(rooms)
-    }
-
-    fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {
-        let leases = chosen.leases();
+    fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &mut Candidates) -> Result<(), Fault> {
         let worker_id = &self.request.worker_id;
-        let ids = column::ids(leases.iter().map(|lease| lease.id));
-        let taken = tx.connection.prepare_cached(include_str!("../sql/claim_jobs.sql"))?.execute(params![
-            ids,
-            worker_id.as_str(),
-            tx.now.as_ms()
-        ])?;
-        assert_eq!(taken, leases.len(), "what was chosen inside the write transaction is still there");
+        let taken = self.update(tx, chosen.leases());
+        if !taken.as_ref().is_ok_and(|taken| *taken == chosen.leases().len()) {
+            match taken {
+                Err(error) if !is_of_a_row(&error) || tx.connection.is_autocommit() => return Err(error.into()),
+                _ => self.take_each(tx, chosen)?,
+            }
+        }
         if !chosen.lapsed().is_empty() {
             let ids = column::ids(chosen.lapsed().iter().copied());
             let sql = include_str!("../sql/settle_lapsed_jobs.sql");
             tx.connection.prepare_cached(sql)?.execute(params![ids, worker_id.as_str()])?;
         }
+        let leases = chosen.leases();
         for lease in leases {
             tx.counts.moved(&lease.queue, Status::Pending, Status::Running);
         }
         let held = leases.iter().zip(chosen.queues()).map(|(lease, queue)| (lease.id, remember(lease, queue)));
         tx.held.give(worker_id, held);
         Ok(())
+    }
+}
+
+impl Claim {
+    fn update(&self, tx: &WriteTx<'_, '_>, leases: &[Lease]) -> rusqlite::Result<usize> {
+        let ids = column::ids(leases.iter().map(|lease| lease.id));
+        tx.connection.prepare_cached(include_str!("../sql/claim_jobs.sql"))?.execute(params![
+            ids,
+            self.request.worker_id.as_str(),
+            tx.now.as_ms()
+        ])
+    }
+
+    /// The statement stopped at a row that a constraint refuses: what it had taken stays taken, the row is given
+    /// up, and the others are taken one by one.
+    fn take_each(&self, tx: &mut WriteTx<'_, '_>, chosen: &mut Candidates) -> Result<(), Fault> {
+        let mut refused = HashSet::new();
+        for lease in chosen.leases() {
+            if self.is_taken(tx, lease)? {
+                continue;
+            }
+            let done = self.update(tx, std::slice::from_ref(lease));
+            if unless_refused(tx, lease.id, done)? != Some(1) {
+                refused.insert(lease.id);
+            }
+        }
+        chosen.leave_out(&refused);
+        Ok(())
+    }
+
+    fn is_taken(&self, tx: &WriteTx<'_, '_>, lease: &Lease) -> rusqlite::Result<bool> {
+        tx.connection.prepare_cached(include_str!("../sql/is_running.sql"))?.exists(params![
+            lease.id.0,
+            self.request.worker_id.as_str(),
+            lease.claim_number.0
+        ])
     }
 }
 
@@ -166,10 +200,21 @@ fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
     if due.is_empty() {
         return Ok(());
     }
-    let ids = column::ids(due.iter().map(|(id, _, _)| *id));
-    tx.connection.prepare_cached(include_str!("../sql/promote_jobs.sql"))?.execute([ids])?;
-    for (_, queue, status) in &due {
-        tx.counts.moved(queue, *status, Status::Pending);
+    let promote = |tx: &WriteTx<'_, '_>, jobs: &[(JobId, String, Status)]| {
+        let ids = column::ids(jobs.iter().map(|(id, _, _)| *id));
+        tx.connection.prepare_cached(include_str!("../sql/promote_jobs.sql"))?.execute([ids])
+    };
+    match promote(tx, &due) {
+        Ok(_) => due.iter().for_each(|(_, queue, status)| tx.counts.moved(queue, *status, Status::Pending)),
+        Err(error) if !is_of_a_row(&error) || tx.connection.is_autocommit() => return Err(error.into()),
+        Err(_) => {
+            for job in &due {
+                let done = promote(tx, std::slice::from_ref(job));
+                if unless_refused(tx, job.0, done)? == Some(1) {
+                    tx.counts.moved(&job.1, job.2, Status::Pending);
+                }
+            }
+        }
     }
     // Another worker may be idle and know the type that this one does not.
     tx.wakes = true;
@@ -183,21 +228,5 @@ fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
         .optional()
 }
 
-pub(crate) fn paused_queues(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
-    connection
-        .prepare_cached(include_str!("../sql/select_paused_queues.sql"))?
-        .query_map([], |row| column::text(row, 0))?
-        .collect()
-}
-
-fn ready_queues(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<Room>> {
-    let mut statement = connection.prepare_cached(include_str!("../sql/select_next_ready_queue.sql"))?;
-    let mut rooms: Vec<Room> = Vec::new();
-    while rooms.len() < QUEUES_MAX {
-        let last = rooms.last().map_or("", |room| &*room.queue);
-        let next = statement.query_row([last], |row| column::text(row, 0)).optional()?;
-        let Some(queue) = next else { break };
-        rooms.push(Room { queue: queue.into(), left: limit });
-    }
-    Ok(rooms)
-}
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
 pub(crate) mod block;
+mod spool;
+mod spooled_job;
 pub(crate) mod stream;
 
 /// Makes all of the jobs or none.

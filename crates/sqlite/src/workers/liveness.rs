@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use longshore_core::{StartedAttempt, WorkerId};
 
+use crate::shared_files::{Refused, SharedFiles};
 use crate::workers::liveness_file::{create, file_id, is_at};
 use crate::workers::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
@@ -24,6 +25,7 @@ const LEFT_BEHIND: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Liveness {
     folder: PathBuf,
+    shared: SharedFiles,
     boot_id: Option<Arc<str>>,
     own: RwLock<HashMap<WorkerId, Arc<OwnWorker>>>,
     /// How many files of other processes' workers were opened, because that is what a look for the dead costs.
@@ -55,12 +57,18 @@ impl Liveness {
     pub(crate) fn new(database: &Path, boot_id: Option<Arc<str>>) -> Self {
         let mut folder = database.as_os_str().to_owned();
         folder.push("-workers");
-        Self { folder: folder.into(), boot_id, own: RwLock::default(), probes: AtomicU64::new(0) }
+        let (shared, own) = (SharedFiles::of(database), RwLock::default());
+        Self { folder: folder.into(), shared, boot_id, own, probes: AtomicU64::new(0) }
+    }
+
+    /// Where the files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Makes the worker's file and locks it, or sees to it that it is there. To be called before its row is written,
     /// or others would find it dead.
-    pub(crate) fn register(&self, worker_id: &WorkerId, slots: u32) -> io::Result<FileRecord> {
+    pub(crate) fn register(&self, worker_id: &WorkerId, slots: u32) -> Result<FileRecord, Refused> {
         if self.is_own(worker_id) {
             return Ok(self.keep_file(worker_id));
         }
@@ -99,7 +107,7 @@ impl Liveness {
                 worker.is_loss_told.store(false, Ordering::Relaxed);
                 tracing::warn!(%worker_id, "the file that shows that this worker lives was removed or replaced; it is restored");
             }
-            Err(error) if !worker.is_loss_told.swap(true, Ordering::Relaxed) => {
+            Err(Refused { source: error, .. }) if !worker.is_loss_told.swap(true, Ordering::Relaxed) => {
                 tracing::warn!(
                     %worker_id, %error, "the file that shows that this worker lives was removed or replaced, and cannot be restored"
                 );
@@ -108,10 +116,11 @@ impl Liveness {
         }
     }
 
-    fn make_file(&self, worker_id: &WorkerId, fill: impl FnOnce(&File) -> io::Result<()>) -> io::Result<File> {
-        let path = self.file_of(worker_id).ok_or(ErrorKind::InvalidFilename)?;
-        fs::create_dir_all(&self.folder)?;
-        create(&path, fill)
+    fn make_file(&self, worker_id: &WorkerId, fill: impl FnOnce(&File) -> io::Result<()>) -> Result<File, Refused> {
+        let refused = |error: io::Error| Refused { path: self.folder.clone(), source: error };
+        let path = self.file_of(worker_id).ok_or_else(|| refused(ErrorKind::InvalidFilename.into()))?;
+        self.shared.folder(&self.folder)?;
+        create(&self.shared, &path, fill)
     }
 
     fn record(&self, worker: &OwnWorker) -> FileRecord {

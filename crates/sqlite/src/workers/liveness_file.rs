@@ -1,12 +1,18 @@
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::Path;
 
+use crate::shared_files::{Refused, SharedFiles};
+
 /// Makes a locked file at `path`, in place of whatever is there. It is locked and filled before it gets its name, so
 /// that nobody ever finds it there unlocked.
-pub(crate) fn create(path: &Path, fill: impl FnOnce(&File) -> io::Result<()>) -> io::Result<File> {
+pub(crate) fn create(
+    shared: &SharedFiles,
+    path: &Path,
+    fill: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<File, Refused> {
     let fresh = path.with_extension("new");
-    let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&fresh)?;
+    let file = shared.open(&fresh)?;
     let made = file.try_lock().map_err(io::Error::from).and_then(|()| fill(&file)).and_then(|()| {
         // An empty folder there would be in the way of the name.
         let _ = fs::remove_dir(path);
@@ -15,7 +21,7 @@ pub(crate) fn create(path: &Path, fill: impl FnOnce(&File) -> io::Result<()>) ->
     if made.is_err() {
         let _ = fs::remove_file(&fresh);
     }
-    made.map(|()| file)
+    made.map(|()| file).map_err(|error| Refused { path: path.to_owned(), source: error })
 }
 
 /// The number by which the file system knows a file; none where the standard library does not tell it.

@@ -4,9 +4,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use longshore_core::{JobId, LeaseVerdict, Suspects, WorkerId};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::column;
+use crate::jobs::stuck::stuck_rows;
 use crate::workers::held_job::HeldJob;
 use crate::workers::liveness::{Evidence, Liveness};
 use crate::workers::rounds::{Round, Rounds};
@@ -36,6 +38,8 @@ pub(crate) struct Found {
     pub(crate) lost: Vec<LostWorker>,
     /// Whose lease seems to be over.
     pub(crate) suspects: Vec<Suspect>,
+    /// Running jobs that no worker could ever give back.
+    pub(crate) stuck: Vec<JobId>,
 }
 
 /// A worker that is dead or beyond its lease.
@@ -84,7 +88,8 @@ enum Duty {
 
 impl Look<'_> {
     pub(crate) fn find(&self) -> rusqlite::Result<Found> {
-        let mut found = Found::default();
+        let stuck = stuck_rows(self.connection, STEP_ROWS)?;
+        let mut found = Found { stuck, ..Found::default() };
         match self.rounds.next(self.liveness.own_workers()) {
             Round::Outside => {
                 let workers = self.registered_workers()?;
@@ -239,7 +244,7 @@ impl Look<'_> {
     /// living worker registers again, and the lock of its file shows that it lives.
     fn find_unregistered(&self, workers: &[WorkerRow], found: &mut Found) -> rusqlite::Result<()> {
         let registered: BTreeSet<&WorkerId> = workers.iter().map(|row| &row.worker_id).collect();
-        let running = self.running_workers()?;
+        let running = self.running_workers(&mut found.stuck)?;
         for worker_id in running.iter().filter(|worker_id| !registered.contains(worker_id)) {
             let file = FileRecord::default();
             let row = WorkerRow { worker_id: worker_id.clone(), heartbeat_number: -1, lease: LEASE_WITHOUT_ROW, file };
@@ -260,17 +265,37 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Whoever has running jobs, registered or not.
-    fn running_workers(&self) -> rusqlite::Result<Vec<WorkerId>> {
+    /// Whoever has running jobs, registered or not. Jobs of workers whose names no worker can have are added to
+    /// `stuck`.
+    fn running_workers(&self, stuck: &mut Vec<JobId>) -> rusqlite::Result<Vec<WorkerId>> {
         let mut statement = self.connection.prepare_cached(include_str!("../sql/select_next_running_worker.sql"))?;
         let mut workers: Vec<WorkerId> = Vec::new();
+        // In bytes, because read as text a word that is no UTF-8 would be found again and again.
+        let mut last: Vec<u8> = Vec::new();
         while workers.len() < WORKERS_MAX {
-            let last = workers.last().map_or("", WorkerId::as_str);
-            let next = statement.query_row([last], |row| column::text(row, 0)).optional()?;
-            let Some(word) = next else { break };
-            workers.push(WorkerId::from_stored(&word));
+            let after = ToSqlOutput::Borrowed(ValueRef::Text(&last));
+            let next = statement
+                .query_row([after], |row| match row.get_ref(0)? {
+                    ValueRef::Text(bytes) => Ok(bytes.to_vec()),
+                    _ => Ok(Vec::new()),
+                })
+                .optional()?;
+            let Some(word) = next.filter(|word| !word.is_empty()) else { break };
+            match std::str::from_utf8(&word) {
+                Ok(word) => workers.push(WorkerId::from_stored(word)),
+                Err(_) => stuck.extend(self.jobs_of(&word)?),
+            }
+            last = word;
         }
         Ok(workers)
+    }
+
+    fn jobs_of(&self, worker: &[u8]) -> rusqlite::Result<Vec<JobId>> {
+        self.connection
+            .prepare_cached(include_str!("../sql/select_running_of_worker.sql"))?
+            .query_map([ToSqlOutput::Borrowed(ValueRef::Text(worker))], |row| column::id(row, 0))?
+            .take(STEP_ROWS as usize)
+            .collect()
     }
 }
 

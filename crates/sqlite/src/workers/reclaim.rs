@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use longshore_core::{Clock, JobId, Reclaimed, StoreError, Timestamp};
 
+use crate::jobs::stuck::Settle;
 use crate::readers::Readers;
 use crate::workers::liveness::Liveness;
 use crate::workers::look::{Found, Look, Loss, LostWorker};
@@ -35,8 +36,12 @@ impl Reclaim {
     /// One look, and what follows from it, in bounded steps.
     pub(crate) async fn run(&self, readers: &Readers, writer: &Writer) -> Result<Reclaimed, StoreError> {
         let looker = self.clone();
-        let Found { lost, suspects } =
+        let Found { lost, suspects, stuck } =
             readers.run("looking for dead workers", move |tx| Ok(looker.look(tx.connection)?)).await?;
+        if !stuck.is_empty() {
+            // No worker will ever give these back.
+            writer.run(Settle { ids: stuck }).await?;
+        }
         let mut reclaimed = Reclaimed::default();
         for worker in lost {
             self.take_over(writer, worker, &mut reclaimed).await?;

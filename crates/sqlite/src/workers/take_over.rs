@@ -4,6 +4,7 @@ use std::time::Duration;
 use longshore_core::{AttemptEnd, Clock, JobId, RetryPolicy, Suspects, WorkerId, decide};
 use rusqlite::OptionalExtension;
 
+use crate::column;
 use crate::fault::{Fault, spoils_connection};
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
 use crate::workers::held_job::{HeldJob, Proof};
@@ -96,7 +97,7 @@ impl Step {
     fn heartbeat_number_now(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Option<i64>> {
         tx.connection
             .prepare_cached(include_str!("../sql/select_heartbeat_number.sql"))?
-            .query_row([self.worker_id.as_str()], |row| row.get(0))
+            .query_row([self.worker_id.as_str()], |row| column::integer(row, 0))
             .optional()
     }
 

@@ -1,8 +1,10 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use longshore_core::{Limits, Timestamp};
 use rusqlite::{Connection, Statement};
 
+use crate::fault::{Fault, Trouble, spoils_connection};
+use crate::jobs::claim::NothingReady;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
@@ -13,7 +15,18 @@ pub(crate) struct Session<'c> {
     /// Statements for the runs of a claim: one claim reads several of them at once, so one cached statement
     /// would not do.
     pub(crate) runs: RefCell<Vec<Statement<'c>>>,
+    /// The last claim that found nothing.
+    pub(crate) nothing_ready: RefCell<Option<NothingReady>>,
+    /// How many commits of this session moved jobs.
+    moves: Cell<u64>,
     schema: RefCell<SchemaMark>,
+}
+
+/// See [`Session::moves_mark`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MovesMark {
+    own: u64,
+    foreign: i64,
 }
 
 /// The schema at the time of the last look.
@@ -30,7 +43,24 @@ impl<'c> Session<'c> {
     /// Begins on a connection where `understood` is the mark of a schema that was checked.
     pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
         let schema = SchemaMark { version: None, understood, refused: None };
-        Self { connection, runs: RefCell::default(), schema: RefCell::new(schema) }
+        Self {
+            connection,
+            runs: RefCell::default(),
+            nothing_ready: RefCell::default(),
+            moves: Cell::default(),
+            schema: RefCell::new(schema),
+        }
+    }
+
+    /// A commit moved jobs, so a claim may find what it did not find before.
+    pub(crate) fn note_moves(&self) {
+        self.moves.set(self.moves.get() + 1);
+    }
+
+    /// A mark that stays the same for as long as no job has moved, by whatever connection.
+    pub(crate) fn moves_mark(&self) -> rusqlite::Result<MovesMark> {
+        let foreign = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        Ok(MovesMark { own: self.moves.get(), foreign })
     }
 
     /// Whether the queue's own tables are what this binary understands. To be asked inside the transaction.
@@ -75,4 +105,37 @@ pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) limits: Limits,
     /// Whether a worker may find something to do that it could not do before.
     pub(crate) wakes: bool,
+}
+
+impl<'c> WriteTx<'_, 'c> {
+    /// Does something in a savepoint of its own. The inner error is that of a row or a statement: all that this
+    /// piece wrote is taken back then, and the transaction goes on. The outer one ends the transaction.
+    pub(crate) fn apart<T>(
+        &mut self,
+        piece: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<Result<T, rusqlite::Error>, Fault> {
+        self.connection.prepare_cached("SAVEPOINT piece")?.execute([])?;
+        let mut others = std::mem::take(&mut self.counts);
+        let (wakes, done) = (self.wakes, piece(self));
+        match done {
+            Ok(answer) => {
+                others.merge(std::mem::take(&mut self.counts));
+                self.counts = others;
+                self.connection.prepare_cached("RELEASE piece")?.execute([])?;
+                Ok(Ok(answer))
+            }
+            Err(Fault::Sql(error)) if is_of_a_row(&error) && !self.connection.is_autocommit() => {
+                (self.counts, self.wakes) = (others, wakes);
+                self.connection.prepare_cached("ROLLBACK TO piece")?.execute([])?;
+                self.connection.prepare_cached("RELEASE piece")?.execute([])?;
+                Ok(Err(error))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// Whether an error is about one row: the same transaction can go on with the others.
+pub(crate) fn is_of_a_row(error: &rusqlite::Error) -> bool {
+    Trouble::of(error).is_none() && !spoils_connection(error)
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, WorkerId};
 
@@ -20,6 +21,8 @@ pub(super) struct State {
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     /// What each process has seen of the workers of others.
     pub(super) watches: BTreeMap<(u64, WorkerId), LeaseWatch>,
+    /// The process that removes what is older than each retention, and when it last said so.
+    pub(super) housekeepers: BTreeMap<Duration, (u64, Timestamp)>,
 }
 
 impl State {
@@ -32,6 +35,7 @@ impl State {
             minutes: BTreeMap::new(),
             workers: BTreeMap::new(),
             watches: BTreeMap::new(),
+            housekeepers: BTreeMap::new(),
         }
     }
 

@@ -47,7 +47,8 @@ pub async fn a_worker_that_does_not_extend_its_lease_loses_its_jobs<H: Harness>(
 }
 
 pub async fn a_worker_learns_that_its_lease_had_ended<H: Harness>() {
-    let Lapsed { process, lost, .. } = lapsed::<H>(job()).await;
+    // The database goes with its world.
+    let Lapsed { world: _world, process, lost } = lapsed::<H>(job()).await;
     let answer = extend(&process, &[&lost]).await;
     assert!(matches!(answer, Err(StoreError::WorkerGone { .. })), "{answer:?}");
     let answer = process.store.claim(claim(&process.worker_id, 1)).await;
