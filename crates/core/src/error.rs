@@ -135,8 +135,9 @@ pub enum StoreError {
         /// The parent that was named.
         parent: JobId,
     },
-    /// The worker's lease ended and its jobs were given to others. Register anew.
-    #[error("the lease of {worker_id} has ended")]
+    /// The worker is not registered: its lease ended and its jobs were given to others, or somebody removed its row.
+    /// Register again, under the same identity.
+    #[error("{worker_id} is not registered any more")]
     WorkerGone {
         /// The worker.
         worker_id: WorkerId,

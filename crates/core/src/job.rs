@@ -54,7 +54,7 @@ pub struct Job {
     pub run_at: Timestamp,
     /// How often it was claimed.
     pub claim_number: ClaimNumber,
-    /// How often its worker died.
+    /// How often its worker died, or lost it to another one by not extending its lease.
     pub crash_count: u32,
     /// At which crash it is given up.
     pub max_crashes: u32,
@@ -115,7 +115,7 @@ pub enum AttemptOutcome {
     Cancelled,
     /// It asked to be run later.
     Deferred,
-    /// Its worker shut down and gave it back.
+    /// Its worker shut down and gave it back, or did not extend its lease.
     Returned,
     /// Its worker died.
     Crashed,

@@ -24,6 +24,8 @@ pub enum AttemptEnd {
     Interrupted,
     /// Its worker died while it ran.
     Crashed(Suspects),
+    /// The worker did not extend its lease, and nobody saw it die: it may be frozen.
+    Lapsed,
 }
 
 /// Which attempts may have caused the death of a worker.
@@ -95,6 +97,11 @@ pub enum Outcome {
         /// What is known of it.
         failure: Failure,
     },
+    /// `pending`, now; spends a crash only when another worker claims it.
+    Lapsed {
+        /// What is known of it.
+        failure: Failure,
+    },
 }
 
 /// Why a job was given up.
@@ -158,6 +165,7 @@ pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Tim
         AttemptEnd::Interrupted => Outcome::Returned,
         AttemptEnd::Snoozed { delay } => decide_snooze(budgets, now.after(delay)),
         AttemptEnd::Crashed(suspects) => decide_crash(budgets, suspects),
+        AttemptEnd::Lapsed => decide_lapse(budgets),
         AttemptEnd::Failed(failure) => {
             if !failure.failure_type.is_retried() {
                 return Outcome::DeadLetter { reason: DeadLetterReason::NotRetried(failure.failure_type), failure };
@@ -189,6 +197,18 @@ fn decide_crash(budgets: &Budgets, suspects: Suspects) -> Outcome {
         return Outcome::DeadLetter { reason: DeadLetterReason::CrashesSpent { crashes }, failure };
     }
     Outcome::Crashed { failure }
+}
+
+/// A frozen worker is not a dead one: if it comes back, it may go on with its job, and nothing is spent. The claim of
+/// another worker spends the crash. A job whose crashes are spent by such claims ends here, so that one which brings
+/// down its workers unseen does not run for ever.
+fn decide_lapse(budgets: &Budgets) -> Outcome {
+    let failure = Failure::new(FailureType::WorkerError, "its worker did not extend its lease");
+    if budgets.crash_count >= budgets.max_crashes.max(1) {
+        let reason = DeadLetterReason::CrashesSpent { crashes: budgets.crash_count };
+        return Outcome::DeadLetter { reason, failure };
+    }
+    Outcome::Lapsed { failure }
 }
 
 impl fmt::Display for DeadLetterReason {
@@ -280,6 +300,20 @@ mod tests {
         assert_eq!(decided(spent, snooze()), Outcome::Deferred { run_at: NOW.after(Duration::from_secs(9)) });
         let deferred = Budgets { deferral_count: 2, ..FRESH };
         assert!(matches!(decided(deferred, snooze()), Outcome::DeadLetter { .. }));
+    }
+
+    #[test]
+    fn a_lapsed_lease_spends_nothing_by_itself_but_ends_a_job_whose_crashes_are_spent() {
+        let lapsed =
+            |crash_count, max_crashes| decided(Budgets { crash_count, max_crashes, ..FRESH }, AttemptEnd::Lapsed);
+        for (crash_count, max_crashes) in [(0, 3), (2, 3), (0, 0), (0, 1)] {
+            assert!(matches!(lapsed(crash_count, max_crashes), Outcome::Lapsed { .. }), "{crash_count} {max_crashes}");
+        }
+        for (crashes, max_crashes) in [(3, 3), (1, 0), (1, 1)] {
+            let reason = DeadLetterReason::CrashesSpent { crashes };
+            let outcome = lapsed(crashes, max_crashes);
+            assert!(matches!(outcome, Outcome::DeadLetter { reason: given, .. } if given == reason), "{outcome:?}");
+        }
     }
 
     #[test]

@@ -28,18 +28,24 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// itself. Of several errors the first in the stream's order is told.
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64>;
 
-    /// Makes a worker known, with the evidence of its life that the backend uses.
+    /// Makes a worker known, with the evidence of its life that the backend uses. A worker that is registered again
+    /// under its own identity keeps what it holds.
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()>;
 
     /// Gives back whatever the worker still holds, unspent, and forgets it.
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()>;
 
-    /// Promotes what is due and claims what may run, by priority and then by id.
+    /// Gives up the evidence of life of a worker of this store that ends without having retired: the next
+    /// [`Store::reclaim`] of anybody gives back what it holds, unspent. Does not wait for the database.
+    fn abandon(&self, worker_id: &WorkerId);
+
+    /// Promotes what is due and claims what may run, by priority and then by id. A job that another worker lost by
+    /// not extending its lease spends a crash by this claim; the same worker gets it back unspent.
     ///
     /// After an error the same request, with the same id, may be made again: if the first one was carried out, the
     /// answer holds those of its leases that the worker still has, and no others. A worker makes a request with
-    /// another id only when the last one was answered. Answers [`StoreError::WorkerGone`] when the worker's own
-    /// lease has ended.
+    /// another id only when the last one was answered. Answers [`StoreError::WorkerGone`] when the worker is
+    /// not registered (any more).
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed>;
 
     /// Notes, so that it survives the death of this process, that an attempt has really begun: only these count
@@ -51,9 +57,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// suspect counts as not begun. May be repeated.
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded>;
 
-    /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel.
+    /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel. Succeeds
+    /// as long as the worker is registered, however late it comes.
     ///
-    /// Answers [`StoreError::WorkerGone`] when the lease had ended: every job is lost then.
+    /// Answers [`StoreError::WorkerGone`] when it is not: others may have its jobs.
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended>;
 
     /// Which of the worker's running jobs somebody asked to end. Only reads, so it may be asked after every wake-up.
@@ -68,10 +75,14 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Writes progress and log of running attempts, fenced like outcomes.
     fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>>;
 
-    /// Finds workers that are dead or have not extended their lease in time, and gives their jobs back: a
-    /// crash is counted for each attempt that had begun, with [`crate::Suspects::One`] where it alone had. Where
-    /// nobody knows what had begun, every attempt counts as begun, but that of a suspect only if
-    /// [`Store::begin_isolated`] was called for it, and then it alone. Bounded; one bad row never stops the others.
+    /// Finds workers that are dead, and gives their jobs back: a crash is counted for each attempt that had begun, with
+    /// [`crate::Suspects::One`] where it alone had. Where nobody knows what had begun, every attempt counts as begun, but
+    /// that of a suspect only if [`Store::begin_isolated`] was called for it, and then it alone.
+    ///
+    /// A worker of another store that has not extended its lease, though writing was possible (see
+    /// [`LeaseWatch`](crate::LeaseWatch)), loses its jobs, too, and no crash is counted by that. A worker of this
+    /// store never does: it is known to live. Bounded, so that one call may leave something to the next, and to
+    /// other processes; one bad row never stops the others.
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed>;
 
     /// Tells when something may have changed, in this process or another one. A hint: polling suffices.

@@ -95,6 +95,9 @@ impl Store for Fountain {
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
         self.rest.retire(worker_id)
     }
+    fn abandon(&self, worker_id: &WorkerId) {
+        self.rest.abandon(worker_id);
+    }
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         Box::pin(async move { Ok(self.give(request.limit)) })
     }

@@ -12,7 +12,7 @@ pub enum StopCause {
     TimedOut,
     /// The worker shuts down; the attempt is given back without being spent.
     ShuttingDown,
-    /// The worker's lease ended or soon will: another worker may be given the job.
+    /// The worker did not extend its lease and lost the job: another one may run it already.
     LeaseLost,
 }
 

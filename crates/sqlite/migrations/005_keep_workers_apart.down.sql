@@ -1,3 +1,7 @@
+ALTER TABLE job_workers DROP COLUMN suspicion_count;
+ALTER TABLE job_workers DROP COLUMN file_id;
+ALTER TABLE job_workers DROP COLUMN boot_id;
+
 DROP TRIGGER job_queue_inserting;
 DROP TRIGGER job_queue_replaced_by_insert;
 DROP TRIGGER job_queue_updating;

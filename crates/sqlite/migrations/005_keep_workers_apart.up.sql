@@ -11,6 +11,13 @@ CREATE TABLE job_duties (
     taken_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- Which boot of the machine the worker began under, and which file shows that it lives: another boot proves its death,
+-- and another file in that place proves nothing.
+ALTER TABLE job_workers ADD COLUMN boot_id TEXT;
+ALTER TABLE job_workers ADD COLUMN file_id INTEGER;
+-- Grows with each write by which an observer makes sure that the worker could have written, too.
+ALTER TABLE job_workers ADD COLUMN suspicion_count INTEGER NOT NULL DEFAULT 0;
+
 -- The jobs that wait for another one, by that one.
 CREATE INDEX job_queue_blocked ON job_queue (parent_job_id, id)
     WHERE status = 'blocked';

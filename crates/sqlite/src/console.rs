@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use longshore_core::{
     Action, Actioned, ClaimNumber, Console, Health, JobDetail, JobId, JobPage, JobPageRequest, LogEntry, LogPage,
     LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
@@ -49,10 +47,12 @@ impl Console for SqliteStore {
     }
 
     fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {
-        let liveness = Arc::clone(&self.parts.liveness);
-        let now = self.parts.options.clock.monotonic();
-        let read = self.parts.readers.run("listing workers", move |tx| Ok(workers(tx.connection, &liveness, now)?));
-        Box::pin(read)
+        let (reclaim, monotonic) = (self.parts.reclaim.clone(), self.parts.options.clock.monotonic());
+        Box::pin(
+            self.parts
+                .readers
+                .run("listing workers", move |tx| Ok(workers(tx.connection, reclaim.signs(tx.now, monotonic))?)),
+        )
     }
 
     fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()> {
@@ -64,11 +64,10 @@ impl Console for SqliteStore {
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {
-        let liveness = Arc::clone(&self.parts.liveness);
+        let (reclaim, monotonic) = (self.parts.reclaim.clone(), self.parts.options.clock.monotonic());
         let path = self.parts.options.path.clone();
-        let monotonic = self.parts.options.clock.monotonic();
         Box::pin(self.parts.readers.run("looking at the database's health", move |tx| {
-            Ok(health(tx.connection, &liveness, &path, tx.now, monotonic)?)
+            Ok(health(tx.connection, reclaim.signs(tx.now, monotonic), &path)?)
         }))
     }
 }

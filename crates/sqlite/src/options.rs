@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use longshore_core::{Clock, Limits, SystemClock};
 
+use crate::workers::boot_id::boot_id_of_machine;
+
 /// When an acknowledged write is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -30,6 +32,8 @@ pub struct SqliteOptions {
     pub limits: Limits,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// What tells this boot of the machine from another one; without it a dead worker's attempts all count as begun.
+    pub boot_id: Option<Arc<str>>,
 }
 
 impl SqliteOptions {
@@ -42,6 +46,7 @@ impl SqliteOptions {
             size_max_bytes: None,
             limits: Limits::default(),
             clock: Arc::new(SystemClock::new()),
+            boot_id: boot_id_of_machine(),
         }
     }
 
@@ -77,6 +82,13 @@ impl SqliteOptions {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// What tells this boot of the machine from another one, in a test that makes believe that it was started anew.
+    #[must_use]
+    pub fn boot_id(mut self, boot_id: &str) -> Self {
+        self.boot_id = Some(boot_id.into());
         self
     }
 }

@@ -25,7 +25,7 @@ use crate::upkeep::duties::Duties;
 use crate::workers::given::GivenClaims;
 use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
-use crate::workers::reclaim::reclaim;
+use crate::workers::reclaim::Reclaim;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::writing::hints::Hints;
 use crate::writing::writer::{Opened, Writer};
@@ -45,6 +45,7 @@ pub(crate) struct Parts {
     pub(crate) writer: Writer,
     pub(crate) readers: Arc<Readers>,
     pub(crate) liveness: Arc<Liveness>,
+    pub(crate) reclaim: Reclaim,
     given: Arc<GivenClaims>,
     pub(crate) audit: Audit,
     pub(crate) duties: Duties,
@@ -68,7 +69,8 @@ impl SqliteStore {
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
         let file = Arc::new(DatabaseFile::of(&options.path, &connection, &place)?);
         let hints = Arc::new(Hints::new());
-        let liveness = Arc::new(Liveness::new(&options.path));
+        let liveness = Arc::new(Liveness::new(&options.path, options.boot_id.clone()));
+        let reclaim = Reclaim::new(Arc::clone(&liveness), Arc::clone(&options.clock));
         let given = Arc::new(GivenClaims::default());
         let readers = Arc::new(Readers::new(options.clone(), place.clone(), Arc::clone(&file)));
         let writer = Writer::start(
@@ -82,7 +84,9 @@ impl SqliteStore {
             },
         )?;
         let (audit, duties) = (Audit::new(), Duties::new());
-        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, given, audit, duties, hints }) })
+        Ok(Self {
+            parts: Arc::new(Parts { options, place, writer, readers, liveness, reclaim, given, audit, duties, hints }),
+        })
     }
 
     /// Makes or migrates the database as far as `prepare` permits, then opens it; says whether this made the file.
@@ -158,13 +162,14 @@ impl Store for SqliteStore {
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let Parts { liveness, options, place, .. } = &*self.parts;
+            let Parts { liveness, place, .. } = &*self.parts;
             let worker_id = registration.worker_id.clone();
-            liveness
-                .register(&worker_id, registration.lease, options.clock.monotonic())
+            let is_new = !liveness.is_own(&worker_id);
+            let file = liveness
+                .register(&worker_id, registration.concurrency)
                 .map_err(|refused| place.explain_refused(refused, liveness.folder()))?;
-            let registered = self.parts.writer.run(Register { registration }).await;
-            if registered.is_err() {
+            let registered = self.parts.writer.run(Register { registration, file }).await;
+            if registered.is_err() && is_new {
                 liveness.forget(&worker_id);
             }
             registered
@@ -181,11 +186,15 @@ impl Store for SqliteStore {
         })
     }
 
+    fn abandon(&self, worker_id: &WorkerId) {
+        self.parts.liveness.abandon(worker_id);
+    }
+
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         Box::pin(async move {
-            let Parts { liveness, given, options, writer, .. } = &*self.parts;
+            let Parts { given, options, writer, .. } = &*self.parts;
             let (worker_id, request_id) = (request.worker_id.clone(), request.request_id);
-            let claim = Claim::new(request, Arc::clone(liveness), Arc::clone(given), Arc::clone(&options.clock));
+            let claim = Claim::new(request, Arc::clone(given), Arc::clone(&options.clock));
             let claimed = writer.run(claim).await;
             match &claimed {
                 Ok(_) => given.commit(&worker_id, request_id),
@@ -206,13 +215,8 @@ impl Store for SqliteStore {
 
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
         Box::pin(async move {
-            let Parts { liveness, options, writer, .. } = &*self.parts;
-            let worker_id = heartbeat.worker_id.clone();
-            // The time before the write, so that the lease here never outlasts the one that others see.
-            let now = options.clock.monotonic();
-            let extended = writer.run(Extend { heartbeat, liveness: Arc::clone(liveness), now }).await?;
-            liveness.extended(&worker_id, now);
-            Ok(extended)
+            let file = self.parts.liveness.keep_file(&heartbeat.worker_id);
+            self.parts.writer.run(Extend { heartbeat, file }).await
         })
     }
 
@@ -240,8 +244,8 @@ impl Store for SqliteStore {
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
-        let Parts { readers, writer, liveness, options, .. } = &*self.parts;
-        Box::pin(reclaim(readers, writer, liveness, &options.clock))
+        let Parts { readers, writer, reclaim, .. } = &*self.parts;
+        Box::pin(reclaim.run(readers, writer))
     }
 
     fn wakeups(&self) -> Box<dyn Wakeups> {

@@ -124,6 +124,10 @@ impl<S: Store> Store for FaultStore<S> {
         self.meet(Operation::Retire, move |inner| inner.retire(worker_id))
     }
 
+    fn abandon(&self, worker_id: &WorkerId) {
+        self.inner.abandon(worker_id);
+    }
+
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         self.meet(Operation::Claim, move |inner| inner.claim(request))
     }

@@ -86,6 +86,11 @@ impl MemoryStore {
         self.with(|state, _| state.kill(worker_id));
     }
 
+    /// Deletes the row of a worker and nothing else, as a foreign program can.
+    pub fn delete_worker(&self, worker_id: &WorkerId) {
+        self.with(|state, _| drop(state.workers.remove(worker_id)));
+    }
+
     fn with<T>(&self, call: impl FnOnce(&mut State, Moment) -> T) -> T {
         let moment = Moment { now: self.shared.clock.now(), monotonic: self.shared.clock.monotonic() };
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,8 +148,12 @@ impl Store for MemoryStore {
         })
     }
 
+    fn abandon(&self, worker_id: &WorkerId) {
+        self.with(|state, _| state.abandon(worker_id));
+    }
+
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
-        self.quietly(move |state, moment| state.claim(&request, moment))
+        self.quietly(move |state, moment| state.claim(&request, moment.now))
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
@@ -156,7 +165,7 @@ impl Store for MemoryStore {
     }
 
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
-        self.quietly(move |state, moment| state.extend(&heartbeat, moment))
+        self.quietly(move |state, moment| state.extend(&heartbeat, moment.now))
     }
 
     fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
@@ -172,7 +181,8 @@ impl Store for MemoryStore {
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
-        self.loudly(move |state, moment| Ok(state.reclaim(moment)))
+        let observer = self.process;
+        self.loudly(move |state, moment| Ok(state.reclaim(observer, moment)))
     }
 
     fn wakeups(&self) -> Box<dyn Wakeups> {

@@ -12,6 +12,7 @@ pub mod family;
 pub mod fence;
 pub mod health;
 pub mod history;
+pub mod lapse;
 pub mod lease;
 mod list;
 pub mod log;

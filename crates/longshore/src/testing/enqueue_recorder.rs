@@ -62,6 +62,8 @@ impl Store for EnqueueRecorder {
         nothing()
     }
 
+    fn abandon(&self, _: &WorkerId) {}
+
     fn claim(&self, _: ClaimRequest) -> StoreFuture<'_, Claimed> {
         nothing()
     }

@@ -64,12 +64,12 @@ struct Requests {
 }
 
 impl Requests {
-    /// What to claim now, if anything. What an identity that is gone was given is gone with it.
+    /// What to claim now, if anything. The identity stays the same.
     fn next(&mut self, shift: &Shift) -> Option<ClaimRequest> {
         let mut holdings = shift.holdings();
-        let unanswered = self.unanswered.take().filter(|request| holdings.worker_id() == Some(&request.worker_id));
-        if unanswered.is_some() {
-            return unanswered;
+        if let Some(unanswered) = &self.unanswered {
+            // Not while it is open what was lost: what it brings could not be run.
+            return if holdings.admits(&unanswered.worker_id) { self.unanswered.take() } else { None };
         }
         // While a suspect runs alone, other processes get the jobs.
         if shift.gate.is_closed() {
@@ -87,9 +87,10 @@ impl Requests {
     }
 }
 
-/// Takes a fresh identity where there is none.
+/// Registers the worker where it is not, or not any more.
 async fn renew_identity(shift: &Shift) -> Result<(), StoreError> {
-    if shift.holdings().worker_id().is_none() {
+    let is_registered = shift.holdings().registered_id().is_some();
+    if !is_registered {
         shift.register().await?;
     }
     Ok(())

@@ -117,7 +117,7 @@ impl<'a> Execution<'a> {
         };
         let patience = grace + policy.settle;
         if cause == StopCause::LeaseLost {
-            // What is left of the lease when it is given up unrenewed, with some to spare.
+            // Another worker may run it already, so there is not much time for an orderly end.
             return patience.min(self.shift.settings.lease / 6);
         }
         patience
@@ -151,6 +151,7 @@ fn tell(outcome: &Outcome) {
         Outcome::Deferred { run_at } => quiet::info!(run_at = %run_at, "deferred"),
         Outcome::Returned => quiet::info!("given back"),
         Outcome::Crashed { .. } => quiet::error!("crashed"),
+        Outcome::Lapsed { .. } => quiet::error!("lapsed"),
     }
 }
 

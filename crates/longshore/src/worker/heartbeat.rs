@@ -8,7 +8,10 @@ use tokio::time::{Instant, sleep_until};
 use super::holdings::Holdings;
 use super::shift::Shift;
 use super::trouble::Errand;
-use crate::{StopCause, quiet};
+
+/// The longest pause after a heartbeat that failed. Once writing is possible again, others give this worker a second
+/// at least before they take its jobs, and it must not let that pass.
+const RETRY_MAX: Duration = Duration::from_millis(500);
 
 /// Keeps the worker's lease, and hears what it has lost or must cancel.
 pub(crate) async fn run(shift: Arc<Shift>) {
@@ -22,44 +25,29 @@ pub(crate) async fn run(shift: Arc<Shift>) {
             Some(Ok(())) | None => asked_at + interval,
             Some(Err(error)) => {
                 shift.meet(Errand::Extend, error);
-                Instant::now() + interval / 10
+                Instant::now() + (interval / 10).min(RETRY_MAX)
             }
         };
-        suspend_when_overdue(&shift);
     }
 }
 
-/// One heartbeat; none while there is no identity, or while a pause keeps outcomes from being stored.
+/// One heartbeat; none while the worker is not registered. What runs goes on while heartbeats fail: nobody can take a
+/// job over without writing, and whoever is overtaken nevertheless, because it was frozen, writes behind fences.
 async fn beat(shift: &Shift) -> Option<Result<(), StoreError>> {
     let (worker_id, held) = {
         let holdings = shift.holdings();
-        if shift.trouble.is_paused() && !holdings.is_recorded() {
-            // The outcomes are stored first: a lease that ended in the pause would take them with it.
-            return None;
-        }
-        (holdings.worker_id()?.clone(), holdings.held())
+        (holdings.registered_id()?.clone(), holdings.held())
     };
     let asked_at = Instant::now();
     let heartbeat =
         Heartbeat { worker_id: worker_id.clone(), held: held.iter().map(|(id, claim)| (*id, *claim)).collect() };
-    let answer = {
-        let mut call = shift.queue.backend().extend(heartbeat);
-        loop {
-            // A store that hangs must not keep the jobs running beyond the lease.
-            let overdue_at = shift.holdings().renewed_at() + patience(shift);
-            tokio::select! {
-                answer = &mut call => break answer,
-                () = sleep_until(overdue_at), if overdue_at > Instant::now() => suspend_when_overdue(shift),
-            }
-        }
-    };
-    let extended = match answer {
+    let extended = match shift.queue.backend().extend(heartbeat).await {
         Ok(extended) => extended,
         Err(error) => return Some(Err(error)),
     };
     shift.trouble.pass(Errand::Extend);
     let mut holdings = shift.holdings();
-    if holdings.worker_id() != Some(&worker_id) {
+    if holdings.registered_id() != Some(&worker_id) {
         return Some(Ok(()));
     }
     holdings.renew(asked_at);
@@ -67,6 +55,7 @@ async fn beat(shift: &Shift) -> Option<Result<(), StoreError>> {
     drop(holdings);
     shift.ended.notify_one();
     shift.room.notify_one();
+    shift.work.notify_one();
     Some(Ok(()))
 }
 
@@ -83,22 +72,4 @@ fn obey(holdings: &mut Holdings, extended: &Extended, held: &HashMap<JobId, Clai
             holdings.cancel(*id, *claim_number, now);
         }
     }
-}
-
-/// The share of a lease after which jobs are stopped when it could not be renewed: the rest is for stopping.
-fn patience(shift: &Shift) -> Duration {
-    shift.settings.lease * 2 / 3
-}
-
-fn suspend_when_overdue(shift: &Shift) {
-    let mut holdings = shift.holdings();
-    let is_overdue = holdings.renewed_at().elapsed() >= patience(shift);
-    if !is_overdue || holdings.worker_id().is_none() {
-        return;
-    }
-    if holdings.suspend(shift.clock.now()) {
-        quiet::warning!(cause = ?StopCause::LeaseLost, "the lease could not be renewed; stopping what runs");
-    }
-    drop(holdings);
-    shift.ended.notify_one();
 }

@@ -14,8 +14,10 @@ use crate::{CurrentAttempt, StopCause};
 /// Stands behind one lock, which is taken twice for each job and never across an await.
 #[derive(Debug)]
 pub(crate) struct Holdings {
-    /// Under which identity jobs are held; none between the loss of one and the next registration.
+    /// Under which identity jobs are held; none before the first registration, and after a doubtful claim.
     worker_id: Option<WorkerId>,
+    is_registered: bool,
+    lease: Duration,
     renewed_at: Instant,
     pub(crate) lanes: Lanes,
     slots: Vec<Slot>,
@@ -28,7 +30,7 @@ pub(crate) struct Holdings {
     /// How many attempts were begun, to notice when nothing moves.
     starts: u64,
     starts_seen: u64,
-    /// Whether new leases may be run; not while the lease cannot be renewed, and not after shutdown began.
+    /// Whether new leases may be run; not while it is open which are lost, and not after shutdown began.
     admission: Admission,
 }
 
@@ -88,9 +90,11 @@ pub(crate) struct Ended {
 const ENDED_MAX: usize = 10_000;
 
 impl Holdings {
-    pub(crate) fn new(lanes: Lanes, concurrency: u32) -> Self {
+    pub(crate) fn new(lanes: Lanes, concurrency: u32, lease: Duration) -> Self {
         Self {
             worker_id: None,
+            is_registered: false,
+            lease,
             renewed_at: Instant::now(),
             lanes,
             slots: (0..concurrency).map(|_| Slot::default()).collect(),
@@ -104,10 +108,16 @@ impl Holdings {
         }
     }
 
-    /// Holds jobs under this identity from now on.
-    pub(crate) fn register(&mut self, worker_id: WorkerId, asked_at: Instant) {
+    /// Holds jobs under this identity from now on. Says whether a heartbeat is wanted
+    /// at once, because what was held before may be lost.
+    pub(crate) fn register(&mut self, worker_id: WorkerId, asked_at: Instant) -> bool {
         self.worker_id = Some(worker_id);
-        self.renew(asked_at);
+        self.is_registered = true;
+        if self.admission == Admission::Suspended {
+            return true;
+        }
+        self.renewed_at = asked_at;
+        false
     }
 
     /// The lease was extended by a call that was made then.
@@ -122,8 +132,15 @@ impl Holdings {
         self.worker_id.as_ref()
     }
 
-    pub(crate) const fn renewed_at(&self) -> Instant {
-        self.renewed_at
+    /// The identity, unless it has to be registered first.
+    pub(crate) fn registered_id(&self) -> Option<&WorkerId> {
+        self.worker_id.as_ref().filter(|_| self.is_registered)
+    }
+
+    /// The identity, for good.
+    pub(crate) fn take_identity(&mut self) -> Option<WorkerId> {
+        self.is_registered = false;
+        self.worker_id.take()
     }
 
     /// What to claim, and under which identity.
@@ -131,17 +148,18 @@ impl Holdings {
         if self.admission != Admission::Open || self.ended.len() > ENDED_MAX {
             return None;
         }
-        let worker_id = self.worker_id.clone()?;
+        let worker_id = self.registered_id()?.clone();
         Some((worker_id, self.lanes.demand(now)?))
     }
 
     /// Whether leases that a claim brings now may be run under that identity.
     pub(crate) fn admits(&self, worker_id: &WorkerId) -> bool {
-        self.admission == Admission::Open && self.worker_id.as_ref() == Some(worker_id)
+        self.admission == Admission::Open && self.registered_id() == Some(worker_id)
     }
 
     /// Puts the next attempt into a slot, if the gate lets it in: an ordinary one begins now, a suspect when it is
-    /// alone.
+    /// alone. None while the lease has not been renewed in time, because then this process may have stood still and what
+    /// waits here may run elsewhere.
     pub(crate) fn start(
         &mut self,
         slot: usize,
@@ -149,6 +167,9 @@ impl Holdings {
         gate: &Arc<Gate>,
         begin: impl FnOnce(Lease) -> CurrentAttempt,
     ) -> Option<Started> {
+        if self.admission == Admission::Suspended || self.renewed_at.elapsed() >= self.lease {
+            return None;
+        }
         let worker_id = self.worker_id.clone()?;
         let (lane, lease, pass) = self.lanes.pop(|lease| gate.enter(&lease.budgets))?;
         let attempt = begin(lease);
@@ -298,17 +319,6 @@ impl Holdings {
         self.give_back_waiting(now);
     }
 
-    /// Nothing new is run until the lease was renewed, and what runs has to stop; says whether that is news.
-    pub(crate) fn suspend(&mut self, now: Timestamp) -> bool {
-        let is_news = self.admission == Admission::Open;
-        if is_news {
-            self.admission = Admission::Suspended;
-        }
-        self.give_back_waiting(now);
-        self.stop_all(StopCause::LeaseLost);
-        is_news
-    }
-
     pub(crate) fn stop_all(&self, cause: StopCause) {
         for attempt in self.attempts() {
             attempt.stop_signal().stop(cause);
@@ -341,17 +351,17 @@ impl Holdings {
         }
     }
 
-    /// The identity is gone and everything with it; answers how many outcomes are lost by that.
-    pub(crate) fn evict(&mut self, worker_id: &WorkerId) -> Option<usize> {
-        self.worker_id.take_if(|own| own == worker_id)?;
-        for attempt in self.slots.iter_mut().filter_map(|slot| slot.attempt.take()) {
-            attempt.stop_signal().stop(StopCause::LeaseLost);
+    /// This identity is not registered any more; says whether that is news. Nothing is given up: the fence decides for
+    /// each outcome, and the first heartbeat after the next registration tells which jobs are lost.
+    pub(crate) fn unregister(&mut self, worker_id: &WorkerId) -> bool {
+        if self.registered_id() != Some(worker_id) {
+            return false;
         }
-        let waiting = self.lanes.take_waiting();
-        let lost = self.ended.len();
-        self.ended.clear();
-        self.last_reports.clear();
-        Some(lost + waiting.len())
+        self.is_registered = false;
+        if self.admission == Admission::Open {
+            self.admission = Admission::Suspended;
+        }
+        true
     }
 
     /// Gives back the attempts that do not stop although their time is over.

@@ -13,14 +13,14 @@ use crate::{ShutdownTime, StopCause, quiet};
 
 /// How much longer than its grace period an attempt may take before it is given back without its consent.
 const MARGIN: Duration = Duration::from_secs(1);
-/// How long the last outcomes may take to be stored; then the lease's end gives their jobs back.
+/// How long the last outcomes may take to be stored; then their jobs are given back.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Works until `shutdown` resolves; then takes nothing more, asks what runs to stop, waits for the grace
     /// period, and gives back what is left without spending its attempt.
     ///
-    /// Dropping the future ends everything at once; the jobs are given back when the lease ends.
+    /// Dropping the future ends everything at once; the jobs are given back by the next look for dead workers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
         self.run_until(shutdown, pending()).await
     }
@@ -64,6 +64,7 @@ async fn work(
     immediate: impl Future<Output = ()>,
 ) -> Result<(), WorkerError> {
     let mut immediate = std::pin::pin!(immediate);
+    let identity = Identity(&shift);
     // Aborted and joined at the end; dropped, and so aborted, when this future is.
     let mut tasks = JoinSet::new();
     shift.gate.join(&shift);
@@ -93,6 +94,7 @@ async fn work(
     }
     tasks.shutdown().await;
     watched_end(&shift, retire(&shift)).await;
+    drop(identity);
     answer(&shift, ended)
 }
 
@@ -166,7 +168,7 @@ async fn last_words(shift: &Shift, patience: Duration) {
     shift.ended.notify_one();
     let stored = shift.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
-        quiet::error!("the last outcomes could not be stored; their jobs run again when the lease has ended");
+        quiet::error!("the last outcomes could not be stored; their jobs run again");
     }
 }
 
@@ -180,12 +182,28 @@ fn longest_grace(shift: &Shift) -> Duration {
     shift.registry.entries().map(of_handler).max().unwrap_or(own)
 }
 
-/// Best effort: what fails here is mended by the end of the lease.
+/// Ends the sign of life of a worker that did not retire, also when its future was dropped: its process may live on,
+/// and nobody else would give its jobs back.
+struct Identity<'a>(&'a Shift);
+
+impl Drop for Identity<'_> {
+    fn drop(&mut self) {
+        let left = self.0.holdings().take_identity();
+        if let Some(worker_id) = left {
+            self.0.queue.backend().abandon(&worker_id);
+        }
+    }
+}
+
+/// Best effort: where it fails, the jobs are found without a sign of life.
 async fn retire(shift: &Shift) {
     let Some(worker_id) = shift.holdings().worker_id().cloned() else { return };
     let call = shift.queue.backend().retire(worker_id.clone());
     match tokio::time::timeout(LAST_WORDS, call).await {
-        Ok(Ok(())) => quiet::info!(worker_id = %worker_id, "retired"),
+        Ok(Ok(())) => {
+            shift.holdings().take_identity();
+            quiet::info!(worker_id = %worker_id, "retired");
+        }
         Ok(Err(error)) => quiet::warning!(worker_id = %worker_id, error = %error, "could not retire"),
         Err(_) => quiet::warning!(worker_id = %worker_id, "could not retire in time"),
     }

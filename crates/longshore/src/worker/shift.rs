@@ -38,12 +38,14 @@ pub(crate) struct Shift {
     holdings: Mutex<Holdings>,
     /// A lease waits for a slot.
     pub(crate) work: Notify,
-    /// A claim may be worth its commit again, or the identity is gone.
+    /// A claim may be worth its commit again, or the worker must be registered again.
     pub(crate) room: Notify,
     /// An outcome waits for the scribe.
     pub(crate) ended: Notify,
     /// A slot became free or the scribe stored outcomes: whoever waits for the end looks again.
     pub(crate) settled: Notify,
+    /// A heartbeat is wanted at once.
+    pub(crate) pulse: Notify,
     pub(crate) trouble: Trouble,
     until: Until,
     phase: watch::Sender<Phase>,
@@ -78,7 +80,7 @@ impl Shift {
     ) -> Self {
         let lanes = Lanes::new(&settings.queues, settings.concurrency);
         Self {
-            holdings: Mutex::new(Holdings::new(lanes, settings.concurrency)),
+            holdings: Mutex::new(Holdings::new(lanes, settings.concurrency, settings.lease)),
             job_types: registry.job_types(),
             origin: Arc::new(origin),
             gate,
@@ -90,6 +92,7 @@ impl Shift {
             room: Notify::new(),
             ended: Notify::new(),
             settled: Notify::new(),
+            pulse: Notify::new(),
             trouble: Trouble::default(),
             until,
             phase: watch::Sender::new(Phase::Working),
@@ -142,18 +145,20 @@ impl Shift {
         }
     }
 
-    /// Takes a fresh identity; tries until the store answers, or the worker is to stop.
+    /// Makes the worker known, under the identity that it has or else a fresh one; tries until the store answers, or
+    /// the worker is to stop.
     pub(crate) async fn register(&self) -> Result<(), StoreError> {
         let mut patience = Patience::default();
+        let worker_id = self.holdings().worker_id().cloned().unwrap_or_else(WorkerId::random);
         loop {
             let asked_at = Instant::now();
-            let registration = self.registration();
-            let worker_id = registration.worker_id.clone();
-            match self.queue.backend().register(registration).await {
+            match self.queue.backend().register(self.registration(&worker_id)).await {
                 Ok(()) => {
                     self.trouble.pass(Errand::Register);
                     quiet::info!(worker_id = %worker_id, "registered");
-                    self.holdings().register(worker_id, asked_at);
+                    if self.holdings().register(worker_id, asked_at) {
+                        self.pulse.notify_one();
+                    }
                     return Ok(());
                 }
                 Err(error) if self.is_waited_out(&error) => self.trouble.meet(Errand::Register, &error),
@@ -165,9 +170,9 @@ impl Shift {
         }
     }
 
-    fn registration(&self) -> Registration {
+    fn registration(&self, worker_id: &WorkerId) -> Registration {
         Registration {
-            worker_id: WorkerId::random(),
+            worker_id: worker_id.clone(),
             host: host(),
             pid: std::process::id(),
             lease: self.settings.lease,
@@ -223,12 +228,14 @@ impl Shift {
         self.phase.send_replace(Phase::Stopping);
     }
 
-    /// The identity is gone: its jobs are lost, and the claim loop takes a fresh one.
-    pub(crate) fn evict(&self, worker_id: &WorkerId) {
-        let Some(lost) = self.holdings().evict(worker_id) else { return };
-        quiet::warning!(worker_id = %worker_id, lost, "the lease has ended; registering anew");
+    /// The worker is not registered any more; the claim loop registers it again. Under the same identity, so that a
+    /// worker that was only frozen may go on with its own jobs; the claim numbers tell its attempts apart.
+    fn evict(&self, worker_id: &WorkerId) {
+        if !self.holdings().unregister(worker_id) {
+            return;
+        }
+        quiet::warning!(worker_id = %worker_id, "the lease has ended; registering again");
         self.room.notify_one();
-        self.settled.notify_waiters();
     }
 
     /// An error that no waiting mends: the worker stops, and ends with the first of them.

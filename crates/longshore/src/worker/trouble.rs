@@ -53,11 +53,6 @@ impl Trouble {
         }
     }
 
-    /// Whether a migration has changed the schema under this worker.
-    pub(crate) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire) != 0
-    }
-
     fn pause(&self, errand: Errand, error: &StoreError) {
         // The sweep comes once a minute: the end of the pause would be told much too late.
         if errand != Errand::Maintain && self.paused.fetch_or(bit(errand), Ordering::AcqRel) == 0 {

@@ -94,7 +94,7 @@ async fn a_claim_whose_answer_was_lost_before_a_shutdown_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_identity_that_is_lost_with_a_claim_unanswered_leaves_nothing_behind() {
+async fn a_lease_that_is_lost_with_a_claim_unanswered_leaves_nothing_behind() {
     let bench = Bench::new();
     let id = bench.enqueue(1).await;
     let (store, queue) = faulty(&bench);
@@ -106,7 +106,8 @@ async fn an_identity_that_is_lost_with_a_claim_unanswered_leaves_nothing_behind(
     let first = bench.until_status(id, Status::Running).await.worker_id.unwrap();
     bench.store.kill(&first);
 
-    let job = bench.until(id, |job| job.worker_id.as_ref() != Some(&first) && job.status == Status::Running).await;
+    let is_claimed_again = |job: &longshore::Job| job.claim_number.0 == 2 && job.status == Status::Running;
+    let job = bench.until(id, is_claimed_again).await;
 
     tokio::time::sleep(SECOND).await;
     assert_eq!((job.crash_count, tally.seen()), (0, vec![1]));

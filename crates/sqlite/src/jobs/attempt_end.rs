@@ -94,6 +94,7 @@ impl<'c> Ending<'c> {
             }
             Outcome::Cancelled => self.execute(include_str!("../sql/record_cancelled.sql"), &fence, &[&at])?,
             Outcome::Returned => self.execute(include_str!("../sql/record_returned.sql"), &fence, &[&at])?,
+            Outcome::Lapsed { .. } => self.execute(include_str!("../sql/record_lapsed.sql"), &fence, &[&at])?,
             Outcome::Deferred { run_at } => {
                 self.execute(include_str!("../sql/record_deferred.sql"), &fence, &[&run_at.as_ms()])?
             }
@@ -161,7 +162,9 @@ const fn status_after(outcome: &Outcome) -> Status {
         Outcome::Retrying { .. } => Status::Retrying,
         Outcome::DeadLetter { .. } => Status::DeadLetter,
         Outcome::Cancelled => Status::Cancelled,
-        Outcome::Deferred { .. } | Outcome::Returned | Outcome::Crashed { .. } => Status::Pending,
+        Outcome::Deferred { .. } | Outcome::Returned | Outcome::Crashed { .. } | Outcome::Lapsed { .. } => {
+            Status::Pending
+        }
     }
 }
 
@@ -176,7 +179,7 @@ fn minute_of(ended: &AttemptEnded<'_>, lease: &HeldLease) -> Minute {
         Outcome::DeadLetter { .. } => minute.failed = 1,
         Outcome::Retrying { .. } => minute.retried = 1,
         Outcome::Cancelled => minute.cancelled = 1,
-        Outcome::Deferred { .. } | Outcome::Returned | Outcome::Crashed { .. } => {}
+        Outcome::Deferred { .. } | Outcome::Returned | Outcome::Crashed { .. } | Outcome::Lapsed { .. } => {}
     }
     minute
 }
@@ -197,6 +200,7 @@ impl<'a> AttemptRow<'a> {
             Outcome::Cancelled => (AttemptOutcome::Cancelled, None),
             Outcome::Deferred { .. } => (AttemptOutcome::Deferred, None),
             Outcome::Returned => (AttemptOutcome::Returned, None),
+            Outcome::Lapsed { failure } => (AttemptOutcome::Returned, Some(failure)),
         };
         Some(Self { outcome, failure })
     }

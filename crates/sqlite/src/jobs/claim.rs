@@ -11,7 +11,6 @@ use crate::jobs::claim::runs::{Candidates, choose, given_lease};
 use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
-use crate::workers::liveness::Liveness;
 use crate::writing::session::{MovesMark, Session, WriteTx, is_of_a_row};
 use crate::writing::work::Work;
 
@@ -24,24 +23,18 @@ const PROMOTED_MAX: u32 = 1000;
 /// Promotes what is due and claims what may run.
 pub(crate) struct Claim {
     request: ClaimRequest,
-    liveness: Arc<Liveness>,
     given: Arc<GivenClaims>,
     clock: Arc<dyn Clock>,
 }
 
 impl Claim {
-    pub(crate) fn new(
-        mut request: ClaimRequest,
-        liveness: Arc<Liveness>,
-        given: Arc<GivenClaims>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub(crate) fn new(mut request: ClaimRequest, given: Arc<GivenClaims>, clock: Arc<dyn Clock>) -> Self {
         // A type that is named twice is one type, or its jobs would be chosen twice.
         let types: BTreeSet<&String> = request.job_types.iter().collect();
         if types.len() < request.job_types.len() {
             request.job_types = types.into_iter().cloned().collect();
         }
-        Self { request, liveness, given, clock }
+        Self { request, given, clock }
     }
 }
 
@@ -81,6 +74,7 @@ impl Work for Claim {
         }
         promote(tx)?;
         let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&self.request), self.request.limit)?;
+        chosen.charge_lapsed(&self.request.worker_id);
         if !chosen.is_empty() {
             // Before the commit: when that fails, nobody knows whether it was carried out.
             self.given.give(&self.request, chosen.leases());
@@ -91,13 +85,13 @@ impl Work for Claim {
 }
 
 impl Claim {
-    /// The worker's own clock and the row must both say that its lease holds.
+    /// As long as the row stands nobody else was given its jobs.
     fn check_worker(&self, connection: &Connection) -> Result<(), Fault> {
         let worker_id = &self.request.worker_id;
         let is_registered: bool = connection
             .prepare_cached(include_str!("../sql/is_worker_registered.sql"))?
             .query_row([worker_id.as_str()], |row| row.get(0))?;
-        if is_registered && self.liveness.has_lease(worker_id, self.clock.monotonic()) {
+        if is_registered {
             return Ok(());
         }
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
@@ -140,6 +134,11 @@ impl Claim {
                 Err(error) if !is_of_a_row(&error) || tx.connection.is_autocommit() => return Err(error.into()),
                 _ => self.take_each(tx, chosen)?,
             }
+        }
+        if !chosen.lapsed().is_empty() {
+            let ids = column::ids(chosen.lapsed().iter().copied());
+            let sql = include_str!("../sql/settle_lapsed_jobs.sql");
+            tx.connection.prepare_cached(sql)?.execute(params![ids, worker_id.as_str()])?;
         }
         let leases = chosen.leases();
         for lease in leases {

@@ -12,6 +12,7 @@ SET status = ?3,
     progress_message = NULL,
     retry_count = 0,
     crash_count = 0,
+    lapsed_worker_id = NULL,
     deferral_count = 0
 WHERE id = ?1
   AND status IN ('retrying', 'completed', 'cancelled', 'dead_letter')

@@ -9,8 +9,7 @@ use crate::column;
 use crate::jobs::keepers::Keepers;
 use crate::jobs::stuck::{BlockedCause, blocked_page, stuck_rows};
 use crate::upkeep::stats::{backlog, queues};
-use crate::workers::liveness::Liveness;
-use crate::workers::worker_record::workers;
+use crate::workers::worker_record::{Signs, workers};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// How many of the newest dead letters are looked at for those of the last hour.
@@ -19,15 +18,10 @@ const LATE_DEAD_LETTERS_MAX: u32 = 10_000;
 const LATEST_JOBS_MAX: u32 = 1000;
 
 /// Gathers the facts without writing and without opening the file but through SQLite.
-pub(crate) fn health(
-    connection: &Connection,
-    liveness: &Liveness,
-    path: &Path,
-    now: Timestamp,
-    monotonic: Duration,
-) -> rusqlite::Result<Health> {
+pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> rusqlite::Result<Health> {
+    let now = signs.now;
     let (living, dead): (Vec<WorkerRecord>, Vec<WorkerRecord>) =
-        workers(connection, liveness, monotonic)?.into_iter().partition(|worker| worker.is_alive);
+        workers(connection, signs)?.into_iter().partition(|worker| worker.is_alive);
     let known: BTreeSet<String> = living.iter().flat_map(|worker| worker.job_types.iter().cloned()).collect();
     let backlog = backlog(connection)?;
     let queues = queues(connection, &backlog)?;

@@ -79,6 +79,7 @@ impl HeldJob {
         let note = started.note_of(self.id, claim_number);
         let is_isolated = self.isolated_claim == Some(claim_number);
         let proof = match (self.budgets.is_suspect(), note) {
+            (_, Note::Abandoned) => return None,
             (true, _) if !is_isolated => return None,
             (true, Note::Unknown) => Proof::BeganAlone,
             (false, Note::Absent) => return None,

@@ -2,18 +2,21 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use longshore_core::{StartedAttempt, WorkerId};
 
 use crate::shared_files::{Refused, SharedFiles};
+use crate::workers::liveness_file::{create, file_id, is_at};
 use crate::workers::started::StartedTable;
+use crate::workers::worker_row::FileRecord;
 
 /// The longest name of a worker that is taken for a file name; our own have 23 characters.
 const NAME_BYTES_MAX: usize = 64;
-/// How long a worker is left alone when a job of its own could not be taken back.
-const POSTPONED: Duration = Duration::from_secs(30);
+/// The age at which the file of a worker that is not registered is taken to be left behind.
+const LEFT_BEHIND: Duration = Duration::from_secs(60);
 
 /// The evidence of life: a locked file of its own for each worker, in a folder beside the database.
 ///
@@ -23,48 +26,39 @@ const POSTPONED: Duration = Duration::from_secs(30);
 pub(crate) struct Liveness {
     folder: PathBuf,
     shared: SharedFiles,
+    boot_id: Option<Arc<str>>,
     own: RwLock<HashMap<WorkerId, Arc<OwnWorker>>>,
-    seen: Mutex<HashMap<WorkerId, Seen>>,
-    /// Dead workers with a job that cannot be taken from them, and when it is tried again.
-    postponed: Mutex<HashMap<WorkerId, Duration>>,
+    /// How many files of other processes' workers were opened, because that is what a look for the dead costs.
+    probes: AtomicU64,
 }
 
-/// A worker of this process.
+/// A worker of this store.
 #[derive(Debug)]
 struct OwnWorker {
     /// Locked as long as it is open.
-    file: File,
-    lease: Duration,
-    extended: Mutex<Duration>,
-}
-
-/// A heartbeat of another process's worker and when it was first seen here, by the monotonic clock.
-#[derive(Clone, Copy, Debug)]
-struct Seen {
-    heartbeat_number: i64,
-    since: Duration,
+    file: RwLock<File>,
+    is_loss_told: AtomicBool,
 }
 
 /// What the operating system says about a worker.
 #[derive(Debug)]
 pub(crate) enum Evidence {
-    /// Its file is locked, or nobody can tell; only its lease can end it.
+    /// It is a worker of this store.
+    Own,
+    /// Its file is locked; only its lease can end it.
     Alive,
+    /// Nobody can tell: its file is missing or is not the one that it made. Only its lease can end it.
+    Unknown,
     /// Its process is gone. The file, if it is there, stays locked by us while its jobs are taken.
     Dead(Option<File>),
 }
 
 impl Liveness {
-    pub(crate) fn new(database: &Path) -> Self {
+    pub(crate) fn new(database: &Path, boot_id: Option<Arc<str>>) -> Self {
         let mut folder = database.as_os_str().to_owned();
         folder.push("-workers");
-        Self {
-            folder: folder.into(),
-            shared: SharedFiles::of(database),
-            own: RwLock::default(),
-            seen: Mutex::default(),
-            postponed: Mutex::default(),
-        }
+        let (shared, own) = (SharedFiles::of(database), RwLock::default());
+        Self { folder: folder.into(), shared, boot_id, own, probes: AtomicU64::new(0) }
     }
 
     /// Where the files are.
@@ -72,105 +66,130 @@ impl Liveness {
         &self.folder
     }
 
-    /// Makes the worker's file and locks it. To be called before its row is written, or others would find it dead.
-    pub(crate) fn register(&self, worker_id: &WorkerId, lease: Duration, now: Duration) -> Result<(), Refused> {
+    /// Makes the worker's file and locks it, or sees to it that it is there. To be called before its row is written,
+    /// or others would find it dead.
+    pub(crate) fn register(&self, worker_id: &WorkerId, slots: u32) -> Result<FileRecord, Refused> {
+        if self.is_own(worker_id) {
+            return Ok(self.keep_file(worker_id));
+        }
+        let file = self.make_file(worker_id, |file| StartedTable::begin(file, self.boot_id.as_deref(), slots))?;
+        let worker = OwnWorker { file: RwLock::new(file), is_loss_told: AtomicBool::new(false) };
+        let record = self.record(&worker);
+        self.own.write().unwrap_or_else(PoisonError::into_inner).insert(worker_id.clone(), Arc::new(worker));
+        Ok(record)
+    }
+
+    pub(crate) fn is_own(&self, worker_id: &WorkerId) -> bool {
+        self.own.read().unwrap_or_else(PoisonError::into_inner).contains_key(worker_id)
+    }
+
+    pub(crate) fn own_workers(&self) -> Vec<WorkerId> {
+        self.own.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Makes sure that the file of a worker of this store is where others look for it, and says what its row is to
+    /// say. A file that was removed or replaced is made anew, with what it said, and that is told.
+    pub(crate) fn keep_file(&self, worker_id: &WorkerId) -> FileRecord {
+        let (Some(worker), Some(path)) = (self.own(worker_id), self.file_of(worker_id)) else {
+            return FileRecord::default();
+        };
+        if !is_at(&worker.file(), &path) {
+            self.restore(worker_id, &worker);
+        }
+        self.record(&worker)
+    }
+
+    fn restore(&self, worker_id: &WorkerId, worker: &OwnWorker) {
+        let mut old = worker.file.write().unwrap_or_else(PoisonError::into_inner);
+        match self.make_file(worker_id, |fresh| StartedTable::copy(&old, fresh)) {
+            Ok(fresh) => {
+                *old = fresh;
+                worker.is_loss_told.store(false, Ordering::Relaxed);
+                tracing::warn!(%worker_id, "the file that shows that this worker lives was removed or replaced; it is restored");
+            }
+            Err(Refused { source: error, .. }) if !worker.is_loss_told.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(
+                    %worker_id, %error, "the file that shows that this worker lives was removed or replaced, and cannot be restored"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn make_file(&self, worker_id: &WorkerId, fill: impl FnOnce(&File) -> io::Result<()>) -> Result<File, Refused> {
         let refused = |error: io::Error| Refused { path: self.folder.clone(), source: error };
         let path = self.file_of(worker_id).ok_or_else(|| refused(ErrorKind::InvalidFilename.into()))?;
         self.shared.folder(&self.folder)?;
-        let file = self.shared.open(&path)?;
-        file.try_lock().map_err(|error| refused(error.into()))?;
-        file.set_len(0).map_err(refused)?;
-        let worker = OwnWorker { file, lease, extended: Mutex::new(now) };
-        self.own.write().unwrap_or_else(PoisonError::into_inner).insert(worker_id.clone(), Arc::new(worker));
-        Ok(())
+        create(&self.shared, &path, fill)
     }
 
-    /// Notes that an attempt has begun. A note that cannot be written makes the attempt look as if it had not
-    /// begun, so that a crash would not be counted; that is said, and the attempt goes on.
+    fn record(&self, worker: &OwnWorker) -> FileRecord {
+        FileRecord { boot_id: self.boot_id.as_deref().map(str::to_owned), file_id: file_id(&worker.file()) }
+    }
+
+    /// Notes that an attempt has begun. When that cannot be written, every attempt of the worker counts as begun.
     pub(crate) fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
         let Some(worker) = self.own(worker_id) else { return };
-        if let Err(error) = StartedTable::note(&worker.file, attempt) {
+        let file = worker.file();
+        if let Err(error) = StartedTable::note(&file, attempt) {
             tracing::warn!(%worker_id, job_id = attempt.id.0, %error, "could not note the beginning of an attempt");
+            if let Err(error) = StartedTable::spoil(&file) {
+                tracing::warn!(%worker_id, %error, "nor that every attempt must count as begun");
+            }
         }
-    }
-
-    /// Whether the lease of a worker of this process holds; of others nothing is known here.
-    pub(crate) fn has_lease(&self, worker_id: &WorkerId, now: Duration) -> bool {
-        self.own(worker_id).is_none_or(|worker| worker.has_lease(now))
-    }
-
-    /// The lease was extended at this time.
-    pub(crate) fn extended(&self, worker_id: &WorkerId, at: Duration) {
-        if let Some(worker) = self.own(worker_id) {
-            *worker.extended() = at;
-        }
-    }
-
-    /// Whether a worker is beyond its lease: of our own we know when it was extended; of another one the heartbeat
-    /// must have stood still for a whole lease while we looked. The wall clock has no say in it.
-    pub(crate) fn is_lease_over(
-        &self,
-        worker_id: &WorkerId,
-        heartbeat_number: i64,
-        lease: Duration,
-        now: Duration,
-    ) -> bool {
-        if let Some(worker) = self.own(worker_id) {
-            return !worker.has_lease(now);
-        }
-        let mut all_seen = self.seen();
-        let seen = all_seen.entry(worker_id.clone()).or_insert(Seen { heartbeat_number, since: now });
-        if seen.heartbeat_number != heartbeat_number {
-            *seen = Seen { heartbeat_number, since: now };
-        }
-        now.saturating_sub(seen.since) >= lease
-    }
-
-    /// Leaves a worker alone for a while, because a job of its own cannot be taken back.
-    pub(crate) fn postpone(&self, worker_id: &WorkerId, now: Duration) {
-        self.postponed().insert(worker_id.clone(), now.saturating_add(POSTPONED));
-    }
-
-    pub(crate) fn is_postponed(&self, worker_id: &WorkerId, now: Duration) -> bool {
-        self.postponed().get(worker_id).is_some_and(|until| now < *until)
-    }
-
-    /// Forgets heartbeats of workers that are registered no longer.
-    pub(crate) fn keep_seen(&self, is_registered: impl Fn(&WorkerId) -> bool) {
-        self.seen().retain(|worker_id, _| is_registered(worker_id));
-        self.postponed().retain(|worker_id, _| is_registered(worker_id));
     }
 
     /// Asks the operating system whether the worker's process is there.
-    pub(crate) fn probe(&self, worker_id: &WorkerId) -> Evidence {
-        if self.own(worker_id).is_some() {
-            return Evidence::Alive;
+    pub(crate) fn probe(&self, worker_id: &WorkerId, record: &FileRecord) -> Evidence {
+        if self.is_own(worker_id) {
+            return Evidence::Own;
         }
+        // Such a name has no file, and is none that a worker of ours could have.
         let Some(path) = self.file_of(worker_id) else { return Evidence::Dead(None) };
-        let file = match OpenOptions::new().read(true).write(true).open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Evidence::Dead(None),
-            Err(_) => return Evidence::Alive,
-        };
+        self.probes.fetch_add(1, Ordering::Relaxed);
+        // What is not locked and no file of the worker's own proves nothing, but no process outlives a boot.
+        let otherwise = if self.is_of_another_boot(record) { Evidence::Dead(None) } else { Evidence::Unknown };
+        let Ok(file) = OpenOptions::new().read(true).write(true).open(path) else { return otherwise };
         match file.try_lock() {
-            Ok(()) => Evidence::Dead(Some(file)),
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => Evidence::Alive,
+            Ok(()) if record.file_id.is_none_or(|id| file_id(&file) == Some(id)) => Evidence::Dead(Some(file)),
+            Ok(()) => otherwise,
+            Err(TryLockError::WouldBlock) => Evidence::Alive,
+            Err(TryLockError::Error(_)) => Evidence::Unknown,
         }
+    }
+
+    fn is_of_another_boot(&self, record: &FileRecord) -> bool {
+        match (&record.boot_id, &self.boot_id) {
+            (Some(then), Some(now)) => **then != **now,
+            _ => false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn probes(&self) -> u64 {
+        self.probes.load(Ordering::Relaxed)
     }
 
     /// Which attempts of a worker had begun.
     pub(crate) fn started(&self, worker_id: &WorkerId, file: Option<&File>) -> StartedTable {
+        let boot_id = self.boot_id.as_deref();
         match (self.own(worker_id), file) {
-            (Some(worker), _) => StartedTable::read(&worker.file),
-            (None, Some(file)) => StartedTable::read(file),
-            (None, None) => self.started_in_file(worker_id),
+            (Some(worker), _) => StartedTable::read(&worker.file(), boot_id),
+            (None, Some(file)) => StartedTable::read(file, boot_id),
+            (None, None) => StartedTable::Unknown,
         }
+    }
+
+    /// Which attempts of a worker had begun that may still live: what its file says, if that is its own.
+    pub(crate) fn started_in_file(&self, worker_id: &WorkerId, record: &FileRecord) -> StartedTable {
+        let file = self.file_of(worker_id).and_then(|path| File::open(path).ok());
+        let is_its_own = |file: &File| record.file_id.is_none_or(|id| file_id(file) == Some(id));
+        file.filter(is_its_own).map_or(StartedTable::Unknown, |file| self.started(worker_id, Some(&file)))
     }
 
     /// Removes the worker's file, and with it the lock.
     pub(crate) fn forget(&self, worker_id: &WorkerId) {
         self.own.write().unwrap_or_else(PoisonError::into_inner).remove(worker_id);
-        self.seen().remove(worker_id);
         if let Some(path) = self.file_of(worker_id)
             && let Err(error) = fs::remove_file(path)
             && error.kind() != ErrorKind::NotFound
@@ -179,26 +198,48 @@ impl Liveness {
         }
     }
 
-    /// Drops the locks of this process's workers, as its death does: whoever looks next gives their jobs back.
+    /// Removes the file of a worker of another process, unless its owner is still there.
+    pub(crate) fn forget_unlocked(&self, worker_id: &WorkerId) {
+        let file = self.file_of(worker_id).and_then(|path| File::open(path).ok());
+        if file.is_some_and(|file| file.try_lock().is_ok()) {
+            self.forget(worker_id);
+        }
+    }
+
+    /// Removes the files of workers that lost their lease and died before they came back. They are not registered, not
+    /// locked, and not so fresh that their row could not be seen yet.
+    pub(crate) fn sweep(&self, is_registered: impl Fn(&WorkerId) -> bool) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let worker_id = entry.file_name().to_str().map(WorkerId::from_stored);
+            let is_needed = |worker_id: &WorkerId| is_registered(worker_id) || self.is_own(worker_id);
+            if worker_id.as_ref().is_none_or(is_needed) || !is_old(&entry) {
+                continue;
+            }
+            if File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+                // What cannot be removed now is tried again.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Drops the lock of a worker of this store, as its death does, but its jobs are given back unspent by whoever
+    /// looks next.
+    pub(crate) fn abandon(&self, worker_id: &WorkerId) {
+        let left = self.own.write().unwrap_or_else(PoisonError::into_inner).remove(worker_id);
+        if let Some(worker) = left
+            && let Err(error) = StartedTable::abandon(&worker.file())
+        {
+            tracing::warn!(%worker_id, %error, "could not note that a worker ended");
+        }
+    }
+
+    /// Drops the locks of this store's workers, as its death does: whoever looks next gives their jobs back.
     pub(crate) fn release(&self) {
         self.own.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn started_in_file(&self, worker_id: &WorkerId) -> StartedTable {
-        let file = self.file_of(worker_id).and_then(|path| File::open(path).ok());
-        file.map_or(StartedTable::Unknown, |file| StartedTable::read(&file))
-    }
-
     fn own(&self, worker_id: &WorkerId) -> Option<Arc<OwnWorker>> {
         self.own.read().unwrap_or_else(PoisonError::into_inner).get(worker_id).cloned()
-    }
-
-    fn postponed(&self) -> MutexGuard<'_, HashMap<WorkerId, Duration>> {
-        self.postponed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn seen(&self) -> MutexGuard<'_, HashMap<WorkerId, Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// None for a name that is no name of ours: it comes from a table that anybody may write, and must not lead
@@ -210,12 +251,13 @@ impl Liveness {
     }
 }
 
-impl OwnWorker {
-    fn has_lease(&self, now: Duration) -> bool {
-        now.saturating_sub(*self.extended()) < self.lease
-    }
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().ok().filter(fs::Metadata::is_file).and_then(|found| found.modified().ok());
+    modified.and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= LEFT_BEHIND)
+}
 
-    fn extended(&self) -> MutexGuard<'_, Duration> {
-        self.extended.lock().unwrap_or_else(PoisonError::into_inner)
+impl OwnWorker {
+    fn file(&self) -> std::sync::RwLockReadGuard<'_, File> {
+        self.file.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,4 @@
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, Outcome, Registration, StoreError, WorkerId};
 use rusqlite::{Connection, params};
@@ -9,14 +7,15 @@ use crate::column;
 use crate::fault::Fault;
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
 use crate::workers::held_job::HeldJob;
-use crate::workers::liveness::Liveness;
 use crate::workers::started::StartedTable;
+use crate::workers::worker_row::FileRecord;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
 /// Writes the row of a worker.
 pub(crate) struct Register {
     pub(crate) registration: Registration,
+    pub(crate) file: FileRecord,
 }
 
 impl Work for Register {
@@ -34,6 +33,8 @@ impl Work for Register {
             json(queues),
             json(&job_types[..]),
             concurrency,
+            self.file.boot_id,
+            self.file.file_id,
         ])?;
         Ok(())
     }
@@ -46,8 +47,7 @@ fn json(words: &[String]) -> String {
 /// Extends a worker's lease: one row, whatever it holds.
 pub(crate) struct Extend {
     pub(crate) heartbeat: Heartbeat,
-    pub(crate) liveness: Arc<Liveness>,
-    pub(crate) now: Duration,
+    pub(crate) file: FileRecord,
 }
 
 impl Work for Extend {
@@ -56,11 +56,12 @@ impl Work for Extend {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Extended, Fault> {
         let worker_id = &self.heartbeat.worker_id;
-        let extended = tx
-            .connection
-            .prepare_cached(include_str!("../sql/extend_lease.sql"))?
-            .execute(params![worker_id.as_str(), tx.now.as_ms()])?;
-        if extended == 0 || !self.liveness.has_lease(worker_id, self.now) {
+        let extended = tx.connection.prepare_cached(include_str!("../sql/extend_lease.sql"))?.execute(params![
+            worker_id.as_str(),
+            tx.now.as_ms(),
+            self.file.file_id
+        ])?;
+        if extended == 0 {
             return Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into());
         }
         let running = running_of(tx, worker_id)?;

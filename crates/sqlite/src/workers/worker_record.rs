@@ -1,38 +1,61 @@
 use std::time::Duration;
 
-use longshore_core::{RunningJob, WorkerId, WorkerRecord};
+use longshore_core::{RunningJob, Timestamp, WorkerId, WorkerRecord};
 use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::workers::liveness::{Evidence, Liveness};
+use crate::workers::watches::Watches;
+use crate::workers::worker_row::{FileRecord, WorkerRow};
 
 /// How many workers are told, and how many jobs of each.
 const WORKERS_MAX: u32 = 1000;
 const RUNNING_MAX: u32 = 100;
 
+/// Where a worker's life shows.
+#[derive(Clone, Copy)]
+pub(crate) struct Signs<'a> {
+    pub(crate) liveness: &'a Liveness,
+    pub(crate) watches: &'a Watches,
+    pub(crate) now: Timestamp,
+    pub(crate) monotonic: Duration,
+}
+
+impl Signs<'_> {
+    /// For people alone: whose jobs are taken is decided elsewhere, and without the wall clock.
+    fn is_alive(self, row: &WorkerRow, heartbeat_at: Timestamp) -> bool {
+        let is_still = || self.watches.observe(row, self.monotonic);
+        match self.liveness.probe(&row.worker_id, &row.file) {
+            Evidence::Own => true,
+            Evidence::Dead(_) => false,
+            Evidence::Alive => !is_still(),
+            // A command that only looks once cannot wait for a lease.
+            Evidence::Unknown => !is_still() && self.now.since(heartbeat_at) < row.lease,
+        }
+    }
+}
+
 /// Everybody who is registered, and whether they live.
-pub(crate) fn workers(
-    connection: &Connection,
-    liveness: &Liveness,
-    now: Duration,
-) -> rusqlite::Result<Vec<WorkerRecord>> {
+pub(crate) fn workers(connection: &Connection, signs: Signs<'_>) -> rusqlite::Result<Vec<WorkerRecord>> {
     let mut records: Vec<WorkerRecord> = connection
         .prepare_cached(include_str!("../sql/select_workers.sql"))?
         .query_map([WORKERS_MAX], |row| {
             let worker_id = WorkerId::from_stored(&column::text(row, 0)?);
             let lease = Duration::from_millis(column::size(row, 6)?);
-            let has_process = matches!(liveness.probe(&worker_id), Evidence::Alive);
-            let is_over = liveness.is_lease_over(&worker_id, column::integer(row, 5)?, lease, now);
+            let file = FileRecord::read(row, 10)?;
+            let heartbeat_number = column::integer(row, 5)?;
+            let heartbeat_at = column::timestamp(row, 4)?;
+            let of_worker = WorkerRow { worker_id: worker_id.clone(), heartbeat_number, lease, file };
             Ok(WorkerRecord {
                 worker_id,
                 host: column::text(row, 1)?,
                 pid: column::count(row, 2)?,
                 started_at: column::timestamp(row, 3)?,
-                heartbeat_at: column::timestamp(row, 4)?,
+                heartbeat_at,
                 queues: words(&column::text(row, 7)?),
                 job_types: words(&column::text(row, 8)?),
                 concurrency: column::count(row, 9)?,
-                is_alive: has_process && !is_over,
+                is_alive: signs.is_alive(&of_worker, heartbeat_at),
                 running: Vec::new(),
             })
         })?

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use longshore_core::{
     ClaimRequest, Claimed, Clock, Console, Enqueued, Job, JobData, JobDetail, JobId, Lease, NewJob, Outcome,
-    QueueScope, Record, Recorded, Registration, Store, Timestamp, WorkerId,
+    QueueScope, Reclaimed, Record, Recorded, Registration, Store, Timestamp, WorkerId,
 };
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{SqliteOptions, SqliteStore};
@@ -80,6 +80,18 @@ impl Database {
         let store = SqliteStore::open(self.options()).unwrap();
         self.others.lock().unwrap().push(store.clone());
         store
+    }
+
+    /// Time passes, and the first store looks for lost workers all the while.
+    pub(crate) async fn look_for(&self, span: Duration) -> Reclaimed {
+        let mut all = self.store.reclaim().await.unwrap();
+        for _ in 0..span.as_millis() / 500 {
+            self.clock.advance(Duration::from_millis(500));
+            let reclaimed = self.store.reclaim().await.unwrap();
+            all.workers.extend(reclaimed.workers);
+            all.jobs += reclaimed.jobs;
+        }
+        all
     }
 
     /// A plain connection, as a foreign program has it: triggers on, nothing known of the engine.

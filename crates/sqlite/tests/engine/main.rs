@@ -11,6 +11,7 @@ mod fault;
 mod foreign;
 mod group;
 mod keepers;
+mod liveness;
 mod panics;
 mod plain_sql;
 mod plan;

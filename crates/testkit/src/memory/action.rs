@@ -91,6 +91,7 @@ impl State {
         job.retry_count = 0;
         job.crash_count = 0;
         job.deferral_count = 0;
+        row.lapsed = None;
         row.wait(None, now);
         if self.waits_for_parent(id) {
             self.row(id).job.status = Status::Blocked;

@@ -105,6 +105,10 @@ impl State {
                 row.wait(Some(run_at), at);
             }
             Outcome::Returned => row.wait(None, at),
+            Outcome::Lapsed { .. } => {
+                row.lapsed = row.job.worker_id.clone();
+                row.wait(None, at);
+            }
             Outcome::Crashed { failure } => {
                 row.note_failure(&failure);
                 row.job.crash_count += 1;
@@ -167,6 +171,7 @@ fn word(outcome: &Outcome) -> Option<(AttemptOutcome, Option<&Failure>)> {
         Outcome::Cancelled => (AttemptOutcome::Cancelled, None),
         Outcome::Deferred { .. } => (AttemptOutcome::Deferred, None),
         Outcome::Returned => (AttemptOutcome::Returned, None),
+        Outcome::Lapsed { failure } => (AttemptOutcome::Returned, Some(failure)),
     })
 }
 

@@ -3,24 +3,22 @@ use std::collections::BTreeMap;
 
 use longshore_core::{ClaimNumber, ClaimRequest, Claimed, JobId, QueueScope, RequestId, StoreError, Timestamp};
 
-use super::Moment;
 use super::row::Row;
 use super::state::State;
 
 impl State {
-    pub(super) fn claim(&mut self, request: &ClaimRequest, moment: Moment) -> Result<Claimed, StoreError> {
-        let worker = self.living_worker(&request.worker_id, moment)?;
+    pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Result<Claimed, StoreError> {
+        let worker = self.registered_worker(&request.worker_id)?;
         if let Some(given) = worker.last_claim.clone().filter(|given| given.request_id == request.request_id) {
             return Ok(self.given_again(request, &given));
         }
-        self.promote(moment.now);
+        self.promote(now);
         let chosen = self.choose(request);
-        let leases: Vec<_> =
-            chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, moment.now)).collect();
+        let leases: Vec<_> = chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, now)).collect();
         if !leases.is_empty() {
             let leases = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
             let given = GivenClaim { request_id: request.request_id, leases };
-            self.living_worker(&request.worker_id, moment)?.last_claim = Some(given);
+            self.registered_worker(&request.worker_id)?.last_claim = Some(given);
         }
         Ok(Claimed { leases, next_due: self.next_due() })
     }

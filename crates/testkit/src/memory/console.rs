@@ -31,7 +31,8 @@ impl Console for MemoryStore {
     }
 
     fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {
-        self.quietly(move |state, moment| Ok(state.worker_records(moment)))
+        let observer = self.process;
+        self.quietly(move |state, moment| Ok(state.worker_records(observer, moment)))
     }
 
     fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()> {
@@ -56,6 +57,7 @@ impl Console for MemoryStore {
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {
-        self.quietly(move |state, moment| Ok(state.health(moment)))
+        let observer = self.process;
+        self.quietly(move |state, moment| Ok(state.health(observer, moment)))
     }
 }

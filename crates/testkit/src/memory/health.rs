@@ -14,11 +14,21 @@ const RUNNING_MAX: usize = 100;
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl State {
-    pub(super) fn worker_records(&self, moment: Moment) -> Vec<WorkerRecord> {
-        self.workers.values().map(|worker| self.worker_record(worker, moment)).collect()
+    pub(super) fn worker_records(&mut self, observer: u64, moment: Moment) -> Vec<WorkerRecord> {
+        let (living, dead) = self.living_and_dead(observer, moment);
+        let of =
+            |worker: &Worker, is_alive| (worker.registration.worker_id.clone(), self.worker_record(worker, is_alive));
+        let all: BTreeMap<WorkerId, WorkerRecord> =
+            living.iter().map(|worker| of(worker, true)).chain(dead.iter().map(|worker| of(worker, false))).collect();
+        all.into_values().collect()
     }
 
-    fn worker_record(&self, worker: &Worker, moment: Moment) -> WorkerRecord {
+    fn living_and_dead(&mut self, observer: u64, moment: Moment) -> (Vec<Worker>, Vec<Worker>) {
+        let workers: Vec<Worker> = self.workers.values().cloned().collect();
+        workers.into_iter().partition(|worker| self.is_alive(worker, observer, moment.monotonic))
+    }
+
+    fn worker_record(&self, worker: &Worker, is_alive: bool) -> WorkerRecord {
         let registration = &worker.registration;
         let mut held: Vec<&Job> = self.held_jobs(&registration.worker_id).collect();
         held.sort_by_key(|job| (job.started_at, job.id));
@@ -31,14 +41,13 @@ impl State {
             queues: registration.queues.clone(),
             job_types: registration.job_types.to_vec(),
             concurrency: registration.concurrency,
-            is_alive: worker.is_alive(moment.monotonic),
+            is_alive,
             running: held.into_iter().take(RUNNING_MAX).filter_map(running_job).collect(),
         }
     }
 
-    pub(super) fn health(&self, moment: Moment) -> Health {
-        let (living, dead): (Vec<&Worker>, Vec<&Worker>) =
-            self.workers.values().partition(|worker| worker.is_alive(moment.monotonic));
+    pub(super) fn health(&mut self, observer: u64, moment: Moment) -> Health {
+        let (living, dead) = self.living_and_dead(observer, moment);
         let known: BTreeSet<String> =
             living.iter().flat_map(|worker| worker.registration.job_types.iter().cloned()).collect();
         let buried: Vec<Timestamp> = self.rows.values().filter_map(|row| row.job.moved_to_dead_letter_at).collect();
@@ -70,7 +79,7 @@ impl State {
         self.rows.values().filter(|row| row.is_held_by(worker_id)).map(|row| &row.job)
     }
 
-    fn holding(&self, workers: &[&Worker]) -> Vec<(WorkerId, u64)> {
+    fn holding(&self, workers: &[Worker]) -> Vec<(WorkerId, u64)> {
         let ids = workers.iter().map(|worker| &worker.registration.worker_id);
         ids.map(|id| (id.clone(), self.held_jobs(id).count() as u64)).filter(|(_, jobs)| *jobs > 0).collect()
     }

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use longshore_core::{
-    AttemptEnd, ClaimNumber, Extended, Heartbeat, JobId, Outcome, Reclaimed, Recorded, RetryPolicy, StartedAttempt,
-    StoreError, Suspects, Timestamp, WorkerId, decide,
+    AttemptEnd, ClaimNumber, Extended, Heartbeat, JobId, LeaseVerdict, Outcome, Reclaimed, Recorded, RetryPolicy,
+    StartedAttempt, StoreError, Suspects, Timestamp, WorkerId, decide,
 };
 
 use super::Moment;
@@ -10,9 +11,16 @@ use super::attempt::AttemptEnded;
 use super::state::State;
 use super::worker::Worker;
 
+/// How a worker is lost.
+#[derive(Clone, Copy)]
+enum Loss {
+    Died,
+    Lapsed,
+}
+
 impl State {
-    pub(super) fn extend(&mut self, heartbeat: &Heartbeat, moment: Moment) -> Result<Extended, StoreError> {
-        self.extend_lease(&heartbeat.worker_id, moment)?;
+    pub(super) fn extend(&mut self, heartbeat: &Heartbeat, now: Timestamp) -> Result<Extended, StoreError> {
+        self.extend_lease(&heartbeat.worker_id, now)?;
         let mut extended = Extended::default();
         for (id, claim_number) in &heartbeat.held {
             match self.rows.get(id).filter(|row| row.is_attempt(&heartbeat.worker_id, *claim_number)) {
@@ -26,6 +34,7 @@ impl State {
 
     pub(super) fn retire(&mut self, worker_id: &WorkerId, now: Timestamp) {
         let Some(worker) = self.workers.remove(worker_id) else { return };
+        self.watches.retain(|(_, watched), _| watched != worker_id);
         for id in self.held_by(worker_id) {
             let started_at = self.begun(&worker, id).map(|begun| begun.at);
             self.give_back(id, started_at, Outcome::Returned, now);
@@ -50,32 +59,50 @@ impl State {
         Ok(asked.map(|row| (row.job.id, row.job.claim_number)).collect())
     }
 
-    pub(super) fn reclaim(&mut self, moment: Moment) -> Reclaimed {
-        let is_dead = |worker: &&Worker| !worker.is_alive(moment.monotonic);
-        let dead: Vec<Worker> = self.workers.values().filter(is_dead).cloned().collect();
+    pub(super) fn reclaim(&mut self, observer: u64, moment: Moment) -> Reclaimed {
         let mut reclaimed = Reclaimed::default();
-        for worker in dead {
+        for worker in self.workers.values().cloned().collect::<Vec<_>>() {
+            let Some(loss) = self.loss_of(&worker, observer, moment.monotonic) else { continue };
             let worker_id = &worker.registration.worker_id;
             let held = self.held_by(worker_id);
             let begun: BTreeMap<JobId, Begun> =
                 held.iter().filter_map(|id| Some((*id, self.begun(&worker, *id)?))).collect();
             for id in held {
                 let suspects = if begun.len() == 1 { Suspects::One } else { Suspects::Several };
-                self.take_from(id, begun.get(&id), suspects, moment.now);
+                self.take_from(id, begun.get(&id), loss, suspects, moment.now);
                 reclaimed.jobs += 1;
             }
             self.workers.remove(worker_id);
+            self.watches.retain(|(_, watched), _| watched != worker_id);
             reclaimed.workers.push(worker_id.clone());
         }
         reclaimed
     }
 
-    /// Takes a job from its dead worker; only an attempt that had begun can have brought the worker down.
-    fn take_from(&mut self, id: JobId, begun: Option<&Begun>, suspects: Suspects, now: Timestamp) {
-        let end = match begun {
-            None => AttemptEnd::Interrupted,
-            Some(begun) if begun.is_accompanied => AttemptEnd::Crashed(Suspects::Several),
-            Some(_) => AttemptEnd::Crashed(suspects),
+    /// How a worker is lost now, if it is. Writing is always possible here.
+    fn loss_of(&mut self, worker: &Worker, observer: u64, now: Duration) -> Option<Loss> {
+        if worker.is_killed {
+            return Some(Loss::Died);
+        }
+        let lease = worker.registration.lease;
+        let watch = self.watch(worker, observer, now)?;
+        match watch.verdict(lease, now) {
+            LeaseVerdict::Holds => None,
+            LeaseVerdict::Suspected => {
+                watch.note_write(lease, now);
+                None
+            }
+            LeaseVerdict::Over => Some(Loss::Lapsed),
+        }
+    }
+
+    /// Takes a job from the worker that lost it; only an attempt that had begun can have brought the worker down.
+    fn take_from(&mut self, id: JobId, begun: Option<&Begun>, loss: Loss, suspects: Suspects, now: Timestamp) {
+        let end = match (begun, loss) {
+            (None, _) => AttemptEnd::Interrupted,
+            (Some(_), Loss::Lapsed) => AttemptEnd::Lapsed,
+            (Some(begun), Loss::Died) if begun.is_accompanied => AttemptEnd::Crashed(Suspects::Several),
+            (Some(_), Loss::Died) => AttemptEnd::Crashed(suspects),
         };
         let outcome = decide(&self.rows[&id].budgets(), end, &RetryPolicy::default(), now, 0.0);
         self.give_back(id, begun.map(|begun| begun.at), outcome, now);
@@ -97,7 +124,7 @@ impl State {
         let noted = worker.slots.values().find(is_this);
         let is_isolated = row.isolated_claim == Some(row.job.claim_number);
         let has_begun = if row.budgets().is_suspect() { is_isolated } else { noted.is_some() };
-        let at = row.job.started_at.filter(|_| has_begun)?;
+        let at = row.job.started_at.filter(|_| has_begun && !worker.is_abandoned)?;
         Some(Begun { at, is_accompanied: noted.is_some_and(|noted| noted.is_accompanied) })
     }
 }

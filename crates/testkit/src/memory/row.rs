@@ -16,6 +16,8 @@ pub(super) struct Row {
     /// The attempts that have ended and did not simply succeed.
     pub(super) attempts: BTreeMap<ClaimNumber, Attempt>,
     pub(super) log: BTreeMap<(ClaimNumber, u32), LogEntry>,
+    /// Who lost it by not extending its lease, until the next claim.
+    pub(super) lapsed: Option<WorkerId>,
 }
 
 impl Row {
@@ -62,7 +64,7 @@ impl Row {
             result: None,
             metadata: new.metadata,
         };
-        Self { job, due, isolated_claim: None, attempts: BTreeMap::new(), log: BTreeMap::new() }
+        Self { job, due, isolated_claim: None, attempts: BTreeMap::new(), log: BTreeMap::new(), lapsed: None }
     }
 
     /// Whether a claim may take it, its type, queue and worker aside.
@@ -110,7 +112,9 @@ impl Row {
     }
 
     pub(super) fn lease_to(&mut self, worker_id: &WorkerId, now: Timestamp) -> Lease {
+        let lost_by_another = self.lapsed.take().is_some_and(|lost_by| lost_by != *worker_id);
         let job = &mut self.job;
+        job.crash_count += u32::from(lost_by_another);
         job.status = Status::Running;
         job.worker_id = Some(worker_id.clone());
         job.claim_number = ClaimNumber(job.claim_number.0 + 1);

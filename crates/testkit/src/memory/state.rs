@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longshore_core::{JobId, Limits, Timestamp, WorkerId};
+use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, WorkerId};
 
 use super::row::Row;
 use super::stats::MinuteCounts;
@@ -19,6 +19,8 @@ pub(super) struct State {
     /// What ended, by minute since 1970 and queue.
     pub(super) minutes: BTreeMap<(i64, String), MinuteCounts>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
+    /// What each process has seen of the workers of others.
+    pub(super) watches: BTreeMap<(u64, WorkerId), LeaseWatch>,
     /// The process that removes what is older than each retention, and when it last said so.
     pub(super) housekeepers: BTreeMap<Duration, (u64, Timestamp)>,
 }
@@ -32,6 +34,7 @@ impl State {
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),
             workers: BTreeMap::new(),
+            watches: BTreeMap::new(),
             housekeepers: BTreeMap::new(),
         }
     }

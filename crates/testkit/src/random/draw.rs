@@ -83,7 +83,8 @@ pub(super) fn end(random: &mut Rng) -> AttemptEnd {
         0 => AttemptEnd::Cancelled,
         1 => AttemptEnd::Interrupted,
         2 => AttemptEnd::Crashed(if random.bool() { Suspects::One } else { Suspects::Several }),
-        3 | 4 => AttemptEnd::Snoozed { delay: milliseconds(random, 0..9000) },
+        3 => AttemptEnd::Lapsed,
+        4 => AttemptEnd::Snoozed { delay: milliseconds(random, 0..9000) },
         5..=7 => {
             let failure = Failure::new(*pick(random, &FailureType::ALL), format!("failure {}", random.u32(..100)));
             AttemptEnd::Failed(if random.bool() { failure.with_traceback("its story") } else { failure })

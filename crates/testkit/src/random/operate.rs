@@ -1,11 +1,13 @@
 use std::time::Duration;
 
-use longshore_core::{Action, Console, Heartbeat, Maintained, Maintenance, Priority, QueueChange};
+use longshore_core::{Action, Console, Maintained, Maintenance, Priority, QueueChange};
 
 use super::draw;
 use super::run::Run;
 use crate::suite::Harness;
 
+/// How much time passes between two looks for lost workers.
+const LOOK: Duration = Duration::from_millis(750);
 /// So many steps of housekeeping must be enough for a database of this size.
 const MAINTENANCE_STEPS_MAX: u32 = 10_000;
 
@@ -20,12 +22,16 @@ impl<H: Harness> Run<H> {
         self.trail.both_calmly(&self.main, |store| store.reclaim()).await;
     }
 
-    /// Heartbeats are looked at first: what counts a lease from when it was seen then counts from when it was.
+    /// In short steps with a look after each, as in life: a lease ends only under continued observation.
     pub(super) async fn pass_time(&mut self) {
-        self.reclaim_calmly().await;
-        let span = draw::milliseconds(&mut self.random, 1..5000);
+        let mut span = draw::milliseconds(&mut self.random, 1..5000);
         self.trail.tell(&format!("{span:?} pass"));
-        self.clock.advance(span);
+        while !span.is_zero() {
+            let step = span.min(LOOK);
+            self.clock.advance(step);
+            self.reclaim_calmly().await;
+            span -= step;
+        }
     }
 
     pub(super) fn jump(&mut self) {
@@ -101,15 +107,9 @@ impl<H: Harness> Run<H> {
         (pruned, settled, reconciled)
     }
 
-    /// The main process dies and another one takes its place. What it had seen of heartbeats is forgotten, so
-    /// whose lease is over is found first, and then everybody who lives says so.
+    /// The main process dies and another one takes its place, which has seen no heartbeat yet.
     pub(super) async fn restart(&mut self) {
-        self.reclaim_calmly().await;
         self.trail.tell("the main process dies");
-        for actor in &self.actors {
-            let heartbeat = || Heartbeat { worker_id: actor.worker_id.clone(), held: actor.held() };
-            self.trail.both_calmly(&actor.pair, |store| store.extend(heartbeat())).await;
-        }
         let fresh = self.open();
         std::mem::replace(&mut self.main, fresh).kill(&self.harness);
         self.reclaim_calmly().await;

@@ -21,8 +21,8 @@ pub(super) struct Run<H: Harness> {
     pub(super) clock: FakeClock,
     pub(super) harness: H,
     pub(super) model: MemoryStore,
-    /// The process of producers and operators. It alone looks for dead workers, because a store may count a lease
-    /// from when it first saw a heartbeat.
+    /// The process of producers and operators. It alone looks for lost workers, because that is what it has no worker
+    /// for: the look of a store with workers need not visit all.
     pub(super) main: Pair<H>,
     pub(super) actors: Vec<Actor<H>>,
     pub(super) ghosts: Vec<Ghost>,

@@ -124,14 +124,15 @@ pub async fn a_worker_can_ask_which_of_its_jobs_are_to_end<H: Harness>() {
 
 pub async fn asking_what_is_to_end_extends_no_lease<H: Harness>() {
     let world = World::<H>::new();
-    let worker_id = world.register(worker().lease(seconds(10))).await;
-    let lease = world.running(&worker_id, job()).await;
-    world.reclaim().await;
+    let process = world.process_of(worker().lease(seconds(10))).await;
+    let worker_id = process.worker_id.clone();
+    world.enqueue(job()).await;
+    let lease = process.begin_one().await;
     for _ in 0..2 {
-        world.clock.advance(seconds(6));
-        world.store.cancel_requests(worker_id.clone()).await.expect("it is registered");
+        assert_eq!(world.look_for(seconds(6)).await.jobs, 0);
+        process.store.cancel_requests(worker_id.clone()).await.expect("it is registered");
     }
-    assert_eq!(world.reclaim().await.workers, std::slice::from_ref(&worker_id));
+    assert_eq!(world.look_for(seconds(9)).await.workers, std::slice::from_ref(&worker_id));
     let answer = world.store.cancel_requests(worker_id).await;
     assert!(matches!(answer, Err(StoreError::WorkerGone { .. })), "{answer:?}");
     assert_eq!(world.status(lease.id).await, Status::Pending);

@@ -1,10 +1,8 @@
-use longshore_core::{
-    Action, ClaimNumber, Console, Extended, Heartbeat, Lease, Recorded, Status, Store, StoreError, WorkerId,
-};
+use longshore_core::{Action, ClaimNumber, Console, Extended, Heartbeat, Lease, Status, Store, StoreError, WorkerId};
 
 use super::world::seconds;
 use super::{Harness, World};
-use crate::{claim, ended, job, worker};
+use crate::{job, worker};
 
 async fn extend<H: Harness>(world: &World<H>, worker_id: &WorkerId, held: &[&Lease]) -> Extended {
     try_extend(world, worker_id, held).await.expect("the lease has not ended")
@@ -29,31 +27,6 @@ pub async fn a_heartbeat_keeps_what_its_worker_holds<H: Harness>() {
         assert_eq!(world.reclaim().await.jobs, 0);
     }
     world.complete(&worker_id, &lease).await;
-}
-
-pub async fn a_worker_that_does_not_extend_its_lease_loses_its_jobs<H: Harness>() {
-    let world = World::<H>::new();
-    let worker_id = world.register(worker().lease(seconds(10))).await;
-    let lease = world.running(&worker_id, job()).await;
-    assert_eq!(world.reclaim().await.jobs, 0);
-    world.clock.advance(seconds(11));
-    let reclaimed = world.reclaim().await;
-    assert_eq!((reclaimed.workers.as_slice(), reclaimed.jobs), ([worker_id.clone()].as_slice(), 1));
-    assert_eq!(world.status(lease.id).await, Status::Pending);
-    assert_eq!(world.record(&worker_id, ended(&lease, world.now()).completed()).await, Recorded::Fenced);
-}
-
-pub async fn a_worker_learns_that_its_lease_had_ended<H: Harness>() {
-    let world = World::<H>::new();
-    let worker_id = world.register(worker().lease(seconds(10))).await;
-    let lease = world.running(&worker_id, job()).await;
-    world.reclaim().await;
-    world.clock.advance(seconds(11));
-    world.reclaim().await;
-    let answer = try_extend(&world, &worker_id, &[&lease]).await;
-    assert!(matches!(answer, Err(StoreError::WorkerGone { .. })), "{answer:?}");
-    let answer = world.store.claim(claim(&worker_id, 1)).await;
-    assert!(matches!(answer, Err(StoreError::WorkerGone { .. })), "{answer:?}");
 }
 
 pub async fn a_heartbeat_tells_which_jobs_are_lost<H: Harness>() {
@@ -100,24 +73,24 @@ pub async fn a_heartbeat_of_nobody_is_told_so<H: Harness>() {
 
 pub async fn a_clock_that_jumps_forwards_ends_no_lease<H: Harness>() {
     let world = World::<H>::new();
-    let worker_id = world.register(worker().lease(seconds(10))).await;
-    let lease = world.running(&worker_id, job()).await;
-    world.reclaim().await;
-    world.clock.jump_forwards(seconds(86_400));
-    assert_eq!(world.reclaim().await.jobs, 0);
-    assert_eq!(extend(&world, &worker_id, &[&lease]).await, Extended::default());
-    world.complete(&worker_id, &lease).await;
+    let process = world.process_of(worker().lease(seconds(10))).await;
+    world.enqueue(job()).await;
+    let lease = process.begin_one().await;
+    for _ in 0..3 {
+        world.clock.jump_forwards(seconds(86_400));
+        assert_eq!(world.look_for(seconds(2)).await.jobs, 0);
+    }
+    world.complete(&process.worker_id, &lease).await;
 }
 
 pub async fn a_clock_that_jumps_backwards_keeps_no_lease_alive<H: Harness>() {
     let world = World::<H>::new();
-    let worker_id = world.register(worker().lease(seconds(10))).await;
-    let lease = world.running(&worker_id, job()).await;
+    let process = world.process_of(worker().lease(seconds(10))).await;
+    world.enqueue(job()).await;
+    let lease = process.begin_one().await;
     world.reclaim().await;
     world.clock.jump_backwards(seconds(86_400));
-    assert_eq!(world.reclaim().await.jobs, 0);
-    world.clock.advance(seconds(11));
-    assert_eq!(world.reclaim().await.jobs, 1);
+    assert_eq!(world.look_for(seconds(25)).await.jobs, 1);
     assert_eq!(world.status(lease.id).await, Status::Pending);
 }
 

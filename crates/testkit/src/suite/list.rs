@@ -115,10 +115,24 @@ macro_rules! store_suite {
                 every_attempt_that_did_not_simply_succeed_is_kept
                 a_failed_attempt_keeps_its_own_error
                 an_attempt_that_never_began_tells_no_beginning;
-            lease:
-                a_heartbeat_keeps_what_its_worker_holds
+            lapse:
                 a_worker_that_does_not_extend_its_lease_loses_its_jobs
                 a_worker_learns_that_its_lease_had_ended
+                a_process_never_ends_the_lease_of_its_own_worker
+                a_heartbeat_that_comes_late_succeeds_while_its_worker_is_registered
+                a_lease_does_not_end_while_nobody_looks
+                one_heartbeat_in_time_ends_every_doubt
+                an_attempt_whose_lease_ended_is_told_as_given_back
+                a_worker_that_comes_back_gets_its_own_job_unspent
+                the_claim_of_another_worker_spends_the_crash
+                among_many_jobs_only_those_that_lapsed_spend_a_crash
+                a_job_that_had_not_begun_when_its_lease_ended_spends_nothing
+                a_job_that_every_worker_loses_in_turn_is_given_up
+                a_job_that_is_retried_by_hand_owes_nothing_for_its_lapse
+                a_worker_that_is_registered_again_keeps_what_it_holds
+                an_abandoned_worker_is_found_at_once_and_its_jobs_are_unspent;
+            lease:
+                a_heartbeat_keeps_what_its_worker_holds
                 a_heartbeat_tells_which_jobs_are_lost
                 a_heartbeat_tells_whose_end_was_asked_for
                 a_heartbeat_without_jobs_keeps_the_worker

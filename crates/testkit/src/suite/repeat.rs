@@ -92,14 +92,12 @@ pub async fn the_claims_of_two_workers_under_one_id_are_two_claims<H: Harness>()
 
 pub async fn a_claim_that_is_repeated_after_the_lease_has_ended_gives_nothing_stale<H: Harness>() {
     let world = World::<H>::new();
-    let worker_id = world.register(worker().lease(seconds(10))).await;
+    let process = world.process_of(worker().lease(seconds(10))).await;
     let id = world.enqueue(job()).await;
-    let request = claim(&worker_id, 1);
-    ask(&world, &request).await;
-    world.reclaim().await;
-    world.clock.advance(seconds(11));
-    world.reclaim().await;
-    let answer = world.store.claim(request.clone()).await;
+    let request = claim(&process.worker_id, 1);
+    process.store.claim(request.clone()).await.expect("the worker may claim");
+    assert_eq!(world.look_for(seconds(25)).await.jobs, 1);
+    let answer = process.store.claim(request.clone()).await;
     assert!(matches!(answer, Err(StoreError::WorkerGone { .. })), "{answer:?}");
     assert_eq!(world.status(id).await, Status::Pending);
     let successor = world.worker().await;

@@ -240,12 +240,10 @@ pub async fn the_beginning_of_a_suspect_may_be_written_twice<H: Harness>() {
 pub async fn a_late_worker_cannot_begin_a_suspect<H: Harness>() {
     let world = World::<H>::new();
     let id = suspect(&world, job()).await;
-    let late = world.register(worker().lease(seconds(10))).await;
-    let lost = world.claim_one(&late).await;
-    let begin = |id, claim_number| world.store.begin_isolated(late.clone(), id, claim_number);
-    world.reclaim().await;
-    world.clock.advance(seconds(11));
-    world.reclaim().await;
+    let late = world.process_of(worker().lease(seconds(10))).await;
+    let lost = claimed(&late, id, 1).await;
+    let begin = |id, claim_number| late.store.begin_isolated(late.worker_id.clone(), id, claim_number);
+    assert_eq!(world.look_for(seconds(25)).await.jobs, 1);
     assert_eq!(begin(id, lost.claim_number).await.expect("it can be asked"), Recorded::Fenced);
     let successor = world.process().await;
     let lease = claimed(&successor, id, 1).await;

@@ -2,11 +2,14 @@ use std::time::Duration;
 
 use longshore_core::{
     Action, Actioned, Claimed, Clock, Console, Due, Enqueued, Filter, Job, JobData, JobDetail, JobId, Lease, Limits,
-    NewJob, Reclaimed, Record, Recorded, Selection, StartedAttempt, Status, Store, Timestamp, WorkerId,
+    NewJob, Reclaimed, Record, Recorded, Registration, Selection, StartedAttempt, Status, Store, Timestamp, WorkerId,
 };
 
 use super::Harness;
 use crate::{FakeClock, WorkerBuilder, claim, ended, job, worker};
+
+/// The time between two looks of `look_for`.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// One database, the process that a behaviour mostly uses, and the time.
 pub(super) struct World<H: Harness> {
@@ -19,6 +22,7 @@ pub(super) struct World<H: Harness> {
 pub(super) struct Process<H: Harness> {
     pub(super) store: H::Store,
     pub(super) worker_id: WorkerId,
+    registration: Registration,
 }
 
 impl<H: Harness> Process<H> {
@@ -35,6 +39,11 @@ impl<H: Harness> Process<H> {
             self.begin(0, &lease);
         }
         lease
+    }
+
+    /// The worker makes itself known once more, under the same identity.
+    pub(super) async fn register_again(&self) {
+        self.store.register(self.registration.clone()).await.expect("a worker can be registered");
     }
 
     pub(super) fn begin(&self, slot: u32, lease: &Lease) {
@@ -83,11 +92,15 @@ impl<H: Harness> World<H> {
     }
 
     pub(super) async fn process(&self) -> Process<H> {
+        self.process_of(worker().lease(seconds(10 * 86_400))).await
+    }
+
+    pub(super) async fn process_of(&self, worker: WorkerBuilder) -> Process<H> {
         let store = self.open();
-        let registration = worker().lease(seconds(10 * 86_400)).registration();
+        let registration = worker.registration();
         let worker_id = registration.worker_id.clone();
-        store.register(registration).await.expect("a worker can be registered");
-        Process { store, worker_id }
+        store.register(registration.clone()).await.expect("a worker can be registered");
+        Process { store, worker_id, registration }
     }
 
     pub(super) fn kill(&self, process: Process<H>) {
@@ -183,6 +196,18 @@ impl<H: Harness> World<H> {
 
     pub(super) async fn reclaim(&self) -> Reclaimed {
         self.store.reclaim().await.expect("it can be looked for dead workers")
+    }
+
+    /// Time passes, and a process without workers looks for lost ones all the while.
+    pub(super) async fn look_for(&self, span: Duration) -> Reclaimed {
+        let mut all = self.reclaim().await;
+        for _ in 0..span.as_millis() / LOOK.as_millis() {
+            self.clock.advance(LOOK);
+            let reclaimed = self.reclaim().await;
+            all.workers.extend(reclaimed.workers);
+            all.jobs += reclaimed.jobs;
+        }
+        all
     }
 
     pub(super) async fn act(&self, id: JobId, action: Action) -> Actioned {

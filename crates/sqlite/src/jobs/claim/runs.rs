@@ -18,6 +18,9 @@ const RUNS_MAX: usize = 64;
 pub(crate) struct Candidates {
     leases: Vec<Lease>,
     queues: Vec<Arc<str>>,
+    /// The jobs that a worker lost by not extending its lease, and which worker; seldom any.
+    lapsed: Vec<(usize, WorkerId)>,
+    lapsed_ids: Vec<JobId>,
 }
 
 impl Candidates {
@@ -32,6 +35,22 @@ impl Candidates {
     /// The queue of each lease, shared.
     pub(crate) fn queues(&self) -> &[Arc<str>] {
         &self.queues
+    }
+
+    /// The lease must say what the row will say: the claim of a job that another worker lost spends a crash.
+    pub(crate) fn charge_lapsed(&mut self, worker_id: &WorkerId) {
+        for (place, lost_by) in std::mem::take(&mut self.lapsed) {
+            let lease = &mut self.leases[place];
+            self.lapsed_ids.push(lease.id);
+            if lost_by != *worker_id {
+                lease.budgets.crash_count = lease.budgets.crash_count.saturating_add(1);
+            }
+        }
+    }
+
+    /// The jobs that were charged, or are the same worker's once more.
+    pub(crate) fn lapsed(&self) -> &[JobId] {
+        &self.lapsed_ids
     }
 
     /// Without those that could not be taken.
@@ -158,6 +177,9 @@ fn take_row(rows: &mut Rows<'_>, lane: &Lane<'_>, chosen: &mut Candidates) -> ru
     let Some(row) = FallibleStreamingIterator::get(rows) else { return Ok(None) };
     if matches!(row.get_ref(2)?, ValueRef::Integer(number) if (0..i64::MAX).contains(&number)) {
         let mut lease = lease(row, lane.job_type, &lane.queue)?;
+        if let Some(lost_by) = column::optional_text(row, 13)? {
+            chosen.lapsed.push((chosen.leases.len(), WorkerId::from_stored(&lost_by)));
+        }
         // The claim counts it on; the lease must say what the row will say.
         lease.claim_number = ClaimNumber(lease.claim_number.0.saturating_add(1));
         chosen.leases.push(lease);

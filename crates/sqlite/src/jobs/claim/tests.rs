@@ -1,5 +1,4 @@
 use std::cell::RefCell;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -115,7 +114,6 @@ fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
     let session = Session::begin(&database.connection, String::new());
     let claim = Claim::new(
         request(QueueScope::All),
-        Arc::new(Liveness::new(Path::new("q"))),
         Arc::default(),
         Arc::new(SystemClock::new()),
     );

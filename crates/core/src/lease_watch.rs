@@ -1,0 +1,166 @@
+use std::time::Duration;
+
+/// The bounds of the grace period, and the longest pause between two looks at a suspect.
+const GRACE_MIN: Duration = Duration::from_secs(1);
+const GRACE_MAX: Duration = Duration::from_secs(10);
+const GAP_MIN: Duration = Duration::from_secs(1);
+
+/// What one process has seen of the heartbeat of another process's worker, and what follows for the worker's lease.
+///
+/// Only the observer's monotonic clock counts. A heartbeat that stands still for a whole lease makes a suspect, no
+/// more: the worker, or everybody, may have been unable to write. So the observer then writes something itself,
+/// again and again for a grace period. When all of these writes succeed, and the heartbeat still stands still, the
+/// worker could have written as well, and its lease is over. A write that fails, or looks that are too far apart
+/// because the observer itself stood still, begin the grace period anew.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseWatch {
+    heartbeat_number: i64,
+    since: Duration,
+    suspicion: Option<Suspicion>,
+}
+
+/// The first and the last of an unbroken series of writes by the observer, each committed at that time.
+#[derive(Clone, Copy, Debug)]
+struct Suspicion {
+    first: Duration,
+    last: Duration,
+}
+
+/// What an observer has to do about a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseVerdict {
+    /// Nothing: the heartbeat has moved within the lease.
+    Holds,
+    /// Commit a write, then call [`LeaseWatch::note_write`] or [`LeaseWatch::note_failed_write`].
+    Suspected,
+    /// Take its jobs, in a transaction that checks that the heartbeat has still not moved.
+    Over,
+}
+
+impl LeaseWatch {
+    /// The heartbeat had this number when it was first seen.
+    pub const fn begin(heartbeat_number: i64, now: Duration) -> Self {
+        Self { heartbeat_number, since: now, suspicion: None }
+    }
+
+    /// The heartbeat has this number now.
+    pub fn observe(&mut self, heartbeat_number: i64, now: Duration) {
+        if self.heartbeat_number != heartbeat_number {
+            *self = Self::begin(heartbeat_number, now);
+        }
+    }
+
+    /// Whether the heartbeat has stood still for a whole lease.
+    pub fn is_still(&self, lease: Duration, now: Duration) -> bool {
+        now.saturating_sub(self.since) >= lease
+    }
+
+    /// What follows from all that was seen.
+    pub fn verdict(&self, lease: Duration, now: Duration) -> LeaseVerdict {
+        if !self.is_still(lease, now) {
+            return LeaseVerdict::Holds;
+        }
+        match self.suspicion {
+            Some(Suspicion { first, last })
+                if now.saturating_sub(last) <= gap_max(lease) && now.saturating_sub(first) >= grace(lease) =>
+            {
+                LeaseVerdict::Over
+            }
+            _ => LeaseVerdict::Suspected,
+        }
+    }
+
+    /// The observer has committed a write of its own at this time.
+    pub fn note_write(&mut self, lease: Duration, at: Duration) {
+        let series = self.suspicion.filter(|suspicion| at.saturating_sub(suspicion.last) <= gap_max(lease));
+        let first = series.map_or(at, |suspicion| suspicion.first);
+        self.suspicion = Some(Suspicion { first, last: at });
+    }
+
+    /// The observer could not write either, or not in good time.
+    pub const fn note_failed_write(&mut self) {
+        self.suspicion = None;
+    }
+}
+
+/// How long a suspect has for its next heartbeat: a third of its lease, within bounds.
+fn grace(lease: Duration) -> Duration {
+    (lease / 3).clamp(GRACE_MIN, GRACE_MAX)
+}
+
+fn gap_max(lease: Duration) -> Duration {
+    (grace(lease) / 4).max(GAP_MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(30);
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// A watch whose heartbeat stands still from 0 on, with writes at these times.
+    fn watched(writes: &[u64]) -> LeaseWatch {
+        let mut watch = LeaseWatch::begin(7, at(0));
+        writes.iter().for_each(|write| watch.note_write(LEASE, at(*write)));
+        watch
+    }
+
+    #[test]
+    fn a_heartbeat_that_moves_keeps_the_lease() {
+        let mut watch = LeaseWatch::begin(7, at(0));
+        watch.observe(8, at(29));
+        assert_eq!(watch.verdict(LEASE, at(58)), LeaseVerdict::Holds);
+    }
+
+    #[test]
+    fn a_heartbeat_that_stands_still_makes_a_suspect_however_long_it_stands() {
+        assert_eq!(watched(&[]).verdict(LEASE, at(29)), LeaseVerdict::Holds);
+        assert_eq!(watched(&[]).verdict(LEASE, at(30)), LeaseVerdict::Suspected);
+        assert_eq!(watched(&[]).verdict(LEASE, at(3000)), LeaseVerdict::Suspected);
+    }
+
+    #[test]
+    fn the_lease_is_over_when_the_observer_could_write_for_the_whole_grace_period() {
+        let watch = watched(&[30, 32, 34, 36, 38]);
+        assert_eq!(watch.verdict(LEASE, at(39)), LeaseVerdict::Suspected);
+        assert_eq!(watch.verdict(LEASE, at(40)), LeaseVerdict::Over);
+    }
+
+    #[test]
+    fn a_write_that_fails_begins_the_grace_period_anew() {
+        let mut watch = watched(&[30, 32, 34, 36]);
+        watch.note_failed_write();
+        watch.note_write(LEASE, at(38));
+        assert_eq!(watch.verdict(LEASE, at(40)), LeaseVerdict::Suspected);
+    }
+
+    #[test]
+    fn a_pause_of_the_observer_begins_the_grace_period_anew() {
+        assert_eq!(watched(&[30, 32]).verdict(LEASE, at(300)), LeaseVerdict::Suspected);
+        let mut watch = watched(&[30, 32, 300]);
+        assert_eq!(watch.verdict(LEASE, at(301)), LeaseVerdict::Suspected);
+        (302..=310).step_by(2).for_each(|write| watch.note_write(LEASE, at(write)));
+        assert_eq!(watch.verdict(LEASE, at(310)), LeaseVerdict::Over);
+    }
+
+    #[test]
+    fn a_heartbeat_in_the_grace_period_ends_the_suspicion() {
+        let mut watch = watched(&[30, 32, 34]);
+        watch.observe(8, at(36));
+        assert_eq!(watch.verdict(LEASE, at(65)), LeaseVerdict::Holds);
+        assert_eq!(watch.verdict(LEASE, at(66)), LeaseVerdict::Suspected);
+    }
+
+    #[test]
+    fn a_short_lease_has_a_grace_period_of_a_second() {
+        let lease = Duration::from_millis(100);
+        let mut watch = LeaseWatch::begin(7, at(0));
+        watch.note_write(lease, at(1));
+        assert_eq!(watch.verdict(lease, Duration::from_millis(1999)), LeaseVerdict::Suspected);
+        assert_eq!(watch.verdict(lease, at(2)), LeaseVerdict::Over);
+    }
+}

@@ -1,0 +1,3 @@
+SELECT worker_id, heartbeat_number, lease_ms, boot_id, file_id
+FROM job_workers
+WHERE worker_id = ?1

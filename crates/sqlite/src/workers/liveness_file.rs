@@ -1,0 +1,46 @@
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::Path;
+
+use crate::shared_files::{Refused, SharedFiles};
+
+/// Makes a locked file at `path`, in place of whatever is there. It is locked and filled before it gets its name, so
+/// that nobody ever finds it there unlocked.
+pub(crate) fn create(
+    shared: &SharedFiles,
+    path: &Path,
+    fill: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<File, Refused> {
+    let fresh = path.with_extension("new");
+    let file = shared.open(&fresh)?;
+    let made = file.try_lock().map_err(io::Error::from).and_then(|()| fill(&file)).and_then(|()| {
+        // An empty folder there would be in the way of the name.
+        let _ = fs::remove_dir(path);
+        fs::rename(&fresh, path)
+    });
+    if made.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    made.map(|()| file).map_err(|error| Refused { path: path.to_owned(), source: error })
+}
+
+/// The number by which the file system knows a file; none where the standard library does not tell it.
+pub(crate) fn file_id(file: &File) -> Option<i64> {
+    file.metadata().ok().as_ref().and_then(number)
+}
+
+/// Whether this very file is the one at `path`. A stat, which opens nothing.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    let Ok(there) = fs::metadata(path) else { return false };
+    file_id(file) == number(&there)
+}
+
+#[cfg(unix)]
+fn number(found: &Metadata) -> Option<i64> {
+    Some(std::os::unix::fs::MetadataExt::ino(found).cast_signed())
+}
+
+#[cfg(not(unix))]
+fn number(_found: &Metadata) -> Option<i64> {
+    None
+}

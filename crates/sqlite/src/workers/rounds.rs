@@ -1,0 +1,100 @@
+use std::sync::{Mutex, PoisonError};
+
+use longshore_core::WorkerId;
+
+/// Which workers a look for the dead visits, so that N workers that look four times a second cost N visits each time
+/// and not N times N.
+///
+/// In the order of their ids the workers form a ring, and each looks after those that follow it up to the first one
+/// that lives. So each is looked after by one other, and its death is found by the next look. Because that one may be
+/// frozen, every worker also visits all of them now and then: one look in as many as there are workers, so that all
+/// together still make about one such round each time. A store with several workers does for one of them each time.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    turn: usize,
+    looks_until_round: u64,
+    has_begun: bool,
+}
+
+/// The workers that one look visits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// All of them, and it looks after each: no worker of this store stands in the ring.
+    Outside,
+    /// All of them, beginning behind this one.
+    All(WorkerId),
+    /// Those that follow this one, up to the first that lives.
+    Next(WorkerId),
+}
+
+impl Rounds {
+    /// What the next look of a store with these workers visits; the first one visits all.
+    pub(crate) fn next(&self, mut own: Vec<WorkerId>) -> Round {
+        if own.is_empty() {
+            return Round::Outside;
+        }
+        own.sort();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.turn = (state.turn + 1) % own.len();
+        let worker_id = own.swap_remove(state.turn);
+        if state.looks_until_round == 0 {
+            return Round::All(worker_id);
+        }
+        state.looks_until_round -= 1;
+        Round::Next(worker_id)
+    }
+
+    /// A look at all of them found so many workers.
+    pub(crate) fn found(&self, worker_id: &WorkerId, workers: usize) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let workers = workers.max(1) as u64;
+        // Processes that began together must not make their rounds together.
+        let delay = if state.has_begun { 0 } else { spread(worker_id) % workers };
+        state.has_begun = true;
+        state.looks_until_round = workers - 1 + delay;
+    }
+}
+
+/// A number that is as random as the identity.
+fn spread(worker_id: &WorkerId) -> u64 {
+    worker_id.as_str().bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_without_workers_visits_all() {
+        assert_eq!(Rounds::default().next(Vec::new()), Round::Outside);
+    }
+
+    #[test]
+    fn one_look_in_as_many_as_there_are_workers_visits_all() {
+        let own = WorkerId::from_stored("w");
+        let rounds = Rounds::default();
+        let mut complete = 0;
+        for _ in 0..100 {
+            if rounds.next(vec![own.clone()]) == Round::All(own.clone()) {
+                rounds.found(&own, 10);
+                complete += 1;
+            }
+        }
+        assert!((9..=11).contains(&complete), "{complete}");
+    }
+
+    #[test]
+    fn the_workers_of_one_store_take_turns() {
+        let own: Vec<WorkerId> = ["a", "b", "c"].map(WorkerId::from_stored).into();
+        let rounds = Rounds::default();
+        rounds.found(&own[0], 1000);
+        let mut turns: Vec<Round> = (0..3).map(|_| rounds.next(own.clone())).collect();
+        turns.sort_by_key(|turn| format!("{turn:?}"));
+        assert_eq!(turns, own.into_iter().map(Round::Next).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,27 @@
+use crate::fault::Fault;
+use crate::workers::watches::Suspect;
+use crate::writing::session::WriteTx;
+use crate::writing::work::Work;
+
+/// A small write that shows whether writing is possible: only then could the suspects have extended their leases.
+pub(crate) struct SuspectAll {
+    pub(crate) suspects: Vec<Suspect>,
+}
+
+impl Work for SuspectAll {
+    type Answer = ();
+    const DOING: &'static str = "checking that workers could extend their leases";
+
+    fn rows(&self) -> usize {
+        self.suspects.len()
+    }
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
+        let mut statement = tx.connection.prepare_cached(include_str!("../sql/suspect_worker.sql"))?;
+        for suspect in &self.suspects {
+            // One that has extended its lease meanwhile is passed over here, and cleared by the next look.
+            statement.execute((suspect.worker_id.as_str(), suspect.heartbeat_number))?;
+        }
+        Ok(())
+    }
+}

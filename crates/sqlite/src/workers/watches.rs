@@ -1,0 +1,114 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{LeaseVerdict, LeaseWatch, WorkerId};
+
+use crate::workers::worker_row::WorkerRow;
+
+/// How long a worker is left alone when a job of its own could not be taken back.
+const POSTPONED: Duration = Duration::from_secs(30);
+/// The share of its lease after which a worker is no longer trusted to look after the next one: it has left out a
+/// heartbeat, so it may be frozen.
+const STALE: u32 = 3;
+
+/// What this store has seen of the heartbeats of other stores' workers, all by the monotonic clock.
+#[derive(Debug, Default)]
+pub(crate) struct Watches {
+    workers: Mutex<HashMap<WorkerId, Watched>>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    lease: LeaseWatch,
+    is_suspected: bool,
+    /// Until when it is left alone.
+    postponed: Option<Duration>,
+}
+
+/// A worker whose lease seems to be over, and its heartbeat then.
+#[derive(Clone, Debug)]
+pub(crate) struct Suspect {
+    pub(crate) worker_id: WorkerId,
+    pub(crate) heartbeat_number: i64,
+    pub(crate) lease: Duration,
+}
+
+impl Watches {
+    /// The worker's heartbeat was seen just now; says whether it has stood still for a whole lease.
+    pub(crate) fn observe(&self, row: &WorkerRow, now: Duration) -> bool {
+        self.with(row, now, |watched| watched.lease.is_still(row.lease, now))
+    }
+
+    /// Whether the worker's heartbeat is late.
+    pub(crate) fn is_stale(&self, row: &WorkerRow, now: Duration) -> bool {
+        self.with(row, now, |watched| watched.lease.is_still(row.lease / STALE, now))
+    }
+
+    /// What follows for the worker's lease.
+    pub(crate) fn verdict(&self, row: &WorkerRow, now: Duration) -> LeaseVerdict {
+        self.with(row, now, |watched| watched.lease.verdict(row.lease, now))
+    }
+
+    /// The write by which suspects were given a chance was committed at this time, or failed.
+    pub(crate) fn note(&self, suspects: &[Suspect], committed_at: Option<Duration>) {
+        let mut workers = self.workers();
+        for suspect in suspects {
+            let Some(watched) = workers.get_mut(&suspect.worker_id) else { continue };
+            watched.is_suspected = true;
+            match committed_at {
+                Some(at) => watched.lease.note_write(suspect.lease, at),
+                None => watched.lease.note_failed_write(),
+            }
+        }
+    }
+
+    /// A suspect gets its whole grace period once more.
+    pub(crate) fn begin_anew(&self, worker_id: &WorkerId) {
+        if let Some(watched) = self.workers().get_mut(worker_id) {
+            watched.lease.note_failed_write();
+        }
+    }
+
+    /// Who must be looked at each time, because a suspicion counts only while it is kept up.
+    pub(crate) fn suspected(&self) -> Vec<WorkerId> {
+        let workers = self.workers();
+        workers.iter().filter(|(_, watched)| watched.is_suspected).map(|(worker_id, _)| worker_id.clone()).collect()
+    }
+
+    /// Leaves a worker alone for a while, because a job of its own cannot be taken back.
+    pub(crate) fn postpone(&self, worker_id: &WorkerId, now: Duration) {
+        if let Some(watched) = self.workers().get_mut(worker_id) {
+            watched.postponed = Some(now.saturating_add(POSTPONED));
+        }
+    }
+
+    pub(crate) fn is_postponed(&self, worker_id: &WorkerId, now: Duration) -> bool {
+        self.workers().get(worker_id).and_then(|watched| watched.postponed).is_some_and(|until| now < until)
+    }
+
+    pub(crate) fn forget(&self, worker_id: &WorkerId) {
+        self.workers().remove(worker_id);
+    }
+
+    /// Forgets the workers that are registered no longer.
+    pub(crate) fn keep_only(&self, is_registered: impl Fn(&WorkerId) -> bool) {
+        self.workers().retain(|worker_id, _| is_registered(worker_id));
+    }
+
+    fn with<T>(&self, row: &WorkerRow, now: Duration, look: impl FnOnce(&mut Watched) -> T) -> T {
+        let mut workers = self.workers();
+        let watched = workers.entry(row.worker_id.clone()).or_insert_with(|| Watched {
+            lease: LeaseWatch::begin(row.heartbeat_number, now),
+            is_suspected: false,
+            postponed: None,
+        });
+        watched.lease.observe(row.heartbeat_number, now);
+        watched.is_suspected &= watched.lease.is_still(row.lease, now);
+        look(watched)
+    }
+
+    fn workers(&self) -> MutexGuard<'_, HashMap<WorkerId, Watched>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
