@@ -102,11 +102,11 @@ impl fmt::Debug for SqliteStore {
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
     let place =
         Place { database: connection.path().unwrap_or("the database").into(), busy_timeout: std::time::Duration::ZERO };
-    Inserting::begin(connection)
-        .map_err(Fault::from)
-        .and_then(|mut inserting| inserting.make(job, &Limits::default(), SystemClock::new().now()))
-        .map(|made| made.enqueued)
-        .map_err(|fault| place.answer(fault, "enqueueing a job"))
+    let make = || -> Result<Enqueued, Fault> {
+        let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
+        Ok(Inserting::begin(connection, &mut insert).make(job, &Limits::default(), SystemClock::new().now())?.enqueued)
+    };
+    make().map_err(|fault| place.answer(fault, "enqueueing a job"))
 }
 
 impl Store for SqliteStore {

@@ -1,5 +1,5 @@
 use longshore_core::{DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::column;
 use crate::fault::Fault;
@@ -38,7 +38,9 @@ impl Work for Enqueue {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Enqueued>, Fault> {
-        Inserting::begin(tx.connection)?.write_all(tx, &self.jobs)
+        let kept = tx.kept;
+        let mut insert = kept.insert_job()?;
+        Inserting::begin(tx.connection, &mut insert).write_all(tx, &self.jobs)
     }
 }
 
@@ -50,17 +52,16 @@ pub(crate) struct Made {
 }
 
 /// The statements that make jobs, taken from the cache once for a whole batch.
-pub(crate) struct Inserting<'c> {
+pub(crate) struct Inserting<'s, 'c> {
     connection: &'c Connection,
-    insert: CachedStatement<'c>,
+    insert: &'s mut Statement<'c>,
     /// None until so many jobs come at once.
     block: Option<BlockInsert<'c>>,
 }
 
-impl<'c> Inserting<'c> {
-    pub(crate) fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
-        let insert = connection.prepare_cached(include_str!("../sql/insert_job.sql"))?;
-        Ok(Self { connection, insert, block: None })
+impl<'s, 'c> Inserting<'s, 'c> {
+    pub(crate) const fn begin(connection: &'c Connection, insert: &'s mut Statement<'c>) -> Self {
+        Self { connection, insert, block: None }
     }
 
     /// Makes the jobs in their order and counts them.

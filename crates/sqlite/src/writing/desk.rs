@@ -11,6 +11,7 @@ use crate::options::SqliteOptions;
 use crate::upkeep::audit::Audit;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
+use crate::writing::checkpoints::Checkpoints;
 use crate::writing::group::{Committed, Group};
 use crate::writing::hints::Hints;
 use crate::writing::places::Places;
@@ -39,6 +40,7 @@ pub(crate) struct Desk {
     pub(crate) hints: Arc<Hints>,
     pub(crate) audit: Arc<Audit>,
     pub(crate) held: HeldLeases,
+    pub(crate) checkpoints: Checkpoints,
     /// The mark of the schema when the store was opened.
     pub(crate) understood: String,
 }
@@ -55,7 +57,10 @@ impl Desk {
         let mut connection = Some(connection);
         loop {
             let left = match connection.take().map_or_else(|| open_writer(&self.options, &self.place), Ok) {
-                Ok(open) => self.serve(&open),
+                Ok(mut open) => {
+                    self.checkpoints.follow(&mut open);
+                    self.serve(&open)
+                }
                 Err(error) => self.refuse_next(error),
             };
             if left == Leave::Closed {
@@ -99,6 +104,7 @@ impl Desk {
             if committed.is_spoilt {
                 return Leave::Spoilt;
             }
+            self.checkpoints.after_commit(connection);
         }
     }
 

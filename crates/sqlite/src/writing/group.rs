@@ -34,7 +34,7 @@ pub(crate) struct Committed {
 impl Group<'_, '_> {
     /// Runs the requests in order, commits, and answers each of them.
     pub(crate) fn run(mut self, mut tasks: Vec<Box<dyn Task>>) -> Committed {
-        if let Err(error) = execute(self.session.connection, "BEGIN IMMEDIATE") {
+        if let Err(error) = self.session.kept.begin() {
             return self.fail(tasks, &error);
         }
         match self.session.is_schema_understood() {
@@ -110,6 +110,7 @@ impl Group<'_, '_> {
         let mut tx = WriteTx {
             connection,
             runs: &self.session.runs,
+            kept: &self.session.kept,
             held: self.held,
             counts: Counts::default(),
             now: self.now,
@@ -137,8 +138,8 @@ impl Group<'_, '_> {
             // A lone request was refused and is rolled back already.
             return Ok(());
         }
-        counts.flush(self.session.connection)?;
-        execute(self.session.connection, "COMMIT")
+        counts.flush(&self.session.kept, self.session.connection)?;
+        self.session.kept.commit()
     }
 
     /// Every request of the group gets the error, because nothing of any of them was kept.

@@ -1,7 +1,7 @@
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 
 use longshore_core::{Limits, Timestamp};
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, Params, Statement};
 
 use crate::schema;
 use crate::upkeep::counts::Counts;
@@ -13,8 +13,23 @@ pub(crate) struct Session<'c> {
     /// Statements for the runs of a claim: one claim reads several of them at once, so one cached statement
     /// would not do.
     pub(crate) runs: RefCell<Vec<Statement<'c>>>,
+    pub(crate) kept: KeptStatements<'c>,
     schema: RefCell<SchemaMark>,
 }
+
+/// The statements of a lone enqueue. To look one up in the connection's cache and put it back costs a tenth of its
+/// transaction, so these never leave.
+pub(crate) struct KeptStatements<'c> {
+    connection: &'c Connection,
+    begin: Kept<'c>,
+    commit: Kept<'c>,
+    schema_version: Kept<'c>,
+    insert_job: Kept<'c>,
+    add_depth: Kept<'c>,
+}
+
+/// Prepared when it is first needed.
+type Kept<'c> = RefCell<Option<Statement<'c>>>;
 
 /// The schema at the time of the last look.
 #[derive(Debug)]
@@ -30,7 +45,8 @@ impl<'c> Session<'c> {
     /// Begins on a connection where `understood` is the mark of a schema that was checked.
     pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
         let schema = SchemaMark { version: None, understood, refused: None };
-        Self { connection, runs: RefCell::default(), schema: RefCell::new(schema) }
+        let kept = KeptStatements::of(connection);
+        Self { connection, runs: RefCell::default(), kept, schema: RefCell::new(schema) }
     }
 
     /// Whether the queue's own tables are what this binary understands. To be asked inside the transaction.
@@ -39,7 +55,7 @@ impl<'c> Session<'c> {
     /// ledger compared. After a migration there and back they are understood again, even if a text differs.
     pub(crate) fn is_schema_understood(&self) -> rusqlite::Result<bool> {
         let mut schema = self.schema.borrow_mut();
-        let version = schema_version(self.connection)?;
+        let version = self.kept.schema_version()?;
         if schema.version == Some(version) {
             return Ok(true);
         }
@@ -59,14 +75,48 @@ impl<'c> Session<'c> {
     }
 }
 
-fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
+impl<'c> KeptStatements<'c> {
+    fn of(connection: &'c Connection) -> Self {
+        let [begin, commit, schema_version, insert_job, add_depth] = std::array::from_fn(|_| Kept::default());
+        Self { connection, begin, commit, schema_version, insert_job, add_depth }
+    }
+
+    pub(crate) fn begin(&self) -> rusqlite::Result<()> {
+        self.get(&self.begin, "BEGIN IMMEDIATE")?.execute([]).map(|_| ())
+    }
+
+    pub(crate) fn commit(&self) -> rusqlite::Result<()> {
+        self.get(&self.commit, "COMMIT")?.execute([]).map(|_| ())
+    }
+
+    /// The statement that makes one job.
+    pub(crate) fn insert_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
+        self.get(&self.insert_job, include_str!("../sql/insert_job.sql"))
+    }
+
+    /// Adds to one depth.
+    pub(crate) fn add_depth(&self, values: impl Params) -> rusqlite::Result<()> {
+        self.get(&self.add_depth, include_str!("../sql/add_depth.sql"))?.execute(values).map(|_| ())
+    }
+
+    fn schema_version(&self) -> rusqlite::Result<i64> {
+        self.get(&self.schema_version, "PRAGMA schema_version")?.query_row([], |row| row.get(0))
+    }
+
+    fn get<'k>(&self, kept: &'k Kept<'c>, sql: &str) -> rusqlite::Result<RefMut<'k, Statement<'c>>> {
+        let kept = kept.borrow_mut();
+        RefMut::filter_map(kept, Option::as_mut).or_else(|mut none| {
+            *none = Some(self.connection.prepare(sql)?);
+            Ok(RefMut::map(none, |kept| kept.as_mut().expect("it was prepared just now")))
+        })
+    }
 }
 
 /// What a piece of work may touch inside the writer's transaction.
 pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) runs: &'t RefCell<Vec<Statement<'c>>>,
+    pub(crate) kept: &'t KeptStatements<'c>,
     pub(crate) held: &'t mut HeldLeases,
     /// Only what this piece changes; it is dropped when the piece is taken back.
     pub(crate) counts: Counts,

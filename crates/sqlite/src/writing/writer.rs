@@ -13,6 +13,7 @@ use crate::schema;
 use crate::upkeep::audit::Audit;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
+use crate::writing::checkpoints::Checkpoints;
 use crate::writing::desk::Desk;
 use crate::writing::hints::Hints;
 use crate::writing::log_watch::watch_log;
@@ -57,6 +58,7 @@ impl Writer {
         let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
         let (places, awake) = (Places::new(), Awake::new());
         let desk = Desk {
+            checkpoints: Checkpoints::new(options.clone(), place.clone()),
             options,
             place: place.clone(),
             receiver,

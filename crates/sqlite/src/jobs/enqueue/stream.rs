@@ -123,7 +123,9 @@ impl Work for EnqueueAll {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
-        let mut inserting = Inserting::begin(tx.connection)?;
+        let kept = tx.kept;
+        let mut insert = kept.insert_job()?;
+        let mut inserting = Inserting::begin(tx.connection, &mut insert);
         let mut made = 0;
         for part in self.head.take().into_iter().chain(self.rest.iter().flatten()) {
             for jobs in part.jobs.chunks(PART_JOBS_MAX) {
