@@ -2,8 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use longshore_core::{
-    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Limits, NewJob, Reclaimed, Record,
-    Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock, Wakeups, WorkerId,
+    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, Limits, NewJob, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock, Wakeups,
+    WorkerId,
 };
 use rusqlite::Connection;
 
@@ -12,6 +13,7 @@ use crate::fault::{Fault, Place};
 use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, Inserting};
+use crate::jobs::inbox::{Inboxes, Mailbox};
 use crate::jobs::record::RecordAll;
 use crate::jobs::report::ReportAll;
 use crate::options::SqliteOptions;
@@ -41,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) liveness: Arc<Liveness>,
     pub(crate) audit: Arc<Audit>,
     hints: Arc<Hints>,
+    inboxes: Inboxes,
 }
 
 impl SqliteStore {
@@ -63,7 +66,18 @@ impl SqliteStore {
         let readers = Readers::new(options.clone(), place.clone());
         let audit = Arc::new(Audit::new());
         let writer = Writer::start(connection, options.clone(), place.clone(), Arc::clone(&hints), Arc::clone(&audit))?;
-        Ok(Self { parts: Arc::new(Parts { options, place, writer, readers, liveness, audit, hints }) })
+        Ok(Self {
+            parts: Arc::new(Parts {
+                options,
+                place,
+                writer,
+                readers,
+                liveness,
+                audit,
+                hints,
+                inboxes: Inboxes::default(),
+            }),
+        })
     }
 
     /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
@@ -156,8 +170,15 @@ impl Store for SqliteStore {
     }
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
-        let Parts { liveness, options, writer, .. } = &*self.parts;
-        Box::pin(writer.run(Claim::new(request, Arc::clone(liveness), Arc::clone(&options.clock))))
+        let Parts { liveness, options, writer, inboxes, .. } = &*self.parts;
+        let inbox = inboxes.of(&request.worker_id);
+        Box::pin(writer.run(Claim::new(request, inbox, Arc::clone(liveness), Arc::clone(&options.clock))))
+    }
+
+    fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
+        let Parts { place, options, writer, inboxes, .. } = &*self.parts;
+        let mailbox = Mailbox::new(worker_id.clone(), place.clone(), Arc::clone(&options.clock), writer.sender());
+        Box::new(inboxes.open(mailbox))
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {

@@ -6,6 +6,7 @@ mod enqueue;
 mod family;
 mod harness;
 mod health;
+mod inbox;
 mod lease;
 mod page;
 mod row;
@@ -20,11 +21,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Limits, NewJob, Reclaimed, Record,
-    Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Timestamp, Wakeups, WorkerId,
+    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, Limits, NewJob, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Timestamp, Wakeups,
+    WorkerId,
 };
 use tokio::sync::watch;
 
+use inbox::MemoryInbox;
 use state::State;
 use wakeups::MemoryWakeups;
 
@@ -120,7 +123,8 @@ impl fmt::Debug for MemoryStore {
 
 impl Store for MemoryStore {
     fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
-        self.loudly(move |state, moment| state.enqueue(jobs, moment.now))
+        let process = self.process;
+        self.loudly(move |state, moment| state.enqueue(jobs, process, moment))
     }
 
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
@@ -144,6 +148,10 @@ impl Store for MemoryStore {
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         self.quietly(move |state, moment| state.claim(&request, moment))
+    }
+
+    fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
+        Box::new(MemoryInbox::open(self, worker_id))
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -7,10 +8,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::claim::runs::{Candidates, take_candidates};
+use crate::jobs::inbox::{Mailbox, Offered};
+use crate::jobs::offers::{Offer, Offers, Slots};
 use crate::workers::held::HeldLease;
 use crate::workers::liveness::Liveness;
-use crate::writing::session::{Session, WriteTx};
-use crate::writing::work::Work;
+use crate::writing::session::{KeptStatements, Session, WriteTx};
+use crate::writing::work::{Effect, Work};
 
 pub(crate) mod runs;
 
@@ -22,19 +25,48 @@ const QUEUES_MAX: usize = 10_000;
 /// Promotes what is due and claims what may run.
 pub(crate) struct Claim {
     request: ClaimRequest,
+    inbox: Option<Arc<Mailbox>>,
     liveness: Arc<Liveness>,
     clock: Arc<dyn Clock>,
 }
 
 impl Claim {
-    pub(crate) fn new(mut request: ClaimRequest, liveness: Arc<Liveness>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        mut request: ClaimRequest,
+        inbox: Option<Arc<Mailbox>>,
+        liveness: Arc<Liveness>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         // A type that is named twice is one type, or its jobs would be chosen twice.
         let types: BTreeSet<&String> = request.job_types.iter().collect();
         if types.len() < request.job_types.len() {
             request.job_types = types.into_iter().cloned().collect();
         }
-        Self { request, liveness, clock }
+        Self { request, inbox, liveness, clock }
     }
+}
+
+/// What the worker offers beside its claim.
+#[derive(Debug, Default)]
+struct Standing {
+    /// With SQLite's number for the commits of others.
+    offered: Option<(Offered, i64)>,
+    /// The queues of leases that it has not taken from its inbox yet, so that it asks for as many too much.
+    unread: Vec<String>,
+}
+
+impl Standing {
+    fn unread(&self) -> u32 {
+        u32::try_from(self.unread.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// What a claim leaves.
+struct Left<'a> {
+    /// The queues of the jobs that it took.
+    got: &'a [Arc<str>],
+    paused: BTreeSet<String>,
+    next_due: Option<Timestamp>,
 }
 
 /// A queue and how much may still be taken from it.
@@ -47,6 +79,7 @@ pub(crate) struct Room {
 impl Work for Claim {
     type Answer = Claimed;
     const DOING: &'static str = "claiming jobs";
+    const EFFECT: Effect = Effect::Told;
 
     fn rows(&self) -> usize {
         self.request.limit as usize
@@ -55,24 +88,38 @@ impl Work for Claim {
     /// An idle worker asks often; it must not take the write lock to learn that there is nothing.
     fn look(&mut self, session: &Session<'_>) -> Result<Option<Claimed>, Fault> {
         self.check_worker(session.connection)?;
+        // Before the look: a commit of others in between makes the offer outdated.
+        let standing = self.begin_offer(&session.offers, &session.kept)?;
         let next_due = next_due(session.connection)?;
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
         }
-        let mut rooms = self.rooms(session.connection)?;
+        let paused = paused_queues(session.connection)?;
+        let mut rooms = self.rooms(session.connection, &paused, &standing)?;
         let one = take_candidates(session.connection, &session.runs, &self.request.job_types, &mut rooms, 1)?;
-        Ok(one.is_empty().then(|| Claimed { leases: Vec::new(), next_due }))
+        if !one.is_empty() {
+            return Ok(None);
+        }
+        self.leave_offer(&session.offers, standing, Left { got: &[], paused, next_due });
+        Ok(Some(Claimed { leases: Vec::new(), next_due }))
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
+        let standing = self.begin_offer(tx.offers, tx.kept)?;
         promote(tx)?;
-        let mut rooms = self.rooms(tx.connection)?;
-        let chosen = take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, self.request.limit)?;
+        let paused = paused_queues(tx.connection)?;
+        let mut rooms = self.rooms(tx.connection, &paused, &standing)?;
+        let limit = self.request.limit.saturating_sub(standing.unread());
+        let chosen = take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, limit)?;
         if !chosen.is_empty() {
             self.take(tx, &chosen)?;
         }
-        Ok(Claimed { leases: chosen.into_leases(), next_due: next_due(tx.connection)? })
+        let next_due = next_due(tx.connection)?;
+        if chosen.leases().len() < limit as usize {
+            self.leave_offer(tx.offers, standing, Left { got: chosen.queues(), paused, next_due });
+        }
+        Ok(Claimed { leases: chosen.into_leases(), next_due })
     }
 }
 
@@ -89,8 +136,12 @@ impl Claim {
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
     }
 
-    fn rooms(&self, connection: &Connection) -> rusqlite::Result<Vec<Room>> {
-        let paused = paused_queues(connection)?;
+    fn rooms(
+        &self,
+        connection: &Connection,
+        paused: &BTreeSet<String>,
+        standing: &Standing,
+    ) -> rusqlite::Result<Vec<Room>> {
         let mut rooms = match &self.request.scope {
             QueueScope::All => ready_queues(connection, self.request.limit)?,
             QueueScope::Only(limits) => {
@@ -100,8 +151,38 @@ impl Claim {
                 limits.into_iter().map(|(queue, left)| Room { queue: queue.into(), left }).collect()
             }
         };
+        for queue in &standing.unread {
+            if let Some(room) = rooms.iter_mut().find(|room| *room.queue == **queue) {
+                room.left = room.left.saturating_sub(1);
+            }
+        }
         rooms.retain(|room| room.left > 0 && !paused.contains(&*room.queue));
         Ok(rooms)
+    }
+
+    /// The worker's earlier offer is over with this claim.
+    fn begin_offer(&self, offers: &RefCell<Offers>, kept: &KeptStatements<'_>) -> rusqlite::Result<Standing> {
+        let Some(inbox) = &self.inbox else { return Ok(Standing::default()) };
+        offers.borrow_mut().withdraw(&self.request.worker_id);
+        let (offered, unread) = inbox.rest();
+        Ok(Standing { offered: Some((offered, kept.data_version()?)), unread })
+    }
+
+    /// Nothing more can be claimed now: what the worker offered stays behind, less what it has got.
+    fn leave_offer(&self, offers: &RefCell<Offers>, standing: Standing, left: Left<'_>) {
+        let (Some(inbox), Some((offered, data_version))) = (&self.inbox, standing.offered) else { return };
+        let unread = standing.unread.iter().map(String::as_str);
+        offers.borrow_mut().stand(Offer {
+            worker_id: self.request.worker_id.clone(),
+            mailbox: Arc::clone(inbox),
+            job_types: Arc::clone(&self.request.job_types),
+            slots: Slots::new(offered, left.got.iter().map(|queue| &**queue).chain(unread)),
+            paused: left.paused,
+            next_due: left.next_due,
+            data_version,
+            liveness: Arc::clone(&self.liveness),
+            clock: Arc::clone(&self.clock),
+        });
     }
 
     fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {

@@ -4,11 +4,13 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert, is_plain};
+use crate::jobs::enqueue::leased::make_leased;
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
-use crate::writing::work::Work;
+use crate::writing::work::{Effect, Work};
 
 pub(crate) mod block;
+pub(crate) mod leased;
 pub(crate) mod stream;
 
 /// Makes all of the jobs or none.
@@ -19,6 +21,7 @@ pub(crate) struct Enqueue {
 impl Work for Enqueue {
     type Answer = Vec<Enqueued>;
     const DOING: &'static str = "enqueueing jobs";
+    const EFFECT: Effect = Effect::Told;
 
     fn rows(&self) -> usize {
         self.jobs.len()
@@ -38,6 +41,11 @@ impl Work for Enqueue {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Enqueued>, Fault> {
+        if let [job] = self.jobs.as_slice()
+            && let Some(id) = make_leased(tx, job)?
+        {
+            return Ok(vec![Enqueued { id, is_duplicate: false }]);
+        }
         let kept = tx.kept;
         let mut insert = kept.insert_job()?;
         Inserting::begin(tx.connection, &mut insert).write_all(tx, &self.jobs)

@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, InterruptHandle};
@@ -12,8 +13,13 @@ use crate::writing::checkpointer::{Checkpointer, copy_log};
 
 /// From this many pages in the log on it is copied into the database file: 4 MiB with SQLite's page size.
 const LOG_PAGES_AIM: u32 = 1000;
-/// At so many pages the writer copies them itself, whatever the thread does.
-const LOG_PAGES_MAX: u32 = 4 * LOG_PAGES_AIM;
+/// At so many pages the writer copies them itself when a turn of the thread has ended.
+const LOG_PAGES_LARGE: u32 = 4 * LOG_PAGES_AIM;
+/// At so many pages the writer waits for the end of a turn. Only a reader makes the log larger than that.
+const LOG_PAGES_MAX: u32 = 8 * LOG_PAGES_AIM;
+/// The longest that the writer waits for it, and how often it looks.
+const TURN_MAX: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_micros(200);
 /// The most pages that are left for the writer after a turn of the thread: about as much work as one commit.
 const LEFT_PAGES_MAX: u32 = 400;
 
@@ -103,22 +109,45 @@ impl Checkpoints {
             self.begin_anew();
         }
         self.log_pages = pages;
-        if pages < self.next_at {
-            return;
+        if pages >= self.next_at {
+            self.go_on(connection, pages);
         }
-        match (self.turn, self.progress.take_result()) {
-            (Turn::None | Turn::Outdated, _) if self.begin_turn() => {}
-            (Turn::UnderWay, None) if pages < LOG_PAGES_MAX => {}
-            (Turn::UnderWay, Some(copied))
-                if pages.saturating_sub(copied) > LEFT_PAGES_MAX && pages < LOG_PAGES_MAX =>
-            {
-                // A reader holds the log, or commits are quicker than the thread: the log grows for a while.
-                (self.turn, self.next_at) = (Turn::None, pages.saturating_add(LOG_PAGES_AIM));
-            }
-            (turn, result) => {
-                self.turn = if result.is_some() { Turn::None } else { turn };
+    }
+
+    fn go_on(&mut self, connection: &Connection, pages: u32) {
+        if self.turn != Turn::UnderWay {
+            if !self.begin_turn() {
                 self.copy(connection, pages);
             }
+            return;
+        }
+        let result = if pages < LOG_PAGES_MAX { self.progress.take_result() } else { self.await_result() };
+        match result {
+            None if pages < LOG_PAGES_MAX => return,
+            // It hangs, or it has gone.
+            None => self.turn = Turn::None,
+            Some(copied) => {
+                self.turn = Turn::None;
+                if pages.saturating_sub(copied) > LEFT_PAGES_MAX && pages < LOG_PAGES_LARGE {
+                    // A reader holds the log, or commits are quicker than the thread: the log grows for a while.
+                    self.next_at = pages.saturating_add(LOG_PAGES_AIM);
+                    return;
+                }
+            }
+        }
+        self.copy(connection, pages);
+    }
+
+    /// Holds up the commits that follow, because they make the log grow quicker than the disk takes it.
+    fn await_result(&self) -> Option<u32> {
+        let begun = Instant::now();
+        loop {
+            let result = self.progress.take_result();
+            let is_working = self.thread.as_ref().is_some_and(|thread| !thread.handle.is_finished());
+            if result.is_some() || !is_working || begun.elapsed() > TURN_MAX {
+                return result;
+            }
+            std::thread::sleep(LOOK);
         }
     }
 
@@ -145,6 +174,7 @@ impl Checkpoints {
         let Some(thread) = self.thread.take().or_else(|| self.start()) else { return false };
         self.turn = Turn::UnderWay;
         // A full channel holds a turn that has not begun: it is this one.
+        self.progress.take_result();
         let _ = thread.turns.try_send(());
         self.thread = Some(thread);
         true

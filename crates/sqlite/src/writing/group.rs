@@ -6,8 +6,8 @@ use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
 use crate::writing::places::Places;
-use crate::writing::session::{Session, WriteTx};
-use crate::writing::work::{Stop, Task};
+use crate::writing::session::{Delivery, Session, WriteTx};
+use crate::writing::work::{Effect, Stop, Task};
 
 /// The requests that share one transaction: each in its own savepoint, so that one that fails hurts nobody else;
 /// none is answered before the commit.
@@ -40,6 +40,7 @@ impl Group<'_, '_> {
         match self.session.is_schema_understood() {
             Ok(true) => {}
             Ok(false) => {
+                self.session.offers.borrow_mut().end();
                 self.roll_back();
                 for task in tasks {
                     task.dismiss(self.place.schema_changed());
@@ -48,7 +49,10 @@ impl Group<'_, '_> {
             }
             Err(error) => return self.fail(tasks, &error),
         }
-        let (mut counts, mut wakes) = (Counts::default(), false);
+        if let Err(error) = self.end_outdated_offers() {
+            return self.fail(tasks, &error);
+        }
+        let (mut counts, mut wakes, mut deliveries) = (Counts::default(), false, Vec::new());
         let mut written = 0;
         while written < tasks.len() {
             match self.write_next(&mut tasks, written) {
@@ -56,6 +60,7 @@ impl Group<'_, '_> {
                     written += requests;
                     counts.merge(done.counts);
                     wakes |= done.wakes;
+                    deliveries.extend(done.deliveries);
                 }
                 Err(error) => return self.fail(tasks, &error),
             }
@@ -64,22 +69,41 @@ impl Group<'_, '_> {
             return self.fail(tasks, &error);
         }
         let callers = self.places.taken();
+        for Delivery { mailbox, lease } in deliveries {
+            mailbox.put(lease);
+        }
         for task in tasks {
             task.answer();
         }
         Committed { wakes, callers, is_spoilt: false }
     }
 
-    /// The requests that follow, as many as one statement takes; says how many they were.
+    fn end_outdated_offers(&self) -> rusqlite::Result<()> {
+        let mut offers = self.session.offers.borrow_mut();
+        if !offers.is_empty() {
+            offers.end_outdated(self.session.kept.data_version()?, self.now);
+        }
+        Ok(())
+    }
+
+    /// The requests that follow, as many as one statement takes; says how many they were. Once a job was made that
+    /// waits, none that follows may be given to a worker before it.
     fn write_next(&mut self, tasks: &mut [Box<dyn Task>], written: usize) -> rusqlite::Result<(usize, Done)> {
         let is_alone = tasks.len() == 1;
         let rest = &mut tasks[written..];
-        if let Some(block) = rest.first_chunk_mut()
+        let offers = &self.session.offers;
+        let has_offers = !offers.borrow().is_empty();
+        if !has_offers
+            && let Some(block) = rest.first_chunk_mut()
             && let Some(done) = self.write_block(block)?
         {
             return Ok((BLOCK_JOBS, done));
         }
-        Ok((1, self.write(rest[0].as_mut(), is_alone)?.unwrap_or_default()))
+        let done = self.write(rest[0].as_mut(), is_alone)?.unwrap_or_default();
+        if done.wakes || rest[0].effect() == Effect::Unknown {
+            offers.borrow_mut().end();
+        }
+        Ok((1, done))
     }
 
     /// Jobs of several requests in one statement, if they are all such. Nothing comes back when it was refused,
@@ -97,7 +121,7 @@ impl Group<'_, '_> {
         let mut counts = Counts::default();
         jobs.iter().for_each(|job| counts.entered(&job.queue, Status::Pending));
         tasks.iter_mut().zip(ids).for_each(|(task, id)| task.keep_made(id));
-        Ok(Some(Done { counts, wakes: true }))
+        Ok(Some(Done { counts, wakes: true, deliveries: Vec::new() }))
     }
 
     /// One request. Nothing comes back when it alone failed and was taken back; an error undoes the group.
@@ -116,9 +140,11 @@ impl Group<'_, '_> {
             now: self.now,
             limits: self.limits,
             wakes: false,
+            offers: &self.session.offers,
+            deliveries: Vec::new(),
         };
         let written = task.write(&mut tx);
-        let done = Done { wakes: tx.wakes, counts: tx.counts };
+        let done = Done { wakes: tx.wakes, counts: tx.counts, deliveries: tx.deliveries };
         match written {
             Ok(()) if !has_savepoint => Ok(Some(done)),
             Ok(()) => execute(connection, "RELEASE request").map(|()| Some(done)),
@@ -144,6 +170,7 @@ impl Group<'_, '_> {
 
     /// Every request of the group gets the error, because nothing of any of them was kept.
     fn fail(&self, tasks: Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Committed {
+        self.session.offers.borrow_mut().end();
         self.roll_back();
         for task in tasks {
             task.refuse(error);
@@ -165,6 +192,7 @@ impl Group<'_, '_> {
 struct Done {
     counts: Counts,
     wakes: bool,
+    deliveries: Vec<Delivery>,
 }
 
 fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {

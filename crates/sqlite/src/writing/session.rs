@@ -1,8 +1,11 @@
 use std::cell::{RefCell, RefMut};
+use std::sync::Arc;
 
-use longshore_core::{Limits, Timestamp};
+use longshore_core::{Lease, Limits, Timestamp};
 use rusqlite::{Connection, Params, Statement};
 
+use crate::jobs::inbox::Mailbox;
+use crate::jobs::offers::Offers;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
@@ -14,6 +17,8 @@ pub(crate) struct Session<'c> {
     /// would not do.
     pub(crate) runs: RefCell<Vec<Statement<'c>>>,
     pub(crate) kept: KeptStatements<'c>,
+    /// They end with the connection, whose number for foreign commits they know.
+    pub(crate) offers: RefCell<Offers>,
     schema: RefCell<SchemaMark>,
 }
 
@@ -24,7 +29,9 @@ pub(crate) struct KeptStatements<'c> {
     begin: Kept<'c>,
     commit: Kept<'c>,
     schema_version: Kept<'c>,
+    data_version: Kept<'c>,
     insert_job: Kept<'c>,
+    insert_leased_job: Kept<'c>,
     add_depth: Kept<'c>,
 }
 
@@ -46,7 +53,7 @@ impl<'c> Session<'c> {
     pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
         let schema = SchemaMark { version: None, understood, refused: None };
         let kept = KeptStatements::of(connection);
-        Self { connection, runs: RefCell::default(), kept, schema: RefCell::new(schema) }
+        Self { connection, runs: RefCell::default(), kept, offers: RefCell::default(), schema: RefCell::new(schema) }
     }
 
     /// Whether the queue's own tables are what this binary understands. To be asked inside the transaction.
@@ -77,8 +84,16 @@ impl<'c> Session<'c> {
 
 impl<'c> KeptStatements<'c> {
     fn of(connection: &'c Connection) -> Self {
-        let [begin, commit, schema_version, insert_job, add_depth] = std::array::from_fn(|_| Kept::default());
-        Self { connection, begin, commit, schema_version, insert_job, add_depth }
+        Self {
+            connection,
+            begin: Kept::default(),
+            commit: Kept::default(),
+            schema_version: Kept::default(),
+            data_version: Kept::default(),
+            insert_job: Kept::default(),
+            insert_leased_job: Kept::default(),
+            add_depth: Kept::default(),
+        }
     }
 
     pub(crate) fn begin(&self) -> rusqlite::Result<()> {
@@ -92,6 +107,16 @@ impl<'c> KeptStatements<'c> {
     /// The statement that makes one job.
     pub(crate) fn insert_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
         self.get(&self.insert_job, include_str!("../sql/insert_job.sql"))
+    }
+
+    /// The statement that makes one job with a lease to a worker.
+    pub(crate) fn insert_leased_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
+        self.get(&self.insert_leased_job, include_str!("../sql/insert_leased_job.sql"))
+    }
+
+    /// SQLite's number for the commits of other connections; those of this one leave it as it is.
+    pub(crate) fn data_version(&self) -> rusqlite::Result<i64> {
+        self.get(&self.data_version, "PRAGMA data_version")?.query_row([], |row| row.get(0))
     }
 
     /// Adds to one depth.
@@ -125,4 +150,14 @@ pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) limits: Limits,
     /// Whether a worker may find something to do that it could not do before.
     pub(crate) wakes: bool,
+    pub(crate) offers: &'t RefCell<Offers>,
+    /// Leases that go out after the commit.
+    pub(crate) deliveries: Vec<Delivery>,
+}
+
+/// A lease of a job that was made with it.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) lease: Lease,
 }

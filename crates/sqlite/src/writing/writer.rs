@@ -81,9 +81,14 @@ impl Writer {
     pub(crate) async fn run<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         let permit = self.places.take().await.ok_or_else(|| self.place.closed())?;
         let (reply, answer) = oneshot::channel();
-        let request = Request { work, place: self.place.clone(), reply, kept: None, permit };
+        let request = Request { work, place: self.place.clone(), reply, kept: None, permit: Some(permit) };
         self.sender.send(Message::Task(Box::new(request))).map_err(|_| self.place.closed())?;
         self.awake.wait(answer, &self.places).await.unwrap_or_else(|| Err(self.place.closed()))
+    }
+
+    /// A way to the thread for requests whose answer nobody waits for.
+    pub(crate) fn sender(&self) -> Sender<Message> {
+        self.sender.clone()
     }
 
     /// Tells the thread that somebody listens for hints now.

@@ -6,8 +6,8 @@ use longshore_sqlite::{Durability, SqliteStore};
 use crate::database::{Database, job};
 
 const PAGE_BYTES: u64 = 4096 + 24;
-/// At so many pages the log is copied, whoever writes, and a thousand more may come until it is begun anew.
-const LOG_BYTES_MAX: u64 = 5500 * PAGE_BYTES;
+/// At 8,000 pages the writer waits for the copy, and a thousand more may come until the log is begun anew.
+const LOG_BYTES_MAX: u64 = 9500 * PAGE_BYTES;
 /// Several times as much as the log may hold.
 const MANY: usize = 500;
 
@@ -64,7 +64,7 @@ async fn a_reader_that_holds_the_log_stops_no_commit_and_it_is_reused_when_the_r
     let store = quick_store(&database);
     let reader = database.foreign();
     reader.execute_batch("BEGIN; SELECT count(*) FROM job_queue").unwrap();
-    write(&store, MANY / 2).await;
+    write(&store, MANY).await;
     let held = log_bytes(&database);
     assert!(held > LOG_BYTES_MAX, "what the reader sees is kept");
     reader.execute_batch("ROLLBACK").unwrap();

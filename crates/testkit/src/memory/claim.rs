@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use longshore_core::{ClaimRequest, Claimed, JobId, QueueScope, StoreError, Timestamp};
+use longshore_core::{ClaimRequest, Claimed, JobId, Lease, QueueScope, StoreError, Timestamp};
 
 use super::Moment;
 use super::row::Row;
@@ -11,8 +11,11 @@ impl State {
     pub(super) fn claim(&mut self, request: &ClaimRequest, moment: Moment) -> Result<Claimed, StoreError> {
         self.living_worker(&request.worker_id, moment)?;
         self.promote(moment.now);
-        let chosen = self.choose(request);
-        let leases = chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, moment.now)).collect();
+        let request = self.claimable(request);
+        let chosen = self.choose(&request);
+        let leases: Vec<Lease> =
+            chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, moment.now)).collect();
+        self.leave_offer(&request, &leases);
         Ok(Claimed { leases, next_due: self.next_due() })
     }
 
@@ -29,7 +32,7 @@ impl State {
     }
 
     /// The jobs that the claim takes, in the order in which they are to run.
-    fn choose(&self, request: &ClaimRequest) -> Vec<JobId> {
+    pub(super) fn choose(&self, request: &ClaimRequest) -> Vec<JobId> {
         let mut room = Room::new(request);
         let mut candidates: Vec<&Row> = self
             .rows

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use longshore_core::{JobId, Limits, Timestamp, WorkerId};
 
+use super::inbox::Mailbox;
 use super::row::Row;
 use super::stats::MinuteCounts;
 use super::worker::Worker;
@@ -18,6 +20,8 @@ pub(super) struct State {
     /// What ended, by minute since 1970 and queue.
     pub(super) minutes: BTreeMap<(i64, String), MinuteCounts>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
+    /// Those that are open.
+    pub(super) inboxes: BTreeMap<WorkerId, Arc<Mailbox>>,
 }
 
 impl State {
@@ -29,6 +33,7 @@ impl State {
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),
             workers: BTreeMap::new(),
+            inboxes: BTreeMap::new(),
         }
     }
 

@@ -21,6 +21,10 @@ pub(super) struct Worker {
 }
 
 impl Worker {
+    pub(super) const fn is_in(&self, process: u64) -> bool {
+        self.process == process
+    }
+
     pub(super) fn is_alive(&self, monotonic: Duration) -> bool {
         !self.is_killed && monotonic.saturating_sub(self.extended) < self.registration.lease
     }
