@@ -80,8 +80,8 @@ pub trait Wakeups: Send {
 /// Where the leases of jobs arrive that were made with one. When it is dropped, those that nobody took are given back
 /// unspent.
 pub trait Inbox: Send {
-    /// Says what may come, as a claim would ask for it, once the next claim has found nothing more: free slots only.
-    /// Until that claim nothing more comes.
+    /// Says what may come, as a claim would ask for it, once the next claim has found nothing more: free slots only,
+    /// and only from queues that this claim looks at. Until then nothing more comes.
     fn offer(&mut self, scope: QueueScope, limit: u32);
 
     /// Resolves when a lease is there, at once if one is there already. Cancellation safe.

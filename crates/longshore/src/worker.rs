@@ -15,6 +15,7 @@ mod signals;
 mod slot;
 mod trouble;
 mod verdict;
+mod worker_inbox;
 
 use std::fmt;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use super::drain;
 use super::lane::Demand;
 use super::shift::{Phase, Shift, Until};
 use super::trouble::{Errand, Patience};
+use super::worker_inbox::WorkerInbox;
 
 /// How long the loop sleeps when no wake-up comes: wake-ups are hints, this is what makes it correct.
 const POLL: Duration = Duration::from_secs(1);
@@ -15,15 +16,19 @@ const POLL: Duration = Duration::from_secs(1);
 /// waited for, so that what it gets is not left lying.
 pub(crate) async fn run(shift: &Shift) -> Result<(), StoreError> {
     let mut wakeups = shift.queue.backend().wakeups();
+    let mut inbox = WorkerInbox::default();
     let mut patience = Patience::default();
     let mut next_due = None;
     let mut poll_at = Instant::now() + POLL;
     while shift.phase() == Phase::Working {
         renew_identity(shift).await?;
+        inbox.empty(shift);
         if let Some((worker_id, demand)) = demand(shift) {
-            match claim(shift, worker_id, demand).await {
+            match claim(shift, &mut inbox, worker_id, demand).await {
                 Ok(due) => (next_due, patience) = (due, Patience::default()),
                 Err(error) => {
+                    // Nothing comes under an identity that may be given up.
+                    inbox.close();
                     shift.meet(Errand::Claim, error);
                     shift.pause(patience.next(fastrand::f64())).await;
                 }
@@ -39,6 +44,7 @@ pub(crate) async fn run(shift: &Shift) -> Result<(), StoreError> {
             () = shift.stopping() => {}
             () = shift.room.notified() => {}
             () = shift.settled.notified() => {}
+            () = inbox.arrived() => {}
             () = wakeups.changed() => shift.holdings().lanes.refresh(),
             () = sleep_until(due_at) => {
                 next_due = None;
@@ -72,7 +78,13 @@ async fn renew_identity(shift: &Shift) -> Result<(), StoreError> {
 }
 
 /// One claim; answers when the next job is due.
-async fn claim(shift: &Shift, worker_id: WorkerId, demand: Demand) -> Result<Option<Timestamp>, StoreError> {
+async fn claim(
+    shift: &Shift,
+    inbox: &mut WorkerInbox,
+    worker_id: WorkerId,
+    demand: Demand,
+) -> Result<Option<Timestamp>, StoreError> {
+    inbox.offer(shift, &worker_id, demand.offer);
     let request = ClaimRequest {
         worker_id: worker_id.clone(),
         job_types: shift.job_types.clone(),
@@ -94,6 +106,10 @@ async fn claim(shift: &Shift, worker_id: WorkerId, demand: Demand) -> Result<Opt
         holdings.lanes.fill(&request, leases, Instant::now());
         drop(holdings);
         shift.work.notify_one();
+        if inbox.empty(shift) {
+            // The claim got less by what was there, so there may be more.
+            shift.holdings().lanes.refresh();
+        }
         return Ok(next_due);
     }
     if holdings.worker_id() == Some(&worker_id) {

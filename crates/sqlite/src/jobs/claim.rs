@@ -176,7 +176,7 @@ impl Claim {
             worker_id: self.request.worker_id.clone(),
             mailbox: Arc::clone(inbox),
             job_types: Arc::clone(&self.request.job_types),
-            slots: Slots::new(offered, left.got.iter().map(|queue| &**queue).chain(unread)),
+            slots: Slots::new(offered, &self.request.scope, left.got.iter().map(|queue| &**queue).chain(unread)),
             paused: left.paused,
             next_due: left.next_due,
             data_version,

@@ -41,11 +41,21 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// What was offered, less the jobs in these queues, which the worker has got already.
-    pub(crate) fn new<'a>(offered: Offered, got: impl Iterator<Item = &'a str>) -> Self {
-        let queues = match offered.scope {
-            QueueScope::All => None,
-            QueueScope::Only(limits) => Some(limits.into_iter().map(|limit| (limit.queue, limit.limit)).collect()),
+    /// What was offered and looked at, less the jobs in these queues, which the worker has got already.
+    pub(crate) fn new<'a>(offered: Offered, looked_at: &QueueScope, got: impl Iterator<Item = &'a str>) -> Self {
+        let queues: Option<BTreeMap<String, u32>> = match (offered.scope, looked_at) {
+            (QueueScope::All, QueueScope::All) => None,
+            (QueueScope::All, QueueScope::Only(limits)) => {
+                Some(limits.iter().map(|limit| (limit.queue.clone(), offered.limit)).collect())
+            }
+            (QueueScope::Only(limits), looked_at) => {
+                let is_looked_at = |queue: &str| match looked_at {
+                    QueueScope::All => true,
+                    QueueScope::Only(looked_at) => looked_at.iter().any(|limit| limit.queue == queue),
+                };
+                let limits = limits.into_iter().filter(|limit| is_looked_at(&limit.queue));
+                Some(limits.map(|limit| (limit.queue, limit.limit)).collect())
+            }
         };
         let mut slots = Self { left: offered.limit, queues };
         got.for_each(|queue| slots.take(queue));

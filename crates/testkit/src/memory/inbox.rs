@@ -108,6 +108,7 @@ impl State {
         }
         let takes = |standing: &Standing| {
             standing.slots.has(&job.queue)
+                && is_looked_at(&standing.request.scope, &job.queue)
                 && standing.request.job_types.contains(&job.job_type)
                 && self.choose(&standing.request).is_empty()
         };
@@ -145,6 +146,13 @@ impl State {
             log: Vec::new(),
         });
         self.record(worker_id, records.collect(), moment.now);
+    }
+}
+
+fn is_looked_at(scope: &QueueScope, queue: &str) -> bool {
+    match scope {
+        QueueScope::All => true,
+        QueueScope::Only(limits) => limits.iter().any(|limit| limit.queue == queue),
     }
 }
 
