@@ -127,7 +127,7 @@ impl Lanes {
 
     /// What the next claim should ask for, if anything.
     pub(crate) fn demand(&mut self, now: Instant) -> Option<Demand> {
-        if !self.is_low() {
+        if !self.lanes.iter().any(|lane| lane.is_low() && lane.wanted() > 0) {
             return None;
         }
         let mut limits = Vec::new();
