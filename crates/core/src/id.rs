@@ -47,6 +47,11 @@ impl fmt::Display for ClaimNumber {
     }
 }
 
+/// Tells the claims of one worker apart, so that a claim that is repeated because its answer was lost gives the same
+/// leases again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
 /// Who works: fresh and random for each registration, never a host name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

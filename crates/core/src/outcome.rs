@@ -22,8 +22,17 @@ pub enum AttemptEnd {
     Cancelled,
     /// The worker shuts down: the attempt is given back unspent.
     Interrupted,
-    /// The worker died under it.
-    Crashed,
+    /// Its worker died while it ran.
+    Crashed(Suspects),
+}
+
+/// Which attempts may have caused the death of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspects {
+    /// This attempt alone ran, so it is to blame.
+    One,
+    /// Others ran as well, or nobody knows what ran: any of them may be to blame.
+    Several,
 }
 
 /// The three budgets of a job, counted apart.
@@ -35,12 +44,19 @@ pub struct Budgets {
     pub max_retries: u32,
     /// Crashes counted.
     pub crash_count: u32,
-    /// The crash at which the job is given up; zero gives it up at the first, as one does.
+    /// The crash at which the job is given up, once a crash is surely its own; zero means the same as one.
     pub max_crashes: u32,
     /// Deferrals spent.
     pub deferral_count: u32,
     /// Deferrals allowed.
     pub max_deferrals: u32,
+}
+
+impl Budgets {
+    /// Whether a worker has died while the job ran: until it is known who was to blame, the job runs alone.
+    pub const fn is_suspect(&self) -> bool {
+        self.crash_count > 0
+    }
 }
 
 /// What an ended attempt becomes: the one move that its job makes.
@@ -126,7 +142,7 @@ pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Tim
         AttemptEnd::Cancelled => Outcome::Cancelled,
         AttemptEnd::Interrupted => Outcome::Returned,
         AttemptEnd::Snoozed { delay } => decide_snooze(budgets, now.after(delay)),
-        AttemptEnd::Crashed => decide_crash(budgets),
+        AttemptEnd::Crashed(suspects) => decide_crash(budgets, suspects),
         AttemptEnd::Failed(failure) => {
             if !failure.failure_type.is_retried() {
                 return Outcome::DeadLetter { reason: DeadLetterReason::NotRetried(failure.failure_type), failure };
@@ -149,10 +165,12 @@ fn decide_snooze(budgets: &Budgets, run_at: Timestamp) -> Outcome {
     Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.to_string()), reason }
 }
 
-fn decide_crash(budgets: &Budgets) -> Outcome {
+/// Only a death that is surely its own makes a job a dead letter. One of several suspects is counted, so that it
+/// runs alone from then on, whatever its budget says.
+fn decide_crash(budgets: &Budgets, suspects: Suspects) -> Outcome {
     let crashes = budgets.crash_count.saturating_add(1);
     let failure = Failure::new(FailureType::WorkerError, "the worker died while it ran this job");
-    if crashes >= budgets.max_crashes {
+    if suspects == Suspects::One && crashes >= budgets.max_crashes {
         return Outcome::DeadLetter { reason: DeadLetterReason::CrashesSpent { crashes }, failure };
     }
     Outcome::Crashed { failure }
@@ -207,12 +225,29 @@ mod tests {
     #[test]
     fn crashes_are_counted_apart_from_attempts() {
         let spent = Budgets { retry_count: 3, ..FRESH };
-        assert!(matches!(decided(spent, AttemptEnd::Crashed), Outcome::Crashed { .. }));
+        assert!(matches!(decided(spent, AttemptEnd::Crashed(Suspects::One)), Outcome::Crashed { .. }));
         let third = Budgets { crash_count: 2, ..FRESH };
         let reason = DeadLetterReason::CrashesSpent { crashes: 3 };
-        assert!(
-            matches!(decided(third, AttemptEnd::Crashed), Outcome::DeadLetter { reason: given, .. } if given == reason)
-        );
+        let outcome = decided(third, AttemptEnd::Crashed(Suspects::One));
+        assert!(matches!(outcome, Outcome::DeadLetter { reason: given, .. } if given == reason));
+    }
+
+    #[test]
+    fn only_a_crash_that_is_surely_its_own_makes_a_job_a_dead_letter() {
+        for (crash_count, max_crashes) in [(0, 0), (0, 1), (0, 3), (1, 3), (2, 3), (7, 3), (u32::MAX, 3)] {
+            let budgets = Budgets { crash_count, max_crashes, ..FRESH };
+            let several = decided(budgets, AttemptEnd::Crashed(Suspects::Several));
+            assert!(matches!(several, Outcome::Crashed { .. }), "{budgets:?} {several:?}");
+            let one = decided(budgets, AttemptEnd::Crashed(Suspects::One));
+            let is_given_up = crash_count.saturating_add(1) >= max_crashes;
+            assert_eq!(matches!(one, Outcome::DeadLetter { .. }), is_given_up, "{budgets:?} {one:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_crashed_before_is_a_suspect() {
+        assert!(!FRESH.is_suspect());
+        assert!(Budgets { crash_count: 1, ..FRESH }.is_suspect());
     }
 
     #[test]

@@ -3,7 +3,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{ClaimNumber, Enqueued, JobId, Lease, LogChunk, NewJob, Outcome, StoreError, Timestamp, WorkerId};
+use crate::{
+    ClaimNumber, Enqueued, JobId, Lease, LogChunk, NewJob, Outcome, RequestId, StoreError, Timestamp, WorkerId,
+};
 
 /// What a store's method returns: boxed, so that a store can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -33,7 +35,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Promotes what is due and claims what may run, by priority and then by id.
     ///
-    /// Answers [`StoreError::WorkerGone`] when the worker's own lease has ended.
+    /// After an error the same request, with the same id, may be made again: if the first one was carried out, the
+    /// answer holds those of its leases that the worker still has, and no others. A worker makes a request with
+    /// another id only when the last one was answered. Answers [`StoreError::WorkerGone`] when the worker's own
+    /// lease has ended.
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed>;
 
     /// Opens the way for leases that come without a claim; it takes the place of the worker's earlier one.
@@ -47,14 +52,24 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         Box::new(NoInbox)
     }
 
-    /// Notes, so that it survives the death of this process, that attempts have really begun: only these count
-    /// as crashes when the worker dies, the merely claimed ones do not.
+    /// Notes, so that it survives the death of this process, that an attempt has really begun: only these count
+    /// as crashes when the worker dies, the merely claimed ones do not. The note replaces the slot's last one.
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt);
+
+    /// Writes, fenced like an outcome, that the attempt of a suspect (see [`crate::Budgets::is_suspect`]) is about
+    /// to begin alone in its process. To be called before [`Store::mark_started`]: without it the attempt of a
+    /// suspect counts as not begun. May be repeated.
+    fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded>;
 
     /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel.
     ///
     /// Answers [`StoreError::WorkerGone`] when the lease had ended: every job is lost then.
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended>;
+
+    /// Which of the worker's running jobs somebody asked to end. Only reads, so it may be asked after every wake-up.
+    ///
+    /// Answers [`StoreError::WorkerGone`] when the worker is no longer registered.
+    fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>>;
 
     /// Writes what became of attempts; says for each, in order, whether it was recorded or fenced off. Children
     /// of jobs that ended move in the same transaction.
@@ -64,7 +79,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>>;
 
     /// Finds workers that are dead or have not extended their lease in time, and gives their jobs back: a
-    /// crash is counted for each attempt that had begun. Bounded; one bad row never stops the others.
+    /// crash is counted for each attempt that had begun, with [`crate::Suspects::One`] where it alone had. Where
+    /// nobody knows what had begun, every attempt counts as begun, but that of a suspect only if
+    /// [`Store::begin_isolated`] was called for it, and then it alone. Bounded; one bad row never stops the others.
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed>;
 
     /// Tells when something may have changed, in this process or another one. A hint: polling suffices.
@@ -125,9 +142,11 @@ pub struct Registration {
     pub concurrency: u32,
 }
 
-/// A worker's wish for jobs.
+/// A claim request.
 #[derive(Clone, Debug)]
 pub struct ClaimRequest {
+    /// New for each claim of this worker, the same when a claim is repeated.
+    pub request_id: RequestId,
     /// Who asks.
     pub worker_id: WorkerId,
     /// The types it can run; others stay where they are and cost nothing.
@@ -174,6 +193,9 @@ pub struct StartedAttempt {
     pub id: JobId,
     /// Its claim.
     pub claim_number: ClaimNumber,
+    /// Whether attempts of other workers may run in the process at the same time, so that it is not surely to blame
+    /// when the process dies.
+    pub is_accompanied: bool,
 }
 
 /// A worker's sign of life.

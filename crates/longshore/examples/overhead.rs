@@ -99,8 +99,14 @@ impl Store for Fountain {
         Box::pin(async move { Ok(self.give(request.limit)) })
     }
     fn mark_started(&self, _: &WorkerId, _: StartedAttempt) {}
+    fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
+        self.rest.begin_isolated(worker_id, id, claim_number)
+    }
     fn extend(&self, _: Heartbeat) -> StoreFuture<'_, Extended> {
         Box::pin(async { Ok(Extended::default()) })
+    }
+    fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
+        self.rest.cancel_requests(worker_id)
     }
     fn record(&self, _: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
         Box::pin(async move { Ok(self.take(&records)) })

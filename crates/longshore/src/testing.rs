@@ -10,6 +10,7 @@ mod enqueue_recorder;
 mod scratch_queue;
 mod trial;
 
+pub use crate::worker::SimulatedProcess;
 pub use attempt_probe::AttemptProbe;
 pub use enqueue_recorder::EnqueueRecorder;
 #[cfg(feature = "sqlite")]

@@ -1,8 +1,11 @@
+mod cancellations;
 mod claims;
 mod drain;
 mod executor;
+mod gate;
 mod heartbeat;
 mod holdings;
+mod isolation;
 mod lane;
 mod pace;
 mod recovery;
@@ -27,6 +30,7 @@ use thiserror::Error;
 use crate::current_attempt::{AttemptOrigin, Newsroom};
 use crate::typed_handler::{AsyncHandler, BlockingHandler};
 use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Payload, Queue};
+use gate::Gate;
 use registry::Registry;
 use shift::{Settings, Shift, Until};
 
@@ -39,6 +43,15 @@ pub struct Worker {
     settings: Settings,
     log_limits: LogLimits,
     clock: Arc<dyn Clock>,
+    gate: Arc<Gate>,
+}
+
+/// A process for tests, where many workers that are to be in processes of their own share a real one.
+///
+/// A job whose worker died before runs alone in its process; with this the workers of other tests do not matter.
+#[derive(Clone, Debug, Default)]
+pub struct SimulatedProcess {
+    gate: Arc<Gate>,
 }
 
 /// Why a worker did not run, or ended.
@@ -78,6 +91,7 @@ impl Worker {
             },
             log_limits: LogLimits::default(),
             clock: Arc::new(SystemClock::new()),
+            gate: Gate::of_process(),
         }
     }
 
@@ -189,6 +203,13 @@ impl Worker {
         self
     }
 
+    /// Treats the workers of this simulated process as those of its own, and no others.
+    #[must_use]
+    pub fn as_if_in(mut self, process: &SimulatedProcess) -> Self {
+        self.gate = Arc::clone(&process.gate);
+        self
+    }
+
     fn into_shift(self, until: Until) -> Result<Arc<Shift>, WorkerError> {
         if let Some(job_type) = self.registry.doubled() {
             return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
@@ -198,7 +219,7 @@ impl Worker {
         }
         let origin =
             AttemptOrigin { queue: self.queue.clone(), log_limits: self.log_limits, newsroom: Newsroom::default() };
-        Ok(Arc::new(Shift::new(self.queue, self.registry, self.settings, self.clock, origin, until)))
+        Ok(Arc::new(Shift::new(self.queue, self.registry, self.settings, self.clock, origin, self.gate, until)))
     }
 }
 

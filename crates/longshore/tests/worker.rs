@@ -4,6 +4,8 @@
 
 #[path = "worker/bench.rs"]
 mod bench;
+#[path = "worker/claims.rs"]
+mod claims;
 #[path = "worker/leases.rs"]
 mod leases;
 #[path = "worker/news.rs"]
@@ -16,6 +18,8 @@ mod retention;
 mod scheduling;
 #[path = "worker/stopping.rs"]
 mod stopping;
+#[path = "worker/suspects.rs"]
+mod suspects;
 #[path = "worker/trouble.rs"]
 mod trouble;
 #[path = "worker/warnings.rs"]

@@ -2,9 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use longshore_core::{
-    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, Limits, NewJob, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock, Wakeups,
-    WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, Limits,
+    NewJob, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
+    SystemClock, Wakeups, WorkerId,
 };
 use rusqlite::Connection;
 
@@ -20,9 +20,11 @@ use crate::options::SqliteOptions;
 use crate::readers::Readers;
 use crate::schema;
 use crate::upkeep::audit::Audit;
+use crate::workers::given::GivenClaims;
+use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
 use crate::workers::reclaim::reclaim;
-use crate::workers::worker::{Extend, Register, Retire};
+use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::writing::hints::Hints;
 use crate::writing::writer::Writer;
 
@@ -41,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
     pub(crate) liveness: Arc<Liveness>,
+    given: Arc<GivenClaims>,
     pub(crate) audit: Arc<Audit>,
     hints: Arc<Hints>,
     inboxes: Inboxes,
@@ -63,6 +66,7 @@ impl SqliteStore {
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
         let hints = Arc::new(Hints::new());
         let liveness = Arc::new(Liveness::new(&options.path));
+        let given = Arc::new(GivenClaims::default());
         let readers = Readers::new(options.clone(), place.clone());
         let audit = Arc::new(Audit::new());
         let writer = Writer::start(connection, options.clone(), place.clone(), Arc::clone(&hints), Arc::clone(&audit))?;
@@ -73,6 +77,7 @@ impl SqliteStore {
                 writer,
                 readers,
                 liveness,
+                given,
                 audit,
                 hints,
                 inboxes: Inboxes::default(),
@@ -165,14 +170,25 @@ impl Store for SqliteStore {
             let started = self.parts.liveness.started(&worker_id, None);
             self.parts.writer.run(Retire { worker_id: worker_id.clone(), started }).await?;
             self.parts.liveness.forget(&worker_id);
+            self.parts.given.forget(&worker_id);
             Ok(())
         })
     }
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
-        let Parts { liveness, options, writer, inboxes, .. } = &*self.parts;
-        let inbox = inboxes.of(&request.worker_id);
-        Box::pin(writer.run(Claim::new(request, inbox, Arc::clone(liveness), Arc::clone(&options.clock))))
+        Box::pin(async move {
+            let Parts { liveness, given, options, writer, inboxes, .. } = &*self.parts;
+            let (worker_id, request_id) = (request.worker_id.clone(), request.request_id);
+            let inbox = inboxes.of(&worker_id);
+            let claim = Claim::new(request, inbox, Arc::clone(liveness), Arc::clone(given), Arc::clone(&options.clock));
+            let claimed = writer.run(claim).await;
+            match &claimed {
+                Ok(_) => given.commit(&worker_id, request_id),
+                Err(StoreError::WorkerGone { .. }) => given.forget(&worker_id),
+                Err(_) => {}
+            }
+            claimed
+        })
     }
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
@@ -185,6 +201,10 @@ impl Store for SqliteStore {
         self.parts.liveness.mark_started(worker_id, attempt);
     }
 
+    fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
+        Box::pin(self.parts.writer.run(BeginIsolated { worker_id, id, claim_number }))
+    }
+
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
         Box::pin(async move {
             let Parts { liveness, options, writer, .. } = &*self.parts;
@@ -195,6 +215,11 @@ impl Store for SqliteStore {
             liveness.extended(&worker_id, now);
             Ok(extended)
         })
+    }
+
+    fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
+        let readers = &self.parts.readers;
+        Box::pin(readers.run("looking for jobs to cancel", move |tx| cancel_requests(tx.connection, &worker_id)))
     }
 
     fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {

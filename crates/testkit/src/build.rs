@@ -4,8 +4,9 @@ mod record;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use longshore_core::{ClaimRequest, JobData, NewJob, QueueScope, WorkerId};
+use longshore_core::{ClaimRequest, JobData, NewJob, QueueScope, RequestId, WorkerId};
 
 pub use record::{RecordBuilder, ended};
 pub use worker::{WorkerBuilder, worker};
@@ -18,12 +19,19 @@ pub fn job() -> NewJob {
     NewJob::new(JOB_TYPE, JobData::default())
 }
 
-/// A claim of at most `limit` jobs of type `work` from every queue.
+/// A claim of at most `limit` jobs of type `work` from every queue, with an id that no other one has.
 pub fn claim(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
     ClaimRequest {
+        request_id: request_id(),
         worker_id: worker_id.clone(),
         job_types: Arc::new([JOB_TYPE.to_owned()]),
         scope: QueueScope::All,
         limit,
     }
+}
+
+/// An id that no other claim of this process has.
+pub fn request_id() -> RequestId {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    RequestId(LAST.fetch_add(1, Ordering::Relaxed) + 1)
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, NewJob, Reclaimed, Record,
-    Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, NewJob, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Wakeups, WorkerId,
 };
 
 pub use plan::{Fault, FaultPlan, Operation};
@@ -131,8 +131,16 @@ impl<S: Store> Store for FaultStore<S> {
         self.inner.mark_started(worker_id, attempt);
     }
 
+    fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
+        self.meet(Operation::BeginIsolated, move |inner| inner.begin_isolated(worker_id, id, claim_number))
+    }
+
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
         self.meet(Operation::Extend, move |inner| inner.extend(heartbeat))
+    }
+
+    fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
+        self.meet(Operation::Read, move |inner| inner.cancel_requests(worker_id))
     }
 
     fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {

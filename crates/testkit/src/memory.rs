@@ -21,9 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, Limits, NewJob, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Timestamp, Wakeups,
-    WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, Lease,
+    Limits, NewJob, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
+    Timestamp, Wakeups, WorkerId,
 };
 use tokio::sync::watch;
 
@@ -86,6 +86,11 @@ impl MemoryStore {
     /// Makes one worker dead: the next reclaim finds it.
     pub fn kill(&self, worker_id: &WorkerId) {
         self.with(|state, _| state.kill(worker_id));
+    }
+
+    /// What a claim of this worker gets now. It is none that could be repeated.
+    pub(crate) fn lease(&self, request: &ClaimRequest) -> Vec<Lease> {
+        self.with(|state, moment| state.lease(request, moment))
     }
 
     fn with<T>(&self, call: impl FnOnce(&mut State, Moment) -> T) -> T {
@@ -158,8 +163,16 @@ impl Store for MemoryStore {
         self.with(|state, _| state.mark_started(worker_id, attempt));
     }
 
+    fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
+        self.quietly(move |state, _| Ok(state.begin_isolated(&worker_id, id, claim_number)))
+    }
+
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
         self.quietly(move |state, moment| state.extend(&heartbeat, moment))
+    }
+
+    fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
+        self.quietly(move |state, _| state.cancel_requests(&worker_id))
     }
 
     fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {

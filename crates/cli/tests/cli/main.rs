@@ -11,6 +11,8 @@ mod errors;
 mod help;
 mod jobs;
 mod migrate;
+#[cfg(target_os = "linux")]
+mod poison;
 mod queues;
 mod sandbox;
 mod work;

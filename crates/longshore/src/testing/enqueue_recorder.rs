@@ -1,10 +1,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
-    Action, Actioned, ClaimRequest, Claimed, Console, EnqueueStream, Enqueued, Extended, Health, Heartbeat, JobDetail,
-    JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained, Maintenance, NewJob, QueueChange, Reclaimed,
-    Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store, StoreError, StoreFuture, Wakeups,
-    WorkerId, WorkerRecord,
+    Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, EnqueueStream, Enqueued, Extended, Health,
+    Heartbeat, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained, Maintenance, NewJob,
+    QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store,
+    StoreError, StoreFuture, Wakeups, WorkerId, WorkerRecord,
 };
 
 use crate::{BoxFuture, Queue};
@@ -68,7 +68,15 @@ impl Store for EnqueueRecorder {
 
     fn mark_started(&self, _: &WorkerId, _: StartedAttempt) {}
 
+    fn begin_isolated(&self, _: WorkerId, _: JobId, _: ClaimNumber) -> StoreFuture<'_, Recorded> {
+        nothing()
+    }
+
     fn extend(&self, _: Heartbeat) -> StoreFuture<'_, Extended> {
+        nothing()
+    }
+
+    fn cancel_requests(&self, _: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
         nothing()
     }
 

@@ -1,10 +1,9 @@
 use std::time::Duration;
 
-use longshore_core::{ClaimRequest, Claimed, StoreError, Timestamp, WorkerId};
+use longshore_core::{ClaimRequest, Claimed, RequestId, StoreError, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use super::drain;
-use super::lane::Demand;
 use super::shift::{Phase, Shift, Until};
 use super::trouble::{Errand, Patience};
 use super::worker_inbox::WorkerInbox;
@@ -18,17 +17,20 @@ pub(crate) async fn run(shift: &Shift) -> Result<(), StoreError> {
     let mut wakeups = shift.queue.backend().wakeups();
     let mut inbox = WorkerInbox::default();
     let mut patience = Patience::default();
+    let mut requests = Requests::default();
     let mut next_due = None;
     let mut poll_at = Instant::now() + POLL;
     while shift.phase() == Phase::Working {
         renew_identity(shift).await?;
         inbox.empty(shift);
-        if let Some((worker_id, demand)) = demand(shift) {
-            match claim(shift, &mut inbox, worker_id, demand).await {
+        if shift.gate.is_closed() {
+            inbox.rest(shift);
+        }
+        if let Some(request) = requests.next(shift) {
+            match claim(shift, &mut inbox, &request).await {
                 Ok(due) => (next_due, patience) = (due, Patience::default()),
                 Err(error) => {
-                    // Nothing comes under an identity that may be given up.
-                    inbox.close();
+                    requests.unanswered = Some(request);
                     shift.meet(Errand::Claim, error);
                     shift.pause(patience.next(fastrand::f64())).await;
                 }
@@ -53,24 +55,47 @@ pub(crate) async fn run(shift: &Shift) -> Result<(), StoreError> {
         }
         if poll_at <= Instant::now() {
             poll_at = Instant::now() + POLL;
-            shift.holdings().give_back_stale(shift.clock.now());
+            shift.holdings().give_back_stale(POLL, shift.clock.now(), &shift.gate);
             shift.ended.notify_one();
         }
     }
     Ok(())
 }
 
-fn demand(shift: &Shift) -> Option<(WorkerId, Demand)> {
-    shift.holdings().demand(Instant::now())
+/// The claims of one worker, told apart by their ids.
+#[derive(Debug, Default)]
+struct Requests {
+    last_id: u64,
+    /// A claim that failed: it may have been carried out all the same, so it is repeated as it was.
+    unanswered: Option<ClaimRequest>,
 }
 
-/// Takes a fresh identity where there is none, or where the old one may hold jobs that nobody knows of.
-async fn renew_identity(shift: &Shift) -> Result<(), StoreError> {
-    let doubtful = shift.holdings().take_doubtful();
-    if let Some(worker_id) = doubtful {
-        // When this fails, the lease of the old identity ends by itself.
-        let _ = shift.queue.backend().retire(worker_id).await;
+impl Requests {
+    /// What to claim now, if anything. What an identity that is gone was given is gone with it.
+    fn next(&mut self, shift: &Shift) -> Option<ClaimRequest> {
+        let mut holdings = shift.holdings();
+        let unanswered = self.unanswered.take().filter(|request| holdings.worker_id() == Some(&request.worker_id));
+        if unanswered.is_some() {
+            return unanswered;
+        }
+        // While a suspect runs alone, other processes get the jobs.
+        if shift.gate.is_closed() {
+            return None;
+        }
+        let (worker_id, demand) = holdings.demand(Instant::now())?;
+        self.last_id += 1;
+        Some(ClaimRequest {
+            request_id: RequestId(self.last_id),
+            worker_id,
+            job_types: shift.job_types.clone(),
+            scope: demand.scope,
+            limit: demand.limit,
+        })
     }
+}
+
+/// Takes a fresh identity where there is none.
+async fn renew_identity(shift: &Shift) -> Result<(), StoreError> {
     if shift.holdings().worker_id().is_none() {
         shift.register().await?;
     }
@@ -81,29 +106,18 @@ async fn renew_identity(shift: &Shift) -> Result<(), StoreError> {
 async fn claim(
     shift: &Shift,
     inbox: &mut WorkerInbox,
-    worker_id: WorkerId,
-    demand: Demand,
+    request: &ClaimRequest,
 ) -> Result<Option<Timestamp>, StoreError> {
-    inbox.offer(shift, &worker_id, demand.offer);
-    let request = ClaimRequest {
-        worker_id: worker_id.clone(),
-        job_types: shift.job_types.clone(),
-        scope: demand.scope,
-        limit: demand.limit,
-    };
-    let Claimed { leases, next_due } = match shift.queue.backend().claim(request.clone()).await {
-        Ok(claimed) => claimed,
-        Err(error) => {
-            if matches!(error, StoreError::Backend { .. }) {
-                shift.holdings().doubt();
-            }
-            return Err(error);
-        }
-    };
+    inbox.offer(shift, &request.worker_id);
+    let Claimed { leases, next_due } = shift.queue.backend().claim(request.clone()).await?;
     shift.trouble.pass(Errand::Claim);
+    if leases.iter().any(|lease| lease.budgets.is_suspect()) {
+        inbox.rest(shift);
+    }
     let mut holdings = shift.holdings();
-    if holdings.admits(&worker_id) {
-        holdings.lanes.fill(&request, leases, Instant::now());
+    let worker_id = &request.worker_id;
+    if holdings.admits(worker_id) {
+        holdings.lanes.fill(request, leases, Instant::now());
         drop(holdings);
         shift.work.notify_one();
         if inbox.empty(shift) {
@@ -112,7 +126,7 @@ async fn claim(
         }
         return Ok(next_due);
     }
-    if holdings.worker_id() == Some(&worker_id) {
+    if holdings.worker_id() == Some(worker_id) {
         holdings.give_back(&leases, shift.clock.now());
         drop(holdings);
         shift.ended.notify_one();

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError, Timestamp, Wakeups};
+use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use super::holdings::Holdings;
@@ -10,17 +10,13 @@ use super::shift::Shift;
 use super::trouble::Errand;
 use crate::StopCause;
 
-/// How soon after a heartbeat a wake-up may cause another one, so that a request to cancel is heard quickly
-/// and a busy database is not asked all the time.
-const URGENT: Duration = Duration::from_millis(200);
-
 /// Keeps the worker's lease, and hears what it has lost or must cancel.
 pub(crate) async fn run(shift: Arc<Shift>) {
-    let mut wakeups = shift.queue.backend().wakeups();
     let interval = shift.settings.lease / 6;
     let mut next = Instant::now() + interval;
     loop {
-        wait(&shift, wakeups.as_mut(), &mut next).await;
+        // No wake-up brings it forward: each one writes, and would wake every other worker.
+        sleep_until(next).await;
         let asked_at = Instant::now();
         next = match beat(&shift).await {
             Some(Ok(())) | None => asked_at + interval,
@@ -30,21 +26,6 @@ pub(crate) async fn run(shift: Arc<Shift>) {
             }
         };
         suspend_when_overdue(&shift);
-    }
-}
-
-/// Until the next beat is due; a wake-up brings it forward while something runs.
-async fn wait(shift: &Shift, wakeups: &mut dyn Wakeups, next: &mut Instant) {
-    let earliest = Instant::now() + URGENT;
-    loop {
-        tokio::select! {
-            () = sleep_until(*next) => return,
-            () = wakeups.changed() => {
-                if shift.holdings().is_busy() {
-                    *next = (*next).min(earliest.max(Instant::now()));
-                }
-            }
-        }
     }
 }
 

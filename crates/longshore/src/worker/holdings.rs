@@ -1,9 +1,12 @@
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Timestamp, WorkerId};
 use tokio::time::Instant;
 
-use super::lane::{Demand, Lanes};
+use super::gate::{Gate, Pass};
+use super::lane::{Demand, Lanes, Progress};
 use crate::{CurrentAttempt, StopCause};
 
 /// All that one worker holds: jobs that wait for a slot, attempts that run, outcomes that are not stored yet.
@@ -23,8 +26,6 @@ pub(crate) struct Holdings {
     /// How many attempts were begun, to notice when nothing moves.
     starts: u64,
     starts_seen: u64,
-    /// A claim failed in a way that leaves open whether it was carried out.
-    is_doubtful: bool,
     /// Whether new leases may be run; not while the lease cannot be renewed, and not after shutdown began.
     admission: Admission,
 }
@@ -42,6 +43,8 @@ struct Slot {
     /// What runs there and is still the worker's own.
     attempt: Option<CurrentAttempt>,
     started_at: Option<Timestamp>,
+    /// Whether nothing else runs in the process: so it is with a suspect.
+    is_alone: bool,
     lane: usize,
 }
 
@@ -50,6 +53,7 @@ struct Slot {
 pub(crate) struct Started {
     pub(crate) worker_id: WorkerId,
     pub(crate) attempt: CurrentAttempt,
+    pub(crate) pass: Pass,
     /// Whether another slot has something to do, too.
     pub(crate) has_next: bool,
 }
@@ -69,7 +73,6 @@ impl Holdings {
             recording: 0,
             starts: 0,
             starts_seen: 0,
-            is_doubtful: false,
             admission: Admission::Open,
         }
     }
@@ -77,7 +80,6 @@ impl Holdings {
     /// Holds jobs under this identity from now on.
     pub(crate) fn register(&mut self, worker_id: WorkerId, asked_at: Instant) {
         self.worker_id = Some(worker_id);
-        self.is_doubtful = false;
         self.renew(asked_at);
     }
 
@@ -99,7 +101,7 @@ impl Holdings {
 
     /// What to claim, and under which identity.
     pub(crate) fn demand(&mut self, now: Instant) -> Option<(WorkerId, Demand)> {
-        if self.admission != Admission::Open || self.is_doubtful || self.ended.len() > ENDED_MAX {
+        if self.admission != Admission::Open || self.ended.len() > ENDED_MAX {
             return None;
         }
         let worker_id = self.worker_id.clone()?;
@@ -111,20 +113,39 @@ impl Holdings {
         self.admission == Admission::Open && self.worker_id.as_ref() == Some(worker_id)
     }
 
-    /// Begins the next attempt in a slot.
+    /// Puts the next attempt into a slot, if the gate lets it in: an ordinary one begins now, a suspect when it is
+    /// alone.
     pub(crate) fn start(
         &mut self,
         slot: usize,
         now: Timestamp,
+        gate: &Arc<Gate>,
         begin: impl FnOnce(Lease) -> CurrentAttempt,
     ) -> Option<Started> {
         let worker_id = self.worker_id.clone()?;
-        let (lane, lease) = self.lanes.pop()?;
+        let (lane, lease, pass) = self.lanes.pop(|lease| gate.enter(&lease.budgets))?;
         let attempt = begin(lease);
-        self.slots[slot] = Slot { attempt: Some(attempt.clone()), started_at: Some(now), lane };
+        let started_at = (!pass.closes()).then_some(now);
+        self.slots[slot] = Slot { attempt: Some(attempt.clone()), started_at, is_alone: false, lane };
         self.busy += 1;
         self.starts += 1;
-        Some(Started { worker_id, attempt, has_next: self.lanes.has_next() })
+        Some(Started { worker_id, attempt, pass, has_next: self.lanes.has_next() })
+    }
+
+    /// The suspect in a slot begins.
+    pub(crate) fn begin(&mut self, slot: usize, now: Timestamp, is_alone: bool) {
+        self.slots[slot].started_at = Some(now);
+        self.slots[slot].is_alone = is_alone;
+    }
+
+    /// Others may run beside the attempt in a slot from now on.
+    pub(crate) fn accompany(&mut self, slot: usize) {
+        self.slots[slot].is_alone = false;
+    }
+
+    /// Whether the attempt in a slot runs alone in its process.
+    pub(crate) fn is_alone(&self, slot: usize) -> bool {
+        self.slots[slot].is_alone
     }
 
     /// Takes in an outcome, unless the attempt is no longer the worker's own; says whether the worker ends.
@@ -170,6 +191,17 @@ impl Holdings {
         self.slots.iter().filter_map(|slot| slot.attempt.as_ref())
     }
 
+    /// The attempts that have begun, are the worker's own and may have others beside them, by slot.
+    pub(crate) fn accompanied(&self) -> impl Iterator<Item = (usize, &CurrentAttempt)> {
+        let begun = self.slots.iter().enumerate().filter(|(_, slot)| slot.started_at.is_some() && !slot.is_alone);
+        begun.filter_map(|(number, slot)| Some((number, slot.attempt.as_ref()?)))
+    }
+
+    /// Whether anything runs or waits that somebody could cancel.
+    pub(crate) fn holds_jobs(&self) -> bool {
+        self.is_busy() || !self.lanes.is_empty()
+    }
+
     pub(crate) const fn is_busy(&self) -> bool {
         self.busy > 0
     }
@@ -195,28 +227,15 @@ impl Holdings {
         self.ended.extend(waiting.iter().map(|lease| returned(lease, now)));
     }
 
-    /// Gives back what waits when nothing has begun since the last call: the slots are taken by slow jobs, and
-    /// another process may have free ones.
-    pub(crate) fn give_back_stale(&mut self, now: Timestamp) {
+    /// Gives back what has waited since the last call although nothing has begun: the slots are taken by slow jobs,
+    /// or a suspect runs alone, and another process may run it. What a free slot is about to take stays.
+    pub(crate) fn give_back_stale(&mut self, waited: Duration, now: Timestamp, gate: &Gate) {
         let is_moving = self.starts_seen != self.starts;
         self.starts_seen = self.starts;
-        if !is_moving && !self.lanes.is_empty() {
-            self.give_back_waiting(now);
-        }
-    }
-
-    /// A claim may have been carried out although it failed: jobs may be held that nobody knows of. Nothing is
-    /// claimed until this identity holds nothing else and can be retired, which gives them back.
-    pub(crate) const fn doubt(&mut self) {
-        self.is_doubtful = true;
-    }
-
-    /// The identity to retire, once it holds nothing that is known.
-    pub(crate) fn take_doubtful(&mut self) -> Option<WorkerId> {
-        if !self.is_doubtful || !self.is_empty() {
-            return None;
-        }
-        self.worker_id.take()
+        let has_place = self.busy < self.slots.len() && !gate.is_closed();
+        let progress = if is_moving || has_place { Progress::Moving } else { Progress::Stuck };
+        let stale = self.lanes.take_stale(waited, Instant::now(), progress);
+        self.give_back(&stale, now);
     }
 
     /// Gives back leases that came too late to be run.
@@ -297,7 +316,8 @@ impl Holdings {
     }
 }
 
-fn returned(lease: &Lease, now: Timestamp) -> Record {
+/// The record of a lease that is given back unspent.
+pub(crate) fn returned(lease: &Lease, now: Timestamp) -> Record {
     Record {
         id: lease.id,
         claim_number: lease.claim_number,

@@ -1,5 +1,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use longshore_core::{ClaimNumber, ClaimRequest, JobId, Lease, Priority, QueueLimit, QueueScope};
 use tokio::time::Instant;
@@ -15,6 +16,10 @@ pub(crate) struct Lane {
     busy: u32,
     waiting: BTreeMap<Reverse<Priority>, VecDeque<Lease>>,
     waiting_count: u32,
+    /// When a claim last brought something.
+    filled_at: Option<Instant>,
+    /// Whether one of its jobs has begun since it was last asked.
+    has_moved: bool,
     /// The last claim left nothing behind: until a wake-up another one would get nothing.
     is_dry: bool,
     /// Free slots that the store knows of since that claim: a new job may come for each of them.
@@ -34,8 +39,6 @@ pub(crate) struct Lanes {
 pub(crate) struct Demand {
     pub(crate) scope: QueueScope,
     pub(crate) limit: u32,
-    /// What may come without being asked for when the claim has found nothing more: one job for each free slot.
-    pub(crate) offer: Offer,
 }
 
 /// The free slots that a worker offers to new jobs.
@@ -48,7 +51,18 @@ pub(crate) struct Offer {
 impl Lane {
     fn new(queue: Option<String>, limit: u32) -> Self {
         let (waiting, pace) = (BTreeMap::new(), Pace::default());
-        Self { queue, limit, busy: 0, waiting, waiting_count: 0, is_dry: false, offered: 0, pace }
+        Self {
+            queue,
+            limit,
+            busy: 0,
+            waiting,
+            waiting_count: 0,
+            filled_at: None,
+            has_moved: false,
+            is_dry: false,
+            offered: 0,
+            pace,
+        }
     }
 
     /// Which job would leave next, smallest first.
@@ -56,8 +70,11 @@ impl Lane {
         if self.busy >= self.limit {
             return None;
         }
-        let (priority, leases) = self.waiting.first_key_value()?;
-        leases.front().map(|lease| (*priority, lease.id))
+        self.next().map(|lease| (Reverse(lease.priority), lease.id))
+    }
+
+    fn next(&self) -> Option<&Lease> {
+        self.waiting.first_key_value().and_then(|(_, leases)| leases.front())
     }
 
     fn push(&mut self, lease: Lease) {
@@ -73,6 +90,7 @@ impl Lane {
         }
         self.waiting_count -= 1;
         self.busy += 1;
+        self.has_moved = true;
         lease
     }
 
@@ -89,6 +107,13 @@ impl Lane {
         }
         self.waiting_count -= 1;
         lease
+    }
+
+    /// Takes out all that waits; until they are measured anew, its jobs count as slow.
+    fn take_waiting(&mut self) -> impl Iterator<Item = Lease> + use<> {
+        self.waiting_count = 0;
+        self.pace.reset();
+        std::mem::take(&mut self.waiting).into_values().flatten()
     }
 
     fn prefetch(&self) -> u32 {
@@ -147,10 +172,11 @@ impl Lanes {
         let named = limits.into_iter().filter_map(|(queue, limit)| queue.map(|queue| QueueLimit { queue, limit }));
         let named: Vec<QueueLimit> = named.collect();
         let scope = if named.is_empty() { QueueScope::All } else { QueueScope::Only(named) };
-        Some(Demand { scope, limit, offer: self.offer() })
+        Some(Demand { scope, limit })
     }
 
-    fn offer(&self) -> Offer {
+    /// What may come without being asked for when a claim has found nothing more: one job for each free slot.
+    pub(crate) fn offer(&self) -> Offer {
         let busy: u32 = self.lanes.iter().map(|lane| lane.busy + lane.waiting_count).sum();
         let limit = self.concurrency.saturating_sub(busy);
         let named =
@@ -175,6 +201,7 @@ impl Lanes {
             let index = self.index_of(&lease.queue);
             got[index] += 1;
             self.lanes[index].pace.begin(now);
+            self.lanes[index].filled_at = Some(now);
             self.lanes[index].push(lease);
         }
         for (lane, got) in self.lanes.iter_mut().zip(got) {
@@ -194,7 +221,15 @@ impl Lanes {
             let lane = &mut self.lanes[index];
             lane.offered = lane.offered.saturating_sub(1);
             lane.pace.begin(now);
+            lane.filled_at = Some(now);
             lane.push(lease);
+        }
+    }
+
+    /// Nothing comes any more until the next claim, which is worth it as soon as one is made again.
+    pub(crate) fn withdraw_offer(&mut self) {
+        for lane in &mut self.lanes {
+            lane.offered = 0;
         }
     }
 
@@ -209,11 +244,13 @@ impl Lanes {
         }
     }
 
-    /// The job that runs next, and its lane, which has one busy place more from now on.
-    pub(crate) fn pop(&mut self) -> Option<(usize, Lease)> {
+    /// The job that runs next, what lets it run, and its lane, which has one busy place more from now on. Nothing
+    /// comes out while the next one is not let in: no other job overtakes it.
+    pub(crate) fn pop<P>(&mut self, let_in: impl FnOnce(&Lease) -> Option<P>) -> Option<(usize, Lease, P)> {
         let heads = self.lanes.iter().enumerate().filter_map(|(index, lane)| Some((lane.head()?, index)));
         let (_, index) = heads.min()?;
-        self.lanes[index].pop().map(|lease| (index, lease))
+        let pass = let_in(self.lanes[index].next()?)?;
+        self.lanes[index].pop().map(|lease| (index, lease, pass))
     }
 
     /// Whether a job could leave now.
@@ -250,14 +287,32 @@ impl Lanes {
 
     /// Takes out all that waits; until they are measured anew, jobs count as slow.
     pub(crate) fn take_waiting(&mut self) -> Vec<Lease> {
-        let mut taken = Vec::new();
-        for lane in &mut self.lanes {
-            taken.extend(std::mem::take(&mut lane.waiting).into_values().flatten());
-            lane.waiting_count = 0;
-            lane.pace.reset();
-        }
-        taken
+        self.lanes.iter_mut().flat_map(Lane::take_waiting).collect()
     }
+
+    /// Takes out what has waited for so long behind jobs that do not end: those of its own lane where that is full,
+    /// those of the whole worker where it is `stuck`.
+    pub(crate) fn take_stale(&mut self, waited: Duration, now: Instant, progress: Progress) -> Vec<Lease> {
+        let mut stale = Vec::new();
+        for lane in &mut self.lanes {
+            let has_moved = std::mem::take(&mut lane.has_moved);
+            let is_blocked = lane.busy >= lane.limit || progress == Progress::Stuck;
+            let is_old = lane.filled_at.is_some_and(|at| now.saturating_duration_since(at) >= waited);
+            if is_blocked && !has_moved && is_old {
+                stale.extend(lane.take_waiting());
+            }
+        }
+        stale
+    }
+}
+
+/// Whether a worker's slots begin jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// A job has begun lately, or one may begin at once.
+    Moving,
+    /// Nothing has begun for a while, and nothing may.
+    Stuck,
 }
 
 /// How much a claim asked for from a lane; none where it did not ask.

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::shift::{Shift, Until};
-use super::{Worker, WorkerError, claims, heartbeat, recovery, scribe, slot};
+use super::{Worker, WorkerError, cancellations, claims, heartbeat, recovery, scribe, slot};
 use crate::StopCause;
 
 /// How much longer than its grace period an attempt may take before it is given back without its consent.
@@ -69,6 +69,7 @@ async fn work(
     let mut immediate = std::pin::pin!(immediate);
     // Aborted and joined at the end; dropped, and so aborted, when this future is.
     let mut tasks = JoinSet::new();
+    shift.gate.join(&shift);
     spawn(&shift, &mut tasks);
     let claims = async {
         let claims = claims::run(&shift);
@@ -104,6 +105,7 @@ fn spawn(shift: &Arc<Shift>, tasks: &mut JoinSet<()>) {
     }
     tasks.spawn(scribe::run(shift.clone()));
     tasks.spawn(heartbeat::run(shift.clone()));
+    tasks.spawn(cancellations::run(shift.clone()));
     tasks.spawn(recovery::reclaim(shift.clone()));
     if let Some(retention) = shift.settings.retention {
         tasks.spawn(recovery::sweep(shift.clone(), retention));
@@ -119,7 +121,7 @@ async fn wind_down(shift: &Shift) {
     }
     shift.ended.notify_one();
     tokio::select! {
-        () = settled(shift, |holdings| !holdings.has_attempts()) => {}
+        () = shift.settled_when(|holdings| !holdings.has_attempts()) => {}
         () = sleep_until(Instant::now() + longest_grace(shift) + MARGIN) => give_up(shift),
     }
     last_words(shift, LAST_WORDS).await;
@@ -135,7 +137,7 @@ async fn end_at_once(shift: &Shift) {
         }
     }
     tokio::select! {
-        () = settled(shift, |holdings| !holdings.has_attempts()) => {}
+        () = shift.settled_when(|holdings| !holdings.has_attempts()) => {}
         () = sleep(MARGIN) => give_up(shift),
     }
     last_words(shift, MARGIN).await;
@@ -150,21 +152,9 @@ fn give_up(shift: &Shift) {
 
 async fn last_words(shift: &Shift, patience: Duration) {
     shift.ended.notify_one();
-    let stored = settled(shift, |holdings| holdings.is_recorded() || holdings.worker_id().is_none());
+    let stored = shift.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
         tracing::error!("the last outcomes could not be stored; their jobs run again when the lease has ended");
-    }
-}
-
-/// Resolves when the holdings are as wished.
-async fn settled(shift: &Shift, is_reached: impl Fn(&super::holdings::Holdings) -> bool) {
-    loop {
-        let mut changed = std::pin::pin!(shift.settled.notified());
-        changed.as_mut().enable();
-        if is_reached(&shift.holdings()) {
-            return;
-        }
-        changed.await;
     }
 }
 

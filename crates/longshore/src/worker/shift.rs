@@ -1,16 +1,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, QueueLimit, Registration, StoreError, StoreFuture, WorkerId};
+use longshore_core::{Clock, Limits, QueueLimit, Registration, StartedAttempt, StoreError, StoreFuture, WorkerId};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::gate::Gate;
 use super::holdings::Holdings;
 use super::lane::Lanes;
 use super::registry::Registry;
 use super::trouble::{Errand, Patience, Trouble};
-use crate::Queue;
 use crate::current_attempt::AttemptOrigin;
+use crate::{CurrentAttempt, Queue};
 
 /// What a worker was told before it began.
 #[derive(Clone, Debug)]
@@ -32,6 +33,7 @@ pub(crate) struct Shift {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) job_types: Arc<[String]>,
     pub(crate) origin: Arc<AttemptOrigin>,
+    pub(crate) gate: Arc<Gate>,
     holdings: Mutex<Holdings>,
     /// A lease waits for a slot.
     pub(crate) work: Notify,
@@ -70,6 +72,7 @@ impl Shift {
         settings: Settings,
         clock: Arc<dyn Clock>,
         origin: AttemptOrigin,
+        gate: Arc<Gate>,
         until: Until,
     ) -> Self {
         let lanes = Lanes::new(&settings.queues, settings.concurrency);
@@ -77,6 +80,7 @@ impl Shift {
             holdings: Mutex::new(Holdings::new(lanes, settings.concurrency)),
             job_types: registry.job_types(),
             origin: Arc::new(origin),
+            gate,
             queue,
             registry,
             settings,
@@ -94,6 +98,44 @@ impl Shift {
 
     pub(crate) fn holdings(&self) -> MutexGuard<'_, Holdings> {
         self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves when the holdings are as wished.
+    pub(crate) async fn settled_when(&self, is_reached: impl Fn(&Holdings) -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.settled.notified());
+            changed.as_mut().enable();
+            if is_reached(&self.holdings()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Notes that the attempt in a slot has begun, and whether those of another worker may run beside it.
+    pub(crate) fn note_start(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt) {
+        let had_company = self.gate.has_company();
+        let is_alone = had_company && self.holdings().is_alone(slot);
+        self.note(worker_id, slot, attempt, had_company && !is_alone);
+        // A worker that joined in between may have noted its company before this note.
+        if !had_company && self.gate.has_company() {
+            self.note_company();
+        }
+    }
+
+    /// Notes of each attempt of its own that those of another worker may run beside it.
+    pub(crate) fn note_company(&self) {
+        let holdings = self.holdings();
+        let Some(worker_id) = holdings.worker_id() else { return };
+        for (slot, attempt) in holdings.accompanied() {
+            self.note(worker_id, slot, attempt, true);
+        }
+    }
+
+    fn note(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt, is_accompanied: bool) {
+        let (slot, lease) = (u32::try_from(slot).unwrap_or(u32::MAX), attempt.lease());
+        let started = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number, is_accompanied };
+        self.queue.backend().mark_started(worker_id, started);
     }
 
     /// Takes a fresh identity; tries until the store answers, or the worker is to stop.
@@ -214,6 +256,12 @@ impl Shift {
             error if self.is_waited_out(&error) => self.trouble.meet(errand, &error),
             error => self.fail(error),
         }
+    }
+}
+
+impl Drop for Shift {
+    fn drop(&mut self) {
+        self.gate.leave();
     }
 }
 

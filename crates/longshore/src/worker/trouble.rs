@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use longshore_core::StoreError;
@@ -8,6 +8,7 @@ use longshore_core::StoreError;
 pub(crate) enum Errand {
     Register,
     Claim,
+    Isolate,
     Extend,
     Record,
     Report,
@@ -19,9 +20,9 @@ pub(crate) enum Errand {
 /// Which errands fail at present, so that one cause is told once, and its end once.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
-    failing: AtomicU8,
+    failing: AtomicU16,
     /// Which of them wait for a schema that this program understands.
-    paused: AtomicU8,
+    paused: AtomicU16,
 }
 
 impl Trouble {
@@ -69,13 +70,13 @@ impl Trouble {
 }
 
 /// Whether this was the last errand that failed.
-fn clear(failing: &AtomicU8, errand: Errand) -> bool {
+fn clear(failing: &AtomicU16, errand: Errand) -> bool {
     failing.load(Ordering::Acquire) & bit(errand) != 0
         && failing.fetch_and(!bit(errand), Ordering::AcqRel) == bit(errand)
 }
 
-const fn bit(errand: Errand) -> u8 {
-    1 << errand as u8
+const fn bit(errand: Errand) -> u16 {
+    1 << errand as u16
 }
 
 /// How long to wait before the next try of something that failed in passing.

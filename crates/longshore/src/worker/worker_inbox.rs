@@ -1,24 +1,27 @@
-use longshore_core::{Inbox, WorkerId};
+use longshore_core::{Inbox, QueueScope, WorkerId};
 use tokio::time::Instant;
 
-use super::lane::Offer;
 use super::shift::Shift;
 
 /// The store's inbox of the identity under which this worker claims, if it has one.
 #[derive(Default)]
 pub(crate) struct WorkerInbox {
     open: Option<(WorkerId, Box<dyn Inbox>)>,
+    /// Whether something may come.
+    is_offering: bool,
 }
 
 impl WorkerInbox {
     /// Says what may come after the next claim of this identity, and opens its inbox if need be.
-    pub(crate) fn offer(&mut self, shift: &Shift, worker_id: &WorkerId, offer: Offer) {
+    pub(crate) fn offer(&mut self, shift: &Shift, worker_id: &WorkerId) {
         let inbox = match self.open.take_if(|(of, _)| of == worker_id) {
             Some((_, inbox)) => inbox,
             None => shift.queue.backend().inbox(worker_id),
         };
         let (_, inbox) = self.open.insert((worker_id.clone(), inbox));
+        let offer = shift.holdings().lanes.offer();
         inbox.offer(offer.scope, offer.limit);
+        self.is_offering = true;
     }
 
     /// Takes what has come to the slots; whether there was something.
@@ -51,8 +54,13 @@ impl WorkerInbox {
         }
     }
 
-    /// Nothing comes any more; the store gives back what is there.
-    pub(crate) fn close(&mut self) {
-        self.open = None;
+    /// Nothing comes before the next claim: a suspect waits to run alone, and other processes get the jobs.
+    pub(crate) fn rest(&mut self, shift: &Shift) {
+        if let Some((_, inbox)) = &mut self.open
+            && std::mem::take(&mut self.is_offering)
+        {
+            inbox.offer(QueueScope::All, 0);
+            shift.holdings().lanes.withdraw_offer();
+        }
     }
 }

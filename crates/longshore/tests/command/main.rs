@@ -7,6 +7,7 @@ mod ending;
 mod example;
 mod outcome;
 mod output;
+mod poison;
 mod processes;
 mod run;
 mod signals;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some(run::WORK_UNTIL_KILLED) => run::work_until_killed(),
         Some(signals::WORK_UNTIL_SIGNAL) => signals::work_until_signal(),
+        Some(poison::WORK_OR_ABORT) => poison::work_or_abort(),
         Some(bench::MEASURE) => bench::measure(),
         _ => {}
     }
@@ -56,6 +58,10 @@ fn all() -> Vec<Trial> {
         output::a_flood_of_output_is_held_in_bounded_memory,
         output::a_line_without_end_is_held_in_bounded_memory,
         output::an_unfinished_line_shows_in_the_log_before_it_ends,
+        poison::a_handler_that_aborts_is_given_up_alone,
+        poison::a_handler_that_aborts_and_may_crash_once_is_given_up_alone,
+        poison::two_workers_of_one_process_do_not_blame_each_others_jobs,
+        poison::workers_with_one_slot_each_in_one_process_do_not_blame_each_others_jobs,
         example::a_library_with_difficult_names_gets_a_manifest_that_sha256sum_accepts,
         example::a_report_waits_for_the_last_checksum,
         example::each_failing_job_fails_as_its_readme_says,

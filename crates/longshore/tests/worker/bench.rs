@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use longshore::testing::SimulatedProcess;
 use longshore::{Job, JobDetail, JobId, NewJob, Payload, Queue, Status, Worker};
 use longshore_testkit::{FakeClock, MemoryStore};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ pub(crate) struct Bench {
     pub(crate) store: MemoryStore,
     pub(crate) queue: Queue,
     pub(crate) clock: FakeClock,
+    process: SimulatedProcess,
 }
 
 /// The payload of most tests.
@@ -30,7 +32,7 @@ impl Bench {
         let clock = FakeClock::of_runtime();
         let store = MemoryStore::new(clock.clone());
         let queue = Queue::from_backend(Arc::new(store.clone()));
-        Self { store, queue, clock }
+        Self { store, queue, clock, process: SimulatedProcess::default() }
     }
 
     pub(crate) fn worker(&self) -> Worker {
@@ -39,7 +41,12 @@ impl Bench {
 
     /// A worker of the same jobs by another way to them.
     pub(crate) fn worker_of(&self, queue: &Queue) -> Worker {
-        Worker::new(queue).clock(self.clock.clone())
+        Worker::new(queue).clock(self.clock.clone()).as_if_in(&self.process)
+    }
+
+    /// A worker of the same jobs in another process.
+    pub(crate) fn worker_elsewhere(&self) -> Worker {
+        self.worker().as_if_in(&SimulatedProcess::default())
     }
 
     pub(crate) async fn enqueue(&self, number: u32) -> JobId {
@@ -137,6 +144,11 @@ impl Tally {
 
     pub(crate) fn leave(&self) {
         self.now.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// How many are inside.
+    pub(crate) fn now(&self) -> u32 {
+        self.now.load(Ordering::SeqCst)
     }
 
     /// How many were inside at once, at most.

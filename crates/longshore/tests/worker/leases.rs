@@ -52,7 +52,7 @@ async fn a_worker_that_cannot_renew_its_lease_stops_its_jobs_before_it_ends() {
     let queue = Queue::from_backend(Arc::new(faulty.clone()));
     let id = bench.enqueue(0).await;
     let (told, mut causes) = mpsc::unbounded_channel();
-    let worker = Worker::new(&queue).clock(bench.clock.clone()).lease(Duration::from_secs(30));
+    let worker = bench.worker_of(&queue).lease(Duration::from_secs(30));
     let running = Running::spawn(waits_at_first(worker, told, Tally::default()));
     bench.until_status(id, Status::Running).await;
     let began = tokio::time::Instant::now();
@@ -76,8 +76,7 @@ async fn errors_of_the_store_that_pass_lose_nothing() {
         }
         let faulty = FaultStore::new(bench.store.clone(), FaultPlan::seeded(seed, 0.3));
         let queue = Queue::from_backend(Arc::new(faulty));
-        let worker =
-            Worker::new(&queue).clock(bench.clock.clone()).concurrency(4).handle(|_: Step, _| async { Ok(()) });
+        let worker = bench.worker_of(&queue).concurrency(4).handle(|_: Step, _| async { Ok(()) });
         let running = Running::spawn(worker);
 
         for id in ids {
@@ -99,7 +98,7 @@ async fn an_outcome_waits_in_memory_until_the_store_works_again() {
     }
     let tally = Tally::default();
     let visits = tally.clone();
-    let worker = Worker::new(&queue).clock(bench.clock.clone()).handle(move |step: Step, _| {
+    let worker = bench.worker_of(&queue).handle(move |step: Step, _| {
         visits.enter(step.number);
         async { Ok(()) }
     });
@@ -127,6 +126,7 @@ async fn claim_and_die(store: &MemoryStore) -> WorkerId {
     let worker_id = registration.worker_id.clone();
     store.register(registration).await.unwrap();
     let request = ClaimRequest {
+        request_id: longshore_testkit::request_id(),
         worker_id: worker_id.clone(),
         job_types: Arc::new(["step".to_owned()]),
         scope: QueueScope::All,

@@ -8,6 +8,7 @@ use longshore_core::{
 };
 use longshore_sqlite::rusqlite::{Connection, params};
 use longshore_sqlite::{SqliteOptions, SqliteStore};
+use longshore_testkit::request_id;
 use tempfile::TempDir;
 
 use crate::raw::JOB_DATA;
@@ -192,5 +193,11 @@ fn types() -> Arc<[String]> {
 }
 
 pub(crate) fn request(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
-    ClaimRequest { worker_id: worker_id.clone(), job_types: types(), scope: QueueScope::All, limit }
+    ClaimRequest {
+        request_id: request_id(),
+        worker_id: worker_id.clone(),
+        job_types: types(),
+        scope: QueueScope::All,
+        limit,
+    }
 }

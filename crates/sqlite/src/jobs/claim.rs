@@ -7,9 +7,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::claim::runs::{Candidates, take_candidates};
+use crate::jobs::claim::runs::{Candidates, given_lease, take_candidates};
 use crate::jobs::inbox::{Mailbox, Offered};
 use crate::jobs::offers::{Offer, Offers, Slots};
+use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
 use crate::workers::liveness::Liveness;
 use crate::writing::session::{KeptStatements, Session, WriteTx};
@@ -27,6 +28,7 @@ pub(crate) struct Claim {
     request: ClaimRequest,
     inbox: Option<Arc<Mailbox>>,
     liveness: Arc<Liveness>,
+    given: Arc<GivenClaims>,
     clock: Arc<dyn Clock>,
 }
 
@@ -35,6 +37,7 @@ impl Claim {
         mut request: ClaimRequest,
         inbox: Option<Arc<Mailbox>>,
         liveness: Arc<Liveness>,
+        given: Arc<GivenClaims>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         // A type that is named twice is one type, or its jobs would be chosen twice.
@@ -42,7 +45,7 @@ impl Claim {
         if types.len() < request.job_types.len() {
             request.job_types = types.into_iter().cloned().collect();
         }
-        Self { request, inbox, liveness, clock }
+        Self { request, inbox, liveness, given, clock }
     }
 }
 
@@ -90,6 +93,9 @@ impl Work for Claim {
         self.check_worker(session.connection)?;
         // Before the look: a commit of others in between makes the offer outdated.
         let standing = self.begin_offer(&session.offers, &session.kept)?;
+        if let Some(claimed) = self.given_before(session.connection)? {
+            return Ok(Some(claimed));
+        }
         let next_due = next_due(session.connection)?;
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
@@ -107,12 +113,17 @@ impl Work for Claim {
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
         let standing = self.begin_offer(tx.offers, tx.kept)?;
+        if let Some(claimed) = self.given_before(tx.connection)? {
+            return Ok(claimed);
+        }
         promote(tx)?;
         let paused = paused_queues(tx.connection)?;
         let mut rooms = self.rooms(tx.connection, &paused, &standing)?;
         let limit = self.request.limit.saturating_sub(standing.unread());
         let chosen = take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, limit)?;
         if !chosen.is_empty() {
+            // Before the commit: when that fails, nobody knows whether it was carried out.
+            self.given.give(&self.request, chosen.leases());
             self.take(tx, &chosen)?;
         }
         let next_due = next_due(tx.connection)?;
@@ -134,6 +145,20 @@ impl Claim {
             return Ok(());
         }
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
+    }
+
+    /// The answer to a request that was carried out before: what the worker still has of it. One whose commit failed
+    /// was carried out if the worker has any of it; otherwise it is made as if for the first time.
+    fn given_before(&self, connection: &Connection) -> rusqlite::Result<Option<Claimed>> {
+        let Some(given) = self.given.before(&self.request) else { return Ok(None) };
+        let mut leases = Vec::with_capacity(given.leases.len());
+        for (id, claim_number) in &given.leases {
+            leases.extend(given_lease(connection, &self.request.worker_id, *id, *claim_number)?);
+        }
+        if leases.is_empty() && !given.is_committed {
+            return Ok(None);
+        }
+        Ok(Some(Claimed { leases, next_due: next_due(connection)? }))
     }
 
     fn rooms(

@@ -3,7 +3,7 @@ use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::workers::held::HeldLease;
-use crate::workers::started::StartedTable;
+use crate::workers::started::{Company, Note, StartedTable};
 
 /// A running job as its row tells of it, for a worker that cannot tell any more.
 #[derive(Debug)]
@@ -11,7 +11,28 @@ pub(crate) struct HeldJob {
     pub(crate) id: JobId,
     pub(crate) lease: HeldLease,
     claimed_at: Option<Timestamp>,
+    /// The claim under which it began alone, while it was a suspect.
+    isolated_claim: Option<ClaimNumber>,
     pub(crate) budgets: Budgets,
+}
+
+/// An attempt that had begun when its worker died.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    /// The instant of its claim, the nearest that is known.
+    pub(crate) at: Timestamp,
+    pub(crate) proof: Proof,
+}
+
+/// What is known about the attempts that ran beside an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Only attempts of its own worker can have run beside it, and which of them had begun is known.
+    OfItsWorker,
+    /// It began alone in its process; what had begun later is not known.
+    BeganAlone,
+    /// Others may have run beside it.
+    None,
 }
 
 impl HeldJob {
@@ -33,6 +54,7 @@ impl HeldJob {
                         ready_at: column::timestamp(row, 3)?,
                     },
                     claimed_at: column::optional_timestamp(row, 4)?,
+                    isolated_claim: row.get::<_, Option<i64>>(11)?.map(ClaimNumber),
                     budgets: Budgets {
                         retry_count: column::count(row, 5)?,
                         max_retries: column::count(row, 6)?,
@@ -51,8 +73,18 @@ impl HeldJob {
         self.budgets.retry_count.saturating_add(1)
     }
 
-    /// When the attempt began, if it did; the instant of its claim is the nearest that is known.
-    pub(crate) fn begun_at(&self, started: &StartedTable) -> Option<Timestamp> {
-        self.claimed_at.filter(|_| started.has_begun(self.id, self.lease.claim_number))
+    /// How the attempt began, if it did. A suspect begins only after its row says so, whatever the table says.
+    pub(crate) fn begun(&self, started: &StartedTable) -> Option<Begun> {
+        let claim_number = self.lease.claim_number;
+        let note = started.note_of(self.id, claim_number);
+        let is_isolated = self.isolated_claim == Some(claim_number);
+        let proof = match (self.budgets.is_suspect(), note) {
+            (true, _) if !is_isolated => return None,
+            (true, Note::Unknown) => Proof::BeganAlone,
+            (false, Note::Absent) => return None,
+            (false, Note::Unknown) | (_, Note::Begun(Company::Others)) => Proof::None,
+            (_, Note::Begun(Company::None)) | (true, Note::Absent) => Proof::OfItsWorker,
+        };
+        self.claimed_at.map(|at| Begun { at, proof })
     }
 }

@@ -3,14 +3,14 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{AttemptEnd, Clock, JobId, Reclaimed, RetryPolicy, StoreError, WorkerId, decide};
+use longshore_core::{AttemptEnd, Clock, JobId, Reclaimed, RetryPolicy, StoreError, Suspects, WorkerId, decide};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::column;
 use crate::fault::{Fault, spoils_connection};
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
 use crate::readers::Readers;
-use crate::workers::held_job::HeldJob;
+use crate::workers::held_job::{HeldJob, Proof};
 use crate::workers::liveness::{Evidence, Liveness};
 use crate::workers::started::StartedTable;
 use crate::writing::session::WriteTx;
@@ -29,8 +29,23 @@ struct DeadWorker {
     /// None if it is not registered and yet has running jobs.
     heartbeat_number: Option<i64>,
     started: StartedTable,
+    /// Whether more than one of its attempts had begun.
+    suspects: Suspects,
     /// Its file, locked by us as long as its jobs are being taken.
-    _file: Option<File>,
+    file: Option<File>,
+}
+
+impl DeadWorker {
+    /// Notes in the file of a dead worker that its attempts were not alone: whoever goes on when only some of its
+    /// jobs could be taken back must not find the rest alone.
+    fn keep_company(&self) {
+        if self.suspects == Suspects::Several
+            && let Some(file) = &self.file
+            && let Err(error) = StartedTable::note_company(file)
+        {
+            tracing::warn!(worker_id = %self.worker_id, %error, "could not note what a dead worker had begun");
+        }
+    }
 }
 
 /// Finds dead workers and takes their jobs from them, in bounded steps.
@@ -46,12 +61,14 @@ pub(crate) async fn reclaim(
         .await?;
     let mut reclaimed = Reclaimed::default();
     for worker in dead {
+        worker.keep_company();
         let started = Arc::new(worker.started);
+        let suspects = worker.suspects;
         let mut next = Some(JobId(i64::MIN));
         let mut end = End::Elsewhere;
         while let Some(after) = next {
             let (worker_id, started) = (worker.worker_id.clone(), Arc::clone(&started));
-            let step = Step { worker_id, heartbeat_number: worker.heartbeat_number, started, after };
+            let step = Step { worker_id, heartbeat_number: worker.heartbeat_number, started, suspects, after };
             let taken = writer.run(step).await?;
             reclaimed.jobs += taken.jobs;
             end = taken.end;
@@ -91,16 +108,36 @@ fn find_dead(connection: &Connection, liveness: &Liveness, now: Duration) -> rus
         };
         let started = liveness.started(worker_id, file.as_ref());
         let heartbeat_number = Some(lease.heartbeat_number);
-        dead.push(DeadWorker { worker_id: worker_id.clone(), heartbeat_number, started, _file: file });
+        let suspects = count_suspects(connection, worker_id, &started)?;
+        dead.push(DeadWorker { worker_id: worker_id.clone(), heartbeat_number, started, suspects, file });
     }
     for worker_id in running_workers(connection)? {
         if !registered.contains_key(&worker_id) {
             let started = liveness.started(&worker_id, None);
-            dead.push(DeadWorker { worker_id, heartbeat_number: None, started, _file: None });
+            let suspects = count_suspects(connection, &worker_id, &started)?;
+            dead.push(DeadWorker { worker_id, heartbeat_number: None, started, suspects, file: None });
         }
     }
     liveness.keep_seen(|worker_id| registered.contains_key(worker_id));
     Ok(dead)
+}
+
+/// Whether one attempt of a dead worker had begun, or several. Looked at before the first job is taken back,
+/// because after that the rest would look alone.
+fn count_suspects(connection: &Connection, worker_id: &WorkerId, started: &StartedTable) -> rusqlite::Result<Suspects> {
+    let mut begun = 0;
+    let mut after = JobId(i64::MIN);
+    loop {
+        let jobs = HeldJob::read(connection, worker_id, after, STEP_ROWS)?;
+        begun += jobs.iter().filter(|job| job.begun(started).is_some()).count();
+        if begun > 1 {
+            return Ok(Suspects::Several);
+        }
+        match jobs.last() {
+            Some(last) if jobs.len() == STEP_ROWS as usize => after = last.id,
+            _ => return Ok(Suspects::One),
+        }
+    }
 }
 
 fn registered_workers(connection: &Connection) -> rusqlite::Result<BTreeMap<WorkerId, WorkerLease>> {
@@ -133,6 +170,7 @@ struct Step {
     worker_id: WorkerId,
     heartbeat_number: Option<i64>,
     started: Arc<StartedTable>,
+    suspects: Suspects,
     after: JobId,
 }
 
@@ -220,8 +258,13 @@ impl Step {
     }
 
     fn take<'c>(&self, tx: &mut WriteTx<'_, 'c>, ending: &mut Ending<'c>, job: &HeldJob) -> Result<bool, Fault> {
-        let started_at = job.begun_at(&self.started);
-        let end = if started_at.is_some() { AttemptEnd::Crashed } else { AttemptEnd::Interrupted };
+        let begun = job.begun(&self.started);
+        let end = match begun.map(|begun| begun.proof) {
+            None => AttemptEnd::Interrupted,
+            Some(Proof::BeganAlone) => AttemptEnd::Crashed(Suspects::One),
+            Some(Proof::OfItsWorker) => AttemptEnd::Crashed(self.suspects),
+            Some(Proof::None) => AttemptEnd::Crashed(Suspects::Several),
+        };
         // A crash is never retried after a delay, so neither the policy nor chance has a say.
         let outcome = decide(&job.budgets, end, &RetryPolicy::default(), tx.now, 0.0);
         let ended = AttemptEnded {
@@ -229,7 +272,7 @@ impl Step {
             id: job.id,
             claim_number: job.lease.claim_number,
             attempt: job.attempt(),
-            started_at,
+            started_at: begun.map(|begun| begun.at),
             finished_at: tx.now,
             outcome: &outcome,
         };

@@ -1,10 +1,11 @@
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 
 use longshore_core::{ClaimNumber, JobId, StartedAttempt};
 
-/// The bytes of one slot: the job's id, then its claim number, both little-endian.
+/// The bytes of one slot: the job's id, then its claim number, both little-endian. The id is negative where attempts
+/// of other workers of the process may have run beside this one.
 const SLOT_BYTES: usize = 16;
 /// A file that is longer than this many slots was not written by us.
 const SLOTS_MAX: usize = 1 << 16;
@@ -13,37 +14,76 @@ const SLOTS_MAX: usize = 1 << 16;
 #[derive(Debug)]
 pub(crate) enum StartedTable {
     /// These had.
-    Known(HashSet<(JobId, ClaimNumber)>),
+    Known(HashMap<(JobId, ClaimNumber), Company>),
     /// The file is gone or cannot be read, so every one must be taken to have begun.
     Unknown,
+}
+
+/// Whether attempts of other workers of its process may have run beside an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    None,
+    Others,
 }
 
 impl StartedTable {
     /// One positional write: it survives the death of the process, and costs about a microsecond.
     pub(crate) fn note(file: &File, attempt: StartedAttempt) -> io::Result<()> {
         let mut bytes = [0; SLOT_BYTES];
-        bytes[..8].copy_from_slice(&attempt.id.0.to_le_bytes());
+        let id = if attempt.is_accompanied { attempt.id.0.saturating_neg() } else { attempt.id.0 };
+        bytes[..8].copy_from_slice(&id.to_le_bytes());
         bytes[8..].copy_from_slice(&attempt.claim_number.0.to_le_bytes());
         write_at(file, &bytes, u64::from(attempt.slot) * SLOT_BYTES as u64)
     }
 
+    /// Notes of every attempt in the file that it was not alone.
+    pub(crate) fn note_company(file: &File) -> io::Result<()> {
+        for attempt in read_slots(file)? {
+            Self::note(file, StartedAttempt { is_accompanied: true, ..attempt })?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn read(file: &File) -> Self {
-        let mut bytes = vec![0; SLOT_BYTES * SLOTS_MAX];
-        let Ok(length) = read_at_most(file, &mut bytes) else { return Self::Unknown };
-        let attempts = bytes[..length].chunks_exact(SLOT_BYTES).map(|slot| {
-            let (id, claim) = slot.split_at(8);
-            let number = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("a half slot has eight bytes"));
-            (JobId(number(id)), ClaimNumber(number(claim)))
-        });
+        let Ok(slots) = read_slots(file) else { return Self::Unknown };
+        let company = |is_accompanied| if is_accompanied { Company::Others } else { Company::None };
+        let attempts = slots.into_iter().map(|slot| ((slot.id, slot.claim_number), company(slot.is_accompanied)));
         Self::Known(attempts.collect())
     }
 
-    pub(crate) fn has_begun(&self, id: JobId, claim_number: ClaimNumber) -> bool {
+    /// What is noted of an attempt.
+    pub(crate) fn note_of(&self, id: JobId, claim_number: ClaimNumber) -> Note {
         match self {
-            Self::Known(attempts) => attempts.contains(&(id, claim_number)),
-            Self::Unknown => true,
+            Self::Known(attempts) => {
+                attempts.get(&(id, claim_number)).map_or(Note::Absent, |company| Note::Begun(*company))
+            }
+            Self::Unknown => Note::Unknown,
         }
     }
+}
+
+/// What the table says about one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    Begun(Company),
+    Absent,
+    Unknown,
+}
+
+fn read_slots(file: &File) -> io::Result<Vec<StartedAttempt>> {
+    let mut bytes = vec![0; SLOT_BYTES * SLOTS_MAX];
+    let length = read_at_most(file, &mut bytes)?;
+    let number = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("a half slot has eight bytes"));
+    let slots = (0..).zip(bytes[..length].chunks_exact(SLOT_BYTES)).map(|(slot, bytes)| {
+        let (id, claim) = bytes.split_at(8);
+        StartedAttempt {
+            slot,
+            id: JobId(number(id).saturating_abs()),
+            claim_number: ClaimNumber(number(claim)),
+            is_accompanied: number(id) < 0,
+        }
+    });
+    Ok(slots.collect())
 }
 
 #[cfg(unix)]

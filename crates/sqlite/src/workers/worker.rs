@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, Outcome, Registration, StoreError, WorkerId};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::fault::Fault;
@@ -97,6 +97,24 @@ fn running_of(tx: &WriteTx<'_, '_>, worker_id: &WorkerId) -> rusqlite::Result<Ha
         .collect()
 }
 
+/// The worker's running jobs whose end somebody asked for.
+pub(crate) fn cancel_requests(
+    connection: &Connection,
+    worker_id: &WorkerId,
+) -> Result<Vec<(JobId, ClaimNumber)>, Fault> {
+    let is_registered: bool = connection
+        .prepare_cached(include_str!("../sql/is_worker_registered.sql"))?
+        .query_row([worker_id.as_str()], |row| row.get(0))?;
+    if !is_registered {
+        return Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into());
+    }
+    let asked = connection
+        .prepare_cached(include_str!("../sql/select_cancel_requests.sql"))?
+        .query_map([worker_id.as_str()], |row| Ok((column::id(row, 0)?, ClaimNumber(column::integer(row, 1)?))))?
+        .collect::<Result<_, _>>()?;
+    Ok(asked)
+}
+
 /// Gives back whatever a worker holds and removes its row.
 pub(crate) struct Retire {
     pub(crate) worker_id: WorkerId,
@@ -116,7 +134,7 @@ impl Work for Retire {
                 id: job.id,
                 claim_number: job.lease.claim_number,
                 attempt: job.attempt(),
-                started_at: job.begun_at(&self.started),
+                started_at: job.begun(&self.started).map(|begun| begun.at),
                 finished_at: tx.now,
                 outcome: &Outcome::Returned,
             };

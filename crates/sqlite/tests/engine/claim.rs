@@ -116,3 +116,21 @@ async fn a_late_worker_cannot_complete_a_reclaimed_job() {
     assert_eq!(database.record(&next, &lease, Outcome::Completed { result: None }).await, Recorded::Recorded);
     database.assert_counts_are_true();
 }
+
+/// The caller goes before the commit is known to have succeeded: only the rows tell.
+#[tokio::test]
+async fn a_claim_whose_commit_was_never_answered_gives_its_leases_when_it_is_repeated() {
+    let database = Database::new();
+    let worker = database.worker().await;
+    let waiting = [database.enqueue(job()).await, database.enqueue(job()).await, database.enqueue(job()).await];
+    let unanswered = request(&worker, 2);
+    let call = database.store.claim(unanswered.clone());
+    assert!(tokio::time::timeout(Duration::ZERO, call).await.is_err(), "the writer is a thread of its own");
+
+    let repeated = database.store.claim(unanswered.clone()).await.unwrap();
+
+    assert_eq!(ids(&repeated), waiting[..2]);
+    assert!(repeated.leases.iter().all(|lease| lease.claim_number.0 == 1), "it was claimed once: {repeated:?}");
+    assert_eq!(database.number("SELECT count(*) FROM job_queue WHERE status = 'running'"), 2);
+    assert_eq!(database.store.claim(unanswered).await.unwrap().leases, repeated.leases);
+}

@@ -11,6 +11,7 @@ use longshore_core::{
 };
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{SqliteOptions, SqliteStore};
+use longshore_testkit::request_id;
 use tempfile::TempDir;
 
 pub(crate) const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
@@ -196,7 +197,13 @@ pub(crate) fn types() -> Arc<[String]> {
 }
 
 pub(crate) fn request(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
-    ClaimRequest { worker_id: worker_id.clone(), job_types: types(), scope: QueueScope::All, limit }
+    ClaimRequest {
+        request_id: request_id(),
+        worker_id: worker_id.clone(),
+        job_types: types(),
+        scope: QueueScope::All,
+        limit,
+    }
 }
 
 pub(crate) fn ids(claimed: &Claimed) -> Vec<JobId> {

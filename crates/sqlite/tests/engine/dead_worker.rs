@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{AttemptOutcome, Console, Heartbeat, StartedAttempt, Status, Store, WorkerId};
+use longshore_core::{AttemptOutcome, Console, Heartbeat, NewJob, StartedAttempt, Status, Store, WorkerId};
 use longshore_sqlite::SqliteStore;
 
 use crate::database::{Database, LEASE, job, register, request};
@@ -11,7 +11,10 @@ async fn dead_worker_with_two_jobs(database: &Database) -> WorkerId {
     let worker = register(&store).await;
     let leases = store.claim(request(&worker, 2)).await.unwrap().leases;
     let begun = &leases[0];
-    store.mark_started(&worker, StartedAttempt { slot: 3, id: begun.id, claim_number: begun.claim_number });
+    store.mark_started(
+        &worker,
+        StartedAttempt { slot: 3, id: begun.id, claim_number: begun.claim_number, is_accompanied: false },
+    );
     store.close();
     worker
 }
@@ -56,6 +59,61 @@ async fn without_its_file_every_job_of_a_dead_worker_counts_as_begun() {
     for id in jobs {
         assert_eq!(database.job(id).await.crash_count, 1);
     }
+}
+
+/// After a power cut nobody knows what had begun: nobody is given up for it but who surely ran alone.
+#[tokio::test]
+async fn without_its_file_only_a_suspect_that_surely_began_alone_is_given_up() {
+    let database = Database::new();
+    let fragile = || NewJob { max_crashes: 1, ..job() };
+    let (ordinary, begun, waiting) =
+        (database.enqueue(fragile()).await, database.enqueue(fragile()).await, database.enqueue(fragile()).await);
+    let suspected = "UPDATE job_queue SET crash_count = 1 WHERE id IN (?1, ?2)";
+    database.foreign().execute(suspected, [begun.0, waiting.0]).unwrap();
+    let store = database.another_store();
+    let worker = register(&store).await;
+    let leases = store.claim(request(&worker, 3)).await.unwrap().leases;
+    let lease = leases.iter().find(|lease| lease.id == begun).unwrap();
+    store.begin_isolated(worker.clone(), begun, lease.claim_number).await.unwrap();
+    store.close();
+    std::fs::remove_file(database.path().with_file_name("queue.db-workers").join(worker.as_str())).unwrap();
+
+    database.store.reclaim().await.unwrap();
+
+    let standing = async |id| {
+        let job = database.job(id).await;
+        (job.status, job.crash_count)
+    };
+    assert_eq!(standing(ordinary).await, (Status::Pending, 1));
+    assert_eq!(standing(begun).await, (Status::DeadLetter, 2));
+    assert_eq!(standing(waiting).await, (Status::Pending, 1));
+    database.assert_counts_are_true();
+}
+
+/// The first of two looks takes back one of two attempts that ran together; the other is not alone for that.
+#[tokio::test]
+async fn an_attempt_that_is_taken_back_later_than_its_neighbour_is_not_taken_for_alone() {
+    let database = Database::new();
+    let fragile = || NewJob { max_crashes: 1, ..job() };
+    let (good, bad) = (database.enqueue(fragile()).await, database.enqueue(fragile()).await);
+    let store = database.another_store();
+    let worker = register(&store).await;
+    for (slot, lease) in (0..).zip(store.claim(request(&worker, 2)).await.unwrap().leases) {
+        let (id, claim_number) = (lease.id, lease.claim_number);
+        store.mark_started(&worker, StartedAttempt { slot, id, claim_number, is_accompanied: false });
+    }
+    store.close();
+    let taken = "INSERT INTO job_attempts (job_id, claim_number, attempt, finished_at, outcome)
+        VALUES (?1, 1, 1, 1, 'crashed')";
+    database.foreign().execute(taken, [bad.0]).unwrap();
+    database.store.reclaim().await.unwrap();
+    assert_eq!((database.job(good).await.status, database.job(bad).await.status), (Status::Pending, Status::Running));
+
+    database.foreign().execute("DELETE FROM job_attempts WHERE job_id = ?1", [bad.0]).unwrap();
+    database.another_store().reclaim().await.unwrap();
+
+    let job = database.job(bad).await;
+    assert_eq!((job.status, job.crash_count), (Status::Pending, 1));
 }
 
 #[tokio::test]

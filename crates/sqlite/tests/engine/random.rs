@@ -132,7 +132,8 @@ impl Run {
         let worker = register(&store).await;
         let leases = store.claim(request(&worker, 3)).await.unwrap().leases;
         if let Some(lease) = leases.first() {
-            let begun = StartedAttempt { slot: 0, id: lease.id, claim_number: lease.claim_number };
+            let begun =
+                StartedAttempt { slot: 0, id: lease.id, claim_number: lease.claim_number, is_accompanied: false };
             store.mark_started(&worker, begun);
         }
         store.close();

@@ -18,7 +18,8 @@ fn columns(names: &[&str]) -> Vec<ObjectName> {
 fn incident_068_the_first_migration_is_present_and_the_later_ones_are_absent() {
     let observed = schema(&[INCIDENT]);
     let presences: Vec<Presence> = footprints().iter().map(|footprint| footprint.presence(&observed)).collect();
-    assert_eq!(presences, [Presence::Present, Presence::Absent, Presence::Absent, Presence::Absent]);
+    assert_eq!(presences[0], Presence::Present);
+    assert_eq!(presences[1..], [Presence::Absent; 4]);
 }
 
 #[test]

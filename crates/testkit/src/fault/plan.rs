@@ -29,6 +29,8 @@ pub enum Operation {
     Retire,
     /// `Store::claim`
     Claim,
+    /// `Store::begin_isolated`
+    BeginIsolated,
     /// `Store::extend`
     Extend,
     /// `Store::record`

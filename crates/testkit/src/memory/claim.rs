@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use longshore_core::{ClaimRequest, Claimed, JobId, Lease, QueueScope, StoreError, Timestamp};
+use longshore_core::{ClaimNumber, ClaimRequest, Claimed, JobId, Lease, QueueScope, RequestId, StoreError, Timestamp};
 
 use super::Moment;
 use super::row::Row;
@@ -9,14 +9,35 @@ use super::state::State;
 
 impl State {
     pub(super) fn claim(&mut self, request: &ClaimRequest, moment: Moment) -> Result<Claimed, StoreError> {
-        self.living_worker(&request.worker_id, moment)?;
-        self.promote(moment.now);
+        let worker = self.living_worker(&request.worker_id, moment)?;
+        if let Some(given) = worker.last_claim.clone().filter(|given| given.request_id == request.request_id) {
+            return Ok(self.given_again(request, &given));
+        }
         let request = self.claimable(request);
-        let chosen = self.choose(&request);
-        let leases: Vec<Lease> =
-            chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, moment.now)).collect();
+        let leases = self.lease(&request, moment);
         self.leave_offer(&request, &leases);
+        if !leases.is_empty() {
+            let leases = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
+            let given = GivenClaim { request_id: request.request_id, leases };
+            self.living_worker(&request.worker_id, moment)?.last_claim = Some(given);
+        }
         Ok(Claimed { leases, next_due: self.next_due() })
+    }
+
+    /// Promotes what is due and leases what the request may have.
+    pub(super) fn lease(&mut self, request: &ClaimRequest, moment: Moment) -> Vec<Lease> {
+        self.promote(moment.now);
+        let chosen = self.choose(request);
+        chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, moment.now)).collect()
+    }
+
+    /// What the worker still has of the leases that this very request gave.
+    fn given_again(&self, request: &ClaimRequest, given: &GivenClaim) -> Claimed {
+        let still_held = |(id, claim_number): &(JobId, ClaimNumber)| {
+            let row = self.rows.get(id).filter(|row| row.is_attempt(&request.worker_id, *claim_number))?;
+            Some(row.lease())
+        };
+        Claimed { leases: given.leases.iter().filter_map(still_held).collect(), next_due: self.next_due() }
     }
 
     fn promote(&mut self, now: Timestamp) {
@@ -43,6 +64,13 @@ impl State {
         candidates.sort_by_key(|row| (Reverse(row.job.priority), row.job.id));
         candidates.into_iter().filter(|row| room.take(&row.job.queue)).map(|row| row.job.id).collect()
     }
+}
+
+/// The last claim of a worker that gave anything.
+#[derive(Clone, Debug)]
+pub(super) struct GivenClaim {
+    request_id: RequestId,
+    leases: Vec<(JobId, ClaimNumber)>,
 }
 
 /// How much a claim may still take, altogether and from each queue that it names.

@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use longshore_core::{
-    AttemptEnd, Extended, Heartbeat, JobId, Outcome, Reclaimed, RetryPolicy, StoreError, Timestamp, WorkerId, decide,
+    AttemptEnd, ClaimNumber, Extended, Heartbeat, JobId, Outcome, Reclaimed, Recorded, RetryPolicy, StartedAttempt,
+    StoreError, Suspects, Timestamp, WorkerId, decide,
 };
 
 use super::Moment;
@@ -24,9 +27,27 @@ impl State {
     pub(super) fn retire(&mut self, worker_id: &WorkerId, now: Timestamp) {
         let Some(worker) = self.workers.remove(worker_id) else { return };
         for id in self.held_by(worker_id) {
-            let started_at = self.begun_at(&worker, id);
+            let started_at = self.begun(&worker, id).map(|begun| begun.at);
             self.give_back(id, started_at, Outcome::Returned, now);
         }
+    }
+
+    pub(super) fn begin_isolated(&mut self, worker_id: &WorkerId, id: JobId, claim_number: ClaimNumber) -> Recorded {
+        match self.rows.get_mut(&id).filter(|row| row.is_attempt(worker_id, claim_number)) {
+            None => Recorded::Fenced,
+            Some(row) => {
+                row.isolated_claim = Some(claim_number);
+                Recorded::Recorded
+            }
+        }
+    }
+
+    pub(super) fn cancel_requests(&self, worker_id: &WorkerId) -> Result<Vec<(JobId, ClaimNumber)>, StoreError> {
+        if !self.workers.contains_key(worker_id) {
+            return Err(StoreError::WorkerGone { worker_id: worker_id.clone() });
+        }
+        let asked = self.rows.values().filter(|row| row.is_held_by(worker_id) && row.job.cancel_requested_at.is_some());
+        Ok(asked.map(|row| (row.job.id, row.job.claim_number)).collect())
     }
 
     pub(super) fn reclaim(&mut self, moment: Moment) -> Reclaimed {
@@ -35,8 +56,12 @@ impl State {
         let mut reclaimed = Reclaimed::default();
         for worker in dead {
             let worker_id = &worker.registration.worker_id;
-            for id in self.held_by(worker_id) {
-                self.take_from(&worker, id, moment.now);
+            let held = self.held_by(worker_id);
+            let begun: BTreeMap<JobId, Begun> =
+                held.iter().filter_map(|id| Some((*id, self.begun(&worker, *id)?))).collect();
+            for id in held {
+                let suspects = if begun.len() == 1 { Suspects::One } else { Suspects::Several };
+                self.take_from(id, begun.get(&id), suspects, moment.now);
                 reclaimed.jobs += 1;
             }
             self.workers.remove(worker_id);
@@ -46,11 +71,14 @@ impl State {
     }
 
     /// Takes a job from its dead worker; only an attempt that had begun can have brought the worker down.
-    fn take_from(&mut self, worker: &Worker, id: JobId, now: Timestamp) {
-        let started_at = self.begun_at(worker, id);
-        let end = if started_at.is_some() { AttemptEnd::Crashed } else { AttemptEnd::Interrupted };
+    fn take_from(&mut self, id: JobId, begun: Option<&Begun>, suspects: Suspects, now: Timestamp) {
+        let end = match begun {
+            None => AttemptEnd::Interrupted,
+            Some(begun) if begun.is_accompanied => AttemptEnd::Crashed(Suspects::Several),
+            Some(_) => AttemptEnd::Crashed(suspects),
+        };
         let outcome = decide(&self.rows[&id].budgets(), end, &RetryPolicy::default(), now, 0.0);
-        self.give_back(id, started_at, outcome, now);
+        self.give_back(id, begun.map(|begun| begun.at), outcome, now);
     }
 
     fn give_back(&mut self, id: JobId, started_at: Option<Timestamp>, outcome: Outcome, now: Timestamp) {
@@ -62,10 +90,21 @@ impl State {
         self.rows.values().filter(|row| row.is_held_by(worker_id)).map(|row| row.job.id).collect()
     }
 
-    /// When the attempt began, if one of the worker's slots says that it did.
-    fn begun_at(&self, worker: &Worker, id: JobId) -> Option<Timestamp> {
-        let job = &self.rows[&id].job;
-        let is_this = |slot: &longshore_core::StartedAttempt| slot.id == id && slot.claim_number == job.claim_number;
-        job.started_at.filter(|_| worker.slots.values().any(is_this))
+    /// How the attempt began, if it did: one of the worker's slots says so, or the row of a suspect does.
+    fn begun(&self, worker: &Worker, id: JobId) -> Option<Begun> {
+        let row = &self.rows[&id];
+        let is_this = |slot: &&StartedAttempt| slot.id == id && slot.claim_number == row.job.claim_number;
+        let noted = worker.slots.values().find(is_this);
+        let is_isolated = row.isolated_claim == Some(row.job.claim_number);
+        let has_begun = if row.budgets().is_suspect() { is_isolated } else { noted.is_some() };
+        let at = row.job.started_at.filter(|_| has_begun)?;
+        Some(Begun { at, is_accompanied: noted.is_some_and(|noted| noted.is_accompanied) })
     }
+}
+
+/// An attempt of a worker that had begun.
+#[derive(Debug)]
+struct Begun {
+    at: Timestamp,
+    is_accompanied: bool,
 }

@@ -11,6 +11,8 @@ pub(super) struct Row {
     pub(super) job: Job,
     /// The instant that a claim has yet to see pass; none once the job was promoted, or if it never had to wait.
     pub(super) due: Option<Timestamp>,
+    /// The claim under which it began alone, while it was a suspect.
+    pub(super) isolated_claim: Option<ClaimNumber>,
     /// The attempts that have ended and did not simply succeed.
     pub(super) attempts: BTreeMap<ClaimNumber, Attempt>,
     pub(super) log: BTreeMap<(ClaimNumber, u32), LogEntry>,
@@ -60,7 +62,7 @@ impl Row {
             result: None,
             metadata: new.metadata,
         };
-        Self { job, due, attempts: BTreeMap::new(), log: BTreeMap::new() }
+        Self { job, due, isolated_claim: None, attempts: BTreeMap::new(), log: BTreeMap::new() }
     }
 
     /// Whether a claim may take it, its type, queue and worker aside.
@@ -115,6 +117,12 @@ impl Row {
         job.started_at = Some(now);
         job.progress = None;
         job.progress_message = None;
+        self.lease()
+    }
+
+    /// The lease of the attempt that it is in.
+    pub(super) fn lease(&self) -> Lease {
+        let job = &self.job;
         Lease {
             id: job.id,
             claim_number: job.claim_number,

@@ -4,6 +4,7 @@ use std::time::Duration;
 use longshore_core::{Registration, StartedAttempt, StoreError, Timestamp, WorkerId};
 
 use super::Moment;
+use super::claim::GivenClaim;
 use super::state::State;
 
 /// A registered worker and the evidence of its life.
@@ -18,6 +19,7 @@ pub(super) struct Worker {
     is_killed: bool,
     /// The attempts that have begun, by the slot that runs them.
     pub(super) slots: BTreeMap<u32, StartedAttempt>,
+    pub(super) last_claim: Option<GivenClaim>,
 }
 
 impl Worker {
@@ -39,6 +41,7 @@ impl State {
             process,
             is_killed: false,
             slots: BTreeMap::new(),
+            last_claim: None,
             registration,
         };
         self.workers.insert(worker.registration.worker_id.clone(), worker);

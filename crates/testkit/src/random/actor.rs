@@ -10,6 +10,8 @@ pub(super) struct Actor<H: Harness> {
     pub(super) holds: Vec<Held>,
     /// On the store under test alone, with what it claimed last: the model shows by a claim that a lease was right.
     pub(super) inbox: Option<(Box<dyn Inbox>, ClaimRequest)>,
+    /// Its last claim, and whether it knows the answer.
+    pub(super) last_claim: Option<(ClaimRequest, bool)>,
 }
 
 /// A lease, and when its attempt began, if it has.
@@ -39,6 +41,16 @@ impl<H: Harness> Actor<H> {
 
     pub(super) fn held(&self) -> Vec<(JobId, ClaimNumber)> {
         self.holds.iter().map(|held| (held.lease.id, held.lease.claim_number)).collect()
+    }
+
+    /// Takes in what a claim gave; a claim that is repeated gives again what is held already.
+    pub(super) fn hold(&mut self, leases: Vec<Lease>) {
+        for lease in leases {
+            let is_held = |held: &Held| held.lease.id == lease.id && held.lease.claim_number == lease.claim_number;
+            if !self.holds.iter().any(is_held) {
+                self.holds.push(Held { lease, began: None });
+            }
+        }
     }
 
     pub(super) fn ghosts(&self) -> impl Iterator<Item = Ghost> + '_ {

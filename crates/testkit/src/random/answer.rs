@@ -1,8 +1,8 @@
 use std::fmt::Debug;
 
 use longshore_core::{
-    Actioned, Claimed, Enqueued, Extended, Health, JobDetail, JobPage, LogPage, QueueStats, Reclaimed, Recorded, Stats,
-    WorkerRecord,
+    Actioned, ClaimNumber, Claimed, Enqueued, Extended, Health, JobDetail, JobId, JobPage, LogPage, QueueStats,
+    Reclaimed, Recorded, Stats, WorkerRecord,
 };
 
 /// An answer that can be held against another one, once what the contract leaves open is taken out.
@@ -17,7 +17,9 @@ impl Answer for u64 {}
 impl Answer for Vec<Enqueued> {}
 impl Answer for Claimed {}
 impl Answer for Extended {}
+impl Answer for Recorded {}
 impl Answer for Vec<Recorded> {}
+impl Answer for Vec<(JobId, ClaimNumber)> {}
 impl Answer for Actioned {}
 impl Answer for Option<JobDetail> {}
 impl Answer for JobPage {}

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimRequest, Job, QueueChange, QueueScope, WorkerId};
+use longshore_core::{ClaimRequest, Job, QueueChange, QueueScope, RequestId, WorkerId};
 
 use super::draw;
 use super::run::Run;
@@ -36,8 +36,9 @@ impl<H: Harness> Run<H> {
         let job_types: Arc<[String]> = draw::JOB_TYPES.iter().map(ToString::to_string).collect();
         let registration = worker().id(worker_id.clone()).lease(A_WEEK * 8).registration();
         self.trail.both_calmly(&self.main, |store| store.register(registration.clone())).await;
-        for _ in 0..CLAIMS_MAX {
+        for claim in 0..CLAIMS_MAX {
             let request = ClaimRequest {
+                request_id: RequestId(u64::from(claim)),
                 worker_id: worker_id.clone(),
                 job_types: Arc::clone(&job_types),
                 scope: QueueScope::All,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use longshore_core::{
     AttemptEnd, Due, Failure, FailureType, JobData, JobId, LogChunk, NewJob, Priority, Progress, QueueLimit,
-    QueueScope, Selection, Status, Timestamp,
+    QueueScope, Selection, Status, Suspects, Timestamp,
 };
 
 pub(super) const JOB_TYPES: [&str; 3] = ["a", "b", "c"];
@@ -82,7 +82,7 @@ pub(super) fn end(random: &mut Rng) -> AttemptEnd {
     match random.u32(..12) {
         0 => AttemptEnd::Cancelled,
         1 => AttemptEnd::Interrupted,
-        2 => AttemptEnd::Crashed,
+        2 => AttemptEnd::Crashed(if random.bool() { Suspects::One } else { Suspects::Several }),
         3 | 4 => AttemptEnd::Snoozed { delay: milliseconds(random, 0..9000) },
         5..=7 => {
             let failure = Failure::new(*pick(random, &FailureType::ALL), format!("failure {}", random.u32(..100)));

@@ -61,7 +61,7 @@ impl<H: Harness> Run<H> {
             9..=11 => self.enqueue_beside_a_worker().await,
             12..=13 => self.enqueue_stream().await,
             14..=29 => self.claim().await,
-            30..=41 => self.begin(),
+            30..=41 => self.begin().await,
             42..=63 => self.record().await,
             64..=68 => self.report().await,
             69..=75 => self.extend().await,

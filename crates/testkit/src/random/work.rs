@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    AttemptEnd, ClaimRequest, Heartbeat, Outcome, Record, Recorded, Report, RetryPolicy, StartedAttempt, Store,
-    WorkerId, decide,
+    AttemptEnd, ClaimRequest, Heartbeat, Lease, Outcome, Record, Recorded, Report, RequestId, RetryPolicy,
+    StartedAttempt, Store, WorkerId, decide,
 };
 
 use super::actor::{Actor, Held};
@@ -30,7 +30,7 @@ impl<H: Harness> Run<H> {
         let pair = self.open();
         let what = format!("register {worker_id} with a lease of {lease:?}");
         let answer = self.trail.both(&pair, &what, |store| store.register(registration.clone())).await;
-        let actor = Actor { pair, worker_id, holds: Vec::new(), inbox: None };
+        let actor = Actor { pair, worker_id, holds: Vec::new(), inbox: None, last_claim: None };
         match answer {
             Some(()) => self.actors.push(actor),
             // It does not know whether it is registered, so it ends and begins anew under another name.
@@ -40,37 +40,67 @@ impl<H: Harness> Run<H> {
 
     pub(super) async fn claim(&mut self) {
         let Some(place) = self.some_actor() else { return };
-        let request = ClaimRequest {
-            worker_id: self.actors[place].worker_id.clone(),
-            job_types: draw::job_types(&mut self.random),
-            scope: draw::scope(&mut self.random),
-            limit: self.random.u32(..6),
-        };
+        let request = self.draw_claim(place);
         let what = format!("{request:?}");
         let opens = draw::is_lucky(&mut self.random, 0.5);
         let actor = &mut self.actors[place];
         actor.offer(&request, opens);
         let claimed = self.trail.both(&actor.pair, &what, |store| store.claim(request.clone())).await;
-        let leases = claimed.map(|claimed| claimed.leases).unwrap_or_default();
-        actor.holds.extend(leases.into_iter().map(|lease| Held { lease, began: None }));
+        actor.last_claim = Some((request, claimed.is_some()));
+        actor.hold(claimed.map(|claimed| claimed.leases).unwrap_or_default());
+    }
+
+    /// A claim without an answer is repeated, and now and then one that has its answer.
+    fn draw_claim(&mut self, place: usize) -> ClaimRequest {
+        let actor = &self.actors[place];
+        if let Some((request, is_answered)) = &actor.last_claim
+            && (!is_answered || draw::is_lucky(&mut self.random, 0.1))
+        {
+            return request.clone();
+        }
+        ClaimRequest {
+            request_id: RequestId(self.random.u64(..)),
+            worker_id: actor.worker_id.clone(),
+            job_types: draw::job_types(&mut self.random),
+            scope: draw::scope(&mut self.random),
+            limit: self.random.u32(..6),
+        }
     }
 
     /// Every slot of a worker begins what it has not begun yet, mostly each its own.
-    pub(super) fn begin(&mut self) {
+    pub(super) async fn begin(&mut self) {
         let now = self.now();
         let Some(place) = self.some_actor() else { return };
-        let actor = &mut self.actors[place];
-        for (place, held) in (0..).zip(&mut actor.holds) {
+        for index in 0..self.actors[place].holds.len() {
+            let held = self.actors[place].holds[index].clone();
             if held.began.is_some() || draw::is_lucky(&mut self.random, 0.3) {
                 continue;
             }
-            held.began = Some(now);
-            let attempt =
-                StartedAttempt { slot: place % SLOTS, id: held.lease.id, claim_number: held.lease.claim_number };
+            if held.lease.budgets.is_suspect() && !self.begin_isolated(place, &held).await {
+                continue;
+            }
+            let actor = &mut self.actors[place];
+            actor.holds[index].began = Some(now);
+            let attempt = StartedAttempt {
+                slot: u32::try_from(index).unwrap_or(0) % SLOTS,
+                id: held.lease.id,
+                claim_number: held.lease.claim_number,
+                is_accompanied: draw::is_lucky(&mut self.random, 0.2),
+            };
             self.trail.tell(&format!("{} begins {attempt:?}", actor.worker_id));
             actor.pair.subject.mark_started(&actor.worker_id, attempt);
             actor.pair.model.mark_started(&actor.worker_id, attempt);
         }
+    }
+
+    /// Whether the attempt of a suspect may begin.
+    async fn begin_isolated(&mut self, place: usize, held: &Held) -> bool {
+        let actor = &self.actors[place];
+        let Lease { id, claim_number, .. } = held.lease;
+        let what = format!("{} begins {id} alone under {claim_number}", actor.worker_id);
+        let call = || actor.worker_id.clone();
+        let begun = self.trail.both(&actor.pair, &what, |store| store.begin_isolated(call(), id, claim_number)).await;
+        begun == Some(Recorded::Recorded)
     }
 
     pub(super) async fn record(&mut self) {
@@ -134,6 +164,10 @@ impl<H: Harness> Run<H> {
     pub(super) async fn extend(&mut self) {
         let Some(place) = self.some_actor() else { return };
         let actor = &mut self.actors[place];
+        if self.random.bool() {
+            let (what, worker_id) = (format!("{} asks what to cancel", actor.worker_id), actor.worker_id.clone());
+            self.trail.both(&actor.pair, &what, |store| store.cancel_requests(worker_id.clone())).await;
+        }
         let heartbeat = Heartbeat { worker_id: actor.worker_id.clone(), held: actor.held() };
         let what = format!("{heartbeat:?}");
         let extended = self.trail.both(&actor.pair, &what, |store| store.extend(heartbeat.clone())).await;

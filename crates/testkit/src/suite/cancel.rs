@@ -1,8 +1,8 @@
-use longshore_core::{Action, AttemptOutcome, Heartbeat, Refusal, Status, Store};
+use longshore_core::{Action, AttemptOutcome, Heartbeat, Refusal, Status, Store, StoreError, WorkerId};
 
 use super::world::seconds;
 use super::{Harness, World};
-use crate::{ended, job};
+use crate::{ended, job, worker};
 
 pub async fn cancelling_a_waiting_job_ends_it<H: Harness>() {
     let world = World::<H>::new();
@@ -100,4 +100,39 @@ pub async fn a_job_that_has_ended_cannot_be_cancelled<H: Harness>() {
         assert_eq!((actioned.touched, actioned.refused), (0, vec![Refusal::WrongStatus { id, status }]));
         assert_eq!(world.detail(id).await, before);
     }
+}
+
+pub async fn a_worker_can_ask_which_of_its_jobs_are_to_end<H: Harness>() {
+    let world = World::<H>::new();
+    let (worker_id, other) = (world.worker().await, world.worker().await);
+    let asked = |worker_id: &WorkerId| world.store.cancel_requests(worker_id.clone());
+    world.enqueue_all(vec![job(); 3]).await;
+    let leases = world.claim(&worker_id, 2).await;
+    let elsewhere = world.claim_one(&other).await;
+    assert_eq!(asked(&worker_id).await.expect("it can be asked"), []);
+    world.act(leases[1].id, Action::Cancel).await;
+    world.act(elsewhere.id, Action::Cancel).await;
+    // It is told until the attempt has ended.
+    for _ in 0..2 {
+        let expected = [(leases[1].id, leases[1].claim_number)];
+        assert_eq!(asked(&worker_id).await.expect("it can be asked"), expected);
+    }
+    world.finish(&worker_id, ended(&leases[1], world.now()).cancelled()).await;
+    assert_eq!(asked(&worker_id).await.expect("it can be asked"), []);
+    assert_eq!(asked(&other).await.expect("it can be asked"), [(elsewhere.id, elsewhere.claim_number)]);
+}
+
+pub async fn asking_what_is_to_end_extends_no_lease<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.register(worker().lease(seconds(10))).await;
+    let lease = world.running(&worker_id, job()).await;
+    world.reclaim().await;
+    for _ in 0..2 {
+        world.clock.advance(seconds(6));
+        world.store.cancel_requests(worker_id.clone()).await.expect("it is registered");
+    }
+    assert_eq!(world.reclaim().await.workers, std::slice::from_ref(&worker_id));
+    let answer = world.store.cancel_requests(worker_id).await;
+    assert!(matches!(answer, Err(StoreError::WorkerGone { .. })), "{answer:?}");
+    assert_eq!(world.status(lease.id).await, Status::Pending);
 }

@@ -13,7 +13,9 @@ macro_rules! store_suite {
                 a_job_that_is_asked_to_stop_may_still_complete
                 a_job_that_is_asked_to_stop_does_not_run_again
                 asking_twice_to_stop_keeps_the_first_instant
-                a_job_that_has_ended_cannot_be_cancelled;
+                a_job_that_has_ended_cannot_be_cancelled
+                a_worker_can_ask_which_of_its_jobs_are_to_end
+                asking_what_is_to_end_extends_no_lease;
             claim:
                 higher_priorities_come_first_and_equal_ones_by_id
                 a_claim_takes_no_more_than_its_limit
@@ -215,6 +217,15 @@ macro_rules! store_suite {
                 reclaimed_jobs_keep_their_place_in_the_order
                 the_jobs_of_several_dead_workers_are_all_given_back
                 a_look_for_the_dead_takes_nothing_from_the_living;
+            repeat:
+                a_claim_that_is_repeated_gives_the_same_leases_and_no_others
+                a_claim_that_is_repeated_gives_its_leases_when_nothing_else_waits
+                a_claim_that_is_repeated_gives_only_what_has_not_ended
+                a_claim_that_is_repeated_does_not_give_a_lease_of_a_later_claim
+                a_claim_with_a_new_id_claims_anew
+                a_claim_that_gave_nothing_claims_when_it_is_repeated
+                the_claims_of_two_workers_under_one_id_are_two_claims
+                a_claim_that_is_repeated_after_the_lease_has_ended_gives_nothing_stale;
             retry:
                 a_dead_letter_is_retried_with_fresh_budgets_and_keeps_its_history
                 a_retrying_job_may_be_retried_at_once
@@ -235,6 +246,21 @@ macro_rules! store_suite {
                 each_minute_and_queue_is_counted_apart_oldest_first
                 jobs_that_end_by_hand_or_with_their_parent_are_counted
                 the_counts_survive_the_death_of_their_process;
+            suspect:
+                of_several_attempts_that_ran_none_is_given_up
+                the_only_attempt_that_had_begun_is_to_blame
+                an_attempt_beside_those_of_another_worker_of_its_process_is_not_surely_to_blame
+                a_suspect_that_began_alone_is_to_blame
+                a_suspect_that_may_not_crash_at_all_is_given_up_by_the_first_death_of_its_own
+                a_suspect_that_only_waited_is_given_back_unspent
+                the_jobs_that_waited_behind_a_suspect_are_given_back_unspent
+                a_suspect_beside_which_others_began_is_not_surely_to_blame
+                a_suspect_that_began_under_an_earlier_claim_has_not_begun_under_this_one
+                of_a_poison_and_harmless_jobs_only_the_poison_is_given_up
+                a_suspect_that_is_retried_by_hand_is_none_any_more
+                a_suspect_that_completes_is_completed
+                the_beginning_of_a_suspect_may_be_written_twice
+                a_late_worker_cannot_begin_a_suspect;
             unique:
                 while_a_job_waits_its_unique_key_gives_the_same_job_again
                 a_unique_key_is_kept_apart_from_others

@@ -29,12 +29,32 @@ impl<H: Harness> Process<H> {
     /// Claims a job and begins it, as slot 0 does.
     pub(super) async fn begin_one(&self) -> Lease {
         let lease = self.claim(1).await.pop().expect("there is a job to claim");
-        self.begin(0, &lease);
+        if lease.budgets.is_suspect() {
+            self.begin_isolated(0, &lease).await;
+        } else {
+            self.begin(0, &lease);
+        }
         lease
     }
 
     pub(super) fn begin(&self, slot: u32, lease: &Lease) {
-        let attempt = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number };
+        self.note(slot, lease, false);
+    }
+
+    /// Begins an attempt beside those of another worker of the process.
+    pub(super) fn begin_accompanied(&self, slot: u32, lease: &Lease) {
+        self.note(slot, lease, true);
+    }
+
+    /// Begins the attempt of a suspect.
+    pub(super) async fn begin_isolated(&self, slot: u32, lease: &Lease) {
+        let begun = self.store.begin_isolated(self.worker_id.clone(), lease.id, lease.claim_number).await;
+        assert_eq!(begun.expect("it can be written"), Recorded::Recorded);
+        self.begin(slot, lease);
+    }
+
+    fn note(&self, slot: u32, lease: &Lease, is_accompanied: bool) {
+        let attempt = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number, is_accompanied };
         self.store.mark_started(&self.worker_id, attempt);
     }
 }

@@ -3,9 +3,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Priority};
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Priority, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
-use rusqlite::{Connection, Row, Rows, Statement};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use crate::column;
 use crate::jobs::claim::Room;
@@ -100,19 +100,36 @@ fn merge(runs: &mut [Run<'_>], rooms: &mut [Room], limit: u32) -> rusqlite::Resu
         }
         room.left -= 1;
         let row = FallibleStreamingIterator::get(&run.rows).expect("a head is the row that its run stands on");
-        chosen.leases.push(lease(row, run.job_type, &room.queue)?);
+        let mut lease = lease(row, run.job_type, &room.queue)?;
+        // The claim counts it on; the lease must say what the row will say.
+        lease.claim_number = ClaimNumber(lease.claim_number.0.saturating_add(1));
+        chosen.leases.push(lease);
         chosen.queues.push(Arc::clone(&room.queue));
         heads.extend(run.advance(place)?);
     }
     Ok(chosen)
 }
 
+/// A lease that a claim gave before, if the worker still has it.
+pub(crate) fn given_lease(
+    connection: &Connection,
+    worker_id: &WorkerId,
+    id: JobId,
+    claim_number: ClaimNumber,
+) -> rusqlite::Result<Option<Lease>> {
+    connection
+        .prepare_cached(include_str!("../../sql/select_given_lease.sql"))?
+        .query_row(params![id.0, worker_id.as_str(), claim_number.0], |row| {
+            lease(row, &column::text(row, 13)?, &column::text(row, 14)?)
+        })
+        .optional()
+}
+
 fn lease(row: &Row<'_>, job_type: &str, queue: &str) -> rusqlite::Result<Lease> {
     Ok(Lease {
         id: column::id(row, 0)?,
         priority: column::priority(row, 1)?,
-        // The claim counts it on; the lease must say what the row will say.
-        claim_number: ClaimNumber(column::integer(row, 2)?.saturating_add(1)),
+        claim_number: ClaimNumber(column::integer(row, 2)?),
         job_type: job_type.to_owned(),
         queue: queue.to_owned(),
         job_data: column::data(row, 3)?,

@@ -1,0 +1,135 @@
+use std::time::Duration;
+
+use longshore_core::{Budgets, Outcome, Record, Recorded, Timestamp, WorkerId};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::gate::Pass;
+use super::holdings::returned;
+use super::shift::Shift;
+use super::slot;
+use super::trouble::Errand;
+use crate::{CurrentAttempt, StopCause};
+
+/// How long a suspect waits for what runs to end, and how long it then runs alone: one long job must not stall a
+/// process for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The most that this is doubled.
+const DOUBLINGS_MAX: u32 = 10;
+
+/// Makes the attempt of a suspect: alone, unless what runs does not end in time.
+pub(crate) async fn run(shift: &Shift, slot: usize, worker_id: &WorkerId, attempt: &CurrentAttempt, pass: Pass) {
+    let patience = patience(&attempt.lease().budgets);
+    let beginning = begin(shift, worker_id, attempt, &pass, patience).await;
+    if beginning == Beginning::Never {
+        slot::conclude(shift, slot, attempt, not_begun(attempt, shift.clock.now()));
+        slot::release(shift, slot);
+        return;
+    }
+    let started_at = shift.clock.now();
+    let open_at = Instant::now() + patience;
+    shift.holdings().begin(slot, started_at, beginning == Beginning::Alone);
+    shift.note_start(worker_id, slot, attempt);
+    let making = async {
+        slot::make(shift, slot, attempt, started_at).await;
+        // Until its outcome is stored, the row says that it runs: a death caused by the next job would be charged
+        // to it.
+        let is_over = |holdings: &super::holdings::Holdings| {
+            !pass.closes() || holdings.is_recorded() || holdings.worker_id().is_none()
+        };
+        shift.settled_when(is_over).await;
+    };
+    let mut making = std::pin::pin!(making);
+    tokio::select! {
+        biased;
+        () = &mut making => return,
+        () = sleep_until(open_at) => {}
+    }
+    tracing::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
+    shift.holdings().accompany(slot);
+    // Before others may begin.
+    shift.note_start(worker_id, slot, attempt);
+    pass.open();
+    shift.settled.notify_waiters();
+    making.await;
+}
+
+/// How the attempt of a suspect begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    Alone,
+    /// What ran before did not end in time.
+    BesideOthers,
+    /// It was stopped while it waited, or its lease was lost.
+    Never,
+}
+
+/// Waits until the suspect is alone and writes that it begins.
+async fn begin(
+    shift: &Shift,
+    worker_id: &WorkerId,
+    attempt: &CurrentAttempt,
+    pass: &Pass,
+    patience: Duration,
+) -> Beginning {
+    let signal = attempt.stop_signal();
+    let beginning = tokio::select! {
+        biased;
+        _ = signal.stopped() => return Beginning::Never,
+        () = pass.alone() => Beginning::Alone,
+        () = sleep(patience) => {
+            tracing::info!(job_id = attempt.id().0, "a suspect has waited for long; it begins beside others");
+            Beginning::BesideOthers
+        }
+    };
+    let (id, claim_number) = (attempt.id(), attempt.lease().claim_number);
+    let call = || shift.queue.backend().begin_isolated(worker_id.clone(), id, claim_number);
+    let begun = tokio::select! {
+        biased;
+        _ = signal.stopped() => return Beginning::Never,
+        begun = shift.patiently(Errand::Isolate, call) => begun,
+    };
+    match begun {
+        Ok(Recorded::Recorded) if signal.cause().is_none() => return beginning,
+        Ok(Recorded::Recorded) => {}
+        Ok(Recorded::Fenced) => shift.holdings().disown(id, claim_number),
+        Err(error) => shift.meet(Errand::Isolate, error),
+    }
+    Beginning::Never
+}
+
+/// Where long jobs keep a suspect from being alone, nobody can be found guilty: what has crashed more often than it
+/// may gets longer each time.
+fn patience(budgets: &Budgets) -> Duration {
+    let beyond = budgets.crash_count.saturating_sub(budgets.max_crashes.max(1));
+    PATIENCE * 2_u32.pow(beyond.min(DOUBLINGS_MAX))
+}
+
+fn not_begun(attempt: &CurrentAttempt, now: Timestamp) -> Record {
+    let record = returned(attempt.lease(), now);
+    let is_cancelled = attempt.stop_signal().cause() == Some(StopCause::Cancelled);
+    let outcome = if is_cancelled { Outcome::Cancelled } else { Outcome::Returned };
+    Record { outcome, log: attempt.close(), ..record }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suspect_is_waited_for_longer_only_when_it_has_crashed_more_often_than_it_may() {
+        let seconds = |crash_count, max_crashes| {
+            let budgets = Budgets {
+                retry_count: 0,
+                max_retries: 0,
+                crash_count,
+                max_crashes,
+                deferral_count: 0,
+                max_deferrals: 0,
+            };
+            patience(&budgets).as_secs()
+        };
+        assert_eq!([seconds(1, 3), seconds(3, 3), seconds(4, 3), seconds(6, 3)], [60, 60, 120, 480]);
+        assert_eq!([seconds(1, 0), seconds(1, 1), seconds(2, 1)], [60, 60, 120]);
+        assert_eq!(seconds(u32::MAX, 3), 60 * 1024);
+    }
+}

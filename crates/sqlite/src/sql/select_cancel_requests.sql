@@ -1,0 +1,7 @@
+-- Asked after every wake-up of a worker, so it reads the rows that the worker runs and no others.
+SELECT id, claim_number
+FROM job_queue INDEXED BY job_queue_running
+WHERE worker_id = ?1
+  AND status = 'running'
+  AND cancel_requested_at IS NOT NULL
+ORDER BY id
