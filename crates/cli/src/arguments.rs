@@ -77,9 +77,12 @@ pub(crate) enum Command {
 
     /// Run jobs of the types in the configuration file
     #[command(
-        long_about = "Run jobs of the types in the configuration file\n\nThe first SIGTERM or SIGINT stops claiming \
-            and gives running jobs time to end, then gives them back unspent; the second ends at once. A database \
-            whose schema is not understood is left alone (exit 5 or 4).",
+        long_about = "Run jobs of the types in the configuration file\n\nThe first SIGTERM, SIGINT or SIGHUP \
+            stops claiming and gives running jobs the grace period to end (30s unless [worker] grace says otherwise). \
+            A program gets SIGTERM when the grace period is nearly over, or at once if its type has \
+            on_shutdown = \"terminate\", and then SIGKILL. A job that has not ended is given back unspent. A second \
+            signal ends everything at once.\n\nLog lines on standard error may be lost when nobody reads them; jobs \
+            never are. A database whose schema is not understood is left alone (exit 5 or 4).",
         after_help = "Example: longshore work --queue media:2 --queue mail --drain"
     )]
     Work(WorkArguments),

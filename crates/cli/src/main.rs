@@ -15,6 +15,7 @@ mod database_url;
 mod doctor;
 mod environment;
 mod error_report;
+mod log_sink;
 mod output;
 mod relative_time;
 mod table;
@@ -30,6 +31,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::arguments::{Arguments, Command, Globals};
 use crate::context::Context;
 use crate::error_report::ErrorReport;
+use crate::log_sink::LogSink;
 use crate::output::Output;
 
 fn main() -> ExitCode {
@@ -43,9 +45,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return tell_usage(&error).into(),
     };
-    start_logging(&arguments);
+    let log = start_logging(&arguments);
     let context = Context::new(arguments.globals);
     let ended = dispatch(&context, arguments.command);
+    log.flush();
     ended.unwrap_or_else(|error| tell(&context.output, &error)).into()
 }
 
@@ -95,8 +98,8 @@ fn tell_usage(error: &clap::Error) -> Exit {
 }
 
 /// Lets the library's own log out on standard error. Workers say what they do unless told to be quiet, because
-/// their terminal would be silent otherwise.
-fn start_logging(arguments: &Arguments) {
+/// their terminal would be silent otherwise. No job depends on whether it can be written.
+fn start_logging(arguments: &Arguments) -> LogSink {
     let is_worker = matches!(arguments.command, Command::Work(_) | Command::Up(_));
     let level = match (arguments.globals.quiet, arguments.globals.verbose) {
         (true, _) => LevelFilter::ERROR,
@@ -106,5 +109,14 @@ fn start_logging(arguments: &Arguments) {
         (false, _) => LevelFilter::TRACE,
     };
     let has_colour = Output::new(&arguments.globals).has_colour();
-    tracing_subscriber::fmt().with_max_level(level).with_ansi(has_colour).with_writer(io::stderr).init();
+    let sink = LogSink::to_stderr();
+    let lines = sink.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(has_colour)
+        .with_writer(move || lines.clone())
+        // It would tell of a line that cannot be written by a panic, because standard error is where it tells.
+        .log_internal_errors(false)
+        .init();
+    sink
 }

@@ -102,6 +102,16 @@ pub enum StoreError {
         /// Which database.
         database: Arc<str>,
     },
+    /// The store's own code panicked, which is a mistake in it. The database is as it was before the call.
+    #[error("the store of {database} panicked while {doing}: {message}")]
+    Panicked {
+        /// Which database.
+        database: Arc<str>,
+        /// What was being done.
+        doing: &'static str,
+        /// What the panic said.
+        message: String,
+    },
     /// Anything else that the database said.
     #[error("{database} failed while {doing}: {source}")]
     Backend {
@@ -142,6 +152,7 @@ impl StoreError {
             Self::WorkerGone { .. } => "worker_gone",
             Self::Aborted { .. } => "invalid_input",
             Self::Closed { .. } => "closed",
+            Self::Panicked { .. } => "store_panicked",
             Self::Backend { .. } => "database_failed",
         }
     }
@@ -160,6 +171,7 @@ impl StoreError {
             Self::SchemaChanged { .. } => {
                 "look at \"longshore migrate status\"; a worker goes on by itself as soon as the schema is understood again"
             }
+            Self::Panicked { .. } => "this is a mistake in the program: report it with the backtrace on standard error",
             Self::UnknownParent { .. } => "enqueue the parent first, and name the id that it was given",
             _ => return None,
         })

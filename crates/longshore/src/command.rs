@@ -34,12 +34,12 @@ use std::time::Duration;
 use longshore_core::Limits;
 
 pub use config::CommandJob;
-pub use spec::{CommandSpec, InvalidCommand};
+pub use spec::{CommandSpec, InvalidCommand, OnShutdown};
 #[cfg(unix)]
 pub use supervisor::{supervise, supervise_if_asked};
 pub use supervisor_program::{SupervisorProgram, UnsupervisedProgram};
 
-use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerPolicy, Overrun};
+use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerPolicy, Overrun, ShutdownTime};
 
 /// How much longer than the grace period a command may take to be gone: what SIGKILL takes at most, and a little.
 const SETTLE: Duration = Duration::from_secs(32);
@@ -117,6 +117,10 @@ impl Handler for CommandHandler {
             grace: spec.grace,
             settle: SETTLE,
             overrun: Overrun::Drop,
+            at_shutdown: match spec.on_shutdown {
+                OnShutdown::Wait => ShutdownTime::WorkersGrace,
+                OnShutdown::Terminate => ShutdownTime::Grace,
+            },
         }
     }
 }

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use longshore_core::{JobData, JobId, Lease, LogBuffer, LogChunk, LogLimits, Progress, Report};
 
+use crate::blocking_threads::BlockingThreads;
+use crate::handler::SPAN_MAX;
 use crate::stop::StopSignal;
 use crate::{Queue, StopCause, Stopped};
 
@@ -28,6 +30,9 @@ struct AttemptState {
 pub(crate) struct AttemptOrigin {
     pub(crate) queue: Queue,
     pub(crate) log_limits: LogLimits,
+    /// The worker's grace period.
+    pub(crate) grace: Duration,
+    pub(crate) threads: Arc<BlockingThreads>,
     pub(crate) newsroom: Newsroom,
 }
 
@@ -61,6 +66,7 @@ struct News {
 
 impl CurrentAttempt {
     pub(crate) fn new(lease: Lease, grace: Duration, origin: Arc<AttemptOrigin>) -> Self {
+        let grace = grace.min(SPAN_MAX);
         let state =
             AttemptState { lease, grace, origin, stop: StopSignal::default(), news: Mutex::new(News::default()) };
         Self { state: Arc::new(state) }
@@ -145,6 +151,24 @@ impl CurrentAttempt {
         &self.state.stop
     }
 
+    /// How long the worker itself waits when it shuts down.
+    pub(crate) fn workers_grace(&self) -> Duration {
+        self.state.origin.grace.min(SPAN_MAX)
+    }
+
+    pub(crate) fn threads(&self) -> &Arc<BlockingThreads> {
+        &self.state.origin.threads
+    }
+
+    /// Whether the handler may still begin: an error once the attempt was asked to stop or has ended.
+    pub(crate) fn begin(&self) -> Result<(), Stopped> {
+        self.check()?;
+        if self.news().is_closed {
+            return Err(Stopped { cause: StopCause::LeaseLost });
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)
     }
@@ -166,11 +190,19 @@ impl CurrentAttempt {
         })
     }
 
-    /// Ends the log: the rest of it, which goes out with the outcome.
+    /// Ends log and progress: the rest of the log, which goes out with the outcome.
     pub(crate) fn close(&self) -> Vec<LogChunk> {
         let mut news = self.news();
         news.is_closed = true;
         news.log.take().map(|mut log| log.take()).unwrap_or_default()
+    }
+
+    /// What was said last about how far the attempt is, if that is not stored yet; asked after [`Self::close`].
+    pub(crate) fn last_report(&self) -> Option<Report> {
+        let progress = self.news().progress.take()?;
+        let lease = &self.state.lease;
+        let (id, claim_number, attempt) = (lease.id, lease.claim_number, lease.attempt());
+        Some(Report { id, claim_number, attempt, progress: Some(progress), log: Vec::new() })
     }
 
     fn tell(&self, add: impl FnOnce(&mut News, LogLimits)) {

@@ -42,7 +42,23 @@ pub struct HandlerPolicy {
     pub settle: Duration,
     /// What happens to an attempt that does not stop.
     pub overrun: Overrun,
+    /// How long an attempt may go on when the worker shuts down.
+    pub at_shutdown: ShutdownTime,
 }
+
+/// How long an attempt may go on when the worker shuts down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ShutdownTime {
+    /// Its own grace period, as after any other stop signal.
+    #[default]
+    Grace,
+    /// The worker's grace period, where that is the longer one.
+    WorkersGrace,
+}
+
+/// The longest grace period, time limit or lease that is told apart from none: what is longer would overflow an
+/// instant, and nobody waits a hundred years for the difference.
+pub(crate) const SPAN_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// What happens to an attempt that has not stopped when its time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -56,6 +72,13 @@ pub enum Overrun {
 }
 
 impl HandlerPolicy {
+    /// The same with spans that can be added to an instant.
+    pub(crate) fn bounded(self) -> Self {
+        let bounded = |span: Duration| span.min(SPAN_MAX);
+        let (timeout, grace) = (self.timeout.map(bounded), self.grace.map(bounded));
+        Self { timeout, grace, settle: bounded(self.settle), ..self }
+    }
+
     /// Sets the time limit of an attempt whose job has none of its own.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

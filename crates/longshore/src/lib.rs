@@ -3,6 +3,8 @@
 //! This crate runs handlers and keeps the promises about them; it knows no SQL, and every backend only
 //! through [`Backend`]. Begin reading with [`Queue`], then [`Handler`].
 
+mod alarm;
+mod blocking_threads;
 pub mod command;
 mod current_attempt;
 mod handler;
@@ -11,6 +13,7 @@ mod panic_capture;
 mod park;
 mod payload;
 mod queue;
+mod quiet;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stop;
@@ -19,7 +22,7 @@ mod typed_handler;
 mod worker;
 
 pub use current_attempt::CurrentAttempt;
-pub use handler::{AttemptResult, BoxFuture, Done, Handler, HandlerPolicy, IntoDone, Overrun};
+pub use handler::{AttemptResult, BoxFuture, Done, Handler, HandlerPolicy, IntoDone, Overrun, ShutdownTime};
 pub use handler_error::HandlerError;
 pub use longshore_core::*;
 #[cfg(feature = "sqlite")]
@@ -27,4 +30,6 @@ pub use longshore_sqlite::{Durability, SqliteOptions, rusqlite};
 pub use payload::Payload;
 pub use queue::{Backend, Queue, QueueError};
 pub use stop::{StopCause, Stopped};
+#[cfg(unix)]
+pub use worker::stop_signals;
 pub use worker::{Worker, WorkerError};

@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use tokio::task::coop::unconstrained;
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -12,8 +14,11 @@ impl Wake for Unpark {
 
 /// Runs a future on this thread, which sleeps in between. Enough for a store, whose answers come through a
 /// channel; a future that needs a runtime's timer or reactor would panic.
+///
+/// Works inside a Tokio task as well: there the future takes nothing from the task's budget, which is not renewed
+/// before the task itself is polled again.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = std::pin::pin!(future);
+    let mut future = std::pin::pin!(unconstrained(future));
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
     loop {

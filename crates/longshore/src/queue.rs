@@ -1,14 +1,15 @@
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore_core::{
     Action, Actioned, Console, EnqueueStream, Enqueued, InvalidJobData, JobDetail, JobId, NewJob, Priority,
     QueueChange, Selection, Store, StoreError,
 };
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::task::coop::unconstrained;
 
-use crate::{Payload, park};
+use crate::{Payload, alarm, park};
 
 /// A database that holds jobs: both halves of the contract.
 pub trait Backend: Store + Console {}
@@ -16,6 +17,9 @@ pub trait Backend: Store + Console {}
 impl<T: Store + Console> Backend for T {}
 
 /// A database with jobs in it. Cheap to clone; all clones share one connection.
+///
+/// Its async methods run on every executor. Its blocking ones work on every thread, inside an async task as well;
+/// there they hold up the other tasks of that thread until they return.
 #[derive(Clone, Debug)]
 pub struct Queue {
     backend: Arc<dyn Backend>,
@@ -43,6 +47,9 @@ pub enum QueueError {
         /// The job that was asked for.
         id: JobId,
     },
+    /// A wait needs a thread that keeps the time, and the operating system has none left.
+    #[error("cannot wait for a job, because no thread can be started: {0}; end other threads, or allow more of them")]
+    Timer(#[source] io::Error),
 }
 
 /// How long a wait goes without looking when no wake-up comes.
@@ -80,17 +87,17 @@ impl Queue {
         self.backend.enqueue_stream(jobs).await
     }
 
-    /// [`Queue::enqueue`] for a thread without a runtime; inside a runtime it would hold up its other tasks.
+    /// [`Queue::enqueue`] for code that is not async.
     pub fn enqueue_blocking<T: Payload>(&self, payload: &T) -> Result<Enqueued, QueueError> {
         park::block_on(self.enqueue(payload))
     }
 
-    /// [`Queue::enqueue_job`] for a thread without a runtime.
+    /// [`Queue::enqueue_job`] for code that is not async.
     pub fn enqueue_job_blocking(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         park::block_on(self.enqueue_job(job))
     }
 
-    /// [`Queue::enqueue_all`] for a thread without a runtime.
+    /// [`Queue::enqueue_all`] for code that is not async.
     pub fn enqueue_all_blocking(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, StoreError> {
         park::block_on(self.enqueue_all(jobs))
     }
@@ -100,22 +107,38 @@ impl Queue {
         self.backend.job(id).await
     }
 
-    /// [`Queue::job`] for a thread without a runtime.
+    /// [`Queue::job`] for code that is not async.
     pub fn job_blocking(&self, id: JobId) -> Result<Option<JobDetail>, StoreError> {
         park::block_on(self.job(id))
     }
 
     /// Waits until the job has ended or the time is over, and answers with the job as it is then.
+    ///
+    /// The time is the machine's own, also in a runtime whose time is paused.
     pub async fn wait(&self, id: JobId, timeout: Duration) -> Result<JobDetail, QueueError> {
-        let deadline = Instant::now().checked_add(timeout);
+        // The choice between two futures spends a Tokio task's budget, which another executor does not renew.
+        unconstrained(self.wait_until(id, Instant::now().checked_add(timeout))).await
+    }
+
+    /// [`Queue::wait`] for code that is not async.
+    pub fn wait_blocking(&self, id: JobId, timeout: Duration) -> Result<JobDetail, QueueError> {
+        park::block_on(self.wait(id, timeout))
+    }
+
+    /// No deadline is one that is too far away to be an instant.
+    async fn wait_until(&self, id: JobId, deadline: Option<Instant>) -> Result<JobDetail, QueueError> {
         let mut wakeups = self.backend.wakeups();
         loop {
             let detail = self.backend.job(id).await?.ok_or(QueueError::NotFound { id })?;
-            let left = deadline.map_or(POLL, |deadline| deadline.saturating_duration_since(Instant::now()));
-            if detail.job.status.is_ended() || left.is_zero() {
+            let now = Instant::now();
+            if detail.job.status.is_ended() || deadline.is_some_and(|deadline| deadline <= now) {
                 return Ok(detail);
             }
-            let _ = tokio::time::timeout(left.min(POLL), wakeups.changed()).await;
+            let look_at = deadline.map_or(now + POLL, |deadline| deadline.min(now + POLL));
+            tokio::select! {
+                () = wakeups.changed() => {}
+                waited = alarm::at(look_at) => waited.map_err(QueueError::Timer)?,
+            }
         }
     }
 

@@ -60,8 +60,10 @@ const OVER: u8 = 0x10;
 const SEEN: u8 = 0x20;
 const CAUSE: u8 = 0x0f;
 
-/// Asks one attempt to stop, once: the first cause stands. Costs an attempt that is never asked nothing but
-/// its memory.
+/// Asks one attempt to stop. The first cause stands, except that a shutdown gives way to any other: an attempt that
+/// goes on during the shutdown can still be cancelled, reach its time limit or lose its lease.
+///
+/// Costs an attempt that is never asked nothing but its memory.
 #[derive(Debug, Default)]
 pub(crate) struct StopSignal {
     state: AtomicU8,
@@ -69,10 +71,12 @@ pub(crate) struct StopSignal {
 }
 
 impl StopSignal {
-    /// Asks for the end; does nothing where somebody asked before.
+    /// Asks for the end; does nothing where somebody asked before for a cause that stands.
     pub(crate) fn stop(&self, cause: StopCause) {
         let asked = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
-            (state & CAUSE == 0).then_some(state | cause.code())
+            let stands = !matches!(StopCause::of_code(state & CAUSE), None | Some(StopCause::ShuttingDown));
+            let is_same = state & CAUSE == cause.code();
+            (!stands && !is_same).then_some(state & !CAUSE | cause.code())
         });
         if asked.is_ok() {
             self.changed.notify_waiters();
@@ -110,6 +114,11 @@ impl StopSignal {
         self.when(|state| StopCause::of_code(state & CAUSE)).await
     }
 
+    /// Resolves when another cause has taken the place of this one. Cancellation safe.
+    pub(crate) async fn replaced(&self, cause: StopCause) -> StopCause {
+        self.when(|state| StopCause::of_code(state & CAUSE).filter(|found| *found != cause)).await
+    }
+
     /// Resolves when the grace period was ended. Cancellation safe.
     pub(crate) async fn over(&self) {
         self.when(|state| (state & OVER != 0).then_some(())).await;
@@ -138,6 +147,16 @@ mod tests {
         signal.stop_at_once(StopCause::ShuttingDown);
         assert_eq!(signal.stopped().await, StopCause::Cancelled);
         signal.over().await;
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_gives_way_to_any_other_cause() {
+        let signal = StopSignal::default();
+        signal.stop(StopCause::ShuttingDown);
+        signal.stop(StopCause::TimedOut);
+        assert_eq!(signal.replaced(StopCause::ShuttingDown).await, StopCause::TimedOut);
+        signal.stop(StopCause::LeaseLost);
+        assert_eq!(signal.cause(), Some(StopCause::TimedOut));
     }
 
     #[test]

@@ -18,7 +18,11 @@ mod signals;
 mod slot;
 mod trouble;
 mod verdict;
+mod watched;
 mod worker_inbox;
+
+#[cfg(unix)]
+pub use signals::stop_signals;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,8 +30,11 @@ use std::time::Duration;
 
 use longshore_core::{Clock, Limits, LogLimits, QueueLimit, RetryPolicy, StoreError, SystemClock};
 use thiserror::Error;
+use tokio::runtime::Handle;
 
+use crate::blocking_threads::BlockingThreads;
 use crate::current_attempt::{AttemptOrigin, Newsroom};
+use crate::handler::SPAN_MAX;
 use crate::typed_handler::{AsyncHandler, BlockingHandler};
 use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Payload, Queue};
 use gate::Gate;
@@ -70,6 +77,17 @@ pub enum WorkerError {
         /// The type.
         job_type: String,
     },
+    /// A part of the worker panicked, or the store did: a mistake in its code. What was running had its grace period.
+    #[error("{part} panicked: {message}; this is a mistake in the program, whose log has the backtrace")]
+    Panicked {
+        /// Which part.
+        part: &'static str,
+        /// What the panic said.
+        message: String,
+    },
+    /// The worker was not started inside a Tokio runtime.
+    #[error("a worker needs a Tokio runtime: call it inside one, such as in a function with #[tokio::main]")]
+    NoRuntime,
     /// A handler waits for signals, and the operating system refused.
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -107,7 +125,8 @@ impl Worker {
         self.handler(T::JOB_TYPE, Arc::new(AsyncHandler::new(function)))
     }
 
-    /// Runs a blocking function on each payload of a type, on a thread of its own.
+    /// Runs a blocking function on each payload of a type, on one of the worker's own threads: it never waits for
+    /// the blocking pool of the application's runtime.
     ///
     /// It cannot be stopped from outside: it should look at [`CurrentAttempt::check`] now and then. When it does
     /// not, its outcome is recorded after the grace period, and its slot stays taken until it returns.
@@ -164,21 +183,21 @@ impl Worker {
     /// Sets how long jobs stay this worker's own when it gives no sign of life, at least a second.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.settings.lease = lease.max(Duration::from_secs(1));
+        self.settings.lease = lease.clamp(Duration::from_secs(1), SPAN_MAX);
         self
     }
 
     /// Sets how long attempts may go on after their stop signal, where their handler does not say otherwise.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.settings.grace = grace;
+        self.settings.grace = grace.min(SPAN_MAX);
         self
     }
 
     /// Removes ended jobs this long after their end; without it they stay.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
-        self.settings.retention = Some(retention);
+        self.settings.retention = Some(retention.min(SPAN_MAX));
         self
     }
 
@@ -214,11 +233,22 @@ impl Worker {
         if let Some(job_type) = self.registry.doubled() {
             return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
         }
+        if let Some(message) = self.registry.panicked() {
+            return Err(WorkerError::Panicked { part: "the policy of a handler", message: message.to_owned() });
+        }
+        if Handle::try_current().is_err() {
+            return Err(WorkerError::NoRuntime);
+        }
         if self.registry.entries().next().is_none() {
             return Err(WorkerError::NothingHandled);
         }
-        let origin =
-            AttemptOrigin { queue: self.queue.clone(), log_limits: self.log_limits, newsroom: Newsroom::default() };
+        let origin = AttemptOrigin {
+            queue: self.queue.clone(),
+            log_limits: self.log_limits,
+            grace: self.settings.grace,
+            threads: Arc::new(BlockingThreads::new(self.settings.concurrency)),
+            newsroom: Newsroom::default(),
+        };
         Ok(Arc::new(Shift::new(self.queue, self.registry, self.settings, self.clock, origin, self.gate, until)))
     }
 }

@@ -12,6 +12,8 @@ mod leases;
 mod news;
 #[path = "worker/outcomes.rs"]
 mod outcomes;
+#[path = "worker/panics.rs"]
+mod panics;
 #[path = "worker/retention.rs"]
 mod retention;
 #[path = "worker/scheduling.rs"]
@@ -20,6 +22,8 @@ mod scheduling;
 mod stopping;
 #[path = "worker/suspects.rs"]
 mod suspects;
+#[path = "worker/threads.rs"]
+mod threads;
 #[path = "worker/trouble.rs"]
 mod trouble;
 #[path = "worker/warnings.rs"]

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,10 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn closed(&self) -> StoreError {
         StoreError::Closed { database: Arc::clone(&self.database) }
+    }
+
+    pub(crate) fn panicked(&self, payload: &(dyn Any + Send), doing: &'static str) -> StoreError {
+        StoreError::Panicked { database: Arc::clone(&self.database), doing, message: panic_message(payload).to_owned() }
     }
 
     pub(crate) fn schema_changed(&self) -> StoreError {
@@ -122,6 +127,12 @@ impl Trouble {
 
 fn extended_code(error: &rusqlite::Error) -> Option<i32> {
     error.sqlite_error().map(|error| error.extended_code)
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is no text")
 }
 
 /// Whether the connection may be unusable after this error: a fresh one is opened before the next transaction.

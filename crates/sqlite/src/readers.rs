@@ -1,9 +1,11 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use longshore_core::{StoreError, Timestamp};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::coop::unconstrained;
 
 use crate::connection::open_reader;
 use crate::fault::{Fault, Place, spoils_connection};
@@ -47,10 +49,16 @@ impl Readers {
         let sender = self.sender()?;
         let (reply, answer) = oneshot::channel();
         let job: Read = Box::new(move |reader| {
-            let _ = reply.send(reader.run(doing, read));
+            // The connection of a read that panics goes with it, and the thread is for the next read.
+            let ran = catch_unwind(AssertUnwindSafe(|| reader.run(doing, read)));
+            let _ = reply.send(ran.unwrap_or_else(|payload| Err(reader.place.panicked(payload.as_ref(), doing))));
         });
-        sender.send(job).await.map_err(|_| self.place.closed())?;
-        answer.await.unwrap_or_else(|_| Err(self.place.closed()))
+        // Not from the budget of a Tokio task, for the reason that `Writer::run` gives.
+        unconstrained(async {
+            sender.send(job).await.map_err(|_| self.place.closed())?;
+            answer.await.unwrap_or_else(|_| Err(self.place.closed()))
+        })
+        .await
     }
 
     /// Finishes the reads that were asked for and ends the threads.

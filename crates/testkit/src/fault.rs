@@ -2,6 +2,7 @@ mod console;
 mod plan;
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -80,10 +81,14 @@ impl<S: Sync> FaultStore<S> {
                     tokio::time::sleep(span).await;
                     call(&self.inner).await
                 }
+                Some(Fault::Panic) => panic!("{PANIC}"),
             }
         })
     }
 }
+
+/// What the store says when it panics on demand.
+const PANIC: &str = "the store panics on demand";
 
 /// What the errors call the database.
 const NAME: &str = "the faulty store";
@@ -128,6 +133,10 @@ impl<S: Store> Store for FaultStore<S> {
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
+        let fault = self.with_plan(|plan| plan.scripted_fault(Operation::MarkStarted));
+        if fault == Some(Fault::Panic) {
+            panic!("{PANIC}");
+        }
         self.inner.mark_started(worker_id, attempt);
     }
 
@@ -159,6 +168,20 @@ impl<S: Store> Store for FaultStore<S> {
     }
 
     fn wakeups(&self) -> Box<dyn Wakeups> {
-        self.inner.wakeups()
+        let fault = self.with_plan(|plan| plan.scripted_fault(Operation::Wakeups));
+        Box::new(FaultWakeups { inner: self.inner.wakeups(), panics: fault == Some(Fault::Panic) })
+    }
+}
+
+/// Hints, of which the first may be a panic.
+struct FaultWakeups {
+    inner: Box<dyn Wakeups>,
+    panics: bool,
+}
+
+impl Wakeups for FaultWakeups {
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        assert!(!std::mem::take(&mut self.panics), "{PANIC}");
+        self.inner.changed()
     }
 }

@@ -11,10 +11,6 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 
-mod stop_signals;
-
-use self::stop_signals::StopSignals;
-
 /// How the work ended, for `--json`.
 #[derive(Serialize)]
 struct Ended {
@@ -44,7 +40,8 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
         let worker = worker(context, &database, &config, arguments)?;
         if !config.jobs.is_empty() {
             let types: Vec<&str> = config.jobs.keys().map(String::as_str).collect();
-            context.output.note(format!("working on {}; SIGTERM or Ctrl-C ends it", types.join(", ")));
+            // By way of the log, which waits for no reader.
+            tracing::info!("working on {}; SIGTERM or Ctrl-C ends it", types.join(", "));
         }
         run_worker(worker, arguments).await
     })?;
@@ -93,20 +90,16 @@ fn worker(
 }
 
 async fn run_worker(worker: Worker, arguments: &WorkArguments) -> anyhow::Result<&'static str> {
-    let (mut first, mut second) = (StopSignals::listen()?, StopSignals::listen()?);
-    let immediate = async move {
-        second.next().await;
-        second.next().await;
-    };
+    let (first, second) = longshore::stop_signals()?;
     if !arguments.drain {
-        worker.run_until(first.next(), immediate).await?;
+        worker.run_until(first, second).await?;
         return Ok("stopped");
     }
     let mut is_stopped = false;
     let shutdown = async {
-        first.next().await;
+        first.await;
         is_stopped = true;
     };
-    worker.run_until_drained_or(shutdown, immediate).await?;
+    worker.run_until_drained_or(shutdown, second).await?;
     Ok(if is_stopped { "stopped" } else { "drained" })
 }

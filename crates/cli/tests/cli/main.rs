@@ -16,3 +16,5 @@ mod poison;
 mod queues;
 mod sandbox;
 mod work;
+mod worker_log;
+mod worker_signals;

@@ -146,7 +146,8 @@ fn a_running_job_is_seen_and_cancelled_and_a_signal_ends_the_worker() {
 /// A job that answers SIGTERM with a file and goes on, with a second one waiting for its place.
 fn unheeding(grace: &str) -> (Sandbox, Running) {
     let sandbox = Sandbox::new();
-    let run = r#"run = ["sh", "-c", "trap 'touch told' TERM; touch began; while :; do sleep 0.02; done"]"#;
+    let run = r#"on_shutdown = "terminate"
+run = ["sh", "-c", "trap 'touch told' TERM; touch began; while :; do sleep 0.02; done"]"#;
     sandbox.write("longshore.toml", format!("[worker]\ngrace = \"{grace}\"\n\n[jobs.unheeding]\n{run}\n"));
     sandbox.json(&["enqueue", "unheeding"]);
     sandbox.json(&["enqueue", "unheeding"]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use longshore_core::{InvalidJob, JobData, Limits, NewJob, Priority, RetryPolicy, deserialize_duration};
 use serde::{Deserialize, Deserializer, de};
 
-use super::{CommandSpec, InvalidCommand};
+use super::{CommandSpec, InvalidCommand, OnShutdown};
 
 /// A job type as the configuration file declares it, `[jobs.NAME]`.
 ///
@@ -33,6 +33,8 @@ struct Declaration {
     timeout: Option<Duration>,
     #[serde(default, deserialize_with = "deserialize_duration")]
     grace: Option<Duration>,
+    #[serde(default)]
+    on_shutdown: OnShutdown,
     #[serde(default)]
     retry: RetryTable,
     queue: Option<String>,
@@ -89,6 +91,7 @@ impl TryFrom<Declaration> for CommandJob {
             directory: declared.directory,
             timeout: declared.timeout,
             grace: declared.grace,
+            on_shutdown: declared.on_shutdown,
             retry: declared.retry.policy(),
         };
         spec.validate()?;
@@ -164,6 +167,7 @@ mod tests {
             directory = "/tmp"
             env = { A = "b" }
             grace = "2s"
+            on_shutdown = "terminate"
             priority = 7
             max_crashes = 1
             max_deferrals = 9
@@ -173,6 +177,8 @@ mod tests {
         let retry = declared.spec().retry;
         assert_eq!((retry.first_delay, retry.delay_max), (Duration::from_secs(600), Duration::from_secs(600)));
         assert_eq!(declared.spec().grace, Some(Duration::from_secs(2)));
+        assert_eq!(declared.spec().on_shutdown, OnShutdown::Terminate);
+        assert_eq!(parse("run = [\"true\"]").unwrap().spec().on_shutdown, OnShutdown::Wait);
         let job = declared.new_job("a");
         assert_eq!((job.max_crashes, job.max_deferrals, job.priority), (1, 9, Priority(7)));
         assert_eq!((job.queue.as_str(), job.max_retries), ("default", 3));
@@ -189,6 +195,7 @@ mod tests {
             ("run = [\"true\"]\nmax_retires = 5", "unknown field `max_retires`"),
             ("run = [\"true\"]\nmax_retries = -1", "expected u32"),
             ("run = [\"true\"]\npriority = \"loud\"", "\"loud\" is no priority"),
+            ("run = [\"true\"]\non_shutdown = \"sleep\"", "unknown variant `sleep`, expected `wait` or `terminate`"),
             ("run = [\"true\"]\nretry = { factor = 0.5 }", "0.5 is out of range: expected a number from 1 to 1000"),
             ("run = [\"true\"]\nenv = { \"\" = \"x\" }", "is no name of an environment variable"),
         ];

@@ -7,10 +7,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::exit;
 use super::protocol::{Cause, Exit, News, Order, Word};
+use super::spec::{OnShutdown, ShutdownPlan};
 use super::supervised::{Outputs, Supervised};
 use super::transcript::{Output, Transcript};
 use super::{CommandSpec, SupervisorProgram};
-use crate::{AttemptResult, CurrentAttempt, Done, Stopped};
+use crate::{AttemptResult, CurrentAttempt, Done, StopCause, Stopped, quiet};
 
 /// How long an unfinished line waits to be seen in the log.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
@@ -35,8 +36,8 @@ pub(super) async fn run(
         Failure::new(FailureType::of_io(error.kind()), message)
     })?;
     let transcript = Transcript::new(attempt.clone(), limits);
-    let mut conversation = Conversation { attempt, supervised, transcript, end: None };
-    conversation.listen(outputs).await;
+    let mut conversation = Conversation { attempt, supervised, transcript, asked: Asked::Nothing, end: None };
+    conversation.listen(outputs, spec).await;
     conversation.into_result(spec)
 }
 
@@ -63,6 +64,7 @@ struct Conversation {
     attempt: CurrentAttempt,
     supervised: Supervised,
     transcript: Transcript,
+    asked: Asked,
     end: Option<End>,
 }
 
@@ -86,7 +88,16 @@ enum End {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Nothing,
+    /// The worker shuts down, and the program may go on until its time is nearly over.
+    Later,
     Stop,
+}
+
+/// When a program that goes on during a shutdown is told to stop, and when it is killed.
+#[derive(Default)]
+struct ShutdownAlarms {
+    terminate: Alarm,
+    kill: Alarm,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,14 +108,12 @@ enum Supervision {
 }
 
 impl Conversation {
-    /// Listens to the outputs and the supervisor until all three have ended, and passes on the wish to stop.
-    async fn listen(&mut self, outputs: Outputs) {
+    /// Listens to the outputs and the supervisor until all three have ended, and passes on the request to stop.
+    async fn listen(&mut self, outputs: Outputs, spec: &CommandSpec) {
         let (mut stdout, mut stderr) = (Stream::new(outputs.stdout), Stream::new(outputs.stderr));
         let attempt = self.attempt.clone();
-        let mut asked = Asked::Nothing;
         let mut supervision = Supervision::Open;
-        let mut flush = Alarm::default();
-        let mut drain = Alarm::default();
+        let (mut flush, mut drain, mut shutdown) = (Alarm::default(), Alarm::default(), ShutdownAlarms::default());
         while supervision != Supervision::Gone || stdout.is_open() || stderr.is_open() {
             tokio::select! {
                 bytes = stdout.next(), if stdout.is_open() => self.take(Output::Stdout, bytes),
@@ -115,10 +124,9 @@ impl Conversation {
                         drain.set_once(DRAIN_MAX);
                     }
                 }
-                _ = attempt.stopped(), if asked == Asked::Nothing => {
-                    asked = Asked::Stop;
-                    self.supervised.say(Word::Stop);
-                }
+                cause = asked_anew(&attempt, self.asked) => self.ask(cause, spec, &mut shutdown),
+                () = shutdown.terminate.rings() => self.stop(),
+                () = shutdown.kill.rings() => self.supervised.say(Word::Kill),
                 () = flush.rings() => self.transcript.flush(),
                 () = drain.rings() => break,
             }
@@ -129,6 +137,26 @@ impl Conversation {
         self.transcript.finish(Output::Stdout);
         self.transcript.finish(Output::Stderr);
         self.supervised.gone().await;
+    }
+
+    /// The attempt is to stop: now, or when the shutdown is nearly over.
+    fn ask(&mut self, cause: StopCause, spec: &CommandSpec, alarms: &mut ShutdownAlarms) {
+        if cause != StopCause::ShuttingDown || spec.on_shutdown == OnShutdown::Terminate {
+            return self.stop();
+        }
+        let plan = ShutdownPlan::new(self.attempt.workers_grace(), spec.grace.map(|_| self.attempt.grace()));
+        self.asked = Asked::Later;
+        alarms.terminate.set_once(plan.terminate_after);
+        alarms.kill.set_once(plan.kill_after);
+    }
+
+    /// From now on an error means that the program has stopped because it was told to.
+    fn stop(&mut self) {
+        if self.asked != Asked::Stop {
+            self.asked = Asked::Stop;
+            let _ = self.attempt.stop_requested();
+            self.supervised.say(Word::Stop);
+        }
     }
 
     fn take(&mut self, output: Output, bytes: &[u8]) {
@@ -149,7 +177,7 @@ impl Conversation {
             Some(News::Done { left }) => {
                 if left > 0 {
                     self.transcript.note(&format!("{} could not be ended, even by SIGKILL", count(left)));
-                    tracing::error!(job_id = %self.attempt.id(), processes = left, "processes of a command cannot be ended");
+                    quiet::error!(job_id = %self.attempt.id(), processes = left, "processes of a command cannot be ended");
                 }
                 self.end = self.end.or(Some(End::Unended));
                 return Supervision::Done;
@@ -165,7 +193,8 @@ impl Conversation {
     }
 
     fn into_result(self, spec: &CommandSpec) -> AttemptResult {
-        let stop = self.attempt.stop_requested();
+        // A program that was not told to stop has ended by itself.
+        let stop = if self.asked == Asked::Stop { self.attempt.stop_requested() } else { None };
         match (self.end, stop) {
             // Also one that was told to stop: only the program knows whether its work was done by then.
             (Some(End::Ended { exit: Exit::Status(0), .. }), _) => Ok(self.transcript.into_done()?),
@@ -187,6 +216,16 @@ impl Conversation {
 
     fn failed(&self, message: &str) -> Result<Done, crate::HandlerError> {
         Err(self.transcript.with_tail(Failure::new(FailureType::SystemError, message)))?
+    }
+}
+
+/// Resolves when the attempt is asked to stop, and once more when it then is for something graver than a shutdown.
+/// Cancellation safe.
+async fn asked_anew(attempt: &CurrentAttempt, asked: Asked) -> StopCause {
+    match asked {
+        Asked::Nothing => attempt.stop_signal().stopped().await,
+        Asked::Later => attempt.stop_signal().replaced(StopCause::ShuttingDown).await,
+        Asked::Stop => std::future::pending().await,
     }
 }
 

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use longshore_core::RetryPolicy;
+use serde::Deserialize;
 use thiserror::Error;
 
 /// A program and the rules for running it.
@@ -19,9 +20,43 @@ pub struct CommandSpec {
     pub timeout: Option<Duration>,
     /// How long it has between SIGTERM and SIGKILL; none is the worker's own grace period.
     pub grace: Option<Duration>,
+    /// What it is told when the worker shuts down.
+    pub on_shutdown: OnShutdown,
     /// How long to wait before the next attempt.
     pub retry: RetryPolicy,
 }
+
+/// What a program is told when its worker shuts down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnShutdown {
+    /// Nothing, until the worker's grace period is nearly over: the last tenth of it, at least one second, at most
+    /// five, and never more than half of it. Then SIGTERM, and SIGKILL at its end. Where the type has a `grace` of
+    /// its own, that is what lies between the two signals.
+    #[default]
+    Wait,
+    /// SIGTERM at once, and SIGKILL after the type's grace.
+    Terminate,
+}
+
+/// When a program that waits at a shutdown gets which signal, from the request on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ShutdownPlan {
+    pub(super) terminate_after: Duration,
+    pub(super) kill_after: Duration,
+}
+
+impl ShutdownPlan {
+    /// The plan for a worker with that grace period and a type with its own, if it has one.
+    pub(super) fn new(workers_grace: Duration, own_grace: Option<Duration>) -> Self {
+        let usual = (workers_grace / 10).clamp(LAST_PART_MIN, LAST_PART_MAX).min(workers_grace / 2);
+        let last_part = own_grace.unwrap_or(usual);
+        Self { terminate_after: workers_grace.saturating_sub(last_part), kill_after: workers_grace.max(last_part) }
+    }
+}
+
+const LAST_PART_MIN: Duration = Duration::from_secs(1);
+const LAST_PART_MAX: Duration = Duration::from_secs(5);
 
 /// A command that could never be started.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -88,6 +123,26 @@ mod tests {
         assert_eq!(with_env("A", "\0").validate(), Err(InvalidCommand::Nul { what: "env" }));
         for name in ["", "A=B"] {
             assert!(matches!(with_env(name, "c").validate(), Err(InvalidCommand::VariableName { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_waits_has_nearly_the_whole_grace_period_and_the_rest_for_stopping() {
+        let ms = Duration::from_millis;
+        let table = [
+            // worker's, own, SIGTERM, SIGKILL
+            (30_000, None, 27_000, 30_000),
+            (10_000, None, 9_000, 10_000),
+            (4_000, None, 3_000, 4_000),
+            (1_000, None, 500, 1_000),
+            (0, None, 0, 0),
+            (3_600_000, None, 3_595_000, 3_600_000),
+            (30_000, Some(10_000), 20_000, 30_000),
+            (30_000, Some(60_000), 0, 60_000),
+        ];
+        for (workers, own, terminate, kill) in table {
+            let plan = ShutdownPlan::new(ms(workers), own.map(ms));
+            assert_eq!((plan.terminate_after, plan.kill_after), (ms(terminate), ms(kill)), "{workers} {own:?}");
         }
     }
 }

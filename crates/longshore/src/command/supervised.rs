@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::oneshot;
 
 use super::SupervisorProgram;
 use super::descendants;
@@ -92,7 +93,18 @@ impl Supervised {
     /// of this attempt.
     pub(super) async fn end_orphans(&self) {
         let (main, mark) = (self.main, format!("{MARK_VARIABLE}={}", self.mark));
-        let _ = tokio::task::spawn_blocking(move || kill_orphans(main, &mark)).await;
+        let (done, ended) = oneshot::channel();
+        let (main_of_thread, mark_of_thread) = (main, mark.clone());
+        // Not on the runtime's blocking pool, which may be full of the application's own work.
+        let thread = std::thread::Builder::new().name("longshore-orphans".to_owned()).spawn(move || {
+            kill_orphans(main_of_thread, &mark_of_thread);
+            let _ = done.send(());
+        });
+        match thread {
+            Ok(_) => drop(ended.await),
+            // No process may be left behind, even if that holds up this thread for a moment.
+            Err(_) => kill_orphans(main, &mark),
+        }
     }
 }
 

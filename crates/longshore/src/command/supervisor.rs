@@ -61,7 +61,8 @@ pub fn supervise() -> ! {
         Err(error) => Err(error),
     };
     if let Err(error) = status {
-        eprintln!("{PROCESS_NAME}: {error}; it is started by workers and by nobody else");
+        // Where nobody listens there is nobody to tell.
+        let _ = writeln!(io::stderr(), "{PROCESS_NAME}: {error}; it is started by workers and by nobody else");
         process::exit(70);
     }
     process::exit(0);

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use longshore_core::{Budgets, ClaimNumber, JobId, Lease, LogLimits, NewJob, Priority, Progress, Timestamp};
 
+use crate::blocking_threads::BlockingThreads;
 use crate::current_attempt::{AttemptOrigin, Newsroom};
 use crate::{CurrentAttempt, Queue, StopCause};
 
@@ -27,7 +28,13 @@ impl AttemptProbe {
 
     /// The attempt that a lease is for.
     pub fn with_grace(lease: Lease, grace: Duration, queue: Queue) -> Self {
-        let origin = AttemptOrigin { queue, log_limits: LogLimits::default(), newsroom: Newsroom::default() };
+        let origin = AttemptOrigin {
+            queue,
+            log_limits: LogLimits::default(),
+            grace,
+            threads: Arc::new(BlockingThreads::new(1)),
+            newsroom: Newsroom::default(),
+        };
         Self { attempt: CurrentAttempt::new(lease, grace, Arc::new(origin)), heard: Mutex::default() }
     }
 

@@ -4,12 +4,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use longshore_core::{Failure, FailureType, Outcome, Record, Timestamp, decide};
-use tracing::Span;
+use tokio::time::{Instant, sleep_until};
 
 use super::registry::Entry;
 use super::shift::Shift;
 use super::verdict::{Circumstances, Ran, attempt_end};
-use crate::{AttemptResult, BoxFuture, CurrentAttempt, StopCause, panic_capture};
+use crate::panic_capture::Panicked;
+use crate::quiet::{self, QuietSpan};
+use crate::stop::StopSignal;
+use crate::{AttemptResult, BoxFuture, CurrentAttempt, Overrun, ShutdownTime, StopCause, panic_capture};
 
 /// One attempt under way: its handler under time limit, stop signal and panic guard.
 pub(crate) struct Execution<'a> {
@@ -18,19 +21,21 @@ pub(crate) struct Execution<'a> {
     entry: Option<Arc<Entry>>,
     started_at: Timestamp,
     handling: Handling,
-    span: Span,
+    span: QuietSpan,
 }
 
 impl<'a> Execution<'a> {
     pub(crate) fn new(shift: &'a Shift, attempt: &'a CurrentAttempt, started_at: Timestamp) -> Self {
         let entry = shift.registry.get(attempt.job_type()).cloned();
-        let span = tracing::info_span!(
-            "attempt",
-            job_id = attempt.id().0,
-            queue = attempt.queue_name(),
-            job_type = attempt.job_type(),
-            attempt = attempt.attempt()
-        );
+        let span = QuietSpan::new(|| {
+            tracing::info_span!(
+                "attempt",
+                job_id = attempt.id().0,
+                queue = attempt.queue_name(),
+                job_type = attempt.job_type(),
+                attempt = attempt.attempt()
+            )
+        });
         let handling = Handling { entry: entry.clone(), attempt: attempt.clone(), span: span.clone(), running: None };
         Self { shift, attempt, entry, started_at, handling, span }
     }
@@ -39,6 +44,10 @@ impl<'a> Execution<'a> {
     pub(crate) async fn run(&mut self) -> Record {
         let timeout = self.attempt.lease().timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
         let ran = self.run_limited(timeout).await;
+        if !self.is_outlived() {
+            // Before the outcome: nothing of this attempt is left when the job runs again elsewhere.
+            self.handling.drop_running();
+        }
         let signal = self.attempt.stop_signal();
         let circumstances = Circumstances {
             cause: signal.cause(),
@@ -64,42 +73,61 @@ impl<'a> Execution<'a> {
 
     /// Waits for a handler that could not be stopped.
     pub(crate) async fn outlive(mut self) {
-        let is_blocking = self.entry.as_ref().is_some_and(|entry| entry.policy.overrun == crate::Overrun::Outlive);
-        if is_blocking && !self.handling.is_over() {
+        if self.is_outlived() && !self.handling.is_over() {
             (&mut self.handling).await;
         }
+    }
+
+    fn is_outlived(&self) -> bool {
+        self.entry.as_ref().is_some_and(|entry| entry.policy.overrun == Overrun::Outlive)
     }
 
     /// A handler that is done when it is first asked costs no timer and no waiting list.
     async fn run_limited(&mut self, timeout: Option<Duration>) -> Ran {
         let signal = self.attempt.stop_signal();
-        let cause = tokio::select! {
+        let mut expiry = std::pin::pin!(expiry(timeout));
+        let mut cause = tokio::select! {
             biased;
             ran = &mut self.handling => return ran,
             cause = signal.stopped() => cause,
-            () = expiry(timeout) => {
-                signal.stop(StopCause::TimedOut);
-                signal.cause().unwrap_or(StopCause::TimedOut)
-            }
+            () = &mut expiry => time_out(signal),
         };
-        let patience = self.patience(cause);
-        tokio::select! {
-            biased;
-            ran = &mut self.handling => ran,
-            () = signal.over() => Ran::Overran,
-            () = tokio::time::sleep(patience) => Ran::Overran,
+        let mut over_at = Instant::now() + self.patience(cause);
+        loop {
+            cause = tokio::select! {
+                biased;
+                ran = &mut self.handling => return ran,
+                () = signal.over() => return Ran::Overran,
+                () = sleep_until(over_at) => return Ran::Overran,
+                // An attempt that goes on during a shutdown still has its time limit.
+                () = &mut expiry, if cause == StopCause::ShuttingDown => time_out(signal),
+                other = signal.replaced(cause) => other,
+            };
+            over_at = over_at.min(Instant::now() + self.patience(cause));
         }
     }
 
     fn patience(&self, cause: StopCause) -> Duration {
-        let settle = self.entry.as_ref().map(|entry| entry.policy.settle).unwrap_or_default();
-        let patience = self.attempt.grace() + settle;
+        let policy = self.entry.as_ref().map(|entry| entry.policy.clone()).unwrap_or_default();
+        let grace = match (cause, policy.at_shutdown) {
+            (StopCause::ShuttingDown, ShutdownTime::WorkersGrace) => {
+                self.attempt.grace().max(self.attempt.workers_grace())
+            }
+            _ => self.attempt.grace(),
+        };
+        let patience = grace + policy.settle;
         if cause == StopCause::LeaseLost {
             // What is left of the lease when it is given up unrenewed, with some to spare.
             return patience.min(self.shift.settings.lease / 6);
         }
         patience
     }
+}
+
+/// The time limit is reached; answers why the attempt is to stop, which may be for something graver.
+fn time_out(signal: &StopSignal) -> StopCause {
+    signal.stop(StopCause::TimedOut);
+    signal.cause().unwrap_or(StopCause::TimedOut)
 }
 
 async fn expiry(timeout: Option<Duration>) {
@@ -112,17 +140,17 @@ async fn expiry(timeout: Option<Duration>) {
 /// One event a state change; the error's text is in the store, because it may quote a payload.
 fn tell(outcome: &Outcome) {
     match outcome {
-        Outcome::Completed { .. } => tracing::debug!("completed"),
+        Outcome::Completed { .. } => quiet::debug!("completed"),
         Outcome::Retrying { retry_at, failure } => {
-            tracing::warn!(failure_type = failure.failure_type.as_str(), retry_at = %retry_at, "retrying");
+            quiet::warning!(failure_type = failure.failure_type.as_str(), retry_at = %retry_at, "retrying");
         }
         Outcome::DeadLetter { reason, failure } => {
-            tracing::error!(failure_type = failure.failure_type.as_str(), reason = %reason, "dead letter");
+            quiet::error!(failure_type = failure.failure_type.as_str(), reason = %reason, "dead letter");
         }
-        Outcome::Cancelled => tracing::info!("cancelled"),
-        Outcome::Deferred { run_at } => tracing::info!(run_at = %run_at, "deferred"),
-        Outcome::Returned => tracing::info!("given back"),
-        Outcome::Crashed { .. } => tracing::error!("crashed"),
+        Outcome::Cancelled => quiet::info!("cancelled"),
+        Outcome::Deferred { run_at } => quiet::info!(run_at = %run_at, "deferred"),
+        Outcome::Returned => quiet::info!("given back"),
+        Outcome::Crashed { .. } => quiet::error!("crashed"),
     }
 }
 
@@ -130,7 +158,7 @@ fn tell(outcome: &Outcome) {
 struct Handling {
     entry: Option<Arc<Entry>>,
     attempt: CurrentAttempt,
-    span: Span,
+    span: QuietSpan,
     running: Option<BoxFuture<'static, AttemptResult>>,
 }
 
@@ -139,6 +167,23 @@ impl Handling {
     fn is_over(&self) -> bool {
         self.running.is_none()
     }
+
+    /// Drops the future, which may panic as well; the attempt's log tells.
+    fn drop_running(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        let dropped = self.span.in_scope(|| panic_capture::catch(|| drop(running)));
+        if let Err(panicked) = dropped {
+            let Panicked { message, .. } = panicked;
+            self.attempt.log(&format!("longshore: the handler panicked when it was dropped: {message}\n"));
+            quiet::error!(job_id = self.attempt.id().0, "a handler panicked when it was dropped");
+        }
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        self.drop_running();
+    }
 }
 
 impl Future for Handling {
@@ -146,19 +191,20 @@ impl Future for Handling {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ran> {
         let this = self.get_mut();
-        let _entered = this.span.enter();
         let Some(entry) = &this.entry else { return Poll::Ready(unknown(&this.attempt)) };
         let running = &mut this.running;
         let attempt = &this.attempt;
-        let polled = panic_capture::catch(|| {
-            running.get_or_insert_with(|| entry.handler.run(attempt.clone())).as_mut().poll(context)
+        let polled = this.span.in_scope(|| {
+            panic_capture::catch(|| {
+                running.get_or_insert_with(|| entry.handler.run(attempt.clone())).as_mut().poll(context)
+            })
         });
         let ran = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => Ran::Returned(result),
-            Err(failure) => Ran::Panicked(failure),
+            Err(panicked) => Ran::Panicked(panicked.into_failure("the handler")),
         };
-        this.running = None;
+        this.drop_running();
         Poll::Ready(ran)
     }
 }

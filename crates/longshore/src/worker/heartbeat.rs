@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::holdings::Holdings;
 use super::shift::Shift;
 use super::trouble::Errand;
-use crate::StopCause;
+use crate::{StopCause, quiet};
 
 /// Keeps the worker's lease, and hears what it has lost or must cancel.
 pub(crate) async fn run(shift: Arc<Shift>) {
@@ -97,7 +97,7 @@ fn suspend_when_overdue(shift: &Shift) {
         return;
     }
     if holdings.suspend(shift.clock.now()) {
-        tracing::warn!(cause = ?StopCause::LeaseLost, "the lease could not be renewed; stopping what runs");
+        quiet::warning!(cause = ?StopCause::LeaseLost, "the lease could not be renewed; stopping what runs");
     }
     drop(holdings);
     shift.ended.notify_one();

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Timestamp, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Report, Timestamp, WorkerId};
 use tokio::time::Instant;
 
 use super::gate::{Gate, Pass};
@@ -21,6 +21,8 @@ pub(crate) struct Holdings {
     slots: Vec<Slot>,
     busy: usize,
     ended: Vec<Record>,
+    /// What attempts that have ended said last about how far they were; stored before their outcomes.
+    last_reports: Vec<Report>,
     /// How many records are on their way into the store.
     recording: usize,
     /// How many attempts were begun, to notice when nothing moves.
@@ -40,12 +42,27 @@ enum Admission {
 /// A place for one attempt.
 #[derive(Debug, Default)]
 struct Slot {
+    /// Whether an attempt has its place here, which it keeps until its handler has returned.
+    is_taken: bool,
     /// What runs there and is still the worker's own.
     attempt: Option<CurrentAttempt>,
     started_at: Option<Timestamp>,
     /// Whether nothing else runs in the process: so it is with a suspect.
     is_alone: bool,
     lane: usize,
+}
+
+/// What a slot is taken by.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Nothing,
+    /// An attempt that is the worker's own, and when it began, if it has.
+    Attempt {
+        attempt: CurrentAttempt,
+        started_at: Option<Timestamp>,
+    },
+    /// An attempt whose outcome is known, or that is no longer the worker's own.
+    Concluded,
 }
 
 /// An attempt that is about to begin.
@@ -56,6 +73,15 @@ pub(crate) struct Started {
     pub(crate) pass: Pass,
     /// Whether another slot has something to do, too.
     pub(crate) has_next: bool,
+}
+
+/// Outcomes on their way into the store.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) worker_id: WorkerId,
+    /// What their attempts, and perhaps others that have ended, said last; to be stored first.
+    pub(crate) last_reports: Vec<Report>,
+    pub(crate) records: Vec<Record>,
 }
 
 /// Beyond this many outcomes that could not be stored, nothing more is claimed.
@@ -70,6 +96,7 @@ impl Holdings {
             slots: (0..concurrency).map(|_| Slot::default()).collect(),
             busy: 0,
             ended: Vec::new(),
+            last_reports: Vec::new(),
             recording: 0,
             starts: 0,
             starts_seen: 0,
@@ -126,7 +153,7 @@ impl Holdings {
         let (lane, lease, pass) = self.lanes.pop(|lease| gate.enter(&lease.budgets))?;
         let attempt = begin(lease);
         let started_at = (!pass.closes()).then_some(now);
-        self.slots[slot] = Slot { attempt: Some(attempt.clone()), started_at, is_alone: false, lane };
+        self.slots[slot] = Slot { is_taken: true, attempt: Some(attempt.clone()), started_at, is_alone: false, lane };
         self.busy += 1;
         self.starts += 1;
         Some(Started { worker_id, attempt, pass, has_next: self.lanes.has_next() })
@@ -152,32 +179,54 @@ impl Holdings {
     pub(crate) fn conclude(&mut self, slot: usize, attempt: &CurrentAttempt, record: Record) -> bool {
         let is_own = self.slots[slot].attempt.take_if(|own| own.is_same(attempt)).is_some();
         if is_own {
+            self.last_reports.extend(attempt.last_report());
             self.ended.push(record);
         }
         self.admission == Admission::Closed
     }
 
+    /// What a slot is taken by.
+    pub(crate) fn taken(&self, slot: usize) -> Taken {
+        let slot = &self.slots[slot];
+        match &slot.attempt {
+            _ if !slot.is_taken => Taken::Nothing,
+            Some(attempt) => Taken::Attempt { attempt: attempt.clone(), started_at: slot.started_at },
+            None => Taken::Concluded,
+        }
+    }
+
     /// Frees a slot.
     pub(crate) fn release(&mut self, slot: usize) {
         self.busy -= 1;
+        self.slots[slot].is_taken = false;
         self.lanes.release(self.slots[slot].lane);
     }
 
-    /// Outcomes to store, oldest first, and under which identity; to be followed by `recorded`.
-    pub(crate) fn take_ended(&mut self, most: usize) -> Option<(WorkerId, Vec<Record>)> {
+    /// Outcomes to store, oldest first, and under which identity; to be followed by `recorded` or `put_back`.
+    pub(crate) fn take_ended(&mut self, most: usize) -> Option<Ended> {
         let worker_id = self.worker_id.clone()?;
         if self.ended.is_empty() {
             return None;
         }
-        let batch =
+        let records =
             if self.ended.len() <= most { std::mem::take(&mut self.ended) } else { self.ended.drain(..most).collect() };
-        self.recording = batch.len();
-        Some((worker_id, batch))
+        self.recording = records.len();
+        Some(Ended { worker_id, last_reports: std::mem::take(&mut self.last_reports), records })
     }
 
     /// The outcomes that were taken are stored or given up.
     pub(crate) const fn recorded(&mut self) {
         self.recording = 0;
+    }
+
+    /// The outcomes that were taken are not stored: they are the next to be taken again, unless they were the
+    /// outcomes of an identity that is gone.
+    pub(crate) fn put_back(&mut self, worker_id: &WorkerId, mut records: Vec<Record>) {
+        self.recording = 0;
+        if self.worker_id.as_ref() == Some(worker_id) {
+            records.append(&mut self.ended);
+            self.ended = records;
+        }
     }
 
     /// What the worker holds, begun or not.
@@ -301,6 +350,7 @@ impl Holdings {
         let waiting = self.lanes.take_waiting();
         let lost = self.ended.len();
         self.ended.clear();
+        self.last_reports.clear();
         Some(lost + waiting.len())
     }
 
@@ -311,6 +361,7 @@ impl Holdings {
             let Some(attempt) = slot.attempt.take() else { continue };
             let record = returned(attempt.lease(), now);
             self.ended.push(Record { started_at: slot.started_at, log: attempt.close(), ..record });
+            self.last_reports.extend(attempt.last_report());
         }
         self.ended.len() - before
     }

@@ -8,7 +8,7 @@ use super::holdings::returned;
 use super::shift::Shift;
 use super::slot;
 use super::trouble::Errand;
-use crate::{CurrentAttempt, StopCause};
+use crate::{CurrentAttempt, StopCause, quiet};
 
 /// How long a suspect waits for what runs to end, and how long it then runs alone: one long job must not stall a
 /// process for ever.
@@ -44,7 +44,7 @@ pub(crate) async fn run(shift: &Shift, slot: usize, worker_id: &WorkerId, attemp
         () = &mut making => return,
         () = sleep_until(open_at) => {}
     }
-    tracing::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
+    quiet::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
     shift.holdings().accompany(slot);
     // Before others may begin.
     shift.note_start(worker_id, slot, attempt);
@@ -77,7 +77,7 @@ async fn begin(
         _ = signal.stopped() => return Beginning::Never,
         () = pass.alone() => Beginning::Alone,
         () = sleep(patience) => {
-            tracing::info!(job_id = attempt.id().0, "a suspect has waited for long; it begins beside others");
+            quiet::info!(job_id = attempt.id().0, "a suspect has waited for long; it begins beside others");
             Beginning::BesideOthers
         }
     };

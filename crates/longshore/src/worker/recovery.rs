@@ -6,6 +6,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::shift::Shift;
 use super::trouble::Errand;
+use crate::quiet;
 
 /// How often dead workers are looked for.
 const LOOK: Duration = Duration::from_millis(250);
@@ -25,7 +26,7 @@ pub(crate) async fn reclaim(shift: Arc<Shift>) {
             Ok(reclaimed) => {
                 shift.trouble.pass(Errand::Reclaim);
                 if !reclaimed.workers.is_empty() {
-                    tracing::warn!(workers = reclaimed.workers.len(), jobs = reclaimed.jobs, "found dead workers");
+                    quiet::warning!(workers = reclaimed.workers.len(), jobs = reclaimed.jobs, "found dead workers");
                     shift.holdings().lanes.refresh();
                     shift.room.notify_one();
                 }

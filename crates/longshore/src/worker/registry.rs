@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::{Handler, HandlerPolicy};
+use crate::{Handler, HandlerPolicy, panic_capture};
 
 /// Which handler runs which type, and by which rules.
 #[derive(Default)]
@@ -9,6 +9,8 @@ pub(crate) struct Registry {
     entries: HashMap<String, Arc<Entry>>,
     /// A type that was given two handlers.
     doubled: Option<String>,
+    /// What the policy of a handler said when it panicked.
+    panicked: Option<String>,
 }
 
 pub(crate) struct Entry {
@@ -18,7 +20,13 @@ pub(crate) struct Entry {
 
 impl Registry {
     pub(crate) fn add(&mut self, job_type: String, handler: Arc<dyn Handler>) {
-        let policy = handler.policy();
+        let policy = match panic_capture::catch(|| handler.policy()) {
+            Ok(policy) => policy.bounded(),
+            Err(panicked) => {
+                self.panicked = Some(panicked.message);
+                HandlerPolicy::default()
+            }
+        };
         if self.entries.insert(job_type.clone(), Arc::new(Entry { handler, policy })).is_some() {
             self.doubled = Some(job_type);
         }
@@ -27,7 +35,7 @@ impl Registry {
     /// Changes the rules of a type; a type without a handler has none.
     pub(crate) fn change_policy(&mut self, job_type: &str, change: impl FnOnce(HandlerPolicy) -> HandlerPolicy) {
         if let Some(entry) = self.entries.get_mut(job_type) {
-            let (handler, policy) = (entry.handler.clone(), change(entry.policy.clone()));
+            let (handler, policy) = (entry.handler.clone(), change(entry.policy.clone()).bounded());
             *entry = Arc::new(Entry { handler, policy });
         }
     }
@@ -38,6 +46,10 @@ impl Registry {
 
     pub(crate) fn doubled(&self) -> Option<&str> {
         self.doubled.as_deref()
+    }
+
+    pub(crate) fn panicked(&self) -> Option<&str> {
+        self.panicked.as_deref()
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {

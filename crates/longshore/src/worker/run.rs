@@ -7,8 +7,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::shift::{Shift, Until};
-use super::{Worker, WorkerError, cancellations, claims, heartbeat, recovery, scribe, slot};
-use crate::StopCause;
+use super::{Worker, WorkerError, cancellations, claims, heartbeat, recovery, scribe, slot, watched};
+use crate::panic_capture::caught;
+use crate::{ShutdownTime, StopCause, quiet};
 
 /// How much longer than its grace period an attempt may take before it is given back without its consent.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -48,16 +49,12 @@ impl Worker {
         work(self.into_shift(Until::Drained)?, shutdown, immediate).await
     }
 
-    /// Works until SIGTERM or SIGINT; a second signal ends the grace period.
+    /// Works until SIGTERM, SIGINT or SIGHUP, as [`stop_signals`](crate::stop_signals) tells them; a second signal
+    /// ends the grace period.
     #[cfg(unix)]
     pub async fn run_until_signal(self) -> Result<(), WorkerError> {
-        let mut signals = super::signals::StopSignals::new().map_err(WorkerError::Signals)?;
-        let mut again = super::signals::StopSignals::new().map_err(WorkerError::Signals)?;
-        let second = async {
-            again.next().await;
-            again.next().await;
-        };
-        self.run_until(signals.next(), second).await
+        let (first, second) = super::stop_signals().map_err(WorkerError::Signals)?;
+        self.run_until(first, second).await
     }
 }
 
@@ -72,7 +69,7 @@ async fn work(
     shift.gate.join(&shift);
     spawn(&shift, &mut tasks);
     let claims = async {
-        let claims = claims::run(&shift);
+        let claims = claims(&shift);
         let mut claims = std::pin::pin!(claims);
         tokio::select! {
             ended = &mut claims => return ended,
@@ -88,27 +85,45 @@ async fn work(
     // What has resolved once must not be asked again.
     let is_immediate = is_immediate
         || tokio::select! {
-            () = wind_down(&shift) => false,
+            () = watched_end(&shift, wind_down(&shift)) => false,
             () = immediate => true,
         };
     if is_immediate {
-        end_at_once(&shift).await;
+        watched_end(&shift, end_at_once(&shift)).await;
     }
     tasks.shutdown().await;
-    retire(&shift).await;
+    watched_end(&shift, retire(&shift)).await;
     answer(&shift, ended)
 }
 
+/// Each part under a guard, so that none ends without a word.
 fn spawn(shift: &Arc<Shift>, tasks: &mut JoinSet<()>) {
     for number in 0..shift.settings.concurrency {
         tasks.spawn(slot::run(shift.clone(), number));
     }
-    tasks.spawn(scribe::run(shift.clone()));
-    tasks.spawn(heartbeat::run(shift.clone()));
-    tasks.spawn(cancellations::run(shift.clone()));
-    tasks.spawn(recovery::reclaim(shift.clone()));
+    tasks.spawn(watched::run(shift.clone(), "the recorder of outcomes", scribe::run));
+    tasks.spawn(watched::run(shift.clone(), "the heartbeat", heartbeat::run));
+    tasks.spawn(watched::run(shift.clone(), "the search for dead workers", recovery::reclaim));
+    tasks.spawn(watched::run(shift.clone(), "the look for cancellations", cancellations::run));
     if let Some(retention) = shift.settings.retention {
-        tasks.spawn(recovery::sweep(shift.clone(), retention));
+        let sweep = move |shift| recovery::sweep(shift, retention);
+        tasks.spawn(watched::run(shift.clone(), "the removal of old jobs", sweep));
+    }
+}
+
+async fn claims(shift: &Shift) -> Result<(), StoreError> {
+    match caught(claims::run(shift)).await {
+        Ok(ended) => ended,
+        Err(panicked) => {
+            shift.note_panic("the claim loop", panicked);
+            Ok(())
+        }
+    }
+}
+
+async fn watched_end(shift: &Shift, part: impl Future<Output = ()>) {
+    if let Err(panicked) = caught(part).await {
+        shift.note_panic("the shutdown", panicked);
     }
 }
 
@@ -146,7 +161,7 @@ async fn end_at_once(shift: &Shift) {
 fn give_up(shift: &Shift) {
     let stuck = shift.holdings().give_up_running(shift.clock.now());
     if stuck > 0 {
-        tracing::warn!(stuck, "attempts did not stop in time; their jobs are given back");
+        quiet::warning!(stuck, "attempts did not stop in time; their jobs are given back");
     }
 }
 
@@ -154,14 +169,18 @@ async fn last_words(shift: &Shift, patience: Duration) {
     shift.ended.notify_one();
     let stored = shift.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
-        tracing::error!("the last outcomes could not be stored; their jobs run again when the lease has ended");
+        quiet::error!("the last outcomes could not be stored; their jobs run again when the lease has ended");
     }
 }
 
 fn longest_grace(shift: &Shift) -> Duration {
-    let of_handler =
-        |entry: &super::registry::Entry| entry.policy.grace.unwrap_or(shift.settings.grace) + entry.policy.settle;
-    shift.registry.entries().map(of_handler).max().unwrap_or(shift.settings.grace)
+    let own = shift.settings.grace;
+    let of_handler = |entry: &super::registry::Entry| {
+        let grace = entry.policy.grace.unwrap_or(own);
+        let grace = if entry.policy.at_shutdown == ShutdownTime::WorkersGrace { grace.max(own) } else { grace };
+        grace + entry.policy.settle
+    };
+    shift.registry.entries().map(of_handler).max().unwrap_or(own)
 }
 
 /// Best effort: what fails here is mended by the end of the lease.
@@ -169,15 +188,15 @@ async fn retire(shift: &Shift) {
     let Some(worker_id) = shift.holdings().worker_id().cloned() else { return };
     let call = shift.queue.backend().retire(worker_id.clone());
     match tokio::time::timeout(LAST_WORDS, call).await {
-        Ok(Ok(())) => tracing::info!(worker_id = %worker_id, "retired"),
-        Ok(Err(error)) => tracing::warn!(worker_id = %worker_id, error = %error, "could not retire"),
-        Err(_) => tracing::warn!(worker_id = %worker_id, "could not retire in time"),
+        Ok(Ok(())) => quiet::info!(worker_id = %worker_id, "retired"),
+        Ok(Err(error)) => quiet::warning!(worker_id = %worker_id, error = %error, "could not retire"),
+        Err(_) => quiet::warning!(worker_id = %worker_id, "could not retire in time"),
     }
 }
 
 fn answer(shift: &Shift, ended: Result<(), StoreError>) -> Result<(), WorkerError> {
     match shift.take_fatal() {
-        Some(error) => Err(error.into()),
+        Some(error) => Err(error),
         None => Ok(ended?),
     }
 }

@@ -4,11 +4,16 @@ use std::time::Duration;
 use longshore_core::{DeadLetterReason, Failure, FailureType, Outcome, Record, Recorded, Report, StoreError, WorkerId};
 use tokio::time::Instant;
 
+use super::holdings::Ended;
 use super::shift::Shift;
 use super::trouble::Errand;
+use crate::panic_capture::caught;
+use crate::quiet;
 
 /// How long what an attempt says may wait, so that many lines are one write.
 const FLUSH: Duration = Duration::from_millis(250);
+/// How long after a panic of the store the outcomes are tried again.
+const AGAIN: Duration = Duration::from_millis(100);
 /// The most outcomes in one transaction.
 const BATCH_MAX: usize = 1000;
 
@@ -58,25 +63,49 @@ async fn report(shift: &Shift) {
 
 async fn record(shift: &Shift) {
     loop {
-        let Some((worker_id, batch)) = shift.holdings().take_ended(BATCH_MAX) else { break };
-        match write(shift, &worker_id, batch.clone()).await {
-            Ok(()) => {}
-            Err(error) if is_refusal(&error) => {
-                tracing::error!(error = %error, "an outcome was refused; storing them one by one");
-                write_singly(shift, &worker_id, batch).await;
-            }
-            Err(error) => lose(shift, error, batch.len()),
+        let Some(Ended { worker_id, last_reports, records }) = shift.holdings().take_ended(BATCH_MAX) else { break };
+        let stored = caught(store(shift, &worker_id, last_reports, records.clone())).await;
+        if let Err(panicked) = stored {
+            shift.holdings().put_back(&worker_id, records);
+            shift.note_panic("the store", panicked);
+            // The worker stops, and the outcomes are tried until it has ended.
+            tokio::time::sleep(AGAIN).await;
+            continue;
         }
         shift.holdings().recorded();
     }
     shift.settled.notify_waiters();
 }
 
+async fn store(shift: &Shift, worker_id: &WorkerId, last_reports: Vec<Report>, records: Vec<Record>) {
+    report_last(shift, worker_id, last_reports).await;
+    match write(shift, worker_id, records.clone()).await {
+        Ok(()) => {}
+        Err(error) if is_refusal(&error) => {
+            quiet::error!(error = %error, "an outcome was refused; storing them one by one");
+            write_singly(shift, worker_id, records).await;
+        }
+        Err(error) => lose(shift, error, records.len()),
+    }
+}
+
+/// What ended attempts said last, before the outcomes that let nothing more in. Nothing is judged by the answer: the
+/// outcomes meet the same trouble, and say what it means.
+async fn report_last(shift: &Shift, worker_id: &WorkerId, reports: Vec<Report>) {
+    if reports.is_empty() {
+        return;
+    }
+    let call = || shift.queue.backend().report(worker_id.clone(), reports.clone());
+    if let Err(error) = shift.patiently(Errand::Report, call).await {
+        quiet::warning!(error = %error, code = error.code(), "the last progress of ended attempts could not be stored");
+    }
+}
+
 async fn write(shift: &Shift, worker_id: &WorkerId, batch: Vec<Record>) -> Result<(), StoreError> {
     let call = || shift.queue.backend().record(worker_id.clone(), batch.clone());
     let answers = shift.patiently(Errand::Record, call).await?;
     for (record, _) in batch.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
-        tracing::warn!(job_id = record.id.0, claim_number = record.claim_number.0, "too late: the lease was lost");
+        quiet::warning!(job_id = record.id.0, claim_number = record.claim_number.0, "too late: the lease was lost");
     }
     Ok(())
 }
@@ -94,9 +123,9 @@ async fn write_singly(shift: &Shift, worker_id: &WorkerId, batch: Vec<Record>) {
     }
 }
 
-/// Whether the store takes offence at what an outcome holds: it would do so again.
+/// Whether the store rejected the outcome's content, or panicked over it: it would do so again.
 const fn is_refusal(error: &StoreError) -> bool {
-    matches!(error, StoreError::InvalidJob(_) | StoreError::Aborted { .. })
+    matches!(error, StoreError::InvalidJob(_) | StoreError::Aborted { .. } | StoreError::Panicked { .. })
 }
 
 /// Another attempt would come to the same, so there is none.
@@ -107,8 +136,8 @@ fn given_up(record: Record, error: &StoreError) -> Record {
 }
 
 fn lose(shift: &Shift, error: StoreError, outcomes: usize) {
-    tracing::error!(error = %error, code = error.code(), outcomes, "outcomes could not be stored; their jobs run again");
-    if !is_refusal(&error) {
+    quiet::error!(error = %error, code = error.code(), outcomes, "outcomes could not be stored; their jobs run again");
+    if !is_refusal(&error) || matches!(error, StoreError::Panicked { .. }) {
         shift.meet(Errand::Record, error);
     }
 }

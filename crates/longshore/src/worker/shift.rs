@@ -11,7 +11,8 @@ use super::lane::Lanes;
 use super::registry::Registry;
 use super::trouble::{Errand, Patience, Trouble};
 use crate::current_attempt::AttemptOrigin;
-use crate::{CurrentAttempt, Queue};
+use crate::panic_capture::{Panicked, catch};
+use crate::{CurrentAttempt, Queue, WorkerError, quiet};
 
 /// What a worker was told before it began.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ pub(crate) struct Shift {
     pub(crate) trouble: Trouble,
     until: Until,
     phase: watch::Sender<Phase>,
-    fatal: Mutex<Option<StoreError>>,
+    fatal: Mutex<Option<WorkerError>>,
 }
 
 /// When a worker ends by itself.
@@ -135,7 +136,10 @@ impl Shift {
     fn note(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt, is_accompanied: bool) {
         let (slot, lease) = (u32::try_from(slot).unwrap_or(u32::MAX), attempt.lease());
         let started = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number, is_accompanied };
-        self.queue.backend().mark_started(worker_id, started);
+        // A store that panics here is broken, which is no fault of the job.
+        if let Err(panicked) = catch(|| self.queue.backend().mark_started(worker_id, started)) {
+            self.note_panic("the store", panicked);
+        }
     }
 
     /// Takes a fresh identity; tries until the store answers, or the worker is to stop.
@@ -148,7 +152,7 @@ impl Shift {
             match self.queue.backend().register(registration).await {
                 Ok(()) => {
                     self.trouble.pass(Errand::Register);
-                    tracing::info!(worker_id = %worker_id, "registered");
+                    quiet::info!(worker_id = %worker_id, "registered");
                     self.holdings().register(worker_id, asked_at);
                     return Ok(());
                 }
@@ -222,23 +226,33 @@ impl Shift {
     /// The identity is gone: its jobs are lost, and the claim loop takes a fresh one.
     pub(crate) fn evict(&self, worker_id: &WorkerId) {
         let Some(lost) = self.holdings().evict(worker_id) else { return };
-        tracing::warn!(worker_id = %worker_id, lost, "the lease has ended; registering anew");
+        quiet::warning!(worker_id = %worker_id, lost, "the lease has ended; registering anew");
         self.room.notify_one();
         self.settled.notify_waiters();
     }
 
     /// An error that no waiting mends: the worker stops, and ends with the first of them.
-    pub(crate) fn fail(&self, error: StoreError) {
+    pub(crate) fn fail(&self, error: impl Into<WorkerError>) {
+        let error = error.into();
         let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
         if fatal.is_none() {
-            tracing::error!(error = %error, code = error.code(), hint = error.hint(), "the worker has to stop");
+            let (code, hint) = match &error {
+                WorkerError::Store(error) => (Some(error.code()), error.hint()),
+                _ => (None, None),
+            };
+            quiet::error!(error = %error, code, hint, "the worker has to stop");
             *fatal = Some(error);
         }
         drop(fatal);
         self.stop();
     }
 
-    pub(crate) fn take_fatal(&self) -> Option<StoreError> {
+    /// A part of the worker panicked: it stops, and ends with that.
+    pub(crate) fn note_panic(&self, part: &'static str, panicked: Panicked) {
+        self.fail(WorkerError::Panicked { part, message: panicked.message });
+    }
+
+    pub(crate) fn take_fatal(&self) -> Option<WorkerError> {
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

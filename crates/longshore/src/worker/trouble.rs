@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use longshore_core::StoreError;
 
+use crate::quiet;
+
 /// What a worker asks of its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
@@ -32,7 +34,7 @@ impl Trouble {
             return self.pause(errand, error);
         }
         if self.failing.fetch_or(bit(errand), Ordering::AcqRel) == 0 {
-            tracing::warn!(
+            quiet::warning!(
                 error = %error,
                 code = error.code(),
                 hint = error.hint(),
@@ -44,10 +46,10 @@ impl Trouble {
     /// An errand succeeded.
     pub(crate) fn pass(&self, errand: Errand) {
         if clear(&self.paused, errand) {
-            tracing::warn!("the schema is understood again; work goes on");
+            quiet::warning!("the schema is understood again; work goes on");
         }
         if clear(&self.failing, errand) {
-            tracing::warn!("the store works again");
+            quiet::warning!("the store works again");
         }
     }
 
@@ -59,7 +61,7 @@ impl Trouble {
     fn pause(&self, errand: Errand, error: &StoreError) {
         // The sweep comes once a minute: the end of the pause would be told much too late.
         if errand != Errand::Maintain && self.paused.fetch_or(bit(errand), Ordering::AcqRel) == 0 {
-            tracing::warn!(
+            quiet::warning!(
                 error = %error,
                 code = error.code(),
                 hint = error.hint(),

@@ -1,9 +1,10 @@
 //! Command jobs under a real worker, on the in-memory store.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use longshore::{Action, Job, JobData, JobId, NewJob, Queue, Selection, Status, SystemClock, Worker};
+use longshore::command::OnShutdown;
+use longshore::{Action, Job, JobData, JobId, LogRequest, NewJob, Queue, Selection, Status, SystemClock, Worker};
 use longshore_testkit::MemoryStore;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -62,6 +63,13 @@ impl Worked {
     }
 }
 
+/// A script whose type is told of a shutdown at once.
+fn told_at_once(script: &str) -> Run {
+    let mut run = sh(script);
+    run.spec.on_shutdown = OnShutdown::Terminate;
+    run
+}
+
 async fn wish(asked: oneshot::Receiver<()>) {
     let _ = asked.await;
 }
@@ -94,7 +102,7 @@ pub(crate) fn a_shutdown_gives_the_job_back_and_leaves_nobody() {
 }
 
 pub(crate) fn a_job_that_finishes_during_a_shutdown_is_completed() {
-    let mut worked = Worked::start(&sh(FINISHING_FAMILY), Duration::from_secs(10), |job| job);
+    let mut worked = Worked::start(&told_at_once(FINISHING_FAMILY), Duration::from_secs(10), |job| job);
     worked.shutdown.take().unwrap().send(()).unwrap();
     worked.assert_completed();
 }
@@ -106,10 +114,95 @@ pub(crate) fn a_job_that_finishes_after_its_time_limit_is_completed() {
 
 pub(crate) fn a_second_signal_does_not_wait_for_the_grace() {
     let family = "trap 'sleep 1000 &' TERM; sleep 999 & while :; do sleep 0.02; done";
-    let mut worked = Worked::start(&sh(family), Duration::from_secs(1000), |job| job);
+    let mut worked = Worked::start(&told_at_once(family), Duration::from_secs(1000), |job| job);
     worked.shutdown.take().unwrap().send(()).unwrap();
     eventually("the answer to the first signal", || marked_sleeps(&worked.mark) >= 1);
     worked.immediate.take().unwrap().send(()).unwrap();
     eventually("given back", || worked.job().status == Status::Pending);
     worked.until_nobody_is_left();
+}
+
+/// Never ends by itself, and leaves quickly with a status of its own when it is told to.
+const WAITING_FAMILY: &str = "trap 'exit 3' TERM; sleep 1000 & sleep 1000 & while :; do sleep 0.02; done";
+
+pub(crate) fn a_program_that_waits_is_told_when_the_grace_is_nearly_over() {
+    let mut worked = Worked::start(&sh(WAITING_FAMILY), Duration::from_secs(4), |job| job);
+    let asked_at = Instant::now();
+    worked.shutdown.take().unwrap().send(()).unwrap();
+    eventually("given back", || worked.job().status == Status::Pending);
+    // Told after three of the four seconds, it left at once.
+    assert!(asked_at.elapsed() >= Duration::from_secs(3), "{:?}", asked_at.elapsed());
+    assert_eq!((worked.job().retry_count, worked.job().crash_count), (0, 0));
+    assert!(marked(&worked.mark).is_empty(), "a job that was given back may run elsewhere at once");
+}
+
+pub(crate) fn a_program_that_waits_and_does_not_listen_is_killed_at_the_end_of_the_grace() {
+    let mut worked = Worked::start(&sh(STUBBORN_FAMILY), Duration::from_secs(2), |job| job);
+    let asked_at = Instant::now();
+    worked.shutdown.take().unwrap().send(()).unwrap();
+    eventually("given back", || worked.job().status == Status::Pending);
+    assert!(asked_at.elapsed() >= Duration::from_secs(2), "{:?}", asked_at.elapsed());
+    assert!(marked(&worked.mark).is_empty(), "a job that was given back may run elsewhere at once");
+}
+
+pub(crate) fn the_grace_of_a_type_is_what_lies_between_its_signals_at_a_shutdown() {
+    let mut run = sh(STUBBORN_FAMILY);
+    run.spec.grace = Some(Duration::from_millis(1));
+    let mut worked = Worked::start(&run, Duration::from_secs(2), |job| job);
+    let asked_at = Instant::now();
+    worked.shutdown.take().unwrap().send(()).unwrap();
+    eventually("given back", || worked.job().status == Status::Pending);
+    assert!(asked_at.elapsed() >= Duration::from_millis(1900), "{:?}", asked_at.elapsed());
+}
+
+pub(crate) fn a_program_that_fails_by_itself_while_it_waits_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let go = folder.path().join("go");
+    let script = format!("sleep 1000 & sleep 1000 & while [ ! -e {} ]; do sleep 0.02; done; exit 65", go.display());
+    let mut worked = Worked::start(&sh(&script), Duration::from_secs(1000), |job| job);
+    worked.shutdown.take().unwrap().send(()).unwrap();
+    std::fs::write(go, "").unwrap();
+    eventually("given up", || worked.job().status == Status::DeadLetter);
+    assert_eq!(worked.job().failure_type.as_deref(), Some("validation_error"));
+}
+
+pub(crate) fn a_program_that_waits_can_still_be_cancelled() {
+    let mut worked = Worked::start(&sh(WAITING_FAMILY), Duration::from_secs(1000), |job| job);
+    worked.shutdown.take().unwrap().send(()).unwrap();
+    let selection = Selection { ids: vec![worked.id], ..Selection::default() };
+    worked.runtime.block_on(worked.queue.backend().act(selection, Action::Cancel)).unwrap();
+    eventually("cancelled", || worked.job().status == Status::Cancelled);
+    assert!(marked(&worked.mark).is_empty(), "an attempt has ended when its processes have");
+}
+
+pub(crate) fn a_program_that_waits_still_has_its_time_limit() {
+    let limit = |job: NewJob| job.timeout(Duration::from_secs(3)).max_retries(0);
+    let mut worked = Worked::start(&sh(WAITING_FAMILY), Duration::from_secs(1000), limit);
+    worked.shutdown.take().unwrap().send(()).unwrap();
+    eventually("given up", || worked.job().status == Status::DeadLetter);
+    assert_eq!(worked.job().failure_type.as_deref(), Some("timeout_error"));
+}
+
+pub(crate) fn a_second_signal_ends_a_program_that_waits() {
+    let mut worked = Worked::start(&sh(STUBBORN_FAMILY), Duration::from_secs(1000), |job| job);
+    worked.shutdown.take().unwrap().send(()).unwrap();
+    worked.immediate.take().unwrap().send(()).unwrap();
+    eventually("given back", || worked.job().status == Status::Pending);
+    worked.until_nobody_is_left();
+}
+
+pub(crate) fn the_last_progress_and_the_last_line_of_a_program_are_kept() {
+    let words = r#"echo '{"longshore": {"progress": 0.25, "message": "first"}}'
+        echo '{"longshore": {"progress": 1, "message": "last"}}'; printf 'the end'"#;
+    for (status, expected) in [("exit 0", Status::Completed), ("exit 65", Status::DeadLetter)] {
+        let script = format!("sleep 1000 & sleep 1000 & sleep 0.3; {words}; {status}");
+        let worked = Worked::start(&sh(&script), Duration::from_secs(1000), |job| job);
+        eventually("the end", || worked.job().status != Status::Running);
+        let job = worked.job();
+        assert_eq!((job.status, job.progress, job.progress_message.as_deref()), (expected, Some(1.0), Some("last")));
+        let request = LogRequest { id: worked.id, attempt: None, after: None };
+        let page = worked.runtime.block_on(worked.queue.backend().log(request)).unwrap();
+        let log: String = page.entries.into_iter().map(|entry| entry.text).collect();
+        assert!(log.ends_with("the end\n"), "{log}");
+    }
 }

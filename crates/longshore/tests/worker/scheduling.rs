@@ -225,10 +225,10 @@ async fn a_waiting_program_hears_of_the_end() {
     });
     let running = Running::spawn(worker);
 
-    let still = bench.queue.wait(id, Duration::from_secs(5)).await.unwrap();
+    let still = bench.queue.wait(id, Duration::from_millis(50)).await.unwrap();
     assert_eq!(still.job.status, Status::Running);
     gate.notify_one();
-    let ended = bench.queue.wait(id, Duration::from_secs(5)).await.unwrap();
+    let ended = bench.queue.wait(id, Duration::from_secs(60)).await.unwrap();
 
     assert_eq!(ended.job.status, Status::Completed);
     running.stop().await;

@@ -1,12 +1,13 @@
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use longshore_core::StoreError;
 use rusqlite::Connection;
 
 use crate::connection::open_writer;
-use crate::fault::{Place, spoils_connection};
+use crate::fault::{Place, panic_message, spoils_connection};
 use crate::options::SqliteOptions;
 use crate::upkeep::audit::Audit;
 use crate::workers::held::HeldLeases;
@@ -43,6 +44,8 @@ pub(crate) struct Desk {
     pub(crate) checkpoints: Checkpoints,
     /// The mark of the schema when the store was opened.
     pub(crate) understood: String,
+    /// What a panic outside the requests said, for all who come later.
+    pub(crate) panicked: Arc<OnceLock<String>>,
 }
 
 /// Why the thread leaves a connection.
@@ -54,6 +57,16 @@ enum Leave {
 
 impl Desk {
     pub(crate) fn run(mut self, connection: Connection) {
+        let ran = catch_unwind(AssertUnwindSafe(|| self.work(connection)));
+        if let Err(payload) = ran {
+            let message = panic_message(payload.as_ref());
+            tracing::error!(database = %self.place.database, panic = message, "the writer panicked and has ended");
+            // Before the requests that wait are dropped, whose callers then look for the reason.
+            let _ = self.panicked.set(message.to_owned());
+        }
+    }
+
+    fn work(&mut self, connection: Connection) {
         let mut connection = Some(connection);
         loop {
             let left = match connection.take().map_or_else(|| open_writer(&self.options, &self.place), Ok) {
@@ -172,22 +185,34 @@ impl Desk {
         (group, false)
     }
 
+    /// A panic over a request is an answer, too: for all who shared its transaction, which is rolled back with its
+    /// connection. What was remembered of that transaction is forgotten.
     fn run_group(&mut self, session: &Session<'_>, mut group: Vec<Box<dyn Task>>) -> Committed {
+        let run = catch_unwind(AssertUnwindSafe(|| self.run_guarded(session, &mut group)));
+        run.unwrap_or_else(|payload| {
+            tracing::error!(database = %self.place.database, panic = panic_message(payload.as_ref()), "the writer panicked");
+            self.held = HeldLeases::default();
+            group.into_iter().for_each(|task| task.give_up(payload.as_ref()));
+            Committed { is_spoilt: true, ..Committed::default() }
+        })
+    }
+
+    fn run_guarded(&mut self, session: &Session<'_>, group: &mut Vec<Box<dyn Task>>) -> Committed {
         if let [task] = group.as_mut_slice() {
             let looked = task.look(session);
             // A look sees whatever tables there are; its answer counts only if they are understood.
             if !matches!(looked, Ok(false)) && matches!(session.is_schema_understood(), Ok(false)) {
-                group.into_iter().for_each(|task| task.dismiss(self.place.schema_changed()));
+                group.drain(..).for_each(|task| task.dismiss(self.place.schema_changed()));
                 return Committed::default();
             }
             match looked {
                 Ok(false) => {}
                 Ok(true) => {
-                    group.into_iter().for_each(Task::answer);
+                    group.drain(..).for_each(Task::answer);
                     return Committed::default();
                 }
                 Err(error) => {
-                    group.into_iter().for_each(|task| task.refuse(&error));
+                    group.drain(..).for_each(|task| task.refuse(&error));
                     return Committed { is_spoilt: spoils_connection(&error), ..Committed::default() };
                 }
             }

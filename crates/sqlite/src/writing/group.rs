@@ -32,8 +32,8 @@ pub(crate) struct Committed {
 }
 
 impl Group<'_, '_> {
-    /// Runs the requests in order, commits, and answers each of them.
-    pub(crate) fn run(mut self, mut tasks: Vec<Box<dyn Task>>) -> Committed {
+    /// Runs the requests in order, commits, and answers each of them; those that are left have no answer yet.
+    pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Committed {
         if let Err(error) = self.session.kept.begin() {
             return self.fail(tasks, &error);
         }
@@ -42,7 +42,7 @@ impl Group<'_, '_> {
             Ok(false) => {
                 self.session.offers.borrow_mut().end();
                 self.roll_back();
-                for task in tasks {
+                for task in tasks.drain(..) {
                     task.dismiss(self.place.schema_changed());
                 }
                 return Committed::default();
@@ -55,7 +55,7 @@ impl Group<'_, '_> {
         let (mut counts, mut wakes, mut deliveries) = (Counts::default(), false, Vec::new());
         let mut written = 0;
         while written < tasks.len() {
-            match self.write_next(&mut tasks, written) {
+            match self.write_next(tasks, written) {
                 Ok((requests, done)) => {
                     written += requests;
                     counts.merge(done.counts);
@@ -72,7 +72,7 @@ impl Group<'_, '_> {
         for Delivery { mailbox, lease } in deliveries {
             mailbox.put(lease);
         }
-        for task in tasks {
+        for task in tasks.drain(..) {
             task.answer();
         }
         Committed { wakes, callers, is_spoilt: false }
@@ -169,10 +169,10 @@ impl Group<'_, '_> {
     }
 
     /// Every request of the group gets the error, because nothing of any of them was kept.
-    fn fail(&self, tasks: Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Committed {
+    fn fail(&self, tasks: &mut Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Committed {
         self.session.offers.borrow_mut().end();
         self.roll_back();
-        for task in tasks {
+        for task in tasks.drain(..) {
             task.refuse(error);
         }
         let is_spoilt = spoils_connection(error) || !self.session.connection.is_autocommit();

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use longshore_core::Wakeups;
 use tokio::sync::watch;
+use tokio::task::coop::unconstrained;
 
 /// Where hints come from: every commit of this store that makes something possible, and every commit of anybody
 /// else that the writer's connection notices.
@@ -78,7 +79,7 @@ pub(crate) struct SqliteWakeups {
 impl Wakeups for SqliteWakeups {
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
-            if self.changes.changed().await.is_err() {
+            if unconstrained(self.changes.changed()).await.is_err() {
                 // The sender lives as long as this subscription does, but an end of hints is no hint.
                 std::future::pending::<()>().await;
             }

@@ -1,8 +1,12 @@
 use std::ffi::OsString;
+#[cfg(target_os = "linux")]
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Weak};
 
+#[cfg(target_os = "linux")]
+use crate::fault::panic_message;
 use crate::writing::hints::Hints;
 use crate::writing::writer::Message;
 
@@ -17,9 +21,14 @@ pub(crate) fn watch_log(database: &Path, hints: &Arc<Hints>, writer: Sender<Mess
     log.push("-wal");
     let Ok(notices) = linux::Notices::of(folder.to_owned(), log) else { return };
     let listeners = Arc::downgrade(hints);
-    let spawned = std::thread::Builder::new()
-        .name("longshore-watch".to_owned())
-        .spawn(move || linux::listen(&notices, &listeners, &writer));
+    let spawned = std::thread::Builder::new().name("longshore-watch".to_owned()).spawn(move || {
+        let listened = catch_unwind(AssertUnwindSafe(|| linux::listen(&notices, &listeners, &writer)));
+        if let (Err(payload), Some(hints)) = (listened, listeners.upgrade()) {
+            // The writer asks by itself from now on.
+            hints.set_log_unwatched();
+            tracing::error!(panic = panic_message(payload.as_ref()), "the watch on the log panicked");
+        }
+    });
     if spawned.is_ok() {
         hints.set_log_watched();
     }

@@ -1,3 +1,5 @@
+use std::any::Any;
+
 use longshore_core::{JobId, NewJob, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -70,6 +72,8 @@ pub(crate) trait Task: Send {
     fn answer(self: Box<Self>);
     /// Sends an error in place of the answer.
     fn refuse(self: Box<Self>, error: &rusqlite::Error);
+    /// Sends the error that the writer panicked over this request, or over one beside it.
+    fn give_up(self: Box<Self>, panic: &(dyn Any + Send));
     /// Sends an error that is the store's own.
     fn dismiss(self: Box<Self>, error: StoreError);
 }
@@ -158,6 +162,11 @@ impl<W: Work> Task for Request<W> {
 
     fn refuse(self: Box<Self>, error: &rusqlite::Error) {
         let error = self.place.explain(repeat(error), W::DOING);
+        self.dismiss(error);
+    }
+
+    fn give_up(self: Box<Self>, panic: &(dyn Any + Send)) {
+        let error = self.place.panicked(panic, W::DOING);
         self.dismiss(error);
     }
 

@@ -1,11 +1,12 @@
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use longshore_core::StoreError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio::task::coop::unconstrained;
 
 use crate::fault::Place;
 use crate::options::SqliteOptions;
@@ -30,6 +31,8 @@ pub(crate) struct Writer {
     places: Places,
     awake: Awake,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// What the thread said when it panicked.
+    panicked: Arc<OnceLock<String>>,
     place: Place,
     hints: Arc<Hints>,
     log_watch: Once,
@@ -56,7 +59,7 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (sender, receiver) = channel();
         let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
-        let (places, awake) = (Places::new(), Awake::new());
+        let (places, awake, panicked) = (Places::new(), Awake::new(), Arc::new(OnceLock::new()));
         let desk = Desk {
             checkpoints: Checkpoints::new(options.clone(), place.clone()),
             options,
@@ -68,22 +71,39 @@ impl Writer {
             audit,
             held: HeldLeases::default(),
             understood,
+            panicked: Arc::clone(&panicked),
         };
         let thread = Builder::new()
             .name("longshore-writer".to_owned())
             .spawn(move || desk.run(connection))
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
-        Ok(Self { sender, places, awake, thread: Mutex::new(Some(thread)), place, hints, log_watch: Once::new() })
+        let (thread, log_watch) = (Mutex::new(Some(thread)), Once::new());
+        Ok(Self { sender, places, awake, thread, panicked, place, hints, log_watch })
     }
 
     /// Has the work done and answers after the commit. When the future is dropped after its request was sent, the
     /// work is done all the same.
+    ///
+    /// Takes nothing from the budget of a Tokio task: a caller that blocks inside one, by whichever executor, never
+    /// gives Tokio the chance to renew the budget, and would wait for ever for an answer that is there.
     pub(crate) async fn run<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        unconstrained(self.ask(work)).await
+    }
+
+    async fn ask<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         let permit = self.places.take().await.ok_or_else(|| self.place.closed())?;
         let (reply, answer) = oneshot::channel();
         let request = Request { work, place: self.place.clone(), reply, kept: None, permit: Some(permit) };
-        self.sender.send(Message::Task(Box::new(request))).map_err(|_| self.place.closed())?;
-        self.awake.wait(answer, &self.places).await.unwrap_or_else(|| Err(self.place.closed()))
+        self.sender.send(Message::Task(Box::new(request))).map_err(|_| self.gone())?;
+        self.awake.wait(answer, &self.places).await.unwrap_or_else(|| Err(self.gone()))
+    }
+
+    /// Why the thread no longer answers.
+    fn gone(&self) -> StoreError {
+        match self.panicked.get() {
+            Some(message) => self.place.panicked(message, "writing"),
+            None => self.place.closed(),
+        }
     }
 
     /// A way to the thread for requests whose answer nobody waits for.

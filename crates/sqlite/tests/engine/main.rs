@@ -11,6 +11,7 @@ mod enqueue;
 mod fault;
 mod foreign;
 mod group;
+mod panics;
 mod plan;
 mod random;
 mod record;

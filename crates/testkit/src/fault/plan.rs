@@ -14,6 +14,8 @@ pub enum Fault {
     Lost,
     /// It happens this much later.
     Delay(Duration),
+    /// The store panics, which the contract does not allow: nothing happened.
+    Panic,
 }
 
 /// A call of a store that can fail.
@@ -43,6 +45,10 @@ pub enum Operation {
     Act,
     /// `Console::maintain`
     Maintain,
+    /// `Store::mark_started`, which can only panic
+    MarkStarted,
+    /// `Store::wakeups`, whose hints can only panic
+    Wakeups,
     /// Everything that only reads.
     Read,
 }
@@ -123,7 +129,7 @@ impl FaultPlan {
         self.injected
     }
 
-    fn scripted_fault(&mut self, operation: Operation) -> Option<Fault> {
+    pub(super) fn scripted_fault(&mut self, operation: Operation) -> Option<Fault> {
         let place = self.scripted.iter().position(|(scripted, _)| *scripted == operation)?;
         self.scripted.remove(place).map(|(_, fault)| fault)
     }

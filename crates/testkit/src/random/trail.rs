@@ -60,7 +60,7 @@ impl Trail {
                 let _ = call(&pair.model).await;
                 None
             }
-            Some(Fault::Delay(_)) | None => {
+            Some(Fault::Delay(_) | Fault::Panic) | None => {
                 let expected = call(&pair.model).await;
                 self.compare(answer, expected)
             }

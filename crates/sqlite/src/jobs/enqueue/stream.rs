@@ -4,6 +4,7 @@ use std::thread;
 
 use longshore_core::{EnqueueStream, NewJob, StoreError};
 use tokio::sync::oneshot;
+use tokio::task::coop::unconstrained;
 
 use crate::fault::{Fault, Place};
 use crate::jobs::enqueue::Inserting;
@@ -31,7 +32,7 @@ pub(crate) async fn enqueue_stream(writer: &Writer, place: &Place, jobs: Enqueue
         .spawn(move || Reading { jobs: jobs.fuse() }.run(opening))
         .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
     let broken = |_| StoreError::Aborted { source: "the stream of jobs broke off".into() };
-    let Opening { head, rest } = opened.await.map_err(broken)?;
+    let Opening { head, rest } = unconstrained(opened).await.map_err(broken)?;
     writer.run(EnqueueAll { head: Some(head), rest }).await
 }
 

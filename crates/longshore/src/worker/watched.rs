@@ -1,0 +1,23 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::shift::Shift;
+use crate::panic_capture::caught;
+
+/// How often a part that panics is started, so that the worker can still end in order: outcomes are stored and the
+/// lease is kept while what runs has its grace period.
+const STARTS_MAX: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs one part of a worker. A panic of it ends the worker with an error that names the part.
+pub(crate) async fn run<F: Future<Output = ()>>(shift: Arc<Shift>, part: &'static str, make: impl Fn(Arc<Shift>) -> F) {
+    for _ in 0..STARTS_MAX {
+        match caught(make(shift.clone())).await {
+            Ok(()) => return,
+            Err(panicked) => shift.note_panic(part, panicked),
+        }
+        sleep(PAUSE).await;
+    }
+}
