@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::enqueue::EnqueueArguments;
-pub(crate) use self::filter::{Filter, FilterArguments, KindArguments, TargetArguments};
+pub(crate) use self::filter::{TargetArguments, ToFilter};
 pub(crate) use self::jobs::{DeadCommand, InvalidPriorityWords, JobsCommand, ListArguments};
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
 pub(crate) use self::queues::QueuesCommand;

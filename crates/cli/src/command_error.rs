@@ -1,12 +1,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use longshore::InvalidDatabaseUrl;
 use longshore_core::{Actioned, InvalidJob, InvalidJobData, JobId, Refusal, Status};
 use longshore_migrate::Exit;
 use thiserror::Error;
 
 use crate::arguments::InvalidPriorityWords;
-use crate::database_url::InvalidDatabaseUrl;
 use crate::table::count_jobs;
 
 /// What a command could not do, apart from what the database or a migration says. Nothing was changed, unless the
@@ -23,9 +23,28 @@ pub(crate) enum CommandError {
     /// A filter narrows nothing.
     #[error("--status, --type, --queue and --failure-type narrow --all, and named jobs need no filter")]
     FilterWithIds,
-    /// The words for the database are off.
-    #[error(transparent)]
-    DatabaseUrl(#[from] InvalidDatabaseUrl),
+    /// What names the database does not.
+    #[error("{source} (from {origin})")]
+    DatabaseUrl {
+        /// What is wrong with it.
+        source: InvalidDatabaseUrl,
+        /// Where it stands.
+        origin: &'static str,
+    },
+    /// The database would be made in a folder that is not there.
+    #[error("there is no folder {} for the database", .folder.display())]
+    NoFolder {
+        /// Which one.
+        folder: PathBuf,
+    },
+    /// Something was changed, and then its result could not be told.
+    #[error("{done}, but the result could not be printed: {source}")]
+    Untold {
+        /// What was done.
+        done: String,
+        /// Why it could not be told.
+        source: anyhow::Error,
+    },
     /// The configuration file is there and says something wrong.
     #[error("{}, line {line}: {problem}", .path.display())]
     Config {
@@ -111,13 +130,30 @@ pub(crate) enum CommandError {
 }
 
 impl CommandError {
+    /// What was told after something was `done`. An error says that it was done; a reader who has seen enough
+    /// (`| head`) is none.
+    pub(crate) fn after<T>(
+        done: impl std::fmt::Display,
+        told: Result<T, impl Into<anyhow::Error>>,
+    ) -> anyhow::Result<T> {
+        told.map_err(|error| {
+            let source = error.into();
+            let kind = source.downcast_ref::<io::Error>().map(io::Error::kind);
+            if kind == Some(io::ErrorKind::BrokenPipe) {
+                return source;
+            }
+            Self::Untold { done: done.to_string(), source }.into()
+        })
+    }
+
     /// How the program ends.
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::PriorityWords(_)
             | Self::IdsWithAll
             | Self::FilterWithIds
-            | Self::DatabaseUrl(_)
+            | Self::DatabaseUrl { .. }
+            | Self::NoFolder { .. }
             | Self::Config { .. }
             | Self::Unreadable { .. }
             | Self::Dotenv { .. }
@@ -125,9 +161,11 @@ impl CommandError {
             | Self::PayloadEncoding
             | Self::PayloadTooLong { .. }
             | Self::Job(_) => Exit::Usage,
-            Self::Line { .. } | Self::NoSuchJob { .. } | Self::NotADeadLetter { .. } | Self::NotMoved { .. } => {
-                Exit::Failed
-            }
+            Self::Untold { .. }
+            | Self::Line { .. }
+            | Self::NoSuchJob { .. }
+            | Self::NotADeadLetter { .. }
+            | Self::NotMoved { .. } => Exit::Failed,
             Self::Unconfirmed { .. } | Self::Declined => Exit::Refused,
         }
     }
@@ -136,7 +174,9 @@ impl CommandError {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => "usage",
-            Self::DatabaseUrl(error) => error.code(),
+            Self::DatabaseUrl { source, .. } => source.code(),
+            Self::NoFolder { .. } => "invalid_database",
+            Self::Untold { .. } => "result_not_printed",
             Self::Config { .. } => "invalid_config",
             Self::Unreadable { .. } => "unreadable_file",
             Self::Dotenv { .. } => "invalid_dotenv",
@@ -155,7 +195,9 @@ impl CommandError {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => {
                 "add --help to the command to see what it accepts"
             }
-            Self::DatabaseUrl(error) => error.hint(),
+            Self::DatabaseUrl { source, .. } => source.hint(),
+            Self::NoFolder { .. } => "create the folder, or check the path given with --database",
+            Self::Untold { .. } => "do not run the command again; check where standard output goes",
             Self::Config { .. } => "mend that line, or name another file with --config",
             Self::Unreadable { .. } => "check the path and its permissions",
             Self::Dotenv { .. } => "mend that line, or name the database with --database",

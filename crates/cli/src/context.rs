@@ -2,12 +2,12 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use longshore::DatabaseUrl;
 use longshore_core::{Clock, SystemClock, Timestamp};
 
 use crate::arguments::Globals;
 use crate::command_error::CommandError;
 use crate::config::Config;
-use crate::database_url::DatabaseUrl;
 use crate::environment::{Environment, process_variable};
 use crate::output::Output;
 
@@ -49,29 +49,39 @@ impl Context {
 
     /// The database: the flag, the environment, `.env`, the configuration, the default, in this order.
     pub(crate) fn database_url(&self) -> Result<DatabaseUrl, CommandError> {
-        Ok(self.database_word()?.parse()?)
+        let (text, origin) = self.database_text()?;
+        text.parse().map_err(|source| CommandError::DatabaseUrl { source, origin })
     }
 
-    fn database_word(&self) -> Result<String, CommandError> {
-        if let Some(word) = &self.globals.database {
-            return Ok(word.clone());
+    /// What names the database, and where that stands.
+    fn database_text(&self) -> Result<(String, &'static str), CommandError> {
+        if let Some(text) = &self.globals.database {
+            return Ok((text.clone(), "--database"));
         }
-        if let Some(word) = process_variable("LONGSHORE_DATABASE") {
-            return Ok(word);
+        if let Some(text) = process_variable("LONGSHORE_DATABASE") {
+            return Ok((text, "LONGSHORE_DATABASE"));
         }
         let environment = Environment::read(process_variable, Path::new(".env"))?;
-        let word = environment.var("LONGSHORE_DATABASE").or_else(|| environment.var("DATABASE_URL"));
-        if let Some(word) = word {
-            return Ok(word);
+        for (name, origin) in [("LONGSHORE_DATABASE", "LONGSHORE_DATABASE in .env"), ("DATABASE_URL", "DATABASE_URL")] {
+            if let Some(text) = environment.var(name) {
+                return Ok((text, origin));
+            }
         }
-        Ok(self.config()?.database.clone().unwrap_or_else(|| DATABASE.to_owned()))
+        Ok(match &self.config()?.database {
+            Some(text) => (text.clone(), "`database` in the configuration file"),
+            None => (DATABASE.to_owned(), "the default"),
+        })
     }
 
     /// What a command job is told beside its job, so that a `longshore` that it calls means the same database and
     /// configuration, wherever it runs.
     pub(crate) fn variables_for_commands(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
         let whole = |path: &Path| std::path::absolute(path).map(|path| path.display().to_string());
-        let database = format!("sqlite:{}", whole(self.database_url()?.path())?);
+        let path = whole(self.database_url()?.path())?;
+        let url = format!("sqlite:{path}");
+        // A path that would mean something else in a URL is given as it is; it is absolute, so it cannot be one.
+        let is_plain = url.parse::<DatabaseUrl>().is_ok_and(|url| url.path() == Path::new(&path));
+        let database = if is_plain { url } else { path };
         let mut variables = vec![("LONGSHORE_DATABASE", database)];
         if let Some(config) = self.config_path() {
             variables.push(("LONGSHORE_CONFIG", whole(&config)?));
@@ -80,9 +90,9 @@ impl Context {
     }
 
     /// Runs what waits for the database to its end.
-    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("the operating system gives a process its timers").block_on(future)
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        // Only timers: what asks the operating system for files would panic where there are none left.
+        tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(future)
     }
 
     /// The time, for telling how long ago something was.

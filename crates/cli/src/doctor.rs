@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use longshore_core::{Health, QueueStats, Status, TypeBacklog};
+use longshore_core::{Health, JobKeeper, QueueStats, Status, StuckCause, StuckJob, TypeBacklog};
 use serde::Serialize;
 
 use crate::relative_time::span;
@@ -42,7 +42,10 @@ pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Findi
     findings.extend(disk(health));
     findings.extend(clock(health));
     findings.extend(dead_workers(health));
+    findings.extend(stuck_jobs(health));
+    findings.extend(health.keepers.iter().map(keeper));
     findings.extend(nobody_works(health));
+    findings.extend(names(health));
     findings.extend(types(health, configured));
     findings.extend(health.queues.iter().filter_map(|queue| paused(queue, health)));
     findings.extend(dead_letters(health));
@@ -85,6 +88,35 @@ fn dead_workers(health: &Health) -> Option<Finding> {
     ))
 }
 
+/// Jobs that nothing moves on, such as after another program changed rows with plain SQL.
+fn stuck_jobs(health: &Health) -> Option<Finding> {
+    let first = health.stuck.first()?;
+    let StuckJob { id, cause } = first;
+    let jobs = count_jobs(health.stuck.len() as u64);
+    let most = if health.stuck.len() >= StuckJob::TOLD_MAX { "at least " } else { "" };
+    let message = format!("{most}{jobs} cannot go on, such as job {id}, which {cause}");
+    let hint = match cause {
+        StuckCause::ParentEnded { parent, status } if *status != Status::Completed => {
+            format!("longshore jobs retry {parent}; otherwise a worker's housekeeping gives up what waits in vain")
+        }
+        _ => "start a worker (\"longshore work\"): its housekeeping settles them within minutes".to_owned(),
+    };
+    Some(Finding::new("stuck_jobs", message, hint))
+}
+
+fn keeper(keeper: &JobKeeper) -> Finding {
+    let JobKeeper { table, column, jobs } = keeper;
+    let most = if *jobs >= u64::from(JobKeeper::JOBS_MAX) { "at least " } else { "" };
+    let message = format!("{table}.{column} refers to {most}{}, which cannot be removed", count_ended_jobs(*jobs));
+    let hint =
+        format!("declare the foreign key of {table}.{column} with ON DELETE SET NULL or CASCADE, or delete its rows");
+    Finding::new("jobs_kept_by_table", message, hint)
+}
+
+fn count_ended_jobs(jobs: u64) -> String {
+    if jobs == 1 { "1 ended job".to_owned() } else { format!("{jobs} ended jobs") }
+}
+
 fn nobody_works(health: &Health) -> Option<Finding> {
     if health.living_workers > 0 || open_backlog(health).next().is_none() {
         return None;
@@ -97,10 +129,26 @@ fn nobody_works(health: &Health) -> Option<Finding> {
     ))
 }
 
+/// Names that only a program which writes broken text can give.
+fn names(health: &Health) -> Option<Finding> {
+    let unreadable: Vec<&TypeBacklog> = health.backlog.iter().filter(|backlog| !backlog.has_valid_names).collect();
+    let first = unreadable.first()?;
+    let message = format!(
+        "a name that is not valid UTF-8 holds back {}, such as type \"{}\" in queue \"{}\"",
+        count_backlog(unreadable.iter().copied()),
+        first.job_type,
+        first.queue
+    );
+    let hint = "give them a valid name in SQL (UPDATE job_queue SET queue = …, job_type = …), and correct the program \
+                that wrote them";
+    Some(Finding::new("invalid_name", message, hint))
+}
+
 /// Types that nobody knows, and types that only the configuration knows while workers are running.
 fn types(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let waiting: BTreeSet<&str> = health.backlog.iter().map(|backlog| backlog.job_type.as_str()).collect();
+    let readable = health.backlog.iter().filter(|backlog| backlog.has_valid_names);
+    let waiting: BTreeSet<&str> = readable.map(|backlog| backlog.job_type.as_str()).collect();
     for job_type in waiting.into_iter().filter(|word| !health.known_job_types.iter().any(|known| known == word)) {
         let of_type = health.backlog.iter().filter(|backlog| backlog.job_type == job_type);
         let jobs = count_backlog(of_type);
@@ -153,8 +201,9 @@ fn write_ahead_log(health: &Health) -> Option<Finding> {
 
 /// What waits in queues that are not paused.
 fn open_backlog(health: &Health) -> impl Iterator<Item = &TypeBacklog> {
-    let is_paused = |name: &str| health.queues.iter().any(|queue| queue.queue == name && queue.paused_at.is_some());
-    health.backlog.iter().filter(move |backlog| backlog.jobs > 0 && !is_paused(&backlog.queue))
+    let paused: BTreeSet<&str> =
+        health.queues.iter().filter(|queue| queue.paused_at.is_some()).map(|queue| queue.queue.as_str()).collect();
+    health.backlog.iter().filter(move |backlog| backlog.jobs > 0 && !paused.contains(backlog.queue.as_str()))
 }
 
 /// How many jobs wait there, in words, because the count of one type ends at a bound.

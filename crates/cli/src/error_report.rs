@@ -9,6 +9,11 @@ use serde::Serialize;
 
 use crate::command_error::CommandError;
 
+/// What the process or the machine has no file descriptor left by; the same numbers on every Unix.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+const TOO_MANY_FILES: &str = "raise the limit with \"ulimit -n\"; nothing was changed";
+
 /// An error as it is told: how the program ends, and what it says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ErrorReport {
@@ -58,7 +63,11 @@ impl ErrorReport {
             return Self::of_migration(error);
         }
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Self::new(Exit::Failed, "io_failed", error);
+            let report = Self::new(Exit::Failed, "io_failed", error);
+            return match error.raw_os_error() {
+                Some(ENFILE | EMFILE) => Self { code: "too_many_open_files", ..report }.hint(TOO_MANY_FILES),
+                _ => report,
+            };
         }
         Self::new(Exit::Failed, "failed", &format_args!("{error:#}"))
     }

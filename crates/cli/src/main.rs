@@ -11,7 +11,6 @@ mod commands;
 mod config;
 mod context;
 mod database;
-mod database_url;
 mod doctor;
 mod environment;
 mod error_report;

@@ -84,8 +84,9 @@ impl Output {
     /// Prints text as it is, at once.
     pub(crate) fn text(&self, text: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(text)?;
-        stdout.flush()
+        let written = stdout.write_all(text).and_then(|()| stdout.flush());
+        // The kind stays, because a reader that has gone is no failure.
+        written.map_err(|error| io::Error::new(error.kind(), format!("standard output cannot be written: {error}")))
     }
 
     /// Prints a table.

@@ -37,7 +37,10 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
     /// Pauses or resumes a queue; a queue that nobody used yet may be paused, too.
     fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()>;
 
-    /// One bounded step of housekeeping.
+    /// One bounded step of housekeeping. One store at a time compares the counts, and one removes what is older than
+    /// a retention; for another store there is nothing to do. A store that has not gone on for
+    /// [`Maintenance::DUTY_EXPIRY`] is replaced by the next one that asks, and what it had not written yet is never
+    /// written.
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained>;
 
     /// The facts that `doctor` judges.
@@ -54,19 +57,84 @@ pub struct JobDetail {
     pub attempts: Vec<Attempt>,
 }
 
-/// Which jobs are meant. All conditions hold together; an empty list is no condition.
+/// Which jobs are meant. There is no default, because "all of them" is something that a caller writes:
+/// `Selection::Matching(Filter::all())`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// These; an empty list selects nothing.
+    Jobs(Vec<JobId>),
+    /// All that match.
+    Matching(Filter),
+}
+
+impl Selection {
+    /// One job.
+    pub fn job(id: JobId) -> Self {
+        Self::Jobs(vec![id])
+    }
+}
+
+impl From<Filter> for Selection {
+    fn from(filter: Filter) -> Self {
+        Self::Matching(filter)
+    }
+}
+
+/// Conditions that hold together. `None` is no condition; a list that is empty matches nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Selection {
-    /// Only these.
-    pub ids: Vec<JobId>,
+pub struct Filter {
     /// Only jobs in one of these states.
-    pub statuses: Vec<Status>,
+    pub statuses: Option<Vec<Status>>,
     /// Only jobs of one of these types.
-    pub job_types: Vec<String>,
+    pub job_types: Option<Vec<String>>,
     /// Only jobs in one of these queues.
-    pub queues: Vec<String>,
+    pub queues: Option<Vec<String>>,
     /// Only jobs whose last failure was one of these.
-    pub failure_types: Vec<FailureType>,
+    pub failure_types: Option<Vec<FailureType>>,
+}
+
+impl Filter {
+    /// Every job.
+    pub const fn all() -> Self {
+        Self { statuses: None, job_types: None, queues: None, failure_types: None }
+    }
+
+    /// Only jobs in one of these states.
+    #[must_use]
+    pub fn statuses(mut self, statuses: impl IntoIterator<Item = Status>) -> Self {
+        self.statuses = Some(statuses.into_iter().collect());
+        self
+    }
+
+    /// Only jobs of one of these types.
+    #[must_use]
+    pub fn job_types(mut self, job_types: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.job_types = Some(job_types.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Only jobs in one of these queues.
+    #[must_use]
+    pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.queues = Some(queues.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Only jobs whose last failure was one of these.
+    #[must_use]
+    pub fn failure_types(mut self, failure_types: impl IntoIterator<Item = FailureType>) -> Self {
+        self.failure_types = Some(failure_types.into_iter().collect());
+        self
+    }
+
+    /// Whether a job that stands like this matches.
+    pub fn matches(&self, status: Status, job_type: &str, queue: &str, failure_type: Option<&str>) -> bool {
+        let Self { statuses, job_types, queues, failure_types } = self;
+        statuses.as_ref().is_none_or(|statuses| statuses.contains(&status))
+            && job_types.as_ref().is_none_or(|types| types.iter().any(|known| known == job_type))
+            && queues.as_ref().is_none_or(|queues| queues.iter().any(|known| known == queue))
+            && failure_types.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| Some(kind.as_str()) == failure_type))
+    }
 }
 
 /// Which page of which jobs.
@@ -94,8 +162,12 @@ pub struct JobPage {
 pub enum Action {
     /// Ends a waiting job as `cancelled`; asks a running one to stop.
     Cancel,
-    /// Puts an ended or retrying job back to `pending` with fresh budgets; its history stays.
+    /// Puts an ended or retrying job back with fresh budgets; its history stays. It is `blocked` while its parent
+    /// has not completed, else `pending`; a parent that was deleted holds nothing back. The children that were
+    /// given up because this job did not complete wait for it again, and theirs for them.
     Retry,
+    /// The same without its children: they stay given up.
+    RetryAlone,
     /// Removes a job that does not run, with its history. Children that waited for it become dead letters.
     Delete,
     /// Removes a dead letter.
@@ -107,9 +179,9 @@ pub enum Action {
 /// What an action came to.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Actioned {
-    /// How many jobs it moved.
+    /// How many jobs it moved, the children that a retry revived included.
     pub touched: u64,
-    /// Those that were named and could not be moved; of a filter's, at most the first hundred.
+    /// Those that could not be moved; of a filter's, at most the first hundred.
     pub refused: Vec<Refusal>,
 }
 
@@ -136,6 +208,11 @@ pub enum Refusal {
         /// The other one.
         by: JobId,
     },
+    /// Its row cannot be changed: another table refers to it, or it breaks a constraint of its own table.
+    Constraint {
+        /// The job.
+        id: JobId,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -145,6 +222,9 @@ impl fmt::Display for Refusal {
             Self::WrongStatus { id, status } => write!(f, "job {id} is {status}"),
             Self::UniqueKeyTaken { id, by } => {
                 write!(f, "job {id} has a unique key that job {by} holds until it has ended")
+            }
+            Self::Constraint { id } => {
+                write!(f, "a constraint keeps job {id} as it is, such as a foreign key of a table of the application")
             }
         }
     }
@@ -282,11 +362,26 @@ pub struct Maintenance {
     pub rows_max: u32,
 }
 
+impl Maintenance {
+    /// How long a job that was retried without its parent waits for somebody to retry that one, too.
+    pub const PATIENCE: Duration = Duration::from_secs(3600);
+    /// A store that keeps house says so again after this long; so an idle database is written about once a minute,
+    /// however many stores there are.
+    pub const DUTY_RENEWAL: Duration = Duration::from_secs(60);
+    /// From when on a store that has not said so is replaced.
+    pub const DUTY_EXPIRY: Duration = Duration::from_secs(150);
+}
+
 /// What a step of housekeeping came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Maintained {
     /// Ended jobs that were removed.
     pub pruned: u64,
+    /// Ended jobs that are old enough and were skipped, because another table refers to them.
+    pub kept: u64,
+    /// Jobs that could not have gone on by themselves and were moved to where they belong: what waited for a job
+    /// that has ended or is not there, what waited for itself, and rows that another program left unusable.
+    pub settled: u64,
     /// Counts that were found wrong and mended.
     pub reconciled: u64,
     /// Whether another step has something to do.

@@ -1,4 +1,6 @@
 use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +59,55 @@ pub enum StoreError {
         database: Arc<str>,
         /// Why.
         source: Box<dyn StdError + Send + Sync>,
+    },
+    /// Its path does not lead to the open file any more: it was moved, replaced or deleted. Open the store anew.
+    #[error("the file {database} was moved, replaced or deleted while it was open")]
+    Moved {
+        /// Which database.
+        database: Arc<str>,
+    },
+    /// The file has a second name. A program that opens it by that name uses another write-ahead log and other locks,
+    /// so either would destroy what the other writes.
+    #[error("{database} has {links} names (hard links): two programs that use different names destroy its content")]
+    HardLinked {
+        /// Which database.
+        database: Arc<str>,
+        /// How many names it has.
+        links: u64,
+    },
+    /// The write-ahead log was deleted or replaced while the database was open. Open the store anew.
+    #[error("the write-ahead log of {database} was deleted or replaced while it was open")]
+    LogGone {
+        /// Which database.
+        database: Arc<str>,
+    },
+    /// The file system is mounted read-only.
+    #[error("{database} is on a file system that is mounted read-only")]
+    ReadOnlyMount {
+        /// Which database.
+        database: Arc<str>,
+    },
+    /// A worker may not write where the workers of this database show that they live.
+    #[error(
+        "{path} cannot be written: {source}; run \"chown -R --reference={database} {folder}\" as root",
+        path = path.display(),
+        folder = folder.display()
+    )]
+    Forbidden {
+        /// Which database.
+        database: Arc<str>,
+        /// What could not be written.
+        path: PathBuf,
+        /// The folder that everybody who works on the database must be able to write.
+        folder: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The process or the machine has no file descriptor left. Trying again is safe.
+    #[error("{database} cannot be opened: too many files are open in this process or on this machine")]
+    TooManyFiles {
+        /// Which database.
+        database: Arc<str>,
     },
     /// The schema is not the one that this program understands.
     #[error("{message}")]
@@ -144,6 +195,12 @@ impl StoreError {
             Self::NotADatabase { .. } => "not_a_database",
             Self::Missing { .. } => "database_missing",
             Self::Unreachable { .. } => "database_unreachable",
+            Self::Moved { .. } => "database_moved",
+            Self::HardLinked { .. } => "database_hard_linked",
+            Self::LogGone { .. } => "database_log_gone",
+            Self::ReadOnlyMount { .. } => "mounted_read_only",
+            Self::Forbidden { .. } => "permission_denied",
+            Self::TooManyFiles { .. } => "too_many_open_files",
             Self::Schema { verdict: SchemaVerdict::Disagrees, .. } => "schema_disagrees",
             Self::Schema { verdict: SchemaVerdict::HistoryBroken, .. } => "history_broken",
             Self::SchemaChanged { .. } => "schema_changed",
@@ -167,6 +224,22 @@ impl StoreError {
             Self::NotADatabase { .. } => "check the path given with --database",
             Self::Missing { .. } => "check the path given with --database, or create it with \"longshore migrate up\"",
             Self::Unreachable { .. } => "check that the folder exists and may be read",
+            Self::Moved { .. } => {
+                "stop every program that uses the database before you replace or move its file, then start them again"
+            }
+            Self::HardLinked { .. } => {
+                "remove the other name (\"find FOLDER -samefile FILE\" lists them), or make a copy with \"sqlite3 FILE .backup\""
+            }
+            Self::LogGone { .. } => {
+                "never delete FILE-wal or FILE-shm while a program uses the database; check it with \"longshore doctor\", then start again"
+            }
+            Self::ReadOnlyMount { .. } => "mount it for writing, then start again",
+            Self::Forbidden { .. } => {
+                "whoever may write the database must be able to write that folder and the files in it"
+            }
+            Self::TooManyFiles { .. } => {
+                "raise the limit (\"ulimit -n\") or run fewer jobs at once; nothing was changed"
+            }
             Self::Schema { hint, .. } => hint,
             Self::SchemaChanged { .. } => {
                 "look at \"longshore migrate status\"; a worker goes on by itself as soon as the schema is understood again"
@@ -184,6 +257,7 @@ impl StoreError {
             Self::Busy { .. }
                 | Self::Full { .. }
                 | Self::ReadOnly { .. }
+                | Self::TooManyFiles { .. }
                 | Self::Backend { .. }
                 | Self::SchemaChanged { .. }
         )

@@ -1,6 +1,8 @@
+use std::fmt;
+
 use serde::Serialize;
 
-use crate::{QueueStats, Timestamp, WorkerId};
+use crate::{JobId, QueueStats, Status, Timestamp, WorkerId};
 
 /// The facts about a database that `doctor` judges; gathered without changing anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,10 +29,75 @@ pub struct Health {
     pub known_job_types: Vec<String>,
     /// How many living workers there are.
     pub living_workers: u64,
+    /// Jobs that cannot go on by themselves until housekeeping settles them, by id; at most [`StuckJob::TOLD_MAX`].
+    pub stuck: Vec<StuckJob>,
+    /// Tables of the application that keep ended jobs from being removed.
+    pub keepers: Vec<JobKeeper>,
     /// Dead letters altogether.
     pub dead_letters: u64,
     /// Dead letters of the last hour.
     pub dead_letters_last_hour: u64,
+}
+
+/// A job that no claim, no instant and no other job moves on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct StuckJob {
+    /// The job.
+    pub id: JobId,
+    /// Why.
+    #[serde(flatten)]
+    pub cause: StuckCause,
+}
+
+impl StuckJob {
+    /// How many are told.
+    pub const TOLD_MAX: usize = 100;
+}
+
+/// Why a job cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum StuckCause {
+    /// It waits for a job that has ended.
+    ParentEnded {
+        /// That job.
+        parent: JobId,
+        /// How it ended.
+        status: Status,
+    },
+    /// It waits for a job that is not there.
+    ParentMissing,
+    /// It waits for itself, by way of its parent's parents.
+    WaitsForItself,
+    /// A column has a value with which the job cannot be moved.
+    UnusableRow,
+}
+
+impl fmt::Display for StuckCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ParentEnded { parent, status } => write!(f, "waits for job {parent}, which ended as {status}"),
+            Self::ParentMissing => f.write_str("waits for a job that is not there"),
+            Self::WaitsForItself => f.write_str("waits for itself, by way of its parents"),
+            Self::UnusableRow => f.write_str("has a value in its row with which it cannot be moved"),
+        }
+    }
+}
+
+/// A foreign key of the application on the jobs, without `ON DELETE CASCADE` or `SET NULL`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JobKeeper {
+    /// The table.
+    pub table: String,
+    /// Its column.
+    pub column: String,
+    /// How many ended jobs it refers to, counted up to [`JobKeeper::JOBS_MAX`].
+    pub jobs: u64,
+}
+
+impl JobKeeper {
+    /// Counting ends here.
+    pub const JOBS_MAX: u32 = 1000;
 }
 
 /// Jobs of one type that wait in one queue and could run now.
@@ -44,6 +111,8 @@ pub struct TypeBacklog {
     pub jobs: u64,
     /// Since when the first of them could have run.
     pub oldest_ready_at: Timestamp,
+    /// Whether both names are valid UTF-8. No worker can claim the jobs otherwise.
+    pub has_valid_names: bool,
 }
 
 impl TypeBacklog {

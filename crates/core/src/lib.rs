@@ -27,13 +27,13 @@ mod timestamp;
 
 pub use clock::{Clock, SystemClock};
 pub use console::{
-    Action, Actioned, Console, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest, Maintained,
+    Action, Actioned, Console, Filter, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest, Maintained,
     Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, RunningJob, Selection, Stats, WorkerRecord,
 };
 pub use duration::{InvalidDuration, deserialize_duration, parse_duration};
 pub use error::{SchemaVerdict, StoreError};
 pub use failure::{Failure, FailureType, UnknownFailureType};
-pub use health::{Health, TypeBacklog};
+pub use health::{Health, JobKeeper, StuckCause, StuckJob, TypeBacklog};
 pub use id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
 pub use job::{Attempt, AttemptOutcome, Job};
 pub use job_data::{InvalidJobData, JobData};
@@ -41,7 +41,7 @@ pub use job_request::JobRequest;
 pub use lease::Lease;
 pub use log::{LogBuffer, LogChunk, LogLimits};
 pub use new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
-pub use outcome::{AttemptEnd, Budgets, DeadLetterReason, Outcome, Suspects, decide};
+pub use outcome::{AttemptEnd, Budgets, DeadLetterReason, Outcome, Suspects, UnusableRow, decide};
 pub use priority::{InvalidPriority, Priority};
 pub use retry::RetryPolicy;
 pub use status::{Status, UnknownStatus};

@@ -130,6 +130,21 @@ pub enum DeadLetterReason {
         /// That job.
         parent: JobId,
     },
+    /// It waited for itself, by way of its parent's parents.
+    WaitsForItself,
+    /// Another program wrote a row that no claim can use.
+    UnusableRow(UnusableRow),
+}
+
+/// What is wrong with a row that another program wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnusableRow {
+    /// Its claim number is no number, or cannot grow any more.
+    ClaimNumber,
+    /// Its status is none that is known.
+    Status,
+    /// A constraint of the table refuses every change of it.
+    Constraint,
 }
 
 /// Decides what an ended attempt becomes.
@@ -186,6 +201,14 @@ impl fmt::Display for DeadLetterReason {
             Self::DeferralsSpent { deferrals } => write!(f, "it was deferred {deferrals} times"),
             Self::ParentEnded { parent, status } => write!(f, "its parent job {parent} ended as {status}"),
             Self::ParentDeleted { parent } => write!(f, "its parent job {parent} was deleted"),
+            Self::WaitsForItself => f.write_str("it waited for itself: its parents form a circle"),
+            Self::UnusableRow(UnusableRow::ClaimNumber) => {
+                f.write_str("its row cannot be used: its claim number cannot grow")
+            }
+            Self::UnusableRow(UnusableRow::Status) => f.write_str("its row cannot be used: its status was unknown"),
+            Self::UnusableRow(UnusableRow::Constraint) => {
+                f.write_str("its row cannot be used: it broke a constraint of its table")
+            }
         }
     }
 }

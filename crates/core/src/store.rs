@@ -24,7 +24,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>>;
 
     /// Enqueues a stream of jobs in one transaction and bounded memory; says how many were made. Duplicates of
-    /// a unique key are passed over.
+    /// a unique key are passed over. No lock is held while the stream is read, so it may be slow and may enqueue jobs
+    /// itself. Of several errors the first in the stream's order is told.
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64>;
 
     /// Makes a worker known, with the evidence of its life that the backend uses.

@@ -17,6 +17,8 @@ mod lines;
 mod message;
 #[cfg(unix)]
 mod protocol;
+#[cfg(unix)]
+mod refusal;
 mod spec;
 #[cfg(unix)]
 mod supervised;

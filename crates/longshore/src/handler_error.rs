@@ -11,12 +11,24 @@ use longshore_core::{Failure, FailureType};
 /// [`std::error::Error`] itself, because only so can every error convert into it.
 pub struct HandlerError {
     failure: Failure,
+    /// Nothing of the job was begun, so its attempt is given back.
+    is_unbegun: bool,
 }
 
 impl HandlerError {
     /// A failure by the handler's own word: its type decides whether the job is tried again.
     pub fn failed(failure_type: FailureType, message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(failure_type, message) }
+        Self::of_failure(Failure::new(failure_type, message))
+    }
+
+    /// The job was not begun for a cause that passes: its attempt is given back and spends nothing.
+    #[cfg(unix)]
+    pub(crate) fn not_begun(failure: Failure) -> Self {
+        Self { failure, is_unbegun: true }
+    }
+
+    pub(crate) const fn is_unbegun(&self) -> bool {
+        self.is_unbegun
     }
 
     /// The failure that an error without a type of its own amounts to, such as `anyhow::Error`.
@@ -32,9 +44,13 @@ impl HandlerError {
     fn of_error(error: &(dyn StdError + 'static)) -> Self {
         // It has told its whole story; where in our code it became an error is no part of it.
         if let Some(failure) = error.downcast_ref::<Failure>() {
-            return Self { failure: failure.clone() };
+            return Self::of_failure(failure.clone());
         }
-        Self { failure: with_backtrace(Failure::of_error(error), &Backtrace::capture()) }
+        Self::of_failure(with_backtrace(Failure::of_error(error), &Backtrace::capture()))
+    }
+
+    const fn of_failure(failure: Failure) -> Self {
+        Self { failure, is_unbegun: false }
     }
 }
 

@@ -7,6 +7,7 @@ mod alarm;
 mod blocking_threads;
 pub mod command;
 mod current_attempt;
+mod database_url;
 mod handler;
 mod handler_error;
 mod panic_capture;
@@ -22,6 +23,7 @@ mod typed_handler;
 mod worker;
 
 pub use current_attempt::CurrentAttempt;
+pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use handler::{AttemptResult, BoxFuture, Done, Handler, HandlerPolicy, IntoDone, Overrun, ShutdownTime};
 pub use handler_error::HandlerError;
 pub use longshore_core::*;

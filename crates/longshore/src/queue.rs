@@ -9,7 +9,7 @@ use longshore_core::{
 use thiserror::Error;
 use tokio::task::coop::unconstrained;
 
-use crate::{Payload, alarm, park};
+use crate::{InvalidDatabaseUrl, Payload, alarm, park};
 
 /// A database that holds jobs: both halves of the contract.
 pub trait Backend: Store + Console {}
@@ -33,10 +33,13 @@ pub enum QueueError {
     #[error("the payload is {0}")]
     Encode(#[from] InvalidJobData),
     /// The address names no database that this build can use.
-    #[error("{url:?} names no database: expected a path or sqlite:PATH")]
-    InvalidUrl {
-        /// What was given.
-        url: String,
+    #[error(transparent)]
+    InvalidUrl(#[from] InvalidDatabaseUrl),
+    /// The operating system gave no thread to open the database on.
+    #[error("no thread could be started to open the database: {source}")]
+    Thread {
+        /// Why.
+        source: io::Error,
     },
     /// The database said no.
     #[error(transparent)]
@@ -147,9 +150,15 @@ impl Queue {
         self.act(id, Action::Cancel).await
     }
 
-    /// Puts an ended or retrying job back with fresh budgets; its history stays.
+    /// Puts an ended or retrying job back with fresh budgets, and the children that were given up with it; their
+    /// history stays.
     pub async fn retry(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::Retry).await
+    }
+
+    /// [`Queue::retry`] without the children: they stay given up.
+    pub async fn retry_alone(&self, id: JobId) -> Result<Actioned, StoreError> {
+        self.act(id, Action::RetryAlone).await
     }
 
     /// Removes a job that does not run, with its history.
@@ -173,6 +182,6 @@ impl Queue {
     }
 
     async fn act(&self, id: JobId, action: Action) -> Result<Actioned, StoreError> {
-        self.backend.act(Selection { ids: vec![id], ..Selection::default() }, action).await
+        self.backend.act(Selection::job(id), action).await
     }
 }

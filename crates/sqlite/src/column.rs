@@ -1,9 +1,10 @@
+use std::borrow::Borrow;
 use std::rc::Rc;
 use std::time::Duration;
 
 use longshore_core::{JobData, JobId, Priority, Status, Timestamp};
-use rusqlite::types::{Type, Value, ValueRef};
-use rusqlite::{Row, RowIndex};
+use rusqlite::Row;
+use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 
 /// Reading columns that other programs may have written: what has a value is read as what comes nearest, so that
 /// one odd row never stops a claim.
@@ -18,6 +19,59 @@ pub(crate) fn optional_text(row: &Row<'_>, index: usize) -> rusqlite::Result<Opt
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         ValueRef::Integer(number) => Some(number.to_string()),
         ValueRef::Real(number) => Some(number.to_string()),
+    })
+}
+
+/// A name as the database keeps it. Any program may write text that is no UTF-8, and a scan that goes on behind such
+/// a name must compare its very bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct RawName(Vec<u8>);
+
+impl RawName {
+    pub(crate) fn of(name: &str) -> Self {
+        Self(name.as_bytes().to_vec())
+    }
+
+    /// The name, if it is one that the engine can hold.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// The name with broken UTF-8 replaced, for people.
+    pub(crate) fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
+
+    /// The smallest name that is greater.
+    pub(crate) fn successor(mut self) -> Self {
+        self.0.push(0);
+        self
+    }
+}
+
+impl Borrow<[u8]> for RawName {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for RawName {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl ToSql for RawName {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(&self.0)))
+    }
+}
+
+pub(crate) fn raw_name(row: &Row<'_>, index: usize) -> rusqlite::Result<RawName> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => RawName(bytes.to_vec()),
+        // Columns of names have the affinity TEXT, so there is nothing else but NULL.
+        _ => RawName(text(row, index)?.into_bytes()),
     })
 }
 
@@ -87,10 +141,22 @@ pub(crate) fn seconds(span: Duration) -> Value {
     }
 }
 
-/// A status, which a CHECK constraint keeps to the words that we know.
-pub(crate) fn status<I: RowIndex + Copy>(row: &Row<'_>, index: I) -> rusqlite::Result<Status> {
-    let word: String = row.get(index)?;
-    word.parse().map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+/// A status. A CHECK constraint keeps it to the words that we know; what got in past it is given up, and read so.
+pub(crate) fn status(row: &Row<'_>, index: usize) -> rusqlite::Result<Status> {
+    Ok(text(row, index)?.parse().unwrap_or(Status::DeadLetter))
+}
+
+pub(crate) fn optional_status(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Status>> {
+    Ok(optional_text(row, index)?.map(|word| word.parse().unwrap_or(Status::DeadLetter)))
+}
+
+/// A number with a fraction; none for what is no number.
+pub(crate) fn optional_real(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<f64>> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Integer(number) => Some(number as f64),
+        ValueRef::Real(number) => Some(number),
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => None,
+    })
 }
 
 /// Milliseconds for a column of integers.

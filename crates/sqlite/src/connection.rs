@@ -6,6 +6,7 @@ use longshore_core::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::database_file;
 use crate::fault::Place;
 use crate::options::{Durability, SqliteOptions};
 
@@ -53,15 +54,27 @@ fn open(options: &SqliteOptions, place: &Place, access: OpenFlags) -> Result<Con
 fn explain_open(error: rusqlite::Error, options: &SqliteOptions, place: &Place) -> StoreError {
     let is_refused = error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
     if is_refused && is_read_only(&options.path) {
-        return StoreError::ReadOnly { database: place.database.clone() };
+        return database_file::read_only(&options.path, place);
     }
     place.explain(error, "opening it")
 }
 
-/// Whether the file at `path` or its folder is marked as not to be written.
+/// Whether this process may not write the file at `path` or into its folder.
 pub(crate) fn is_read_only(path: &Path) -> bool {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    [path, folder].iter().any(|path| std::fs::metadata(path).is_ok_and(|found| found.permissions().readonly()))
+    [path, folder].into_iter().any(is_forbidden)
+}
+
+#[cfg(unix)]
+fn is_forbidden(path: &Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    use rustix::io::Errno;
+    matches!(accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS), Err(Errno::ACCESS | Errno::ROFS | Errno::PERM))
+}
+
+#[cfg(not(unix))]
+fn is_forbidden(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().readonly())
 }
 
 /// SQLite itself would say only "unable to open". A stat opens nothing, so it drops no lock.
@@ -72,7 +85,7 @@ fn check_is_there(path: &Path, place: &Place) -> Result<(), StoreError> {
             Err(StoreError::Missing { database: place.database.clone() })
         }
         Err(error) => Err(StoreError::Unreachable { database: place.database.clone(), source: error.into() }),
-        Ok(_) => Ok(()),
+        Ok(found) => database_file::check_links(&found, place),
     }
 }
 
@@ -91,7 +104,23 @@ pub(crate) fn configure_writer(
     options: &SqliteOptions,
     place: &Place,
 ) -> Result<(), StoreError> {
-    set_pragmas(connection, options).map_err(|error| place.explain(error, "opening it for writing"))
+    switch_to_log(connection, place)
+        .and_then(|()| set_pragmas(connection, options))
+        .map_err(|error| place.explain(error, "opening it for writing"))
+}
+
+/// The first store on a file switches it to a write-ahead log. SQLite reads before it writes here, and does not wait
+/// when another store does the same at that moment.
+fn switch_to_log(connection: &Connection, place: &Place) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let switched = connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()));
+        let is_busy = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+        if begun.elapsed() >= place.busy_timeout || !switched.as_ref().is_err_and(is_busy) {
+            return switched;
+        }
+        thread::sleep(PAUSE_MAX);
+    }
 }
 
 fn set_pragmas(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
@@ -99,7 +128,6 @@ fn set_pragmas(connection: &Connection, options: &SqliteOptions) -> rusqlite::Re
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
     };
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.execute_batch(include_str!("sql/configure_writer.sql"))?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;

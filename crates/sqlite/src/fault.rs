@@ -1,11 +1,16 @@
 use std::any::Any;
 use std::error::Error;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{InvalidJob, StoreError};
 use longshore_migrate::target::TargetError;
 use rusqlite::{ErrorCode, ffi};
+
+use crate::shared_files::Refused;
 
 /// What stops a piece of work inside a transaction: the database's own error, or an answer for the caller.
 #[derive(Debug)]
@@ -74,8 +79,22 @@ impl Place {
             Some(Trouble::ReadOnly) => StoreError::ReadOnly { database },
             Some(Trouble::Damaged) => StoreError::Damaged { database, source: error.into() },
             Some(Trouble::NotADatabase) => StoreError::NotADatabase { database },
+            Some(Trouble::Unreachable) if is_out_of_files() => StoreError::TooManyFiles { database },
             Some(Trouble::Unreachable) => StoreError::Unreachable { database, source: error.into() },
             None => StoreError::Backend { database, doing, source: error.into() },
+        }
+    }
+
+    /// The same decision about a file in the folder of the workers.
+    pub(crate) fn explain_refused(&self, refused: Refused, folder: &Path) -> StoreError {
+        let database = Arc::clone(&self.database);
+        let Refused { path, source } = refused;
+        match source.kind() {
+            ErrorKind::PermissionDenied => StoreError::Forbidden { database, path, folder: folder.to_owned(), source },
+            ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnlyMount { database },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { database },
+            _ if is_want_of_files(&source) => StoreError::TooManyFiles { database },
+            _ => self.failed(source.into(), "locking the file that shows that a worker lives"),
         }
     }
 
@@ -90,7 +109,11 @@ impl Place {
             TargetError::ReadOnly { .. } => StoreError::ReadOnly { database },
             TargetError::Damaged { source, .. } => StoreError::Damaged { database, source },
             TargetError::NotADatabase { .. } => StoreError::NotADatabase { database },
-            TargetError::Open { source, .. } => StoreError::Unreachable { database, source },
+            TargetError::Open { source, .. } => match source.downcast::<StoreError>() {
+                Ok(error) => *error,
+                Err(_) if is_out_of_files() => StoreError::TooManyFiles { database },
+                Err(source) => StoreError::Unreachable { database, source },
+            },
             TargetError::Statement { source, .. } | TargetError::Catalog { source } => self.failed(source, doing),
             other => self.failed(other.into(), doing),
         }
@@ -122,6 +145,31 @@ impl Trouble {
             ErrorCode::CannotOpen => Some(Self::Unreachable),
             _ => None,
         }
+    }
+}
+
+/// What SQLite opens for one connection at most: database, log, its index, a journal and the folder.
+const FILES_OF_A_CONNECTION: usize = 5;
+
+/// Whether a connection has not files enough, of which SQLite says only that it cannot open its own. It has closed
+/// those that it had opened, so as many as it needs are tried at once.
+pub(crate) fn is_out_of_files() -> bool {
+    let place = if cfg!(unix) { "/dev/null" } else { "NUL" };
+    let opened: Result<Vec<File>, _> = (0..FILES_OF_A_CONNECTION).map(|_| File::open(place)).collect();
+    opened.is_err_and(|error| is_want_of_files(&error))
+}
+
+/// Whether the process or the machine has no file descriptor left.
+pub(crate) fn is_want_of_files(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
     }
 }
 

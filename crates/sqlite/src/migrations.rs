@@ -20,8 +20,17 @@ const FILES: [[(&str, &str); 2]; 5] = [
 ];
 
 /// The tables that these migrations make, for the cheap look at a worker's start.
-pub(crate) const TABLES: [&str; 8] =
-    ["job_attempts", "job_depths", "job_duties", "job_logs", "job_minutes", "job_queue", "job_queues", "job_workers"];
+pub(crate) const TABLES: [&str; 9] = [
+    "job_attempts",
+    "job_depths",
+    "job_duties",
+    "job_logs",
+    "job_minutes",
+    "job_queue",
+    "job_queues",
+    "job_replaced",
+    "job_workers",
+];
 
 /// The source `longshore`.
 pub fn longshore() -> Source {

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::unconstrained;
 
 use crate::connection::open_reader;
+use crate::database_file::DatabaseFile;
 use crate::fault::{Fault, Place, spoils_connection};
 use crate::options::SqliteOptions;
 use crate::schema;
@@ -25,6 +26,7 @@ type Read = Box<dyn FnOnce(&mut Reader) + Send>;
 pub(crate) struct Readers {
     options: SqliteOptions,
     place: Place,
+    file: Arc<DatabaseFile>,
     state: Mutex<State>,
 }
 
@@ -36,8 +38,8 @@ enum State {
 }
 
 impl Readers {
-    pub(crate) fn new(options: SqliteOptions, place: Place) -> Self {
-        Self { options, place, state: Mutex::new(State::Resting) }
+    pub(crate) fn new(options: SqliteOptions, place: Place, file: Arc<DatabaseFile>) -> Self {
+        Self { options, place, file, state: Mutex::new(State::Resting) }
     }
 
     /// Runs a read in one transaction, so that it sees one state of the database.
@@ -46,6 +48,7 @@ impl Readers {
         doing: &'static str,
         read: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.check_file()?;
         let sender = self.sender()?;
         let (reply, answer) = oneshot::channel();
         let job: Read = Box::new(move |reader| {
@@ -54,11 +57,23 @@ impl Readers {
             let _ = reply.send(ran.unwrap_or_else(|payload| Err(reader.place.panicked(payload.as_ref(), doing))));
         });
         // Not from the budget of a Tokio task, for the reason that `Writer::run` gives.
-        unconstrained(async {
+        let answered = unconstrained(async {
             sender.send(job).await.map_err(|_| self.place.closed())?;
             answer.await.unwrap_or_else(|_| Err(self.place.closed()))
         })
-        .await
+        .await;
+        // What was read from a file that is not at its place any more is no answer.
+        self.check_file()?;
+        answered
+    }
+
+    fn check_file(&self) -> Result<(), StoreError> {
+        self.file.change().map_or(Ok(()), |change| Err(change.error(&self.place)))
+    }
+
+    /// Lets the threads end by themselves, each after the read that it is at, and begins no others.
+    pub(crate) fn abandon(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
     }
 
     /// Finishes the reads that were asked for and ends the threads.

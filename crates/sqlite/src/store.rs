@@ -9,6 +9,7 @@ use longshore_core::{
 use rusqlite::Connection;
 
 use crate::connection::{configure_writer, open_to_write};
+use crate::database_file::{self, DatabaseFile};
 use crate::fault::{Fault, Place};
 use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
@@ -16,17 +17,19 @@ use crate::jobs::enqueue::{Enqueue, Inserting};
 use crate::jobs::inbox::{Inboxes, Mailbox};
 use crate::jobs::record::RecordAll;
 use crate::jobs::report::ReportAll;
+use crate::opening::{self, OpenError, Origin, Prepare};
 use crate::options::SqliteOptions;
 use crate::readers::Readers;
 use crate::schema;
 use crate::upkeep::audit::Audit;
+use crate::upkeep::duties::Duties;
 use crate::workers::given::GivenClaims;
 use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
 use crate::workers::reclaim::reclaim;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::writing::hints::Hints;
-use crate::writing::writer::Writer;
+use crate::writing::writer::{Opened, Writer};
 
 /// A job queue in one SQLite file.
 ///
@@ -41,10 +44,11 @@ pub(crate) struct Parts {
     pub(crate) options: SqliteOptions,
     pub(crate) place: Place,
     pub(crate) writer: Writer,
-    pub(crate) readers: Readers,
+    pub(crate) readers: Arc<Readers>,
     pub(crate) liveness: Arc<Liveness>,
     given: Arc<GivenClaims>,
-    pub(crate) audit: Arc<Audit>,
+    pub(crate) audit: Audit,
+    pub(crate) duties: Duties,
     hints: Arc<Hints>,
     inboxes: Inboxes,
 }
@@ -64,25 +68,33 @@ impl SqliteStore {
         // The liveness files must stand at one place, by whatever path a process reaches the database.
         options.path = std::fs::canonicalize(&options.path)
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
+        let file = Arc::new(DatabaseFile::of(&options.path, &connection, &place)?);
         let hints = Arc::new(Hints::new());
         let liveness = Arc::new(Liveness::new(&options.path));
         let given = Arc::new(GivenClaims::default());
-        let readers = Readers::new(options.clone(), place.clone());
-        let audit = Arc::new(Audit::new());
-        let writer = Writer::start(connection, options.clone(), place.clone(), Arc::clone(&hints), Arc::clone(&audit))?;
-        Ok(Self {
-            parts: Arc::new(Parts {
-                options,
-                place,
-                writer,
-                readers,
-                liveness,
-                given,
-                audit,
-                hints,
-                inboxes: Inboxes::default(),
-            }),
-        })
+        let readers = Arc::new(Readers::new(options.clone(), place.clone(), Arc::clone(&file)));
+        let writer = Writer::start(
+            connection,
+            Opened {
+                options: options.clone(),
+                place: place.clone(),
+                file,
+                readers: Arc::clone(&readers),
+                hints: Arc::clone(&hints),
+            },
+        )?;
+        let (audit, duties) = (Audit::new(), Duties::new());
+        let inboxes = Inboxes::default();
+        let parts = Parts { options, place, writer, readers, liveness, given, audit, duties, hints, inboxes };
+        Ok(Self { parts: Arc::new(parts) })
+    }
+
+    /// Makes or migrates the database as far as `prepare` permits, then opens it; says whether this made the file.
+    ///
+    /// A process that is killed at any moment leaves a database that the same call opens, and several calls at once
+    /// make one database.
+    pub fn open_prepared(options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
+        opening::open(options, prepare)
     }
 
     /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
@@ -121,6 +133,7 @@ impl fmt::Debug for SqliteStore {
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
     let place =
         Place { database: connection.path().unwrap_or("the database").into(), busy_timeout: std::time::Duration::ZERO };
+    database_file::check_connection(connection, &place)?;
     let make = || -> Result<Enqueued, Fault> {
         let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
         Ok(Inserting::begin(connection, &mut insert).make(job, &Limits::default(), SystemClock::new().now())?.enqueued)
@@ -143,20 +156,17 @@ impl Store for SqliteStore {
     }
 
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        Box::pin(enqueue_stream(&self.parts.writer, &self.parts.place, jobs))
+        let Parts { writer, place, options, .. } = &*self.parts;
+        Box::pin(enqueue_stream(writer, place, options, jobs))
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let Parts { liveness, options, place, .. } = &*self.parts;
             let worker_id = registration.worker_id.clone();
-            liveness.register(&worker_id, registration.lease, options.clock.monotonic()).map_err(|error| {
-                StoreError::Backend {
-                    database: place.database.clone(),
-                    doing: "locking the file that shows that a worker lives",
-                    source: error.into(),
-                }
-            })?;
+            liveness
+                .register(&worker_id, registration.lease, options.clock.monotonic())
+                .map_err(|refused| place.explain_refused(refused, liveness.folder()))?;
             let registered = self.parts.writer.run(Register { registration }).await;
             if registered.is_err() {
                 liveness.forget(&worker_id);

@@ -29,7 +29,8 @@ use rusqlite::{Connection, OpenFlags, types::ValueRef};
 use crate::{
     catalog::{self, CatalogError},
     connection::is_read_only,
-    fault::Trouble,
+    database_file,
+    fault::{Trouble, is_out_of_files},
 };
 
 pub(crate) use ledger::{place, tables};
@@ -53,7 +54,17 @@ pub struct SqliteTarget<'c> {
     file: Option<PathBuf>,
     /// What `begin` found and `commit` has to put back.
     open: Option<transaction::Open>,
+    scope: Scope,
     progress: Option<progress::Meter>,
+}
+
+/// What a transaction of the runner is on its connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// A transaction.
+    Transaction,
+    /// A savepoint in a transaction that the connection's owner commits.
+    Savepoint,
 }
 
 enum Handle<'c> {
@@ -76,11 +87,17 @@ impl SqliteTarget<'static> {
         let path = path.as_ref();
         let name = path.display().to_string();
         let wrap = |error: rusqlite::Error| failed(&name, "opening it", error);
+        if let Ok(found) = std::fs::metadata(path) {
+            database_file::check_links_for_target(&found, &name)?;
+        }
         let connection = match access {
             Access::Inspect if !path.exists() => Connection::open_in_memory().map_err(wrap)?,
             // Not read-only: after a crash somebody has to roll the journal back before anything can be read.
             Access::Inspect => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(wrap)?,
-            Access::Write => Connection::open(path).map_err(wrap)?,
+            Access::Write => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+                Connection::open_with_flags(path, flags).map_err(wrap)?
+            }
         };
         connection.busy_timeout(BUSY_WAIT).map_err(wrap)?;
         if access == Access::Inspect {
@@ -91,6 +108,7 @@ impl SqliteTarget<'static> {
             name: name.clone(),
             file: Some(path.to_owned()),
             open: None,
+            scope: Scope::Transaction,
             progress: None,
         })
     }
@@ -102,13 +120,27 @@ pub fn wait_for_runner(path: impl AsRef<Path>) -> Result<(), TargetError> {
     lock::wait_for_it(path.as_ref(), BUSY_WAIT)
 }
 
+/// Keeps other runners out of the database at `path` until the lock is dropped.
+pub(crate) fn lock_runners(path: &Path) -> Result<Box<dyn RunnerLock>, TargetError> {
+    lock::take(Some(path), BUSY_WAIT)
+}
+
 impl<'c> SqliteTarget<'c> {
     /// Migrations on a connection that somebody else owns and on which no transaction is open. Without a runner lock
     /// between processes: SQLite's own write lock is what excludes others.
     pub fn on(connection: &'c Connection) -> Self {
         let file = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
         let name = file.as_ref().map_or_else(|| ":memory:".to_owned(), |file| file.display().to_string());
-        Self { connection: Handle::Shared(connection), name, file: None, open: None, progress: None }
+        let scope = Scope::Transaction;
+        Self { connection: Handle::Shared(connection), name, file: None, open: None, scope, progress: None }
+    }
+
+    /// Migrations in the transaction that is open on a connection to the database at `path`: all of them take effect
+    /// when its owner commits, or none. Its owner has switched foreign keys off before, and holds the runner lock.
+    pub(crate) fn within(connection: &'c Connection, path: &Path) -> Self {
+        let name = path.display().to_string();
+        let scope = Scope::Savepoint;
+        Self { connection: Handle::Shared(connection), name, file: None, open: None, scope, progress: None }
     }
 
     fn connection(&self) -> &Connection {
@@ -150,7 +182,7 @@ fn value(found: ValueRef<'_>) -> Value {
     }
 }
 
-fn failed(database: &str, statement: &str, error: rusqlite::Error) -> TargetError {
+pub(crate) fn failed(database: &str, statement: &str, error: rusqlite::Error) -> TargetError {
     let Some(trouble) = Trouble::of(&error) else {
         let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
         return TargetError::Statement { statement, source: Box::new(error) };
@@ -163,6 +195,9 @@ fn failed(database: &str, statement: &str, error: rusqlite::Error) -> TargetErro
         Trouble::Damaged => TargetError::Damaged { database, source: Box::new(error) },
         Trouble::NotADatabase => TargetError::NotADatabase { database },
         Trouble::Unreachable if is_read_only(Path::new(&database)) => TargetError::ReadOnly { database },
+        Trouble::Unreachable if is_out_of_files() => {
+            TargetError::Open { database, source: "too many files are open; raise the limit (\"ulimit -n\")".into() }
+        }
         Trouble::Unreachable => TargetError::Open { database, source: Box::new(error) },
     }
 }

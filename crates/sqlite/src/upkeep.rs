@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod counts;
+pub(crate) mod duties;
 pub(crate) mod health;
 pub(crate) mod housekeeping;
 pub(crate) mod queue_change;

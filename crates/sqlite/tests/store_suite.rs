@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use longshore_core::Limits;
+use longshore_core::{Limits, Status};
+use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{Durability, SqliteOptions, SqliteStore, schema};
 use longshore_testkit::suite::Harness;
 use longshore_testkit::{FakeClock, RandomRun, store_suite};
@@ -37,6 +38,12 @@ impl Harness for Sqlite {
         let options = SqliteOptions::new(self.path()).durability(Durability::Normal);
         let options = options.limits(self.limits).clock(Arc::new(self.clock.clone()));
         SqliteStore::open(options).expect("the database is one of ours")
+    }
+
+    fn spoil_count(&self, queue: &str, status: Status, by: i64) -> bool {
+        let foreign = Connection::open(self.path()).expect("the database is there");
+        let update = "UPDATE job_depths SET jobs = jobs + ?3 WHERE queue = ?1 AND status = ?2";
+        foreign.execute(update, (queue, status.as_str(), by)).expect("nobody holds the lock for long") == 1
     }
 
     /// Dropping a store gives nothing back and drops the locks of its workers, as the end of a process does.

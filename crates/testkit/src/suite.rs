@@ -30,7 +30,7 @@ pub mod unique;
 pub mod wakeup;
 mod world;
 
-use longshore_core::{Console, Limits, Store};
+use longshore_core::{Console, Limits, Status, Store};
 
 use crate::FakeClock;
 use world::{Process, World, ids};
@@ -45,6 +45,12 @@ pub trait Harness: Sized + Send + Sync + 'static {
 
     /// Opens the database as a process of its own does. May be called any number of times.
     fn open(&self) -> Self::Store;
+
+    /// Makes the count of a queue's jobs in one state wrong by this many, as another program may; whether the backend
+    /// keeps counts that can be wrong.
+    fn spoil_count(&self, _queue: &str, _status: Status, _by: i64) -> bool {
+        false
+    }
 
     /// Ends that process as `kill -9` does: nothing is given back, and its workers are dead.
     fn kill(&self, store: Self::Store);

@@ -1,6 +1,6 @@
 //! That faults are what they say, because every test of the runtime's recovery rests on it.
 
-use longshore_core::{Console, Selection, Store, StoreError};
+use longshore_core::{Console, Filter, Selection, Store, StoreError};
 use longshore_testkit::{FakeClock, Fault, FaultPlan, FaultStore, MemoryStore, Operation, job};
 
 fn store(plan: FaultPlan) -> FaultStore<MemoryStore> {
@@ -8,7 +8,7 @@ fn store(plan: FaultPlan) -> FaultStore<MemoryStore> {
 }
 
 async fn count(store: &FaultStore<MemoryStore>) -> u64 {
-    store.inner().count(Selection::default()).await.expect("memory never fails")
+    store.inner().count(Selection::from(Filter::all())).await.expect("memory never fails")
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use clap::Args;
-use longshore_core::{FailureType, JobId, Selection, Status};
+use clap::builder::NonEmptyStringValueParser;
+use longshore_core::{FailureType, Filter, JobId, Status};
 
 /// Which jobs are meant, by what they are. Each flag may be repeated or take a list with commas.
 #[derive(Clone, Debug, Default, Args)]
@@ -16,11 +17,11 @@ pub(crate) struct FilterArguments {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KindArguments {
     /// Only jobs of this type
-    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(crate) job_type: Vec<String>,
 
     /// Only jobs in this queue
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(crate) queue: Vec<String>,
 
     /// Only jobs whose last failure was of this type, such as network_error
@@ -55,25 +56,40 @@ pub(crate) struct ScopeArguments<F: Args> {
 }
 
 /// A filter's reading.
-pub(crate) trait Filter: Args {
-    /// The jobs that it means.
-    fn selection(&self) -> Selection;
+pub(crate) trait ToFilter: Args {
+    /// The conditions; a flag that was not given is none.
+    fn to_filter(&self) -> Filter;
 }
 
-impl Filter for FilterArguments {
-    fn selection(&self) -> Selection {
-        Selection { statuses: self.status.clone(), ..self.kind.selection() }
+impl ToFilter for FilterArguments {
+    fn to_filter(&self) -> Filter {
+        Filter { statuses: given(&self.status), ..self.kind.to_filter() }
     }
 }
 
-impl Filter for KindArguments {
-    fn selection(&self) -> Selection {
-        Selection {
-            ids: Vec::new(),
-            statuses: Vec::new(),
-            job_types: self.job_type.clone(),
-            queues: self.queue.clone(),
-            failure_types: self.failure_type.clone(),
+impl ToFilter for KindArguments {
+    fn to_filter(&self) -> Filter {
+        Filter {
+            statuses: None,
+            job_types: given(&self.job_type),
+            queues: given(&self.queue),
+            failure_types: given(&self.failure_type),
         }
     }
+}
+
+/// A flag takes one word at least, so a list without any was not given.
+fn given<T: Clone>(values: &[T]) -> Option<Vec<T>> {
+    (!values.is_empty()).then(|| values.to_vec())
+}
+
+/// The jobs to put back, and whether their children come along.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RetryArguments<F: Args> {
+    #[command(flatten)]
+    pub(crate) target: TargetArguments<F>,
+
+    /// Leave the children that were given up because of these jobs as they are
+    #[arg(long)]
+    pub(crate) alone: bool,
 }

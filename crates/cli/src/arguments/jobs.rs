@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use longshore_core::{InvalidId, InvalidPriority, JobId, Priority, parse_duration};
 use thiserror::Error;
 
-use super::filter::{FilterArguments, KindArguments, ScopeArguments, TargetArguments};
+use super::filter::{FilterArguments, KindArguments, RetryArguments, ScopeArguments, TargetArguments};
 
 /// What can be done with jobs.
 #[derive(Debug, Subcommand)]
@@ -43,12 +43,14 @@ pub(crate) enum JobsCommand {
 
     /// Put ended or retrying jobs back, with fresh budgets
     #[command(
-        long_about = "Put ended or retrying jobs back, with fresh budgets\n\nTheir history stays. With --all and no \
-            --status: those that are retrying, cancelled or dead letters.",
+        long_about = "Put ended or retrying jobs back, with fresh budgets\n\nTheir history stays. A job whose parent \
+            has not completed waits for it again, blocked. The children that were given up because a job did not \
+            complete are put back with it, unless --alone. With --all and no --status: those that are retrying, \
+            cancelled or dead letters.",
         after_help = "Example: longshore jobs retry 42 43\n         longshore jobs retry --all --status dead_letter \
             --type mail --yes"
     )]
-    Retry(TargetArguments<FilterArguments>),
+    Retry(RetryArguments<FilterArguments>),
 
     /// End waiting jobs, and ask running ones to stop
     #[command(after_help = "Example: longshore jobs cancel --all --queue mail --yes")]
@@ -97,8 +99,13 @@ pub(crate) enum DeadCommand {
     Show(IdArgument),
 
     /// Put dead letters back, with fresh budgets; their history stays
-    #[command(after_help = "Example: longshore dead retry --all --type thumbnail --yes")]
-    Retry(TargetArguments<KindArguments>),
+    #[command(
+        long_about = "Put dead letters back, with fresh budgets; their history stays\n\nA job whose parent has not \
+            completed waits for it again, blocked. The children that were given up because a job did not complete \
+            are put back with it, unless --alone.",
+        after_help = "Example: longshore dead retry --all --type thumbnail --yes"
+    )]
+    Retry(RetryArguments<KindArguments>),
 
     /// Remove dead letters for good
     #[command(after_help = "Example: longshore dead discard 42")]

@@ -1,8 +1,8 @@
-use longshore_core::{Action, Selection, Status};
+use longshore_core::{Action, Status};
 use longshore_migrate::Exit;
 
-use super::jobs::{Move, Verb, list, print_detail, read_detail, targets};
-use crate::arguments::{DeadCommand, Filter, KindArguments, TargetArguments};
+use super::jobs::{Verb, list, move_jobs, print_detail, read_detail};
+use crate::arguments::{DeadCommand, ToFilter};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -10,20 +10,22 @@ use crate::database::{Database, Prepare};
 /// Looks after the jobs that were given up.
 pub(crate) fn run(context: &Context, command: DeadCommand) -> anyhow::Result<Exit> {
     match command {
-        DeadCommand::List { filter, page } => context.block_on(list(context, dead(filter.selection()), page)),
+        DeadCommand::List { filter, page } => context.block_on({
+            let dead = filter.to_filter().statuses([Status::DeadLetter]);
+            list(context, dead.into(), page)
+        }),
         DeadCommand::Show(job) => context.block_on(show(context, job.id)),
-        DeadCommand::Retry(arguments) => move_dead(context, &arguments, &RETRY),
-        DeadCommand::Discard(arguments) => move_dead(context, &arguments, &DISCARD),
+        DeadCommand::Retry(arguments) => {
+            move_jobs(context, &arguments.target, if arguments.alone { &RETRY_ALONE } else { &RETRY })
+        }
+        DeadCommand::Discard(arguments) => move_jobs(context, &arguments, &DISCARD),
     }
 }
 
 const RETRY: Verb = Verb { action: Action::Retry, word: "retry", done: "retried", statuses: &[Status::DeadLetter] };
+const RETRY_ALONE: Verb = Verb { action: Action::RetryAlone, ..RETRY };
 const DISCARD: Verb =
     Verb { action: Action::Discard, word: "discard", done: "discarded", statuses: &[Status::DeadLetter] };
-
-fn dead(selection: Selection) -> Selection {
-    Selection { statuses: vec![Status::DeadLetter], ..selection }
-}
 
 async fn show(context: &Context, id: longshore_core::JobId) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
@@ -33,9 +35,4 @@ async fn show(context: &Context, id: longshore_core::JobId) -> anyhow::Result<Ex
     }
     print_detail(context, &detail)?;
     Ok(Exit::Done)
-}
-
-fn move_dead(context: &Context, arguments: &TargetArguments<KindArguments>, verb: &Verb) -> anyhow::Result<Exit> {
-    let (selection, consent) = targets(arguments)?;
-    context.block_on(Move { verb, selection: dead(selection), consent }.run(context))
 }

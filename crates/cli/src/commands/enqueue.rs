@@ -1,4 +1,4 @@
-use longshore_core::{Due, Enqueued, Job, Limits, NewJob};
+use longshore_core::{Due, Enqueued, Job, JobId, Limits, NewJob};
 use longshore_migrate::Exit;
 use serde::Serialize;
 
@@ -61,11 +61,15 @@ async fn enqueue(context: &Context, job: NewJob) -> anyhow::Result<Exit> {
     if *is_duplicate {
         context.output.note(format!("job {id} has this unique key and has not ended: nothing was enqueued"));
     }
-    if context.output.format() == Format::Words {
-        context.output.line(id)?;
-        return Ok(Exit::Done);
-    }
-    let detail = database.job(*id).await?.ok_or(CommandError::NoSuchJob { id: *id })?;
-    context.output.document(&EnqueuedJob { job: detail.job, is_duplicate: *is_duplicate })?;
+    let done = if *is_duplicate { format!("job {id} was there already") } else { format!("job {id} was enqueued") };
+    CommandError::after(done, tell(context, &database, *id, *is_duplicate).await)?;
     Ok(Exit::Done)
+}
+
+async fn tell(context: &Context, database: &Database, id: JobId, is_duplicate: bool) -> anyhow::Result<()> {
+    if context.output.format() == Format::Words {
+        return Ok(context.output.line(id)?);
+    }
+    let detail = database.job(id).await?.ok_or(CommandError::NoSuchJob { id })?;
+    Ok(context.output.document(&EnqueuedJob { job: detail.job, is_duplicate })?)
 }

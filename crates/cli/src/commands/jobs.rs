@@ -1,7 +1,7 @@
-use longshore_core::{Action, Priority, Status};
+use longshore_core::{Action, Priority, Selection, Status};
 use longshore_migrate::Exit;
 
-use crate::arguments::{Filter, FilterArguments, JobsCommand, TargetArguments};
+use crate::arguments::{JobsCommand, TargetArguments, ToFilter};
 use crate::command_error::CommandError;
 use crate::context::Context;
 
@@ -12,19 +12,22 @@ mod show;
 mod wait;
 
 pub(super) use self::list::list;
-pub(super) use self::moves::{Move, Verb, targets};
+pub(super) use self::moves::Verb;
+use self::moves::{Move, targets};
 pub(super) use self::show::{print_detail, read_detail};
 
 /// Looks at jobs, and moves them by hand.
 pub(crate) fn run(context: &Context, command: JobsCommand) -> anyhow::Result<Exit> {
     match command {
-        JobsCommand::List { filter, page } => context.block_on(list(context, filter.selection(), page)),
+        JobsCommand::List { filter, page } => context.block_on(list(context, filter.to_filter().into(), page)),
         JobsCommand::Show(job) => context.block_on(show::run(context, job.id)),
         JobsCommand::Logs { job, follow, attempt } => {
             let until = if follow { logs::Until::Ended } else { logs::Until::Now };
             context.block_on(logs::run(context, logs::LogsRequest { id: job.id, attempt, until }))
         }
-        JobsCommand::Retry(arguments) => move_jobs(context, &arguments, &RETRY),
+        JobsCommand::Retry(arguments) => {
+            move_jobs(context, &arguments.target, &if arguments.alone { RETRY_ALONE } else { RETRY })
+        }
         JobsCommand::Cancel(arguments) => move_jobs(context, &arguments, &CANCEL),
         JobsCommand::Delete(arguments) => move_jobs(context, &arguments, &DELETE),
         JobsCommand::Priority(arguments) => {
@@ -42,6 +45,7 @@ const RETRY: Verb = Verb {
     done: "retried",
     statuses: &[Status::Retrying, Status::Cancelled, Status::DeadLetter],
 };
+const RETRY_ALONE: Verb = Verb { action: Action::RetryAlone, ..RETRY };
 const CANCEL: Verb = Verb {
     action: Action::Cancel,
     word: "cancel",
@@ -71,10 +75,15 @@ const fn reprioritise(priority: Priority) -> Verb {
     }
 }
 
-fn move_jobs(context: &Context, arguments: &TargetArguments<FilterArguments>, verb: &Verb) -> anyhow::Result<Exit> {
+/// Moves the jobs that the words mean; without a status those from which this move is meant.
+pub(super) fn move_jobs<F: ToFilter>(
+    context: &Context,
+    arguments: &TargetArguments<F>,
+    verb: &Verb,
+) -> anyhow::Result<Exit> {
     let (mut selection, consent) = targets(arguments)?;
-    if arguments.scope.all && selection.statuses.is_empty() {
-        selection.statuses = verb.statuses.to_vec();
+    if let Selection::Matching(filter) = &mut selection {
+        filter.statuses.get_or_insert_with(|| verb.statuses.to_vec());
     }
     context.block_on(Move { verb, selection, consent }.run(context))
 }

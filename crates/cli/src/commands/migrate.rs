@@ -83,8 +83,12 @@ impl Site<'_> {
             let database = url.path().display().to_string().into();
             return Err(StoreError::Missing { database }.into());
         }
-        url.check_folder().map_err(CommandError::DatabaseUrl)?;
+        check_folder(url.path())?;
+        let is_new = access == Access::Write && !url.path().exists();
         let target = SqliteTarget::open(url.path(), access).map_err(MigrateError::from)?;
+        if is_new {
+            self.context.output.note(format!("created {}", url.path().display()));
+        }
         Ok(Migrator::new(Box::new(target), sources))
     }
 
@@ -110,5 +114,15 @@ impl Site<'_> {
             return Ok(Some(dir.to_owned()));
         }
         Ok(self.context.config()?.migrate.dir.clone())
+    }
+}
+
+/// SQLite makes files, but no folders.
+fn check_folder(path: &Path) -> Result<(), CommandError> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(CommandError::NoFolder { folder: folder.to_owned() })
+        }
+        _ => Ok(()),
     }
 }

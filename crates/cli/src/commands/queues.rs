@@ -84,10 +84,11 @@ async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow
     let database = Database::open(context, Prepare::Nothing).await?;
     database.change_queue(queue.clone(), change).await?;
     let changed = Changed { queue: &queue, is_paused: change == QueueChange::Pause };
-    context.output.result(&changed, |output| match change {
-        QueueChange::Pause => output.line(format!("queue {queue} is paused; what runs goes on")),
-        QueueChange::Resume => output.line(format!("queue {queue} is open")),
-    })?;
+    let done = match change {
+        QueueChange::Pause => format!("queue {queue} is paused; what runs goes on"),
+        QueueChange::Resume => format!("queue {queue} is open"),
+    };
+    CommandError::after(&done, context.output.result(&changed, |output| output.line(&done)))?;
     Ok(Exit::Done)
 }
 

@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::num::NonZero;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::arguments::{CONCURRENCY_MAX, WorkArguments};
+use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -29,6 +31,7 @@ pub(crate) fn up(context: &Context, arguments: &WorkArguments) -> anyhow::Result
 
 fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow::Result<Exit> {
     let config = context.config()?;
+    check_spare_files()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: on a database that is not understood nothing else matters.
@@ -46,9 +49,19 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
         run_worker(worker, arguments).await
     })?;
     if context.output.format() == crate::output::Format::Json {
-        context.output.document(&Ended { ended })?;
+        let told = context.output.document(&Ended { ended });
+        CommandError::after(format_args!("the worker has {ended}"), told)?;
     }
     Ok(Exit::Done)
+}
+
+/// So many files the runtime opens for itself, and panics where it cannot.
+const RUNTIME_FILES: usize = 8;
+
+fn check_spare_files() -> std::io::Result<()> {
+    let place = if cfg!(unix) { "/dev/null" } else { "NUL" };
+    let opened: std::io::Result<Vec<File>> = (0..RUNTIME_FILES).map(|_| File::open(place)).collect();
+    opened.map(drop)
 }
 
 fn worker(

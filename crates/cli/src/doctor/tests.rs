@@ -25,13 +25,21 @@ fn healthy() -> Health {
         dead_workers: Vec::new(),
         known_job_types: vec!["mail".to_owned()],
         living_workers: 1,
+        stuck: Vec::new(),
+        keepers: Vec::new(),
         dead_letters: 4,
         dead_letters_last_hour: 0,
     }
 }
 
 fn backlog(job_type: &str, jobs: u64) -> TypeBacklog {
-    TypeBacklog { queue: "default".to_owned(), job_type: job_type.to_owned(), jobs, oldest_ready_at: NOW }
+    TypeBacklog {
+        queue: "default".to_owned(),
+        job_type: job_type.to_owned(),
+        jobs,
+        oldest_ready_at: NOW,
+        has_valid_names: true,
+    }
 }
 
 fn codes(health: &Health, configured: &[&str]) -> Vec<&'static str> {
@@ -65,6 +73,18 @@ fn each_thing_that_goes_wrong_has_its_finding() {
         change(&mut health);
         assert_eq!(codes(&health, &["configured"]), [expected]);
     }
+}
+
+#[test]
+fn a_name_that_is_no_valid_text_is_named_with_what_it_holds_back() {
+    let unreadable = TypeBacklog { queue: "\u{fffd}".to_owned(), has_valid_names: false, ..backlog("mail", 3) };
+    let health = Health { backlog: vec![unreadable], ..healthy() };
+
+    let findings = judge(&health, &BTreeSet::new());
+
+    assert_eq!(findings.len(), 1, "and no other finding about the same jobs");
+    assert_eq!(findings[0].code, "invalid_name");
+    assert!(findings[0].message.contains("holds back 3 jobs"), "{}", findings[0].message);
 }
 
 #[test]

@@ -115,6 +115,34 @@ fn several_first_enqueues_at_once_into_an_empty_file_wait_for_the_one_that_migra
     }
 }
 
+#[test]
+fn an_enqueue_that_is_killed_while_it_makes_the_database_is_in_nobodys_way() {
+    let sandbox = Sandbox::new();
+    for round in 0..8 {
+        let name = format!("{round}.db");
+        let mut killed = sandbox.command(&["enqueue", "mail", "--database", &name]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(fastrand::u64(0..150)));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        assert_eq!(sandbox.run(&["enqueue", "mail", "--database", &name]).exit, 0, "round {round}");
+    }
+}
+
+#[test]
+fn a_url_with_a_harmless_parameter_names_the_same_file_as_the_path() {
+    let sandbox = Sandbox::new();
+    for url in ["sqlite:z.db?mode=rwc", "sqlite:///z.db", "sqlite://z.db?mode=rw", "z.db"] {
+        assert_eq!(sandbox.run(&["enqueue", "mail", "--database", url]).exit, 0, "{url}");
+    }
+    assert_eq!(sandbox.json(&["jobs", "list", "--database", "z.db"])["jobs"].as_array().unwrap().len(), 4);
+    let absolute = format!("sqlite:///{}", sandbox.path("z.db").display());
+    assert_eq!(sandbox.json(&["jobs", "list", "--database", &absolute])["jobs"].as_array().unwrap().len(), 4);
+    for url in ["postgres:app", "file:a.db", "odd:a.db", "sqlite:a.db?mode=ro"] {
+        assert_eq!(sandbox.run(&["enqueue", "mail", "--database", url]).exit, 2, "{url}");
+    }
+    assert!(sandbox.files().iter().all(|name| name.starts_with("z.db")), "{:?}", sandbox.files());
+}
+
 /// What an enqueue meets in the middle of another process's first migration: some migrations are there, and the runner
 /// holds its lock until the others are.
 #[test]

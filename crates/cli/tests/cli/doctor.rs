@@ -68,3 +68,21 @@ fn a_type_that_a_plain_insert_brought_cannot_move_the_cursor() {
     let ran = sandbox.run(&["doctor"]);
     assert!(ran.exit == 3 && ran.stdout.contains("[2J") && !ran.stdout.contains('\u{1b}'), "{ran:?}");
 }
+
+#[test]
+fn a_table_that_keeps_ended_jobs_is_named_with_what_to_do() {
+    let sandbox = Sandbox::new();
+    sandbox.json(&["enqueue", "a"]);
+    sandbox.json(&["jobs", "cancel", "1"]);
+    let foreign = rusqlite::Connection::open(sandbox.path("longshore.db")).unwrap();
+    foreign
+        .execute_batch("CREATE TABLE photos (job_id INTEGER REFERENCES job_queue (id)); INSERT INTO photos VALUES (1);")
+        .unwrap();
+    let ran = sandbox.run(&["doctor", "--json"]);
+    let finding = &ran.document()["findings"][0];
+    let message = "photos.job_id refers to 1 ended job, which cannot be removed";
+    assert_eq!((ran.exit, &finding["code"], &finding["message"]), (3, &json!("jobs_kept_by_table"), &json!(message)));
+    let ran = sandbox.run(&["jobs", "delete", "1", "--json"]);
+    assert_eq!((ran.exit, ran.code().as_str()), (1, "not_moved"));
+    assert_eq!(ran.document()["error"]["refused"], json!([{"reason": "constraint", "id": 1}]));
+}

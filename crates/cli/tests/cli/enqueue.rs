@@ -6,8 +6,9 @@ use crate::sandbox::Sandbox;
 fn a_job_is_enqueued_and_its_id_printed_where_there_was_no_database() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run(&["enqueue", "mail", r#"{"to": "a"}"#]);
-    assert_eq!((ran.exit, ran.stdout.as_str(), ran.stderr.as_str()), (0, "1\n", ""));
+    assert_eq!((ran.exit, ran.stdout.as_str(), ran.stderr.as_str()), (0, "1\n", "created longshore.db\n"));
     assert_eq!(sandbox.json(&["jobs", "show", "1"])["job_data"], json!({"to": "a"}));
+    assert_eq!(sandbox.run(&["enqueue", "mail"]).stderr, "");
 }
 
 #[test]

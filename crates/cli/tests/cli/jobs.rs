@@ -151,3 +151,21 @@ fn waiting_no_time_at_all_for_an_ended_job_does_not_call_it_late() {
     let ran = sandbox.run(&["jobs", "wait", "1", "--timeout", "0s"]);
     assert_eq!((ran.exit, ran.stderr.as_str()), (3, ""));
 }
+
+#[test]
+fn nothing_is_moved_where_nothing_was_named() {
+    let sandbox = five_jobs();
+    for verb in ["retry", "cancel", "delete"] {
+        assert_eq!(sandbox.run(&["jobs", verb]).exit, 2, "{verb}");
+        assert_eq!(sandbox.run(&["jobs", verb, "--yes"]).exit, 2, "{verb}");
+        for filter in [["--status", ""], ["--type", ""], ["--queue", ""], ["--failure-type", ""]] {
+            let arguments = [&["jobs", verb, "--all", "--yes"], &filter[..]].concat();
+            assert_eq!(sandbox.run(&arguments).exit, 2, "{arguments:?}");
+        }
+    }
+    for verb in ["retry", "discard"] {
+        assert_eq!(sandbox.run(&["dead", verb]).exit, 2, "{verb}");
+    }
+    assert_eq!(sandbox.run(&["jobs", "list", "--type", ""]).exit, 2);
+    assert_eq!(statuses(&sandbox), ["pending"; 5]);
+}

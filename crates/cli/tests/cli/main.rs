@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
+#[cfg(target_os = "linux")]
+mod changed_file;
 mod completions;
 mod configuration;
 mod database;
@@ -11,6 +13,10 @@ mod errors;
 mod help;
 mod jobs;
 mod migrate;
+#[cfg(target_os = "linux")]
+mod other_user;
+#[cfg(target_os = "linux")]
+mod outside_causes;
 #[cfg(target_os = "linux")]
 mod poison;
 mod queues;

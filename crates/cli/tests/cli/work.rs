@@ -226,3 +226,72 @@ fn a_worker_pauses_during_a_redo_and_a_drain_under_an_undone_migration_ends_with
     sandbox.json(&["migrate", "down", "--allow-data-loss"]);
     assert_eq!(drain.wait_with_output().unwrap().status.code(), Some(5));
 }
+
+#[test]
+fn a_retry_of_all_dead_letters_runs_a_family_in_its_order() {
+    let sandbox = workshop();
+    sandbox.json(&["enqueue", "fail"]);
+    sandbox.json(&["enqueue", "echo", "--parent", "1"]);
+    sandbox.json(&["enqueue", "echo", "--parent", "2"]);
+    sandbox.json(&["work", "--drain", "-q"]);
+    let status = |id: &str| sandbox.json(&["jobs", "show", id])["status"].as_str().unwrap().to_owned();
+    assert_eq!([status("1"), status("2"), status("3")], ["dead_letter"; 3]);
+
+    assert_eq!(sandbox.json(&["dead", "retry", "--all", "--yes"]), json!({"touched": 3, "refused": []}));
+    assert_eq!([status("1"), status("2"), status("3")], ["pending", "blocked", "blocked"]);
+    sandbox.json(&["work", "--drain", "-q"]);
+    assert_eq!([status("1"), status("2"), status("3")], ["dead_letter"; 3], "the parent fails again");
+
+    assert_eq!(sandbox.json(&["dead", "retry", "2"])["touched"], 2);
+    sandbox.json(&["work", "--drain", "-q"]);
+    assert_eq!([status("1"), status("2"), status("3")], ["dead_letter", "blocked", "blocked"]);
+    let finding = &sandbox.run(&["doctor", "--json"]).document()["findings"];
+    let told = finding.as_array().unwrap().iter().find(|it| it["code"] == "stuck_jobs").unwrap();
+    assert_eq!(told["message"], "1 job cannot go on, such as job 2, which waits for job 1, which ended as dead_letter");
+
+    sandbox.write("longshore.toml", CONFIG.replace("exit 65", "exit 0"));
+    assert_eq!(sandbox.json(&["jobs", "retry", "1", "--alone"])["touched"], 1);
+    sandbox.json(&["work", "--drain", "-q"]);
+    assert_eq!([status("1"), status("2"), status("3")], ["completed"; 3]);
+}
+
+#[test]
+fn a_parent_that_is_retried_alone_leaves_its_child_a_dead_letter() {
+    let sandbox = workshop();
+    sandbox.json(&["enqueue", "fail"]);
+    sandbox.json(&["enqueue", "echo", "--parent", "1"]);
+    sandbox.json(&["work", "--drain", "-q"]);
+    sandbox.write("longshore.toml", CONFIG.replace("exit 65", "exit 0"));
+
+    assert_eq!(sandbox.json(&["dead", "retry", "1", "--alone"])["touched"], 1);
+
+    sandbox.json(&["work", "--drain", "-q"]);
+    assert_eq!(sandbox.json(&["jobs", "show", "1"])["status"], "completed");
+    assert_eq!(sandbox.json(&["jobs", "show", "2"])["status"], "dead_letter");
+}
+
+#[test]
+fn a_drain_ends_whatever_plain_sql_has_left_behind() {
+    let sandbox = workshop();
+    for _ in 0..4 {
+        sandbox.json(&["enqueue", "echo"]);
+    }
+    let foreign = rusqlite::Connection::open(sandbox.path("longshore.db")).unwrap();
+    foreign.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
+    foreign.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
+    foreign
+        .execute_batch(
+            "UPDATE job_queue SET status = 'retrying' WHERE id = 1;
+             UPDATE job_queue SET status = 'running', worker_id = '' WHERE id = 2;
+             UPDATE job_queue SET claim_number = 9223372036854775807 WHERE id = 3;",
+        )
+        .unwrap();
+    let ran = sandbox.run(&["doctor", "--json"]);
+    assert!(ran.stdout.contains("\"stuck_jobs\""), "{ran:?}");
+
+    assert_eq!(sandbox.json(&["work", "--drain", "-q"]), json!({"ended": "drained"}));
+
+    let statuses = ["1", "2", "3", "4"].map(|id| sandbox.json(&["jobs", "show", id])["status"].clone());
+    assert_eq!(statuses, ["completed", "completed", "dead_letter", "completed"].map(|word| json!(word)));
+    assert!(!sandbox.run(&["doctor", "--json"]).stdout.contains("stuck_jobs"));
+}

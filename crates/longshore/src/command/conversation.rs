@@ -1,17 +1,18 @@
+use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
 use longshore_core::{Failure, FailureType, Limits};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use super::exit;
 use super::protocol::{Cause, Exit, News, Order, Word};
+use super::refusal;
 use super::spec::{OnShutdown, ShutdownPlan};
 use super::supervised::{Outputs, Supervised};
 use super::transcript::{Output, Transcript};
 use super::{CommandSpec, SupervisorProgram};
-use crate::{AttemptResult, CurrentAttempt, Done, StopCause, Stopped, quiet};
+use crate::{AttemptResult, CurrentAttempt, Done, HandlerError, StopCause, Stopped, quiet};
 
 /// How long an unfinished line waits to be seen in the log.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
@@ -22,6 +23,12 @@ const DRAIN_MAX: Duration = Duration::from_secs(1);
 
 const READ_BYTES: usize = 16 * 1024;
 
+/// How long a program that cannot be started for want of files, processes or memory is tried again, before its job is
+/// given back for another worker to take; and the pauses between two tries.
+const WANT_MAX: Duration = Duration::from_secs(5);
+const WANT_FIRST: Duration = Duration::from_millis(50);
+const WANT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
 /// Runs a command for one attempt and says what became of it.
 pub(super) async fn run(
     spec: &CommandSpec,
@@ -29,16 +36,65 @@ pub(super) async fn run(
     supervisor: &SupervisorProgram,
     attempt: CurrentAttempt,
 ) -> AttemptResult {
-    let order = order_of(spec, &attempt);
+    let give_back_at = Instant::now() + WANT_MAX;
+    let mut pause = WANT_FIRST;
+    loop {
+        let error = match run_once(spec, limits, supervisor, &attempt).await {
+            Tried::Ran(result) => return result,
+            Tried::Wanting(error) => error,
+        };
+        if pause == WANT_FIRST {
+            tracing::warn!(%error, "a program could not be started; trying again");
+        }
+        tokio::select! {
+            _ = attempt.stopped() => return Err(HandlerError::not_begun(want(spec, &error))),
+            () = sleep(pause) => pause = (pause * 2).min(WANT_PAUSE_MAX),
+        }
+        if Instant::now() >= give_back_at {
+            return Err(HandlerError::not_begun(want(spec, &error)));
+        }
+    }
+}
+
+fn want(spec: &CommandSpec, error: &io::Error) -> Failure {
+    let program = spec.run.first().map_or("", String::as_str);
+    Failure::new(FailureType::ResourceError, format!("{program} could not be started: {error}"))
+}
+
+/// What one try came to.
+enum Tried {
+    Ran(AttemptResult),
+    /// The program did not start, for want of something that others give back.
+    Wanting(io::Error),
+}
+
+async fn run_once(
+    spec: &CommandSpec,
+    limits: Limits,
+    supervisor: &SupervisorProgram,
+    attempt: &CurrentAttempt,
+) -> Tried {
+    let order = order_of(spec, attempt);
     let started = Supervised::start(supervisor, order, attempt.payload().as_str().as_bytes()).await;
-    let (supervised, outputs) = started.map_err(|error| {
-        let message = format!("the supervisor {} cannot be started: {error}", supervisor.path().display());
-        Failure::new(FailureType::of_io(error.kind()), message)
-    })?;
+    let (supervised, outputs) = match started {
+        Ok(started) => started,
+        Err(error) if refusal::is_passing(&error) => return Tried::Wanting(error),
+        Err(error) => {
+            let message = format!("the supervisor {} cannot be started: {error}", supervisor.path().display());
+            return Tried::Ran(Err(Failure::new(FailureType::of_io(error.kind()), message).into()));
+        }
+    };
     let transcript = Transcript::new(attempt.clone(), limits);
+    let attempt = attempt.clone();
     let mut conversation = Conversation { attempt, supervised, transcript, asked: Asked::Nothing, end: None };
     conversation.listen(outputs, spec).await;
-    conversation.into_result(spec)
+    if let Some(End::Refused { errno }) = conversation.end {
+        let error = io::Error::from_raw_os_error(errno);
+        if refusal::is_passing(&error) {
+            return Tried::Wanting(error);
+        }
+    }
+    Tried::Ran(conversation.into_result(spec))
 }
 
 fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
@@ -203,10 +259,7 @@ impl Conversation {
                 Err(self.transcript.with_tail(Failure::new(FailureType::TimeoutError, message)))?
             }
             (Some(End::Ended { exit, cause }), _) => Err(self.transcript.into_failure(exit, cause))?,
-            (Some(End::Refused { errno }), _) => {
-                let program = spec.run.first().map_or("", String::as_str);
-                Err(exit::refusal(program, spec.directory.as_deref(), errno))?
-            }
+            (Some(End::Refused { errno }), _) => Err(refusal::failure(spec, &io::Error::from_raw_os_error(errno)))?,
             (Some(End::Unended), None) => self.failed("the command could not be ended, even by SIGKILL"),
             (Some(End::Abandoned) | None, _) => {
                 self.failed("the supervisor of the command was killed, so it was ended")
@@ -214,7 +267,7 @@ impl Conversation {
         }
     }
 
-    fn failed(&self, message: &str) -> Result<Done, crate::HandlerError> {
+    fn failed(&self, message: &str) -> Result<Done, HandlerError> {
         Err(self.transcript.with_tail(Failure::new(FailureType::SystemError, message)))?
     }
 }

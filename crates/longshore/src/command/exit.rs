@@ -1,6 +1,4 @@
-use std::io;
-
-use longshore_core::{Failure, FailureType};
+use longshore_core::FailureType;
 
 use super::protocol::{Cause, Exit};
 
@@ -59,27 +57,6 @@ const fn signal_name(signal: i32) -> Option<&'static str> {
     })
 }
 
-/// What a program that cannot be started fails with.
-pub(super) fn refusal(program: &str, directory: Option<&std::path::Path>, errno: i32) -> Failure {
-    let error = io::Error::from_raw_os_error(errno);
-    if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
-        let message = format!("{} is no directory: `directory` of the job type names it", directory.display());
-        return Failure::new(FailureType::ConfigError, message);
-    }
-    if error.kind() == io::ErrorKind::NotFound {
-        let message = format!("{program} was not found: `run` of the job type names it");
-        return Failure::new(FailureType::ConfigError, message);
-    }
-    if error.kind() == io::ErrorKind::PermissionDenied || errno == ENOEXEC {
-        let message = format!("{program} may not be executed ({error}): check its mode and its first line");
-        return Failure::new(FailureType::PermissionError, message);
-    }
-    Failure::new(FailureType::of_io(error.kind()), format!("{program} cannot be started: {error}"))
-}
-
-/// The same number on every Unix; the standard library has no kind for it.
-const ENOEXEC: i32 = 8;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,15 +98,5 @@ mod tests {
         assert_eq!(failure_type(Exit::Signal(9), Cause::Itself), FailureType::ResourceError);
         assert_eq!(failure_type(Exit::Signal(9), Cause::Asked), FailureType::WorkerError);
         assert_eq!(failure_type(Exit::Signal(11), Cause::Itself), FailureType::WorkerError);
-    }
-
-    #[test]
-    fn a_program_that_cannot_be_started_is_told_apart() {
-        let missing = refusal("nothing-of-that-name", None, 2);
-        assert_eq!(missing.failure_type, FailureType::ConfigError);
-        let denied = refusal("/etc/passwd", None, 13);
-        assert_eq!(denied.failure_type, FailureType::PermissionError);
-        let lost = refusal("true", Some("/no/such/place".as_ref()), 2);
-        assert_eq!(lost.message, "/no/such/place is no directory: `directory` of the job type names it");
     }
 }

@@ -113,16 +113,11 @@ impl Supervisor {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
         };
-        let (deaths, on_death) = UnixStream::pair()?;
-        deaths.set_nonblocking(true)?;
-        signal_hook::low_level::pipe::register(SIGCHLD, on_death)?;
-        let main = match spawn(&order, &payload) {
-            Ok(main) => main,
+        let (deaths, main) = match begin(&order, &payload) {
+            Ok(begun) => begun,
             Err(error) => {
-                tell(
-                    &mut Some(worker),
-                    News::Refused { errno: error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()) },
-                );
+                let errno = error.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
+                tell(&mut Some(worker), News::Refused { errno });
                 return Ok(None);
             }
         };
@@ -303,6 +298,14 @@ fn leave_the_workers_group() {
         let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
         let _ = rustix::thread::set_name(&std::ffi::CString::new(PROCESS_NAME).unwrap_or_default());
     }
+}
+
+/// Starts the program, and says where its death will show.
+fn begin(order: &Order, payload: &[u8]) -> io::Result<(UnixStream, Pid)> {
+    let (deaths, on_death) = UnixStream::pair()?;
+    deaths.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(SIGCHLD, on_death)?;
+    Ok((deaths, spawn(order, payload)?))
 }
 
 fn spawn(order: &Order, payload: &[u8]) -> io::Result<Pid> {

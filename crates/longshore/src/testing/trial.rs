@@ -1,4 +1,4 @@
-use longshore_core::{Failure, JobPageRequest, NewJob, Progress, Selection, Status};
+use longshore_core::{Failure, Filter, JobPageRequest, NewJob, Progress, Selection, Status};
 
 use super::{AttemptProbe, EnqueueRecorder};
 use crate::typed_handler::AsyncHandler;
@@ -58,11 +58,11 @@ const WAITING_MAX: u32 = 1000;
 
 /// The payloads of one type that wait in a queue, in the order in which they were enqueued; at most a thousand.
 pub async fn waiting<T: Payload>(queue: &Queue) -> Result<Vec<T>, QueueError> {
-    let selection = Selection {
-        statuses: vec![Status::Pending, Status::Retrying, Status::Blocked],
-        job_types: vec![T::JOB_TYPE.to_owned()],
-        ..Selection::default()
-    };
+    let selection = Selection::from(
+        Filter::all()
+            .statuses(vec![Status::Pending, Status::Retrying, Status::Blocked])
+            .job_types(vec![T::JOB_TYPE.to_owned()]),
+    );
     let page = queue.backend().jobs(JobPageRequest { selection, after: None, limit: WAITING_MAX }).await?;
     let oldest_first = page.jobs.into_iter().rev();
     oldest_first.map(|job| job.job_data.decode().map_err(QueueError::Encode)).collect()

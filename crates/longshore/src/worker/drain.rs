@@ -1,4 +1,4 @@
-use longshore_core::{Selection, Status, StoreError};
+use longshore_core::{Filter, Status, StoreError};
 
 use super::shift::Shift;
 use super::trouble::Errand;
@@ -26,22 +26,18 @@ pub(crate) async fn is_drained(shift: &Shift) -> bool {
 
 async fn jobs_left(shift: &Shift) -> Result<u64, StoreError> {
     let console = shift.queue.backend();
-    let queues: Vec<String> = shift.settings.queues.iter().map(|queue| queue.queue.clone()).collect();
-    let left = selection(shift, &[Status::Pending, Status::Retrying, Status::Running], queues.clone());
-    let left = console.count(left).await?;
+    let named: Vec<String> = shift.settings.queues.iter().map(|queue| queue.queue.clone()).collect();
+    let known = Filter::all().job_types(shift.job_types.iter().cloned());
+    // A worker that names no queue takes from all of them.
+    let known = if named.is_empty() { known } else { known.queues(named.clone()) };
+    let left = known.clone().statuses([Status::Pending, Status::Retrying, Status::Running]);
+    let left = console.count(left.into()).await?;
     if left == 0 {
         return Ok(0);
     }
     let stats = console.stats(0).await?.queues;
     let paused = stats.into_iter().filter(|queue| queue.paused_at.is_some()).map(|queue| queue.queue);
-    let paused: Vec<String> = paused.filter(|queue| queues.is_empty() || queues.contains(queue)).collect();
-    if paused.is_empty() {
-        return Ok(left);
-    }
-    let held_back = console.count(selection(shift, &[Status::Pending, Status::Retrying], paused)).await?;
-    Ok(left.saturating_sub(held_back))
-}
-
-fn selection(shift: &Shift, statuses: &[Status], queues: Vec<String>) -> Selection {
-    Selection { statuses: statuses.to_vec(), job_types: shift.job_types.to_vec(), queues, ..Selection::default() }
+    let paused = paused.filter(|queue| named.is_empty() || named.contains(queue));
+    let held_back = known.queues(paused).statuses([Status::Pending, Status::Retrying]);
+    Ok(left.saturating_sub(console.count(held_back.into()).await?))
 }

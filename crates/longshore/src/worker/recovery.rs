@@ -10,7 +10,7 @@ use crate::quiet;
 
 /// How often dead workers are looked for.
 const LOOK: Duration = Duration::from_millis(250);
-/// How often ended jobs that are old enough are removed, and how many rows one step may look at.
+/// How often house is kept, and how many rows one step may look at.
 const SWEEP: Duration = Duration::from_secs(60);
 const SWEEP_ROWS_MAX: u32 = 1000;
 /// The pause between two steps, so that a long sweep leaves room for the jobs.
@@ -36,13 +36,21 @@ pub(crate) async fn reclaim(shift: Arc<Shift>) {
     }
 }
 
-/// Removes ended jobs that are older than the retention, in bounded steps.
-pub(crate) async fn sweep(shift: Arc<Shift>, retention: Duration) {
-    let maintenance = Maintenance { retention: Some(retention), rows_max: SWEEP_ROWS_MAX };
+/// Keeps house in bounded steps: removes ended jobs that are older than the retention, if there is one, settles jobs
+/// that cannot go on by themselves, and compares the counts. Of all workers on a database one removes and compares at
+/// a time; for the others a sweep only reads.
+pub(crate) async fn sweep(shift: Arc<Shift>) {
+    let maintenance = Maintenance { retention: shift.settings.retention, rows_max: SWEEP_ROWS_MAX };
     loop {
         let pause = match shift.queue.backend().maintain(maintenance).await {
             Ok(maintained) => {
                 shift.trouble.pass(Errand::Maintain);
+                if maintained.kept > 0 {
+                    tracing::warn!(jobs = maintained.kept, "old jobs stay: a table of the application refers to them");
+                }
+                if maintained.settled > 0 {
+                    tracing::warn!(jobs = maintained.settled, "settled jobs that could not go on");
+                }
                 if maintained.has_more { BREATH } else { SWEEP }
             }
             Err(error) => {

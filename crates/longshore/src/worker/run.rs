@@ -105,10 +105,7 @@ fn spawn(shift: &Arc<Shift>, tasks: &mut JoinSet<()>) {
     tasks.spawn(watched::run(shift.clone(), "the heartbeat", heartbeat::run));
     tasks.spawn(watched::run(shift.clone(), "the search for dead workers", recovery::reclaim));
     tasks.spawn(watched::run(shift.clone(), "the look for cancellations", cancellations::run));
-    if let Some(retention) = shift.settings.retention {
-        let sweep = move |shift| recovery::sweep(shift, retention);
-        tasks.spawn(watched::run(shift.clone(), "the removal of old jobs", sweep));
-    }
+    tasks.spawn(watched::run(shift.clone(), "the housekeeping", recovery::sweep));
 }
 
 async fn claims(shift: &Shift) -> Result<(), StoreError> {

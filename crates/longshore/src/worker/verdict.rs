@@ -35,6 +35,7 @@ pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd
         Ran::Returned(Ok(Done::Completed { result })) => completed(result, &circumstances.limits),
         Ran::Returned(Ok(Done::Snoozed { .. })) | Ran::Panicked(_) if is_cancelled => AttemptEnd::Cancelled,
         Ran::Returned(Ok(Done::Snoozed { delay })) => AttemptEnd::Snoozed { delay },
+        Ran::Returned(Err(error)) if error.is_unbegun() && !is_cancelled => AttemptEnd::Interrupted,
         Ran::Returned(Err(error)) => failed(error.into_failure(), circumstances),
         Ran::Panicked(failure) => AttemptEnd::Failed(failure),
         Ran::Overran => stopped(circumstances, None),
@@ -117,6 +118,18 @@ mod tests {
     fn an_error_of_a_handler_that_did_not_look_is_its_own() {
         let unseen = Circumstances { has_seen_stop: false, ..asked(StopCause::ShuttingDown) };
         assert_eq!(failure_type(&attempt_end(error(), &unseen)), Some(FailureType::NetworkError));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_not_begun_is_given_back_unless_it_was_cancelled() {
+        let unbegun = || {
+            let failure = Failure::new(FailureType::ResourceError, "too many open files");
+            Ran::Returned(Err(HandlerError::not_begun(failure)))
+        };
+        assert_eq!(attempt_end(unbegun(), &CALM), AttemptEnd::Interrupted);
+        assert_eq!(attempt_end(unbegun(), &asked(StopCause::TimedOut)), AttemptEnd::Interrupted);
+        assert_eq!(attempt_end(unbegun(), &asked(StopCause::Cancelled)), AttemptEnd::Cancelled);
     }
 
     #[test]

@@ -76,7 +76,7 @@ async fn wish(asked: oneshot::Receiver<()>) {
 
 pub(crate) fn a_cancelled_job_leaves_nobody() {
     let worked = Worked::start(&sh(STUBBORN_FAMILY), Duration::from_millis(200), |job| job);
-    let selection = Selection { ids: vec![worked.id], ..Selection::default() };
+    let selection = Selection::Jobs(vec![worked.id]);
     worked.runtime.block_on(worked.queue.backend().act(selection, Action::Cancel)).unwrap();
     eventually("cancelled", || worked.job().status == Status::Cancelled);
     assert!(marked(&worked.mark).is_empty(), "an attempt has ended when its processes have");
@@ -169,7 +169,7 @@ pub(crate) fn a_program_that_fails_by_itself_while_it_waits_has_failed() {
 pub(crate) fn a_program_that_waits_can_still_be_cancelled() {
     let mut worked = Worked::start(&sh(WAITING_FAMILY), Duration::from_secs(1000), |job| job);
     worked.shutdown.take().unwrap().send(()).unwrap();
-    let selection = Selection { ids: vec![worked.id], ..Selection::default() };
+    let selection = Selection::job(worked.id);
     worked.runtime.block_on(worked.queue.backend().act(selection, Action::Cancel)).unwrap();
     eventually("cancelled", || worked.job().status == Status::Cancelled);
     assert!(marked(&worked.mark).is_empty(), "an attempt has ended when its processes have");

@@ -2,7 +2,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{AttemptOutcome, JobId, Queue, Selection, Status, Worker};
+use longshore::{AttemptOutcome, Filter, JobId, Queue, Selection, Status, Worker};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};
 use tokio::time::Instant;
 
@@ -28,7 +28,7 @@ fn faulty(bench: &Bench) -> (FaultStore<MemoryStore>, Queue) {
 }
 
 async fn running(bench: &Bench) -> u64 {
-    let running = Selection { statuses: vec![Status::Running], ..Selection::default() };
+    let running = Selection::from(Filter::all().statuses([Status::Running]));
     bench.queue.backend().count(running).await.unwrap()
 }
 

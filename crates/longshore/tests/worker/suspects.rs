@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use longshore::{
-    AttemptOutcome, ClaimRequest, JobId, NewJob, Payload, Priority, QueueScope, Selection, StartedAttempt, Status,
-    Store, Worker,
+    AttemptOutcome, ClaimRequest, Filter, JobId, NewJob, Payload, Priority, QueueScope, Selection, StartedAttempt,
+    Status, Store, Worker,
 };
 use longshore_testkit::request_id;
 use tokio::time::Instant;
@@ -289,7 +289,7 @@ async fn all_workers_of_a_process_make_way_for_a_suspect_of_one_of_them() {
     for id in suspected {
         assert_eq!(bench.job(id).await.retry_count, 0);
     }
-    let completed = Selection { statuses: vec![Status::Completed], ..Selection::default() };
+    let completed = Selection::from(Filter::all().statuses([Status::Completed]));
     assert_eq!(bench.queue.backend().count(completed).await.unwrap(), 10);
     assert!(tally.most() > 2, "both workers run beside each other otherwise");
 }

@@ -18,7 +18,7 @@ CREATE TABLE job_queue (
     deferral_count INTEGER NOT NULL DEFAULT 0, max_deferrals INTEGER NOT NULL DEFAULT 1000, unique_key TEXT,
     cancel_requested_at INTEGER, progress REAL, progress_message TEXT, result TEXT, metadata TEXT
 );
-CREATE INDEX job_queue_ready ON job_queue (queue, job_type, priority DESC, id)
+CREATE INDEX job_queue_ready ON job_queue (job_type, queue, priority DESC, id)
     WHERE status = 'pending' AND run_at IS NULL;";
 
 pub(crate) const JOB_DATA: &str = r#"{"path":"/photos/2026/05/img_0042.jpg","width":640}"#;

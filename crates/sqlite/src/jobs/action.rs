@@ -1,10 +1,14 @@
-use longshore_core::{Action, Actioned, DeadLetterReason, FailureType, JobId, Refusal, Selection, Status, StoreError};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use longshore_core::{Action, Actioned, DeadLetterReason, Filter, JobId, Refusal, Selection, Status, StoreError};
 use rusqlite::{OptionalExtension, params};
 
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::enqueue::find_holder;
 use crate::jobs::family::{Family, bury_children};
+use crate::jobs::keepers::Keepers;
 use crate::jobs::selection::Conditions;
 use crate::readers::Readers;
 use crate::upkeep::counts::Minute;
@@ -24,22 +28,36 @@ pub(crate) async fn act(
     selection: Selection,
     action: Action,
 ) -> Result<Actioned, StoreError> {
-    let mut actioned = Actioned::default();
-    if !selection.ids.is_empty() {
-        let mut ids = selection.ids.clone();
-        ids.sort_unstable();
-        ids.dedup();
-        for step in ids.chunks(STEP_ROWS as usize) {
-            let step = Step { ids: step.to_vec(), selection: selection.clone(), action };
-            add(&mut actioned, writer.run(step).await?);
-        }
-        return Ok(actioned);
+    match selection {
+        Selection::Jobs(ids) => act_on_named(writer, ids, action).await,
+        Selection::Matching(filter) => act_on_matching(readers, writer, Arc::new(filter), action).await,
     }
+}
+
+async fn act_on_named(writer: &Writer, mut ids: Vec<JobId>, action: Action) -> Result<Actioned, StoreError> {
+    ids.sort_unstable();
+    ids.dedup();
+    let mut sum = Sum::default();
+    for ids in ids.chunks(STEP_ROWS as usize) {
+        // A child that its parent has revived in an earlier step is where it was meant to be.
+        let ids = ids.iter().copied().filter(|id| !sum.revived.contains(id)).collect();
+        sum.add(writer.run(Step { ids, filter: None, action }).await?);
+    }
+    Ok(sum.actioned)
+}
+
+async fn act_on_matching(
+    readers: &Readers,
+    writer: &Writer,
+    filter: Arc<Filter>,
+    action: Action,
+) -> Result<Actioned, StoreError> {
     // What is enqueued from now on is not meant.
     let last = readers.run("looking for the selected jobs", |tx| Ok(last_id(tx.connection)?)).await?;
     let mut after = JobId(i64::MIN);
+    let mut sum = Sum::default();
     loop {
-        let conditions = Conditions::of(&selection);
+        let conditions = Conditions::matching(&filter);
         let ids = readers
             .run("looking for the selected jobs", move |tx| {
                 Ok(conditions.ids_after(tx.connection, after, last, STEP_ROWS)?)
@@ -47,15 +65,27 @@ pub(crate) async fn act(
             .await?;
         let Some(newest) = ids.last().copied() else { break };
         after = newest;
-        add(&mut actioned, writer.run(Step { ids, selection: selection.clone(), action }).await?);
-        actioned.refused.truncate(REFUSED_MAX);
+        let ids = ids.into_iter().filter(|id| !sum.revived.contains(id)).collect();
+        sum.add(writer.run(Step { ids, filter: Some(Arc::clone(&filter)), action }).await?);
+        sum.actioned.refused.truncate(REFUSED_MAX);
     }
-    Ok(actioned)
+    Ok(sum.actioned)
 }
 
-fn add(sum: &mut Actioned, step: Actioned) {
-    sum.touched += step.touched;
-    sum.refused.extend(step.refused);
+/// What the steps so far came to.
+#[derive(Debug, Default)]
+struct Sum {
+    actioned: Actioned,
+    /// Children that came along with a retried parent.
+    revived: HashSet<JobId>,
+}
+
+impl Sum {
+    fn add(&mut self, step: Self) {
+        self.actioned.touched += step.actioned.touched;
+        self.actioned.refused.extend(step.actioned.refused);
+        self.revived.extend(step.revived);
+    }
 }
 
 fn last_id(connection: &rusqlite::Connection) -> rusqlite::Result<JobId> {
@@ -68,7 +98,8 @@ fn last_id(connection: &rusqlite::Connection) -> rusqlite::Result<JobId> {
 /// One bounded step of an action.
 struct Step {
     ids: Vec<JobId>,
-    selection: Selection,
+    /// Looked at again, because a job may have moved since it was found; none when the jobs were named.
+    filter: Option<Arc<Filter>>,
     action: Action,
 }
 
@@ -79,36 +110,89 @@ struct Standing {
     job_type: String,
     failure_type: Option<String>,
     unique_key: Option<String>,
+    /// How its parent stands, if it has one that is there.
+    parent: Option<Status>,
+}
+
+/// What the moves of one step look up once.
+struct Around {
+    family: Family,
+    keepers: Keepers,
 }
 
 impl Work for Step {
-    type Answer = Actioned;
+    type Answer = Sum;
     const DOING: &'static str = "moving jobs by hand";
 
     fn rows(&self) -> usize {
         self.ids.len()
     }
 
-    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Actioned, Fault> {
-        let family = Family::look(tx.connection)?;
-        let mut actioned = Actioned::default();
+    /// All of them together; only when a row cannot be moved each in a savepoint of its own, so that it alone is
+    /// refused.
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Sum, Fault> {
+        let around = Around { family: Family::look(tx.connection)?, keepers: self.keepers(tx)? };
+        let together = tx.apart(|tx| {
+            let mut sum = Sum::default();
+            self.ids.iter().try_for_each(|id| self.visit(tx, &around, *id, &mut sum))?;
+            Ok(sum)
+        })?;
+        if let Ok(sum) = together {
+            return Ok(sum);
+        }
+        let mut sum = Sum::default();
         for id in &self.ids {
-            let Some(standing) = read(tx, *id)? else {
-                // A filter's job may have been removed since it was found.
-                if !self.selection.ids.is_empty() {
-                    actioned.refused.push(Refusal::NotFound { id: *id });
-                }
-                continue;
-            };
-            if !standing.is_selected(&self.selection) {
+            if sum.revived.contains(id) {
                 continue;
             }
-            match make_move(tx, family, *id, &standing, self.action)? {
-                None => actioned.touched += 1,
-                Some(refusal) => actioned.refused.push(refusal),
+            let visited = tx.apart(|tx| {
+                let mut one = Sum::default();
+                self.visit(tx, &around, *id, &mut one)?;
+                Ok(one)
+            })?;
+            match visited {
+                Ok(one) => sum.add(one),
+                Err(error) => {
+                    tracing::warn!(job_id = id.0, %error, "a constraint keeps a job as it is");
+                    sum.actioned.refused.push(Refusal::Constraint { id: *id });
+                }
             }
         }
-        Ok(actioned)
+        Ok(sum)
+    }
+}
+
+impl Step {
+    fn keepers(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Keepers> {
+        match self.action {
+            Action::Delete | Action::Discard => Keepers::look(tx.connection),
+            _ => Ok(Keepers::default()),
+        }
+    }
+
+    fn visit(&self, tx: &mut WriteTx<'_, '_>, around: &Around, id: JobId, sum: &mut Sum) -> Result<(), Fault> {
+        if sum.revived.contains(&id) {
+            return Ok(());
+        }
+        let Some(standing) = read(tx, id)? else {
+            // A filter's job may have been removed since it was found.
+            if self.filter.is_none() {
+                sum.actioned.refused.push(Refusal::NotFound { id });
+            }
+            return Ok(());
+        };
+        if self.filter.as_ref().is_some_and(|filter| !standing.matches(filter)) {
+            return Ok(());
+        }
+        if let Some(refusal) = make_move(tx, around, id, &standing, self.action)? {
+            sum.actioned.refused.push(refusal);
+            return Ok(());
+        }
+        sum.actioned.touched += 1;
+        if self.action == Action::Retry && around.family.has_children() {
+            revive_children(tx, id, sum)?;
+        }
+        Ok(())
     }
 }
 
@@ -122,26 +206,29 @@ fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<Standing>> {
                 job_type: column::text(row, 2)?,
                 failure_type: column::optional_text(row, 3)?,
                 unique_key: column::optional_text(row, 4)?,
+                parent: column::optional_status(row, 5)?,
             })
         })
         .optional()
 }
 
 impl Standing {
-    /// Whether the job is still what the selection means; its ids were looked at before.
-    fn is_selected(&self, selection: &Selection) -> bool {
-        let Selection { statuses, job_types, queues, failure_types, .. } = selection;
-        let has_failure = |kind: &FailureType| self.failure_type.as_deref() == Some(kind.as_str());
-        (statuses.is_empty() || statuses.contains(&self.status))
-            && (job_types.is_empty() || job_types.contains(&self.job_type))
-            && (queues.is_empty() || queues.contains(&self.queue))
-            && (failure_types.is_empty() || failure_types.iter().any(has_failure))
+    fn matches(&self, filter: &Filter) -> bool {
+        filter.matches(self.status, &self.job_type, &self.queue, self.failure_type.as_deref())
+    }
+
+    /// A child waits for a parent that is there and has not completed.
+    fn after_retry(&self) -> Status {
+        match self.parent {
+            None | Some(Status::Completed) => Status::Pending,
+            Some(_) => Status::Blocked,
+        }
     }
 
     fn may(&self, action: Action) -> bool {
         match action {
             Action::Cancel | Action::Reprioritise(_) => !self.status.is_ended(),
-            Action::Retry => self.status.is_retryable(),
+            Action::Retry | Action::RetryAlone => self.status.is_retryable(),
             Action::Delete => self.status != Status::Running,
             Action::Discard => self.status == Status::DeadLetter,
         }
@@ -150,7 +237,7 @@ impl Standing {
 
 fn make_move(
     tx: &mut WriteTx<'_, '_>,
-    family: Family,
+    around: &Around,
     id: JobId,
     standing: &Standing,
     action: Action,
@@ -161,9 +248,9 @@ fn make_move(
     }
     tx.wakes = true;
     match action {
-        Action::Cancel => cancel(tx, family, id, standing)?,
-        Action::Retry => return retry(tx, id, standing),
-        Action::Delete | Action::Discard => delete(tx, id, standing)?,
+        Action::Cancel => cancel(tx, around.family, id, standing)?,
+        Action::Retry | Action::RetryAlone => return retry(tx, id, standing),
+        Action::Delete | Action::Discard => return delete(tx, &around.keepers, id, standing),
         Action::Reprioritise(priority) => {
             tx.connection
                 .prepare_cached(include_str!("../sql/reprioritise_job.sql"))?
@@ -195,16 +282,53 @@ fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, standing: &Standing) -> Result<Opt
         return Ok(Some(Refusal::UniqueKeyTaken { id, by }));
     }
     tx.connection.prepare_cached(include_str!("../sql/keep_completed_attempt.sql"))?.execute([id.0])?;
-    tx.connection.prepare_cached(include_str!("../sql/retry_job.sql"))?.execute(params![id.0, tx.now.as_ms()])?;
-    tx.counts.moved(&standing.queue, standing.status, Status::Pending);
+    let to = standing.after_retry();
+    tx.connection.prepare_cached(include_str!("../sql/retry_job.sql"))?.execute(params![
+        id.0,
+        tx.now.as_ms(),
+        to.as_str()
+    ])?;
+    tx.counts.moved(&standing.queue, standing.status, to);
     Ok(None)
 }
 
-fn delete(tx: &mut WriteTx<'_, '_>, id: JobId, standing: &Standing) -> Result<(), Fault> {
+/// Lets those that were given up because a job did not complete wait for it again, and theirs for them.
+fn revive_children(tx: &mut WriteTx<'_, '_>, parent: JobId, sum: &mut Sum) -> Result<(), Fault> {
+    let mut parents = vec![parent];
+    while let Some(parent) = parents.pop() {
+        for child in given_up_with(tx, parent)? {
+            let Some(standing) = read(tx, child)? else { continue };
+            if let Some(refusal) = retry(tx, child, &standing)? {
+                sum.actioned.refused.push(refusal);
+                continue;
+            }
+            sum.actioned.touched += 1;
+            sum.revived.insert(child);
+            parents.push(child);
+        }
+    }
+    Ok(())
+}
+
+fn given_up_with(tx: &WriteTx<'_, '_>, parent: JobId) -> rusqlite::Result<Vec<JobId>> {
+    tx.connection
+        .prepare_cached(include_str!("../sql/select_given_up_children.sql"))?
+        .query_map([parent.0], |row| column::id(row, 0))?
+        .collect()
+}
+
+fn delete(
+    tx: &mut WriteTx<'_, '_>,
+    keepers: &Keepers,
+    id: JobId,
+    standing: &Standing,
+) -> Result<Option<Refusal>, Fault> {
+    if keepers.keep(tx.connection, id)? {
+        return Ok(Some(Refusal::Constraint { id }));
+    }
     // Before the job goes, because a blocked job must have a parent.
     bury_children(tx, id, DeadLetterReason::ParentDeleted { parent: id }, tx.now)?;
-    let deleted = tx.connection.prepare_cached(include_str!("../sql/delete_job.sql"))?.execute([id.0])?;
-    debug_assert_eq!(deleted, 1, "the job was read in this transaction");
+    tx.connection.prepare_cached(include_str!("../sql/delete_job.sql"))?.execute([id.0])?;
     tx.counts.left(&standing.queue, standing.status);
-    Ok(())
+    Ok(None)
 }

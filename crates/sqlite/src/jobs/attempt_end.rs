@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection, Params, ToSql, params};
 
 use crate::fault::Fault;
 use crate::jobs::family::Family;
+use crate::jobs::stuck::unless_refused;
 use crate::upkeep::counts::Minute;
 use crate::workers::held::HeldLease;
 use crate::writing::session::WriteTx;
@@ -44,8 +45,15 @@ impl<'c> Ending<'c> {
         ended: &AttemptEnded<'_>,
         lease: &HeldLease,
     ) -> Result<bool, Fault> {
-        if !self.move_job(ended, lease)? {
+        let moved = self.move_job(ended, lease);
+        if moved.is_err() && !is_held(self.connection, ended)? {
             return Ok(false);
+        }
+        match unless_refused(tx, ended.id, moved)? {
+            Some(true) => {}
+            Some(false) => return Ok(false),
+            // Another program put a value into the row with which no move is possible: that is what is recorded.
+            None => return Ok(true),
         }
         let to = status_after(ended.outcome);
         tx.counts.moved(&lease.queue, Status::Running, to);
@@ -124,6 +132,14 @@ impl<'c> Ending<'c> {
         let all: Vec<&dyn ToSql> = fence.into_iter().chain(rest.iter().copied()).collect();
         run(self.connection, sql, all.as_slice())
     }
+}
+
+fn is_held(connection: &Connection, ended: &AttemptEnded<'_>) -> rusqlite::Result<bool> {
+    connection.prepare_cached(include_str!("../sql/is_running.sql"))?.exists(params![
+        ended.id.0,
+        ended.worker_id.as_str(),
+        ended.claim_number.0
+    ])
 }
 
 /// What every write on a running job names, as the first parameters of its statement.

@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use longshore_core::{ClaimRequest, Claimed, Clock, JobId, Lease, QueueScope, Status, StoreError, Timestamp};
@@ -7,21 +7,22 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::claim::runs::{Candidates, given_lease, take_candidates};
+use crate::jobs::claim::lanes::Scope;
+use crate::jobs::claim::runs::{Candidates, choose, given_lease};
 use crate::jobs::inbox::{Mailbox, Offered};
 use crate::jobs::offers::{Offer, Offers, Slots};
+use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
 use crate::workers::liveness::Liveness;
-use crate::writing::session::{KeptStatements, Session, WriteTx};
+use crate::writing::session::{KeptStatements, MovesMark, Session, WriteTx, is_of_a_row};
 use crate::writing::work::{Effect, Work};
 
+pub(crate) mod lanes;
 pub(crate) mod runs;
 
 /// How many due jobs one claim promotes; the next claim goes on, because the next due instant has passed.
 const PROMOTED_MAX: u32 = 1000;
-/// How many queues a claim from all of them visits.
-const QUEUES_MAX: usize = 10_000;
 
 /// Promotes what is due and claims what may run.
 pub(crate) struct Claim {
@@ -58,25 +59,12 @@ struct Standing {
     unread: Vec<String>,
 }
 
-impl Standing {
-    fn unread(&self) -> u32 {
-        u32::try_from(self.unread.len()).unwrap_or(u32::MAX)
-    }
-}
-
-/// What a claim leaves.
-struct Left<'a> {
-    /// The queues of the jobs that it took.
-    got: &'a [Arc<str>],
-    paused: BTreeSet<String>,
-    next_due: Option<Timestamp>,
-}
-
-/// A queue and how much may still be taken from it.
-#[derive(Debug)]
-pub(crate) struct Room {
-    pub(crate) queue: Arc<str>,
-    pub(crate) left: u32,
+/// A look that found nothing to claim, and when it was.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NothingReady {
+    job_types: Arc<[String]>,
+    scope: QueueScope,
+    mark: MovesMark,
 }
 
 impl Work for Claim {
@@ -100,13 +88,10 @@ impl Work for Claim {
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
         }
-        let paused = paused_queues(session.connection)?;
-        let mut rooms = self.rooms(session.connection, &paused, &standing)?;
-        let one = take_candidates(session.connection, &session.runs, &self.request.job_types, &mut rooms, 1)?;
-        if !one.is_empty() {
+        if self.has_ready(session)? {
             return Ok(None);
         }
-        self.leave_offer(&session.offers, standing, Left { got: &[], paused, next_due });
+        self.leave_offer(&session.offers, standing, &[], next_due);
         Ok(Some(Claimed { leases: Vec::new(), next_due }))
     }
 
@@ -117,18 +102,17 @@ impl Work for Claim {
             return Ok(claimed);
         }
         promote(tx)?;
-        let paused = paused_queues(tx.connection)?;
-        let mut rooms = self.rooms(tx.connection, &paused, &standing)?;
-        let limit = self.request.limit.saturating_sub(standing.unread());
-        let chosen = take_candidates(tx.connection, tx.runs, &self.request.job_types, &mut rooms, limit)?;
+        let request = self.less(&standing.unread);
+        let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&request), request.limit)?;
+        let is_full = chosen.leases().len() >= request.limit as usize;
         if !chosen.is_empty() {
             // Before the commit: when that fails, nobody knows whether it was carried out.
             self.given.give(&self.request, chosen.leases());
-            self.take(tx, &chosen)?;
+            self.take(tx, &mut chosen)?;
         }
         let next_due = next_due(tx.connection)?;
-        if chosen.leases().len() < limit as usize {
-            self.leave_offer(tx.offers, standing, Left { got: chosen.queues(), paused, next_due });
+        if !is_full {
+            self.leave_offer(tx.offers, standing, chosen.queues(), next_due);
         }
         Ok(Claimed { leases: chosen.into_leases(), next_due })
     }
@@ -147,6 +131,21 @@ impl Claim {
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
     }
 
+    /// Looks only if a job has moved since the last look that found nothing: thousands of paused queues may hold jobs
+    /// of the worker's types.
+    fn has_ready(&self, session: &Session<'_>) -> rusqlite::Result<bool> {
+        let ClaimRequest { job_types, scope, .. } = &self.request;
+        // Before the look, so that a commit beside it is not missed by the next one.
+        let nothing =
+            NothingReady { job_types: Arc::clone(job_types), scope: scope.clone(), mark: session.moves_mark()? };
+        if session.nothing_ready.borrow().as_ref() == Some(&nothing) {
+            return Ok(false);
+        }
+        let has_ready = Scope::of(&self.request).has_ready(session.connection)?;
+        session.nothing_ready.replace((!has_ready).then_some(nothing));
+        Ok(has_ready)
+    }
+
     /// The answer to a request that was carried out before: what the worker still has of it. One whose commit failed
     /// was carried out if the worker has any of it; otherwise it is made as if for the first time.
     fn given_before(&self, connection: &Connection) -> rusqlite::Result<Option<Claimed>> {
@@ -161,30 +160,6 @@ impl Claim {
         Ok(Some(Claimed { leases, next_due: next_due(connection)? }))
     }
 
-    fn rooms(
-        &self,
-        connection: &Connection,
-        paused: &BTreeSet<String>,
-        standing: &Standing,
-    ) -> rusqlite::Result<Vec<Room>> {
-        let mut rooms = match &self.request.scope {
-            QueueScope::All => ready_queues(connection, self.request.limit)?,
-            QueueScope::Only(limits) => {
-                // A queue that is named twice is one queue, or its jobs would be chosen twice.
-                let limits: BTreeMap<&str, u32> =
-                    limits.iter().map(|limit| (limit.queue.as_str(), limit.limit)).collect();
-                limits.into_iter().map(|(queue, left)| Room { queue: queue.into(), left }).collect()
-            }
-        };
-        for queue in &standing.unread {
-            if let Some(room) = rooms.iter_mut().find(|room| *room.queue == **queue) {
-                room.left = room.left.saturating_sub(1);
-            }
-        }
-        rooms.retain(|room| room.left > 0 && !paused.contains(&*room.queue));
-        Ok(rooms)
-    }
-
     /// The worker's earlier offer is over with this claim.
     fn begin_offer(&self, offers: &RefCell<Offers>, kept: &KeptStatements<'_>) -> rusqlite::Result<Standing> {
         let Some(inbox) = &self.inbox else { return Ok(Standing::default()) };
@@ -193,39 +168,88 @@ impl Claim {
         Ok(Standing { offered: Some((offered, kept.data_version()?)), unread })
     }
 
-    /// Nothing more can be claimed now: what the worker offered stays behind, less what it has got.
-    fn leave_offer(&self, offers: &RefCell<Offers>, standing: Standing, left: Left<'_>) {
+    /// Nothing more can be claimed now: what the worker offered stays behind, less what it has got from these queues.
+    fn leave_offer(&self, offers: &RefCell<Offers>, standing: Standing, got: &[Arc<str>], next_due: Option<Timestamp>) {
         let (Some(inbox), Some((offered, data_version))) = (&self.inbox, standing.offered) else { return };
         let unread = standing.unread.iter().map(String::as_str);
         offers.borrow_mut().stand(Offer {
             worker_id: self.request.worker_id.clone(),
             mailbox: Arc::clone(inbox),
             job_types: Arc::clone(&self.request.job_types),
-            slots: Slots::new(offered, &self.request.scope, left.got.iter().map(|queue| &**queue).chain(unread)),
-            paused: left.paused,
-            next_due: left.next_due,
+            slots: Slots::new(offered, &self.request.scope, got.iter().map(|queue| &**queue).chain(unread)),
+            next_due,
             data_version,
             liveness: Arc::clone(&self.liveness),
             clock: Arc::clone(&self.clock),
         });
     }
 
-    fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {
-        let leases = chosen.leases();
+    /// The request, less what the worker has in its inbox and did not know of.
+    fn less(&self, unread: &[String]) -> ClaimRequest {
+        let mut request = self.request.clone();
+        for queue in unread {
+            request.limit = request.limit.saturating_sub(1);
+            if let QueueScope::Only(limits) = &mut request.scope
+                && let Some(limit) = limits.iter_mut().find(|limit| limit.queue == *queue)
+            {
+                limit.limit = limit.limit.saturating_sub(1);
+            }
+        }
+        request
+    }
+
+    fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &mut Candidates) -> Result<(), Fault> {
         let worker_id = &self.request.worker_id;
-        let ids = column::ids(leases.iter().map(|lease| lease.id));
-        let taken = tx.connection.prepare_cached(include_str!("../sql/claim_jobs.sql"))?.execute(params![
-            ids,
-            worker_id.as_str(),
-            tx.now.as_ms()
-        ])?;
-        assert_eq!(taken, leases.len(), "what was chosen inside the write transaction is still there");
+        let taken = self.update(tx, chosen.leases());
+        if !taken.as_ref().is_ok_and(|taken| *taken == chosen.leases().len()) {
+            match taken {
+                Err(error) if !is_of_a_row(&error) || tx.connection.is_autocommit() => return Err(error.into()),
+                _ => self.take_each(tx, chosen)?,
+            }
+        }
+        let leases = chosen.leases();
         for lease in leases {
             tx.counts.moved(&lease.queue, Status::Pending, Status::Running);
         }
         let held = leases.iter().zip(chosen.queues()).map(|(lease, queue)| (lease.id, remember(lease, queue)));
         tx.held.give(worker_id, held);
         Ok(())
+    }
+}
+
+impl Claim {
+    fn update(&self, tx: &WriteTx<'_, '_>, leases: &[Lease]) -> rusqlite::Result<usize> {
+        let ids = column::ids(leases.iter().map(|lease| lease.id));
+        tx.connection.prepare_cached(include_str!("../sql/claim_jobs.sql"))?.execute(params![
+            ids,
+            self.request.worker_id.as_str(),
+            tx.now.as_ms()
+        ])
+    }
+
+    /// The statement stopped at a row that a constraint refuses: what it had taken stays taken, the row is given
+    /// up, and the others are taken one by one.
+    fn take_each(&self, tx: &mut WriteTx<'_, '_>, chosen: &mut Candidates) -> Result<(), Fault> {
+        let mut refused = HashSet::new();
+        for lease in chosen.leases() {
+            if self.is_taken(tx, lease)? {
+                continue;
+            }
+            let done = self.update(tx, std::slice::from_ref(lease));
+            if unless_refused(tx, lease.id, done)? != Some(1) {
+                refused.insert(lease.id);
+            }
+        }
+        chosen.leave_out(&refused);
+        Ok(())
+    }
+
+    fn is_taken(&self, tx: &WriteTx<'_, '_>, lease: &Lease) -> rusqlite::Result<bool> {
+        tx.connection.prepare_cached(include_str!("../sql/is_running.sql"))?.exists(params![
+            lease.id.0,
+            self.request.worker_id.as_str(),
+            lease.claim_number.0
+        ])
     }
 }
 
@@ -243,10 +267,21 @@ fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
     if due.is_empty() {
         return Ok(());
     }
-    let ids = column::ids(due.iter().map(|(id, _, _)| *id));
-    tx.connection.prepare_cached(include_str!("../sql/promote_jobs.sql"))?.execute([ids])?;
-    for (_, queue, status) in &due {
-        tx.counts.moved(queue, *status, Status::Pending);
+    let promote = |tx: &WriteTx<'_, '_>, jobs: &[(JobId, String, Status)]| {
+        let ids = column::ids(jobs.iter().map(|(id, _, _)| *id));
+        tx.connection.prepare_cached(include_str!("../sql/promote_jobs.sql"))?.execute([ids])
+    };
+    match promote(tx, &due) {
+        Ok(_) => due.iter().for_each(|(_, queue, status)| tx.counts.moved(queue, *status, Status::Pending)),
+        Err(error) if !is_of_a_row(&error) || tx.connection.is_autocommit() => return Err(error.into()),
+        Err(_) => {
+            for job in &due {
+                let done = promote(tx, std::slice::from_ref(job));
+                if unless_refused(tx, job.0, done)? == Some(1) {
+                    tx.counts.moved(&job.1, job.2, Status::Pending);
+                }
+            }
+        }
     }
     // Another worker may be idle and know the type that this one does not.
     tx.wakes = true;
@@ -260,21 +295,5 @@ fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
         .optional()
 }
 
-pub(crate) fn paused_queues(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
-    connection
-        .prepare_cached(include_str!("../sql/select_paused_queues.sql"))?
-        .query_map([], |row| column::text(row, 0))?
-        .collect()
-}
-
-fn ready_queues(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<Room>> {
-    let mut statement = connection.prepare_cached(include_str!("../sql/select_next_ready_queue.sql"))?;
-    let mut rooms: Vec<Room> = Vec::new();
-    while rooms.len() < QUEUES_MAX {
-        let last = rooms.last().map_or("", |room| &*room.queue);
-        let next = statement.query_row([last], |row| column::text(row, 0)).optional()?;
-        let Some(queue) = next else { break };
-        rooms.push(Room { queue: queue.into(), left: limit });
-    }
-    Ok(rooms)
-}
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ use crate::writing::work::{Effect, Work};
 
 pub(crate) mod block;
 pub(crate) mod leased;
+mod spool;
+mod spooled_job;
 pub(crate) mod stream;
 
 /// Makes all of the jobs or none.

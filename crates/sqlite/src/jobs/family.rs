@@ -3,6 +3,7 @@ use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::fault::Fault;
+use crate::jobs::stuck::unless_refused;
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
 
@@ -46,17 +47,24 @@ impl Family {
 
 fn unblock_children(tx: &mut WriteTx<'_, '_>, parent: JobId, at: Timestamp) -> Result<(), Fault> {
     for child in blocked_children(tx.connection, parent)? {
-        tx.connection
-            .prepare_cached(include_str!("../sql/unblock_job.sql"))?
-            .execute(params![child.id.0, at.as_ms()])?;
-        tx.counts.moved(&child.queue, Status::Blocked, Status::Pending);
+        unblock(tx, child.id, &child.queue, at)?;
+    }
+    Ok(())
+}
+
+/// Lets a blocked job run.
+pub(crate) fn unblock(tx: &mut WriteTx<'_, '_>, id: JobId, queue: &str, at: Timestamp) -> Result<(), Fault> {
+    let sql = include_str!("../sql/unblock_job.sql");
+    let done = tx.connection.prepare_cached(sql)?.execute(params![id.0, at.as_ms()]);
+    if unless_refused(tx, id, done)? == Some(1) {
+        tx.counts.moved(queue, Status::Blocked, Status::Pending);
         tx.wakes = true;
     }
     Ok(())
 }
 
-/// Gives up all that waited for a job, and all that waited for those. A family is a tree, because a parent is
-/// there before its children, so this ends.
+/// Gives up all that waited for a job, and all that waited for those. Each is blocked no longer before its own
+/// children are looked for, so this ends even where another program made a circle.
 pub(crate) fn bury_children(
     tx: &mut WriteTx<'_, '_>,
     parent: JobId,
@@ -66,11 +74,12 @@ pub(crate) fn bury_children(
     let mut waiting = vec![(parent, reason)];
     while let Some((parent, reason)) = waiting.pop() {
         for child in blocked_children(tx.connection, parent)? {
-            tx.connection.prepare_cached(include_str!("../sql/bury_blocked_job.sql"))?.execute(params![
-                child.id.0,
-                at.as_ms(),
-                reason.to_string()
-            ])?;
+            let sql = include_str!("../sql/bury_blocked_job.sql");
+            let values = params![child.id.0, at.as_ms(), reason.to_string()];
+            let done = tx.connection.prepare_cached(sql)?.execute(values);
+            if unless_refused(tx, child.id, done)? != Some(1) {
+                continue;
+            }
             tx.counts.moved(&child.queue, Status::Blocked, Status::DeadLetter);
             tx.counts.ended(&child.queue, at, Minute { failed: 1, ..Minute::default() });
             let reason = DeadLetterReason::ParentEnded { parent: child.id, status: Status::DeadLetter };

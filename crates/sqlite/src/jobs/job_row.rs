@@ -35,7 +35,7 @@ pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         max_deferrals: column::count(row, 26)?,
         unique_key: column::optional_text(row, 27)?,
         cancel_requested_at: column::optional_timestamp(row, 28)?,
-        progress: row.get(29)?,
+        progress: column::optional_real(row, 29)?,
         progress_message: column::optional_text(row, 30)?,
         result: column::optional_data(row, 31)?,
         metadata: column::optional_data(row, 32)?,

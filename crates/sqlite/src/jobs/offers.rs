@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use longshore_core::{Clock, NewJob, QueueScope, Timestamp, WorkerId};
@@ -23,8 +23,6 @@ pub(crate) struct Offer {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) job_types: Arc<[String]>,
     pub(crate) slots: Slots,
-    /// The queues that are paused.
-    pub(crate) paused: BTreeSet<String>,
     /// When a job becomes due that may come first.
     pub(crate) next_due: Option<Timestamp>,
     /// SQLite's number for the commits of other connections, from before the look.
@@ -112,6 +110,9 @@ impl Offers {
     /// The first worker that would run this job at once, which has one slot less from now on.
     pub(crate) fn take(&mut self, connection: &Connection, job: &NewJob) -> rusqlite::Result<Option<Taken>> {
         while let Some(place) = self.standing.iter().position(|offer| offer.takes(job)) {
+            if is_paused(connection, &job.queue)? {
+                return Ok(None);
+            }
             if !self.standing[place].is_valid(connection)? {
                 self.standing.remove(place);
                 continue;
@@ -128,6 +129,10 @@ impl Offers {
     }
 }
 
+fn is_paused(connection: &Connection, queue: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached(include_str!("../sql/is_queue_paused.sql"))?.query_row([queue], |row| row.get(0))
+}
+
 /// The worker that gets a job.
 #[derive(Debug)]
 pub(crate) struct Taken {
@@ -137,7 +142,7 @@ pub(crate) struct Taken {
 
 impl Offer {
     fn takes(&self, job: &NewJob) -> bool {
-        self.slots.has(&job.queue) && self.job_types.contains(&job.job_type) && !self.paused.contains(&job.queue)
+        self.slots.has(&job.queue) && self.job_types.contains(&job.job_type)
     }
 
     /// Whether the worker still has its lease and still wants jobs.

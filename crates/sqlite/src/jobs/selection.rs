@@ -1,4 +1,4 @@
-use longshore_core::{Job, JobId, JobPage, JobPageRequest, Selection, Status};
+use longshore_core::{Filter, Job, JobId, JobPage, JobPageRequest, Selection, Status};
 use rusqlite::{Connection, params};
 
 use crate::column;
@@ -7,7 +7,7 @@ use crate::jobs::job_row;
 /// The most jobs on a page.
 const PAGE_MAX: u32 = 1000;
 
-/// A selection as its statements bind it: each list as a JSON array, an empty one as no condition.
+/// A selection as its statements bind it: each list as a JSON array, NULL where there is no condition.
 #[derive(Debug)]
 pub(crate) struct Conditions {
     ids: Option<String>,
@@ -20,14 +20,21 @@ pub(crate) struct Conditions {
 
 impl Conditions {
     pub(crate) fn of(selection: &Selection) -> Self {
-        let Selection { ids, statuses, job_types, queues, failure_types } = selection;
+        match selection {
+            Selection::Jobs(ids) => Self { ids: Some(json(ids)), ..Self::matching(&Filter::all()) },
+            Selection::Matching(filter) => Self::matching(filter),
+        }
+    }
+
+    pub(crate) fn matching(filter: &Filter) -> Self {
+        let Filter { statuses, job_types, queues, failure_types } = filter;
         Self {
-            ids: json(ids.iter()),
-            statuses: json(statuses.iter()),
-            job_types: json(job_types.iter()),
-            queues: json(queues.iter()),
-            failure_types: json(failure_types.iter()),
-            narrowed: narrowed(statuses),
+            ids: None,
+            statuses: statuses.as_deref().map(json),
+            job_types: job_types.as_deref().map(json),
+            queues: queues.as_deref().map(json),
+            failure_types: failure_types.as_deref().map(json),
+            narrowed: narrowed(statuses.as_deref()),
         }
     }
 
@@ -89,16 +96,13 @@ impl Conditions {
 
 /// A rare state alone is found by its own partial index, which SQLite uses only for a literal condition; without
 /// it the statement would walk all that has ended.
-fn narrowed(statuses: &[Status]) -> &'static str {
+fn narrowed(statuses: Option<&[Status]>) -> &'static str {
     match statuses {
-        [Status::DeadLetter] => "status = 'dead_letter' AND",
+        Some([Status::DeadLetter]) => "status = 'dead_letter' AND",
         _ => "",
     }
 }
 
-fn json<T: serde::Serialize>(values: impl ExactSizeIterator<Item = T>) -> Option<String> {
-    (values.len() > 0).then(|| {
-        let values: Vec<T> = values.collect();
-        serde_json::to_string(&values).expect("lists of words and numbers are always JSON")
-    })
+fn json<T: serde::Serialize>(values: &[T]) -> String {
+    serde_json::to_string(values).expect("lists of words and numbers are always JSON")
 }

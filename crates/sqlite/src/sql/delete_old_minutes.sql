@@ -1,2 +1,8 @@
 DELETE FROM job_minutes
-WHERE minute < ?1
+WHERE (minute, queue) IN (
+    SELECT minute, queue
+    FROM job_minutes
+    WHERE minute < ?1
+    ORDER BY minute, queue
+    LIMIT ?2
+)

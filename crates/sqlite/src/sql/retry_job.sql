@@ -1,5 +1,5 @@
 UPDATE job_queue
-SET status = 'pending',
+SET status = ?3,
     ready_at = ?2,
     run_at = NULL,
     next_retry_at = NULL,

@@ -1,5 +1,5 @@
 SELECT id, queue
-FROM job_queue INDEXED BY job_queue_parent
+FROM job_queue INDEXED BY job_queue_blocked
 WHERE parent_job_id = ?1
   AND status = 'blocked'
 ORDER BY id

@@ -1,3 +1,4 @@
-SELECT status, queue, job_type, failure_type, unique_key
+SELECT status, queue, job_type, failure_type, unique_key,
+       (SELECT parent.status FROM job_queue AS parent WHERE parent.id = job_queue.parent_job_id)
 FROM job_queue
 WHERE id = ?1

@@ -11,6 +11,8 @@ use std::{
 
 use longshore_migrate::target::{RunnerLock, TargetError};
 
+use crate::shared_files::SharedFiles;
+
 /// How often a waiting runner looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(15);
 
@@ -32,8 +34,8 @@ pub(super) fn take(database: Option<&Path>, wait: Duration) -> Result<Box<dyn Ru
         return Ok(Box::new(NoLock));
     };
     let lock = path(database);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
-    let file = file.map_err(|error| unusable(error, database, &lock))?;
+    let file = SharedFiles::of(database).open(&lock);
+    let file = file.map_err(|refused| unusable(refused.source, database, &lock))?;
     lock_within(&file, wait).map_err(|error| match error {
         TryLockError::WouldBlock => TargetError::Locked { lock },
         TryLockError::Error(source) => TargetError::File { path: lock, source },

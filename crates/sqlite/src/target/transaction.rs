@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use longshore_migrate::target::{ForeignKeys, TargetError};
 use rusqlite::Connection;
 
-use super::SqliteTarget;
+use super::{Scope, SqliteTarget};
 
 /// What is put back when the transaction ends.
 pub(super) struct Open {
@@ -13,6 +13,13 @@ pub(super) struct Open {
     keys: ForeignKeys,
     /// Rows that referred to nothing already; `None` where SQLite could not tell, then the commit does not ask.
     orphans: Option<BTreeSet<Orphan>>,
+}
+
+/// The statements that bound a transaction.
+struct Words {
+    begin: &'static str,
+    commit: &'static str,
+    roll_back: &'static [&'static str],
 }
 
 /// A row that refers to a row that is not there.
@@ -29,7 +36,7 @@ impl SqliteTarget<'_> {
     pub(super) fn begin_transaction(&mut self, keys: ForeignKeys) -> Result<(), TargetError> {
         let had_keys = self.keys_act();
         self.set_keys(keys == ForeignKeys::Enforced)?;
-        if let Err(error) = self.run("BEGIN IMMEDIATE") {
+        if let Err(error) = self.run(self.words().begin) {
             self.set_keys(had_keys)?;
             return Err(error);
         }
@@ -47,7 +54,7 @@ impl SqliteTarget<'_> {
                 return Err(TargetError::ForeignKeys { violations: new.len(), first });
             }
         }
-        self.run("COMMIT")?;
+        self.run(self.words().commit)?;
         self.end_transaction();
         Ok(())
     }
@@ -55,9 +62,22 @@ impl SqliteTarget<'_> {
     pub(super) fn roll_back_transaction(&mut self) {
         if !self.connection().is_autocommit() {
             // Should even this fail, closing the connection rolls back.
-            let _ = self.run("ROLLBACK");
+            for statement in self.words().roll_back {
+                let _ = self.run(statement);
+            }
         }
         self.end_transaction();
+    }
+
+    fn words(&self) -> Words {
+        match self.scope {
+            Scope::Transaction => Words { begin: "BEGIN IMMEDIATE", commit: "COMMIT", roll_back: &["ROLLBACK"] },
+            Scope::Savepoint => Words {
+                begin: "SAVEPOINT migration",
+                commit: "RELEASE migration",
+                roll_back: &["ROLLBACK TO migration", "RELEASE migration"],
+            },
+        }
     }
 
     fn end_transaction(&mut self) {

@@ -1,63 +1,50 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use longshore_core::{JobId, Status, StoreError};
-use rusqlite::{Connection, params};
+use longshore_core::{JobId, Status};
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
-use crate::column;
-use crate::connection::open_reader;
-use crate::fault::Place;
-use crate::options::SqliteOptions;
+use crate::column::{self, RawName};
 
 /// How long one state of the database is held for a comparison: as long as it is, the log cannot be reused.
-const HOLD_MAX: Duration = Duration::from_secs(30);
-/// How long after a comparison the next one begins.
-const PAUSE: Duration = Duration::from_secs(3600);
+const HOLD_MAX: Duration = Duration::from_secs(1);
+/// How many rows are read between two looks at the clock.
+const ROWS_BETWEEN_LOOKS: u32 = 256;
+/// After a comparison the next one waits so many times as long as it took, between these bounds.
+const REST_FACTOR: u32 = 1000;
+const REST_MIN: Duration = Duration::from_secs(60);
+const REST_MAX: Duration = Duration::from_secs(3600);
+/// The states whose jobs can be counted by indexes of their own.
+const INDEXED: [Status; 3] = [Status::Pending, Status::Running, Status::DeadLetter];
 
-/// What housekeeping remembers between its steps.
+/// What housekeeping remembers between its steps. No state of the database is held from one to the next.
 #[derive(Debug)]
 pub(crate) struct Audit {
     pruned_up_to: AtomicI64,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Not before this instant, if there is one.
-    Resting(Option<Instant>),
-    Walking(Box<Walk>),
-}
-
-/// A walk over all jobs in one state of the database, held open from step to step.
-#[derive(Debug)]
-struct Walk {
-    connection: Connection,
-    begun: Instant,
-    after: JobId,
-    counted: HashMap<(String, Status), i64>,
+    /// The parent and the id of the last blocked job that was looked at.
+    settled_up_to: Mutex<Option<(i64, i64)>>,
+    /// Not before this instant of the monotonic clock.
+    rests_until: Mutex<Duration>,
 }
 
 /// A count that is wrong, and by how much too small it is.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Drift {
-    pub(crate) queue: String,
-    pub(crate) status: Status,
+    pub(crate) queue: RawName,
+    pub(crate) status: RawName,
     pub(crate) by: i64,
-}
-
-/// What one step came to.
-#[derive(Debug, Default)]
-pub(crate) struct Step {
-    pub(crate) has_more: bool,
-    /// What was found, once the walk is at its end.
-    pub(crate) drift: Option<Vec<Drift>>,
 }
 
 impl Audit {
     pub(crate) fn new() -> Self {
-        Self { pruned_up_to: AtomicI64::new(i64::MIN), state: Mutex::new(State::Resting(None)) }
+        Self {
+            pruned_up_to: AtomicI64::new(i64::MIN),
+            settled_up_to: Mutex::default(),
+            rests_until: Mutex::new(Duration::ZERO),
+        }
     }
 
     pub(crate) fn pruned_up_to(&self) -> JobId {
@@ -68,74 +55,112 @@ impl Audit {
         self.pruned_up_to.store(id.0, Ordering::Relaxed);
     }
 
-    /// Looks at some more rows, or begins a comparison when the last one is long enough ago.
-    pub(crate) fn step(&self, options: &SqliteOptions, place: &Place, rows_max: u32) -> Result<Step, StoreError> {
-        let explain = |error| place.explain(error, "comparing the counts with the jobs");
-        let mut state = self.state();
-        let mut walk = match std::mem::replace(&mut *state, State::Resting(None)) {
-            State::Walking(walk) if !walk.is_overdue() => walk,
-            State::Resting(Some(not_before)) if Instant::now() < not_before => {
-                *state = State::Resting(Some(not_before));
-                return Ok(Step::default());
-            }
-            _ => Box::new(Walk::begin(open_reader(options, place)?).map_err(explain)?),
-        };
-        if walk.advance(rows_max).map_err(explain)? {
-            *state = State::Walking(walk);
-            return Ok(Step { has_more: true, drift: None });
-        }
-        let drift = walk.drift().map_err(explain)?;
-        *state = State::Resting(Some(Instant::now() + PAUSE));
-        Ok(Step { has_more: false, drift: Some(drift) })
+    pub(crate) fn settled_up_to(&self) -> (i64, i64) {
+        let place = *self.settled_up_to.lock().unwrap_or_else(PoisonError::into_inner);
+        place.unwrap_or((i64::MIN, i64::MIN))
     }
 
-    /// Gives up a comparison that nobody went on with, so that the log can be reused. For the writing thread,
-    /// which makes the log grow and must not wait.
-    pub(crate) fn drop_overdue(&self) {
-        if let Ok(mut state) = self.state.try_lock()
-            && matches!(&*state, State::Walking(walk) if walk.is_overdue())
-        {
-            *state = State::Resting(Some(Instant::now() + PAUSE));
-        }
+    /// None when the walk is at its end and begins anew.
+    pub(crate) fn set_settled_up_to(&self, place: Option<(i64, i64)>) {
+        *self.settled_up_to.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
+        now >= *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A comparison took so long; the dearer it is, the rarer.
+    pub(crate) fn rest(&self, now: Duration, took: Duration) {
+        let pause = took.saturating_mul(REST_FACTOR).clamp(REST_MIN, REST_MAX);
+        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = now + pause;
     }
 }
 
-impl Walk {
-    fn begin(connection: Connection) -> rusqlite::Result<Self> {
-        connection.execute_batch("BEGIN")?;
-        Ok(Self { connection, begun: Instant::now(), after: JobId(i64::MIN), counted: HashMap::new() })
-    }
+/// The difference between what a count of the jobs comes to and what the counts say in the same state of the database.
+///
+/// What cannot be counted in time is not compared: first all states are tried, and in a table too large for that
+/// those that have indexes. None is ever compared in part, because a job that moves meanwhile would be missed.
+pub(crate) fn find_drift(connection: &Connection) -> rusqlite::Result<Vec<Drift>> {
+    find_drift_within(connection, HOLD_MAX / 2, HOLD_MAX / 2)
+}
 
-    fn is_overdue(&self) -> bool {
-        self.begun.elapsed() > HOLD_MAX
+fn find_drift_within(
+    connection: &Connection,
+    all_max: Duration,
+    indexed_max: Duration,
+) -> rusqlite::Result<Vec<Drift>> {
+    if let Some(counted) = count(connection, include_str!("../sql/select_standing.sql"), all_max)? {
+        return compare(connection, counted, |_| true);
     }
+    if let Some(counted) = count(connection, include_str!("../sql/select_standing_live.sql"), indexed_max)? {
+        return compare(connection, counted, |status| INDEXED.iter().any(|known| known.as_str().as_bytes() == status));
+    }
+    tracing::debug!("the table is too large to compare its counts");
+    Ok(Vec::new())
+}
 
-    /// Counts the next rows; whether there are more.
-    fn advance(&mut self, rows_max: u32) -> rusqlite::Result<bool> {
-        let mut statement = self.connection.prepare_cached(include_str!("../sql/select_standing_page.sql"))?;
-        let mut rows = statement.query(params![self.after.0, rows_max])?;
-        let mut seen = 0;
-        while let Some(row) = rows.next()? {
-            self.after = column::id(row, 0)?;
-            *self.counted.entry((column::text(row, 1)?, column::status(row, 2)?)).or_default() += 1;
-            seen += 1;
+/// Jobs by queue and status, in the bytes that the database has.
+type Counted = HashMap<RawName, HashMap<RawName, i64>>;
+
+/// Counts what the statement reads; none when it was not at its end in time.
+fn count(connection: &Connection, sql: &str, time_max: Duration) -> rusqlite::Result<Option<Counted>> {
+    let begun = Instant::now();
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut counted = Counted::new();
+    let mut read: u32 = 0;
+    while let Some(row) = rows.next()? {
+        if read.is_multiple_of(ROWS_BETWEEN_LOOKS) && begun.elapsed() >= time_max {
+            return Ok(None);
         }
-        Ok(seen == rows_max)
+        read = read.wrapping_add(1);
+        add(&mut counted, bytes(row.get_ref(0)?), bytes(row.get_ref(1)?), 1);
     }
+    Ok(Some(counted))
+}
 
-    /// The difference between what was counted and what the counts said in the same state of the database.
-    fn drift(&mut self) -> rusqlite::Result<Vec<Drift>> {
-        let mut statement = self.connection.prepare_cached(include_str!("../sql/select_depths.sql"))?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let key = (column::text(row, 0)?, column::status(row, 1)?);
-            *self.counted.entry(key).or_default() -= column::integer(row, 2)?;
+fn compare(
+    connection: &Connection,
+    mut counted: Counted,
+    is_counted: impl Fn(&[u8]) -> bool,
+) -> rusqlite::Result<Vec<Drift>> {
+    let mut statement = connection.prepare_cached(include_str!("../sql/select_depths.sql"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let status = bytes(row.get_ref(1)?);
+        if is_counted(status) {
+            add(&mut counted, bytes(row.get_ref(0)?), status, column::integer(row, 2)?.saturating_neg());
         }
-        let wrong = self.counted.drain().filter(|(_, by)| *by != 0);
-        Ok(wrong.map(|((queue, status), by)| Drift { queue, status, by }).collect())
+    }
+    let mut drift = Vec::new();
+    for (queue, statuses) in counted {
+        let wrong = statuses.into_iter().filter(|(_, by)| *by != 0);
+        drift.extend(wrong.map(|(status, by)| Drift { queue: queue.clone(), status, by }));
+    }
+    Ok(drift)
+}
+
+/// Nothing is allocated for a pair that was met before.
+fn add(counted: &mut Counted, queue: &[u8], status: &[u8], jobs: i64) {
+    if !counted.contains_key(queue) {
+        counted.insert(queue.into(), HashMap::new());
+    }
+    let statuses = counted.get_mut(queue).expect("it was inserted above");
+    match statuses.get_mut(status) {
+        Some(sum) => *sum = sum.saturating_add(jobs),
+        None => {
+            statuses.insert(status.into(), jobs);
+        }
     }
 }
+
+fn bytes(value: ValueRef<'_>) -> &[u8] {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
+        // The columns are NOT NULL and have the affinity TEXT.
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,11 @@ pub(crate) struct Minute {
 }
 
 impl Counts {
+    /// Whether no job has moved.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queues.is_empty()
+    }
+
     /// A job came to stand in this state.
     pub(crate) fn entered(&mut self, queue: &str, status: Status) {
         self.queue(queue).depths[place_of(status)] += 1;
@@ -130,13 +135,9 @@ impl Minute {
     }
 }
 
-/// Adds to one depth; also how a reconciliation mends a count.
-pub(crate) fn add_depth(connection: &Connection, queue: &str, status: Status, change: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![
-        queue,
-        status.as_str(),
-        change
-    ])?;
+/// [`add_depth`] under any word, which another program may have put where a status belongs.
+pub(crate) fn add_depth_of(connection: &Connection, queue: &str, word: &str, change: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![queue, word, change])?;
     Ok(())
 }
 

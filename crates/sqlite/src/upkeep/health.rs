@@ -2,11 +2,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use longshore_core::{Health, Timestamp, TypeBacklog, WorkerId, WorkerRecord};
+use longshore_core::{Health, Status, StuckCause, StuckJob, Timestamp, WorkerId, WorkerRecord};
 use rusqlite::{Connection, params};
 
 use crate::column;
-use crate::upkeep::stats::{backlog_of, queues};
+use crate::jobs::keepers::Keepers;
+use crate::jobs::stuck::{BlockedCause, blocked_page, stuck_rows};
+use crate::upkeep::stats::{backlog, queues};
 use crate::workers::liveness::Liveness;
 use crate::workers::worker_record::workers;
 
@@ -27,11 +29,8 @@ pub(crate) fn health(
     let (living, dead): (Vec<WorkerRecord>, Vec<WorkerRecord>) =
         workers(connection, liveness, monotonic)?.into_iter().partition(|worker| worker.is_alive);
     let known: BTreeSet<String> = living.iter().flat_map(|worker| worker.job_types.iter().cloned()).collect();
-    let queues = queues(connection)?;
-    let mut backlog: Vec<TypeBacklog> = Vec::new();
-    for queue in &queues {
-        backlog.extend(backlog_of(connection, &queue.queue)?);
-    }
+    let backlog = backlog(connection)?;
+    let queues = queues(connection, &backlog)?;
     let (disk_free_bytes, disk_total_bytes) = disk(path);
     Ok(Health {
         now,
@@ -45,6 +44,8 @@ pub(crate) fn health(
         dead_workers: holding(connection, &dead)?,
         known_job_types: known.into_iter().collect(),
         living_workers: living.len() as u64,
+        stuck: stuck(connection)?,
+        keepers: Keepers::look(connection)?.tell(connection)?,
         dead_letters: number(connection, include_str!("../sql/count_dead_letters.sql"), params![])?,
         dead_letters_last_hour: number(
             connection,
@@ -52,6 +53,27 @@ pub(crate) fn health(
             params![now.as_ms() - column::milliseconds(HOUR), LATE_DEAD_LETTERS_MAX],
         )?,
     })
+}
+
+/// How many of the jobs that wait for another one are looked at.
+const BLOCKED_MAX: u32 = 10_000;
+
+fn stuck(connection: &Connection) -> rusqlite::Result<Vec<StuckJob>> {
+    let rows = stuck_rows(connection, StuckJob::TOLD_MAX as u32)?;
+    let mut stuck: Vec<StuckJob> = rows.into_iter().map(|id| StuckJob { id, cause: StuckCause::UnusableRow }).collect();
+    for job in blocked_page(connection, (i64::MIN, i64::MIN), BLOCKED_MAX)? {
+        match job.cause {
+            Some(BlockedCause::Hopeless(cause)) => stuck.push(StuckJob { id: job.id, cause }),
+            Some(BlockedCause::ParentCompleted) => {
+                let cause = StuckCause::ParentEnded { parent: job.parent, status: Status::Completed };
+                stuck.push(StuckJob { id: job.id, cause });
+            }
+            None => {}
+        }
+    }
+    stuck.sort_unstable_by_key(|job| job.id);
+    stuck.truncate(StuckJob::TOLD_MAX);
+    Ok(stuck)
 }
 
 fn holding(connection: &Connection, dead: &[WorkerRecord]) -> rusqlite::Result<Vec<(WorkerId, u64)>> {

@@ -1,5 +1,4 @@
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore_core::{DeadLetterReason, JobId, Maintained, Maintenance, Status, StoreError, Timestamp};
 use rusqlite::params;
@@ -7,55 +6,117 @@ use rusqlite::params;
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::family::{Family, bury_children};
+use crate::jobs::keepers::Keepers;
+use crate::jobs::stuck::{Settle, blocked_page, stuck_rows};
 use crate::store::Parts;
-use crate::upkeep::audit::Drift;
-use crate::upkeep::counts::add_depth;
+use crate::upkeep::audit::{Drift, find_drift};
+use crate::upkeep::duties::Term;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
-/// How long the minutes of the dashboard are kept.
-const MINUTES_KEPT: i64 = 31 * 24 * 60;
+/// The duty of the store that compares the counts.
+const COUNTS: &str = "counts";
+/// How many counts one transaction mends.
+const MENDED_MAX: usize = 5000;
 
-/// One bounded step: removes what has been kept long enough, then compares some rows with the counts.
+/// One bounded step: removes what has been kept long enough, then compares the counts with the jobs.
 pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<Maintained, StoreError> {
     let rows_max = maintenance.rows_max.max(1);
+    let _turn = parts.duties.wait_for_turn().await;
+    // A duty for each retention: a store without one, or with a longer one, must keep nobody from removing jobs.
+    let pruning =
+        maintenance.retention.map(|retention| (retention, format!("prune after {} ms", retention.as_millis())));
+    let duties = pruning.iter().map(|(_, duty)| duty.clone()).chain([COUNTS.to_owned()]).collect();
+    let mut terms = parts.duties.take(duties, &parts.readers, &parts.writer).await?;
     let mut maintained = Maintained::default();
-    if let Some(retention) = maintenance.retention {
-        let pruned = prune(parts, retention, rows_max).await?;
+    if let Some((retention, duty)) = pruning
+        && let Some(term) = terms.remove(&duty)
+    {
+        let pruned = prune(parts, term, retention, rows_max).await?;
         maintained.pruned = pruned.removed;
+        maintained.kept = pruned.kept;
         maintained.has_more = pruned.next.is_some();
     }
-    let audit = Arc::clone(&parts.audit);
-    let (options, place) = (parts.options.clone(), parts.place.clone());
-    let step = parts
-        .readers
-        .run("comparing the counts with the jobs", move |_| {
-            audit.step(&options, &place, rows_max).map_err(Fault::Answer)
-        })
-        .await?;
-    maintained.has_more |= step.has_more;
-    if let Some(drift) = step.drift {
-        maintained.reconciled = parts.writer.run(Mend { drift }).await?;
+    let settled = settle(parts, rows_max).await?;
+    maintained.settled = settled.jobs;
+    maintained.has_more |= settled.has_more;
+    if let Some(term) = terms.remove(COUNTS) {
+        maintained.reconciled = reconcile(parts, term).await?;
     }
     Ok(maintained)
 }
 
-async fn prune(parts: &Parts, retention: Duration, rows_max: u32) -> Result<Pruned, StoreError> {
+#[derive(Default)]
+struct Settled {
+    jobs: u64,
+    has_more: bool,
+}
+
+/// Looks at some of the jobs that wait for another one, and moves those that cannot go on.
+async fn settle(parts: &Parts, rows_max: u32) -> Result<Settled, StoreError> {
+    let after = parts.audit.settled_up_to();
+    let (page, mut ids) = parts
+        .readers
+        .run("looking for jobs that cannot go on", move |tx| {
+            Ok((blocked_page(tx.connection, after, rows_max)?, stuck_rows(tx.connection, rows_max)?))
+        })
+        .await?;
+    let is_full = page.len() == rows_max as usize;
+    let next = page.last().map(|job| (job.parent.0, job.id.0)).filter(|_| is_full);
+    parts.audit.set_settled_up_to(next);
+    let now = parts.options.clock.now();
+    ids.extend(page.iter().filter(|job| job.is_stuck(now)).map(|job| job.id));
+    let jobs = if ids.is_empty() { 0 } else { parts.writer.run(Settle { ids }).await? };
+    Ok(Settled { jobs, has_more: is_full })
+}
+
+async fn prune(parts: &Parts, term: Term, retention: Duration, rows_max: u32) -> Result<Pruned, StoreError> {
     let after = parts.audit.pruned_up_to();
-    let pruned = parts.writer.run(Prune { retention, rows_max, after }).await?;
+    let pruned = parts.writer.run(Prune { term, retention, rows_max, after }).await?;
     parts.audit.set_pruned_up_to(pruned.next.unwrap_or(JobId(i64::MIN)));
     Ok(pruned)
 }
 
+/// Compares the counts when it is time, and says how many were wrong.
+async fn reconcile(parts: &Parts, term: Term) -> Result<u64, StoreError> {
+    let now = parts.options.clock.monotonic();
+    if !parts.audit.is_due(now) {
+        return Ok(0);
+    }
+    let (drift, took) = parts
+        .readers
+        .run("comparing the counts with the jobs", |tx| {
+            let begun = Instant::now();
+            Ok((find_drift(tx.connection)?, begun.elapsed()))
+        })
+        .await?;
+    parts.audit.rest(now, took);
+    mend(parts, term, drift).await
+}
+
+async fn mend(parts: &Parts, term: Term, mut drift: Vec<Drift>) -> Result<u64, StoreError> {
+    let mut mended = 0;
+    while !drift.is_empty() {
+        let rest = drift.split_off(drift.len().min(MENDED_MAX));
+        mended += parts.writer.run(Mend { term: term.clone(), drift }).await?;
+        drift = rest;
+    }
+    Ok(mended)
+}
+
 /// Removes ended jobs of one stretch of ids.
 struct Prune {
+    term: Term,
     retention: Duration,
     rows_max: u32,
     after: JobId,
 }
 
+#[derive(Clone, Copy)]
 struct Pruned {
     removed: u64,
+    /// What another table of the application refers to.
+    kept: u64,
     /// Where the next step begins; none when the walk is at its end.
     next: Option<JobId>,
 }
@@ -76,18 +137,40 @@ impl Work for Prune {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Pruned, Fault> {
+        if !self.term.is_current(tx.connection)? {
+            return Ok(Pruned { removed: 0, kept: 0, next: None });
+        }
         let cutoff = Timestamp::from_ms(tx.now.as_ms().saturating_sub(column::milliseconds(self.retention)));
         let family = Family::look(tx.connection)?;
         let candidates = self.candidates(tx)?;
         let is_full = candidates.len() == self.rows_max as usize;
-        let mut pruned = Pruned { removed: 0, next: candidates.last().map(|job| job.id).filter(|_| is_full) };
-        for job in candidates {
-            if job.is_older_than(cutoff) {
-                remove(tx, family, &job, cutoff)?;
-                pruned.removed += 1;
+        let next = candidates.last().map(|job| job.id).filter(|_| is_full);
+        let keepers = Keepers::look(tx.connection)?;
+        let mut old = Vec::new();
+        let mut kept = 0;
+        for job in candidates.into_iter().filter(|job| job.is_older_than(cutoff)) {
+            if keepers.keep(tx.connection, job.id)? {
+                kept += 1;
+            } else {
+                old.push(job);
             }
         }
-        Ok(pruned)
+        let together = tx.apart(|tx| old.iter().try_for_each(|job| remove(tx, family, job, cutoff)))?;
+        if together.is_ok() {
+            return Ok(Pruned { removed: old.len() as u64, kept, next });
+        }
+        // One of them cannot go: each in a savepoint of its own, so that it alone stays.
+        let mut removed = 0;
+        for job in &old {
+            match tx.apart(|tx| remove(tx, family, job, cutoff))? {
+                Ok(()) => removed += 1,
+                Err(error) => {
+                    tracing::warn!(job_id = job.id.0, %error, "a constraint keeps an old job");
+                    kept += 1;
+                }
+            }
+        }
+        Ok(Pruned { removed, kept, next })
     }
 }
 
@@ -119,15 +202,16 @@ fn remove(tx: &mut WriteTx<'_, '_>, family: Family, job: &Candidate, cutoff: Tim
         bury_children(tx, job.id, DeadLetterReason::ParentDeleted { parent: job.id }, tx.now)?;
     }
     let sql = include_str!("../sql/delete_ended_job.sql");
-    let deleted = tx.connection.prepare_cached(sql)?.execute(params![job.id.0, cutoff.as_ms()])?;
-    debug_assert_eq!(deleted, 1, "the job was read in this transaction");
+    tx.connection.prepare_cached(sql)?.execute(params![job.id.0, cutoff.as_ms()])?;
     tx.counts.left(&job.queue, job.status);
     Ok(())
 }
 
 /// Adds to the counts what they were found to be wrong by. A difference is the same before and after any move
-/// that is counted rightly, so it may be found in an older state of the database.
+/// that is counted rightly, so it may be found in an older state of the database; it is not the same once another
+/// store has mended it, so the term must not have ended.
 struct Mend {
+    term: Term,
     drift: Vec<Drift>,
 }
 
@@ -135,14 +219,21 @@ impl Work for Mend {
     type Answer = u64;
     const DOING: &'static str = "mending the counts";
 
+    fn rows(&self) -> usize {
+        self.drift.len()
+    }
+
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
-        for drift in &self.drift {
-            tracing::warn!(queue = drift.queue, status = %drift.status, by = drift.by, "a count was wrong");
-            add_depth(tx.connection, &drift.queue, drift.status, drift.by)?;
+        if !self.term.is_current(tx.connection)? {
+            return Ok(0);
         }
-        tx.connection
-            .prepare_cached(include_str!("../sql/delete_old_minutes.sql"))?
-            .execute([tx.now.minute() - MINUTES_KEPT])?;
+        for Drift { queue, status, by } in &self.drift {
+            tracing::warn!(queue = queue.shown(), status = status.shown(), by, "a count was wrong");
+            tx.connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![queue, status, by])?;
+        }
         Ok(self.drift.len() as u64)
     }
 }
+
+#[cfg(test)]
+mod tests;

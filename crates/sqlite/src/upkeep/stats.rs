@@ -3,10 +3,12 @@ use std::collections::BTreeMap;
 use longshore_core::{MinuteStats, QueueStats, Stats, Status, Timestamp, TypeBacklog};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::column;
+use crate::column::{self, RawName};
 
-/// How many types of one queue are visited.
-const TYPES_MAX: usize = 10_000;
+/// How many pairs of queue and type one look visits, and how many jobs it counts altogether: a look is one read
+/// transaction, and the log grows for as long as it lasts.
+const PAIRS_MAX: usize = 100_000;
+const JOBS_MAX: u64 = 300_000;
 
 pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> rusqlite::Result<Stats> {
     let first = now.minute() - i64::from(minutes) + 1;
@@ -25,11 +27,12 @@ pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> ru
             })
         })?
         .collect::<Result<_, _>>()?;
-    Ok(Stats { queues: queues(connection)?, minutes })
+    let backlog = backlog(connection)?;
+    Ok(Stats { queues: queues(connection, &backlog)?, minutes })
 }
 
 /// Every queue that has or had jobs or is paused, from the counts that are kept.
-pub(crate) fn queues(connection: &Connection) -> rusqlite::Result<Vec<QueueStats>> {
+pub(crate) fn queues(connection: &Connection, backlog: &[TypeBacklog]) -> rusqlite::Result<Vec<QueueStats>> {
     let mut queues: BTreeMap<String, QueueStats> = BTreeMap::new();
     let depths: Vec<(String, Status, u64)> = connection
         .prepare_cached(include_str!("../sql/select_depths.sql"))?
@@ -43,14 +46,19 @@ pub(crate) fn queues(connection: &Connection) -> rusqlite::Result<Vec<QueueStats
         let stats = queues.entry(queue.clone()).or_insert_with(|| empty(queue));
         // A count of zero tells that the queue had jobs, and is otherwise nothing.
         if jobs > 0 {
-            stats.jobs.insert(status, jobs);
+            // A word that is no status is read as a dead letter, so two rows may be of one state.
+            let sum = stats.jobs.entry(status).or_default();
+            *sum = sum.saturating_add(jobs);
         }
     }
     for (queue, paused_at) in known {
         queues.entry(queue.clone()).or_insert_with(|| empty(queue)).paused_at = paused_at;
     }
-    for stats in queues.values_mut() {
-        stats.oldest_waiting_at = backlog_of(connection, &stats.queue)?.iter().map(|of| of.oldest_ready_at).min();
+    for of in backlog {
+        if let Some(stats) = queues.get_mut(&of.queue) {
+            let oldest = stats.oldest_waiting_at.get_or_insert(of.oldest_ready_at);
+            *oldest = of.oldest_ready_at.min(*oldest);
+        }
     }
     Ok(queues.into_values().collect())
 }
@@ -59,19 +67,28 @@ fn empty(queue: String) -> QueueStats {
     QueueStats { queue, paused_at: None, jobs: BTreeMap::new(), oldest_waiting_at: None }
 }
 
-/// What could run now in one queue, by type; counted up to a bound.
-pub(crate) fn backlog_of(connection: &Connection, queue: &str) -> rusqlite::Result<Vec<TypeBacklog>> {
-    let mut types = connection.prepare_cached(include_str!("../sql/select_next_ready_type.sql"))?;
+/// What could run now, by queue and type; counted up to a bound.
+pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<TypeBacklog>> {
+    let mut pairs = connection.prepare_cached(include_str!("../sql/select_next_pair.sql"))?;
     let mut counts = connection.prepare_cached(include_str!("../sql/select_backlog_of_type.sql"))?;
     let mut backlog: Vec<TypeBacklog> = Vec::new();
-    while backlog.len() < TYPES_MAX {
-        let last = backlog.last().map_or("", |of| of.job_type.as_str());
-        let next = types.query_row([queue, last], |row| column::text(row, 0)).optional()?;
-        let Some(job_type) = next else { break };
-        let (jobs, oldest) = counts.query_row(params![queue, job_type, TypeBacklog::JOBS_MAX], |row| {
-            Ok((column::size(row, 0)?, column::timestamp(row, 1)?))
-        })?;
-        backlog.push(TypeBacklog { queue: queue.to_owned(), job_type, jobs, oldest_ready_at: oldest });
+    let mut last = (RawName::default(), RawName::default());
+    let mut left = JOBS_MAX;
+    while backlog.len() < PAIRS_MAX {
+        let next = pairs
+            .query_row(params![last.0, last.1], |row| Ok((column::raw_name(row, 0)?, column::raw_name(row, 1)?)))
+            .optional()?;
+        // What does not come behind the last pair would be met again for ever.
+        let Some(pair) = next.filter(|pair| *pair > last) else { break };
+        let limit = u32::try_from(left).unwrap_or(u32::MAX).clamp(1, TypeBacklog::JOBS_MAX);
+        let (jobs, oldest_ready_at) = counts
+            .query_row(params![pair.1, pair.0, limit], |row| Ok((column::size(row, 0)?, column::timestamp(row, 1)?)))?;
+        left = left.saturating_sub(jobs);
+        let has_valid_names = pair.0.as_str().is_some() && pair.1.as_str().is_some();
+        let (queue, job_type) = (pair.1.shown(), pair.0.shown());
+        backlog.push(TypeBacklog { queue, job_type, jobs, oldest_ready_at, has_valid_names });
+        last = pair;
     }
+    backlog.sort_by(|a, b| (&a.queue, &a.job_type).cmp(&(&b.queue, &b.job_type)));
     Ok(backlog)
 }

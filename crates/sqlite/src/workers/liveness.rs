@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use longshore_core::{StartedAttempt, WorkerId};
 
+use crate::shared_files::{Refused, SharedFiles};
 use crate::workers::started::StartedTable;
 
 /// The longest name of a worker that is taken for a file name; our own have 23 characters.
@@ -21,6 +22,7 @@ const POSTPONED: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Liveness {
     folder: PathBuf,
+    shared: SharedFiles,
     own: RwLock<HashMap<WorkerId, Arc<OwnWorker>>>,
     seen: Mutex<HashMap<WorkerId, Seen>>,
     /// Dead workers with a job that cannot be taken from them, and when it is tried again.
@@ -56,15 +58,28 @@ impl Liveness {
     pub(crate) fn new(database: &Path) -> Self {
         let mut folder = database.as_os_str().to_owned();
         folder.push("-workers");
-        Self { folder: folder.into(), own: RwLock::default(), seen: Mutex::default(), postponed: Mutex::default() }
+        Self {
+            folder: folder.into(),
+            shared: SharedFiles::of(database),
+            own: RwLock::default(),
+            seen: Mutex::default(),
+            postponed: Mutex::default(),
+        }
+    }
+
+    /// Where the files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Makes the worker's file and locks it. To be called before its row is written, or others would find it dead.
-    pub(crate) fn register(&self, worker_id: &WorkerId, lease: Duration, now: Duration) -> io::Result<()> {
-        let path = self.file_of(worker_id).ok_or(ErrorKind::InvalidFilename)?;
-        fs::create_dir_all(&self.folder)?;
-        let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(path)?;
-        file.try_lock()?;
+    pub(crate) fn register(&self, worker_id: &WorkerId, lease: Duration, now: Duration) -> Result<(), Refused> {
+        let refused = |error: io::Error| Refused { path: self.folder.clone(), source: error };
+        let path = self.file_of(worker_id).ok_or_else(|| refused(ErrorKind::InvalidFilename.into()))?;
+        self.shared.folder(&self.folder)?;
+        let file = self.shared.open(&path)?;
+        file.try_lock().map_err(|error| refused(error.into()))?;
+        file.set_len(0).map_err(refused)?;
         let worker = OwnWorker { file, lease, extended: Mutex::new(now) };
         self.own.write().unwrap_or_else(PoisonError::into_inner).insert(worker_id.clone(), Arc::new(worker));
         Ok(())

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{AttemptEnd, Clock, JobId, Reclaimed, RetryPolicy, StoreError, Suspects, WorkerId, decide};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::column;
 use crate::fault::{Fault, spoils_connection};
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
+use crate::jobs::stuck::{Settle, stuck_rows};
 use crate::readers::Readers;
 use crate::workers::held_job::{HeldJob, Proof};
 use crate::workers::liveness::{Evidence, Liveness};
@@ -56,9 +58,17 @@ pub(crate) async fn reclaim(
     clock: &Arc<dyn Clock>,
 ) -> Result<Reclaimed, StoreError> {
     let (looker, time) = (Arc::clone(liveness), Arc::clone(clock));
-    let dead = readers
-        .run("looking for dead workers", move |tx| Ok(find_dead(tx.connection, &looker, time.monotonic())?))
+    let (dead, stuck) = readers
+        .run("looking for dead workers", move |tx| {
+            let mut stuck = stuck_rows(tx.connection, STEP_ROWS)?;
+            let dead = find_dead(tx.connection, &looker, time.monotonic(), &mut stuck)?;
+            Ok((dead, stuck))
+        })
         .await?;
+    if !stuck.is_empty() {
+        // No worker will ever give these back.
+        writer.run(Settle { ids: stuck }).await?;
+    }
     let mut reclaimed = Reclaimed::default();
     for worker in dead {
         worker.keep_company();
@@ -91,7 +101,13 @@ struct WorkerLease {
     lease: Duration,
 }
 
-fn find_dead(connection: &Connection, liveness: &Liveness, now: Duration) -> rusqlite::Result<Vec<DeadWorker>> {
+/// Jobs of workers whose names no worker can have are added to `stuck`.
+fn find_dead(
+    connection: &Connection,
+    liveness: &Liveness,
+    now: Duration,
+    stuck: &mut Vec<JobId>,
+) -> rusqlite::Result<Vec<DeadWorker>> {
     let registered = registered_workers(connection)?;
     let mut dead = Vec::new();
     for (worker_id, lease) in &registered {
@@ -111,7 +127,7 @@ fn find_dead(connection: &Connection, liveness: &Liveness, now: Duration) -> rus
         let suspects = count_suspects(connection, worker_id, &started)?;
         dead.push(DeadWorker { worker_id: worker_id.clone(), heartbeat_number, started, suspects, file });
     }
-    for worker_id in running_workers(connection)? {
+    for worker_id in running_workers(connection, stuck)? {
         if !registered.contains_key(&worker_id) {
             let started = liveness.started(&worker_id, None);
             let suspects = count_suspects(connection, &worker_id, &started)?;
@@ -153,16 +169,35 @@ fn registered_workers(connection: &Connection) -> rusqlite::Result<BTreeMap<Work
 }
 
 /// Whoever has running jobs, registered or not: a job must not hang because its worker's row was deleted.
-fn running_workers(connection: &Connection) -> rusqlite::Result<Vec<WorkerId>> {
+fn running_workers(connection: &Connection, stuck: &mut Vec<JobId>) -> rusqlite::Result<Vec<WorkerId>> {
     let mut statement = connection.prepare_cached(include_str!("../sql/select_next_running_worker.sql"))?;
     let mut workers: Vec<WorkerId> = Vec::new();
+    // In bytes, because read as text a word that is no UTF-8 would be found again and again.
+    let mut last: Vec<u8> = Vec::new();
     while workers.len() < WORKERS_MAX {
-        let last = workers.last().map_or("", WorkerId::as_str);
-        let next = statement.query_row([last], |row| column::text(row, 0)).optional()?;
-        let Some(word) = next else { break };
-        workers.push(WorkerId::from_stored(&word));
+        let after = ToSqlOutput::Borrowed(ValueRef::Text(&last));
+        let next = statement
+            .query_row([after], |row| match row.get_ref(0)? {
+                ValueRef::Text(bytes) => Ok(bytes.to_vec()),
+                _ => Ok(Vec::new()),
+            })
+            .optional()?;
+        let Some(word) = next.filter(|word| !word.is_empty()) else { break };
+        match std::str::from_utf8(&word) {
+            Ok(word) => workers.push(WorkerId::from_stored(word)),
+            Err(_) => stuck.extend(jobs_of(connection, &word)?),
+        }
+        last = word;
     }
     Ok(workers)
+}
+
+fn jobs_of(connection: &Connection, worker: &[u8]) -> rusqlite::Result<Vec<JobId>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_running_of_worker.sql"))?
+        .query_map([ToSqlOutput::Borrowed(ValueRef::Text(worker))], |row| column::id(row, 0))?
+        .take(STEP_ROWS as usize)
+        .collect()
 }
 
 /// One bounded step: some jobs of one dead worker, and its row when none is left.
@@ -230,7 +265,7 @@ impl Step {
     fn heartbeat_number_now(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Option<i64>> {
         tx.connection
             .prepare_cached(include_str!("../sql/select_heartbeat_number.sql"))?
-            .query_row([self.worker_id.as_str()], |row| row.get(0))
+            .query_row([self.worker_id.as_str()], |row| column::integer(row, 0))
             .optional()
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, InterruptHandle};
 
 use crate::connection::open_to_write;
+use crate::database_file::DatabaseFile;
 use crate::fault::{Place, spoils_connection};
 use crate::options::SqliteOptions;
 use crate::writing::checkpoints::Progress;
@@ -23,6 +24,7 @@ const LEFT_PAGES: u32 = 100;
 pub(crate) struct Checkpointer {
     pub(crate) options: SqliteOptions,
     pub(crate) place: Place,
+    pub(crate) file: Arc<DatabaseFile>,
     pub(crate) progress: Arc<Progress>,
     /// For whoever closes the store.
     pub(crate) interrupt: Arc<OnceLock<InterruptHandle>>,
@@ -55,8 +57,15 @@ impl Checkpointer {
                 return self.progress.end_turn(0);
             }
         };
+        if self.file.check_thoroughly(&connection).is_err() {
+            // The writer meets the change as well, and says so.
+            return self.progress.end_turn(0);
+        }
         let _ = self.interrupt.set(connection.get_interrupt_handle());
         while self.turns.recv().is_ok() && self.await_quiet() {
+            if self.file.check().is_err() {
+                return self.progress.end_turn(0);
+            }
             let copied = self.copy(&connection);
             let is_spoilt = copied.as_ref().is_err_and(spoils_connection);
             if let Err(error) = &copied {

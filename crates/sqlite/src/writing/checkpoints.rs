@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, InterruptHandle};
 
+use crate::database_file::DatabaseFile;
 use crate::fault::Place;
 use crate::options::SqliteOptions;
 use crate::writing::checkpointer::{Checkpointer, copy_log};
@@ -32,6 +33,7 @@ const LEFT_PAGES_MAX: u32 = 400;
 pub(crate) struct Checkpoints {
     options: SqliteOptions,
     place: Place,
+    file: Arc<DatabaseFile>,
     progress: Arc<Progress>,
     /// Started when it is first needed, so that a process that only enqueues a few jobs does not pay for it.
     thread: Option<Thread>,
@@ -85,9 +87,9 @@ impl Progress {
 }
 
 impl Checkpoints {
-    pub(crate) fn new(options: SqliteOptions, place: Place) -> Self {
+    pub(crate) fn new(options: SqliteOptions, place: Place, file: Arc<DatabaseFile>) -> Self {
         let (progress, thread, turn) = (Arc::default(), None, Turn::None);
-        Self { options, place, progress, thread, turn, log_pages: 0, next_at: LOG_PAGES_AIM }
+        Self { options, place, file, progress, thread, turn, log_pages: 0, next_at: LOG_PAGES_AIM }
     }
 
     /// Has SQLite tell the size of the log after each commit of this connection, in place of its own checkpoints.
@@ -151,6 +153,14 @@ impl Checkpoints {
         }
     }
 
+    /// Ends the thread and closes its connection.
+    pub(crate) fn end(&mut self) {
+        self.turn = Turn::None;
+        if let Some(thread) = self.thread.take() {
+            thread.end(&self.place);
+        }
+    }
+
     fn begin_anew(&mut self) {
         self.next_at = LOG_PAGES_AIM;
         if self.turn == Turn::UnderWay {
@@ -186,6 +196,7 @@ impl Checkpoints {
         let checkpointer = Checkpointer {
             options: self.options.clone(),
             place: self.place.clone(),
+            file: Arc::clone(&self.file),
             progress: Arc::clone(&self.progress),
             interrupt: Arc::clone(&interrupt),
             turns: receiver,
@@ -197,9 +208,7 @@ impl Checkpoints {
 
 impl Drop for Checkpoints {
     fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            thread.end(&self.place);
-        }
+        self.end();
     }
 }
 

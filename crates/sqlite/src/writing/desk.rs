@@ -7,9 +7,10 @@ use longshore_core::StoreError;
 use rusqlite::Connection;
 
 use crate::connection::open_writer;
+use crate::database_file::{DatabaseFile, FileChange};
 use crate::fault::{Place, panic_message, spoils_connection};
 use crate::options::SqliteOptions;
-use crate::upkeep::audit::Audit;
+use crate::readers::Readers;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
 use crate::writing::checkpoints::Checkpoints;
@@ -29,23 +30,39 @@ const GROUP_ROWS_MAX: usize = 4096;
 const SPIN: Duration = Duration::from_micros(50);
 /// How long it is waited for the next of the callers who may come back, and for all of them.
 const GAP_MAX: Duration = Duration::from_micros(25);
+/// How often the file is looked at while nobody asks for anything and nobody listens.
+const PAUSE_UNHEARD: Duration = Duration::from_secs(1);
+/// How often SQLite is asked whether the file has moved; it takes some microseconds.
+const LOOK_AT_FILE: Duration = Duration::from_millis(100);
 const GATHERING_MAX: Duration = Duration::from_micros(200);
 
 /// The one thread that writes, and what it owns.
 pub(crate) struct Desk {
     pub(crate) options: SqliteOptions,
     pub(crate) place: Place,
+    pub(crate) file: Arc<DatabaseFile>,
+    pub(crate) readers: Arc<Readers>,
     pub(crate) receiver: Receiver<Message>,
     pub(crate) places: Places,
     pub(crate) awake: Awake,
     pub(crate) hints: Arc<Hints>,
-    pub(crate) audit: Arc<Audit>,
     pub(crate) held: HeldLeases,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) file_looked_at: Instant,
+    /// The file has changed, and what was committed before is safe.
+    pub(crate) has_parted: bool,
     /// The mark of the schema when the store was opened.
     pub(crate) understood: String,
     /// What a panic outside the requests said, for all who come later.
     pub(crate) panicked: Arc<OnceLock<String>>,
+}
+
+/// What the thread is to do next.
+enum Next {
+    Task(Box<dyn Task>),
+    Closed,
+    /// Nothing more on this connection.
+    FileChanged,
 }
 
 /// Why the thread leaves a connection.
@@ -69,10 +86,16 @@ impl Desk {
     fn work(&mut self, connection: Connection) {
         let mut connection = Some(connection);
         loop {
-            let left = match connection.take().map_or_else(|| open_writer(&self.options, &self.place), Ok) {
+            let left = match connection.take().map_or_else(|| self.reopen(), Ok) {
                 Ok(mut open) => {
                     self.checkpoints.follow(&mut open);
-                    self.serve(&open)
+                    let left = self.serve(&open);
+                    self.part_if_changed(&open);
+                    if left == Leave::Closed {
+                        // Before the last connection copies the whole log.
+                        self.checkpoints.end();
+                    }
+                    left
                 }
                 Err(error) => self.refuse_next(error),
             };
@@ -80,6 +103,29 @@ impl Desk {
                 return;
             }
         }
+    }
+
+    fn reopen(&self) -> Result<Connection, StoreError> {
+        let refuse = |change: FileChange| Err(change.error(&self.place));
+        self.file.change().map_or(Ok(()), refuse)?;
+        let connection = open_writer(&self.options, &self.place)?;
+        self.file.note_log_reopened();
+        self.file.check_thoroughly(&connection).or_else(refuse)?;
+        Ok(connection)
+    }
+
+    /// Nothing of this store may stay open on a file that is not the one at its path: whoever opens that one would
+    /// share the index of the log with it.
+    fn part_if_changed(&mut self, connection: &Connection) {
+        let Err(change) = self.file.check() else { return };
+        if std::mem::replace(&mut self.has_parted, true) {
+            return;
+        }
+        tracing::error!(error = %change.error(&self.place), "this store does nothing more");
+        self.readers.abandon();
+        self.checkpoints.end();
+        self.file.part(connection);
+        self.hints.give();
     }
 
     /// The database cannot be opened now: the next caller learns why, and then it is tried again.
@@ -101,7 +147,11 @@ impl Desk {
         let mut watch = Watch::begin(connection);
         let mut callers = 0;
         loop {
-            let Some(first) = self.next(&mut watch) else { return Leave::Closed };
+            let first = match self.next(connection, &mut watch) {
+                Next::Task(first) => first,
+                Next::Closed => return Leave::Closed,
+                Next::FileChanged => return Leave::Spoilt,
+            };
             let (group, is_last) = self.gather(first, callers);
             let committed = self.run_group(&session, group);
             callers = committed.callers;
@@ -110,7 +160,6 @@ impl Desk {
                 watch.note_activity();
                 self.hints.give();
             }
-            self.audit.drop_overdue();
             if is_last {
                 return Leave::Closed;
             }
@@ -121,8 +170,7 @@ impl Desk {
         }
     }
 
-    /// The next request; none when the store is closed.
-    fn next(&mut self, watch: &mut Watch<'_>) -> Option<Box<dyn Task>> {
+    fn next(&mut self, connection: &Connection, watch: &mut Watch<'_>) -> Next {
         let awake_until = Instant::now() + SPIN;
         loop {
             let is_listening = self.hints.has_subscribers();
@@ -133,25 +181,30 @@ impl Desk {
                 self.hints.give();
             }
             let message = match self.receiver.try_recv() {
-                Ok(message) => message,
-                Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) if Instant::now() < awake_until => {
                     std::hint::spin_loop();
                     continue;
                 }
-                Err(TryRecvError::Empty) if is_listening => {
-                    match self.receiver.recv_timeout(watch.pause(&self.hints)) {
-                        Ok(message) => message,
+                Err(TryRecvError::Empty) => {
+                    if self.file_looked_at.elapsed() >= LOOK_AT_FILE {
+                        self.file_looked_at = Instant::now();
+                        if self.file.check_thoroughly(connection).is_err() {
+                            return Next::FileChanged;
+                        }
+                    }
+                    let pause = if is_listening { watch.pause(&self.hints) } else { PAUSE_UNHEARD };
+                    match self.receiver.recv_timeout(pause) {
                         Err(RecvTimeoutError::Timeout) => continue,
-                        Err(RecvTimeoutError::Disconnected) => return None,
+                        received => received.ok(),
                     }
                 }
-                Err(TryRecvError::Empty) => self.receiver.recv().ok()?,
+                received => received.ok(),
             };
             match message {
-                Message::Task(task) => return Some(task),
-                Message::Look => {}
-                Message::Close => return None,
+                Some(Message::Task(task)) => return Next::Task(task),
+                Some(Message::Look) if self.file.check().is_err() => return Next::FileChanged,
+                Some(Message::Look) => {}
+                Some(Message::Close) | None => return Next::Closed,
             }
         }
     }
@@ -220,8 +273,15 @@ impl Desk {
         let is_lone = group.len() == 1;
         let begun = Instant::now();
         let (now, limits) = (self.options.clock.now(), self.options.limits);
-        let (held, place, places) = (&mut self.held, &self.place, &self.places);
-        let committed = Group { session, held, place, places, now, limits }.run(group);
+        let (held, file, place, places) = (&mut self.held, &*self.file, &self.place, &self.places);
+        let committed = match (Group { session, held, file, place, places, now, limits }).run(group) {
+            Ok(committed) => committed,
+            Err(change) => {
+                self.part_if_changed(session.connection);
+                group.drain(..).for_each(|task| task.dismiss(change.error(&self.place)));
+                return Committed { is_spoilt: true, ..Committed::default() };
+            }
+        };
         if is_lone {
             self.awake.note_commit(begun.elapsed());
         }

@@ -1,6 +1,7 @@
 use longshore_core::{Limits, NewJob, Status, Timestamp};
 use rusqlite::Connection;
 
+use crate::database_file::{DatabaseFile, FileChange};
 use crate::fault::{Place, spoils_connection};
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
 use crate::upkeep::counts::Counts;
@@ -14,6 +15,7 @@ use crate::writing::work::{Effect, Stop, Task};
 pub(crate) struct Group<'t, 'c> {
     pub(crate) session: &'t Session<'c>,
     pub(crate) held: &'t mut HeldLeases,
+    pub(crate) file: &'t DatabaseFile,
     pub(crate) place: &'t Place,
     pub(crate) places: &'t Places,
     pub(crate) now: Timestamp,
@@ -32,10 +34,11 @@ pub(crate) struct Committed {
 }
 
 impl Group<'_, '_> {
-    /// Runs the requests in order, commits, and answers each of them; those that are left have no answer yet.
-    pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Committed {
+    /// Runs the requests in order, commits, and answers each of them. Where the file has changed they have no answer
+    /// yet: they get it when what was committed before is safe.
+    pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Result<Committed, FileChange> {
         if let Err(error) = self.session.kept.begin() {
-            return self.fail(tasks, &error);
+            return Ok(self.fail(tasks, &error));
         }
         match self.session.is_schema_understood() {
             Ok(true) => {}
@@ -45,12 +48,12 @@ impl Group<'_, '_> {
                 for task in tasks.drain(..) {
                     task.dismiss(self.place.schema_changed());
                 }
-                return Committed::default();
+                return Ok(Committed::default());
             }
-            Err(error) => return self.fail(tasks, &error),
+            Err(error) => return Ok(self.fail(tasks, &error)),
         }
         if let Err(error) = self.end_outdated_offers() {
-            return self.fail(tasks, &error);
+            return Ok(self.fail(tasks, &error));
         }
         let (mut counts, mut wakes, mut deliveries) = (Counts::default(), false, Vec::new());
         let mut written = 0;
@@ -62,11 +65,21 @@ impl Group<'_, '_> {
                     wakes |= done.wakes;
                     deliveries.extend(done.deliveries);
                 }
-                Err(error) => return self.fail(tasks, &error),
+                Err(error) => return Ok(self.fail(tasks, &error)),
             }
         }
+        // Before the commit an error is the whole truth; after it, nothing is acknowledged that is not at its place.
+        if let Err(change) = self.file.check() {
+            return self.leave(change);
+        }
         if let Err(error) = self.commit(&counts) {
-            return self.fail(tasks, &error);
+            return Ok(self.fail(tasks, &error));
+        }
+        if let Err(change) = self.file.check() {
+            return self.leave(change);
+        }
+        if wakes || !counts.is_empty() {
+            self.session.note_moves();
         }
         let callers = self.places.taken();
         for Delivery { mailbox, lease } in deliveries {
@@ -75,7 +88,7 @@ impl Group<'_, '_> {
         for task in tasks.drain(..) {
             task.answer();
         }
-        Committed { wakes, callers, is_spoilt: false }
+        Ok(Committed { wakes, callers, is_spoilt: false })
     }
 
     fn end_outdated_offers(&self) -> rusqlite::Result<()> {
@@ -177,6 +190,11 @@ impl Group<'_, '_> {
         }
         let is_spoilt = spoils_connection(error) || !self.session.connection.is_autocommit();
         Committed { is_spoilt, ..Committed::default() }
+    }
+
+    fn leave(&self, change: FileChange) -> Result<Committed, FileChange> {
+        self.roll_back();
+        Err(change)
     }
 
     fn roll_back(&self) {

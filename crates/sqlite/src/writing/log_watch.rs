@@ -19,7 +19,7 @@ pub(crate) fn watch_log(database: &Path, hints: &Arc<Hints>, writer: Sender<Mess
     let (Some(folder), Some(name)) = (database.parent(), database.file_name()) else { return };
     let mut log = OsString::from(name);
     log.push("-wal");
-    let Ok(notices) = linux::Notices::of(folder.to_owned(), log) else { return };
+    let Ok(notices) = linux::Notices::of(folder.to_owned(), name.to_owned(), log) else { return };
     let listeners = Arc::downgrade(hints);
     let spawned = std::thread::Builder::new().name("longshore-watch".to_owned()).spawn(move || {
         let listened = catch_unwind(AssertUnwindSafe(|| linux::listen(&notices, &listeners, &writer)));
@@ -65,20 +65,29 @@ mod linux {
     pub(super) struct Notices {
         inotify: OwnedFd,
         folder: PathBuf,
+        database: OsString,
         log: OsString,
     }
 
+    /// Writes, and what may give a name to another file: the writer then looks at once whether it has lost its own.
+    const EVENTS: WatchFlags = WatchFlags::MODIFY.union(NAME_EVENTS);
+    const NAME_EVENTS: WatchFlags = WatchFlags::CREATE
+        .union(WatchFlags::DELETE)
+        .union(WatchFlags::MOVED_FROM)
+        .union(WatchFlags::MOVED_TO)
+        .union(WatchFlags::ATTRIB);
+
     impl Notices {
-        pub(super) fn of(folder: PathBuf, log: OsString) -> Result<Self, Errno> {
+        pub(super) fn of(folder: PathBuf, database: OsString, log: OsString) -> Result<Self, Errno> {
             let inotify = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-            let notices = Self { inotify, folder, log };
+            let notices = Self { inotify, folder, database, log };
             notices.ask()?;
             Ok(notices)
         }
 
         /// Asks for the next one.
         fn ask(&self) -> Result<(), Errno> {
-            add_watch(&self.inotify, &self.folder, WatchFlags::MODIFY | WatchFlags::ONESHOT).map(|_| ())
+            add_watch(&self.inotify, &self.folder, EVENTS.union(WatchFlags::ONESHOT)).map(|_| ())
         }
 
         /// Waits for a while; whether anything came.
@@ -90,13 +99,17 @@ mod linux {
             }
         }
 
-        /// Takes what has come; whether the log may have been written.
+        /// Takes what has come; whether the log may have been written, or a name may stand for another file.
         fn take(&self, buffer: &mut [MaybeUninit<u8>]) -> bool {
             let mut reader = Reader::new(&self.inotify, buffer);
             let mut is_told = false;
             while let Ok(notice) = reader.next() {
                 is_told |= match notice.file_name() {
-                    Some(name) => name.to_bytes() == self.log.as_bytes(),
+                    Some(name) if name.to_bytes() == self.log.as_bytes() => true,
+                    // A checkpoint writes to the database itself, which is no news.
+                    Some(name) => {
+                        name.to_bytes() == self.database.as_bytes() && !notice.events().contains(ReadFlags::MODIFY)
+                    }
                     // Notices were lost.
                     None => notice.events().contains(ReadFlags::QUEUE_OVERFLOW),
                 };

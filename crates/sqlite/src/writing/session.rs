@@ -1,9 +1,11 @@
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::sync::Arc;
 
 use longshore_core::{Lease, Limits, Timestamp};
 use rusqlite::{Connection, Params, Statement};
 
+use crate::fault::{Fault, Trouble, spoils_connection};
+use crate::jobs::claim::NothingReady;
 use crate::jobs::inbox::Mailbox;
 use crate::jobs::offers::Offers;
 use crate::schema;
@@ -19,6 +21,10 @@ pub(crate) struct Session<'c> {
     pub(crate) kept: KeptStatements<'c>,
     /// They end with the connection, whose number for foreign commits they know.
     pub(crate) offers: RefCell<Offers>,
+    /// The last claim that found nothing.
+    pub(crate) nothing_ready: RefCell<Option<NothingReady>>,
+    /// How many commits of this session moved jobs.
+    moves: Cell<u64>,
     schema: RefCell<SchemaMark>,
 }
 
@@ -38,6 +44,13 @@ pub(crate) struct KeptStatements<'c> {
 /// Prepared when it is first needed.
 type Kept<'c> = RefCell<Option<Statement<'c>>>;
 
+/// See [`Session::moves_mark`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MovesMark {
+    own: u64,
+    foreign: i64,
+}
+
 /// The schema at the time of the last look.
 #[derive(Debug)]
 struct SchemaMark {
@@ -53,7 +66,26 @@ impl<'c> Session<'c> {
     pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
         let schema = SchemaMark { version: None, understood, refused: None };
         let kept = KeptStatements::of(connection);
-        Self { connection, runs: RefCell::default(), kept, offers: RefCell::default(), schema: RefCell::new(schema) }
+        Self {
+            connection,
+            runs: RefCell::default(),
+            kept,
+            offers: RefCell::default(),
+            nothing_ready: RefCell::default(),
+            moves: Cell::default(),
+            schema: RefCell::new(schema),
+        }
+    }
+
+    /// A commit moved jobs, so a claim may find what it did not find before.
+    pub(crate) fn note_moves(&self) {
+        self.moves.set(self.moves.get() + 1);
+    }
+
+    /// A mark that stays the same for as long as no job has moved, by whatever connection.
+    pub(crate) fn moves_mark(&self) -> rusqlite::Result<MovesMark> {
+        let foreign = self.kept.data_version()?;
+        Ok(MovesMark { own: self.moves.get(), foreign })
     }
 
     /// Whether the queue's own tables are what this binary understands. To be asked inside the transaction.
@@ -160,4 +192,37 @@ pub(crate) struct WriteTx<'t, 'c> {
 pub(crate) struct Delivery {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) lease: Lease,
+}
+
+impl<'c> WriteTx<'_, 'c> {
+    /// Does something in a savepoint of its own. The inner error is that of a row or a statement: all that this
+    /// piece wrote is taken back then, and the transaction goes on. The outer one ends the transaction.
+    pub(crate) fn apart<T>(
+        &mut self,
+        piece: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<Result<T, rusqlite::Error>, Fault> {
+        self.connection.prepare_cached("SAVEPOINT piece")?.execute([])?;
+        let mut others = std::mem::take(&mut self.counts);
+        let (wakes, done) = (self.wakes, piece(self));
+        match done {
+            Ok(answer) => {
+                others.merge(std::mem::take(&mut self.counts));
+                self.counts = others;
+                self.connection.prepare_cached("RELEASE piece")?.execute([])?;
+                Ok(Ok(answer))
+            }
+            Err(Fault::Sql(error)) if is_of_a_row(&error) && !self.connection.is_autocommit() => {
+                (self.counts, self.wakes) = (others, wakes);
+                self.connection.prepare_cached("ROLLBACK TO piece")?.execute([])?;
+                self.connection.prepare_cached("RELEASE piece")?.execute([])?;
+                Ok(Err(error))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// Whether an error is about one row: the same transaction can go on with the others.
+pub(crate) fn is_of_a_row(error: &rusqlite::Error) -> bool {
+    Trouble::of(error).is_none() && !spoils_connection(error)
 }

@@ -2,16 +2,18 @@ use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
 
 use longshore_core::StoreError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
+use crate::database_file::DatabaseFile;
 use crate::fault::Place;
 use crate::options::SqliteOptions;
+use crate::readers::Readers;
 use crate::schema;
-use crate::upkeep::audit::Audit;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
 use crate::writing::checkpoints::Checkpoints;
@@ -38,6 +40,15 @@ pub(crate) struct Writer {
     log_watch: Once,
 }
 
+/// What an open store hands to its writer.
+pub(crate) struct Opened {
+    pub(crate) options: SqliteOptions,
+    pub(crate) place: Place,
+    pub(crate) file: Arc<DatabaseFile>,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) hints: Arc<Hints>,
+}
+
 /// What wakes the writer.
 pub(crate) enum Message {
     /// Something is to be done.
@@ -50,26 +61,24 @@ pub(crate) enum Message {
 
 impl Writer {
     /// Starts the thread on a connection that is open already.
-    pub(crate) fn start(
-        connection: Connection,
-        options: SqliteOptions,
-        place: Place,
-        hints: Arc<Hints>,
-        audit: Arc<Audit>,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn start(connection: Connection, opened: Opened) -> Result<Self, StoreError> {
+        let Opened { options, place, file, readers, hints } = opened;
         let (sender, receiver) = channel();
         let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
         let (places, awake, panicked) = (Places::new(), Awake::new(), Arc::new(OnceLock::new()));
         let desk = Desk {
-            checkpoints: Checkpoints::new(options.clone(), place.clone()),
+            checkpoints: Checkpoints::new(options.clone(), place.clone(), Arc::clone(&file)),
             options,
             place: place.clone(),
+            file,
+            readers,
             receiver,
             places: places.clone(),
             awake: awake.clone(),
             hints: Arc::clone(&hints),
-            audit,
             held: HeldLeases::default(),
+            file_looked_at: Instant::now(),
+            has_parted: false,
             understood,
             panicked: Arc::clone(&panicked),
         };

@@ -53,6 +53,43 @@ async fn a_queue_or_type_that_is_named_twice_gives_each_job_once() {
     assert_eq!(database.store.claim(wish).await.unwrap().leases.len(), 1);
 }
 
+/// More runs than there are statements to read them side by side.
+#[tokio::test]
+async fn a_claim_from_hundreds_of_queues_keeps_the_order_over_all_of_them() {
+    let database = Database::new();
+    let mut expected = Vec::new();
+    for number in 0..300 {
+        let queue = format!("tenant {}", number * 7 % 150);
+        let priority = Priority([10, 5, 1][number % 3]);
+        expected.push((std::cmp::Reverse(priority), database.enqueue(job().queue(queue).priority(priority)).await));
+    }
+    expected.sort();
+    let worker = database.worker().await;
+
+    let claimed = [database.claim(&worker, 170).await, database.claim(&worker, 170).await];
+
+    let claimed: Vec<_> = claimed.iter().flat_map(ids).collect();
+    assert_eq!(claimed, expected.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn queues_that_are_named_are_served_among_many_that_are_not() {
+    let database = Database::new();
+    for queue in ["a", "b", "c", "d", "e"] {
+        database.enqueue(job().queue(queue)).await;
+    }
+    let worker = database.worker().await;
+    let mut wish = request(&worker, 9);
+    let named = ["", "b", "bb", "e", "z"].map(|queue| QueueLimit { queue: queue.to_owned(), limit: 9 });
+    wish.scope = QueueScope::Only(named.to_vec());
+
+    let claimed = database.store.claim(wish).await.unwrap();
+
+    let queues: Vec<&str> = claimed.leases.iter().map(|lease| lease.queue.as_str()).collect();
+    assert_eq!(queues, ["b", "e"]);
+}
+
 #[tokio::test]
 async fn a_paused_queue_gives_nothing_until_it_is_resumed() {
     let database = Database::new();

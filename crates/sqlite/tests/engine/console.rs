@@ -1,18 +1,18 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Console, Failure, FailureType, JobId, JobPageRequest, Maintenance, Outcome, Priority, QueueChange, Refusal,
-    Selection, Status, Store,
+    Action, Console, Failure, FailureType, Filter, JobId, JobPageRequest, Maintenance, Outcome, Priority, QueueChange,
+    Refusal, Selection, Status, Store,
 };
 
 use crate::database::{Database, job};
 
 fn only(ids: &[JobId]) -> Selection {
-    Selection { ids: ids.to_vec(), ..Selection::default() }
+    Selection::Jobs(ids.to_vec())
 }
 
 fn standing(statuses: &[Status]) -> Selection {
-    Selection { statuses: statuses.to_vec(), ..Selection::default() }
+    Selection::from(Filter::all().statuses(statuses.to_vec()))
 }
 
 async fn page(
@@ -44,9 +44,9 @@ async fn pages_follow_each_other_newest_first() {
         database.enqueue(job()).await;
     }
 
-    assert_eq!(page(&database, Selection::default(), None, 2).await, (vec![5, 4], Some(JobId(4))));
-    assert_eq!(page(&database, Selection::default(), Some(JobId(4)), 2).await, (vec![3, 2], Some(JobId(2))));
-    assert_eq!(page(&database, Selection::default(), Some(JobId(2)), 2).await, (vec![1], None));
+    assert_eq!(page(&database, Selection::from(Filter::all()), None, 2).await, (vec![5, 4], Some(JobId(4))));
+    assert_eq!(page(&database, Selection::from(Filter::all()), Some(JobId(4)), 2).await, (vec![3, 2], Some(JobId(2))));
+    assert_eq!(page(&database, Selection::from(Filter::all()), Some(JobId(2)), 2).await, (vec![1], None));
 }
 
 #[tokio::test]
@@ -57,12 +57,10 @@ async fn a_selection_holds_all_of_its_conditions() {
     database.enqueue(job().queue("b")).await;
 
     assert_eq!(page(&database, standing(&[Status::DeadLetter]), None, 9).await.0, [dead.0]);
-    let mut selection = standing(&[Status::Pending, Status::DeadLetter]);
-    selection.queues = vec!["a".to_owned()];
+    let selection = Selection::from(Filter::all().statuses([Status::Pending, Status::DeadLetter]).queues(["a"]));
     assert_eq!(page(&database, selection.clone(), None, 9).await.0, [waiting.0]);
     assert_eq!(database.store.count(selection).await.unwrap(), 1);
-    let mut selection = only(&[dead, waiting]);
-    selection.failure_types = vec![FailureType::ConfigError];
+    let selection = Selection::from(Filter::all().failure_types([FailureType::ConfigError]));
     assert_eq!(page(&database, selection.clone(), None, 9).await.0, [dead.0]);
     assert_eq!(database.store.count(selection).await.unwrap(), 1);
     assert_eq!(database.store.count(standing(&[Status::DeadLetter])).await.unwrap(), 1);
@@ -185,7 +183,7 @@ async fn ended_jobs_are_removed_when_they_are_old_enough_and_dead_letters_stay()
     }
 
     assert_eq!(pruned, 1);
-    assert_eq!(page(&database, Selection::default(), None, 9).await.0, [young.0, dead.0]);
+    assert_eq!(page(&database, Selection::from(Filter::all()), None, 9).await.0, [young.0, dead.0]);
     database.assert_counts_are_true();
 }
 

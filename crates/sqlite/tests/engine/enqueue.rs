@@ -60,7 +60,7 @@ async fn a_family_is_given_up_when_its_eldest_is_cancelled() {
     let child = database.enqueue(job().parent(parent)).await;
     let grandchild = database.enqueue(job().parent(child)).await;
 
-    let selection = Selection { ids: vec![parent], ..Selection::default() };
+    let selection = Selection::Jobs(vec![parent]);
     database.store.act(selection, Action::Cancel).await.unwrap();
 
     let (child, grandchild) = (database.job(child).await, database.job(grandchild).await);
@@ -113,11 +113,102 @@ async fn a_long_stream_that_breaks_off_in_its_middle_leaves_nothing() {
     database.assert_counts_are_true();
 }
 
+/// More than is kept in memory, so that a part of it is in the temporary file.
+const LONG: usize = 50_700;
+
+#[tokio::test]
+async fn a_stream_that_is_slow_holds_no_lock_and_leaves_no_file() {
+    let database = Database::new();
+    let (reached, at_the_last) = std::sync::mpsc::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let slow = (0..LONG).map(move |number| {
+        if number == LONG - 1 {
+            reached.send(()).unwrap();
+            may_go_on.recv().unwrap();
+        }
+        Ok(job())
+    });
+    let store = database.store.clone();
+    let enqueueing = tokio::spawn(async move { store.enqueue_stream(Box::new(slow)).await });
+    tokio::task::spawn_blocking(move || at_the_last.recv().unwrap()).await.unwrap();
+
+    let foreign = database.foreign();
+    foreign.busy_timeout(Duration::ZERO).unwrap();
+    foreign.execute_batch("BEGIN IMMEDIATE; ROLLBACK").expect("nobody holds the lock");
+    database.enqueue(job()).await;
+    let odd: Vec<_> = std::fs::read_dir(database.path().parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with("queue.db"))
+        .collect();
+    assert!(odd.is_empty(), "{odd:?}");
+
+    go_on.send(()).unwrap();
+    assert_eq!(enqueueing.await.unwrap().unwrap(), LONG as u64);
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn a_stream_may_enqueue_jobs_itself() {
+    let database = Database::new();
+    let store = database.store.clone();
+    let nested = (0..LONG).map(move |number| {
+        if number % 10_000 == 0 {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(store.enqueue(vec![job().queue("inner")])).unwrap();
+        }
+        Ok(job())
+    });
+
+    assert_eq!(database.store.enqueue_stream(Box::new(nested)).await.unwrap(), LONG as u64);
+
+    assert_eq!(database.number("SELECT count(*) FROM job_queue WHERE queue = 'inner'"), 6);
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn of_several_errors_in_a_stream_the_first_is_told() {
+    let database = Database::new();
+    let orphan = || Ok(job().parent(JobId(77)));
+    let invalid = || Ok(job().queue(""));
+    let broken = || Err("line 3 is no JSON".into());
+    let stream = |jobs: Vec<Result<NewJob, Box<dyn std::error::Error + Send + Sync>>>| Box::new(jobs.into_iter());
+
+    let first = database.store.enqueue_stream(stream(vec![Ok(job()), orphan(), broken()])).await.unwrap_err();
+    assert!(matches!(first, StoreError::UnknownParent { parent: JobId(77) }), "{first}");
+    let first = database.store.enqueue_stream(stream(vec![orphan(), invalid()])).await.unwrap_err();
+    assert!(matches!(first, StoreError::UnknownParent { .. }), "{first}");
+    let first = database.store.enqueue_stream(stream(vec![invalid(), orphan(), broken()])).await.unwrap_err();
+    assert!(matches!(first, StoreError::InvalidJob(_)), "{first}");
+    let first = database.store.enqueue_stream(stream(vec![broken(), invalid()])).await.unwrap_err();
+    assert!(matches!(first, StoreError::Aborted { .. }), "{first}");
+    assert_eq!(database.number("SELECT count(*) FROM job_queue"), 0);
+}
+
+/// Nobody waits for its end, and it has none.
+#[tokio::test]
+async fn an_endless_stream_is_left_when_its_caller_has_gone() {
+    let database = Database::new();
+    let (alive, gone) = std::sync::mpsc::channel::<()>();
+    let endless = std::iter::repeat_with(move || {
+        let _alive = &alive;
+        Ok(job())
+    });
+
+    tokio::time::timeout(Duration::from_millis(50), database.store.enqueue_stream(Box::new(endless)))
+        .await
+        .unwrap_err();
+
+    let ended = tokio::task::spawn_blocking(move || gone.recv_timeout(Duration::from_secs(60))).await.unwrap();
+    assert_eq!(ended, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "the stream was dropped");
+    assert_eq!(database.number("SELECT count(*) FROM job_queue"), 0);
+}
+
 #[tokio::test]
 async fn an_id_is_never_given_twice() {
     let database = Database::new();
     let id = database.enqueue(job()).await;
-    let selection = Selection { ids: vec![id], ..Selection::default() };
+    let selection = Selection::Jobs(vec![id]);
     database.store.act(selection, Action::Delete).await.unwrap();
 
     assert!(database.enqueue(job()).await > id);

@@ -9,7 +9,7 @@ use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::target::{Access, SqliteTarget};
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 
-use crate::database::{self, Database, job};
+use crate::database::{self, Database, ids, job};
 
 #[tokio::test]
 async fn a_plain_insert_is_a_job_and_wakes_a_worker_that_waits() {
@@ -158,6 +158,32 @@ async fn regression_a_blob_where_a_name_belongs_stops_nobody_else() {
 
     database.store.reclaim().await.unwrap();
     assert_eq!(leases.iter().map(|lease| lease.id.0).collect::<Vec<_>>(), [2]);
+}
+
+/// `CAST(x'ff' AS TEXT)` is text to SQLite and to no other program. A scan that compared a repaired copy of such a
+/// name would find it again for ever.
+#[tokio::test]
+async fn regression_names_that_are_no_utf8_stop_no_claim_and_no_look() {
+    let database = Database::new();
+    let foreign = database.foreign();
+    for (queue, job_type) in [("61ff", "mail"), ("ff", "mail"), ("fe", "other"), ("ffff", "mail")] {
+        let insert = format!(
+            "INSERT INTO job_queue (job_type, job_data, queue)
+             VALUES ('{job_type}', '{{}}', CAST(x'{queue}' AS TEXT)), (CAST(x'{queue}' AS TEXT), '{{}}', 'default')"
+        );
+        foreign.execute(&insert, []).unwrap();
+    }
+    let known = database.enqueue(job().queue("\u{10ffff}")).await;
+    let worker = database.worker().await;
+
+    let everywhere = database.claim(&worker, 9).await;
+    let health = database.store.health().await.unwrap();
+
+    assert_eq!(ids(&everywhere), [known], "it stands between the odd names");
+    let unreadable: u64 = health.backlog.iter().filter(|of| !of.has_valid_names).map(|of| of.jobs).sum();
+    assert_eq!((unreadable, health.backlog.len()), (8, 8));
+    assert!(database.claim(&worker, 9).await.leases.is_empty());
+    database.assert_counts_are_true();
 }
 
 #[tokio::test]

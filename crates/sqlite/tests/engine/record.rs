@@ -134,7 +134,7 @@ async fn a_heartbeat_tells_what_was_lost_and_what_is_to_be_cancelled() {
     let (kept, cancelled) = (database.enqueue(job()).await, database.enqueue(job()).await);
     let worker = database.worker().await;
     let leases = database.claim(&worker, 9).await.leases;
-    let selection = Selection { ids: vec![cancelled], ..Selection::default() };
+    let selection = Selection::Jobs(vec![cancelled]);
     database.store.act(selection, longshore_core::Action::Cancel).await.unwrap();
     let mut held: Vec<_> = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
     held.push((longshore_core::JobId(99), ClaimNumber(1)));

@@ -10,4 +10,5 @@ mod properties;
 mod rebuild;
 mod runner;
 mod runners;
+mod stuck;
 mod support;

@@ -19,7 +19,7 @@ fn incident_068_the_first_migration_is_present_and_the_later_ones_are_absent() {
     let observed = schema(&[INCIDENT]);
     let presences: Vec<Presence> = footprints().iter().map(|footprint| footprint.presence(&observed)).collect();
     assert_eq!(presences[0], Presence::Present);
-    assert_eq!(presences[1..], [const { Presence::Absent }; 4]);
+    assert!(presences[1..].iter().all(|presence| *presence == Presence::Absent), "{presences:?}");
 }
 
 #[test]

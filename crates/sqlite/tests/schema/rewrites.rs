@@ -80,7 +80,7 @@ const REWRITES: [Change; 78] = [
     Text("REFERENCES readings (sensor, at)", "REFERENCES readings (sensor, at) MATCH SIMPLE NOT DEFERRABLE INITIALLY IMMEDIATE"),
     Text("REFERENCES readings (sensor, at)", "REFERENCES readings (sensor, at) NOT DEFERRABLE INITIALLY DEFERRED"),
     Text("PRIMARY KEY (sensor, at DESC)", "PRIMARY KEY (sensor ASC, at COLLATE BINARY DESC)"),
-    Text("(queue, job_type, priority DESC, id)", "(queue ASC, job_type COLLATE BINARY ASC, priority DESC, id)"),
+    Text("(job_type, queue, priority DESC, id)", "(job_type COLLATE BINARY ASC, queue ASC, priority DESC, id)"),
     Text("status TEXT NOT NULL DEFAULT 'open'", "status TEXT COLLATE BINARY NULL NOT NULL ON CONFLICT ABORT DEFAULT 'open'"),
     Text("GENERATED ALWAYS AS (lower(name)) VIRTUAL", "AS (lower(name))"),
     Text("INSTEAD OF INSERT ON open_orders\n", "INSTEAD OF INSERT ON open_orders FOR EACH ROW\n"),

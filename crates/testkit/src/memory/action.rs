@@ -1,4 +1,6 @@
-use longshore_core::{Action, Actioned, JobId, Refusal, Selection, Status, Timestamp};
+use std::collections::BTreeSet;
+
+use longshore_core::{Action, Actioned, DeadLetterReason, JobId, Refusal, Selection, Status, Timestamp};
 
 use super::state::State;
 
@@ -9,17 +11,25 @@ impl State {
     /// Visits the jobs in the order of their ids, so that of two with one unique key the older is retried.
     pub(super) fn act(&mut self, selection: &Selection, action: Action, now: Timestamp) -> Actioned {
         let mut actioned = Actioned::default();
+        let mut revived = BTreeSet::new();
         for id in self.visited(selection) {
             // A move of this action may have moved its children, too; what is no longer meant is left alone.
-            if !self.is_still_meant(id, selection) {
+            if revived.contains(&id) || !self.is_still_meant(id, selection) {
                 continue;
             }
             match self.move_job(id, action, now) {
                 Ok(()) => actioned.touched += 1,
-                Err(refusal) => actioned.refused.push(refusal),
+                Err(refusal) => {
+                    actioned.refused.push(refusal);
+                    continue;
+                }
+            }
+            if action == Action::Retry {
+                self.revive_children(id, now, &mut revived, &mut actioned.refused);
             }
         }
-        if selection.ids.is_empty() {
+        actioned.touched += revived.len() as u64;
+        if matches!(selection, Selection::Matching(_)) {
             actioned.refused.truncate(REFUSED_MAX);
         }
         actioned
@@ -33,7 +43,7 @@ impl State {
         }
         match action {
             Action::Cancel => self.ask_to_cancel(id, now),
-            Action::Retry => self.retry(id, now)?,
+            Action::Retry | Action::RetryAlone => self.retry(id, now)?,
             Action::Delete | Action::Discard => self.remove(id, now),
             Action::Reprioritise(priority) => row.job.priority = priority,
         }
@@ -82,14 +92,55 @@ impl State {
         job.crash_count = 0;
         job.deferral_count = 0;
         row.wait(None, now);
+        if self.waits_for_parent(id) {
+            self.row(id).job.status = Status::Blocked;
+        }
         Ok(())
+    }
+
+    /// A parent that was deleted is no parent any more.
+    fn waits_for_parent(&self, id: JobId) -> bool {
+        let parent = self.rows[&id].job.parent_job_id;
+        parent.and_then(|parent| self.rows.get(&parent)).is_some_and(|row| row.job.status != Status::Completed)
+    }
+
+    /// Lets those that were given up because this job did not complete wait for it again.
+    fn revive_children(
+        &mut self,
+        parent: JobId,
+        now: Timestamp,
+        revived: &mut BTreeSet<JobId>,
+        refused: &mut Vec<Refusal>,
+    ) {
+        let mut parents = vec![parent];
+        while let Some(parent) = parents.pop() {
+            for child in self.given_up_with(parent) {
+                match self.retry(child, now) {
+                    Ok(()) => {
+                        revived.insert(child);
+                        parents.push(child);
+                    }
+                    Err(refusal) => refused.push(refusal),
+                }
+            }
+        }
+    }
+
+    fn given_up_with(&self, parent: JobId) -> Vec<JobId> {
+        let reasons = Status::ALL.map(|status| Some(DeadLetterReason::ParentEnded { parent, status }.to_string()));
+        let is_given_up = |job: &longshore_core::Job| {
+            job.status == Status::DeadLetter
+                && job.parent_job_id == Some(parent)
+                && reasons.contains(&job.dead_letter_reason)
+        };
+        self.rows.values().filter(|row| is_given_up(&row.job)).map(|row| row.job.id).collect()
     }
 }
 
 fn is_move_from(status: Status, action: Action) -> bool {
     match action {
         Action::Cancel | Action::Reprioritise(_) => !status.is_ended(),
-        Action::Retry => status.is_retryable(),
+        Action::Retry | Action::RetryAlone => status.is_retryable(),
         Action::Delete => status != Status::Running,
         Action::Discard => status == Status::DeadLetter,
     }

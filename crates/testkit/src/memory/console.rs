@@ -51,7 +51,8 @@ impl Console for MemoryStore {
     }
 
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
-        self.quietly(move |state, moment| Ok(state.maintain(maintenance, moment.now)))
+        let process = self.process;
+        self.quietly(move |state, moment| Ok(state.maintain(process, maintenance, moment.now)))
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {

@@ -1,4 +1,4 @@
-use longshore_core::{DeadLetterReason, JobId, Status, Timestamp};
+use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, Timestamp};
 
 use super::state::State;
 
@@ -53,6 +53,30 @@ impl State {
         let queue = row.job.queue.clone();
         self.counts(at, &queue).failed += 1;
         self.tell_children(id, at);
+    }
+
+    /// Gives up what has waited too long for a job that has ended without completing, which is how a job stands
+    /// that was retried without its parent; says how many those were.
+    pub(super) fn settle(&mut self, now: Timestamp) -> u64 {
+        let mut stuck = self.stuck();
+        stuck.retain(|(child, _, _)| now.since(self.rows[child].job.run_at) >= Maintenance::PATIENCE);
+        for (child, parent, status) in &stuck {
+            // The burial of one may have taken another one along.
+            if self.rows[child].job.status == Status::Blocked {
+                self.bury(*child, DeadLetterReason::ParentEnded { parent: *parent, status: *status }, now);
+            }
+        }
+        stuck.len() as u64
+    }
+
+    /// The jobs that wait for one that has ended without completing, by id, with that one and how it ended.
+    pub(super) fn stuck(&self) -> Vec<(JobId, JobId, Status)> {
+        let ended = |job: &longshore_core::Job| {
+            let parent = self.rows.get(&job.parent_job_id?)?;
+            let status = parent.job.status;
+            (job.status == Status::Blocked && status.is_ended()).then_some((job.id, parent.job.id, status))
+        };
+        self.rows.values().filter_map(|row| ended(&row.job)).collect()
     }
 
     fn blocked_children(&self, parent: JobId) -> Vec<JobId> {

@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use longshore_core::{Health, Job, RunningJob, Status, Timestamp, TypeBacklog, WorkerId, WorkerRecord};
+use longshore_core::{
+    Health, Job, RunningJob, Status, StuckCause, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
+};
 
 use super::Moment;
 use super::state::State;
@@ -52,9 +54,16 @@ impl State {
             dead_workers: self.holding(&dead),
             known_job_types: known.into_iter().collect(),
             living_workers: living.len() as u64,
+            stuck: self.stuck_jobs(),
+            keepers: Vec::new(),
             dead_letters: buried.len() as u64,
             dead_letters_last_hour: buried.iter().filter(|at| moment.now.since(**at) <= HOUR).count() as u64,
         }
+    }
+
+    fn stuck_jobs(&self) -> Vec<StuckJob> {
+        let told = self.stuck().into_iter().take(StuckJob::TOLD_MAX);
+        told.map(|(id, parent, status)| StuckJob { id, cause: StuckCause::ParentEnded { parent, status } }).collect()
     }
 
     fn held_jobs<'a>(&'a self, worker_id: &'a WorkerId) -> impl Iterator<Item = &'a Job> {
@@ -88,6 +97,7 @@ impl State {
                 job_type: job_type.to_owned(),
                 jobs: jobs.min(u64::from(TypeBacklog::JOBS_MAX)),
                 oldest_ready_at,
+                has_valid_names: true,
             })
             .collect()
     }

@@ -24,9 +24,12 @@ impl State {
 
     /// The ids that an action visits: those that are selected, and those that were named and do not exist.
     pub(super) fn visited(&self, selection: &Selection) -> Vec<JobId> {
-        let selected = self.rows.values().filter(|row| is_selected(&row.job, selection)).map(|row| row.job.id);
-        let missing = selection.ids.iter().copied().filter(|id| !self.rows.contains_key(id));
-        let mut ids: Vec<JobId> = selected.chain(missing).collect();
+        let mut ids = match selection {
+            Selection::Jobs(ids) => ids.clone(),
+            Selection::Matching(_) => {
+                self.rows.values().filter(|row| is_selected(&row.job, selection)).map(|row| row.job.id).collect()
+            }
+        };
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -52,11 +55,10 @@ impl State {
 }
 
 fn is_selected(job: &Job, selection: &Selection) -> bool {
-    let Selection { ids, statuses, job_types, queues, failure_types } = selection;
-    let failure_type = job.failure_type.as_deref();
-    (ids.is_empty() || ids.contains(&job.id))
-        && (statuses.is_empty() || statuses.contains(&job.status))
-        && (job_types.is_empty() || job_types.contains(&job.job_type))
-        && (queues.is_empty() || queues.contains(&job.queue))
-        && (failure_types.is_empty() || failure_types.iter().any(|kind| failure_type == Some(kind.as_str())))
+    match selection {
+        Selection::Jobs(ids) => ids.contains(&job.id),
+        Selection::Matching(filter) => {
+            filter.matches(job.status, &job.job_type, &job.queue, job.failure_type.as_deref())
+        }
+    }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use longshore_core::{JobId, Limits, Timestamp, WorkerId};
 
@@ -22,6 +23,8 @@ pub(super) struct State {
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     /// Those that are open.
     pub(super) inboxes: BTreeMap<WorkerId, Arc<Mailbox>>,
+    /// The process that removes what is older than each retention, and when it last said so.
+    pub(super) housekeepers: BTreeMap<Duration, (u64, Timestamp)>,
 }
 
 impl State {
@@ -34,6 +37,7 @@ impl State {
             minutes: BTreeMap::new(),
             workers: BTreeMap::new(),
             inboxes: BTreeMap::new(),
+            housekeepers: BTreeMap::new(),
         }
     }
 

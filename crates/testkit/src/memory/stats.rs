@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use longshore_core::{Maintained, Maintenance, MinuteStats, QueueStats, Stats, Status, Timestamp};
 
@@ -52,18 +53,42 @@ impl State {
     }
 
     /// Nothing is kept twice here, so there is nothing to reconcile.
-    pub(super) fn maintain(&mut self, maintenance: Maintenance, now: Timestamp) -> Maintained {
-        let Some(retention) = maintenance.retention else { return Maintained::default() };
+    pub(super) fn maintain(&mut self, process: u64, maintenance: Maintenance, now: Timestamp) -> Maintained {
+        let mut maintained = match maintenance.retention {
+            Some(retention) if self.keeps_house(process, retention, now) => {
+                self.prune(retention, maintenance.rows_max as usize, now)
+            }
+            _ => Maintained::default(),
+        };
+        maintained.settled = self.settle(now);
+        maintained
+    }
+
+    fn prune(&mut self, retention: Duration, rows_max: usize, now: Timestamp) -> Maintained {
         let is_old = |job: &longshore_core::Job| {
             matches!(job.status, Status::Completed | Status::Cancelled)
                 && job.completed_at.is_some_and(|at| now.since(at) > retention)
         };
         let old: Vec<_> = self.rows.values().filter(|row| is_old(&row.job)).map(|row| row.job.id).collect();
-        let rows_max = maintenance.rows_max as usize;
         for id in old.iter().take(rows_max) {
             self.remove(*id, now);
         }
         let pruned = old.len().min(rows_max) as u64;
-        Maintained { pruned, reconciled: 0, has_more: old.len() > rows_max }
+        Maintained { pruned, has_more: old.len() > rows_max, ..Maintained::default() }
+    }
+
+    /// Whether it is this process's turn; another one's turn ends when it has not said so for long enough.
+    fn keeps_house(&mut self, process: u64, retention: Duration, now: Timestamp) -> bool {
+        let held = self.housekeepers.get(&retention).map(|(holder, said_at)| {
+            (*holder == process, Duration::from_millis(now.as_ms().abs_diff(said_at.as_ms())))
+        });
+        match held {
+            Some((true, age)) if age < Maintenance::DUTY_RENEWAL => true,
+            Some((false, age)) if age < Maintenance::DUTY_EXPIRY => false,
+            _ => {
+                self.housekeepers.insert(retention, (process, now));
+                true
+            }
+        }
     }
 }

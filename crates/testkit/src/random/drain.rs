@@ -21,6 +21,8 @@ impl<H: Harness> Run<H> {
         self.main.subject.heal();
         self.clock.advance(A_WEEK);
         self.reclaim_calmly().await;
+        // What was retried without its parent waited long enough.
+        self.settle().await;
         for queue in draw::QUEUES {
             self.trail.both_calmly(&self.main, |store| store.change_queue(queue.to_owned(), QueueChange::Resume)).await;
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use longshore_core::{
-    AttemptEnd, Due, Failure, FailureType, JobData, JobId, LogChunk, NewJob, Priority, Progress, QueueLimit,
+    AttemptEnd, Due, Failure, FailureType, Filter, JobData, JobId, LogChunk, NewJob, Priority, Progress, QueueLimit,
     QueueScope, Selection, Status, Suspects, Timestamp,
 };
 
@@ -108,22 +108,23 @@ pub(super) fn progress(random: &mut Rng) -> Option<Progress> {
 }
 
 pub(super) fn selection(random: &mut Rng, known: &[JobId]) -> Selection {
-    let mut selection = Selection::default();
     if is_lucky(random, 0.7) {
-        let number = random.usize(1..4);
-        selection.ids = (0..number).map(|_| if known.is_empty() { JobId(1) } else { *pick(random, known) }).collect();
+        let number = random.usize(..4);
+        let ids = (0..number).map(|_| if known.is_empty() { JobId(1) } else { *pick(random, known) });
+        return Selection::Jobs(ids.collect());
     }
-    if selection.ids.is_empty() || is_lucky(random, 0.1) {
-        selection.statuses = vec![*pick(random, &Status::ALL)];
+    let mut filter = Filter::all().statuses([*pick(random, &Status::ALL)]);
+    if is_lucky(random, 0.05) {
+        filter = filter.statuses([]);
     }
-    if selection.ids.is_empty() && random.bool() {
-        selection.queues = vec![(*pick(random, &QUEUES)).to_owned()];
+    if random.bool() {
+        filter = filter.queues([*pick(random, &QUEUES)]);
     }
-    if selection.ids.is_empty() && random.bool() {
-        selection.job_types = vec![(*pick(random, &JOB_TYPES)).to_owned()];
+    if random.bool() {
+        filter = filter.job_types([*pick(random, &JOB_TYPES)]);
     }
     if is_lucky(random, 0.05) {
-        selection.failure_types = vec![*pick(random, &FailureType::ALL)];
+        filter = filter.failure_types([*pick(random, &FailureType::ALL)]);
     }
-    selection
+    filter.into()
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use longshore_core::{Console, Job, JobId, JobPageRequest, LogRequest, Selection};
+use longshore_core::{Console, Filter, Job, JobId, JobPageRequest, LogRequest, Selection};
 
 use super::draw;
 use super::run::Run;
@@ -43,7 +43,7 @@ impl<H: Harness> Run<H> {
     pub(super) async fn all_jobs(&self, store: &dyn Console) -> Vec<Job> {
         let (mut jobs, mut after) = (Vec::new(), None);
         loop {
-            let request = JobPageRequest { selection: Selection::default(), after, limit: PAGE };
+            let request = JobPageRequest { selection: Selection::from(Filter::all()), after, limit: PAGE };
             let page = store.jobs(request).await.expect("without faults jobs can be read");
             jobs.extend(page.jobs);
             after = page.next;

@@ -47,6 +47,7 @@ impl<H: Harness> Run<H> {
             Action::Cancel,
             Action::Retry,
             Action::Retry,
+            Action::RetryAlone,
             Action::Delete,
             Action::Discard,
             Action::Reprioritise(priority),
@@ -77,18 +78,27 @@ impl<H: Harness> Run<H> {
         self.expect_what_is_there().await;
     }
 
-    async fn maintain_to_the_end(&self, store: &dyn Console, maintenance: Maintenance) -> (u64, u64) {
-        let (mut pruned, mut reconciled) = (0, 0);
+    /// Housekeeping that removes nothing.
+    pub(super) async fn settle(&self) {
+        let maintenance = Maintenance { retention: None, rows_max: 50 };
+        let found = self.maintain_to_the_end(self.main.subject.inner(), maintenance).await;
+        let expected = self.maintain_to_the_end(&self.main.model, maintenance).await;
+        self.trail.must_be(&found, &expected, "what was settled");
+    }
+
+    async fn maintain_to_the_end(&self, store: &dyn Console, maintenance: Maintenance) -> (u64, u64, u64) {
+        let (mut pruned, mut settled, mut reconciled) = (0, 0, 0);
         for _ in 0..MAINTENANCE_STEPS_MAX {
             let maintained: Maintained = store.maintain(maintenance).await.expect("without faults house can be kept");
             pruned += maintained.pruned;
+            settled += maintained.settled;
             reconciled += maintained.reconciled;
             if !maintained.has_more {
-                return (pruned, reconciled);
+                return (pruned, settled, reconciled);
             }
         }
         self.trail.must(false, || "housekeeping does not come to an end".to_owned());
-        (pruned, reconciled)
+        (pruned, settled, reconciled)
     }
 
     /// The main process dies and another one takes its place. What it had seen of heartbeats is forgotten, so

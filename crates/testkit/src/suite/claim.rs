@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use longshore_core::{ClaimRequest, Console, Lease, NewJob, Priority, Status, Store, StoreError, WorkerId};
+use longshore_core::{ClaimRequest, Console, Lease, NewJob, Priority, QueueScope, Status, Store, StoreError, WorkerId};
 
 use super::world::{data, seconds};
 use super::{Harness, World, ids};
@@ -151,4 +151,13 @@ pub async fn a_retired_worker_cannot_claim<H: Harness>() {
     world.enqueue(job()).await;
     let answer = world.store.claim(claim(&worker_id, 9)).await;
     assert!(matches!(answer, Err(StoreError::WorkerGone { .. })), "{answer:?}");
+}
+
+pub async fn a_claim_from_no_queue_gets_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    world.enqueue(job()).await;
+    let request = ClaimRequest { scope: QueueScope::Only(Vec::new()), ..claim(&worker_id, 9) };
+    assert_eq!(world.store.claim(request).await.expect("the worker may claim").leases, []);
+    assert_eq!(world.claim(&worker_id, 9).await.len(), 1);
 }

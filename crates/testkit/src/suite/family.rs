@@ -1,4 +1,6 @@
-use longshore_core::{Action, Status};
+use longshore_core::{
+    Action, Console, Filter, JobId, Maintenance, Refusal, Selection, Status, StuckCause, StuckJob, WorkerId,
+};
 
 use super::world::seconds;
 use super::{Harness, World, ids};
@@ -144,13 +146,174 @@ pub async fn a_delayed_child_waits_for_its_parent_and_for_its_instant<H: Harness
     assert_eq!(ids(&world.claim(&worker_id, 9).await), [late]);
 }
 
-pub async fn a_child_that_is_retried_by_hand_waits_for_nobody<H: Harness>() {
+/// A parent that was given up, its child and its grandchild.
+async fn dead_family<H: Harness>(world: &World<H>, worker_id: &WorkerId) -> [JobId; 3] {
+    let lease = world.running(worker_id, job()).await;
+    let child = world.enqueue(job().parent(lease.id)).await;
+    let grandchild = world.enqueue(job().parent(child)).await;
+    world.finish(worker_id, ended(&lease, world.now()).dead_letter()).await;
+    [lease.id, child, grandchild]
+}
+
+async fn assert_runs_in_order<H: Harness>(world: &World<H>, worker_id: &WorkerId, family: &[JobId]) {
+    for id in family {
+        let leases = world.claim(worker_id, 9).await;
+        assert_eq!(ids(&leases), [*id]);
+        world.complete(worker_id, &leases[0]).await;
+    }
+}
+
+pub async fn a_child_that_is_retried_waits_for_its_parent<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
-    let parent = world.dead_letter(&worker_id, job()).await;
-    let child = world.enqueue(job().parent(parent)).await;
+    let [parent, child, grandchild] = dead_family(&world, &worker_id).await;
+    assert_eq!(world.act(child, Action::Retry).await.touched, 2);
+    assert_eq!(world.status(child).await, Status::Blocked);
+    assert_eq!(world.status(grandchild).await, Status::Blocked);
+    assert!(world.claim(&worker_id, 9).await.is_empty());
+    assert_eq!(world.act(parent, Action::Retry).await.touched, 1);
+    assert_runs_in_order(&world, &worker_id, &[parent, child, grandchild]).await;
+}
+
+pub async fn a_retried_parent_brings_those_that_died_with_it_along<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let [parent, child, grandchild] = dead_family(&world, &worker_id).await;
+    let actioned = world.act(parent, Action::Retry).await;
+    assert_eq!((actioned.touched, actioned.refused), (3, vec![]));
+    let revived = world.job(child).await;
+    assert_eq!((revived.status, revived.parent_job_id), (Status::Blocked, Some(parent)));
+    assert_eq!((revived.dead_letter_reason, revived.moved_to_dead_letter_at, revived.completed_at), (None, None, None));
+    assert_runs_in_order(&world, &worker_id, &[parent, child, grandchild]).await;
+}
+
+pub async fn a_retry_of_all_dead_letters_keeps_the_order_whoever_is_named_first<H: Harness>() {
+    for selection in [0, 1, 2] {
+        let world = World::<H>::new();
+        let worker_id = world.worker().await;
+        let [parent, child, grandchild] = dead_family(&world, &worker_id).await;
+        let selection = match selection {
+            0 => Filter::all().statuses([Status::DeadLetter]).into(),
+            1 => Selection::Jobs(vec![grandchild, parent, child]),
+            _ => Selection::Jobs(vec![child, grandchild]),
+        };
+        let expected = if selection == Selection::Jobs(vec![child, grandchild]) { 2 } else { 3 };
+        let actioned = world.act_on(selection, Action::Retry).await;
+        assert_eq!((actioned.touched, actioned.refused), (expected, vec![]));
+        if expected == 2 {
+            world.act(parent, Action::Retry).await;
+        }
+        assert_runs_in_order(&world, &worker_id, &[parent, child, grandchild]).await;
+    }
+}
+
+pub async fn a_parent_that_is_retried_alone_leaves_its_children_given_up<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let [parent, child, grandchild] = dead_family(&world, &worker_id).await;
+    assert_eq!(world.act(parent, Action::RetryAlone).await.touched, 1);
+    assert_eq!(world.status(child).await, Status::DeadLetter);
+    assert_runs_in_order(&world, &worker_id, &[parent]).await;
+    assert_eq!(world.act(grandchild, Action::RetryAlone).await.touched, 1);
+    assert_eq!(world.act(child, Action::RetryAlone).await.touched, 1);
+    assert_runs_in_order(&world, &worker_id, &[child, grandchild]).await;
+}
+
+pub async fn all_retried_alone_keep_their_order<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let family = dead_family(&world, &worker_id).await;
+    let all = || Selection::from(Filter::all().statuses([Status::DeadLetter]));
+    assert_eq!(world.act_on(all(), Action::RetryAlone).await.touched, 3);
+    assert_runs_in_order(&world, &worker_id, &family).await;
+}
+
+pub async fn a_retried_parent_leaves_children_alone_that_died_of_something_else<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let failed = world.enqueue(job().parent(lease.id)).await;
+    let cancelled = world.enqueue(job().parent(lease.id)).await;
+    world.act(cancelled, Action::Cancel).await;
+    world.complete(&worker_id, &lease).await;
+    let child = world.claim_one(&worker_id).await;
+    world.finish(&worker_id, ended(&child, world.now()).dead_letter()).await;
+    assert_eq!(world.act(lease.id, Action::Retry).await.touched, 1);
+    assert_eq!(world.status(failed).await, Status::DeadLetter);
+    assert_eq!(world.status(cancelled).await, Status::Cancelled);
+}
+
+pub async fn a_cancelled_child_of_a_dead_parent_waits_for_it_after_a_retry<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let child = world.enqueue(job().parent(lease.id)).await;
+    world.act(child, Action::Cancel).await;
+    world.finish(&worker_id, ended(&lease, world.now()).dead_letter()).await;
     assert_eq!(world.act(child, Action::Retry).await.touched, 1);
-    assert_eq!(ids(&world.claim(&worker_id, 9).await), [child]);
+    assert_eq!(world.status(child).await, Status::Blocked);
+    world.act(lease.id, Action::Retry).await;
+    assert_runs_in_order(&world, &worker_id, &[lease.id, child]).await;
+}
+
+pub async fn a_child_whose_unique_key_is_taken_stays_given_up_and_its_parent_runs<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let child = world.enqueue(job().parent(lease.id).unique_key("key")).await;
+    let grandchild = world.enqueue(job().parent(child)).await;
+    world.finish(&worker_id, ended(&lease, world.now()).dead_letter()).await;
+    let by = world.enqueue(job().unique_key("key").delay(seconds(60))).await;
+    let actioned = world.act(lease.id, Action::Retry).await;
+    assert_eq!((actioned.touched, actioned.refused), (1, vec![Refusal::UniqueKeyTaken { id: child, by }]));
+    assert_eq!(world.status(child).await, Status::DeadLetter);
+    assert_eq!(world.status(grandchild).await, Status::DeadLetter);
+    assert_runs_in_order(&world, &worker_id, &[lease.id]).await;
+}
+
+pub async fn a_child_whose_parent_was_deleted_runs_without_one_after_a_retry<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let [parent, child, grandchild] = dead_family(&world, &worker_id).await;
+    world.act(parent, Action::Delete).await;
+    assert_eq!(world.act(child, Action::Retry).await.touched, 2);
+    let found = world.job(child).await;
+    assert_eq!((found.status, found.parent_job_id), (Status::Pending, None));
+    assert_runs_in_order(&world, &worker_id, &[child, grandchild]).await;
+}
+
+pub async fn a_large_family_is_revived_across_the_steps_of_one_action<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let children: Vec<JobId> =
+        world.enqueue_all(vec![job().parent(lease.id); 2100]).await.iter().map(|child| child.id).collect();
+    world.finish(&worker_id, ended(&lease, world.now()).dead_letter()).await;
+    let named = children.iter().copied().chain([lease.id]).collect();
+    let actioned = world.act_on(Selection::Jobs(named), Action::Retry).await;
+    assert_eq!((actioned.touched, actioned.refused), (2101, vec![]));
+    let blocked = Filter::all().statuses([Status::Blocked]);
+    assert_eq!(world.store.count(blocked.into()).await.expect("jobs can be counted"), 2100);
+}
+
+pub async fn housekeeping_gives_up_what_waits_too_long_for_a_job_that_has_ended<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let [parent, child, grandchild] = dead_family(&world, &worker_id).await;
+    world.act(child, Action::Retry).await;
+    let told = world.store.health().await.expect("health can be read").stuck;
+    let cause = StuckCause::ParentEnded { parent, status: Status::DeadLetter };
+    assert_eq!(told, [StuckJob { id: child, cause }]);
+    let maintenance = Maintenance { retention: None, rows_max: 100 };
+    assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").settled, 0, "it is given time");
+    world.clock.advance(Maintenance::PATIENCE);
+    assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").settled, 1);
+    let found = world.job(child).await;
+    assert_eq!(found.status, Status::DeadLetter);
+    assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} ended as dead_letter")));
+    assert_eq!(world.status(grandchild).await, Status::DeadLetter);
+    assert_eq!(world.store.health().await.expect("health can be read").stuck, []);
+    assert_eq!(world.act(parent, Action::Retry).await.touched, 3);
 }
 
 pub async fn a_child_outlives_a_completed_parent_that_is_deleted<H: Harness>() {

@@ -27,6 +27,7 @@ pub async fn the_backlog_is_told_by_queue_and_type<H: Harness>() {
         job_type: job_type.to_owned(),
         jobs,
         oldest_ready_at: first,
+        has_valid_names: true,
     };
     assert_eq!(health(&world).await.backlog, [told("q", "a", 2), told("q", "b", 1), told("r", "a", 1)]);
 }

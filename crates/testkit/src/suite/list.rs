@@ -26,6 +26,7 @@ macro_rules! store_suite {
                 jobs_of_an_unknown_type_stay_where_they_are
                 a_claim_of_several_types_merges_them_in_order
                 a_worker_without_types_gets_nothing
+                a_claim_from_no_queue_gets_nothing
                 the_claims_of_a_job_are_numbered_and_the_number_only_grows
                 a_worker_that_nobody_knows_cannot_claim
                 a_retired_worker_cannot_claim;
@@ -70,7 +71,17 @@ macro_rules! store_suite {
                 a_parent_that_is_deleted_takes_its_children_along
                 a_parent_that_is_tried_again_keeps_its_children_waiting
                 a_delayed_child_waits_for_its_parent_and_for_its_instant
-                a_child_that_is_retried_by_hand_waits_for_nobody
+                a_child_that_is_retried_waits_for_its_parent
+                a_retried_parent_brings_those_that_died_with_it_along
+                a_retry_of_all_dead_letters_keeps_the_order_whoever_is_named_first
+                a_parent_that_is_retried_alone_leaves_its_children_given_up
+                all_retried_alone_keep_their_order
+                a_retried_parent_leaves_children_alone_that_died_of_something_else
+                a_cancelled_child_of_a_dead_parent_waits_for_it_after_a_retry
+                a_child_whose_unique_key_is_taken_stays_given_up_and_its_parent_runs
+                a_child_whose_parent_was_deleted_runs_without_one_after_a_retry
+                a_large_family_is_revived_across_the_steps_of_one_action
+                housekeeping_gives_up_what_waits_too_long_for_a_job_that_has_ended
                 a_child_outlives_a_completed_parent_that_is_deleted;
             fence:
                 a_late_worker_cannot_complete_a_reclaimed_job
@@ -136,7 +147,12 @@ macro_rules! store_suite {
                 housekeeping_goes_in_bounded_steps
                 the_children_of_a_removed_job_forget_it
                 a_job_that_ended_tomorrow_is_not_old_yet
-                a_job_of_tomorrow_keeps_no_old_one_from_being_removed;
+                a_job_of_tomorrow_keeps_no_old_one_from_being_removed
+                wrong_counts_are_mended_once_by_stores_that_keep_house_at_the_same_moment
+                a_count_that_becomes_wrong_again_is_mended_again
+                one_store_at_a_time_removes_old_jobs_and_a_dead_one_is_replaced
+                a_clock_that_was_set_back_stops_no_housekeeping
+                a_store_without_a_retention_keeps_nobody_from_removing_old_jobs;
             move_by_hand:
                 a_deleted_job_is_gone_with_its_history_and_its_log
                 what_does_not_run_may_be_deleted
@@ -145,6 +161,7 @@ macro_rules! store_suite {
                 what_has_ended_has_no_priority_to_change
                 a_job_that_is_named_and_not_there_is_refused
                 a_job_that_is_named_twice_is_moved_once
+                an_empty_selection_selects_nothing
                 an_action_touches_only_what_is_selected
                 what_an_action_moves_out_of_its_own_selection_is_left_alone
                 a_large_selection_is_moved_whole

@@ -99,3 +99,91 @@ pub async fn a_job_of_tomorrow_keeps_no_old_one_from_being_removed<H: Harness>()
     assert_eq!(maintain(&world, Some(seconds(1)), 100).await, 1);
     assert!(is_there(&world, of_tomorrow).await);
 }
+
+const KEEP_HOUSE: Maintenance = Maintenance { retention: None, rows_max: 100 };
+
+async fn assert_counts<H: Harness>(world: &World<H>, waiting: u64) {
+    let stats = world.store.stats(1).await.expect("stats can be read");
+    let jobs: Vec<(Status, u64)> = stats.queues.iter().flat_map(|queue| queue.jobs.clone()).collect();
+    assert_eq!(jobs.into_iter().filter(|(_, jobs)| *jobs > 0).collect::<Vec<_>>(), [(Status::Pending, waiting)]);
+}
+
+pub async fn wrong_counts_are_mended_once_by_stores_that_keep_house_at_the_same_moment<H: Harness>() {
+    let world = World::<H>::new();
+    let others = [world.open(), world.open(), world.open()];
+    world.enqueue_all(vec![job(); 5]).await;
+    for by in [7, -3, 1] {
+        let wrong = u64::from(world.spoil_count("default", Status::Pending, by));
+        let [a, b, c] = &others;
+        // Twice, so that whoever held the duty in the last round may do it, and whoever did not may take it over.
+        world.clock.advance(Maintenance::DUTY_EXPIRY);
+        let steps = tokio::join!(
+            world.store.maintain(KEEP_HOUSE),
+            a.maintain(KEEP_HOUSE),
+            b.maintain(KEEP_HOUSE),
+            c.maintain(KEEP_HOUSE)
+        );
+        let steps = [steps.0, steps.1, steps.2, steps.3].map(|step| step.expect("house can be kept"));
+        assert_eq!(steps.iter().map(|step| step.reconciled).sum::<u64>(), wrong);
+        assert_counts(&world, 5).await;
+    }
+}
+
+pub async fn a_count_that_becomes_wrong_again_is_mended_again<H: Harness>() {
+    let world = World::<H>::new();
+    world.enqueue_all(vec![job(); 3]).await;
+    for waiting in 4..8 {
+        let wrong = u64::from(world.spoil_count("default", Status::Pending, 2));
+        world.enqueue(job()).await;
+        world.clock.advance(seconds(3600));
+        let maintained = world.store.maintain(KEEP_HOUSE).await.expect("house can be kept");
+        assert_eq!((maintained.reconciled, maintained.has_more), (wrong, false));
+        assert_counts(&world, waiting).await;
+    }
+}
+
+async fn an_old_job<H: Harness>(world: &World<H>) -> JobId {
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    world.complete(&worker_id, &lease).await;
+    world.clock.advance(seconds(10));
+    lease.id
+}
+
+pub async fn one_store_at_a_time_removes_old_jobs_and_a_dead_one_is_replaced<H: Harness>() {
+    let world = World::<H>::new();
+    let retention = Maintenance { retention: Some(seconds(1)), rows_max: 100 };
+    let first = world.process().await;
+    let second = world.open();
+    an_old_job(&world).await;
+    assert_eq!(first.store.maintain(retention).await.expect("house can be kept").pruned, 1);
+    let old = an_old_job(&world).await;
+    world.kill(first);
+    let idle = second.maintain(retention).await.expect("house can be kept");
+    assert_eq!((idle.pruned, idle.has_more), (0, false), "the other one may be at it");
+    world.clock.advance(Maintenance::DUTY_EXPIRY);
+    assert_eq!(second.maintain(retention).await.expect("house can be kept").pruned, 1);
+    assert!(!is_there(&world, old).await);
+}
+
+pub async fn a_clock_that_was_set_back_stops_no_housekeeping<H: Harness>() {
+    let world = World::<H>::new();
+    let retention = Maintenance { retention: Some(seconds(1)), rows_max: 100 };
+    let first = world.process().await;
+    first.store.maintain(retention).await.expect("house can be kept");
+    world.kill(first);
+    world.clock.jump_backwards(seconds(86_400));
+    an_old_job(&world).await;
+    assert_eq!(world.store.maintain(retention).await.expect("house can be kept").pruned, 1);
+}
+
+pub async fn a_store_without_a_retention_keeps_nobody_from_removing_old_jobs<H: Harness>() {
+    let world = World::<H>::new();
+    let other = world.open();
+    an_old_job(&world).await;
+    world.store.maintain(KEEP_HOUSE).await.expect("house can be kept");
+    let shorter = Maintenance { retention: Some(seconds(1)), rows_max: 100 };
+    let longer = Maintenance { retention: Some(seconds(3600)), rows_max: 100 };
+    world.store.maintain(longer).await.expect("house can be kept");
+    assert_eq!(other.maintain(shorter).await.expect("house can be kept").pruned, 1);
+}

@@ -1,12 +1,13 @@
 use longshore_core::{
-    Action, Console, JobId, LogChunk, LogRequest, NewJob, Priority, Refusal, Selection, Status, Store,
+    Action, Console, Filter, JobId, JobPageRequest, LogChunk, LogRequest, NewJob, Priority, Refusal, Selection, Status,
+    Store,
 };
 
 use super::{Harness, World, ids};
 use crate::{ended, job};
 
 fn in_status(status: Status) -> Selection {
-    Selection { statuses: vec![status], ..Selection::default() }
+    Selection::from(Filter::all().statuses(vec![status]))
 }
 
 pub async fn a_deleted_job_is_gone_with_its_history_and_its_log<H: Harness>() {
@@ -79,7 +80,7 @@ pub async fn a_job_that_is_named_and_not_there_is_refused<H: Harness>() {
         let actioned = world.act(id, action).await;
         assert_eq!((actioned.touched, actioned.refused), (0, vec![Refusal::NotFound { id }]), "{action:?}");
     }
-    let both = Selection { ids: vec![there, id], ..Selection::default() };
+    let both = Selection::Jobs(vec![there, id]);
     let actioned = world.act_on(both, Action::Cancel).await;
     assert_eq!((actioned.touched, actioned.refused), (1, vec![Refusal::NotFound { id }]));
 }
@@ -87,7 +88,7 @@ pub async fn a_job_that_is_named_and_not_there_is_refused<H: Harness>() {
 pub async fn a_job_that_is_named_twice_is_moved_once<H: Harness>() {
     let world = World::<H>::new();
     let id = world.enqueue(job()).await;
-    let actioned = world.act_on(Selection { ids: vec![id, id], ..Selection::default() }, Action::Cancel).await;
+    let actioned = world.act_on(Selection::Jobs(vec![id, id]), Action::Cancel).await;
     assert_eq!((actioned.touched, actioned.refused), (1, vec![]));
 }
 
@@ -97,7 +98,7 @@ pub async fn an_action_touches_only_what_is_selected<H: Harness>() {
     let chosen = world.enqueue(mail().queue("post")).await;
     let kept = [world.enqueue(mail()).await, world.enqueue(job().queue("post")).await];
     let job_types = vec!["mail".to_owned()];
-    let selection = Selection { job_types, queues: vec!["post".to_owned()], ..Selection::default() };
+    let selection = Selection::from(Filter::all().job_types(job_types).queues(vec!["post".to_owned()]));
     assert_eq!(world.act_on(selection, Action::Cancel).await.touched, 1);
     assert_eq!(world.status(chosen).await, Status::Cancelled);
     for id in kept {
@@ -124,7 +125,7 @@ pub async fn a_large_selection_is_moved_whole<H: Harness>() {
     assert_eq!((cancelled.touched, cancelled.refused.len()), (2500, 0));
     let retried = world.act_on(in_status(Status::Cancelled), Action::Retry).await;
     assert_eq!(retried.touched, 2500);
-    let deleted = world.act_on(Selection::default(), Action::Delete).await;
+    let deleted = world.act_on(Selection::from(Filter::all()), Action::Delete).await;
     assert_eq!(deleted.touched, 2500);
     assert_eq!(world.count().await, 0);
 }
@@ -132,9 +133,31 @@ pub async fn a_large_selection_is_moved_whole<H: Harness>() {
 pub async fn of_many_refusals_the_first_hundred_are_told<H: Harness>() {
     let world = World::<H>::new();
     let enqueued = world.enqueue_all(vec![job(); 150]).await;
-    world.act_on(Selection::default(), Action::Cancel).await;
+    world.act_on(Selection::from(Filter::all()), Action::Cancel).await;
     let again = world.act_on(in_status(Status::Cancelled), Action::Cancel).await;
     let told = |id| Refusal::WrongStatus { id, status: Status::Cancelled };
     assert_eq!(again.touched, 0);
     assert_eq!(again.refused, enqueued[..100].iter().map(|job| told(job.id)).collect::<Vec<_>>());
+}
+
+pub async fn an_empty_selection_selects_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    world.one_in_each_state().await;
+    let nothing = [
+        Selection::Jobs(Vec::new()),
+        Filter::all().statuses([]).into(),
+        Filter::all().job_types([""; 0]).into(),
+        Filter::all().queues([""; 0]).into(),
+        Filter::all().failure_types([]).into(),
+    ];
+    for selection in nothing {
+        let page = JobPageRequest { selection: selection.clone(), after: None, limit: 100 };
+        assert_eq!(world.store.jobs(page).await.expect("jobs can be read").jobs, [], "{selection:?}");
+        assert_eq!(world.store.count(selection.clone()).await.expect("jobs can be counted"), 0, "{selection:?}");
+        for action in [Action::Retry, Action::RetryAlone, Action::Cancel, Action::Discard, Action::Delete] {
+            let actioned = world.act_on(selection.clone(), action).await;
+            assert_eq!((actioned.touched, actioned.refused), (0, vec![]), "{action:?} on {selection:?}");
+        }
+    }
+    assert_eq!(world.count().await, 7);
 }

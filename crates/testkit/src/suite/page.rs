@@ -1,5 +1,5 @@
 use longshore_core::{
-    Console, Failure, FailureType, JobId, JobPage, JobPageRequest, NewJob, Outcome, Selection, Status,
+    Console, Failure, FailureType, Filter, JobId, JobPage, JobPageRequest, NewJob, Outcome, Selection, Status,
 };
 
 use super::world::seconds;
@@ -24,7 +24,7 @@ pub async fn pages_show_the_newest_first_without_gaps_or_repeats<H: Harness>() {
     expected.reverse();
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..3 {
-        let page = page(&world, Selection::default(), after, 10).await;
+        let page = page(&world, Selection::from(Filter::all()), after, 10).await;
         found.extend(page.jobs.iter().map(|job| job.id));
         after = page.next;
         // Jobs that come meanwhile stand before all pages and move nothing.
@@ -36,14 +36,14 @@ pub async fn pages_show_the_newest_first_without_gaps_or_repeats<H: Harness>() {
 pub async fn a_last_page_that_is_full_has_no_next<H: Harness>() {
     let world = World::<H>::new();
     world.enqueue_all(vec![job(); 20]).await;
-    let first = page(&world, Selection::default(), None, 10).await;
-    let last = page(&world, Selection::default(), first.next, 10).await;
+    let first = page(&world, Selection::from(Filter::all()), None, 10).await;
+    let last = page(&world, Selection::from(Filter::all()), first.next, 10).await;
     assert_eq!((last.jobs.len(), last.next), (10, None));
 }
 
 pub async fn a_page_of_nothing_is_empty<H: Harness>() {
     let world = World::<H>::new();
-    let page = page(&world, Selection::default(), None, 10).await;
+    let page = page(&world, Selection::from(Filter::all()), None, 10).await;
     assert_eq!((page.jobs.len(), page.next), (0, None));
 }
 
@@ -55,7 +55,7 @@ pub async fn a_filtered_page_goes_on_where_it_stopped<H: Harness>() {
         expected.extend((number % 3 == 0).then_some(id));
     }
     expected.reverse();
-    let third = || Selection { queues: vec!["third".to_owned()], ..Selection::default() };
+    let third = || Selection::from(Filter::all().queues(vec!["third".to_owned()]));
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = page(&world, third(), after, 4).await;
@@ -72,11 +72,11 @@ pub async fn a_filter_by_status_shows_jobs_in_that_state<H: Harness>() {
     let world = World::<H>::new();
     let states = world.one_in_each_state().await;
     for (status, id) in &states {
-        let selection = Selection { statuses: vec![*status], ..Selection::default() };
+        let selection = Selection::from(Filter::all().statuses(vec![*status]));
         assert_eq!(selected(&world, selection).await, [*id], "{status}");
     }
     let statuses = vec![Status::Completed, Status::Cancelled];
-    assert_eq!(selected(&world, Selection { statuses, ..Selection::default() }).await, [states[1].1, states[0].1]);
+    assert_eq!(selected(&world, Selection::from(Filter::all().statuses(statuses))).await, [states[1].1, states[0].1]);
 }
 
 pub async fn filters_by_type_queue_and_id_hold_together<H: Harness>() {
@@ -86,14 +86,13 @@ pub async fn filters_by_type_queue_and_id_hold_together<H: Harness>() {
     let other_queue = world.enqueue(mail("b")).await;
     let other_type = world.enqueue(job().queue("a")).await;
     let (job_types, queues) = (vec!["mail".to_owned()], vec!["a".to_owned()]);
-    let by_type = Selection { job_types: job_types.clone(), ..Selection::default() };
+    let by_type = Selection::from(Filter::all().job_types(job_types.clone()));
     assert_eq!(selected(&world, by_type).await, [other_queue, wanted]);
-    let by_queue = Selection { queues: queues.clone(), ..Selection::default() };
+    let by_queue = Selection::from(Filter::all().queues(queues.clone()));
     assert_eq!(selected(&world, by_queue).await, [other_type, wanted]);
-    let by_id = Selection { ids: vec![wanted, other_type, JobId(4711)], ..Selection::default() };
+    let by_id = Selection::Jobs(vec![wanted, other_type, JobId(4711)]);
     assert_eq!(selected(&world, by_id).await, [other_type, wanted]);
-    let ids = vec![wanted, other_type];
-    let by_all = Selection { ids, job_types, queues, statuses: vec![Status::Pending], failure_types: Vec::new() };
+    let by_all = Filter::all().job_types(job_types).queues(queues).statuses([Status::Pending]).into();
     assert_eq!(selected(&world, by_all).await, [wanted]);
 }
 
@@ -110,7 +109,7 @@ pub async fn a_filter_by_failure_shows_what_failed_so_last<H: Harness>() {
     }
     world.enqueue(job()).await;
     for (failure_type, id) in failed {
-        let selection = Selection { failure_types: vec![failure_type], ..Selection::default() };
+        let selection = Selection::from(Filter::all().failure_types(vec![failure_type]));
         assert_eq!(selected(&world, selection).await, [id]);
     }
 }
@@ -119,7 +118,7 @@ pub async fn a_filter_takes_words_as_they_are<H: Harness>() {
     let world = World::<H>::new();
     world.enqueue(job()).await;
     for word in ["%", "' OR 1=1 --", "DEFAULT", "default "] {
-        let selection = Selection { queues: vec![word.to_owned()], ..Selection::default() };
+        let selection = Selection::from(Filter::all().queues(vec![word.to_owned()]));
         assert!(selected(&world, selection).await.is_empty(), "{word}");
     }
 }
@@ -134,12 +133,12 @@ pub async fn a_job_that_is_not_there_is_none<H: Harness>() {
 pub async fn looking_changes_nothing<H: Harness>() {
     let world = World::<H>::new();
     let states = world.one_in_each_state().await;
-    let before = page(&world, Selection::default(), None, 100).await;
+    let before = page(&world, Selection::from(Filter::all()), None, 100).await;
     world.clock.advance(seconds(60));
     for (_, id) in states {
         world.detail(id).await;
     }
     world.store.stats(60).await.expect("stats can be read");
     world.store.health().await.expect("health can be read");
-    assert_eq!(page(&world, Selection::default(), None, 100).await, before);
+    assert_eq!(page(&world, Selection::from(Filter::all()), None, 100).await, before);
 }

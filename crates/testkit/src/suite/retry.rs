@@ -1,4 +1,4 @@
-use longshore_core::{Action, AttemptOutcome, NewJob, Refusal, Selection, Status};
+use longshore_core::{Action, AttemptOutcome, Filter, NewJob, Refusal, Selection, Status};
 
 use super::world::{data, seconds};
 use super::{Harness, World};
@@ -104,7 +104,7 @@ pub async fn of_two_dead_letters_with_one_key_only_one_is_retried<H: Harness>() 
     let worker_id = world.worker().await;
     let older = world.dead_letter(&worker_id, job().unique_key("key")).await;
     let newer = world.dead_letter(&worker_id, job().unique_key("key")).await;
-    let selection = Selection { statuses: vec![Status::DeadLetter], ..Selection::default() };
+    let selection = Selection::from(Filter::all().statuses(vec![Status::DeadLetter]));
     let actioned = world.act_on(selection, Action::Retry).await;
     assert_eq!(actioned.touched, 1);
     assert_eq!(actioned.refused, [Refusal::UniqueKeyTaken { id: newer, by: older }]);

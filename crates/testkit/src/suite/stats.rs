@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{Action, Console, MinuteStats, QueueStats, Selection, Stats, Status};
+use longshore_core::{Action, Console, Filter, MinuteStats, QueueStats, Selection, Stats, Status};
 
 use super::world::seconds;
 use super::{Harness, World};
@@ -32,12 +32,12 @@ pub async fn the_depths_follow_every_move<H: Harness>() {
     world.clock.advance(seconds(9));
     let worker_id = world.worker().await;
     world.claim(&worker_id, 9).await;
-    world.store.act(Selection::default(), Action::Retry).await.expect("actions can be taken");
-    world.store.act(Selection::default(), Action::Cancel).await.expect("actions can be taken");
-    world.store.act(Selection::default(), Action::Delete).await.expect("actions can be taken");
+    world.store.act(Selection::from(Filter::all()), Action::Retry).await.expect("actions can be taken");
+    world.store.act(Selection::from(Filter::all()), Action::Cancel).await.expect("actions can be taken");
+    world.store.act(Selection::from(Filter::all()), Action::Delete).await.expect("actions can be taken");
     let found = stats(&world).await.queues;
     for (status, jobs) in depths(&found[0]) {
-        let selection = Selection { statuses: vec![status], ..Selection::default() };
+        let selection = Selection::from(Filter::all().statuses(vec![status]));
         assert_eq!(world.store.count(selection).await.expect("jobs can be counted"), jobs, "{status}");
     }
     assert_eq!(depths(&found[0]).values().sum::<u64>(), world.count().await);

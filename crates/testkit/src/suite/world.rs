@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Actioned, Claimed, Clock, Console, Due, Enqueued, Job, JobData, JobDetail, JobId, Lease, Limits, NewJob,
-    Reclaimed, Record, Recorded, Selection, StartedAttempt, Status, Store, Timestamp, WorkerId,
+    Action, Actioned, Claimed, Clock, Console, Due, Enqueued, Filter, Job, JobData, JobDetail, JobId, Lease, Limits,
+    NewJob, Reclaimed, Record, Recorded, Selection, StartedAttempt, Status, Store, Timestamp, WorkerId,
 };
 
 use super::Harness;
@@ -76,6 +76,10 @@ impl<H: Harness> World<H> {
 
     pub(super) fn open(&self) -> H::Store {
         self.harness.open()
+    }
+
+    pub(super) fn spoil_count(&self, queue: &str, status: Status, by: i64) -> bool {
+        self.harness.spoil_count(queue, status, by)
     }
 
     pub(super) async fn process(&self) -> Process<H> {
@@ -174,7 +178,7 @@ impl<H: Harness> World<H> {
     }
 
     pub(super) async fn count(&self) -> u64 {
-        self.store.count(Selection::default()).await.expect("jobs can be counted")
+        self.store.count(Selection::from(Filter::all())).await.expect("jobs can be counted")
     }
 
     pub(super) async fn reclaim(&self) -> Reclaimed {
@@ -182,7 +186,7 @@ impl<H: Harness> World<H> {
     }
 
     pub(super) async fn act(&self, id: JobId, action: Action) -> Actioned {
-        self.act_on(Selection { ids: vec![id], ..Selection::default() }, action).await
+        self.act_on(Selection::Jobs(vec![id]), action).await
     }
 
     pub(super) async fn act_on(&self, selection: Selection, action: Action) -> Actioned {

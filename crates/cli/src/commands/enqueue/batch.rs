@@ -34,7 +34,8 @@ pub(crate) fn run(context: &Context, config: &Arc<Config>, path: &Path) -> anyho
 async fn insert(context: &Context, stream: EnqueueStream) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::New).await?;
     let inserted = Inserted { inserted: database.enqueue_stream(stream).await? };
-    context.output.result(&inserted, |output| output.line(format!("{} enqueued", count_jobs(inserted.inserted))))?;
+    let done = format!("{} enqueued", count_jobs(inserted.inserted));
+    CommandError::after(&done, context.output.result(&inserted, |output| output.line(&done)))?;
     Ok(Exit::Done)
 }
 

@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
 use clap::Args;
-use longshore_core::{Action, JobId, JobPageRequest, Selection, Status};
+use longshore_core::{Action, Filter, JobId, JobPageRequest, Selection, Status};
 use longshore_migrate::Exit;
 
-use crate::arguments::{Filter, TargetArguments};
+use crate::arguments::{TargetArguments, ToFilter};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -44,45 +44,45 @@ pub(in crate::commands) struct Move<'a> {
 }
 
 /// The jobs that the words mean, and whether somebody has to agree.
-pub(in crate::commands) fn targets<F: Filter + Args>(
+pub(in crate::commands) fn targets<F: ToFilter + Args>(
     arguments: &TargetArguments<F>,
 ) -> Result<(Selection, Consent), CommandError> {
-    let mut selection = arguments.scope.filter.selection();
+    let filter = arguments.scope.filter.to_filter();
     if arguments.scope.all {
         if !arguments.ids.is_empty() {
             return Err(CommandError::IdsWithAll);
         }
         let consent = if arguments.scope.yes { Consent::Given } else { Consent::Needed };
-        return Ok((selection, consent));
+        return Ok((filter.into(), consent));
     }
-    if selection != Selection::default() {
+    if filter != Filter::all() {
         return Err(CommandError::FilterWithIds);
     }
-    selection.ids = arguments.ids.clone();
-    selection.ids.sort_unstable();
-    selection.ids.dedup();
-    Ok((selection, Consent::Given))
+    let mut ids = arguments.ids.clone();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok((Selection::Jobs(ids), Consent::Given))
 }
 
 impl Move<'_> {
     /// Makes the move, after somebody has agreed where that is needed.
     pub(in crate::commands) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let database = Database::open(context, Prepare::Nothing).await?;
-        let is_named = !self.selection.ids.is_empty();
-        if is_named {
-            check_names(&database, &self.selection).await?;
-        } else {
-            let jobs = database.count(self.selection.clone()).await?;
-            context.output.note(format!("{} in all", count_jobs(jobs)));
-            self.confirm(context, jobs)?;
+        let is_named = matches!(self.selection, Selection::Jobs(_));
+        match &self.selection {
+            Selection::Jobs(ids) => check_names(&database, ids, self.verb).await?,
+            Selection::Matching(_) => {
+                let jobs = database.count(self.selection.clone()).await?;
+                context.output.note(format!("{} in all", count_jobs(jobs)));
+                self.confirm(context, jobs)?;
+            }
         }
         let actioned = database.act(self.selection, self.verb.action).await?;
         if is_named && !actioned.refused.is_empty() {
             return Err(CommandError::NotMoved { verb: self.verb.word, actioned }.into());
         }
-        context
-            .output
-            .result(&actioned, |output| output.line(format!("{} {}", count_jobs(actioned.touched), self.verb.done)))?;
+        let done = format!("{} {}", count_jobs(actioned.touched), self.verb.done);
+        CommandError::after(&done, context.output.result(&actioned, |output| output.line(&done)))?;
         for refusal in &actioned.refused {
             context.output.note(format!("left alone: {refusal}"));
         }
@@ -108,16 +108,16 @@ impl Move<'_> {
 /// How many named jobs are looked at together, which is what a page holds.
 const NAMES_STEP: usize = 1000;
 
-/// Every named job has to be there, in a state that is meant, before the first one is moved.
-async fn check_names(database: &Database, selection: &Selection) -> anyhow::Result<()> {
-    for ids in selection.ids.chunks(NAMES_STEP) {
-        let named = Selection { ids: ids.to_vec(), ..Selection::default() };
+/// Every named job has to be there, and a dead letter where only those are meant, before the first one is moved.
+async fn check_names(database: &Database, ids: &[JobId], verb: &Verb) -> anyhow::Result<()> {
+    for ids in ids.chunks(NAMES_STEP) {
+        let named = Selection::Jobs(ids.to_vec());
         let request = JobPageRequest { selection: named, after: None, limit: NAMES_STEP as u32 };
         let jobs: HashMap<JobId, Status> =
             database.jobs(request).await?.jobs.into_iter().map(|job| (job.id, job.status)).collect();
         for id in ids.iter().copied() {
             let status = *jobs.get(&id).ok_or(CommandError::NoSuchJob { id })?;
-            if !selection.statuses.is_empty() && !selection.statuses.contains(&status) {
+            if verb.statuses == [Status::DeadLetter] && status != Status::DeadLetter {
                 return Err(CommandError::NotADeadLetter { id, status }.into());
             }
         }

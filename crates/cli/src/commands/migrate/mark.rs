@@ -3,6 +3,7 @@ use longshore_migrate::report::MarkReport;
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site};
+use crate::command_error::CommandError;
 use crate::context::Context;
 
 /// Adopts a database that was made by hand.
@@ -15,7 +16,7 @@ pub(super) fn baseline(site: &Site<'_>, id: &str, reason: &str) -> anyhow::Resul
 
 /// Tells what was marked as `what`.
 pub(super) fn tell(context: &Context, report: &MarkReport, what: &str) -> anyhow::Result<Exit> {
-    context.output.result(report, |output| {
+    let told = context.output.result(report, |output| {
         for id in &report.marked {
             output.line(format!("marked {id} as {what}"))?;
         }
@@ -26,6 +27,8 @@ pub(super) fn tell(context: &Context, report: &MarkReport, what: &str) -> anyhow
             return output.line("nothing to mark: the ledger says so already");
         }
         Ok(())
-    })?;
+    });
+    let marked = report.marked.len();
+    CommandError::after(format_args!("{marked} of the ledger's migrations were marked as {what}"), told)?;
     Ok(Exit::Done)
 }

@@ -4,6 +4,7 @@ use longshore_migrate::{Exit, Migrator};
 use serde::Serialize;
 
 use super::{DIR, Site};
+use crate::command_error::CommandError;
 
 /// The files that were written.
 #[derive(Serialize)]
@@ -21,9 +22,11 @@ pub(super) fn run(site: &Site<'_>, name: &str) -> anyhow::Result<Exit> {
     let migrator: Migrator<'static> = site.offline()?;
     let pair = migrator.new_pair(name)?;
     let written = Written { number: pair.number, up: pair.up, down: pair.down };
-    site.context.output.result(&written, |output| {
+    let told = site.context.output.result(&written, |output| {
         output.line(written.up.display())?;
         output.line(written.down.display())
-    })?;
+    });
+    let done = format_args!("{} and {} were written", written.up.display(), written.down.display());
+    CommandError::after(done, told)?;
     Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@ use longshore_migrate::{Exit, RepairMode, RepairRequest};
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site, progress};
+use crate::command_error::CommandError;
 use crate::output::Output;
 
 /// Plans how ledger, files and schema come to agree again; with a reason, carries it out.
@@ -16,7 +17,12 @@ pub(super) fn run(site: &Site<'_>, reason: Option<&str>) -> anyhow::Result<Exit>
         migrator.watch(listener);
     }
     let report = migrator.repair(&RepairRequest { mode })?;
-    site.context.output.result(&report, |output| print(output, &report))?;
+    let told = site.context.output.result(&report, |output| print(output, &report));
+    if report.applied {
+        CommandError::after("the repair is done", told)?;
+        return Ok(Exit::Done);
+    }
+    told?;
     Ok(Exit::Done)
 }
 

@@ -4,6 +4,7 @@ use longshore_sqlite::target::Access;
 
 use super::{Absent, Site, progress};
 use crate::arguments::{CareArguments, RunArguments};
+use crate::command_error::CommandError;
 use crate::output::Output;
 
 /// Applies what is pending, in order.
@@ -59,7 +60,7 @@ fn open(site: &Site<'_>, absent: Absent, mode: RunMode) -> anyhow::Result<Migrat
 }
 
 fn tell(site: &Site<'_>, report: &RunReport) -> anyhow::Result<Exit> {
-    site.context.output.result(report, |output| {
+    let told = site.context.output.result(report, |output| {
         for migration in &report.migrations {
             if report.dry_run { print_sql(output, migration)? } else { print_done(output, migration)? }
         }
@@ -67,17 +68,29 @@ fn tell(site: &Site<'_>, report: &RunReport) -> anyhow::Result<Exit> {
             output.note(format!("backup: {}", backup.display()));
         }
         if report.migrations.is_empty() { output.line("nothing to do") } else { Ok(()) }
-    })?;
+    });
+    if report.dry_run {
+        told?;
+        return Ok(Exit::Done);
+    }
+    let done: Vec<String> = report.migrations.iter().map(done_in_words).collect();
+    let done = if done.is_empty() { "nothing was to do".to_owned() } else { done.join(", ") };
+    CommandError::after(done, told)?;
     Ok(Exit::Done)
 }
 
 fn print_done(output: &Output, migration: &RunMigration) -> std::io::Result<()> {
+    let done = done_in_words(migration);
+    let took = migration.duration_ms.map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
+    output.line(format!("{done} {}{took}", migration.name))
+}
+
+fn done_in_words(migration: &RunMigration) -> String {
     let done = match migration.direction {
         Direction::Up => "applied",
         Direction::Down => "rolled back",
     };
-    let took = migration.duration_ms.map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
-    output.line(format!("{done} {} {}{took}", migration.id, migration.name))
+    format!("{done} {}", migration.id)
 }
 
 /// What would run, as a script with the bounds of its transactions.

@@ -1,17 +1,17 @@
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
-use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Priority, WorkerId};
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 
 use crate::column;
-use crate::jobs::claim::Room;
+use crate::jobs::claim::lanes::{Head, Lane, Scope};
 
-/// Statements for runs that are kept for the next claim; a claim over more runs prepares the rest anew.
-const RUNS_KEPT: usize = 64;
+/// Statements that read runs side by side, kept for the next claim. The runs beyond are read job by job.
+const RUNS_MAX: usize = 64;
 
 /// Jobs that a claim has chosen, with their claim numbers already counted on.
 #[derive(Debug, Default)]
@@ -34,6 +34,15 @@ impl Candidates {
         &self.queues
     }
 
+    /// Without those that could not be taken.
+    pub(crate) fn leave_out(&mut self, refused: &HashSet<JobId>) {
+        let kept = self.leases.iter().map(|lease| !refused.contains(&lease.id)).collect::<Vec<_>>();
+        let mut keeps = kept.iter().copied();
+        self.leases.retain(|_| keeps.next().unwrap_or(true));
+        let mut keeps = kept.iter().copied();
+        self.queues.retain(|_| keeps.next().unwrap_or(true));
+    }
+
     pub(crate) fn into_leases(self) -> Vec<Lease> {
         self.leases
     }
@@ -41,73 +50,121 @@ impl Candidates {
 
 /// Chooses up to `limit` ready jobs by priority and then by id, and from each queue what it has room for.
 ///
-/// Each queue and type is one run of the claim index that is sorted already. The runs are merged row by row, so
-/// that nothing is read but what is taken and the first job of each run.
-pub(crate) fn take_candidates<'c>(
+/// Each lane is one run of the claim index that is sorted already. The runs are merged by their first jobs, and only
+/// a run that gives something is read, so the price is that of what is taken.
+pub(crate) fn choose<'c>(
     connection: &'c Connection,
     statements: &RefCell<Vec<Statement<'c>>>,
-    job_types: &[String],
-    rooms: &mut [Room],
+    scope: &Scope<'_>,
     limit: u32,
 ) -> rusqlite::Result<Candidates> {
-    let keys: Vec<(usize, &str)> =
-        (0..rooms.len()).flat_map(|room| job_types.iter().map(move |job_type| (room, job_type.as_str()))).collect();
+    let lanes = scope.lanes(connection)?;
     let mut kept = statements.borrow_mut();
-    while kept.len() < keys.len() {
+    while kept.len() < RUNS_MAX.min(lanes.len()).min(limit as usize) {
         kept.push(connection.prepare(include_str!("../../sql/select_claim_run.sql"))?);
     }
-    let mut runs = Vec::with_capacity(keys.len());
-    for ((room, job_type), statement) in keys.into_iter().zip(kept.iter_mut()) {
-        let rows = statement.query([&*rooms[room].queue, job_type])?;
-        runs.push(Run { room, job_type, rows });
+    let heads = lanes.iter().enumerate().map(|(place, lane)| (lane.head, place)).collect();
+    let runs = lanes.into_iter().map(Run::new).collect();
+    let mut merge = Merge { connection, heads, runs, rooms: scope.rooms(), chosen: Candidates::default() };
+    let mut free = kept.iter_mut();
+    while merge.chosen.leases.len() < limit as usize {
+        let Some((head, place)) = merge.heads.pop() else { break };
+        merge.take(head, place, &mut free)?;
     }
-    let chosen = merge(&mut runs, rooms, limit);
-    drop(runs);
-    kept.truncate(RUNS_KEPT);
-    chosen
+    Ok(merge.chosen)
 }
 
-/// The ready jobs of one type in one queue.
-struct Run<'a> {
-    room: usize,
-    job_type: &'a str,
-    rows: Rows<'a>,
+/// The ready jobs of a lane while they are merged with those of the others.
+struct Run<'r, 's> {
+    lane: Lane<'r>,
+    state: RunState<'s>,
 }
 
-/// The first job of a run, ordered so that the heap's greatest is the next to be taken.
-type Head = (Priority, Reverse<JobId>, usize);
+enum RunState<'s> {
+    /// Nothing was taken yet; whether the queue is paused is not known.
+    Unread,
+    /// Stands on the run's head.
+    Reading(Rows<'s>),
+    /// There was no statement left for it: each job is looked up by itself.
+    JobByJob,
+}
 
-impl Run<'_> {
-    fn advance(&mut self, place: usize) -> rusqlite::Result<Option<Head>> {
-        let Some(row) = self.rows.next()? else { return Ok(None) };
-        Ok(Some((column::priority(row, 1)?, Reverse(column::id(row, 0)?), place)))
+impl<'r> Run<'r, '_> {
+    const fn new(lane: Lane<'r>) -> Self {
+        Self { lane, state: RunState::Unread }
     }
 }
 
-fn merge(runs: &mut [Run<'_>], rooms: &mut [Room], limit: u32) -> rusqlite::Result<Candidates> {
-    let mut heads = BinaryHeap::with_capacity(runs.len());
-    for (place, run) in runs.iter_mut().enumerate() {
-        heads.extend(run.advance(place)?);
-    }
-    let mut chosen = Candidates::default();
-    while chosen.leases.len() < limit as usize {
-        let Some((_, _, place)) = heads.pop() else { break };
-        let run = &mut runs[place];
-        let room = &mut rooms[run.room];
-        if room.left == 0 {
+struct Merge<'r, 's, 'c> {
+    connection: &'c Connection,
+    heads: BinaryHeap<(Head, usize)>,
+    runs: Vec<Run<'r, 's>>,
+    rooms: Vec<u32>,
+    chosen: Candidates,
+}
+
+impl<'s, 'c: 's> Merge<'_, 's, 'c> {
+    /// Takes the head of one run, unless its queue gives nothing, and puts the next job of the run in its place.
+    fn take(
+        &mut self,
+        head: Head,
+        place: usize,
+        free: &mut impl Iterator<Item = &'s mut Statement<'c>>,
+    ) -> rusqlite::Result<()> {
+        let Run { lane, state } = &mut self.runs[place];
+        if let Some(room) = lane.room
+            && self.rooms[room] == 0
+        {
             // The queue has given what it may; its runs are left where they stand.
-            continue;
+            return Ok(());
         }
-        room.left -= 1;
-        let row = FallibleStreamingIterator::get(&run.rows).expect("a head is the row that its run stands on");
-        let mut lease = lease(row, run.job_type, &room.queue)?;
+        if matches!(state, RunState::Unread) {
+            if lane.is_paused(self.connection)? {
+                return Ok(());
+            }
+            *state = match free.next() {
+                Some(statement) => RunState::Reading(open(statement, lane, head)?),
+                None => RunState::JobByJob,
+            };
+        }
+        let taken_before = self.chosen.leases.len();
+        let next = match state {
+            RunState::Reading(rows) => take_row(rows, lane, &mut self.chosen)?,
+            RunState::Unread | RunState::JobByJob => {
+                let mut statement = self.connection.prepare_cached(include_str!("../../sql/select_claim_run.sql"))?;
+                let mut rows = open(&mut statement, lane, head)?;
+                take_row(&mut rows, lane, &mut self.chosen)?
+            }
+        };
+        if let Some(room) = lane.room {
+            self.rooms[room] -= u32::from(self.chosen.leases.len() > taken_before);
+        }
+        self.heads.extend(next.map(|head| (head, place)));
+        Ok(())
+    }
+}
+
+/// Reads a lane's run from its head on, and stands on the head.
+fn open<'s>(statement: &'s mut Statement<'_>, lane: &Lane<'_>, head: Head) -> rusqlite::Result<Rows<'s>> {
+    let mut rows = statement.query(params![lane.job_type, &*lane.queue, head.priority, head.id.0])?;
+    FallibleStreamingIterator::advance(&mut rows)?;
+    Ok(rows)
+}
+
+/// Takes the job that the run stands on, and goes on to the next. One whose claim number cannot be counted on, which
+/// only another program writes, would break the fence: it is passed over, and the look for dead workers gives it up.
+fn take_row(rows: &mut Rows<'_>, lane: &Lane<'_>, chosen: &mut Candidates) -> rusqlite::Result<Option<Head>> {
+    // A priority that is no integer, which only a program without constraints writes, is not found by its number.
+    let Some(row) = FallibleStreamingIterator::get(rows) else { return Ok(None) };
+    if matches!(row.get_ref(2)?, ValueRef::Integer(number) if (0..i64::MAX).contains(&number)) {
+        let mut lease = lease(row, lane.job_type, &lane.queue)?;
         // The claim counts it on; the lease must say what the row will say.
         lease.claim_number = ClaimNumber(lease.claim_number.0.saturating_add(1));
         chosen.leases.push(lease);
-        chosen.queues.push(Arc::clone(&room.queue));
-        heads.extend(run.advance(place)?);
+        chosen.queues.push(Arc::clone(&lane.queue));
     }
-    Ok(chosen)
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Head { priority: column::integer(row, 1)?, id: column::id(row, 0)? }))
 }
 
 /// A lease that a claim gave before, if the worker still has it.

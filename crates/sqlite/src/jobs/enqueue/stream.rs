@@ -1,117 +1,91 @@
-use std::iter::Fuse;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::path::{Path, PathBuf};
 use std::thread;
 
-use longshore_core::{EnqueueStream, NewJob, StoreError};
+use longshore_core::{EnqueueStream, Limits, NewJob, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
 use crate::fault::{Fault, Place};
 use crate::jobs::enqueue::Inserting;
+use crate::jobs::enqueue::spool::{Parts, Spool};
+use crate::options::SqliteOptions;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 use crate::writing::writer::Writer;
 
-/// How much is read before the transaction begins. A stream that ends within it, which may come from a slow pipe,
-/// never holds the write lock while it is read.
-const HEAD_JOBS_MAX: usize = 50_000;
-const HEAD_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How much is handed over at a time, and how many such parts may wait.
-const PART_JOBS_MAX: usize = 500;
-const PART_BYTES_MAX: usize = 2 * 1024 * 1024;
-const PARTS_MAX: usize = 4;
+/// After so many jobs it is asked whether the caller still waits.
+const JOBS_BETWEEN_LOOKS: u64 = 256;
 
-/// Makes the jobs of a stream in one transaction, all or none. The stream is read on a thread of its own, so that
-/// decoding and inserting go on side by side.
-pub(crate) async fn enqueue_stream(writer: &Writer, place: &Place, jobs: EnqueueStream) -> Result<u64, StoreError> {
-    let (opening, opened) = oneshot::channel();
-    // Nobody joins it: it ends with the stream, or as soon as the transaction has, and a read that hangs must not
+/// Makes the jobs of a stream in one transaction, all or none.
+///
+/// The stream is read to its end before the transaction begins: how long the write lock is held depends on its length
+/// alone, and it may even enqueue jobs itself. It is read on a thread of its own, because a read may hang.
+pub(crate) async fn enqueue_stream(
+    writer: &Writer,
+    place: &Place,
+    options: &SqliteOptions,
+    jobs: EnqueueStream,
+) -> Result<u64, StoreError> {
+    let (answer, read) = oneshot::channel();
+    let folder = options.path.parent().unwrap_or(Path::new(".")).to_owned();
+    let limits = options.limits;
+    // Nobody joins it: it ends with the stream, or soon after its caller has gone, and a read that hangs must not
     // hang its caller.
     thread::Builder::new()
         .name("longshore-stream".to_owned())
-        .spawn(move || Reading { jobs: jobs.fuse() }.run(opening))
+        .spawn(move || Reading { folder, limits }.run(jobs, answer))
         .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
+    // The thread went without an answer: the caller's own iterator has panicked.
     let broken = |_| StoreError::Aborted { source: "the stream of jobs broke off".into() };
-    let Opening { head, rest } = unconstrained(opened).await.map_err(broken)?;
-    writer.run(EnqueueAll { head: Some(head), rest }).await
-}
-
-/// What is known of a stream when its transaction may begin.
-struct Opening {
-    head: Part,
-    /// Where the rest comes from, if there is more.
-    rest: Option<Receiver<Part>>,
+    writer.run(unconstrained(read).await.map_err(broken)??).await
 }
 
 struct Reading {
-    jobs: Fuse<EnqueueStream>,
+    folder: PathBuf,
+    limits: Limits,
 }
 
 impl Reading {
-    fn run(mut self, opening: oneshot::Sender<Opening>) {
-        let head = self.read(HEAD_JOBS_MAX, HEAD_BYTES_MAX);
-        let (parts, rest) = sync_channel(PARTS_MAX);
-        let has_more = head.has_more();
-        let opened = Opening { head, rest: has_more.then_some(rest) };
-        if opening.send(opened).is_ok() && has_more {
-            self.send_rest(&parts);
-        }
+    fn run(self, jobs: EnqueueStream, answer: oneshot::Sender<Result<EnqueueAll, StoreError>>) {
+        let read = self.read(jobs, &|| answer.is_closed());
+        // The caller may have gone.
+        let _ = answer.send(read);
     }
 
-    /// Until the stream ends or nobody takes any more.
-    fn send_rest(&mut self, parts: &SyncSender<Part>) {
-        loop {
-            let part = self.read(PART_JOBS_MAX, PART_BYTES_MAX);
-            let has_more = part.has_more();
-            if parts.send(part).is_err() || !has_more {
-                return;
+    fn read(&self, jobs: EnqueueStream, is_abandoned: &dyn Fn() -> bool) -> Result<EnqueueAll, StoreError> {
+        let mut spool = Spool::new(&self.folder);
+        let mut has_parents = false;
+        for (number, job) in (0_u64..).zip(jobs) {
+            if number.is_multiple_of(JOBS_BETWEEN_LOOKS) && is_abandoned() {
+                return Err(StoreError::Aborted { source: "nobody waits for the stream any more".into() });
+            }
+            match self.check(job) {
+                Ok(job) => {
+                    has_parents |= job.parent.is_some();
+                    spool.push(job)?;
+                }
+                // Only the transaction can tell whether the parents of the jobs before it are there, and a stream with
+                // two errors always names the first of them.
+                Err(error) if has_parents => {
+                    return Ok(EnqueueAll { parts: spool.into_parts()?, broken: Some(error) });
+                }
+                Err(error) => return Err(error),
             }
         }
+        Ok(EnqueueAll { parts: spool.into_parts()?, broken: None })
     }
 
-    fn read(&mut self, jobs_max: usize, bytes_max: usize) -> Part {
-        let mut jobs = Vec::new();
-        let mut bytes = 0;
-        for job in self.jobs.by_ref() {
-            let job = match job {
-                Ok(job) => job,
-                Err(source) => return Part { jobs, end: End::Broken(StoreError::Aborted { source }) },
-            };
-            bytes += job.job_data.len() + job.metadata.as_ref().map_or(0, longshore_core::JobData::len);
-            jobs.push(job);
-            if jobs.len() >= jobs_max || bytes >= bytes_max {
-                return Part { jobs, end: End::More };
-            }
-        }
-        Part { jobs, end: End::Done }
-    }
-}
-
-/// Some jobs of a stream, and what follows them.
-struct Part {
-    jobs: Vec<NewJob>,
-    end: End,
-}
-
-enum End {
-    /// A bound was met, so there may be more.
-    More,
-    /// Nothing.
-    Done,
-    /// An error. It is told only when the jobs before it were acceptable, so that a stream with two errors always
-    /// names the first of them.
-    Broken(StoreError),
-}
-
-impl Part {
-    const fn has_more(&self) -> bool {
-        matches!(self.end, End::More)
+    fn check(&self, job: Result<NewJob, Box<dyn std::error::Error + Send + Sync>>) -> Result<NewJob, StoreError> {
+        let job = job.map_err(|source| StoreError::Aborted { source })?;
+        job.validate(&self.limits)?;
+        Ok(job)
     }
 }
 
 struct EnqueueAll {
-    head: Option<Part>,
-    rest: Option<Receiver<Part>>,
+    parts: Parts,
+    /// What stood behind the jobs in place of the next one.
+    broken: Option<StoreError>,
 }
 
 impl Work for EnqueueAll {
@@ -128,18 +102,17 @@ impl Work for EnqueueAll {
         let mut insert = kept.insert_job()?;
         let mut inserting = Inserting::begin(tx.connection, &mut insert);
         let mut made = 0;
-        for part in self.head.take().into_iter().chain(self.rest.iter().flatten()) {
-            for jobs in part.jobs.chunks(PART_JOBS_MAX) {
-                let enqueued = inserting.write_all(tx, jobs)?;
-                made += enqueued.iter().map(|enqueued| u64::from(!enqueued.is_duplicate)).sum::<u64>();
+        loop {
+            let part = self.parts.next_part()?;
+            if part.is_empty() {
+                break;
             }
-            match part.end {
-                End::More => {}
-                End::Done => return Ok(made),
-                End::Broken(error) => return Err(error.into()),
-            }
+            let enqueued = inserting.write_all(tx, &part)?;
+            made += enqueued.iter().map(|enqueued| u64::from(!enqueued.is_duplicate)).sum::<u64>();
         }
-        // The reading thread went without a last part: the caller's own iterator has panicked.
-        Err(StoreError::Aborted { source: "the stream of jobs broke off".into() }.into())
+        match self.broken.take() {
+            Some(error) => Err(error.into()),
+            None => Ok(made),
+        }
     }
 }

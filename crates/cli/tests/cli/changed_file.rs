@@ -1,0 +1,184 @@
+//! The file changes under a running worker. The worker ends with an error before it acknowledges anything more.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+
+const CONFIG: &str = "[jobs.mail]\nrun = [\"true\"]\n";
+const BEFORE: usize = 3;
+
+/// A worker that has run [`BEFORE`] jobs and goes on.
+struct Working {
+    sandbox: Sandbox,
+    worker: Child,
+}
+
+impl Working {
+    fn begin() -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write("longshore.toml", CONFIG);
+        for _ in 0..BEFORE {
+            sandbox.json(&["enqueue", "mail"]);
+        }
+        let worker =
+            sandbox.command(&["work", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        sandbox.until(|| completed(&sandbox) == BEFORE);
+        Self { sandbox, worker }
+    }
+
+    /// The worker's error; the worker ends by itself.
+    fn end(self) -> (Sandbox, Value) {
+        let ended = self.worker.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{stderr}");
+        let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert!(document["error"]["hint"].is_string(), "{document}");
+        (self.sandbox, document["error"]["code"].clone())
+    }
+}
+
+fn completed(sandbox: &Sandbox) -> usize {
+    sandbox.json(&["jobs", "list", "--status", "completed"])["jobs"].as_array().unwrap().len()
+}
+
+/// The jobs in a file that is whole.
+fn jobs_in(path: &Path) -> usize {
+    let connection = Connection::open(path).unwrap();
+    let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+    let jobs: i64 = connection.query_row("SELECT count(*) FROM job_queue", [], |row| row.get(0)).unwrap();
+    jobs.try_into().unwrap()
+}
+
+#[test]
+fn a_worker_whose_file_was_moved_ends_and_the_moved_file_has_every_job() {
+    let working = Working::begin();
+    fs::rename(working.sandbox.path("longshore.db"), working.sandbox.path("moved.db")).unwrap();
+
+    let (sandbox, code) = working.end();
+
+    assert_eq!(code, "database_moved");
+    assert_eq!(jobs_in(&sandbox.path("moved.db")), BEFORE);
+    assert!(!sandbox.path("longshore.db").exists());
+}
+
+#[test]
+fn a_worker_whose_file_was_replaced_by_a_backup_ends_and_the_backup_is_whole() {
+    let working = Working::begin();
+    let (file, backup) = (working.sandbox.path("longshore.db"), working.sandbox.path("backup.db"));
+    Connection::open(&file).unwrap().execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+    for _ in 0..20 {
+        working.sandbox.json(&["enqueue", "mail"]);
+    }
+    fs::rename(&backup, &file).unwrap();
+    // Nobody need wait for the worker's end.
+    working.sandbox.json(&["enqueue", "mail"]);
+
+    let (sandbox, code) = working.end();
+
+    assert_eq!(code, "database_moved");
+    assert_eq!(jobs_in(&file), BEFORE + 1);
+    sandbox.json(&["enqueue", "mail"]);
+    assert_eq!(sandbox.run(&["work", "--drain"]).exit, 0);
+    assert_eq!(jobs_in(&file), BEFORE + 2);
+}
+
+#[test]
+fn a_worker_whose_file_was_deleted_ends_and_makes_no_other() {
+    let working = Working::begin();
+    fs::remove_file(working.sandbox.path("longshore.db")).unwrap();
+
+    let (sandbox, code) = working.end();
+
+    assert_eq!(code, "database_moved");
+    assert!(!sandbox.path("longshore.db").exists());
+}
+
+#[test]
+fn a_worker_whose_log_was_deleted_ends_and_the_file_has_every_job() {
+    let working = Working::begin();
+    fs::remove_file(working.sandbox.path("longshore.db-wal")).unwrap();
+
+    let (sandbox, code) = working.end();
+
+    assert_eq!(code, "database_log_gone");
+    assert_eq!(jobs_in(&sandbox.path("longshore.db")), BEFORE);
+    assert_eq!(completed(&sandbox), BEFORE);
+    sandbox.json(&["enqueue", "mail"]);
+}
+
+#[test]
+fn a_file_with_a_second_name_is_used_by_nobody_until_the_name_is_gone() {
+    let working = Working::begin();
+    let second = working.sandbox.path("second.db");
+    fs::hard_link(working.sandbox.path("longshore.db"), &second).unwrap();
+
+    let (sandbox, code) = working.end();
+
+    assert_eq!(code, "database_hard_linked");
+    for name in ["longshore.db", "second.db"] {
+        for command in [&["enqueue", "mail"][..], &["work", "--drain"], &["jobs", "list"], &["queues", "pause", "a"]] {
+            let ran = sandbox.run(&[command, &["--json", "--database", name]].concat());
+            assert_eq!((ran.exit, ran.code().as_str()), (1, "database_hard_linked"), "{name} {command:?}");
+        }
+        let ran = sandbox.run(&["migrate", "up", "--database", name]);
+        assert!(ran.exit == 1 && ran.stderr.contains("2 names"), "{ran:?}");
+    }
+    assert!(!sandbox.files().iter().any(|name| name.starts_with("second.db-")), "{:?}", sandbox.files());
+    fs::remove_file(second).unwrap();
+    sandbox.json(&["enqueue", "mail"]);
+    assert_eq!(jobs_in(&sandbox.path("longshore.db")), BEFORE + 1);
+}
+
+/// Runs a script with `sh` in a mount namespace of its own; `$LONGSHORE` is the program.
+fn in_own_mounts(sandbox: &Sandbox, script: &str) -> std::process::Output {
+    let mut command = Command::new("unshare");
+    command
+        .args(["-m", "sh", "-ec", script])
+        .current_dir(sandbox.path(""))
+        .env("LONGSHORE", env!("CARGO_BIN_EXE_longshore"));
+    command.output().unwrap()
+}
+
+/// The folder is mounted read-only over itself: what is open can still be written, what its path leads to cannot.
+#[test]
+fn a_worker_on_a_mount_that_turns_read_only_ends() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", CONFIG);
+    sandbox.json(&["enqueue", "mail"]);
+    if !in_own_mounts(&sandbox, "mount --bind . .").status.success() {
+        // Only who may mount can show it so; everybody can show it with a file that no SQLite of today may write.
+        assert_no_mounts_but_read_only(&sandbox);
+        return;
+    }
+    let script = r#"
+        told=$(mktemp)
+        "$LONGSHORE" work --json > "$told" 2> /dev/null &
+        until "$LONGSHORE" jobs wait 1 > /dev/null 2>&1; do sleep 0.05; done
+        mount --bind . . && mount -o remount,bind,ro . && cd "$PWD"
+        wait $! || echo "exit $?"
+        cat "$told"; rm "$told"
+        "$LONGSHORE" enqueue mail --json || echo "exit $?"
+        "$LONGSHORE" work --drain --json || echo "exit $?"
+    "#;
+    let ran = in_own_mounts(&sandbox, script);
+    let told = String::from_utf8(ran.stdout).unwrap();
+    assert_eq!(told.matches("mounted_read_only").count(), 3, "{told} {}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(told.matches("exit 1").count(), 3, "{told}");
+    assert_eq!(jobs_in(&sandbox.path("longshore.db")), 1);
+}
+
+fn assert_no_mounts_but_read_only(sandbox: &Sandbox) {
+    let mut bytes = fs::read(sandbox.path("longshore.db")).unwrap();
+    bytes[18] = 3;
+    sandbox.write("longshore.db", bytes);
+    for command in [&["enqueue", "mail", "--json"][..], &["work", "--drain", "--json"]] {
+        let ran = sandbox.run(command);
+        assert_eq!((ran.exit, ran.code().as_str()), (1, "database_read_only"), "{command:?}");
+    }
+}

@@ -1,0 +1,110 @@
+//! Root and the service's own user take turns on one database.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+
+/// A user that nobody is.
+const SERVICE: u32 = 54_321;
+
+/// A database that belongs to the service, in its own folder, and a copy of the program that it may run.
+fn service() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\n");
+    sandbox.json(&["enqueue", "mail"]);
+    fs::copy(env!("CARGO_BIN_EXE_longshore"), sandbox.path("longshore")).unwrap();
+    fs::remove_file(sandbox.path("longshore.db.migrate.lock")).unwrap();
+    for name in ["", "longshore.db"] {
+        give(&sandbox.path(name), SERVICE);
+    }
+    sandbox
+}
+
+fn give(path: &Path, user: u32) {
+    chown(path, Some(user), Some(user)).expect("these tests run as root");
+}
+
+fn run_as(sandbox: &Sandbox, user: u32, arguments: &[&str]) -> Output {
+    let mut command = Command::new(sandbox.path("longshore"));
+    command.args(arguments).current_dir(sandbox.path("")).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command.uid(user).gid(user).output().unwrap()
+}
+
+fn assert_done(ran: &Output) {
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// The one error of a run that failed.
+fn error_of(ran: &Output) -> Value {
+    assert_eq!(ran.status.code(), Some(1), "{}", String::from_utf8_lossy(&ran.stderr));
+    serde_json::from_slice::<Value>(&ran.stdout).unwrap()["error"].clone()
+}
+
+#[test]
+fn after_root_ran_a_worker_the_services_own_user_works_too() {
+    let sandbox = service();
+    for user in [0, SERVICE, 0, SERVICE] {
+        assert_done(&run_as(&sandbox, user, &["enqueue", "mail"]));
+        assert_done(&run_as(&sandbox, user, &["work", "--drain"]));
+        assert_done(&run_as(&sandbox, user, &["migrate", "up"]));
+    }
+    for name in ["longshore.db-workers", "longshore.db.migrate.lock"] {
+        assert_eq!(fs::metadata(sandbox.path(name)).unwrap().uid(), SERVICE, "{name}");
+    }
+    let left = sandbox.json(&["jobs", "list", "--status", "pending"]);
+    assert_eq!(left["jobs"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_folder_of_workers_that_may_not_be_written_is_named_with_the_command_that_mends_it() {
+    let sandbox = service();
+    let folder = sandbox.path("longshore.db-workers");
+    fs::create_dir(&folder).unwrap();
+    for arguments in [&["work", "--drain", "--json"][..], &["work", "--json"], &["up", "--json"]] {
+        let error = error_of(&run_as(&sandbox, SERVICE, arguments));
+        assert_eq!(error["code"], "permission_denied");
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains("longshore.db-workers/worker-") || message.contains("longshore.db-workers/"),
+            "{message}"
+        );
+        assert!(message.contains("chown -R --reference="), "{message}");
+    }
+    // Root mends what an earlier version left, by working once.
+    assert_done(&run_as(&sandbox, 0, &["work", "--drain"]));
+    assert_done(&run_as(&sandbox, SERVICE, &["work", "--drain"]));
+}
+
+#[test]
+fn a_member_of_the_databases_group_shares_what_it_makes_with_the_group() {
+    let sandbox = service();
+    fs::set_permissions(sandbox.path("longshore.db"), fs::Permissions::from_mode(0o660)).unwrap();
+    fs::set_permissions(sandbox.path(""), fs::Permissions::from_mode(0o2770)).unwrap();
+    let mut member = Command::new(sandbox.path("longshore"));
+    member.args(["work", "--drain"]).current_dir(sandbox.path("")).uid(SERVICE + 1).gid(SERVICE);
+    assert_done(&member.output().unwrap());
+    let found = fs::metadata(sandbox.path("longshore.db-workers")).unwrap();
+    assert_eq!((found.uid(), found.gid(), found.mode() & 0o777), (SERVICE + 1, SERVICE, 0o770));
+    assert_done(&run_as(&sandbox, SERVICE, &["work", "--drain"]));
+}
+
+#[test]
+fn a_database_in_a_folder_that_may_not_be_entered_or_written_is_an_error_that_names_it() {
+    let sandbox = service();
+    sandbox.write("closed/a.db", "");
+    fs::set_permissions(sandbox.path("closed"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::create_dir(sandbox.path("full")).unwrap();
+    for (database, code) in [("closed/a.db", "database_unreachable"), ("full/a.db", "database_read_only")] {
+        let error = error_of(&run_as(&sandbox, SERVICE, &["enqueue", "mail", "--json", "--database", database]));
+        assert_eq!(error["code"], code, "{error}");
+        assert!(error["message"].as_str().unwrap().contains(database), "{error}");
+        assert!(error["hint"].is_string(), "{error}");
+    }
+    assert!(fs::read_dir(sandbox.path("full")).unwrap().next().is_none());
+}

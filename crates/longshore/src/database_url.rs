@@ -1,0 +1,225 @@
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// Where the jobs are: `sqlite:PATH` or a bare path.
+///
+/// After `//`, one slash belongs to the URL, as in SQLAlchemy and Django: `sqlite:///a.db` is relative and
+/// `sqlite:////a.db` absolute. A bare path is taken as it is, whatever characters it has.
+///
+/// ```
+/// use longshore::DatabaseUrl;
+///
+/// let url: DatabaseUrl = "sqlite:////var/lib/app.db?mode=rwc".parse()?;
+/// assert_eq!(url.path().to_str(), Some("/var/lib/app.db"));
+/// assert!("postgres://localhost/app".parse::<DatabaseUrl>().is_err());
+/// # Ok::<(), longshore::InvalidDatabaseUrl>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseUrl {
+    path: PathBuf,
+}
+
+/// A text that names no database that this build can use.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidDatabaseUrl {
+    /// It names nothing.
+    #[error("the database has no name: expected sqlite:PATH or a path")]
+    Empty,
+    /// It is on a PostgreSQL server.
+    #[error("this build of longshore has no PostgreSQL yet")]
+    Postgres,
+    /// No build knows this scheme.
+    #[error("\"{scheme}:\" is no database that longshore knows: expected sqlite:PATH or a path")]
+    Scheme {
+        /// The scheme.
+        scheme: String,
+    },
+    /// It would end with this process.
+    #[error("a database in memory would end with this process")]
+    Memory,
+    /// It has parameters that have no meaning here.
+    #[error("\"?{parameters}\" is not understood: expected sqlite:PATH alone")]
+    Parameters {
+        /// What follows the question mark.
+        parameters: String,
+    },
+    /// Libraries disagree whether a percent sign is part of the path.
+    #[error("\"{escape}\" could be a character or an escape: expected a path without percent escapes after sqlite:")]
+    Escape {
+        /// The first escape.
+        escape: String,
+    },
+    /// It has a NUL, which no path has.
+    #[error("the database's path has a NUL character")]
+    Nul,
+    /// It is a folder.
+    #[error("{} is a folder, not a database file", .path.display())]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+    },
+}
+
+impl InvalidDatabaseUrl {
+    /// A stable word for scripts.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Postgres => "unsupported_database",
+            _ => "invalid_database",
+        }
+    }
+
+    /// What to do next.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Postgres => "name a SQLite file, such as sqlite:longshore.db",
+            Self::Folder { .. } => "name a file in it, such as longshore.db",
+            Self::Escape { .. } => "write the path itself without \"sqlite:\"; a path is taken as it is",
+            _ => "such as sqlite:longshore.db",
+        }
+    }
+}
+
+/// Parameters of other libraries' URLs that ask for what is done anyhow.
+const HARMLESS_PARAMETERS: [&str; 2] = ["mode=rwc", "mode=rw"];
+
+impl DatabaseUrl {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = InvalidDatabaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
+        let path = match text.split_once(':') {
+            Some((scheme, rest)) if is_scheme(scheme) => sqlite_path(scheme, rest)?,
+            _ => text,
+        };
+        if path == ":memory:" {
+            return Err(InvalidDatabaseUrl::Memory);
+        }
+        if path.is_empty() {
+            return Err(InvalidDatabaseUrl::Empty);
+        }
+        if path.contains('\0') {
+            return Err(InvalidDatabaseUrl::Nul);
+        }
+        let path = PathBuf::from(path);
+        if path.is_dir() {
+            return Err(InvalidDatabaseUrl::Folder { path });
+        }
+        Ok(Self { path })
+    }
+}
+
+fn sqlite_path<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, InvalidDatabaseUrl> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "sqlite" | "sqlite3" => {}
+        "postgres" | "postgresql" => return Err(InvalidDatabaseUrl::Postgres),
+        _ => return Err(InvalidDatabaseUrl::Scheme { scheme: scheme.to_owned() }),
+    }
+    let (path, parameters) = rest.split_once('?').map_or((rest, None), |(path, rest)| (path, Some(rest)));
+    if let Some(parameters) = parameters
+        && !parameters.split('&').all(|parameter| HARMLESS_PARAMETERS.contains(&parameter))
+    {
+        return Err(InvalidDatabaseUrl::Parameters { parameters: parameters.to_owned() });
+    }
+    let path = match path.strip_prefix("//") {
+        Some(path) => path.strip_prefix('/').unwrap_or(path),
+        None => path,
+    };
+    if path.starts_with("file:") {
+        return Err(InvalidDatabaseUrl::Scheme { scheme: "file".to_owned() });
+    }
+    match escape(path) {
+        Some(escape) => Err(InvalidDatabaseUrl::Escape { escape: escape.to_owned() }),
+        None => Ok(path),
+    }
+}
+
+/// The first percent sign that two hexadecimal digits follow.
+fn escape(path: &str) -> Option<&str> {
+    path.match_indices('%').find_map(|(at, _)| {
+        let escape = path.get(at..at + 3)?;
+        escape[1..].bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(escape)
+    })
+}
+
+/// A scheme has two letters or more, so that `C:\jobs.db` is a path, and no dot, so that `a.b:c` is one.
+fn is_scheme(word: &str) -> bool {
+    word.len() > 1 && word.chars().all(|c| c.is_ascii_alphanumeric() || "+-".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> PathBuf {
+        text.parse::<DatabaseUrl>().unwrap_or_else(|error| panic!("{text}: {error}")).path().to_owned()
+    }
+
+    #[test]
+    fn a_url_and_a_bare_path_name_the_same_file() {
+        let relative = ["jobs.db", "sqlite:jobs.db", "sqlite://jobs.db", "sqlite:///jobs.db", "SQLite:jobs.db"];
+        for text in relative {
+            assert_eq!(path(text), Path::new("jobs.db"), "{text}");
+            if text.contains(':') {
+                assert_eq!(path(&format!("{text}?mode=rwc")), Path::new("jobs.db"), "{text}");
+                assert_eq!(path(&format!("{text}?mode=rw")), Path::new("jobs.db"), "{text}");
+            }
+        }
+        for text in ["/a/jobs.db", "sqlite:/a/jobs.db", "sqlite:////a/jobs.db", "sqlite:////a/jobs.db?mode=rwc"] {
+            assert_eq!(path(text), Path::new("/a/jobs.db"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bare_path_is_taken_as_it_is() {
+        for text in ["./odd:name.db", "a.b:c", "what?mode=rwc", "50%25.db", "100%.db", "C:\\jobs.db"] {
+            assert_eq!(path(text), Path::new(text), "{text}");
+        }
+        assert_eq!(path("sqlite:100%.db"), Path::new("100%.db"));
+    }
+
+    #[test]
+    fn what_this_build_cannot_use_is_refused_before_anything_is_opened() {
+        let scheme = |scheme: &str| InvalidDatabaseUrl::Scheme { scheme: scheme.to_owned() };
+        let parameters = |text: &str| InvalidDatabaseUrl::Parameters { parameters: text.to_owned() };
+        let refused = [
+            ("postgres://localhost/jobs", InvalidDatabaseUrl::Postgres),
+            ("postgresql://localhost/jobs", InvalidDatabaseUrl::Postgres),
+            ("postgres:app", InvalidDatabaseUrl::Postgres),
+            ("mysql://localhost/jobs", scheme("mysql")),
+            ("odd:name.db", scheme("odd")),
+            ("file:app.db", scheme("file")),
+            ("file::memory:", scheme("file")),
+            ("sqlite:file:app.db", scheme("file")),
+            ("", InvalidDatabaseUrl::Empty),
+            ("sqlite:", InvalidDatabaseUrl::Empty),
+            ("sqlite://", InvalidDatabaseUrl::Empty),
+            ("sqlite:?mode=rwc", InvalidDatabaseUrl::Empty),
+            (":memory:", InvalidDatabaseUrl::Memory),
+            ("sqlite::memory:", InvalidDatabaseUrl::Memory),
+            ("sqlite://:memory:", InvalidDatabaseUrl::Memory),
+            ("sqlite:///:memory:", InvalidDatabaseUrl::Memory),
+            ("sqlite:a.db?cache=shared", parameters("cache=shared")),
+            ("sqlite:a.db?mode=ro", parameters("mode=ro")),
+            ("sqlite:a.db?mode=memory", parameters("mode=memory")),
+            ("sqlite:a.db?mode=rwc&cache=shared", parameters("mode=rwc&cache=shared")),
+            ("sqlite:a.db?", parameters("")),
+            ("sqlite:a%20b.db", InvalidDatabaseUrl::Escape { escape: "%20".to_owned() }),
+            ("a\0b", InvalidDatabaseUrl::Nul),
+            ("/", InvalidDatabaseUrl::Folder { path: PathBuf::from("/") }),
+            ("sqlite:////", InvalidDatabaseUrl::Folder { path: PathBuf::from("/") }),
+        ];
+        for (text, expected) in refused {
+            assert_eq!(text.parse::<DatabaseUrl>(), Err(expected), "{text}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use longshore_core::StoreError;
+use longshore_migrate::target::TargetError;
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use crate::fault::Place;
+
+/// The file that a store was opened on, and whether its path still leads to it.
+///
+/// A connection goes on writing to a file that was moved or replaced, and to a log that was deleted; nobody would find
+/// there what it acknowledged. Every look is a stat, because closing a descriptor of ours on the file would drop
+/// SQLite's locks.
+#[derive(Debug)]
+pub(crate) struct DatabaseFile {
+    path: PathBuf,
+    log: PathBuf,
+    file_identity: Identity,
+    /// None until the log was seen; SQLite makes it with the first read.
+    log_identity: Mutex<Option<Identity>>,
+    change: OnceLock<FileChange>,
+}
+
+/// What happened to the file. The store that met it does nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileChange {
+    Moved,
+    HardLinked { links: u64 },
+    LogGone,
+    ReadOnlyMount,
+}
+
+impl FileChange {
+    pub(crate) fn error(self, place: &Place) -> StoreError {
+        let database = place.database.clone();
+        match self {
+            Self::Moved => StoreError::Moved { database },
+            Self::HardLinked { links } => StoreError::HardLinked { database, links },
+            Self::LogGone => StoreError::LogGone { database },
+            Self::ReadOnlyMount => StoreError::ReadOnlyMount { database },
+        }
+    }
+}
+
+/// What the operating system knows a file by. There is none on Windows, where an open file can be neither moved nor
+/// deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(found: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self { device: found.dev(), inode: found.ino() }
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &Metadata) -> Self {
+        Self { device: 0, inode: 0 }
+    }
+}
+
+impl DatabaseFile {
+    /// The file at `path`, a canonical one, that `connection` has read already.
+    pub(crate) fn of(path: &Path, connection: &Connection, place: &Place) -> Result<Self, StoreError> {
+        let moved = |_| StoreError::Moved { database: place.database.clone() };
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let file = Self {
+            path: path.to_owned(),
+            log: log.into(),
+            file_identity: Identity::of(&fs::metadata(path).map_err(moved)?),
+            log_identity: Mutex::new(None),
+            change: OnceLock::new(),
+        };
+        file.check_thoroughly(connection).map_err(|change| change.error(place))?;
+        Ok(file)
+    }
+
+    /// What was found to have happened, if anything was.
+    pub(crate) fn change(&self) -> Option<FileChange> {
+        self.change.get().copied()
+    }
+
+    /// Two stats, cheap enough for every transaction.
+    pub(crate) fn check(&self) -> Result<(), FileChange> {
+        self.keep(self.change().map_or_else(|| self.look(), Err))
+    }
+
+    /// Asks SQLite and the file system as well.
+    pub(crate) fn check_thoroughly(&self, connection: &Connection) -> Result<(), FileChange> {
+        self.check()?;
+        if has_moved(connection) {
+            return self.keep(Err(FileChange::Moved));
+        }
+        if is_mounted_read_only(&self.path) {
+            return self.keep(Err(FileChange::ReadOnlyMount));
+        }
+        Ok(())
+    }
+
+    /// The last connection of this store was closed, so the log may rightly be another one since.
+    pub(crate) fn note_log_reopened(&self) {
+        *self.log_identity.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Saves what was committed, before `connection` is closed for good: it moves out of the log into the file that it
+    /// belongs to, and nothing is left that would be taken for the log of a file that now has this name.
+    pub(crate) fn part(&self, connection: &Connection) {
+        if self.has_foreign_log() {
+            // Somebody else writes by a log of their own; what is in ours would overwrite theirs.
+            let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            return;
+        }
+        let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        if !matches!(emptied, Ok(false)) {
+            tracing::warn!(database = %self.path.display(), "the write-ahead log could not be emptied");
+        }
+    }
+
+    fn keep(&self, looked: Result<(), FileChange>) -> Result<(), FileChange> {
+        if let Err(change) = looked {
+            let _ = self.change.set(change);
+        }
+        looked
+    }
+
+    fn look(&self) -> Result<(), FileChange> {
+        let Ok(found) = fs::metadata(&self.path) else { return Err(FileChange::Moved) };
+        if Identity::of(&found) != self.file_identity {
+            return Err(FileChange::Moved);
+        }
+        let links = links(&found);
+        if links > 1 {
+            return Err(FileChange::HardLinked { links });
+        }
+        let found = fs::metadata(&self.log).ok().map(|found| Identity::of(&found));
+        let mut known = self.log_identity.lock().unwrap_or_else(PoisonError::into_inner);
+        match (*known, found) {
+            (None, found) => *known = found,
+            (Some(known), Some(found)) if known == found => {}
+            (Some(_), _) => return Err(FileChange::LogGone),
+        }
+        Ok(())
+    }
+
+    fn has_foreign_log(&self) -> bool {
+        let known = *self.log_identity.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = fs::metadata(&self.log).ok().map(|found| Identity::of(&found));
+        found.is_some() && found != known
+    }
+}
+
+#[cfg(unix)]
+fn has_moved(connection: &Connection) -> bool {
+    let mut answer = 0;
+    let asked = connection.file_control(None::<&str>, rusqlite::FileControl::HasMoved(&mut answer));
+    asked.is_ok() && answer != 0
+}
+
+#[cfg(not(unix))]
+fn has_moved(_: &Connection) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn is_mounted_read_only(path: &Path) -> bool {
+    use rustix::fs::{StatVfsMountFlags, statvfs};
+    statvfs(path).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+#[cfg(not(unix))]
+fn is_mounted_read_only(_: &Path) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn links(found: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(found)
+}
+
+#[cfg(not(unix))]
+fn links(_: &Metadata) -> u64 {
+    1
+}
+
+/// A file with two names is refused before anything opens it, because SQLite would make a second log for it.
+pub(crate) fn check_links(found: &Metadata, place: &Place) -> Result<(), StoreError> {
+    match links(found) {
+        links if found.is_file() && links > 1 => {
+            Err(StoreError::HardLinked { database: place.database.clone(), links })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The same for a runner of migrations.
+pub(crate) fn check_links_for_target(found: &Metadata, name: &str) -> Result<(), TargetError> {
+    let place = Place { database: name.into(), busy_timeout: std::time::Duration::ZERO };
+    check_links(found, &place).map_err(|error| TargetError::Open { database: name.to_owned(), source: error.into() })
+}
+
+/// Whether a caller's own connection is on the file that its path leads to, which has one name.
+pub(crate) fn check_connection(connection: &Connection, place: &Place) -> Result<(), StoreError> {
+    if has_moved(connection) {
+        return Err(StoreError::Moved { database: place.database.clone() });
+    }
+    match connection.path().filter(|path| !path.is_empty()).map(fs::metadata) {
+        Some(Ok(found)) => check_links(&found, place),
+        _ => Ok(()),
+    }
+}
+
+/// Why the database at `path` cannot be written, when SQLite only says that it cannot.
+pub(crate) fn read_only(path: &Path, place: &Place) -> StoreError {
+    let database = place.database.clone();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if is_mounted_read_only(path) || is_mounted_read_only(folder) {
+        return StoreError::ReadOnlyMount { database };
+    }
+    StoreError::ReadOnly { database }
+}

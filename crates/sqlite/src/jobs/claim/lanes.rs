@@ -1,0 +1,165 @@
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use longshore_core::{ClaimRequest, JobId, QueueScope};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::column::{self, RawName};
+
+/// How many pairs of queue and type one claim visits. The pairs behind wait until some of these are empty.
+const LANES_MAX: usize = 100_000;
+
+/// Where the job stands in the order of claims: the greatest is the next to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// As it is stored; a lease holds it at the ends of what a priority can be.
+    pub(crate) priority: i64,
+    pub(crate) id: JobId,
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.priority.cmp(&other.priority).then_with(|| other.id.cmp(&self.id))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A queue that holds ready jobs of one type, and the first of them.
+#[derive(Debug)]
+pub(crate) struct Lane<'r> {
+    pub(crate) job_type: &'r str,
+    pub(crate) queue: Arc<str>,
+    /// Which of the request's queues it is, where the request names them.
+    pub(crate) room: Option<usize>,
+    pub(crate) head: Head,
+}
+
+impl Lane<'_> {
+    pub(crate) fn is_paused(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        connection
+            .prepare_cached(include_str!("../../sql/is_queue_paused.sql"))?
+            .query_row([&*self.queue], |row| row.get(0))
+    }
+}
+
+/// Where a claim looks for jobs: the pairs of its types and queues, as far as they hold ready jobs.
+#[derive(Debug)]
+pub(crate) struct Scope<'r> {
+    job_types: &'r [String],
+    /// The request's queues in the order of their bytes, and what each may give; none for all queues.
+    named: Option<Vec<(Arc<str>, u32)>>,
+}
+
+/// Whether a scan goes on.
+type Flow = rusqlite::Result<ControlFlow<()>>;
+
+impl<'r> Scope<'r> {
+    pub(crate) fn of(request: &'r ClaimRequest) -> Self {
+        let named = match &request.scope {
+            QueueScope::All => None,
+            QueueScope::Only(limits) => {
+                // A queue that is named twice is one queue, or its jobs would be chosen twice.
+                let limits: BTreeMap<&str, u32> = limits
+                    .iter()
+                    .map(|limit| (limit.queue.as_str(), limit.limit))
+                    .filter(|(_, left)| *left > 0)
+                    .collect();
+                Some(limits.into_iter().map(|(queue, left)| (Arc::from(queue), left)).collect())
+            }
+        };
+        Self { job_types: &request.job_types, named }
+    }
+
+    /// What each of the request's queues may give.
+    pub(crate) fn rooms(&self) -> Vec<u32> {
+        self.named.iter().flatten().map(|(_, left)| *left).collect()
+    }
+
+    /// Every lane; paused ones are among them, because a claim asks only about those that it meets.
+    pub(crate) fn lanes(&self, connection: &Connection) -> rusqlite::Result<Vec<Lane<'r>>> {
+        let mut lanes = Vec::new();
+        self.scan(connection, &mut |lane| {
+            lanes.push(lane);
+            Ok(if lanes.len() < LANES_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(lanes)
+    }
+
+    /// Whether a claim would get something.
+    pub(crate) fn has_ready(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let mut has_ready = false;
+        self.scan(connection, &mut |lane| {
+            has_ready = !lane.is_paused(connection)?;
+            Ok(if has_ready { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(has_ready)
+    }
+
+    fn scan(&self, connection: &Connection, each: &mut dyn FnMut(Lane<'r>) -> Flow) -> rusqlite::Result<()> {
+        for job_type in self.job_types {
+            let flow = match &self.named {
+                None => scan_all(connection, job_type, each)?,
+                Some(named) => scan_named(connection, job_type, named, each)?,
+            };
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn scan_all<'r>(connection: &Connection, job_type: &'r str, each: &mut dyn FnMut(Lane<'r>) -> Flow) -> Flow {
+    let mut from = RawName::default();
+    while let Some((queue, head)) = next_lane(connection, job_type, &from)? {
+        // A queue whose name is no text is passed over: a lease could not say where its job stands.
+        if let Some(name) = queue.as_str()
+            && each(Lane { job_type, queue: name.into(), room: None, head })?.is_break()
+        {
+            return Ok(ControlFlow::Break(()));
+        }
+        from = queue.successor();
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Goes through the type's queues and the named ones together, so that what is in only one of them costs nothing.
+fn scan_named<'r>(
+    connection: &Connection,
+    job_type: &'r str,
+    named: &[(Arc<str>, u32)],
+    each: &mut dyn FnMut(Lane<'r>) -> Flow,
+) -> Flow {
+    let mut place = 0;
+    while let Some((name, _)) = named.get(place) {
+        let wanted = RawName::of(name);
+        let Some((queue, head)) = next_lane(connection, job_type, &wanted)? else { break };
+        if queue > wanted {
+            place += named[place..].partition_point(|(name, _)| RawName::of(name) < queue);
+            continue;
+        }
+        if each(Lane { job_type, queue: Arc::clone(name), room: Some(place), head })?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        place += 1;
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// The first queue from this name on that holds ready jobs of the type. A name that comes before it, which only a
+/// database in another encoding could give, ends the scan: it would never advance.
+fn next_lane(connection: &Connection, job_type: &str, from: &RawName) -> rusqlite::Result<Option<(RawName, Head)>> {
+    let found = connection
+        .prepare_cached(include_str!("../../sql/select_next_lane.sql"))?
+        .query_row(params![job_type, from], |row| {
+            Ok((column::raw_name(row, 0)?, Head { priority: column::integer(row, 1)?, id: column::id(row, 2)? }))
+        })
+        .optional()?;
+    Ok(found.filter(|(queue, _)| queue >= from))
+}

@@ -1,0 +1,143 @@
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use longshore_core::{QueueLimit, RequestId, SystemClock, WorkerId};
+use rusqlite::vtab::array;
+
+use super::*;
+
+/// A database, and how many steps of SQLite's machine a claim's choice takes: the price without the clock.
+struct Counted {
+    connection: Connection,
+    steps: Arc<AtomicU64>,
+    _folder: tempfile::TempDir,
+}
+
+impl Counted {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.db");
+        crate::schema::latest_up(&path).unwrap();
+        let mut connection = Connection::open(path).unwrap();
+        array::load_module(&connection).unwrap();
+        let steps = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&steps);
+        let count = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        connection.progress_handler(1, Some(count)).unwrap();
+        Self { connection, steps, _folder: folder }
+    }
+
+    fn insert(&self, queues: u32, types: u32, name: &str) {
+        let insert = format!(
+            "WITH RECURSIVE q(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM q WHERE n < {queues}),
+                  t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {types})
+             INSERT INTO job_queue (job_type, job_data, queue)
+             SELECT '{name} ' || t.n, '{{}}', 'tenant ' || q.n FROM q, t"
+        );
+        self.connection.execute_batch(&format!("BEGIN; {insert}; COMMIT")).unwrap();
+    }
+
+    /// The steps of one choice with its statements prepared, and how many jobs it came to.
+    fn choose(&self, request: &ClaimRequest) -> (u64, usize) {
+        let statements = RefCell::default();
+        let mut found = (0, 0);
+        for _ in 0..2 {
+            let before = self.steps.load(Ordering::Relaxed);
+            let chosen = choose(&self.connection, &statements, &Scope::of(request), request.limit).unwrap();
+            found = (self.steps.load(Ordering::Relaxed) - before, chosen.leases().len());
+        }
+        assert!(statements.borrow().len() <= 64, "statements are not kept for every run");
+        found
+    }
+}
+
+fn request(scope: QueueScope) -> ClaimRequest {
+    let job_types = (1..=11).map(|number| format!("own {number}")).collect();
+    ClaimRequest { request_id: RequestId(1), worker_id: WorkerId::random(), job_types, scope, limit: 16 }
+}
+
+fn named(count: u32) -> QueueScope {
+    QueueScope::Only((1..=count).map(|n| QueueLimit { queue: format!("tenant {n}"), limit: 16 }).collect())
+}
+
+#[test]
+fn queues_that_hold_only_foreign_types_cost_a_claim_nothing() {
+    let database = Counted::new();
+    database.insert(1, 1, "own");
+    let alone = database.choose(&request(QueueScope::All));
+    let alone_named = database.choose(&request(named(500)));
+
+    database.insert(500, 10, "foreign");
+
+    assert_eq!(database.choose(&request(QueueScope::All)), alone);
+    assert_eq!(database.choose(&request(named(500))), alone_named);
+    assert_eq!(alone.1, 1);
+}
+
+#[test]
+fn what_waits_behind_the_chosen_jobs_costs_a_claim_nothing() {
+    let database = Counted::new();
+    (0..16).for_each(|_| database.insert(1, 1, "own"));
+    let few = database.choose(&request(QueueScope::All));
+
+    (0..500).for_each(|_| database.insert(1, 1, "own"));
+
+    let many = database.choose(&request(QueueScope::All));
+    assert_eq!(many.1, few.1);
+    assert!(many.0 < few.0 + 50, "{many:?} {few:?}");
+}
+
+#[test]
+fn a_queue_of_an_own_type_costs_a_claim_one_seek() {
+    let database = Counted::new();
+    database.insert(100, 1, "own");
+    let (few, _) = database.choose(&request(QueueScope::All));
+
+    let database = Counted::new();
+    database.insert(1100, 1, "own");
+    let (many, chosen) = database.choose(&request(QueueScope::All));
+
+    assert_eq!(chosen, 16);
+    assert!((many - few) / 1000 < 40, "{few} {many}");
+}
+
+/// Thousands of paused queues hold jobs of the worker's types, and it asks again and again.
+#[test]
+fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
+    let database = Counted::new();
+    database.insert(300, 11, "own");
+    database.connection.execute_batch("INSERT INTO job_queues SELECT DISTINCT queue, 1 FROM job_queue").unwrap();
+    let session = Session::begin(&database.connection, String::new());
+    let claim = Claim::new(
+        request(QueueScope::All),
+        None,
+        Arc::new(Liveness::new(Path::new("q"))),
+        Arc::default(),
+        Arc::new(SystemClock::new()),
+    );
+    let steps = || {
+        let before = database.steps.load(Ordering::Relaxed);
+        let has_ready = claim.has_ready(&session).unwrap();
+        (has_ready, database.steps.load(Ordering::Relaxed) - before)
+    };
+
+    let (found, first) = steps();
+    let (found_again, second) = steps();
+    assert!(!found && !found_again);
+    assert!(first > 3000 && second < 50, "{first} {second}");
+
+    // By another connection, and by the session itself.
+    let foreign = Connection::open(database.connection.path().unwrap()).unwrap();
+    foreign.execute_batch("UPDATE job_queues SET paused_at = NULL WHERE queue = 'tenant 300'").unwrap();
+    assert!(steps().0);
+    foreign.execute_batch("UPDATE job_queues SET paused_at = 1").unwrap();
+    assert!(!steps().0);
+    database.connection.execute_batch("UPDATE job_queues SET paused_at = NULL").unwrap();
+    session.note_moves();
+    assert!(steps().0);
+}

@@ -1,0 +1,166 @@
+//! A job as it stands in a temporary file. The file never outlives its process, so the form has no version.
+
+use std::time::Duration;
+
+use longshore_core::{Due, JobData, JobId, NewJob, Priority, Timestamp};
+
+/// The job as bytes.
+pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
+    // Every field is named, so that a new one cannot be forgotten.
+    let NewJob {
+        job_type,
+        job_data,
+        queue,
+        priority,
+        due,
+        max_retries,
+        max_crashes,
+        max_deferrals,
+        timeout,
+        unique_key,
+        parent,
+        metadata,
+    } = job;
+    let mut record = Record(Vec::with_capacity(job_data.len() + 128));
+    record.text(job_type);
+    record.text(job_data.as_str());
+    record.text(queue);
+    record.fixed(priority.0.to_le_bytes());
+    match due {
+        Due::Now => record.fixed([0]),
+        Due::After(delay) => {
+            record.fixed([1]);
+            record.span(*delay);
+        }
+        Due::At(instant) => {
+            record.fixed([2]);
+            record.fixed(instant.as_ms().to_le_bytes());
+        }
+    }
+    [max_retries, max_crashes, max_deferrals].into_iter().for_each(|count| record.fixed(count.to_le_bytes()));
+    record.optional(*timeout, Record::span);
+    record.optional(unique_key.as_deref(), Record::text);
+    record.optional(*parent, |record, parent| record.fixed(parent.0.to_le_bytes()));
+    record.optional(metadata.as_ref().map(JobData::as_str), Record::text);
+    record.0
+}
+
+/// The job that was encoded; none if these are not its bytes.
+pub(crate) fn decode(record: &[u8]) -> Option<NewJob> {
+    let mut rest = Rest(record);
+    // The fields are read in the order in which they stand here.
+    let job = NewJob {
+        job_type: rest.text()?,
+        job_data: JobData::from_stored(rest.text()?),
+        queue: rest.text()?,
+        priority: Priority(i32::from_le_bytes(rest.fixed()?)),
+        due: match rest.fixed()? {
+            [0] => Due::Now,
+            [1] => Due::After(rest.span()?),
+            [2] => Due::At(Timestamp::from_ms(i64::from_le_bytes(rest.fixed()?))),
+            _ => return None,
+        },
+        max_retries: u32::from_le_bytes(rest.fixed()?),
+        max_crashes: u32::from_le_bytes(rest.fixed()?),
+        max_deferrals: u32::from_le_bytes(rest.fixed()?),
+        timeout: rest.optional(Rest::span)?,
+        unique_key: rest.optional(Rest::text)?,
+        parent: rest.optional(|rest| Some(JobId(i64::from_le_bytes(rest.fixed()?))))?,
+        metadata: rest.optional(Rest::text)?.map(JobData::from_stored),
+    };
+    rest.0.is_empty().then_some(job)
+}
+
+struct Record(Vec<u8>);
+
+impl Record {
+    fn fixed<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.0.extend_from_slice(&bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.fixed((text.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn span(&mut self, span: Duration) {
+        self.fixed(span.as_secs().to_le_bytes());
+        self.fixed(span.subsec_nanos().to_le_bytes());
+    }
+
+    fn optional<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+        self.fixed([u8::from(value.is_some())]);
+        if let Some(value) = value {
+            put(self, value);
+        }
+    }
+}
+
+struct Rest<'r>(&'r [u8]);
+
+impl Rest<'_> {
+    fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (bytes, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*bytes)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = usize::try_from(u64::from_le_bytes(self.fixed()?)).ok()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+
+    fn span(&mut self) -> Option<Duration> {
+        let seconds = u64::from_le_bytes(self.fixed()?);
+        let nanos = u32::from_le_bytes(self.fixed()?);
+        (nanos < 1_000_000_000).then(|| Duration::new(seconds, nanos))
+    }
+
+    /// None if the bytes are not what was encoded.
+    fn optional<T>(&mut self, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        match self.fixed()? {
+            [0] => Some(None),
+            [1] => Some(Some(take(self)?)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jobs() -> Vec<NewJob> {
+        let plain = NewJob::new("mail", JobData::default());
+        let mut full = NewJob::new("ä\u{0}😀", JobData::parse(r#"{"a":"€\u0000"}"#).unwrap())
+            .queue("q")
+            .priority(Priority(i32::MIN))
+            .delay(Duration::new(u64::MAX, 999_999_999))
+            .max_retries(u32::MAX)
+            .timeout(Duration::from_millis(1500))
+            .unique_key("")
+            .parent(JobId(i64::MIN))
+            .metadata(JobData::parse("[]").unwrap());
+        (full.max_crashes, full.max_deferrals) = (7, 0);
+        let at = plain.clone().run_at(Timestamp::from_ms(i64::MIN));
+        vec![plain, full, at]
+    }
+
+    #[test]
+    fn every_field_of_a_job_comes_back() {
+        for job in jobs() {
+            assert_eq!(decode(&encode(&job)), Some(job));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_job_are_none() {
+        for job in jobs() {
+            let record = encode(&job);
+            (0..record.len()).for_each(|length| assert_eq!(decode(&record[..length]), None));
+            assert_eq!(decode(&[record.as_slice(), &[0]].concat()), None);
+        }
+    }
+}

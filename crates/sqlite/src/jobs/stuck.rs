@@ -1,0 +1,284 @@
+use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, StuckCause, Timestamp, UnusableRow};
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::column;
+use crate::fault::Fault;
+use crate::jobs::family::{Family, unblock};
+use crate::upkeep::counts::{Minute, add_depth_of};
+use crate::writing::session::{WriteTx, is_of_a_row};
+use crate::writing::work::Work;
+
+/// How many parents of parents are visited in the search for a circle.
+const ANCESTORS_MAX: usize = 10_000;
+
+/// The jobs whose rows hold what no claim can use; another program wrote them.
+pub(crate) fn stuck_rows(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobId>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_stuck.sql"))?
+        .query_map([limit], |row| column::id(row, 0))?
+        .collect()
+}
+
+/// A blocked job and where the walk over the blocked ones goes on behind it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocked {
+    pub(crate) id: JobId,
+    pub(crate) parent: JobId,
+    /// Why it cannot go on, if it cannot.
+    pub(crate) cause: Option<BlockedCause>,
+    /// When somebody put it back, if anybody did.
+    ready_at: Option<Timestamp>,
+}
+
+impl Blocked {
+    /// Whether it is to be moved on now.
+    pub(crate) fn is_stuck(&self, now: Timestamp) -> bool {
+        self.cause.is_some_and(|cause| cause.is_over(self.ready_at, now))
+    }
+}
+
+/// Why a blocked job cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlockedCause {
+    /// Its parent has completed, and nobody told it.
+    ParentCompleted,
+    /// It will never run by itself.
+    Hopeless(StuckCause),
+}
+
+impl BlockedCause {
+    /// A job that was retried without its parent is given time: the parent may be retried next.
+    fn is_over(self, ready_at: Option<Timestamp>, now: Timestamp) -> bool {
+        !matches!(self, Self::Hopeless(StuckCause::ParentEnded { .. }))
+            || ready_at.is_none_or(|at| now.since(at) >= Maintenance::PATIENCE)
+    }
+}
+
+/// A page of the jobs that wait for another one, by that one.
+pub(crate) fn blocked_page(connection: &Connection, after: (i64, i64), limit: u32) -> rusqlite::Result<Vec<Blocked>> {
+    let mut statement = connection.prepare_cached(include_str!("../sql/select_blocked_page.sql"))?;
+    let mut rows = statement.query(params![after.0, after.1, limit])?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, parent) = (column::id(row, 0)?, JobId(column::integer(row, 1)?));
+        let cause = cause_of(connection, id, parent, column::optional_status(row, 2)?)?;
+        page.push(Blocked { id, parent, cause, ready_at: column::optional_timestamp(row, 3)? });
+    }
+    Ok(page)
+}
+
+fn cause_of(
+    connection: &Connection,
+    id: JobId,
+    parent: JobId,
+    status: Option<Status>,
+) -> rusqlite::Result<Option<BlockedCause>> {
+    Ok(match status {
+        None => Some(BlockedCause::Hopeless(StuckCause::ParentMissing)),
+        Some(Status::Completed) => Some(BlockedCause::ParentCompleted),
+        Some(status) if status.is_ended() => Some(BlockedCause::Hopeless(StuckCause::ParentEnded { parent, status })),
+        // In every circle somebody waits for a job that is not older than itself.
+        Some(Status::Blocked) if parent >= id && waits_for_itself(connection, id, parent)? => {
+            Some(BlockedCause::Hopeless(StuckCause::WaitsForItself))
+        }
+        Some(_) => None,
+    })
+}
+
+fn waits_for_itself(connection: &Connection, id: JobId, parent: JobId) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(include_str!("../sql/select_blocked_job.sql"))?;
+    let mut ancestor = parent;
+    for _ in 0..ANCESTORS_MAX {
+        if ancestor == id {
+            return Ok(true);
+        }
+        let next = statement.query_row([ancestor.0], |row| column::optional_integer(row, 1)).optional()?;
+        let Some(Some(next)) = next else { return Ok(false) };
+        ancestor = JobId(next);
+    }
+    Ok(false)
+}
+
+/// Moves jobs that cannot go on to where they belong, each apart, and says how many.
+pub(crate) struct Settle {
+    pub(crate) ids: Vec<JobId>,
+}
+
+impl Work for Settle {
+    type Answer = u64;
+    const DOING: &'static str = "settling jobs that cannot go on";
+
+    fn rows(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
+        let mut settled = 0;
+        for id in &self.ids {
+            match tx.apart(|tx| settle(tx, *id))? {
+                Ok(is_settled) => settled += u64::from(is_settled),
+                Err(error) => {
+                    tracing::warn!(job_id = id.0, %error, "its row cannot be changed as it is");
+                    match tx.apart(|tx| bury_unusable(tx, *id, UnusableRow::Constraint))? {
+                        Ok(()) => settled += 1,
+                        Err(error) => tracing::error!(job_id = id.0, %error, "cannot be settled"),
+                    }
+                }
+            }
+        }
+        Ok(settled)
+    }
+}
+
+fn settle(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
+    let blocked = tx
+        .connection
+        .prepare_cached(include_str!("../sql/select_blocked_job.sql"))?
+        .query_row([id.0], |row| {
+            let ready_at = column::optional_timestamp(row, 3)?;
+            Ok((column::text(row, 0)?, column::optional_integer(row, 1)?, column::optional_status(row, 2)?, ready_at))
+        })
+        .optional()?;
+    match blocked {
+        Some((queue, Some(parent), status, ready_at)) => {
+            let parent = JobId(parent);
+            let cause = cause_of(tx.connection, id, parent, status)?;
+            settle_blocked(tx, id, &queue, parent, cause.filter(|cause| cause.is_over(ready_at, tx.now)))
+        }
+        _ => settle_row(tx, id),
+    }
+}
+
+fn settle_blocked(
+    tx: &mut WriteTx<'_, '_>,
+    id: JobId,
+    queue: &str,
+    parent: JobId,
+    cause: Option<BlockedCause>,
+) -> Result<bool, Fault> {
+    let reason = match cause {
+        None => return Ok(false),
+        Some(BlockedCause::ParentCompleted) => {
+            tracing::warn!(job_id = id.0, parent = parent.0, "waited for a job that had completed");
+            unblock(tx, id, queue, tx.now)?;
+            return Ok(true);
+        }
+        Some(BlockedCause::Hopeless(StuckCause::ParentEnded { parent, status })) => {
+            DeadLetterReason::ParentEnded { parent, status }
+        }
+        Some(BlockedCause::Hopeless(StuckCause::WaitsForItself)) => DeadLetterReason::WaitsForItself,
+        Some(BlockedCause::Hopeless(_)) => DeadLetterReason::ParentDeleted { parent },
+    };
+    tracing::warn!(job_id = id.0, %reason, "given up");
+    bury(tx, id, reason)?;
+    Ok(true)
+}
+
+/// What one row says, as far as it can be read.
+enum Repair {
+    /// It is as it must be.
+    Nothing,
+    /// It may run, from this instant on if there is one.
+    Release(Option<Timestamp>),
+    /// It has ended, and nobody knows when.
+    Date,
+    Bury(UnusableRow),
+}
+
+fn settle_row(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
+    let repair = tx
+        .connection
+        .prepare_cached(include_str!("../sql/select_stuck_job.sql"))?
+        .query_row([id.0], |row| Ok((repair_of(row)?, column::text(row, 1)?, column::status(row, 0)?)))
+        .optional()?;
+    let Some((repair, queue, status)) = repair else { return Ok(false) };
+    match repair {
+        Repair::Nothing => return Ok(false),
+        Repair::Release(run_at) => {
+            tx.connection.prepare_cached(include_str!("../sql/release_stuck_job.sql"))?.execute(params![
+                id.0,
+                tx.now.as_ms(),
+                run_at.map(Timestamp::as_ms)
+            ])?;
+            tx.counts.moved(&queue, status, Status::Pending);
+            tx.wakes = true;
+        }
+        Repair::Date => {
+            let sql = include_str!("../sql/date_ended_job.sql");
+            tx.connection.prepare_cached(sql)?.execute(params![id.0, tx.now.as_ms()])?;
+        }
+        Repair::Bury(what) => bury_unusable(tx, id, what)?,
+    }
+    tracing::warn!(job_id = id.0, was = %status, "another program had left a row that could not go on");
+    Ok(true)
+}
+
+fn repair_of(row: &Row<'_>) -> rusqlite::Result<Repair> {
+    let is = |index: usize, kind: Type| Ok::<_, rusqlite::Error>(row.get_ref(index)?.data_type() == kind);
+    let Ok(status) = column::text(row, 0)?.parse::<Status>() else { return Ok(Repair::Bury(UnusableRow::Status)) };
+    let has_claim_number = match row.get_ref(2)? {
+        ValueRef::Integer(number) => status == Status::Running || (0..i64::MAX).contains(&number),
+        _ => false,
+    };
+    let has_instant = is(3, Type::Integer)?;
+    Ok(match status {
+        Status::Pending | Status::Running | Status::Retrying if !has_claim_number => {
+            Repair::Bury(UnusableRow::ClaimNumber)
+        }
+        Status::Pending if !has_instant && !is(3, Type::Null)? => Repair::Release(None),
+        Status::Retrying if !has_instant => Repair::Release(column::optional_timestamp(row, 5)?),
+        Status::Running if !is_worker(row.get_ref(4)?) => Repair::Release(None),
+        Status::Completed | Status::Cancelled if !is(6, Type::Integer)? => Repair::Date,
+        Status::Blocked if !is(7, Type::Integer)? => Repair::Bury(UnusableRow::Constraint),
+        _ => Repair::Nothing,
+    })
+}
+
+/// Whether a worker can have this name.
+fn is_worker(name: ValueRef<'_>) -> bool {
+    matches!(name, ValueRef::Text(bytes) if std::str::from_utf8(bytes).is_ok_and(|name| !name.is_empty()))
+}
+
+/// Gives up a job whose row cannot be used, whatever state it is in, and all that waits for it.
+pub(crate) fn bury_unusable(tx: &mut WriteTx<'_, '_>, id: JobId, what: UnusableRow) -> Result<(), Fault> {
+    bury(tx, id, DeadLetterReason::UnusableRow(what))
+}
+
+fn bury(tx: &mut WriteTx<'_, '_>, id: JobId, reason: DeadLetterReason) -> Result<(), Fault> {
+    let now = tx.now;
+    let stood = tx
+        .connection
+        .prepare_cached(include_str!("../sql/select_stuck_job.sql"))?
+        .query_row([id.0], |row| Ok((column::text(row, 0)?, column::text(row, 1)?)))
+        .optional()?;
+    let Some((word, queue)) = stood else { return Ok(()) };
+    tx.connection.prepare_cached(include_str!("../sql/bury_unusable_job.sql"))?.execute(params![
+        id.0,
+        now.as_ms(),
+        reason.to_string()
+    ])?;
+    // The triggers counted the job under whatever word there was.
+    add_depth_of(tx.connection, &queue, &word, -1)?;
+    tx.counts.entered(&queue, Status::DeadLetter);
+    tx.counts.ended(&queue, now, Minute { failed: 1, ..Minute::default() });
+    Family::look(tx.connection)?.tell_children(tx, id, Status::DeadLetter, now)
+}
+
+/// The outcome of a statement on one row: none when a constraint refused it, so that the row is given up and the
+/// others go on. SQLite has taken the statement back by itself.
+pub(crate) fn unless_refused<T>(
+    tx: &mut WriteTx<'_, '_>,
+    id: JobId,
+    done: rusqlite::Result<T>,
+) -> Result<Option<T>, Fault> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if is_of_a_row(&error) && !tx.connection.is_autocommit() => {
+            tracing::error!(job_id = id.0, %error, "a constraint refuses every change of its row; it is given up");
+            bury_unusable(tx, id, UnusableRow::Constraint)?;
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

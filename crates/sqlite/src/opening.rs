@@ -1,0 +1,259 @@
+//! The one way to open a database: it is looked at, made or migrated as the caller permits, and opened.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use longshore_core::{SchemaVerdict, StoreError};
+use longshore_migrate::{MigrateError, Migrator, RunRequest, target::TargetError};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use thiserror::Error;
+
+use crate::database_file;
+use crate::fault::Place;
+use crate::migrations;
+use crate::options::SqliteOptions;
+use crate::schema::{self, SchemaProblem};
+use crate::store::SqliteStore;
+use crate::target::{self, SqliteTarget};
+
+/// Symbolic links that are followed to the file, as many as Linux follows.
+const LINKS_MAX: usize = 40;
+
+/// What may be done to a database before it is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepare {
+    /// Nothing: it has to be there, with the schema of this version.
+    Nothing,
+    /// A missing file, or one without any table, becomes a database: nothing can be lost.
+    New,
+    /// As [`Prepare::New`], and an application's database gets the queue's tables beside its own.
+    Beside,
+    /// As [`Prepare::Beside`], and an older schema is migrated.
+    Latest,
+}
+
+/// Where an open database comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The file was there.
+    Found,
+    /// This call made the file.
+    Created,
+}
+
+/// Why a database was not opened. Nothing is open then; only an interrupted migration to a newer version, whose steps
+/// are whole, can have changed anything.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The schema is not the one of this version.
+    #[error(transparent)]
+    Schema(#[from] SchemaProblem),
+    /// A migration failed.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// The file cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file would have to be made in a folder that is not there.
+    #[error("there is no folder {} for the database", .folder.display())]
+    NoFolder {
+        /// Which one.
+        folder: PathBuf,
+    },
+}
+
+impl OpenError {
+    /// The same as an error of the store on `database`.
+    pub fn into_store_error(self, database: &Path) -> StoreError {
+        let database: Arc<str> = database.display().to_string().into();
+        let verdict = |code: &str| match code {
+            "history_broken" => SchemaVerdict::HistoryBroken,
+            _ => SchemaVerdict::Disagrees,
+        };
+        match self {
+            Self::Store(error) => error,
+            Self::NoFolder { .. } => StoreError::Unreachable { database, source: self.to_string().into() },
+            Self::Migrate(error) if error.target_error().is_some() => {
+                StoreError::Unreachable { database, source: error.into() }
+            }
+            Self::Migrate(error) => {
+                StoreError::Schema { message: error.to_string(), hint: error.hint(), verdict: verdict(error.code()) }
+            }
+            Self::Schema(problem) => StoreError::Schema {
+                message: problem.to_string(),
+                hint: problem.hint().to_owned(),
+                verdict: verdict(problem.code()),
+            },
+        }
+    }
+}
+
+/// How a database stands before it is opened.
+#[derive(Debug)]
+enum Standing {
+    /// Its schema is this program's, or it cannot be read: the store's own opening tells best why.
+    Understood,
+    /// It is not there.
+    Absent,
+    /// No table is in it.
+    Empty,
+    /// Only tables of others are in it.
+    Unmigrated,
+    /// Its schema is another one, perhaps only an older one.
+    NotUnderstood(SchemaProblem),
+}
+
+/// Prepares the database as `prepare` permits, and opens it.
+///
+/// A database is made in one transaction. A process that is killed meanwhile leaves a file without a table, or one
+/// that SQLite takes back to that, and the next call makes it. Several calls at once make it once.
+pub(crate) fn open(mut options: SqliteOptions, prepare: Prepare) -> Result<(SqliteStore, Origin), OpenError> {
+    options.path = follow_links(&options.path);
+    let place = Place { database: options.path.display().to_string().into(), busy_timeout: options.busy_timeout };
+    let origin = make_ready(&options.path, prepare, &place)?;
+    Ok((SqliteStore::open(options)?, origin))
+}
+
+fn make_ready(path: &Path, prepare: Prepare, place: &Place) -> Result<Origin, OpenError> {
+    let standing = look_again(path, prepare, place)?;
+    match (standing, prepare) {
+        (Standing::Understood, _) => Ok(Origin::Found),
+        (Standing::Absent | Standing::Empty, Prepare::Nothing) => {
+            Err(StoreError::Missing { database: Arc::clone(&place.database) }.into())
+        }
+        (Standing::Unmigrated, Prepare::Nothing | Prepare::New) => Err(SchemaProblem::NeverMigrated.into()),
+        (Standing::Absent, _) => {
+            check_folder(path)?;
+            create(path, place)?;
+            Ok(Origin::Created)
+        }
+        (Standing::Empty | Standing::Unmigrated, _) => create(path, place).map(|()| Origin::Found),
+        // Migrations would say the same of a newer schema, but not which program knows it.
+        (Standing::NotUnderstood(problem), prepare)
+            if prepare != Prepare::Latest || matches!(problem, SchemaProblem::Newer { .. }) =>
+        {
+            Err(problem.into())
+        }
+        (Standing::NotUnderstood(_), _) => {
+            schema::latest_up(path)?;
+            Ok(Origin::Found)
+        }
+    }
+}
+
+/// A schema that is not understood may be half of what a running migration makes, so it is judged when that has
+/// ended.
+fn look_again(path: &Path, prepare: Prepare, place: &Place) -> Result<Standing, OpenError> {
+    let standing = look(path, prepare, place)?;
+    let may_be_half_made = matches!(standing, Standing::NotUnderstood(_) | Standing::Unmigrated);
+    if !may_be_half_made || !matches!(prepare, Prepare::New | Prepare::Beside) {
+        return Ok(standing);
+    }
+    target::wait_for_runner(path).map_err(MigrateError::from)?;
+    look(path, prepare, place)
+}
+
+/// Looks at the schema without changing anything.
+fn look(path: &Path, prepare: Prepare, place: &Place) -> Result<Standing, OpenError> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Standing::Absent),
+        Err(_) => return Ok(Standing::Understood),
+        Ok(found) => database_file::check_links(&found, place)?,
+    }
+    let Ok(connection) = snapshot(path, place) else { return Ok(Standing::Understood) };
+    let standing = match schema::check(&connection) {
+        Err(SchemaProblem::NeverMigrated) if is_empty(&connection)? => Standing::Empty,
+        Err(SchemaProblem::NeverMigrated) => Standing::Unmigrated,
+        Ok(()) | Err(SchemaProblem::Unreadable { .. }) => Standing::Understood,
+        Err(problem) => return Ok(Standing::NotUnderstood(problem)),
+    };
+    // A worker that runs waits until it can write again; one that never could would wait without a word.
+    let is_read_only = connection.is_readonly(MAIN_DB).map_err(|error| place.explain(error, "looking at it"))?;
+    if prepare != Prepare::Nothing && is_read_only {
+        return Err(database_file::read_only(path, place).into());
+    }
+    Ok(standing)
+}
+
+/// The file in one transaction, so that ledger and tables are seen at one instant while somebody migrates.
+///
+/// It may write only because SQLite has to take back what a killed process left half done before it can read.
+fn snapshot(path: &Path, place: &Place) -> rusqlite::Result<Connection> {
+    let connection = open_plainly(path, place, OpenFlags::empty())?;
+    connection.execute_batch("PRAGMA query_only = ON; BEGIN")?;
+    Ok(connection)
+}
+
+fn open_plainly(path: &Path, place: &Place, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(place.busy_timeout)?;
+    Ok(connection)
+}
+
+/// Whether no table of anybody is in the file.
+fn is_empty(connection: &Connection) -> Result<bool, MigrateError> {
+    let status = Migrator::new(Box::new(SqliteTarget::on(connection)), vec![migrations::longshore()]).status()?;
+    Ok(status.foreign.is_empty() && status.foreign_ledgers.is_empty() && status.differences.is_empty())
+}
+
+/// Makes the queue's tables in a database that has none of them.
+fn create(path: &Path, place: &Place) -> Result<(), OpenError> {
+    // Other runners take several transactions and must not find half of their work done.
+    let _lock = target::lock_runners(path).map_err(MigrateError::from)?;
+    let explain = |error| target::failed(&place.database, "opening it", error);
+    let connection = open_plainly(path, place, OpenFlags::SQLITE_OPEN_CREATE)
+        .map_err(|error| explain_open(path, place, explain(error)))?;
+    // Foreign keys cannot be switched inside the transaction; in tables without rows they find nothing.
+    connection
+        .execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE")
+        .map_err(|error| explain_open(path, place, explain(error)))?;
+    match schema::check(&connection) {
+        Err(SchemaProblem::NeverMigrated) => {}
+        // Another process was quicker. Dropping the connection takes the transaction back.
+        judged => return Ok(judged?),
+    }
+    let target = SqliteTarget::within(&connection, path);
+    Migrator::new(Box::new(target), vec![migrations::longshore()]).up(&RunRequest::default())?;
+    connection.execute_batch("COMMIT").map_err(|error| place.explain(error, "making the queue's tables"))?;
+    drop(connection);
+    sync_folder(path)
+        .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
+    Ok(())
+}
+
+fn explain_open(path: &Path, place: &Place, error: TargetError) -> OpenError {
+    let error = place.explain_target(error, "opening it");
+    match error {
+        StoreError::ReadOnly { .. } => database_file::read_only(path, place).into(),
+        error => error.into(),
+    }
+}
+
+/// The file's name has to survive a power cut, too, before a job in it is acknowledged.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
+}
+
+/// SQLite makes files, but no folders.
+fn check_folder(path: &Path) -> Result<(), OpenError> {
+    let folder = folder_of(path);
+    if folder.is_dir() { Ok(()) } else { Err(OpenError::NoFolder { folder: folder.to_owned() }) }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The file that a symbolic link leads to, also when that is not there yet: its lock and its log are to stand beside
+/// the file whichever link led to it.
+fn follow_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = folder_of(&path).join(target);
+    }
+    path
+}

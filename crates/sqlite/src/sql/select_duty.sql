@@ -1,0 +1,3 @@
+SELECT holder, term, taken_at
+FROM job_duties
+WHERE duty = ?1

@@ -1,0 +1,11 @@
+-- The reasons are those of DeadLetterReason::ParentEnded and of the triggers.
+SELECT id
+FROM job_queue INDEXED BY job_queue_parent
+WHERE parent_job_id = ?1
+  AND status = 'dead_letter'
+  AND dead_letter_reason IN (
+      'its parent job ' || ?1 || ' ended as dead_letter',
+      'its parent job ' || ?1 || ' ended as cancelled',
+      'its parent job ' || ?1 || ' had not completed'
+  )
+ORDER BY id

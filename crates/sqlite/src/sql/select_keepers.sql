@@ -1,0 +1,8 @@
+-- Foreign keys on the jobs that refuse a deletion; CASCADE and SET NULL let it pass.
+SELECT tables.name, keys."from"
+FROM sqlite_schema AS tables
+JOIN pragma_foreign_key_list(tables.name) AS keys
+WHERE tables.type = 'table'
+  AND lower(keys."table") = 'job_queue'
+  AND keys.on_delete NOT IN ('CASCADE', 'SET NULL')
+ORDER BY tables.name, keys.id, keys.seq

@@ -1,0 +1,10 @@
+-- The first job of the next queue that holds ready jobs of one type: one seek on the claim index for each queue, and
+-- nothing of the table is read. Queues that hold only other types are never met.
+SELECT queue, priority, id
+FROM job_queue INDEXED BY job_queue_ready
+WHERE job_type = ?1
+  AND queue >= ?2
+  AND status = 'pending'
+  AND run_at IS NULL
+ORDER BY queue, priority DESC, id
+LIMIT 1

@@ -1,0 +1,3 @@
+SELECT status, queue, claim_number, run_at, worker_id, next_retry_at, completed_at, parent_job_id
+FROM job_queue
+WHERE id = ?1

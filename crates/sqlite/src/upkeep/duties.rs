@@ -1,0 +1,170 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use longshore_core::{Maintenance, StoreError, Timestamp, WorkerId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::column;
+use crate::fault::Fault;
+use crate::readers::Readers;
+use crate::writing::session::WriteTx;
+use crate::writing::work::Work;
+use crate::writing::writer::Writer;
+
+/// How long the minutes of the dashboard are kept, and how many old ones go at once.
+const MINUTES_KEPT: i64 = 31 * 24 * 60;
+const MINUTES_DROPPED_MAX: u32 = 10_000;
+
+/// This store's part in what one store does at a time.
+#[derive(Debug)]
+pub(crate) struct Duties {
+    holder: Arc<str>,
+    /// One call at a time in this store, or two calls would find the same count wrong.
+    turn: tokio::sync::Mutex<()>,
+    terms: Mutex<HashMap<String, Term>>,
+}
+
+/// A time of holding a duty. Whoever writes for it checks in the same transaction that it has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Term {
+    duty: String,
+    number: i64,
+    /// Part of the fence: in a database that was restored numbers are given again.
+    holder: Arc<str>,
+}
+
+/// A duty as the database has it.
+struct Standing {
+    holder: String,
+    number: i64,
+    taken_at: Timestamp,
+}
+
+/// A duty that may be taken, and the last number that was seen; zero for none.
+struct Vacancy {
+    duty: String,
+    seen: i64,
+}
+
+impl Duties {
+    pub(crate) fn new() -> Self {
+        Self {
+            holder: WorkerId::random().as_str().into(),
+            turn: tokio::sync::Mutex::default(),
+            terms: Mutex::default(),
+        }
+    }
+
+    pub(crate) async fn wait_for_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// The terms of those of the duties that this store holds or can take. A store that holds them writes only when it
+    /// is time to say so again, for all of them at once; one that does not only reads.
+    pub(crate) async fn take(
+        &self,
+        duties: Vec<String>,
+        readers: &Readers,
+        writer: &Writer,
+    ) -> Result<HashMap<String, Term>, StoreError> {
+        let known = self.terms().clone();
+        let (held, vacant) =
+            readers.run("asking who keeps house", move |tx| Ok(look(tx.connection, duties, &known, tx.now)?)).await?;
+        let mut terms = held;
+        if !vacant.is_empty() {
+            terms.extend(writer.run(TakeDuties { holder: Arc::clone(&self.holder), vacant }).await?);
+        }
+        self.terms().extend(terms.clone());
+        Ok(terms)
+    }
+
+    fn terms(&self) -> MutexGuard<'_, HashMap<String, Term>> {
+        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which of the duties this store holds, and which it may take. Those of living others are neither.
+fn look(
+    connection: &Connection,
+    duties: Vec<String>,
+    known: &HashMap<String, Term>,
+    now: Timestamp,
+) -> rusqlite::Result<(HashMap<String, Term>, Vec<Vacancy>)> {
+    let (mut held, mut vacant) = (HashMap::new(), Vec::new());
+    for duty in duties {
+        let Some(standing) = standing(connection, &duty)? else {
+            vacant.push(Vacancy { duty, seen: 0 });
+            continue;
+        };
+        let mine = known.get(&duty).filter(|term| standing.is_of(term));
+        if !standing.is_fresh(now, mine.is_some()) {
+            vacant.push(Vacancy { duty, seen: standing.number });
+        } else if let Some(term) = mine {
+            held.insert(duty, term.clone());
+        }
+    }
+    Ok((held, vacant))
+}
+
+impl Standing {
+    fn is_of(&self, term: &Term) -> bool {
+        self.number == term.number && *self.holder == *term.holder
+    }
+
+    /// Whether its holder need not, or another store may not, take it now. A clock that was set back must keep
+    /// nobody from taking it, so the distance counts.
+    fn is_fresh(&self, now: Timestamp, is_mine: bool) -> bool {
+        let age = now.as_ms().abs_diff(self.taken_at.as_ms());
+        let limit = if is_mine { Maintenance::DUTY_RENEWAL } else { Maintenance::DUTY_EXPIRY };
+        u128::from(age) < limit.as_millis()
+    }
+}
+
+impl Term {
+    /// Whether the term has not ended. To be asked inside the transaction that writes.
+    pub(crate) fn is_current(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        Ok(standing(connection, &self.duty)?.is_some_and(|standing| standing.is_of(self)))
+    }
+}
+
+fn standing(connection: &Connection, duty: &str) -> rusqlite::Result<Option<Standing>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_duty.sql"))?
+        .query_row([duty], |row| {
+            Ok(Standing {
+                holder: column::text(row, 0)?,
+                number: column::integer(row, 1)?,
+                taken_at: column::timestamp(row, 2)?,
+            })
+        })
+        .optional()
+}
+
+/// Takes duties, or says again that they are held. What is due once a minute is done along with it.
+struct TakeDuties {
+    holder: Arc<str>,
+    vacant: Vec<Vacancy>,
+}
+
+impl Work for TakeDuties {
+    type Answer = HashMap<String, Term>;
+    const DOING: &'static str = "taking the housekeeping";
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<HashMap<String, Term>, Fault> {
+        let mut terms = HashMap::new();
+        for Vacancy { duty, seen } in &self.vacant {
+            // At the last number there is, the next term has the same one and the holder tells them apart.
+            let number = seen.saturating_add(1);
+            let parameters = params![duty, &*self.holder, seen, number, tx.now.as_ms()];
+            let taken = tx.connection.prepare_cached(include_str!("../sql/take_duty.sql"))?.execute(parameters)?;
+            if taken > 0 {
+                let term = Term { duty: duty.clone(), number, holder: Arc::clone(&self.holder) };
+                terms.insert(duty.clone(), term);
+            }
+        }
+        tx.connection
+            .prepare_cached(include_str!("../sql/delete_old_minutes.sql"))?
+            .execute(params![tx.now.minute() - MINUTES_KEPT, MINUTES_DROPPED_MAX])?;
+        Ok(terms)
+    }
+}

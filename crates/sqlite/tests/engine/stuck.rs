@@ -1,0 +1,429 @@
+//! What plain SQL can write: refused, moved on at once by a trigger, or settled by housekeeping.
+
+use longshore_core::{
+    Action, Clock, Console, Failure, FailureType, Filter, Heartbeat, JobId, JobPageRequest, Maintenance, Outcome,
+    Priority, Status, Store, StuckCause, StuckJob, Timestamp, WorkerId,
+};
+use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
+
+use crate::database::{Database, ids, job};
+
+const MAINTENANCE: Maintenance = Maintenance { retention: None, rows_max: 3 };
+
+/// A program whose SQL nothing checks: no constraints, no foreign keys, no triggers.
+fn unchecked(database: &Database) -> Connection {
+    let foreign = database.foreign();
+    foreign.execute_batch("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF").unwrap();
+    foreign.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
+    foreign
+}
+
+/// The sqlite3 shell as it comes: foreign keys are off, triggers and constraints are on.
+fn shell(database: &Database) -> Connection {
+    let foreign = database.foreign();
+    foreign.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    foreign
+}
+
+async fn keep_house(database: &Database) -> u64 {
+    let mut settled = 0;
+    for _ in 0..1000 {
+        let maintained = database.store.maintain(MAINTENANCE).await.unwrap();
+        settled += maintained.settled;
+        if !maintained.has_more {
+            return settled;
+        }
+    }
+    panic!("housekeeping does not come to an end");
+}
+
+async fn stuck(database: &Database) -> Vec<StuckJob> {
+    database.store.health().await.unwrap().stuck
+}
+
+async fn assert_given_up(database: &Database, id: JobId, reason: &str) {
+    let found = database.job(id).await;
+    assert_eq!((found.status, found.dead_letter_reason.as_deref()), (Status::DeadLetter, Some(reason)));
+}
+
+async fn family(database: &Database) -> [JobId; 3] {
+    let parent = database.enqueue(job()).await;
+    let child = database.enqueue(job().parent(parent)).await;
+    let grandchild = database.enqueue(job().parent(child)).await;
+    [parent, child, grandchild]
+}
+
+#[tokio::test]
+async fn plain_sql_that_would_never_end_is_refused_with_the_reason() {
+    let database = Database::new();
+    let [parent, ..] = family(&database).await;
+    let worker = database.worker().await;
+    let dead = database.enqueue(job().queue("other")).await;
+    shell(&database)
+        .execute(
+            "UPDATE job_queue SET status = 'dead_letter', dead_letter_reason = 'x', moved_to_dead_letter_at = 1 WHERE id = ?1",
+            [dead.0],
+        )
+        .unwrap();
+    let refused = [
+        ("INSERT INTO job_queue (job_type, parent_job_id) VALUES ('mail', 99)", "parent_job_id"),
+        ("UPDATE job_queue SET parent_job_id = 99 WHERE id = 1", "parent_job_id"),
+        ("UPDATE job_queue SET parent_job_id = 2 WHERE id = 1", "parent_job_id"),
+        ("UPDATE job_queue SET parent_job_id = 1 WHERE id = 1", "parent_job_id"),
+        ("UPDATE job_queue SET id = 77 WHERE id = 1", "id of a job"),
+        ("INSERT INTO job_queue (id, job_type) VALUES (9223372036854775807, 'mail')", "id of a job"),
+        ("INSERT INTO job_queue (id, job_type) VALUES (-1, 'mail')", "id of a job"),
+        ("UPDATE job_queue SET claim_number = 9223372036854775807 WHERE id = 1", "claim_number"),
+        ("UPDATE job_queue SET claim_number = -1 WHERE id = 1", "claim_number"),
+        ("UPDATE job_queue SET claim_number = 'x' WHERE id = 1", "claim_number"),
+        ("INSERT INTO job_queue (job_type, claim_number) VALUES ('mail', 9223372036854775807)", "claim_number"),
+        ("INSERT INTO job_queue (job_type, claim_number) VALUES ('mail', 1.5)", "claim_number"),
+        ("INSERT INTO job_queue (job_type, queue) VALUES ('mail', CAST(x'ff' AS TEXT))", "UTF-8"),
+        ("UPDATE job_queue SET job_type = CAST(x'6dff' AS TEXT)", "UTF-8"),
+        ("UPDATE job_queue SET status = 'running', worker_id = 'x', started_at = 1 WHERE id = 4", "retry it"),
+    ];
+    for (sql, reason) in refused {
+        let error = shell(&database).execute(sql, []).unwrap_err().to_string();
+        assert!(error.contains(reason), "{sql}: {error}");
+    }
+    let run = "UPDATE job_queue SET status = 'running', worker_id = ?1, started_at = 1 WHERE id = 1";
+    let error = shell(&database).execute(run, [worker.as_str()]).unwrap_err().to_string();
+    assert_eq!(error, "only a claim makes a job run");
+
+    let leases = database.claim(&worker, 9).await;
+    assert_eq!(ids(&leases), [parent]);
+    let take = "UPDATE job_queue SET claim_number = claim_number + 1 WHERE id = 1";
+    shell(&database).execute(take, []).unwrap_err();
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn children_follow_a_parent_that_plain_sql_moves() {
+    for (sql, child_status, reason) in [
+        ("UPDATE job_queue SET status = 'completed', completed_at = 1 WHERE id = 1", Status::Pending, None),
+        (
+            "UPDATE job_queue SET status = 'cancelled', completed_at = 1 WHERE id = 1",
+            Status::DeadLetter,
+            Some("its parent job 1 ended as cancelled"),
+        ),
+        (
+            "UPDATE job_queue SET status = 'dead_letter', dead_letter_reason = 'x', moved_to_dead_letter_at = 1
+             WHERE id = 1",
+            Status::DeadLetter,
+            Some("its parent job 1 ended as dead_letter"),
+        ),
+        ("DELETE FROM job_queue WHERE id = 1", Status::DeadLetter, Some("its parent job 1 was deleted")),
+    ] {
+        for foreign_keys in [false, true] {
+            let database = Database::new();
+            let [_, child, grandchild] = family(&database).await;
+            let foreign = database.foreign();
+            foreign.pragma_update(None, "foreign_keys", foreign_keys).unwrap();
+
+            foreign.execute(sql, []).unwrap();
+
+            let found = database.job(child).await;
+            assert_eq!((found.status, found.dead_letter_reason.as_deref()), (child_status, reason), "{sql}");
+            let expected = if child_status == Status::Pending { Status::Blocked } else { Status::DeadLetter };
+            assert_eq!(database.job(grandchild).await.status, expected, "{sql}");
+            assert_eq!(stuck(&database).await, []);
+            database.assert_counts_are_true();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_plain_sql_blocks_behind_an_ended_parent_goes_on_at_once() {
+    let database = Database::new();
+    let worker = database.worker().await;
+    let parent = database.enqueue(job()).await;
+    let lease = database.claim_one(&worker).await;
+    database.record(&worker, &lease, Outcome::Completed { result: None }).await;
+    let child = database.enqueue(job()).await;
+
+    let block = "UPDATE job_queue SET status = 'blocked', parent_job_id = ?2 WHERE id = ?1";
+    shell(&database).execute(block, [child.0, parent.0]).unwrap();
+
+    assert_eq!(database.job(child).await.status, Status::Pending);
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn a_job_that_plain_sql_retries_without_a_run_at_becomes_due() {
+    let database = Database::new();
+    let worker = database.worker().await;
+    let id = database.enqueue(job()).await;
+    let retry = "UPDATE job_queue SET status = 'retrying', next_retry_at = 5 WHERE id = ?1";
+
+    shell(&database).execute(retry, [id.0]).unwrap();
+
+    assert_eq!(ids(&database.claim(&worker, 9).await), [id]);
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn what_waits_in_vain_is_told_by_doctor_and_settled_by_housekeeping() {
+    let cases = [
+        ("UPDATE job_queue SET parent_job_id = 99 WHERE id = 2", "its parent job 99 was deleted"),
+        ("DELETE FROM job_queue WHERE id = 1", "its parent job 1 was deleted"),
+        (
+            "UPDATE job_queue SET status = 'cancelled', completed_at = 1 WHERE id = 1",
+            "its parent job 1 ended as cancelled",
+        ),
+        ("UPDATE job_queue SET parent_job_id = 3 WHERE id = 2", "it waited for itself: its parents form a circle"),
+        ("UPDATE job_queue SET parent_job_id = 2 WHERE id = 2", "it waited for itself: its parents form a circle"),
+    ];
+    for (sql, reason) in cases {
+        let database = Database::new();
+        let [_, child, grandchild] = family(&database).await;
+        unchecked(&database).execute(sql, []).unwrap();
+        let told = stuck(&database).await;
+        assert!(told.iter().any(|job| job.id == child), "{sql}: {told:?}");
+
+        assert!(keep_house(&database).await >= 1, "{sql}");
+
+        assert_given_up(&database, child, reason).await;
+        assert_eq!(database.job(grandchild).await.status, Status::DeadLetter, "{sql}");
+        assert_eq!(stuck(&database).await, [], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_nobody_told_of_its_completed_parent_runs() {
+    let database = Database::new();
+    let worker = database.worker().await;
+    let [_, child, _] = family(&database).await;
+    let complete = "UPDATE job_queue SET status = 'completed', completed_at = 1 WHERE id = 1";
+    unchecked(&database).execute(complete, []).unwrap();
+    assert_eq!(stuck(&database).await.len(), 1);
+
+    assert_eq!(keep_house(&database).await, 1);
+
+    assert_eq!(ids(&database.claim(&worker, 9).await), [child]);
+}
+
+/// Each value, and what becomes of the job: a status, and a reason where it is given up.
+const ROWS: [(&str, Status, Option<&str>); 14] = [
+    ("status = 'retrying', run_at = NULL", Status::Pending, None),
+    ("status = 'retrying', run_at = 'soon'", Status::Pending, None),
+    ("run_at = 'soon'", Status::Pending, None),
+    ("run_at = x'00'", Status::Pending, None),
+    ("status = 'running', worker_id = NULL", Status::Pending, None),
+    ("status = 'running', worker_id = ''", Status::Pending, None),
+    ("status = 'running', worker_id = x'ff'", Status::Pending, None),
+    ("status = 'running', worker_id = CAST(x'ff' AS TEXT), started_at = 1", Status::Pending, None),
+    ("status = 'completed'", Status::Completed, None),
+    ("status = 'cancelled', completed_at = 'yesterday'", Status::Cancelled, None),
+    ("status = 'zombie'", Status::DeadLetter, Some("its row cannot be used: its status was unknown")),
+    ("status = x'ff'", Status::DeadLetter, Some("its row cannot be used: its status was unknown")),
+    (
+        "claim_number = 9223372036854775807",
+        Status::DeadLetter,
+        Some("its row cannot be used: its claim number cannot grow"),
+    ),
+    ("claim_number = 'x'", Status::DeadLetter, Some("its row cannot be used: its claim number cannot grow")),
+];
+
+#[tokio::test]
+async fn a_row_that_no_claim_can_use_is_told_by_doctor_and_settled_by_the_look_for_dead_workers() {
+    for (set, status, reason) in ROWS {
+        let database = Database::new();
+        let bad = database.enqueue(job()).await;
+        let good = database.enqueue(job()).await;
+        unchecked(&database).execute(&format!("UPDATE job_queue SET {set} WHERE id = 1"), []).unwrap();
+        let told = stuck(&database).await;
+        if !set.contains("CAST(x'ff'") {
+            assert_eq!(told, [StuckJob { id: bad, cause: StuckCause::UnusableRow }], "{set}");
+        }
+        let worker = database.worker().await;
+        let before = ids(&database.claim(&worker, 9).await);
+        assert!(before == [good] || before == [bad, good], "{set}: {before:?}");
+
+        database.store.reclaim().await.unwrap();
+
+        let found = database.job(bad).await;
+        let expected = if before.contains(&bad) { Status::Running } else { status };
+        assert_eq!((found.status, found.dead_letter_reason.as_deref()), (expected, reason), "{set}");
+        assert_eq!(stuck(&database).await, [], "{set}");
+        assert!(found.status != Status::Pending || ids(&database.claim(&worker, 9).await) == [bad], "{set}");
+    }
+}
+
+/// SQLite checks a column only when it changes, so such a row runs; what its payload is, its handler says.
+#[tokio::test]
+async fn a_row_with_values_that_no_constraint_lets_in_is_claimed_like_any_other() {
+    let sets =
+        ["job_data = 'no JSON'", "priority = 'high'", "metadata = '{'", "max_retries = -1", "created_at = 'now'"];
+    for set in sets {
+        let database = Database::new();
+        let bad = database.enqueue(job()).await;
+        let good = database.enqueue(job()).await;
+        unchecked(&database).execute(&format!("UPDATE job_queue SET {set} WHERE id = 1"), []).unwrap();
+        let worker = database.worker().await;
+
+        let mut claimed = ids(&database.claim(&worker, 9).await);
+
+        claimed.sort_unstable();
+        assert_eq!(claimed, [bad, good], "{set}");
+        database.assert_counts_are_true();
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_a_constraint_refuses_ends_its_job_and_the_other_outcomes_are_kept() {
+    let database = Database::new();
+    let (bad, good) = (database.enqueue(job()).await, database.enqueue(job()).await);
+    let child = database.enqueue(job().parent(bad)).await;
+    let worker = database.worker().await;
+    let leases = database.claim(&worker, 9).await.leases;
+    unchecked(&database).execute("UPDATE job_queue SET retry_count = -5 WHERE id = 1", []).unwrap();
+    let retry = || Outcome::Retrying {
+        retry_at: Timestamp::from_ms(5),
+        failure: Failure::new(FailureType::NetworkError, "no route"),
+    };
+
+    let records = leases.iter().map(|lease| database.outcome(lease, retry())).collect();
+    database.store.record(worker, records).await.unwrap();
+
+    assert_given_up(&database, bad, "its row cannot be used: it broke a constraint of its table").await;
+    assert_eq!(database.job(good).await.status, Status::Retrying);
+    assert_given_up(&database, child, "its parent job 1 ended as dead_letter").await;
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn a_claim_number_that_was_set_back_keeps_no_outcome_from_being_recorded() {
+    let database = Database::new();
+    let id = database.enqueue(job()).await;
+    let worker = database.worker().await;
+    for _ in 0..2 {
+        let lease = database.claim_one(&worker).await;
+        database.record(&worker, &lease, Outcome::Deferred { run_at: Timestamp::from_ms(0) }).await;
+        unchecked(&database).execute("UPDATE job_queue SET claim_number = 0", []).unwrap();
+    }
+    assert_eq!(database.detail(id).await.attempts.len(), 1);
+}
+
+/// Values of every kind that a column can hold, whatever is declared.
+const VALUES: [&str; 16] = [
+    "NULL",
+    "0",
+    "-1",
+    "1",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "1.5",
+    "9e999",
+    "-9e999",
+    "''",
+    "'text'",
+    "'2026-05-04T12:30:00Z'",
+    "x'00ff'",
+    "CAST(x'ff00' AS TEXT)",
+    "CAST(x'eda080' AS TEXT)",
+    "replace(hex(zeroblob(3000)), '0', 'q')",
+];
+
+const COLUMNS: [&str; 32] = [
+    "job_type",
+    "job_data",
+    "status",
+    "priority",
+    "created_at",
+    "started_at",
+    "completed_at",
+    "log_file_path",
+    "error_message",
+    "retry_count",
+    "max_retries",
+    "worker_id",
+    "timeout_seconds",
+    "parent_job_id",
+    "failure_type",
+    "next_retry_at",
+    "last_error_traceback",
+    "dead_letter_reason",
+    "moved_to_dead_letter_at",
+    "queue",
+    "run_at",
+    "ready_at",
+    "claim_number",
+    "crash_count",
+    "max_crashes",
+    "deferral_count",
+    "max_deferrals",
+    "unique_key",
+    "cancel_requested_at",
+    "progress",
+    "result",
+    "metadata",
+];
+
+/// What is done with a database after each value: all of it answers, whatever the value is.
+async fn use_everything(database: &Database, worker: &WorkerId) {
+    let store = &database.store;
+    let leases = database.claim(worker, 9).await.leases;
+    let held = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
+    store.extend(Heartbeat { worker_id: worker.clone(), held }).await.unwrap();
+    let failure = || Failure::new(FailureType::NetworkError, "no route");
+    let outcomes = [
+        Outcome::Completed { result: None },
+        Outcome::Retrying { retry_at: database.clock.now(), failure: failure() },
+        Outcome::Crashed { failure: failure() },
+    ];
+    let records = leases.iter().zip(outcomes.into_iter().cycle()).map(|(lease, end)| database.outcome(lease, end));
+    store.record(worker.clone(), records.collect()).await.unwrap();
+    store.reclaim().await.unwrap();
+    keep_house(database).await;
+    let request = JobPageRequest { selection: Filter::all().into(), after: None, limit: 1000 };
+    for job in store.jobs(request).await.unwrap().jobs {
+        store.job(job.id).await.unwrap().expect("it was on the page");
+    }
+    store.stats(5).await.unwrap();
+    store.workers().await.unwrap();
+    store.health().await.unwrap();
+    for action in [Action::Reprioritise(Priority(7)), Action::Cancel, Action::Retry] {
+        store.act(Filter::all().into(), action).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whatever_value_plain_sql_writes_into_a_row_everything_answers_and_the_other_jobs_run() {
+    let seed = 20;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let database = Database::new();
+    let worker = database.worker().await;
+    let unchecked = unchecked(&database);
+    for round in 0..150 {
+        let bad = database.enqueue(job()).await;
+        let status = random.choice(Status::ALL).unwrap();
+        let (column, value) = (random.choice(COLUMNS).unwrap(), random.choice(VALUES).unwrap());
+        let story = format!("round {round} of seed {seed}: {status}, {column} = {value}");
+        // NOT NULL is not switched off by any pragma; a value that it refuses is not written.
+        let set = format!(
+            "UPDATE job_queue SET started_at = 1, worker_id = 'w', status = '{status}', {column} = {value} WHERE id = {bad}"
+        );
+        let _ = unchecked.execute(&set, []);
+
+        use_everything(&database, &worker).await;
+
+        let good = database.enqueue(job().priority(Priority(-5))).await;
+        let mut leases = Vec::new();
+        for _ in 0..20 {
+            leases = database.claim(&worker, 50).await.leases;
+            let outcome = |lease| database.outcome(lease, Outcome::Completed { result: None });
+            let records = leases.iter().map(outcome).collect();
+            database.store.record(worker.clone(), records).await.unwrap();
+            if leases.iter().any(|lease| lease.id == good) {
+                break;
+            }
+        }
+        assert!(leases.iter().any(|lease| lease.id == good), "the other job does not run in {story}");
+        database.store.reclaim().await.unwrap();
+        keep_house(&database).await;
+        let found = stuck(&database).await;
+        assert!(!found.iter().any(|job| job.id == bad), "still stuck in {story}: {found:?}");
+        // One odd row at a time, so that a failure names its value.
+        unchecked.execute("DELETE FROM job_queue", []).unwrap();
+    }
+}
