@@ -1,6 +1,7 @@
 //! `longshore bench`: measures this machine by hand-written SQLite and by Longshore in one run on one file system,
 //! so that the ratios mean something where the absolute figures do not.
 
+mod both;
 mod latency;
 mod own;
 mod raw;

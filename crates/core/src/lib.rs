@@ -48,7 +48,7 @@ pub use priority::{InvalidPriority, Priority};
 pub use retry::RetryPolicy;
 pub use status::{Status, UnknownStatus};
 pub use store::{
-    ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Progress, QueueLimit, QueueScope, Reclaimed, Record,
-    Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, Wakeups,
+    ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, Wakeups,
 };
 pub use timestamp::{InvalidTimestamp, Timestamp};

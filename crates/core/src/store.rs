@@ -48,6 +48,17 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// not registered (any more).
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed>;
 
+    /// Opens the way for leases that come without a claim; it takes the place of the worker's earlier one.
+    ///
+    /// When a claim of this worker gets less than it asked for, what [`Inbox::offer`] said before stays behind as an
+    /// offer. A job that is enqueued by itself through this store, in this process, is then made with a lease to the
+    /// worker, in the commit that acknowledges it: if it may run at once, waits for no parent, and nothing else that
+    /// the worker could run stands before it. The worker's next claim replaces the offer. A backend may also do
+    /// nothing of that.
+    fn inbox(&self, _worker_id: &WorkerId) -> Box<dyn Inbox> {
+        Box::new(NoInbox)
+    }
+
     /// Notes, so that it survives the death of this process, that an attempt has really begun: only these count
     /// as crashes when the worker dies, the merely claimed ones do not. The note replaces the slot's last one.
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt);
@@ -93,6 +104,35 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 pub trait Wakeups: Send {
     /// Resolves after something may have changed since the last call. Cancellation safe.
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// Where the leases of jobs arrive that were made with one. When it is dropped, those that nobody took are given back
+/// unspent.
+pub trait Inbox: Send {
+    /// Says what may come, as a claim would ask for it, once the next claim has found nothing more: free slots only,
+    /// and only from queues that this claim looks at. Until then nothing more comes.
+    fn offer(&mut self, scope: QueueScope, limit: u32);
+
+    /// Resolves when a lease is there, at once if one is there already. Cancellation safe.
+    fn arrived(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// Takes what is there, in the order in which it was enqueued.
+    fn take(&mut self) -> Vec<Lease>;
+}
+
+/// Nothing ever comes.
+struct NoInbox;
+
+impl Inbox for NoInbox {
+    fn offer(&mut self, _scope: QueueScope, _limit: u32) {}
+
+    fn arrived(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn take(&mut self) -> Vec<Lease> {
+        Vec::new()
+    }
 }
 
 /// A worker that makes itself known.

@@ -19,6 +19,7 @@ mod slot;
 mod trouble;
 mod verdict;
 mod watched;
+mod worker_inbox;
 
 #[cfg(unix)]
 pub use signals::stop_signals;

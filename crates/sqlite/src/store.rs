@@ -2,9 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, JobId, Limits, NewJob,
-    Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock,
-    Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, Limits,
+    NewJob, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
+    SystemClock, Wakeups, WorkerId,
 };
 use rusqlite::Connection;
 
@@ -14,6 +14,7 @@ use crate::fault::{Fault, Place};
 use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, Inserting};
+use crate::jobs::inbox::{Inboxes, Mailbox};
 use crate::jobs::record::RecordAll;
 use crate::jobs::report::ReportAll;
 use crate::opening::{self, OpenError, Origin, Prepare};
@@ -50,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) audit: Audit,
     pub(crate) duties: Duties,
     hints: Arc<Hints>,
+    inboxes: Inboxes,
 }
 
 impl SqliteStore {
@@ -84,9 +86,9 @@ impl SqliteStore {
             },
         )?;
         let (audit, duties) = (Audit::new(), Duties::new());
-        Ok(Self {
-            parts: Arc::new(Parts { options, place, writer, readers, liveness, reclaim, given, audit, duties, hints }),
-        })
+        let inboxes = Inboxes::default();
+        let parts = Parts { options, place, writer, readers, liveness, reclaim, given, audit, duties, hints, inboxes };
+        Ok(Self { parts: Arc::new(parts) })
     }
 
     /// Makes or migrates the database as far as `prepare` permits, then opens it; says whether this made the file.
@@ -134,11 +136,11 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
     let place =
         Place { database: connection.path().unwrap_or("the database").into(), busy_timeout: std::time::Duration::ZERO };
     database_file::check_connection(connection, &place)?;
-    Inserting::begin(connection)
-        .map_err(Fault::from)
-        .and_then(|mut inserting| inserting.make(job, &Limits::default(), SystemClock::new().now()))
-        .map(|made| made.enqueued)
-        .map_err(|fault| place.answer(fault, "enqueueing a job"))
+    let make = || -> Result<Enqueued, Fault> {
+        let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
+        Ok(Inserting::begin(connection, &mut insert).make(job, &Limits::default(), SystemClock::new().now())?.enqueued)
+    };
+    make().map_err(|fault| place.answer(fault, "enqueueing a job"))
 }
 
 impl Store for SqliteStore {
@@ -192,9 +194,10 @@ impl Store for SqliteStore {
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         Box::pin(async move {
-            let Parts { given, options, writer, .. } = &*self.parts;
+            let Parts { given, options, writer, inboxes, .. } = &*self.parts;
             let (worker_id, request_id) = (request.worker_id.clone(), request.request_id);
-            let claim = Claim::new(request, Arc::clone(given), Arc::clone(&options.clock));
+            let inbox = inboxes.of(&worker_id);
+            let claim = Claim::new(request, inbox, Arc::clone(given), Arc::clone(&options.clock));
             let claimed = writer.run(claim).await;
             match &claimed {
                 Ok(_) => given.commit(&worker_id, request_id),
@@ -203,6 +206,12 @@ impl Store for SqliteStore {
             }
             claimed
         })
+    }
+
+    fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
+        let Parts { place, options, writer, inboxes, .. } = &*self.parts;
+        let mailbox = Mailbox::new(worker_id.clone(), place.clone(), Arc::clone(&options.clock), writer.sender());
+        Box::new(inboxes.open(mailbox))
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {

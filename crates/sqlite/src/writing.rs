@@ -2,6 +2,8 @@
 //! commits of others. Begin with `writer`, then `desk` and `group`.
 
 pub(crate) mod awake;
+pub(crate) mod checkpointer;
+pub(crate) mod checkpoints;
 pub(crate) mod desk;
 pub(crate) mod group;
 pub(crate) mod hints;

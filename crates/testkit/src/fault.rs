@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, JobId, NewJob, Reclaimed, Record,
-    Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, NewJob, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Wakeups, WorkerId,
 };
 
 pub use plan::{Fault, FaultPlan, Operation};
@@ -130,6 +130,10 @@ impl<S: Store> Store for FaultStore<S> {
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         self.meet(Operation::Claim, move |inner| inner.claim(request))
+    }
+
+    fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
+        self.inner.inbox(worker_id)
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {

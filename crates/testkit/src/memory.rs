@@ -6,6 +6,7 @@ mod enqueue;
 mod family;
 mod harness;
 mod health;
+mod inbox;
 mod lease;
 mod page;
 mod row;
@@ -20,12 +21,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, JobId, Limits, NewJob,
-    Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Timestamp,
-    Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, Lease,
+    Limits, NewJob, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
+    Timestamp, Wakeups, WorkerId,
 };
 use tokio::sync::watch;
 
+use inbox::MemoryInbox;
 use state::State;
 use wakeups::MemoryWakeups;
 
@@ -91,6 +93,11 @@ impl MemoryStore {
         self.with(|state, _| drop(state.workers.remove(worker_id)));
     }
 
+    /// What a claim of this worker gets now. It is none that could be repeated.
+    pub(crate) fn lease(&self, request: &ClaimRequest) -> Vec<Lease> {
+        self.with(|state, moment| state.lease(request, moment.now))
+    }
+
     fn with<T>(&self, call: impl FnOnce(&mut State, Moment) -> T) -> T {
         let moment = Moment { now: self.shared.clock.now(), monotonic: self.shared.clock.monotonic() };
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -126,7 +133,8 @@ impl fmt::Debug for MemoryStore {
 
 impl Store for MemoryStore {
     fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
-        self.loudly(move |state, moment| state.enqueue(jobs, moment.now))
+        let process = self.process;
+        self.loudly(move |state, moment| state.enqueue(jobs, process, moment))
     }
 
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
@@ -154,6 +162,10 @@ impl Store for MemoryStore {
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         self.quietly(move |state, moment| state.claim(&request, moment.now))
+    }
+
+    fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
+        Box::new(MemoryInbox::open(self, worker_id))
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {

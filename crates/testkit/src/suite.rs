@@ -18,6 +18,7 @@ mod list;
 pub mod log;
 pub mod maintain;
 pub mod move_by_hand;
+pub mod offer;
 pub mod outcome;
 pub mod page;
 pub mod queue;

@@ -33,19 +33,30 @@ impl fmt::Display for Percentiles {
 }
 
 impl Percentiles {
-    /// Of at least one sample; nearest rank.
+    /// Nearest rank; zero without samples.
     pub(super) fn of(mut samples: Vec<f64>) -> Self {
         samples.sort_by(f64::total_cmp);
         let at = |share: f64| {
             let rank = (share * samples.len() as f64).ceil() as usize;
-            (samples[rank.clamp(1, samples.len()) - 1] * 1000.0).round() / 1000.0
+            let sample = samples.get(rank.max(1) - 1).or(samples.last()).copied().unwrap_or(0.0);
+            (sample * 1000.0).round() / 1000.0
         };
         Self { p50: at(0.50), p99: at(0.99) }
     }
 }
 
-/// Both latencies, with the producer in this process and in another one.
-pub(super) async fn measure(folder: &Path, samples: u64, durability: Durability) -> Result<(Percentiles, Percentiles)> {
+/// With the producer in this process.
+pub(super) async fn measure_same_process(folder: &Path, samples: u64, durability: Durability) -> Result<Percentiles> {
+    measure(folder, samples, 0, durability).await.map(|(same, _)| same)
+}
+
+/// Both latencies, with the producer in this process and in another one; the latter is zero without samples.
+pub(super) async fn measure(
+    folder: &Path,
+    samples: u64,
+    foreign_samples: u64,
+    durability: Durability,
+) -> Result<(Percentiles, Percentiles)> {
     let path = folder.join("latency.db");
     let queue = open(&path, durability)?;
     let (sender, mut starts) = mpsc::unbounded_channel();
@@ -60,11 +71,13 @@ pub(super) async fn measure(folder: &Path, samples: u64, durability: Durability)
         same.push(next(&mut starts).await?);
     }
     let mut other = Vec::new();
-    let mut producer = spawn_producer(&path, samples)?;
-    for _ in 0..samples {
-        other.push(next(&mut starts).await?);
+    if foreign_samples > 0 {
+        let mut producer = spawn_producer(&path, foreign_samples)?;
+        for _ in 0..foreign_samples {
+            other.push(next(&mut starts).await?);
+        }
+        producer.wait()?;
     }
-    producer.wait()?;
     drop(stop);
     running.await??;
     Ok((Percentiles::of(same), Percentiles::of(other)))
@@ -136,7 +149,7 @@ impl Handler for Timing {
     }
 }
 
-/// What a worker process costs that has nothing to do.
+/// What worker processes cost that have nothing to do.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Idle {
     /// Share of one core.
@@ -149,42 +162,64 @@ pub(super) struct Idle {
 const IDLE_CONFIG: &str = "[jobs.never]\nrun = [\"true\"]\n";
 
 /// Watches `longshore work` on an empty queue for `span`; only where the system tells of it in `/proc`.
-pub(super) async fn watch_idle(folder: &Path, span: Duration, durability: Durability) -> Result<Option<Idle>> {
+/// Several workers share one file; their costs are summed.
+pub(super) async fn watch_idle(
+    folder: &Path,
+    workers: usize,
+    span: Duration,
+    durability: Durability,
+) -> Result<Option<Idle>> {
     if !Path::new("/proc/self/stat").exists() {
         return Ok(None);
     }
-    let path = folder.join("idle.db");
+    let path = folder.join(format!("idle-{workers}.db"));
     drop(open(&path, durability)?);
     let config = folder.join("longshore.toml");
     std::fs::write(&config, IDLE_CONFIG)?;
-    let mut worker = Command::new(std::env::current_exe()?)
-        .args(["work", "--quiet", "--concurrency", "10", "--database"])
-        .arg(&path)
-        .arg("--config")
-        .arg(&config)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()?;
-    let watched = watch(worker.id(), span).await;
-    worker.kill()?;
-    worker.wait()?;
-    watched.map(Some)
+    let mut processes = Processes(Vec::new());
+    for _ in 0..workers {
+        let worker = Command::new(std::env::current_exe()?)
+            .args(["work", "--quiet", "--concurrency", "10", "--database"])
+            .arg(&path)
+            .arg("--config")
+            .arg(&config)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()?;
+        processes.0.push(worker);
+    }
+    watch(&processes, span).await.map(Some)
 }
 
-async fn watch(pid: u32, span: Duration) -> Result<Idle> {
+/// Worker processes, which end with the measurement, however that ends.
+struct Processes(Vec<Child>);
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for process in &mut self.0 {
+            // One that has ended already cannot be killed, and is waited for all the same.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+async fn watch(processes: &Processes, span: Duration) -> Result<Idle> {
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let before = cpu_ticks(pid)?;
+    let ticks = || processes.0.iter().map(|process| cpu_ticks(process.id())).sum::<Result<u64>>();
+    let before = ticks()?;
     tokio::time::sleep(span).await;
-    let ticks = cpu_ticks(pid)? - before;
+    let spent = (ticks()? - before) as f64 / TICKS_PER_SECOND;
+    let kib = processes.0.iter().map(|process| resident_kib(process.id())).sum::<Result<f64>>()?;
+    Ok(Idle { cpu_percent: spent / span.as_secs_f64() * 100.0, rss_mib: kib / 1024.0 })
+}
+
+fn resident_kib(pid: u32) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let Some(kib) =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
-    else {
-        bail!("the idle worker ended early");
-    };
-    let kib: f64 = kib;
-    Ok(Idle { cpu_percent: ticks as f64 / TICKS_PER_SECOND / span.as_secs_f64() * 100.0, rss_mib: kib / 1024.0 })
+    let word = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+    let Some(word) = word else { bail!("the idle worker ended early") };
+    Ok(word.parse()?)
 }
 
 /// Linux tells processor time to user space in hundredths of a second (proc(5), sysconf(_SC_CLK_TCK)).

@@ -90,6 +90,11 @@ pub(super) async fn measure(folder: &Path, crowds: &Crowds, jobs: u64, durabilit
     Ok(OwnRates { enqueue_1, enqueue_64, bulk, drain, drain_waiting_2m, drain_ended_2m })
 }
 
+/// One producer that awaits each answer, on a file of its own.
+pub(super) async fn measure_singles(folder: &Path, jobs: u64, durability: Durability) -> Result<Rate> {
+    enqueue_one_by_one(&open(&folder.join("own.db"), durability)?, jobs).await
+}
+
 /// A new database with the queue's schema.
 pub(super) fn open(path: &Path, durability: Durability) -> Result<Queue> {
     longshore_sqlite::schema::latest_up(path).context("could not create the queue's tables")?;

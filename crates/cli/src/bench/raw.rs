@@ -70,6 +70,12 @@ pub(super) fn measure(folder: &Path, jobs: u64, durability: Durability) -> Resul
     Ok(RawRates { insert_1, insert_1000, lifecycle_100, lifecycle_1000, finish_1000 })
 }
 
+/// Single-row commits a second, on a file of its own.
+pub(super) fn measure_singles(folder: &Path, jobs: u64, durability: Durability) -> Result<Rate> {
+    let mut raw = Raw::open(&folder.join("raw.db"), durability)?;
+    Rate::of(jobs, || raw.insert(jobs, 1))
+}
+
 /// The time of one single-row commit in milliseconds, sample by sample, each after a pause: a machine that has
 /// slept takes longer for it than one that is in full swing.
 pub(super) fn commit_samples(folder: &Path, samples: u64, pause: Duration, durability: Durability) -> Result<Vec<f64>> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::both::BothDurabilities;
 use super::latency::{self, Percentiles};
 use super::own::{self, Crowds, OwnRates};
 use super::raw::{self, RawRates};
@@ -45,6 +46,8 @@ impl BenchReport {
             table.row(&[what.to_owned(), ours.to_string(), other.to_string(), format!("{ratio:.2}")]);
         };
         row("one producer", own.enqueue_1, raw.insert_1, ratios.enqueue_1_of_insert_1);
+        let (ours, by_hand, ratio) = self.longshore.both.single();
+        row("one producer at normal", ours, by_hand, ratio);
         row("64 producers", own.enqueue_64, raw.insert_1, ratios.enqueue_64_of_insert_1);
         row("bulk", own.bulk, raw.insert_1000, ratios.bulk_of_insert_1000);
         row("drain", own.drain, raw.finish_1000, ratios.drain_of_finish_1000);
@@ -61,8 +64,12 @@ impl BenchReport {
             format!("from enqueue to start, other process: {}", own.latency_other_process_ms),
             format!("one commit by hand:                   {}", own.raw_commit_ms),
         ];
+        lines.extend(own.both.to_lines());
         if let (Some(cpu), Some(rss)) = (own.idle_cpu_percent, own.idle_rss_mib) {
             lines.push(format!("an idle worker: {cpu:.1} % of a core, {rss:.1} MiB"));
+        }
+        if let Some(cpu) = own.idle_six_workers_cpu_percent {
+            lines.push(format!("six idle workers in six processes: {cpu:.1} % of a core together"));
         }
         lines
     }
@@ -78,6 +85,10 @@ struct Own {
     raw_commit_ms: Percentiles,
     idle_cpu_percent: Option<f64>,
     idle_rss_mib: Option<f64>,
+    /// Six workers in six processes on one file, all together.
+    idle_six_workers_cpu_percent: Option<f64>,
+    #[serde(flatten)]
+    both: BothDurabilities,
 }
 
 /// Each of our rates as a multiple of the hand-written one that it stands beside.
@@ -89,6 +100,7 @@ struct Ratios {
     drain_of_finish_1000: f64,
     drain_waiting_2m_of_drain: f64,
     drain_ended_2m_of_drain: f64,
+    enqueue_1_normal_of_insert_1_normal: f64,
 }
 
 /// Rounds of by-hand and own measurements alternate, so that whatever else the machine does meets both.
@@ -111,15 +123,15 @@ pub(crate) fn run(request: &BenchRequest) -> Result<BenchReport> {
         own.push(runtime.block_on(own::measure(&folder, &crowds, jobs, durability))?);
         std::fs::remove_dir_all(&folder)?;
     }
-    let ratios = Ratios::median(&own, &raw);
     let longshore = runtime.block_on(measure_waits(folder.path(), request, OwnRates::median(&own)))?;
+    let ratios = Ratios::median(&own, &raw, &longshore.both);
     let raw = RawRates::median(&raw);
     Ok(BenchReport { engine: "sqlite", durability: durability.as_str(), jobs, raw, longshore, ratios })
 }
 
 impl Ratios {
     /// The middle of the rounds' own ratios, because each round compares what ran side by side.
-    fn median(own: &[OwnRates], raw: &[RawRates]) -> Self {
+    fn median(own: &[OwnRates], raw: &[RawRates], both: &BothDurabilities) -> Self {
         let middle = |ratio: fn(&OwnRates, &RawRates) -> f64| {
             let ratio = median(own.iter().zip(raw).map(|(own, raw)| ratio(own, raw)).collect());
             (ratio * 1000.0).round() / 1000.0
@@ -131,6 +143,7 @@ impl Ratios {
             drain_of_finish_1000: middle(|own, raw| own.drain.ratio(raw.finish_1000)),
             drain_waiting_2m_of_drain: middle(|own, _| own.drain_waiting_2m.ratio(own.drain)),
             drain_ended_2m_of_drain: middle(|own, _| own.drain_ended_2m.ratio(own.drain)),
+            enqueue_1_normal_of_insert_1_normal: both.single().2,
         }
     }
 }
@@ -138,8 +151,10 @@ impl Ratios {
 async fn measure_waits(folder: &Path, request: &BenchRequest, rates: OwnRates) -> Result<Own> {
     let samples = LATENCY_SAMPLES.min(request.jobs.max(10));
     let raw_commit_ms = Percentiles::of(raw::commit_samples(folder, samples, latency::PAUSE, request.durability)?);
-    let (same, other) = latency::measure(folder, samples, request.durability).await?;
-    let idle = latency::watch_idle(folder, IDLE_SPAN, request.durability).await?;
+    let (same, other) = latency::measure(folder, samples, samples, request.durability).await?;
+    let both = BothDurabilities::measure(folder, request.jobs, samples, ROUNDS).await?;
+    let idle = latency::watch_idle(folder, 1, IDLE_SPAN, request.durability).await?;
+    let six = latency::watch_idle(folder, 6, IDLE_SPAN, request.durability).await?;
     Ok(Own {
         rates,
         latency_same_process_ms: same,
@@ -147,5 +162,7 @@ async fn measure_waits(folder: &Path, request: &BenchRequest, rates: OwnRates) -
         raw_commit_ms,
         idle_cpu_percent: idle.map(|idle| idle.cpu_percent),
         idle_rss_mib: idle.map(|idle| (idle.rss_mib * 10.0).round() / 10.0),
+        idle_six_workers_cpu_percent: six.map(|idle| (idle.cpu_percent * 100.0).round() / 100.0),
+        both,
     })
 }

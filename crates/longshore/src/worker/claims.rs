@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep_until};
 use super::drain;
 use super::shift::{Phase, Shift, Until};
 use super::trouble::{Errand, Patience};
+use super::worker_inbox::WorkerInbox;
 
 /// How long the loop sleeps when no wake-up comes: wake-ups are hints, this is what makes it correct.
 const POLL: Duration = Duration::from_secs(1);
@@ -14,14 +15,19 @@ const POLL: Duration = Duration::from_secs(1);
 /// waited for, so that what it gets is not left lying.
 pub(crate) async fn run(shift: &Shift) -> Result<(), StoreError> {
     let mut wakeups = shift.queue.backend().wakeups();
+    let mut inbox = WorkerInbox::default();
     let mut patience = Patience::default();
     let mut requests = Requests::default();
     let mut next_due = None;
     let mut poll_at = Instant::now() + POLL;
     while shift.phase() == Phase::Working {
         renew_identity(shift).await?;
+        inbox.empty(shift);
+        if shift.gate.is_closed() {
+            inbox.rest(shift);
+        }
         if let Some(request) = requests.next(shift) {
-            match claim(shift, &request).await {
+            match claim(shift, &mut inbox, &request).await {
                 Ok(due) => (next_due, patience) = (due, Patience::default()),
                 Err(error) => {
                     requests.unanswered = Some(request);
@@ -40,6 +46,7 @@ pub(crate) async fn run(shift: &Shift) -> Result<(), StoreError> {
             () = shift.stopping() => {}
             () = shift.room.notified() => {}
             () = shift.settled.notified() => {}
+            () = inbox.arrived() => {}
             () = wakeups.changed() => shift.holdings().lanes.refresh(),
             () = sleep_until(due_at) => {
                 next_due = None;
@@ -97,15 +104,27 @@ async fn renew_identity(shift: &Shift) -> Result<(), StoreError> {
 }
 
 /// One claim; answers when the next job is due.
-async fn claim(shift: &Shift, request: &ClaimRequest) -> Result<Option<Timestamp>, StoreError> {
+async fn claim(
+    shift: &Shift,
+    inbox: &mut WorkerInbox,
+    request: &ClaimRequest,
+) -> Result<Option<Timestamp>, StoreError> {
+    inbox.offer(shift, &request.worker_id);
     let Claimed { leases, next_due } = shift.queue.backend().claim(request.clone()).await?;
     shift.trouble.pass(Errand::Claim);
+    if leases.iter().any(|lease| lease.budgets.is_suspect()) {
+        inbox.rest(shift);
+    }
     let mut holdings = shift.holdings();
     let worker_id = &request.worker_id;
     if holdings.admits(worker_id) {
         holdings.lanes.fill(request, leases, Instant::now());
         drop(holdings);
         shift.work.notify_one();
+        if inbox.empty(shift) {
+            // The claim got less by what was there, so there may be more.
+            shift.holdings().lanes.refresh();
+        }
         return Ok(next_due);
     }
     if holdings.worker_id() == Some(worker_id) {

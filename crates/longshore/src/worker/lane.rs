@@ -22,6 +22,8 @@ pub(crate) struct Lane {
     has_moved: bool,
     /// The last claim left nothing behind: until a wake-up another one would get nothing.
     is_dry: bool,
+    /// Free slots that the store knows of since that claim: a new job may come for each of them.
+    offered: u32,
     pace: Pace,
 }
 
@@ -39,6 +41,13 @@ pub(crate) struct Demand {
     pub(crate) limit: u32,
 }
 
+/// The free slots that a worker offers to new jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub(crate) scope: QueueScope,
+    pub(crate) limit: u32,
+}
+
 impl Lane {
     fn new(queue: Option<String>, limit: u32) -> Self {
         let (waiting, pace) = (BTreeMap::new(), Pace::default());
@@ -51,6 +60,7 @@ impl Lane {
             filled_at: None,
             has_moved: false,
             is_dry: false,
+            offered: 0,
             pace,
         }
     }
@@ -112,13 +122,19 @@ impl Lane {
 
     /// Whether so little waits that another claim is worth its commit.
     fn is_low(&self) -> bool {
-        !self.is_dry && self.waiting_count <= self.prefetch() / 2
+        if self.is_dry {
+            // Such a claim is a look, after which new jobs may come for the slots that became free meanwhile.
+            return self.free() > self.offered.saturating_mul(2);
+        }
+        self.waiting_count <= self.prefetch() / 2
+    }
+
+    /// Slots that have nothing to do and will have nothing to do.
+    fn free(&self) -> u32 {
+        self.limit.saturating_sub(self.busy).saturating_sub(self.waiting_count)
     }
 
     fn wanted(&self) -> u32 {
-        if !self.is_low() {
-            return 0;
-        }
         (self.limit.saturating_sub(self.busy) + self.prefetch()).saturating_sub(self.waiting_count)
     }
 }
@@ -136,8 +152,12 @@ impl Lanes {
 
     /// What the next claim should ask for, if anything.
     pub(crate) fn demand(&mut self, now: Instant) -> Option<Demand> {
+        if !self.lanes.iter().any(|lane| lane.is_low() && lane.wanted() > 0) {
+            return None;
+        }
         let mut limits = Vec::new();
-        for lane in self.lanes.iter_mut().filter(|lane| lane.is_low()) {
+        // What was found empty is looked at again, because the offer that follows is for what was looked at.
+        for lane in self.lanes.iter_mut().filter(|lane| lane.is_low() || lane.is_dry) {
             lane.pace.measure(now);
             let limit = lane.wanted();
             if limit > 0 {
@@ -153,6 +173,17 @@ impl Lanes {
         let named: Vec<QueueLimit> = named.collect();
         let scope = if named.is_empty() { QueueScope::All } else { QueueScope::Only(named) };
         Some(Demand { scope, limit })
+    }
+
+    /// What may come without being asked for when a claim has found nothing more: one job for each free slot.
+    pub(crate) fn offer(&self) -> Offer {
+        let busy: u32 = self.lanes.iter().map(|lane| lane.busy + lane.waiting_count).sum();
+        let limit = self.concurrency.saturating_sub(busy);
+        let named =
+            self.lanes.iter().filter_map(|lane| Some(QueueLimit { queue: lane.queue.clone()?, limit: lane.free() }));
+        let named: Vec<QueueLimit> = named.collect();
+        let scope = if named.is_empty() { QueueScope::All } else { QueueScope::Only(named) };
+        Offer { scope, limit }
     }
 
     /// How much more the worker as a whole may hold.
@@ -176,9 +207,29 @@ impl Lanes {
         for (lane, got) in self.lanes.iter_mut().zip(got) {
             let Some(asked) = asked(&request.scope, request.limit, lane.queue.as_deref()) else { continue };
             lane.is_dry = !is_full && got < asked;
+            lane.offered = lane.free();
             if lane.is_dry && got == 0 {
                 lane.pace.pause();
             }
+        }
+    }
+
+    /// Takes in jobs that came without being asked for.
+    pub(crate) fn receive(&mut self, leases: Vec<Lease>, now: Instant) {
+        for lease in leases {
+            let index = self.index_of(&lease.queue);
+            let lane = &mut self.lanes[index];
+            lane.offered = lane.offered.saturating_sub(1);
+            lane.pace.begin(now);
+            lane.filled_at = Some(now);
+            lane.push(lease);
+        }
+    }
+
+    /// Nothing comes any more until the next claim, which is worth it as soon as one is made again.
+    pub(crate) fn withdraw_offer(&mut self) {
+        for lane in &mut self.lanes {
+            lane.offered = 0;
         }
     }
 

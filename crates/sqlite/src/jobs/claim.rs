@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -8,11 +9,13 @@ use crate::column;
 use crate::fault::Fault;
 use crate::jobs::claim::lanes::Scope;
 use crate::jobs::claim::runs::{Candidates, choose, given_lease};
+use crate::jobs::inbox::{Mailbox, Offered};
+use crate::jobs::offers::{Offer, Offers, Slots};
 use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
-use crate::writing::session::{MovesMark, Session, WriteTx, is_of_a_row};
-use crate::writing::work::Work;
+use crate::writing::session::{KeptStatements, MovesMark, Session, WriteTx, is_of_a_row};
+use crate::writing::work::{Effect, Work};
 
 pub(crate) mod lanes;
 pub(crate) mod runs;
@@ -23,19 +26,34 @@ const PROMOTED_MAX: u32 = 1000;
 /// Promotes what is due and claims what may run.
 pub(crate) struct Claim {
     request: ClaimRequest,
+    inbox: Option<Arc<Mailbox>>,
     given: Arc<GivenClaims>,
     clock: Arc<dyn Clock>,
 }
 
 impl Claim {
-    pub(crate) fn new(mut request: ClaimRequest, given: Arc<GivenClaims>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        mut request: ClaimRequest,
+        inbox: Option<Arc<Mailbox>>,
+        given: Arc<GivenClaims>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         // A type that is named twice is one type, or its jobs would be chosen twice.
         let types: BTreeSet<&String> = request.job_types.iter().collect();
         if types.len() < request.job_types.len() {
             request.job_types = types.into_iter().cloned().collect();
         }
-        Self { request, given, clock }
+        Self { request, inbox, given, clock }
     }
+}
+
+/// What the worker offers beside its claim.
+#[derive(Debug, Default)]
+struct Standing {
+    /// With SQLite's number for the commits of others.
+    offered: Option<(Offered, i64)>,
+    /// The queues of leases that it has not taken from its inbox yet, so that it asks for as many too much.
+    unread: Vec<String>,
 }
 
 /// A look that found nothing to claim, and when it was.
@@ -49,6 +67,7 @@ pub(crate) struct NothingReady {
 impl Work for Claim {
     type Answer = Claimed;
     const DOING: &'static str = "claiming jobs";
+    const EFFECT: Effect = Effect::Told;
 
     fn rows(&self) -> usize {
         self.request.limit as usize
@@ -57,6 +76,8 @@ impl Work for Claim {
     /// An idle worker asks often; it must not take the write lock to learn that there is nothing.
     fn look(&mut self, session: &Session<'_>) -> Result<Option<Claimed>, Fault> {
         self.check_worker(session.connection)?;
+        // Before the look: a commit of others in between makes the offer outdated.
+        let standing = self.begin_offer(&session.offers, &session.kept)?;
         if let Some(claimed) = self.given_before(session.connection)? {
             return Ok(Some(claimed));
         }
@@ -64,23 +85,34 @@ impl Work for Claim {
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
         }
-        Ok((!self.has_ready(session)?).then(|| Claimed { leases: Vec::new(), next_due }))
+        if self.has_ready(session)? {
+            return Ok(None);
+        }
+        self.leave_offer(&session.offers, standing, &[], next_due);
+        Ok(Some(Claimed { leases: Vec::new(), next_due }))
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
+        let standing = self.begin_offer(tx.offers, tx.kept)?;
         if let Some(claimed) = self.given_before(tx.connection)? {
             return Ok(claimed);
         }
         promote(tx)?;
-        let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&self.request), self.request.limit)?;
+        let request = self.less(&standing.unread);
+        let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&request), request.limit)?;
         chosen.charge_lapsed(&self.request.worker_id);
+        let is_full = chosen.leases().len() >= request.limit as usize;
         if !chosen.is_empty() {
             // Before the commit: when that fails, nobody knows whether it was carried out.
             self.given.give(&self.request, chosen.leases());
             self.take(tx, &mut chosen)?;
         }
-        Ok(Claimed { leases: chosen.into_leases(), next_due: next_due(tx.connection)? })
+        let next_due = next_due(tx.connection)?;
+        if !is_full {
+            self.leave_offer(tx.offers, standing, chosen.queues(), next_due);
+        }
+        Ok(Claimed { leases: chosen.into_leases(), next_due })
     }
 }
 
@@ -124,6 +156,42 @@ impl Claim {
             return Ok(None);
         }
         Ok(Some(Claimed { leases, next_due: next_due(connection)? }))
+    }
+
+    /// The worker's earlier offer is over with this claim.
+    fn begin_offer(&self, offers: &RefCell<Offers>, kept: &KeptStatements<'_>) -> rusqlite::Result<Standing> {
+        let Some(inbox) = &self.inbox else { return Ok(Standing::default()) };
+        offers.borrow_mut().withdraw(&self.request.worker_id);
+        let (offered, unread) = inbox.rest();
+        Ok(Standing { offered: Some((offered, kept.data_version()?)), unread })
+    }
+
+    /// Nothing more can be claimed now: what the worker offered stays behind, less what it has got from these queues.
+    fn leave_offer(&self, offers: &RefCell<Offers>, standing: Standing, got: &[Arc<str>], next_due: Option<Timestamp>) {
+        let (Some(inbox), Some((offered, data_version))) = (&self.inbox, standing.offered) else { return };
+        let unread = standing.unread.iter().map(String::as_str);
+        offers.borrow_mut().stand(Offer {
+            worker_id: self.request.worker_id.clone(),
+            mailbox: Arc::clone(inbox),
+            job_types: Arc::clone(&self.request.job_types),
+            slots: Slots::new(offered, &self.request.scope, got.iter().map(|queue| &**queue).chain(unread)),
+            next_due,
+            data_version,
+        });
+    }
+
+    /// The request, less what the worker has in its inbox and did not know of.
+    fn less(&self, unread: &[String]) -> ClaimRequest {
+        let mut request = self.request.clone();
+        for queue in unread {
+            request.limit = request.limit.saturating_sub(1);
+            if let QueueScope::Only(limits) = &mut request.scope
+                && let Some(limit) = limits.iter_mut().find(|limit| limit.queue == *queue)
+            {
+                limit.limit = limit.limit.saturating_sub(1);
+            }
+        }
+        request
     }
 
     fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &mut Candidates) -> Result<(), Fault> {

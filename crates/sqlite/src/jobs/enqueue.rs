@@ -1,14 +1,16 @@
 use longshore_core::{DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert, is_plain};
+use crate::jobs::enqueue::leased::make_leased;
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
-use crate::writing::work::Work;
+use crate::writing::work::{Effect, Work};
 
 pub(crate) mod block;
+pub(crate) mod leased;
 mod spool;
 mod spooled_job;
 pub(crate) mod stream;
@@ -21,6 +23,7 @@ pub(crate) struct Enqueue {
 impl Work for Enqueue {
     type Answer = Vec<Enqueued>;
     const DOING: &'static str = "enqueueing jobs";
+    const EFFECT: Effect = Effect::Told;
 
     fn rows(&self) -> usize {
         self.jobs.len()
@@ -40,7 +43,14 @@ impl Work for Enqueue {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Enqueued>, Fault> {
-        Inserting::begin(tx.connection)?.write_all(tx, &self.jobs)
+        if let [job] = self.jobs.as_slice()
+            && let Some(id) = make_leased(tx, job)?
+        {
+            return Ok(vec![Enqueued { id, is_duplicate: false }]);
+        }
+        let kept = tx.kept;
+        let mut insert = kept.insert_job()?;
+        Inserting::begin(tx.connection, &mut insert).write_all(tx, &self.jobs)
     }
 }
 
@@ -52,17 +62,16 @@ pub(crate) struct Made {
 }
 
 /// The statements that make jobs, taken from the cache once for a whole batch.
-pub(crate) struct Inserting<'c> {
+pub(crate) struct Inserting<'s, 'c> {
     connection: &'c Connection,
-    insert: CachedStatement<'c>,
+    insert: &'s mut Statement<'c>,
     /// None until so many jobs come at once.
     block: Option<BlockInsert<'c>>,
 }
 
-impl<'c> Inserting<'c> {
-    pub(crate) fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
-        let insert = connection.prepare_cached(include_str!("../sql/insert_job.sql"))?;
-        Ok(Self { connection, insert, block: None })
+impl<'s, 'c> Inserting<'s, 'c> {
+    pub(crate) const fn begin(connection: &'c Connection, insert: &'s mut Statement<'c>) -> Self {
+        Self { connection, insert, block: None }
     }
 
     /// Makes the jobs in their order and counts them.

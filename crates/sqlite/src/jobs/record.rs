@@ -7,7 +7,7 @@ use crate::jobs::attempt_end::{AttemptEnded, Ending};
 use crate::jobs::attempt_log::{LogPlace, write_log};
 use crate::workers::held::HeldLease;
 use crate::writing::session::WriteTx;
-use crate::writing::work::Work;
+use crate::writing::work::{Effect, Work};
 
 /// Writes what became of attempts, each behind its own fence.
 pub(crate) struct RecordAll {
@@ -18,6 +18,7 @@ pub(crate) struct RecordAll {
 impl Work for RecordAll {
     type Answer = Vec<Recorded>;
     const DOING: &'static str = "recording outcomes";
+    const EFFECT: Effect = Effect::Told;
 
     fn rows(&self) -> usize {
         self.records.len()

@@ -4,7 +4,7 @@ use rusqlite::params;
 use crate::fault::Fault;
 use crate::jobs::attempt_log::{LogPlace, write_log};
 use crate::writing::session::WriteTx;
-use crate::writing::work::Work;
+use crate::writing::work::{Effect, Work};
 
 /// Writes progress and log of running attempts, each behind its own fence.
 pub(crate) struct ReportAll {
@@ -15,6 +15,7 @@ pub(crate) struct ReportAll {
 impl Work for ReportAll {
     type Answer = Vec<Recorded>;
     const DOING: &'static str = "writing progress and logs";
+    const EFFECT: Effect = Effect::Told;
 
     fn rows(&self) -> usize {
         self.reports.len()

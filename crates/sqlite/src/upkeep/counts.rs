@@ -3,6 +3,8 @@ use std::collections::HashMap;
 use longshore_core::{Status, Timestamp};
 use rusqlite::{Connection, params};
 
+use crate::writing::session::KeptStatements;
+
 /// What a transaction changes in the counts that the dashboard shows: gathered in memory, written once for the
 /// whole batch in the same transaction. Must say the same as the triggers of migration 004 do for other writers.
 #[derive(Debug, Default)]
@@ -79,12 +81,12 @@ impl Counts {
     }
 
     /// Writes what was gathered.
-    pub(crate) fn flush(&self, connection: &Connection) -> rusqlite::Result<()> {
+    pub(crate) fn flush(&self, kept: &KeptStatements<'_>, connection: &Connection) -> rusqlite::Result<()> {
         for counts in &self.queues {
             let queue = &counts.queue;
             for (status, change) in Status::ALL.into_iter().zip(counts.depths) {
                 if change != 0 {
-                    add_depth(connection, queue, status, change)?;
+                    kept.add_depth(params![queue, status.as_str(), change])?;
                 }
             }
             for (minute, what) in &counts.minutes {
@@ -131,11 +133,6 @@ impl Minute {
         self.waited_ms = self.waited_ms.saturating_add(other.waited_ms);
         self.ran_ms = self.ran_ms.saturating_add(other.ran_ms);
     }
-}
-
-/// Adds to one depth; also how a reconciliation mends a count.
-pub(crate) fn add_depth(connection: &Connection, queue: &str, status: Status, change: i64) -> rusqlite::Result<()> {
-    add_depth_of(connection, queue, status.as_str(), change)
 }
 
 /// [`add_depth`] under any word, which another program may have put where a status belongs.

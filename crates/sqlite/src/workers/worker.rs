@@ -10,7 +10,7 @@ use crate::workers::held_job::HeldJob;
 use crate::workers::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
 use crate::writing::session::WriteTx;
-use crate::writing::work::Work;
+use crate::writing::work::{Effect, Work};
 
 /// Writes the row of a worker.
 pub(crate) struct Register {
@@ -21,6 +21,7 @@ pub(crate) struct Register {
 impl Work for Register {
     type Answer = ();
     const DOING: &'static str = "registering a worker";
+    const EFFECT: Effect = Effect::Told;
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
         let Registration { worker_id, host, pid, lease, queues, job_types, concurrency } = &self.registration;
@@ -53,6 +54,7 @@ pub(crate) struct Extend {
 impl Work for Extend {
     type Answer = Extended;
     const DOING: &'static str = "extending a lease";
+    const EFFECT: Effect = Effect::Told;
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Extended, Fault> {
         let worker_id = &self.heartbeat.worker_id;

@@ -13,6 +13,7 @@ use crate::options::SqliteOptions;
 use crate::readers::Readers;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
+use crate::writing::checkpoints::Checkpoints;
 use crate::writing::group::{Committed, Group};
 use crate::writing::hints::Hints;
 use crate::writing::places::Places;
@@ -46,6 +47,7 @@ pub(crate) struct Desk {
     pub(crate) awake: Awake,
     pub(crate) hints: Arc<Hints>,
     pub(crate) held: HeldLeases,
+    pub(crate) checkpoints: Checkpoints,
     pub(crate) file_looked_at: Instant,
     /// The file has changed, and what was committed before is safe.
     pub(crate) has_parted: bool,
@@ -85,9 +87,14 @@ impl Desk {
         let mut connection = Some(connection);
         loop {
             let left = match connection.take().map_or_else(|| self.reopen(), Ok) {
-                Ok(open) => {
+                Ok(mut open) => {
+                    self.checkpoints.follow(&mut open);
                     let left = self.serve(&open);
                     self.part_if_changed(&open);
+                    if left == Leave::Closed {
+                        // Before the last connection copies the whole log.
+                        self.checkpoints.end();
+                    }
                     left
                 }
                 Err(error) => self.refuse_next(error),
@@ -116,6 +123,7 @@ impl Desk {
         }
         tracing::error!(error = %change.error(&self.place), "this store does nothing more");
         self.readers.abandon();
+        self.checkpoints.end();
         self.file.part(connection);
         self.hints.give();
     }
@@ -158,6 +166,7 @@ impl Desk {
             if committed.is_spoilt {
                 return Leave::Spoilt;
             }
+            self.checkpoints.after_commit(connection);
         }
     }
 

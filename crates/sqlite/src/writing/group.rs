@@ -7,8 +7,8 @@ use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
 use crate::writing::places::Places;
-use crate::writing::session::{Session, WriteTx};
-use crate::writing::work::{Stop, Task};
+use crate::writing::session::{Delivery, Session, WriteTx};
+use crate::writing::work::{Effect, Stop, Task};
 
 /// The requests that share one transaction: each in its own savepoint, so that one that fails hurts nobody else;
 /// none is answered before the commit.
@@ -37,12 +37,13 @@ impl Group<'_, '_> {
     /// Runs the requests in order, commits, and answers each of them. Where the file has changed they have no answer
     /// yet: they get it when what was committed before is safe.
     pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Result<Committed, FileChange> {
-        if let Err(error) = execute(self.session.connection, "BEGIN IMMEDIATE") {
+        if let Err(error) = self.session.kept.begin() {
             return Ok(self.fail(tasks, &error));
         }
         match self.session.is_schema_understood() {
             Ok(true) => {}
             Ok(false) => {
+                self.session.offers.borrow_mut().end();
                 self.roll_back();
                 for task in tasks.drain(..) {
                     task.dismiss(self.place.schema_changed());
@@ -51,7 +52,10 @@ impl Group<'_, '_> {
             }
             Err(error) => return Ok(self.fail(tasks, &error)),
         }
-        let (mut counts, mut wakes) = (Counts::default(), false);
+        if let Err(error) = self.end_outdated_offers() {
+            return Ok(self.fail(tasks, &error));
+        }
+        let (mut counts, mut wakes, mut deliveries) = (Counts::default(), false, Vec::new());
         let mut written = 0;
         while written < tasks.len() {
             match self.write_next(tasks, written) {
@@ -59,6 +63,7 @@ impl Group<'_, '_> {
                     written += requests;
                     counts.merge(done.counts);
                     wakes |= done.wakes;
+                    deliveries.extend(done.deliveries);
                 }
                 Err(error) => return Ok(self.fail(tasks, &error)),
             }
@@ -77,22 +82,41 @@ impl Group<'_, '_> {
             self.session.note_moves();
         }
         let callers = self.places.taken();
+        for Delivery { mailbox, lease } in deliveries {
+            mailbox.put(lease);
+        }
         for task in tasks.drain(..) {
             task.answer();
         }
         Ok(Committed { wakes, callers, is_spoilt: false })
     }
 
-    /// The requests that follow, as many as one statement takes; says how many they were.
+    fn end_outdated_offers(&self) -> rusqlite::Result<()> {
+        let mut offers = self.session.offers.borrow_mut();
+        if !offers.is_empty() {
+            offers.end_outdated(self.session.kept.data_version()?, self.now);
+        }
+        Ok(())
+    }
+
+    /// The requests that follow, as many as one statement takes; says how many they were. Once a job was made that
+    /// waits, none that follows may be given to a worker before it.
     fn write_next(&mut self, tasks: &mut [Box<dyn Task>], written: usize) -> rusqlite::Result<(usize, Done)> {
         let is_alone = tasks.len() == 1;
         let rest = &mut tasks[written..];
-        if let Some(block) = rest.first_chunk_mut()
+        let offers = &self.session.offers;
+        let has_offers = !offers.borrow().is_empty();
+        if !has_offers
+            && let Some(block) = rest.first_chunk_mut()
             && let Some(done) = self.write_block(block)?
         {
             return Ok((BLOCK_JOBS, done));
         }
-        Ok((1, self.write(rest[0].as_mut(), is_alone)?.unwrap_or_default()))
+        let done = self.write(rest[0].as_mut(), is_alone)?.unwrap_or_default();
+        if done.wakes || rest[0].effect() == Effect::Unknown {
+            offers.borrow_mut().end();
+        }
+        Ok((1, done))
     }
 
     /// Jobs of several requests in one statement, if they are all such. Nothing comes back when it was refused,
@@ -110,7 +134,7 @@ impl Group<'_, '_> {
         let mut counts = Counts::default();
         jobs.iter().for_each(|job| counts.entered(&job.queue, Status::Pending));
         tasks.iter_mut().zip(ids).for_each(|(task, id)| task.keep_made(id));
-        Ok(Some(Done { counts, wakes: true }))
+        Ok(Some(Done { counts, wakes: true, deliveries: Vec::new() }))
     }
 
     /// One request. Nothing comes back when it alone failed and was taken back; an error undoes the group.
@@ -123,14 +147,17 @@ impl Group<'_, '_> {
         let mut tx = WriteTx {
             connection,
             runs: &self.session.runs,
+            kept: &self.session.kept,
             held: self.held,
             counts: Counts::default(),
             now: self.now,
             limits: self.limits,
             wakes: false,
+            offers: &self.session.offers,
+            deliveries: Vec::new(),
         };
         let written = task.write(&mut tx);
-        let done = Done { wakes: tx.wakes, counts: tx.counts };
+        let done = Done { wakes: tx.wakes, counts: tx.counts, deliveries: tx.deliveries };
         match written {
             Ok(()) if !has_savepoint => Ok(Some(done)),
             Ok(()) => execute(connection, "RELEASE request").map(|()| Some(done)),
@@ -150,12 +177,13 @@ impl Group<'_, '_> {
             // A lone request was refused and is rolled back already.
             return Ok(());
         }
-        counts.flush(self.session.connection)?;
-        execute(self.session.connection, "COMMIT")
+        counts.flush(&self.session.kept, self.session.connection)?;
+        self.session.kept.commit()
     }
 
     /// Every request of the group gets the error, because nothing of any of them was kept.
     fn fail(&self, tasks: &mut Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Committed {
+        self.session.offers.borrow_mut().end();
         self.roll_back();
         for task in tasks.drain(..) {
             task.refuse(error);
@@ -182,6 +210,7 @@ impl Group<'_, '_> {
 struct Done {
     counts: Counts,
     wakes: bool,
+    deliveries: Vec<Delivery>,
 }
 
 fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {

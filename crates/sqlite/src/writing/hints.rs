@@ -29,6 +29,10 @@ impl Hints {
     }
 
     pub(crate) fn give(&self) {
+        if !self.has_subscribers() {
+            // Whoever subscribes later begins with a look of its own.
+            return;
+        }
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 

@@ -1,10 +1,13 @@
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
+use std::sync::Arc;
 
-use longshore_core::{Limits, Timestamp};
-use rusqlite::{Connection, Statement};
+use longshore_core::{Lease, Limits, Timestamp};
+use rusqlite::{Connection, Params, Statement};
 
 use crate::fault::{Fault, Trouble, spoils_connection};
 use crate::jobs::claim::NothingReady;
+use crate::jobs::inbox::Mailbox;
+use crate::jobs::offers::Offers;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
@@ -15,12 +18,31 @@ pub(crate) struct Session<'c> {
     /// Statements for the runs of a claim: one claim reads several of them at once, so one cached statement
     /// would not do.
     pub(crate) runs: RefCell<Vec<Statement<'c>>>,
+    pub(crate) kept: KeptStatements<'c>,
+    /// They end with the connection, whose number for foreign commits they know.
+    pub(crate) offers: RefCell<Offers>,
     /// The last claim that found nothing.
     pub(crate) nothing_ready: RefCell<Option<NothingReady>>,
     /// How many commits of this session moved jobs.
     moves: Cell<u64>,
     schema: RefCell<SchemaMark>,
 }
+
+/// The statements of a lone enqueue. To look one up in the connection's cache and put it back costs a tenth of its
+/// transaction, so these never leave.
+pub(crate) struct KeptStatements<'c> {
+    connection: &'c Connection,
+    begin: Kept<'c>,
+    commit: Kept<'c>,
+    schema_version: Kept<'c>,
+    data_version: Kept<'c>,
+    insert_job: Kept<'c>,
+    insert_leased_job: Kept<'c>,
+    add_depth: Kept<'c>,
+}
+
+/// Prepared when it is first needed.
+type Kept<'c> = RefCell<Option<Statement<'c>>>;
 
 /// See [`Session::moves_mark`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +65,12 @@ impl<'c> Session<'c> {
     /// Begins on a connection where `understood` is the mark of a schema that was checked.
     pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
         let schema = SchemaMark { version: None, understood, refused: None };
+        let kept = KeptStatements::of(connection);
         Self {
             connection,
             runs: RefCell::default(),
+            kept,
+            offers: RefCell::default(),
             nothing_ready: RefCell::default(),
             moves: Cell::default(),
             schema: RefCell::new(schema),
@@ -59,7 +84,7 @@ impl<'c> Session<'c> {
 
     /// A mark that stays the same for as long as no job has moved, by whatever connection.
     pub(crate) fn moves_mark(&self) -> rusqlite::Result<MovesMark> {
-        let foreign = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        let foreign = self.kept.data_version()?;
         Ok(MovesMark { own: self.moves.get(), foreign })
     }
 
@@ -69,7 +94,7 @@ impl<'c> Session<'c> {
     /// ledger compared. After a migration there and back they are understood again, even if a text differs.
     pub(crate) fn is_schema_understood(&self) -> rusqlite::Result<bool> {
         let mut schema = self.schema.borrow_mut();
-        let version = schema_version(self.connection)?;
+        let version = self.kept.schema_version()?;
         if schema.version == Some(version) {
             return Ok(true);
         }
@@ -89,14 +114,66 @@ impl<'c> Session<'c> {
     }
 }
 
-fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
+impl<'c> KeptStatements<'c> {
+    fn of(connection: &'c Connection) -> Self {
+        Self {
+            connection,
+            begin: Kept::default(),
+            commit: Kept::default(),
+            schema_version: Kept::default(),
+            data_version: Kept::default(),
+            insert_job: Kept::default(),
+            insert_leased_job: Kept::default(),
+            add_depth: Kept::default(),
+        }
+    }
+
+    pub(crate) fn begin(&self) -> rusqlite::Result<()> {
+        self.get(&self.begin, "BEGIN IMMEDIATE")?.execute([]).map(|_| ())
+    }
+
+    pub(crate) fn commit(&self) -> rusqlite::Result<()> {
+        self.get(&self.commit, "COMMIT")?.execute([]).map(|_| ())
+    }
+
+    /// The statement that makes one job.
+    pub(crate) fn insert_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
+        self.get(&self.insert_job, include_str!("../sql/insert_job.sql"))
+    }
+
+    /// The statement that makes one job with a lease to a worker.
+    pub(crate) fn insert_leased_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
+        self.get(&self.insert_leased_job, include_str!("../sql/insert_leased_job.sql"))
+    }
+
+    /// SQLite's number for the commits of other connections; those of this one leave it as it is.
+    pub(crate) fn data_version(&self) -> rusqlite::Result<i64> {
+        self.get(&self.data_version, "PRAGMA data_version")?.query_row([], |row| row.get(0))
+    }
+
+    /// Adds to one depth.
+    pub(crate) fn add_depth(&self, values: impl Params) -> rusqlite::Result<()> {
+        self.get(&self.add_depth, include_str!("../sql/add_depth.sql"))?.execute(values).map(|_| ())
+    }
+
+    fn schema_version(&self) -> rusqlite::Result<i64> {
+        self.get(&self.schema_version, "PRAGMA schema_version")?.query_row([], |row| row.get(0))
+    }
+
+    fn get<'k>(&self, kept: &'k Kept<'c>, sql: &str) -> rusqlite::Result<RefMut<'k, Statement<'c>>> {
+        let kept = kept.borrow_mut();
+        RefMut::filter_map(kept, Option::as_mut).or_else(|mut none| {
+            *none = Some(self.connection.prepare(sql)?);
+            Ok(RefMut::map(none, |kept| kept.as_mut().expect("it was prepared just now")))
+        })
+    }
 }
 
 /// What a piece of work may touch inside the writer's transaction.
 pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) runs: &'t RefCell<Vec<Statement<'c>>>,
+    pub(crate) kept: &'t KeptStatements<'c>,
     pub(crate) held: &'t mut HeldLeases,
     /// Only what this piece changes; it is dropped when the piece is taken back.
     pub(crate) counts: Counts,
@@ -105,6 +182,16 @@ pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) limits: Limits,
     /// Whether a worker may find something to do that it could not do before.
     pub(crate) wakes: bool,
+    pub(crate) offers: &'t RefCell<Offers>,
+    /// Leases that go out after the commit.
+    pub(crate) deliveries: Vec<Delivery>,
+}
+
+/// A lease of a job that was made with it.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) lease: Lease,
 }
 
 impl<'c> WriteTx<'_, 'c> {

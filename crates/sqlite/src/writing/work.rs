@@ -13,6 +13,9 @@ pub(crate) trait Work: Send + 'static {
     /// What is being done, for errors.
     const DOING: &'static str;
 
+    /// What the writer knows of its effect on which job runs next.
+    const EFFECT: Effect = Effect::Unknown;
+
     /// About how many rows it writes, by which a shared transaction is bounded.
     fn rows(&self) -> usize {
         1
@@ -44,10 +47,20 @@ pub(crate) trait Work: Send + 'static {
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Self::Answer, Fault>;
 }
 
+/// What the writer knows of the effect that a piece of work has on which job runs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing may run before a new job that could not before, unless [`WriteTx::wakes`] says so.
+    Told,
+    /// Nothing is known.
+    Unknown,
+}
+
 /// A request with the way back to its caller; what the writer sees of any [`Work`].
 pub(crate) trait Task: Send {
     fn rows(&self) -> usize;
     fn is_one_statement(&self) -> bool;
+    fn effect(&self) -> Effect;
     fn plain_job(&self) -> Option<&NewJob>;
     /// Keeps the answer: the plain job was made under this id.
     fn keep_made(&mut self, id: JobId);
@@ -79,8 +92,8 @@ pub(crate) struct Request<W: Work> {
     pub(crate) place: Place,
     pub(crate) reply: oneshot::Sender<Result<W::Answer, StoreError>>,
     pub(crate) kept: Option<Result<W::Answer, StoreError>>,
-    /// Given back when the request is answered, so that the queue is bounded.
-    pub(crate) permit: OwnedSemaphorePermit,
+    /// Given back when the request is answered, so that the queue is bounded; none where no caller waits.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<W: Work> Request<W> {
@@ -101,6 +114,10 @@ impl<W: Work> Task for Request<W> {
 
     fn is_one_statement(&self) -> bool {
         self.work.is_one_statement()
+    }
+
+    fn effect(&self) -> Effect {
+        W::EFFECT
     }
 
     fn plain_job(&self) -> Option<&NewJob> {

@@ -16,6 +16,7 @@ use crate::readers::Readers;
 use crate::schema;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
+use crate::writing::checkpoints::Checkpoints;
 use crate::writing::desk::Desk;
 use crate::writing::hints::Hints;
 use crate::writing::log_watch::watch_log;
@@ -66,6 +67,7 @@ impl Writer {
         let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
         let (places, awake, panicked) = (Places::new(), Awake::new(), Arc::new(OnceLock::new()));
         let desk = Desk {
+            checkpoints: Checkpoints::new(options.clone(), place.clone(), Arc::clone(&file)),
             options,
             place: place.clone(),
             file,
@@ -100,7 +102,7 @@ impl Writer {
     async fn ask<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         let permit = self.places.take().await.ok_or_else(|| self.place.closed())?;
         let (reply, answer) = oneshot::channel();
-        let request = Request { work, place: self.place.clone(), reply, kept: None, permit };
+        let request = Request { work, place: self.place.clone(), reply, kept: None, permit: Some(permit) };
         self.sender.send(Message::Task(Box::new(request))).map_err(|_| self.gone())?;
         self.awake.wait(answer, &self.places).await.unwrap_or_else(|| Err(self.gone()))
     }
@@ -111,6 +113,11 @@ impl Writer {
             Some(message) => self.place.panicked(message, "writing"),
             None => self.place.closed(),
         }
+    }
+
+    /// A way to the thread for requests whose answer nobody waits for.
+    pub(crate) fn sender(&self) -> Sender<Message> {
+        self.sender.clone()
     }
 
     /// Tells the thread that somebody listens for hints now.

@@ -6,6 +6,7 @@ use longshore_core::{Console, Status, Store, StoreError, Wakeups};
 use longshore_migrate::source::LONGSHORE;
 use longshore_migrate::{Migrator, RunRequest, Source};
 use longshore_sqlite::rusqlite::Connection;
+use longshore_sqlite::rusqlite::config::DbConfig;
 use longshore_sqlite::target::{Access, SqliteTarget};
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 
@@ -166,6 +167,8 @@ async fn regression_a_blob_where_a_name_belongs_stops_nobody_else() {
 async fn regression_names_that_are_no_utf8_stop_no_claim_and_no_look() {
     let database = Database::new();
     let foreign = database.foreign();
+    // The triggers refuse such names; they come from programs that have switched them off, and go uncounted.
+    foreign.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
     for (queue, job_type) in [("61ff", "mail"), ("ff", "mail"), ("fe", "other"), ("ffff", "mail")] {
         let insert = format!(
             "INSERT INTO job_queue (job_type, job_data, queue)
@@ -173,6 +176,11 @@ async fn regression_names_that_are_no_utf8_stop_no_claim_and_no_look() {
         );
         foreign.execute(&insert, []).unwrap();
     }
+    foreign
+        .execute_batch(
+            "INSERT INTO job_depths (queue, status, jobs) SELECT queue, status, count(*) FROM job_queue GROUP BY 1, 2",
+        )
+        .unwrap();
     let known = database.enqueue(job().queue("\u{10ffff}")).await;
     let worker = database.worker().await;
 

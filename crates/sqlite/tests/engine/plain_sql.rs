@@ -30,7 +30,7 @@ fn three_jobs(database: &Database) -> Connection {
     foreign
 }
 
-const STATEMENTS: [&str; 24] = [
+const STATEMENTS: [&str; 21] = [
     "INSERT INTO job_queue (job_type) VALUES ('mail')",
     "INSERT INTO job_queue (job_type, queue) VALUES ('mail', 'a'), ('mail', 'b'), ('mail', 'c')",
     "INSERT INTO job_queue (job_type, queue) SELECT job_type, 'c' FROM job_queue",
@@ -45,11 +45,8 @@ const STATEMENTS: [&str; 24] = [
     "INSERT INTO job_queue (id, job_type) VALUES (1, 'mail') ON CONFLICT (id) DO UPDATE SET queue = 'c'",
     "INSERT OR REPLACE INTO job_queue (id, job_type, unique_key) VALUES (2, 'mail', 'k')
         ON CONFLICT (id) DO UPDATE SET queue = 'c'",
-    "UPDATE OR REPLACE job_queue SET id = 1 WHERE id = 3",
-    "UPDATE OR REPLACE job_queue SET id = id + 1",
     "UPDATE OR REPLACE job_queue SET unique_key = 'k' WHERE id = 3",
     "UPDATE OR REPLACE job_queue SET status = 'pending', unique_key = 'k' WHERE id = 2",
-    "UPDATE OR REPLACE job_queue SET unique_key = 'k', id = 2, queue = 'c' WHERE id = 3",
     "UPDATE OR IGNORE job_queue SET unique_key = 'k'",
     "UPDATE job_queue SET queue = 'c', status = 'completed', completed_at = 1",
     "UPDATE job_queue SET queue = queue, status = status",
@@ -70,8 +67,7 @@ fn every_kind_of_statement_is_counted_exactly_once() {
 
             database.assert_counts_are_true();
             let orphans = "SELECT count(*) FROM job_attempts WHERE job_id NOT IN (SELECT id FROM job_queue)";
-            let moves_ids = statement.contains("SET id") || statement.contains(", id =");
-            assert!(moves_ids || database.number(orphans) == 0, "{statement}");
+            assert_eq!(database.number(orphans), 0, "{statement}");
             foreign.execute_batch("DELETE FROM job_queue; DELETE FROM job_attempts").unwrap();
         }
     }

@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use longshore_core::{ClaimNumber, ClaimRequest, Claimed, JobId, QueueScope, RequestId, StoreError, Timestamp};
+use longshore_core::{ClaimNumber, ClaimRequest, Claimed, JobId, Lease, QueueScope, RequestId, StoreError, Timestamp};
 
 use super::row::Row;
 use super::state::State;
@@ -12,15 +12,22 @@ impl State {
         if let Some(given) = worker.last_claim.clone().filter(|given| given.request_id == request.request_id) {
             return Ok(self.given_again(request, &given));
         }
-        self.promote(now);
-        let chosen = self.choose(request);
-        let leases: Vec<_> = chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, now)).collect();
+        let request = self.claimable(request);
+        let leases = self.lease(&request, now);
+        self.leave_offer(&request, &leases);
         if !leases.is_empty() {
             let leases = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
             let given = GivenClaim { request_id: request.request_id, leases };
             self.registered_worker(&request.worker_id)?.last_claim = Some(given);
         }
         Ok(Claimed { leases, next_due: self.next_due() })
+    }
+
+    /// Promotes what is due and leases what the request may have.
+    pub(super) fn lease(&mut self, request: &ClaimRequest, now: Timestamp) -> Vec<Lease> {
+        self.promote(now);
+        let chosen = self.choose(request);
+        chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, now)).collect()
     }
 
     /// What the worker still has of the leases that this very request gave.
@@ -45,7 +52,7 @@ impl State {
     }
 
     /// The jobs that the claim takes, in the order in which they are to run.
-    fn choose(&self, request: &ClaimRequest) -> Vec<JobId> {
+    pub(super) fn choose(&self, request: &ClaimRequest) -> Vec<JobId> {
         let mut room = Room::new(request);
         let mut candidates: Vec<&Row> = self
             .rows

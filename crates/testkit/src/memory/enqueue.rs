@@ -1,19 +1,33 @@
 use longshore_core::{EnqueueStream, Enqueued, JobId, NewJob, StoreError, Timestamp};
 
+use super::Moment;
 use super::row::Row;
 use super::state::State;
 
 impl State {
-    pub(super) fn enqueue(&mut self, jobs: Vec<NewJob>, now: Timestamp) -> Result<Vec<Enqueued>, StoreError> {
+    pub(super) fn enqueue(
+        &mut self,
+        jobs: Vec<NewJob>,
+        process: u64,
+        moment: Moment,
+    ) -> Result<Vec<Enqueued>, StoreError> {
         for job in &jobs {
             job.validate(&self.limits)?;
         }
         // One job is checked before anything changes; only several need a draft to be taken back.
-        if jobs.len() == 1 {
-            return jobs.into_iter().map(|job| self.enqueue_one(job, now)).collect();
+        if let [job] = jobs.as_slice() {
+            let taker = self.taker(job, process, moment);
+            let enqueued = self.enqueue_one(job.clone(), moment.now)?;
+            if let Some(worker_id) = taker
+                && !enqueued.is_duplicate
+                && self.row(enqueued.id).is_ready()
+            {
+                self.deliver(enqueued.id, &worker_id, moment);
+            }
+            return Ok(vec![enqueued]);
         }
         let mut draft = self.clone();
-        let enqueued = jobs.into_iter().map(|job| draft.enqueue_one(job, now)).collect::<Result<_, _>>()?;
+        let enqueued = jobs.into_iter().map(|job| draft.enqueue_one(job, moment.now)).collect::<Result<_, _>>()?;
         *self = draft;
         Ok(enqueued)
     }

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, WorkerId};
 
+use super::inbox::Mailbox;
 use super::row::Row;
 use super::stats::MinuteCounts;
 use super::worker::Worker;
@@ -21,6 +23,8 @@ pub(super) struct State {
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     /// What each process has seen of the workers of others.
     pub(super) watches: BTreeMap<(u64, WorkerId), LeaseWatch>,
+    /// Those that are open.
+    pub(super) inboxes: BTreeMap<WorkerId, Arc<Mailbox>>,
     /// The process that removes what is older than each retention, and when it last said so.
     pub(super) housekeepers: BTreeMap<Duration, (u64, Timestamp)>,
 }
@@ -35,6 +39,7 @@ impl State {
             minutes: BTreeMap::new(),
             workers: BTreeMap::new(),
             watches: BTreeMap::new(),
+            inboxes: BTreeMap::new(),
             housekeepers: BTreeMap::new(),
         }
     }

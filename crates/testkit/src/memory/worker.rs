@@ -23,6 +23,16 @@ pub(super) struct Worker {
     pub(super) last_claim: Option<GivenClaim>,
 }
 
+impl Worker {
+    pub(super) const fn is_in(&self, process: u64) -> bool {
+        self.process == process
+    }
+
+    pub(super) const fn is_alive(&self) -> bool {
+        !self.is_killed
+    }
+}
+
 impl State {
     pub(super) fn register(&mut self, registration: Registration, process: u64, moment: Moment) {
         if let Some(worker) = self.workers.get_mut(&registration.worker_id) {

@@ -1,4 +1,4 @@
-use longshore_core::{ClaimNumber, ClaimRequest, JobId, Lease, Timestamp, WorkerId};
+use longshore_core::{ClaimNumber, ClaimRequest, Inbox, JobId, Lease, Store, Timestamp, WorkerId};
 
 use super::pair::Pair;
 use crate::suite::Harness;
@@ -8,6 +8,8 @@ pub(super) struct Actor<H: Harness> {
     pub(super) pair: Pair<H>,
     pub(super) worker_id: WorkerId,
     pub(super) holds: Vec<Held>,
+    /// On the store under test alone, with what it claimed last: the model shows by a claim that a lease was right.
+    pub(super) inbox: Option<(Box<dyn Inbox>, ClaimRequest)>,
     /// Its last claim, and whether it knows the answer.
     pub(super) last_claim: Option<(ClaimRequest, bool)>,
 }
@@ -27,6 +29,16 @@ pub(super) struct Ghost {
 }
 
 impl<H: Harness> Actor<H> {
+    /// Offers what the claim that follows does not get, if its inbox is open or is to be opened.
+    pub(super) fn offer(&mut self, request: &ClaimRequest, opens: bool) {
+        let open = self.inbox.take().map(|(inbox, _)| inbox);
+        let inbox = open.or_else(|| opens.then(|| self.pair.subject.inbox(&self.worker_id)));
+        self.inbox = inbox.map(|mut inbox| {
+            inbox.offer(request.scope.clone(), request.limit);
+            (inbox, request.clone())
+        });
+    }
+
     pub(super) fn held(&self) -> Vec<(JobId, ClaimNumber)> {
         self.holds.iter().map(|held| (held.lease.id, held.lease.claim_number)).collect()
     }

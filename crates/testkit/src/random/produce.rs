@@ -1,5 +1,6 @@
-use longshore_core::{EnqueueStream, NewJob};
+use longshore_core::{ClaimRequest, EnqueueStream, NewJob};
 
+use super::actor::Held;
 use super::draw;
 use super::run::Run;
 use crate::suite::Harness;
@@ -13,6 +14,27 @@ impl<H: Harness> Run<H> {
         let jobs = self.draw_jobs(number);
         let what = format!("enqueue {jobs:?}");
         self.trail.both(&self.main, &what, |store| store.enqueue(jobs.clone())).await;
+        self.expect_what_is_there().await;
+    }
+
+    /// A job of a worker's own process. Where it came with a lease, a claim of that worker on the model must get
+    /// exactly that lease: then nothing else was to run first.
+    pub(super) async fn enqueue_beside_a_worker(&mut self) {
+        let Some(place) = self.some_actor() else { return };
+        let jobs = self.draw_jobs(1);
+        let what = format!("{} enqueues {jobs:?}", self.actors[place].worker_id);
+        let actor = &mut self.actors[place];
+        self.trail.both(&actor.pair, &what, |store| store.enqueue(jobs.clone())).await;
+        if let Some((inbox, request)) = &mut actor.inbox {
+            let leases = inbox.take();
+            let wanted = ClaimRequest { limit: 1, ..request.clone() };
+            if !leases.is_empty() {
+                self.trail.tell(&format!("… and gets {leases:?}"));
+                let expected = actor.pair.model.lease(&wanted);
+                self.trail.must_be(&leases, &expected, "the lease that came with a job");
+            }
+            actor.holds.extend(leases.into_iter().map(|lease| Held { lease, began: None }));
+        }
         self.expect_what_is_there().await;
     }
 

@@ -57,7 +57,8 @@ impl<H: Harness> Run<H> {
     pub(super) async fn step(&mut self) {
         self.trail.next_step();
         match self.random.u32(..100) {
-            0..=11 => self.enqueue().await,
+            0..=8 => self.enqueue().await,
+            9..=11 => self.enqueue_beside_a_worker().await,
             12..=13 => self.enqueue_stream().await,
             14..=29 => self.claim().await,
             30..=41 => self.begin().await,

@@ -30,7 +30,7 @@ impl<H: Harness> Run<H> {
         let pair = self.open();
         let what = format!("register {worker_id} with a lease of {lease:?}");
         let answer = self.trail.both(&pair, &what, |store| store.register(registration.clone())).await;
-        let actor = Actor { pair, worker_id, holds: Vec::new(), last_claim: None };
+        let actor = Actor { pair, worker_id, holds: Vec::new(), inbox: None, last_claim: None };
         match answer {
             Some(()) => self.actors.push(actor),
             // It does not know whether it is registered, so it ends and begins anew under another name.
@@ -42,7 +42,9 @@ impl<H: Harness> Run<H> {
         let Some(place) = self.some_actor() else { return };
         let request = self.draw_claim(place);
         let what = format!("{request:?}");
+        let opens = draw::is_lucky(&mut self.random, 0.5);
         let actor = &mut self.actors[place];
+        actor.offer(&request, opens);
         let claimed = self.trail.both(&actor.pair, &what, |store| store.claim(request.clone())).await;
         actor.last_claim = Some((request, claimed.is_some()));
         actor.hold(claimed.map(|claimed| claimed.leases).unwrap_or_default());

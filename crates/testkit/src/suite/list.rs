@@ -180,6 +180,24 @@ macro_rules! store_suite {
                 what_an_action_moves_out_of_its_own_selection_is_left_alone
                 a_large_selection_is_moved_whole
                 of_many_refusals_the_first_hundred_are_told;
+            offer:
+                a_job_that_an_idle_worker_would_run_at_once_is_made_with_its_lease
+                such_a_job_ends_and_is_counted_like_any_other
+                without_a_free_slot_a_job_waits
+                two_idle_workers_get_one_job_each_and_the_third_waits
+                what_waits_already_comes_before_a_new_job
+                what_comes_due_or_is_given_back_comes_before_a_new_job
+                a_job_that_something_holds_back_is_never_made_with_a_lease
+                a_queue_that_was_paused_meanwhile_gives_nothing
+                a_worker_gets_jobs_of_its_queues_alone_and_no_more_than_it_offered_for_each
+                a_duplicate_is_given_to_nobody
+                several_jobs_of_one_request_wait_for_a_claim
+                only_a_worker_of_the_same_process_gets_a_new_job
+                a_worker_that_was_retired_or_has_lost_its_lease_gets_no_new_job
+                a_late_outcome_of_a_job_that_was_made_with_a_lease_is_fenced_off
+                a_job_whose_worker_dies_before_it_begins_is_given_back_unspent
+                what_nobody_takes_from_an_inbox_is_given_back
+                a_claim_asks_for_less_by_what_is_in_the_inbox_already;
             outcome:
                 a_completed_job_keeps_its_result_and_its_instants
                 a_job_may_complete_without_a_result

@@ -3,7 +3,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use longshore_core::{ClaimRequest, JobId, QueueScope};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::column::{self, RawName};
 
@@ -16,6 +17,30 @@ pub(crate) struct Head {
     /// As it is stored; a lease holds it at the ends of what a priority can be.
     pub(crate) priority: i64,
     pub(crate) id: JobId,
+    /// Whether the stored priority is a number, by which its row can be found again. Only a program that checks no
+    /// constraints writes another one.
+    has_number: bool,
+}
+
+impl Head {
+    /// Reads the priority and the id from these columns.
+    pub(crate) fn read(row: &Row<'_>, priority: usize, id: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            priority: column::integer(row, priority)?,
+            id: column::id(row, id)?,
+            has_number: matches!(row.get_ref(priority)?, ValueRef::Integer(_)),
+        })
+    }
+
+    /// Where a run that begins with this job is read from: without a number at the front of the run, before which no
+    /// value of SQLite's sorts.
+    pub(crate) fn start(self) -> Value {
+        if self.has_number { Value::Integer(self.priority) } else { Value::Blob(vec![0xff; 16]) }
+    }
+
+    pub(crate) const fn has_number(self) -> bool {
+        self.has_number
+    }
 }
 
 impl Ord for Head {
@@ -157,9 +182,7 @@ fn scan_named<'r>(
 fn next_lane(connection: &Connection, job_type: &str, from: &RawName) -> rusqlite::Result<Option<(RawName, Head)>> {
     let found = connection
         .prepare_cached(include_str!("../../sql/select_next_lane.sql"))?
-        .query_row(params![job_type, from], |row| {
-            Ok((column::raw_name(row, 0)?, Head { priority: column::integer(row, 1)?, id: column::id(row, 2)? }))
-        })
+        .query_row(params![job_type, from], |row| Ok((column::raw_name(row, 0)?, Head::read(row, 1, 2)?)))
         .optional()?;
     Ok(found.filter(|(queue, _)| queue >= from))
 }

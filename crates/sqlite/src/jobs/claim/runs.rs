@@ -152,7 +152,8 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
             RunState::Unread | RunState::JobByJob => {
                 let mut statement = self.connection.prepare_cached(include_str!("../../sql/select_claim_run.sql"))?;
                 let mut rows = open(&mut statement, lane, head)?;
-                take_row(&mut rows, lane, &mut self.chosen)?
+                // One that cannot be found again by its number waits for the next claim.
+                take_row(&mut rows, lane, &mut self.chosen)?.filter(|next| next.has_number())
             }
         };
         if let Some(room) = lane.room {
@@ -165,7 +166,7 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
 
 /// Reads a lane's run from its head on, and stands on the head.
 fn open<'s>(statement: &'s mut Statement<'_>, lane: &Lane<'_>, head: Head) -> rusqlite::Result<Rows<'s>> {
-    let mut rows = statement.query(params![lane.job_type, &*lane.queue, head.priority, head.id.0])?;
+    let mut rows = statement.query(params![lane.job_type, &*lane.queue, head.start(), head.id.0])?;
     FallibleStreamingIterator::advance(&mut rows)?;
     Ok(rows)
 }
@@ -173,7 +174,6 @@ fn open<'s>(statement: &'s mut Statement<'_>, lane: &Lane<'_>, head: Head) -> ru
 /// Takes the job that the run stands on, and goes on to the next. One whose claim number cannot be counted on, which
 /// only another program writes, would break the fence: it is passed over, and the look for dead workers gives it up.
 fn take_row(rows: &mut Rows<'_>, lane: &Lane<'_>, chosen: &mut Candidates) -> rusqlite::Result<Option<Head>> {
-    // A priority that is no integer, which only a program without constraints writes, is not found by its number.
     let Some(row) = FallibleStreamingIterator::get(rows) else { return Ok(None) };
     if matches!(row.get_ref(2)?, ValueRef::Integer(number) if (0..i64::MAX).contains(&number)) {
         let mut lease = lease(row, lane.job_type, &lane.queue)?;
@@ -186,7 +186,7 @@ fn take_row(rows: &mut Rows<'_>, lane: &Lane<'_>, chosen: &mut Candidates) -> ru
         chosen.queues.push(Arc::clone(&lane.queue));
     }
     let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(Head { priority: column::integer(row, 1)?, id: column::id(row, 0)? }))
+    Ok(Some(Head::read(row, 1, 0)?))
 }
 
 /// A lease that a claim gave before, if the worker still has it.

@@ -112,11 +112,7 @@ fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
     database.insert(300, 11, "own");
     database.connection.execute_batch("INSERT INTO job_queues SELECT DISTINCT queue, 1 FROM job_queue").unwrap();
     let session = Session::begin(&database.connection, String::new());
-    let claim = Claim::new(
-        request(QueueScope::All),
-        Arc::default(),
-        Arc::new(SystemClock::new()),
-    );
+    let claim = Claim::new(request(QueueScope::All), None, Arc::default(), Arc::new(SystemClock::new()));
     let steps = || {
         let before = database.steps.load(Ordering::Relaxed);
         let has_ready = claim.has_ready(&session).unwrap();

@@ -98,7 +98,9 @@ impl Work for EnqueueAll {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
-        let mut inserting = Inserting::begin(tx.connection)?;
+        let kept = tx.kept;
+        let mut insert = kept.insert_job()?;
+        let mut inserting = Inserting::begin(tx.connection, &mut insert);
         let mut made = 0;
         loop {
             let part = self.parts.next_part()?;

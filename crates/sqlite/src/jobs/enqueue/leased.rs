@@ -1,0 +1,75 @@
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, Timestamp};
+use rusqlite::params;
+
+use crate::column;
+use crate::fault::Fault;
+use crate::jobs::enqueue::{find_holder, later_than};
+use crate::jobs::offers::Taken;
+use crate::workers::held::HeldLease;
+use crate::writing::session::{Delivery, WriteTx};
+
+/// Makes a job with a lease to a worker that would run it at once, if there is one and nothing holds the job back.
+/// The claim that would follow in a transaction of its own is then part of this one.
+pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Option<JobId>, Fault> {
+    if tx.offers.borrow().is_empty() {
+        return Ok(None);
+    }
+    job.validate(&tx.limits)?;
+    if job.parent.is_some() || later_than(tx.now, job.due).is_some() {
+        return Ok(None);
+    }
+    if let Some(unique_key) = &job.unique_key
+        && find_holder(tx.connection, unique_key)?.is_some()
+    {
+        return Ok(None);
+    }
+    let Some(taken) = tx.offers.borrow_mut().take(tx.connection, job)? else { return Ok(None) };
+    let id = insert(tx, job, &taken)?;
+    let lease = lease(id, job, tx.now);
+    tx.counts.entered(&job.queue, Status::Running);
+    let held = HeldLease { claim_number: lease.claim_number, queue: job.queue.as_str().into(), ready_at: tx.now };
+    tx.held.give(&taken.worker_id, std::iter::once((id, held)));
+    tx.deliveries.push(Delivery { mailbox: taken.mailbox, lease });
+    Ok(Some(id))
+}
+
+fn insert(tx: &WriteTx<'_, '_>, job: &NewJob, taken: &Taken) -> rusqlite::Result<JobId> {
+    let id = tx.kept.insert_leased_job()?.insert(params![
+        job.job_type,
+        job.job_data.as_str(),
+        job.priority.0,
+        tx.now.as_ms(),
+        job.max_retries,
+        taken.worker_id.as_str(),
+        job.timeout.map(column::seconds),
+        job.queue,
+        job.max_crashes,
+        job.max_deferrals,
+        job.unique_key,
+        job.metadata.as_ref().map(longshore_core::JobData::as_str),
+    ])?;
+    Ok(JobId(id))
+}
+
+/// What a claim of this job would say.
+fn lease(id: JobId, job: &NewJob, now: Timestamp) -> Lease {
+    Lease {
+        id,
+        claim_number: ClaimNumber(1),
+        job_type: job.job_type.clone(),
+        job_data: job.job_data.clone(),
+        queue: job.queue.clone(),
+        priority: job.priority,
+        budgets: Budgets {
+            retry_count: 0,
+            max_retries: job.max_retries,
+            crash_count: 0,
+            max_crashes: job.max_crashes,
+            deferral_count: 0,
+            max_deferrals: job.max_deferrals,
+        },
+        timeout: job.timeout,
+        ready_at: now,
+        metadata: job.metadata.clone(),
+    }
+}

@@ -1,0 +1,152 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use longshore_core::{NewJob, QueueScope, Timestamp, WorkerId};
+use rusqlite::Connection;
+
+use crate::jobs::inbox::{Mailbox, Offered};
+
+/// What idle workers of this store would run at once.
+///
+/// An offer stands only as long as it is certain that nothing else may run before a job that is enqueued now. So
+/// whatever could change that ends all of them: see [`Offers::end`] and its callers.
+#[derive(Debug, Default)]
+pub(crate) struct Offers {
+    standing: Vec<Offer>,
+}
+
+/// What one worker would run at once. It is made in the same turn of the writer as the look that found nothing else.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) worker_id: WorkerId,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) job_types: Arc<[String]>,
+    pub(crate) slots: Slots,
+    /// When a job becomes due that may come first.
+    pub(crate) next_due: Option<Timestamp>,
+    /// SQLite's number for the commits of other connections, from before the look.
+    pub(crate) data_version: i64,
+}
+
+/// How many jobs would be run at once, altogether and from each queue where these are named.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    left: u32,
+    queues: Option<BTreeMap<String, u32>>,
+}
+
+impl Slots {
+    /// What was offered and looked at, less the jobs in these queues, which the worker has got already.
+    pub(crate) fn new<'a>(offered: Offered, looked_at: &QueueScope, got: impl Iterator<Item = &'a str>) -> Self {
+        let queues: Option<BTreeMap<String, u32>> = match (offered.scope, looked_at) {
+            (QueueScope::All, QueueScope::All) => None,
+            (QueueScope::All, QueueScope::Only(limits)) => {
+                Some(limits.iter().map(|limit| (limit.queue.clone(), offered.limit)).collect())
+            }
+            (QueueScope::Only(limits), looked_at) => {
+                let is_looked_at = |queue: &str| match looked_at {
+                    QueueScope::All => true,
+                    QueueScope::Only(looked_at) => looked_at.iter().any(|limit| limit.queue == queue),
+                };
+                let limits = limits.into_iter().filter(|limit| is_looked_at(&limit.queue));
+                Some(limits.map(|limit| (limit.queue, limit.limit)).collect())
+            }
+        };
+        let mut slots = Self { left: offered.limit, queues };
+        got.for_each(|queue| slots.take(queue));
+        slots
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    fn has(&self, queue: &str) -> bool {
+        self.left > 0 && self.queues.as_ref().is_none_or(|queues| queues.get(queue).is_some_and(|left| *left > 0))
+    }
+
+    fn take(&mut self, queue: &str) {
+        self.left = self.left.saturating_sub(1);
+        if let Some(left) = self.queues.as_mut().and_then(|queues| queues.get_mut(queue)) {
+            *left = left.saturating_sub(1);
+        }
+    }
+}
+
+impl Offers {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.standing.is_empty()
+    }
+
+    pub(crate) fn stand(&mut self, offer: Offer) {
+        self.withdraw(&offer.worker_id);
+        if !offer.slots.is_empty() {
+            offer.mailbox.stand();
+            self.standing.push(offer);
+        }
+    }
+
+    pub(crate) fn withdraw(&mut self, worker_id: &WorkerId) {
+        self.standing.retain(|offer| offer.worker_id != *worker_id);
+    }
+
+    /// Something may run first now, or it is not known.
+    pub(crate) fn end(&mut self) {
+        self.standing.clear();
+    }
+
+    /// Ends those that another connection's commit, or the passing of time, makes uncertain. To be called inside the
+    /// write transaction, where nobody else commits any more.
+    pub(crate) fn end_outdated(&mut self, data_version: i64, now: Timestamp) {
+        self.standing.retain(|offer| {
+            let is_due = offer.next_due.is_some_and(|due| due <= now);
+            offer.data_version == data_version && !is_due && offer.mailbox.is_standing()
+        });
+    }
+
+    /// The first worker that would run this job at once, which has one slot less from now on.
+    pub(crate) fn take(&mut self, connection: &Connection, job: &NewJob) -> rusqlite::Result<Option<Taken>> {
+        while let Some(place) = self.standing.iter().position(|offer| offer.takes(job)) {
+            if is_paused(connection, &job.queue)? {
+                return Ok(None);
+            }
+            if !self.standing[place].is_valid(connection)? {
+                self.standing.remove(place);
+                continue;
+            }
+            let offer = &mut self.standing[place];
+            offer.slots.take(&job.queue);
+            let taken = Taken { worker_id: offer.worker_id.clone(), mailbox: Arc::clone(&offer.mailbox) };
+            if offer.slots.is_empty() {
+                self.standing.remove(place);
+            }
+            return Ok(Some(taken));
+        }
+        Ok(None)
+    }
+}
+
+fn is_paused(connection: &Connection, queue: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached(include_str!("../sql/is_queue_paused.sql"))?.query_row([queue], |row| row.get(0))
+}
+
+/// The worker that gets a job.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) worker_id: WorkerId,
+    pub(crate) mailbox: Arc<Mailbox>,
+}
+
+impl Offer {
+    fn takes(&self, job: &NewJob) -> bool {
+        self.slots.has(&job.queue) && self.job_types.contains(&job.job_type)
+    }
+
+    /// Whether the worker is still registered and still wants jobs.
+    fn is_valid(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let is_registered: bool = connection
+            .prepare_cached(include_str!("../sql/is_worker_registered.sql"))?
+            .query_row([self.worker_id.as_str()], |row| row.get(0))?;
+        Ok(is_registered && self.mailbox.is_standing())
+    }
+}

@@ -1,0 +1,109 @@
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rusqlite::{Connection, InterruptHandle};
+
+use crate::connection::open_to_write;
+use crate::database_file::DatabaseFile;
+use crate::fault::{Place, spoils_connection};
+use crate::options::SqliteOptions;
+use crate::writing::checkpoints::Progress;
+
+/// A turn begins when the writer has committed nothing for so long: a flush that runs beside those of a commit makes
+/// it slower.
+const QUIET: Duration = Duration::from_millis(2);
+/// How often it waits for that moment. A busy writer has none.
+const QUIET_TRIES_MAX: u32 = 5;
+/// The most copies in one turn. Each one takes what was committed during the one before.
+const COPIES_MAX: u32 = 8;
+/// With so few pages left a turn has done its work.
+const LEFT_PAGES: u32 = 100;
+
+/// Copies the log into the database file while the writer goes on writing.
+pub(crate) struct Checkpointer {
+    pub(crate) options: SqliteOptions,
+    pub(crate) place: Place,
+    pub(crate) file: Arc<DatabaseFile>,
+    pub(crate) progress: Arc<Progress>,
+    /// For whoever closes the store.
+    pub(crate) interrupt: Arc<OnceLock<InterruptHandle>>,
+    pub(crate) turns: Receiver<()>,
+}
+
+/// How far a checkpoint came, in pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Copied {
+    pub(crate) log: u32,
+    pub(crate) copied: u32,
+}
+
+/// Copies what no reader needs in the log. Waits for nobody: when another process does it, nothing happens.
+pub(crate) fn copy_log(connection: &Connection) -> rusqlite::Result<Option<Copied>> {
+    connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| {
+        // Both are -1 where nothing was done.
+        let (log, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(u32::try_from(log).ok().zip(u32::try_from(copied).ok()).map(|(log, copied)| Copied { log, copied }))
+    })
+}
+
+impl Checkpointer {
+    /// Ends when the store is closed, or with its connection; the next turn starts another one.
+    pub(crate) fn run(self) {
+        let connection = match open_to_write(&self.options, &self.place) {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::debug!(database = %self.place.database, %error, "could not open the database to copy its log");
+                return self.progress.end_turn(0);
+            }
+        };
+        if self.file.check_thoroughly(&connection).is_err() {
+            // The writer meets the change as well, and says so.
+            return self.progress.end_turn(0);
+        }
+        let _ = self.interrupt.set(connection.get_interrupt_handle());
+        while self.turns.recv().is_ok() && self.await_quiet() {
+            if self.file.check().is_err() {
+                return self.progress.end_turn(0);
+            }
+            let copied = self.copy(&connection);
+            let is_spoilt = copied.as_ref().is_err_and(spoils_connection);
+            if let Err(error) = &copied {
+                tracing::debug!(database = %self.place.database, %error, "could not copy the log");
+            }
+            self.progress.end_turn(copied.unwrap_or(0));
+            if is_spoilt {
+                return;
+            }
+        }
+    }
+
+    /// Whether the store is still open then.
+    fn await_quiet(&self) -> bool {
+        for _ in 0..QUIET_TRIES_MAX {
+            let before = self.progress.log_pages();
+            if self.turns.recv_timeout(QUIET) == Err(RecvTimeoutError::Disconnected) {
+                return false;
+            }
+            if self.progress.log_pages() == before {
+                break;
+            }
+        }
+        true
+    }
+
+    /// One turn; says how many pages of the log are in the database file.
+    fn copy(&self, connection: &Connection) -> rusqlite::Result<u32> {
+        let (mut copied, mut least_left) = (0, u32::MAX);
+        for _ in 0..COPIES_MAX {
+            let Some(result) = copy_log(connection)? else { break };
+            copied = result.copied;
+            let left = self.progress.log_pages().saturating_sub(copied);
+            if left <= LEFT_PAGES || left >= least_left {
+                break;
+            }
+            least_left = left;
+        }
+        Ok(copied)
+    }
+}
