@@ -188,7 +188,7 @@ async fn a_store_that_panics_ends_the_worker_with_an_error_and_the_job_is_stored
         (Operation::Report, "the recorder of outcomes"),
         (Operation::Extend, "the heartbeat"),
         (Operation::Reclaim, "the search for dead workers"),
-        (Operation::Maintain, "the removal of old jobs"),
+        (Operation::Maintain, "the housekeeping"),
         (Operation::Retire, "the shutdown"),
     ];
     for (operation, part) in parts {
