@@ -79,10 +79,9 @@ impl HeldJob {
         let note = started.note_of(self.id, claim_number);
         let is_isolated = self.isolated_claim == Some(claim_number);
         let proof = match (self.budgets.is_suspect(), note) {
-            (_, Note::Abandoned) => return None,
             (true, _) if !is_isolated => return None,
             (true, Note::Unknown) => Proof::BeganAlone,
-            (false, Note::Absent) => return None,
+            (false, Note::Absent) | (_, Note::Abandoned) => return None,
             (false, Note::Unknown) | (_, Note::Begun(Company::Others)) => Proof::None,
             (_, Note::Begun(Company::None)) | (true, Note::Absent) => Proof::OfItsWorker,
         };

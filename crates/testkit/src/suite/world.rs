@@ -200,10 +200,16 @@ impl<H: Harness> World<H> {
 
     /// Time passes, and a process without workers looks for lost ones all the while.
     pub(super) async fn look_for(&self, span: Duration) -> Reclaimed {
-        let mut all = self.reclaim().await;
+        self.look_from(&self.store, span).await
+    }
+
+    /// The same with the eyes of this process.
+    pub(super) async fn look_from(&self, observer: &H::Store, span: Duration) -> Reclaimed {
+        let look = async || observer.reclaim().await.expect("it can be looked for dead workers");
+        let mut all = look().await;
         for _ in 0..span.as_millis() / LOOK.as_millis() {
             self.clock.advance(LOOK);
-            let reclaimed = self.reclaim().await;
+            let reclaimed = look().await;
             all.workers.extend(reclaimed.workers);
             all.jobs += reclaimed.jobs;
         }

@@ -1,0 +1,193 @@
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use rustix::process::Signal;
+
+use crate::StopWhenDropped;
+use crate::crew::{Crew, LogReader, WorkerProcess};
+use crate::harbour::{Harbour, PATIENCE};
+
+const WORKERS: usize = 3;
+/// How often the last worker may be killed by what it drains.
+const DRAINS_MAX: usize = 200;
+
+/// Keeps some workers alive and gives them trouble, one fault at a time.
+pub(crate) struct Faults<'a> {
+    harbour: &'a Harbour,
+    seed: u64,
+    crew: Crew,
+    figures: Mutex<Figures>,
+}
+
+/// What happened, for people.
+#[derive(Debug, Default)]
+struct Figures {
+    kills: u32,
+    kills_by_jobs: u32,
+    outages: u32,
+    freezes: u32,
+    /// How long it took each time until others could claim the jobs of a killed worker.
+    takeovers: Vec<Duration>,
+}
+
+impl<'a> Faults<'a> {
+    pub(crate) fn new(harbour: &'a Harbour, seed: u64) -> Self {
+        Self { harbour, seed, crew: Crew::default(), figures: Mutex::default() }
+    }
+
+    pub(crate) const fn crew(&self) -> &Crew {
+        &self.crew
+    }
+
+    /// Kills more often than anything else, because a death has the most to clean up.
+    pub(crate) fn run(&self, span: Duration) {
+        let mut random = Rng::with_seed(self.seed ^ 0xdead);
+        let mut workers: Vec<WorkerProcess> = (0..WORKERS).map(|_| self.worker(&mut random)).collect();
+        let begin = Instant::now();
+        while begin.elapsed() < span {
+            std::thread::sleep(Duration::from_millis(random.u64(200..900)));
+            self.replace_dead(&mut workers, &mut random);
+            let victim = random.usize(0..WORKERS);
+            match random.u8(0..10) {
+                0 => self.keep_from_writing(Duration::from_millis(random.u64(1200..4000))),
+                1 => self.freeze(&workers[victim], Duration::from_millis(random.u64(1200..4000))),
+                _ => {
+                    self.kill(&mut workers[victim]);
+                    workers[victim] = self.worker(&mut random);
+                }
+            }
+        }
+        for worker in &mut workers {
+            self.kill(worker);
+        }
+    }
+
+    fn worker(&self, random: &mut Rng) -> WorkerProcess {
+        let reader = [LogReader::Null, LogReader::Full, LogReader::Leaves][random.usize(0..3)];
+        WorkerProcess::spawn(self.harbour, 4, reader)
+    }
+
+    fn replace_dead(&self, workers: &mut [WorkerProcess], random: &mut Rng) {
+        for worker in workers {
+            if worker.is_dead() {
+                self.crew.note_killed(worker.pid());
+                self.figures().kills_by_jobs += 1;
+                *worker = self.worker(random);
+            }
+        }
+    }
+
+    fn kill(&self, worker: &mut WorkerProcess) {
+        // Before the death, because whoever finds the jobs unguarded takes them at once.
+        self.crew.note_killed(worker.pid());
+        worker.kill();
+        let killed = Instant::now();
+        let orphans = self.running_of(worker.pid());
+        let mut figures = self.figures();
+        figures.kills += 1;
+        if !orphans.is_empty() {
+            figures.takeovers.push(self.wait_until_taken_over(&orphans, killed));
+        }
+    }
+
+    /// Another program keeps the write lock for longer than a lease.
+    fn keep_from_writing(&self, span: Duration) {
+        let other = self.harbour.other_program();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        std::thread::sleep(span);
+        other.execute_batch("COMMIT").unwrap();
+        self.figures().outages += 1;
+    }
+
+    /// The worker stands still for longer than its lease, as in a paused container.
+    fn freeze(&self, worker: &WorkerProcess, span: Duration) {
+        self.crew.note_frozen(worker.pid());
+        worker.signal(Signal::STOP);
+        std::thread::sleep(span);
+        worker.signal(Signal::CONT);
+        self.figures().freezes += 1;
+    }
+
+    /// The jobs that a process holds, with their claims.
+    fn running_of(&self, pid: u32) -> Vec<(i64, i64)> {
+        let database = self.harbour.database();
+        let mut select = database
+            .prepare(
+                "SELECT id, claim_number FROM job_queue \
+                 WHERE status = 'running' AND worker_id IN (SELECT worker_id FROM job_workers WHERE pid = ?1)",
+            )
+            .unwrap();
+        select.query_map([pid], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    }
+
+    fn wait_until_taken_over(&self, orphans: &[(i64, i64)], killed: Instant) -> Duration {
+        let database = self.harbour.database();
+        let mut select =
+            database.prepare("SELECT status = 'running' AND claim_number = ?2 FROM job_queue WHERE id = ?1").unwrap();
+        let mut is_orphan =
+            |(id, claim): &(i64, i64)| -> bool { select.query_row([id, claim], |row| row.get(0)).unwrap() };
+        while orphans.iter().any(&mut is_orphan) {
+            assert!(killed.elapsed() < PATIENCE, "nobody took over the jobs {orphans:?} of a dead worker");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        killed.elapsed()
+    }
+
+    /// Works until nothing is left; what kills its worker may have to be met several times.
+    pub(crate) fn drain(&self) {
+        let is_drained = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.crew.watch(self.harbour, &is_drained));
+            let _stop = StopWhenDropped(&is_drained);
+            for _ in 0..DRAINS_MAX {
+                if self.drain_once() {
+                    return;
+                }
+            }
+            panic!("{DRAINS_MAX} workers were killed by what was left: {:?}", self.harbour.depths());
+        });
+    }
+
+    /// Whether nothing is left; otherwise a job has killed the worker.
+    fn drain_once(&self) -> bool {
+        let mut command = self.harbour.command(&["work", "--concurrency", "16", "--drain"]);
+        let mut worker = command.stdout(Stdio::null()).spawn().unwrap();
+        let begin = Instant::now();
+        let status = loop {
+            if let Some(status) = worker.try_wait().unwrap() {
+                break status;
+            }
+            if begin.elapsed() > PATIENCE {
+                worker.kill().unwrap();
+                worker.wait().unwrap();
+                panic!("jobs are left that never end: {:?}", self.harbour.depths());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        if status.signal() == Some(9) {
+            self.crew.note_killed(worker.id());
+            self.figures().kills_by_jobs += 1;
+            return false;
+        }
+        assert!(status.success(), "the last worker ended with {status}");
+        true
+    }
+
+    pub(crate) fn print(&self) {
+        let mut figures = self.figures();
+        figures.takeovers.sort();
+        let Figures { kills, kills_by_jobs, outages, freezes, takeovers } = &*figures;
+        println!("{kills} kills, {kills_by_jobs} by jobs, {outages} write outages, {freezes} frozen workers");
+        if let (Some(median), Some(longest)) = (takeovers.get(takeovers.len() / 2), takeovers.last()) {
+            println!("from death to the takeover: median {median:?}, longest {longest:?}");
+        }
+    }
+
+    fn figures(&self) -> MutexGuard<'_, Figures> {
+        self.figures.lock().unwrap()
+    }
+}
