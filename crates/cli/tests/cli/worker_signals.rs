@@ -93,7 +93,7 @@ fn a_type_may_ask_to_be_told_of_a_shutdown_at_once() {
     assert_eq!(sandbox.json(&["jobs", "show", "1"])["status"], "completed");
     let log = sandbox.run(&["jobs", "logs", "1"]).stdout;
     // The shell may tell of its `sleep` as well.
-    assert!(log.ends_with("told\n"), "{log}");
+    assert!(log.lines().any(|line| line == "told"), "{log}");
 }
 
 #[test]
