@@ -55,10 +55,7 @@ impl<'a> Faults<'a> {
             match random.u8(0..10) {
                 0 => self.keep_from_writing(Duration::from_millis(random.u64(1200..4000))),
                 1 => self.freeze(&workers[victim], Duration::from_millis(random.u64(1200..4000))),
-                _ => {
-                    self.kill(&mut workers[victim]);
-                    workers[victim] = self.worker(&mut random);
-                }
+                _ => self.kill_and_replace(&mut workers, victim, &mut random),
             }
         }
         for worker in &mut workers {
@@ -85,13 +82,25 @@ impl<'a> Faults<'a> {
         // Before the death, because whoever finds the jobs unguarded takes them at once.
         self.crew.note_killed(worker.pid());
         worker.kill();
+        self.figures().kills += 1;
+    }
+
+    fn kill_and_replace(&self, workers: &mut [WorkerProcess], victim: usize, random: &mut Rng) {
+        let pid = workers[victim].pid();
+        self.kill(&mut workers[victim]);
         let killed = Instant::now();
-        let orphans = self.running_of(worker.pid());
-        let mut figures = self.figures();
-        figures.kills += 1;
-        if !orphans.is_empty() {
-            figures.takeovers.push(self.wait_until_taken_over(&orphans, killed));
+        let orphans = self.running_of(pid);
+        workers[victim] = self.worker(random);
+        if orphans.is_empty() {
+            return;
         }
+        while self.is_any_left(&orphans) {
+            assert!(killed.elapsed() < PATIENCE, "nobody took over the jobs {orphans:?} of a dead worker");
+            // A job may kill those who would take over.
+            self.replace_dead(workers, random);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.figures().takeovers.push(killed.elapsed());
     }
 
     /// Another program keeps the write lock for longer than a lease.
@@ -124,17 +133,12 @@ impl<'a> Faults<'a> {
         select.query_map([pid], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     }
 
-    fn wait_until_taken_over(&self, orphans: &[(i64, i64)], killed: Instant) -> Duration {
+    /// Whether one of these claims is still that of its dead worker.
+    fn is_any_left(&self, orphans: &[(i64, i64)]) -> bool {
         let database = self.harbour.database();
         let mut select =
             database.prepare("SELECT status = 'running' AND claim_number = ?2 FROM job_queue WHERE id = ?1").unwrap();
-        let mut is_orphan =
-            |(id, claim): &(i64, i64)| -> bool { select.query_row([id, claim], |row| row.get(0)).unwrap() };
-        while orphans.iter().any(&mut is_orphan) {
-            assert!(killed.elapsed() < PATIENCE, "nobody took over the jobs {orphans:?} of a dead worker");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        killed.elapsed()
+        orphans.iter().any(|(id, claim)| select.query_row([id, claim], |row| row.get(0)).unwrap())
     }
 
     /// Works until nothing is left; what kills its worker may have to be met several times.
