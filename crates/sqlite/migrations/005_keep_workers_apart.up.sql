@@ -7,7 +7,7 @@ ALTER TABLE job_queue ADD COLUMN lapsed_worker_id TEXT;
 CREATE TABLE job_duties (
     duty TEXT PRIMARY KEY,
     holder TEXT NOT NULL,
-    term INTEGER NOT NULL,
+    term INTEGER NOT NULL CHECK (typeof(term) = 'integer'),
     taken_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 

@@ -163,7 +163,7 @@ impl Patience {
         }
         if waited >= LOUD_AFTER && !self.has_warned {
             self.has_warned = true;
-            tracing::warn!(database = %self.place.database, waited_ms = waited.as_millis(), "waits for a lock");
+            crate::quiet::warning!(database = %self.place.database, waited_ms = waited.as_millis(), "waits for a lock");
         }
         let pause = Duration::from_micros(100).saturating_mul(1 << tries.clamp(0, 6)).min(PAUSE_MAX);
         thread::sleep(pause.min(self.place.busy_timeout.saturating_sub(waited)));

@@ -120,7 +120,7 @@ impl DatabaseFile {
         }
         let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
         if !matches!(emptied, Ok(false)) {
-            tracing::warn!(database = %self.path.display(), "the write-ahead log could not be emptied");
+            crate::quiet::warning!(database = %self.path.display(), "the write-ahead log could not be emptied");
         }
     }
 

@@ -15,6 +15,7 @@ mod jobs;
 pub mod migrations;
 mod opening;
 mod options;
+mod quiet;
 mod readers;
 pub mod schema;
 mod shared_files;

@@ -84,7 +84,7 @@ impl Readers {
         drop(sender);
         for thread in threads {
             if thread.join().is_err() {
-                tracing::error!(database = %self.place.database, "a reader had panicked");
+                crate::quiet::error!(database = %self.place.database, "a reader had panicked");
             }
         }
     }

@@ -190,6 +190,7 @@ impl Store for SqliteStore {
 
     fn abandon(&self, worker_id: &WorkerId) {
         self.parts.liveness.abandon(worker_id);
+        self.parts.given.forget(worker_id);
     }
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
@@ -201,7 +202,6 @@ impl Store for SqliteStore {
             let claimed = writer.run(claim).await;
             match &claimed {
                 Ok(_) => given.commit(&worker_id, request_id),
-                Err(StoreError::WorkerGone { .. }) => given.forget(&worker_id),
                 Err(_) => {}
             }
             claimed

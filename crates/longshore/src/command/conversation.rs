@@ -44,7 +44,7 @@ pub(super) async fn run(
             Tried::Wanting(error) => error,
         };
         if pause == WANT_FIRST {
-            tracing::warn!(%error, "a program could not be started; trying again");
+            quiet::warning!(%error, "a program could not be started; trying again");
         }
         tokio::select! {
             _ = attempt.stopped() => return Err(HandlerError::not_begun(want(spec, &error))),

@@ -59,7 +59,22 @@ pub(crate) async fn run(shift: &Shift) -> Result<(), StoreError> {
             shift.ended.notify_one();
         }
     }
+    if let Some(unanswered) = requests.unanswered.take() {
+        give_back_unanswered(shift, unanswered).await;
+    }
     Ok(())
+}
+
+/// A claim whose answer was lost may hold jobs that nobody here knows of; others get them at once.
+async fn give_back_unanswered(shift: &Shift, request: ClaimRequest) {
+    let worker_id = request.worker_id.clone();
+    let repeated = tokio::time::timeout(POLL, shift.queue.backend().claim(request)).await;
+    if let Ok(Ok(claimed)) = repeated
+        && shift.holdings().worker_id() == Some(&worker_id)
+    {
+        shift.holdings().give_back(&claimed.leases, shift.clock.now());
+        shift.ended.notify_one();
+    }
 }
 
 /// The claims of one worker, told apart by their ids.

@@ -6,7 +6,7 @@ use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError, Timest
 use tokio::time::{Instant, sleep_until};
 
 use super::holdings::Holdings;
-use super::shift::Shift;
+use super::shift::{Phase, Shift};
 use super::trouble::Errand;
 
 /// The longest pause after a heartbeat that failed. Once writing is possible again, others give this worker a second
@@ -18,8 +18,13 @@ pub(crate) async fn run(shift: Arc<Shift>) {
     let interval = shift.settings.lease / 6;
     let mut next = Instant::now() + interval;
     loop {
-        // No wake-up brings it forward: each one writes, and would wake every other worker.
-        sleep_until(next).await;
+        tokio::select! {
+            () = sleep_until(next) => {}
+            // Only a registration after an eviction brings it forward: a heartbeat writes, and would wake every other
+            // worker.
+            () = shift.pulse.notified() => {}
+        }
+        register_to_the_end(&shift).await;
         let asked_at = Instant::now();
         next = match beat(&shift).await {
             Some(Ok(())) | None => asked_at + interval,
@@ -28,6 +33,21 @@ pub(crate) async fn run(shift: Arc<Shift>) {
                 Instant::now() + (interval / 10).min(RETRY_MAX)
             }
         };
+    }
+}
+
+/// The claim loop, which registers the worker otherwise, ends when the worker is to stop. What still runs then must
+/// hear all the same what it has lost.
+async fn register_to_the_end(shift: &Shift) {
+    let is_evicted = {
+        let holdings = shift.holdings();
+        holdings.registered_id().is_none() && holdings.has_attempts()
+    };
+    if shift.phase() == Phase::Stopping
+        && is_evicted
+        && let Err(error) = shift.register().await
+    {
+        shift.meet(Errand::Register, error);
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) struct Started {
 }
 
 /// Outcomes on their way into the store.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ended {
     pub(crate) worker_id: WorkerId,
     /// What their attempts, and perhaps others that have ended, said last; to be stored first.
@@ -242,11 +242,13 @@ impl Holdings {
 
     /// The outcomes that were taken are not stored: they are the next to be taken again, unless they were the
     /// outcomes of an identity that is gone.
-    pub(crate) fn put_back(&mut self, worker_id: &WorkerId, mut records: Vec<Record>) {
+    pub(crate) fn put_back(&mut self, ended: Ended) {
+        let Ended { worker_id, mut last_reports, mut records } = ended;
         self.recording = 0;
-        if self.worker_id.as_ref() == Some(worker_id) {
+        if self.worker_id.as_ref() == Some(&worker_id) {
+            last_reports.append(&mut self.last_reports);
             records.append(&mut self.ended);
-            self.ended = records;
+            (self.last_reports, self.ended) = (last_reports, records);
         }
     }
 

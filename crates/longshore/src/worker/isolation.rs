@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use longshore_core::{Budgets, Outcome, Record, Recorded, Timestamp, WorkerId};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::gate::Pass;
 use super::holdings::returned;
@@ -85,8 +85,13 @@ async fn begin(
     let call = || shift.queue.backend().begin_isolated(worker_id.clone(), id, claim_number);
     let begun = tokio::select! {
         biased;
-        _ = signal.stopped() => return Beginning::Never,
-        begun = shift.patiently(Errand::Isolate, call) => begun,
+        _ = signal.stopped() => None,
+        // The gate is closed meanwhile, for all workers of this process.
+        begun = timeout(patience, shift.patiently(Errand::Isolate, call)) => begun.ok(),
+    };
+    let Some(begun) = begun else {
+        shift.trouble.forget(Errand::Isolate);
+        return Beginning::Never;
     };
     match begun {
         Ok(Recorded::Recorded) if signal.cause().is_none() => return beginning,

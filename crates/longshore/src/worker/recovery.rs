@@ -46,10 +46,10 @@ pub(crate) async fn sweep(shift: Arc<Shift>) {
             Ok(maintained) => {
                 shift.trouble.pass(Errand::Maintain);
                 if maintained.kept > 0 {
-                    tracing::warn!(jobs = maintained.kept, "old jobs stay: a table of the application refers to them");
+                    quiet::warning!(jobs = maintained.kept, "old jobs stay: a table of the application refers to them");
                 }
                 if maintained.settled > 0 {
-                    tracing::warn!(jobs = maintained.settled, "settled jobs that could not go on");
+                    quiet::warning!(jobs = maintained.settled, "settled jobs that could not go on");
                 }
                 if maintained.has_more { BREATH } else { SWEEP }
             }

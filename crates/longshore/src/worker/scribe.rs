@@ -63,10 +63,9 @@ async fn report(shift: &Shift) {
 
 async fn record(shift: &Shift) {
     loop {
-        let Some(Ended { worker_id, last_reports, records }) = shift.holdings().take_ended(BATCH_MAX) else { break };
-        let stored = caught(store(shift, &worker_id, last_reports, records.clone())).await;
-        if let Err(panicked) = stored {
-            shift.holdings().put_back(&worker_id, records);
+        let Some(ended) = shift.holdings().take_ended(BATCH_MAX) else { break };
+        if let Err(panicked) = caught(store(shift, ended.clone())).await {
+            shift.holdings().put_back(ended);
             shift.note_panic("the store", panicked);
             // The worker stops, and the outcomes are tried until it has ended.
             tokio::time::sleep(AGAIN).await;
@@ -77,13 +76,14 @@ async fn record(shift: &Shift) {
     shift.settled.notify_waiters();
 }
 
-async fn store(shift: &Shift, worker_id: &WorkerId, last_reports: Vec<Report>, records: Vec<Record>) {
-    report_last(shift, worker_id, last_reports).await;
-    match write(shift, worker_id, records.clone()).await {
+async fn store(shift: &Shift, ended: Ended) {
+    let Ended { worker_id, last_reports, records } = ended;
+    report_last(shift, &worker_id, last_reports).await;
+    match write(shift, &worker_id, records.clone()).await {
         Ok(()) => {}
         Err(error) if is_refusal(&error) => {
             quiet::error!(error = %error, "an outcome was refused; storing them one by one");
-            write_singly(shift, worker_id, records).await;
+            write_singly(shift, &worker_id, records).await;
         }
         Err(error) => lose(shift, error, records.len()),
     }

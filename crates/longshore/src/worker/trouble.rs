@@ -53,6 +53,12 @@ impl Trouble {
         }
     }
 
+    /// An errand was given up, which says nothing about the store.
+    pub(crate) fn forget(&self, errand: Errand) {
+        clear(&self.paused, errand);
+        clear(&self.failing, errand);
+    }
+
     fn pause(&self, errand: Errand, error: &StoreError) {
         // The sweep comes once a minute: the end of the pause would be told much too late.
         if errand != Errand::Maintain && self.paused.fetch_or(bit(errand), Ordering::AcqRel) == 0 {

@@ -131,6 +131,9 @@ impl Work for Step {
     /// All of them together; only when a row cannot be moved each in a savepoint of its own, so that it alone is
     /// refused.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Sum, Fault> {
+        if matches!(self.action, Action::Delete | Action::Discard) {
+            tx.connection.prepare_cached(include_str!("../sql/forget_replaced_jobs.sql"))?.execute([])?;
+        }
         let around = Around { family: Family::look(tx.connection)?, keepers: self.keepers(tx)? };
         let together = tx.apart(|tx| {
             let mut sum = Sum::default();
@@ -153,7 +156,7 @@ impl Work for Step {
             match visited {
                 Ok(one) => sum.add(one),
                 Err(error) => {
-                    tracing::warn!(job_id = id.0, %error, "a constraint keeps a job as it is");
+                    crate::quiet::warning!(job_id = id.0, %error, "a constraint keeps a job as it is");
                     sum.actioned.refused.push(Refusal::Constraint { id: *id });
                 }
             }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use longshore_core::{NewJob, QueueScope, Timestamp, WorkerId};
+use longshore_core::{NewJob, QueueLimit, QueueScope, Timestamp, WorkerId};
 use rusqlite::Connection;
 
 use crate::jobs::inbox::{Mailbox, Offered};
@@ -41,15 +41,20 @@ impl Slots {
         let queues: Option<BTreeMap<String, u32>> = match (offered.scope, looked_at) {
             (QueueScope::All, QueueScope::All) => None,
             (QueueScope::All, QueueScope::Only(limits)) => {
-                Some(limits.iter().map(|limit| (limit.queue.clone(), offered.limit)).collect())
+                let slots = |limit: &QueueLimit| (limit.queue.clone(), limit.limit.min(offered.limit));
+                Some(limits.iter().map(slots).collect())
             }
             (QueueScope::Only(limits), looked_at) => {
-                let is_looked_at = |queue: &str| match looked_at {
-                    QueueScope::All => true,
-                    QueueScope::Only(looked_at) => looked_at.iter().any(|limit| limit.queue == queue),
+                // A claim that is repeated may ask for less than the worker offers now: behind what it did not ask for
+                // other jobs may wait.
+                let asked = |queue: &str| match looked_at {
+                    QueueScope::All => u32::MAX,
+                    QueueScope::Only(looked_at) => {
+                        looked_at.iter().find(|limit| limit.queue == queue).map_or(0, |limit| limit.limit)
+                    }
                 };
-                let limits = limits.into_iter().filter(|limit| is_looked_at(&limit.queue));
-                Some(limits.map(|limit| (limit.queue, limit.limit)).collect())
+                let slots = |limit: QueueLimit| (limit.limit.min(asked(&limit.queue)), limit.queue);
+                Some(limits.into_iter().map(slots).map(|(left, queue)| (queue, left)).collect())
             }
         };
         let mut slots = Self { left: offered.limit, queues };

@@ -119,10 +119,10 @@ impl Work for Settle {
             match tx.apart(|tx| settle(tx, *id))? {
                 Ok(is_settled) => settled += u64::from(is_settled),
                 Err(error) => {
-                    tracing::warn!(job_id = id.0, %error, "its row cannot be changed as it is");
+                    crate::quiet::warning!(job_id = id.0, %error, "its row cannot be changed as it is");
                     match tx.apart(|tx| bury_unusable(tx, *id, UnusableRow::Constraint))? {
                         Ok(()) => settled += 1,
-                        Err(error) => tracing::error!(job_id = id.0, %error, "cannot be settled"),
+                        Err(error) => crate::quiet::error!(job_id = id.0, %error, "cannot be settled"),
                     }
                 }
             }
@@ -160,7 +160,7 @@ fn settle_blocked(
     let reason = match cause {
         None => return Ok(false),
         Some(BlockedCause::ParentCompleted) => {
-            tracing::warn!(job_id = id.0, parent = parent.0, "waited for a job that had completed");
+            crate::quiet::warning!(job_id = id.0, parent = parent.0, "waited for a job that had completed");
             unblock(tx, id, queue, tx.now)?;
             return Ok(true);
         }
@@ -170,7 +170,7 @@ fn settle_blocked(
         Some(BlockedCause::Hopeless(StuckCause::WaitsForItself)) => DeadLetterReason::WaitsForItself,
         Some(BlockedCause::Hopeless(_)) => DeadLetterReason::ParentDeleted { parent },
     };
-    tracing::warn!(job_id = id.0, %reason, "given up");
+    crate::quiet::warning!(job_id = id.0, %reason, "given up");
     bury(tx, id, reason)?;
     Ok(true)
 }
@@ -210,7 +210,7 @@ fn settle_row(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
         }
         Repair::Bury(what) => bury_unusable(tx, id, what)?,
     }
-    tracing::warn!(job_id = id.0, was = %status, "another program had left a row that could not go on");
+    crate::quiet::warning!(job_id = id.0, was = %status, "another program had left a row that could not go on");
     Ok(true)
 }
 
@@ -275,7 +275,7 @@ pub(crate) fn unless_refused<T>(
     match done {
         Ok(done) => Ok(Some(done)),
         Err(error) if is_of_a_row(&error) && !tx.connection.is_autocommit() => {
-            tracing::error!(job_id = id.0, %error, "a constraint refuses every change of its row; it is given up");
+            crate::quiet::error!(job_id = id.0, %error, "a constraint refuses every change of its row; it is given up");
             bury_unusable(tx, id, UnusableRow::Constraint)?;
             Ok(None)
         }

@@ -95,7 +95,7 @@ fn find_drift_within(
     if let Some(counted) = count(connection, include_str!("../sql/select_standing_live.sql"), indexed_max)? {
         return compare(connection, counted, |status| INDEXED.iter().any(|known| known.as_str().as_bytes() == status));
     }
-    tracing::debug!("the table is too large to compare its counts");
+    crate::quiet::debug!("the table is too large to compare its counts");
     Ok(Vec::new())
 }
 

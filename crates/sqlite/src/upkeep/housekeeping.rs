@@ -140,6 +140,7 @@ impl Work for Prune {
         if !self.term.is_current(tx.connection)? {
             return Ok(Pruned { removed: 0, kept: 0, next: None });
         }
+        tx.connection.prepare_cached(include_str!("../sql/forget_replaced_jobs.sql"))?.execute([])?;
         let cutoff = Timestamp::from_ms(tx.now.as_ms().saturating_sub(column::milliseconds(self.retention)));
         let family = Family::look(tx.connection)?;
         let candidates = self.candidates(tx)?;
@@ -165,7 +166,7 @@ impl Work for Prune {
             match tx.apart(|tx| remove(tx, family, job, cutoff))? {
                 Ok(()) => removed += 1,
                 Err(error) => {
-                    tracing::warn!(job_id = job.id.0, %error, "a constraint keeps an old job");
+                    crate::quiet::warning!(job_id = job.id.0, %error, "a constraint keeps an old job");
                     kept += 1;
                 }
             }
@@ -228,7 +229,7 @@ impl Work for Mend {
             return Ok(0);
         }
         for Drift { queue, status, by } in &self.drift {
-            tracing::warn!(queue = queue.shown(), status = status.shown(), by, "a count was wrong");
+            crate::quiet::warning!(queue = queue.shown(), status = status.shown(), by, "a count was wrong");
             tx.connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![queue, status, by])?;
         }
         Ok(self.drift.len() as u64)

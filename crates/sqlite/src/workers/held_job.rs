@@ -54,7 +54,7 @@ impl HeldJob {
                         ready_at: column::timestamp(row, 3)?,
                     },
                     claimed_at: column::optional_timestamp(row, 4)?,
-                    isolated_claim: row.get::<_, Option<i64>>(11)?.map(ClaimNumber),
+                    isolated_claim: column::optional_integer(row, 11)?.map(ClaimNumber),
                     budgets: Budgets {
                         retry_count: column::count(row, 5)?,
                         max_retries: column::count(row, 6)?,

@@ -105,10 +105,10 @@ impl Liveness {
             Ok(fresh) => {
                 *old = fresh;
                 worker.is_loss_told.store(false, Ordering::Relaxed);
-                tracing::warn!(%worker_id, "the file that shows that this worker lives was removed or replaced; it is restored");
+                crate::quiet::warning!(%worker_id, "the file that shows that this worker lives was removed or replaced; it is restored");
             }
             Err(Refused { source: error, .. }) if !worker.is_loss_told.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(
+                crate::quiet::warning!(
                     %worker_id, %error, "the file that shows that this worker lives was removed or replaced, and cannot be restored"
                 );
             }
@@ -132,9 +132,9 @@ impl Liveness {
         let Some(worker) = self.own(worker_id) else { return };
         let file = worker.file();
         if let Err(error) = StartedTable::note(&file, attempt) {
-            tracing::warn!(%worker_id, job_id = attempt.id.0, %error, "could not note the beginning of an attempt");
+            crate::quiet::warning!(%worker_id, job_id = attempt.id.0, %error, "could not note the beginning of an attempt");
             if let Err(error) = StartedTable::spoil(&file) {
-                tracing::warn!(%worker_id, %error, "nor that every attempt must count as begun");
+                crate::quiet::warning!(%worker_id, %error, "nor that every attempt must count as begun");
             }
         }
     }
@@ -194,7 +194,7 @@ impl Liveness {
             && let Err(error) = fs::remove_file(path)
             && error.kind() != ErrorKind::NotFound
         {
-            tracing::warn!(%worker_id, %error, "could not remove the file of a worker that has gone");
+            crate::quiet::warning!(%worker_id, %error, "could not remove the file of a worker that has gone");
         }
     }
 
@@ -229,7 +229,7 @@ impl Liveness {
         if let Some(worker) = left
             && let Err(error) = StartedTable::abandon(&worker.file())
         {
-            tracing::warn!(%worker_id, %error, "could not note that a worker ended");
+            crate::quiet::warning!(%worker_id, %error, "could not note that a worker ended");
         }
     }
 

@@ -64,7 +64,7 @@ impl LostWorker {
             && let Some(file) = &self.file
             && let Err(error) = StartedTable::note_company(file)
         {
-            tracing::warn!(worker_id = %self.worker_id, %error, "could not note what a dead worker had begun");
+            crate::quiet::warning!(worker_id = %self.worker_id, %error, "could not note what a dead worker had begun");
         }
     }
 }

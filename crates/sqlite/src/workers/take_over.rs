@@ -114,7 +114,7 @@ impl Step {
                 Ok(is_taken)
             }
             Err(Fault::Sql(error)) if !spoils_connection(&error) && !tx.connection.is_autocommit() => {
-                tracing::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be taken back");
+                crate::quiet::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be taken back");
                 tx.counts = others;
                 tx.connection.prepare_cached("ROLLBACK TO row")?.execute([])?;
                 tx.connection.prepare_cached("RELEASE row")?.execute([])?;

@@ -53,7 +53,7 @@ impl Checkpointer {
         let connection = match open_to_write(&self.options, &self.place) {
             Ok(connection) => connection,
             Err(error) => {
-                tracing::debug!(database = %self.place.database, %error, "could not open the database to copy its log");
+                crate::quiet::debug!(database = %self.place.database, %error, "could not open the database to copy its log");
                 return self.progress.end_turn(0);
             }
         };
@@ -69,7 +69,7 @@ impl Checkpointer {
             let copied = self.copy(&connection);
             let is_spoilt = copied.as_ref().is_err_and(spoils_connection);
             if let Err(error) = &copied {
-                tracing::debug!(database = %self.place.database, %error, "could not copy the log");
+                crate::quiet::debug!(database = %self.place.database, %error, "could not copy the log");
             }
             self.progress.end_turn(copied.unwrap_or(0));
             if is_spoilt {

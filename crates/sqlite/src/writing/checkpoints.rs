@@ -100,7 +100,7 @@ impl Checkpoints {
             Ok(())
         }));
         if followed.is_err() {
-            tracing::warn!(database = %self.place.database, "the log is copied only when the database is closed");
+            crate::quiet::warning!(database = %self.place.database, "the log is copied only when the database is closed");
         }
     }
 
@@ -171,7 +171,7 @@ impl Checkpoints {
     /// Copies what is left. Should that not be all, because of a reader, the next try comes at the next aim.
     fn copy(&mut self, connection: &Connection, pages: u32) {
         if let Err(error) = copy_log(connection) {
-            tracing::debug!(database = %self.place.database, %error, "could not copy the log");
+            crate::quiet::debug!(database = %self.place.database, %error, "could not copy the log");
         }
         self.next_at = pages.saturating_add(LOG_PAGES_AIM);
     }
@@ -181,10 +181,11 @@ impl Checkpoints {
         if let Some(ended) = self.thread.take_if(|thread| thread.handle.is_finished()) {
             ended.end(&self.place);
         }
+        // Before the thread starts, which may end at once.
+        self.progress.take_result();
         let Some(thread) = self.thread.take().or_else(|| self.start()) else { return false };
         self.turn = Turn::UnderWay;
         // A full channel holds a turn that has not begun: it is this one.
-        self.progress.take_result();
         let _ = thread.turns.try_send(());
         self.thread = Some(thread);
         true
@@ -220,7 +221,7 @@ impl Thread {
             interrupt.interrupt();
         }
         if self.handle.join().is_err() {
-            tracing::error!(database = %place.database, "the thread that copies the log had panicked");
+            crate::quiet::error!(database = %place.database, "the thread that copies the log had panicked");
         }
     }
 }

@@ -77,7 +77,7 @@ impl Desk {
         let ran = catch_unwind(AssertUnwindSafe(|| self.work(connection)));
         if let Err(payload) = ran {
             let message = panic_message(payload.as_ref());
-            tracing::error!(database = %self.place.database, panic = message, "the writer panicked and has ended");
+            crate::quiet::error!(database = %self.place.database, panic = message, "the writer panicked and has ended");
             // Before the requests that wait are dropped, whose callers then look for the reason.
             let _ = self.panicked.set(message.to_owned());
         }
@@ -121,7 +121,7 @@ impl Desk {
         if std::mem::replace(&mut self.has_parted, true) {
             return;
         }
-        tracing::error!(error = %change.error(&self.place), "this store does nothing more");
+        crate::quiet::error!(error = %change.error(&self.place), "this store does nothing more");
         self.readers.abandon();
         self.checkpoints.end();
         self.file.part(connection);
@@ -243,7 +243,7 @@ impl Desk {
     fn run_group(&mut self, session: &Session<'_>, mut group: Vec<Box<dyn Task>>) -> Committed {
         let run = catch_unwind(AssertUnwindSafe(|| self.run_guarded(session, &mut group)));
         run.unwrap_or_else(|payload| {
-            tracing::error!(database = %self.place.database, panic = panic_message(payload.as_ref()), "the writer panicked");
+            crate::quiet::error!(database = %self.place.database, panic = panic_message(payload.as_ref()), "the writer panicked");
             self.held = HeldLeases::default();
             group.into_iter().for_each(|task| task.give_up(payload.as_ref()));
             Committed { is_spoilt: true, ..Committed::default() }

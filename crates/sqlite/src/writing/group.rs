@@ -201,7 +201,7 @@ impl Group<'_, '_> {
         if !self.session.connection.is_autocommit()
             && let Err(error) = execute(self.session.connection, "ROLLBACK")
         {
-            tracing::warn!(database = %self.place.database, %error, "could not roll back");
+            crate::quiet::warning!(database = %self.place.database, %error, "could not roll back");
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn watch_log(database: &Path, hints: &Arc<Hints>, writer: Sender<Mess
         if let (Err(payload), Some(hints)) = (listened, listeners.upgrade()) {
             // The writer asks by itself from now on.
             hints.set_log_unwatched();
-            tracing::error!(panic = panic_message(payload.as_ref()), "the watch on the log panicked");
+            crate::quiet::error!(panic = panic_message(payload.as_ref()), "the watch on the log panicked");
         }
     });
     if spawned.is_ok() {

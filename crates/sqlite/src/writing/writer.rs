@@ -135,7 +135,7 @@ impl Writer {
         if let Some(thread) = thread
             && thread.join().is_err()
         {
-            tracing::error!(database = %self.place.database, "the writer had panicked");
+            crate::quiet::error!(database = %self.place.database, "the writer had panicked");
         }
     }
 }

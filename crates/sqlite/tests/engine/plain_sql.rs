@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use longshore_core::{Console, Maintenance, Store};
+use longshore_core::{Action, Console, JobId, Maintenance, Selection, Store};
 use longshore_sqlite::SqliteStore;
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::rusqlite::config::DbConfig;
@@ -107,6 +107,25 @@ fn a_statement_that_fails_in_its_middle_is_counted_as_far_as_it_stands() {
         foreign
             .execute_batch(&format!("UPDATE OR {conflict} job_queue SET unique_key = 'k', status = 'pending'"))
             .unwrap_err();
+        database.assert_counts_are_true();
+    }
+}
+
+/// The note of a duplicate that was ignored stays; the engine deletes without triggers.
+#[tokio::test]
+async fn a_job_that_an_ignored_duplicate_noted_is_counted_off_once_when_the_engine_deletes_it() {
+    for ignored in [
+        "INSERT OR IGNORE INTO job_queue (job_type, unique_key) VALUES ('mail', 'k')",
+        "UPDATE OR IGNORE job_queue SET unique_key = 'k' WHERE id = 3",
+    ] {
+        let database = Database::new();
+        let foreign = three_jobs(&database);
+        foreign.execute_batch(ignored).unwrap();
+
+        database.store.act(Selection::job(JobId(1)), Action::Delete).await.unwrap();
+        foreign.execute_batch("INSERT INTO job_queue (job_type) VALUES ('mail')").unwrap();
+        foreign.execute_batch("UPDATE job_queue SET unique_key = 'l' WHERE id = 3").unwrap();
+
         database.assert_counts_are_true();
     }
 }

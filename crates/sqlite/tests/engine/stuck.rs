@@ -324,7 +324,9 @@ const VALUES: [&str; 16] = [
     "replace(hex(zeroblob(3000)), '0', 'q')",
 ];
 
-const COLUMNS: [&str; 32] = [
+const COLUMNS: [&str; 34] = [
+    "isolated_claim",
+    "lapsed_worker_id",
     "job_type",
     "job_data",
     "status",
