@@ -200,9 +200,8 @@ impl Store for SqliteStore {
             let inbox = inboxes.of(&worker_id);
             let claim = Claim::new(request, inbox, Arc::clone(given), Arc::clone(&options.clock));
             let claimed = writer.run(claim).await;
-            match &claimed {
-                Ok(_) => given.commit(&worker_id, request_id),
-                Err(_) => {}
+            if claimed.is_ok() {
+                given.commit(&worker_id, request_id);
             }
             claimed
         })
