@@ -150,7 +150,7 @@ pub(crate) fn optional_status(row: &Row<'_>, index: usize) -> rusqlite::Result<O
     Ok(optional_text(row, index)?.map(|word| word.parse().unwrap_or(Status::DeadLetter)))
 }
 
-/// A number with a fraction; none for what is no number.
+/// A number with a fraction; `None` for any other value.
 pub(crate) fn optional_real(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<f64>> {
     Ok(match row.get_ref(index)? {
         ValueRef::Integer(number) => Some(number as f64),

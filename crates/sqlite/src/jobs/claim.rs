@@ -216,9 +216,7 @@ impl Claim {
         tx.held.give(worker_id, held);
         Ok(())
     }
-}
 
-impl Claim {
     fn update(&self, tx: &WriteTx<'_, '_>, leases: &[Lease]) -> rusqlite::Result<usize> {
         let ids = column::ids(leases.iter().map(|lease| lease.id));
         tx.connection.prepare_cached(include_str!("../sql/claim_jobs.sql"))?.execute(params![

@@ -46,7 +46,7 @@ pub(crate) fn queues(connection: &Connection, backlog: &[TypeBacklog]) -> rusqli
         let stats = queues.entry(queue.clone()).or_insert_with(|| empty(queue));
         // A count of zero tells that the queue had jobs, and is otherwise nothing.
         if jobs > 0 {
-            // A word that is no status is read as a dead letter, so two rows may be of one state.
+            // An unknown status is read as a dead letter, so two rows may have one state.
             let sum = stats.jobs.entry(status).or_default();
             *sum = sum.saturating_add(jobs);
         }

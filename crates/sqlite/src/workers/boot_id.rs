@@ -3,8 +3,8 @@ use std::sync::Arc;
 /// The longest boot id that is kept; a UUID has 36 bytes.
 pub(crate) const BOOT_ID_BYTES_MAX: usize = 48;
 
-/// Something that is the same for every process until the machine is started anew. None where the operating system
-/// tells of nothing such: there no file survives the question whether it was written before a power cut.
+/// An id that is the same for every process until the machine restarts. `None` where the operating system has no such
+/// id: there a liveness file cannot show whether it was written before a power cut, so it is never trusted.
 pub(crate) fn boot_id_of_machine() -> Option<Arc<str>> {
     let word = read()?;
     let word = word.trim();

@@ -5,7 +5,7 @@ use crate::column;
 use crate::workers::held::HeldLease;
 use crate::workers::started::{Company, Note, StartedTable};
 
-/// A running job as its row tells of it, for a worker that cannot tell any more.
+/// A running job as its row describes it, when its worker can no longer report.
 #[derive(Debug)]
 pub(crate) struct HeldJob {
     pub(crate) id: JobId,

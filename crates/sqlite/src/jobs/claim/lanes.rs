@@ -143,7 +143,7 @@ impl<'r> Scope<'r> {
 fn scan_all<'r>(connection: &Connection, job_type: &'r str, each: &mut dyn FnMut(Lane<'r>) -> Flow) -> Flow {
     let mut from = RawName::default();
     while let Some((queue, head)) = next_lane(connection, job_type, &from)? {
-        // A queue whose name is no text is passed over: a lease could not say where its job stands.
+        // A queue whose name is not UTF-8 is skipped: a lease could not name it.
         if let Some(name) = queue.as_str()
             && each(Lane { job_type, queue: name.into(), room: None, head })?.is_break()
         {
