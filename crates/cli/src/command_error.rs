@@ -130,6 +130,9 @@ pub(crate) enum CommandError {
 }
 
 impl CommandError {
+    /// The code of the one error after which something has been done.
+    pub(crate) const RESULT_NOT_PRINTED: &str = "result_not_printed";
+
     /// What was told after something was `done`. An error says that it was done; a reader who has seen enough
     /// (`| head`) is none.
     pub(crate) fn after<T>(
@@ -176,7 +179,7 @@ impl CommandError {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => "usage",
             Self::DatabaseUrl { source, .. } => source.code(),
             Self::NoFolder { .. } => "invalid_database",
-            Self::Untold { .. } => "result_not_printed",
+            Self::Untold { .. } => Self::RESULT_NOT_PRINTED,
             Self::Config { .. } => "invalid_config",
             Self::Unreadable { .. } => "unreadable_file",
             Self::Dotenv { .. } => "invalid_dotenv",

@@ -12,7 +12,7 @@ use crate::command_error::CommandError;
 /// What the process or the machine has no file descriptor left by; the same numbers on every Unix.
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
-const TOO_MANY_FILES: &str = "raise the limit with \"ulimit -n\"; nothing was changed";
+const RAISE_THE_LIMIT: &str = "raise the limit with \"ulimit -n\"";
 
 /// An error as it is told: how the program ends, and what it says.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,6 +47,19 @@ struct ErrorBody<'a> {
 impl ErrorReport {
     /// Tells an error of a command.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
+        let report = Self::of_kind(error);
+        // Whatever could not be opened, its path and its permissions are not the cause.
+        if report.code != CommandError::RESULT_NOT_PRINTED && error.chain().any(is_want_of_files) {
+            let hint = match error.downcast_ref::<MigrateError>() {
+                Some(_) => RAISE_THE_LIMIT.to_owned(),
+                None => format!("{RAISE_THE_LIMIT}; nothing was changed"),
+            };
+            return Self { exit: Exit::Failed, code: "too_many_open_files", ..report }.hint(hint);
+        }
+        report
+    }
+
+    fn of_kind(error: &anyhow::Error) -> Self {
         if let Some(error) = error.downcast_ref::<CommandError>() {
             return Self::of_command(error);
         }
@@ -63,11 +76,7 @@ impl ErrorReport {
             return Self::of_migration(error);
         }
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            let report = Self::new(Exit::Failed, "io_failed", error);
-            return match error.raw_os_error() {
-                Some(ENFILE | EMFILE) => Self { code: "too_many_open_files", ..report }.hint(TOO_MANY_FILES),
-                _ => report,
-            };
+            return Self::new(Exit::Failed, "io_failed", error);
         }
         Self::new(Exit::Failed, "failed", &format_args!("{error:#}"))
     }
@@ -140,6 +149,11 @@ impl ErrorReport {
     }
 }
 
+fn is_want_of_files(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let number = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+    cfg!(unix) && matches!(number, Some(ENFILE | EMFILE))
+}
+
 fn exit_of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Schema { verdict: SchemaVerdict::HistoryBroken, .. } => Exit::HistoryBroken,
@@ -169,6 +183,19 @@ mod tests {
         let busy = StoreError::Busy { database: Arc::from("a.db"), waited: Duration::from_secs(5) };
         let report = ErrorReport::of(&busy.into());
         assert_eq!((report.exit, report.code), (Exit::Locked, "database_locked"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_for_want_of_descriptors_is_not_called_wrong() {
+        let source = || io::Error::from_raw_os_error(EMFILE);
+        let unreadable = CommandError::Unreadable { path: "longshore.toml".into(), source: source() };
+        let dotenv = CommandError::Dotenv { source: dotenvy::Error::Io(source()) };
+        for error in [unreadable.into(), dotenv.into(), anyhow::Error::from(source())] {
+            let report = ErrorReport::of(&error);
+            assert_eq!((report.exit, report.code), (Exit::Failed, "too_many_open_files"), "{error}");
+        }
+        let untold = CommandError::Untold { done: "job 1 was enqueued".to_owned(), source: source().into() };
+        assert_eq!(ErrorReport::of(&untold.into()).code, CommandError::RESULT_NOT_PRINTED);
     }
 
     #[test]

@@ -55,12 +55,13 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
     Ok(Exit::Done)
 }
 
-/// So many files the runtime opens for itself, and panics where it cannot.
-const RUNTIME_FILES: usize = 8;
+/// So many files a worker that runs one program has open beside those it was started with: the runtime's own, the
+/// database's and the program's pipes. With fewer it could never run a job, and the runtime would panic.
+const WORKER_FILES: usize = 23;
 
 fn check_spare_files() -> std::io::Result<()> {
     let place = if cfg!(unix) { "/dev/null" } else { "NUL" };
-    let opened: std::io::Result<Vec<File>> = (0..RUNTIME_FILES).map(|_| File::open(place)).collect();
+    let opened: std::io::Result<Vec<File>> = (0..WORKER_FILES).map(|_| File::open(place)).collect();
     opened.map(drop)
 }
 
