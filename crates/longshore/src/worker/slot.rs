@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use longshore_core::{AttemptEnd, Record, Timestamp, decide};
@@ -13,7 +14,7 @@ use crate::{CurrentAttempt, quiet};
 pub(crate) async fn run(shift: Arc<Shift>, number: u32) {
     let slot = number as usize;
     loop {
-        let Err(panicked) = caught(turn(&shift, slot)).await else { continue };
+        let Err(panicked) = caught(turns(&shift, slot)).await;
         let taken = shift.holdings().taken(slot);
         match taken {
             Taken::Nothing => return shift.note_panic("a slot of the worker", panicked),
@@ -26,6 +27,13 @@ pub(crate) async fn run(shift: Arc<Shift>, number: u32) {
             }
         }
         release(&shift, slot);
+    }
+}
+
+/// Ends only by a panic.
+async fn turns(shift: &Shift, slot: usize) -> Infallible {
+    loop {
+        turn(shift, slot).await;
     }
 }
 
@@ -44,7 +52,8 @@ async fn turn(shift: &Shift, slot: usize) {
         shift.work.notify_one();
     }
     if pass.closes() {
-        isolation::run(shift, slot, &worker_id, &attempt, pass).await;
+        // Seldom and large, so it has a place of its own.
+        Box::pin(isolation::run(shift, slot, &worker_id, &attempt, pass)).await;
     } else {
         shift.note_start(&worker_id, slot, &attempt);
         make(shift, slot, &attempt, started_at).await;

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -181,7 +182,10 @@ impl Claim {
     }
 
     /// The request, less what the worker has in its inbox and did not know of.
-    fn less(&self, unread: &[String]) -> ClaimRequest {
+    fn less(&self, unread: &[String]) -> Cow<'_, ClaimRequest> {
+        if unread.is_empty() {
+            return Cow::Borrowed(&self.request);
+        }
         let mut request = self.request.clone();
         for queue in unread {
             request.limit = request.limit.saturating_sub(1);
@@ -191,7 +195,7 @@ impl Claim {
                 limit.limit = limit.limit.saturating_sub(1);
             }
         }
-        request
+        Cow::Owned(request)
     }
 
     fn take(&self, tx: &mut WriteTx<'_, '_>, chosen: &mut Candidates) -> Result<(), Fault> {

@@ -1,14 +1,11 @@
--- One run of the claim index: the ready jobs of one type in one queue from a known one on, in the order in which
--- they are to run. It is read row by row and left when enough is taken, so what waits behind costs nothing. What it
--- passes over at its beginning is what the same claim has chosen already.
+-- One run of the claim index: the ready jobs of one type in one queue, in the order in which they are to run. It is
+-- read row by row and left when enough is taken, so what waits behind costs nothing.
 SELECT id, priority, claim_number, job_data, retry_count, max_retries, crash_count, max_crashes, deferral_count,
        max_deferrals, timeout_seconds, COALESCE(ready_at, created_at), metadata,
        lapsed_worker_id
 FROM job_queue INDEXED BY job_queue_ready
 WHERE job_type = ?1
   AND queue = ?2
-  AND priority <= ?3
-  AND (priority < ?3 OR id >= ?4)
   AND status = 'pending'
   AND run_at IS NULL
 ORDER BY priority DESC, id

@@ -2,15 +2,16 @@
 -- another program wrote one.
 SELECT id
 FROM job_queue INDEXED BY job_queue_stuck
-WHERE CASE status
-          WHEN 'pending' THEN typeof(claim_number) <> 'integer' OR claim_number < 0
-              OR claim_number >= 9223372036854775807 OR typeof(run_at) NOT IN ('null', 'integer')
-          WHEN 'running' THEN typeof(claim_number) <> 'integer' OR typeof(worker_id) <> 'text' OR worker_id = ''
-          WHEN 'completed' THEN typeof(completed_at) <> 'integer'
-          WHEN 'retrying' THEN typeof(run_at) <> 'integer' OR typeof(claim_number) <> 'integer'
-          WHEN 'dead_letter' THEN 0
-          WHEN 'cancelled' THEN typeof(completed_at) <> 'integer'
-          WHEN 'blocked' THEN typeof(parent_job_id) <> 'integer'
+WHERE CASE
+          WHEN status = 'pending' AND claim_number & 9223372036854775807 = claim_number
+              AND claim_number <> 9223372036854775807 AND (run_at IS NULL OR run_at | 0 = run_at) THEN 0
+          WHEN status = 'running' AND claim_number | 0 = claim_number
+              AND worker_id > '' AND worker_id < x'' THEN 0
+          WHEN status = 'completed' AND completed_at | 0 = completed_at THEN 0
+          WHEN status = 'dead_letter' THEN 0
+          WHEN status = 'retrying' AND run_at | 0 = run_at AND claim_number | 0 = claim_number THEN 0
+          WHEN status = 'cancelled' AND completed_at | 0 = completed_at THEN 0
+          WHEN status = 'blocked' AND parent_job_id | 0 = parent_job_id THEN 0
           ELSE 1
       END
 ORDER BY id

@@ -12,7 +12,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use crate::writing::places::Places;
 
 /// The longest that a caller stays awake for its answer.
-const AWAKE_MAX: Duration = Duration::from_micros(400);
+const AWAKE_MAX: Duration = Duration::from_micros(1000);
 /// Pauses of the processor between two looks; one takes some ten to a hundred cycles.
 const REST: u32 = 32;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use longshore_core::{Budgets, ClaimNumber, JobId, Lease, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Rows, Statement, params};
 
 use crate::column;
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
@@ -142,7 +142,7 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
                 return Ok(());
             }
             *state = match free.next() {
-                Some(statement) => RunState::Reading(open(statement, lane, head)?),
+                Some(statement) => RunState::Reading(open(statement, params![lane.job_type, &*lane.queue])?),
                 None => RunState::JobByJob,
             };
         }
@@ -150,8 +150,10 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
         let next = match state {
             RunState::Reading(rows) => take_row(rows, lane, &mut self.chosen)?,
             RunState::Unread | RunState::JobByJob => {
-                let mut statement = self.connection.prepare_cached(include_str!("../../sql/select_claim_run.sql"))?;
-                let mut rows = open(&mut statement, lane, head)?;
+                let sql = include_str!("../../sql/select_claim_run_from.sql");
+                let mut statement = self.connection.prepare_cached(sql)?;
+                let from = params![lane.job_type, &*lane.queue, head.start(), head.id.0];
+                let mut rows = open(&mut statement, from)?;
                 // One that cannot be found again by its number waits for the next claim.
                 take_row(&mut rows, lane, &mut self.chosen)?.filter(|next| next.has_number())
             }
@@ -164,9 +166,9 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
     }
 }
 
-/// Reads a lane's run from its head on, and stands on the head.
-fn open<'s>(statement: &'s mut Statement<'_>, lane: &Lane<'_>, head: Head) -> rusqlite::Result<Rows<'s>> {
-    let mut rows = statement.query(params![lane.job_type, &*lane.queue, head.start(), head.id.0])?;
+/// Reads a run and stands on its first job, which is the lane's head.
+fn open<'s>(statement: &'s mut Statement<'_>, run: impl Params) -> rusqlite::Result<Rows<'s>> {
+    let mut rows = statement.query(run)?;
     FallibleStreamingIterator::advance(&mut rows)?;
     Ok(rows)
 }
