@@ -4,7 +4,6 @@
 pub(crate) mod awake;
 pub(crate) mod checkpointer;
 pub(crate) mod checkpoints;
-pub(crate) mod desk;
 pub(crate) mod group;
 pub(crate) mod hints;
 pub(crate) mod log_watch;
@@ -13,3 +12,4 @@ pub(crate) mod session;
 pub(crate) mod watch;
 pub(crate) mod work;
 pub(crate) mod writer;
+pub(crate) mod writer_thread;

@@ -17,11 +17,11 @@ use crate::schema;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
 use crate::writing::checkpoints::Checkpoints;
-use crate::writing::desk::Desk;
 use crate::writing::hints::Hints;
 use crate::writing::log_watch::watch_log;
 use crate::writing::places::Places;
 use crate::writing::work::{Request, Task, Work};
+use crate::writing::writer_thread::WriterThread;
 
 /// The way to the one thread that writes.
 ///
@@ -66,7 +66,7 @@ impl Writer {
         let (sender, receiver) = channel();
         let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
         let (places, awake, panicked) = (Places::new(), Awake::new(), Arc::new(OnceLock::new()));
-        let desk = Desk {
+        let writer = WriterThread {
             checkpoints: Checkpoints::new(options.clone(), place.clone(), Arc::clone(&file)),
             options,
             place: place.clone(),
@@ -84,7 +84,7 @@ impl Writer {
         };
         let thread = Builder::new()
             .name("longshore-writer".to_owned())
-            .spawn(move || desk.run(connection))
+            .spawn(move || writer.run(connection))
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
         let (thread, log_watch) = (Mutex::new(Some(thread)), Once::new());
         Ok(Self { sender, places, awake, thread, panicked, place, hints, log_watch })

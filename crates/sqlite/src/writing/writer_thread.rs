@@ -37,7 +37,7 @@ const LOOK_AT_FILE: Duration = Duration::from_millis(100);
 const GATHERING_MAX: Duration = Duration::from_micros(200);
 
 /// The one thread that writes, and what it owns.
-pub(crate) struct Desk {
+pub(crate) struct WriterThread {
     pub(crate) options: SqliteOptions,
     pub(crate) place: Place,
     pub(crate) file: Arc<DatabaseFile>,
@@ -72,7 +72,7 @@ enum Leave {
     Spoilt,
 }
 
-impl Desk {
+impl WriterThread {
     pub(crate) fn run(mut self, connection: Connection) {
         let ran = catch_unwind(AssertUnwindSafe(|| self.work(connection)));
         if let Err(payload) = ran {
