@@ -7,7 +7,7 @@ pub(crate) mod checkpoints;
 pub(crate) mod group;
 pub(crate) mod hints;
 pub(crate) mod log_watch;
-pub(crate) mod places;
+pub(crate) mod permits;
 pub(crate) mod session;
 pub(crate) mod watch;
 pub(crate) mod work;

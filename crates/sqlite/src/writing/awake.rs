@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
-use crate::writing::places::Places;
+use crate::writing::permits::Permits;
 
 /// The longest that a caller stays awake for its answer.
 const AWAKE_MAX: Duration = Duration::from_micros(1000);
@@ -41,10 +41,10 @@ impl Awake {
     }
 
     /// Waits for an answer; none when there will be none.
-    pub(crate) async fn wait<T>(&self, mut answer: oneshot::Receiver<T>, places: &Places) -> Option<T> {
-        if places.taken() == 1 && self.is_worth_it() {
+    pub(crate) async fn wait<T>(&self, mut answer: oneshot::Receiver<T>, permits: &Permits) -> Option<T> {
+        if permits.taken() == 1 && self.is_worth_it() {
             let asleep_at = Instant::now() + AWAKE_MAX;
-            while places.taken() <= 1 && Instant::now() < asleep_at {
+            while permits.taken() <= 1 && Instant::now() < asleep_at {
                 match answer.try_recv() {
                     Ok(answer) => return Some(answer),
                     Err(TryRecvError::Closed) => return None,

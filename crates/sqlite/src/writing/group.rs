@@ -6,7 +6,7 @@ use crate::fault::{Place, spoils_connection};
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
-use crate::writing::places::Places;
+use crate::writing::permits::Permits;
 use crate::writing::session::{Delivery, Session, WriteTx};
 use crate::writing::work::{Effect, Stop, Task};
 
@@ -17,7 +17,7 @@ pub(crate) struct Group<'t, 'c> {
     pub(crate) held: &'t mut HeldLeases,
     pub(crate) file: &'t DatabaseFile,
     pub(crate) place: &'t Place,
-    pub(crate) places: &'t Places,
+    pub(crate) permits: &'t Permits,
     pub(crate) now: Timestamp,
     pub(crate) limits: Limits,
 }
@@ -83,7 +83,7 @@ impl Group<'_, '_> {
         if wakes || !counts.is_empty() {
             self.session.note_moves();
         }
-        let callers = self.places.taken();
+        let callers = self.permits.taken();
         for Delivery { mailbox, lease } in deliveries {
             mailbox.put(lease);
         }

@@ -19,18 +19,18 @@ use crate::writing::awake::Awake;
 use crate::writing::checkpoints::Checkpoints;
 use crate::writing::hints::Hints;
 use crate::writing::log_watch::watch_log;
-use crate::writing::places::Places;
+use crate::writing::permits::Permits;
 use crate::writing::work::{Request, Task, Work};
 use crate::writing::writer_thread::WriterThread;
 
 /// The way to the one thread that writes.
 ///
 /// Requests queue up while a transaction commits, and share the next one. The queue is the standard library's
-/// (its receiver can wait with a time limit, which the look for foreign commits needs), bounded by the places.
+/// (its receiver can wait with a time limit, which the look for foreign commits needs), bounded by the permits.
 #[derive(Debug)]
 pub(crate) struct Writer {
     sender: Sender<Message>,
-    places: Places,
+    permits: Permits,
     awake: Awake,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// What the thread said when it panicked.
@@ -65,7 +65,7 @@ impl Writer {
         let Opened { options, place, file, readers, hints } = opened;
         let (sender, receiver) = channel();
         let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
-        let (places, awake, panicked) = (Places::new(), Awake::new(), Arc::new(OnceLock::new()));
+        let (permits, awake, panicked) = (Permits::new(), Awake::new(), Arc::new(OnceLock::new()));
         let writer = WriterThread {
             checkpoints: Checkpoints::new(options.clone(), place.clone(), Arc::clone(&file)),
             options,
@@ -73,7 +73,7 @@ impl Writer {
             file,
             readers,
             receiver,
-            places: places.clone(),
+            permits: permits.clone(),
             awake: awake.clone(),
             hints: Arc::clone(&hints),
             held: HeldLeases::default(),
@@ -87,7 +87,7 @@ impl Writer {
             .spawn(move || writer.run(connection))
             .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
         let (thread, log_watch) = (Mutex::new(Some(thread)), Once::new());
-        Ok(Self { sender, places, awake, thread, panicked, place, hints, log_watch })
+        Ok(Self { sender, permits, awake, thread, panicked, place, hints, log_watch })
     }
 
     /// Has the work done and answers after the commit. When the future is dropped after its request was sent, the
@@ -100,11 +100,11 @@ impl Writer {
     }
 
     async fn ask<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
-        let permit = self.places.take().await.ok_or_else(|| self.place.closed())?;
+        let permit = self.permits.take().await.ok_or_else(|| self.place.closed())?;
         let (reply, answer) = oneshot::channel();
         let request = Request { work, place: self.place.clone(), reply, kept: None, permit: Some(permit) };
         self.sender.send(Message::Task(Box::new(request))).map_err(|_| self.gone())?;
-        self.awake.wait(answer, &self.places).await.unwrap_or_else(|| Err(self.gone()))
+        self.awake.wait(answer, &self.permits).await.unwrap_or_else(|| Err(self.gone()))
     }
 
     /// Why the thread no longer answers.
@@ -129,7 +129,7 @@ impl Writer {
 
     /// Finishes what was asked for before, then ends the thread. Later requests are answered `Closed`.
     pub(crate) fn close(&self) {
-        self.places.close();
+        self.permits.close();
         let _ = self.sender.send(Message::Close);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread

@@ -16,7 +16,7 @@ use crate::writing::awake::Awake;
 use crate::writing::checkpoints::Checkpoints;
 use crate::writing::group::{Committed, Group};
 use crate::writing::hints::Hints;
-use crate::writing::places::Places;
+use crate::writing::permits::Permits;
 use crate::writing::session::Session;
 use crate::writing::watch::Watch;
 use crate::writing::work::Task;
@@ -43,7 +43,7 @@ pub(crate) struct WriterThread {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Arc<Readers>,
     pub(crate) receiver: Receiver<Message>,
-    pub(crate) places: Places,
+    pub(crate) permits: Permits,
     pub(crate) awake: Awake,
     pub(crate) hints: Arc<Hints>,
     pub(crate) held: HeldLeases,
@@ -273,8 +273,8 @@ impl WriterThread {
         let is_lone = group.len() == 1;
         let begun = Instant::now();
         let (now, limits) = (self.options.clock.now(), self.options.limits);
-        let (held, file, place, places) = (&mut self.held, &*self.file, &self.place, &self.places);
-        let committed = match (Group { session, held, file, place, places, now, limits }).run(group) {
+        let (held, file, place, permits) = (&mut self.held, &*self.file, &self.place, &self.permits);
+        let committed = match (Group { session, held, file, place, permits, now, limits }).run(group) {
             Ok(committed) => committed,
             Err(change) => {
                 self.part_if_changed(session.connection);

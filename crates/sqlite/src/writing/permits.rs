@@ -2,28 +2,28 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Requests that may wait for the writer; further callers wait for a place.
-const PLACES: usize = 1024;
+/// Requests that may wait for the writer; further callers wait for a permit.
+const PERMITS: usize = 1024;
 
-/// The places of requests that are made and not answered yet: bounded, and counted.
+/// The permits of requests that are made and not answered yet: bounded, and counted.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct Permits {
     free: Arc<Semaphore>,
 }
 
-impl Places {
+impl Permits {
     pub(crate) fn new() -> Self {
-        Self { free: Arc::new(Semaphore::new(PLACES)) }
+        Self { free: Arc::new(Semaphore::new(PERMITS)) }
     }
 
-    /// Waits for a place, which is given back when the permit is dropped; none once the writer is closed.
+    /// Waits for a permit, which is given back when it is dropped; none once the writer is closed.
     pub(crate) async fn take(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.free).acquire_owned().await.ok()
     }
 
     /// How many requests are made and not answered.
     pub(crate) fn taken(&self) -> usize {
-        PLACES - self.free.available_permits()
+        PERMITS - self.free.available_permits()
     }
 
     pub(crate) fn close(&self) {
