@@ -12,7 +12,6 @@ mod recovery;
 mod registry;
 mod run;
 mod scribe;
-mod shift;
 #[cfg(unix)]
 mod signals;
 mod slot;
@@ -20,6 +19,7 @@ mod trouble;
 mod verdict;
 mod watched;
 mod worker_inbox;
+mod worker_run;
 
 #[cfg(unix)]
 pub use signals::stop_signals;
@@ -39,7 +39,7 @@ use crate::typed_handler::{AsyncHandler, BlockingHandler};
 use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Payload, Queue};
 use gate::Gate;
 use registry::Registry;
-use shift::{Settings, Shift, Until};
+use worker_run::{Settings, Until, WorkerRun};
 
 /// Runs the jobs of a queue: say what it handles, then let it run.
 ///
@@ -229,7 +229,7 @@ impl Worker {
         self
     }
 
-    fn into_shift(self, until: Until) -> Result<Arc<Shift>, WorkerError> {
+    fn into_shift(self, until: Until) -> Result<Arc<WorkerRun>, WorkerError> {
         if let Some(job_type) = self.registry.doubled() {
             return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
         }
@@ -249,7 +249,7 @@ impl Worker {
             threads: Arc::new(BlockingThreads::new(self.settings.concurrency)),
             newsroom: Newsroom::default(),
         };
-        Ok(Arc::new(Shift::new(self.queue, self.registry, self.settings, self.clock, origin, self.gate, until)))
+        Ok(Arc::new(WorkerRun::new(self.queue, self.registry, self.settings, self.clock, origin, self.gate, until)))
     }
 }
 

@@ -1,33 +1,33 @@
 use longshore_core::{Filter, Status, StoreError};
 
-use super::shift::Shift;
 use super::trouble::Errand;
+use super::worker_run::WorkerRun;
 
 /// Whether nothing is left that could run now or later by itself.
 ///
 /// A job counts when this worker knows its type and takes from its queue, and it waits for a worker, for its
 /// instant, or runs, here or elsewhere. A blocked one counts through its parent: as long as that one could
 /// complete, it is itself among those. What stands in a paused queue waits for a person and does not count.
-pub(crate) async fn is_drained(shift: &Shift) -> bool {
-    if !shift.holdings().is_empty() {
+pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
+    if !worker_run.holdings().is_empty() {
         return false;
     }
-    match jobs_left(shift).await {
+    match jobs_left(worker_run).await {
         Ok(left) => {
-            shift.trouble.pass(Errand::Look);
+            worker_run.trouble.pass(Errand::Look);
             left == 0
         }
         Err(error) => {
-            shift.meet(Errand::Look, error);
+            worker_run.meet(Errand::Look, error);
             false
         }
     }
 }
 
-async fn jobs_left(shift: &Shift) -> Result<u64, StoreError> {
-    let console = shift.queue.backend();
-    let named: Vec<String> = shift.settings.queues.iter().map(|queue| queue.queue.clone()).collect();
-    let known = Filter::all().job_types(shift.job_types.iter().cloned());
+async fn jobs_left(worker_run: &WorkerRun) -> Result<u64, StoreError> {
+    let console = worker_run.queue.backend();
+    let named: Vec<String> = worker_run.settings.queues.iter().map(|queue| queue.queue.clone()).collect();
+    let known = Filter::all().job_types(worker_run.job_types.iter().cloned());
     // A worker that names no queue takes from all of them.
     let known = if named.is_empty() { known } else { known.queues(named.clone()) };
     let left = known.clone().statuses([Status::Pending, Status::Retrying, Status::Running]);

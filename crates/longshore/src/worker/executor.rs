@@ -7,8 +7,8 @@ use longshore_core::{Failure, FailureType, Outcome, Record, Timestamp, decide};
 use tokio::time::{Instant, sleep_until};
 
 use super::registry::Entry;
-use super::shift::Shift;
 use super::verdict::{Circumstances, Ran, attempt_end};
+use super::worker_run::WorkerRun;
 use crate::panic_capture::Panicked;
 use crate::quiet::{self, QuietSpan};
 use crate::stop::StopSignal;
@@ -16,7 +16,7 @@ use crate::{AttemptResult, BoxFuture, CurrentAttempt, Overrun, ShutdownTime, Sto
 
 /// One attempt under way: its handler under time limit, stop signal and panic guard.
 pub(crate) struct Execution<'a> {
-    shift: &'a Shift,
+    worker_run: &'a WorkerRun,
     attempt: &'a CurrentAttempt,
     entry: Option<Arc<Entry>>,
     started_at: Timestamp,
@@ -25,8 +25,8 @@ pub(crate) struct Execution<'a> {
 }
 
 impl<'a> Execution<'a> {
-    pub(crate) fn new(shift: &'a Shift, attempt: &'a CurrentAttempt, started_at: Timestamp) -> Self {
-        let entry = shift.registry.get(attempt.job_type()).cloned();
+    pub(crate) fn new(worker_run: &'a WorkerRun, attempt: &'a CurrentAttempt, started_at: Timestamp) -> Self {
+        let entry = worker_run.registry.get(attempt.job_type()).cloned();
         let span = QuietSpan::new(|| {
             tracing::info_span!(
                 "attempt",
@@ -37,7 +37,7 @@ impl<'a> Execution<'a> {
             )
         });
         let handling = Handling { entry: entry.clone(), attempt: attempt.clone(), span: span.clone(), running: None };
-        Self { shift, attempt, entry, started_at, handling, span }
+        Self { worker_run, attempt, entry, started_at, handling, span }
     }
 
     /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
@@ -53,10 +53,10 @@ impl<'a> Execution<'a> {
             cause: signal.cause(),
             has_seen_stop: signal.is_seen(),
             timeout,
-            limits: self.shift.settings.limits,
+            limits: self.worker_run.settings.limits,
         };
         let end = attempt_end(ran, &circumstances);
-        let finished_at = self.shift.clock.now();
+        let finished_at = self.worker_run.clock.now();
         let retry = self.entry.as_ref().map(|entry| entry.policy.retry).unwrap_or_default();
         let outcome = decide(&self.attempt.lease().budgets, end, &retry, finished_at, fastrand::f64());
         self.span.in_scope(|| tell(&outcome));
@@ -118,7 +118,7 @@ impl<'a> Execution<'a> {
         let patience = grace + policy.settle;
         if cause == StopCause::LeaseLost {
             // Another worker may run it already, so there is not much time for an orderly end.
-            return patience.min(self.shift.settings.lease / 6);
+            return patience.min(self.worker_run.settings.lease / 6);
         }
         patience
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use longshore_core::Budgets;
 use tokio::sync::Notify;
 
-use super::shift::Shift;
+use super::worker_run::WorkerRun;
 
 /// Decides when attempts may begin in this process: a suspect runs alone, so that a death is surely its own.
 ///
@@ -24,7 +24,7 @@ struct State {
     running: usize,
     /// A suspect waits to run alone, or does.
     is_closed: bool,
-    workers: Vec<Weak<Shift>>,
+    workers: Vec<Weak<WorkerRun>>,
 }
 
 /// The right of one attempt to run, until it is dropped.
@@ -63,11 +63,11 @@ impl Gate {
     }
 
     /// A worker begins. The attempts of the others are not alone from now on.
-    pub(crate) fn join(&self, shift: &Arc<Shift>) {
+    pub(crate) fn join(&self, worker_run: &Arc<WorkerRun>) {
         let others = {
             let mut state = self.state();
             let others = state.workers.clone();
-            state.workers.push(Arc::downgrade(shift));
+            state.workers.push(Arc::downgrade(worker_run));
             self.workers.store(state.workers.len(), Ordering::SeqCst);
             others
         };
@@ -79,7 +79,7 @@ impl Gate {
     /// Forgets the workers that have ended.
     pub(crate) fn leave(&self) {
         let mut state = self.state();
-        state.workers.retain(|shift| shift.strong_count() > 0);
+        state.workers.retain(|worker_run| worker_run.strong_count() > 0);
         self.workers.store(state.workers.len(), Ordering::SeqCst);
     }
 
@@ -90,9 +90,9 @@ impl Gate {
             state.is_closed = false;
             state.workers.clone()
         };
-        for shift in workers.iter().filter_map(Weak::upgrade) {
-            shift.work.notify_one();
-            shift.room.notify_one();
+        for worker_run in workers.iter().filter_map(Weak::upgrade) {
+            worker_run.work.notify_one();
+            worker_run.room.notify_one();
         }
     }
 

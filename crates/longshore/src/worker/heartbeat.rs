@@ -6,30 +6,30 @@ use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError, Timest
 use tokio::time::{Instant, sleep_until};
 
 use super::holdings::Holdings;
-use super::shift::{Phase, Shift};
 use super::trouble::Errand;
+use super::worker_run::{Phase, WorkerRun};
 
 /// The longest pause after a heartbeat that failed. Once writing is possible again, others give this worker a second
 /// at least before they take its jobs, and it must not let that pass.
 const RETRY_MAX: Duration = Duration::from_millis(500);
 
 /// Keeps the worker's lease, and hears what it has lost or must cancel.
-pub(crate) async fn run(shift: Arc<Shift>) {
-    let interval = shift.settings.lease / 6;
+pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
+    let interval = worker_run.settings.lease / 6;
     let mut next = Instant::now() + interval;
     loop {
         tokio::select! {
             () = sleep_until(next) => {}
             // Only a registration after an eviction brings it forward: a heartbeat writes, and would wake every other
             // worker.
-            () = shift.pulse.notified() => {}
+            () = worker_run.pulse.notified() => {}
         }
-        register_to_the_end(&shift).await;
+        register_to_the_end(&worker_run).await;
         let asked_at = Instant::now();
-        next = match beat(&shift).await {
+        next = match beat(&worker_run).await {
             Some(Ok(())) | None => asked_at + interval,
             Some(Err(error)) => {
-                shift.meet(Errand::Extend, error);
+                worker_run.meet(Errand::Extend, error);
                 Instant::now() + (interval / 10).min(RETRY_MAX)
             }
         };
@@ -38,44 +38,44 @@ pub(crate) async fn run(shift: Arc<Shift>) {
 
 /// The claim loop, which registers the worker otherwise, ends when the worker is to stop. What still runs then must
 /// hear all the same what it has lost.
-async fn register_to_the_end(shift: &Shift) {
+async fn register_to_the_end(worker_run: &WorkerRun) {
     let is_evicted = {
-        let holdings = shift.holdings();
+        let holdings = worker_run.holdings();
         holdings.registered_id().is_none() && holdings.has_attempts()
     };
-    if shift.phase() == Phase::Stopping
+    if worker_run.phase() == Phase::Stopping
         && is_evicted
-        && let Err(error) = shift.register().await
+        && let Err(error) = worker_run.register().await
     {
-        shift.meet(Errand::Register, error);
+        worker_run.meet(Errand::Register, error);
     }
 }
 
 /// One heartbeat; none while the worker is not registered. What runs goes on while heartbeats fail: nobody can take a
 /// job over without writing, and whoever is overtaken nevertheless, because it was frozen, writes behind fences.
-async fn beat(shift: &Shift) -> Option<Result<(), StoreError>> {
+async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
     let (worker_id, held) = {
-        let holdings = shift.holdings();
+        let holdings = worker_run.holdings();
         (holdings.registered_id()?.clone(), holdings.held())
     };
     let asked_at = Instant::now();
     let heartbeat =
         Heartbeat { worker_id: worker_id.clone(), held: held.iter().map(|(id, claim)| (*id, *claim)).collect() };
-    let extended = match shift.queue.backend().extend(heartbeat).await {
+    let extended = match worker_run.queue.backend().extend(heartbeat).await {
         Ok(extended) => extended,
         Err(error) => return Some(Err(error)),
     };
-    shift.trouble.pass(Errand::Extend);
-    let mut holdings = shift.holdings();
+    worker_run.trouble.pass(Errand::Extend);
+    let mut holdings = worker_run.holdings();
     if holdings.registered_id() != Some(&worker_id) {
         return Some(Ok(()));
     }
     holdings.renew(asked_at);
-    obey(&mut holdings, &extended, &held, shift.clock.now());
+    obey(&mut holdings, &extended, &held, worker_run.clock.now());
     drop(holdings);
-    shift.ended.notify_one();
-    shift.room.notify_one();
-    shift.work.notify_one();
+    worker_run.ended.notify_one();
+    worker_run.room.notify_one();
+    worker_run.work.notify_one();
     Some(Ok(()))
 }
 

@@ -5,9 +5,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::gate::Pass;
 use super::holdings::returned;
-use super::shift::Shift;
 use super::slot;
 use super::trouble::Errand;
+use super::worker_run::WorkerRun;
 use crate::{CurrentAttempt, StopCause, quiet};
 
 /// How long a suspect waits for what runs to end, and how long it then runs alone: one long job must not stall a
@@ -17,26 +17,32 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const DOUBLINGS_MAX: u32 = 10;
 
 /// Makes the attempt of a suspect: alone, unless what runs does not end in time.
-pub(crate) async fn run(shift: &Shift, slot: usize, worker_id: &WorkerId, attempt: &CurrentAttempt, pass: Pass) {
+pub(crate) async fn run(
+    worker_run: &WorkerRun,
+    slot: usize,
+    worker_id: &WorkerId,
+    attempt: &CurrentAttempt,
+    pass: Pass,
+) {
     let patience = patience(&attempt.lease().budgets);
-    let beginning = begin(shift, worker_id, attempt, &pass, patience).await;
+    let beginning = begin(worker_run, worker_id, attempt, &pass, patience).await;
     if beginning == Beginning::Never {
-        slot::conclude(shift, slot, attempt, not_begun(attempt, shift.clock.now()));
-        slot::release(shift, slot);
+        slot::conclude(worker_run, slot, attempt, not_begun(attempt, worker_run.clock.now()));
+        slot::release(worker_run, slot);
         return;
     }
-    let started_at = shift.clock.now();
+    let started_at = worker_run.clock.now();
     let open_at = Instant::now() + patience;
-    shift.holdings().begin(slot, started_at, beginning == Beginning::Alone);
-    shift.note_start(worker_id, slot, attempt);
+    worker_run.holdings().begin(slot, started_at, beginning == Beginning::Alone);
+    worker_run.note_start(worker_id, slot, attempt);
     let making = async {
-        slot::make(shift, slot, attempt, started_at).await;
+        slot::make(worker_run, slot, attempt, started_at).await;
         // Until its outcome is stored, the row says that it runs: a death caused by the next job would be charged
         // to it.
         let is_over = |holdings: &super::holdings::Holdings| {
             !pass.closes() || holdings.is_recorded() || holdings.worker_id().is_none()
         };
-        shift.settled_when(is_over).await;
+        worker_run.settled_when(is_over).await;
     };
     let mut making = std::pin::pin!(making);
     tokio::select! {
@@ -45,11 +51,11 @@ pub(crate) async fn run(shift: &Shift, slot: usize, worker_id: &WorkerId, attemp
         () = sleep_until(open_at) => {}
     }
     quiet::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
-    shift.holdings().accompany(slot);
+    worker_run.holdings().accompany(slot);
     // Before others may begin.
-    shift.note_start(worker_id, slot, attempt);
+    worker_run.note_start(worker_id, slot, attempt);
     pass.open();
-    shift.settled.notify_waiters();
+    worker_run.settled.notify_waiters();
     making.await;
 }
 
@@ -65,7 +71,7 @@ enum Beginning {
 
 /// Waits until the suspect is alone and writes that it begins.
 async fn begin(
-    shift: &Shift,
+    worker_run: &WorkerRun,
     worker_id: &WorkerId,
     attempt: &CurrentAttempt,
     pass: &Pass,
@@ -82,22 +88,22 @@ async fn begin(
         }
     };
     let (id, claim_number) = (attempt.id(), attempt.lease().claim_number);
-    let call = || shift.queue.backend().begin_isolated(worker_id.clone(), id, claim_number);
+    let call = || worker_run.queue.backend().begin_isolated(worker_id.clone(), id, claim_number);
     let begun = tokio::select! {
         biased;
         _ = signal.stopped() => None,
         // The gate is closed meanwhile, for all workers of this process.
-        begun = timeout(patience, shift.patiently(Errand::Isolate, call)) => begun.ok(),
+        begun = timeout(patience, worker_run.patiently(Errand::Isolate, call)) => begun.ok(),
     };
     let Some(begun) = begun else {
-        shift.trouble.forget(Errand::Isolate);
+        worker_run.trouble.forget(Errand::Isolate);
         return Beginning::Never;
     };
     match begun {
         Ok(Recorded::Recorded) if signal.cause().is_none() => return beginning,
         Ok(Recorded::Recorded) => {}
-        Ok(Recorded::Fenced) => shift.holdings().disown(id, claim_number),
-        Err(error) => shift.meet(Errand::Isolate, error),
+        Ok(Recorded::Fenced) => worker_run.holdings().disown(id, claim_number),
+        Err(error) => worker_run.meet(Errand::Isolate, error),
     }
     Beginning::Never
 }

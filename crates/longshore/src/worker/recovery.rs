@@ -4,8 +4,8 @@ use std::time::Duration;
 use longshore_core::Maintenance;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::shift::Shift;
 use super::trouble::Errand;
+use super::worker_run::WorkerRun;
 use crate::quiet;
 
 /// How often dead workers are looked for.
@@ -17,21 +17,21 @@ const SWEEP_ROWS_MAX: u32 = 1000;
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Gives the jobs of dead workers back, once at the start and then again and again.
-pub(crate) async fn reclaim(shift: Arc<Shift>) {
+pub(crate) async fn reclaim(worker_run: Arc<WorkerRun>) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match shift.queue.backend().reclaim().await {
+        match worker_run.queue.backend().reclaim().await {
             Ok(reclaimed) => {
-                shift.trouble.pass(Errand::Reclaim);
+                worker_run.trouble.pass(Errand::Reclaim);
                 if !reclaimed.workers.is_empty() {
                     quiet::warning!(workers = reclaimed.workers.len(), jobs = reclaimed.jobs, "found dead workers");
-                    shift.holdings().lanes.refresh();
-                    shift.room.notify_one();
+                    worker_run.holdings().lanes.refresh();
+                    worker_run.room.notify_one();
                 }
             }
-            Err(error) => shift.meet(Errand::Reclaim, error),
+            Err(error) => worker_run.meet(Errand::Reclaim, error),
         }
     }
 }
@@ -39,12 +39,12 @@ pub(crate) async fn reclaim(shift: Arc<Shift>) {
 /// Keeps house in bounded steps: removes ended jobs that are older than the retention, if there is one, settles jobs
 /// that cannot go on by themselves, and compares the counts. Of all workers on a database one removes and compares at
 /// a time; for the others a sweep only reads.
-pub(crate) async fn sweep(shift: Arc<Shift>) {
-    let maintenance = Maintenance { retention: shift.settings.retention, rows_max: SWEEP_ROWS_MAX };
+pub(crate) async fn sweep(worker_run: Arc<WorkerRun>) {
+    let maintenance = Maintenance { retention: worker_run.settings.retention, rows_max: SWEEP_ROWS_MAX };
     loop {
-        let pause = match shift.queue.backend().maintain(maintenance).await {
+        let pause = match worker_run.queue.backend().maintain(maintenance).await {
             Ok(maintained) => {
-                shift.trouble.pass(Errand::Maintain);
+                worker_run.trouble.pass(Errand::Maintain);
                 if maintained.kept > 0 {
                     quiet::warning!(jobs = maintained.kept, "old jobs stay: a table of the application refers to them");
                 }
@@ -54,7 +54,7 @@ pub(crate) async fn sweep(shift: Arc<Shift>) {
                 if maintained.has_more { BREATH } else { SWEEP }
             }
             Err(error) => {
-                shift.meet(Errand::Maintain, error);
+                worker_run.meet(Errand::Maintain, error);
                 SWEEP
             }
         };

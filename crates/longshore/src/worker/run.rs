@@ -6,7 +6,7 @@ use longshore_core::StoreError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::shift::{Shift, Until};
+use super::worker_run::{Until, WorkerRun};
 use super::{Worker, WorkerError, cancellations, claims, heartbeat, recovery, scribe, slot, watched};
 use crate::panic_capture::caught;
 use crate::{ShutdownTime, StopCause, quiet};
@@ -59,22 +59,22 @@ impl Worker {
 }
 
 async fn work(
-    shift: Arc<Shift>,
+    worker_run: Arc<WorkerRun>,
     shutdown: impl Future<Output = ()>,
     immediate: impl Future<Output = ()>,
 ) -> Result<(), WorkerError> {
     let mut immediate = std::pin::pin!(immediate);
-    let identity = Identity(&shift);
+    let identity = Identity(&worker_run);
     // Aborted and joined at the end; dropped, and so aborted, when this future is.
     let mut tasks = JoinSet::new();
-    shift.gate.join(&shift);
-    spawn(&shift, &mut tasks);
+    worker_run.gate.join(&worker_run);
+    spawn(&worker_run, &mut tasks);
     let claims = async {
-        let claims = claims(&shift);
+        let claims = claims(&worker_run);
         let mut claims = std::pin::pin!(claims);
         tokio::select! {
             ended = &mut claims => return ended,
-            () = shutdown => shift.stop(),
+            () = shutdown => worker_run.stop(),
         }
         claims.await
     };
@@ -82,109 +82,109 @@ async fn work(
         ended = claims => (ended, false),
         () = &mut immediate => (Ok(()), true),
     };
-    shift.stop();
+    worker_run.stop();
     // What has resolved once must not be asked again.
     let is_immediate = is_immediate
         || tokio::select! {
-            () = watched_end(&shift, wind_down(&shift)) => false,
+            () = watched_end(&worker_run, wind_down(&worker_run)) => false,
             () = immediate => true,
         };
     if is_immediate {
-        watched_end(&shift, end_at_once(&shift)).await;
+        watched_end(&worker_run, end_at_once(&worker_run)).await;
     }
     tasks.shutdown().await;
-    watched_end(&shift, retire(&shift)).await;
+    watched_end(&worker_run, retire(&worker_run)).await;
     drop(identity);
-    answer(&shift, ended)
+    answer(&worker_run, ended)
 }
 
 /// Each part under a guard, so that none ends without a word.
-fn spawn(shift: &Arc<Shift>, tasks: &mut JoinSet<()>) {
-    for number in 0..shift.settings.concurrency {
-        tasks.spawn(slot::run(shift.clone(), number));
+fn spawn(worker_run: &Arc<WorkerRun>, tasks: &mut JoinSet<()>) {
+    for number in 0..worker_run.settings.concurrency {
+        tasks.spawn(slot::run(worker_run.clone(), number));
     }
-    tasks.spawn(watched::run(shift.clone(), "the recorder of outcomes", scribe::run));
-    tasks.spawn(watched::run(shift.clone(), "the heartbeat", heartbeat::run));
-    tasks.spawn(watched::run(shift.clone(), "the search for dead workers", recovery::reclaim));
-    tasks.spawn(watched::run(shift.clone(), "the look for cancellations", cancellations::run));
-    tasks.spawn(watched::run(shift.clone(), "the housekeeping", recovery::sweep));
+    tasks.spawn(watched::run(worker_run.clone(), "the recorder of outcomes", scribe::run));
+    tasks.spawn(watched::run(worker_run.clone(), "the heartbeat", heartbeat::run));
+    tasks.spawn(watched::run(worker_run.clone(), "the search for dead workers", recovery::reclaim));
+    tasks.spawn(watched::run(worker_run.clone(), "the look for cancellations", cancellations::run));
+    tasks.spawn(watched::run(worker_run.clone(), "the housekeeping", recovery::sweep));
 }
 
-async fn claims(shift: &Shift) -> Result<(), StoreError> {
-    match caught(claims::run(shift)).await {
+async fn claims(worker_run: &WorkerRun) -> Result<(), StoreError> {
+    match caught(claims::run(worker_run)).await {
         Ok(ended) => ended,
         Err(panicked) => {
-            shift.note_panic("the claim loop", panicked);
+            worker_run.note_panic("the claim loop", panicked);
             Ok(())
         }
     }
 }
 
-async fn watched_end(shift: &Shift, part: impl Future<Output = ()>) {
+async fn watched_end(worker_run: &WorkerRun, part: impl Future<Output = ()>) {
     if let Err(panicked) = caught(part).await {
-        shift.note_panic("the shutdown", panicked);
+        worker_run.note_panic("the shutdown", panicked);
     }
 }
 
 /// The orderly end: what waits is given back, what runs has its grace period, what it came to is stored.
-async fn wind_down(shift: &Shift) {
+async fn wind_down(worker_run: &WorkerRun) {
     {
-        let mut holdings = shift.holdings();
-        holdings.close(shift.clock.now());
+        let mut holdings = worker_run.holdings();
+        holdings.close(worker_run.clock.now());
         holdings.stop_all(StopCause::ShuttingDown);
     }
-    shift.ended.notify_one();
+    worker_run.ended.notify_one();
     tokio::select! {
-        () = shift.settled_when(|holdings| !holdings.has_attempts()) => {}
-        () = sleep_until(Instant::now() + longest_grace(shift) + MARGIN) => give_up(shift),
+        () = worker_run.settled_when(|holdings| !holdings.has_attempts()) => {}
+        () = sleep_until(Instant::now() + longest_grace(worker_run) + MARGIN) => give_up(worker_run),
     }
-    last_words(shift, LAST_WORDS).await;
+    last_words(worker_run, LAST_WORDS).await;
 }
 
 /// The second signal: no grace, but what an attempt came to is stored if the store answers.
-async fn end_at_once(shift: &Shift) {
+async fn end_at_once(worker_run: &WorkerRun) {
     {
-        let mut holdings = shift.holdings();
-        holdings.close(shift.clock.now());
+        let mut holdings = worker_run.holdings();
+        holdings.close(worker_run.clock.now());
         for attempt in holdings.attempts() {
             attempt.stop_signal().stop_at_once(StopCause::ShuttingDown);
         }
     }
     tokio::select! {
-        () = shift.settled_when(|holdings| !holdings.has_attempts()) => {}
-        () = sleep(MARGIN) => give_up(shift),
+        () = worker_run.settled_when(|holdings| !holdings.has_attempts()) => {}
+        () = sleep(MARGIN) => give_up(worker_run),
     }
-    last_words(shift, MARGIN).await;
+    last_words(worker_run, MARGIN).await;
 }
 
-fn give_up(shift: &Shift) {
-    let stuck = shift.holdings().give_up_running(shift.clock.now());
+fn give_up(worker_run: &WorkerRun) {
+    let stuck = worker_run.holdings().give_up_running(worker_run.clock.now());
     if stuck > 0 {
         quiet::warning!(stuck, "attempts did not stop in time; their jobs are given back");
     }
 }
 
-async fn last_words(shift: &Shift, patience: Duration) {
-    shift.ended.notify_one();
-    let stored = shift.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
+async fn last_words(worker_run: &WorkerRun, patience: Duration) {
+    worker_run.ended.notify_one();
+    let stored = worker_run.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
         quiet::error!("the last outcomes could not be stored; their jobs run again");
     }
 }
 
-fn longest_grace(shift: &Shift) -> Duration {
-    let own = shift.settings.grace;
+fn longest_grace(worker_run: &WorkerRun) -> Duration {
+    let own = worker_run.settings.grace;
     let of_handler = |entry: &super::registry::Entry| {
         let grace = entry.policy.grace.unwrap_or(own);
         let grace = if entry.policy.at_shutdown == ShutdownTime::WorkersGrace { grace.max(own) } else { grace };
         grace + entry.policy.settle
     };
-    shift.registry.entries().map(of_handler).max().unwrap_or(own)
+    worker_run.registry.entries().map(of_handler).max().unwrap_or(own)
 }
 
 /// Ends the sign of life of a worker that did not retire, also when its future was dropped: its process may live on,
 /// and nobody else would give its jobs back.
-struct Identity<'a>(&'a Shift);
+struct Identity<'a>(&'a WorkerRun);
 
 impl Drop for Identity<'_> {
     fn drop(&mut self) {
@@ -196,12 +196,12 @@ impl Drop for Identity<'_> {
 }
 
 /// Best effort: where it fails, the jobs are found without a sign of life.
-async fn retire(shift: &Shift) {
-    let Some(worker_id) = shift.holdings().worker_id().cloned() else { return };
-    let call = shift.queue.backend().retire(worker_id.clone());
+async fn retire(worker_run: &WorkerRun) {
+    let Some(worker_id) = worker_run.holdings().worker_id().cloned() else { return };
+    let call = worker_run.queue.backend().retire(worker_id.clone());
     match tokio::time::timeout(LAST_WORDS, call).await {
         Ok(Ok(())) => {
-            shift.holdings().take_identity();
+            worker_run.holdings().take_identity();
             quiet::info!(worker_id = %worker_id, "retired");
         }
         Ok(Err(error)) => quiet::warning!(worker_id = %worker_id, error = %error, "could not retire"),
@@ -209,8 +209,8 @@ async fn retire(shift: &Shift) {
     }
 }
 
-fn answer(shift: &Shift, ended: Result<(), StoreError>) -> Result<(), WorkerError> {
-    match shift.take_fatal() {
+fn answer(worker_run: &WorkerRun, ended: Result<(), StoreError>) -> Result<(), WorkerError> {
+    match worker_run.take_fatal() {
         Some(error) => Err(error),
         None => Ok(ended?),
     }

@@ -5,8 +5,8 @@ use longshore_core::{DeadLetterReason, Failure, FailureType, Outcome, Record, Re
 use tokio::time::Instant;
 
 use super::holdings::Ended;
-use super::shift::Shift;
 use super::trouble::Errand;
+use super::worker_run::WorkerRun;
 use crate::panic_capture::caught;
 use crate::quiet;
 
@@ -19,21 +19,21 @@ const BATCH_MAX: usize = 1000;
 
 /// Writes what attempts say and what they came to; the only one who does, so that nothing that an attempt said
 /// comes after its outcome. While one batch is committed the next one gathers.
-pub(crate) async fn run(shift: Arc<Shift>) {
+pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let mut flush_at: Option<Instant> = None;
     loop {
         tokio::select! {
-            () = shift.ended.notified() => {}
-            () = shift.origin.newsroom.arrived.notified() => {
+            () = worker_run.ended.notified() => {}
+            () = worker_run.origin.newsroom.arrived.notified() => {
                 flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
             }
             () = reached(flush_at) => {}
         }
         if flush_at.is_some_and(|at| at <= Instant::now()) {
             flush_at = None;
-            report(&shift).await;
+            report(&worker_run).await;
         }
-        record(&shift).await;
+        record(&worker_run).await;
     }
 }
 
@@ -44,66 +44,67 @@ async fn reached(instant: Option<Instant>) {
     }
 }
 
-async fn report(shift: &Shift) {
-    let Some(worker_id) = shift.holdings().worker_id().cloned() else { return };
-    let reports: Vec<Report> = shift.origin.newsroom.take().iter().filter_map(crate::CurrentAttempt::report).collect();
+async fn report(worker_run: &WorkerRun) {
+    let Some(worker_id) = worker_run.holdings().worker_id().cloned() else { return };
+    let reports: Vec<Report> =
+        worker_run.origin.newsroom.take().iter().filter_map(crate::CurrentAttempt::report).collect();
     if reports.is_empty() {
         return;
     }
-    let call = || shift.queue.backend().report(worker_id.clone(), reports.clone());
-    match shift.patiently(Errand::Report, call).await {
+    let call = || worker_run.queue.backend().report(worker_id.clone(), reports.clone());
+    match worker_run.patiently(Errand::Report, call).await {
         Ok(answers) => {
             for (report, _) in reports.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
-                shift.holdings().disown(report.id, report.claim_number);
+                worker_run.holdings().disown(report.id, report.claim_number);
             }
         }
-        Err(error) => shift.meet(Errand::Report, error),
+        Err(error) => worker_run.meet(Errand::Report, error),
     }
 }
 
-async fn record(shift: &Shift) {
+async fn record(worker_run: &WorkerRun) {
     loop {
-        let Some(ended) = shift.holdings().take_ended(BATCH_MAX) else { break };
-        if let Err(panicked) = caught(store(shift, ended.clone())).await {
-            shift.holdings().put_back(ended);
-            shift.note_panic("the store", panicked);
+        let Some(ended) = worker_run.holdings().take_ended(BATCH_MAX) else { break };
+        if let Err(panicked) = caught(store(worker_run, ended.clone())).await {
+            worker_run.holdings().put_back(ended);
+            worker_run.note_panic("the store", panicked);
             // The worker stops, and the outcomes are tried until it has ended.
             tokio::time::sleep(AGAIN).await;
             continue;
         }
-        shift.holdings().recorded();
+        worker_run.holdings().recorded();
     }
-    shift.settled.notify_waiters();
+    worker_run.settled.notify_waiters();
 }
 
-async fn store(shift: &Shift, ended: Ended) {
+async fn store(worker_run: &WorkerRun, ended: Ended) {
     let Ended { worker_id, last_reports, records } = ended;
-    report_last(shift, &worker_id, last_reports).await;
-    match write(shift, &worker_id, records.clone()).await {
+    report_last(worker_run, &worker_id, last_reports).await;
+    match write(worker_run, &worker_id, records.clone()).await {
         Ok(()) => {}
         Err(error) if is_refusal(&error) => {
             quiet::error!(error = %error, "an outcome was refused; storing them one by one");
-            write_singly(shift, &worker_id, records).await;
+            write_singly(worker_run, &worker_id, records).await;
         }
-        Err(error) => lose(shift, error, records.len()),
+        Err(error) => lose(worker_run, error, records.len()),
     }
 }
 
 /// What ended attempts said last, before the outcomes that let nothing more in. Nothing is judged by the answer: the
 /// outcomes meet the same trouble, and say what it means.
-async fn report_last(shift: &Shift, worker_id: &WorkerId, reports: Vec<Report>) {
+async fn report_last(worker_run: &WorkerRun, worker_id: &WorkerId, reports: Vec<Report>) {
     if reports.is_empty() {
         return;
     }
-    let call = || shift.queue.backend().report(worker_id.clone(), reports.clone());
-    if let Err(error) = shift.patiently(Errand::Report, call).await {
+    let call = || worker_run.queue.backend().report(worker_id.clone(), reports.clone());
+    if let Err(error) = worker_run.patiently(Errand::Report, call).await {
         quiet::warning!(error = %error, code = error.code(), "the last progress of ended attempts could not be stored");
     }
 }
 
-async fn write(shift: &Shift, worker_id: &WorkerId, batch: Vec<Record>) -> Result<(), StoreError> {
-    let call = || shift.queue.backend().record(worker_id.clone(), batch.clone());
-    let answers = shift.patiently(Errand::Record, call).await?;
+async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Vec<Record>) -> Result<(), StoreError> {
+    let call = || worker_run.queue.backend().record(worker_id.clone(), batch.clone());
+    let answers = worker_run.patiently(Errand::Record, call).await?;
     for (record, _) in batch.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
         quiet::warning!(job_id = record.id.0, claim_number = record.claim_number.0, "too late: the lease was lost");
     }
@@ -111,14 +112,14 @@ async fn write(shift: &Shift, worker_id: &WorkerId, batch: Vec<Record>) -> Resul
 }
 
 /// One outcome that the store refuses must not take the others with it, nor leave its own job running for ever.
-async fn write_singly(shift: &Shift, worker_id: &WorkerId, batch: Vec<Record>) {
+async fn write_singly(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Vec<Record>) {
     for record in batch {
-        let written = match write(shift, worker_id, vec![record.clone()]).await {
-            Err(error) if is_refusal(&error) => write(shift, worker_id, vec![given_up(record, &error)]).await,
+        let written = match write(worker_run, worker_id, vec![record.clone()]).await {
+            Err(error) if is_refusal(&error) => write(worker_run, worker_id, vec![given_up(record, &error)]).await,
             written => written,
         };
         if let Err(error) = written {
-            lose(shift, error, 1);
+            lose(worker_run, error, 1);
         }
     }
 }
@@ -135,9 +136,9 @@ fn given_up(record: Record, error: &StoreError) -> Record {
     Record { outcome: Outcome::DeadLetter { reason, failure }, ..record }
 }
 
-fn lose(shift: &Shift, error: StoreError, outcomes: usize) {
+fn lose(worker_run: &WorkerRun, error: StoreError, outcomes: usize) {
     quiet::error!(error = %error, code = error.code(), outcomes, "outcomes could not be stored; their jobs run again");
     if !is_refusal(&error) || matches!(error, StoreError::Panicked { .. }) {
-        shift.meet(Errand::Record, error);
+        worker_run.meet(Errand::Record, error);
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::shift::Shift;
+use super::worker_run::WorkerRun;
 use crate::panic_capture::caught;
 
 /// How often a part that panics is started, so that the worker can still end in order: outcomes are stored and the
@@ -12,11 +12,15 @@ const STARTS_MAX: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs one part of a worker. A panic of it ends the worker with an error that names the part.
-pub(crate) async fn run<F: Future<Output = ()>>(shift: Arc<Shift>, part: &'static str, make: impl Fn(Arc<Shift>) -> F) {
+pub(crate) async fn run<F: Future<Output = ()>>(
+    worker_run: Arc<WorkerRun>,
+    part: &'static str,
+    make: impl Fn(Arc<WorkerRun>) -> F,
+) {
     for _ in 0..STARTS_MAX {
-        match caught(make(shift.clone())).await {
+        match caught(make(worker_run.clone())).await {
             Ok(()) => return,
-            Err(panicked) => shift.note_panic(part, panicked),
+            Err(panicked) => worker_run.note_panic(part, panicked),
         }
         sleep(PAUSE).await;
     }

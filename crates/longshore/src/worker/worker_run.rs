@@ -27,7 +27,7 @@ pub(crate) struct Settings {
 }
 
 /// One run of a worker, from its registration to its retirement: what all of its tasks share.
-pub(crate) struct Shift {
+pub(crate) struct WorkerRun {
     pub(crate) queue: Queue,
     pub(crate) registry: Registry,
     pub(crate) settings: Settings,
@@ -68,7 +68,7 @@ pub(crate) enum Phase {
     Stopping,
 }
 
-impl Shift {
+impl WorkerRun {
     pub(crate) fn new(
         queue: Queue,
         registry: Registry,
@@ -219,7 +219,7 @@ impl Shift {
     /// Resolves when the worker is to stop. Cancellation safe.
     pub(crate) async fn stopping(&self) {
         let mut phase = self.phase.subscribe();
-        // The sender lives as long as this shift.
+        // The sender lives as long as this worker_run.
         let _ = phase.wait_for(|phase| *phase == Phase::Stopping).await;
     }
 
@@ -280,7 +280,7 @@ impl Shift {
     }
 }
 
-impl Drop for Shift {
+impl Drop for WorkerRun {
     fn drop(&mut self) {
         self.gate.leave();
     }
