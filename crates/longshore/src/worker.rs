@@ -8,10 +8,10 @@ mod holdings;
 mod isolation;
 mod lane;
 mod pace;
+mod recorder;
 mod recovery;
 mod registry;
 mod run;
-mod scribe;
 #[cfg(unix)]
 mod signals;
 mod slot;

@@ -51,11 +51,11 @@ impl From<TargetError> for Failure {
 }
 
 /// Makes the record of something that happens; the clock and the author are the caller's.
-pub type Scribe<'a> = dyn Fn(&MigrationId, &str, EventKind, RowChange) -> Record + 'a;
+pub type Recorder<'a> = dyn Fn(&MigrationId, &str, EventKind, RowChange) -> Record + 'a;
 
 /// Carries `order` out. Afterwards it is wholly done and recorded, or, unless its file forbids a transaction, nothing
 /// of it is.
-pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>) -> Result<i64, Failure> {
+pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, recorder: &Recorder<'_>) -> Result<i64, Failure> {
     let begun = Instant::now();
     target.report(&Progress::Begun {
         id: order.migration.id.clone(),
@@ -64,11 +64,11 @@ pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>
         statements: order.migration.script(order.direction).map_or(0, |script| script.statements().len()),
     });
     if order.migration.bounds(order.direction) == Bounds::Statements {
-        by_statements(target, order, scribe, begun)?;
+        by_statements(target, order, recorder, begun)?;
         return Ok(done(target, order, begun));
     }
     target.begin(keys(order.migration.bounds(order.direction)))?;
-    let result = in_transaction(target, order, scribe, begun).and_then(|()| Ok(target.commit()?));
+    let result = in_transaction(target, order, recorder, begun).and_then(|()| Ok(target.commit()?));
     if result.is_err() {
         target.roll_back();
     }
@@ -91,7 +91,7 @@ pub fn keys(bounds: Bounds) -> ForeignKeys {
 pub fn in_transaction(
     target: &mut dyn Target,
     order: &Order<'_>,
-    scribe: &Scribe<'_>,
+    recorder: &Recorder<'_>,
     begun: Instant,
 ) -> Result<(), Failure> {
     target.prepare_ledger(order.ledger)?;
@@ -104,11 +104,16 @@ pub fn in_transaction(
         aside.put_back(target)?;
     }
     check_outcome(target, order)?;
-    record(target, order, scribe, begun)?;
+    record(target, order, recorder, begun)?;
     Ok(())
 }
 
-fn record(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>, begun: Instant) -> Result<(), TargetError> {
+fn record(
+    target: &mut dyn Target,
+    order: &Order<'_>,
+    recorder: &Recorder<'_>,
+    begun: Instant,
+) -> Result<(), TargetError> {
     let (kind, change) = match order.direction {
         Direction::Up => {
             let checksum = order.migration.checksum();
@@ -116,7 +121,7 @@ fn record(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>, begun
         }
         Direction::Down => (EventKind::RolledBack, RowChange::RolledBack { witness: Witness::Shown }),
     };
-    let mut record = scribe(&order.migration.id, &order.migration.name, kind, change);
+    let mut record = recorder(&order.migration.id, &order.migration.name, kind, change);
     record.event.duration_ms = Some(elapsed_ms(begun));
     target.record(&record)
 }
@@ -159,11 +164,11 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
 fn by_statements(
     target: &mut dyn Target,
     order: &Order<'_>,
-    scribe: &Scribe<'_>,
+    recorder: &Recorder<'_>,
     begun: Instant,
 ) -> Result<(), Failure> {
     let Body::Sql { .. } = &order.migration.body else {
-        return whole_code(target, order, scribe, begun);
+        return whole_code(target, order, recorder, begun);
     };
     let script = order.migration.script(order.direction).ok_or(Failure::Run(RunError::NoDown, 0))?;
     in_own_transaction(target, |target| target.prepare_ledger(order.ledger))?;
@@ -187,7 +192,7 @@ fn by_statements(
     }
     target.begin(ForeignKeys::Enforced)?;
     let result = check_outcome(target, order)
-        .and_then(|()| Ok(record(target, order, scribe, begun)?))
+        .and_then(|()| Ok(record(target, order, recorder, begun)?))
         .and_then(|()| Ok(target.clear_checkpoints(&order.migration.id)?))
         .and_then(|()| Ok(target.commit()?));
     if result.is_err() {
@@ -197,9 +202,14 @@ fn by_statements(
 }
 
 // Code has no statements to count, so even with these bounds it is all or nothing.
-fn whole_code(target: &mut dyn Target, order: &Order<'_>, scribe: &Scribe<'_>, begun: Instant) -> Result<(), Failure> {
+fn whole_code(
+    target: &mut dyn Target,
+    order: &Order<'_>,
+    recorder: &Recorder<'_>,
+    begun: Instant,
+) -> Result<(), Failure> {
     target.begin(ForeignKeys::Enforced)?;
-    let result = in_transaction(target, order, scribe, begun).and_then(|()| Ok(target.commit()?));
+    let result = in_transaction(target, order, recorder, begun).and_then(|()| Ok(target.commit()?));
     if result.is_err() {
         target.roll_back();
     }

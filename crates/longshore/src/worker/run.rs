@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::worker_run::{Until, WorkerRun};
-use super::{Worker, WorkerError, cancellations, claims, heartbeat, recovery, scribe, slot, watched};
+use super::{Worker, WorkerError, cancellations, claims, heartbeat, recorder, recovery, slot, watched};
 use crate::panic_capture::caught;
 use crate::{ShutdownTime, StopCause, quiet};
 
@@ -103,7 +103,7 @@ fn spawn(worker_run: &Arc<WorkerRun>, tasks: &mut JoinSet<()>) {
     for number in 0..worker_run.settings.concurrency {
         tasks.spawn(slot::run(worker_run.clone(), number));
     }
-    tasks.spawn(watched::run(worker_run.clone(), "the recorder of outcomes", scribe::run));
+    tasks.spawn(watched::run(worker_run.clone(), "the recorder of outcomes", recorder::run));
     tasks.spawn(watched::run(worker_run.clone(), "the heartbeat", heartbeat::run));
     tasks.spawn(watched::run(worker_run.clone(), "the search for dead workers", recovery::reclaim));
     tasks.spawn(watched::run(worker_run.clone(), "the look for cancellations", cancellations::run));

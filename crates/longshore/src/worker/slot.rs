@@ -59,7 +59,7 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
         make(worker_run, slot, &attempt, started_at).await;
         drop(pass);
     }
-    // Handlers that never wait would keep this thread from the scribe and the claim loop.
+    // Handlers that never wait would keep this thread from the recorder and the claim loop.
     tokio::task::consume_budget().await;
 }
 
@@ -95,7 +95,7 @@ fn broken(
     Record { outcome, started_at, log: attempt.close(), ..returned(lease, finished_at) }
 }
 
-/// Hands the outcome to the scribe.
+/// Hands the outcome to the recorder.
 pub(crate) fn conclude(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, record: Record) {
     let is_closed = worker_run.holdings().conclude(slot, attempt, record);
     worker_run.ended.notify_one();

@@ -40,9 +40,9 @@ pub(crate) struct WorkerRun {
     pub(crate) work: Notify,
     /// A claim may be worth its commit again, or the worker must be registered again.
     pub(crate) room: Notify,
-    /// An outcome waits for the scribe.
+    /// An outcome waits for the recorder.
     pub(crate) ended: Notify,
-    /// A slot became free or the scribe stored outcomes: whoever waits for the end looks again.
+    /// A slot became free or the recorder stored outcomes: whoever waits for the end looks again.
     pub(crate) settled: Notify,
     /// A heartbeat is wanted at once.
     pub(crate) pulse: Notify,

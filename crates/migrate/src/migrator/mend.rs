@@ -218,8 +218,8 @@ impl Migrator<'_> {
                     without: &without,
                     differing: &[],
                 };
-                let scribe = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
-                return in_transaction(target, &order, &scribe, Instant::now())
+                let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
+                return in_transaction(target, &order, &recorder, Instant::now())
                     .map_err(|failure| told(migration, failure, Vec::new()));
             }
             RepairAction::MarkApplied => {

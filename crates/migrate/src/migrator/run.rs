@@ -137,8 +137,8 @@ impl Migrator<'_> {
             without,
             differing: &survey.comparison.differences,
         };
-        let scribe = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
-        let result = carry_out(self.target.as_mut(), &order, &scribe);
+        let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
+        let result = carry_out(self.target.as_mut(), &order, &recorder);
         result.map_err(|failure| {
             let done = report.migrations.iter().map(|migration| migration.id.clone()).collect();
             let error = told(migration, failure, done);
