@@ -33,17 +33,17 @@ pub(crate) struct AttemptOrigin {
     /// The worker's grace period.
     pub(crate) grace: Duration,
     pub(crate) threads: Arc<BlockingThreads>,
-    pub(crate) newsroom: Newsroom,
+    pub(crate) pending_reports: PendingReports,
 }
 
 /// Attempts that have said something which is not stored yet.
 #[derive(Debug, Default)]
-pub(crate) struct Newsroom {
+pub(crate) struct PendingReports {
     waiting: Mutex<Vec<CurrentAttempt>>,
     pub(crate) arrived: tokio::sync::Notify,
 }
 
-impl Newsroom {
+impl PendingReports {
     /// The attempts that have news, each once.
     pub(crate) fn take(&self) -> Vec<CurrentAttempt> {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
@@ -214,7 +214,7 @@ impl CurrentAttempt {
         let was_waiting = std::mem::replace(&mut news.is_waiting, true);
         drop(news);
         if !was_waiting {
-            self.state.origin.newsroom.add(self.clone());
+            self.state.origin.pending_reports.add(self.clone());
         }
     }
 

@@ -33,7 +33,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 
 use crate::blocking_threads::BlockingThreads;
-use crate::current_attempt::{AttemptOrigin, Newsroom};
+use crate::current_attempt::{AttemptOrigin, PendingReports};
 use crate::handler::SPAN_MAX;
 use crate::typed_handler::{AsyncHandler, BlockingHandler};
 use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Payload, Queue};
@@ -247,7 +247,7 @@ impl Worker {
             log_limits: self.log_limits,
             grace: self.settings.grace,
             threads: Arc::new(BlockingThreads::new(self.settings.concurrency)),
-            newsroom: Newsroom::default(),
+            pending_reports: PendingReports::default(),
         };
         Ok(Arc::new(WorkerRun::new(self.queue, self.registry, self.settings, self.clock, origin, self.gate, until)))
     }

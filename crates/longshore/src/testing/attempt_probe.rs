@@ -4,7 +4,7 @@ use std::time::Duration;
 use longshore_core::{Budgets, ClaimNumber, JobId, Lease, LogLimits, NewJob, Priority, Progress, Timestamp};
 
 use crate::blocking_threads::BlockingThreads;
-use crate::current_attempt::{AttemptOrigin, Newsroom};
+use crate::current_attempt::{AttemptOrigin, PendingReports};
 use crate::{CurrentAttempt, Queue, StopCause};
 
 /// An attempt that no worker makes: hand it to a handler, ask it to stop, and read what it said.
@@ -33,7 +33,7 @@ impl AttemptProbe {
             log_limits: LogLimits::default(),
             grace,
             threads: Arc::new(BlockingThreads::new(1)),
-            newsroom: Newsroom::default(),
+            pending_reports: PendingReports::default(),
         };
         Self { attempt: CurrentAttempt::new(lease, grace, Arc::new(origin)), heard: Mutex::default() }
     }

@@ -24,7 +24,7 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     loop {
         tokio::select! {
             () = worker_run.ended.notified() => {}
-            () = worker_run.origin.newsroom.arrived.notified() => {
+            () = worker_run.origin.pending_reports.arrived.notified() => {
                 flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
             }
             () = reached(flush_at) => {}
@@ -47,7 +47,7 @@ async fn reached(instant: Option<Instant>) {
 async fn report(worker_run: &WorkerRun) {
     let Some(worker_id) = worker_run.holdings().worker_id().cloned() else { return };
     let reports: Vec<Report> =
-        worker_run.origin.newsroom.take().iter().filter_map(crate::CurrentAttempt::report).collect();
+        worker_run.origin.pending_reports.take().iter().filter_map(crate::CurrentAttempt::report).collect();
     if reports.is_empty() {
         return;
     }
