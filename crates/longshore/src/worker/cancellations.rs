@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::trouble::Errand;
+use super::trouble::StoreCall;
 use super::worker_run::WorkerRun;
 
 /// How soon after one look the next may follow, so that a busy database is not asked all the time.
@@ -26,7 +26,7 @@ async fn look(worker_run: &WorkerRun) {
     let Some(worker_id) = worker_run.holdings().worker_id().cloned() else { return };
     match worker_run.queue.backend().cancel_requests(worker_id).await {
         Ok(asked) => {
-            worker_run.trouble.pass(Errand::Look);
+            worker_run.trouble.pass(StoreCall::Look);
             let mut holdings = worker_run.holdings();
             for (id, claim_number) in asked {
                 holdings.cancel(id, claim_number, worker_run.clock.now());
@@ -34,6 +34,6 @@ async fn look(worker_run: &WorkerRun) {
             drop(holdings);
             worker_run.ended.notify_one();
         }
-        Err(error) => worker_run.meet(Errand::Look, error),
+        Err(error) => worker_run.meet(StoreCall::Look, error),
     }
 }

@@ -4,7 +4,7 @@ use longshore_core::{ClaimRequest, Claimed, RequestId, StoreError, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use super::drain;
-use super::trouble::{Errand, Patience};
+use super::trouble::{Patience, StoreCall};
 use super::worker_inbox::WorkerInbox;
 use super::worker_run::{Phase, Until, WorkerRun};
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
                 Ok(due) => (next_due, patience) = (due, Patience::default()),
                 Err(error) => {
                     requests.unanswered = Some(request);
-                    worker_run.meet(Errand::Claim, error);
+                    worker_run.meet(StoreCall::Claim, error);
                     worker_run.pause(patience.next(fastrand::f64())).await;
                 }
             }
@@ -126,7 +126,7 @@ async fn claim(
 ) -> Result<Option<Timestamp>, StoreError> {
     inbox.offer(worker_run, &request.worker_id);
     let Claimed { leases, next_due } = worker_run.queue.backend().claim(request.clone()).await?;
-    worker_run.trouble.pass(Errand::Claim);
+    worker_run.trouble.pass(StoreCall::Claim);
     if leases.iter().any(|lease| lease.budgets.is_suspect()) {
         inbox.rest(worker_run);
     }

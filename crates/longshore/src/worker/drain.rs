@@ -1,6 +1,6 @@
 use longshore_core::{Filter, Status, StoreError};
 
-use super::trouble::Errand;
+use super::trouble::StoreCall;
 use super::worker_run::WorkerRun;
 
 /// Whether nothing is left that could run now or later by itself.
@@ -14,11 +14,11 @@ pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     }
     match jobs_left(worker_run).await {
         Ok(left) => {
-            worker_run.trouble.pass(Errand::Look);
+            worker_run.trouble.pass(StoreCall::Look);
             left == 0
         }
         Err(error) => {
-            worker_run.meet(Errand::Look, error);
+            worker_run.meet(StoreCall::Look, error);
             false
         }
     }

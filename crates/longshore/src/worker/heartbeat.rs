@@ -6,7 +6,7 @@ use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError, Timest
 use tokio::time::{Instant, sleep_until};
 
 use super::holdings::Holdings;
-use super::trouble::Errand;
+use super::trouble::StoreCall;
 use super::worker_run::{Phase, WorkerRun};
 
 /// The longest pause after a heartbeat that failed. Once writing is possible again, others give this worker a second
@@ -29,7 +29,7 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
         next = match beat(&worker_run).await {
             Some(Ok(())) | None => asked_at + interval,
             Some(Err(error)) => {
-                worker_run.meet(Errand::Extend, error);
+                worker_run.meet(StoreCall::Extend, error);
                 Instant::now() + (interval / 10).min(RETRY_MAX)
             }
         };
@@ -47,7 +47,7 @@ async fn register_to_the_end(worker_run: &WorkerRun) {
         && is_evicted
         && let Err(error) = worker_run.register().await
     {
-        worker_run.meet(Errand::Register, error);
+        worker_run.meet(StoreCall::Register, error);
     }
 }
 
@@ -65,7 +65,7 @@ async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
         Ok(extended) => extended,
         Err(error) => return Some(Err(error)),
     };
-    worker_run.trouble.pass(Errand::Extend);
+    worker_run.trouble.pass(StoreCall::Extend);
     let mut holdings = worker_run.holdings();
     if holdings.registered_id() != Some(&worker_id) {
         return Some(Ok(()));

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::gate::Pass;
 use super::holdings::returned;
 use super::slot;
-use super::trouble::Errand;
+use super::trouble::StoreCall;
 use super::worker_run::WorkerRun;
 use crate::{CurrentAttempt, StopCause, quiet};
 
@@ -93,17 +93,17 @@ async fn begin(
         biased;
         _ = signal.stopped() => None,
         // The gate is closed meanwhile, for all workers of this process.
-        begun = timeout(patience, worker_run.patiently(Errand::Isolate, call)) => begun.ok(),
+        begun = timeout(patience, worker_run.patiently(StoreCall::Isolate, call)) => begun.ok(),
     };
     let Some(begun) = begun else {
-        worker_run.trouble.forget(Errand::Isolate);
+        worker_run.trouble.forget(StoreCall::Isolate);
         return Beginning::Never;
     };
     match begun {
         Ok(Recorded::Recorded) if signal.cause().is_none() => return beginning,
         Ok(Recorded::Recorded) => {}
         Ok(Recorded::Fenced) => worker_run.holdings().disown(id, claim_number),
-        Err(error) => worker_run.meet(Errand::Isolate, error),
+        Err(error) => worker_run.meet(StoreCall::Isolate, error),
     }
     Beginning::Never
 }

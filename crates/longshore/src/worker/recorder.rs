@@ -5,7 +5,7 @@ use longshore_core::{DeadLetterReason, Failure, FailureType, Outcome, Record, Re
 use tokio::time::Instant;
 
 use super::holdings::Ended;
-use super::trouble::Errand;
+use super::trouble::StoreCall;
 use super::worker_run::WorkerRun;
 use crate::panic_capture::caught;
 use crate::quiet;
@@ -52,13 +52,13 @@ async fn report(worker_run: &WorkerRun) {
         return;
     }
     let call = || worker_run.queue.backend().report(worker_id.clone(), reports.clone());
-    match worker_run.patiently(Errand::Report, call).await {
+    match worker_run.patiently(StoreCall::Report, call).await {
         Ok(answers) => {
             for (report, _) in reports.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
                 worker_run.holdings().disown(report.id, report.claim_number);
             }
         }
-        Err(error) => worker_run.meet(Errand::Report, error),
+        Err(error) => worker_run.meet(StoreCall::Report, error),
     }
 }
 
@@ -97,14 +97,14 @@ async fn report_last(worker_run: &WorkerRun, worker_id: &WorkerId, reports: Vec<
         return;
     }
     let call = || worker_run.queue.backend().report(worker_id.clone(), reports.clone());
-    if let Err(error) = worker_run.patiently(Errand::Report, call).await {
+    if let Err(error) = worker_run.patiently(StoreCall::Report, call).await {
         quiet::warning!(error = %error, code = error.code(), "the last progress of ended attempts could not be stored");
     }
 }
 
 async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Vec<Record>) -> Result<(), StoreError> {
     let call = || worker_run.queue.backend().record(worker_id.clone(), batch.clone());
-    let answers = worker_run.patiently(Errand::Record, call).await?;
+    let answers = worker_run.patiently(StoreCall::Record, call).await?;
     for (record, _) in batch.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
         quiet::warning!(job_id = record.id.0, claim_number = record.claim_number.0, "too late: the lease was lost");
     }
@@ -139,6 +139,6 @@ fn given_up(record: Record, error: &StoreError) -> Record {
 fn lose(worker_run: &WorkerRun, error: StoreError, outcomes: usize) {
     quiet::error!(error = %error, code = error.code(), outcomes, "outcomes could not be stored; their jobs run again");
     if !is_refusal(&error) || matches!(error, StoreError::Panicked { .. }) {
-        worker_run.meet(Errand::Record, error);
+        worker_run.meet(StoreCall::Record, error);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use longshore_core::Maintenance;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::trouble::Errand;
+use super::trouble::StoreCall;
 use super::worker_run::WorkerRun;
 use crate::quiet;
 
@@ -24,14 +24,14 @@ pub(crate) async fn reclaim(worker_run: Arc<WorkerRun>) {
         ticks.tick().await;
         match worker_run.queue.backend().reclaim().await {
             Ok(reclaimed) => {
-                worker_run.trouble.pass(Errand::Reclaim);
+                worker_run.trouble.pass(StoreCall::Reclaim);
                 if !reclaimed.workers.is_empty() {
                     quiet::warning!(workers = reclaimed.workers.len(), jobs = reclaimed.jobs, "found dead workers");
                     worker_run.holdings().lanes.refresh();
                     worker_run.room.notify_one();
                 }
             }
-            Err(error) => worker_run.meet(Errand::Reclaim, error),
+            Err(error) => worker_run.meet(StoreCall::Reclaim, error),
         }
     }
 }
@@ -44,7 +44,7 @@ pub(crate) async fn sweep(worker_run: Arc<WorkerRun>) {
     loop {
         let pause = match worker_run.queue.backend().maintain(maintenance).await {
             Ok(maintained) => {
-                worker_run.trouble.pass(Errand::Maintain);
+                worker_run.trouble.pass(StoreCall::Maintain);
                 if maintained.kept > 0 {
                     quiet::warning!(jobs = maintained.kept, "old jobs stay: a table of the application refers to them");
                 }
@@ -54,7 +54,7 @@ pub(crate) async fn sweep(worker_run: Arc<WorkerRun>) {
                 if maintained.has_more { BREATH } else { SWEEP }
             }
             Err(error) => {
-                worker_run.meet(Errand::Maintain, error);
+                worker_run.meet(StoreCall::Maintain, error);
                 SWEEP
             }
         };

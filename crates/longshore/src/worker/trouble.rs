@@ -7,7 +7,7 @@ use crate::quiet;
 
 /// What a worker asks of its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Errand {
+pub(crate) enum StoreCall {
     Register,
     Claim,
     Isolate,
@@ -19,7 +19,7 @@ pub(crate) enum Errand {
     Look,
 }
 
-/// Which errands fail at present, so that one cause is told once, and its end once.
+/// Which calls fail at present, so that one cause is told once, and its end once.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
     failing: AtomicU16,
@@ -28,12 +28,12 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    /// An errand failed for a cause that passes.
-    pub(crate) fn meet(&self, errand: Errand, error: &StoreError) {
+    /// An call failed for a cause that passes.
+    pub(crate) fn meet(&self, call: StoreCall, error: &StoreError) {
         if matches!(error, StoreError::SchemaChanged { .. }) {
-            return self.pause(errand, error);
+            return self.pause(call, error);
         }
-        if self.failing.fetch_or(bit(errand), Ordering::AcqRel) == 0 {
+        if self.failing.fetch_or(bit(call), Ordering::AcqRel) == 0 {
             quiet::warning!(
                 error = %error,
                 code = error.code(),
@@ -43,25 +43,25 @@ impl Trouble {
         }
     }
 
-    /// An errand succeeded.
-    pub(crate) fn pass(&self, errand: Errand) {
-        if clear(&self.paused, errand) {
+    /// An call succeeded.
+    pub(crate) fn pass(&self, call: StoreCall) {
+        if clear(&self.paused, call) {
             quiet::warning!("the schema is understood again; work goes on");
         }
-        if clear(&self.failing, errand) {
+        if clear(&self.failing, call) {
             quiet::warning!("the store works again");
         }
     }
 
-    /// An errand was given up, which says nothing about the store.
-    pub(crate) fn forget(&self, errand: Errand) {
-        clear(&self.paused, errand);
-        clear(&self.failing, errand);
+    /// An call was given up, which says nothing about the store.
+    pub(crate) fn forget(&self, call: StoreCall) {
+        clear(&self.paused, call);
+        clear(&self.failing, call);
     }
 
-    fn pause(&self, errand: Errand, error: &StoreError) {
+    fn pause(&self, call: StoreCall, error: &StoreError) {
         // The sweep comes once a minute: the end of the pause would be told much too late.
-        if errand != Errand::Maintain && self.paused.fetch_or(bit(errand), Ordering::AcqRel) == 0 {
+        if call != StoreCall::Maintain && self.paused.fetch_or(bit(call), Ordering::AcqRel) == 0 {
             quiet::warning!(
                 error = %error,
                 code = error.code(),
@@ -72,14 +72,13 @@ impl Trouble {
     }
 }
 
-/// Whether this was the last errand that failed.
-fn clear(failing: &AtomicU16, errand: Errand) -> bool {
-    failing.load(Ordering::Acquire) & bit(errand) != 0
-        && failing.fetch_and(!bit(errand), Ordering::AcqRel) == bit(errand)
+/// Whether this was the last call that failed.
+fn clear(failing: &AtomicU16, call: StoreCall) -> bool {
+    failing.load(Ordering::Acquire) & bit(call) != 0 && failing.fetch_and(!bit(call), Ordering::AcqRel) == bit(call)
 }
 
-const fn bit(errand: Errand) -> u16 {
-    1 << errand as u16
+const fn bit(call: StoreCall) -> u16 {
+    1 << call as u16
 }
 
 /// How long to wait before the next try of something that failed in passing.

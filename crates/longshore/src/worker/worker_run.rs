@@ -9,7 +9,7 @@ use super::gate::Gate;
 use super::holdings::Holdings;
 use super::lane::Lanes;
 use super::registry::Registry;
-use super::trouble::{Errand, Patience, Trouble};
+use super::trouble::{Patience, StoreCall, Trouble};
 use crate::current_attempt::AttemptOrigin;
 use crate::panic_capture::{Panicked, catch};
 use crate::{CurrentAttempt, Queue, WorkerError, quiet};
@@ -154,14 +154,14 @@ impl WorkerRun {
             let asked_at = Instant::now();
             match self.queue.backend().register(self.registration(&worker_id)).await {
                 Ok(()) => {
-                    self.trouble.pass(Errand::Register);
+                    self.trouble.pass(StoreCall::Register);
                     quiet::info!(worker_id = %worker_id, "registered");
                     if self.holdings().register(worker_id, asked_at) {
                         self.pulse.notify_one();
                     }
                     return Ok(());
                 }
-                Err(error) if self.is_waited_out(&error) => self.trouble.meet(Errand::Register, &error),
+                Err(error) if self.is_waited_out(&error) => self.trouble.meet(StoreCall::Register, &error),
                 Err(error) => return Err(error),
             }
             if self.pause(patience.next(fastrand::f64())).await == Phase::Stopping {
@@ -186,15 +186,15 @@ impl WorkerRun {
     /// bounds the wait.
     pub(crate) async fn patiently<'a, T>(
         &'a self,
-        errand: Errand,
-        call: impl Fn() -> StoreFuture<'a, T>,
+        call: StoreCall,
+        make: impl Fn() -> StoreFuture<'a, T>,
     ) -> Result<T, StoreError> {
         let mut patience = Patience::default();
         loop {
-            match call().await {
-                Err(error) if self.is_waited_out(&error) => self.trouble.meet(errand, &error),
+            match make().await {
+                Err(error) if self.is_waited_out(&error) => self.trouble.meet(call, &error),
                 answer => {
-                    self.trouble.pass(errand);
+                    self.trouble.pass(call);
                     return answer;
                 }
             }
@@ -271,10 +271,10 @@ impl WorkerRun {
     }
 
     /// Sorts an error of a call that is not repeated here: the identity is gone, the cause passes, or all is over.
-    pub(crate) fn meet(&self, errand: Errand, error: StoreError) {
+    pub(crate) fn meet(&self, call: StoreCall, error: StoreError) {
         match error {
             StoreError::WorkerGone { worker_id } => self.evict(&worker_id),
-            error if self.is_waited_out(&error) => self.trouble.meet(errand, &error),
+            error if self.is_waited_out(&error) => self.trouble.meet(call, &error),
             error => self.fail(error),
         }
     }
