@@ -1,3 +1,4 @@
+mod attempt_end;
 mod cancellations;
 mod claims;
 mod drain;
@@ -16,7 +17,6 @@ mod run;
 mod signals;
 mod slot;
 mod trouble;
-mod verdict;
 mod watched;
 mod worker_inbox;
 mod worker_run;

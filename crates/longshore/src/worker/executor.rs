@@ -6,8 +6,8 @@ use std::time::Duration;
 use longshore_core::{Failure, FailureType, Outcome, Record, Timestamp, decide};
 use tokio::time::{Instant, sleep_until};
 
+use super::attempt_end::{Circumstances, Ran, attempt_end};
 use super::registry::Entry;
-use super::verdict::{Circumstances, Ran, attempt_end};
 use super::worker_run::WorkerRun;
 use crate::panic_capture::Panicked;
 use crate::quiet::{self, QuietSpan};
