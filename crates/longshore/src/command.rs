@@ -4,9 +4,9 @@
 //! It ends the command and every descendant of it when the attempt is to stop, when the command itself has ended,
 //! and when the worker was killed; so no child is ever left behind. Begin with [`CommandHandler`].
 
-mod config;
 #[cfg(unix)]
-mod conversation;
+mod command_attempt;
+mod config;
 #[cfg(unix)]
 mod descendants;
 #[cfg(unix)]
@@ -99,7 +99,7 @@ impl Handler for CommandHandler {
     #[cfg(unix)]
     fn run(&self, attempt: CurrentAttempt) -> BoxFuture<'static, AttemptResult> {
         let parts = Arc::clone(&self.parts);
-        Box::pin(async move { conversation::run(&parts.spec, parts.limits, &parts.supervisor, attempt).await })
+        Box::pin(async move { command_attempt::run(&parts.spec, parts.limits, &parts.supervisor, attempt).await })
     }
 
     #[cfg(not(unix))]

@@ -86,15 +86,15 @@ async fn run_once(
     };
     let transcript = Transcript::new(attempt.clone(), limits);
     let attempt = attempt.clone();
-    let mut conversation = Conversation { attempt, supervised, transcript, asked: Asked::Nothing, end: None };
-    conversation.listen(outputs, spec).await;
-    if let Some(End::Refused { errno }) = conversation.end {
+    let mut command_attempt = CommandAttempt { attempt, supervised, transcript, asked: Asked::Nothing, end: None };
+    command_attempt.listen(outputs, spec).await;
+    if let Some(End::Refused { errno }) = command_attempt.end {
         let error = io::Error::from_raw_os_error(errno);
         if refusal::is_passing(&error) {
             return Tried::Wanting(error);
         }
     }
-    Tried::Ran(conversation.into_result(spec))
+    Tried::Ran(command_attempt.into_result(spec))
 }
 
 fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
@@ -116,7 +116,7 @@ fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
     }
 }
 
-struct Conversation {
+struct CommandAttempt {
     attempt: CurrentAttempt,
     supervised: Supervised,
     transcript: Transcript,
@@ -163,7 +163,7 @@ enum Supervision {
     Gone,
 }
 
-impl Conversation {
+impl CommandAttempt {
     /// Listens to the outputs and the supervisor until all three have ended, and passes on the request to stop.
     async fn listen(&mut self, outputs: Outputs, spec: &CommandSpec) {
         let (mut stdout, mut stderr) = (Stream::new(outputs.stdout), Stream::new(outputs.stderr));
