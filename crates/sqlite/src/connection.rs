@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::database_file;
-use crate::fault::Place;
+use crate::fault::ErrorContext;
 use crate::options::{Durability, SqliteOptions};
 
 /// From which waiting time on for another program's lock something is said.
@@ -20,43 +20,43 @@ const STATEMENTS_MAX: usize = 256;
 /// Opens the one connection that writes.
 ///
 /// Triggers are off on it, because the engine keeps the counts itself, once for each batch.
-pub(crate) fn open_writer(options: &SqliteOptions, place: &Place) -> Result<Connection, StoreError> {
-    let connection = open_to_write(options, place)?;
-    configure_writer(&connection, options, place)?;
+pub(crate) fn open_writer(options: &SqliteOptions, context: &ErrorContext) -> Result<Connection, StoreError> {
+    let connection = open_to_write(options, context)?;
+    configure_writer(&connection, options, context)?;
     Ok(connection)
 }
 
 /// [`open_writer`] without [`configure_writer`]: nothing is written yet.
-pub(crate) fn open_to_write(options: &SqliteOptions, place: &Place) -> Result<Connection, StoreError> {
-    open(options, place, OpenFlags::SQLITE_OPEN_READ_WRITE)
+pub(crate) fn open_to_write(options: &SqliteOptions, context: &ErrorContext) -> Result<Connection, StoreError> {
+    open(options, context, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
 /// Opens a connection that cannot write.
-pub(crate) fn open_reader(options: &SqliteOptions, place: &Place) -> Result<Connection, StoreError> {
-    let connection = open(options, place, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+pub(crate) fn open_reader(options: &SqliteOptions, context: &ErrorContext) -> Result<Connection, StoreError> {
+    let connection = open(options, context, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection
         .execute_batch("PRAGMA cache_size = -1000; PRAGMA mmap_size = 0; PRAGMA query_only = ON")
-        .map_err(|error| place.explain(error, "opening it for reading"))?;
+        .map_err(|error| context.explain(error, "opening it for reading"))?;
     Ok(connection)
 }
 
-fn open(options: &SqliteOptions, place: &Place, access: OpenFlags) -> Result<Connection, StoreError> {
-    check_is_there(&options.path, place)?;
+fn open(options: &SqliteOptions, context: &ErrorContext, access: OpenFlags) -> Result<Connection, StoreError> {
+    check_is_there(&options.path, context)?;
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = Connection::open_with_flags(&options.path, flags).and_then(|mut connection| {
-        prepare(&mut connection, place)?;
+        prepare(&mut connection, context)?;
         Ok(connection)
     });
-    opened.map_err(|error| explain_open(error, options, place))
+    opened.map_err(|error| explain_open(error, options, context))
 }
 
 /// In write-ahead mode a reader writes beside the file as well, so SQLite cannot open one in a read-only folder.
-fn explain_open(error: rusqlite::Error, options: &SqliteOptions, place: &Place) -> StoreError {
+fn explain_open(error: rusqlite::Error, options: &SqliteOptions, context: &ErrorContext) -> StoreError {
     let is_refused = error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
     if is_refused && is_read_only(&options.path) {
-        return database_file::read_only(&options.path, place);
+        return database_file::read_only(&options.path, context);
     }
-    place.explain(error, "opening it")
+    context.explain(error, "opening it")
 }
 
 /// Whether this process may not write the file at `path` or into its folder.
@@ -78,19 +78,19 @@ fn is_forbidden(path: &Path) -> bool {
 }
 
 /// SQLite itself would say only "unable to open". A stat opens nothing, so it drops no lock.
-fn check_is_there(path: &Path, place: &Place) -> Result<(), StoreError> {
+fn check_is_there(path: &Path, context: &ErrorContext) -> Result<(), StoreError> {
     match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(StoreError::NotADatabase { database: place.database.clone() }),
+        Ok(found) if found.is_dir() => Err(StoreError::NotADatabase { database: context.database.clone() }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(StoreError::Missing { database: place.database.clone() })
+            Err(StoreError::Missing { database: context.database.clone() })
         }
-        Err(error) => Err(StoreError::Unreachable { database: place.database.clone(), source: error.into() }),
-        Ok(found) => database_file::check_links(&found, place),
+        Err(error) => Err(StoreError::Unreachable { database: context.database.clone(), source: error.into() }),
+        Ok(found) => database_file::check_links(&found, context),
     }
 }
 
-fn prepare(connection: &mut Connection, place: &Place) -> rusqlite::Result<()> {
-    let mut patience = Patience::new(place.clone());
+fn prepare(connection: &mut Connection, context: &ErrorContext) -> rusqlite::Result<()> {
+    let mut patience = Patience::new(context.clone());
     connection.busy_handler(Some(move |tries| patience.wait(tries)))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Else SQLite compiles a statement with a bound LIMIT or range anew for each binding: 88,000 instructions.
@@ -104,21 +104,21 @@ fn prepare(connection: &mut Connection, place: &Place) -> rusqlite::Result<()> {
 pub(crate) fn configure_writer(
     connection: &Connection,
     options: &SqliteOptions,
-    place: &Place,
+    context: &ErrorContext,
 ) -> Result<(), StoreError> {
-    switch_to_log(connection, place)
+    switch_to_log(connection, context)
         .and_then(|()| set_pragmas(connection, options))
-        .map_err(|error| place.explain(error, "opening it for writing"))
+        .map_err(|error| context.explain(error, "opening it for writing"))
 }
 
 /// The first store on a file switches it to a write-ahead log. SQLite reads before it writes here, and does not wait
 /// when another store does the same at that moment.
-fn switch_to_log(connection: &Connection, place: &Place) -> rusqlite::Result<()> {
+fn switch_to_log(connection: &Connection, context: &ErrorContext) -> rusqlite::Result<()> {
     let begun = Instant::now();
     loop {
         let switched = connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()));
         let is_busy = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
-        if begun.elapsed() >= place.busy_timeout || !switched.as_ref().is_err_and(is_busy) {
+        if begun.elapsed() >= context.busy_timeout || !switched.as_ref().is_err_and(is_busy) {
             return switched;
         }
         thread::sleep(PAUSE_MAX);
@@ -143,14 +143,14 @@ fn set_pragmas(connection: &Connection, options: &SqliteOptions) -> rusqlite::Re
 
 /// How one connection waits for another program's lock: quickly at first, and not in silence for long.
 struct Patience {
-    place: Place,
+    context: ErrorContext,
     since: Instant,
     has_warned: bool,
 }
 
 impl Patience {
-    fn new(place: Place) -> Self {
-        Self { place, since: Instant::now(), has_warned: false }
+    fn new(context: ErrorContext) -> Self {
+        Self { context, since: Instant::now(), has_warned: false }
     }
 
     /// SQLite calls this for every failed try; `false` ends the waiting with `SQLITE_BUSY`.
@@ -160,15 +160,15 @@ impl Patience {
             self.has_warned = false;
         }
         let waited = self.since.elapsed();
-        if waited >= self.place.busy_timeout {
+        if waited >= self.context.busy_timeout {
             return false;
         }
         if waited >= LOUD_AFTER && !self.has_warned {
             self.has_warned = true;
-            crate::quiet::warning!(database = %self.place.database, waited_ms = waited.as_millis(), "waits for a lock");
+            crate::quiet::warning!(database = %self.context.database, waited_ms = waited.as_millis(), "waits for a lock");
         }
         let pause = Duration::from_micros(100).saturating_mul(1 << tries.clamp(0, 6)).min(PAUSE_MAX);
-        thread::sleep(pause.min(self.place.busy_timeout.saturating_sub(waited)));
+        thread::sleep(pause.min(self.context.busy_timeout.saturating_sub(waited)));
         true
     }
 }

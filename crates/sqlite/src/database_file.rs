@@ -9,7 +9,7 @@ use longshore_migrate::target::TargetError;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::fault::Place;
+use crate::fault::ErrorContext;
 
 /// The file that a store was opened on, and whether its path still leads to it.
 ///
@@ -42,8 +42,8 @@ pub(crate) enum FileChange {
 }
 
 impl FileChange {
-    pub(crate) fn error(self, place: &Place) -> StoreError {
-        let database = place.database.clone();
+    pub(crate) fn error(self, context: &ErrorContext) -> StoreError {
+        let database = context.database.clone();
         match self {
             Self::Moved => StoreError::Moved { database },
             Self::HardLinked { links } => StoreError::HardLinked { database, links },
@@ -76,8 +76,8 @@ impl Identity {
 
 impl DatabaseFile {
     /// The file at `path`, a canonical one, that `connection` has read already.
-    pub(crate) fn of(path: &Path, connection: &Connection, place: &Place) -> Result<Self, StoreError> {
-        let moved = |_| StoreError::Moved { database: place.database.clone() };
+    pub(crate) fn of(path: &Path, connection: &Connection, context: &ErrorContext) -> Result<Self, StoreError> {
+        let moved = |_| StoreError::Moved { database: context.database.clone() };
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let file = Self {
@@ -89,7 +89,7 @@ impl DatabaseFile {
             opened_at: Instant::now(),
             found_well: AtomicU64::new(0),
         };
-        file.check_thoroughly(connection).map_err(|change| change.error(place))?;
+        file.check_thoroughly(connection).map_err(|change| change.error(context))?;
         Ok(file)
     }
 
@@ -212,10 +212,10 @@ fn links(_: &Metadata) -> u64 {
 }
 
 /// A file with two names is refused before anything opens it, because SQLite would make a second log for it.
-pub(crate) fn check_links(found: &Metadata, place: &Place) -> Result<(), StoreError> {
+pub(crate) fn check_links(found: &Metadata, context: &ErrorContext) -> Result<(), StoreError> {
     match links(found) {
         links if found.is_file() && links > 1 => {
-            Err(StoreError::HardLinked { database: place.database.clone(), links })
+            Err(StoreError::HardLinked { database: context.database.clone(), links })
         }
         _ => Ok(()),
     }
@@ -223,24 +223,24 @@ pub(crate) fn check_links(found: &Metadata, place: &Place) -> Result<(), StoreEr
 
 /// The same for a runner of migrations.
 pub(crate) fn check_links_for_target(found: &Metadata, name: &str) -> Result<(), TargetError> {
-    let place = Place { database: name.into(), busy_timeout: Duration::ZERO };
-    check_links(found, &place).map_err(|error| TargetError::Open { database: name.to_owned(), source: error.into() })
+    let context = ErrorContext { database: name.into(), busy_timeout: Duration::ZERO };
+    check_links(found, &context).map_err(|error| TargetError::Open { database: name.to_owned(), source: error.into() })
 }
 
 /// Whether a caller's own connection is on the file that its path leads to, which has one name.
-pub(crate) fn check_connection(connection: &Connection, place: &Place) -> Result<(), StoreError> {
+pub(crate) fn check_connection(connection: &Connection, context: &ErrorContext) -> Result<(), StoreError> {
     if has_moved(connection) {
-        return Err(StoreError::Moved { database: place.database.clone() });
+        return Err(StoreError::Moved { database: context.database.clone() });
     }
     match connection.path().filter(|path| !path.is_empty()).map(fs::metadata) {
-        Some(Ok(found)) => check_links(&found, place),
+        Some(Ok(found)) => check_links(&found, context),
         _ => Ok(()),
     }
 }
 
 /// Why the database at `path` cannot be written, when SQLite only says that it cannot.
-pub(crate) fn read_only(path: &Path, place: &Place) -> StoreError {
-    let database = place.database.clone();
+pub(crate) fn read_only(path: &Path, context: &ErrorContext) -> StoreError {
+    let database = context.database.clone();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if is_mounted_read_only(path) || is_mounted_read_only(folder) {
         return StoreError::ReadOnlyMount { database };

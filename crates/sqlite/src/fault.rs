@@ -15,7 +15,7 @@ use crate::shared_files::Refused;
 /// What stops a piece of work inside a transaction: the database's own error, or an answer for the caller.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// SQLite said no; what that means for the caller is told by [`Place::explain`].
+    /// SQLite said no; what that means for the caller is told by [`ErrorContext::explain`].
     Sql(rusqlite::Error),
     /// The caller gets exactly this.
     Answer(StoreError),
@@ -41,12 +41,12 @@ impl From<InvalidJob> for Fault {
 
 /// Which database, and how long was waited for it: what every error tells.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct ErrorContext {
     pub(crate) database: Arc<str>,
     pub(crate) busy_timeout: Duration,
 }
 
-impl Place {
+impl ErrorContext {
     pub(crate) fn closed(&self) -> StoreError {
         StoreError::Closed { database: Arc::clone(&self.database) }
     }
@@ -214,8 +214,8 @@ mod tests {
     use super::*;
 
     fn explained(code: i32) -> &'static str {
-        let place = Place { database: "queue.db".into(), busy_timeout: Duration::from_secs(10) };
-        place.explain(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None), "testing").code()
+        let context = ErrorContext { database: "queue.db".into(), busy_timeout: Duration::from_secs(10) };
+        context.explain(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None), "testing").code()
     }
 
     #[test]

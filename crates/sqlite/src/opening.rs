@@ -10,7 +10,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use thiserror::Error;
 
 use crate::database_file;
-use crate::fault::Place;
+use crate::fault::ErrorContext;
 use crate::migrations;
 use crate::options::SqliteOptions;
 use crate::schema::{self, SchemaProblem};
@@ -111,25 +111,26 @@ enum Standing {
 /// that SQLite takes back to that, and the next call makes it. Several calls at once make it once.
 pub(crate) fn open(mut options: SqliteOptions, prepare: Prepare) -> Result<(SqliteStore, Origin), OpenError> {
     options.path = follow_links(&options.path);
-    let place = Place { database: options.path.display().to_string().into(), busy_timeout: options.busy_timeout };
-    let origin = make_ready(&options.path, prepare, &place)?;
+    let context =
+        ErrorContext { database: options.path.display().to_string().into(), busy_timeout: options.busy_timeout };
+    let origin = make_ready(&options.path, prepare, &context)?;
     Ok((SqliteStore::open(options)?, origin))
 }
 
-fn make_ready(path: &Path, prepare: Prepare, place: &Place) -> Result<Origin, OpenError> {
-    let standing = look_again(path, prepare, place)?;
+fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Origin, OpenError> {
+    let standing = look_again(path, prepare, context)?;
     match (standing, prepare) {
         (Standing::Understood, _) => Ok(Origin::Found),
         (Standing::Absent | Standing::Empty, Prepare::Nothing) => {
-            Err(StoreError::Missing { database: Arc::clone(&place.database) }.into())
+            Err(StoreError::Missing { database: Arc::clone(&context.database) }.into())
         }
         (Standing::Unmigrated, Prepare::Nothing | Prepare::New) => Err(SchemaProblem::NeverMigrated.into()),
         (Standing::Absent, _) => {
             check_folder(path)?;
-            create(path, place)?;
+            create(path, context)?;
             Ok(Origin::Created)
         }
-        (Standing::Empty | Standing::Unmigrated, _) => create(path, place).map(|()| Origin::Found),
+        (Standing::Empty | Standing::Unmigrated, _) => create(path, context).map(|()| Origin::Found),
         // Migrations would say the same of a newer schema, but not which program knows it.
         (Standing::NotUnderstood(problem), prepare)
             if prepare != Prepare::Latest || matches!(problem, SchemaProblem::Newer { .. }) =>
@@ -145,24 +146,24 @@ fn make_ready(path: &Path, prepare: Prepare, place: &Place) -> Result<Origin, Op
 
 /// A schema that is not understood may be half of what a running migration makes, so it is judged when that has
 /// ended.
-fn look_again(path: &Path, prepare: Prepare, place: &Place) -> Result<Standing, OpenError> {
-    let standing = look(path, prepare, place)?;
+fn look_again(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standing, OpenError> {
+    let standing = look(path, prepare, context)?;
     let may_be_half_made = matches!(standing, Standing::NotUnderstood(_) | Standing::Unmigrated);
     if !may_be_half_made || !matches!(prepare, Prepare::New | Prepare::Beside) {
         return Ok(standing);
     }
     target::wait_for_runner(path).map_err(MigrateError::from)?;
-    look(path, prepare, place)
+    look(path, prepare, context)
 }
 
 /// Looks at the schema without changing anything.
-fn look(path: &Path, prepare: Prepare, place: &Place) -> Result<Standing, OpenError> {
+fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standing, OpenError> {
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Standing::Absent),
         Err(_) => return Ok(Standing::Understood),
-        Ok(found) => database_file::check_links(&found, place)?,
+        Ok(found) => database_file::check_links(&found, context)?,
     }
-    let Ok(connection) = snapshot(path, place) else { return Ok(Standing::Understood) };
+    let Ok(connection) = snapshot(path, context) else { return Ok(Standing::Understood) };
     let standing = match schema::check(&connection) {
         Err(SchemaProblem::NeverMigrated) if is_empty(&connection)? => Standing::Empty,
         Err(SchemaProblem::NeverMigrated) => Standing::Unmigrated,
@@ -170,9 +171,9 @@ fn look(path: &Path, prepare: Prepare, place: &Place) -> Result<Standing, OpenEr
         Err(problem) => return Ok(Standing::NotUnderstood(problem)),
     };
     // A worker that runs waits until it can write again; one that never could would wait without a word.
-    let is_read_only = connection.is_readonly(MAIN_DB).map_err(|error| place.explain(error, "looking at it"))?;
+    let is_read_only = connection.is_readonly(MAIN_DB).map_err(|error| context.explain(error, "looking at it"))?;
     if prepare != Prepare::Nothing && is_read_only {
-        return Err(database_file::read_only(path, place).into());
+        return Err(database_file::read_only(path, context).into());
     }
     Ok(standing)
 }
@@ -180,16 +181,16 @@ fn look(path: &Path, prepare: Prepare, place: &Place) -> Result<Standing, OpenEr
 /// The file in one transaction, so that ledger and tables are seen at one instant while somebody migrates.
 ///
 /// It may write only because SQLite has to take back what a killed process left half done before it can read.
-fn snapshot(path: &Path, place: &Place) -> rusqlite::Result<Connection> {
-    let connection = open_plainly(path, place, OpenFlags::empty())?;
+fn snapshot(path: &Path, context: &ErrorContext) -> rusqlite::Result<Connection> {
+    let connection = open_plainly(path, context, OpenFlags::empty())?;
     connection.execute_batch("PRAGMA query_only = ON; BEGIN")?;
     Ok(connection)
 }
 
-fn open_plainly(path: &Path, place: &Place, more: OpenFlags) -> rusqlite::Result<Connection> {
+fn open_plainly(path: &Path, context: &ErrorContext, more: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(place.busy_timeout)?;
+    connection.busy_timeout(context.busy_timeout)?;
     Ok(connection)
 }
 
@@ -200,16 +201,16 @@ fn is_empty(connection: &Connection) -> Result<bool, MigrateError> {
 }
 
 /// Makes the queue's tables in a database that has none of them.
-fn create(path: &Path, place: &Place) -> Result<(), OpenError> {
+fn create(path: &Path, context: &ErrorContext) -> Result<(), OpenError> {
     // Other runners take several transactions and must not find half of their work done.
     let _lock = target::lock_runners(path).map_err(MigrateError::from)?;
-    let explain = |error| target::failed(&place.database, "opening it", error);
-    let connection = open_plainly(path, place, OpenFlags::SQLITE_OPEN_CREATE)
-        .map_err(|error| explain_open(path, place, explain(error)))?;
+    let explain = |error| target::failed(&context.database, "opening it", error);
+    let connection = open_plainly(path, context, OpenFlags::SQLITE_OPEN_CREATE)
+        .map_err(|error| explain_open(path, context, explain(error)))?;
     // Foreign keys cannot be switched inside the transaction; in tables without rows they find nothing.
     connection
         .execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE")
-        .map_err(|error| explain_open(path, place, explain(error)))?;
+        .map_err(|error| explain_open(path, context, explain(error)))?;
     match schema::check(&connection) {
         Err(SchemaProblem::NeverMigrated) => {}
         // Another process was quicker. Dropping the connection takes the transaction back.
@@ -217,17 +218,17 @@ fn create(path: &Path, place: &Place) -> Result<(), OpenError> {
     }
     let target = SqliteTarget::within(&connection, path);
     Migrator::new(Box::new(target), vec![migrations::longshore()]).up(&RunRequest::default())?;
-    connection.execute_batch("COMMIT").map_err(|error| place.explain(error, "making the queue's tables"))?;
+    connection.execute_batch("COMMIT").map_err(|error| context.explain(error, "making the queue's tables"))?;
     drop(connection);
     sync_folder(path)
-        .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
+        .map_err(|error| StoreError::Unreachable { database: context.database.clone(), source: error.into() })?;
     Ok(())
 }
 
-fn explain_open(path: &Path, place: &Place, error: TargetError) -> OpenError {
-    let error = place.explain_target(error, "opening it");
+fn explain_open(path: &Path, context: &ErrorContext, error: TargetError) -> OpenError {
+    let error = context.explain_target(error, "opening it");
     match error {
-        StoreError::ReadOnly { .. } => database_file::read_only(path, place).into(),
+        StoreError::ReadOnly { .. } => database_file::read_only(path, context).into(),
         error => error.into(),
     }
 }

@@ -9,7 +9,7 @@ use tokio::task::coop::unconstrained;
 
 use crate::connection::open_reader;
 use crate::database_file::DatabaseFile;
-use crate::fault::{Fault, Place, spoils_connection};
+use crate::fault::{ErrorContext, Fault, spoils_connection};
 use crate::options::SqliteOptions;
 use crate::schema;
 
@@ -25,7 +25,7 @@ type Read = Box<dyn FnOnce(&mut Reader) + Send>;
 #[derive(Debug)]
 pub(crate) struct Readers {
     options: SqliteOptions,
-    place: Place,
+    context: ErrorContext,
     file: Arc<DatabaseFile>,
     state: Mutex<State>,
 }
@@ -38,8 +38,8 @@ enum State {
 }
 
 impl Readers {
-    pub(crate) fn new(options: SqliteOptions, place: Place, file: Arc<DatabaseFile>) -> Self {
-        Self { options, place, file, state: Mutex::new(State::Resting) }
+    pub(crate) fn new(options: SqliteOptions, context: ErrorContext, file: Arc<DatabaseFile>) -> Self {
+        Self { options, context, file, state: Mutex::new(State::Resting) }
     }
 
     /// Runs a read in one transaction, so that it sees one state of the database.
@@ -54,12 +54,12 @@ impl Readers {
         let job: Read = Box::new(move |reader| {
             // The connection of a read that panics goes with it, and the thread is for the next read.
             let ran = catch_unwind(AssertUnwindSafe(|| reader.run(doing, read)));
-            let _ = reply.send(ran.unwrap_or_else(|payload| Err(reader.place.panicked(payload.as_ref(), doing))));
+            let _ = reply.send(ran.unwrap_or_else(|payload| Err(reader.context.panicked(payload.as_ref(), doing))));
         });
         // Not from the budget of a Tokio task, for the reason that `Writer::run` gives.
         let answered = unconstrained(async {
-            sender.send(job).await.map_err(|_| self.place.closed())?;
-            answer.await.unwrap_or_else(|_| Err(self.place.closed()))
+            sender.send(job).await.map_err(|_| self.context.closed())?;
+            answer.await.unwrap_or_else(|_| Err(self.context.closed()))
         })
         .await;
         // What was read from a file that is not at its place any more is no answer.
@@ -68,7 +68,7 @@ impl Readers {
     }
 
     fn check_file(&self) -> Result<(), StoreError> {
-        self.file.change().map_or(Ok(()), |change| Err(change.error(&self.place)))
+        self.file.change().map_or(Ok(()), |change| Err(change.error(&self.context)))
     }
 
     /// Lets the threads end by themselves, each after the read that it is at, and begins no others.
@@ -84,7 +84,7 @@ impl Readers {
         drop(sender);
         for thread in threads {
             if thread.join().is_err() {
-                crate::quiet::error!(database = %self.place.database, "a reader had panicked");
+                crate::quiet::error!(database = %self.context.database, "a reader had panicked");
             }
         }
     }
@@ -96,7 +96,7 @@ impl Readers {
         }
         match &*state {
             State::Running(sender, _) => Ok(sender.clone()),
-            State::Resting | State::Closed => Err(self.place.closed()),
+            State::Resting | State::Closed => Err(self.context.closed()),
         }
     }
 
@@ -105,11 +105,11 @@ impl Readers {
         let receiver = Arc::new(Mutex::new(receiver));
         let mut threads = Vec::with_capacity(READERS);
         for _ in 0..READERS {
-            let reader = Reader { options: self.options.clone(), place: self.place.clone(), connection: None };
+            let reader = Reader { options: self.options.clone(), context: self.context.clone(), connection: None };
             let receiver = Arc::clone(&receiver);
             let thread =
                 Builder::new().name("longshore-reader".to_owned()).spawn(move || reader.serve(&receiver)).map_err(
-                    |error| StoreError::Unreachable { database: self.place.database.clone(), source: error.into() },
+                    |error| StoreError::Unreachable { database: self.context.database.clone(), source: error.into() },
                 )?;
             threads.push(thread);
         }
@@ -121,7 +121,7 @@ impl Readers {
 /// have spoilt it.
 struct Reader {
     options: SqliteOptions,
-    place: Place,
+    context: ErrorContext,
     connection: Option<Connection>,
 }
 
@@ -148,7 +148,7 @@ impl Reader {
     ) -> Result<T, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => open_reader(&self.options, &self.place)?,
+            None => open_reader(&self.options, &self.context)?,
         };
         let result = self.read_once(&mut connection, read);
         if !matches!(&result, Err(Fault::Sql(error)) if spoils_connection(error)) {
@@ -168,9 +168,9 @@ impl Reader {
             && let Some(connection) = &self.connection
             && schema::check(connection).is_err()
         {
-            return self.place.schema_changed();
+            return self.context.schema_changed();
         }
-        self.place.answer(fault, doing)
+        self.context.answer(fault, doing)
     }
 
     fn read_once<T>(

@@ -16,7 +16,7 @@ use longshore_migrate::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    fault::Place,
+    fault::ErrorContext,
     migrations,
     target::{Access, SqliteTarget, place, tables},
 };
@@ -97,9 +97,9 @@ impl SchemaProblem {
 
 impl SchemaProblem {
     /// The same as a store's error about `place`.
-    pub(crate) fn into_store_error(self, place: &Place) -> StoreError {
+    pub(crate) fn into_store_error(self, context: &ErrorContext) -> StoreError {
         let verdict = match self {
-            Self::Unreadable { source } => return place.explain_target(source, "looking at its schema"),
+            Self::Unreadable { source } => return context.explain_target(source, "looking at its schema"),
             Self::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
             _ => SchemaVerdict::Disagrees,
         };

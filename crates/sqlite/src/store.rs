@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::connection::{configure_writer, open_to_write};
 use crate::database_file::{self, DatabaseFile};
-use crate::fault::{Fault, Place};
+use crate::fault::{ErrorContext, Fault};
 use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, Inserting};
@@ -42,7 +42,7 @@ pub struct SqliteStore {
 
 pub(crate) struct Parts {
     pub(crate) options: SqliteOptions,
-    pub(crate) place: Place,
+    pub(crate) context: ErrorContext,
     pub(crate) writer: Writer,
     pub(crate) readers: Arc<Readers>,
     pub(crate) liveness: Arc<Liveness>,
@@ -61,25 +61,25 @@ impl SqliteStore {
     /// make the database.
     pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
         let name: Arc<str> = options.path.display().to_string().into();
-        let place = Place { database: name, busy_timeout: options.busy_timeout };
-        let connection = open_to_write(&options, &place)?;
+        let context = ErrorContext { database: name, busy_timeout: options.busy_timeout };
+        let connection = open_to_write(&options, &context)?;
         // Before the first write, and the switch to a write-ahead log is one.
-        schema::check(&connection).map_err(|problem| problem.into_store_error(&place))?;
-        configure_writer(&connection, &options, &place)?;
+        schema::check(&connection).map_err(|problem| problem.into_store_error(&context))?;
+        configure_writer(&connection, &options, &context)?;
         // The liveness files must stand at one place, by whatever path a process reaches the database.
         options.path = std::fs::canonicalize(&options.path)
-            .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
-        let file = Arc::new(DatabaseFile::of(&options.path, &connection, &place)?);
+            .map_err(|error| StoreError::Unreachable { database: context.database.clone(), source: error.into() })?;
+        let file = Arc::new(DatabaseFile::of(&options.path, &connection, &context)?);
         let hints = Arc::new(Hints::new());
         let liveness = Arc::new(Liveness::new(&options.path, options.boot_id.clone()));
         let reclaim = Reclaim::new(Arc::clone(&liveness), Arc::clone(&options.clock));
         let given = Arc::new(GivenClaims::default());
-        let readers = Arc::new(Readers::new(options.clone(), place.clone(), Arc::clone(&file)));
+        let readers = Arc::new(Readers::new(options.clone(), context.clone(), Arc::clone(&file)));
         let writer = Writer::start(
             connection,
             Opened {
                 options: options.clone(),
-                place: place.clone(),
+                context: context.clone(),
                 file,
                 readers: Arc::clone(&readers),
                 hints: Arc::clone(&hints),
@@ -87,7 +87,8 @@ impl SqliteStore {
         )?;
         let (audit, duties) = (Audit::new(), Duties::new());
         let inboxes = Inboxes::default();
-        let parts = Parts { options, place, writer, readers, liveness, reclaim, given, audit, duties, hints, inboxes };
+        let parts =
+            Parts { options, context, writer, readers, liveness, reclaim, given, audit, duties, hints, inboxes };
         Ok(Self { parts: Arc::new(parts) })
     }
 
@@ -122,7 +123,7 @@ impl Drop for Parts {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("database", &self.parts.place.database).finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("database", &self.parts.context.database).finish_non_exhaustive()
     }
 }
 
@@ -133,14 +134,16 @@ impl fmt::Debug for SqliteStore {
 /// connection must be to a database with this version's schema, and its triggers must be on, as they are unless
 /// somebody switched them off: they keep the counts.
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
-    let place =
-        Place { database: connection.path().unwrap_or("the database").into(), busy_timeout: std::time::Duration::ZERO };
-    database_file::check_connection(connection, &place)?;
+    let context = ErrorContext {
+        database: connection.path().unwrap_or("the database").into(),
+        busy_timeout: std::time::Duration::ZERO,
+    };
+    database_file::check_connection(connection, &context)?;
     let make = || -> Result<Enqueued, Fault> {
         let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
         Ok(Inserting::begin(connection, &mut insert).make(job, &Limits::default(), SystemClock::new().now())?.enqueued)
     };
-    make().map_err(|fault| place.answer(fault, "enqueueing a job"))
+    make().map_err(|fault| context.answer(fault, "enqueueing a job"))
 }
 
 impl Store for SqliteStore {
@@ -158,18 +161,18 @@ impl Store for SqliteStore {
     }
 
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        let Parts { writer, place, options, .. } = &*self.parts;
-        Box::pin(enqueue_stream(writer, place, options, jobs))
+        let Parts { writer, context, options, .. } = &*self.parts;
+        Box::pin(enqueue_stream(writer, context, options, jobs))
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let Parts { liveness, place, .. } = &*self.parts;
+            let Parts { liveness, context, .. } = &*self.parts;
             let worker_id = registration.worker_id.clone();
             let is_new = !liveness.is_own(&worker_id);
             let file = liveness
                 .register(&worker_id, registration.concurrency)
-                .map_err(|refused| place.explain_refused(refused, liveness.folder()))?;
+                .map_err(|refused| context.explain_refused(refused, liveness.folder()))?;
             let registered = self.parts.writer.run(Register { registration, file }).await;
             if registered.is_err() && is_new {
                 liveness.forget(&worker_id);
@@ -208,8 +211,8 @@ impl Store for SqliteStore {
     }
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
-        let Parts { place, options, writer, inboxes, .. } = &*self.parts;
-        let mailbox = Mailbox::new(worker_id.clone(), place.clone(), Arc::clone(&options.clock), writer.sender());
+        let Parts { context, options, writer, inboxes, .. } = &*self.parts;
+        let mailbox = Mailbox::new(worker_id.clone(), context.clone(), Arc::clone(&options.clock), writer.sender());
         Box::new(inboxes.open(mailbox))
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    /// An call failed for a cause that passes.
+    /// A call failed for a cause that passes.
     pub(crate) fn meet(&self, call: StoreCall, error: &StoreError) {
         if matches!(error, StoreError::SchemaChanged { .. }) {
             return self.pause(call, error);
@@ -43,7 +43,7 @@ impl Trouble {
         }
     }
 
-    /// An call succeeded.
+    /// A call succeeded.
     pub(crate) fn pass(&self, call: StoreCall) {
         if clear(&self.paused, call) {
             quiet::warning!("the schema is understood again; work goes on");
@@ -53,7 +53,7 @@ impl Trouble {
         }
     }
 
-    /// An call was given up, which says nothing about the store.
+    /// A call was given up, which says nothing about the store.
     pub(crate) fn forget(&self, call: StoreCall) {
         clear(&self.paused, call);
         clear(&self.failing, call);
@@ -77,8 +77,19 @@ fn clear(failing: &AtomicU16, call: StoreCall) -> bool {
     failing.load(Ordering::Acquire) & bit(call) != 0 && failing.fetch_and(!bit(call), Ordering::AcqRel) == bit(call)
 }
 
+/// A bit for each call; a seventeenth would not compile.
 const fn bit(call: StoreCall) -> u16 {
-    1 << call as u16
+    match call {
+        StoreCall::Register => 1 << 0,
+        StoreCall::Claim => 1 << 1,
+        StoreCall::Isolate => 1 << 2,
+        StoreCall::Extend => 1 << 3,
+        StoreCall::Record => 1 << 4,
+        StoreCall::Report => 1 << 5,
+        StoreCall::Reclaim => 1 << 6,
+        StoreCall::Maintain => 1 << 7,
+        StoreCall::Look => 1 << 8,
+    }
 }
 
 /// How long to wait before the next try of something that failed in passing.

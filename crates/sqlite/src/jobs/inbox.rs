@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use longshore_core::{Clock, Inbox, Lease, Outcome, QueueScope, Record, WorkerId};
 use tokio::sync::{Notify, oneshot};
 
-use crate::fault::Place;
+use crate::fault::ErrorContext;
 use crate::jobs::record::RecordAll;
 use crate::writing::work::Request;
 use crate::writing::writer::Message;
@@ -21,7 +21,7 @@ pub(crate) struct Inboxes {
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     worker_id: WorkerId,
-    place: Place,
+    context: ErrorContext,
     clock: Arc<dyn Clock>,
     /// The way for leases that nobody takes: back to the writer.
     writer: Sender<Message>,
@@ -75,10 +75,15 @@ impl Inboxes {
 }
 
 impl Mailbox {
-    pub(crate) fn new(worker_id: WorkerId, place: Place, clock: Arc<dyn Clock>, writer: Sender<Message>) -> Self {
+    pub(crate) fn new(
+        worker_id: WorkerId,
+        context: ErrorContext,
+        clock: Arc<dyn Clock>,
+        writer: Sender<Message>,
+    ) -> Self {
         let offered = Offered { scope: QueueScope::All, limit: 0 };
         let content = Content { leases: Vec::new(), offered, state: State::Resting };
-        Self { worker_id, place, clock, writer, content: Mutex::new(content), arrived: Notify::new() }
+        Self { worker_id, context, clock, writer, content: Mutex::new(content), arrived: Notify::new() }
     }
 
     /// Nothing may come for now; says what may come after the claim that is under way, less what is there already
@@ -140,7 +145,7 @@ impl Mailbox {
         });
         let work = RecordAll { worker_id: self.worker_id.clone(), records: records.collect() };
         let (reply, _) = oneshot::channel();
-        let request = Request { work, place: self.place.clone(), reply, kept: None, permit: None };
+        let request = Request { work, context: self.context.clone(), reply, kept: None, permit: None };
         let _ = self.writer.send(Message::Task(Box::new(request)));
     }
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, InterruptHandle};
 
 use crate::connection::open_to_write;
 use crate::database_file::DatabaseFile;
-use crate::fault::{Place, spoils_connection};
+use crate::fault::{ErrorContext, spoils_connection};
 use crate::options::SqliteOptions;
 use crate::writing::checkpoints::Progress;
 
@@ -23,7 +23,7 @@ const LEFT_PAGES: u32 = 100;
 /// Copies the log into the database file while the writer goes on writing.
 pub(crate) struct Checkpointer {
     pub(crate) options: SqliteOptions,
-    pub(crate) place: Place,
+    pub(crate) context: ErrorContext,
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) progress: Arc<Progress>,
     /// For whoever closes the store.
@@ -50,10 +50,10 @@ pub(crate) fn copy_log(connection: &Connection) -> rusqlite::Result<Option<Copie
 impl Checkpointer {
     /// Ends when the store is closed, or with its connection; the next turn starts another one.
     pub(crate) fn run(self) {
-        let connection = match open_to_write(&self.options, &self.place) {
+        let connection = match open_to_write(&self.options, &self.context) {
             Ok(connection) => connection,
             Err(error) => {
-                crate::quiet::debug!(database = %self.place.database, %error, "could not open the database to copy its log");
+                crate::quiet::debug!(database = %self.context.database, %error, "could not open the database to copy its log");
                 return self.progress.end_turn(0);
             }
         };
@@ -69,7 +69,7 @@ impl Checkpointer {
             let copied = self.copy(&connection);
             let is_spoilt = copied.as_ref().is_err_and(spoils_connection);
             if let Err(error) = &copied {
-                crate::quiet::debug!(database = %self.place.database, %error, "could not copy the log");
+                crate::quiet::debug!(database = %self.context.database, %error, "could not copy the log");
             }
             self.progress.end_turn(copied.unwrap_or(0));
             if is_spoilt {

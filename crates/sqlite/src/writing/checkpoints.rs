@@ -8,7 +8,7 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, InterruptHandle};
 
 use crate::database_file::DatabaseFile;
-use crate::fault::Place;
+use crate::fault::ErrorContext;
 use crate::options::SqliteOptions;
 use crate::writing::checkpointer::{Checkpointer, copy_log};
 
@@ -32,7 +32,7 @@ const LEFT_PAGES_MAX: u32 = 400;
 /// that far, so the writer copies the last few pages itself.
 pub(crate) struct Checkpoints {
     options: SqliteOptions,
-    place: Place,
+    context: ErrorContext,
     file: Arc<DatabaseFile>,
     progress: Arc<Progress>,
     /// Started when it is first needed, so that a process that only enqueues a few jobs does not pay for it.
@@ -87,9 +87,9 @@ impl Progress {
 }
 
 impl Checkpoints {
-    pub(crate) fn new(options: SqliteOptions, place: Place, file: Arc<DatabaseFile>) -> Self {
+    pub(crate) fn new(options: SqliteOptions, context: ErrorContext, file: Arc<DatabaseFile>) -> Self {
         let (progress, thread, turn) = (Arc::default(), None, Turn::None);
-        Self { options, place, file, progress, thread, turn, log_pages: 0, next_at: LOG_PAGES_AIM }
+        Self { options, context, file, progress, thread, turn, log_pages: 0, next_at: LOG_PAGES_AIM }
     }
 
     /// Has SQLite tell the size of the log after each commit of this connection, in place of its own checkpoints.
@@ -100,7 +100,7 @@ impl Checkpoints {
             Ok(())
         }));
         if followed.is_err() {
-            crate::quiet::warning!(database = %self.place.database, "the log is copied only when the database is closed");
+            crate::quiet::warning!(database = %self.context.database, "the log is copied only when the database is closed");
         }
     }
 
@@ -157,7 +157,7 @@ impl Checkpoints {
     pub(crate) fn end(&mut self) {
         self.turn = Turn::None;
         if let Some(thread) = self.thread.take() {
-            thread.end(&self.place);
+            thread.end(&self.context);
         }
     }
 
@@ -171,7 +171,7 @@ impl Checkpoints {
     /// Copies what is left. Should that not be all, because of a reader, the next try comes at the next aim.
     fn copy(&mut self, connection: &Connection, pages: u32) {
         if let Err(error) = copy_log(connection) {
-            crate::quiet::debug!(database = %self.place.database, %error, "could not copy the log");
+            crate::quiet::debug!(database = %self.context.database, %error, "could not copy the log");
         }
         self.next_at = pages.saturating_add(LOG_PAGES_AIM);
     }
@@ -179,7 +179,7 @@ impl Checkpoints {
     /// Wakes the thread; whether there is one.
     fn begin_turn(&mut self) -> bool {
         if let Some(ended) = self.thread.take_if(|thread| thread.handle.is_finished()) {
-            ended.end(&self.place);
+            ended.end(&self.context);
         }
         // Before the thread starts, which may end at once.
         self.progress.take_result();
@@ -196,7 +196,7 @@ impl Checkpoints {
         let interrupt = Arc::default();
         let checkpointer = Checkpointer {
             options: self.options.clone(),
-            place: self.place.clone(),
+            context: self.context.clone(),
             file: Arc::clone(&self.file),
             progress: Arc::clone(&self.progress),
             interrupt: Arc::clone(&interrupt),
@@ -215,13 +215,13 @@ impl Drop for Checkpoints {
 
 impl Thread {
     /// Interrupts what it does and waits for its end.
-    fn end(self, place: &Place) {
+    fn end(self, context: &ErrorContext) {
         drop(self.turns);
         if let Some(interrupt) = self.interrupt.get() {
             interrupt.interrupt();
         }
         if self.handle.join().is_err() {
-            crate::quiet::error!(database = %place.database, "the thread that copies the log had panicked");
+            crate::quiet::error!(database = %context.database, "the thread that copies the log had panicked");
         }
     }
 }

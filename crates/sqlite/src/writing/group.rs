@@ -2,7 +2,7 @@ use longshore_core::{Limits, NewJob, Status, Timestamp};
 use rusqlite::Connection;
 
 use crate::database_file::{DatabaseFile, FileChange};
-use crate::fault::{Place, spoils_connection};
+use crate::fault::{ErrorContext, spoils_connection};
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
@@ -16,7 +16,7 @@ pub(crate) struct Group<'t, 'c> {
     pub(crate) session: &'t Session<'c>,
     pub(crate) held: &'t mut HeldLeases,
     pub(crate) file: &'t DatabaseFile,
-    pub(crate) place: &'t Place,
+    pub(crate) context: &'t ErrorContext,
     pub(crate) permits: &'t Permits,
     pub(crate) now: Timestamp,
     pub(crate) limits: Limits,
@@ -46,7 +46,7 @@ impl Group<'_, '_> {
                 self.session.offers.borrow_mut().end();
                 self.roll_back();
                 for task in tasks.drain(..) {
-                    task.dismiss(self.place.schema_changed());
+                    task.dismiss(self.context.schema_changed());
                 }
                 return Ok(Committed::default());
             }
@@ -203,7 +203,7 @@ impl Group<'_, '_> {
         if !self.session.connection.is_autocommit()
             && let Err(error) = execute(self.session.connection, "ROLLBACK")
         {
-            crate::quiet::warning!(database = %self.place.database, %error, "could not roll back");
+            crate::quiet::warning!(database = %self.context.database, %error, "could not roll back");
         }
     }
 }

@@ -3,7 +3,7 @@ use std::any::Any;
 use longshore_core::{JobId, NewJob, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::fault::{Fault, Place, repeat};
+use crate::fault::{ErrorContext, Fault, repeat};
 use crate::writing::session::{Session, WriteTx};
 
 /// One request to the writer: what it does inside a transaction that it may share with others.
@@ -89,7 +89,7 @@ pub(crate) enum Stop {
 
 pub(crate) struct Request<W: Work> {
     pub(crate) work: W,
-    pub(crate) place: Place,
+    pub(crate) context: ErrorContext,
     pub(crate) reply: oneshot::Sender<Result<W::Answer, StoreError>>,
     pub(crate) kept: Option<Result<W::Answer, StoreError>>,
     /// Given back when the request is answered, so that the queue is bounded; none where no caller waits.
@@ -102,7 +102,7 @@ impl<W: Work> Request<W> {
             Fault::Sql(error) => Stop::Sql(repeat(error)),
             Fault::Answer(_) => Stop::Refused,
         };
-        self.kept = Some(Err(self.place.answer(fault, W::DOING)));
+        self.kept = Some(Err(self.context.answer(fault, W::DOING)));
         stop
     }
 }
@@ -153,20 +153,20 @@ impl<W: Work> Task for Request<W> {
     }
 
     fn answer(self: Box<Self>) {
-        let Self { reply, kept, place, permit, .. } = *self;
+        let Self { reply, kept, context, permit, .. } = *self;
         // Before the answer: a caller who is back at once must find its own place free, or it takes itself for two.
         drop(permit);
         // The caller may have gone; its request has had its effect all the same.
-        let _ = reply.send(kept.unwrap_or_else(|| Err(place.closed())));
+        let _ = reply.send(kept.unwrap_or_else(|| Err(context.closed())));
     }
 
     fn refuse(self: Box<Self>, error: &rusqlite::Error) {
-        let error = self.place.explain(repeat(error), W::DOING);
+        let error = self.context.explain(repeat(error), W::DOING);
         self.dismiss(error);
     }
 
     fn give_up(self: Box<Self>, panic: &(dyn Any + Send)) {
-        let error = self.place.panicked(panic, W::DOING);
+        let error = self.context.panicked(panic, W::DOING);
         self.dismiss(error);
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
 use crate::database_file::DatabaseFile;
-use crate::fault::Place;
+use crate::fault::ErrorContext;
 use crate::options::SqliteOptions;
 use crate::readers::Readers;
 use crate::schema;
@@ -35,7 +35,7 @@ pub(crate) struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// What the thread said when it panicked.
     panicked: Arc<OnceLock<String>>,
-    place: Place,
+    context: ErrorContext,
     hints: Arc<Hints>,
     log_watch: Once,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Writer {
 /// What an open store hands to its writer.
 pub(crate) struct Opened {
     pub(crate) options: SqliteOptions,
-    pub(crate) place: Place,
+    pub(crate) context: ErrorContext,
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Arc<Readers>,
     pub(crate) hints: Arc<Hints>,
@@ -62,14 +62,14 @@ pub(crate) enum Message {
 impl Writer {
     /// Starts the thread on a connection that is open already.
     pub(crate) fn start(connection: Connection, opened: Opened) -> Result<Self, StoreError> {
-        let Opened { options, place, file, readers, hints } = opened;
+        let Opened { options, context, file, readers, hints } = opened;
         let (sender, receiver) = channel();
-        let understood = schema::mark(&connection).map_err(|error| place.explain(error, "reading its schema"))?;
+        let understood = schema::mark(&connection).map_err(|error| context.explain(error, "reading its schema"))?;
         let (permits, awake, panicked) = (Permits::new(), Awake::new(), Arc::new(OnceLock::new()));
         let writer = WriterThread {
-            checkpoints: Checkpoints::new(options.clone(), place.clone(), Arc::clone(&file)),
+            checkpoints: Checkpoints::new(options.clone(), context.clone(), Arc::clone(&file)),
             options,
-            place: place.clone(),
+            context: context.clone(),
             file,
             readers,
             receiver,
@@ -85,9 +85,9 @@ impl Writer {
         let thread = Builder::new()
             .name("longshore-writer".to_owned())
             .spawn(move || writer.run(connection))
-            .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
+            .map_err(|error| StoreError::Unreachable { database: context.database.clone(), source: error.into() })?;
         let (thread, log_watch) = (Mutex::new(Some(thread)), Once::new());
-        Ok(Self { sender, permits, awake, thread, panicked, place, hints, log_watch })
+        Ok(Self { sender, permits, awake, thread, panicked, context, hints, log_watch })
     }
 
     /// Has the work done and answers after the commit. When the future is dropped after its request was sent, the
@@ -100,9 +100,9 @@ impl Writer {
     }
 
     async fn ask<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
-        let permit = self.permits.take().await.ok_or_else(|| self.place.closed())?;
+        let permit = self.permits.take().await.ok_or_else(|| self.context.closed())?;
         let (reply, answer) = oneshot::channel();
-        let request = Request { work, place: self.place.clone(), reply, kept: None, permit: Some(permit) };
+        let request = Request { work, context: self.context.clone(), reply, kept: None, permit: Some(permit) };
         self.sender.send(Message::Task(Box::new(request))).map_err(|_| self.gone())?;
         self.awake.wait(answer, &self.permits).await.unwrap_or_else(|| Err(self.gone()))
     }
@@ -110,8 +110,8 @@ impl Writer {
     /// Why the thread no longer answers.
     fn gone(&self) -> StoreError {
         match self.panicked.get() {
-            Some(message) => self.place.panicked(message, "writing"),
-            None => self.place.closed(),
+            Some(message) => self.context.panicked(message, "writing"),
+            None => self.context.closed(),
         }
     }
 
@@ -135,7 +135,7 @@ impl Writer {
         if let Some(thread) = thread
             && thread.join().is_err()
         {
-            crate::quiet::error!(database = %self.place.database, "the writer had panicked");
+            crate::quiet::error!(database = %self.context.database, "the writer had panicked");
         }
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::connection::open_writer;
 use crate::database_file::{DatabaseFile, FileChange};
-use crate::fault::{Place, panic_message, spoils_connection};
+use crate::fault::{ErrorContext, panic_message, spoils_connection};
 use crate::options::SqliteOptions;
 use crate::readers::Readers;
 use crate::workers::held::HeldLeases;
@@ -39,7 +39,7 @@ const GATHERING_MAX: Duration = Duration::from_micros(200);
 /// The one thread that writes, and what it owns.
 pub(crate) struct WriterThread {
     pub(crate) options: SqliteOptions,
-    pub(crate) place: Place,
+    pub(crate) context: ErrorContext,
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Arc<Readers>,
     pub(crate) receiver: Receiver<Message>,
@@ -77,7 +77,7 @@ impl WriterThread {
         let ran = catch_unwind(AssertUnwindSafe(|| self.work(connection)));
         if let Err(payload) = ran {
             let message = panic_message(payload.as_ref());
-            crate::quiet::error!(database = %self.place.database, panic = message, "the writer panicked and has ended");
+            crate::quiet::error!(database = %self.context.database, panic = message, "the writer panicked and has ended");
             // Before the requests that wait are dropped, whose callers then look for the reason.
             let _ = self.panicked.set(message.to_owned());
         }
@@ -106,9 +106,9 @@ impl WriterThread {
     }
 
     fn reopen(&self) -> Result<Connection, StoreError> {
-        let refuse = |change: FileChange| Err(change.error(&self.place));
+        let refuse = |change: FileChange| Err(change.error(&self.context));
         self.file.change().map_or(Ok(()), refuse)?;
-        let connection = open_writer(&self.options, &self.place)?;
+        let connection = open_writer(&self.options, &self.context)?;
         self.file.note_log_reopened();
         self.file.check_thoroughly(&connection).or_else(refuse)?;
         Ok(connection)
@@ -121,7 +121,7 @@ impl WriterThread {
         if std::mem::replace(&mut self.has_parted, true) {
             return;
         }
-        crate::quiet::error!(error = %change.error(&self.place), "this store does nothing more");
+        crate::quiet::error!(error = %change.error(&self.context), "this store does nothing more");
         self.readers.abandon();
         self.checkpoints.end();
         self.file.part(connection);
@@ -243,7 +243,7 @@ impl WriterThread {
     fn run_group(&mut self, session: &Session<'_>, mut group: Vec<Box<dyn Task>>) -> Committed {
         let run = catch_unwind(AssertUnwindSafe(|| self.run_guarded(session, &mut group)));
         run.unwrap_or_else(|payload| {
-            crate::quiet::error!(database = %self.place.database, panic = panic_message(payload.as_ref()), "the writer panicked");
+            crate::quiet::error!(database = %self.context.database, panic = panic_message(payload.as_ref()), "the writer panicked");
             self.held = HeldLeases::default();
             group.into_iter().for_each(|task| task.give_up(payload.as_ref()));
             Committed { is_spoilt: true, ..Committed::default() }
@@ -255,7 +255,7 @@ impl WriterThread {
             let looked = task.look(session);
             // A look sees whatever tables there are; its answer counts only if they are understood.
             if !matches!(looked, Ok(false)) && matches!(session.is_schema_understood(), Ok(false)) {
-                group.drain(..).for_each(|task| task.dismiss(self.place.schema_changed()));
+                group.drain(..).for_each(|task| task.dismiss(self.context.schema_changed()));
                 return Committed::default();
             }
             match looked {
@@ -273,12 +273,12 @@ impl WriterThread {
         let is_lone = group.len() == 1;
         let begun = Instant::now();
         let (now, limits) = (self.options.clock.now(), self.options.limits);
-        let (held, file, place, permits) = (&mut self.held, &*self.file, &self.place, &self.permits);
-        let committed = match (Group { session, held, file, place, permits, now, limits }).run(group) {
+        let (held, file, context, permits) = (&mut self.held, &*self.file, &self.context, &self.permits);
+        let committed = match (Group { session, held, file, context, permits, now, limits }).run(group) {
             Ok(committed) => committed,
             Err(change) => {
                 self.part_if_changed(session.connection);
-                group.drain(..).for_each(|task| task.dismiss(change.error(&self.place)));
+                group.drain(..).for_each(|task| task.dismiss(change.error(&self.context)));
                 return Committed { is_spoilt: true, ..Committed::default() };
             }
         };

@@ -5,7 +5,7 @@ use longshore_core::{EnqueueStream, Limits, NewJob, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
-use crate::fault::{Fault, Place};
+use crate::fault::{ErrorContext, Fault};
 use crate::jobs::enqueue::Inserting;
 use crate::jobs::enqueue::spool::{Parts, Spool};
 use crate::options::SqliteOptions;
@@ -22,7 +22,7 @@ const JOBS_BETWEEN_LOOKS: u64 = 256;
 /// alone, and it may even enqueue jobs itself. It is read on a thread of its own, because a read may hang.
 pub(crate) async fn enqueue_stream(
     writer: &Writer,
-    place: &Place,
+    context: &ErrorContext,
     options: &SqliteOptions,
     jobs: EnqueueStream,
 ) -> Result<u64, StoreError> {
@@ -34,7 +34,7 @@ pub(crate) async fn enqueue_stream(
     thread::Builder::new()
         .name("longshore-stream".to_owned())
         .spawn(move || Reading { folder, limits }.run(jobs, answer))
-        .map_err(|error| StoreError::Unreachable { database: place.database.clone(), source: error.into() })?;
+        .map_err(|error| StoreError::Unreachable { database: context.database.clone(), source: error.into() })?;
     // The thread went without an answer: the caller's own iterator has panicked.
     let broken = |_| StoreError::Aborted { source: "the stream of jobs broke off".into() };
     writer.run(unconstrained(read).await.map_err(broken)??).await
