@@ -10,6 +10,7 @@ pub(crate) mod inbox;
 pub(crate) mod job_row;
 pub(crate) mod keepers;
 pub(crate) mod offers;
+pub(crate) mod overdue;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod selection;
