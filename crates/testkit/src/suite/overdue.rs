@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, AttemptOutcome, Console, Failure, FailureType, Inbox, JobId, NewJob, Outcome, Overdue, QueueChange,
-    QueueScope, Recorded, Status, Store, TimeBounds,
+    Action, AttemptOutcome, Console, Failure, FailureType, JobId, NewJob, Outcome, Overdue, QueueChange, QueueScope,
+    Recorded, Status, Store, TimeBounds,
 };
 
 use super::world::seconds;
