@@ -75,7 +75,7 @@ fn an_application_has_migrations_of_its_own() {
     sandbox.write(up, "CREATE TABLE tracks (id INTEGER PRIMARY KEY);\n");
     sandbox.write(written["down"].as_str().unwrap(), "DROP TABLE tracks;\n");
     assert_eq!(sandbox.run(&["migrate", "lint"]).exit, 0);
-    assert_eq!(sandbox.json(&["migrate", "up"])["migrations"].as_array().unwrap().len(), 6);
+    assert_eq!(sandbox.json(&["migrate", "up"])["migrations"].as_array().unwrap().len(), 7);
     let dump = sandbox.run(&["migrate", "dump"]).stdout;
     sandbox.write("schema.sql", &dump);
     assert_eq!(sandbox.run(&["migrate", "dump", "--check"]).exit, 0);
@@ -193,7 +193,7 @@ fn a_mark_as_rolled_back_is_refused_with_what_is_there_and_how_to_undo_it() {
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("table job_depths, table job_logs"), "{message}");
     assert!(!message.contains("column job_logs"), "a table stands for its columns: {message}");
-    assert!(error["hint"].as_str().unwrap().starts_with("longshore migrate down --steps 3, or"), "{error}");
+    assert!(error["hint"].as_str().unwrap().starts_with("longshore migrate down --steps 4, or"), "{error}");
 }
 
 #[test]

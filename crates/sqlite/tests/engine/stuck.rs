@@ -324,7 +324,10 @@ const VALUES: [&str; 16] = [
     "replace(hex(zeroblob(3000)), '0', 'q')",
 ];
 
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 37] = [
+    "expires_at",
+    "deadline_at",
+    "overdue_seen_at",
     "isolated_claim",
     "lapsed_worker_id",
     "job_type",
