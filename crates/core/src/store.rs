@@ -81,10 +81,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Writes what became of attempts; says for each, in order, whether it was recorded or fenced off. Children
     /// of jobs that ended move in the same transaction.
-    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>>;
+    fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>>;
 
     /// Writes progress and log of running attempts, fenced like outcomes.
-    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>>;
+    fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>>;
 
     /// Finds workers that are dead, and gives their jobs back: a crash is counted for each attempt that had begun, with
     /// [`crate::Suspects::One`] where it alone had. Where nobody knows what had begun, every attempt counts as begun, but
