@@ -69,9 +69,7 @@ impl Group<'_, '_> {
             }
         }
         // Before the commit an error is the whole truth; after it, nothing is acknowledged that is not at its place.
-        if !self.file.was_checked_just_now()
-            && let Err(change) = self.file.check()
-        {
+        if let Err(change) = self.file.check() {
             return self.leave(change);
         }
         if let Err(error) = self.commit(&counts) {
