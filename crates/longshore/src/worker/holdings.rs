@@ -30,7 +30,8 @@ pub(crate) struct Holdings {
     /// How many attempts were begun, to notice when nothing moves.
     starts: u64,
     starts_seen: u64,
-    /// Whether new leases may be run; not while it is open which are lost, and not after shutdown began.
+    /// Whether new leases may be run: not while the worker does not know which leases it has lost, and not after
+    /// shutdown began.
     admission: Admission,
 }
 
@@ -171,6 +172,7 @@ impl Holdings {
             return None;
         }
         let worker_id = self.worker_id.clone()?;
+        // The gate is asked about the very job that would leave: a suspect that is let in closes it for all others.
         let (lane, lease, pass) = self.lanes.pop(|lease| gate.enter(&lease.budgets))?;
         let attempt = begin(lease);
         let started_at = (!pass.closes()).then_some(now);
