@@ -15,7 +15,8 @@ use crate::jobs::offers::{Offer, Offers, Slots};
 use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
-use crate::writing::session::{KeptStatements, MovesMark, Session, WriteTx, is_of_a_row};
+use crate::writing::kept_statements::KeptStatements;
+use crate::writing::session::{MovesMark, Session, WriteTx, is_of_a_row};
 use crate::writing::work::{Effect, Work};
 
 pub(crate) mod lanes;

@@ -19,8 +19,7 @@ use crate::writing::hints::Hints;
 use crate::writing::permits::Permits;
 use crate::writing::session::Session;
 use crate::writing::watch::Watch;
-use crate::writing::work::Task;
-use crate::writing::writer::Message;
+use crate::writing::work::{Message, Task};
 
 /// Requests and rows in one transaction: more of them would make the others wait longer than they gain.
 const GROUP_REQUESTS_MAX: usize = 256;
