@@ -15,7 +15,7 @@ use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, Inserting};
 use crate::jobs::inbox::{Inboxes, Mailbox};
-use crate::jobs::record::RecordAll;
+use crate::jobs::record::{GiveBackByWriter, RecordAll};
 use crate::jobs::report::ReportAll;
 use crate::opening::{self, OpenError, Origin, Prepare};
 use crate::options::SqliteOptions;
@@ -212,8 +212,9 @@ impl Store for SqliteStore {
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
         let Parts { context, options, writer, inboxes, .. } = &*self.parts;
-        let mailbox = Mailbox::new(worker_id.clone(), context.clone(), Arc::clone(&options.clock), writer.sender());
-        Box::new(inboxes.open(mailbox))
+        let (writer, context, clock) = (writer.sender(), context.clone(), Arc::clone(&options.clock));
+        let back = Box::new(GiveBackByWriter { writer, context, clock });
+        Box::new(inboxes.open(Mailbox::new(worker_id.clone(), back)))
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
