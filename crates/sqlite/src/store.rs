@@ -96,8 +96,9 @@ impl SqliteStore {
     ///
     /// A process that is killed at any moment leaves a database that the same call opens, and several calls at once
     /// make one database.
-    pub fn open_prepared(options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
-        opening::open(options, prepare)
+    pub fn open_prepared(mut options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
+        let origin = opening::make_ready_for(&mut options, prepare)?;
+        Ok((Self::open(options)?, origin))
     }
 
     /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
