@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use crate::column::{self, RawName};
-use crate::upkeep::housekeeping::Pruning;
+use crate::upkeep::pruning::Pruning;
 
 /// How long one state of the database is held for a comparison: as long as it is, the log cannot be reused.
 const HOLD_MAX: Duration = Duration::from_secs(1);

@@ -11,44 +11,12 @@ use crate::jobs::stuck::{Settle, blocked_page, stuck_rows};
 use crate::store::Parts;
 use crate::upkeep::audit::{Drift, find_drift};
 use crate::upkeep::duties::Term;
+use crate::upkeep::pruning::Pruning;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
 /// The duty of the store that compares the counts.
 const COUNTS: &str = "counts";
-/// Which ended jobs a retention is for: a person looks after dead letters, so they are kept apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pruning {
-    /// Completed and cancelled ones.
-    Ended = 0,
-    DeadLetters = 1,
-}
-
-impl Pruning {
-    /// A duty for each retention: a store without one, or with a longer one, must keep nobody from removing jobs.
-    fn duty(self, retention: Duration) -> String {
-        let after = retention.as_millis();
-        match self {
-            Self::Ended => format!("prune after {after} ms"),
-            Self::DeadLetters => format!("prune dead letters after {after} ms"),
-        }
-    }
-
-    const fn covers(self, status: Status) -> bool {
-        match self {
-            Self::Ended => matches!(status, Status::Completed | Status::Cancelled),
-            Self::DeadLetters => matches!(status, Status::DeadLetter),
-        }
-    }
-
-    const fn page_sql(self) -> &'static str {
-        match self {
-            Self::Ended => include_str!("../sql/select_ended_page.sql"),
-            Self::DeadLetters => include_str!("../sql/select_dead_letters_page.sql"),
-        }
-    }
-}
-
 /// How many counts one transaction mends.
 const MENDED_MAX: usize = 5000;
 
