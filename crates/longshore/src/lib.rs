@@ -28,9 +28,11 @@ pub use handler::{AttemptResult, BoxFuture, Done, Handler, HandlerPolicy, IntoDo
 pub use handler_error::HandlerError;
 pub use longshore_core::*;
 #[cfg(feature = "sqlite")]
-pub use longshore_sqlite::{Durability, SqliteOptions, rusqlite};
+pub use longshore_sqlite::{CompleteError, Durability, SqliteOptions, rusqlite};
 pub use payload::Payload;
 pub use queue::{Backend, Queue, QueueError};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Completion;
 pub use stop::{StopCause, Stopped};
 #[cfg(unix)]
 pub use worker::stop_signals;

@@ -1,6 +1,7 @@
 mod attempt_end;
 mod cancellations;
 mod claims;
+mod committed;
 mod drain;
 mod executor;
 mod gate;
@@ -244,6 +245,8 @@ impl Worker {
         }
         let origin = AttemptOrigin {
             queue: self.queue.clone(),
+            clock: Arc::clone(&self.clock),
+            limits: self.settings.limits,
             log_limits: self.log_limits,
             grace: self.settings.grace,
             threads: Arc::new(BlockingThreads::new(self.settings.concurrency)),

@@ -3,10 +3,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use longshore_core::{Failure, FailureType, Outcome, Record, Timestamp, decide};
+use longshore_core::{Failure, FailureType, JobData, Outcome, Record, Report, Timestamp, decide};
 use tokio::time::{Instant, sleep_until};
 
 use super::attempt_end::{Circumstances, Ran, attempt_end};
+use super::committed;
+use super::holdings::Conclusion;
 use super::registry::Entry;
 use super::worker_run::WorkerRun;
 use crate::panic_capture::Panicked;
@@ -36,18 +38,40 @@ impl<'a> Execution<'a> {
                 attempt = attempt.attempt()
             )
         });
+        attempt.note_start(started_at);
         let handling = Handling { entry: entry.clone(), attempt: attempt.clone(), span: span.clone(), running: None };
         Self { worker_run, attempt, entry, started_at, handling, span }
     }
 
     /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
-    pub(crate) async fn run(&mut self) -> Record {
+    pub(crate) async fn run(&mut self) -> Conclusion {
         let timeout = self.attempt.lease().timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
         let ran = self.run_limited(timeout).await;
         if !self.is_outlived() {
             // Before the outcome: nothing of this attempt is left when the job runs again elsewhere.
             self.handling.drop_running();
         }
+        // Seldom and large, so it has a place of its own.
+        if self.attempt.has_completion()
+            && let Some(result) = Box::pin(committed::result(self.worker_run, self.attempt)).await
+        {
+            return self.committed(&ran, result);
+        }
+        let finished_at = self.worker_run.clock.now();
+        let outcome = self.decide(ran, timeout, finished_at);
+        self.span.in_scope(|| tell(&outcome));
+        Conclusion::Outcome(Record {
+            id: self.attempt.id(),
+            claim_number: self.attempt.lease().claim_number,
+            outcome,
+            attempt: self.attempt.attempt(),
+            started_at: Some(self.started_at),
+            finished_at,
+            log: self.attempt.close(),
+        })
+    }
+
+    fn decide(&self, ran: Ran, timeout: Option<Duration>, finished_at: Timestamp) -> Outcome {
         let signal = self.attempt.stop_signal();
         let circumstances = Circumstances {
             cause: signal.cause(),
@@ -56,19 +80,28 @@ impl<'a> Execution<'a> {
             limits: self.worker_run.settings.limits,
         };
         let end = attempt_end(ran, &circumstances);
-        let finished_at = self.worker_run.clock.now();
         let retry = self.entry.as_ref().map(|entry| entry.policy.retry).unwrap_or_default();
-        let outcome = decide(&self.attempt.lease().budgets, end, &retry, finished_at, fastrand::f64());
-        self.span.in_scope(|| tell(&outcome));
-        Record {
-            id: self.attempt.id(),
-            claim_number: self.attempt.lease().claim_number,
-            outcome,
-            attempt: self.attempt.attempt(),
-            started_at: Some(self.started_at),
-            finished_at,
+        decide(&self.attempt.lease().budgets, end, &retry, finished_at, fastrand::f64())
+    }
+
+    /// The job is completed, whatever its handler did after that.
+    fn committed(&self, ran: &Ran, result: Option<JobData>) -> Conclusion {
+        let outcome = Outcome::Completed { result };
+        self.span.in_scope(|| {
+            tell(&outcome);
+            if let Some(what) = ran.afterwards() {
+                quiet::warning!("the handler failed after it had completed its job, which stays completed");
+                self.attempt.log(&format!("longshore: after the job was completed, {what}\n"));
+            }
+        });
+        let lease = self.attempt.lease();
+        Conclusion::Committed(Report {
+            id: lease.id,
+            claim_number: lease.claim_number,
+            attempt: lease.attempt(),
+            progress: None,
             log: self.attempt.close(),
-        }
+        })
     }
 
     /// Waits for a handler that could not be stopped.

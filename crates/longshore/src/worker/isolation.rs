@@ -4,7 +4,7 @@ use longshore_core::{Budgets, Outcome, Record, Recorded, Timestamp, WorkerId};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::gate::Pass;
-use super::holdings::returned;
+use super::holdings::{Conclusion, returned};
 use super::slot;
 use super::trouble::StoreCall;
 use super::worker_run::WorkerRun;
@@ -27,7 +27,8 @@ pub(crate) async fn run(
     let patience = patience(&attempt.lease().budgets);
     let beginning = begin(worker_run, worker_id, attempt, &pass, patience).await;
     if beginning == Beginning::Never {
-        slot::conclude(worker_run, slot, attempt, not_begun(attempt, worker_run.clock.now()));
+        let record = not_begun(attempt, worker_run.clock.now());
+        slot::conclude(worker_run, slot, attempt, Conclusion::Outcome(record));
         slot::release(worker_run, slot);
         return;
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use longshore_core::{AttemptEnd, Record, Timestamp, decide};
 
 use super::executor::Execution;
-use super::holdings::{Started, Taken, returned};
+use super::holdings::{Conclusion, Started, Taken, returned};
 use super::isolation;
 use super::worker_run::WorkerRun;
 use crate::panic_capture::{Panicked, caught};
@@ -20,7 +20,7 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>, number: u32) {
             Taken::Nothing => return worker_run.note_panic("a slot of the worker", panicked),
             Taken::Attempt { attempt, started_at } => {
                 let record = broken(&worker_run, &attempt, started_at, panicked);
-                conclude(&worker_run, slot, &attempt, record);
+                conclude(&worker_run, slot, &attempt, Conclusion::Outcome(record));
             }
             Taken::Concluded => {
                 quiet::error!(panic = panicked.message, "a slot of the worker panicked after its attempt had ended");
@@ -40,9 +40,9 @@ async fn turns(worker_run: &WorkerRun, slot: usize) -> Infallible {
 /// Waits for a lease if there is none, or makes one attempt.
 async fn turn(worker_run: &WorkerRun, slot: usize) {
     let started_at = worker_run.clock.now();
-    let started = worker_run.holdings().start(slot, started_at, &worker_run.gate, |lease| {
-        let grace = worker_run.registry.get(&lease.job_type).and_then(|entry| entry.policy.grace);
-        CurrentAttempt::new(lease, grace.unwrap_or(worker_run.settings.grace), worker_run.origin.clone())
+    let started = worker_run.holdings().start(slot, started_at, &worker_run.gate, |held| {
+        let grace = worker_run.registry.get(&held.lease.job_type).and_then(|entry| entry.policy.grace);
+        CurrentAttempt::new(held, grace.unwrap_or(worker_run.settings.grace), worker_run.origin.clone())
     });
     let Some(Started { worker_id, attempt, pass, has_next }) = started else {
         return worker_run.work.notified().await;
@@ -66,8 +66,8 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
 /// Runs the handler of an attempt that has begun.
 pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, started_at: Timestamp) {
     let mut execution = Execution::new(worker_run, attempt, started_at);
-    let record = execution.run().await;
-    conclude(worker_run, slot, attempt, record);
+    let conclusion = execution.run().await;
+    conclude(worker_run, slot, attempt, conclusion);
     execution.outlive().await;
     release(worker_run, slot);
 }
@@ -95,9 +95,9 @@ fn broken(
     Record { outcome, started_at, log: attempt.close(), ..returned(lease, finished_at) }
 }
 
-/// Hands the outcome to the recorder.
-pub(crate) fn conclude(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, record: Record) {
-    let is_closed = worker_run.holdings().conclude(slot, attempt, record);
+/// Hands what the attempt came to over to the recorder.
+pub(crate) fn conclude(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, conclusion: Conclusion) {
+    let is_closed = worker_run.holdings().conclude(slot, attempt, conclusion);
     worker_run.ended.notify_one();
     if is_closed {
         worker_run.settled.notify_waiters();
