@@ -10,6 +10,7 @@ mod current_attempt;
 mod database_url;
 mod handler;
 mod handler_error;
+mod middleware;
 mod panic_capture;
 mod park;
 mod payload;
@@ -29,6 +30,7 @@ pub use handler_error::HandlerError;
 pub use longshore_core::*;
 #[cfg(feature = "sqlite")]
 pub use longshore_sqlite::{CompleteError, Durability, SqliteOptions, rusqlite};
+pub use middleware::{Middleware, Next};
 pub use payload::Payload;
 pub use queue::{Backend, Queue, QueueError};
 #[cfg(feature = "sqlite")]

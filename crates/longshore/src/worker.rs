@@ -7,6 +7,7 @@ mod executor;
 mod gate;
 mod heartbeat;
 mod holdings;
+mod hooks;
 mod isolation;
 mod lane;
 mod pace;
@@ -37,7 +38,7 @@ use crate::blocking_threads::BlockingThreads;
 use crate::current_attempt::{AttemptOrigin, PendingReports};
 use crate::handler::SPAN_MAX;
 use crate::typed_handler::{AsyncHandler, BlockingHandler};
-use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Payload, Queue};
+use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Middleware, Payload, Queue};
 use gate::Gate;
 use registry::Registry;
 use worker_run::{Settings, Until, WorkerRun};
@@ -159,6 +160,13 @@ impl Worker {
     #[must_use]
     pub fn retry(self, job_type: &str, retry: RetryPolicy) -> Self {
         self.policy(job_type, |policy| policy.retry(retry))
+    }
+
+    /// Surrounds every attempt, of every type, with this; the first one given is the outermost.
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.registry.add_middleware(Arc::new(middleware));
+        self
     }
 
     /// Sets how many jobs run at once, from 1 to 10,000.

@@ -8,6 +8,8 @@ mod bench;
 mod claims;
 #[path = "worker/leases.rs"]
 mod leases;
+#[path = "worker/middleware.rs"]
+mod middleware;
 #[path = "worker/news.rs"]
 mod news;
 #[path = "worker/outcomes.rs"]

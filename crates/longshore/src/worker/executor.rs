@@ -9,8 +9,10 @@ use tokio::time::{Instant, sleep_until};
 use super::attempt_end::{Circumstances, Ran, attempt_end};
 use super::committed;
 use super::holdings::Conclusion;
+use super::hooks::Hooks;
 use super::registry::Entry;
 use super::worker_run::WorkerRun;
+use crate::middleware::Chain;
 use crate::panic_capture::Panicked;
 use crate::quiet::{self, QuietSpan};
 use crate::stop::StopSignal;
@@ -39,12 +41,14 @@ impl<'a> Execution<'a> {
             )
         });
         attempt.note_start(started_at);
-        let handling = Handling { entry: entry.clone(), attempt: attempt.clone(), span: span.clone(), running: None };
+        let chain = worker_run.registry.chain();
+        let (for_entry, for_span) = (entry.clone(), span.clone());
+        let handling = Handling { entry: for_entry, attempt: attempt.clone(), chain, span: for_span, running: None };
         Self { worker_run, attempt, entry, started_at, handling, span }
     }
 
     /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
-    pub(crate) async fn run(&mut self) -> Conclusion {
+    pub(crate) async fn run(&mut self) -> Made {
         let timeout = self.attempt.lease().timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
         let ran = self.run_limited(timeout).await;
         if !self.is_outlived() {
@@ -60,7 +64,8 @@ impl<'a> Execution<'a> {
         let finished_at = self.worker_run.clock.now();
         let outcome = self.decide(ran, timeout, finished_at);
         self.span.in_scope(|| tell(&outcome));
-        Conclusion::Outcome(Record {
+        let hooks = self.hooks(&outcome);
+        let conclusion = Conclusion::Outcome(Record {
             id: self.attempt.id(),
             claim_number: self.attempt.lease().claim_number,
             outcome,
@@ -68,7 +73,13 @@ impl<'a> Execution<'a> {
             started_at: Some(self.started_at),
             finished_at,
             log: self.attempt.close(),
-        })
+        });
+        Made { conclusion, hooks }
+    }
+
+    fn hooks(&self, outcome: &Outcome) -> Option<Hooks> {
+        let chain = self.handling.chain.clone()?;
+        Some(Hooks { chain, attempt: self.attempt.clone(), outcome: outcome.clone(), span: self.span.clone() })
     }
 
     fn decide(&self, ran: Ran, timeout: Option<Duration>, finished_at: Timestamp) -> Outcome {
@@ -85,7 +96,7 @@ impl<'a> Execution<'a> {
     }
 
     /// The job is completed, whatever its handler did after that.
-    fn committed(&self, ran: &Ran, result: Option<JobData>) -> Conclusion {
+    fn committed(&self, ran: &Ran, result: Option<JobData>) -> Made {
         let outcome = Outcome::Completed { result };
         self.span.in_scope(|| {
             tell(&outcome);
@@ -95,13 +106,14 @@ impl<'a> Execution<'a> {
             }
         });
         let lease = self.attempt.lease();
-        Conclusion::Committed(Report {
+        let conclusion = Conclusion::Committed(Report {
             id: lease.id,
             claim_number: lease.claim_number,
             attempt: lease.attempt(),
             progress: None,
             log: self.attempt.close(),
-        })
+        });
+        Made { conclusion, hooks: self.hooks(&outcome) }
     }
 
     /// Waits for a handler that could not be stopped.
@@ -157,6 +169,13 @@ impl<'a> Execution<'a> {
     }
 }
 
+/// What came of an execution.
+pub(crate) struct Made {
+    pub(crate) conclusion: Conclusion,
+    /// What the middlewares are to hear when the conclusion is on its way; none where there are none.
+    pub(crate) hooks: Option<Hooks>,
+}
+
 /// The time limit is reached; answers why the attempt is to stop, which may be for something graver.
 fn time_out(signal: &StopSignal) -> StopCause {
     signal.stop(StopCause::TimedOut);
@@ -192,6 +211,7 @@ fn tell(outcome: &Outcome) {
 struct Handling {
     entry: Option<Arc<Entry>>,
     attempt: CurrentAttempt,
+    chain: Option<Arc<Chain>>,
     span: QuietSpan,
     running: Option<BoxFuture<'static, AttemptResult>>,
 }
@@ -226,20 +246,29 @@ impl Future for Handling {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ran> {
         let this = self.get_mut();
         let Some(entry) = &this.entry else { return Poll::Ready(unknown(&this.attempt)) };
-        let running = &mut this.running;
-        let attempt = &this.attempt;
+        let (running, attempt, chain) = (&mut this.running, &this.attempt, &this.chain);
         let polled = this.span.in_scope(|| {
             panic_capture::catch(|| {
-                running.get_or_insert_with(|| entry.handler.run(attempt.clone())).as_mut().poll(context)
+                running.get_or_insert_with(|| begin(entry, attempt, chain.as_ref())).as_mut().poll(context)
             })
         });
         let ran = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => Ran::Returned(result),
-            Err(panicked) => Ran::Panicked(panicked.into_failure("the handler")),
+            // Whatever surrounds a handler gets the handler's own panic as an error.
+            Err(panicked) => {
+                Ran::Panicked(panicked.into_failure(if chain.is_some() { "a middleware" } else { "the handler" }))
+            }
         };
         this.drop_running();
         Poll::Ready(ran)
+    }
+}
+
+fn begin(entry: &Entry, attempt: &CurrentAttempt, chain: Option<&Arc<Chain>>) -> BoxFuture<'static, AttemptResult> {
+    match chain {
+        None => entry.handler.run(attempt.clone()),
+        Some(chain) => Arc::clone(chain).run(Arc::clone(&entry.handler), attempt.clone()),
     }
 }
 

@@ -6,6 +6,7 @@ use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Report, Timesta
 use tokio::time::Instant;
 
 use super::gate::{Gate, Pass};
+use super::hooks::Ownership;
 use super::lane::{Demand, Lanes, Progress};
 use crate::current_attempt::OwnedLease;
 use crate::{CurrentAttempt, StopCause};
@@ -53,6 +54,8 @@ struct Slot {
     started_at: Option<Timestamp>,
     /// Whether nothing else runs in the process: so it is with a suspect.
     is_alone: bool,
+    /// Whether the middlewares are still to hear of its end.
+    has_hooks: bool,
     lane: usize,
 }
 
@@ -186,7 +189,7 @@ impl Holdings {
         let (lane, lease, pass) = self.lanes.pop(|lease| gate.enter(&lease.budgets))?;
         let attempt = begin(OwnedLease { lease, worker_id: worker_id.clone() });
         let started_at = (!pass.closes()).then_some(now);
-        self.slots[slot] = Slot { is_taken: true, attempt: Some(attempt.clone()), started_at, is_alone: false, lane };
+        self.slots[slot] = Slot { is_taken: true, attempt: Some(attempt.clone()), started_at, lane, ..Slot::default() };
         self.busy += 1;
         self.starts += 1;
         Some(Started { worker_id, attempt, pass, has_next: self.lanes.has_next() })
@@ -208,8 +211,14 @@ impl Holdings {
         self.slots[slot].is_alone
     }
 
-    /// Takes in an outcome, unless the attempt is no longer the worker's own; says whether the worker ends.
-    pub(crate) fn conclude(&mut self, slot: usize, attempt: &CurrentAttempt, conclusion: Conclusion) -> bool {
+    /// Takes in an outcome, unless the attempt is no longer the worker's own; says whether it was, and whether
+    /// the worker ends.
+    pub(crate) fn conclude(
+        &mut self,
+        slot: usize,
+        attempt: &CurrentAttempt,
+        conclusion: Conclusion,
+    ) -> (Ownership, bool) {
         let is_own = self.slots[slot].attempt.take_if(|own| own.is_same(attempt)).is_some();
         if is_own {
             match conclusion {
@@ -220,7 +229,23 @@ impl Holdings {
                 Conclusion::Committed(report) => self.last_reports.push(report),
             }
         }
-        self.admission == Admission::Closed
+        let ownership = if is_own { Ownership::Own } else { Ownership::Lost };
+        (ownership, self.admission == Admission::Closed)
+    }
+
+    /// The middlewares are to hear of the end of an attempt.
+    pub(crate) fn begin_hooks(&mut self, slot: usize) {
+        self.slots[slot].has_hooks = true;
+    }
+
+    /// They have heard of it.
+    pub(crate) fn end_hooks(&mut self, slot: usize) {
+        self.slots[slot].has_hooks = false;
+    }
+
+    /// Whether a middleware is still to hear of the end of an attempt.
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.slots.iter().any(|slot| slot.has_hooks)
     }
 
     /// What a slot is taken by.
@@ -237,6 +262,7 @@ impl Holdings {
     pub(crate) fn release(&mut self, slot: usize) {
         self.busy -= 1;
         self.slots[slot].is_taken = false;
+        self.slots[slot].has_hooks = false;
         self.lanes.release(self.slots[slot].lane);
     }
 

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use longshore_core::{AttemptEnd, Record, Timestamp, decide};
 
-use super::executor::Execution;
+use super::executor::{Execution, Made};
 use super::holdings::{Conclusion, Started, Taken, returned};
+use super::hooks::Ownership;
 use super::isolation;
 use super::worker_run::WorkerRun;
 use crate::panic_capture::{Panicked, caught};
@@ -66,8 +67,16 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
 /// Runs the handler of an attempt that has begun.
 pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, started_at: Timestamp) {
     let mut execution = Execution::new(worker_run, attempt, started_at);
-    let conclusion = execution.run().await;
-    conclude(worker_run, slot, attempt, conclusion);
+    let Made { conclusion, hooks } = execution.run().await;
+    if hooks.is_some() {
+        // Before the attempt is over, or a shutdown would not know that it has to wait.
+        worker_run.holdings().begin_hooks(slot);
+    }
+    let ownership = conclude(worker_run, slot, attempt, conclusion);
+    if let Some(hooks) = hooks {
+        // Seldom and large, so it has a place of its own.
+        Box::pin(hooks.run(worker_run, slot, ownership)).await;
+    }
     execution.outlive().await;
     release(worker_run, slot);
 }
@@ -96,12 +105,18 @@ fn broken(
 }
 
 /// Hands what the attempt came to over to the recorder.
-pub(crate) fn conclude(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, conclusion: Conclusion) {
-    let is_closed = worker_run.holdings().conclude(slot, attempt, conclusion);
+pub(crate) fn conclude(
+    worker_run: &WorkerRun,
+    slot: usize,
+    attempt: &CurrentAttempt,
+    conclusion: Conclusion,
+) -> Ownership {
+    let (ownership, is_closed) = worker_run.holdings().conclude(slot, attempt, conclusion);
     worker_run.ended.notify_one();
     if is_closed {
         worker_run.settled.notify_waiters();
     }
+    ownership
 }
 
 /// Frees the slot.
