@@ -9,7 +9,7 @@ use longshore_core::{
 use crate::blocking_threads::BlockingThreads;
 use crate::handler::SPAN_MAX;
 use crate::stop::StopSignal;
-use crate::{Queue, StopCause, Stopped};
+use crate::{Queue, StopCause, Stopped, trace_context};
 
 /// The attempt that a handler is making: what it runs on, its stop signal, its log and its progress.
 ///
@@ -137,6 +137,12 @@ impl CurrentAttempt {
     /// What the application keeps beside the payload, if anything.
     pub fn metadata(&self) -> Option<&JobData> {
         self.state.lease.metadata.as_ref()
+    }
+
+    /// The W3C trace context that the job was enqueued with: `traceparent` in its metadata, if there is one and it is
+    /// valid. The attempt's span has it as a field.
+    pub fn traceparent(&self) -> Option<String> {
+        self.metadata().and_then(trace_context::traceparent)
     }
 
     /// The database that the job came from, to enqueue more jobs.

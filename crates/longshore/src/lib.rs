@@ -16,10 +16,12 @@ mod park;
 mod payload;
 mod queue;
 mod quiet;
+mod spans;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stop;
 pub mod testing;
+mod trace_context;
 mod typed_handler;
 mod worker;
 

@@ -7,6 +7,7 @@ use longshore_sqlite::{AttemptSuccess, CompleteError, Prepare, SqliteOptions, Sq
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use crate::spans::EnqueueSpan;
 use crate::{CurrentAttempt, DatabaseUrl, Done, IntoDone, Payload, Queue, QueueError};
 
 impl Queue {
@@ -54,7 +55,10 @@ impl Queue {
 
     /// [`Queue::enqueue_in`] for a job of any type.
     pub fn enqueue_job_in(transaction: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
-        longshore_sqlite::enqueue_in(transaction, job)
+        let span = EnqueueSpan::of_job(job);
+        let enqueued = longshore_sqlite::enqueue_in(transaction, job);
+        span.end_job(enqueued.as_ref());
+        enqueued
     }
 
     /// Completes the job of an attempt in the handler's own transaction, together with what the handler writes there:
@@ -106,7 +110,7 @@ impl Queue {
         attempt: &CurrentAttempt,
         result: &R,
     ) -> Result<Completion, CompleteError> {
-        attempt.complete_in(transaction, JobData::encode(result)?)
+        attempt.complete_in(transaction, &JobData::encode(result)?)
     }
 }
 
@@ -122,9 +126,9 @@ impl IntoDone for Completion {
 }
 
 impl CurrentAttempt {
-    fn complete_in(&self, transaction: &Connection, result: JobData) -> Result<Completion, CompleteError> {
+    fn complete_in(&self, transaction: &Connection, result: &JobData) -> Result<Completion, CompleteError> {
         let id = self.id();
-        self.limits().check("result", &result).map_err(StoreError::from)?;
+        self.limits().check("result", result).map_err(StoreError::from)?;
         // The worker has decided what became of an attempt that has ended.
         let now = self.completable_at().ok_or(CompleteError::NotRunning { id })?;
         let success = AttemptSuccess {
@@ -133,7 +137,7 @@ impl CurrentAttempt {
             claim_number: self.lease().claim_number,
             started_at: self.started_at(),
             finished_at: now,
-            result: Some(&result).filter(|result| result.as_str() != "null"),
+            result: Some(result).filter(|result| result.as_str() != "null"),
         };
         longshore_sqlite::complete_in(transaction, &success)?;
         self.note_completion();

@@ -143,11 +143,11 @@ async fn a_result_of_nothing_is_no_result() {
     let application = Application::open().await;
     let detail = application
         .run(|path, attempt| {
-            Ok(write_page(path, |transaction| {
+            write_page(path, |transaction| {
                 let completion = Queue::complete_in(&transaction, &attempt, &())?;
                 transaction.commit()?;
-                Ok::<_, HandlerError>(completion)
-            })?)
+                Ok(completion)
+            })
         })
         .await;
     assert_eq!((detail.job.status, detail.job.result), (Status::Completed, None));
@@ -229,13 +229,13 @@ async fn a_completion_whose_transaction_did_not_commit_is_a_failure_and_the_work
     let job = Page { number: 7 }.to_job().unwrap();
     let detail = application
         .run_job(job, |path, attempt| {
-            Ok(write_page(path, |transaction| {
+            write_page(path, |transaction| {
                 let completion = Queue::complete_in(&transaction, &attempt, &())?;
                 if attempt.attempt() > 1 {
                     transaction.commit()?;
                 }
-                Ok::<_, HandlerError>(completion)
-            })?)
+                Ok(completion)
+            })
         })
         .await;
 
@@ -250,15 +250,15 @@ async fn a_chain_of_jobs_is_made_in_the_transaction_that_completes_the_one_befor
     let application = Application::open().await;
     let detail = application
         .run(|path, attempt| {
-            Ok(write_page(path, |transaction| {
+            write_page(path, |transaction| {
                 let written: u32 = transaction.query_row("SELECT count(*) FROM pages", [], |row| row.get(0))?;
                 if written < 3 {
                     Queue::enqueue_in(&transaction, &Page { number: written })?;
                 }
                 let completion = Queue::complete_in(&transaction, &attempt, &written)?;
                 transaction.commit()?;
-                Ok::<_, HandlerError>(completion)
-            })?)
+                Ok(completion)
+            })
         })
         .await;
 
@@ -273,14 +273,14 @@ async fn a_result_that_is_too_large_and_a_second_completion_are_refused_in_words
     let (tell, told) = mpsc::channel();
     application
         .run(move |path, attempt| {
-            Ok(write_page(path, |transaction| {
+            write_page(path, |transaction| {
                 let large = Queue::complete_in(&transaction, &attempt, &"x".repeat(2_000_000)).unwrap_err();
                 let completion = Queue::complete_in(&transaction, &attempt, &())?;
                 let second = Queue::complete_in(&transaction, &attempt, &()).unwrap_err();
                 transaction.commit()?;
                 tell.send((large, second))?;
-                Ok::<_, HandlerError>(completion)
-            })?)
+                Ok(completion)
+            })
         })
         .await;
 
@@ -353,6 +353,32 @@ async fn a_cancellation_after_the_commit_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_commit_after_the_attempt_was_given_up_wins_and_its_log_is_kept() {
+    let application = Application::open().await;
+    let job = Page { number: 7 }.to_job().unwrap().timeout(Duration::from_millis(100));
+    let id = application.queue.enqueue_job(job).await.unwrap().id;
+    let path = application.queue.path();
+    let worker = Worker::new(&application.queue).grace(Duration::from_millis(100)).handle_blocking(
+        move |_: Page, attempt: CurrentAttempt| {
+            attempt.log("committed late\n");
+            write_page(&path, |transaction| {
+                let _completion = Queue::complete_in(&transaction, &attempt, &())?;
+                // The worker decides meanwhile that the attempt has overrun, and waits for the write lock to say so.
+                std::thread::sleep(Duration::from_millis(1500));
+                transaction.commit()?;
+                Ok(())
+            })
+        },
+    );
+    worker.run_until_drained().await.unwrap();
+
+    let job = application.detail(id).await.job;
+    assert_eq!((job.status, job.claim_number.0, application.pages()), (Status::Completed, 1, 1));
+    assert_eq!(application.log(id).await, "committed late\n");
+    application.assert_counts_are_true();
+}
+
+#[tokio::test]
 async fn an_attempt_that_has_ended_completes_nothing() {
     let application = Application::open().await;
     let (keep, kept) = mpsc::channel();
@@ -382,11 +408,11 @@ async fn a_handler_whose_job_was_given_to_another_worker_keeps_none_of_its_work(
                 let sql = "UPDATE job_queue SET status = 'pending', worker_id = NULL WHERE status = 'running'";
                 connect(path).execute(sql, [])?;
             }
-            Ok(write_page(path, |transaction| {
+            write_page(path, |transaction| {
                 let completion = Queue::complete_in(&transaction, &attempt, &())?;
                 transaction.commit()?;
-                Ok::<_, HandlerError>(completion)
-            })?)
+                Ok(completion)
+            })
         })
         .await;
 

@@ -20,6 +20,8 @@ mod panics;
 mod retention;
 #[path = "worker/scheduling.rs"]
 mod scheduling;
+#[path = "worker/spans.rs"]
+mod spans;
 #[path = "worker/stopping.rs"]
 mod stopping;
 #[path = "worker/suspects.rs"]

@@ -16,7 +16,7 @@ use crate::middleware::Chain;
 use crate::panic_capture::Panicked;
 use crate::quiet::{self, QuietSpan};
 use crate::stop::StopSignal;
-use crate::{AttemptResult, BoxFuture, CurrentAttempt, Overrun, ShutdownTime, StopCause, panic_capture};
+use crate::{AttemptResult, BoxFuture, CurrentAttempt, Overrun, ShutdownTime, StopCause, panic_capture, spans};
 
 /// One attempt under way: its handler under time limit, stop signal and panic guard.
 pub(crate) struct Execution<'a> {
@@ -31,15 +31,7 @@ pub(crate) struct Execution<'a> {
 impl<'a> Execution<'a> {
     pub(crate) fn new(worker_run: &'a WorkerRun, attempt: &'a CurrentAttempt, started_at: Timestamp) -> Self {
         let entry = worker_run.registry.get(attempt.job_type()).cloned();
-        let span = QuietSpan::new(|| {
-            tracing::info_span!(
-                "attempt",
-                job_id = attempt.id().0,
-                queue = attempt.queue_name(),
-                job_type = attempt.job_type(),
-                attempt = attempt.attempt()
-            )
-        });
+        let span = spans::attempt(attempt);
         attempt.note_start(started_at);
         let chain = worker_run.registry.chain();
         let (for_entry, for_span) = (entry.clone(), span.clone());
@@ -64,6 +56,9 @@ impl<'a> Execution<'a> {
         let finished_at = self.worker_run.clock.now();
         let outcome = self.decide(ran, timeout, finished_at);
         self.span.in_scope(|| tell(&outcome));
+        if let Outcome::Retrying { failure, .. } | Outcome::DeadLetter { failure, .. } = &outcome {
+            spans::note_failure(&self.span, failure);
+        }
         let hooks = self.hooks(&outcome);
         let conclusion = Conclusion::Outcome(Record {
             id: self.attempt.id(),
