@@ -18,13 +18,13 @@ fn is_for_people(field: &Field) -> bool {
 
 impl<'writer> FormatFields<'writer> for LogFields {
     fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut selected = Selected(DefaultVisitor::new(writer, true));
+        let mut selected = ForPeople(DefaultVisitor::new(writer, true));
         fields.record(&mut selected);
         selected.0.finish()
     }
 
     fn add_fields(&self, current: &'writer mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
-        let mut found = Found(false);
+        let mut found = HasAny(false);
         fields.record(&mut found);
         if !found.0 {
             return Ok(());
@@ -37,9 +37,9 @@ impl<'writer> FormatFields<'writer> for LogFields {
 }
 
 /// Passes on the fields for people.
-struct Selected<'a>(DefaultVisitor<'a>);
+struct ForPeople<'a>(DefaultVisitor<'a>);
 
-impl Visit for Selected<'_> {
+impl Visit for ForPeople<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if is_for_people(field) {
             self.0.record_debug(field, value);
@@ -60,9 +60,9 @@ impl Visit for Selected<'_> {
 }
 
 /// Whether there is any field for people.
-struct Found(bool);
+struct HasAny(bool);
 
-impl Visit for Found {
+impl Visit for HasAny {
     fn record_debug(&mut self, field: &Field, _: &dyn fmt::Debug) {
         self.0 |= is_for_people(field);
     }

@@ -1,7 +1,7 @@
 //! Durable background jobs on the database that an application already has: enqueue, handle, work.
 //!
 //! This crate runs handlers and keeps the promises about them; it knows no SQL, and every backend only
-//! through [`Backend`]. Begin reading with [`Queue`], then [`Handler`].
+//! through [`Backend`]. Begin reading with [`Queue`], then [`Handler`]; a [`Middleware`] surrounds every attempt.
 
 mod alarm;
 mod blocking_threads;

@@ -83,9 +83,8 @@ pub trait Middleware: Send + Sync + 'static {
     /// rules.
     ///
     /// Jobs become dead letters without an attempt, too, and nothing here hears of them: when their worker has died too
-    /// often, when the job that they wait for is given up, by plain SQL, and when the store refuses what the attempt came
-    /// to. Whoever needs all of them lists the jobs in that state: `longshore dead list`, or
-    /// [`Console::jobs`](crate::Console::jobs).
+    /// often, when the job that they wait for is given up, by plain SQL, and when the store refuses an outcome. To see
+    /// all of them, list the jobs in that state: `longshore dead list`, or [`Console::jobs`](crate::Console::jobs).
     fn on_dead_letter<'a>(
         &'a self,
         _attempt: &'a CurrentAttempt,
@@ -123,7 +122,7 @@ impl<M: Middleware + ?Sized> Middleware for Arc<M> {
 /// What a middleware surrounds: the middlewares further inside, and the handler.
 #[must_use = "without it the handler does not run"]
 pub struct Next<'a> {
-    chain: &'a Chain,
+    chain: &'a MiddlewareChain,
     index: usize,
     handler: &'a dyn Handler,
     attempt: &'a CurrentAttempt,
@@ -158,13 +157,13 @@ impl fmt::Debug for Next<'_> {
 }
 
 /// The middlewares of one attempt.
-pub(crate) struct Chain {
+pub(crate) struct MiddlewareChain {
     middlewares: Arc<[Arc<dyn Middleware>]>,
     /// How many of them were called, from the outermost.
     entered: AtomicUsize,
 }
 
-impl Chain {
+impl MiddlewareChain {
     pub(crate) fn new(middlewares: &Arc<[Arc<dyn Middleware>]>) -> Self {
         Self { middlewares: Arc::clone(middlewares), entered: AtomicUsize::new(0) }
     }

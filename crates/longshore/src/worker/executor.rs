@@ -12,7 +12,7 @@ use super::holdings::Conclusion;
 use super::hooks::Hooks;
 use super::registry::Entry;
 use super::worker_run::WorkerRun;
-use crate::middleware::Chain;
+use crate::middleware::MiddlewareChain;
 use crate::panic_capture::Panicked;
 use crate::quiet::{self, QuietSpan};
 use crate::stop::StopSignal;
@@ -33,14 +33,18 @@ impl<'a> Execution<'a> {
         let entry = worker_run.registry.get(attempt.job_type()).cloned();
         let span = spans::attempt(attempt);
         attempt.note_start(started_at);
-        let chain = worker_run.registry.chain();
-        let (for_entry, for_span) = (entry.clone(), span.clone());
-        let handling = Handling { entry: for_entry, attempt: attempt.clone(), chain, span: for_span, running: None };
+        let handling = Handling {
+            entry: entry.clone(),
+            attempt: attempt.clone(),
+            chain: worker_run.registry.chain(),
+            span: span.clone(),
+            running: None,
+        };
         Self { worker_run, attempt, entry, started_at, handling, span }
     }
 
     /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
-    pub(crate) async fn run(&mut self) -> Made {
+    pub(crate) async fn run(&mut self) -> Executed {
         let timeout = self.attempt.lease().timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
         let ran = self.run_limited(timeout).await;
         if !self.is_outlived() {
@@ -69,7 +73,7 @@ impl<'a> Execution<'a> {
             finished_at,
             log: self.attempt.close(),
         });
-        Made { conclusion, hooks }
+        Executed { conclusion, hooks }
     }
 
     fn hooks(&self, outcome: &Outcome) -> Option<Hooks> {
@@ -91,7 +95,7 @@ impl<'a> Execution<'a> {
     }
 
     /// The job is completed, whatever its handler did after that.
-    fn committed(&self, ran: &Ran, result: Option<JobData>) -> Made {
+    fn committed(&self, ran: &Ran, result: Option<JobData>) -> Executed {
         let outcome = Outcome::Completed { result };
         self.span.in_scope(|| {
             tell(&outcome);
@@ -108,7 +112,7 @@ impl<'a> Execution<'a> {
             progress: None,
             log: self.attempt.close(),
         });
-        Made { conclusion, hooks: self.hooks(&outcome) }
+        Executed { conclusion, hooks: self.hooks(&outcome) }
     }
 
     /// Waits for a handler that could not be stopped.
@@ -165,7 +169,7 @@ impl<'a> Execution<'a> {
 }
 
 /// What came of an execution.
-pub(crate) struct Made {
+pub(crate) struct Executed {
     pub(crate) conclusion: Conclusion,
     /// What the middlewares are to hear when the conclusion is on its way; none where there are none.
     pub(crate) hooks: Option<Hooks>,
@@ -206,7 +210,7 @@ fn tell(outcome: &Outcome) {
 struct Handling {
     entry: Option<Arc<Entry>>,
     attempt: CurrentAttempt,
-    chain: Option<Arc<Chain>>,
+    chain: Option<Arc<MiddlewareChain>>,
     span: QuietSpan,
     running: Option<BoxFuture<'static, AttemptResult>>,
 }
@@ -260,7 +264,11 @@ impl Future for Handling {
     }
 }
 
-fn begin(entry: &Entry, attempt: &CurrentAttempt, chain: Option<&Arc<Chain>>) -> BoxFuture<'static, AttemptResult> {
+fn begin(
+    entry: &Entry,
+    attempt: &CurrentAttempt,
+    chain: Option<&Arc<MiddlewareChain>>,
+) -> BoxFuture<'static, AttemptResult> {
     match chain {
         None => entry.handler.run(attempt.clone()),
         Some(chain) => Arc::clone(chain).run(Arc::clone(&entry.handler), attempt.clone()),

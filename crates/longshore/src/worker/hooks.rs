@@ -7,7 +7,7 @@ use longshore_core::Outcome;
 use tokio::time::timeout;
 
 use super::worker_run::WorkerRun;
-use crate::middleware::Chain;
+use crate::middleware::MiddlewareChain;
 use crate::panic_capture::caught;
 use crate::quiet::{self, QuietSpan};
 use crate::{BoxFuture, CurrentAttempt};
@@ -17,7 +17,7 @@ const HOOK_MAX: Duration = Duration::from_secs(10);
 
 /// What the middlewares of an attempt are to hear after its end.
 pub(crate) struct Hooks {
-    pub(crate) chain: Arc<Chain>,
+    pub(crate) chain: Arc<MiddlewareChain>,
     pub(crate) attempt: CurrentAttempt,
     pub(crate) outcome: Outcome,
     pub(crate) span: QuietSpan,

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::middleware::Chain;
+use crate::middleware::MiddlewareChain;
 use crate::{Handler, HandlerPolicy, Middleware, panic_capture};
 
 /// Which handler runs which type, and by which rules.
@@ -41,8 +41,8 @@ impl Registry {
     }
 
     /// What surrounds one attempt; none, and no allocation, where there is no middleware.
-    pub(crate) fn chain(&self) -> Option<Arc<Chain>> {
-        (!self.middlewares.is_empty()).then(|| Arc::new(Chain::new(&self.middlewares)))
+    pub(crate) fn chain(&self) -> Option<Arc<MiddlewareChain>> {
+        (!self.middlewares.is_empty()).then(|| Arc::new(MiddlewareChain::new(&self.middlewares)))
     }
 
     /// Changes the rules of a type; a type without a handler has none.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use longshore_core::{AttemptEnd, Record, Timestamp, decide};
 
-use super::executor::{Execution, Made};
+use super::executor::{Executed, Execution};
 use super::holdings::{Conclusion, Started, Taken, returned};
 use super::hooks::Ownership;
 use super::isolation;
@@ -67,7 +67,7 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
 /// Runs the handler of an attempt that has begun.
 pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, started_at: Timestamp) {
     let mut execution = Execution::new(worker_run, attempt, started_at);
-    let Made { conclusion, hooks } = execution.run().await;
+    let Executed { conclusion, hooks } = execution.run().await;
     if hooks.is_some() {
         // Before the attempt is over, or a shutdown would not know that it has to wait.
         worker_run.holdings().begin_hooks(slot);
