@@ -25,6 +25,7 @@ mod upkeep;
 mod workers;
 mod writing;
 
+pub use jobs::complete_in::{AttemptSuccess, CompleteError, complete_in};
 pub use opening::{OpenError, Origin, Prepare};
 pub use options::{Durability, SqliteOptions};
 pub use rusqlite;
