@@ -3,10 +3,10 @@ use std::path::PathBuf;
 
 use longshore::InvalidDatabaseUrl;
 use longshore_core::{Actioned, InvalidJob, InvalidJobData, JobId, Refusal, Status};
-use longshore_migrate::Exit;
 use thiserror::Error;
 
 use crate::arguments::InvalidPriorityWords;
+use crate::exit::Exit;
 use crate::table::count_jobs;
 
 /// What a command could not do, apart from what the database or a migration says. Nothing was changed, unless the
@@ -30,12 +30,6 @@ pub(crate) enum CommandError {
         source: InvalidDatabaseUrl,
         /// Where it stands.
         origin: &'static str,
-    },
-    /// The database would be made in a folder that is not there.
-    #[error("there is no folder {} for the database", .folder.display())]
-    NoFolder {
-        /// Which one.
-        folder: PathBuf,
     },
     /// Something was changed, and then its result could not be told.
     #[error("{done}, but the result could not be printed: {source}")]
@@ -156,7 +150,6 @@ impl CommandError {
             | Self::IdsWithAll
             | Self::FilterWithIds
             | Self::DatabaseUrl { .. }
-            | Self::NoFolder { .. }
             | Self::Config { .. }
             | Self::Unreadable { .. }
             | Self::Dotenv { .. }
@@ -178,7 +171,6 @@ impl CommandError {
         match self {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => "usage",
             Self::DatabaseUrl { source, .. } => source.code(),
-            Self::NoFolder { .. } => "invalid_database",
             Self::Untold { .. } => Self::RESULT_NOT_PRINTED,
             Self::Config { .. } => "invalid_config",
             Self::Unreadable { .. } => "unreadable_file",
@@ -199,7 +191,6 @@ impl CommandError {
                 "add --help to the command to see what it accepts"
             }
             Self::DatabaseUrl { source, .. } => source.hint(),
-            Self::NoFolder { .. } => "create the folder, or check the path given with --database",
             Self::Untold { .. } => "do not run the command again; check where standard output goes",
             Self::Config { .. } => "mend that line, or name another file with --config",
             Self::Unreadable { .. } => "check the path and its permissions",

@@ -14,6 +14,7 @@ mod database;
 mod doctor;
 mod environment;
 mod error_report;
+mod exit;
 mod log_sink;
 mod output;
 mod relative_time;
@@ -24,12 +25,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use longshore_migrate::Exit;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::{Arguments, Command, Globals};
 use crate::context::Context;
 use crate::error_report::ErrorReport;
+use crate::exit::Exit;
 use crate::log_sink::LogSink;
 use crate::output::Output;
 

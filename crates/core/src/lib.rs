@@ -42,6 +42,7 @@ pub use job_request::JobRequest;
 pub use lease::Lease;
 pub use lease_watch::{LeaseVerdict, LeaseWatch};
 pub use log::{LogBuffer, LogChunk, LogLimits};
+pub use longshore_cause::{OutsideCause, is_want_of_files};
 pub use new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
 pub use outcome::{AttemptEnd, Budgets, DeadLetterReason, Outcome, Suspects, UnusableRow, decide};
 pub use priority::{InvalidPriority, Priority};

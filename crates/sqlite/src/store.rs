@@ -67,8 +67,7 @@ impl SqliteStore {
         schema::check(&connection).map_err(|problem| problem.into_store_error(&context))?;
         configure_writer(&connection, &options, &context)?;
         // The liveness files must stand at one place, by whatever path a process reaches the database.
-        options.path = std::fs::canonicalize(&options.path)
-            .map_err(|error| StoreError::Unreachable { database: context.database.clone(), source: error.into() })?;
+        options.path = std::fs::canonicalize(&options.path).map_err(|error| context.unreachable(error))?;
         let file = Arc::new(DatabaseFile::of(&options.path, &connection, &context)?);
         let hints = Arc::new(Hints::new());
         let liveness = Arc::new(Liveness::new(&options.path, options.boot_id.clone()));

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use longshore_core::{InvalidJob, JobData, Limits, NewJob, QueueChange, QueueStats, Status, Timestamp};
-use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::arguments::QueuesCommand;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 use crate::relative_time::span;
 use crate::table::Table;
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 #[cfg(target_os = "linux")]
+mod causes;
 mod changed_file;
 mod completions;
 mod configuration;
