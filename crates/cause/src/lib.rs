@@ -48,17 +48,13 @@ pub enum OutsideCause {
     },
     /// A file beside the database may not be written.
     #[error(
-        "{path} cannot be written: {source}; run \"chown -R --reference={database} {folder}\" as root",
-        path = path.display(),
-        folder = folder.display()
+        "{} cannot be written: {source}; give it the owner of the database, as root: \
+         chown -R --reference=DATABASE DATABASE-workers",
+        path.display()
     )]
     Forbidden {
-        /// Which database.
-        database: Arc<str>,
         /// What could not be written.
         path: PathBuf,
-        /// The folder that everybody who works on the database must be able to write.
-        folder: PathBuf,
         /// What the operating system said.
         source: io::Error,
     },

@@ -82,6 +82,11 @@ impl ErrorReport {
         if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
             return Self::new(Exit::Usage, "usage", &"a command is missing").hint("add --help to see the commands");
         }
+        if error.kind() == ErrorKind::InvalidUtf8
+            && let Some(message) = not_utf8(std::env::args_os().skip(1))
+        {
+            return Self::new(Exit::Usage, "usage", &message).hint("write it in UTF-8");
+        }
         let text = error.render().to_string();
         let mut paragraphs = text.split("\n\n");
         let message = one_sentence(paragraphs.next().unwrap_or_default());
@@ -186,6 +191,12 @@ fn wants_files(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.downcast_ref::<io::Error>().is_some_and(is_want_of_files)
 }
 
+/// Which argument is not UTF-8; clap says only that one is.
+fn not_utf8(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<String> {
+    let (at, argument) = (1..).zip(&mut arguments).find(|(_, argument)| argument.to_str().is_none())?;
+    Some(format!("argument {at} is not UTF-8: {argument:?}"))
+}
+
 fn one_sentence(paragraph: &str) -> String {
     let words: Vec<&str> = paragraph.split_whitespace().collect();
     let sentence = words.join(" ");
@@ -204,23 +215,18 @@ mod tests {
         let database = || Arc::<str>::from("a.db");
         let source = || Box::<dyn std::error::Error + Send + Sync>::from("it says so");
         let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
-        let (path, folder) = (|| "a.db-workers/1".into(), || "a.db-workers".into());
         vec![
             (Cause::Busy { database: database(), waited: Duration::from_secs(5) }, Exit::Locked, "database_locked"),
             (Cause::RunnerBusy { lock: "a.db.migrate.lock".into() }, Exit::Locked, "locked"),
             (Cause::Full { database: database() }, Exit::Failed, "disk_full"),
             (Cause::ReadOnly { database: database() }, Exit::Failed, "database_read_only"),
             (Cause::ReadOnlyMount { database: database() }, Exit::Failed, "mounted_read_only"),
-            (
-                Cause::Forbidden { database: database(), path: path(), folder: folder(), source: refused() },
-                Exit::Failed,
-                "permission_denied",
-            ),
+            (Cause::Forbidden { path: "a.db-workers/1".into(), source: refused() }, Exit::Failed, "permission_denied"),
             (Cause::Damaged { database: database(), source: source() }, Exit::Failed, "database_damaged"),
             (Cause::NotADatabase { database: database() }, Exit::Failed, "not_a_database"),
             (Cause::NotAFile { database: database(), kind: "a device" }, Exit::Failed, "not_a_database"),
             (Cause::Missing { database: database() }, Exit::Failed, "database_missing"),
-            (Cause::NoFolder { folder: folder() }, Exit::Usage, "invalid_database"),
+            (Cause::NoFolder { folder: "none".into() }, Exit::Usage, "invalid_database"),
             (Cause::Unreachable { database: database(), source: source() }, Exit::Failed, "database_unreachable"),
             (Cause::TooManyFiles { database: database() }, Exit::Failed, "too_many_open_files"),
             (Cause::Device { database: database(), source: source() }, Exit::Failed, "database_failed"),
@@ -290,6 +296,6 @@ mod tests {
     fn a_bad_line_inside_an_aborted_stream_is_told_as_itself() {
         let line = CommandError::Line { input: "a".to_owned(), line: 3, problem: "no".to_owned() };
         let report = ErrorReport::of(&StoreError::Aborted { source: Box::new(line) }.into());
-        assert_eq!((report.exit, report.message.as_str()), (Exit::Failed, "a, line 3: no"));
+        assert_eq!((report.exit, report.message.as_str()), (Exit::Usage, "a, line 3: no"));
     }
 }

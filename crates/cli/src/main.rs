@@ -17,6 +17,7 @@ mod error_report;
 mod exit;
 mod log_sink;
 mod output;
+mod quoted;
 mod relative_time;
 mod table;
 
@@ -88,8 +89,9 @@ fn tell_usage(error: &clap::Error) -> Exit {
         return Exit::Done;
     }
     let asked_for_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
-    if asked_for_json {
-        let globals = Globals { database: None, config: None, json: true, quiet: false, verbose: 0 };
+    // Which argument is not text, clap does not say.
+    if asked_for_json || error.kind() == ErrorKind::InvalidUtf8 {
+        let globals = Globals { database: None, config: None, json: asked_for_json, quiet: false, verbose: 0 };
         Output::new(&globals).error(&ErrorReport::of_usage(error));
         return Exit::Usage;
     }

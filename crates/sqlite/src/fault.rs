@@ -81,11 +81,11 @@ impl ErrorContext {
     }
 
     /// The same decision about a file in the folder of the workers.
-    pub(crate) fn explain_refused(&self, refused: Refused, folder: &Path) -> StoreError {
+    pub(crate) fn explain_refused(&self, refused: Refused) -> StoreError {
         let database = Arc::clone(&self.database);
         let Refused { path, source } = refused;
         if source.kind() == ErrorKind::PermissionDenied {
-            return OutsideCause::Forbidden { database, path, folder: folder.to_owned(), source }.into();
+            return OutsideCause::Forbidden { path, source }.into();
         }
         match OutsideCause::of_io(database, &source) {
             Some(cause) => cause.into(),

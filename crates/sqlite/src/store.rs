@@ -171,7 +171,7 @@ impl Store for SqliteStore {
             let is_new = !liveness.is_own(&worker_id);
             let file = liveness
                 .register(&worker_id, registration.concurrency)
-                .map_err(|refused| context.explain_refused(refused, liveness.folder()))?;
+                .map_err(|refused| context.explain_refused(refused))?;
             let registered = self.parts.writer.run(Register { registration, file }).await;
             if registered.is_err() && is_new {
                 liveness.forget(&worker_id);

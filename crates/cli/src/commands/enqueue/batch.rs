@@ -48,7 +48,7 @@ struct Input {
 impl Input {
     fn open(path: &Path) -> Result<Self, CommandError> {
         if path == Path::new("-") {
-            let name = "standard input".to_owned();
+            let name = CommandError::STANDARD_INPUT.to_owned();
             return Self::spool(io::stdin().lock(), name);
         }
         let name = path.display().to_string();
