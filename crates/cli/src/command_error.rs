@@ -21,7 +21,7 @@ pub(crate) enum CommandError {
     #[error("ids and --all exclude each other")]
     IdsWithAll,
     /// A filter narrows nothing.
-    #[error("--status, --type, --queue and --failure-type narrow --all, and named jobs need no filter")]
+    #[error("--status, --type, --queue, --failure-type and --reason narrow --all, and named jobs need no filter")]
     FilterWithIds,
     /// What names the database does not.
     #[error("{source} (from {origin})")]

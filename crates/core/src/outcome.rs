@@ -1,7 +1,6 @@
-use std::fmt;
 use std::time::Duration;
 
-use crate::{Failure, FailureType, JobData, JobId, RetryPolicy, Status, Timestamp};
+use crate::{DeadLetterReason, Failure, FailureType, JobData, RetryPolicy, Timestamp};
 
 /// How an attempt ended, before anybody decided what that means for its job.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,56 +103,6 @@ pub enum Outcome {
     },
 }
 
-/// Why a job was given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DeadLetterReason {
-    /// Its retries are spent.
-    RetriesSpent {
-        /// How many attempts were made.
-        attempts: u32,
-    },
-    /// Its failure type is not retried.
-    NotRetried(FailureType),
-    /// It took too many workers with it.
-    CrashesSpent {
-        /// How many.
-        crashes: u32,
-    },
-    /// It put itself off too often.
-    DeferralsSpent {
-        /// How often.
-        deferrals: u32,
-    },
-    /// The job that it waited for did not complete.
-    ParentEnded {
-        /// That job.
-        parent: JobId,
-        /// How it ended.
-        status: Status,
-    },
-    /// The job that it waited for was deleted.
-    ParentDeleted {
-        /// That job.
-        parent: JobId,
-    },
-    /// It waited for itself, by way of its parent's parents.
-    WaitsForItself,
-    /// Another program wrote a row that no claim can use.
-    UnusableRow(UnusableRow),
-}
-
-/// What is wrong with a row that another program wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnusableRow {
-    /// Its claim number is no number, or cannot grow any more.
-    ClaimNumber,
-    /// Its status is none that is known.
-    Status,
-    /// A constraint of the table refuses every change of it.
-    Constraint,
-}
-
 /// Decides what an ended attempt becomes.
 ///
 /// `random` is drawn evenly from [0, 1) and only spreads the delay. Pure: the same arguments give the same
@@ -185,7 +134,7 @@ fn decide_snooze(budgets: &Budgets, run_at: Timestamp) -> Outcome {
         return Outcome::Deferred { run_at };
     }
     let reason = DeadLetterReason::DeferralsSpent { deferrals: budgets.deferral_count };
-    Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.to_string()), reason }
+    Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.sentence()), reason }
 }
 
 /// Only a death that is surely its own makes a job a dead letter. One of several suspects is counted, so that it
@@ -209,28 +158,6 @@ fn decide_lapse(budgets: &Budgets) -> Outcome {
         return Outcome::DeadLetter { reason, failure };
     }
     Outcome::Lapsed { failure }
-}
-
-impl fmt::Display for DeadLetterReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RetriesSpent { attempts: 1 } => f.write_str("its only attempt failed"),
-            Self::RetriesSpent { attempts } => write!(f, "all of its {attempts} attempts failed"),
-            Self::NotRetried(failure_type) => write!(f, "a {failure_type} is not retried"),
-            Self::CrashesSpent { crashes } => write!(f, "its worker died {crashes} times while it ran"),
-            Self::DeferralsSpent { deferrals } => write!(f, "it was deferred {deferrals} times"),
-            Self::ParentEnded { parent, status } => write!(f, "its parent job {parent} ended as {status}"),
-            Self::ParentDeleted { parent } => write!(f, "its parent job {parent} was deleted"),
-            Self::WaitsForItself => f.write_str("it waited for itself: its parents form a circle"),
-            Self::UnusableRow(UnusableRow::ClaimNumber) => {
-                f.write_str("its row cannot be used: its claim number cannot grow")
-            }
-            Self::UnusableRow(UnusableRow::Status) => f.write_str("its row cannot be used: its status was unknown"),
-            Self::UnusableRow(UnusableRow::Constraint) => {
-                f.write_str("its row cannot be used: it broke a constraint of its table")
-            }
-        }
-    }
 }
 
 #[cfg(test)]

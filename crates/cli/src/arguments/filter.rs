@@ -1,5 +1,5 @@
 use clap::Args;
-use longshore_core::{FailureType, Filter, JobId, Status};
+use longshore_core::{DeadLetterCode, FailureType, Filter, JobId, Status};
 
 use super::value::NameList;
 
@@ -28,6 +28,11 @@ pub(crate) struct KindArguments {
     /// Only jobs whose last failure was of this type, such as network_error
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub(crate) failure_type: Vec<FailureType>,
+
+    /// Only jobs that were given up for this reason: retries_spent, not_retried, crashes_spent, deferrals_spent,
+    /// parent_ended, expired, refused or upgraded
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) reason: Vec<DeadLetterCode>,
 }
 
 /// The jobs that a command moves: named one by one, or all that match.
@@ -75,6 +80,7 @@ impl ToFilter for KindArguments {
             job_types: names(&self.job_type),
             queues: names(&self.queue),
             failure_types: given(&self.failure_type),
+            reasons: given(&self.reason),
         }
     }
 }

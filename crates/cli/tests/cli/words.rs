@@ -268,3 +268,33 @@ fn a_hint_of_doctor_can_be_pasted_whatever_the_names_are() {
     }
     assert_eq!(sandbox.json(&["jobs", "list"])["jobs"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn dead_letters_are_listed_retried_and_discarded_by_the_code_of_their_reason() {
+    let sandbox = Sandbox::new();
+    let config = "[jobs.flaky]\nrun = [\"false\"]\nmax_retries = 0\n[jobs.odd]\nrun = [\"sh\", \"-c\", \"exit 78\"]\n";
+    sandbox.write("longshore.toml", config);
+    for job_type in ["flaky", "flaky", "odd"] {
+        sandbox.json(&["enqueue", job_type]);
+    }
+    sandbox.json(&["work", "--drain", "-q"]);
+    sandbox.json(&["enqueue", "flaky", "--parent", "1"]);
+    let listed = |reason: &str| -> Vec<(u64, String)> {
+        let listed = sandbox.json(&["dead", "list", "--reason", reason]);
+        let jobs = listed["jobs"].as_array().unwrap().iter();
+        jobs.map(|job| (job["id"].as_u64().unwrap(), job["dead_letter_reason"].as_str().unwrap().to_owned())).collect()
+    };
+
+    let spent = "retries_spent: its only attempt failed".to_owned();
+    assert_eq!(listed("retries_spent"), [(2, spent.clone()), (1, spent)]);
+    assert_eq!(listed("not_retried"), [(3, "not_retried: a config_error is not retried".to_owned())]);
+    assert_eq!(listed("parent_ended"), [(4, "parent_ended: its parent job 1 ended as dead_letter".to_owned())]);
+    assert_eq!(listed("not_retried,parent_ended").len(), 2);
+    assert_eq!(listed("expired"), []);
+    assert_eq!(sandbox.json(&["jobs", "show", "3"])["dead_letter_code"], "not_retried");
+    assert!(sandbox.run(&["dead", "show", "3"]).stdout.contains("not_retried: a config_error is not retried"));
+    assert_eq!(sandbox.json(&["dead", "discard", "--all", "--yes", "--reason", "not_retried"])["touched"], 1);
+    assert_eq!(sandbox.json(&["dead", "retry", "--all", "--yes", "--reason", "retries_spent"])["touched"], 2);
+    let unknown = sandbox.run(&["dead", "list", "--reason", "bad_luck", "--json"]);
+    assert!(unknown.exit == 2 && message(&unknown.document()).contains("expected retries_spent, not_retried"));
+}
