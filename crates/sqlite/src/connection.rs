@@ -50,23 +50,6 @@ fn open(options: &SqliteOptions, context: &ErrorContext, access: OpenFlags) -> R
     opened.map_err(|error| context.explain(error, "opening it"))
 }
 
-/// Whether this process may not write the file at `path` or into its folder.
-pub(crate) fn is_read_only(path: &Path) -> bool {
-    [path, database_file::folder_of(path)].into_iter().any(is_forbidden)
-}
-
-#[cfg(unix)]
-fn is_forbidden(path: &Path) -> bool {
-    use rustix::fs::{Access, AtFlags, CWD, accessat};
-    use rustix::io::Errno;
-    matches!(accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS), Err(Errno::ACCESS | Errno::ROFS | Errno::PERM))
-}
-
-#[cfg(not(unix))]
-fn is_forbidden(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.permissions().readonly())
-}
-
 /// SQLite itself would say only "unable to open". A stat opens nothing, so it drops no lock.
 fn check_is_there(path: &Path, context: &ErrorContext) -> Result<(), StoreError> {
     match std::fs::metadata(path) {

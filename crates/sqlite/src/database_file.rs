@@ -1,14 +1,13 @@
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 use longshore_core::OutsideCause;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::fault::ErrorContext;
+use crate::write_access::{folder_of, is_mounted_read_only};
 
 /// The file that a store was opened on, and whether its path still leads to it.
 ///
@@ -23,13 +22,7 @@ pub(crate) struct DatabaseFile {
     /// None until the log was seen; SQLite makes it with the first read.
     log_identity: Mutex<Option<Identity>>,
     change: OnceLock<FileChange>,
-    opened_at: Instant,
-    /// When it was last found as it should be, in nanoseconds after the opening.
-    found_well: AtomicU64,
 }
-
-/// So recent a look is as good as a new one, where another follows before anything is acknowledged.
-const JUST_NOW: Duration = Duration::from_millis(2);
 
 /// What happened to the file. The store that met it does nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +78,6 @@ impl DatabaseFile {
             file_identity: Identity::of(&fs::metadata(path).map_err(moved)?),
             log_identity: Mutex::new(None),
             change: OnceLock::new(),
-            opened_at: Instant::now(),
-            found_well: AtomicU64::new(0),
         };
         file.check_thoroughly(connection).map_err(|change| change.error(context))?;
         Ok(file)
@@ -100,13 +91,6 @@ impl DatabaseFile {
     /// Two stats, cheap enough for every transaction.
     pub(crate) fn check(&self) -> Result<(), FileChange> {
         self.keep(self.change().map_or_else(|| self.look(), Err))
-    }
-
-    /// Whether [`check`](Self::check) found nothing a moment ago. While commits follow one another, the look after
-    /// the one serves as the look before the next.
-    pub(crate) fn was_checked_just_now(&self) -> bool {
-        let found_well = Duration::from_nanos(self.found_well.load(Ordering::Relaxed));
-        self.change.get().is_none() && self.opened_at.elapsed().saturating_sub(found_well) < JUST_NOW
     }
 
     /// Asks SQLite and the file system as well.
@@ -141,12 +125,8 @@ impl DatabaseFile {
     }
 
     fn keep(&self, looked: Result<(), FileChange>) -> Result<(), FileChange> {
-        match looked {
-            Ok(()) => {
-                let since_opening = u64::try_from(self.opened_at.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                self.found_well.store(since_opening, Ordering::Relaxed);
-            }
-            Err(change) => drop(self.change.set(change)),
+        if let Err(change) = looked {
+            let _ = self.change.set(change);
         }
         looked
     }
@@ -186,17 +166,6 @@ fn has_moved(connection: &Connection) -> bool {
 
 #[cfg(not(unix))]
 fn has_moved(_: &Connection) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn is_mounted_read_only(path: &Path) -> bool {
-    use rustix::fs::{StatVfsMountFlags, statvfs};
-    statvfs(path).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
-}
-
-#[cfg(not(unix))]
-fn is_mounted_read_only(_: &Path) -> bool {
     false
 }
 
@@ -253,22 +222,8 @@ pub(crate) fn check_connection(connection: &Connection, context: &ErrorContext) 
     }
 }
 
-/// Why the database at `path` cannot be written, when SQLite only says that it cannot.
-pub(crate) fn read_only(path: &Path, context: &ErrorContext) -> OutsideCause {
-    let database = context.database.clone();
-    if is_mounted_read_only(path) || is_mounted_read_only(folder_of(path)) {
-        return OutsideCause::ReadOnlyMount { database };
-    }
-    OutsideCause::ReadOnly { database }
-}
-
 /// SQLite makes files, but no folders.
 pub(crate) fn check_folder(path: &Path) -> Result<(), OutsideCause> {
     let folder = folder_of(path);
     if folder.is_dir() { Ok(()) } else { Err(OutsideCause::NoFolder { folder: folder.to_owned() }) }
-}
-
-/// The folder that the file at `path` is in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

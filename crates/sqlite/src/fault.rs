@@ -10,9 +10,8 @@ use longshore_core::{InvalidJob, OutsideCause, StoreError, is_want_of_files};
 use longshore_migrate::target::TargetError;
 use rusqlite::{ErrorCode, ffi};
 
-use crate::connection::is_read_only;
-use crate::database_file;
 use crate::shared_files::Refused;
+use crate::write_access::{folder_of, is_mounted_read_only, is_read_only};
 
 /// What stops a piece of work inside a transaction: the database's own error, or an answer for the caller.
 #[derive(Debug)]
@@ -106,6 +105,15 @@ impl ErrorContext {
         }
     }
 
+    /// Why the database at `path` cannot be written, when SQLite only says that it cannot.
+    pub(crate) fn read_only(&self, path: &Path) -> OutsideCause {
+        let database = Arc::clone(&self.database);
+        if is_mounted_read_only(path) || is_mounted_read_only(folder_of(path)) {
+            return OutsideCause::ReadOnlyMount { database };
+        }
+        OutsideCause::ReadOnly { database }
+    }
+
     /// A file or a thread that the operating system refused, without which the database cannot be used.
     pub(crate) fn unreachable(&self, source: io::Error) -> OutsideCause {
         let database = Arc::clone(&self.database);
@@ -145,7 +153,7 @@ impl ErrorContext {
         match fs::metadata(path) {
             Err(source) if source.kind() != ErrorKind::NotFound => self.unreachable(source),
             // In write-ahead mode a reader writes beside the file as well, and in a read-only folder nobody can.
-            _ if is_read_only(path) => database_file::read_only(path, self),
+            _ if is_read_only(path) => self.read_only(path),
             _ => OutsideCause::Unreachable { database: Arc::clone(&self.database), source: in_short(error).into() },
         }
     }

@@ -23,6 +23,7 @@ mod store;
 pub mod target;
 mod upkeep;
 mod workers;
+mod write_access;
 mod writing;
 
 pub use opening::{OpenError, Origin, Prepare};

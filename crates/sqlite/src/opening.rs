@@ -14,8 +14,8 @@ use crate::fault::ErrorContext;
 use crate::migrations;
 use crate::options::SqliteOptions;
 use crate::schema::{self, SchemaProblem};
-use crate::store::SqliteStore;
 use crate::target::{self, SqliteTarget};
+use crate::write_access::folder_of;
 
 /// Symbolic links that are followed to the file, as many as Linux follows.
 const LINKS_MAX: usize = 40;
@@ -97,15 +97,14 @@ enum Standing {
     NotUnderstood(SchemaProblem),
 }
 
-/// Prepares the database as `prepare` permits, and opens it.
+/// Prepares the database as `prepare` permits; from then on the options name the file itself, not a link to it.
 ///
 /// A database is made in one transaction. A process that is killed meanwhile leaves a file without a table, or one
 /// that SQLite takes back to that, and the next call makes it. Several calls at once make it once.
-pub(crate) fn open(mut options: SqliteOptions, prepare: Prepare) -> Result<(SqliteStore, Origin), OpenError> {
+pub(crate) fn make_ready_for(options: &mut SqliteOptions, prepare: Prepare) -> Result<Origin, OpenError> {
     options.path = follow_links(&options.path);
-    let context = context(&options);
-    let origin = make_ready(&options.path, prepare, &context)?;
-    Ok((SqliteStore::open(options)?, origin))
+    let context = context(options);
+    make_ready(&options.path, prepare, &context)
 }
 
 fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Origin, OpenError> {
@@ -164,7 +163,7 @@ fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standin
     // A worker that runs waits until it can write again; one that never could would wait without a word.
     let is_read_only = connection.is_readonly(MAIN_DB).map_err(|error| context.explain(error, "looking at it"))?;
     if prepare != Prepare::Nothing && is_read_only {
-        return Err(outside(database_file::read_only(path, context)));
+        return Err(outside(context.read_only(path)));
     }
     Ok(standing)
 }
@@ -217,7 +216,7 @@ fn outside(cause: OutsideCause) -> OpenError {
 
 /// The file's name has to survive a power cut, too, before a job in it is acknowledged.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { File::open(database_file::folder_of(path))?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
 }
 
 /// The file that a symbolic link leads to, also when that is not there yet: its lock and its log are to stand beside
@@ -226,7 +225,7 @@ fn follow_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
         let Ok(target) = fs::read_link(&path) else { break };
-        path = database_file::folder_of(&path).join(target);
+        path = folder_of(&path).join(target);
     }
     path
 }

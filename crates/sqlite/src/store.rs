@@ -15,7 +15,7 @@ use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, Inserting};
 use crate::jobs::inbox::{Inboxes, Mailbox};
-use crate::jobs::record::RecordAll;
+use crate::jobs::record::{GiveBackByWriter, RecordAll};
 use crate::jobs::report::ReportAll;
 use crate::opening::{self, OpenError, Origin, Prepare};
 use crate::options::SqliteOptions;
@@ -95,8 +95,9 @@ impl SqliteStore {
     ///
     /// A process that is killed at any moment leaves a database that the same call opens, and several calls at once
     /// make one database.
-    pub fn open_prepared(options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
-        opening::open(options, prepare)
+    pub fn open_prepared(mut options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
+        let origin = opening::make_ready_for(&mut options, prepare)?;
+        Ok((Self::open(options)?, origin))
     }
 
     /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
@@ -211,8 +212,9 @@ impl Store for SqliteStore {
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
         let Parts { context, options, writer, inboxes, .. } = &*self.parts;
-        let mailbox = Mailbox::new(worker_id.clone(), context.clone(), Arc::clone(&options.clock), writer.sender());
-        Box::new(inboxes.open(mailbox))
+        let (writer, context, clock) = (writer.sender(), context.clone(), Arc::clone(&options.clock));
+        let back = Box::new(GiveBackByWriter { writer, context, clock });
+        Box::new(inboxes.open(Mailbox::new(worker_id.clone(), back)))
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
@@ -235,7 +237,7 @@ impl Store for SqliteStore {
         Box::pin(readers.run("looking for jobs to cancel", move |tx| cancel_requests(tx.connection, &worker_id)))
     }
 
-    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {
         Box::pin(async move {
             if records.is_empty() {
                 return Ok(Vec::new());
@@ -244,7 +246,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
         Box::pin(async move {
             if reports.is_empty() {
                 return Ok(Vec::new());
