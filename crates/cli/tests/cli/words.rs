@@ -294,7 +294,7 @@ fn dead_letters_are_listed_retried_and_discarded_by_the_code_of_their_reason() {
     assert_eq!(sandbox.json(&["jobs", "show", "3"])["dead_letter_code"], "not_retried");
     assert!(sandbox.run(&["dead", "show", "3"]).stdout.contains("not_retried: a config_error is not retried"));
     assert_eq!(sandbox.json(&["dead", "discard", "--all", "--yes", "--reason", "not_retried"])["touched"], 1);
-    assert_eq!(sandbox.json(&["dead", "retry", "--all", "--yes", "--reason", "retries_spent"])["touched"], 2);
+    assert_eq!(sandbox.json(&["dead", "retry", "--all", "--yes", "--reason", "retries_spent"])["touched"], 3);
     let unknown = sandbox.run(&["dead", "list", "--reason", "bad_luck", "--json"]);
     assert!(unknown.exit == 2 && message(&unknown.document()).contains("expected retries_spent, not_retried"));
 }
