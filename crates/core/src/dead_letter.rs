@@ -4,9 +4,9 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use crate::{FailureType, JobId, Status};
+use crate::{FailureType, JobId, Status, Timestamp};
 
-/// Why a job was given up.
+/// Why a job was given up, or that it expired.
 ///
 /// Printed, and stored, as its code, a colon and a sentence: `retries_spent: all of its 4 attempts failed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,16 @@ pub enum DeadLetterReason {
     ParentDeleted {
         /// That job.
         parent: JobId,
+    },
+    /// No attempt had begun, or could begin again, before its expiry; such a job ends as `cancelled`.
+    Expired {
+        /// Its expiry.
+        at: Timestamp,
+    },
+    /// It had not completed by its deadline, or its next attempt could not begin before that.
+    DeadlinePassed {
+        /// Its deadline.
+        at: Timestamp,
     },
     /// It waited for itself, by way of its parent's parents.
     WaitsForItself,
@@ -135,7 +145,8 @@ impl DeadLetterCode {
             Self::ParentEnded => &["its parent job "],
             Self::Refused => &["its row cannot be used: ", "it waited for itself: "],
             Self::Upgraded => &["was \""],
-            Self::NotRetried | Self::Expired => &[],
+            Self::Expired => &["it expired: ", "its deadline passed: "],
+            Self::NotRetried => &[],
         };
         let not_retried = FailureType::ALL.iter().filter(|_| self == Self::NotRetried);
         let code = [format!("{self}: ")].into_iter();
@@ -174,6 +185,7 @@ impl DeadLetterReason {
             Self::CrashesSpent { .. } => DeadLetterCode::CrashesSpent,
             Self::DeferralsSpent { .. } => DeadLetterCode::DeferralsSpent,
             Self::ParentEnded { .. } | Self::ParentDeleted { .. } => DeadLetterCode::ParentEnded,
+            Self::Expired { .. } | Self::DeadlinePassed { .. } => DeadLetterCode::Expired,
             Self::WaitsForItself | Self::UnusableRow(_) | Self::OutcomeRefused => DeadLetterCode::Refused,
         }
     }
@@ -188,6 +200,8 @@ impl DeadLetterReason {
             Self::DeferralsSpent { deferrals } => format!("it was deferred {deferrals} times"),
             Self::ParentEnded { parent, status } => format!("its parent job {parent} ended as {status}"),
             Self::ParentDeleted { parent } => format!("its parent job {parent} was deleted"),
+            Self::Expired { at } => format!("it expired: no attempt may begin after {at}"),
+            Self::DeadlinePassed { at } => format!("its deadline passed: no attempt may run after {at}"),
             Self::WaitsForItself => "it waited for itself: its parents form a circle".to_owned(),
             Self::UnusableRow(UnusableRow::ClaimNumber) => {
                 "its row cannot be used: its claim number cannot grow".to_owned()
@@ -220,6 +234,8 @@ mod tests {
             DeadLetterReason::DeferralsSpent { deferrals: 9 },
             DeadLetterReason::ParentEnded { parent: JobId(1), status: Status::Cancelled },
             DeadLetterReason::ParentDeleted { parent: JobId(1) },
+            DeadLetterReason::Expired { at: Timestamp::MIN },
+            DeadLetterReason::DeadlinePassed { at: Timestamp::MIN },
             DeadLetterReason::WaitsForItself,
             DeadLetterReason::UnusableRow(UnusableRow::ClaimNumber),
             DeadLetterReason::UnusableRow(UnusableRow::Status),

@@ -25,6 +25,7 @@ mod priority;
 mod retry;
 mod status;
 mod store;
+mod time_bounds;
 mod timestamp;
 
 pub use clock::{Clock, SystemClock};
@@ -54,4 +55,5 @@ pub use store::{
     ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed,
     Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, Wakeups,
 };
+pub use time_bounds::{Overdue, TimeBounds};
 pub use timestamp::{InvalidTimestamp, Timestamp};

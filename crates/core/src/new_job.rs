@@ -28,6 +28,10 @@ pub struct NewJob {
     pub max_deferrals: u32,
     /// The time limit of an attempt; without one the handler's own limit holds.
     pub timeout: Option<Duration>,
+    /// This long after it was enqueued no attempt begins any more, and it ends as `cancelled`.
+    pub expires_in: Option<Duration>,
+    /// This long after it was enqueued no attempt begins or goes on any more, and it ends as `dead_letter`.
+    pub deadline_in: Option<Duration>,
     /// While a job with this key has not ended, no second one is made.
     pub unique_key: Option<String>,
     /// Waits, `blocked`, until this job completes.
@@ -143,6 +147,8 @@ impl NewJob {
             max_crashes: 3,
             max_deferrals: 1000,
             timeout: None,
+            expires_in: None,
+            deadline_in: None,
             unique_key: None,
             parent: None,
             metadata: None,
@@ -196,6 +202,23 @@ impl NewJob {
         self
     }
 
+    /// No attempt begins this long after the enqueue or later: the job ends as `cancelled` then, unless an attempt runs.
+    ///
+    /// A delay counts, too: a job that expires before it may run never runs. A retry that would begin later is not made.
+    #[must_use]
+    pub fn expires_in(mut self, span: Duration) -> Self {
+        self.expires_in = Some(span);
+        self
+    }
+
+    /// No attempt begins or goes on this long after the enqueue or later, all retries and waits included: one that runs
+    /// is stopped as by its time limit, and the job ends as `dead_letter`.
+    #[must_use]
+    pub fn deadline_in(mut self, span: Duration) -> Self {
+        self.deadline_in = Some(span);
+        self
+    }
+
     /// While a job with this key has not ended, no second one is made.
     #[must_use]
     pub fn unique_key(mut self, unique_key: impl Into<String>) -> Self {
@@ -242,11 +265,9 @@ impl NewJob {
                 return Err(InvalidJob::OutOfRange { what, min: 0, max: u64::from(BUDGET_MAX) });
             }
         }
-        if let Some(timeout) = self.timeout
-            && !(Duration::from_millis(1)..=SPAN_MAX).contains(&timeout)
-        {
-            return Err(InvalidJob::time_limit());
-        }
+        check_span("the time limit in milliseconds", self.timeout)?;
+        check_span("the time to the expiry in milliseconds", self.expires_in)?;
+        check_span("the time to the deadline in milliseconds", self.deadline_in)?;
         match self.due {
             Due::After(delay) if delay > SPAN_MAX => {
                 Err(InvalidJob::OutOfRange { what: "the delay in seconds", min: 0, max: SPAN_SECONDS_MAX })
@@ -254,6 +275,15 @@ impl NewJob {
             Due::At(instant) if !(Timestamp::MIN..=Timestamp::MAX).contains(&instant) => Err(InvalidJob::Instant),
             _ => Ok(()),
         }
+    }
+}
+
+fn check_span(what: &'static str, span: Option<Duration>) -> Result<(), InvalidJob> {
+    match span {
+        Some(span) if !(Duration::from_millis(1)..=SPAN_MAX).contains(&span) => {
+            Err(InvalidJob::OutOfRange { what, min: 1, max: SPAN_SECONDS_MAX * 1000 })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -318,6 +348,10 @@ mod tests {
             job().delay(Duration::MAX),
             job().timeout(SPAN_MAX + Duration::from_millis(1)),
             job().delay(SPAN_MAX + Duration::from_millis(1)),
+            job().expires_in(Duration::ZERO),
+            job().expires_in(Duration::MAX),
+            job().deadline_in(Duration::from_micros(999)),
+            job().deadline_in(Duration::MAX),
         ];
         for job in absurd {
             assert!(matches!(job.validate(&Limits::default()), Err(InvalidJob::OutOfRange { .. })), "{job:?}");

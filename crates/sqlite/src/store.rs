@@ -15,6 +15,7 @@ use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, Inserting};
 use crate::jobs::inbox::{Inboxes, Mailbox};
+use crate::jobs::overdue::{WaitingJob, end_waiting_in};
 use crate::jobs::record::{GiveBackByWriter, RecordAll};
 use crate::jobs::report::ReportAll;
 use crate::opening::{self, OpenError, Origin, Prepare};
@@ -141,7 +142,9 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
     database_file::check_connection(connection, &context)?;
     let make = || -> Result<Enqueued, Fault> {
         let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
-        Ok(Inserting::begin(connection, &mut insert).make(job, &Limits::default(), SystemClock::new().now())?.enqueued)
+        let now = SystemClock::new().now();
+        let end = |holder: &WaitingJob, overdue| Ok(end_waiting_in(connection, holder, overdue, now)?);
+        Ok(Inserting::begin(connection, &mut insert).make(job, &Limits::default(), now, end)?.enqueued)
     };
     make().map_err(|fault| context.answer(fault, "enqueueing a job"))
 }

@@ -22,6 +22,7 @@ mod outside_causes;
 mod poison;
 mod queues;
 mod sandbox;
+mod times;
 mod words;
 mod work;
 mod worker_log;

@@ -14,6 +14,8 @@ use super::{CommandSpec, InvalidCommand, OnShutdown};
 #[serde(try_from = "Declaration")]
 pub struct CommandJob {
     spec: CommandSpec,
+    expires_in: Option<Duration>,
+    deadline_in: Option<Duration>,
     queue: Option<String>,
     priority: Option<Priority>,
     max_retries: Option<u32>,
@@ -31,6 +33,10 @@ struct Declaration {
     directory: Option<PathBuf>,
     #[serde(default, deserialize_with = "deserialize_duration")]
     timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    expires_in: Option<Duration>,
+    #[serde(default, alias = "deadline", deserialize_with = "deserialize_duration")]
+    deadline_in: Option<Duration>,
     #[serde(default, deserialize_with = "deserialize_duration")]
     grace: Option<Duration>,
     #[serde(default)]
@@ -72,6 +78,8 @@ impl CommandJob {
         job.max_crashes = self.max_crashes.unwrap_or(job.max_crashes);
         job.max_deferrals = self.max_deferrals.unwrap_or(job.max_deferrals);
         job.timeout = self.spec.timeout;
+        job.expires_in = self.expires_in;
+        job.deadline_in = self.deadline_in;
         job
     }
 
@@ -97,6 +105,8 @@ impl TryFrom<Declaration> for CommandJob {
         spec.validate()?;
         Ok(Self {
             spec,
+            expires_in: declared.expires_in,
+            deadline_in: declared.deadline_in,
             queue: declared.queue,
             priority: declared.priority,
             max_retries: declared.max_retries,
@@ -171,6 +181,8 @@ mod tests {
             priority = 7
             max_crashes = 1
             max_deferrals = 9
+            expires_in = "10m"
+            deadline_in = "1h"
             retry = { first_delay = "10m", factor = 3, jitter = 0 }
         "#;
         let declared = parse(text).unwrap();
@@ -182,6 +194,12 @@ mod tests {
         let job = declared.new_job("a");
         assert_eq!((job.max_crashes, job.max_deferrals, job.priority), (1, 9, Priority(7)));
         assert_eq!((job.queue.as_str(), job.max_retries), ("default", 3));
+        assert_eq!(
+            (job.expires_in, job.deadline_in),
+            (Some(Duration::from_secs(600)), Some(Duration::from_secs(3600)))
+        );
+        let deadline = parse("run = [\"true\"]\ndeadline = \"2h\"").unwrap().new_job("a");
+        assert_eq!((deadline.expires_in, deadline.deadline_in), (None, Some(Duration::from_secs(7200))));
     }
 
     #[test]
@@ -192,6 +210,7 @@ mod tests {
             ("run = \"true\"", "expected a sequence"),
             ("run = [\"true\"]\ntimeout = \"soon\"", "\"soon\" is no duration"),
             ("run = [\"true\"]\ntimeout = 5", "expected a string"),
+            ("run = [\"true\"]\nexpires_in = \"soon\"", "\"soon\" is no duration"),
             ("run = [\"true\"]\nmax_retires = 5", "unknown field `max_retires`"),
             ("run = [\"true\"]\nmax_retries = -1", "expected u32"),
             ("run = [\"true\"]\npriority = \"loud\"", "\"loud\" is no priority"),

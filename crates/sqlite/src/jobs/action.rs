@@ -289,10 +289,10 @@ fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, standing: &Standi
 
 fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, standing: &Standing) -> Result<Option<Refusal>, Fault> {
     if let Some(unique_key) = &standing.unique_key
-        && let Some(by) = find_holder(tx.connection, unique_key)?
-        && by != id
+        && let Some(holder) = find_holder(tx.connection, unique_key)?
+        && holder.id != id
     {
-        return Ok(Some(Refusal::UniqueKeyTaken { id, by }));
+        return Ok(Some(Refusal::UniqueKeyTaken { id, by: holder.id }));
     }
     tx.connection.prepare_cached(include_str!("../sql/keep_completed_attempt.sql"))?.execute([id.0])?;
     let to = standing.after_retry();

@@ -1,10 +1,14 @@
-use longshore_core::{DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp};
+use longshore_core::{
+    DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Overdue, Status, StoreError, TimeBounds, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert, is_plain};
 use crate::jobs::enqueue::leased::make_leased;
+use crate::jobs::family::Family;
+use crate::jobs::overdue::{WaitingJob, end_waiting, time_bounds};
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
@@ -29,8 +33,9 @@ impl Work for Enqueue {
         self.jobs.len()
     }
 
+    /// A unique key may have to be taken from an overdue job first, which is a second statement that writes.
     fn is_one_statement(&self) -> bool {
-        self.jobs.len() == 1
+        matches!(self.jobs.as_slice(), [job] if job.unique_key.is_none())
     }
 
     fn plain_job(&self) -> Option<&NewJob> {
@@ -115,7 +120,11 @@ impl<'s, 'c> Inserting<'s, 'c> {
 
     /// Makes one job and counts it.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
-        let made = self.make(job, &tx.limits, tx.now)?;
+        let (limits, now) = (tx.limits, tx.now);
+        let made = self.make(job, &limits, now, |holder, overdue| {
+            let family = Family::look(tx.connection)?;
+            end_waiting(tx, family, holder, overdue).map(|_| ())
+        })?;
         let Some(status) = made.status else { return Ok(made.enqueued) };
         tx.counts.entered(&job.queue, status);
         if status == Status::DeadLetter {
@@ -126,13 +135,26 @@ impl<'s, 'c> Inserting<'s, 'c> {
     }
 
     /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be
-    /// refused is refused before the one statement that writes.
-    pub(crate) fn make(&mut self, job: &NewJob, limits: &Limits, now: Timestamp) -> Result<Made, Fault> {
+    /// refused is refused before the first statement that writes. `end` ends the holder of the job's unique key, which
+    /// waits beyond its expiry or deadline: it will never run, so it keeps no other job from being made.
+    pub(crate) fn make(
+        &mut self,
+        job: &NewJob,
+        limits: &Limits,
+        now: Timestamp,
+        end: impl FnOnce(&WaitingJob, Overdue) -> Result<(), Fault>,
+    ) -> Result<Made, Fault> {
         job.validate(limits)?;
         if let Some(unique_key) = &job.unique_key
-            && let Some(id) = find_holder(self.connection, unique_key)?
+            && let Some(holder) = find_holder(self.connection, unique_key)?
         {
-            return Ok(Made { enqueued: Enqueued { id, is_duplicate: true }, status: None });
+            let Some(overdue) = holder.overdue_at(now) else {
+                let enqueued = Enqueued { id: holder.id, is_duplicate: true };
+                return Ok(Made { enqueued, status: None });
+            };
+            // An unknown parent is refused before anything is written.
+            Standing::of(self.connection, job)?;
+            end(&holder, overdue)?;
         }
         let standing = Standing::of(self.connection, job)?;
         let id = self.insert(job, &standing, now)?;
@@ -141,6 +163,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
 
     fn insert(&mut self, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
         let reason = standing.dead_letter_reason();
+        let time = TimeBounds::from_now(now, job.expires_in, job.deadline_in);
         let id = self.insert.insert(params![
             job.job_type,
             job.job_data.as_str(),
@@ -158,16 +181,21 @@ impl<'s, 'c> Inserting<'s, 'c> {
             job.max_deferrals,
             job.unique_key,
             job.metadata.as_ref().map(longshore_core::JobData::as_str),
+            time.expires_at.map(Timestamp::as_ms),
+            time.deadline_at.map(Timestamp::as_ms),
         ])?;
         Ok(JobId(id))
     }
 }
 
 /// The job that has not ended and holds this unique key.
-pub(crate) fn find_holder(connection: &Connection, unique_key: &str) -> rusqlite::Result<Option<JobId>> {
+pub(crate) fn find_holder(connection: &Connection, unique_key: &str) -> rusqlite::Result<Option<WaitingJob>> {
     connection
         .prepare_cached(include_str!("../sql/select_unique_key_holder.sql"))?
-        .query_row([unique_key], |row| column::id(row, 0))
+        .query_row([unique_key], |row| {
+            let (status, queue) = (column::status(row, 1)?, column::text(row, 2)?.into());
+            Ok(WaitingJob { id: column::id(row, 0)?, status, queue, time: time_bounds(row, 3)? })
+        })
         .optional()
 }
 

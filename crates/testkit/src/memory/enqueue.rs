@@ -47,11 +47,16 @@ impl State {
 
     fn enqueue_one(&mut self, new: NewJob, now: Timestamp) -> Result<Enqueued, StoreError> {
         new.validate(&self.limits)?;
-        if let Some(id) = new.unique_key.as_deref().and_then(|key| self.holder(key)) {
+        let holder = new.unique_key.as_deref().and_then(|key| self.holder(key));
+        if let Some(id) = holder.filter(|id| !self.rows[id].is_overdue(now)) {
             return Ok(Enqueued { id, is_duplicate: true });
         }
         if let Some(parent) = new.parent.filter(|parent| !self.rows.contains_key(parent)) {
             return Err(StoreError::UnknownParent { parent });
+        }
+        if let Some(overdue) = holder {
+            // It will never run, so it keeps no other job from being made.
+            self.end_if_overdue(overdue, now);
         }
         self.last_id += 1;
         let id = JobId(self.last_id);

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use longshore_core::{
     Attempt, AttemptOutcome, Budgets, ClaimNumber, Due, Failure, Job, JobDetail, JobId, Lease, LogEntry, NewJob,
-    Status, Timestamp, WorkerId,
+    Status, TimeBounds, Timestamp, WorkerId,
 };
 
 /// A job with all that hangs on it.
@@ -29,6 +29,7 @@ impl Row {
             Due::At(instant) => Some(instant),
         }
         .filter(|instant| *instant > now);
+        let bounds = TimeBounds::from_now(now, new.expires_in, new.deadline_in);
         let job = Job {
             id,
             job_type: new.job_type,
@@ -64,6 +65,8 @@ impl Row {
             progress_message: None,
             result: None,
             metadata: new.metadata,
+            expires_at: bounds.expires_at,
+            deadline_at: bounds.deadline_at,
         };
         Self { job, due, isolated_claim: None, attempts: BTreeMap::new(), log: BTreeMap::new(), lapsed: None }
     }
@@ -75,6 +78,12 @@ impl Row {
 
     pub(super) fn is_held_by(&self, worker_id: &WorkerId) -> bool {
         self.job.status == Status::Running && self.job.worker_id.as_ref() == Some(worker_id)
+    }
+
+    /// Whether it waits and no attempt may begin any more.
+    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
+        matches!(self.job.status, Status::Pending | Status::Retrying | Status::Blocked)
+            && self.budgets().time.overdue_at(now).is_some()
     }
 
     /// Whether it becomes ready by the passing of time.
@@ -95,6 +104,7 @@ impl Row {
             max_crashes: self.job.max_crashes,
             deferral_count: self.job.deferral_count,
             max_deferrals: self.job.max_deferrals,
+            time: TimeBounds { expires_at: self.job.expires_at, deadline_at: self.job.deadline_at },
         }
     }
 

@@ -1,10 +1,12 @@
-use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, Timestamp};
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, TimeBounds, Timestamp};
 use rusqlite::params;
 
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::enqueue::{find_holder, later_than};
+use crate::jobs::family::Family;
 use crate::jobs::offers::Taken;
+use crate::jobs::overdue::end_waiting;
 use crate::workers::held::HeldLease;
 use crate::writing::session::{Delivery, WriteTx};
 
@@ -19,9 +21,11 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Opti
         return Ok(None);
     }
     if let Some(unique_key) = &job.unique_key
-        && find_holder(tx.connection, unique_key)?.is_some()
+        && let Some(holder) = find_holder(tx.connection, unique_key)?
     {
-        return Ok(None);
+        let Some(overdue) = holder.overdue_at(tx.now) else { return Ok(None) };
+        let family = Family::look(tx.connection)?;
+        end_waiting(tx, family, &holder, overdue)?;
     }
     let Some(taken) = tx.offers.borrow_mut().take(tx.connection, job)? else { return Ok(None) };
     let id = insert(tx, job, &taken)?;
@@ -34,6 +38,7 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Opti
 }
 
 fn insert(tx: &WriteTx<'_, '_>, job: &NewJob, taken: &Taken) -> rusqlite::Result<JobId> {
+    let time = TimeBounds::from_now(tx.now, job.expires_in, job.deadline_in);
     let id = tx.kept.insert_leased_job()?.insert(params![
         job.job_type,
         job.job_data.as_str(),
@@ -47,6 +52,8 @@ fn insert(tx: &WriteTx<'_, '_>, job: &NewJob, taken: &Taken) -> rusqlite::Result
         job.max_deferrals,
         job.unique_key,
         job.metadata.as_ref().map(longshore_core::JobData::as_str),
+        time.expires_at.map(Timestamp::as_ms),
+        time.deadline_at.map(Timestamp::as_ms),
     ])?;
     Ok(JobId(id))
 }
@@ -67,6 +74,7 @@ fn lease(id: JobId, job: &NewJob, now: Timestamp) -> Lease {
             max_crashes: job.max_crashes,
             deferral_count: 0,
             max_deferrals: job.max_deferrals,
+            time: TimeBounds::from_now(now, job.expires_in, job.deadline_in),
         },
         timeout: job.timeout,
         ready_at: now,

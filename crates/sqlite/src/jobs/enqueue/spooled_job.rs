@@ -17,6 +17,8 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
         max_crashes,
         max_deferrals,
         timeout,
+        expires_in,
+        deadline_in,
         unique_key,
         parent,
         metadata,
@@ -38,7 +40,7 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
         }
     }
     [max_retries, max_crashes, max_deferrals].into_iter().for_each(|count| record.fixed(count.to_le_bytes()));
-    record.optional(*timeout, Record::span);
+    [timeout, expires_in, deadline_in].into_iter().for_each(|span| record.optional(*span, Record::span));
     record.optional(unique_key.as_deref(), Record::text);
     record.optional(*parent, |record, parent| record.fixed(parent.0.to_le_bytes()));
     record.optional(metadata.as_ref().map(JobData::as_str), Record::text);
@@ -64,6 +66,8 @@ pub(crate) fn decode(record: &[u8]) -> Option<NewJob> {
         max_crashes: u32::from_le_bytes(rest.fixed()?),
         max_deferrals: u32::from_le_bytes(rest.fixed()?),
         timeout: rest.optional(Rest::span)?,
+        expires_in: rest.optional(Rest::span)?,
+        deadline_in: rest.optional(Rest::span)?,
         unique_key: rest.optional(Rest::text)?,
         parent: rest.optional(|rest| Some(JobId(i64::from_le_bytes(rest.fixed()?))))?,
         metadata: rest.optional(Rest::text)?.map(JobData::from_stored),
@@ -140,6 +144,8 @@ mod tests {
             .delay(Duration::new(u64::MAX, 999_999_999))
             .max_retries(u32::MAX)
             .timeout(Duration::from_millis(1500))
+            .expires_in(Duration::from_millis(2500))
+            .deadline_in(Duration::MAX)
             .unique_key("")
             .parent(JobId(i64::MIN))
             .metadata(JobData::parse("[]").unwrap());
