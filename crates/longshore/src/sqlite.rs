@@ -40,9 +40,9 @@ impl Queue {
 
     /// [`Queue::open_blocking`] with other options: durability, patience, limits.
     pub fn open_with(options: SqliteOptions) -> Result<Self, StoreError> {
-        let path = options.path.clone();
+        let named = options.clone();
         let (store, _) =
-            SqliteStore::open_prepared(options, Prepare::Beside).map_err(|error| error.into_store_error(&path))?;
+            SqliteStore::open_prepared(options, Prepare::Beside).map_err(|error| error.into_store_error(&named))?;
         Ok(Self::from_backend(Arc::new(store)))
     }
 

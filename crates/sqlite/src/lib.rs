@@ -23,6 +23,7 @@ mod store;
 pub mod target;
 mod upkeep;
 mod workers;
+mod write_access;
 mod writing;
 
 pub use jobs::complete_in::{AttemptSuccess, CompleteError, complete_in};

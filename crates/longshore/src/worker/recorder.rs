@@ -154,8 +154,7 @@ const fn is_refusal(error: &StoreError) -> bool {
 /// Another attempt would come to the same, so there is none.
 fn given_up(record: Record, error: &StoreError) -> Record {
     let failure = Failure::new(FailureType::ValidationError, format!("the outcome could not be stored: {error}"));
-    let reason = DeadLetterReason::NotRetried(failure.failure_type);
-    Record { outcome: Outcome::DeadLetter { reason, failure }, ..record }
+    Record { outcome: Outcome::DeadLetter { reason: DeadLetterReason::OutcomeRefused, failure }, ..record }
 }
 
 fn lose(worker_run: &WorkerRun, error: StoreError, outcomes: usize) {

@@ -81,7 +81,7 @@ pub enum CompleteError {
 pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Result<(), CompleteError> {
     let database: Arc<str> = connection.path().unwrap_or("the database").into();
     let context = ErrorContext { database: Arc::clone(&database), busy_timeout: Duration::ZERO };
-    check_connection(connection, &context)?;
+    check_connection(connection, &context).map_err(StoreError::from)?;
     if connection.is_autocommit() {
         return Err(CompleteError::NoTransaction { database });
     }

@@ -50,6 +50,7 @@ impl Row {
             next_retry_at: None,
             last_error_traceback: None,
             dead_letter_reason: None,
+            dead_letter_code: None,
             moved_to_dead_letter_at: None,
             queue: new.queue,
             run_at: due.unwrap_or(now),

@@ -243,6 +243,7 @@ macro_rules! store_suite {
                 a_filter_by_status_shows_jobs_in_that_state
                 filters_by_type_queue_and_id_hold_together
                 a_filter_by_failure_shows_what_failed_so_last
+                a_filter_by_reason_shows_what_was_given_up_for_it_and_an_action_moves_no_other
                 a_filter_takes_words_as_they_are
                 a_job_that_is_not_there_is_none
                 looking_changes_nothing;
