@@ -18,6 +18,8 @@ mod panics;
 mod retention;
 #[path = "worker/scheduling.rs"]
 mod scheduling;
+#[path = "worker/starting.rs"]
+mod starting;
 #[path = "worker/stopping.rs"]
 mod stopping;
 #[path = "worker/suspects.rs"]
