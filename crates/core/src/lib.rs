@@ -7,6 +7,7 @@
 
 mod clock;
 mod console;
+mod duplicate;
 mod duration;
 mod error;
 mod failure;
@@ -14,6 +15,7 @@ mod health;
 mod id;
 mod job;
 mod job_data;
+mod job_edit;
 mod job_request;
 mod lease;
 mod lease_watch;
@@ -31,6 +33,7 @@ pub use console::{
     Action, Actioned, Console, Filter, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest, Maintained,
     Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, RunningJob, Selection, Stats, WorkerRecord,
 };
+pub use duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
 pub use duration::{InvalidDuration, deserialize_duration, parse_duration};
 pub use error::{SchemaVerdict, StoreError};
 pub use failure::{Failure, FailureType, UnknownFailureType};
@@ -38,6 +41,7 @@ pub use health::{Health, JobKeeper, StuckCause, StuckJob, TypeBacklog};
 pub use id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
 pub use job::{Attempt, AttemptOutcome, Job};
 pub use job_data::{InvalidJobData, JobData};
+pub use job_edit::JobEdit;
 pub use job_request::JobRequest;
 pub use lease::Lease;
 pub use lease_watch::{LeaseVerdict, LeaseWatch};

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{InvalidJobData, JobData, JobId, Priority, Timestamp};
+use crate::{Duplicate, InvalidJobData, JobData, JobId, OnDuplicate, Priority, Timestamp, UniqueWhile};
 
 /// A job that is to be enqueued.
 ///
@@ -30,6 +30,10 @@ pub struct NewJob {
     pub timeout: Option<Duration>,
     /// While a job with this key has not ended, no second one is made.
     pub unique_key: Option<String>,
+    /// What becomes of the other job that has the unique key; without a key it says nothing.
+    pub on_duplicate: OnDuplicate,
+    /// Which other jobs with the unique key count; without a key it says nothing.
+    pub unique_while: UniqueWhile,
     /// Waits, `blocked`, until this job completes.
     pub parent: Option<JobId>,
     /// Anything that the application wants to keep beside the payload.
@@ -67,8 +71,22 @@ impl Default for Limits {
 pub struct Enqueued {
     /// The job, new or already there.
     pub id: JobId,
-    /// Whether a job with the same unique key was there and nothing was made.
+    /// Whether a job with the same unique key was there and no second one was made.
     pub is_duplicate: bool,
+    /// What was done with the job that was there.
+    pub duplicate: Option<Duplicate>,
+}
+
+impl Enqueued {
+    /// A new job.
+    pub const fn made(id: JobId) -> Self {
+        Self { id, is_duplicate: false, duplicate: None }
+    }
+
+    /// A job that was there, and what was done with it.
+    pub const fn met(id: JobId, duplicate: Duplicate) -> Self {
+        Self { id, is_duplicate: true, duplicate: Some(duplicate) }
+    }
 }
 
 /// A job that no store accepts.
@@ -105,10 +123,29 @@ pub enum InvalidJob {
         /// The largest that is accepted.
         max: u64,
     },
+    /// Two properties that exclude each other are given.
+    #[error("{one} and {other} cannot both be given: keep one of them")]
+    Both {
+        /// The one.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+    },
+    /// A property is given that says nothing without another one.
+    #[error("{what} says nothing without {needed}: give both or neither")]
+    Needs {
+        /// What is given.
+        what: &'static str,
+        /// What is not.
+        needed: &'static str,
+    },
+    /// An edit says nothing.
+    #[error("nothing is to be changed: give a payload, a queue, a type or a time")]
+    NothingToChange,
 }
 
 /// The longest name of a type or queue, and the longest unique key, in bytes.
-const NAME_BYTES_MAX: usize = 200;
+pub(crate) const NAME_BYTES_MAX: usize = 200;
 const UNIQUE_KEY_BYTES_MAX: usize = 1000;
 /// The largest of the three budgets.
 const BUDGET_MAX: u32 = 1_000_000;
@@ -129,6 +166,8 @@ impl NewJob {
             max_deferrals: 1000,
             timeout: None,
             unique_key: None,
+            on_duplicate: OnDuplicate::Keep,
+            unique_while: UniqueWhile::Unfinished,
             parent: None,
             metadata: None,
         }
@@ -188,6 +227,20 @@ impl NewJob {
         self
     }
 
+    /// What becomes of the job that has the unique key already: it stays as it is unless told.
+    #[must_use]
+    pub fn on_duplicate(mut self, on_duplicate: OnDuplicate) -> Self {
+        self.on_duplicate = on_duplicate;
+        self
+    }
+
+    /// Which other jobs with the unique key count: all that have not ended unless told.
+    #[must_use]
+    pub fn unique_while(mut self, unique_while: UniqueWhile) -> Self {
+        self.unique_while = unique_while;
+        self
+    }
+
     /// Waits until this job completes.
     #[must_use]
     pub fn parent(mut self, parent: JobId) -> Self {
@@ -236,23 +289,27 @@ impl NewJob {
                 max: SPAN_SECONDS_MAX * 1000,
             });
         }
-        match self.due {
-            Due::After(delay) if delay.as_secs() > SPAN_SECONDS_MAX => {
-                Err(InvalidJob::OutOfRange { what: "the delay in seconds", min: 0, max: SPAN_SECONDS_MAX })
-            }
-            _ => Ok(()),
-        }
+        check_delay(self.due)
     }
 }
 
-fn check_name(what: &'static str, name: &str, max: usize) -> Result<(), InvalidJob> {
+pub(crate) fn check_delay(due: Due) -> Result<(), InvalidJob> {
+    match due {
+        Due::After(delay) if delay.as_secs() > SPAN_SECONDS_MAX => {
+            Err(InvalidJob::OutOfRange { what: "the delay in seconds", min: 0, max: SPAN_SECONDS_MAX })
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_name(what: &'static str, name: &str, max: usize) -> Result<(), InvalidJob> {
     if name.is_empty() || name.len() > max || name.chars().any(char::is_control) {
         return Err(InvalidJob::Name { what, bytes: name.len(), max });
     }
     Ok(())
 }
 
-fn check_size(what: &'static str, data: &JobData, limits: &Limits) -> Result<(), InvalidJob> {
+pub(crate) fn check_size(what: &'static str, data: &JobData, limits: &Limits) -> Result<(), InvalidJob> {
     if data.len() > limits.payload_bytes_max {
         return Err(InvalidJob::TooLarge { what, bytes: data.len(), max: limits.payload_bytes_max });
     }

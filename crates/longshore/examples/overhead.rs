@@ -138,6 +138,9 @@ impl Console for Fountain {
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
         self.rest.act(selection, action)
     }
+    fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
+        self.rest.edit(id, edit)
+    }
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
         self.rest.log(request)
     }

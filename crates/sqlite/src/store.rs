@@ -13,7 +13,7 @@ use crate::database_file::{self, DatabaseFile};
 use crate::fault::{ErrorContext, Fault};
 use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
-use crate::jobs::enqueue::{Enqueue, Inserting};
+use crate::jobs::enqueue::{Enqueue, Inserting, may_pass_a_key};
 use crate::jobs::inbox::{Inboxes, Mailbox};
 use crate::jobs::record::RecordAll;
 use crate::jobs::report::ReportAll;
@@ -143,7 +143,22 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
         let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
         Ok(Inserting::begin(connection, &mut insert).make(job, &Limits::default(), SystemClock::new().now())?.enqueued)
     };
-    make().map_err(|fault| context.answer(fault, "enqueueing a job"))
+    let made = if may_pass_a_key(job) { in_savepoint(connection, make) } else { make() };
+    made.map_err(|fault| context.answer(fault, "enqueueing a job"))
+}
+
+/// Takes both statements back when the second one fails.
+fn in_savepoint<T>(connection: &Connection, piece: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    connection.execute_batch("SAVEPOINT longshore_enqueue")?;
+    let done = piece();
+    if done.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK TO longshore_enqueue")?;
+    }
+    // Some errors make SQLite end the whole transaction by itself, and the savepoint with it.
+    if !connection.is_autocommit() {
+        connection.execute_batch("RELEASE longshore_enqueue")?;
+    }
+    done
 }
 
 impl Store for SqliteStore {

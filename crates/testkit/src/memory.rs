@@ -2,6 +2,7 @@ mod action;
 mod attempt;
 mod claim;
 mod console;
+mod edit;
 mod enqueue;
 mod family;
 mod harness;

@@ -8,6 +8,8 @@ mod completions;
 mod configuration;
 mod database;
 mod doctor;
+mod duplicate;
+mod edit;
 mod enqueue;
 mod errors;
 mod help;

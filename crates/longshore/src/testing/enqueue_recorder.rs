@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
     Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, EnqueueStream, Enqueued, Extended, Health,
-    Heartbeat, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained, Maintenance, NewJob,
-    QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store,
+    Heartbeat, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained, Maintenance,
+    NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store,
     StoreError, StoreFuture, Wakeups, WorkerId, WorkerRecord,
 };
 
@@ -30,7 +30,7 @@ impl EnqueueRecorder {
     fn add(&self, job: NewJob) -> Enqueued {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         jobs.push(job);
-        Enqueued { id: JobId(i64::try_from(jobs.len()).unwrap_or(i64::MAX)), is_duplicate: false }
+        Enqueued::made(JobId(i64::try_from(jobs.len()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -121,6 +121,10 @@ impl Console for EnqueueRecorder {
     }
 
     fn act(&self, _: Selection, _: Action) -> StoreFuture<'_, Actioned> {
+        nothing()
+    }
+
+    fn edit(&self, _: JobId, _: JobEdit) -> StoreFuture<'_, Actioned> {
         nothing()
     }
 

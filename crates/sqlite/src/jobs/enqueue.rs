@@ -1,15 +1,20 @@
-use longshore_core::{DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp};
+use longshore_core::{
+    DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp, UniqueWhile,
+};
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert, is_plain};
+use crate::jobs::enqueue::duplicate::settle;
 use crate::jobs::enqueue::leased::make_leased;
+use crate::jobs::unique_key::{self, Meeting};
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
 
 pub(crate) mod block;
+mod duplicate;
 pub(crate) mod leased;
 mod spool;
 mod spooled_job;
@@ -30,7 +35,7 @@ impl Work for Enqueue {
     }
 
     fn is_one_statement(&self) -> bool {
-        self.jobs.len() == 1
+        matches!(self.jobs.as_slice(), [job] if !may_pass_a_key(job))
     }
 
     fn plain_job(&self) -> Option<&NewJob> {
@@ -39,14 +44,14 @@ impl Work for Enqueue {
     }
 
     fn answer_for(&self, id: JobId) -> Option<Vec<Enqueued>> {
-        Some(vec![Enqueued { id, is_duplicate: false }])
+        Some(vec![Enqueued::made(id)])
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Enqueued>, Fault> {
         if let [job] = self.jobs.as_slice()
             && let Some(id) = make_leased(tx, job)?
         {
-            return Ok(vec![Enqueued { id, is_duplicate: false }]);
+            return Ok(vec![Enqueued::made(id)]);
         }
         let kept = tx.kept;
         let mut insert = kept.insert_job()?;
@@ -54,11 +59,25 @@ impl Work for Enqueue {
     }
 }
 
+/// Whether making the job may take its unique key from a running one, which is a second statement that writes.
+pub(crate) const fn may_pass_a_key(job: &NewJob) -> bool {
+    job.unique_key.is_some() && matches!(job.unique_while, UniqueWhile::Waiting)
+}
+
 /// What came of one job.
 pub(crate) struct Made {
     pub(crate) enqueued: Enqueued,
-    /// Where it stands; none for a duplicate, of which nothing was made.
-    status: Option<Status>,
+    change: Change,
+}
+
+/// What a job changed in the counts.
+enum Change {
+    /// A new job stands in this state.
+    Entered(Status),
+    /// A duplicate was given what the new job says, and may stand in another state of its queue.
+    Moved { queue: String, from: Status, to: Status },
+    /// A duplicate is as it was.
+    Nothing,
 }
 
 /// The statements that make jobs, taken from the cache once for a whole batch.
@@ -108,7 +127,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
             none => none.insert(BlockInsert::begin(self.connection)?),
         };
         let ids = block.make(self.connection, jobs.each_ref(), tx.now)?;
-        enqueued.extend(ids.map(|id| Enqueued { id, is_duplicate: false }));
+        enqueued.extend(ids.map(|id| Enqueued::made(id)));
         tx.wakes = true;
         Ok(())
     }
@@ -116,27 +135,37 @@ impl<'s, 'c> Inserting<'s, 'c> {
     /// Makes one job and counts it.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
         let made = self.make(job, &tx.limits, tx.now)?;
-        let Some(status) = made.status else { return Ok(made.enqueued) };
-        tx.counts.entered(&job.queue, status);
-        if status == Status::DeadLetter {
-            tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
+        match made.change {
+            Change::Entered(status) => {
+                tx.counts.entered(&job.queue, status);
+                if status == Status::DeadLetter {
+                    tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
+                }
+            }
+            Change::Moved { queue, from, to } => tx.counts.moved(&queue, from, to),
+            Change::Nothing => return Ok(made.enqueued),
         }
         tx.wakes = true;
         Ok(made.enqueued)
     }
 
     /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be
-    /// refused is refused before the one statement that writes.
+    /// refused is refused before the first statement that writes, of which there are two where a key is passed on.
     pub(crate) fn make(&mut self, job: &NewJob, limits: &Limits, now: Timestamp) -> Result<Made, Fault> {
         job.validate(limits)?;
-        if let Some(unique_key) = &job.unique_key
-            && let Some(id) = find_holder(self.connection, unique_key)?
-        {
-            return Ok(Made { enqueued: Enqueued { id, is_duplicate: true }, status: None });
+        let meeting = match &job.unique_key {
+            None => Meeting::Free,
+            Some(key) => Meeting::of(self.connection, key, job.unique_while)?,
+        };
+        if let Meeting::Duplicate(holder) = meeting {
+            return Ok(settle(self.connection, job, holder, now)?);
         }
         let standing = Standing::of(self.connection, job)?;
+        if let (Meeting::Behind(running), Some(key)) = (meeting, &job.unique_key) {
+            unique_key::pass_on(self.connection, running, key)?;
+        }
         let id = self.insert(job, &standing, now)?;
-        Ok(Made { enqueued: Enqueued { id, is_duplicate: false }, status: Some(standing.status()) })
+        Ok(Made { enqueued: Enqueued::made(id), change: Change::Entered(standing.status()) })
     }
 
     fn insert(&mut self, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
@@ -161,14 +190,6 @@ impl<'s, 'c> Inserting<'s, 'c> {
         ])?;
         Ok(JobId(id))
     }
-}
-
-/// The job that has not ended and holds this unique key.
-pub(crate) fn find_holder(connection: &Connection, unique_key: &str) -> rusqlite::Result<Option<JobId>> {
-    connection
-        .prepare_cached(include_str!("../sql/select_unique_key_holder.sql"))?
-        .query_row([unique_key], |row| column::id(row, 0))
-        .optional()
 }
 
 /// The instant that a job waits for; one that has passed is none.

@@ -7,6 +7,7 @@ mod claim;
 mod console;
 mod database;
 mod dead_worker;
+mod duplicate;
 mod enqueue;
 mod fault;
 mod foreign;

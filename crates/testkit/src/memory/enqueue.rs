@@ -1,4 +1,4 @@
-use longshore_core::{EnqueueStream, Enqueued, JobId, NewJob, StoreError, Timestamp};
+use longshore_core::{Duplicate, EnqueueStream, Enqueued, JobId, NewJob, StoreError, Timestamp};
 
 use super::Moment;
 use super::row::Row;
@@ -47,17 +47,35 @@ impl State {
 
     fn enqueue_one(&mut self, new: NewJob, now: Timestamp) -> Result<Enqueued, StoreError> {
         new.validate(&self.limits)?;
-        if let Some(id) = new.unique_key.as_deref().and_then(|key| self.holder(key)) {
-            return Ok(Enqueued { id, is_duplicate: true });
+        let holders = new.unique_key.as_deref().map(|key| self.holders(key)).unwrap_or_default();
+        if let Some(duplicate) = holders.iter().find(|row| new.unique_while.covers(row.job.status)) {
+            return Ok(self.meet_duplicate(duplicate.job.id, new, now));
         }
+        let passes = holders.iter().find(|row| !row.has_passed_key).map(|row| row.job.id);
         if let Some(parent) = new.parent.filter(|parent| !self.rows.contains_key(parent)) {
             return Err(StoreError::UnknownParent { parent });
+        }
+        if let Some(holder) = passes {
+            self.row(holder).has_passed_key = true;
         }
         self.last_id += 1;
         let id = JobId(self.last_id);
         self.queues.entry(new.queue.clone()).or_default();
         self.rows.insert(id, Row::new(id, new, now));
         self.await_parent(id, now);
-        Ok(Enqueued { id, is_duplicate: false })
+        Ok(Enqueued::made(id))
+    }
+
+    /// Does with the job that has the unique key what the new one says.
+    fn meet_duplicate(&mut self, id: JobId, new: NewJob, now: Timestamp) -> Enqueued {
+        let row = self.row(id);
+        let (duplicate, due) = (new.on_duplicate.meet(row.job.status), new.due);
+        if duplicate != Duplicate::Kept {
+            row.replace(new);
+        }
+        if duplicate == Duplicate::PushedBack {
+            row.move_due(due, now);
+        }
+        Enqueued::met(id, duplicate)
     }
 }

@@ -11,6 +11,10 @@ pub(super) struct Row {
     pub(super) job: Job,
     /// The instant that a claim has yet to see pass; none once the job was promoted, or if it never had to wait.
     pub(super) due: Option<Timestamp>,
+    /// Since when it waits for nothing but its parent and its claim.
+    pub(super) ready_at: Timestamp,
+    /// Whether it ran when its unique key went to another job that waits behind it.
+    pub(super) has_passed_key: bool,
     /// The claim under which it began alone, while it was a suspect.
     pub(super) isolated_claim: Option<ClaimNumber>,
     /// The attempts that have ended and did not simply succeed.
@@ -23,12 +27,7 @@ pub(super) struct Row {
 impl Row {
     /// A job that waits; whether its parent lets it is for its family to say.
     pub(super) fn new(id: JobId, new: NewJob, now: Timestamp) -> Self {
-        let due = match new.due {
-            Due::Now => None,
-            Due::After(delay) => Some(now.after(delay)),
-            Due::At(instant) => Some(instant),
-        }
-        .filter(|instant| *instant > now);
+        let due = later_than(now, new.due);
         let job = Job {
             id,
             job_type: new.job_type,
@@ -64,7 +63,39 @@ impl Row {
             result: None,
             metadata: new.metadata,
         };
-        Self { job, due, isolated_claim: None, attempts: BTreeMap::new(), log: BTreeMap::new(), lapsed: None }
+        Self {
+            job,
+            due,
+            ready_at: now,
+            has_passed_key: false,
+            isolated_claim: None,
+            attempts: BTreeMap::new(),
+            log: BTreeMap::new(),
+            lapsed: None,
+        }
+    }
+
+    /// Gives a job that waits what a new one with its unique key says, apart from its time.
+    pub(super) fn replace(&mut self, new: NewJob) {
+        let job = &mut self.job;
+        (job.job_type, job.job_data, job.metadata) = (new.job_type, new.job_data, new.metadata);
+        (job.priority, job.timeout) = (new.priority, new.timeout);
+        job.max_retries = new.max_retries;
+        job.max_crashes = new.max_crashes;
+        job.max_deferrals = new.max_deferrals;
+    }
+
+    /// Gives a job that waits another time.
+    pub(super) fn move_due(&mut self, due: Due, now: Timestamp) {
+        self.due = later_than(now, due);
+        self.job.run_at = self.due.unwrap_or(now);
+        if self.due.is_none() {
+            self.ready_at = now;
+        }
+        if self.job.status == Status::Retrying {
+            self.job.next_retry_at = self.due;
+            self.job.status = if self.due.is_some() { Status::Retrying } else { Status::Pending };
+        }
     }
 
     /// Whether a claim may take it, its type, queue and worker aside.
@@ -103,6 +134,7 @@ impl Row {
         self.job.next_retry_at = None;
         self.job.run_at = due.unwrap_or(now);
         self.due = due;
+        self.ready_at = now;
     }
 
     pub(super) fn promote(&mut self) {
@@ -172,4 +204,14 @@ impl Row {
             traceback: None,
         })
     }
+}
+
+/// The instant that a job waits for; one that has passed is none.
+fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
+    let instant = match due {
+        Due::Now => None,
+        Due::After(delay) => Some(now.after(delay)),
+        Due::At(instant) => Some(instant),
+    };
+    instant.filter(|instant| *instant > now)
 }

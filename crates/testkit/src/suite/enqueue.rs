@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Due, EnqueueStream, InvalidJob, JobData, JobId, Limits, NewJob, Priority, Status, Store, StoreError,
+    Action, Due, EnqueueStream, InvalidJob, JobData, JobId, Limits, NewJob, OnDuplicate, Priority, Status, Store,
+    StoreError, UniqueWhile,
 };
 
 use super::world::data;
@@ -21,6 +22,8 @@ pub async fn an_enqueued_job_waits_with_everything_that_it_was_given<H: Harness>
         max_deferrals: 8,
         timeout: Some(Duration::from_millis(1500)),
         unique_key: Some("once".to_owned()),
+        on_duplicate: OnDuplicate::PushBack,
+        unique_while: UniqueWhile::Waiting,
         parent: None,
         metadata: Some(data("[1,2]")),
     };
@@ -59,6 +62,8 @@ pub async fn every_job_of_a_batch_keeps_what_it_was_given<H: Harness>() {
             max_deferrals: u32::from(number) + 3,
             timeout: (number % 2 == 0).then(|| Duration::from_secs(u64::from(number) + 1)),
             unique_key: (number == 20).then(|| "once".to_owned()),
+            on_duplicate: OnDuplicate::PushBack,
+            unique_while: UniqueWhile::Waiting,
             parent: None,
             metadata: (number % 3 == 0).then(|| data(&format!("[{number}]"))),
         })

@@ -3,8 +3,9 @@ use rusqlite::params;
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::enqueue::{find_holder, later_than};
+use crate::jobs::enqueue::later_than;
 use crate::jobs::offers::Taken;
+use crate::jobs::unique_key::Meeting;
 use crate::workers::held::HeldLease;
 use crate::writing::session::{Delivery, WriteTx};
 
@@ -19,7 +20,7 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Opti
         return Ok(None);
     }
     if let Some(unique_key) = &job.unique_key
-        && find_holder(tx.connection, unique_key)?.is_some()
+        && Meeting::of(tx.connection, unique_key, job.unique_while)? != Meeting::Free
     {
         return Ok(None);
     }

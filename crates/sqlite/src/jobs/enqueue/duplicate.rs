@@ -1,0 +1,59 @@
+use longshore_core::{Duplicate, Enqueued, JobData, NewJob, Status, Timestamp};
+use rusqlite::{Connection, params};
+
+use crate::column;
+use crate::jobs::edit::status_under;
+use crate::jobs::enqueue::{Change, Made, later_than};
+use crate::jobs::unique_key::Holder;
+use crate::writing::session::is_of_a_row;
+
+/// Does with the job that has the unique key what the new one says. One statement at most writes.
+pub(super) fn settle(connection: &Connection, job: &NewJob, holder: Holder, now: Timestamp) -> rusqlite::Result<Made> {
+    let duplicate = job.on_duplicate.meet(holder.status);
+    let to = match duplicate {
+        Duplicate::Kept => return Ok(kept(&holder)),
+        Duplicate::Replaced => holder.status,
+        Duplicate::PushedBack => status_under(holder.status, later_than(now, job.due)),
+    };
+    match replace(connection, job, &holder, duplicate, to, now) {
+        Ok(1..) => {}
+        Ok(_) => return Ok(kept(&holder)),
+        // Another program left a row that breaks a constraint of its table, whatever is changed in it.
+        Err(error) if is_of_a_row(&error) => {
+            crate::quiet::warning!(job_id = holder.id.0, %error, "a constraint keeps a job as it is");
+            return Ok(kept(&holder));
+        }
+        Err(error) => return Err(error),
+    }
+    let change = Change::Moved { queue: holder.queue, from: holder.status, to };
+    Ok(Made { enqueued: Enqueued::met(holder.id, duplicate), change })
+}
+
+const fn kept(holder: &Holder) -> Made {
+    Made { enqueued: Enqueued::met(holder.id, Duplicate::Kept), change: Change::Nothing }
+}
+
+fn replace(
+    connection: &Connection,
+    job: &NewJob,
+    holder: &Holder,
+    duplicate: Duplicate,
+    to: Status,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    connection.prepare_cached(include_str!("../../sql/replace_waiting_job.sql"))?.execute(params![
+        holder.id.0,
+        job.job_type,
+        job.job_data.as_str(),
+        job.priority.0,
+        job.max_retries,
+        job.timeout.map(column::seconds),
+        job.max_crashes,
+        job.max_deferrals,
+        job.metadata.as_ref().map(JobData::as_str),
+        duplicate == Duplicate::PushedBack,
+        to.as_str(),
+        later_than(now, job.due).map(Timestamp::as_ms),
+        now.as_ms(),
+    ])
+}
