@@ -27,6 +27,7 @@ mod retry;
 mod status;
 mod store;
 mod timestamp;
+mod valid_job;
 
 pub use clock::{Clock, SystemClock};
 pub use console::{
@@ -53,6 +54,7 @@ pub use retry::RetryPolicy;
 pub use status::{Status, UnknownStatus};
 pub use store::{
     ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, Wakeups,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, ValidJobStream, Wakeups,
 };
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use valid_job::ValidJob;

@@ -255,8 +255,8 @@ impl NewJob {
         self
     }
 
-    /// Whether a store accepts it.
-    pub fn validate(&self, limits: &Limits) -> Result<(), InvalidJob> {
+    /// Whether a store accepts it; [`NewJob::check`] keeps the answer.
+    pub(crate) fn validate(&self, limits: &Limits) -> Result<(), InvalidJob> {
         check_name("job type", &self.job_type, NAME_BYTES_MAX)?;
         check_name("queue name", &self.queue, NAME_BYTES_MAX)?;
         if let Some(key) = &self.unique_key {

@@ -1,4 +1,4 @@
-use longshore_core::{Due, Duplicate, Enqueued, Job, JobId, Limits, NewJob};
+use longshore_core::{Due, Duplicate, Enqueued, Job, JobId, Limits, NewJob, ValidJob};
 use longshore_migrate::Exit;
 use serde::Serialize;
 
@@ -19,8 +19,7 @@ pub(crate) fn run(context: &Context, arguments: EnqueueArguments) -> anyhow::Res
     if let Some(path) = &arguments.batch {
         return batch::run(context, &config, path);
     }
-    let job = read_job(&config, arguments)?;
-    job.validate(&Limits::default()).map_err(CommandError::Job)?;
+    let job = read_job(&config, arguments)?.check(&Limits::default()).map_err(CommandError::Job)?;
     context.block_on(enqueue(context, job))
 }
 
@@ -55,9 +54,9 @@ struct EnqueuedJob {
     duplicate: Option<Duplicate>,
 }
 
-async fn enqueue(context: &Context, job: NewJob) -> anyhow::Result<Exit> {
+async fn enqueue(context: &Context, job: ValidJob) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::New).await?;
-    let enqueued = database.enqueue(vec![job]).await?;
+    let enqueued = database.enqueue_valid(vec![job]).await?;
     let [enqueued] = enqueued.as_slice() else {
         anyhow::bail!("the database answered for {} jobs and was asked for one", enqueued.len());
     };

@@ -94,5 +94,5 @@ async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow
 
 /// A name that no job could have is a slip of the fingers.
 fn check_name(queue: &str) -> Result<(), InvalidJob> {
-    NewJob::new("any", JobData::default()).queue(queue).validate(&Limits::default())
+    NewJob::new("any", JobData::default()).queue(queue).check(&Limits::default()).map(drop)
 }

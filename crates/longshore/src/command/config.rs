@@ -85,7 +85,7 @@ impl CommandJob {
 
     /// Whether jobs of this type could be enqueued under that name.
     pub fn validate(&self, job_type: &str) -> Result<(), InvalidJob> {
-        self.new_job(job_type).validate(&Limits::default())
+        self.new_job(job_type).check(&Limits::default()).map(drop)
     }
 }
 

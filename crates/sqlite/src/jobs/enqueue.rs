@@ -1,5 +1,5 @@
 use longshore_core::{
-    DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Status, StoreError, Timestamp, UniqueWhile,
+    DeadLetterReason, Due, Enqueued, JobId, NewJob, Status, StoreError, Timestamp, UniqueWhile, ValidJob,
 };
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
@@ -22,7 +22,7 @@ pub(crate) mod stream;
 
 /// Makes all of the jobs or none.
 pub(crate) struct Enqueue {
-    pub(crate) jobs: Vec<NewJob>,
+    pub(crate) jobs: Vec<ValidJob>,
 }
 
 impl Work for Enqueue {
@@ -38,7 +38,7 @@ impl Work for Enqueue {
         matches!(self.jobs.as_slice(), [job] if !may_pass_a_key(job))
     }
 
-    fn plain_job(&self) -> Option<&NewJob> {
+    fn plain_job(&self) -> Option<&ValidJob> {
         let [job] = self.jobs.as_slice() else { return None };
         is_plain(job).then_some(job)
     }
@@ -94,12 +94,12 @@ impl<'s, 'c> Inserting<'s, 'c> {
     }
 
     /// Makes the jobs in their order and counts them.
-    pub(crate) fn write_all(&mut self, tx: &mut WriteTx<'_, '_>, jobs: &[NewJob]) -> Result<Vec<Enqueued>, Fault> {
+    pub(crate) fn write_all(&mut self, tx: &mut WriteTx<'_, '_>, jobs: &[ValidJob]) -> Result<Vec<Enqueued>, Fault> {
         let mut enqueued = Vec::with_capacity(jobs.len());
         let mut rest = jobs;
         while let Some(job) = rest.first() {
             match rest.first_chunk() {
-                Some(block) if block.iter().all(is_plain) => {
+                Some(block) if block.iter().all(|job| is_plain(job)) => {
                     self.write_block(tx, block, &mut enqueued)?;
                     rest = &rest[BLOCK_JOBS..];
                 }
@@ -115,11 +115,10 @@ impl<'s, 'c> Inserting<'s, 'c> {
     fn write_block(
         &mut self,
         tx: &mut WriteTx<'_, '_>,
-        jobs: &[NewJob; BLOCK_JOBS],
+        jobs: &[ValidJob; BLOCK_JOBS],
         enqueued: &mut Vec<Enqueued>,
     ) -> Result<(), Fault> {
         for job in jobs {
-            job.validate(&tx.limits)?;
             tx.counts.entered(&job.queue, Status::Pending);
         }
         let block = match &mut self.block {
@@ -127,14 +126,14 @@ impl<'s, 'c> Inserting<'s, 'c> {
             none => none.insert(BlockInsert::begin(self.connection)?),
         };
         let ids = block.make(self.connection, jobs.each_ref(), tx.now)?;
-        enqueued.extend(ids.map(|id| Enqueued::made(id)));
+        enqueued.extend(ids.map(Enqueued::made));
         tx.wakes = true;
         Ok(())
     }
 
     /// Makes one job and counts it.
-    fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
-        let made = self.make(job, &tx.limits, tx.now)?;
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Enqueued, Fault> {
+        let made = self.make(job, tx.now)?;
         match made.change {
             Change::Entered(status) => {
                 tx.counts.entered(&job.queue, status);
@@ -151,8 +150,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
 
     /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be
     /// refused is refused before the first statement that writes, of which there are two where a key is passed on.
-    pub(crate) fn make(&mut self, job: &NewJob, limits: &Limits, now: Timestamp) -> Result<Made, Fault> {
-        job.validate(limits)?;
+    pub(crate) fn make(&mut self, job: &ValidJob, now: Timestamp) -> Result<Made, Fault> {
         let meeting = match &job.unique_key {
             None => Meeting::Free,
             Some(key) => Meeting::of(self.connection, key, job.unique_while)?,

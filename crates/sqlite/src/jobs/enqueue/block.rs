@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use longshore_core::{JobData, JobId, NewJob, Timestamp};
+use longshore_core::{JobData, JobId, NewJob, Timestamp, ValidJob};
 use rusqlite::{CachedStatement, Connection};
 
 use crate::column;
@@ -43,7 +43,7 @@ impl<'c> BlockInsert<'c> {
     pub(crate) fn make(
         &mut self,
         connection: &Connection,
-        jobs: [&NewJob; BLOCK_JOBS],
+        jobs: [&ValidJob; BLOCK_JOBS],
         now: Timestamp,
     ) -> rusqlite::Result<impl Iterator<Item = JobId> + use<>> {
         let insert = &mut self.insert;

@@ -1,4 +1,4 @@
-use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, Timestamp};
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, Timestamp, ValidJob};
 use rusqlite::params;
 
 use crate::column;
@@ -11,11 +11,10 @@ use crate::writing::session::{Delivery, WriteTx};
 
 /// Makes a job with a lease to a worker that would run it at once, if there is one and nothing holds the job back.
 /// The claim that would follow in a transaction of its own is then part of this one.
-pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Option<JobId>, Fault> {
+pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Option<JobId>, Fault> {
     if tx.offers.borrow().is_empty() {
         return Ok(None);
     }
-    job.validate(&tx.limits)?;
     if job.parent.is_some() || later_than(tx.now, job.due).is_some() {
         return Ok(None);
     }
