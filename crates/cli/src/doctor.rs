@@ -54,8 +54,9 @@ pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Findi
 }
 
 fn disk(health: &Health) -> Option<Finding> {
-    let free = health.disk_free_bytes?;
-    let is_small_share = health.disk_total_bytes.is_some_and(|total| free < total / DISK_FREE_SHARE);
+    let local = health.local?;
+    let free = local.disk_free_bytes?;
+    let is_small_share = local.disk_total_bytes.is_some_and(|total| free < total / DISK_FREE_SHARE);
     let is_almost_full = free < DISK_FREE_BYTES_MIN || (is_small_share && free < DISK_FREE_BYTES_PLENTY);
     is_almost_full.then(|| {
         let message = format!("the disk is almost full: {} MiB are left", free / MIB);
@@ -191,7 +192,7 @@ fn dead_letters(health: &Health) -> Option<Finding> {
 }
 
 fn write_ahead_log(health: &Health) -> Option<Finding> {
-    let bytes = health.wal_bytes;
+    let bytes = health.local?.wal_bytes;
     (bytes > WAL_BYTES_MAX).then(|| {
         let message = format!("the write-ahead log has {} MiB and does not shrink", bytes / MIB);
         let hint = "end the program that keeps a read transaction open on the database (\"fuser FILE\" names them)";

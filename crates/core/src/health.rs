@@ -11,14 +11,9 @@ pub struct Health {
     pub now: Timestamp,
     /// The latest instant that the database has on record; later than `now` when the clock jumped back.
     pub latest_record_at: Option<Timestamp>,
-    /// The database's size in bytes.
-    pub database_bytes: u64,
-    /// The write-ahead log's size in bytes, where there is one.
-    pub wal_bytes: u64,
-    /// Bytes left on the file system, where it can be told.
-    pub disk_free_bytes: Option<u64>,
-    /// The file system's size in bytes, where it can be told.
-    pub disk_total_bytes: Option<u64>,
+    /// What can be told of files and disk where the database is a file of this machine.
+    #[serde(flatten)]
+    pub local: Option<LocalHealth>,
     /// Every queue.
     pub queues: Vec<QueueStats>,
     /// What waits, by queue and type; counted up to a bound.
@@ -37,6 +32,19 @@ pub struct Health {
     pub dead_letters: u64,
     /// Dead letters of the last hour.
     pub dead_letters_last_hour: u64,
+}
+
+/// The facts about a database that is a file of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LocalHealth {
+    /// The database's size in bytes.
+    pub database_bytes: u64,
+    /// The write-ahead log's size in bytes.
+    pub wal_bytes: u64,
+    /// Bytes left on the file system, where it can be told.
+    pub disk_free_bytes: Option<u64>,
+    /// The file system's size in bytes, where it can be told.
+    pub disk_total_bytes: Option<u64>,
 }
 
 /// A job that no claim, no instant and no other job moves on.

@@ -38,7 +38,7 @@ pub use duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
 pub use duration::{InvalidDuration, deserialize_duration, parse_duration};
 pub use error::{SchemaVerdict, StoreError};
 pub use failure::{Failure, FailureType, UnknownFailureType};
-pub use health::{Health, JobKeeper, StuckCause, StuckJob, TypeBacklog};
+pub use health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBacklog};
 pub use id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
 pub use job::{Attempt, AttemptOutcome, Job};
 pub use job_data::{InvalidJobData, JobData};

@@ -42,7 +42,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Enqueues a stream of jobs in one transaction and bounded memory; says how many were made. Duplicates of
     /// a unique key are passed over. No lock is held while the stream is read, so it may be slow and may enqueue jobs
-    /// itself. Of several errors the first in the stream's order is told.
+    /// itself. If several jobs are invalid, the error is that of the first one in the stream.
     fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64>;
 
     /// The same with jobs that nobody has checked yet.
@@ -79,8 +79,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// When a claim of this worker gets less than it asked for, what [`Inbox::offer`] said before stays behind as an
     /// offer. A job that is enqueued by itself through this store, in this process, is then made with a lease to the
     /// worker, in the commit that acknowledges it: if it may run at once, waits for no parent, and nothing else that
-    /// the worker could run stands before it. The worker's next claim replaces the offer. A backend may also do
-    /// nothing of that.
+    /// the worker could run stands before it. The worker's next claim replaces the offer. A backend need not
+    /// implement this.
     fn inbox(&self, _worker_id: &WorkerId) -> Box<dyn Inbox> {
         Box::new(NoInbox)
     }
@@ -107,10 +107,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Writes what became of attempts; says for each, in order, whether it was recorded or fenced off. Children
     /// of jobs that ended move in the same transaction.
-    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>>;
+    fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>>;
 
     /// Writes progress and log of running attempts, fenced like outcomes.
-    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>>;
+    fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>>;
 
     /// Finds workers that are dead, and gives their jobs back: a crash is counted for each attempt that had begun, with
     /// [`crate::Suspects::One`] where it alone had. Where nobody knows what had begun, every attempt counts as begun, but

@@ -114,10 +114,10 @@ impl Store for Fountain {
     fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
         self.rest.cancel_requests(worker_id)
     }
-    fn record(&self, _: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn record(&self, _: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {
         Box::pin(async move { Ok(self.take(&records)) })
     }
-    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
         self.rest.report(worker_id, reports)
     }
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {

@@ -1,8 +1,7 @@
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use longshore_core::StoreError;
 use longshore_migrate::target::TargetError;
@@ -24,13 +23,7 @@ pub(crate) struct DatabaseFile {
     /// None until the log was seen; SQLite makes it with the first read.
     log_identity: Mutex<Option<Identity>>,
     change: OnceLock<FileChange>,
-    opened_at: Instant,
-    /// When it was last found as it should be, in nanoseconds after the opening.
-    found_well: AtomicU64,
 }
-
-/// So recent a look is as good as a new one, where another follows before anything is acknowledged.
-const JUST_NOW: Duration = Duration::from_millis(2);
 
 /// What happened to the file. The store that met it does nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +79,6 @@ impl DatabaseFile {
             file_identity: Identity::of(&fs::metadata(path).map_err(moved)?),
             log_identity: Mutex::new(None),
             change: OnceLock::new(),
-            opened_at: Instant::now(),
-            found_well: AtomicU64::new(0),
         };
         file.check_thoroughly(connection).map_err(|change| change.error(context))?;
         Ok(file)
@@ -101,13 +92,6 @@ impl DatabaseFile {
     /// Two stats, cheap enough for every transaction.
     pub(crate) fn check(&self) -> Result<(), FileChange> {
         self.keep(self.change().map_or_else(|| self.look(), Err))
-    }
-
-    /// Whether [`check`](Self::check) found nothing a moment ago. While commits follow one another, the look after
-    /// the one serves as the look before the next.
-    pub(crate) fn was_checked_just_now(&self) -> bool {
-        let found_well = Duration::from_nanos(self.found_well.load(Ordering::Relaxed));
-        self.change.get().is_none() && self.opened_at.elapsed().saturating_sub(found_well) < JUST_NOW
     }
 
     /// Asks SQLite and the file system as well.
@@ -142,12 +126,8 @@ impl DatabaseFile {
     }
 
     fn keep(&self, looked: Result<(), FileChange>) -> Result<(), FileChange> {
-        match looked {
-            Ok(()) => {
-                let since_opening = u64::try_from(self.opened_at.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                self.found_well.store(since_opening, Ordering::Relaxed);
-            }
-            Err(change) => drop(self.change.set(change)),
+        if let Err(change) = looked {
+            let _ = self.change.set(change);
         }
         looked
     }

@@ -252,7 +252,7 @@ impl Store for SqliteStore {
         Box::pin(readers.run("looking for jobs to cancel", move |tx| cancel_requests(tx.connection, &worker_id)))
     }
 
-    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {
         Box::pin(async move {
             if records.is_empty() {
                 return Ok(Vec::new());
@@ -261,7 +261,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
         Box::pin(async move {
             if reports.is_empty() {
                 return Ok(Vec::new());

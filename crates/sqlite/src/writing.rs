@@ -1,11 +1,12 @@
 //! The one thread that writes: how requests reach it, share a transaction and get their answer, and how it notices
-//! commits of others. Begin with `writer`, then `desk` and `group`.
+//! commits of others. Begin with `writer`, then `writer_thread` and `group`.
 
 pub(crate) mod awake;
 pub(crate) mod checkpointer;
 pub(crate) mod checkpoints;
 pub(crate) mod group;
 pub(crate) mod hints;
+pub(crate) mod kept_statements;
 pub(crate) mod log_watch;
 pub(crate) mod permits;
 pub(crate) mod session;

@@ -161,14 +161,14 @@ impl<S: Store> Store for FaultStore<S> {
         self.meet(Operation::Read, move |inner| inner.cancel_requests(worker_id))
     }
 
-    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {
         if let Some(refusal) = self.with_plan(|plan| plan.refusal(&records)) {
             return Box::pin(async { Err(refusal.into()) });
         }
         self.meet(Operation::Record, move |inner| inner.record(worker_id, records))
     }
 
-    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
         self.meet(Operation::Report, move |inner| inner.report(worker_id, reports))
     }
 

@@ -189,12 +189,12 @@ impl Store for MemoryStore {
         self.quietly(move |state, _| state.cancel_requests(&worker_id))
     }
 
-    fn record(&self, worker_id: WorkerId, records: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
-        self.loudly(move |state, moment| Ok(state.record(&worker_id, records, moment.now)))
+    fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {
+        self.loudly(move |state, moment| Ok(state.record(&worker_id, &records, moment.now)))
     }
 
-    fn report(&self, worker_id: WorkerId, reports: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
-        self.quietly(move |state, moment| Ok(state.report(&worker_id, reports, moment.now)))
+    fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
+        self.quietly(move |state, moment| Ok(state.report(&worker_id, &reports, moment.now)))
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {

@@ -1,20 +1,24 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{Timestamp, WorkerId};
+use longshore_core::{LocalHealth, Timestamp, WorkerId};
 
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_ms(1_000_000_000);
+
+const LOCAL: LocalHealth = LocalHealth {
+    database_bytes: MIB,
+    wal_bytes: MIB,
+    disk_free_bytes: Some(50 * 1024 * MIB),
+    disk_total_bytes: Some(100 * 1024 * MIB),
+};
 
 /// A database where all is well: a worker that knows `mail`, and room on the disk.
 fn healthy() -> Health {
     Health {
         now: NOW,
         latest_record_at: Some(NOW),
-        database_bytes: MIB,
-        wal_bytes: MIB,
-        disk_free_bytes: Some(50 * 1024 * MIB),
-        disk_total_bytes: Some(100 * 1024 * MIB),
+        local: Some(LOCAL),
         queues: vec![QueueStats {
             queue: "default".to_owned(),
             paused_at: None,
@@ -56,8 +60,10 @@ fn a_healthy_database_has_no_finding() {
 fn each_thing_that_goes_wrong_has_its_finding() {
     type Change = fn(&mut Health);
     let table: [(&str, Change); 11] = [
-        ("disk_almost_full", |health| health.disk_free_bytes = Some(100 * MIB)),
-        ("disk_almost_full", |health| health.disk_free_bytes = Some(4 * 1024 * MIB)),
+        ("disk_almost_full", |health| health.local = Some(LocalHealth { disk_free_bytes: Some(100 * MIB), ..LOCAL })),
+        ("disk_almost_full", |health| {
+            health.local = Some(LocalHealth { disk_free_bytes: Some(4 * 1024 * MIB), ..LOCAL });
+        }),
         ("clock_jumped", |health| health.latest_record_at = Some(NOW.after(Duration::from_secs(60)))),
         ("dead_workers", |health| health.dead_workers = vec![(WorkerId::from_stored("worker-1"), 2)]),
         ("no_worker", |health| (health.living_workers, health.known_job_types) = (0, vec!["mail".to_owned()])),
@@ -65,8 +71,8 @@ fn each_thing_that_goes_wrong_has_its_finding() {
         ("job_type_without_worker", |health| health.backlog.push(backlog("configured", 1))),
         ("paused_queue", |health| health.queues[0].paused_at = Some(NOW)),
         ("dead_letters_grow", |health| health.dead_letters_last_hour = 1),
-        ("wal_does_not_shrink", |health| health.wal_bytes = 65 * MIB),
-        ("wal_does_not_shrink", |health| health.wal_bytes = u64::MAX),
+        ("wal_does_not_shrink", |health| health.local = Some(LocalHealth { wal_bytes: 65 * MIB, ..LOCAL })),
+        ("wal_does_not_shrink", |health| health.local = Some(LocalHealth { wal_bytes: u64::MAX, ..LOCAL })),
     ];
     for (expected, change) in table {
         let mut health = healthy();
@@ -102,9 +108,10 @@ fn a_count_that_ended_at_its_bound_says_so() {
 #[test]
 fn what_is_no_trouble_has_no_finding() {
     type Change = fn(&mut Health);
-    let table: [Change; 6] = [
-        |health| (health.disk_free_bytes, health.disk_total_bytes) = (None, None),
-        |health| health.disk_total_bytes = Some(10_000 * 1024 * MIB),
+    let table: [Change; 7] = [
+        |health| health.local = None,
+        |health| health.local = Some(LocalHealth { disk_free_bytes: None, disk_total_bytes: None, ..LOCAL }),
+        |health| health.local = Some(LocalHealth { disk_total_bytes: Some(10_000 * 1024 * MIB), ..LOCAL }),
         |health| health.latest_record_at = Some(NOW.after(Duration::from_secs(2))),
         |health| health.dead_workers = vec![(WorkerId::from_stored("worker-1"), 0)],
         |health| (health.backlog, health.living_workers) = (Vec::new(), 0),

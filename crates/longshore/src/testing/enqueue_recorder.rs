@@ -86,11 +86,11 @@ impl Store for EnqueueRecorder {
         nothing()
     }
 
-    fn record(&self, _: WorkerId, _: Vec<Record>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn record(&self, _: WorkerId, _: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {
         nothing()
     }
 
-    fn report(&self, _: WorkerId, _: Vec<Report>) -> StoreFuture<'_, Vec<Recorded>> {
+    fn report(&self, _: WorkerId, _: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
         nothing()
     }
 

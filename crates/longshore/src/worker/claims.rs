@@ -12,7 +12,7 @@ use super::worker_run::{Phase, Until, WorkerRun};
 const POLL: Duration = Duration::from_secs(1);
 
 /// Fetches jobs whenever slots can take them. Ends when the worker is to stop; a claim that is under way is
-/// waited for, so that what it gets is not left lying.
+/// waited for, so that the jobs it gets are given back.
 pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
     let mut wakeups = worker_run.queue.backend().wakeups();
     let mut inbox = WorkerInbox::default();
@@ -90,7 +90,7 @@ impl Requests {
     fn next(&mut self, worker_run: &WorkerRun) -> Option<ClaimRequest> {
         let mut holdings = worker_run.holdings();
         if let Some(unanswered) = &self.unanswered {
-            // Not while it is open what was lost: what it brings could not be run.
+            // While the worker does not know which leases it has lost, nothing that a claim brings could be run.
             return if holdings.admits(&unanswered.worker_id) { self.unanswered.take() } else { None };
         }
         // While a suspect runs alone, other processes get the jobs.
@@ -137,7 +137,7 @@ async fn claim(
         drop(holdings);
         worker_run.work.notify_one();
         if inbox.empty(worker_run) {
-            // The claim got less by what was there, so there may be more.
+            // The claim asked for less than the free slots, because leases lay in the inbox: there may be more.
             worker_run.holdings().lanes.refresh();
         }
         return Ok(next_due);

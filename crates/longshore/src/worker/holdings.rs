@@ -30,7 +30,8 @@ pub(crate) struct Holdings {
     /// How many attempts were begun, to notice when nothing moves.
     starts: u64,
     starts_seen: u64,
-    /// Whether new leases may be run; not while it is open which are lost, and not after shutdown began.
+    /// Whether new leases may be run: not while the worker does not know which leases it has lost, and not after
+    /// shutdown began.
     admission: Admission,
 }
 
@@ -82,8 +83,8 @@ pub(crate) struct Started {
 pub(crate) struct Ended {
     pub(crate) worker_id: WorkerId,
     /// What their attempts, and perhaps others that have ended, said last; to be stored first.
-    pub(crate) last_reports: Vec<Report>,
-    pub(crate) records: Vec<Record>,
+    pub(crate) last_reports: Arc<[Report]>,
+    pub(crate) records: Arc<[Record]>,
 }
 
 /// Beyond this many outcomes that could not be stored, nothing more is claimed.
@@ -171,6 +172,7 @@ impl Holdings {
             return None;
         }
         let worker_id = self.worker_id.clone()?;
+        // The gate is asked about the very job that would leave: a suspect that is let in closes it for all others.
         let (lane, lease, pass) = self.lanes.pop(|lease| gate.enter(&lease.budgets))?;
         let attempt = begin(lease);
         let started_at = (!pass.closes()).then_some(now);
@@ -229,10 +231,11 @@ impl Holdings {
         if self.ended.is_empty() {
             return None;
         }
-        let records =
+        let records: Vec<Record> =
             if self.ended.len() <= most { std::mem::take(&mut self.ended) } else { self.ended.drain(..most).collect() };
         self.recording = records.len();
-        Some(Ended { worker_id, last_reports: std::mem::take(&mut self.last_reports), records })
+        let last_reports = std::mem::take(&mut self.last_reports).into();
+        Some(Ended { worker_id, last_reports, records: records.into() })
     }
 
     /// The outcomes that were taken are stored or given up.
@@ -243,12 +246,11 @@ impl Holdings {
     /// The outcomes that were taken are not stored: they are the next to be taken again, unless they were the
     /// outcomes of an identity that is gone.
     pub(crate) fn put_back(&mut self, ended: Ended) {
-        let Ended { worker_id, mut last_reports, mut records } = ended;
+        let Ended { worker_id, last_reports, records } = ended;
         self.recording = 0;
         if self.worker_id.as_ref() == Some(&worker_id) {
-            last_reports.append(&mut self.last_reports);
-            records.append(&mut self.ended);
-            (self.last_reports, self.ended) = (last_reports, records);
+            self.last_reports.splice(..0, last_reports.iter().cloned());
+            self.ended.splice(..0, records.iter().cloned());
         }
     }
 

@@ -46,12 +46,12 @@ async fn reached(instant: Option<Instant>) {
 
 async fn report(worker_run: &WorkerRun) {
     let Some(worker_id) = worker_run.holdings().worker_id().cloned() else { return };
-    let reports: Vec<Report> =
+    let reports: Arc<[Report]> =
         worker_run.origin.pending_reports.take().iter().filter_map(crate::CurrentAttempt::report).collect();
     if reports.is_empty() {
         return;
     }
-    let call = || worker_run.queue.backend().report(worker_id.clone(), reports.clone());
+    let call = || worker_run.queue.backend().report(worker_id.clone(), Arc::clone(&reports));
     match worker_run.patiently(StoreCall::Report, call).await {
         Ok(answers) => {
             for (report, _) in reports.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
@@ -80,11 +80,11 @@ async fn record(worker_run: &WorkerRun) {
 async fn store(worker_run: &WorkerRun, ended: Ended) {
     let Ended { worker_id, last_reports, records } = ended;
     report_last(worker_run, &worker_id, last_reports).await;
-    match write(worker_run, &worker_id, records.clone()).await {
+    match write(worker_run, &worker_id, Arc::clone(&records)).await {
         Ok(()) => {}
         Err(error) if is_refusal(&error) => {
             quiet::error!(error = %error, "an outcome was refused; storing them one by one");
-            write_singly(worker_run, &worker_id, records).await;
+            write_singly(worker_run, &worker_id, &records).await;
         }
         Err(error) => lose(worker_run, error, records.len()),
     }
@@ -92,18 +92,18 @@ async fn store(worker_run: &WorkerRun, ended: Ended) {
 
 /// What ended attempts said last, before the outcomes that let nothing more in. Nothing is judged by the answer: the
 /// outcomes meet the same trouble, and say what it means.
-async fn report_last(worker_run: &WorkerRun, worker_id: &WorkerId, reports: Vec<Report>) {
+async fn report_last(worker_run: &WorkerRun, worker_id: &WorkerId, reports: Arc<[Report]>) {
     if reports.is_empty() {
         return;
     }
-    let call = || worker_run.queue.backend().report(worker_id.clone(), reports.clone());
+    let call = || worker_run.queue.backend().report(worker_id.clone(), Arc::clone(&reports));
     if let Err(error) = worker_run.patiently(StoreCall::Report, call).await {
         quiet::warning!(error = %error, code = error.code(), "the last progress of ended attempts could not be stored");
     }
 }
 
-async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Vec<Record>) -> Result<(), StoreError> {
-    let call = || worker_run.queue.backend().record(worker_id.clone(), batch.clone());
+async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Arc<[Record]>) -> Result<(), StoreError> {
+    let call = || worker_run.queue.backend().record(worker_id.clone(), Arc::clone(&batch));
     let answers = worker_run.patiently(StoreCall::Record, call).await?;
     for (record, _) in batch.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
         quiet::warning!(job_id = record.id.0, claim_number = record.claim_number.0, "too late: the lease was lost");
@@ -112,10 +112,12 @@ async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Vec<Record>)
 }
 
 /// One outcome that the store refuses must not take the others with it, nor leave its own job running for ever.
-async fn write_singly(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Vec<Record>) {
+async fn write_singly(worker_run: &WorkerRun, worker_id: &WorkerId, batch: &[Record]) {
     for record in batch {
-        let written = match write(worker_run, worker_id, vec![record.clone()]).await {
-            Err(error) if is_refusal(&error) => write(worker_run, worker_id, vec![given_up(record, &error)]).await,
+        let written = match write(worker_run, worker_id, [record.clone()].into()).await {
+            Err(error) if is_refusal(&error) => {
+                write(worker_run, worker_id, [given_up(record.clone(), &error)].into()).await
+            }
             written => written,
         };
         if let Err(error) = written {

@@ -126,7 +126,7 @@ async fn watched_end(worker_run: &WorkerRun, part: impl Future<Output = ()>) {
     }
 }
 
-/// The orderly end: what waits is given back, what runs has its grace period, what it came to is stored.
+/// Shuts down in order: gives back what waits, lets running jobs end within their grace period, stores the outcomes.
 async fn wind_down(worker_run: &WorkerRun) {
     {
         let mut holdings = worker_run.holdings();

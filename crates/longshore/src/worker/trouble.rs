@@ -19,7 +19,7 @@ pub(crate) enum StoreCall {
     Look,
 }
 
-/// Which calls fail at present, so that one cause is told once, and its end once.
+/// Which calls fail at present, so that the log has one line when the store begins to fail and one when it works again.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
     failing: AtomicU16,

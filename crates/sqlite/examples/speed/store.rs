@@ -135,7 +135,7 @@ async fn drain_batch(store: &SqliteStore, worker_id: &WorkerId) -> usize {
     let claimed = store.claim(request(worker_id, 1000)).await.unwrap();
     let records = completed(claimed);
     let count = records.len();
-    store.record(worker_id.clone(), records).await.unwrap();
+    store.record(worker_id.clone(), records.into()).await.unwrap();
     count
 }
 
@@ -152,7 +152,7 @@ pub(crate) async fn drain_ahead(count: usize) -> f64 {
         let records = completed(claimed);
         drained += records.len();
         let (recorded, next) =
-            tokio::join!(store.record(worker_id.clone(), records), store.claim(request(&worker_id, 1000)));
+            tokio::join!(store.record(worker_id.clone(), records.into()), store.claim(request(&worker_id, 1000)));
         recorded.unwrap();
         claimed = next.unwrap();
     }

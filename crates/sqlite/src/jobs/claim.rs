@@ -15,7 +15,8 @@ use crate::jobs::offers::{Offer, Offers, Slots};
 use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
-use crate::writing::session::{KeptStatements, MovesMark, Session, WriteTx, is_of_a_row};
+use crate::writing::kept_statements::KeptStatements;
+use crate::writing::session::{MovesMark, Session, WriteTx, is_of_a_row};
 use crate::writing::work::{Effect, Work};
 
 pub(crate) mod lanes;
@@ -79,9 +80,11 @@ impl Work for Claim {
         self.check_worker(session.connection)?;
         // Before the look: a commit of others in between makes the offer outdated.
         let standing = self.begin_offer(&session.offers, &session.kept)?;
+        // A repeated request first: its answer is what it was given, whatever is ready by now.
         if let Some(claimed) = self.given_before(session.connection)? {
             return Ok(Some(claimed));
         }
+        // What is due is not in the claim index yet; only the write promotes it.
         let next_due = next_due(session.connection)?;
         if next_due.is_some_and(|due| due <= self.clock.now()) {
             return Ok(None);
@@ -99,6 +102,7 @@ impl Work for Claim {
         if let Some(claimed) = self.given_before(tx.connection)? {
             return Ok(claimed);
         }
+        // What has become due stands in the same order as the rest before anything is chosen.
         promote(tx)?;
         let request = self.less(&standing.unread);
         let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&request), request.limit)?;
@@ -109,7 +113,9 @@ impl Work for Claim {
             self.given.give(&self.request, chosen.leases());
             self.take(tx, &mut chosen)?;
         }
+        // Read after the promotion, which may have left some for the next claim.
         let next_due = next_due(tx.connection)?;
+        // A full claim has left ready jobs behind; a new one must not overtake them by way of an offer.
         if !is_full {
             self.leave_offer(tx.offers, standing, chosen.queues(), next_due);
         }

@@ -3,7 +3,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::enqueue::later_than;
+use crate::jobs::due::{later_than, status_under};
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
@@ -97,10 +97,4 @@ fn move_due(connection: &Connection, id: JobId, status: Status, due: Due, now: T
         now.as_ms()
     ])?;
     Ok(to)
-}
-
-/// The state of a job that waits, under a new time. What waits for its retry is found by its instant, so without one it
-/// is ready.
-pub(crate) fn status_under(status: Status, later: Option<Timestamp>) -> Status {
-    if status == Status::Retrying && later.is_none() { Status::Pending } else { status }
 }

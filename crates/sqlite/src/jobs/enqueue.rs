@@ -1,13 +1,13 @@
-use longshore_core::{
-    DeadLetterReason, Due, Enqueued, JobId, NewJob, Status, StoreError, Timestamp, UniqueWhile, ValidJob,
-};
+use longshore_core::{DeadLetterReason, Enqueued, JobId, NewJob, Status, StoreError, Timestamp, UniqueWhile, ValidJob};
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::column;
 use crate::fault::Fault;
+use crate::jobs::due::later_than;
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert, is_plain};
 use crate::jobs::enqueue::duplicate::settle;
 use crate::jobs::enqueue::leased::make_leased;
+use crate::jobs::enqueue::made::{Change, Made};
 use crate::jobs::unique_key::{self, Meeting};
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
@@ -16,6 +16,7 @@ use crate::writing::work::{Effect, Work};
 pub(crate) mod block;
 mod duplicate;
 pub(crate) mod leased;
+mod made;
 mod spool;
 mod spooled_job;
 pub(crate) mod stream;
@@ -62,22 +63,6 @@ impl Work for Enqueue {
 /// Whether making the job may take its unique key from a running one, which is a second statement that writes.
 pub(crate) const fn may_pass_a_key(job: &NewJob) -> bool {
     job.unique_key.is_some() && matches!(job.unique_while, UniqueWhile::Waiting)
-}
-
-/// What came of one job.
-pub(crate) struct Made {
-    pub(crate) enqueued: Enqueued,
-    change: Change,
-}
-
-/// What a job changed in the counts.
-enum Change {
-    /// A new job stands in this state.
-    Entered(Status),
-    /// A duplicate was given what the new job says, and may stand in another state of its queue.
-    Moved { queue: String, from: Status, to: Status },
-    /// A duplicate is as it was.
-    Nothing,
 }
 
 /// The statements that make jobs, taken from the cache once for a whole batch.
@@ -188,16 +173,6 @@ impl<'s, 'c> Inserting<'s, 'c> {
         ])?;
         Ok(JobId(id))
     }
-}
-
-/// The instant that a job waits for; one that has passed is none.
-pub(crate) fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
-    let instant = match due {
-        Due::Now => return None,
-        Due::After(delay) => now.after(delay),
-        Due::At(instant) => instant,
-    };
-    (instant > now).then_some(instant)
 }
 
 /// What its parent lets a new job do.

@@ -8,8 +8,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::fault::ErrorContext;
 use crate::jobs::record::RecordAll;
-use crate::writing::work::Request;
-use crate::writing::writer::Message;
+use crate::writing::work::{Message, Request};
 
 /// The open inboxes of this store's workers.
 #[derive(Debug, Default)]

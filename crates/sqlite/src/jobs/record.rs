@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use longshore_core::{ClaimNumber, JobId, Record, Recorded, WorkerId};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -12,7 +14,7 @@ use crate::writing::work::{Effect, Work};
 /// Writes what became of attempts, each behind its own fence.
 pub(crate) struct RecordAll {
     pub(crate) worker_id: WorkerId,
-    pub(crate) records: Vec<Record>,
+    pub(crate) records: Arc<[Record]>,
 }
 
 impl Work for RecordAll {
@@ -27,7 +29,7 @@ impl Work for RecordAll {
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Recorded>, Fault> {
         let mut ending = Ending::begin(tx)?;
         let mut answers = Vec::with_capacity(self.records.len());
-        for record in &self.records {
+        for record in self.records.iter() {
             answers.push(record_one(tx, &mut ending, &self.worker_id, record)?);
         }
         Ok(answers)

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use longshore_core::{Recorded, Report, WorkerId};
 use rusqlite::params;
 
@@ -9,7 +11,7 @@ use crate::writing::work::{Effect, Work};
 /// Writes progress and log of running attempts, each behind its own fence.
 pub(crate) struct ReportAll {
     pub(crate) worker_id: WorkerId,
-    pub(crate) reports: Vec<Report>,
+    pub(crate) reports: Arc<[Report]>,
 }
 
 impl Work for ReportAll {

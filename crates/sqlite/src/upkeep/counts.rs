@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use longshore_core::{Status, Timestamp};
 use rusqlite::{Connection, params};
 
-use crate::writing::session::KeptStatements;
+use crate::writing::kept_statements::KeptStatements;
 
 /// What a transaction changes in the counts that the dashboard shows: gathered in memory, written once for the
 /// whole batch in the same transaction. Must say the same as the triggers of migration 004 do for other writers.

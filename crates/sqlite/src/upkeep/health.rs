@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use longshore_core::{Health, Status, StuckCause, StuckJob, Timestamp, WorkerId, WorkerRecord};
+use longshore_core::{Health, LocalHealth, Status, StuckCause, StuckJob, Timestamp, WorkerId, WorkerRecord};
 use rusqlite::{Connection, params};
 
 use crate::column;
@@ -25,14 +25,10 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
     let known: BTreeSet<String> = living.iter().flat_map(|worker| worker.job_types.iter().cloned()).collect();
     let backlog = backlog(connection)?;
     let queues = queues(connection, &backlog)?;
-    let (disk_free_bytes, disk_total_bytes) = disk(path);
     Ok(Health {
         now,
         latest_record_at: latest_record_at(connection)?,
-        database_bytes: file_bytes(path),
-        wal_bytes: file_bytes(&wal_path(path)),
-        disk_free_bytes,
-        disk_total_bytes,
+        local: Some(local(path)),
         queues,
         backlog,
         dead_workers: holding(connection, &dead)?,
@@ -47,6 +43,12 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
             params![now.as_ms() - column::milliseconds(HOUR), LATE_DEAD_LETTERS_MAX],
         )?,
     })
+}
+
+fn local(path: &Path) -> LocalHealth {
+    let (disk_free_bytes, disk_total_bytes) = disk(path);
+    let (database_bytes, wal_bytes) = (file_bytes(path), file_bytes(&wal_path(path)));
+    LocalHealth { database_bytes, wal_bytes, disk_free_bytes, disk_total_bytes }
 }
 
 /// How many of the jobs that wait for another one are looked at.

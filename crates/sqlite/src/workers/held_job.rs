@@ -16,6 +16,15 @@ pub(crate) struct HeldJob {
     pub(crate) budgets: Budgets,
 }
 
+/// How a worker was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Its process is gone, for sure.
+    Died,
+    /// It did not extend its lease although it could have.
+    Lapsed,
+}
+
 /// An attempt that had begun when its worker died.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {

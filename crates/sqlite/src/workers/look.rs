@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::column;
 use crate::jobs::stuck::stuck_rows;
-use crate::workers::held_job::HeldJob;
+use crate::workers::held_job::{HeldJob, Loss};
 use crate::workers::liveness::{Evidence, Liveness};
 use crate::workers::rounds::{Round, Rounds};
 use crate::workers::started::StartedTable;
@@ -67,15 +67,6 @@ impl LostWorker {
             crate::quiet::warning!(worker_id = %self.worker_id, %error, "could not note what a dead worker had begun");
         }
     }
-}
-
-/// How a worker was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// Its process is gone, for sure.
-    Died,
-    /// It did not extend its lease although it could have.
-    Lapsed,
 }
 
 /// Whether a look judges the lease of a worker that it visits: one other worker does, or each suspect would have as

@@ -5,8 +5,9 @@ use longshore_core::{Clock, JobId, Reclaimed, StoreError, Timestamp};
 
 use crate::jobs::stuck::Settle;
 use crate::readers::Readers;
+use crate::workers::held_job::Loss;
 use crate::workers::liveness::Liveness;
-use crate::workers::look::{Found, Look, Loss, LostWorker};
+use crate::workers::look::{Found, Look, LostWorker};
 use crate::workers::rounds::Rounds;
 use crate::workers::suspect::SuspectAll;
 use crate::workers::take_over::{End, Step};

@@ -12,32 +12,40 @@ use tokio::sync::oneshot::error::TryRecvError;
 use crate::writing::permits::Permits;
 
 /// The longest that a caller stays awake for its answer.
-const AWAKE_MAX: Duration = Duration::from_micros(1000);
+const AWAKE_MAX: Duration = Duration::from_millis(1);
+/// Requests follow one another while no more than this lies between the answer to one and the next.
+const ROW_GAP_MAX: Duration = Duration::from_millis(1);
 /// Pauses of the processor between two looks; one takes some ten to a hundred cycles.
 const REST: u32 = 32;
 
 /// Whether a caller stays awake for the answer of a lone request.
 ///
-/// Going to sleep and being woken takes 50 µs on a virtual machine, and a commit on a fast disk 150 µs. So while
-/// commits are that quick, and nobody else's request is under way, the caller asks again and again for the
-/// answer, and lets the other tasks of its thread run in between. Nobody does so on a slow disk, where the wait is
-/// long and the waking up no part of it, nor on a single core, which the writer needs.
+/// Going to sleep and being woken takes 50 µs on a virtual machine, for the caller and for the writer, and a commit on
+/// a fast disk 150 µs. So while a caller makes one request after the other, commits take less than a millisecond and
+/// nobody else's request is under way, it asks again and again for the answer, and lets the other tasks of its thread
+/// run in between. Whoever calls now and then sleeps: awake it would only take time from those who run its job. Nobody
+/// stays awake on a single core, which the writer needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Awake {
     /// How long the writer took for the last lone request, in nanoseconds.
     last_commit: Arc<AtomicU64>,
+    /// When it had finished it, in nanoseconds after `began_at`.
+    last_commit_ended: Arc<AtomicU64>,
+    began_at: Instant,
     has_cores: bool,
 }
 
 impl Awake {
     pub(crate) fn new() -> Self {
         let has_cores = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        Self { last_commit: Arc::new(AtomicU64::new(u64::MAX)), has_cores }
+        let last_commit = Arc::new(AtomicU64::new(u64::MAX));
+        Self { last_commit, last_commit_ended: Arc::default(), began_at: Instant::now(), has_cores }
     }
 
     /// The writer took this long for a request that had its transaction to itself.
     pub(crate) fn note_commit(&self, took: Duration) {
-        self.last_commit.store(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.last_commit.store(nanoseconds(took), Ordering::Relaxed);
+        self.last_commit_ended.store(nanoseconds(self.began_at.elapsed()), Ordering::Relaxed);
     }
 
     /// Waits for an answer; none when there will be none.
@@ -60,8 +68,14 @@ impl Awake {
     }
 
     fn is_worth_it(&self) -> bool {
-        self.has_cores && u128::from(self.last_commit.load(Ordering::Relaxed)) < AWAKE_MAX.as_nanos()
+        let [took, ended] = [&self.last_commit, &self.last_commit_ended].map(|of| of.load(Ordering::Relaxed));
+        let gap = self.began_at.elapsed().saturating_sub(Duration::from_nanos(ended));
+        self.has_cores && gap <= ROW_GAP_MAX && Duration::from_nanos(took) < AWAKE_MAX
     }
+}
+
+fn nanoseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Goes to the end of its runtime's queue, whichever runtime it is.

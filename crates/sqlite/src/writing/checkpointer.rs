@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,7 +9,6 @@ use crate::connection::open_to_write;
 use crate::database_file::DatabaseFile;
 use crate::fault::{ErrorContext, spoils_connection};
 use crate::options::SqliteOptions;
-use crate::writing::checkpoints::Progress;
 
 /// A turn begins when the writer has committed nothing for so long: a flush that runs beside those of a commit makes
 /// it slower.
@@ -29,6 +29,30 @@ pub(crate) struct Checkpointer {
     /// For whoever closes the store.
     pub(crate) interrupt: Arc<OnceLock<InterruptHandle>>,
     pub(crate) turns: Receiver<()>,
+}
+
+/// What the writer and the thread tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Pages in the log after the writer's last commit.
+    pub(crate) log_pages: AtomicU32,
+    /// Pages that had been copied when the last turn ended, and one more; zero until a turn has ended.
+    result: AtomicU32,
+}
+
+impl Progress {
+    pub(crate) fn log_pages(&self) -> u32 {
+        self.log_pages.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn end_turn(&self, copied_pages: u32) {
+        self.result.store(copied_pages.saturating_add(1), Ordering::Release);
+    }
+
+    /// How many pages had been copied, once the turn has ended.
+    pub(crate) fn take_result(&self) -> Option<u32> {
+        self.result.swap(0, Ordering::Acquire).checked_sub(1)
+    }
 }
 
 /// How far a checkpoint came, in pages.

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
@@ -10,7 +10,7 @@ use rusqlite::{Connection, InterruptHandle};
 use crate::database_file::DatabaseFile;
 use crate::fault::ErrorContext;
 use crate::options::SqliteOptions;
-use crate::writing::checkpointer::{Checkpointer, copy_log};
+use crate::writing::checkpointer::{Checkpointer, Progress, copy_log};
 
 /// From this many pages in the log on it is copied into the database file: 4 MiB with SQLite's page size.
 const LOG_PAGES_AIM: u32 = 1000;
@@ -60,30 +60,6 @@ struct Thread {
     turns: SyncSender<()>,
     interrupt: Arc<OnceLock<InterruptHandle>>,
     handle: JoinHandle<()>,
-}
-
-/// What the writer and the thread tell each other.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    /// Pages in the log after the writer's last commit.
-    log_pages: AtomicU32,
-    /// Pages that had been copied when the last turn ended, and one more; zero until a turn has ended.
-    result: AtomicU32,
-}
-
-impl Progress {
-    pub(crate) fn log_pages(&self) -> u32 {
-        self.log_pages.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn end_turn(&self, copied_pages: u32) {
-        self.result.store(copied_pages.saturating_add(1), Ordering::Release);
-    }
-
-    /// How many pages had been copied, once the turn has ended.
-    fn take_result(&self) -> Option<u32> {
-        self.result.swap(0, Ordering::Acquire).checked_sub(1)
-    }
 }
 
 impl Checkpoints {

@@ -39,9 +39,11 @@ impl Group<'_, '_> {
         if let Err(error) = self.session.kept.begin() {
             return Ok(self.fail(tasks, &error));
         }
+        // Only inside the transaction: a migration that commits between the look and the lock would not be seen.
         match self.session.is_schema_understood() {
             Ok(true) => {}
             Ok(false) => {
+                // A worker that stands on the old schema must not be given a job of the new one.
                 self.session.offers.borrow_mut().end();
                 self.roll_back();
                 for task in tasks.drain(..) {
@@ -51,6 +53,7 @@ impl Group<'_, '_> {
             }
             Err(error) => return Ok(self.fail(tasks, &error)),
         }
+        // Before the first request, which might give its job to an offer that another process has overtaken.
         if let Err(error) = self.end_outdated_offers() {
             return Ok(self.fail(tasks, &error));
         }
@@ -68,9 +71,7 @@ impl Group<'_, '_> {
             }
         }
         // Before the commit an error is the whole truth; after it, nothing is acknowledged that is not at its place.
-        if !self.file.was_checked_just_now()
-            && let Err(change) = self.file.check()
-        {
+        if let Err(change) = self.file.check() {
             return self.leave(change);
         }
         if let Err(error) = self.commit(&counts) {
@@ -82,7 +83,9 @@ impl Group<'_, '_> {
         if wakes || !counts.is_empty() {
             self.session.note_moves();
         }
+        // Counted before the answers go out: whoever has one may be back with the next request at once.
         let callers = self.permits.taken();
+        // Leases before answers: a caller that has its answer may ask what runs.
         for Delivery { mailbox, lease } in deliveries {
             mailbox.put(lease);
         }
@@ -107,6 +110,7 @@ impl Group<'_, '_> {
         let rest = &mut tasks[written..];
         let offers = &self.session.offers;
         let has_offers = !offers.borrow().is_empty();
+        // A block knows nothing of offers; while there are any, each job may be one that a worker takes at once.
         if !has_offers
             && let Some(block) = rest.first_chunk_mut()
             && let Some(done) = self.write_block(block)?

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 #[cfg(target_os = "linux")]
 use crate::fault::panic_message;
 use crate::writing::hints::Hints;
-use crate::writing::writer::Message;
+use crate::writing::work::Message;
 
 /// Has the operating system tell when anybody writes to the write-ahead log, so that an idle store need not ask
 /// again and again. The folder is watched and not the file, which may be made anew, and nothing of it is opened.

@@ -1,8 +1,8 @@
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use longshore_core::{Lease, Timestamp};
-use rusqlite::{Connection, Params, Statement};
+use rusqlite::{Connection, Statement};
 
 use crate::fault::{Fault, Trouble, spoils_connection};
 use crate::jobs::claim::NothingReady;
@@ -11,6 +11,7 @@ use crate::jobs::offers::Offers;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
+use crate::writing::kept_statements::KeptStatements;
 
 /// The life of one writing connection.
 pub(crate) struct Session<'c> {
@@ -27,22 +28,6 @@ pub(crate) struct Session<'c> {
     moves: Cell<u64>,
     schema: RefCell<SchemaMark>,
 }
-
-/// The statements of a lone enqueue. To look one up in the connection's cache and put it back costs a tenth of its
-/// transaction, so these never leave.
-pub(crate) struct KeptStatements<'c> {
-    connection: &'c Connection,
-    begin: Kept<'c>,
-    commit: Kept<'c>,
-    schema_version: Kept<'c>,
-    data_version: Kept<'c>,
-    insert_job: Kept<'c>,
-    insert_leased_job: Kept<'c>,
-    add_depth: Kept<'c>,
-}
-
-/// Prepared when it is first needed.
-type Kept<'c> = RefCell<Option<Statement<'c>>>;
 
 /// See [`Session::moves_mark`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,61 +96,6 @@ impl<'c> Session<'c> {
         }
         (schema.version, schema.refused) = (Some(version), None);
         Ok(true)
-    }
-}
-
-impl<'c> KeptStatements<'c> {
-    fn of(connection: &'c Connection) -> Self {
-        Self {
-            connection,
-            begin: Kept::default(),
-            commit: Kept::default(),
-            schema_version: Kept::default(),
-            data_version: Kept::default(),
-            insert_job: Kept::default(),
-            insert_leased_job: Kept::default(),
-            add_depth: Kept::default(),
-        }
-    }
-
-    pub(crate) fn begin(&self) -> rusqlite::Result<()> {
-        self.get(&self.begin, "BEGIN IMMEDIATE")?.execute([]).map(|_| ())
-    }
-
-    pub(crate) fn commit(&self) -> rusqlite::Result<()> {
-        self.get(&self.commit, "COMMIT")?.execute([]).map(|_| ())
-    }
-
-    /// The statement that makes one job.
-    pub(crate) fn insert_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
-        self.get(&self.insert_job, include_str!("../sql/insert_job.sql"))
-    }
-
-    /// The statement that makes one job with a lease to a worker.
-    pub(crate) fn insert_leased_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
-        self.get(&self.insert_leased_job, include_str!("../sql/insert_leased_job.sql"))
-    }
-
-    /// SQLite's number for the commits of other connections; those of this one leave it as it is.
-    pub(crate) fn data_version(&self) -> rusqlite::Result<i64> {
-        self.get(&self.data_version, "PRAGMA data_version")?.query_row([], |row| row.get(0))
-    }
-
-    /// Adds to one depth.
-    pub(crate) fn add_depth(&self, values: impl Params) -> rusqlite::Result<()> {
-        self.get(&self.add_depth, include_str!("../sql/add_depth.sql"))?.execute(values).map(|_| ())
-    }
-
-    fn schema_version(&self) -> rusqlite::Result<i64> {
-        self.get(&self.schema_version, "PRAGMA schema_version")?.query_row([], |row| row.get(0))
-    }
-
-    fn get<'k>(&self, kept: &'k Kept<'c>, sql: &str) -> rusqlite::Result<RefMut<'k, Statement<'c>>> {
-        let kept = kept.borrow_mut();
-        RefMut::filter_map(kept, Option::as_mut).or_else(|mut none| {
-            *none = Some(self.connection.prepare(sql)?);
-            Ok(RefMut::map(none, |kept| kept.as_mut().expect("it was prepared just now")))
-        })
     }
 }
 

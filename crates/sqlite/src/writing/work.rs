@@ -6,6 +6,16 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::fault::{ErrorContext, Fault, repeat};
 use crate::writing::session::{Session, WriteTx};
 
+/// What wakes the writer.
+pub(crate) enum Message {
+    /// Something is to be done.
+    Task(Box<dyn Task>),
+    /// Somebody began to listen, or the log was written: look for foreign commits.
+    Look,
+    /// The store is closed.
+    Close,
+}
+
 /// One request to the writer: what it does inside a transaction that it may share with others.
 pub(crate) trait Work: Send + 'static {
     /// What the caller gets.

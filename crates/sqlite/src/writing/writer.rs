@@ -20,7 +20,7 @@ use crate::writing::checkpoints::Checkpoints;
 use crate::writing::hints::Hints;
 use crate::writing::log_watch::watch_log;
 use crate::writing::permits::Permits;
-use crate::writing::work::{Request, Task, Work};
+use crate::writing::work::{Message, Request, Work};
 use crate::writing::writer_thread::WriterThread;
 
 /// The way to the one thread that writes.
@@ -47,16 +47,6 @@ pub(crate) struct Opened {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Arc<Readers>,
     pub(crate) hints: Arc<Hints>,
-}
-
-/// What wakes the writer.
-pub(crate) enum Message {
-    /// Something is to be done.
-    Task(Box<dyn Task>),
-    /// Somebody began to listen, or the log was written: look for foreign commits.
-    Look,
-    /// The store is closed.
-    Close,
 }
 
 impl Writer {

@@ -19,8 +19,7 @@ use crate::writing::hints::Hints;
 use crate::writing::permits::Permits;
 use crate::writing::session::Session;
 use crate::writing::watch::Watch;
-use crate::writing::work::Task;
-use crate::writing::writer::Message;
+use crate::writing::work::{Message, Task};
 
 /// Requests and rows in one transaction: more of them would make the others wait longer than they gain.
 const GROUP_REQUESTS_MAX: usize = 256;
@@ -154,6 +153,7 @@ impl WriterThread {
             };
             let (group, is_last) = self.gather(first, callers);
             let committed = self.run_group(&session, group);
+            // So many may come back for the next group, which waits a moment for them.
             callers = committed.callers;
             if committed.wakes {
                 // Heartbeats and looks for dead workers go on in an idle queue; only what gives work is activity.
@@ -166,6 +166,7 @@ impl WriterThread {
             if committed.is_spoilt {
                 return Leave::Spoilt;
             }
+            // Last, because everybody has an answer by now and nobody waits for what this takes.
             self.checkpoints.after_commit(connection);
         }
     }
@@ -253,7 +254,8 @@ impl WriterThread {
     fn run_guarded(&mut self, session: &Session<'_>, group: &mut Vec<Box<dyn Task>>) -> Committed {
         if let [task] = group.as_mut_slice() {
             let looked = task.look(session);
-            // A look sees whatever tables there are; its answer counts only if they are understood.
+            // A look sees whatever tables there are; its answer counts only if they are understood, which is asked
+            // after it: a migration in between would be missed the other way round.
             if !matches!(looked, Ok(false)) && matches!(session.is_schema_understood(), Ok(false)) {
                 group.drain(..).for_each(|task| task.dismiss(self.context.schema_changed()));
                 return Committed::default();

@@ -222,5 +222,6 @@ async fn health_tells_the_facts_that_doctor_judges() {
     assert_eq!(health.backlog.len(), 1);
     assert_eq!((health.backlog[0].job_type.as_str(), health.backlog[0].jobs), ("nobody knows", 1));
     assert!(health.queues.iter().any(|queue| queue.queue == "quiet" && queue.paused_at.is_some()));
-    assert!(health.database_bytes > 0 && health.disk_free_bytes.is_some_and(|bytes| bytes > 0));
+    let local = health.local.unwrap();
+    assert!(local.database_bytes > 0 && local.disk_free_bytes.is_some_and(|bytes| bytes > 0));
 }

@@ -132,7 +132,7 @@ impl Database {
 
     pub(crate) async fn record(&self, worker_id: &WorkerId, lease: &Lease, outcome: Outcome) -> Recorded {
         let record = self.outcome(lease, outcome);
-        self.store.record(worker_id.clone(), vec![record]).await.unwrap()[0]
+        self.store.record(worker_id.clone(), [record].into()).await.unwrap()[0]
     }
 
     pub(crate) fn outcome(&self, lease: &Lease, outcome: Outcome) -> Record {

@@ -14,8 +14,8 @@ const PAGE: &str = include_str!("../../../../docs/sql.md");
 
 /// The statement on the page about plain SQL that begins with this comment.
 fn documented(name: &str) -> &'static str {
-    let blocks = PAGE.split("```sql\n").skip(1).map(|block| block.split("```").next().unwrap());
-    blocks.filter(|block| block.starts_with(&format!("-- {name}:"))).next().unwrap()
+    let mut blocks = PAGE.split("```sql\n").skip(1).map(|block| block.split("```").next().unwrap());
+    blocks.find(|block| block.starts_with(&format!("-- {name}:"))).unwrap()
 }
 
 fn report() -> NewJob {

@@ -104,7 +104,7 @@ impl Run {
             let outcome = decide(&lease.budgets, end, &RetryPolicy::default(), now, 0.5);
             records.push(self.database.outcome(lease, outcome));
         }
-        self.database.store.record(self.worker.clone(), records).await.unwrap();
+        self.database.store.record(self.worker.clone(), records.into()).await.unwrap();
     }
 
     async fn act(&mut self) {

@@ -113,10 +113,10 @@ async fn progress_and_log_of_a_running_attempt_are_kept_and_those_of_another_are
     };
 
     let reports = vec![report(0, "first", 0..0), report(1, "second", 0..0), report(2, "third", 1..2)];
-    database.store.report(worker.clone(), reports).await.unwrap();
+    database.store.report(worker.clone(), reports.into()).await.unwrap();
     let mut late = report(3, "late", 0..0);
     late.claim_number = ClaimNumber(9);
-    assert_eq!(database.store.report(worker, vec![late]).await.unwrap(), [Recorded::Fenced]);
+    assert_eq!(database.store.report(worker, [late].into()).await.unwrap(), [Recorded::Fenced]);
 
     let job = database.job(id).await;
     assert_eq!((job.progress, job.progress_message.as_deref()), (Some(1.0), Some("page 4")));
@@ -171,7 +171,7 @@ async fn what_ended_is_counted_by_minute() {
     let mut record = database.outcome(&lease, Outcome::Completed { result: None });
     record.finished_at = record.finished_at.after(Duration::from_millis(40));
 
-    database.store.record(worker, vec![record]).await.unwrap();
+    database.store.record(worker, [record].into()).await.unwrap();
 
     let stats = database.store.stats(60).await.unwrap();
     let minute = &stats.minutes[0];

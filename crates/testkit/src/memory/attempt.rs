@@ -17,38 +17,38 @@ pub(super) struct AttemptEnded {
 }
 
 impl State {
-    pub(super) fn record(&mut self, worker_id: &WorkerId, records: Vec<Record>, now: Timestamp) -> Vec<Recorded> {
+    pub(super) fn record(&mut self, worker_id: &WorkerId, records: &[Record], now: Timestamp) -> Vec<Recorded> {
         let mut answers = Vec::with_capacity(records.len());
         for record in records {
             let Some(row) = self.attempt_row(worker_id, record.id, record.claim_number) else {
                 answers.push(Recorded::Fenced);
                 continue;
             };
-            row.write_log(record.attempt, record.log, now);
+            row.write_log(record.attempt, record.log.clone(), now);
             self.end_attempt(AttemptEnded {
                 id: record.id,
                 attempt: record.attempt,
                 started_at: record.started_at,
                 finished_at: record.finished_at,
-                outcome: record.outcome,
+                outcome: record.outcome.clone(),
             });
             answers.push(Recorded::Recorded);
         }
         answers
     }
 
-    pub(super) fn report(&mut self, worker_id: &WorkerId, reports: Vec<Report>, now: Timestamp) -> Vec<Recorded> {
+    pub(super) fn report(&mut self, worker_id: &WorkerId, reports: &[Report], now: Timestamp) -> Vec<Recorded> {
         let mut answers = Vec::with_capacity(reports.len());
         for report in reports {
             let Some(row) = self.attempt_row(worker_id, report.id, report.claim_number) else {
                 answers.push(Recorded::Fenced);
                 continue;
             };
-            if let Some(progress) = report.progress {
+            if let Some(progress) = &report.progress {
                 row.job.progress = Some(progress.fraction.clamp(0.0, 1.0));
-                row.job.progress_message = progress.message;
+                row.job.progress_message.clone_from(&progress.message);
             }
-            row.write_log(report.attempt, report.log, now);
+            row.write_log(report.attempt, report.log.clone(), now);
             answers.push(Recorded::Recorded);
         }
         answers

@@ -54,10 +54,7 @@ impl State {
         Health {
             now: moment.now,
             latest_record_at: self.latest_record_at(),
-            database_bytes: 0,
-            wal_bytes: 0,
-            disk_free_bytes: None,
-            disk_total_bytes: None,
+            local: None,
             queues: self.queue_stats(),
             backlog: self.backlog(),
             dead_workers: self.holding(&dead),

@@ -145,7 +145,7 @@ impl State {
             finished_at: moment.now,
             log: Vec::new(),
         });
-        self.record(worker_id, records.collect(), moment.now);
+        self.record(worker_id, &records.collect::<Vec<_>>(), moment.now);
     }
 }
 

@@ -48,11 +48,10 @@ impl Answer for Vec<WorkerRecord> {
     }
 }
 
-/// Sizes are the backend's own.
+/// Files and disk are the backend's own.
 impl Answer for Health {
     fn canonical(mut self) -> Self {
-        (self.database_bytes, self.wal_bytes) = (0, 0);
-        (self.disk_free_bytes, self.disk_total_bytes) = (None, None);
+        self.local = None;
         drop_zeros(&mut self.queues);
         self.dead_workers.sort();
         self

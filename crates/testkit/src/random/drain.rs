@@ -60,7 +60,7 @@ impl<H: Harness> Run<H> {
             self.trail
                 .both_calmly(&self.main, |store| {
                     let (worker_id, records) = call();
-                    store.record(worker_id, records)
+                    store.record(worker_id, records.into())
                 })
                 .await;
         }

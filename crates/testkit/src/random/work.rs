@@ -115,7 +115,7 @@ impl<H: Harness> Run<H> {
         let what = format!("{} records {records:?}", actor.worker_id);
         let worker_id = actor.worker_id.clone();
         let answers =
-            self.trail.both(&actor.pair, &what, |store| store.record(worker_id.clone(), records.clone())).await;
+            self.trail.both(&actor.pair, &what, |store| store.record(worker_id.clone(), records.clone().into())).await;
         if answers.is_some() {
             actor.holds.retain(|held| records.iter().all(|record| record.id != held.lease.id));
         }
@@ -146,7 +146,7 @@ impl<H: Harness> Run<H> {
         self.trail
             .both(&actor.pair, &what, |store| {
                 let (worker_id, reports) = call();
-                store.report(worker_id, reports)
+                store.report(worker_id, reports.into())
             })
             .await;
     }
@@ -211,11 +211,13 @@ impl<H: Harness> Run<H> {
         let what = format!("{worker_id} reports late {report:?}");
         let reported = |answers: Option<Vec<Recorded>>| answers.is_none_or(|answers| answers == [Recorded::Fenced]);
         let call = (worker_id.clone(), vec![report]);
-        let answers = self.trail.both(&self.main, &what, |store| store.report(call.0.clone(), call.1.clone())).await;
+        let answers =
+            self.trail.both(&self.main, &what, |store| store.report(call.0.clone(), call.1.clone().into())).await;
         self.trail.must(reported(answers), || "a late report was accepted".to_owned());
         let what = format!("{worker_id} records late {record:?}");
         let call = (worker_id, vec![record]);
-        let answers = self.trail.both(&self.main, &what, |store| store.record(call.0.clone(), call.1.clone())).await;
+        let answers =
+            self.trail.both(&self.main, &what, |store| store.record(call.0.clone(), call.1.clone().into())).await;
         self.trail.must(reported(answers), || "a late outcome was accepted".to_owned());
     }
 }

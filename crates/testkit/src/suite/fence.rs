@@ -129,7 +129,7 @@ pub async fn of_two_outcomes_in_one_batch_the_first_holds<H: Harness>() {
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     let end = || ended(&lease, world.now());
-    let answers = world.store.record(worker_id, vec![end().completed(), end().dead_letter()]).await;
+    let answers = world.store.record(worker_id, [end().completed(), end().dead_letter()].into()).await;
     assert_eq!(answers.expect("outcomes can be written"), [Recorded::Recorded, Recorded::Fenced]);
     assert_eq!(world.status(lease.id).await, Status::Completed);
 }
@@ -164,7 +164,7 @@ async fn report<H: Harness>(
     progress: Option<Progress>,
 ) -> Recorded {
     let report = Report { id, claim_number, attempt: 1, progress, log: vec![line()] };
-    world.store.report(worker_id.clone(), vec![report]).await.expect("reports can be written")[0]
+    world.store.report(worker_id.clone(), [report].into()).await.expect("reports can be written")[0]
 }
 
 async fn is_log_empty<H: Harness>(world: &World<H>, id: JobId) {

@@ -42,7 +42,7 @@ pub async fn a_worker_that_does_not_extend_its_lease_loses_its_jobs<H: Harness>(
     let reclaimed = world.look_for(seconds(16)).await;
     assert_eq!(reclaimed, Reclaimed { workers: vec![process.worker_id.clone()], jobs: 1 });
     assert_eq!(world.status(lease.id).await, Status::Pending);
-    let late = process.store.record(process.worker_id.clone(), vec![ended(&lease, world.now()).completed()]).await;
+    let late = process.store.record(process.worker_id.clone(), [ended(&lease, world.now()).completed()].into()).await;
     assert_eq!(late.expect("outcomes can be written"), [Recorded::Fenced]);
 }
 

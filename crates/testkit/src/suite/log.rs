@@ -12,7 +12,7 @@ fn chunk(number: u32, text: &str) -> LogChunk {
 }
 
 async fn report<H: Harness>(world: &World<H>, worker_id: &WorkerId, report: Report) {
-    let answer = world.store.report(worker_id.clone(), vec![report]).await.expect("reports can be written");
+    let answer = world.store.report(worker_id.clone(), [report].into()).await.expect("reports can be written");
     assert_eq!(answer, [Recorded::Recorded]);
 }
 

@@ -147,7 +147,7 @@ pub async fn a_batch_may_hold_every_kind_of_outcome<H: Harness>() {
         e.deferred(seconds(1)),
         f.returned(),
     ];
-    world.store.record(worker_id, records).await.expect("outcomes can be written");
+    world.store.record(worker_id, records.into()).await.expect("outcomes can be written");
     let mut statuses = Vec::new();
     for job in &enqueued {
         statuses.push(world.status(job.id).await);

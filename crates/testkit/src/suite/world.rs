@@ -159,7 +159,7 @@ impl<H: Harness> World<H> {
     }
 
     pub(super) async fn record(&self, worker_id: &WorkerId, record: Record) -> Recorded {
-        let answers = self.store.record(worker_id.clone(), vec![record]).await.expect("outcomes can be written");
+        let answers = self.store.record(worker_id.clone(), [record].into()).await.expect("outcomes can be written");
         assert_eq!(answers.len(), 1);
         answers[0]
     }

@@ -5,7 +5,7 @@ use longshore_core::{JobData, JobId, NewJob, Timestamp, ValidJob};
 use rusqlite::{CachedStatement, Connection};
 
 use crate::column;
-use crate::jobs::enqueue::later_than;
+use crate::jobs::due::later_than;
 
 /// Jobs in one statement.
 pub(crate) const BLOCK_JOBS: usize = 16;

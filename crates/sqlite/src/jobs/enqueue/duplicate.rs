@@ -2,8 +2,8 @@ use longshore_core::{Duplicate, Enqueued, JobData, NewJob, Status, Timestamp};
 use rusqlite::{Connection, params};
 
 use crate::column;
-use crate::jobs::edit::status_under;
-use crate::jobs::enqueue::{Change, Made, later_than};
+use crate::jobs::due::{later_than, status_under};
+use crate::jobs::enqueue::made::{Change, Made};
 use crate::jobs::unique_key::Holder;
 use crate::writing::session::is_of_a_row;
 

@@ -3,7 +3,7 @@ use rusqlite::params;
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::enqueue::later_than;
+use crate::jobs::due::later_than;
 use crate::jobs::offers::Taken;
 use crate::jobs::unique_key::Meeting;
 use crate::workers::held::HeldLease;
