@@ -77,12 +77,27 @@ impl Row {
 
     /// Gives a job that waits what a new one with its unique key says, apart from its time.
     pub(super) fn replace(&mut self, new: NewJob) {
+        // Every field is named, so that a new one cannot be forgotten.
+        let NewJob {
+            job_type,
+            job_data,
+            queue: _,
+            priority,
+            due: _,
+            max_retries,
+            max_crashes,
+            max_deferrals,
+            timeout,
+            unique_key: _,
+            on_duplicate: _,
+            unique_while: _,
+            parent: _,
+            metadata,
+        } = new;
         let job = &mut self.job;
-        (job.job_type, job.job_data, job.metadata) = (new.job_type, new.job_data, new.metadata);
-        (job.priority, job.timeout) = (new.priority, new.timeout);
-        job.max_retries = new.max_retries;
-        job.max_crashes = new.max_crashes;
-        job.max_deferrals = new.max_deferrals;
+        (job.job_type, job.job_data, job.metadata) = (job_type, job_data, metadata);
+        (job.priority, job.timeout, job.max_retries) = (priority, timeout, max_retries);
+        (job.max_crashes, job.max_deferrals) = (max_crashes, max_deferrals);
     }
 
     /// Gives a job that waits another time.
