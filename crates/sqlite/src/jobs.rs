@@ -11,6 +11,7 @@ pub(crate) mod family;
 pub(crate) mod inbox;
 pub(crate) mod job_row;
 pub(crate) mod keepers;
+pub(crate) mod nothing_ready;
 pub(crate) mod offers;
 pub(crate) mod record;
 pub(crate) mod report;

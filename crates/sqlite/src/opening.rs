@@ -14,7 +14,6 @@ use crate::fault::ErrorContext;
 use crate::migrations;
 use crate::options::SqliteOptions;
 use crate::schema::{self, SchemaProblem};
-use crate::store::SqliteStore;
 use crate::target::{self, SqliteTarget};
 
 /// Symbolic links that are followed to the file, as many as Linux follows.
@@ -105,16 +104,15 @@ enum Standing {
     NotUnderstood(SchemaProblem),
 }
 
-/// Prepares the database as `prepare` permits, and opens it.
+/// Prepares the database as `prepare` permits; from then on the options name the file itself, not a link to it.
 ///
 /// A database is made in one transaction. A process that is killed meanwhile leaves a file without a table, or one
 /// that SQLite takes back to that, and the next call makes it. Several calls at once make it once.
-pub(crate) fn open(mut options: SqliteOptions, prepare: Prepare) -> Result<(SqliteStore, Origin), OpenError> {
+pub(crate) fn make_ready_for(options: &mut SqliteOptions, prepare: Prepare) -> Result<Origin, OpenError> {
     options.path = follow_links(&options.path);
     let context =
         ErrorContext { database: options.path.display().to_string().into(), busy_timeout: options.busy_timeout };
-    let origin = make_ready(&options.path, prepare, &context)?;
-    Ok((SqliteStore::open(options)?, origin))
+    make_ready(&options.path, prepare, &context)
 }
 
 fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Origin, OpenError> {

@@ -15,7 +15,7 @@ use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, Inserting, may_pass_a_key};
 use crate::jobs::inbox::{Inboxes, Mailbox};
-use crate::jobs::record::RecordAll;
+use crate::jobs::record::{GiveBackByWriter, RecordAll};
 use crate::jobs::report::ReportAll;
 use crate::opening::{self, OpenError, Origin, Prepare};
 use crate::options::SqliteOptions;
@@ -96,8 +96,9 @@ impl SqliteStore {
     ///
     /// A process that is killed at any moment leaves a database that the same call opens, and several calls at once
     /// make one database.
-    pub fn open_prepared(options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
-        opening::open(options, prepare)
+    pub fn open_prepared(mut options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
+        let origin = opening::make_ready_for(&mut options, prepare)?;
+        Ok((Self::open(options)?, origin))
     }
 
     /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
@@ -228,8 +229,9 @@ impl Store for SqliteStore {
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
         let Parts { context, options, writer, inboxes, .. } = &*self.parts;
-        let mailbox = Mailbox::new(worker_id.clone(), context.clone(), Arc::clone(&options.clock), writer.sender());
-        Box::new(inboxes.open(mailbox))
+        let (writer, context, clock) = (writer.sender(), context.clone(), Arc::clone(&options.clock));
+        let back = Box::new(GiveBackByWriter { writer, context, clock });
+        Box::new(inboxes.open(Mailbox::new(worker_id.clone(), back)))
     }
 
     fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {

@@ -11,12 +11,13 @@ use crate::fault::Fault;
 use crate::jobs::claim::lanes::Scope;
 use crate::jobs::claim::runs::{Candidates, choose, given_lease};
 use crate::jobs::inbox::{Mailbox, Offered};
+use crate::jobs::nothing_ready::NothingReady;
 use crate::jobs::offers::{Offer, Offers, Slots};
 use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
 use crate::writing::kept_statements::KeptStatements;
-use crate::writing::session::{MovesMark, Session, WriteTx, is_of_a_row};
+use crate::writing::session::{Session, WriteTx, is_of_a_row};
 use crate::writing::work::{Effect, Work};
 
 pub(crate) mod lanes;
@@ -56,14 +57,6 @@ struct Standing {
     offered: Option<(Offered, i64)>,
     /// The queues of leases that it has not taken from its inbox yet, so that it asks for as many too much.
     unread: Vec<String>,
-}
-
-/// A look that found nothing to claim, and when it was.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NothingReady {
-    job_types: Arc<[String]>,
-    scope: QueueScope,
-    mark: MovesMark,
 }
 
 impl Work for Claim {

@@ -1,14 +1,10 @@
 use std::collections::HashMap;
+use std::fmt;
 use std::pin::Pin;
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use longshore_core::{Clock, Inbox, Lease, Outcome, QueueScope, Record, WorkerId};
-use tokio::sync::{Notify, oneshot};
-
-use crate::fault::ErrorContext;
-use crate::jobs::record::RecordAll;
-use crate::writing::work::{Message, Request};
+use longshore_core::{Inbox, Lease, QueueScope, WorkerId};
+use tokio::sync::Notify;
 
 /// The open inboxes of this store's workers.
 #[derive(Debug, Default)]
@@ -20,10 +16,7 @@ pub(crate) struct Inboxes {
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     worker_id: WorkerId,
-    context: ErrorContext,
-    clock: Arc<dyn Clock>,
-    /// The way for leases that nobody takes: back to the writer.
-    writer: Sender<Message>,
+    back: Box<dyn GiveBack>,
     content: Mutex<Content>,
     arrived: Notify,
 }
@@ -33,6 +26,12 @@ struct Content {
     leases: Vec<Lease>,
     offered: Offered,
     state: State,
+}
+
+/// The way for leases that nobody takes.
+pub(crate) trait GiveBack: fmt::Debug + Send + Sync {
+    /// Gives them back unspent. Does not wait until that is done.
+    fn give_back(&self, worker_id: &WorkerId, leases: Vec<Lease>);
 }
 
 /// What the worker says may come.
@@ -74,15 +73,10 @@ impl Inboxes {
 }
 
 impl Mailbox {
-    pub(crate) fn new(
-        worker_id: WorkerId,
-        context: ErrorContext,
-        clock: Arc<dyn Clock>,
-        writer: Sender<Message>,
-    ) -> Self {
+    pub(crate) fn new(worker_id: WorkerId, back: Box<dyn GiveBack>) -> Self {
         let offered = Offered { scope: QueueScope::All, limit: 0 };
         let content = Content { leases: Vec::new(), offered, state: State::Resting };
-        Self { worker_id, context, clock, writer, content: Mutex::new(content), arrived: Notify::new() }
+        Self { worker_id, back, content: Mutex::new(content), arrived: Notify::new() }
     }
 
     /// Nothing may come for now; says what may come after the claim that is under way, less what is there already
@@ -112,7 +106,7 @@ impl Mailbox {
         let mut content = self.content();
         if content.state == State::Closed {
             drop(content);
-            return self.give_back(vec![lease]);
+            return self.back.give_back(&self.worker_id, vec![lease]);
         }
         content.leases.push(lease);
         drop(content);
@@ -124,28 +118,9 @@ impl Mailbox {
         content.state = State::Closed;
         let leases = std::mem::take(&mut content.leases);
         drop(content);
-        self.give_back(leases);
-    }
-
-    /// Nobody waits for the answer. Should it fail, the retirement of the worker or its death gives them back.
-    fn give_back(&self, leases: Vec<Lease>) {
-        if leases.is_empty() {
-            return;
+        if !leases.is_empty() {
+            self.back.give_back(&self.worker_id, leases);
         }
-        let now = self.clock.now();
-        let records = leases.into_iter().map(|lease| Record {
-            id: lease.id,
-            claim_number: lease.claim_number,
-            outcome: Outcome::Returned,
-            attempt: lease.attempt(),
-            started_at: None,
-            finished_at: now,
-            log: Vec::new(),
-        });
-        let work = RecordAll { worker_id: self.worker_id.clone(), records: records.collect() };
-        let (reply, _) = oneshot::channel();
-        let request = Request { work, context: self.context.clone(), reply, kept: None, permit: None };
-        let _ = self.writer.send(Message::Task(Box::new(request)));
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {

@@ -1,15 +1,18 @@
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
-use longshore_core::{ClaimNumber, JobId, Record, Recorded, WorkerId};
+use longshore_core::{ClaimNumber, Clock, JobId, Lease, Outcome, Record, Recorded, WorkerId};
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::oneshot;
 
 use crate::column;
-use crate::fault::Fault;
+use crate::fault::{ErrorContext, Fault};
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
 use crate::jobs::attempt_log::{LogPlace, write_log};
+use crate::jobs::inbox::GiveBack;
 use crate::workers::held::HeldLease;
 use crate::writing::session::WriteTx;
-use crate::writing::work::{Effect, Work};
+use crate::writing::work::{Effect, Message, Request, Work};
 
 /// Writes what became of attempts, each behind its own fence.
 pub(crate) struct RecordAll {
@@ -33,6 +36,35 @@ impl Work for RecordAll {
             answers.push(record_one(tx, &mut ending, &self.worker_id, record)?);
         }
         Ok(answers)
+    }
+}
+
+/// Gives leases back by the writer. Nobody waits for the answer; should it fail, the retirement of the worker or its death
+/// gives them back.
+#[derive(Debug)]
+pub(crate) struct GiveBackByWriter {
+    pub(crate) writer: Sender<Message>,
+    pub(crate) context: ErrorContext,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl GiveBack for GiveBackByWriter {
+    fn give_back(&self, worker_id: &WorkerId, leases: Vec<Lease>) {
+        let now = self.clock.now();
+        let records = leases.into_iter().map(|lease| Record {
+            id: lease.id,
+            claim_number: lease.claim_number,
+            outcome: Outcome::Returned,
+            attempt: lease.attempt(),
+            started_at: None,
+            finished_at: now,
+            log: Vec::new(),
+        });
+        let work = RecordAll { worker_id: worker_id.clone(), records: records.collect() };
+        let (reply, _) = oneshot::channel();
+        let request = Request { work, context: self.context.clone(), reply, kept: None, permit: None };
+        // A writer that has ended gives nothing back any more.
+        let _ = self.writer.send(Message::Task(Box::new(request)));
     }
 }
 

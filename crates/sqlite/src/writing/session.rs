@@ -5,8 +5,8 @@ use longshore_core::{Lease, Timestamp};
 use rusqlite::{Connection, Statement};
 
 use crate::fault::{Fault, Trouble, spoils_connection};
-use crate::jobs::claim::NothingReady;
 use crate::jobs::inbox::Mailbox;
+use crate::jobs::nothing_ready::{MovesMark, NothingReady};
 use crate::jobs::offers::Offers;
 use crate::schema;
 use crate::upkeep::counts::Counts;
@@ -27,13 +27,6 @@ pub(crate) struct Session<'c> {
     /// How many commits of this session moved jobs.
     moves: Cell<u64>,
     schema: RefCell<SchemaMark>,
-}
-
-/// See [`Session::moves_mark`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MovesMark {
-    own: u64,
-    foreign: i64,
 }
 
 /// The schema at the time of the last look.
