@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use longshore::command::CommandJob;
-use longshore_core::{JobData, NewJob, deserialize_duration};
+use longshore_core::{JobData, NewJob, deserialize_duration, parse_duration};
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
@@ -44,8 +44,11 @@ pub(crate) struct WorkerConfig {
     #[serde(default, deserialize_with = "lease")]
     pub(crate) lease: Option<Duration>,
     /// How long completed and cancelled jobs are kept; for ever unless told.
-    #[serde(default, deserialize_with = "deserialize_duration")]
+    #[serde(default, deserialize_with = "retention")]
     pub(crate) retention: Option<Duration>,
+    /// How long dead letters are kept; for ever unless told.
+    #[serde(default, deserialize_with = "retention")]
+    pub(crate) dead_letter_retention: Option<Duration>,
 }
 
 /// A shorter lease would end between two heartbeats of a busy machine.
@@ -57,6 +60,15 @@ fn lease<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>,
         return Err(de::Error::custom("a lease is at least 1s"));
     }
     Ok(lease)
+}
+
+/// A duration, or `forever`, which is the same as no setting.
+fn retention<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    if word == "forever" {
+        return Ok(None);
+    }
+    parse_duration(&word).map(Some).map_err(|error| de::Error::custom(format!("{error}, or \"forever\"")))
 }
 
 /// What the configuration file says about migrations.
@@ -134,6 +146,21 @@ mod tests {
         let job = parse(text).unwrap().new_job("thumbnail");
         assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("media", Priority::HIGH, 7));
         assert_eq!(job.timeout, Some(Duration::from_secs(300)));
+    }
+
+    #[test]
+    fn dead_letters_are_kept_for_ever_unless_they_have_a_retention_of_their_own() {
+        let kept = |text: &str| {
+            let worker = parse(text).unwrap().worker;
+            let days = |span: Duration| span.as_secs() / 86_400;
+            (worker.retention.map(days), worker.dead_letter_retention.map(days))
+        };
+        assert_eq!(kept("[worker]\nretention = \"30d\""), (Some(30), None));
+        assert_eq!(kept("[worker]\nretention = \"7d\"\ndead_letter_retention = \"90d\""), (Some(7), Some(90)));
+        assert_eq!(kept("[worker]\nretention = \"forever\"\ndead_letter_retention = \"forever\""), (None, None));
+        let error = parse("[worker]\ndead_letter_retention = \"never\"").unwrap_err();
+        assert!(error.starts_with("longshore.toml, line 2: \"never\" is no duration"), "{error}");
+        assert!(error.ends_with("or \"forever\""), "{error}");
     }
 
     #[test]

@@ -166,7 +166,8 @@ pub struct JobPage {
 pub enum Action {
     /// Ends a waiting job as `cancelled`; asks a running one to stop.
     Cancel,
-    /// Puts an ended or retrying job back with fresh budgets; its history stays. It is `blocked` while its parent
+    /// Puts an ended or retrying job back with fresh budgets; its history stays. An expiry or a deadline that has passed
+    /// holds no longer, because a person has decided otherwise; one that is to come still does. It is `blocked` while its parent
     /// has not completed, else `pending`; a parent that was deleted holds nothing back. The children that were
     /// given up because this job did not complete wait for it again, and theirs for them.
     Retry,
@@ -378,8 +379,10 @@ pub enum QueueChange {
 /// What one step of housekeeping may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Maintenance {
-    /// Ended jobs older than this are removed; none are without it. Dead letters stay.
+    /// Completed and cancelled jobs that ended longer ago are removed; none are without it.
     pub retention: Option<Duration>,
+    /// Dead letters that were given up longer ago are removed; none are without it.
+    pub dead_letter_retention: Option<Duration>,
     /// The most rows that are looked at.
     pub rows_max: u32,
 }

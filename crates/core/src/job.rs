@@ -44,7 +44,7 @@ pub struct Job {
     pub next_retry_at: Option<Timestamp>,
     /// The longer story of what went wrong last.
     pub last_error_traceback: Option<String>,
-    /// Why it was given up.
+    /// Why it was given up, or that it expired.
     pub dead_letter_reason: Option<String>,
     /// When it was given up.
     pub moved_to_dead_letter_at: Option<Timestamp>,
@@ -74,6 +74,10 @@ pub struct Job {
     pub result: Option<JobData>,
     /// What the application keeps beside the payload.
     pub metadata: Option<JobData>,
+    /// From when on no attempt begins.
+    pub expires_at: Option<Timestamp>,
+    /// From when on no attempt begins or goes on.
+    pub deadline_at: Option<Timestamp>,
 }
 
 /// One attempt of a job.
@@ -111,7 +115,7 @@ pub enum AttemptOutcome {
     Retrying,
     /// It failed, and none follows.
     DeadLetter,
-    /// Somebody asked for its end.
+    /// Somebody asked for its end, or its job had expired when it was to begin or to be retried.
     Cancelled,
     /// It asked to be run later.
     Deferred,

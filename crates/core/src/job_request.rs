@@ -37,6 +37,12 @@ pub struct JobRequest {
     /// The time limit of an attempt in seconds.
     #[serde(default)]
     pub timeout_seconds: Option<f64>,
+    /// A duration such as `10m`, after which no attempt begins any more.
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    pub expires_in: Option<Duration>,
+    /// A duration such as `1h`, after which no attempt begins or goes on any more.
+    #[serde(default, alias = "deadline", deserialize_with = "deserialize_duration")]
+    pub deadline_in: Option<Duration>,
     /// While a job with this key has not ended, no second one is made.
     #[serde(default)]
     pub unique_key: Option<String>,
@@ -81,6 +87,8 @@ impl JobRequest {
             due,
             max_retries: self.max_retries.unwrap_or(defaults.max_retries),
             timeout: timeout.or(defaults.timeout),
+            expires_in: self.expires_in.or(defaults.expires_in),
+            deadline_in: self.deadline_in.or(defaults.deadline_in),
             unique_key,
             on_duplicate: self.on_duplicate.unwrap_or(defaults.on_duplicate),
             unique_while: self.unique_while.unwrap_or(defaults.unique_while),
@@ -116,12 +124,15 @@ mod tests {
     #[test]
     fn a_line_may_set_every_property() {
         let line = r#"{"job_type":"mail","job_data":[1],"queue":"q","priority":"high","delay":"90s","max_retries":0,
-            "timeout":"5m","unique_key":"k","on_duplicate":"push_back","unique_while":"waiting","parent_job_id":4}"#;
+            "timeout":"5m","expires_in":"10m","deadline_in":"1h","unique_key":"k","on_duplicate":"push_back",
+            "unique_while":"waiting","parent_job_id":4}"#;
         let job = parse(line).unwrap().into_new_job(NewJob::new("mail", JobData::default())).unwrap();
         assert_eq!(job.due, Due::After(Duration::from_secs(90)));
         assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("q", Priority::HIGH, 0));
         assert_eq!((job.on_duplicate, job.unique_while), (OnDuplicate::PushBack, UniqueWhile::Waiting));
         assert_eq!((job.timeout, job.parent), (Some(Duration::from_secs(300)), Some(JobId(4))));
+        let spans = (job.expires_in, job.deadline_in);
+        assert_eq!(spans, (Some(Duration::from_secs(600)), Some(Duration::from_secs(3600))));
     }
 
     #[test]
@@ -174,6 +185,8 @@ mod tests {
             r#"{"job_data":{}}"#,
             r#"{"job_type":"a","max_retries":-1}"#,
             r#"{"job_type":"a","delay":"soon"}"#,
+            r#"{"job_type":"a","expires_in":600}"#,
+            r#"{"job_type":"a","deadline_in":"soon"}"#,
             r#"{"job_type":"a","run_at":"tomorrow"}"#,
             r#"{"job_type":"a","unique_key":"k","on_duplicate":"drop"}"#,
             r#"{"job_type":"a","unique_key":"k","unique_while":true}"#,

@@ -26,6 +26,7 @@ mod priority;
 mod retry;
 mod status;
 mod store;
+mod time_bounds;
 mod timestamp;
 mod valid_job;
 
@@ -56,5 +57,6 @@ pub use store::{
     ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed,
     Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, ValidJobStream, Wakeups,
 };
+pub use time_bounds::{Overdue, TimeBounds};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use valid_job::ValidJob;

@@ -28,6 +28,10 @@ pub struct NewJob {
     pub max_deferrals: u32,
     /// The time limit of an attempt; without one the handler's own limit holds.
     pub timeout: Option<Duration>,
+    /// This long after it was enqueued no attempt begins any more, and it ends as `cancelled`.
+    pub expires_in: Option<Duration>,
+    /// This long after it was enqueued no attempt begins or goes on any more, and it ends as `dead_letter`.
+    pub deadline_in: Option<Duration>,
     /// While a job with this key has not ended, no second one is made.
     pub unique_key: Option<String>,
     /// What becomes of the other job that has the unique key; without a key it says nothing.
@@ -165,6 +169,8 @@ impl NewJob {
             max_crashes: 3,
             max_deferrals: 1000,
             timeout: None,
+            expires_in: None,
+            deadline_in: None,
             unique_key: None,
             on_duplicate: OnDuplicate::Keep,
             unique_while: UniqueWhile::Unfinished,
@@ -217,6 +223,23 @@ impl NewJob {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// No attempt begins this long after the enqueue or later: the job ends as `cancelled` then, unless an attempt runs.
+    ///
+    /// A delay counts, too: a job that expires before it may run never runs. A retry that would begin later is not made.
+    #[must_use]
+    pub fn expires_in(mut self, span: Duration) -> Self {
+        self.expires_in = Some(span);
+        self
+    }
+
+    /// No attempt begins or goes on this long after the enqueue or later, all retries and waits included: one that runs
+    /// is stopped as by its time limit, and the job ends as `dead_letter`.
+    #[must_use]
+    pub fn deadline_in(mut self, span: Duration) -> Self {
+        self.deadline_in = Some(span);
         self
     }
 
@@ -280,15 +303,9 @@ impl NewJob {
                 return Err(InvalidJob::OutOfRange { what, min: 0, max: u64::from(BUDGET_MAX) });
             }
         }
-        if let Some(timeout) = self.timeout
-            && (timeout < Duration::from_millis(1) || timeout.as_secs() > SPAN_SECONDS_MAX)
-        {
-            return Err(InvalidJob::OutOfRange {
-                what: "the time limit in milliseconds",
-                min: 1,
-                max: SPAN_SECONDS_MAX * 1000,
-            });
-        }
+        check_span("the time limit in milliseconds", self.timeout)?;
+        check_span("the time to the expiry in milliseconds", self.expires_in)?;
+        check_span("the time to the deadline in milliseconds", self.deadline_in)?;
         check_delay(self.due)
     }
 }
@@ -297,6 +314,15 @@ pub(crate) fn check_delay(due: Due) -> Result<(), InvalidJob> {
     match due {
         Due::After(delay) if delay.as_secs() > SPAN_SECONDS_MAX => {
             Err(InvalidJob::OutOfRange { what: "the delay in seconds", min: 0, max: SPAN_SECONDS_MAX })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_span(what: &'static str, span: Option<Duration>) -> Result<(), InvalidJob> {
+    match span {
+        Some(span) if span < Duration::from_millis(1) || span.as_secs() > SPAN_SECONDS_MAX => {
+            Err(InvalidJob::OutOfRange { what, min: 1, max: SPAN_SECONDS_MAX * 1000 })
         }
         _ => Ok(()),
     }
@@ -344,6 +370,10 @@ mod tests {
             job().timeout(Duration::ZERO),
             job().timeout(Duration::MAX),
             job().delay(Duration::MAX),
+            job().expires_in(Duration::ZERO),
+            job().expires_in(Duration::MAX),
+            job().deadline_in(Duration::from_micros(999)),
+            job().deadline_in(Duration::MAX),
         ];
         for job in absurd {
             assert!(matches!(job.validate(&Limits::default()), Err(InvalidJob::OutOfRange { .. })), "{job:?}");

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Failure, FailureType, JobData, JobId, RetryPolicy, Status, Timestamp};
+use crate::{Failure, FailureType, JobData, JobId, Overdue, RetryPolicy, Status, TimeBounds, Timestamp};
 
 /// How an attempt ended, before anybody decided what that means for its job.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,8 @@ pub enum AttemptEnd {
     },
     /// The handler failed, panicked or reached its time limit.
     Failed(Failure),
+    /// Its job's deadline passed while it ran, and it was stopped.
+    DeadlinePassed(Failure),
     /// The handler asked to be run later.
     Snoozed {
         /// How much later.
@@ -37,7 +39,7 @@ pub enum Suspects {
     Several,
 }
 
-/// The three budgets of a job, counted apart.
+/// What a job may still spend: the three budgets, counted apart, and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budgets {
     /// Retries spent.
@@ -52,6 +54,8 @@ pub struct Budgets {
     pub deferral_count: u32,
     /// Deferrals allowed.
     pub max_deferrals: u32,
+    /// How long it may be begun, and how long it may run.
+    pub time: TimeBounds,
 }
 
 impl Budgets {
@@ -85,6 +89,13 @@ pub enum Outcome {
     },
     /// `cancelled`
     Cancelled,
+    /// `cancelled`, because no attempt may begin any more.
+    Expired {
+        /// Its expiry.
+        at: Timestamp,
+        /// What went wrong in the attempt, if it failed.
+        failure: Option<Failure>,
+    },
     /// `pending`, later; spends a deferral.
     Deferred {
         /// From when on it may run.
@@ -104,7 +115,7 @@ pub enum Outcome {
     },
 }
 
-/// Why a job was given up.
+/// Why a job was given up, or that it expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeadLetterReason {
@@ -137,6 +148,16 @@ pub enum DeadLetterReason {
         /// That job.
         parent: JobId,
     },
+    /// No attempt had begun, or could begin again, before its expiry; such a job ends as `cancelled`.
+    Expired {
+        /// Its expiry.
+        at: Timestamp,
+    },
+    /// It had not completed by its deadline, or its next attempt could not begin before that.
+    DeadlinePassed {
+        /// Its deadline.
+        at: Timestamp,
+    },
     /// It waited for itself, by way of its parent's parents.
     WaitsForItself,
     /// Another program wrote a row that no claim can use.
@@ -166,23 +187,35 @@ pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Tim
         AttemptEnd::Snoozed { delay } => decide_snooze(budgets, now.after(delay)),
         AttemptEnd::Crashed(suspects) => decide_crash(budgets, suspects),
         AttemptEnd::Lapsed => decide_lapse(budgets),
-        AttemptEnd::Failed(failure) => {
-            if !failure.failure_type.is_retried() {
-                return Outcome::DeadLetter { reason: DeadLetterReason::NotRetried(failure.failure_type), failure };
-            }
-            if budgets.retry_count >= budgets.max_retries {
-                let attempts = budgets.retry_count.saturating_add(1);
-                return Outcome::DeadLetter { reason: DeadLetterReason::RetriesSpent { attempts }, failure };
-            }
-            let retry_at = now.after(policy.delay(budgets.retry_count, random));
-            Outcome::Retrying { retry_at, failure }
+        AttemptEnd::Failed(failure) => decide_failure(budgets, failure, policy, now, random),
+        AttemptEnd::DeadlinePassed(failure) => {
+            Overdue::DeadlinePassed(budgets.time.deadline_at.unwrap_or(now)).outcome(Some(failure))
         }
+    }
+}
+
+/// A retry that could not begin in time is not waited for: the job ends with the failure.
+fn decide_failure(budgets: &Budgets, failure: Failure, policy: &RetryPolicy, now: Timestamp, random: f64) -> Outcome {
+    if !failure.failure_type.is_retried() {
+        return Outcome::DeadLetter { reason: DeadLetterReason::NotRetried(failure.failure_type), failure };
+    }
+    if budgets.retry_count >= budgets.max_retries {
+        let attempts = budgets.retry_count.saturating_add(1);
+        return Outcome::DeadLetter { reason: DeadLetterReason::RetriesSpent { attempts }, failure };
+    }
+    let retry_at = now.after(policy.delay(budgets.retry_count, random));
+    match budgets.time.overdue_at(retry_at) {
+        Some(overdue) => overdue.outcome(Some(failure)),
+        None => Outcome::Retrying { retry_at, failure },
     }
 }
 
 fn decide_snooze(budgets: &Budgets, run_at: Timestamp) -> Outcome {
     if budgets.deferral_count < budgets.max_deferrals {
-        return Outcome::Deferred { run_at };
+        return match budgets.time.overdue_at(run_at) {
+            Some(overdue) => overdue.outcome(None),
+            None => Outcome::Deferred { run_at },
+        };
     }
     let reason = DeadLetterReason::DeferralsSpent { deferrals: budgets.deferral_count };
     Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.to_string()), reason }
@@ -221,6 +254,8 @@ impl fmt::Display for DeadLetterReason {
             Self::DeferralsSpent { deferrals } => write!(f, "it was deferred {deferrals} times"),
             Self::ParentEnded { parent, status } => write!(f, "its parent job {parent} ended as {status}"),
             Self::ParentDeleted { parent } => write!(f, "its parent job {parent} was deleted"),
+            Self::Expired { at } => write!(f, "it expired: no attempt may begin after {at}"),
+            Self::DeadlinePassed { at } => write!(f, "its deadline passed: no attempt may run after {at}"),
             Self::WaitsForItself => f.write_str("it waited for itself: its parents form a circle"),
             Self::UnusableRow(UnusableRow::ClaimNumber) => {
                 f.write_str("its row cannot be used: its claim number cannot grow")
@@ -238,8 +273,15 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_ms(1_000_000);
-    const FRESH: Budgets =
-        Budgets { retry_count: 0, max_retries: 3, crash_count: 0, max_crashes: 3, deferral_count: 0, max_deferrals: 2 };
+    const FRESH: Budgets = Budgets {
+        retry_count: 0,
+        max_retries: 3,
+        crash_count: 0,
+        max_crashes: 3,
+        deferral_count: 0,
+        max_deferrals: 2,
+        time: TimeBounds { expires_at: None, deadline_at: None },
+    };
 
     fn decided(budgets: Budgets, end: AttemptEnd) -> Outcome {
         decide(&budgets, end, &RetryPolicy::default(), NOW, 0.5)
@@ -256,6 +298,58 @@ mod tests {
         let outcome = decided(Budgets { retry_count: 3, ..FRESH }, failed(FailureType::NetworkError));
         let reason = DeadLetterReason::RetriesSpent { attempts: 4 };
         assert!(matches!(outcome, Outcome::DeadLetter { reason: given, .. } if given == reason));
+    }
+
+    fn bound(expires_in: Option<u64>, deadline_in: Option<u64>) -> Budgets {
+        let time = TimeBounds::from_now(NOW, expires_in.map(Duration::from_secs), deadline_in.map(Duration::from_secs));
+        Budgets { time, ..FRESH }
+    }
+
+    #[test]
+    fn a_retry_that_could_not_begin_before_the_expiry_is_not_made() {
+        let failure = Failure::new(FailureType::NetworkError, "went wrong");
+        let outcome = decided(bound(Some(1), None), failed(FailureType::NetworkError));
+        let expired = Outcome::Expired { at: NOW.after(Duration::from_secs(1)), failure: Some(failure) };
+        assert_eq!(outcome, expired);
+        let in_time = decided(bound(Some(2), None), failed(FailureType::NetworkError));
+        assert!(matches!(in_time, Outcome::Retrying { .. }), "{in_time:?}");
+    }
+
+    #[test]
+    fn a_retry_that_could_not_begin_before_the_deadline_makes_a_dead_letter() {
+        let reason = DeadLetterReason::DeadlinePassed { at: NOW.after(Duration::from_secs(1)) };
+        let outcome = decided(bound(None, Some(1)), failed(FailureType::NetworkError));
+        assert!(
+            matches!(&outcome, Outcome::DeadLetter { reason: given, failure } if *given == reason
+                && failure.failure_type == FailureType::NetworkError),
+            "{outcome:?}"
+        );
+    }
+
+    #[test]
+    fn an_attempt_that_the_deadline_stopped_ends_its_job_whatever_is_left_to_spend() {
+        let failure = Failure::new(FailureType::TimeoutError, "stopped");
+        for retry_count in [0, 3] {
+            let budgets = Budgets { retry_count, ..bound(None, Some(0)) };
+            let outcome = decided(budgets, AttemptEnd::DeadlinePassed(failure.clone()));
+            let reason = DeadLetterReason::DeadlinePassed { at: NOW };
+            assert_eq!(outcome, Outcome::DeadLetter { reason, failure: failure.clone() });
+        }
+    }
+
+    #[test]
+    fn a_snooze_beyond_expiry_or_deadline_ends_the_job() {
+        let snooze = || AttemptEnd::Snoozed { delay: Duration::from_secs(9) };
+        let at = NOW.after(Duration::from_secs(9));
+        assert_eq!(decided(bound(Some(9), None), snooze()), Outcome::Expired { at, failure: None });
+        assert!(matches!(decided(bound(None, Some(9)), snooze()), Outcome::DeadLetter { .. }));
+        assert!(matches!(decided(bound(Some(10), Some(10)), snooze()), Outcome::Deferred { .. }));
+    }
+
+    #[test]
+    fn neither_expiry_nor_deadline_takes_a_success_away() {
+        let completed = || AttemptEnd::Completed { result: None };
+        assert_eq!(decided(bound(Some(0), Some(0)), completed()), Outcome::Completed { result: None });
     }
 
     #[test]

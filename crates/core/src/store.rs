@@ -65,7 +65,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// [`Store::reclaim`] of anybody gives back what it holds, unspent. Does not wait for the database.
     fn abandon(&self, worker_id: &WorkerId);
 
-    /// Promotes what is due and claims what may run, by priority and then by id. A job that another worker lost by
+    /// Promotes what is due and claims what may run, by priority and then by id. What it meets whose expiry or deadline
+    /// has passed is ended on the way, so that such a job never runs. A job that another worker lost by
     /// not extending its lease spends a crash by this claim; the same worker gets it back unspent.
     ///
     /// After an error the same request, with the same id, may be made again: if the first one was carried out, the
@@ -118,7 +119,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     ///
     /// A worker of another store that has not extended its lease, though writing was possible (see
     /// [`LeaseWatch`](crate::LeaseWatch)), loses its jobs, too, and no crash is counted by that. A worker of this
-    /// store never does: it is known to live. Bounded, so that one call may leave something to the next, and to
+    /// store never does: it is known to live. Ends, too, whatever waits beyond its expiry or its deadline. Bounded, so that one call may leave something to the next, and to
     /// other processes; one bad row never stops the others.
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed>;
 
@@ -313,4 +314,6 @@ pub struct Reclaimed {
     pub workers: Vec<WorkerId>,
     /// How many jobs were given back or given up.
     pub jobs: u64,
+    /// How many jobs that waited were ended, because their expiry or deadline had passed.
+    pub overdue: u64,
 }

@@ -58,6 +58,7 @@ impl Fountain {
                 max_crashes: 3,
                 deferral_count: 0,
                 max_deferrals: 3,
+                time: TimeBounds::default(),
             },
             timeout: None,
             ready_at: Timestamp::from_ms(0),

@@ -114,6 +114,7 @@ impl Worker {
                 grace: Duration::from_secs(30),
                 limits: Limits::default(),
                 retention: None,
+                dead_letter_retention: None,
             },
             log_limits: LogLimits::default(),
             clock: Arc::new(SystemClock::new()),
@@ -203,10 +204,18 @@ impl Worker {
         self
     }
 
-    /// Removes ended jobs this long after their end; without it they stay.
+    /// Removes completed and cancelled jobs this long after their end; without it they stay. Dead letters stay unless
+    /// [`Worker::dead_letter_retention`] says otherwise.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.settings.retention = Some(retention.min(SPAN_MAX));
+        self
+    }
+
+    /// Removes dead letters this long after they were given up; without it they stay for ever.
+    #[must_use]
+    pub fn dead_letter_retention(mut self, retention: Duration) -> Self {
+        self.settings.dead_letter_retention = Some(retention.min(SPAN_MAX));
         self
     }
 

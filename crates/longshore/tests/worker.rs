@@ -26,6 +26,8 @@ mod stopping;
 mod suspects;
 #[path = "worker/threads.rs"]
 mod threads;
+#[path = "worker/times.rs"]
+mod times;
 #[path = "worker/trouble.rs"]
 mod trouble;
 #[path = "worker/warnings.rs"]

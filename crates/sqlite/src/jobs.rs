@@ -13,6 +13,7 @@ pub(crate) mod job_row;
 pub(crate) mod keepers;
 pub(crate) mod nothing_ready;
 pub(crate) mod offers;
+pub(crate) mod overdue;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod selection;

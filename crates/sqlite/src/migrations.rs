@@ -11,12 +11,13 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 5] = [
+const FILES: [[(&str, &str); 2]; 6] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
     pair!("004_add_logs_counts_and_workers"),
     pair!("005_keep_workers_apart"),
+    pair!("006_bound_jobs_in_time"),
 ];
 
 /// The tables that these migrations make, for the cheap look at a worker's start.

@@ -13,8 +13,9 @@ use crate::database_file::{self, DatabaseFile};
 use crate::fault::{ErrorContext, Fault};
 use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
-use crate::jobs::enqueue::{Enqueue, Inserting, may_pass_a_key};
+use crate::jobs::enqueue::{Enqueue, Inserting};
 use crate::jobs::inbox::{Inboxes, Mailbox};
+use crate::jobs::overdue::{WaitingJob, end_waiting_in};
 use crate::jobs::record::{GiveBackByWriter, RecordAll};
 use crate::jobs::report::ReportAll;
 use crate::opening::{self, OpenError, Origin, Prepare};
@@ -143,13 +144,16 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
     let job = job.clone().check(&Limits::default())?;
     let make = || -> Result<Enqueued, Fault> {
         let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
-        Ok(Inserting::begin(connection, &mut insert).make(&job, SystemClock::new().now())?.enqueued)
+        let now = SystemClock::new().now();
+        let end = |holder: &WaitingJob, overdue| Ok(end_waiting_in(connection, holder, overdue, now)?);
+        Ok(Inserting::begin(connection, &mut insert).make(&job, now, end)?.enqueued)
     };
-    let made = if may_pass_a_key(&job) { in_savepoint(connection, make) } else { make() };
+    // For a unique key something may have to be written first.
+    let made = if job.unique_key.is_some() { in_savepoint(connection, make) } else { make() };
     made.map_err(|fault| context.answer(fault, "enqueueing a job"))
 }
 
-/// Takes both statements back when the second one fails.
+/// Takes everything back when one of several statements fails.
 fn in_savepoint<T>(connection: &Connection, piece: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     connection.execute_batch("SAVEPOINT longshore_enqueue")?;
     let done = piece();

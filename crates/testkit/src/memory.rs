@@ -9,6 +9,7 @@ mod harness;
 mod health;
 mod inbox;
 mod lease;
+mod overdue;
 mod page;
 mod row;
 mod state;

@@ -22,6 +22,7 @@ pub mod maintain;
 pub mod move_by_hand;
 pub mod offer;
 pub mod outcome;
+pub mod overdue;
 pub mod page;
 pub mod queue;
 pub mod reclaim;

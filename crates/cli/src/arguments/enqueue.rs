@@ -27,9 +27,10 @@ pub(crate) struct EnqueueArguments {
         value_name = "FILE",
         long_help = "Enqueue every line of FILE (NDJSON; - for standard input), all or none\n\nA line is an object \
             with job_type and, where wanted, job_data, queue, priority, delay, run_at, max_retries, timeout, \
-            unique_key, on_duplicate, unique_while, parent_job_id and metadata. Blank lines are passed over.",
+            expires_in, deadline_in, unique_key, on_duplicate, unique_while, parent_job_id and metadata. Blank lines are \
+            passed over.",
         conflicts_with_all = ["job_type", "data", "queue", "priority", "delay", "at", "max_retries", "timeout",
-            "unique_key", "on_duplicate", "unique_while", "parent"]
+            "expires_in", "deadline", "unique_key", "on_duplicate", "unique_while", "parent"]
     )]
     pub(crate) batch: Option<PathBuf>,
 
@@ -56,6 +57,18 @@ pub(crate) struct EnqueueArguments {
     /// End an attempt that takes longer, such as 5m [default: the handler's own limit]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
+
+    /// Start no attempt this long after the enqueue, such as 10m; the job then ends as cancelled
+    ///
+    /// A delay counts, too. An attempt that runs goes on, and a retry that would start later is not made.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) expires_in: Option<Duration>,
+
+    /// Stop trying this long after the enqueue, such as 1h; the job then ends as a dead letter
+    ///
+    /// Covers all attempts and the waits between them. An attempt that runs then is stopped as by its time limit.
+    #[arg(long, visible_alias = "deadline-in", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) deadline: Option<Duration>,
 
     /// Make no second job while one with this key has not ended
     #[arg(long, value_name = "KEY")]

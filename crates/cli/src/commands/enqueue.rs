@@ -37,6 +37,8 @@ fn read_job(config: &Config, arguments: EnqueueArguments) -> Result<NewJob, Comm
         due,
         max_retries: arguments.max_retries.unwrap_or(job.max_retries),
         timeout: arguments.timeout.or(job.timeout),
+        expires_in: arguments.expires_in.or(job.expires_in),
+        deadline_in: arguments.deadline.or(job.deadline_in),
         unique_key: arguments.unique_key.or(job.unique_key),
         on_duplicate: arguments.on_duplicate.unwrap_or(job.on_duplicate),
         unique_while: arguments.unique_while.unwrap_or(job.unique_while),

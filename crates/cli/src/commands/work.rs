@@ -87,6 +87,9 @@ fn worker(
     if let Some(retention) = settings.retention {
         worker = worker.retention(retention);
     }
+    if let Some(retention) = settings.dead_letter_retention {
+        worker = worker.dead_letter_retention(retention);
+    }
     for slots in &arguments.queues {
         worker = worker.queue_with_limit(&slots.queue, slots.slots.unwrap_or(u32::MAX));
     }

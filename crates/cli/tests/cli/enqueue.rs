@@ -39,6 +39,8 @@ fn a_job_in_json_has_the_twenty_columns_of_the_log_entry_and_ours() {
         "run_at",
         "progress",
         "result",
+        "expires_at",
+        "deadline_at",
         "is_duplicate",
     ] {
         assert!(job.get(column).is_some(), "{column}");
@@ -187,4 +189,49 @@ fn a_batch_of_many_megabytes_is_enqueued_whole_and_in_order() {
     let ran = other.run(&["enqueue", "--batch", "jobs.ndjson"]);
     assert!(ran.exit == 1 && ran.stderr.contains("jobs.ndjson, line 22: "), "{ran:?}");
     assert_eq!(other.files(), ["jobs.ndjson"]);
+}
+
+/// Milliseconds from the enqueue to an instant of the job.
+fn span_to(job: &serde_json::Value, field: &str) -> u128 {
+    let instant = |field: &str| -> longshore_core::Timestamp { job[field].as_str().unwrap().parse().unwrap() };
+    instant(field).since(instant("created_at")).as_millis()
+}
+
+#[test]
+fn expiry_and_deadline_count_from_the_enqueue_wherever_they_are_given() {
+    let sandbox = Sandbox::new();
+    let config = "[jobs.mail]\nrun = [\"true\"]\nexpires_in = \"10m\"\ndeadline_in = \"1h\"";
+    sandbox.write("longshore.toml", config);
+    let batch = "{\"job_type\":\"a\",\"expires_in\":\"20s\",\"deadline_in\":\"30s\"}\n{\"job_type\":\"mail\"}\n\
+        {\"job_type\":\"mail\",\"deadline\":\"7s\"}\n";
+    sandbox.write("jobs.ndjson", batch);
+    sandbox.json(&["enqueue", "--batch", "jobs.ndjson"]);
+    sandbox.json(&["enqueue", "mail", "--delay", "5m"]);
+    sandbox.json(&["enqueue", "mail", "--expires-in", "1s", "--deadline", "500ms"]);
+    sandbox.json(&["enqueue", "a", "--deadline-in", "2h"]);
+    let expected = [
+        (1, Some(20_000), Some(30_000)),
+        (2, Some(600_000), Some(3_600_000)),
+        (3, Some(600_000), Some(7000)),
+        (4, Some(600_000), Some(3_600_000)),
+        (5, Some(1000), Some(500)),
+        (6, None, Some(7_200_000)),
+    ];
+    for (id, expires_in, deadline_in) in expected {
+        let job = sandbox.json(&["jobs", "show", &id.to_string()]);
+        let span = |field: &str| job[field].is_string().then(|| span_to(&job, field));
+        assert_eq!((span("expires_at"), span("deadline_at")), (expires_in, deadline_in), "{job}");
+    }
+}
+
+#[test]
+fn an_expiry_or_a_deadline_that_is_none_is_refused() {
+    let sandbox = Sandbox::new();
+    for (flag, value) in
+        [("--expires-in", "0s"), ("--deadline", "0s"), ("--expires-in", "99years"), ("--deadline", "soon")]
+    {
+        let ran = sandbox.run(&["enqueue", "mail", flag, value]);
+        assert_eq!(ran.exit, 2, "{flag} {value}: {ran:?}");
+    }
+    assert!(!sandbox.files().contains(&"longshore.db".to_owned()));
 }

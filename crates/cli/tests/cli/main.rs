@@ -23,6 +23,7 @@ mod outside_causes;
 mod poison;
 mod queues;
 mod sandbox;
+mod times;
 mod work;
 mod worker_log;
 mod worker_signals;

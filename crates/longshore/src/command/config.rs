@@ -16,6 +16,8 @@ use super::{CommandSpec, InvalidCommand, OnShutdown};
 #[serde(try_from = "Declaration")]
 pub struct CommandJob {
     spec: CommandSpec,
+    expires_in: Option<Duration>,
+    deadline_in: Option<Duration>,
     queue: Option<String>,
     priority: Option<Priority>,
     max_retries: Option<u32>,
@@ -35,6 +37,10 @@ struct Declaration {
     directory: Option<PathBuf>,
     #[serde(default, deserialize_with = "deserialize_duration")]
     timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    expires_in: Option<Duration>,
+    #[serde(default, alias = "deadline", deserialize_with = "deserialize_duration")]
+    deadline_in: Option<Duration>,
     #[serde(default, deserialize_with = "deserialize_duration")]
     grace: Option<Duration>,
     #[serde(default)]
@@ -80,6 +86,8 @@ impl CommandJob {
         job.on_duplicate = self.on_duplicate.unwrap_or(job.on_duplicate);
         job.unique_while = self.unique_while.unwrap_or(job.unique_while);
         job.timeout = self.spec.timeout;
+        job.expires_in = self.expires_in;
+        job.deadline_in = self.deadline_in;
         job
     }
 
@@ -105,6 +113,8 @@ impl TryFrom<Declaration> for CommandJob {
         spec.validate()?;
         Ok(Self {
             spec,
+            expires_in: declared.expires_in,
+            deadline_in: declared.deadline_in,
             queue: declared.queue,
             priority: declared.priority,
             max_retries: declared.max_retries,
@@ -183,6 +193,8 @@ mod tests {
             max_deferrals = 9
             on_duplicate = "push_back"
             unique_while = "waiting"
+            expires_in = "10m"
+            deadline_in = "1h"
             retry = { first_delay = "10m", factor = 3, jitter = 0 }
         "#;
         let declared = parse(text).unwrap();
@@ -195,6 +207,12 @@ mod tests {
         assert_eq!((job.max_crashes, job.max_deferrals, job.priority), (1, 9, Priority(7)));
         assert_eq!((job.on_duplicate, job.unique_while), (OnDuplicate::PushBack, UniqueWhile::Waiting));
         assert_eq!((job.queue.as_str(), job.max_retries), ("default", 3));
+        assert_eq!(
+            (job.expires_in, job.deadline_in),
+            (Some(Duration::from_secs(600)), Some(Duration::from_secs(3600)))
+        );
+        let deadline = parse("run = [\"true\"]\ndeadline = \"2h\"").unwrap().new_job("a");
+        assert_eq!((deadline.expires_in, deadline.deadline_in), (None, Some(Duration::from_secs(7200))));
     }
 
     #[test]
@@ -205,6 +223,7 @@ mod tests {
             ("run = \"true\"", "expected a sequence"),
             ("run = [\"true\"]\ntimeout = \"soon\"", "\"soon\" is no duration"),
             ("run = [\"true\"]\ntimeout = 5", "expected a string"),
+            ("run = [\"true\"]\nexpires_in = \"soon\"", "\"soon\" is no duration"),
             ("run = [\"true\"]\nmax_retires = 5", "unknown field `max_retires`"),
             ("run = [\"true\"]\nmax_retries = -1", "expected u32"),
             ("run = [\"true\"]\npriority = \"loud\"", "\"loud\" is no priority"),

@@ -1,7 +1,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Budgets, ClaimNumber, JobId, Lease, LogLimits, NewJob, Priority, Progress, Timestamp};
+use longshore_core::{
+    Budgets, ClaimNumber, JobId, Lease, LogLimits, NewJob, Priority, Progress, TimeBounds, Timestamp,
+};
 
 use crate::blocking_threads::BlockingThreads;
 use crate::current_attempt::{AttemptOrigin, PendingReports};
@@ -84,6 +86,7 @@ fn lease_of(job: NewJob) -> Lease {
             max_crashes: job.max_crashes,
             deferral_count: 0,
             max_deferrals: job.max_deferrals,
+            time: TimeBounds::from_now(Timestamp::from_ms(0), job.expires_in, job.deadline_in),
         },
         timeout: job.timeout,
         ready_at: Timestamp::from_ms(0),

@@ -22,10 +22,27 @@ pub(crate) struct Circumstances {
     pub(crate) cause: Option<StopCause>,
     /// Whether it knew that.
     pub(crate) has_seen_stop: bool,
-    /// Its time limit.
-    pub(crate) timeout: Option<Duration>,
+    /// How long it was allowed to run.
+    pub(crate) limit: Option<TimeLimit>,
     /// How large a result may be.
     pub(crate) limits: Limits,
+}
+
+/// What bounds the time of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeLimit {
+    /// The limit of each attempt.
+    OfAttempt(Duration),
+    /// What was left until its job's deadline when it began.
+    ToDeadline(Duration),
+}
+
+impl TimeLimit {
+    pub(crate) const fn span(self) -> Duration {
+        match self {
+            Self::OfAttempt(span) | Self::ToDeadline(span) => span,
+        }
+    }
 }
 
 /// How the attempt ended. Pure.
@@ -66,18 +83,24 @@ fn failed(failure: Failure, circumstances: &Circumstances) -> AttemptEnd {
 fn stopped(circumstances: &Circumstances, last_words: Option<Failure>) -> AttemptEnd {
     match circumstances.cause {
         Some(StopCause::Cancelled) => AttemptEnd::Cancelled,
-        Some(StopCause::TimedOut) => AttemptEnd::Failed(timed_out(circumstances.timeout, last_words)),
+        Some(StopCause::TimedOut) => timed_out(circumstances.limit, last_words),
         Some(StopCause::ShuttingDown | StopCause::LeaseLost) | None => AttemptEnd::Interrupted,
     }
 }
 
-fn timed_out(timeout: Option<Duration>, last_words: Option<Failure>) -> Failure {
-    let limit = humantime::format_duration(timeout.unwrap_or_default());
-    let failure = Failure::new(FailureType::TimeoutError, format!("the attempt reached its time limit of {limit}"));
-    match last_words {
-        None => failure,
-        Some(words) => failure.with_traceback(words.traceback.unwrap_or(words.message)),
+fn timed_out(limit: Option<TimeLimit>, last_words: Option<Failure>) -> AttemptEnd {
+    let span = humantime::format_duration(limit.map(TimeLimit::span).unwrap_or_default());
+    let is_deadline = matches!(limit, Some(TimeLimit::ToDeadline(_)));
+    let message = if is_deadline {
+        format!("the attempt was stopped after {span}, at the deadline of its job")
+    } else {
+        format!("the attempt reached its time limit of {span}")
+    };
+    let mut failure = Failure::new(FailureType::TimeoutError, message);
+    if let Some(words) = last_words {
+        failure = failure.with_traceback(words.traceback.unwrap_or(words.message));
     }
+    if is_deadline { AttemptEnd::DeadlinePassed(failure) } else { AttemptEnd::Failed(failure) }
 }
 
 #[cfg(test)]
@@ -88,7 +111,7 @@ mod tests {
     const CALM: Circumstances = Circumstances {
         cause: None,
         has_seen_stop: false,
-        timeout: Some(Duration::from_secs(5)),
+        limit: Some(TimeLimit::OfAttempt(Duration::from_secs(5))),
         limits: Limits { payload_bytes_max: 8 },
     };
 
@@ -148,5 +171,18 @@ mod tests {
     fn what_overran_its_limit_says_which_limit() {
         let end = attempt_end(Ran::Overran, &asked(StopCause::TimedOut));
         assert!(matches!(end, AttemptEnd::Failed(failure) if failure.message.ends_with("time limit of 5s")));
+    }
+
+    #[test]
+    fn what_was_stopped_at_the_deadline_is_told_apart_and_keeps_its_last_words() {
+        let limit = Some(TimeLimit::ToDeadline(Duration::from_secs(4)));
+        let at_deadline = Circumstances { limit, ..asked(StopCause::TimedOut) };
+        let end = attempt_end(error(), &at_deadline);
+        assert!(
+            matches!(&end, AttemptEnd::DeadlinePassed(failure) if failure.failure_type == FailureType::TimeoutError
+                && failure.traceback.as_deref() == Some("no route")),
+            "{end:?}"
+        );
+        assert!(matches!(attempt_end(Ran::Overran, &at_deadline), AttemptEnd::DeadlinePassed(_)));
     }
 }

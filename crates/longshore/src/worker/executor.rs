@@ -6,7 +6,7 @@ use std::time::Duration;
 use longshore_core::{Failure, FailureType, Outcome, Record, Timestamp, decide};
 use tokio::time::{Instant, sleep_until};
 
-use super::attempt_end::{Circumstances, Ran, attempt_end};
+use super::attempt_end::{Circumstances, Ran, TimeLimit, attempt_end};
 use super::registry::Entry;
 use super::worker_run::WorkerRun;
 use crate::panic_capture::Panicked;
@@ -42,8 +42,8 @@ impl<'a> Execution<'a> {
 
     /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
     pub(crate) async fn run(&mut self) -> Record {
-        let timeout = self.attempt.lease().timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
-        let ran = self.run_limited(timeout).await;
+        let limit = self.time_limit();
+        let ran = self.run_limited(limit.map(TimeLimit::span)).await;
         if !self.is_outlived() {
             // Before the outcome: nothing of this attempt is left when the job runs again elsewhere.
             self.handling.drop_running();
@@ -52,7 +52,7 @@ impl<'a> Execution<'a> {
         let circumstances = Circumstances {
             cause: signal.cause(),
             has_seen_stop: signal.is_seen(),
-            timeout,
+            limit,
             limits: self.worker_run.settings.limits,
         };
         let end = attempt_end(ran, &circumstances);
@@ -68,6 +68,16 @@ impl<'a> Execution<'a> {
             started_at: Some(self.started_at),
             finished_at,
             log: self.attempt.close(),
+        }
+    }
+
+    /// The attempt's own limit or the time to the job's deadline, whichever ends first.
+    fn time_limit(&self) -> Option<TimeLimit> {
+        let lease = self.attempt.lease();
+        let timeout = lease.timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
+        match (timeout, lease.budgets.time.time_left(self.started_at)) {
+            (Some(timeout), left) if left.is_none_or(|left| timeout < left) => Some(TimeLimit::OfAttempt(timeout)),
+            (_, left) => left.map(TimeLimit::ToDeadline),
         }
     }
 
@@ -148,6 +158,7 @@ fn tell(outcome: &Outcome) {
             quiet::error!(failure_type = failure.failure_type.as_str(), reason = %reason, "dead letter");
         }
         Outcome::Cancelled => quiet::info!("cancelled"),
+        Outcome::Expired { at, .. } => quiet::warning!(expires_at = %at, "expired"),
         Outcome::Deferred { run_at } => quiet::info!(run_at = %run_at, "deferred"),
         Outcome::Returned => quiet::info!("given back"),
         Outcome::Crashed { .. } => quiet::error!("crashed"),

@@ -145,8 +145,15 @@ impl Drop for Pass {
 mod tests {
     use super::*;
 
-    const ORDINARY: Budgets =
-        Budgets { retry_count: 0, max_retries: 3, crash_count: 0, max_crashes: 3, deferral_count: 0, max_deferrals: 9 };
+    const ORDINARY: Budgets = Budgets {
+        retry_count: 0,
+        max_retries: 3,
+        crash_count: 0,
+        max_crashes: 3,
+        deferral_count: 0,
+        max_deferrals: 9,
+        time: longshore_core::TimeBounds { expires_at: None, deadline_at: None },
+    };
     const SUSPECT: Budgets = Budgets { crash_count: 1, ..ORDINARY };
 
     #[tokio::test]

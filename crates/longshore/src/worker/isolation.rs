@@ -1,14 +1,13 @@
 use std::time::Duration;
 
-use longshore_core::{Budgets, Outcome, Record, Recorded, Timestamp, WorkerId};
+use longshore_core::{Budgets, Recorded, WorkerId};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::gate::Pass;
-use super::holdings::returned;
 use super::slot;
 use super::trouble::StoreCall;
 use super::worker_run::WorkerRun;
-use crate::{CurrentAttempt, StopCause, quiet};
+use crate::{CurrentAttempt, quiet};
 
 /// How long a suspect waits for what runs to end, and how long it then runs alone: one long job must not stall a
 /// process for ever.
@@ -26,12 +25,12 @@ pub(crate) async fn run(
 ) {
     let patience = patience(&attempt.lease().budgets);
     let beginning = begin(worker_run, worker_id, attempt, &pass, patience).await;
-    if beginning == Beginning::Never {
-        slot::conclude(worker_run, slot, attempt, not_begun(attempt, worker_run.clock.now()));
+    let started_at = worker_run.clock.now();
+    if beginning == Beginning::Never || slot::overdue(attempt, started_at).is_some() {
+        slot::conclude(worker_run, slot, attempt, slot::not_begun(attempt, started_at));
         slot::release(worker_run, slot);
         return;
     }
-    let started_at = worker_run.clock.now();
     let open_at = Instant::now() + patience;
     worker_run.holdings().begin(slot, started_at, beginning == Beginning::Alone);
     worker_run.note_start(worker_id, slot, attempt);
@@ -115,13 +114,6 @@ fn patience(budgets: &Budgets) -> Duration {
     PATIENCE * 2_u32.pow(beyond.min(DOUBLINGS_MAX))
 }
 
-fn not_begun(attempt: &CurrentAttempt, now: Timestamp) -> Record {
-    let record = returned(attempt.lease(), now);
-    let is_cancelled = attempt.stop_signal().cause() == Some(StopCause::Cancelled);
-    let outcome = if is_cancelled { Outcome::Cancelled } else { Outcome::Returned };
-    Record { outcome, log: attempt.close(), ..record }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +128,7 @@ mod tests {
                 max_crashes,
                 deferral_count: 0,
                 max_deferrals: 0,
+                time: longshore_core::TimeBounds::default(),
             };
             patience(&budgets).as_secs()
         };

@@ -5,7 +5,7 @@ use longshore_core::Maintenance;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::trouble::StoreCall;
-use super::worker_run::WorkerRun;
+use super::worker_run::{Settings, WorkerRun};
 use crate::quiet;
 
 /// How often dead workers are looked for.
@@ -25,6 +25,9 @@ pub(crate) async fn reclaim(worker_run: Arc<WorkerRun>) {
         match worker_run.queue.backend().reclaim().await {
             Ok(reclaimed) => {
                 worker_run.trouble.pass(StoreCall::Reclaim);
+                if reclaimed.overdue > 0 {
+                    quiet::info!(jobs = reclaimed.overdue, "ended jobs whose time was over");
+                }
                 if !reclaimed.workers.is_empty() {
                     quiet::warning!(workers = reclaimed.workers.len(), jobs = reclaimed.jobs, "found dead workers");
                     worker_run.holdings().lanes.refresh();
@@ -36,11 +39,12 @@ pub(crate) async fn reclaim(worker_run: Arc<WorkerRun>) {
     }
 }
 
-/// Keeps house in bounded steps: removes ended jobs that are older than the retention, if there is one, settles jobs
+/// Keeps house in bounded steps: removes ended jobs that are older than their retention, if there is one, settles jobs
 /// that cannot go on by themselves, and compares the counts. Of all workers on a database one removes and compares at
 /// a time; for the others a sweep only reads.
 pub(crate) async fn sweep(worker_run: Arc<WorkerRun>) {
-    let maintenance = Maintenance { retention: worker_run.settings.retention, rows_max: SWEEP_ROWS_MAX };
+    let Settings { retention, dead_letter_retention, .. } = worker_run.settings;
+    let maintenance = Maintenance { retention, dead_letter_retention, rows_max: SWEEP_ROWS_MAX };
     loop {
         let pause = match worker_run.queue.backend().maintain(maintenance).await {
             Ok(maintained) => {

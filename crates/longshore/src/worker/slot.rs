@@ -1,14 +1,14 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use longshore_core::{AttemptEnd, Record, Timestamp, decide};
+use longshore_core::{AttemptEnd, Outcome, Overdue, Record, Timestamp, decide};
 
 use super::executor::Execution;
 use super::holdings::{Started, Taken, returned};
 use super::isolation;
 use super::worker_run::WorkerRun;
 use crate::panic_capture::{Panicked, caught};
-use crate::{CurrentAttempt, quiet};
+use crate::{CurrentAttempt, StopCause, quiet};
 
 /// Makes one attempt after the other. Ends only when what surrounds the attempts panics, which ends the worker.
 pub(crate) async fn run(worker_run: Arc<WorkerRun>, number: u32) {
@@ -51,7 +51,12 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
         // One wake-up is kept for all who sleep, so each who wakes calls the next.
         worker_run.work.notify_one();
     }
-    if pass.closes() {
+    if overdue(&attempt, started_at).is_some() {
+        // It waited here beyond its expiry or deadline: its handler never learns of it.
+        conclude(worker_run, slot, &attempt, not_begun(&attempt, started_at));
+        release(worker_run, slot);
+        drop(pass);
+    } else if pass.closes() {
         // Seldom and large, so it has a place of its own.
         Box::pin(isolation::run(worker_run, slot, &worker_id, &attempt, pass)).await;
     } else {
@@ -61,6 +66,22 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
     }
     // Handlers that never wait would keep this thread from the recorder and the claim loop.
     tokio::task::consume_budget().await;
+}
+
+/// Which bound of the job keeps the attempt from beginning now.
+pub(crate) fn overdue(attempt: &CurrentAttempt, now: Timestamp) -> Option<Overdue> {
+    attempt.lease().budgets.time.overdue_at(now)
+}
+
+/// The record of an attempt that does not begin.
+pub(crate) fn not_begun(attempt: &CurrentAttempt, now: Timestamp) -> Record {
+    let record = returned(attempt.lease(), now);
+    let outcome = match (attempt.stop_signal().cause(), overdue(attempt, now)) {
+        (Some(StopCause::Cancelled), _) => Outcome::Cancelled,
+        (_, Some(overdue)) => overdue.outcome(None),
+        (_, None) => Outcome::Returned,
+    };
+    Record { outcome, log: attempt.close(), ..record }
 }
 
 /// Runs the handler of an attempt that has begun.

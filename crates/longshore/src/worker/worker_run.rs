@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     pub(crate) limits: Limits,
     pub(crate) retention: Option<Duration>,
+    pub(crate) dead_letter_retention: Option<Duration>,
 }
 
 /// One run of a worker, from its registration to its retirement: what all of its tasks share.

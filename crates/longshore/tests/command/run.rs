@@ -107,6 +107,7 @@ impl Run {
             max_crashes: 3,
             deferral_count: 0,
             max_deferrals: 10,
+            time: longshore_core::TimeBounds::default(),
         };
         Lease {
             id: JobId(1),

@@ -316,3 +316,23 @@ async fn an_attempt_is_noted_as_accompanied_when_another_worker_begins_in_its_pr
     assert_ne!(job.status, Status::DeadLetter);
     drop((running, beside));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_suspect_that_expires_while_it_waits_to_be_alone_never_begins() {
+    let bench = Bench::new();
+    let id = bench.enqueue_with(|job| job.expires_in(30 * SECOND)).await;
+    let _other = suspects(&bench, &[1]).await;
+    assert_eq!(bench.job(id).await.crash_count, 1);
+    bench.queue.reprioritise(id, Priority::HIGH).await.unwrap();
+    let long = long(&bench).await;
+    let tally = Tally::default();
+    let running = Running::spawn(working(bench.worker(), &tally));
+    bench.until_status(long, Status::Running).await;
+
+    let job = bench.until_status(id, Status::Cancelled).await;
+
+    assert!(job.dead_letter_reason.unwrap().starts_with("it expired"));
+    let detail = bench.detail(id).await;
+    assert!(detail.attempts[1..].iter().all(|attempt| attempt.started_at.is_none()), "{detail:?}");
+    running.stop().await;
+}

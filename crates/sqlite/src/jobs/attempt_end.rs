@@ -1,5 +1,5 @@
 use longshore_core::{
-    AttemptOutcome, ClaimNumber, DeadLetterReason, Failure, JobId, Outcome, Status, Timestamp, WorkerId,
+    AttemptOutcome, ClaimNumber, DeadLetterReason, Failure, JobId, Outcome, Overdue, Status, Timestamp, WorkerId,
 };
 use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, Params, ToSql, params};
@@ -93,6 +93,7 @@ impl<'c> Ending<'c> {
                 self.completed.execute(params![id, worker_id, claim_number, queue, started_at, at, result])?
             }
             Outcome::Cancelled => self.execute(include_str!("../sql/record_cancelled.sql"), &fence, &[&at])?,
+            Outcome::Expired { at: expiry, failure } => self.expire(&fence, at, *expiry, failure.as_ref())?,
             Outcome::Returned => self.execute(include_str!("../sql/record_returned.sql"), &fence, &[&at])?,
             Outcome::Lapsed { .. } => self.execute(include_str!("../sql/record_lapsed.sql"), &fence, &[&at])?,
             Outcome::Deferred { run_at } => {
@@ -113,6 +114,21 @@ impl<'c> Ending<'c> {
     fn execute_failed(&self, sql: &str, fence: &Fence<'_>, at: i64, failure: &Failure) -> rusqlite::Result<usize> {
         let failure_type = failure.failure_type.as_str();
         self.execute(sql, fence, &[&at, &failure_type, &failure.message, &failure.traceback])
+    }
+
+    fn expire(
+        &self,
+        fence: &Fence<'_>,
+        at: i64,
+        expiry: Timestamp,
+        failure: Option<&Failure>,
+    ) -> rusqlite::Result<usize> {
+        let words = Overdue::Expired(expiry).reason().to_string();
+        let failure_type = failure.map(|failure| failure.failure_type.as_str());
+        let message = failure.map(|failure| failure.message.as_str());
+        let traceback = failure.and_then(|failure| failure.traceback.as_deref());
+        let sql = include_str!("../sql/record_expired.sql");
+        self.execute(sql, fence, &[&at, &words, &failure_type, &message, &traceback])
     }
 
     fn bury(&self, fence: &Fence<'_>, at: i64, reason: DeadLetterReason, failure: &Failure) -> rusqlite::Result<usize> {
@@ -161,7 +177,7 @@ const fn status_after(outcome: &Outcome) -> Status {
         Outcome::Completed { .. } => Status::Completed,
         Outcome::Retrying { .. } => Status::Retrying,
         Outcome::DeadLetter { .. } => Status::DeadLetter,
-        Outcome::Cancelled => Status::Cancelled,
+        Outcome::Cancelled | Outcome::Expired { .. } => Status::Cancelled,
         Outcome::Deferred { .. } | Outcome::Returned | Outcome::Crashed { .. } | Outcome::Lapsed { .. } => {
             Status::Pending
         }
@@ -178,7 +194,7 @@ fn minute_of(ended: &AttemptEnded<'_>, lease: &HeldLease) -> Minute {
         Outcome::Completed { .. } => minute.completed = 1,
         Outcome::DeadLetter { .. } => minute.failed = 1,
         Outcome::Retrying { .. } => minute.retried = 1,
-        Outcome::Cancelled => minute.cancelled = 1,
+        Outcome::Cancelled | Outcome::Expired { .. } => minute.cancelled = 1,
         Outcome::Deferred { .. } | Outcome::Returned | Outcome::Crashed { .. } | Outcome::Lapsed { .. } => {}
     }
     minute
@@ -198,6 +214,7 @@ impl<'a> AttemptRow<'a> {
             Outcome::DeadLetter { failure, .. } => (AttemptOutcome::DeadLetter, Some(failure)),
             Outcome::Crashed { failure } => (AttemptOutcome::Crashed, Some(failure)),
             Outcome::Cancelled => (AttemptOutcome::Cancelled, None),
+            Outcome::Expired { failure, .. } => (AttemptOutcome::Cancelled, failure.as_ref()),
             Outcome::Deferred { .. } => (AttemptOutcome::Deferred, None),
             Outcome::Returned => (AttemptOutcome::Returned, None),
             Outcome::Lapsed { failure } => (AttemptOutcome::Returned, Some(failure)),

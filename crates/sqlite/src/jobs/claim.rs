@@ -10,9 +10,11 @@ use crate::column;
 use crate::fault::Fault;
 use crate::jobs::claim::lanes::Scope;
 use crate::jobs::claim::runs::{Candidates, choose, given_lease};
+use crate::jobs::family::Family;
 use crate::jobs::inbox::{Mailbox, Offered};
 use crate::jobs::nothing_ready::NothingReady;
 use crate::jobs::offers::{Offer, Offers, Slots};
+use crate::jobs::overdue::end_waiting;
 use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
@@ -98,9 +100,10 @@ impl Work for Claim {
         // What has become due stands in the same order as the rest before anything is chosen.
         promote(tx)?;
         let request = self.less(&standing.unread);
-        let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&request), request.limit)?;
+        let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&request), request.limit, tx.now)?;
+        end_overdue(tx, &chosen)?;
         chosen.charge_lapsed(&self.request.worker_id);
-        let is_full = chosen.leases().len() >= request.limit as usize;
+        let is_full = chosen.leases().len() >= request.limit as usize || chosen.is_cut_short();
         if !chosen.is_empty() {
             // Before the commit: when that fails, nobody knows whether it was carried out.
             self.given.give(&self.request, chosen.leases());
@@ -257,6 +260,19 @@ impl Claim {
 
 fn remember(lease: &Lease, queue: &Arc<str>) -> HeldLease {
     HeldLease { claim_number: lease.claim_number, queue: Arc::clone(queue), ready_at: lease.ready_at }
+}
+
+/// In the same transaction, so that whoever reads the database never finds an overdue job that could still be claimed
+/// in front of one that was.
+fn end_overdue(tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {
+    if chosen.overdue().is_empty() {
+        return Ok(());
+    }
+    let family = Family::look(tx.connection)?;
+    for (job, overdue) in chosen.overdue() {
+        end_waiting(tx, family, job, *overdue)?;
+    }
+    Ok(())
 }
 
 fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {

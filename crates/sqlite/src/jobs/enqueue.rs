@@ -1,4 +1,6 @@
-use longshore_core::{DeadLetterReason, Enqueued, JobId, NewJob, Status, StoreError, Timestamp, UniqueWhile, ValidJob};
+use longshore_core::{
+    DeadLetterReason, Enqueued, JobId, NewJob, Overdue, Status, StoreError, TimeBounds, Timestamp, ValidJob,
+};
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::column;
@@ -8,7 +10,9 @@ use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert, is_plain};
 use crate::jobs::enqueue::duplicate::settle;
 use crate::jobs::enqueue::leased::make_leased;
 use crate::jobs::enqueue::made::{Change, Made};
-use crate::jobs::unique_key::{self, Meeting};
+use crate::jobs::family::Family;
+use crate::jobs::overdue::{WaitingJob, end_waiting};
+use crate::jobs::unique_key::{self, Meeting, Met};
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
@@ -35,8 +39,9 @@ impl Work for Enqueue {
         self.jobs.len()
     }
 
+    /// A unique key may have to be taken from an overdue job first, which is a second statement that writes.
     fn is_one_statement(&self) -> bool {
-        matches!(self.jobs.as_slice(), [job] if !may_pass_a_key(job))
+        matches!(self.jobs.as_slice(), [job] if job.unique_key.is_none())
     }
 
     fn plain_job(&self) -> Option<&ValidJob> {
@@ -58,11 +63,6 @@ impl Work for Enqueue {
         let mut insert = kept.insert_job()?;
         Inserting::begin(tx.connection, &mut insert).write_all(tx, &self.jobs)
     }
-}
-
-/// Whether making the job may take its unique key from a running one, which is a second statement that writes.
-pub(crate) const fn may_pass_a_key(job: &NewJob) -> bool {
-    job.unique_key.is_some() && matches!(job.unique_while, UniqueWhile::Waiting)
 }
 
 /// The statements that make jobs, taken from the cache once for a whole batch.
@@ -118,7 +118,10 @@ impl<'s, 'c> Inserting<'s, 'c> {
 
     /// Makes one job and counts it.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Enqueued, Fault> {
-        let made = self.make(job, tx.now)?;
+        let made = self.make(job, tx.now, |holder, overdue| {
+            let family = Family::look(tx.connection)?;
+            end_waiting(tx, family, holder, overdue).map(|_| ())
+        })?;
         match made.change {
             Change::Entered(status) => {
                 tx.counts.entered(&job.queue, status);
@@ -134,25 +137,40 @@ impl<'s, 'c> Inserting<'s, 'c> {
     }
 
     /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be
-    /// refused is refused before the first statement that writes, of which there are two where a key is passed on.
-    pub(crate) fn make(&mut self, job: &ValidJob, now: Timestamp) -> Result<Made, Fault> {
-        let meeting = match &job.unique_key {
-            None => Meeting::Free,
-            Some(key) => Meeting::of(self.connection, key, job.unique_while)?,
-        };
+    /// refused is refused before the first statement that writes. `end` ends a job with the unique key that waits beyond
+    /// its expiry or deadline: it will never run, so it keeps no other job from being made.
+    pub(crate) fn make(
+        &mut self,
+        job: &ValidJob,
+        now: Timestamp,
+        mut end: impl FnMut(&WaitingJob, Overdue) -> Result<(), Fault>,
+    ) -> Result<Made, Fault> {
+        let Some(key) = &job.unique_key else { return self.make_free(job, now) };
+        let Met { meeting, overdue } = Met::of(self.connection, key, job.unique_while, now)?;
         if let Meeting::Duplicate(holder) = meeting {
             return Ok(settle(self.connection, job, holder, now)?);
         }
-        let standing = Standing::of(self.connection, job)?;
-        if let (Meeting::Behind(running), Some(key)) = (meeting, &job.unique_key) {
+        // An unknown parent is refused before anything is written.
+        Standing::of(self.connection, job)?;
+        for (holder, overdue) in &overdue {
+            end(holder, *overdue)?;
+        }
+        if let Meeting::Behind(running) = meeting {
             unique_key::pass_on(self.connection, running, key)?;
         }
+        self.make_free(job, now)
+    }
+
+    /// Makes a job whose unique key, if it has one, nobody holds.
+    fn make_free(&mut self, job: &ValidJob, now: Timestamp) -> Result<Made, Fault> {
+        let standing = Standing::of(self.connection, job)?;
         let id = self.insert(job, &standing, now)?;
         Ok(Made { enqueued: Enqueued::made(id), change: Change::Entered(standing.status()) })
     }
 
     fn insert(&mut self, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
         let reason = standing.dead_letter_reason();
+        let time = TimeBounds::from_now(now, job.expires_in, job.deadline_in);
         let id = self.insert.insert(params![
             job.job_type,
             job.job_data.as_str(),
@@ -170,6 +188,8 @@ impl<'s, 'c> Inserting<'s, 'c> {
             job.max_deferrals,
             job.unique_key,
             job.metadata.as_ref().map(longshore_core::JobData::as_str),
+            time.expires_at.map(Timestamp::as_ms),
+            time.deadline_at.map(Timestamp::as_ms),
         ])?;
         Ok(JobId(id))
     }

@@ -41,6 +41,8 @@ pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         progress_message: column::optional_text(row, 30)?,
         result: column::optional_data(row, 31)?,
         metadata: column::optional_data(row, 32)?,
+        expires_at: column::optional_timestamp(row, 33)?,
+        deadline_at: column::optional_timestamp(row, 34)?,
     })
 }
 

@@ -1,46 +1,55 @@
-use longshore_core::{JobId, Status, UniqueWhile};
+use longshore_core::{JobId, Overdue, Timestamp, UniqueWhile};
 use rusqlite::{Connection, params};
 
 use crate::column;
+use crate::jobs::overdue::{WaitingJob, time_bounds};
 
 /// Between the key and the id of a job that passed its key on; no key that is enqueued holds a control character.
 const PASSED_ON: char = '\u{1f}';
 
-/// A job that has not ended and has a unique key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Holder {
-    pub(crate) id: JobId,
-    pub(crate) status: Status,
-    pub(crate) queue: String,
-}
-
 /// What a new job meets under its unique key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Meeting {
     /// Nobody has the key.
     Free,
     /// The job that holds the key runs, and the new one may wait behind it, once it was given the key.
     Behind(JobId),
     /// A job that counts as a duplicate.
-    Duplicate(Holder),
+    Duplicate(WaitingJob),
 }
 
-impl Meeting {
-    pub(crate) fn of(connection: &Connection, key: &str, unique_while: UniqueWhile) -> rusqlite::Result<Self> {
+/// The same, and the jobs with the key that wait beyond their expiry or deadline.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Met {
+    pub(crate) meeting: Meeting,
+    pub(crate) overdue: Vec<(WaitingJob, Overdue)>,
+}
+
+impl Met {
+    /// No job has the key.
+    pub(crate) const NOBODY: Self = Self { meeting: Meeting::Free, overdue: Vec::new() };
+
+    pub(crate) fn of(
+        connection: &Connection,
+        key: &str,
+        unique_while: UniqueWhile,
+        now: Timestamp,
+    ) -> rusqlite::Result<Self> {
         let mut statement = connection.prepare_cached(include_str!("../sql/select_unique_key_holders.sql"))?;
         let mut rows = statement.query([key])?;
-        let mut behind = None;
+        let mut met = Self::NOBODY;
         while let Some(row) = rows.next()? {
-            let holder =
-                Holder { id: column::id(row, 0)?, status: column::status(row, 1)?, queue: column::text(row, 2)? };
-            if unique_while.covers(holder.status) {
-                return Ok(Self::Duplicate(holder));
-            }
-            if row.get(3)? {
-                behind = Some(holder.id);
+            let (status, queue) = (column::status(row, 1)?, column::text(row, 2)?.into());
+            let holder = WaitingJob { id: column::id(row, 0)?, status, queue, time: time_bounds(row, 4)? };
+            if let Some(overdue) = holder.overdue_at(now) {
+                met.overdue.push((holder, overdue));
+            } else if unique_while.covers(holder.status) {
+                return Ok(Self { meeting: Meeting::Duplicate(holder), ..met });
+            } else if row.get(3)? {
+                met.meeting = Meeting::Behind(holder.id);
             }
         }
-        Ok(behind.map_or(Self::Free, Self::Behind))
+        Ok(met)
     }
 }
 

@@ -1,7 +1,7 @@
--- Several jobs that nothing holds back, in one statement: it opens the table, its six indexes and the sequence of
+-- Several jobs that nothing holds back, in one statement: it opens the table, its indexes and the sequence of
 -- ids once for all of them, which is two fifths of the price of a row. Here stands the first; further rows follow.
 INSERT INTO job_queue (
     created_at, job_type, job_data, priority, max_retries, timeout_seconds, queue, run_at, max_crashes, max_deferrals,
-    metadata
+    metadata, expires_at, deadline_at
 )
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)

@@ -12,6 +12,8 @@ SET job_type = ?2,
     status = CASE WHEN ?10 THEN ?11 ELSE status END,
     run_at = CASE WHEN ?10 THEN ?12 ELSE run_at END,
     next_retry_at = CASE WHEN NOT ?10 THEN next_retry_at WHEN ?11 = 'retrying' THEN ?12 END,
+    expires_at = ?14,
+    deadline_at = ?15,
     ready_at = CASE WHEN ?10 AND ?12 IS NULL THEN ?13 ELSE ready_at END
 WHERE id = ?1
   AND status IN ('pending', 'retrying', 'blocked')

@@ -13,6 +13,9 @@ SET status = ?3,
     retry_count = 0,
     crash_count = 0,
     lapsed_worker_id = NULL,
-    deferral_count = 0
+    deferral_count = 0,
+    expires_at = CASE WHEN expires_at > ?2 THEN expires_at END,
+    deadline_at = CASE WHEN deadline_at > ?2 THEN deadline_at END,
+    overdue_seen_at = NULL
 WHERE id = ?1
   AND status IN ('retrying', 'completed', 'cancelled', 'dead_letter')

@@ -3,7 +3,8 @@ SELECT id, job_type, job_data, status, priority, created_at, started_at, complet
        retry_count, max_retries, worker_id, timeout_seconds, parent_job_id, failure_type, next_retry_at,
        last_error_traceback, dead_letter_reason, moved_to_dead_letter_at, queue,
        COALESCE(run_at, ready_at, created_at), claim_number, crash_count, max_crashes, deferral_count,
-       max_deferrals, unique_key, cancel_requested_at, progress, progress_message, result, metadata
+       max_deferrals, unique_key, cancel_requested_at, progress, progress_message, result, metadata,
+       expires_at, deadline_at
 FROM job_queue
 WHERE /* narrowed */ id < ?1
   AND (?2 IS NULL OR status IN (SELECT value FROM json_each(?2)))

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use crate::column::{self, RawName};
+use crate::upkeep::pruning::Pruning;
 
 /// How long one state of the database is held for a comparison: as long as it is, the log cannot be reused.
 const HOLD_MAX: Duration = Duration::from_secs(1);
@@ -23,7 +24,8 @@ const INDEXED: [Status; 3] = [Status::Pending, Status::Running, Status::DeadLett
 /// What housekeeping remembers between its steps. No state of the database is held from one to the next.
 #[derive(Debug)]
 pub(crate) struct Audit {
-    pruned_up_to: AtomicI64,
+    /// Of the ended jobs and of the dead letters.
+    pruned_up_to: [AtomicI64; 2],
     /// The parent and the id of the last blocked job that was looked at.
     settled_up_to: Mutex<Option<(i64, i64)>>,
     /// Not before this instant of the monotonic clock.
@@ -41,18 +43,18 @@ pub(crate) struct Drift {
 impl Audit {
     pub(crate) fn new() -> Self {
         Self {
-            pruned_up_to: AtomicI64::new(i64::MIN),
+            pruned_up_to: [AtomicI64::new(i64::MIN), AtomicI64::new(i64::MIN)],
             settled_up_to: Mutex::default(),
             rests_until: Mutex::new(Duration::ZERO),
         }
     }
 
-    pub(crate) fn pruned_up_to(&self) -> JobId {
-        JobId(self.pruned_up_to.load(Ordering::Relaxed))
+    pub(crate) fn pruned_up_to(&self, what: Pruning) -> JobId {
+        JobId(self.pruned_up_to[what as usize].load(Ordering::Relaxed))
     }
 
-    pub(crate) fn set_pruned_up_to(&self, id: JobId) {
-        self.pruned_up_to.store(id.0, Ordering::Relaxed);
+    pub(crate) fn set_pruned_up_to(&self, what: Pruning, id: JobId) {
+        self.pruned_up_to[what as usize].store(id.0, Ordering::Relaxed);
     }
 
     pub(crate) fn settled_up_to(&self) -> (i64, i64) {

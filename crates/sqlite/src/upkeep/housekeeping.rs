@@ -11,6 +11,7 @@ use crate::jobs::stuck::{Settle, blocked_page, stuck_rows};
 use crate::store::Parts;
 use crate::upkeep::audit::{Drift, find_drift};
 use crate::upkeep::duties::Term;
+use crate::upkeep::pruning::Pruning;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
@@ -23,19 +24,19 @@ const MENDED_MAX: usize = 5000;
 pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<Maintained, StoreError> {
     let rows_max = maintenance.rows_max.max(1);
     let _turn = parts.duties.wait_for_turn().await;
-    // A duty for each retention: a store without one, or with a longer one, must keep nobody from removing jobs.
-    let pruning =
-        maintenance.retention.map(|retention| (retention, format!("prune after {} ms", retention.as_millis())));
-    let duties = pruning.iter().map(|(_, duty)| duty.clone()).chain([COUNTS.to_owned()]).collect();
+    let retentions =
+        [(Pruning::Ended, maintenance.retention), (Pruning::DeadLetters, maintenance.dead_letter_retention)];
+    let pruning = || retentions.into_iter().filter_map(|(what, retention)| Some((what, retention?)));
+    let duties = pruning().map(|(what, retention)| what.duty(retention)).chain([COUNTS.to_owned()]).collect();
     let mut terms = parts.duties.take(duties, &parts.readers, &parts.writer).await?;
     let mut maintained = Maintained::default();
-    if let Some((retention, duty)) = pruning
-        && let Some(term) = terms.remove(&duty)
-    {
-        let pruned = prune(parts, term, retention, rows_max).await?;
-        maintained.pruned = pruned.removed;
-        maintained.kept = pruned.kept;
-        maintained.has_more = pruned.next.is_some();
+    for (what, retention) in pruning() {
+        let Some(term) = terms.remove(&what.duty(retention)) else { continue };
+        let after = parts.audit.pruned_up_to(what);
+        let pruned = prune(parts, Prune { term, what, retention, rows_max, after }).await?;
+        maintained.pruned += pruned.removed;
+        maintained.kept += pruned.kept;
+        maintained.has_more |= pruned.next.is_some();
     }
     let settled = settle(parts, rows_max).await?;
     maintained.settled = settled.jobs;
@@ -70,10 +71,10 @@ async fn settle(parts: &Parts, rows_max: u32) -> Result<Settled, StoreError> {
     Ok(Settled { jobs, has_more: is_full })
 }
 
-async fn prune(parts: &Parts, term: Term, retention: Duration, rows_max: u32) -> Result<Pruned, StoreError> {
-    let after = parts.audit.pruned_up_to();
-    let pruned = parts.writer.run(Prune { term, retention, rows_max, after }).await?;
-    parts.audit.set_pruned_up_to(pruned.next.unwrap_or(JobId(i64::MIN)));
+async fn prune(parts: &Parts, step: Prune) -> Result<Pruned, StoreError> {
+    let what = step.what;
+    let pruned = parts.writer.run(step).await?;
+    parts.audit.set_pruned_up_to(what, pruned.next.unwrap_or(JobId(i64::MIN)));
     Ok(pruned)
 }
 
@@ -107,6 +108,7 @@ async fn mend(parts: &Parts, term: Term, mut drift: Vec<Drift>) -> Result<u64, S
 /// Removes ended jobs of one stretch of ids.
 struct Prune {
     term: Term,
+    what: Pruning,
     retention: Duration,
     rows_max: u32,
     after: JobId,
@@ -125,7 +127,7 @@ struct Candidate {
     id: JobId,
     queue: String,
     status: Status,
-    completed_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
 }
 
 impl Work for Prune {
@@ -149,7 +151,7 @@ impl Work for Prune {
         let keepers = Keepers::look(tx.connection)?;
         let mut old = Vec::new();
         let mut kept = 0;
-        for job in candidates.into_iter().filter(|job| job.is_older_than(cutoff)) {
+        for job in candidates.into_iter().filter(|job| self.what.covers(job.status) && job.is_older_than(cutoff)) {
             if keepers.keep(tx.connection, job.id)? {
                 kept += 1;
             } else {
@@ -178,13 +180,13 @@ impl Work for Prune {
 impl Prune {
     fn candidates(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Vec<Candidate>> {
         tx.connection
-            .prepare_cached(include_str!("../sql/select_ended_page.sql"))?
+            .prepare_cached(self.what.page_sql())?
             .query_map(params![self.after.0, self.rows_max], |row| {
                 Ok(Candidate {
                     id: column::id(row, 0)?,
                     queue: column::text(row, 1)?,
                     status: column::status(row, 2)?,
-                    completed_at: column::optional_timestamp(row, 3)?,
+                    ended_at: column::optional_timestamp(row, 3)?,
                 })
             })?
             .collect()
@@ -192,9 +194,8 @@ impl Prune {
 }
 
 impl Candidate {
-    /// Dead letters wait for a person and are never removed by age.
     fn is_older_than(&self, cutoff: Timestamp) -> bool {
-        matches!(self.status, Status::Completed | Status::Cancelled) && self.completed_at.is_some_and(|at| at < cutoff)
+        self.ended_at.is_some_and(|at| at < cutoff)
     }
 }
 
@@ -202,8 +203,12 @@ fn remove(tx: &mut WriteTx<'_, '_>, family: Family, job: &Candidate, cutoff: Tim
     if family.has_children() {
         bury_children(tx, job.id, DeadLetterReason::ParentDeleted { parent: job.id }, tx.now)?;
     }
-    let sql = include_str!("../sql/delete_ended_job.sql");
-    tx.connection.prepare_cached(sql)?.execute(params![job.id.0, cutoff.as_ms()])?;
+    if job.status == Status::DeadLetter {
+        tx.connection.prepare_cached(include_str!("../sql/delete_dead_letter.sql"))?.execute([job.id.0])?;
+    } else {
+        let sql = include_str!("../sql/delete_ended_job.sql");
+        tx.connection.prepare_cached(sql)?.execute(params![job.id.0, cutoff.as_ms()])?;
+    }
     tx.counts.left(&job.queue, job.status);
     Ok(())
 }

@@ -2,6 +2,7 @@ use longshore_core::{Budgets, ClaimNumber, JobId, Timestamp, WorkerId};
 use rusqlite::{Connection, params};
 
 use crate::column;
+use crate::jobs::overdue::time_bounds;
 use crate::workers::held::HeldLease;
 use crate::workers::started::{Company, Note, StartedTable};
 
@@ -71,6 +72,7 @@ impl HeldJob {
                         max_crashes: column::count(row, 8)?,
                         deferral_count: column::count(row, 9)?,
                         max_deferrals: column::count(row, 10)?,
+                        time: time_bounds(row, 12)?,
                     },
                 })
             })?

@@ -40,6 +40,8 @@ pub(crate) struct Found {
     pub(crate) suspects: Vec<Suspect>,
     /// Running jobs that no worker could ever give back.
     pub(crate) stuck: Vec<JobId>,
+    /// Jobs that do not run although their expiry or deadline has passed.
+    pub(crate) overdue: Vec<JobId>,
 }
 
 /// A worker that is dead or beyond its lease.

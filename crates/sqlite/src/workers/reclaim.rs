@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use longshore_core::{Clock, JobId, Reclaimed, StoreError, Timestamp};
 
+use crate::jobs::overdue::{EndOverdue, overdue_page};
 use crate::jobs::stuck::Settle;
 use crate::readers::Readers;
 use crate::workers::held_job::Loss;
@@ -10,7 +11,7 @@ use crate::workers::liveness::Liveness;
 use crate::workers::look::{Found, Look, LostWorker};
 use crate::workers::rounds::Rounds;
 use crate::workers::suspect::SuspectAll;
-use crate::workers::take_over::{End, Step};
+use crate::workers::take_over::{End, STEP_ROWS, Step};
 use crate::workers::watches::{Suspect, Watches};
 use crate::workers::worker_record::Signs;
 use crate::writing::writer::Writer;
@@ -37,13 +38,20 @@ impl Reclaim {
     /// One look, and what follows from it, in bounded steps.
     pub(crate) async fn run(&self, readers: &Readers, writer: &Writer) -> Result<Reclaimed, StoreError> {
         let looker = self.clone();
-        let Found { lost, suspects, stuck } =
-            readers.run("looking for dead workers", move |tx| Ok(looker.look(tx.connection)?)).await?;
+        let Found { lost, suspects, stuck, overdue } = readers
+            .run("looking for dead workers", move |tx| {
+                let overdue = overdue_page(tx.connection, tx.now, STEP_ROWS)?;
+                Ok(Found { overdue, ..looker.look(tx.connection)? })
+            })
+            .await?;
         if !stuck.is_empty() {
             // No worker will ever give these back.
             writer.run(Settle { ids: stuck }).await?;
         }
         let mut reclaimed = Reclaimed::default();
+        if !overdue.is_empty() {
+            reclaimed.overdue = writer.run(EndOverdue { ids: overdue }).await?;
+        }
         for worker in lost {
             self.take_over(writer, worker, &mut reclaimed).await?;
         }

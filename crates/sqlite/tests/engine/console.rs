@@ -171,7 +171,8 @@ async fn ended_jobs_are_removed_when_they_are_old_enough_and_dead_letters_stay()
     database.store.act(only(&[old]), Action::Cancel).await.unwrap();
     database.clock.advance(Duration::from_secs(100));
     let young = database.enqueue(job()).await;
-    let maintenance = Maintenance { retention: Some(Duration::from_secs(60)), rows_max: 1 };
+    let maintenance =
+        Maintenance { retention: Some(Duration::from_secs(60)), dead_letter_retention: None, rows_max: 1 };
 
     let mut pruned = 0;
     loop {
@@ -192,7 +193,7 @@ async fn counts_that_somebody_broke_are_mended() {
     let database = Database::new();
     database.store.enqueue((0..50).map(|_| job()).collect()).await.unwrap();
     database.foreign().execute("UPDATE job_depths SET jobs = 7", []).unwrap();
-    let maintenance = Maintenance { retention: None, rows_max: 20 };
+    let maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 20 };
 
     let mut reconciled = 0;
     loop {

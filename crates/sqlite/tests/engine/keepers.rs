@@ -35,7 +35,8 @@ async fn three_old_jobs(table: &str) -> Database {
 async fn a_foreign_key_keeps_its_job_and_retention_removes_the_others() {
     for table in [PHOTOS, DEFERRED, NEVER_NULL] {
         let database = three_old_jobs(table).await;
-        let maintenance = Maintenance { retention: Some(Duration::from_secs(10)), rows_max: 100 };
+        let maintenance =
+            Maintenance { retention: Some(Duration::from_secs(10)), dead_letter_retention: None, rows_max: 100 };
 
         let maintained = database.store.maintain(maintenance).await.unwrap();
 

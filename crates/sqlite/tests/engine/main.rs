@@ -14,6 +14,7 @@ mod foreign;
 mod group;
 mod keepers;
 mod liveness;
+mod overdue;
 mod panics;
 mod plain_sql;
 mod plan;

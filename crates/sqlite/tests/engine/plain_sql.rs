@@ -10,7 +10,7 @@ use longshore_sqlite::rusqlite::config::DbConfig;
 
 use crate::database::{Database, job};
 
-const KEEP_HOUSE: Maintenance = Maintenance { retention: None, rows_max: 1000 };
+const KEEP_HOUSE: Maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 1000 };
 const COLUMNS: &str = "(id, job_type, queue, status, unique_key, worker_id, started_at, completed_at, next_retry_at,
     dead_letter_reason, moved_to_dead_letter_at)";
 
@@ -222,7 +222,7 @@ async fn a_comparison_leaves_no_state_of_the_database_open() {
     let foreign = database.foreign();
     foreign.busy_timeout(Duration::from_secs(10)).unwrap();
 
-    database.store.maintain(Maintenance { retention: None, rows_max: 20 }).await.unwrap();
+    database.store.maintain(Maintenance { retention: None, dead_letter_retention: None, rows_max: 20 }).await.unwrap();
 
     database.enqueue(job()).await;
     let is_busy: i64 = foreign.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();

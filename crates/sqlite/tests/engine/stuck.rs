@@ -8,7 +8,7 @@ use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
 
 use crate::database::{Database, ids, job};
 
-const MAINTENANCE: Maintenance = Maintenance { retention: None, rows_max: 3 };
+const MAINTENANCE: Maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 3 };
 
 /// A program whose SQL nothing checks: no constraints, no foreign keys, no triggers.
 fn unchecked(database: &Database) -> Connection {
@@ -324,7 +324,10 @@ const VALUES: [&str; 16] = [
     "replace(hex(zeroblob(3000)), '0', 'q')",
 ];
 
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 37] = [
+    "expires_at",
+    "deadline_at",
+    "overdue_seen_at",
     "isolated_claim",
     "lapsed_worker_id",
     "job_type",

@@ -30,7 +30,7 @@ fn two_sources_share_one_ledger_and_one_number() {
 
     let report = database.migrator_of(vec![longshore(), source(NOTES)]).up(&RunRequest::default()).unwrap();
 
-    assert_eq!(report.migrations.len(), 7);
+    assert_eq!(report.migrations.len(), 8);
     let rows = database
         .rows("SELECT source, migration_number FROM schema_migrations WHERE migration_number = 1 ORDER BY source");
     assert_eq!(rows, ["app|1", "longshore|1"]);
@@ -44,7 +44,7 @@ fn two_sources_share_one_ledger_and_one_number() {
 fn every_down_undoes_its_up_and_a_migration_applies_again_over_its_own_row() {
     let database = fresh();
 
-    for _ in 0..5 {
+    for _ in 0..6 {
         database.migrator().down(&allowing_loss()).unwrap();
         assert!(database.looker().verify().unwrap().ok);
     }
@@ -52,7 +52,7 @@ fn every_down_undoes_its_up_and_a_migration_applies_again_over_its_own_row() {
     database.migrator().up(&RunRequest::default()).unwrap();
 
     assert!(database.looker().verify().unwrap().ok);
-    assert_eq!(database.value("SELECT count(*) FROM schema_migrations WHERE rollback_at IS NULL"), "5");
+    assert_eq!(database.value("SELECT count(*) FROM schema_migrations WHERE rollback_at IS NULL"), "6");
     assert_eq!(database.looker().history(Some(&id(1))).unwrap().events.len(), 3);
 }
 
@@ -164,7 +164,7 @@ fn a_dry_run_shows_the_statements_and_writes_nothing() {
 
     let report = database.looker().up(&request).unwrap();
 
-    assert_eq!(report.migrations.len(), 5);
+    assert_eq!(report.migrations.len(), 6);
     assert!(report.migrations[1].sql[0].starts_with("ALTER TABLE job_queue ADD COLUMN failure_type"));
     assert!(!database.path.exists());
     assert_eq!(fs::read_dir(database.directory()).unwrap().count(), 0);
@@ -342,7 +342,7 @@ fn status_of_a_file_that_is_not_there_creates_nothing() {
 
     let status = database.looker().status().unwrap();
 
-    assert_eq!((status.pending_count, status.check()), (5, Exit::NotYet));
+    assert_eq!((status.pending_count, status.check()), (6, Exit::NotYet));
     assert!(status.migrations.iter().all(|migration| migration.problem.is_none()));
     assert_eq!(fs::read_dir(database.directory()).unwrap().count(), 0);
 }

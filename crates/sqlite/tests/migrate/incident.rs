@@ -16,7 +16,7 @@ fn assert_mended(database: &Database) {
     let verify = database.looker().verify().unwrap();
     assert!(verify.ok, "{verify:#?}");
     let status = database.looker().status().unwrap();
-    assert_eq!((status.applied_count, status.pending_count), (5, 0), "{status:#?}");
+    assert_eq!((status.applied_count, status.pending_count), (6, 0), "{status:#?}");
     assert_eq!(status.check(), Exit::Done, "{status:#?}");
     check(&database.connection()).unwrap();
     check_thoroughly(&database.connection()).unwrap();
@@ -63,7 +63,7 @@ fn incident_068_status_says_in_words_what_is_wrong_with_001_and_002() {
 
     let status = database.looker().status().unwrap();
 
-    assert_eq!((status.applied_count, status.available_count, status.pending_count), (0, 5, 5));
+    assert_eq!((status.applied_count, status.available_count, status.pending_count), (0, 6, 6));
     assert_eq!(status.migrations[0].state, State::RolledBack);
     assert_eq!(status.migrations[0].rolled_back_at.as_deref(), Some("2025-06-28T11:35:43.000Z"));
     assert_eq!(problem(&database, 1), "rolled back in the ledger, but all of job_queue is there");
@@ -109,7 +109,8 @@ fn incident_068_the_plan_first_marks_001_and_applies_002() {
             (RepairAction::Apply, 2),
             (RepairAction::Apply, 3),
             (RepairAction::Apply, 4),
-            (RepairAction::Apply, 5)
+            (RepairAction::Apply, 5),
+            (RepairAction::Apply, 6)
         ]
     );
     assert!(!report.applied);
@@ -143,6 +144,7 @@ fn incident_068_repair_mends_it_with_a_backup_and_the_whole_story() {
             "applied longshore:3",
             "applied longshore:4",
             "applied longshore:5",
+            "applied longshore:6",
         ]
     );
     assert_eq!(history[0].at, "2025-06-28T11:35:15.000Z");

@@ -71,11 +71,11 @@ const BY_HAND: &[&str] = &[
 
 fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
-        3 => (1usize..5).prop_map(Deed::Up),
+        3 => (1usize..7).prop_map(Deed::Up),
         2 => (1usize..3).prop_map(Deed::Down),
         1 => Just(Deed::Redo),
-        1 => (1i64..5).prop_map(Deed::MarkApplied),
-        1 => (1i64..5).prop_map(Deed::MarkRolledBack),
+        1 => (1i64..7).prop_map(Deed::MarkApplied),
+        1 => (1i64..7).prop_map(Deed::MarkRolledBack),
         5 => (0..BY_HAND.len()).prop_map(|at| Deed::ByHand(BY_HAND[at])),
     ]
 }

@@ -5,12 +5,13 @@ use longshore_sqlite::catalog;
 use rusqlite::Connection;
 
 /// The queue's migrations in their order.
-pub(crate) const MIGRATIONS: [&str; 5] = [
+pub(crate) const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/001_create_job_queue.up.sql"),
     include_str!("../../migrations/002_enhance_job_queue_error_handling.up.sql"),
     include_str!("../../migrations/003_rebuild_job_queue_for_claims.up.sql"),
     include_str!("../../migrations/004_add_logs_counts_and_workers.up.sql"),
     include_str!("../../migrations/005_keep_workers_apart.up.sql"),
+    include_str!("../../migrations/006_bound_jobs_in_time.up.sql"),
 ];
 
 pub(crate) const APP: &str = include_str!("../data/app.sql");

@@ -92,7 +92,7 @@ const REWRITES: [Change; 78] = [
     Run("ALTER TABLE tags RENAME TO labels; ALTER TABLE labels RENAME TO tags"),
     Run("ALTER TABLE tags RENAME COLUMN label TO words; ALTER TABLE tags RENAME COLUMN words TO label"),
     Run("DROP INDEX job_queue_due; CREATE INDEX job_queue_due ON job_queue (run_at) WHERE run_at IS NOT NULL AND status IN ('pending', 'retrying')"),
-    Run("ALTER TABLE job_queue DROP COLUMN lapsed_worker_id; ALTER TABLE job_queue ADD lapsed_worker_id TEXT"),
+    Run("ALTER TABLE job_workers DROP COLUMN suspicion_count; ALTER TABLE job_workers ADD suspicion_count INTEGER NOT NULL DEFAULT 0"),
 ];
 
 #[test]

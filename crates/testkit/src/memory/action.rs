@@ -92,6 +92,8 @@ impl State {
         job.retry_count = 0;
         job.crash_count = 0;
         job.deferral_count = 0;
+        job.expires_at = job.expires_at.filter(|at| *at > now);
+        job.deadline_at = job.deadline_at.filter(|at| *at > now);
         row.lapsed = None;
         row.wait(None, now);
         if self.waits_for_parent(id) {

@@ -1,6 +1,6 @@
 use longshore_core::{
-    Attempt, AttemptOutcome, ClaimNumber, Failure, JobId, LogChunk, LogEntry, Outcome, Record, Recorded, Report,
-    Status, Timestamp, WorkerId,
+    Attempt, AttemptOutcome, ClaimNumber, Failure, JobId, LogChunk, LogEntry, Outcome, Overdue, Record, Recorded,
+    Report, Status, Timestamp, WorkerId,
 };
 
 use super::row::Row;
@@ -73,7 +73,7 @@ impl State {
         match &ended.outcome {
             Outcome::Completed { .. } => counts.completed += 1,
             Outcome::Retrying { .. } => counts.retried += 1,
-            Outcome::Cancelled => counts.cancelled += 1,
+            Outcome::Cancelled | Outcome::Expired { .. } => counts.cancelled += 1,
             _ => {}
         }
         self.make_move(id, ended.outcome, at);
@@ -89,6 +89,12 @@ impl State {
                 self.tell_children(id, at);
             }
             Outcome::Cancelled => self.cancel(id, at),
+            Outcome::Expired { at: expiry, failure } => {
+                if let Some(failure) = &failure {
+                    row.note_failure(failure);
+                }
+                self.expire(id, Overdue::Expired(expiry), at);
+            }
             Outcome::DeadLetter { reason, failure } => {
                 row.note_failure(&failure);
                 self.bury(id, reason, at);
@@ -169,6 +175,7 @@ fn word(outcome: &Outcome) -> Option<(AttemptOutcome, Option<&Failure>)> {
         Outcome::DeadLetter { failure, .. } => (AttemptOutcome::DeadLetter, Some(failure)),
         Outcome::Crashed { failure } => (AttemptOutcome::Crashed, Some(failure)),
         Outcome::Cancelled => (AttemptOutcome::Cancelled, None),
+        Outcome::Expired { failure, .. } => (AttemptOutcome::Cancelled, failure.as_ref()),
         Outcome::Deferred { .. } => (AttemptOutcome::Deferred, None),
         Outcome::Returned => (AttemptOutcome::Returned, None),
         Outcome::Lapsed { failure } => (AttemptOutcome::Returned, Some(failure)),

@@ -23,11 +23,20 @@ impl State {
         Ok(Claimed { leases, next_due: self.next_due() })
     }
 
-    /// Promotes what is due and leases what the request may have.
+    /// Promotes what is due and leases what the request may have; what comes before it and is overdue is ended.
     pub(super) fn lease(&mut self, request: &ClaimRequest, now: Timestamp) -> Vec<Lease> {
         self.promote(now);
-        let chosen = self.choose(request);
-        chosen.into_iter().map(|id| self.row(id).lease_to(&request.worker_id, now)).collect()
+        let mut room = Room::new(request);
+        let mut leases = Vec::new();
+        for id in self.candidates(request) {
+            let queue = self.row(id).job.queue.clone();
+            if !room.has(&queue) || self.end_if_overdue(id, now) {
+                continue;
+            }
+            room.take(&queue);
+            leases.push(self.row(id).lease_to(&request.worker_id, now));
+        }
+        leases
     }
 
     /// What the worker still has of the leases that this very request gave.
@@ -54,6 +63,12 @@ impl State {
     /// The jobs that the claim takes, in the order in which they are to run.
     pub(super) fn choose(&self, request: &ClaimRequest) -> Vec<JobId> {
         let mut room = Room::new(request);
+        let candidates = self.candidates(request);
+        candidates.into_iter().filter(|id| room.take(&self.rows[id].job.queue)).collect()
+    }
+
+    /// What is ready for the request, in the order in which it is to run.
+    fn candidates(&self, request: &ClaimRequest) -> Vec<JobId> {
         let mut candidates: Vec<&Row> = self
             .rows
             .values()
@@ -61,7 +76,7 @@ impl State {
             .filter(|row| self.queues.get(&row.job.queue).copied().flatten().is_none())
             .collect();
         candidates.sort_by_key(|row| (Reverse(row.job.priority), row.job.id));
-        candidates.into_iter().filter(|row| room.take(&row.job.queue)).map(|row| row.job.id).collect()
+        candidates.into_iter().map(|row| row.job.id).collect()
     }
 }
 
@@ -87,15 +102,16 @@ impl<'a> Room<'a> {
         Self { left: request.limit, queues }
     }
 
+    fn has(&self, queue: &str) -> bool {
+        self.left > 0 && self.queues.as_ref().is_none_or(|queues| queues.get(queue).is_some_and(|left| *left > 0))
+    }
+
     fn take(&mut self, queue: &str) -> bool {
-        if self.left == 0 {
+        if !self.has(queue) {
             return false;
         }
-        if let Some(queues) = &mut self.queues {
-            match queues.get_mut(queue) {
-                Some(left) if *left > 0 => *left -= 1,
-                _ => return false,
-            }
+        if let Some(left) = self.queues.as_mut().and_then(|queues| queues.get_mut(queue)) {
+            *left -= 1;
         }
         self.left -= 1;
         true

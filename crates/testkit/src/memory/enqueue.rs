@@ -43,6 +43,8 @@ impl State {
 
     fn enqueue_one(&mut self, new: ValidJob, now: Timestamp) -> Result<Enqueued, StoreError> {
         let holders = new.unique_key.as_deref().map(|key| self.holders(key)).unwrap_or_default();
+        let (overdue, holders): (Vec<_>, Vec<_>) = holders.into_iter().partition(|row| row.is_overdue(now));
+        let overdue: Vec<JobId> = overdue.into_iter().map(|row| row.job.id).collect();
         if let Some(duplicate) = holders.iter().find(|row| new.unique_while.covers(row.job.status)) {
             let id = duplicate.job.id;
             return Ok(self.meet_duplicate(id, new.into_inner(), now));
@@ -50,6 +52,10 @@ impl State {
         let passes = holders.iter().find(|row| !row.has_passed_key).map(|row| row.job.id);
         if let Some(parent) = new.parent.filter(|parent| !self.rows.contains_key(parent)) {
             return Err(StoreError::UnknownParent { parent });
+        }
+        for id in overdue {
+            // It will never run, so it keeps no other job from being made.
+            self.end_if_overdue(id, now);
         }
         if let Some(holder) = passes {
             self.row(holder).has_passed_key = true;
@@ -67,7 +73,7 @@ impl State {
         let row = self.row(id);
         let (duplicate, due) = (new.on_duplicate.meet(row.job.status), new.due);
         if duplicate != Duplicate::Kept {
-            row.replace(new);
+            row.replace(new, now);
         }
         if duplicate == Duplicate::PushedBack {
             row.move_due(due, now);

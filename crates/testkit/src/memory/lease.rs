@@ -60,7 +60,7 @@ impl State {
     }
 
     pub(super) fn reclaim(&mut self, observer: u64, moment: Moment) -> Reclaimed {
-        let mut reclaimed = Reclaimed::default();
+        let mut reclaimed = Reclaimed { overdue: self.end_overdue(moment.now), ..Reclaimed::default() };
         for worker in self.workers.values().cloned().collect::<Vec<_>>() {
             let Some(loss) = self.loss_of(&worker, observer, moment.monotonic) else { continue };
             let worker_id = &worker.registration.worker_id;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use longshore_core::{
     Attempt, AttemptOutcome, Budgets, ClaimNumber, Due, Failure, Job, JobDetail, JobId, Lease, LogEntry, NewJob,
-    Status, Timestamp, WorkerId,
+    Status, TimeBounds, Timestamp, WorkerId,
 };
 
 /// A job with all that hangs on it.
@@ -28,6 +28,7 @@ impl Row {
     /// A job that waits; whether its parent lets it is for its family to say.
     pub(super) fn new(id: JobId, new: NewJob, now: Timestamp) -> Self {
         let due = later_than(now, new.due);
+        let bounds = TimeBounds::from_now(now, new.expires_in, new.deadline_in);
         let job = Job {
             id,
             job_type: new.job_type,
@@ -62,6 +63,8 @@ impl Row {
             progress_message: None,
             result: None,
             metadata: new.metadata,
+            expires_at: bounds.expires_at,
+            deadline_at: bounds.deadline_at,
         };
         Self {
             job,
@@ -76,7 +79,7 @@ impl Row {
     }
 
     /// Gives a job that waits what a new one with its unique key says, apart from its time.
-    pub(super) fn replace(&mut self, new: NewJob) {
+    pub(super) fn replace(&mut self, new: NewJob, now: Timestamp) {
         // Every field is named, so that a new one cannot be forgotten.
         let NewJob {
             job_type,
@@ -88,6 +91,8 @@ impl Row {
             max_crashes,
             max_deferrals,
             timeout,
+            expires_in,
+            deadline_in,
             unique_key: _,
             on_duplicate: _,
             unique_while: _,
@@ -98,6 +103,8 @@ impl Row {
         (job.job_type, job.job_data, job.metadata) = (job_type, job_data, metadata);
         (job.priority, job.timeout, job.max_retries) = (priority, timeout, max_retries);
         (job.max_crashes, job.max_deferrals) = (max_crashes, max_deferrals);
+        let bounds = TimeBounds::from_now(now, expires_in, deadline_in);
+        (job.expires_at, job.deadline_at) = (bounds.expires_at, bounds.deadline_at);
     }
 
     /// Gives a job that waits another time.
@@ -122,6 +129,12 @@ impl Row {
         self.job.status == Status::Running && self.job.worker_id.as_ref() == Some(worker_id)
     }
 
+    /// Whether it waits and no attempt may begin any more.
+    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
+        matches!(self.job.status, Status::Pending | Status::Retrying | Status::Blocked)
+            && self.budgets().time.overdue_at(now).is_some()
+    }
+
     /// Whether it becomes ready by the passing of time.
     pub(super) fn waits_for_instant(&self) -> bool {
         matches!(self.job.status, Status::Pending | Status::Retrying) && self.due.is_some()
@@ -140,6 +153,7 @@ impl Row {
             max_crashes: self.job.max_crashes,
             deferral_count: self.job.deferral_count,
             max_deferrals: self.job.max_deferrals,
+            time: TimeBounds { expires_at: self.job.expires_at, deadline_at: self.job.deadline_at },
         }
     }
 

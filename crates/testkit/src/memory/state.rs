@@ -6,7 +6,7 @@ use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, WorkerId};
 
 use super::inbox::Mailbox;
 use super::row::Row;
-use super::stats::MinuteCounts;
+use super::stats::{MinuteCounts, Pruning};
 use super::worker::Worker;
 
 /// All that the store holds.
@@ -26,7 +26,7 @@ pub(super) struct State {
     /// Those that are open.
     pub(super) inboxes: BTreeMap<WorkerId, Arc<Mailbox>>,
     /// The process that removes what is older than each retention, and when it last said so.
-    pub(super) housekeepers: BTreeMap<Duration, (u64, Timestamp)>,
+    pub(super) housekeepers: BTreeMap<(Pruning, Duration), (u64, Timestamp)>,
 }
 
 impl State {

@@ -5,6 +5,13 @@ use longshore_core::{Maintained, Maintenance, MinuteStats, QueueStats, Stats, St
 
 use super::state::State;
 
+/// Which jobs a retention is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pruning {
+    Ended,
+    DeadLetters,
+}
+
 /// What ended in one minute in one queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct MinuteCounts {
@@ -54,20 +61,29 @@ impl State {
 
     /// Nothing is kept twice here, so there is nothing to reconcile.
     pub(super) fn maintain(&mut self, process: u64, maintenance: Maintenance, now: Timestamp) -> Maintained {
-        let mut maintained = match maintenance.retention {
-            Some(retention) if self.keeps_house(process, retention, now) => {
-                self.prune(retention, maintenance.rows_max as usize, now)
-            }
-            _ => Maintained::default(),
-        };
+        let mut maintained = Maintained::default();
+        let Maintenance { retention, dead_letter_retention, rows_max } = maintenance;
+        for (what, retention) in [(Pruning::Ended, retention), (Pruning::DeadLetters, dead_letter_retention)] {
+            let Some(retention) = retention.filter(|retention| self.keeps_house(process, (what, *retention), now))
+            else {
+                continue;
+            };
+            let pruned = self.prune(what, retention, rows_max as usize, now);
+            maintained.pruned += pruned.pruned;
+            maintained.has_more |= pruned.has_more;
+        }
         maintained.settled = self.settle(now);
         maintained
     }
 
-    fn prune(&mut self, retention: Duration, rows_max: usize, now: Timestamp) -> Maintained {
+    fn prune(&mut self, what: Pruning, retention: Duration, rows_max: usize, now: Timestamp) -> Maintained {
         let is_old = |job: &longshore_core::Job| {
-            matches!(job.status, Status::Completed | Status::Cancelled)
-                && job.completed_at.is_some_and(|at| now.since(at) > retention)
+            let ended_at = match (what, job.status) {
+                (Pruning::Ended, Status::Completed | Status::Cancelled) => job.completed_at,
+                (Pruning::DeadLetters, Status::DeadLetter) => job.moved_to_dead_letter_at,
+                _ => None,
+            };
+            ended_at.is_some_and(|at| now.since(at) > retention)
         };
         let old: Vec<_> = self.rows.values().filter(|row| is_old(&row.job)).map(|row| row.job.id).collect();
         for id in old.iter().take(rows_max) {
@@ -78,7 +94,7 @@ impl State {
     }
 
     /// Whether it is this process's turn; another one's turn ends when it has not said so for long enough.
-    fn keeps_house(&mut self, process: u64, retention: Duration, now: Timestamp) -> bool {
+    fn keeps_house(&mut self, process: u64, retention: (Pruning, Duration), now: Timestamp) -> bool {
         let held = self.housekeepers.get(&retention).map(|(holder, said_at)| {
             (*holder == process, Duration::from_millis(now.as_ms().abs_diff(said_at.as_ms())))
         });

@@ -28,6 +28,8 @@ pub(super) fn new_job(random: &mut Rng, now: Timestamp, known: &[JobId]) -> NewJ
     job.max_crashes = random.u32(..3);
     job.max_deferrals = random.u32(..3);
     job.timeout = is_lucky(random, 0.2).then(|| milliseconds(random, 1..100_000));
+    job.expires_in = is_lucky(random, 0.15).then(|| milliseconds(random, 1..30_000));
+    job.deadline_in = is_lucky(random, 0.15).then(|| milliseconds(random, 1..60_000));
     job.unique_key = is_lucky(random, 0.3).then(|| format!("key {}", random.u32(..6)));
     job.on_duplicate = *pick(random, &[OnDuplicate::Keep, OnDuplicate::Replace, OnDuplicate::PushBack]);
     if random.bool() && job.unique_key.as_deref().is_some_and(|key| !is_strict(key)) {

@@ -84,7 +84,8 @@ impl<H: Harness> Run<H> {
     /// How much one step looks at is the store's own, so each keeps house to the end.
     pub(super) async fn maintain(&mut self) {
         let retention = self.random.bool().then(|| Duration::from_secs(self.random.u64(..600)));
-        let maintenance = Maintenance { retention, rows_max: self.random.u32(1..50) };
+        let dead_letter_retention = self.random.bool().then(|| Duration::from_secs(self.random.u64(..600)));
+        let maintenance = Maintenance { retention, dead_letter_retention, rows_max: self.random.u32(1..50) };
         self.trail.tell(&format!("{maintenance:?}"));
         let found = self.maintain_to_the_end(self.main.subject.inner(), maintenance).await;
         let expected = self.maintain_to_the_end(&self.main.model, maintenance).await;
@@ -94,7 +95,7 @@ impl<H: Harness> Run<H> {
 
     /// Housekeeping that removes nothing.
     pub(super) async fn settle(&self) {
-        let maintenance = Maintenance { retention: None, rows_max: 50 };
+        let maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 50 };
         let found = self.maintain_to_the_end(self.main.subject.inner(), maintenance).await;
         let expected = self.maintain_to_the_end(&self.main.model, maintenance).await;
         self.trail.must_be(&found, &expected, "what was settled");

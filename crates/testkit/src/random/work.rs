@@ -124,8 +124,10 @@ impl<H: Harness> Run<H> {
     pub(super) fn draw_record(&mut self, held: &Held) -> Record {
         let now = self.now();
         let end = draw::end(&mut self.random);
+        let overdue = held.lease.budgets.time.overdue_at(now);
         let outcome = match (held.began, end) {
-            (None, AttemptEnd::Completed { .. }) => Outcome::Returned,
+            // A good worker does not begin it then.
+            (None, AttemptEnd::Completed { .. }) => overdue.map_or(Outcome::Returned, |overdue| overdue.outcome(None)),
             (_, end) => decide(&held.lease.budgets, end, &RetryPolicy::default(), now, self.random.f64()),
         };
         let mut record = ended(&held.lease, now).log(draw::log(&mut self.random)).outcome(outcome);

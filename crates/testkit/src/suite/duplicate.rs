@@ -39,6 +39,7 @@ pub async fn a_duplicate_that_replaces_gives_its_content_to_the_job_that_waits<H
     let new =
         NewJob { job_type: "other".to_owned(), job_data: data("[7]"), max_crashes: 8, max_deferrals: 9, ..replacing() };
     let new = new.queue("elsewhere").priority(Priority::HIGH).max_retries(7).timeout(seconds(9)).metadata(data("[1]"));
+    let new = NewJob { expires_in: Some(seconds(600)), deadline_in: Some(seconds(900)), ..new };
     assert_eq!(world.enqueued(new.delay(seconds(1))).await, Enqueued::met(id, Duplicate::Replaced));
     let expected = Job {
         job_type: "other".to_owned(),
@@ -49,6 +50,8 @@ pub async fn a_duplicate_that_replaces_gives_its_content_to_the_job_that_waits<H
         max_deferrals: 9,
         timeout: Some(seconds(9)),
         metadata: Some(data("[1]")),
+        expires_at: Some(world.now().after(seconds(600))),
+        deadline_at: Some(world.now().after(seconds(900))),
         ..before
     };
     assert_eq!(world.job(id).await, expected);
@@ -76,6 +79,18 @@ pub async fn a_job_that_is_pushed_back_runs_once_nobody_has_enqueued_it_for_its_
     }
     world.clock.advance(seconds(10));
     assert_eq!(ids(&world.claim(&worker_id, 9).await), [id]);
+}
+
+pub async fn a_job_that_waits_beyond_its_expiry_is_no_duplicate_for_any_rule<H: Harness>() {
+    for rule in [OnDuplicate::Keep, OnDuplicate::Replace, OnDuplicate::PushBack] {
+        for unique_while in [UniqueWhile::Unfinished, UniqueWhile::Waiting] {
+            let world = World::<H>::new();
+            let overdue = world.enqueue(NewJob { expires_in: Some(seconds(5)), ..pushing_back(60) }).await;
+            world.clock.advance(seconds(6));
+            let made = world.enqueue(keyed().on_duplicate(rule).unique_while(unique_while)).await;
+            assert_eq!((world.status(overdue).await, world.status(made).await), (Status::Cancelled, Status::Pending));
+        }
+    }
 }
 
 pub async fn a_job_may_be_pushed_to_an_instant_or_to_now<H: Harness>() {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use longshore_core::{
     Action, Due, EnqueueStream, InvalidJob, JobData, JobId, Limits, NewJob, OnDuplicate, Priority, Status, Store,
-    StoreError, UniqueWhile,
+    StoreError, Timestamp, UniqueWhile,
 };
 
 use super::world::data;
@@ -21,6 +21,8 @@ pub async fn an_enqueued_job_waits_with_everything_that_it_was_given<H: Harness>
         max_crashes: 2,
         max_deferrals: 8,
         timeout: Some(Duration::from_millis(1500)),
+        expires_in: Some(Duration::from_millis(2500)),
+        deadline_in: Some(Duration::from_secs(3600)),
         unique_key: Some("once".to_owned()),
         on_duplicate: OnDuplicate::PushBack,
         unique_while: UniqueWhile::Waiting,
@@ -33,6 +35,9 @@ pub async fn an_enqueued_job_waits_with_everything_that_it_was_given<H: Harness>
     assert_eq!((job.job_type, job.job_data, job.queue), (given.job_type, given.job_data, given.queue));
     assert_eq!((job.priority, job.timeout, job.unique_key), (given.priority, given.timeout, given.unique_key));
     assert_eq!((job.max_retries, job.max_crashes, job.max_deferrals), (5, 2, 8));
+    let bounds =
+        (Some(world.now().after(Duration::from_millis(2500))), Some(world.now().after(Duration::from_secs(3600))));
+    assert_eq!((job.expires_at, job.deadline_at), bounds);
     assert_eq!((job.retry_count, job.crash_count, job.deferral_count, job.claim_number.0), (0, 0, 0, 0));
     assert_eq!((job.metadata, job.parent_job_id, job.worker_id), (given.metadata, None, None));
     assert_eq!((job.started_at, job.completed_at, job.next_retry_at), (None, None, None));
@@ -61,6 +66,8 @@ pub async fn every_job_of_a_batch_keeps_what_it_was_given<H: Harness>() {
             max_crashes: u32::from(number) + 2,
             max_deferrals: u32::from(number) + 3,
             timeout: (number % 2 == 0).then(|| Duration::from_secs(u64::from(number) + 1)),
+            expires_in: (number % 3 == 1).then(|| Duration::from_secs(u64::from(number) + 2)),
+            deadline_in: (number % 4 == 1).then(|| Duration::from_secs(u64::from(number) + 3)),
             unique_key: (number == 20).then(|| "once".to_owned()),
             on_duplicate: OnDuplicate::PushBack,
             unique_while: UniqueWhile::Waiting,
@@ -76,6 +83,8 @@ pub async fn every_job_of_a_batch_keeps_what_it_was_given<H: Harness>() {
         assert_eq!((job.priority, job.timeout, job.unique_key), (given.priority, given.timeout, given.unique_key));
         assert_eq!((job.max_retries, job.max_crashes), (given.max_retries, given.max_crashes));
         assert_eq!((job.max_deferrals, job.metadata), (given.max_deferrals, given.metadata));
+        let span = |instant: Option<Timestamp>| instant.map(|instant| instant.since(job.created_at));
+        assert_eq!((span(job.expires_at), span(job.deadline_at)), (given.expires_in, given.deadline_in));
         assert_eq!((job.status, job.run_at.since(job.created_at)), (Status::Pending, delay));
     }
 }
@@ -178,6 +187,8 @@ pub async fn an_invalid_job_changes_nothing<H: Harness>() {
         job().queue("q".repeat(201)),
         job().unique_key(""),
         job().max_retries(u32::MAX),
+        job().expires_in(Duration::ZERO),
+        job().deadline_in(Duration::MAX),
         job().timeout(Duration::ZERO),
         job().delay(Duration::MAX),
     ];

@@ -40,7 +40,7 @@ pub async fn a_worker_that_does_not_extend_its_lease_loses_its_jobs<H: Harness>(
     let lease = process.begin_one().await;
     assert_eq!(world.look_for(seconds(9)).await, Reclaimed::default());
     let reclaimed = world.look_for(seconds(16)).await;
-    assert_eq!(reclaimed, Reclaimed { workers: vec![process.worker_id.clone()], jobs: 1 });
+    assert_eq!(reclaimed, Reclaimed { workers: vec![process.worker_id.clone()], jobs: 1, overdue: 0 });
     assert_eq!(world.status(lease.id).await, Status::Pending);
     let late = process.store.record(process.worker_id.clone(), [ended(&lease, world.now()).completed()].into()).await;
     assert_eq!(late.expect("outcomes can be written"), [Recorded::Fenced]);
@@ -208,7 +208,7 @@ pub async fn an_abandoned_worker_is_found_at_once_and_its_jobs_are_unspent<H: Ha
     let attempt = longshore_core::StartedAttempt { slot: 0, id, claim_number, is_accompanied: false };
     world.store.mark_started(&worker_id, attempt);
     world.store.abandon(&worker_id);
-    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![worker_id], jobs: 1 });
+    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![worker_id], jobs: 1, overdue: 0 });
     let job = world.job(lease.id).await;
     assert_eq!((job.status, job.crash_count, job.retry_count), (Status::Pending, 0, 0));
 }

@@ -45,6 +45,7 @@ macro_rules! store_suite {
                 a_duplicate_that_replaces_gives_its_content_to_the_job_that_waits
                 a_duplicate_that_pushes_back_gives_its_content_and_its_time
                 a_job_that_is_pushed_back_runs_once_nobody_has_enqueued_it_for_its_delay
+                a_job_that_waits_beyond_its_expiry_is_no_duplicate_for_any_rule
                 a_job_may_be_pushed_to_an_instant_or_to_now
                 a_running_job_is_left_as_it_is_by_every_rule
                 a_retrying_job_is_replaced_and_keeps_what_it_has_spent
@@ -200,7 +201,10 @@ macro_rules! store_suite {
                 a_count_that_becomes_wrong_again_is_mended_again
                 one_store_at_a_time_removes_old_jobs_and_a_dead_one_is_replaced
                 a_clock_that_was_set_back_stops_no_housekeeping
-                a_store_without_a_retention_keeps_nobody_from_removing_old_jobs;
+                a_store_without_a_retention_keeps_nobody_from_removing_old_jobs
+                dead_letters_have_a_retention_of_their_own
+                old_dead_letters_are_removed_in_bounded_steps
+                a_longer_retention_for_dead_letters_keeps_nobody_from_removing_them;
             move_by_hand:
                 a_deleted_job_is_gone_with_its_history_and_its_log
                 what_does_not_run_may_be_deleted
@@ -245,6 +249,25 @@ macro_rules! store_suite {
                 the_outcomes_of_a_batch_are_answered_in_order
                 a_batch_may_hold_every_kind_of_outcome
                 an_outcome_survives_the_death_of_its_process;
+            overdue:
+                an_expired_job_is_not_claimed_and_ends_as_cancelled_with_the_reason
+                a_job_may_be_claimed_until_its_expiry_and_its_deadline
+                a_lease_carries_expiry_and_deadline_however_it_was_given
+                what_waits_beyond_its_expiry_ends_although_nobody_claims_it
+                what_waits_beyond_its_deadline_becomes_a_dead_letter
+                of_expiry_and_deadline_the_earlier_one_decides
+                what_runs_beyond_its_expiry_is_let_run_and_may_complete
+                what_comes_back_beyond_its_expiry_does_not_run_again
+                an_attempt_that_did_not_begin_in_time_ends_as_expired_and_spends_nothing
+                a_failure_after_which_no_retry_is_in_time_is_kept_with_the_reason
+                the_children_of_an_overdue_job_are_given_up
+                an_overdue_job_keeps_nobody_from_its_unique_key
+                a_job_that_runs_keeps_its_unique_key_beyond_its_expiry
+                an_unknown_parent_leaves_the_holder_of_the_key_as_it_is
+                overdue_jobs_take_no_room_of_a_claim
+                behind_any_number_of_overdue_jobs_a_claim_finds_the_next_one
+                a_job_that_is_retried_by_hand_is_free_of_what_has_passed
+                children_that_were_given_up_with_an_expired_job_come_back_with_it;
             page:
                 pages_show_the_newest_first_without_gaps_or_repeats
                 a_last_page_that_is_full_has_no_next

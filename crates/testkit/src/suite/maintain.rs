@@ -10,7 +10,11 @@ use crate::job;
 async fn maintain<H: Harness>(world: &World<H>, retention: Option<Duration>, rows_max: u32) -> u64 {
     let mut pruned = 0;
     for _ in 0..1000 {
-        let maintained = world.store.maintain(Maintenance { retention, rows_max }).await.expect("house can be kept");
+        let maintained = world
+            .store
+            .maintain(Maintenance { retention, dead_letter_retention: None, rows_max })
+            .await
+            .expect("house can be kept");
         assert!(maintained.pruned <= u64::from(rows_max));
         assert_eq!(maintained.reconciled, 0, "a store's own counts are never wrong");
         pruned += maintained.pruned;
@@ -100,7 +104,7 @@ pub async fn a_job_of_tomorrow_keeps_no_old_one_from_being_removed<H: Harness>()
     assert!(is_there(&world, of_tomorrow).await);
 }
 
-const KEEP_HOUSE: Maintenance = Maintenance { retention: None, rows_max: 100 };
+const KEEP_HOUSE: Maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 100 };
 
 async fn assert_counts<H: Harness>(world: &World<H>, waiting: u64) {
     let stats = world.store.stats(1).await.expect("stats can be read");
@@ -152,7 +156,7 @@ async fn an_old_job<H: Harness>(world: &World<H>) -> JobId {
 
 pub async fn one_store_at_a_time_removes_old_jobs_and_a_dead_one_is_replaced<H: Harness>() {
     let world = World::<H>::new();
-    let retention = Maintenance { retention: Some(seconds(1)), rows_max: 100 };
+    let retention = Maintenance { retention: Some(seconds(1)), dead_letter_retention: None, rows_max: 100 };
     let first = world.process().await;
     let second = world.open();
     an_old_job(&world).await;
@@ -168,7 +172,7 @@ pub async fn one_store_at_a_time_removes_old_jobs_and_a_dead_one_is_replaced<H: 
 
 pub async fn a_clock_that_was_set_back_stops_no_housekeeping<H: Harness>() {
     let world = World::<H>::new();
-    let retention = Maintenance { retention: Some(seconds(1)), rows_max: 100 };
+    let retention = Maintenance { retention: Some(seconds(1)), dead_letter_retention: None, rows_max: 100 };
     let first = world.process().await;
     first.store.maintain(retention).await.expect("house can be kept");
     world.kill(first);
@@ -182,8 +186,58 @@ pub async fn a_store_without_a_retention_keeps_nobody_from_removing_old_jobs<H: 
     let other = world.open();
     an_old_job(&world).await;
     world.store.maintain(KEEP_HOUSE).await.expect("house can be kept");
-    let shorter = Maintenance { retention: Some(seconds(1)), rows_max: 100 };
-    let longer = Maintenance { retention: Some(seconds(3600)), rows_max: 100 };
+    let shorter = Maintenance { retention: Some(seconds(1)), dead_letter_retention: None, rows_max: 100 };
+    let longer = Maintenance { retention: Some(seconds(3600)), dead_letter_retention: None, rows_max: 100 };
     world.store.maintain(longer).await.expect("house can be kept");
     assert_eq!(other.maintain(shorter).await.expect("house can be kept").pruned, 1);
+}
+
+pub async fn dead_letters_have_a_retention_of_their_own<H: Harness>() {
+    let world = World::<H>::new();
+    let states = world.one_in_each_state().await;
+    world.clock.advance(seconds(3601));
+    let maintenance = Maintenance { dead_letter_retention: Some(seconds(3602)), ..KEEP_HOUSE };
+    assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").pruned, 0);
+    let maintenance = Maintenance { dead_letter_retention: Some(seconds(3600)), ..KEEP_HOUSE };
+    assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").pruned, 1);
+    for (status, id) in states {
+        assert_eq!(is_there(&world, id).await, status != Status::DeadLetter, "{status}");
+    }
+    let both = Maintenance { retention: Some(seconds(3600)), ..maintenance };
+    assert_eq!(world.store.maintain(both).await.expect("house can be kept").pruned, 2);
+    let stats = world.store.stats(1).await.expect("statistics can be read");
+    assert_eq!(stats.queues.iter().filter_map(|queue| queue.jobs.get(&Status::DeadLetter)).sum::<u64>(), 0);
+}
+
+pub async fn old_dead_letters_are_removed_in_bounded_steps<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    for _ in 0..7 {
+        world.dead_letter(&worker_id, job()).await;
+    }
+    world.clock.advance(seconds(10));
+    let young = world.dead_letter(&worker_id, job()).await;
+    let maintenance = Maintenance { retention: None, dead_letter_retention: Some(seconds(9)), rows_max: 3 };
+    let mut pruned = 0;
+    for _ in 0..100 {
+        let maintained = world.store.maintain(maintenance).await.expect("house can be kept");
+        assert!(maintained.pruned <= 3, "{maintained:?}");
+        pruned += maintained.pruned;
+        if !maintained.has_more {
+            break;
+        }
+    }
+    assert_eq!((pruned, world.count().await, is_there(&world, young).await), (7, 1, true));
+}
+
+pub async fn a_longer_retention_for_dead_letters_keeps_nobody_from_removing_them<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    world.dead_letter(&worker_id, job()).await;
+    world.clock.advance(seconds(60));
+    let longer = Maintenance { retention: Some(seconds(1)), dead_letter_retention: Some(seconds(3600)), ..KEEP_HOUSE };
+    let shorter = Maintenance { dead_letter_retention: Some(seconds(1)), ..KEEP_HOUSE };
+    let (first, second) = (world.process().await, world.process().await);
+    assert_eq!(first.store.maintain(longer).await.expect("house can be kept").pruned, 0);
+    assert_eq!(second.store.maintain(shorter).await.expect("house can be kept").pruned, 1);
 }

@@ -247,7 +247,7 @@ pub async fn a_job_whose_worker_dies_before_it_begins_is_given_back_unspent<H: H
     process.begin(0, &leases[0]);
     let dead = process.worker_id.clone();
     world.kill(process);
-    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 2 });
+    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 2, overdue: 0 });
     let crashes = [world.job(made[0]).await.crash_count, world.job(made[1]).await.crash_count];
     assert_eq!(crashes, [1, 0], "only what had begun can have brought the worker down");
     assert_eq!(world.status(made[1]).await, Status::Pending);

@@ -11,7 +11,7 @@ pub async fn the_jobs_of_a_dead_process_are_given_back_at_once<H: Harness>() {
     doomed.begin_one().await;
     let dead = doomed.worker_id.clone();
     world.kill(doomed);
-    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 1 });
+    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 1, overdue: 0 });
     let worker_id = world.worker().await;
     assert_eq!(world.claim_one(&worker_id).await.id, id);
 }

@@ -65,7 +65,11 @@ fn about(job: &Job, now: Timestamp) -> String {
             (None, Some(started)) => format!("since {}", relative(started, now)),
             (None, None) => String::new(),
         },
-        Status::Retrying | Status::DeadLetter => job.error_message.clone().unwrap_or_default(),
-        Status::Pending | Status::Completed | Status::Cancelled => String::new(),
+        Status::Retrying => job.error_message.clone().unwrap_or_default(),
+        // One that never ran has no error, only a reason.
+        Status::DeadLetter => job.error_message.clone().or_else(|| job.dead_letter_reason.clone()).unwrap_or_default(),
+        Status::Cancelled => job.dead_letter_reason.clone().unwrap_or_default(),
+        Status::Pending => job.expires_at.map(|at| format!("expires {}", relative(at, now))).unwrap_or_default(),
+        Status::Completed => String::new(),
     }
 }

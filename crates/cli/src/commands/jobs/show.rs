@@ -67,6 +67,8 @@ fn facts(job: &Job, now: Timestamp) -> Vec<(&'static str, String)> {
         ("progress", job.progress.map(|fraction| progress(fraction, job.progress_message.as_deref()))),
         ("created", Some(when(job.created_at))),
         ("due", (!job.status.is_ended() && job.run_at > now).then(|| when(job.run_at))),
+        ("expires", job.expires_at.map(when)),
+        ("deadline", job.deadline_at.map(when)),
         ("started", job.started_at.map(when)),
         ("ended", job.completed_at.map(when)),
         ("next retry", job.next_retry_at.map(when)),

@@ -2,16 +2,19 @@ use std::cell::RefCell;
 use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
-use longshore_core::{Budgets, ClaimNumber, JobId, Lease, WorkerId};
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Overdue, Status, Timestamp, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Params, Row, Rows, Statement, params};
 
 use crate::column;
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
+use crate::jobs::overdue::{WaitingJob, time_bounds};
 
 /// Statements that read runs side by side, kept for the next claim. The runs beyond are read job by job.
 const RUNS_MAX: usize = 64;
+/// How many overdue jobs one claim ends; behind them the next claim goes on.
+const OVERDUE_MAX: usize = 1000;
 
 /// Jobs that a claim has chosen, with their claim numbers already counted on.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ pub(crate) struct Candidates {
     /// The jobs that a worker lost by not extending its lease, and which worker; seldom any.
     lapsed: Vec<(usize, WorkerId)>,
     lapsed_ids: Vec<JobId>,
+    /// What stood before them and may not be begun any more; seldom any.
+    overdue: Vec<(WaitingJob, Overdue)>,
 }
 
 impl Candidates {
@@ -53,6 +58,16 @@ impl Candidates {
         &self.lapsed_ids
     }
 
+    /// What the claim met that is to be ended instead.
+    pub(crate) fn overdue(&self) -> &[(WaitingJob, Overdue)] {
+        &self.overdue
+    }
+
+    /// Whether it stopped because it had met so many of those.
+    pub(crate) const fn is_cut_short(&self) -> bool {
+        self.overdue.len() >= OVERDUE_MAX
+    }
+
     /// Without those that could not be taken.
     pub(crate) fn leave_out(&mut self, refused: &HashSet<JobId>) {
         let kept = self.leases.iter().map(|lease| !refused.contains(&lease.id)).collect::<Vec<_>>();
@@ -60,6 +75,16 @@ impl Candidates {
         self.leases.retain(|_| keeps.next().unwrap_or(true));
         let mut keeps = kept.iter().copied();
         self.queues.retain(|_| keeps.next().unwrap_or(true));
+    }
+
+    fn take(&mut self, mut lease: Lease, lost_by: Option<String>, queue: &Arc<str>) {
+        if let Some(lost_by) = lost_by {
+            self.lapsed.push((self.leases.len(), WorkerId::from_stored(&lost_by)));
+        }
+        // The claim counts it on; the lease must say what the row will say.
+        lease.claim_number = ClaimNumber(lease.claim_number.0.saturating_add(1));
+        self.leases.push(lease);
+        self.queues.push(Arc::clone(queue));
     }
 
     pub(crate) fn into_leases(self) -> Vec<Lease> {
@@ -76,6 +101,7 @@ pub(crate) fn choose<'c>(
     statements: &RefCell<Vec<Statement<'c>>>,
     scope: &Scope<'_>,
     limit: u32,
+    now: Timestamp,
 ) -> rusqlite::Result<Candidates> {
     let lanes = scope.lanes(connection)?;
     let mut kept = statements.borrow_mut();
@@ -84,9 +110,9 @@ pub(crate) fn choose<'c>(
     }
     let heads = lanes.iter().enumerate().map(|(place, lane)| (lane.head, place)).collect();
     let runs = lanes.into_iter().map(Run::new).collect();
-    let mut merge = Merge { connection, heads, runs, rooms: scope.rooms(), chosen: Candidates::default() };
+    let mut merge = Merge { connection, heads, runs, rooms: scope.rooms(), now, chosen: Candidates::default() };
     let mut free = kept.iter_mut();
-    while merge.chosen.leases.len() < limit as usize {
+    while merge.chosen.leases.len() < limit as usize && !merge.chosen.is_cut_short() {
         let Some((head, place)) = merge.heads.pop() else { break };
         merge.take(head, place, &mut free)?;
     }
@@ -119,6 +145,7 @@ struct Merge<'r, 's, 'c> {
     heads: BinaryHeap<(Head, usize)>,
     runs: Vec<Run<'r, 's>>,
     rooms: Vec<u32>,
+    now: Timestamp,
     chosen: Candidates,
 }
 
@@ -148,14 +175,14 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
         }
         let taken_before = self.chosen.leases.len();
         let next = match state {
-            RunState::Reading(rows) => take_row(rows, lane, &mut self.chosen)?,
+            RunState::Reading(rows) => take_row(rows, lane, self.now, &mut self.chosen)?,
             RunState::Unread | RunState::JobByJob => {
                 let sql = include_str!("../../sql/select_claim_run_from.sql");
                 let mut statement = self.connection.prepare_cached(sql)?;
                 let from = params![lane.job_type, &*lane.queue, head.start(), head.id.0];
                 let mut rows = open(&mut statement, from)?;
                 // One that cannot be found again by its number waits for the next claim.
-                take_row(&mut rows, lane, &mut self.chosen)?.filter(|next| next.has_number())
+                take_row(&mut rows, lane, self.now, &mut self.chosen)?.filter(|next| next.has_number())
             }
         };
         if let Some(room) = lane.room {
@@ -173,22 +200,28 @@ fn open<'s>(statement: &'s mut Statement<'_>, run: impl Params) -> rusqlite::Res
     Ok(rows)
 }
 
-/// Takes the job that the run stands on, and goes on to the next. One whose claim number cannot be counted on, which
+/// Takes the job that the run stands on, or notes that it is overdue, and goes on to the next. One whose claim number cannot be counted on, which
 /// only another program writes, would break the fence: it is passed over, and the look for dead workers gives it up.
-fn take_row(rows: &mut Rows<'_>, lane: &Lane<'_>, chosen: &mut Candidates) -> rusqlite::Result<Option<Head>> {
+fn take_row(
+    rows: &mut Rows<'_>,
+    lane: &Lane<'_>,
+    now: Timestamp,
+    chosen: &mut Candidates,
+) -> rusqlite::Result<Option<Head>> {
     let Some(row) = FallibleStreamingIterator::get(rows) else { return Ok(None) };
     if matches!(row.get_ref(2)?, ValueRef::Integer(number) if (0..i64::MAX).contains(&number)) {
-        let mut lease = lease(row, lane.job_type, &lane.queue)?;
-        if let Some(lost_by) = column::optional_text(row, 13)? {
-            chosen.lapsed.push((chosen.leases.len(), WorkerId::from_stored(&lost_by)));
+        let lease = lease(row, lane.job_type, &lane.queue)?;
+        match lease.budgets.time.overdue_at(now) {
+            Some(overdue) => chosen.overdue.push((waiting(lease), overdue)),
+            None => chosen.take(lease, column::optional_text(row, 15)?, &lane.queue),
         }
-        // The claim counts it on; the lease must say what the row will say.
-        lease.claim_number = ClaimNumber(lease.claim_number.0.saturating_add(1));
-        chosen.leases.push(lease);
-        chosen.queues.push(Arc::clone(&lane.queue));
     }
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some(Head::read(row, 1, 0)?))
+}
+
+fn waiting(lease: Lease) -> WaitingJob {
+    WaitingJob { id: lease.id, status: Status::Pending, queue: lease.queue.into(), time: lease.budgets.time }
 }
 
 /// A lease that a claim gave before, if the worker still has it.
@@ -201,7 +234,7 @@ pub(crate) fn given_lease(
     connection
         .prepare_cached(include_str!("../../sql/select_given_lease.sql"))?
         .query_row(params![id.0, worker_id.as_str(), claim_number.0], |row| {
-            lease(row, &column::text(row, 13)?, &column::text(row, 14)?)
+            lease(row, &column::text(row, 15)?, &column::text(row, 16)?)
         })
         .optional()
 }
@@ -221,6 +254,7 @@ fn lease(row: &Row<'_>, job_type: &str, queue: &str) -> rusqlite::Result<Lease> 
             max_crashes: column::count(row, 7)?,
             deferral_count: column::count(row, 8)?,
             max_deferrals: column::count(row, 9)?,
+            time: time_bounds(row, 13)?,
         },
         timeout: column::optional_seconds(row, 10)?,
         ready_at: column::timestamp(row, 11)?,

@@ -47,7 +47,9 @@ impl Counted {
         let mut found = (0, 0);
         for _ in 0..2 {
             let before = self.steps.load(Ordering::Relaxed);
-            let chosen = choose(&self.connection, &statements, &Scope::of(request), request.limit).unwrap();
+            let chosen =
+                choose(&self.connection, &statements, &Scope::of(request), request.limit, Timestamp::from_ms(0))
+                    .unwrap();
             found = (self.steps.load(Ordering::Relaxed) - before, chosen.leases().len());
         }
         assert!(statements.borrow().len() <= 64, "statements are not kept for every run");

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use longshore_core::{JobData, JobId, NewJob, Timestamp, ValidJob};
+use longshore_core::{JobData, JobId, NewJob, TimeBounds, Timestamp, ValidJob};
 use rusqlite::{CachedStatement, Connection};
 
 use crate::column;
@@ -10,7 +10,7 @@ use crate::jobs::due::later_than;
 /// Jobs in one statement.
 pub(crate) const BLOCK_JOBS: usize = 16;
 /// Parameters of one job; the instant is the same for all.
-const JOB_PARAMETERS: usize = 10;
+const JOB_PARAMETERS: usize = 12;
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let mut sql = include_str!("../../sql/insert_jobs.sql").trim_end().to_owned();
@@ -60,6 +60,9 @@ impl<'c> BlockInsert<'c> {
             insert.raw_bind_parameter(at(7), job.max_crashes)?;
             insert.raw_bind_parameter(at(8), job.max_deferrals)?;
             insert.raw_bind_parameter(at(9), job.metadata.as_ref().map(JobData::as_str))?;
+            let time = TimeBounds::from_now(now, job.expires_in, job.deadline_in);
+            insert.raw_bind_parameter(at(10), time.expires_at.map(Timestamp::as_ms))?;
+            insert.raw_bind_parameter(at(11), time.deadline_at.map(Timestamp::as_ms))?;
         }
         insert.raw_execute()?;
         let last = connection.last_insert_rowid();

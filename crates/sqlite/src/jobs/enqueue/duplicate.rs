@@ -1,14 +1,19 @@
-use longshore_core::{Duplicate, Enqueued, JobData, NewJob, Status, Timestamp};
+use longshore_core::{Duplicate, Enqueued, JobData, NewJob, Status, TimeBounds, Timestamp};
 use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::jobs::due::{later_than, status_under};
 use crate::jobs::enqueue::made::{Change, Made};
-use crate::jobs::unique_key::Holder;
+use crate::jobs::overdue::WaitingJob;
 use crate::writing::session::is_of_a_row;
 
 /// Does with the job that has the unique key what the new one says. One statement at most writes.
-pub(super) fn settle(connection: &Connection, job: &NewJob, holder: Holder, now: Timestamp) -> rusqlite::Result<Made> {
+pub(super) fn settle(
+    connection: &Connection,
+    job: &NewJob,
+    holder: WaitingJob,
+    now: Timestamp,
+) -> rusqlite::Result<Made> {
     let duplicate = job.on_duplicate.meet(holder.status);
     let to = match duplicate {
         Duplicate::Kept => return Ok(kept(&holder)),
@@ -25,18 +30,18 @@ pub(super) fn settle(connection: &Connection, job: &NewJob, holder: Holder, now:
         }
         Err(error) => return Err(error),
     }
-    let change = Change::Moved { queue: holder.queue, from: holder.status, to };
+    let change = Change::Moved { queue: holder.queue.into(), from: holder.status, to };
     Ok(Made { enqueued: Enqueued::met(holder.id, duplicate), change })
 }
 
-const fn kept(holder: &Holder) -> Made {
+const fn kept(holder: &WaitingJob) -> Made {
     Made { enqueued: Enqueued::met(holder.id, Duplicate::Kept), change: Change::Nothing }
 }
 
 fn replace(
     connection: &Connection,
     job: &NewJob,
-    holder: &Holder,
+    holder: &WaitingJob,
     duplicate: Duplicate,
     to: Status,
     now: Timestamp,
@@ -52,12 +57,15 @@ fn replace(
         max_crashes,
         max_deferrals,
         timeout,
+        expires_in,
+        deadline_in,
         unique_key: _,
         on_duplicate: _,
         unique_while: _,
         parent: _,
         metadata,
     } = job;
+    let time = TimeBounds::from_now(now, *expires_in, *deadline_in);
     connection.prepare_cached(include_str!("../../sql/replace_waiting_job.sql"))?.execute(params![
         holder.id.0,
         job_type,
@@ -72,5 +80,7 @@ fn replace(
         to.as_str(),
         later_than(now, *due).map(Timestamp::as_ms),
         now.as_ms(),
+        time.expires_at.map(Timestamp::as_ms),
+        time.deadline_at.map(Timestamp::as_ms),
     ])
 }

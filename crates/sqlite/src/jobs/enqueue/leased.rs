@@ -1,11 +1,11 @@
-use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, Timestamp, ValidJob};
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, TimeBounds, Timestamp, ValidJob};
 use rusqlite::params;
 
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::due::later_than;
 use crate::jobs::offers::Taken;
-use crate::jobs::unique_key::Meeting;
+use crate::jobs::unique_key::Met;
 use crate::workers::held::HeldLease;
 use crate::writing::session::{Delivery, WriteTx};
 
@@ -19,7 +19,7 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Op
         return Ok(None);
     }
     if let Some(unique_key) = &job.unique_key
-        && Meeting::of(tx.connection, unique_key, job.unique_while)? != Meeting::Free
+        && Met::of(tx.connection, unique_key, job.unique_while, tx.now)? != Met::NOBODY
     {
         return Ok(None);
     }
@@ -34,6 +34,7 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Op
 }
 
 fn insert(tx: &WriteTx<'_, '_>, job: &NewJob, taken: &Taken) -> rusqlite::Result<JobId> {
+    let time = TimeBounds::from_now(tx.now, job.expires_in, job.deadline_in);
     let id = tx.kept.insert_leased_job()?.insert(params![
         job.job_type,
         job.job_data.as_str(),
@@ -47,6 +48,8 @@ fn insert(tx: &WriteTx<'_, '_>, job: &NewJob, taken: &Taken) -> rusqlite::Result
         job.max_deferrals,
         job.unique_key,
         job.metadata.as_ref().map(longshore_core::JobData::as_str),
+        time.expires_at.map(Timestamp::as_ms),
+        time.deadline_at.map(Timestamp::as_ms),
     ])?;
     Ok(JobId(id))
 }
@@ -67,6 +70,7 @@ fn lease(id: JobId, job: &NewJob, now: Timestamp) -> Lease {
             max_crashes: job.max_crashes,
             deferral_count: 0,
             max_deferrals: job.max_deferrals,
+            time: TimeBounds::from_now(now, job.expires_in, job.deadline_in),
         },
         timeout: job.timeout,
         ready_at: now,

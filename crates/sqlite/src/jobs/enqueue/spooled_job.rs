@@ -17,6 +17,8 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
         max_crashes,
         max_deferrals,
         timeout,
+        expires_in,
+        deadline_in,
         unique_key,
         on_duplicate,
         unique_while,
@@ -40,7 +42,7 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
         }
     }
     [max_retries, max_crashes, max_deferrals].into_iter().for_each(|count| record.fixed(count.to_le_bytes()));
-    record.optional(*timeout, Record::span);
+    [timeout, expires_in, deadline_in].into_iter().for_each(|span| record.optional(*span, Record::span));
     record.optional(unique_key.as_deref(), Record::text);
     record.fixed([match on_duplicate {
         OnDuplicate::Keep => 0,
@@ -75,6 +77,8 @@ pub(crate) fn decode(record: &[u8]) -> Option<NewJob> {
         max_crashes: u32::from_le_bytes(rest.fixed()?),
         max_deferrals: u32::from_le_bytes(rest.fixed()?),
         timeout: rest.optional(Rest::span)?,
+        expires_in: rest.optional(Rest::span)?,
+        deadline_in: rest.optional(Rest::span)?,
         unique_key: rest.optional(Rest::text)?,
         on_duplicate: match rest.fixed()? {
             [0] => OnDuplicate::Keep,
@@ -162,6 +166,8 @@ mod tests {
             .delay(Duration::new(u64::MAX, 999_999_999))
             .max_retries(u32::MAX)
             .timeout(Duration::from_millis(1500))
+            .expires_in(Duration::from_millis(2500))
+            .deadline_in(Duration::MAX)
             .unique_key("")
             .on_duplicate(OnDuplicate::PushBack)
             .unique_while(UniqueWhile::Waiting)

@@ -23,6 +23,10 @@ async fn take(store: &SqliteStore) -> Option<Term> {
     duties.take(vec![COUNTS.to_owned()], readers, writer).await.unwrap().remove(COUNTS)
 }
 
+fn step(term: Term) -> Prune {
+    Prune { term, what: Pruning::Ended, retention: Duration::ZERO, rows_max: 10, after: JobId(0) }
+}
+
 /// The holder is slow (it was stopped) between its comparison and its correction, and another one has done it.
 #[tokio::test]
 async fn a_correction_after_the_term_has_ended_is_not_written() {
@@ -38,7 +42,7 @@ async fn a_correction_after_the_term_has_ended_is_not_written() {
     assert_eq!(reconcile(&second.parts, term).await.unwrap(), 1);
 
     assert_eq!(mend(&first.parts, late.clone(), drift).await.unwrap(), 0);
-    let pruned = prune(&first.parts, late, Duration::ZERO, 10).await.unwrap();
+    let pruned = prune(&first.parts, step(late)).await.unwrap();
     assert_eq!((pruned.removed, pruned.next), (0, None));
     let jobs: i64 = foreign(&folder).query_row("SELECT jobs FROM job_depths", [], |row| row.get(0)).unwrap();
     assert_eq!(jobs, 1);

@@ -1,0 +1,132 @@
+use longshore_core::{JobId, Overdue, Status, TimeBounds, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::column;
+use crate::fault::Fault;
+use crate::jobs::family::Family;
+use crate::jobs::stuck::unless_refused;
+use crate::upkeep::counts::Minute;
+use crate::writing::session::WriteTx;
+use crate::writing::work::Work;
+
+/// The jobs that do not run although their expiry or deadline has passed: they wait, or they have ended and nobody has
+/// taken note of it yet.
+pub(crate) fn overdue_page(connection: &Connection, now: Timestamp, limit: u32) -> rusqlite::Result<Vec<JobId>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_overdue.sql"))?
+        .query_map(params![now.as_ms(), limit], |row| column::id(row, 0))?
+        .collect()
+}
+
+/// Ends those of the jobs that wait, and marks those that have ended, so that they are not found again. Says how many it
+/// ended.
+pub(crate) struct EndOverdue {
+    pub(crate) ids: Vec<JobId>,
+}
+
+impl Work for EndOverdue {
+    type Answer = u64;
+    const DOING: &'static str = "ending jobs whose time is over";
+
+    fn rows(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
+        let family = Family::look(tx.connection)?;
+        let mut ended = 0;
+        for id in &self.ids {
+            // One may have taken a later one along, so each is read when it is its turn.
+            if let Some(waiting) = WaitingJob::read(tx.connection, *id)?
+                && let Some(overdue) = waiting.overdue_at(tx.now)
+            {
+                ended += u64::from(end_waiting(tx, family, &waiting, overdue)?);
+            }
+        }
+        let ids = column::ids(self.ids.iter().copied());
+        let sql = include_str!("../sql/mark_overdue_seen.sql");
+        tx.connection.prepare_cached(sql)?.execute(params![ids, tx.now.as_ms()])?;
+        Ok(ended)
+    }
+}
+
+/// What must be known of a job to end it before it runs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct WaitingJob {
+    pub(crate) id: JobId,
+    pub(crate) status: Status,
+    pub(crate) queue: Box<str>,
+    pub(crate) time: TimeBounds,
+}
+
+impl WaitingJob {
+    fn read(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Self>> {
+        connection
+            .prepare_cached(include_str!("../sql/select_overdue_job.sql"))?
+            .query_row([id.0], |row| {
+                let (status, queue) = (column::status(row, 0)?, column::text(row, 1)?.into());
+                Ok(Self { id, status, queue, time: time_bounds(row, 2)? })
+            })
+            .optional()
+    }
+
+    /// Which of its bounds has passed, if it waits.
+    pub(crate) fn overdue_at(&self, now: Timestamp) -> Option<Overdue> {
+        let waits = matches!(self.status, Status::Pending | Status::Retrying | Status::Blocked);
+        self.time.overdue_at(now).filter(|_| waits)
+    }
+}
+
+/// The expiry and, in the column after it, the deadline.
+pub(crate) fn time_bounds(row: &Row<'_>, index: usize) -> rusqlite::Result<TimeBounds> {
+    Ok(TimeBounds {
+        expires_at: column::optional_timestamp(row, index)?,
+        deadline_at: column::optional_timestamp(row, index + 1)?,
+    })
+}
+
+/// Ends a job that waits, counts it and moves its children; `false` if it did not wait any more.
+pub(crate) fn end_waiting(
+    tx: &mut WriteTx<'_, '_>,
+    family: Family,
+    job: &WaitingJob,
+    overdue: Overdue,
+) -> Result<bool, Fault> {
+    let (now, to) = (tx.now, overdue.status());
+    let done = write_end(tx.connection, job.id, overdue, now);
+    if unless_refused(tx, job.id, done)? != Some(true) {
+        return Ok(false);
+    }
+    tx.counts.moved(&job.queue, job.status, to);
+    tx.counts.ended(&job.queue, now, minute_of(overdue));
+    tx.wakes = true;
+    family.tell_children(tx, job.id, to, now)?;
+    Ok(true)
+}
+
+/// [`end_waiting`] on a connection whose triggers are on: they count the move and tell the children.
+pub(crate) fn end_waiting_in(
+    connection: &Connection,
+    job: &WaitingJob,
+    overdue: Overdue,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    if write_end(connection, job.id, overdue, now)? {
+        let Minute { failed, cancelled, .. } = minute_of(overdue);
+        let values = params![now.minute(), job.queue, 0, failed, 0, cancelled, 0, 0];
+        connection.prepare_cached(include_str!("../sql/add_minute.sql"))?.execute(values)?;
+    }
+    Ok(())
+}
+
+fn write_end(connection: &Connection, id: JobId, overdue: Overdue, now: Timestamp) -> rusqlite::Result<bool> {
+    let values = params![id.0, overdue.status().as_str(), now.as_ms(), overdue.reason().to_string()];
+    Ok(connection.prepare_cached(include_str!("../sql/end_overdue_job.sql"))?.execute(values)? == 1)
+}
+
+fn minute_of(overdue: Overdue) -> Minute {
+    match overdue {
+        Overdue::Expired(_) => Minute { cancelled: 1, ..Minute::default() },
+        Overdue::DeadlinePassed(_) => Minute { failed: 1, ..Minute::default() },
+    }
+}

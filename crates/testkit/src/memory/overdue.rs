@@ -1,0 +1,39 @@
+use longshore_core::{JobId, Overdue, Timestamp};
+
+use super::state::State;
+
+impl State {
+    /// Ends what waits beyond its expiry or deadline, in the order in which these passed; says how many those were.
+    pub(super) fn end_overdue(&mut self, now: Timestamp) -> u64 {
+        let mut waiting: Vec<(Option<Timestamp>, JobId)> = self
+            .rows
+            .values()
+            .filter(|row| row.is_overdue(now))
+            .map(|row| (row.job.expires_at.into_iter().chain(row.job.deadline_at).min(), row.job.id))
+            .collect();
+        waiting.sort();
+        // The end of one may have taken another one along.
+        waiting.into_iter().filter(|(_, id)| self.end_if_overdue(*id, now)).count() as u64
+    }
+
+    /// Ends a job that waits, if its expiry or deadline has passed.
+    pub(super) fn end_if_overdue(&mut self, id: JobId, now: Timestamp) -> bool {
+        let row = self.row(id);
+        let Some(overdue) = row.budgets().time.overdue_at(now).filter(|_| row.is_overdue(now)) else { return false };
+        match overdue {
+            Overdue::Expired(_) => {
+                let queue = row.job.queue.clone();
+                self.counts(now, &queue).cancelled += 1;
+                self.expire(id, overdue, now);
+            }
+            Overdue::DeadlinePassed(_) => self.bury(id, overdue.reason(), now),
+        }
+        true
+    }
+
+    /// Ends a job as `cancelled` with the reason, whether it waited or ran.
+    pub(super) fn expire(&mut self, id: JobId, overdue: Overdue, at: Timestamp) {
+        self.row(id).job.dead_letter_reason = Some(overdue.reason().to_string());
+        self.cancel(id, at);
+    }
+}
