@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    Attempt, ClaimNumber, DeadLetterCode, FailureType, Health, Job, JobId, Priority, Status, StoreFuture, Timestamp,
-    WorkerId,
+    Attempt, ClaimNumber, DeadLetterCode, FailureType, Health, Job, JobEdit, JobId, Priority, Status, StoreFuture,
+    Timestamp, WorkerId,
 };
 
 /// What an operator needs of a database: looking, and moving jobs by hand.
@@ -25,6 +25,10 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
 
     /// Moves the selected jobs; those that may not make the move are refused one by one and stay as they are.
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned>;
+
+    /// Changes one job that does not run, wholly or not at all; a running or ended job is refused and stays as it is.
+    /// Answers [`StoreError::InvalidJob`](crate::StoreError::InvalidJob) to what no new job may be.
+    fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned>;
 
     /// What the attempts of a job logged, in order.
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage>;
@@ -241,6 +245,18 @@ pub enum Refusal {
         /// Where it stands.
         status: Status,
     },
+    /// It runs or has ended, so there is nothing to edit.
+    NotEditable {
+        /// The job.
+        id: JobId,
+        /// Where it stands.
+        status: Status,
+    },
+    /// A dead letter waits for no time.
+    TimeOfDeadLetter {
+        /// The job.
+        id: JobId,
+    },
     /// Another job that has not ended has its unique key.
     UniqueKeyTaken {
         /// The job.
@@ -260,6 +276,12 @@ impl fmt::Display for Refusal {
         match self {
             Self::NotFound { id } => write!(f, "there is no job {id}"),
             Self::WrongStatus { id, status } => write!(f, "job {id} is {status}"),
+            Self::NotEditable { id, status } => {
+                write!(f, "job {id} is {status}: only a job that waits, or a dead letter, can be edited")
+            }
+            Self::TimeOfDeadLetter { id } => {
+                write!(f, "job {id} is a dead letter and has no time to run at: retry it, and then change its time")
+            }
             Self::UniqueKeyTaken { id, by } => {
                 write!(f, "job {id} has a unique key that job {by} holds until it has ended")
             }

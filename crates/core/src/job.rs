@@ -64,7 +64,7 @@ pub struct Job {
     pub deferral_count: u32,
     /// How often it may be deferred.
     pub max_deferrals: u32,
-    /// While it has not ended, no second job has this key.
+    /// While it has not ended, no second job has this key, unless that one was enqueued to wait behind it.
     pub unique_key: Option<String>,
     /// When somebody asked to cancel it.
     pub cancel_requested_at: Option<Timestamp>,

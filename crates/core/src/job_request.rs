@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::{Due, InvalidJob, JobData, JobId, NewJob, Priority, Timestamp, deserialize_duration};
+use crate::{
+    Due, InvalidJob, JobData, JobId, NewJob, OnDuplicate, Priority, Timestamp, UniqueWhile, deserialize_duration,
+};
 
 /// A job as a line of NDJSON or an HTTP body asks for it. Unknown fields are refused, because a misspelt
 /// `max_retires` must not be lost without a word.
@@ -20,10 +22,10 @@ pub struct JobRequest {
     /// A number or a name.
     #[serde(default)]
     pub priority: Option<Priority>,
-    /// A duration such as `30s`.
+    /// A duration such as `30s`; not beside `run_at`.
     #[serde(default, deserialize_with = "deserialize_duration")]
     pub delay: Option<Duration>,
-    /// An RFC 3339 instant.
+    /// An RFC 3339 instant; not beside `delay`.
     #[serde(default, alias = "at", deserialize_with = "timestamp")]
     pub run_at: Option<Timestamp>,
     /// How many retries follow the first attempt.
@@ -44,6 +46,12 @@ pub struct JobRequest {
     /// While a job with this key has not ended, no second one is made.
     #[serde(default)]
     pub unique_key: Option<String>,
+    /// `keep`, `replace` or `push_back`: what becomes of the job that has the unique key already.
+    #[serde(default)]
+    pub on_duplicate: Option<OnDuplicate>,
+    /// `unfinished` or `waiting`: which jobs with the unique key count.
+    #[serde(default)]
+    pub unique_while: Option<UniqueWhile>,
     /// Waits until this job completes.
     #[serde(default, alias = "parent")]
     pub parent_job_id: Option<JobId>,
@@ -56,14 +64,21 @@ impl JobRequest {
     /// The job that is asked for; what is not given comes from `defaults`, a job of the same type.
     pub fn into_new_job(self, defaults: NewJob) -> Result<NewJob, InvalidJob> {
         let timeout = match (self.timeout, self.timeout_seconds) {
+            (Some(_), Some(_)) => return Err(InvalidJob::Both { one: "timeout", other: "timeout_seconds" }),
             (None, Some(seconds)) => Some(timeout_of_seconds(seconds)?),
-            (timeout, _) => timeout,
+            (timeout, None) => timeout,
         };
         let due = match (self.run_at, self.delay) {
-            (Some(instant), _) => Due::At(instant),
+            (Some(_), Some(_)) => return Err(InvalidJob::Both { one: "run_at", other: "delay" }),
+            (Some(instant), None) => Due::At(instant),
             (None, Some(delay)) => Due::After(delay),
             (None, None) => defaults.due,
         };
+        let unique_key = self.unique_key.or(defaults.unique_key);
+        let rules = [("on_duplicate", self.on_duplicate.is_some()), ("unique_while", self.unique_while.is_some())];
+        if let (None, Some((what, _))) = (&unique_key, rules.into_iter().find(|(_, is_given)| *is_given)) {
+            return Err(InvalidJob::Needs { what, needed: "unique_key" });
+        }
         Ok(NewJob {
             job_type: self.job_type,
             job_data: self.job_data,
@@ -74,7 +89,9 @@ impl JobRequest {
             timeout: timeout.or(defaults.timeout),
             expires_in: self.expires_in.or(defaults.expires_in),
             deadline_in: self.deadline_in.or(defaults.deadline_in),
-            unique_key: self.unique_key.or(defaults.unique_key),
+            unique_key,
+            on_duplicate: self.on_duplicate.unwrap_or(defaults.on_duplicate),
+            unique_while: self.unique_while.unwrap_or(defaults.unique_while),
             parent: self.parent_job_id.or(defaults.parent),
             metadata: self.metadata.or(defaults.metadata),
             max_crashes: defaults.max_crashes,
@@ -103,13 +120,51 @@ mod tests {
     #[test]
     fn a_line_may_set_every_property() {
         let line = r#"{"job_type":"mail","job_data":[1],"queue":"q","priority":"high","delay":"90s","max_retries":0,
-            "timeout":"5m","expires_in":"10m","deadline_in":"1h","unique_key":"k","parent_job_id":4}"#;
+            "timeout":"5m","expires_in":"10m","deadline_in":"1h","unique_key":"k","on_duplicate":"push_back",
+            "unique_while":"waiting","parent_job_id":4}"#;
         let job = parse(line).unwrap().into_new_job(NewJob::new("mail", JobData::default())).unwrap();
         assert_eq!(job.due, Due::After(Duration::from_secs(90)));
         assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("q", Priority::HIGH, 0));
+        assert_eq!((job.on_duplicate, job.unique_while), (OnDuplicate::PushBack, UniqueWhile::Waiting));
         assert_eq!((job.timeout, job.parent), (Some(Duration::from_secs(300)), Some(JobId(4))));
         let spans = (job.expires_in, job.deadline_in);
         assert_eq!(spans, (Some(Duration::from_secs(600)), Some(Duration::from_secs(3600))));
+    }
+
+    #[test]
+    fn of_two_fields_that_say_the_same_thing_only_one_may_be_given() {
+        let table = [
+            (
+                r#""run_at":"2099-01-01T00:00:00Z","delay":"1h""#,
+                "run_at and delay cannot both be given: keep one of them",
+            ),
+            (r#""at":"2099-01-01T00:00:00Z","delay":"1h""#, "run_at and delay cannot both be given: keep one of them"),
+            (
+                r#""timeout":"1s","timeout_seconds":1"#,
+                "timeout and timeout_seconds cannot both be given: keep one of them",
+            ),
+        ];
+        for (fields, expected) in table {
+            let request = parse(&format!(r#"{{"job_type":"a",{fields}}}"#)).unwrap();
+            let error = request.into_new_job(NewJob::new("a", JobData::default())).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+        let line = r#"{"job_type":"a","run_at":null,"delay":"1h","timeout":null,"timeout_seconds":1}"#;
+        let job = parse(line).unwrap().into_new_job(NewJob::new("a", JobData::default())).unwrap();
+        assert_eq!((job.due, job.timeout), (Due::After(Duration::from_secs(3600)), Some(Duration::from_secs(1))));
+    }
+
+    #[test]
+    fn a_rule_for_duplicates_says_nothing_without_a_unique_key() {
+        for (field, what) in
+            [(r#""on_duplicate":"keep""#, "on_duplicate"), (r#""unique_while":"waiting""#, "unique_while")]
+        {
+            let defaults = || NewJob::new("a", JobData::default());
+            let request = || parse(&format!(r#"{{"job_type":"a",{field}}}"#)).unwrap();
+            let error = request().into_new_job(defaults()).unwrap_err();
+            assert_eq!(error, InvalidJob::Needs { what, needed: "unique_key" });
+            assert!(request().into_new_job(defaults().unique_key("k")).is_ok());
+        }
     }
 
     #[test]
@@ -129,6 +184,8 @@ mod tests {
             r#"{"job_type":"a","expires_in":600}"#,
             r#"{"job_type":"a","deadline_in":"soon"}"#,
             r#"{"job_type":"a","run_at":"tomorrow"}"#,
+            r#"{"job_type":"a","unique_key":"k","on_duplicate":"drop"}"#,
+            r#"{"job_type":"a","unique_key":"k","unique_while":true}"#,
             "[]",
         ] {
             assert!(parse(line).is_err(), "{line}");

@@ -8,6 +8,7 @@
 mod clock;
 mod console;
 mod dead_letter;
+mod duplicate;
 mod duration;
 mod error;
 mod failure;
@@ -15,6 +16,7 @@ mod health;
 mod id;
 mod job;
 mod job_data;
+mod job_edit;
 mod job_request;
 mod lease;
 mod lease_watch;
@@ -27,6 +29,7 @@ mod status;
 mod store;
 mod time_bounds;
 mod timestamp;
+mod valid_job;
 
 pub use clock::{Clock, SystemClock};
 pub use console::{
@@ -34,6 +37,7 @@ pub use console::{
     Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, RunningJob, Selection, Stats, WorkerRecord,
 };
 pub use dead_letter::{DeadLetterCode, DeadLetterReason, UnknownDeadLetterCode, UnusableRow};
+pub use duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
 pub use duration::{InvalidDuration, deserialize_duration, parse_duration};
 pub use error::{SchemaVerdict, StoreError};
 pub use failure::{Failure, FailureType, UnknownFailureType};
@@ -41,6 +45,7 @@ pub use health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBackl
 pub use id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
 pub use job::{Attempt, AttemptOutcome, Job};
 pub use job_data::{InvalidJobData, JobData};
+pub use job_edit::JobEdit;
 pub use job_request::JobRequest;
 pub use lease::Lease;
 pub use lease_watch::{LeaseVerdict, LeaseWatch};
@@ -53,7 +58,8 @@ pub use retry::RetryPolicy;
 pub use status::{Status, UnknownStatus};
 pub use store::{
     ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, Wakeups,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, ValidJobStream, Wakeups,
 };
 pub use time_bounds::{Overdue, TimeBounds};
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use valid_job::ValidJob;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{InvalidJobData, JobData, JobId, Priority, Timestamp};
+use crate::{Duplicate, InvalidJobData, JobData, JobId, OnDuplicate, Priority, Timestamp, UniqueWhile};
 
 /// A job that is to be enqueued.
 ///
@@ -34,6 +34,10 @@ pub struct NewJob {
     pub deadline_in: Option<Duration>,
     /// While a job with this key has not ended, no second one is made.
     pub unique_key: Option<String>,
+    /// What becomes of the other job that has the unique key; without a key it says nothing.
+    pub on_duplicate: OnDuplicate,
+    /// Which other jobs with the unique key count; without a key it says nothing.
+    pub unique_while: UniqueWhile,
     /// Waits, `blocked`, until this job completes.
     pub parent: Option<JobId>,
     /// Anything that the application wants to keep beside the payload.
@@ -81,8 +85,22 @@ impl Default for Limits {
 pub struct Enqueued {
     /// The job, new or already there.
     pub id: JobId,
-    /// Whether a job with the same unique key was there and nothing was made.
+    /// Whether a job with the same unique key was there and no second one was made.
     pub is_duplicate: bool,
+    /// What was done with the job that was there.
+    pub duplicate: Option<Duplicate>,
+}
+
+impl Enqueued {
+    /// A new job.
+    pub const fn made(id: JobId) -> Self {
+        Self { id, is_duplicate: false, duplicate: None }
+    }
+
+    /// A job that was there, and what was done with it.
+    pub const fn met(id: JobId, duplicate: Duplicate) -> Self {
+        Self { id, is_duplicate: true, duplicate: Some(duplicate) }
+    }
 }
 
 /// A job that no store accepts.
@@ -122,6 +140,25 @@ pub enum InvalidJob {
     /// The instant from which on it may run cannot be stored.
     #[error("run_at must be from {} to {}", Timestamp::MIN, Timestamp::MAX)]
     Instant,
+    /// Two properties that exclude each other are given.
+    #[error("{one} and {other} cannot both be given: keep one of them")]
+    Both {
+        /// The one.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+    },
+    /// A property is given that says nothing without another one.
+    #[error("{what} says nothing without {needed}: give both or neither")]
+    Needs {
+        /// What is given.
+        what: &'static str,
+        /// What is not.
+        needed: &'static str,
+    },
+    /// An edit says nothing.
+    #[error("nothing is to be changed: give a payload, a queue, a type or a time")]
+    NothingToChange,
 }
 
 impl InvalidJob {
@@ -136,7 +173,7 @@ impl InvalidJob {
 }
 
 /// The longest name of a type or queue, and the longest unique key, in bytes.
-const NAME_BYTES_MAX: usize = 200;
+pub(crate) const NAME_BYTES_MAX: usize = 200;
 const UNIQUE_KEY_BYTES_MAX: usize = 1000;
 /// The largest of the three budgets.
 const BUDGET_MAX: u32 = 1_000_000;
@@ -160,6 +197,8 @@ impl NewJob {
             expires_in: None,
             deadline_in: None,
             unique_key: None,
+            on_duplicate: OnDuplicate::Keep,
+            unique_while: UniqueWhile::Unfinished,
             parent: None,
             metadata: None,
         }
@@ -236,6 +275,20 @@ impl NewJob {
         self
     }
 
+    /// What becomes of the job that has the unique key already: it stays as it is unless told.
+    #[must_use]
+    pub fn on_duplicate(mut self, on_duplicate: OnDuplicate) -> Self {
+        self.on_duplicate = on_duplicate;
+        self
+    }
+
+    /// Which other jobs with the unique key count: all that have not ended unless told.
+    #[must_use]
+    pub fn unique_while(mut self, unique_while: UniqueWhile) -> Self {
+        self.unique_while = unique_while;
+        self
+    }
+
     /// Waits until this job completes.
     #[must_use]
     pub fn parent(mut self, parent: JobId) -> Self {
@@ -250,8 +303,8 @@ impl NewJob {
         self
     }
 
-    /// Whether a store accepts it.
-    pub fn validate(&self, limits: &Limits) -> Result<(), InvalidJob> {
+    /// Whether a store accepts it; [`NewJob::check`] keeps the answer.
+    pub(crate) fn validate(&self, limits: &Limits) -> Result<(), InvalidJob> {
         check_name("job type", &self.job_type, NAME_BYTES_MAX)?;
         InvalidJob::check_queue(&self.queue)?;
         if let Some(key) = &self.unique_key {
@@ -278,13 +331,17 @@ impl NewJob {
         check_span("the time limit in milliseconds", self.timeout)?;
         check_span("the time to the expiry in milliseconds", self.expires_in)?;
         check_span("the time to the deadline in milliseconds", self.deadline_in)?;
-        match self.due {
-            Due::After(delay) if delay > SPAN_MAX => {
-                Err(InvalidJob::OutOfRange { what: "the delay in seconds", min: 0, max: SPAN_SECONDS_MAX })
-            }
-            Due::At(instant) if !(Timestamp::MIN..=Timestamp::MAX).contains(&instant) => Err(InvalidJob::Instant),
-            _ => Ok(()),
+        check_due(self.due)
+    }
+}
+
+pub(crate) fn check_due(due: Due) -> Result<(), InvalidJob> {
+    match due {
+        Due::After(delay) if delay > SPAN_MAX => {
+            Err(InvalidJob::OutOfRange { what: "the delay in seconds", min: 0, max: SPAN_SECONDS_MAX })
         }
+        Due::At(instant) if !(Timestamp::MIN..=Timestamp::MAX).contains(&instant) => Err(InvalidJob::Instant),
+        _ => Ok(()),
     }
 }
 
@@ -297,9 +354,16 @@ fn check_span(what: &'static str, span: Option<Duration>) -> Result<(), InvalidJ
     }
 }
 
-fn check_name(what: &'static str, name: &str, max: usize) -> Result<(), InvalidJob> {
+pub(crate) fn check_name(what: &'static str, name: &str, max: usize) -> Result<(), InvalidJob> {
     if name.is_empty() || name.len() > max || name.chars().any(char::is_control) {
         return Err(InvalidJob::Name { what, bytes: name.len(), max });
+    }
+    Ok(())
+}
+
+pub(crate) fn check_size(what: &'static str, data: &JobData, limits: &Limits) -> Result<(), InvalidJob> {
+    if data.len() > limits.payload_bytes_max {
+        return Err(InvalidJob::TooLarge { what, bytes: data.len(), max: limits.payload_bytes_max });
     }
     Ok(())
 }

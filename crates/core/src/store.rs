@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, Enqueued, JobId, Lease, LogChunk, NewJob, Outcome, RequestId, StoreError, Timestamp, WorkerId,
+    ClaimNumber, Enqueued, JobId, Lease, Limits, LogChunk, NewJob, Outcome, RequestId, StoreError, Timestamp, ValidJob,
+    WorkerId,
 };
 
 /// What a store's method returns: boxed, so that a store can be chosen at run time.
@@ -13,6 +14,9 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// Jobs that are read while they are enqueued; an error takes everything back.
 pub type EnqueueStream = Box<dyn Iterator<Item = Result<NewJob, Box<dyn std::error::Error + Send + Sync>>> + Send>;
 
+/// The same of jobs that were checked.
+pub type ValidJobStream = Box<dyn Iterator<Item = Result<ValidJob, StoreError>> + Send>;
+
 /// What producers and workers need of a database.
 ///
 /// Every method that answers `Ok` has been committed, durably, and survives `kill -9`; one that answers `Err`,
@@ -20,13 +24,35 @@ pub type EnqueueStream = Box<dyn Iterator<Item = Result<NewJob, Box<dyn std::err
 /// answer may or may not have had its effect. Every write on a running job is fenced by worker, id, claim number
 /// and status.
 pub trait Store: Send + Sync + fmt::Debug + 'static {
-    /// Enqueues all of the jobs or none, in order, and says for each which job it is.
-    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>>;
+    /// What it accepts.
+    fn limits(&self) -> Limits;
+
+    /// Enqueues all of the jobs or none, in order, and says for each which job it is. They were checked against
+    /// [`Store::limits`].
+    fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>>;
+
+    /// The same with jobs that nobody has checked yet.
+    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+        let limits = self.limits();
+        match jobs.into_iter().map(|job| job.check(&limits)).collect() {
+            Ok(jobs) => self.enqueue_valid(jobs),
+            Err(invalid) => Box::pin(async { Err(StoreError::InvalidJob(invalid)) }),
+        }
+    }
 
     /// Enqueues a stream of jobs in one transaction and bounded memory; says how many were made. Duplicates of
     /// a unique key are passed over. No lock is held while the stream is read, so it may be slow and may enqueue jobs
     /// itself. If several jobs are invalid, the error is that of the first one in the stream.
-    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64>;
+    fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64>;
+
+    /// The same with jobs that nobody has checked yet.
+    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
+        let limits = self.limits();
+        self.enqueue_valid_stream(Box::new(jobs.map(move |job| {
+            let job = job.map_err(|source| StoreError::Aborted { source })?;
+            Ok(job.check(&limits)?)
+        })))
+    }
 
     /// Makes a worker known, with the evidence of its life that the backend uses. A worker that is registered again
     /// under its own identity keeps what it holds.

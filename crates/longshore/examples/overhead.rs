@@ -84,11 +84,14 @@ impl Fountain {
 }
 
 impl Store for Fountain {
-    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
-        self.rest.enqueue(jobs)
+    fn limits(&self) -> Limits {
+        self.rest.limits()
     }
-    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        self.rest.enqueue_stream(jobs)
+    fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+        self.rest.enqueue_valid(jobs)
+    }
+    fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64> {
+        self.rest.enqueue_valid_stream(jobs)
     }
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
         self.rest.register(registration)
@@ -138,6 +141,9 @@ impl Console for Fountain {
     }
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
         self.rest.act(selection, action)
+    }
+    fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
+        self.rest.edit(id, edit)
     }
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
         self.rest.log(request)

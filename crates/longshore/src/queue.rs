@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Action, Actioned, Console, EnqueueStream, Enqueued, InvalidJobData, JobDetail, JobId, NewJob, Priority,
+    Action, Actioned, Console, EnqueueStream, Enqueued, InvalidJobData, JobDetail, JobEdit, JobId, NewJob, Priority,
     QueueChange, Selection, Store, StoreError,
 };
 use thiserror::Error;
@@ -179,6 +179,11 @@ impl Queue {
     /// Changes the priority of a job that has not ended.
     pub async fn reprioritise(&self, id: JobId, priority: Priority) -> Result<Actioned, StoreError> {
         self.act(id, Action::Reprioritise(priority)).await
+    }
+
+    /// Changes payload, queue, type or time of a job that does not run; a refusal says why a job cannot be edited.
+    pub async fn edit(&self, id: JobId, edit: JobEdit) -> Result<Actioned, StoreError> {
+        self.backend.edit(id, edit).await
     }
 
     /// Claims nothing more from a queue until it is resumed.

@@ -79,6 +79,14 @@ pub enum WorkerError {
         /// The type.
         job_type: String,
     },
+    /// A policy was set for a type that had no handler, so it would never have held.
+    #[error(
+        "a policy was set for {job_type:?}, which had no handler then: check the name, and set it after the handler"
+    )]
+    PolicyWithoutHandler {
+        /// The type.
+        job_type: String,
+    },
     /// A part of the worker panicked, or the store did: a mistake in its code. What was running had its grace period.
     #[error("{part} panicked: {message}; this is a mistake in the program, whose log has the backtrace")]
     Panicked {
@@ -150,14 +158,15 @@ impl Worker {
         self
     }
 
-    /// Changes the rules for the attempts of a type that was given a handler before.
+    /// Changes the rules for the attempts of a type that was given a handler before; for any other type the worker does
+    /// not start ([`WorkerError::PolicyWithoutHandler`]).
     #[must_use]
     pub fn policy(mut self, job_type: &str, change: impl FnOnce(HandlerPolicy) -> HandlerPolicy) -> Self {
         self.registry.change_policy(job_type, change);
         self
     }
 
-    /// Sets how long the jobs of a type wait before they are tried again.
+    /// Sets how long the jobs of a type wait before they are tried again; the type was given a handler before.
     #[must_use]
     pub fn retry(self, job_type: &str, retry: RetryPolicy) -> Self {
         self.policy(job_type, |policy| policy.retry(retry))
@@ -250,6 +259,9 @@ impl Worker {
     fn into_shift(self, until: Until) -> Result<Arc<WorkerRun>, WorkerError> {
         if let Some(job_type) = self.registry.doubled() {
             return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
+        }
+        if let Some(job_type) = self.registry.unhandled_policy() {
+            return Err(WorkerError::PolicyWithoutHandler { job_type: job_type.to_owned() });
         }
         if let Some(message) = self.registry.panicked() {
             return Err(WorkerError::Panicked { part: "the policy of a handler", message: message.to_owned() });

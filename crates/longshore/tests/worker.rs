@@ -22,6 +22,8 @@ mod retention;
 mod scheduling;
 #[path = "worker/spans.rs"]
 mod spans;
+#[path = "worker/starting.rs"]
+mod starting;
 #[path = "worker/stopping.rs"]
 mod stopping;
 #[path = "worker/suspects.rs"]

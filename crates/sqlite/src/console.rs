@@ -1,11 +1,12 @@
 use longshore_core::{
-    Action, Actioned, ClaimNumber, Console, Health, JobDetail, JobId, JobPage, JobPageRequest, LogEntry, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, ClaimNumber, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogEntry,
+    LogPage, LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::jobs::action::act;
+use crate::jobs::edit::Edit;
 use crate::jobs::job_row::detail;
 use crate::jobs::selection::Conditions;
 use crate::store::SqliteStore;
@@ -36,6 +37,13 @@ impl Console for SqliteStore {
 
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
         Box::pin(act(&self.parts.readers, &self.parts.writer, selection, action))
+    }
+
+    fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
+        Box::pin(async move {
+            edit.validate(&self.parts.options.limits)?;
+            self.parts.writer.run(Edit { id, edit }).await
+        })
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {

@@ -1,10 +1,12 @@
-//! What a transaction does to jobs: enqueue, claim, record an outcome, move by hand. One file for each verb.
+//! What a transaction does to jobs: enqueue, claim, record an outcome, move or edit by hand. One file for each verb.
 
 pub(crate) mod action;
 pub(crate) mod attempt_end;
 pub(crate) mod attempt_log;
 pub(crate) mod claim;
 pub(crate) mod complete_in;
+pub(crate) mod due;
+pub(crate) mod edit;
 pub(crate) mod enqueue;
 pub(crate) mod family;
 pub(crate) mod inbox;
@@ -17,3 +19,4 @@ pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod selection;
 pub(crate) mod stuck;
+pub(crate) mod unique_key;

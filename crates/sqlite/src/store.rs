@@ -2,9 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, Limits,
-    NewJob, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
-    SystemClock, Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, JobId, Limits, NewJob, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock, ValidJob,
+    ValidJobStream, Wakeups, WorkerId,
 };
 use rusqlite::Connection;
 
@@ -140,30 +140,47 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
         busy_timeout: std::time::Duration::ZERO,
     };
     database_file::check_connection(connection, &context)?;
+    let job = job.clone().check(&Limits::default())?;
     let make = || -> Result<Enqueued, Fault> {
         let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
         let now = SystemClock::new().now();
         let end = |holder: &WaitingJob, overdue| Ok(end_waiting_in(connection, holder, overdue, now)?);
-        Ok(Inserting::begin(connection, &mut insert).make(job, &Limits::default(), now, end)?.enqueued)
+        Ok(Inserting::begin(connection, &mut insert).make(&job, now, end)?.enqueued)
     };
-    make().map_err(|fault| context.answer(fault, "enqueueing a job"))
+    // For a unique key something may have to be written first.
+    let made = if job.unique_key.is_some() { in_savepoint(connection, make) } else { make() };
+    made.map_err(|fault| context.answer(fault, "enqueueing a job"))
+}
+
+/// Takes everything back when one of several statements fails.
+fn in_savepoint<T>(connection: &Connection, piece: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    connection.execute_batch("SAVEPOINT longshore_enqueue")?;
+    let done = piece();
+    if done.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK TO longshore_enqueue")?;
+    }
+    // Some errors make SQLite end the whole transaction by itself, and the savepoint with it.
+    if !connection.is_autocommit() {
+        connection.execute_batch("RELEASE longshore_enqueue")?;
+    }
+    done
 }
 
 impl Store for SqliteStore {
-    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+    fn limits(&self) -> Limits {
+        self.parts.options.limits
+    }
+
+    fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
         Box::pin(async move {
             if jobs.is_empty() {
                 return Ok(Vec::new());
-            }
-            // Refused here, a bad job costs the writer nothing.
-            for job in &jobs {
-                job.validate(&self.parts.options.limits)?;
             }
             self.parts.writer.run(Enqueue { jobs }).await
         })
     }
 
-    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
+    fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64> {
         let Parts { writer, context, options, .. } = &*self.parts;
         Box::pin(enqueue_stream(writer, context, options, jobs))
     }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, NewJob,
-    OutsideCause, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, JobId, Limits, OutsideCause, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, ValidJob, ValidJobStream,
     Wakeups, WorkerId,
 };
 
@@ -109,12 +109,16 @@ impl<S: fmt::Debug> fmt::Debug for FaultStore<S> {
 }
 
 impl<S: Store> Store for FaultStore<S> {
-    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
-        self.meet(Operation::Enqueue, move |inner| inner.enqueue(jobs))
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
-    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        self.meet(Operation::EnqueueStream, move |inner| inner.enqueue_stream(jobs))
+    fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+        self.meet(Operation::Enqueue, move |inner| inner.enqueue_valid(jobs))
+    }
+
+    fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64> {
+        self.meet(Operation::EnqueueStream, move |inner| inner.enqueue_valid_stream(jobs))
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {

@@ -2,6 +2,7 @@ mod action;
 mod attempt;
 mod claim;
 mod console;
+mod edit;
 mod enqueue;
 mod family;
 mod harness;
@@ -22,9 +23,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, Lease,
-    Limits, NewJob, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
-    Timestamp, Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, JobId, Lease, Limits, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Timestamp, ValidJob,
+    ValidJobStream, Wakeups, WorkerId,
 };
 use tokio::sync::watch;
 
@@ -133,12 +134,16 @@ impl fmt::Debug for MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+    fn limits(&self) -> Limits {
+        self.with(|state, _| state.limits)
+    }
+
+    fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
         let process = self.process;
         self.loudly(move |state, moment| state.enqueue(jobs, process, moment))
     }
 
-    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
+    fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64> {
         self.loudly(move |state, moment| state.enqueue_stream(jobs, moment.now))
     }
 

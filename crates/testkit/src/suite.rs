@@ -7,6 +7,8 @@
 pub mod cancel;
 pub mod claim;
 pub mod due;
+pub mod duplicate;
+pub mod edit;
 pub mod enqueue;
 pub mod family;
 pub mod fence;

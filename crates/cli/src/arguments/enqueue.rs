@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use longshore_core::{JobId, Priority, Timestamp, parse_duration};
+use longshore_core::{JobId, OnDuplicate, Priority, Timestamp, UniqueWhile, parse_duration};
 
 /// The job, or the file of jobs, that is to be enqueued.
 #[derive(Debug, Args)]
@@ -27,9 +27,10 @@ pub(crate) struct EnqueueArguments {
         value_name = "FILE",
         long_help = "Enqueue every line of FILE (NDJSON; - for standard input), all or none\n\nA line is an object \
             with job_type and, where wanted, job_data, queue, priority, delay, run_at, max_retries, timeout, \
-            expires_in, deadline_in, unique_key, parent_job_id and metadata. Blank lines are passed over.",
+            expires_in, deadline_in, unique_key, on_duplicate, unique_while, parent_job_id and metadata. Blank lines are \
+            passed over.",
         conflicts_with_all = ["job_type", "data", "queue", "priority", "delay", "at", "max_retries", "timeout",
-            "expires_in", "deadline", "unique_key", "parent"]
+            "expires_in", "deadline", "unique_key", "on_duplicate", "unique_while", "parent"]
     )]
     pub(crate) batch: Option<PathBuf>,
 
@@ -46,7 +47,7 @@ pub(crate) struct EnqueueArguments {
     pub(crate) delay: Option<Duration>,
 
     /// Run it no sooner than this instant, such as 2026-05-04T12:30:00Z
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, visible_alias = "run-at", value_name = "INSTANT")]
     pub(crate) at: Option<Timestamp>,
 
     /// Retry a failed attempt this often [default: 3]
@@ -72,6 +73,22 @@ pub(crate) struct EnqueueArguments {
     /// Make no second job while one with this key has not ended
     #[arg(long, value_name = "KEY")]
     pub(crate) unique_key: Option<String>,
+
+    /// What becomes of the job that has this key already: keep, replace or push-back [default: keep]
+    #[arg(
+        long,
+        value_name = "RULE",
+        requires = "unique_key",
+        long_help = "What becomes of the job that has this key already [default: keep]\n\nkeep leaves it as it is. \
+            replace gives it the new type, payload, priority, limits and metadata, if it waits; its id, queue, parent and \
+            time stay. push-back does the same, and it runs no sooner than the new job would have: with --delay, a job \
+            runs once nobody has enqueued it again for that long. A running job is always left as it is."
+    )]
+    pub(crate) on_duplicate: Option<OnDuplicate>,
+
+    /// Which jobs with this key count: unfinished, or waiting, so that one may wait while one runs [default: unfinished]
+    #[arg(long, value_name = "STATES", requires = "unique_key")]
+    pub(crate) unique_while: Option<UniqueWhile>,
 
     /// Wait until this job has completed
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
-use longshore_core::{InvalidId, InvalidPriority, JobId, Priority, parse_duration};
+use clap::{ArgGroup, Args, Subcommand};
+use longshore_core::{Due, InvalidId, InvalidPriority, JobId, Priority, Timestamp, parse_duration};
 use thiserror::Error;
 
 use super::filter::{FilterArguments, KindArguments, RetryArguments, ScopeArguments, TargetArguments};
@@ -67,6 +67,20 @@ pub(crate) enum JobsCommand {
     )]
     Priority(PriorityArguments),
 
+    /// Change payload, queue, type or time of a job that does not run
+    #[command(
+        long_about = "Change payload, queue, type or time of a job that does not run\n\nThe job keeps its id, its history, \
+            its unique key and its parent. A job that runs or has ended is refused and stays as it is. A dead letter \
+            stays one: its payload, queue and type can be changed, and \"dead retry\" runs it with them. A retrying job \
+            is tried again at its new time. With --json it prints the job as \"jobs show\" does. See \"jobs priority\" \
+            for the priority.",
+        override_usage = "longshore jobs edit [OPTIONS] <ID> <--data <DATA>|--queue <NAME>|--type <TYPE>|--delay <DURATION>|\
+            --at <INSTANT>>",
+        after_help = "Example: longshore jobs edit 42 --data '{\"file\": \"b.jpg\"}' --queue slow\n         \
+            longshore jobs edit 42 --delay 2h"
+    )]
+    Edit(EditArguments),
+
     /// Wait until a job has ended
     #[command(
         long_about = "Wait until a job has ended\n\nExit 0 when it completed, 3 when it ended otherwise or not in time.",
@@ -118,6 +132,42 @@ pub(crate) struct IdArgument {
     /// The job
     #[arg(value_name = "ID", allow_negative_numbers = true)]
     pub(crate) id: JobId,
+}
+
+/// One job and its changes; at least one is given.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("changes").required(true).multiple(true).args(["data", "queue", "job_type", "delay", "at"]))]
+pub(crate) struct EditArguments {
+    /// The job
+    #[arg(value_name = "ID", allow_negative_numbers = true)]
+    pub(crate) id: JobId,
+
+    /// The new payload as JSON; - for standard input, @FILE for a file
+    #[arg(long, value_name = "DATA", allow_negative_numbers = true)]
+    pub(crate) data: Option<String>,
+
+    /// Move it into this queue
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+
+    /// Give it this type, which says who runs it
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) job_type: Option<String>,
+
+    /// Run it no sooner than this from now, such as 30s or 2h; 0s for at once
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "at")]
+    pub(crate) delay: Option<Duration>,
+
+    /// Run it no sooner than this instant, such as 2026-05-04T12:30:00Z
+    #[arg(long, visible_alias = "run-at", value_name = "INSTANT")]
+    pub(crate) at: Option<Timestamp>,
+}
+
+impl EditArguments {
+    /// The new time, if one is given.
+    pub(crate) fn due(&self) -> Option<Due> {
+        self.at.map(Due::At).or(self.delay.map(Due::After))
+    }
 }
 
 /// Which page of a list.

@@ -1,4 +1,4 @@
-use longshore_core::{Due, Enqueued, Job, JobId, Limits, NewJob};
+use longshore_core::{Due, Duplicate, Enqueued, Job, JobId, Limits, NewJob, ValidJob};
 use serde::Serialize;
 
 use crate::arguments::EnqueueArguments;
@@ -11,7 +11,7 @@ use crate::output::Format;
 
 mod batch;
 mod batch_lines;
-mod payload;
+pub(super) mod payload;
 
 /// Enqueues one job or a batch. Everything is read and looked at before the database is touched.
 pub(crate) fn run(context: &Context, arguments: EnqueueArguments) -> anyhow::Result<Exit> {
@@ -19,8 +19,7 @@ pub(crate) fn run(context: &Context, arguments: EnqueueArguments) -> anyhow::Res
     if let Some(path) = &arguments.batch {
         return batch::run(context, &config, path);
     }
-    let job = read_job(&config, arguments)?;
-    job.validate(&Limits::default()).map_err(CommandError::Job)?;
+    let job = read_job(&config, arguments)?.check(&Limits::default()).map_err(CommandError::Job)?;
     context.block_on(enqueue(context, job))
 }
 
@@ -41,6 +40,8 @@ fn read_job(config: &Config, arguments: EnqueueArguments) -> Result<NewJob, Comm
         expires_in: arguments.expires_in.or(job.expires_in),
         deadline_in: arguments.deadline.or(job.deadline_in),
         unique_key: arguments.unique_key.or(job.unique_key),
+        on_duplicate: arguments.on_duplicate.unwrap_or(job.on_duplicate),
+        unique_while: arguments.unique_while.unwrap_or(job.unique_while),
         parent: arguments.parent.or(job.parent),
         ..job
     })
@@ -52,26 +53,47 @@ struct EnqueuedJob {
     #[serde(flatten)]
     job: Job,
     is_duplicate: bool,
+    duplicate: Option<Duplicate>,
 }
 
-async fn enqueue(context: &Context, job: NewJob) -> anyhow::Result<Exit> {
+async fn enqueue(context: &Context, job: ValidJob) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::New).await?;
-    let enqueued = database.enqueue(vec![job]).await?;
-    let [Enqueued { id, is_duplicate }] = enqueued.as_slice() else {
+    let enqueued = database.enqueue_valid(vec![job]).await?;
+    let [enqueued] = enqueued.as_slice() else {
         anyhow::bail!("the database answered for {} jobs and was asked for one", enqueued.len());
     };
-    if *is_duplicate {
-        context.output.note(format!("job {id} has this unique key and has not ended: nothing was enqueued"));
+    if let Some(duplicate) = enqueued.duplicate {
+        context.output.note(note(enqueued.id, duplicate));
     }
-    let done = if *is_duplicate { format!("job {id} was there already") } else { format!("job {id} was enqueued") };
-    CommandError::after(done, tell(context, &database, *id, *is_duplicate).await)?;
+    CommandError::after(done(enqueued), tell(context, &database, enqueued).await)?;
     Ok(Exit::Done)
 }
 
-async fn tell(context: &Context, database: &Database, id: JobId, is_duplicate: bool) -> anyhow::Result<()> {
+fn note(id: JobId, duplicate: Duplicate) -> String {
+    match duplicate {
+        Duplicate::Kept => format!("job {id} has this unique key and has not ended: nothing was enqueued"),
+        Duplicate::Replaced => format!("job {id} has this unique key and waits: its content was replaced"),
+        Duplicate::PushedBack => {
+            format!("job {id} has this unique key and waits: its content was replaced and it was pushed back")
+        }
+    }
+}
+
+fn done(enqueued: &Enqueued) -> String {
+    let id = enqueued.id;
+    match enqueued.duplicate {
+        None => format!("job {id} was enqueued"),
+        Some(Duplicate::Kept) => format!("job {id} was there already"),
+        Some(Duplicate::Replaced) => format!("the content of job {id} was replaced"),
+        Some(Duplicate::PushedBack) => format!("job {id} was pushed back"),
+    }
+}
+
+async fn tell(context: &Context, database: &Database, enqueued: &Enqueued) -> anyhow::Result<()> {
+    let Enqueued { id, is_duplicate, duplicate } = *enqueued;
     if context.output.format() == Format::Words {
         return Ok(context.output.line(id)?);
     }
     let detail = database.job(id).await?.ok_or(CommandError::NoSuchJob { id })?;
-    Ok(context.output.document(&EnqueuedJob { job: detail.job, is_duplicate })?)
+    Ok(context.output.document(&EnqueuedJob { job: detail.job, is_duplicate, duplicate })?)
 }

@@ -5,6 +5,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit::Exit;
 
+mod edit;
 mod list;
 mod logs;
 mod moves;
@@ -34,6 +35,7 @@ pub(crate) fn run(context: &Context, command: JobsCommand) -> anyhow::Result<Exi
             let (arguments, priority) = arguments.read().map_err(CommandError::PriorityWords)?;
             move_jobs(context, &arguments, &reprioritise(priority))
         }
+        JobsCommand::Edit(arguments) => context.block_on(edit::run(context, arguments)),
         JobsCommand::Wait { job, timeout } => context.block_on(wait::run(context, job.id, timeout)),
     }
 }

@@ -167,6 +167,30 @@ fn a_line_that_never_ends_is_refused_in_bounded_memory() {
     assert_eq!(sandbox.files(), [""; 0]);
 }
 
+/// What does not fit in memory is read from the file again.
+#[test]
+fn a_batch_of_many_megabytes_is_enqueued_whole_and_in_order() {
+    let sandbox = Sandbox::new();
+    let large = "x".repeat(1_000_000);
+    let line = |number: usize| format!("{{\"job_type\":\"mail\",\"job_data\":[{number},\"{large}\"]}}\n");
+    let mut lines: String = (1..=18).map(line).collect();
+    lines.push_str("\n{\"job_type\":\"mail\",\"job_data\":19}\n{\"job_type\":\"mail\",\"job_data\":20}\n");
+    sandbox.write("jobs.ndjson", &lines);
+
+    assert_eq!(sandbox.json(&["enqueue", "--batch", "jobs.ndjson"]), json!({"inserted": 20}));
+    for number in [1, 16, 17, 18] {
+        assert_eq!(sandbox.json(&["jobs", "show", &number.to_string()])["job_data"][0], number);
+    }
+    assert_eq!(sandbox.json(&["jobs", "show", "20"])["job_data"], 20);
+
+    lines.push_str("no job\n");
+    let other = Sandbox::new();
+    other.write("jobs.ndjson", &lines);
+    let ran = other.run(&["enqueue", "--batch", "jobs.ndjson"]);
+    assert!(ran.exit == 1 && ran.stderr.contains("jobs.ndjson, line 22: "), "{ran:?}");
+    assert_eq!(other.files(), ["jobs.ndjson"]);
+}
+
 /// Milliseconds from the enqueue to an instant of the job.
 fn span_to(job: &serde_json::Value, field: &str) -> u128 {
     let instant = |field: &str| -> longshore_core::Timestamp { job[field].as_str().unwrap().parse().unwrap() };

@@ -9,6 +9,8 @@ mod completions;
 mod configuration;
 mod database;
 mod doctor;
+mod duplicate;
+mod edit;
 mod enqueue;
 mod errors;
 mod help;

@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use longshore_core::{InvalidJob, JobData, Limits, NewJob, Priority, RetryPolicy, deserialize_duration};
+use longshore_core::{
+    InvalidJob, JobData, Limits, NewJob, OnDuplicate, Priority, RetryPolicy, UniqueWhile, deserialize_duration,
+};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{CommandSpec, InvalidCommand, OnShutdown};
@@ -21,6 +23,8 @@ pub struct CommandJob {
     max_retries: Option<u32>,
     max_crashes: Option<u32>,
     max_deferrals: Option<u32>,
+    on_duplicate: Option<OnDuplicate>,
+    unique_while: Option<UniqueWhile>,
 }
 
 /// What is written in the file.
@@ -48,6 +52,8 @@ struct Declaration {
     max_retries: Option<u32>,
     max_crashes: Option<u32>,
     max_deferrals: Option<u32>,
+    on_duplicate: Option<OnDuplicate>,
+    unique_while: Option<UniqueWhile>,
 }
 
 #[derive(Default, Deserialize)]
@@ -77,6 +83,8 @@ impl CommandJob {
         job.max_retries = self.max_retries.unwrap_or(job.max_retries);
         job.max_crashes = self.max_crashes.unwrap_or(job.max_crashes);
         job.max_deferrals = self.max_deferrals.unwrap_or(job.max_deferrals);
+        job.on_duplicate = self.on_duplicate.unwrap_or(job.on_duplicate);
+        job.unique_while = self.unique_while.unwrap_or(job.unique_while);
         job.timeout = self.spec.timeout;
         job.expires_in = self.expires_in;
         job.deadline_in = self.deadline_in;
@@ -85,7 +93,7 @@ impl CommandJob {
 
     /// Whether jobs of this type could be enqueued under that name.
     pub fn validate(&self, job_type: &str) -> Result<(), InvalidJob> {
-        self.new_job(job_type).validate(&Limits::default())
+        self.new_job(job_type).check(&Limits::default()).map(drop)
     }
 }
 
@@ -112,6 +120,8 @@ impl TryFrom<Declaration> for CommandJob {
             max_retries: declared.max_retries,
             max_crashes: declared.max_crashes,
             max_deferrals: declared.max_deferrals,
+            on_duplicate: declared.on_duplicate,
+            unique_while: declared.unique_while,
         })
     }
 }
@@ -181,6 +191,8 @@ mod tests {
             priority = 7
             max_crashes = 1
             max_deferrals = 9
+            on_duplicate = "push_back"
+            unique_while = "waiting"
             expires_in = "10m"
             deadline_in = "1h"
             retry = { first_delay = "10m", factor = 3, jitter = 0 }
@@ -193,6 +205,7 @@ mod tests {
         assert_eq!(parse("run = [\"true\"]").unwrap().spec().on_shutdown, OnShutdown::Wait);
         let job = declared.new_job("a");
         assert_eq!((job.max_crashes, job.max_deferrals, job.priority), (1, 9, Priority(7)));
+        assert_eq!((job.on_duplicate, job.unique_while), (OnDuplicate::PushBack, UniqueWhile::Waiting));
         assert_eq!((job.queue.as_str(), job.max_retries), ("default", 3));
         assert_eq!(
             (job.expires_in, job.deadline_in),
@@ -215,6 +228,7 @@ mod tests {
             ("run = [\"true\"]\nmax_retries = -1", "expected u32"),
             ("run = [\"true\"]\npriority = \"loud\"", "\"loud\" is no priority"),
             ("run = [\"true\"]\non_shutdown = \"sleep\"", "unknown variant `sleep`, expected `wait` or `terminate`"),
+            ("run = [\"true\"]\non_duplicate = \"drop\"", "expected keep, replace or push_back"),
             ("run = [\"true\"]\nretry = { factor = 0.5 }", "0.5 is out of range: expected a number from 1 to 1000"),
             ("run = [\"true\"]\nenv = { \"\" = \"x\" }", "is no name of an environment variable"),
         ];

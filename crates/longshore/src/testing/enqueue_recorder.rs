@@ -1,10 +1,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
-    Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, EnqueueStream, Enqueued, Extended, Health,
-    Heartbeat, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained, Maintenance, NewJob,
-    QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store,
-    StoreError, StoreFuture, Wakeups, WorkerId, WorkerRecord,
+    Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, JobDetail,
+    JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewJob, QueueChange,
+    Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store, StoreError,
+    StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord,
 };
 
 use crate::{BoxFuture, Queue};
@@ -27,10 +27,10 @@ impl EnqueueRecorder {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn add(&self, job: NewJob) -> Enqueued {
+    fn add(&self, job: ValidJob) -> Enqueued {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        jobs.push(job);
-        Enqueued { id: JobId(i64::try_from(jobs.len()).unwrap_or(i64::MAX)), is_duplicate: false }
+        jobs.push(job.into_inner());
+        Enqueued::made(JobId(i64::try_from(jobs.len()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -39,13 +39,17 @@ fn nothing<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
 }
 
 impl Store for EnqueueRecorder {
-    fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
         Box::pin(async move { Ok(jobs.into_iter().map(|job| self.add(job)).collect()) })
     }
 
-    fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
+    fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64> {
         Box::pin(async move {
-            let jobs: Vec<_> = jobs.collect::<Result<_, _>>().map_err(|source| StoreError::Aborted { source })?;
+            let jobs: Vec<_> = jobs.collect::<Result<_, _>>()?;
             let inserted = jobs.len() as u64;
             for job in jobs {
                 self.add(job);
@@ -121,6 +125,10 @@ impl Console for EnqueueRecorder {
     }
 
     fn act(&self, _: Selection, _: Action) -> StoreFuture<'_, Actioned> {
+        nothing()
+    }
+
+    fn edit(&self, _: JobId, _: JobEdit) -> StoreFuture<'_, Actioned> {
         nothing()
     }
 

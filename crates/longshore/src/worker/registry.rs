@@ -12,6 +12,8 @@ pub(crate) struct Registry {
     middlewares: Arc<[Arc<dyn Middleware>]>,
     /// A type that was given two handlers.
     doubled: Option<String>,
+    /// The first type that was given a policy and had no handler.
+    unhandled_policy: Option<String>,
     /// What the policy of a handler said when it panicked.
     panicked: Option<String>,
 }
@@ -45,12 +47,14 @@ impl Registry {
         (!self.middlewares.is_empty()).then(|| Arc::new(MiddlewareChain::new(&self.middlewares)))
     }
 
-    /// Changes the rules of a type; a type without a handler has none.
+    /// Changes the rules of a type; a type without a handler has none to change.
     pub(crate) fn change_policy(&mut self, job_type: &str, change: impl FnOnce(HandlerPolicy) -> HandlerPolicy) {
-        if let Some(entry) = self.entries.get_mut(job_type) {
-            let (handler, policy) = (entry.handler.clone(), change(entry.policy.clone()).bounded());
-            *entry = Arc::new(Entry { handler, policy });
-        }
+        let Some(entry) = self.entries.get_mut(job_type) else {
+            self.unhandled_policy.get_or_insert_with(|| job_type.to_owned());
+            return;
+        };
+        let (handler, policy) = (entry.handler.clone(), change(entry.policy.clone()).bounded());
+        *entry = Arc::new(Entry { handler, policy });
     }
 
     pub(crate) fn get(&self, job_type: &str) -> Option<&Arc<Entry>> {
@@ -59,6 +63,10 @@ impl Registry {
 
     pub(crate) fn doubled(&self) -> Option<&str> {
         self.doubled.as_deref()
+    }
+
+    pub(crate) fn unhandled_policy(&self) -> Option<&str> {
+        self.unhandled_policy.as_deref()
     }
 
     pub(crate) fn panicked(&self) -> Option<&str> {

@@ -8,10 +8,10 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::enqueue::find_holder;
 use crate::jobs::family::{Family, bury_children};
 use crate::jobs::keepers::Keepers;
 use crate::jobs::selection::Conditions;
+use crate::jobs::unique_key;
 use crate::readers::Readers;
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
@@ -211,7 +211,7 @@ fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<Standing>> {
                 queue: column::text(row, 1)?,
                 job_type: column::text(row, 2)?,
                 failure_type: column::optional_text(row, 3)?,
-                unique_key: column::optional_text(row, 4)?,
+                unique_key: column::optional_text(row, 4)?.map(|stored| unique_key::given(stored, id)),
                 parent: column::optional_status(row, 5)?,
                 dead_letter_code: column::optional_text(row, 6)?.as_deref().and_then(DeadLetterCode::of_reason),
             })
@@ -289,10 +289,9 @@ fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, standing: &Standi
 
 fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, standing: &Standing) -> Result<Option<Refusal>, Fault> {
     if let Some(unique_key) = &standing.unique_key
-        && let Some(holder) = find_holder(tx.connection, unique_key)?
-        && holder.id != id
+        && let Some(by) = unique_key::other_holder(tx.connection, unique_key, id)?
     {
-        return Ok(Some(Refusal::UniqueKeyTaken { id, by: holder.id }));
+        return Ok(Some(Refusal::UniqueKeyTaken { id, by }));
     }
     tx.connection.prepare_cached(include_str!("../sql/keep_completed_attempt.sql"))?.execute([id.0])?;
     let to = standing.after_retry();

@@ -1,27 +1,33 @@
 use longshore_core::{
-    DeadLetterReason, Due, Enqueued, JobId, Limits, NewJob, Overdue, Status, StoreError, TimeBounds, Timestamp,
+    DeadLetterReason, Enqueued, JobId, NewJob, Overdue, Status, StoreError, TimeBounds, Timestamp, ValidJob,
 };
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::column;
 use crate::fault::Fault;
+use crate::jobs::due::later_than;
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert, is_plain};
+use crate::jobs::enqueue::duplicate::settle;
 use crate::jobs::enqueue::leased::make_leased;
+use crate::jobs::enqueue::made::{Change, Made};
 use crate::jobs::family::Family;
-use crate::jobs::overdue::{WaitingJob, end_waiting, time_bounds};
+use crate::jobs::overdue::{WaitingJob, end_waiting};
+use crate::jobs::unique_key::{self, Meeting, Met};
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
 
 pub(crate) mod block;
+mod duplicate;
 pub(crate) mod leased;
+mod made;
 mod spool;
 mod spooled_job;
 pub(crate) mod stream;
 
 /// Makes all of the jobs or none.
 pub(crate) struct Enqueue {
-    pub(crate) jobs: Vec<NewJob>,
+    pub(crate) jobs: Vec<ValidJob>,
 }
 
 impl Work for Enqueue {
@@ -38,32 +44,25 @@ impl Work for Enqueue {
         matches!(self.jobs.as_slice(), [job] if job.unique_key.is_none())
     }
 
-    fn plain_job(&self) -> Option<&NewJob> {
+    fn plain_job(&self) -> Option<&ValidJob> {
         let [job] = self.jobs.as_slice() else { return None };
         is_plain(job).then_some(job)
     }
 
     fn answer_for(&self, id: JobId) -> Option<Vec<Enqueued>> {
-        Some(vec![Enqueued { id, is_duplicate: false }])
+        Some(vec![Enqueued::made(id)])
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Enqueued>, Fault> {
         if let [job] = self.jobs.as_slice()
             && let Some(id) = make_leased(tx, job)?
         {
-            return Ok(vec![Enqueued { id, is_duplicate: false }]);
+            return Ok(vec![Enqueued::made(id)]);
         }
         let kept = tx.kept;
         let mut insert = kept.insert_job()?;
         Inserting::begin(tx.connection, &mut insert).write_all(tx, &self.jobs)
     }
-}
-
-/// What came of one job.
-pub(crate) struct Made {
-    pub(crate) enqueued: Enqueued,
-    /// Where it stands; none for a duplicate, of which nothing was made.
-    status: Option<Status>,
 }
 
 /// The statements that make jobs, taken from the cache once for a whole batch.
@@ -80,12 +79,12 @@ impl<'s, 'c> Inserting<'s, 'c> {
     }
 
     /// Makes the jobs in their order and counts them.
-    pub(crate) fn write_all(&mut self, tx: &mut WriteTx<'_, '_>, jobs: &[NewJob]) -> Result<Vec<Enqueued>, Fault> {
+    pub(crate) fn write_all(&mut self, tx: &mut WriteTx<'_, '_>, jobs: &[ValidJob]) -> Result<Vec<Enqueued>, Fault> {
         let mut enqueued = Vec::with_capacity(jobs.len());
         let mut rest = jobs;
         while let Some(job) = rest.first() {
             match rest.first_chunk() {
-                Some(block) if block.iter().all(is_plain) => {
+                Some(block) if block.iter().all(|job| is_plain(job)) => {
                     self.write_block(tx, block, &mut enqueued)?;
                     rest = &rest[BLOCK_JOBS..];
                 }
@@ -101,11 +100,10 @@ impl<'s, 'c> Inserting<'s, 'c> {
     fn write_block(
         &mut self,
         tx: &mut WriteTx<'_, '_>,
-        jobs: &[NewJob; BLOCK_JOBS],
+        jobs: &[ValidJob; BLOCK_JOBS],
         enqueued: &mut Vec<Enqueued>,
     ) -> Result<(), Fault> {
         for job in jobs {
-            job.validate(&tx.limits)?;
             tx.counts.entered(&job.queue, Status::Pending);
         }
         let block = match &mut self.block {
@@ -113,52 +111,61 @@ impl<'s, 'c> Inserting<'s, 'c> {
             none => none.insert(BlockInsert::begin(self.connection)?),
         };
         let ids = block.make(self.connection, jobs.each_ref(), tx.now)?;
-        enqueued.extend(ids.map(|id| Enqueued { id, is_duplicate: false }));
+        enqueued.extend(ids.map(Enqueued::made));
         tx.wakes = true;
         Ok(())
     }
 
     /// Makes one job and counts it.
-    fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Enqueued, Fault> {
-        let (limits, now) = (tx.limits, tx.now);
-        let made = self.make(job, &limits, now, |holder, overdue| {
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Enqueued, Fault> {
+        let made = self.make(job, tx.now, |holder, overdue| {
             let family = Family::look(tx.connection)?;
             end_waiting(tx, family, holder, overdue).map(|_| ())
         })?;
-        let Some(status) = made.status else { return Ok(made.enqueued) };
-        tx.counts.entered(&job.queue, status);
-        if status == Status::DeadLetter {
-            tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
+        match made.change {
+            Change::Entered(status) => {
+                tx.counts.entered(&job.queue, status);
+                if status == Status::DeadLetter {
+                    tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
+                }
+            }
+            Change::Moved { queue, from, to } => tx.counts.moved(&queue, from, to),
+            Change::Nothing => return Ok(made.enqueued),
         }
         tx.wakes = true;
         Ok(made.enqueued)
     }
 
     /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be
-    /// refused is refused before the first statement that writes. `end` ends the holder of the job's unique key, which
-    /// waits beyond its expiry or deadline: it will never run, so it keeps no other job from being made.
+    /// refused is refused before the first statement that writes. `end` ends a job with the unique key that waits beyond
+    /// its expiry or deadline: it will never run, so it keeps no other job from being made.
     pub(crate) fn make(
         &mut self,
-        job: &NewJob,
-        limits: &Limits,
+        job: &ValidJob,
         now: Timestamp,
-        end: impl FnOnce(&WaitingJob, Overdue) -> Result<(), Fault>,
+        mut end: impl FnMut(&WaitingJob, Overdue) -> Result<(), Fault>,
     ) -> Result<Made, Fault> {
-        job.validate(limits)?;
-        if let Some(unique_key) = &job.unique_key
-            && let Some(holder) = find_holder(self.connection, unique_key)?
-        {
-            let Some(overdue) = holder.overdue_at(now) else {
-                let enqueued = Enqueued { id: holder.id, is_duplicate: true };
-                return Ok(Made { enqueued, status: None });
-            };
-            // An unknown parent is refused before anything is written.
-            Standing::of(self.connection, job)?;
-            end(&holder, overdue)?;
+        let Some(key) = &job.unique_key else { return self.make_free(job, now) };
+        let Met { meeting, overdue } = Met::of(self.connection, key, job.unique_while, now)?;
+        if let Meeting::Duplicate(holder) = meeting {
+            return Ok(settle(self.connection, job, holder, now)?);
         }
+        // An unknown parent is refused before anything is written.
+        Standing::of(self.connection, job)?;
+        for (holder, overdue) in &overdue {
+            end(holder, *overdue)?;
+        }
+        if let Meeting::Behind(running) = meeting {
+            unique_key::pass_on(self.connection, running, key)?;
+        }
+        self.make_free(job, now)
+    }
+
+    /// Makes a job whose unique key, if it has one, nobody holds.
+    fn make_free(&mut self, job: &ValidJob, now: Timestamp) -> Result<Made, Fault> {
         let standing = Standing::of(self.connection, job)?;
         let id = self.insert(job, &standing, now)?;
-        Ok(Made { enqueued: Enqueued { id, is_duplicate: false }, status: Some(standing.status()) })
+        Ok(Made { enqueued: Enqueued::made(id), change: Change::Entered(standing.status()) })
     }
 
     fn insert(&mut self, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
@@ -186,27 +193,6 @@ impl<'s, 'c> Inserting<'s, 'c> {
         ])?;
         Ok(JobId(id))
     }
-}
-
-/// The job that has not ended and holds this unique key.
-pub(crate) fn find_holder(connection: &Connection, unique_key: &str) -> rusqlite::Result<Option<WaitingJob>> {
-    connection
-        .prepare_cached(include_str!("../sql/select_unique_key_holder.sql"))?
-        .query_row([unique_key], |row| {
-            let (status, queue) = (column::status(row, 1)?, column::text(row, 2)?.into());
-            Ok(WaitingJob { id: column::id(row, 0)?, status, queue, time: time_bounds(row, 3)? })
-        })
-        .optional()
-}
-
-/// The instant that a job waits for; one that has passed is none.
-pub(crate) fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
-    let instant = match due {
-        Due::Now => return None,
-        Due::After(delay) => now.after(delay),
-        Due::At(instant) => instant,
-    };
-    (instant > now).then_some(instant)
 }
 
 /// What its parent lets a new job do.

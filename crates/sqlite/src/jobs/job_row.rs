@@ -2,12 +2,14 @@ use longshore_core::{Attempt, AttemptOutcome, ClaimNumber, DeadLetterCode, Job, 
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::column;
+use crate::jobs::unique_key;
 
 /// A job from the columns that `select_job.sql` and the pages name, in their order.
 pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     let reason = column::optional_text(row, 18)?;
+    let id = column::id(row, 0)?;
     Ok(Job {
-        id: column::id(row, 0)?,
+        id,
         job_type: column::text(row, 1)?,
         job_data: column::data(row, 2)?,
         status: column::status(row, 3)?,
@@ -35,7 +37,7 @@ pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         max_crashes: column::count(row, 24)?,
         deferral_count: column::count(row, 25)?,
         max_deferrals: column::count(row, 26)?,
-        unique_key: column::optional_text(row, 27)?,
+        unique_key: column::optional_text(row, 27)?.map(|stored| unique_key::given(stored, id)),
         cancel_requested_at: column::optional_timestamp(row, 28)?,
         progress: column::optional_real(row, 29)?,
         progress_message: column::optional_text(row, 30)?,

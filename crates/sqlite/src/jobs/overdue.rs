@@ -51,7 +51,7 @@ impl Work for EndOverdue {
 }
 
 /// What must be known of a job to end it before it runs.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WaitingJob {
     pub(crate) id: JobId,
     pub(crate) status: Status,

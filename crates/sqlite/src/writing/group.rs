@@ -1,4 +1,4 @@
-use longshore_core::{Limits, NewJob, Status, Timestamp};
+use longshore_core::{Status, Timestamp, ValidJob};
 use rusqlite::Connection;
 
 use crate::database_file::{DatabaseFile, FileChange};
@@ -19,7 +19,6 @@ pub(crate) struct Group<'t, 'c> {
     pub(crate) context: &'t ErrorContext,
     pub(crate) permits: &'t Permits,
     pub(crate) now: Timestamp,
-    pub(crate) limits: Limits,
 }
 
 /// What a group's transaction came to.
@@ -128,8 +127,8 @@ impl Group<'_, '_> {
     /// Jobs of several requests in one statement, if they are all such. Nothing comes back when it was refused,
     /// which SQLite has taken back: one by one each learns its own error.
     fn write_block(&self, tasks: &mut [Box<dyn Task>; BLOCK_JOBS]) -> rusqlite::Result<Option<Done>> {
-        let plain = tasks.iter().map_while(|task| task.plain_job()).filter(|job| job.validate(&self.limits).is_ok());
-        let Ok(jobs) = <[&NewJob; BLOCK_JOBS]>::try_from(plain.collect::<Vec<_>>()) else { return Ok(None) };
+        let plain = tasks.iter().map_while(|task| task.plain_job());
+        let Ok(jobs) = <[&ValidJob; BLOCK_JOBS]>::try_from(plain.collect::<Vec<_>>()) else { return Ok(None) };
         let connection = self.session.connection;
         let made = BlockInsert::begin(connection).and_then(|mut block| block.make(connection, jobs, self.now));
         let ids = match made {
@@ -157,7 +156,6 @@ impl Group<'_, '_> {
             held: self.held,
             counts: Counts::default(),
             now: self.now,
-            limits: self.limits,
             wakes: false,
             offers: &self.session.offers,
             deliveries: Vec::new(),

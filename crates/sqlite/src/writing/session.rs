@@ -1,7 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use longshore_core::{Lease, Limits, Timestamp};
+use longshore_core::{Lease, Timestamp};
 use rusqlite::{Connection, Statement};
 
 use crate::fault::{Fault, is_outside};
@@ -102,7 +102,6 @@ pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) counts: Counts,
     /// The database's time, read once for each transaction.
     pub(crate) now: Timestamp,
-    pub(crate) limits: Limits,
     /// Whether a worker may find something to do that it could not do before.
     pub(crate) wakes: bool,
     pub(crate) offers: &'t RefCell<Offers>,

@@ -1,6 +1,6 @@
 use std::any::Any;
 
-use longshore_core::{JobId, NewJob, StoreError};
+use longshore_core::{JobId, StoreError, ValidJob};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::fault::{ErrorContext, Fault, repeat};
@@ -39,7 +39,7 @@ pub(crate) trait Work: Send + 'static {
 
     /// The job, if making it is all that is asked for and nothing has to be looked up for it: several such requests
     /// are one statement.
-    fn plain_job(&self) -> Option<&NewJob> {
+    fn plain_job(&self) -> Option<&ValidJob> {
         None
     }
 
@@ -71,7 +71,7 @@ pub(crate) trait Task: Send {
     fn rows(&self) -> usize;
     fn is_one_statement(&self) -> bool;
     fn effect(&self) -> Effect;
-    fn plain_job(&self) -> Option<&NewJob>;
+    fn plain_job(&self) -> Option<&ValidJob>;
     /// Keeps the answer: the plain job was made under this id.
     fn keep_made(&mut self, id: JobId);
     /// Whether the look was enough; then the answer waits to be sent.
@@ -130,7 +130,7 @@ impl<W: Work> Task for Request<W> {
         W::EFFECT
     }
 
-    fn plain_job(&self) -> Option<&NewJob> {
+    fn plain_job(&self) -> Option<&ValidJob> {
         self.work.plain_job()
     }
 

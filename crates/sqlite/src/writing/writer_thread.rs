@@ -274,9 +274,9 @@ impl WriterThread {
         }
         let is_lone = group.len() == 1;
         let begun = Instant::now();
-        let (now, limits) = (self.options.clock.now(), self.options.limits);
+        let now = self.options.clock.now();
         let (held, file, context, permits) = (&mut self.held, &*self.file, &self.context, &self.permits);
-        let committed = match (Group { session, held, file, context, permits, now, limits }).run(group) {
+        let committed = match (Group { session, held, file, context, permits, now }).run(group) {
             Ok(committed) => committed,
             Err(change) => {
                 self.part_if_changed(session.connection);

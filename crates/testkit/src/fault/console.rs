@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained,
-    Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
+    Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 
 use super::{FaultStore, Operation};
@@ -20,6 +20,10 @@ impl<S: Console> Console for FaultStore<S> {
 
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
         self.meet(Operation::Act, move |inner| inner.act(selection, action))
+    }
+
+    fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
+        self.meet(Operation::Act, move |inner| inner.edit(id, edit))
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {

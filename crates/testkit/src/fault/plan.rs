@@ -41,7 +41,7 @@ pub enum Operation {
     Report,
     /// `Store::reclaim`
     Reclaim,
-    /// `Console::act` and `Console::change_queue`
+    /// `Console::act`, `Console::edit` and `Console::change_queue`
     Act,
     /// `Console::maintain`
     Maintain,

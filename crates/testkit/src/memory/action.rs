@@ -72,7 +72,8 @@ impl State {
 
     fn retry(&mut self, id: JobId, now: Timestamp) -> Result<(), Refusal> {
         let key = self.row(id).job.unique_key.clone();
-        if let Some(by) = key.and_then(|key| self.holder(&key)).filter(|by| *by != id) {
+        let holders = key.map(|key| self.holders(&key)).unwrap_or_default();
+        if let Some(by) = holders.iter().map(|row| row.job.id).find(|by| *by != id) {
             return Err(Refusal::UniqueKeyTaken { id, by });
         }
         let row = self.row(id);

@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, JobDetail, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Maintained,
-    Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
+    Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 
 use super::MemoryStore;
@@ -20,6 +20,10 @@ impl Console for MemoryStore {
 
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
         self.loudly(move |state, moment| Ok(state.act(&selection, action, moment.now)))
+    }
+
+    fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
+        self.loudly(move |state, moment| state.edit(id, edit, moment))
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {

@@ -1,4 +1,4 @@
-use longshore_core::{EnqueueStream, Enqueued, JobId, NewJob, StoreError, Timestamp};
+use longshore_core::{Duplicate, Enqueued, JobId, NewJob, StoreError, Timestamp, ValidJob, ValidJobStream};
 
 use super::Moment;
 use super::row::Row;
@@ -7,13 +7,10 @@ use super::state::State;
 impl State {
     pub(super) fn enqueue(
         &mut self,
-        jobs: Vec<NewJob>,
+        jobs: Vec<ValidJob>,
         process: u64,
         moment: Moment,
     ) -> Result<Vec<Enqueued>, StoreError> {
-        for job in &jobs {
-            job.validate(&self.limits)?;
-        }
         // One job is checked before anything changes; only several need a draft to be taken back.
         if let [job] = jobs.as_slice() {
             let taker = self.taker(job, process, moment);
@@ -32,12 +29,11 @@ impl State {
         Ok(enqueued)
     }
 
-    pub(super) fn enqueue_stream(&mut self, jobs: EnqueueStream, now: Timestamp) -> Result<u64, StoreError> {
+    pub(super) fn enqueue_stream(&mut self, jobs: ValidJobStream, now: Timestamp) -> Result<u64, StoreError> {
         let mut draft = self.clone();
         let mut made = 0;
         for job in jobs {
-            let job = job.map_err(|source| StoreError::Aborted { source })?;
-            if !draft.enqueue_one(job, now)?.is_duplicate {
+            if !draft.enqueue_one(job?, now)?.is_duplicate {
                 made += 1;
             }
         }
@@ -45,24 +41,43 @@ impl State {
         Ok(made)
     }
 
-    fn enqueue_one(&mut self, new: NewJob, now: Timestamp) -> Result<Enqueued, StoreError> {
-        new.validate(&self.limits)?;
-        let holder = new.unique_key.as_deref().and_then(|key| self.holder(key));
-        if let Some(id) = holder.filter(|id| !self.rows[id].is_overdue(now)) {
-            return Ok(Enqueued { id, is_duplicate: true });
+    fn enqueue_one(&mut self, new: ValidJob, now: Timestamp) -> Result<Enqueued, StoreError> {
+        let holders = new.unique_key.as_deref().map(|key| self.holders(key)).unwrap_or_default();
+        let (overdue, holders): (Vec<_>, Vec<_>) = holders.into_iter().partition(|row| row.is_overdue(now));
+        let overdue: Vec<JobId> = overdue.into_iter().map(|row| row.job.id).collect();
+        if let Some(duplicate) = holders.iter().find(|row| new.unique_while.covers(row.job.status)) {
+            let id = duplicate.job.id;
+            return Ok(self.meet_duplicate(id, new.into_inner(), now));
         }
+        let passes = holders.iter().find(|row| !row.has_passed_key).map(|row| row.job.id);
         if let Some(parent) = new.parent.filter(|parent| !self.rows.contains_key(parent)) {
             return Err(StoreError::UnknownParent { parent });
         }
-        if let Some(overdue) = holder {
+        for id in overdue {
             // It will never run, so it keeps no other job from being made.
-            self.end_if_overdue(overdue, now);
+            self.end_if_overdue(id, now);
+        }
+        if let Some(holder) = passes {
+            self.row(holder).has_passed_key = true;
         }
         self.last_id += 1;
         let id = JobId(self.last_id);
         self.queues.entry(new.queue.clone()).or_default();
-        self.rows.insert(id, Row::new(id, new, now));
+        self.rows.insert(id, Row::new(id, new.into_inner(), now));
         self.await_parent(id, now);
-        Ok(Enqueued { id, is_duplicate: false })
+        Ok(Enqueued::made(id))
+    }
+
+    /// Does with the job that has the unique key what the new one says.
+    fn meet_duplicate(&mut self, id: JobId, new: NewJob, now: Timestamp) -> Enqueued {
+        let row = self.row(id);
+        let (duplicate, due) = (new.on_duplicate.meet(row.job.status), new.due);
+        if duplicate != Duplicate::Kept {
+            row.replace(new, now);
+        }
+        if duplicate == Duplicate::PushedBack {
+            row.move_due(due, now);
+        }
+        Enqueued::met(id, duplicate)
     }
 }

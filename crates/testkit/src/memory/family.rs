@@ -60,7 +60,7 @@ impl State {
     /// that was retried without its parent; says how many those were.
     pub(super) fn settle(&mut self, now: Timestamp) -> u64 {
         let mut stuck = self.stuck();
-        stuck.retain(|(child, _, _)| now.since(self.rows[child].job.run_at) >= Maintenance::PATIENCE);
+        stuck.retain(|(child, _, _)| now.since(self.rows[child].ready_at) >= Maintenance::PATIENCE);
         for (child, parent, status) in &stuck {
             // The burial of one may have taken another one along.
             if self.rows[child].job.status == Status::Blocked {

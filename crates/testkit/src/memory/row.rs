@@ -11,6 +11,10 @@ pub(super) struct Row {
     pub(super) job: Job,
     /// The instant that a claim has yet to see pass; none once the job was promoted, or if it never had to wait.
     pub(super) due: Option<Timestamp>,
+    /// Since when it waits for nothing but its parent and its claim.
+    pub(super) ready_at: Timestamp,
+    /// Whether it ran when its unique key went to another job that waits behind it.
+    pub(super) has_passed_key: bool,
     /// The claim under which it began alone, while it was a suspect.
     pub(super) isolated_claim: Option<ClaimNumber>,
     /// The attempts that have ended and did not simply succeed.
@@ -23,12 +27,7 @@ pub(super) struct Row {
 impl Row {
     /// A job that waits; whether its parent lets it is for its family to say.
     pub(super) fn new(id: JobId, new: NewJob, now: Timestamp) -> Self {
-        let due = match new.due {
-            Due::Now => None,
-            Due::After(delay) => Some(now.after(delay)),
-            Due::At(instant) => Some(instant),
-        }
-        .filter(|instant| *instant > now);
+        let due = later_than(now, new.due);
         let bounds = TimeBounds::from_now(now, new.expires_in, new.deadline_in);
         let job = Job {
             id,
@@ -68,7 +67,58 @@ impl Row {
             expires_at: bounds.expires_at,
             deadline_at: bounds.deadline_at,
         };
-        Self { job, due, isolated_claim: None, attempts: BTreeMap::new(), log: BTreeMap::new(), lapsed: None }
+        Self {
+            job,
+            due,
+            ready_at: now,
+            has_passed_key: false,
+            isolated_claim: None,
+            attempts: BTreeMap::new(),
+            log: BTreeMap::new(),
+            lapsed: None,
+        }
+    }
+
+    /// Gives a job that waits what a new one with its unique key says, apart from its time.
+    pub(super) fn replace(&mut self, new: NewJob, now: Timestamp) {
+        // Every field is named, so that a new one cannot be forgotten.
+        let NewJob {
+            job_type,
+            job_data,
+            queue: _,
+            priority,
+            due: _,
+            max_retries,
+            max_crashes,
+            max_deferrals,
+            timeout,
+            expires_in,
+            deadline_in,
+            unique_key: _,
+            on_duplicate: _,
+            unique_while: _,
+            parent: _,
+            metadata,
+        } = new;
+        let job = &mut self.job;
+        (job.job_type, job.job_data, job.metadata) = (job_type, job_data, metadata);
+        (job.priority, job.timeout, job.max_retries) = (priority, timeout, max_retries);
+        (job.max_crashes, job.max_deferrals) = (max_crashes, max_deferrals);
+        let bounds = TimeBounds::from_now(now, expires_in, deadline_in);
+        (job.expires_at, job.deadline_at) = (bounds.expires_at, bounds.deadline_at);
+    }
+
+    /// Gives a job that waits another time.
+    pub(super) fn move_due(&mut self, due: Due, now: Timestamp) {
+        self.due = later_than(now, due);
+        self.job.run_at = self.due.unwrap_or(now);
+        if self.due.is_none() {
+            self.ready_at = now;
+        }
+        if self.job.status == Status::Retrying {
+            self.job.next_retry_at = self.due;
+            self.job.status = if self.due.is_some() { Status::Retrying } else { Status::Pending };
+        }
     }
 
     /// Whether a claim may take it, its type, queue and worker aside.
@@ -120,6 +170,7 @@ impl Row {
         self.job.next_retry_at = None;
         self.job.run_at = due.unwrap_or(now);
         self.due = due;
+        self.ready_at = now;
     }
 
     pub(super) fn promote(&mut self) {
@@ -189,4 +240,14 @@ impl Row {
             traceback: None,
         })
     }
+}
+
+/// The instant that a job waits for; one that has passed is none.
+fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
+    let instant = match due {
+        Due::Now => None,
+        Due::After(delay) => Some(now.after(delay)),
+        Due::At(instant) => Some(instant),
+    };
+    instant.filter(|instant| *instant > now)
 }

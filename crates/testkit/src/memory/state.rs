@@ -48,10 +48,12 @@ impl State {
         self.rows.get_mut(&id).expect("the id was looked up in this call")
     }
 
-    /// The job that has not ended and holds this unique key.
-    pub(super) fn holder(&self, unique_key: &str) -> Option<JobId> {
+    /// The jobs that have not ended and have this unique key: first the one that holds it, then those that passed it on.
+    pub(super) fn holders(&self, unique_key: &str) -> Vec<&Row> {
         let is_holder = |row: &&Row| row.job.unique_key.as_deref() == Some(unique_key) && !row.job.status.is_ended();
-        self.rows.values().find(is_holder).map(|row| row.job.id)
+        let mut holders: Vec<&Row> = self.rows.values().filter(is_holder).collect();
+        holders.sort_by_key(|row| (row.has_passed_key, row.job.id.to_string()));
+        holders
     }
 
     pub(super) fn counts(&mut self, at: Timestamp, queue: &str) -> &mut MinuteCounts {

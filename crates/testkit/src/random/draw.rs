@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use longshore_core::{
-    AttemptEnd, DeadLetterCode, Due, Failure, FailureType, Filter, JobData, JobId, LogChunk, NewJob, Priority,
-    Progress, QueueLimit, QueueScope, Selection, Status, Suspects, Timestamp,
+    AttemptEnd, DeadLetterCode, Due, Failure, FailureType, Filter, JobData, JobEdit, JobId, LogChunk, NewJob,
+    OnDuplicate, Priority, Progress, QueueLimit, QueueScope, Selection, Status, Suspects, Timestamp, UniqueWhile,
 };
 
 pub(super) const JOB_TYPES: [&str; 3] = ["a", "b", "c"];
@@ -31,6 +31,10 @@ pub(super) fn new_job(random: &mut Rng, now: Timestamp, known: &[JobId]) -> NewJ
     job.expires_in = is_lucky(random, 0.15).then(|| milliseconds(random, 1..30_000));
     job.deadline_in = is_lucky(random, 0.15).then(|| milliseconds(random, 1..60_000));
     job.unique_key = is_lucky(random, 0.3).then(|| format!("key {}", random.u32(..6)));
+    job.on_duplicate = *pick(random, &[OnDuplicate::Keep, OnDuplicate::Replace, OnDuplicate::PushBack]);
+    if random.bool() && job.unique_key.as_deref().is_some_and(|key| !is_strict(key)) {
+        job.unique_while = UniqueWhile::Waiting;
+    }
     job.metadata = is_lucky(random, 0.2).then(|| data(random));
     if is_lucky(random, 0.25) {
         job.parent = Some(parent(random, known));
@@ -39,6 +43,11 @@ pub(super) fn new_job(random: &mut Rng, now: Timestamp, known: &[JobId]) -> NewJ
         job.queue.clear();
     }
     job
+}
+
+/// Whether every job with this unique key is enqueued only while no other one is unfinished.
+pub(super) fn is_strict(unique_key: &str) -> bool {
+    unique_key < "key 3"
 }
 
 /// Mostly one of the latest, so that chains grow; now and then one that is not there.
@@ -56,6 +65,16 @@ fn due(random: &mut Rng, now: Timestamp) -> Due {
         1 => Due::At(now.after(milliseconds(random, 0..20_000))),
         2 => Due::At(Timestamp::from_ms(random.i64(0..now.as_ms()))),
         _ => Due::Now,
+    }
+}
+
+/// Now and then it changes nothing, or what no job may be.
+pub(super) fn edit(random: &mut Rng, now: Timestamp) -> JobEdit {
+    JobEdit {
+        job_type: is_lucky(random, 0.3).then(|| (*pick(random, &JOB_TYPES)).to_owned()),
+        job_data: random.bool().then(|| data(random)),
+        queue: is_lucky(random, 0.4).then(|| (*pick(random, &["q", "r", "s", "q", "r", "s", ""])).to_owned()),
+        due: random.bool().then(|| due(random, now)),
     }
 }
 

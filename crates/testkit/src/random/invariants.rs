@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use longshore_core::{Console, Job, JobDetail, Status, WorkerId};
 
+use super::draw;
 use super::run::Run;
 use crate::suite::Harness;
 
@@ -41,7 +42,8 @@ impl<H: Harness> Run<H> {
     fn check_keys(&self, jobs: &[Job]) {
         let mut held = BTreeSet::new();
         for job in jobs.iter().filter(|job| !job.status.is_ended()) {
-            let is_first = job.unique_key.as_ref().is_none_or(|key| held.insert(key));
+            let key = job.unique_key.as_ref().filter(|key| draw::is_strict(key));
+            let is_first = key.is_none_or(|key| held.insert(key));
             self.trail.must(is_first, || format!("two jobs hold one unique key: {job:#?}"));
         }
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{Action, Console, Maintained, Maintenance, Priority, QueueChange};
+use longshore_core::{Action, Console, JobId, Maintained, Maintenance, Priority, QueueChange};
 
 use super::draw;
 use super::run::Run;
@@ -64,6 +64,14 @@ impl<H: Harness> Run<H> {
         if matches!(action, Action::Delete | Action::Discard) {
             self.expect_what_is_there().await;
         }
+    }
+
+    pub(super) async fn edit(&mut self) {
+        let (now, known) = (self.now(), self.known());
+        let edit = draw::edit(&mut self.random, now);
+        let id = if known.is_empty() { JobId(1) } else { *draw::pick(&mut self.random, &known) };
+        let what = format!("edit {id}: {edit:?}");
+        self.trail.both(&self.main, &what, |store| store.edit(id, edit.clone())).await;
     }
 
     pub(super) async fn change_queue(&mut self) {

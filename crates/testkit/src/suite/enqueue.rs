@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Due, EnqueueStream, InvalidJob, JobData, JobId, Limits, NewJob, Priority, Status, Store, StoreError,
-    Timestamp,
+    Action, Due, EnqueueStream, InvalidJob, JobData, JobId, Limits, NewJob, OnDuplicate, Priority, Status, Store,
+    StoreError, Timestamp, UniqueWhile,
 };
 
 use super::world::data;
@@ -24,6 +24,8 @@ pub async fn an_enqueued_job_waits_with_everything_that_it_was_given<H: Harness>
         expires_in: Some(Duration::from_millis(2500)),
         deadline_in: Some(Duration::from_secs(3600)),
         unique_key: Some("once".to_owned()),
+        on_duplicate: OnDuplicate::PushBack,
+        unique_while: UniqueWhile::Waiting,
         parent: None,
         metadata: Some(data("[1,2]")),
     };
@@ -67,6 +69,8 @@ pub async fn every_job_of_a_batch_keeps_what_it_was_given<H: Harness>() {
             expires_in: (number % 3 == 1).then(|| Duration::from_secs(u64::from(number) + 2)),
             deadline_in: (number % 4 == 1).then(|| Duration::from_secs(u64::from(number) + 3)),
             unique_key: (number == 20).then(|| "once".to_owned()),
+            on_duplicate: OnDuplicate::PushBack,
+            unique_while: UniqueWhile::Waiting,
             parent: None,
             metadata: (number % 3 == 0).then(|| data(&format!("[{number}]"))),
         })

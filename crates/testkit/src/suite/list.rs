@@ -41,6 +41,41 @@ macro_rules! store_suite {
                 of_many_jobs_that_become_due_at_once_none_is_left_behind
                 a_clock_that_jumps_forwards_loses_no_job
                 a_clock_that_jumps_backwards_holds_no_ready_job_back;
+            duplicate:
+                a_duplicate_that_replaces_gives_its_content_to_the_job_that_waits
+                a_duplicate_that_pushes_back_gives_its_content_and_its_time
+                a_job_that_is_pushed_back_runs_once_nobody_has_enqueued_it_for_its_delay
+                a_job_that_waits_beyond_its_expiry_is_no_duplicate_for_any_rule
+                a_job_may_be_pushed_to_an_instant_or_to_now
+                a_running_job_is_left_as_it_is_by_every_rule
+                a_retrying_job_is_replaced_and_keeps_what_it_has_spent
+                a_blocked_job_is_replaced_and_goes_on_waiting_for_its_parent
+                of_one_batch_the_last_duplicate_that_replaces_wins
+                a_stream_replaces_too_and_counts_what_it_made
+                a_refused_batch_replaces_nothing_and_takes_no_key
+                a_replaced_job_takes_the_place_of_its_new_priority_and_type
+                a_second_job_may_wait_while_the_first_one_runs_and_a_third_may_not
+                where_nothing_runs_a_job_that_waits_is_a_duplicate_for_both_rules
+                a_running_job_that_passed_its_key_on_still_counts_as_unfinished
+                a_job_that_fails_after_it_passed_its_key_on_waits_beside_the_other_one
+                a_job_is_not_retried_while_another_one_has_the_key_that_it_passed_on
+                a_job_that_waits_behind_another_one_comes_to_an_idle_worker;
+            edit:
+                an_edit_changes_what_it_names_and_nothing_else
+                only_what_waits_and_dead_letters_can_be_edited
+                an_edited_dead_letter_stays_one_and_is_retried_with_what_it_was_given
+                the_time_of_a_dead_letter_cannot_be_edited
+                a_job_that_is_not_there_cannot_be_edited
+                an_edit_to_what_no_job_may_be_changes_nothing
+                the_counts_follow_a_job_into_its_new_queue
+                an_edited_job_takes_its_place_in_the_new_queue_and_type
+                a_job_that_was_edited_to_run_later_waits_until_then
+                a_job_that_was_edited_to_run_now_is_ready_since_then
+                a_retrying_job_may_be_tried_again_sooner_or_later
+                a_blocked_job_keeps_waiting_for_its_parent_and_for_its_new_time
+                an_edited_job_keeps_its_unique_key_and_its_parent
+                what_a_job_was_edited_to_is_run_before_a_job_that_comes_with_its_lease
+                a_job_that_was_given_out_is_running_and_cannot_be_edited;
             enqueue:
                 an_enqueued_job_waits_with_everything_that_it_was_given
                 ids_grow_in_the_order_of_the_batch

@@ -1,4 +1,4 @@
-use longshore_core::{Action, EnqueueStream, Enqueued, NewJob, Store};
+use longshore_core::{Action, Duplicate, EnqueueStream, Enqueued, NewJob, Store};
 
 use super::world::seconds;
 use super::{Harness, World};
@@ -16,7 +16,7 @@ pub async fn while_a_job_waits_its_unique_key_gives_the_same_job_again<H: Harnes
     let world = World::<H>::new();
     let id = world.enqueue(keyed()).await;
     let other = NewJob { job_type: "other".to_owned(), ..keyed() }.queue("elsewhere");
-    assert_eq!(world.enqueue_all(vec![other]).await, [Enqueued { id, is_duplicate: true }]);
+    assert_eq!(world.enqueue_all(vec![other]).await, [Enqueued::met(id, Duplicate::Kept)]);
     assert_eq!(world.count().await, 1);
     assert_eq!(world.job(id).await.queue, "default");
 }
@@ -33,7 +33,7 @@ pub async fn a_unique_key_is_kept_apart_from_others<H: Harness>() {
 pub async fn of_one_key_a_batch_makes_one_job<H: Harness>() {
     let world = World::<H>::new();
     let enqueued = world.enqueue_all(vec![keyed(), job(), keyed()]).await;
-    assert_eq!(enqueued[2], Enqueued { id: enqueued[0].id, is_duplicate: true });
+    assert_eq!(enqueued[2], Enqueued::met(enqueued[0].id, Duplicate::Kept));
     assert_eq!((enqueued[0].is_duplicate, enqueued[1].is_duplicate), (false, false));
     assert_eq!(world.count().await, 2);
 }
@@ -50,12 +50,12 @@ pub async fn a_unique_key_is_held_while_its_job_runs_retries_or_is_blocked<H: Ha
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, keyed()).await;
-    assert_eq!(enqueue_again(&world).await, Enqueued { id: lease.id, is_duplicate: true });
+    assert_eq!(enqueue_again(&world).await, Enqueued::met(lease.id, Duplicate::Kept));
     world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(5))).await;
-    assert_eq!(enqueue_again(&world).await, Enqueued { id: lease.id, is_duplicate: true });
+    assert_eq!(enqueue_again(&world).await, Enqueued::met(lease.id, Duplicate::Kept));
     let blocked = world.enqueue(job().parent(lease.id).unique_key("child")).await;
     let again = world.enqueue_all(vec![job().unique_key("child")]).await;
-    assert_eq!(again, [Enqueued { id: blocked, is_duplicate: true }]);
+    assert_eq!(again, [Enqueued::met(blocked, Duplicate::Kept)]);
 }
 
 pub async fn a_unique_key_is_free_once_its_job_has_completed<H: Harness>() {

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longshore_core::{
@@ -188,6 +189,13 @@ impl<H: Harness> World<H> {
 
     pub(super) async fn status(&self, id: JobId) -> Status {
         self.job(id).await.status
+    }
+
+    /// How many jobs of this queue are counted in each state.
+    pub(super) async fn depths(&self, queue: &str) -> BTreeMap<Status, u64> {
+        let stats = self.store.stats(0).await.expect("stats can be read");
+        let stats = stats.queues.into_iter().find(|stats| stats.queue == queue);
+        stats.map(|stats| stats.jobs).unwrap_or_default()
     }
 
     pub(super) async fn count(&self) -> u64 {

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use longshore_core::EnqueueStream;
+use longshore_core::{JobData, StoreError, ValidJob, ValidJobStream};
 use serde::Serialize;
 
-use super::batch_lines::BatchLines;
+use super::batch_lines::{BatchLines, Position};
 use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::context::Context;
@@ -26,14 +26,15 @@ struct Inserted {
 /// keep the database's writer busy for nothing.
 pub(crate) fn run(context: &Context, config: &Arc<Config>, path: &Path) -> anyhow::Result<Exit> {
     let mut input = Input::open(path)?;
-    let jobs = input.count_jobs(config)?;
-    let stream = input.into_stream(config, &progress_bar(&context.output, jobs))?;
+    let looked_at = input.look(config)?;
+    let progress = progress_bar(&context.output, looked_at.jobs);
+    let stream = input.into_stream(config, looked_at, &progress)?;
     context.block_on(insert(context, stream))
 }
 
-async fn insert(context: &Context, stream: EnqueueStream) -> anyhow::Result<Exit> {
+async fn insert(context: &Context, stream: ValidJobStream) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::New).await?;
-    let inserted = Inserted { inserted: database.enqueue_stream(stream).await? };
+    let inserted = Inserted { inserted: database.enqueue_valid_stream(stream).await? };
     let done = format!("{} enqueued", count_jobs(inserted.inserted));
     CommandError::after(&done, context.output.result(&inserted, |output| output.line(&done)))?;
     Ok(Exit::Done)
@@ -66,24 +67,63 @@ impl Input {
         }
     }
 
-    /// Looks at every line and says how many jobs there are.
-    fn count_jobs(&mut self, config: &Arc<Config>) -> Result<u64, CommandError> {
-        self.rewind()?;
-        let lines = BatchLines::new(BufReader::new(&self.file), self.name.clone(), Arc::clone(config));
-        lines.map(|job| job.map(|_| 1)).sum()
+    /// Looks at every line, and keeps the first jobs.
+    fn look(&mut self, config: &Arc<Config>) -> Result<LookedAt, CommandError> {
+        self.seek(0)?;
+        let mut lines = BatchLines::new(BufReader::new(&self.file), self.name.clone(), Arc::clone(config));
+        let mut looked_at = LookedAt::default();
+        while let Some(job) = lines.next().transpose()? {
+            looked_at.jobs += 1;
+            if looked_at.rest.is_none() && !looked_at.keep(job) {
+                looked_at.rest = Some(lines.position());
+            }
+        }
+        Ok(looked_at)
     }
 
-    /// The jobs once more. They are looked at again, because somebody may have written to the file meanwhile.
-    fn into_stream(mut self, config: &Arc<Config>, progress: &ProgressBar) -> Result<EnqueueStream, CommandError> {
-        self.rewind()?;
-        let lines = BatchLines::new(BufReader::new(self.file), self.name, Arc::clone(config));
-        let jobs = lines.map(|job| job.map_err(Into::into));
-        Ok(Box::new(progress.wrap_iter(jobs)))
+    /// All of the jobs. Those that were not kept are read and checked again.
+    fn into_stream(
+        mut self,
+        config: &Arc<Config>,
+        looked_at: LookedAt,
+        progress: &ProgressBar,
+    ) -> Result<ValidJobStream, CommandError> {
+        let kept = looked_at.kept.into_iter().map(Ok);
+        let Some(position) = looked_at.rest else { return Ok(Box::new(progress.wrap_iter(kept))) };
+        self.seek(position.bytes)?;
+        let rest = BatchLines::from_position(BufReader::new(self.file), self.name, Arc::clone(config), position);
+        // Somebody may have written to the file meanwhile.
+        let rest = rest.map(|job| job.map_err(|error| StoreError::Aborted { source: error.into() }));
+        Ok(Box::new(progress.wrap_iter(kept.chain(rest))))
     }
 
-    fn rewind(&mut self) -> Result<(), CommandError> {
-        let rewound = self.file.seek(SeekFrom::Start(0));
-        rewound.map(|_| ()).map_err(|source| CommandError::Unreadable { path: self.name.clone().into(), source })
+    fn seek(&mut self, bytes: u64) -> Result<(), CommandError> {
+        let sought = self.file.seek(SeekFrom::Start(bytes));
+        sought.map(|_| ()).map_err(|source| CommandError::Unreadable { path: self.name.clone().into(), source })
+    }
+}
+
+/// What is kept of a file after the first look: the payloads of all but very large files are parsed only once.
+const KEPT_JOBS_MAX: usize = 50_000;
+const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A file of which every line is a job.
+#[derive(Default)]
+struct LookedAt {
+    /// How many there are.
+    jobs: u64,
+    kept: Vec<ValidJob>,
+    kept_bytes: usize,
+    /// Where the jobs begin that were not kept.
+    rest: Option<Position>,
+}
+
+impl LookedAt {
+    /// Keeps a job; whether there is room for another one.
+    fn keep(&mut self, job: ValidJob) -> bool {
+        self.kept_bytes += job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len);
+        self.kept.push(job);
+        self.kept.len() < KEPT_JOBS_MAX && self.kept_bytes < KEPT_BYTES_MAX
     }
 }
 

@@ -2,7 +2,7 @@ use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use longshore_core::{JobRequest, Limits, NewJob};
+use longshore_core::{JobRequest, Limits, ValidJob};
 
 use crate::command_error::CommandError;
 use crate::config::Config;
@@ -14,9 +14,18 @@ pub(crate) struct BatchLines<R> {
     name: String,
     config: Arc<Config>,
     limits: Limits,
-    line: u64,
+    position: Position,
     buffer: Vec<u8>,
     has_ended: bool,
+}
+
+/// How far a text was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The lines that were read.
+    line: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
 }
 
 /// What a line may have beside its payload and its metadata.
@@ -25,11 +34,20 @@ const LINE_REST_BYTES_MAX: usize = 64 * 1024;
 impl<R: BufRead> BatchLines<R> {
     /// Reads `input`, which people know as `name`.
     pub(crate) fn new(input: R, name: String, config: Arc<Config>) -> Self {
-        let (line, buffer, has_ended) = (0, Vec::new(), false);
-        Self { input, name, config, limits: Limits::default(), line, buffer, has_ended }
+        Self::from_position(input, name, config, Position::default())
     }
 
-    fn next_job(&mut self) -> Result<Option<NewJob>, CommandError> {
+    /// Reads `input` on from this position, at which it stands.
+    pub(crate) fn from_position(input: R, name: String, config: Arc<Config>, position: Position) -> Self {
+        Self { input, name, config, limits: Limits::default(), position, buffer: Vec::new(), has_ended: false }
+    }
+
+    /// How far it was read.
+    pub(crate) const fn position(&self) -> Position {
+        self.position
+    }
+
+    fn next_job(&mut self) -> Result<Option<ValidJob>, CommandError> {
         while self.read_line()? {
             if !self.buffer.trim_ascii().is_empty() {
                 return self.parse_line().map(Some);
@@ -43,30 +61,30 @@ impl<R: BufRead> BatchLines<R> {
         let max = 2 * self.limits.payload_bytes_max + LINE_REST_BYTES_MAX;
         let mut bounded = (&mut self.input).take(max as u64 + 1);
         let count = bounded.read_until(b'\n', &mut self.buffer).map_err(|source| unreadable(&self.name, source))?;
-        self.line += 1;
+        self.position.line += 1;
+        self.position.bytes += count as u64;
         if count > max {
             return Err(self.problem(format!("it has more than {max} bytes")));
         }
         Ok(count > 0)
     }
 
-    fn parse_line(&self) -> Result<NewJob, CommandError> {
+    fn parse_line(&self) -> Result<ValidJob, CommandError> {
         let text = std::str::from_utf8(self.buffer.trim_ascii())
             .map_err(|error| self.problem(format!("it is not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
         let request: JobRequest = serde_json::from_str(text).map_err(|error| self.problem(json_problem(&error)))?;
         let defaults = self.config.new_job(&request.job_type);
-        let job = request.into_new_job(defaults).map_err(|error| self.problem(error.to_string()))?;
-        job.validate(&self.limits).map_err(|error| self.problem(error.to_string()))?;
-        Ok(job)
+        let job = request.into_new_job(defaults).and_then(|job| job.check(&self.limits));
+        job.map_err(|error| self.problem(error.to_string()))
     }
 
     fn problem(&self, problem: String) -> CommandError {
-        CommandError::Line { input: self.name.clone(), line: self.line, problem }
+        CommandError::Line { input: self.name.clone(), line: self.position.line, problem }
     }
 }
 
 impl<R: BufRead> Iterator for BatchLines<R> {
-    type Item = Result<NewJob, CommandError>;
+    type Item = Result<ValidJob, CommandError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.has_ended {
@@ -96,7 +114,7 @@ fn unreadable(name: &str, source: io::Error) -> CommandError {
 mod tests {
     use super::*;
 
-    fn read(text: &[u8]) -> Result<Vec<NewJob>, String> {
+    fn read(text: &[u8]) -> Result<Vec<ValidJob>, String> {
         BatchLines::new(text, "jobs".to_owned(), Arc::default())
             .collect::<Result<_, _>>()
             .map_err(|error| error.to_string())
@@ -110,14 +128,31 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_read_on_from_where_another_reader_stood() {
+        let text = b"{\"job_type\":\"a\"}\n\n{\"job_type\":\"b\"}\r\nno job";
+        let mut first = BatchLines::new(&text[..], "jobs".to_owned(), Arc::default());
+        assert_eq!(first.next().unwrap().unwrap().job_type, "a");
+        let position = first.position();
+        let rest = &text[usize::try_from(position.bytes).unwrap()..];
+        let mut second = BatchLines::from_position(rest, "jobs".to_owned(), Arc::default(), position);
+        assert_eq!(second.next().unwrap().unwrap().job_type, "b");
+        let error = second.next().unwrap().unwrap_err().to_string();
+        assert!(error.starts_with("jobs, line 4: "), "{error}");
+    }
+
+    #[test]
     fn the_line_that_is_off_is_named() {
-        let off: [(&[u8], &str); 6] = [
+        let off: [(&[u8], &str); 7] = [
             (b"{\"job_type\":\"a\"}\n{", "jobs, line 2: EOF while parsing an object at column 1"),
             (b"\n\n{}", "jobs, line 3: missing field \"job_type\" at column 2"),
             (b"{\"job_type\":\"a\"}\n\xff\n", "jobs, line 2: it is not UTF-8 from byte 1 on"),
             (b"{\"job_type\":\"\"}", "jobs, line 1: the job type must be 1 to 200 bytes"),
             (b"{\"job_type\":\"a\",\"prio\":1}", "jobs, line 1: unknown field \"prio\""),
             (b"{\"job_type\":\"a\",\"delay\":\"9999999d\"}", "jobs, line 1: the delay in seconds must be from 0 to"),
+            (
+                b"{\"job_type\":\"a\",\"delay\":\"1s\",\"run_at\":\"2099-01-01T00:00:00Z\"}",
+                "jobs, line 1: run_at and delay cannot both be given: keep one of them",
+            ),
         ];
         for (text, expected) in off {
             let error = read(text).unwrap_err();

@@ -1,11 +1,11 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use longshore_core::{JobData, JobId, NewJob, TimeBounds, Timestamp};
+use longshore_core::{JobData, JobId, NewJob, TimeBounds, Timestamp, ValidJob};
 use rusqlite::{CachedStatement, Connection};
 
 use crate::column;
-use crate::jobs::enqueue::later_than;
+use crate::jobs::due::later_than;
 
 /// Jobs in one statement.
 pub(crate) const BLOCK_JOBS: usize = 16;
@@ -43,7 +43,7 @@ impl<'c> BlockInsert<'c> {
     pub(crate) fn make(
         &mut self,
         connection: &Connection,
-        jobs: [&NewJob; BLOCK_JOBS],
+        jobs: [&ValidJob; BLOCK_JOBS],
         now: Timestamp,
     ) -> rusqlite::Result<impl Iterator<Item = JobId> + use<>> {
         let insert = &mut self.insert;

@@ -1,31 +1,27 @@
-use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, TimeBounds, Timestamp};
+use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, TimeBounds, Timestamp, ValidJob};
 use rusqlite::params;
 
 use crate::column;
 use crate::fault::Fault;
-use crate::jobs::enqueue::{find_holder, later_than};
-use crate::jobs::family::Family;
+use crate::jobs::due::later_than;
 use crate::jobs::offers::Taken;
-use crate::jobs::overdue::end_waiting;
+use crate::jobs::unique_key::Met;
 use crate::workers::held::HeldLease;
 use crate::writing::session::{Delivery, WriteTx};
 
 /// Makes a job with a lease to a worker that would run it at once, if there is one and nothing holds the job back.
 /// The claim that would follow in a transaction of its own is then part of this one.
-pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &NewJob) -> Result<Option<JobId>, Fault> {
+pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Option<JobId>, Fault> {
     if tx.offers.borrow().is_empty() {
         return Ok(None);
     }
-    job.validate(&tx.limits)?;
     if job.parent.is_some() || later_than(tx.now, job.due).is_some() {
         return Ok(None);
     }
     if let Some(unique_key) = &job.unique_key
-        && let Some(holder) = find_holder(tx.connection, unique_key)?
+        && Met::of(tx.connection, unique_key, job.unique_while, tx.now)? != Met::NOBODY
     {
-        let Some(overdue) = holder.overdue_at(tx.now) else { return Ok(None) };
-        let family = Family::look(tx.connection)?;
-        end_waiting(tx, family, &holder, overdue)?;
+        return Ok(None);
     }
     let Some(taken) = tx.offers.borrow_mut().take(tx.connection, job)? else { return Ok(None) };
     let id = insert(tx, job, &taken)?;

@@ -4,7 +4,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use longshore_core::{JobData, NewJob, OutsideCause, StoreError};
+use longshore_core::{JobData, OutsideCause, StoreError, ValidJob};
 
 use crate::jobs::enqueue::spooled_job::{decode, encode};
 
@@ -21,7 +21,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
-    kept: Vec<NewJob>,
+    kept: Vec<ValidJob>,
     kept_bytes: usize,
     spilled: Option<Spilled>,
 }
@@ -40,7 +40,7 @@ impl Spool {
         Self { folder: folder.to_owned(), kept: Vec::new(), kept_bytes: 0, spilled: None }
     }
 
-    pub(crate) fn push(&mut self, job: NewJob) -> Result<(), StoreError> {
+    pub(crate) fn push(&mut self, job: ValidJob) -> Result<(), StoreError> {
         if let Some(spilled) = &mut self.spilled {
             return spilled.push(&job);
         }
@@ -76,7 +76,7 @@ impl Spilled {
         Self { folder, file: BufWriter::with_capacity(BUFFER_BYTES, file), jobs: 0 }
     }
 
-    fn push(&mut self, job: &NewJob) -> Result<(), StoreError> {
+    fn push(&mut self, job: &ValidJob) -> Result<(), StoreError> {
         let record = encode(job);
         // A record of at most a few payloads is far below 4 GiB.
         let length = u32::try_from(record.len()).map_err(|_| explain(&self.folder, ErrorKind::FileTooLarge.into()))?;
@@ -99,7 +99,7 @@ impl Spilled {
 /// The jobs of a spool as they are given out.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    kept: std::vec::IntoIter<NewJob>,
+    kept: std::vec::IntoIter<ValidJob>,
     spilled: Option<SpilledReading>,
 }
 
@@ -112,7 +112,7 @@ struct SpilledReading {
 
 impl Parts {
     /// The next jobs; none are left when there are none.
-    pub(crate) fn next_part(&mut self) -> Result<Vec<NewJob>, StoreError> {
+    pub(crate) fn next_part(&mut self) -> Result<Vec<ValidJob>, StoreError> {
         let mut part = Vec::with_capacity(PART_JOBS_MAX);
         let mut part_bytes = 0;
         while part.len() < PART_JOBS_MAX && part_bytes < PART_BYTES_MAX {
@@ -123,7 +123,7 @@ impl Parts {
         Ok(part)
     }
 
-    fn next_job(&mut self) -> Result<Option<NewJob>, StoreError> {
+    fn next_job(&mut self) -> Result<Option<ValidJob>, StoreError> {
         if let Some(job) = self.kept.next() {
             return Ok(Some(job));
         }
@@ -137,9 +137,11 @@ impl Parts {
 }
 
 impl SpilledReading {
-    fn next_job(&mut self) -> Result<NewJob, StoreError> {
+    fn next_job(&mut self) -> Result<ValidJob, StoreError> {
         self.left -= 1;
-        let read = self.read_record().and_then(|record| decode(&record).ok_or_else(|| ErrorKind::InvalidData.into()));
+        let read = self
+            .read_record()
+            .and_then(|record| decode(&record).map(ValidJob::from_stored).ok_or_else(|| ErrorKind::InvalidData.into()));
         read.map_err(|source| explain(&self.folder, source))
     }
 
@@ -152,7 +154,7 @@ impl SpilledReading {
     }
 }
 
-fn bytes(job: &NewJob) -> usize {
+fn bytes(job: &ValidJob) -> usize {
     job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len)
 }
 
@@ -169,10 +171,16 @@ fn explain(folder: &Path, source: io::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use longshore_core::{Limits, NewJob};
+
     use super::*;
 
-    fn job(number: usize) -> NewJob {
-        NewJob::new(format!("type {number}"), JobData::encode(&vec![number; 40]).unwrap())
+    fn job(number: usize) -> ValidJob {
+        checked(NewJob::new(format!("type {number}"), JobData::encode(&vec![number; 40]).unwrap()))
+    }
+
+    fn checked(job: NewJob) -> ValidJob {
+        job.check(&Limits { payload_bytes_max: 2 * 1024 * 1024 }).unwrap()
     }
 
     fn spool(folder: &Path, jobs: usize) -> Result<Spool, StoreError> {
@@ -210,7 +218,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut spool = Spool::new(folder.path());
         let large = JobData::encode(&"x".repeat(1024 * 1024)).unwrap();
-        (0..20).for_each(|_| spool.push(NewJob::new("mail", large.clone())).unwrap());
+        (0..20).for_each(|_| spool.push(checked(NewJob::new("mail", large.clone()))).unwrap());
 
         assert_eq!(spool.kept.len(), 16);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");

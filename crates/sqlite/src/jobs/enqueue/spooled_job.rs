@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_core::{Due, JobData, JobId, NewJob, Priority, Timestamp};
+use longshore_core::{Due, JobData, JobId, NewJob, OnDuplicate, Priority, Timestamp, UniqueWhile};
 
 /// The job as bytes.
 pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
@@ -20,6 +20,8 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
         expires_in,
         deadline_in,
         unique_key,
+        on_duplicate,
+        unique_while,
         parent,
         metadata,
     } = job;
@@ -42,6 +44,15 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
     [max_retries, max_crashes, max_deferrals].into_iter().for_each(|count| record.fixed(count.to_le_bytes()));
     [timeout, expires_in, deadline_in].into_iter().for_each(|span| record.optional(*span, Record::span));
     record.optional(unique_key.as_deref(), Record::text);
+    record.fixed([match on_duplicate {
+        OnDuplicate::Keep => 0,
+        OnDuplicate::Replace => 1,
+        OnDuplicate::PushBack => 2,
+    }]);
+    record.fixed([match unique_while {
+        UniqueWhile::Unfinished => 0,
+        UniqueWhile::Waiting => 1,
+    }]);
     record.optional(*parent, |record, parent| record.fixed(parent.0.to_le_bytes()));
     record.optional(metadata.as_ref().map(JobData::as_str), Record::text);
     record.0
@@ -69,6 +80,17 @@ pub(crate) fn decode(record: &[u8]) -> Option<NewJob> {
         expires_in: rest.optional(Rest::span)?,
         deadline_in: rest.optional(Rest::span)?,
         unique_key: rest.optional(Rest::text)?,
+        on_duplicate: match rest.fixed()? {
+            [0] => OnDuplicate::Keep,
+            [1] => OnDuplicate::Replace,
+            [2] => OnDuplicate::PushBack,
+            _ => return None,
+        },
+        unique_while: match rest.fixed()? {
+            [0] => UniqueWhile::Unfinished,
+            [1] => UniqueWhile::Waiting,
+            _ => return None,
+        },
         parent: rest.optional(|rest| Some(JobId(i64::from_le_bytes(rest.fixed()?))))?,
         metadata: rest.optional(Rest::text)?.map(JobData::from_stored),
     };
@@ -147,10 +169,12 @@ mod tests {
             .expires_in(Duration::from_millis(2500))
             .deadline_in(Duration::MAX)
             .unique_key("")
+            .on_duplicate(OnDuplicate::PushBack)
+            .unique_while(UniqueWhile::Waiting)
             .parent(JobId(i64::MIN))
             .metadata(JobData::parse("[]").unwrap());
         (full.max_crashes, full.max_deferrals) = (7, 0);
-        let at = plain.clone().run_at(Timestamp::from_ms(i64::MIN));
+        let at = plain.clone().run_at(Timestamp::from_ms(i64::MIN)).on_duplicate(OnDuplicate::Replace);
         vec![plain, full, at]
     }
 

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use longshore_core::{EnqueueStream, Limits, NewJob, StoreError};
+use longshore_core::{StoreError, ValidJobStream};
 use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
@@ -24,16 +24,15 @@ pub(crate) async fn enqueue_stream(
     writer: &Writer,
     context: &ErrorContext,
     options: &SqliteOptions,
-    jobs: EnqueueStream,
+    jobs: ValidJobStream,
 ) -> Result<u64, StoreError> {
     let (answer, read) = oneshot::channel();
     let folder = options.path.parent().unwrap_or(Path::new(".")).to_owned();
-    let limits = options.limits;
     // Nobody joins it: it ends with the stream, or soon after its caller has gone, and a read that hangs must not
     // hang its caller.
     thread::Builder::new()
         .name("longshore-stream".to_owned())
-        .spawn(move || Reading { folder, limits }.run(jobs, answer))
+        .spawn(move || Reading { folder }.run(jobs, answer))
         .map_err(|error| context.unreachable(error))?;
     // The thread went without an answer: the caller's own iterator has panicked.
     let broken = |_| StoreError::Aborted { source: "the stream of jobs broke off".into() };
@@ -42,24 +41,23 @@ pub(crate) async fn enqueue_stream(
 
 struct Reading {
     folder: PathBuf,
-    limits: Limits,
 }
 
 impl Reading {
-    fn run(self, jobs: EnqueueStream, answer: oneshot::Sender<Result<EnqueueAll, StoreError>>) {
+    fn run(self, jobs: ValidJobStream, answer: oneshot::Sender<Result<EnqueueAll, StoreError>>) {
         let read = self.read(jobs, &|| answer.is_closed());
         // The caller may have gone.
         let _ = answer.send(read);
     }
 
-    fn read(&self, jobs: EnqueueStream, is_abandoned: &dyn Fn() -> bool) -> Result<EnqueueAll, StoreError> {
+    fn read(&self, jobs: ValidJobStream, is_abandoned: &dyn Fn() -> bool) -> Result<EnqueueAll, StoreError> {
         let mut spool = Spool::new(&self.folder);
         let mut has_parents = false;
         for (number, job) in (0_u64..).zip(jobs) {
             if number.is_multiple_of(JOBS_BETWEEN_LOOKS) && is_abandoned() {
                 return Err(StoreError::Aborted { source: "nobody waits for the stream any more".into() });
             }
-            match self.check(job) {
+            match job {
                 Ok(job) => {
                     has_parents |= job.parent.is_some();
                     spool.push(job)?;
@@ -73,12 +71,6 @@ impl Reading {
             }
         }
         Ok(EnqueueAll { parts: spool.into_parts()?, broken: None })
-    }
-
-    fn check(&self, job: Result<NewJob, Box<dyn std::error::Error + Send + Sync>>) -> Result<NewJob, StoreError> {
-        let job = job.map_err(|source| StoreError::Aborted { source })?;
-        job.validate(&self.limits)?;
-        Ok(job)
     }
 }
 

@@ -1,0 +1,100 @@
+use longshore_core::{Actioned, Due, JobData, JobEdit, JobId, Refusal, Status, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::column;
+use crate::fault::Fault;
+use crate::jobs::due::{later_than, status_under};
+use crate::writing::session::WriteTx;
+use crate::writing::work::Work;
+
+/// Changes one job that does not run. Every offer of an idle worker ends with it, as with any other work whose effect
+/// on the order of the jobs is not known.
+pub(crate) struct Edit {
+    pub(crate) id: JobId,
+    /// It was validated.
+    pub(crate) edit: JobEdit,
+}
+
+impl Work for Edit {
+    type Answer = Actioned;
+    const DOING: &'static str = "editing a job";
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Actioned, Fault> {
+        let id = self.id;
+        let refusal = match read(tx.connection, id)? {
+            None => Some(Refusal::NotFound { id }),
+            Some(job) => match job.refusal(id, &self.edit) {
+                // A row that another program left may break a constraint of its table, whatever is changed in it.
+                None => match tx.apart(|tx| self.change(tx, &job))? {
+                    Ok(true) => None,
+                    Ok(false) | Err(_) => Some(Refusal::Constraint { id }),
+                },
+                refusal => refusal,
+            },
+        };
+        let touched = u64::from(refusal.is_none());
+        Ok(Actioned { touched, refused: refusal.into_iter().collect() })
+    }
+}
+
+impl Edit {
+    /// Whether the row was as it had been read.
+    fn change(&self, tx: &mut WriteTx<'_, '_>, job: &Edited) -> Result<bool, Fault> {
+        let JobEdit { job_type, job_data, queue, due } = &self.edit;
+        let changed = tx.connection.prepare_cached(include_str!("../sql/edit_job.sql"))?.execute(params![
+            self.id.0,
+            job_type,
+            job_data.as_ref().map(JobData::as_str),
+            queue
+        ])?;
+        if changed == 0 {
+            return Ok(false);
+        }
+        let status = match due {
+            Some(due) => move_due(tx.connection, self.id, job.status, *due, tx.now)?,
+            None => job.status,
+        };
+        tx.counts.left(&job.queue, job.status);
+        tx.counts.entered(queue.as_deref().unwrap_or(&job.queue), status);
+        tx.wakes = true;
+        Ok(true)
+    }
+}
+
+/// What an edit must know of its job.
+struct Edited {
+    status: Status,
+    queue: String,
+}
+
+impl Edited {
+    fn refusal(&self, id: JobId, edit: &JobEdit) -> Option<Refusal> {
+        match self.status {
+            Status::Pending | Status::Retrying | Status::Blocked => None,
+            Status::DeadLetter => edit.due.map(|_| Refusal::TimeOfDeadLetter { id }),
+            status @ (Status::Running | Status::Completed | Status::Cancelled) => {
+                Some(Refusal::NotEditable { id, status })
+            }
+        }
+    }
+}
+
+fn read(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Edited>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_job_for_action.sql"))?
+        .query_row([id.0], |row| Ok(Edited { status: column::status(row, 0)?, queue: column::text(row, 1)? }))
+        .optional()
+}
+
+/// Gives a job that waits another time, and says where it stands then.
+fn move_due(connection: &Connection, id: JobId, status: Status, due: Due, now: Timestamp) -> rusqlite::Result<Status> {
+    let later = later_than(now, due);
+    let to = status_under(status, later);
+    connection.prepare_cached(include_str!("../sql/move_due.sql"))?.execute(params![
+        id.0,
+        to.as_str(),
+        later.map(Timestamp::as_ms),
+        now.as_ms()
+    ])?;
+    Ok(to)
+}

@@ -1,0 +1,91 @@
+use longshore_core::{JobId, Overdue, Timestamp, UniqueWhile};
+use rusqlite::{Connection, params};
+
+use crate::column;
+use crate::jobs::overdue::{WaitingJob, time_bounds};
+
+/// Between the key and the id of a job that passed its key on; no key that is enqueued holds a control character.
+const PASSED_ON: char = '\u{1f}';
+
+/// What a new job meets under its unique key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Meeting {
+    /// Nobody has the key.
+    Free,
+    /// The job that holds the key runs, and the new one may wait behind it, once it was given the key.
+    Behind(JobId),
+    /// A job that counts as a duplicate.
+    Duplicate(WaitingJob),
+}
+
+/// The same, and the jobs with the key that wait beyond their expiry or deadline.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Met {
+    pub(crate) meeting: Meeting,
+    pub(crate) overdue: Vec<(WaitingJob, Overdue)>,
+}
+
+impl Met {
+    /// No job has the key.
+    pub(crate) const NOBODY: Self = Self { meeting: Meeting::Free, overdue: Vec::new() };
+
+    pub(crate) fn of(
+        connection: &Connection,
+        key: &str,
+        unique_while: UniqueWhile,
+        now: Timestamp,
+    ) -> rusqlite::Result<Self> {
+        let mut statement = connection.prepare_cached(include_str!("../sql/select_unique_key_holders.sql"))?;
+        let mut rows = statement.query([key])?;
+        let mut met = Self::NOBODY;
+        while let Some(row) = rows.next()? {
+            let (status, queue) = (column::status(row, 1)?, column::text(row, 2)?.into());
+            let holder = WaitingJob { id: column::id(row, 0)?, status, queue, time: time_bounds(row, 4)? };
+            if let Some(overdue) = holder.overdue_at(now) {
+                met.overdue.push((holder, overdue));
+            } else if unique_while.covers(holder.status) {
+                return Ok(Self { meeting: Meeting::Duplicate(holder), ..met });
+            } else if row.get(3)? {
+                met.meeting = Meeting::Behind(holder.id);
+            }
+        }
+        Ok(met)
+    }
+}
+
+/// A job other than this one that has not ended and has the unique key, passed on or not.
+pub(crate) fn other_holder(connection: &Connection, key: &str, id: JobId) -> rusqlite::Result<Option<JobId>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_unique_key_holders.sql"))?
+        .query_map([key], |row| column::id(row, 0))?
+        .find(|found| !matches!(found, Ok(found) if *found == id))
+        .transpose()
+}
+
+/// Takes the key from a running job; whether it still held it.
+pub(crate) fn pass_on(connection: &Connection, id: JobId, key: &str) -> rusqlite::Result<bool> {
+    let passed = connection.prepare_cached(include_str!("../sql/pass_unique_key.sql"))?.execute(params![id.0, key])?;
+    Ok(passed == 1)
+}
+
+/// The key that a job was enqueued with, whether it passed it on or not.
+pub(crate) fn given(stored: String, id: JobId) -> String {
+    match stored.rsplit_once(PASSED_ON) {
+        Some((key, passed_by)) if passed_by == id.to_string() => key.to_owned(),
+        _ => stored,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_passed_on_is_told_as_it_was_given() {
+        let given = |stored: &str| given(stored.to_owned(), JobId(12));
+        assert_eq!(given("key"), "key");
+        assert_eq!(given("key\u{1f}12"), "key");
+        assert_eq!(given("key\u{1f}1"), "key\u{1f}1", "another program may write what it likes");
+        assert_eq!(given("\u{1f}12\u{1f}12"), "\u{1f}12");
+    }
+}

@@ -1,0 +1,19 @@
+-- What a new job gives to the one that has its unique key. Where ?10 is set it gives its time, too: ?11 is the state under
+-- that time and ?12 the instant, if it has not come.
+UPDATE job_queue
+SET job_type = ?2,
+    job_data = ?3,
+    priority = ?4,
+    max_retries = ?5,
+    timeout_seconds = ?6,
+    max_crashes = ?7,
+    max_deferrals = ?8,
+    metadata = ?9,
+    status = CASE WHEN ?10 THEN ?11 ELSE status END,
+    run_at = CASE WHEN ?10 THEN ?12 ELSE run_at END,
+    next_retry_at = CASE WHEN NOT ?10 THEN next_retry_at WHEN ?11 = 'retrying' THEN ?12 END,
+    expires_at = ?14,
+    deadline_at = ?15,
+    ready_at = CASE WHEN ?10 AND ?12 IS NULL THEN ?13 ELSE ready_at END
+WHERE id = ?1
+  AND status IN ('pending', 'retrying', 'blocked')
