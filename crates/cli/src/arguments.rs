@@ -8,6 +8,7 @@ mod queues;
 mod value;
 mod work;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -44,7 +45,7 @@ pub(crate) struct Globals {
     /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, DATABASE_URL, both also from .env,
     /// `database` in the configuration; default: sqlite:longshore.db]
     #[arg(long, value_name = "URL", global = true)]
-    pub(crate) database: Option<String>,
+    pub(crate) database: Option<OsString>,
 
     /// Read this configuration file [else LONGSHORE_CONFIG; default: longshore.toml where there is one]
     #[arg(long, value_name = "FILE", global = true)]

@@ -1,12 +1,12 @@
-use std::io;
 use std::path::PathBuf;
+use std::{fmt, io};
 
 use longshore::InvalidDatabaseUrl;
 use longshore_core::{Actioned, InvalidJob, InvalidJobData, JobId, Refusal, Status};
-use longshore_migrate::Exit;
 use thiserror::Error;
 
 use crate::arguments::InvalidPriorityWords;
+use crate::exit::Exit;
 use crate::table::count_jobs;
 
 /// What a command could not do, apart from what the database or a migration says. Nothing was changed, unless the
@@ -21,7 +21,7 @@ pub(crate) enum CommandError {
     #[error("ids and --all exclude each other")]
     IdsWithAll,
     /// A filter narrows nothing.
-    #[error("--status, --type, --queue and --failure-type narrow --all, and named jobs need no filter")]
+    #[error("--status, --type, --queue, --failure-type and --reason narrow --all, and named jobs need no filter")]
     FilterWithIds,
     /// What names the database does not.
     #[error("{source} (from {origin})")]
@@ -31,11 +31,11 @@ pub(crate) enum CommandError {
         /// Where it stands.
         origin: &'static str,
     },
-    /// The database would be made in a folder that is not there.
-    #[error("there is no folder {} for the database", .folder.display())]
-    NoFolder {
-        /// Which one.
-        folder: PathBuf,
+    /// A path is not UTF-8 where only text can name it.
+    #[error("{what} is not UTF-8")]
+    NotText {
+        /// Which text.
+        what: &'static str,
     },
     /// Something was changed, and then its result could not be told.
     #[error("{done}, but the result could not be printed: {source}")]
@@ -70,14 +70,24 @@ pub(crate) enum CommandError {
         source: dotenvy::Error,
     },
     /// The payload is no JSON, or none that every reader can read.
-    #[error("the payload is {0}")]
-    Payload(#[from] InvalidJobData),
+    #[error("{origin} is {source}")]
+    Payload {
+        /// What is wrong with it.
+        source: InvalidJobData,
+        /// Where it stands.
+        origin: PayloadOrigin,
+    },
     /// The payload is no text.
-    #[error("the payload is not UTF-8")]
-    PayloadEncoding,
+    #[error("{origin} is not UTF-8")]
+    PayloadEncoding {
+        /// Where it stands.
+        origin: PayloadOrigin,
+    },
     /// The payload is longer than any store accepts.
-    #[error("the payload has more than {max} bytes")]
+    #[error("{origin} has more than {max} bytes")]
     PayloadTooLong {
+        /// Where it stands.
+        origin: PayloadOrigin,
         /// The most that is accepted.
         max: usize,
     },
@@ -129,16 +139,37 @@ pub(crate) enum CommandError {
     Declined,
 }
 
+/// Where a payload was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PayloadOrigin {
+    /// The argument itself.
+    Argument,
+    /// Standard input.
+    StandardInput,
+    /// A file.
+    File(PathBuf),
+}
+
+impl fmt::Display for PayloadOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument => f.write_str("the payload"),
+            Self::StandardInput => write!(f, "the payload on {}", CommandError::STANDARD_INPUT),
+            Self::File(path) => write!(f, "the payload in {}", path.display()),
+        }
+    }
+}
+
 impl CommandError {
+    /// What standard input is called where a file could be named.
+    pub(crate) const STANDARD_INPUT: &str = "standard input";
+
     /// The code of the one error after which something has been done.
     pub(crate) const RESULT_NOT_PRINTED: &str = "result_not_printed";
 
     /// What was told after something was `done`. An error says that it was done; a reader who has seen enough
     /// (`| head`) is none.
-    pub(crate) fn after<T>(
-        done: impl std::fmt::Display,
-        told: Result<T, impl Into<anyhow::Error>>,
-    ) -> anyhow::Result<T> {
+    pub(crate) fn after<T>(done: impl fmt::Display, told: Result<T, impl Into<anyhow::Error>>) -> anyhow::Result<T> {
         told.map_err(|error| {
             let source = error.into();
             let kind = source.downcast_ref::<io::Error>().map(io::Error::kind);
@@ -156,19 +187,18 @@ impl CommandError {
             | Self::IdsWithAll
             | Self::FilterWithIds
             | Self::DatabaseUrl { .. }
-            | Self::NoFolder { .. }
+            | Self::NotText { .. }
             | Self::Config { .. }
             | Self::Unreadable { .. }
             | Self::Dotenv { .. }
-            | Self::Payload(_)
-            | Self::PayloadEncoding
+            | Self::Payload { .. }
+            | Self::PayloadEncoding { .. }
             | Self::PayloadTooLong { .. }
-            | Self::Job(_) => Exit::Usage,
-            Self::Untold { .. }
             | Self::Line { .. }
-            | Self::NoSuchJob { .. }
-            | Self::NotADeadLetter { .. }
-            | Self::NotMoved { .. } => Exit::Failed,
+            | Self::Job(_) => Exit::Usage,
+            Self::Untold { .. } | Self::NoSuchJob { .. } | Self::NotADeadLetter { .. } | Self::NotMoved { .. } => {
+                Exit::Failed
+            }
             Self::Unconfirmed { .. } | Self::Declined => Exit::Refused,
         }
     }
@@ -178,12 +208,14 @@ impl CommandError {
         match self {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => "usage",
             Self::DatabaseUrl { source, .. } => source.code(),
-            Self::NoFolder { .. } => "invalid_database",
+            Self::NotText { .. } => "not_utf8",
             Self::Untold { .. } => Self::RESULT_NOT_PRINTED,
             Self::Config { .. } => "invalid_config",
             Self::Unreadable { .. } => "unreadable_file",
             Self::Dotenv { .. } => "invalid_dotenv",
-            Self::Payload(_) | Self::PayloadEncoding | Self::PayloadTooLong { .. } | Self::Job(_) => "invalid_job",
+            Self::Payload { .. } | Self::PayloadEncoding { .. } | Self::PayloadTooLong { .. } | Self::Job(_) => {
+                "invalid_job"
+            }
             Self::Line { .. } => "invalid_line",
             Self::NoSuchJob { .. } => "no_such_job",
             Self::NotADeadLetter { .. } => "not_a_dead_letter",
@@ -199,20 +231,27 @@ impl CommandError {
                 "add --help to the command to see what it accepts"
             }
             Self::DatabaseUrl { source, .. } => source.hint(),
-            Self::NoFolder { .. } => "create the folder, or check the path given with --database",
+            Self::NotText { .. } => "rename it, or name a symbolic link to it whose path is UTF-8",
             Self::Untold { .. } => "do not run the command again; check where standard output goes",
             Self::Config { .. } => "mend that line, or name another file with --config",
+            Self::Unreadable { path, .. } if path.as_os_str() == Self::STANDARD_INPUT => {
+                "check where standard input comes from"
+            }
             Self::Unreadable { .. } => "check the path and its permissions",
             Self::Dotenv { .. } => "mend that line, or name the database with --database",
-            Self::Payload(InvalidJobData::LoneSurrogate { .. }) => {
+            Self::Payload { source: InvalidJobData::LoneSurrogate { .. }, .. } => {
                 "write both halves, such as \\ud83d\\ude00, or the character itself"
             }
-            Self::Payload(InvalidJobData::TooDeep) => "flatten it, or store it elsewhere and enqueue where it is",
-            Self::Payload(_) => "quote it for the shell, such as '{\"file\": \"a.jpg\"}', or give it as @FILE",
-            Self::PayloadEncoding => "encode the text as UTF-8, binary data as base64",
+            Self::Payload { source: InvalidJobData::TooDeep, .. } => {
+                "flatten it, or store it elsewhere and enqueue where it is"
+            }
+            Self::Payload { origin: PayloadOrigin::File(_), .. } => "correct the file and enqueue it again",
+            Self::Payload { origin: PayloadOrigin::StandardInput, .. } => "check what is written to standard input",
+            Self::Payload { .. } => "quote it for the shell, such as '{\"file\": \"a.jpg\"}', or give it as @FILE",
+            Self::PayloadEncoding { .. } => "encode the text as UTF-8, binary data as base64",
             Self::PayloadTooLong { .. } => "store the data elsewhere and enqueue where it is",
             Self::Job(_) => "see \"longshore enqueue --help\"",
-            Self::Line { .. } => "no job was enqueued; mend that line and enqueue the file again",
+            Self::Line { .. } => "no job was enqueued; correct that line and enqueue all of them again",
             Self::NoSuchJob { .. } => "\"longshore jobs list\" shows those that there are",
             Self::NotADeadLetter { .. } => "see \"longshore jobs --help\" for jobs in any state",
             Self::NotMoved { actioned, .. } if actioned.touched == 0 => {

@@ -1,8 +1,9 @@
 use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use longshore::DatabaseUrl;
+use longshore::{DatabaseUrl, InvalidDatabaseUrl};
 use longshore_core::{Clock, SystemClock, Timestamp};
 
 use crate::arguments::Globals;
@@ -50,11 +51,14 @@ impl Context {
     /// The database: the flag, the environment, `.env`, the configuration, the default, in this order.
     pub(crate) fn database_url(&self) -> Result<DatabaseUrl, CommandError> {
         let (text, origin) = self.database_text()?;
+        let Some(text) = text.to_str() else {
+            return Err(CommandError::DatabaseUrl { source: InvalidDatabaseUrl::NotUtf8, origin });
+        };
         text.parse().map_err(|source| CommandError::DatabaseUrl { source, origin })
     }
 
     /// What names the database, and where that stands.
-    fn database_text(&self) -> Result<(String, &'static str), CommandError> {
+    fn database_text(&self) -> Result<(OsString, &'static str), CommandError> {
         if let Some(text) = &self.globals.database {
             return Ok((text.clone(), "--database"));
         }
@@ -68,23 +72,22 @@ impl Context {
             }
         }
         Ok(match &self.config()?.database {
-            Some(text) => (text.clone(), "`database` in the configuration file"),
-            None => (DATABASE.to_owned(), "the default"),
+            Some(text) => (text.into(), "`database` in the configuration file"),
+            None => (DATABASE.into(), "the default"),
         })
     }
 
     /// What a command job is told beside its job, so that a `longshore` that it calls means the same database and
     /// configuration, wherever it runs.
     pub(crate) fn variables_for_commands(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
-        let whole = |path: &Path| std::path::absolute(path).map(|path| path.display().to_string());
-        let path = whole(self.database_url()?.path())?;
+        let path = whole(self.database_url()?.path(), "the absolute path of the database")?;
         let url = format!("sqlite:{path}");
         // A path that would mean something else in a URL is given as it is; it is absolute, so it cannot be one.
         let is_plain = url.parse::<DatabaseUrl>().is_ok_and(|url| url.path() == Path::new(&path));
         let database = if is_plain { url } else { path };
         let mut variables = vec![("LONGSHORE_DATABASE", database)];
         if let Some(config) = self.config_path() {
-            variables.push(("LONGSHORE_CONFIG", whole(&config)?));
+            variables.push(("LONGSHORE_CONFIG", whole(&config, "the absolute path of the configuration file")?));
         }
         Ok(variables)
     }
@@ -99,4 +102,10 @@ impl Context {
     pub(crate) fn now(&self) -> Timestamp {
         SystemClock::new().now()
     }
+}
+
+/// The absolute path as text, which another program is told; a similar one would lead elsewhere.
+fn whole(path: &Path, what: &'static str) -> anyhow::Result<String> {
+    let path = std::path::absolute(path)?;
+    Ok(path.into_os_string().into_string().map_err(|_| CommandError::NotText { what })?)
 }

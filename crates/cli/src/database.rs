@@ -6,7 +6,6 @@ pub(crate) use longshore_sqlite::Prepare;
 use longshore_sqlite::{OpenError, Origin, SqliteOptions, SqliteStore};
 
 use crate::arguments::Durability;
-use crate::command_error::CommandError;
 use crate::context::Context;
 
 /// An open database whose schema is understood.
@@ -40,7 +39,6 @@ fn explain(error: OpenError) -> anyhow::Error {
         OpenError::Schema(problem) => problem.into(),
         OpenError::Migrate(error) => error.into(),
         OpenError::Store(error) => error.into(),
-        OpenError::NoFolder { folder } => CommandError::NoFolder { folder }.into(),
         error => error.into(),
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use longshore_core::{Health, JobKeeper, QueueStats, Status, StuckCause, StuckJob, TypeBacklog};
 use serde::Serialize;
 
+use crate::quoted::{argument, flag_with_name, toml_key};
 use crate::relative_time::span;
 use crate::table::count_jobs;
 
@@ -157,8 +158,10 @@ fn types(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
             let message =
                 format!("no worker or configuration knows the type \"{job_type}\", of which {jobs} could run now");
             let hint = format!(
-                "declare [jobs.{job_type}] in longshore.toml, start the program that handles it, or delete them: \
-                 longshore jobs delete --all --type {job_type}"
+                "declare [jobs.{}] in longshore.toml, start the program that handles it, or delete them: \
+                 longshore jobs delete --all {}",
+                toml_key(job_type),
+                flag_with_name("--type", job_type)
             );
             findings.push(Finding::new("unknown_job_type", message, hint));
         } else if health.living_workers > 0 {
@@ -178,7 +181,7 @@ fn paused(queue: &QueueStats, health: &Health) -> Option<Finding> {
         let name = &queue.queue;
         let ago = span(health.now.since(since));
         let message = format!("queue {name} has been paused for {ago}, and holds back {}", count_jobs(jobs));
-        Finding::new("paused_queue", message, format!("longshore queues resume {name}"))
+        Finding::new("paused_queue", message, format!("longshore queues resume {}", argument(name)))
     })
 }
 

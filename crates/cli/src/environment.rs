@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ pub(crate) struct Environment<P> {
     dotenv: HashMap<String, String>,
 }
 
-impl<P: Fn(&str) -> Option<String>> Environment<P> {
+impl<P: Fn(&str) -> Option<OsString>> Environment<P> {
     /// Reads the `.env` file at `path`, if there is one.
     pub(crate) fn read(process: P, path: &Path) -> Result<Self, CommandError> {
         let dotenv = match dotenvy::from_path_iter(path) {
@@ -23,15 +24,16 @@ impl<P: Fn(&str) -> Option<String>> Environment<P> {
     }
 
     /// The variable, unless it is unset or empty.
-    pub(crate) fn var(&self, name: &str) -> Option<String> {
-        let set = |word: &String| !word.is_empty();
-        (self.process)(name).filter(set).or_else(|| self.dotenv.get(name).cloned().filter(set))
+    pub(crate) fn var(&self, name: &str) -> Option<OsString> {
+        let set = |word: &OsString| !word.is_empty();
+        (self.process)(name).filter(set).or_else(|| self.dotenv.get(name).map(OsString::from).filter(set))
     }
 }
 
-/// A variable of this process; one that is no UTF-8 counts as unset.
-pub(crate) fn process_variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|word| !word.is_empty())
+/// A variable of this process, unless it is unset or empty. What is not UTF-8 is for its reader to refuse: passed over
+/// here, something else would be used in its place.
+pub(crate) fn process_variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -43,10 +45,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
         std::fs::write(&path, "A=file\nB='from the file'\nC=\n").unwrap();
-        let process = |name: &str| (name == "A").then(|| "process".to_owned());
+        let process = |name: &str| (name == "A").then(|| "process".into());
         let environment = Environment::read(process, &path).unwrap();
-        assert_eq!(environment.var("A").as_deref(), Some("process"));
-        assert_eq!(environment.var("B").as_deref(), Some("from the file"));
+        assert_eq!(environment.var("A"), Some("process".into()));
+        assert_eq!(environment.var("B"), Some("from the file".into()));
         assert_eq!((environment.var("C"), environment.var("D")), (None, None));
     }
 
@@ -54,8 +56,8 @@ mod tests {
     fn no_file_is_no_error_and_a_broken_one_is() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
-        assert!(Environment::read(|_: &str| None, &path).is_ok());
+        assert!(Environment::read(|_: &str| None::<OsString>, &path).is_ok());
         std::fs::write(&path, "this is no assignment\n").unwrap();
-        assert!(matches!(Environment::read(|_: &str| None, &path), Err(CommandError::Dotenv { .. })));
+        assert!(matches!(Environment::read(|_: &str| None::<OsString>, &path), Err(CommandError::Dotenv { .. })));
     }
 }

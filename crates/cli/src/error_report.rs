@@ -2,17 +2,17 @@ use std::{fmt, io};
 
 use clap::error::ErrorKind;
 use longshore::WorkerError;
-use longshore_core::{Actioned, SchemaVerdict, StoreError};
-use longshore_migrate::{Exit, MigrateError};
+use longshore_core::{Actioned, OutsideCause, StoreError, is_want_of_files};
+use longshore_migrate::MigrateError;
+use longshore_migrate::target::TargetError;
 use longshore_sqlite::schema::SchemaProblem;
 use serde::Serialize;
 
 use crate::command_error::CommandError;
+use crate::exit::Exit;
 
-/// What the process or the machine has no file descriptor left by; the same numbers on every Unix.
-const ENFILE: i32 = 23;
-const EMFILE: i32 = 24;
-const RAISE_THE_LIMIT: &str = "raise the limit with \"ulimit -n\"";
+pub(crate) mod migration;
+mod outside;
 
 /// An error as it is told: how the program ends, and what it says.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,12 +49,8 @@ impl ErrorReport {
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         let report = Self::of_kind(error);
         // Whatever could not be opened, its path and its permissions are not the cause.
-        if report.code != CommandError::RESULT_NOT_PRINTED && error.chain().any(is_want_of_files) {
-            let hint = match error.downcast_ref::<MigrateError>() {
-                Some(_) => RAISE_THE_LIMIT.to_owned(),
-                None => format!("{RAISE_THE_LIMIT}; nothing was changed"),
-            };
-            return Self { exit: Exit::Failed, code: "too_many_open_files", ..report }.hint(hint);
+        if report.code != CommandError::RESULT_NOT_PRINTED && error.chain().any(wants_files) {
+            return Self { exit: Exit::Failed, code: "too_many_open_files", ..report }.hint(outside::RAISE_THE_LIMIT);
         }
         report
     }
@@ -67,7 +63,7 @@ impl ErrorReport {
             return Self::of_store(error);
         }
         if let Some(problem) = error.downcast_ref::<SchemaProblem>() {
-            return Self::new(problem.exit(), problem.code(), problem).hint(problem.hint());
+            return Self::of_schema(problem);
         }
         if let Some(error) = error.downcast_ref::<WorkerError>() {
             return Self::of_worker(error);
@@ -85,6 +81,11 @@ impl ErrorReport {
     pub(crate) fn of_usage(error: &clap::Error) -> Self {
         if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
             return Self::new(Exit::Usage, "usage", &"a command is missing").hint("add --help to see the commands");
+        }
+        if error.kind() == ErrorKind::InvalidUtf8
+            && let Some(message) = not_utf8(std::env::args_os().skip(1))
+        {
+            return Self::new(Exit::Usage, "usage", &message).hint("write it in UTF-8");
         }
         let text = error.render().to_string();
         let mut paragraphs = text.split("\n\n");
@@ -121,11 +122,48 @@ impl ErrorReport {
         {
             return Self::of_command(inner);
         }
-        Self { hint: error.hint().map(str::to_owned), ..Self::new(exit_of_store(error), error.code(), error) }
+        let (exit, hint) = match error {
+            StoreError::Outside(cause) => return Self::of_cause(cause),
+            StoreError::Schema { verdict, .. } => {
+                (outside::exit_of_schema(*verdict), Some(outside::hint_of_schema(*verdict)))
+            }
+            StoreError::SchemaChanged { .. } => (
+                Exit::SchemaDisagrees,
+                Some(
+                    "look at \"longshore migrate status\"; a worker goes on by itself as soon as the schema is \
+                     understood again",
+                ),
+            ),
+            StoreError::InvalidJob(_) => (Exit::Usage, error.hint()),
+            _ => (Exit::Failed, error.hint()),
+        };
+        Self { hint: hint.map(str::to_owned), ..Self::new(exit, error.code(), error) }
+    }
+
+    fn of_cause(cause: &OutsideCause) -> Self {
+        Self::new(outside::exit(cause), cause.code(), cause).hint(outside::hint(cause))
+    }
+
+    fn of_schema(problem: &SchemaProblem) -> Self {
+        match problem {
+            SchemaProblem::Unreadable { source: TargetError::Outside(cause) } => Self::of_cause(cause),
+            SchemaProblem::Unreadable { .. } => {
+                Self::new(Exit::Failed, problem.code(), problem).hint("longshore doctor")
+            }
+            _ => {
+                let verdict = problem.verdict();
+                Self::new(outside::exit_of_schema(verdict), verdict.code(), problem)
+                    .hint(outside::hint_of_schema(verdict))
+            }
+        }
     }
 
     fn of_migration(error: &MigrateError) -> Self {
-        Self::new(error.exit(), error.code(), error).hint(error.hint())
+        let Some(cause) = error.target_error().and_then(TargetError::outside_cause) else {
+            return Self::new(migration::exit(error), error.code(), error).hint(migration::hint(error));
+        };
+        // The message names the migrations that are done, which the cause does not know.
+        Self::new(outside::exit(cause), cause.code(), error).hint(outside::hint(cause))
     }
 
     fn of_worker(error: &WorkerError) -> Self {
@@ -149,21 +187,14 @@ impl ErrorReport {
     }
 }
 
-fn is_want_of_files(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let number = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-    cfg!(unix) && matches!(number, Some(ENFILE | EMFILE))
+fn wants_files(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<io::Error>().is_some_and(is_want_of_files)
 }
 
-fn exit_of_store(error: &StoreError) -> Exit {
-    match error {
-        StoreError::Schema { verdict: SchemaVerdict::HistoryBroken, .. } => Exit::HistoryBroken,
-        StoreError::Schema { verdict: SchemaVerdict::Disagrees, .. } | StoreError::SchemaChanged { .. } => {
-            Exit::SchemaDisagrees
-        }
-        StoreError::Busy { .. } => Exit::Locked,
-        StoreError::InvalidJob(_) => Exit::Usage,
-        _ => Exit::Failed,
-    }
+/// Which argument is not UTF-8; clap says only that one is.
+fn not_utf8(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<String> {
+    let (at, argument) = (1..).zip(&mut arguments).find(|(_, argument)| argument.to_str().is_none())?;
+    Some(format!("argument {at} is not UTF-8: {argument:?}"))
 }
 
 fn one_sentence(paragraph: &str) -> String {
@@ -178,16 +209,79 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    /// Every cause, with its exit code and its word.
+    fn causes() -> Vec<(OutsideCause, Exit, &'static str)> {
+        use OutsideCause as Cause;
+        let database = || Arc::<str>::from("a.db");
+        let source = || Box::<dyn std::error::Error + Send + Sync>::from("it says so");
+        let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
+        vec![
+            (Cause::Busy { database: database(), waited: Duration::from_secs(5) }, Exit::Locked, "database_locked"),
+            (Cause::RunnerBusy { lock: "a.db.migrate.lock".into() }, Exit::Locked, "locked"),
+            (Cause::Full { database: database() }, Exit::Failed, "disk_full"),
+            (Cause::ReadOnly { database: database() }, Exit::Failed, "database_read_only"),
+            (Cause::ReadOnlyMount { database: database() }, Exit::Failed, "mounted_read_only"),
+            (Cause::Forbidden { path: "a.db-workers/1".into(), source: refused() }, Exit::Failed, "permission_denied"),
+            (Cause::Damaged { database: database(), source: source() }, Exit::Failed, "database_damaged"),
+            (Cause::NotADatabase { database: database() }, Exit::Failed, "not_a_database"),
+            (Cause::NotAFile { database: database(), kind: "a device" }, Exit::Failed, "not_a_database"),
+            (Cause::Missing { database: database() }, Exit::Failed, "database_missing"),
+            (Cause::NoFolder { folder: "none".into() }, Exit::Usage, "invalid_database"),
+            (Cause::Unreachable { database: database(), source: source() }, Exit::Failed, "database_unreachable"),
+            (Cause::TooManyFiles { database: database() }, Exit::Failed, "too_many_open_files"),
+            (Cause::Device { database: database(), source: source() }, Exit::Failed, "database_failed"),
+            (Cause::Moved { database: database() }, Exit::Failed, "database_moved"),
+            (Cause::HardLinked { database: database(), links: 2 }, Exit::Failed, "database_hard_linked"),
+            (Cause::LogGone { database: database() }, Exit::Failed, "database_log_gone"),
+        ]
+    }
+
+    /// The ways on which a cause comes to the command line: opening, a store, a worker, a look at the schema, a
+    /// migration, and one of its statements.
+    fn ways() -> Vec<fn(OutsideCause) -> anyhow::Error> {
+        vec![
+            |cause| StoreError::from(cause).into(),
+            |cause| WorkerError::Store(cause.into()).into(),
+            |cause| SchemaProblem::Unreadable { source: cause.into() }.into(),
+            |cause| MigrateError::from(TargetError::from(cause)).into(),
+            |cause| {
+                let source = Box::new(TargetError::from(cause));
+                let error = Box::new(longshore_migrate::replay::RunError::Code { source });
+                let id = longshore_migrate::MigrationId::new("app", 1);
+                MigrateError::Failed { id, error, done: Vec::new(), statements_done: 0 }.into()
+            },
+        ]
+    }
+
+    #[test]
+    fn a_cause_outside_has_one_exit_code_one_word_and_one_hint_however_it_was_met() {
+        for (at, way) in ways().into_iter().enumerate() {
+            for (cause, exit, code) in causes() {
+                let hint = outside::hint(&cause);
+                let report = ErrorReport::of(&way(cause));
+                assert_eq!((report.exit, report.code, report.hint.as_deref()), (exit, code, Some(hint)), "way {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hint_of_the_library_names_neither_a_flag_nor_a_command_of_this_program() {
+        for (cause, ..) in causes() {
+            let hint = cause.hint();
+            assert!(!hint.contains("--") && !hint.contains("longshore"), "{hint}");
+        }
+    }
+
     #[test]
     fn a_database_that_somebody_else_holds_is_told_as_locked() {
-        let busy = StoreError::Busy { database: Arc::from("a.db"), waited: Duration::from_secs(5) };
-        let report = ErrorReport::of(&busy.into());
+        let busy = OutsideCause::Busy { database: Arc::from("a.db"), waited: Duration::from_secs(5) };
+        let report = ErrorReport::of(&StoreError::from(busy).into());
         assert_eq!((report.exit, report.code), (Exit::Locked, "database_locked"));
     }
 
     #[test]
     fn a_file_that_cannot_be_opened_for_want_of_descriptors_is_not_called_wrong() {
-        let source = || io::Error::from_raw_os_error(EMFILE);
+        let source = || io::Error::from_raw_os_error(24);
         let unreadable = CommandError::Unreadable { path: "longshore.toml".into(), source: source() };
         let dotenv = CommandError::Dotenv { source: dotenvy::Error::Io(source()) };
         for error in [unreadable.into(), dotenv.into(), anyhow::Error::from(source())] {
@@ -202,6 +296,6 @@ mod tests {
     fn a_bad_line_inside_an_aborted_stream_is_told_as_itself() {
         let line = CommandError::Line { input: "a".to_owned(), line: 3, problem: "no".to_owned() };
         let report = ErrorReport::of(&StoreError::Aborted { source: Box::new(line) }.into());
-        assert_eq!((report.exit, report.message.as_str()), (Exit::Failed, "a, line 3: no"));
+        assert_eq!((report.exit, report.message.as_str()), (Exit::Usage, "a, line 3: no"));
     }
 }

@@ -14,8 +14,11 @@ mod database;
 mod doctor;
 mod environment;
 mod error_report;
+mod log_fields;
+mod exit;
 mod log_sink;
 mod output;
+mod quoted;
 mod relative_time;
 mod table;
 
@@ -24,12 +27,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use longshore_migrate::Exit;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::{Arguments, Command, Globals};
 use crate::context::Context;
 use crate::error_report::ErrorReport;
+use crate::log_fields::LogFields;
+use crate::exit::Exit;
 use crate::log_sink::LogSink;
 use crate::output::Output;
 
@@ -87,8 +91,9 @@ fn tell_usage(error: &clap::Error) -> Exit {
         return Exit::Done;
     }
     let asked_for_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
-    if asked_for_json {
-        let globals = Globals { database: None, config: None, json: true, quiet: false, verbose: 0 };
+    // Which argument is not text, clap does not say.
+    if asked_for_json || error.kind() == ErrorKind::InvalidUtf8 {
+        let globals = Globals { database: None, config: None, json: asked_for_json, quiet: false, verbose: 0 };
         Output::new(&globals).error(&ErrorReport::of_usage(error));
         return Exit::Usage;
     }
@@ -114,6 +119,7 @@ fn start_logging(arguments: &Arguments) -> LogSink {
         .with_max_level(level)
         .with_ansi(has_colour)
         .with_writer(move || lines.clone())
+        .fmt_fields(LogFields)
         // It would tell of a line that cannot be written by a panic, because standard error is where it tells.
         .log_internal_errors(false)
         .init();

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    Attempt, ClaimNumber, FailureType, Health, Job, JobId, Priority, Status, StoreFuture, Timestamp, WorkerId,
+    Attempt, ClaimNumber, DeadLetterCode, FailureType, Health, Job, JobId, Priority, Status, StoreFuture, Timestamp,
+    WorkerId,
 };
 
 /// What an operator needs of a database: looking, and moving jobs by hand.
@@ -91,12 +92,14 @@ pub struct Filter {
     pub queues: Option<Vec<String>>,
     /// Only jobs whose last failure was one of these.
     pub failure_types: Option<Vec<FailureType>>,
+    /// Only jobs that were given up for one of these reasons.
+    pub reasons: Option<Vec<DeadLetterCode>>,
 }
 
 impl Filter {
     /// Every job.
     pub const fn all() -> Self {
-        Self { statuses: None, job_types: None, queues: None, failure_types: None }
+        Self { statuses: None, job_types: None, queues: None, failure_types: None, reasons: None }
     }
 
     /// Only jobs in one of these states.
@@ -127,13 +130,49 @@ impl Filter {
         self
     }
 
+    /// Only jobs that were given up for one of these reasons.
+    #[must_use]
+    pub fn reasons(mut self, reasons: impl IntoIterator<Item = DeadLetterCode>) -> Self {
+        self.reasons = Some(reasons.into_iter().collect());
+        self
+    }
+
     /// Whether a job that stands like this matches.
-    pub fn matches(&self, status: Status, job_type: &str, queue: &str, failure_type: Option<&str>) -> bool {
-        let Self { statuses, job_types, queues, failure_types } = self;
-        statuses.as_ref().is_none_or(|statuses| statuses.contains(&status))
-            && job_types.as_ref().is_none_or(|types| types.iter().any(|known| known == job_type))
-            && queues.as_ref().is_none_or(|queues| queues.iter().any(|known| known == queue))
-            && failure_types.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| Some(kind.as_str()) == failure_type))
+    pub fn matches(&self, job: &Filtered<'_>) -> bool {
+        let Self { statuses, job_types, queues, failure_types, reasons } = self;
+        let has_failed_so = |kind: &FailureType| job.failure_type == Some(kind.as_str());
+        statuses.as_ref().is_none_or(|statuses| statuses.contains(&job.status))
+            && job_types.as_ref().is_none_or(|types| types.iter().any(|known| known == job.job_type))
+            && queues.as_ref().is_none_or(|queues| queues.iter().any(|known| known == job.queue))
+            && failure_types.as_ref().is_none_or(|kinds| kinds.iter().any(has_failed_so))
+            && reasons.as_ref().is_none_or(|codes| job.dead_letter_code.is_some_and(|code| codes.contains(&code)))
+    }
+}
+
+/// What a [`Filter`] looks at of a job.
+#[derive(Clone, Copy, Debug)]
+pub struct Filtered<'a> {
+    /// Where it stands.
+    pub status: Status,
+    /// Which handler runs it.
+    pub job_type: &'a str,
+    /// The queue that it stands in.
+    pub queue: &'a str,
+    /// What kind of thing went wrong last.
+    pub failure_type: Option<&'a str>,
+    /// Why it was given up.
+    pub dead_letter_code: Option<DeadLetterCode>,
+}
+
+impl<'a> From<&'a Job> for Filtered<'a> {
+    fn from(job: &'a Job) -> Self {
+        Self {
+            status: job.status,
+            job_type: &job.job_type,
+            queue: &job.queue,
+            failure_type: job.failure_type.as_deref(),
+            dead_letter_code: job.dead_letter_code,
+        }
     }
 }
 

@@ -3,16 +3,42 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
-/// A word that is no duration.
+/// A word that is no duration, or one that could be two.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("\"{word}\" is no duration: expected one such as 500ms, 30s, 10m, 2h or 7d")]
-pub struct InvalidDuration {
-    word: String,
+#[non_exhaustive]
+pub enum InvalidDuration {
+    /// It has no number, no unit, or an unknown one.
+    #[error("\"{word}\" is no duration: expected one such as 500ms, 30s, 10m, 2h or 7d")]
+    NoDuration {
+        /// What was given.
+        word: String,
+    },
+    /// A capital M is a month to the parser, and a minute to most people who write it.
+    #[error("\"{word}\" could mean minutes or months: write {minutes} for minutes, or {months} for months")]
+    MinutesOrMonths {
+        /// What was given.
+        word: String,
+        /// The same with minutes.
+        minutes: String,
+        /// The same with months.
+        months: String,
+    },
 }
 
 /// Reads a duration such as `90s`, as the command line, the configuration and JSON have it.
 pub fn parse_duration(word: &str) -> Result<Duration, InvalidDuration> {
-    humantime::parse_duration(word).map_err(|_| InvalidDuration { word: word.to_owned() })
+    let duration = humantime::parse_duration(word);
+    let duration = duration.map_err(|_| InvalidDuration::NoDuration { word: word.to_owned() })?;
+    if with_unit(word, "m") == word {
+        return Ok(duration);
+    }
+    let (minutes, months) = (with_unit(word, "m"), with_unit(word, "months"));
+    Err(InvalidDuration::MinutesOrMonths { word: word.to_owned(), minutes, months })
+}
+
+/// The word with `unit` in place of every unit `M`. No other unit that is accepted has a capital letter.
+fn with_unit(word: &str, unit: &str) -> String {
+    word.replace('M', unit)
 }
 
 /// [`parse_duration`] for a field that serde reads; null is none.
@@ -24,6 +50,27 @@ pub fn deserialize_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_capital_m_is_refused_with_both_of_its_readings() {
+        for (word, minutes, months) in
+            [("5M", "5m", "5months"), ("1h 5M", "1h 5m", "1h 5months"), ("1M1M", "1m1m", "1months1months")]
+        {
+            let error = parse_duration(word).unwrap_err();
+            let expected =
+                format!("\"{word}\" could mean minutes or months: write {minutes} for minutes, or {months} for months");
+            assert_eq!(error.to_string(), expected);
+            assert!(parse_duration(minutes).is_ok() && parse_duration(months).is_ok(), "{word}");
+        }
+    }
+
+    #[test]
+    fn no_other_unit_has_a_capital_letter() {
+        for unit in ["S", "H", "D", "W", "Y", "MS", "Ms", "Min", "Month"] {
+            let word = format!("5{unit}");
+            assert_eq!(parse_duration(&word), Err(InvalidDuration::NoDuration { word: word.clone() }), "{word}");
+        }
+    }
 
     #[test]
     fn a_duration_has_a_unit() {

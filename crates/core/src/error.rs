@@ -1,9 +1,7 @@
 use std::error::Error as StdError;
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use longshore_cause::OutsideCause;
 use thiserror::Error;
 
 use crate::{InvalidJob, JobId, WorkerId};
@@ -12,111 +10,15 @@ use crate::{InvalidJob, JobId, WorkerId};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Another program held the write lock for longer than this store waits. Trying again is safe.
-    #[error("{database} is locked: another program has held it for {}", humantime::format_duration(*.waited))]
-    Busy {
-        /// Which database.
-        database: Arc<str>,
-        /// How long was waited.
-        waited: Duration,
-    },
-    /// The disk or the database's size limit is reached. Trying again is safe.
-    #[error("no space is left for {database}")]
-    Full {
-        /// Which database.
-        database: Arc<str>,
-    },
-    /// The file, its folder or the connection may not be written.
-    #[error("{database} cannot be written: it or its folder is read-only")]
-    ReadOnly {
-        /// Which database.
-        database: Arc<str>,
-    },
-    /// The file is damaged.
-    #[error("{database} is damaged: {source}")]
-    Damaged {
-        /// Which database.
-        database: Arc<str>,
-        /// What the database says.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The file is something else.
-    #[error("{database} is not a database")]
-    NotADatabase {
-        /// Which file.
-        database: Arc<str>,
-    },
-    /// There is no such database, and this call does not make one.
-    #[error("there is no database {database}")]
-    Missing {
-        /// Which database.
-        database: Arc<str>,
-    },
-    /// It is there and cannot be opened.
-    #[error("{database} cannot be opened: {source}")]
-    Unreachable {
-        /// Which database.
-        database: Arc<str>,
-        /// Why.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// Its path does not lead to the open file any more: it was moved, replaced or deleted. Open the store anew.
-    #[error("the file {database} was moved, replaced or deleted while it was open")]
-    Moved {
-        /// Which database.
-        database: Arc<str>,
-    },
-    /// The file has a second name. A program that opens it by that name uses another write-ahead log and other locks,
-    /// so either would destroy what the other writes.
-    #[error("{database} has {links} names (hard links): two programs that use different names destroy its content")]
-    HardLinked {
-        /// Which database.
-        database: Arc<str>,
-        /// How many names it has.
-        links: u64,
-    },
-    /// The write-ahead log was deleted or replaced while the database was open. Open the store anew.
-    #[error("the write-ahead log of {database} was deleted or replaced while it was open")]
-    LogGone {
-        /// Which database.
-        database: Arc<str>,
-    },
-    /// The file system is mounted read-only.
-    #[error("{database} is on a file system that is mounted read-only")]
-    ReadOnlyMount {
-        /// Which database.
-        database: Arc<str>,
-    },
-    /// A worker may not write where the workers of this database show that they live.
-    #[error(
-        "{path} cannot be written: {source}; run \"chown -R --reference={database} {folder}\" as root",
-        path = path.display(),
-        folder = folder.display()
-    )]
-    Forbidden {
-        /// Which database.
-        database: Arc<str>,
-        /// What could not be written.
-        path: PathBuf,
-        /// The folder that everybody who works on the database must be able to write.
-        folder: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// The process or the machine has no file descriptor left. Trying again is safe.
-    #[error("{database} cannot be opened: too many files are open in this process or on this machine")]
-    TooManyFiles {
-        /// Which database.
-        database: Arc<str>,
-    },
+    /// The file, the disk, the server or another program stands in the way of every request.
+    #[error(transparent)]
+    Outside(#[from] OutsideCause),
     /// The schema is not the one that this program understands.
     #[error("{message}")]
     Schema {
         /// What is wrong, in words.
         message: String,
-        /// The command that mends it.
-        hint: String,
-        /// Whether the ledger's own history is broken rather than the schema different.
+        /// Which disagreement it is.
         verdict: SchemaVerdict,
     },
     /// A migration ran since this store was opened, and the schema is not what this program understands. The same
@@ -176,34 +78,50 @@ pub enum StoreError {
     },
 }
 
-/// Which of the two disagreements a schema error is.
+/// How the schema disagrees with what the program understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaVerdict {
-    /// The schema is older, newer or other than the program understands.
+    /// The queue's tables were never made.
+    NeverMigrated,
+    /// The program brings migrations that are not applied.
+    Older,
+    /// The ledger has migrations that the program does not know.
+    Newer,
+    /// The tables are not what the ledger says.
     Disagrees,
     /// The ledger's history is broken: a migration is changed, missing, duplicate or out of order.
     HistoryBroken,
+}
+
+impl SchemaVerdict {
+    /// A stable word for scripts.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NeverMigrated => "never_migrated",
+            Self::Older => "schema_older",
+            Self::Newer => "schema_newer",
+            Self::Disagrees => "schema_disagrees",
+            Self::HistoryBroken => "history_broken",
+        }
+    }
+
+    /// What to do about it.
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::NeverMigrated | Self::Older => "apply the queue's pending migrations",
+            Self::Newer => "run the version that migrated this database, or a newer one",
+            Self::Disagrees => "repair the schema, or mark in the ledger what is there",
+            Self::HistoryBroken => "bring the files of the migrations and the ledger into agreement",
+        }
+    }
 }
 
 impl StoreError {
     /// A stable word for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Busy { .. } => "database_locked",
-            Self::Full { .. } => "disk_full",
-            Self::ReadOnly { .. } => "database_read_only",
-            Self::Damaged { .. } => "database_damaged",
-            Self::NotADatabase { .. } => "not_a_database",
-            Self::Missing { .. } => "database_missing",
-            Self::Unreachable { .. } => "database_unreachable",
-            Self::Moved { .. } => "database_moved",
-            Self::HardLinked { .. } => "database_hard_linked",
-            Self::LogGone { .. } => "database_log_gone",
-            Self::ReadOnlyMount { .. } => "mounted_read_only",
-            Self::Forbidden { .. } => "permission_denied",
-            Self::TooManyFiles { .. } => "too_many_open_files",
-            Self::Schema { verdict: SchemaVerdict::Disagrees, .. } => "schema_disagrees",
-            Self::Schema { verdict: SchemaVerdict::HistoryBroken, .. } => "history_broken",
+            Self::Outside(cause) => cause.code(),
+            Self::Schema { verdict, .. } => verdict.code(),
             Self::SchemaChanged { .. } => "schema_changed",
             Self::InvalidJob(_) => "invalid_job",
             Self::UnknownParent { .. } => "unknown_parent",
@@ -216,34 +134,12 @@ impl StoreError {
     }
 
     /// What to do next, where there is something to say.
-    pub fn hint(&self) -> Option<&str> {
+    pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Busy { .. } => "try again when the other program has committed; nothing was lost",
-            Self::Full { .. } => "free some space; nothing was lost, and work resumes by itself",
-            Self::ReadOnly { .. } => "check the owner and the permissions of the file and of its folder",
-            Self::Damaged { .. } => "restore a backup, or rescue what is left with \"sqlite3 FILE .recover\"",
-            Self::NotADatabase { .. } => "check the path given with --database",
-            Self::Missing { .. } => "check the path given with --database, or create it with \"longshore migrate up\"",
-            Self::Unreachable { .. } => "check that the folder exists and may be read",
-            Self::Moved { .. } => {
-                "stop every program that uses the database before you replace or move its file, then start them again"
-            }
-            Self::HardLinked { .. } => {
-                "remove the other name (\"find FOLDER -samefile FILE\" lists them), or make a copy with \"sqlite3 FILE .backup\""
-            }
-            Self::LogGone { .. } => {
-                "never delete FILE-wal or FILE-shm while a program uses the database; check it with \"longshore doctor\", then start again"
-            }
-            Self::ReadOnlyMount { .. } => "mount it for writing, then start again",
-            Self::Forbidden { .. } => {
-                "whoever may write the database must be able to write that folder and the files in it"
-            }
-            Self::TooManyFiles { .. } => {
-                "raise the limit (\"ulimit -n\") or run fewer jobs at once; nothing was changed"
-            }
-            Self::Schema { hint, .. } => hint,
+            Self::Outside(cause) => cause.hint(),
+            Self::Schema { verdict, .. } => verdict.hint(),
             Self::SchemaChanged { .. } => {
-                "look at \"longshore migrate status\"; a worker goes on by itself as soon as the schema is understood again"
+                "look at the status of the migrations; a worker goes on by itself as soon as the schema is understood again"
             }
             Self::Panicked { .. } => "this is a mistake in the program: report it with the backtrace on standard error",
             Self::UnknownParent { .. } => "enqueue the parent first, and name the id that it was given",
@@ -253,14 +149,10 @@ impl StoreError {
 
     /// Whether the same call can succeed later without anybody changing it: the cause is outside and passes.
     pub const fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Busy { .. }
-                | Self::Full { .. }
-                | Self::ReadOnly { .. }
-                | Self::TooManyFiles { .. }
-                | Self::Backend { .. }
-                | Self::SchemaChanged { .. }
-        )
+        match self {
+            Self::Outside(cause) => cause.is_passing(),
+            Self::Backend { .. } | Self::SchemaChanged { .. } => true,
+            _ => false,
+        }
     }
 }

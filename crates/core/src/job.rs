@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::{ClaimNumber, FailureType, JobData, JobId, Priority, Status, Timestamp, WorkerId};
+use crate::{ClaimNumber, DeadLetterCode, FailureType, JobData, JobId, Priority, Status, Timestamp, WorkerId};
 
 /// A job as the store keeps it; serialised with the field names of `--json` and HTTP.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -48,6 +48,8 @@ pub struct Job {
     pub dead_letter_reason: Option<String>,
     /// When it was given up.
     pub moved_to_dead_letter_at: Option<Timestamp>,
+    /// The code of that reason; none where another program gave one of its own.
+    pub dead_letter_code: Option<DeadLetterCode>,
     /// The queue it stands in.
     pub queue: String,
     /// From when on it may run, or might.

@@ -84,11 +84,7 @@ impl JobRequest {
 }
 
 fn timeout_of_seconds(seconds: f64) -> Result<Duration, InvalidJob> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| InvalidJob::OutOfRange {
-        what: "timeout_seconds",
-        min: 1,
-        max: u64::from(u32::MAX),
-    })
+    Duration::try_from_secs_f64(seconds).map_err(|_| InvalidJob::time_limit())
 }
 
 fn timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {

@@ -7,6 +7,7 @@
 
 mod clock;
 mod console;
+mod dead_letter;
 mod duration;
 mod error;
 mod failure;
@@ -29,9 +30,10 @@ mod timestamp;
 
 pub use clock::{Clock, SystemClock};
 pub use console::{
-    Action, Actioned, Console, Filter, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest, Maintained,
-    Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, RunningJob, Selection, Stats, WorkerRecord,
+    Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,
+    Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, RunningJob, Selection, Stats, WorkerRecord,
 };
+pub use dead_letter::{DeadLetterCode, DeadLetterReason, UnknownDeadLetterCode, UnusableRow};
 pub use duration::{InvalidDuration, deserialize_duration, parse_duration};
 pub use error::{SchemaVerdict, StoreError};
 pub use failure::{Failure, FailureType, UnknownFailureType};
@@ -43,8 +45,9 @@ pub use job_request::JobRequest;
 pub use lease::Lease;
 pub use lease_watch::{LeaseVerdict, LeaseWatch};
 pub use log::{LogBuffer, LogChunk, LogLimits};
+pub use longshore_cause::{OutsideCause, is_want_of_files};
 pub use new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
-pub use outcome::{AttemptEnd, Budgets, DeadLetterReason, Outcome, Suspects, UnusableRow, decide};
+pub use outcome::{AttemptEnd, Budgets, Outcome, Suspects, decide};
 pub use priority::{InvalidPriority, Priority};
 pub use retry::RetryPolicy;
 pub use status::{Status, UnknownStatus};

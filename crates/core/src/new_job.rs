@@ -59,6 +59,16 @@ pub struct Limits {
     pub payload_bytes_max: usize,
 }
 
+impl Limits {
+    /// Refuses data that is too large; `what` names it in the error.
+    pub fn check(&self, what: &'static str, data: &JobData) -> Result<(), InvalidJob> {
+        if data.len() > self.payload_bytes_max {
+            return Err(InvalidJob::TooLarge { what, bytes: data.len(), max: self.payload_bytes_max });
+        }
+        Ok(())
+    }
+}
+
 impl Default for Limits {
     /// 1 MiB.
     fn default() -> Self {
@@ -109,6 +119,20 @@ pub enum InvalidJob {
         /// The largest that is accepted.
         max: u64,
     },
+    /// The instant from which on it may run cannot be stored.
+    #[error("run_at must be from {} to {}", Timestamp::MIN, Timestamp::MAX)]
+    Instant,
+}
+
+impl InvalidJob {
+    pub(crate) const fn time_limit() -> Self {
+        Self::OutOfRange { what: "the time limit in milliseconds", min: 1, max: SPAN_SECONDS_MAX * 1000 }
+    }
+
+    /// Whether a queue can have this name: the one rule, wherever a name is given.
+    pub fn check_queue(name: &str) -> Result<(), Self> {
+        check_name("queue name", name, NAME_BYTES_MAX)
+    }
 }
 
 /// The longest name of a type or queue, and the longest unique key, in bytes.
@@ -118,6 +142,7 @@ const UNIQUE_KEY_BYTES_MAX: usize = 1000;
 const BUDGET_MAX: u32 = 1_000_000;
 /// Ten years: what is longer is a mistake of units.
 const SPAN_SECONDS_MAX: u64 = 10 * 366 * 24 * 60 * 60;
+const SPAN_MAX: Duration = Duration::from_secs(SPAN_SECONDS_MAX);
 
 impl NewJob {
     /// A job of a type with a payload, and every other property at its default.
@@ -228,13 +253,13 @@ impl NewJob {
     /// Whether a store accepts it.
     pub fn validate(&self, limits: &Limits) -> Result<(), InvalidJob> {
         check_name("job type", &self.job_type, NAME_BYTES_MAX)?;
-        check_name("queue name", &self.queue, NAME_BYTES_MAX)?;
+        InvalidJob::check_queue(&self.queue)?;
         if let Some(key) = &self.unique_key {
             check_name("unique key", key, UNIQUE_KEY_BYTES_MAX)?;
         }
-        check_size("payload", &self.job_data, limits)?;
+        limits.check("payload", &self.job_data)?;
         if let Some(metadata) = &self.metadata {
-            check_size("metadata", metadata, limits)?;
+            limits.check("metadata", metadata)?;
         }
         self.check_numbers()
     }
@@ -254,9 +279,10 @@ impl NewJob {
         check_span("the time to the expiry in milliseconds", self.expires_in)?;
         check_span("the time to the deadline in milliseconds", self.deadline_in)?;
         match self.due {
-            Due::After(delay) if delay.as_secs() > SPAN_SECONDS_MAX => {
+            Due::After(delay) if delay > SPAN_MAX => {
                 Err(InvalidJob::OutOfRange { what: "the delay in seconds", min: 0, max: SPAN_SECONDS_MAX })
             }
+            Due::At(instant) if !(Timestamp::MIN..=Timestamp::MAX).contains(&instant) => Err(InvalidJob::Instant),
             _ => Ok(()),
         }
     }
@@ -264,7 +290,7 @@ impl NewJob {
 
 fn check_span(what: &'static str, span: Option<Duration>) -> Result<(), InvalidJob> {
     match span {
-        Some(span) if span < Duration::from_millis(1) || span.as_secs() > SPAN_SECONDS_MAX => {
+        Some(span) if !(Duration::from_millis(1)..=SPAN_MAX).contains(&span) => {
             Err(InvalidJob::OutOfRange { what, min: 1, max: SPAN_SECONDS_MAX * 1000 })
         }
         _ => Ok(()),
@@ -278,13 +304,6 @@ fn check_name(what: &'static str, name: &str, max: usize) -> Result<(), InvalidJ
     Ok(())
 }
 
-fn check_size(what: &'static str, data: &JobData, limits: &Limits) -> Result<(), InvalidJob> {
-    if data.len() > limits.payload_bytes_max {
-        return Err(InvalidJob::TooLarge { what, bytes: data.len(), max: limits.payload_bytes_max });
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,6 +313,23 @@ mod tests {
         for name in ["", "a\0b", "line\nbreak", &"x".repeat(201)] {
             let job = NewJob::new(name, JobData::default());
             assert!(matches!(job.validate(&Limits::default()), Err(InvalidJob::Name { .. })), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_edges_of_every_bound_are_accepted() {
+        let job = || NewJob::new("a", JobData::default());
+        for job in [
+            job().timeout(Duration::from_millis(1)),
+            job().timeout(SPAN_MAX),
+            job().delay(SPAN_MAX),
+            job().run_at(Timestamp::MIN),
+            job().run_at(Timestamp::MAX),
+        ] {
+            assert_eq!(job.validate(&Limits::default()), Ok(()), "{job:?}");
+        }
+        for instant in [Timestamp::from_ms(-1), Timestamp::from_ms(Timestamp::MAX.as_ms() + 1)] {
+            assert_eq!(job().run_at(instant).validate(&Limits::default()), Err(InvalidJob::Instant));
         }
     }
 
@@ -313,6 +349,8 @@ mod tests {
             job().timeout(Duration::ZERO),
             job().timeout(Duration::MAX),
             job().delay(Duration::MAX),
+            job().timeout(SPAN_MAX + Duration::from_millis(1)),
+            job().delay(SPAN_MAX + Duration::from_millis(1)),
             job().expires_in(Duration::ZERO),
             job().expires_in(Duration::MAX),
             job().deadline_in(Duration::from_micros(999)),

@@ -1,7 +1,6 @@
-use std::fmt;
 use std::time::Duration;
 
-use crate::{Failure, FailureType, JobData, JobId, Overdue, RetryPolicy, Status, TimeBounds, Timestamp};
+use crate::{DeadLetterReason, Failure, FailureType, JobData, Overdue, RetryPolicy, TimeBounds, Timestamp};
 
 /// How an attempt ended, before anybody decided what that means for its job.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,66 +114,6 @@ pub enum Outcome {
     },
 }
 
-/// Why a job was given up, or that it expired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DeadLetterReason {
-    /// Its retries are spent.
-    RetriesSpent {
-        /// How many attempts were made.
-        attempts: u32,
-    },
-    /// Its failure type is not retried.
-    NotRetried(FailureType),
-    /// It took too many workers with it.
-    CrashesSpent {
-        /// How many.
-        crashes: u32,
-    },
-    /// It put itself off too often.
-    DeferralsSpent {
-        /// How often.
-        deferrals: u32,
-    },
-    /// The job that it waited for did not complete.
-    ParentEnded {
-        /// That job.
-        parent: JobId,
-        /// How it ended.
-        status: Status,
-    },
-    /// The job that it waited for was deleted.
-    ParentDeleted {
-        /// That job.
-        parent: JobId,
-    },
-    /// No attempt had begun, or could begin again, before its expiry; such a job ends as `cancelled`.
-    Expired {
-        /// Its expiry.
-        at: Timestamp,
-    },
-    /// It had not completed by its deadline, or its next attempt could not begin before that.
-    DeadlinePassed {
-        /// Its deadline.
-        at: Timestamp,
-    },
-    /// It waited for itself, by way of its parent's parents.
-    WaitsForItself,
-    /// Another program wrote a row that no claim can use.
-    UnusableRow(UnusableRow),
-}
-
-/// What is wrong with a row that another program wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnusableRow {
-    /// Its claim number is no number, or cannot grow any more.
-    ClaimNumber,
-    /// Its status is none that is known.
-    Status,
-    /// A constraint of the table refuses every change of it.
-    Constraint,
-}
-
 /// Decides what an ended attempt becomes.
 ///
 /// `random` is drawn evenly from [0, 1) and only spreads the delay. Pure: the same arguments give the same
@@ -218,7 +157,7 @@ fn decide_snooze(budgets: &Budgets, run_at: Timestamp) -> Outcome {
         };
     }
     let reason = DeadLetterReason::DeferralsSpent { deferrals: budgets.deferral_count };
-    Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.to_string()), reason }
+    Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.sentence()), reason }
 }
 
 /// Only a death that is surely its own makes a job a dead letter. One of several suspects is counted, so that it
@@ -242,30 +181,6 @@ fn decide_lapse(budgets: &Budgets) -> Outcome {
         return Outcome::DeadLetter { reason, failure };
     }
     Outcome::Lapsed { failure }
-}
-
-impl fmt::Display for DeadLetterReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RetriesSpent { attempts: 1 } => f.write_str("its only attempt failed"),
-            Self::RetriesSpent { attempts } => write!(f, "all of its {attempts} attempts failed"),
-            Self::NotRetried(failure_type) => write!(f, "a {failure_type} is not retried"),
-            Self::CrashesSpent { crashes } => write!(f, "its worker died {crashes} times while it ran"),
-            Self::DeferralsSpent { deferrals } => write!(f, "it was deferred {deferrals} times"),
-            Self::ParentEnded { parent, status } => write!(f, "its parent job {parent} ended as {status}"),
-            Self::ParentDeleted { parent } => write!(f, "its parent job {parent} was deleted"),
-            Self::Expired { at } => write!(f, "it expired: no attempt may begin after {at}"),
-            Self::DeadlinePassed { at } => write!(f, "its deadline passed: no attempt may run after {at}"),
-            Self::WaitsForItself => f.write_str("it waited for itself: its parents form a circle"),
-            Self::UnusableRow(UnusableRow::ClaimNumber) => {
-                f.write_str("its row cannot be used: its claim number cannot grow")
-            }
-            Self::UnusableRow(UnusableRow::Status) => f.write_str("its row cannot be used: its status was unknown"),
-            Self::UnusableRow(UnusableRow::Constraint) => {
-                f.write_str("its row cannot be used: it broke a constraint of its table")
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl Overdue {
         match self {
             Self::Expired(at) => Outcome::Expired { at, failure },
             Self::DeadlinePassed(_) => {
-                let failure = failure.unwrap_or_else(|| Failure::new(FailureType::TimeoutError, reason.to_string()));
+                let failure = failure.unwrap_or_else(|| Failure::new(FailureType::TimeoutError, reason.sentence()));
                 Outcome::DeadLetter { reason, failure }
             }
         }

@@ -11,15 +11,32 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// A word that is no instant.
+/// A word that is no instant, or one that cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("\"{word}\" is no instant: expected RFC 3339 such as 2026-05-04T12:30:00Z, between the years 1970 and 9999")]
-pub struct InvalidTimestamp {
-    /// What was given.
-    pub word: String,
+#[non_exhaustive]
+pub enum InvalidTimestamp {
+    /// It is not RFC 3339.
+    #[error("\"{word}\" is no instant: expected RFC 3339 such as 2026-05-04T12:30:00Z")]
+    NoInstant {
+        /// What was given.
+        word: String,
+    },
+    /// It is earlier or later than what is accepted.
+    #[error(
+        "\"{word}\" is no instant that can be stored: expected one from {} to {}, both included",
+        Timestamp::MIN,
+        Timestamp::MAX
+    )]
+    OutOfRange {
+        /// What was given.
+        word: String,
+    },
 }
 
 impl Timestamp {
+    /// The first instant that is accepted: 1970-01-01T00:00:00Z.
+    pub const MIN: Self = Self(0);
+
     /// The last instant that is accepted: 9999-12-30T22:00:00Z, the end of what RFC 3339 can print everywhere.
     pub const MAX: Self = Self(253_402_207_200_000);
 
@@ -63,13 +80,17 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(word: &str) -> Result<Self, InvalidTimestamp> {
-        let invalid = || InvalidTimestamp { word: word.to_owned() };
-        let instant: jiff::Timestamp = word.parse().map_err(|_| invalid())?;
-        let timestamp = Self(instant.as_millisecond());
-        if timestamp < Self(0) || timestamp > Self::MAX {
-            return Err(invalid());
+        let word = || word.to_owned();
+        let instant: jiff::Timestamp = word().parse().map_err(|error: jiff::Error| match error.is_range() {
+            true => InvalidTimestamp::OutOfRange { word: word() },
+            false => InvalidTimestamp::NoInstant { word: word() },
+        })?;
+        // Exactly, because a part of a millisecond before the first would be rounded to it.
+        let nanoseconds = |at: Self| i128::from(at.0) * 1_000_000;
+        if (nanoseconds(Self::MIN)..=nanoseconds(Self::MAX)).contains(&instant.as_nanosecond()) {
+            return Ok(Self(instant.as_millisecond()));
         }
-        Ok(timestamp)
+        Err(InvalidTimestamp::OutOfRange { word: word() })
     }
 }
 
@@ -96,6 +117,35 @@ mod tests {
             assert!(word.parse::<Timestamp>().is_err(), "{word}");
         }
         assert_eq!(Timestamp::from_ms(5).after(Duration::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn the_bounds_of_the_message_are_those_that_hold() {
+        for word in [
+            "1970-01-01T00:00:00Z",
+            "1970-01-01T01:00:00+01:00",
+            "1969-12-31T23:00:00-01:00",
+            "9999-12-30T22:00:00Z",
+            "9999-12-30T22:00:00.000Z",
+            "9999-12-31T12:00:00+14:00",
+        ] {
+            assert!(word.parse::<Timestamp>().is_ok(), "{word}");
+        }
+        for word in [
+            "1969-12-31T23:59:59Z",
+            "1969-12-31T23:59:59.999999Z",
+            "1970-01-01T00:00:00+00:01",
+            "9999-12-30T22:00:00.000001Z",
+            "9999-12-30T22:00:01Z",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T12:00:01+14:00",
+            "9999-12-30T22:00:00-00:01",
+            "0001-01-01T00:00:00Z",
+        ] {
+            let error = word.parse::<Timestamp>().unwrap_err();
+            let range = "from 1970-01-01T00:00:00.000Z to 9999-12-30T22:00:00.000Z, both included";
+            assert!(error.to_string().contains(range), "{word}: {error}");
+        }
     }
 
     #[test]

@@ -52,6 +52,12 @@ pub enum InvalidDatabaseUrl {
         /// The first escape.
         escape: String,
     },
+    /// It is not text.
+    #[error("the database's path is not UTF-8")]
+    NotUtf8,
+    /// A user, a password or a host, which a file does not have. They are not repeated here.
+    #[error("a SQLite URL names a file, but this one has a user or a password in front of a host")]
+    Credentials,
     /// It has a NUL, which no path has.
     #[error("the database's path has a NUL character")]
     Nul,
@@ -75,6 +81,7 @@ impl InvalidDatabaseUrl {
     /// What to do next.
     pub const fn hint(&self) -> &'static str {
         match self {
+            Self::NotUtf8 => "rename it, or name a symbolic link to it whose path is UTF-8",
             Self::Postgres => "name a SQLite file, such as sqlite:longshore.db",
             Self::Folder { .. } => "name a file in it, such as longshore.db",
             Self::Escape { .. } => "write the path itself without \"sqlite:\"; a path is taken as it is",
@@ -85,6 +92,9 @@ impl InvalidDatabaseUrl {
 
 /// Parameters of other libraries' URLs that ask for what is done anyhow.
 const HARMLESS_PARAMETERS: [&str; 2] = ["mode=rwc", "mode=rw"];
+
+/// The parameters that SQLite itself knows.
+const SQLITE_PARAMETERS: [&str; 7] = ["cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs"];
 
 impl DatabaseUrl {
     /// The file.
@@ -128,7 +138,10 @@ fn sqlite_path<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, InvalidDataba
     if let Some(parameters) = parameters
         && !parameters.split('&').all(|parameter| HARMLESS_PARAMETERS.contains(&parameter))
     {
-        return Err(InvalidDatabaseUrl::Parameters { parameters: parameters.to_owned() });
+        return Err(InvalidDatabaseUrl::Parameters { parameters: without_secrets(parameters) });
+    }
+    if has_credentials(rest) {
+        return Err(InvalidDatabaseUrl::Credentials);
     }
     let path = match path.strip_prefix("//") {
         Some(path) => path.strip_prefix('/').unwrap_or(path),
@@ -141,6 +154,21 @@ fn sqlite_path<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, InvalidDataba
         Some(escape) => Err(InvalidDatabaseUrl::Escape { escape: escape.to_owned() }),
         None => Ok(path),
     }
+}
+
+/// Whether `USER:PASSWORD@` stands where other URLs have it.
+fn has_credentials(rest: &str) -> bool {
+    let authority = rest.strip_prefix("//").and_then(|rest| rest.split('/').next());
+    authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
+}
+
+/// The parameters with the values of those alone that SQLite knows: any other may be a secret.
+fn without_secrets(parameters: &str) -> String {
+    let shown = |parameter: &str| match parameter.split_once('=') {
+        Some((name, _)) if !SQLITE_PARAMETERS.contains(&name) => format!("{name}=…"),
+        _ => parameter.to_owned(),
+    };
+    parameters.split('&').map(shown).collect::<Vec<_>>().join("&")
 }
 
 /// The first percent sign that two hexadecimal digits follow.
@@ -185,6 +213,24 @@ mod tests {
             assert_eq!(path(text), Path::new(text), "{text}");
         }
         assert_eq!(path("sqlite:100%.db"), Path::new("100%.db"));
+    }
+
+    #[test]
+    fn a_password_is_never_repeated() {
+        for text in [
+            "postgres://user:secret@host/db",
+            "mysql://user:secret@host/db",
+            "sqlite://user:secret@host/db",
+            "sqlite://user:secret@host",
+            "sqlite://user:se%20cret@host/db",
+            "sqlite:///a.db?password=secret",
+            "sqlite:a.db?mode=rwc&key=secret",
+            "user:secret@host/db",
+        ] {
+            let error = text.parse::<DatabaseUrl>().unwrap_err();
+            assert!(!error.to_string().contains("cret") && !format!("{error:?}").contains("cret"), "{text}: {error}");
+        }
+        assert_eq!(path("sqlite://jobs@home.db"), Path::new("jobs@home.db"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{JobData, NewJob, Queue, StoreError, Worker, WorkerError, rusqlite};
+use longshore::{JobData, NewJob, OutsideCause, Queue, StoreError, Worker, WorkerError, rusqlite};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -132,7 +132,7 @@ fn every_job_that_was_acknowledged_before_its_file_was_moved_is_in_the_moved_fil
     let error = producer.join().unwrap();
     known.extend(acknowledged.try_iter());
 
-    assert!(matches!(error, StoreError::Moved { .. }), "{error}");
+    assert!(matches!(error, StoreError::Outside(OutsideCause::Moved { .. })), "{error}");
     let there = ids_in(&scene.at("moved.db"));
     assert!(known.iter().all(|id| there.contains(id)), "{} of {}", there.len(), known.len());
 }
@@ -142,7 +142,7 @@ fn every_job_that_was_acknowledged_before_the_log_was_deleted_is_in_the_file() {
     let scene = Scene::new();
     let known: Vec<i64> = (0..50).map(|_| scene.queue.enqueue_job_blocking(job()).unwrap().id.0).collect();
     fs::remove_file(scene.at("queue.db-wal")).unwrap();
-    assert!(matches!(scene.queue.enqueue_job_blocking(job()), Err(StoreError::LogGone { .. })));
+    assert!(matches!(scene.queue.enqueue_job_blocking(job()), Err(StoreError::Outside(OutsideCause::LogGone { .. }))));
     drop(scene.queue);
     let there = ids_in(&scene.folder.path().join("queue.db"));
     assert_eq!(there.len(), known.len() + 1);
@@ -158,11 +158,14 @@ fn a_job_in_the_callers_own_transaction_is_refused_on_a_changed_file() {
     connection.execute_batch("COMMIT").unwrap();
 
     fs::hard_link(&path, scene.at("second.db")).unwrap();
-    assert!(matches!(Queue::enqueue_job_in(&connection, &job()), Err(StoreError::HardLinked { links: 2, .. })));
+    assert!(matches!(
+        Queue::enqueue_job_in(&connection, &job()),
+        Err(StoreError::Outside(OutsideCause::HardLinked { links: 2, .. }))
+    ));
     fs::remove_file(scene.at("second.db")).unwrap();
     Queue::enqueue_job_in(&connection, &job()).unwrap();
     fs::rename(&path, scene.at("moved.db")).unwrap();
-    assert!(matches!(Queue::enqueue_job_in(&connection, &job()), Err(StoreError::Moved { .. })));
+    assert!(matches!(Queue::enqueue_job_in(&connection, &job()), Err(StoreError::Outside(OutsideCause::Moved { .. }))));
 }
 
 #[test]

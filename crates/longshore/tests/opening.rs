@@ -13,7 +13,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
-use longshore::{JobData, NewJob, Queue, QueueError, Status, StoreError, rusqlite};
+use longshore::{JobData, NewJob, OutsideCause, Queue, QueueError, Status, StoreError, rusqlite};
 
 /// Makes this program open a queue and end.
 const OPEN: &str = "open-queue";
@@ -163,7 +163,7 @@ fn missing_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("no/such/a.db");
     let refused = Queue::open_blocking(path.to_str().unwrap()).unwrap_err();
-    assert!(matches!(refused, QueueError::Store(StoreError::Unreachable { .. })), "{refused:?}");
+    assert!(matches!(refused, QueueError::Store(StoreError::Outside(OutsideCause::NoFolder { .. }))), "{refused:?}");
     assert!(refused.to_string().contains("there is no folder"), "{refused}");
     assert!(names(folder.path()).is_empty());
 }

@@ -1,7 +1,8 @@
-//! Why a command did not do what was asked, with the exit code and the next thing to type.
+//! Why a command did not do what was asked.
+
+use longshore_cause::OutsideCause;
 
 use crate::{
-    exit::Exit,
     finding::Finding,
     loss::Loss,
     migration::{Direction, MigrationId},
@@ -182,81 +183,24 @@ impl MigrateError {
         }
     }
 
-    /// The exit code.
-    pub fn exit(&self) -> Exit {
-        if matches!(self.target_error(), Some(TargetError::Locked { .. } | TargetError::Busy { .. })) {
-            return Exit::Locked;
-        }
-        match self {
-            Self::HistoryBroken { .. } => Exit::HistoryBroken,
-            Self::AlreadyThere { .. } | Self::DidNotUndo { .. } | Self::DidNotDo { .. } => Exit::SchemaDisagrees,
-            Self::DataLoss { .. }
-            | Self::NotShown { .. }
-            | Self::StillThere { .. }
-            | Self::NoFile { .. }
-            | Self::NoRepair { .. }
-            | Self::NoDown { .. }
-            | Self::Needed { .. } => Exit::Refused,
-            Self::RepairUndone { .. } | Self::Failed { .. } | Self::Target { .. } => Exit::Failed,
-            Self::UnknownId { .. }
-            | Self::AmbiguousId { .. }
-            | Self::NoReason
-            | Self::NoDirectory
-            | Self::Source { .. } => Exit::Usage,
-        }
-    }
-
-    /// What to type or to do next.
-    pub fn hint(&self) -> String {
-        if let Some(error) = self.target_error() {
-            return error.hint().to_owned();
-        }
-        match self {
-            Self::HistoryBroken { findings } | Self::NoRepair { reasons: findings } => {
-                let hint = findings.iter().find_map(|finding| finding.hint.clone());
-                hint.unwrap_or_else(|| "longshore migrate status".to_owned())
-            }
-            Self::AlreadyThere { id, .. } => {
-                format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
-            }
-            Self::DataLoss { .. } => "add --allow-data-loss if the data may go".to_owned(),
-            Self::NotShown { id, .. } => format!(
-                "longshore migrate repair, or longshore migrate mark-applied {id} --reason TEXT --unverified to mark it \
-                 all the same"
-            ),
-            Self::StillThere { steps, .. } => {
-                let way = if *steps == 1 { String::new() } else { format!(" --steps {steps}") };
-                format!("longshore migrate down{way}, or add --unverified to mark it all the same")
-            }
-            Self::NoFile { .. } => "bring its files back first".to_owned(),
-            Self::RepairUndone { .. } => "longshore migrate verify shows what differs; nothing was changed".to_owned(),
-            Self::Failed { id, .. } => {
-                format!("correct {id} or the data that it meets, then run the command again")
-            }
-            Self::DidNotDo { id, .. } | Self::DidNotUndo { id, .. } => {
-                format!("correct {id}; nothing of it was kept")
-            }
-            Self::NoDown { id } => {
-                format!("write a down for {id}, or a new migration that undoes it")
-            }
-            Self::Needed { needed_by, .. } => format!("roll {needed_by} back first"),
-            Self::UnknownId { .. } => "longshore migrate status lists every migration".to_owned(),
-            Self::AmbiguousId { ids, .. } => {
-                ids.first().map(|id| format!("write {id}, with its source")).unwrap_or_default()
-            }
-            Self::NoReason => "add --reason TEXT".to_owned(),
-            Self::NoDirectory => "add --dir DIR".to_owned(),
-            Self::Source { .. } => "check --dir".to_owned(),
-            Self::Target { error } => error.hint().to_owned(),
-        }
-    }
-
     /// The database's own error, where it and not a migration is what stands in the way.
     pub fn target_error(&self) -> Option<&TargetError> {
         match self {
             Self::Target { error } => Some(error),
-            Self::Failed { error, .. } => error.target_error().filter(|error| error.is_outside()),
+            Self::Failed { error, .. } => error.target_error().filter(|error| error.outside_cause().is_some()),
             _ => None,
+        }
+    }
+
+    /// The cause outside of every migration, where that is what stands in the way; else the error itself.
+    pub fn into_outside_cause(self) -> Result<OutsideCause, Self> {
+        match self {
+            Self::Target { error: TargetError::Outside(cause) } => Ok(cause),
+            Self::Failed { id, error, done, statements_done } => match error.into_outside_cause() {
+                Ok(cause) => Ok(cause),
+                Err(error) => Err(Self::Failed { id, error: Box::new(error), done, statements_done }),
+            },
+            error => Err(error),
         }
     }
 }

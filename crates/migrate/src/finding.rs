@@ -29,6 +29,8 @@ pub enum FindingKind {
     BrokenReplay,
     /// The schema does not show what the ledger says.
     SchemaDisagrees,
+    /// A migration outside a transaction has run in part.
+    Interrupted,
     /// Something is there that no migration made.
     HandMade,
     /// Marked without being shown by the schema.

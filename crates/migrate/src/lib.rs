@@ -6,10 +6,10 @@
 //!
 //! This crate never knows a database: a backend implements [`target::Target`]. Begin reading at [`survey`].
 
+mod agreement;
 pub mod apply;
 pub mod checksum;
 mod error;
-mod exit;
 pub mod finding;
 pub mod ledger;
 mod lint;
@@ -25,8 +25,9 @@ pub mod source;
 pub mod survey;
 pub mod target;
 
+pub use agreement::Agreement;
 pub use error::MigrateError;
-pub use exit::Exit;
+pub use longshore_cause::OutsideCause;
 pub use loss::{DataLoss, Loss};
 pub use migration::{Body, CodeError, CodeMigration, Direction, Migration, MigrationId};
 pub use migrator::{Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification};

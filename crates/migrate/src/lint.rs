@@ -44,7 +44,7 @@ fn of_up(migration: &Migration) -> Vec<Finding> {
     let id = migration.id.to_string();
     let emptied = emptied_tables(script).into_iter().map(|table| {
         Finding::new(FindingKind::Destructive, &id, format!("it drops or empties table {table}"))
-            .hint("up asks for --allow-data-loss where the table has rows")
+            .hint("up refuses it where the table has rows, unless the loss is allowed")
     });
     let statements = script.statements().iter().filter_map(|statement| of_statement(&id, statement, script.bounds()));
     emptied.chain(statements).collect()

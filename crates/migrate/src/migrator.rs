@@ -9,6 +9,7 @@ mod run;
 use std::{env, fs, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use longshore_cause::OutsideCause;
 
 pub use mark::{Marking, Verification};
 pub use mend::{RepairMode, RepairRequest};
@@ -162,7 +163,11 @@ impl<'t> Migrator<'t> {
             Ok(()) => Ok(()),
             Err(error) => {
                 self.target.roll_back();
-                if matches!(error, TargetError::Busy { .. }) { Ok(()) } else { Err(error.into()) }
+                if matches!(error, TargetError::Outside(OutsideCause::Busy { .. })) {
+                    Ok(())
+                } else {
+                    Err(error.into())
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Runs migrations on a scratch database, one at a time, to learn what each one makes.
 
+use longshore_cause::OutsideCause;
+
 use crate::{
     migration::{Body, CodeError, Direction, Migration, MigrationId},
     schema::{Footprint, Schema},
@@ -68,6 +70,21 @@ impl RunError {
             Self::Statement { source, .. } => Some(source),
             Self::Code { source } => source.downcast_ref(),
             Self::NoDown => None,
+        }
+    }
+
+    /// The cause outside of the migration; the error itself where there is none.
+    pub(crate) fn into_outside_cause(self) -> Result<OutsideCause, Self> {
+        match self {
+            Self::Statement { source: TargetError::Outside(cause), .. } => Ok(cause),
+            Self::Code { source } => match source.downcast::<TargetError>() {
+                Ok(error) => match *error {
+                    TargetError::Outside(cause) => Ok(cause),
+                    error => Err(Self::Code { source: Box::new(error) }),
+                },
+                Err(source) => Err(Self::Code { source }),
+            },
+            error => Err(error),
         }
     }
 }

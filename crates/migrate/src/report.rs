@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::{
-    exit::Exit,
+    agreement::Agreement,
     finding::{Finding, FindingKind},
     ledger::{Event, ForeignLedger},
     migration::{Direction, MigrationId},
@@ -75,20 +75,43 @@ pub struct StatusReport {
     pub foreign: Vec<ObjectName>,
     /// Ledgers of other tools, never written.
     pub foreign_ledgers: Vec<ForeignLedger>,
-    /// What to type next, where something is to be done.
-    pub hint: Option<String>,
+    /// What to do next, where something is to be done.
+    #[serde(skip)]
+    pub next: Option<NextStep>,
+}
+
+/// What brings a database on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NextStep {
+    /// What mends the first finding, in its own words.
+    Mend {
+        /// The finding.
+        finding: Finding,
+    },
+    /// Adopt what another tool's ledger says.
+    Baseline {
+        /// Up to which migration.
+        id: MigrationId,
+        /// The other tool, in words.
+        tool: &'static str,
+    },
+    /// Repair ledger and schema.
+    Repair,
+    /// Apply what is pending.
+    Up,
 }
 
 impl StatusReport {
-    /// What `--check` ends with.
-    pub fn check(&self) -> Exit {
+    /// Whether the three witnesses agree.
+    pub fn agreement(&self) -> Agreement {
         if self.findings.iter().any(|finding| finding.kind.breaks_history()) {
-            return Exit::HistoryBroken;
+            return Agreement::HistoryBroken;
         }
         if !self.differences.is_empty() {
-            return Exit::SchemaDisagrees;
+            return Agreement::SchemaDisagrees;
         }
-        if self.pending_count > 0 { Exit::NotYet } else { Exit::Done }
+        if self.pending_count > 0 { Agreement::Pending } else { Agreement::InOrder }
     }
 }
 
@@ -139,12 +162,12 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
-    /// 0, 4 or 5.
-    pub fn exit(&self) -> Exit {
+    /// Whether the schema agrees with the ledger; what is pending does not count.
+    pub fn agreement(&self) -> Agreement {
         if self.findings.iter().any(|finding| finding.kind.breaks_history()) {
-            return Exit::HistoryBroken;
+            return Agreement::HistoryBroken;
         }
-        if self.differences.is_empty() { Exit::Done } else { Exit::SchemaDisagrees }
+        if self.differences.is_empty() { Agreement::InOrder } else { Agreement::SchemaDisagrees }
     }
 }
 
@@ -254,9 +277,9 @@ pub struct LintReport {
 }
 
 impl LintReport {
-    /// 0 or 4: findings that only warn do not count.
-    pub fn exit(&self) -> Exit {
-        if self.ok { Exit::Done } else { Exit::HistoryBroken }
+    /// Whether the files are in order; findings that only warn do not count.
+    pub fn agreement(&self) -> Agreement {
+        if self.ok { Agreement::InOrder } else { Agreement::HistoryBroken }
     }
 
     /// Puts findings into a report.

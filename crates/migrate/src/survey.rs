@@ -229,7 +229,7 @@ fn out_of_order(standings: &[Standing], source: &Source) -> Vec<Finding> {
         .map(|standing| {
             let message = format!("it is not applied, although {}:{last} is", source.name());
             Finding::new(FindingKind::OutOfOrder, standing.id.to_string(), message)
-                .hint(format!("longshore migrate repair, or give its files a number after {last}"))
+                .hint(format!("give its files a number after {last}"))
         })
         .collect()
 }

@@ -2,6 +2,8 @@
 
 use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
 
+use longshore_cause::OutsideCause;
+
 use crate::{
     ledger::{Event, Ledger, Record},
     migration::{Direction, MigrationId},
@@ -28,14 +30,9 @@ pub enum Value {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// The database cannot be opened.
-    #[error("{database} cannot be opened: {source}")]
-    Open {
-        /// The database.
-        database: String,
-        /// What the driver said.
-        source: Box<dyn Error + Send + Sync>,
-    },
+    /// The file, the disk, the server or another program stands in the way of every statement.
+    #[error(transparent)]
+    Outside(#[from] OutsideCause),
     /// A statement failed.
     #[error("`{statement}` failed: {source}")]
     Statement {
@@ -43,44 +40,6 @@ pub enum TargetError {
         statement: String,
         /// What the driver said.
         source: Box<dyn Error + Send + Sync>,
-    },
-    /// Somebody else writes to the database for longer than the wait that was allowed.
-    #[error("another program is writing to {database}")]
-    Busy {
-        /// The database.
-        database: String,
-    },
-    /// The database or what stands beside it may not be written.
-    #[error("{database} cannot be written: it or its folder is read-only")]
-    ReadOnly {
-        /// The database.
-        database: String,
-    },
-    /// The disk or the database's size limit is reached.
-    #[error("no space is left for {database}")]
-    Full {
-        /// The database.
-        database: String,
-    },
-    /// The database is damaged.
-    #[error("{database} is damaged: {source}")]
-    Damaged {
-        /// The database.
-        database: String,
-        /// What the driver said.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The file is something else.
-    #[error("{database} is not a database")]
-    NotADatabase {
-        /// The file.
-        database: String,
-    },
-    /// Another runner holds the lock for longer than the wait that was allowed.
-    #[error("another migration runner holds {}", lock.display())]
-    Locked {
-        /// The lock file.
-        lock: PathBuf,
     },
     /// The catalog cannot be read as a schema.
     #[error("the schema cannot be read: {source}")]
@@ -115,46 +74,17 @@ pub enum TargetError {
 }
 
 impl TargetError {
-    /// Whether the cause lies outside of the statement that met it: any other would have met it, too.
-    pub fn is_outside(&self) -> bool {
-        matches!(
-            self,
-            Self::Open { .. }
-                | Self::Busy { .. }
-                | Self::ReadOnly { .. }
-                | Self::Full { .. }
-                | Self::Damaged { .. }
-                | Self::NotADatabase { .. }
-                | Self::Locked { .. }
-        )
+    /// The cause that lies outside of the statement that met it, where it does: any other would have met it, too.
+    pub fn outside_cause(&self) -> Option<&OutsideCause> {
+        match self {
+            Self::Outside(cause) => Some(cause),
+            _ => None,
+        }
     }
 
     /// A stable word for scripts.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::Open { .. } => "database_unreachable",
-            Self::Busy { .. } => "database_locked",
-            Self::ReadOnly { .. } => "database_read_only",
-            Self::Full { .. } => "disk_full",
-            Self::Damaged { .. } => "database_damaged",
-            Self::NotADatabase { .. } => "not_a_database",
-            Self::Locked { .. } => "locked",
-            _ => "database",
-        }
-    }
-
-    /// What to do next.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Open { .. } => "check that its folder exists and may be read",
-            Self::Busy { .. } | Self::Locked { .. } => "wait for it, then run the command again",
-            Self::ReadOnly { .. } => "check the owner and the permissions of the file and of its folder",
-            Self::Full { .. } => "free some space and run the command again",
-            Self::Damaged { .. } => "restore a backup, or rescue what is left with \"sqlite3 FILE .recover\"",
-            Self::NotADatabase { .. } => "check the path given with --database",
-            Self::ForeignKeys { .. } => "delete or correct those rows, then run the command again",
-            _ => "longshore doctor",
-        }
+        self.outside_cause().map_or("database", OutsideCause::code)
     }
 }
 
@@ -240,10 +170,10 @@ pub trait Target: Session {
     /// An empty database of the same kind that goes away by itself.
     fn scratch(&self) -> Result<Box<dyn Session>, TargetError>;
 
-    /// Waits for the runner lock. [`TargetError::Locked`] after `wait`.
+    /// Waits for the runner lock. [`OutsideCause::RunnerBusy`] after `wait`.
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError>;
 
-    /// Begins the one writing transaction. [`TargetError::Busy`] when another program holds it for too long.
+    /// Begins the one writing transaction. [`OutsideCause::Busy`] when another program holds it for too long.
     fn begin(&mut self, keys: ForeignKeys) -> Result<(), TargetError>;
 
     /// Commits. With suspended keys every one is checked first, and the error leaves the transaction open.

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use longshore_core::StoreError;
+use longshore_core::{OutsideCause, StoreError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -47,45 +47,17 @@ fn open(options: &SqliteOptions, context: &ErrorContext, access: OpenFlags) -> R
         prepare(&mut connection, context)?;
         Ok(connection)
     });
-    opened.map_err(|error| explain_open(error, options, context))
-}
-
-/// In write-ahead mode a reader writes beside the file as well, so SQLite cannot open one in a read-only folder.
-fn explain_open(error: rusqlite::Error, options: &SqliteOptions, context: &ErrorContext) -> StoreError {
-    let is_refused = error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
-    if is_refused && is_read_only(&options.path) {
-        return database_file::read_only(&options.path, context);
-    }
-    context.explain(error, "opening it")
-}
-
-/// Whether this process may not write the file at `path` or into its folder.
-pub(crate) fn is_read_only(path: &Path) -> bool {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    [path, folder].into_iter().any(is_forbidden)
-}
-
-#[cfg(unix)]
-fn is_forbidden(path: &Path) -> bool {
-    use rustix::fs::{Access, AtFlags, CWD, accessat};
-    use rustix::io::Errno;
-    matches!(accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS), Err(Errno::ACCESS | Errno::ROFS | Errno::PERM))
-}
-
-#[cfg(not(unix))]
-fn is_forbidden(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.permissions().readonly())
+    opened.map_err(|error| context.explain(error, "opening it"))
 }
 
 /// SQLite itself would say only "unable to open". A stat opens nothing, so it drops no lock.
 fn check_is_there(path: &Path, context: &ErrorContext) -> Result<(), StoreError> {
     match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(StoreError::NotADatabase { database: context.database.clone() }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(StoreError::Missing { database: context.database.clone() })
+            Err(OutsideCause::Missing { database: context.database.clone() }.into())
         }
-        Err(error) => Err(StoreError::Unreachable { database: context.database.clone(), source: error.into() }),
-        Ok(found) => database_file::check_links(&found, context),
+        Err(error) => Err(context.unreachable(error).into()),
+        Ok(found) => Ok(database_file::check_kind(&found, context)?),
     }
 }
 

@@ -1,14 +1,13 @@
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
-use longshore_core::StoreError;
-use longshore_migrate::target::TargetError;
+use longshore_core::OutsideCause;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::fault::ErrorContext;
+use crate::write_access::{folder_of, is_mounted_read_only};
 
 /// The file that a store was opened on, and whether its path still leads to it.
 ///
@@ -35,13 +34,13 @@ pub(crate) enum FileChange {
 }
 
 impl FileChange {
-    pub(crate) fn error(self, context: &ErrorContext) -> StoreError {
+    pub(crate) fn error(self, context: &ErrorContext) -> OutsideCause {
         let database = context.database.clone();
         match self {
-            Self::Moved => StoreError::Moved { database },
-            Self::HardLinked { links } => StoreError::HardLinked { database, links },
-            Self::LogGone => StoreError::LogGone { database },
-            Self::ReadOnlyMount => StoreError::ReadOnlyMount { database },
+            Self::Moved => OutsideCause::Moved { database },
+            Self::HardLinked { links } => OutsideCause::HardLinked { database, links },
+            Self::LogGone => OutsideCause::LogGone { database },
+            Self::ReadOnlyMount => OutsideCause::ReadOnlyMount { database },
         }
     }
 }
@@ -69,8 +68,8 @@ impl Identity {
 
 impl DatabaseFile {
     /// The file at `path`, a canonical one, that `connection` has read already.
-    pub(crate) fn of(path: &Path, connection: &Connection, context: &ErrorContext) -> Result<Self, StoreError> {
-        let moved = |_| StoreError::Moved { database: context.database.clone() };
+    pub(crate) fn of(path: &Path, connection: &Connection, context: &ErrorContext) -> Result<Self, OutsideCause> {
+        let moved = |_| OutsideCause::Moved { database: context.database.clone() };
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let file = Self {
@@ -171,17 +170,6 @@ fn has_moved(_: &Connection) -> bool {
 }
 
 #[cfg(unix)]
-fn is_mounted_read_only(path: &Path) -> bool {
-    use rustix::fs::{StatVfsMountFlags, statvfs};
-    statvfs(path).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
-}
-
-#[cfg(not(unix))]
-fn is_mounted_read_only(_: &Path) -> bool {
-    false
-}
-
-#[cfg(unix)]
 fn links(found: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(found)
 }
@@ -191,39 +179,51 @@ fn links(_: &Metadata) -> u64 {
     1
 }
 
-/// A file with two names is refused before anything opens it, because SQLite would make a second log for it.
-pub(crate) fn check_links(found: &Metadata, context: &ErrorContext) -> Result<(), StoreError> {
+/// What is no file, or has two names, is refused before anything opens it: opening a named pipe would wait for its
+/// other end, and SQLite would make a second log for a second name.
+pub(crate) fn check_kind(found: &Metadata, context: &ErrorContext) -> Result<(), OutsideCause> {
+    let database = context.database.clone();
+    if let Some(kind) = kind(found) {
+        return Err(OutsideCause::NotAFile { database, kind });
+    }
     match links(found) {
-        links if found.is_file() && links > 1 => {
-            Err(StoreError::HardLinked { database: context.database.clone(), links })
-        }
+        links if links > 1 => Err(OutsideCause::HardLinked { database, links }),
         _ => Ok(()),
     }
 }
 
-/// The same for a runner of migrations.
-pub(crate) fn check_links_for_target(found: &Metadata, name: &str) -> Result<(), TargetError> {
-    let context = ErrorContext { database: name.into(), busy_timeout: Duration::ZERO };
-    check_links(found, &context).map_err(|error| TargetError::Open { database: name.to_owned(), source: error.into() })
+/// What the path leads to in place of a file.
+fn kind(found: &Metadata) -> Option<&'static str> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = found.file_type();
+        if kind.is_fifo() {
+            return Some("a named pipe");
+        }
+        if kind.is_socket() {
+            return Some("a socket");
+        }
+        if kind.is_char_device() || kind.is_block_device() {
+            return Some("a device");
+        }
+    }
+    found.is_dir().then_some("a folder")
 }
 
 /// Whether a caller's own connection is on the file that its path leads to, which has one name.
-pub(crate) fn check_connection(connection: &Connection, context: &ErrorContext) -> Result<(), StoreError> {
+pub(crate) fn check_connection(connection: &Connection, context: &ErrorContext) -> Result<(), OutsideCause> {
     if has_moved(connection) {
-        return Err(StoreError::Moved { database: context.database.clone() });
+        return Err(OutsideCause::Moved { database: context.database.clone() });
     }
     match connection.path().filter(|path| !path.is_empty()).map(fs::metadata) {
-        Some(Ok(found)) => check_links(&found, context),
+        Some(Ok(found)) => check_kind(&found, context),
         _ => Ok(()),
     }
 }
 
-/// Why the database at `path` cannot be written, when SQLite only says that it cannot.
-pub(crate) fn read_only(path: &Path, context: &ErrorContext) -> StoreError {
-    let database = context.database.clone();
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if is_mounted_read_only(path) || is_mounted_read_only(folder) {
-        return StoreError::ReadOnlyMount { database };
-    }
-    StoreError::ReadOnly { database }
+/// SQLite makes files, but no folders.
+pub(crate) fn check_folder(path: &Path) -> Result<(), OutsideCause> {
+    let folder = folder_of(path);
+    if folder.is_dir() { Ok(()) } else { Err(OutsideCause::NoFolder { folder: folder.to_owned() }) }
 }

@@ -1,16 +1,17 @@
 use std::any::Any;
 use std::error::Error;
-use std::fs::File;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{InvalidJob, StoreError};
+use longshore_core::{InvalidJob, OutsideCause, StoreError, is_want_of_files};
 use longshore_migrate::target::TargetError;
 use rusqlite::{ErrorCode, ffi};
 
 use crate::shared_files::Refused;
+use crate::write_access::{folder_of, is_mounted_read_only, is_read_only};
 
 /// What stops a piece of work inside a transaction: the database's own error, or an answer for the caller.
 #[derive(Debug)]
@@ -72,79 +73,103 @@ impl ErrorContext {
 
     /// The decision that a caller can make about an error of SQLite.
     pub(crate) fn explain(&self, error: rusqlite::Error, doing: &'static str) -> StoreError {
-        let database = Arc::clone(&self.database);
-        match Trouble::of(&error) {
-            Some(Trouble::Busy) => StoreError::Busy { database, waited: self.busy_timeout },
-            Some(Trouble::Full) => StoreError::Full { database },
-            Some(Trouble::ReadOnly) => StoreError::ReadOnly { database },
-            Some(Trouble::Damaged) => StoreError::Damaged { database, source: error.into() },
-            Some(Trouble::NotADatabase) => StoreError::NotADatabase { database },
-            Some(Trouble::Unreachable) if is_out_of_files() => StoreError::TooManyFiles { database },
-            Some(Trouble::Unreachable) => StoreError::Unreachable { database, source: error.into() },
-            None => StoreError::Backend { database, doing, source: error.into() },
+        match self.outside_cause(error) {
+            Ok(cause) => cause.into(),
+            Err(error) => self.failed(error.into(), doing),
         }
     }
 
     /// The same decision about a file in the folder of the workers.
-    pub(crate) fn explain_refused(&self, refused: Refused, folder: &Path) -> StoreError {
+    pub(crate) fn explain_refused(&self, refused: Refused) -> StoreError {
         let database = Arc::clone(&self.database);
         let Refused { path, source } = refused;
-        match source.kind() {
-            ErrorKind::PermissionDenied => StoreError::Forbidden { database, path, folder: folder.to_owned(), source },
-            ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnlyMount { database },
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { database },
-            _ if is_want_of_files(&source) => StoreError::TooManyFiles { database },
-            _ => self.failed(source.into(), "locking the file that shows that a worker lives"),
+        if source.kind() == ErrorKind::PermissionDenied {
+            return OutsideCause::Forbidden { path, source }.into();
+        }
+        match OutsideCause::of_io(database, &source) {
+            Some(cause) => cause.into(),
+            None => self.failed(source.into(), "locking the file that shows that a worker lives"),
         }
     }
 
     /// The same decision about what a migration target has explained already.
     pub(crate) fn explain_target(&self, error: TargetError, doing: &'static str) -> StoreError {
-        let database = Arc::clone(&self.database);
         match error {
-            TargetError::Busy { .. } | TargetError::Locked { .. } => {
-                StoreError::Busy { database, waited: self.busy_timeout }
+            // A target on somebody else's connection does not know how long that one waits.
+            TargetError::Outside(OutsideCause::Busy { database, .. }) => {
+                OutsideCause::Busy { database, waited: self.busy_timeout }.into()
             }
-            TargetError::Full { .. } => StoreError::Full { database },
-            TargetError::ReadOnly { .. } => StoreError::ReadOnly { database },
-            TargetError::Damaged { source, .. } => StoreError::Damaged { database, source },
-            TargetError::NotADatabase { .. } => StoreError::NotADatabase { database },
-            TargetError::Open { source, .. } => match source.downcast::<StoreError>() {
-                Ok(error) => *error,
-                Err(_) if is_out_of_files() => StoreError::TooManyFiles { database },
-                Err(source) => StoreError::Unreachable { database, source },
-            },
+            TargetError::Outside(cause) => cause.into(),
             TargetError::Statement { source, .. } | TargetError::Catalog { source } => self.failed(source, doing),
             other => self.failed(other.into(), doing),
         }
     }
-}
 
-/// A cause that no word of a statement can have: the file, the disk or another program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    Busy,
-    Full,
-    ReadOnly,
-    Damaged,
-    NotADatabase,
-    Unreachable,
-}
-
-impl Trouble {
-    /// The trouble behind an error of SQLite; none where the statement itself is at fault.
-    pub(crate) fn of(error: &rusqlite::Error) -> Option<Self> {
-        match error.sqlite_error_code()? {
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Some(Self::Busy),
-            ErrorCode::DiskFull => Some(Self::Full),
-            // The shared memory of the write-ahead log could not be made larger: the disk is full as well.
-            _ if extended_code(error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => Some(Self::Full),
-            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Some(Self::ReadOnly),
-            ErrorCode::DatabaseCorrupt => Some(Self::Damaged),
-            ErrorCode::NotADatabase => Some(Self::NotADatabase),
-            ErrorCode::CannotOpen => Some(Self::Unreachable),
-            _ => None,
+    /// Why the database at `path` cannot be written, when SQLite only says that it cannot.
+    pub(crate) fn read_only(&self, path: &Path) -> OutsideCause {
+        let database = Arc::clone(&self.database);
+        if is_mounted_read_only(path) || is_mounted_read_only(folder_of(path)) {
+            return OutsideCause::ReadOnlyMount { database };
         }
+        OutsideCause::ReadOnly { database }
+    }
+
+    /// A file or a thread that the operating system refused, without which the database cannot be used.
+    pub(crate) fn unreachable(&self, source: io::Error) -> OutsideCause {
+        let database = Arc::clone(&self.database);
+        match source.kind() {
+            _ if is_want_of_files(&source) => OutsideCause::TooManyFiles { database },
+            _ => OutsideCause::Unreachable { database, source: source.into() },
+        }
+    }
+
+    /// The cause outside of the statement; the error itself where the statement is at fault.
+    pub(crate) fn outside_cause(&self, error: rusqlite::Error) -> Result<OutsideCause, rusqlite::Error> {
+        let database = Arc::clone(&self.database);
+        Ok(match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                OutsideCause::Busy { database, waited: self.busy_timeout }
+            }
+            // The shared memory of the write-ahead log could not be made larger: the disk is full as well.
+            _ if extended_code(&error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => OutsideCause::Full { database },
+            Some(ErrorCode::DiskFull) => OutsideCause::Full { database },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OutsideCause::ReadOnly { database },
+            Some(ErrorCode::DatabaseCorrupt) => OutsideCause::Damaged { database, source: error.into() },
+            Some(ErrorCode::NotADatabase) => OutsideCause::NotADatabase { database },
+            Some(ErrorCode::CannotOpen) => self.cannot_open(&error),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
+                OutsideCause::Device { database, source: error.into() }
+            }
+            _ => return Err(error),
+        })
+    }
+
+    /// SQLite says only that it cannot open its file, and names the path once more. The system knows why.
+    fn cannot_open(&self, error: &rusqlite::Error) -> OutsideCause {
+        let path = Path::new(&*self.database);
+        if is_out_of_files() {
+            return OutsideCause::TooManyFiles { database: Arc::clone(&self.database) };
+        }
+        match fs::metadata(path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => self.unreachable(source),
+            // In write-ahead mode a reader writes beside the file as well, and in a read-only folder nobody can.
+            _ if is_read_only(path) => self.read_only(path),
+            _ => OutsideCause::Unreachable { database: Arc::clone(&self.database), source: in_short(error).into() },
+        }
+    }
+}
+
+/// Whether any other statement would have met this error, too.
+pub(crate) fn is_outside(error: &rusqlite::Error) -> bool {
+    spoils_connection(error)
+        || matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// The error in SQLite's own words, without the path that a message about it names anyhow.
+fn in_short(error: &rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(code, _) => rusqlite::Error::SqliteFailure(*code, None),
+        other => repeat(other),
     }
 }
 
@@ -157,20 +182,6 @@ pub(crate) fn is_out_of_files() -> bool {
     let place = if cfg!(unix) { "/dev/null" } else { "NUL" };
     let opened: Result<Vec<File>, _> = (0..FILES_OF_A_CONNECTION).map(|_| File::open(place)).collect();
     opened.is_err_and(|error| is_want_of_files(&error))
-}
-
-/// Whether the process or the machine has no file descriptor left.
-pub(crate) fn is_want_of_files(error: &std::io::Error) -> bool {
-    #[cfg(unix)]
-    {
-        use rustix::io::Errno;
-        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = error;
-        false
-    }
 }
 
 fn extended_code(error: &rusqlite::Error) -> Option<i32> {

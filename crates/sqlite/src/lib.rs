@@ -23,8 +23,10 @@ mod store;
 pub mod target;
 mod upkeep;
 mod workers;
+mod write_access;
 mod writing;
 
+pub use jobs::complete_in::{AttemptSuccess, CompleteError, complete_in};
 pub use opening::{OpenError, Origin, Prepare};
 pub use options::{Durability, SqliteOptions};
 pub use rusqlite;

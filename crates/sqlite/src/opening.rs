@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use longshore_core::{SchemaVerdict, StoreError};
-use longshore_migrate::{MigrateError, Migrator, RunRequest, target::TargetError};
+use longshore_core::{OutsideCause, SchemaVerdict, StoreError};
+use longshore_migrate::{MigrateError, Migrator, RunRequest};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use thiserror::Error;
 
@@ -15,6 +15,7 @@ use crate::migrations;
 use crate::options::SqliteOptions;
 use crate::schema::{self, SchemaProblem};
 use crate::target::{self, SqliteTarget};
+use crate::write_access::folder_of;
 
 /// Symbolic links that are followed to the file, as many as Linux follows.
 const LINKS_MAX: usize = 40;
@@ -55,38 +56,30 @@ pub enum OpenError {
     /// The file cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The file would have to be made in a folder that is not there.
-    #[error("there is no folder {} for the database", .folder.display())]
-    NoFolder {
-        /// Which one.
-        folder: PathBuf,
-    },
 }
 
 impl OpenError {
-    /// The same as an error of the store on `database`.
-    pub fn into_store_error(self, database: &Path) -> StoreError {
-        let database: Arc<str> = database.display().to_string().into();
-        let verdict = |code: &str| match code {
-            "history_broken" => SchemaVerdict::HistoryBroken,
+    /// The same as an error of the store with these options.
+    pub fn into_store_error(self, options: &SqliteOptions) -> StoreError {
+        let context = context(options);
+        let error = match self {
+            Self::Store(error) => return error,
+            Self::Schema(problem) => return problem.into_store_error(&context),
+            Self::Migrate(error) => error,
+        };
+        let verdict = match &error {
+            MigrateError::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
             _ => SchemaVerdict::Disagrees,
         };
-        match self {
-            Self::Store(error) => error,
-            Self::NoFolder { .. } => StoreError::Unreachable { database, source: self.to_string().into() },
-            Self::Migrate(error) if error.target_error().is_some() => {
-                StoreError::Unreachable { database, source: error.into() }
-            }
-            Self::Migrate(error) => {
-                StoreError::Schema { message: error.to_string(), hint: error.hint(), verdict: verdict(error.code()) }
-            }
-            Self::Schema(problem) => StoreError::Schema {
-                message: problem.to_string(),
-                hint: problem.hint().to_owned(),
-                verdict: verdict(problem.code()),
-            },
+        match error.into_outside_cause() {
+            Ok(cause) => cause.into(),
+            Err(error) => StoreError::Schema { message: error.to_string(), verdict },
         }
     }
+}
+
+fn context(options: &SqliteOptions) -> ErrorContext {
+    ErrorContext { database: options.path.display().to_string().into(), busy_timeout: options.busy_timeout }
 }
 
 /// How a database stands before it is opened.
@@ -110,8 +103,7 @@ enum Standing {
 /// that SQLite takes back to that, and the next call makes it. Several calls at once make it once.
 pub(crate) fn make_ready_for(options: &mut SqliteOptions, prepare: Prepare) -> Result<Origin, OpenError> {
     options.path = follow_links(&options.path);
-    let context =
-        ErrorContext { database: options.path.display().to_string().into(), busy_timeout: options.busy_timeout };
+    let context = context(options);
     make_ready(&options.path, prepare, &context)
 }
 
@@ -120,11 +112,11 @@ fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<O
     match (standing, prepare) {
         (Standing::Understood, _) => Ok(Origin::Found),
         (Standing::Absent | Standing::Empty, Prepare::Nothing) => {
-            Err(StoreError::Missing { database: Arc::clone(&context.database) }.into())
+            Err(outside(OutsideCause::Missing { database: Arc::clone(&context.database) }))
         }
         (Standing::Unmigrated, Prepare::Nothing | Prepare::New) => Err(SchemaProblem::NeverMigrated.into()),
         (Standing::Absent, _) => {
-            check_folder(path)?;
+            database_file::check_folder(path).map_err(outside)?;
             create(path, context)?;
             Ok(Origin::Created)
         }
@@ -159,7 +151,7 @@ fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standin
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Standing::Absent),
         Err(_) => return Ok(Standing::Understood),
-        Ok(found) => database_file::check_links(&found, context)?,
+        Ok(found) => database_file::check_kind(&found, context).map_err(outside)?,
     }
     let Ok(connection) = snapshot(path, context) else { return Ok(Standing::Understood) };
     let standing = match schema::check(&connection) {
@@ -171,7 +163,7 @@ fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standin
     // A worker that runs waits until it can write again; one that never could would wait without a word.
     let is_read_only = connection.is_readonly(MAIN_DB).map_err(|error| context.explain(error, "looking at it"))?;
     if prepare != Prepare::Nothing && is_read_only {
-        return Err(database_file::read_only(path, context).into());
+        return Err(outside(context.read_only(path)));
     }
     Ok(standing)
 }
@@ -202,13 +194,10 @@ fn is_empty(connection: &Connection) -> Result<bool, MigrateError> {
 fn create(path: &Path, context: &ErrorContext) -> Result<(), OpenError> {
     // Other runners take several transactions and must not find half of their work done.
     let _lock = target::lock_runners(path).map_err(MigrateError::from)?;
-    let explain = |error| target::failed(&context.database, "opening it", error);
-    let connection = open_plainly(path, context, OpenFlags::SQLITE_OPEN_CREATE)
-        .map_err(|error| explain_open(path, context, explain(error)))?;
+    let explain = |error| context.explain(error, "opening it");
+    let connection = open_plainly(path, context, OpenFlags::SQLITE_OPEN_CREATE).map_err(explain)?;
     // Foreign keys cannot be switched inside the transaction; in tables without rows they find nothing.
-    connection
-        .execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE")
-        .map_err(|error| explain_open(path, context, explain(error)))?;
+    connection.execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE").map_err(explain)?;
     match schema::check(&connection) {
         Err(SchemaProblem::NeverMigrated) => {}
         // Another process was quicker. Dropping the connection takes the transaction back.
@@ -218,32 +207,16 @@ fn create(path: &Path, context: &ErrorContext) -> Result<(), OpenError> {
     Migrator::new(Box::new(target), vec![migrations::longshore()]).up(&RunRequest::default())?;
     connection.execute_batch("COMMIT").map_err(|error| context.explain(error, "making the queue's tables"))?;
     drop(connection);
-    sync_folder(path)
-        .map_err(|error| StoreError::Unreachable { database: context.database.clone(), source: error.into() })?;
-    Ok(())
+    sync_folder(path).map_err(|error| outside(context.unreachable(error)))
 }
 
-fn explain_open(path: &Path, context: &ErrorContext, error: TargetError) -> OpenError {
-    let error = context.explain_target(error, "opening it");
-    match error {
-        StoreError::ReadOnly { .. } => database_file::read_only(path, context).into(),
-        error => error.into(),
-    }
+fn outside(cause: OutsideCause) -> OpenError {
+    StoreError::from(cause).into()
 }
 
 /// The file's name has to survive a power cut, too, before a job in it is acknowledged.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
-}
-
-/// SQLite makes files, but no folders.
-fn check_folder(path: &Path) -> Result<(), OpenError> {
-    let folder = folder_of(path);
-    if folder.is_dir() { Ok(()) } else { Err(OpenError::NoFolder { folder: folder.to_owned() }) }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The file that a symbolic link leads to, also when that is not there yet: its lock and its log are to stand beside

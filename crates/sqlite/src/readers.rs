@@ -68,7 +68,7 @@ impl Readers {
     }
 
     fn check_file(&self) -> Result<(), StoreError> {
-        self.file.change().map_or(Ok(()), |change| Err(change.error(&self.context)))
+        self.file.change().map_or(Ok(()), |change| Err(change.error(&self.context).into()))
     }
 
     /// Lets the threads end by themselves, each after the read that it is at, and begins no others.
@@ -107,10 +107,10 @@ impl Readers {
         for _ in 0..READERS {
             let reader = Reader { options: self.options.clone(), context: self.context.clone(), connection: None };
             let receiver = Arc::clone(&receiver);
-            let thread =
-                Builder::new().name("longshore-reader".to_owned()).spawn(move || reader.serve(&receiver)).map_err(
-                    |error| StoreError::Unreachable { database: self.context.database.clone(), source: error.into() },
-                )?;
+            let thread = Builder::new()
+                .name("longshore-reader".to_owned())
+                .spawn(move || reader.serve(&receiver))
+                .map_err(|error| self.context.unreachable(error))?;
             threads.push(thread);
         }
         Ok(State::Running(sender, threads))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use longshore_core::{SchemaVerdict, StoreError};
 use longshore_migrate::{
-    Exit, MigrateError, MigrationId, Migrator, RunRequest,
+    MigrateError, MigrationId, Migrator, RunRequest,
     checksum::sha256_hex,
     ledger::Form,
     report::RunReport,
@@ -61,49 +61,31 @@ pub enum SchemaProblem {
 }
 
 impl SchemaProblem {
-    /// What `work` and `up` end with: 4 for a broken history, 1 for what cannot be read, else 5.
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::HistoryBroken { .. } => Exit::HistoryBroken,
-            Self::Unreadable { source: TargetError::Busy { .. } | TargetError::Locked { .. } } => Exit::Locked,
-            Self::Unreadable { .. } => Exit::Failed,
-            _ => Exit::SchemaDisagrees,
-        }
-    }
-
     /// A stable word for scripts.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NeverMigrated => "never_migrated",
-            Self::Pending { .. } => "schema_older",
-            Self::Newer { .. } => "schema_newer",
-            Self::HistoryBroken { .. } => "history_broken",
-            Self::Disagrees { .. } => "schema_disagrees",
-            Self::Unreadable { .. } => "database",
+            Self::Unreadable { source } => source.code(),
+            _ => self.verdict().code(),
         }
     }
 
-    /// The command that mends it.
-    pub fn hint(&self) -> &'static str {
+    /// Which disagreement it is; what cannot be read is one as well.
+    pub fn verdict(&self) -> SchemaVerdict {
         match self {
-            Self::NeverMigrated | Self::Pending { .. } => "longshore migrate up",
-            Self::Newer { .. } => "run the version of longshore that migrated this database, or a newer one",
-            Self::HistoryBroken { .. } => "longshore migrate status",
-            Self::Disagrees { .. } => "longshore migrate repair",
-            Self::Unreadable { .. } => "longshore doctor",
+            Self::NeverMigrated => SchemaVerdict::NeverMigrated,
+            Self::Pending { .. } => SchemaVerdict::Older,
+            Self::Newer { .. } => SchemaVerdict::Newer,
+            Self::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
+            Self::Disagrees { .. } | Self::Unreadable { .. } => SchemaVerdict::Disagrees,
         }
     }
-}
 
-impl SchemaProblem {
-    /// The same as a store's error about `place`.
+    /// The same as a store's error about the database of `context`.
     pub(crate) fn into_store_error(self, context: &ErrorContext) -> StoreError {
-        let verdict = match self {
-            Self::Unreadable { source } => return context.explain_target(source, "looking at its schema"),
-            Self::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
-            _ => SchemaVerdict::Disagrees,
-        };
-        StoreError::Schema { message: self.to_string(), hint: self.hint().to_owned(), verdict }
+        match self {
+            Self::Unreadable { source } => context.explain_target(source, "looking at its schema"),
+            problem => StoreError::Schema { message: problem.to_string(), verdict: problem.verdict() },
+        }
     }
 }
 
@@ -289,7 +271,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let problem = check(&connection).unwrap_err();
         assert!(matches!(problem, SchemaProblem::NeverMigrated), "{problem}");
-        assert_eq!((problem.exit().code(), problem.hint()), (5, "longshore migrate up"));
+        assert_eq!(problem.verdict(), SchemaVerdict::NeverMigrated);
     }
 
     #[test]
@@ -298,7 +280,7 @@ mod tests {
         connection.execute_batch("ALTER TABLE job_queue DROP COLUMN failure_type").unwrap();
         let problem = check(&connection).unwrap_err();
         assert!(problem.to_string().contains("failure_type"), "{problem}");
-        assert_eq!((problem.exit().code(), problem.hint()), (5, "longshore migrate repair"));
+        assert_eq!(problem.verdict(), SchemaVerdict::Disagrees);
     }
 
     #[test]
@@ -321,7 +303,7 @@ mod tests {
         connection.execute_batch(newer).unwrap();
         let problem = check(&connection).unwrap_err();
         assert!(matches!(problem, SchemaProblem::Newer { .. }), "{problem}");
-        assert_eq!(problem.exit().code(), 5);
+        assert_eq!(problem.verdict(), SchemaVerdict::Newer);
     }
 
     #[test]
@@ -331,7 +313,7 @@ mod tests {
             "UPDATE schema_migrations SET checksum = 'sha256-lf:00 sha256-words:00' WHERE migration_number = 4";
         connection.execute_batch(changed).unwrap();
         let problem = check(&connection).unwrap_err();
-        assert_eq!(problem.exit().code(), 4, "{problem}");
+        assert_eq!(problem.verdict(), SchemaVerdict::HistoryBroken, "{problem}");
     }
 
     #[test]

@@ -68,8 +68,7 @@ impl SqliteStore {
         schema::check(&connection).map_err(|problem| problem.into_store_error(&context))?;
         configure_writer(&connection, &options, &context)?;
         // The liveness files must stand at one place, by whatever path a process reaches the database.
-        options.path = std::fs::canonicalize(&options.path)
-            .map_err(|error| StoreError::Unreachable { database: context.database.clone(), source: error.into() })?;
+        options.path = std::fs::canonicalize(&options.path).map_err(|error| context.unreachable(error))?;
         let file = Arc::new(DatabaseFile::of(&options.path, &connection, &context)?);
         let hints = Arc::new(Hints::new());
         let liveness = Arc::new(Liveness::new(&options.path, options.boot_id.clone()));
@@ -176,7 +175,7 @@ impl Store for SqliteStore {
             let is_new = !liveness.is_own(&worker_id);
             let file = liveness
                 .register(&worker_id, registration.concurrency)
-                .map_err(|refused| context.explain_refused(refused, liveness.folder()))?;
+                .map_err(|refused| context.explain_refused(refused))?;
             let registered = self.parts.writer.run(Register { registration, file }).await;
             if registered.is_err() && is_new {
                 liveness.forget(&worker_id);

@@ -11,6 +11,7 @@ mod transaction;
 
 use std::{
     collections::BTreeSet,
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,9 +29,8 @@ use rusqlite::{Connection, OpenFlags, types::ValueRef};
 
 use crate::{
     catalog::{self, CatalogError},
-    connection::is_read_only,
     database_file,
-    fault::{Trouble, is_out_of_files},
+    fault::ErrorContext,
 };
 
 pub(crate) use ledger::{place, tables};
@@ -86,12 +86,11 @@ impl SqliteTarget<'static> {
     pub fn open(path: impl AsRef<Path>, access: Access) -> Result<Self, TargetError> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let wrap = |error: rusqlite::Error| failed(&name, "opening it", error);
-        if let Ok(found) = std::fs::metadata(path) {
-            database_file::check_links_for_target(&found, &name)?;
-        }
+        let context = ErrorContext { database: name.as_str().into(), busy_timeout: BUSY_WAIT };
+        let wrap = |error: rusqlite::Error| failed(&context, "opening it", error);
+        let is_there = is_there(path, &context)?;
         let connection = match access {
-            Access::Inspect if !path.exists() => Connection::open_in_memory().map_err(wrap)?,
+            Access::Inspect if !is_there => Connection::open_in_memory().map_err(wrap)?,
             // Not read-only: after a crash somebody has to roll the journal back before anything can be read.
             Access::Inspect => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(wrap)?,
             Access::Write => {
@@ -114,7 +113,22 @@ impl SqliteTarget<'static> {
     }
 }
 
-/// Waits until no runner is at work on the file at `path`, and leaves nothing behind. [`TargetError::Locked`] when one
+/// Whether there is a file. What is in the way of one is an error, or it would be taken for an empty database.
+fn is_there(path: &Path, context: &ErrorContext) -> Result<bool, TargetError> {
+    match std::fs::metadata(path) {
+        Ok(found) => {
+            database_file::check_kind(&found, context)?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            database_file::check_folder(path)?;
+            Ok(false)
+        }
+        Err(error) => Err(context.unreachable(error).into()),
+    }
+}
+
+/// Waits until no runner is at work on the file at `path`, and leaves nothing behind. [`OutsideCause::RunnerBusy`](longshore_migrate::OutsideCause) when one
 /// still is after so long as a runner would wait for another.
 pub fn wait_for_runner(path: impl AsRef<Path>) -> Result<(), TargetError> {
     lock::wait_for_it(path.as_ref(), BUSY_WAIT)
@@ -143,6 +157,15 @@ impl<'c> SqliteTarget<'c> {
         Self { connection: Handle::Shared(connection), name, file: None, open: None, scope, progress: None }
     }
 
+    fn context(&self) -> ErrorContext {
+        let busy_timeout = match self.connection {
+            Handle::Owned(_) => BUSY_WAIT,
+            // Its owner knows.
+            Handle::Shared(_) => Duration::ZERO,
+        };
+        ErrorContext { database: self.name.as_str().into(), busy_timeout }
+    }
+
     fn connection(&self) -> &Connection {
         self.connection.get()
     }
@@ -152,7 +175,7 @@ impl<'c> SqliteTarget<'c> {
     }
 
     pub(crate) fn failed(&self, statement: &str, error: rusqlite::Error) -> TargetError {
-        failed(&self.name, statement, error)
+        failed(&self.context(), statement, error)
     }
 }
 
@@ -182,31 +205,21 @@ fn value(found: ValueRef<'_>) -> Value {
     }
 }
 
-pub(crate) fn failed(database: &str, statement: &str, error: rusqlite::Error) -> TargetError {
-    let Some(trouble) = Trouble::of(&error) else {
-        let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
-        return TargetError::Statement { statement, source: Box::new(error) };
-    };
-    let database = database.to_owned();
-    match trouble {
-        Trouble::Busy => TargetError::Busy { database },
-        Trouble::Full => TargetError::Full { database },
-        Trouble::ReadOnly => TargetError::ReadOnly { database },
-        Trouble::Damaged => TargetError::Damaged { database, source: Box::new(error) },
-        Trouble::NotADatabase => TargetError::NotADatabase { database },
-        Trouble::Unreachable if is_read_only(Path::new(&database)) => TargetError::ReadOnly { database },
-        Trouble::Unreachable if is_out_of_files() => {
-            TargetError::Open { database, source: "too many files are open; raise the limit (\"ulimit -n\")".into() }
+pub(crate) fn failed(context: &ErrorContext, statement: &str, error: rusqlite::Error) -> TargetError {
+    match context.outside_cause(error) {
+        Ok(cause) => cause.into(),
+        Err(error) => {
+            let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
+            TargetError::Statement { statement, source: Box::new(error) }
         }
-        Trouble::Unreachable => TargetError::Open { database, source: Box::new(error) },
     }
 }
 
 /// The catalog without the ledger's own tables, under whichever of its names.
-fn observe(connection: &Connection, database: &str) -> Result<Schema, TargetError> {
-    let unreadable = |CatalogError::Sqlite(error)| match Trouble::of(&error) {
-        Some(_) => failed(database, "reading the schema", error),
-        None => TargetError::Catalog { source: Box::new(error) },
+fn observe(connection: &Connection, context: &ErrorContext) -> Result<Schema, TargetError> {
+    let unreadable = |CatalogError::Sqlite(error)| match context.outside_cause(error) {
+        Ok(cause) => cause.into(),
+        Err(error) => TargetError::Catalog { source: Box::new(error) },
     };
     let schema = catalog::read(connection).map_err(unreadable)?;
     let own: Vec<ObjectName> = own_tables().into_iter().map(ObjectName::table).collect();
@@ -247,7 +260,7 @@ impl Session for SqliteTarget<'_> {
     }
 
     fn observe(&mut self) -> Result<Schema, TargetError> {
-        observe(self.connection(), &self.name)
+        observe(self.connection(), &self.context())
     }
 
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, NewJob, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, EnqueueStream, Enqueued, Extended, Heartbeat, Inbox, JobId, NewJob,
+    OutsideCause, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
+    Wakeups, WorkerId,
 };
 
 pub use plan::{Fault, FaultPlan, Operation};
@@ -75,7 +76,7 @@ impl<S: Sync> FaultStore<S> {
             match fault {
                 None => call(&self.inner).await,
                 Some(Fault::Busy) => Err(busy()),
-                Some(Fault::Full) => Err(StoreError::Full { database: NAME.into() }),
+                Some(Fault::Full) => Err(OutsideCause::Full { database: NAME.into() }.into()),
                 Some(Fault::Lost) => call(&self.inner).await.and_then(|_| Err(lost())),
                 Some(Fault::Delay(span)) => {
                     tokio::time::sleep(span).await;
@@ -94,7 +95,7 @@ const PANIC: &str = "the store panics on demand";
 const NAME: &str = "the faulty store";
 
 fn busy() -> StoreError {
-    StoreError::Busy { database: NAME.into(), waited: Duration::from_secs(5) }
+    OutsideCause::Busy { database: NAME.into(), waited: Duration::from_secs(5) }.into()
 }
 
 fn lost() -> StoreError {

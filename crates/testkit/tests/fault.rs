@@ -1,6 +1,6 @@
 //! That faults are what they say, because every test of the runtime's recovery rests on it.
 
-use longshore_core::{Console, Filter, Selection, Store, StoreError};
+use longshore_core::{Console, Filter, OutsideCause, Selection, Store, StoreError};
 use longshore_testkit::{FakeClock, Fault, FaultPlan, FaultStore, MemoryStore, Operation, job};
 
 fn store(plan: FaultPlan) -> FaultStore<MemoryStore> {
@@ -16,7 +16,7 @@ async fn a_busy_store_did_nothing() {
     let store = store(FaultPlan::none());
     store.fail_next(Operation::Enqueue, Fault::Busy);
     let answer = store.enqueue(vec![job()]).await;
-    assert!(matches!(answer, Err(StoreError::Busy { .. })));
+    assert!(matches!(answer, Err(StoreError::Outside(OutsideCause::Busy { .. }))));
     assert_eq!(count(&store).await, 0);
 }
 
@@ -34,7 +34,7 @@ async fn a_fault_is_met_once_and_only_by_its_own_operation() {
     let store = store(FaultPlan::none());
     store.fail_next(Operation::Reclaim, Fault::Full);
     store.enqueue(vec![job()]).await.unwrap();
-    assert!(matches!(store.reclaim().await, Err(StoreError::Full { .. })));
+    assert!(matches!(store.reclaim().await, Err(StoreError::Outside(OutsideCause::Full { .. }))));
     store.reclaim().await.unwrap();
 }
 

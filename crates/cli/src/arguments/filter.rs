@@ -1,6 +1,7 @@
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
-use longshore_core::{FailureType, Filter, JobId, Status};
+use longshore_core::{DeadLetterCode, FailureType, Filter, JobId, Status};
+
+use super::value::NameList;
 
 /// Which jobs are meant, by what they are. Each flag may be repeated or take a list with commas.
 #[derive(Clone, Debug, Default, Args)]
@@ -16,17 +17,22 @@ pub(crate) struct FilterArguments {
 /// Which jobs are meant, whatever their state.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KindArguments {
-    /// Only jobs of this type
-    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) job_type: Vec<String>,
+    /// Only jobs of this type; write a comma that belongs to a name as \,
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) job_type: Vec<NameList>,
 
-    /// Only jobs in this queue
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) queue: Vec<String>,
+    /// Only jobs in this queue, with names written as for --type
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Vec<NameList>,
 
     /// Only jobs whose last failure was of this type, such as network_error
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub(crate) failure_type: Vec<FailureType>,
+
+    /// Only jobs that were given up for this reason: retries_spent, not_retried, crashes_spent, deferrals_spent,
+    /// parent_ended, expired, refused or upgraded
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) reason: Vec<DeadLetterCode>,
 }
 
 /// The jobs that a command moves: named one by one, or all that match.
@@ -71,9 +77,10 @@ impl ToFilter for KindArguments {
     fn to_filter(&self) -> Filter {
         Filter {
             statuses: None,
-            job_types: given(&self.job_type),
-            queues: given(&self.queue),
+            job_types: names(&self.job_type),
+            queues: names(&self.queue),
             failure_types: given(&self.failure_type),
+            reasons: given(&self.reason),
         }
     }
 }
@@ -81,6 +88,10 @@ impl ToFilter for KindArguments {
 /// A flag takes one word at least, so a list without any was not given.
 fn given<T: Clone>(values: &[T]) -> Option<Vec<T>> {
     (!values.is_empty()).then(|| values.to_vec())
+}
+
+fn names(lists: &[NameList]) -> Option<Vec<String>> {
+    given(&lists.iter().flat_map(|list| list.0.clone()).collect::<Vec<_>>())
 }
 
 /// The jobs to put back, and whether their children come along.

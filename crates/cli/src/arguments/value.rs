@@ -1,5 +1,6 @@
 use std::str::FromStr;
 
+use longshore_core::InvalidJob;
 use thiserror::Error;
 
 /// A queue and how many of its jobs run at once.
@@ -13,9 +14,19 @@ pub(crate) struct QueueSlots {
 
 /// A word that is no queue with an optional number.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("\"{word}\" is no queue: expected NAME or NAME:N, with N from 1 to 10000")]
-pub(crate) struct InvalidQueueSlots {
-    word: String,
+pub(crate) enum InvalidQueueSlots {
+    /// What is after the last colon is no count that is accepted.
+    #[error(
+        "\"{word}\" has no count from 1 to {CONCURRENCY_MAX} after its last colon: expected NAME or NAME:N; if all of it \
+         is the queue's name, write \"{word}:N\""
+    )]
+    Count {
+        /// What was given.
+        word: String,
+    },
+    /// No queue can have that name.
+    #[error(transparent)]
+    Name(#[from] InvalidJob),
 }
 
 /// The most jobs that one process may run at once: what is more is a mistake.
@@ -24,17 +35,51 @@ pub(crate) const CONCURRENCY_MAX: u32 = 10_000;
 impl FromStr for QueueSlots {
     type Err = InvalidQueueSlots;
 
+    /// What follows the last colon is a count if it looks like a number; else the colon belongs to the name.
     fn from_str(word: &str) -> Result<Self, InvalidQueueSlots> {
-        let invalid = || InvalidQueueSlots { word: word.to_owned() };
         let (queue, slots) = match word.rsplit_once(':') {
-            None => (word, None),
-            Some((queue, number)) => (queue, Some(number.parse::<u32>().map_err(|_| invalid())?)),
+            Some((queue, count)) if looks_like_count(count) => (queue, Some(read_count(word, count)?)),
+            _ => (word, None),
         };
-        let is_in_bounds = slots.is_none_or(|slots| (1..=CONCURRENCY_MAX).contains(&slots));
-        if queue.is_empty() || !is_in_bounds {
-            return Err(invalid());
-        }
+        InvalidJob::check_queue(queue)?;
         Ok(Self { queue: queue.to_owned(), slots })
+    }
+}
+
+/// Also where the number is missing or negative: that is a slip rather than a name.
+fn looks_like_count(text: &str) -> bool {
+    text.trim_start_matches(['+', '-']).chars().all(|digit| digit.is_ascii_digit())
+}
+
+fn read_count(word: &str, count: &str) -> Result<u32, InvalidQueueSlots> {
+    let slots = count.parse::<u32>().ok().filter(|slots| (1..=CONCURRENCY_MAX).contains(slots));
+    slots.ok_or_else(|| InvalidQueueSlots::Count { word: word.to_owned() })
+}
+
+/// Names in a list: a comma stands between two of them, and `\,` is a comma in a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameList(pub(crate) Vec<String>);
+
+/// A list with a name that is empty.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("a name is missing: expected NAME, or NAME,NAME; write a comma that belongs to a name as \\,")]
+pub(crate) struct MissingName;
+
+impl FromStr for NameList {
+    type Err = MissingName;
+
+    fn from_str(text: &str) -> Result<Self, MissingName> {
+        let mut names = vec![String::new()];
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            let last = names.last_mut().expect("the list begins with one name");
+            match letter {
+                '\\' => last.push(letters.next_if(|next| matches!(next, ',' | '\\')).unwrap_or(letter)),
+                ',' => names.push(String::new()),
+                letter => last.push(letter),
+            }
+        }
+        if names.iter().any(String::is_empty) { Err(MissingName) } else { Ok(Self(names)) }
     }
 }
 
@@ -42,16 +87,49 @@ impl FromStr for QueueSlots {
 mod tests {
     use super::*;
 
+    fn read(word: &str) -> (String, Option<u32>) {
+        let read: QueueSlots = word.parse().unwrap_or_else(|error| panic!("{word}: {error}"));
+        (read.queue, read.slots)
+    }
+
     #[test]
     fn a_queue_may_say_how_many_of_its_jobs_run_at_once() {
-        assert_eq!("mail".parse(), Ok(QueueSlots { queue: "mail".to_owned(), slots: None }));
-        assert_eq!("a:b:3".parse(), Ok(QueueSlots { queue: "a:b".to_owned(), slots: Some(3) }));
+        assert_eq!(read("mail"), ("mail".to_owned(), None));
+        assert_eq!(read("mail:3"), ("mail".to_owned(), Some(3)));
+    }
+
+    #[test]
+    fn every_name_that_a_job_may_have_can_be_written() {
+        for name in ["a:b", "a:b:c", "a=b", "a b", "a,b", "a.b", "ä", ":b", "a:b9", "-a", &"x".repeat(200)] {
+            assert_eq!(read(name), (name.to_owned(), None));
+        }
+        // A name that would be taken for one with a count is written with a count.
+        for name in ["a:b", "a:3", "a:", ":", "a:-1", "a:99999999999"] {
+            assert_eq!(read(&format!("{name}:7")), (name.to_owned(), Some(7)));
+        }
     }
 
     #[test]
     fn a_queue_without_a_name_or_with_an_absurd_number_is_refused() {
-        for word in ["", ":3", "mail:", "mail:0", "mail:-1", "mail:10001", "mail:99999999999"] {
-            assert!(word.parse::<QueueSlots>().is_err(), "{word}");
+        for word in ["mail:", "mail:0", "mail:-1", "mail:10001", "mail:99999999999"] {
+            let error = word.parse::<QueueSlots>().unwrap_err();
+            assert!(error.to_string().contains(&format!("write \"{word}:N\"")), "{word}: {error}");
+        }
+        for word in ["", ":3", "a\nb", &"x".repeat(201)] {
+            assert!(matches!(word.parse::<QueueSlots>(), Err(InvalidQueueSlots::Name(_))), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_comma_in_a_list_of_names_can_belong_to_a_name() {
+        let read = |text: &str| text.parse::<NameList>().map(|list| list.0);
+        let names = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(read("a"), names(&["a"]));
+        assert_eq!(read("a,b c"), names(&["a", "b c"]));
+        assert_eq!(read(r"a\,b,c"), names(&["a,b", "c"]));
+        assert_eq!(read(r"a\b\\,c"), names(&[r"a\b\", "c"]));
+        for text in ["", ",", "a,", ",a", "a,,b"] {
+            assert_eq!(read(text), Err(MissingName), "{text}");
         }
     }
 }

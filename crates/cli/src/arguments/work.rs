@@ -5,7 +5,8 @@ use super::value::{CONCURRENCY_MAX, QueueSlots};
 /// Which jobs to run, and how many at once.
 #[derive(Debug, Args)]
 pub(crate) struct WorkArguments {
-    /// Take jobs from this queue, at most N of them at once; may be repeated [default: every queue]
+    /// Take jobs from this queue, at most N of them at once; may be repeated [default: every queue]. A queue whose own
+    /// name ends in a colon, or in a colon and a number, is written with N
     #[arg(long = "queue", value_name = "NAME[:N]")]
     pub(crate) queues: Vec<QueueSlots>,
 

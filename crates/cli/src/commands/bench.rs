@@ -1,8 +1,7 @@
-use longshore_migrate::Exit;
-
 use crate::arguments::BenchArguments;
 use crate::bench::{self, BenchRequest};
 use crate::context::Context;
+use crate::exit::Exit;
 
 /// Measures this machine and prints rates and ratios.
 pub(crate) fn run(context: &Context, arguments: BenchArguments) -> anyhow::Result<Exit> {

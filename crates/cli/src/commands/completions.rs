@@ -1,9 +1,9 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
-use longshore_migrate::Exit;
 
 use crate::arguments::Arguments;
 use crate::context::Context;
+use crate::exit::Exit;
 
 /// Prints the completions of a shell.
 pub(crate) fn run(context: &Context, shell: Shell) -> anyhow::Result<Exit> {

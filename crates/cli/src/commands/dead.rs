@@ -1,11 +1,11 @@
 use longshore_core::{Action, Status};
-use longshore_migrate::Exit;
 
 use super::jobs::{Verb, list, move_jobs, print_detail, read_detail};
 use crate::arguments::{DeadCommand, ToFilter};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 
 /// Looks after the jobs that were given up.
 pub(crate) fn run(context: &Context, command: DeadCommand) -> anyhow::Result<Exit> {

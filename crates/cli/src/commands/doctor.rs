@@ -1,10 +1,10 @@
-use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::doctor::{Finding, judge};
 use crate::error_report::ErrorReport;
+use crate::exit::Exit;
 use crate::table::one_line;
 
 /// What `doctor` found.

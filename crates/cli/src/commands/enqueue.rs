@@ -1,5 +1,4 @@
 use longshore_core::{Due, Enqueued, Job, JobId, Limits, NewJob};
-use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::arguments::EnqueueArguments;
@@ -7,6 +6,7 @@ use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 use crate::output::Format;
 
 mod batch;

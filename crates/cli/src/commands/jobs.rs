@@ -1,9 +1,9 @@
 use longshore_core::{Action, Priority, Selection, Status};
-use longshore_migrate::Exit;
 
 use crate::arguments::{JobsCommand, TargetArguments, ToFilter};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::exit::Exit;
 
 mod list;
 mod logs;

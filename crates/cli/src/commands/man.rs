@@ -1,9 +1,9 @@
 use clap::CommandFactory;
 use clap_mangen::Man;
-use longshore_migrate::Exit;
 
 use crate::arguments::Arguments;
 use crate::context::Context;
+use crate::exit::Exit;
 
 /// Prints the manual page: the program, then every command as a section of its own.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {

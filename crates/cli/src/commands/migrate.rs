@@ -1,14 +1,15 @@
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use longshore_core::StoreError;
+use longshore_core::{OutsideCause, StoreError};
 use longshore_migrate::source::APP;
-use longshore_migrate::{Exit, Marking, MigrateError, Migrator, Source, Verification};
+use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
 use longshore_sqlite::migrations;
 use longshore_sqlite::target::{Access, SqliteTarget};
 
 use crate::arguments::{MarkArguments, MigrateArguments, MigrateCommand};
-use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::exit::Exit;
 
 mod dump;
 mod history;
@@ -79,12 +80,13 @@ impl Site<'_> {
     fn migrator(&self, access: Access, absent: Absent) -> anyhow::Result<Migrator<'static>> {
         let url = self.context.database_url()?;
         let sources = self.sources()?;
-        if absent == Absent::Refused && !url.path().exists() {
+        // Whatever else is in the way, opening it tells.
+        let is_missing = std::fs::metadata(url.path()).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        if absent == Absent::Refused && is_missing {
             let database = url.path().display().to_string().into();
-            return Err(StoreError::Missing { database }.into());
+            return Err(StoreError::from(OutsideCause::Missing { database }).into());
         }
-        check_folder(url.path())?;
-        let is_new = access == Access::Write && !url.path().exists();
+        let is_new = access == Access::Write && is_missing;
         let target = SqliteTarget::open(url.path(), access).map_err(MigrateError::from)?;
         if is_new {
             self.context.output.note(format!("created {}", url.path().display()));
@@ -114,15 +116,5 @@ impl Site<'_> {
             return Ok(Some(dir.to_owned()));
         }
         Ok(self.context.config()?.migrate.dir.clone())
-    }
-}
-
-/// SQLite makes files, but no folders.
-fn check_folder(path: &Path) -> Result<(), CommandError> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(CommandError::NoFolder { folder: folder.to_owned() })
-        }
-        _ => Ok(()),
     }
 }

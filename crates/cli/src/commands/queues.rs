@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use longshore_core::{InvalidJob, JobData, Limits, NewJob, QueueChange, QueueStats, Status, Timestamp};
-use longshore_migrate::Exit;
+use longshore_core::{InvalidJob, QueueChange, QueueStats, Status, Timestamp};
 use serde::Serialize;
 
 use crate::arguments::QueuesCommand;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 use crate::relative_time::span;
 use crate::table::Table;
 
@@ -80,7 +80,8 @@ struct Changed<'a> {
 }
 
 async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow::Result<Exit> {
-    check_name(&queue).map_err(CommandError::Job)?;
+    // A name that no job can have is a slip of the fingers.
+    InvalidJob::check_queue(&queue).map_err(CommandError::Job)?;
     let database = Database::open(context, Prepare::Nothing).await?;
     database.change_queue(queue.clone(), change).await?;
     let changed = Changed { queue: &queue, is_paused: change == QueueChange::Pause };
@@ -90,9 +91,4 @@ async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow
     };
     CommandError::after(&done, context.output.result(&changed, |output| output.line(&done)))?;
     Ok(Exit::Done)
-}
-
-/// A name that no job could have is a slip of the fingers.
-fn check_name(queue: &str) -> Result<(), InvalidJob> {
-    NewJob::new("any", JobData::default()).queue(queue).validate(&Limits::default())
 }

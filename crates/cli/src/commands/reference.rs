@@ -1,10 +1,10 @@
 use std::fmt::Write;
 
 use clap::CommandFactory;
-use longshore_migrate::Exit;
 
 use crate::arguments::Arguments;
 use crate::context::Context;
+use crate::exit::Exit;
 
 /// Prints the reference of all commands as Markdown; `docs/cli.md` is this text, and a test keeps it so.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use longshore::Worker;
 use longshore::command::{CommandHandler, SupervisorProgram};
-use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::arguments::{CONCURRENCY_MAX, WorkArguments};
@@ -12,6 +11,7 @@ use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 
 /// How the work ended, for `--json`.
 #[derive(Serialize)]

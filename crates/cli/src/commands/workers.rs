@@ -1,9 +1,9 @@
 use longshore_core::{Timestamp, WorkerRecord};
-use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 use crate::relative_time::relative;
 use crate::table::Table;
 

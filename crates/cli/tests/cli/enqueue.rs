@@ -153,7 +153,7 @@ fn one_bad_line_at_the_end_of_a_batch_keeps_every_job_out() {
     ] {
         sandbox.write("jobs.ndjson", [good.as_bytes(), bad].concat());
         let ran = sandbox.run(&["enqueue", "--batch", "jobs.ndjson"]);
-        assert_eq!((ran.exit, ran.stdout.as_str()), (1, ""));
+        assert_eq!((ran.exit, ran.stdout.as_str()), (2, ""));
         assert!(ran.stderr.contains("line 2001: ") && ran.stderr.contains(expected), "{ran:?}");
     }
     assert_eq!(sandbox.json(&["jobs", "list"])["jobs"], json!([]));
@@ -163,7 +163,7 @@ fn one_bad_line_at_the_end_of_a_batch_keeps_every_job_out() {
 fn a_line_that_never_ends_is_refused_in_bounded_memory() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run_with_input(&["enqueue", "--batch", "-", "--json"], &b" ".repeat(8 << 20));
-    assert_eq!((ran.exit, ran.code().as_str()), (1, "invalid_line"));
+    assert_eq!((ran.exit, ran.code().as_str()), (2, "invalid_line"));
     assert_eq!(sandbox.files(), [""; 0]);
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 #[cfg(target_os = "linux")]
+mod causes;
 mod changed_file;
 mod completions;
 mod configuration;
@@ -22,6 +23,7 @@ mod poison;
 mod queues;
 mod sandbox;
 mod times;
+mod words;
 mod work;
 mod worker_log;
 mod worker_signals;

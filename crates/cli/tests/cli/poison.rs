@@ -72,7 +72,7 @@ fn assert_only_the_poisons_are_given_up(types: &[&str], workers: usize, max_cras
         }
         assert_eq!(job["status"], "dead_letter", "{job}");
         let crashes = job["crash_count"].as_u64().unwrap();
-        assert_eq!(job["dead_letter_reason"], format!("its worker died {crashes} times while it ran"));
+        assert_eq!(job["dead_letter_reason"], format!("crashes_spent: its worker died {crashes} times while it ran"));
         assert!(crashes >= u64::from(max_crashes), "{job}");
         charged += crashes;
     }
@@ -93,7 +93,7 @@ fn a_program_that_kills_its_worker_is_given_up_and_its_neighbours_complete() {
 
     let poison = sandbox.json(&["jobs", "show", "3"]);
     assert_eq!(poison["status"], "dead_letter");
-    assert_eq!(poison["dead_letter_reason"], "its worker died 3 times while it ran");
+    assert_eq!(poison["dead_letter_reason"], "crashes_spent: its worker died 3 times while it ran");
     for id in ["1", "2", "4"] {
         let job = sandbox.json(&["jobs", "show", id]);
         assert_eq!((&job["status"], &job["retry_count"]), (&json!("completed"), &json!(0)), "{job}");

@@ -42,12 +42,12 @@ fn an_expired_job_is_cancelled_with_the_reason_and_never_run() {
 
     let job = show(&sandbox, "1");
     assert_eq!((&job["status"], &job["started_at"], &job["attempts"]), (&json!("cancelled"), &Value::Null, &json!([])));
-    assert!(is_because(&job, "it expired"), "{job}");
+    assert!(is_because(&job, "expired: it expired"), "{job}");
     assert_eq!(show(&sandbox, "2")["status"], "completed");
     let words = sandbox.run(&["jobs", "show", "1"]).stdout;
-    assert!(words.contains("because       it expired: no attempt may begin after "), "{words}");
+    assert!(words.contains("because       expired: it expired: no attempt may begin after "), "{words}");
     assert!(words.contains("\nexpires  "), "{words}");
-    assert!(sandbox.run(&["jobs", "list"]).stdout.contains("it expired"));
+    assert!(sandbox.run(&["jobs", "list"]).stdout.contains("expired: it expired"));
     assert_eq!(sandbox.run(&["jobs", "wait", "1"]).exit, 3);
 }
 
@@ -62,8 +62,8 @@ fn a_worker_ends_expired_jobs_of_types_that_it_does_not_know() {
     sandbox.until(|| show(&sandbox, "2")["status"] == "dead_letter");
 
     let job = show(&sandbox, "2");
-    assert!(is_because(&job, "its deadline passed"), "{job}");
-    assert!(sandbox.run(&["dead", "list"]).stdout.contains("its deadline passed"));
+    assert!(is_because(&job, "expired: its deadline passed"), "{job}");
+    assert!(sandbox.run(&["dead", "list"]).stdout.contains("expired: its deadline passed"));
     worker.kill().unwrap();
     worker.wait().unwrap();
 }
@@ -77,7 +77,7 @@ fn a_program_is_stopped_at_the_deadline_of_its_job() {
 
     let job = show(&sandbox, "1");
     assert_eq!((&job["status"], &job["failure_type"]), (&json!("dead_letter"), &json!("timeout_error")));
-    assert!(is_because(&job, "its deadline passed"), "{job}");
+    assert!(is_because(&job, "expired: its deadline passed"), "{job}");
     assert_eq!(job["attempts"].as_array().unwrap().len(), 1);
     let pid = std::fs::read_to_string(sandbox.path("hang.pid")).unwrap();
     assert!(!std::path::Path::new("/proc").join(pid.trim()).exists(), "the program still runs");

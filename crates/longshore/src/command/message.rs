@@ -59,7 +59,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawV
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let word = String::deserialize(deserializer)?;
-    humantime::parse_duration(&word).map(Some).map_err(de::Error::custom)
+    longshore_core::parse_duration(&word).map(Some).map_err(de::Error::custom)
 }
 
 #[cfg(test)]

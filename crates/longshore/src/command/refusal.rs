@@ -12,9 +12,11 @@ use super::CommandSpec;
 /// The longest first line that Linux reads.
 const FIRST_LINE_BYTES_MAX: u64 = 256;
 
-/// Whether a program could not be started for want of something that others give back: files, processes, memory.
+/// Whether a program could not be started for a cause that passes: files, processes or memory that others give back, or
+/// a program file that somebody is just writing.
 pub(super) fn is_passing(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM))
+    let passes = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY];
+    Errno::from_io_error(error).is_some_and(|errno| passes.contains(&errno))
 }
 
 /// What a program that cannot be started fails with.
@@ -137,6 +139,20 @@ mod tests {
         assert_eq!(denied.failure_type, FailureType::PermissionError);
         let lost = refused("true", Some("/no/such/place".as_ref()), Errno::NOENT);
         assert_eq!(lost.message, "/no/such/place is no directory: `directory` of the job type names it");
+    }
+
+    #[test]
+    fn what_passes_is_told_apart_from_what_somebody_has_to_mend() {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY] {
+            assert!(is_passing(&errno.into()), "{errno}");
+        }
+        for errno in
+            [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::PERM, Errno::NOTDIR, Errno::LOOP, Errno::TOOBIG]
+        {
+            assert!(!is_passing(&errno.into()), "{errno}");
+            let failure = refused("report", None, errno);
+            assert!(failure.message.contains(": "), "it says what to mend: {failure}");
+        }
     }
 
     #[test]

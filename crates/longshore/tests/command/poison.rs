@@ -88,7 +88,7 @@ fn deaths_of(workers: usize, concurrency: u32, max_crashes: u32) -> (u32, JobDet
 /// It dies once less where the poison happens to be alone at first.
 fn assert_only_the_poison_is_given_up(workers: usize, concurrency: u32, max_crashes: u32) {
     let (deaths, poison, harmless) = deaths_of(workers, concurrency, max_crashes);
-    let reason = format!("its worker died {deaths} times while it ran");
+    let reason = format!("crashes_spent: its worker died {deaths} times while it ran");
     assert_eq!(poison.job.status, Status::DeadLetter, "{poison:?}");
     assert_eq!(poison.job.dead_letter_reason.as_deref(), Some(reason.as_str()));
     assert!((max_crashes..=max_crashes.max(2)).contains(&deaths), "it died {deaths} times");

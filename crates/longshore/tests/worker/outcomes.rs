@@ -48,7 +48,7 @@ async fn a_job_whose_retries_are_spent_is_a_dead_letter() {
 
     let job = bench.job(id).await;
     assert_eq!((job.status, job.retry_count), (Status::DeadLetter, 1));
-    assert_eq!(job.dead_letter_reason.as_deref(), Some("all of its 2 attempts failed"));
+    assert_eq!(job.dead_letter_reason.as_deref(), Some("retries_spent: all of its 2 attempts failed"));
     assert_eq!(job.last_error_traceback.as_deref(), Some("line 7"));
 }
 

@@ -331,7 +331,7 @@ async fn a_suspect_that_expires_while_it_waits_to_be_alone_never_begins() {
 
     let job = bench.until_status(id, Status::Cancelled).await;
 
-    assert!(job.dead_letter_reason.unwrap().starts_with("it expired"));
+    assert!(job.dead_letter_reason.unwrap().starts_with("expired: it expired"));
     let detail = bench.detail(id).await;
     assert!(detail.attempts[1..].iter().all(|attempt| attempt.started_at.is_none()), "{detail:?}");
     running.stop().await;

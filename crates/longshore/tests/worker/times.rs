@@ -37,7 +37,7 @@ async fn what_expires_behind_a_long_job_never_begins() {
 
     let late = bench.job(late).await;
     assert_eq!((late.status, bench.status(long).await), (Status::Cancelled, Status::Completed));
-    assert!(reason(&late).starts_with("it expired"), "{late:?}");
+    assert!(reason(&late).starts_with("expired: it expired"), "{late:?}");
     assert_eq!(begun.load(Ordering::Relaxed), 1);
     // Not only when the slot was free: whoever looks for dead workers ends it.
     let waited = late.completed_at.unwrap().since(late.expires_at.unwrap());
@@ -65,7 +65,7 @@ async fn a_lease_that_expires_in_the_workers_memory_is_no_attempt() {
     for id in late {
         bench.until_status(id, Status::Cancelled).await;
         let detail = bench.detail(id).await;
-        assert!(reason(&detail.job).starts_with("it expired"), "{detail:?}");
+        assert!(reason(&detail.job).starts_with("expired: it expired"), "{detail:?}");
         assert_eq!((detail.job.retry_count, detail.job.error_message.as_deref()), (0, None));
         assert!(detail.attempts.iter().all(|attempt| attempt.started_at.is_none()), "{detail:?}");
         in_memory += detail.attempts.iter().filter(|attempt| attempt.outcome == AttemptOutcome::Cancelled).count();
@@ -102,7 +102,7 @@ async fn a_retry_that_would_begin_after_the_expiry_is_not_made() {
     let detail = bench.detail(id).await;
     assert_eq!((detail.job.status, detail.attempts.len()), (Status::Cancelled, 1));
     assert_eq!(detail.job.error_message.as_deref(), Some("no route"));
-    assert!(reason(&detail.job).starts_with("it expired"), "{detail:?}");
+    assert!(reason(&detail.job).starts_with("expired: it expired"), "{detail:?}");
     assert_eq!(detail.job.completed_at, detail.attempts[0].finished_at);
 }
 
@@ -124,7 +124,7 @@ async fn an_attempt_is_stopped_at_the_deadline_of_its_job_and_never_retried() {
         let detail = bench.detail(id).await;
         assert_eq!((detail.job.status, detail.attempts.len()), (Status::DeadLetter, 1), "{timeout:?}");
         assert_eq!(detail.job.failure_type.as_deref(), Some("timeout_error"));
-        assert!(reason(&detail.job).starts_with("its deadline passed"), "{detail:?}");
+        assert!(reason(&detail.job).starts_with("expired: its deadline passed"), "{detail:?}");
         assert!(detail.job.error_message.as_deref().unwrap().contains("deadline"), "{detail:?}");
         let ended_at = detail.job.completed_at.unwrap();
         assert!(ended_at >= detail.job.deadline_at.unwrap());
@@ -145,7 +145,7 @@ async fn the_deadline_bounds_all_attempts_and_the_waits_between_them() {
 
     let detail = bench.detail(id).await;
     assert_eq!(detail.job.status, Status::DeadLetter);
-    assert!(reason(&detail.job).starts_with("its deadline passed"), "{detail:?}");
+    assert!(reason(&detail.job).starts_with("expired: its deadline passed"), "{detail:?}");
     assert!(detail.attempts.len() > 2, "{detail:?}");
     let first = &detail.attempts[0];
     assert!(first.error_message.as_deref().unwrap().ends_with("time limit of 2s"), "{first:?}");

@@ -8,7 +8,7 @@ use crate::{
     migration::MigrationId,
     plan::there_already,
     report::{
-        Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, State, StatusReport,
+        Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, NextStep, State, StatusReport,
         VerifyReport,
     },
     script::with_lf,
@@ -35,9 +35,9 @@ impl Migrator<'_> {
             foreign: survey.foreign(),
             foreign_ledgers: survey.ledger.foreign.clone(),
             findings: survey.findings.clone(),
-            hint: None,
+            next: None,
         };
-        report.hint = self.next_word(&report, &survey);
+        report.next = self.next_step(&report, &survey);
         Ok(report)
     }
 
@@ -93,27 +93,27 @@ impl Migrator<'_> {
         Ok(self.dump()?.trim() == with_lf(committed).trim())
     }
 
-    fn next_word(&self, report: &StatusReport, survey: &Survey) -> Option<String> {
+    fn next_step(&self, report: &StatusReport, survey: &Survey) -> Option<NextStep> {
         let broken = report.findings.iter().filter(|finding| finding.kind.breaks_history());
         if let Some(finding) = broken.clone().find(|finding| finding.kind != FindingKind::OutOfOrder) {
-            return finding.hint.clone();
+            return finding.hint.is_some().then(|| NextStep::Mend { finding: finding.clone() });
         }
         if report.applied_count == 0
-            && let Some(hint) = survey.ledger.foreign.iter().find_map(|ledger| self.adoption(ledger))
+            && let Some(adoption) = survey.ledger.foreign.iter().find_map(|ledger| self.adoption(ledger))
         {
-            return Some(hint);
+            return Some(adoption);
         }
         if !report.differences.is_empty() || broken.count() > 0 {
-            return Some("longshore migrate repair".to_owned());
+            return Some(NextStep::Repair);
         }
-        (report.pending_count > 0).then(|| "longshore migrate up".to_owned())
+        (report.pending_count > 0).then_some(NextStep::Up)
     }
 
     /// The `baseline` that takes over what another tool's ledger says, where the directory has that number.
-    fn adoption(&self, ledger: &ForeignLedger) -> Option<String> {
+    fn adoption(&self, ledger: &ForeignLedger) -> Option<NextStep> {
         let app = self.sources.iter().find(|source| source.name() == APP)?;
         let number = ledger.last_number().filter(|number| has(app, *number))?;
-        Some(format!("longshore migrate baseline {APP}:{number} --reason \"adopted from {}\"", ledger.tool.in_words()))
+        Some(NextStep::Baseline { id: MigrationId::new(APP, number), tool: ledger.tool.in_words() })
     }
 }
 

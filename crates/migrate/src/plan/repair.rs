@@ -58,8 +58,8 @@ pub fn repair(
     }
     if let Some(standing) = survey.standings.iter().find(|standing| standing.statements_done > 0) {
         let message = format!("it was interrupted after {} of its statements", standing.statements_done);
-        let finding = Finding::new(FindingKind::SchemaDisagrees, standing.id.to_string(), message);
-        return Err(vec![finding.hint("longshore migrate up")]);
+        let finding = Finding::new(FindingKind::Interrupted, standing.id.to_string(), message);
+        return Err(vec![finding.hint("finish its up first")]);
     }
     let mut plan = Vec::new();
     if conflicts == Conflicts::Mend {

@@ -1,7 +1,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use longshore_core::{Action, Actioned, DeadLetterReason, Filter, JobId, Refusal, Selection, Status, StoreError};
+use longshore_core::{
+    Action, Actioned, DeadLetterCode, DeadLetterReason, Filter, Filtered, JobId, Refusal, Selection, Status, StoreError,
+};
 use rusqlite::{OptionalExtension, params};
 
 use crate::column;
@@ -112,6 +114,7 @@ struct Standing {
     unique_key: Option<String>,
     /// How its parent stands, if it has one that is there.
     parent: Option<Status>,
+    dead_letter_code: Option<DeadLetterCode>,
 }
 
 /// What the moves of one step look up once.
@@ -210,6 +213,7 @@ fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<Standing>> {
                 failure_type: column::optional_text(row, 3)?,
                 unique_key: column::optional_text(row, 4)?,
                 parent: column::optional_status(row, 5)?,
+                dead_letter_code: column::optional_text(row, 6)?.as_deref().and_then(DeadLetterCode::of_reason),
             })
         })
         .optional()
@@ -217,7 +221,13 @@ fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<Standing>> {
 
 impl Standing {
     fn matches(&self, filter: &Filter) -> bool {
-        filter.matches(self.status, &self.job_type, &self.queue, self.failure_type.as_deref())
+        filter.matches(&Filtered {
+            status: self.status,
+            job_type: &self.job_type,
+            queue: &self.queue,
+            failure_type: self.failure_type.as_deref(),
+            dead_letter_code: self.dead_letter_code,
+        })
     }
 
     /// A child waits for a parent that is there and has not completed.

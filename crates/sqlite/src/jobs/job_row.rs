@@ -1,10 +1,11 @@
-use longshore_core::{Attempt, AttemptOutcome, ClaimNumber, Job, JobDetail, JobId, Status, WorkerId};
+use longshore_core::{Attempt, AttemptOutcome, ClaimNumber, DeadLetterCode, Job, JobDetail, JobId, Status, WorkerId};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::column;
 
 /// A job from the columns that `select_job.sql` and the pages name, in their order.
 pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
+    let reason = column::optional_text(row, 18)?;
     Ok(Job {
         id: column::id(row, 0)?,
         job_type: column::text(row, 1)?,
@@ -24,7 +25,8 @@ pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         failure_type: column::optional_text(row, 15)?,
         next_retry_at: column::optional_timestamp(row, 16)?,
         last_error_traceback: column::optional_text(row, 17)?,
-        dead_letter_reason: column::optional_text(row, 18)?,
+        dead_letter_code: reason.as_deref().and_then(DeadLetterCode::of_reason),
+        dead_letter_reason: reason,
         moved_to_dead_letter_at: column::optional_timestamp(row, 19)?,
         queue: column::text(row, 20)?,
         run_at: column::timestamp(row, 21)?,

@@ -1,4 +1,4 @@
-use longshore_core::{Filter, Job, JobId, JobPage, JobPageRequest, Selection, Status};
+use longshore_core::{DeadLetterCode, Filter, Job, JobId, JobPage, JobPageRequest, Selection, Status};
 use rusqlite::{Connection, params};
 
 use crate::column;
@@ -15,6 +15,8 @@ pub(crate) struct Conditions {
     job_types: Option<String>,
     queues: Option<String>,
     failure_types: Option<String>,
+    /// What their reasons begin with.
+    reasons: Option<String>,
     narrowed: &'static str,
 }
 
@@ -27,13 +29,15 @@ impl Conditions {
     }
 
     pub(crate) fn matching(filter: &Filter) -> Self {
-        let Filter { statuses, job_types, queues, failure_types } = filter;
+        let Filter { statuses, job_types, queues, failure_types, reasons } = filter;
+        let prefixes = |codes: &[DeadLetterCode]| codes.iter().flat_map(|code| code.prefixes()).collect::<Vec<_>>();
         Self {
             ids: None,
             statuses: statuses.as_deref().map(json),
             job_types: job_types.as_deref().map(json),
             queues: queues.as_deref().map(json),
             failure_types: failure_types.as_deref().map(json),
+            reasons: reasons.as_deref().map(|codes| json(&prefixes(codes))),
             narrowed: narrowed(statuses.as_deref()),
         }
     }
@@ -42,16 +46,22 @@ impl Conditions {
     pub(crate) fn page(&self, connection: &Connection, request: &JobPageRequest) -> rusqlite::Result<JobPage> {
         let limit = request.limit.clamp(1, PAGE_MAX);
         let before = request.after.map_or(i64::MAX, |id| id.0);
-        let Self { ids, statuses, job_types, queues, failure_types, .. } = self;
+        let Self { ids, statuses, job_types, queues, failure_types, reasons, .. } = self;
         // One more than asked for tells whether there is a next page.
         let mut jobs: Vec<Job> = match ids {
             Some(ids) => connection
                 .prepare_cached(include_str!("../sql/select_named_jobs_page.sql"))?
-                .query_map(params![before, statuses, job_types, queues, failure_types, limit + 1, ids], job_row::job)?
+                .query_map(
+                    params![before, statuses, job_types, queues, failure_types, limit + 1, ids, reasons],
+                    job_row::job,
+                )?
                 .collect::<Result<_, _>>()?,
             None => connection
                 .prepare_cached(&self.narrow(include_str!("../sql/select_jobs_page.sql")))?
-                .query_map(params![before, statuses, job_types, queues, failure_types, limit + 1], job_row::job)?
+                .query_map(
+                    params![before, statuses, job_types, queues, failure_types, limit + 1, reasons],
+                    job_row::job,
+                )?
                 .collect::<Result<_, _>>()?,
         };
         let has_more = jobs.len() > limit as usize;
@@ -61,14 +71,16 @@ impl Conditions {
     }
 
     pub(crate) fn count(&self, connection: &Connection) -> rusqlite::Result<u64> {
-        let Self { ids, statuses, job_types, queues, failure_types, .. } = self;
+        let Self { ids, statuses, job_types, queues, failure_types, reasons, .. } = self;
         match ids {
             Some(ids) => connection
                 .prepare_cached(include_str!("../sql/count_named_jobs.sql"))?
-                .query_row(params![statuses, job_types, queues, failure_types, ids], |row| column::size(row, 0)),
+                .query_row(params![statuses, job_types, queues, failure_types, ids, reasons], |row| {
+                    column::size(row, 0)
+                }),
             None => connection
                 .prepare_cached(&self.narrow(include_str!("../sql/count_jobs.sql")))?
-                .query_row(params![statuses, job_types, queues, failure_types], |row| column::size(row, 0)),
+                .query_row(params![statuses, job_types, queues, failure_types, reasons], |row| column::size(row, 0)),
         }
     }
 
@@ -80,10 +92,10 @@ impl Conditions {
         last: JobId,
         limit: u32,
     ) -> rusqlite::Result<Vec<JobId>> {
-        let Self { statuses, job_types, queues, failure_types, .. } = self;
+        let Self { statuses, job_types, queues, failure_types, reasons, .. } = self;
         connection
             .prepare_cached(&self.narrow(include_str!("../sql/select_ids_page.sql")))?
-            .query_map(params![after.0, statuses, job_types, queues, failure_types, last.0, limit], |row| {
+            .query_map(params![after.0, statuses, job_types, queues, failure_types, last.0, limit, reasons], |row| {
                 column::id(row, 0)
             })?
             .collect()

@@ -11,5 +11,8 @@ WHERE /* narrowed */ id < ?1
   AND (?3 IS NULL OR job_type IN (SELECT value FROM json_each(?3)))
   AND (?4 IS NULL OR queue IN (SELECT value FROM json_each(?4)))
   AND (?5 IS NULL OR failure_type IN (SELECT value FROM json_each(?5)))
+  AND (?7 IS NULL OR EXISTS (
+      SELECT 1 FROM json_each(?7) WHERE substr(dead_letter_reason, 1, length(value)) = value
+  ))
 ORDER BY id DESC
 LIMIT ?6

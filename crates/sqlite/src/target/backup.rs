@@ -6,8 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use longshore_core::OutsideCause;
 use longshore_migrate::target::TargetError;
 use rusqlite::Connection;
+
+use crate::fault::ErrorContext;
 
 /// So many backups are kept.
 const KEPT: usize = 5;
@@ -15,13 +18,17 @@ const KEPT: usize = 5;
 /// `VACUUM INTO` a file beside the database, named by the instant. Only SQLite opens the database itself: a descriptor
 /// of ours on it, closed, would drop this process's locks.
 pub(super) fn make(connection: &Connection, database: &Path) -> Result<PathBuf, TargetError> {
-    let failed = |error| super::failed(&database.display().to_string(), "VACUUM INTO", error);
+    let context = ErrorContext { database: database.display().to_string().into(), busy_timeout: super::BUSY_WAIT };
+    let failed = |error| super::failed(&context, "VACUUM INTO", error);
     let now = "SELECT strftime('%Y%m%dT%H%M%f', 'now')";
     let instant: String = connection.query_row(now, [], |row| row.get(0)).map_err(failed)?;
     let prefix = prefix(database);
     let path = free_path(database, &format!("{prefix}{}", instant.replace('.', "")));
     connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map_err(failed)?;
-    let unusable = |source| TargetError::File { path: path.clone(), source };
+    let unusable = |source| match OutsideCause::of_io(path.display().to_string().into(), &source) {
+        Some(cause) => cause.into(),
+        None => TargetError::File { path: path.clone(), source },
+    };
     File::open(&path).and_then(|file| file.sync_all()).map_err(unusable)?;
     prune(database, &prefix).map_err(unusable)?;
     Ok(path)

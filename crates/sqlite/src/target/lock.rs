@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use longshore_core::OutsideCause;
 use longshore_migrate::target::{RunnerLock, TargetError};
 
 use crate::shared_files::SharedFiles;
@@ -37,7 +38,7 @@ pub(super) fn take(database: Option<&Path>, wait: Duration) -> Result<Box<dyn Ru
     let file = SharedFiles::of(database).open(&lock);
     let file = file.map_err(|refused| unusable(refused.source, database, &lock))?;
     lock_within(&file, wait).map_err(|error| match error {
-        TryLockError::WouldBlock => TargetError::Locked { lock },
+        TryLockError::WouldBlock => OutsideCause::RunnerBusy { lock }.into(),
         TryLockError::Error(source) => TargetError::File { path: lock, source },
     })?;
     Ok(Box::new(FileLock { _file: file }))
@@ -49,7 +50,7 @@ pub(super) fn wait_for_it(database: &Path, wait: Duration) -> Result<(), TargetE
     // Who may not open the lock cannot tell, and is no worse off than without asking.
     let Ok(file) = OpenOptions::new().write(true).open(&lock) else { return Ok(()) };
     match lock_within(&file, wait) {
-        Err(TryLockError::WouldBlock) => Err(TargetError::Locked { lock }),
+        Err(TryLockError::WouldBlock) => Err(OutsideCause::RunnerBusy { lock }.into()),
         _ => Ok(()),
     }
 }
@@ -65,11 +66,9 @@ fn lock_within(file: &File, wait: Duration) -> Result<(), TryLockError> {
 }
 
 fn unusable(source: io::Error, database: &Path, lock: &Path) -> TargetError {
-    let database = database.display().to_string();
-    match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => TargetError::ReadOnly { database },
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => TargetError::Full { database },
-        _ => TargetError::File { path: lock.to_owned(), source },
+    match OutsideCause::of_io(database.display().to_string().into(), &source) {
+        Some(cause) => cause.into(),
+        None => TargetError::File { path: lock.to_owned(), source },
     }
 }
 

@@ -61,11 +61,6 @@ impl Liveness {
         Self { folder: folder.into(), shared, boot_id, own, probes: AtomicU64::new(0) }
     }
 
-    /// Where the files are.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Makes the worker's file and locks it, or sees to it that it is there. To be called before its row is written,
     /// or others would find it dead.
     pub(crate) fn register(&self, worker_id: &WorkerId, slots: u32) -> Result<FileRecord, Refused> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use longshore_core::{Lease, Limits, Timestamp};
 use rusqlite::{Connection, Statement};
 
-use crate::fault::{Fault, Trouble, spoils_connection};
+use crate::fault::{Fault, is_outside};
 use crate::jobs::inbox::Mailbox;
 use crate::jobs::nothing_ready::{MovesMark, NothingReady};
 use crate::jobs::offers::Offers;
@@ -147,5 +147,5 @@ impl<'c> WriteTx<'_, 'c> {
 
 /// Whether an error is about one row: the same transaction can go on with the others.
 pub(crate) fn is_of_a_row(error: &rusqlite::Error) -> bool {
-    Trouble::of(error).is_none() && !spoils_connection(error)
+    !is_outside(error)
 }

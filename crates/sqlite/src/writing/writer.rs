@@ -75,7 +75,7 @@ impl Writer {
         let thread = Builder::new()
             .name("longshore-writer".to_owned())
             .spawn(move || writer.run(connection))
-            .map_err(|error| StoreError::Unreachable { database: context.database.clone(), source: error.into() })?;
+            .map_err(|error| context.unreachable(error))?;
         let (thread, log_watch) = (Mutex::new(Some(thread)), Once::new());
         Ok(Self { sender, permits, awake, thread, panicked, context, hints, log_watch })
     }

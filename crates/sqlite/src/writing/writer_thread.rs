@@ -280,7 +280,7 @@ impl WriterThread {
             Ok(committed) => committed,
             Err(change) => {
                 self.part_if_changed(session.connection);
-                group.drain(..).for_each(|task| task.dismiss(change.error(&self.context)));
+                group.drain(..).for_each(|task| task.dismiss(change.error(&self.context).into()));
                 return Committed { is_spoilt: true, ..Committed::default() };
             }
         };

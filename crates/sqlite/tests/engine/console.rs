@@ -147,7 +147,7 @@ async fn a_deleted_job_takes_its_history_along_and_its_waiting_children_are_give
     assert_eq!(database.number("SELECT count(*) FROM job_attempts"), 0);
     let child = database.job(child).await;
     assert_eq!((child.status, child.parent_job_id), (Status::DeadLetter, None));
-    assert_eq!(child.dead_letter_reason.unwrap(), format!("its parent job {parent} was deleted"));
+    assert_eq!(child.dead_letter_reason.unwrap(), format!("parent_ended: its parent job {parent} was deleted"));
     database.assert_counts_are_true();
 }
 

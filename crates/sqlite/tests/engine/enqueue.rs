@@ -65,7 +65,7 @@ async fn a_family_is_given_up_when_its_eldest_is_cancelled() {
 
     let (child, grandchild) = (database.job(child).await, database.job(grandchild).await);
     assert_eq!((child.status, grandchild.status), (Status::DeadLetter, Status::DeadLetter));
-    assert_eq!(child.dead_letter_reason.unwrap(), format!("its parent job {parent} ended as cancelled"));
+    assert_eq!(child.dead_letter_reason.unwrap(), format!("parent_ended: its parent job {parent} ended as cancelled"));
     let late = database.enqueue(job().parent(parent)).await;
     assert_eq!(database.job(late).await.status, Status::DeadLetter);
     database.assert_counts_are_true();

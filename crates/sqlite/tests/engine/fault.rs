@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::time::Duration;
 
-use longshore_core::{Console, JobData, NewJob, Store, StoreError};
+use longshore_core::{Console, JobData, NewJob, OutsideCause, Store, StoreError};
 use longshore_sqlite::rusqlite::TransactionBehavior;
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 
@@ -17,7 +17,7 @@ fn a_file_that_is_not_there_is_not_made() {
 
     let error = SqliteStore::open(SqliteOptions::new(&path)).unwrap_err();
 
-    assert!(matches!(error, StoreError::Missing { .. }), "{error}");
+    assert!(matches!(error, StoreError::Outside(OutsideCause::Missing { .. })), "{error}");
     assert!(!path.exists());
 }
 
@@ -30,10 +30,10 @@ fn a_file_that_is_no_database_is_told_and_left_alone() {
 
     let error = SqliteStore::open(SqliteOptions::new(&path)).unwrap_err();
 
-    assert!(matches!(error, StoreError::NotADatabase { .. }), "{error}");
+    assert!(matches!(error, StoreError::Outside(OutsideCause::NotADatabase { .. })), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), letter);
     let error = SqliteStore::open(SqliteOptions::new(folder.path())).unwrap_err();
-    assert!(matches!(error, StoreError::NotADatabase { .. }), "{error}");
+    assert!(matches!(error, StoreError::Outside(OutsideCause::NotAFile { kind: "a folder", .. })), "{error}");
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_lock_that_lasts_too_long_is_told_and_the_next_call_works() {
     let error = store.enqueue(vec![job()]).await.unwrap_err();
     lock.commit().unwrap();
 
-    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    assert!(matches!(error, StoreError::Outside(OutsideCause::Busy { .. })), "{error}");
     assert_eq!(store.enqueue(vec![job()]).await.unwrap().len(), 1);
     assert_eq!(database.number("SELECT count(*) FROM job_queue"), 1);
 }
@@ -60,7 +60,7 @@ async fn when_no_space_is_left_nothing_is_kept_and_work_goes_on_when_there_is() 
 
     let error = store.enqueue(vec![job(), big()]).await.unwrap_err();
 
-    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    assert!(matches!(error, StoreError::Outside(OutsideCause::Full { .. })), "{error}");
     assert_eq!(database.number("SELECT count(*) FROM job_queue"), 1);
     assert_eq!(store.enqueue(vec![job()]).await.unwrap().len(), 1);
     database.assert_counts_are_true();
@@ -90,7 +90,7 @@ async fn a_damaged_file_is_told_as_such() {
         Err(error) => error,
     };
 
-    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert!(matches!(error, StoreError::Outside(OutsideCause::Damaged { .. })), "{error}");
 }
 
 fn all() -> longshore_core::JobPageRequest {

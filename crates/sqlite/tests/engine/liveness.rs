@@ -4,7 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use longshore_core::{Console, Heartbeat, JobId, Lease, StartedAttempt, Status, Store, StoreError, WorkerId};
+use longshore_core::{
+    Console, Heartbeat, JobId, Lease, OutsideCause, StartedAttempt, Status, Store, StoreError, WorkerId,
+};
 use longshore_sqlite::SqliteStore;
 use longshore_sqlite::rusqlite::TransactionBehavior;
 
@@ -197,7 +199,7 @@ async fn while_nobody_can_write_no_lease_ends_and_afterwards_the_worker_comes_fi
         match observer.reclaim().await {
             Ok(reclaimed) => assert_eq!(reclaimed.jobs, 0),
             Err(error) => {
-                assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+                assert!(matches!(error, StoreError::Outside(OutsideCause::Busy { .. })), "{error}");
                 refusals += 1;
             }
         }

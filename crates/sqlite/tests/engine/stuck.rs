@@ -1,8 +1,8 @@
 //! What plain SQL can write: refused, moved on at once by a trigger, or settled by housekeeping.
 
 use longshore_core::{
-    Action, Clock, Console, Failure, FailureType, Filter, Heartbeat, JobId, JobPageRequest, Maintenance, Outcome,
-    Priority, Status, Store, StuckCause, StuckJob, Timestamp, WorkerId,
+    Action, Clock, Console, DeadLetterCode, Failure, FailureType, Filter, Heartbeat, JobId, JobPageRequest,
+    Maintenance, Outcome, Priority, Status, Store, StuckCause, StuckJob, Timestamp, WorkerId,
 };
 use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
 
@@ -161,17 +161,64 @@ async fn a_job_that_plain_sql_retries_without_a_run_at_becomes_due() {
     database.assert_counts_are_true();
 }
 
+/// Rows of an earlier version and those that a trigger gives up have the sentence alone.
+#[tokio::test]
+async fn a_reason_without_a_code_is_found_by_its_sentence_and_one_of_another_program_by_no_code() {
+    let reasons = [
+        ("its only attempt failed", Some(DeadLetterCode::RetriesSpent)),
+        ("all of its 4 attempts failed", Some(DeadLetterCode::RetriesSpent)),
+        ("a config_error is not retried", Some(DeadLetterCode::NotRetried)),
+        ("its worker died 3 times while it ran", Some(DeadLetterCode::CrashesSpent)),
+        ("it was deferred 9 times", Some(DeadLetterCode::DeferralsSpent)),
+        ("its parent job 1 had not completed", Some(DeadLetterCode::ParentEnded)),
+        ("it waited for itself: its parents form a circle", Some(DeadLetterCode::Refused)),
+        ("was \"failed\" before the queue was upgraded", Some(DeadLetterCode::Upgraded)),
+        ("expired: its deadline has passed", Some(DeadLetterCode::Expired)),
+        ("a customer asked for it", None),
+        ("Retries_Spent: not our word", None),
+        ("", None),
+    ];
+    let database = Database::new();
+    let foreign = database.foreign();
+    let insert = "INSERT INTO job_queue (job_type, status, dead_letter_reason, moved_to_dead_letter_at, completed_at)
+                  VALUES ('mail', 'dead_letter', ?1, 1, 1)";
+    for (reason, _) in reasons {
+        foreign.execute(insert, [reason]).unwrap();
+    }
+    let request = |filter: Filter| JobPageRequest { selection: filter.into(), after: None, limit: 100 };
+    let told = |jobs: Vec<longshore_core::Job>| -> Vec<_> {
+        jobs.into_iter().rev().map(|job| (job.dead_letter_reason.unwrap(), job.dead_letter_code)).collect()
+    };
+    let own = |reasons: &[(&str, Option<DeadLetterCode>)]| -> Vec<_> {
+        reasons.iter().map(|(reason, code)| ((*reason).to_owned(), *code)).collect()
+    };
+
+    let all = database.store.jobs(request(Filter::all().statuses([Status::DeadLetter]))).await.unwrap().jobs;
+    assert_eq!(told(all), own(&reasons), "every row shows, with a code or without one");
+    for code in DeadLetterCode::ALL {
+        let found = database.store.jobs(request(Filter::all().reasons([code]))).await.unwrap().jobs;
+        let expected: Vec<_> = reasons.into_iter().filter(|(_, other)| *other == Some(code)).collect();
+        assert_eq!(told(found), own(&expected), "{code}");
+    }
+}
+
 #[tokio::test]
 async fn what_waits_in_vain_is_told_by_doctor_and_settled_by_housekeeping() {
     let cases = [
-        ("UPDATE job_queue SET parent_job_id = 99 WHERE id = 2", "its parent job 99 was deleted"),
-        ("DELETE FROM job_queue WHERE id = 1", "its parent job 1 was deleted"),
+        ("UPDATE job_queue SET parent_job_id = 99 WHERE id = 2", "parent_ended: its parent job 99 was deleted"),
+        ("DELETE FROM job_queue WHERE id = 1", "parent_ended: its parent job 1 was deleted"),
         (
             "UPDATE job_queue SET status = 'cancelled', completed_at = 1 WHERE id = 1",
-            "its parent job 1 ended as cancelled",
+            "parent_ended: its parent job 1 ended as cancelled",
         ),
-        ("UPDATE job_queue SET parent_job_id = 3 WHERE id = 2", "it waited for itself: its parents form a circle"),
-        ("UPDATE job_queue SET parent_job_id = 2 WHERE id = 2", "it waited for itself: its parents form a circle"),
+        (
+            "UPDATE job_queue SET parent_job_id = 3 WHERE id = 2",
+            "refused: it waited for itself: its parents form a circle",
+        ),
+        (
+            "UPDATE job_queue SET parent_job_id = 2 WHERE id = 2",
+            "refused: it waited for itself: its parents form a circle",
+        ),
     ];
     for (sql, reason) in cases {
         let database = Database::new();
@@ -214,14 +261,14 @@ const ROWS: [(&str, Status, Option<&str>); 14] = [
     ("status = 'running', worker_id = CAST(x'ff' AS TEXT), started_at = 1", Status::Pending, None),
     ("status = 'completed'", Status::Completed, None),
     ("status = 'cancelled', completed_at = 'yesterday'", Status::Cancelled, None),
-    ("status = 'zombie'", Status::DeadLetter, Some("its row cannot be used: its status was unknown")),
-    ("status = x'ff'", Status::DeadLetter, Some("its row cannot be used: its status was unknown")),
+    ("status = 'zombie'", Status::DeadLetter, Some("refused: its row cannot be used: its status was unknown")),
+    ("status = x'ff'", Status::DeadLetter, Some("refused: its row cannot be used: its status was unknown")),
     (
         "claim_number = 9223372036854775807",
         Status::DeadLetter,
-        Some("its row cannot be used: its claim number cannot grow"),
+        Some("refused: its row cannot be used: its claim number cannot grow"),
     ),
-    ("claim_number = 'x'", Status::DeadLetter, Some("its row cannot be used: its claim number cannot grow")),
+    ("claim_number = 'x'", Status::DeadLetter, Some("refused: its row cannot be used: its claim number cannot grow")),
 ];
 
 #[tokio::test]
@@ -285,9 +332,9 @@ async fn an_outcome_that_a_constraint_refuses_ends_its_job_and_the_other_outcome
     let records = leases.iter().map(|lease| database.outcome(lease, retry())).collect();
     database.store.record(worker, records).await.unwrap();
 
-    assert_given_up(&database, bad, "its row cannot be used: it broke a constraint of its table").await;
+    assert_given_up(&database, bad, "refused: its row cannot be used: it broke a constraint of its table").await;
     assert_eq!(database.job(good).await.status, Status::Retrying);
-    assert_given_up(&database, child, "its parent job 1 ended as dead_letter").await;
+    assert_given_up(&database, child, "parent_ended: its parent job 1 ended as dead_letter").await;
     database.assert_counts_are_true();
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 
 use longshore_migrate::{
-    DataLoss, Exit, Goal, Marking, MigrateError, RepairRequest, RunMode, RunRequest, Source, Verification,
-    report::State,
+    Agreement, DataLoss, Goal, Marking, MigrateError, RepairRequest, RunMode, RunRequest, Source, Verification,
+    report::NextStep, report::State,
 };
 use longshore_sqlite::{
     migrations::longshore,
@@ -36,7 +36,7 @@ fn two_sources_share_one_ledger_and_one_number() {
     assert_eq!(rows, ["app|1", "longshore|1"]);
     assert!(database.migrator_of(vec![longshore(), source(NOTES)]).verify().unwrap().ok);
     let ambiguous = database.migrator_of(vec![longshore(), source(NOTES)]).resolve("1").unwrap_err();
-    assert_eq!((ambiguous.code(), ambiguous.exit()), ("ambiguous_migration", Exit::Usage));
+    assert_eq!(ambiguous.code(), "ambiguous_migration");
     assert_eq!(database.migrator_of(vec![longshore(), source(NOTES)]).resolve("003").unwrap(), id(3));
 }
 
@@ -64,7 +64,7 @@ fn a_down_on_a_table_with_rows_wants_the_explicit_word() {
 
     let error = database.migrator_of(vec![source(NOTES)]).down(&RunRequest::default()).unwrap_err();
 
-    assert_eq!(error.exit(), Exit::Refused);
+    assert_eq!(error.code(), "data_loss");
     assert_eq!(error.to_string(), "app:2 down would lose data: column notes.pinned (1 value)");
     let report = database.migrator_of(vec![source(NOTES)]).down(&allowing_loss()).unwrap();
     assert!(report.backup.unwrap().exists());
@@ -102,7 +102,7 @@ fn a_down_that_does_not_undo_its_up_is_rolled_back_and_told() {
 
     let error = database.migrator_of(vec![source(&files)]).down(&RunRequest::default()).unwrap_err();
 
-    assert_eq!((error.exit(), error.code()), (Exit::SchemaDisagrees, "did_not_undo"));
+    assert_eq!(error.code(), "did_not_undo");
     assert!(error.to_string().contains("table c is there still"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name IN ('a', 'c')"), "2");
     assert_eq!(database.value("SELECT rollback_at FROM schema_migrations"), "NULL");
@@ -120,7 +120,7 @@ fn a_failing_statement_leaves_its_migration_undone_and_the_earlier_ones_applied(
 
     let error = database.migrator_of(vec![source(&files)]).up(&RunRequest::default()).unwrap_err();
 
-    assert_eq!((error.exit(), error.code()), (Exit::Failed, "migration_failed"));
+    assert_eq!(error.code(), "migration_failed");
     assert!(error.to_string().contains("line 2"), "{error}");
     assert!(error.to_string().contains("app:2 applied before it in this run"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'late'"), "0");
@@ -180,7 +180,7 @@ fn a_checkout_with_crlf_is_the_same_migration() {
 
     let status = database.migrator_of(vec![source(&windows)]).status().unwrap();
 
-    assert_eq!(status.check(), Exit::Done, "{status:#?}");
+    assert_eq!(status.agreement(), Agreement::InOrder, "{status:#?}");
     assert!(status.migrations.iter().all(|migration| migration.state == State::Applied));
 }
 
@@ -193,13 +193,13 @@ fn a_changed_file_breaks_the_history_and_repair_takes_it_only_if_the_schema_agre
         "ALTER TABLE notes ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0; UPDATE notes SET pinned = 1 WHERE id = 0;";
 
     let status = database.migrator_of(vec![source(&changed)]).status().unwrap();
-    assert_eq!((status.check(), status.migrations[1].state), (Exit::HistoryBroken, State::Changed));
+    assert_eq!((status.agreement(), status.migrations[1].state), (Agreement::HistoryBroken, State::Changed));
     database.migrator_of(vec![source(&changed)]).repair(&repair_now()).unwrap();
     assert!(database.migrator_of(vec![source(&changed)]).verify().unwrap().ok);
 
     changed[2].1 = "ALTER TABLE notes ADD COLUMN starred INTEGER NOT NULL DEFAULT 0;";
     let error = database.migrator_of(vec![source(&changed)]).repair(&RepairRequest::default()).unwrap_err();
-    assert_eq!(error.exit(), Exit::Refused, "{error}");
+    assert_eq!(error.code(), "no_repair", "{error}");
 }
 
 #[test]
@@ -211,8 +211,8 @@ fn a_missing_and_an_out_of_order_migration_break_the_history() {
     let late = [&NOTES[2..], &[("000_early.up.sql", "CREATE TABLE early (a);")], &NOTES[..2]].concat();
     let out_of_order = database.migrator_of(vec![source(&late)]).up(&RunRequest::default()).unwrap_err();
 
-    assert_eq!((missing.check(), missing.migrations[1].state), (Exit::HistoryBroken, State::Missing));
-    assert_eq!(out_of_order.exit(), Exit::HistoryBroken);
+    assert_eq!((missing.agreement(), missing.migrations[1].state), (Agreement::HistoryBroken, State::Missing));
+    assert_eq!(out_of_order.code(), "history_broken");
     assert!(out_of_order.to_string().contains("app:0"), "{out_of_order}");
 }
 
@@ -229,7 +229,7 @@ fn an_unverified_mark_is_remembered_by_status() {
         status.migrations[0].problem.as_ref().unwrap().contains("marked applied without being shown"),
         "{status:#?}"
     );
-    assert_eq!(status.check(), Exit::SchemaDisagrees);
+    assert_eq!(status.agreement(), Agreement::SchemaDisagrees);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn mark_rolled_back_is_the_mirror_image() {
     database.execute("ALTER TABLE notes DROP COLUMN pinned");
     database.migrator_of(vec![source(NOTES)]).mark_rolled_back(&marking(app(2))).unwrap();
 
-    assert_eq!((refused.exit(), refused.code()), (Exit::Refused, "still_there"));
+    assert_eq!(refused.code(), "still_there");
     assert!(database.migrator_of(vec![source(NOTES)]).verify().unwrap().ok);
 }
 
@@ -253,7 +253,7 @@ fn baseline_adopts_what_is_there_and_refuses_what_is_not() {
     let report = database.migrator_of(vec![source(NOTES)]).baseline(&app(1), "made by hand").unwrap();
     database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
 
-    assert_eq!(refused.exit(), Exit::Refused);
+    assert_eq!(refused.code(), "not_shown");
     assert!(refused.to_string().contains("pinned"), "{refused}");
     assert_eq!(report.marked, [app(1)]);
     assert!(database.migrator_of(vec![source(NOTES)]).verify().unwrap().ok);
@@ -297,12 +297,12 @@ fn the_ledgers_of_other_tools_are_offered_to_baseline_and_never_written() {
         let theirs = database.migrator_of(vec![source(NOTES)]).status().unwrap().foreign_ledgers.remove(0);
         let before = database.rows(&format!("SELECT * FROM {}", theirs.table));
 
-        let hint = database.migrator_of(vec![source(NOTES)]).status().unwrap().hint.unwrap();
+        let next = database.migrator_of(vec![source(NOTES)]).status().unwrap().next.unwrap();
         database.migrator_of(vec![source(NOTES)]).baseline(&app(1), "adopted").unwrap();
         database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
 
         assert_eq!(theirs.tool.in_words(), tool);
-        assert_eq!(hint, format!("longshore migrate baseline app:1 --reason \"adopted from {tool}\""));
+        assert_eq!(next, NextStep::Baseline { id: app(1), tool });
         assert_eq!(database.rows(&format!("SELECT * FROM {}", theirs.table)), before, "{tool}");
         assert!(database.migrator_of(vec![source(NOTES)]).verify().unwrap().ok, "{tool}");
     }
@@ -342,7 +342,7 @@ fn status_of_a_file_that_is_not_there_creates_nothing() {
 
     let status = database.looker().status().unwrap();
 
-    assert_eq!((status.pending_count, status.check()), (6, Exit::NotYet));
+    assert_eq!((status.pending_count, status.agreement()), (6, Agreement::Pending));
     assert!(status.migrations.iter().all(|migration| migration.problem.is_none()));
     assert_eq!(fs::read_dir(database.directory()).unwrap().count(), 0);
 }
@@ -362,7 +362,7 @@ fn a_directory_is_read_and_every_stranger_in_it_is_named() {
     let up = database.migrator_of(vec![source()]).up(&RunRequest::default()).unwrap_err();
 
     assert_eq!(status.unrecognised, ["migration_002_enhance.py"]);
-    assert_eq!((status.check(), up.exit()), (Exit::HistoryBroken, Exit::HistoryBroken));
+    assert_eq!((status.agreement(), up.code()), (Agreement::HistoryBroken, "history_broken"));
     let python = status.findings.iter().find(|finding| finding.subject.ends_with(".py")).unwrap();
     assert!(python.message.contains("function-style Python"), "{python}");
     assert_eq!(
@@ -416,5 +416,5 @@ fn a_second_runner_is_told_who_holds_the_lock() {
 
     let error = database.migrator().lock_wait(std::time::Duration::ZERO).up(&RunRequest::default()).unwrap_err();
 
-    assert_eq!((error.exit(), error.code()), (Exit::Locked, "locked"));
+    assert_eq!(error.code(), "locked");
 }

@@ -2,7 +2,8 @@
 //! columns of 002 are not, and every worker dies of `no such column: failure_type`.
 
 use longshore_migrate::{
-    Exit, RepairRequest, RunRequest,
+    Agreement, RepairRequest, RunRequest,
+    report::NextStep,
     report::{RepairAction, State},
 };
 use longshore_sqlite::schema::{check, check_thoroughly};
@@ -17,7 +18,7 @@ fn assert_mended(database: &Database) {
     assert!(verify.ok, "{verify:#?}");
     let status = database.looker().status().unwrap();
     assert_eq!((status.applied_count, status.pending_count), (6, 0), "{status:#?}");
-    assert_eq!(status.check(), Exit::Done, "{status:#?}");
+    assert_eq!(status.agreement(), Agreement::InOrder, "{status:#?}");
     check(&database.connection()).unwrap();
     check_thoroughly(&database.connection()).unwrap();
     let tracks = [longshore_migrate::schema::ObjectName::table("tracks")];
@@ -68,8 +69,8 @@ fn incident_068_status_says_in_words_what_is_wrong_with_001_and_002() {
     assert_eq!(status.migrations[0].rolled_back_at.as_deref(), Some("2025-06-28T11:35:43.000Z"));
     assert_eq!(problem(&database, 1), "rolled back in the ledger, but all of job_queue is there");
     assert!(problem(&database, 2).contains("column job_queue.failure_type"), "{}", problem(&database, 2));
-    assert_eq!(status.check(), Exit::SchemaDisagrees);
-    assert_eq!(status.hint.as_deref(), Some("longshore migrate repair"));
+    assert_eq!(status.agreement(), Agreement::SchemaDisagrees);
+    assert_eq!(status.next, Some(NextStep::Repair));
     assert_eq!(status.foreign.iter().map(ToString::to_string).collect::<Vec<_>>(), ["table tracks"]);
     assert!(std::fs::read(&database.path).unwrap() == before, "status wrote to the database");
 }
@@ -80,7 +81,7 @@ fn incident_068_a_worker_refuses_and_names_the_command() {
 
     let problem = check(&database.connection()).unwrap_err();
 
-    assert_eq!((problem.exit().code(), problem.hint()), (5, "longshore migrate repair"));
+    assert_eq!(problem.code(), "schema_disagrees");
     assert!(problem.to_string().contains("rolled back in the ledger, but all of job_queue is there"), "{problem}");
 }
 
@@ -90,8 +91,8 @@ fn incident_068_up_refuses_before_the_first_statement() {
 
     let error = database.migrator().up(&RunRequest::default()).unwrap_err();
 
-    assert_eq!((error.exit().code(), error.code()), (5, "already_there"));
-    assert!(error.hint().contains("mark-applied longshore:1"), "{}", error.hint());
+    assert_eq!(error.code(), "already_there");
+    assert!(error.to_string().starts_with("longshore:1 is not applied"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM schema_migrations"), "1");
 }
 
@@ -160,7 +161,7 @@ fn incident_068_mark_applied_and_up_end_in_the_same_schema() {
     database.migrator().up(&RunRequest::default()).unwrap();
 
     assert_eq!(marked.marked, [id(1)]);
-    assert_eq!((status.applied_count, status.check()), (1, Exit::NotYet));
+    assert_eq!((status.applied_count, status.agreement()), (1, Agreement::Pending));
     assert_mended(&database);
 }
 
@@ -170,7 +171,7 @@ fn incident_068_marking_002_is_refused_with_the_list_of_what_is_missing() {
 
     let error = database.migrator().mark_applied(&marking(id(2))).unwrap_err();
 
-    assert_eq!(error.exit().code(), 7);
+    assert_eq!(error.code(), "not_shown");
     for column in
         ["failure_type", "next_retry_at", "last_error_traceback", "dead_letter_reason", "moved_to_dead_letter_at"]
     {
@@ -219,8 +220,8 @@ fn incident_068_with_a_ledger_that_claims_002() {
     let missing: Vec<_> = verify.differences.iter().filter(|one| one.object.starts_with("column")).collect();
     assert_eq!(missing.len(), 5, "{verify:#?}");
     assert!(missing.iter().all(|one| one.because == Some(id(2))));
-    assert_eq!(verify.exit(), Exit::SchemaDisagrees);
-    assert_eq!(check(&database.connection()).unwrap_err().exit().code(), 5);
+    assert_eq!(verify.agreement(), Agreement::SchemaDisagrees);
+    assert_eq!(check(&database.connection()).unwrap_err().code(), "schema_disagrees");
 
     database.migrator().repair(&repair_now()).unwrap();
 
@@ -297,7 +298,7 @@ fn incident_068_a_repair_that_fails_undoes_everything() {
 
     let error = database.migrator().repair(&repair_now()).unwrap_err();
 
-    assert_eq!(error.exit().code(), 1, "{error}");
+    assert_eq!(error.code(), "migration_failed", "{error}");
     assert!(error.to_string().contains("longshore:3"), "{error}");
     let after =
         (database.schema(), database.rows("SELECT * FROM job_queue"), database.rows("SELECT * FROM schema_migrations"));
@@ -311,7 +312,7 @@ fn incident_068_a_column_that_nobody_knows_is_not_thrown_away() {
 
     let error = database.migrator().repair(&repair_now()).unwrap_err();
 
-    assert_eq!(error.exit().code(), 7, "{error}");
+    assert_eq!(error.code(), "data_loss", "{error}");
     assert!(error.to_string().contains("job_queue.note"), "{error}");
     assert_eq!(database.value("SELECT note FROM job_queue WHERE id = 1"), "mine");
 }

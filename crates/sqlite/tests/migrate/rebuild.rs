@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use longshore_migrate::{
-    Bounds, CodeError, CodeMigration, Exit, Migrator, RunRequest, Source,
+    Bounds, CodeError, CodeMigration, Migrator, RunRequest, Source,
     target::{Progress, Rebuild, Session, Target},
 };
 use longshore_sqlite::target::{Access, SqliteTarget};
@@ -150,7 +150,7 @@ CREATE INDEX parent_name ON parent (name);";
 
     let error = database.migrator_of(vec![source(&files)]).up(&RunRequest::default()).unwrap_err();
 
-    assert_eq!(error.exit(), Exit::Failed);
+    assert_eq!(error.code(), "database");
     assert!(error.to_string().contains("child → parent"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM parent"), "2");
 }

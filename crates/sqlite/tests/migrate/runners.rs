@@ -3,7 +3,7 @@
 use std::{sync::Barrier, thread, time::Duration};
 
 use longshore_migrate::{
-    RunRequest,
+    OutsideCause, RunRequest,
     target::{Session, Target, TargetError},
 };
 use longshore_sqlite::target::{Access, SqliteTarget, wait_for_runner};
@@ -83,7 +83,7 @@ fn a_look_at_a_file_that_another_program_holds_names_it() {
     let mut target = SqliteTarget::on(&connection);
 
     for error in [target.ledger().unwrap_err(), target.observe().unwrap_err()] {
-        assert!(matches!(error, TargetError::Busy { .. }), "{error}");
+        assert!(matches!(error, TargetError::Outside(OutsideCause::Busy { .. })), "{error}");
         assert!(error.to_string().contains("jobs.db"), "{error}");
     }
 }

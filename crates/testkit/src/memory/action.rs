@@ -83,6 +83,7 @@ impl State {
         let job = &mut row.job;
         job.completed_at = None;
         job.dead_letter_reason = None;
+        job.dead_letter_code = None;
         job.moved_to_dead_letter_at = None;
         job.cancel_requested_at = None;
         job.result = None;

@@ -43,6 +43,7 @@ impl State {
         let row = self.row(id);
         row.job.status = Status::DeadLetter;
         row.job.dead_letter_reason = Some(reason.to_string());
+        row.job.dead_letter_code = Some(reason.code());
         row.job.moved_to_dead_letter_at = Some(at);
         row.job.completed_at = Some(at);
         row.job.next_retry_at = None;

@@ -33,7 +33,9 @@ impl State {
 
     /// Ends a job as `cancelled` with the reason, whether it waited or ran.
     pub(super) fn expire(&mut self, id: JobId, overdue: Overdue, at: Timestamp) {
-        self.row(id).job.dead_letter_reason = Some(overdue.reason().to_string());
+        let job = &mut self.row(id).job;
+        job.dead_letter_reason = Some(overdue.reason().to_string());
+        job.dead_letter_code = Some(overdue.reason().code());
         self.cancel(id, at);
     }
 }

@@ -57,8 +57,6 @@ impl State {
 fn is_selected(job: &Job, selection: &Selection) -> bool {
     match selection {
         Selection::Jobs(ids) => ids.contains(&job.id),
-        Selection::Matching(filter) => {
-            filter.matches(job.status, &job.job_type, &job.queue, job.failure_type.as_deref())
-        }
+        Selection::Matching(filter) => filter.matches(&job.into()),
     }
 }

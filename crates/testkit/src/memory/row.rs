@@ -50,6 +50,7 @@ impl Row {
             next_retry_at: None,
             last_error_traceback: None,
             dead_letter_reason: None,
+            dead_letter_code: None,
             moved_to_dead_letter_at: None,
             queue: new.queue,
             run_at: due.unwrap_or(now),
@@ -93,6 +94,12 @@ impl Row {
     /// The fence of every write on a running job.
     pub(super) fn is_attempt(&self, worker_id: &WorkerId, claim_number: ClaimNumber) -> bool {
         self.is_held_by(worker_id) && self.job.claim_number == claim_number
+    }
+
+    /// Whether this very attempt has completed the job.
+    pub(super) fn is_completed_by(&self, worker_id: &WorkerId, claim_number: ClaimNumber) -> bool {
+        let job = &self.job;
+        job.status == Status::Completed && job.worker_id.as_ref() == Some(worker_id) && job.claim_number == claim_number
     }
 
     pub(super) fn budgets(&self) -> Budgets {

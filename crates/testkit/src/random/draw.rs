@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use longshore_core::{
-    AttemptEnd, Due, Failure, FailureType, Filter, JobData, JobId, LogChunk, NewJob, Priority, Progress, QueueLimit,
-    QueueScope, Selection, Status, Suspects, Timestamp,
+    AttemptEnd, DeadLetterCode, Due, Failure, FailureType, Filter, JobData, JobId, LogChunk, NewJob, Priority,
+    Progress, QueueLimit, QueueScope, Selection, Status, Suspects, Timestamp,
 };
 
 pub(super) const JOB_TYPES: [&str; 3] = ["a", "b", "c"];
@@ -128,6 +128,9 @@ pub(super) fn selection(random: &mut Rng, known: &[JobId]) -> Selection {
     }
     if is_lucky(random, 0.05) {
         filter = filter.failure_types([*pick(random, &FailureType::ALL)]);
+    }
+    if is_lucky(random, 0.05) {
+        filter = filter.reasons([*pick(random, &DeadLetterCode::ALL)]);
     }
     filter.into()
 }

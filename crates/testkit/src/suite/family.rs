@@ -66,7 +66,7 @@ pub async fn a_child_of_a_parent_that_ended_otherwise_is_given_up_at_once<H: Har
         let child = world.enqueue(job().parent(parent)).await;
         let found = world.job(child).await;
         assert_eq!((found.status, found.moved_to_dead_letter_at), (Status::DeadLetter, Some(world.now())));
-        assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} ended as {ended}")));
+        assert_eq!(found.dead_letter_reason, Some(format!("parent_ended: its parent job {parent} ended as {ended}")));
     }
 }
 
@@ -81,7 +81,10 @@ pub async fn a_parent_that_is_given_up_takes_all_that_waits_for_it_along<H: Harn
     for (id, parent) in [(child, lease.id), (grandchild, child), (brother, lease.id)] {
         let found = world.job(id).await;
         assert_eq!((found.status, found.moved_to_dead_letter_at), (Status::DeadLetter, Some(world.now())));
-        assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} ended as dead_letter")));
+        assert_eq!(
+            found.dead_letter_reason,
+            Some(format!("parent_ended: its parent job {parent} ended as dead_letter"))
+        );
     }
 }
 
@@ -99,7 +102,7 @@ pub async fn a_parent_that_is_cancelled_takes_its_children_along<H: Harness>() {
     for (child, parent) in [(child_of_waiting, waiting), (child_of_running, running.id)] {
         let found = world.job(child).await;
         assert_eq!(found.status, Status::DeadLetter);
-        assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} ended as cancelled")));
+        assert_eq!(found.dead_letter_reason, Some(format!("parent_ended: its parent job {parent} ended as cancelled")));
     }
 }
 
@@ -111,7 +114,7 @@ pub async fn a_parent_that_is_deleted_takes_its_children_along<H: Harness>() {
     world.act(parent, Action::Delete).await;
     let found = world.job(child).await;
     assert_eq!((found.status, found.moved_to_dead_letter_at), (Status::DeadLetter, Some(world.now())));
-    assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} was deleted")));
+    assert_eq!(found.dead_letter_reason, Some(format!("parent_ended: its parent job {parent} was deleted")));
     assert_eq!(world.status(grandchild).await, Status::DeadLetter);
 }
 
@@ -310,7 +313,7 @@ pub async fn housekeeping_gives_up_what_waits_too_long_for_a_job_that_has_ended<
     assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").settled, 1);
     let found = world.job(child).await;
     assert_eq!(found.status, Status::DeadLetter);
-    assert_eq!(found.dead_letter_reason, Some(format!("its parent job {parent} ended as dead_letter")));
+    assert_eq!(found.dead_letter_reason, Some(format!("parent_ended: its parent job {parent} ended as dead_letter")));
     assert_eq!(world.status(grandchild).await, Status::DeadLetter);
     assert_eq!(world.store.health().await.expect("health can be read").stuck, []);
     assert_eq!(world.act(parent, Action::Retry).await.touched, 3);

@@ -149,6 +149,7 @@ pub async fn an_empty_selection_selects_nothing<H: Harness>() {
         Filter::all().job_types([""; 0]).into(),
         Filter::all().queues([""; 0]).into(),
         Filter::all().failure_types([]).into(),
+        Filter::all().reasons([]).into(),
     ];
     for selection in nothing {
         let page = JobPageRequest { selection: selection.clone(), after: None, limit: 100 };

@@ -68,7 +68,7 @@ pub async fn a_dead_letter_keeps_its_reason_its_instant_and_its_story<H: Harness
     world.finish(&worker_id, ended(&lease, world.now()).dead_letter()).await;
     let job = world.job(lease.id).await;
     assert_eq!((job.status, job.moved_to_dead_letter_at), (Status::DeadLetter, Some(world.now())));
-    assert_eq!(job.dead_letter_reason.as_deref(), Some("its only attempt failed"));
+    assert_eq!(job.dead_letter_reason.as_deref(), Some("retries_spent: its only attempt failed"));
     assert_eq!((job.failure_type.as_deref(), job.error_message.as_deref()), (Some("network_error"), Some("no answer")));
     assert_eq!(job.last_error_traceback.as_deref(), Some("no answer\ncaused by: a test"));
     assert!(world.claim(&worker_id, 9).await.is_empty());

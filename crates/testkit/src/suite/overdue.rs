@@ -10,16 +10,16 @@ use crate::{claim, ended, job};
 /// How a job stands, and the beginning of the reason that it keeps.
 async fn end_of<H: Harness>(world: &World<H>, id: JobId) -> (Status, Option<String>) {
     let job = world.job(id).await;
-    let reason = job.dead_letter_reason.map(|reason| reason.chars().take_while(|letter| *letter != ':').collect());
+    let reason = job.dead_letter_reason.map(|reason| reason.split(": ").take(2).collect::<Vec<_>>().join(": "));
     (job.status, reason)
 }
 
 fn expired() -> (Status, Option<String>) {
-    (Status::Cancelled, Some("it expired".to_owned()))
+    (Status::Cancelled, Some("expired: it expired".to_owned()))
 }
 
 fn out_of_time() -> (Status, Option<String>) {
-    (Status::DeadLetter, Some("its deadline passed".to_owned()))
+    (Status::DeadLetter, Some("expired: its deadline passed".to_owned()))
 }
 
 /// Ended jobs of the last minute: cancelled and failed.

@@ -1,5 +1,6 @@
 use longshore_core::{
-    Console, Failure, FailureType, Filter, JobId, JobPage, JobPageRequest, NewJob, Outcome, Selection, Status,
+    Action, Console, DeadLetterCode, DeadLetterReason, Failure, FailureType, Filter, JobId, JobPage, JobPageRequest,
+    NewJob, Outcome, Selection, Status,
 };
 
 use super::world::seconds;
@@ -112,6 +113,41 @@ pub async fn a_filter_by_failure_shows_what_failed_so_last<H: Harness>() {
         let selection = Selection::from(Filter::all().failure_types(vec![failure_type]));
         assert_eq!(selected(&world, selection).await, [id]);
     }
+}
+
+pub async fn a_filter_by_reason_shows_what_was_given_up_for_it_and_an_action_moves_no_other<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let reasons = [
+        DeadLetterReason::RetriesSpent { attempts: 4 },
+        DeadLetterReason::NotRetried(FailureType::ConfigError),
+        DeadLetterReason::CrashesSpent { crashes: 3 },
+        DeadLetterReason::DeferralsSpent { deferrals: 9 },
+        DeadLetterReason::OutcomeRefused,
+    ];
+    let mut given_up = Vec::new();
+    for reason in reasons {
+        let lease = world.running(&worker_id, job()).await;
+        let outcome = Outcome::DeadLetter { reason, failure: Failure::new(FailureType::WorkerError, "so") };
+        world.finish(&worker_id, ended(&lease, world.now()).outcome(outcome)).await;
+        given_up.push((reason, lease.id));
+    }
+    let child = world.enqueue(job().parent(given_up[0].1)).await;
+    given_up.push((DeadLetterReason::ParentEnded { parent: given_up[0].1, status: Status::DeadLetter }, child));
+    world.enqueue(job()).await;
+    for (reason, id) in &given_up {
+        let found = world.job(*id).await;
+        assert_eq!((found.dead_letter_reason, found.dead_letter_code), (Some(reason.to_string()), Some(reason.code())));
+        assert_eq!(selected(&world, Filter::all().reasons([reason.code()]).into()).await, [*id]);
+    }
+    let of_two = Filter::all().reasons([DeadLetterCode::CrashesSpent, DeadLetterCode::NotRetried]);
+    assert_eq!(selected(&world, of_two.clone().into()).await, [given_up[2].1, given_up[1].1]);
+    assert_eq!(selected(&world, Filter::all().reasons([DeadLetterCode::Expired]).into()).await, []);
+    let actioned = world.act_on(of_two.clone().into(), Action::RetryAlone).await;
+    assert_eq!(actioned.touched, 2);
+    assert_eq!(selected(&world, of_two.into()).await, []);
+    let left = selected(&world, Filter::all().statuses([Status::DeadLetter]).into()).await;
+    assert_eq!(left, [child, given_up[4].1, given_up[3].1, given_up[0].1]);
 }
 
 pub async fn a_filter_takes_words_as_they_are<H: Harness>() {

@@ -119,7 +119,7 @@ pub async fn a_job_that_kills_its_workers_is_given_up<H: Harness>() {
     }
     let found = world.detail(id).await;
     assert_eq!((found.job.status, found.job.crash_count), (Status::DeadLetter, 3));
-    assert_eq!(found.job.dead_letter_reason.as_deref(), Some("its worker died 3 times while it ran"));
+    assert_eq!(found.job.dead_letter_reason.as_deref(), Some("crashes_spent: its worker died 3 times while it ran"));
     assert_eq!(found.job.moved_to_dead_letter_at, Some(world.now()));
     assert_eq!((found.job.retry_count, found.attempts.len()), (0, 3));
     let last = found.attempts.last().expect("there are three");

@@ -84,7 +84,7 @@ pub async fn a_suspect_that_began_alone_is_to_blame<H: Harness>() {
     die(&world, doomed).await;
     let found = world.job(id).await;
     assert_eq!((found.status, found.crash_count), (Status::DeadLetter, 2));
-    assert_eq!(found.dead_letter_reason.as_deref(), Some("its worker died 2 times while it ran"));
+    assert_eq!(found.dead_letter_reason.as_deref(), Some("crashes_spent: its worker died 2 times while it ran"));
     assert_eq!(world.status(child).await, Status::DeadLetter);
 }
 
@@ -189,7 +189,7 @@ pub async fn of_a_poison_and_harmless_jobs_only_the_poison_is_given_up<H: Harnes
         assert!(deaths <= 3, "a poison is given up after three deaths");
     }
     let reason = world.job(poison).await.dead_letter_reason;
-    assert_eq!(reason.as_deref(), Some("its worker died 3 times while it ran"));
+    assert_eq!(reason.as_deref(), Some("crashes_spent: its worker died 3 times while it ran"));
     let worker_id = world.worker().await;
     for _ in 0..2 {
         for lease in world.claim(&worker_id, 9).await {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use longshore_core::EnqueueStream;
-use longshore_migrate::Exit;
 use serde::Serialize;
 
 use super::batch_lines::BatchLines;
@@ -13,6 +12,7 @@ use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 use crate::output::Output;
 use crate::table::count_jobs;
 
@@ -48,7 +48,7 @@ struct Input {
 impl Input {
     fn open(path: &Path) -> Result<Self, CommandError> {
         if path == Path::new("-") {
-            let name = "standard input".to_owned();
+            let name = CommandError::STANDARD_INPUT.to_owned();
             return Self::spool(io::stdin().lock(), name);
         }
         let name = path.display().to_string();

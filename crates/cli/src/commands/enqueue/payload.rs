@@ -1,40 +1,45 @@
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::PathBuf;
 
 use longshore_core::{JobData, Limits};
 
-use crate::command_error::CommandError;
+use crate::command_error::{CommandError, PayloadOrigin};
 
 /// Reads the payload that DATA means: JSON, `-` for standard input, `@FILE` for a file, nothing for `{}`.
 pub(crate) fn read(data: Option<&str>) -> Result<JobData, CommandError> {
-    let text = match data {
-        None => return Ok(JobData::default()),
-        Some("-") => read_bounded(Path::new("standard input"), io::stdin().lock())?,
-        Some(word) => match word.strip_prefix('@') {
-            None => word.to_owned(),
-            Some(path) => {
-                let path = Path::new(path);
-                let unreadable = |source| CommandError::Unreadable { path: path.to_owned(), source };
-                read_bounded(path, File::open(path).map_err(unreadable)?)?
-            }
-        },
+    let Some(data) = data else { return Ok(JobData::default()) };
+    let (text, origin) = match (data, data.strip_prefix('@')) {
+        ("-", _) => (read_bounded(&PayloadOrigin::StandardInput, io::stdin().lock())?, PayloadOrigin::StandardInput),
+        (_, None) => (data.to_owned(), PayloadOrigin::Argument),
+        (_, Some(path)) => {
+            // Without a path it is named as it was written.
+            let path = PathBuf::from(if path.is_empty() { data } else { path });
+            let file = File::open(&path).map_err(|source| CommandError::Unreadable { path: path.clone(), source })?;
+            let origin = PayloadOrigin::File(path);
+            (read_bounded(&origin, file)?, origin)
+        }
     };
-    Ok(JobData::parse(text)?)
+    JobData::parse(text).map_err(|source| CommandError::Payload { source, origin })
 }
 
-fn read_bounded(path: &Path, input: impl Read) -> Result<String, CommandError> {
+fn read_bounded(origin: &PayloadOrigin, input: impl Read) -> Result<String, CommandError> {
     let max = Limits::default().payload_bytes_max;
     let mut bytes = Vec::new();
     // One byte more than is accepted is enough to know that it is too much.
-    input
-        .take(max as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|source| CommandError::Unreadable { path: path.to_owned(), source })?;
+    input.take(max as u64 + 1).read_to_end(&mut bytes).map_err(|source| unreadable(origin, source))?;
     if bytes.len() > max {
-        return Err(CommandError::PayloadTooLong { max });
+        return Err(CommandError::PayloadTooLong { origin: origin.clone(), max });
     }
-    String::from_utf8(bytes).map_err(|_| CommandError::PayloadEncoding)
+    String::from_utf8(bytes).map_err(|_| CommandError::PayloadEncoding { origin: origin.clone() })
+}
+
+fn unreadable(origin: &PayloadOrigin, source: io::Error) -> CommandError {
+    let path = match origin {
+        PayloadOrigin::File(path) => path.clone(),
+        _ => CommandError::STANDARD_INPUT.into(),
+    };
+    CommandError::Unreadable { path, source }
 }
 
 #[cfg(test)]
@@ -48,10 +53,10 @@ mod tests {
 
     #[test]
     fn a_file_is_read_up_to_the_limit_and_no_further() {
-        let path = Path::new("a");
+        let origin = &PayloadOrigin::StandardInput;
         let max = Limits::default().payload_bytes_max;
-        assert_eq!(read_bounded(path, io::repeat(b'1').take(max as u64)).unwrap().len(), max);
-        assert!(matches!(read_bounded(path, io::repeat(b'1')), Err(CommandError::PayloadTooLong { .. })));
-        assert!(matches!(read_bounded(path, &b"\xff"[..]), Err(CommandError::PayloadEncoding)));
+        assert_eq!(read_bounded(origin, io::repeat(b'1').take(max as u64)).unwrap().len(), max);
+        assert!(matches!(read_bounded(origin, io::repeat(b'1')), Err(CommandError::PayloadTooLong { .. })));
+        assert!(matches!(read_bounded(origin, &b"\xff"[..]), Err(CommandError::PayloadEncoding { .. })));
     }
 }

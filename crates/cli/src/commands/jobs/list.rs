@@ -1,10 +1,10 @@
 use longshore_core::{Job, JobPageRequest, Selection, Timestamp};
-use longshore_migrate::Exit;
 use serde::Serialize;
 
 use crate::arguments::ListArguments;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 use crate::output::Format;
 use crate::relative_time::relative;
 use crate::table::Table;

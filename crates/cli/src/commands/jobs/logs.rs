@@ -2,12 +2,12 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use longshore_core::{JobId, LogEntry, LogRequest};
-use longshore_migrate::Exit;
 use serde::Serialize;
 
 use super::show::read_detail;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 use crate::output::{Format, Output};
 
 /// Which log, and until when.

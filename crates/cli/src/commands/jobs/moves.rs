@@ -2,12 +2,12 @@ use std::collections::HashMap;
 
 use clap::Args;
 use longshore_core::{Action, Filter, JobId, JobPageRequest, Selection, Status};
-use longshore_migrate::Exit;
 
 use crate::arguments::{TargetArguments, ToFilter};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 use crate::table::count_jobs;
 
 /// A move and its words.

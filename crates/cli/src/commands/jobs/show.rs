@@ -1,9 +1,9 @@
 use longshore_core::{Attempt, Job, JobDetail, JobId, Timestamp};
-use longshore_migrate::Exit;
 
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 use crate::output::Output;
 use crate::relative_time::{relative, relative_or_dash, span};
 use crate::table::{Table, printable};

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use longshore_core::{JobDetail, JobId, Status};
-use longshore_migrate::Exit;
 
 use super::show::read_detail;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::exit::Exit;
 
 /// How long a hint that something changed is waited for before looking anyway.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -1,11 +1,11 @@
 use std::path::Path;
 
-use longshore_migrate::Exit;
 use longshore_sqlite::target::Access;
 use serde::Serialize;
 
 use super::{Absent, Site};
 use crate::command_error::CommandError;
+use crate::exit::Exit;
 
 /// The schema as SQL.
 #[derive(Serialize)]

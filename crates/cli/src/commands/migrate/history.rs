@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use longshore_migrate::Exit;
 use longshore_migrate::ledger::{Event, EventKind};
 use longshore_migrate::report::HistoryReport;
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site};
+use crate::exit::Exit;
 use crate::relative_time::span;
 use crate::table::Table;
 

@@ -1,10 +1,12 @@
-use longshore_migrate::Exit;
-
 use super::Site;
+
+use crate::error_report::migration::with_commands;
+use crate::exit::Exit;
 
 /// Looks through the files without a database.
 pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
-    let report = site.offline()?.lint()?;
+    let mut report = site.offline()?.lint()?;
+    with_commands(&mut report.findings);
     site.context.output.result(&report, |output| {
         for finding in &report.findings {
             output.line(finding)?;
@@ -14,5 +16,5 @@ pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
         }
         if report.findings.is_empty() { output.line("all is well") } else { Ok(()) }
     })?;
-    Ok(report.exit())
+    Ok(report.agreement().into())
 }

@@ -1,10 +1,10 @@
-use longshore_migrate::Exit;
 use longshore_migrate::report::MarkReport;
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::exit::Exit;
 
 /// Adopts a database that was made by hand.
 pub(super) fn baseline(site: &Site<'_>, id: &str, reason: &str) -> anyhow::Result<Exit> {

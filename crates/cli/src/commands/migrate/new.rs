@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 
-use longshore_migrate::{Exit, Migrator};
+use longshore_migrate::Migrator;
 use serde::Serialize;
 
 use super::{DIR, Site};
 use crate::command_error::CommandError;
+use crate::exit::Exit;
 
 /// The files that were written.
 #[derive(Serialize)]

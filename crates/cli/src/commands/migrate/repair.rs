@@ -1,9 +1,10 @@
 use longshore_migrate::report::{RepairAction, RepairReport};
-use longshore_migrate::{Exit, RepairMode, RepairRequest};
+use longshore_migrate::{RepairMode, RepairRequest};
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site, progress};
 use crate::command_error::CommandError;
+use crate::exit::Exit;
 use crate::output::Output;
 
 /// Plans how ledger, files and schema come to agree again; with a reason, carries it out.

@@ -1,10 +1,11 @@
 use longshore_migrate::report::{RunMigration, RunReport};
-use longshore_migrate::{Bounds, DataLoss, Direction, Exit, Goal, MigrateError, Migrator, RunMode, RunRequest};
+use longshore_migrate::{Bounds, DataLoss, Direction, Goal, MigrateError, Migrator, RunMode, RunRequest};
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site, progress};
 use crate::arguments::{CareArguments, RunArguments};
 use crate::command_error::CommandError;
+use crate::exit::Exit;
 use crate::output::Output;
 
 /// Applies what is pending, in order.

@@ -1,9 +1,11 @@
-use longshore_migrate::Exit;
 use longshore_migrate::report::{Discrepancy, DiscrepancyKind, MigrationStatus, State, StatusReport};
 use longshore_sqlite::target::Access;
+use serde::Serialize;
 
 use super::verify::discrepancy_in_words;
 use super::{Absent, Site};
+use crate::error_report::migration::{of_next_step, with_commands};
+use crate::exit::Exit;
 use crate::output::Output;
 use crate::table::Table;
 
@@ -18,15 +20,26 @@ pub(super) enum Verdict {
 
 /// Shows the ledger beside what is available beside what the schema shows.
 pub(super) fn run(site: &Site<'_>, verdict: Verdict) -> anyhow::Result<Exit> {
-    let report = site.migrator(Access::Inspect, Absent::Empty)?.status()?;
-    site.context.output.result(&report, |output| print(output, &report))?;
+    let mut report = site.migrator(Access::Inspect, Absent::Empty)?.status()?;
+    with_commands(&mut report.findings);
+    let status = Status { hint: report.next.as_ref().and_then(of_next_step), report: &report };
+    site.context.output.result(&status, |output| print(output, &status))?;
     Ok(match verdict {
         Verdict::Shown => Exit::Done,
-        Verdict::Checked => report.check(),
+        Verdict::Checked => report.agreement().into(),
     })
 }
 
-fn print(output: &Output, report: &StatusReport) -> std::io::Result<()> {
+/// The report with the next thing to type.
+#[derive(Serialize)]
+struct Status<'a> {
+    #[serde(flatten)]
+    report: &'a StatusReport,
+    hint: Option<String>,
+}
+
+fn print(output: &Output, status: &Status<'_>) -> std::io::Result<()> {
+    let report = status.report;
     output.line(format!("Applied migrations: {}", report.applied_count))?;
     output.line(format!("Available migrations: {}", report.available_count))?;
     output.line(format!("Pending migrations: {}\n", report.pending_count))?;
@@ -36,7 +49,7 @@ fn print(output: &Output, report: &StatusReport) -> std::io::Result<()> {
         output.line(format!("\n{}: {problem}", migration.id))?;
     }
     print_rest(output, report)?;
-    report.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("\nnext: {hint}")))
+    status.hint.as_ref().map_or(Ok(()), |hint| output.line(format!("\nnext: {hint}")))
 }
 
 fn print_rest(output: &Output, report: &StatusReport) -> std::io::Result<()> {

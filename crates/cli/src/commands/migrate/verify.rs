@@ -1,15 +1,17 @@
-use longshore_migrate::Exit;
 use longshore_migrate::report::{Discrepancy, DiscrepancyKind, LedgerDiscrepancy, VerifyReport};
 use longshore_sqlite::target::Access;
 
 use super::{Absent, Site};
+use crate::error_report::migration::with_commands;
+use crate::exit::Exit;
 use crate::output::Output;
 
 /// Compares the real schema with what the ledger records.
 pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
-    let report = site.migrator(Access::Inspect, Absent::Refused)?.verify()?;
+    let mut report = site.migrator(Access::Inspect, Absent::Refused)?.verify()?;
+    with_commands(&mut report.findings);
     site.context.output.result(&report, |output| print(output, &report))?;
-    Ok(report.exit())
+    Ok(report.agreement().into())
 }
 
 fn print(output: &Output, report: &VerifyReport) -> std::io::Result<()> {

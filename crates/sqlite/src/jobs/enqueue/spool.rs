@@ -4,7 +4,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use longshore_core::{JobData, NewJob, StoreError};
+use longshore_core::{JobData, NewJob, OutsideCause, StoreError};
 
 use crate::jobs::enqueue::spooled_job::{decode, encode};
 
@@ -161,7 +161,7 @@ fn explain(folder: &Path, source: io::Error) -> StoreError {
     let file: Arc<str> = format!("a temporary file in {}", folder.display()).into();
     match source.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            StoreError::Full { database: file }
+            OutsideCause::Full { database: file }.into()
         }
         _ => StoreError::Backend { database: file, doing: "keeping a stream of jobs", source: source.into() },
     }
@@ -231,7 +231,7 @@ mod tests {
 
         let error = pushed.find_map(Result::err).unwrap();
 
-        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        assert!(matches!(error, StoreError::Outside(OutsideCause::Full { .. })), "{error}");
         assert_eq!(error.to_string(), "no space is left for a temporary file in /data");
     }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn enqueue_stream(
     thread::Builder::new()
         .name("longshore-stream".to_owned())
         .spawn(move || Reading { folder, limits }.run(jobs, answer))
-        .map_err(|error| StoreError::Unreachable { database: context.database.clone(), source: error.into() })?;
+        .map_err(|error| context.unreachable(error))?;
     // The thread went without an answer: the caller's own iterator has panicked.
     let broken = |_| StoreError::Aborted { source: "the stream of jobs broke off".into() };
     writer.run(unconstrained(read).await.map_err(broken)??).await

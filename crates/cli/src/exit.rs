@@ -1,18 +1,15 @@
-//! The exit codes of the command line, of which migrations mean the most.
-
 use std::process::ExitCode;
 
-use serde::Serialize;
+use longshore_migrate::Agreement;
 
 /// How a command ended, as scripts see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Exit {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
     /// 0: it did what was asked, or all is in order.
     Done,
     /// 1: it failed.
     Failed,
-    /// 2: the words of the call are off.
+    /// 2: invalid arguments.
     Usage,
     /// 3: the answer is "not yet" or "no".
     NotYet,
@@ -22,13 +19,13 @@ pub enum Exit {
     SchemaDisagrees,
     /// 6: somebody else holds the lock.
     Locked,
-    /// 7: it would lose data or claim what is not shown, and wants a stronger word.
+    /// 7: it would lose data or claim what the schema does not show; a flag can permit it.
     Refused,
 }
 
 impl Exit {
     /// The number.
-    pub const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
@@ -45,5 +42,16 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
+    }
+}
+
+impl From<Agreement> for Exit {
+    fn from(agreement: Agreement) -> Self {
+        match agreement {
+            Agreement::InOrder => Self::Done,
+            Agreement::Pending => Self::NotYet,
+            Agreement::SchemaDisagrees => Self::SchemaDisagrees,
+            Agreement::HistoryBroken => Self::HistoryBroken,
+        }
     }
 }

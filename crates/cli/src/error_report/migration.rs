@@ -1,0 +1,110 @@
+//! How errors and findings about migrations are told: the exit code, and what to type next.
+
+use longshore_migrate::MigrateError;
+use longshore_migrate::finding::{Finding, FindingKind};
+use longshore_migrate::report::NextStep;
+use longshore_migrate::target::TargetError;
+
+use crate::exit::Exit;
+
+/// How the program ends, where the cause is not outside.
+pub(super) fn exit(error: &MigrateError) -> Exit {
+    match error {
+        MigrateError::HistoryBroken { .. } => Exit::HistoryBroken,
+        MigrateError::AlreadyThere { .. } | MigrateError::DidNotUndo { .. } | MigrateError::DidNotDo { .. } => {
+            Exit::SchemaDisagrees
+        }
+        MigrateError::DataLoss { .. }
+        | MigrateError::NotShown { .. }
+        | MigrateError::StillThere { .. }
+        | MigrateError::NoFile { .. }
+        | MigrateError::NoRepair { .. }
+        | MigrateError::NoDown { .. }
+        | MigrateError::Needed { .. } => Exit::Refused,
+        MigrateError::UnknownId { .. }
+        | MigrateError::AmbiguousId { .. }
+        | MigrateError::NoReason
+        | MigrateError::NoDirectory
+        | MigrateError::Source { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+/// What to type or to do next, where the cause is not outside.
+pub(super) fn hint(error: &MigrateError) -> String {
+    match error {
+        MigrateError::HistoryBroken { findings } | MigrateError::NoRepair { reasons: findings } => {
+            let hint = findings.iter().find_map(of_finding);
+            hint.unwrap_or_else(|| "longshore migrate status".to_owned())
+        }
+        MigrateError::AlreadyThere { id, .. } => {
+            format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
+        }
+        MigrateError::DataLoss { .. } => "add --allow-data-loss if the data may go".to_owned(),
+        MigrateError::NotShown { id, .. } => format!(
+            "longshore migrate repair, or longshore migrate mark-applied {id} --reason TEXT --unverified to mark it \
+             all the same"
+        ),
+        MigrateError::StillThere { steps, .. } => {
+            let way = if *steps == 1 { String::new() } else { format!(" --steps {steps}") };
+            format!("longshore migrate down{way}, or add --unverified to mark it all the same")
+        }
+        MigrateError::NoFile { .. } => "bring its files back first".to_owned(),
+        MigrateError::RepairUndone { .. } => {
+            "longshore migrate verify shows what differs; nothing was changed".to_owned()
+        }
+        MigrateError::Failed { id, .. } => {
+            format!("correct {id} or the data that it meets, then run the command again")
+        }
+        MigrateError::DidNotDo { id, .. } | MigrateError::DidNotUndo { id, .. } => {
+            format!("correct {id}; nothing of it was kept")
+        }
+        MigrateError::NoDown { id } => {
+            format!("write a down for {id}, or a new migration that undoes it")
+        }
+        MigrateError::Needed { needed_by, .. } => format!("roll {needed_by} back first"),
+        MigrateError::UnknownId { .. } => "longshore migrate status lists every migration".to_owned(),
+        MigrateError::AmbiguousId { ids, .. } => {
+            ids.first().map(|id| format!("write {id}, with its source")).unwrap_or_default()
+        }
+        MigrateError::NoReason => "add --reason TEXT".to_owned(),
+        MigrateError::NoDirectory => "add --dir DIR".to_owned(),
+        MigrateError::Source { .. } => "check --dir".to_owned(),
+        MigrateError::Target { error: TargetError::ForeignKeys { .. } } => {
+            "delete or correct those rows, then run the command again".to_owned()
+        }
+        _ => "longshore doctor".to_owned(),
+    }
+}
+
+/// What mends a finding, with the command that does it where there is one.
+pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
+    match (finding.kind, &finding.hint) {
+        (FindingKind::OutOfOrder, Some(hint)) => Some(format!("longshore migrate repair, or {hint}")),
+        (FindingKind::Interrupted, _) => Some("longshore migrate up".to_owned()),
+        (FindingKind::Destructive, Some(_)) => {
+            Some("up asks for --allow-data-loss where the table has rows".to_owned())
+        }
+        (_, hint) => hint.clone(),
+    }
+}
+
+/// The same findings with the commands that mend them.
+pub(crate) fn with_commands(findings: &mut [Finding]) {
+    for finding in findings {
+        finding.hint = of_finding(finding);
+    }
+}
+
+/// The command of the next step.
+pub(crate) fn of_next_step(step: &NextStep) -> Option<String> {
+    match step {
+        NextStep::Mend { finding } => of_finding(finding),
+        NextStep::Baseline { id, tool } => {
+            Some(format!("longshore migrate baseline {id} --reason \"adopted from {tool}\""))
+        }
+        NextStep::Repair => Some("longshore migrate repair".to_owned()),
+        NextStep::Up => Some("longshore migrate up".to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,52 @@
+//! How the causes outside the program are told: one exit code and one hint, whichever command met them.
+
+use longshore_core::{OutsideCause, SchemaVerdict};
+
+use crate::exit::Exit;
+
+/// What helps against too many open files.
+pub(super) const RAISE_THE_LIMIT: &str = "raise the limit with \"ulimit -n\", or run fewer jobs at once";
+
+/// How the program ends.
+pub(super) const fn exit(cause: &OutsideCause) -> Exit {
+    match cause {
+        OutsideCause::Busy { .. } | OutsideCause::RunnerBusy { .. } => Exit::Locked,
+        OutsideCause::NoFolder { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+/// What to do, with the flag or the command that does it.
+pub(super) const fn hint(cause: &OutsideCause) -> &'static str {
+    match cause {
+        OutsideCause::NotADatabase { .. } | OutsideCause::NotAFile { .. } => "check the path given with --database",
+        OutsideCause::Missing { .. } => {
+            "check the path given with --database, or create it with \"longshore migrate up\""
+        }
+        OutsideCause::NoFolder { .. } => "create the folder, or check the path given with --database",
+        OutsideCause::TooManyFiles { .. } => RAISE_THE_LIMIT,
+        OutsideCause::LogGone { .. } => {
+            "never delete FILE-wal or FILE-shm while a program uses the database; check it with \"longshore doctor\", \
+             then start again"
+        }
+        cause => cause.hint(),
+    }
+}
+
+/// How the program ends on a schema that it does not understand.
+pub(super) const fn exit_of_schema(verdict: SchemaVerdict) -> Exit {
+    match verdict {
+        SchemaVerdict::HistoryBroken => Exit::HistoryBroken,
+        _ => Exit::SchemaDisagrees,
+    }
+}
+
+/// The command that mends such a schema.
+pub(super) const fn hint_of_schema(verdict: SchemaVerdict) -> &'static str {
+    match verdict {
+        SchemaVerdict::NeverMigrated | SchemaVerdict::Older => "longshore migrate up",
+        SchemaVerdict::Newer => "run the version of longshore that migrated this database, or a newer one",
+        SchemaVerdict::Disagrees => "longshore migrate repair",
+        SchemaVerdict::HistoryBroken => "longshore migrate status",
+    }
+}

@@ -1,0 +1,289 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+use crate::{FailureType, JobId, Status, Timestamp};
+
+/// Why a job was given up, or that it expired.
+///
+/// Printed, and stored, as its code, a colon and a sentence: `retries_spent: all of its 4 attempts failed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeadLetterReason {
+    /// Its retries are spent.
+    RetriesSpent {
+        /// How many attempts were made.
+        attempts: u32,
+    },
+    /// Its failure type is not retried.
+    NotRetried(FailureType),
+    /// It took too many workers with it.
+    CrashesSpent {
+        /// How many.
+        crashes: u32,
+    },
+    /// It put itself off too often.
+    DeferralsSpent {
+        /// How often.
+        deferrals: u32,
+    },
+    /// The job that it waited for did not complete.
+    ParentEnded {
+        /// That job.
+        parent: JobId,
+        /// How it ended.
+        status: Status,
+    },
+    /// The job that it waited for was deleted.
+    ParentDeleted {
+        /// That job.
+        parent: JobId,
+    },
+    /// No attempt had begun, or could begin again, before its expiry; such a job ends as `cancelled`.
+    Expired {
+        /// Its expiry.
+        at: Timestamp,
+    },
+    /// It had not completed by its deadline, or its next attempt could not begin before that.
+    DeadlinePassed {
+        /// Its deadline.
+        at: Timestamp,
+    },
+    /// It waited for itself, by way of its parent's parents.
+    WaitsForItself,
+    /// Another program wrote a row that no claim can use.
+    UnusableRow(UnusableRow),
+    /// The store refused what its attempt came to, and would refuse it again.
+    OutcomeRefused,
+}
+
+/// What is wrong with a row that another program wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnusableRow {
+    /// Its claim number is no number, or cannot grow any more.
+    ClaimNumber,
+    /// Its status is none that is known.
+    Status,
+    /// A constraint of the table refuses every change of it.
+    Constraint,
+}
+
+/// The word that a [`DeadLetterReason`] begins with; stable, for scripts and filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DeadLetterCode {
+    /// Every attempt failed.
+    RetriesSpent,
+    /// A failure of its type is not retried.
+    NotRetried,
+    /// Its worker died too often while it ran.
+    CrashesSpent,
+    /// It was deferred too often.
+    DeferralsSpent,
+    /// The job that it waited for did not complete, or is gone.
+    ParentEnded,
+    /// Its time was up.
+    Expired,
+    /// Its row, or its outcome, can never be accepted.
+    Refused,
+    /// An earlier version had given it up.
+    Upgraded,
+}
+
+/// A word that is no code of a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "\"{word}\" is no reason: expected retries_spent, not_retried, crashes_spent, deferrals_spent, parent_ended, \
+     expired, refused or upgraded"
+)]
+pub struct UnknownDeadLetterCode {
+    /// What was given.
+    pub word: String,
+}
+
+impl DeadLetterCode {
+    /// Every code.
+    pub const ALL: [Self; 8] = [
+        Self::RetriesSpent,
+        Self::NotRetried,
+        Self::CrashesSpent,
+        Self::DeferralsSpent,
+        Self::ParentEnded,
+        Self::Expired,
+        Self::Refused,
+        Self::Upgraded,
+    ];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RetriesSpent => "retries_spent",
+            Self::NotRetried => "not_retried",
+            Self::CrashesSpent => "crashes_spent",
+            Self::DeferralsSpent => "deferrals_spent",
+            Self::ParentEnded => "parent_ended",
+            Self::Expired => "expired",
+            Self::Refused => "refused",
+            Self::Upgraded => "upgraded",
+        }
+    }
+
+    /// The code of a stored reason; none where another program wrote a reason of its own.
+    pub fn of_reason(reason: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.prefixes().iter().any(|prefix| reason.starts_with(prefix)))
+    }
+
+    /// What the stored reasons of this code begin with: the code, and the sentences that earlier versions and the
+    /// triggers of the queue's tables write without one.
+    pub fn prefixes(self) -> Vec<String> {
+        let sentences: &[&str] = match self {
+            Self::RetriesSpent => &["its only attempt failed", "all of its "],
+            Self::CrashesSpent => &["its worker died "],
+            Self::DeferralsSpent => &["it was deferred "],
+            Self::ParentEnded => &["its parent job "],
+            Self::Refused => &["its row cannot be used: ", "it waited for itself: "],
+            Self::Upgraded => &["was \""],
+            Self::Expired => &["it expired: ", "its deadline passed: "],
+            Self::NotRetried => &[],
+        };
+        let not_retried = FailureType::ALL.iter().filter(|_| self == Self::NotRetried);
+        let code = [format!("{self}: ")].into_iter();
+        let sentences = sentences.iter().map(|sentence| (*sentence).to_owned());
+        code.chain(sentences).chain(not_retried.map(|kind| format!("a {kind} is not retried"))).collect()
+    }
+}
+
+impl fmt::Display for DeadLetterCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for DeadLetterCode {
+    type Err = UnknownDeadLetterCode;
+
+    fn from_str(word: &str) -> Result<Self, UnknownDeadLetterCode> {
+        let known = Self::ALL.into_iter().find(|code| code.as_str() == word);
+        known.ok_or_else(|| UnknownDeadLetterCode { word: word.to_owned() })
+    }
+}
+
+impl Serialize for DeadLetterCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl DeadLetterReason {
+    /// The code that it begins with.
+    pub const fn code(&self) -> DeadLetterCode {
+        match self {
+            Self::RetriesSpent { .. } => DeadLetterCode::RetriesSpent,
+            Self::NotRetried(_) => DeadLetterCode::NotRetried,
+            Self::CrashesSpent { .. } => DeadLetterCode::CrashesSpent,
+            Self::DeferralsSpent { .. } => DeadLetterCode::DeferralsSpent,
+            Self::ParentEnded { .. } | Self::ParentDeleted { .. } => DeadLetterCode::ParentEnded,
+            Self::Expired { .. } | Self::DeadlinePassed { .. } => DeadLetterCode::Expired,
+            Self::WaitsForItself | Self::UnusableRow(_) | Self::OutcomeRefused => DeadLetterCode::Refused,
+        }
+    }
+
+    /// The sentence that follows the code.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::RetriesSpent { attempts: 1 } => "its only attempt failed".to_owned(),
+            Self::RetriesSpent { attempts } => format!("all of its {attempts} attempts failed"),
+            Self::NotRetried(failure_type) => format!("a {failure_type} is not retried"),
+            Self::CrashesSpent { crashes } => format!("its worker died {crashes} times while it ran"),
+            Self::DeferralsSpent { deferrals } => format!("it was deferred {deferrals} times"),
+            Self::ParentEnded { parent, status } => format!("its parent job {parent} ended as {status}"),
+            Self::ParentDeleted { parent } => format!("its parent job {parent} was deleted"),
+            Self::Expired { at } => format!("it expired: no attempt may begin after {at}"),
+            Self::DeadlinePassed { at } => format!("its deadline passed: no attempt may run after {at}"),
+            Self::WaitsForItself => "it waited for itself: its parents form a circle".to_owned(),
+            Self::UnusableRow(UnusableRow::ClaimNumber) => {
+                "its row cannot be used: its claim number cannot grow".to_owned()
+            }
+            Self::UnusableRow(UnusableRow::Status) => "its row cannot be used: its status was unknown".to_owned(),
+            Self::UnusableRow(UnusableRow::Constraint) => {
+                "its row cannot be used: it broke a constraint of its table".to_owned()
+            }
+            Self::OutcomeRefused => "its outcome could not be stored".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for DeadLetterReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code(), self.sentence())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reasons() -> Vec<DeadLetterReason> {
+        vec![
+            DeadLetterReason::RetriesSpent { attempts: 1 },
+            DeadLetterReason::RetriesSpent { attempts: 4 },
+            DeadLetterReason::NotRetried(FailureType::ConfigError),
+            DeadLetterReason::CrashesSpent { crashes: 3 },
+            DeadLetterReason::DeferralsSpent { deferrals: 9 },
+            DeadLetterReason::ParentEnded { parent: JobId(1), status: Status::Cancelled },
+            DeadLetterReason::ParentDeleted { parent: JobId(1) },
+            DeadLetterReason::Expired { at: Timestamp::MIN },
+            DeadLetterReason::DeadlinePassed { at: Timestamp::MIN },
+            DeadLetterReason::WaitsForItself,
+            DeadLetterReason::UnusableRow(UnusableRow::ClaimNumber),
+            DeadLetterReason::UnusableRow(UnusableRow::Status),
+            DeadLetterReason::UnusableRow(UnusableRow::Constraint),
+            DeadLetterReason::OutcomeRefused,
+        ]
+    }
+
+    #[test]
+    fn a_reason_begins_with_its_code() {
+        assert_eq!(reasons()[0].to_string(), "retries_spent: its only attempt failed");
+        for reason in reasons() {
+            let text = reason.to_string();
+            assert_eq!(text.split_once(": ").map(|(code, _)| code.parse()), Some(Ok(reason.code())), "{text}");
+            assert_eq!(DeadLetterCode::of_reason(&text), Some(reason.code()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_of_an_earlier_version_has_the_code_of_today() {
+        for reason in reasons().into_iter().filter(|reason| *reason != DeadLetterReason::OutcomeRefused) {
+            assert_eq!(DeadLetterCode::of_reason(&reason.sentence()), Some(reason.code()), "{reason}");
+        }
+        let of = DeadLetterCode::of_reason;
+        assert_eq!(of("its parent job 7 had not completed"), Some(DeadLetterCode::ParentEnded));
+        assert_eq!(of("was \"failed\" before the queue was upgraded"), Some(DeadLetterCode::Upgraded));
+        for own in ["", "a customer asked for it", "x", "retries_spent", "unknown_code: because"] {
+            assert_eq!(of(own), None, "{own}");
+        }
+    }
+
+    #[test]
+    fn no_reason_has_two_codes() {
+        let prefixes =
+            || DeadLetterCode::ALL.into_iter().flat_map(|code| code.prefixes().into_iter().map(move |it| (code, it)));
+        for (code, prefix) in prefixes() {
+            let clash = prefixes().find(|(other, text)| *other != code && text.starts_with(&prefix));
+            assert_eq!(clash, None, "{prefix}");
+        }
+    }
+
+    #[test]
+    fn every_code_is_read_again_and_no_other_word_is() {
+        for code in DeadLetterCode::ALL {
+            assert_eq!(code.to_string().parse(), Ok(code));
+        }
+        for word in ["", "retries", "RETRIES_SPENT", "dead_letter"] {
+            assert!(word.parse::<DeadLetterCode>().is_err(), "{word}");
+        }
+    }
+}
