@@ -109,8 +109,8 @@ impl Work for Claim {
             self.given.give(&self.request, chosen.leases());
             self.take(tx, &mut chosen)?;
         }
-        // Read after the promotion, which may have left some for the next claim.
-        let next_due = next_due(tx.connection)?;
+        // Read after the promotion, which may have left some for the next claim. So may have the end of overdue jobs.
+        let next_due = if chosen.is_cut_short() { Some(tx.now) } else { next_due(tx.connection)? };
         // A full claim has left ready jobs behind; a new one must not overtake them by way of an offer.
         if !is_full {
             self.leave_offer(tx.offers, standing, chosen.queues(), next_due);
@@ -262,8 +262,7 @@ fn remember(lease: &Lease, queue: &Arc<str>) -> HeldLease {
     HeldLease { claim_number: lease.claim_number, queue: Arc::clone(queue), ready_at: lease.ready_at }
 }
 
-/// In the same transaction, so that whoever reads the database never finds an overdue job that could still be claimed
-/// in front of one that was.
+/// In the transaction of the claim, so that none of them is met again.
 fn end_overdue(tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {
     if chosen.overdue().is_empty() {
         return Ok(());

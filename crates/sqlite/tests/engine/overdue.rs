@@ -7,7 +7,7 @@ use longshore_sqlite::enqueue_in;
 use longshore_sqlite::rusqlite::config::DbConfig;
 use longshore_sqlite::rusqlite::{params_from_iter, vtab::array};
 
-use crate::database::{Database, START, job};
+use crate::database::{Database, START, ids, job};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -120,6 +120,23 @@ async fn an_enqueue_in_the_callers_transaction_takes_the_key_of_an_overdue_job()
         (Status::Pending, Status::DeadLetter)
     );
     assert_eq!(database.number("SELECT sum(cancelled) FROM job_minutes"), 1);
+    database.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn a_claim_that_ends_many_overdue_jobs_is_bounded_and_the_next_one_is_due_at_once() {
+    let database = Database::new();
+    let worker = database.worker().await;
+    database.store.enqueue(vec![job().expires_in(SECOND); 1500]).await.unwrap();
+    let live = database.enqueue(job()).await;
+    database.clock.advance(SECOND);
+
+    let first = database.claim(&worker, 1).await;
+    assert!(first.leases.is_empty());
+    assert_eq!(first.next_due, Some(START.after(SECOND)));
+    assert_eq!(database.number("SELECT count(*) FROM job_queue WHERE status = 'cancelled'"), 1000);
+
+    assert_eq!(ids(&database.claim(&worker, 1).await), [live]);
     database.assert_counts_are_true();
 }
 
