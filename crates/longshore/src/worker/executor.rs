@@ -60,7 +60,10 @@ impl<'a> Execution<'a> {
         let finished_at = self.worker_run.clock.now();
         let outcome = self.decide(ran, limit, finished_at);
         self.span.in_scope(|| tell(&outcome));
-        if let Outcome::Retrying { failure, .. } | Outcome::DeadLetter { failure, .. } = &outcome {
+        if let Outcome::Retrying { failure, .. }
+        | Outcome::DeadLetter { failure, .. }
+        | Outcome::Expired { failure: Some(failure), .. } = &outcome
+        {
             spans::note_failure(&self.span, failure);
         }
         let hooks = self.hooks(&outcome);

@@ -117,7 +117,7 @@ impl Middleware for Teller {
         reason: DeadLetterReason,
         failure: &'a Failure,
     ) -> BoxFuture<'a, ()> {
-        self.tell(&format!("mourns: {reason} ({})", failure.message));
+        self.tell(&format!("mourns: {} ({})", reason.code(), failure.message));
         self.panic_at_once(Place::DeadLetter);
         Box::pin(async { drop(self.act(Place::DeadLetter).await) })
     }
@@ -161,9 +161,9 @@ async fn an_error_before_fails_the_attempt_without_the_handler_and_only_those_wh
         "a in",
         "b before",
         "a out",
-        "b mourns: a config_error is not retried (no key)",
+        "b mourns: not_retried (no key)",
         "b after dead letter",
-        "a mourns: a config_error is not retried (no key)",
+        "a mourns: not_retried (no key)",
         "a after dead letter",
     ];
     assert_eq!(story.lines(), expected);
@@ -181,7 +181,7 @@ async fn a_dead_letter_is_told_when_the_last_retry_is_spent_and_not_before() {
         .handle(|_: Step, _| async { Err::<(), _>(HandlerError::failed(FailureType::NetworkError, "no answer")) });
     worker.run_until_drained().await.unwrap();
 
-    assert_eq!(story.lines_of("mourns"), ["a mourns: all of its 2 attempts failed (no answer)"]);
+    assert_eq!(story.lines_of("mourns"), ["a mourns: retries_spent (no answer)"]);
     assert_eq!(story.lines_of("after"), ["a after retrying", "a after dead letter"]);
 }
 
@@ -246,8 +246,7 @@ async fn a_panic_after_the_attempt_changes_nothing_and_the_others_hear_all_the_s
             assert_eq!((bench.status(good).await, bench.status(bad).await), (Status::Completed, Status::DeadLetter));
             let heard =
                 story.lines_of("a ").into_iter().filter(|line| line.contains("after") || line.contains("mourns"));
-            let expected =
-                ["a after completed", "a mourns: its only attempt failed (no answer)", "a after dead letter"];
+            let expected = ["a after completed", "a mourns: retries_spent (no answer)", "a after dead letter"];
             assert_eq!(heard.collect::<Vec<_>>(), expected, "{place:?} {fault:?}");
         }
     }

@@ -153,8 +153,15 @@ async fn a_failed_attempt_has_an_error_status_and_the_type_of_its_failure() {
         .handle(|_: Step, _| async { Err::<(), _>(HandlerError::failed(FailureType::NetworkError, "no answer")) });
     worker.run_until_drained().await.unwrap();
 
+    // One that is not retried because it expires meanwhile.
+    bench.enqueue_with(|job| job.expires_in(std::time::Duration::from_millis(1))).await;
+    let worker = bench
+        .worker()
+        .handle(|_: Step, _| async { Err::<(), _>(HandlerError::failed(FailureType::NetworkError, "no answer")) });
+    worker.run_until_drained().await.unwrap();
+
     let attempts = spans.of("attempt");
-    assert_eq!(attempts.len(), 2);
+    assert_eq!(attempts.len(), 3);
     for attempt in attempts {
         attempt.assert_fields(&[("otel.status_code", "ERROR"), ("error.type", "network_error")]);
     }
