@@ -211,7 +211,7 @@ pub async fn the_children_of_an_overdue_job_are_given_up<H: Harness>() {
             assert_eq!(world.reclaim().await.overdue, 1);
         }
         assert_eq!(world.status(parent).await, Status::Cancelled);
-        let reason = format!("its parent job {parent} ended as cancelled");
+        let reason = format!("parent_ended: its parent job {parent} ended as cancelled");
         assert_eq!(world.job(child).await.dead_letter_reason, Some(reason));
         assert_eq!(world.status(grandchild).await, Status::DeadLetter);
     }
