@@ -14,6 +14,7 @@ mod database;
 mod doctor;
 mod environment;
 mod error_report;
+mod log_fields;
 mod exit;
 mod log_sink;
 mod output;
@@ -31,6 +32,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::arguments::{Arguments, Command, Globals};
 use crate::context::Context;
 use crate::error_report::ErrorReport;
+use crate::log_fields::LogFields;
 use crate::exit::Exit;
 use crate::log_sink::LogSink;
 use crate::output::Output;
@@ -117,6 +119,7 @@ fn start_logging(arguments: &Arguments) -> LogSink {
         .with_max_level(level)
         .with_ansi(has_colour)
         .with_writer(move || lines.clone())
+        .fmt_fields(LogFields)
         // It would tell of a line that cannot be written by a panic, because standard error is where it tells.
         .log_internal_errors(false)
         .init();

@@ -59,6 +59,16 @@ pub struct Limits {
     pub payload_bytes_max: usize,
 }
 
+impl Limits {
+    /// Refuses data that is too large; `what` names it in the error.
+    pub fn check(&self, what: &'static str, data: &JobData) -> Result<(), InvalidJob> {
+        if data.len() > self.payload_bytes_max {
+            return Err(InvalidJob::TooLarge { what, bytes: data.len(), max: self.payload_bytes_max });
+        }
+        Ok(())
+    }
+}
+
 impl Default for Limits {
     /// 1 MiB.
     fn default() -> Self {
@@ -247,9 +257,9 @@ impl NewJob {
         if let Some(key) = &self.unique_key {
             check_name("unique key", key, UNIQUE_KEY_BYTES_MAX)?;
         }
-        check_size("payload", &self.job_data, limits)?;
+        limits.check("payload", &self.job_data)?;
         if let Some(metadata) = &self.metadata {
-            check_size("metadata", metadata, limits)?;
+            limits.check("metadata", metadata)?;
         }
         self.check_numbers()
     }
@@ -290,13 +300,6 @@ fn check_span(what: &'static str, span: Option<Duration>) -> Result<(), InvalidJ
 fn check_name(what: &'static str, name: &str, max: usize) -> Result<(), InvalidJob> {
     if name.is_empty() || name.len() > max || name.chars().any(char::is_control) {
         return Err(InvalidJob::Name { what, bytes: name.len(), max });
-    }
-    Ok(())
-}
-
-fn check_size(what: &'static str, data: &JobData, limits: &Limits) -> Result<(), InvalidJob> {
-    if data.len() > limits.payload_bytes_max {
-        return Err(InvalidJob::TooLarge { what, bytes: data.len(), max: limits.payload_bytes_max });
     }
     Ok(())
 }

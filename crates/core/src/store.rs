@@ -84,7 +84,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// of jobs that ended move in the same transaction.
     fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>>;
 
-    /// Writes progress and log of running attempts, fenced like outcomes.
+    /// Writes progress and log of running attempts, fenced like outcomes. The log of an attempt that has completed its
+    /// job under this very claim is kept as well; of its progress nothing is.
     fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>>;
 
     /// Finds workers that are dead, and gives their jobs back: a crash is counted for each attempt that had begun, with

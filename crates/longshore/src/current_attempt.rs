@@ -1,12 +1,15 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{JobData, JobId, Lease, LogBuffer, LogChunk, LogLimits, Progress, Report};
+use longshore_core::{
+    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, Timestamp, WorkerId,
+};
 
 use crate::blocking_threads::BlockingThreads;
 use crate::handler::SPAN_MAX;
 use crate::stop::StopSignal;
-use crate::{Queue, StopCause, Stopped};
+use crate::{Queue, StopCause, Stopped, trace_context};
 
 /// The attempt that a handler is making: what it runs on, its stop signal, its log and its progress.
 ///
@@ -19,16 +22,32 @@ pub struct CurrentAttempt {
 #[derive(Debug)]
 struct AttemptState {
     lease: Lease,
+    worker_id: WorkerId,
+    /// None until the handler begins.
+    started_at: OnceLock<Timestamp>,
+    /// Whether the handler has completed the job in a transaction of its own, which may or may not commit.
+    has_completion: AtomicBool,
     grace: Duration,
     origin: Arc<AttemptOrigin>,
     stop: StopSignal,
     news: Mutex<News>,
 }
 
+/// A job and the worker that holds it.
+#[derive(Debug)]
+pub(crate) struct OwnedLease {
+    pub(crate) lease: Lease,
+    pub(crate) worker_id: WorkerId,
+}
+
 /// What all attempts of a worker share.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only handlers on SQLite complete their jobs"))]
 pub(crate) struct AttemptOrigin {
     pub(crate) queue: Queue,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How large a result may be.
+    pub(crate) limits: Limits,
     pub(crate) log_limits: LogLimits,
     /// The worker's grace period.
     pub(crate) grace: Duration,
@@ -65,10 +84,18 @@ struct News {
 }
 
 impl CurrentAttempt {
-    pub(crate) fn new(lease: Lease, grace: Duration, origin: Arc<AttemptOrigin>) -> Self {
-        let grace = grace.min(SPAN_MAX);
-        let state =
-            AttemptState { lease, grace, origin, stop: StopSignal::default(), news: Mutex::new(News::default()) };
+    pub(crate) fn new(held: OwnedLease, grace: Duration, origin: Arc<AttemptOrigin>) -> Self {
+        let OwnedLease { lease, worker_id } = held;
+        let state = AttemptState {
+            lease,
+            worker_id,
+            started_at: OnceLock::new(),
+            has_completion: AtomicBool::new(false),
+            grace: grace.min(SPAN_MAX),
+            origin,
+            stop: StopSignal::default(),
+            news: Mutex::new(News::default()),
+        };
         Self { state: Arc::new(state) }
     }
 
@@ -105,6 +132,17 @@ impl CurrentAttempt {
     /// The payload.
     pub fn payload(&self) -> &JobData {
         &self.state.lease.job_data
+    }
+
+    /// What the application keeps beside the payload, if anything.
+    pub fn metadata(&self) -> Option<&JobData> {
+        self.state.lease.metadata.as_ref()
+    }
+
+    /// The W3C trace context that the job was enqueued with: `traceparent` in its metadata, if there is one and it is
+    /// valid. The attempt's span has it as a field.
+    pub fn traceparent(&self) -> Option<String> {
+        self.metadata().and_then(trace_context::traceparent)
     }
 
     /// The database that the job came from, to enqueue more jobs.
@@ -169,6 +207,22 @@ impl CurrentAttempt {
         Ok(())
     }
 
+    /// The handler begins.
+    pub(crate) fn note_start(&self, at: Timestamp) {
+        // Each attempt begins once.
+        let _ = self.state.started_at.set(at);
+    }
+
+    /// Whether the handler has written the job's completion, in a transaction that may have been rolled back.
+    pub(crate) fn has_completion(&self) -> bool {
+        self.state.has_completion.load(Ordering::Acquire)
+    }
+
+    /// Who makes the attempt.
+    pub(crate) fn worker_id(&self) -> &WorkerId {
+        &self.state.worker_id
+    }
+
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)
     }
@@ -220,5 +274,29 @@ impl CurrentAttempt {
 
     fn news(&self) -> std::sync::MutexGuard<'_, News> {
         self.state.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a completion in the handler's own transaction needs, which not every backend has.
+#[cfg(feature = "sqlite")]
+impl CurrentAttempt {
+    /// When the handler began, if it has.
+    pub(crate) fn started_at(&self) -> Option<Timestamp> {
+        self.state.started_at.get().copied()
+    }
+
+    /// How large a result may be.
+    pub(crate) fn limits(&self) -> Limits {
+        self.state.origin.limits
+    }
+
+    /// The time, if the attempt has not ended, so that its job may be completed now.
+    pub(crate) fn completable_at(&self) -> Option<Timestamp> {
+        (!self.news().is_closed).then(|| self.state.origin.clock.now())
+    }
+
+    /// The handler has written the job's completion in a transaction of its own.
+    pub(crate) fn note_completion(&self) {
+        self.state.has_completion.store(true, Ordering::Release);
     }
 }

@@ -109,6 +109,9 @@ pub enum Done {
         /// What it came to, kept with the job.
         result: Option<JobData>,
     },
+    /// The handler has completed the job itself, in a transaction of its own that has committed: what
+    /// `Queue::complete_in` gives. Where it has not committed after all, the attempt has failed.
+    Committed,
     /// The job is to run again later; this spends no attempt.
     Snoozed {
         /// How much later.

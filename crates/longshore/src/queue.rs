@@ -9,6 +9,7 @@ use longshore_core::{
 use thiserror::Error;
 use tokio::task::coop::unconstrained;
 
+use crate::spans::EnqueueSpan;
 use crate::{InvalidDatabaseUrl, Payload, alarm, park};
 
 /// A database that holds jobs: both halves of the contract.
@@ -76,18 +77,27 @@ impl Queue {
 
     /// Enqueues one job. After `Ok` it survives the end of this process.
     pub async fn enqueue_job(&self, job: NewJob) -> Result<Enqueued, StoreError> {
-        let enqueued = self.backend.enqueue(vec![job]).await?;
-        Ok(*enqueued.first().expect("a store answers for each job"))
+        let span = EnqueueSpan::of_job(&job);
+        let enqueued = self.backend.enqueue(vec![job]).await;
+        let enqueued = enqueued.map(|enqueued| *enqueued.first().expect("a store answers for each job"));
+        span.end_job(enqueued.as_ref());
+        enqueued
     }
 
     /// Enqueues all of the jobs or none, in order.
     pub async fn enqueue_all(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, StoreError> {
-        self.backend.enqueue(jobs).await
+        let span = EnqueueSpan::of_batch(&jobs);
+        let enqueued = self.backend.enqueue(jobs).await;
+        span.end_batch(&enqueued);
+        enqueued
     }
 
     /// Enqueues any number of jobs in bounded memory, all or none, and says how many were made.
     pub async fn enqueue_stream(&self, jobs: EnqueueStream) -> Result<u64, StoreError> {
-        self.backend.enqueue_stream(jobs).await
+        let span = EnqueueSpan::of_stream();
+        let enqueued = self.backend.enqueue_stream(jobs).await;
+        span.end_stream(&enqueued);
+        enqueued
     }
 
     /// [`Queue::enqueue`] for code that is not async.

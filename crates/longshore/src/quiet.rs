@@ -30,6 +30,13 @@ impl QuietSpan {
         Self { span: quietly(make).unwrap_or_else(Span::none) }
     }
 
+    /// Gives a field of the span its value.
+    pub(crate) fn record(&self, field: &str, value: impl tracing::Value) {
+        quietly(|| {
+            self.span.record(field, value);
+        });
+    }
+
     /// Calls what does not panic itself inside the span.
     ///
     /// A panic of it would meet the subscriber while unwinding, and two panics at once end the process.

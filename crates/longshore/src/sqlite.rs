@@ -1,12 +1,14 @@
 use std::sync::Arc;
 use std::thread;
 
-use longshore_core::{Enqueued, NewJob, StoreError};
+use longshore_core::{Enqueued, JobData, NewJob, StoreError};
 use longshore_sqlite::rusqlite::Connection;
-use longshore_sqlite::{Prepare, SqliteOptions, SqliteStore};
+use longshore_sqlite::{AttemptSuccess, CompleteError, Prepare, SqliteOptions, SqliteStore};
+use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::{DatabaseUrl, Payload, Queue, QueueError};
+use crate::spans::EnqueueSpan;
+use crate::{CurrentAttempt, DatabaseUrl, Done, IntoDone, Payload, Queue, QueueError};
 
 impl Queue {
     /// Opens `sqlite:PATH` or a bare path, see [`DatabaseUrl`]. A file that is not there is created, and a database
@@ -53,6 +55,92 @@ impl Queue {
 
     /// [`Queue::enqueue_in`] for a job of any type.
     pub fn enqueue_job_in(transaction: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
-        longshore_sqlite::enqueue_in(transaction, job)
+        let span = EnqueueSpan::of_job(job);
+        let enqueued = longshore_sqlite::enqueue_in(transaction, job);
+        span.end_job(enqueued.as_ref());
+        enqueued
+    }
+
+    /// Completes the job of an attempt in the handler's own transaction, together with what the handler writes there:
+    /// the job is completed if and only if that commits. So what a handler does to the same database happens exactly
+    /// once, whenever its process ends.
+    ///
+    /// Commit, then return the [`Completion`] from the handler. `result` is kept with the job; what is `null` in JSON,
+    /// such as `()` and `None`, is no result. Begin the transaction with `TransactionBehavior::Immediate`, and enqueue
+    /// in it with [`Queue::enqueue_in`]: other calls of the queue would wait for its end.
+    ///
+    /// After an error nothing of the completion is written and the transaction is as it was. Where the transaction is
+    /// rolled back, the attempt ends by what its handler returns, as ever; a [`Completion`] counts as a failure then.
+    /// Once it has committed, the job stays completed, also when the handler fails, panics, reaches its time limit or
+    /// is cancelled after that.
+    ///
+    /// ```
+    /// use longshore::rusqlite::{Connection, TransactionBehavior};
+    /// use longshore::testing::ScratchQueue;
+    /// use longshore::{Payload, Queue, Worker};
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Transfer { cents: i64 }
+    /// impl Payload for Transfer { const JOB_TYPE: &'static str = "transfer"; }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let queue = ScratchQueue::open().await?;
+    /// # let path = queue.path().to_owned();
+    /// # Connection::open(&path)?.execute_batch("CREATE TABLE transfers (cents INTEGER)")?;
+    /// queue.enqueue(&Transfer { cents: 250 }).await?;
+    /// let worker = Worker::new(&queue).handle_blocking(move |transfer: Transfer, attempt| {
+    ///     let mut connection = Connection::open(&path)?;
+    ///     connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    ///     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    ///     transaction.execute("INSERT INTO transfers (cents) VALUES (?1)", [transfer.cents])?;
+    ///     let completion = Queue::complete_in(&transaction, &attempt, &())?;
+    ///     transaction.commit()?;
+    ///     Ok(completion)
+    /// });
+    /// worker.run_until_drained().await?;
+    /// # let path = queue.path();
+    /// # let cents: i64 = Connection::open(path)?.query_row("SELECT sum(cents) FROM transfers", [], |row| row.get(0))?;
+    /// # assert_eq!(cents, 250);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn complete_in<R: Serialize + ?Sized>(
+        transaction: &Connection,
+        attempt: &CurrentAttempt,
+        result: &R,
+    ) -> Result<Completion, CompleteError> {
+        attempt.complete_in(transaction, &JobData::encode(result)?)
+    }
+}
+
+/// A job's completion in a transaction: return it from the handler when that has committed.
+#[must_use = "commit the transaction, then return this from the handler"]
+#[derive(Debug)]
+pub struct Completion(());
+
+impl IntoDone for Completion {
+    fn into_done(self) -> Done {
+        Done::Committed
+    }
+}
+
+impl CurrentAttempt {
+    fn complete_in(&self, transaction: &Connection, result: &JobData) -> Result<Completion, CompleteError> {
+        let id = self.id();
+        self.limits().check("result", result).map_err(StoreError::from)?;
+        // The worker has decided what became of an attempt that has ended.
+        let now = self.completable_at().ok_or(CompleteError::NotRunning { id })?;
+        let success = AttemptSuccess {
+            worker_id: self.worker_id(),
+            id,
+            claim_number: self.lease().claim_number,
+            started_at: self.started_at(),
+            finished_at: now,
+            result: Some(result).filter(|result| result.as_str() != "null"),
+        };
+        longshore_sqlite::complete_in(transaction, &success)?;
+        self.note_completion();
+        Ok(Completion(()))
     }
 }

@@ -1,11 +1,13 @@
 mod attempt_end;
 mod cancellations;
 mod claims;
+mod committed;
 mod drain;
 mod executor;
 mod gate;
 mod heartbeat;
 mod holdings;
+mod hooks;
 mod isolation;
 mod lane;
 mod pace;
@@ -36,7 +38,7 @@ use crate::blocking_threads::BlockingThreads;
 use crate::current_attempt::{AttemptOrigin, PendingReports};
 use crate::handler::SPAN_MAX;
 use crate::typed_handler::{AsyncHandler, BlockingHandler};
-use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Payload, Queue};
+use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Middleware, Payload, Queue};
 use gate::Gate;
 use registry::Registry;
 use worker_run::{Settings, Until, WorkerRun};
@@ -161,6 +163,13 @@ impl Worker {
         self.policy(job_type, |policy| policy.retry(retry))
     }
 
+    /// Surrounds every attempt, of every type, with this; the first one given is the outermost.
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.registry.add_middleware(Arc::new(middleware));
+        self
+    }
+
     /// Sets how many jobs run at once, from 1 to 10,000.
     #[must_use]
     pub fn concurrency(mut self, concurrency: u32) -> Self {
@@ -253,6 +262,8 @@ impl Worker {
         }
         let origin = AttemptOrigin {
             queue: self.queue.clone(),
+            clock: Arc::clone(&self.clock),
+            limits: self.settings.limits,
             log_limits: self.log_limits,
             grace: self.settings.grace,
             threads: Arc::new(BlockingThreads::new(self.settings.concurrency)),

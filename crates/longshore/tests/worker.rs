@@ -8,6 +8,8 @@ mod bench;
 mod claims;
 #[path = "worker/leases.rs"]
 mod leases;
+#[path = "worker/middleware.rs"]
+mod middleware;
 #[path = "worker/news.rs"]
 mod news;
 #[path = "worker/outcomes.rs"]
@@ -18,6 +20,8 @@ mod panics;
 mod retention;
 #[path = "worker/scheduling.rs"]
 mod scheduling;
+#[path = "worker/spans.rs"]
+mod spans;
 #[path = "worker/stopping.rs"]
 mod stopping;
 #[path = "worker/suspects.rs"]

@@ -19,6 +19,18 @@ DROP TABLE job_replaced;
 DROP INDEX job_queue_ready;
 CREATE INDEX job_queue_ready ON job_queue (queue, job_type, priority DESC, id)
     WHERE status = 'pending' AND run_at IS NULL;
+DROP TRIGGER job_queue_lost_its_parent;
+CREATE TRIGGER job_queue_lost_its_parent AFTER INSERT ON job_queue
+WHEN NEW.status = 'pending' AND NEW.parent_job_id IS NOT NULL
+    AND EXISTS (SELECT 1 FROM job_queue WHERE id = NEW.parent_job_id AND status IN ('cancelled', 'dead_letter'))
+BEGIN
+    UPDATE job_queue
+    SET status = 'dead_letter',
+        dead_letter_reason = 'its parent job ' || NEW.parent_job_id || ' had not completed',
+        moved_to_dead_letter_at = NEW.created_at
+    WHERE id = NEW.id;
+END;
+
 DROP TRIGGER job_queue_leaves_its_children;
 DROP TRIGGER job_queue_given_up;
 DROP TRIGGER job_queue_completed;

@@ -122,7 +122,7 @@ BEGIN
     SET status = 'dead_letter',
         completed_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
         moved_to_dead_letter_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
-        dead_letter_reason = 'its parent job ' || NEW.parent_job_id || ' had not completed'
+        dead_letter_reason = 'parent_ended: its parent job ' || NEW.parent_job_id || ' had not completed'
     WHERE id = NEW.id
       AND EXISTS (SELECT 1 FROM job_queue AS parent WHERE parent.id = NEW.parent_job_id AND parent.status IN ('cancelled', 'dead_letter'));
 END;
@@ -139,7 +139,7 @@ BEGIN
     SET status = 'dead_letter',
         completed_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
         moved_to_dead_letter_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
-        dead_letter_reason = 'its parent job ' || NEW.parent_job_id || ' had not completed'
+        dead_letter_reason = 'parent_ended: its parent job ' || NEW.parent_job_id || ' had not completed'
     WHERE id = NEW.id
       AND EXISTS (SELECT 1 FROM job_queue AS parent WHERE parent.id = NEW.parent_job_id AND parent.status IN ('cancelled', 'dead_letter'));
 END;
@@ -162,7 +162,7 @@ BEGIN
     SET status = 'dead_letter',
         completed_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
         moved_to_dead_letter_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
-        dead_letter_reason = 'its parent job ' || parent_job_id || ' ended as '
+        dead_letter_reason = 'parent_ended: its parent job ' || parent_job_id || ' ended as '
             || CASE parent_job_id WHEN NEW.id THEN NEW.status ELSE 'dead_letter' END
     WHERE id IN (
         WITH RECURSIVE kin (id) AS (
@@ -181,7 +181,7 @@ BEGIN
     SET status = 'dead_letter',
         completed_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
         moved_to_dead_letter_at = CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
-        dead_letter_reason = 'its parent job ' || parent_job_id
+        dead_letter_reason = 'parent_ended: its parent job ' || parent_job_id
             || CASE parent_job_id WHEN OLD.id THEN ' was deleted' ELSE ' ended as dead_letter' END
     WHERE id IN (
         WITH RECURSIVE kin (id) AS (
@@ -194,6 +194,19 @@ BEGIN
     UPDATE job_queue
     SET parent_job_id = NULL
     WHERE parent_job_id = OLD.id;
+END;
+
+-- Its reason begins with a code, as the engine's do.
+DROP TRIGGER job_queue_lost_its_parent;
+CREATE TRIGGER job_queue_lost_its_parent AFTER INSERT ON job_queue
+WHEN NEW.status = 'pending' AND NEW.parent_job_id IS NOT NULL
+    AND EXISTS (SELECT 1 FROM job_queue WHERE id = NEW.parent_job_id AND status IN ('cancelled', 'dead_letter'))
+BEGIN
+    UPDATE job_queue
+    SET status = 'dead_letter',
+        dead_letter_reason = 'parent_ended: its parent job ' || NEW.parent_job_id || ' had not completed',
+        moved_to_dead_letter_at = NEW.created_at
+    WHERE id = NEW.id;
 END;
 
 -- The type stands first: a claim starts from its worker's own types, goes from queue to queue of each, and never

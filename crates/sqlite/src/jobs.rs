@@ -4,6 +4,7 @@ pub(crate) mod action;
 pub(crate) mod attempt_end;
 pub(crate) mod attempt_log;
 pub(crate) mod claim;
+pub(crate) mod complete_in;
 pub(crate) mod enqueue;
 pub(crate) mod family;
 pub(crate) mod inbox;

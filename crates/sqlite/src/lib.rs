@@ -26,6 +26,7 @@ mod workers;
 mod write_access;
 mod writing;
 
+pub use jobs::complete_in::{AttemptSuccess, CompleteError, complete_in};
 pub use opening::{OpenError, Origin, Prepare};
 pub use options::{Durability, SqliteOptions};
 pub use rusqlite;

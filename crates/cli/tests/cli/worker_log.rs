@@ -94,3 +94,21 @@ fn a_reader_that_does_not_read_costs_no_job() {
     drop(reader);
     filling.join().unwrap();
 }
+
+#[test]
+fn a_line_of_an_attempt_names_the_job_and_nothing_that_only_a_tracing_system_reads() {
+    let sandbox = Sandbox::new();
+    sandbox.write("longshore.toml", "[jobs.quick]\nrun = [\"false\"]\nmax_retries = 0\n");
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    sandbox.write("jobs", format!(r#"{{"job_type":"quick","metadata":{{"traceparent":"{traceparent}"}}}}"#));
+    sandbox.json(&["enqueue", "--batch", "jobs"]);
+
+    let ran = sandbox.run(&["work", "--drain"]);
+
+    let line = ran.stderr.lines().find(|line| line.contains("dead letter")).unwrap_or_else(|| panic!("{ran:?}"));
+    let span = r#"attempt{job_id=1 queue="default" job_type="quick" attempt=1}: "#;
+    assert!(line.contains(span), "{line}");
+    for word in ["otel", "messaging", "traceparent", traceparent] {
+        assert!(!ran.stderr.contains(word), "{word}: {}", ran.stderr);
+    }
+}

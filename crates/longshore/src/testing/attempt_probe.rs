@@ -2,11 +2,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Budgets, ClaimNumber, JobId, Lease, LogLimits, NewJob, Priority, Progress, TimeBounds, Timestamp,
+    Budgets, ClaimNumber, JobId, Lease, Limits, LogLimits, NewJob, Priority, Progress, SystemClock, TimeBounds,
+    Timestamp, WorkerId,
 };
 
 use crate::blocking_threads::BlockingThreads;
-use crate::current_attempt::{AttemptOrigin, PendingReports};
+use crate::current_attempt::{AttemptOrigin, OwnedLease, PendingReports};
 use crate::{CurrentAttempt, Queue, StopCause};
 
 /// An attempt that no worker makes: hand it to a handler, ask it to stop, and read what it said.
@@ -32,12 +33,16 @@ impl AttemptProbe {
     pub fn with_grace(lease: Lease, grace: Duration, queue: Queue) -> Self {
         let origin = AttemptOrigin {
             queue,
+            clock: Arc::new(SystemClock::new()),
+            limits: Limits::default(),
             log_limits: LogLimits::default(),
             grace,
             threads: Arc::new(BlockingThreads::new(1)),
             pending_reports: PendingReports::default(),
         };
-        Self { attempt: CurrentAttempt::new(lease, grace, Arc::new(origin)), heard: Mutex::default() }
+        // Nobody has registered under this identity, so nothing that the attempt writes is taken for a worker's.
+        let held = OwnedLease { lease, worker_id: WorkerId::random() };
+        Self { attempt: CurrentAttempt::new(held, grace, Arc::new(origin)), heard: Mutex::default() }
     }
 
     /// The attempt as the handler gets it.

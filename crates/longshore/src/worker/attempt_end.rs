@@ -15,6 +15,19 @@ pub(crate) enum Ran {
     Overran,
 }
 
+impl Ran {
+    /// What went wrong after the handler had completed its job by itself, in words; none where nothing did.
+    pub(crate) fn afterwards(&self) -> Option<String> {
+        match self {
+            Self::Returned(Ok(Done::Completed { .. } | Done::Committed)) => None,
+            Self::Returned(Ok(Done::Snoozed { .. })) => Some("the handler asked to be run later".to_owned()),
+            Self::Returned(Err(error)) => Some(format!("the handler failed: {error}")),
+            Self::Panicked(failure) => Some(failure.message.clone()),
+            Self::Overran => Some("the handler did not stop in time".to_owned()),
+        }
+    }
+}
+
 /// Under which circumstances it ran.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstances {
@@ -50,6 +63,7 @@ pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd
     let is_cancelled = circumstances.cause == Some(StopCause::Cancelled);
     match ran {
         Ran::Returned(Ok(Done::Completed { result })) => completed(result, &circumstances.limits),
+        Ran::Returned(Ok(Done::Committed)) => failed(not_committed(), circumstances),
         Ran::Returned(Ok(Done::Snoozed { .. })) | Ran::Panicked(_) if is_cancelled => AttemptEnd::Cancelled,
         Ran::Returned(Ok(Done::Snoozed { delay })) => AttemptEnd::Snoozed { delay },
         Ran::Returned(Err(error)) if error.is_unbegun() && !is_cancelled => AttemptEnd::Interrupted,
@@ -59,15 +73,19 @@ pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd
     }
 }
 
+/// Whoever finds the job completed does not ask what its handler returned, so here it is not.
+fn not_committed() -> Failure {
+    let message = "the handler said that it had completed its job in a transaction, but that did not commit; commit it \
+                   before the handler returns";
+    Failure::new(FailureType::WorkerError, message)
+}
+
 /// A result that the store would refuse is a failure of the attempt, not of the batch that it is stored with.
 fn completed(result: Option<longshore_core::JobData>, limits: &Limits) -> AttemptEnd {
-    let bytes = result.as_ref().map_or(0, longshore_core::JobData::len);
-    if bytes <= limits.payload_bytes_max {
-        return AttemptEnd::Completed { result };
+    match result.as_ref().map_or(Ok(()), |result| limits.check("result", result)) {
+        Ok(()) => AttemptEnd::Completed { result },
+        Err(error) => AttemptEnd::Failed(Failure::new(FailureType::ValidationError, error.to_string())),
     }
-    let max = limits.payload_bytes_max;
-    let error = longshore_core::InvalidJob::TooLarge { what: "result", bytes, max };
-    AttemptEnd::Failed(Failure::new(FailureType::ValidationError, error.to_string()))
 }
 
 /// A cancelled job is never tried again, whatever its handler says. For the other causes an error counts as
@@ -165,6 +183,13 @@ mod tests {
     fn a_result_that_no_store_accepts_fails_the_attempt_alone() {
         let ran = Ran::Returned(Ok(Done::Completed { result: Some(JobData::parse("123456789").unwrap()) }));
         assert_eq!(failure_type(&attempt_end(ran, &CALM)), Some(FailureType::ValidationError));
+    }
+
+    #[test]
+    fn a_completion_that_did_not_commit_is_a_failure_unless_the_job_was_cancelled() {
+        let end = |circumstances| attempt_end(Ran::Returned(Ok(Done::Committed)), circumstances);
+        assert_eq!(failure_type(&end(&CALM)), Some(FailureType::WorkerError));
+        assert_eq!(end(&asked(StopCause::Cancelled)), AttemptEnd::Cancelled);
     }
 
     #[test]

@@ -3,16 +3,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use longshore_core::{Failure, FailureType, Outcome, Record, Timestamp, decide};
+use longshore_core::{Failure, FailureType, JobData, Outcome, Record, Report, Timestamp, decide};
 use tokio::time::{Instant, sleep_until};
 
 use super::attempt_end::{Circumstances, Ran, TimeLimit, attempt_end};
+use super::committed;
+use super::holdings::Conclusion;
+use super::hooks::Hooks;
 use super::registry::Entry;
 use super::worker_run::WorkerRun;
+use crate::middleware::MiddlewareChain;
 use crate::panic_capture::Panicked;
 use crate::quiet::{self, QuietSpan};
 use crate::stop::StopSignal;
-use crate::{AttemptResult, BoxFuture, CurrentAttempt, Overrun, ShutdownTime, StopCause, panic_capture};
+use crate::{AttemptResult, BoxFuture, CurrentAttempt, Overrun, ShutdownTime, StopCause, panic_capture, spans};
 
 /// One attempt under way: its handler under time limit, stop signal and panic guard.
 pub(crate) struct Execution<'a> {
@@ -27,27 +31,57 @@ pub(crate) struct Execution<'a> {
 impl<'a> Execution<'a> {
     pub(crate) fn new(worker_run: &'a WorkerRun, attempt: &'a CurrentAttempt, started_at: Timestamp) -> Self {
         let entry = worker_run.registry.get(attempt.job_type()).cloned();
-        let span = QuietSpan::new(|| {
-            tracing::info_span!(
-                "attempt",
-                job_id = attempt.id().0,
-                queue = attempt.queue_name(),
-                job_type = attempt.job_type(),
-                attempt = attempt.attempt()
-            )
-        });
-        let handling = Handling { entry: entry.clone(), attempt: attempt.clone(), span: span.clone(), running: None };
+        let span = spans::attempt(attempt);
+        attempt.note_start(started_at);
+        let handling = Handling {
+            entry: entry.clone(),
+            attempt: attempt.clone(),
+            chain: worker_run.registry.chain(),
+            span: span.clone(),
+            running: None,
+        };
         Self { worker_run, attempt, entry, started_at, handling, span }
     }
 
     /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
-    pub(crate) async fn run(&mut self) -> Record {
+    pub(crate) async fn run(&mut self) -> Executed {
         let limit = self.time_limit();
         let ran = self.run_limited(limit.map(TimeLimit::span)).await;
         if !self.is_outlived() {
             // Before the outcome: nothing of this attempt is left when the job runs again elsewhere.
             self.handling.drop_running();
         }
+        // Seldom and large, so it has a place of its own.
+        if self.attempt.has_completion()
+            && let Some(result) = Box::pin(committed::result(self.worker_run, self.attempt)).await
+        {
+            return self.committed(&ran, result);
+        }
+        let finished_at = self.worker_run.clock.now();
+        let outcome = self.decide(ran, limit, finished_at);
+        self.span.in_scope(|| tell(&outcome));
+        if let Outcome::Retrying { failure, .. } | Outcome::DeadLetter { failure, .. } = &outcome {
+            spans::note_failure(&self.span, failure);
+        }
+        let hooks = self.hooks(&outcome);
+        let conclusion = Conclusion::Outcome(Record {
+            id: self.attempt.id(),
+            claim_number: self.attempt.lease().claim_number,
+            outcome,
+            attempt: self.attempt.attempt(),
+            started_at: Some(self.started_at),
+            finished_at,
+            log: self.attempt.close(),
+        });
+        Executed { conclusion, hooks }
+    }
+
+    fn hooks(&self, outcome: &Outcome) -> Option<Hooks> {
+        let chain = self.handling.chain.clone()?;
+        Some(Hooks { chain, attempt: self.attempt.clone(), outcome: outcome.clone(), span: self.span.clone() })
+    }
+
+    fn decide(&self, ran: Ran, limit: Option<TimeLimit>, finished_at: Timestamp) -> Outcome {
         let signal = self.attempt.stop_signal();
         let circumstances = Circumstances {
             cause: signal.cause(),
@@ -56,19 +90,29 @@ impl<'a> Execution<'a> {
             limits: self.worker_run.settings.limits,
         };
         let end = attempt_end(ran, &circumstances);
-        let finished_at = self.worker_run.clock.now();
         let retry = self.entry.as_ref().map(|entry| entry.policy.retry).unwrap_or_default();
-        let outcome = decide(&self.attempt.lease().budgets, end, &retry, finished_at, fastrand::f64());
-        self.span.in_scope(|| tell(&outcome));
-        Record {
-            id: self.attempt.id(),
-            claim_number: self.attempt.lease().claim_number,
-            outcome,
-            attempt: self.attempt.attempt(),
-            started_at: Some(self.started_at),
-            finished_at,
+        decide(&self.attempt.lease().budgets, end, &retry, finished_at, fastrand::f64())
+    }
+
+    /// The job is completed, whatever its handler did after that.
+    fn committed(&self, ran: &Ran, result: Option<JobData>) -> Executed {
+        let outcome = Outcome::Completed { result };
+        self.span.in_scope(|| {
+            tell(&outcome);
+            if let Some(what) = ran.afterwards() {
+                quiet::warning!("the handler failed after it had completed its job, which stays completed");
+                self.attempt.log(&format!("longshore: after the job was completed, {what}\n"));
+            }
+        });
+        let lease = self.attempt.lease();
+        let conclusion = Conclusion::Committed(Report {
+            id: lease.id,
+            claim_number: lease.claim_number,
+            attempt: lease.attempt(),
+            progress: None,
             log: self.attempt.close(),
-        }
+        });
+        Executed { conclusion, hooks: self.hooks(&outcome) }
     }
 
     /// The attempt's own limit or the time to the job's deadline, whichever ends first.
@@ -134,6 +178,13 @@ impl<'a> Execution<'a> {
     }
 }
 
+/// What came of an execution.
+pub(crate) struct Executed {
+    pub(crate) conclusion: Conclusion,
+    /// What the middlewares are to hear when the conclusion is on its way; none where there are none.
+    pub(crate) hooks: Option<Hooks>,
+}
+
 /// The time limit is reached; answers why the attempt is to stop, which may be for something graver.
 fn time_out(signal: &StopSignal) -> StopCause {
     signal.stop(StopCause::TimedOut);
@@ -170,6 +221,7 @@ fn tell(outcome: &Outcome) {
 struct Handling {
     entry: Option<Arc<Entry>>,
     attempt: CurrentAttempt,
+    chain: Option<Arc<MiddlewareChain>>,
     span: QuietSpan,
     running: Option<BoxFuture<'static, AttemptResult>>,
 }
@@ -204,20 +256,33 @@ impl Future for Handling {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ran> {
         let this = self.get_mut();
         let Some(entry) = &this.entry else { return Poll::Ready(unknown(&this.attempt)) };
-        let running = &mut this.running;
-        let attempt = &this.attempt;
+        let (running, attempt, chain) = (&mut this.running, &this.attempt, &this.chain);
         let polled = this.span.in_scope(|| {
             panic_capture::catch(|| {
-                running.get_or_insert_with(|| entry.handler.run(attempt.clone())).as_mut().poll(context)
+                running.get_or_insert_with(|| begin(entry, attempt, chain.as_ref())).as_mut().poll(context)
             })
         });
         let ran = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => Ran::Returned(result),
-            Err(panicked) => Ran::Panicked(panicked.into_failure("the handler")),
+            // Whatever surrounds a handler gets the handler's own panic as an error.
+            Err(panicked) => {
+                Ran::Panicked(panicked.into_failure(if chain.is_some() { "a middleware" } else { "the handler" }))
+            }
         };
         this.drop_running();
         Poll::Ready(ran)
+    }
+}
+
+fn begin(
+    entry: &Entry,
+    attempt: &CurrentAttempt,
+    chain: Option<&Arc<MiddlewareChain>>,
+) -> BoxFuture<'static, AttemptResult> {
+    match chain {
+        None => entry.handler.run(attempt.clone()),
+        Some(chain) => Arc::clone(chain).run(Arc::clone(&entry.handler), attempt.clone()),
     }
 }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
+use super::committed::has_completed;
 use super::holdings::Holdings;
 use super::trouble::StoreCall;
 use super::worker_run::{Phase, WorkerRun};
+use crate::CurrentAttempt;
 
 /// The longest pause after a heartbeat that failed. Once writing is possible again, others give this worker a second
 /// at least before they take its jobs, and it must not let that pass.
@@ -61,11 +63,12 @@ async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
     let asked_at = Instant::now();
     let heartbeat =
         Heartbeat { worker_id: worker_id.clone(), held: held.iter().map(|(id, claim)| (*id, *claim)).collect() };
-    let extended = match worker_run.queue.backend().extend(heartbeat).await {
+    let mut extended = match worker_run.queue.backend().extend(heartbeat).await {
         Ok(extended) => extended,
         Err(error) => return Some(Err(error)),
     };
     worker_run.trouble.pass(StoreCall::Extend);
+    keep_completed(worker_run, &mut extended).await;
     let mut holdings = worker_run.holdings();
     if holdings.registered_id() != Some(&worker_id) {
         return Some(Ok(()));
@@ -77,6 +80,21 @@ async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
     worker_run.room.notify_one();
     worker_run.work.notify_one();
     Some(Ok(()))
+}
+
+/// A handler may go on after it has completed its job in a transaction of its own. The store calls that job lost, because
+/// it does not run any more, but no other worker has it, so there is no reason to stop.
+async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
+    let mut completed = Vec::new();
+    for id in &extended.lost {
+        let attempt = worker_run.holdings().attempts().find(|attempt| attempt.id() == *id).cloned();
+        let Some(attempt) = attempt.filter(CurrentAttempt::has_completion) else { continue };
+        // Where nobody can tell, it goes on, and the fence decides about its outcome.
+        if has_completed(worker_run, &attempt).await.unwrap_or(true) {
+            completed.push(*id);
+        }
+    }
+    extended.lost.retain(|id| !completed.contains(id));
 }
 
 /// A job may have been stored and claimed anew while the heartbeat was under way: only the claims that it named

@@ -6,7 +6,9 @@ use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Report, Timesta
 use tokio::time::Instant;
 
 use super::gate::{Gate, Pass};
+use super::hooks::Ownership;
 use super::lane::{Demand, Lanes, Progress};
+use crate::current_attempt::OwnedLease;
 use crate::{CurrentAttempt, StopCause};
 
 /// All that one worker holds: jobs that wait for a slot, attempts that run, outcomes that are not stored yet.
@@ -25,8 +27,8 @@ pub(crate) struct Holdings {
     ended: Vec<Record>,
     /// What attempts that have ended said last about how far they were; stored before their outcomes.
     last_reports: Vec<Report>,
-    /// How many records are on their way into the store.
-    recording: usize,
+    /// Whether outcomes or last reports are on their way into the store.
+    is_recording: bool,
     /// How many attempts were begun, to notice when nothing moves.
     starts: u64,
     starts_seen: u64,
@@ -52,6 +54,8 @@ struct Slot {
     started_at: Option<Timestamp>,
     /// Whether nothing else runs in the process: so it is with a suspect.
     is_alone: bool,
+    /// Whether the middlewares are still to hear of its end.
+    has_hooks: bool,
     lane: usize,
 }
 
@@ -78,6 +82,15 @@ pub(crate) struct Started {
     pub(crate) has_next: bool,
 }
 
+/// What an attempt that has ended leaves to be stored.
+#[derive(Debug)]
+pub(crate) enum Conclusion {
+    /// Its outcome.
+    Outcome(Record),
+    /// Only the rest of its log: it completed its job in a transaction of its own.
+    Committed(Report),
+}
+
 /// Outcomes on their way into the store.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
@@ -102,7 +115,7 @@ impl Holdings {
             busy: 0,
             ended: Vec::new(),
             last_reports: Vec::new(),
-            recording: 0,
+            is_recording: false,
             starts: 0,
             starts_seen: 0,
             admission: Admission::Open,
@@ -166,7 +179,7 @@ impl Holdings {
         slot: usize,
         now: Timestamp,
         gate: &Arc<Gate>,
-        begin: impl FnOnce(Lease) -> CurrentAttempt,
+        begin: impl FnOnce(OwnedLease) -> CurrentAttempt,
     ) -> Option<Started> {
         if self.admission == Admission::Suspended || self.renewed_at.elapsed() >= self.lease {
             return None;
@@ -174,9 +187,9 @@ impl Holdings {
         let worker_id = self.worker_id.clone()?;
         // The gate is asked about the very job that would leave: a suspect that is let in closes it for all others.
         let (lane, lease, pass) = self.lanes.pop(|lease| gate.enter(&lease.budgets))?;
-        let attempt = begin(lease);
+        let attempt = begin(OwnedLease { lease, worker_id: worker_id.clone() });
         let started_at = (!pass.closes()).then_some(now);
-        self.slots[slot] = Slot { is_taken: true, attempt: Some(attempt.clone()), started_at, is_alone: false, lane };
+        self.slots[slot] = Slot { is_taken: true, attempt: Some(attempt.clone()), started_at, lane, ..Slot::default() };
         self.busy += 1;
         self.starts += 1;
         Some(Started { worker_id, attempt, pass, has_next: self.lanes.has_next() })
@@ -198,14 +211,41 @@ impl Holdings {
         self.slots[slot].is_alone
     }
 
-    /// Takes in an outcome, unless the attempt is no longer the worker's own; says whether the worker ends.
-    pub(crate) fn conclude(&mut self, slot: usize, attempt: &CurrentAttempt, record: Record) -> bool {
+    /// Takes in an outcome, unless the attempt is no longer the worker's own; says whether it was, and whether
+    /// the worker ends.
+    pub(crate) fn conclude(
+        &mut self,
+        slot: usize,
+        attempt: &CurrentAttempt,
+        conclusion: Conclusion,
+    ) -> (Ownership, bool) {
         let is_own = self.slots[slot].attempt.take_if(|own| own.is_same(attempt)).is_some();
         if is_own {
-            self.last_reports.extend(attempt.last_report());
-            self.ended.push(record);
+            match conclusion {
+                Conclusion::Outcome(record) => {
+                    self.last_reports.extend(attempt.last_report());
+                    self.ended.push(record);
+                }
+                Conclusion::Committed(report) => self.last_reports.push(report),
+            }
         }
-        self.admission == Admission::Closed
+        let ownership = if is_own { Ownership::Own } else { Ownership::Lost };
+        (ownership, self.admission == Admission::Closed)
+    }
+
+    /// The middlewares are to hear of the end of an attempt.
+    pub(crate) fn begin_hooks(&mut self, slot: usize) {
+        self.slots[slot].has_hooks = true;
+    }
+
+    /// They have heard of it.
+    pub(crate) fn end_hooks(&mut self, slot: usize) {
+        self.slots[slot].has_hooks = false;
+    }
+
+    /// Whether a middleware is still to hear of the end of an attempt.
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.slots.iter().any(|slot| slot.has_hooks)
     }
 
     /// What a slot is taken by.
@@ -222,32 +262,33 @@ impl Holdings {
     pub(crate) fn release(&mut self, slot: usize) {
         self.busy -= 1;
         self.slots[slot].is_taken = false;
+        self.slots[slot].has_hooks = false;
         self.lanes.release(self.slots[slot].lane);
     }
 
     /// Outcomes to store, oldest first, and under which identity; to be followed by `recorded` or `put_back`.
     pub(crate) fn take_ended(&mut self, most: usize) -> Option<Ended> {
         let worker_id = self.worker_id.clone()?;
-        if self.ended.is_empty() {
+        if self.ended.is_empty() && self.last_reports.is_empty() {
             return None;
         }
         let records: Vec<Record> =
             if self.ended.len() <= most { std::mem::take(&mut self.ended) } else { self.ended.drain(..most).collect() };
-        self.recording = records.len();
+        self.is_recording = true;
         let last_reports = std::mem::take(&mut self.last_reports).into();
         Some(Ended { worker_id, last_reports, records: records.into() })
     }
 
     /// The outcomes that were taken are stored or given up.
     pub(crate) const fn recorded(&mut self) {
-        self.recording = 0;
+        self.is_recording = false;
     }
 
     /// The outcomes that were taken are not stored: they are the next to be taken again, unless they were the
     /// outcomes of an identity that is gone.
     pub(crate) fn put_back(&mut self, ended: Ended) {
         let Ended { worker_id, last_reports, records } = ended;
-        self.recording = 0;
+        self.is_recording = false;
         if self.worker_id.as_ref() == Some(&worker_id) {
             self.last_reports.splice(..0, last_reports.iter().cloned());
             self.ended.splice(..0, records.iter().cloned());
@@ -287,7 +328,7 @@ impl Holdings {
 
     /// Whether every outcome is stored.
     pub(crate) const fn is_recorded(&self) -> bool {
-        self.ended.is_empty() && self.recording == 0
+        self.ended.is_empty() && self.last_reports.is_empty() && !self.is_recording
     }
 
     /// Whether the worker holds nothing at all.

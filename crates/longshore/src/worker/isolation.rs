@@ -4,6 +4,7 @@ use longshore_core::{Budgets, Recorded, WorkerId};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::gate::Pass;
+use super::holdings::Conclusion;
 use super::slot;
 use super::trouble::StoreCall;
 use super::worker_run::WorkerRun;
@@ -27,7 +28,8 @@ pub(crate) async fn run(
     let beginning = begin(worker_run, worker_id, attempt, &pass, patience).await;
     let started_at = worker_run.clock.now();
     if beginning == Beginning::Never || slot::overdue(attempt, started_at).is_some() {
-        slot::conclude(worker_run, slot, attempt, slot::not_begun(attempt, started_at));
+        let record = slot::not_begun(attempt, started_at);
+        slot::conclude(worker_run, slot, attempt, Conclusion::Outcome(record));
         slot::release(worker_run, slot);
         return;
     }

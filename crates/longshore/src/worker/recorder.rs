@@ -4,6 +4,7 @@ use std::time::Duration;
 use longshore_core::{DeadLetterReason, Failure, FailureType, Outcome, Record, Recorded, Report, StoreError, WorkerId};
 use tokio::time::Instant;
 
+use super::committed::AttemptClaim;
 use super::holdings::Ended;
 use super::trouble::StoreCall;
 use super::worker_run::WorkerRun;
@@ -80,6 +81,9 @@ async fn record(worker_run: &WorkerRun) {
 async fn store(worker_run: &WorkerRun, ended: Ended) {
     let Ended { worker_id, last_reports, records } = ended;
     report_last(worker_run, &worker_id, last_reports).await;
+    if records.is_empty() {
+        return;
+    }
     match write(worker_run, &worker_id, Arc::clone(&records)).await {
         Ok(()) => {}
         Err(error) if is_refusal(&error) => {
@@ -98,7 +102,7 @@ async fn report_last(worker_run: &WorkerRun, worker_id: &WorkerId, reports: Arc<
     }
     let call = || worker_run.queue.backend().report(worker_id.clone(), Arc::clone(&reports));
     if let Err(error) = worker_run.patiently(StoreCall::Report, call).await {
-        quiet::warning!(error = %error, code = error.code(), "the last progress of ended attempts could not be stored");
+        quiet::warning!(error = %error, code = error.code(), "the last reports of ended attempts could not be stored");
     }
 }
 
@@ -106,9 +110,25 @@ async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Arc<[Record]
     let call = || worker_run.queue.backend().record(worker_id.clone(), Arc::clone(&batch));
     let answers = worker_run.patiently(StoreCall::Record, call).await?;
     for (record, _) in batch.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
-        quiet::warning!(job_id = record.id.0, claim_number = record.claim_number.0, "too late: the lease was lost");
+        fenced(worker_run, worker_id, record).await;
     }
     Ok(())
+}
+
+/// An outcome was not accepted: the handler has completed the job itself in the last moment, whose log is still to be
+/// stored, or the lease was lost.
+async fn fenced(worker_run: &WorkerRun, worker_id: &WorkerId, record: &Record) {
+    let Record { id, claim_number, attempt, .. } = *record;
+    let looked = AttemptClaim { worker_id, id, claim_number }.look(worker_run).await;
+    if !matches!(looked, Ok(true)) {
+        quiet::warning!(job_id = id.0, claim_number = claim_number.0, "too late: the lease was lost");
+        return;
+    }
+    quiet::info!(job_id = id.0, claim_number = claim_number.0, "its attempt had completed the job already");
+    if !record.log.is_empty() {
+        let report = Report { id, claim_number, attempt, progress: None, log: record.log.clone() };
+        report_last(worker_run, worker_id, [report].into()).await;
+    }
 }
 
 /// One outcome that the store refuses must not take the others with it, nor leave its own job running for ever.

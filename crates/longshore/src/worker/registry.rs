@@ -1,12 +1,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::{Handler, HandlerPolicy, panic_capture};
+use crate::middleware::MiddlewareChain;
+use crate::{Handler, HandlerPolicy, Middleware, panic_capture};
 
 /// Which handler runs which type, and by which rules.
 #[derive(Default)]
 pub(crate) struct Registry {
     entries: HashMap<String, Arc<Entry>>,
+    /// What surrounds every attempt, the outermost first.
+    middlewares: Arc<[Arc<dyn Middleware>]>,
     /// A type that was given two handlers.
     doubled: Option<String>,
     /// What the policy of a handler said when it panicked.
@@ -30,6 +33,16 @@ impl Registry {
         if self.entries.insert(job_type.clone(), Arc::new(Entry { handler, policy })).is_some() {
             self.doubled = Some(job_type);
         }
+    }
+
+    pub(crate) fn add_middleware(&mut self, middleware: Arc<dyn Middleware>) {
+        let others = self.middlewares.iter().cloned();
+        self.middlewares = others.chain([middleware]).collect();
+    }
+
+    /// What surrounds one attempt; none, and no allocation, where there is no middleware.
+    pub(crate) fn chain(&self) -> Option<Arc<MiddlewareChain>> {
+        (!self.middlewares.is_empty()).then(|| Arc::new(MiddlewareChain::new(&self.middlewares)))
     }
 
     /// Changes the rules of a type; a type without a handler has none.

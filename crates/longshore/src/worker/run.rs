@@ -139,6 +139,7 @@ async fn wind_down(worker_run: &WorkerRun) {
         () = sleep_until(Instant::now() + longest_grace(worker_run) + MARGIN) => give_up(worker_run),
     }
     last_words(worker_run, LAST_WORDS).await;
+    last_hooks(worker_run, LAST_WORDS).await;
 }
 
 /// The second signal: no grace, but what an attempt came to is stored if the store answers.
@@ -155,6 +156,7 @@ async fn end_at_once(worker_run: &WorkerRun) {
         () = sleep(MARGIN) => give_up(worker_run),
     }
     last_words(worker_run, MARGIN).await;
+    last_hooks(worker_run, MARGIN).await;
 }
 
 fn give_up(worker_run: &WorkerRun) {
@@ -169,6 +171,13 @@ async fn last_words(worker_run: &WorkerRun, patience: Duration) {
     let stored = worker_run.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
         quiet::error!("the last outcomes could not be stored; their jobs run again");
+    }
+}
+
+async fn last_hooks(worker_run: &WorkerRun, patience: Duration) {
+    let told = worker_run.settled_when(|holdings| !holdings.has_hooks());
+    if tokio::time::timeout(patience, told).await.is_err() {
+        quiet::warning!("a middleware did not return in time; the worker ends without it");
     }
 }
 

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use longshore_core::{AttemptEnd, Outcome, Overdue, Record, Timestamp, decide};
 
-use super::executor::Execution;
-use super::holdings::{Started, Taken, returned};
+use super::executor::{Executed, Execution};
+use super::holdings::{Conclusion, Started, Taken, returned};
+use super::hooks::Ownership;
 use super::isolation;
 use super::worker_run::WorkerRun;
 use crate::panic_capture::{Panicked, caught};
@@ -20,7 +21,7 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>, number: u32) {
             Taken::Nothing => return worker_run.note_panic("a slot of the worker", panicked),
             Taken::Attempt { attempt, started_at } => {
                 let record = broken(&worker_run, &attempt, started_at, panicked);
-                conclude(&worker_run, slot, &attempt, record);
+                conclude(&worker_run, slot, &attempt, Conclusion::Outcome(record));
             }
             Taken::Concluded => {
                 quiet::error!(panic = panicked.message, "a slot of the worker panicked after its attempt had ended");
@@ -40,9 +41,9 @@ async fn turns(worker_run: &WorkerRun, slot: usize) -> Infallible {
 /// Waits for a lease if there is none, or makes one attempt.
 async fn turn(worker_run: &WorkerRun, slot: usize) {
     let started_at = worker_run.clock.now();
-    let started = worker_run.holdings().start(slot, started_at, &worker_run.gate, |lease| {
-        let grace = worker_run.registry.get(&lease.job_type).and_then(|entry| entry.policy.grace);
-        CurrentAttempt::new(lease, grace.unwrap_or(worker_run.settings.grace), worker_run.origin.clone())
+    let started = worker_run.holdings().start(slot, started_at, &worker_run.gate, |held| {
+        let grace = worker_run.registry.get(&held.lease.job_type).and_then(|entry| entry.policy.grace);
+        CurrentAttempt::new(held, grace.unwrap_or(worker_run.settings.grace), worker_run.origin.clone())
     });
     let Some(Started { worker_id, attempt, pass, has_next }) = started else {
         return worker_run.work.notified().await;
@@ -53,7 +54,8 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
     }
     if overdue(&attempt, started_at).is_some() {
         // It waited here beyond its expiry or deadline: its handler never learns of it.
-        conclude(worker_run, slot, &attempt, not_begun(&attempt, started_at));
+        let record = not_begun(&attempt, started_at);
+        conclude(worker_run, slot, &attempt, Conclusion::Outcome(record));
         release(worker_run, slot);
         drop(pass);
     } else if pass.closes() {
@@ -87,8 +89,16 @@ pub(crate) fn not_begun(attempt: &CurrentAttempt, now: Timestamp) -> Record {
 /// Runs the handler of an attempt that has begun.
 pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, started_at: Timestamp) {
     let mut execution = Execution::new(worker_run, attempt, started_at);
-    let record = execution.run().await;
-    conclude(worker_run, slot, attempt, record);
+    let Executed { conclusion, hooks } = execution.run().await;
+    if hooks.is_some() {
+        // Before the attempt is over, or a shutdown would not know that it has to wait.
+        worker_run.holdings().begin_hooks(slot);
+    }
+    let ownership = conclude(worker_run, slot, attempt, conclusion);
+    if let Some(hooks) = hooks {
+        // Seldom and large, so it has a place of its own.
+        Box::pin(hooks.run(worker_run, slot, ownership)).await;
+    }
     execution.outlive().await;
     release(worker_run, slot);
 }
@@ -116,13 +126,19 @@ fn broken(
     Record { outcome, started_at, log: attempt.close(), ..returned(lease, finished_at) }
 }
 
-/// Hands the outcome to the recorder.
-pub(crate) fn conclude(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, record: Record) {
-    let is_closed = worker_run.holdings().conclude(slot, attempt, record);
+/// Hands what the attempt came to over to the recorder.
+pub(crate) fn conclude(
+    worker_run: &WorkerRun,
+    slot: usize,
+    attempt: &CurrentAttempt,
+    conclusion: Conclusion,
+) -> Ownership {
+    let (ownership, is_closed) = worker_run.holdings().conclude(slot, attempt, conclusion);
     worker_run.ended.notify_one();
     if is_closed {
         worker_run.settled.notify_waiters();
     }
+    ownership
 }
 
 /// Frees the slot.

@@ -94,6 +94,7 @@ fn all() -> Vec<Trial> {
             signals::a_closed_terminal_that_sends_its_signal_twice_is_one_request,
             signals::a_closed_terminal_and_another_signal_are_two_requests,
             signals::a_worker_under_nohup_does_not_hear_of_a_closed_terminal,
+            worked::a_middleware_surrounds_a_command,
             worked::a_cancelled_job_leaves_nobody,
             worked::a_job_that_reached_its_time_limit_leaves_nobody,
             worked::a_shutdown_gives_the_job_back_and_leaves_nobody,

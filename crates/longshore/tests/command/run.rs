@@ -165,7 +165,7 @@ impl Ran {
     pub(crate) fn result(self) -> Option<String> {
         match self.end.unwrap() {
             Done::Completed { result } => result.map(|result| result.as_str().to_owned()),
-            snoozed @ Done::Snoozed { .. } => panic!("{snoozed:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore::command::OnShutdown;
-use longshore::{Action, Job, JobData, JobId, LogRequest, NewJob, Queue, Selection, Status, SystemClock, Worker};
+use longshore::{
+    Action, AttemptResult, BoxFuture, CurrentAttempt, FailureType, HandlerError, Job, JobData, JobId, LogRequest,
+    Middleware, NewJob, Next, Queue, Selection, Status, SystemClock, Worker,
+};
 use longshore_testkit::MemoryStore;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -205,4 +208,39 @@ pub(crate) fn the_last_progress_and_the_last_line_of_a_program_are_kept() {
         let log: String = page.entries.into_iter().map(|entry| entry.text).collect();
         assert!(log.ends_with("the end\n"), "{log}");
     }
+}
+
+/// Stops the command before it begins, or lets it run with a note in its log.
+struct Doorkeeper;
+
+impl Middleware for Doorkeeper {
+    fn around<'a>(&'a self, attempt: &'a CurrentAttempt, next: Next<'a>) -> BoxFuture<'a, AttemptResult> {
+        if attempt.queue_name() == "closed" {
+            let refused = HandlerError::failed(FailureType::ConfigError, "this queue is closed");
+            return Box::pin(async { Err(refused) });
+        }
+        attempt.log("let in\n");
+        next.run()
+    }
+}
+
+pub(crate) fn a_middleware_surrounds_a_command() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let queue = Queue::from_backend(Arc::new(MemoryStore::new(SystemClock::new())));
+    let enqueue = |job: NewJob| runtime.block_on(queue.enqueue_job(job)).unwrap().id;
+    let open = enqueue(NewJob::new("sample", Default::default()));
+    let closed = enqueue(NewJob::new("sample", Default::default()).queue("closed"));
+
+    let handler = Arc::new(sh("echo hello").handler());
+    let worker = Worker::new(&queue).handler("sample", handler).middleware(Doorkeeper);
+    runtime.block_on(worker.run_until_drained()).unwrap();
+
+    let job = |id| runtime.block_on(queue.job(id)).unwrap().unwrap().job;
+    assert_eq!(job(open).status, Status::Completed);
+    assert_eq!(job(closed).error_message.as_deref(), Some("this queue is closed"));
+    let log = |id| {
+        let page = runtime.block_on(queue.backend().log(LogRequest { id, attempt: None, after: None })).unwrap();
+        page.entries.into_iter().map(|entry| entry.text).collect::<String>()
+    };
+    assert_eq!((log(open).as_str(), log(closed).as_str()), ("let in\nhello\n", ""));
 }

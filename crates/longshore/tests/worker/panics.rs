@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use longshore::{
     AttemptResult, BoxFuture, Clock, CurrentAttempt, Done, Handler, HandlerError, HandlerPolicy, JobData, JobId,
-    LogRequest, NewJob, Queue, RetryPolicy, Status, Timestamp, Worker, WorkerError,
+    LogRequest, Middleware, NewJob, Outcome, Payload, Queue, RetryPolicy, Status, Timestamp, Worker, WorkerError,
 };
 use longshore_testkit::{FakeClock, Fault, FaultPlan, FaultStore, Operation};
 use tracing::{Event, Metadata, Subscriber, span};
@@ -280,11 +280,14 @@ impl Subscriber for PanickySubscriber {
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
         // The spans of half of the attempts are made, to see what becomes of them.
         static MADE: AtomicBool = AtomicBool::new(false);
-        assert!(attributes.metadata().name() != "attempt" || MADE.fetch_not(Ordering::SeqCst), "no new span");
+        let is_ours = matches!(attributes.metadata().name(), "attempt" | "enqueue");
+        assert!(!is_ours || MADE.fetch_not(Ordering::SeqCst), "no new span");
         span::Id::from_u64(1)
     }
 
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {
+        panic!("nothing is kept");
+    }
 
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
@@ -306,6 +309,14 @@ impl Subscriber for PanickySubscriber {
     }
 }
 
+struct PanicsAfterwards;
+
+impl Middleware for PanicsAfterwards {
+    fn after<'a>(&'a self, _: &'a CurrentAttempt, _: &'a Outcome) -> BoxFuture<'a, ()> {
+        Box::pin(async { panic!("a middleware that panics inside a broken span") })
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_log_that_panics_costs_lines_and_no_job() {
     let _guard = tracing::subscriber::set_default(PanickySubscriber);
@@ -314,9 +325,16 @@ async fn a_log_that_panics_costs_lines_and_no_job() {
     for number in 0..20 {
         fine.push(bench.enqueue(number).await);
     }
+    for number in 20..24 {
+        let batch = vec![Step { number }.to_job().unwrap(); 2];
+        fine.extend(bench.queue.enqueue_all(batch.clone()).await.unwrap().iter().map(|enqueued| enqueued.id));
+        bench.queue.enqueue_stream(Box::new(batch.into_iter().map(Ok))).await.unwrap();
+        let orphan = Step { number }.to_job().unwrap().parent(JobId(4711));
+        assert!(bench.queue.enqueue_job(orphan).await.is_err());
+    }
     let panicking = bench.enqueue(100).await;
     let retried = bench.enqueue(101).await;
-    let worker = bench.worker().concurrency(2).handle(|step: Step, attempt| async move {
+    let worker = bench.worker().concurrency(2).middleware(PanicsAfterwards).handle(|step: Step, attempt| async move {
         assert_ne!(step.number, 100, "a handler that panics inside a broken span");
         tokio::time::sleep(SECOND).await;
         if step.number == 101 && attempt.attempt() == 1 {

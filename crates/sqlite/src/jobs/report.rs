@@ -1,14 +1,15 @@
 use std::sync::Arc;
 
-use longshore_core::{Recorded, Report, WorkerId};
-use rusqlite::params;
+use longshore_core::{ClaimNumber, JobId, Recorded, Report, WorkerId};
+use rusqlite::{Connection, params};
 
 use crate::fault::Fault;
 use crate::jobs::attempt_log::{LogPlace, write_log};
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
 
-/// Writes progress and log of running attempts, each behind its own fence.
+/// Writes progress and log of running attempts, each behind its own fence, and the log of those that have completed their
+/// jobs.
 pub(crate) struct ReportAll {
     pub(crate) worker_id: WorkerId,
     pub(crate) reports: Arc<[Report]>,
@@ -30,7 +31,7 @@ impl Work for ReportAll {
 
 fn report_one(tx: &WriteTx<'_, '_>, worker_id: &WorkerId, report: &Report) -> Result<Recorded, Fault> {
     let (id, claim_number) = (report.id, report.claim_number);
-    let is_held = match &report.progress {
+    let is_running = match &report.progress {
         Some(progress) => {
             let fraction = if progress.fraction.is_nan() { 0.0 } else { progress.fraction.clamp(0.0, 1.0) };
             let changed = tx
@@ -45,9 +46,21 @@ fn report_one(tx: &WriteTx<'_, '_>, worker_id: &WorkerId, report: &Report) -> Re
             claim_number.0
         ])?,
     };
-    if !is_held {
+    // Whoever completed its job in a transaction of its own has the rest of its log still to bring.
+    if !is_running && !is_completed_by(tx.connection, worker_id, id, claim_number)? {
         return Ok(Recorded::Fenced);
     }
     write_log(tx, LogPlace { id, claim_number, attempt: report.attempt }, &report.log)?;
     Ok(Recorded::Recorded)
+}
+
+/// Whether this very attempt has completed the job.
+pub(crate) fn is_completed_by(
+    connection: &Connection,
+    worker_id: &WorkerId,
+    id: JobId,
+    claim_number: ClaimNumber,
+) -> rusqlite::Result<bool> {
+    let sql = include_str!("../sql/is_completed_by.sql");
+    connection.prepare_cached(sql)?.exists(params![id.0, worker_id.as_str(), claim_number.0])
 }

@@ -141,7 +141,8 @@ pub(crate) fn add_depth_of(connection: &Connection, queue: &str, word: &str, cha
     Ok(())
 }
 
-fn add_minute(connection: &Connection, queue: &str, minute: i64, what: Minute) -> rusqlite::Result<()> {
+/// Adds to what ended in a minute.
+pub(crate) fn add_minute(connection: &Connection, queue: &str, minute: i64, what: Minute) -> rusqlite::Result<()> {
     let Minute { completed, failed, retried, cancelled, waited_ms, ran_ms } = what;
     connection
         .prepare_cached(include_str!("../sql/add_minute.sql"))?

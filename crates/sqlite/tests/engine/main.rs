@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod claim;
+mod complete_in;
 mod console;
 mod database;
 mod dead_worker;

@@ -104,15 +104,15 @@ async fn children_follow_a_parent_that_plain_sql_moves() {
         (
             "UPDATE job_queue SET status = 'cancelled', completed_at = 1 WHERE id = 1",
             Status::DeadLetter,
-            Some("its parent job 1 ended as cancelled"),
+            Some("parent_ended: its parent job 1 ended as cancelled"),
         ),
         (
             "UPDATE job_queue SET status = 'dead_letter', dead_letter_reason = 'x', moved_to_dead_letter_at = 1
              WHERE id = 1",
             Status::DeadLetter,
-            Some("its parent job 1 ended as dead_letter"),
+            Some("parent_ended: its parent job 1 ended as dead_letter"),
         ),
-        ("DELETE FROM job_queue WHERE id = 1", Status::DeadLetter, Some("its parent job 1 was deleted")),
+        ("DELETE FROM job_queue WHERE id = 1", Status::DeadLetter, Some("parent_ended: its parent job 1 was deleted")),
     ] {
         for foreign_keys in [false, true] {
             let database = Database::new();
@@ -161,7 +161,7 @@ async fn a_job_that_plain_sql_retries_without_a_run_at_becomes_due() {
     database.assert_counts_are_true();
 }
 
-/// Rows of an earlier version and those that a trigger gives up have the sentence alone.
+/// Rows of an earlier version have the sentence alone.
 #[tokio::test]
 async fn a_reason_without_a_code_is_found_by_its_sentence_and_one_of_another_program_by_no_code() {
     let reasons = [

@@ -40,11 +40,16 @@ impl State {
     pub(super) fn report(&mut self, worker_id: &WorkerId, reports: &[Report], now: Timestamp) -> Vec<Recorded> {
         let mut answers = Vec::with_capacity(reports.len());
         for report in reports {
-            let Some(row) = self.attempt_row(worker_id, report.id, report.claim_number) else {
+            let (id, claim_number) = (report.id, report.claim_number);
+            let row = self.rows.get_mut(&id);
+            let row = row
+                .filter(|row| row.is_attempt(worker_id, claim_number) || row.is_completed_by(worker_id, claim_number));
+            let Some(row) = row else {
                 answers.push(Recorded::Fenced);
                 continue;
             };
-            if let Some(progress) = &report.progress {
+            let is_running = row.job.status == Status::Running;
+            if let Some(progress) = report.progress.as_ref().filter(|_| is_running) {
                 row.job.progress = Some(progress.fraction.clamp(0.0, 1.0));
                 row.job.progress_message.clone_from(&progress.message);
             }

@@ -96,6 +96,12 @@ impl Row {
         self.is_held_by(worker_id) && self.job.claim_number == claim_number
     }
 
+    /// Whether this very attempt has completed the job.
+    pub(super) fn is_completed_by(&self, worker_id: &WorkerId, claim_number: ClaimNumber) -> bool {
+        let job = &self.job;
+        job.status == Status::Completed && job.worker_id.as_ref() == Some(worker_id) && job.claim_number == claim_number
+    }
+
     pub(super) fn budgets(&self) -> Budgets {
         Budgets {
             retry_count: self.job.retry_count,

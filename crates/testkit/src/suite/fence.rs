@@ -1,6 +1,6 @@
 use longshore_core::{
-    ClaimNumber, Console, Heartbeat, JobId, LogChunk, LogRequest, Progress, Record, Recorded, Report, Status, Store,
-    StoreError, WorkerId,
+    Action, ClaimNumber, Console, Heartbeat, JobId, LogChunk, LogRequest, Progress, Record, Recorded, Report, Status,
+    Store, StoreError, WorkerId,
 };
 
 use super::world::{data, seconds};
@@ -122,6 +122,34 @@ pub async fn a_second_outcome_of_one_attempt_is_fenced<H: Harness>() {
     world.complete(&worker_id, &lease).await;
     assert_eq!(world.record(&worker_id, ended(&lease, world.now()).dead_letter()).await, Recorded::Fenced);
     assert_eq!(world.status(lease.id).await, Status::Completed);
+}
+
+pub async fn an_attempt_that_has_completed_its_job_may_bring_the_rest_of_its_log_and_no_progress<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    world.complete(&worker_id, &lease).await;
+    let progress = Some(Progress { fraction: 0.5, message: None });
+    assert_eq!(report(&world, &worker_id, lease.id, lease.claim_number, progress).await, Recorded::Recorded);
+    let job = world.job(lease.id).await;
+    assert_eq!((job.status, job.progress), (Status::Completed, None));
+    let page =
+        world.store.log(LogRequest { id: lease.id, attempt: None, after: None }).await.expect("logs can be read");
+    assert_eq!(page.entries.iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>(), ["line\n"]);
+}
+
+pub async fn the_log_of_a_completed_job_takes_nothing_from_others<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    world.complete(&worker_id, &lease).await;
+    let (id, claim_number) = (lease.id, lease.claim_number);
+    let other = world.worker().await;
+    assert_eq!(report(&world, &other, id, claim_number, None).await, Recorded::Fenced);
+    assert_eq!(report(&world, &worker_id, id, ClaimNumber(claim_number.0 + 1), None).await, Recorded::Fenced);
+    world.act(id, Action::Retry).await;
+    assert_eq!(report(&world, &worker_id, id, claim_number, None).await, Recorded::Fenced);
+    is_log_empty(&world, id).await;
 }
 
 pub async fn of_two_outcomes_in_one_batch_the_first_holds<H: Harness>() {

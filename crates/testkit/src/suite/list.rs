@@ -98,6 +98,8 @@ macro_rules! store_suite {
                 an_older_claim_of_the_same_worker_is_fenced
                 another_worker_cannot_write_the_outcome
                 a_second_outcome_of_one_attempt_is_fenced
+                an_attempt_that_has_completed_its_job_may_bring_the_rest_of_its_log_and_no_progress
+                the_log_of_a_completed_job_takes_nothing_from_others
                 of_two_outcomes_in_one_batch_the_first_holds
                 an_outcome_of_a_job_that_is_not_there_is_fenced
                 a_retired_worker_cannot_write_an_outcome;

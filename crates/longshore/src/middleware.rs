@@ -1,0 +1,184 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use longshore_core::{DeadLetterReason, Failure, Outcome};
+
+use crate::panic_capture::caught;
+use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerError};
+
+/// What an application adds to every attempt of a worker, of whatever type: metrics, tracing, a rate limit, a context
+/// for the handler. Every method does nothing unless it is written.
+///
+/// The first that a worker was given is the outermost: `before` and `around` run from the first to the last,
+/// `on_dead_letter` and `after` from the last to the first. All see the job by the [`CurrentAttempt`]: its id, type,
+/// queue, attempt number, metadata and payload. Payloads do not belong in logs.
+///
+/// ```
+/// use std::sync::Mutex;
+/// use std::time::{Duration, Instant};
+///
+/// use longshore::{AttemptResult, BoxFuture, CurrentAttempt, Done, Middleware, Next};
+///
+/// /// Puts jobs off that come more often than once in `pause`.
+/// struct RateLimit { pause: Duration, last: Mutex<Option<Instant>> }
+///
+/// impl Middleware for RateLimit {
+///     fn around<'a>(&'a self, _: &'a CurrentAttempt, next: Next<'a>) -> BoxFuture<'a, AttemptResult> {
+///         let mut last = self.last.lock().unwrap();
+///         if last.is_some_and(|last| last.elapsed() < self.pause) {
+///             return Box::pin(async { Ok(Done::snooze(self.pause)) });
+///         }
+///         *last = Some(Instant::now());
+///         next.run()
+///     }
+/// }
+/// # use longshore::testing::ScratchQueue;
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct Mail;
+/// # impl longshore::Payload for Mail { const JOB_TYPE: &'static str = "mail"; }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let queue = ScratchQueue::open().await?;
+/// # let ids = [queue.enqueue(&Mail).await?.id, queue.enqueue(&Mail).await?.id];
+///
+/// let limit = RateLimit { pause: Duration::from_millis(50), last: Mutex::new(None) };
+/// let worker = longshore::Worker::new(&queue).middleware(limit).handle(|_: Mail, _| async { Ok(()) });
+/// # worker.run_until_drained().await?;
+/// # let mut deferrals = 0;
+/// # for id in ids { deferrals += queue.job(id).await?.ok_or("gone")?.job.deferral_count; }
+/// # assert!(deferrals > 0);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Middleware: Send + Sync + 'static {
+    /// Runs before the handler and whatever is further inside; an error fails the attempt without them.
+    ///
+    /// It is a part of the attempt, as [`Middleware::around`] is: within its time limit, under its stop signal. A panic
+    /// is a failed attempt.
+    fn before<'a>(&'a self, _attempt: &'a CurrentAttempt) -> BoxFuture<'a, Result<(), HandlerError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Surrounds the handler and whatever is further inside, which is `next`: runs it and passes on what it returns,
+    /// returns something else, or does not run it.
+    ///
+    /// Task-local values reach async handlers and commands. A blocking handler has a thread of its own, so they do not
+    /// reach it.
+    fn around<'a>(&'a self, _attempt: &'a CurrentAttempt, next: Next<'a>) -> BoxFuture<'a, AttemptResult> {
+        next.run()
+    }
+
+    /// Hears what an attempt came to whose `before` was called. It is the last that this middleware hears of it.
+    ///
+    /// The outcome is on its way into the store: nothing here can change it, delay it or lose it, and what is said to
+    /// the attempt's log is ignored. Where the lease was lost it is not stored. The slot stays taken meanwhile, for ten
+    /// seconds at most; an error of its own is only logged. It is not called where the process dies, and not for an
+    /// attempt that did not stop before its worker ended.
+    fn after<'a>(&'a self, _attempt: &'a CurrentAttempt, _outcome: &'a Outcome) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+
+    /// Hears that an attempt of this worker made its job a dead letter, before [`Middleware::after`] and by the same
+    /// rules.
+    ///
+    /// Jobs become dead letters without an attempt, too, and nothing here hears of them: when their worker has died too
+    /// often, when the job that they wait for is given up, by plain SQL, and when the store refuses an outcome. To see
+    /// all of them, list the jobs in that state: `longshore dead list`, or [`Console::jobs`](crate::Console::jobs).
+    fn on_dead_letter<'a>(
+        &'a self,
+        _attempt: &'a CurrentAttempt,
+        _reason: DeadLetterReason,
+        _failure: &'a Failure,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+}
+
+/// A middleware that the application keeps a handle on.
+impl<M: Middleware + ?Sized> Middleware for Arc<M> {
+    fn before<'a>(&'a self, attempt: &'a CurrentAttempt) -> BoxFuture<'a, Result<(), HandlerError>> {
+        (**self).before(attempt)
+    }
+
+    fn around<'a>(&'a self, attempt: &'a CurrentAttempt, next: Next<'a>) -> BoxFuture<'a, AttemptResult> {
+        (**self).around(attempt, next)
+    }
+
+    fn after<'a>(&'a self, attempt: &'a CurrentAttempt, outcome: &'a Outcome) -> BoxFuture<'a, ()> {
+        (**self).after(attempt, outcome)
+    }
+
+    fn on_dead_letter<'a>(
+        &'a self,
+        attempt: &'a CurrentAttempt,
+        reason: DeadLetterReason,
+        failure: &'a Failure,
+    ) -> BoxFuture<'a, ()> {
+        (**self).on_dead_letter(attempt, reason, failure)
+    }
+}
+
+/// What a middleware surrounds: the middlewares further inside, and the handler.
+#[must_use = "without it the handler does not run"]
+pub struct Next<'a> {
+    chain: &'a MiddlewareChain,
+    index: usize,
+    handler: &'a dyn Handler,
+    attempt: &'a CurrentAttempt,
+}
+
+impl<'a> Next<'a> {
+    /// Runs it; a panic of the handler comes back as an error. Where the future is dropped, the handler ends as it does
+    /// after its grace period.
+    pub fn run(self) -> BoxFuture<'a, AttemptResult> {
+        let Self { chain, index, handler, attempt } = self;
+        let Some(middleware) = chain.middlewares.get(index) else {
+            return Box::pin(handled(handler, attempt));
+        };
+        Box::pin(async move {
+            chain.entered.fetch_max(index + 1, Ordering::Relaxed);
+            middleware.before(attempt).await?;
+            middleware.around(attempt, Next { chain, index: index + 1, handler, attempt }).await
+        })
+    }
+}
+
+/// The panic is told apart from one of a middleware, and those outside see it as any other failure.
+async fn handled(handler: &dyn Handler, attempt: &CurrentAttempt) -> AttemptResult {
+    let handling = async { handler.run(attempt.clone()).await };
+    caught(handling).await.map_err(|panicked| panicked.into_failure("the handler"))?
+}
+
+impl fmt::Debug for Next<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Next").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// The middlewares of one attempt.
+pub(crate) struct MiddlewareChain {
+    middlewares: Arc<[Arc<dyn Middleware>]>,
+    /// How many of them were called, from the outermost.
+    entered: AtomicUsize,
+}
+
+impl MiddlewareChain {
+    pub(crate) fn new(middlewares: &Arc<[Arc<dyn Middleware>]>) -> Self {
+        Self { middlewares: Arc::clone(middlewares), entered: AtomicUsize::new(0) }
+    }
+
+    /// The attempt with all that surrounds it.
+    pub(crate) fn run(
+        self: Arc<Self>,
+        handler: Arc<dyn Handler>,
+        attempt: CurrentAttempt,
+    ) -> BoxFuture<'static, AttemptResult> {
+        Box::pin(async move { Next { chain: &self, index: 0, handler: &*handler, attempt: &attempt }.run().await })
+    }
+
+    /// Those that were called, from the innermost.
+    pub(crate) fn entered(&self) -> impl Iterator<Item = &dyn Middleware> {
+        self.middlewares[..self.entered.load(Ordering::Relaxed)].iter().rev().map(Arc::as_ref)
+    }
+}

@@ -1,0 +1,12 @@
+-- On a caller's own connection: the triggers move the children and keep the depths. It writes before anything is read,
+-- because a transaction that has read cannot always be made one that writes.
+UPDATE job_queue
+SET status = 'completed',
+    started_at = COALESCE(?4, started_at),
+    completed_at = ?5,
+    result = ?6
+WHERE id = ?1
+  AND worker_id = ?2
+  AND claim_number = ?3
+  AND status = 'running'
+RETURNING queue, COALESCE(ready_at, created_at)
