@@ -1,4 +1,4 @@
-use crate::new_job::{NAME_BYTES_MAX, check_due, check_name, check_size};
+use crate::new_job::{NAME_BYTES_MAX, check_due, check_name};
 use crate::{Due, InvalidJob, JobData, Limits};
 
 /// Changes to one job that does not run; what is `None` stays as it is.
@@ -60,10 +60,10 @@ impl JobEdit {
             check_name("job type", job_type, NAME_BYTES_MAX)?;
         }
         if let Some(queue) = &self.queue {
-            check_name("queue name", queue, NAME_BYTES_MAX)?;
+            InvalidJob::check_queue(queue)?;
         }
         if let Some(job_data) = &self.job_data {
-            check_size("payload", job_data, limits)?;
+            limits.check("payload", job_data)?;
         }
         self.due.map_or(Ok(()), check_due)
     }

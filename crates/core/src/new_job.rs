@@ -361,13 +361,6 @@ pub(crate) fn check_name(what: &'static str, name: &str, max: usize) -> Result<(
     Ok(())
 }
 
-pub(crate) fn check_size(what: &'static str, data: &JobData, limits: &Limits) -> Result<(), InvalidJob> {
-    if data.len() > limits.payload_bytes_max {
-        return Err(InvalidJob::TooLarge { what, bytes: data.len(), max: limits.payload_bytes_max });
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -83,7 +83,7 @@ fn a_line_of_a_batch_has_the_same_rules() {
     ] {
         let line = format!("{{\"job_type\":\"mail\",{field}}}\n");
         let ran = sandbox.run_with_input(&["enqueue", "--batch", "-"], line.as_bytes());
-        assert!(ran.exit == 1 && ran.stderr.contains("line 1: ") && ran.stderr.contains(told), "{ran:?}");
+        assert!(ran.exit == 2 && ran.stderr.contains("line 1: ") && ran.stderr.contains(told), "{ran:?}");
     }
 }
 

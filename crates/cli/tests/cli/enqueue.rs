@@ -187,7 +187,7 @@ fn a_batch_of_many_megabytes_is_enqueued_whole_and_in_order() {
     let other = Sandbox::new();
     other.write("jobs.ndjson", &lines);
     let ran = other.run(&["enqueue", "--batch", "jobs.ndjson"]);
-    assert!(ran.exit == 1 && ran.stderr.contains("jobs.ndjson, line 22: "), "{ran:?}");
+    assert!(ran.exit == 2 && ran.stderr.contains("jobs.ndjson, line 22: "), "{ran:?}");
     assert_eq!(other.files(), ["jobs.ndjson"]);
 }
 
