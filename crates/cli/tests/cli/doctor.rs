@@ -79,9 +79,11 @@ fn a_table_that_keeps_ended_jobs_is_named_with_what_to_do() {
         .execute_batch("CREATE TABLE photos (job_id INTEGER REFERENCES job_queue (id)); INSERT INTO photos VALUES (1);")
         .unwrap();
     let ran = sandbox.run(&["doctor", "--json"]);
-    let finding = &ran.document()["findings"][0];
+    let diagnosis = ran.document();
+    let findings = diagnosis["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["code"] == "jobs_kept_by_table").unwrap();
     let message = "photos.job_id refers to 1 ended job, which cannot be removed";
-    assert_eq!((ran.exit, &finding["code"], &finding["message"]), (3, &json!("jobs_kept_by_table"), &json!(message)));
+    assert_eq!((ran.exit, &finding["message"]), (3, &json!(message)));
     let ran = sandbox.run(&["jobs", "delete", "1", "--json"]);
     assert_eq!((ran.exit, ran.code().as_str()), (1, "not_moved"));
     assert_eq!(ran.document()["error"]["refused"], json!([{"reason": "constraint", "id": 1}]));
