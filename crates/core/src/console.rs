@@ -205,10 +205,10 @@ pub struct JobPage {
 pub enum Action {
     /// Ends a waiting job as `cancelled`; asks a running one to stop.
     Cancel,
-    /// Puts an ended or retrying job back with fresh budgets; its history stays. An expiry or a deadline that has passed
-    /// holds no longer, because a person has decided otherwise; one that is to come still does. It is `blocked` while its parent
-    /// has not completed, else `pending`; a parent that was deleted holds nothing back. The children that were
-    /// given up because this job did not complete wait for it again, and theirs for them.
+    /// Puts an ended or retrying job back with fresh budgets; its history stays. An expiry or a deadline that has
+    /// passed holds no longer, because a person has decided otherwise; one that is to come still does. It is `blocked`
+    /// while its parent has not completed, else `pending`; a parent that was deleted holds nothing back. The children
+    /// that were given up because this job did not complete wait for it again, and theirs for them.
     Retry,
     /// The same without its children: they stay given up.
     RetryAlone,

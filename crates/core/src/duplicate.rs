@@ -12,8 +12,8 @@ pub enum OnDuplicate {
     /// Leaves the other job as it is.
     #[default]
     Keep,
-    /// Gives the other job the type, payload, metadata, priority, budgets, time limit, expiry and deadline of the new one,
-    /// if it waits. Its id, queue, parent and time stay. A running job is left as it is.
+    /// Gives the other job the type, payload, metadata, priority, budgets, time limit, expiry and deadline of the new
+    /// one, if it waits. Its id, queue, parent and time stay. A running job is left as it is.
     Replace,
     /// The same, and the other job may run when the new one could have run: with a delay, a job runs once nobody has
     /// enqueued it again for that long.

@@ -251,9 +251,11 @@ impl NewJob {
         self
     }
 
-    /// No attempt begins this long after the enqueue or later: the job ends as `cancelled` then, unless an attempt runs.
+    /// No attempt begins this long after the enqueue or later: the job ends as `cancelled` then, unless an attempt
+    /// runs.
     ///
-    /// A delay counts, too: a job that expires before it may run never runs. A retry that would begin later is not made.
+    /// A delay counts, too: a job that expires before it may run never runs. A retry that would begin later is not
+    /// made.
     #[must_use]
     pub fn expires_in(mut self, span: Duration) -> Self {
         self.expires_in = Some(span);

@@ -115,13 +115,13 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>>;
 
     /// Finds workers that are dead, and gives their jobs back: a crash is counted for each attempt that had begun, with
-    /// [`crate::Suspects::One`] where it alone had. Where nobody knows what had begun, every attempt counts as begun, but
-    /// that of a suspect only if [`Store::begin_isolated`] was called for it, and then it alone.
+    /// [`crate::Suspects::One`] where it alone had. Where nobody knows what had begun, every attempt counts as begun,
+    /// but that of a suspect only if [`Store::begin_isolated`] was called for it, and then it alone.
     ///
     /// A worker of another store that has not extended its lease, though writing was possible (see
-    /// [`LeaseWatch`](crate::LeaseWatch)), loses its jobs, too, and no crash is counted by that. A worker of this
-    /// store never does: it is known to live. Ends, too, whatever waits beyond its expiry or its deadline. Bounded, so that one call may leave something to the next, and to
-    /// other processes; one bad row never stops the others.
+    /// [`LeaseWatch`](crate::LeaseWatch)), loses its jobs, too, and no crash is counted by that. A worker of this store
+    /// never does: it is known to live. Ends, too, whatever waits beyond its expiry or its deadline. Bounded, so that
+    /// one call may leave something to the next, and to other processes; one bad row never stops the others.
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed>;
 
     /// Tells when something may have changed, in this process or another one. A hint: polling suffices.

@@ -4,8 +4,8 @@ use crate::{InvalidJob, Limits, NewJob};
 
 /// A job that was checked: its names, sizes and numbers are such as a store with these limits accepts.
 ///
-/// [`NewJob::check`] is the only way to make one of a job that comes from outside, so what takes a `ValidJob` has nothing
-/// to check, and a check can neither be forgotten nor be made twice. It reads like the [`NewJob`] that it was.
+/// [`NewJob::check`] is the only way to make one of a job that comes from outside, so what takes a `ValidJob` has
+/// nothing to check, and a check can neither be forgotten nor be made twice. It reads like the [`NewJob`] that it was.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidJob(NewJob);
 

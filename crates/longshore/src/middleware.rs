@@ -83,8 +83,9 @@ pub trait Middleware: Send + Sync + 'static {
     /// rules.
     ///
     /// Jobs become dead letters without an attempt, too, and nothing here hears of them: when their worker has died too
-    /// often, when their deadline passes while they wait, when the job that they wait for is given up, by plain SQL, and
-    /// when the store refuses an outcome. To see all of them, list the jobs in that state: `longshore dead list`, or [`Console::jobs`](crate::Console::jobs).
+    /// often, when their deadline passes while they wait, when the job that they wait for is given up, by plain SQL,
+    /// and when the store refuses an outcome. To see all of them, list the jobs in that state: `longshore dead list`,
+    /// or [`Console::jobs`](crate::Console::jobs).
     fn on_dead_letter<'a>(
         &'a self,
         _attempt: &'a CurrentAttempt,

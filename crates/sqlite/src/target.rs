@@ -128,8 +128,9 @@ fn is_there(path: &Path, context: &ErrorContext) -> Result<bool, TargetError> {
     }
 }
 
-/// Waits until no runner is at work on the file at `path`, and leaves nothing behind. [`OutsideCause::RunnerBusy`](longshore_migrate::OutsideCause) when one
-/// still is after so long as a runner would wait for another.
+/// Waits until no runner is at work on the file at `path`, and leaves nothing behind.
+/// [`OutsideCause::RunnerBusy`](longshore_migrate::OutsideCause) when one still is after so long as a runner would wait
+/// for another.
 pub fn wait_for_runner(path: impl AsRef<Path>) -> Result<(), TargetError> {
     lock::wait_for_it(path.as_ref(), BUSY_WAIT)
 }

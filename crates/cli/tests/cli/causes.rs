@@ -1,4 +1,5 @@
-//! One cause, met by every command: the same exit code and the same word, told in one sentence that names the path once.
+//! One cause, met by every command: the same exit code and the same word, told in one sentence that names the path
+//! once.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};

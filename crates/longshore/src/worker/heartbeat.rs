@@ -82,8 +82,8 @@ async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
     Some(Ok(()))
 }
 
-/// A handler may go on after it has completed its job in a transaction of its own. The store calls that job lost, because
-/// it does not run any more, but no other worker has it, so there is no reason to stop.
+/// A handler may go on after it has completed its job in a transaction of its own. The store calls that job lost,
+/// because it does not run any more, but no other worker has it, so there is no reason to stop.
 async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
     let mut completed = Vec::new();
     for id in &extended.lost {

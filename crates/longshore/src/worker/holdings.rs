@@ -172,8 +172,8 @@ impl Holdings {
     }
 
     /// Puts the next attempt into a slot, if the gate lets it in: an ordinary one begins now, a suspect when it is
-    /// alone. None while the lease has not been renewed in time, because then this process may have stood still and what
-    /// waits here may run elsewhere.
+    /// alone. None while the lease has not been renewed in time, because then this process may have stood still and
+    /// what waits here may run elsewhere.
     pub(crate) fn start(
         &mut self,
         slot: usize,

@@ -136,9 +136,9 @@ impl<'s, 'c> Inserting<'s, 'c> {
         Ok(made.enqueued)
     }
 
-    /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be
-    /// refused is refused before the first statement that writes. `end` ends a job with the unique key that waits beyond
-    /// its expiry or deadline: it will never run, so it keeps no other job from being made.
+    /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be refused
+    /// is refused before the first statement that writes. `end` ends a job with the unique key that waits beyond its
+    /// expiry or deadline: it will never run, so it keeps no other job from being made.
     pub(crate) fn make(
         &mut self,
         job: &ValidJob,

@@ -18,8 +18,8 @@ pub(crate) fn overdue_page(connection: &Connection, now: Timestamp, limit: u32) 
         .collect()
 }
 
-/// Ends those of the jobs that wait, and marks those that have ended, so that they are not found again. Says how many it
-/// ended.
+/// Ends those of the jobs that wait, and marks those that have ended, so that they are not found again. Says how many
+/// it ended.
 pub(crate) struct EndOverdue {
     pub(crate) ids: Vec<JobId>,
 }

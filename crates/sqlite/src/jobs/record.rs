@@ -39,8 +39,8 @@ impl Work for RecordAll {
     }
 }
 
-/// Gives leases back by the writer. Nobody waits for the answer; should it fail, the retirement of the worker or its death
-/// gives them back.
+/// Gives leases back by the writer. Nobody waits for the answer; should it fail, the retirement of the worker or its
+/// death gives them back.
 #[derive(Debug)]
 pub(crate) struct GiveBackByWriter {
     pub(crate) writer: Sender<Message>,

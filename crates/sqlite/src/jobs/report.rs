@@ -8,8 +8,8 @@ use crate::jobs::attempt_log::{LogPlace, write_log};
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
 
-/// Writes progress and log of running attempts, each behind its own fence, and the log of those that have completed their
-/// jobs.
+/// Writes progress and log of running attempts, each behind its own fence, and the log of those that have completed
+/// their jobs.
 pub(crate) struct ReportAll {
     pub(crate) worker_id: WorkerId,
     pub(crate) reports: Arc<[Report]>,

@@ -1,4 +1,5 @@
-//! Random sequences of commands and of changes by hand: repair ends clean, or refuses with a reason and changes nothing.
+//! Random sequences of commands and of changes by hand: repair ends clean, or refuses with a reason and changes
+//! nothing.
 
 use longshore_migrate::{DataLoss, Marking, MigrateError, RunRequest, Source, Verification, target::Session};
 use longshore_sqlite::target::{Access, SqliteTarget};

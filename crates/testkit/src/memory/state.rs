@@ -48,7 +48,8 @@ impl State {
         self.rows.get_mut(&id).expect("the id was looked up in this call")
     }
 
-    /// The jobs that have not ended and have this unique key: first the one that holds it, then those that passed it on.
+    /// The jobs that have not ended and have this unique key: first the one that holds it, then those that passed it
+    /// on.
     pub(super) fn holders(&self, unique_key: &str) -> Vec<&Row> {
         let is_holder = |row: &&Row| row.job.unique_key.as_deref() == Some(unique_key) && !row.job.status.is_ended();
         let mut holders: Vec<&Row> = self.rows.values().filter(is_holder).collect();

@@ -200,8 +200,9 @@ fn open<'s>(statement: &'s mut Statement<'_>, run: impl Params) -> rusqlite::Res
     Ok(rows)
 }
 
-/// Takes the job that the run stands on, or notes that it is overdue, and goes on to the next. One whose claim number cannot be counted on, which
-/// only another program writes, would break the fence: it is passed over, and the look for dead workers gives it up.
+/// Takes the job that the run stands on, or notes that it is overdue, and goes on to the next. One whose claim number
+/// cannot be counted on, which only another program writes, would break the fence: it is passed over, and the look for
+/// dead workers gives it up.
 fn take_row(
     rows: &mut Rows<'_>,
     lane: &Lane<'_>,
