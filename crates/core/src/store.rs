@@ -275,6 +275,21 @@ pub struct Record {
     pub log: Vec<LogChunk>,
 }
 
+impl Record {
+    /// Gives a lease back unspent.
+    pub fn returned(lease: &Lease, now: Timestamp) -> Self {
+        Self {
+            id: lease.id,
+            claim_number: lease.claim_number,
+            outcome: Outcome::Returned,
+            attempt: lease.attempt(),
+            started_at: None,
+            finished_at: now,
+            log: Vec::new(),
+        }
+    }
+}
+
 /// Whether a fenced write was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {

@@ -113,6 +113,23 @@ fn set_pragmas(connection: &Connection, options: &SqliteOptions) -> rusqlite::Re
     Ok(())
 }
 
+/// Writes in a caller's own transaction: when one of several statements fails, those before it are taken back.
+pub(crate) fn in_savepoint<T, E: From<rusqlite::Error>>(
+    connection: &Connection,
+    piece: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    connection.execute_batch("SAVEPOINT longshore")?;
+    let done = piece();
+    // Some errors make SQLite end the whole transaction by itself, and the savepoint with it.
+    if done.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK TO longshore")?;
+    }
+    if !connection.is_autocommit() {
+        connection.execute_batch("RELEASE longshore")?;
+    }
+    done
+}
+
 /// How one connection waits for another program's lock: quickly at first, and not in silence for long.
 struct Patience {
     context: ErrorContext,

@@ -8,7 +8,7 @@ use longshore_core::{
 };
 use rusqlite::Connection;
 
-use crate::connection::{configure_writer, open_to_write};
+use crate::connection::{configure_writer, in_savepoint, open_to_write};
 use crate::database_file::{self, DatabaseFile};
 use crate::fault::{ErrorContext, Fault};
 use crate::jobs::claim::Claim;
@@ -150,20 +150,6 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
     // For a unique key something may have to be written first.
     let made = if job.unique_key.is_some() { in_savepoint(connection, make) } else { make() };
     made.map_err(|fault| context.answer(fault, "enqueueing a job"))
-}
-
-/// Takes everything back when one of several statements fails.
-fn in_savepoint<T>(connection: &Connection, piece: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    connection.execute_batch("SAVEPOINT longshore_enqueue")?;
-    let done = piece();
-    if done.is_err() && !connection.is_autocommit() {
-        connection.execute_batch("ROLLBACK TO longshore_enqueue")?;
-    }
-    // Some errors make SQLite end the whole transaction by itself, and the savepoint with it.
-    if !connection.is_autocommit() {
-        connection.execute_batch("RELEASE longshore_enqueue")?;
-    }
-    done
 }
 
 impl Store for SqliteStore {

@@ -339,7 +339,7 @@ impl Holdings {
     /// Gives back what has not begun.
     pub(crate) fn give_back_waiting(&mut self, now: Timestamp) {
         let waiting = self.lanes.take_waiting();
-        self.ended.extend(waiting.iter().map(|lease| returned(lease, now)));
+        self.ended.extend(waiting.iter().map(|lease| Record::returned(lease, now)));
     }
 
     /// Gives back what has waited since the last call although nothing has begun: the slots are taken by slow jobs,
@@ -355,7 +355,7 @@ impl Holdings {
 
     /// Gives back leases that came too late to be run.
     pub(crate) fn give_back(&mut self, leases: &[Lease], now: Timestamp) {
-        self.ended.extend(leases.iter().map(|lease| returned(lease, now)));
+        self.ended.extend(leases.iter().map(|lease| Record::returned(lease, now)));
     }
 
     /// Nothing new is run from now on.
@@ -385,7 +385,7 @@ impl Holdings {
     /// Somebody asked for the end of this job; one that has not begun ends at once.
     pub(crate) fn cancel(&mut self, id: JobId, claim_number: ClaimNumber, now: Timestamp) {
         if let Some(lease) = self.lanes.remove(id, claim_number) {
-            self.ended.push(Record { outcome: Outcome::Cancelled, ..returned(&lease, now) });
+            self.ended.push(Record { outcome: Outcome::Cancelled, ..Record::returned(&lease, now) });
         }
         let is_it = |attempt: &&CurrentAttempt| {
             let lease = attempt.lease();
@@ -414,23 +414,10 @@ impl Holdings {
         let before = self.ended.len();
         for slot in &mut self.slots {
             let Some(attempt) = slot.attempt.take() else { continue };
-            let record = returned(attempt.lease(), now);
+            let record = Record::returned(attempt.lease(), now);
             self.ended.push(Record { started_at: slot.started_at, log: attempt.close(), ..record });
             self.last_reports.extend(attempt.last_report());
         }
         self.ended.len() - before
-    }
-}
-
-/// The record of a lease that is given back unspent.
-pub(crate) fn returned(lease: &Lease, now: Timestamp) -> Record {
-    Record {
-        id: lease.id,
-        claim_number: lease.claim_number,
-        outcome: Outcome::Returned,
-        attempt: lease.attempt(),
-        started_at: None,
-        finished_at: now,
-        log: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use longshore_core::{AttemptEnd, Outcome, Overdue, Record, Timestamp, decide};
 
 use super::executor::{Executed, Execution};
-use super::holdings::{Conclusion, Started, Taken, returned};
+use super::holdings::{Conclusion, Started, Taken};
 use super::hooks::Ownership;
 use super::isolation;
 use super::worker_run::WorkerRun;
@@ -77,7 +77,7 @@ pub(crate) fn overdue(attempt: &CurrentAttempt, now: Timestamp) -> Option<Overdu
 
 /// The record of an attempt that does not begin.
 pub(crate) fn not_begun(attempt: &CurrentAttempt, now: Timestamp) -> Record {
-    let record = returned(attempt.lease(), now);
+    let record = Record::returned(attempt.lease(), now);
     let outcome = match (attempt.stop_signal().cause(), overdue(attempt, now)) {
         (Some(StopCause::Cancelled), _) => Outcome::Cancelled,
         (_, Some(overdue)) => overdue.outcome(None),
@@ -119,11 +119,11 @@ fn broken(
         "an attempt was ended by a panic outside its handler"
     );
     let Some(finished_at) = started_at else {
-        return Record { log: attempt.close(), ..returned(lease, lease.ready_at) };
+        return Record { log: attempt.close(), ..Record::returned(lease, lease.ready_at) };
     };
     let retry = worker_run.registry.get(attempt.job_type()).map(|entry| entry.policy.retry).unwrap_or_default();
     let outcome = decide(&lease.budgets, AttemptEnd::Failed(failure), &retry, finished_at, fastrand::f64());
-    Record { outcome, started_at, log: attempt.close(), ..returned(lease, finished_at) }
+    Record { outcome, started_at, log: attempt.close(), ..Record::returned(lease, finished_at) }
 }
 
 /// Hands what the attempt came to over to the recorder.

@@ -185,11 +185,7 @@ const fn status_after(outcome: &Outcome) -> Status {
 }
 
 fn minute_of(ended: &AttemptEnded<'_>, lease: &HeldLease) -> Minute {
-    let mut minute = Minute::default();
-    if let Some(started_at) = ended.started_at {
-        minute.waited_ms = crate::column::milliseconds(started_at.since(lease.ready_at));
-        minute.ran_ms = crate::column::milliseconds(ended.finished_at.since(started_at));
-    }
+    let mut minute = Minute::of_attempt(lease.ready_at, ended.started_at, ended.finished_at);
     match ended.outcome {
         Outcome::Completed { .. } => minute.completed = 1,
         Outcome::DeadLetter { .. } => minute.failed = 1,

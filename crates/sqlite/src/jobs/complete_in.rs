@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use thiserror::Error;
 
 use crate::column;
+use crate::connection::in_savepoint;
 use crate::database_file::check_connection;
 use crate::fault::{ErrorContext, Fault};
 use crate::jobs::report::is_completed_by;
@@ -88,8 +89,8 @@ pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Res
     if !connection.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER).unwrap_or(true) {
         return Err(CompleteError::TriggersOff { database });
     }
-    let written = write_apart(connection, success);
-    match written {
+    // So that an error in its middle leaves nothing behind.
+    match in_savepoint(connection, || write(connection, success)) {
         Ok(true) => Ok(()),
         Ok(false) => Err(refusal(connection, success)),
         Err(error) if has_no_jobs(connection) => {
@@ -98,20 +99,6 @@ pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Res
         }
         Err(error) => Err(explain(connection, context, error).into()),
     }
-}
-
-/// In a savepoint of its own, so that an error in its middle leaves nothing behind.
-fn write_apart(connection: &Connection, success: &AttemptSuccess<'_>) -> rusqlite::Result<bool> {
-    connection.prepare_cached("SAVEPOINT longshore_complete")?.execute([])?;
-    let written = write(connection, success);
-    // Some errors of the file end the whole transaction, and the savepoint with it.
-    if written.is_err() && !connection.is_autocommit() {
-        connection.prepare_cached("ROLLBACK TO longshore_complete")?.execute([])?;
-    }
-    if !connection.is_autocommit() {
-        connection.prepare_cached("RELEASE longshore_complete")?.execute([])?;
-    }
-    written
 }
 
 /// Behind the fence; `false` when the job is no longer this attempt's. The triggers do not know how long it ran, so the
@@ -133,13 +120,7 @@ fn write(connection: &Connection, success: &AttemptSuccess<'_>) -> rusqlite::Res
         )
         .optional()?;
     let Some((queue, ready_at)) = moved else { return Ok(false) };
-    let span = |from: Timestamp, to: Timestamp| column::milliseconds(to.since(from));
-    let minute = Minute {
-        completed: 1,
-        waited_ms: started_at.map_or(0, |started_at| span(ready_at, started_at)),
-        ran_ms: started_at.map_or(0, |started_at| span(started_at, finished_at)),
-        ..Minute::default()
-    };
+    let minute = Minute { completed: 1, ..Minute::of_attempt(ready_at, started_at, finished_at) };
     add_minute(connection, &queue, finished_at.minute(), minute)?;
     Ok(true)
 }

@@ -5,7 +5,7 @@ use crate::column;
 use crate::fault::Fault;
 use crate::jobs::family::Family;
 use crate::jobs::stuck::unless_refused;
-use crate::upkeep::counts::Minute;
+use crate::upkeep::counts::{Minute, add_minute};
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
@@ -112,9 +112,7 @@ pub(crate) fn end_waiting_in(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     if write_end(connection, job.id, overdue, now)? {
-        let Minute { failed, cancelled, .. } = minute_of(overdue);
-        let values = params![now.minute(), job.queue, 0, failed, 0, cancelled, 0, 0];
-        connection.prepare_cached(include_str!("../sql/add_minute.sql"))?.execute(values)?;
+        add_minute(connection, &job.queue, now.minute(), minute_of(overdue))?;
     }
     Ok(())
 }

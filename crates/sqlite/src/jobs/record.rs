@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use longshore_core::{ClaimNumber, Clock, JobId, Lease, Outcome, Record, Recorded, WorkerId};
+use longshore_core::{ClaimNumber, Clock, JobId, Lease, Record, Recorded, WorkerId};
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
@@ -51,15 +51,7 @@ pub(crate) struct GiveBackByWriter {
 impl GiveBack for GiveBackByWriter {
     fn give_back(&self, worker_id: &WorkerId, leases: Vec<Lease>) {
         let now = self.clock.now();
-        let records = leases.into_iter().map(|lease| Record {
-            id: lease.id,
-            claim_number: lease.claim_number,
-            outcome: Outcome::Returned,
-            attempt: lease.attempt(),
-            started_at: None,
-            finished_at: now,
-            log: Vec::new(),
-        });
+        let records = leases.iter().map(|lease| Record::returned(lease, now));
         let work = RecordAll { worker_id: worker_id.clone(), records: records.collect() };
         let (reply, _) = oneshot::channel();
         let request = Request { work, context: self.context.clone(), reply, kept: None, permit: None };

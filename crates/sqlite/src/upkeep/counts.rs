@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use longshore_core::{Status, Timestamp};
 use rusqlite::{Connection, params};
 
+use crate::column;
 use crate::writing::kept_statements::KeptStatements;
 
 /// What a transaction changes in the counts that the dashboard shows: gathered in memory, written once for the
@@ -125,6 +126,16 @@ impl QueueCounts {
 }
 
 impl Minute {
+    /// How long an attempt waited and ran; nothing where it never began.
+    pub(crate) fn of_attempt(ready_at: Timestamp, started_at: Option<Timestamp>, finished_at: Timestamp) -> Self {
+        let Some(started_at) = started_at else { return Self::default() };
+        Self {
+            waited_ms: column::milliseconds(started_at.since(ready_at)),
+            ran_ms: column::milliseconds(finished_at.since(started_at)),
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.completed += other.completed;
         self.failed += other.failed;

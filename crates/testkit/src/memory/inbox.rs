@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use longshore_core::{ClaimRequest, Inbox, JobId, Lease, NewJob, Outcome, QueueScope, Record, WorkerId};
+use longshore_core::{ClaimRequest, Inbox, JobId, Lease, NewJob, QueueScope, Record, WorkerId};
 use tokio::sync::Notify;
 
 use super::state::State;
@@ -136,16 +136,8 @@ impl State {
     fn give_back_unread(&mut self, worker_id: &WorkerId, mailbox: &Arc<Mailbox>, moment: Moment) {
         self.inboxes.retain(|_, open| !Arc::ptr_eq(open, mailbox));
         let leases = std::mem::take(&mut mailbox.content().leases);
-        let records = leases.into_iter().map(|lease| Record {
-            id: lease.id,
-            claim_number: lease.claim_number,
-            outcome: Outcome::Returned,
-            attempt: lease.attempt(),
-            started_at: None,
-            finished_at: moment.now,
-            log: Vec::new(),
-        });
-        self.record(worker_id, &records.collect::<Vec<_>>(), moment.now);
+        let records: Vec<Record> = leases.iter().map(|lease| Record::returned(lease, moment.now)).collect();
+        self.record(worker_id, &records, moment.now);
     }
 }
 
