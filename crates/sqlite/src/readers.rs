@@ -62,7 +62,11 @@ impl Readers {
             answer.await.unwrap_or_else(|_| Err(self.context.closed()))
         })
         .await;
-        // What was read from a file that is not at its place any more is no answer.
+        // What was read from a file that is not at its place any more is no answer. Where it was replaced, SQLite may call
+        // it damaged before anybody has noticed.
+        if answered.is_err() {
+            self.file.check().map_err(|change| StoreError::from(change.error(&self.context)))?;
+        }
         self.check_file()?;
         answered
     }

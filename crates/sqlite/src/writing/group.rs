@@ -37,7 +37,7 @@ impl Group<'_, '_> {
     /// yet: they get it when what was committed before is safe.
     pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Result<Committed, FileChange> {
         if let Err(error) = self.session.kept.begin() {
-            return Ok(self.fail(tasks, &error));
+            return self.fail(tasks, &error);
         }
         // Only inside the transaction: a migration that commits between the look and the lock would not be seen.
         match self.session.is_schema_understood() {
@@ -51,11 +51,11 @@ impl Group<'_, '_> {
                 }
                 return Ok(Committed::default());
             }
-            Err(error) => return Ok(self.fail(tasks, &error)),
+            Err(error) => return self.fail(tasks, &error),
         }
         // Before the first request, which might give its job to an offer that another process has overtaken.
         if let Err(error) = self.end_outdated_offers() {
-            return Ok(self.fail(tasks, &error));
+            return self.fail(tasks, &error);
         }
         let (mut counts, mut wakes, mut deliveries) = (Counts::default(), false, Vec::new());
         let mut written = 0;
@@ -67,7 +67,7 @@ impl Group<'_, '_> {
                     wakes |= done.wakes;
                     deliveries.extend(done.deliveries);
                 }
-                Err(error) => return Ok(self.fail(tasks, &error)),
+                Err(error) => return self.fail(tasks, &error),
             }
         }
         // Before the commit an error is the whole truth; after it, nothing is acknowledged that is not at its place.
@@ -75,7 +75,7 @@ impl Group<'_, '_> {
             return self.leave(change);
         }
         if let Err(error) = self.commit(&counts) {
-            return Ok(self.fail(tasks, &error));
+            return self.fail(tasks, &error);
         }
         if let Err(change) = self.file.check() {
             return self.leave(change);
@@ -185,15 +185,17 @@ impl Group<'_, '_> {
         self.session.kept.commit()
     }
 
-    /// Every request of the group gets the error, because nothing of any of them was kept.
-    fn fail(&self, tasks: &mut Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Committed {
+    /// Every request of the group gets the error, because nothing of any of them was kept. Where the file has changed,
+    /// that is the cause, whatever SQLite says.
+    fn fail(&self, tasks: &mut Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Result<Committed, FileChange> {
         self.session.offers.borrow_mut().end();
         self.roll_back();
+        self.file.check()?;
         for task in tasks.drain(..) {
             task.refuse(error);
         }
         let is_spoilt = spoils_connection(error) || !self.session.connection.is_autocommit();
-        Committed { is_spoilt, ..Committed::default() }
+        Ok(Committed { is_spoilt, ..Committed::default() })
     }
 
     fn leave(&self, change: FileChange) -> Result<Committed, FileChange> {

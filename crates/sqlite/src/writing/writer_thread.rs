@@ -267,6 +267,9 @@ impl WriterThread {
                     return Committed::default();
                 }
                 Err(error) => {
+                    if let Err(change) = self.file.check() {
+                        return self.dismiss_all(session, group, change);
+                    }
                     group.drain(..).for_each(|task| task.refuse(&error));
                     return Committed { is_spoilt: spoils_connection(&error), ..Committed::default() };
                 }
@@ -278,15 +281,17 @@ impl WriterThread {
         let (held, file, context, permits) = (&mut self.held, &*self.file, &self.context, &self.permits);
         let committed = match (Group { session, held, file, context, permits, now }).run(group) {
             Ok(committed) => committed,
-            Err(change) => {
-                self.part_if_changed(session.connection);
-                group.drain(..).for_each(|task| task.dismiss(change.error(&self.context).into()));
-                return Committed { is_spoilt: true, ..Committed::default() };
-            }
+            Err(change) => return self.dismiss_all(session, group, change),
         };
         if is_lone {
             self.awake.note_commit(begun.elapsed());
         }
         committed
+    }
+    /// The requests learn of the change once what was committed before is safe.
+    fn dismiss_all(&mut self, session: &Session<'_>, group: &mut Vec<Box<dyn Task>>, change: FileChange) -> Committed {
+        self.part_if_changed(session.connection);
+        group.drain(..).for_each(|task| task.dismiss(change.error(&self.context).into()));
+        Committed { is_spoilt: true, ..Committed::default() }
     }
 }
