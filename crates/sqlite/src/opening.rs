@@ -59,6 +59,11 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether the file reads as damaged.
+    pub(crate) const fn is_damage(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Outside(OutsideCause::Damaged { .. })))
+    }
+
     /// The same as an error of the store with these options.
     pub fn into_store_error(self, options: &SqliteOptions) -> StoreError {
         let context = context(options);

@@ -1,5 +1,6 @@
-use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{fmt, thread};
 
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, JobId, Limits, NewJob, Reclaimed,
@@ -55,6 +56,11 @@ pub(crate) struct Parts {
     inboxes: Inboxes,
 }
 
+/// A file that took another one's name reads as damaged until the stores on that one have seen it and emptied their log,
+/// which stands beside it; they look ten times a second.
+const LEAVING_MAX: Duration = Duration::from_secs(1);
+const LEAVING_LOOK: Duration = Duration::from_millis(50);
+
 impl SqliteStore {
     /// Opens a database that is there and has the schema of this version.
     ///
@@ -97,8 +103,15 @@ impl SqliteStore {
     /// A process that is killed at any moment leaves a database that the same call opens, and several calls at once
     /// make one database.
     pub fn open_prepared(mut options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
-        let origin = opening::make_ready_for(&mut options, prepare)?;
-        Ok((Self::open(options)?, origin))
+        let begun = Instant::now();
+        loop {
+            let prepared = opening::make_ready_for(&mut options, prepare);
+            let opened = prepared.and_then(|origin| Ok((Self::open(options.clone())?, origin)));
+            match opened {
+                Err(error) if error.is_damage() && begun.elapsed() < LEAVING_MAX => thread::sleep(LEAVING_LOOK),
+                opened => return opened,
+            }
+        }
     }
 
     /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
@@ -135,10 +148,8 @@ impl fmt::Debug for SqliteStore {
 /// connection must be to a database with this version's schema, and its triggers must be on, as they are unless
 /// somebody switched them off: they keep the counts.
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
-    let context = ErrorContext {
-        database: connection.path().unwrap_or("the database").into(),
-        busy_timeout: std::time::Duration::ZERO,
-    };
+    let context =
+        ErrorContext { database: connection.path().unwrap_or("the database").into(), busy_timeout: Duration::ZERO };
     database_file::check_connection(connection, &context)?;
     let job = job.clone().check(&Limits::default())?;
     let make = || -> Result<Enqueued, Fault> {

@@ -161,8 +161,12 @@ async fn a_claim_whose_commit_was_never_answered_gives_its_leases_when_it_is_rep
     let worker = database.worker().await;
     let waiting = [database.enqueue(job()).await, database.enqueue(job()).await, database.enqueue(job()).await];
     let unanswered = request(&worker, 2);
+    // So that it cannot be answered before it is dropped, however busy the machine is.
+    let foreign = database.foreign();
+    foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
     let call = database.store.claim(unanswered.clone());
     assert!(tokio::time::timeout(Duration::ZERO, call).await.is_err(), "the writer is a thread of its own");
+    foreign.execute_batch("COMMIT").unwrap();
 
     let repeated = database.store.claim(unanswered.clone()).await.unwrap();
 
