@@ -7,10 +7,10 @@ use longshore::{DatabaseUrl, InvalidDatabaseUrl};
 use longshore_core::{Clock, SystemClock, Timestamp};
 
 use crate::arguments::Globals;
-use crate::command_error::CommandError;
-use crate::config::Config;
-use crate::environment::{Environment, process_variable};
+use crate::error_report::command_error::CommandError;
 use crate::output::Output;
+use crate::settings::config::Config;
+use crate::settings::environment::{Environment, process_variable};
 
 /// What every command has at hand.
 pub(crate) struct Context {

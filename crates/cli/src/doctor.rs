@@ -4,9 +4,9 @@ use std::time::Duration;
 use longshore_core::{Health, JobKeeper, QueueStats, Status, StuckCause, StuckJob, TypeBacklog};
 use serde::Serialize;
 
-use crate::quoted::{argument, flag_with_name, toml_key};
-use crate::relative_time::span;
-use crate::table::count_jobs;
+use crate::output::quoted::{argument, flag_with_name, toml_key};
+use crate::output::relative_time::span;
+use crate::output::table::count_jobs;
 
 /// Something that goes wrong, with what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,3 +1,5 @@
+pub(crate) mod command_error;
+
 use std::{fmt, io};
 
 use clap::error::ErrorKind;
@@ -8,7 +10,7 @@ use longshore_migrate::target::TargetError;
 use longshore_sqlite::schema::SchemaProblem;
 use serde::Serialize;
 
-use crate::command_error::CommandError;
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
 pub(crate) mod migration;

@@ -6,21 +6,14 @@
 
 mod arguments;
 mod bench;
-mod command_error;
 mod commands;
-mod config;
 mod context;
 mod database;
 mod doctor;
-mod environment;
 mod error_report;
 mod exit;
-mod log_fields;
-mod log_sink;
 mod output;
-mod quoted;
-mod relative_time;
-mod table;
+mod settings;
 
 use std::io;
 use std::process::ExitCode;
@@ -33,9 +26,9 @@ use crate::arguments::{Arguments, Command, Globals};
 use crate::context::Context;
 use crate::error_report::ErrorReport;
 use crate::exit::Exit;
-use crate::log_fields::LogFields;
-use crate::log_sink::LogSink;
 use crate::output::Output;
+use crate::output::log_fields::LogFields;
+use crate::output::log_sink::LogSink;
 
 fn main() -> ExitCode {
     // A worker starts this program once more as the supervisor of each command.

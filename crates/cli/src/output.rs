@@ -1,3 +1,9 @@
+pub(crate) mod log_fields;
+pub(crate) mod log_sink;
+pub(crate) mod quoted;
+pub(crate) mod relative_time;
+pub(crate) mod table;
+
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -5,7 +11,7 @@ use serde::Serialize;
 
 use crate::arguments::Globals;
 use crate::error_report::ErrorReport;
-use crate::table::Table;
+use crate::output::table::Table;
 
 /// The one way to standard output and standard error. Standard output is for results alone.
 #[derive(Clone, Debug)]

@@ -1,3 +1,14 @@
+pub(crate) mod duplicate;
+pub(crate) mod id;
+pub(crate) mod job_data;
+pub(crate) mod job_edit;
+pub(crate) mod job_request;
+pub(crate) mod new_job;
+pub(crate) mod priority;
+pub(crate) mod status;
+pub(crate) mod time_bounds;
+pub(crate) mod valid_job;
+
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};

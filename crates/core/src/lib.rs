@@ -5,61 +5,40 @@
 //! Begin with [`Store`], the contract that every backend keeps, then [`decide`], the one place where the fate
 //! of an attempt is decided.
 
-mod clock;
-mod console;
-mod dead_letter;
-mod duplicate;
-mod duration;
-mod error;
-mod failure;
-mod health;
-mod id;
+mod attempt;
 mod job;
-mod job_data;
-mod job_edit;
-mod job_request;
-mod lease;
-mod lease_watch;
-mod log;
-mod new_job;
-mod outcome;
-mod priority;
-mod retry;
-mod status;
 mod store;
-mod time_bounds;
-mod timestamp;
-mod valid_job;
+mod time;
 
-pub use clock::{Clock, SystemClock};
-pub use console::{
+pub use attempt::dead_letter::{DeadLetterCode, DeadLetterReason, UnknownDeadLetterCode, UnusableRow};
+pub use attempt::failure::{Failure, FailureType, UnknownFailureType};
+pub use attempt::lease::Lease;
+pub use attempt::lease_watch::{LeaseVerdict, LeaseWatch};
+pub use attempt::log::{LogBuffer, LogChunk, LogLimits};
+pub use attempt::outcome::{AttemptEnd, Budgets, Outcome, Suspects, decide};
+pub use attempt::retry::RetryPolicy;
+pub use job::duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
+pub use job::id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
+pub use job::job_data::{InvalidJobData, JobData};
+pub use job::job_edit::JobEdit;
+pub use job::job_request::JobRequest;
+pub use job::new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
+pub use job::priority::{InvalidPriority, Priority};
+pub use job::status::{Status, UnknownStatus};
+pub use job::time_bounds::{Overdue, TimeBounds};
+pub use job::valid_job::ValidJob;
+pub use job::{Attempt, AttemptOutcome, Job};
+pub use longshore_cause::{OutsideCause, is_want_of_files};
+pub use store::console::{
     Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,
     Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, RunningJob, Selection, Stats, WorkerRecord,
 };
-pub use dead_letter::{DeadLetterCode, DeadLetterReason, UnknownDeadLetterCode, UnusableRow};
-pub use duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
-pub use duration::{InvalidDuration, deserialize_duration, parse_duration};
-pub use error::{SchemaVerdict, StoreError};
-pub use failure::{Failure, FailureType, UnknownFailureType};
-pub use health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBacklog};
-pub use id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
-pub use job::{Attempt, AttemptOutcome, Job};
-pub use job_data::{InvalidJobData, JobData};
-pub use job_edit::JobEdit;
-pub use job_request::JobRequest;
-pub use lease::Lease;
-pub use lease_watch::{LeaseVerdict, LeaseWatch};
-pub use log::{LogBuffer, LogChunk, LogLimits};
-pub use longshore_cause::{OutsideCause, is_want_of_files};
-pub use new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
-pub use outcome::{AttemptEnd, Budgets, Outcome, Suspects, decide};
-pub use priority::{InvalidPriority, Priority};
-pub use retry::RetryPolicy;
-pub use status::{Status, UnknownStatus};
+pub use store::error::{SchemaVerdict, StoreError};
+pub use store::health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBacklog};
 pub use store::{
     ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed,
     Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, ValidJobStream, Wakeups,
 };
-pub use time_bounds::{Overdue, TimeBounds};
-pub use timestamp::{InvalidTimestamp, Timestamp};
-pub use valid_job::ValidJob;
+pub use time::clock::{Clock, SystemClock};
+pub use time::duration::{InvalidDuration, deserialize_duration, parse_duration};
+pub use time::timestamp::{InvalidTimestamp, Timestamp};

@@ -1,3 +1,7 @@
+pub(crate) mod console;
+pub(crate) mod error;
+pub(crate) mod health;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,3 +1,9 @@
+pub(crate) mod current_attempt;
+pub(crate) mod handler_error;
+pub(crate) mod payload;
+pub(crate) mod stop;
+pub(crate) mod typed_handler;
+
 use std::pin::Pin;
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use longshore_core::{DeadLetterReason, Failure, Outcome};
 
-use crate::panic_capture::caught;
+use crate::runtime::panic_capture::caught;
 use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerError};
 
 /// What an application adds to every attempt of a worker, of whatever type: metrics, tracing, a rate limit, a context

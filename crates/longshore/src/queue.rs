@@ -9,8 +9,9 @@ use longshore_core::{
 use thiserror::Error;
 use tokio::task::coop::unconstrained;
 
-use crate::spans::EnqueueSpan;
-use crate::{InvalidDatabaseUrl, Payload, alarm, park};
+use crate::runtime::{alarm, park};
+use crate::trace::spans::EnqueueSpan;
+use crate::{InvalidDatabaseUrl, Payload};
 
 /// A database that holds jobs: both halves of the contract.
 pub trait Backend: Store + Console {}

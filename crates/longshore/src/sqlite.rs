@@ -7,7 +7,7 @@ use longshore_sqlite::{AttemptSuccess, CompleteError, Prepare, SqliteOptions, Sq
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::spans::EnqueueSpan;
+use crate::trace::spans::EnqueueSpan;
 use crate::{CurrentAttempt, DatabaseUrl, Done, IntoDone, Payload, Queue, QueueError};
 
 impl Queue {

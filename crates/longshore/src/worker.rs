@@ -1,26 +1,14 @@
-mod attempt_end;
-mod cancellations;
-mod claims;
-mod committed;
-mod drain;
-mod executor;
-mod gate;
-mod heartbeat;
+mod attempt;
+mod claiming;
 mod holdings;
-mod hooks;
-mod isolation;
-mod lane;
-mod pace;
-mod recorder;
-mod recovery;
 mod registry;
 mod run;
 #[cfg(unix)]
 mod signals;
-mod slot;
+mod suspects;
 mod trouble;
+mod upkeep;
 mod watched;
-mod worker_inbox;
 mod worker_run;
 
 #[cfg(unix)]
@@ -34,13 +22,13 @@ use longshore_core::{Clock, Limits, LogLimits, QueueLimit, RetryPolicy, StoreErr
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use crate::blocking_threads::BlockingThreads;
-use crate::current_attempt::{AttemptOrigin, PendingReports};
 use crate::handler::SPAN_MAX;
-use crate::typed_handler::{AsyncHandler, BlockingHandler};
+use crate::handler::current_attempt::{AttemptOrigin, PendingReports};
+use crate::handler::typed_handler::{AsyncHandler, BlockingHandler};
+use crate::runtime::blocking_threads::BlockingThreads;
 use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Middleware, Payload, Queue};
-use gate::Gate;
 use registry::Registry;
+use suspects::gate::Gate;
 use worker_run::{Settings, Until, WorkerRun};
 
 /// Runs the jobs of a queue: say what it handles, then let it run.

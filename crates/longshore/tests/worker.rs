@@ -8,19 +8,19 @@ mod bench;
 mod claims;
 #[path = "worker/leases.rs"]
 mod leases;
-#[path = "worker/middleware.rs"]
+#[path = "worker/attempts/middleware.rs"]
 mod middleware;
-#[path = "worker/news.rs"]
+#[path = "worker/attempts/news.rs"]
 mod news;
-#[path = "worker/outcomes.rs"]
+#[path = "worker/attempts/outcomes.rs"]
 mod outcomes;
-#[path = "worker/panics.rs"]
+#[path = "worker/attempts/panics.rs"]
 mod panics;
 #[path = "worker/retention.rs"]
 mod retention;
 #[path = "worker/scheduling.rs"]
 mod scheduling;
-#[path = "worker/spans.rs"]
+#[path = "worker/attempts/spans.rs"]
 mod spans;
 #[path = "worker/starting.rs"]
 mod starting;
@@ -30,7 +30,7 @@ mod stopping;
 mod suspects;
 #[path = "worker/threads.rs"]
 mod threads;
-#[path = "worker/times.rs"]
+#[path = "worker/attempts/times.rs"]
 mod times;
 #[path = "worker/trouble.rs"]
 mod trouble;

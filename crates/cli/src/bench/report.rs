@@ -10,7 +10,7 @@ use super::own::{self, Crowds, OwnRates};
 use super::raw::{self, RawRates};
 use super::{Rate, median};
 use crate::arguments::Durability;
-use crate::table::Table;
+use crate::output::table::Table;
 
 const LATENCY_SAMPLES: u64 = 200;
 const IDLE_SPAN: Duration = Duration::from_secs(5);

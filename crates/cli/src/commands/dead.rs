@@ -2,9 +2,9 @@ use longshore_core::{Action, Status};
 
 use super::jobs::{Verb, list, move_jobs, print_detail, read_detail};
 use crate::arguments::{DeadCommand, ToFilter};
-use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
 /// Looks after the jobs that were given up.

@@ -5,7 +5,7 @@ use crate::database::{Database, Prepare};
 use crate::doctor::{Finding, judge};
 use crate::error_report::ErrorReport;
 use crate::exit::Exit;
-use crate::table::one_line;
+use crate::output::table::one_line;
 
 /// What `doctor` found.
 #[derive(Serialize)]

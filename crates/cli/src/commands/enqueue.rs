@@ -2,12 +2,12 @@ use longshore_core::{Due, Duplicate, Enqueued, Job, JobId, Limits, NewJob, Valid
 use serde::Serialize;
 
 use crate::arguments::EnqueueArguments;
-use crate::command_error::CommandError;
-use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Format;
+use crate::settings::config::Config;
 
 mod batch;
 mod batch_lines;

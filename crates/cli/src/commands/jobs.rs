@@ -1,8 +1,8 @@
 use longshore_core::{Action, Priority, Selection, Status};
 
 use crate::arguments::{JobsCommand, TargetArguments, ToFilter};
-use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
 mod edit;

@@ -4,12 +4,12 @@ use longshore_core::{InvalidJob, QueueChange, QueueStats, Status, Timestamp};
 use serde::Serialize;
 
 use crate::arguments::QueuesCommand;
-use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
-use crate::relative_time::span;
-use crate::table::Table;
+use crate::output::relative_time::span;
+use crate::output::table::Table;
 
 /// Looks at queues, pauses and resumes them.
 pub(crate) fn run(context: &Context, command: QueuesCommand) -> anyhow::Result<Exit> {

@@ -7,11 +7,11 @@ use longshore::command::{CommandHandler, SupervisorProgram};
 use serde::Serialize;
 
 use crate::arguments::{CONCURRENCY_MAX, WorkArguments};
-use crate::command_error::CommandError;
-use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
+use crate::settings::config::Config;
 
 /// How the work ended, for `--json`.
 #[derive(Serialize)]

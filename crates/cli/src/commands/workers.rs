@@ -4,8 +4,8 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::exit::Exit;
-use crate::relative_time::relative;
-use crate::table::Table;
+use crate::output::relative_time::relative;
+use crate::output::table::Table;
 
 /// The workers as `--json` has them.
 #[derive(Serialize)]

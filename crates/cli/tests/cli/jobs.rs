@@ -1,3 +1,9 @@
+mod duplicate;
+mod edit;
+mod enqueue;
+mod queues;
+mod times;
+
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;

@@ -12,7 +12,8 @@ use super::spec::{OnShutdown, ShutdownPlan};
 use super::supervised::{Outputs, Supervised};
 use super::transcript::{Output, Transcript};
 use super::{CommandSpec, SupervisorProgram};
-use crate::{AttemptResult, CurrentAttempt, Done, HandlerError, StopCause, Stopped, quiet};
+use crate::runtime::quiet;
+use crate::{AttemptResult, CurrentAttempt, Done, HandlerError, StopCause, Stopped};
 
 /// How long an unfinished line waits to be seen in the log.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);

@@ -6,8 +6,8 @@ use longshore_core::{
     Timestamp, WorkerId,
 };
 
-use crate::blocking_threads::BlockingThreads;
-use crate::current_attempt::{AttemptOrigin, OwnedLease, PendingReports};
+use crate::handler::current_attempt::{AttemptOrigin, OwnedLease, PendingReports};
+use crate::runtime::blocking_threads::BlockingThreads;
 use crate::{CurrentAttempt, Queue, StopCause};
 
 /// An attempt that no worker makes: hand it to a handler, ask it to stop, and read what it said.

@@ -1,7 +1,7 @@
 use longshore_core::{Failure, Filter, JobPageRequest, NewJob, Progress, Selection, Status};
 
 use super::{AttemptProbe, EnqueueRecorder};
-use crate::typed_handler::AsyncHandler;
+use crate::handler::typed_handler::AsyncHandler;
 use crate::{CurrentAttempt, Done, Handler, HandlerError, IntoDone, Payload, Queue, QueueError};
 
 /// What a handler did with one payload.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Report, Timestamp, WorkerId};
 use tokio::time::Instant;
 
-use super::gate::{Gate, Pass};
-use super::hooks::Ownership;
-use super::lane::{Demand, Lanes, Progress};
-use crate::current_attempt::OwnedLease;
+use crate::handler::current_attempt::OwnedLease;
+use crate::worker::attempt::hooks::Ownership;
+use crate::worker::claiming::lane::{Demand, Lanes, Progress};
+use crate::worker::suspects::gate::{Gate, Pass};
 use crate::{CurrentAttempt, StopCause};
 
 /// All that one worker holds: jobs that wait for a slot, attempts that run, outcomes that are not stored yet.

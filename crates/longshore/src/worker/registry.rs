@@ -2,7 +2,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::middleware::MiddlewareChain;
-use crate::{Handler, HandlerPolicy, Middleware, panic_capture};
+use crate::runtime::panic_capture;
+use crate::{Handler, HandlerPolicy, Middleware};
 
 /// Which handler runs which type, and by which rules.
 #[derive(Default)]

@@ -6,10 +6,14 @@ use longshore_core::StoreError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::attempt::slot;
+use super::claiming::claims;
+use super::upkeep::{cancellations, heartbeat, recorder, recovery};
 use super::worker_run::{Until, WorkerRun};
-use super::{Worker, WorkerError, cancellations, claims, heartbeat, recorder, recovery, slot, watched};
-use crate::panic_capture::caught;
-use crate::{ShutdownTime, StopCause, quiet};
+use super::{Worker, WorkerError, watched};
+use crate::runtime::panic_capture::caught;
+use crate::runtime::quiet;
+use crate::{ShutdownTime, StopCause};
 
 /// How much longer than its grace period an attempt may take before it is given back without its consent.
 const MARGIN: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use longshore_core::StoreError;
 
-use crate::quiet;
+use crate::runtime::quiet;
 
 /// What a worker asks of its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::worker_run::WorkerRun;
-use crate::panic_capture::caught;
+use crate::runtime::panic_capture::caught;
 
 /// How often a part that panics is started, so that the worker can still end in order: outcomes are stored and the
 /// lease is kept while what runs has its grace period.

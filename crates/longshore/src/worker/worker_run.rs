@@ -5,14 +5,15 @@ use longshore_core::{Clock, Limits, QueueLimit, Registration, StartedAttempt, St
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::gate::Gate;
 use super::holdings::Holdings;
-use super::lane::Lanes;
 use super::registry::Registry;
 use super::trouble::{Patience, StoreCall, Trouble};
-use crate::current_attempt::AttemptOrigin;
-use crate::panic_capture::{Panicked, catch};
-use crate::{CurrentAttempt, Queue, WorkerError, quiet};
+use crate::handler::current_attempt::AttemptOrigin;
+use crate::runtime::panic_capture::{Panicked, catch};
+use crate::runtime::quiet;
+use crate::worker::claiming::lane::Lanes;
+use crate::worker::suspects::gate::Gate;
+use crate::{CurrentAttempt, Queue, WorkerError};
 
 /// What a worker was told before it began.
 #[derive(Clone, Debug)]

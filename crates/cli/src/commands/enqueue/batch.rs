@@ -8,13 +8,13 @@ use longshore_core::{JobData, StoreError, ValidJob, ValidJobStream};
 use serde::Serialize;
 
 use super::batch_lines::{BatchLines, Position};
-use crate::command_error::CommandError;
-use crate::config::Config;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::table::count_jobs;
+use crate::output::table::count_jobs;
+use crate::settings::config::Config;
 
 /// What a batch came to.
 #[derive(Serialize)]

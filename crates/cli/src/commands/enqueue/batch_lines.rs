@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use longshore_core::{JobRequest, Limits, ValidJob};
 
-use crate::command_error::CommandError;
-use crate::config::Config;
+use crate::error_report::command_error::CommandError;
+use crate::settings::config::Config;
 
 /// The jobs of an NDJSON text, line by line, with one line in memory at a time. Blank lines are passed over. Ends
 /// at the first line that is off.

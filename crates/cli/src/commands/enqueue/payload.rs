@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use longshore_core::{JobData, Limits};
 
-use crate::command_error::{CommandError, PayloadOrigin};
+use crate::error_report::command_error::{CommandError, PayloadOrigin};
 
 /// Reads the payload that DATA means: JSON, `-` for standard input, `@FILE` for a file, nothing for `{}`.
 pub(crate) fn read(data: Option<&str>) -> Result<JobData, CommandError> {

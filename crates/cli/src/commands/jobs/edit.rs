@@ -3,10 +3,10 @@ use longshore_core::{Actioned, JobEdit, JobId, Refusal};
 
 use super::show::read_detail;
 use crate::arguments::EditArguments;
-use crate::command_error::CommandError;
 use crate::commands::enqueue::payload;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
 use crate::output::Format;
 
 /// Changes one job that does not run. The payload is read before the database is touched.

@@ -6,8 +6,8 @@ use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::output::Format;
-use crate::relative_time::relative;
-use crate::table::Table;
+use crate::output::relative_time::relative;
+use crate::output::table::Table;
 
 /// A page of jobs as `--json` has it.
 #[derive(Serialize)]

@@ -4,11 +4,11 @@ use clap::Args;
 use longshore_core::{Action, Filter, JobId, JobPageRequest, Selection, Status};
 
 use crate::arguments::{TargetArguments, ToFilter};
-use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
-use crate::table::count_jobs;
+use crate::output::table::count_jobs;
 
 /// A move and its words.
 #[derive(Clone, Copy, Debug)]

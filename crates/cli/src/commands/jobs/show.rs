@@ -1,12 +1,12 @@
 use longshore_core::{Attempt, Job, JobDetail, JobId, Timestamp};
 
-use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::relative_time::{relative, relative_or_dash, span};
-use crate::table::{Table, printable};
+use crate::output::relative_time::{relative, relative_or_dash, span};
+use crate::output::table::{Table, printable};
 
 /// Shows one job with its attempts.
 pub(super) async fn run(context: &Context, id: JobId) -> anyhow::Result<Exit> {

@@ -4,7 +4,7 @@ use longshore_migrate_sqlite::Access;
 use serde::Serialize;
 
 use super::{Absent, Site};
-use crate::command_error::CommandError;
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
 /// The schema as SQL.

@@ -6,8 +6,8 @@ use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site};
 use crate::exit::Exit;
-use crate::relative_time::span;
-use crate::table::Table;
+use crate::output::relative_time::span;
+use crate::output::table::Table;
 
 /// Shows every event of the ledger.
 pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {

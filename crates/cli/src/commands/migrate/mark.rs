@@ -2,8 +2,8 @@ use longshore_migrate::report::MarkReport;
 use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site};
-use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
 /// Adopts a database that was made by hand.

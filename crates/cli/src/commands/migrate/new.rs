@@ -4,7 +4,7 @@ use longshore_migrate::Migrator;
 use serde::Serialize;
 
 use super::{DIR, Site};
-use crate::command_error::CommandError;
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
 /// The files that were written.

@@ -3,7 +3,7 @@ use longshore_migrate::{RepairMode, RepairRequest};
 use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site, progress};
-use crate::command_error::CommandError;
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
 

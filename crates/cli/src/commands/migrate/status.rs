@@ -7,7 +7,7 @@ use super::{Absent, Site};
 use crate::error_report::migration::{of_next_step, with_commands};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::table::Table;
+use crate::output::table::Table;
 
 /// Whether the exit code tells what was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

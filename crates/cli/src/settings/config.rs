@@ -1,0 +1,190 @@
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use longshore::command::CommandJob;
+use longshore_core::{JobData, NewJob, deserialize_duration, parse_duration};
+use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
+
+use crate::arguments::Durability;
+use crate::error_report::command_error::CommandError;
+
+/// What the configuration file says. Unknown keys are refused, because a misspelt `timeuot` must not be lost
+/// without a word. Relative paths are relative to the working directory, as everywhere on the command line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The database, as `--database` takes it.
+    pub(crate) database: Option<String>,
+    /// Job types that run a program.
+    #[serde(default)]
+    pub(crate) jobs: BTreeMap<String, Spanned<CommandJob>>,
+    /// Migrations.
+    #[serde(default)]
+    pub(crate) migrate: MigrateConfig,
+    /// What a commit survives; a power cut unless told.
+    pub(crate) durability: Option<Durability>,
+    /// Workers.
+    #[serde(default)]
+    pub(crate) worker: WorkerConfig,
+}
+
+/// What the configuration file says about workers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkerConfig {
+    /// How many jobs run at once, unless `--concurrency` says.
+    pub(crate) concurrency: Option<NonZero<u32>>,
+    /// How long running jobs may go on when the worker is told to end.
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    pub(crate) grace: Option<Duration>,
+    /// How long jobs stay the worker's own without a sign of life.
+    #[serde(default, deserialize_with = "lease")]
+    pub(crate) lease: Option<Duration>,
+    /// How long completed and cancelled jobs are kept; for ever unless told.
+    #[serde(default, deserialize_with = "retention")]
+    pub(crate) retention: Option<Duration>,
+    /// How long dead letters are kept; for ever unless told.
+    #[serde(default, deserialize_with = "retention")]
+    pub(crate) dead_letter_retention: Option<Duration>,
+}
+
+/// A shorter lease would end between two heartbeats of a busy machine.
+const LEASE_MIN: Duration = Duration::from_secs(1);
+
+fn lease<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let lease = deserialize_duration(deserializer)?;
+    if lease.is_some_and(|lease| lease < LEASE_MIN) {
+        return Err(de::Error::custom("a lease is at least 1s"));
+    }
+    Ok(lease)
+}
+
+/// A duration, or `forever`, which is the same as no setting.
+fn retention<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    if word == "forever" {
+        return Ok(None);
+    }
+    parse_duration(&word).map(Some).map_err(|error| de::Error::custom(format!("{error}, or \"forever\"")))
+}
+
+/// What the configuration file says about migrations.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MigrateConfig {
+    /// The directory of the application's own migrations.
+    pub(crate) dir: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads a file that has to be there.
+    pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
+        let bytes = std::fs::read(path).map_err(|source| CommandError::Unreadable { path: path.to_owned(), source })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            Self::problem(path, line_of(error.as_bytes(), valid), "it is not UTF-8")
+        })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, CommandError> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let words: Vec<&str> = error.message().split_whitespace().collect();
+            Self::problem(path, line_of(text.as_bytes(), at), &words.join(" ").replace('`', "\""))
+        })?;
+        for (job_type, command) in &config.jobs {
+            if let Err(error) = command.get_ref().validate(job_type) {
+                return Err(Self::problem(path, line_of(text.as_bytes(), command.span().start), &error.to_string()));
+            }
+        }
+        Ok(config)
+    }
+
+    fn problem(path: &Path, line: usize, problem: &str) -> CommandError {
+        CommandError::Config { path: path.to_owned(), line, problem: problem.to_owned() }
+    }
+
+    /// A job of this type with what its `[jobs.NAME]` says in place of the defaults.
+    pub(crate) fn new_job(&self, job_type: &str) -> NewJob {
+        match self.jobs.get(job_type) {
+            None => NewJob::new(job_type, JobData::default()),
+            Some(command) => command.get_ref().new_job(job_type),
+        }
+    }
+}
+
+/// The line, from one, that byte `at` is on.
+fn line_of(text: &[u8], at: usize) -> usize {
+    1 + text.iter().take(at).filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longshore_core::Priority;
+    use std::time::Duration;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(Path::new("longshore.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_type_says_what_its_jobs_are_like() {
+        let text = r#"
+            database = "sqlite:jobs.db"
+            [jobs.thumbnail]
+            run = ["python3", "thumbnail.py"]
+            timeout = "5m"
+            max_retries = 7
+            priority = "high"
+            queue = "media"
+        "#;
+        let job = parse(text).unwrap().new_job("thumbnail");
+        assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("media", Priority::HIGH, 7));
+        assert_eq!(job.timeout, Some(Duration::from_secs(300)));
+    }
+
+    #[test]
+    fn dead_letters_are_kept_for_ever_unless_they_have_a_retention_of_their_own() {
+        let kept = |text: &str| {
+            let worker = parse(text).unwrap().worker;
+            let days = |span: Duration| span.as_secs() / 86_400;
+            (worker.retention.map(days), worker.dead_letter_retention.map(days))
+        };
+        assert_eq!(kept("[worker]\nretention = \"30d\""), (Some(30), None));
+        assert_eq!(kept("[worker]\nretention = \"7d\"\ndead_letter_retention = \"90d\""), (Some(7), Some(90)));
+        assert_eq!(kept("[worker]\nretention = \"forever\"\ndead_letter_retention = \"forever\""), (None, None));
+        let error = parse("[worker]\ndead_letter_retention = \"never\"").unwrap_err();
+        assert!(error.starts_with("longshore.toml, line 2: \"never\" is no duration"), "{error}");
+        assert!(error.ends_with("or \"forever\""), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = parse("database = \"a\"\n[jobs.mail]\nrun = [\"true\"]\ntimeuot = \"5m\"\n").unwrap_err();
+        assert!(error.starts_with("longshore.toml, line 4: unknown field \"timeuot\""), "{error}");
+        let error = parse("\n\ndatabse = \"a\"").unwrap_err();
+        assert!(error.starts_with("longshore.toml, line 3: unknown field \"databse\""), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_refused_with_its_line() {
+        for (line, text) in [
+            (2, "[jobs.mail]\nrun = \"true\""),
+            (1, "[jobs.mail]\n"),
+            (3, "[jobs.mail]\nrun = [\"true\"]\ntimeout = \"soon\""),
+            (3, "[jobs.mail]\nrun = [\"true\"]\nmax_retries = -1"),
+            (1, "[jobs.mail]\nrun = []"),
+            (2, "\n[jobs.mail]\nrun = [\"true\"]\nmax_retries = 4000000000"),
+            (1, "database = 7"),
+            (1, "database"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(&format!("longshore.toml, line {line}: ")), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+mod changed_file;
+#[cfg(target_os = "linux")]
+mod other_user;
+#[cfg(target_os = "linux")]
+mod poison;
+mod work;
+mod worker_log;
+mod worker_signals;

@@ -1,0 +1,303 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{
+    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, Timestamp, WorkerId,
+};
+
+use crate::handler::SPAN_MAX;
+use crate::handler::stop::StopSignal;
+use crate::runtime::blocking_threads::BlockingThreads;
+use crate::trace::trace_context;
+use crate::{Queue, StopCause, Stopped};
+
+/// The attempt that a handler is making: what it runs on, its stop signal, its log and its progress.
+///
+/// Cheap to clone, and safe to keep: what is said after the attempt has ended is ignored.
+#[derive(Clone, Debug)]
+pub struct CurrentAttempt {
+    state: Arc<AttemptState>,
+}
+
+#[derive(Debug)]
+struct AttemptState {
+    lease: Lease,
+    worker_id: WorkerId,
+    /// None until the handler begins.
+    started_at: OnceLock<Timestamp>,
+    /// Whether the handler has completed the job in a transaction of its own, which may or may not commit.
+    has_completion: AtomicBool,
+    grace: Duration,
+    origin: Arc<AttemptOrigin>,
+    stop: StopSignal,
+    news: Mutex<News>,
+}
+
+/// A job and the worker that holds it.
+#[derive(Debug)]
+pub(crate) struct OwnedLease {
+    pub(crate) lease: Lease,
+    pub(crate) worker_id: WorkerId,
+}
+
+/// What all attempts of a worker share.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only handlers on SQLite complete their jobs"))]
+pub(crate) struct AttemptOrigin {
+    pub(crate) queue: Queue,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How large a result may be.
+    pub(crate) limits: Limits,
+    pub(crate) log_limits: LogLimits,
+    /// The worker's grace period.
+    pub(crate) grace: Duration,
+    pub(crate) threads: Arc<BlockingThreads>,
+    pub(crate) pending_reports: PendingReports,
+}
+
+/// Attempts that have said something which is not stored yet.
+#[derive(Debug, Default)]
+pub(crate) struct PendingReports {
+    waiting: Mutex<Vec<CurrentAttempt>>,
+    pub(crate) arrived: tokio::sync::Notify,
+}
+
+impl PendingReports {
+    /// The attempts that have news, each once.
+    pub(crate) fn take(&self) -> Vec<CurrentAttempt> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, attempt: CurrentAttempt) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+        self.arrived.notify_one();
+    }
+}
+
+/// What an attempt has said; empty, and without an allocation, for one that says nothing.
+#[derive(Debug, Default)]
+struct News {
+    progress: Option<Progress>,
+    log: Option<Box<LogBuffer>>,
+    is_waiting: bool,
+    is_closed: bool,
+}
+
+impl CurrentAttempt {
+    pub(crate) fn new(held: OwnedLease, grace: Duration, origin: Arc<AttemptOrigin>) -> Self {
+        let OwnedLease { lease, worker_id } = held;
+        let state = AttemptState {
+            lease,
+            worker_id,
+            started_at: OnceLock::new(),
+            has_completion: AtomicBool::new(false),
+            grace: grace.min(SPAN_MAX),
+            origin,
+            stop: StopSignal::default(),
+            news: Mutex::new(News::default()),
+        };
+        Self { state: Arc::new(state) }
+    }
+
+    /// The claimed job.
+    pub fn lease(&self) -> &Lease {
+        &self.state.lease
+    }
+
+    /// The job's number.
+    pub fn id(&self) -> JobId {
+        self.state.lease.id
+    }
+
+    /// Which try this is, from one.
+    pub fn attempt(&self) -> u32 {
+        self.state.lease.attempt()
+    }
+
+    /// How many retries follow the first attempt.
+    pub fn max_retries(&self) -> u32 {
+        self.state.lease.budgets.max_retries
+    }
+
+    /// The queue that the job stands in.
+    pub fn queue_name(&self) -> &str {
+        &self.state.lease.queue
+    }
+
+    /// The job's type.
+    pub fn job_type(&self) -> &str {
+        &self.state.lease.job_type
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> &JobData {
+        &self.state.lease.job_data
+    }
+
+    /// What the application keeps beside the payload, if anything.
+    pub fn metadata(&self) -> Option<&JobData> {
+        self.state.lease.metadata.as_ref()
+    }
+
+    /// The W3C trace context that the job was enqueued with: `traceparent` in its metadata, if there is one and it is
+    /// valid. The attempt's span has it as a field.
+    pub fn traceparent(&self) -> Option<String> {
+        self.metadata().and_then(trace_context::traceparent)
+    }
+
+    /// The database that the job came from, to enqueue more jobs.
+    pub fn queue(&self) -> &Queue {
+        &self.state.origin.queue
+    }
+
+    /// How long the attempt may go on after its stop signal.
+    pub fn grace(&self) -> Duration {
+        self.state.grace
+    }
+
+    /// Why the attempt is asked to stop, if it is. From then on an error means that it has stopped.
+    pub fn stop_requested(&self) -> Option<StopCause> {
+        self.state.stop.see()
+    }
+
+    /// Ends the handler with `?` when the attempt is asked to stop.
+    pub fn check(&self) -> Result<(), Stopped> {
+        self.stop_requested().map_or(Ok(()), |cause| Err(Stopped { cause }))
+    }
+
+    /// Resolves when the attempt is asked to stop. Cancellation safe.
+    pub async fn stopped(&self) -> StopCause {
+        let cause = self.state.stop.stopped().await;
+        self.state.stop.see();
+        cause
+    }
+
+    /// Says how far the attempt is, from 0 to 1; stored within about a quarter of a second.
+    pub fn progress(&self, fraction: f64, message: impl Into<Option<String>>) {
+        let progress = Progress { fraction: fraction.clamp(0.0, 1.0), message: message.into() };
+        self.tell(|news, _| news.progress = Some(progress));
+    }
+
+    /// Adds text to the attempt's log as it is, line ends included; of a long log the middle is cut.
+    pub fn log(&self, text: &str) {
+        self.tell(|news, limits| {
+            news.log.get_or_insert_with(|| Box::new(LogBuffer::new(limits))).push(text);
+        });
+    }
+
+    pub(crate) fn stop_signal(&self) -> &StopSignal {
+        &self.state.stop
+    }
+
+    /// How long the worker itself waits when it shuts down.
+    pub(crate) fn workers_grace(&self) -> Duration {
+        self.state.origin.grace.min(SPAN_MAX)
+    }
+
+    pub(crate) fn threads(&self) -> &Arc<BlockingThreads> {
+        &self.state.origin.threads
+    }
+
+    /// Whether the handler may still begin: an error once the attempt was asked to stop or has ended.
+    pub(crate) fn begin(&self) -> Result<(), Stopped> {
+        self.check()?;
+        if self.news().is_closed {
+            return Err(Stopped { cause: StopCause::LeaseLost });
+        }
+        Ok(())
+    }
+
+    /// The handler begins.
+    pub(crate) fn note_start(&self, at: Timestamp) {
+        // Each attempt begins once.
+        let _ = self.state.started_at.set(at);
+    }
+
+    /// Whether the handler has written the job's completion, in a transaction that may have been rolled back.
+    pub(crate) fn has_completion(&self) -> bool {
+        self.state.has_completion.load(Ordering::Acquire)
+    }
+
+    /// Who makes the attempt.
+    pub(crate) fn worker_id(&self) -> &WorkerId {
+        &self.state.worker_id
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+
+    /// What was said since the last report; nothing once the attempt has ended.
+    pub(crate) fn report(&self) -> Option<Report> {
+        let mut news = self.news();
+        news.is_waiting = false;
+        if news.is_closed {
+            return None;
+        }
+        let lease = &self.state.lease;
+        Some(Report {
+            id: lease.id,
+            claim_number: lease.claim_number,
+            attempt: lease.attempt(),
+            progress: news.progress.take(),
+            log: news.log.as_mut().map(|log| log.take()).unwrap_or_default(),
+        })
+    }
+
+    /// Ends log and progress: the rest of the log, which goes out with the outcome.
+    pub(crate) fn close(&self) -> Vec<LogChunk> {
+        let mut news = self.news();
+        news.is_closed = true;
+        news.log.take().map(|mut log| log.take()).unwrap_or_default()
+    }
+
+    /// What was said last about how far the attempt is, if that is not stored yet; asked after [`Self::close`].
+    pub(crate) fn last_report(&self) -> Option<Report> {
+        let progress = self.news().progress.take()?;
+        let lease = &self.state.lease;
+        let (id, claim_number, attempt) = (lease.id, lease.claim_number, lease.attempt());
+        Some(Report { id, claim_number, attempt, progress: Some(progress), log: Vec::new() })
+    }
+
+    fn tell(&self, add: impl FnOnce(&mut News, LogLimits)) {
+        let mut news = self.news();
+        if news.is_closed {
+            return;
+        }
+        add(&mut news, self.state.origin.log_limits);
+        let was_waiting = std::mem::replace(&mut news.is_waiting, true);
+        drop(news);
+        if !was_waiting {
+            self.state.origin.pending_reports.add(self.clone());
+        }
+    }
+
+    fn news(&self) -> std::sync::MutexGuard<'_, News> {
+        self.state.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a completion in the handler's own transaction needs, which not every backend has.
+#[cfg(feature = "sqlite")]
+impl CurrentAttempt {
+    /// When the handler began, if it has.
+    pub(crate) fn started_at(&self) -> Option<Timestamp> {
+        self.state.started_at.get().copied()
+    }
+
+    /// How large a result may be.
+    pub(crate) fn limits(&self) -> Limits {
+        self.state.origin.limits
+    }
+
+    /// The time, if the attempt has not ended, so that its job may be completed now.
+    pub(crate) fn completable_at(&self) -> Option<Timestamp> {
+        (!self.news().is_closed).then(|| self.state.origin.clock.now())
+    }
+
+    /// The handler has written the job's completion in a transaction of its own.
+    pub(crate) fn note_completion(&self) {
+        self.state.has_completion.store(true, Ordering::Release);
+    }
+}

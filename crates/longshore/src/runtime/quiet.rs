@@ -1,0 +1,62 @@
+//! Log calls that nobody's job depends on: a subscriber that panics costs the line and nothing else.
+
+use tracing::Span;
+use tracing::span::Entered;
+
+use crate::runtime::panic_capture::quietly;
+
+macro_rules! debug {
+    ($($words:tt)*) => {{ $crate::runtime::panic_capture::quietly(|| ::tracing::debug!($($words)*)); }};
+}
+macro_rules! info {
+    ($($words:tt)*) => {{ $crate::runtime::panic_capture::quietly(|| ::tracing::info!($($words)*)); }};
+}
+macro_rules! warning {
+    ($($words:tt)*) => {{ $crate::runtime::panic_capture::quietly(|| ::tracing::warn!($($words)*)); }};
+}
+macro_rules! error {
+    ($($words:tt)*) => {{ $crate::runtime::panic_capture::quietly(|| ::tracing::error!($($words)*)); }};
+}
+pub(crate) use {debug, error, info, warning};
+
+/// A span whose subscriber may panic.
+pub(crate) struct QuietSpan {
+    span: Span,
+}
+
+impl QuietSpan {
+    /// The span that `make` makes, or none.
+    pub(crate) fn new(make: impl FnOnce() -> Span) -> Self {
+        Self { span: quietly(make).unwrap_or_else(Span::none) }
+    }
+
+    /// Gives a field of the span its value.
+    pub(crate) fn record(&self, field: &str, value: impl tracing::Value) {
+        quietly(|| {
+            self.span.record(field, value);
+        });
+    }
+
+    /// Calls what does not panic itself inside the span.
+    ///
+    /// A panic of it would meet the subscriber while unwinding, and two panics at once end the process.
+    pub(crate) fn in_scope<T>(&self, call: impl FnOnce() -> T) -> T {
+        let entered: Option<Entered<'_>> = quietly(|| self.span.enter());
+        let output = call();
+        quietly(|| drop(entered));
+        output
+    }
+}
+
+impl Clone for QuietSpan {
+    fn clone(&self) -> Self {
+        Self::new(|| self.span.clone())
+    }
+}
+
+impl Drop for QuietSpan {
+    fn drop(&mut self) {
+        let span = std::mem::replace(&mut self.span, Span::none());
+        quietly(|| drop(span));
+    }
+}

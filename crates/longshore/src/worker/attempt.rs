@@ -1,0 +1,7 @@
+//! One attempt, from the slot that takes a job to the record of its outcome.
+
+pub(crate) mod attempt_end;
+pub(crate) mod committed;
+pub(crate) mod executor;
+pub(crate) mod hooks;
+pub(crate) mod slot;

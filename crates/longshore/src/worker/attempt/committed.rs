@@ -1,0 +1,46 @@
+use longshore_core::{ClaimNumber, Job, JobData, JobId, Status, StoreError, WorkerId};
+
+use crate::CurrentAttempt;
+use crate::worker::trouble::StoreCall;
+use crate::worker::worker_run::WorkerRun;
+
+/// What a handler came to that has completed its job in a transaction of its own; none where that was rolled back.
+///
+/// Where the store cannot be read for good, the attempt counts as not completed: the fence keeps its outcome out if it
+/// is.
+pub(crate) async fn result(worker_run: &WorkerRun, attempt: &CurrentAttempt) -> Option<Option<JobData>> {
+    let call = || worker_run.queue.backend().job(attempt.id());
+    let job = worker_run.patiently(StoreCall::Look, call).await.ok().flatten()?.job;
+    AttemptClaim::of(attempt).has_completed(&job).then_some(job.result)
+}
+
+/// Whether an attempt has completed its job by itself. A look that is not repeated.
+pub(crate) async fn has_completed(worker_run: &WorkerRun, attempt: &CurrentAttempt) -> Result<bool, StoreError> {
+    AttemptClaim::of(attempt).look(worker_run).await
+}
+
+/// Under which claim a worker made an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttemptClaim<'a> {
+    pub(crate) worker_id: &'a WorkerId,
+    pub(crate) id: JobId,
+    pub(crate) claim_number: ClaimNumber,
+}
+
+impl<'a> AttemptClaim<'a> {
+    fn of(attempt: &'a CurrentAttempt) -> Self {
+        Self { worker_id: attempt.worker_id(), id: attempt.id(), claim_number: attempt.lease().claim_number }
+    }
+
+    /// Whether the job was completed under this claim.
+    pub(crate) async fn look(self, worker_run: &WorkerRun) -> Result<bool, StoreError> {
+        let found = worker_run.queue.backend().job(self.id).await?;
+        Ok(found.is_some_and(|found| self.has_completed(&found.job)))
+    }
+
+    fn has_completed(self, job: &Job) -> bool {
+        job.status == Status::Completed
+            && job.worker_id.as_ref() == Some(self.worker_id)
+            && job.claim_number == self.claim_number
+    }
+}

@@ -1,0 +1,298 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use longshore_core::{Failure, FailureType, JobData, Outcome, Record, Report, Timestamp, decide};
+use tokio::time::{Instant, sleep_until};
+
+use crate::handler::stop::StopSignal;
+use crate::middleware::MiddlewareChain;
+use crate::runtime::panic_capture;
+use crate::runtime::panic_capture::Panicked;
+use crate::runtime::quiet::{self, QuietSpan};
+use crate::trace::spans;
+use crate::worker::attempt::attempt_end::{Circumstances, Ran, TimeLimit, attempt_end};
+use crate::worker::attempt::committed;
+use crate::worker::attempt::hooks::Hooks;
+use crate::worker::holdings::Conclusion;
+use crate::worker::registry::Entry;
+use crate::worker::worker_run::WorkerRun;
+use crate::{AttemptResult, BoxFuture, CurrentAttempt, Overrun, ShutdownTime, StopCause};
+
+/// One attempt under way: its handler under time limit, stop signal and panic guard.
+pub(crate) struct Execution<'a> {
+    worker_run: &'a WorkerRun,
+    attempt: &'a CurrentAttempt,
+    entry: Option<Arc<Entry>>,
+    started_at: Timestamp,
+    handling: Handling,
+    span: QuietSpan,
+}
+
+impl<'a> Execution<'a> {
+    pub(crate) fn new(worker_run: &'a WorkerRun, attempt: &'a CurrentAttempt, started_at: Timestamp) -> Self {
+        let entry = worker_run.registry.get(attempt.job_type()).cloned();
+        let span = spans::attempt(attempt);
+        attempt.note_start(started_at);
+        let handling = Handling {
+            entry: entry.clone(),
+            attempt: attempt.clone(),
+            chain: worker_run.registry.chain(),
+            span: span.clone(),
+            running: None,
+        };
+        Self { worker_run, attempt, entry, started_at, handling, span }
+    }
+
+    /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
+    pub(crate) async fn run(&mut self) -> Executed {
+        let limit = self.time_limit();
+        let ran = self.run_limited(limit.map(TimeLimit::span)).await;
+        if !self.is_outlived() {
+            // Before the outcome: nothing of this attempt is left when the job runs again elsewhere.
+            self.handling.drop_running();
+        }
+        // Seldom and large, so it has a place of its own.
+        if self.attempt.has_completion()
+            && let Some(result) = Box::pin(committed::result(self.worker_run, self.attempt)).await
+        {
+            return self.committed(&ran, result);
+        }
+        let finished_at = self.worker_run.clock.now();
+        let outcome = self.decide(ran, limit, finished_at);
+        self.span.in_scope(|| tell(&outcome));
+        if let Outcome::Retrying { failure, .. }
+        | Outcome::DeadLetter { failure, .. }
+        | Outcome::Expired { failure: Some(failure), .. } = &outcome
+        {
+            spans::note_failure(&self.span, failure);
+        }
+        let hooks = self.hooks(&outcome);
+        let conclusion = Conclusion::Outcome(Record {
+            id: self.attempt.id(),
+            claim_number: self.attempt.lease().claim_number,
+            outcome,
+            attempt: self.attempt.attempt(),
+            started_at: Some(self.started_at),
+            finished_at,
+            log: self.attempt.close(),
+        });
+        Executed { conclusion, hooks }
+    }
+
+    fn hooks(&self, outcome: &Outcome) -> Option<Hooks> {
+        let chain = self.handling.chain.clone()?;
+        Some(Hooks { chain, attempt: self.attempt.clone(), outcome: outcome.clone(), span: self.span.clone() })
+    }
+
+    fn decide(&self, ran: Ran, limit: Option<TimeLimit>, finished_at: Timestamp) -> Outcome {
+        let signal = self.attempt.stop_signal();
+        let circumstances = Circumstances {
+            cause: signal.cause(),
+            has_seen_stop: signal.is_seen(),
+            limit,
+            limits: self.worker_run.settings.limits,
+        };
+        let end = attempt_end(ran, &circumstances);
+        let retry = self.entry.as_ref().map(|entry| entry.policy.retry).unwrap_or_default();
+        decide(&self.attempt.lease().budgets, end, &retry, finished_at, fastrand::f64())
+    }
+
+    /// The job is completed, whatever its handler did after that.
+    fn committed(&self, ran: &Ran, result: Option<JobData>) -> Executed {
+        let outcome = Outcome::Completed { result };
+        self.span.in_scope(|| {
+            tell(&outcome);
+            if let Some(what) = ran.afterwards() {
+                quiet::warning!("the handler failed after it had completed its job, which stays completed");
+                self.attempt.log(&format!("longshore: after the job was completed, {what}\n"));
+            }
+        });
+        let lease = self.attempt.lease();
+        let conclusion = Conclusion::Committed(Report {
+            id: lease.id,
+            claim_number: lease.claim_number,
+            attempt: lease.attempt(),
+            progress: None,
+            log: self.attempt.close(),
+        });
+        Executed { conclusion, hooks: self.hooks(&outcome) }
+    }
+
+    /// The attempt's own limit or the time to the job's deadline, whichever ends first.
+    fn time_limit(&self) -> Option<TimeLimit> {
+        let lease = self.attempt.lease();
+        let timeout = lease.timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
+        match (timeout, lease.budgets.time.time_left(self.started_at)) {
+            (Some(timeout), left) if left.is_none_or(|left| timeout < left) => Some(TimeLimit::OfAttempt(timeout)),
+            (_, left) => left.map(TimeLimit::ToDeadline),
+        }
+    }
+
+    /// Waits for a handler that could not be stopped.
+    pub(crate) async fn outlive(mut self) {
+        if self.is_outlived() && !self.handling.is_over() {
+            (&mut self.handling).await;
+        }
+    }
+
+    fn is_outlived(&self) -> bool {
+        self.entry.as_ref().is_some_and(|entry| entry.policy.overrun == Overrun::Outlive)
+    }
+
+    /// A handler that is done when it is first asked costs no timer and no waiting list.
+    async fn run_limited(&mut self, timeout: Option<Duration>) -> Ran {
+        let signal = self.attempt.stop_signal();
+        let mut expiry = std::pin::pin!(expiry(timeout));
+        let mut cause = tokio::select! {
+            biased;
+            ran = &mut self.handling => return ran,
+            cause = signal.stopped() => cause,
+            () = &mut expiry => time_out(signal),
+        };
+        let mut over_at = Instant::now() + self.patience(cause);
+        loop {
+            cause = tokio::select! {
+                biased;
+                ran = &mut self.handling => return ran,
+                () = signal.over() => return Ran::Overran,
+                () = sleep_until(over_at) => return Ran::Overran,
+                // An attempt that goes on during a shutdown still has its time limit.
+                () = &mut expiry, if cause == StopCause::ShuttingDown => time_out(signal),
+                other = signal.replaced(cause) => other,
+            };
+            over_at = over_at.min(Instant::now() + self.patience(cause));
+        }
+    }
+
+    fn patience(&self, cause: StopCause) -> Duration {
+        let policy = self.entry.as_ref().map(|entry| entry.policy.clone()).unwrap_or_default();
+        let grace = match (cause, policy.at_shutdown) {
+            (StopCause::ShuttingDown, ShutdownTime::WorkersGrace) => {
+                self.attempt.grace().max(self.attempt.workers_grace())
+            }
+            _ => self.attempt.grace(),
+        };
+        let patience = grace + policy.settle;
+        if cause == StopCause::LeaseLost {
+            // Another worker may run it already, so there is not much time for an orderly end.
+            return patience.min(self.worker_run.settings.lease / 6);
+        }
+        patience
+    }
+}
+
+/// What came of an execution.
+pub(crate) struct Executed {
+    pub(crate) conclusion: Conclusion,
+    /// What the middlewares are to hear when the conclusion is on its way; none where there are none.
+    pub(crate) hooks: Option<Hooks>,
+}
+
+/// The time limit is reached; answers why the attempt is to stop, which may be for something graver.
+fn time_out(signal: &StopSignal) -> StopCause {
+    signal.stop(StopCause::TimedOut);
+    signal.cause().unwrap_or(StopCause::TimedOut)
+}
+
+async fn expiry(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One event a state change; the error's text is in the store, because it may quote a payload.
+fn tell(outcome: &Outcome) {
+    match outcome {
+        Outcome::Completed { .. } => quiet::debug!("completed"),
+        Outcome::Retrying { retry_at, failure } => {
+            quiet::warning!(failure_type = failure.failure_type.as_str(), retry_at = %retry_at, "retrying");
+        }
+        Outcome::DeadLetter { reason, failure } => {
+            quiet::error!(failure_type = failure.failure_type.as_str(), reason = %reason, "dead letter");
+        }
+        Outcome::Cancelled => quiet::info!("cancelled"),
+        Outcome::Expired { at, .. } => quiet::warning!(expires_at = %at, "expired"),
+        Outcome::Deferred { run_at } => quiet::info!(run_at = %run_at, "deferred"),
+        Outcome::Returned => quiet::info!("given back"),
+        Outcome::Crashed { .. } => quiet::error!("crashed"),
+        Outcome::Lapsed { .. } => quiet::error!("lapsed"),
+    }
+}
+
+/// The handler's future in its span, its panics caught; made at the first poll, because making it may panic.
+struct Handling {
+    entry: Option<Arc<Entry>>,
+    attempt: CurrentAttempt,
+    chain: Option<Arc<MiddlewareChain>>,
+    span: QuietSpan,
+    running: Option<BoxFuture<'static, AttemptResult>>,
+}
+
+impl Handling {
+    /// Whether it has ended or never began.
+    fn is_over(&self) -> bool {
+        self.running.is_none()
+    }
+
+    /// Drops the future, which may panic as well; the attempt's log tells.
+    fn drop_running(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        let dropped = self.span.in_scope(|| panic_capture::catch(|| drop(running)));
+        if let Err(panicked) = dropped {
+            let Panicked { message, .. } = panicked;
+            self.attempt.log(&format!("longshore: the handler panicked when it was dropped: {message}\n"));
+            quiet::error!(job_id = self.attempt.id().0, "a handler panicked when it was dropped");
+        }
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        self.drop_running();
+    }
+}
+
+impl Future for Handling {
+    type Output = Ran;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ran> {
+        let this = self.get_mut();
+        let Some(entry) = &this.entry else { return Poll::Ready(unknown(&this.attempt)) };
+        let (running, attempt, chain) = (&mut this.running, &this.attempt, &this.chain);
+        let polled = this.span.in_scope(|| {
+            panic_capture::catch(|| {
+                running.get_or_insert_with(|| begin(entry, attempt, chain.as_ref())).as_mut().poll(context)
+            })
+        });
+        let ran = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => Ran::Returned(result),
+            // Whatever surrounds a handler gets the handler's own panic as an error.
+            Err(panicked) => {
+                Ran::Panicked(panicked.into_failure(if chain.is_some() { "a middleware" } else { "the handler" }))
+            }
+        };
+        this.drop_running();
+        Poll::Ready(ran)
+    }
+}
+
+fn begin(
+    entry: &Entry,
+    attempt: &CurrentAttempt,
+    chain: Option<&Arc<MiddlewareChain>>,
+) -> BoxFuture<'static, AttemptResult> {
+    match chain {
+        None => entry.handler.run(attempt.clone()),
+        Some(chain) => Arc::clone(chain).run(Arc::clone(&entry.handler), attempt.clone()),
+    }
+}
+
+/// A store gives only what was asked for, so this is a mistake of the store; the job must not hang for it.
+fn unknown(attempt: &CurrentAttempt) -> Ran {
+    let message = format!("this worker has no handler for {:?}", attempt.job_type());
+    Ran::Returned(Err(Failure::new(FailureType::WorkerError, message).into()))
+}

@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use longshore_core::{ClaimRequest, Claimed, RequestId, StoreError, Timestamp};
+use tokio::time::{Instant, sleep_until};
+
+use crate::worker::claiming::drain;
+use crate::worker::claiming::worker_inbox::WorkerInbox;
+use crate::worker::trouble::{Patience, StoreCall};
+use crate::worker::worker_run::{Phase, Until, WorkerRun};
+
+/// How long the loop sleeps when no wake-up comes: wake-ups are hints, this is what makes it correct.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Fetches jobs whenever slots can take them. Ends when the worker is to stop; a claim that is under way is
+/// waited for, so that the jobs it gets are given back.
+pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
+    let mut wakeups = worker_run.queue.backend().wakeups();
+    let mut inbox = WorkerInbox::default();
+    let mut patience = Patience::default();
+    let mut requests = Requests::default();
+    let mut next_due = None;
+    let mut poll_at = Instant::now() + POLL;
+    while worker_run.phase() == Phase::Working {
+        renew_identity(worker_run).await?;
+        inbox.empty(worker_run);
+        if worker_run.gate.is_closed() {
+            inbox.rest(worker_run);
+        }
+        if let Some(request) = requests.next(worker_run) {
+            match claim(worker_run, &mut inbox, &request).await {
+                Ok(due) => (next_due, patience) = (due, Patience::default()),
+                Err(error) => {
+                    requests.unanswered = Some(request);
+                    worker_run.meet(StoreCall::Claim, error);
+                    worker_run.pause(patience.next(fastrand::f64())).await;
+                }
+            }
+            tokio::task::consume_budget().await;
+            continue;
+        }
+        if worker_run.until() == Until::Drained && drain::is_drained(worker_run).await {
+            break;
+        }
+        let due_at = due_instant(worker_run, next_due).map_or(poll_at, |due| due.min(poll_at));
+        tokio::select! {
+            () = worker_run.stopping() => {}
+            () = worker_run.room.notified() => {}
+            () = worker_run.settled.notified() => {}
+            () = inbox.arrived() => {}
+            () = wakeups.changed() => worker_run.holdings().lanes.refresh(),
+            () = sleep_until(due_at) => {
+                next_due = None;
+                worker_run.holdings().lanes.refresh();
+            }
+        }
+        if poll_at <= Instant::now() {
+            poll_at = Instant::now() + POLL;
+            worker_run.holdings().give_back_stale(POLL, worker_run.clock.now(), &worker_run.gate);
+            worker_run.ended.notify_one();
+        }
+    }
+    if let Some(unanswered) = requests.unanswered.take() {
+        give_back_unanswered(worker_run, unanswered).await;
+    }
+    Ok(())
+}
+
+/// A claim whose answer was lost may hold jobs that nobody here knows of; others get them at once.
+async fn give_back_unanswered(worker_run: &WorkerRun, request: ClaimRequest) {
+    let worker_id = request.worker_id.clone();
+    let repeated = tokio::time::timeout(POLL, worker_run.queue.backend().claim(request)).await;
+    if let Ok(Ok(claimed)) = repeated
+        && worker_run.holdings().worker_id() == Some(&worker_id)
+    {
+        worker_run.holdings().give_back(&claimed.leases, worker_run.clock.now());
+        worker_run.ended.notify_one();
+    }
+}
+
+/// The claims of one worker, told apart by their ids.
+#[derive(Debug, Default)]
+struct Requests {
+    last_id: u64,
+    /// A claim that failed: it may have been carried out all the same, so it is repeated as it was.
+    unanswered: Option<ClaimRequest>,
+}
+
+impl Requests {
+    /// What to claim now, if anything. The identity stays the same.
+    fn next(&mut self, worker_run: &WorkerRun) -> Option<ClaimRequest> {
+        let mut holdings = worker_run.holdings();
+        if let Some(unanswered) = &self.unanswered {
+            // While the worker does not know which leases it has lost, nothing that a claim brings could be run.
+            return if holdings.admits(&unanswered.worker_id) { self.unanswered.take() } else { None };
+        }
+        // While a suspect runs alone, other processes get the jobs.
+        if worker_run.gate.is_closed() {
+            return None;
+        }
+        let (worker_id, demand) = holdings.demand(Instant::now())?;
+        self.last_id += 1;
+        Some(ClaimRequest {
+            request_id: RequestId(self.last_id),
+            worker_id,
+            job_types: worker_run.job_types.clone(),
+            scope: demand.scope,
+            limit: demand.limit,
+        })
+    }
+}
+
+/// Registers the worker where it is not, or not any more.
+async fn renew_identity(worker_run: &WorkerRun) -> Result<(), StoreError> {
+    let is_registered = worker_run.holdings().registered_id().is_some();
+    if !is_registered {
+        worker_run.register().await?;
+    }
+    Ok(())
+}
+
+/// One claim; answers when the next job is due.
+async fn claim(
+    worker_run: &WorkerRun,
+    inbox: &mut WorkerInbox,
+    request: &ClaimRequest,
+) -> Result<Option<Timestamp>, StoreError> {
+    inbox.offer(worker_run, &request.worker_id);
+    let Claimed { leases, next_due } = worker_run.queue.backend().claim(request.clone()).await?;
+    worker_run.trouble.pass(StoreCall::Claim);
+    if leases.iter().any(|lease| lease.budgets.is_suspect()) {
+        inbox.rest(worker_run);
+    }
+    let mut holdings = worker_run.holdings();
+    let worker_id = &request.worker_id;
+    if holdings.admits(worker_id) {
+        holdings.lanes.fill(request, leases, Instant::now());
+        drop(holdings);
+        worker_run.work.notify_one();
+        if inbox.empty(worker_run) {
+            // The claim asked for less than the free slots, because leases lay in the inbox: there may be more.
+            worker_run.holdings().lanes.refresh();
+        }
+        return Ok(next_due);
+    }
+    if holdings.worker_id() == Some(worker_id) {
+        holdings.give_back(&leases, worker_run.clock.now());
+        drop(holdings);
+        worker_run.ended.notify_one();
+    }
+    Ok(next_due)
+}
+
+/// When to look for the job that is due next, by the timer of this process.
+fn due_instant(worker_run: &WorkerRun, next_due: Option<Timestamp>) -> Option<Instant> {
+    // At least a millisecond, so that a clock that lags behind the store's is no busy loop.
+    let wait = next_due?.since(worker_run.clock.now()).max(Duration::from_millis(1));
+    Instant::now().checked_add(wait)
+}

@@ -1,0 +1,43 @@
+use longshore_core::{Filter, Status, StoreError};
+
+use crate::worker::trouble::StoreCall;
+use crate::worker::worker_run::WorkerRun;
+
+/// Whether nothing is left that could run now or later by itself.
+///
+/// A job counts when this worker knows its type and takes from its queue, and it waits for a worker, for its
+/// instant, or runs, here or elsewhere. A blocked one counts through its parent: as long as that one could
+/// complete, it is itself among those. What stands in a paused queue waits for a person and does not count.
+pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
+    if !worker_run.holdings().is_empty() {
+        return false;
+    }
+    match jobs_left(worker_run).await {
+        Ok(left) => {
+            worker_run.trouble.pass(StoreCall::Look);
+            left == 0
+        }
+        Err(error) => {
+            worker_run.meet(StoreCall::Look, error);
+            false
+        }
+    }
+}
+
+async fn jobs_left(worker_run: &WorkerRun) -> Result<u64, StoreError> {
+    let console = worker_run.queue.backend();
+    let named: Vec<String> = worker_run.settings.queues.iter().map(|queue| queue.queue.clone()).collect();
+    let known = Filter::all().job_types(worker_run.job_types.iter().cloned());
+    // A worker that names no queue takes from all of them.
+    let known = if named.is_empty() { known } else { known.queues(named.clone()) };
+    let left = known.clone().statuses([Status::Pending, Status::Retrying, Status::Running]);
+    let left = console.count(left.into()).await?;
+    if left == 0 {
+        return Ok(0);
+    }
+    let stats = console.stats(0).await?.queues;
+    let paused = stats.into_iter().filter(|queue| queue.paused_at.is_some()).map(|queue| queue.queue);
+    let paused = paused.filter(|queue| named.is_empty() || named.contains(queue));
+    let held_back = known.queues(paused).statuses([Status::Pending, Status::Retrying]);
+    Ok(left.saturating_sub(console.count(held_back.into()).await?))
+}

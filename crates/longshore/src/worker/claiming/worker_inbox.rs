@@ -1,0 +1,66 @@
+use longshore_core::{Inbox, QueueScope, WorkerId};
+use tokio::time::Instant;
+
+use crate::worker::worker_run::WorkerRun;
+
+/// The store's inbox of the identity under which this worker claims, if it has one.
+#[derive(Default)]
+pub(crate) struct WorkerInbox {
+    open: Option<(WorkerId, Box<dyn Inbox>)>,
+    /// Whether something may come.
+    is_offering: bool,
+}
+
+impl WorkerInbox {
+    /// Says what may come after the next claim of this identity, and opens its inbox if need be.
+    pub(crate) fn offer(&mut self, worker_run: &WorkerRun, worker_id: &WorkerId) {
+        let inbox = match self.open.take_if(|(of, _)| of == worker_id) {
+            Some((_, inbox)) => inbox,
+            None => worker_run.queue.backend().inbox(worker_id),
+        };
+        let (_, inbox) = self.open.insert((worker_id.clone(), inbox));
+        let offer = worker_run.holdings().lanes.offer();
+        inbox.offer(offer.scope, offer.limit);
+        self.is_offering = true;
+    }
+
+    /// Takes what has come to the slots; whether there was something.
+    pub(crate) fn empty(&mut self, worker_run: &WorkerRun) -> bool {
+        let Some((worker_id, inbox)) = &mut self.open else { return false };
+        let leases = inbox.take();
+        if leases.is_empty() {
+            return false;
+        }
+        let mut holdings = worker_run.holdings();
+        if holdings.admits(worker_id) {
+            holdings.lanes.receive(leases, Instant::now());
+            drop(holdings);
+            worker_run.work.notify_one();
+            return true;
+        }
+        if holdings.worker_id() == Some(worker_id) {
+            holdings.give_back(&leases, worker_run.clock.now());
+            drop(holdings);
+            worker_run.ended.notify_one();
+        }
+        true
+    }
+
+    /// Resolves when something has come. Cancellation safe.
+    pub(crate) async fn arrived(&mut self) {
+        match &mut self.open {
+            Some((_, inbox)) => inbox.arrived().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Nothing comes before the next claim: a suspect waits to run alone, and other processes get the jobs.
+    pub(crate) fn rest(&mut self, worker_run: &WorkerRun) {
+        if let Some((_, inbox)) = &mut self.open
+            && std::mem::take(&mut self.is_offering)
+        {
+            inbox.offer(QueueScope::All, 0);
+            worker_run.holdings().lanes.withdraw_offer();
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! A job whose worker died runs alone in its process.
+
+pub(crate) mod gate;
+pub(crate) mod isolation;

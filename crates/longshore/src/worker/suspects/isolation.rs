@@ -1,0 +1,142 @@
+use std::time::Duration;
+
+use longshore_core::{Budgets, Recorded, WorkerId};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::CurrentAttempt;
+use crate::runtime::quiet;
+use crate::worker::attempt::slot;
+use crate::worker::holdings::Conclusion;
+use crate::worker::suspects::gate::Pass;
+use crate::worker::trouble::StoreCall;
+use crate::worker::worker_run::WorkerRun;
+
+/// How long a suspect waits for what runs to end, and how long it then runs alone: one long job must not stall a
+/// process for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The most that this is doubled.
+const DOUBLINGS_MAX: u32 = 10;
+
+/// Makes the attempt of a suspect: alone, unless what runs does not end in time.
+pub(crate) async fn run(
+    worker_run: &WorkerRun,
+    slot: usize,
+    worker_id: &WorkerId,
+    attempt: &CurrentAttempt,
+    pass: Pass,
+) {
+    let patience = patience(&attempt.lease().budgets);
+    let beginning = begin(worker_run, worker_id, attempt, &pass, patience).await;
+    let started_at = worker_run.clock.now();
+    if beginning == Beginning::Never || slot::overdue(attempt, started_at).is_some() {
+        let record = slot::not_begun(attempt, started_at);
+        slot::conclude(worker_run, slot, attempt, Conclusion::Outcome(record));
+        slot::release(worker_run, slot);
+        return;
+    }
+    let open_at = Instant::now() + patience;
+    worker_run.holdings().begin(slot, started_at, beginning == Beginning::Alone);
+    worker_run.note_start(worker_id, slot, attempt);
+    let making = async {
+        slot::make(worker_run, slot, attempt, started_at).await;
+        // Until its outcome is stored, the row says that it runs: a death caused by the next job would be charged
+        // to it.
+        let is_over = |holdings: &crate::worker::holdings::Holdings| {
+            !pass.closes() || holdings.is_recorded() || holdings.worker_id().is_none()
+        };
+        worker_run.settled_when(is_over).await;
+    };
+    let mut making = std::pin::pin!(making);
+    tokio::select! {
+        biased;
+        () = &mut making => return,
+        () = sleep_until(open_at) => {}
+    }
+    quiet::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
+    worker_run.holdings().accompany(slot);
+    // Before others may begin.
+    worker_run.note_start(worker_id, slot, attempt);
+    pass.open();
+    worker_run.settled.notify_waiters();
+    making.await;
+}
+
+/// How the attempt of a suspect begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    Alone,
+    /// What ran before did not end in time.
+    BesideOthers,
+    /// It was stopped while it waited, or its lease was lost.
+    Never,
+}
+
+/// Waits until the suspect is alone and writes that it begins.
+async fn begin(
+    worker_run: &WorkerRun,
+    worker_id: &WorkerId,
+    attempt: &CurrentAttempt,
+    pass: &Pass,
+    patience: Duration,
+) -> Beginning {
+    let signal = attempt.stop_signal();
+    let beginning = tokio::select! {
+        biased;
+        _ = signal.stopped() => return Beginning::Never,
+        () = pass.alone() => Beginning::Alone,
+        () = sleep(patience) => {
+            quiet::info!(job_id = attempt.id().0, "a suspect has waited for long; it begins beside others");
+            Beginning::BesideOthers
+        }
+    };
+    let (id, claim_number) = (attempt.id(), attempt.lease().claim_number);
+    let call = || worker_run.queue.backend().begin_isolated(worker_id.clone(), id, claim_number);
+    let begun = tokio::select! {
+        biased;
+        _ = signal.stopped() => None,
+        // The gate is closed meanwhile, for all workers of this process.
+        begun = timeout(patience, worker_run.patiently(StoreCall::Isolate, call)) => begun.ok(),
+    };
+    let Some(begun) = begun else {
+        worker_run.trouble.forget(StoreCall::Isolate);
+        return Beginning::Never;
+    };
+    match begun {
+        Ok(Recorded::Recorded) if signal.cause().is_none() => return beginning,
+        Ok(Recorded::Recorded) => {}
+        Ok(Recorded::Fenced) => worker_run.holdings().disown(id, claim_number),
+        Err(error) => worker_run.meet(StoreCall::Isolate, error),
+    }
+    Beginning::Never
+}
+
+/// Where long jobs keep a suspect from being alone, nobody can be found guilty: what has crashed more often than it
+/// may gets longer each time.
+fn patience(budgets: &Budgets) -> Duration {
+    let beyond = budgets.crash_count.saturating_sub(budgets.max_crashes.max(1));
+    PATIENCE * 2_u32.pow(beyond.min(DOUBLINGS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suspect_is_waited_for_longer_only_when_it_has_crashed_more_often_than_it_may() {
+        let seconds = |crash_count, max_crashes| {
+            let budgets = Budgets {
+                retry_count: 0,
+                max_retries: 0,
+                crash_count,
+                max_crashes,
+                deferral_count: 0,
+                max_deferrals: 0,
+                time: longshore_core::TimeBounds::default(),
+            };
+            patience(&budgets).as_secs()
+        };
+        assert_eq!([seconds(1, 3), seconds(3, 3), seconds(4, 3), seconds(6, 3)], [60, 60, 120, 480]);
+        assert_eq!([seconds(1, 0), seconds(1, 1), seconds(2, 1)], [60, 60, 120]);
+        assert_eq!(seconds(u32::MAX, 3), 60 * 1024);
+    }
+}

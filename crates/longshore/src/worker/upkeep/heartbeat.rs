@@ -1,0 +1,113 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError, Timestamp};
+use tokio::time::{Instant, sleep_until};
+
+use crate::CurrentAttempt;
+use crate::worker::attempt::committed::has_completed;
+use crate::worker::holdings::Holdings;
+use crate::worker::trouble::StoreCall;
+use crate::worker::worker_run::{Phase, WorkerRun};
+
+/// The longest pause after a heartbeat that failed. Once writing is possible again, others give this worker a second
+/// at least before they take its jobs, and it must not let that pass.
+const RETRY_MAX: Duration = Duration::from_millis(500);
+
+/// Keeps the worker's lease, and hears what it has lost or must cancel.
+pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
+    let interval = worker_run.settings.lease / 6;
+    let mut next = Instant::now() + interval;
+    loop {
+        tokio::select! {
+            () = sleep_until(next) => {}
+            // Only a registration after an eviction brings it forward: a heartbeat writes, and would wake every other
+            // worker.
+            () = worker_run.pulse.notified() => {}
+        }
+        register_to_the_end(&worker_run).await;
+        let asked_at = Instant::now();
+        next = match beat(&worker_run).await {
+            Some(Ok(())) | None => asked_at + interval,
+            Some(Err(error)) => {
+                worker_run.meet(StoreCall::Extend, error);
+                Instant::now() + (interval / 10).min(RETRY_MAX)
+            }
+        };
+    }
+}
+
+/// The claim loop, which registers the worker otherwise, ends when the worker is to stop. What still runs then must
+/// hear all the same what it has lost.
+async fn register_to_the_end(worker_run: &WorkerRun) {
+    let is_evicted = {
+        let holdings = worker_run.holdings();
+        holdings.registered_id().is_none() && holdings.has_attempts()
+    };
+    if worker_run.phase() == Phase::Stopping
+        && is_evicted
+        && let Err(error) = worker_run.register().await
+    {
+        worker_run.meet(StoreCall::Register, error);
+    }
+}
+
+/// One heartbeat; none while the worker is not registered. What runs goes on while heartbeats fail: nobody can take a
+/// job over without writing, and whoever is overtaken nevertheless, because it was frozen, writes behind fences.
+async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
+    let (worker_id, held) = {
+        let holdings = worker_run.holdings();
+        (holdings.registered_id()?.clone(), holdings.held())
+    };
+    let asked_at = Instant::now();
+    let heartbeat =
+        Heartbeat { worker_id: worker_id.clone(), held: held.iter().map(|(id, claim)| (*id, *claim)).collect() };
+    let mut extended = match worker_run.queue.backend().extend(heartbeat).await {
+        Ok(extended) => extended,
+        Err(error) => return Some(Err(error)),
+    };
+    worker_run.trouble.pass(StoreCall::Extend);
+    keep_completed(worker_run, &mut extended).await;
+    let mut holdings = worker_run.holdings();
+    if holdings.registered_id() != Some(&worker_id) {
+        return Some(Ok(()));
+    }
+    holdings.renew(asked_at);
+    obey(&mut holdings, &extended, &held, worker_run.clock.now());
+    drop(holdings);
+    worker_run.ended.notify_one();
+    worker_run.room.notify_one();
+    worker_run.work.notify_one();
+    Some(Ok(()))
+}
+
+/// A handler may go on after it has completed its job in a transaction of its own. The store calls that job lost,
+/// because it does not run any more, but no other worker has it, so there is no reason to stop.
+async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
+    let mut completed = Vec::new();
+    for id in &extended.lost {
+        let attempt = worker_run.holdings().attempts().find(|attempt| attempt.id() == *id).cloned();
+        let Some(attempt) = attempt.filter(CurrentAttempt::has_completion) else { continue };
+        // Where nobody can tell, it goes on, and the fence decides about its outcome.
+        if has_completed(worker_run, &attempt).await.unwrap_or(true) {
+            completed.push(*id);
+        }
+    }
+    extended.lost.retain(|id| !completed.contains(id));
+}
+
+/// A job may have been stored and claimed anew while the heartbeat was under way: only the claims that it named
+/// are meant.
+fn obey(holdings: &mut Holdings, extended: &Extended, held: &HashMap<JobId, ClaimNumber>, now: Timestamp) {
+    for id in &extended.lost {
+        if let Some(claim_number) = held.get(id) {
+            holdings.disown(*id, *claim_number);
+        }
+    }
+    for id in &extended.cancel_requested {
+        if let Some(claim_number) = held.get(id) {
+            holdings.cancel(*id, *claim_number, now);
+        }
+    }
+}
