@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use longshore::{Queue, Status};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};

@@ -142,7 +142,7 @@ pub async fn a_batch_may_hold_every_kind_of_outcome<H: Harness>() {
     let worker_id = world.worker().await;
     let enqueued = world.enqueue_all(vec![job(); 6]).await;
     let leases = world.claim(&worker_id, 6).await;
-    let ends: Vec<_> = leases.iter().map(|lease| ended(lease)).collect();
+    let ends: Vec<_> = leases.iter().map(ended).collect();
     let [a, b, c, d, e, f] = <[_; 6]>::try_from(ends).expect("six were claimed");
     let records = vec![
         a.completed(),
