@@ -387,6 +387,8 @@ impl Holdings {
     pub(crate) fn close(&mut self, now: Duration) {
         self.admission = Admission::Closed;
         self.give_back_waiting(now);
+        // Once more, before the store gives their jobs back as if they had not run.
+        self.ended.extend(self.refused.take_all());
     }
 
     pub(crate) fn stop_all(&self, cause: StopCause) {

@@ -34,9 +34,11 @@ impl RefusedOutcomes {
 
     /// All of them, if it is time.
     pub(crate) fn take(&mut self, now: Instant) -> Vec<EndedAttempt> {
-        if self.again_at.is_none_or(|at| now < at) {
-            return Vec::new();
-        }
+        if self.again_at.is_none_or(|at| now < at) { Vec::new() } else { self.take_all() }
+    }
+
+    /// All of them, whether it is time or not.
+    pub(crate) fn take_all(&mut self) -> Vec<EndedAttempt> {
         self.again_at = None;
         std::mem::take(&mut self.kept)
     }

@@ -139,7 +139,10 @@ async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, outcomes: &mut Outc
             Recorded::Refused { reason } => refused.push((outcomes.ended(place), reason)),
         }
     }
-    if refused.is_empty() { Ok(()) } else { give_up(worker_run, worker_id, refused).await }
+    if !refused.is_empty() {
+        give_up(worker_run, worker_id, refused).await;
+    }
+    Ok(())
 }
 
 /// Measures anew with each try how long ago the attempts ended: nothing can be written for minutes now and then.
@@ -158,11 +161,7 @@ async fn hand_over(
 /// The database refuses these outcomes, and would refuse them again: their jobs end as dead letters, with the reason.
 /// Where it refuses that as well, they are tried again now and then, until somebody has changed the database or the
 /// worker retires.
-async fn give_up(
-    worker_run: &WorkerRun,
-    worker_id: &WorkerId,
-    refused: Vec<(EndedAttempt, Arc<str>)>,
-) -> Result<(), StoreError> {
+async fn give_up(worker_run: &WorkerRun, worker_id: &WorkerId, refused: Vec<(EndedAttempt, Arc<str>)>) {
     let ends = refused.iter().map(|(ended, reason)| {
         if !ended.was_refused {
             quiet::error!(job_id = ended.record.id.0, reason = &**reason, "the database refuses an outcome");
@@ -170,7 +169,10 @@ async fn give_up(
         EndedAttempt { record: given_up(&ended.record, reason), ..*ended }
     });
     let mut ends = OutcomeBatch::new(ends.collect());
-    let answers = hand_over(worker_run, worker_id, &mut ends).await?;
+    let answers = match hand_over(worker_run, worker_id, &mut ends).await {
+        Ok(answers) => answers,
+        Err(error) => return lose(worker_run, error, refused.len()),
+    };
     for ((ended, _), answer) in refused.into_iter().zip(answers) {
         match answer {
             Recorded::Recorded => {}
@@ -187,7 +189,6 @@ async fn give_up(
             }
         }
     }
-    Ok(())
 }
 
 /// An outcome was not accepted: the handler has completed the job itself in the last moment, whose log is still to be
@@ -210,14 +211,12 @@ async fn fenced(worker_run: &WorkerRun, worker_id: &WorkerId, record: &Record) {
 async fn write_singly(worker_run: &WorkerRun, worker_id: &WorkerId, outcomes: &OutcomeBatch) {
     for ended in outcomes.all_ended() {
         let mut single = OutcomeBatch::new(vec![ended.clone()]);
-        let written = match write(worker_run, worker_id, &mut single).await {
+        match write(worker_run, worker_id, &mut single).await {
+            Ok(()) => {}
             Err(error) if is_over_content(&error) => {
-                give_up(worker_run, worker_id, vec![(ended, error.to_string().into())]).await
+                give_up(worker_run, worker_id, vec![(ended, error.to_string().into())]).await;
             }
-            written => written,
-        };
-        if let Err(error) = written {
-            lose(worker_run, error, 1);
+            Err(error) => lose(worker_run, error, 1),
         }
     }
 }

@@ -97,6 +97,21 @@ async fn what_the_database_refuses_in_every_form_is_stored_as_soon_as_it_is_acce
     running.stop().await;
 }
 
+/// The work was done: it is not done again because the worker ends in the meantime.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_ends_tries_once_more_to_store_what_was_refused() {
+    let (warnings, _guard) = Warnings::listen();
+    let bench = Bench::new();
+    let (ids, worker) = ended_together(&bench, &EVERY_END).await;
+    let running = Running::spawn(worker);
+    warnings.until(STAYS, 1).await;
+    bench.store.refuse(ids[1], &[]);
+
+    running.stop().await;
+
+    assert_eq!(bench.status(ids[1]).await, Status::Completed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_worker_ends_in_time_and_gives_back_what_the_database_refuses() {
     let (warnings, _guard) = Warnings::listen();

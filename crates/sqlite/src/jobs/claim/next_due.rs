@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use longshore_core::{ClaimRequest, Timestamp};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use crate::column;
+use crate::column::{self, Columns, RawName};
 use crate::jobs::claim::lanes::{Scope, is_paused};
 
 /// How far one claim looks through the jobs of others that become due before its own: it reads the whole row of each.
@@ -28,19 +28,20 @@ impl NextDue {
         let mut due = Self { of_any: None, of_own: None };
         let mut statement = connection.prepare_cached(include_str!("../../sql/select_next_due.sql"))?;
         let mut rows = statement.query(params![LOOKED_AT_MAX])?;
-        let (mut looker, mut bytes, mut last) = (Looker::new(connection, request), 0, None);
+        let (mut looker, mut others, mut bytes) = (None, 0, 0);
         while let Some(row) = rows.next()? {
-            let instant = column::timestamp(row, 0)?;
+            let looker = looker.get_or_insert_with(|| Looker::new(connection, request));
+            let mut columns = Columns::of(row);
+            let instant = columns.read(column::timestamp)?;
             due.of_any.get_or_insert(instant);
-            last = Some(instant);
-            bytes += column::size(row, 3)?;
-            if looker.is_own(row)? || bytes > LOOKED_AT_BYTES_MAX {
+            let is_own = looker.is_own(&columns.read(column::raw_name)?, &columns.read(column::raw_name)?)?;
+            bytes += columns.read(column::size)?;
+            others += 1;
+            if is_own || others >= LOOKED_AT_MAX || bytes > LOOKED_AT_BYTES_MAX {
                 due.of_own = Some(instant);
-                return Ok(due);
+                break;
             }
-            looker.others += 1;
         }
-        due.of_own = last.filter(|_| looker.others >= LOOKED_AT_MAX);
         Ok(due)
     }
 
@@ -56,16 +57,14 @@ struct Looker<'r, 'c> {
     scope: Scope<'r>,
     /// The queue that was asked for last, and whether it is paused: jobs of one queue often come one after the other.
     asked: Option<(String, bool)>,
-    others: u32,
 }
 
 impl<'r, 'c> Looker<'r, 'c> {
     fn new(connection: &'c Connection, request: &'r ClaimRequest) -> Self {
-        Self { connection, scope: Scope::of(request), asked: None, others: 0 }
+        Self { connection, scope: Scope::of(request), asked: None }
     }
 
-    fn is_own(&mut self, row: &Row<'_>) -> rusqlite::Result<bool> {
-        let (job_type, queue) = (column::raw_name(row, 1)?, column::raw_name(row, 2)?);
+    fn is_own(&mut self, job_type: &RawName, queue: &RawName) -> rusqlite::Result<bool> {
         // A name that is not UTF-8 is nobody's.
         let (Some(job_type), Some(queue)) = (job_type.as_str(), queue.as_str()) else { return Ok(false) };
         Ok(self.scope.takes(job_type, queue) && !self.is_paused(queue)?)
