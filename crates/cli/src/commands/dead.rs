@@ -7,7 +7,7 @@ use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
-/// Looks after the jobs that were given up.
+/// Runs `longshore dead`.
 pub(crate) fn run(context: &Context, command: DeadCommand) -> anyhow::Result<Exit> {
     match command {
         DeadCommand::List { filter, page } => context.block_on({

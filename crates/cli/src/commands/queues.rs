@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::output::relative_time::span;
 use crate::output::table::Table;
 
-/// Looks at queues, pauses and resumes them.
+/// Runs `longshore queues`.
 pub(crate) fn run(context: &Context, command: QueuesCommand) -> anyhow::Result<Exit> {
     match command {
         QueuesCommand::List => context.block_on(list(context)),
@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, command: QueuesCommand) -> anyhow::Result<E
     }
 }
 
-/// The queues as `--json` has them.
+/// The queues in JSON.
 #[derive(Serialize)]
 struct Queues {
     queues: Vec<Queue>,
@@ -30,9 +30,9 @@ struct Queues {
 struct Queue {
     #[serde(flatten)]
     stats: QueueStats,
-    /// Jobs that wait, now or for their instant or their parent.
+    /// Jobs that wait: ready, scheduled, retrying or blocked.
     depth: u64,
-    /// Jobs that run.
+    /// Jobs that are running.
     running: u64,
     oldest_waiting_seconds: Option<f64>,
 }
@@ -72,7 +72,7 @@ fn table(queues: &[Queue]) -> Table {
     table.right(&[2, 3, 4, 5])
 }
 
-/// What became of a queue.
+/// The new state of a queue.
 #[derive(Serialize)]
 struct Changed<'a> {
     queue: &'a str,
@@ -80,14 +80,14 @@ struct Changed<'a> {
 }
 
 async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow::Result<Exit> {
-    // A name that no job can have is a slip of the fingers.
+    // No job can have this queue name, so it is a typo.
     InvalidJob::check_queue(&queue).map_err(CommandError::Job)?;
     let database = Database::open(context, Prepare::Nothing).await?;
     database.change_queue(queue.clone(), change).await?;
     let changed = Changed { queue: &queue, is_paused: change == QueueChange::Pause };
     let done = match change {
-        QueueChange::Pause => format!("queue {queue} is paused; what runs goes on"),
-        QueueChange::Resume => format!("queue {queue} is open"),
+        QueueChange::Pause => format!("queue {queue} is paused; running jobs continue"),
+        QueueChange::Resume => format!("queue {queue} is not paused"),
     };
     CommandError::after(&done, context.output.result(&changed, |output| output.line(&done)))?;
     Ok(Exit::Done)

@@ -1,7 +1,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement};
 
-/// Rows for people: aligned columns, no borders, control characters made visible.
+/// A table for people: aligned columns, no borders, control characters made visible.
 #[derive(Debug)]
 pub(crate) struct Table {
     inner: comfy_table::Table,
@@ -9,7 +9,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table with these heads.
+    /// An empty table with these column heads.
     pub(crate) fn new(heads: &[&str]) -> Self {
         let mut inner = comfy_table::Table::new();
         inner.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
@@ -19,7 +19,7 @@ impl Table {
         Self { inner, cell_chars_max: CELL_CHARS_MAX }
     }
 
-    /// Numbers stand to the right.
+    /// Aligns these columns to the right.
     #[must_use]
     pub(crate) fn right(mut self, columns: &[usize]) -> Self {
         for column in columns {
@@ -30,7 +30,7 @@ impl Table {
         self
     }
 
-    /// Cells are not cut, for what cannot be looked up elsewhere.
+    /// Does not truncate cells. For values that no other command shows.
     #[must_use]
     pub(crate) fn uncut(mut self) -> Self {
         self.cell_chars_max = usize::MAX;
@@ -42,7 +42,7 @@ impl Table {
         self.inner.add_row(cells.iter().map(|cell| one_line(cell, self.cell_chars_max)));
     }
 
-    /// The text, with a line feed at its end and no blanks before any.
+    /// The text. It ends with a line feed, and no line has trailing spaces.
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
         for line in self.inner.lines() {
@@ -53,15 +53,15 @@ impl Table {
     }
 }
 
-/// The widest cell; whoever wants the whole asks for one job.
+/// The maximum width of a cell. `show` prints the full value.
 const CELL_CHARS_MAX: usize = 60;
 
-/// So many jobs, in words.
+/// A number of jobs, in words.
 pub(crate) fn count_jobs(count: u64) -> String {
     if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
 }
 
-/// Text in one line of at most `chars_max` characters, without anything that moves the cursor.
+/// Text on one line of at most `chars_max` characters, without control characters.
 pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let mut line = String::new();
     for (count, c) in text.chars().enumerate() {
@@ -75,7 +75,7 @@ pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     line
 }
 
-/// Text of several lines without anything that moves the cursor.
+/// Text of several lines, without control characters that move the cursor.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
