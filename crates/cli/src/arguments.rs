@@ -38,13 +38,15 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+/// The heading of the options that every command has.
+pub(crate) const EVERYWHERE: &str = "Everywhere";
+
 /// The options that every command accepts.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = EVERYWHERE)]
 pub(crate) struct Globals {
-    /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE or DATABASE_URL, both also from .env,
-    /// else
-    /// `database` in the configuration file; default: sqlite:longshore.db]
+    /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, else `database` in the configuration
+    /// file, else DATABASE_URL; the variables are also read from .env; default: sqlite:longshore.db]
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) database: Option<OsString>,
 

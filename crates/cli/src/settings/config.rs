@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(kept("[worker]\nretention = \"7d\"\ndead_letter_retention = \"90d\""), (Some(7), Some(90)));
         assert_eq!(kept("[worker]\nretention = \"forever\"\ndead_letter_retention = \"forever\""), (None, None));
         let error = parse("[worker]\ndead_letter_retention = \"never\"").unwrap_err();
-        assert!(error.starts_with("longshore.toml, line 2: \"never\" is no duration"), "{error}");
+        assert!(error.starts_with("longshore.toml, line 2: \"never\" is not a duration"), "{error}");
         assert!(error.ends_with("or \"forever\""), "{error}");
     }
 

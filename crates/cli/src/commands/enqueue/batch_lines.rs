@@ -150,7 +150,7 @@ mod tests {
             (b"{\"job_type\":\"a\",\"delay\":\"9999999d\"}", "jobs, line 1: the delay in seconds must be from 0 to"),
             (
                 b"{\"job_type\":\"a\",\"delay\":\"1s\",\"run_at\":\"2099-01-01T00:00:00Z\"}",
-                "jobs, line 1: run_at and delay cannot both be given: keep one of them",
+                "jobs, line 1: run_at and delay cannot both be given: remove one of them",
             ),
         ];
         for (text, expected) in off {

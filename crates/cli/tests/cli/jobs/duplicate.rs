@@ -79,7 +79,7 @@ fn a_line_of_a_batch_has_the_same_rules() {
     );
     for (field, told) in [
         (r#""on_duplicate":"keep""#, "on_duplicate says nothing without unique_key: give both or neither"),
-        (r#""unique_key":"k","on_duplicate":"drop""#, "\"drop\" is no rule for duplicates"),
+        (r#""unique_key":"k","on_duplicate":"drop""#, "\"drop\" is not a rule for duplicates"),
     ] {
         let line = format!("{{\"job_type\":\"mail\",{field}}}\n");
         let ran = sandbox.run_with_input(&["enqueue", "--batch", "-"], line.as_bytes());

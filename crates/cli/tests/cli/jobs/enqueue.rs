@@ -148,7 +148,7 @@ fn one_bad_line_at_the_end_of_a_batch_keeps_every_job_out() {
         (b"{\"job_type\":\"a\",\"job_data\":{\"\\udc00\":1}}", "not valid Unicode: the escape \\udc00 at byte 3 of"),
         (b"{\"job_type\":\"a\",\"metadata\":[\"\\ud800\"]}", "not valid Unicode: the escape \\ud800 at byte 3 of"),
         (b"{\"job_type\":\"a\",\"max_retries\":-1}", "invalid value"),
-        (b"{\"job_type\":\"a\",\"run_at\":\"0001-01-01T00:00:00Z\"}", "is no instant"),
+        (b"{\"job_type\":\"a\",\"run_at\":\"0001-01-01T00:00:00Z\"}", "is not a time"),
         (b"\0", "expected value"),
     ] {
         sandbox.write("jobs.ndjson", [good.as_bytes(), bad].concat());
