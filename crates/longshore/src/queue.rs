@@ -13,70 +13,70 @@ use crate::runtime::{alarm, park};
 use crate::trace::spans::EnqueueSpan;
 use crate::{InvalidDatabaseUrl, Payload};
 
-/// A database that holds jobs: both traits of a backend.
+/// A database that holds jobs: both halves of the contract.
 pub trait Backend: Store + Console {}
 
 impl<T: Store + Console> Backend for T {}
 
-/// A database with jobs. Cheap to clone; all clones share one connection.
+/// A database with jobs in it. Cheap to clone; all clones share one connection.
 ///
-/// Its async methods run on every executor. Its blocking methods work on every thread, also inside an async task. There
-/// they block the other tasks of that thread until they return.
+/// Its async methods run on every executor. Its blocking ones work on every thread, inside an async task as well;
+/// there they hold up the other tasks of that thread until they return.
 #[derive(Clone, Debug)]
 pub struct Queue {
     backend: Arc<dyn Backend>,
 }
 
-/// Why a call of a queue failed. Nothing was changed.
+/// What a queue could not do. Nothing was changed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum QueueError {
-    /// The payload cannot be encoded as JSON, or decoded from it.
+    /// The payload cannot be written as JSON, or read from it.
     #[error("the payload is {0}")]
     Encode(#[from] InvalidJobData),
-    /// The URL names no database that this build supports.
+    /// The address names no database that this build can use.
     #[error(transparent)]
     InvalidUrl(#[from] InvalidDatabaseUrl),
-    /// No thread could be started to open the database.
+    /// The operating system gave no thread to open the database on.
     #[error("no thread could be started to open the database: {source}")]
     Thread {
-        /// The cause.
+        /// Why.
         source: io::Error,
     },
-    /// The store returned an error.
+    /// The database said no.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The job does not exist.
+    /// There is no such job.
     #[error("there is no job {id}")]
     NotFound {
-        /// The job id.
+        /// The job that was asked for.
         id: JobId,
     },
-    /// A wait needs a thread for its timer, and none could be started.
-    #[error("cannot wait for a job, because no thread can be started: {0}; stop other threads, or raise the limit")]
+    /// A wait needs a thread that keeps the time, and the operating system has none left.
+    #[error("cannot wait for a job, because no thread can be started: {0}; end other threads, or allow more of them")]
     Timer(#[source] io::Error),
 }
 
-/// How often a wait reads the job if no wake-up comes.
+/// How long a wait goes without looking when no wake-up comes.
 const POLL: Duration = Duration::from_secs(1);
 
 impl Queue {
-    /// Creates a queue on any backend.
+    /// A queue on any backend.
     pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
         Self { backend }
     }
 
-    /// The backend itself, for pages, statistics and health.
+    /// The backend itself: pages, statistics, health.
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }
 
-    /// Enqueues one typed job. After Ok the job is committed and survives the end of this process.
+    /// Enqueues one typed job. After `Ok` it survives the end of this process.
     pub async fn enqueue<T: Payload>(&self, payload: &T) -> Result<Enqueued, QueueError> {
         Ok(self.enqueue_job(payload.to_job()?).await?)
     }
 
-    /// Enqueues one job. After Ok the job is committed and survives the end of this process.
+    /// Enqueues one job. After `Ok` it survives the end of this process.
     pub async fn enqueue_job(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         let span = EnqueueSpan::of_job(&job);
         let enqueued = self.backend.enqueue(vec![job]).await;
@@ -93,7 +93,7 @@ impl Queue {
         enqueued
     }
 
-    /// Enqueues any number of jobs in bounded memory, all or none. Returns how many were created.
+    /// Enqueues any number of jobs in bounded memory, all or none, and says how many were made.
     pub async fn enqueue_stream(&self, jobs: EnqueueStream) -> Result<u64, StoreError> {
         let span = EnqueueSpan::of_stream();
         let enqueued = self.backend.enqueue_stream(jobs).await;
@@ -116,7 +116,7 @@ impl Queue {
         park::block_on(self.enqueue_all(jobs))
     }
 
-    /// One job with its attempts. `None` if it does not exist.
+    /// One job with its attempts, if there is such a job.
     pub async fn job(&self, id: JobId) -> Result<Option<JobDetail>, StoreError> {
         self.backend.job(id).await
     }
@@ -126,11 +126,11 @@ impl Queue {
         park::block_on(self.job(id))
     }
 
-    /// Waits until the job has ended or `timeout` is over. Returns the job as it is then.
+    /// Waits until the job has ended or the time is over, and answers with the job as it is then.
     ///
-    /// It uses the machine's time, even in a runtime whose time is paused.
+    /// The time is the machine's own, also in a runtime whose time is paused.
     pub async fn wait(&self, id: JobId, timeout: Duration) -> Result<JobDetail, QueueError> {
-        // Selecting between two futures uses up a Tokio task's budget, which another executor does not renew.
+        // The choice between two futures spends a Tokio task's budget, which another executor does not renew.
         unconstrained(self.wait_until(id, Instant::now().checked_add(timeout))).await
     }
 
@@ -139,7 +139,7 @@ impl Queue {
         park::block_on(self.wait(id, timeout))
     }
 
-    /// `None` means no deadline, or one too far away for an instant.
+    /// No deadline is one that is too far away to be an instant.
     async fn wait_until(&self, id: JobId, deadline: Option<Instant>) -> Result<JobDetail, QueueError> {
         let mut wakeups = self.backend.wakeups();
         loop {
@@ -156,23 +156,23 @@ impl Queue {
         }
     }
 
-    /// Cancels a waiting job. Asks a running job to stop.
+    /// Ends a waiting job; asks a running one to stop.
     pub async fn cancel(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::Cancel).await
     }
 
-    /// Retries an ended or retrying job now with new budgets, with the children that became dead letters because of it.
-    /// Their history stays.
+    /// Puts an ended or retrying job back with fresh budgets, and the children that were given up with it; their
+    /// history stays.
     pub async fn retry(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::Retry).await
     }
 
-    /// [`Queue::retry`] without the children.
+    /// [`Queue::retry`] without the children: they stay given up.
     pub async fn retry_alone(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::RetryAlone).await
     }
 
-    /// Deletes a job that is not running, with its history.
+    /// Removes a job that does not run, with its history.
     pub async fn delete(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::Delete).await
     }
@@ -182,18 +182,17 @@ impl Queue {
         self.act(id, Action::Reprioritise(priority)).await
     }
 
-    /// Changes the payload, queue, type or time of a job that is not running. A [`Refusal`](crate::Refusal) says why a
-    /// job cannot be edited.
+    /// Changes payload, queue, type or time of a job that does not run; a refusal says why a job cannot be edited.
     pub async fn edit(&self, id: JobId, edit: JobEdit) -> Result<Actioned, StoreError> {
         self.backend.edit(id, edit).await
     }
 
-    /// Stops claims from a queue until it is resumed. Running jobs continue.
+    /// Claims nothing more from a queue until it is resumed.
     pub async fn pause(&self, queue: impl Into<String>) -> Result<(), StoreError> {
         self.backend.change_queue(queue.into(), QueueChange::Pause).await
     }
 
-    /// Resumes claims from a queue.
+    /// Claims from a queue again.
     pub async fn resume(&self, queue: impl Into<String>) -> Result<(), StoreError> {
         self.backend.change_queue(queue.into(), QueueChange::Resume).await
     }

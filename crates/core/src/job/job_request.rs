@@ -137,7 +137,10 @@ mod tests {
                 r#""run_at":"2099-01-01T00:00:00Z","delay":"1h""#,
                 "run_at and delay cannot both be given: remove one of them",
             ),
-            (r#""at":"2099-01-01T00:00:00Z","delay":"1h""#, "run_at and delay cannot both be given: remove one of them"),
+            (
+                r#""at":"2099-01-01T00:00:00Z","delay":"1h""#,
+                "run_at and delay cannot both be given: remove one of them",
+            ),
             (
                 r#""timeout":"1s","timeout_seconds":1"#,
                 "timeout and timeout_seconds cannot both be given: remove one of them",

@@ -33,7 +33,9 @@ pub enum Status {
 
 /// The word is not a status.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("\"{word}\" is not a status: expected pending, running, retrying, completed, cancelled, dead_letter or blocked")]
+#[error(
+    "\"{word}\" is not a status: expected pending, running, retrying, completed, cancelled, dead_letter or blocked"
+)]
 pub struct UnknownStatus {
     /// The word that was given.
     pub word: String,

@@ -116,7 +116,7 @@ fn story(info: &PanicHookInfo<'_>) -> String {
 
 fn message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is no text")
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text")
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_panic_whose_value_panics_when_it_is_dropped_is_caught_all_the_same() {
         let panicked = catch(|| panic::panic_any(PanicsWhenDropped)).unwrap_err();
-        assert_eq!(panicked.message, "a value that is no text");
+        assert_eq!(panicked.message, "a value that is not text");
         assert_eq!(quietly(|| panic::panic_any(PanicsWhenDropped)), None::<()>);
     }
 

@@ -1,4 +1,4 @@
-//! What the end of a program makes of its attempt.
+//! The outcome of an attempt by the end of its program.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub(crate) fn a_result_beyond_the_limit_is_a_validation_error() {
     assert_eq!(sh(script).result_bytes_max(10).finish().result().unwrap(), "\"12345678\"");
     let failure = sh(script).result_bytes_max(9).finish().failure();
     assert_eq!(failure.failure_type, FailureType::ValidationError);
-    assert!(failure.message.starts_with("the result has 10 bytes, but at most 9 are accepted"), "{}", failure.message);
+    assert!(failure.message.starts_with("the result has 10 bytes, but the limit is 9"), "{}", failure.message);
     let endless = r#"printf '{"longshore": {"result": "'; head -c 3000000 /dev/zero | tr '\0' x; echo '"}}'; echo on"#;
     let ran = sh(endless).finish();
     assert_eq!(ran.log, "on\n");

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::sandbox::Sandbox;
 
-/// A sandbox with one job that waits under the key `k`.
+/// A sandbox with one waiting job with the key `k`.
 fn one_job() -> Sandbox {
     let sandbox = Sandbox::new();
     let job = sandbox.json(&["enqueue", "mail", "1", "--unique-key", "k", "--delay", "1h"]);
