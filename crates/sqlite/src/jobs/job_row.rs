@@ -51,7 +51,7 @@ pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     Ok(job)
 }
 
-/// One job with its attempts; the running and the successful one have no row and are told from the job's own.
+/// One job with its attempts. A running or successful attempt has no row; it is built from the job's row.
 pub(crate) fn detail(connection: &Connection, id: JobId) -> rusqlite::Result<Option<JobDetail>> {
     let found = connection.prepare_cached(include_str!("../sql/select_job.sql"))?.query_row([id.0], job).optional()?;
     let Some(job) = found else { return Ok(None) };
@@ -71,7 +71,7 @@ fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         worker_id: columns.read(worker_id)?,
         started_at: columns.read(column::optional_timestamp)?,
         finished_at: columns.read(column::optional_timestamp)?,
-        // A CHECK constraint keeps the column to the words that we know.
+        // A CHECK constraint allows only known words.
         outcome: AttemptOutcome::from_stored(&columns.read(column::text)?).unwrap_or(AttemptOutcome::Crashed),
         failure_type: columns.read(column::optional_text)?.and_then(|word| word.parse().ok()),
         error_message: columns.read(column::optional_text)?,

@@ -8,7 +8,7 @@ use rusqlite::vtab::array;
 
 use super::*;
 
-/// A database, and how many steps of SQLite's machine a claim's choice takes: the price without the clock.
+/// A database, and the number of SQLite steps that a claim's choice takes: the cost without a clock.
 struct Counted {
     connection: Connection,
     steps: Arc<AtomicU64>,
@@ -64,7 +64,7 @@ impl Counted {
         found
     }
 
-    /// The steps of one choice with its statements prepared, and how many jobs it came to.
+    /// The steps of one choice with prepared statements, and the number of chosen jobs.
     fn choose(&self, request: &ClaimRequest) -> (u64, usize) {
         let statements = RefCell::default();
         let mut found = (0, 0);
@@ -160,7 +160,7 @@ fn large_jobs_of_others_that_become_due_first_cost_a_claim_no_more_than_their_bo
     assert!(large.1.is_some());
 }
 
-/// Thousands of paused queues hold jobs of the worker's types, and it asks again and again.
+/// Thousands of paused queues hold jobs of the worker's types, and it asks repeatedly.
 #[test]
 fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
     let database = Counted::new();
