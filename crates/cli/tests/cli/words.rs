@@ -158,7 +158,7 @@ fn what_cannot_be_read_is_named_and_the_advice_fits_it() {
         let output = sandbox.command(call).stdin(input).output().unwrap();
         let document: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(2), "{document}");
-        assert!(hint(&document).contains("where standard input comes from"), "{document}");
+        assert!(hint(&document).contains("feeds standard input"), "{document}");
     }
 }
 
