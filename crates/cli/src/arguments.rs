@@ -14,10 +14,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::enqueue::EnqueueArguments;
-pub(crate) use self::filter::{TargetArguments, ToFilter};
-pub(crate) use self::jobs::{DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments};
+pub(crate) use self::filter::{KindArguments, TargetArguments, ToFilter};
+pub(crate) use self::jobs::{
+    DeadArguments, DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments,
+};
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
-pub(crate) use self::queues::QueuesCommand;
+pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
 pub(crate) use self::value::CONCURRENCY_MAX;
 pub(crate) use self::work::WorkArguments;
 
@@ -102,12 +104,27 @@ pub(crate) enum Command {
     Jobs(JobsCommand),
 
     /// List, show, retry and discard dead letters
-    #[command(subcommand, after_help = "Example: longshore dead retry --all --type thumbnail --yes")]
-    Dead(DeadCommand),
+    #[command(
+        long_about = "List, show, retry and discard dead letters\n\nA dead letter is a job that was given up. Without a \
+            subcommand, lists the newest ones.",
+        after_help = "Example: longshore dead retry --all --type thumbnail --yes"
+    )]
+    Dead(DeadArguments),
 
     /// List, pause and resume queues
-    #[command(subcommand, after_help = "Example: longshore queues pause mail")]
-    Queues(QueuesCommand),
+    #[command(
+        long_about = "List, pause and resume queues\n\nWithout a subcommand, lists them.",
+        after_help = "Example: longshore queues pause mail"
+    )]
+    Queues(QueuesArguments),
+
+    /// Show a summary on one screen
+    #[command(
+        long_about = "Show a summary on one screen\n\nShows the depth of each queue, what ended in the last hour, the \
+            workers, the next scheduled job, and the findings of \"doctor\". Only reads.",
+        after_help = "Example: longshore status"
+    )]
+    Status,
 
     /// List workers, when they started, and which jobs they run
     #[command(after_help = "Example: longshore workers --json")]

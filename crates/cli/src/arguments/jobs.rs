@@ -101,6 +101,14 @@ pub(crate) enum JobsCommand {
     },
 }
 
+/// The arguments of `dead`.
+#[derive(Debug, Args)]
+pub(crate) struct DeadArguments {
+    /// Without a subcommand, `dead` lists the dead letters.
+    #[command(subcommand)]
+    pub(crate) command: Option<DeadCommand>,
+}
+
 /// The subcommands of `dead`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadCommand {
@@ -179,13 +187,19 @@ impl EditArguments {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct ListArguments {
     /// Show at most this many jobs; the maximum is 1000
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000),
+    #[arg(long, value_name = "N", default_value_t = Self::default().limit, value_parser = clap::value_parser!(u32).range(1..=1000),
         allow_negative_numbers = true)]
     pub(crate) limit: u32,
 
     /// Continue after this cursor: the "next" of the page before
     #[arg(long, value_name = "CURSOR", allow_negative_numbers = true)]
     pub(crate) after: Option<JobId>,
+}
+
+impl Default for ListArguments {
+    fn default() -> Self {
+        Self { limit: 50, after: None }
+    }
 }
 
 /// A job and its new priority. The last word is the priority, the one before it the job's id.

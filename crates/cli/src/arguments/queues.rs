@@ -1,4 +1,12 @@
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+
+/// The queues, and what to do with them.
+#[derive(Debug, Args)]
+pub(crate) struct QueuesArguments {
+    /// Without a command, queues are listed.
+    #[command(subcommand)]
+    pub(crate) command: Option<QueuesCommand>,
+}
 
 /// The subcommands of `queues`.
 #[derive(Debug, Subcommand)]

@@ -334,6 +334,8 @@ pub struct Stats {
     pub queues: Vec<QueueStats>,
     /// What ended in each minute, oldest first; minutes without anything are left out.
     pub minutes: Vec<MinuteStats>,
+    /// When the next scheduled or retrying job becomes claimable. In the past if no worker has claimed since then.
+    pub next_due_at: Option<Timestamp>,
 }
 
 /// One queue.
