@@ -95,7 +95,7 @@ fn the_mark_of_a_cut_log_has_a_line_of_its_own() {
     sandbox.json(&["enqueue", "flood"]);
     sandbox.json(&["work", "--drain", "-q"]);
     let log = sandbox.run(&["jobs", "logs", "1"]).stdout;
-    let marks: Vec<&str> = log.lines().filter(|line| line.contains("bytes were cut here")).collect();
+    let marks: Vec<&str> = log.lines().filter(|line| line.contains("bytes are missing here")).collect();
     assert_eq!(marks.len(), 1);
     assert!(marks[0].starts_with("--- "), "{}", &marks[0][..80]);
 }
