@@ -97,6 +97,10 @@ pub(crate) enum Command {
     Work(WorkArguments),
 
     /// Enqueue one job, or a file of jobs
+    #[command(
+        long_about = "Enqueue one job, or a file of jobs\n\nPrints the id; with --json the job. An option that is not \
+            given is taken from [jobs.TYPE] in the configuration file. Creates the database if there is none."
+    )]
     Enqueue(EnqueueArguments),
 
     /// List, show, retry, cancel, edit and delete jobs
@@ -140,6 +144,11 @@ pub(crate) enum Command {
     Doctor,
 
     /// Create, change and repair the schema
+    #[command(
+        long_about = "Create, change and repair the schema\n\nThere are two sources: longshore, built into the binary \
+            (the queue's own tables), and app, your own directory of NUMBER_name.up.sql and .down.sql. A migration is \
+            named SOURCE:NUMBER, or only NUMBER if just one source has that number."
+    )]
     Migrate(MigrateArguments),
 
     /// Measure this machine and print ratios
