@@ -109,8 +109,8 @@ pub(crate) enum Command {
 
     /// List, show, retry and discard dead letters
     #[command(
-        long_about = "List, show, retry and discard dead letters\n\nA dead letter is a job that was given up. Without a \
-            subcommand, lists the newest ones.",
+        long_about = "List, show, retry and discard dead letters\n\nA dead letter is a job that will not be retried. Without \
+            a subcommand, lists the newest ones.",
         after_help = "Example: longshore dead retry --all --type thumbnail --yes"
     )]
     Dead(DeadArguments),

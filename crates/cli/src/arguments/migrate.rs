@@ -7,8 +7,7 @@ use clap::{Args, Subcommand};
 #[command(after_help = "Example: longshore migrate status && longshore migrate up")]
 pub(crate) struct MigrateArguments {
     /// The directory of the application's own migrations [else [migrate] dir in the configuration file; default:
-    /// migrations, if
-    /// it exists]
+    /// migrations, if it exists]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) dir: Option<PathBuf>,
 
