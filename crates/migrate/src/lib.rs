@@ -11,6 +11,7 @@ pub mod apply;
 pub mod checksum;
 mod error;
 pub mod finding;
+pub mod import;
 pub mod ledger;
 mod lint;
 mod loss;

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use longshore_migrate::import::LAYOUTS;
 
 /// Where the migrations are, and what to do with them.
 #[derive(Debug, Args)]
@@ -41,7 +43,14 @@ pub(crate) enum MigrateCommand {
             Creates the database where there is none.",
         after_help = "Example: longshore migrate up --dry-run"
     )]
-    Up(RunArguments),
+    Up {
+        /// Apply this migration alone, SOURCE:NUMBER, although later ones are applied; what is there of it is left out
+        #[arg(long, value_name = "ID", conflicts_with_all = ["to", "steps"])]
+        only: Option<String>,
+
+        #[command(flatten)]
+        run: RunArguments,
+    },
 
     /// Roll back, newest first, one migration unless told
     #[command(
@@ -120,6 +129,27 @@ pub(crate) enum MigrateCommand {
         name: String,
     },
 
+    /// Write a new directory in this format from another tool's
+    #[command(
+        long_about = "Write a new directory in this format from another tool's\n\n--dir names the other tool's directory, \
+            which stays as it is. Order and transactions are kept. Nothing is overwritten, and no database is touched: \
+            what is applied there already is adopted with baseline.",
+        after_help = "Example: longshore migrate import --dir db/migrations --dry-run"
+    )]
+    Import {
+        /// The other tool [default: found out where the files leave no doubt]
+        #[arg(long, value_name = "FORMAT", value_parser = formats())]
+        from: Option<String>,
+
+        /// The new directory [default: the other one's name with -longshore behind it]
+        #[arg(long, value_name = "NEW_DIR")]
+        to: Option<PathBuf>,
+
+        /// Show what would be written, and write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+
     /// Look through the files without a database
     #[command(after_help = "Example: longshore migrate lint --dir migrations")]
     Lint,
@@ -133,6 +163,10 @@ pub(crate) enum MigrateCommand {
         #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "schema.sql")]
         check: Option<PathBuf>,
     },
+}
+
+fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(LAYOUTS.iter().map(|layout| layout.word))
 }
 
 /// How far to go, and whether to go at all.

@@ -20,7 +20,8 @@ impl Migrator<'_> {
             let message = format!("it does not run on an empty database: {}", broken.message);
             Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message).hint("correct the migration")
         }));
-        Ok(LintReport::of(findings))
+        let skipped = self.sources.iter().flat_map(Source::skipped).cloned().collect();
+        Ok(LintReport::of(findings, skipped))
     }
 
     /// The next empty pair in the user's directory.

@@ -1,6 +1,9 @@
 //! The smallest ordered plan that brings ledger, files and schema into agreement without losing anything.
 
-use super::mend::{Materials, mends};
+use super::{
+    data::data_statements,
+    mend::{Materials, mends},
+};
 use crate::{
     checksum::Change,
     finding::{Finding, FindingKind},
@@ -8,6 +11,7 @@ use crate::{
     report::{RepairAction, RepairStep},
     schema::{Difference, ObjectName, Presence, differences},
     script::{Bounds, Statement},
+    source::LONGSHORE,
     survey::{Recorded, Standing, Survey},
     target::Rebuild,
 };
@@ -71,7 +75,31 @@ pub fn repair(
         }
         plan.extend(steps(standing, survey, conflicts, materials));
     }
-    Ok(plan)
+    let asked = unseen_data_work(&plan, survey, materials);
+    if asked.is_empty() { Ok(plan) } else { Err(asked) }
+}
+
+/// A mark would claim that these statements ran, and nothing shows that they did: a person says so, or runs them. The
+/// queue's own tables are never made by hand, and what its migrations count is counted anew by its upkeep.
+fn unseen_data_work(plan: &[Planned], survey: &Survey, materials: &Materials) -> Vec<Finding> {
+    let marks = plan.iter().filter(|planned| planned.step.action == RepairAction::MarkApplied);
+    let ids = marks.filter_map(|planned| planned.step.id.as_ref()).filter(|id| id.source != LONGSHORE);
+    let asked = ids.filter_map(|id| {
+        let at = survey.chain.links().iter().position(|link| link.id == *id)?;
+        let statements = data_statements(materials.statements.get(at)?);
+        let first = statements.first()?;
+        let more = statements.len() - 1;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let message = format!(
+            "it changes data and leaves no trace of that in the schema (line {}: {}{more}), so whether that was done \
+             cannot be seen",
+            first.line,
+            first.in_short(),
+        );
+        let finding = Finding::new(FindingKind::DataWork, id.to_string(), message);
+        Some(finding.hint("mark it as applied if that was done, else run it alone"))
+    });
+    asked.collect()
 }
 
 /// A hole is filled and an accepted file is recorded; the rest is for a person.
