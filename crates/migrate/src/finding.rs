@@ -29,6 +29,8 @@ pub enum FindingKind {
     OutOfOrder,
     /// The migrations do not run on an empty database.
     BrokenReplay,
+    /// A down that does not run, or does not undo its up, on an empty database.
+    BrokenDown,
     /// The schema does not show what the ledger says.
     SchemaDisagrees,
     /// A migration outside a transaction has run in part.

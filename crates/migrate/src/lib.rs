@@ -18,6 +18,7 @@ mod loss;
 mod migration;
 mod migrator;
 pub mod plan;
+mod rehearsal;
 pub mod replay;
 pub mod report;
 pub mod schema;

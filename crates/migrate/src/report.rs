@@ -289,7 +289,9 @@ impl LintReport {
 
     /// Puts findings into a report.
     pub fn of(findings: Vec<Finding>, skipped: Vec<Skipped>) -> Self {
-        let is_error = |finding: &Finding| finding.kind.breaks_history() || finding.kind == FindingKind::NumberGap;
+        let is_error = |finding: &Finding| {
+            finding.kind.breaks_history() || matches!(finding.kind, FindingKind::NumberGap | FindingKind::BrokenDown)
+        };
         Self { ok: !findings.iter().any(is_error), findings, skipped }
     }
 }

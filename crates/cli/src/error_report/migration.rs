@@ -9,7 +9,7 @@ use longshore_migrate::target::TargetError;
 use longshore_migrate::{Direction, MigrateError};
 
 use crate::exit::Exit;
-use crate::quoted::shell_word;
+use crate::output::quoted::shell_word;
 
 /// How the program ends, where the cause is not outside.
 pub(super) fn exit(error: &MigrateError) -> Exit {

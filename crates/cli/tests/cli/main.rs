@@ -9,6 +9,7 @@ mod database;
 mod doctor;
 mod errors;
 mod help;
+mod import;
 mod jobs;
 mod migrate;
 #[cfg(target_os = "linux")]

@@ -4,10 +4,10 @@ use longshore_migrate::MigrateError;
 use longshore_migrate::import::{Format, ImportMode, ImportReport, ImportRequest, import};
 
 use super::{DIR, Site, print_skipped};
-use crate::command_error::CommandError;
+use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::quoted::shell_word;
+use crate::output::quoted::shell_word;
 
 /// Writes a new directory from another tool's.
 pub(super) fn run(
