@@ -31,6 +31,16 @@ pub enum MigrateError {
         /// What is there.
         objects: Vec<ObjectName>,
     },
+    /// A table of somebody else has the name of one that a migration makes; nothing ran.
+    #[error("{table} is there already and is not the one that {id} makes: it lacks {}", listed(lacks))]
+    Occupied {
+        /// The migration.
+        id: MigrationId,
+        /// The table.
+        table: ObjectName,
+        /// Columns that it would have.
+        lacks: Vec<ObjectName>,
+    },
     /// What an applied migration made is not there; nothing ran.
     #[error("{id} is applied according to the ledger, but {} missing", are(missing))]
     NotThere {
@@ -181,6 +191,7 @@ impl MigrateError {
         match self {
             Self::HistoryBroken { .. } => "history_broken",
             Self::AlreadyThere { .. } => "already_there",
+            Self::Occupied { .. } => "name_occupied",
             Self::NotThere { .. } => "not_there",
             Self::DataLoss { .. } => "data_loss",
             Self::NotShown { .. } => "not_shown",

@@ -16,6 +16,7 @@ use crate::{
     ledger::Witness,
     migration::{Direction, MigrationId},
     schema::{ObjectKind, ObjectName, Presence},
+    source::LONGSHORE,
     survey::{Standing, Survey},
 };
 
@@ -41,6 +42,9 @@ pub fn up(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError
     };
     let wanted = survey.standings.iter().filter(is_wanted).take(goal.steps.unwrap_or(usize::MAX));
     let wanted: Vec<&Standing> = wanted.collect();
+    if let Some(error) = wanted.iter().find_map(|standing| occupied(standing, survey)) {
+        return Err(error);
+    }
     if let Some(standing) = wanted.iter().find(|standing| !there_already(standing, survey).is_empty()) {
         return Err(MigrateError::AlreadyThere { id: standing.id.clone(), objects: there_already(standing, survey) });
     }
@@ -81,6 +85,21 @@ pub fn down(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateErr
         }
     }
     Ok(wanted.into_iter().map(|standing| standing.id.clone()).collect())
+}
+
+/// A table that a built-in migration makes under a name that is taken. By hand nobody makes half of such a table, so it
+/// is the application's: it is neither marked nor made over.
+fn occupied(standing: &Standing, survey: &Survey) -> Option<MigrateError> {
+    let link = survey.chain.link(&standing.id).filter(|_| standing.id.source == LONGSHORE && !standing.is_reached)?;
+    let tables = link.footprint.adds.keys().filter(|name| name.kind == ObjectKind::Table);
+    tables.filter(|table| survey.observed.contains(table)).find_map(|table| {
+        let of_table = |name: &&ObjectName| name.kind == ObjectKind::Column && name.owner() == table.name;
+        let columns: Vec<&ObjectName> = link.footprint.adds.keys().filter(of_table).collect();
+        let lacks: Vec<ObjectName> =
+            columns.iter().filter(|column| !survey.observed.contains(column)).map(|column| (*column).clone()).collect();
+        let is_other = lacks.len() * 2 > columns.len();
+        is_other.then(|| MigrateError::Occupied { id: standing.id.clone(), table: table.clone(), lacks })
+    })
 }
 
 /// Nothing is built on tables and columns that the ledger only claims. What a person marked against the schema is that

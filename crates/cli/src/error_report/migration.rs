@@ -17,6 +17,7 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
         MigrateError::HistoryBroken { .. } => Exit::HistoryBroken,
         MigrateError::AlreadyThere { .. }
         | MigrateError::NotThere { .. }
+        | MigrateError::Occupied { .. }
         | MigrateError::DidNotUndo { .. }
         | MigrateError::DidNotDo { .. } => Exit::SchemaDisagrees,
         MigrateError::Import { error } => of_import(error),
@@ -97,6 +98,9 @@ pub(super) fn hint(error: &MigrateError) -> String {
              triggers of others are put aside"
                 .to_owned()
         }
+        MigrateError::Occupied { table, .. } => format!(
+            "rename {table} where it is used, or give the queue a database of its own with --database"
+        ),
         MigrateError::NotThere { direction: Direction::Up, .. } => "longshore migrate repair".to_owned(),
         MigrateError::NotThere { id, .. } => format!(
             "longshore migrate repair, or longshore migrate mark-rolled-back {id} --reason TEXT if it shall be gone"

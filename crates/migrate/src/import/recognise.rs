@@ -131,7 +131,9 @@ fn renamed(format: FileFormat, name: &str, others: &[&str]) -> Option<String> {
     let digits = digits?;
     let to = format!("{digits}_{}{ending}", fitting(rest));
     let number = |name: &str| leading_number(name).0.and_then(|digits| digits.parse::<u128>().ok());
-    let is_other_half = |other: &str| half(other).is_some_and(|(other, _)| other == stem);
+    // Its other half has the same name, or the name that it gets itself.
+    let own = [Some(stem), to.strip_suffix(ending)];
+    let is_other_half = |other: &str| half(other).is_some_and(|(other, _)| own.contains(&Some(other)));
     let is_free = |other: &&str| **other == *name || number(other) != number(name) || is_other_half(other);
     (others.contains(&name) && !others.contains(&to.as_str()) && others.iter().all(is_free)).then_some(to)
 }
@@ -150,14 +152,18 @@ fn by_hand(format: FileFormat, name: &str) -> String {
             format!("move {name} elsewhere, and write its SQL as a migration after the others")
         }
         FileFormat::Unknown => format!("move {name} elsewhere"),
-        FileFormat::Alembic => by_command("`alembic upgrade --sql` prints it"),
-        FileFormat::Django => by_command("`manage.py sqlmigrate` prints it"),
-        _ => "write its SQL as NUMBER_name.up.sql and NUMBER_name.down.sql, or move it elsewhere".to_owned(),
+        FileFormat::Alembic => format!("{} (`alembic upgrade --sql` prints it), or move it elsewhere", as_pair(name)),
+        FileFormat::Django => format!("{} (`manage.py sqlmigrate` prints it), or move it elsewhere", as_pair(name)),
+        _ => format!("{}, or move it elsewhere", as_pair(name)),
     }
 }
 
-fn by_command(command: &str) -> String {
-    format!("write its SQL as NUMBER_name.up.sql and NUMBER_name.down.sql ({command}), or move it elsewhere")
+/// With the names that its SQL would have, as far as its own name says them.
+fn as_pair(name: &str) -> String {
+    let stem = name.split('.').next().unwrap_or(name);
+    let (digits, rest) = leading_number(stem.strip_prefix("migration_").unwrap_or(stem));
+    let stem = digits.map_or_else(|| "NUMBER_name".to_owned(), |digits| format!("{digits}_{}", fitting(rest)));
+    format!("write its SQL as {stem}.up.sql and {stem}.down.sql")
 }
 
 fn of_directory(inside: &[String]) -> FileFormat {

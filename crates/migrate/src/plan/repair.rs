@@ -3,6 +3,7 @@
 use super::{
     data::data_statements,
     mend::{Materials, mends},
+    occupied,
 };
 use crate::{
     checksum::Change,
@@ -65,6 +66,10 @@ pub fn repair(
         let finding = Finding::new(FindingKind::Interrupted, standing.id.to_string(), message);
         return Err(vec![finding.hint("finish its up first")]);
     }
+    let occupied: Vec<Finding> = survey.standings.iter().filter_map(|standing| occupied_name(standing, survey)).collect();
+    if !occupied.is_empty() {
+        return Err(occupied);
+    }
     let mut plan = Vec::new();
     if conflicts == Conflicts::Mend {
         plan.extend(mend_reached(survey, materials));
@@ -77,6 +82,12 @@ pub fn repair(
     }
     let asked = unseen_data_work(&plan, survey, materials);
     if asked.is_empty() { Ok(plan) } else { Err(asked) }
+}
+
+fn occupied_name(standing: &Standing, survey: &Survey) -> Option<Finding> {
+    let error = occupied(standing, survey).filter(|_| standing.is_pending())?;
+    let finding = Finding::new(FindingKind::SchemaDisagrees, standing.id.to_string(), error.to_string());
+    Some(finding.hint("rename that table, or give the queue a database of its own"))
 }
 
 /// A mark would claim that these statements ran, and nothing shows that they did: a person says so, or runs them. The
