@@ -1,4 +1,4 @@
-//! How errors and findings about migrations are told: the exit code, and what to type next.
+//! How errors and findings about migrations are printed: the exit code and the next command.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use longshore_migrate::{Direction, MigrateError};
 use crate::exit::Exit;
 use crate::output::quoted::shell_word;
 
-/// How the program ends, where the cause is not outside.
+/// The exit code, if the cause is not an outside one.
 pub(super) fn exit(error: &MigrateError) -> Exit {
     match error {
         MigrateError::HistoryBroken { .. } => Exit::HistoryBroken,
@@ -70,7 +70,7 @@ fn hint_of_import(error: &ImportError) -> String {
     }
 }
 
-/// What to type or to do next, where the cause is not outside.
+/// The next step, if the cause is not an outside one.
 pub(super) fn hint(error: &MigrateError) -> String {
     match error {
         MigrateError::HistoryBroken { findings } | MigrateError::NoRepair { reasons: findings } => {
@@ -80,18 +80,18 @@ pub(super) fn hint(error: &MigrateError) -> String {
         MigrateError::AlreadyThere { id, .. } => {
             format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
         }
-        MigrateError::DataLoss { .. } => "add --allow-data-loss if the data may go".to_owned(),
+        MigrateError::DataLoss { .. } => "add --allow-data-loss if the data may be lost".to_owned(),
         MigrateError::NotShown { id, .. } => format!(
             "longshore migrate repair, or longshore migrate mark-applied {id} --reason TEXT --unverified to mark it \
-             all the same"
+             anyway"
         ),
         MigrateError::StillThere { steps, .. } => {
             let way = if *steps == 1 { String::new() } else { format!(" --steps {steps}") };
-            format!("longshore migrate down{way}, or add --unverified to mark it all the same")
+            format!("longshore migrate down{way}, or add --unverified to mark it anyway")
         }
-        MigrateError::NoFile { .. } => "bring its files back first".to_owned(),
+        MigrateError::NoFile { .. } => "restore its files first".to_owned(),
         MigrateError::RepairUndone { .. } => {
-            "longshore migrate verify shows what differs; nothing was changed".to_owned()
+            "nothing was changed; see the differences with longshore migrate verify".to_owned()
         }
         error if error.wants_rebuild() => {
             "begin the file with the line `-- longshore: rebuild`: foreign keys then wait for the commit, and views and \
@@ -107,13 +107,13 @@ pub(super) fn hint(error: &MigrateError) -> String {
         ),
         MigrateError::Import { error } => hint_of_import(error),
         MigrateError::Failed { id, .. } => {
-            format!("correct {id} or the data that it meets, then run the command again")
+            format!("correct {id} or the data that it fails on, then run the command again")
         }
         MigrateError::DidNotDo { id, .. } | MigrateError::DidNotUndo { id, .. } => {
-            format!("correct {id}; nothing of it was kept")
+            format!("correct {id}; all of its changes were undone")
         }
         MigrateError::NoDown { id } => {
-            format!("write a down for {id}, or a new migration that undoes it")
+            format!("write a down file for {id}, or a new migration that undoes it")
         }
         MigrateError::Needed { needed_by, .. } => format!("roll {needed_by} back first"),
         MigrateError::UnknownId { .. } => "longshore migrate status lists every migration".to_owned(),
@@ -130,7 +130,7 @@ pub(super) fn hint(error: &MigrateError) -> String {
     }
 }
 
-/// What mends a finding, with the command that does it where there is one.
+/// The fix for a finding, with a command if there is one.
 pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
     if let Some(command) = finding.remedy.as_ref().and_then(of_remedy) {
         return Some(command);
@@ -145,9 +145,7 @@ pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
             ))
         }
         (FindingKind::Interrupted, _) => Some("longshore migrate up".to_owned()),
-        (FindingKind::Destructive, Some(_)) => {
-            Some("up asks for --allow-data-loss where the table has rows".to_owned())
-        }
+        (FindingKind::Destructive, Some(_)) => Some("up requires --allow-data-loss if the table has rows".to_owned()),
         (_, hint) => hint.clone(),
     }
 }
@@ -165,14 +163,14 @@ fn of_remedy(remedy: &Remedy) -> Option<String> {
     }
 }
 
-/// The same findings with the commands that mend them.
+/// Replaces the hints of the findings with commands.
 pub(crate) fn with_commands(findings: &mut [Finding]) {
     for finding in findings {
         finding.hint = of_finding(finding);
     }
 }
 
-/// The command of the next step.
+/// The command for the next step.
 pub(crate) fn of_next_step(step: &NextStep) -> Option<String> {
     match step {
         NextStep::Mend { finding } => of_finding(finding),
