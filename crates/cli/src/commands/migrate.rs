@@ -126,11 +126,11 @@ impl Site<'_> {
     }
 }
 
-/// One line about what stands beside the migrations.
+/// One line with the files that are not migrations.
 fn print_skipped(output: &Output, skipped: &[Skipped]) -> std::io::Result<()> {
     if skipped.is_empty() {
         return Ok(());
     }
     let names: Vec<String> = skipped.iter().map(|it| format!("{} ({})", it.name, it.reason)).collect();
-    output.line(format!("passed over: {}", names.join(", ")))
+    output.line(format!("skipped: {}", names.join(", ")))
 }

@@ -48,7 +48,7 @@ fn of_import(error: &ImportError) -> Exit {
     }
 }
 
-/// What to do next where nothing was imported.
+/// The next step after a failed import.
 fn hint_of_import(error: &ImportError) -> String {
     match error {
         ImportError::Source(_) | ImportError::Nothing { .. } => "check --dir".to_owned(),
@@ -99,11 +99,11 @@ pub(super) fn hint(error: &MigrateError) -> String {
                 .to_owned()
         }
         MigrateError::Occupied { table, .. } => format!(
-            "rename {table} where it is used, or give the queue a database of its own with --database"
+            "rename the application's {table}, or give the queue its own database with --database"
         ),
         MigrateError::NotThere { direction: Direction::Up, .. } => "longshore migrate repair".to_owned(),
         MigrateError::NotThere { id, .. } => format!(
-            "longshore migrate repair, or longshore migrate mark-rolled-back {id} --reason TEXT if it shall be gone"
+            "longshore migrate repair, or longshore migrate mark-rolled-back {id} --reason TEXT if it should be rolled back"
         ),
         MigrateError::Import { error } => hint_of_import(error),
         MigrateError::Failed { id, .. } => {

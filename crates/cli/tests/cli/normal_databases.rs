@@ -8,11 +8,20 @@ use crate::sandbox::Sandbox;
 /// Each part needs something that only the application has.
 const PARTS: [(&str, &str); 7] = [
     ("an index with a collation", "CREATE INDEX tracks_title ON tracks (title COLLATE app_order)"),
-    ("a key with a collation", "CREATE TABLE names (name TEXT COLLATE app_order PRIMARY KEY); INSERT INTO names VALUES ('a')"),
+    (
+        "a key with a collation",
+        "CREATE TABLE names (name TEXT COLLATE app_order PRIMARY KEY); INSERT INTO names VALUES ('a')",
+    ),
     ("a function in a CHECK", "CREATE TABLE checked (a TEXT CHECK (app_valid(a))); INSERT INTO checked VALUES ('a')"),
-    ("a function in a generated column", "CREATE TABLE made (a TEXT, b TEXT GENERATED ALWAYS AS (app_valid(a)) STORED); INSERT INTO made (a) VALUES ('a')"),
+    (
+        "a function in a generated column",
+        "CREATE TABLE made (a TEXT, b TEXT GENERATED ALWAYS AS (app_valid(a)) STORED); INSERT INTO made (a) VALUES ('a')",
+    ),
     ("a function in an index", "CREATE INDEX tracks_valid ON tracks (app_valid(title))"),
-    ("a function in a view and in a trigger", "CREATE VIEW valid AS SELECT app_valid(title) AS v FROM tracks; CREATE TRIGGER tracks_checked AFTER INSERT ON tracks BEGIN SELECT app_valid(new.title); END"),
+    (
+        "a function in a view and in a trigger",
+        "CREATE VIEW valid AS SELECT app_valid(title) AS v FROM tracks; CREATE TRIGGER tracks_checked AFTER INSERT ON tracks BEGIN SELECT app_valid(new.title); END",
+    ),
     (
         "a module",
         "CREATE VIRTUAL TABLE search USING fts5(title); PRAGMA writable_schema = ON; \
@@ -26,7 +35,11 @@ fn database(parts: &[&str]) -> Sandbox {
     connection.create_collation("app_order", |a: &str, b: &str| b.cmp(a)).unwrap();
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("app_valid", 1, flags, |_| Ok(1)).unwrap();
-    connection.execute_batch("CREATE TABLE tracks (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO tracks (title) VALUES ('b'), ('a')").unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE tracks (id INTEGER PRIMARY KEY, title TEXT); INSERT INTO tracks (title) VALUES ('b'), ('a')",
+        )
+        .unwrap();
     for part in parts {
         connection.execute_batch(part).unwrap();
     }
@@ -80,7 +93,9 @@ fn each_of_them_alone_stops_nothing_half_way() {
 
 #[test]
 fn rows_are_never_ordered_by_a_collation_that_is_not_at_hand() {
-    let sandbox = database(&["CREATE TABLE names (name TEXT COLLATE app_order UNIQUE); INSERT INTO names VALUES ('a'), ('b'), ('c')"]);
+    let sandbox = database(&[
+        "CREATE TABLE names (name TEXT COLLATE app_order UNIQUE); INSERT INTO names VALUES ('a'), ('b'), ('c')",
+    ]);
     sandbox.json(&["migrate", "up"]);
     sandbox.write("migrations/001_more.up.sql", "CREATE TABLE more (id INTEGER);\nINSERT INTO names VALUES ('bb');\n");
     let ran = sandbox.run(&["migrate", "up", "--json"]);
@@ -92,8 +107,15 @@ fn rows_are_never_ordered_by_a_collation_that_is_not_at_hand() {
 
 #[test]
 fn a_table_of_the_application_under_a_name_of_the_queue_is_named_and_never_made_over() {
-    let sandbox = database(&["CREATE TABLE job_logs (id INTEGER PRIMARY KEY, said TEXT); INSERT INTO job_logs (said) VALUES ('mine')"]);
-    for command in [&["migrate", "up"][..], &["migrate", "repair"], &["migrate", "repair", "--apply", "--reason", "x"], &["enqueue", "mail"]] {
+    let sandbox = database(&[
+        "CREATE TABLE job_logs (id INTEGER PRIMARY KEY, said TEXT); INSERT INTO job_logs (said) VALUES ('mine')",
+    ]);
+    for command in [
+        &["migrate", "up"][..],
+        &["migrate", "repair"],
+        &["migrate", "repair", "--apply", "--reason", "x"],
+        &["enqueue", "mail"],
+    ] {
         let ran = sandbox.run(&[command, &["--json"]].concat());
         assert!([5, 7].contains(&ran.exit), "{command:?}: {ran:?}");
         let error = &ran.document()["error"];

@@ -118,7 +118,9 @@ impl Migrator<'_> {
         let migration = self.migration(id)?;
         let statements = migration.script(Direction::Up).map(Script::statements).unwrap_or_default();
         let changes = !data_statements(statements).is_empty() && id.source != LONGSHORE;
-        Ok(changes.then(|| format!("{id} changes data, which nothing shows: that this was done is your word")))
+        Ok(changes.then(|| {
+            format!("{id} changes data, which the schema does not show; it is recorded as done because you say so")
+        }))
     }
 
     fn marked(&self, standing: &Standing, reason: &str, event: EventKind, change: RowChange) -> Record {

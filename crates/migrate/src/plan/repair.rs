@@ -66,7 +66,8 @@ pub fn repair(
         let finding = Finding::new(FindingKind::Interrupted, standing.id.to_string(), message);
         return Err(vec![finding.hint("finish its up first")]);
     }
-    let occupied: Vec<Finding> = survey.standings.iter().filter_map(|standing| occupied_name(standing, survey)).collect();
+    let occupied: Vec<Finding> =
+        survey.standings.iter().filter_map(|standing| occupied_name(standing, survey)).collect();
     if !occupied.is_empty() {
         return Err(occupied);
     }
@@ -102,13 +103,12 @@ fn unseen_data_work(plan: &[Planned], survey: &Survey, materials: &Materials) ->
         let more = statements.len() - 1;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let message = format!(
-            "it changes data and leaves no trace of that in the schema (line {}: {}{more}), so whether that was done \
-             cannot be seen",
+            "it changes data, which the schema does not show (line {}: {}{more}), so it may not have run",
             first.line,
             first.in_short(),
         );
         let finding = Finding::new(FindingKind::DataWork, id.to_string(), message);
-        Some(finding.hint("mark it as applied if that was done, else run it alone"))
+        Some(finding.hint("mark it as applied if that was done, otherwise run only this migration"))
     });
     asked.collect()
 }

@@ -16,7 +16,7 @@ use crate::migration::Direction;
 const FIRST_TIMESTAMP: i64 = 19_000_101_000_000;
 
 /// What a new up file holds.
-const UP: &str = "-- What this migration does. Until a statement stands here, the pair is passed over.\n";
+const UP: &str = "-- What this migration does. The pair is skipped until it has a statement.\n";
 /// What a new down file holds.
 const DOWN: &str = "-- What undoes it.\n";
 /// Why such a file is passed over.
