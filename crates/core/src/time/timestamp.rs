@@ -61,7 +61,7 @@ impl Timestamp {
         Self(self.0.saturating_add(ms).min(Self::MAX.0))
     }
 
-    /// The time `span` earlier, at least [`Timestamp::MIN`].
+    /// The instant `span` earlier, at least [`Timestamp::MIN`].
     pub fn before(self, span: Duration) -> Self {
         let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(ms).max(Self::MIN.0))
