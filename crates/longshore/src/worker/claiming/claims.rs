@@ -44,19 +44,17 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
         let due_at = due_instant(worker_run, next_due).map_or(poll_at, |due| due.min(poll_at));
         tokio::select! {
             () = worker_run.stopping() => {}
-            () = worker_run.room.notified() => {}
-            () = worker_run.settled.notified() => {}
-            () = inbox.arrived() => {}
-            () = wakeups.changed() => worker_run.holdings().lanes.refresh(),
+            () = worker_run.shared.claim_loop_called() => {}
+            () = inbox.arrived() => worker_run.holdings().wake_claim_loop(),
+            () = wakeups.changed() => worker_run.holdings().expect_jobs(),
             () = sleep_until(due_at) => {
                 next_due = None;
-                worker_run.holdings().lanes.refresh();
+                worker_run.holdings().expect_jobs();
             }
         }
         if poll_at <= Instant::now() {
             poll_at = Instant::now() + POLL;
             worker_run.holdings().give_back_stale(POLL, worker_run.clock.now(), &worker_run.gate);
-            worker_run.ended.notify_one();
         }
     }
     if let Some(unanswered) = requests.unanswered.take() {
@@ -73,7 +71,6 @@ async fn give_back_unanswered(worker_run: &WorkerRun, request: ClaimRequest) {
         && worker_run.holdings().worker_id() == Some(&worker_id)
     {
         worker_run.holdings().give_back(&claimed.leases, worker_run.clock.now());
-        worker_run.ended.notify_one();
     }
 }
 
@@ -91,13 +88,9 @@ impl Requests {
         let mut holdings = worker_run.holdings();
         if let Some(unanswered) = &self.unanswered {
             // While the worker does not know which leases it has lost, nothing that a claim brings could be run.
-            return if holdings.admits(&unanswered.worker_id) { self.unanswered.take() } else { None };
+            return if holdings.readmits(&unanswered.worker_id) { self.unanswered.take() } else { None };
         }
-        // While a suspect runs alone, other processes get the jobs.
-        if worker_run.gate.is_closed() {
-            return None;
-        }
-        let (worker_id, demand) = holdings.demand(Instant::now())?;
+        let (worker_id, demand) = holdings.demand(Instant::now(), &worker_run.gate)?;
         self.last_id += 1;
         Some(ClaimRequest {
             request_id: RequestId(self.last_id),
@@ -135,7 +128,6 @@ async fn claim(
     if holdings.admits(worker_id) {
         holdings.lanes.fill(request, leases, Instant::now());
         drop(holdings);
-        worker_run.work.notify_one();
         if inbox.empty(worker_run) {
             // The claim asked for less than the free slots, because leases lay in the inbox: there may be more.
             worker_run.holdings().lanes.refresh();
@@ -144,8 +136,6 @@ async fn claim(
     }
     if holdings.worker_id() == Some(worker_id) {
         holdings.give_back(&leases, worker_run.clock.now());
-        drop(holdings);
-        worker_run.ended.notify_one();
     }
     Ok(next_due)
 }

@@ -31,8 +31,6 @@ async fn look(worker_run: &WorkerRun) {
             for (id, claim_number) in asked {
                 holdings.cancel(id, claim_number, worker_run.clock.now());
             }
-            drop(holdings);
-            worker_run.ended.notify_one();
         }
         Err(error) => worker_run.meet(StoreCall::Look, error),
     }

@@ -23,8 +23,9 @@ const BATCH_MAX: usize = 1000;
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let mut flush_at: Option<Instant> = None;
     loop {
+        record(&worker_run).await;
         tokio::select! {
-            () = worker_run.ended.notified() => {}
+            () = worker_run.shared.recorder_called() => {}
             () = worker_run.origin.pending_reports.arrived.notified() => {
                 flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
             }
@@ -34,7 +35,6 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
             flush_at = None;
             report(&worker_run).await;
         }
-        record(&worker_run).await;
     }
 }
 
@@ -67,7 +67,7 @@ async fn record(worker_run: &WorkerRun) {
     loop {
         let Some(ended) = worker_run.holdings().take_ended(BATCH_MAX) else { break };
         if let Err(panicked) = caught(store(worker_run, ended.clone())).await {
-            worker_run.holdings().put_back(ended);
+            worker_run.holdings().put_back(&ended);
             worker_run.note_panic("the store", panicked);
             // The worker stops, and the outcomes are tried until it has ended.
             tokio::time::sleep(AGAIN).await;
@@ -75,7 +75,6 @@ async fn record(worker_run: &WorkerRun) {
         }
         worker_run.holdings().recorded();
     }
-    worker_run.settled.notify_waiters();
 }
 
 async fn store(worker_run: &WorkerRun, ended: Ended) {
