@@ -22,15 +22,15 @@ use longshore_migrate::{
     script::{Statement, tokens},
     target::{
         Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, Session, Target,
-        TargetError, Value,
+        TargetError, Value, VerifiedSource,
     },
 };
+use longshore_sqlite_file::{FileAccess, check_folder, check_kind};
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
 
 use crate::{
     catalog::{self, CatalogError},
-    database_file,
-    fault::ErrorContext,
+    verified,
 };
 
 pub(crate) use ledger::{place, tables};
@@ -86,7 +86,7 @@ impl SqliteTarget<'static> {
     pub fn open(path: impl AsRef<Path>, access: Access) -> Result<Self, TargetError> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let context = ErrorContext { database: name.as_str().into(), busy_timeout: BUSY_WAIT };
+        let context = FileAccess { database: name.as_str().into(), busy_timeout: BUSY_WAIT };
         let wrap = |error: rusqlite::Error| failed(&context, "opening it", error);
         let is_there = is_there(path, &context)?;
         let connection = match access {
@@ -114,14 +114,14 @@ impl SqliteTarget<'static> {
 }
 
 /// Whether there is a file. What is in the way of one is an error, or it would be taken for an empty database.
-fn is_there(path: &Path, context: &ErrorContext) -> Result<bool, TargetError> {
+fn is_there(path: &Path, context: &FileAccess) -> Result<bool, TargetError> {
     match std::fs::metadata(path) {
         Ok(found) => {
-            database_file::check_kind(&found, context)?;
+            check_kind(&found, &context.database)?;
             Ok(true)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            database_file::check_folder(path)?;
+            check_folder(path)?;
             Ok(false)
         }
         Err(error) => Err(context.unreachable(error).into()),
@@ -136,7 +136,7 @@ pub fn wait_for_runner(path: impl AsRef<Path>) -> Result<(), TargetError> {
 }
 
 /// Keeps other runners out of the database at `path` until the lock is dropped.
-pub(crate) fn lock_runners(path: &Path) -> Result<Box<dyn RunnerLock>, TargetError> {
+pub fn lock_runners(path: &Path) -> Result<Box<dyn RunnerLock>, TargetError> {
     lock::take(Some(path), BUSY_WAIT)
 }
 
@@ -152,19 +152,19 @@ impl<'c> SqliteTarget<'c> {
 
     /// Migrations in the transaction that is open on a connection to the database at `path`: all of them take effect
     /// when its owner commits, or none. Its owner has switched foreign keys off before, and holds the runner lock.
-    pub(crate) fn within(connection: &'c Connection, path: &Path) -> Self {
+    pub fn within(connection: &'c Connection, path: &Path) -> Self {
         let name = path.display().to_string();
         let scope = Scope::Savepoint;
         Self { connection: Handle::Shared(connection), name, file: None, open: None, scope, progress: None }
     }
 
-    fn context(&self) -> ErrorContext {
+    fn context(&self) -> FileAccess {
         let busy_timeout = match self.connection {
             Handle::Owned(_) => BUSY_WAIT,
             // Its owner knows.
             Handle::Shared(_) => Duration::ZERO,
         };
-        ErrorContext { database: self.name.as_str().into(), busy_timeout }
+        FileAccess { database: self.name.as_str().into(), busy_timeout }
     }
 
     fn connection(&self) -> &Connection {
@@ -206,7 +206,7 @@ fn value(found: ValueRef<'_>) -> Value {
     }
 }
 
-pub(crate) fn failed(context: &ErrorContext, statement: &str, error: rusqlite::Error) -> TargetError {
+pub(crate) fn failed(context: &FileAccess, statement: &str, error: rusqlite::Error) -> TargetError {
     match context.outside_cause(error) {
         Ok(cause) => cause.into(),
         Err(error) => {
@@ -217,7 +217,7 @@ pub(crate) fn failed(context: &ErrorContext, statement: &str, error: rusqlite::E
 }
 
 /// The catalog without the ledger's own tables, under whichever of its names.
-fn observe(connection: &Connection, context: &ErrorContext) -> Result<Schema, TargetError> {
+fn observe(connection: &Connection, context: &FileAccess) -> Result<Schema, TargetError> {
     let unreadable = |CatalogError::Sqlite(error)| match context.outside_cause(error) {
         Ok(cause) => cause.into(),
         Err(error) => TargetError::Catalog { source: Box::new(error) },
@@ -351,8 +351,8 @@ impl Target for SqliteTarget<'_> {
         backup::make(self.connection(), file).map(Some)
     }
 
-    fn remember_verified(&mut self, source: &str) -> Result<(), TargetError> {
-        crate::schema::remember(self.connection(), source)
+    fn remember_verified(&mut self, source: &VerifiedSource) -> Result<(), TargetError> {
+        verified::remember(self.connection(), source)
             .map_err(|error| self.failed("remembering that the schema is in order", error))
     }
 

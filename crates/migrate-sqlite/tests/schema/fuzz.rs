@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use fastrand::Rng;
 use longshore_migrate::schema::{Facet, ObjectKind, Schema, differences};
-use longshore_sqlite::catalog::{self, canonical_sql};
+use longshore_migrate_sqlite::catalog::{self, canonical_sql};
 use rusqlite::Connection;
 
 /// What a course has done.

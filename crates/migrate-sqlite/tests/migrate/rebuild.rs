@@ -9,7 +9,7 @@ use longshore_migrate::{
     Bounds, CodeError, CodeMigration, Migrator, RunRequest, Source,
     target::{Progress, Rebuild, Session, Target},
 };
-use longshore_sqlite::target::{Access, SqliteTarget};
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 
 use crate::support::{Database, source};
 

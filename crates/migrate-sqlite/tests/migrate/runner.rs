@@ -15,12 +15,9 @@ use longshore_migrate::{
     Migrator, RunRequest,
     target::{Progress, Target},
 };
-use longshore_sqlite::{
-    migrations::longshore,
-    target::{Access, SqliteTarget},
-};
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 
-use crate::support::{Database, repair_now};
+use crate::support::{Database, longshore, repair_now};
 
 const DATABASE: &str = "LONGSHORE_TEST_DATABASE";
 const COMMAND: &str = "LONGSHORE_TEST_COMMAND";

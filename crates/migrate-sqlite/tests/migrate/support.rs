@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use longshore_migrate::{Author, Marking, MigrationId, Migrator, RepairMode, RepairRequest, Source, Verification};
-use longshore_sqlite::{
-    migrations::longshore,
-    target::{Access, SqliteTarget},
+use longshore_migrate::{
+    Author, Marking, MigrationId, Migrator, RepairMode, RepairRequest, RunRequest, Source, Verification,
 };
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 use rusqlite::Connection;
 use tempfile::TempDir;
+
+/// The queue's own migrations, read as any application's would be.
+pub(crate) fn longshore() -> Source {
+    Source::directory("longshore", concat!(env!("CARGO_MANIFEST_DIR"), "/../sqlite/migrations")).unwrap()
+}
 
 /// A database file in a directory of its own.
 pub(crate) struct Database {
@@ -117,6 +121,6 @@ pub(crate) fn source(files: &[(&str, &str)]) -> Source {
 /// One up-and-down source of a single table with a child that cascades.
 pub(crate) fn fresh() -> Database {
     let database = Database::empty();
-    longshore_sqlite::schema::latest_up(&database.path).unwrap();
+    database.migrator().up(&RunRequest::default()).unwrap();
     database
 }

@@ -1,17 +1,17 @@
 //! Databases to compare: the queue's own migrations with an application's schema beside them.
 
 use longshore_migrate::schema::Schema;
-use longshore_sqlite::catalog;
+use longshore_migrate_sqlite::catalog;
 use rusqlite::Connection;
 
 /// The queue's migrations in their order.
 pub(crate) const MIGRATIONS: [&str; 6] = [
-    include_str!("../../migrations/001_create_job_queue.up.sql"),
-    include_str!("../../migrations/002_enhance_job_queue_error_handling.up.sql"),
-    include_str!("../../migrations/003_rebuild_job_queue_for_claims.up.sql"),
-    include_str!("../../migrations/004_add_logs_counts_and_workers.up.sql"),
-    include_str!("../../migrations/005_keep_workers_apart.up.sql"),
-    include_str!("../../migrations/006_bound_jobs_in_time.up.sql"),
+    include_str!("../../../sqlite/migrations/001_create_job_queue.up.sql"),
+    include_str!("../../../sqlite/migrations/002_enhance_job_queue_error_handling.up.sql"),
+    include_str!("../../../sqlite/migrations/003_rebuild_job_queue_for_claims.up.sql"),
+    include_str!("../../../sqlite/migrations/004_add_logs_counts_and_workers.up.sql"),
+    include_str!("../../../sqlite/migrations/005_keep_workers_apart.up.sql"),
+    include_str!("../../../sqlite/migrations/006_bound_jobs_in_time.up.sql"),
 ];
 
 pub(crate) const APP: &str = include_str!("../data/app.sql");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Whether this process may not write the file at `path` or into its folder.
-pub(crate) fn is_read_only(path: &Path) -> bool {
+pub fn is_read_only(path: &Path) -> bool {
     [path, folder_of(path)].into_iter().any(is_forbidden)
 }
 
@@ -21,17 +21,17 @@ fn is_forbidden(path: &Path) -> bool {
 
 /// Whether the file system of the path is mounted read-only.
 #[cfg(unix)]
-pub(crate) fn is_mounted_read_only(path: &Path) -> bool {
+pub fn is_mounted_read_only(path: &Path) -> bool {
     use rustix::fs::{StatVfsMountFlags, statvfs};
     statvfs(path).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 #[cfg(not(unix))]
-pub(crate) fn is_mounted_read_only(_: &Path) -> bool {
+pub fn is_mounted_read_only(_: &Path) -> bool {
     false
 }
 
 /// The folder that the file at `path` is in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

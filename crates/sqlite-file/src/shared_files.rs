@@ -6,25 +6,28 @@ use std::path::{Path, PathBuf};
 /// group and mode come from it, as SQLite does it for the write-ahead log. Without this a worker that root ran once
 /// would keep the service's own user out.
 #[derive(Debug)]
-pub(crate) struct SharedFiles {
+pub struct SharedFiles {
     database: PathBuf,
 }
 
 /// What could not be made or opened.
 #[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) path: PathBuf,
-    pub(crate) source: io::Error,
+pub struct Refused {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the operating system said.
+    pub source: io::Error,
 }
 
 impl SharedFiles {
-    pub(crate) fn of(database: &Path) -> Self {
+    /// Files beside the database at that path.
+    pub fn of(database: &Path) -> Self {
         Self { database: database.to_owned() }
     }
 
     /// Makes the folder unless it is there. One that an earlier version left to another user is mended if this
     /// process may.
-    pub(crate) fn folder(&self, folder: &Path) -> Result<(), Refused> {
+    pub fn folder(&self, folder: &Path) -> Result<(), Refused> {
         match fs::create_dir(folder) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(Refused::at(folder, error)),
             _ => self.share(folder),
@@ -33,7 +36,7 @@ impl SharedFiles {
     }
 
     /// Opens a file to read and write, and makes it unless it is there.
-    pub(crate) fn open(&self, path: &Path) -> Result<File, Refused> {
+    pub fn open(&self, path: &Path) -> Result<File, Refused> {
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
         let file = file.map_err(|error| Refused::at(path, error))?;
         self.share(path);

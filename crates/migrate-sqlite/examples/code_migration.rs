@@ -1,4 +1,4 @@
-//! A migration in Rust: `cargo run --example code_migration`.
+//! A migration in Rust: `cargo run -p longshore-migrate-sqlite --example code_migration`.
 //!
 //! It replaces a table that others refer to, which SQLite cannot do with ALTER TABLE. `Session::rebuild` does it
 //! rightly: no cascade fires, indexes, triggers and views come back, and every foreign key is checked before the
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use longshore_migrate::target::{Rebuild, Session};
 use longshore_migrate::{Bounds, CodeError, CodeMigration, Migrator, RunRequest, Source};
-use longshore_sqlite::target::{Access, SqliteTarget};
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 use rusqlite::Connection;
 
 struct CreateLibrary;
@@ -83,7 +83,7 @@ fn migrator(
     Ok(Migrator::new(Box::new(target), vec![Source::code("app", migrations)]))
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("library.db");
     migrator(&path, vec![Arc::new(CreateLibrary)])?.up(&RunRequest::default())?;

@@ -2,7 +2,7 @@
 //! and two that compile to the same program ought to be written the same.
 
 use fastrand::Rng;
-use longshore_sqlite::catalog::canonical_sql;
+use longshore_migrate_sqlite::catalog::canonical_sql;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use longshore_migrate::schema::{Footprint, Presence, differences};
-use longshore_sqlite::catalog::{self, canonical_sql};
+use longshore_migrate_sqlite::catalog::{self, canonical_sql};
 
 use crate::fixture::{APP, database, migrated};
 use crate::fuzz::{Fuzz, expressions};

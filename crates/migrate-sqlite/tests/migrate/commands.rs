@@ -6,12 +6,9 @@ use longshore_migrate::{
     Agreement, DataLoss, Goal, Marking, MigrateError, RepairRequest, RunMode, RunRequest, Source, Verification,
     report::NextStep, report::State,
 };
-use longshore_sqlite::{
-    migrations::longshore,
-    target::{Access, SqliteTarget},
-};
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 
-use crate::support::{Database, app, fresh, id, marking, repair_now, source};
+use crate::support::{Database, app, fresh, id, longshore, marking, repair_now, source};
 
 const NOTES: &[(&str, &str)] = &[
     ("001_notes.up.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);"),

@@ -6,11 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use longshore_core::OutsideCause;
-use longshore_migrate::target::TargetError;
+use longshore_migrate::{OutsideCause, target::TargetError};
+use longshore_sqlite_file::FileAccess;
 use rusqlite::Connection;
-
-use crate::fault::ErrorContext;
 
 /// So many backups are kept.
 const KEPT: usize = 5;
@@ -18,7 +16,7 @@ const KEPT: usize = 5;
 /// `VACUUM INTO` a file beside the database, named by the instant. Only SQLite opens the database itself: a descriptor
 /// of ours on it, closed, would drop this process's locks.
 pub(super) fn make(connection: &Connection, database: &Path) -> Result<PathBuf, TargetError> {
-    let context = ErrorContext { database: database.display().to_string().into(), busy_timeout: super::BUSY_WAIT };
+    let context = FileAccess { database: database.display().to_string().into(), busy_timeout: super::BUSY_WAIT };
     let failed = |error| super::failed(&context, "VACUUM INTO", error);
     let now = "SELECT strftime('%Y%m%dT%H%M%f', 'now')";
     let instant: String = connection.query_row(now, [], |row| row.get(0)).map_err(failed)?;

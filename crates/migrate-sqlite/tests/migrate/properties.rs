@@ -2,7 +2,7 @@
 //! nothing.
 
 use longshore_migrate::{DataLoss, Marking, MigrateError, RunRequest, Source, Verification, target::Session};
-use longshore_sqlite::target::{Access, SqliteTarget};
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 use proptest::prelude::*;
 
 use crate::support::{Database, app, repair_now, source};

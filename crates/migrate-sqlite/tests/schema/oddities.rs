@@ -1,7 +1,7 @@
 //! What SQLite allows and few expect: odd names, strings in double quotes, text that it splices itself.
 
 use longshore_migrate::schema::{ObjectKind, ObjectName, Schema, differences};
-use longshore_sqlite::catalog;
+use longshore_migrate_sqlite::catalog;
 
 use crate::fixture::{database, schema};
 

@@ -6,14 +6,13 @@ use longshore_migrate::{
     schema::Schema,
     target::{Definition, Progress, Rebuild, Session, TargetError, Value},
 };
+use longshore_sqlite_file::FileAccess;
 use rusqlite::Connection;
-
-use crate::fault::ErrorContext;
 
 use super::{definitions, failed, observe, rebuild, rows, run};
 
-fn context() -> ErrorContext {
-    ErrorContext { database: "the scratch database".into(), busy_timeout: Duration::ZERO }
+fn context() -> FileAccess {
+    FileAccess { database: "the scratch database".into(), busy_timeout: Duration::ZERO }
 }
 
 pub(super) struct Scratch {

@@ -1,7 +1,7 @@
 //! Changes of text alone: none is reported.
 
 use longshore_migrate::schema::differences;
-use longshore_sqlite::catalog;
+use longshore_migrate_sqlite::catalog;
 
 use crate::fixture::Change::{self, Run, Text};
 use crate::fixture::{changed, migrated};

@@ -4,7 +4,7 @@ use longshore_migrate::schema::differences;
 
 use crate::fixture::Change::{self, Run, Text};
 use crate::fixture::{changed, migrated};
-use longshore_sqlite::catalog;
+use longshore_migrate_sqlite::catalog;
 
 /// A change, the kind of the difference and the object that it is on.
 type Row = (Change, &'static str, &'static str);

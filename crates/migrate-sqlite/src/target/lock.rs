@@ -9,10 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use longshore_core::OutsideCause;
-use longshore_migrate::target::{RunnerLock, TargetError};
-
-use crate::shared_files::SharedFiles;
+use longshore_migrate::{
+    OutsideCause,
+    target::{RunnerLock, TargetError},
+};
+use longshore_sqlite_file::SharedFiles;
 
 /// How often a waiting runner looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(15);

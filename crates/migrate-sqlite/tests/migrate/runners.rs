@@ -6,7 +6,7 @@ use longshore_migrate::{
     OutsideCause, RunRequest,
     target::{Session, Target, TargetError},
 };
-use longshore_sqlite::target::{Access, SqliteTarget, wait_for_runner};
+use longshore_migrate_sqlite::{Access, SqliteTarget, wait_for_runner};
 
 use crate::{
     runner::Runner,
