@@ -35,9 +35,10 @@ pub use store::console::{
 };
 pub use store::error::{SchemaVerdict, StoreError};
 pub use store::health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBacklog};
+pub use store::wakeups::{Hint, Interest, Wakeups};
 pub use store::{
     ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, ValidJobStream, Wakeups,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, ValidJobStream,
 };
 pub use time::clock::{Clock, SystemClock};
 pub use time::duration::{InvalidDuration, deserialize_duration, parse_duration};

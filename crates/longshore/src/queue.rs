@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Action, Actioned, Console, EnqueueStream, Enqueued, InvalidJobData, JobDetail, JobEdit, JobId, NewJob, Priority,
-    QueueChange, Selection, Store, StoreError,
+    Action, Actioned, Console, EnqueueStream, Enqueued, Interest, InvalidJobData, JobDetail, JobEdit, JobId, NewJob,
+    Priority, QueueChange, Selection, Store, StoreError,
 };
 use thiserror::Error;
 use tokio::task::coop::unconstrained;
@@ -141,7 +141,7 @@ impl Queue {
 
     /// No deadline is one that is too far away to be an instant.
     async fn wait_until(&self, id: JobId, deadline: Option<Instant>) -> Result<JobDetail, QueueError> {
-        let mut wakeups = self.backend.wakeups();
+        let mut wakeups = self.backend.wakeups(Interest::Anything);
         loop {
             let detail = self.backend.job(id).await?.ok_or(QueueError::NotFound { id })?;
             let now = Instant::now();
@@ -150,7 +150,7 @@ impl Queue {
             }
             let look_at = deadline.map_or(now + POLL, |deadline| deadline.min(now + POLL));
             tokio::select! {
-                () = wakeups.changed() => {}
+                _ = wakeups.changed() => {}
                 waited = alarm::at(look_at) => waited.map_err(QueueError::Timer)?,
             }
         }

@@ -306,14 +306,15 @@ impl Holdings {
         }
     }
 
-    /// Somebody asked for the end of this job; one that has not begun ends at once.
-    pub(crate) fn cancel(&mut self, id: JobId, claim_number: ClaimNumber, now: Timestamp) {
+    /// Somebody asked for the end of this job; one that has not begun ends at once. Says whether the worker held it.
+    pub(crate) fn cancel(&mut self, id: JobId, claim_number: ClaimNumber, now: Timestamp) -> bool {
         if let Some(lease) = self.lanes.remove(id, claim_number) {
             self.ended.push_record(Record { outcome: Outcome::Cancelled, ..Record::returned(&lease, now) });
+            return true;
         }
-        if let Some(attempt) = self.slots.find(id, claim_number) {
-            attempt.stop_signal().stop(StopCause::Cancelled);
-        }
+        let Some(attempt) = self.slots.find(id, claim_number) else { return false };
+        attempt.stop_signal().stop(StopCause::Cancelled);
+        true
     }
 
     /// This identity is not registered any more; says whether that is news. Nothing is given up: the fence decides for

@@ -1,7 +1,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, QueueLimit, Registration, StartedAttempt, StoreError, StoreFuture, WorkerId};
+use longshore_core::{
+    Clock, Interest, Limits, QueueLimit, QueueScope, Registration, StartedAttempt, StoreError, StoreFuture, WorkerId,
+};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -28,6 +30,14 @@ pub(crate) struct Settings {
     pub(crate) dead_letter_retention: Option<Duration>,
 }
 
+impl Settings {
+    /// The jobs that it may claim.
+    pub(crate) fn interest(&self, job_types: &Arc<[String]>) -> Interest {
+        let scope = if self.queues.is_empty() { QueueScope::All } else { QueueScope::Only(self.queues.clone()) };
+        Interest::Jobs { job_types: Arc::clone(job_types), scope }
+    }
+}
+
 /// One run of a worker, from its registration to its retirement: what all of its tasks share.
 pub(crate) struct WorkerRun {
     pub(crate) queue: Queue,
@@ -35,6 +45,8 @@ pub(crate) struct WorkerRun {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) job_types: Arc<[String]>,
+    /// Fresh, and the same until the end, however often it is registered.
+    pub(crate) identity: WorkerId,
     pub(crate) origin: Arc<AttemptOrigin>,
     pub(crate) gate: Arc<Gate>,
     /// Whoever waits for a state of the holdings waits here; changes are made by [`WorkerRun::holdings`].
@@ -76,6 +88,7 @@ impl WorkerRun {
         Self {
             shared: SharedHoldings::new(holdings, settings.concurrency),
             job_types: registry.job_types(),
+            identity: WorkerId::random(),
             origin: Arc::new(origin),
             gate,
             queue,
@@ -122,18 +135,16 @@ impl WorkerRun {
         }
     }
 
-    /// Makes the worker known, under the identity that it has or else a fresh one; tries until the store answers, or
-    /// the worker is to stop.
+    /// Makes the worker known under its identity; tries until the store answers, or the worker is to stop.
     pub(crate) async fn register(&self) -> Result<(), StoreError> {
         let mut patience = Patience::default();
-        let worker_id = self.holdings().worker_id().cloned().unwrap_or_else(WorkerId::random);
         loop {
             let asked_at = Instant::now();
-            match self.queue.backend().register(self.registration(&worker_id)).await {
+            match self.queue.backend().register(self.registration()).await {
                 Ok(()) => {
                     self.trouble.pass(StoreCall::Register);
-                    quiet::info!(worker_id = %worker_id, "registered");
-                    self.holdings().register(worker_id, asked_at);
+                    quiet::info!(worker_id = %self.identity, "registered");
+                    self.holdings().register(self.identity.clone(), asked_at);
                     return Ok(());
                 }
                 Err(error) if self.is_waited_out(&error) => self.trouble.meet(StoreCall::Register, &error),
@@ -145,9 +156,9 @@ impl WorkerRun {
         }
     }
 
-    fn registration(&self, worker_id: &WorkerId) -> Registration {
+    fn registration(&self) -> Registration {
         Registration {
-            worker_id: worker_id.clone(),
+            worker_id: self.identity.clone(),
             host: host(),
             pid: std::process::id(),
             lease: self.settings.lease,

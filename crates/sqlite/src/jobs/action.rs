@@ -2,7 +2,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use longshore_core::{
-    Action, Actioned, DeadLetterCode, DeadLetterReason, Filter, Filtered, JobId, Refusal, Selection, Status, StoreError,
+    Action, Actioned, ClaimNumber, DeadLetterCode, DeadLetterReason, Filter, Filtered, JobId, Refusal, Selection,
+    Status, StoreError, WorkerId,
 };
 use rusqlite::{OptionalExtension, params};
 
@@ -115,6 +116,8 @@ struct Standing {
     /// How its parent stands, if it has one that is there.
     parent: Option<Status>,
     dead_letter_code: Option<DeadLetterCode>,
+    /// Who runs it, and under which claim; none unless it runs.
+    runner: Option<(WorkerId, ClaimNumber)>,
 }
 
 /// What the moves of one step look up once.
@@ -214,9 +217,19 @@ fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<Standing>> {
                 unique_key: column::optional_text(row, 4)?.map(|stored| unique_key::given(stored, id)),
                 parent: column::optional_status(row, 5)?,
                 dead_letter_code: column::optional_text(row, 6)?.as_deref().and_then(DeadLetterCode::of_reason),
+                runner: runner(row)?,
             })
         })
         .optional()
+}
+
+/// Of a job that runs; another program may have left one without a worker.
+fn runner(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(WorkerId, ClaimNumber)>> {
+    if column::status(row, 0)? != Status::Running {
+        return Ok(None);
+    }
+    let claim_number = ClaimNumber(column::integer(row, 8)?);
+    Ok(column::optional_text(row, 7)?.map(|id| (WorkerId::from_stored(&id), claim_number)))
 }
 
 impl Standing {
@@ -259,7 +272,7 @@ fn make_move(
     if !standing.may(action) {
         return Ok(Some(Refusal::WrongStatus { id, status }));
     }
-    tx.wakes = true;
+    tx.wake_watchers();
     match action {
         Action::Cancel => cancel(tx, around.family, id, standing)?,
         Action::Retry | Action::RetryAlone => return retry(tx, id, standing),
@@ -279,6 +292,9 @@ fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, standing: &Standi
         tx.connection
             .prepare_cached(include_str!("../sql/ask_to_cancel_job.sql"))?
             .execute(params![id.0, now.as_ms()])?;
+        if let Some((worker_id, claim_number)) = &standing.runner {
+            tx.wake_to_cancel(worker_id.clone(), id, *claim_number);
+        }
         return Ok(());
     }
     tx.connection.prepare_cached(include_str!("../sql/cancel_waiting_job.sql"))?.execute(params![id.0, now.as_ms()])?;
@@ -301,6 +317,7 @@ fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, standing: &Standing) -> Result<Opt
         to.as_str()
     ])?;
     tx.counts.moved(&standing.queue, standing.status, to);
+    tx.wake_for(Some(&standing.job_type), &standing.queue);
     Ok(None)
 }
 

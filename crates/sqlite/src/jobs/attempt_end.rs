@@ -67,7 +67,7 @@ impl<'c> Ending<'c> {
             tx.counts.moved(&lease.queue, to, Status::Cancelled);
             self.family.tell_children(tx, ended.id, Status::Cancelled, ended.finished_at)?;
         } else {
-            tx.wakes = true;
+            tx.wake_for(None, &lease.queue);
         }
         Ok(true)
     }

@@ -274,34 +274,47 @@ fn end_overdue(tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Faul
     Ok(())
 }
 
+/// A job whose instant has come.
+struct DueJob {
+    id: JobId,
+    queue: String,
+    status: Status,
+    job_type: String,
+}
+
 fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
     let mut statement = tx.connection.prepare_cached(include_str!("../sql/select_due_jobs.sql"))?;
-    let due: Vec<(JobId, String, Status)> = statement
+    let due: Vec<DueJob> = statement
         .query_map(params![tx.now.as_ms(), PROMOTED_MAX], |row| {
-            Ok((column::id(row, 0)?, column::text(row, 1)?, column::status(row, 2)?))
+            Ok(DueJob {
+                id: column::id(row, 0)?,
+                queue: column::text(row, 1)?,
+                status: column::status(row, 2)?,
+                job_type: column::text(row, 3)?,
+            })
         })?
         .collect::<Result<_, _>>()?;
     if due.is_empty() {
         return Ok(());
     }
-    let promote = |tx: &WriteTx<'_, '_>, jobs: &[(JobId, String, Status)]| {
-        let ids = column::ids(jobs.iter().map(|(id, _, _)| *id));
+    let promote = |tx: &WriteTx<'_, '_>, jobs: &[DueJob]| {
+        let ids = column::ids(jobs.iter().map(|job| job.id));
         tx.connection.prepare_cached(include_str!("../sql/promote_jobs.sql"))?.execute([ids])
     };
     match promote(tx, &due) {
-        Ok(_) => due.iter().for_each(|(_, queue, status)| tx.counts.moved(queue, *status, Status::Pending)),
+        Ok(_) => due.iter().for_each(|job| tx.counts.moved(&job.queue, job.status, Status::Pending)),
         Err(error) if !is_of_a_row(&error) || tx.connection.is_autocommit() => return Err(error.into()),
         Err(_) => {
             for job in &due {
                 let done = promote(tx, std::slice::from_ref(job));
-                if unless_refused(tx, job.0, done)? == Some(1) {
-                    tx.counts.moved(&job.1, job.2, Status::Pending);
+                if unless_refused(tx, job.id, done)? == Some(1) {
+                    tx.counts.moved(&job.queue, job.status, Status::Pending);
                 }
             }
         }
     }
     // Another worker may be idle and know the type that this one does not.
-    tx.wakes = true;
+    due.iter().for_each(|job| tx.wake_for(Some(&job.job_type), &job.queue));
     Ok(())
 }
 

@@ -105,6 +105,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
     ) -> Result<(), Fault> {
         for job in jobs {
             tx.counts.entered(&job.queue, Status::Pending);
+            tx.wake_for(Some(&job.job_type), &job.queue);
         }
         let block = match &mut self.block {
             Some(block) => block,
@@ -112,7 +113,6 @@ impl<'s, 'c> Inserting<'s, 'c> {
         };
         let ids = block.make(self.connection, jobs.each_ref(), tx.now)?;
         enqueued.extend(ids.map(Enqueued::made));
-        tx.wakes = true;
         Ok(())
     }
 
@@ -125,14 +125,21 @@ impl<'s, 'c> Inserting<'s, 'c> {
         match made.change {
             Change::Entered(status) => {
                 tx.counts.entered(&job.queue, status);
+                match status {
+                    Status::Pending => tx.wake_for(Some(&job.job_type), &job.queue),
+                    _ => tx.wake_watchers(),
+                }
                 if status == Status::DeadLetter {
                     tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
                 }
             }
-            Change::Moved { queue, from, to } => tx.counts.moved(&queue, from, to),
-            Change::Nothing => return Ok(made.enqueued),
+            // It stays in its queue.
+            Change::Moved { queue, from, to } => {
+                tx.counts.moved(&queue, from, to);
+                tx.wake_for(Some(&job.job_type), &queue);
+            }
+            Change::Nothing => {}
         }
-        tx.wakes = true;
         Ok(made.enqueued)
     }
 

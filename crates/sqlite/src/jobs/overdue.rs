@@ -99,7 +99,7 @@ pub(crate) fn end_waiting(
     }
     tx.counts.moved(&job.queue, job.status, to);
     tx.counts.ended(&job.queue, now, minute_of(overdue));
-    tx.wakes = true;
+    tx.wake_watchers();
     family.tell_children(tx, job.id, to, now)?;
     Ok(true)
 }

@@ -124,7 +124,7 @@ impl WriterThread {
         self.readers.abandon();
         self.checkpoints.end();
         self.file.part(connection);
-        self.hints.give();
+        self.hints.give_unknown();
     }
 
     /// The database cannot be opened now: the next caller learns why, and then it is tried again.
@@ -158,7 +158,7 @@ impl WriterThread {
             if committed.wakes {
                 // Heartbeats and looks for dead workers go on in an idle queue; only what gives work is activity.
                 watch.note_activity();
-                self.hints.give();
+                self.hints.give(&session.changes.take());
             }
             if is_last {
                 return Leave::Closed;
@@ -179,7 +179,7 @@ impl WriterThread {
                 watch.note_log_written();
             }
             if is_listening && watch.has_foreign_commit() {
-                self.hints.give();
+                self.hints.give_unknown();
             }
             let message = match self.receiver.try_recv() {
                 Err(TryRecvError::Empty) if Instant::now() < awake_until => {

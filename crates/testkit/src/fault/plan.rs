@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use longshore_core::{InvalidJob, JobId, Outcome, Record};
@@ -19,7 +19,7 @@ pub enum Fault {
 }
 
 /// A call of a store that can fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// `Store::enqueue`
     Enqueue,
@@ -66,6 +66,7 @@ pub struct FaultPlan {
     scripted: VecDeque<(Operation, Fault)>,
     refused: Option<JobId>,
     injected: Option<Fault>,
+    calls: BTreeMap<Operation, u64>,
 }
 
 impl FaultPlan {
@@ -81,6 +82,7 @@ impl FaultPlan {
             scripted: VecDeque::new(),
             refused: None,
             injected: None,
+            calls: BTreeMap::new(),
         }
     }
 
@@ -124,7 +126,12 @@ impl FaultPlan {
         self.injected.take()
     }
 
+    pub(super) fn calls(&self, operation: Operation) -> u64 {
+        self.calls.get(&operation).copied().unwrap_or_default()
+    }
+
     pub(super) fn draw(&mut self, operation: Operation) -> Option<Fault> {
+        *self.calls.entry(operation).or_default() += 1;
         self.injected = self.scripted_fault(operation).or_else(|| self.random_fault());
         self.injected
     }

@@ -108,7 +108,7 @@ impl State {
         }
         let takes = |standing: &Standing| {
             standing.slots.has(&job.queue)
-                && is_looked_at(&standing.request.scope, &job.queue)
+                && standing.request.scope.includes(&job.queue)
                 && standing.request.job_types.contains(&job.job_type)
                 && self.choose(&standing.request).is_empty()
         };
@@ -138,13 +138,6 @@ impl State {
         let leases = std::mem::take(&mut mailbox.content().leases);
         let records: Vec<Record> = leases.iter().map(|lease| Record::returned(lease, moment.now)).collect();
         self.record(worker_id, &records, moment.now);
-    }
-}
-
-fn is_looked_at(scope: &QueueScope, queue: &str) -> bool {
-    match scope {
-        QueueScope::All => true,
-        QueueScope::Only(limits) => limits.iter().any(|limit| limit.queue == queue),
     }
 }
 

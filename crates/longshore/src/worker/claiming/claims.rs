@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// Fetches jobs whenever slots can take them. Ends when the worker is to stop; a claim that is under way is
 /// waited for, so that the jobs it gets are given back.
 pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
-    let mut wakeups = worker_run.queue.backend().wakeups();
+    let mut wakeups = worker_run.queue.backend().wakeups(worker_run.settings.interest(&worker_run.job_types));
     let mut inbox = WorkerInbox::default();
     let mut patience = Patience::default();
     let mut requests = Requests::default();
@@ -46,7 +46,7 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
             () = worker_run.stopping() => {}
             () = worker_run.shared.claim_loop_called() => {}
             () = inbox.arrived() => worker_run.holdings().wake_claim_loop(),
-            () = wakeups.changed() => worker_run.holdings().expect_jobs(),
+            _ = wakeups.changed() => worker_run.holdings().expect_jobs(),
             () = sleep_until(due_at) => {
                 next_due = None;
                 worker_run.holdings().expect_jobs();
