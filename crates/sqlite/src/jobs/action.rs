@@ -107,7 +107,7 @@ struct Step {
 }
 
 /// What an action must know of a job.
-struct Standing {
+struct JobToMove {
     status: Status,
     queue: String,
     job_type: String,
@@ -183,17 +183,17 @@ impl Step {
         if sum.revived.contains(&id) {
             return Ok(());
         }
-        let Some(standing) = read(tx, id)? else {
+        let Some(job) = read(tx, id)? else {
             // A filter's job may have been removed since it was found.
             if self.filter.is_none() {
                 sum.actioned.refused.push(Refusal::NotFound { id });
             }
             return Ok(());
         };
-        if self.filter.as_ref().is_some_and(|filter| !standing.matches(filter)) {
+        if self.filter.as_ref().is_some_and(|filter| !job.matches(filter)) {
             return Ok(());
         }
-        if let Some(refusal) = make_move(tx, around, id, &standing, self.action)? {
+        if let Some(refusal) = make_move(tx, around, id, &job, self.action)? {
             sum.actioned.refused.push(refusal);
             return Ok(());
         }
@@ -205,11 +205,11 @@ impl Step {
     }
 }
 
-fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<Standing>> {
+fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<JobToMove>> {
     tx.connection
         .prepare_cached(include_str!("../sql/select_job_for_action.sql"))?
         .query_row([id.0], |row| {
-            Ok(Standing {
+            Ok(JobToMove {
                 status: column::status(row, 0)?,
                 queue: column::text(row, 1)?,
                 job_type: column::text(row, 2)?,
@@ -232,7 +232,7 @@ fn runner(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(WorkerId, ClaimNu
     Ok(column::optional_text(row, 7)?.map(|id| (WorkerId::from_stored(&id), claim_number)))
 }
 
-impl Standing {
+impl JobToMove {
     fn matches(&self, filter: &Filter) -> bool {
         filter.matches(&Filtered {
             status: self.status,
@@ -265,18 +265,18 @@ fn make_move(
     tx: &mut WriteTx<'_, '_>,
     around: &Around,
     id: JobId,
-    standing: &Standing,
+    job: &JobToMove,
     action: Action,
 ) -> Result<Option<Refusal>, Fault> {
-    let status = standing.status;
-    if !standing.may(action) {
+    let status = job.status;
+    if !job.may(action) {
         return Ok(Some(Refusal::WrongStatus { id, status }));
     }
     tx.wake_watchers();
     match action {
-        Action::Cancel => cancel(tx, around.family, id, standing)?,
-        Action::Retry | Action::RetryAlone => return retry(tx, id, standing),
-        Action::Delete | Action::Discard => return delete(tx, &around.keepers, id, standing),
+        Action::Cancel => cancel(tx, around.family, id, job)?,
+        Action::Retry | Action::RetryAlone => return retry(tx, id, job),
+        Action::Delete | Action::Discard => return delete(tx, &around.keepers, id, job),
         Action::Reprioritise(priority) => {
             tx.connection
                 .prepare_cached(include_str!("../sql/reprioritise_job.sql"))?
@@ -286,38 +286,38 @@ fn make_move(
     Ok(None)
 }
 
-fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, standing: &Standing) -> Result<(), Fault> {
+fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, job: &JobToMove) -> Result<(), Fault> {
     let now = tx.now;
-    if standing.status == Status::Running {
+    if job.status == Status::Running {
         tx.connection
             .prepare_cached(include_str!("../sql/ask_to_cancel_job.sql"))?
             .execute(params![id.0, now.as_ms()])?;
-        if let Some((worker_id, claim_number)) = &standing.runner {
+        if let Some((worker_id, claim_number)) = &job.runner {
             tx.wake_to_cancel(worker_id.clone(), id, *claim_number);
         }
         return Ok(());
     }
     tx.connection.prepare_cached(include_str!("../sql/cancel_waiting_job.sql"))?.execute(params![id.0, now.as_ms()])?;
-    tx.counts.moved(&standing.queue, standing.status, Status::Cancelled);
-    tx.counts.ended(&standing.queue, now, Minute { cancelled: 1, ..Minute::default() });
+    tx.counts.moved(&job.queue, job.status, Status::Cancelled);
+    tx.counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() });
     family.tell_children(tx, id, Status::Cancelled, now)
 }
 
-fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, standing: &Standing) -> Result<Option<Refusal>, Fault> {
-    if let Some(unique_key) = &standing.unique_key
+fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove) -> Result<Option<Refusal>, Fault> {
+    if let Some(unique_key) = &job.unique_key
         && let Some(by) = unique_key::other_holder(tx.connection, unique_key, id)?
     {
         return Ok(Some(Refusal::UniqueKeyTaken { id, by }));
     }
     tx.connection.prepare_cached(include_str!("../sql/keep_completed_attempt.sql"))?.execute([id.0])?;
-    let to = standing.after_retry();
+    let to = job.after_retry();
     tx.connection.prepare_cached(include_str!("../sql/retry_job.sql"))?.execute(params![
         id.0,
         tx.now.as_ms(),
         to.as_str()
     ])?;
-    tx.counts.moved(&standing.queue, standing.status, to);
-    tx.wake_for(Some(&standing.job_type), &standing.queue);
+    tx.counts.moved(&job.queue, job.status, to);
+    tx.wake_for(Some(&job.job_type), &job.queue);
     Ok(None)
 }
 
@@ -326,8 +326,8 @@ fn revive_children(tx: &mut WriteTx<'_, '_>, parent: JobId, sum: &mut Sum) -> Re
     let mut parents = vec![parent];
     while let Some(parent) = parents.pop() {
         for child in given_up_with(tx, parent)? {
-            let Some(standing) = read(tx, child)? else { continue };
-            if let Some(refusal) = retry(tx, child, &standing)? {
+            let Some(job) = read(tx, child)? else { continue };
+            if let Some(refusal) = retry(tx, child, &job)? {
                 sum.actioned.refused.push(refusal);
                 continue;
             }
@@ -346,18 +346,13 @@ fn given_up_with(tx: &WriteTx<'_, '_>, parent: JobId) -> rusqlite::Result<Vec<Jo
         .collect()
 }
 
-fn delete(
-    tx: &mut WriteTx<'_, '_>,
-    keepers: &Keepers,
-    id: JobId,
-    standing: &Standing,
-) -> Result<Option<Refusal>, Fault> {
+fn delete(tx: &mut WriteTx<'_, '_>, keepers: &Keepers, id: JobId, job: &JobToMove) -> Result<Option<Refusal>, Fault> {
     if keepers.keep(tx.connection, id)? {
         return Ok(Some(Refusal::Constraint { id }));
     }
     // Before the job goes, because a blocked job must have a parent.
     bury_children(tx, id, DeadLetterReason::ParentDeleted { parent: id }, tx.now)?;
     tx.connection.prepare_cached(include_str!("../sql/delete_job.sql"))?.execute([id.0])?;
-    tx.counts.left(&standing.queue, standing.status);
+    tx.counts.left(&job.queue, job.status);
     Ok(None)
 }

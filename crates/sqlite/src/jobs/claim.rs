@@ -54,7 +54,7 @@ impl Claim {
 
 /// What the worker offers beside its claim.
 #[derive(Debug, Default)]
-struct Standing {
+struct BegunOffer {
     /// With SQLite's number for the commits of others.
     offered: Option<(Offered, i64)>,
     /// The queues of leases that it has not taken from its inbox yet, so that it asks for as many too much.
@@ -74,7 +74,7 @@ impl Work for Claim {
     fn look(&mut self, session: &Session<'_>) -> Result<Option<Claimed>, Fault> {
         self.check_worker(session.connection)?;
         // Before the look: a commit of others in between makes the offer outdated.
-        let standing = self.begin_offer(&session.offers, &session.kept)?;
+        let begun = self.begin_offer(&session.offers, &session.kept)?;
         // A repeated request first: its answer is what it was given, whatever is ready by now.
         if let Some(claimed) = self.given_before(session.connection)? {
             return Ok(Some(claimed));
@@ -87,19 +87,19 @@ impl Work for Claim {
         if self.has_ready(session)? {
             return Ok(None);
         }
-        self.leave_offer(&session.offers, standing, &[], next_due);
+        self.leave_offer(&session.offers, begun, &[], next_due);
         Ok(Some(Claimed { leases: Vec::new(), next_due }))
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
-        let standing = self.begin_offer(tx.offers, tx.kept)?;
+        let begun = self.begin_offer(tx.offers, tx.kept)?;
         if let Some(claimed) = self.given_before(tx.connection)? {
             return Ok(claimed);
         }
         // What has become due stands in the same order as the rest before anything is chosen.
         promote(tx)?;
-        let request = self.less(&standing.unread);
+        let request = self.less(&begun.unread);
         let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&request), request.limit, tx.now)?;
         end_overdue(tx, &chosen)?;
         chosen.charge_lapsed(&self.request.worker_id);
@@ -113,7 +113,7 @@ impl Work for Claim {
         let next_due = if chosen.is_cut_short() { Some(tx.now) } else { next_due(tx.connection)? };
         // A full claim has left ready jobs behind; a new one must not overtake them by way of an offer.
         if !is_full {
-            self.leave_offer(tx.offers, standing, chosen.queues(), next_due);
+            self.leave_offer(tx.offers, begun, chosen.queues(), next_due);
         }
         Ok(Claimed { leases: chosen.into_leases(), next_due })
     }
@@ -162,17 +162,17 @@ impl Claim {
     }
 
     /// The worker's earlier offer is over with this claim.
-    fn begin_offer(&self, offers: &RefCell<Offers>, kept: &KeptStatements<'_>) -> rusqlite::Result<Standing> {
-        let Some(inbox) = &self.inbox else { return Ok(Standing::default()) };
+    fn begin_offer(&self, offers: &RefCell<Offers>, kept: &KeptStatements<'_>) -> rusqlite::Result<BegunOffer> {
+        let Some(inbox) = &self.inbox else { return Ok(BegunOffer::default()) };
         offers.borrow_mut().withdraw(&self.request.worker_id);
         let (offered, unread) = inbox.rest();
-        Ok(Standing { offered: Some((offered, kept.data_version()?)), unread })
+        Ok(BegunOffer { offered: Some((offered, kept.data_version()?)), unread })
     }
 
     /// Nothing more can be claimed now: what the worker offered stays behind, less what it has got from these queues.
-    fn leave_offer(&self, offers: &RefCell<Offers>, standing: Standing, got: &[Arc<str>], next_due: Option<Timestamp>) {
-        let (Some(inbox), Some((offered, data_version))) = (&self.inbox, standing.offered) else { return };
-        let unread = standing.unread.iter().map(String::as_str);
+    fn leave_offer(&self, offers: &RefCell<Offers>, begun: BegunOffer, got: &[Arc<str>], next_due: Option<Timestamp>) {
+        let (Some(inbox), Some((offered, data_version))) = (&self.inbox, begun.offered) else { return };
+        let unread = begun.unread.iter().map(String::as_str);
         offers.borrow_mut().stand(Offer {
             worker_id: self.request.worker_id.clone(),
             mailbox: Arc::clone(inbox),

@@ -158,7 +158,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
             return Ok(settle(self.connection, job, holder, now)?);
         }
         // An unknown parent is refused before anything is written.
-        Standing::of(self.connection, job)?;
+        InitialState::of(self.connection, job)?;
         for (holder, overdue) in &overdue {
             end(holder, *overdue)?;
         }
@@ -170,18 +170,18 @@ impl<'s, 'c> Inserting<'s, 'c> {
 
     /// Makes a job whose unique key, if it has one, nobody holds.
     fn make_free(&mut self, job: &ValidJob, now: Timestamp) -> Result<Made, Fault> {
-        let standing = Standing::of(self.connection, job)?;
-        let id = self.insert(job, &standing, now)?;
-        Ok(Made { enqueued: Enqueued::made(id), change: Change::Entered(standing.status()) })
+        let initial = InitialState::of(self.connection, job)?;
+        let id = self.insert(job, &initial, now)?;
+        Ok(Made { enqueued: Enqueued::made(id), change: Change::Entered(initial.status()) })
     }
 
-    fn insert(&mut self, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
-        let reason = standing.dead_letter_reason();
+    fn insert(&mut self, job: &NewJob, initial: &InitialState, now: Timestamp) -> rusqlite::Result<JobId> {
+        let reason = initial.dead_letter_reason();
         let time = TimeBounds::from_now(now, job.expires_in, job.deadline_in);
         let id = self.insert.insert(params![
             job.job_type,
             job.job_data.as_str(),
-            standing.status().as_str(),
+            initial.status().as_str(),
             job.priority.0,
             now.as_ms(),
             reason.as_ref().map(|_| now.as_ms()),
@@ -203,13 +203,13 @@ impl<'s, 'c> Inserting<'s, 'c> {
 }
 
 /// What its parent lets a new job do.
-enum Standing {
+enum InitialState {
     Free,
     Blocked,
     Orphaned(DeadLetterReason),
 }
 
-impl Standing {
+impl InitialState {
     fn of(connection: &Connection, job: &NewJob) -> Result<Self, Fault> {
         let Some(parent) = job.parent else { return Ok(Self::Free) };
         let status = connection
