@@ -44,7 +44,7 @@ async fn act_on_named(writer: &Writer, mut ids: Vec<JobId>, action: Action) -> R
     for ids in ids.chunks(STEP_ROWS as usize) {
         // A child that its parent has revived in an earlier step is where it was meant to be.
         let ids = ids.iter().copied().filter(|id| !sum.revived.contains(id)).collect();
-        sum.add(writer.run(Step { ids, filter: None, action }).await?);
+        sum.add(writer.run(ActionStep { ids, filter: None, action }).await?);
     }
     Ok(sum.actioned)
 }
@@ -69,7 +69,7 @@ async fn act_on_matching(
         let Some(newest) = ids.last().copied() else { break };
         after = newest;
         let ids = ids.into_iter().filter(|id| !sum.revived.contains(id)).collect();
-        sum.add(writer.run(Step { ids, filter: Some(Arc::clone(&filter)), action }).await?);
+        sum.add(writer.run(ActionStep { ids, filter: Some(Arc::clone(&filter)), action }).await?);
         sum.actioned.refused.truncate(REFUSED_MAX);
     }
     Ok(sum.actioned)
@@ -99,7 +99,7 @@ fn last_id(connection: &rusqlite::Connection) -> rusqlite::Result<JobId> {
 }
 
 /// One bounded step of an action.
-struct Step {
+struct ActionStep {
     ids: Vec<JobId>,
     /// Looked at again, because a job may have moved since it was found; none when the jobs were named.
     filter: Option<Arc<Filter>>,
@@ -126,7 +126,7 @@ struct Around {
     keepers: Keepers,
 }
 
-impl Work for Step {
+impl Work for ActionStep {
     type Answer = Sum;
     const DOING: &'static str = "moving jobs by hand";
 
@@ -171,7 +171,7 @@ impl Work for Step {
     }
 }
 
-impl Step {
+impl ActionStep {
     fn keepers(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Keepers> {
         match self.action {
             Action::Delete | Action::Discard => Keepers::look(tx.connection),

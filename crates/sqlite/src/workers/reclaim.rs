@@ -11,7 +11,7 @@ use crate::workers::liveness::Liveness;
 use crate::workers::look::{Found, Look, LostWorker};
 use crate::workers::rounds::Rounds;
 use crate::workers::suspect::SuspectAll;
-use crate::workers::take_over::{End, STEP_ROWS, Step};
+use crate::workers::take_over::{End, STEP_ROWS, TakeOverStep};
 use crate::workers::watches::{Suspect, Watches};
 use crate::workers::worker_record::Signs;
 use crate::writing::writer::Writer;
@@ -81,7 +81,7 @@ impl Reclaim {
         while let Some(after) = next {
             let (started, clock) = (Arc::clone(&started), Arc::clone(&self.clock));
             let asked_at = clock.monotonic();
-            let step = Step {
+            let step = TakeOverStep {
                 worker_id: worker_id.clone(),
                 heartbeat_number,
                 loss,

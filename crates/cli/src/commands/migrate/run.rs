@@ -34,20 +34,20 @@ pub(super) fn request(care: &CareArguments) -> RunRequest {
     }
 }
 
-type Step = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, MigrateError>;
+type Apply = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, MigrateError>;
 
-fn run(site: &Site<'_>, absent: Absent, arguments: &RunArguments, step: Step) -> anyhow::Result<Exit> {
+fn run(site: &Site<'_>, absent: Absent, arguments: &RunArguments, apply: Apply) -> anyhow::Result<Exit> {
     let mut request = request(&arguments.care);
     request.goal.steps = arguments.steps.map(|steps| usize::try_from(steps).unwrap_or(usize::MAX));
     // Open without writing first, so that a refused command does not create a database.
     let mut looker = open(site, absent, RunMode::DryRun)?;
     request.goal.to = arguments.to.as_deref().map(|text| looker.resolve(text)).transpose()?;
-    let planned = step(&mut looker, &RunRequest { mode: RunMode::DryRun, ..request.clone() })?;
+    let planned = apply(&mut looker, &RunRequest { mode: RunMode::DryRun, ..request.clone() })?;
     drop(looker);
     if request.mode == RunMode::DryRun {
         return tell(site, &planned);
     }
-    let report = step(&mut open(site, absent, request.mode)?, &request)?;
+    let report = apply(&mut open(site, absent, request.mode)?, &request)?;
     tell(site, &report)
 }
 
