@@ -112,7 +112,7 @@ pub(crate) fn make_ready_for(options: &mut SqliteOptions, prepare: Prepare) -> R
 }
 
 fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Origin, OpenError> {
-    let state = look_again(path, prepare, context)?;
+    let state = inspect_again(path, prepare, context)?;
     match (state, prepare) {
         (OpeningState::Understood, _) => Ok(Origin::Found),
         (OpeningState::Absent | OpeningState::Empty, Prepare::Nothing) => {
@@ -139,18 +139,18 @@ fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<O
 }
 
 /// An unsupported schema may be an intermediate state of a running migration, so it is judged after that has ended.
-fn look_again(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<OpeningState, OpenError> {
-    let state = look(path, prepare, context)?;
+fn inspect_again(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<OpeningState, OpenError> {
+    let state = inspect(path, prepare, context)?;
     let may_be_half_made = matches!(state, OpeningState::NotUnderstood(_) | OpeningState::Unmigrated);
     if !may_be_half_made || !matches!(prepare, Prepare::New | Prepare::Beside) {
         return Ok(state);
     }
     wait_for_runner(path).map_err(MigrateError::from)?;
-    look(path, prepare, context)
+    inspect(path, prepare, context)
 }
 
 /// Reads the schema without changing anything.
-fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<OpeningState, OpenError> {
+fn inspect(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<OpeningState, OpenError> {
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(OpeningState::Absent),
         Err(_) => return Ok(OpeningState::Understood),

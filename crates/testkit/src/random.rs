@@ -1,9 +1,9 @@
 mod actor;
 mod answer;
+mod compare;
 mod drain;
 mod draw;
 mod invariants;
-mod look;
 mod operate;
 mod pair;
 mod produce;

@@ -140,7 +140,7 @@ impl Work for ActionStep {
         if matches!(self.action, Action::Delete | Action::Discard) {
             tx.connection.prepare_cached(include_str!("../sql/forget_replaced_jobs.sql"))?.execute([])?;
         }
-        let around = Around { family: Family::look(tx.connection)?, keepers: self.keepers(tx)? };
+        let around = Around { family: Family::read(tx.connection)?, keepers: self.keepers(tx)? };
         let together = tx.apart(|tx| {
             let mut sum = Sum::default();
             self.ids.iter().try_for_each(|id| self.visit(tx, &around, *id, &mut sum))?;
@@ -174,7 +174,7 @@ impl Work for ActionStep {
 impl ActionStep {
     fn keepers(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Keepers> {
         match self.action {
-            Action::Delete | Action::Discard => Keepers::look(tx.connection),
+            Action::Delete | Action::Discard => Keepers::read(tx.connection),
             _ => Ok(Keepers::default()),
         }
     }

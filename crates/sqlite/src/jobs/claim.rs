@@ -267,7 +267,7 @@ fn end_overdue(tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Faul
     if chosen.overdue().is_empty() {
         return Ok(());
     }
-    let family = Family::look(tx.connection)?;
+    let family = Family::read(tx.connection)?;
     for (job, overdue) in chosen.overdue() {
         end_waiting(tx, family, job, *overdue)?;
     }

@@ -119,7 +119,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
     /// Makes one job and counts it.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Enqueued, Fault> {
         let made = self.make(job, tx.now, |holder, overdue| {
-            let family = Family::look(tx.connection)?;
+            let family = Family::read(tx.connection)?;
             end_waiting(tx, family, holder, overdue).map(|_| ())
         })?;
         match made.change {

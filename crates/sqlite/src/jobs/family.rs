@@ -15,7 +15,7 @@ pub(crate) struct Family {
 }
 
 impl Family {
-    pub(crate) fn look(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let has_children =
             connection.prepare_cached(include_str!("../sql/has_children.sql"))?.query_row([], |row| row.get(0))?;
         Ok(Self { has_children })

@@ -33,7 +33,7 @@ impl Work for EndOverdue {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
-        let family = Family::look(tx.connection)?;
+        let family = Family::read(tx.connection)?;
         let mut ended = 0;
         for id in &self.ids {
             // One may have taken a later one along, so each is read when it is its turn.

@@ -262,7 +262,7 @@ fn bury(tx: &mut WriteTx<'_, '_>, id: JobId, reason: DeadLetterReason) -> Result
     add_depth_of(tx.connection, &queue, &word, -1)?;
     tx.counts.entered(&queue, Status::DeadLetter);
     tx.counts.ended(&queue, now, Minute { failed: 1, ..Minute::default() });
-    Family::look(tx.connection)?.tell_children(tx, id, Status::DeadLetter, now)
+    Family::read(tx.connection)?.tell_children(tx, id, Status::DeadLetter, now)
 }
 
 /// The outcome of a statement on one row: none when a constraint refused it, so that the row is given up and the

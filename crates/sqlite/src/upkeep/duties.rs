@@ -70,7 +70,9 @@ impl Duties {
     ) -> Result<HashMap<String, Term>, StoreError> {
         let known = self.terms().clone();
         let (held, vacant) = readers
-            .run("reading the housekeeping duties", move |tx| Ok(look(tx.connection, duties, &known, tx.now)?))
+            .run("reading the housekeeping duties", move |tx| {
+                Ok(held_and_vacant(tx.connection, duties, &known, tx.now)?)
+            })
             .await?;
         let mut terms = held;
         if !vacant.is_empty() {
@@ -86,7 +88,7 @@ impl Duties {
 }
 
 /// Which of the duties this store holds, and which it may take. Duties of other live stores are neither.
-fn look(
+fn held_and_vacant(
     connection: &Connection,
     duties: Vec<String>,
     known: &HashMap<String, Term>,

@@ -135,7 +135,7 @@ impl WriterThread {
                     task.dismiss(error);
                     return Leave::Spoilt;
                 }
-                Ok(Message::Look) => {}
+                Ok(Message::CheckCommits) => {}
                 Ok(Message::Close) | Err(_) => return Leave::Closed,
             }
         }
@@ -203,8 +203,8 @@ impl WriterThread {
             };
             match message {
                 Some(Message::Task(task)) => return Next::Task(task),
-                Some(Message::Look) if self.file.check().is_err() => return Next::FileChanged,
-                Some(Message::Look) => {}
+                Some(Message::CheckCommits) if self.file.check().is_err() => return Next::FileChanged,
+                Some(Message::CheckCommits) => {}
                 Some(Message::Close) | None => return Next::Closed,
             }
         }
@@ -226,7 +226,7 @@ impl WriterThread {
                     group.push(task);
                     came = Instant::now();
                 }
-                Ok(Message::Look) => {}
+                Ok(Message::CheckCommits) => {}
                 Ok(Message::Close) => return (group, true),
                 Err(TryRecvError::Empty)
                     if group.len() < callers && came.elapsed() < GAP_MAX && begun.elapsed() < GATHERING_MAX =>

@@ -53,9 +53,9 @@ async fn ask(worker_run: &WorkerRun) {
     let Some(worker_id) = worker_run.holdings().worker_id().cloned() else { return };
     match worker_run.queue.backend().cancel_requests(worker_id).await {
         Ok(asked) => {
-            worker_run.trouble.pass(StoreCall::Look);
+            worker_run.trouble.pass(StoreCall::Read);
             cancel(worker_run, &asked);
         }
-        Err(error) => worker_run.meet(StoreCall::Look, error),
+        Err(error) => worker_run.meet(StoreCall::Read, error),
     }
 }

@@ -118,8 +118,8 @@ async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Arc<[Record]
 /// stored, or the lease was lost.
 async fn fenced(worker_run: &WorkerRun, worker_id: &WorkerId, record: &Record) {
     let Record { id, claim_number, attempt, .. } = *record;
-    let looked = AttemptClaim { worker_id, id, claim_number }.look(worker_run).await;
-    if !matches!(looked, Ok(true)) {
+    let is_completed = AttemptClaim { worker_id, id, claim_number }.check(worker_run).await;
+    if !matches!(is_completed, Ok(true)) {
         quiet::warning!(job_id = id.0, claim_number = claim_number.0, "too late: the lease was lost");
         return;
     }
