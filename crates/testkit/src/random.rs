@@ -4,6 +4,7 @@ mod compare;
 mod drain;
 mod draw;
 mod invariants;
+mod listeners;
 mod operate;
 mod pair;
 mod produce;

@@ -119,7 +119,7 @@ impl Holdings {
         self.worker_id.take()
     }
 
-    /// What to claim, and under which identity. After nothing the claim loop is called when there is something.
+    /// What to claim, and under which identity. After `None` the claim loop is woken when that changes.
     pub(crate) fn demand(&mut self, now: Instant, gate: &Gate) -> Option<(WorkerId, Demand)> {
         // While a suspect runs alone, other processes get the jobs.
         self.wait_state.is_gate_closed = gate.is_closed();
@@ -137,7 +137,7 @@ impl Holdings {
             && !self.ended.is_full()
     }
 
-    /// Whether a claim that this identity has made may be repeated. If not, the claim loop is called when it may.
+    /// Whether a claim that this identity has made may be repeated. If not, the claim loop is woken when it may.
     pub(crate) fn readmits(&mut self, worker_id: &WorkerId) -> bool {
         let is_admitted = self.admits(worker_id);
         if !is_admitted {
@@ -152,7 +152,7 @@ impl Holdings {
     }
 
     /// Puts the next attempt into a slot, if the gate lets it in: an ordinary one begins now, a suspect when it is
-    /// alone. After nothing the slot is called when there is something.
+    /// alone. After `None` the slot is woken when there is a job for it.
     pub(crate) fn start(
         &mut self,
         slot: usize,
@@ -162,7 +162,7 @@ impl Holdings {
     ) -> Option<Started> {
         let next = self.next(gate);
         let Some((worker_id, lane, lease, pass)) = next else {
-            self.slots.fall_asleep(slot);
+            self.slots.await_job(slot);
             return None;
         };
         let attempt = begin(OwnedLease { lease, worker_id: worker_id.clone() });
@@ -192,7 +192,7 @@ impl Holdings {
         popped.map(|(lane, lease, pass)| (worker_id, lane, lease, pass))
     }
 
-    /// Whether a slot that looks for a job now could find one.
+    /// Whether a slot that searches now would find a job.
     fn has_start(&self) -> bool {
         self.worker_id.is_some()
             && self.admission != Admission::Suspended
@@ -217,7 +217,7 @@ impl Holdings {
     }
 
     /// Outcomes to store, oldest first, and under which identity; to be followed by `recorded` or `put_back`. After
-    /// nothing the recorder is called when there is something.
+    /// `None` the recorder is woken when there are some.
     pub(crate) fn take_ended(&mut self, most: usize) -> Option<Ended> {
         let ended = self.worker_id.as_ref().and_then(|worker_id| self.ended.take(worker_id, most));
         self.wait_state.does_recorder_wait = ended.is_none();

@@ -46,7 +46,7 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
         CurrentAttempt::new(held, grace.unwrap_or(worker_run.settings.grace), worker_run.origin.clone())
     });
     let Some(Started { worker_id, attempt, pass }) = started else {
-        return worker_run.shared.slot_called(slot).await;
+        return worker_run.shared.slot_woken(slot).await;
     };
     if overdue(&attempt, started_at).is_some() {
         // It waited here beyond its expiry or deadline: its handler never learns of it.

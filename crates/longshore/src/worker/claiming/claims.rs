@@ -44,7 +44,7 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
         let due_at = due_instant(worker_run, next_due).map_or(poll_at, |due| due.min(poll_at));
         tokio::select! {
             () = worker_run.stopping() => {}
-            () = worker_run.shared.claim_loop_called() => {}
+            () = worker_run.shared.claim_loop_woken() => {}
             () = inbox.arrived() => worker_run.holdings().wake_claim_loop(),
             _ = wakeups.changed() => worker_run.holdings().expect_jobs(),
             () = sleep_until(due_at) => {

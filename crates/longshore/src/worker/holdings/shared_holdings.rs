@@ -10,15 +10,15 @@ use super::wait_state::WakeUps;
 
 /// The holdings behind their lock, and the parts of the worker that wait for them.
 ///
-/// A guard that was used to change something wakes, when it is dropped, exactly those who have something to do then.
-/// So nobody who changes the holdings has to know who waits for what.
+/// After a change the drop of the guard wakes exactly the parts that have something to do. Code that changes the
+/// holdings needs no knowledge of who waits.
 pub(crate) struct SharedHoldings {
     holdings: Mutex<Holdings>,
     slots: Vec<Notify>,
     claim_loop: Notify,
     recorder: Notify,
     heartbeat: Notify,
-    /// Those who wait in [`SharedHoldings::settled_when`] look after each change.
+    /// Woken after each change: [`SharedHoldings::settled_when`] checks again.
     watchers: Notify,
     watcher_count: AtomicUsize,
 }
@@ -31,7 +31,7 @@ pub(crate) struct HoldingsGuard<'a> {
     is_changed: bool,
 }
 
-/// Present, as long as it exists, in the count of those who watch.
+/// Counts as a watcher until it is dropped.
 struct Watching<'a>(&'a AtomicUsize);
 
 impl SharedHoldings {
@@ -52,23 +52,23 @@ impl SharedHoldings {
         HoldingsGuard { shared: self, holdings: Some(holdings), is_changed: false }
     }
 
-    /// Resolves when a slot that found nothing to start is to look again.
-    pub(crate) async fn slot_called(&self, slot: usize) {
+    /// Resolves when a slot that found no job is to search again.
+    pub(crate) async fn slot_woken(&self, slot: usize) {
         self.slots[slot].notified().await;
     }
 
-    /// Resolves when the claim loop is to look again. Cancellation safe, as the two below.
-    pub(crate) async fn claim_loop_called(&self) {
+    /// Resolves when the claim loop has something to do. Cancellation safe, like the two below.
+    pub(crate) async fn claim_loop_woken(&self) {
         self.claim_loop.notified().await;
     }
 
     /// Resolves when there is something to record.
-    pub(crate) async fn recorder_called(&self) {
+    pub(crate) async fn recorder_woken(&self) {
         self.recorder.notified().await;
     }
 
     /// Resolves when a heartbeat is due at once.
-    pub(crate) async fn heartbeat_called(&self) {
+    pub(crate) async fn heartbeat_woken(&self) {
         self.heartbeat.notified().await;
     }
 
@@ -78,7 +78,7 @@ impl SharedHoldings {
         let _watching = Watching(&self.watcher_count);
         loop {
             let mut changed = std::pin::pin!(self.watchers.notified());
-            // Before the look: a change after it is not missed.
+            // Before the check, so that a change after it is not missed.
             changed.as_mut().enable();
             if is_reached(&self.lock()) {
                 return;
@@ -131,7 +131,7 @@ impl Drop for HoldingsGuard<'_> {
     fn drop(&mut self) {
         let Some(mut holdings) = self.holdings.take().filter(|_| self.is_changed) else { return };
         let wake_ups = holdings.wake_ups();
-        // First the lock: who is woken takes it.
+        // The lock first, because whoever is woken takes it.
         drop(holdings);
         self.shared.wake(&wake_ups);
     }

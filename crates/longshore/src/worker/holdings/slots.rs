@@ -7,8 +7,8 @@ use crate::CurrentAttempt;
 pub(crate) struct Slots {
     slots: Vec<Slot>,
     taken: usize,
-    /// Those that looked for a job in vain, the last one on top.
-    asleep: Vec<usize>,
+    /// The slots that found no job, the last one on top.
+    waiting: Vec<usize>,
 }
 
 /// A place for one attempt.
@@ -40,9 +40,9 @@ pub(crate) enum Taken {
 }
 
 impl Slots {
-    /// All of them free, and about to look for a job.
+    /// All of them are free, and none waits yet: each begins with a search.
     pub(super) fn new(count: u32) -> Self {
-        Self { slots: (0..count).map(|_| Slot::default()).collect(), taken: 0, asleep: Vec::new() }
+        Self { slots: (0..count).map(|_| Slot::default()).collect(), taken: 0, waiting: Vec::new() }
     }
 
     /// Puts an attempt into a slot; a suspect has not begun yet.
@@ -51,7 +51,7 @@ impl Slots {
         self.taken += 1;
     }
 
-    /// Frees a slot, which looks for another job at once; answers the lane that its attempt came from.
+    /// Frees a slot, which searches for another job at once; returns the lane of its attempt.
     pub(super) fn release(&mut self, slot: usize) -> usize {
         self.taken -= 1;
         let slot = &mut self.slots[slot];
@@ -59,20 +59,20 @@ impl Slots {
         slot.lane
     }
 
-    /// A slot found no job and waits until it is called.
-    pub(super) fn fall_asleep(&mut self, slot: usize) {
-        self.asleep.push(slot);
+    /// A slot found no job and waits until it is woken.
+    pub(super) fn await_job(&mut self, slot: usize) {
+        self.waiting.push(slot);
     }
 
-    /// Whether a slot has to be called for a job that may start: one that is looking for a job finds it by itself, and
-    /// then the next one is called.
-    pub(super) const fn may_call(&self) -> bool {
-        !self.asleep.is_empty() && self.taken + self.asleep.len() == self.slots.len()
+    /// Whether every free slot waits. If one is still searching, it finds the job without a wake-up, and its start wakes
+    /// the next one.
+    pub(super) const fn has_idle_only(&self) -> bool {
+        !self.waiting.is_empty() && self.taken + self.waiting.len() == self.slots.len()
     }
 
-    /// Takes out a sleeping slot that looks for a job now: the one that ran last.
-    pub(super) fn call(&mut self) -> Option<usize> {
-        self.asleep.pop()
+    /// Takes out a waiting slot that is to search again: the one that ran last.
+    pub(super) fn wake(&mut self) -> Option<usize> {
+        self.waiting.pop()
     }
 
     pub(super) const fn is_busy(&self) -> bool {

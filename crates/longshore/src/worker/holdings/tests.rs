@@ -14,7 +14,7 @@ const NOW: Timestamp = Timestamp::from_ms(0);
 #[derive(Debug)]
 enum Part<T> {
     Looking,
-    Asleep,
+    Waiting,
     Working(T),
 }
 
@@ -30,8 +30,8 @@ struct Parts {
     jobs: i64,
 }
 
-/// Whether a part was called since it fell asleep.
-fn is_called(call: impl Future<Output = ()>) -> bool {
+/// Whether a part was woken since it began to wait.
+fn is_woken(call: impl Future<Output = ()>) -> bool {
     pin!(call).poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
 }
 
@@ -108,7 +108,7 @@ impl Parts {
             }
             _ => self.meet_trouble(),
         }
-        self.hear_calls();
+        self.receive_wakeups();
     }
 
     fn meet_trouble(&mut self) {
@@ -121,14 +121,14 @@ impl Parts {
     }
 
     fn go_on_slot(&mut self, slot: usize) {
-        match std::mem::replace(&mut self.slots[slot], Part::Asleep) {
+        match std::mem::replace(&mut self.slots[slot], Part::Waiting) {
             Part::Looking => {
                 let (_, queue) = EnqueueRecorder::queue();
                 let begin = |held: OwnedLease| AttemptProbe::with_grace(held.lease, Duration::ZERO, queue).attempt();
                 let started = self.shared.lock().start(slot, NOW, &self.gate, begin);
                 match started {
                     Some(started) => self.slots[slot] = Part::Working(started),
-                    None => assert!(!self.shared.lock().has_start(), "a slot fell asleep beside a job"),
+                    None => assert!(!self.shared.lock().has_start(), "a slot waits beside a job"),
                 }
             }
             Part::Working(Started { attempt, pass, .. }) => {
@@ -142,7 +142,7 @@ impl Parts {
                 }
                 self.slots[slot] = Part::Looking;
             }
-            Part::Asleep => {}
+            Part::Waiting => {}
         }
     }
 
@@ -155,8 +155,8 @@ impl Parts {
         }
         let demand = self.shared.lock().demand(Instant::now(), &self.gate);
         let Some((worker_id, Demand { scope, limit })) = demand else {
-            assert!(!self.shared.lock().has_demand(), "the claim loop fell asleep beside a demand");
-            self.claim_loop = Part::Asleep;
+            assert!(!self.shared.lock().has_demand(), "the claim loop waits beside a demand");
+            self.claim_loop = Part::Waiting;
             return;
         };
         let count = self.random.u32(0..=limit);
@@ -172,10 +172,10 @@ impl Parts {
     }
 
     fn go_on_recording(&mut self) {
-        self.recorder = match std::mem::replace(&mut self.recorder, Part::Asleep) {
+        self.recorder = match std::mem::replace(&mut self.recorder, Part::Waiting) {
             Part::Looking => match self.shared.lock().take_ended(2) {
                 Some(ended) => Part::Working(ended),
-                None => Part::Asleep,
+                None => Part::Waiting,
             },
             Part::Working(ended) => {
                 if self.random.bool() {
@@ -185,42 +185,42 @@ impl Parts {
                 }
                 Part::Looking
             }
-            Part::Asleep => Part::Asleep,
+            Part::Waiting => Part::Waiting,
         };
     }
 
-    fn hear_calls(&mut self) {
+    fn receive_wakeups(&mut self) {
         for (number, slot) in self.slots.iter_mut().enumerate() {
-            if matches!(slot, Part::Asleep) && is_called(self.shared.slot_called(number)) {
+            if matches!(slot, Part::Waiting) && is_woken(self.shared.slot_woken(number)) {
                 *slot = Part::Looking;
             }
         }
-        if matches!(self.claim_loop, Part::Asleep) && is_called(self.shared.claim_loop_called()) {
+        if matches!(self.claim_loop, Part::Waiting) && is_woken(self.shared.claim_loop_woken()) {
             self.claim_loop = Part::Looking;
         }
-        if matches!(self.recorder, Part::Asleep) && is_called(self.shared.recorder_called()) {
+        if matches!(self.recorder, Part::Waiting) && is_woken(self.shared.recorder_woken()) {
             self.recorder = Part::Looking;
         }
     }
 
-    /// Where a part sleeps although it has something to do, and nobody is about to call it.
+    /// The part that waits although it has something to do, and that nobody is about to wake.
     fn forgotten(&self) -> Option<&'static str> {
         let holdings = self.shared.lock();
         let is_looking = self.slots.iter().any(|slot| matches!(slot, Part::Looking));
-        let sleeps = self.slots.iter().any(|slot| matches!(slot, Part::Asleep));
+        let sleeps = self.slots.iter().any(|slot| matches!(slot, Part::Waiting));
         if sleeps && !is_looking && holdings.has_start() {
             return Some("a slot");
         }
-        if matches!(self.claim_loop, Part::Asleep) && (holdings.has_demand() || holdings.registered_id().is_none()) {
+        if matches!(self.claim_loop, Part::Waiting) && (holdings.has_demand() || holdings.registered_id().is_none()) {
             return Some("the claim loop");
         }
         let has_ended = holdings.worker_id().is_some() && holdings.ended.has_next();
-        (matches!(self.recorder, Part::Asleep) && has_ended).then_some("the recorder")
+        (matches!(self.recorder, Part::Waiting) && has_ended).then_some("the recorder")
     }
 }
 
 #[test]
-fn no_part_of_a_worker_sleeps_while_it_has_something_to_do() {
+fn no_part_of_a_worker_waits_while_it_has_something_to_do() {
     for seed in 0..40 {
         let mut parts = Parts::new(seed);
         for step in 0..500 {
@@ -232,13 +232,13 @@ fn no_part_of_a_worker_sleeps_while_it_has_something_to_do() {
 }
 
 #[test]
-fn many_leases_call_one_slot_after_the_other_and_none_twice() {
+fn many_leases_wake_one_slot_after_the_other_and_none_twice() {
     let mut parts = Parts::new(0);
     (0..CONCURRENCY as usize).for_each(|slot| parts.go_on_slot(slot));
     let leases = [1, 2, 3].map(|id| Lease { id: JobId(id), queue: "a".to_owned(), ..ordinary(parts.lease()) });
     parts.shared.lock().lanes.receive(leases.to_vec(), Instant::now());
     for started in 0..4 {
-        parts.hear_calls();
+        parts.receive_wakeups();
         let looking: Vec<usize> =
             (0..CONCURRENCY as usize).filter(|slot| matches!(parts.slots[*slot], Part::Looking)).collect();
         assert_eq!(looking.len(), usize::from(started < 3), "{:?}", parts.slots);

@@ -1,7 +1,7 @@
 use super::{Admission, Holdings};
 use crate::worker::worker_run::Until;
 
-/// Which parts of the worker wait for what, and what keeps them from going on that is not among the holdings.
+/// Which parts of the worker wait, and what else than the holdings stops them.
 #[derive(Debug)]
 pub(super) struct WaitState {
     until: Until,
@@ -19,13 +19,13 @@ pub(super) struct WaitState {
 /// What the claim loop waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClaimLoop {
-    /// For nothing: it is about to look.
+    /// For nothing: it runs.
     Awake,
     /// A claim is worth its commit again.
     Demand,
-    /// The same, or the worker holds nothing any more.
+    /// The same, or the worker holds nothing.
     DemandOrEmpty,
-    /// What a claim brings may be run again.
+    /// The worker may run new leases again.
     Admission,
 }
 
@@ -50,7 +50,7 @@ impl WaitState {
         }
     }
 
-    /// The claim loop waits. One that ends with the last job has to see it end.
+    /// The claim loop waits. If the worker ends with its last job, the end of that job wakes the loop.
     pub(super) fn await_demand(&mut self, is_empty: bool) {
         let ends_empty = self.until == Until::Drained && !is_empty;
         self.claim_loop = if ends_empty { ClaimLoop::DemandOrEmpty } else { ClaimLoop::Demand };
@@ -62,7 +62,7 @@ impl WaitState {
 }
 
 impl Holdings {
-    /// The claim loop was woken by something else than its call, and looks.
+    /// The claim loop runs because of something else: a hint, a lease in its inbox, or the time.
     pub(crate) const fn wake_claim_loop(&mut self) {
         self.wait_state.claim_loop = ClaimLoop::Awake;
     }
@@ -73,10 +73,10 @@ impl Holdings {
         self.lanes.refresh();
     }
 
-    /// Who is to be woken now. Each is woken once for all that it may find, because it looks until there is nothing.
+    /// Who is to be woken now. One wake-up is enough for several jobs: each part goes on until it finds nothing.
     pub(super) fn wake_ups(&mut self) -> WakeUps {
         WakeUps {
-            slot: if self.slots.may_call() && self.has_start() { self.slots.call() } else { None },
+            slot: if self.slots.has_idle_only() && self.has_start() { self.slots.wake() } else { None },
             claim_loop: self.wakes_claim_loop(),
             recorder: self.wakes_recorder(),
             heartbeat: std::mem::take(&mut self.wait_state.is_heartbeat_due),

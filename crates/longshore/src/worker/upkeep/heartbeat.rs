@@ -24,7 +24,7 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
             () = sleep_until(next) => {}
             // Only a registration after an eviction brings it forward: a heartbeat writes, and would wake every other
             // worker.
-            () = worker_run.shared.heartbeat_called() => {}
+            () = worker_run.shared.heartbeat_woken() => {}
         }
         register_to_the_end(&worker_run).await;
         let asked_at = Instant::now();

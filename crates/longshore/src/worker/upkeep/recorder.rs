@@ -25,7 +25,7 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     loop {
         record(&worker_run).await;
         tokio::select! {
-            () = worker_run.shared.recorder_called() => {}
+            () = worker_run.shared.recorder_woken() => {}
             () = worker_run.origin.pending_reports.arrived.notified() => {
                 flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
             }
