@@ -4,16 +4,10 @@ use clap::{Args, Subcommand};
 
 /// The arguments of `migrate`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Create, change and repair the schema\n\nThere are two sources: longshore, built into \
-        the binary (the queue's own tables), and app, your own directory of NUMBER_name.up.sql and .down.sql. A \
-        migration is named SOURCE:NUMBER, or only NUMBER if just one source has that number.",
-    after_help = "Example: longshore migrate status && longshore migrate up"
-)]
+#[command(after_help = "Example: longshore migrate status && longshore migrate up")]
 pub(crate) struct MigrateArguments {
     /// The directory of the application's own migrations [else [migrate] dir in the configuration file; default:
-    /// migrations, if
-    /// it exists]
+    /// migrations, if it exists]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) dir: Option<PathBuf>,
 

@@ -147,7 +147,7 @@ async fn enqueue_from_many(queue: &Queue, jobs: u64) -> Result<Rate> {
 
 async fn enqueue_bulk(queue: &Queue, jobs: u64) -> Result<Rate> {
     let begin = Instant::now();
-    queue.enqueue_stream(Box::new((0..jobs).map(|_| Ok(new_job())))).await?;
+    queue.enqueue_iter((0..jobs).map(|_| Ok(new_job()))).await?;
     Ok(Rate::since(jobs, begin))
 }
 
@@ -202,8 +202,8 @@ fn registration(worker_id: &WorkerId, job_types: &Arc<[String]>) -> Registration
 }
 
 fn completed(lease: &Lease) -> Record {
-    let at = lease.ready_at;
-    Record { outcome: Outcome::Completed { result: None }, started_at: Some(at), ..Record::returned(lease, at) }
+    let outcome = Outcome::Completed { result: None };
+    Record { outcome, ran: Some(Duration::ZERO), ..Record::returned(lease) }
 }
 
 /// Inserts ended jobs by hand. Only their number matters.

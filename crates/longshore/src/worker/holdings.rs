@@ -1,27 +1,29 @@
-mod ended_attempts;
 mod shared_holdings;
 mod slots;
+mod unstored_outcomes;
 mod wait_state;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Timestamp, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, WorkerId};
 use tokio::time::Instant;
 
+use super::attempt::ended_attempt::EndedAttempt;
 use super::attempt::hooks::Ownership;
 use super::claiming::lane::{Demand, Lanes, Progress};
 use super::suspects::gate::{Gate, Pass};
 use super::worker_run::Until;
 use crate::handler::current_attempt::OwnedLease;
 use crate::{CurrentAttempt, StopCause};
-use ended_attempts::EndedAttempts;
+use slots::Start;
+use unstored_outcomes::UnstoredOutcomes;
 use wait_state::WaitState;
 
-pub(crate) use ended_attempts::{Conclusion, Ended};
 pub(crate) use shared_holdings::{HoldingsGuard, SharedHoldings};
 pub(crate) use slots::{Slots, Taken};
+pub(crate) use unstored_outcomes::{Conclusion, Ended};
 
 /// All that one worker holds: jobs that wait for a slot, attempts that run, outcomes that are not stored yet.
 ///
@@ -36,7 +38,7 @@ pub(crate) struct Holdings {
     renewed_at: Instant,
     pub(crate) lanes: Lanes,
     pub(crate) slots: Slots,
-    ended: EndedAttempts,
+    ended: UnstoredOutcomes,
     /// How many attempts were begun, to notice when nothing moves.
     starts: u64,
     starts_seen: u64,
@@ -70,7 +72,7 @@ impl Holdings {
             renewed_at: Instant::now(),
             lanes,
             slots: Slots::new(concurrency),
-            ended: EndedAttempts::default(),
+            ended: UnstoredOutcomes::default(),
             starts: 0,
             starts_seen: 0,
             admission: Admission::Open,
@@ -156,7 +158,7 @@ impl Holdings {
     pub(crate) fn start(
         &mut self,
         slot: usize,
-        now: Timestamp,
+        now: Duration,
         gate: &Arc<Gate>,
         begin: impl FnOnce(OwnedLease) -> CurrentAttempt,
     ) -> Option<Started> {
@@ -166,7 +168,8 @@ impl Holdings {
             return None;
         };
         let attempt = begin(OwnedLease { lease, worker_id: worker_id.clone() });
-        self.slots.take(slot, attempt.clone(), (!pass.closes()).then_some(now), lane);
+        let start = if pass.closes() { Start::Later } else { Start::Now };
+        self.slots.take(slot, attempt.clone(), now, start, lane);
         self.starts += 1;
         Some(Started { worker_id, attempt, pass })
     }
@@ -224,6 +227,21 @@ impl Holdings {
         ended
     }
 
+    /// The database refuses this outcome, and every other end of its job.
+    pub(crate) fn refuse(&mut self, ended: EndedAttempt) {
+        self.ended.refuse(ended);
+    }
+
+    /// When what the database has refused is worth another try; none where nothing was.
+    pub(crate) const fn refused_until(&self) -> Option<Instant> {
+        self.ended.refused_until()
+    }
+
+    /// What was refused is to be stored once more, if it is time.
+    pub(crate) fn try_refused_again(&mut self) {
+        self.ended.try_refused();
+    }
+
     /// The outcomes that were taken are stored or given up.
     pub(crate) const fn recorded(&mut self) {
         self.ended.recorded();
@@ -265,14 +283,14 @@ impl Holdings {
     }
 
     /// Gives back what has not begun.
-    fn give_back_waiting(&mut self, now: Timestamp) {
+    fn give_back_waiting(&mut self, now: Duration) {
         let waiting = self.lanes.take_waiting();
         self.give_back(&waiting, now);
     }
 
     /// Gives back what has waited since the last call although nothing has begun: the slots are taken by slow jobs,
     /// or a suspect runs alone, and another process may run it. What a free slot is about to take stays.
-    pub(crate) fn give_back_stale(&mut self, waited: Duration, now: Timestamp, gate: &Gate) {
+    pub(crate) fn give_back_stale(&mut self, waited: Duration, now: Duration, gate: &Gate) {
         let is_moving = self.starts_seen != self.starts;
         self.starts_seen = self.starts;
         let has_place = self.slots.has_free() && !gate.is_closed();
@@ -282,13 +300,15 @@ impl Holdings {
     }
 
     /// Gives back leases that came too late to be run.
-    pub(crate) fn give_back(&mut self, leases: &[Lease], now: Timestamp) {
+    pub(crate) fn give_back(&mut self, leases: &[Lease], now: Duration) {
         self.ended.push_returned(leases, now);
     }
 
     /// Nothing new is run from now on.
-    pub(crate) fn close(&mut self, now: Timestamp) {
+    pub(crate) fn close(&mut self, now: Duration) {
         self.admission = Admission::Closed;
+        // Once more, before the store gives their jobs back as if they had not run.
+        self.ended.try_all_refused();
         self.give_back_waiting(now);
     }
 
@@ -307,9 +327,10 @@ impl Holdings {
     }
 
     /// Somebody asked for the end of this job; one that has not begun ends at once. Says whether the worker held it.
-    pub(crate) fn cancel(&mut self, id: JobId, claim_number: ClaimNumber, now: Timestamp) -> bool {
+    pub(crate) fn cancel(&mut self, id: JobId, claim_number: ClaimNumber, now: Duration) -> bool {
         if let Some(lease) = self.lanes.remove(id, claim_number) {
-            self.ended.push_record(Record { outcome: Outcome::Cancelled, ..Record::returned(&lease, now) });
+            let record = Record { outcome: Outcome::Cancelled, ..Record::returned(&lease) };
+            self.ended.push_ended(EndedAttempt::new(record, now));
             return true;
         }
         let Some(attempt) = self.slots.find(id, claim_number) else { return false };
@@ -331,11 +352,12 @@ impl Holdings {
     }
 
     /// Gives back the attempts that do not stop although their time is over; says how many.
-    pub(crate) fn give_up_running(&mut self, now: Timestamp) -> usize {
+    pub(crate) fn give_up_running(&mut self, now: Duration) -> usize {
         let mut stuck = 0;
-        for (attempt, started_at) in self.slots.remove_all() {
-            let record = Record { started_at, log: attempt.close(), ..Record::returned(attempt.lease(), now) };
-            self.ended.push(Conclusion::Outcome(record), attempt.last_report());
+        for (attempt, began_at) in self.slots.remove_all() {
+            let ran = began_at.map(|began_at| now.saturating_sub(began_at));
+            let record = Record { ran, log: attempt.close(), ..Record::returned(attempt.lease()) };
+            self.ended.push(Conclusion::Outcome(EndedAttempt::new(record, now)), attempt.last_report());
             stuck += 1;
         }
         stuck

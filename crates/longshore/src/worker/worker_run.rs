@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::holdings::{Holdings, HoldingsGuard, SharedHoldings};
 use super::registry::Registry;
+use super::store_time::StoreTime;
 use super::trouble::{Patience, StoreCall, Trouble};
 use crate::handler::current_attempt::AttemptOrigin;
 use crate::runtime::panic_capture::{Panicked, catch};
@@ -52,6 +53,7 @@ pub(crate) struct WorkerRun {
     /// Whoever waits for a state of the holdings waits here; changes are made by [`WorkerRun::holdings`].
     pub(crate) shared: SharedHoldings,
     pub(crate) trouble: Trouble,
+    pub(crate) store_time: StoreTime,
     until: Until,
     phase: watch::Sender<Phase>,
     fatal: Mutex<Option<WorkerError>>,
@@ -96,6 +98,7 @@ impl WorkerRun {
             settings,
             clock,
             trouble: Trouble::default(),
+            store_time: StoreTime::default(),
             until,
             phase: watch::Sender::new(Phase::Working),
             fatal: Mutex::new(None),
@@ -173,7 +176,7 @@ impl WorkerRun {
     pub(crate) async fn patiently<'a, T>(
         &'a self,
         call: StoreCall,
-        make: impl Fn() -> StoreFuture<'a, T>,
+        mut make: impl FnMut() -> StoreFuture<'a, T>,
     ) -> Result<T, StoreError> {
         let mut patience = Patience::default();
         loop {

@@ -25,6 +25,8 @@ pub(super) struct Row {
     pub(super) news_at: u64,
     /// Who lost it by not extending its lease, until the next claim.
     pub(super) lapsed: Option<WorkerId>,
+    /// The moves that the database refuses, by the state that they lead to.
+    pub(super) refused: Vec<Status>,
 }
 
 /// How often anything of any store has become news so far.
@@ -87,6 +89,7 @@ impl Row {
             log: BTreeMap::new(),
             news_at: MOMENTS.fetch_add(1, Ordering::Relaxed),
             lapsed: None,
+            refused: Vec::new(),
         }
     }
 

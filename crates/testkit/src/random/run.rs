@@ -27,7 +27,7 @@ pub(super) struct Run<H: Harness> {
     pub(super) main: Pair<H>,
     pub(super) actors: Vec<Actor<H>>,
     pub(super) ghosts: Vec<Ghost>,
-    listeners: Listeners,
+    pub(super) listeners: Listeners,
     /// The jobs that were acknowledged, or made without an answer, and that nobody removed.
     pub(super) expected: BTreeSet<JobId>,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longshore_core::{
     Action, Console, Hint, Interest, JobData, JobEdit, NewJob, Priority, QueueChange, QueueLimit, QueueScope,
-    Selection, Store, Wakeups, WorkerId,
+    Selection, Store, Wakeups, WorkerId, stream_of,
 };
 
 use super::world::seconds;
@@ -71,7 +71,7 @@ pub async fn an_enqueue_wakes_nobody_who_could_not_claim_the_job<H: Harness>() {
     let many = (0..100).map(|number| job().priority(Priority(number % 7))).collect();
     world.enqueue_all(many).await;
     let stream = (0..100).map(|_| Ok(job()));
-    world.store.enqueue_stream(Box::new(stream)).await.expect("they are acceptable");
+    world.store.enqueue_stream(stream_of(stream)).await.expect("they are acceptable");
     for wakeups in &mut others {
         assert!(is_still(&world, wakeups).await);
     }
@@ -116,7 +116,7 @@ pub async fn a_job_that_is_given_back_wakes_who_waits<H: Harness>() {
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     let (mut wakeups, mut other) = (usual(&world), world.store.wakeups(jobs_in("other")));
-    world.finish(&worker_id, ended(&lease, world.now()).returned()).await;
+    world.finish(&worker_id, ended(&lease).returned()).await;
     woken(&mut wakeups).await;
     assert!(is_still(&world, &mut other).await);
 }
@@ -126,7 +126,7 @@ pub async fn a_completed_job_wakes_no_worker<H: Harness>() {
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     let mut wakeups = usual(&world);
-    world.finish(&worker_id, ended(&lease, world.now()).completed()).await;
+    world.finish(&worker_id, ended(&lease).completed()).await;
     assert!(is_still(&world, &mut wakeups).await);
 }
 
@@ -137,7 +137,7 @@ pub async fn a_parent_that_completes_wakes_who_could_claim_its_child<H: Harness>
     let child = NewJob::new("child", JobData::default()).queue("children").parent(lease.id);
     world.enqueue(child).await;
     let (mut wakeups, mut other) = (world.store.wakeups(jobs_of("child")), usual(&world));
-    world.finish(&worker_id, ended(&lease, world.now()).completed()).await;
+    world.finish(&worker_id, ended(&lease).completed()).await;
     woken(&mut wakeups).await;
     assert!(is_still(&world, &mut other).await);
 }

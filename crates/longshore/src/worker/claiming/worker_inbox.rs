@@ -37,7 +37,7 @@ impl WorkerInbox {
             return true;
         }
         if holdings.worker_id() == Some(worker_id) {
-            holdings.give_back(&leases, worker_run.clock.now());
+            holdings.give_back(&leases, worker_run.clock.monotonic());
         }
         true
     }

@@ -1,4 +1,6 @@
-use longshore_core::{ClaimNumber, JobId, Timestamp};
+use std::time::Duration;
+
+use longshore_core::{ClaimNumber, JobId};
 
 use crate::CurrentAttempt;
 
@@ -18,7 +20,9 @@ struct Slot {
     is_taken: bool,
     /// What runs there and is still the worker's own.
     attempt: Option<CurrentAttempt>,
-    started_at: Option<Timestamp>,
+    /// When it got its place, and when it began, by the monotonic clock.
+    taken_at: Duration,
+    began_at: Option<Duration>,
     /// Whether nothing else runs in the process: so it is with a suspect.
     is_alone: bool,
     /// Whether the middlewares are still to hear of its end.
@@ -26,14 +30,23 @@ struct Slot {
     lane: usize,
 }
 
+/// When an attempt begins that gets a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    Now,
+    /// When it is alone.
+    Later,
+}
+
 /// What a slot is taken by.
 #[derive(Debug)]
 pub(crate) enum Taken {
     Nothing,
-    /// An attempt that is the worker's own, and when it began, if it has.
+    /// An attempt that is the worker's own, when it got its place, and when it began, if it has.
     Attempt {
         attempt: CurrentAttempt,
-        started_at: Option<Timestamp>,
+        taken_at: Duration,
+        began_at: Option<Duration>,
     },
     /// An attempt whose outcome is known, or that is no longer the worker's own.
     Concluded,
@@ -45,9 +58,11 @@ impl Slots {
         Self { slots: (0..count).map(|_| Slot::default()).collect(), taken: 0, waiting: Vec::new() }
     }
 
-    /// Puts an attempt into a slot; a suspect has not begun yet.
-    pub(super) fn take(&mut self, slot: usize, attempt: CurrentAttempt, started_at: Option<Timestamp>, lane: usize) {
-        self.slots[slot] = Slot { is_taken: true, attempt: Some(attempt), started_at, lane, ..Slot::default() };
+    /// Puts an attempt into a slot. An ordinary one begins at once, a suspect later.
+    pub(super) fn take(&mut self, slot: usize, attempt: CurrentAttempt, now: Duration, start: Start, lane: usize) {
+        let began_at = (start == Start::Now).then_some(now);
+        let attempt = Some(attempt);
+        self.slots[slot] = Slot { is_taken: true, attempt, taken_at: now, began_at, lane, ..Slot::default() };
         self.taken += 1;
     }
 
@@ -84,8 +99,8 @@ impl Slots {
     }
 
     /// The suspect in a slot begins.
-    pub(crate) fn begin(&mut self, slot: usize, now: Timestamp, is_alone: bool) {
-        self.slots[slot].started_at = Some(now);
+    pub(crate) fn begin(&mut self, slot: usize, now: Duration, is_alone: bool) {
+        self.slots[slot].began_at = Some(now);
         self.slots[slot].is_alone = is_alone;
     }
 
@@ -104,7 +119,9 @@ impl Slots {
         let slot = &self.slots[slot];
         match &slot.attempt {
             _ if !slot.is_taken => Taken::Nothing,
-            Some(attempt) => Taken::Attempt { attempt: attempt.clone(), started_at: slot.started_at },
+            Some(attempt) => {
+                Taken::Attempt { attempt: attempt.clone(), taken_at: slot.taken_at, began_at: slot.began_at }
+            }
             None => Taken::Concluded,
         }
     }
@@ -136,7 +153,7 @@ impl Slots {
 
     /// The attempts that have begun, are the worker's own and may have others beside them, by slot.
     pub(crate) fn accompanied(&self) -> impl Iterator<Item = (usize, &CurrentAttempt)> {
-        let begun = self.slots.iter().enumerate().filter(|(_, slot)| slot.started_at.is_some() && !slot.is_alone);
+        let begun = self.slots.iter().enumerate().filter(|(_, slot)| slot.began_at.is_some() && !slot.is_alone);
         begun.filter_map(|(number, slot)| Some((number, slot.attempt.as_ref()?)))
     }
 
@@ -152,8 +169,8 @@ impl Slots {
     }
 
     /// Takes out all attempts, and when they began.
-    pub(super) fn remove_all(&mut self) -> impl Iterator<Item = (CurrentAttempt, Option<Timestamp>)> {
-        self.slots.iter_mut().filter_map(|slot| Some((slot.attempt.take()?, slot.started_at)))
+    pub(super) fn remove_all(&mut self) -> impl Iterator<Item = (CurrentAttempt, Option<Duration>)> {
+        self.slots.iter_mut().filter_map(|slot| Some((slot.attempt.take()?, slot.began_at)))
     }
 }
 

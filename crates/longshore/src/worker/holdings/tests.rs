@@ -8,7 +8,7 @@ use crate::testing::{AttemptProbe, EnqueueRecorder};
 
 const CONCURRENCY: u32 = 4;
 const LEASE: Duration = Duration::from_secs(60);
-const NOW: Timestamp = Timestamp::from_ms(0);
+const NOW: Duration = Duration::ZERO;
 
 /// What a part of the worker does in this test.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Parts {
                 time: TimeBounds::default(),
             },
             timeout: None,
-            ready_at: NOW,
+            ready_at: longshore_core::Timestamp::from_ms(0),
             metadata: None,
         }
     }
@@ -132,8 +132,8 @@ impl Parts {
                 }
             }
             Part::Working(Started { attempt, pass, .. }) => {
-                let record = Record::returned(attempt.lease(), NOW);
-                self.shared.lock().conclude(slot, &attempt, Conclusion::Outcome(record));
+                let ended = EndedAttempt::returned(attempt.lease(), NOW);
+                self.shared.lock().conclude(slot, &attempt, Conclusion::Outcome(ended));
                 self.shared.lock().release(slot);
                 drop(pass);
                 if !self.gate.is_closed() {

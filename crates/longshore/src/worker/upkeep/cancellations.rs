@@ -39,7 +39,7 @@ enum Found {
 
 fn cancel(worker_run: &WorkerRun, asked: &[(JobId, ClaimNumber)]) -> Found {
     let mut found = Found::All;
-    let now = worker_run.clock.now();
+    let now = worker_run.clock.monotonic();
     let mut holdings = worker_run.holdings();
     for (id, claim_number) in asked {
         if !holdings.cancel(*id, *claim_number, now) {
