@@ -1,6 +1,7 @@
 //! SQLite as a target of migrations.
 
 mod backup;
+mod bulk;
 mod ledger;
 mod lock;
 mod progress;
@@ -57,6 +58,10 @@ pub struct SqliteTarget<'c> {
     progress: Option<progress::Meter>,
     reader: CatalogReader,
     stand_ins: stand_in::StandIns,
+    /// What the scratch databases of this target found to be too much.
+    bulk: bulk::Bulk,
+    /// Whether it is an empty database on which migrations are tried.
+    is_rehearsal: bool,
 }
 
 /// What a transaction of the runner is on its connection.
@@ -112,6 +117,8 @@ impl SqliteTarget<'static> {
             progress: None,
             reader: CatalogReader::default(),
             stand_ins: stand_in::StandIns::default(),
+            bulk: bulk::Bulk::default(),
+            is_rehearsal: false,
         })
     }
 }
@@ -172,6 +179,8 @@ impl<'c> SqliteTarget<'c> {
             progress: None,
             reader,
             stand_ins: stand_in::StandIns::default(),
+            bulk: bulk::Bulk::default(),
+            is_rehearsal: false,
         }
     }
 
@@ -257,6 +266,10 @@ fn quoted(name: &str) -> String {
 
 impl Session for SqliteTarget<'_> {
     fn execute(&mut self, statement: &str) -> Result<u64, TargetError> {
+        let without_rows = || self.bulk.without_rows(self.connection(), statement);
+        if let Some(result) = self.is_rehearsal.then(without_rows).flatten() {
+            return result.map_err(|error| self.failed(statement, error));
+        }
         if let Some(progress) = &self.progress {
             progress.begin(self.connection(), statement);
         }
@@ -314,11 +327,11 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn scratch(&self) -> Result<Box<dyn Session>, TargetError> {
-        scratch::Scratch::open().map(|scratch| Box::new(scratch) as Box<dyn Session>)
+        scratch::Scratch::open(&self.bulk).map(|scratch| Box::new(scratch) as Box<dyn Session>)
     }
 
     fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError> {
-        let connection = scratch::Scratch::open()?.into_connection();
+        let connection = scratch::Scratch::open(&self.bulk)?.into_connection();
         Ok(Box::new(SqliteTarget {
             connection: Handle::Owned(Box::new(connection)),
             name: "the scratch database".to_owned(),
@@ -328,6 +341,8 @@ impl Target for SqliteTarget<'_> {
             progress: None,
             reader: CatalogReader::default(),
             stand_ins: stand_in::StandIns::default(),
+            bulk: self.bulk.clone(),
+            is_rehearsal: true,
         }))
     }
 
