@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use crate::column;
 use crate::jobs::overdue::time_bounds;
 use crate::workers::held::HeldLease;
-use crate::workers::started::{Company, Note, StartedTable};
+use crate::workers::liveness::started::{Company, Note, StartedTable};
 
 /// A running job as its row describes it, when its worker can no longer report.
 #[derive(Debug)]

@@ -1,3 +1,7 @@
+pub(crate) mod boot_id;
+pub(crate) mod liveness_file;
+pub(crate) mod started;
+
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -9,8 +13,8 @@ use std::time::Duration;
 use longshore_core::{StartedAttempt, WorkerId};
 
 use crate::shared_files::{Refused, SharedFiles};
-use crate::workers::liveness_file::{create, file_id, is_at};
-use crate::workers::started::StartedTable;
+use crate::workers::liveness::liveness_file::{create, file_id, is_at};
+use crate::workers::liveness::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
 
 /// The longest name of a worker that is taken for a file name; our own have 23 characters.

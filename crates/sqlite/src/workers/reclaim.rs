@@ -1,3 +1,9 @@
+pub(crate) mod look;
+pub(crate) mod rounds;
+pub(crate) mod suspect;
+pub(crate) mod take_over;
+pub(crate) mod watches;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +14,11 @@ use crate::jobs::stuck::Settle;
 use crate::readers::Readers;
 use crate::workers::held_job::Loss;
 use crate::workers::liveness::Liveness;
-use crate::workers::look::{Found, Look, LostWorker};
-use crate::workers::rounds::Rounds;
-use crate::workers::suspect::SuspectAll;
-use crate::workers::take_over::{End, STEP_ROWS, Step};
-use crate::workers::watches::{Suspect, Watches};
+use crate::workers::reclaim::look::{Found, Look, LostWorker};
+use crate::workers::reclaim::rounds::Rounds;
+use crate::workers::reclaim::suspect::SuspectAll;
+use crate::workers::reclaim::take_over::{End, STEP_ROWS, Step};
+use crate::workers::reclaim::watches::{Suspect, Watches};
 use crate::workers::worker_record::Signs;
 use crate::writing::writer::Writer;
 

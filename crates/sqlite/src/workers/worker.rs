@@ -7,7 +7,7 @@ use crate::column;
 use crate::fault::Fault;
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
 use crate::workers::held_job::HeldJob;
-use crate::workers::started::StartedTable;
+use crate::workers::liveness::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};

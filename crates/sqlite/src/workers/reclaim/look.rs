@@ -10,11 +10,11 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::column;
 use crate::jobs::stuck::stuck_rows;
 use crate::workers::held_job::{HeldJob, Loss};
+use crate::workers::liveness::started::StartedTable;
 use crate::workers::liveness::{Evidence, Liveness};
-use crate::workers::rounds::{Round, Rounds};
-use crate::workers::started::StartedTable;
-use crate::workers::take_over::STEP_ROWS;
-use crate::workers::watches::{Suspect, Watches};
+use crate::workers::reclaim::rounds::{Round, Rounds};
+use crate::workers::reclaim::take_over::STEP_ROWS;
+use crate::workers::reclaim::watches::{Suspect, Watches};
 use crate::workers::worker_row::{FileRecord, WorkerRow};
 
 /// How many workers one look visits.
@@ -121,7 +121,7 @@ impl Look<'_> {
 
     /// The workers that follow, up to the first that lives.
     fn visit_next(&self, from: &WorkerId, found: &mut Found) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare_cached(include_str!("../sql/select_next_worker.sql"))?;
+        let mut statement = self.connection.prepare_cached(include_str!("../../sql/select_next_worker.sql"))?;
         let mut after = from.clone();
         let mut has_passed_end = false;
         for _ in 0..WORKERS_MAX {
@@ -144,7 +144,7 @@ impl Look<'_> {
 
     /// Those whose lease seemed to be over the last time, wherever they stand.
     fn visit_suspected(&self, found: &mut Found) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare_cached(include_str!("../sql/select_lease_of_worker.sql"))?;
+        let mut statement = self.connection.prepare_cached(include_str!("../../sql/select_lease_of_worker.sql"))?;
         for worker_id in self.watches.suspected() {
             let is_visited = found.suspects.iter().any(|suspect| suspect.worker_id == worker_id)
                 || found.lost.iter().any(|lost| lost.worker_id == worker_id);
@@ -227,7 +227,7 @@ impl Look<'_> {
 
     fn registered_workers(&self) -> rusqlite::Result<Vec<WorkerRow>> {
         self.connection
-            .prepare_cached(include_str!("../sql/select_leases_of_workers.sql"))?
+            .prepare_cached(include_str!("../../sql/select_leases_of_workers.sql"))?
             .query_map([], WorkerRow::read)?
             .take(WORKERS_MAX)
             .collect()
@@ -261,7 +261,7 @@ impl Look<'_> {
     /// Whoever has running jobs, registered or not. Jobs of workers whose names no worker can have are added to
     /// `stuck`.
     fn running_workers(&self, stuck: &mut Vec<JobId>) -> rusqlite::Result<Vec<WorkerId>> {
-        let mut statement = self.connection.prepare_cached(include_str!("../sql/select_next_running_worker.sql"))?;
+        let mut statement = self.connection.prepare_cached(include_str!("../../sql/select_next_running_worker.sql"))?;
         let mut workers: Vec<WorkerId> = Vec::new();
         // In bytes, because read as text a word that is no UTF-8 would be found again and again.
         let mut last: Vec<u8> = Vec::new();
@@ -285,7 +285,7 @@ impl Look<'_> {
 
     fn jobs_of(&self, worker: &[u8]) -> rusqlite::Result<Vec<JobId>> {
         self.connection
-            .prepare_cached(include_str!("../sql/select_running_of_worker.sql"))?
+            .prepare_cached(include_str!("../../sql/select_running_of_worker.sql"))?
             .query_map([ToSqlOutput::Borrowed(ValueRef::Text(worker))], |row| column::id(row, 0))?
             .take(STEP_ROWS as usize)
             .collect()
