@@ -35,9 +35,11 @@ pub use store::console::{
 };
 pub use store::error::{SchemaVerdict, StoreError};
 pub use store::health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBacklog};
+pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
+pub use store::worker_session::{SessionLost, WorkerSession};
 pub use store::{
-    ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, ValidJobStream, Wakeups,
+    ClaimRequest, Claimed, EnqueueStream, Inbox, Progress, QueueLimit, QueueScope, Reclaimed, Record, Recorded,
+    Registration, Report, StartedAttempt, Store, StoreFuture, ValidJobStream, Wakeups,
 };
 pub use time::clock::{Clock, SystemClock};
 pub use time::duration::{InvalidDuration, deserialize_duration, parse_duration};

@@ -93,19 +93,18 @@ impl Store for Fountain {
     fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64> {
         self.rest.enqueue_valid_stream(jobs)
     }
-    fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
         self.rest.register(registration)
     }
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
         self.rest.retire(worker_id)
     }
-    fn abandon(&self, worker_id: &WorkerId) {
-        self.rest.abandon(worker_id);
-    }
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         Box::pin(async move { Ok(self.give(request.limit)) })
     }
-    fn mark_started(&self, _: &WorkerId, _: StartedAttempt) {}
+    fn mark_started(&self, _: WorkerId, _: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
         self.rest.begin_isolated(worker_id, id, claim_number)
     }

@@ -5,3 +5,4 @@ pub(crate) mod committed;
 pub(crate) mod executor;
 pub(crate) mod hooks;
 pub(crate) mod slot;
+pub(crate) mod start_notes;

@@ -1,19 +1,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, QueueLimit, Registration, StartedAttempt, StoreError, StoreFuture, WorkerId};
+use longshore_core::{Clock, Limits, QueueLimit, StoreError, StoreFuture, WorkerId};
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 use super::holdings::Holdings;
+use super::registration::Sessions;
 use super::registry::Registry;
 use super::trouble::{Patience, StoreCall, Trouble};
 use crate::handler::current_attempt::AttemptOrigin;
-use crate::runtime::panic_capture::{Panicked, catch};
+use crate::runtime::panic_capture::Panicked;
 use crate::runtime::quiet;
+use crate::worker::attempt::start_notes::StartNotes;
 use crate::worker::claiming::lane::Lanes;
 use crate::worker::suspects::gate::Gate;
-use crate::{CurrentAttempt, Queue, WorkerError};
+use crate::{Queue, WorkerError};
 
 /// What a worker was told before it began.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct WorkerRun {
     pub(crate) origin: Arc<AttemptOrigin>,
     pub(crate) gate: Arc<Gate>,
     holdings: Mutex<Holdings>,
+    pub(crate) sessions: Sessions,
+    pub(crate) start_notes: StartNotes,
     /// A lease waits for a slot.
     pub(crate) work: Notify,
     /// A claim may be worth its commit again, or the worker must be registered again.
@@ -90,6 +93,8 @@ impl WorkerRun {
             registry,
             settings,
             clock,
+            sessions: Sessions::default(),
+            start_notes: StartNotes::default(),
             work: Notify::new(),
             room: Notify::new(),
             ended: Notify::new(),
@@ -115,72 +120,6 @@ impl WorkerRun {
                 return;
             }
             changed.await;
-        }
-    }
-
-    /// Notes that the attempt in a slot has begun, and whether those of another worker may run beside it.
-    pub(crate) fn note_start(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt) {
-        let had_company = self.gate.has_company();
-        let is_alone = had_company && self.holdings().is_alone(slot);
-        self.note(worker_id, slot, attempt, had_company && !is_alone);
-        // A worker that joined in between may have noted its company before this note.
-        if !had_company && self.gate.has_company() {
-            self.note_company();
-        }
-    }
-
-    /// Notes of each attempt of its own that those of another worker may run beside it.
-    pub(crate) fn note_company(&self) {
-        let holdings = self.holdings();
-        let Some(worker_id) = holdings.worker_id() else { return };
-        for (slot, attempt) in holdings.accompanied() {
-            self.note(worker_id, slot, attempt, true);
-        }
-    }
-
-    fn note(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt, is_accompanied: bool) {
-        let (slot, lease) = (u32::try_from(slot).unwrap_or(u32::MAX), attempt.lease());
-        let started = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number, is_accompanied };
-        // A store that panics here is broken, which is no fault of the job.
-        if let Err(panicked) = catch(|| self.queue.backend().mark_started(worker_id, started)) {
-            self.note_panic("the store", panicked);
-        }
-    }
-
-    /// Makes the worker known, under the identity that it has or else a fresh one; tries until the store answers, or
-    /// the worker is to stop.
-    pub(crate) async fn register(&self) -> Result<(), StoreError> {
-        let mut patience = Patience::default();
-        let worker_id = self.holdings().worker_id().cloned().unwrap_or_else(WorkerId::random);
-        loop {
-            let asked_at = Instant::now();
-            match self.queue.backend().register(self.registration(&worker_id)).await {
-                Ok(()) => {
-                    self.trouble.pass(StoreCall::Register);
-                    quiet::info!(worker_id = %worker_id, "registered");
-                    if self.holdings().register(worker_id, asked_at) {
-                        self.pulse.notify_one();
-                    }
-                    return Ok(());
-                }
-                Err(error) if self.is_waited_out(&error) => self.trouble.meet(StoreCall::Register, &error),
-                Err(error) => return Err(error),
-            }
-            if self.pause(patience.next(fastrand::f64())).await == Phase::Stopping {
-                return Ok(());
-            }
-        }
-    }
-
-    fn registration(&self, worker_id: &WorkerId) -> Registration {
-        Registration {
-            worker_id: worker_id.clone(),
-            host: host(),
-            pid: std::process::id(),
-            lease: self.settings.lease,
-            queues: self.settings.queues.iter().map(|queue| queue.queue.clone()).collect(),
-            job_types: self.job_types.clone(),
-            concurrency: self.settings.concurrency,
         }
     }
 
@@ -267,7 +206,7 @@ impl WorkerRun {
 
     /// Whether the worker tries again until it works. One that is to end by itself does not wait for a schema that
     /// may never be understood again.
-    fn is_waited_out(&self, error: &StoreError) -> bool {
+    pub(crate) fn is_waited_out(&self, error: &StoreError) -> bool {
         let is_endless = self.until == Until::Drained && matches!(error, StoreError::SchemaChanged { .. });
         error.is_passing() && !is_endless
     }
@@ -286,12 +225,4 @@ impl Drop for WorkerRun {
     fn drop(&mut self) {
         self.gate.leave();
     }
-}
-
-/// The machine's name, for people alone.
-fn host() -> String {
-    #[cfg(unix)]
-    return rustix::system::uname().nodename().to_string_lossy().into_owned();
-    #[cfg(not(unix))]
-    return std::env::var("COMPUTERNAME").unwrap_or_default();
 }

@@ -174,9 +174,8 @@ fn completed(claimed: Claimed) -> Vec<Record> {
 }
 
 pub(crate) async fn register(store: &SqliteStore) -> WorkerId {
-    let worker_id = WorkerId::random();
     let registration = Registration {
-        worker_id: worker_id.clone(),
+        worker_id: WorkerId::random(),
         host: "here".to_owned(),
         pid: std::process::id(),
         lease: Duration::from_secs(3600),
@@ -184,8 +183,7 @@ pub(crate) async fn register(store: &SqliteStore) -> WorkerId {
         job_types: types(),
         concurrency: 1,
     };
-    store.register(registration).await.unwrap();
-    worker_id
+    longshore_testkit::register_for_good(store, registration).await
 }
 
 fn types() -> Arc<[String]> {

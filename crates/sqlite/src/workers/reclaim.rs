@@ -22,6 +22,10 @@ use crate::workers::reclaim::watches::{Suspect, Watches};
 use crate::workers::worker_record::Signs;
 use crate::writing::writer::Writer;
 
+/// How long a process waits between two looks. The ring keeps the cost of many processes small (see `rounds`), so that
+/// every process may look as often.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// Finds lost workers and takes their jobs from them.
 #[derive(Clone, Debug)]
 pub(crate) struct Reclaim {
@@ -54,7 +58,7 @@ impl Reclaim {
             // No worker will ever give these back.
             writer.run(Settle { ids: stuck }).await?;
         }
-        let mut reclaimed = Reclaimed::default();
+        let mut reclaimed = Reclaimed { next: LOOK, ..Reclaimed::default() };
         if !overdue.is_empty() {
             reclaimed.overdue = writer.run(EndOverdue { ids: overdue }).await?;
         }

@@ -1,10 +1,11 @@
 //! What plain SQL can write: refused, moved on at once by a trigger, or settled by housekeeping.
 
 use longshore_core::{
-    Action, Clock, Console, DeadLetterCode, Failure, FailureType, Filter, Heartbeat, JobId, JobPageRequest,
-    Maintenance, Outcome, Priority, Status, Store, StuckCause, StuckJob, Timestamp, WorkerId,
+    Action, Clock, Console, DeadLetterCode, Failure, FailureType, Filter, JobId, JobPageRequest, Maintenance, Outcome,
+    Priority, Status, Store, StuckCause, StuckJob, Timestamp, WorkerId,
 };
 use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
+use longshore_testkit::heartbeat;
 
 use crate::database::{Database, ids, job};
 
@@ -416,7 +417,7 @@ async fn use_everything(database: &Database, worker: &WorkerId) {
     let store = &database.store;
     let leases = database.claim(worker, 9).await.leases;
     let held = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
-    store.extend(Heartbeat { worker_id: worker.clone(), held }).await.unwrap();
+    store.extend(heartbeat(worker, held)).await.unwrap();
     let failure = || Failure::new(FailureType::NetworkError, "no route");
     let outcomes = [
         Outcome::Completed { result: None },

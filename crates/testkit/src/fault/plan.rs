@@ -45,7 +45,7 @@ pub enum Operation {
     Act,
     /// `Console::maintain`
     Maintain,
-    /// `Store::mark_started`, which can only panic
+    /// `Store::mark_started`
     MarkStarted,
     /// `Store::wakeups`, whose hints can only panic
     Wakeups,

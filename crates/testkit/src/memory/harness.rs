@@ -1,4 +1,4 @@
-use longshore_core::Limits;
+use longshore_core::{Limits, WorkerId};
 
 use super::MemoryStore;
 use crate::FakeClock;
@@ -17,5 +17,9 @@ impl Harness for MemoryStore {
 
     fn kill(&self, store: Self) {
         store.die();
+    }
+
+    fn lose_session(&self, worker_id: &WorkerId) {
+        Self::lose_session(self, worker_id);
     }
 }

@@ -62,9 +62,13 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
     } else if pass.closes() {
         // Seldom and large, so it has a place of its own.
         Box::pin(isolation::run(worker_run, slot, &worker_id, &attempt, pass)).await;
-    } else {
-        worker_run.note_start(&worker_id, slot, &attempt);
+    } else if let Some(started_at) = worker_run.note_beginning(&worker_id, slot, &attempt, started_at).await {
         make(worker_run, slot, &attempt, started_at).await;
+        drop(pass);
+    } else {
+        let record = not_begun(&attempt, worker_run.clock.now());
+        conclude(worker_run, slot, &attempt, Conclusion::Outcome(record));
+        release(worker_run, slot);
         drop(pass);
     }
     // Handlers that never wait would keep this thread from the recorder and the claim loop.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{Budgets, Recorded, WorkerId};
+use longshore_core::{Budgets, Recorded, Timestamp, WorkerId};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::CurrentAttempt;
@@ -27,16 +27,13 @@ pub(crate) async fn run(
 ) {
     let patience = patience(&attempt.lease().budgets);
     let beginning = begin(worker_run, worker_id, attempt, &pass, patience).await;
-    let started_at = worker_run.clock.now();
-    if beginning == Beginning::Never || slot::overdue(attempt, started_at).is_some() {
-        let record = slot::not_begun(attempt, started_at);
+    let Some(started_at) = begin_noted(worker_run, slot, worker_id, attempt, beginning).await else {
+        let record = slot::not_begun(attempt, worker_run.clock.now());
         slot::conclude(worker_run, slot, attempt, Conclusion::Outcome(record));
         slot::release(worker_run, slot);
         return;
-    }
+    };
     let open_at = Instant::now() + patience;
-    worker_run.holdings().begin(slot, started_at, beginning == Beginning::Alone);
-    worker_run.note_start(worker_id, slot, attempt);
     let making = async {
         slot::make(worker_run, slot, attempt, started_at).await;
         // Until its outcome is stored, the row says that it runs: a death caused by the next job would be charged
@@ -54,11 +51,36 @@ pub(crate) async fn run(
     }
     quiet::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
     worker_run.holdings().accompany(slot);
-    // Before others may begin.
-    worker_run.note_start(worker_id, slot, attempt);
-    pass.open();
-    worker_run.settled.notify_waiters();
+    let noted = tokio::select! {
+        biased;
+        () = &mut making => return,
+        noted = worker_run.note_start(worker_id, slot, attempt) => noted,
+    };
+    match noted {
+        // Only now may others begin.
+        Ok(()) => {
+            pass.open();
+            worker_run.settled.notify_waiters();
+        }
+        Err(error) => worker_run.meet(StoreCall::Start, error),
+    }
     making.await;
+}
+
+/// Notes that the suspect begins; says when, if it does.
+async fn begin_noted(
+    worker_run: &WorkerRun,
+    slot: usize,
+    worker_id: &WorkerId,
+    attempt: &CurrentAttempt,
+    beginning: Beginning,
+) -> Option<Timestamp> {
+    let started_at = worker_run.clock.now();
+    if beginning == Beginning::Never || slot::overdue(attempt, started_at).is_some() {
+        return None;
+    }
+    worker_run.holdings().begin(slot, started_at, beginning == Beginning::Alone);
+    worker_run.note_beginning(worker_id, slot, attempt, started_at).await
 }
 
 /// How the attempt of a suspect begins.

@@ -296,7 +296,8 @@ impl Look<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use longshore_core::{Reclaimed, Registration, Store, WorkerId};
+    use longshore_core::Store as _;
+    use longshore_core::{Reclaimed, Registration, WorkerId};
 
     use crate::{SqliteOptions, SqliteStore, schema};
 
@@ -313,7 +314,7 @@ mod tests {
             job_types: Arc::new([]),
             concurrency: 1,
         };
-        store.register(registration).await.expect("a worker can be registered");
+        longshore_testkit::register_for_good(&store, registration).await;
         store
     }
 
