@@ -72,7 +72,7 @@ async fn a_job_that_is_taken_away_without_the_worker_is_stopped_by_a_heartbeat_t
 
     complete_without(&bench, id).await;
     let told = shapes(&faulty).len();
-    tokio::time::sleep(5 * SECOND).await;
+    tokio::time::sleep(4 * SECOND).await;
 
     // It was told as lost, so it is given up; the other one goes on.
     assert_eq!(shapes(&faulty)[told..], [("changes", 0, 0), ("changes", 0, 1)]);
