@@ -1,6 +1,8 @@
 //! The queue's own migrations, built in as the source `longshore`.
 
-use longshore_migrate::{Source, source::LONGSHORE};
+use std::sync::OnceLock;
+
+use longshore_migrate::{Source, source::LONGSHORE, target::VerifiedSource};
 
 macro_rules! pair {
     ($stem:literal) => {
@@ -20,7 +22,7 @@ const FILES: [[(&str, &str); 2]; 6] = [
     pair!("006_bound_jobs_in_time"),
 ];
 
-/// The tables that these migrations make, for the cheap look at a worker's start.
+/// The tables that these migrations create, for the fast check when a worker starts.
 pub(crate) const TABLES: [&str; 9] = [
     "job_attempts",
     "job_depths",
@@ -38,12 +40,13 @@ pub fn longshore() -> Source {
     Source::embedded(LONGSHORE, FILES.as_flattened())
 }
 
-/// A text that changes whenever one of the files does.
-pub(crate) fn fingerprint() -> &'static str {
-    static FINGERPRINT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    FINGERPRINT.get_or_init(|| {
-        let text: String = FILES.as_flattened().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect();
-        longshore_migrate::checksum::sha256_hex(text.as_bytes())
+/// What is remembered of the source when all of it is in order.
+pub(crate) fn when_verified() -> &'static VerifiedSource {
+    static SOURCE: OnceLock<VerifiedSource> = OnceLock::new();
+    SOURCE.get_or_init(|| VerifiedSource {
+        name: LONGSHORE.to_owned(),
+        digest: longshore().digest().expect("these migrations are files"),
+        tables: TABLES.map(str::to_owned).to_vec(),
     })
 }
 

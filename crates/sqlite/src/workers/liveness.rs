@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use longshore_core::{StartedAttempt, WorkerId};
+use longshore_sqlite_file::{Refused, SharedFiles};
 use tokio::sync::watch;
 
-use crate::shared_files::{Refused, SharedFiles};
 use crate::workers::liveness::liveness_file::{create, file_id, is_at};
 use crate::workers::liveness::session::SessionStanding;
 use crate::workers::liveness::started::StartedTable;
