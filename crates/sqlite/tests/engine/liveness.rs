@@ -130,6 +130,43 @@ async fn a_worker_that_is_registered_again_restores_its_file_and_then_its_death_
 }
 
 #[tokio::test]
+async fn while_the_file_cannot_be_restored_the_lease_holds_and_the_session_stays_lost() {
+    let database = Database::new();
+    let mut other = Other::new(&database, database.another_store()).await;
+    fs::remove_dir_all(folder(&database)).unwrap();
+    fs::write(folder(&database), b"").unwrap();
+    other.extend().await;
+
+    for _ in 0..3 {
+        assert!(other.store.register(other.registration.clone()).await.is_err());
+        assert!(other.is_session_lost().await);
+        assert_eq!(database.look_for(LEASE / 2).await.jobs, 0);
+        other.extend().await;
+    }
+
+    fs::remove_file(folder(&database)).unwrap();
+    other.register_again().await;
+    other.extend().await;
+    assert!(!other.is_session_lost().await);
+    other.store.close();
+    assert_eq!(database.store.reclaim().await.unwrap().jobs, 2);
+    assert_eq!(other.crash_counts(&database).await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_registration_that_nobody_waits_for_leaves_no_living_worker_behind() {
+    let database = Database::new();
+    let store = database.another_store();
+
+    drop(tokio::time::timeout(Duration::ZERO, store.register(registration())).await);
+
+    // Whatever became of the registration is written before this.
+    store.enqueue(vec![job()]).await.unwrap();
+    database.store.reclaim().await.unwrap();
+    assert_eq!(database.store.workers().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_dead_worker_without_its_file_loses_its_jobs_with_its_lease() {
     let database = Database::new();
     let other = Other::new(&database, database.another_store()).await;

@@ -18,7 +18,7 @@ pub(super) struct Worker {
     pub(super) is_killed: bool,
     /// It ended without retiring while its process lived on, so nothing that it held is to be charged.
     pub(super) is_abandoned: bool,
-    pub(super) session: Session,
+    pub(super) session: PresentSession,
     /// What its heartbeats said that it holds.
     pub(super) held: HeldClaims,
     /// The attempts that have begun, by the slot that runs them.
@@ -27,12 +27,12 @@ pub(super) struct Worker {
 
 /// The session of a worker's last registration.
 #[derive(Clone, Debug)]
-pub(super) struct Session {
+pub(super) struct PresentSession {
     number: u64,
     is_lost: watch::Sender<bool>,
 }
 
-impl Session {
+impl PresentSession {
     fn new(number: u64) -> Self {
         Self { number, is_lost: watch::Sender::new(false) }
     }
@@ -51,7 +51,7 @@ impl Worker {
         !self.is_killed
     }
 
-    fn register_again(&mut self, session: Session, process: u64, moment: Moment) {
+    fn register_again(&mut self, session: PresentSession, process: u64, moment: Moment) {
         if self.is_killed {
             // What had begun went with the evidence of its earlier life.
             self.slots.clear();
@@ -72,7 +72,7 @@ impl State {
         moment: Moment,
     ) -> (u64, watch::Receiver<bool>) {
         self.last_session += 1;
-        let session = Session::new(self.last_session);
+        let session = PresentSession::new(self.last_session);
         let begun = (session.number, session.is_lost.subscribe());
         if let Some(worker) = self.workers.get_mut(&registration.worker_id) {
             worker.register_again(session, process, moment);

@@ -21,7 +21,7 @@ pub(crate) struct StartNotes {
 }
 
 /// What one call notes; what is dropped unnoted waits again.
-struct Batch<'a> {
+struct StartBatch<'a> {
     notes: &'a StartNotes,
     attempts: Option<Arc<[StartedAttempt]>>,
 }
@@ -36,14 +36,14 @@ impl StartNotes {
         self.waiting().retain(|waiting| *waiting != attempt);
     }
 
-    fn take(&self) -> Option<Batch<'_>> {
+    fn take(&self) -> Option<StartBatch<'_>> {
         let mut waiting = self.waiting();
         if waiting.is_empty() {
             return None;
         }
         let attempts = Some(waiting.as_slice().into());
         waiting.clear();
-        Some(Batch { notes: self, attempts })
+        Some(StartBatch { notes: self, attempts })
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<StartedAttempt>> {
@@ -51,7 +51,7 @@ impl StartNotes {
     }
 }
 
-impl Drop for Batch<'_> {
+impl Drop for StartBatch<'_> {
     fn drop(&mut self) {
         if let Some(attempts) = self.attempts.take() {
             self.notes.waiting().splice(..0, attempts.iter().copied());

@@ -30,8 +30,8 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
         register_to_the_end(&worker_run).await;
         let asked_at = Instant::now();
         next = match beat(&worker_run, &mut report).await {
-            Some(Ok(Answer::AsksForAll)) => asked_at,
-            Some(Ok(Answer::Whole)) | None => asked_at + interval,
+            Some(Ok(HeartbeatAnswer::AsksForAll)) => asked_at,
+            Some(Ok(HeartbeatAnswer::Whole)) | None => asked_at + interval,
             Some(Err(error)) => {
                 worker_run.meet(StoreCall::Extend, error);
                 Instant::now() + (interval / 10).min(RETRY_MAX)
@@ -56,7 +56,7 @@ async fn register_to_the_end(worker_run: &WorkerRun) {
 }
 
 /// What an answer to a heartbeat is about.
-enum Answer {
+enum HeartbeatAnswer {
     /// All that the worker holds.
     Whole,
     /// Nothing: the store does not know what the changes are changes of.
@@ -65,7 +65,7 @@ enum Answer {
 
 /// One heartbeat; none while the worker is not registered. What runs goes on while heartbeats fail: nobody can take a
 /// job over without writing, and whoever is overtaken nevertheless, because it was frozen, writes behind fences.
-async fn beat(worker_run: &WorkerRun, report: &mut HeldReport) -> Option<Result<Answer, StoreError>> {
+async fn beat(worker_run: &WorkerRun, report: &mut HeldReport) -> Option<Result<HeartbeatAnswer, StoreError>> {
     // Before the holdings: what was registered since then asks for a heartbeat of its own.
     let session = worker_run.sessions.number();
     let (worker_id, held) = {
@@ -82,12 +82,12 @@ async fn beat(worker_run: &WorkerRun, report: &mut HeldReport) -> Option<Result<
     };
     worker_run.trouble.pass(StoreCall::Extend);
     if extended.asks_for_all && !names_all {
-        return Some(Ok(Answer::AsksForAll));
+        return Some(Ok(HeartbeatAnswer::AsksForAll));
     }
     keep_completed(worker_run, &mut extended).await;
     let mut holdings = worker_run.holdings();
     if holdings.registered_id() != Some(&worker_id) {
-        return Some(Ok(Answer::Whole));
+        return Some(Ok(HeartbeatAnswer::Whole));
     }
     holdings.renew(asked_at);
     obey(&mut holdings, &extended, &held, worker_run.clock.now());
@@ -96,7 +96,7 @@ async fn beat(worker_run: &WorkerRun, report: &mut HeldReport) -> Option<Result<
     worker_run.ended.notify_one();
     worker_run.room.notify_one();
     worker_run.work.notify_one();
-    Some(Ok(Answer::Whole))
+    Some(Ok(HeartbeatAnswer::Whole))
 }
 
 /// A handler may go on after it has completed its job in a transaction of its own. The store calls that job lost,

@@ -14,28 +14,28 @@ const LASTING: Duration = Duration::from_secs(30);
 /// that succeeds its lease alone shows that it lives, so what runs goes on. Each trouble is told once, however often the
 /// session is lost or the store refuses a new one.
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
-    let mut trouble = Trouble::default();
+    let mut series = LossSeries::default();
     let mut began_at = Instant::now();
     loop {
         let (session, lost) = worker_run.sessions.lost().await;
         if began_at.elapsed() >= LASTING {
-            trouble = Trouble::default();
+            series = LossSeries::default();
         }
-        if trouble.is_new() {
+        if series.is_new() {
             quiet::warning!(reason = %lost, "the session that shows that this worker lives is lost; registering again");
         } else {
             // The last one was lost at once.
-            trouble.rest().await;
+            series.rest().await;
         }
-        register(&worker_run, session, &mut trouble).await;
+        register(&worker_run, session, &mut series).await;
         began_at = Instant::now();
     }
 }
 
 /// Tries until the store answers. It is not given up when the worker stops: what runs then wants to be known to live.
-async fn register(worker_run: &WorkerRun, session: u64, trouble: &mut Trouble) {
+async fn register(worker_run: &WorkerRun, session: u64, series: &mut LossSeries) {
     while let Err(error) = worker_run.register_after_loss(session).await {
-        if !std::mem::replace(&mut trouble.is_refusal_told, true) {
+        if !std::mem::replace(&mut series.is_refusal_told, true) {
             quiet::warning!(
                 error = %error,
                 code = error.code(),
@@ -43,22 +43,22 @@ async fn register(worker_run: &WorkerRun, session: u64, trouble: &mut Trouble) {
                 "cannot register again; until then only its lease shows that this worker lives"
             );
         }
-        trouble.rest().await;
+        series.rest().await;
     }
-    if std::mem::take(&mut trouble.is_refusal_told) {
+    if std::mem::take(&mut series.is_refusal_told) {
         quiet::warning!("registered again");
     }
 }
 
 /// A time of losses that follow each other closely.
 #[derive(Debug, Default)]
-struct Trouble {
+struct LossSeries {
     patience: Patience,
     is_loss_told: bool,
     is_refusal_told: bool,
 }
 
-impl Trouble {
+impl LossSeries {
     fn is_new(&mut self) -> bool {
         !std::mem::replace(&mut self.is_loss_told, true)
     }
