@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{Clock, Held, JobId, Outcome, Queue, Record, Recorded, Status, Store};
+use longshore::{Held, JobId, Outcome, Queue, Record, Recorded, Status, Store};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};
 
 use crate::bench::{Bench, Running, Step};
@@ -87,8 +87,8 @@ async fn complete_without(bench: &Bench, id: JobId) {
         claim_number: job.claim_number,
         outcome: Outcome::Completed { result: None },
         attempt: 1,
-        started_at: None,
-        finished_at: bench.clock.now(),
+        ran: None,
+        ended_ago: Duration::ZERO,
         log: Vec::new(),
     };
     let recorded = bench.store.record(job.worker_id.unwrap(), [record].into()).await.unwrap();

@@ -131,7 +131,7 @@ pub async fn what_a_worker_has_taken_is_told_as_lost_from_then_on<H: Harness>() 
 pub async fn a_job_that_is_claimed_anew_is_held_under_its_new_claim<H: Harness>() {
     let world = World::<H>::new();
     let (worker_id, leases) = told(&world).await;
-    world.finish(&worker_id, ended(&leases[0], world.now()).returned()).await;
+    world.finish(&worker_id, ended(&leases[0]).returned()).await;
     let anew = world.claim_one(&worker_id).await;
     assert_eq!(anew.id, leases[0].id);
     assert_eq!(tell(&world, &worker_id, (1, 2), &[&anew], &[&leases[0]]).await, Extended::default());

@@ -1,8 +1,9 @@
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
-use longshore_core::{StartedAttempt, StoreError, Timestamp, WorkerId};
+use longshore_core::{StartedAttempt, StoreError, WorkerId};
 
 use crate::CurrentAttempt;
 use crate::runtime::panic_capture::caught_boxed;
@@ -67,14 +68,14 @@ impl WorkerRun {
         worker_id: &WorkerId,
         slot: usize,
         attempt: &CurrentAttempt,
-        started_at: Timestamp,
-    ) -> Option<Timestamp> {
+        began_at: Duration,
+    ) -> Option<Duration> {
         let mut noting = std::pin::pin!(self.note_start(worker_id, slot, attempt));
         // A store that notes without waiting costs no waiting list and no second look at the time.
         let noted = match poll_fn(|context| Poll::Ready(noting.as_mut().poll(context))).await {
-            Poll::Ready(noted) => noted.map(|()| started_at),
+            Poll::Ready(noted) => noted.map(|()| began_at),
             Poll::Pending => tokio::select! {
-                noted = noting => noted.map(|()| self.clock.now()),
+                noted = noting => noted.map(|()| self.clock.monotonic()),
                 _ = attempt.stop_signal().stopped() => {
                     self.trouble.forget(StoreCall::Start);
                     return None;
@@ -82,7 +83,7 @@ impl WorkerRun {
             },
         };
         match noted {
-            Ok(started_at) => Some(started_at).filter(|now| overdue(attempt, *now).is_none()),
+            Ok(began_at) => Some(began_at).filter(|now| overdue(self, attempt, *now).is_none()),
             Err(error) => {
                 self.meet(StoreCall::Start, error);
                 None

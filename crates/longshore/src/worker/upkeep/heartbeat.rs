@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Extended, Heartbeat, Held, StoreError, Timestamp};
+use longshore_core::{Extended, Heartbeat, Held, StoreError};
 use tokio::time::{Instant, sleep_until};
 
 use crate::CurrentAttempt;
@@ -90,7 +90,7 @@ async fn beat(worker_run: &WorkerRun, report: &mut HeldReport) -> Option<Result<
         return Some(Ok(HeartbeatAnswer::Whole));
     }
     holdings.renew(asked_at);
-    obey(&mut holdings, &extended, &held, worker_run.clock.now());
+    obey(&mut holdings, &extended, &held, worker_run.clock.monotonic());
     drop(holdings);
     report.answered(session, held);
     worker_run.ended.notify_one();
@@ -116,7 +116,7 @@ async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
 
 /// A job may have been stored and claimed anew while the heartbeat was under way: only the claims that it named
 /// are meant.
-fn obey(holdings: &mut Holdings, extended: &Extended, held: &Claims, now: Timestamp) {
+fn obey(holdings: &mut Holdings, extended: &Extended, held: &Claims, now: Duration) {
     for id in &extended.lost {
         if let Some(claim_number) = held.get(id) {
             holdings.disown(*id, *claim_number);
