@@ -30,8 +30,13 @@ pub enum MigrateError {
         /// What is there.
         objects: Vec<ObjectName>,
     },
-    /// Rows or values would be gone; nothing ran.
-    #[error("{id} {} would lose data: {}", in_words(*direction), listed(losses))]
+    /// Rows or values would be gone; its migration is as it was before, unless its file forbids a transaction.
+    #[error(
+        "{id} {} would lose data: {}{}",
+        in_words(*direction),
+        listed(losses),
+        applied_before(done, *statements_done)
+    )]
     DataLoss {
         /// The migration.
         id: MigrationId,
@@ -39,6 +44,20 @@ pub enum MigrateError {
         direction: Direction,
         /// What would be gone.
         losses: Vec<Loss>,
+        /// Migrations of this run that are done and stay so.
+        done: Vec<MigrationId>,
+        /// Statements of a migration outside a transaction that are done and stay so.
+        statements_done: usize,
+    },
+    /// Something that a rebuild keeps does not fit the new shape; its migration is as it was before.
+    #[error("{id} cannot keep {object}, which does not fit what it makes: {error}")]
+    NotKept {
+        /// The migration.
+        id: MigrationId,
+        /// The view, the trigger or the index.
+        object: ObjectName,
+        /// What the database said.
+        error: TargetError,
     },
     /// The schema does not show what should be marked as applied; nothing was written.
     #[error("the schema does not show {id}: {}", listed(missing))]
@@ -164,6 +183,7 @@ impl MigrateError {
             Self::HistoryBroken { .. } => "history_broken",
             Self::AlreadyThere { .. } => "already_there",
             Self::DataLoss { .. } => "data_loss",
+            Self::NotKept { .. } => "not_kept",
             Self::NotShown { .. } => "not_shown",
             Self::StillThere { .. } => "still_there",
             Self::NoFile { .. } => "no_file",

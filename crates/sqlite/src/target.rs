@@ -1,5 +1,6 @@
 //! SQLite as a target of migrations.
 
+mod authorizer;
 mod backup;
 mod definitions;
 mod ledger;
@@ -25,7 +26,7 @@ use longshore_migrate::{
         TargetError, Value,
     },
 };
-use rusqlite::{Connection, OpenFlags, types::ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
 
 use crate::{
     catalog::{self, CatalogError},
@@ -211,6 +212,9 @@ pub(crate) fn failed(context: &ErrorContext, statement: &str, error: rusqlite::E
         Ok(cause) => cause.into(),
         Err(error) => {
             let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
+            if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) {
+                return TargetError::NotPermitted { statement };
+            }
             TargetError::Statement { statement, source: Box::new(error) }
         }
     }

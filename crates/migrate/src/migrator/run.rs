@@ -4,11 +4,13 @@ use super::{Migrator, Pen};
 use crate::{
     apply::{Failure, Order, carry_out, in_own_transaction},
     error::MigrateError,
+    finding::Finding,
     ledger::{EventKind, RowChange},
-    loss::{DataLoss, losses},
+    lint::idle_pragmas,
+    loss::{DataLoss, foretold, unasked},
     migration::{Direction, Migration, MigrationId},
     plan::{self, Goal},
-    replay::Chain,
+    replay::{Chain, RunError},
     report::{RunMigration, RunReport},
     schema::Schema,
     script::Statement,
@@ -93,6 +95,7 @@ impl Migrator<'_> {
         request: &RunRequest,
     ) -> Result<RunReport, MigrateError> {
         let migrations: Vec<Migration> = ids.iter().map(|id| self.migration(id)).collect::<Result<_, _>>()?;
+        refuse_idle_pragmas(&migrations, direction)?;
         if direction == Direction::Down {
             self.refuse_unless_reversible(&migrations, &survey)?;
         }
@@ -109,7 +112,7 @@ impl Migrator<'_> {
         }
         for migration in &migrations {
             let without = self.without(&survey, &migration.id, direction)?;
-            let duration_ms = self.run_one(migration, direction, &survey, &without, &report)?;
+            let duration_ms = self.run_one(migration, direction, request.data_loss, &survey, &without, &report)?;
             report.migrations.push(shown(migration, direction, Some(duration_ms)));
             let next = report.migrations.len();
             if next < migrations.len() {
@@ -124,6 +127,7 @@ impl Migrator<'_> {
         &mut self,
         migration: &Migration,
         direction: Direction,
+        data_loss: DataLoss,
         survey: &Survey,
         without: &Schema,
         report: &RunReport,
@@ -136,12 +140,13 @@ impl Migrator<'_> {
             chain: &survey.chain,
             without,
             differing: &survey.comparison.differences,
+            data_loss,
         };
         let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
         let result = carry_out(self.target.as_mut(), &order, &recorder);
         result.map_err(|failure| {
             let done = report.migrations.iter().map(|migration| migration.id.clone()).collect();
-            let error = told(migration, failure, done);
+            let error = told(migration, direction, failure, done);
             self.record_failure(migration, survey, &pen, &error);
             error
         })
@@ -188,9 +193,11 @@ impl Migrator<'_> {
                 Direction::Up => survey.chain.before(&migration.id),
                 Direction::Down => link.after.clone(),
             };
-            let found = losses(self.target.as_mut(), migration, direction, &link.footprint, &expected)?;
-            if !found.is_empty() {
-                return Err(MigrateError::DataLoss { id: migration.id.clone(), direction, losses: found });
+            let found = foretold(self.target.as_mut(), migration, direction, &link.footprint, &expected)?;
+            let losses = unasked(found, &migration.intended_losses(direction));
+            if !losses.is_empty() {
+                let (id, done) = (migration.id.clone(), Vec::new());
+                return Err(MigrateError::DataLoss { id, direction, losses, done, statements_done: 0 });
             }
         }
         Ok(())
@@ -209,12 +216,35 @@ impl Migrator<'_> {
     }
 }
 
-pub(super) fn told(migration: &Migration, failure: Failure, done: Vec<MigrationId>) -> MigrateError {
+/// A pragma that does nothing where it stands is a migration that does not do what it says; it is refused before it
+/// runs. One that has run long ago did what it could.
+pub(super) fn refuse_idle_pragmas(migrations: &[Migration], direction: Direction) -> Result<(), MigrateError> {
+    let findings: Vec<Finding> =
+        migrations.iter().flat_map(|migration| idle_pragmas(migration, direction)).collect();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(MigrateError::HistoryBroken { findings })
+}
+
+pub(super) fn told(
+    migration: &Migration,
+    direction: Direction,
+    failure: Failure,
+    done: Vec<MigrationId>,
+) -> MigrateError {
+    let id = migration.id.clone();
     match failure {
-        Failure::Run(error, statements_done) => {
-            MigrateError::Failed { id: migration.id.clone(), error: Box::new(error), done, statements_done }
+        Failure::Run(RunError::NotKept { object, source }, _) if source.outside_cause().is_none() => {
+            MigrateError::NotKept { id, object, error: source }
         }
-        Failure::Target(error) => error.into(),
+        Failure::Run(RunError::Target(error), _) | Failure::Target(error) => error.into(),
+        Failure::Run(error, statements_done) => {
+            MigrateError::Failed { id, error: Box::new(error), done, statements_done }
+        }
+        Failure::Loss(losses, statements_done) => {
+            MigrateError::DataLoss { id, direction, losses, done, statements_done }
+        }
         Failure::Outcome(error) => *error,
     }
 }

@@ -4,28 +4,34 @@ use std::time::Duration;
 
 use longshore_migrate::{
     schema::Schema,
+    script::{Token, tokens},
     target::{Definition, Progress, Rebuild, Session, TargetError, Value},
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, hooks::AuthContext, limits::Limit};
 
 use crate::fault::ErrorContext;
 
-use super::{definitions, failed, observe, rebuild, rows, run};
+use super::{authorizer::Confinement, definitions, failed, observe, rebuild, rows, run};
 
 fn context() -> ErrorContext {
     ErrorContext { database: "the scratch database".into(), busy_timeout: Duration::ZERO }
 }
 
+/// A database in memory without foreign keys and without a way to any file.
 pub(super) struct Scratch {
     connection: Connection,
 }
 
 impl Scratch {
-    /// Without foreign keys: there are no rows, and a rebuild must be able to drop a parent.
+    /// Without foreign keys: there are no rows, and a rebuild must be able to drop a parent. What runs on it was
+    /// written by anybody and may only be looked at, so it opens no file: what it sorts or sets aside stays in memory.
     pub(super) fn open() -> Result<Self, TargetError> {
         let open = || {
-            let connection = Connection::open_in_memory()?;
+            let mut connection = Connection::open_in_memory()?;
             connection.pragma_update(None, "foreign_keys", false)?;
+            connection.pragma_update(None, "temp_store", "memory")?;
+            connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+            connection.authorizer(Some(|context: AuthContext<'_>| Confinement::Scratch.judge(&context.action)))?;
             Ok(connection)
         };
         let connection = open().map_err(|error: rusqlite::Error| failed(&context(), "opening it", error))?;
@@ -35,6 +41,10 @@ impl Scratch {
 
 impl Session for Scratch {
     fn execute(&mut self, statement: &str) -> Result<u64, TargetError> {
+        // It leaves the schema as it is, and SQLite would attach a database for it.
+        if is_plain_vacuum(statement) {
+            return Ok(0);
+        }
         run(&self.connection, statement).map_err(|error| failed(&context(), statement, error))
     }
 
@@ -56,4 +66,9 @@ impl Session for Scratch {
     }
 
     fn report(&mut self, _progress: &Progress) {}
+}
+
+fn is_plain_vacuum(statement: &str) -> bool {
+    let words: Vec<Token<'_>> = tokens(statement).into_iter().filter(Token::has_meaning).collect();
+    words.first().is_some_and(|word| word.is("vacuum")) && !words.iter().any(|word| word.is("into"))
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod commands;
+mod confined;
 mod crash;
 mod files;
 mod files_fuzz;
