@@ -38,12 +38,15 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+/// The heading of the options that every command has.
+pub(crate) const EVERYWHERE: &str = "Everywhere";
+
 /// What every command accepts.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = EVERYWHERE)]
 pub(crate) struct Globals {
-    /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, DATABASE_URL, both also from .env,
-    /// `database` in the configuration; default: sqlite:longshore.db]
+    /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, `database` in the configuration,
+    /// DATABASE_URL; the variables also from .env; default: sqlite:longshore.db]
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) database: Option<OsString>,
 

@@ -5,7 +5,6 @@
 //! `longshore_core::decide` does. It knows no runtime, no handlers and no command line. Nothing here opens the database
 //! file but SQLite itself. Begin with `store`, then `writing`, then `jobs::claim`.
 
-pub mod catalog;
 mod column;
 mod connection;
 mod console;
@@ -18,12 +17,9 @@ mod options;
 mod quiet;
 mod readers;
 pub mod schema;
-mod shared_files;
 mod store;
-pub mod target;
 mod upkeep;
 mod workers;
-mod write_access;
 mod writing;
 
 pub use jobs::complete_in::{AttemptSuccess, CompleteError, complete_in};

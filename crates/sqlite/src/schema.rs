@@ -5,7 +5,6 @@ use std::path::Path;
 use longshore_core::{SchemaVerdict, StoreError};
 use longshore_migrate::{
     MigrateError, MigrationId, Migrator, RunRequest,
-    checksum::sha256_hex,
     ledger::Form,
     report::RunReport,
     schema::{Difference, DifferenceKind},
@@ -13,13 +12,10 @@ use longshore_migrate::{
     survey::Survey,
     target::TargetError,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use longshore_migrate_sqlite::{Access, SqliteTarget, verified};
+use rusqlite::Connection;
 
-use crate::{
-    fault::ErrorContext,
-    migrations,
-    target::{Access, SqliteTarget, place, tables},
-};
+use crate::{fault::ErrorContext, migrations};
 
 /// Why a worker must not start on this database. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -99,12 +95,11 @@ fn listed(ids: &[MigrationId]) -> String {
 
 /// Whether the `longshore` tables on `connection` are exactly what this binary understands.
 ///
-/// Only reads. When nothing has changed since the last migration, repair or [`remember`] it compares one hash;
+/// Only reads. When nothing has changed since the last migration or repair it compares one hash;
 /// otherwise it replays the migrations and compares everything.
 pub fn check(connection: &Connection) -> Result<(), SchemaProblem> {
-    let unreadable =
-        |error| SchemaProblem::Unreadable { source: SqliteTarget::on(connection).failed("reading the catalog", error) };
-    if is_remembered(connection).map_err(unreadable)? {
+    let remembered = verified::is_remembered(connection, migrations::when_verified());
+    if remembered.map_err(|source| SchemaProblem::Unreadable { source })? {
         return Ok(());
     }
     check_thoroughly(connection)
@@ -171,71 +166,18 @@ pub fn install(connection: &mut Connection) -> Result<RunReport, MigrateError> {
     Migrator::new(Box::new(target), vec![migrations::longshore()]).up(&RunRequest::default())
 }
 
-/// Writes down that `source` is in order as it is now. Only the queue's own source is looked at so often that it pays.
-pub fn remember(connection: &Connection, source: &str) -> rusqlite::Result<()> {
-    if source != LONGSHORE {
-        return Ok(());
-    }
-    let (ledger, form) = place(connection, &tables(connection)?)?;
-    if form != Form::Current {
-        return Ok(());
-    }
-    let fingerprint = fingerprint(connection, ledger)?;
-    let sql = format!(
-        "INSERT INTO {ledger}_verified (source, fingerprint, at) VALUES (?1, ?2, datetime('now'))
-         ON CONFLICT (source) DO UPDATE SET fingerprint = excluded.fingerprint, at = excluded.at"
-    );
-    connection.execute(&sql, params![source, fingerprint])?;
-    Ok(())
-}
-
-fn is_remembered(connection: &Connection) -> rusqlite::Result<bool> {
-    let (ledger, form) = place(connection, &tables(connection)?)?;
-    if form != Form::Current {
-        return Ok(false);
-    }
-    let query = format!("SELECT fingerprint FROM {ledger}_verified WHERE source = ?1");
-    let remembered: Option<String> = connection.query_row(&query, [LONGSHORE], |row| row.get(0)).optional()?;
-    Ok(remembered.is_some() && remembered == Some(fingerprint(connection, ledger)?))
-}
-
 /// A text that changes with everything that [`check`] looks at; not a verdict.
 pub(crate) fn mark(connection: &Connection) -> rusqlite::Result<String> {
-    match place(connection, &tables(connection)?)? {
-        (ledger, Form::Current) => fingerprint(connection, ledger),
-        (_, form) => Ok(format!("{form:?}")),
-    }
-}
-
-/// Of everything that the thorough look depends on: this binary's migrations, the ledger's rows, the statements of
-/// everything that stands on our tables. Other tables may come and go.
-fn fingerprint(connection: &Connection, ledger: &str) -> rusqlite::Result<String> {
-    let mut text = format!("1\0{}\0", migrations::fingerprint());
-    let rows = format!(
-        "SELECT source || ':' || migration_number || ':' || coalesce(rollback_at, '') || ':' || coalesce(checksum, '') || ':' || is_verified
-         FROM {ledger} WHERE source = ?1 ORDER BY migration_number"
-    );
-    let mut prepared = connection.prepare(&rows)?;
-    for row in prepared.query_map([LONGSHORE], |row| row.get::<_, String>(0))? {
-        text.push_str(&row?);
-        text.push('\0');
-    }
-    let marks = migrations::TABLES.map(|table| format!("'{table}'")).join(", ");
-    let objects = format!(
-        "SELECT type || ':' || name || ':' || coalesce(sql, '') FROM sqlite_schema
-         WHERE tbl_name COLLATE NOCASE IN ({marks}) ORDER BY type, name"
-    );
-    let mut prepared = connection.prepare(&objects)?;
-    for row in prepared.query_map([], |row| row.get::<_, String>(0))? {
-        text.push_str(&row?);
-        text.push('\0');
-    }
-    Ok(sha256_hex(text.as_bytes()))
+    verified::mark(connection, migrations::when_verified())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_remembered(connection: &Connection) -> bool {
+        verified::is_remembered(connection, migrations::when_verified()).unwrap()
+    }
 
     fn installed() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -246,7 +188,7 @@ mod tests {
     #[test]
     fn a_fresh_installation_is_understood_by_hash_and_by_replay() {
         let connection = installed();
-        assert!(is_remembered(&connection).unwrap());
+        assert!(is_remembered(&connection));
         check(&connection).unwrap();
         check_thoroughly(&connection).unwrap();
     }
@@ -320,6 +262,6 @@ mod tests {
     fn tables_of_the_application_do_not_matter() {
         let connection = installed();
         connection.execute_batch("CREATE TABLE tracks (id INTEGER PRIMARY KEY)").unwrap();
-        assert!(is_remembered(&connection).unwrap());
+        assert!(is_remembered(&connection));
     }
 }

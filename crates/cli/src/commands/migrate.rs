@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use longshore_core::{OutsideCause, StoreError};
 use longshore_migrate::source::APP;
 use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 use longshore_sqlite::migrations;
-use longshore_sqlite::target::{Access, SqliteTarget};
 
 use crate::arguments::{MarkArguments, MigrateArguments, MigrateCommand};
 use crate::context::Context;

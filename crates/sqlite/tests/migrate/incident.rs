@@ -10,7 +10,7 @@ use longshore_sqlite::schema::{check, check_thoroughly};
 
 use crate::support::{Database, fresh, id, marking, repair_now};
 
-const INCIDENT: &str = include_str!("../data/incident.sql");
+const INCIDENT: &str = include_str!("../../../migrate-sqlite/tests/data/incident.sql");
 
 /// What a repaired incident must be, whichever way it was repaired.
 fn assert_mended(database: &Database) {

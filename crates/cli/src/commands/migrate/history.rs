@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use longshore_migrate::ledger::{Event, EventKind};
 use longshore_migrate::report::HistoryReport;
-use longshore_sqlite::target::Access;
+use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site};
 use crate::exit::Exit;

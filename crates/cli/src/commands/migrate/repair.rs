@@ -1,6 +1,6 @@
 use longshore_migrate::report::{RepairAction, RepairReport};
 use longshore_migrate::{RepairMode, RepairRequest};
-use longshore_sqlite::target::Access;
+use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site, progress};
 use crate::error_report::command_error::CommandError;

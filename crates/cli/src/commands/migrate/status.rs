@@ -1,5 +1,5 @@
 use longshore_migrate::report::{Discrepancy, DiscrepancyKind, MigrationStatus, State, StatusReport};
-use longshore_sqlite::target::Access;
+use longshore_migrate_sqlite::Access;
 use serde::Serialize;
 
 use super::verify::discrepancy_in_words;
