@@ -2,7 +2,7 @@
 
 mod by_statements;
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use crate::{
     error::MigrateError,
@@ -34,8 +34,8 @@ pub struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// How the transaction is watched for losses. `moves` are those of the whole script where a part of it runs.
-    fn loss_check(&self, moves: Moves) -> LossCheck {
+    /// How the transaction is watched for losses.
+    fn loss_check(&self) -> LossCheck {
         let made = match self.direction {
             Direction::Up => self.chain.before(&self.migration.id),
             Direction::Down => self.chain.link(&self.migration.id).map(|link| link.after.clone()).unwrap_or_default(),
@@ -44,7 +44,8 @@ impl Order<'_> {
         LossCheck {
             data_loss: self.data_loss,
             intended: self.migration.intended_losses(self.direction),
-            moves,
+            moves: Moves::default(),
+            made: BTreeSet::new(),
             known: made.objects().map(|(object, _)| object.clone()).filter(is_part).collect(),
             keep_counters: self.migration.bounds(self.direction) == Bounds::Rebuild,
             other_files: self.migration.script(self.direction).is_some_and(Script::reaches_other_files),
@@ -122,7 +123,7 @@ pub fn in_transaction(
 ) -> Result<(), Failure> {
     target.prepare_ledger(order.ledger)?;
     let migration = order.migration;
-    target.begin_loss_check(order.loss_check(Moves::default()))?;
+    target.begin_loss_check(order.loss_check())?;
     let is_made = |object: &ObjectName| order.is_made(object);
     perform(target, migration, order.direction, Stage::Database, &is_made).map_err(|error| Failure::Run(error, 0))?;
     refuse_loss(target, order, 0)?;
@@ -204,4 +205,3 @@ pub fn in_own_transaction(
     }
     result
 }
-

@@ -1,5 +1,7 @@
 //! Puts what hangs on a table out of the way of its rebuild, and back again.
 
+use std::collections::BTreeSet;
+
 use crate::{
     loss::Moves,
     migration::{Direction, Migration},
@@ -26,22 +28,44 @@ struct Part {
     worked: bool,
 }
 
-/// Which parts of the schema a migration itself looks after.
-struct Care<'m> {
-    /// What a file drops, makes or reads by name; `None` for code, whose words nobody reads.
+/// Which parts of the schema stand in the way of a migration.
+struct Way<'m> {
+    /// What a file says; `None` for code, whose words nobody reads.
     words: Option<(Moves, &'m Script)>,
     intended: Vec<IntendedLoss>,
+    /// Tables that are dropped, under each of their names, and views that are put aside because of them.
+    gone: BTreeSet<String>,
 }
 
-impl Care<'_> {
-    fn leaves(&self, object: &ObjectName, is_made: bool) -> bool {
+impl<'m> Way<'m> {
+    fn of(migration: &'m Migration, direction: Direction) -> Self {
+        let words = migration.script(direction).map(|script| (Moves::of(script), script));
+        let gone = words.iter().flat_map(|(moves, _)| moves.dropped_tables()).collect();
+        Self { words, intended: migration.intended_losses(direction), gone }
+    }
+
+    /// The migration looks after it by itself: it drops, makes or reads it by name, or lets it go.
+    fn leaves(&self, object: &ObjectName) -> bool {
         let Some((moves, script)) = &self.words else {
-            return is_made;
+            return false;
         };
         moves.drops(&object.name)
             || moves.makes(&object.name)
             || self.intended.iter().any(|one| one.column.is_none() && one.name == object.name)
             || object.kind == ObjectKind::View && reads(script, &object.name)
+    }
+
+    /// SQLite reads every view and trigger when a table is renamed, and stops at one over a table that is gone.
+    fn is_blocked_by(&self, part: &Part) -> bool {
+        let object = &part.definition.object;
+        if self.words.is_none() {
+            return !part.is_made;
+        }
+        if object.kind == ObjectKind::Index {
+            return self.gone.contains(object.owner());
+        }
+        !part.worked
+            || tokens(&part.definition.sql).iter().any(|token| self.gone.contains(&token.name().to_lowercase()))
     }
 }
 
@@ -53,19 +77,28 @@ impl Aside {
         direction: Direction,
         is_made: &dyn Fn(&ObjectName) -> bool,
     ) -> Result<Self, TargetError> {
-        let care = Care {
-            words: migration.script(direction).map(|script| (Moves::of(script), script)),
-            intended: migration.intended_losses(direction),
-        };
         let before = session.observe()?;
-        let is_movable = |kind| matches!(kind, ObjectKind::View | ObjectKind::Trigger | ObjectKind::Index);
-        let mut parts = Vec::new();
+        let mut way = Way::of(migration, direction);
+        let mut left = Vec::new();
         for definition in session.definitions()? {
-            let is_made = is_made(&definition.object);
-            if is_movable(definition.object.kind) && !care.leaves(&definition.object, is_made) {
+            let object = &definition.object;
+            let is_movable = matches!(object.kind, ObjectKind::View | ObjectKind::Trigger | ObjectKind::Index);
+            if is_movable && !way.leaves(object) {
                 let worked = try_out(session, &definition, &before).is_ok();
-                parts.push(Part { definition, is_made, worked });
+                left.push(Part { is_made: is_made(object), definition, worked });
             }
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        // A view over a view that is put aside stands in the way as well.
+        loop {
+            let (found, rest): (Vec<Part>, Vec<Part>) = left.into_iter().partition(|part| way.is_blocked_by(part));
+            if found.is_empty() {
+                break;
+            }
+            let views = found.iter().map(|part| &part.definition.object).filter(|it| it.kind == ObjectKind::View);
+            way.gone.extend(views.map(|view| view.name.clone()));
+            parts.extend(found);
+            left = rest;
         }
         // Triggers first: those on a view go with it.
         let mut drops: Vec<&ObjectName> = parts.iter().map(|part| &part.definition.object).collect();
@@ -81,7 +114,12 @@ impl Aside {
     /// a migration made over a column that is gone: it goes with its column.
     pub(crate) fn put_back(mut self, session: &mut dyn Session) -> Result<(), RunError> {
         let after = session.observe()?;
-        self.parts.retain(|part| !after.contains(&part.definition.object) && !self.before.is_released(part, &after));
+        // A table that was renamed took its indexes along, under their own names.
+        let is_there = |part: &Part| {
+            let ObjectName { kind, name, .. } = &part.definition.object;
+            after.objects().any(|(object, _)| object.kind == *kind && object.name == *name)
+        };
+        self.parts.retain(|part| !is_there(part) && !self.before.is_released(part, &after));
         let rank = |part: &Part| match part.definition.object.kind {
             ObjectKind::Index => 0,
             ObjectKind::View => 1,

@@ -247,8 +247,10 @@ fn listed<T: ToString>(items: &[T]) -> String {
 
 fn applied_before(done: &[MigrationId], statements_done: usize) -> String {
     let mut text = String::new();
-    if statements_done > 0 {
-        text.push_str(&format!("; its first {statements_done} statements are done and stay so"));
+    match statements_done {
+        0 => {}
+        1 => text.push_str("; its first statement is done and stays so"),
+        _ => text.push_str(&format!("; its first {statements_done} statements are done and stay so")),
     }
     if !done.is_empty() {
         text.push_str(&format!("; {} applied before it in this run and stay so", listed(done)));

@@ -110,6 +110,8 @@ pub struct LossCheck {
     pub intended: Vec<IntendedLoss>,
     /// What the whole script moves, where only a part of it runs in this transaction; else empty.
     pub moves: Moves,
+    /// Tables that earlier statements of the script made for themselves, where only a part of it runs.
+    pub made: BTreeSet<String>,
     /// Indexes and triggers that migrations made. Without one of them an empty table is as the script wants it; one
     /// that somebody else made is missed in any case.
     pub known: BTreeSet<ObjectName>,

@@ -195,12 +195,7 @@ pub fn perform(
     aside.map_or(Ok(()), |aside| aside.put_back(session))
 }
 
-fn run(
-    session: &mut dyn Session,
-    migration: &Migration,
-    direction: Direction,
-    stage: Stage,
-) -> Result<(), RunError> {
+fn run(session: &mut dyn Session, migration: &Migration, direction: Direction, stage: Stage) -> Result<(), RunError> {
     if let Body::Code(code) = &migration.body {
         let result = match direction {
             Direction::Up => code.up(session),

@@ -324,9 +324,7 @@ fn refuse_transaction_control(statement: &Statement) -> Result<(), ScriptError> 
 fn refuse_reach(statement: &Statement, other_files: bool) -> Result<(), ScriptError> {
     let (line, in_short) = (statement.line, || statement.in_short());
     match reach::reach(statement) {
-        Some(reach::Reach::OtherFiles) if !other_files => {
-            Err(ScriptError::OtherFiles { line, statement: in_short() })
-        }
+        Some(reach::Reach::OtherFiles) if !other_files => Err(ScriptError::OtherFiles { line, statement: in_short() }),
         Some(reach::Reach::Never) => Err(ScriptError::BeyondDatabase { line, statement: in_short() }),
         _ => Ok(()),
     }

@@ -1,8 +1,10 @@
 //! The queue's own migrations, built in as the source `longshore`.
 
+mod intended;
+
 use std::sync::OnceLock;
 
-use longshore_migrate::{Direction, Source, source::LONGSHORE, target::VerifiedSource};
+use longshore_migrate::{Source, source::LONGSHORE, target::VerifiedSource};
 
 macro_rules! pair {
     ($stem:literal) => {
@@ -37,40 +39,8 @@ pub(crate) const TABLES: [&str; 9] = [
 
 /// The source `longshore`.
 pub fn longshore() -> Source {
-    Source::embedded(LONGSHORE, FILES.as_flattened())
-        .intending(3, Direction::Up, &LOST_BY_003)
-        .intending(3, Direction::Down, &LOST_BY_003_DOWN)
+    intended::declare(Source::embedded(LONGSHORE, FILES.as_flattened()))
 }
-
-/// What 003 leaves behind on purpose; a released file cannot say so itself any more. The indexes of 001 and 002 make
-/// room for its own. An orphaned job waits again, so it has no start and no worker, and only a dead letter keeps what is
-/// known of one; an instant that is none, a time limit that is none and a parent that is not there become NULL.
-const LOST_BY_003: [&str; 14] = [
-    "idx_job_queue_status",
-    "idx_job_queue_priority",
-    "idx_job_queue_created_at",
-    "idx_job_queue_type",
-    "idx_job_queue_failure_type",
-    "idx_job_queue_next_retry_at",
-    "job_queue.started_at",
-    "job_queue.completed_at",
-    "job_queue.worker_id",
-    "job_queue.timeout_seconds",
-    "job_queue.parent_job_id",
-    "job_queue.next_retry_at",
-    "job_queue.dead_letter_reason",
-    "job_queue.moved_to_dead_letter_at",
-];
-
-/// Its own indexes, which make room for those of 001 and 002 again.
-const LOST_BY_003_DOWN: [&str; 6] = [
-    "job_queue_ready",
-    "job_queue_due",
-    "job_queue_running",
-    "job_queue_unique_key",
-    "job_queue_parent",
-    "job_queue_dead_letter",
-];
 
 /// What is remembered of the source when all of it is in order.
 pub(crate) fn when_verified() -> &'static VerifiedSource {

@@ -1,9 +1,11 @@
 //! How errors and findings about migrations are told: the exit code, and what to type next.
 
-use longshore_migrate::MigrateError;
+use std::collections::BTreeSet;
+
 use longshore_migrate::finding::{Finding, FindingKind};
 use longshore_migrate::report::NextStep;
 use longshore_migrate::target::TargetError;
+use longshore_migrate::{Direction, Loss, LossKind, MigrateError};
 
 use crate::exit::Exit;
 
@@ -15,6 +17,7 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
             Exit::SchemaDisagrees
         }
         MigrateError::DataLoss { .. }
+        | MigrateError::NotKept { .. }
         | MigrateError::NotShown { .. }
         | MigrateError::StillThere { .. }
         | MigrateError::NoFile { .. }
@@ -40,7 +43,10 @@ pub(super) fn hint(error: &MigrateError) -> String {
         MigrateError::AlreadyThere { id, .. } => {
             format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
         }
-        MigrateError::DataLoss { .. } => "add --allow-data-loss if the data may go".to_owned(),
+        MigrateError::DataLoss { direction, losses, .. } => of_losses(*direction, losses),
+        MigrateError::NotKept { object, .. } => {
+            format!("drop {object} in the migration and make it again, so that it fits; nothing of it was kept")
+        }
         MigrateError::NotShown { id, .. } => format!(
             "longshore migrate repair, or longshore migrate mark-applied {id} --reason TEXT --unverified to mark it \
              all the same"
@@ -77,14 +83,30 @@ pub(super) fn hint(error: &MigrateError) -> String {
     }
 }
 
+/// A loss that the runner itself can prevent, and else the two ways to say that it is meant.
+fn of_losses(direction: Direction, losses: &[Loss]) -> String {
+    let is_kept = |loss: &Loss| matches!(loss.kind, LossKind::Counter | LossKind::Definition);
+    if losses.iter().all(is_kept) {
+        return "begin the file with `-- longshore: rebuild`, which keeps counters, indexes and triggers".to_owned();
+    }
+    let names: BTreeSet<&str> = losses.iter().map(|loss| loss.object.owner()).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let command = match direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    };
+    format!(
+        "if it may go, say `-- longshore: loses {names}` in the file, or add --allow-data-loss to longshore migrate \
+         {command}"
+    )
+}
+
 /// What mends a finding, with the command that does it where there is one.
 pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
     match (finding.kind, &finding.hint) {
         (FindingKind::OutOfOrder, Some(hint)) => Some(format!("longshore migrate repair, or {hint}")),
         (FindingKind::Interrupted, _) => Some("longshore migrate up".to_owned()),
-        (FindingKind::Destructive, Some(_)) => {
-            Some("up asks for --allow-data-loss where the table has rows".to_owned())
-        }
+        (FindingKind::Destructive, Some(hint)) => Some(format!("{hint} or is given --allow-data-loss")),
         (_, hint) => hint.clone(),
     }
 }

@@ -39,7 +39,9 @@ impl Confinement {
     pub(super) fn judge(self, action: &AuthAction<'_>) -> Authorization {
         match action {
             // An expression in place of the file's name, which SQLite knows only when the statement runs.
-            AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Unknown { .. } => self.judge_file(action),
+            AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Unknown { .. } => {
+                self.judge_file(action)
+            }
             AuthAction::Function { function_name } if is_one_of(&FUNCTIONS, function_name) => Authorization::Deny,
             AuthAction::Pragma { pragma_name, .. } => self.judge_pragma(pragma_name),
             _ => Authorization::Allow,

@@ -56,7 +56,8 @@ impl Watch {
     pub(super) fn on_shared(connection: &Connection, check: LossCheck) -> rusqlite::Result<Self> {
         let mut watch = Self::new(connection, check, None)?;
         if watch.counts_anything() {
-            let all = "SELECT lower(name) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+            let all =
+                "SELECT lower(name) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
             let mut prepared = connection.prepare(all)?;
             let tables: Vec<String> = prepared.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
             let own = own_tables();
@@ -74,14 +75,13 @@ impl Watch {
         } else {
             BTreeMap::new()
         };
-        let moves = check.moves.clone();
         Ok(Self {
+            moves: check.moves.clone(),
+            made: check.made.clone(),
             check,
             reached,
-            moves,
             counts: BTreeMap::new(),
             names: BTreeMap::new(),
-            made: BTreeSet::new(),
             counters,
             parts: Vec::new(),
         })
@@ -117,7 +117,8 @@ impl Watch {
     }
 
     fn take_reached(&self) -> Reached {
-        let reached = self.reached.as_ref().and_then(|reached| reached.lock().ok().map(|mut it| std::mem::take(&mut *it)));
+        let reached =
+            self.reached.as_ref().and_then(|reached| reached.lock().ok().map(|mut it| std::mem::take(&mut *it)));
         reached.unwrap_or_default()
     }
 

@@ -74,7 +74,9 @@ fn up_refuses_a_statement_that_reaches_another_file_unless_the_file_declares_it(
 
 #[test]
 fn what_no_file_can_declare_is_refused_by_its_line() {
-    for statement in ["PRAGMA writable_schema = ON", "SELECT load_extension('x')", "PRAGMA temp_store_directory = '/tmp'"] {
+    for statement in
+        ["PRAGMA writable_schema = ON", "SELECT load_extension('x')", "PRAGMA temp_store_directory = '/tmp'"]
+    {
         let text = format!("-- longshore: other files\nCREATE TABLE a (b);\n{statement};");
         let lint = Database::empty().migrator_of(vec![source(&[("001_a.up.sql", &text)])]).lint().unwrap();
         assert!(lint.findings.iter().any(|finding| finding.message.starts_with("line 3: ")), "{lint:#?}");

@@ -4,14 +4,14 @@ use longshore_migrate::{DataLoss, LossKind, MigrateError, RunRequest, Source};
 
 use crate::support::{Database, source};
 
-const HEADERS: [&str; 4] = ["", "-- longshore: no transaction\n", "-- no-transaction\n", "-- longshore: rebuild\n"];
+const HEADERS: [&str; 3] = ["", "-- longshore: no transaction\n", "-- longshore: rebuild\n"];
 
 const LIBRARY: &str = "
 CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, note TEXT NOT NULL DEFAULT 'none');
 CREATE TABLE cascading (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent (id) ON DELETE CASCADE);
 CREATE TABLE grandchild (id INTEGER PRIMARY KEY, child_id INTEGER REFERENCES cascading (id) ON DELETE CASCADE);
 CREATE TABLE nulling (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent (id) ON DELETE SET NULL);
-CREATE TABLE defaulting (id INTEGER PRIMARY KEY, parent_id INTEGER DEFAULT 1 REFERENCES parent (id) ON DELETE SET DEFAULT);
+CREATE TABLE defaulting (id INTEGER PRIMARY KEY, parent_id INTEGER DEFAULT 1 REFERENCES parent (id) ON DELETE SET DEFAULT DEFERRABLE INITIALLY DEFERRED);
 CREATE TABLE replacing (code TEXT UNIQUE ON CONFLICT REPLACE, body TEXT);
 CREATE TABLE alone (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT, body TEXT);
 CREATE TABLE log (n INTEGER);
@@ -19,8 +19,9 @@ CREATE TABLE cleared (n INTEGER);
 CREATE INDEX alone_code ON alone (code);
 CREATE TRIGGER alone_logs AFTER UPDATE ON alone BEGIN INSERT INTO log VALUES (NEW.id); END;
 CREATE TRIGGER log_clears AFTER INSERT ON log BEGIN DELETE FROM cleared; END;
-CREATE VIEW named AS SELECT name FROM parent;
-CREATE TRIGGER named_deletes INSTEAD OF DELETE ON named BEGIN DELETE FROM parent WHERE name = OLD.name; END;
+CREATE TABLE viewed (name TEXT, note TEXT);
+CREATE VIEW named AS SELECT name FROM viewed;
+CREATE TRIGGER named_deletes INSTEAD OF DELETE ON named BEGIN DELETE FROM viewed WHERE name = OLD.name; END;
 ";
 
 const ROWS: &str = "
@@ -34,6 +35,7 @@ INSERT INTO replacing VALUES ('a', 'x'), ('b', 'y');
 INSERT INTO alone (id, code, body) VALUES (1, 'a', 'x'), (2, 'b', 'y'), (7, 'c', 'z');
 DELETE FROM alone WHERE id = 7;
 INSERT INTO cleared VALUES (1), (2);
+INSERT INTO viewed VALUES ('a', 'x'), ('b', NULL);
 ";
 
 /// What a script loses, and the script. The schema afterwards is as before.
@@ -57,7 +59,7 @@ const WAYS: [(&str, &str); 25] = [
     ("alone", "DELETE FROM alone WHERE 1;"),
     ("alone", "DELETE FROM alone;"),
     ("alone", "DELETE FROM alone WHERE id = 2;"),
-    ("parent", "DELETE FROM named WHERE name = 'b';"),
+    ("viewed", "DELETE FROM named WHERE name = 'b';"),
     ("cleared", "INSERT INTO log VALUES (1);"),
     ("cleared", "UPDATE alone SET code = upper(code);"),
     ("alone", "CREATE TABLE alone_2 (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT, body TEXT);
@@ -81,7 +83,7 @@ const WAYS: [(&str, &str); 25] = [
     ("alone_logs", "CREATE TABLE alone_2 (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT, body TEXT);
         INSERT INTO alone_2 SELECT * FROM alone; DROP TABLE alone; ALTER TABLE alone_2 RENAME TO alone;
         UPDATE sqlite_sequence SET seq = 7 WHERE name = 'alone'; CREATE INDEX alone_code ON alone (code);"),
-    ("named_deletes", "DROP VIEW named; CREATE VIEW named AS SELECT name FROM parent;"),
+    ("named_deletes", "DROP VIEW named; CREATE VIEW named AS SELECT name FROM viewed;"),
     ("alone.body", "UPDATE alone SET body = NULL WHERE id = 1;"),
     ("alone.body", "ALTER TABLE alone DROP COLUMN body; ALTER TABLE alone ADD COLUMN body TEXT;"),
     ("replacing.body", "INSERT INTO replacing (code) VALUES ('a');"),
@@ -121,12 +123,17 @@ fn run(database: &Database, way: &Source, is_down: bool, data_loss: DataLoss) ->
 /// Rows and values, where each counter stands, and every object by name.
 fn holdings(database: &Database) -> Vec<(String, i64)> {
     let mut found = Vec::new();
-    let tables = ["parent", "cascading", "grandchild", "nulling", "defaulting", "replacing", "alone", "cleared"];
+    let tables =
+        ["parent", "cascading", "grandchild", "nulling", "defaulting", "replacing", "alone", "cleared", "viewed"];
     for table in tables {
         let columns = database.rows(&format!("SELECT name FROM pragma_table_info('{table}')"));
-        found.push((table.to_owned(), database.value(&format!("SELECT count(*) FROM \"{table}\"")).parse().unwrap_or(-1)));
+        found.push((
+            table.to_owned(),
+            database.value(&format!("SELECT count(*) FROM \"{table}\"")).parse().unwrap_or(-1),
+        ));
         for column in columns {
-            let count = format!("SELECT count({column}) + sum({column} IS NOT 'none' AND {column} IS NOT 1) FROM \"{table}\"");
+            let count =
+                format!("SELECT count({column}) + sum({column} IS NOT 'none' AND {column} IS NOT 1) FROM \"{table}\"");
             found.push((format!("{table}.{column}"), database.value(&count).parse().unwrap_or(-1)));
         }
     }
@@ -147,7 +154,10 @@ fn lost(before: &[(String, i64)], database: &Database) -> Vec<String> {
     let less = |(name, count): &&(String, i64)| {
         after.iter().find(|(other, _)| other == name).is_none_or(|(_, now)| now < count)
     };
-    before.iter().filter(less).map(|(name, _)| name.clone()).collect()
+    // A run outside a transaction may stop where the old table is still there under its other name.
+    let is_halfway = database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'parent_old'") == "1";
+    let names = before.iter().filter(less).map(|(name, _)| name.clone());
+    names.filter(|name| !is_halfway || name != "counter of parent").collect()
 }
 
 #[test]
@@ -168,6 +178,14 @@ fn whatever_a_script_does_under_whichever_header_it_loses_nothing_unasked() {
                         assert!(what.is_empty() || told.contains(what), "{case}: {told}");
                     }
                     Err(error) if error.code() == "history_broken" => assert!(script.starts_with("PRAGMA"), "{case}"),
+                    // A table that is renamed away takes the keys that refer to it along.
+                    Err(error)
+                        if error.code() == "did_not_undo" || error.to_string().contains("rows refer to rows") =>
+                    {
+                        assert!(header.contains("rebuild") && script.starts_with("ALTER"), "{case}");
+                    }
+                    // Outside a transaction nobody waits for a deferred key.
+                    Err(error) if error.to_string().contains("FOREIGN KEY") => assert!(header.contains("no"), "{case}"),
                     Err(error) => panic!("{case}: {error}"),
                     // Foreign keys are off, or what a rebuild drops is made again.
                     Ok(()) => assert!(
@@ -177,6 +195,16 @@ fn whatever_a_script_does_under_whichever_header_it_loses_nothing_unasked() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_header_of_sqlx_hides_no_loss() {
+    for (what, script) in WAYS.iter().filter(|(what, _)| ["alone", "cleared", "alone.body"].contains(what)) {
+        let (database, way) = before(script, "", "-- no-transaction\n", false);
+        let held = holdings(&database);
+        let error = run(&database, &way, false, DataLoss::Refuse).unwrap_err();
+        assert_eq!((error.code(), lost(&held, &database)), ("data_loss", Vec::new()), "{what}: {script}: {error}");
     }
 }
 
@@ -228,13 +256,13 @@ fn a_loss_is_told_with_its_numbers_and_everything_is_as_before() {
 
 #[test]
 fn outside_a_transaction_the_statements_before_the_loss_stay_and_the_next_run_goes_on_behind_them() {
-    let script = "INSERT INTO cleared VALUES (3);\nDELETE FROM alone;";
+    let script = "INSERT INTO cleared VALUES (3);\nDELETE FROM alone WHERE 1;";
     let (database, way) = before(script, "", "-- longshore: no transaction\n", false);
 
     let error = run(&database, &way, false, DataLoss::Refuse).unwrap_err();
     let (_, declared) = before(script, "-- longshore: loses alone\n", "-- longshore: no transaction\n", false);
 
-    assert!(error.to_string().contains("table alone (2 rows); its first 1 statements are done and stay so"), "{error}");
+    assert!(error.to_string().contains("table alone (2 rows); its first statement is done and stays so"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM alone"), "2");
     run(&database, &declared, false, DataLoss::Refuse).unwrap();
     assert_eq!(database.value("SELECT count(*) FROM alone"), "0");
@@ -245,8 +273,12 @@ fn outside_a_transaction_the_statements_before_the_loss_stay_and_the_next_run_go
 fn outside_a_transaction_foreign_keys_stay_off_as_long_as_the_file_says_so() {
     let script = WAYS[2].1;
     for header in ["-- longshore: no transaction\n", "-- no-transaction\n"] {
-        let fixed = script.to_owned() + "UPDATE sqlite_sequence SET seq = 9 WHERE name = 'parent'; PRAGMA foreign_keys = ON;";
-        let fixed = fixed.replace("DROP TABLE parent;", "UPDATE sqlite_sequence SET seq = 9 WHERE name = 'parent_2'; DROP TABLE parent;");
+        let fixed =
+            script.to_owned() + "UPDATE sqlite_sequence SET seq = 9 WHERE name = 'parent'; PRAGMA foreign_keys = ON;";
+        let fixed = fixed.replace(
+            "DROP TABLE parent;",
+            "UPDATE sqlite_sequence SET seq = 9 WHERE name = 'parent_2'; DROP TABLE parent;",
+        );
         let (database, way) = before(&fixed, "", header, false);
 
         run(&database, &way, false, DataLoss::Refuse).unwrap();
@@ -264,7 +296,9 @@ fn outside_a_transaction_rows_that_refer_to_nothing_keep_the_migration_from_bein
     let error = run(&database, &way, false, DataLoss::Refuse).unwrap_err();
     assert!(error.to_string().contains("rows refer to rows that are not there"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM schema_migrations"), "1");
-    database.execute("UPDATE cascading SET parent_id = 1; UPDATE nulling SET parent_id = 1; UPDATE defaulting SET parent_id = 1");
+    database.execute(
+        "UPDATE cascading SET parent_id = 1; UPDATE nulling SET parent_id = 1; UPDATE defaulting SET parent_id = 1",
+    );
     run(&database, &way, false, DataLoss::Refuse).unwrap();
     assert_eq!(database.value("SELECT count(*) FROM schema_migrations"), "2");
 }
@@ -293,7 +327,11 @@ fn a_pragma_that_does_nothing_where_it_stands_is_an_error_before_anything_runs()
                 assert_eq!(error.code(), "history_broken", "{case}");
                 assert!(error.to_string().contains("does nothing"), "{case}");
                 let markers = if is_down { "1" } else { "0" };
-                assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'marker'"), markers, "{case}");
+                assert_eq!(
+                    database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'marker'"),
+                    markers,
+                    "{case}"
+                );
             }
             let lint = database.migrator_of(vec![way]).lint().unwrap();
             let is_found = lint.findings.iter().any(|finding| finding.kind.breaks_history());
@@ -319,7 +357,7 @@ const HARMLESS: [&str; 22] = [
     "DELETE FROM alone WHERE code NOT IN (SELECT code FROM alone);",
     "CREATE UNIQUE INDEX alone_codes ON alone (code); DROP INDEX alone_code;",
     "DROP TRIGGER alone_logs; UPDATE alone SET code = upper(code);",
-    "DROP TRIGGER named_deletes; DROP VIEW named; CREATE VIEW named AS SELECT name, note FROM parent;",
+    "DROP TRIGGER named_deletes; DROP VIEW named; CREATE VIEW named AS SELECT name, note FROM viewed;",
     "CREATE TEMP TABLE kept AS SELECT * FROM alone; DELETE FROM alone; INSERT INTO alone SELECT * FROM kept; DROP TABLE kept;",
     "CREATE TABLE alone_2 (id INTEGER PRIMARY KEY, code TEXT NOT NULL, content TEXT);
         INSERT INTO alone_2 (id, code, content) SELECT id, code, body FROM alone; DROP TABLE alone; ALTER TABLE alone_2 RENAME TO alone;
@@ -332,7 +370,7 @@ const HARMLESS: [&str; 22] = [
     "CREATE VIRTUAL TABLE found USING fts5 (body, content = 'alone', content_rowid = 'id'); INSERT INTO found (found) VALUES ('rebuild');
         DROP TABLE found; CREATE VIRTUAL TABLE found USING fts5 (body); INSERT INTO found SELECT body FROM alone; INSERT INTO found (found) VALUES ('optimize');",
     "CREATE TABLE later (a); INSERT INTO later VALUES (1), (2); DELETE FROM later WHERE a = 1; DROP TABLE later;",
-    "DROP TABLE IF EXISTS nothing; DELETE FROM log; DROP TABLE log;",
+    "DROP TABLE IF EXISTS missing; DELETE FROM log; DROP TABLE log;",
 ];
 
 #[test]
@@ -345,7 +383,7 @@ fn everyday_migrations_are_not_taken_for_a_loss() {
                 continue;
             }
             let (database, way) = before(script, "", header, false);
-            database.execute("UPDATE alone SET body = '' WHERE id = 1; DELETE FROM cleared;");
+            database.execute("UPDATE alone SET body = '' WHERE id = 1; DELETE FROM log; DELETE FROM cleared;");
             let result = run(&database, &way, false, DataLoss::Refuse);
             assert!(result.is_ok(), "{header}{script}: {}", result.unwrap_err());
         }
@@ -358,11 +396,24 @@ fn a_rebuild_keeps_rows_counter_indexes_triggers_and_views_and_the_replay_agrees
         INSERT INTO parent_2 (id, name, note) SELECT id, name, note FROM parent; DROP TABLE parent; ALTER TABLE parent_2 RENAME TO parent;
         CREATE TABLE alone_2 (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, body TEXT);
         INSERT INTO alone_2 SELECT * FROM alone; DROP TABLE alone; ALTER TABLE alone_2 RENAME TO alone;";
-    let (database, way) = before(script, "", "-- longshore: rebuild\n", false);
+    let library = format!(
+        "{LIBRARY} CREATE INDEX parent_note ON parent (note); CREATE VIEW noted AS SELECT note FROM parent;
+         CREATE VIEW over AS SELECT note FROM noted; CREATE TRIGGER viewed_counts AFTER INSERT ON viewed
+         BEGIN INSERT INTO log SELECT count(*) FROM parent; END;"
+    );
+    let script = format!("-- longshore: rebuild\n{script}");
+    let files = [("001_library.up.sql", library.as_str()), ("002_way.up.sql", script.as_str())];
+    let database = Database::empty();
+    database.migrator_of(vec![source(&files[..1])]).up(&RunRequest::default()).unwrap();
+    database.execute(ROWS);
     database.execute("CREATE INDEX theirs ON alone (body); CREATE VIEW their_view AS SELECT note FROM parent;");
     let held = holdings(&database);
+    let way = source(&files);
 
     run(&database, &way, false, DataLoss::Refuse).unwrap();
+
+    let made = "'parent_note', 'noted', 'over', 'viewed_counts'";
+    assert_eq!(database.value(&format!("SELECT count(*) FROM sqlite_schema WHERE name IN ({made})")), "4");
 
     assert_eq!(lost(&held, &database), [""; 0]);
     assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name IN ('theirs', 'their_view')"), "2");
@@ -376,13 +427,8 @@ fn a_rebuild_keeps_rows_counter_indexes_triggers_and_views_and_the_replay_agrees
 fn what_does_not_fit_the_new_shape_of_a_rebuild_is_named_and_nothing_is_done() {
     let script = "CREATE TABLE parent_2 (id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT UNIQUE, note TEXT NOT NULL DEFAULT 'none');
         INSERT INTO parent_2 (id, title, note) SELECT id, name, note FROM parent; DROP TABLE parent; ALTER TABLE parent_2 RENAME TO parent;";
-    let (database, way) = before("SELECT 1;", "", "", false);
-    database.execute("DROP VIEW named; CREATE VIEW their_view AS SELECT name FROM parent;");
-    let library = LIBRARY.replace("CREATE VIEW named", "CREATE VIEW IF NOT EXISTS named");
-    drop((library, way));
     let rebuild = format!("-- longshore: rebuild\n{script}");
-    let without_view = LIBRARY.split("CREATE VIEW").next().unwrap();
-    let files = [("001_library.up.sql", without_view), ("002_rename.up.sql", rebuild.as_str())];
+    let files = [("001_library.up.sql", LIBRARY), ("002_rename.up.sql", rebuild.as_str())];
     let database = Database::empty();
     database.migrator_of(vec![source(&files[..1])]).up(&RunRequest::default()).unwrap();
     database.execute(ROWS);

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Instant};
 use super::{Failure, Order, Recorder, check_outcome, in_transaction, record, refuse_loss};
 use crate::{
     checksum::sha256_hex,
-    loss::Moves,
+    loss::{LossCheck, Moves},
     migration::Body,
     replay::RunError,
     script::{Script, Statement},
@@ -104,7 +104,9 @@ fn count_and_execute(
     at: usize,
     statement: &Statement,
 ) -> Result<(), Failure> {
-    target.begin_loss_check(order.loss_check(moves.clone()))?;
+    let script = order.migration.script(order.direction);
+    let made = script.map(|script| Moves::made_before(script, at)).unwrap_or_default();
+    target.begin_loss_check(LossCheck { moves: moves.clone(), made, ..order.loss_check() })?;
     let wrap = |source| Failure::Run(RunError::Statement { statement: statement.clone(), source }, at);
     target.execute(&statement.text).map_err(wrap)?;
     refuse_loss(target, order, at)

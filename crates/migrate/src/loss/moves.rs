@@ -12,7 +12,10 @@ pub struct Moves {
     column_renames: Vec<(String, String, String)>,
     made: BTreeSet<String>,
     dropped: BTreeSet<String>,
+    dropped_tables: BTreeSet<String>,
     copies: Vec<Copy>,
+    /// Indexes with the table and what each term begins with.
+    indexes: Vec<(String, Vec<String>)>,
     sets_counters: bool,
 }
 
@@ -76,16 +79,35 @@ impl Moves {
     pub fn note(&mut self, statement: &str) {
         let words = Words::of(statement);
         self.copies.extend(words.copy());
+        self.indexes.extend(words.index());
         self.sets_counters |= words.0.iter().any(|token| token.name().eq_ignore_ascii_case("sqlite_sequence"));
         match words.movement() {
             Some(Move::RenamesTable { from, to }) => self.table_renames.push((from, to)),
             Some(Move::RenamesColumn { table, from, to }) => self.column_renames.push((table, from, to)),
             Some(Move::Makes(name)) => _ = self.made.insert(name),
-            Some(Move::DropsPart(name) | Move::DropsView(name) | Move::DropsTable(name)) => {
+            Some(Move::DropsTable(name)) => {
+                self.dropped_tables.insert(name.clone());
                 self.dropped.insert(name);
             }
+            Some(Move::DropsPart(name) | Move::DropsView(name)) => _ = self.dropped.insert(name),
             Some(Move::DropsColumn { .. } | Move::Empties(_)) | None => {}
         }
+    }
+
+    /// The tables that the first statements of a script made for themselves: whatever they hold, nobody else has put it
+    /// there. One that takes the place of a table of before holds what that one held.
+    pub fn made_before(script: &Script, statement: usize) -> BTreeSet<String> {
+        let whole = Self::of(script);
+        let is_in_a_place = |name: &String| {
+            whole.table_renames.iter().any(|(from, to)| from == name && whole.dropped_tables.contains(to) || to == name)
+        };
+        let done = script.statements().iter().take(statement);
+        let makes = |statement: &Statement| match Self::movement(&statement.text) {
+            // Where it says so, the table may have been there before.
+            Some(Move::Makes(name)) if !statement.words().iter().any(|word| word.is("exists")) => Some(name),
+            _ => None,
+        };
+        done.filter_map(makes).filter(|name| !is_in_a_place(name)).collect()
     }
 
     /// What one statement does to names.
@@ -98,9 +120,24 @@ impl Moves {
         self.dropped.contains(name)
     }
 
+    /// The tables that statements drop, each under the names that it had before as well.
+    pub fn dropped_tables(&self) -> BTreeSet<String> {
+        let renamed = self.table_renames.iter().filter(|(_, to)| self.dropped_tables.contains(to));
+        renamed.map(|(from, _)| from).chain(&self.dropped_tables).cloned().collect()
+    }
+
     /// Whether a statement makes something of that name.
     pub fn makes(&self, name: &str) -> bool {
         self.made.contains(name)
+    }
+
+    /// Whether a statement makes an index over those columns of a table, under whichever name.
+    pub fn indexes(&self, table: &str, columns: &[Option<String>]) -> bool {
+        let is_same = |terms: &Vec<String>| {
+            terms.len() == columns.len()
+                && terms.iter().zip(columns).all(|(term, column)| Some(term) == column.as_ref())
+        };
+        self.indexes.iter().any(|(of, terms)| of == table && is_same(terms))
     }
 
     /// Whether a statement writes where AUTOINCREMENT counters stand.
@@ -220,6 +257,31 @@ impl<'a> Words<'a> {
         None
     }
 
+    fn index(&self) -> Option<(String, Vec<String>)> {
+        let at = (1..3).find(|at| self.is(0, "create") && self.is(*at, "index"))?;
+        let (_, on) = self.qualified(self.behind_exists(at + 1))?;
+        let table = self.name(on + 1).filter(|_| self.is(on, "on"))?;
+        let mut depth = 0_i32;
+        let mut is_first = true;
+        let mut terms = Vec::new();
+        for token in &self.0[on + 2..] {
+            match token.text {
+                "(" => depth += 1,
+                ")" => depth -= 1,
+                "," if depth == 1 => is_first = true,
+                _ if is_first && depth == 1 => {
+                    terms.push(token.name().to_lowercase());
+                    is_first = false;
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        Some((table, terms))
+    }
+
     fn copy(&self) -> Option<Copy> {
         let is_create = self.is(0, "create");
         let head = if is_create {
@@ -310,9 +372,27 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_a_script_made_for_itself_is_told_from_one_that_takes_a_place() {
+        let made = |text: &str| Moves::made_before(&Script::parse(text).unwrap(), 3);
+        assert!(made("CREATE TABLE t (a); INSERT INTO t VALUES (1); SELECT 1; DROP TABLE t").contains("t"));
+        assert!(made("CREATE TABLE IF NOT EXISTS t (a); DROP TABLE t").is_empty());
+        assert!(made("CREATE TABLE b (a); DROP TABLE a; ALTER TABLE b RENAME TO a").is_empty());
+        assert!(made("ALTER TABLE a RENAME TO b; CREATE TABLE a (a); DROP TABLE b").is_empty());
+    }
+
+    #[test]
+    fn an_index_is_known_by_its_columns() {
+        let found = moves("CREATE UNIQUE INDEX IF NOT EXISTS main.i ON \"A\" (b DESC, c COLLATE NOCASE) WHERE d = (1)");
+        let columns = |names: &[&str]| names.iter().map(|name| Some((*name).to_owned())).collect::<Vec<_>>();
+        assert!(found.indexes("a", &columns(&["b", "c"])));
+        assert!(!found.indexes("a", &columns(&["b"])) && !found.indexes("a", &[None, None]));
+    }
+
+    #[test]
     fn names_are_read_in_every_spelling() {
         let movement = |text: &str| Moves::movement(text).unwrap();
-        let column = |from: &str| Move::RenamesColumn { table: "a b".to_owned(), from: from.to_owned(), to: "c".to_owned() };
+        let column =
+            |from: &str| Move::RenamesColumn { table: "a b".to_owned(), from: from.to_owned(), to: "c".to_owned() };
         assert_eq!(movement("ALTER TABLE main.[A b] RENAME COLUMN x TO c"), column("x"));
         assert_eq!(movement("ALTER TABLE 'a b' RENAME column TO c"), column("column"));
         let dropped = Move::DropsColumn { table: "a".to_owned(), column: "b".to_owned() };

@@ -132,9 +132,8 @@ impl Migrator<'_> {
             (RepairAction::Apply, _, Some(id)) => {
                 let migration = self.migration(id)?;
                 let is_made = |object: &ObjectName| is_made(survey, object);
-                perform(scratch, &migration, Direction::Up, Stage::Scratch, &is_made).map_err(|error| {
-                    told(&migration, Direction::Up, Failure::Run(error, 0), Vec::new())
-                })?;
+                perform(scratch, &migration, Direction::Up, Stage::Scratch, &is_made)
+                    .map_err(|error| told(&migration, Direction::Up, Failure::Run(error, 0), Vec::new()))?;
             }
             (RepairAction::RebuildTable, Some(rebuild), _) => {
                 scratch.rebuild(rebuild)?;

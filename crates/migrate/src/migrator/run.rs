@@ -219,8 +219,7 @@ impl Migrator<'_> {
 /// A pragma that does nothing where it stands is a migration that does not do what it says; it is refused before it
 /// runs. One that has run long ago did what it could.
 pub(super) fn refuse_idle_pragmas(migrations: &[Migration], direction: Direction) -> Result<(), MigrateError> {
-    let findings: Vec<Finding> =
-        migrations.iter().flat_map(|migration| idle_pragmas(migration, direction)).collect();
+    let findings: Vec<Finding> = migrations.iter().flat_map(|migration| idle_pragmas(migration, direction)).collect();
     if findings.is_empty() {
         return Ok(());
     }

@@ -43,9 +43,7 @@ impl IntendedLoss {
     /// Whether it speaks of that object.
     pub fn covers(&self, object: &ObjectName) -> bool {
         match &self.column {
-            Some(column) => {
-                object.kind == ObjectKind::Column && object.owner() == self.name && object.name == *column
-            }
+            Some(column) => object.kind == ObjectKind::Column && object.owner() == self.name && object.name == *column,
             None => object.owner() == self.name || object.kind != ObjectKind::Column && object.name == self.name,
         }
     }
@@ -131,14 +129,16 @@ mod tests {
 
     #[test]
     fn an_intended_loss_stands_anywhere_on_a_line_of_its_own() {
-        let text = "-- longshore: rebuild\n-- longshore: loses Notes, \"Odd Name\".b\nSELECT 1;\n  -- longshore: loses c.d\n";
+        let text =
+            "-- longshore: rebuild\n-- longshore: loses Notes, \"Odd Name\".b\nSELECT 1;\n  -- longshore: loses c.d\n";
         assert_eq!(intended(text), ["notes", "odd name.b", "c.d"]);
         assert_eq!(intended("SELECT 1; -- longshore: loses a\nSELECT '\n-- longshore: loses b\n'"), [""; 0]);
     }
 
     #[test]
     fn what_is_no_directive_is_an_error_wherever_it_stands() {
-        for text in ["-- longshore: magic\nSELECT 1", "SELECT 1;\n-- longshore: loose a\n", "-- longshore: loses a b\n"] {
+        for text in ["-- longshore: magic\nSELECT 1", "SELECT 1;\n-- longshore: loose a\n", "-- longshore: loses a b\n"]
+        {
             assert!(matches!(read(text), Err(ScriptError::UnknownDirective { .. })), "{text}");
         }
     }

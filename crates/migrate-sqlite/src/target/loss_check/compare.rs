@@ -177,7 +177,10 @@ impl Watch {
     }
 
     fn part_loss(&self, connection: &Connection, part: &Part) -> rusqlite::Result<Option<Loss>> {
-        let is_asked = self.moves.drops(&part.name) || self.moves.makes(&part.name);
+        let is_index = part.kind == ObjectKind::Index;
+        let is_asked = self.moves.drops(&part.name)
+            || self.moves.makes(&part.name)
+            || is_index && self.moves.indexes(&part.owner, &part.columns);
         if is_asked || is_there(connection, part.kind, &part.name)? {
             return Ok(None);
         }
