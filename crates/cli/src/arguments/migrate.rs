@@ -157,7 +157,7 @@ pub(crate) struct CareArguments {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Go on although data would be lost
+    /// Go on although data would be lost that the file does not declare (-- longshore: loses TABLE)
     #[arg(long)]
     pub(crate) allow_data_loss: bool,
 }

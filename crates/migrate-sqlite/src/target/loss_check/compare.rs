@@ -115,7 +115,12 @@ impl Watch {
         let mut losses = Vec::new();
         for (column, before) in &counts.columns {
             let gone = match now.get(column) {
-                Some(after) => self.values_gone(column, before, after, place),
+                Some(after) => {
+                    // Rows that were replaced where they stood have only what the statement wrote.
+                    let is_refilled = counts.is_whole && self.moves.fills(&place.table);
+                    let is_left_out = place.is_replaced || is_refilled;
+                    values_gone(before, after, is_left_out && !self.moves.writes(&place.table, column))
+                }
                 None => self.column_gone(connection, column, before, counts, place)?,
             };
             if gone > 0 {
@@ -124,16 +129,6 @@ impl Watch {
             }
         }
         Ok(losses)
-    }
-
-    fn values_gone(&self, column: &str, before: &Values, after: &Values, place: &Place) -> u64 {
-        let to_null = before.not_null.saturating_sub(after.not_null);
-        let to_nothing = to_null.min(before.not_empty.saturating_sub(after.not_empty));
-        let is_left_out = place.is_replaced && !self.moves.writes(&place.table, column);
-        if is_left_out || before.is_reset_by_key {
-            return to_nothing.max(before.set.saturating_sub(after.set));
-        }
-        to_nothing
     }
 
     /// A copy may have carried the values into a column of another name, which then holds as many.
@@ -218,6 +213,16 @@ impl Watch {
         }
         Ok(true)
     }
+}
+
+/// An empty text that becomes NULL is no loss, and neither is a value that a statement sets to the default.
+fn values_gone(before: &Values, after: &Values, is_left_out: bool) -> u64 {
+    let to_null = before.not_null.saturating_sub(after.not_null);
+    let to_nothing = to_null.min(before.not_empty.saturating_sub(after.not_empty));
+    if is_left_out || before.is_reset_by_key {
+        return to_nothing.max(before.set.saturating_sub(after.set));
+    }
+    to_nothing
 }
 
 fn is_there(connection: &Connection, kind: ObjectKind, name: &str) -> rusqlite::Result<bool> {

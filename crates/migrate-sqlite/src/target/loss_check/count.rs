@@ -17,7 +17,8 @@ pub(super) struct Counts {
     pub(super) rows: Option<u64>,
     /// By the name that the column has now.
     pub(super) columns: BTreeMap<String, Values>,
-    is_whole: bool,
+    /// Every column was counted, because rows could go.
+    pub(super) is_whole: bool,
 }
 
 /// What one column holds.
