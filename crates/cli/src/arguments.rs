@@ -14,10 +14,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::enqueue::EnqueueArguments;
-pub(crate) use self::filter::{TargetArguments, ToFilter};
-pub(crate) use self::jobs::{DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments};
+pub(crate) use self::filter::{KindArguments, TargetArguments, ToFilter};
+pub(crate) use self::jobs::{
+    DeadArguments, DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments,
+};
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
-pub(crate) use self::queues::QueuesCommand;
+pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
 pub(crate) use self::value::CONCURRENCY_MAX;
 pub(crate) use self::work::WorkArguments;
 
@@ -98,13 +100,28 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = "Example: longshore jobs list --status retrying")]
     Jobs(JobsCommand),
 
-    /// Look after the jobs that were given up
-    #[command(subcommand, after_help = "Example: longshore dead retry --all --type thumbnail --yes")]
-    Dead(DeadCommand),
+    /// List dead letters, retry or discard them
+    #[command(
+        long_about = "List dead letters, retry or discard them\n\nA dead letter is a job that was given up. Without a \
+            command, the newest ones are listed.",
+        after_help = "Example: longshore dead retry --all --type thumbnail --yes"
+    )]
+    Dead(DeadArguments),
 
-    /// Look at queues, pause and resume them
-    #[command(subcommand, after_help = "Example: longshore queues pause mail")]
-    Queues(QueuesCommand),
+    /// List queues, pause and resume them
+    #[command(
+        long_about = "List queues, pause and resume them\n\nWithout a command, they are listed.",
+        after_help = "Example: longshore queues pause mail"
+    )]
+    Queues(QueuesArguments),
+
+    /// Show on one screen what matters now
+    #[command(
+        long_about = "Show on one screen what matters now\n\nThe depth of each queue, what ended in the last hour, the \
+            workers, the next scheduled job, and what \"doctor\" says. Reads only.",
+        after_help = "Example: longshore status"
+    )]
+    Status,
 
     /// Show who works, since when, and on what
     #[command(after_help = "Example: longshore workers --json")]

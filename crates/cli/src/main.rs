@@ -57,6 +57,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Dead(command) => commands::dead::run(context, command),
         Command::Queues(command) => commands::queues::run(context, command),
         Command::Workers => commands::workers::run(context),
+        Command::Status => commands::status::run(context),
         Command::Doctor => commands::doctor::run(context),
         Command::Migrate(arguments) => commands::migrate::run(context, &arguments),
         Command::Bench(arguments) => commands::bench::run(context, arguments),

@@ -2,16 +2,18 @@ pub(crate) mod log_fields;
 pub(crate) mod log_sink;
 pub(crate) mod quoted;
 pub(crate) mod relative_time;
+pub(crate) mod sparkline;
 pub(crate) mod table;
 
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use console::Term;
 use serde::Serialize;
 
 use crate::arguments::Globals;
 use crate::error_report::ErrorReport;
-use crate::output::table::Table;
+use crate::output::table::{Screen, Table};
 
 /// The one way to standard output and standard error. Standard output is for results alone.
 #[derive(Clone, Debug)]
@@ -21,6 +23,11 @@ pub(crate) struct Output {
     stdout: Look,
     stderr: Look,
 }
+
+/// The width of a terminal that does not tell it.
+const COLUMNS_UNKNOWN: u16 = 80;
+/// Nothing is readable in less.
+const COLUMNS_MIN: usize = 40;
 
 /// What results look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,14 +102,20 @@ impl Output {
         written.map_err(|error| io::Error::new(error.kind(), format!("standard output cannot be written: {error}")))
     }
 
-    /// Prints a table.
+    /// Prints a table: as wide as the terminal, or separated by tabs where there is none.
     pub(crate) fn table(&self, table: &Table) -> io::Result<()> {
-        let text = table.render();
-        let (head, rows) = text.split_once('\n').unwrap_or((&text, ""));
-        match self.stdout {
-            Look::Lively => self.text(format!("\x1b[1m{head}\x1b[0m\n{rows}").as_bytes()),
-            Look::Plain => self.text(text.as_bytes()),
+        let text = self.screen().map_or_else(|| table.to_tabs(), |screen| table.to_screen(screen));
+        self.text(text.as_bytes())
+    }
+
+    /// The terminal that standard output is.
+    pub(crate) fn screen(&self) -> Option<Screen> {
+        let terminal = Term::stdout();
+        if self.format == Format::Json || !terminal.is_term() {
+            return None;
         }
+        let (_, columns) = terminal.size_checked().unwrap_or((0, COLUMNS_UNKNOWN));
+        Some(Screen { width: usize::from(columns).max(COLUMNS_MIN), has_colour: self.stdout == Look::Lively })
     }
 
     /// Says something beside the result, unless `-q`.

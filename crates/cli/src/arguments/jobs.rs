@@ -96,6 +96,14 @@ pub(crate) enum JobsCommand {
     },
 }
 
+/// The dead letters, and what to do with them.
+#[derive(Debug, Args)]
+pub(crate) struct DeadArguments {
+    /// Without a command, dead letters are listed.
+    #[command(subcommand)]
+    pub(crate) command: Option<DeadCommand>,
+}
+
 /// What can be done with dead letters.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadCommand {
@@ -174,13 +182,19 @@ impl EditArguments {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct ListArguments {
     /// Show at most this many, up to 1000
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000),
+    #[arg(long, value_name = "N", default_value_t = Self::default().limit, value_parser = clap::value_parser!(u32).range(1..=1000),
         allow_negative_numbers = true)]
     pub(crate) limit: u32,
 
     /// Go on where the last page ended: its "next"
     #[arg(long, value_name = "CURSOR", allow_negative_numbers = true)]
     pub(crate) after: Option<JobId>,
+}
+
+impl Default for ListArguments {
+    fn default() -> Self {
+        Self { limit: 50, after: None }
+    }
 }
 
 /// The jobs and their new priority: the last word is the priority, the one before it the job.

@@ -1,4 +1,12 @@
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+
+/// The queues, and what to do with them.
+#[derive(Debug, Args)]
+pub(crate) struct QueuesArguments {
+    /// Without a command, queues are listed.
+    #[command(subcommand)]
+    pub(crate) command: Option<QueuesCommand>,
+}
 
 /// What can be done with queues.
 #[derive(Debug, Subcommand)]

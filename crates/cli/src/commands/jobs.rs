@@ -12,7 +12,8 @@ mod moves;
 mod show;
 mod wait;
 
-pub(super) use self::list::list;
+use self::list::any_state;
+pub(super) use self::list::{dead_letters, list};
 pub(super) use self::moves::Verb;
 use self::moves::{Move, targets};
 pub(super) use self::show::{print_detail, read_detail};
@@ -20,7 +21,9 @@ pub(super) use self::show::{print_detail, read_detail};
 /// Looks at jobs, and moves them by hand.
 pub(crate) fn run(context: &Context, command: JobsCommand) -> anyhow::Result<Exit> {
     match command {
-        JobsCommand::List { filter, page } => context.block_on(list(context, filter.to_filter().into(), page)),
+        JobsCommand::List { filter, page } => {
+            context.block_on(list(context, filter.to_filter().into(), page, any_state))
+        }
         JobsCommand::Show(job) => context.block_on(show::run(context, job.id)),
         JobsCommand::Logs { job, follow, attempt } => {
             let until = if follow { logs::Until::Ended } else { logs::Until::Now };

@@ -41,5 +41,5 @@ fn table(workers: &[WorkerRecord], now: Timestamp) -> Table {
             format!("{} of {}: {}", running.len(), worker.concurrency, running.join(", ")),
         ]);
     }
-    table.right(&[2])
+    table.right(&[2]).text(&[0, 7]).optional(&[1, 2, 6, 4, 5]).state(3)
 }

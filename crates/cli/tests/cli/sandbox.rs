@@ -53,6 +53,20 @@ impl Sandbox {
         Ran::of(self.command(arguments).output().unwrap())
     }
 
+    /// Runs a line of shell on a terminal of this width, and answers with what it printed there.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn run_on_terminal(&self, columns: usize, line: &str) -> String {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_longshore"));
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("stty cols {columns} rows 40; {line}"), "/dev/null"]);
+        command.current_dir(self.dir.path()).env_clear().stdin(Stdio::null()).env("TERM", "xterm");
+        command.env("PATH", format!("{}:{path}", program.parent().unwrap().display()));
+        let output = command.output().expect("\"script\" of Debian's package bsdutils is there");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().replace('\r', "")
+    }
+
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Ran {
         let mut command = self.command(arguments);
         let mut child: Child =

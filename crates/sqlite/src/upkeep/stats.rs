@@ -28,7 +28,14 @@ pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> ru
         })?
         .collect::<Result<_, _>>()?;
     let backlog = backlog(connection)?;
-    Ok(Stats { queues: queues(connection, &backlog)?, minutes })
+    Ok(Stats { queues: queues(connection, &backlog)?, minutes, next_due_at: next_due_at(connection)? })
+}
+
+fn next_due_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_next_due.sql"))?
+        .query_row([], |row| column::timestamp(row, 0))
+        .optional()
 }
 
 /// Every queue that has or had jobs or is paused, from the counts that are kept.

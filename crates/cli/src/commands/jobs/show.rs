@@ -108,5 +108,5 @@ fn attempts(attempts: &[Attempt], now: Timestamp) -> Table {
             attempt.error_message.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
     }
-    table.right(&[0, 3])
+    table.right(&[0, 3]).text(&[4, 6]).optional(&[4, 2, 3]).state(1)
 }

@@ -28,7 +28,7 @@ fn why(event: &Event) -> Option<String> {
 }
 
 fn table(report: &HistoryReport) -> Table {
-    let mut table = Table::new(&["AT", "ID", "EVENT", "TOOK", "WHO", "HOST", "WHY"]).uncut();
+    let mut table = Table::new(&["AT", "ID", "EVENT", "TOOK", "WHO", "HOST", "WHY"]).wrapped();
     for event in &report.events {
         let dash = || "-".to_owned();
         let took = event.duration_ms.and_then(|ms| u64::try_from(ms).ok()).map(|ms| span(Duration::from_millis(ms)));
@@ -42,5 +42,5 @@ fn table(report: &HistoryReport) -> Table {
             why(event).unwrap_or_else(dash),
         ]);
     }
-    table.right(&[3])
+    table.right(&[3]).text(&[6]).optional(&[5, 3, 4]).state(2)
 }

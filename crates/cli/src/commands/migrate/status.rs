@@ -79,7 +79,7 @@ fn print_rest(output: &Output, report: &StatusReport) -> std::io::Result<()> {
 }
 
 fn table(migrations: &[MigrationStatus]) -> Table {
-    let mut table = Table::new(&["ID", "NAME", "STATE", "APPLIED", "ROLLED BACK"]);
+    let mut table = Table::new(&["ID", "NAME", "STATE", "APPLIED", "ROLLED BACK"]).text(&[1]).optional(&[4]).state(2);
     for migration in migrations {
         let dash = || "-".to_owned();
         table.row(&[
