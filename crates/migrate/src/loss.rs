@@ -1,6 +1,7 @@
 //! What data a migration loses: foretold from its words and counted in its transaction.
 
 mod foretold;
+mod movement;
 mod moves;
 
 use std::{collections::BTreeSet, fmt};
@@ -13,7 +14,8 @@ use crate::{
 };
 
 pub(crate) use foretold::{emptied_tables, foretold};
-pub use moves::{Move, Moves};
+pub use movement::Move;
+pub use moves::Moves;
 
 /// Whether data may be lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,10 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    Loss, Moves,
-    moves::{Move, movements},
-};
+use super::{Loss, Move, Moves, moves::movements};
 use crate::{
     migration::{Direction, Migration},
     schema::{Footprint, ObjectKind, ObjectName, Schema},
