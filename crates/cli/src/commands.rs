@@ -1,4 +1,4 @@
-//! What each command means, one file a command.
+//! The commands, one file for each.
 
 pub(crate) mod bench;
 pub(crate) mod completions;

@@ -50,7 +50,7 @@ fn of_up(migration: &Migration) -> Vec<Finding> {
     };
     let emptied = emptied_tables(script).into_iter().filter(|table| !is_intended(table)).map(|table| {
         Finding::new(FindingKind::Destructive, &id, format!("it drops or empties table {table}"))
-            .hint(format!("up refuses it where the table has rows, unless the file says `-- longshore: loses {table}`"))
+            .hint(format!("up refuses it if the table has rows, unless the file says `-- longshore: loses {table}`"))
     });
     let statements = script.statements().iter().filter_map(|statement| of_statement(&id, statement, script.bounds()));
     emptied.chain(statements).chain(pragmas(migration, Direction::Up)).collect()
@@ -97,11 +97,11 @@ fn pragma(statement: &Statement, bounds: Bounds) -> Option<(FindingKind, String,
             "begin the file with `-- longshore: rebuild` instead",
         ),
         (Bounds::Transaction, "foreign_keys") => {
-            let message = format!("{name} is superfluous: foreign keys are on");
+            let message = format!("{name} has no effect: foreign keys are on");
             Some((FindingKind::SuperfluousPragma, message, "delete it"))
         }
         (Bounds::Rebuild, "foreign_keys" | "defer_foreign_keys") => {
-            let message = format!("{name} is superfluous: foreign keys are off until the end");
+            let message = format!("{name} has no effect: foreign keys are off until the end");
             Some((FindingKind::SuperfluousPragma, message, DELETE))
         }
         (_, "journal_mode" | "synchronous" | "auto_vacuum" | "page_size" | "encoding") => {

@@ -7,7 +7,7 @@ use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
-/// Looks after the jobs that were given up.
+/// Runs `longshore dead`.
 pub(crate) fn run(context: &Context, arguments: DeadArguments) -> anyhow::Result<Exit> {
     let newest = || DeadCommand::List { filter: KindArguments::default(), page: ListArguments::default() };
     match arguments.command.unwrap_or_else(newest) {

@@ -12,7 +12,7 @@ use crate::output::quoted::argument;
 use crate::output::relative_time::span;
 use crate::output::table::Table;
 
-/// Looks at queues, pauses and resumes them.
+/// Runs `longshore queues`.
 pub(crate) fn run(context: &Context, arguments: QueuesArguments) -> anyhow::Result<Exit> {
     match arguments.command.unwrap_or(QueuesCommand::List) {
         QueuesCommand::List => context.block_on(list(context)),
@@ -21,7 +21,7 @@ pub(crate) fn run(context: &Context, arguments: QueuesArguments) -> anyhow::Resu
     }
 }
 
-/// The queues as `--json` has them.
+/// The queues in JSON.
 #[derive(Serialize)]
 struct Queues {
     queues: Vec<Queue>,
@@ -32,9 +32,9 @@ struct Queues {
 pub(super) struct Queue {
     #[serde(flatten)]
     stats: QueueStats,
-    /// Jobs that wait, now or for their instant or their parent.
+    /// Jobs that wait: ready, scheduled, retrying or blocked.
     depth: u64,
-    /// Jobs that run.
+    /// Jobs that are running.
     running: u64,
     oldest_waiting_seconds: Option<f64>,
 }
@@ -75,7 +75,7 @@ pub(super) fn table(queues: &[Queue]) -> Table {
     table.right(&[2, 3, 4, 5]).text(&[0]).optional(&[5]).state(1)
 }
 
-/// What became of a queue.
+/// The new state of a queue.
 #[derive(Serialize)]
 struct Changed<'a> {
     queue: &'a str,
@@ -97,7 +97,7 @@ async fn unused_queue(database: &Database, queue: &str) -> anyhow::Result<Option
 const LIKENESS_MIN: f64 = 0.7;
 
 async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow::Result<Exit> {
-    // A name that no job can have is a slip of the fingers.
+    // No job can have this queue name, so it is a typo.
     InvalidJob::check_queue(&queue).map_err(CommandError::Job)?;
     let database = Database::open(context, Prepare::Nothing).await?;
     if let Some(similar) = unused_queue(&database, &queue).await? {
@@ -106,8 +106,8 @@ async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow
     database.change_queue(queue.clone(), change).await?;
     let changed = Changed { queue: &queue, is_paused: change == QueueChange::Pause };
     let done = match change {
-        QueueChange::Pause => format!("queue {queue} is paused; what runs goes on"),
-        QueueChange::Resume => format!("queue {queue} is open"),
+        QueueChange::Pause => format!("queue {queue} is paused; running jobs continue"),
+        QueueChange::Resume => format!("queue {queue} is not paused"),
     };
     CommandError::after(&done, context.output.result(&changed, |output| output.line(&done)))?;
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! How errors and findings about migrations are told: the exit code, and what to type next.
+//! How errors and findings about migrations are printed: the exit code and the next command.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use longshore_migrate::{Direction, Loss, LossKind, MigrateError};
 
 use crate::exit::Exit;
 
-/// How the program ends, where the cause is not outside.
+/// The exit code, if the cause is not an outside one.
 pub(super) fn exit(error: &MigrateError) -> Exit {
     match error {
         MigrateError::HistoryBroken { .. } => Exit::HistoryBroken,
@@ -33,7 +33,7 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
     }
 }
 
-/// What to type or to do next, where the cause is not outside.
+/// The next step, if the cause is not an outside one.
 pub(super) fn hint(error: &MigrateError) -> String {
     match error {
         MigrateError::HistoryBroken { findings } | MigrateError::NoRepair { reasons: findings } => {
@@ -45,28 +45,28 @@ pub(super) fn hint(error: &MigrateError) -> String {
         }
         MigrateError::DataLoss { direction, losses, .. } => of_losses(*direction, losses),
         MigrateError::NotKept { object, .. } => {
-            format!("drop {object} in the migration and make it again, so that it fits; nothing of it was kept")
+            format!("drop {object} in the migration and create it again so that it fits; nothing was changed")
         }
         MigrateError::NotShown { id, .. } => format!(
             "longshore migrate repair, or longshore migrate mark-applied {id} --reason TEXT --unverified to mark it \
-             all the same"
+             anyway"
         ),
         MigrateError::StillThere { steps, .. } => {
             let way = if *steps == 1 { String::new() } else { format!(" --steps {steps}") };
-            format!("longshore migrate down{way}, or add --unverified to mark it all the same")
+            format!("longshore migrate down{way}, or add --unverified to mark it anyway")
         }
-        MigrateError::NoFile { .. } => "bring its files back first".to_owned(),
+        MigrateError::NoFile { .. } => "restore its files first".to_owned(),
         MigrateError::RepairUndone { .. } => {
-            "longshore migrate verify shows what differs; nothing was changed".to_owned()
+            "nothing was changed; see the differences with longshore migrate verify".to_owned()
         }
         MigrateError::Failed { id, .. } => {
-            format!("correct {id} or the data that it meets, then run the command again")
+            format!("correct {id} or the data that it fails on, then run the command again")
         }
         MigrateError::DidNotDo { id, .. } | MigrateError::DidNotUndo { id, .. } => {
-            format!("correct {id}; nothing of it was kept")
+            format!("correct {id}; all of its changes were undone")
         }
         MigrateError::NoDown { id } => {
-            format!("write a down for {id}, or a new migration that undoes it")
+            format!("write a down file for {id}, or a new migration that undoes it")
         }
         MigrateError::Needed { needed_by, .. } => format!("roll {needed_by} back first"),
         MigrateError::UnknownId { .. } => "longshore migrate status lists every migration".to_owned(),
@@ -96,29 +96,29 @@ fn of_losses(direction: Direction, losses: &[Loss]) -> String {
         Direction::Down => "down",
     };
     format!(
-        "if it may go, say `-- longshore: loses {names}` in the file, or add --allow-data-loss to longshore migrate \
+        "if the data may be lost, say `-- longshore: loses {names}` in the file, or add --allow-data-loss to longshore migrate \
          {command}"
     )
 }
 
-/// What mends a finding, with the command that does it where there is one.
+/// The fix for a finding, with a command if there is one.
 pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
     match (finding.kind, &finding.hint) {
         (FindingKind::OutOfOrder, Some(hint)) => Some(format!("longshore migrate repair, or {hint}")),
         (FindingKind::Interrupted, _) => Some("longshore migrate up".to_owned()),
-        (FindingKind::Destructive, Some(hint)) => Some(format!("{hint} or is given --allow-data-loss")),
+        (FindingKind::Destructive, Some(hint)) => Some(format!("{hint}; the other way is --allow-data-loss")),
         (_, hint) => hint.clone(),
     }
 }
 
-/// The same findings with the commands that mend them.
+/// Replaces the hints of the findings with commands.
 pub(crate) fn with_commands(findings: &mut [Finding]) {
     for finding in findings {
         finding.hint = of_finding(finding);
     }
 }
 
-/// The command of the next step.
+/// The command for the next step.
 pub(crate) fn of_next_step(step: &NextStep) -> Option<String> {
     match step {
         NextStep::Mend { finding } => of_finding(finding),

@@ -240,12 +240,12 @@ fn colour_of(state: &str) -> String {
     .to_string()
 }
 
-/// So many jobs, in words.
+/// A number of jobs, in words.
 pub(crate) fn count_jobs(count: u64) -> String {
     if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
 }
 
-/// Text in one line of at most `chars_max` characters, without anything that moves the cursor.
+/// Text on one line of at most `chars_max` characters, without control characters.
 pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let mut line = String::new();
     for (count, c) in text.chars().enumerate() {
@@ -259,7 +259,7 @@ pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     line
 }
 
-/// Text of several lines without anything that moves the cursor.
+/// Text of several lines, without control characters that move the cursor.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }

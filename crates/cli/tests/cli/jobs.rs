@@ -169,7 +169,7 @@ fn waiting_for_a_job_that_does_not_end_in_time_is_not_yet() {
 fn waiting_no_time_at_all_for_an_ended_job_does_not_call_it_late() {
     let sandbox = five_jobs();
     let ran = sandbox.run(&["jobs", "wait", "1", "--timeout", "0s"]);
-    assert_eq!((ran.exit, ran.stderr.as_str()), (3, "job 1 has not ended in time\n"));
+    assert_eq!((ran.exit, ran.stderr.as_str()), (3, "job 1 did not end in time\n"));
     sandbox.json(&["jobs", "cancel", "1"]);
     let ran = sandbox.run(&["jobs", "wait", "1", "--timeout", "0s"]);
     assert_eq!((ran.exit, ran.stderr.as_str()), (3, ""));

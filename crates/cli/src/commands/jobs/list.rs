@@ -9,11 +9,11 @@ use crate::output::Format;
 use crate::output::relative_time::{relative, relative_or_dash};
 use crate::output::table::Table;
 
-/// A page of jobs as `--json` has it.
+/// A page of jobs in JSON.
 #[derive(Serialize)]
 struct Page {
     jobs: Vec<Job>,
-    /// A string, because a cursor is to be handed back and not to be reckoned with.
+    /// A string, because clients must only pass a cursor back and not compute with it.
     next: Option<String>,
 }
 
@@ -76,7 +76,7 @@ pub(in crate::commands) fn dead_letters(jobs: &[Job], now: Timestamp) -> Table {
     table.right(&[0]).text(&[1, 2, 6]).optional(&[2, 5, 3])
 }
 
-/// The one thing that is worth knowing of a job where it stands.
+/// The most useful fact about a job in its current state.
 fn about(job: &Job, now: Timestamp) -> String {
     use longshore_core::Status;
     match job.status {
@@ -88,7 +88,7 @@ fn about(job: &Job, now: Timestamp) -> String {
             (None, None) => String::new(),
         },
         Status::Retrying => job.error_message.clone().unwrap_or_default(),
-        // One that never ran has no error, only a reason.
+        // A dead letter that never ran has no error, only a reason.
         Status::DeadLetter => job.error_message.clone().or_else(|| job.dead_letter_reason.clone()).unwrap_or_default(),
         Status::Cancelled => job.dead_letter_reason.clone().unwrap_or_default(),
         Status::Pending => job.expires_at.map(|at| format!("expires {}", relative(at, now))).unwrap_or_default(),

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::output::relative_time::span;
 use crate::output::table::Table;
 
-/// Shows every event of the ledger.
+/// Prints every event of the ledger.
 pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {
     let mut migrator = site.migrator(Access::Inspect, Absent::Refused)?;
     let id = id.map(|text| migrator.resolve(text)).transpose()?;
@@ -18,7 +18,7 @@ pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What a repair did is long and stands in its plan; how a mark stands to the schema is short and matters.
+/// Details of an event. Those of a repair are long and part of its plan, so they are left out.
 fn why(event: &Event) -> Option<String> {
     let is_mark = matches!(event.event, EventKind::MarkedApplied | EventKind::MarkedRolledBack);
     match (&event.reason, &event.detail) {

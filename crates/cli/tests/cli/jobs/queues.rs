@@ -61,7 +61,7 @@ fn status_shows_on_one_screen_what_matters_now() {
     assert_eq!(status["findings"][0]["code"], json!("dead_letters_grow"));
     let told = sandbox.run(&["status"]).stdout;
     assert!(told.starts_with("longshore.db: 1 pending, 0 running, 2 completed, 1 dead letter\n"), "{told}");
-    assert!(told.contains("a job is due in 59m") && told.contains("! dead letters grow"), "{told}");
+    assert!(told.contains("a job is due in 59m") && told.contains("! the number of dead letters grows"), "{told}");
 }
 
 #[test]
