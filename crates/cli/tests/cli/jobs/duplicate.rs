@@ -38,7 +38,10 @@ fn people_are_told_what_became_of_a_duplicate() {
     for (rule, told) in [
         ("keep", "job 1 has this unique key and has not ended: nothing was enqueued\n"),
         ("replace", "job 1 has this unique key and is waiting: its content was replaced\n"),
-        ("push_back", "job 1 has this unique key and is waiting: its content was replaced and its start was postponed\n"),
+        (
+            "push_back",
+            "job 1 has this unique key and is waiting: its content was replaced and its start was postponed\n",
+        ),
     ] {
         let ran = sandbox.run(&again(&["--on-duplicate", rule]));
         assert_eq!((ran.exit, ran.stdout.as_str(), ran.stderr.as_str()), (0, "1\n", told));
