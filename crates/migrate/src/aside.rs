@@ -24,7 +24,7 @@ struct Part {
     definition: Definition,
     /// A migration made it, so that it may go with a column that a later one takes away.
     is_made: bool,
-    /// It could be used before; one that could not is put back as it was.
+    /// It is over a table that goes and could be used before, so it must be usable afterwards.
     worked: bool,
 }
 
@@ -55,17 +55,13 @@ impl<'m> Way<'m> {
             || object.kind == ObjectKind::View && reads(script, &object.name)
     }
 
-    /// SQLite reads every view and trigger when a table is renamed, and stops at one over a table that is gone.
-    fn is_blocked_by(&self, part: &Part) -> bool {
-        let object = &part.definition.object;
-        if self.words.is_none() {
-            return !part.is_made;
+    /// Whether it is over a table that goes. SQLite reads every view and trigger when a table is renamed, and stops at
+    /// such a one.
+    fn is_blocked_by(&self, definition: &Definition) -> bool {
+        if definition.object.kind == ObjectKind::Index {
+            return self.gone.contains(definition.object.owner());
         }
-        if object.kind == ObjectKind::Index {
-            return self.gone.contains(object.owner());
-        }
-        !part.worked
-            || tokens(&part.definition.sql).iter().any(|token| self.gone.contains(&token.name().to_lowercase()))
+        tokens(&definition.sql).iter().any(|token| self.gone.contains(&token.name().to_lowercase()))
     }
 }
 
@@ -79,25 +75,27 @@ impl Aside {
     ) -> Result<Self, TargetError> {
         let before = session.observe()?;
         let mut way = Way::of(migration, direction);
-        let mut left = Vec::new();
-        for definition in session.definitions()? {
-            let object = &definition.object;
+        let mut left = session.definitions()?;
+        left.retain(|Definition { object, .. }| {
             let is_movable = matches!(object.kind, ObjectKind::View | ObjectKind::Trigger | ObjectKind::Index);
-            if is_movable && !way.leaves(object) {
-                let worked = try_out(session, &definition, &before).is_ok();
-                left.push(Part { is_made: is_made(object), definition, worked });
-            }
-        }
+            is_movable && !way.leaves(object)
+        });
         let mut parts: Vec<Part> = Vec::new();
-        // A view over a view that is put aside stands in the way as well.
+        // A view over a view that is put aside stands in the way as well. One that no migration made may be broken
+        // already, so it is put aside in any case.
         loop {
-            let (found, rest): (Vec<Part>, Vec<Part>) = left.into_iter().partition(|part| way.is_blocked_by(part));
+            let is_aside = |definition: &Definition| way.is_blocked_by(definition) || !is_made(&definition.object);
+            let (found, rest): (Vec<Definition>, Vec<Definition>) = left.into_iter().partition(is_aside);
             if found.is_empty() {
                 break;
             }
-            let views = found.iter().map(|part| &part.definition.object).filter(|it| it.kind == ObjectKind::View);
-            way.gone.extend(views.map(|view| view.name.clone()));
-            parts.extend(found);
+            let views = found.iter().map(|part| &part.object).filter(|it| it.kind == ObjectKind::View);
+            let views: Vec<String> = views.map(|view| view.name.clone()).collect();
+            for definition in found {
+                let worked = way.is_blocked_by(&definition) && try_out(session, &definition, &before).is_ok();
+                parts.push(Part { is_made: is_made(&definition.object), definition, worked });
+            }
+            way.gone.extend(views);
             left = rest;
         }
         // Triggers first: those on a view go with it.

@@ -76,8 +76,8 @@ const WAYS: [(&str, &str); 26] = [
     ("priced", "CREATE TEMP TABLE kept AS SELECT * FROM priced; DELETE FROM priced;
         INSERT INTO priced (id, name) SELECT id, name FROM kept; DROP TABLE kept;"),
     ("priced.price", "INSERT OR REPLACE INTO priced (id, name) SELECT id, name FROM priced;"),
-    ("alone", "CREATE TABLE alone_2 (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE, body TEXT); UPDATE alone SET code = 'a';
-        INSERT OR IGNORE INTO alone_2 SELECT * FROM alone; DROP TABLE alone; ALTER TABLE alone_2 RENAME TO alone;"),
+    ("alone", "CREATE TABLE alone_2 (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE, body TEXT);
+        INSERT OR IGNORE INTO alone_2 SELECT id, 'a', body FROM alone; DROP TABLE alone; ALTER TABLE alone_2 RENAME TO alone;"),
     ("alone", "CREATE TABLE alone_2 (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT, body TEXT);
         INSERT INTO alone_2 SELECT * FROM alone; DROP TABLE alone; ALTER TABLE alone_2 RENAME TO alone;
         CREATE INDEX alone_code ON alone (code); CREATE TRIGGER alone_logs AFTER UPDATE ON alone BEGIN INSERT INTO log VALUES (NEW.id); END;"),
