@@ -5,3 +5,4 @@ pub(crate) mod blocking_threads;
 pub(crate) mod panic_capture;
 pub(crate) mod park;
 pub(crate) mod quiet;
+pub(crate) mod reading_thread;

@@ -130,13 +130,14 @@ impl CurrentAttempt {
         let id = self.id();
         self.limits().check("result", result).map_err(StoreError::from)?;
         // The worker has decided what became of an attempt that has ended.
-        let now = self.completable_at().ok_or(CompleteError::NotRunning { id })?;
+        if !self.is_completable() {
+            return Err(CompleteError::NotRunning { id });
+        }
         let success = AttemptSuccess {
             worker_id: self.worker_id(),
             id,
             claim_number: self.lease().claim_number,
-            started_at: self.started_at(),
-            finished_at: now,
+            ran: self.ran(),
             result: Some(result).filter(|result| result.as_str() != "null"),
         };
         longshore_sqlite::complete_in(transaction, &success)?;

@@ -9,6 +9,7 @@ mod loss_check;
 mod progress;
 mod rebuild;
 mod scratch;
+mod stand_in;
 mod transaction;
 
 use std::{
@@ -24,8 +25,8 @@ use longshore_migrate::{
     schema::{ObjectName, Schema},
     script::{Statement, tokens},
     target::{
-        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, Session, Target,
-        TargetError, Value, VerifiedSource,
+        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, Session, StatementError,
+        Target, TargetError, Value, VerifiedSource,
     },
 };
 use longshore_sqlite_file::{FileAccess, check_folder, check_kind};
@@ -40,6 +41,7 @@ use crate::{
     verified,
 };
 
+use authorizer::Confinement;
 pub(crate) use ledger::{place, tables};
 use loss_check::Watch;
 
@@ -66,6 +68,9 @@ pub struct SqliteTarget<'c> {
     progress: Option<progress::Meter>,
     /// What the open transaction can lose, from `begin_loss_check` to `end_loss_check`.
     watch: RefCell<Option<Watch>>,
+    stand_ins: stand_in::StandIns,
+    /// It is a database in memory that opens no file.
+    is_scratch: bool,
 }
 
 /// What a transaction of the runner is on its connection.
@@ -120,6 +125,8 @@ impl SqliteTarget<'static> {
             scope: Scope::Transaction,
             progress: None,
             watch: RefCell::default(),
+            stand_ins: stand_in::StandIns::default(),
+            is_scratch: false,
         })
     }
 }
@@ -168,8 +175,17 @@ impl<'c> SqliteTarget<'c> {
     }
 
     fn shared(connection: &'c Connection, name: String, scope: Scope) -> Self {
-        let connection = Handle::Shared(connection);
-        Self { connection, name, file: None, open: None, scope, progress: None, watch: RefCell::default() }
+        Self {
+            connection: Handle::Shared(connection),
+            name,
+            file: None,
+            open: None,
+            scope,
+            progress: None,
+            watch: RefCell::default(),
+            stand_ins: stand_in::StandIns::default(),
+            is_scratch: false,
+        }
     }
 
     fn context(&self) -> FileAccess {
@@ -192,17 +208,25 @@ impl<'c> SqliteTarget<'c> {
     /// Runs one statement; what it can lose is counted first where a watch is on.
     fn run_watched(&self, statement: &str) -> rusqlite::Result<u64> {
         let connection = self.connection();
-        match self.watch.borrow_mut().as_mut() {
+        if self.is_scratch && scratch::is_plain_vacuum(statement) {
+            return Ok(0);
+        }
+        self.stand_ins.run(connection, statement, &|| match self.watch.borrow_mut().as_mut() {
             Some(watch) => watch.run(connection, statement, |prepared| to_the_end(connection, prepared)),
             None => run(connection, statement),
-        }
+        })
     }
 
     fn stop_watching(&mut self) -> Option<Watch> {
         let watch = self.watch.take();
         if let (Some(_), Handle::Owned(connection)) = (&watch, &mut self.connection) {
-            // Nothing is left to refuse, and a hook that cannot be taken off goes with the connection.
-            let _ = connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
+            // Nothing is left to refuse, and a hook that cannot be taken off goes with the connection. A scratch
+            // database stays without a way to any file.
+            let _ = if self.is_scratch {
+                scratch::confine(connection)
+            } else {
+                connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)
+            };
         }
         watch
     }
@@ -247,14 +271,24 @@ fn value(found: ValueRef<'_>) -> Value {
 pub(crate) fn failed(context: &FileAccess, statement: &str, error: rusqlite::Error) -> TargetError {
     match context.outside_cause(error) {
         Ok(cause) => cause.into(),
-        Err(error) => {
-            let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
-            if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) {
-                return TargetError::NotPermitted { statement };
-            }
-            TargetError::Statement { statement, source: Box::new(error) }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) => {
+            TargetError::NotPermitted { statement: Statement { text: statement.to_owned(), line: 1 }.in_short() }
         }
+        Err(error) => told(statement, &error),
     }
+}
+
+/// The error with the line of the statement in which it is, not with all of it.
+fn told(statement: &str, error: &rusqlite::Error) -> TargetError {
+    let offset = match error {
+        rusqlite::Error::SqlInputError { offset, .. } => usize::try_from(*offset).ok(),
+        _ => None,
+    };
+    let line = offset.and_then(|offset| statement.get(..offset)).map(|before| before.matches('\n').count());
+    let shown = line.and_then(|line| statement.lines().nth(line)).unwrap_or(statement);
+    let statement = Statement { text: shown.to_owned(), line: 1 }.in_short();
+    let source = StatementError { message: stand_in::message(error), line: line.unwrap_or_default() };
+    TargetError::Statement { statement, source: Box::new(source) }
 }
 
 /// The catalog without the ledger's own tables, under whichever of its names.
@@ -339,6 +373,21 @@ impl Target for SqliteTarget<'_> {
         scratch::Scratch::open().map(|scratch| Box::new(scratch) as Box<dyn Session>)
     }
 
+    fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError> {
+        let connection = scratch::Scratch::open()?.into_connection();
+        Ok(Box::new(SqliteTarget {
+            connection: Handle::Owned(Box::new(connection)),
+            name: "the scratch database".to_owned(),
+            file: None,
+            open: None,
+            scope: Scope::Transaction,
+            progress: None,
+            watch: RefCell::default(),
+            stand_ins: stand_in::StandIns::default(),
+            is_scratch: true,
+        }))
+    }
+
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError> {
         lock::take(self.file.as_deref(), wait)
     }
@@ -407,7 +456,11 @@ impl Target for SqliteTarget<'_> {
 
     fn begin_loss_check(&mut self, check: LossCheck) -> Result<(), TargetError> {
         let watch = match &mut self.connection {
-            Handle::Owned(connection) => Watch::on(connection, check),
+            Handle::Owned(connection) if self.is_scratch => Watch::on(connection, Confinement::Scratch, check),
+            Handle::Owned(connection) => {
+                let confinement = Confinement::Database { other_files: check.other_files };
+                Watch::on(connection, confinement, check)
+            }
             Handle::Shared(connection) => Watch::on_shared(connection, check),
         };
         let watch = watch.map_err(|error| self.failed("counting what can be lost", error))?;

@@ -196,9 +196,10 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
 /// Runs `work` in a transaction of its own.
 pub fn in_own_transaction(
     target: &mut dyn Target,
+    keys: ForeignKeys,
     work: impl FnOnce(&mut dyn Target) -> Result<(), TargetError>,
 ) -> Result<(), TargetError> {
-    target.begin(ForeignKeys::Enforced)?;
+    target.begin(keys)?;
     let result = work(target).and_then(|()| target.commit());
     if result.is_err() {
         target.roll_back();

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{DeadLetterReason, Failure, FailureType, JobData, Overdue, RetryPolicy, TimeBounds, Timestamp};
+use crate::{DeadLetterReason, Failure, FailureType, JobData, Overdue, RetryPolicy, Status, TimeBounds, Timestamp};
 
 /// How an attempt ended, before anybody decided what that means for its job.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +65,9 @@ impl Budgets {
 }
 
 /// What an ended attempt becomes: the one move that its job makes.
+///
+/// It holds delays, never an instant of the worker's clock: the store adds them to its own time. The expiry and the
+/// deadline in it are those that the store gave with the lease.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// `completed`
@@ -74,8 +77,8 @@ pub enum Outcome {
     },
     /// `retrying`; spends a retry.
     Retrying {
-        /// When the next attempt is due.
-        retry_at: Timestamp,
+        /// How long after the end of this attempt the next one is due.
+        delay: Duration,
         /// What went wrong.
         failure: Failure,
     },
@@ -97,8 +100,8 @@ pub enum Outcome {
     },
     /// `pending`, later; spends a deferral.
     Deferred {
-        /// From when on it may run.
-        run_at: Timestamp,
+        /// How long after the end of this attempt it may run again.
+        delay: Duration,
     },
     /// `pending`, now; spends nothing.
     Returned,
@@ -114,16 +117,30 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The state that it leads to.
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Completed { .. } => Status::Completed,
+            Self::Retrying { .. } => Status::Retrying,
+            Self::DeadLetter { .. } => Status::DeadLetter,
+            Self::Cancelled | Self::Expired { .. } => Status::Cancelled,
+            Self::Deferred { .. } | Self::Returned | Self::Crashed { .. } | Self::Lapsed { .. } => Status::Pending,
+        }
+    }
+}
+
 /// Decides what an ended attempt becomes.
 ///
-/// `random` is drawn evenly from [0, 1) and only spreads the delay. Pure: the same arguments give the same
-/// outcome, on every backend.
+/// `now` is the store's time at the end of the attempt, because it is compared with the instants that the store keeps.
+/// `random` is drawn evenly from [0, 1) and only spreads the delay. Pure: the same arguments give the same outcome, on
+/// every backend.
 pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Timestamp, random: f64) -> Outcome {
     match end {
         AttemptEnd::Completed { result } => Outcome::Completed { result },
         AttemptEnd::Cancelled => Outcome::Cancelled,
         AttemptEnd::Interrupted => Outcome::Returned,
-        AttemptEnd::Snoozed { delay } => decide_snooze(budgets, now.after(delay)),
+        AttemptEnd::Snoozed { delay } => decide_snooze(budgets, delay, now),
         AttemptEnd::Crashed(suspects) => decide_crash(budgets, suspects),
         AttemptEnd::Lapsed => decide_lapse(budgets),
         AttemptEnd::Failed(failure) => decide_failure(budgets, failure, policy, now, random),
@@ -142,18 +159,18 @@ fn decide_failure(budgets: &Budgets, failure: Failure, policy: &RetryPolicy, now
         let attempts = budgets.retry_count.saturating_add(1);
         return Outcome::DeadLetter { reason: DeadLetterReason::RetriesSpent { attempts }, failure };
     }
-    let retry_at = now.after(policy.delay(budgets.retry_count, random));
-    match budgets.time.overdue_at(retry_at) {
+    let delay = policy.delay(budgets.retry_count, random);
+    match budgets.time.overdue_at(now.after(delay)) {
         Some(overdue) => overdue.outcome(Some(failure)),
-        None => Outcome::Retrying { retry_at, failure },
+        None => Outcome::Retrying { delay, failure },
     }
 }
 
-fn decide_snooze(budgets: &Budgets, run_at: Timestamp) -> Outcome {
+fn decide_snooze(budgets: &Budgets, delay: Duration, now: Timestamp) -> Outcome {
     if budgets.deferral_count < budgets.max_deferrals {
-        return match budgets.time.overdue_at(run_at) {
+        return match budgets.time.overdue_at(now.after(delay)) {
             Some(overdue) => overdue.outcome(None),
-            None => Outcome::Deferred { run_at },
+            None => Outcome::Deferred { delay },
         };
     }
     let reason = DeadLetterReason::DeferralsSpent { deferrals: budgets.deferral_count };
@@ -209,7 +226,7 @@ mod tests {
     #[test]
     fn a_failed_attempt_is_retried_until_its_retries_are_spent() {
         let outcome = decided(Budgets { retry_count: 2, ..FRESH }, failed(FailureType::NetworkError));
-        assert!(matches!(outcome, Outcome::Retrying { retry_at, .. } if retry_at == NOW.after(Duration::from_secs(4))));
+        assert!(matches!(outcome, Outcome::Retrying { delay, .. } if delay == Duration::from_secs(4)));
         let outcome = decided(Budgets { retry_count: 3, ..FRESH }, failed(FailureType::NetworkError));
         let reason = DeadLetterReason::RetriesSpent { attempts: 4 };
         assert!(matches!(outcome, Outcome::DeadLetter { reason: given, .. } if given == reason));
@@ -306,7 +323,7 @@ mod tests {
     fn a_snooze_spends_a_deferral_and_never_an_attempt() {
         let snooze = || AttemptEnd::Snoozed { delay: Duration::from_secs(9) };
         let spent = Budgets { retry_count: 3, ..FRESH };
-        assert_eq!(decided(spent, snooze()), Outcome::Deferred { run_at: NOW.after(Duration::from_secs(9)) });
+        assert_eq!(decided(spent, snooze()), Outcome::Deferred { delay: Duration::from_secs(9) });
         let deferred = Budgets { deferral_count: 2, ..FRESH };
         assert!(matches!(decided(deferred, snooze()), Outcome::DeadLetter { .. }));
     }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, Timestamp, WorkerId,
+    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, WorkerId,
 };
 
 use crate::handler::SPAN_MAX;
@@ -24,8 +24,8 @@ pub struct CurrentAttempt {
 struct AttemptState {
     lease: Lease,
     worker_id: WorkerId,
-    /// None until the handler begins.
-    started_at: OnceLock<Timestamp>,
+    /// By the worker's monotonic clock; none until the handler begins.
+    began_at: OnceLock<Duration>,
     /// Whether the handler has completed the job in a transaction of its own, which may or may not commit.
     has_completion: AtomicBool,
     grace: Duration,
@@ -90,7 +90,7 @@ impl CurrentAttempt {
         let state = AttemptState {
             lease,
             worker_id,
-            started_at: OnceLock::new(),
+            began_at: OnceLock::new(),
             has_completion: AtomicBool::new(false),
             grace: grace.min(SPAN_MAX),
             origin,
@@ -208,10 +208,10 @@ impl CurrentAttempt {
         Ok(())
     }
 
-    /// The handler begins.
-    pub(crate) fn note_start(&self, at: Timestamp) {
+    /// The handler begins at this moment of the worker's monotonic clock.
+    pub(crate) fn note_start(&self, at: Duration) {
         // Each attempt begins once.
-        let _ = self.state.started_at.set(at);
+        let _ = self.state.began_at.set(at);
     }
 
     /// Whether the handler has written the job's completion, in a transaction that may have been rolled back.
@@ -281,9 +281,10 @@ impl CurrentAttempt {
 /// What a completion in the handler's own transaction needs, which not every backend has.
 #[cfg(feature = "sqlite")]
 impl CurrentAttempt {
-    /// When the handler began, if it has.
-    pub(crate) fn started_at(&self) -> Option<Timestamp> {
-        self.state.started_at.get().copied()
+    /// How long the handler has run, if it has begun.
+    pub(crate) fn ran(&self) -> Option<Duration> {
+        let began_at = self.state.began_at.get()?;
+        Some(self.state.origin.clock.monotonic().saturating_sub(*began_at))
     }
 
     /// How large a result may be.
@@ -291,9 +292,9 @@ impl CurrentAttempt {
         self.state.origin.limits
     }
 
-    /// The time, if the attempt has not ended, so that its job may be completed now.
-    pub(crate) fn completable_at(&self) -> Option<Timestamp> {
-        (!self.news().is_closed).then(|| self.state.origin.clock.now())
+    /// Whether the attempt has not ended, so that its job may be completed.
+    pub(crate) fn is_completable(&self) -> bool {
+        !self.news().is_closed
     }
 
     /// The handler has written the job's completion in a transaction of its own.

@@ -38,10 +38,13 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Begins on a connection of the runner's own.
-    pub(super) fn on(connection: &mut Connection, check: LossCheck) -> rusqlite::Result<Self> {
+    pub(super) fn on(
+        connection: &mut Connection,
+        confinement: Confinement,
+        check: LossCheck,
+    ) -> rusqlite::Result<Self> {
         let reached = Arc::new(Mutex::new(Reached::default()));
         let noted = Arc::clone(&reached);
-        let confinement = Confinement::Database { other_files: check.other_files };
         connection.authorizer(Some(move |context: AuthContext<'_>| {
             if let Ok(mut reached) = noted.lock() {
                 reached.note(&context);

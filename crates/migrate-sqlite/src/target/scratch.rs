@@ -30,11 +30,16 @@ impl Scratch {
             connection.pragma_update(None, "foreign_keys", false)?;
             connection.pragma_update(None, "temp_store", "memory")?;
             connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-            connection.authorizer(Some(|context: AuthContext<'_>| Confinement::Scratch.judge(&context.action)))?;
+            confine(&mut connection)?;
             Ok(connection)
         };
         let connection = open().map_err(|error: rusqlite::Error| failed(&context(), "opening it", error))?;
         Ok(Self { connection })
+    }
+
+    /// The database itself, for whoever switches foreign keys as the runner does.
+    pub(super) fn into_connection(self) -> Connection {
+        self.connection
     }
 }
 
@@ -52,7 +57,8 @@ impl Session for Scratch {
     }
 
     fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError> {
-        rebuild::rebuild(&self.connection, rebuild, &|_, _| {}, &|statement| run(&self.connection, statement))
+        let run = |statement: &str| run(&self.connection, statement);
+        rebuild::rebuild(&self.connection, rebuild, &|_, _| {}, &run)
             .map_err(|(statement, error)| failed(&context(), &statement, error))
     }
 
@@ -67,7 +73,13 @@ impl Session for Scratch {
     fn report(&mut self, _progress: &Progress) {}
 }
 
-fn is_plain_vacuum(statement: &str) -> bool {
+/// Every statement from now on is asked for its files.
+pub(super) fn confine(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.authorizer(Some(|context: AuthContext<'_>| Confinement::Scratch.judge(&context.action)))
+}
+
+/// A VACUUM that writes no other file.
+pub(super) fn is_plain_vacuum(statement: &str) -> bool {
     let words: Vec<Token<'_>> = tokens(statement).into_iter().filter(Token::has_meaning).collect();
     words.first().is_some_and(|word| word.is("vacuum")) && !words.iter().any(|word| word.is("into"))
 }

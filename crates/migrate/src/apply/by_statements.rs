@@ -23,7 +23,7 @@ pub(super) fn carry_out(
         return whole_code(target, order, recorder, begun);
     };
     let script = order.migration.script(order.direction).ok_or(Failure::Run(RunError::NoDown, 0))?;
-    super::in_own_transaction(target, |target| target.prepare_ledger(order.ledger))?;
+    super::in_own_transaction(target, ForeignKeys::Enforced, |target| target.prepare_ledger(order.ledger))?;
     // A pragma of the file acts from its place to the end of the file, and not beyond it.
     let were_enforced = target.are_keys_enforced()?;
     target.enforce_keys(true)?;

@@ -8,7 +8,7 @@ use crate::{
     ledger::{EventKind, RowChange},
     lint::idle_pragmas,
     loss::{DataLoss, foretold, unasked},
-    migration::{Direction, Migration, MigrationId},
+    migration::{Body, Direction, Migration, MigrationId},
     plan::{self, Goal},
     replay::{Chain, RunError},
     report::{RunMigration, RunReport},
@@ -16,6 +16,7 @@ use crate::{
     script::Statement,
     source::Source,
     survey::Survey,
+    target::ForeignKeys,
 };
 
 /// Whether to run or only to show.
@@ -33,6 +34,8 @@ pub enum RunMode {
 pub struct RunRequest {
     /// How far.
     pub goal: Goal,
+    /// For `up`: this migration alone, whatever the goal says. What the schema shows of it already is left out.
+    pub only: Option<MigrationId>,
     /// Whether data may be lost.
     pub data_loss: DataLoss,
     /// Run or show.
@@ -46,7 +49,10 @@ impl Migrator<'_> {
     pub fn up(&mut self, request: &RunRequest) -> Result<RunReport, MigrateError> {
         let _lock = self.lock_unless_dry(request.mode)?;
         let survey = self.survey()?;
-        let ids = plan::up(&survey, &request.goal)?;
+        let ids = match &request.only {
+            Some(id) => plan::up_only(&survey, id)?,
+            None => plan::up(&survey, &request.goal)?,
+        };
         self.run(survey, &ids, Direction::Up, request)
     }
 
@@ -94,8 +100,11 @@ impl Migrator<'_> {
         direction: Direction,
         request: &RunRequest,
     ) -> Result<RunReport, MigrateError> {
-        let migrations: Vec<Migration> = ids.iter().map(|id| self.migration(id)).collect::<Result<_, _>>()?;
+        let mut migrations: Vec<Migration> = ids.iter().map(|id| self.migration(id)).collect::<Result<_, _>>()?;
         refuse_idle_pragmas(&migrations, direction)?;
+        if request.only.is_some() && direction == Direction::Up {
+            migrations.iter_mut().for_each(|migration| leave_out_what_is_there(migration, &survey));
+        }
         if direction == Direction::Down {
             self.refuse_unless_reversible(&migrations, &survey)?;
         }
@@ -156,7 +165,7 @@ impl Migrator<'_> {
     fn record_failure(&mut self, migration: &Migration, survey: &Survey, pen: &Pen, error: &MigrateError) {
         let mut record = pen.record(&migration.id, &migration.name, EventKind::Failed, RowChange::None);
         record.event.detail = Some(error.to_string());
-        let _ = in_own_transaction(self.target.as_mut(), |target| {
+        let _ = in_own_transaction(self.target.as_mut(), ForeignKeys::Enforced, |target| {
             target.prepare_ledger(&survey.ledger)?;
             target.record(&record)
         });
@@ -213,6 +222,12 @@ impl Migrator<'_> {
         ledger.assign(&self.sources);
         let left: Vec<&Migration> = self.sources.iter().flat_map(Source::migrations).filter(is_left).collect();
         Ok(Chain::replay(self.target.as_ref(), &left)?.last())
+    }
+}
+
+fn leave_out_what_is_there(migration: &mut Migration, survey: &Survey) {
+    if let (Body::Sql { up, .. }, Some(link)) = (&mut migration.body, survey.chain.link(&migration.id)) {
+        *up = plan::not_there_yet(up, link, &survey.observed);
     }
 }
 

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, InvalidJobData, JobData, JobId, StoreError, Timestamp, WorkerId};
+use longshore_core::{
+    ClaimNumber, Clock, InvalidJobData, JobData, JobId, StoreError, SystemClock, Timestamp, WorkerId,
+};
 use longshore_sqlite_file::check_connection;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -22,10 +24,8 @@ pub struct AttemptSuccess<'a> {
     pub id: JobId,
     /// Its claim.
     pub claim_number: ClaimNumber,
-    /// When the handler began.
-    pub started_at: Option<Timestamp>,
-    /// When it ended: now.
-    pub finished_at: Timestamp,
+    /// How long the handler ran until now; none if that is not known.
+    pub ran: Option<Duration>,
     /// What it came to.
     pub result: Option<&'a JobData>,
 }
@@ -104,7 +104,10 @@ pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Res
 /// Behind the fence; `false` when the job is no longer this attempt's. The triggers do not know how long it ran, so the
 /// minute is counted here.
 fn write(connection: &Connection, success: &AttemptSuccess<'_>) -> rusqlite::Result<bool> {
-    let AttemptSuccess { worker_id, id, claim_number, started_at, finished_at, result } = *success;
+    let AttemptSuccess { worker_id, id, claim_number, ran, result } = *success;
+    // Of the machine that the database is on; the store that made the lease has no part in this connection.
+    let finished_at = SystemClock::new().now();
+    let started_at = ran.map(|ran| finished_at.before(ran));
     let moved = connection
         .prepare_cached(include_str!("../sql/complete_in.sql"))?
         .query_row(

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use crate::fault::Fault;
 use crate::jobs::attempt_log::{LogPlace, write_log};
+use crate::jobs::record::{Manner, refused};
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
 
@@ -13,6 +14,7 @@ use crate::writing::work::{Effect, Work};
 pub(crate) struct ReportAll {
     pub(crate) worker_id: WorkerId,
     pub(crate) reports: Arc<[Report]>,
+    pub(crate) manner: Manner,
 }
 
 impl Work for ReportAll {
@@ -25,7 +27,17 @@ impl Work for ReportAll {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Recorded>, Fault> {
-        self.reports.iter().map(|report| report_one(tx, &self.worker_id, report)).collect()
+        let Self { worker_id, reports, manner } = self;
+        let mut answers = Vec::with_capacity(reports.len());
+        for report in reports.iter() {
+            answers.push(match manner {
+                Manner::Together => report_one(tx, worker_id, report)?,
+                Manner::Apart => {
+                    tx.apart(|tx| report_one(tx, worker_id, report))?.unwrap_or_else(|error| refused(&error))
+                }
+            });
+        }
+        Ok(answers)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Clock, Console, Duplicate, Enqueued, Failure, FailureType, Job, JobData, JobEdit, JobId, NewJob,
-    OnDuplicate, Outcome, Priority, Refusal, Selection, Status, Store, StoreError, UniqueWhile,
+    Action, Console, Duplicate, Enqueued, Failure, FailureType, Job, JobData, JobEdit, JobId, NewJob, OnDuplicate,
+    Outcome, Priority, Refusal, Selection, Status, Store, StoreError, UniqueWhile,
 };
 use longshore_sqlite::enqueue_in;
 
@@ -36,8 +36,8 @@ async fn holder(database: &Database, status: Status) -> JobId {
         let lease = database.claim_one(&worker_id).await;
         if status == Status::Retrying {
             let failure = Failure::new(FailureType::Unknown, "no");
-            let retry_at = database.clock.now().after(Duration::from_secs(3600));
-            database.record(&worker_id, &lease, Outcome::Retrying { retry_at, failure }).await;
+            let delay = Duration::from_secs(3600);
+            database.record(&worker_id, &lease, Outcome::Retrying { delay, failure }).await;
         }
     }
     assert_eq!(database.job(id).await.status, status);

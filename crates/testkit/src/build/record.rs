@@ -1,33 +1,40 @@
 use std::time::Duration;
 
-use longshore_core::{DeadLetterReason, Failure, FailureType, JobData, Lease, LogChunk, Outcome, Record, Timestamp};
+use longshore_core::{DeadLetterReason, Failure, FailureType, JobData, Lease, LogChunk, Outcome, Record};
 
-/// What became of a leased attempt that ends at one instant; the last word says how it ended.
+/// What became of a leased attempt; the last word says how it ended.
 #[derive(Clone, Debug)]
 pub struct RecordBuilder {
     lease: Lease,
-    started_at: Option<Timestamp>,
-    finished_at: Timestamp,
+    ran: Option<Duration>,
+    ended_ago: Duration,
     log: Vec<LogChunk>,
 }
 
-/// An attempt that began and ended at `now`, unless told.
-pub fn ended(lease: &Lease, now: Timestamp) -> RecordBuilder {
-    RecordBuilder { lease: lease.clone(), started_at: Some(now), finished_at: now, log: Vec::new() }
+/// An attempt that began and ended just now, unless told.
+pub fn ended(lease: &Lease) -> RecordBuilder {
+    RecordBuilder { lease: lease.clone(), ran: Some(Duration::ZERO), ended_ago: Duration::ZERO, log: Vec::new() }
 }
 
 impl RecordBuilder {
-    /// When its handler began.
+    /// How long its handler ran.
     #[must_use]
-    pub fn began(mut self, started_at: Timestamp) -> Self {
-        self.started_at = Some(started_at);
+    pub fn ran(mut self, span: Duration) -> Self {
+        self.ran = Some(span);
+        self
+    }
+
+    /// How long ago it ended.
+    #[must_use]
+    pub fn ago(mut self, span: Duration) -> Self {
+        self.ended_ago = span;
         self
     }
 
     /// Its handler never began.
     #[must_use]
     pub fn never_began(mut self) -> Self {
-        self.started_at = None;
+        self.ran = None;
         self
     }
 
@@ -50,8 +57,7 @@ impl RecordBuilder {
 
     /// It failed and is tried again after `delay`.
     pub fn retrying(self, delay: Duration) -> Record {
-        let retry_at = self.finished_at.after(delay);
-        self.outcome(Outcome::Retrying { retry_at, failure: failure() })
+        self.outcome(Outcome::Retrying { delay, failure: failure() })
     }
 
     /// It failed and is given up, its retries spent.
@@ -67,8 +73,12 @@ impl RecordBuilder {
 
     /// It wants to be run after `delay`.
     pub fn deferred(self, delay: Duration) -> Record {
-        let run_at = self.finished_at.after(delay);
-        self.outcome(Outcome::Deferred { run_at })
+        self.outcome(Outcome::Deferred { delay })
+    }
+
+    /// It is given up, because the store refused what it came to.
+    pub fn refused(self) -> Record {
+        self.outcome(Outcome::DeadLetter { reason: DeadLetterReason::OutcomeRefused, failure: failure() })
     }
 
     /// It is given back unspent.
@@ -83,8 +93,8 @@ impl RecordBuilder {
             claim_number: self.lease.claim_number,
             outcome,
             attempt: self.lease.attempt(),
-            started_at: self.started_at,
-            finished_at: self.finished_at,
+            ran: self.ran,
+            ended_ago: self.ended_ago,
             log: self.log,
         }
     }

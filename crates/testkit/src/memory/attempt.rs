@@ -20,21 +20,25 @@ impl State {
     pub(super) fn record(&mut self, worker_id: &WorkerId, records: &[Record], now: Timestamp) -> Vec<Recorded> {
         let mut answers = Vec::with_capacity(records.len());
         for record in records {
-            let Some(row) = self.attempt_row(worker_id, record.id, record.claim_number) else {
-                answers.push(Recorded::Fenced);
-                continue;
-            };
-            row.write_log(record.attempt, record.log.clone(), now);
-            self.end_attempt(AttemptEnded {
-                id: record.id,
-                attempt: record.attempt,
-                started_at: record.started_at,
-                finished_at: record.finished_at,
-                outcome: record.outcome.clone(),
-            });
-            answers.push(Recorded::Recorded);
+            answers.push(self.record_one(worker_id, record, now));
         }
         answers
+    }
+
+    fn record_one(&mut self, worker_id: &WorkerId, record: &Record, now: Timestamp) -> Recorded {
+        let Some(row) = self.attempt_row(worker_id, record.id, record.claim_number) else { return Recorded::Fenced };
+        if row.refused.contains(&record.outcome.status()) {
+            return Recorded::Refused { reason: "the database refuses it".into() };
+        }
+        row.write_log(record.attempt, record.log.clone(), now);
+        self.end_attempt(AttemptEnded {
+            id: record.id,
+            attempt: record.attempt,
+            started_at: record.started_at(now),
+            finished_at: record.finished_at(now),
+            outcome: record.outcome.clone(),
+        });
+        Recorded::Recorded
     }
 
     pub(super) fn report(&mut self, worker_id: &WorkerId, reports: &[Report], now: Timestamp) -> Vec<Recorded> {
@@ -104,16 +108,17 @@ impl State {
                 row.note_failure(&failure);
                 self.bury(id, reason, at);
             }
-            Outcome::Retrying { retry_at, failure } => {
+            Outcome::Retrying { delay, failure } => {
+                let retry_at = at.after(delay);
                 row.note_failure(&failure);
                 row.job.retry_count += 1;
                 row.wait(Some(retry_at), at);
                 row.job.status = Status::Retrying;
                 row.job.next_retry_at = Some(retry_at);
             }
-            Outcome::Deferred { run_at } => {
+            Outcome::Deferred { delay } => {
                 row.job.deferral_count += 1;
-                row.wait(Some(run_at), at);
+                row.wait(Some(at.after(delay)), at);
             }
             Outcome::Returned => row.wait(None, at),
             Outcome::Lapsed { .. } => {

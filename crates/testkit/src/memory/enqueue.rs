@@ -1,4 +1,4 @@
-use longshore_core::{Duplicate, Enqueued, JobId, NewJob, StoreError, Timestamp, ValidJob, ValidJobStream};
+use longshore_core::{Duplicate, Enqueued, JobId, NewJob, StoreError, Timestamp, ValidJob};
 
 use super::Moment;
 use super::row::Row;
@@ -29,7 +29,12 @@ impl State {
         Ok(enqueued)
     }
 
-    pub(super) fn enqueue_stream(&mut self, jobs: ValidJobStream, now: Timestamp) -> Result<u64, StoreError> {
+    /// Until the stream breaks off: what stands in place of the next job takes everything back.
+    pub(super) fn enqueue_stream(
+        &mut self,
+        jobs: Vec<Result<ValidJob, StoreError>>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         let mut draft = self.clone();
         let mut made = 0;
         for job in jobs {

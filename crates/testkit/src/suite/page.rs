@@ -103,9 +103,8 @@ pub async fn a_filter_by_failure_shows_what_failed_so_last<H: Harness>() {
     let mut failed = Vec::new();
     for failure_type in [FailureType::TimeoutError, FailureType::ConfigError] {
         let lease = world.running(&worker_id, job()).await;
-        let retry_at = world.now().after(seconds(60));
-        let outcome = Outcome::Retrying { retry_at, failure: Failure::new(failure_type, "so") };
-        world.finish(&worker_id, ended(&lease, world.now()).outcome(outcome)).await;
+        let outcome = Outcome::Retrying { delay: seconds(60), failure: Failure::new(failure_type, "so") };
+        world.finish(&worker_id, ended(&lease).outcome(outcome)).await;
         failed.push((failure_type, lease.id));
     }
     world.enqueue(job()).await;
@@ -129,7 +128,7 @@ pub async fn a_filter_by_reason_shows_what_was_given_up_for_it_and_an_action_mov
     for reason in reasons {
         let lease = world.running(&worker_id, job()).await;
         let outcome = Outcome::DeadLetter { reason, failure: Failure::new(FailureType::WorkerError, "so") };
-        world.finish(&worker_id, ended(&lease, world.now()).outcome(outcome)).await;
+        world.finish(&worker_id, ended(&lease).outcome(outcome)).await;
         given_up.push((reason, lease.id));
     }
     let child = world.enqueue(job().parent(given_up[0].1)).await;

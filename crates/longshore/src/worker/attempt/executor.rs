@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use longshore_core::{Failure, FailureType, JobData, Outcome, Record, Report, Timestamp, decide};
+use longshore_core::{Failure, FailureType, JobData, Outcome, Record, Report, decide};
 use tokio::time::{Instant, sleep_until};
 
 use crate::handler::stop::StopSignal;
@@ -14,6 +14,7 @@ use crate::runtime::quiet::{self, QuietSpan};
 use crate::trace::spans;
 use crate::worker::attempt::attempt_end::{Circumstances, Ran, TimeLimit, attempt_end};
 use crate::worker::attempt::committed;
+use crate::worker::attempt::ended_attempt::EndedAttempt;
 use crate::worker::attempt::hooks::Hooks;
 use crate::worker::holdings::Conclusion;
 use crate::worker::registry::Entry;
@@ -25,16 +26,17 @@ pub(crate) struct Execution<'a> {
     worker_run: &'a WorkerRun,
     attempt: &'a CurrentAttempt,
     entry: Option<Arc<Entry>>,
-    started_at: Timestamp,
+    /// By the worker's monotonic clock.
+    began_at: Duration,
     handling: Handling,
     span: QuietSpan,
 }
 
 impl<'a> Execution<'a> {
-    pub(crate) fn new(worker_run: &'a WorkerRun, attempt: &'a CurrentAttempt, started_at: Timestamp) -> Self {
+    pub(crate) fn new(worker_run: &'a WorkerRun, attempt: &'a CurrentAttempt, began_at: Duration) -> Self {
         let entry = worker_run.registry.get(attempt.job_type()).cloned();
         let span = spans::attempt(attempt);
-        attempt.note_start(started_at);
+        attempt.note_start(began_at);
         let handling = Handling {
             entry: entry.clone(),
             attempt: attempt.clone(),
@@ -42,7 +44,7 @@ impl<'a> Execution<'a> {
             span: span.clone(),
             running: None,
         };
-        Self { worker_run, attempt, entry, started_at, handling, span }
+        Self { worker_run, attempt, entry, began_at, handling, span }
     }
 
     /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
@@ -59,8 +61,8 @@ impl<'a> Execution<'a> {
         {
             return self.committed(&ran, result);
         }
-        let finished_at = self.worker_run.clock.now();
-        let outcome = self.decide(ran, limit, finished_at);
+        let ended_at = self.worker_run.clock.monotonic();
+        let outcome = self.decide(ran, limit, ended_at);
         self.span.in_scope(|| tell(&outcome));
         if let Outcome::Retrying { failure, .. }
         | Outcome::DeadLetter { failure, .. }
@@ -69,16 +71,16 @@ impl<'a> Execution<'a> {
             spans::note_failure(&self.span, failure);
         }
         let hooks = self.hooks(&outcome);
-        let conclusion = Conclusion::Outcome(Record {
+        let record = Record {
             id: self.attempt.id(),
             claim_number: self.attempt.lease().claim_number,
             outcome,
             attempt: self.attempt.attempt(),
-            started_at: Some(self.started_at),
-            finished_at,
+            ran: Some(ended_at.saturating_sub(self.began_at)),
+            ended_ago: Duration::ZERO,
             log: self.attempt.close(),
-        });
-        Executed { conclusion, hooks }
+        };
+        Executed { conclusion: Conclusion::Outcome(EndedAttempt::new(record, ended_at)), hooks }
     }
 
     fn hooks(&self, outcome: &Outcome) -> Option<Hooks> {
@@ -86,7 +88,7 @@ impl<'a> Execution<'a> {
         Some(Hooks { chain, attempt: self.attempt.clone(), outcome: outcome.clone(), span: self.span.clone() })
     }
 
-    fn decide(&self, ran: Ran, limit: Option<TimeLimit>, finished_at: Timestamp) -> Outcome {
+    fn decide(&self, ran: Ran, limit: Option<TimeLimit>, ended_at: Duration) -> Outcome {
         let signal = self.attempt.stop_signal();
         let circumstances = Circumstances {
             cause: signal.cause(),
@@ -96,7 +98,8 @@ impl<'a> Execution<'a> {
         };
         let end = attempt_end(ran, &circumstances);
         let retry = self.entry.as_ref().map(|entry| entry.policy.retry).unwrap_or_default();
-        decide(&self.attempt.lease().budgets, end, &retry, finished_at, fastrand::f64())
+        let now = self.worker_run.store_time.at(ended_at);
+        decide(&self.attempt.lease().budgets, end, &retry, now, fastrand::f64())
     }
 
     /// The job is completed, whatever its handler did after that.
@@ -124,7 +127,8 @@ impl<'a> Execution<'a> {
     fn time_limit(&self) -> Option<TimeLimit> {
         let lease = self.attempt.lease();
         let timeout = lease.timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
-        match (timeout, lease.budgets.time.time_left(self.started_at)) {
+        let now = self.worker_run.store_time.at(self.began_at);
+        match (timeout, lease.budgets.time.time_left(now)) {
             (Some(timeout), left) if left.is_none_or(|left| timeout < left) => Some(TimeLimit::OfAttempt(timeout)),
             (_, left) => left.map(TimeLimit::ToDeadline),
         }
@@ -207,15 +211,16 @@ async fn expiry(timeout: Option<Duration>) {
 fn tell(outcome: &Outcome) {
     match outcome {
         Outcome::Completed { .. } => quiet::debug!("completed"),
-        Outcome::Retrying { retry_at, failure } => {
-            quiet::warning!(failure_type = failure.failure_type.as_str(), retry_at = %retry_at, "retrying");
+        Outcome::Retrying { delay, failure } => {
+            let retry_in = humantime::format_duration(*delay);
+            quiet::warning!(failure_type = failure.failure_type.as_str(), retry_in = %retry_in, "retrying");
         }
         Outcome::DeadLetter { reason, failure } => {
             quiet::error!(failure_type = failure.failure_type.as_str(), reason = %reason, "dead letter");
         }
         Outcome::Cancelled => quiet::info!("cancelled"),
         Outcome::Expired { at, .. } => quiet::warning!(expires_at = %at, "expired"),
-        Outcome::Deferred { run_at } => quiet::info!(run_at = %run_at, "deferred"),
+        Outcome::Deferred { delay } => quiet::info!(run_in = %humantime::format_duration(*delay), "deferred"),
         Outcome::Returned => quiet::info!("given back"),
         Outcome::Crashed { .. } => quiet::error!("crashed"),
         Outcome::Lapsed { .. } => quiet::error!("lapsed"),

@@ -67,10 +67,13 @@ pub(crate) struct Lane<'r> {
 
 impl Lane<'_> {
     pub(crate) fn is_paused(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        connection
-            .prepare_cached(include_str!("../../sql/is_queue_paused.sql"))?
-            .query_row([&*self.queue], |row| row.get(0))
+        is_paused(connection, &self.queue)
     }
+}
+
+/// Whether nothing is claimed from a queue.
+pub(crate) fn is_paused(connection: &Connection, queue: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached(include_str!("../../sql/is_queue_paused.sql"))?.query_row([queue], |row| row.get(0))
 }
 
 /// Where a claim looks for jobs: the pairs of its types and queues, as far as they hold ready jobs.
@@ -99,6 +102,12 @@ impl<'r> Scope<'r> {
             }
         };
         Self { job_types: &request.job_types, named }
+    }
+
+    /// Whether a job of this type in this queue is such as the claim may take.
+    pub(crate) fn takes(&self, job_type: &str, queue: &str) -> bool {
+        let is_asked = |named: &Vec<(Arc<str>, u32)>| named.binary_search_by(|(name, _)| (**name).cmp(queue)).is_ok();
+        self.named.as_ref().is_none_or(is_asked) && self.job_types.iter().any(|own| own == job_type)
     }
 
     /// What each of the request's queues may give.
