@@ -185,14 +185,16 @@ fn no_statement_that_anybody_thinks_of_makes_the_scratch_database_open_a_file() 
     let target = SqliteTarget::open(database.directory().join("none.db"), Access::Inspect).unwrap();
     for seed in 0..400 {
         let mut rng = Rng::with_seed(seed);
-        let mut scratch = target.scratch().unwrap();
+        // What `status` replays on, and what `lint` runs ups and downs on.
+        let mut replay = target.scratch().unwrap();
+        let mut rehearsal = target.rehearsal().unwrap();
         let mut ran = Vec::new();
         for _ in 0..6 {
             let from: &[&str] = if rng.bool() { &WAYS } else { &AFTER };
             let statement = from[rng.usize(0..from.len())];
             let path = spelled(&mut rng, &database.path.display().to_string());
             let statement = disguised(&mut rng, statement).replace("{path}", &path).replace("{PATH}", &path);
-            let result = scratch.execute(&statement);
+            let result = if seed % 2 == 0 { replay.execute(&statement) } else { rehearsal.execute(&statement) };
             ran.push(statement);
             assert_eq!(opened(database.directory()), [""; 0], "seed {seed}: {ran:#?}");
             if let Err(TargetError::Outside(cause)) = result {
