@@ -184,9 +184,10 @@ impl Watch {
             return Ok(None);
         }
         let object = ObjectName::on(part.kind, then, &part.name);
+        let is_view = self.place(connection, then)?.is_none();
         // Without rows the table is as the migrations want it; what they did not make is not theirs to drop.
         let had_rows = self.counts.get(then).and_then(|counts| counts.rows).unwrap_or_default() > 0;
-        let is_missed = had_rows || !self.check.known.contains(&object);
+        let is_missed = is_view || had_rows || !self.check.known.contains(&object);
         Ok(is_missed.then_some(Loss { object, kind: LossKind::Definition, before: 1, after: 0 }))
     }
 
