@@ -78,7 +78,7 @@ pub enum MigrateError {
         /// The view, the trigger or the index.
         object: ObjectName,
         /// What the database said.
-        error: TargetError,
+        error: Box<TargetError>,
     },
     /// The schema does not show what should be marked as applied; nothing was written.
     #[error("the schema does not show {id}: {}", listed(missing))]

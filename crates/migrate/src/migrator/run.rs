@@ -250,7 +250,7 @@ pub(super) fn told(
     let id = migration.id.clone();
     match failure {
         Failure::Run(RunError::NotKept { object, source }, _) if source.outside_cause().is_none() => {
-            MigrateError::NotKept { id, object, error: source }
+            MigrateError::NotKept { id, object, error: Box::new(source) }
         }
         Failure::Run(RunError::Target(error), _) | Failure::Target(error) => error.into(),
         Failure::Run(error, statements_done) => {
