@@ -49,15 +49,16 @@ impl Confinement {
     }
 
     fn judge_file(self, action: &AuthAction<'_>) -> Authorization {
-        match (self, action) {
-            // VACUUM attaches a temporary database without a name.
-            (Self::Database { .. }, AuthAction::Attach { filename: "" }) => Authorization::Allow,
-            (Self::Database { .. }, AuthAction::Detach { database_name }) if database_name.starts_with("vacuum_") => {
-                Authorization::Allow
-            }
-            (Self::Database { other_files: true }, _) => Authorization::Allow,
-            _ => Authorization::Deny,
-        }
+        let Self::Database { other_files } = self else {
+            return Authorization::Deny;
+        };
+        // VACUUM attaches a temporary database without a name.
+        let is_of_vacuum = match action {
+            AuthAction::Attach { filename } => filename.is_empty(),
+            AuthAction::Detach { database_name } => database_name.starts_with("vacuum_"),
+            _ => false,
+        };
+        if other_files || is_of_vacuum { Authorization::Allow } else { Authorization::Deny }
     }
 
     fn judge_pragma(self, pragma: &str) -> Authorization {
