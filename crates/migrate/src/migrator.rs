@@ -1,7 +1,7 @@
 //! The commands. Each looks first, plans, and only then writes; what it answers is its JSON.
 
+mod inspect;
 mod lint;
-mod look;
 mod mark;
 mod mend;
 mod run;
