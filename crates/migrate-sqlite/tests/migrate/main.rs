@@ -9,4 +9,5 @@ mod properties;
 mod rebuild;
 mod runner;
 mod runners;
+mod size;
 mod support;

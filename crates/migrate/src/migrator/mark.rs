@@ -135,7 +135,7 @@ impl Migrator<'_> {
             target.prepare_ledger(&survey.ledger)?;
             records.iter().try_for_each(|record| target.record(record))
         })?;
-        self.settle()
+        self.settle(survey.chain.clone())
     }
 }
 
