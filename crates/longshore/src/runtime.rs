@@ -1,4 +1,4 @@
-//! How code waits, blocks and panics without harm to the worker or to the caller's runtime.
+//! Waiting, blocking and catching panics without harm to the worker or to the caller's runtime.
 
 pub(crate) mod alarm;
 pub(crate) mod blocking_threads;

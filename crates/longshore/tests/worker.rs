@@ -44,5 +44,7 @@ mod times;
 mod trouble;
 #[path = "worker/upkeep.rs"]
 mod upkeep;
+#[path = "worker/wakeups.rs"]
+mod wakeups;
 #[path = "worker/warnings.rs"]
 mod warnings;

@@ -1,7 +1,7 @@
 //! The commands. Each looks first, plans, and only then writes; what it answers is its JSON.
 
+mod inspect;
 mod lint;
-mod look;
 mod mark;
 mod mend;
 mod run;
@@ -19,6 +19,7 @@ use crate::{
     error::MigrateError,
     ledger::{Event, EventKind, Record, RowChange, report_instant},
     migration::{Migration, MigrationId},
+    replay::Chain,
     source::Source,
     survey::Survey,
     target::{ForeignKeys, ProgressListener, Target, TargetError, VerifiedSource},
@@ -144,8 +145,8 @@ impl<'t> Migrator<'t> {
 
     /// Remembers every source that is in order, so that a worker's start is cheap. The cache is no part of the
     /// promise: that somebody else is writing just now is no failure.
-    fn settle(&mut self) -> Result<(), MigrateError> {
-        let survey = self.survey()?;
+    fn settle(&mut self, chain: Chain) -> Result<(), MigrateError> {
+        let survey = Survey::take_with(self.target.as_mut(), &self.sources, chain)?;
         if !survey.broken().is_empty() || !survey.comparison.is_clean() {
             return Ok(());
         }

@@ -17,8 +17,8 @@ use crate::{
     checksum::sha256_hex,
     finding::Finding,
     import::{EntryKind, Skipped, why_skipped},
-    migration::{Body, CodeMigration, Migration, MigrationId},
-    script::Script,
+    migration::{Body, CodeMigration, Direction, Migration, MigrationId},
+    script::{IntendedLoss, Script},
 };
 
 /// The name of the built-in source, the queue's own tables.
@@ -90,6 +90,20 @@ impl Source {
         Self::from_files(name.into(), files)
     }
 
+    /// The same source with what one of its migrations loses on purpose, for a released file that cannot say so itself
+    /// any more. `names` are as behind `-- longshore: loses`; one that is none is passed over.
+    #[must_use]
+    pub fn intending(mut self, number: i64, direction: Direction, names: &[&str]) -> Self {
+        let migration = self.migrations.iter_mut().find(|migration| migration.id.number == number);
+        if let Some(Body::Sql { up, down }) = migration.map(|migration| &mut migration.body) {
+            let script = if direction == Direction::Up { Some(up) } else { down.as_mut() };
+            if let Some(script) = script {
+                script.intend(names.iter().filter_map(|name| IntendedLoss::parse(name)));
+            }
+        }
+        self
+    }
+
     /// A source of code migrations, sorted by number.
     pub fn code(name: impl Into<String>, migrations: Vec<Arc<dyn CodeMigration>>) -> Self {
         let name = name.into();
@@ -125,7 +139,8 @@ impl Source {
 
     /// The migration of that number.
     pub fn migration(&self, number: i64) -> Option<&Migration> {
-        self.migrations.iter().find(|migration| migration.id.number == number)
+        let at = self.migrations.partition_point(|migration| migration.id.number < number);
+        self.migrations.get(at).filter(|migration| migration.id.number == number)
     }
 
     /// Names of files that are not recognised; what each looks like is in its finding.

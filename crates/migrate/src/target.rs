@@ -1,11 +1,12 @@
 //! What a database must be able to do so that migrations run on it. SQLite implements it; PostgreSQL will.
 
-use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, error::Error, io, path::PathBuf, sync::Arc, time::Duration};
 
 use longshore_cause::OutsideCause;
 
 use crate::{
     ledger::{Event, Ledger, Record},
+    loss::{Loss, LossCheck},
     migration::{Direction, MigrationId},
     schema::{ObjectName, Schema},
 };
@@ -40,6 +41,15 @@ pub enum TargetError {
         statement: String,
         /// What the driver said.
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// A statement that a migration must not run: it would reach past the database.
+    #[error(
+        "`{statement}` is not permitted in a migration: it opens another file, loads a library or writes the schema \
+         table itself"
+    )]
+    NotPermitted {
+        /// The statement in one line.
+        statement: String,
     },
     /// The catalog cannot be read as a schema.
     #[error("the schema cannot be read: {source}")]
@@ -127,6 +137,17 @@ pub struct Definition {
     pub sql: String,
 }
 
+/// What has changed in a schema: some tables and views, each with all that belongs to it now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SchemaChanges {
+    /// The tables and views; one that is gone has no object in `schema`.
+    pub owners: BTreeSet<String>,
+    /// What they are now, and nothing else.
+    pub schema: Schema,
+    /// The statements that make them.
+    pub definitions: Vec<Definition>,
+}
+
 /// A connection on which statements run. What a code migration gets.
 pub trait Session {
     /// Runs one statement and gives the number of rows that it changed.
@@ -142,6 +163,10 @@ pub trait Session {
     /// The schema as it is now, in this transaction.
     fn observe(&mut self) -> Result<Schema, TargetError>;
 
+    /// What has changed since the last call on this session; everything at the first. It costs what has changed, not
+    /// what there is.
+    fn changes(&mut self) -> Result<SchemaChanges, TargetError>;
+
     /// Every object with its statement: tables, then indexes, views and triggers, each by name; without the ledger.
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError>;
 
@@ -156,6 +181,8 @@ pub enum ForeignKeys {
     Enforced,
     /// Not at all until the commit, which checks every one.
     Suspended,
+    /// As the migration has set them by a pragma of its own, outside a transaction.
+    AsSet,
 }
 
 /// Held by the one runner; dropping it lets the next one in, and so does the death of the process.
@@ -229,11 +256,27 @@ pub trait Target: Session {
     /// Forgets the checkpoints of a migration.
     fn clear_checkpoints(&mut self, id: &MigrationId) -> Result<(), TargetError>;
 
+    /// Whether foreign keys act outside of a transaction with settings of its own.
+    fn are_keys_enforced(&mut self) -> Result<bool, TargetError>;
+
+    /// Sets whether they do. Outside of any transaction.
+    fn enforce_keys(&mut self, enforced: bool) -> Result<(), TargetError>;
+
+    /// Rows that refer to rows that are not there, each as `table → parent` with what tells it from the others.
+    fn orphans(&mut self) -> Result<BTreeSet<String>, TargetError>;
+
     /// Whether a statement refuses to run in any transaction (VACUUM, say).
     fn is_outside_transactions(&self, statement: &str) -> bool;
 
     /// How many rows a table or, with a column, values that are not NULL it has; 0 if it is not there.
     fn count(&mut self, table: &str, column: Option<&str>) -> Result<u64, TargetError>;
+
+    /// From now on whatever a statement of this transaction writes is counted before it runs: the rows and the values
+    /// of each table that it can reach, also through keys and triggers. What reaches past the database is refused.
+    fn begin_loss_check(&mut self, check: LossCheck) -> Result<(), TargetError>;
+
+    /// Counts the same again, and gives what there is less of. Ends the check, as a roll-back does.
+    fn end_loss_check(&mut self) -> Result<Vec<Loss>, TargetError>;
 
     /// Copies the database aside, keeps the last few copies, and says where; `None` for a database that cannot.
     fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError>;

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, JobId, Limits, OutsideCause, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, ValidJob, ValidJobStream,
-    Wakeups, WorkerId, WorkerSession,
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Hint, Inbox, Interest, JobId, Limits,
+    OutsideCause, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
+    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 
 use journal::Journal;
@@ -194,9 +194,9 @@ impl<S: Store> Store for FaultStore<S> {
         })
     }
 
-    fn wakeups(&self) -> Box<dyn Wakeups> {
+    fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups> {
         let fault = self.with_plan(|plan| plan.scripted_fault(Operation::Wakeups));
-        Box::new(FaultWakeups { inner: self.inner.wakeups(), panics: fault == Some(Fault::Panic) })
+        Box::new(FaultWakeups { inner: self.inner.wakeups(interest), panics: fault == Some(Fault::Panic) })
     }
 }
 
@@ -207,7 +207,7 @@ struct FaultWakeups {
 }
 
 impl Wakeups for FaultWakeups {
-    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = Hint> + Send + '_>> {
         assert!(!std::mem::take(&mut self.panics), "{PANIC}");
         self.inner.changed()
     }

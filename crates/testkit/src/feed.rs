@@ -5,10 +5,10 @@ use std::task::{Context, Poll};
 use longshore_core::{EnqueueStream, NewJob, Stream};
 use tokio::sync::mpsc;
 
-/// An item of a stream of jobs: what is no job breaks it off.
+/// An item of a stream of jobs. An error ends the stream.
 pub type Line = Result<NewJob, Box<dyn Error + Send + Sync>>;
 
-/// A stream of jobs that a test sends one by one, and the way to it; it ends when that is dropped.
+/// A stream of jobs that a test sends one by one, and its sender. The stream ends when the sender is dropped.
 pub fn feed() -> (mpsc::UnboundedSender<Line>, EnqueueStream) {
     let (sender, lines) = mpsc::unbounded_channel();
     (sender, Box::pin(Fed(lines)))

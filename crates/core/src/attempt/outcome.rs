@@ -2,43 +2,43 @@ use std::time::Duration;
 
 use crate::{DeadLetterReason, Failure, FailureType, JobData, Overdue, RetryPolicy, Status, TimeBounds, Timestamp};
 
-/// How an attempt ended, before anybody decided what that means for its job.
+/// How an attempt ended, before it is decided what that means for its job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AttemptEnd {
     /// The handler succeeded.
     Completed {
-        /// What it came to.
+        /// The result.
         result: Option<JobData>,
     },
-    /// The handler failed, panicked or reached its time limit.
+    /// The handler failed, panicked or timed out.
     Failed(Failure),
-    /// Its job's deadline passed while it ran, and it was stopped.
+    /// The deadline of its job passed while it ran, and it was stopped.
     DeadlinePassed(Failure),
-    /// The handler asked to be run later.
+    /// The handler asked to run later.
     Snoozed {
-        /// How much later.
+        /// The delay.
         delay: Duration,
     },
-    /// Somebody asked for its end, and it has stopped.
+    /// The job was cancelled, and the attempt has stopped.
     Cancelled,
-    /// The worker shuts down: the attempt is given back unspent.
+    /// The worker is shutting down: the attempt is returned and not counted.
     Interrupted,
     /// Its worker died while it ran.
     Crashed(Suspects),
-    /// The worker did not extend its lease, and nobody saw it die: it may be frozen.
+    /// The worker did not extend its lease, but it may still live: it may be frozen.
     Lapsed,
 }
 
 /// Which attempts may have caused the death of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspects {
-    /// This attempt alone ran, so it is to blame.
+    /// Only this attempt was running, so it is the cause.
     One,
-    /// Others ran as well, or nobody knows what ran: any of them may be to blame.
+    /// Other attempts were running too, or it is unknown which were: any of them may be the cause.
     Several,
 }
 
-/// What a job may still spend: the three budgets, counted apart, and its time.
+/// What a job has spent and may spend: three separate budgets, and its time limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budgets {
     /// Retries spent.
@@ -47,78 +47,79 @@ pub struct Budgets {
     pub max_retries: u32,
     /// Crashes counted.
     pub crash_count: u32,
-    /// The crash at which the job is given up, once a crash is surely its own; zero means the same as one.
+    /// The crash count at which the job becomes a dead letter, if the crash is certainly its own. Zero means the same
+    /// as one.
     pub max_crashes: u32,
     /// Deferrals spent.
     pub deferral_count: u32,
     /// Deferrals allowed.
     pub max_deferrals: u32,
-    /// How long it may be begun, and how long it may run.
+    /// Until when it may start, and until when it may run.
     pub time: TimeBounds,
 }
 
 impl Budgets {
-    /// Whether a worker has died while the job ran: until it is known who was to blame, the job runs alone.
+    /// Whether a worker has died while the job ran. Until the cause is known, such a job runs alone.
     pub const fn is_suspect(&self) -> bool {
         self.crash_count > 0
     }
 }
 
-/// What an ended attempt becomes: the one move that its job makes.
+/// The result of an ended attempt: the one state change of its job.
 ///
-/// It holds delays, never an instant of the worker's clock: the store adds them to its own time. The expiry and the
-/// deadline in it are those that the store gave with the lease.
+/// It contains delays, never times of the worker's clock: the store adds them to its own time. Its expiry and deadline
+/// are those that the store gave with the lease.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// `completed`
     Completed {
-        /// What it came to.
+        /// The result.
         result: Option<JobData>,
     },
     /// `retrying`; spends a retry.
     Retrying {
-        /// How long after the end of this attempt the next one is due.
+        /// The delay from the end of this attempt to the next one.
         delay: Duration,
-        /// What went wrong.
+        /// The failure.
         failure: Failure,
     },
     /// `dead_letter`
     DeadLetter {
-        /// Why it is given up.
+        /// Why the job is given up.
         reason: DeadLetterReason,
-        /// What went wrong last.
+        /// The last failure.
         failure: Failure,
     },
     /// `cancelled`
     Cancelled,
-    /// `cancelled`, because no attempt may begin any more.
+    /// `cancelled`, because no attempt may start any more.
     Expired {
         /// Its expiry.
         at: Timestamp,
-        /// What went wrong in the attempt, if it failed.
+        /// The failure of the attempt, if it failed.
         failure: Option<Failure>,
     },
     /// `pending`, later; spends a deferral.
     Deferred {
-        /// How long after the end of this attempt it may run again.
+        /// The delay from the end of this attempt until the job may run again.
         delay: Duration,
     },
     /// `pending`, now; spends nothing.
     Returned,
     /// `pending`, now; spends a crash.
     Crashed {
-        /// What is known of it.
+        /// What is known about it.
         failure: Failure,
     },
-    /// `pending`, now; spends a crash only when another worker claims it.
+    /// `pending`, now; spends a crash only if another worker claims it.
     Lapsed {
-        /// What is known of it.
+        /// What is known about it.
         failure: Failure,
     },
 }
 
 impl Outcome {
-    /// The state that it leads to.
+    /// The status of the job after it.
     pub const fn status(&self) -> Status {
         match self {
             Self::Completed { .. } => Status::Completed,
@@ -130,11 +131,11 @@ impl Outcome {
     }
 }
 
-/// Decides what an ended attempt becomes.
+/// Decides the outcome of an ended attempt.
 ///
-/// `now` is the store's time at the end of the attempt, because it is compared with the instants that the store keeps.
-/// `random` is drawn evenly from [0, 1) and only spreads the delay. Pure: the same arguments give the same outcome, on
-/// every backend.
+/// `now` is the store's time at the end of the attempt, because it is compared with times that the store keeps.
+/// `random` is uniform in [0, 1) and only spreads the delay. The function is pure: the same arguments give the same
+/// outcome on every backend.
 pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Timestamp, random: f64) -> Outcome {
     match end {
         AttemptEnd::Completed { result } => Outcome::Completed { result },
@@ -150,7 +151,7 @@ pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Tim
     }
 }
 
-/// A retry that could not begin in time is not waited for: the job ends with the failure.
+/// If a retry could not start in time, the job ends at once with the failure.
 fn decide_failure(budgets: &Budgets, failure: Failure, policy: &RetryPolicy, now: Timestamp, random: f64) -> Outcome {
     if !failure.failure_type.is_retried() {
         return Outcome::DeadLetter { reason: DeadLetterReason::NotRetried(failure.failure_type), failure };
@@ -177,8 +178,8 @@ fn decide_snooze(budgets: &Budgets, delay: Duration, now: Timestamp) -> Outcome 
     Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.sentence()), reason }
 }
 
-/// Only a death that is surely its own makes a job a dead letter. One of several suspects is counted, so that it
-/// runs alone from then on, whatever its budget says.
+/// Only a death that is certainly its own makes a job a dead letter. With several suspects the crash is counted,
+/// whatever the budget, and the job runs alone from then on.
 fn decide_crash(budgets: &Budgets, suspects: Suspects) -> Outcome {
     let crashes = budgets.crash_count.saturating_add(1);
     let failure = Failure::new(FailureType::WorkerError, "the worker died while it ran this job");
@@ -188,9 +189,9 @@ fn decide_crash(budgets: &Budgets, suspects: Suspects) -> Outcome {
     Outcome::Crashed { failure }
 }
 
-/// A frozen worker is not a dead one: if it comes back, it may go on with its job, and nothing is spent. The claim of
-/// another worker spends the crash. A job whose crashes are spent by such claims ends here, so that one which brings
-/// down its workers unseen does not run for ever.
+/// A frozen worker is not a dead worker: if it comes back, it may continue its job, and nothing is spent. A claim by
+/// another worker spends a crash. If such claims have spent all crashes, the job ends here, so that a job that freezes
+/// its workers does not run for ever.
 fn decide_lapse(budgets: &Budgets) -> Outcome {
     let failure = Failure::new(FailureType::WorkerError, "its worker did not extend its lease");
     if budgets.crash_count >= budgets.max_crashes.max(1) {

@@ -7,13 +7,13 @@ use futures_core::Stream;
 
 use crate::{Limits, NewJob, StoreError, ValidJob};
 
-/// Jobs that arrive while they are enqueued; an error takes everything back.
+/// Jobs that arrive while they are enqueued. An error undoes everything.
 pub type EnqueueStream = Pin<Box<dyn Stream<Item = Result<NewJob, Box<dyn Error + Send + Sync>>> + Send>>;
 
-/// The same of jobs that were checked.
+/// The same with checked jobs.
 pub type ValidJobStream = Pin<Box<dyn Stream<Item = Result<ValidJob, StoreError>> + Send>>;
 
-/// A stream of what an iterator gives. Whoever polls it calls the iterator, so it is for iterators that do not block.
+/// A stream of the items of an iterator. The task that polls it calls the iterator, so the iterator must not block.
 pub fn stream_of<I>(items: I) -> Pin<Box<dyn Stream<Item = I::Item> + Send>>
 where
     I: IntoIterator,
@@ -22,7 +22,7 @@ where
     Box::pin(OfIterator(items.into_iter()))
 }
 
-/// The next item; none when the stream has ended. Cancellation safe.
+/// The next item. `None` when the stream has ended. Cancellation safe.
 pub async fn next_of<S: Stream + ?Sized>(stream: &mut Pin<Box<S>>) -> Option<S::Item> {
     poll_fn(|context| stream.as_mut().poll_next(context)).await
 }

@@ -7,13 +7,13 @@ use tokio::sync::mpsc;
 
 type Line = Result<NewJob, Box<dyn std::error::Error + Send + Sync>>;
 
-/// What goes over at a time, so that a long iterator does not pay a wake-up for each of its jobs.
+/// How many jobs are passed on at a time, so that a long iterator does not need a wake-up for each job.
 const CHUNK_JOBS_MAX: usize = 256;
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
-/// Chunks on their way; the iterator waits beyond that.
+/// How many chunks may wait. Beyond that the iterator waits.
 const CHUNKS_MAX: usize = 2;
 
-/// A stream of what an iterator gives. The iterator is called on a thread of its own, so it may block; the thread ends
+/// A stream of the items of an iterator. The iterator is called on its own thread, so it may block. The thread ends
 /// with the iterator, or at its next chunk after the stream was dropped.
 pub(crate) fn read(lines: impl Iterator<Item = Line> + Send + 'static) -> EnqueueStream {
     let (chunks, arriving) = mpsc::channel(CHUNKS_MAX);
@@ -25,7 +25,7 @@ pub(crate) fn read(lines: impl Iterator<Item = Line> + Send + 'static) -> Enqueu
 
 enum Chunk {
     Lines(Vec<Line>),
-    /// The iterator has ended. A thread that goes without this has panicked.
+    /// The iterator has ended. A thread that ends without this has panicked.
     End,
 }
 

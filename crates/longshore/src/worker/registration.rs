@@ -1,7 +1,7 @@
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use longshore_core::{Registration, SessionLost, StoreError, WorkerId, WorkerSession};
+use longshore_core::{Registration, SessionLost, StoreError, WorkerSession};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -73,13 +73,11 @@ impl Sessions {
 }
 
 impl WorkerRun {
-    /// Makes the worker known, under the identity that it has or else a fresh one; tries until the store answers, or
-    /// the worker is to stop.
+    /// Makes the worker known under its identity; tries until the store answers, or the worker is to stop.
     pub(crate) async fn register(&self) -> Result<(), StoreError> {
         let mut patience = Patience::default();
-        let worker_id = self.holdings().worker_id().cloned().unwrap_or_else(WorkerId::random);
         loop {
-            match self.register_once(&worker_id).await {
+            match self.register_once().await {
                 Ok(()) => {
                     self.trouble.pass(StoreCall::Register);
                     return Ok(());
@@ -93,14 +91,14 @@ impl WorkerRun {
         }
     }
 
-    async fn register_once(&self, worker_id: &WorkerId) -> Result<(), StoreError> {
+    async fn register_once(&self) -> Result<(), StoreError> {
         let _turn = self.sessions.turn.lock().await;
         if self.holdings().registered_id().is_some() {
             // It was registered after the loss of its session meanwhile.
             return Ok(());
         }
-        let asked_at = self.begin_session(worker_id).await?;
-        self.hold_as(worker_id, asked_at);
+        let asked_at = self.begin_session().await?;
+        self.holdings().register(self.identity.clone(), asked_at);
         Ok(())
     }
 
@@ -108,32 +106,28 @@ impl WorkerRun {
     /// holds, if its lease has not ended; the next heartbeat says what it has lost, and nothing new begins before.
     pub(crate) async fn register_after_loss(&self, session: u64) -> Result<(), StoreError> {
         let _turn = self.sessions.turn.lock().await;
-        let worker_id = self.holdings().worker_id().cloned();
-        let Some(worker_id) = worker_id.filter(|_| self.sessions.number() == session) else { return Ok(()) };
-        let asked_at = self.begin_session(&worker_id).await?;
-        self.holdings().suspend();
-        self.hold_as(&worker_id, asked_at);
+        if self.holdings().worker_id().is_none() || self.sessions.number() != session {
+            return Ok(());
+        }
+        let asked_at = self.begin_session().await?;
+        let mut holdings = self.holdings();
+        holdings.suspend();
+        holdings.register(self.identity.clone(), asked_at);
         Ok(())
     }
 
     /// Says when the store was asked.
-    async fn begin_session(&self, worker_id: &WorkerId) -> Result<Instant, StoreError> {
+    async fn begin_session(&self) -> Result<Instant, StoreError> {
         let asked_at = Instant::now();
-        let session = self.queue.backend().register(self.registration(worker_id)).await?;
+        let session = self.queue.backend().register(self.registration()).await?;
         self.sessions.begin(session);
-        quiet::info!(worker_id = %worker_id, "registered");
+        quiet::info!(worker_id = %self.identity, "registered");
         Ok(asked_at)
     }
 
-    fn hold_as(&self, worker_id: &WorkerId, asked_at: Instant) {
-        if self.holdings().register(worker_id.clone(), asked_at) {
-            self.pulse.notify_one();
-        }
-    }
-
-    fn registration(&self, worker_id: &WorkerId) -> Registration {
+    fn registration(&self) -> Registration {
         Registration {
-            worker_id: worker_id.clone(),
+            worker_id: self.identity.clone(),
             host: host(),
             pid: std::process::id(),
             lease: self.settings.lease,

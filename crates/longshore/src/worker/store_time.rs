@@ -3,23 +3,24 @@ use std::time::Duration;
 
 use longshore_core::Timestamp;
 
-/// The store's time as its worker knows it: what the store said last, carried on by the worker's monotonic clock.
+/// The store's time as its worker knows it: the last time that the store reported, continued with the worker's
+/// monotonic clock.
 ///
-/// Expiries and deadlines are instants of the store's clock, and the wall clock of the worker's machine may be off by
-/// minutes, so it is never read. Each claim, and so at least every second of an idle worker, sets this right again.
+/// Expiries and deadlines are times of the store's clock. The wall clock of the worker's machine may be wrong by
+/// minutes, so it is never read. Each claim corrects this time; an idle worker claims at least every second.
 #[derive(Debug, Default)]
 pub(crate) struct StoreTime {
-    /// By how many milliseconds the store's clock is ahead of the monotonic one.
+    /// How many milliseconds the store's clock is ahead of the monotonic one.
     ahead_ms: AtomicI64,
 }
 
 impl StoreTime {
-    /// The store has said that it is `now`, at this moment of the monotonic clock.
+    /// The store reported `now` at this time of the monotonic clock.
     pub(crate) fn hear(&self, now: Timestamp, monotonic: Duration) {
         self.ahead_ms.store(now.as_ms().saturating_sub(milliseconds(monotonic)), Ordering::Relaxed);
     }
 
-    /// The store's time at a moment of the monotonic clock.
+    /// The store's time at a time of the monotonic clock.
     pub(crate) fn at(&self, monotonic: Duration) -> Timestamp {
         Timestamp::from_ms(self.ahead_ms.load(Ordering::Relaxed).saturating_add(milliseconds(monotonic)))
     }

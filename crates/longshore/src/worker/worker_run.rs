@@ -1,10 +1,10 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, QueueLimit, StoreError, StoreFuture, WorkerId};
-use tokio::sync::{Notify, watch};
+use longshore_core::{Clock, Interest, Limits, QueueLimit, QueueScope, StoreError, StoreFuture, WorkerId};
+use tokio::sync::watch;
 
-use super::holdings::Holdings;
+use super::holdings::{Holdings, HoldingsGuard, SharedHoldings};
 use super::registration::Sessions;
 use super::registry::Registry;
 use super::store_time::StoreTime;
@@ -30,6 +30,14 @@ pub(crate) struct Settings {
     pub(crate) dead_letter_retention: Option<Duration>,
 }
 
+impl Settings {
+    /// The jobs that it may claim.
+    pub(crate) fn interest(&self, job_types: &Arc<[String]>) -> Interest {
+        let scope = if self.queues.is_empty() { QueueScope::All } else { QueueScope::Only(self.queues.clone()) };
+        Interest::Jobs { job_types: Arc::clone(job_types), scope }
+    }
+}
+
 /// One run of a worker, from its registration to its retirement: what all of its tasks share.
 pub(crate) struct WorkerRun {
     pub(crate) queue: Queue,
@@ -37,21 +45,14 @@ pub(crate) struct WorkerRun {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) job_types: Arc<[String]>,
+    /// Fresh, and the same until the end, however often it is registered.
+    pub(crate) identity: WorkerId,
     pub(crate) origin: Arc<AttemptOrigin>,
     pub(crate) gate: Arc<Gate>,
-    holdings: Mutex<Holdings>,
+    /// Whoever waits for a state of the holdings waits here; changes are made by [`WorkerRun::holdings`].
+    pub(crate) shared: SharedHoldings,
     pub(crate) sessions: Sessions,
     pub(crate) start_notes: StartNotes,
-    /// A lease waits for a slot.
-    pub(crate) work: Notify,
-    /// A claim may be worth its commit again, or the worker must be registered again.
-    pub(crate) room: Notify,
-    /// An outcome waits for the recorder.
-    pub(crate) ended: Notify,
-    /// A slot became free or the recorder stored outcomes: whoever waits for the end looks again.
-    pub(crate) settled: Notify,
-    /// A heartbeat is wanted at once.
-    pub(crate) pulse: Notify,
     pub(crate) trouble: Trouble,
     pub(crate) store_time: StoreTime,
     until: Until,
@@ -86,9 +87,11 @@ impl WorkerRun {
         until: Until,
     ) -> Self {
         let lanes = Lanes::new(&settings.queues, settings.concurrency);
+        let holdings = Holdings::new(lanes, settings.concurrency, settings.lease, until);
         Self {
-            holdings: Mutex::new(Holdings::new(lanes, settings.concurrency, settings.lease)),
+            shared: SharedHoldings::new(holdings, settings.concurrency),
             job_types: registry.job_types(),
+            identity: WorkerId::random(),
             origin: Arc::new(origin),
             gate,
             queue,
@@ -97,11 +100,6 @@ impl WorkerRun {
             clock,
             sessions: Sessions::default(),
             start_notes: StartNotes::default(),
-            work: Notify::new(),
-            room: Notify::new(),
-            ended: Notify::new(),
-            settled: Notify::new(),
-            pulse: Notify::new(),
             trouble: Trouble::default(),
             store_time: StoreTime::default(),
             until,
@@ -110,20 +108,8 @@ impl WorkerRun {
         }
     }
 
-    pub(crate) fn holdings(&self) -> MutexGuard<'_, Holdings> {
-        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Resolves when the holdings are as wished.
-    pub(crate) async fn settled_when(&self, is_reached: impl Fn(&Holdings) -> bool) {
-        loop {
-            let mut changed = std::pin::pin!(self.settled.notified());
-            changed.as_mut().enable();
-            if is_reached(&self.holdings()) {
-                return;
-            }
-            changed.await;
-        }
+    pub(crate) fn holdings(&self) -> HoldingsGuard<'_> {
+        self.shared.lock()
     }
 
     /// Calls the store until it does not fail in passing. Not given up when the worker stops: whoever stops it
@@ -179,7 +165,6 @@ impl WorkerRun {
             return;
         }
         quiet::warning!(worker_id = %worker_id, "the lease has ended; registering again");
-        self.room.notify_one();
     }
 
     /// An error that no waiting mends: the worker stops, and ends with the first of them.

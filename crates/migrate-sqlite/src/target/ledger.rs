@@ -26,7 +26,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Ledger> {
         Form::Current => current_rows(connection, table)?,
     };
     let mut foreign = Vec::new();
-    for name in &tables {
+    for name in tables.iter().filter(|name| Tool::may_be_ledger(name)) {
         foreign.extend(foreign_ledger(connection, name)?);
     }
     Ok(Ledger { table: table.to_owned(), form, rows, foreign })

@@ -100,12 +100,12 @@ impl Tree {
             }
             match EntryKind::of(&entry).map_err(unreadable(&entry))? {
                 EntryKind::Directory if depth + 1 < DEPTH_MAX => {
-                    self.read_into(&entry, &format!("{path}/"), depth + 1)?
+                    self.read_into(&entry, &format!("{path}/"), depth + 1)?;
                 }
                 EntryKind::Directory => self.refuse(&path, "it lies too deep"),
                 EntryKind::Dangling => self.refuse(&path, "it is a link to a file that is not there"),
                 EntryKind::Special => {
-                    self.skipped.push(Skipped { name: path, reason: "no file, so it was not opened" })
+                    self.skipped.push(Skipped { name: path, reason: "no file, so it was not opened" });
                 }
                 EntryKind::File => self.read_file(&entry, path)?,
             }

@@ -2,22 +2,25 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{Migrator, Pen, mark::refuse_without_reason, run::RunMode, run::told};
+use super::{
+    Migrator, Pen,
+    mark::refuse_without_reason,
+    run::{RunMode, refuse_idle_pragmas, told},
+};
 use crate::{
-    apply::{Aside, Failure, Order, in_transaction},
+    apply::{Failure, Order, in_transaction},
     error::MigrateError,
     finding::{Finding, FindingKind},
     ledger::{EventKind, RowChange, Witness},
-    loss::losses,
+    loss::{DataLoss, Loss, LossCheck, foretold, unasked},
     migration::{Direction, Migration, MigrationId},
     plan::{Conflicts, Materials, Planned, repair},
-    replay::run,
+    replay::{Stage, perform},
     report::{RepairAction, RepairReport},
     schema::{Comparison, Difference, ObjectName, Schema, differences},
     script::Bounds,
-    source::Source,
     survey::Survey,
-    target::{Definition, ForeignKeys, Session, TargetError},
+    target::{ForeignKeys, Session},
 };
 
 /// Whether a repair is shown or carried out.
@@ -67,16 +70,18 @@ impl Migrator<'_> {
             self.target.roll_back();
             return Err(error);
         }
-        self.settle()?;
+        self.settle(survey.chain)?;
         Ok(done)
     }
 
     /// Tries the plan that leaves conflicts to later migrations, then the one that mends them first.
     fn plan_repair(&mut self, survey: &Survey) -> Result<Vec<Planned>, MigrateError> {
         let materials = self.materials(survey);
-        let migrations: Vec<Migration> = self.sources.iter().flat_map(Source::migrations).cloned().collect();
+        let sources = self.sources.clone();
         let bounds = |id: &MigrationId| {
-            migrations.iter().find(|found| found.id == *id).map(|found| found.bounds(Direction::Up)).unwrap_or_default()
+            let source = sources.iter().find(|source| source.name() == id.source);
+            let migration = source.and_then(|source| source.migration(id.number));
+            migration.map(|found| found.bounds(Direction::Up)).unwrap_or_default()
         };
         let mut left: Vec<Finding> = Vec::new();
         for conflicts in [Conflicts::LeaveToLater, Conflicts::Mend] {
@@ -85,6 +90,7 @@ impl Migrator<'_> {
             let reasons = self.try_out(survey, &plan)?;
             if reasons.is_empty() {
                 self.refuse_lossy(survey, &plan)?;
+                refuse_idle_pragmas(&self.applied_by(&plan)?, Direction::Up)?;
                 return Ok(plan);
             }
             left = reasons;
@@ -99,16 +105,13 @@ impl Migrator<'_> {
             script.map(|script| script.statements().to_vec()).unwrap_or_default()
         };
         let links = survey.chain.links();
-        Materials {
-            definitions: links.iter().map(|link| link.definitions.clone()).collect(),
-            statements: links.iter().map(|link| statements(&link.id)).collect(),
-        }
+        Materials { statements: links.iter().map(|link| statements(&link.id)).collect() }
     }
 
     /// What would still be wrong after the plan, tried on an empty copy of the real schema.
     fn try_out(&mut self, survey: &Survey, plan: &[Planned]) -> Result<Vec<Finding>, MigrateError> {
         let mut scratch = self.target.scratch()?;
-        let is_ours = |object: &ObjectName| survey.chain.links().iter().any(|link| link.footprint.touches(object));
+        let is_ours = |object: &ObjectName| !survey.chain.touching(object).is_empty();
         for definition in self.target.definitions()? {
             // What is not ours may want a module, a function or a collation that only the application has.
             let made = scratch.execute(&definition.sql);
@@ -131,10 +134,9 @@ impl Migrator<'_> {
         match (&planned.step.action, &planned.rebuild, &planned.step.id) {
             (RepairAction::Apply, _, Some(id)) => {
                 let migration = self.migration(id)?;
-                let kept = foreign_parts(scratch, survey)?;
-                run(scratch, &migration, Direction::Up)
-                    .map_err(|error| told(&migration, Failure::Run(error, 0), Vec::new()))?;
-                put_back(scratch, &kept)?;
+                let is_made = |object: &ObjectName| is_made(survey, object);
+                perform(scratch, &migration, Direction::Up, Stage::Scratch, &is_made)
+                    .map_err(|error| told(&migration, Direction::Up, Failure::Run(error, 0), Vec::new()))?;
             }
             (RepairAction::RebuildTable, Some(rebuild), _) => {
                 scratch.rebuild(rebuild)?;
@@ -156,26 +158,30 @@ impl Migrator<'_> {
 
     fn expected_after(&self, survey: &Survey, plan: &[Planned]) -> Schema {
         let planned: BTreeSet<&MigrationId> = plan.iter().filter_map(|planned| planned.step.id.as_ref()).collect();
-        let counts = |id: &MigrationId| survey.ledger.is_applied(id) || planned.contains(id);
+        let rows = survey.ledger.by_id();
+        let is_applied = |id: &MigrationId| rows.get(id).is_some_and(|row| row.is_applied());
+        let counts = |id: &MigrationId| is_applied(id) || planned.contains(id);
         let count = survey.chain.links().iter().take_while(|link| counts(&link.id)).count();
         survey.chain.after(count)
     }
 
     /// A step that would lose rows is never carried out, not even one that is in a migration.
     fn refuse_lossy(&mut self, survey: &Survey, plan: &[Planned]) -> Result<(), MigrateError> {
-        for planned in plan.iter().filter(|planned| planned.step.action == RepairAction::Apply) {
-            let Some(id) = &planned.step.id else { continue };
-            let migration = self.migration(id)?;
-            let Some(link) = survey.chain.link(id) else {
+        for migration in self.applied_by(plan)? {
+            let Some(link) = survey.chain.link(&migration.id) else {
                 continue;
             };
-            let expected = survey.chain.before(id);
-            let found = losses(self.target.as_mut(), &migration, Direction::Up, &link.footprint, &expected)?;
-            if !found.is_empty() {
-                return Err(MigrateError::DataLoss { id: id.clone(), direction: Direction::Up, losses: found });
-            }
+            let expected = survey.chain.before(&migration.id);
+            let found = foretold(self.target.as_mut(), &migration, Direction::Up, &link.footprint, &expected)?;
+            // Not even what its file declares: that is for `up`, which somebody orders.
+            refuse(&migration.id, unasked(found, &[]))?;
         }
         Ok(())
+    }
+
+    fn applied_by(&self, plan: &[Planned]) -> Result<Vec<Migration>, MigrateError> {
+        let applied = plan.iter().filter(|planned| planned.step.action == RepairAction::Apply);
+        applied.filter_map(|planned| planned.step.id.as_ref()).map(|id| self.migration(id)).collect()
     }
 
     fn keys(&self, plan: &[Planned]) -> ForeignKeys {
@@ -222,10 +228,11 @@ impl Migrator<'_> {
                     chain,
                     without: &without,
                     differing: &[],
+                    data_loss: DataLoss::Refuse,
                 };
                 let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
                 return in_transaction(target, &order, &recorder, Instant::now())
-                    .map_err(|failure| told(migration, failure, Vec::new()));
+                    .map_err(|failure| told(migration, Direction::Up, failure, Vec::new()));
             }
             RepairAction::MarkApplied => {
                 let checksum = migration.checksum();
@@ -236,11 +243,11 @@ impl Migrator<'_> {
                 (EventKind::Repaired, RowChange::Applied { checksum, witness: Witness::Shown })
             }
             RepairAction::RebuildTable => {
-                let aside = Aside::put_all(target)?;
+                target.begin_loss_check(LossCheck { keep_counters: true, ..LossCheck::default() })?;
                 if let Some(rebuild) = &planned.rebuild {
                     target.rebuild(rebuild)?;
                 }
-                aside.put_back(target)?;
+                refuse(&migration.id, unasked(target.end_loss_check()?, &[]))?;
                 (EventKind::Repaired, RowChange::None)
             }
             RepairAction::Add | RepairAction::Replace => {
@@ -258,33 +265,20 @@ impl Migrator<'_> {
 const BY_HAND: &str = "write a migration that says what shall be, or change the schema by hand, then run repair again";
 
 fn reason(survey: &Survey, difference: &Difference) -> Finding {
-    let is_made = survey.chain.links().iter().any(|link| link.footprint.touches(&difference.object));
-    let kind = if is_made { FindingKind::SchemaDisagrees } else { FindingKind::HandMade };
+    let kind = if is_made(survey, &difference.object) { FindingKind::SchemaDisagrees } else { FindingKind::HandMade };
     Finding::new(kind, difference.object.to_string(), difference.to_string()).hint(BY_HAND)
 }
 
-/// The runner puts foreign views and triggers aside for a rebuild; the trial does the same in a simpler way.
-fn foreign_parts(scratch: &mut dyn Session, survey: &Survey) -> Result<Vec<Definition>, TargetError> {
-    use crate::schema::ObjectKind as K;
-    let is_known =
-        |definition: &Definition| survey.chain.links().iter().any(|link| link.footprint.touches(&definition.object));
-    let mut parts = scratch.definitions()?;
-    parts.retain(|definition| definition.object.kind != K::Table && !is_known(definition));
-    let drops = parts.iter().map(|definition| &definition.object).filter(|object| object.kind != K::Index);
-    let mut drops: Vec<_> = drops.collect();
-    drops.sort_by_key(|object| object.kind == K::View);
-    for object in drops {
-        scratch.execute(&format!("DROP {} \"{}\"", object.kind.word(), object.name.replace('"', "\"\"")))?;
-    }
-    Ok(parts)
+fn is_made(survey: &Survey, object: &ObjectName) -> bool {
+    !survey.chain.touching(object).is_empty()
 }
 
-fn put_back(scratch: &mut dyn Session, parts: &[Definition]) -> Result<(), TargetError> {
-    let there: Vec<_> = scratch.definitions()?.into_iter().map(|definition| definition.object).collect();
-    for definition in parts.iter().filter(|definition| !there.contains(&definition.object)) {
-        scratch.execute(&definition.sql)?;
+fn refuse(id: &MigrationId, losses: Vec<Loss>) -> Result<(), MigrateError> {
+    if losses.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let (id, direction, done) = (id.clone(), Direction::Up, Vec::new());
+    Err(MigrateError::DataLoss { id, direction, losses, done, statements_done: 0 })
 }
 
 fn report(plan: &[Planned], applied: bool) -> RepairReport {

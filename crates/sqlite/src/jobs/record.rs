@@ -14,11 +14,11 @@ use crate::workers::held::HeldLease;
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Message, Request, Work};
 
-/// Writes what became of attempts, each behind its own fence.
+/// Records the outcomes of attempts, each under its own fence.
 pub(crate) struct RecordAll {
     pub(crate) worker_id: WorkerId,
     pub(crate) records: Arc<[Record]>,
-    /// When the store was called, from which the ages of the records count.
+    /// When the store was called. The ages of the records count from then.
     pub(crate) called_at: Timestamp,
     pub(crate) manner: Manner,
 }
@@ -26,26 +26,26 @@ pub(crate) struct RecordAll {
 /// How the rows of a batch are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// One after the other; one that the database refuses takes all of them back.
+    /// One after the other. If the database rejects one, all of them are undone.
     Together,
-    /// Each in a savepoint of its own, so that one which the database refuses is told by itself. It costs every row two
-    /// statements more, so only a batch that could not be written together is written so.
+    /// Each in its own savepoint, so that a rejected row is reported separately. It costs two more statements for each
+    /// row, so it is used only for a batch that could not be written together.
     Apart,
 }
 
-/// Writes a batch together and, where the database refuses it, row by row.
+/// Writes a batch together. If the database rejects it, writes it row by row.
 pub(crate) async fn by_rows<A, F>(write: impl Fn(Manner) -> F) -> Result<A, StoreError>
 where
     F: Future<Output = Result<A, StoreError>>,
 {
     match write(Manner::Together).await {
-        // What is outside of the rows has errors of its own.
+        // A cause outside the rows has its own error.
         Err(StoreError::Backend { .. }) => write(Manner::Apart).await,
         written => written,
     }
 }
 
-/// The answer for a row that the database refuses.
+/// The answer for a row that the database rejects.
 pub(crate) fn refused(error: &rusqlite::Error) -> Recorded {
     Recorded::Refused { reason: error.to_string().into() }
 }
@@ -87,8 +87,8 @@ impl RecordAll {
     }
 }
 
-/// Gives leases back by the writer. Nobody waits for the answer; should it fail, the retirement of the worker or its
-/// death gives them back.
+/// Returns leases through the writer. Nobody waits for the answer. If it fails, the leases are returned when the worker
+/// retires or is found dead.
 #[derive(Debug)]
 pub(crate) struct GiveBackByWriter {
     pub(crate) writer: Sender<Message>,
@@ -106,7 +106,7 @@ impl GiveBack for GiveBackByWriter {
         };
         let (reply, _) = oneshot::channel();
         let request = Request { work, context: self.context.clone(), reply, kept: None, permit: None };
-        // A writer that has ended gives nothing back any more.
+        // A writer that has ended returns nothing.
         let _ = self.writer.send(Message::Task(Box::new(request)));
     }
 }
@@ -124,7 +124,7 @@ fn record_one<'c>(
         None => false,
     };
     if !is_written {
-        // Not remembered, fenced off, or put into another queue by a foreign hand: the row tells.
+        // Unknown, fenced off, or moved to another queue by another program: the row decides.
         let Some(lease) = read_lease(tx.connection, worker_id, id, claim_number)? else {
             return Ok(Recorded::Fenced);
         };
@@ -138,7 +138,7 @@ fn record_one<'c>(
     Ok(Recorded::Recorded)
 }
 
-/// The same of a row that the database may refuse. Its log is lost before its outcome is.
+/// The same for a row that the database may reject. Its log is given up before its outcome is.
 fn record_apart<'c>(
     tx: &mut WriteTx<'_, 'c>,
     ending: &mut Ending<'c>,
@@ -152,13 +152,13 @@ fn record_apart<'c>(
     if !log.is_empty()
         && let Ok(answer) = tx.apart(|tx| record_one(tx, ending, ended, &[]))?
     {
-        crate::quiet::warning!(job_id = ended.id.0, %error, "the log of an attempt is refused; its outcome is kept");
+        crate::quiet::warning!(job_id = ended.id.0, %error, "the log of an attempt was rejected; its outcome is kept");
         return Ok(answer);
     }
     Ok(refused(&error))
 }
 
-/// The facts of a running job, if it is still this attempt's.
+/// The lease of a running job, if it still belongs to this attempt.
 fn read_lease(
     connection: &Connection,
     worker_id: &WorkerId,

@@ -9,8 +9,8 @@ use crate::jobs::record::{Manner, refused};
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
 
-/// Writes progress and log of running attempts, each behind its own fence, and the log of those that have completed
-/// their jobs.
+/// Writes progress and log of running attempts, each under its own fence. Also writes the log of attempts that
+/// completed their jobs.
 pub(crate) struct ReportAll {
     pub(crate) worker_id: WorkerId,
     pub(crate) reports: Arc<[Report]>,
@@ -58,7 +58,7 @@ fn report_one(tx: &WriteTx<'_, '_>, worker_id: &WorkerId, report: &Report) -> Re
             claim_number.0
         ])?,
     };
-    // Whoever completed its job in a transaction of its own has the rest of its log still to bring.
+    // An attempt that completed its job in its own transaction may still write the rest of its log.
     if !is_running && !is_completed_by(tx.connection, worker_id, id, claim_number)? {
         return Ok(Recorded::Fenced);
     }
@@ -66,7 +66,7 @@ fn report_one(tx: &WriteTx<'_, '_>, worker_id: &WorkerId, report: &Report) -> Re
     Ok(Recorded::Recorded)
 }
 
-/// Whether this very attempt has completed the job.
+/// Whether this attempt, under this claim, has completed the job.
 pub(crate) fn is_completed_by(
     connection: &Connection,
     worker_id: &WorkerId,

@@ -6,7 +6,7 @@ use crate::jobs::record::refused;
 use crate::writing::session::{WriteTx, is_of_a_row};
 use crate::writing::work::Work;
 
-/// Writes that the attempt of a suspect is about to begin alone in its process.
+/// Writes that the attempt of a suspect will start alone in its process.
 pub(crate) struct BeginIsolated {
     pub(crate) worker_id: WorkerId,
     pub(crate) id: JobId,
@@ -15,7 +15,7 @@ pub(crate) struct BeginIsolated {
 
 impl Work for BeginIsolated {
     type Answer = Recorded;
-    const DOING: &'static str = "beginning a job that runs alone";
+    const DOING: &'static str = "starting a job that runs alone";
 
     fn is_one_statement(&self) -> bool {
         true

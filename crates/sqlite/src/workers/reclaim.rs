@@ -1,8 +1,8 @@
-pub(crate) mod look;
 pub(crate) mod rounds;
 pub(crate) mod suspect;
 pub(crate) mod take_over;
 pub(crate) mod watches;
+pub(crate) mod worker_search;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::jobs::stuck::Settle;
 use crate::readers::Readers;
 use crate::workers::held_job::Loss;
 use crate::workers::liveness::Liveness;
-use crate::workers::reclaim::look::{Found, Look, LostWorker};
 use crate::workers::reclaim::rounds::Rounds;
 use crate::workers::reclaim::suspect::SuspectAll;
-use crate::workers::reclaim::take_over::{End, STEP_ROWS, Step};
+use crate::workers::reclaim::take_over::{End, STEP_ROWS, TakeOverStep};
 use crate::workers::reclaim::watches::{Suspect, Watches};
+use crate::workers::reclaim::worker_search::{Found, LostWorker, WorkerSearch};
 use crate::workers::worker_record::Signs;
 use crate::writing::writer::Writer;
 
@@ -51,7 +51,7 @@ impl Reclaim {
         let Found { lost, suspects, stuck, overdue } = readers
             .run("looking for dead workers", move |tx| {
                 let overdue = overdue_page(tx.connection, tx.now, STEP_ROWS)?;
-                Ok(Found { overdue, ..looker.look(tx.connection)? })
+                Ok(Found { overdue, ..looker.find(tx.connection)? })
             })
             .await?;
         if !stuck.is_empty() {
@@ -71,9 +71,9 @@ impl Reclaim {
         Ok(reclaimed)
     }
 
-    fn look(&self, connection: &rusqlite::Connection) -> rusqlite::Result<Found> {
+    fn find(&self, connection: &rusqlite::Connection) -> rusqlite::Result<Found> {
         let Self { liveness, watches, rounds, clock } = self;
-        Look { connection, liveness, watches, rounds, now: clock.monotonic() }.find()
+        WorkerSearch { connection, liveness, watches, rounds, now: clock.monotonic() }.find()
     }
 
     async fn take_over(
@@ -91,7 +91,7 @@ impl Reclaim {
         while let Some(after) = next {
             let (started, clock) = (Arc::clone(&started), Arc::clone(&self.clock));
             let asked_at = clock.monotonic();
-            let step = Step {
+            let step = TakeOverStep {
                 worker_id: worker_id.clone(),
                 heartbeat_number,
                 loss,

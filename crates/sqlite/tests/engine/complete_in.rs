@@ -9,7 +9,7 @@ use longshore_sqlite::{AttemptSuccess, CompleteError, complete_in, enqueue_in};
 
 use crate::database::{Database, START, job};
 
-/// What the attempt of a lease came to, written on the caller's connection a second after it began.
+/// Completes the attempt of a lease on the caller's connection, one second after its start.
 fn complete(connection: &Connection, worker_id: &WorkerId, lease: &Lease) -> Result<(), CompleteError> {
     let result = JobData::parse(r#"{"pages":4}"#).unwrap();
     let success = AttemptSuccess {

@@ -1,4 +1,4 @@
-//! Expiry and deadline as plain SQL writes them, and what the index of them costs.
+//! Expiry and deadline written with plain SQL, and the cost of their index.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::database::{Database, START, ids, job};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How many jobs a look for overdue ones still has to read.
+/// How many jobs a search for overdue ones must still read.
 fn still_indexed(database: &Database) -> i64 {
     database.number(
         "SELECT count(*) FROM job_queue WHERE COALESCE(expires_at, deadline_at) IS NOT NULL AND overdue_seen_at IS NULL",

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use longshore_core::{DeadLetterReason, Failure, FailureType, JobData, Lease, LogChunk, Outcome, Record};
 
-/// What became of a leased attempt; the last word says how it ended.
+/// The record of a leased attempt. The last method sets how it ended.
 #[derive(Clone, Debug)]
 pub struct RecordBuilder {
     lease: Lease,
@@ -11,34 +11,34 @@ pub struct RecordBuilder {
     log: Vec<LogChunk>,
 }
 
-/// An attempt that began and ended just now, unless told.
+/// An attempt that started and ended just now by default.
 pub fn ended(lease: &Lease) -> RecordBuilder {
     RecordBuilder { lease: lease.clone(), ran: Some(Duration::ZERO), ended_ago: Duration::ZERO, log: Vec::new() }
 }
 
 impl RecordBuilder {
-    /// How long its handler ran.
+    /// Sets how long its handler ran.
     #[must_use]
     pub fn ran(mut self, span: Duration) -> Self {
         self.ran = Some(span);
         self
     }
 
-    /// How long ago it ended.
+    /// Sets how long ago it ended.
     #[must_use]
     pub fn ago(mut self, span: Duration) -> Self {
         self.ended_ago = span;
         self
     }
 
-    /// Its handler never began.
+    /// Its handler never started.
     #[must_use]
     pub fn never_began(mut self) -> Self {
         self.ran = None;
         self
     }
 
-    /// What is left of its log.
+    /// Sets the rest of its log.
     #[must_use]
     pub fn log(mut self, log: Vec<LogChunk>) -> Self {
         self.log = log;
@@ -50,43 +50,43 @@ impl RecordBuilder {
         self.outcome(Outcome::Completed { result: None })
     }
 
-    /// It succeeded and came to something.
+    /// It succeeded with a result.
     pub fn completed_with(self, result: JobData) -> Record {
         self.outcome(Outcome::Completed { result: Some(result) })
     }
 
-    /// It failed and is tried again after `delay`.
+    /// It failed and is retried after `delay`.
     pub fn retrying(self, delay: Duration) -> Record {
         self.outcome(Outcome::Retrying { delay, failure: failure() })
     }
 
-    /// It failed and is given up, its retries spent.
+    /// It failed and becomes a dead letter, because its retries are spent.
     pub fn dead_letter(self) -> Record {
         let reason = DeadLetterReason::RetriesSpent { attempts: self.lease.attempt() };
         self.outcome(Outcome::DeadLetter { reason, failure: failure() })
     }
 
-    /// It stopped because somebody asked for it.
+    /// It stopped because its job was cancelled.
     pub fn cancelled(self) -> Record {
         self.outcome(Outcome::Cancelled)
     }
 
-    /// It wants to be run after `delay`.
+    /// It asked to run again after `delay`.
     pub fn deferred(self, delay: Duration) -> Record {
         self.outcome(Outcome::Deferred { delay })
     }
 
-    /// It is given up, because the store refused what it came to.
+    /// It is given up, because the store rejected its outcome.
     pub fn refused(self) -> Record {
         self.outcome(Outcome::DeadLetter { reason: DeadLetterReason::OutcomeRefused, failure: failure() })
     }
 
-    /// It is given back unspent.
+    /// It is returned; the attempt is not counted.
     pub fn returned(self) -> Record {
         self.outcome(Outcome::Returned)
     }
 
-    /// It ended in this way.
+    /// It ended with this outcome.
     pub fn outcome(self, outcome: Outcome) -> Record {
         Record {
             id: self.lease.id,

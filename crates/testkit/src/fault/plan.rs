@@ -17,7 +17,7 @@ pub enum Fault {
 }
 
 /// A call of a store that can fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// `Store::enqueue`
     Enqueue,

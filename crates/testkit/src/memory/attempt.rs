@@ -6,7 +6,7 @@ use longshore_core::{
 use super::row::Row;
 use super::state::State;
 
-/// The end of the attempt that a job is in.
+/// The end of the current attempt of a job.
 #[derive(Debug)]
 pub(super) struct AttemptEnded {
     pub(super) id: JobId,
@@ -67,7 +67,7 @@ impl State {
         self.rows.get_mut(&id).filter(|row| row.is_attempt(worker_id, claim_number))
     }
 
-    /// Makes the one move that the outcome says, writes the attempt's row and moves the children.
+    /// Makes the state change of the outcome, writes the attempt's row and updates the children.
     pub(super) fn end_attempt(&mut self, ended: AttemptEnded) {
         let AttemptEnded { id, finished_at: at, .. } = ended;
         let row = self.row(id);
@@ -134,7 +134,7 @@ impl State {
         self.cancel_if_asked(id, at);
     }
 
-    /// Somebody asked for the end of a job whose attempt did not end it: it does not run again first.
+    /// If the cancellation of a job was requested and its attempt did not end it, the job does not run again first.
     fn cancel_if_asked(&mut self, id: JobId, at: Timestamp) {
         let job = &self.row(id).job;
         if job.cancel_requested_at.is_some() && !job.status.is_ended() {
@@ -177,7 +177,7 @@ impl Row {
     }
 }
 
-/// The word for the history; a success has none, the job itself tells of it.
+/// The word for the history. A success has none; the job's own row describes it.
 fn word(outcome: &Outcome) -> Option<(AttemptOutcome, Option<&Failure>)> {
     Some(match outcome {
         Outcome::Completed { .. } => return None,

@@ -83,7 +83,7 @@ pub async fn of_many_jobs_that_become_due_at_once_none_is_left_behind<H: Harness
     world.store.enqueue_stream(stream_of(jobs)).await.expect("the stream is fine");
     world.clock.advance(seconds(1));
     let mut claimed = 0;
-    // A claim may promote a bounded number only; then it says that more is due.
+    // A claim may promote only a limited number. Then it reports that more is due.
     for _ in 0..100 {
         let answer = world.claimed(&worker_id, 1000).await;
         claimed += answer.leases.len();
@@ -113,7 +113,7 @@ pub async fn a_clock_that_jumps_backwards_holds_no_ready_job_back<H: Harness>() 
     let ready = world.enqueue(job()).await;
     let delayed = world.enqueue(job().delay(seconds(1))).await;
     world.clock.advance(seconds(1));
-    // A claim of nothing still promotes what is due.
+    // A claim of zero jobs still promotes due jobs.
     world.claim(&worker_id, 0).await;
     world.clock.jump_backwards(seconds(86_400));
     assert_eq!(ids(&world.claim(&worker_id, 9).await), [ready, delayed]);

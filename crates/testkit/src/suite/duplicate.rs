@@ -19,7 +19,7 @@ fn pushing_back(delay: u64) -> NewJob {
     keyed().on_duplicate(OnDuplicate::PushBack).delay(seconds(delay))
 }
 
-/// One that may wait behind a job that runs.
+/// A job that may wait behind a running one.
 fn waiting() -> NewJob {
     keyed().unique_while(UniqueWhile::Waiting)
 }
@@ -215,7 +215,7 @@ pub async fn a_second_job_may_wait_while_the_first_one_runs_and_a_third_may_not<
     }
     world.complete(&worker_id, &first).await;
     assert_eq!(world.claim_one(&worker_id).await.job_data, data("[7]"));
-    // And so on, while the second one runs.
+    // And again while the second one runs.
     assert!(!world.enqueued(waiting()).await.is_duplicate);
     assert_eq!(world.count().await, 3);
 }

@@ -17,7 +17,7 @@ impl<H: Harness> World<H> {
         self.job(id).await
     }
 
-    /// How many jobs of this queue are counted in this state.
+    /// The number of jobs in this queue with this status.
     async fn depth(&self, queue: &str, status: Status) -> u64 {
         self.depths(queue).await.get(&status).copied().unwrap_or(0)
     }
@@ -115,7 +115,7 @@ pub async fn the_counts_follow_a_job_into_its_new_queue<H: Harness>() {
         world.edited(id, to_queue("elsewhere")).await;
         assert_eq!((world.depth("default", status).await, world.depth("elsewhere", status).await), (0, 1), "{status}");
     }
-    // A new time can move it from one state to another, on top of that.
+    // A new time can also change its status.
     world.edited(lease.id, to_queue("third").due(Due::Now)).await;
     assert_eq!(world.depth("elsewhere", Status::Retrying).await, 0);
     assert_eq!((world.depth("third", Status::Retrying).await, world.depth("third", Status::Pending).await), (0, 1));

@@ -149,7 +149,7 @@ pub async fn a_delayed_child_waits_for_its_parent_and_for_its_instant<H: Harness
     assert_eq!(ids(&world.claim(&worker_id, 9).await), [late]);
 }
 
-/// A parent that was given up, its child and its grandchild.
+/// A parent that became a dead letter, its child and its grandchild.
 async fn dead_family<H: Harness>(world: &World<H>, worker_id: &WorkerId) -> [JobId; 3] {
     let lease = world.running(worker_id, job()).await;
     let child = world.enqueue(job().parent(lease.id)).await;

@@ -112,7 +112,7 @@ pub async fn what_an_action_moves_out_of_its_own_selection_is_left_alone<H: Harn
     let child = world.enqueue(job().parent(root)).await;
     let grandchild = world.enqueue(job().parent(child)).await;
     let actioned = world.act_on(in_status(Status::Blocked), Action::Cancel).await;
-    // With its parent cancelled the grandchild is a dead letter, and nobody asked to cancel dead letters.
+    // When its parent is cancelled, the grandchild becomes a dead letter, and the filter does not include dead letters.
     assert_eq!((actioned.touched, actioned.refused), (1, vec![]));
     assert_eq!(world.status(child).await, Status::Cancelled);
     assert_eq!(world.status(grandchild).await, Status::DeadLetter);

@@ -7,7 +7,7 @@ use super::world::seconds;
 use super::{Harness, World, ids};
 use crate::{claim, ended, job};
 
-/// How a job stands, and the beginning of the reason that it keeps.
+/// The status of a job, and the beginning of its reason.
 async fn end_of<H: Harness>(world: &World<H>, id: JobId) -> (Status, Option<String>) {
     let job = world.job(id).await;
     let reason = job.dead_letter_reason.map(|reason| reason.split(": ").take(2).collect::<Vec<_>>().join(": "));
@@ -22,7 +22,7 @@ fn out_of_time() -> (Status, Option<String>) {
     (Status::DeadLetter, Some("expired: its deadline passed".to_owned()))
 }
 
-/// Ended jobs of the last minute: cancelled and failed.
+/// Jobs that ended in the last minute: cancelled and failed.
 async fn minute<H: Harness>(world: &World<H>) -> (u64, u64) {
     let stats = world.store.stats(1).await.expect("statistics can be read");
     stats.minutes.iter().fold((0, 0), |sum, minute| (sum.0 + minute.cancelled, sum.1 + minute.failed))

@@ -28,7 +28,7 @@ pub async fn pages_show_the_newest_first_without_gaps_or_repeats<H: Harness>() {
         let page = page(&world, Selection::from(Filter::all()), after, 10).await;
         found.extend(page.jobs.iter().map(|job| job.id));
         after = page.next;
-        // Jobs that come meanwhile stand before all pages and move nothing.
+        // Jobs that are enqueued in between come before all pages and change none.
         world.enqueue(job()).await;
     }
     assert_eq!((found, after), (expected, None));

@@ -3,12 +3,12 @@ use std::time::Duration;
 
 use longshore_core::{Lease, Record};
 
-/// The outcome of an attempt that is not stored yet, and when the attempt ended by the worker's monotonic clock.
+/// The outcome of an attempt that is not stored yet, and when the attempt ended, by the worker's monotonic clock.
 #[derive(Clone, Debug)]
 pub(crate) struct EndedAttempt {
     pub(crate) record: Record,
     pub(crate) ended_at: Duration,
-    /// Whether the database has refused it before, and the end of its job as well.
+    /// Whether the database has rejected it before, and the end of its job as well.
     pub(crate) was_refused: bool,
 }
 
@@ -17,17 +17,17 @@ impl EndedAttempt {
         Self { record, ended_at, was_refused: false }
     }
 
-    /// A lease that is given back unspent.
+    /// Returns a lease; the attempt is not counted.
     pub(crate) const fn returned(lease: &Lease, ended_at: Duration) -> Self {
         Self::new(Record::returned(lease), ended_at)
     }
 }
 
-/// Outcomes on their way into the store, which may take minutes.
+/// Outcomes that are being stored, which may take minutes.
 #[derive(Clone, Debug)]
 pub(crate) struct OutcomeBatch {
     records: Arc<[Record]>,
-    /// When each ended, and whether it was refused before.
+    /// When each ended, and whether it was rejected before.
     marks: Vec<(Duration, bool)>,
 }
 
@@ -41,8 +41,8 @@ impl OutcomeBatch {
         self.records.is_empty()
     }
 
-    /// The records with their ages at this moment, as the next call of the store needs them. The store has let go of
-    /// the last ones by then, so they are changed where they are.
+    /// The records with their ages at this time, for the next call of the store. The store no longer uses the previous
+    /// ones, so they are changed in place.
     pub(crate) fn hand_over(&mut self, now: Duration) -> Arc<[Record]> {
         let records = Arc::make_mut(&mut self.records);
         for (record, (ended_at, _)) in records.iter_mut().zip(&self.marks) {
@@ -55,13 +55,13 @@ impl OutcomeBatch {
         &self.records
     }
 
-    /// One of them as it waited before.
+    /// One of them, as it waited before.
     pub(crate) fn ended(&self, place: usize) -> EndedAttempt {
         let (ended_at, was_refused) = self.marks[place];
         EndedAttempt { record: self.records[place].clone(), ended_at, was_refused }
     }
 
-    /// All of them as they waited before.
+    /// All of them, as they waited before.
     pub(crate) fn all_ended(&self) -> impl Iterator<Item = EndedAttempt> {
         (0..self.records.len()).map(|place| self.ended(place))
     }
@@ -98,7 +98,7 @@ mod tests {
 
         let second = batch.hand_over(Duration::from_secs(73));
         assert_eq!((ages(&second), second.as_ptr()), (vec![63, 60], place));
-        // A store that has not let go keeps what it was given.
+        // A store that still uses the records keeps the ones that it was given.
         let third = batch.hand_over(Duration::from_secs(74));
         assert_eq!((ages(&second), ages(&third)), (vec![63, 60], vec![64, 61]));
     }

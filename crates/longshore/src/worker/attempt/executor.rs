@@ -21,7 +21,7 @@ use crate::worker::registry::Entry;
 use crate::worker::worker_run::WorkerRun;
 use crate::{AttemptResult, BoxFuture, CurrentAttempt, Overrun, ShutdownTime, StopCause};
 
-/// One attempt under way: its handler under time limit, stop signal and panic guard.
+/// A running attempt: its handler with timeout, stop signal and panic guard.
 pub(crate) struct Execution<'a> {
     worker_run: &'a WorkerRun,
     attempt: &'a CurrentAttempt,
@@ -47,15 +47,15 @@ impl<'a> Execution<'a> {
         Self { worker_run, attempt, entry, began_at, handling, span }
     }
 
-    /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
+    /// Runs the handler to its end, or until its time is over. Returns what that means for the job.
     pub(crate) async fn run(&mut self) -> Executed {
         let limit = self.time_limit();
         let ran = self.run_limited(limit.map(TimeLimit::span)).await;
         if !self.is_outlived() {
-            // Before the outcome: nothing of this attempt is left when the job runs again elsewhere.
+            // Before the outcome: nothing of this attempt may be left when the job runs again elsewhere.
             self.handling.drop_running();
         }
-        // Seldom and large, so it has a place of its own.
+        // Rare and large, so it is boxed.
         if self.attempt.has_completion()
             && let Some(result) = Box::pin(committed::result(self.worker_run, self.attempt)).await
         {
@@ -123,7 +123,7 @@ impl<'a> Execution<'a> {
         Executed { conclusion, hooks: self.hooks(&outcome) }
     }
 
-    /// The attempt's own limit or the time to the job's deadline, whichever ends first.
+    /// The attempt's own timeout or the time to the job's deadline, whichever is shorter.
     fn time_limit(&self) -> Option<TimeLimit> {
         let lease = self.attempt.lease();
         let timeout = lease.timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
@@ -145,7 +145,7 @@ impl<'a> Execution<'a> {
         self.entry.as_ref().is_some_and(|entry| entry.policy.overrun == Overrun::Outlive)
     }
 
-    /// A handler that is done when it is first asked costs no timer and no waiting list.
+    /// A handler that is ready at its first poll needs no timer and no waiting list.
     async fn run_limited(&mut self, timeout: Option<Duration>) -> Ran {
         let signal = self.attempt.stop_signal();
         let mut expiry = std::pin::pin!(expiry(timeout));
@@ -162,7 +162,7 @@ impl<'a> Execution<'a> {
                 ran = &mut self.handling => return ran,
                 () = signal.over() => return Ran::Overran,
                 () = sleep_until(over_at) => return Ran::Overran,
-                // An attempt that goes on during a shutdown still has its time limit.
+                // An attempt that continues during a shutdown still has its timeout.
                 () = &mut expiry, if cause == StopCause::ShuttingDown => time_out(signal),
                 other = signal.replaced(cause) => other,
             };
@@ -180,21 +180,21 @@ impl<'a> Execution<'a> {
         };
         let patience = grace + policy.settle;
         if cause == StopCause::LeaseLost {
-            // Another worker may run it already, so there is not much time for an orderly end.
+            // Another worker may already run it, so there is little time for an orderly end.
             return patience.min(self.worker_run.settings.lease / 6);
         }
         patience
     }
 }
 
-/// What came of an execution.
+/// The result of an execution.
 pub(crate) struct Executed {
     pub(crate) conclusion: Conclusion,
-    /// What the middlewares are to hear when the conclusion is on its way; none where there are none.
+    /// The calls to the middlewares while the outcome is being stored. `None` if there are no middlewares.
     pub(crate) hooks: Option<Hooks>,
 }
 
-/// The time limit is reached; answers why the attempt is to stop, which may be for something graver.
+/// The timeout is reached. Returns why the attempt must stop, which may be a stronger cause.
 fn time_out(signal: &StopSignal) -> StopCause {
     signal.stop(StopCause::TimedOut);
     signal.cause().unwrap_or(StopCause::TimedOut)
@@ -207,7 +207,7 @@ async fn expiry(timeout: Option<Duration>) {
     }
 }
 
-/// One event a state change; the error's text is in the store, because it may quote a payload.
+/// One event for each state change. The text of the error is only in the store, because it may quote a payload.
 fn tell(outcome: &Outcome) {
     match outcome {
         Outcome::Completed { .. } => quiet::debug!("completed"),
@@ -227,7 +227,8 @@ fn tell(outcome: &Outcome) {
     }
 }
 
-/// The handler's future in its span, its panics caught; made at the first poll, because making it may panic.
+/// The handler's future in its span, with its panics caught. It is created at the first poll, because creating it may
+/// panic.
 struct Handling {
     entry: Option<Arc<Entry>>,
     attempt: CurrentAttempt,
@@ -237,12 +238,12 @@ struct Handling {
 }
 
 impl Handling {
-    /// Whether it has ended or never began.
+    /// Whether it has ended or never started.
     fn is_over(&self) -> bool {
         self.running.is_none()
     }
 
-    /// Drops the future, which may panic as well; the attempt's log tells.
+    /// Drops the future, which may panic too. The attempt's log shows it.
     fn drop_running(&mut self) {
         let Some(running) = self.running.take() else { return };
         let dropped = self.span.in_scope(|| panic_capture::catch(|| drop(running)));
@@ -275,7 +276,7 @@ impl Future for Handling {
         let ran = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => Ran::Returned(result),
-            // Whatever surrounds a handler gets the handler's own panic as an error.
+            // Middlewares around a handler get its panic as an error.
             Err(panicked) => {
                 Ran::Panicked(panicked.into_failure(if chain.is_some() { "a middleware" } else { "the handler" }))
             }
@@ -296,7 +297,8 @@ fn begin(
     }
 }
 
-/// A store gives only what was asked for, so this is a mistake of the store; the job must not hang for it.
+/// A store returns only jobs of the requested types, so this is a bug of the store. The job must not hang because of
+/// it.
 fn unknown(attempt: &CurrentAttempt) -> Ran {
     let message = format!("this worker has no handler for {:?}", attempt.job_type());
     Ran::Returned(Err(Failure::new(FailureType::WorkerError, message).into()))

@@ -99,7 +99,7 @@ impl WorkerRun {
         attempt: &CurrentAttempt,
     ) -> Result<(), StoreError> {
         let had_company = self.gate.has_company();
-        let is_alone = had_company && self.holdings().is_alone(slot);
+        let is_alone = had_company && self.holdings().slots.is_alone(slot);
         let unnoted = Unnoted { notes: &self.start_notes, attempt: started(slot, attempt, had_company && !is_alone) };
         self.start_notes.add(unnoted.attempt);
         self.store_starts(worker_id).await?;
@@ -118,7 +118,7 @@ impl WorkerRun {
             let holdings = self.holdings();
             let Some(worker_id) = holdings.worker_id().cloned() else { return };
             // Under the lock, so that the note of a slot's next attempt comes later.
-            for (slot, attempt) in holdings.accompanied() {
+            for (slot, attempt) in holdings.slots.accompanied() {
                 self.start_notes.add(started(slot, attempt, true));
             }
             worker_id

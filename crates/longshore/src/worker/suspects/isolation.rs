@@ -8,7 +8,7 @@ use crate::CurrentAttempt;
 use crate::runtime::quiet;
 use crate::worker::attempt::ended_attempt::EndedAttempt;
 use crate::worker::attempt::slot;
-use crate::worker::holdings::Conclusion;
+use crate::worker::holdings::Holdings;
 use crate::worker::suspects::gate::Pass;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
@@ -36,15 +36,14 @@ pub(crate) async fn run(
         _ => Some(slot::not_begun(worker_run, attempt, began_at)),
     };
     let noted = if not_begun.is_none() {
-        worker_run.holdings().begin(slot, began_at, beginning == Beginning::Alone);
+        worker_run.holdings().slots.begin(slot, began_at, beginning == Beginning::Alone);
         worker_run.note_beginning(worker_id, slot, attempt, began_at).await
     } else {
         None
     };
     let Some(began_at) = noted else {
         let ended = not_begun.unwrap_or_else(|| slot::not_begun(worker_run, attempt, worker_run.clock.monotonic()));
-        slot::conclude(worker_run, slot, attempt, Conclusion::Outcome(ended));
-        slot::release(worker_run, slot);
+        slot::conclude_unbegun(worker_run, slot, attempt, ended);
         return;
     };
     let open_at = Instant::now() + patience;
@@ -52,10 +51,8 @@ pub(crate) async fn run(
         slot::make(worker_run, slot, attempt, began_at).await;
         // Until its outcome is stored, the row says that it runs: a death caused by the next job would be charged
         // to it.
-        let is_over = |holdings: &crate::worker::holdings::Holdings| {
-            !pass.closes() || holdings.is_recorded() || holdings.worker_id().is_none()
-        };
-        worker_run.settled_when(is_over).await;
+        let is_over = |holdings: &Holdings| !pass.closes() || holdings.is_recorded() || holdings.worker_id().is_none();
+        worker_run.shared.settled_when(is_over).await;
     };
     let mut making = std::pin::pin!(making);
     tokio::select! {
@@ -64,7 +61,7 @@ pub(crate) async fn run(
         () = sleep_until(open_at) => {}
     }
     quiet::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
-    worker_run.holdings().accompany(slot);
+    worker_run.holdings().slots.accompany(slot);
     let noted = tokio::select! {
         biased;
         () = &mut making => return,
@@ -72,10 +69,7 @@ pub(crate) async fn run(
     };
     match noted {
         // Only now may others begin.
-        Ok(()) => {
-            pass.open();
-            worker_run.settled.notify_waiters();
-        }
+        Ok(()) => pass.open(),
         Err(error) => worker_run.meet(StoreCall::Start, error),
     }
     making.await;

@@ -6,25 +6,25 @@ use rusqlite::{Connection, params};
 use crate::column::{self, Columns, RawName};
 use crate::jobs::claim::lanes::{Scope, is_paused};
 
-/// How far one claim looks through the jobs of others that become due before its own: it reads the whole row of each.
+/// How many jobs of other workers one claim reads that become due before its own. It reads the whole row of each.
 const LOOKED_AT_MAX: u32 = 64;
 const LOOKED_AT_BYTES_MAX: u64 = 1024 * 1024;
 
 /// When jobs become due.
 ///
-/// The index has the instants alone, so whose job it is stands in the row. A claim looks at a bounded number of them
-/// from the front. Where all of these are others', it answers with the last instant that it has read: then a claim
-/// promotes those before it, and the next one looks further.
+/// The index contains only the times; the type and queue of a job are in its row. A claim reads a limited number of
+/// them from the front. If none is its own, it returns the last time that it has read. Then a claim promotes the jobs
+/// before it, and the next one reads further.
 #[derive(Debug)]
 pub(super) struct NextDue {
-    /// Of any job there is.
+    /// When any job becomes due.
     pub(super) of_any: Option<Timestamp>,
-    /// Of the jobs that the request could take.
+    /// When a job becomes due that the request could take.
     of_own: Option<Timestamp>,
 }
 
 impl NextDue {
-    pub(super) fn look(connection: &Connection, request: &ClaimRequest) -> rusqlite::Result<Self> {
+    pub(super) fn read(connection: &Connection, request: &ClaimRequest) -> rusqlite::Result<Self> {
         let mut due = Self { of_any: None, of_own: None };
         let mut statement = connection.prepare_cached(include_str!("../../sql/select_next_due.sql"))?;
         let mut rows = statement.query(params![LOOKED_AT_MAX])?;
@@ -51,11 +51,11 @@ impl NextDue {
     }
 }
 
-/// Whether the jobs that become due are such as the request could take.
+/// Checks whether the request could take the jobs that become due.
 struct Looker<'r, 'c> {
     connection: &'c Connection,
     scope: Scope<'r>,
-    /// The queue that was asked for last, and whether it is paused: jobs of one queue often come one after the other.
+    /// The last queue that was checked, and whether it is paused. Jobs of one queue often follow each other.
     asked: Option<(String, bool)>,
 }
 
@@ -65,7 +65,7 @@ impl<'r, 'c> Looker<'r, 'c> {
     }
 
     fn is_own(&mut self, job_type: &RawName, queue: &RawName) -> rusqlite::Result<bool> {
-        // A name that is not UTF-8 is nobody's.
+        // Nobody can claim a job with a name that is not UTF-8.
         let (Some(job_type), Some(queue)) = (job_type.as_str(), queue.as_str()) else { return Ok(false) };
         Ok(self.scope.takes(job_type, queue) && !self.is_paused(queue)?)
     }

@@ -15,17 +15,17 @@ use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 use crate::writing::writer::Writer;
 
-/// What is sent to the spool at a time.
+/// How many jobs are sent to the spool at a time.
 const CHUNK_JOBS_MAX: usize = 256;
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
-/// Chunks on their way to the spool; the stream waits for it beyond that.
+/// How many chunks may wait for the spool. Beyond that the stream waits.
 const CHUNKS_MAX: usize = 4;
 
-/// Makes the jobs of a stream in one transaction, all or none.
+/// Enqueues the jobs of a stream in one transaction, all or none.
 ///
-/// The stream is read to its end before the transaction begins: how long the write lock is held depends on its length
-/// alone, and it may even enqueue jobs itself. Its jobs are kept on a thread of their own, because that may write to a
-/// file. When this future is dropped, the thread ends without a trace.
+/// The stream is read to its end before the transaction starts. So the time of the write lock depends only on the
+/// number of jobs, and the stream may itself enqueue jobs. The jobs are kept on a separate thread, because it may write
+/// to a file. If this future is dropped, the thread ends without any effect.
 pub(crate) async fn enqueue_stream(
     writer: &Writer,
     context: &ErrorContext,
@@ -35,21 +35,22 @@ pub(crate) async fn enqueue_stream(
     let (chunks, arriving) = mpsc::channel(CHUNKS_MAX);
     let (answer, spooled) = oneshot::channel();
     let folder = options.path.parent().unwrap_or(Path::new(".")).to_owned();
-    // Nobody joins it: it ends with the stream, or with this future.
+    // The thread is not joined: it ends with the stream, or with this future.
     thread::Builder::new()
         .name("longshore-stream".to_owned())
         .spawn(move || spool(arriving, &folder, answer))
         .map_err(|error| context.unreachable(error))?;
     unconstrained(send_all(jobs, chunks)).await;
-    // The thread went without an answer, so it has panicked.
-    let broken = |_| StoreError::Aborted { source: "the stream of jobs broke off".into() };
+    // The thread ended without an answer, so it has panicked.
+    let broken = |_| StoreError::Aborted { source: "the stream of jobs ended with a panic".into() };
     writer.run(unconstrained(spooled).await.map_err(broken)??).await
 }
 
-/// What the reader of a stream sends to the spool.
+/// A message from the reader of a stream to the spool.
 enum Chunk {
     Jobs(Vec<ValidJob>),
-    /// The stream has ended, with an error in place of the next job or without. What does not end so was abandoned.
+    /// The stream has ended, with or without an error instead of the next job. A stream without this message was
+    /// abandoned.
     End(Option<StoreError>),
 }
 
@@ -68,10 +69,10 @@ async fn send_all(mut jobs: ValidJobStream, chunks: mpsc::Sender<Chunk>) {
         if chunk.len() >= CHUNK_JOBS_MAX || bytes >= CHUNK_BYTES_MAX {
             bytes = 0;
             if chunks.send(Chunk::Jobs(mem::take(&mut chunk))).await.is_err() {
-                // The spool has answered already, with an error.
+                // The spool has already answered with an error.
                 return;
             }
-            // A stream that always has a next job must leave room for the other tasks of its thread.
+            // A stream that always has a next job must let the other tasks of its thread run.
             give_way().await;
         }
     };
@@ -80,8 +81,8 @@ async fn send_all(mut jobs: ValidJobStream, chunks: mpsc::Sender<Chunk>) {
     }
 }
 
-/// Lets the executor poll something else. Tokio's own would wait for Tokio, which a caller that blocks inside a task of
-/// it keeps from going on.
+/// Lets the executor poll other tasks. Tokio's own function would wait for Tokio, which cannot continue while a caller
+/// blocks inside one of its tasks.
 async fn give_way() {
     let mut has_yielded = false;
     poll_fn(|context| {
@@ -94,7 +95,7 @@ async fn give_way() {
     .await;
 }
 
-/// Keeps what arrives and answers with all of it, unless nobody waits for it any more.
+/// Keeps the arriving jobs and answers with all of them, unless nobody waits any more.
 fn spool(mut arriving: mpsc::Receiver<Chunk>, folder: &Path, answer: oneshot::Sender<Result<EnqueueAll, StoreError>>) {
     let mut spooling = Spooling { spool: Spool::new(folder), has_parents: false };
     while let Some(chunk) = arriving.blocking_recv() {
@@ -124,8 +125,8 @@ impl Spooling {
         jobs.into_iter().try_for_each(|job| self.spool.push(job))
     }
 
-    /// Only the transaction can tell whether the parents of the jobs before an error are there, and a stream with two
-    /// errors always names the first of them.
+    /// Only the transaction can check whether the parents of the jobs before an error exist. Of two errors in a stream,
+    /// the first one must be reported.
     fn end(self, error: Option<StoreError>) -> Result<EnqueueAll, StoreError> {
         match error {
             Some(error) if !self.has_parents => Err(error),
@@ -136,7 +137,7 @@ impl Spooling {
 
 struct EnqueueAll {
     parts: Parts,
-    /// What stood behind the jobs in place of the next one.
+    /// The error that came after the jobs, instead of the next job.
     broken: Option<StoreError>,
 }
 
@@ -144,7 +145,7 @@ impl Work for EnqueueAll {
     type Answer = u64;
     const DOING: &'static str = "enqueueing a stream of jobs";
 
-    /// As many as fill a transaction, so that nobody joins this one.
+    /// Enough to fill a transaction, so that no other request joins it.
     fn rows(&self) -> usize {
         usize::MAX
     }
