@@ -141,7 +141,7 @@ impl State {
 
     /// What this process has seen of the worker, and sees now; nothing of one of its own, which it knows to live.
     pub(super) fn watch(&mut self, worker: &Worker, observer: u64, now: Duration) -> Option<&mut LeaseWatch> {
-        if worker.process == observer {
+        if worker.process == observer && !worker.is_killed {
             return None;
         }
         let key = (observer, worker.registration.worker_id.clone());
