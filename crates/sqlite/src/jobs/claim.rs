@@ -84,7 +84,7 @@ impl Work for Claim {
         }
         let now = self.clock.now();
         // A due job is not in the claim index until a write promotes it.
-        let due = NextDue::look(session.connection, &self.request)?;
+        let due = NextDue::read(session.connection, &self.request)?;
         if due.of_any.is_some_and(|instant| instant <= now) {
             return Ok(None);
         }
@@ -114,7 +114,7 @@ impl Work for Claim {
             self.take(tx, &mut chosen)?;
         }
         // After the promotion and the end of overdue jobs, which may have left some for the next claim.
-        let due = NextDue::look(tx.connection, &self.request)?;
+        let due = NextDue::read(tx.connection, &self.request)?;
         let next_due = if chosen.is_cut_short() { Some(Duration::ZERO) } else { due.from(tx.now) };
         // A full claim has left ready jobs behind. A new job must not overtake them through an offer.
         if !is_full {
@@ -163,7 +163,7 @@ impl Claim {
         if leases.is_empty() && !given.is_committed {
             return Ok(None);
         }
-        let next_due = NextDue::look(connection, &self.request)?.from(now);
+        let next_due = NextDue::read(connection, &self.request)?.from(now);
         Ok(Some(Claimed { leases, next_due, now }))
     }
 
