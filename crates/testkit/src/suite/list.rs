@@ -1,7 +1,7 @@
-/// Makes every behaviour of the suite a test of its own on this [`Harness`](crate::suite::Harness).
+/// Makes every behaviour of the suite a separate test on this [`Harness`](crate::suite::Harness).
 ///
-/// It only names them; `tests/suite_is_whole.rs` fails when one is left out. The harness is named by its whole
-/// path, and the calling crate needs tokio with `macros` and `rt`.
+/// It only names them; `tests/suite_is_whole.rs` fails if one is missing. Give the full path of the harness. The
+/// calling crate needs tokio with `macros` and `rt`.
 #[macro_export]
 macro_rules! store_suite {
     ($harness:ty) => {
