@@ -1,9 +1,8 @@
-//! The nouns and the rules of a job queue: what a job is, which moves it may make, and what an ended attempt
-//! becomes.
+//! The types and rules of a job queue: what a job is, which state changes are legal, and how an ended attempt is
+//! handled.
 //!
-//! This crate does no I/O, starts no threads, knows no SQL and never reads the time by itself ([`Clock`] does).
-//! Begin with [`Store`], the contract that every backend keeps, then [`decide`], the one place where the fate
-//! of an attempt is decided.
+//! This crate does no I/O, starts no threads, contains no SQL and reads the time only through [`Clock`]. Start with
+//! [`Store`], the contract of every backend, then [`decide`], the one function that decides the outcome of an attempt.
 
 mod attempt;
 mod job;

@@ -1,4 +1,4 @@
-//! What a worker does with jobs, on the in-memory store and on time that the tests move.
+//! How a worker handles jobs, on the in-memory store and with time that the tests control.
 
 #![expect(clippy::unwrap_used, reason = "the lint knows tests, but not the functions that they share")]
 

@@ -38,8 +38,8 @@ use crate::writing::writer::{Opened, Writer};
 
 /// A job queue in one SQLite file.
 ///
-/// Its copies share one writing thread and a few reading ones; they end when [`SqliteStore::close`] is called or
-/// the last copy is dropped. Several stores, in this process and others, may work on one file.
+/// Its clones share one writer thread and a few reader threads. The threads end when [`SqliteStore::close`] is called
+/// or the last clone is dropped. Several stores, in this process and others, may use one file.
 #[derive(Clone)]
 pub struct SqliteStore {
     pub(crate) parts: Arc<Parts>,
@@ -60,24 +60,24 @@ pub(crate) struct Parts {
     inboxes: Inboxes,
 }
 
-/// A file that took another one's name reads as damaged until the stores on that one have seen it and emptied their log,
-/// which stands beside it; they look ten times a second.
+/// A file that replaced another one reads as damaged until the stores on the old file have noticed it and emptied their
+/// log, which is beside the new file. They check ten times a second.
 const LEAVING_MAX: Duration = Duration::from_secs(1);
 const LEAVING_LOOK: Duration = Duration::from_millis(50);
 
 impl SqliteStore {
-    /// Opens a database that is there and has the schema of this version.
+    /// Opens an existing database with the schema of this version.
     ///
-    /// After an error nothing was changed and nothing is open. A missing file is never created: the migrations
-    /// make the database.
+    /// After Err nothing was changed and nothing stays open. A missing file is never created: the migrations create the
+    /// database.
     pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
         let name: Arc<str> = options.path.display().to_string().into();
         let context = ErrorContext { database: name, busy_timeout: options.busy_timeout };
         let connection = open_to_write(&options, &context)?;
-        // Before the first write, and the switch to a write-ahead log is one.
+        // Before the first write. The switch to a write-ahead log is a write.
         schema::check(&connection).map_err(|problem| problem.into_store_error(&context))?;
         configure_writer(&connection, &options, &context)?;
-        // The liveness files must stand at one place, by whatever path a process reaches the database.
+        // The liveness files must be in one place, whatever path a process uses for the database.
         options.path = std::fs::canonicalize(&options.path).map_err(|error| context.unreachable(error))?;
         let file = Arc::new(DatabaseFile::of(&options.path, &connection, &context)?);
         let hints = Arc::new(Hints::new());
@@ -103,10 +103,11 @@ impl SqliteStore {
         Ok(Self { parts: Arc::new(parts) })
     }
 
-    /// Makes or migrates the database as far as `prepare` permits, then opens it; says whether this made the file.
+    /// Creates or migrates the database as far as `prepare` permits, then opens it. Returns whether it created the
+    /// file.
     ///
-    /// A process that is killed at any moment leaves a database that the same call opens, and several calls at once
-    /// make one database.
+    /// If the process is killed at any moment, the same call opens the database later. If several calls run at once,
+    /// only one creates the database.
     pub fn open_prepared(mut options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
         let begun = Instant::now();
         loop {
@@ -119,8 +120,8 @@ impl SqliteStore {
         }
     }
 
-    /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
-    /// that were not retired look dead to everybody. It blocks for as long as the last transaction takes.
+    /// Finishes the requested work, ends the threads and closes the file. Later calls return `Closed`. Workers that
+    /// were not retired look dead to every process. Blocks until the last transaction has ended.
     pub fn close(&self) {
         self.parts.close();
     }
@@ -156,12 +157,11 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-/// Enqueues a job in the caller's own transaction, on the caller's own connection: the job exists if and only if
-/// that transaction commits.
+/// Enqueues a job in the caller's transaction, on the caller's connection. The job exists if and only if the
+/// transaction commits.
 ///
-/// A worker in any process is woken by the commit. On an error the caller's transaction is as it was. The
-/// connection must be to a database with this version's schema, and its triggers must be on, as they are unless
-/// somebody switched them off: they keep the counts.
+/// The commit wakes workers in every process. After Err the transaction is unchanged. The database must have this
+/// version's schema, and the triggers of the connection must be on, which is the default: they update the counts.
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
     let context =
         ErrorContext { database: connection.path().unwrap_or("the database").into(), busy_timeout: Duration::ZERO };
@@ -173,7 +173,7 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
         let end = |holder: &WaitingJob, overdue| Ok(end_waiting_in(connection, holder, overdue, now)?);
         Ok(Inserting::begin(connection, &mut insert).make(&job, now, end)?.enqueued)
     };
-    // For a unique key something may have to be written first.
+    // With a unique key, another row may have to be written first.
     let made = if job.unique_key.is_some() { in_savepoint(connection, make) } else { make() };
     made.map_err(|fault| context.answer(fault, "enqueueing a job"))
 }
@@ -277,7 +277,7 @@ impl Store for SqliteStore {
 
     fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
         let readers = &self.parts.readers;
-        Box::pin(readers.run("looking for jobs to cancel", move |tx| cancel_requests(tx.connection, &worker_id)))
+        Box::pin(readers.run("reading cancel requests", move |tx| cancel_requests(tx.connection, &worker_id)))
     }
 
     fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {

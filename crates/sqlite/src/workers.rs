@@ -1,4 +1,4 @@
-//! Who works: registration, lease, the evidence of life, and taking jobs from the dead. Begin with `liveness`.
+//! Workers: registration, lease, liveness evidence, and reclaiming jobs. Start reading at `liveness`.
 
 pub(crate) mod given;
 pub(crate) mod held;

@@ -1,4 +1,4 @@
-//! Requests with defaults, so that a test says only what it is about.
+//! Requests with defaults, so that a test names only the values that matter to it.
 
 mod record;
 mod worker;
@@ -13,15 +13,15 @@ use longshore_core::{
 pub use record::{RecordBuilder, ended};
 pub use worker::{WorkerBuilder, register_for_good, worker};
 
-/// The type of every job and worker that is not told another.
+/// The default type of every job and worker.
 pub(crate) const JOB_TYPE: &str = "work";
 
-/// A job of type `work` with every property at its default.
+/// A job of type `work`; all other properties have their defaults.
 pub fn job() -> NewJob {
     NewJob::new(JOB_TYPE, JobData::default())
 }
 
-/// A claim of at most `limit` jobs of type `work` from every queue, with an id that no other one has.
+/// A claim of at most `limit` jobs of type `work` from all queues, with a unique id.
 pub fn claim(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
     ClaimRequest {
         request_id: request_id(),

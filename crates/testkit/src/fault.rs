@@ -17,10 +17,10 @@ use journal::Journal;
 
 pub use plan::{Fault, FaultPlan, Operation};
 
-/// A store in front of another one that fails on demand: by a seeded plan, or as a test says for the next call.
+/// A store in front of another one that fails on demand: by a seeded plan, or for the next call as a test requests.
 ///
-/// Copies share the plan. What it injects is exactly what the contract allows: an error before the effect
-/// (busy, full), an error after it (the answer was lost), and time.
+/// Clones share the plan. It injects only what the contract allows: an error before the effect (busy, full), an error
+/// after it (the answer was lost), and delays.
 #[derive(Clone)]
 pub struct FaultStore<S> {
     inner: S,
@@ -29,17 +29,17 @@ pub struct FaultStore<S> {
 }
 
 impl<S: Sync> FaultStore<S> {
-    /// A store that fails as the plan says.
+    /// A store that fails by this plan.
     pub fn new(inner: S, plan: FaultPlan) -> Self {
         Self { inner, plan: Arc::new(Mutex::new(plan)), journal: Arc::default() }
     }
 
-    /// Makes the next call of this operation meet this fault, whatever the plan says.
+    /// Makes the next call of this operation fail with this fault, whatever the plan says.
     pub fn fail_next(&self, operation: Operation, fault: Fault) {
         self.with_plan(|plan| plan.script(operation, fault));
     }
 
-    /// From now on nothing fails but what was asked for with [`FaultStore::fail_next`].
+    /// From now on, only faults requested with [`FaultStore::fail_next`] happen.
     pub fn heal(&self) {
         self.with_plan(FaultPlan::heal);
     }
@@ -64,17 +64,17 @@ impl<S: Sync> FaultStore<S> {
         self.journal().next_look = Some(next);
     }
 
-    /// The fault that the last call met, if it met one.
+    /// The fault of the last call, if it had one.
     pub fn take_injected(&self) -> Option<Fault> {
         self.with_plan(FaultPlan::take_injected)
     }
 
-    /// The store behind, which never fails on demand.
+    /// The inner store, which never fails on demand.
     pub fn inner(&self) -> &S {
         &self.inner
     }
 
-    /// The store behind, for good.
+    /// Returns the inner store.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -87,7 +87,7 @@ impl<S: Sync> FaultStore<S> {
         call(&mut self.plan.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The call is made only when it is to have its effect: a store may act before its future is polled.
+    /// Makes the call only if it must have its effect: a store may act before its future is polled.
     fn meet<'a, T: Send + 'a>(
         &'a self,
         operation: Operation,
@@ -111,10 +111,10 @@ impl<S: Sync> FaultStore<S> {
     }
 }
 
-/// What the store says when it panics on demand.
+/// The message of a panic on demand.
 const PANIC: &str = "the store panics on demand";
 
-/// What the errors call the database.
+/// The name of the database in errors.
 const NAME: &str = "the faulty store";
 
 fn busy() -> StoreError {
@@ -200,7 +200,7 @@ impl<S: Store> Store for FaultStore<S> {
     }
 }
 
-/// Hints, of which the first may be a panic.
+/// Wake-ups, of which the first may be a panic.
 struct FaultWakeups {
     inner: Box<dyn Wakeups>,
     panics: bool,

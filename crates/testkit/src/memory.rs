@@ -35,10 +35,10 @@ use session::MemorySession;
 use state::State;
 use wakeups::MemoryWakeups;
 
-/// The contract of a store in its simplest form: one lock over a few maps, nothing prefetched, nothing cached.
+/// The simplest implementation of the contract: one lock around a few maps, without prefetching or caching.
 ///
-/// It is the oracle of the random run and the store of tests that want no file. Its copies share one database;
-/// it survives nothing. Every method takes effect when its future is first polled.
+/// It is the oracle of the random run, and the store for tests that need no file. Its clones share one database, which
+/// does not survive the process. Every method takes effect when its future is first polled.
 #[derive(Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
@@ -60,12 +60,12 @@ struct Moment {
 }
 
 impl MemoryStore {
-    /// An empty store on this clock, with the default limits.
+    /// An empty store with this clock and the default limits.
     pub fn new(clock: impl Clock) -> Self {
         Self::with_limits(clock, Limits::default())
     }
 
-    /// An empty store that accepts what is within these limits.
+    /// An empty store with these limits.
     pub fn with_limits(clock: impl Clock, limits: Limits) -> Self {
         let shared = Shared {
             clock: Arc::new(clock),
@@ -76,18 +76,18 @@ impl MemoryStore {
         Self { shared: Arc::new(shared), process: 0 }
     }
 
-    /// The same database as another process sees it: with workers that live and die together.
+    /// The same database as another process sees it. The workers of a process live and die together.
     pub fn another_process(&self) -> Self {
         let process = self.shared.processes.fetch_add(1, Ordering::Relaxed) + 1;
         Self { shared: Arc::clone(&self.shared), process }
     }
 
-    /// Makes every worker of this process dead, as `kill -9` does: the next reclaim finds them.
+    /// Kills all workers of this process, like `kill -9`. The next reclaim finds them.
     pub fn die(&self) {
         self.with(|state, _| state.kill_process(self.process));
     }
 
-    /// Makes one worker dead: the next reclaim finds it.
+    /// Kills one worker. The next reclaim finds it.
     pub fn kill(&self, worker_id: &WorkerId) {
         self.with(|state, _| state.kill(worker_id));
     }
@@ -103,12 +103,12 @@ impl MemoryStore {
         self.with(|state, _| state.row(id).refused = moves.to_vec());
     }
 
-    /// Deletes the row of a worker and nothing else, as a foreign program can.
+    /// Deletes only the row of a worker, as another program can.
     pub fn delete_worker(&self, worker_id: &WorkerId) {
         self.with(|state, _| drop(state.workers.remove(worker_id)));
     }
 
-    /// What a claim of this worker gets now. It is none that could be repeated.
+    /// The leases that a claim of this worker gets now. The claim cannot be repeated.
     pub(crate) fn lease(&self, request: &ClaimRequest) -> Vec<Lease> {
         self.with(|state, moment| state.lease(request, moment.now))
     }
@@ -119,7 +119,7 @@ impl MemoryStore {
         call(&mut state, moment)
     }
 
-    /// A call that changes nothing that a sleeping worker waits for.
+    /// Runs a call that makes no work available, so it wakes nobody.
     fn quietly<T: Send + 'static>(
         &self,
         call: impl FnOnce(&mut State, Moment) -> Result<T, StoreError> + Send + 'static,
@@ -127,7 +127,7 @@ impl MemoryStore {
         Box::pin(async move { self.with(call) })
     }
 
-    /// A call after which somebody may have something to do.
+    /// Runs a call that may make work available, and wakes the subscribers.
     fn loudly<T: Send + 'static>(
         &self,
         call: impl FnOnce(&mut State, Moment) -> Result<T, StoreError> + Send + 'static,

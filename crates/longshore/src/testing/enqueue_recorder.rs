@@ -9,20 +9,20 @@ use longshore_core::{
 
 use crate::{BoxFuture, Queue};
 
-/// A backend that only writes down what is enqueued; everything else answers that there is no database.
+/// A backend that only records what is enqueued. Every other call returns an error.
 #[derive(Debug, Default)]
 pub struct EnqueueRecorder {
     jobs: Mutex<Vec<NewJob>>,
 }
 
 impl EnqueueRecorder {
-    /// A recorder, and the queue that fills it.
+    /// A recorder, and a queue that fills it.
     pub fn queue() -> (Arc<Self>, Queue) {
         let recorder = Arc::new(Self::default());
         (recorder.clone(), Queue::from_backend(recorder))
     }
 
-    /// What was enqueued so far, in order.
+    /// The jobs enqueued so far, in order.
     pub fn jobs(&self) -> Vec<NewJob> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -17,11 +17,11 @@ use crate::worker::claiming::lane::Lanes;
 use crate::worker::suspects::gate::Gate;
 use crate::{Queue, WorkerError};
 
-/// What a worker was told before it began.
+/// The settings of a worker.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) concurrency: u32,
-    /// The queues it takes from; empty for all.
+    /// The queues to claim from; empty for all.
     pub(crate) queues: Vec<QueueLimit>,
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
@@ -38,7 +38,7 @@ impl Settings {
     }
 }
 
-/// One run of a worker, from its registration to its retirement: what all of its tasks share.
+/// One run of a worker, from its registration to its retirement: the state shared by all of its tasks.
 pub(crate) struct WorkerRun {
     pub(crate) queue: Queue,
     pub(crate) registry: Registry,
@@ -63,13 +63,13 @@ pub(crate) struct WorkerRun {
 /// When a worker ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// Only when it is to stop.
+    /// Only when it must stop.
     Stopped,
-    /// Also when nothing is left that could run now or later by itself.
+    /// Also when no job is left that could run now or later without help.
     Drained,
 }
 
-/// Whether a worker still takes jobs.
+/// Whether a worker still claims jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Working,
@@ -112,8 +112,8 @@ impl WorkerRun {
         self.shared.lock()
     }
 
-    /// Calls the store until it does not fail in passing. Not given up when the worker stops: whoever stops it
-    /// bounds the wait.
+    /// Calls the store until it fails no longer for a passing cause. It continues when the worker stops: the caller
+    /// that stops it limits the wait.
     pub(crate) async fn patiently<'a, T>(
         &'a self,
         call: StoreCall,
@@ -132,7 +132,7 @@ impl WorkerRun {
         }
     }
 
-    /// Waits, but not once the worker is to stop; says which it was.
+    /// Waits, but not once the worker must stop. Returns which of the two ended the wait.
     pub(crate) async fn pause(&self, span: Duration) -> Phase {
         let _ = tokio::time::timeout(span, self.stopping()).await;
         self.phase()
@@ -146,20 +146,20 @@ impl WorkerRun {
         *self.phase.borrow()
     }
 
-    /// Resolves when the worker is to stop. Cancellation safe.
+    /// Resolves when the worker must stop. Cancellation safe.
     pub(crate) async fn stopping(&self) {
         let mut phase = self.phase.subscribe();
-        // The sender lives as long as this worker_run.
+        // The sender lives as long as this `WorkerRun`.
         let _ = phase.wait_for(|phase| *phase == Phase::Stopping).await;
     }
 
-    /// No more jobs are taken.
+    /// Stops claiming.
     pub(crate) fn stop(&self) {
         self.phase.send_replace(Phase::Stopping);
     }
 
-    /// The worker is not registered any more; the claim loop registers it again. Under the same identity, so that a
-    /// worker that was only frozen may go on with its own jobs; the claim numbers tell its attempts apart.
+    /// The worker is no longer registered, and the claim loop registers it again. It keeps its identity, so that a
+    /// worker that was only frozen may continue its own jobs; the claim numbers distinguish its attempts.
     fn evict(&self, worker_id: &WorkerId) {
         if !self.holdings().unregister(worker_id) {
             return;
@@ -167,7 +167,7 @@ impl WorkerRun {
         quiet::warning!(worker_id = %worker_id, "the lease has ended; registering again");
     }
 
-    /// An error that no waiting mends: the worker stops, and ends with the first of them.
+    /// An error that waiting cannot fix: the worker stops, and ends with the first such error.
     pub(crate) fn fail(&self, error: impl Into<WorkerError>) {
         let error = error.into();
         let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,14 +176,14 @@ impl WorkerRun {
                 WorkerError::Store(error) => (Some(error.code()), error.hint()),
                 _ => (None, None),
             };
-            quiet::error!(error = %error, code, hint, "the worker has to stop");
+            quiet::error!(error = %error, code, hint, "the worker must stop");
             *fatal = Some(error);
         }
         drop(fatal);
         self.stop();
     }
 
-    /// A part of the worker panicked: it stops, and ends with that.
+    /// A part of the worker panicked. The worker stops, and ends with that error.
     pub(crate) fn note_panic(&self, part: &'static str, panicked: Panicked) {
         self.fail(WorkerError::Panicked { part, message: panicked.message });
     }
@@ -192,14 +192,15 @@ impl WorkerRun {
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Whether the worker tries again until it works. One that is to end by itself does not wait for a schema that
-    /// may never be understood again.
+    /// Whether the worker retries until the call works. A worker that drains does not wait for a schema that may never
+    /// be supported again.
     pub(crate) fn is_waited_out(&self, error: &StoreError) -> bool {
         let is_endless = self.until == Until::Drained && matches!(error, StoreError::SchemaChanged { .. });
         error.is_passing() && !is_endless
     }
 
-    /// Sorts an error of a call that is not repeated here: the identity is gone, the cause passes, or all is over.
+    /// Handles an error of a call that is not repeated here: the identity is gone, the cause may pass, or the worker
+    /// must stop.
     pub(crate) fn meet(&self, call: StoreCall, error: StoreError) {
         match error {
             StoreError::WorkerGone { worker_id } => self.evict(&worker_id),

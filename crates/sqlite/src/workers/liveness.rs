@@ -20,15 +20,15 @@ use crate::workers::liveness::session::SessionStanding;
 use crate::workers::liveness::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
 
-/// The longest name of a worker that is taken for a file name; our own have 23 characters.
+/// The longest worker id that is used as a file name; our own have 23 characters.
 const NAME_BYTES_MAX: usize = 64;
-/// The age at which the file of a worker that is not registered is taken to be left behind.
+/// The file of an unregistered worker counts as left behind at this age.
 const LEFT_BEHIND: Duration = Duration::from_secs(60);
 
-/// The evidence of life: a locked file of its own for each worker, in a folder beside the database.
+/// The liveness evidence: a locked file for each worker, in a folder beside the database.
 ///
-/// The operating system drops the lock when the process dies, whatever killed it. The database file itself is
-/// never opened here: closing it would drop SQLite's own locks.
+/// The operating system drops the lock when the process dies, whatever the cause. The database file itself is never
+/// opened here, because closing it would drop SQLite's own locks.
 #[derive(Debug)]
 pub(crate) struct Liveness {
     folder: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) struct Liveness {
     own: RwLock<HashMap<WorkerId, Arc<OwnWorker>>>,
     /// How many sessions were begun.
     sessions: AtomicU64,
-    /// How many files of other processes' workers were opened, because that is what a look for the dead costs.
+    /// How many files of other processes' workers were opened: the cost of a search for dead workers.
     probes: AtomicU64,
 }
 
@@ -56,16 +56,16 @@ struct OwnSession {
     is_lost: watch::Sender<bool>,
 }
 
-/// What the operating system says about a worker.
+/// What the operating system shows about a worker.
 #[derive(Debug)]
 pub(crate) enum Evidence {
     /// It is a worker of this store.
     Own,
-    /// Its file is locked; only its lease can end it.
+    /// Its file is locked. Only its lease can end it.
     Alive,
-    /// Nobody can tell: its file is missing or is not the one that it made. Only its lease can end it.
+    /// Unknown: its file is missing or is not the one that it created. Only its lease can end it.
     Unknown,
-    /// Its process is gone. The file, if it is there, stays locked by us while its jobs are taken.
+    /// Its process is gone. If the file exists, this process keeps it locked while the jobs are taken.
     Dead(Option<File>),
 }
 
@@ -150,22 +150,23 @@ impl Liveness {
         let file = worker.file();
         for attempt in attempts {
             let Err(error) = StartedTable::note(&file, *attempt) else { continue };
-            crate::quiet::warning!(%worker_id, job_id = attempt.id.0, %error, "could not note the beginning of an attempt");
+            crate::quiet::warning!(%worker_id, job_id = attempt.id.0, %error, "could not record the start of an attempt");
             if let Err(error) = StartedTable::spoil(&file) {
-                crate::quiet::warning!(%worker_id, %error, "nor that every attempt must count as begun");
+                crate::quiet::warning!(%worker_id, %error, "could not record that every attempt must count as started");
             }
         }
     }
 
-    /// Asks the operating system whether the worker's process is there.
+    /// Asks the operating system whether the worker's process is alive.
     pub(crate) fn probe(&self, worker_id: &WorkerId, record: &FileRecord) -> Evidence {
         if self.is_own(worker_id) {
             return Evidence::Own;
         }
-        // Such a name has no file, and is none that a worker of ours could have.
+        // Such an id has no file, and no worker of ours could have it.
         let Some(path) = self.file_of(worker_id) else { return Evidence::Dead(None) };
         self.probes.fetch_add(1, Ordering::Relaxed);
-        // What is not locked and no file of the worker's own proves nothing, but no process outlives a boot.
+        // An unlocked file that is not the worker's own proves nothing. But no process survives a restart of the
+        // machine.
         let otherwise = if self.is_of_another_boot(record) { Evidence::Dead(None) } else { Evidence::Unknown };
         let Ok(file) = OpenOptions::new().read(true).write(true).open(path) else { return otherwise };
         match file.try_lock() {
@@ -188,7 +189,7 @@ impl Liveness {
         self.probes.load(Ordering::Relaxed)
     }
 
-    /// Which attempts of a worker had begun.
+    /// Which attempts of a worker had started.
     pub(crate) fn started(&self, worker_id: &WorkerId, file: Option<&File>) -> StartedTable {
         let boot_id = self.boot_id.as_deref();
         match (self.own(worker_id), file) {
@@ -198,14 +199,14 @@ impl Liveness {
         }
     }
 
-    /// Which attempts of a worker had begun that may still live: what its file says, if that is its own.
+    /// Which attempts of a worker that may still live had started: the content of its file, if the file is its own.
     pub(crate) fn started_in_file(&self, worker_id: &WorkerId, record: &FileRecord) -> StartedTable {
         let file = self.file_of(worker_id).and_then(|path| File::open(path).ok());
         let is_its_own = |file: &File| record.file_id.is_none_or(|id| file_id(file) == Some(id));
         file.filter(is_its_own).map_or(StartedTable::Unknown, |file| self.started(worker_id, Some(&file)))
     }
 
-    /// Removes the worker's file, and with it the lock.
+    /// Removes the worker's file and with it the lock.
     pub(crate) fn forget(&self, worker_id: &WorkerId) {
         self.own.write().unwrap_or_else(PoisonError::into_inner).remove(worker_id);
         if let Some(path) = self.file_of(worker_id)
@@ -224,8 +225,8 @@ impl Liveness {
         }
     }
 
-    /// Removes the files of workers that lost their lease and died before they came back. They are not registered, not
-    /// locked, and not so fresh that their row could not be seen yet.
+    /// Removes the files of workers that lost their lease and died before they came back. Such files are not
+    /// registered, not locked, and older than a row that is not yet visible.
     pub(crate) fn sweep(&self, is_registered: impl Fn(&WorkerId) -> bool) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let worker_id = entry.file_name().to_str().map(WorkerId::from_stored);
@@ -234,7 +235,7 @@ impl Liveness {
                 continue;
             }
             if File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
-                // What cannot be removed now is tried again.
+                // A file that cannot be removed now is tried again.
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -250,12 +251,12 @@ impl Liveness {
         };
         let Some(worker) = left else { return false };
         if let Err(error) = StartedTable::abandon(&worker.file()) {
-            crate::quiet::warning!(%worker_id, %error, "could not note that a worker ended");
+            crate::quiet::warning!(%worker_id, %error, "could not record that a worker ended");
         }
         true
     }
 
-    /// Drops the locks of this store's workers, as its death does: whoever looks next gives their jobs back.
+    /// Drops the locks of this store's workers, as its death would. The next search of any store returns their jobs.
     pub(crate) fn release(&self) {
         self.own.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -264,8 +265,8 @@ impl Liveness {
         self.own.read().unwrap_or_else(PoisonError::into_inner).get(worker_id).cloned()
     }
 
-    /// None for a name that is no name of ours: it comes from a table that anybody may write, and must not lead
-    /// out of the folder.
+    /// `None` for an id that is not ours. It comes from a table that any program may write, and must not lead out of
+    /// the folder.
     fn file_of(&self, worker_id: &WorkerId) -> Option<PathBuf> {
         let name = worker_id.as_str();
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');

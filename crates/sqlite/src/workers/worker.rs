@@ -46,7 +46,7 @@ fn json(words: &[String]) -> String {
     serde_json::to_string(words).expect("a list of strings is always JSON")
 }
 
-/// Extends a worker's lease: one row, whatever it holds.
+/// Extends a worker's lease: one row, however many jobs it holds.
 pub(crate) struct Extend {
     pub(crate) worker_id: WorkerId,
     /// What it holds; none where that is not known.
@@ -101,7 +101,7 @@ fn running_of(tx: &WriteTx<'_, '_>, worker_id: &WorkerId) -> rusqlite::Result<Ha
         .collect()
 }
 
-/// The worker's running jobs whose end somebody asked for.
+/// The worker's running jobs whose cancellation was requested.
 pub(crate) fn cancel_requests(
     connection: &Connection,
     worker_id: &WorkerId,
@@ -119,7 +119,7 @@ pub(crate) fn cancel_requests(
     Ok(asked)
 }
 
-/// Gives back whatever a worker holds and removes its row.
+/// Returns all jobs of a worker and removes its row.
 pub(crate) struct Retire {
     pub(crate) worker_id: WorkerId,
     pub(crate) started: StartedTable,

@@ -1,4 +1,4 @@
-//! Tables and triggers of the application on the jobs: they keep their row, and nothing else.
+//! Tables and triggers of the application that refer to jobs: they keep their row, and nothing else.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const PHOTOS: &str = "CREATE TABLE photos (id INTEGER PRIMARY KEY, \"job \"\"id\
 const DEFERRED: &str = "CREATE TABLE photos (
         id INTEGER PRIMARY KEY, \"job \"\"id\" INTEGER REFERENCES JOB_QUEUE DEFERRABLE INITIALLY DEFERRED);
     INSERT INTO photos (\"job \"\"id\") VALUES (2);";
-/// The key lets the job go, and the column does not: it may not be NULL.
+/// The foreign key allows the deletion, but the column does not: it cannot be NULL.
 const NEVER_NULL: &str = "CREATE TABLE photos (
         id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job_queue (id) ON DELETE SET NULL);
     INSERT INTO photos (job_id) VALUES (2);";
@@ -105,7 +105,7 @@ async fn foreign_keys_that_let_go_keep_nothing() {
     }
 }
 
-/// docs/sql.md says so: the engine's connection has triggers off, those of the application included.
+/// docs/sql.md says so: the triggers of the engine's connection are off, including those of the application.
 #[tokio::test]
 async fn the_applications_triggers_do_not_fire_on_what_the_engine_does() {
     let database = three_old_jobs(

@@ -1,4 +1,4 @@
-//! The file that shows that a worker lives: what it proves when it is there, and that its absence proves nothing.
+//! The liveness file of a worker: what it proves when it exists, and that its absence proves nothing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use longshore_testkit::heartbeat;
 
 use crate::database::{Database, LEASE, job, registration, request};
 
-/// A worker of another process that has begun one job and only claimed another one.
+/// A worker of another process that has started one job and only claimed another one.
 struct Other {
     store: SqliteStore,
     worker_id: WorkerId,
@@ -68,7 +68,7 @@ fn folder(database: &Database) -> PathBuf {
 
 type Harm = fn(&PathBuf, &PathBuf);
 
-/// What can happen to the folder and the file of a worker while it lives.
+/// What can happen to the folder and the file of a living worker.
 const HARMS: [(&str, Harm); 6] = [
     ("the folder is removed", |folder, _| fs::remove_dir_all(folder).unwrap()),
     ("the file is removed", |_, file| fs::remove_file(file).unwrap()),
@@ -178,7 +178,7 @@ async fn a_dead_worker_without_its_file_loses_its_jobs_with_its_lease() {
 
     assert_eq!(other.crash_counts(&database).await, (0, 0));
     let next = database.worker().await;
-    // Nobody knows what had begun, so both count.
+    // It is unknown what had started, so both count.
     assert!(database.claim(&next, 2).await.leases.iter().all(|lease| lease.budgets.crash_count == 1));
 }
 

@@ -9,7 +9,7 @@ use longshore_testkit::heartbeat;
 
 use crate::database::{Database, job, register, request};
 
-/// After any mixture of moves, by the engine and by plain SQL, the counts are what the rows come to and no job has
+/// After any mixture of changes by the engine and by plain SQL, the counts equal the number of rows, and no job has
 /// vanished or hangs.
 #[tokio::test]
 async fn after_a_random_run_the_counts_are_true_and_every_job_is_accounted_for() {
@@ -65,7 +65,7 @@ impl Run {
         if self.random.u8(0..5) == 0 {
             new = new.delay(Duration::from_secs(self.random.u64(0..5)));
         }
-        // A child of a child of a job that is there, but never of one that was deleted.
+        // A child of an existing job, but never of a deleted one.
         if self.last > 0 && self.random.u8(0..4) == 0 && self.exists(self.last) {
             new = new.parent(JobId(self.last));
         }
@@ -126,7 +126,7 @@ impl Run {
         foreign.execute("DELETE FROM job_queue WHERE status = 'cancelled' AND id % 7 = 0", []).unwrap();
     }
 
-    /// The process of another worker dies with some jobs, of which one had begun.
+    /// The process of another worker dies with several jobs, of which one had started.
     async fn crash(&mut self) {
         let store = self.database.another_store();
         let worker = register(&store).await;

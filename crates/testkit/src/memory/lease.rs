@@ -107,7 +107,8 @@ impl State {
         }
     }
 
-    /// Takes a job from the worker that lost it; only an attempt that had begun can have brought the worker down.
+    /// Takes a job from the worker that lost it. Only an attempt that had started can be the cause of the worker's
+    /// death.
     fn take_from(&mut self, id: JobId, begun: Option<&Begun>, loss: Loss, suspects: Suspects, now: Timestamp) {
         let end = match (begun, loss) {
             (None, _) => AttemptEnd::Interrupted,
@@ -128,7 +129,7 @@ impl State {
         self.rows.values().filter(|row| row.is_held_by(worker_id)).map(|row| row.job.id).collect()
     }
 
-    /// How the attempt began, if it did: one of the worker's slots says so, or the row of a suspect does.
+    /// How the attempt started, if it did: by one of the worker's slots, or by the row of a suspect.
     fn begun(&self, worker: &Worker, id: JobId) -> Option<Begun> {
         let row = &self.rows[&id];
         let is_this = |slot: &&StartedAttempt| slot.id == id && slot.claim_number == row.job.claim_number;
@@ -140,7 +141,7 @@ impl State {
     }
 }
 
-/// An attempt of a worker that had begun.
+/// A started attempt of a worker.
 #[derive(Debug)]
 struct Begun {
     at: Timestamp,

@@ -10,12 +10,12 @@ use super::row::Row;
 use super::stats::{MinuteCounts, Pruning};
 use super::worker::Worker;
 
-/// All that the store holds.
+/// The whole content of the store.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) limits: Limits,
     pub(super) rows: BTreeMap<JobId, Row>,
-    /// The last id that was given; that of a deleted job is not given again.
+    /// The last id. The id of a deleted job is not reused.
     pub(super) last_id: i64,
     /// Every queue that was used or paused, and since when it is paused.
     pub(super) queues: BTreeMap<String, Option<Timestamp>>,
@@ -26,11 +26,11 @@ pub(super) struct State {
     pub(super) given: BTreeMap<WorkerId, GivenClaim>,
     /// How many sessions were begun.
     pub(super) last_session: u64,
-    /// What each process has seen of the workers of others.
+    /// The observations of each process about the workers of others.
     pub(super) watches: BTreeMap<(u64, WorkerId), LeaseWatch>,
-    /// Those that are open.
+    /// The open inboxes.
     pub(super) inboxes: BTreeMap<WorkerId, Arc<Mailbox>>,
-    /// The process that removes what is older than each retention, and when it last said so.
+    /// For each retention, the process that removes old jobs, and when it last renewed that duty.
     pub(super) housekeepers: BTreeMap<(Pruning, Duration), (u64, Timestamp)>,
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::Moment;
 use super::state::State;
 
-/// A registered worker and the evidence of its life.
+/// A registered worker and its liveness evidence.
 #[derive(Clone, Debug)]
 pub(super) struct Worker {
     pub(super) registration: Registration,
@@ -16,12 +16,12 @@ pub(super) struct Worker {
     heartbeat_number: i64,
     process: u64,
     pub(super) is_killed: bool,
-    /// It ended without retiring while its process lived on, so nothing that it held is to be charged.
+    /// It ended without retiring while its process lived on, so its jobs are not charged.
     pub(super) is_abandoned: bool,
     pub(super) session: PresentSession,
     /// What its heartbeats said that it holds.
     pub(super) held: HeldClaims,
-    /// The attempts that have begun, by the slot that runs them.
+    /// The started attempts, by the slot that runs them.
     pub(super) slots: BTreeMap<u32, StartedAttempt>,
 }
 
@@ -139,9 +139,10 @@ impl State {
         Ok(())
     }
 
-    /// What this process has seen of the worker, and sees now; nothing of one of its own, which it knows to live.
+    /// The observations of this process about the worker, updated. `None` for a worker of its own, which it knows to
+    /// live.
     pub(super) fn watch(&mut self, worker: &Worker, observer: u64, now: Duration) -> Option<&mut LeaseWatch> {
-        if worker.process == observer {
+        if worker.process == observer && !worker.is_killed {
             return None;
         }
         let key = (observer, worker.registration.worker_id.clone());

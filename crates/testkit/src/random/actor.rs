@@ -5,7 +5,7 @@ use longshore_core::{
 use super::pair::{Pair, Sessions};
 use crate::suite::Harness;
 
-/// A worker in a process of its own, and what it believes that it holds.
+/// A worker in its own process, and the leases that it believes to hold.
 pub(super) struct Actor<H: Harness> {
     pub(super) pair: Pair<H>,
     pub(super) worker_id: WorkerId,
@@ -14,7 +14,7 @@ pub(super) struct Actor<H: Harness> {
     pub(super) sessions: Sessions,
     pub(super) holds: Vec<Holding>,
     pub(super) told: Told,
-    /// On the store under test alone, with what it claimed last: the model shows by a claim that a lease was right.
+    /// Only on the store under test, with its last claim. The model checks by a claim that a delivered lease was right.
     pub(super) inbox: Option<(Box<dyn Inbox>, ClaimRequest)>,
     /// Its last claim, and whether it knows the answer.
     pub(super) last_claim: Option<(ClaimRequest, bool)>,
@@ -52,14 +52,14 @@ impl Told {
     }
 }
 
-/// A lease, and when its attempt began, if it has.
+/// A lease, and when its attempt started, if it did.
 #[derive(Clone, Debug)]
 pub(super) struct Holding {
     pub(super) lease: Lease,
     pub(super) began: Option<Timestamp>,
 }
 
-/// A worker that was taken for dead and may still write.
+/// A worker that was found dead and may still write.
 #[derive(Clone, Debug)]
 pub(super) struct Ghost {
     pub(super) worker_id: WorkerId,
@@ -67,7 +67,7 @@ pub(super) struct Ghost {
 }
 
 impl<H: Harness> Actor<H> {
-    /// Offers what the claim that follows does not get, if its inbox is open or is to be opened.
+    /// Offers what the next claim does not get, if its inbox is open or must be opened.
     pub(super) fn offer(&mut self, request: &ClaimRequest, opens: bool) {
         let open = self.inbox.take().map(|(inbox, _)| inbox);
         let inbox = open.or_else(|| opens.then(|| self.pair.subject.inbox(&self.worker_id)));
@@ -81,7 +81,7 @@ impl<H: Harness> Actor<H> {
         self.holds.iter().map(|held| (held.lease.id, held.lease.claim_number)).collect()
     }
 
-    /// Takes in what a claim gave; a claim that is repeated gives again what is held already.
+    /// Adds the leases of a claim. A repeated claim returns leases that are already held.
     pub(super) fn hold(&mut self, leases: Vec<Lease>) {
         for lease in leases {
             let is_held = |held: &Holding| held.lease.id == lease.id && held.lease.claim_number == lease.claim_number;

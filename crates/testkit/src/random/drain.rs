@@ -9,12 +9,12 @@ use super::run::Run;
 use crate::suite::Harness;
 use crate::{ended, worker};
 
-/// A drain that has not come to its end after so many claims never will.
+/// A drain that has not ended after this many claims never will.
 const CLAIMS_MAX: u32 = 10_000;
 const A_WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 impl<H: Harness> Run<H> {
-    /// The end of the story: everybody dies, the faults cease, and one good worker runs all that is left.
+    /// The end of the run: all workers die, the faults stop, and one good worker runs the remaining jobs.
     pub(super) async fn drain(&mut self) {
         while !self.actors.is_empty() {
             self.kill();
@@ -22,7 +22,7 @@ impl<H: Harness> Run<H> {
         self.main.subject.heal();
         self.clock.advance(A_WEEK);
         self.reclaim_calmly().await;
-        // What was retried without its parent waited long enough.
+        // Jobs that were retried without their parent have waited long enough.
         self.settle().await;
         for queue in draw::QUEUES {
             self.trail.both_calmly(&self.main, |store| store.change_queue(queue.to_owned(), QueueChange::Resume)).await;

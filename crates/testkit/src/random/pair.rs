@@ -5,12 +5,12 @@ use longshore_core::{Console, Registration, Store, StoreFuture, WorkerSession};
 use crate::suite::Harness;
 use crate::{FaultPlan, FaultStore, MemoryStore};
 
-/// What a call of the run may use.
+/// The traits that a call of the run may use.
 pub(super) trait Backend: Store + Console {}
 
 impl<S: Store + Console> Backend for S {}
 
-/// A process on the store under test and its image on the model.
+/// A process on the store under test, and its image on the model.
 pub(super) struct Pair<H: Harness> {
     pub(super) subject: FaultStore<H::Store>,
     pub(super) model: MemoryStore,
@@ -33,7 +33,7 @@ impl Sessions {
     }
 }
 
-/// Of the calls one in twenty fails.
+/// One in twenty calls fails.
 const FAULTS: f64 = 0.05;
 
 impl<H: Harness> Pair<H> {
@@ -42,7 +42,7 @@ impl<H: Harness> Pair<H> {
         Self { subject, model: model.another_process() }
     }
 
-    /// Both processes die.
+    /// Kills both processes.
     pub(super) fn kill(self, harness: &H) {
         harness.kill(self.subject.into_inner());
         self.model.die();

@@ -13,7 +13,7 @@ use super::run::Run;
 use crate::suite::Harness;
 use crate::{ended, worker};
 
-/// More workers find nothing more, and each is a process with threads of its own.
+/// More workers find no further differences, and each is a process with its own threads.
 const ACTORS_MAX: usize = 4;
 const SLOTS: u32 = 3;
 
@@ -22,7 +22,7 @@ impl<H: Harness> Run<H> {
         if self.actors.len() >= ACTORS_MAX {
             return;
         }
-        // Not random by itself, or the same seed would not be the same run.
+        // Drawn from the run's random numbers, so that the same seed is the same run.
         let worker_id = WorkerId::from_stored(&format!("worker-{:016x}", self.random.u64(..)));
         let lease = Duration::from_secs(*draw::pick(&mut self.random, &[10, 30, 300]));
         let job_types: Arc<[String]> = draw::job_types(&mut self.random);
@@ -36,7 +36,7 @@ impl<H: Harness> Run<H> {
         let actor = Actor { pair, worker_id, registration, sessions, holds, told, inbox: None, last_claim: None };
         match answer {
             Some(()) => self.actors.push(actor),
-            // It does not know whether it is registered, so it ends and begins anew under another name.
+            // It does not know whether it is registered, so it ends and starts again with another name.
             None => actor.pair.kill(&self.harness),
         }
     }
@@ -65,7 +65,7 @@ impl<H: Harness> Run<H> {
         actor.hold(claimed.map(|claimed| claimed.leases).unwrap_or_default());
     }
 
-    /// A claim without an answer is repeated, and now and then one that has its answer.
+    /// A claim without an answer is repeated, and sometimes one with an answer.
     fn draw_claim(&mut self, place: usize) -> ClaimRequest {
         let actor = &self.actors[place];
         if let Some((request, is_answered)) = &actor.last_claim
@@ -82,7 +82,7 @@ impl<H: Harness> Run<H> {
         }
     }
 
-    /// Every slot of a worker begins what it has not begun yet, mostly each its own.
+    /// Starts the attempts that are not started yet, usually each in its own slot.
     pub(super) async fn begin(&mut self) {
         let now = self.now();
         let Some(place) = self.some_actor() else { return };
@@ -115,7 +115,7 @@ impl<H: Harness> Run<H> {
         }
     }
 
-    /// Whether the attempt of a suspect may begin.
+    /// Whether the attempt of a suspect may start.
     async fn begin_isolated(&mut self, place: usize, held: &Holding) -> bool {
         let actor = &self.actors[place];
         let Lease { id, claim_number, .. } = held.lease;
@@ -148,7 +148,7 @@ impl<H: Harness> Run<H> {
         let end = draw::end(&mut self.random);
         let overdue = held.lease.budgets.time.overdue_at(now);
         let outcome = match (held.began, end) {
-            // A good worker does not begin it then.
+            // A good worker does not start it in that case.
             (None, AttemptEnd::Completed { .. }) => overdue.map_or(Outcome::Returned, |overdue| overdue.outcome(None)),
             (_, end) => decide(&held.lease.budgets, end, &RetryPolicy::default(), now, self.random.f64()),
         };
@@ -204,7 +204,7 @@ impl<H: Harness> Run<H> {
             if !extended.asks_for_all {
                 actor.told.answered(held);
             }
-            // Half of what was lost is dropped, as a good worker does; the other half writes late.
+            // Half of the lost attempts are dropped, as a good worker does. The other half writes late.
             let drops = self.random.bool();
             actor.holds.retain(|held| !(drops && extended.lost.contains(&held.lease.id)));
         }
@@ -230,19 +230,19 @@ impl<H: Harness> Run<H> {
         actor.pair.kill(&self.harness);
     }
 
-    /// A worker that was given up writes what it had come to, through another process.
+    /// A worker that was given up writes its outcome through another process.
     pub(super) async fn write_late(&mut self) {
         if self.ghosts.is_empty() {
             return;
         }
         let ghost = self.ghosts.swap_remove(self.random.usize(..self.ghosts.len()));
-        // Until somebody has found it dead it is not late: it still holds its jobs.
+        // Until it is found dead it is not late: it still holds its jobs.
         self.reclaim_calmly().await;
         let (record, report) = (self.draw_record(&ghost.held), self.draw_report(&ghost.held));
         let worker_id = ghost.worker_id;
         let what = format!("{worker_id} reports late {report:?}");
         let is_fenced = |answers: Option<Vec<Recorded>>| answers.is_none_or(|answers| answers == [Recorded::Fenced]);
-        // The answer to its outcome may have been lost; then it has completed the job, and still has its log to bring.
+        // The answer to its outcome may have been lost. Then it has completed the job, and may still write its log.
         let is_own_success = self.has_completed(&worker_id, &ghost.held.lease).await;
         let call = (worker_id.clone(), vec![report]);
         let answers =

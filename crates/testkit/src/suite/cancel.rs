@@ -112,7 +112,7 @@ pub async fn a_worker_can_ask_which_of_its_jobs_are_to_end<H: Harness>() {
     assert_eq!(asked(&worker_id).await.expect("it can be asked"), []);
     world.act(leases[1].id, Action::Cancel).await;
     world.act(elsewhere.id, Action::Cancel).await;
-    // It is told until the attempt has ended.
+    // It is reported until the attempt has ended.
     for _ in 0..2 {
         let expected = [(leases[1].id, leases[1].claim_number)];
         assert_eq!(asked(&worker_id).await.expect("it can be asked"), expected);

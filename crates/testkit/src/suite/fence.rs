@@ -7,7 +7,7 @@ use super::world::{data, seconds};
 use super::{Harness, Process, World};
 use crate::{RecordBuilder, ended, heartbeat, job};
 
-/// A worker that was taken for dead, the lease that it lost, and the worker that has the job now.
+/// A worker that was found dead, the lease that it lost, and the worker that has the job now.
 struct Late<H: Harness> {
     world: World<H>,
     late: WorkerId,
@@ -28,7 +28,7 @@ async fn late<H: Harness>() -> Late<H> {
     Late { world, late, lost, _successor: successor }
 }
 
-/// Nothing that the late worker writes is accepted, and the job stays as its new worker has it.
+/// Nothing that the late worker writes is accepted, and the job is not changed.
 async fn is_fenced<H: Harness>(end: impl FnOnce(RecordBuilder) -> Record) {
     let Late { world, late, lost, .. } = late::<H>().await;
     let before = world.detail(lost.id).await;

@@ -7,12 +7,12 @@ use super::world::seconds;
 use super::{Harness, Process, World};
 use crate::{claim, ended, heartbeat, job, worker};
 
-/// A process with one worker whose lease is ten seconds, in another process than the one that looks.
+/// A process with one worker whose lease is ten seconds. Another process observes it.
 async fn lapsing<H: Harness>(world: &World<H>) -> Process<H> {
     world.process_of(worker().lease(seconds(10))).await
 }
 
-/// A worker that lost its job by not extending its lease.
+/// A worker that lost its job because it did not extend its lease.
 struct Lapsed<H: Harness> {
     world: World<H>,
     process: Process<H>,
@@ -47,7 +47,7 @@ pub async fn a_worker_that_does_not_extend_its_lease_loses_its_jobs<H: Harness>(
 }
 
 pub async fn a_worker_learns_that_its_lease_had_ended<H: Harness>() {
-    // The database goes with its world.
+    // The database is removed with its world.
     let Lapsed { world: _world, process, lost } = lapsed::<H>(job()).await;
     let answer = extend(&process, &[&lost]).await;
     assert!(matches!(answer, Err(StoreError::WorkerGone { .. })), "{answer:?}");
@@ -77,7 +77,7 @@ pub async fn a_heartbeat_that_comes_late_succeeds_while_its_worker_is_registered
     world.complete(&process.worker_id, &lease).await;
 }
 
-/// Whoever looks may have stood still as well, together with the worker.
+/// The observer may have been frozen too, together with the worker.
 pub async fn a_lease_does_not_end_while_nobody_looks<H: Harness>() {
     let world = World::<H>::new();
     let process = lapsing(&world).await;
@@ -136,7 +136,7 @@ pub async fn the_claim_of_another_worker_spends_the_crash<H: Harness>() {
     assert_eq!((lease.id, lease.budgets.crash_count), (lost.id, 1));
     assert_eq!(world.job(lost.id).await.crash_count, 1);
     world.finish(&successor, ended(&lease).returned()).await;
-    // Spent once: the next claim is no takeover.
+    // Spent only once: the next claim does not take over a job.
     let third = world.worker().await;
     assert_eq!(world.claim_one(&third).await.budgets.crash_count, 1);
 }

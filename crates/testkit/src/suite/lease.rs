@@ -48,7 +48,7 @@ pub async fn a_heartbeat_tells_whose_end_was_asked_for<H: Harness>() {
     world.enqueue_all(vec![job(); 2]).await;
     let leases = world.claim(&worker_id, 2).await;
     world.act(leases[1].id, Action::Cancel).await;
-    // It is told until the attempt has ended, because an answer may be lost.
+    // It is reported until the attempt has ended, because an answer may be lost.
     for _ in 0..2 {
         let extended = extend(&world, &worker_id, &[&leases[0], &leases[1]]).await;
         assert_eq!((extended.lost, extended.cancel_requested), (vec![], vec![leases[1].id]));

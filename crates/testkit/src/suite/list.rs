@@ -1,7 +1,7 @@
-/// Makes every behaviour of the suite a test of its own on this [`Harness`](crate::suite::Harness).
+/// Makes every behaviour of the suite a separate test on this [`Harness`](crate::suite::Harness).
 ///
-/// It only names them; `tests/suite_is_whole.rs` fails when one is left out. The harness is named by its whole
-/// path, and the calling crate needs tokio with `macros` and `rt`.
+/// It only names them; `tests/suite_is_whole.rs` fails if one is missing. Give the full path of the harness. The
+/// calling crate needs tokio with `macros` and `rt`.
 #[macro_export]
 macro_rules! store_suite {
     ($harness:ty) => {
@@ -359,6 +359,7 @@ macro_rules! store_suite {
                 a_worker_that_is_registered_again_after_a_loss_keeps_what_it_holds
                 after_a_loss_and_a_new_registration_a_death_is_found_at_once_again
                 a_dropped_session_is_found_at_once_and_its_jobs_are_unspent
+                a_lost_session_that_is_dropped_leaves_its_jobs_to_the_lease
                 a_session_whose_place_another_one_took_gives_nothing_up
                 the_session_of_a_retired_worker_gives_nothing_up
                 a_worker_whose_session_is_lost_may_retire;

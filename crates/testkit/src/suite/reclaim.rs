@@ -208,7 +208,7 @@ pub async fn the_jobs_of_several_dead_workers_are_all_given_back<H: Harness>() {
         world.kill(doomed);
     }
     let mut jobs = 0;
-    // One look is bounded; the next one goes on.
+    // One call is bounded; the next one continues.
     for _ in 0..20 {
         jobs += world.reclaim().await.jobs;
     }

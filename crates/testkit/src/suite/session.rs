@@ -106,6 +106,21 @@ pub async fn a_dropped_session_is_found_at_once_and_its_jobs_are_unspent<H: Harn
     assert_eq!((job.status, job.crash_count, job.retry_count), (Status::Pending, 0, 0));
 }
 
+/// Nothing shows its death any more, so its lease decides, also for the process that it was in.
+pub async fn a_lost_session_that_is_dropped_leaves_its_jobs_to_the_lease<H: Harness>() {
+    for is_observer_its_own in [true, false] {
+        let world = World::<H>::new();
+        let (process, lease) = working(&world).await;
+        lose(&world, &process, &lease).await;
+        let living_process = process.drop_session();
+        let observer = if is_observer_its_own { &living_process } else { &world.store };
+        assert_eq!(world.look_from(observer, seconds(9)).await.jobs, 0);
+        assert_eq!(world.look_from(observer, seconds(16)).await.jobs, 1);
+        let job = world.job(lease.id).await;
+        assert_eq!((job.status, job.crash_count, job.retry_count), (Status::Pending, 0, 0));
+    }
+}
+
 pub async fn a_session_whose_place_another_one_took_gives_nothing_up<H: Harness>() {
     let world = World::<H>::new();
     let (process, lease) = working(&world).await;

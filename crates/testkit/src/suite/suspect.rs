@@ -4,13 +4,13 @@ use super::world::{Process, seconds};
 use super::{Harness, World};
 use crate::{ended, job, worker};
 
-/// The process dies and its jobs are taken from it.
+/// The process dies and its jobs are reclaimed.
 async fn die<H: Harness>(world: &World<H>, process: Process<H>) {
     world.kill(process);
     world.reclaim().await;
 }
 
-/// A job that was among several that ran when their worker died.
+/// A job that ran with several others when their worker died.
 async fn suspect<H: Harness>(world: &World<H>, suspected: NewJob) -> JobId {
     let doomed = world.process().await;
     let id = world.enqueue(suspected).await;
@@ -69,7 +69,7 @@ pub async fn an_attempt_beside_those_of_another_worker_of_its_process_is_not_sur
     let id = world.enqueue(NewJob { max_crashes: 1, ..job() }).await;
     let lease = doomed.claim(1).await.remove(0);
     doomed.begin(0, &lease).await;
-    // A second worker begins in the process while the attempt runs, so the slot is noted once more.
+    // A second worker starts in the process while the attempt runs, so the slot is recorded again.
     doomed.begin_accompanied(0, &lease).await;
     die(&world, doomed).await;
     assert_eq!(status_and_crashes(&world, id).await, (Status::Pending, 1));

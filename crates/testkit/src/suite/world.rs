@@ -11,10 +11,10 @@ use longshore_core::{
 use super::Harness;
 use crate::{FakeClock, WorkerBuilder, claim, ended, job, worker};
 
-/// The time between two looks of `look_for`.
+/// The time between two observations in `look_for`.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// One database, the process that a behaviour mostly uses, and the time.
+/// One database, the main process of a behaviour, and the time.
 pub(super) struct World<H: Harness> {
     pub(super) clock: FakeClock,
     pub(super) store: H::Store,
@@ -36,7 +36,7 @@ impl<H: Harness> Process<H> {
         self.store.claim(claim(&self.worker_id, limit)).await.expect("the worker may claim").leases
     }
 
-    /// Claims a job and begins it, as slot 0 does.
+    /// Claims a job and starts it in slot 0.
     pub(super) async fn begin_one(&self) -> Lease {
         let lease = self.claim(1).await.pop().expect("there is a job to claim");
         if lease.budgets.is_suspect() {
@@ -47,7 +47,7 @@ impl<H: Harness> Process<H> {
         lease
     }
 
-    /// The worker makes itself known once more, under the same identity.
+    /// The worker registers again with the same identity.
     pub(super) async fn register_again(&self) {
         let session = register(&self.store, self.registration.clone()).await;
         // The earlier one goes once the new one has taken its place.
@@ -75,12 +75,12 @@ impl<H: Harness> Process<H> {
         self.note([started(slot, lease, false)]).await;
     }
 
-    /// Begins an attempt beside those of another worker of the process.
+    /// Starts an attempt beside those of another worker of the process.
     pub(super) async fn begin_accompanied(&self, slot: u32, lease: &Lease) {
         self.note([started(slot, lease, true)]).await;
     }
 
-    /// Begins the attempt of a suspect.
+    /// Starts the attempt of a suspect.
     pub(super) async fn begin_isolated(&self, slot: u32, lease: &Lease) {
         let begun = self.store.begin_isolated(self.worker_id.clone(), lease.id, lease.claim_number).await;
         assert_eq!(begun.expect("it can be written"), Recorded::Recorded);
@@ -150,7 +150,7 @@ impl<H: Harness> World<H> {
         self.harness.lose_session(worker_id);
     }
 
-    /// The process that the behaviour mostly uses dies, and another one takes its place.
+    /// The main process dies and is replaced by another one.
     pub(super) fn restart(&mut self) {
         let dead = std::mem::replace(&mut self.store, self.harness.open());
         self.harness.kill(dead);
@@ -164,7 +164,7 @@ impl<H: Harness> World<H> {
         worker_id
     }
 
-    /// A worker whose lease outlasts every behaviour that is not about leases.
+    /// A worker whose lease is longer than every behaviour that is not about leases.
     pub(super) async fn worker(&self) -> WorkerId {
         self.register(worker().lease(seconds(10 * 86_400))).await
     }
@@ -207,7 +207,7 @@ impl<H: Harness> World<H> {
         answers.remove(0)
     }
 
-    /// Writes an outcome that must be accepted.
+    /// Records an outcome that must be accepted.
     pub(super) async fn finish(&self, worker_id: &WorkerId, record: Record) {
         assert_eq!(self.record(worker_id, record).await, Recorded::Recorded);
     }
@@ -234,7 +234,7 @@ impl<H: Harness> World<H> {
         self.job(id).await.status
     }
 
-    /// How many jobs of this queue are counted in each state.
+    /// The number of jobs in this queue by status.
     pub(super) async fn depths(&self, queue: &str) -> BTreeMap<Status, u64> {
         let stats = self.store.stats(0).await.expect("stats can be read");
         let stats = stats.queues.into_iter().find(|stats| stats.queue == queue);
@@ -249,12 +249,12 @@ impl<H: Harness> World<H> {
         look(&self.store).await
     }
 
-    /// Time passes, and a process without workers looks for lost ones all the while.
+    /// Time passes, and a process without workers searches for lost ones all the time.
     pub(super) async fn look_for(&self, span: Duration) -> Reclaimed {
         self.look_from(&self.store, span).await
     }
 
-    /// The same with the eyes of this process.
+    /// The same, observed by this process.
     pub(super) async fn look_from(&self, observer: &H::Store, span: Duration) -> Reclaimed {
         let mut all = look(observer).await;
         for _ in 0..span.as_millis() / LOOK.as_millis() {
@@ -274,7 +274,7 @@ impl<H: Harness> World<H> {
         self.store.act(selection, action).await.expect("actions can be taken")
     }
 
-    /// One job in each state, by state.
+    /// One job with each status.
     pub(super) async fn one_in_each_state(&self) -> Vec<(Status, JobId)> {
         let worker_id = self.worker().await;
         let completed = self.running(&worker_id, job()).await;
@@ -317,7 +317,7 @@ pub(super) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A job that may run at this instant, even if that is past.
+/// A job that may run at this time, even if it has passed.
 pub(super) fn job_at(instant: Timestamp) -> NewJob {
     NewJob { due: Due::At(instant), ..job() }
 }

@@ -10,10 +10,11 @@ use crate::worker::worker_run::WorkerRun;
 /// How long a worker waits at its start until those that share its process have noted that they are not alone.
 const COMPANY_MAX: Duration = Duration::from_secs(5);
 
-/// Decides when attempts may begin in this process: a suspect runs alone, so that a death is surely its own.
+/// Decides when attempts may start in this process. A suspect runs alone, so that a death is certainly its own.
 ///
-/// All workers of a process share one, because the process dies with all of its attempts. A suspect closes the gate,
-/// waits until what runs has ended, and opens it again when it has ended. Both waits are bounded by its owner.
+/// All workers of a process share one gate, because the process dies with all of its attempts. A suspect closes the
+/// gate, waits until the running attempts have ended, and opens it again when it has ended. Its owner limits both
+/// waits.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -31,7 +32,7 @@ struct State {
     workers: Vec<Weak<WorkerRun>>,
 }
 
-/// The right of one attempt to run, until it is dropped.
+/// The permission of one attempt to run, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Pass {
     gate: Arc<Gate>,
@@ -46,7 +47,7 @@ impl Gate {
         Arc::clone(&GATE)
     }
 
-    /// Lets an attempt of a job with these budgets in, unless a suspect waits or runs alone.
+    /// Admits an attempt of a job with these budgets, unless a suspect waits or runs alone.
     pub(crate) fn enter(self: &Arc<Self>, budgets: &Budgets) -> Option<Pass> {
         let mut state = self.state();
         if state.is_closed {
@@ -82,7 +83,7 @@ impl Gate {
         self.workers.store(state.workers.len(), Ordering::SeqCst);
     }
 
-    /// Lets every worker look again for what it may begin or claim.
+    /// Wakes every worker, so that it checks again what it may start or claim.
     fn open(&self) {
         let workers = {
             let mut state = self.state();
@@ -112,12 +113,12 @@ pub(crate) async fn note_company(workers: &[Weak<WorkerRun>]) {
 }
 
 impl Pass {
-    /// Whether nothing else may begin.
+    /// Whether nothing else may start.
     pub(crate) fn closes(&self) -> bool {
         self.closes.load(Ordering::SeqCst)
     }
 
-    /// Resolves when nothing else runs. Cancellation safe.
+    /// Resolves when nothing else is running. Cancellation safe.
     pub(crate) async fn alone(&self) {
         loop {
             let mut left = std::pin::pin!(self.gate.left.notified());
@@ -129,7 +130,7 @@ impl Pass {
         }
     }
 
-    /// Lets others begin beside this attempt.
+    /// Lets others start beside this attempt.
     pub(crate) fn open(&self) {
         if self.closes.swap(false, Ordering::SeqCst) {
             self.gate.open();

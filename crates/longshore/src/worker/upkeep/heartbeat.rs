@@ -11,11 +11,11 @@ use crate::worker::trouble::StoreCall;
 use crate::worker::upkeep::held_report::{Claims, HeldReport};
 use crate::worker::worker_run::{Phase, WorkerRun};
 
-/// The longest pause after a heartbeat that failed. Once writing is possible again, others give this worker a second
-/// at least before they take its jobs, and it must not let that pass.
+/// The longest pause after a failed heartbeat. Once writing is possible again, other processes wait at least a second
+/// before they take this worker's jobs. It must send a heartbeat within that time.
 const RETRY_MAX: Duration = Duration::from_millis(500);
 
-/// Keeps the worker's lease, and hears what it has lost or must cancel.
+/// Extends the worker's lease, and learns what it has lost or must cancel.
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let interval = worker_run.settings.lease / 6;
     let mut next = Instant::now() + interval;
@@ -40,8 +40,8 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     }
 }
 
-/// The claim loop, which registers the worker otherwise, ends when the worker is to stop. What still runs then must
-/// hear all the same what it has lost.
+/// Registers the worker until its end. The claim loop usually does that, but ends when the worker must stop. Jobs that
+/// still run then must still learn whether they are lost.
 async fn register_to_the_end(worker_run: &WorkerRun) {
     let is_evicted = {
         let holdings = worker_run.holdings();
@@ -63,8 +63,9 @@ enum HeartbeatAnswer {
     AsksForAll,
 }
 
-/// One heartbeat; none while the worker is not registered. What runs goes on while heartbeats fail: nobody can take a
-/// job over without writing, and whoever is overtaken nevertheless, because it was frozen, writes behind fences.
+/// One heartbeat. `None` while the worker is not registered. Running jobs continue while heartbeats fail: nobody can
+/// take over a job without writing. If a job was taken over while this process was frozen, the fence rejects its
+/// writes.
 async fn beat(worker_run: &WorkerRun, report: &mut HeldReport) -> Option<Result<HeartbeatAnswer, StoreError>> {
     // Before the holdings: what was registered since then asks for a heartbeat of its own.
     let session = worker_run.sessions.number();
@@ -96,14 +97,14 @@ async fn beat(worker_run: &WorkerRun, report: &mut HeldReport) -> Option<Result<
     Some(Ok(HeartbeatAnswer::Whole))
 }
 
-/// A handler may go on after it has completed its job in a transaction of its own. The store calls that job lost,
-/// because it does not run any more, but no other worker has it, so there is no reason to stop.
+/// A handler may continue after it has completed its job in its own transaction. The store reports such a job as lost,
+/// because it is no longer running. But no other worker has it, so there is no reason to stop.
 async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
     let mut completed = Vec::new();
     for id in &extended.lost {
         let attempt = worker_run.holdings().slots.attempts().find(|attempt| attempt.id() == *id).cloned();
         let Some(attempt) = attempt.filter(CurrentAttempt::has_completion) else { continue };
-        // Where nobody can tell, it goes on, and the fence decides about its outcome.
+        // If it is unknown, the attempt continues, and the fence decides about its outcome.
         if has_completed(worker_run, &attempt).await.unwrap_or(true) {
             completed.push(*id);
         }
@@ -111,8 +112,8 @@ async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
     extended.lost.retain(|id| !completed.contains(id));
 }
 
-/// A job may have been stored and claimed anew while the heartbeat was under way: only the claims that it named
-/// are meant.
+/// A job may have been recorded and claimed again during the heartbeat. The answer applies only to the claims that the
+/// heartbeat named.
 fn obey(holdings: &mut Holdings, extended: &Extended, held: &Claims, now: Duration) {
     for id in &extended.lost {
         if let Some(claim_number) = held.get(id) {
