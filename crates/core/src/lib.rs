@@ -1,9 +1,8 @@
-//! The nouns and the rules of a job queue: what a job is, which moves it may make, and what an ended attempt
-//! becomes.
+//! The types and rules of a job queue: what a job is, which state changes are legal, and how an ended attempt is
+//! handled.
 //!
-//! This crate does no I/O, starts no threads, knows no SQL and never reads the time by itself ([`Clock`] does).
-//! Begin with [`Store`], the contract that every backend keeps, then [`decide`], the one place where the fate
-//! of an attempt is decided.
+//! This crate does no I/O, starts no threads, contains no SQL and reads the time only through [`Clock`]. Start with
+//! [`Store`], the contract of every backend, then [`decide`], the one function that decides the outcome of an attempt.
 
 mod attempt;
 mod job;
@@ -36,11 +35,13 @@ pub use store::console::{
 };
 pub use store::error::{SchemaVerdict, StoreError};
 pub use store::health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBacklog};
+pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
 pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
 pub use store::wakeups::{Hint, Interest, Wakeups};
+pub use store::worker_session::{SessionLost, WorkerSession};
 pub use store::{
-    ClaimRequest, Claimed, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed, Record, Recorded,
-    Registration, Report, StartedAttempt, Store, StoreFuture,
+    ClaimRequest, Claimed, Inbox, Progress, QueueLimit, QueueScope, Reclaimed, Record, Recorded, Registration, Report,
+    StartedAttempt, Store, StoreFuture,
 };
 pub use time::clock::{Clock, SystemClock};
 pub use time::duration::{InvalidDuration, deserialize_duration, parse_duration};

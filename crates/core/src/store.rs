@@ -1,8 +1,10 @@
 pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod health;
+pub(crate) mod heartbeat;
 pub(crate) mod job_stream;
 pub(crate) mod wakeups;
+pub(crate) mod worker_session;
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,32 +12,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, EnqueueStream, Enqueued, Interest, JobId, Lease, Limits, LogChunk, NewJob, Outcome, RequestId,
-    StoreError, Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId,
+    ClaimNumber, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobId, Lease, Limits, LogChunk, NewJob,
+    Outcome, RequestId, StoreError, Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use job_stream::Checked;
 
-/// What a store's method returns: boxed, so that a store can be chosen at run time.
+/// The return type of a store's methods. It is boxed, so that a store can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// What producers and workers need of a database.
+/// What producers and workers need from a database.
 ///
-/// Every method that answers `Ok` has been committed, durably, and survives `kill -9`; one that answers `Err`,
-/// or whose process died before the answer, happened wholly or not at all. A future that is dropped before its
-/// answer may or may not have had its effect. Every write on a running job is fenced by worker, id, claim number
-/// and status.
+/// After Ok, the effect is committed durably and survives `kill -9`. After Err, or if the process died before the
+/// answer, it happened completely or not at all. If a future is dropped before its answer, the effect may or may not
+/// happen. Every write on a running job is fenced by worker, id, claim number and status.
 ///
 /// Only the store's clock rules: it reads the time, and whoever calls gives and gets durations. An instant that a
 /// method takes is one that a user named, and one that it answers is the store's own.
 pub trait Store: Send + Sync + fmt::Debug + 'static {
-    /// What it accepts.
+    /// The limits of a job.
     fn limits(&self) -> Limits;
 
-    /// Enqueues all of the jobs or none, in order, and says for each which job it is. They were checked against
+    /// Enqueues all of the jobs or none, in order, and returns the result for each. The jobs were checked against
     /// [`Store::limits`].
     fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>>;
 
-    /// The same with jobs that nobody has checked yet.
+    /// The same with unchecked jobs.
     fn enqueue(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Enqueued>> {
         let limits = self.limits();
         match jobs.into_iter().map(|job| job.check(&limits)).collect() {
@@ -50,61 +51,62 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// If several jobs are invalid, the error is that of the first one in the stream.
     fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64>;
 
-    /// The same with jobs that nobody has checked yet.
+    /// The same with unchecked jobs.
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
         self.enqueue_valid_stream(Box::pin(Checked { jobs, limits: self.limits() }))
     }
 
-    /// Makes a worker known, with the evidence of its life that the backend uses. A worker that is registered again
-    /// under its own identity keeps what it holds.
-    fn register(&self, registration: Registration) -> StoreFuture<'_, ()>;
+    /// Makes a worker known, and gives the evidence of its life that the backend uses. A worker that is registered again
+    /// under its own identity keeps what it holds, and the new session takes the place of the earlier one; after an
+    /// error the earlier one is as it was, or lost.
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>>;
 
-    /// Gives back whatever the worker still holds, unspent, and forgets it.
+    /// Returns every job that the worker still holds, without counting the attempts, and deletes its registration.
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()>;
 
-    /// Gives up the evidence of life of a worker of this store that ends without having retired: the next
-    /// [`Store::reclaim`] of anybody gives back what it holds, unspent. Does not wait for the database.
-    fn abandon(&self, worker_id: &WorkerId);
-
-    /// Promotes what is due and claims what may run, by priority and then by id. What it meets whose expiry or deadline
-    /// has passed is ended on the way, so that such a job never runs. A job that another worker lost by
-    /// not extending its lease spends a crash by this claim; the same worker gets it back unspent.
+    /// Promotes due jobs and claims runnable ones, by priority and then by id. Ends the jobs that it meets whose expiry
+    /// or deadline has passed, so that such a job never runs. If another worker lost a job because it did not extend
+    /// its lease, this claim spends a crash of that job. The same worker gets it back without counting.
     ///
-    /// After an error the same request, with the same id, may be made again: if the first one was carried out, the
-    /// answer holds those of its leases that the worker still has, and no others. A worker makes a request with
-    /// another id only when the last one was answered. Answers [`StoreError::WorkerGone`] when the worker is
-    /// not registered (any more).
+    /// After Err the same request, with the same id, may be repeated. If the first one was carried out, the answer has
+    /// exactly those of its leases that the worker still holds. A worker sends a request with another id only after the
+    /// last one was answered. Returns [`StoreError::WorkerGone`] if the worker is not registered (any more).
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed>;
 
-    /// Opens the way for leases that come without a claim; it takes the place of the worker's earlier one.
+    /// Opens an inbox for leases that come without a claim. It replaces the worker's earlier inbox.
     ///
-    /// When a claim of this worker gets less than it asked for, what [`Inbox::offer`] said before stays behind as an
-    /// offer. A job that is enqueued by itself through this store, in this process, is then made with a lease to the
-    /// worker, in the commit that acknowledges it: if it may run at once, waits for no parent, and nothing else that
-    /// the worker could run stands before it. The worker's next claim replaces the offer. A backend need not
+    /// If a claim of this worker gets less than it asked for, the last [`Inbox::offer`] becomes an offer. A job that is
+    /// enqueued alone through this store, in this process, is then created with a lease for the worker, in the same
+    /// commit. This requires that it may run at once, waits for no parent, and nothing else that the worker could run
+    /// comes before it. The worker's next claim replaces the offer. A backend need not implement this.
     /// implement this.
     fn inbox(&self, _worker_id: &WorkerId) -> Box<dyn Inbox> {
         Box::new(NoInbox)
     }
 
-    /// Notes, so that it survives the death of this process, that an attempt has really begun: only these count
-    /// as crashes when the worker dies, the merely claimed ones do not. The note replaces the slot's last one.
-    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt);
+    /// Notes, so that it survives the death of this process, that attempts begin: only these count as crashes when the
+    /// worker dies, the merely claimed ones do not. Handlers begin after the answer. A note replaces the slot's last
+    /// one, in the order of the call; for a worker that is not registered nothing need be noted. May be repeated.
+    ///
+    /// A worker makes one call at a time, for all attempts that have gathered meanwhile, so that a backend may make one
+    /// commit of them. One that notes without waiting answers when it is first polled.
+    fn mark_started(&self, worker_id: WorkerId, attempts: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()>;
 
-    /// Writes, fenced like an outcome, that the attempt of a suspect (see [`crate::Budgets::is_suspect`]) is about
-    /// to begin alone in its process. To be called before [`Store::mark_started`]: without it the attempt of a
-    /// suspect counts as not begun. May be repeated.
+    /// Writes, fenced like an outcome, that the attempt of a suspect (see [`crate::Budgets::is_suspect`]) will start
+    /// alone in its process. Call it before [`Store::mark_started`]: otherwise the attempt of a suspect counts as not
+    /// started. It may be repeated.
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded>;
 
-    /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel. Succeeds
-    /// as long as the worker is registered, however late it comes.
+    /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel: of all that
+    /// it holds, not only of what it names (see [`HeldClaims`](crate::HeldClaims)). Succeeds as long as the worker is registered, however
+    /// late it comes, and whatever it says that it holds.
     ///
-    /// Answers [`StoreError::WorkerGone`] when it is not: others may have its jobs.
+    /// Returns [`StoreError::WorkerGone`] if it is not registered: other workers may have its jobs.
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended>;
 
-    /// Which of the worker's running jobs somebody asked to end. Only reads, so it may be asked after every wake-up.
+    /// The worker's running jobs whose cancellation was requested. Only reads, so it may be called after every wake-up.
     ///
-    /// Answers [`StoreError::WorkerGone`] when the worker is no longer registered.
+    /// Returns [`StoreError::WorkerGone`] if the worker is not registered any more.
     fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>>;
 
     /// Writes what became of attempts; says for each, in order, whether it was recorded, fenced off or refused. One
@@ -119,14 +121,19 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// job under this very claim is kept as well; of its progress nothing is.
     fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>>;
 
-    /// Finds workers that are dead, and gives their jobs back: a crash is counted for each attempt that had begun, with
-    /// [`crate::Suspects::One`] where it alone had. Where nobody knows what had begun, every attempt counts as begun,
-    /// but that of a suspect only if [`Store::begin_isolated`] was called for it, and then it alone.
+    /// Finds dead workers and returns their jobs. Counts a crash for each attempt that had started, with
+    /// [`crate::Suspects::One`] if it was the only one. If it is unknown which had started, every attempt counts as
+    /// started. A suspect is an exception: it counts only if [`Store::begin_isolated`] was called for it, and then only
+    /// it counts.
     ///
     /// A worker of another store that has not extended its lease, though writing was possible (see
     /// [`LeaseWatch`](crate::LeaseWatch)), loses its jobs, too, and no crash is counted by that. A worker of this store
-    /// never does: it is known to live. Ends, too, whatever waits beyond its expiry or its deadline. Bounded, so that
-    /// one call may leave something to the next, and to other processes; one bad row never stops the others.
+    /// never does: it is known to live. Neither is the loss of a session a death: then the lease alone counts. Ends,
+    /// too, whatever waits beyond its expiry or its deadline. Bounded, so that one call may leave something to the next,
+    /// and to other processes; one bad row never stops the others.
+    ///
+    /// The answer says when to look again. As long as every worker keeps to that, a death is found within a second, so
+    /// a backend may let one of many look often and the others seldom.
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed>;
 
     /// Tells when something of interest may have happened, in this process or another one. Only a hint: polling alone
@@ -135,21 +142,21 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups>;
 }
 
-/// Where the leases of jobs arrive that were made with one. When it is dropped, those that nobody took are given back
-/// unspent.
+/// Receives leases of jobs that were created with one. When it is dropped, the leases that were not taken are returned;
+/// the attempts are not counted.
 pub trait Inbox: Send {
-    /// Says what may come, as a claim would ask for it, once the next claim has found nothing more: free slots only,
-    /// and only from queues that this claim looks at. Until then nothing more comes.
+    /// Sets what may be delivered, like a claim request, once the next claim has found nothing more. It must name free
+    /// slots only, and only queues of that claim. Until then nothing more is delivered.
     fn offer(&mut self, scope: QueueScope, limit: u32);
 
-    /// Resolves when a lease is there, at once if one is there already. Cancellation safe.
+    /// Resolves when a lease has arrived, at once if there is one already. Cancellation safe.
     fn arrived(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
-    /// Takes what is there, in the order in which it was enqueued.
+    /// Takes the leases in the order of the enqueues.
     fn take(&mut self) -> Vec<Lease>;
 }
 
-/// Nothing ever comes.
+/// Never receives a lease.
 struct NoInbox;
 
 impl Inbox for NoInbox {
@@ -164,20 +171,20 @@ impl Inbox for NoInbox {
     }
 }
 
-/// A worker that makes itself known.
+/// A worker to register.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// Its fresh identity.
+    /// Its new identity.
     pub worker_id: WorkerId,
-    /// The machine it runs on, for people.
+    /// Its host name, for people.
     pub host: String,
-    /// Its process, for people.
+    /// Its process id, for people.
     pub pid: u32,
-    /// How long its jobs stay its own without a heartbeat.
+    /// How long it keeps its jobs without a heartbeat.
     pub lease: Duration,
-    /// The queues it takes from, for people; empty for all.
+    /// Its queues, for people; empty for all.
     pub queues: Vec<String>,
-    /// The types it can run.
+    /// The job types that it can run.
     pub job_types: Arc<[String]>,
     /// How many jobs it runs at once.
     pub concurrency: u32,
@@ -186,24 +193,24 @@ pub struct Registration {
 /// A claim request.
 #[derive(Clone, Debug)]
 pub struct ClaimRequest {
-    /// New for each claim of this worker, the same when a claim is repeated.
+    /// New for each claim of this worker, and the same when a claim is repeated.
     pub request_id: RequestId,
-    /// Who asks.
+    /// The worker.
     pub worker_id: WorkerId,
-    /// The types it can run; others stay where they are and cost nothing.
+    /// The job types that it can run. Other jobs are not touched and cost nothing.
     pub job_types: Arc<[String]>,
-    /// The queues it takes from.
+    /// The queues to claim from.
     pub scope: QueueScope,
-    /// The most it takes altogether.
+    /// The maximum number of jobs in total.
     pub limit: u32,
 }
 
-/// The queues that a claim takes from; paused ones are left out.
+/// The queues that a claim takes from. Paused queues are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueueScope {
-    /// Every queue there is.
+    /// All queues.
     All,
-    /// These, each up to its own limit.
+    /// These queues, each up to its own limit.
     Only(Vec<QueueLimit>),
 }
 
@@ -217,19 +224,19 @@ impl QueueScope {
     }
 }
 
-/// One queue and how much may be taken from it.
+/// A queue and the limit of a claim for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueLimit {
     /// The queue.
     pub queue: String,
-    /// The most that this claim takes from it.
+    /// The maximum number of jobs from it.
     pub limit: u32,
 }
 
-/// What a claim got.
+/// The result of a claim.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimed {
-    /// The jobs, in the order in which they are to run.
+    /// The claimed jobs, in the order in which they must run.
     pub leases: Vec<Lease>,
     /// How long after `now` to claim again, because a job that this request could take becomes due; zero when one is
     /// due already, none when none waits for its instant. Jobs of other types, in other queues or in paused ones do not
@@ -239,54 +246,36 @@ pub struct Claimed {
     pub now: Timestamp,
 }
 
-/// An attempt that has begun.
+/// An attempt that has started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StartedAttempt {
-    /// Which of the worker's slots runs it, below its concurrency.
+    /// The slot of the worker that runs it; lower than its concurrency.
     pub slot: u32,
     /// The job.
     pub id: JobId,
-    /// Its claim.
+    /// Its claim number.
     pub claim_number: ClaimNumber,
-    /// Whether attempts of other workers may run in the process at the same time, so that it is not surely to blame
+    /// Whether attempts of other workers may run in the same process. If so, this attempt is not certainly the cause
     /// when the process dies.
     pub is_accompanied: bool,
 }
 
-/// A worker's sign of life.
-#[derive(Clone, Debug)]
-pub struct Heartbeat {
-    /// Who lives.
-    pub worker_id: WorkerId,
-    /// What it holds, begun or not.
-    pub held: Vec<(JobId, ClaimNumber)>,
-}
-
-/// What a worker learns from its heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Extended {
-    /// Jobs that it holds no longer: stop them, write nothing.
-    pub lost: Vec<JobId>,
-    /// Jobs whose end somebody asked for.
-    pub cancel_requested: Vec<JobId>,
-}
-
-/// What became of one attempt.
+/// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// The job.
     pub id: JobId,
-    /// Its claim.
+    /// Its claim number.
     pub claim_number: ClaimNumber,
-    /// The move that its job makes.
+    /// The state change of its job.
     pub outcome: Outcome,
-    /// Which try it was, from one.
+    /// The number of the attempt; the first is 1.
     pub attempt: u32,
     /// How long its handler ran; none if it never began.
     pub ran: Option<Duration>,
     /// How long before the call of [`Store::record`] it ended.
     pub ended_ago: Duration,
-    /// What is left of its log.
+    /// The rest of its log.
     pub log: Vec<LogChunk>,
 }
 
@@ -318,9 +307,9 @@ impl Record {
 /// Whether a fenced write was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is in the database.
+    /// It was written.
     Recorded,
-    /// The lease was lost: nothing was written.
+    /// The lease was lost, and nothing was written.
     Fenced,
     /// The database does not accept this row, because of a constraint or a trigger of the application: nothing was
     /// written, the job still runs, and the same again would be refused again.
@@ -330,37 +319,39 @@ pub enum Recorded {
     },
 }
 
-/// News of a running attempt.
+/// Progress and log of a running attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The job.
     pub id: JobId,
-    /// Its claim.
+    /// Its claim number.
     pub claim_number: ClaimNumber,
-    /// Which try it is, from one.
+    /// The number of the attempt; the first is 1.
     pub attempt: u32,
-    /// How far it is, if that has changed.
+    /// Its progress, if it has changed.
     pub progress: Option<Progress>,
     /// New pieces of its log.
     pub log: Vec<LogChunk>,
 }
 
-/// How far an attempt says it is.
+/// The progress that an attempt reports.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// From 0 to 1; what is outside is held at the nearer end.
+    /// From 0 to 1. A value outside is set to the nearer end.
     pub fraction: f64,
-    /// What it is at.
+    /// What it is doing.
     pub message: Option<String>,
 }
 
-/// What a look for dead workers came to.
+/// The result of a search for dead workers.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Reclaimed {
     /// The workers that were found dead.
     pub workers: Vec<WorkerId>,
-    /// How many jobs were given back or given up.
+    /// How many jobs were returned or given up.
     pub jobs: u64,
-    /// How many jobs that waited were ended, because their expiry or deadline had passed.
+    /// How many waiting jobs were ended because their expiry or deadline had passed.
     pub overdue: u64,
+    /// How long this process may wait before it looks again.
+    pub next: Duration,
 }

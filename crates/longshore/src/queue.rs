@@ -13,70 +13,70 @@ use crate::runtime::{alarm, park, reading_thread};
 use crate::trace::spans::EnqueueSpan;
 use crate::{InvalidDatabaseUrl, Payload};
 
-/// A database that holds jobs: both halves of the contract.
+/// A database that holds jobs: both traits of a backend.
 pub trait Backend: Store + Console {}
 
 impl<T: Store + Console> Backend for T {}
 
-/// A database with jobs in it. Cheap to clone; all clones share one connection.
+/// A database with jobs. Cheap to clone; all clones share one connection.
 ///
-/// Its async methods run on every executor. Its blocking ones work on every thread, inside an async task as well;
-/// there they hold up the other tasks of that thread until they return.
+/// Its async methods run on every executor. Its blocking methods work on every thread, also inside an async task. There
+/// they block the other tasks of that thread until they return.
 #[derive(Clone, Debug)]
 pub struct Queue {
     backend: Arc<dyn Backend>,
 }
 
-/// What a queue could not do. Nothing was changed.
+/// Why a call of a queue failed. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
-    /// The payload cannot be written as JSON, or read from it.
+    /// The payload cannot be encoded as JSON, or decoded from it.
     #[error("the payload is {0}")]
     Encode(#[from] InvalidJobData),
-    /// The address names no database that this build can use.
+    /// The URL names no database that this build supports.
     #[error(transparent)]
     InvalidUrl(#[from] InvalidDatabaseUrl),
-    /// The operating system gave no thread to open the database on.
+    /// No thread could be started to open the database.
     #[error("no thread could be started to open the database: {source}")]
     Thread {
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The database said no.
+    /// The store returned an error.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no such job.
+    /// The job does not exist.
     #[error("there is no job {id}")]
     NotFound {
-        /// The job that was asked for.
+        /// The job id.
         id: JobId,
     },
-    /// A wait needs a thread that keeps the time, and the operating system has none left.
-    #[error("cannot wait for a job, because no thread can be started: {0}; end other threads, or allow more of them")]
+    /// A wait needs a thread for its timer, and none could be started.
+    #[error("cannot wait for a job, because no thread can be started: {0}; stop other threads, or raise the limit")]
     Timer(#[source] io::Error),
 }
 
-/// How long a wait goes without looking when no wake-up comes.
+/// How often a wait reads the job if no wake-up comes.
 const POLL: Duration = Duration::from_secs(1);
 
 impl Queue {
-    /// A queue on any backend.
+    /// Creates a queue on any backend.
     pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
         Self { backend }
     }
 
-    /// The backend itself: pages, statistics, health.
+    /// The backend itself, for pages, statistics and health.
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }
 
-    /// Enqueues one typed job. After `Ok` it survives the end of this process.
+    /// Enqueues one typed job. After Ok the job is committed and survives the end of this process.
     pub async fn enqueue<T: Payload>(&self, payload: &T) -> Result<Enqueued, QueueError> {
         Ok(self.enqueue_job(payload.to_job()?).await?)
     }
 
-    /// Enqueues one job. After `Ok` it survives the end of this process.
+    /// Enqueues one job. After Ok the job is committed and survives the end of this process.
     pub async fn enqueue_job(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         let span = EnqueueSpan::of_job(&job);
         let enqueued = self.backend.enqueue(vec![job]).await;
@@ -93,7 +93,7 @@ impl Queue {
         enqueued
     }
 
-    /// Enqueues any number of jobs in bounded memory, all or none, and says how many were made.
+    /// Enqueues any number of jobs in bounded memory, all or none. Returns how many were created.
     ///
     /// The stream may be slow, and may enqueue jobs itself: nothing of the database is locked while it is read. An error
     /// in it takes everything back and is the answer, and so does the end of this future before that of the stream. For
@@ -171,7 +171,7 @@ impl Queue {
         park::block_on(self.enqueue_all(jobs))
     }
 
-    /// One job with its attempts, if there is such a job.
+    /// One job with its attempts. `None` if it does not exist.
     pub async fn job(&self, id: JobId) -> Result<Option<JobDetail>, StoreError> {
         self.backend.job(id).await
     }
@@ -181,11 +181,11 @@ impl Queue {
         park::block_on(self.job(id))
     }
 
-    /// Waits until the job has ended or the time is over, and answers with the job as it is then.
+    /// Waits until the job has ended or `timeout` is over. Returns the job as it is then.
     ///
-    /// The time is the machine's own, also in a runtime whose time is paused.
+    /// It uses the machine's time, even in a runtime whose time is paused.
     pub async fn wait(&self, id: JobId, timeout: Duration) -> Result<JobDetail, QueueError> {
-        // The choice between two futures spends a Tokio task's budget, which another executor does not renew.
+        // Selecting between two futures uses up a Tokio task's budget, which another executor does not renew.
         unconstrained(self.wait_until(id, Instant::now().checked_add(timeout))).await
     }
 
@@ -194,7 +194,7 @@ impl Queue {
         park::block_on(self.wait(id, timeout))
     }
 
-    /// No deadline is one that is too far away to be an instant.
+    /// `None` means no deadline, or one too far away for an instant.
     async fn wait_until(&self, id: JobId, deadline: Option<Instant>) -> Result<JobDetail, QueueError> {
         let mut wakeups = self.backend.wakeups(Interest::Anything);
         loop {
@@ -211,23 +211,23 @@ impl Queue {
         }
     }
 
-    /// Ends a waiting job; asks a running one to stop.
+    /// Cancels a waiting job. Asks a running job to stop.
     pub async fn cancel(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::Cancel).await
     }
 
-    /// Puts an ended or retrying job back with fresh budgets, and the children that were given up with it; their
-    /// history stays.
+    /// Retries an ended or retrying job now with new budgets, with the children that became dead letters because of it.
+    /// Their history stays.
     pub async fn retry(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::Retry).await
     }
 
-    /// [`Queue::retry`] without the children: they stay given up.
+    /// [`Queue::retry`] without the children.
     pub async fn retry_alone(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::RetryAlone).await
     }
 
-    /// Removes a job that does not run, with its history.
+    /// Deletes a job that is not running, with its history.
     pub async fn delete(&self, id: JobId) -> Result<Actioned, StoreError> {
         self.act(id, Action::Delete).await
     }
@@ -237,17 +237,18 @@ impl Queue {
         self.act(id, Action::Reprioritise(priority)).await
     }
 
-    /// Changes payload, queue, type or time of a job that does not run; a refusal says why a job cannot be edited.
+    /// Changes the payload, queue, type or time of a job that is not running. A [`Refusal`](crate::Refusal) says why a
+    /// job cannot be edited.
     pub async fn edit(&self, id: JobId, edit: JobEdit) -> Result<Actioned, StoreError> {
         self.backend.edit(id, edit).await
     }
 
-    /// Claims nothing more from a queue until it is resumed.
+    /// Stops claims from a queue until it is resumed. Running jobs continue.
     pub async fn pause(&self, queue: impl Into<String>) -> Result<(), StoreError> {
         self.backend.change_queue(queue.into(), QueueChange::Pause).await
     }
 
-    /// Claims from a queue again.
+    /// Resumes claims from a queue.
     pub async fn resume(&self, queue: impl Into<String>) -> Result<(), StoreError> {
         self.backend.change_queue(queue.into(), QueueChange::Resume).await
     }

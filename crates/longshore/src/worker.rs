@@ -1,6 +1,7 @@
 mod attempt;
 mod claiming;
 mod holdings;
+mod registration;
 mod registry;
 mod run;
 #[cfg(unix)]
@@ -32,9 +33,9 @@ use registry::Registry;
 use suspects::gate::Gate;
 use worker_run::{Settings, Until, WorkerRun};
 
-/// Runs the jobs of a queue: say what it handles, then let it run.
+/// Runs the jobs of a queue: add handlers, then run it.
 ///
-/// A worker takes only jobs whose type it handles; the others stay where they are and cost nothing.
+/// A worker claims only jobs whose type it handles. Other jobs are not touched and cost nothing.
 pub struct Worker {
     queue: Queue,
     registry: Registry,
@@ -44,31 +45,31 @@ pub struct Worker {
     gate: Arc<Gate>,
 }
 
-/// A process for tests, where many workers that are to be in processes of their own share a real one.
+/// Simulates a separate process in tests that run many workers in one real process.
 ///
-/// A job whose worker died before runs alone in its process; with this the workers of other tests do not matter.
+/// A job whose worker died runs alone in its process. With this, the workers of other tests do not count.
 #[derive(Clone, Debug, Default)]
 pub struct SimulatedProcess {
     gate: Arc<Gate>,
 }
 
-/// Why a worker did not run, or ended.
+/// Why a worker did not start, or ended.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WorkerError {
-    /// The store failed for a cause that does not pass; running handlers had their grace period.
+    /// The store failed for a cause that does not pass. Running handlers had their grace period.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No handler was given, so no job could ever be run.
-    #[error("the worker handles nothing: give it a handler with handle, handle_blocking or handler")]
+    /// No handler was given, so the worker could never run a job.
+    #[error("the worker has no handler: add one with handle, handle_blocking or handler")]
     NothingHandled,
     /// Two handlers were given for one type.
-    #[error("two handlers were given for {job_type:?}: keep one of them")]
+    #[error("two handlers were given for {job_type:?}: remove one of them")]
     HandledTwice {
         /// The type.
         job_type: String,
     },
-    /// A policy was set for a type that had no handler, so it would never have held.
+    /// A policy was set for a type without a handler, so it would have no effect.
     #[error(
         "a policy was set for {job_type:?}, which had no handler then: check the name, and set it after the handler"
     )]
@@ -76,18 +77,18 @@ pub enum WorkerError {
         /// The type.
         job_type: String,
     },
-    /// A part of the worker panicked, or the store did: a mistake in its code. What was running had its grace period.
-    #[error("{part} panicked: {message}; this is a mistake in the program, whose log has the backtrace")]
+    /// A part of the worker or the store panicked, which is a bug. Running handlers had their grace period.
+    #[error("{part} panicked: {message}; this is a bug, and the log has the backtrace")]
     Panicked {
-        /// Which part.
+        /// The part.
         part: &'static str,
-        /// What the panic said.
+        /// The message of the panic.
         message: String,
     },
     /// The worker was not started inside a Tokio runtime.
     #[error("a worker needs a Tokio runtime: call it inside one, such as in a function with #[tokio::main]")]
     NoRuntime,
-    /// A handler waits for signals, and the operating system refused.
+    /// Listening for signals failed.
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] std::io::Error),
 }
@@ -125,11 +126,11 @@ impl Worker {
         self.handler(T::JOB_TYPE, Arc::new(AsyncHandler::new(function)))
     }
 
-    /// Runs a blocking function on each payload of a type, on one of the worker's own threads: it never waits for
-    /// the blocking pool of the application's runtime.
+    /// Runs a blocking function on each payload of a type, on one of the worker's own threads. It never waits for the
+    /// blocking pool of the application's runtime.
     ///
-    /// It cannot be stopped from outside: it should look at [`CurrentAttempt::check`] now and then. When it does
-    /// not, its outcome is recorded after the grace period, and its slot stays taken until it returns.
+    /// It cannot be stopped from outside, so it should call [`CurrentAttempt::check`] regularly. Otherwise its outcome
+    /// is recorded after the grace period, and it keeps its slot until it returns.
     #[must_use]
     pub fn handle_blocking<T, F, D>(self, function: F) -> Self
     where
@@ -147,7 +148,7 @@ impl Worker {
         self
     }
 
-    /// Changes the rules for the attempts of a type that was given a handler before; for any other type the worker does
+    /// Changes the rules for the attempts of a type whose handler was given before. For any other type the worker does
     /// not start ([`WorkerError::PolicyWithoutHandler`]).
     #[must_use]
     pub fn policy(mut self, job_type: &str, change: impl FnOnce(HandlerPolicy) -> HandlerPolicy) -> Self {
@@ -155,13 +156,13 @@ impl Worker {
         self
     }
 
-    /// Sets how long the jobs of a type wait before they are tried again; the type was given a handler before.
+    /// Sets the delays before the retries of a type whose handler was given before.
     #[must_use]
     pub fn retry(self, job_type: &str, retry: RetryPolicy) -> Self {
         self.policy(job_type, |policy| policy.retry(retry))
     }
 
-    /// Surrounds every attempt, of every type, with this; the first one given is the outermost.
+    /// Adds a middleware around every attempt of every type. The first one is the outermost.
     #[must_use]
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.registry.add_middleware(Arc::new(middleware));
@@ -175,49 +176,49 @@ impl Worker {
         self
     }
 
-    /// Takes from this queue; without any, a worker takes from all.
+    /// Claims from this queue. Without any queue, a worker claims from all.
     #[must_use]
     pub fn queue(self, queue: impl Into<String>) -> Self {
         self.queue_with_limit(queue, u32::MAX)
     }
 
-    /// Takes from this queue, and runs at most so many of its jobs at once.
+    /// Claims from this queue, and runs at most `limit` of its jobs at once.
     #[must_use]
     pub fn queue_with_limit(mut self, queue: impl Into<String>, limit: u32) -> Self {
         self.settings.queues.push(QueueLimit { queue: queue.into(), limit: limit.max(1) });
         self
     }
 
-    /// Sets how long jobs stay this worker's own when it gives no sign of life, at least a second.
+    /// Sets how long this worker keeps its jobs without a heartbeat; at least a second.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease.clamp(Duration::from_secs(1), SPAN_MAX);
         self
     }
 
-    /// Sets how long attempts may go on after their stop signal, where their handler does not say otherwise.
+    /// Sets how long attempts may continue after their stop signal, if their handler does not set it.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace.min(SPAN_MAX);
         self
     }
 
-    /// Removes completed and cancelled jobs this long after their end; without it they stay. Dead letters stay unless
-    /// [`Worker::dead_letter_retention`] says otherwise.
+    /// Removes completed and cancelled jobs this long after their end. Default: never. Dead letters stay unless
+    /// [`Worker::dead_letter_retention`] is set.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.settings.retention = Some(retention.min(SPAN_MAX));
         self
     }
 
-    /// Removes dead letters this long after they were given up; without it they stay for ever.
+    /// Removes dead letters this long after they became dead letters. Default: never.
     #[must_use]
     pub fn dead_letter_retention(mut self, retention: Duration) -> Self {
         self.settings.dead_letter_retention = Some(retention.min(SPAN_MAX));
         self
     }
 
-    /// Sets how large a result may be.
+    /// Sets the maximum size of a result.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
@@ -231,14 +232,14 @@ impl Worker {
         self
     }
 
-    /// Reads the time from another clock.
+    /// Uses another clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Treats the workers of this simulated process as those of its own, and no others.
+    /// Treats only the workers of this simulated process as workers of its own process.
     #[must_use]
     pub fn as_if_in(mut self, process: &SimulatedProcess) -> Self {
         self.gate = Arc::clone(&process.gate);

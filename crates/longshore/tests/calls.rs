@@ -1,6 +1,6 @@
-//! Every call of a queue works wherever it is made: a blocking one inside a runtime, an async one on an executor that
-//! is not Tokio's. Each is made ten thousand times in a row, because a Tokio task has a budget for its waits, which
-//! a caller that blocks inside the task never renews.
+//! Every call of a queue works wherever it is made: a blocking call inside a runtime, an async call on an executor
+//! other than Tokio. Each is made ten thousand times in a row, because a Tokio task has a budget for its waits, which a
+//! caller that blocks inside the task never renews.
 
 #![expect(clippy::unwrap_used, reason = "the lint knows tests, but not the functions that they share")]
 
@@ -26,7 +26,7 @@ impl Payload for Start {
     const JOB_TYPE: &'static str = "start";
 }
 
-/// A database whose commits cost no flush, so that ten thousand of them are quick on any disk.
+/// A database whose commits are not flushed, so that ten thousand of them are fast on any disk.
 struct Database {
     queue: Queue,
     _folder: TempDir,
@@ -180,7 +180,7 @@ fn async_calls_work_on_an_executor_without_tokio() {
     smol::block_on(call_all(&Database::new().queue)).unwrap();
 }
 
-/// Blocks inside a Tokio task by another executor's means.
+/// Blocks inside a Tokio task with another executor.
 fn block_inside_tokio(block: impl Fn(Queue) -> Result<(), QueueError> + Copy + Send + 'static) {
     for runtime in runtimes() {
         let database = Database::new();

@@ -61,7 +61,8 @@ fn is_apart(table: &str) -> bool {
     name.starts_with("sqlite_") || is_of_ledger(&name)
 }
 
-fn is_of_ledger(name: &str) -> bool {
+/// Whether a table of this name, in lower case, belongs to a ledger.
+pub(crate) fn is_of_ledger(name: &str) -> bool {
     let rest = [ledger::TABLE, ledger::TABLE_BESIDE_ANOTHER].into_iter().find_map(|table| name.strip_prefix(table));
     rest.is_some_and(|rest| rest.is_empty() || ledger::SUFFIXES.contains(&rest))
 }

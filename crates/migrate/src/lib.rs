@@ -8,6 +8,7 @@
 
 mod agreement;
 pub mod apply;
+mod aside;
 pub mod checksum;
 mod error;
 pub mod finding;
@@ -30,9 +31,9 @@ pub mod target;
 pub use agreement::Agreement;
 pub use error::MigrateError;
 pub use longshore_cause::OutsideCause;
-pub use loss::{DataLoss, Loss};
+pub use loss::{DataLoss, Loss, LossCheck, LossKind, Move, Moves};
 pub use migration::{Body, CodeError, CodeMigration, Direction, Migration, MigrationId};
 pub use migrator::{Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification};
 pub use plan::Goal;
-pub use script::Bounds;
+pub use script::{Bounds, IntendedLoss};
 pub use source::{NewPair, Source, SourceError};

@@ -1,5 +1,7 @@
 //! The queue's own migrations, built in as the source `longshore`.
 
+mod intended;
+
 use std::sync::OnceLock;
 
 use longshore_migrate::{Source, source::LONGSHORE, target::VerifiedSource};
@@ -37,7 +39,7 @@ pub(crate) const TABLES: [&str; 9] = [
 
 /// The source `longshore`.
 pub fn longshore() -> Source {
-    Source::embedded(LONGSHORE, FILES.as_flattened())
+    intended::declare(Source::embedded(LONGSHORE, FILES.as_flattened()))
 }
 
 /// What is remembered of the source when all of it is in order.

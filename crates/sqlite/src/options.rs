@@ -4,40 +4,39 @@ use std::time::Duration;
 
 use longshore_core::{Clock, Limits, SystemClock};
 
-use crate::workers::boot_id::boot_id_of_machine;
+use crate::workers::liveness::boot_id::boot_id_of_machine;
 
-/// When an acknowledged write is safe.
+/// What a commit survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// It survives a power cut (`synchronous = FULL`).
+    /// A power cut (`synchronous = FULL`).
     #[default]
     Full,
-    /// It survives the death of every process; a power cut may take the last moments, never the order
-    /// (`synchronous = NORMAL`).
+    /// A crash of every process. A power cut may lose the last commits, but never their order (`synchronous = NORMAL`).
     Normal,
 }
 
-/// How a database is opened.
+/// How to open a database.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
-    /// The database file; it must be there.
+    /// The database file. It must exist.
     pub path: PathBuf,
-    /// When an acknowledged write is safe.
+    /// What a commit survives.
     pub durability: Durability,
-    /// How long a call waits for another program's write lock before it answers `Busy`.
+    /// How long a call waits for another program's write lock before it returns `Busy`.
     pub busy_timeout: Duration,
-    /// How large the database file may grow; beyond it a write answers `Full`, as on a full disk.
+    /// The maximum size of the database file in bytes. A write beyond it returns `Full`, as on a full disk.
     pub size_max_bytes: Option<u64>,
-    /// What is accepted.
+    /// The limits of a job.
     pub limits: Limits,
-    /// Where the time comes from.
+    /// The source of the time.
     pub clock: Arc<dyn Clock>,
-    /// What tells this boot of the machine from another one; without it a dead worker's attempts all count as begun.
+    /// The identity of this boot of the machine. Without it, all attempts of a dead worker count as started.
     pub boot_id: Option<Arc<str>>,
 }
 
 impl SqliteOptions {
-    /// Full durability, ten seconds of patience, the default limits and the machine's clock.
+    /// Full durability, a lock timeout of ten seconds, the default limits and the machine's clock.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -50,42 +49,42 @@ impl SqliteOptions {
         }
     }
 
-    /// When an acknowledged write is safe.
+    /// Sets what a commit survives.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// How long a call waits for another program's write lock.
+    /// Sets how long a call waits for another program's write lock.
     #[must_use]
     pub fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;
         self
     }
 
-    /// How large the database file may grow.
+    /// Sets the maximum size of the database file in bytes.
     #[must_use]
     pub fn size_max_bytes(mut self, size_max_bytes: u64) -> Self {
         self.size_max_bytes = Some(size_max_bytes);
         self
     }
 
-    /// What is accepted.
+    /// Sets the limits of a job.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Where the time comes from.
+    /// Sets the source of the time.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// What tells this boot of the machine from another one, in a test that makes believe that it was started anew.
+    /// Sets the identity of this boot, for a test that simulates a restart of the machine.
     #[must_use]
     pub fn boot_id(mut self, boot_id: &str) -> Self {
         self.boot_id = Some(boot_id.into());

@@ -5,7 +5,7 @@ use std::{fmt, thread};
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, NewJob,
     Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock,
-    ValidJob, ValidJobStream, Wakeups, WorkerId,
+    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use longshore_sqlite_file::check_connection;
 use rusqlite::Connection;
@@ -29,15 +29,17 @@ use crate::upkeep::duties::Duties;
 use crate::workers::given::GivenClaims;
 use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
+use crate::workers::liveness::session::SqliteSession;
 use crate::workers::reclaim::Reclaim;
+use crate::workers::told::ToldClaims;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::writing::hints::Hints;
 use crate::writing::writer::{Opened, Writer};
 
 /// A job queue in one SQLite file.
 ///
-/// Its copies share one writing thread and a few reading ones; they end when [`SqliteStore::close`] is called or
-/// the last copy is dropped. Several stores, in this process and others, may work on one file.
+/// Its clones share one writer thread and a few reader threads. The threads end when [`SqliteStore::close`] is called
+/// or the last clone is dropped. Several stores, in this process and others, may use one file.
 #[derive(Clone)]
 pub struct SqliteStore {
     pub(crate) parts: Arc<Parts>,
@@ -51,30 +53,31 @@ pub(crate) struct Parts {
     pub(crate) liveness: Arc<Liveness>,
     pub(crate) reclaim: Reclaim,
     given: Arc<GivenClaims>,
+    told: Arc<ToldClaims>,
     pub(crate) audit: Audit,
     pub(crate) duties: Duties,
     hints: Arc<Hints>,
     inboxes: Inboxes,
 }
 
-/// A file that took another one's name reads as damaged until the stores on that one have seen it and emptied their log,
-/// which stands beside it; they look ten times a second.
+/// A file that replaced another one reads as damaged until the stores on the old file have noticed it and emptied their
+/// log, which is beside the new file. They check ten times a second.
 const LEAVING_MAX: Duration = Duration::from_secs(1);
 const LEAVING_LOOK: Duration = Duration::from_millis(50);
 
 impl SqliteStore {
-    /// Opens a database that is there and has the schema of this version.
+    /// Opens an existing database with the schema of this version.
     ///
-    /// After an error nothing was changed and nothing is open. A missing file is never created: the migrations
-    /// make the database.
+    /// After Err nothing was changed and nothing stays open. A missing file is never created: the migrations create the
+    /// database.
     pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
         let name: Arc<str> = options.path.display().to_string().into();
         let context = ErrorContext { database: name, busy_timeout: options.busy_timeout };
         let connection = open_to_write(&options, &context)?;
-        // Before the first write, and the switch to a write-ahead log is one.
+        // Before the first write. The switch to a write-ahead log is a write.
         schema::check(&connection).map_err(|problem| problem.into_store_error(&context))?;
         configure_writer(&connection, &options, &context)?;
-        // The liveness files must stand at one place, by whatever path a process reaches the database.
+        // The liveness files must be in one place, whatever path a process uses for the database.
         options.path = std::fs::canonicalize(&options.path).map_err(|error| context.unreachable(error))?;
         let file = Arc::new(DatabaseFile::of(&options.path, &connection, &context)?);
         let hints = Arc::new(Hints::new());
@@ -94,15 +97,17 @@ impl SqliteStore {
         )?;
         let (audit, duties) = (Audit::new(), Duties::new());
         let inboxes = Inboxes::default();
+        let told = Arc::default();
         let parts =
-            Parts { options, context, writer, readers, liveness, reclaim, given, audit, duties, hints, inboxes };
+            Parts { options, context, writer, readers, liveness, reclaim, given, told, audit, duties, hints, inboxes };
         Ok(Self { parts: Arc::new(parts) })
     }
 
-    /// Makes or migrates the database as far as `prepare` permits, then opens it; says whether this made the file.
+    /// Creates or migrates the database as far as `prepare` permits, then opens it. Returns whether it created the
+    /// file.
     ///
-    /// A process that is killed at any moment leaves a database that the same call opens, and several calls at once
-    /// make one database.
+    /// If the process is killed at any moment, the same call opens the database later. If several calls run at once,
+    /// only one creates the database.
     pub fn open_prepared(mut options: SqliteOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
         let begun = Instant::now();
         loop {
@@ -115,14 +120,24 @@ impl SqliteStore {
         }
     }
 
-    /// Finishes what was asked for, ends the threads and closes the file. Later calls answer `Closed`, and workers
-    /// that were not retired look dead to everybody. It blocks for as long as the last transaction takes.
+    /// Finishes the requested work, ends the threads and closes the file. Later calls return `Closed`. Workers that
+    /// were not retired look dead to every process. Blocks until the last transaction has ended.
     pub fn close(&self) {
         self.parts.close();
     }
 }
 
 impl Parts {
+    fn begin_session(&self, worker_id: &WorkerId) -> SqliteSession {
+        SqliteSession {
+            worker_id: worker_id.clone(),
+            standing: self.liveness.begin_session(worker_id),
+            liveness: Arc::clone(&self.liveness),
+            given: Arc::clone(&self.given),
+            told: Arc::clone(&self.told),
+        }
+    }
+
     fn close(&self) {
         self.readers.close();
         self.writer.close();
@@ -142,12 +157,11 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-/// Enqueues a job in the caller's own transaction, on the caller's own connection: the job exists if and only if
-/// that transaction commits.
+/// Enqueues a job in the caller's transaction, on the caller's connection. The job exists if and only if the
+/// transaction commits.
 ///
-/// A worker in any process is woken by the commit. On an error the caller's transaction is as it was. The
-/// connection must be to a database with this version's schema, and its triggers must be on, as they are unless
-/// somebody switched them off: they keep the counts.
+/// The commit wakes workers in every process. After Err the transaction is unchanged. The database must have this
+/// version's schema, and the triggers of the connection must be on, which is the default: they update the counts.
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
     let context =
         ErrorContext { database: connection.path().unwrap_or("the database").into(), busy_timeout: Duration::ZERO };
@@ -159,7 +173,7 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
         let end = |holder: &WaitingJob, overdue| Ok(end_waiting_in(connection, holder, overdue, now)?);
         Ok(Inserting::begin(connection, &mut insert).make(&job, now, end)?.enqueued)
     };
-    // For a unique key something may have to be written first.
+    // With a unique key, another row may have to be written first.
     let made = if job.unique_key.is_some() { in_savepoint(connection, make) } else { make() };
     made.map_err(|fault| context.answer(fault, "enqueueing a job"))
 }
@@ -183,35 +197,37 @@ impl Store for SqliteStore {
         Box::pin(enqueue_stream(writer, context, options, jobs))
     }
 
-    fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
         Box::pin(async move {
-            let Parts { liveness, context, .. } = &*self.parts;
+            let Parts { liveness, context, told, .. } = &*self.parts;
             let worker_id = registration.worker_id.clone();
             let is_new = !liveness.is_own(&worker_id);
             let file = liveness
                 .register(&worker_id, registration.concurrency)
                 .map_err(|refused| context.explain_refused(refused))?;
+            // Dropped with this future: nobody else would give up the file of a worker that does not begin.
+            let first = is_new.then(|| self.parts.begin_session(&worker_id));
             let registered = self.parts.writer.run(Register { registration, file }).await;
             if registered.is_err() && is_new {
                 liveness.forget(&worker_id);
             }
-            registered
+            registered?;
+            told.forget(&worker_id);
+            let session = first.unwrap_or_else(|| self.parts.begin_session(&worker_id));
+            Ok(Box::new(session) as Box<dyn WorkerSession>)
         })
     }
 
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let started = self.parts.liveness.started(&worker_id, None);
-            self.parts.writer.run(Retire { worker_id: worker_id.clone(), started }).await?;
-            self.parts.liveness.forget(&worker_id);
-            self.parts.given.forget(&worker_id);
+            let Parts { liveness, writer, given, told, .. } = &*self.parts;
+            let started = liveness.started(&worker_id, None);
+            writer.run(Retire { worker_id: worker_id.clone(), started }).await?;
+            liveness.forget(&worker_id);
+            given.forget(&worker_id);
+            told.forget(&worker_id);
             Ok(())
         })
-    }
-
-    fn abandon(&self, worker_id: &WorkerId) {
-        self.parts.liveness.abandon(worker_id);
-        self.parts.given.forget(worker_id);
     }
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
@@ -235,8 +251,11 @@ impl Store for SqliteStore {
         Box::new(inboxes.open(Mailbox::new(worker_id.clone(), back)))
     }
 
-    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
-        self.parts.liveness.mark_started(worker_id, attempt);
+    fn mark_started(&self, worker_id: WorkerId, attempts: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            self.parts.liveness.mark_started(&worker_id, &attempts);
+            Ok(())
+        })
     }
 
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
@@ -245,14 +264,20 @@ impl Store for SqliteStore {
 
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
         Box::pin(async move {
-            let file = self.parts.liveness.keep_file(&heartbeat.worker_id);
-            self.parts.writer.run(Extend { heartbeat, file }).await
+            let Parts { liveness, writer, told, .. } = &*self.parts;
+            let (worker_id, held) = (heartbeat.worker_id.clone(), told.take_in(&heartbeat));
+            let file = liveness.look_for_file(&worker_id);
+            let extended = writer.run(Extend { worker_id, held, file }).await;
+            if let Err(StoreError::WorkerGone { worker_id }) = &extended {
+                told.forget(worker_id);
+            }
+            extended
         })
     }
 
     fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
         let readers = &self.parts.readers;
-        Box::pin(readers.run("looking for jobs to cancel", move |tx| cancel_requests(tx.connection, &worker_id)))
+        Box::pin(readers.run("reading cancel requests", move |tx| cancel_requests(tx.connection, &worker_id)))
     }
 
     fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {

@@ -1,16 +1,16 @@
-//! The behaviours that every store must show and the random run against the model, on SQLite.
+//! The behaviours that every store must have, and the random run against the model, on SQLite.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use longshore_core::{JobId, Limits, Status};
+use longshore_core::{JobId, Limits, Status, WorkerId};
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{Durability, SqliteOptions, SqliteStore, schema};
 use longshore_testkit::suite::Harness;
 use longshore_testkit::{FakeClock, RandomRun, store_suite};
 use tempfile::TempDir;
 
-/// A file of its own, in a folder that goes with it.
+/// A separate file, in a folder that is removed with it.
 struct Sqlite {
     folder: TempDir,
     clock: FakeClock,
@@ -34,7 +34,7 @@ impl Harness for Sqlite {
     }
 
     fn open(&self) -> SqliteStore {
-        // Nothing here is about power cuts, and every commit would wait for the disk.
+        // These tests are not about power cuts, and otherwise every commit would wait for the disk.
         let options = SqliteOptions::new(self.path()).durability(Durability::Normal);
         let options = options.limits(self.limits).clock(Arc::new(self.clock.clone()));
         SqliteStore::open(options).expect("the database is one of ours")
@@ -64,9 +64,14 @@ impl Harness for Sqlite {
             .expect("nobody holds the lock for long");
     }
 
-    /// Dropping a store gives nothing back and drops the locks of its workers, as the end of a process does.
+    /// Dropping a store returns nothing and drops the locks of its workers, like the end of a process.
     fn kill(&self, store: SqliteStore) {
         drop(store);
+    }
+
+    fn lose_session(&self, worker_id: &WorkerId) {
+        let file = self.folder.path().join("queue.db-workers").join(worker_id.as_str());
+        std::fs::remove_file(file).expect("a living worker has its file");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests with defaults, so that a test says only what it is about.
+//! Requests with defaults, so that a test names only the values that matter to it.
 
 mod record;
 mod worker;
@@ -6,20 +6,22 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use longshore_core::{ClaimRequest, JobData, NewJob, QueueScope, RequestId, WorkerId};
+use longshore_core::{
+    ClaimNumber, ClaimRequest, Heartbeat, Held, JobData, JobId, NewJob, QueueScope, RequestId, WorkerId,
+};
 
 pub use record::{RecordBuilder, ended};
-pub use worker::{WorkerBuilder, worker};
+pub use worker::{WorkerBuilder, register_for_good, worker};
 
-/// The type of every job and worker that is not told another.
+/// The default type of every job and worker.
 pub(crate) const JOB_TYPE: &str = "work";
 
-/// A job of type `work` with every property at its default.
+/// A job of type `work`; all other properties have their defaults.
 pub fn job() -> NewJob {
     NewJob::new(JOB_TYPE, JobData::default())
 }
 
-/// A claim of at most `limit` jobs of type `work` from every queue, with an id that no other one has.
+/// A claim of at most `limit` jobs of type `work` from all queues, with a unique id.
 pub fn claim(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
     ClaimRequest {
         request_id: request_id(),
@@ -34,4 +36,11 @@ pub fn claim(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
 pub fn request_id() -> RequestId {
     static LAST: AtomicU64 = AtomicU64::new(0);
     RequestId(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+/// A heartbeat that names all that the worker holds, with a number above those of its earlier ones.
+pub fn heartbeat(worker_id: &WorkerId, held: Vec<(JobId, ClaimNumber)>) -> Heartbeat {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    Heartbeat { worker_id: worker_id.clone(), number, held: Held::All(held) }
 }

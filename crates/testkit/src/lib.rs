@@ -1,8 +1,8 @@
-//! What the tests of every backend share: an in-memory model of a store, a clock that tests move, faults on
-//! demand, the behaviours that each store must show, and a random run that holds a store against the model.
+//! Shared by the tests of every backend: an in-memory model of a store, a clock that tests move, faults on demand, the
+//! behaviours that each store must have, and a random run that compares a store with the model.
 //!
-//! This crate knows the contract in `longshore-core` and no backend, no SQL and no file. Begin with
-//! [`MemoryStore`], the contract in its simplest form.
+//! This crate depends on the contract in `longshore-core`. It contains no backend, no SQL and no files. Start reading
+//! at [`MemoryStore`], the simplest implementation of the contract.
 
 mod build;
 mod clock;
@@ -12,7 +12,7 @@ mod memory;
 mod random;
 pub mod suite;
 
-pub use build::{RecordBuilder, WorkerBuilder, claim, ended, job, request_id, worker};
+pub use build::{RecordBuilder, WorkerBuilder, claim, ended, heartbeat, job, register_for_good, request_id, worker};
 pub use clock::FakeClock;
 pub use fault::{Fault, FaultPlan, FaultStore, Operation};
 pub use feed::{Line, feed};

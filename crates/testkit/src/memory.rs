@@ -12,6 +12,7 @@ mod lease;
 mod overdue;
 mod page;
 mod row;
+mod session;
 mod state;
 mod stats;
 mod wakeups;
@@ -25,18 +26,19 @@ use std::time::Duration;
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Lease, Limits,
     Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Status, Store, StoreError, StoreFuture,
-    Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, next_of,
+    Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
 };
 use tokio::sync::watch;
 
 use inbox::MemoryInbox;
+use session::MemorySession;
 use state::State;
 use wakeups::MemoryWakeups;
 
-/// The contract of a store in its simplest form: one lock over a few maps, nothing prefetched, nothing cached.
+/// The simplest implementation of the contract: one lock around a few maps, without prefetching or caching.
 ///
-/// It is the oracle of the random run and the store of tests that want no file. Its copies share one database;
-/// it survives nothing. Every method takes effect when its future is first polled.
+/// It is the oracle of the random run, and the store for tests that need no file. Its clones share one database, which
+/// does not survive the process. Every method takes effect when its future is first polled.
 #[derive(Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
@@ -58,12 +60,12 @@ struct Moment {
 }
 
 impl MemoryStore {
-    /// An empty store on this clock, with the default limits.
+    /// An empty store with this clock and the default limits.
     pub fn new(clock: impl Clock) -> Self {
         Self::with_limits(clock, Limits::default())
     }
 
-    /// An empty store that accepts what is within these limits.
+    /// An empty store with these limits.
     pub fn with_limits(clock: impl Clock, limits: Limits) -> Self {
         let shared = Shared {
             clock: Arc::new(clock),
@@ -74,20 +76,26 @@ impl MemoryStore {
         Self { shared: Arc::new(shared), process: 0 }
     }
 
-    /// The same database as another process sees it: with workers that live and die together.
+    /// The same database as another process sees it. The workers of a process live and die together.
     pub fn another_process(&self) -> Self {
         let process = self.shared.processes.fetch_add(1, Ordering::Relaxed) + 1;
         Self { shared: Arc::clone(&self.shared), process }
     }
 
-    /// Makes every worker of this process dead, as `kill -9` does: the next reclaim finds them.
+    /// Kills all workers of this process, like `kill -9`. The next reclaim finds them.
     pub fn die(&self) {
         self.with(|state, _| state.kill_process(self.process));
     }
 
-    /// Makes one worker dead: the next reclaim finds it.
+    /// Kills one worker. The next reclaim finds it.
     pub fn kill(&self, worker_id: &WorkerId) {
         self.with(|state, _| state.kill(worker_id));
+    }
+
+    /// Takes the evidence of a worker's life away while it lives: its session is lost, and only its lease can end it until
+    /// it is registered again.
+    pub fn lose_session(&self, worker_id: &WorkerId) {
+        self.with(|state, _| state.lose_session(worker_id));
     }
 
     /// From now on refuses every outcome that would bring this job into one of these states, as a constraint can.
@@ -95,12 +103,12 @@ impl MemoryStore {
         self.with(|state, _| state.row(id).refused = moves.to_vec());
     }
 
-    /// Deletes the row of a worker and nothing else, as a foreign program can.
+    /// Deletes only the row of a worker, as another program can.
     pub fn delete_worker(&self, worker_id: &WorkerId) {
         self.with(|state, _| drop(state.workers.remove(worker_id)));
     }
 
-    /// What a claim of this worker gets now. It is none that could be repeated.
+    /// The leases that a claim of this worker gets now. The claim cannot be repeated.
     pub(crate) fn lease(&self, request: &ClaimRequest) -> Vec<Lease> {
         self.with(|state, moment| state.lease(request, moment.now))
     }
@@ -111,7 +119,7 @@ impl MemoryStore {
         call(&mut state, moment)
     }
 
-    /// A call that changes nothing that a sleeping worker waits for.
+    /// Runs a call that makes no work available, so it wakes nobody.
     fn quietly<T: Send + 'static>(
         &self,
         call: impl FnOnce(&mut State, Moment) -> Result<T, StoreError> + Send + 'static,
@@ -119,7 +127,7 @@ impl MemoryStore {
         Box::pin(async move { self.with(call) })
     }
 
-    /// A call after which somebody may have something to do.
+    /// Runs a call that may make work available, and wakes the subscribers.
     fn loudly<T: Send + 'static>(
         &self,
         call: impl FnOnce(&mut State, Moment) -> Result<T, StoreError> + Send + 'static,
@@ -162,11 +170,12 @@ impl Store for MemoryStore {
         })
     }
 
-    fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
-        let process = self.process;
-        self.quietly(move |state, moment| {
-            state.register(registration, process, moment);
-            Ok(())
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
+        Box::pin(async move {
+            let worker_id = registration.worker_id.clone();
+            let (number, is_lost) = self.with(|state, moment| state.register(registration, self.process, moment));
+            let session = MemorySession { store: self.clone(), worker_id, number, is_lost };
+            Ok(Box::new(session) as Box<dyn WorkerSession>)
         })
     }
 
@@ -177,10 +186,6 @@ impl Store for MemoryStore {
         })
     }
 
-    fn abandon(&self, worker_id: &WorkerId) {
-        self.with(|state, _| state.abandon(worker_id));
-    }
-
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         self.quietly(move |state, moment| state.claim(&request, moment.now))
     }
@@ -189,8 +194,11 @@ impl Store for MemoryStore {
         Box::new(MemoryInbox::open(self, worker_id))
     }
 
-    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
-        self.with(|state, _| state.mark_started(worker_id, attempt));
+    fn mark_started(&self, worker_id: WorkerId, attempts: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
+        self.quietly(move |state, _| {
+            state.mark_started(&worker_id, &attempts);
+            Ok(())
+        })
     }
 
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {

@@ -9,10 +9,10 @@ use crate::{
     Timestamp, WorkerId,
 };
 
-/// What an operator needs of a database: looking, and moving jobs by hand.
+/// What an operator needs from a database: reading, and changing jobs by hand.
 ///
-/// Reads never write and see one state of the database each. Everything is bounded: pages by keyset, actions
-/// in steps of a bounded number of rows, so that a large selection is not one transaction.
+/// Reads never write, and each sees one state of the database. Everything is bounded: pages by keyset, actions in steps
+/// with a limited number of rows, so that a large selection is not one transaction.
 pub trait Console: Send + Sync + fmt::Debug + 'static {
     /// One job with its attempts, oldest first.
     fn job(&self, id: JobId) -> StoreFuture<'_, Option<JobDetail>>;
@@ -20,55 +20,56 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
     /// A page of jobs, newest first.
     fn jobs(&self, request: JobPageRequest) -> StoreFuture<'_, JobPage>;
 
-    /// How many jobs a selection holds now.
+    /// The number of jobs in a selection.
     fn count(&self, selection: Selection) -> StoreFuture<'_, u64>;
 
-    /// Moves the selected jobs; those that may not make the move are refused one by one and stay as they are.
+    /// Changes the selected jobs. Jobs that do not permit the action are refused one by one and not changed.
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned>;
 
-    /// Changes one job that does not run, wholly or not at all; a running or ended job is refused and stays as it is.
-    /// Answers [`StoreError::InvalidJob`](crate::StoreError::InvalidJob) to what no new job may be.
+    /// Changes one job that is not running, completely or not at all. A running or ended job is refused and not
+    /// changed. Returns [`StoreError::InvalidJob`](crate::StoreError::InvalidJob) for values that a new job must not
+    /// have.
     fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned>;
 
-    /// What the attempts of a job logged, in order.
+    /// The log of a job's attempts, in order.
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage>;
 
-    /// Depths of all queues, and what ended in each of the last minutes.
+    /// The depths of all queues, and what ended in each of the last `minutes` minutes.
     fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats>;
 
-    /// Who is registered, and what they run.
+    /// The registered workers, and the jobs that they run.
     fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>>;
 
-    /// Pauses or resumes a queue; a queue that nobody used yet may be paused, too.
+    /// Pauses or resumes a queue. A queue that was never used can be paused too.
     fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()>;
 
     /// One bounded step of housekeeping. One store at a time compares the counts, and one removes what is older than
     /// a retention; for another store there is nothing to do. A store that has not gone on for
     /// [`Maintenance::DUTY_EXPIRY`] is replaced by the next one that asks, and what it had not written yet is never
-    /// written.
+    /// written. The answer says when to take the next step.
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained>;
 
-    /// The facts that `doctor` judges.
+    /// The facts that `doctor` checks.
     fn health(&self) -> StoreFuture<'_, Health>;
 }
 
-/// A job and its history.
+/// A job and its attempts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct JobDetail {
     /// The job.
     #[serde(flatten)]
     pub job: Job,
-    /// Its attempts, oldest first, the running and the successful one included.
+    /// Its attempts, oldest first, including the running and the successful one.
     pub attempts: Vec<Attempt>,
 }
 
-/// Which jobs are meant. There is no default, because "all of them" is something that a caller writes:
+/// A set of jobs. There is no default, because a caller must write "all of them" explicitly:
 /// `Selection::Matching(Filter::all())`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// These; an empty list selects nothing.
+    /// These jobs. An empty list selects nothing.
     Jobs(Vec<JobId>),
-    /// All that match.
+    /// All jobs that match.
     Matching(Filter),
 }
 
@@ -85,18 +86,18 @@ impl From<Filter> for Selection {
     }
 }
 
-/// Conditions that hold together. `None` is no condition; a list that is empty matches nothing.
+/// Conditions that must all be true. `None` is no condition; an empty list matches nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Filter {
-    /// Only jobs in one of these states.
+    /// Only jobs with one of these statuses.
     pub statuses: Option<Vec<Status>>,
     /// Only jobs of one of these types.
     pub job_types: Option<Vec<String>>,
     /// Only jobs in one of these queues.
     pub queues: Option<Vec<String>>,
-    /// Only jobs whose last failure was one of these.
+    /// Only jobs whose last failure had one of these types.
     pub failure_types: Option<Vec<FailureType>>,
-    /// Only jobs that were given up for one of these reasons.
+    /// Only dead letters with one of these reasons.
     pub reasons: Option<Vec<DeadLetterCode>>,
 }
 
@@ -106,7 +107,7 @@ impl Filter {
         Self { statuses: None, job_types: None, queues: None, failure_types: None, reasons: None }
     }
 
-    /// Only jobs in one of these states.
+    /// Only jobs with one of these statuses.
     #[must_use]
     pub fn statuses(mut self, statuses: impl IntoIterator<Item = Status>) -> Self {
         self.statuses = Some(statuses.into_iter().collect());
@@ -127,21 +128,21 @@ impl Filter {
         self
     }
 
-    /// Only jobs whose last failure was one of these.
+    /// Only jobs whose last failure had one of these types.
     #[must_use]
     pub fn failure_types(mut self, failure_types: impl IntoIterator<Item = FailureType>) -> Self {
         self.failure_types = Some(failure_types.into_iter().collect());
         self
     }
 
-    /// Only jobs that were given up for one of these reasons.
+    /// Only dead letters with one of these reasons.
     #[must_use]
     pub fn reasons(mut self, reasons: impl IntoIterator<Item = DeadLetterCode>) -> Self {
         self.reasons = Some(reasons.into_iter().collect());
         self
     }
 
-    /// Whether a job that stands like this matches.
+    /// Whether a job with these values matches.
     pub fn matches(&self, job: &Filtered<'_>) -> bool {
         let Self { statuses, job_types, queues, failure_types, reasons } = self;
         let has_failed_so = |kind: &FailureType| job.failure_type == Some(kind.as_str());
@@ -153,18 +154,18 @@ impl Filter {
     }
 }
 
-/// What a [`Filter`] looks at of a job.
+/// The values of a job that a [`Filter`] reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Filtered<'a> {
-    /// Where it stands.
+    /// The status.
     pub status: Status,
-    /// Which handler runs it.
+    /// The job type.
     pub job_type: &'a str,
-    /// The queue that it stands in.
+    /// The queue.
     pub queue: &'a str,
-    /// What kind of thing went wrong last.
+    /// The type of the last failure.
     pub failure_type: Option<&'a str>,
-    /// Why it was given up.
+    /// Why the job became a dead letter.
     pub dead_letter_code: Option<DeadLetterCode>,
 }
 
@@ -180,14 +181,14 @@ impl<'a> From<&'a Job> for Filtered<'a> {
     }
 }
 
-/// Which page of which jobs.
+/// A request for a page of jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobPageRequest {
-    /// Which jobs.
+    /// The selected jobs.
     pub selection: Selection,
     /// Only jobs older than this one.
     pub after: Option<JobId>,
-    /// The most on a page, from 1 to 1000.
+    /// The maximum number of jobs on the page, from 1 to 1000.
     pub limit: u32,
 }
 
@@ -196,63 +197,63 @@ pub struct JobPageRequest {
 pub struct JobPage {
     /// The jobs.
     pub jobs: Vec<Job>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<JobId>,
 }
 
-/// A move that a person makes a job do.
+/// A change that a person makes to jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Ends a waiting job as `cancelled`; asks a running one to stop.
+    /// Ends a waiting job as `cancelled`. Asks a running job to stop.
     Cancel,
-    /// Puts an ended or retrying job back with fresh budgets; its history stays. An expiry or a deadline that has
-    /// passed holds no longer, because a person has decided otherwise; one that is to come still does. It is `blocked`
-    /// while its parent has not completed, else `pending`; a parent that was deleted holds nothing back. The children
-    /// that were given up because this job did not complete wait for it again, and theirs for them.
+    /// Retries an ended or retrying job now, with new budgets; its history stays. An expiry or a deadline that has
+    /// passed is removed, because a person has decided otherwise; a later one stays. The job is `blocked` while its
+    /// parent has not completed, else `pending`. A deleted parent does not block. Children that became dead letters
+    /// because this job did not complete are blocked again, and so are their children.
     Retry,
-    /// The same without its children: they stay given up.
+    /// The same without its children: they stay dead letters.
     RetryAlone,
-    /// Removes a job that does not run, with its history. Children that waited for it become dead letters.
+    /// Deletes a job that is not running, with its history. Children that waited for it become dead letters.
     Delete,
-    /// Removes a dead letter.
+    /// Deletes a dead letter.
     Discard,
     /// Changes the priority of a job that has not ended.
     Reprioritise(Priority),
 }
 
-/// What an action came to.
+/// The result of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Actioned {
-    /// How many jobs it moved, the children that a retry revived included.
+    /// The number of changed jobs, including the children that a retry revived.
     pub touched: u64,
-    /// Those that could not be moved; of a filter's, at most the first hundred.
+    /// The jobs that could not be changed. For a filter, at most the first hundred.
     pub refused: Vec<Refusal>,
 }
 
-/// Why a job was not moved.
+/// Why a job was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Refusal {
-    /// There is no such job.
+    /// The job does not exist.
     NotFound {
         /// The job.
         id: JobId,
     },
-    /// From where it stands it cannot make this move.
+    /// The action is not permitted in the job's status.
     WrongStatus {
         /// The job.
         id: JobId,
-        /// Where it stands.
+        /// Its status.
         status: Status,
     },
-    /// It runs or has ended, so there is nothing to edit.
+    /// It is running or has ended, so it cannot be edited.
     NotEditable {
         /// The job.
         id: JobId,
-        /// Where it stands.
+        /// Its status.
         status: Status,
     },
-    /// A dead letter waits for no time.
+    /// A dead letter has no time to run at.
     TimeOfDeadLetter {
         /// The job.
         id: JobId,
@@ -261,7 +262,7 @@ pub enum Refusal {
     UniqueKeyTaken {
         /// The job.
         id: JobId,
-        /// The other one.
+        /// The other job.
         by: JobId,
     },
     /// Its row cannot be changed: another table refers to it, or it breaks a constraint of its own table.
@@ -277,29 +278,32 @@ impl fmt::Display for Refusal {
             Self::NotFound { id } => write!(f, "there is no job {id}"),
             Self::WrongStatus { id, status } => write!(f, "job {id} is {status}"),
             Self::NotEditable { id, status } => {
-                write!(f, "job {id} is {status}: only a job that waits, or a dead letter, can be edited")
+                write!(f, "job {id} is {status}: only a waiting job or a dead letter can be edited")
             }
             Self::TimeOfDeadLetter { id } => {
-                write!(f, "job {id} is a dead letter and has no time to run at: retry it, and then change its time")
+                write!(f, "job {id} is a dead letter and has no time to run at: retry it first, then change its time")
             }
             Self::UniqueKeyTaken { id, by } => {
-                write!(f, "job {id} has a unique key that job {by} holds until it has ended")
+                write!(f, "job {id} cannot have its unique key: job {by} has the key until it has ended")
             }
             Self::Constraint { id } => {
-                write!(f, "a constraint keeps job {id} as it is, such as a foreign key of a table of the application")
+                write!(
+                    f,
+                    "a constraint prevents the change of job {id}, such as a foreign key in a table of the application"
+                )
             }
         }
     }
 }
 
-/// Which part of which log.
+/// A request for a part of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogRequest {
     /// The job.
     pub id: JobId,
-    /// Only this attempt, from one.
+    /// Only this attempt; the first is 1.
     pub attempt: Option<u32>,
-    /// Only what follows this place.
+    /// Only what follows this position.
     pub after: Option<(ClaimNumber, u32)>,
 }
 
@@ -313,26 +317,26 @@ pub struct LogPage {
 /// A piece of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogEntry {
-    /// Which attempt logged it, from one.
+    /// The attempt that logged it; the first is 1.
     pub attempt: u32,
-    /// Which claim that was.
+    /// The claim number of that attempt.
     pub claim_number: ClaimNumber,
-    /// Its place in the attempt's log.
+    /// Its position in the attempt's log.
     pub chunk_number: u32,
     /// When it was written.
     pub written_at: Timestamp,
-    /// How many bytes of the log's middle had been cut by then.
+    /// How many bytes of the log's middle had been cut at that time.
     pub cut_bytes: u64,
     /// The text.
     pub text: String,
 }
 
-/// What a dashboard shows without counting rows.
+/// The numbers for a dashboard, available without counting rows.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Stats {
     /// Every queue that has or had jobs or is paused, by name.
     pub queues: Vec<QueueStats>,
-    /// What ended in each minute, oldest first; minutes without anything are left out.
+    /// What ended in each minute, oldest first. Minutes without any end are left out.
     pub minutes: Vec<MinuteStats>,
     /// When the next scheduled or retrying job becomes claimable. In the past if no worker has claimed since then.
     pub next_due_at: Option<Timestamp>,
@@ -343,18 +347,18 @@ pub struct Stats {
 pub struct QueueStats {
     /// Its name.
     pub queue: String,
-    /// Since when nothing is claimed from it.
+    /// Since when it is paused.
     pub paused_at: Option<Timestamp>,
-    /// How many of its jobs stand in each state.
+    /// The number of its jobs in each status.
     pub jobs: BTreeMap<Status, u64>,
-    /// Since when the job that has waited longest could have run.
+    /// When the job that has waited longest became claimable.
     pub oldest_waiting_at: Option<Timestamp>,
 }
 
 /// What ended in one minute in one queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MinuteStats {
-    /// The minute's beginning.
+    /// The start of the minute.
     pub minute: Timestamp,
     /// The queue.
     pub queue: String,
@@ -366,9 +370,9 @@ pub struct MinuteStats {
     pub retried: u64,
     /// Jobs that were cancelled.
     pub cancelled: u64,
-    /// How long the ended attempts had waited, in milliseconds, added up.
+    /// The total time that the ended attempts had waited, in milliseconds.
     pub waited_ms: u64,
-    /// How long they ran, in milliseconds, added up.
+    /// The total time that they ran, in milliseconds.
     pub ran_ms: u64,
 }
 
@@ -379,11 +383,11 @@ pub struct WorkerRecord {
     pub worker_id: WorkerId,
     /// The machine it runs on.
     pub host: String,
-    /// Its process.
+    /// The process id.
     pub pid: u32,
-    /// Since when.
+    /// When it registered.
     pub started_at: Timestamp,
-    /// Its last sign of life.
+    /// Its last heartbeat.
     pub heartbeat_at: Timestamp,
     /// The queues it takes from; empty for all.
     pub queues: Vec<String>,
@@ -391,9 +395,9 @@ pub struct WorkerRecord {
     pub job_types: Vec<String>,
     /// How many jobs it runs at once.
     pub concurrency: u32,
-    /// Whether its process is there.
+    /// Whether its process is alive.
     pub is_alive: bool,
-    /// What it holds, oldest claim first, at most a hundred.
+    /// The jobs that it holds, oldest claim first, at most a hundred.
     pub running: Vec<RunningJob>,
 }
 
@@ -404,52 +408,54 @@ pub struct RunningJob {
     pub id: JobId,
     /// Its type.
     pub job_type: String,
-    /// Since when.
+    /// Since when it runs.
     pub started_at: Timestamp,
 }
 
-/// What happens to a queue.
+/// A change of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueChange {
-    /// Nothing more is claimed from it.
+    /// Stops claims from it.
     Pause,
-    /// Claims go on.
+    /// Resumes claims from it.
     Resume,
 }
 
-/// What one step of housekeeping may do.
+/// The limits of one step of housekeeping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Maintenance {
-    /// Completed and cancelled jobs that ended longer ago are removed; none are without it.
+    /// Completed and cancelled jobs are removed this long after their end. `None` keeps them.
     pub retention: Option<Duration>,
-    /// Dead letters that were given up longer ago are removed; none are without it.
+    /// Dead letters are removed this long after they became dead letters. `None` keeps them.
     pub dead_letter_retention: Option<Duration>,
-    /// The most rows that are looked at.
+    /// The maximum number of rows to read.
     pub rows_max: u32,
 }
 
 impl Maintenance {
-    /// How long a job that was retried without its parent waits for somebody to retry that one, too.
+    /// How long a job that was retried without its parent waits for the parent to be retried too.
     pub const PATIENCE: Duration = Duration::from_secs(3600);
-    /// A store that keeps house says so again after this long; so an idle database is written about once a minute,
+    /// A store renews its housekeeping duty after this long. So an idle database is written about once a minute,
     /// however many stores there are.
     pub const DUTY_RENEWAL: Duration = Duration::from_secs(60);
-    /// From when on a store that has not said so is replaced.
+    /// A store that has not renewed its duty for this long is replaced.
     pub const DUTY_EXPIRY: Duration = Duration::from_secs(150);
 }
 
-/// What a step of housekeeping came to.
+/// The result of a step of housekeeping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Maintained {
     /// Ended jobs that were removed.
     pub pruned: u64,
-    /// Ended jobs that are old enough and were skipped, because another table refers to them.
+    /// Ended jobs that are old enough but were skipped, because another table refers to them.
     pub kept: u64,
-    /// Jobs that could not have gone on by themselves and were moved to where they belong: what waited for a job
-    /// that has ended or is not there, what waited for itself, and rows that another program left unusable.
+    /// Jobs that could never have continued by themselves and were fixed: they waited for an ended or missing job,
+    /// waited for themselves, or had a row that another program left unusable.
     pub settled: u64,
-    /// Counts that were found wrong and mended.
+    /// Counts that were wrong and were corrected.
     pub reconciled: u64,
     /// Whether another step has something to do.
     pub has_more: bool,
+    /// How long this process may wait before the next step; no longer than a duty lasts that it holds.
+    pub next: Duration,
 }

@@ -4,25 +4,25 @@ use longshore_core::{
     Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, Hint,
     Interest, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance,
     NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store,
-    StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, next_of,
+    StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
 
 use crate::{BoxFuture, Queue};
 
-/// A backend that only writes down what is enqueued; everything else answers that there is no database.
+/// A backend that only records what is enqueued. Every other call returns an error.
 #[derive(Debug, Default)]
 pub struct EnqueueRecorder {
     jobs: Mutex<Vec<NewJob>>,
 }
 
 impl EnqueueRecorder {
-    /// A recorder, and the queue that fills it.
+    /// A recorder, and a queue that fills it.
     pub fn queue() -> (Arc<Self>, Queue) {
         let recorder = Arc::new(Self::default());
         (recorder.clone(), Queue::from_backend(recorder))
     }
 
-    /// What was enqueued so far, in order.
+    /// The jobs enqueued so far, in order.
     pub fn jobs(&self) -> Vec<NewJob> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -61,7 +61,7 @@ impl Store for EnqueueRecorder {
         })
     }
 
-    fn register(&self, _: Registration) -> StoreFuture<'_, ()> {
+    fn register(&self, _: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
         nothing()
     }
 
@@ -69,13 +69,13 @@ impl Store for EnqueueRecorder {
         nothing()
     }
 
-    fn abandon(&self, _: &WorkerId) {}
-
     fn claim(&self, _: ClaimRequest) -> StoreFuture<'_, Claimed> {
         nothing()
     }
 
-    fn mark_started(&self, _: &WorkerId, _: StartedAttempt) {}
+    fn mark_started(&self, _: WorkerId, _: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
+        nothing()
+    }
 
     fn begin_isolated(&self, _: WorkerId, _: JobId, _: ClaimNumber) -> StoreFuture<'_, Recorded> {
         nothing()

@@ -39,10 +39,10 @@ pub(crate) struct Holdings {
     pub(crate) lanes: Lanes,
     pub(crate) slots: Slots,
     ended: UnstoredOutcomes,
-    /// How many attempts were begun, to notice when nothing moves.
+    /// How many attempts have started, to notice when none does.
     starts: u64,
     starts_seen: u64,
-    /// Whether new leases may be run: not while the worker does not know which leases it has lost, and not after
+    /// Whether new leases may run. They may not while the worker does not know which leases it has lost, or after the
     /// shutdown began.
     admission: Admission,
     wait_state: WaitState,
@@ -55,7 +55,7 @@ enum Admission {
     Closed,
 }
 
-/// An attempt that is about to begin.
+/// An attempt that will start now.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) worker_id: WorkerId,
@@ -92,7 +92,7 @@ impl Holdings {
         }
     }
 
-    /// The lease was extended by a call that was made then.
+    /// A call that started at this time has extended the lease.
     pub(crate) fn renew(&mut self, asked_at: Instant) {
         self.renewed_at = asked_at;
         self.wait_state.is_lease_overdue = false;
@@ -110,12 +110,12 @@ impl Holdings {
         self.worker_id.as_ref()
     }
 
-    /// The identity, unless it has to be registered first.
+    /// The identity, unless it must be registered first.
     pub(crate) fn registered_id(&self) -> Option<&WorkerId> {
         self.worker_id.as_ref().filter(|_| self.is_registered)
     }
 
-    /// The identity, for good.
+    /// Takes the identity out.
     pub(crate) fn take_identity(&mut self) -> Option<WorkerId> {
         self.is_registered = false;
         self.worker_id.take()
@@ -148,7 +148,7 @@ impl Holdings {
         is_admitted
     }
 
-    /// Whether leases that a claim brings now may be run under that identity.
+    /// Whether leases that a claim returns now may run under that identity.
     pub(crate) fn admits(&self, worker_id: &WorkerId) -> bool {
         self.admission == Admission::Open && self.registered_id() == Some(worker_id)
     }
@@ -182,7 +182,7 @@ impl Holdings {
         if self.admission == Admission::Suspended || self.wait_state.is_lease_overdue {
             return None;
         }
-        // The gate is asked about the very job that would leave: a suspect that is let in closes it for all others.
+        // The gate is asked about the exact job that would leave: an admitted suspect closes it for all others.
         let mut is_refused = false;
         let popped = self.lanes.pop(|lease| {
             let pass = gate.enter(&lease.budgets);
@@ -247,8 +247,7 @@ impl Holdings {
         self.ended.recorded();
     }
 
-    /// The outcomes that were taken are not stored: they are the next to be taken again, unless they were the
-    /// outcomes of an identity that is gone.
+    /// The outcomes that were taken are not stored. They are taken again first, unless their identity is gone.
     pub(crate) fn put_back(&mut self, ended: &Ended) {
         if self.worker_id.as_ref() == Some(&ended.worker_id) {
             return self.ended.put_back(ended);
@@ -256,18 +255,18 @@ impl Holdings {
         self.ended.recorded();
     }
 
-    /// What the worker holds, begun or not.
+    /// The jobs that the worker holds, started or not.
     pub(crate) fn held(&self) -> HashMap<JobId, ClaimNumber> {
         let running = self.slots.attempts().map(CurrentAttempt::lease);
         running.chain(self.lanes.waiting()).map(|lease| (lease.id, lease.claim_number)).collect()
     }
 
-    /// Whether anything runs or waits that somebody could cancel.
+    /// Whether there is a running or waiting job that could be cancelled.
     pub(crate) fn holds_jobs(&self) -> bool {
         self.slots.is_busy() || !self.lanes.is_empty()
     }
 
-    /// Whether something runs that is the worker's own; a handler that could not be stopped no longer is.
+    /// Whether an attempt of the worker is running. A handler that could not be stopped no longer belongs to it.
     pub(crate) fn has_attempts(&self) -> bool {
         self.slots.attempts().next().is_some()
     }
@@ -277,19 +276,19 @@ impl Holdings {
         self.ended.is_recorded()
     }
 
-    /// Whether the worker holds nothing at all.
+    /// Whether the worker holds nothing.
     pub(crate) fn is_empty(&self) -> bool {
         !self.holds_jobs() && self.is_recorded()
     }
 
-    /// Gives back what has not begun.
+    /// Returns the jobs that have not started.
     fn give_back_waiting(&mut self, now: Duration) {
         let waiting = self.lanes.take_waiting();
         self.give_back(&waiting, now);
     }
 
-    /// Gives back what has waited since the last call although nothing has begun: the slots are taken by slow jobs,
-    /// or a suspect runs alone, and another process may run it. What a free slot is about to take stays.
+    /// Returns the jobs that have waited since the last call although nothing has started. Slow jobs fill the slots, or
+    /// a suspect runs alone, and another process may run them. Jobs that a free slot will take now stay.
     pub(crate) fn give_back_stale(&mut self, waited: Duration, now: Duration, gate: &Gate) {
         let is_moving = self.starts_seen != self.starts;
         self.starts_seen = self.starts;
@@ -299,12 +298,12 @@ impl Holdings {
         self.give_back(&stale, now);
     }
 
-    /// Gives back leases that came too late to be run.
+    /// Returns leases that came too late to run.
     pub(crate) fn give_back(&mut self, leases: &[Lease], now: Duration) {
         self.ended.push_returned(leases, now);
     }
 
-    /// Nothing new is run from now on.
+    /// From now on, no new job starts.
     pub(crate) fn close(&mut self, now: Duration) {
         self.admission = Admission::Closed;
         // Once more, before the store gives their jobs back as if they had not run.
@@ -318,7 +317,7 @@ impl Holdings {
         }
     }
 
-    /// Another worker has, or may have, this attempt's job: it stops, and nothing of it is stored.
+    /// Another worker has, or may have, this attempt's job. The attempt stops, and nothing of it is stored.
     pub(crate) fn disown(&mut self, id: JobId, claim_number: ClaimNumber) {
         drop(self.lanes.remove(id, claim_number));
         if let Some(attempt) = self.slots.remove(id, claim_number) {
@@ -338,17 +337,22 @@ impl Holdings {
         true
     }
 
-    /// This identity is not registered any more; says whether that is news. Nothing is given up: the fence decides for
-    /// each outcome, and the first heartbeat after the next registration tells which jobs are lost.
+    /// This identity is no longer registered. Returns whether that is new. Nothing is given up: the fence decides about
+    /// each outcome, and the first heartbeat after the next registration says which jobs are lost.
     pub(crate) fn unregister(&mut self, worker_id: &WorkerId) -> bool {
         if self.registered_id() != Some(worker_id) {
             return false;
         }
         self.is_registered = false;
+        self.suspend();
+        true
+    }
+
+    /// What is held may be lost: nothing new is run before the next heartbeat has told.
+    pub(crate) fn suspend(&mut self) {
         if self.admission == Admission::Open {
             self.admission = Admission::Suspended;
         }
-        true
     }
 
     /// Gives back the attempts that do not stop although their time is over; says how many.

@@ -1,5 +1,5 @@
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use longshore_core::StoreError;
@@ -8,28 +8,29 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::attempt::slot;
 use super::claiming::claims;
-use super::upkeep::{cancellations, heartbeat, recorder, recovery};
+use super::suspects::gate;
+use super::upkeep::{cancellations, heartbeat, recorder, recovery, session};
 use super::worker_run::{Until, WorkerRun};
 use super::{Worker, WorkerError, watched};
 use crate::runtime::panic_capture::caught;
 use crate::runtime::quiet;
 use crate::{ShutdownTime, StopCause};
 
-/// How much longer than its grace period an attempt may take before it is given back without its consent.
+/// How much longer than its grace period an attempt may take before it is returned although it has not stopped.
 const MARGIN: Duration = Duration::from_secs(1);
-/// How long the last outcomes may take to be stored; then their jobs are given back.
+/// How long the last outcomes may take to be stored. After that, their jobs are returned.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 impl Worker {
-    /// Works until `shutdown` resolves; then takes nothing more, asks what runs to stop, waits for the grace
-    /// period, and gives back what is left without spending its attempt.
+    /// Works until `shutdown` resolves. Then it claims nothing more, asks running jobs to stop and waits for the grace
+    /// period. Remaining jobs are returned; their attempts are not counted.
     ///
-    /// Dropping the future ends everything at once; the jobs are given back by the next look for dead workers.
+    /// Dropping the future ends everything at once. The next search for dead workers returns the jobs.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
         self.run_until(shutdown, pending()).await
     }
 
-    /// Like [`Worker::run`], and `immediate` ends the grace period.
+    /// Like [`Worker::run`]. `immediate` ends the grace period.
     pub async fn run_until(
         self,
         shutdown: impl Future<Output = ()>,
@@ -38,13 +39,13 @@ impl Worker {
         work(self.into_run(Until::Stopped)?, shutdown, immediate).await
     }
 
-    /// Works until nothing is left that could run now or later by itself. Jobs of types that this worker does not
-    /// handle, in queues that it does not take from or that are paused do not count.
+    /// Works until no job is left that could run now or later without help. Jobs with a type that this worker does not
+    /// handle, or in a queue that is paused or not its own, do not count.
     pub async fn run_until_drained(self) -> Result<(), WorkerError> {
         work(self.into_run(Until::Drained)?, pending(), pending()).await
     }
 
-    /// Like [`Worker::run_until_drained`], and stops early as [`Worker::run_until`] does.
+    /// Like [`Worker::run_until_drained`], but stops early as [`Worker::run_until`] does.
     pub async fn run_until_drained_or(
         self,
         shutdown: impl Future<Output = ()>,
@@ -53,7 +54,7 @@ impl Worker {
         work(self.into_run(Until::Drained)?, shutdown, immediate).await
     }
 
-    /// Works until SIGTERM, SIGINT or SIGHUP, as [`stop_signals`](crate::stop_signals) tells them; a second signal
+    /// Works until SIGTERM, SIGINT or SIGHUP, as reported by [`stop_signals`](crate::stop_signals). A second signal
     /// ends the grace period.
     #[cfg(unix)]
     pub async fn run_until_signal(self) -> Result<(), WorkerError> {
@@ -69,12 +70,12 @@ async fn work(
 ) -> Result<(), WorkerError> {
     let mut immediate = std::pin::pin!(immediate);
     let identity = Identity(&worker_run);
-    // Aborted and joined at the end; dropped, and so aborted, when this future is.
+    // Aborted and joined at the end. If this future is dropped, they are dropped and so aborted.
     let mut tasks = JoinSet::new();
-    worker_run.gate.join(&worker_run);
+    let others = worker_run.gate.join(&worker_run);
     spawn(&worker_run, &mut tasks);
     let claims = async {
-        let claims = claims(&worker_run);
+        let claims = claims(&worker_run, &others);
         let mut claims = std::pin::pin!(claims);
         tokio::select! {
             ended = &mut claims => return ended,
@@ -87,7 +88,7 @@ async fn work(
         () = &mut immediate => (Ok(()), true),
     };
     worker_run.stop();
-    // What has resolved once must not be asked again.
+    // A future that has resolved must not be polled again.
     let is_immediate = is_immediate
         || tokio::select! {
             () = watched_end(&worker_run, wind_down(&worker_run)) => false,
@@ -102,20 +103,26 @@ async fn work(
     answer(&worker_run, ended)
 }
 
-/// Each part under a guard, so that none ends without a word.
+/// Runs each part with a guard, so that none ends silently.
 fn spawn(worker_run: &Arc<WorkerRun>, tasks: &mut JoinSet<()>) {
     for number in 0..worker_run.settings.concurrency {
         tasks.spawn(slot::run(worker_run.clone(), number));
     }
     tasks.spawn(watched::run(worker_run.clone(), "the recorder of outcomes", recorder::run));
     tasks.spawn(watched::run(worker_run.clone(), "the heartbeat", heartbeat::run));
+    tasks.spawn(watched::run(worker_run.clone(), "the session", session::run));
     tasks.spawn(watched::run(worker_run.clone(), "the search for dead workers", recovery::reclaim));
-    tasks.spawn(watched::run(worker_run.clone(), "the look for cancellations", cancellations::run));
+    tasks.spawn(watched::run(worker_run.clone(), "the check for cancellations", cancellations::run));
     tasks.spawn(watched::run(worker_run.clone(), "the housekeeping", recovery::sweep));
 }
 
-async fn claims(worker_run: &WorkerRun) -> Result<(), StoreError> {
-    match caught(claims::run(worker_run)).await {
+async fn claims(worker_run: &WorkerRun, others: &[Weak<WorkerRun>]) -> Result<(), StoreError> {
+    let part = async {
+        // Before anything can begin here.
+        gate::note_company(others).await;
+        claims::run(worker_run).await
+    };
+    match caught(part).await {
         Ok(ended) => ended,
         Err(panicked) => {
             worker_run.note_panic("the claim loop", panicked);
@@ -130,7 +137,7 @@ async fn watched_end(worker_run: &WorkerRun, part: impl Future<Output = ()>) {
     }
 }
 
-/// Shuts down in order: gives back what waits, lets running jobs end within their grace period, stores the outcomes.
+/// Shuts down in order: returns waiting jobs, lets running jobs end within their grace period, stores the outcomes.
 async fn wind_down(worker_run: &WorkerRun) {
     {
         let mut holdings = worker_run.holdings();
@@ -145,7 +152,7 @@ async fn wind_down(worker_run: &WorkerRun) {
     last_hooks(worker_run, LAST_WORDS).await;
 }
 
-/// The second signal: no grace, but what an attempt came to is stored if the store answers.
+/// After the second signal: no grace period, but outcomes are stored if the store answers.
 async fn end_at_once(worker_run: &WorkerRun) {
     {
         let mut holdings = worker_run.holdings();
@@ -165,7 +172,7 @@ async fn end_at_once(worker_run: &WorkerRun) {
 fn give_up(worker_run: &WorkerRun) {
     let stuck = worker_run.holdings().give_up_running(worker_run.clock.monotonic());
     if stuck > 0 {
-        quiet::warning!(stuck, "attempts did not stop in time; their jobs are given back");
+        quiet::warning!(stuck, "attempts did not stop in time; their jobs are returned");
     }
 }
 
@@ -193,20 +200,18 @@ fn longest_grace(worker_run: &WorkerRun) -> Duration {
     worker_run.registry.entries().map(of_handler).max().unwrap_or(own)
 }
 
-/// Ends the sign of life of a worker that did not retire, also when its future was dropped: its process may live on,
-/// and nobody else would give its jobs back.
+/// Ends the session of a worker that did not retire, also when its future was dropped: its process may live on, and
+/// nobody else would give its jobs back.
 struct Identity<'a>(&'a WorkerRun);
 
 impl Drop for Identity<'_> {
     fn drop(&mut self) {
-        let left = self.0.holdings().take_identity();
-        if let Some(worker_id) = left {
-            self.0.queue.backend().abandon(&worker_id);
-        }
+        self.0.holdings().take_identity();
+        self.0.sessions.end();
     }
 }
 
-/// Best effort: where it fails, the jobs are found without a sign of life.
+/// Best effort. If it fails, other workers find the jobs because the liveness evidence is gone.
 async fn retire(worker_run: &WorkerRun) {
     let Some(worker_id) = worker_run.holdings().worker_id().cloned() else { return };
     let call = worker_run.queue.backend().retire(worker_id.clone());

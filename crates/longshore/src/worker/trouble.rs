@@ -5,12 +5,13 @@ use longshore_core::StoreError;
 
 use crate::runtime::quiet;
 
-/// What a worker asks of its store.
+/// A call of a worker to its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreCall {
     Register,
     Claim,
     Isolate,
+    Start,
     Extend,
     Record,
     Report,
@@ -19,16 +20,16 @@ pub(crate) enum StoreCall {
     Read,
 }
 
-/// Which calls fail at present, so that the log has one line when the store begins to fail and one when it works again.
+/// Which calls fail at the moment. So the log has one line when the store begins to fail and one when it works again.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
     failing: AtomicU16,
-    /// Which of them wait for a schema that this program understands.
+    /// Which of them wait for a schema that this program supports.
     paused: AtomicU16,
 }
 
 impl Trouble {
-    /// A call failed for a cause that passes.
+    /// A call failed for a cause that may pass.
     pub(crate) fn meet(&self, call: StoreCall, error: &StoreError) {
         if matches!(error, StoreError::SchemaChanged { .. }) {
             return self.pause(call, error);
@@ -46,7 +47,7 @@ impl Trouble {
     /// A call succeeded.
     pub(crate) fn pass(&self, call: StoreCall) {
         if clear(&self.paused, call) {
-            quiet::warning!("the schema is understood again; work goes on");
+            quiet::warning!("the schema is supported again; the worker continues");
         }
         if clear(&self.failing, call) {
             quiet::warning!("the store works again");
@@ -60,7 +61,7 @@ impl Trouble {
     }
 
     fn pause(&self, call: StoreCall, error: &StoreError) {
-        // The sweep comes once a minute: the end of the pause would be told much too late.
+        // The sweep runs only once a minute, so the end of the pause would be logged much too late.
         if call != StoreCall::Maintain && self.paused.fetch_or(bit(call), Ordering::AcqRel) == 0 {
             quiet::warning!(
                 error = %error,
@@ -72,7 +73,7 @@ impl Trouble {
     }
 }
 
-/// Whether this was the last call that failed.
+/// Whether this was the last failing call.
 fn clear(failing: &AtomicU16, call: StoreCall) -> bool {
     failing.load(Ordering::Acquire) & bit(call) != 0 && failing.fetch_and(!bit(call), Ordering::AcqRel) == bit(call)
 }
@@ -89,10 +90,11 @@ const fn bit(call: StoreCall) -> u16 {
         StoreCall::Reclaim => 1 << 6,
         StoreCall::Maintain => 1 << 7,
         StoreCall::Read => 1 << 8,
+        StoreCall::Start => 1 << 9,
     }
 }
 
-/// How long to wait before the next try of something that failed in passing.
+/// How long to wait before the next try after a passing failure.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
     tries: u32,
@@ -102,7 +104,8 @@ impl Patience {
     const FIRST: Duration = Duration::from_millis(50);
     const LONGEST: Duration = Duration::from_secs(2);
 
-    /// The next wait: doubled each time up to two seconds, and spread, so that processes do not try in step.
+    /// The next wait: doubled each time up to two seconds, with jitter, so that processes do not retry at the same
+    /// time.
     pub(crate) fn next(&mut self, random: f64) -> Duration {
         let grown = Self::FIRST.saturating_mul(1 << self.tries.min(8)).min(Self::LONGEST);
         self.tries = self.tries.saturating_add(1);

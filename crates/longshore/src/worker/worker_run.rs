@@ -1,28 +1,27 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{
-    Clock, Interest, Limits, QueueLimit, QueueScope, Registration, StartedAttempt, StoreError, StoreFuture, WorkerId,
-};
+use longshore_core::{Clock, Interest, Limits, QueueLimit, QueueScope, StoreError, StoreFuture, WorkerId};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::holdings::{Holdings, HoldingsGuard, SharedHoldings};
+use super::registration::Sessions;
 use super::registry::Registry;
 use super::store_time::StoreTime;
 use super::trouble::{Patience, StoreCall, Trouble};
 use crate::handler::current_attempt::AttemptOrigin;
-use crate::runtime::panic_capture::{Panicked, catch};
+use crate::runtime::panic_capture::Panicked;
 use crate::runtime::quiet;
+use crate::worker::attempt::start_notes::StartNotes;
 use crate::worker::claiming::lane::Lanes;
 use crate::worker::suspects::gate::Gate;
-use crate::{CurrentAttempt, Queue, WorkerError};
+use crate::{Queue, WorkerError};
 
-/// What a worker was told before it began.
+/// The settings of a worker.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) concurrency: u32,
-    /// The queues it takes from; empty for all.
+    /// The queues to claim from; empty for all.
     pub(crate) queues: Vec<QueueLimit>,
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
@@ -39,7 +38,7 @@ impl Settings {
     }
 }
 
-/// One run of a worker, from its registration to its retirement: what all of its tasks share.
+/// One run of a worker, from its registration to its retirement: the state shared by all of its tasks.
 pub(crate) struct WorkerRun {
     pub(crate) queue: Queue,
     pub(crate) registry: Registry,
@@ -52,6 +51,8 @@ pub(crate) struct WorkerRun {
     pub(crate) gate: Arc<Gate>,
     /// Whoever waits for a state of the holdings waits here; changes are made by [`WorkerRun::holdings`].
     pub(crate) shared: SharedHoldings,
+    pub(crate) sessions: Sessions,
+    pub(crate) start_notes: StartNotes,
     pub(crate) trouble: Trouble,
     pub(crate) store_time: StoreTime,
     until: Until,
@@ -62,13 +63,13 @@ pub(crate) struct WorkerRun {
 /// When a worker ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// Only when it is to stop.
+    /// Only when it must stop.
     Stopped,
-    /// Also when nothing is left that could run now or later by itself.
+    /// Also when no job is left that could run now or later without help.
     Drained,
 }
 
-/// Whether a worker still takes jobs.
+/// Whether a worker still claims jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Working,
@@ -97,6 +98,8 @@ impl WorkerRun {
             registry,
             settings,
             clock,
+            sessions: Sessions::default(),
+            start_notes: StartNotes::default(),
             trouble: Trouble::default(),
             store_time: StoreTime::default(),
             until,
@@ -109,70 +112,8 @@ impl WorkerRun {
         self.shared.lock()
     }
 
-    /// Notes that the attempt in a slot has begun, and whether those of another worker may run beside it.
-    pub(crate) fn note_start(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt) {
-        let had_company = self.gate.has_company();
-        let is_alone = had_company && self.holdings().slots.is_alone(slot);
-        self.note(worker_id, slot, attempt, had_company && !is_alone);
-        // A worker that joined in between may have noted its company before this note.
-        if !had_company && self.gate.has_company() {
-            self.note_company();
-        }
-    }
-
-    /// Notes of each attempt of its own that those of another worker may run beside it.
-    pub(crate) fn note_company(&self) {
-        let holdings = self.holdings();
-        let Some(worker_id) = holdings.worker_id() else { return };
-        for (slot, attempt) in holdings.slots.accompanied() {
-            self.note(worker_id, slot, attempt, true);
-        }
-    }
-
-    fn note(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt, is_accompanied: bool) {
-        let (slot, lease) = (u32::try_from(slot).unwrap_or(u32::MAX), attempt.lease());
-        let started = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number, is_accompanied };
-        // A store that panics here is broken, which is no fault of the job.
-        if let Err(panicked) = catch(|| self.queue.backend().mark_started(worker_id, started)) {
-            self.note_panic("the store", panicked);
-        }
-    }
-
-    /// Makes the worker known under its identity; tries until the store answers, or the worker is to stop.
-    pub(crate) async fn register(&self) -> Result<(), StoreError> {
-        let mut patience = Patience::default();
-        loop {
-            let asked_at = Instant::now();
-            match self.queue.backend().register(self.registration()).await {
-                Ok(()) => {
-                    self.trouble.pass(StoreCall::Register);
-                    quiet::info!(worker_id = %self.identity, "registered");
-                    self.holdings().register(self.identity.clone(), asked_at);
-                    return Ok(());
-                }
-                Err(error) if self.is_waited_out(&error) => self.trouble.meet(StoreCall::Register, &error),
-                Err(error) => return Err(error),
-            }
-            if self.pause(patience.next(fastrand::f64())).await == Phase::Stopping {
-                return Ok(());
-            }
-        }
-    }
-
-    fn registration(&self) -> Registration {
-        Registration {
-            worker_id: self.identity.clone(),
-            host: host(),
-            pid: std::process::id(),
-            lease: self.settings.lease,
-            queues: self.settings.queues.iter().map(|queue| queue.queue.clone()).collect(),
-            job_types: self.job_types.clone(),
-            concurrency: self.settings.concurrency,
-        }
-    }
-
-    /// Calls the store until it does not fail in passing. Not given up when the worker stops: whoever stops it
-    /// bounds the wait.
+    /// Calls the store until it fails no longer for a passing cause. It continues when the worker stops: the caller
+    /// that stops it limits the wait.
     pub(crate) async fn patiently<'a, T>(
         &'a self,
         call: StoreCall,
@@ -191,7 +132,7 @@ impl WorkerRun {
         }
     }
 
-    /// Waits, but not once the worker is to stop; says which it was.
+    /// Waits, but not once the worker must stop. Returns which of the two ended the wait.
     pub(crate) async fn pause(&self, span: Duration) -> Phase {
         let _ = tokio::time::timeout(span, self.stopping()).await;
         self.phase()
@@ -205,20 +146,20 @@ impl WorkerRun {
         *self.phase.borrow()
     }
 
-    /// Resolves when the worker is to stop. Cancellation safe.
+    /// Resolves when the worker must stop. Cancellation safe.
     pub(crate) async fn stopping(&self) {
         let mut phase = self.phase.subscribe();
-        // The sender lives as long as this worker_run.
+        // The sender lives as long as this `WorkerRun`.
         let _ = phase.wait_for(|phase| *phase == Phase::Stopping).await;
     }
 
-    /// No more jobs are taken.
+    /// Stops claiming.
     pub(crate) fn stop(&self) {
         self.phase.send_replace(Phase::Stopping);
     }
 
-    /// The worker is not registered any more; the claim loop registers it again. Under the same identity, so that a
-    /// worker that was only frozen may go on with its own jobs; the claim numbers tell its attempts apart.
+    /// The worker is no longer registered, and the claim loop registers it again. It keeps its identity, so that a
+    /// worker that was only frozen may continue its own jobs; the claim numbers distinguish its attempts.
     fn evict(&self, worker_id: &WorkerId) {
         if !self.holdings().unregister(worker_id) {
             return;
@@ -226,7 +167,7 @@ impl WorkerRun {
         quiet::warning!(worker_id = %worker_id, "the lease has ended; registering again");
     }
 
-    /// An error that no waiting mends: the worker stops, and ends with the first of them.
+    /// An error that waiting cannot fix: the worker stops, and ends with the first such error.
     pub(crate) fn fail(&self, error: impl Into<WorkerError>) {
         let error = error.into();
         let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
@@ -235,14 +176,14 @@ impl WorkerRun {
                 WorkerError::Store(error) => (Some(error.code()), error.hint()),
                 _ => (None, None),
             };
-            quiet::error!(error = %error, code, hint, "the worker has to stop");
+            quiet::error!(error = %error, code, hint, "the worker must stop");
             *fatal = Some(error);
         }
         drop(fatal);
         self.stop();
     }
 
-    /// A part of the worker panicked: it stops, and ends with that.
+    /// A part of the worker panicked. The worker stops, and ends with that error.
     pub(crate) fn note_panic(&self, part: &'static str, panicked: Panicked) {
         self.fail(WorkerError::Panicked { part, message: panicked.message });
     }
@@ -251,14 +192,15 @@ impl WorkerRun {
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Whether the worker tries again until it works. One that is to end by itself does not wait for a schema that
-    /// may never be understood again.
-    fn is_waited_out(&self, error: &StoreError) -> bool {
+    /// Whether the worker retries until the call works. A worker that drains does not wait for a schema that may never
+    /// be supported again.
+    pub(crate) fn is_waited_out(&self, error: &StoreError) -> bool {
         let is_endless = self.until == Until::Drained && matches!(error, StoreError::SchemaChanged { .. });
         error.is_passing() && !is_endless
     }
 
-    /// Sorts an error of a call that is not repeated here: the identity is gone, the cause passes, or all is over.
+    /// Handles an error of a call that is not repeated here: the identity is gone, the cause may pass, or the worker
+    /// must stop.
     pub(crate) fn meet(&self, call: StoreCall, error: StoreError) {
         match error {
             StoreError::WorkerGone { worker_id } => self.evict(&worker_id),
@@ -272,12 +214,4 @@ impl Drop for WorkerRun {
     fn drop(&mut self) {
         self.gate.leave();
     }
-}
-
-/// The machine's name, for people alone.
-fn host() -> String {
-    #[cfg(unix)]
-    return rustix::system::uname().nodename().to_string_lossy().into_owned();
-    #[cfg(not(unix))]
-    return std::env::var("COMPUTERNAME").unwrap_or_default();
 }

@@ -9,14 +9,14 @@ use crate::warnings::Warnings;
 const FAILS: &str = "the store fails";
 const WORKS_AGAIN: &str = "the store works again";
 
-/// The bench with a store that fails when a test says so; what the bench itself asks never fails.
+/// The bench with a store that fails when a test requests it. Calls of the bench itself never fail.
 fn faulty(bench: &Bench) -> (FaultStore<MemoryStore>, Queue) {
     let store = FaultStore::new(bench.store.clone(), FaultPlan::none());
     (store.clone(), Queue::from_backend(Arc::new(store)))
 }
 
-/// Whatever a worker does fails for some ten seconds: the look for dead workers, four times a second, begins first
-/// and ends last.
+/// Every call of a worker fails for about ten seconds. The search for dead workers, four times a second, fails first
+/// and recovers last.
 fn fail_for_a_while(store: &FaultStore<MemoryStore>) {
     let outage = [
         (Operation::Reclaim, Fault::Busy, 40),

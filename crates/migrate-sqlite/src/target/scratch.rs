@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use longshore_migrate::{
     schema::Schema,
+    script::{Token, tokens},
     target::{Definition, Progress, Rebuild, SchemaChanges, Session, TargetError, Value},
 };
 use longshore_sqlite_file::FileAccess;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, hooks::AuthContext, limits::Limit};
 
+use super::authorizer::Confinement;
 use super::bulk::{Budget, Bulk, makes_rows, run_without_rows};
 use super::{failed, rebuild, rows, run, unreadable};
 use crate::catalog::{CatalogReader, Reach};
@@ -18,6 +20,7 @@ fn context() -> FileAccess {
     FileAccess { database: "the scratch database".into(), busy_timeout: Duration::ZERO }
 }
 
+/// A database in memory without foreign keys and without a way to any file.
 pub(super) struct Scratch {
     connection: Connection,
     reader: CatalogReader,
@@ -28,12 +31,16 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Without foreign keys: there are no rows, and a rebuild must be able to drop a parent.
+    /// Without foreign keys: there are no rows, and a rebuild must be able to drop a parent. What runs on it was
+    /// written by anybody and may only be looked at, so it opens no file: what it sorts or sets aside stays in memory.
     pub(super) fn open(bulk: &Bulk) -> Result<Self, TargetError> {
         let budget = Arc::new(Budget::default());
         let open = || {
             let mut connection = Connection::open_in_memory()?;
             connection.pragma_update(None, "foreign_keys", false)?;
+            connection.pragma_update(None, "temp_store", "memory")?;
+            connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+            confine(&mut connection)?;
             let spent = Arc::clone(&budget);
             connection.progress_handler(Budget::STEPS, Some(move || spent.is_spent()))?;
             Ok(connection)
@@ -73,6 +80,10 @@ impl Scratch {
 
 impl Session for Scratch {
     fn execute(&mut self, statement: &str) -> Result<u64, TargetError> {
+        // It leaves the schema as it is, and SQLite would attach a database for it.
+        if is_plain_vacuum(statement) {
+            return Ok(0);
+        }
         let reach = Reach::of(statement);
         let has_rows = reach == Reach::Rows || makes_rows(statement);
         self.reach.extend(reach);
@@ -89,7 +100,7 @@ impl Session for Scratch {
     fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError> {
         self.reach = Reach::Everything;
         let run = |statement: &str| run(&self.connection, statement);
-        rebuild::rebuild(&self.connection, rebuild, &run, &|_, _| {})
+        rebuild::rebuild(&self.connection, rebuild, &|_, _| {}, &run)
             .map_err(|(statement, error)| failed(&context(), &statement, error))
     }
 
@@ -108,6 +119,17 @@ impl Session for Scratch {
     }
 
     fn report(&mut self, _progress: &Progress) {}
+}
+
+/// Every statement from now on is asked for its files.
+pub(super) fn confine(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.authorizer(Some(|context: AuthContext<'_>| Confinement::Scratch.judge(&context.action)))
+}
+
+/// A VACUUM that writes no other file.
+pub(super) fn is_plain_vacuum(statement: &str) -> bool {
+    let words: Vec<Token<'_>> = tokens(statement).into_iter().filter(Token::has_meaning).collect();
+    words.first().is_some_and(|word| word.is("vacuum")) && !words.iter().any(|word| word.is("into"))
 }
 
 #[cfg(test)]
@@ -152,8 +174,8 @@ mod tests {
     fn the_budget_of_all_statements_together_ends_too() {
         let mut scratch = Scratch::open(&Bulk::default()).unwrap();
         scratch.execute("CREATE TABLE a (i, t)").unwrap();
-        for _ in 0..100 {
-            scratch.execute(&format!("INSERT INTO a {ENDLESS}")).unwrap();
+        for number in 0..100 {
+            scratch.execute(&format!("INSERT INTO a {ENDLESS} WHERE i <> {number}")).unwrap();
         }
         assert!(!scratch.budget.begin());
     }

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod commands;
+mod confined;
 mod crash;
 mod files;
 mod files_fuzz;
+mod losses;
 mod properties;
 mod rebuild;
 mod runner;

@@ -9,9 +9,13 @@ use longshore_migrate_sqlite::{Access, SqliteTarget};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+#[path = "../../../sqlite/src/migrations/intended.rs"]
+mod intended;
+
 /// The queue's own migrations, read as any application's would be.
 pub(crate) fn longshore() -> Source {
-    Source::directory("longshore", concat!(env!("CARGO_MANIFEST_DIR"), "/../sqlite/migrations")).unwrap()
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../sqlite/migrations");
+    intended::declare(Source::directory("longshore", path).unwrap())
 }
 
 /// A database file in a directory of its own.

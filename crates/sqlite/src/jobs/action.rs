@@ -19,12 +19,12 @@ use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 use crate::writing::writer::Writer;
 
-/// How many jobs one transaction moves.
+/// How many jobs one transaction changes.
 const STEP_ROWS: u32 = 1000;
-/// Of a filter's refusals, how many are told one by one.
+/// How many refused jobs of a filter are reported one by one.
 const REFUSED_MAX: usize = 100;
 
-/// Moves the selected jobs, oldest first, in bounded transactions. After an error the steps before it hold.
+/// Changes the selected jobs, oldest first, in bounded transactions. After an error the earlier steps stay committed.
 pub(crate) async fn act(
     readers: &Readers,
     writer: &Writer,
@@ -42,7 +42,7 @@ async fn act_on_named(writer: &Writer, mut ids: Vec<JobId>, action: Action) -> R
     ids.dedup();
     let mut sum = Sum::default();
     for ids in ids.chunks(STEP_ROWS as usize) {
-        // A child that its parent has revived in an earlier step is where it was meant to be.
+        // A child that an earlier step revived with its parent is already in the right state.
         let ids = ids.iter().copied().filter(|id| !sum.revived.contains(id)).collect();
         sum.add(writer.run(ActionStep { ids, filter: None, action }).await?);
     }
@@ -55,14 +55,14 @@ async fn act_on_matching(
     filter: Arc<Filter>,
     action: Action,
 ) -> Result<Actioned, StoreError> {
-    // What is enqueued from now on is not meant.
-    let last = readers.run("looking for the selected jobs", |tx| Ok(last_id(tx.connection)?)).await?;
+    // Jobs that are enqueued from now on are not part of the selection.
+    let last = readers.run("finding the selected jobs", |tx| Ok(last_id(tx.connection)?)).await?;
     let mut after = JobId(i64::MIN);
     let mut sum = Sum::default();
     loop {
         let conditions = Conditions::matching(&filter);
         let ids = readers
-            .run("looking for the selected jobs", move |tx| {
+            .run("finding the selected jobs", move |tx| {
                 Ok(conditions.ids_after(tx.connection, after, last, STEP_ROWS)?)
             })
             .await?;
@@ -75,11 +75,11 @@ async fn act_on_matching(
     Ok(sum.actioned)
 }
 
-/// What the steps so far came to.
+/// The sum of the steps so far.
 #[derive(Debug, Default)]
 struct Sum {
     actioned: Actioned,
-    /// Children that came along with a retried parent.
+    /// Children that were revived with a retried parent.
     revived: HashSet<JobId>,
 }
 
@@ -101,26 +101,26 @@ fn last_id(connection: &rusqlite::Connection) -> rusqlite::Result<JobId> {
 /// One bounded step of an action.
 struct ActionStep {
     ids: Vec<JobId>,
-    /// Looked at again, because a job may have moved since it was found; none when the jobs were named.
+    /// Checked again, because a job may have changed since it was found. `None` if the jobs were listed by id.
     filter: Option<Arc<Filter>>,
     action: Action,
 }
 
-/// What an action must know of a job.
+/// What an action must know about a job.
 struct JobToMove {
     status: Status,
     queue: String,
     job_type: String,
     failure_type: Option<String>,
     unique_key: Option<String>,
-    /// How its parent stands, if it has one that is there.
+    /// The status of its parent, if the parent exists.
     parent: Option<Status>,
     dead_letter_code: Option<DeadLetterCode>,
     /// Who runs it, and under which claim; none unless it runs.
     runner: Option<(WorkerId, ClaimNumber)>,
 }
 
-/// What the moves of one step look up once.
+/// Data that the changes of one step look up once.
 struct Around {
     family: Family,
     keepers: Keepers,
@@ -128,14 +128,14 @@ struct Around {
 
 impl Work for ActionStep {
     type Answer = Sum;
-    const DOING: &'static str = "moving jobs by hand";
+    const DOING: &'static str = "changing jobs by hand";
 
     fn rows(&self) -> usize {
         self.ids.len()
     }
 
-    /// All of them together; only when a row cannot be moved each in a savepoint of its own, so that it alone is
-    /// refused.
+    /// Changes all of them together. Only if a row cannot be changed, each gets its own savepoint, so that only that
+    /// row is refused.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Sum, Fault> {
         if matches!(self.action, Action::Delete | Action::Discard) {
             tx.connection.prepare_cached(include_str!("../sql/forget_replaced_jobs.sql"))?.execute([])?;
@@ -162,7 +162,7 @@ impl Work for ActionStep {
             match visited {
                 Ok(one) => sum.add(one),
                 Err(error) => {
-                    crate::quiet::warning!(job_id = id.0, %error, "a constraint keeps a job as it is");
+                    crate::quiet::warning!(job_id = id.0, %error, "a constraint prevented the change of a job");
                     sum.actioned.refused.push(Refusal::Constraint { id: *id });
                 }
             }
@@ -184,7 +184,7 @@ impl ActionStep {
             return Ok(());
         }
         let Some(job) = read(tx, id)? else {
-            // A filter's job may have been removed since it was found.
+            // A job found by a filter may have been deleted since.
             if self.filter.is_none() {
                 sum.actioned.refused.push(Refusal::NotFound { id });
             }
@@ -243,7 +243,7 @@ impl JobToMove {
         })
     }
 
-    /// A child waits for a parent that is there and has not completed.
+    /// A child waits for a parent that exists and has not completed.
     fn after_retry(&self) -> Status {
         match self.parent {
             None | Some(Status::Completed) => Status::Pending,
@@ -321,7 +321,7 @@ fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove) -> Result<Option<
     Ok(None)
 }
 
-/// Lets those that were given up because a job did not complete wait for it again, and theirs for them.
+/// Revives the children that became dead letters because a job did not complete, and their children.
 fn revive_children(tx: &mut WriteTx<'_, '_>, parent: JobId, sum: &mut Sum) -> Result<(), Fault> {
     let mut parents = vec![parent];
     while let Some(parent) = parents.pop() {
@@ -350,7 +350,7 @@ fn delete(tx: &mut WriteTx<'_, '_>, keepers: &Keepers, id: JobId, job: &JobToMov
     if keepers.keep(tx.connection, id)? {
         return Ok(Some(Refusal::Constraint { id }));
     }
-    // Before the job goes, because a blocked job must have a parent.
+    // Before the job is deleted, because a blocked job must have a parent.
     bury_children(tx, id, DeadLetterReason::ParentDeleted { parent: id }, tx.now)?;
     tx.connection.prepare_cached(include_str!("../sql/delete_job.sql"))?.execute([id.0])?;
     tx.counts.left(&job.queue, job.status);

@@ -11,7 +11,7 @@ use crate::upkeep::counts::Minute;
 use crate::workers::held::HeldLease;
 use crate::writing::session::WriteTx;
 
-/// The end of one attempt and the move that its job makes.
+/// The end of one attempt, and the state change of its job.
 #[derive(Debug)]
 pub(crate) struct AttemptEnded<'a> {
     pub(crate) worker_id: &'a WorkerId,
@@ -23,7 +23,7 @@ pub(crate) struct AttemptEnded<'a> {
     pub(crate) outcome: &'a Outcome,
 }
 
-/// The statement of the commonest end, taken from the cache once for a whole batch.
+/// The statement for the most common end, prepared once for a whole batch.
 pub(crate) struct Ending<'c> {
     connection: &'c Connection,
     completed: CachedStatement<'c>,
@@ -158,7 +158,7 @@ impl<'c> Ending<'c> {
     }
 
     fn bury(&self, fence: &Fence<'_>, at: i64, reason: DeadLetterReason, failure: &Failure) -> rusqlite::Result<usize> {
-        // The crash that spends the budget is counted in the same move.
+        // The crash that spends the budget is counted in the same change.
         let crash_count = match reason {
             DeadLetterReason::CrashesSpent { crashes } => Value::Integer(i64::from(crashes)),
             _ => Value::Null,
@@ -185,7 +185,7 @@ fn is_held(connection: &Connection, ended: &AttemptEnded<'_>) -> rusqlite::Resul
     ])
 }
 
-/// What every write on a running job names, as the first parameters of its statement.
+/// What every write on a running job checks: the first parameters of its statement.
 struct Fence<'a> {
     id: i64,
     worker_id: &'a str,
@@ -210,7 +210,7 @@ fn minute_of(ended: &AttemptEnded<'_>, lease: &HeldLease) -> Minute {
     minute
 }
 
-/// The row of an attempt that did not simply succeed; of a success the job itself tells.
+/// The row of an attempt that did not simply succeed. A successful attempt has no row; the job's row describes it.
 struct AttemptRow<'a> {
     outcome: AttemptOutcome,
     failure: Option<&'a Failure>,

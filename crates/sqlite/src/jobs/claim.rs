@@ -28,10 +28,10 @@ pub(crate) mod lanes;
 mod next_due;
 pub(crate) mod runs;
 
-/// How many due jobs one claim promotes; the next claim goes on, because the next due instant has passed.
+/// How many due jobs one claim promotes. The next claim continues, because `next_due` has passed.
 const PROMOTED_MAX: u32 = 1000;
 
-/// Promotes what is due and claims what may run.
+/// Promotes due jobs and claims runnable ones.
 pub(crate) struct Claim {
     request: ClaimRequest,
     inbox: Option<Arc<Mailbox>>,
@@ -46,7 +46,7 @@ impl Claim {
         given: Arc<GivenClaims>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        // A type that is named twice is one type, or its jobs would be chosen twice.
+        // A type that is given twice counts once. Otherwise its jobs would be chosen twice.
         let types: BTreeSet<&String> = request.job_types.iter().collect();
         if types.len() < request.job_types.len() {
             request.job_types = types.into_iter().cloned().collect();
@@ -55,12 +55,12 @@ impl Claim {
     }
 }
 
-/// What the worker offers beside its claim.
+/// What the worker offers in addition to its claim.
 #[derive(Debug, Default)]
 struct BegunOffer {
-    /// With SQLite's number for the commits of others.
+    /// With SQLite's counter of other connections' commits.
     offered: Option<(Offered, i64)>,
-    /// The queues of leases that it has not taken from its inbox yet, so that it asks for as many too much.
+    /// The queues of leases that the worker has not yet taken from its inbox. It asks for that many jobs too many.
     unread: Vec<String>,
 }
 
@@ -73,18 +73,18 @@ impl Work for Claim {
         self.request.limit as usize
     }
 
-    /// An idle worker asks often; it must not take the write lock to learn that there is nothing.
+    /// An idle worker asks often, so it must not take the write lock to learn that there is nothing to claim.
     fn look(&mut self, session: &Session<'_>) -> Result<Option<Claimed>, Fault> {
         self.check_worker(session.connection)?;
-        // Before the look: a commit of others in between makes the offer outdated.
+        // Before the read: a commit of another process in between must make the offer outdated.
         let begun = self.begin_offer(&session.offers, &session.kept)?;
-        // A repeated request first: its answer is what it was given, whatever is ready by now.
+        // A repeated request first: its answer is what it was given before, whatever is ready now.
         if let Some(claimed) = self.given_before(session.connection, self.clock.now())? {
             return Ok(Some(claimed));
         }
         let now = self.clock.now();
-        // What is due is not in the claim index yet; only the write promotes it.
-        let due = NextDue::look(session.connection, &self.request)?;
+        // A due job is not in the claim index until a write promotes it.
+        let due = NextDue::read(session.connection, &self.request)?;
         if due.of_any.is_some_and(|instant| instant <= now) {
             return Ok(None);
         }
@@ -101,7 +101,7 @@ impl Work for Claim {
         if let Some(claimed) = self.given_before(tx.connection, tx.now)? {
             return Ok(claimed);
         }
-        // What has become due stands in the same order as the rest before anything is chosen.
+        // Due jobs must be in the index before anything is chosen, so that the order is right.
         promote(tx)?;
         let request = self.less(&begun.unread);
         let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&request), request.limit, tx.now)?;
@@ -109,14 +109,14 @@ impl Work for Claim {
         chosen.charge_lapsed(&self.request.worker_id);
         let is_full = chosen.leases().len() >= request.limit as usize || chosen.is_cut_short();
         if !chosen.is_empty() {
-            // Before the commit: when that fails, nobody knows whether it was carried out.
+            // Before the commit: if the commit fails, it is unknown whether it happened.
             self.given.give(&self.request, chosen.leases());
             self.take(tx, &mut chosen)?;
         }
-        // Read after the promotion, which may have left some for the next claim. So may have the end of overdue jobs.
-        let due = NextDue::look(tx.connection, &self.request)?;
+        // After the promotion and the end of overdue jobs, which may have left some for the next claim.
+        let due = NextDue::read(tx.connection, &self.request)?;
         let next_due = if chosen.is_cut_short() { Some(Duration::ZERO) } else { due.from(tx.now) };
-        // A full claim has left ready jobs behind; a new one must not overtake them by way of an offer.
+        // A full claim has left ready jobs behind. A new job must not overtake them through an offer.
         if !is_full {
             self.leave_offer(tx.offers, begun, chosen.queues(), due.of_any);
         }
@@ -125,7 +125,7 @@ impl Work for Claim {
 }
 
 impl Claim {
-    /// As long as the row stands nobody else was given its jobs.
+    /// While the row exists, no other worker was given its jobs.
     fn check_worker(&self, connection: &Connection) -> Result<(), Fault> {
         let worker_id = &self.request.worker_id;
         let is_registered: bool = connection
@@ -137,11 +137,11 @@ impl Claim {
         Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into())
     }
 
-    /// Looks only if a job has moved since the last look that found nothing: thousands of paused queues may hold jobs
-    /// of the worker's types.
+    /// Reads only if a job has changed since the last read that found nothing. Otherwise each read may visit thousands
+    /// of paused queues with jobs of the worker's types.
     fn has_ready(&self, session: &Session<'_>) -> rusqlite::Result<bool> {
         let ClaimRequest { job_types, scope, .. } = &self.request;
-        // Before the look, so that a commit beside it is not missed by the next one.
+        // Before the read, so that the next call notices a commit that happens during it.
         let nothing =
             NothingReady { job_types: Arc::clone(job_types), scope: scope.clone(), mark: session.moves_mark()? };
         if session.nothing_ready.borrow().as_ref() == Some(&nothing) {
@@ -152,8 +152,8 @@ impl Claim {
         Ok(has_ready)
     }
 
-    /// The answer to a request that was carried out before: what the worker still has of it. One whose commit failed
-    /// was carried out if the worker has any of it; otherwise it is made as if for the first time.
+    /// The answer to a request that was committed before: the leases that the worker still has. If the commit failed,
+    /// the request was carried out if the worker has any of its leases. Otherwise it runs as if for the first time.
     fn given_before(&self, connection: &Connection, now: Timestamp) -> rusqlite::Result<Option<Claimed>> {
         let Some(given) = self.given.before(&self.request) else { return Ok(None) };
         let mut leases = Vec::with_capacity(given.leases.len());
@@ -163,11 +163,11 @@ impl Claim {
         if leases.is_empty() && !given.is_committed {
             return Ok(None);
         }
-        let next_due = NextDue::look(connection, &self.request)?.from(now);
+        let next_due = NextDue::read(connection, &self.request)?.from(now);
         Ok(Some(Claimed { leases, next_due, now }))
     }
 
-    /// The worker's earlier offer is over with this claim.
+    /// This claim ends the worker's earlier offer.
     fn begin_offer(&self, offers: &RefCell<Offers>, kept: &KeptStatements<'_>) -> rusqlite::Result<BegunOffer> {
         let Some(inbox) = &self.inbox else { return Ok(BegunOffer::default()) };
         offers.borrow_mut().withdraw(&self.request.worker_id);
@@ -175,7 +175,7 @@ impl Claim {
         Ok(BegunOffer { offered: Some((offered, kept.data_version()?)), unread })
     }
 
-    /// Nothing more can be claimed now: what the worker offered stays behind, less what it has got from these queues.
+    /// Nothing more can be claimed now. Stores the worker's offer, reduced by what it got from these queues.
     fn leave_offer(&self, offers: &RefCell<Offers>, begun: BegunOffer, got: &[Arc<str>], next_due: Option<Timestamp>) {
         let (Some(inbox), Some((offered, data_version))) = (&self.inbox, begun.offered) else { return };
         let unread = begun.unread.iter().map(String::as_str);
@@ -189,7 +189,7 @@ impl Claim {
         });
     }
 
-    /// The request, less what the worker has in its inbox and did not know of.
+    /// The request, reduced by the leases in the worker's inbox that it did not know about.
     fn less(&self, unread: &[String]) -> Cow<'_, ClaimRequest> {
         if unread.is_empty() {
             return Cow::Borrowed(&self.request);
@@ -238,8 +238,8 @@ impl Claim {
         ])
     }
 
-    /// The statement stopped at a row that a constraint refuses: what it had taken stays taken, the row is given
-    /// up, and the others are taken one by one.
+    /// The statement stopped at a row that a constraint rejects. What it took before stays taken, the row is given up,
+    /// and the others are taken one by one.
     fn take_each(&self, tx: &mut WriteTx<'_, '_>, chosen: &mut Candidates) -> Result<(), Fault> {
         let mut refused = HashSet::new();
         for lease in chosen.leases() {
@@ -268,7 +268,7 @@ fn remember(lease: &Lease, queue: &Arc<str>) -> HeldLease {
     HeldLease { claim_number: lease.claim_number, queue: Arc::clone(queue), ready_at: lease.ready_at }
 }
 
-/// In the transaction of the claim, so that none of them is met again.
+/// In the transaction of the claim, so that no later claim finds them again.
 fn end_overdue(tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Fault> {
     if chosen.overdue().is_empty() {
         return Ok(());
@@ -319,7 +319,7 @@ fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
             }
         }
     }
-    // Another worker may be idle and know the type that this one does not.
+    // Another worker may be idle and know a type that this one does not know.
     due.iter().for_each(|job| tx.wake_for(Some(&job.job_type), &job.queue));
     Ok(())
 }

@@ -7,11 +7,11 @@ use crate::jobs::due::{later_than, status_under};
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
-/// Changes one job that does not run. Every offer of an idle worker ends with it, as with any other work whose effect
-/// on the order of the jobs is not known.
+/// Changes one job that is not running. It ends every offer of an idle worker, like all work with an unknown effect on
+/// the order of jobs.
 pub(crate) struct Edit {
     pub(crate) id: JobId,
-    /// It was validated.
+    /// Already validated.
     pub(crate) edit: JobEdit,
 }
 
@@ -24,7 +24,7 @@ impl Work for Edit {
         let refusal = match read(tx.connection, id)? {
             None => Some(Refusal::NotFound { id }),
             Some(job) => match job.refusal(id, &self.edit) {
-                // A row that another program left may break a constraint of its table, whatever is changed in it.
+                // A row from another program may break a constraint of its table, whatever is changed in it.
                 None => match tx.apart(|tx| self.change(tx, &job))? {
                     Ok(true) => None,
                     Ok(false) | Err(_) => Some(Refusal::Constraint { id }),
@@ -38,7 +38,7 @@ impl Work for Edit {
 }
 
 impl Edit {
-    /// Whether the row was as it had been read.
+    /// Returns whether the row was still as it had been read.
     fn change(&self, tx: &mut WriteTx<'_, '_>, job: &Edited) -> Result<bool, Fault> {
         let JobEdit { job_type, job_data, queue, due } = &self.edit;
         let changed = tx.connection.prepare_cached(include_str!("../sql/edit_job.sql"))?.execute(params![
@@ -61,7 +61,7 @@ impl Edit {
     }
 }
 
-/// What an edit must know of its job.
+/// What an edit must know about its job.
 struct Edited {
     status: Status,
     queue: String,
@@ -86,7 +86,7 @@ fn read(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Edited>> 
         .optional()
 }
 
-/// Gives a job that waits another time, and says where it stands then.
+/// Changes the time of a waiting job, and returns its new status.
 fn move_due(connection: &Connection, id: JobId, status: Status, due: Due, now: Timestamp) -> rusqlite::Result<Status> {
     let later = later_than(now, due);
     let to = status_under(status, later);

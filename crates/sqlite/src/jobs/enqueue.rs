@@ -25,7 +25,7 @@ mod spool;
 mod spooled_job;
 pub(crate) mod stream;
 
-/// Makes all of the jobs or none.
+/// Creates all of the jobs or none.
 pub(crate) struct Enqueue {
     pub(crate) jobs: Vec<ValidJob>,
 }
@@ -39,7 +39,7 @@ impl Work for Enqueue {
         self.jobs.len()
     }
 
-    /// A unique key may have to be taken from an overdue job first, which is a second statement that writes.
+    /// A unique key may first have to be taken from an overdue job, which is a second writing statement.
     fn is_one_statement(&self) -> bool {
         matches!(self.jobs.as_slice(), [job] if job.unique_key.is_none())
     }
@@ -65,11 +65,11 @@ impl Work for Enqueue {
     }
 }
 
-/// The statements that make jobs, taken from the cache once for a whole batch.
+/// The statements that create jobs, prepared once for a whole batch.
 pub(crate) struct Inserting<'s, 'c> {
     connection: &'c Connection,
     insert: &'s mut Statement<'c>,
-    /// None until so many jobs come at once.
+    /// `None` until enough jobs come at once.
     block: Option<BlockInsert<'c>>,
 }
 
@@ -78,7 +78,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
         Self { connection, insert, block: None }
     }
 
-    /// Makes the jobs in their order and counts them.
+    /// Creates the jobs in their order and updates the counts.
     pub(crate) fn write_all(&mut self, tx: &mut WriteTx<'_, '_>, jobs: &[ValidJob]) -> Result<Vec<Enqueued>, Fault> {
         let mut enqueued = Vec::with_capacity(jobs.len());
         let mut rest = jobs;
@@ -116,7 +116,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
         Ok(())
     }
 
-    /// Makes one job and counts it.
+    /// Creates one job and updates the counts.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Enqueued, Fault> {
         let made = self.make(job, tx.now, |holder, overdue| {
             let family = Family::read(tx.connection)?;
@@ -143,9 +143,9 @@ impl<'s, 'c> Inserting<'s, 'c> {
         Ok(made.enqueued)
     }
 
-    /// Makes one job and leaves the counts to the caller, or to the triggers where they are on. All that can be refused
-    /// is refused before the first statement that writes. `end` ends a job with the unique key that waits beyond its
-    /// expiry or deadline: it will never run, so it keeps no other job from being made.
+    /// Creates one job. The caller updates the counts, or the triggers do if they are on. Every check comes before the
+    /// first statement that writes. `end` ends a waiting job with the unique key whose expiry or deadline has passed:
+    /// it will never run, so it must not prevent a new job.
     pub(crate) fn make(
         &mut self,
         job: &ValidJob,
@@ -168,7 +168,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
         self.make_free(job, now)
     }
 
-    /// Makes a job whose unique key, if it has one, nobody holds.
+    /// Creates a job whose unique key, if it has one, is free.
     fn make_free(&mut self, job: &ValidJob, now: Timestamp) -> Result<Made, Fault> {
         let initial = InitialState::of(self.connection, job)?;
         let id = self.insert(job, &initial, now)?;
@@ -202,7 +202,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
     }
 }
 
-/// What its parent lets a new job do.
+/// The status of a new job by its parent.
 enum InitialState {
     Free,
     Blocked,

@@ -7,10 +7,10 @@ use crate::jobs::stuck::unless_refused;
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
 
-/// What happens to the jobs that wait for one that has ended.
+/// Updates the jobs that wait for a job that has ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Family {
-    /// Whether any job has a parent at all; if not, nobody looks for children.
+    /// Whether any job has a parent. If not, nobody needs to look for children.
     has_children: bool,
 }
 
@@ -26,8 +26,8 @@ impl Family {
         self.has_children
     }
 
-    /// Moves the children of a job that has just ended: they may run, or they never will, and then neither will
-    /// theirs.
+    /// Updates the children of a job that has just ended: they become runnable, or they and their children become dead
+    /// letters.
     pub(crate) fn tell_children(
         self,
         tx: &mut WriteTx<'_, '_>,
@@ -69,8 +69,8 @@ pub(crate) fn unblock(
     Ok(())
 }
 
-/// Gives up all that waited for a job, and all that waited for those. Each is blocked no longer before its own
-/// children are looked for, so this ends even where another program made a circle.
+/// Makes all jobs that wait for a job, and all that wait for those, dead letters. Each job is unblocked before its own
+/// children are read, so this ends even if another program created a cycle.
 pub(crate) fn bury_children(
     tx: &mut WriteTx<'_, '_>,
     parent: JobId,

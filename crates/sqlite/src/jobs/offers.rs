@@ -7,29 +7,30 @@ use rusqlite::Connection;
 use crate::jobs::claim::lanes::is_paused;
 use crate::jobs::inbox::{Mailbox, Offered};
 
-/// What idle workers of this store would run at once.
+/// The jobs that idle workers of this store would run at once.
 ///
-/// An offer stands only as long as it is certain that nothing else may run before a job that is enqueued now. So
-/// whatever could change that ends all of them: see [`Offers::end`] and its callers.
+/// An offer is valid only while it is certain that nothing else may run before a job that is enqueued now. Everything
+/// that could change this ends all offers: see [`Offers::end`] and its callers.
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
     open: Vec<Offer>,
 }
 
-/// What one worker would run at once. It is made in the same turn of the writer as the look that found nothing else.
+/// The jobs that one worker would run at once. It is created in the same step of the writer as the read that found
+/// nothing else.
 #[derive(Debug)]
 pub(crate) struct Offer {
     pub(crate) worker_id: WorkerId,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) job_types: Arc<[String]>,
     pub(crate) slots: Slots,
-    /// When a job becomes due that may come first.
+    /// When the next job becomes due, which may come first.
     pub(crate) next_due: Option<Timestamp>,
-    /// SQLite's number for the commits of other connections, from before the look.
+    /// SQLite's counter of other connections' commits, from before the read.
     pub(crate) data_version: i64,
 }
 
-/// How many jobs would be run at once, altogether and from each queue where these are named.
+/// How many jobs would run at once, in total and, if queues are named, from each queue.
 #[derive(Debug)]
 pub(crate) struct Slots {
     left: u32,
@@ -37,7 +38,7 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// What was offered and looked at, less the jobs in these queues, which the worker has got already.
+    /// The offered slots within the queues that were read, reduced by jobs in these queues that the worker already got.
     pub(crate) fn new<'a>(offered: Offered, looked_at: &QueueScope, got: impl Iterator<Item = &'a str>) -> Self {
         let queues: Option<BTreeMap<String, u32>> = match (offered.scope, looked_at) {
             (QueueScope::All, QueueScope::All) => None,
@@ -46,8 +47,8 @@ impl Slots {
                 Some(limits.iter().map(slots).collect())
             }
             (QueueScope::Only(limits), looked_at) => {
-                // A claim that is repeated may ask for less than the worker offers now: behind what it did not ask for
-                // other jobs may wait.
+                // A repeated claim may ask for less than the worker offers now. Other jobs may wait behind what it did
+                // not ask for.
                 let asked = |queue: &str| match looked_at {
                     QueueScope::All => u32::MAX,
                     QueueScope::Only(looked_at) => {
@@ -96,13 +97,13 @@ impl Offers {
         self.open.retain(|offer| offer.worker_id != *worker_id);
     }
 
-    /// Something may run first now, or it is not known.
+    /// Ends all offers, because something else may run first now, or it is unknown.
     pub(crate) fn end(&mut self) {
         self.open.clear();
     }
 
-    /// Ends those that another connection's commit, or the passing of time, makes uncertain. To be called inside the
-    /// write transaction, where nobody else commits any more.
+    /// Ends the offers that another connection's commit or the passing of time makes uncertain. Call it inside the
+    /// write transaction, where nobody else can commit.
     pub(crate) fn end_outdated(&mut self, data_version: i64, now: Timestamp) {
         self.open.retain(|offer| {
             let is_due = offer.next_due.is_some_and(|due| due <= now);
@@ -110,7 +111,7 @@ impl Offers {
         });
     }
 
-    /// The first worker that would run this job at once, which has one slot less from now on.
+    /// Takes a slot of the first worker that would run this job at once.
     pub(crate) fn take(&mut self, connection: &Connection, job: &NewJob) -> rusqlite::Result<Option<Taken>> {
         while let Some(place) = self.open.iter().position(|offer| offer.takes(job)) {
             if is_paused(connection, &job.queue)? {
@@ -144,7 +145,7 @@ impl Offer {
         self.slots.has(&job.queue) && self.job_types.contains(&job.job_type)
     }
 
-    /// Whether the worker is still registered and still wants jobs.
+    /// Whether the worker is still registered and its inbox still open for deliveries.
     fn is_valid(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let is_registered: bool = connection
             .prepare_cached(include_str!("../sql/is_worker_registered.sql"))?

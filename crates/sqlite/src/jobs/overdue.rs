@@ -9,8 +9,8 @@ use crate::upkeep::counts::{Minute, add_minute};
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
-/// The jobs that do not run although their expiry or deadline has passed: they wait, or they have ended and nobody has
-/// taken note of it yet.
+/// The jobs whose expiry or deadline has passed and that are not running: waiting jobs, and ended jobs that are not yet
+/// marked.
 pub(crate) fn overdue_page(connection: &Connection, now: Timestamp, limit: u32) -> rusqlite::Result<Vec<JobId>> {
     connection
         .prepare_cached(include_str!("../sql/select_overdue.sql"))?
@@ -18,8 +18,8 @@ pub(crate) fn overdue_page(connection: &Connection, now: Timestamp, limit: u32) 
         .collect()
 }
 
-/// Ends those of the jobs that wait, and marks those that have ended, so that they are not found again. Says how many
-/// it ended.
+/// Ends the waiting ones of these jobs, and marks the ended ones so that they are not found again. Returns how many it
+/// ended.
 pub(crate) struct EndOverdue {
     pub(crate) ids: Vec<JobId>,
 }
@@ -36,7 +36,7 @@ impl Work for EndOverdue {
         let family = Family::read(tx.connection)?;
         let mut ended = 0;
         for id in &self.ids {
-            // One may have taken a later one along, so each is read when it is its turn.
+            // Ending one job may end a later one too, so each is read only when it is its turn.
             if let Some(waiting) = WaitingJob::read(tx.connection, *id)?
                 && let Some(overdue) = waiting.overdue_at(tx.now)
             {
@@ -50,7 +50,7 @@ impl Work for EndOverdue {
     }
 }
 
-/// What must be known of a job to end it before it runs.
+/// What must be known about a job to end it before it runs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WaitingJob {
     pub(crate) id: JobId,
@@ -75,14 +75,14 @@ impl WaitingJob {
             .optional()
     }
 
-    /// Which of its bounds has passed, if it waits.
+    /// The limit that has passed, if the job is waiting.
     pub(crate) fn overdue_at(&self, now: Timestamp) -> Option<Overdue> {
         let waits = matches!(self.status, Status::Pending | Status::Retrying | Status::Blocked);
         self.time.overdue_at(now).filter(|_| waits)
     }
 }
 
-/// The expiry and, in the column after it, the deadline.
+/// The expiry, and in the next column the deadline.
 pub(crate) fn time_bounds(columns: &mut Columns<'_, '_>) -> rusqlite::Result<TimeBounds> {
     Ok(TimeBounds {
         expires_at: columns.read(column::optional_timestamp)?,
@@ -90,7 +90,7 @@ pub(crate) fn time_bounds(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Tim
     })
 }
 
-/// Ends a job that waits, counts it and moves its children; `false` if it did not wait any more.
+/// Ends a waiting job, and updates the counts and its children. Returns `false` if it was no longer waiting.
 pub(crate) fn end_waiting(
     tx: &mut WriteTx<'_, '_>,
     family: Family,
@@ -109,7 +109,7 @@ pub(crate) fn end_waiting(
     Ok(true)
 }
 
-/// [`end_waiting`] on a connection whose triggers are on: they count the move and tell the children.
+/// [`end_waiting`] on a connection with triggers on, which update the counts and the children.
 pub(crate) fn end_waiting_in(
     connection: &Connection,
     job: &WaitingJob,

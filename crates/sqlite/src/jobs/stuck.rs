@@ -9,10 +9,10 @@ use crate::upkeep::counts::{Minute, add_depth_of};
 use crate::writing::session::{WriteTx, is_of_a_row};
 use crate::writing::work::Work;
 
-/// How many parents of parents are visited in the search for a circle.
+/// How many ancestors are visited in the search for a cycle.
 const ANCESTORS_MAX: usize = 10_000;
 
-/// The jobs whose rows hold what no claim can use; another program wrote them.
+/// Jobs whose rows contain values that no claim can use. Another program wrote them.
 pub(crate) fn stuck_rows(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobId>> {
     connection
         .prepare_cached(include_str!("../sql/select_stuck.sql"))?
@@ -20,42 +20,42 @@ pub(crate) fn stuck_rows(connection: &Connection, limit: u32) -> rusqlite::Resul
         .collect()
 }
 
-/// A blocked job and where the walk over the blocked ones goes on behind it.
+/// A blocked job, and where the walk over blocked jobs continues after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocked {
     pub(crate) id: JobId,
     pub(crate) parent: JobId,
-    /// Why it cannot go on, if it cannot.
+    /// Why it cannot continue. `None` if it can.
     pub(crate) cause: Option<BlockedCause>,
-    /// When somebody put it back, if anybody did.
+    /// When a person retried it, if anybody did.
     ready_at: Option<Timestamp>,
 }
 
 impl Blocked {
-    /// Whether it is to be moved on now.
+    /// Whether it must be fixed now.
     pub(crate) fn is_stuck(&self, now: Timestamp) -> bool {
         self.cause.is_some_and(|cause| cause.is_over(self.ready_at, now))
     }
 }
 
-/// Why a blocked job cannot go on.
+/// Why a blocked job cannot continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BlockedCause {
-    /// Its parent has completed, and nobody told it.
+    /// Its parent has completed, but the job was not unblocked.
     ParentCompleted,
     /// It will never run by itself.
     Hopeless(StuckCause),
 }
 
 impl BlockedCause {
-    /// A job that was retried without its parent is given time: the parent may be retried next.
+    /// A job that was retried without its parent gets time, because the parent may be retried next.
     fn is_over(self, ready_at: Option<Timestamp>, now: Timestamp) -> bool {
         !matches!(self, Self::Hopeless(StuckCause::ParentEnded { .. }))
             || ready_at.is_none_or(|at| now.since(at) >= Maintenance::PATIENCE)
     }
 }
 
-/// A page of the jobs that wait for another one, by that one.
+/// A page of blocked jobs, ordered by parent.
 pub(crate) fn blocked_page(connection: &Connection, after: (i64, i64), limit: u32) -> rusqlite::Result<Vec<Blocked>> {
     let mut statement = connection.prepare_cached(include_str!("../sql/select_blocked_page.sql"))?;
     let mut rows = statement.query(params![after.0, after.1, limit])?;
@@ -78,7 +78,7 @@ fn cause_of(
         None => Some(BlockedCause::Hopeless(StuckCause::ParentMissing)),
         Some(Status::Completed) => Some(BlockedCause::ParentCompleted),
         Some(status) if status.is_ended() => Some(BlockedCause::Hopeless(StuckCause::ParentEnded { parent, status })),
-        // In every circle somebody waits for a job that is not older than itself.
+        // In every cycle, at least one job waits for a job that is not older than itself.
         Some(Status::Blocked) if parent >= id && waits_for_itself(connection, id, parent)? => {
             Some(BlockedCause::Hopeless(StuckCause::WaitsForItself))
         }
@@ -100,14 +100,14 @@ fn waits_for_itself(connection: &Connection, id: JobId, parent: JobId) -> rusqli
     Ok(false)
 }
 
-/// Moves jobs that cannot go on to where they belong, each apart, and says how many.
+/// Fixes jobs that cannot continue, each in its own savepoint, and returns their number.
 pub(crate) struct Settle {
     pub(crate) ids: Vec<JobId>,
 }
 
 impl Work for Settle {
     type Answer = u64;
-    const DOING: &'static str = "settling jobs that cannot go on";
+    const DOING: &'static str = "fixing jobs that cannot continue";
 
     fn rows(&self) -> usize {
         self.ids.len()
@@ -119,10 +119,10 @@ impl Work for Settle {
             match tx.apart(|tx| settle(tx, *id))? {
                 Ok(is_settled) => settled += u64::from(is_settled),
                 Err(error) => {
-                    crate::quiet::warning!(job_id = id.0, %error, "its row cannot be changed as it is");
+                    crate::quiet::warning!(job_id = id.0, %error, "a value in the row prevents every change");
                     match tx.apart(|tx| bury_unusable(tx, *id, UnusableRow::Constraint))? {
                         Ok(()) => settled += 1,
-                        Err(error) => crate::quiet::error!(job_id = id.0, %error, "cannot be settled"),
+                        Err(error) => crate::quiet::error!(job_id = id.0, %error, "cannot be fixed"),
                     }
                 }
             }
@@ -160,7 +160,7 @@ fn settle_blocked(
     let reason = match cause {
         None => return Ok(false),
         Some(BlockedCause::ParentCompleted) => {
-            crate::quiet::warning!(job_id = id.0, parent = parent.0, "waited for a job that had completed");
+            crate::quiet::warning!(job_id = id.0, parent = parent.0, "waited for a job that had already completed");
             unblock(tx, id, None, queue, tx.now)?;
             return Ok(true);
         }
@@ -175,13 +175,13 @@ fn settle_blocked(
     Ok(true)
 }
 
-/// What one row says, as far as it can be read.
+/// What a row needs, as far as it can be read.
 enum Repair {
-    /// It is as it must be.
+    /// Nothing.
     Nothing,
-    /// It may run, from this instant on if there is one.
+    /// It may run, from this time on if given.
     Release(Option<Timestamp>),
-    /// It has ended, and nobody knows when.
+    /// It has ended, but has no end time.
     Date,
     Bury(UnusableRow),
 }
@@ -210,7 +210,7 @@ fn settle_row(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
         }
         Repair::Bury(what) => bury_unusable(tx, id, what)?,
     }
-    crate::quiet::warning!(job_id = id.0, was = %status, "another program had left a row that could not go on");
+    crate::quiet::warning!(job_id = id.0, was = %status, "another program left a row that could not continue");
     Ok(true)
 }
 
@@ -235,12 +235,12 @@ fn repair_of(row: &Row<'_>) -> rusqlite::Result<Repair> {
     })
 }
 
-/// Whether a worker can have this name.
+/// Whether the value can be a worker id.
 fn is_worker(name: ValueRef<'_>) -> bool {
     matches!(name, ValueRef::Text(bytes) if std::str::from_utf8(bytes).is_ok_and(|name| !name.is_empty()))
 }
 
-/// Gives up a job whose row cannot be used, whatever state it is in, and all that waits for it.
+/// Makes a job with an unusable row a dead letter, in whatever state it is, and all jobs that wait for it.
 pub(crate) fn bury_unusable(tx: &mut WriteTx<'_, '_>, id: JobId, what: UnusableRow) -> Result<(), Fault> {
     bury(tx, id, DeadLetterReason::UnusableRow(what))
 }
@@ -258,15 +258,15 @@ fn bury(tx: &mut WriteTx<'_, '_>, id: JobId, reason: DeadLetterReason) -> Result
         now.as_ms(),
         reason.to_string()
     ])?;
-    // The triggers counted the job under whatever word there was.
+    // The triggers counted the job under the unknown word.
     add_depth_of(tx.connection, &queue, &word, -1)?;
     tx.counts.entered(&queue, Status::DeadLetter);
     tx.counts.ended(&queue, now, Minute { failed: 1, ..Minute::default() });
     Family::read(tx.connection)?.tell_children(tx, id, Status::DeadLetter, now)
 }
 
-/// The outcome of a statement on one row: none when a constraint refused it, so that the row is given up and the
-/// others go on. SQLite has taken the statement back by itself.
+/// The result of a statement on one row. `None` if a constraint rejected it, so that only this row is given up. SQLite
+/// has undone the statement.
 pub(crate) fn unless_refused<T>(
     tx: &mut WriteTx<'_, '_>,
     id: JobId,
@@ -275,7 +275,7 @@ pub(crate) fn unless_refused<T>(
     match done {
         Ok(done) => Ok(Some(done)),
         Err(error) if is_of_a_row(&error) && !tx.connection.is_autocommit() => {
-            crate::quiet::error!(job_id = id.0, %error, "a constraint refuses every change of its row; it is given up");
+            crate::quiet::error!(job_id = id.0, %error, "a constraint rejects every change of the row; the job is given up");
             bury_unusable(tx, id, UnusableRow::Constraint)?;
             Ok(None)
         }

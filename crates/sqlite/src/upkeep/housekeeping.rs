@@ -17,10 +17,14 @@ use crate::writing::work::Work;
 
 /// The duty of the store that compares the counts.
 const COUNTS: &str = "counts";
-/// How many counts one transaction mends.
+/// How often house is kept.
+const SWEEP: Duration = Duration::from_secs(60);
+/// The pause between two steps, so that a long sweep leaves room for the jobs.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How many counts one transaction corrects.
 const MENDED_MAX: usize = 5000;
 
-/// One bounded step: removes what has been kept long enough, then compares the counts with the jobs.
+/// One bounded step: removes jobs whose retention is over, then compares the counts with the jobs.
 pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<Maintained, StoreError> {
     let rows_max = maintenance.rows_max.max(1);
     let _turn = parts.duties.wait_for_turn().await;
@@ -44,6 +48,7 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     if let Some(term) = terms.remove(COUNTS) {
         maintained.reconciled = reconcile(parts, term).await?;
     }
+    maintained.next = if maintained.has_more { PAUSE } else { SWEEP };
     Ok(maintained)
 }
 
@@ -53,12 +58,12 @@ struct Settled {
     has_more: bool,
 }
 
-/// Looks at some of the jobs that wait for another one, and moves those that cannot go on.
+/// Checks some of the blocked jobs, and fixes those that cannot continue.
 async fn settle(parts: &Parts, rows_max: u32) -> Result<Settled, StoreError> {
     let after = parts.audit.settled_up_to();
     let (page, mut ids) = parts
         .readers
-        .run("looking for jobs that cannot go on", move |tx| {
+        .run("finding jobs that cannot continue", move |tx| {
             Ok((blocked_page(tx.connection, after, rows_max)?, stuck_rows(tx.connection, rows_max)?))
         })
         .await?;
@@ -78,7 +83,7 @@ async fn prune(parts: &Parts, step: Prune) -> Result<Pruned, StoreError> {
     Ok(pruned)
 }
 
-/// Compares the counts when it is time, and says how many were wrong.
+/// Compares the counts when it is time. Returns how many were wrong.
 async fn reconcile(parts: &Parts, term: Term) -> Result<u64, StoreError> {
     let now = parts.options.clock.monotonic();
     if !parts.audit.is_due(now) {
@@ -105,7 +110,7 @@ async fn mend(parts: &Parts, term: Term, mut drift: Vec<Drift>) -> Result<u64, S
     Ok(mended)
 }
 
-/// Removes ended jobs of one stretch of ids.
+/// Removes ended jobs in one range of ids.
 struct Prune {
     term: Term,
     what: Pruning,
@@ -117,9 +122,9 @@ struct Prune {
 #[derive(Clone, Copy)]
 struct Pruned {
     removed: u64,
-    /// What another table of the application refers to.
+    /// Jobs that a table of the application refers to.
     kept: u64,
-    /// Where the next step begins; none when the walk is at its end.
+    /// Where the next step starts. `None` at the end of the walk.
     next: Option<JobId>,
 }
 
@@ -162,13 +167,13 @@ impl Work for Prune {
         if together.is_ok() {
             return Ok(Pruned { removed: old.len() as u64, kept, next });
         }
-        // One of them cannot go: each in a savepoint of its own, so that it alone stays.
+        // One of them cannot be deleted: each gets its own savepoint, so that only that one stays.
         let mut removed = 0;
         for job in &old {
             match tx.apart(|tx| remove(tx, family, job, cutoff))? {
                 Ok(()) => removed += 1,
                 Err(error) => {
-                    crate::quiet::warning!(job_id = job.id.0, %error, "a constraint keeps an old job");
+                    crate::quiet::warning!(job_id = job.id.0, %error, "a constraint prevented the removal of an old job");
                     kept += 1;
                 }
             }
@@ -213,9 +218,8 @@ fn remove(tx: &mut WriteTx<'_, '_>, family: Family, job: &Candidate, cutoff: Tim
     Ok(())
 }
 
-/// Adds to the counts what they were found to be wrong by. A difference is the same before and after any move
-/// that is counted rightly, so it may be found in an older state of the database; it is not the same once another
-/// store has mended it, so the term must not have ended.
+/// Corrects counts by the differences that were found. A counted change does not alter a difference, so it may come
+/// from an older state of the database. A correction by another store does alter it, so the term must not have ended.
 struct Mend {
     term: Term,
     drift: Vec<Drift>,
@@ -223,7 +227,7 @@ struct Mend {
 
 impl Work for Mend {
     type Answer = u64;
-    const DOING: &'static str = "mending the counts";
+    const DOING: &'static str = "correcting the counts";
 
     fn rows(&self) -> usize {
         self.drift.len()

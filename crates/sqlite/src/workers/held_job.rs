@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use crate::column::{self, Columns};
 use crate::jobs::claim::runs::budgets;
 use crate::workers::held::HeldLease;
-use crate::workers::started::{Company, Note, StartedTable};
+use crate::workers::liveness::started::{Company, Note, StartedTable};
 
 /// A running job as its row describes it, when its worker can no longer report.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(crate) struct HeldJob {
     pub(crate) id: JobId,
     pub(crate) lease: HeldLease,
     claimed_at: Option<Timestamp>,
-    /// The claim under which it began alone, while it was a suspect.
+    /// The claim under which it started alone, while it was a suspect.
     isolated_claim: Option<ClaimNumber>,
     pub(crate) budgets: Budgets,
 }
@@ -20,16 +20,16 @@ pub(crate) struct HeldJob {
 /// How a worker was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// Its process is gone, for sure.
+    /// Its process is certainly gone.
     Died,
     /// It did not extend its lease although it could have.
     Lapsed,
 }
 
-/// An attempt that had begun when its worker died.
+/// A started attempt of a worker that died.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
-    /// The instant of its claim, the nearest that is known.
+    /// The time of its claim, the nearest known time.
     pub(crate) at: Timestamp,
     pub(crate) proof: Proof,
 }
@@ -37,16 +37,16 @@ pub(crate) struct Begun {
 /// What is known about the attempts that ran beside an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// Only attempts of its own worker can have run beside it, and which of them had begun is known.
+    /// Only attempts of its own worker can have run beside it, and it is known which had started.
     OfItsWorker,
-    /// It began alone in its process; what had begun later is not known.
+    /// It started alone in its process. It is unknown what started later.
     BeganAlone,
     /// Others may have run beside it.
     None,
 }
 
 impl HeldJob {
-    /// The jobs of a worker that follow `after`, by id.
+    /// The jobs of a worker after `after`, by id.
     pub(crate) fn read(
         connection: &Connection,
         worker_id: &WorkerId,
@@ -72,12 +72,12 @@ impl HeldJob {
             .collect()
     }
 
-    /// Which try it is, from one.
+    /// The number of the attempt; the first is 1.
     pub(crate) fn attempt(&self) -> u32 {
         self.budgets.retry_count.saturating_add(1)
     }
 
-    /// How the attempt began, if it did. A suspect begins only after its row says so, whatever the table says.
+    /// How the attempt started, if it did. A suspect starts only after its row says so, whatever the table says.
     pub(crate) fn begun(&self, started: &StartedTable) -> Option<Begun> {
         let claim_number = self.lease.claim_number;
         let note = started.note_of(self.id, claim_number);

@@ -1,3 +1,9 @@
+pub(crate) mod rounds;
+pub(crate) mod suspect;
+pub(crate) mod take_over;
+pub(crate) mod watches;
+pub(crate) mod worker_search;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +14,19 @@ use crate::jobs::stuck::Settle;
 use crate::readers::Readers;
 use crate::workers::held_job::Loss;
 use crate::workers::liveness::Liveness;
-use crate::workers::rounds::Rounds;
-use crate::workers::suspect::SuspectAll;
-use crate::workers::take_over::{End, STEP_ROWS, TakeOverStep};
-use crate::workers::watches::{Suspect, Watches};
+use crate::workers::reclaim::rounds::Rounds;
+use crate::workers::reclaim::suspect::SuspectAll;
+use crate::workers::reclaim::take_over::{End, STEP_ROWS, TakeOverStep};
+use crate::workers::reclaim::watches::{Suspect, Watches};
+use crate::workers::reclaim::worker_search::{Found, LostWorker, WorkerSearch};
 use crate::workers::worker_record::Signs;
-use crate::workers::worker_search::{Found, LostWorker, WorkerSearch};
 use crate::writing::writer::Writer;
 
-/// Finds lost workers and takes their jobs from them.
+/// How long a process waits between two looks. The ring keeps the cost of many processes small (see `rounds`), so that
+/// every process may look as often.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Finds lost workers and takes their jobs.
 #[derive(Clone, Debug)]
 pub(crate) struct Reclaim {
     liveness: Arc<Liveness>,
@@ -30,25 +40,25 @@ impl Reclaim {
         Self { liveness, clock, watches: Arc::default(), rounds: Arc::default() }
     }
 
-    /// What tells people who lives.
+    /// The evidence that is shown to people.
     pub(crate) fn signs(&self, now: Timestamp, monotonic: Duration) -> Signs<'_> {
         Signs { liveness: &self.liveness, watches: &self.watches, now, monotonic }
     }
 
-    /// One look, and what follows from it, in bounded steps.
+    /// One search and its consequences, in bounded steps.
     pub(crate) async fn run(&self, readers: &Readers, writer: &Writer) -> Result<Reclaimed, StoreError> {
         let looker = self.clone();
         let Found { lost, suspects, stuck, overdue } = readers
-            .run("looking for dead workers", move |tx| {
+            .run("searching for dead workers", move |tx| {
                 let overdue = overdue_page(tx.connection, tx.now, STEP_ROWS)?;
                 Ok(Found { overdue, ..looker.find(tx.connection)? })
             })
             .await?;
         if !stuck.is_empty() {
-            // No worker will ever give these back.
+            // No worker will ever return these.
             writer.run(Settle { ids: stuck }).await?;
         }
-        let mut reclaimed = Reclaimed::default();
+        let mut reclaimed = Reclaimed { next: LOOK, ..Reclaimed::default() };
         if !overdue.is_empty() {
             reclaimed.overdue = writer.run(EndOverdue { ids: overdue }).await?;
         }
@@ -73,7 +83,7 @@ impl Reclaim {
         reclaimed: &mut Reclaimed,
     ) -> Result<(), StoreError> {
         worker.keep_company();
-        // The file stays locked by us until this returns.
+        // This process keeps the file locked until this returns.
         let LostWorker { worker_id, heartbeat_number, loss, started, suspects, file: _file } = worker;
         let started = Arc::new(started);
         let mut next = Some(JobId(i64::MIN));
@@ -120,7 +130,8 @@ impl Reclaim {
         Ok(())
     }
 
-    /// Whoever seems to be beyond its lease gets its chance: when this can be written, so could its heartbeat.
+    /// Gives workers whose lease seems to be over a chance: if this can be written, they could have written their
+    /// heartbeat.
     async fn suspect(&self, writer: &Writer, suspects: Vec<Suspect>) -> Result<(), StoreError> {
         let written = writer.run(SuspectAll { suspects: suspects.clone() }).await;
         self.watches.note(&suspects, written.is_ok().then(|| self.clock.monotonic()));

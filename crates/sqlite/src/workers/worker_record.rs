@@ -5,14 +5,14 @@ use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::workers::liveness::{Evidence, Liveness};
-use crate::workers::watches::Watches;
+use crate::workers::reclaim::watches::Watches;
 use crate::workers::worker_row::{FileRecord, WorkerRow};
 
-/// How many workers are told, and how many jobs of each.
+/// How many workers are listed, and how many jobs of each.
 const WORKERS_MAX: u32 = 1000;
 const RUNNING_MAX: u32 = 100;
 
-/// Where a worker's life shows.
+/// The sources of liveness evidence.
 #[derive(Clone, Copy)]
 pub(crate) struct Signs<'a> {
     pub(crate) liveness: &'a Liveness,
@@ -22,20 +22,20 @@ pub(crate) struct Signs<'a> {
 }
 
 impl Signs<'_> {
-    /// For people alone: whose jobs are taken is decided elsewhere, and without the wall clock.
+    /// Only for people. Whose jobs are taken is decided elsewhere, without the wall clock.
     fn is_alive(self, row: &WorkerRow, heartbeat_at: Timestamp) -> bool {
         let is_still = || self.watches.observe(row, self.monotonic);
         match self.liveness.probe(&row.worker_id, &row.file) {
             Evidence::Own => true,
             Evidence::Dead(_) => false,
             Evidence::Alive => !is_still(),
-            // A command that only looks once cannot wait for a lease.
+            // A command that reads only once cannot wait for a lease to end.
             Evidence::Unknown => !is_still() && self.now.since(heartbeat_at) < row.lease,
         }
     }
 }
 
-/// Everybody who is registered, and whether they live.
+/// All registered workers, and whether they live.
 pub(crate) fn workers(connection: &Connection, signs: Signs<'_>) -> rusqlite::Result<Vec<WorkerRecord>> {
     let mut records: Vec<WorkerRecord> = connection
         .prepare_cached(include_str!("../sql/select_workers.sql"))?
@@ -79,7 +79,7 @@ fn running(connection: &Connection, worker_id: &WorkerId) -> rusqlite::Result<Ve
         .collect()
 }
 
-/// A list that a worker wrote; what is none is shown as empty.
+/// A list that a worker wrote. An invalid list is shown as empty.
 fn words(json: &str) -> Vec<String> {
     serde_json::from_str(json).unwrap_or_default()
 }

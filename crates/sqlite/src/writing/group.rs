@@ -10,8 +10,8 @@ use crate::writing::permits::Permits;
 use crate::writing::session::{Delivery, Session, WriteTx};
 use crate::writing::work::{Effect, Stop, Task};
 
-/// The requests that share one transaction: each in its own savepoint, so that one that fails hurts nobody else;
-/// none is answered before the commit.
+/// The requests that share one transaction. Each has its own savepoint, so that a failing request does not affect the
+/// others. None is answered before the commit.
 pub(crate) struct Group<'t, 'c> {
     pub(crate) session: &'t Session<'c>,
     pub(crate) held: &'t mut HeldLeases,
@@ -21,30 +21,31 @@ pub(crate) struct Group<'t, 'c> {
     pub(crate) now: Timestamp,
 }
 
-/// What a group's transaction came to.
+/// The result of a group's transaction.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Committed {
-    /// A worker may find something to do that it could not do before.
+    /// A worker may now find work that it could not find before.
     pub(crate) wakes: bool,
-    /// How many callers waited when it was committed, for it or behind it.
+    /// How many callers were waiting at the commit, in this group or behind it.
     pub(crate) callers: usize,
-    /// The connection is not to be trusted any more.
+    /// The connection must not be used any more.
     pub(crate) is_spoilt: bool,
 }
 
 impl Group<'_, '_> {
-    /// Runs the requests in order, commits, and answers each of them. Where the file has changed they have no answer
-    /// yet: they get it when what was committed before is safe.
+    /// Runs the requests in order, commits, and answers each of them. If the file has changed, no request is answered
+    /// yet: they are answered when earlier commits are safe.
     pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Result<Committed, FileChange> {
         self.session.changes.take();
         if let Err(error) = self.session.kept.begin() {
             return self.fail(tasks, &error);
         }
-        // Only inside the transaction: a migration that commits between the look and the lock would not be seen.
+        // Only inside the transaction. Otherwise a migration that commits between the check and the lock would be
+        // missed.
         match self.session.is_schema_understood() {
             Ok(true) => {}
             Ok(false) => {
-                // A worker that stands on the old schema must not be given a job of the new one.
+                // A worker on the old schema must not be given a job of the new schema.
                 self.session.offers.borrow_mut().end();
                 self.roll_back();
                 for task in tasks.drain(..) {
@@ -54,7 +55,7 @@ impl Group<'_, '_> {
             }
             Err(error) => return self.fail(tasks, &error),
         }
-        // Before the first request, which might give its job to an offer that another process has overtaken.
+        // Before the first request, which could give its job to an offer that another process has made invalid.
         if let Err(error) = self.end_outdated_offers() {
             return self.fail(tasks, &error);
         }
@@ -71,7 +72,7 @@ impl Group<'_, '_> {
                 Err(error) => return self.fail(tasks, &error),
             }
         }
-        // Before the commit an error is the whole truth; after it, nothing is acknowledged that is not at its place.
+        // Before the commit, an error is reliable. After it, nothing is acknowledged if the file is not at its path.
         if let Err(change) = self.file.check() {
             return self.leave(change);
         }
@@ -84,9 +85,9 @@ impl Group<'_, '_> {
         if wakes || !counts.is_empty() {
             self.session.note_moves();
         }
-        // Counted before the answers go out: whoever has one may be back with the next request at once.
+        // Counted before the answers are sent, because an answered caller may send its next request at once.
         let callers = self.permits.taken();
-        // Leases before answers: a caller that has its answer may ask what runs.
+        // Leases before answers, because an answered caller may ask what is running.
         for Delivery { mailbox, lease } in deliveries {
             mailbox.put(lease);
         }
@@ -104,14 +105,14 @@ impl Group<'_, '_> {
         Ok(())
     }
 
-    /// The requests that follow, as many as one statement takes; says how many they were. Once a job was made that
-    /// waits, none that follows may be given to a worker before it.
+    /// Writes the next requests, as many as one statement takes, and returns their number. Once a waiting job was
+    /// created, no later job may be given to a worker before it.
     fn write_next(&mut self, tasks: &mut [Box<dyn Task>], written: usize) -> rusqlite::Result<(usize, Done)> {
         let is_alone = tasks.len() == 1;
         let rest = &mut tasks[written..];
         let offers = &self.session.offers;
         let has_offers = !offers.borrow().is_empty();
-        // A block knows nothing of offers; while there are any, each job may be one that a worker takes at once.
+        // A block ignores offers. While there are offers, each job may be one that a worker takes at once.
         if !has_offers
             && let Some(block) = rest.first_chunk_mut()
             && let Some(done) = self.write_block(block)?
@@ -125,8 +126,8 @@ impl Group<'_, '_> {
         Ok((1, done))
     }
 
-    /// Jobs of several requests in one statement, if they are all such. Nothing comes back when it was refused,
-    /// which SQLite has taken back: one by one each learns its own error.
+    /// Writes the jobs of several requests in one statement, if all of them are plain. Returns `None` if SQLite
+    /// rejected and undid it. Then they run one by one, and each gets its own error.
     fn write_block(&self, tasks: &mut [Box<dyn Task>; BLOCK_JOBS]) -> rusqlite::Result<Option<Done>> {
         let plain = tasks.iter().map_while(|task| task.plain_job());
         let Ok(jobs) = <[&ValidJob; BLOCK_JOBS]>::try_from(plain.collect::<Vec<_>>()) else { return Ok(None) };
@@ -147,7 +148,7 @@ impl Group<'_, '_> {
         Ok(Some(Done { counts, wakes: true, deliveries: Vec::new() }))
     }
 
-    /// One request. Nothing comes back when it alone failed and was taken back; an error undoes the group.
+    /// Writes one request. Returns `None` if only this request failed and was undone. An error undoes the whole group.
     fn write(&mut self, task: &mut dyn Task, is_alone: bool) -> rusqlite::Result<Option<Done>> {
         let connection = self.session.connection;
         let has_savepoint = !is_alone && !task.is_one_statement();
@@ -171,7 +172,7 @@ impl Group<'_, '_> {
         match written {
             Ok(()) if !has_savepoint => Ok(Some(done)),
             Ok(()) => execute(connection, "RELEASE request").map(|()| Some(done)),
-            // Some errors make SQLite take back the whole transaction by itself, everybody's work with it.
+            // After some errors SQLite rolls back the whole transaction, with the work of every request.
             Err(Stop::Sql(error)) if is_alone || connection.is_autocommit() || spoils_connection(&error) => Err(error),
             Err(_) if is_alone => execute(connection, "ROLLBACK").map(|()| None),
             Err(_) if !has_savepoint => Ok(None),
@@ -184,15 +185,15 @@ impl Group<'_, '_> {
 
     fn commit(&self, counts: &Counts) -> rusqlite::Result<()> {
         if self.session.connection.is_autocommit() {
-            // A lone request was refused and is rolled back already.
+            // A lone request was refused and is already rolled back.
             return Ok(());
         }
         counts.flush(&self.session.kept, self.session.connection)?;
         self.session.kept.commit()
     }
 
-    /// Every request of the group gets the error, because nothing of any of them was kept. Where the file has changed,
-    /// that is the cause, whatever SQLite says.
+    /// Answers every request of the group with the error, because nothing was kept. If the file has changed, that is
+    /// the cause, whatever SQLite reports.
     fn fail(&self, tasks: &mut Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Result<Committed, FileChange> {
         self.session.offers.borrow_mut().end();
         self.roll_back();

@@ -12,16 +12,16 @@ use subscription::Subscriber;
 
 pub(crate) use subscription::Subscription;
 
-/// Where hints come from: every commit of this store that makes something possible, and every commit of anybody
-/// else that the writer's connection notices.
+/// The source of wake-ups: every commit of this store that makes work available, and every commit of another connection
+/// that the writer notices.
 #[derive(Debug)]
 pub(crate) struct Hints {
     subscribers: Mutex<Vec<Arc<Subscriber>>>,
     /// How many those are: asked before each commit, so it needs no lock.
     subscriber_count: AtomicUsize,
-    /// The operating system tells of writes to the log.
+    /// Whether the operating system reports writes to the log.
     is_log_watched: AtomicBool,
-    /// Somebody wrote to the log since the writer last looked.
+    /// Whether the log was written since the writer last checked.
     is_log_written: AtomicBool,
 }
 
@@ -38,7 +38,7 @@ impl Hints {
     /// Tells those whom a commit concerns.
     pub(crate) fn give(&self, changes: &Changes) {
         if !self.has_subscribers() {
-            // Whoever subscribes later begins with a look of its own.
+            // A later subscriber starts with its own read.
             return;
         }
         let wakers: Vec<Waker> = self.all().iter().filter_map(|subscriber| subscriber.tell(changes)).collect();
@@ -51,7 +51,7 @@ impl Hints {
         self.give(&Changes::unknown());
     }
 
-    /// Whether anybody listens; if not, nobody need watch the file.
+    /// Whether there are subscribers. Without them, nobody needs to watch the file.
     pub(crate) fn has_subscribers(&self) -> bool {
         self.subscriber_count.load(Ordering::Relaxed) > 0
     }
@@ -68,12 +68,12 @@ impl Hints {
         self.is_log_watched.store(false, Ordering::Relaxed);
     }
 
-    /// Whether this is the first write since the writer last looked.
+    /// Records a write to the log. Returns whether it is the first since the writer last checked.
     pub(crate) fn note_log_written(&self) -> bool {
         !self.is_log_written.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether somebody wrote to the log since this was last asked.
+    /// Whether the log was written since the last call.
     pub(crate) fn take_log_written(&self) -> bool {
         self.is_log_written.swap(false, Ordering::Relaxed)
     }

@@ -14,36 +14,35 @@ use crate::workers::held::HeldLeases;
 use crate::writing::hints::changes::Changes;
 use crate::writing::kept_statements::KeptStatements;
 
-/// The life of one writing connection.
+/// The state that belongs to one writing connection.
 pub(crate) struct Session<'c> {
     pub(crate) connection: &'c Connection,
-    /// Statements for the runs of a claim: one claim reads several of them at once, so one cached statement
-    /// would not do.
+    /// Statements for the runs of a claim. A claim reads several runs at once, so one cached statement is not enough.
     pub(crate) runs: RefCell<Vec<Statement<'c>>>,
     pub(crate) kept: KeptStatements<'c>,
     /// What the requests of the transaction have made possible so far; one that is taken back may leave something.
     pub(crate) changes: RefCell<Changes>,
-    /// They end with the connection, whose number for foreign commits they know.
+    /// They end with the connection, because they contain its counter of other connections' commits.
     pub(crate) offers: RefCell<Offers>,
     /// The last claim that found nothing.
     pub(crate) nothing_ready: RefCell<Option<NothingReady>>,
-    /// How many commits of this session moved jobs.
+    /// How many commits of this session changed jobs.
     moves: Cell<u64>,
     schema: RefCell<SchemaMark>,
 }
 
-/// The schema at the time of the last look.
+/// The schema at the last check.
 #[derive(Debug)]
 struct SchemaMark {
-    /// SQLite's own number, by which nearly every look ends; none before the first.
+    /// SQLite's own schema version. If it is equal, no further check is needed. `None` before the first check.
     version: Option<i64>,
     understood: String,
-    /// What was looked at thoroughly and not understood, so that it is not done again for each request.
+    /// The last schema that was fully checked and not supported, so that the check is not repeated for each request.
     refused: Option<String>,
 }
 
 impl<'c> Session<'c> {
-    /// Begins on a connection where `understood` is the mark of a schema that was checked.
+    /// Starts on a connection where `understood` is the mark of a checked schema.
     pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
         let schema = SchemaMark { version: None, understood, refused: None };
         let kept = KeptStatements::of(connection);
@@ -59,21 +58,21 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// A commit moved jobs, so a claim may find what it did not find before.
+    /// Records that a commit changed jobs, so a claim may now find some.
     pub(crate) fn note_moves(&self) {
         self.moves.set(self.moves.get() + 1);
     }
 
-    /// A mark that stays the same for as long as no job has moved, by whatever connection.
+    /// A mark that stays equal as long as no connection has changed a job.
     pub(crate) fn moves_mark(&self) -> rusqlite::Result<MovesMark> {
         let foreign = self.kept.data_version()?;
         Ok(MovesMark { own: self.moves.get(), foreign })
     }
 
-    /// Whether the queue's own tables are what this binary understands. To be asked inside the transaction.
+    /// Whether the queue's own tables are the ones that this program supports. Call it inside the transaction.
     ///
-    /// The number grows also when the application makes a table of its own; only then are the tables and the
-    /// ledger compared. After a migration there and back they are understood again, even if a text differs.
+    /// The version also grows when the application creates its own table; only then are the tables and the ledger
+    /// compared. After a migration up and down again the tables are supported again, even if a text differs.
     pub(crate) fn is_schema_understood(&self) -> rusqlite::Result<bool> {
         let mut schema = self.schema.borrow_mut();
         let version = self.kept.schema_version()?;
@@ -96,25 +95,25 @@ impl<'c> Session<'c> {
     }
 }
 
-/// What a piece of work may touch inside the writer's transaction.
+/// What a piece of work may use inside the writer's transaction.
 pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) runs: &'t RefCell<Vec<Statement<'c>>>,
     pub(crate) kept: &'t KeptStatements<'c>,
     pub(crate) held: &'t mut HeldLeases,
-    /// Only what this piece changes; it is dropped when the piece is taken back.
+    /// Only the changes of this piece. They are dropped if the piece is undone.
     pub(crate) counts: Counts,
     /// The database's time, read once for each transaction.
     pub(crate) now: Timestamp,
-    /// Whether a worker may find something to do that it could not do before.
+    /// Whether a worker may now find work that it could not find before.
     pub(crate) wakes: bool,
     pub(crate) changes: &'t RefCell<Changes>,
     pub(crate) offers: &'t RefCell<Offers>,
-    /// Leases that go out after the commit.
+    /// Leases to deliver after the commit.
     pub(crate) deliveries: Vec<Delivery>,
 }
 
-/// A lease of a job that was made with it.
+/// The lease of a job that was created with it.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) mailbox: Arc<Mailbox>,
@@ -139,8 +138,8 @@ impl<'c> WriteTx<'_, 'c> {
         self.wakes = true;
     }
 
-    /// Does something in a savepoint of its own. The inner error is that of a row or a statement: all that this
-    /// piece wrote is taken back then, and the transaction goes on. The outer one ends the transaction.
+    /// Runs a call in its own savepoint. The inner error is about a row or a statement: everything that the call wrote
+    /// is undone, and the transaction continues. The outer error ends the transaction.
     pub(crate) fn apart<T>(
         &mut self,
         piece: impl FnOnce(&mut Self) -> Result<T, Fault>,
@@ -166,7 +165,7 @@ impl<'c> WriteTx<'_, 'c> {
     }
 }
 
-/// Whether an error is about one row: the same transaction can go on with the others.
+/// Whether an error is about one row, so that the transaction can continue with the others.
 pub(crate) fn is_of_a_row(error: &rusqlite::Error) -> bool {
     !is_outside(error)
 }

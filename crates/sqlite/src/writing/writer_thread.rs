@@ -21,21 +21,21 @@ use crate::writing::session::Session;
 use crate::writing::watch::Watch;
 use crate::writing::work::{Message, Task};
 
-/// Requests and rows in one transaction: more of them would make the others wait longer than they gain.
+/// The maximum number of requests in one transaction. More would make the others wait longer than they gain.
 const GROUP_REQUESTS_MAX: usize = 256;
 const GROUP_ROWS_MAX: usize = 4096;
-/// How long the thread stays awake for the next request of a caller that has just got its answer: about what
-/// going to sleep and being woken costs.
+/// How long the thread polls for the next request of a caller that has just got its answer: about the cost of going to
+/// sleep and waking up.
 const SPIN: Duration = Duration::from_micros(50);
-/// How long it is waited for the next of the callers who may come back, and for all of them.
+/// How long the thread waits for the next returning caller, and for all of them.
 const GAP_MAX: Duration = Duration::from_micros(25);
-/// How often the file is looked at while nobody asks for anything and nobody listens.
+/// How often the file is checked while there are no requests and no subscribers.
 const PAUSE_UNHEARD: Duration = Duration::from_secs(1);
-/// How often SQLite is asked whether the file has moved; it takes some microseconds.
+/// How often SQLite is asked whether the file has moved. It takes some microseconds.
 const LOOK_AT_FILE: Duration = Duration::from_millis(100);
 const GATHERING_MAX: Duration = Duration::from_micros(200);
 
-/// The one thread that writes, and what it owns.
+/// The one thread that writes, and its state.
 pub(crate) struct WriterThread {
     pub(crate) options: SqliteOptions,
     pub(crate) context: ErrorContext,
@@ -48,19 +48,19 @@ pub(crate) struct WriterThread {
     pub(crate) held: HeldLeases,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) file_looked_at: Instant,
-    /// The file has changed, and what was committed before is safe.
+    /// The file has changed, and earlier commits are safe.
     pub(crate) has_parted: bool,
     /// The mark of the schema when the store was opened.
     pub(crate) understood: String,
-    /// What a panic outside the requests said, for all who come later.
+    /// The message of a panic outside the requests, for all later callers.
     pub(crate) panicked: Arc<OnceLock<String>>,
 }
 
-/// What the thread is to do next.
+/// What the thread does next.
 enum Next {
     Task(Box<dyn Task>),
     Closed,
-    /// Nothing more on this connection.
+    /// Stop using this connection.
     FileChanged,
 }
 
@@ -77,7 +77,7 @@ impl WriterThread {
         if let Err(payload) = ran {
             let message = panic_message(payload.as_ref());
             crate::quiet::error!(database = %self.context.database, panic = message, "the writer panicked and has ended");
-            // Before the requests that wait are dropped, whose callers then look for the reason.
+            // Before the waiting requests are dropped, because their callers then look for the reason.
             let _ = self.panicked.set(message.to_owned());
         }
     }
@@ -113,21 +113,21 @@ impl WriterThread {
         Ok(connection)
     }
 
-    /// Nothing of this store may stay open on a file that is not the one at its path: whoever opens that one would
-    /// share the index of the log with it.
+    /// Closes everything if the file at the path is another one. Otherwise a program that opens that one would share
+    /// the index of the log with this store.
     fn part_if_changed(&mut self, connection: &Connection) {
         let Err(change) = self.file.check() else { return };
         if std::mem::replace(&mut self.has_parted, true) {
             return;
         }
-        crate::quiet::error!(error = %change.error(&self.context), "this store does nothing more");
+        crate::quiet::error!(error = %change.error(&self.context), "this store stops working");
         self.readers.abandon();
         self.checkpoints.end();
         self.file.part(connection);
         self.hints.give_unknown();
     }
 
-    /// The database cannot be opened now: the next caller learns why, and then it is tried again.
+    /// The database cannot be opened now. The next caller gets the reason, and then the thread tries again.
     fn refuse_next(&mut self, error: StoreError) -> Leave {
         loop {
             match self.receiver.recv() {
@@ -153,10 +153,11 @@ impl WriterThread {
             };
             let (group, is_last) = self.gather(first, callers);
             let committed = self.run_group(&session, group);
-            // So many may come back for the next group, which waits a moment for them.
+            // This many callers may come back for the next group, which waits a moment for them.
             callers = committed.callers;
             if committed.wakes {
-                // Heartbeats and looks for dead workers go on in an idle queue; only what gives work is activity.
+                // Heartbeats and checks for dead workers also run in an idle queue. Only work that wakes workers counts
+                // as activity.
                 watch.note_activity();
                 self.hints.give(&session.changes.take());
             }
@@ -166,7 +167,7 @@ impl WriterThread {
             if committed.is_spoilt {
                 return Leave::Spoilt;
             }
-            // Last, because everybody has an answer by now and nobody waits for what this takes.
+            // Last, because everybody has an answer by now and nobody waits for it.
             self.checkpoints.after_commit(connection);
         }
     }
@@ -210,10 +211,11 @@ impl WriterThread {
         }
     }
 
-    /// What has gathered behind the first request, up to the bounds; and whether the store was closed behind it.
+    /// Collects the requests behind the first one, up to the limits, and returns whether the store was closed behind
+    /// them.
     ///
-    /// Whoever waited for the last commit tends to come back at once with the next request. It is waited for a
-    /// moment, or those who are quick would commit without the others, and the others without them.
+    /// Callers that waited for the last commit often come back at once with their next request. The thread waits a
+    /// moment for them. Otherwise the fast callers would commit without the others, and the others without them.
     fn gather(&mut self, first: Box<dyn Task>, callers: usize) -> (Vec<Box<dyn Task>>, bool) {
         let mut rows = first.rows();
         let mut group = vec![first];
@@ -239,12 +241,12 @@ impl WriterThread {
         (group, false)
     }
 
-    /// A panic over a request is an answer, too: for all who shared its transaction, which is rolled back with its
-    /// connection. What was remembered of that transaction is forgotten.
+    /// Runs a group. If a request panics, all requests of its transaction get that as their answer. The transaction is
+    /// rolled back with its connection, and everything remembered about it is dropped.
     fn run_group(&mut self, session: &Session<'_>, mut group: Vec<Box<dyn Task>>) -> Committed {
         let run = catch_unwind(AssertUnwindSafe(|| self.run_guarded(session, &mut group)));
         run.unwrap_or_else(|payload| {
-            crate::quiet::error!(database = %self.context.database, panic = panic_message(payload.as_ref()), "the writer panicked");
+            crate::quiet::error!(database = %self.context.database, panic = panic_message(payload.as_ref()), "the writer thread panicked");
             self.held = HeldLeases::default();
             group.into_iter().for_each(|task| task.give_up(payload.as_ref()));
             Committed { is_spoilt: true, ..Committed::default() }
@@ -254,8 +256,8 @@ impl WriterThread {
     fn run_guarded(&mut self, session: &Session<'_>, group: &mut Vec<Box<dyn Task>>) -> Committed {
         if let [task] = group.as_mut_slice() {
             let looked = task.look(session);
-            // A look sees whatever tables there are; its answer counts only if they are understood, which is asked
-            // after it: a migration in between would be missed the other way round.
+            // The read sees whatever tables exist. Its answer counts only if the schema is supported, which is checked
+            // afterwards: a migration in between would be missed in the other order.
             if !matches!(looked, Ok(false)) && matches!(session.is_schema_understood(), Ok(false)) {
                 group.drain(..).for_each(|task| task.dismiss(self.context.schema_changed()));
                 return Committed::default();
@@ -288,7 +290,7 @@ impl WriterThread {
         }
         committed
     }
-    /// The requests learn of the change once what was committed before is safe.
+    /// The requests are answered with the change once earlier commits are safe.
     fn dismiss_all(&mut self, session: &Session<'_>, group: &mut Vec<Box<dyn Task>>, change: FileChange) -> Committed {
         self.part_if_changed(session.connection);
         group.drain(..).for_each(|task| task.dismiss(change.error(&self.context).into()));

@@ -1,4 +1,4 @@
-//! A database of its own for each test.
+//! A separate database for each test.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 pub(crate) const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 
-/// Time that stands still until somebody moves it; the two clocks move apart at will.
+/// Time that stands still until a test moves it. The two clocks can be moved independently.
 #[derive(Debug)]
 pub(crate) struct HandClock {
     now_ms: AtomicI64,
@@ -75,14 +75,14 @@ impl Database {
         options(&self.folder, &self.clock)
     }
 
-    /// Another store on the same file, as another process has it.
+    /// Another store on the same file, like that of another process.
     pub(crate) fn another_store(&self) -> SqliteStore {
         let store = SqliteStore::open(self.options()).unwrap();
         self.others.lock().unwrap().push(store.clone());
         store
     }
 
-    /// Time passes, and the first store looks for lost workers all the while.
+    /// Time passes, and the first store searches for lost workers all the time.
     pub(crate) async fn look_for(&self, span: Duration) -> Reclaimed {
         let mut all = self.store.reclaim().await.unwrap();
         for _ in 0..span.as_millis() / 500 {
@@ -94,7 +94,7 @@ impl Database {
         all
     }
 
-    /// A plain connection, as a foreign program has it: triggers on, nothing known of the engine.
+    /// A plain connection like that of another program: triggers on, without the engine.
     pub(crate) fn foreign(&self) -> Connection {
         Connection::open(self.path()).unwrap()
     }
@@ -103,7 +103,7 @@ impl Database {
         self.foreign().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// How large the file is, its log included.
+    /// The size of the file, including its log.
     pub(crate) fn bytes(&self) -> u64 {
         u64::try_from(self.number("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")).unwrap()
     }
@@ -155,7 +155,7 @@ impl Database {
         self.detail(id).await.job
     }
 
-    /// The counts that are kept must be what a count of the rows comes to.
+    /// The stored counts must equal the number of rows.
     pub(crate) fn assert_counts_are_true(&self) {
         let wrong = "SELECT group_concat(queue || '/' || status || ' ' || kept || ' for ' || counted)
             FROM (SELECT queue, status, sum(kept) AS kept, sum(counted) AS counted FROM (
@@ -190,18 +190,19 @@ pub(crate) fn job() -> NewJob {
 }
 
 pub(crate) async fn register(store: &SqliteStore) -> WorkerId {
-    let worker_id = WorkerId::random();
-    let registration = Registration {
-        worker_id: worker_id.clone(),
+    longshore_testkit::register_for_good(store, registration()).await
+}
+
+pub(crate) fn registration() -> Registration {
+    Registration {
+        worker_id: WorkerId::random(),
         host: "here".to_owned(),
         pid: 1,
         lease: LEASE,
         queues: Vec::new(),
         job_types: types(),
         concurrency: 8,
-    };
-    store.register(registration).await.unwrap();
-    worker_id
+    }
 }
 
 pub(crate) fn types() -> Arc<[String]> {

@@ -1,20 +1,19 @@
 use std::time::Duration;
 
-use longshore_core::{AttemptOutcome, Console, Heartbeat, NewJob, StartedAttempt, Status, Store, WorkerId};
+use longshore_core::{AttemptOutcome, Console, NewJob, StartedAttempt, Status, Store, WorkerId};
 use longshore_sqlite::SqliteStore;
+use longshore_testkit::heartbeat;
 
 use crate::database::{Database, LEASE, job, register, request};
 
-/// A worker of a process that is there no longer: its store is closed, so the system has dropped its lock.
+/// A worker of a process that no longer exists: its store is closed, so the system has dropped its lock.
 async fn dead_worker_with_two_jobs(database: &Database) -> WorkerId {
     let store = database.another_store();
     let worker = register(&store).await;
     let leases = store.claim(request(&worker, 2)).await.unwrap().leases;
     let begun = &leases[0];
-    store.mark_started(
-        &worker,
-        StartedAttempt { slot: 3, id: begun.id, claim_number: begun.claim_number, is_accompanied: false },
-    );
+    let attempt = StartedAttempt { slot: 3, id: begun.id, claim_number: begun.claim_number, is_accompanied: false };
+    store.mark_started(worker.clone(), [attempt].into()).await.unwrap();
     store.close();
     worker
 }
@@ -47,7 +46,7 @@ async fn the_death_of_a_worker_is_seen_at_once_and_only_what_had_begun_counts_as
     database.assert_counts_are_true();
 }
 
-/// After a power cut nobody knows what had begun: nobody is given up for it but who surely ran alone.
+/// After a power cut it is unknown what had started. Only a job that certainly ran alone is given up.
 #[tokio::test]
 async fn after_a_power_cut_only_a_suspect_that_surely_began_alone_is_given_up() {
     let database = Database::new();
@@ -77,7 +76,8 @@ async fn after_a_power_cut_only_a_suspect_that_surely_began_alone_is_given_up() 
     database.assert_counts_are_true();
 }
 
-/// The first of two looks takes back one of two attempts that ran together; the other is not alone for that.
+/// The first of two searches takes one of two attempts that ran together. The other one does not count as alone because
+/// of that.
 #[tokio::test]
 async fn an_attempt_that_is_taken_back_later_than_its_neighbour_is_not_taken_for_alone() {
     let database = Database::new();
@@ -87,10 +87,11 @@ async fn an_attempt_that_is_taken_back_later_than_its_neighbour_is_not_taken_for
     let worker = register(&store).await;
     for (slot, lease) in (0..).zip(store.claim(request(&worker, 2)).await.unwrap().leases) {
         let (id, claim_number) = (lease.id, lease.claim_number);
-        store.mark_started(&worker, StartedAttempt { slot, id, claim_number, is_accompanied: false });
+        let attempt = StartedAttempt { slot, id, claim_number, is_accompanied: false };
+        store.mark_started(worker.clone(), [attempt].into()).await.unwrap();
     }
     store.close();
-    // While its queue is no text, the fence does not find it.
+    // While its queue is not text, the fence does not find it.
     let foreign = database.foreign();
     foreign.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
     foreign.execute("UPDATE job_queue SET queue = x'00' WHERE id = ?1", [bad.0]).unwrap();
@@ -129,7 +130,7 @@ async fn a_heartbeat_that_stands_still_for_a_whole_lease_and_the_grace_period_of
     let database = Database::new();
     let (other, worker) = living_worker_with_a_job(&database).await;
     assert_eq!(database.look_for(LEASE - Duration::from_secs(1)).await.jobs, 0);
-    other.extend(Heartbeat { worker_id: worker.clone(), held: Vec::new() }).await.unwrap();
+    other.extend(heartbeat(&worker, Vec::new())).await.unwrap();
     assert_eq!(database.look_for(LEASE + Duration::from_secs(9)).await.jobs, 0);
 
     let reclaimed = database.look_for(Duration::from_secs(2)).await;

@@ -2,13 +2,14 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use longshore_core::{
-    Action, AttemptEnd, Console, Failure, FailureType, Filter, Heartbeat, JobId, Lease, NewJob, RetryPolicy, Selection,
+    Action, AttemptEnd, Console, Failure, FailureType, Filter, JobId, Lease, NewJob, RetryPolicy, Selection,
     StartedAttempt, Status, Store, WorkerId, decide,
 };
+use longshore_testkit::heartbeat;
 
 use crate::database::{Database, job, register, request};
 
-/// After any mixture of moves, by the engine and by plain SQL, the counts are what the rows come to and no job has
+/// After any mixture of changes by the engine and by plain SQL, the counts equal the number of rows, and no job has
 /// vanished or hangs.
 #[tokio::test]
 async fn after_a_random_run_the_counts_are_true_and_every_job_is_accounted_for() {
@@ -64,7 +65,7 @@ impl Run {
         if self.random.u8(0..5) == 0 {
             new = new.delay(Duration::from_secs(self.random.u64(0..5)));
         }
-        // A child of a child of a job that is there, but never of one that was deleted.
+        // A child of an existing job, but never of a deleted one.
         if self.last > 0 && self.random.u8(0..4) == 0 && self.exists(self.last) {
             new = new.parent(JobId(self.last));
         }
@@ -83,8 +84,7 @@ impl Run {
     async fn pass_time(&mut self) {
         self.database.clock.advance(Duration::from_secs(self.random.u64(0..4)));
         let held = self.held.iter().map(|lease| (lease.id, lease.claim_number)).collect();
-        let heartbeat = Heartbeat { worker_id: self.worker.clone(), held };
-        assert_eq!(self.database.store.extend(heartbeat).await.unwrap().lost, []);
+        assert_eq!(self.database.store.extend(heartbeat(&self.worker, held)).await.unwrap().lost, []);
     }
 
     async fn end_some(&mut self) {
@@ -126,7 +126,7 @@ impl Run {
         foreign.execute("DELETE FROM job_queue WHERE status = 'cancelled' AND id % 7 = 0", []).unwrap();
     }
 
-    /// The process of another worker dies with some jobs, of which one had begun.
+    /// The process of another worker dies with several jobs, of which one had started.
     async fn crash(&mut self) {
         let store = self.database.another_store();
         let worker = register(&store).await;
@@ -134,7 +134,7 @@ impl Run {
         if let Some(lease) = leases.first() {
             let begun =
                 StartedAttempt { slot: 0, id: lease.id, claim_number: lease.claim_number, is_accompanied: false };
-            store.mark_started(&worker, begun);
+            store.mark_started(worker.clone(), [begun].into()).await.unwrap();
         }
         store.close();
         let reclaimed = self.database.store.reclaim().await.unwrap();

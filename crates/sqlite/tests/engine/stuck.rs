@@ -1,18 +1,19 @@
-//! What plain SQL can write: refused, moved on at once by a trigger, or settled by housekeeping.
+//! What plain SQL can write is refused, corrected at once by a trigger, or fixed by housekeeping.
 
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Console, DeadLetterCode, DeadLetterReason::OutcomeRefused, Failure, FailureType, Filter, Heartbeat, JobId,
+    Action, Console, DeadLetterCode, DeadLetterReason::OutcomeRefused, Failure, FailureType, Filter, JobId,
     JobPageRequest, Maintenance, Outcome, Priority, Recorded, Status, Store, StuckCause, StuckJob, WorkerId,
 };
 use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
+use longshore_testkit::heartbeat;
 
 use crate::database::{Database, ids, job};
 
 const MAINTENANCE: Maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 3 };
 
-/// A program whose SQL nothing checks: no constraints, no foreign keys, no triggers.
+/// A program whose SQL is not checked: no constraints, no foreign keys, no triggers.
 fn unchecked(database: &Database) -> Connection {
     let foreign = database.foreign();
     foreign.execute_batch("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF").unwrap();
@@ -20,7 +21,7 @@ fn unchecked(database: &Database) -> Connection {
     foreign
 }
 
-/// The sqlite3 shell as it comes: foreign keys are off, triggers and constraints are on.
+/// The sqlite3 shell with its defaults: foreign keys are off, triggers and constraints are on.
 fn shell(database: &Database) -> Connection {
     let foreign = database.foreign();
     foreign.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
@@ -163,7 +164,7 @@ async fn a_job_that_plain_sql_retries_without_a_run_at_becomes_due() {
     database.assert_counts_are_true();
 }
 
-/// Rows of an earlier version have the sentence alone.
+/// Rows of an earlier version have only the sentence.
 #[tokio::test]
 async fn a_reason_without_a_code_is_found_by_its_sentence_and_one_of_another_program_by_no_code() {
     let reasons = [
@@ -251,7 +252,7 @@ async fn a_child_that_nobody_told_of_its_completed_parent_runs() {
     assert_eq!(ids(&database.claim(&worker, 9).await), [child]);
 }
 
-/// Each value, and what becomes of the job: a status, and a reason where it is given up.
+/// Each value and the resulting job: a status, and a reason if it is given up.
 const ROWS: [(&str, Status, Option<&str>); 14] = [
     ("status = 'retrying', run_at = NULL", Status::Pending, None),
     ("status = 'retrying', run_at = 'soon'", Status::Pending, None),
@@ -298,7 +299,7 @@ async fn a_row_that_no_claim_can_use_is_told_by_doctor_and_settled_by_the_look_f
     }
 }
 
-/// SQLite checks a column only when it changes, so such a row runs; what its payload is, its handler says.
+/// SQLite checks a column only when it changes, so such a row runs. Its handler reports the invalid payload.
 #[tokio::test]
 async fn a_row_with_values_that_no_constraint_lets_in_is_claimed_like_any_other() {
     let sets =
@@ -356,7 +357,7 @@ async fn a_claim_number_that_was_set_back_keeps_no_outcome_from_being_recorded()
     assert_eq!(database.detail(id).await.attempts.len(), 1);
 }
 
-/// Values of every kind that a column can hold, whatever is declared.
+/// Values of every kind that a column can hold, whatever its declared type.
 const VALUES: [&str; 16] = [
     "NULL",
     "0",
@@ -416,12 +417,12 @@ const COLUMNS: [&str; 37] = [
     "metadata",
 ];
 
-/// What is done with a database after each value: all of it answers, whatever the value is.
+/// Uses a database after each value. Every call must work, whatever the value is.
 async fn use_everything(database: &Database, worker: &WorkerId) {
     let store = &database.store;
     let leases = database.claim(worker, 9).await.leases;
     let held = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
-    store.extend(Heartbeat { worker_id: worker.clone(), held }).await.unwrap();
+    store.extend(heartbeat(worker, held)).await.unwrap();
     let failure = || Failure::new(FailureType::NetworkError, "no route");
     let outcomes = [
         Outcome::Completed { result: None },
@@ -460,7 +461,7 @@ async fn whatever_value_plain_sql_writes_into_a_row_everything_answers_and_the_o
         let status = random.choice(Status::ALL).unwrap();
         let (column, value) = (random.choice(COLUMNS).unwrap(), random.choice(VALUES).unwrap());
         let story = format!("round {round} of seed {seed}: {status}, {column} = {value}");
-        // NOT NULL is not switched off by any pragma; a value that it refuses is not written.
+        // No pragma switches NOT NULL off. A value that it rejects is not written.
         let set = format!(
             "UPDATE job_queue SET started_at = 1, worker_id = 'w', status = '{status}', {column} = {value} WHERE id = {bad}"
         );
@@ -484,7 +485,7 @@ async fn whatever_value_plain_sql_writes_into_a_row_everything_answers_and_the_o
         keep_house(&database).await;
         let found = stuck(&database).await;
         assert!(!found.iter().any(|job| job.id == bad), "still stuck in {story}: {found:?}");
-        // One odd row at a time, so that a failure names its value.
+        // One unusual row at a time, so that a failure names its value.
         unchecked.execute("DELETE FROM job_queue", []).unwrap();
     }
 }

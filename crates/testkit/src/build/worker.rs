@@ -1,15 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Registration, WorkerId};
+use longshore_core::{Registration, Store, WorkerId};
 
 use super::JOB_TYPE;
 
-/// A worker that is to make itself known: type `work`, all queues, 4 slots, a lease of 30 s unless told.
+/// A worker to register. Defaults: type `work`, all queues, 4 slots, a lease of 30 s.
 #[derive(Clone, Debug)]
 pub struct WorkerBuilder(Registration);
 
-/// A worker with a fresh identity and every property at its default.
+/// A worker with a new identity and the defaults.
 pub fn worker() -> WorkerBuilder {
     WorkerBuilder(Registration {
         worker_id: WorkerId::random(),
@@ -23,36 +23,45 @@ pub fn worker() -> WorkerBuilder {
 }
 
 impl WorkerBuilder {
-    /// Its identity, where a test wants to know it beforehand.
+    /// Sets its identity, if a test must know it beforehand.
     #[must_use]
     pub fn id(mut self, worker_id: WorkerId) -> Self {
         self.0.worker_id = worker_id;
         self
     }
 
-    /// How long its jobs stay its own without a heartbeat.
+    /// Sets how long it keeps its jobs without a heartbeat.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.0.lease = lease;
         self
     }
 
-    /// The types that it can run.
+    /// Sets the job types that it can run.
     #[must_use]
     pub fn job_types<const N: usize>(mut self, job_types: [&str; N]) -> Self {
         self.0.job_types = job_types.iter().map(ToString::to_string).collect();
         self
     }
 
-    /// How many jobs it runs at once.
+    /// Sets how many jobs it runs at once.
     #[must_use]
     pub fn concurrency(mut self, concurrency: u32) -> Self {
         self.0.concurrency = concurrency;
         self
     }
 
-    /// What a store is told.
+    /// The registration for a store.
     pub fn registration(self) -> Registration {
         self.0
     }
+}
+
+/// Registers a worker that keeps its session as long as its store is open, and then dies as its process would.
+pub async fn register_for_good(store: &impl Store, registration: Registration) -> WorkerId {
+    let worker_id = registration.worker_id.clone();
+    let session = store.register(registration).await.expect("a worker can be registered");
+    // Dropping it would give it up.
+    std::mem::forget(session);
+    worker_id
 }

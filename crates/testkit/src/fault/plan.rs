@@ -1,22 +1,22 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What goes wrong with one call.
+/// The fault of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The store was busy: nothing happened.
+    /// The store was busy, and nothing happened.
     Busy,
-    /// The disk was full: nothing happened.
+    /// The disk was full, and nothing happened.
     Full,
-    /// It happened, but the answer was lost.
+    /// The effect happened, but the answer was lost.
     Lost,
-    /// It happens this much later.
+    /// The effect happens later by this much.
     Delay(Duration),
-    /// The store panics, which the contract does not allow: nothing happened.
+    /// The store panics, which the contract does not allow, and nothing happened.
     Panic,
 }
 
-/// A call of a store that can fail.
+/// An operation of a store that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// `Store::enqueue`
@@ -43,19 +43,19 @@ pub enum Operation {
     Act,
     /// `Console::maintain`
     Maintain,
-    /// `Store::mark_started`, which can only panic
+    /// `Store::mark_started`
     MarkStarted,
-    /// `Store::wakeups`, whose hints can only panic
+    /// `Store::wakeups`, which can only panic
     Wakeups,
-    /// Everything that only reads.
+    /// Every operation that only reads.
     Read,
 }
 
-/// Which calls meet which faults.
+/// Which calls have which faults.
 #[derive(Debug)]
 pub struct FaultPlan {
     random: fastrand::Rng,
-    /// The share of calls that meet each kind of fault.
+    /// The fraction of calls with each kind of fault.
     busy: f64,
     full: f64,
     lost: f64,
@@ -63,11 +63,10 @@ pub struct FaultPlan {
     delay_max: Duration,
     scripted: VecDeque<(Operation, Fault)>,
     injected: Option<Fault>,
-    calls: BTreeMap<Operation, u64>,
 }
 
 impl FaultPlan {
-    /// Nothing fails but what a test asks for.
+    /// Only faults that a test requests.
     pub fn none() -> Self {
         Self {
             random: fastrand::Rng::with_seed(0),
@@ -78,18 +77,17 @@ impl FaultPlan {
             delay_max: Duration::ZERO,
             scripted: VecDeque::new(),
             injected: None,
-            calls: BTreeMap::new(),
         }
     }
 
-    /// Of the calls this share, from 0 to 1, fails, one half before its effect and the other after it; the same
-    /// seed and the same calls meet the same faults.
+    /// This fraction of the calls, from 0 to 1, fails: one half before the effect and the other half after it. The same
+    /// seed and the same calls produce the same faults.
     pub fn seeded(seed: u64, share: f64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
         Self { random, busy: share / 4.0, full: share / 4.0, lost: share / 2.0, ..Self::none() }
     }
 
-    /// Of the calls this share also takes up to `delay_max` longer.
+    /// This fraction of the calls also takes up to `delay_max` longer.
     #[must_use]
     pub fn delayed(mut self, share: f64, delay_max: Duration) -> Self {
         self.delayed = share;
@@ -109,12 +107,7 @@ impl FaultPlan {
         self.injected.take()
     }
 
-    pub(super) fn calls(&self, operation: Operation) -> u64 {
-        self.calls.get(&operation).copied().unwrap_or_default()
-    }
-
     pub(super) fn draw(&mut self, operation: Operation) -> Option<Fault> {
-        *self.calls.entry(operation).or_default() += 1;
         self.injected = self.scripted_fault(operation).or_else(|| self.random_fault());
         self.injected
     }

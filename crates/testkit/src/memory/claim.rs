@@ -11,9 +11,9 @@ use super::state::State;
 
 impl State {
     pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Result<Claimed, StoreError> {
-        let worker = self.registered_worker(&request.worker_id)?;
-        if let Some(given) = worker.last_claim.clone().filter(|given| given.request_id == request.request_id) {
-            return Ok(self.given_again(request, &given, now));
+        self.registered_worker(&request.worker_id)?;
+        if let Some(given) = self.given.get(&request.worker_id).filter(|given| given.request_id == request.request_id) {
+            return Ok(self.given_again(request, given, now));
         }
         let asked = request;
         let request = self.claimable(asked);
@@ -22,12 +22,12 @@ impl State {
         if !leases.is_empty() {
             let leases = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
             let given = GivenClaim { request_id: request.request_id, leases };
-            self.registered_worker(&request.worker_id)?.last_claim = Some(given);
+            self.given.insert(request.worker_id.clone(), given);
         }
         Ok(Claimed { leases, next_due: self.next_due(asked, now), now })
     }
 
-    /// Promotes what is due and leases what the request may have; what comes before it and is overdue is ended.
+    /// Promotes due jobs and leases those that the request may have. Ends overdue jobs that come before them.
     pub(super) fn lease(&mut self, request: &ClaimRequest, now: Timestamp) -> Vec<Lease> {
         self.promote(now);
         let mut room = Room::new(request);
@@ -43,7 +43,7 @@ impl State {
         leases
     }
 
-    /// What the worker still has of the leases that this very request gave.
+    /// The leases of the same request that the worker still holds.
     fn given_again(&self, request: &ClaimRequest, given: &GivenClaim, now: Timestamp) -> Claimed {
         let still_held = |(id, claim_number): &(JobId, ClaimNumber)| {
             let row = self.rows.get(id).filter(|row| row.is_attempt(&request.worker_id, *claim_number))?;
@@ -79,14 +79,14 @@ impl State {
         self.queues.get(queue).copied().flatten().is_some()
     }
 
-    /// The jobs that the claim takes, in the order in which they are to run.
+    /// The jobs that the claim takes, in the order in which they must run.
     pub(super) fn choose(&self, request: &ClaimRequest) -> Vec<JobId> {
         let mut room = Room::new(request);
         let candidates = self.candidates(request);
         candidates.into_iter().filter(|id| room.take(&self.rows[id].job.queue)).collect()
     }
 
-    /// What is ready for the request, in the order in which it is to run.
+    /// The ready jobs for the request, in the order in which they must run.
     fn candidates(&self, request: &ClaimRequest) -> Vec<JobId> {
         let mut candidates: Vec<&Row> = self
             .rows
@@ -99,14 +99,14 @@ impl State {
     }
 }
 
-/// The last claim of a worker that gave anything.
+/// The last claim of a worker that returned leases.
 #[derive(Clone, Debug)]
 pub(super) struct GivenClaim {
     request_id: RequestId,
     leases: Vec<(JobId, ClaimNumber)>,
 }
 
-/// How much a claim may still take, altogether and from each queue that it names.
+/// How much a claim may still take, in total and from each queue that it names.
 struct Room<'a> {
     left: u32,
     queues: Option<BTreeMap<&'a str, u32>>,

@@ -19,18 +19,18 @@ pub(super) struct Mailbox {
 struct Content {
     leases: Vec<Lease>,
     offered: Slots,
-    /// None before the next claim.
+    /// `None` before the next claim.
     left_offer: Option<LeftOffer>,
 }
 
-/// What a claim left behind.
+/// The state that a claim left.
 #[derive(Clone, Debug)]
 struct LeftOffer {
     request: ClaimRequest,
     slots: Slots,
 }
 
-/// How many jobs would be run at once, altogether and from each queue where these are named.
+/// How many jobs would run at once, in total and from each named queue.
 #[derive(Clone, Debug)]
 struct Slots {
     left: u32,
@@ -70,7 +70,7 @@ impl Mailbox {
 }
 
 impl State {
-    /// What a claim may take: less by the leases that its worker has got and does not know of yet.
+    /// What a claim may take: less the leases that its worker got and does not know about yet.
     pub(super) fn claimable(&self, request: &ClaimRequest) -> ClaimRequest {
         let mut request = request.clone();
         let Some(mailbox) = self.inboxes.get(&request.worker_id) else { return request };
@@ -87,7 +87,7 @@ impl State {
         request
     }
 
-    /// What the worker offered stays behind, because the claim has left nothing.
+    /// Stores the worker's offer, because the claim left nothing.
     pub(super) fn leave_offer(&self, request: &ClaimRequest, got: &[Lease]) {
         let Some(mailbox) = self.inboxes.get(&request.worker_id).filter(|_| got.len() < request.limit as usize) else {
             return;
@@ -98,7 +98,7 @@ impl State {
         content.left_offer = Some(LeftOffer { request: ClaimRequest { limit: 1, ..request.clone() }, slots });
     }
 
-    /// The worker of this process that would run a new job at once, if nothing else stands before it.
+    /// The worker of this process that would run a new job at once, if nothing else comes before it.
     pub(super) fn taker(&self, job: &NewJob, process: u64, moment: Moment) -> Option<WorkerId> {
         let is_due =
             self.rows.values().any(|row| row.waits_for_instant() && row.due.is_some_and(|due| due <= moment.now));
@@ -142,7 +142,7 @@ impl State {
     }
 }
 
-/// The worker's end of it.
+/// The worker's side of the inbox.
 pub(super) struct MemoryInbox {
     store: MemoryStore,
     worker_id: WorkerId,

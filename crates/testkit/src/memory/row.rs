@@ -6,24 +6,24 @@ use longshore_core::{
     Status, TimeBounds, Timestamp, WorkerId,
 };
 
-/// A job with all that hangs on it.
+/// A job with its history.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) job: Job,
-    /// The instant that a claim has yet to see pass; none once the job was promoted, or if it never had to wait.
+    /// The start time that a claim has not yet seen pass. `None` once the job was promoted, or if it never had to wait.
     pub(super) due: Option<Timestamp>,
-    /// Since when it waits for nothing but its parent and its claim.
+    /// Since when it waits only for its parent and a claim.
     pub(super) ready_at: Timestamp,
-    /// Whether it ran when its unique key went to another job that waits behind it.
+    /// Whether its unique key went to another job, which waits behind it, while it ran.
     pub(super) has_passed_key: bool,
-    /// The claim under which it began alone, while it was a suspect.
+    /// The claim under which it started alone, while it was a suspect.
     pub(super) isolated_claim: Option<ClaimNumber>,
-    /// The attempts that have ended and did not simply succeed.
+    /// The ended attempts that did not simply succeed.
     pub(super) attempts: BTreeMap<ClaimNumber, Attempt>,
     pub(super) log: BTreeMap<(ClaimNumber, u32), LogEntry>,
     /// When it last became a job that somebody could claim who could not before, by [`moments`]. For the hints alone.
     pub(super) news_at: u64,
-    /// Who lost it by not extending its lease, until the next claim.
+    /// The worker that lost it because it did not extend its lease, until the next claim.
     pub(super) lapsed: Option<WorkerId>,
     /// The moves that the database refuses, by the state that they lead to.
     pub(super) refused: Vec<Status>,
@@ -37,7 +37,7 @@ pub(super) fn moments() -> u64 {
 static MOMENTS: AtomicU64 = AtomicU64::new(0);
 
 impl Row {
-    /// A job that waits; whether its parent lets it is for its family to say.
+    /// A waiting job. Its family decides whether its parent blocks it.
     pub(super) fn new(id: JobId, new: NewJob, now: Timestamp) -> Self {
         let due = later_than(now, new.due);
         let bounds = TimeBounds::from_now(now, new.expires_in, new.deadline_in);
@@ -93,9 +93,9 @@ impl Row {
         }
     }
 
-    /// Gives a job that waits what a new one with its unique key says, apart from its time.
+    /// Gives a waiting job the content of a new one with its unique key, except the time.
     pub(super) fn replace(&mut self, new: NewJob, now: Timestamp) {
-        // Every field is named, so that a new one cannot be forgotten.
+        // Every field is listed, so that a new field cannot be forgotten.
         let NewJob {
             job_type,
             job_data,
@@ -128,7 +128,7 @@ impl Row {
         self.news_at = MOMENTS.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Gives a job that waits another time.
+    /// Changes the time of a waiting job.
     pub(super) fn move_due(&mut self, due: Due, now: Timestamp) {
         self.due = later_than(now, due);
         self.job.run_at = self.due.unwrap_or(now);
@@ -141,7 +141,7 @@ impl Row {
         }
     }
 
-    /// Whether a claim may take it, its type, queue and worker aside.
+    /// Whether a claim may take it, apart from its type, queue and worker.
     pub(super) fn is_ready(&self) -> bool {
         self.job.status == Status::Pending && self.due.is_none()
     }
@@ -150,13 +150,13 @@ impl Row {
         self.job.status == Status::Running && self.job.worker_id.as_ref() == Some(worker_id)
     }
 
-    /// Whether it waits and no attempt may begin any more.
+    /// Whether it waits and no attempt may start any more.
     pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
         matches!(self.job.status, Status::Pending | Status::Retrying | Status::Blocked)
             && self.budgets().time.overdue_at(now).is_some()
     }
 
-    /// Whether it becomes ready by the passing of time.
+    /// Whether it becomes ready as time passes.
     pub(super) fn waits_for_instant(&self) -> bool {
         matches!(self.job.status, Status::Pending | Status::Retrying) && self.due.is_some()
     }
@@ -166,7 +166,7 @@ impl Row {
         self.is_held_by(worker_id) && self.job.claim_number == claim_number
     }
 
-    /// Whether this very attempt has completed the job.
+    /// Whether this attempt, under this claim, has completed the job.
     pub(super) fn is_completed_by(&self, worker_id: &WorkerId, claim_number: ClaimNumber) -> bool {
         let job = &self.job;
         job.status == Status::Completed && job.worker_id.as_ref() == Some(worker_id) && job.claim_number == claim_number
@@ -184,7 +184,7 @@ impl Row {
         }
     }
 
-    /// Puts it among the jobs that may run, from now or from its instant on.
+    /// Makes it wait for a claim, from now or from a given time on.
     pub(super) fn wait(&mut self, due: Option<Timestamp>, now: Timestamp) {
         self.job.status = Status::Pending;
         self.job.next_retry_at = None;
@@ -213,7 +213,7 @@ impl Row {
         self.lease()
     }
 
-    /// The lease of the attempt that it is in.
+    /// The lease of its current attempt.
     pub(super) fn lease(&self) -> Lease {
         let job = &self.job;
         Lease {
@@ -236,7 +236,7 @@ impl Row {
         self.job.last_error_traceback = failure.traceback.clone();
     }
 
-    /// The job with its history; the running and the successful attempt have no row and are told from the job.
+    /// The job with its history. A running or successful attempt has no row; it is built from the job.
     pub(super) fn detail(&self) -> JobDetail {
         let mut attempts: Vec<Attempt> = self.attempts.values().cloned().collect();
         attempts.extend(self.current_attempt());
@@ -263,7 +263,7 @@ impl Row {
     }
 }
 
-/// The instant that a job waits for; one that has passed is none.
+/// The time that a job waits for; `None` if it has passed.
 fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
     let instant = match due {
         Due::Now => None,

@@ -4,28 +4,33 @@ use std::time::Duration;
 
 use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, WorkerId};
 
+use super::claim::GivenClaim;
 use super::inbox::Mailbox;
 use super::row::Row;
 use super::stats::{MinuteCounts, Pruning};
 use super::worker::Worker;
 
-/// All that the store holds.
+/// The whole content of the store.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) limits: Limits,
     pub(super) rows: BTreeMap<JobId, Row>,
-    /// The last id that was given; that of a deleted job is not given again.
+    /// The last id. The id of a deleted job is not reused.
     pub(super) last_id: i64,
     /// Every queue that was used or paused, and since when it is paused.
     pub(super) queues: BTreeMap<String, Option<Timestamp>>,
     /// What ended, by minute since 1970 and queue.
     pub(super) minutes: BTreeMap<(i64, String), MinuteCounts>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
-    /// What each process has seen of the workers of others.
+    /// The last claim of each worker that gave anything; a worker that comes back may repeat it.
+    pub(super) given: BTreeMap<WorkerId, GivenClaim>,
+    /// How many sessions were begun.
+    pub(super) last_session: u64,
+    /// The observations of each process about the workers of others.
     pub(super) watches: BTreeMap<(u64, WorkerId), LeaseWatch>,
-    /// Those that are open.
+    /// The open inboxes.
     pub(super) inboxes: BTreeMap<WorkerId, Arc<Mailbox>>,
-    /// The process that removes what is older than each retention, and when it last said so.
+    /// For each retention, the process that removes old jobs, and when it last renewed that duty.
     pub(super) housekeepers: BTreeMap<(Pruning, Duration), (u64, Timestamp)>,
 }
 
@@ -38,6 +43,8 @@ impl State {
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),
             workers: BTreeMap::new(),
+            given: BTreeMap::new(),
+            last_session: 0,
             watches: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             housekeepers: BTreeMap::new(),

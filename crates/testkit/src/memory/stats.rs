@@ -5,7 +5,11 @@ use longshore_core::{Maintained, Maintenance, MinuteStats, QueueStats, Stats, St
 
 use super::state::State;
 
-/// Which jobs a retention is for.
+/// How often house is kept, and the pause between two steps.
+const SWEEP: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The jobs that a retention applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pruning {
     Ended,
@@ -60,7 +64,7 @@ impl State {
             .collect()
     }
 
-    /// Nothing is kept twice here, so there is nothing to reconcile.
+    /// The model stores no counts separately, so there is nothing to reconcile.
     pub(super) fn maintain(&mut self, process: u64, maintenance: Maintenance, now: Timestamp) -> Maintained {
         let mut maintained = Maintained::default();
         let Maintenance { retention, dead_letter_retention, rows_max } = maintenance;
@@ -74,6 +78,7 @@ impl State {
             maintained.has_more |= pruned.has_more;
         }
         maintained.settled = self.settle(now);
+        maintained.next = if maintained.has_more { PAUSE } else { SWEEP };
         maintained
     }
 
@@ -94,7 +99,7 @@ impl State {
         Maintained { pruned, has_more: old.len() > rows_max, ..Maintained::default() }
     }
 
-    /// Whether it is this process's turn; another one's turn ends when it has not said so for long enough.
+    /// Whether this process has the duty. Another process loses it if it has not renewed it for long enough.
     fn keeps_house(&mut self, process: u64, retention: (Pruning, Duration), now: Timestamp) -> bool {
         let held = self.housekeepers.get(&retention).map(|(holder, said_at)| {
             (*holder == process, Duration::from_millis(now.as_ms().abs_diff(said_at.as_ms())))

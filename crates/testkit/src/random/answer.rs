@@ -5,7 +5,7 @@ use longshore_core::{
     Reclaimed, Recorded, Stats, WorkerRecord,
 };
 
-/// An answer that can be held against another one, once what the contract leaves open is taken out.
+/// An answer that can be compared, once everything that the contract leaves open is removed.
 pub(super) trait Answer: PartialEq + Debug + Sized {
     fn canonical(self) -> Self {
         self
@@ -25,9 +25,10 @@ impl Answer for Option<JobDetail> {}
 impl Answer for JobPage {}
 impl Answer for LogPage {}
 
-/// In which order the dead are found is open.
+/// In which order the dead are found is open, and when to look again is the backend's own.
 impl Answer for Reclaimed {
     fn canonical(mut self) -> Self {
+        self.next = std::time::Duration::ZERO;
         self.workers.sort();
         self
     }
@@ -40,7 +41,7 @@ impl Answer for Stats {
     }
 }
 
-/// In which order workers are told is open.
+/// The order of workers is open.
 impl Answer for Vec<WorkerRecord> {
     fn canonical(mut self) -> Self {
         self.sort_by(|left, right| left.worker_id.cmp(&right.worker_id));
@@ -48,7 +49,7 @@ impl Answer for Vec<WorkerRecord> {
     }
 }
 
-/// Files and disk are the backend's own.
+/// Files and disk depend on the backend.
 impl Answer for Health {
     fn canonical(mut self) -> Self {
         self.local = None;
@@ -58,7 +59,7 @@ impl Answer for Health {
     }
 }
 
-/// Whether a state in which no job stands is told with a zero is open.
+/// Whether a status without jobs is listed with a zero is open.
 fn drop_zeros(queues: &mut [QueueStats]) {
     for queue in queues {
         queue.jobs.retain(|_, jobs| *jobs > 0);

@@ -4,16 +4,17 @@ use std::time::Duration;
 use longshore_core::{ClaimRequest, Job, QueueChange, QueueScope, RequestId, WorkerId};
 
 use super::draw;
+use super::pair::Sessions;
 use super::run::Run;
 use crate::suite::Harness;
 use crate::{ended, worker};
 
-/// A drain that has not come to its end after so many claims never will.
+/// A drain that has not ended after this many claims never will.
 const CLAIMS_MAX: u32 = 10_000;
 const A_WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 impl<H: Harness> Run<H> {
-    /// The end of the story: everybody dies, the faults cease, and one good worker runs all that is left.
+    /// The end of the run: all workers die, the faults stop, and one good worker runs the remaining jobs.
     pub(super) async fn drain(&mut self) {
         while !self.actors.is_empty() {
             self.kill();
@@ -21,7 +22,7 @@ impl<H: Harness> Run<H> {
         self.main.subject.heal();
         self.clock.advance(A_WEEK);
         self.reclaim_calmly().await;
-        // What was retried without its parent waited long enough.
+        // Jobs that were retried without their parent have waited long enough.
         self.settle().await;
         for queue in draw::QUEUES {
             self.trail.both_calmly(&self.main, |store| store.change_queue(queue.to_owned(), QueueChange::Resume)).await;
@@ -37,7 +38,8 @@ impl<H: Harness> Run<H> {
         let worker_id = WorkerId::from_stored("worker-of-the-end");
         let job_types: Arc<[String]> = draw::JOB_TYPES.iter().map(ToString::to_string).collect();
         let registration = worker().id(worker_id.clone()).lease(A_WEEK * 8).registration();
-        self.trail.both_calmly(&self.main, |store| store.register(registration.clone())).await;
+        let sessions = Sessions::default();
+        self.trail.both_calmly(&self.main, |store| sessions.register(store, registration.clone())).await;
         for claim in 0..CLAIMS_MAX {
             let request = ClaimRequest {
                 request_id: RequestId(u64::from(claim)),

@@ -1,11 +1,11 @@
 use longshore_core::{ClaimRequest, EnqueueStream, NewJob, stream_of};
 
-use super::actor::Held;
+use super::actor::Holding;
 use super::draw;
 use super::run::Run;
 use crate::suite::Harness;
 
-/// A line of a stream; text is what broke it off.
+/// A line of a stream. Text is the error that ended it.
 type Line = Result<NewJob, &'static str>;
 
 impl<H: Harness> Run<H> {
@@ -17,8 +17,8 @@ impl<H: Harness> Run<H> {
         self.expect_what_is_there().await;
     }
 
-    /// A job of a worker's own process. Where it came with a lease, a claim of that worker on the model must get
-    /// exactly that lease: then nothing else was to run first.
+    /// Enqueues a job in a worker's process. If it came with a lease, a claim of that worker on the model must get
+    /// exactly that lease: then nothing else had to run first.
     pub(super) async fn enqueue_beside_a_worker(&mut self) {
         let Some(place) = self.some_actor() else { return };
         let jobs = self.draw_jobs(1);
@@ -33,7 +33,7 @@ impl<H: Harness> Run<H> {
                 let expected = actor.pair.model.lease(&wanted);
                 self.trail.must_be(&leases, &expected, "the lease that came with a job");
             }
-            actor.holds.extend(leases.into_iter().map(|lease| Held { lease, began: None }));
+            actor.holds.extend(leases.into_iter().map(|lease| Holding { lease, began: None }));
         }
         self.expect_what_is_there().await;
     }

@@ -10,25 +10,25 @@ use super::trail::Trail;
 use crate::suite::Harness;
 use crate::{FakeClock, MemoryStore};
 
-/// After so many steps everything that can be seen is compared.
+/// Everything visible is compared after this many steps.
 const STEPS_BETWEEN_LOOKS: u64 = 25;
-/// Longer histories of ghosts find nothing more.
+/// More ghosts find no further differences.
 const GHOSTS_MAX: usize = 50;
 
-/// A run under way.
+/// A run in progress.
 pub(super) struct Run<H: Harness> {
     pub(super) random: Rng,
     pub(super) trail: Trail,
     pub(super) clock: FakeClock,
     pub(super) harness: H,
     pub(super) model: MemoryStore,
-    /// The process of producers and operators. It alone looks for lost workers, because that is what it has no worker
-    /// for: the look of a store with workers need not visit all.
+    /// The process of producers and operators. Only it searches for lost workers, because it has no workers: the search
+    /// of a store with workers need not visit all.
     pub(super) main: Pair<H>,
     pub(super) actors: Vec<Actor<H>>,
     pub(super) ghosts: Vec<Ghost>,
     pub(super) listeners: Listeners,
-    /// The jobs that were acknowledged, or made without an answer, and that nobody removed.
+    /// The jobs that were acknowledged, or created without an answer, and not deleted.
     pub(super) expected: BTreeSet<JobId>,
 }
 
@@ -57,7 +57,7 @@ impl<H: Harness> Run<H> {
         self.clock.now()
     }
 
-    /// Makes one operation, drawn by weight.
+    /// Runs one operation, drawn by weight.
     pub(super) async fn step(&mut self) {
         self.trail.next_step();
         match self.random.u32(..100) {
@@ -68,7 +68,8 @@ impl<H: Harness> Run<H> {
             30..=41 => self.begin().await,
             42..=63 => self.record().await,
             64..=68 => self.report().await,
-            69..=75 => self.extend().await,
+            69..=74 => self.extend().await,
+            75 => self.lose_session().await,
             76..=80 => self.register().await,
             81 => self.retire().await,
             82..=83 => self.kill(),
@@ -91,12 +92,12 @@ impl<H: Harness> Run<H> {
         }
     }
 
-    /// A process of its own, with faults of its own.
+    /// Opens a new process with its own faults.
     pub(super) fn open(&mut self) -> Pair<H> {
         Pair::open(&self.harness, &self.model, self.random.u64(..))
     }
 
-    /// The place of a living worker, if there is one.
+    /// The index of a living worker, if there is one.
     pub(super) fn some_actor(&mut self) -> Option<usize> {
         (!self.actors.is_empty()).then(|| self.random.usize(..self.actors.len()))
     }

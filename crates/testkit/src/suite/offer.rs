@@ -7,7 +7,7 @@ use super::world::{data, seconds};
 use super::{Harness, World, ids};
 use crate::{claim, ended, job, worker};
 
-/// A worker of the world's own process that has found nothing and offers so many slots.
+/// A worker of the world's own process that found nothing and offers this many slots.
 async fn idle<H: Harness>(world: &World<H>, slots: u32) -> (WorkerId, Box<dyn Inbox>) {
     let worker_id = world.worker().await;
     let mut inbox = world.store.inbox(&worker_id);
@@ -15,7 +15,7 @@ async fn idle<H: Harness>(world: &World<H>, slots: u32) -> (WorkerId, Box<dyn In
     (worker_id, inbox)
 }
 
-/// The worker offers slots and claims; there must be nothing.
+/// The worker offers slots and claims; there must be nothing to claim.
 async fn claim_nothing<H: Harness>(
     world: &World<H>,
     worker_id: &WorkerId,
@@ -209,7 +209,7 @@ pub async fn a_worker_that_was_retired_or_has_lost_its_lease_gets_no_new_job<H: 
     let second_id = world.register(worker().lease(seconds(30))).await;
     let mut second = world.store.inbox(&second_id);
     claim_nothing(&world, &second_id, &mut second, QueueScope::All, 1).await;
-    // Another process sees that the lease is not extended.
+    // Another process observes that the lease is not extended.
     world.look_from(&world.open(), seconds(45)).await;
     let id = world.enqueue(job()).await;
     assert_eq!((taken(&mut first), taken(&mut second)), (vec![], vec![]));
@@ -244,10 +244,10 @@ pub async fn a_job_whose_worker_dies_before_it_begins_is_given_back_unspent<H: H
     }
     let leases = inbox.take();
     assert_eq!(ids(&leases), made);
-    process.begin(0, &leases[0]);
+    process.begin(0, &leases[0]).await;
     let dead = process.worker_id.clone();
     world.kill(process);
-    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 2, overdue: 0 });
+    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 2, ..Reclaimed::default() });
     let crashes = [world.job(made[0]).await.crash_count, world.job(made[1]).await.crash_count];
     assert_eq!(crashes, [1, 0], "only what had begun can have brought the worker down");
     assert_eq!(world.status(made[1]).await, Status::Pending);
@@ -259,7 +259,7 @@ pub async fn what_nobody_takes_from_an_inbox_is_given_back<H: Harness>() {
     let id = world.enqueue(job()).await;
     assert_eq!(world.status(id).await, Status::Running);
     drop(inbox);
-    // The claim comes behind what the drop has asked for.
+    // The claim comes after the work that the drop has requested.
     let again = world.claim_one(&worker_id).await;
     assert_eq!((again.id, again.claim_number.0, again.attempt()), (id, 2, 1));
     let next = world.enqueue(job()).await;

@@ -10,7 +10,7 @@ async fn stats<H: Harness>(world: &World<H>) -> Stats {
     world.store.stats(60).await.expect("stats can be read")
 }
 
-/// The depths without the zeros, which a store may tell or not.
+/// The depths without zeros, which a store may list or not.
 fn depths(queue: &QueueStats) -> BTreeMap<Status, u64> {
     queue.jobs.iter().filter(|(_, jobs)| **jobs > 0).map(|(status, jobs)| (*status, *jobs)).collect()
 }

@@ -11,7 +11,7 @@ use super::world::seconds;
 use super::{Harness, World};
 use crate::{ended, job};
 
-/// Longer than any machine needs; a hint that never comes fails the test rather than hanging it.
+/// Longer than any machine needs. A wake-up that never comes fails the test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Jobs of this type in every queue.

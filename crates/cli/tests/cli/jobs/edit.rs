@@ -84,7 +84,7 @@ fn a_job_that_has_ended_is_refused_in_a_sentence() {
     let ran = sandbox.run(&["jobs", "edit", "1", "--queue", "slow", "--json"]);
     assert_eq!((ran.exit, ran.code().as_str()), (1, "not_moved"));
     let error = &ran.document()["error"];
-    let told = "cannot edit: job 1 is cancelled: only a job that waits, or a dead letter, can be edited";
+    let told = "cannot edit: job 1 is cancelled: only a waiting job or a dead letter can be edited";
     assert_eq!((&error["message"], &error["touched"]), (&json!(told), &json!(0)));
     assert_eq!(error["refused"], json!([{"reason": "not_editable", "id": 1, "status": "cancelled"}]));
     let ran = sandbox.run(&["jobs", "edit", "99", "--queue", "slow", "--json"]);

@@ -15,7 +15,7 @@ use crate::{BoxFuture, CurrentAttempt};
 /// How long one middleware may keep a slot after its attempt.
 const HOOK_MAX: Duration = Duration::from_secs(10);
 
-/// What the middlewares of an attempt are to hear after its end.
+/// The calls to the middlewares of an attempt after its end.
 pub(crate) struct Hooks {
     pub(crate) chain: Arc<MiddlewareChain>,
     pub(crate) attempt: CurrentAttempt,
@@ -23,7 +23,7 @@ pub(crate) struct Hooks {
     pub(crate) span: QuietSpan,
 }
 
-/// Whether an attempt was still its worker's when it ended.
+/// Whether an attempt still belonged to its worker when it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
     Own,
@@ -32,7 +32,7 @@ pub(crate) enum Ownership {
 }
 
 impl Hooks {
-    /// Tells every middleware that was called. The shutdown waits for it, with a bound of its own.
+    /// Calls every middleware whose `before` ran. The shutdown waits for it, with its own limit.
     pub(crate) async fn run(self, worker_run: &WorkerRun, slot: usize, ownership: Ownership) {
         for middleware in self.chain.entered() {
             if let (Outcome::DeadLetter { reason, failure }, Ownership::Own) = (&self.outcome, ownership) {
@@ -43,14 +43,14 @@ impl Hooks {
         worker_run.holdings().slots.end_hooks(slot);
     }
 
-    /// The attempt is over, so whatever goes wrong here is only logged.
+    /// The attempt is over, so errors here are only logged.
     async fn guard<'a>(&'a self, hook: &'static str, call: impl FnOnce() -> BoxFuture<'a, ()>) {
-        // The call itself may panic, and so may the drop of what did not end in time.
+        // The call itself may panic, and so may dropping a future that did not end in time.
         let mut guarded = pin!(caught(timeout(HOOK_MAX, async { call().await })));
         let ended = poll_fn(|context| self.span.in_scope(|| guarded.as_mut().poll(context))).await;
         self.span.in_scope(|| match ended {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => quiet::warning!(hook, "a middleware did not return in time; it is not waited for"),
+            Ok(Err(_)) => quiet::warning!(hook, "a middleware did not return in time; the worker continues without it"),
             Err(panicked) => quiet::error!(hook, panic = panicked.message, "a middleware panicked after an attempt"),
         });
     }

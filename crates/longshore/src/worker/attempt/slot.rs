@@ -13,7 +13,7 @@ use crate::worker::suspects::isolation;
 use crate::worker::worker_run::WorkerRun;
 use crate::{CurrentAttempt, StopCause};
 
-/// Makes one attempt after the other. Ends only when what surrounds the attempts panics, which ends the worker.
+/// Runs one attempt after the other. Ends only if the code around the attempts panics, which ends the worker.
 pub(crate) async fn run(worker_run: Arc<WorkerRun>, number: u32) {
     let slot = number as usize;
     loop {
@@ -40,7 +40,7 @@ async fn turns(worker_run: &WorkerRun, slot: usize) -> Infallible {
     }
 }
 
-/// Waits for a lease if there is none, or makes one attempt.
+/// Runs one attempt, or waits for a lease if there is none.
 async fn turn(worker_run: &WorkerRun, slot: usize) {
     let began_at = worker_run.clock.monotonic();
     let started = worker_run.holdings().start(slot, began_at, &worker_run.gate, |held| {
@@ -51,22 +51,21 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
         return worker_run.shared.slot_woken(slot).await;
     };
     if overdue(worker_run, &attempt, began_at).is_some() {
-        // It waited here beyond its expiry or deadline: its handler never learns of it.
-        let ended = not_begun(worker_run, &attempt, began_at);
-        let mut holdings = worker_run.holdings();
-        holdings.conclude(slot, &attempt, Conclusion::Outcome(ended));
-        holdings.release(slot);
-        drop(holdings);
+        // Its expiry or deadline passed while it waited here, so its handler does not run.
+        conclude_unbegun(worker_run, slot, &attempt, not_begun(worker_run, &attempt, began_at));
         drop(pass);
     } else if pass.closes() {
-        // Seldom and large, so it has a place of its own.
+        // Rare and large, so it is boxed.
         Box::pin(isolation::run(worker_run, slot, &worker_id, &attempt, pass)).await;
-    } else {
-        worker_run.note_start(&worker_id, slot, &attempt);
+    } else if let Some(began_at) = worker_run.note_beginning(&worker_id, slot, &attempt, began_at).await {
         make(worker_run, slot, &attempt, began_at).await;
         drop(pass);
+    } else {
+        let now = worker_run.clock.monotonic();
+        conclude_unbegun(worker_run, slot, &attempt, not_begun(worker_run, &attempt, now));
+        drop(pass);
     }
-    // Handlers that never wait would keep this thread from the recorder and the claim loop.
+    // Handlers that never wait would keep the recorder and the claim loop from running on this thread.
     tokio::task::consume_budget().await;
 }
 
@@ -86,17 +85,24 @@ pub(crate) fn not_begun(worker_run: &WorkerRun, attempt: &CurrentAttempt, now: D
     EndedAttempt::new(Record { outcome, log: attempt.close(), ..record }, now)
 }
 
-/// Runs the handler of an attempt that has begun.
+/// Ends an attempt that does not begin, and frees its slot.
+pub(crate) fn conclude_unbegun(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, ended: EndedAttempt) {
+    let mut holdings = worker_run.holdings();
+    holdings.conclude(slot, attempt, Conclusion::Outcome(ended));
+    holdings.release(slot);
+}
+
+/// Runs the handler of a started attempt.
 pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, began_at: Duration) {
     let mut execution = Execution::new(worker_run, attempt, began_at);
     let Executed { conclusion, hooks } = execution.run().await;
     if hooks.is_some() {
-        // Before the attempt is over, or a shutdown would not know that it has to wait.
+        // Before the attempt is over. Otherwise a shutdown would not know that it must wait.
         worker_run.holdings().slots.begin_hooks(slot);
     }
     let ownership = worker_run.holdings().conclude(slot, attempt, conclusion);
     if let Some(hooks) = hooks {
-        // Seldom and large, so it has a place of its own.
+        // Rare and large, so it is boxed.
         Box::pin(hooks.run(worker_run, slot, ownership)).await;
     }
     execution.outlive().await;

@@ -8,13 +8,13 @@ use crate::worker::claiming::worker_inbox::WorkerInbox;
 use crate::worker::trouble::{Patience, StoreCall};
 use crate::worker::worker_run::{Phase, Until, WorkerRun};
 
-/// How long the loop sleeps when no wake-up comes: wake-ups are hints, this is what makes it correct.
+/// How long the loop sleeps without a wake-up. Wake-ups are hints; this poll makes the loop correct.
 const POLL: Duration = Duration::from_secs(1);
 /// The shortest wait for a job that becomes due.
 const DUE_MIN: Duration = Duration::from_millis(1);
 
-/// Fetches jobs whenever slots can take them. Ends when the worker is to stop; a claim that is under way is
-/// waited for, so that the jobs it gets are given back.
+/// Claims jobs whenever slots can take them. Ends when the worker must stop. A claim in progress is awaited first, so
+/// that its jobs can be returned.
 pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
     let mut wakeups = worker_run.queue.backend().wakeups(worker_run.settings.interest(&worker_run.job_types));
     let mut inbox = WorkerInbox::default();
@@ -65,7 +65,8 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A claim whose answer was lost may hold jobs that nobody here knows of; others get them at once.
+/// A claim whose answer was lost may hold jobs that this worker does not know about. They are returned, so that others
+/// get them at once.
 async fn give_back_unanswered(worker_run: &WorkerRun, request: ClaimRequest) {
     let worker_id = request.worker_id.clone();
     let repeated = tokio::time::timeout(POLL, worker_run.queue.backend().claim(request)).await;
@@ -76,20 +77,20 @@ async fn give_back_unanswered(worker_run: &WorkerRun, request: ClaimRequest) {
     }
 }
 
-/// The claims of one worker, told apart by their ids.
+/// The claims of one worker, distinguished by their ids.
 #[derive(Debug, Default)]
 struct Requests {
     last_id: u64,
-    /// A claim that failed: it may have been carried out all the same, so it is repeated as it was.
+    /// A claim that failed. It may have been carried out, so it is repeated unchanged.
     unanswered: Option<ClaimRequest>,
 }
 
 impl Requests {
-    /// What to claim now, if anything. The identity stays the same.
+    /// What to claim now, if anything. The identity does not change.
     fn next(&mut self, worker_run: &WorkerRun) -> Option<ClaimRequest> {
         let mut holdings = worker_run.holdings();
         if let Some(unanswered) = &self.unanswered {
-            // While the worker does not know which leases it has lost, nothing that a claim brings could be run.
+            // While the worker does not know which leases it has lost, it could not run any job from a claim.
             return if holdings.readmits(&unanswered.worker_id) { self.unanswered.take() } else { None };
         }
         let (worker_id, demand) = holdings.demand(Instant::now(), &worker_run.gate)?;
@@ -104,7 +105,7 @@ impl Requests {
     }
 }
 
-/// Registers the worker where it is not, or not any more.
+/// Registers the worker if it is not registered (any more).
 async fn renew_identity(worker_run: &WorkerRun) -> Result<(), StoreError> {
     let is_registered = worker_run.holdings().registered_id().is_some();
     if !is_registered {
@@ -134,7 +135,7 @@ async fn claim(
         holdings.lanes.fill(request, leases, Instant::now());
         drop(holdings);
         if inbox.empty(worker_run) {
-            // The claim asked for less than the free slots, because leases lay in the inbox: there may be more.
+            // The claim asked for fewer jobs than free slots, because leases were in the inbox. There may be more jobs.
             worker_run.holdings().lanes.refresh();
         }
         return Ok(next_due);

@@ -7,22 +7,22 @@ use tokio::time::Instant;
 
 use crate::worker::claiming::pace::Pace;
 
-/// What a worker takes from one queue, or from all of them together.
+/// The jobs that a worker holds from one queue, or from all of them together.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// None is every queue.
+    /// `None` means every queue.
     queue: Option<String>,
     limit: u32,
     busy: u32,
     waiting: BTreeMap<Reverse<Priority>, VecDeque<Lease>>,
     waiting_count: u32,
-    /// When a claim last brought something.
+    /// When a claim last returned jobs.
     filled_at: Option<Instant>,
-    /// Whether one of its jobs has begun since it was last asked.
+    /// Whether one of its jobs has started since the last check.
     has_moved: bool,
-    /// The last claim left nothing behind: until a wake-up another one would get nothing.
+    /// The last claim left nothing behind. Until a wake-up, another claim would get nothing.
     is_dry: bool,
-    /// Free slots that the store knows of since that claim: a new job may come for each of them.
+    /// Free slots that the store has known since that claim. A new job may arrive for each of them.
     offered: u32,
     pace: Pace,
 }
@@ -65,7 +65,7 @@ impl Lane {
         }
     }
 
-    /// Which job would leave next, smallest first.
+    /// The sort key of the job that would leave next; the smallest comes first.
     fn head(&self) -> Option<(Reverse<Priority>, JobId)> {
         if self.busy >= self.limit {
             return None;
@@ -109,7 +109,7 @@ impl Lane {
         lease
     }
 
-    /// Takes out all that waits; until they are measured anew, its jobs count as slow.
+    /// Takes out all waiting jobs. Until the next measurement, its jobs count as slow.
     fn take_waiting(&mut self) -> impl Iterator<Item = Lease> + use<> {
         self.waiting_count = 0;
         self.pace.reset();
@@ -120,16 +120,16 @@ impl Lane {
         self.pace.prefetch(self.limit)
     }
 
-    /// Whether so little waits that another claim is worth its commit.
+    /// Whether so few jobs wait that another claim is worth its commit.
     fn is_low(&self) -> bool {
         if self.is_dry {
-            // Such a claim is a look, after which new jobs may come for the slots that became free meanwhile.
+            // Such a claim only checks for jobs. After it, new jobs may arrive for the slots that have become free.
             return self.free() > self.offered.saturating_mul(2);
         }
         self.waiting_count <= self.prefetch() / 2
     }
 
-    /// Slots that have nothing to do and will have nothing to do.
+    /// Idle slots for which no job is waiting.
     fn free(&self) -> u32 {
         self.limit.saturating_sub(self.busy).saturating_sub(self.waiting_count)
     }
@@ -140,7 +140,7 @@ impl Lane {
 }
 
 impl Lanes {
-    /// One lane for each queue, or a single one for all where none is named.
+    /// One lane for each queue, or a single lane for all queues if none is named.
     pub(crate) fn new(queues: &[QueueLimit], concurrency: u32) -> Self {
         let named = queues.iter().map(|queue| Lane::new(Some(queue.queue.clone()), queue.limit.min(concurrency)));
         let mut lanes: Vec<Lane> = named.collect();
@@ -161,7 +161,7 @@ impl Lanes {
             return None;
         }
         let mut limits = Vec::new();
-        // What was found empty is looked at again, because the offer that follows is for what was looked at.
+        // Lanes that were found empty are claimed again, because the next offer covers only the queues of this claim.
         for lane in self.lanes.iter_mut().filter(|lane| lane.is_low() || lane.is_dry) {
             lane.pace.measure(now);
             let limit = lane.wanted();
@@ -180,7 +180,7 @@ impl Lanes {
         Some(Demand { scope, limit })
     }
 
-    /// What may come without being asked for when a claim has found nothing more: one job for each free slot.
+    /// What may arrive without a claim after a claim has found nothing more: one job for each free slot.
     pub(crate) fn offer(&self) -> Offer {
         let busy: u32 = self.lanes.iter().map(|lane| lane.busy + lane.waiting_count).sum();
         let limit = self.concurrency.saturating_sub(busy);
@@ -191,14 +191,14 @@ impl Lanes {
         Offer { scope, limit }
     }
 
-    /// How much more the worker as a whole may hold.
+    /// How many more jobs the whole worker may hold.
     fn room(&self) -> u32 {
         let held: u32 = self.lanes.iter().map(|lane| lane.busy + lane.waiting_count).sum();
         let prefetch: u32 = self.lanes.iter().map(Lane::prefetch).sum();
         (self.concurrency + prefetch).saturating_sub(held)
     }
 
-    /// Takes in what a claim got, and notes which lanes it has emptied.
+    /// Adds the jobs of a claim, and notes which lanes it has emptied.
     pub(crate) fn fill(&mut self, request: &ClaimRequest, leases: Vec<Lease>, now: Instant) {
         let is_full = leases.len() >= request.limit as usize;
         let mut got = vec![0; self.lanes.len()];
@@ -219,7 +219,7 @@ impl Lanes {
         }
     }
 
-    /// Takes in jobs that came without being asked for.
+    /// Adds jobs that arrived without a claim.
     pub(crate) fn receive(&mut self, leases: Vec<Lease>, now: Instant) {
         for lease in leases {
             let index = self.index_of(&lease.queue);
@@ -231,7 +231,7 @@ impl Lanes {
         }
     }
 
-    /// Nothing comes any more until the next claim, which is worth it as soon as one is made again.
+    /// Nothing arrives until the next claim, which is useful as soon as the worker may claim again.
     pub(crate) fn withdraw_offer(&mut self) {
         for lane in &mut self.lanes {
             lane.offered = 0;
@@ -242,15 +242,15 @@ impl Lanes {
         self.lanes.iter().position(|lane| lane.queue.as_deref().is_none_or(|name| name == queue)).unwrap_or(0)
     }
 
-    /// Something may have changed: every lane is worth a claim again.
+    /// Something may have changed: a claim is useful again for every lane.
     pub(crate) fn refresh(&mut self) {
         for lane in &mut self.lanes {
             lane.is_dry = false;
         }
     }
 
-    /// The job that runs next, what lets it run, and its lane, which has one busy place more from now on. Nothing
-    /// comes out while the next one is not let in: no other job overtakes it.
+    /// The next job with its pass and its lane; the lane has one more running job from now on. If the next job gets no
+    /// pass, nothing is returned: no other job overtakes it.
     pub(crate) fn pop<P>(&mut self, let_in: impl FnOnce(&Lease) -> Option<P>) -> Option<(usize, Lease, P)> {
         let heads = self.lanes.iter().enumerate().filter_map(|(index, lane)| Some((lane.head()?, index)));
         let (_, index) = heads.min()?;
@@ -263,35 +263,35 @@ impl Lanes {
         self.lanes.iter().any(|lane| lane.head().is_some())
     }
 
-    /// Takes out one job that waits.
+    /// Takes out one waiting job.
     pub(crate) fn remove(&mut self, id: JobId, claim_number: ClaimNumber) -> Option<Lease> {
         self.lanes.iter_mut().find_map(|lane| lane.remove(id, claim_number))
     }
 
-    /// An attempt has ended: its place is free.
+    /// An attempt has ended, and its place is free.
     pub(crate) fn release(&mut self, lane: usize) {
         let lane = &mut self.lanes[lane];
         lane.busy -= 1;
         lane.pace.count();
     }
 
-    /// Whether nothing waits.
+    /// Whether no job waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.lanes.iter().all(|lane| lane.waiting_count == 0)
     }
 
-    /// What waits, in no order that matters.
+    /// The waiting jobs, in no particular order.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Lease> {
         self.lanes.iter().flat_map(|lane| lane.waiting.values().flatten())
     }
 
-    /// Takes out all that waits; until they are measured anew, jobs count as slow.
+    /// Takes out all waiting jobs. Until the next measurement, jobs count as slow.
     pub(crate) fn take_waiting(&mut self) -> Vec<Lease> {
         self.lanes.iter_mut().flat_map(Lane::take_waiting).collect()
     }
 
-    /// Takes out what has waited for so long behind jobs that do not end: those of its own lane where that is full,
-    /// those of the whole worker where it is `stuck`.
+    /// Takes out jobs that have waited this long behind jobs that do not end: those of a full lane, and all jobs if the
+    /// worker is `Stuck`.
     pub(crate) fn take_stale(&mut self, waited: Duration, now: Instant, progress: Progress) -> Vec<Lease> {
         let mut stale = Vec::new();
         for lane in &mut self.lanes {
@@ -306,16 +306,16 @@ impl Lanes {
     }
 }
 
-/// Whether a worker's slots begin jobs.
+/// Whether a worker's slots start jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// A job has begun lately, or one may begin at once.
+    /// A job has started recently, or one may start at once.
     Moving,
-    /// Nothing has begun for a while, and nothing may.
+    /// No job has started for a while, and none may.
     Stuck,
 }
 
-/// How much a claim asked for from a lane; none where it did not ask.
+/// How many jobs a claim asked for from a lane. `None` if it did not ask.
 fn asked(scope: &QueueScope, limit: u32, queue: Option<&str>) -> Option<u32> {
     match (scope, queue) {
         (QueueScope::All, _) => Some(limit),

@@ -3,16 +3,16 @@ use tokio::time::Instant;
 
 use crate::worker::worker_run::WorkerRun;
 
-/// The store's inbox of the identity under which this worker claims, if it has one.
+/// The store's inbox for the identity under which this worker claims, if it has one.
 #[derive(Default)]
 pub(crate) struct WorkerInbox {
     open: Option<(WorkerId, Box<dyn Inbox>)>,
-    /// Whether something may come.
+    /// Whether jobs may arrive.
     is_offering: bool,
 }
 
 impl WorkerInbox {
-    /// Says what may come after the next claim of this identity, and opens its inbox if need be.
+    /// Sets what may arrive after the next claim of this identity. Opens its inbox if necessary.
     pub(crate) fn offer(&mut self, worker_run: &WorkerRun, worker_id: &WorkerId) {
         let inbox = match self.open.take_if(|(of, _)| of == worker_id) {
             Some((_, inbox)) => inbox,
@@ -24,7 +24,7 @@ impl WorkerInbox {
         self.is_offering = true;
     }
 
-    /// Takes what has come to the slots; whether there was something.
+    /// Moves arrived leases to the slots. Returns whether there were any.
     pub(crate) fn empty(&mut self, worker_run: &WorkerRun) -> bool {
         let Some((worker_id, inbox)) = &mut self.open else { return false };
         let leases = inbox.take();
@@ -42,7 +42,7 @@ impl WorkerInbox {
         true
     }
 
-    /// Resolves when something has come. Cancellation safe.
+    /// Resolves when a lease has arrived. Cancellation safe.
     pub(crate) async fn arrived(&mut self) {
         match &mut self.open {
             Some((_, inbox)) => inbox.arrived().await,
@@ -50,7 +50,7 @@ impl WorkerInbox {
         }
     }
 
-    /// Nothing comes before the next claim: a suspect waits to run alone, and other processes get the jobs.
+    /// Nothing may arrive before the next claim: a suspect waits to run alone, and other processes get the jobs.
     pub(crate) fn rest(&mut self, worker_run: &WorkerRun) {
         if let Some((_, inbox)) = &mut self.open
             && std::mem::take(&mut self.is_offering)

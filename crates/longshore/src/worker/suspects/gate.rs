@@ -1,15 +1,20 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use longshore_core::Budgets;
 use tokio::sync::Notify;
 
 use crate::worker::worker_run::WorkerRun;
 
-/// Decides when attempts may begin in this process: a suspect runs alone, so that a death is surely its own.
+/// How long a worker waits at its start until those that share its process have noted that they are not alone.
+const COMPANY_MAX: Duration = Duration::from_secs(5);
+
+/// Decides when attempts may start in this process. A suspect runs alone, so that a death is certainly its own.
 ///
-/// All workers of a process share one, because the process dies with all of its attempts. A suspect closes the gate,
-/// waits until what runs has ended, and opens it again when it has ended. Both waits are bounded by its owner.
+/// All workers of a process share one gate, because the process dies with all of its attempts. A suspect closes the
+/// gate, waits until the running attempts have ended, and opens it again when it has ended. Its owner limits both
+/// waits.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -27,7 +32,7 @@ struct State {
     workers: Vec<Weak<WorkerRun>>,
 }
 
-/// The right of one attempt to run, until it is dropped.
+/// The permission of one attempt to run, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Pass {
     gate: Arc<Gate>,
@@ -42,7 +47,7 @@ impl Gate {
         Arc::clone(&GATE)
     }
 
-    /// Lets an attempt of a job with these budgets in, unless a suspect waits or runs alone.
+    /// Admits an attempt of a job with these budgets, unless a suspect waits or runs alone.
     pub(crate) fn enter(self: &Arc<Self>, budgets: &Budgets) -> Option<Pass> {
         let mut state = self.state();
         if state.is_closed {
@@ -62,18 +67,13 @@ impl Gate {
         self.workers.load(Ordering::SeqCst) > 1
     }
 
-    /// A worker begins. The attempts of the others are not alone from now on.
-    pub(crate) fn join(&self, worker_run: &Arc<WorkerRun>) {
-        let others = {
-            let mut state = self.state();
-            let others = state.workers.clone();
-            state.workers.push(Arc::downgrade(worker_run));
-            self.workers.store(state.workers.len(), Ordering::SeqCst);
-            others
-        };
-        for other in others.iter().filter_map(Weak::upgrade) {
-            other.note_company();
-        }
+    /// A worker begins; answers the others, whose attempts are not alone from now on (see [`note_company`]).
+    pub(crate) fn join(&self, worker_run: &Arc<WorkerRun>) -> Vec<Weak<WorkerRun>> {
+        let mut state = self.state();
+        let others = state.workers.clone();
+        state.workers.push(Arc::downgrade(worker_run));
+        self.workers.store(state.workers.len(), Ordering::SeqCst);
+        others
     }
 
     /// Forgets the workers that have ended.
@@ -83,7 +83,7 @@ impl Gate {
         self.workers.store(state.workers.len(), Ordering::SeqCst);
     }
 
-    /// Lets every worker look again for what it may begin or claim.
+    /// Wakes every worker, so that it checks again what it may start or claim.
     fn open(&self) {
         let workers = {
             let mut state = self.state();
@@ -100,13 +100,25 @@ impl Gate {
     }
 }
 
+/// Notes of the attempts of workers that another one may run attempts beside them. Bounded: each may have a store of its
+/// own, and one that does not answer must keep no other worker from its jobs.
+pub(crate) async fn note_company(workers: &[Weak<WorkerRun>]) {
+    let notes = async {
+        for worker_run in workers.iter().filter_map(Weak::upgrade) {
+            worker_run.note_company().await;
+        }
+    };
+    // What is not noted by then is noted with the next beginning.
+    let _ = tokio::time::timeout(COMPANY_MAX, notes).await;
+}
+
 impl Pass {
-    /// Whether nothing else may begin.
+    /// Whether nothing else may start.
     pub(crate) fn closes(&self) -> bool {
         self.closes.load(Ordering::SeqCst)
     }
 
-    /// Resolves when nothing else runs. Cancellation safe.
+    /// Resolves when nothing else is running. Cancellation safe.
     pub(crate) async fn alone(&self) {
         loop {
             let mut left = std::pin::pin!(self.gate.left.notified());
@@ -118,7 +130,7 @@ impl Pass {
         }
     }
 
-    /// Lets others begin beside this attempt.
+    /// Lets others start beside this attempt.
     pub(crate) fn open(&self) {
         if self.closes.swap(false, Ordering::SeqCst) {
             self.gate.open();
@@ -185,6 +197,6 @@ mod tests {
     }
 
     async fn futures_now<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
-        tokio::time::timeout(std::time::Duration::ZERO, future).await.ok()
+        tokio::time::timeout(Duration::ZERO, future).await.ok()
     }
 }

@@ -8,18 +8,18 @@ use crate::CurrentAttempt;
 use crate::runtime::quiet;
 use crate::worker::attempt::ended_attempt::EndedAttempt;
 use crate::worker::attempt::slot;
-use crate::worker::holdings::{Conclusion, Holdings};
+use crate::worker::holdings::Holdings;
 use crate::worker::suspects::gate::Pass;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
 
-/// How long a suspect waits for what runs to end, and how long it then runs alone: one long job must not stall a
+/// How long a suspect waits for running attempts to end, and how long it then runs alone. One long job must not block a
 /// process for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The most that this is doubled.
+/// How many times this is doubled at most.
 const DOUBLINGS_MAX: u32 = 10;
 
-/// Makes the attempt of a suspect: alone, unless what runs does not end in time.
+/// Runs the attempt of a suspect: alone, unless the running attempts do not end in time.
 pub(crate) async fn run(
     worker_run: &WorkerRun,
     slot: usize,
@@ -35,18 +35,21 @@ pub(crate) async fn run(
         Beginning::Alone | Beginning::BesideOthers if slot::overdue(worker_run, attempt, began_at).is_none() => None,
         _ => Some(slot::not_begun(worker_run, attempt, began_at)),
     };
-    if let Some(ended) = not_begun {
-        let mut holdings = worker_run.holdings();
-        holdings.conclude(slot, attempt, Conclusion::Outcome(ended));
-        holdings.release(slot);
+    let noted = if not_begun.is_none() {
+        worker_run.holdings().slots.begin(slot, began_at, beginning == Beginning::Alone);
+        worker_run.note_beginning(worker_id, slot, attempt, began_at).await
+    } else {
+        None
+    };
+    let Some(began_at) = noted else {
+        let ended = not_begun.unwrap_or_else(|| slot::not_begun(worker_run, attempt, worker_run.clock.monotonic()));
+        slot::conclude_unbegun(worker_run, slot, attempt, ended);
         return;
-    }
+    };
     let open_at = Instant::now() + patience;
-    worker_run.holdings().slots.begin(slot, began_at, beginning == Beginning::Alone);
-    worker_run.note_start(worker_id, slot, attempt);
     let making = async {
         slot::make(worker_run, slot, attempt, began_at).await;
-        // Until its outcome is stored, the row says that it runs: a death caused by the next job would be charged
+        // Until its outcome is stored, its row says that it is running. A death caused by the next job would be charged
         // to it.
         let is_over = |holdings: &Holdings| !pass.closes() || holdings.is_recorded() || holdings.worker_id().is_none();
         worker_run.shared.settled_when(is_over).await;
@@ -57,19 +60,26 @@ pub(crate) async fn run(
         () = &mut making => return,
         () = sleep_until(open_at) => {}
     }
-    quiet::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
+    quiet::info!(job_id = attempt.id().0, "a suspect has run alone for a long time; others may now start beside it");
     worker_run.holdings().slots.accompany(slot);
-    // Before others may begin.
-    worker_run.note_start(worker_id, slot, attempt);
-    pass.open();
+    let noted = tokio::select! {
+        biased;
+        () = &mut making => return,
+        noted = worker_run.note_start(worker_id, slot, attempt) => noted,
+    };
+    match noted {
+        // Only now may others begin.
+        Ok(()) => pass.open(),
+        Err(error) => worker_run.meet(StoreCall::Start, error),
+    }
     making.await;
 }
 
-/// How the attempt of a suspect begins.
+/// How the attempt of a suspect starts.
 #[derive(Debug, PartialEq, Eq)]
 enum Beginning {
     Alone,
-    /// What ran before did not end in time.
+    /// The running attempts did not end in time.
     BesideOthers,
     /// It was stopped while it waited, or its lease was lost.
     Never,
@@ -87,7 +97,7 @@ fn refused(attempt: &CurrentAttempt, reason: &str, now: Duration) -> EndedAttemp
     EndedAttempt::new(Record { outcome, log: attempt.close(), ..Record::returned(attempt.lease()) }, now)
 }
 
-/// Waits until the suspect is alone and writes that it begins.
+/// Waits until the suspect is alone, and writes that it starts.
 async fn begin(
     worker_run: &WorkerRun,
     worker_id: &WorkerId,
@@ -101,7 +111,7 @@ async fn begin(
         _ = signal.stopped() => return Beginning::Never,
         () = pass.alone() => Beginning::Alone,
         () = sleep(patience) => {
-            quiet::info!(job_id = attempt.id().0, "a suspect has waited for long; it begins beside others");
+            quiet::info!(job_id = attempt.id().0, "a suspect has waited for a long time; it starts beside others");
             Beginning::BesideOthers
         }
     };
@@ -110,7 +120,7 @@ async fn begin(
     let begun = tokio::select! {
         biased;
         _ = signal.stopped() => None,
-        // The gate is closed meanwhile, for all workers of this process.
+        // During this time the gate is closed for all workers of this process.
         begun = timeout(patience, worker_run.patiently(StoreCall::Isolate, call)) => begun.ok(),
     };
     let Some(begun) = begun else {
@@ -127,8 +137,8 @@ async fn begin(
     Beginning::Never
 }
 
-/// Where long jobs keep a suspect from being alone, nobody can be found guilty: what has crashed more often than it
-/// may gets longer each time.
+/// If long jobs prevent a suspect from running alone, the cause of crashes stays unknown. So a job with more crashes
+/// than allowed gets longer each time.
 fn patience(budgets: &Budgets) -> Duration {
     let beyond = budgets.crash_count.saturating_sub(budgets.max_crashes.max(1));
     PATIENCE * 2_u32.pow(beyond.min(DOUBLINGS_MAX))

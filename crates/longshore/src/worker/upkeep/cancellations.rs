@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
 
-/// How soon after one look the next may follow, so that a busy database is not asked all the time.
+/// The minimum time between two checks, so that a busy database is not read all the time.
 const REST: Duration = Duration::from_millis(200);
 
 /// Hears which jobs are to be cancelled. A hint that names them is enough; after any other one the store is asked, while

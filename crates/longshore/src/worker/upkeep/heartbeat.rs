@@ -1,35 +1,37 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError};
+use longshore_core::{Extended, Heartbeat, Held, StoreError};
 use tokio::time::{Instant, sleep_until};
 
 use crate::CurrentAttempt;
 use crate::worker::attempt::committed::has_completed;
 use crate::worker::holdings::Holdings;
 use crate::worker::trouble::StoreCall;
+use crate::worker::upkeep::held_report::{Claims, HeldReport};
 use crate::worker::worker_run::{Phase, WorkerRun};
 
-/// The longest pause after a heartbeat that failed. Once writing is possible again, others give this worker a second
-/// at least before they take its jobs, and it must not let that pass.
+/// The longest pause after a failed heartbeat. Once writing is possible again, other processes wait at least a second
+/// before they take this worker's jobs. It must send a heartbeat within that time.
 const RETRY_MAX: Duration = Duration::from_millis(500);
 
-/// Keeps the worker's lease, and hears what it has lost or must cancel.
+/// Extends the worker's lease, and learns what it has lost or must cancel.
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let interval = worker_run.settings.lease / 6;
     let mut next = Instant::now() + interval;
+    let mut report = HeldReport::default();
     loop {
         tokio::select! {
             () = sleep_until(next) => {}
-            // Only a registration after an eviction brings it forward: a heartbeat writes, and would wake every other
+            // Only a registration after an eviction or the loss of a session brings it forward: a heartbeat writes, and would wake every other
             // worker.
             () = worker_run.shared.heartbeat_woken() => {}
         }
         register_to_the_end(&worker_run).await;
         let asked_at = Instant::now();
-        next = match beat(&worker_run).await {
-            Some(Ok(())) | None => asked_at + interval,
+        next = match beat(&worker_run, &mut report).await {
+            Some(Ok(HeartbeatAnswer::AsksForAll)) => asked_at,
+            Some(Ok(HeartbeatAnswer::Whole)) | None => asked_at + interval,
             Some(Err(error)) => {
                 worker_run.meet(StoreCall::Extend, error);
                 Instant::now() + (interval / 10).min(RETRY_MAX)
@@ -38,8 +40,8 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     }
 }
 
-/// The claim loop, which registers the worker otherwise, ends when the worker is to stop. What still runs then must
-/// hear all the same what it has lost.
+/// Registers the worker until its end. The claim loop usually does that, but ends when the worker must stop. Jobs that
+/// still run then must still learn whether they are lost.
 async fn register_to_the_end(worker_run: &WorkerRun) {
     let is_evicted = {
         let holdings = worker_run.holdings();
@@ -53,39 +55,56 @@ async fn register_to_the_end(worker_run: &WorkerRun) {
     }
 }
 
-/// One heartbeat; none while the worker is not registered. What runs goes on while heartbeats fail: nobody can take a
-/// job over without writing, and whoever is overtaken nevertheless, because it was frozen, writes behind fences.
-async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
+/// What an answer to a heartbeat is about.
+enum HeartbeatAnswer {
+    /// All that the worker holds.
+    Whole,
+    /// Nothing: the store does not know what the changes are changes of.
+    AsksForAll,
+}
+
+/// One heartbeat. `None` while the worker is not registered. Running jobs continue while heartbeats fail: nobody can
+/// take over a job without writing. If a job was taken over while this process was frozen, the fence rejects its
+/// writes.
+async fn beat(worker_run: &WorkerRun, report: &mut HeldReport) -> Option<Result<HeartbeatAnswer, StoreError>> {
+    // Before the holdings: what was registered since then asks for a heartbeat of its own.
+    let session = worker_run.sessions.number();
     let (worker_id, held) = {
         let holdings = worker_run.holdings();
         (holdings.registered_id()?.clone(), holdings.held())
     };
     let asked_at = Instant::now();
-    let heartbeat =
-        Heartbeat { worker_id: worker_id.clone(), held: held.iter().map(|(id, claim)| (*id, *claim)).collect() };
+    let (number, said) = report.next(session, &held);
+    let names_all = matches!(said, Held::All(_));
+    let heartbeat = Heartbeat { worker_id: worker_id.clone(), number, held: said };
     let mut extended = match worker_run.queue.backend().extend(heartbeat).await {
         Ok(extended) => extended,
         Err(error) => return Some(Err(error)),
     };
     worker_run.trouble.pass(StoreCall::Extend);
+    if extended.asks_for_all && !names_all {
+        return Some(Ok(HeartbeatAnswer::AsksForAll));
+    }
     keep_completed(worker_run, &mut extended).await;
     let mut holdings = worker_run.holdings();
     if holdings.registered_id() != Some(&worker_id) {
-        return Some(Ok(()));
+        return Some(Ok(HeartbeatAnswer::Whole));
     }
     holdings.renew(asked_at);
     obey(&mut holdings, &extended, &held, worker_run.clock.monotonic());
-    Some(Ok(()))
+    drop(holdings);
+    report.answered(session, held);
+    Some(Ok(HeartbeatAnswer::Whole))
 }
 
-/// A handler may go on after it has completed its job in a transaction of its own. The store calls that job lost,
-/// because it does not run any more, but no other worker has it, so there is no reason to stop.
+/// A handler may continue after it has completed its job in its own transaction. The store reports such a job as lost,
+/// because it is no longer running. But no other worker has it, so there is no reason to stop.
 async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
     let mut completed = Vec::new();
     for id in &extended.lost {
         let attempt = worker_run.holdings().slots.attempts().find(|attempt| attempt.id() == *id).cloned();
         let Some(attempt) = attempt.filter(CurrentAttempt::has_completion) else { continue };
-        // Where nobody can tell, it goes on, and the fence decides about its outcome.
+        // If it is unknown, the attempt continues, and the fence decides about its outcome.
         if has_completed(worker_run, &attempt).await.unwrap_or(true) {
             completed.push(*id);
         }
@@ -93,9 +112,9 @@ async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
     extended.lost.retain(|id| !completed.contains(id));
 }
 
-/// A job may have been stored and claimed anew while the heartbeat was under way: only the claims that it named
-/// are meant.
-fn obey(holdings: &mut Holdings, extended: &Extended, held: &HashMap<JobId, ClaimNumber>, now: Duration) {
+/// A job may have been recorded and claimed again during the heartbeat. The answer applies only to the claims that the
+/// heartbeat named.
+fn obey(holdings: &mut Holdings, extended: &Extended, held: &Claims, now: Duration) {
     for id in &extended.lost {
         if let Some(claim_number) = held.get(id) {
             holdings.disown(*id, *claim_number);

@@ -14,15 +14,15 @@ use crate::worker::holdings::Ended;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
 
-/// How long what an attempt says may wait, so that many lines are one write.
+/// How long progress and log may wait, so that many lines are one write.
 const FLUSH: Duration = Duration::from_millis(250);
 /// How long after a panic of the store the outcomes are tried again.
 const AGAIN: Duration = Duration::from_millis(100);
 /// The most outcomes in one transaction.
 const BATCH_MAX: usize = 1000;
 
-/// Writes what attempts say and what they came to; the only one who does, so that nothing that an attempt said
-/// comes after its outcome. While one batch is committed the next one gathers.
+/// Writes progress, logs and outcomes. It is the only writer, so that no report of an attempt comes after its outcome.
+/// While one batch is being committed, the next one is collected.
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let mut flush_at: Option<Instant> = None;
     loop {
@@ -83,7 +83,7 @@ async fn record(worker_run: &WorkerRun) {
         if let Err(panicked) = caught(store(worker_run, &mut ended)).await {
             worker_run.holdings().put_back(&ended);
             worker_run.note_panic("the store", panicked);
-            // The worker stops, and the outcomes are tried until it has ended.
+            // The worker stops, and the outcomes are retried until it has ended.
             tokio::time::sleep(AGAIN).await;
             continue;
         }
@@ -107,8 +107,8 @@ async fn store(worker_run: &WorkerRun, ended: &mut Ended) {
     }
 }
 
-/// What ended attempts said last, before the outcomes that let nothing more in. Nothing is judged by the answer: the
-/// outcomes meet the same trouble, and say what it means.
+/// Writes the last progress and log of ended attempts, before their outcomes close them. Its errors are only logged:
+/// the outcomes fail for the same cause, and their errors are handled.
 async fn report_last(worker_run: &WorkerRun, worker_id: &WorkerId, reports: &Arc<[Report]>) {
     if reports.is_empty() {
         return;
@@ -190,8 +190,8 @@ async fn give_up(worker_run: &WorkerRun, worker_id: &WorkerId, refused: Vec<(End
     }
 }
 
-/// An outcome was not accepted: the handler has completed the job itself in the last moment, whose log is still to be
-/// stored, or the lease was lost.
+/// Handles an outcome that was not accepted. Either the handler has completed the job itself at the last moment and the
+/// rest of its log must still be stored, or the lease was lost.
 async fn fenced(worker_run: &WorkerRun, worker_id: &WorkerId, record: &Record) {
     let Record { id, claim_number, attempt, .. } = *record;
     let is_completed = AttemptClaim { worker_id, id, claim_number }.check(worker_run).await;
@@ -199,7 +199,7 @@ async fn fenced(worker_run: &WorkerRun, worker_id: &WorkerId, record: &Record) {
         quiet::warning!(job_id = id.0, claim_number = claim_number.0, "too late: the lease was lost");
         return;
     }
-    quiet::info!(job_id = id.0, claim_number = claim_number.0, "its attempt had completed the job already");
+    quiet::info!(job_id = id.0, claim_number = claim_number.0, "the attempt had already completed its job");
     if !record.log.is_empty() {
         let report = Report { id, claim_number, attempt, progress: None, log: record.log.clone() };
         report_last(worker_run, worker_id, &[report].into()).await;

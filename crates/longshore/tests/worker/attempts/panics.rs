@@ -97,7 +97,7 @@ impl Handler for PanicsTwice {
     }
 }
 
-/// Fails with an error that cannot be told.
+/// Fails with an error that panics when it is printed.
 struct Untellable;
 
 #[derive(Debug)]
@@ -231,7 +231,7 @@ async fn hints_that_panic_end_the_worker_with_an_error() {
     }
 }
 
-/// Panics once when a test says so.
+/// Panics once when a test requests it.
 #[derive(Debug)]
 struct PanickyClock {
     inner: FakeClock,
@@ -269,7 +269,7 @@ async fn a_panic_around_a_handler_ends_its_attempt_and_the_slot_goes_on() {
     assert_eq!(bench.status(second).await, Status::Completed);
 }
 
-/// Panics over everything that is logged.
+/// Panics on everything that is logged.
 struct PanickySubscriber;
 
 impl Subscriber for PanickySubscriber {
@@ -278,7 +278,7 @@ impl Subscriber for PanickySubscriber {
     }
 
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
-        // The spans of half of the attempts are made, to see what becomes of them.
+        // The spans of half of the attempts are created, to see what happens to them.
         static MADE: AtomicBool = AtomicBool::new(false);
         let is_ours = matches!(attributes.metadata().name(), "attempt" | "enqueue");
         assert!(!is_ours || MADE.fetch_not(Ordering::SeqCst), "no new span");
@@ -354,7 +354,7 @@ async fn a_log_that_panics_costs_lines_and_no_job() {
     assert_eq!((bench.status(retried).await, bench.job(retried).await.retry_count), (Status::Completed, 1));
 }
 
-/// Every span of time that a handler can be given is as long as can be.
+/// Every duration that a handler can set has its maximum.
 struct Endless;
 
 impl Handler for Endless {

@@ -46,7 +46,7 @@ impl Visit for Told {
     }
 }
 
-/// A layer as a tracing system has one: it keeps the spans of this thread, and everything that events say.
+/// A layer like that of a tracing system: it keeps the spans of this thread, and all event texts.
 #[derive(Clone, Default)]
 struct Spans {
     spans: Arc<Mutex<BTreeMap<u64, Told>>>,
@@ -75,7 +75,7 @@ impl<S: Subscriber> Layer<S> for Spans {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: Context<'_, S>) {
         let mut told = Told { name: attributes.metadata().name(), ..Told::default() };
         attributes.record(&mut told);
-        // An id is used again after the end of its span.
+        // An id is reused after the end of its span.
         let mut spans = self.spans.lock().unwrap();
         let number = spans.len() as u64;
         if let Some(ended) = spans.remove(&id.into_u64()) {
@@ -153,7 +153,7 @@ async fn a_failed_attempt_has_an_error_status_and_the_type_of_its_failure() {
         .handle(|_: Step, _| async { Err::<(), _>(HandlerError::failed(FailureType::NetworkError, "no answer")) });
     worker.run_until_drained().await.unwrap();
 
-    // One that is not retried because it expires meanwhile.
+    // A job that is not retried because it expires in between.
     bench.enqueue_with(|job| job.expires_in(std::time::Duration::from_millis(1))).await;
     let worker = bench
         .worker()
@@ -199,7 +199,7 @@ async fn a_batch_is_one_span_that_counts_its_jobs_and_names_the_queue_that_all_h
     assert_eq!(names, [("2", "enqueue media"), ("3", ""), ("4", "")]);
 }
 
-/// Keeps what the span has as its link when the handler is about to run.
+/// Records the trace link of the span when the handler is about to run.
 struct Linker(Arc<Mutex<Vec<Option<String>>>>);
 
 impl Middleware for Linker {

@@ -8,17 +8,17 @@ use crate::column;
 use crate::fault::{Fault, spoils_connection};
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
 use crate::workers::held_job::{HeldJob, Loss, Proof};
-use crate::workers::started::StartedTable;
+use crate::workers::liveness::started::StartedTable;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
 /// How many jobs one transaction takes from a lost worker.
 pub(crate) const STEP_ROWS: u32 = 500;
-/// How long a step may wait for the write lock and still end a lease: whoever waits for the same lock must have had
-/// a chance to come first.
+/// How long a step may wait for the write lock and still end a lease. A worker that waits for the same lock must have
+/// had a chance to come first.
 const WAIT_MAX: Duration = Duration::from_millis(500);
 
-/// One bounded step: some jobs of one lost worker, and its row when none is left.
+/// One bounded step: some jobs of one lost worker, and its row when no job is left.
 pub(crate) struct TakeOverStep {
     pub(crate) worker_id: WorkerId,
     pub(crate) heartbeat_number: Option<i64>,
@@ -33,22 +33,22 @@ pub(crate) struct TakeOverStep {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) jobs: u64,
-    /// Where the next step begins, if there is one.
+    /// Where the next step starts, if there is one.
     pub(crate) next: Option<JobId>,
     pub(crate) end: End,
 }
 
-/// What became of the worker.
+/// The result for the worker.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum End {
-    /// It lives after all, or somebody else takes its jobs.
+    /// It lives after all, or another process takes its jobs.
     #[default]
     Elsewhere,
     /// This step had to wait for the database, and the worker may have waited longer.
     Late,
-    /// It holds nothing more, and its row is removed.
+    /// It holds no more jobs, and its row is removed.
     Gone,
-    /// A job of its own cannot be taken back.
+    /// One of its jobs cannot be taken.
     Stuck,
 }
 
@@ -80,7 +80,7 @@ impl Work for TakeOverStep {
         tx.held.forget(&self.worker_id);
         let removed = tx
             .connection
-            .prepare_cached(include_str!("../sql/delete_worker.sql"))?
+            .prepare_cached(include_str!("../../sql/delete_worker.sql"))?
             .execute([self.worker_id.as_str()])?;
         taken.end = if removed == 1 || self.heartbeat_number.is_none() { End::Gone } else { End::Stuck };
         Ok(taken)
@@ -88,19 +88,19 @@ impl Work for TakeOverStep {
 }
 
 impl TakeOverStep {
-    /// Only a lease can end by mistake while the database is locked; a death stays one.
+    /// Only a lease can end by mistake while the database is locked. A death stays a death.
     fn is_late(&self) -> bool {
         self.loss == Loss::Lapsed && self.clock.monotonic().saturating_sub(self.asked_at) > WAIT_MAX
     }
 
     fn heartbeat_number_now(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Option<i64>> {
         tx.connection
-            .prepare_cached(include_str!("../sql/select_heartbeat_number.sql"))?
+            .prepare_cached(include_str!("../../sql/select_heartbeat_number.sql"))?
             .query_row([self.worker_id.as_str()], |row| column::integer(row, 0))
             .optional()
     }
 
-    /// Takes one job in a savepoint of its own: one row that cannot be moved never stops the others.
+    /// Takes one job in its own savepoint: a row that cannot be changed never stops the others.
     fn take_apart<'c>(&self, tx: &mut WriteTx<'_, 'c>, ending: &mut Ending<'c>, job: &HeldJob) -> Result<bool, Fault> {
         tx.connection.prepare_cached("SAVEPOINT row")?.execute([])?;
         let mut others = std::mem::take(&mut tx.counts);
@@ -113,7 +113,7 @@ impl TakeOverStep {
                 Ok(is_taken)
             }
             Err(Fault::Sql(error)) if !spoils_connection(&error) && !tx.connection.is_autocommit() => {
-                crate::quiet::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be taken back");
+                crate::quiet::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be taken from its worker");
                 tx.counts = others;
                 tx.connection.prepare_cached("ROLLBACK TO row")?.execute([])?;
                 tx.connection.prepare_cached("RELEASE row")?.execute([])?;
@@ -132,7 +132,7 @@ impl TakeOverStep {
             (Some(Proof::OfItsWorker), Loss::Died) => AttemptEnd::Crashed(self.suspects),
             (Some(Proof::None), Loss::Died) => AttemptEnd::Crashed(Suspects::Several),
         };
-        // Neither is retried after a delay, so neither the policy nor chance has a say.
+        // Neither end has a delay, so neither the policy nor the random number matters.
         let outcome = decide(&job.budgets, end, &RetryPolicy::default(), tx.now, 0.0);
         let ended = AttemptEnded {
             worker_id: &self.worker_id,
