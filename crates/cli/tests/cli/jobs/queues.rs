@@ -58,7 +58,10 @@ fn status_shows_on_one_screen_what_matters_now() {
     assert_eq!(status["last_hour"]["minutes"].as_array().unwrap().len(), 60);
     assert_eq!(status["queues"][1]["queue"], json!("later"));
     assert!(status["next_due_at"].is_string(), "{status}");
-    assert_eq!(status["findings"][0]["code"], json!("dead_letters_grow"));
+    // This test does not depend on how full the disk of the machine is.
+    let codes = status["findings"].as_array().unwrap().iter().map(|finding| &finding["code"]);
+    let codes: Vec<_> = codes.filter(|code| **code != json!("disk_almost_full")).collect();
+    assert_eq!(codes, [&json!("dead_letters_grow")]);
     let told = sandbox.run(&["status"]).stdout;
     assert!(told.starts_with("longshore.db: 1 pending, 0 running, 2 completed, 1 dead letter\n"), "{told}");
     assert!(told.contains("a job is due in 59m") && told.contains("! the number of dead letters grows"), "{told}");
