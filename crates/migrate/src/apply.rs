@@ -31,6 +31,8 @@ pub struct Order<'a> {
     pub without: &'a Schema,
     /// How the schema differed from what the ledger records before this run.
     pub differing: &'a [Difference],
+    /// What the application has added and kept.
+    pub accepted: &'a [ObjectName],
 }
 
 /// How an order failed, before it is put into a [`MigrateError`].
@@ -135,7 +137,7 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
     let Some(link) = order.chain.link(&order.migration.id) else {
         return Ok(());
     };
-    let observed = target.observe()?;
+    let observed = target.observe()?.without(order.accepted);
     let id = order.migration.id.clone();
     if order.direction == Direction::Up {
         let missing = match link.footprint.presence(&observed) {

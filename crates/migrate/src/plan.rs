@@ -4,9 +4,11 @@ mod mend;
 mod repair;
 
 pub use mend::{Materials, mends};
+pub(crate) use repair::joined;
 pub use repair::{Conflicts, Planned, repair};
 
 use crate::{
+    adoption::Takeover,
     error::MigrateError,
     finding::FindingKind,
     migration::MigrationId,
@@ -35,10 +37,23 @@ pub fn up(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError
     };
     let wanted = survey.standings.iter().filter(is_wanted).take(goal.steps.unwrap_or(usize::MAX));
     let wanted: Vec<&Standing> = wanted.collect();
+    if let Some(takeover) = needed_takeover(survey, &wanted) {
+        let what = takeover.found.first().cloned().unwrap_or_default();
+        return Err(MigrateError::NeedsAdoption { table: takeover.table.clone(), what });
+    }
     if let Some(standing) = wanted.iter().find(|standing| !there_already(standing, survey).is_empty()) {
         return Err(MigrateError::AlreadyThere { id: standing.id.clone(), objects: there_already(standing, survey) });
     }
     Ok(wanted.into_iter().map(|standing| standing.id.clone()).collect())
+}
+
+fn needed_takeover<'s>(survey: &'s Survey, wanted: &[&Standing]) -> Option<&'s Takeover> {
+    let table = |takeover: &Takeover| ObjectName::table(takeover.table.as_str());
+    let touches = |takeover: &Takeover| {
+        let mut links = wanted.iter().filter_map(|standing| survey.chain.link(&standing.id));
+        links.any(|link| link.footprint.objects().iter().any(|object| object.owner() == table(takeover).owner()))
+    };
+    survey.takeover.as_ref().filter(|takeover| takeover.is_needed && touches(takeover))
 }
 
 /// What `down` rolls back, newest first: one step unless the goal says otherwise.

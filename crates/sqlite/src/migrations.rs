@@ -1,6 +1,6 @@
 //! The queue's own migrations, built in as the source `longshore`.
 
-use longshore_migrate::{Source, source::LONGSHORE};
+use longshore_migrate::{Elsewhere, Source, source::LONGSHORE};
 
 macro_rules! pair {
     ($stem:literal) => {
@@ -35,7 +35,9 @@ pub(crate) const TABLES: [&str; 9] = [
 
 /// The source `longshore`.
 pub fn longshore() -> Source {
-    Source::embedded(LONGSHORE, FILES.as_flattened())
+    // The application that the queue comes from had a manager of its own, which ran 001 and 002 under these numbers.
+    let elsewhere = Elsewhere { numbers: &[1, 2], table: "job_queue" };
+    Source::embedded(LONGSHORE, FILES.as_flattened()).known_elsewhere(elsewhere)
 }
 
 /// A text that changes whenever one of the files does.

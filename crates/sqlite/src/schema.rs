@@ -6,7 +6,7 @@ use longshore_core::{SchemaVerdict, StoreError};
 use longshore_migrate::{
     MigrateError, MigrationId, Migrator, RunRequest,
     checksum::sha256_hex,
-    ledger::Form,
+    ledger::{Form, OWN_TABLE},
     report::RunReport,
     schema::{Difference, DifferenceKind},
     source::{APP, LONGSHORE},
@@ -18,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     fault::ErrorContext,
     migrations,
-    target::{Access, SqliteTarget, place, tables},
+    target::{Access, SqliteTarget, form, tables},
 };
 
 /// Why a worker must not start on this database. Nothing was changed.
@@ -176,13 +176,12 @@ pub fn remember(connection: &Connection, source: &str) -> rusqlite::Result<()> {
     if source != LONGSHORE {
         return Ok(());
     }
-    let (ledger, form) = place(connection, &tables(connection)?)?;
-    if form != Form::Current {
+    if form(connection, &tables(connection)?)? != Form::Current {
         return Ok(());
     }
-    let fingerprint = fingerprint(connection, ledger)?;
+    let fingerprint = fingerprint(connection)?;
     let sql = format!(
-        "INSERT INTO {ledger}_verified (source, fingerprint, at) VALUES (?1, ?2, datetime('now'))
+        "INSERT INTO {OWN_TABLE}_verified (source, fingerprint, at) VALUES (?1, ?2, datetime('now'))
          ON CONFLICT (source) DO UPDATE SET fingerprint = excluded.fingerprint, at = excluded.at"
     );
     connection.execute(&sql, params![source, fingerprint])?;
@@ -190,30 +189,29 @@ pub fn remember(connection: &Connection, source: &str) -> rusqlite::Result<()> {
 }
 
 fn is_remembered(connection: &Connection) -> rusqlite::Result<bool> {
-    let (ledger, form) = place(connection, &tables(connection)?)?;
-    if form != Form::Current {
+    if form(connection, &tables(connection)?)? != Form::Current {
         return Ok(false);
     }
-    let query = format!("SELECT fingerprint FROM {ledger}_verified WHERE source = ?1");
+    let query = format!("SELECT fingerprint FROM {OWN_TABLE}_verified WHERE source = ?1");
     let remembered: Option<String> = connection.query_row(&query, [LONGSHORE], |row| row.get(0)).optional()?;
-    Ok(remembered.is_some() && remembered == Some(fingerprint(connection, ledger)?))
+    Ok(remembered.is_some() && remembered == Some(fingerprint(connection)?))
 }
 
 /// A text that changes with everything that [`check`] looks at; not a verdict.
 pub(crate) fn mark(connection: &Connection) -> rusqlite::Result<String> {
-    match place(connection, &tables(connection)?)? {
-        (ledger, Form::Current) => fingerprint(connection, ledger),
-        (_, form) => Ok(format!("{form:?}")),
+    match form(connection, &tables(connection)?)? {
+        Form::Current => fingerprint(connection),
+        form => Ok(format!("{form:?}")),
     }
 }
 
 /// Of everything that the thorough look depends on: this binary's migrations, the ledger's rows, the statements of
 /// everything that stands on our tables. Other tables may come and go.
-fn fingerprint(connection: &Connection, ledger: &str) -> rusqlite::Result<String> {
+fn fingerprint(connection: &Connection) -> rusqlite::Result<String> {
     let mut text = format!("1\0{}\0", migrations::fingerprint());
     let rows = format!(
         "SELECT source || ':' || migration_number || ':' || coalesce(rollback_at, '') || ':' || coalesce(checksum, '') || ':' || is_verified
-         FROM {ledger} WHERE source = ?1 ORDER BY migration_number"
+         FROM {OWN_TABLE} WHERE source = ?1 ORDER BY migration_number"
     );
     let mut prepared = connection.prepare(&rows)?;
     for row in prepared.query_map([LONGSHORE], |row| row.get::<_, String>(0))? {
@@ -299,7 +297,7 @@ mod tests {
     fn a_newer_schema_is_refused() {
         let connection = installed();
         let newer =
-            "INSERT INTO schema_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'x')";
+            "INSERT INTO longshore_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'x')";
         connection.execute_batch(newer).unwrap();
         let problem = check(&connection).unwrap_err();
         assert!(matches!(problem, SchemaProblem::Newer { .. }), "{problem}");
@@ -310,7 +308,7 @@ mod tests {
     fn a_changed_checksum_is_a_broken_history() {
         let connection = installed();
         let changed =
-            "UPDATE schema_migrations SET checksum = 'sha256-lf:00 sha256-words:00' WHERE migration_number = 4";
+            "UPDATE longshore_migrations SET checksum = 'sha256-lf:00 sha256-words:00' WHERE migration_number = 4";
         connection.execute_batch(changed).unwrap();
         let problem = check(&connection).unwrap_err();
         assert_eq!(problem.verdict(), SchemaVerdict::HistoryBroken, "{problem}");

@@ -17,7 +17,7 @@ use std::{
 };
 
 use longshore_migrate::{
-    Direction, MigrationId, ledger as own,
+    Direction, MigrationId, adoption, ledger as own,
     schema::{ObjectName, Schema},
     script::{Statement, tokens},
     target::{
@@ -33,7 +33,7 @@ use crate::{
     fault::ErrorContext,
 };
 
-pub(crate) use ledger::{place, tables};
+pub(crate) use ledger::{form, tables};
 
 /// How long a statement waits for another program's write before it gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(30);
@@ -227,11 +227,13 @@ fn observe(connection: &Connection, context: &ErrorContext) -> Result<Schema, Ta
     Ok(schema.without(&own))
 }
 
-/// Every name that a table of the ledger can have.
+/// Every name that a table of the ledgers and of an adoption can have.
 pub(crate) fn own_tables() -> BTreeSet<String> {
-    let ledgers = [own::TABLE, own::TABLE_BESIDE_ANOTHER];
-    let parts = ledgers.iter().flat_map(|table| own::SUFFIXES.iter().map(move |suffix| format!("{table}{suffix}")));
-    ledgers.iter().map(|table| (*table).to_owned()).chain(parts).collect()
+    let parts = [own::OWN_TABLE, own::TABLE]
+        .into_iter()
+        .flat_map(|table| own::SUFFIXES.iter().map(move |suffix| format!("{table}{suffix}")));
+    let whole = [own::TABLE, own::OWN_TABLE].into_iter().chain(adoption::TABLES).map(str::to_owned);
+    whole.chain(parts).collect()
 }
 
 fn quoted(name: &str) -> String {
@@ -349,6 +351,15 @@ impl Target for SqliteTarget<'_> {
             return Ok(None);
         };
         backup::make(self.connection(), file).map(Some)
+    }
+
+    fn set_shared_row(&mut self, number: i64, row: Option<&own::SharedRow>) -> Result<(), TargetError> {
+        ledger::set_shared_row(self.connection(), number, row)
+            .map_err(|error| self.failed("writing the application's ledger", error))
+    }
+
+    fn forget(&mut self, source: &str) -> Result<(), TargetError> {
+        ledger::forget(self.connection(), source).map_err(|error| self.failed("writing the ledger", error))
     }
 
     fn remember_verified(&mut self, source: &str) -> Result<(), TargetError> {

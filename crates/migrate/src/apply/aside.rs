@@ -41,6 +41,16 @@ impl Aside {
         Ok(Self { definitions })
     }
 
+    /// The same without what stands on those tables: it is made again by other means, or it goes.
+    #[must_use]
+    pub fn without(mut self, tables: &[String]) -> Self {
+        self.definitions.retain(|definition| {
+            let owner = definition.object.table.as_ref();
+            owner.is_none_or(|owner| !tables.contains(owner))
+        });
+        self
+    }
+
     /// Makes again whatever is not there now. An error, a column that is gone say, undoes the migration.
     pub fn put_back(self, target: &mut dyn Target) -> Result<(), TargetError> {
         let there: Vec<ObjectName> = target.definitions()?.into_iter().map(|definition| definition.object).collect();

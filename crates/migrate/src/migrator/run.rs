@@ -113,7 +113,7 @@ impl Migrator<'_> {
             report.migrations.push(shown(migration, direction, Some(duration_ms)));
             let next = report.migrations.len();
             if next < migrations.len() {
-                survey.ledger = self.target.ledger()?;
+                survey.ledger = self.ledger(&survey)?;
             }
         }
         self.settle()?;
@@ -136,6 +136,7 @@ impl Migrator<'_> {
             chain: &survey.chain,
             without,
             differing: &survey.comparison.differences,
+            accepted: &survey.accepted,
         };
         let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
         let result = carry_out(self.target.as_mut(), &order, &recorder);
@@ -202,8 +203,6 @@ impl Migrator<'_> {
             return Ok(survey.chain.before(id));
         }
         let is_left = |migration: &&Migration| survey.ledger.is_applied(&migration.id) && migration.id != *id;
-        let mut ledger = survey.ledger.clone();
-        ledger.assign(&self.sources);
         let left: Vec<&Migration> = self.sources.iter().flat_map(Source::migrations).filter(is_left).collect();
         Ok(Chain::replay(self.target.as_ref(), &left)?.last())
     }
