@@ -1,6 +1,10 @@
 //! The queue's own migrations, built in as the source `longshore`.
 
-use longshore_migrate::{Elsewhere, Source, source::LONGSHORE};
+use std::sync::Arc;
+
+use longshore_migrate::{Direction, Elsewhere, Source, script::Statement, source::LONGSHORE};
+
+use crate::adoption::QueueAdopter;
 
 macro_rules! pair {
     ($stem:literal) => {
@@ -37,7 +41,18 @@ pub(crate) const TABLES: [&str; 9] = [
 pub fn longshore() -> Source {
     // The application that the queue comes from had a manager of its own, which ran 001 and 002 under these numbers.
     let elsewhere = Elsewhere { numbers: &[1, 2], table: "job_queue" };
-    Source::embedded(LONGSHORE, FILES.as_flattened()).known_elsewhere(elsewhere)
+    let source = Source::embedded(LONGSHORE, FILES.as_flattened());
+    source.known_elsewhere(elsewhere).adopting(Arc::new(QueueAdopter))
+}
+
+/// The statements of every migration up to `number`, in order.
+pub(crate) fn statements_up_to(number: i64) -> Vec<Statement> {
+    let source = Source::embedded(LONGSHORE, FILES.as_flattened());
+    let wanted = source.migrations().iter().filter(|migration| migration.id.number <= number);
+    wanted
+        .filter_map(|migration| migration.script(Direction::Up))
+        .flat_map(|script| script.statements().to_vec())
+        .collect()
 }
 
 /// A text that changes whenever one of the files does.

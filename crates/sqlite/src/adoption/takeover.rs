@@ -1,0 +1,263 @@
+//! The plan of an adoption: what was found, what is done with it, and the statements that do it.
+
+use longshore_migrate::{
+    adoption::{Scene, Takeover},
+    finding::{Finding, FindingKind},
+    ledger::{Form, Row},
+    report::{RepairAction, RepairStep},
+    schema::{Difference, DifferenceKind, ObjectName, Schema, differences},
+    script::Statement,
+    source::LONGSHORE,
+    target::{Definition, Rebuild, Session, TargetError},
+};
+
+use super::{
+    COLUMNS, FACTS, KEPT_ROWS, REQUIRED, TABLE, VERSION, ancestor::Ancestor, fact, jobs, parts::Parts, quoted,
+    reading::Reading, rows::Rows, shape::with_items,
+};
+use crate::migrations;
+
+/// So many differences are named in one sentence.
+const NAMED_MAX: usize = 2;
+/// What 003 knows; any other becomes a dead letter whose reason names it.
+const STATUSES: [&str; 9] =
+    ["pending", "running", "completed", "failed", "cancelled", "retrying", "timeout", "zombie", "dead_letter"];
+
+pub(super) fn plan(session: &mut dyn Session, scene: &Scene<'_>) -> Result<Takeover, TargetError> {
+    let base = Takeover { table: TABLE.to_owned(), version: VERSION, ..Takeover::default() };
+    let Some(table) = Ancestor::read(session)? else {
+        return Ok(base);
+    };
+    let missing: Vec<&str> = REQUIRED.into_iter().filter(|column| !table.has(column)).collect();
+    if !missing.is_empty() {
+        return Ok(no_job_table(base, &missing));
+    }
+    let rows = Rows::read(session, &table)?;
+    let parts = Parts::sort(&table, scene);
+    let differing = differing(scene);
+    let has_extras = differing.iter().any(|one| one.expected.is_none());
+    let has_own_rows = |row: &Row| row.source.as_deref() == Some(LONGSHORE);
+    let is_begun =
+        matches!(scene.ledger.form, Form::Current | Form::Combined) && scene.ledger.rows.iter().any(has_own_rows);
+    let is_other = differing.iter().any(|one| one.found.is_some());
+    let mut takeover = Takeover {
+        is_needed: has_extras || rows.misplaced > 0 || rows.unusable_ids > 0 || !is_begun && is_other,
+        is_plain: rows.is_plain && rows.unusable_ids == 0,
+        found: found(&table, &rows, &differing),
+        obstacles: obstacles(&rows, scene),
+        ..base
+    };
+    takeover.steps.push(RepairStep {
+        action: RepairAction::TakeOver,
+        id: None,
+        sql: None,
+        why: format!(
+            "{TABLE} gets the shape of its migrations with all it holds; the old rows stay in {KEPT_ROWS} for --undo"
+        ),
+    });
+    takeover.statements = statements(&table, &rows, scene);
+    takeover.steps[0].sql = Some(takeover.statements.join(";\n"));
+    takeover.rebuild = rebuild(&parts, scene);
+    takeover.statements_after = parts.statements;
+    takeover.steps.extend(parts.steps);
+    takeover.obstacles.extend(parts.obstacles);
+    Ok(takeover)
+}
+
+fn no_job_table(base: Takeover, missing: &[&str]) -> Takeover {
+    let missing = missing.join(", ");
+    let message = format!("it is no table of jobs: it has no column {missing}");
+    let finding = Finding::new(FindingKind::SchemaDisagrees, format!("table {TABLE}"), message.clone());
+    Takeover {
+        is_needed: true,
+        found: vec![message],
+        obstacles: vec![finding.hint("rename it, or use another database for the queue")],
+        ..base
+    }
+}
+
+/// How the table differs from what 001 and 002 make; what is merely missing is left to them.
+fn differing(scene: &Scene<'_>) -> Vec<Difference> {
+    let last = scene.chain.links().iter().find(|link| link.id.source == LONGSHORE && link.id.number == VERSION);
+    let expected = last.map_or_else(Schema::default, |link| link.after.clone());
+    let mut found = differences(&expected, scene.observed).differences;
+    found.retain(|one| one.object.owner() == TABLE);
+    found
+}
+
+fn found(table: &Ancestor, rows: &Rows, differing: &[Difference]) -> Vec<String> {
+    let mut found = Vec::new();
+    let other: Vec<&Difference> = differing.iter().filter(|one| one.found.is_some()).collect();
+    if !other.is_empty() {
+        let named: Vec<String> = other.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+        let more = other.len().saturating_sub(NAMED_MAX);
+        let more = if more > 0 { format!(" (and {more} more differences)") } else { String::new() };
+        found.push(format!("it is not as the queue's migrations make it: {}{more}", named.join("; ")));
+    }
+    if rows.misplaced > 0 {
+        let examples = rows.examples.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+        found.push(format!(
+            "values stand in the wrong columns in {} of {}: {examples}",
+            rows.misplaced,
+            jobs(table.rows)
+        ));
+    }
+    let states: Vec<String> = rows.statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    found.push(format!("it holds {}: {}", jobs(table.rows), states.join(", ")).trim_end_matches(": ").to_owned());
+    found.extend(missing_columns(table));
+    if let Some(order) = table.other_order() {
+        found.push(format!("its columns stand in another order ({}); each is read by its name", order.join(", ")));
+    }
+    found.extend(differing.iter().filter_map(of_default));
+    found.extend(rows.statuses.iter().filter_map(of_status));
+    if rows.orphans > 0 {
+        found.push(format!("{} wait for a parent that is not there, and go on without it", jobs(rows.orphans)));
+    }
+    found
+}
+
+fn missing_columns(table: &Ancestor) -> Option<String> {
+    let missing: Vec<&str> = COLUMNS.into_iter().filter(|column| !table.has(column)).collect();
+    (!missing.is_empty()).then(|| format!("it has no column {}; they are empty at first", missing.join(", ")))
+}
+
+fn of_default(difference: &Difference) -> Option<String> {
+    let is_default = difference.kind == DifferenceKind::Default && !difference.object.name.ends_with("_at");
+    let (expected, found) = (difference.expected.as_deref()?, difference.found.as_deref()?);
+    is_default.then(|| {
+        let name = &difference.object.name;
+        format!("a job that is inserted without {name} had {found}, and has {expected} from now on")
+    })
+}
+
+fn of_status((status, count): &(String, i64)) -> Option<String> {
+    let count = jobs(*count);
+    match status.trim().to_lowercase().as_str() {
+        "running" | "zombie" => {
+            Some(format!("{count} with status {status}: stop the old workers first; these run again"))
+        }
+        "failed" | "timeout" => Some(format!(
+            "{count} with status {status} become dead letters, with their error; `dead retry` runs them again"
+        )),
+        known if STATUSES.contains(&known) => None,
+        _ => Some(format!(
+            "{count} with status {status}, which the queue does not know, become dead letters whose reason names it"
+        )),
+    }
+}
+
+fn obstacles(rows: &Rows, scene: &Scene<'_>) -> Vec<Finding> {
+    let mut obstacles = Vec::new();
+    if rows.unusable_ids > 0 {
+        let message =
+            format!("{} have an id that is no whole number from 1 on, or have it twice", jobs(rows.unusable_ids));
+        let finding = Finding::new(FindingKind::SchemaDisagrees, "column job_queue.id", message);
+        obstacles.push(finding.hint("give these jobs ids of their own, then adopt again"));
+    }
+    if rows.misplaced > 0 {
+        let is_decided = scene.choices.leave_out || scene.choices.by_position && rows.fit_by_position;
+        let kind = if rows.fit_by_position { FindingKind::CopiedByPosition } else { FindingKind::MisplacedValues };
+        let message =
+            format!("{} hold values in the wrong columns: {}", jobs(rows.misplaced), rows.examples.join("; "));
+        obstacles.extend((!is_decided).then(|| Finding::new(kind, format!("table {TABLE}"), message)));
+    }
+    obstacles.extend(taken_names(scene));
+    obstacles
+}
+
+/// A table of the application that is called as one of the queue's would stop a migration half way.
+fn taken_names(scene: &Scene<'_>) -> Vec<Finding> {
+    let is_taken = |table: &&&str| **table != TABLE && scene.observed.contains(&ObjectName::table(**table));
+    let finding = |table: &&str| {
+        let message = "the application has a table of its own with the name of one of the queue's".to_owned();
+        let finding = Finding::new(FindingKind::SchemaDisagrees, format!("table {table}"), message);
+        finding.hint(format!("rename the table {table}, then adopt again"))
+    };
+    migrations::TABLES.iter().filter(is_taken).map(finding).collect()
+}
+
+/// Everything up to the shape of 002: the old rows are kept, the table is made as its migrations make it, and the rows
+/// come back.
+fn statements(table: &Ancestor, rows: &Rows, scene: &Scene<'_>) -> Vec<String> {
+    let every: Vec<String> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+    let mut statements = vec![
+        format!("CREATE TABLE {FACTS} (kind TEXT NOT NULL, name TEXT NOT NULL, text TEXT)"),
+        format!("CREATE TABLE {KEPT_ROWS} AS SELECT {} FROM {TABLE} ORDER BY id", every.join(", ")),
+        format!("CREATE INDEX {KEPT_ROWS}_id ON {KEPT_ROWS} (id)"),
+    ];
+    statements.extend(old_definitions(table));
+    statements.extend(shared_rows(scene));
+    statements.push(format!("DROP TABLE {TABLE}"));
+    statements.extend(migrations::statements_up_to(VERSION).into_iter().map(|Statement { text, .. }| text));
+    statements.extend(copies(table, rows, scene));
+    let sequence = table.sequence;
+    statements.push(format!("DELETE FROM sqlite_sequence WHERE name = '{TABLE}'"));
+    statements.push(format!("INSERT INTO sqlite_sequence (name, seq) VALUES ('{TABLE}', {sequence})"));
+    statements
+}
+
+fn old_definitions(table: &Ancestor) -> Vec<String> {
+    let mut facts = vec![fact("table", TABLE, Some(&table.sql))];
+    facts.extend(table.indexes.iter().map(|index| fact("index", &index.name, Some(&index.sql))));
+    facts.extend(table.triggers.iter().map(|trigger| fact("trigger", &trigger.name, Some(&trigger.sql))));
+    facts.extend(table.writable().into_iter().map(|column| fact("column", column, None)));
+    facts.push(fact("last_id", "", Some(&table.sequence.to_string())));
+    facts
+}
+
+/// What the other manager's ledger says of 001 and 002, where the adoption may change it.
+fn shared_rows(scene: &Scene<'_>) -> Vec<String> {
+    let own = || scene.ledger.shared.iter().filter(|row| row.source.as_deref() == Some(LONGSHORE));
+    if own().next().is_none() {
+        return Vec::new();
+    }
+    let is_theirs = |number: i64| scene.ledger.theirs.iter().any(|row| row.number == number);
+    let state = |number: i64| match own().find(|row| row.number == number) {
+        Some(row) if row.is_applied() => None,
+        Some(row) => Some(fact("shared", &number.to_string(), row.rolled_back_at.as_deref())),
+        None => (!is_theirs(number)).then(|| fact("absent", &number.to_string(), None)),
+    };
+    (1..=VERSION).filter_map(state).collect()
+}
+
+/// Rows that had been copied into another order are read by position, as far as that was decided.
+fn copies(table: &Ancestor, rows: &Rows, scene: &Scene<'_>) -> Vec<String> {
+    let named = Reading::by_name(table);
+    let positional = Reading::by_position(table).filter(|_| scene.choices.by_position && rows.fit_by_position);
+    let boundary = rows.last_misplaced;
+    match positional {
+        Some(positional) => vec![
+            copy(&positional, &format!("id <= {boundary}")),
+            copy(&named, &format!("id > {boundary} AND {}", named.fits_whole())),
+        ],
+        None => vec![copy(&named, &named.fits_whole())],
+    }
+}
+
+fn copy(reading: &Reading, condition: &str) -> String {
+    let values: Vec<String> = COLUMNS.iter().map(|column| reading.value(column)).collect();
+    format!(
+        "INSERT INTO {TABLE} ({}) SELECT {} FROM {KEPT_ROWS} WHERE {condition} ORDER BY id",
+        COLUMNS.join(", "),
+        values.join(", ")
+    )
+}
+
+/// The last shape of the table with what the application has added, and the values of that.
+fn rebuild(parts: &Parts, scene: &Scene<'_>) -> Option<Rebuild> {
+    if parts.items.is_empty() {
+        return None;
+    }
+    let is_ours = |definition: &&Definition| definition.object == ObjectName::table(TABLE);
+    let links = scene.chain.links().iter().filter(|link| link.id.source == LONGSHORE);
+    let last = links.last()?.definitions.iter().find(is_ours)?;
+    let value = |(old, new): &(String, String)| {
+        let old = quoted(old);
+        (new.clone(), format!("(SELECT kept.{old} FROM {KEPT_ROWS} AS kept WHERE kept.id = {}.id)", quoted(TABLE)))
+    };
+    Some(Rebuild {
+        table: TABLE.to_owned(),
+        shape: with_items(TABLE, &last.sql, &parts.items),
+        values: parts.values.iter().map(value).collect(),
+    })
+}
