@@ -1,5 +1,6 @@
 //! What can be said on the command line, apart from what it means.
 
+mod adopt;
 mod enqueue;
 mod filter;
 mod jobs;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::adopt::AdoptArguments;
 pub(crate) use self::enqueue::EnqueueArguments;
 pub(crate) use self::filter::{TargetArguments, ToFilter};
 pub(crate) use self::jobs::{DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments};
@@ -38,12 +40,15 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+/// The heading of the options that every command has.
+pub(crate) const EVERYWHERE: &str = "Everywhere";
+
 /// What every command accepts.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = EVERYWHERE)]
 pub(crate) struct Globals {
-    /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, DATABASE_URL, both also from .env,
-    /// `database` in the configuration; default: sqlite:longshore.db]
+    /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, `database` in the configuration,
+    /// DATABASE_URL; the variables also from .env; default: sqlite:longshore.db]
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) database: Option<OsString>,
 
@@ -117,6 +122,9 @@ pub(crate) enum Command {
 
     /// Create and change the schema, and mend its history
     Migrate(MigrateArguments),
+
+    /// Take over a job table made by another program, beside its own migration manager
+    Adopt(AdoptArguments),
 
     /// Measure this machine and print ratios
     #[command(after_help = "Example: longshore bench --jobs 50000 --json")]

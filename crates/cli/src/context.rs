@@ -48,7 +48,8 @@ impl Context {
         named.or_else(|| Some(PathBuf::from(CONFIG_PATH)).filter(|path| path.exists()))
     }
 
-    /// The database: the flag, the environment, `.env`, the configuration, the default, in this order.
+    /// The database: the flag, `LONGSHORE_DATABASE`, the configuration, `DATABASE_URL`, the default, in this order.
+    /// `DATABASE_URL` comes late because it often names another application's database.
     pub(crate) fn database_url(&self) -> Result<DatabaseUrl, CommandError> {
         let (text, origin) = self.database_text()?;
         let Some(text) = text.to_str() else {
@@ -66,13 +67,17 @@ impl Context {
             return Ok((text, "LONGSHORE_DATABASE"));
         }
         let environment = Environment::read(process_variable, Path::new(".env"))?;
-        for (name, origin) in [("LONGSHORE_DATABASE", "LONGSHORE_DATABASE in .env"), ("DATABASE_URL", "DATABASE_URL")] {
-            if let Some(text) = environment.var(name) {
-                return Ok((text, origin));
-            }
+        if let Some(text) = environment.var("LONGSHORE_DATABASE") {
+            return Ok((text, "LONGSHORE_DATABASE in .env"));
         }
-        Ok(match &self.config()?.database {
-            Some(text) => (text.into(), "`database` in the configuration file"),
+        if let Some(text) = &self.config()?.database {
+            return Ok((text.into(), "`database` in the configuration file"));
+        }
+        if let Some(text) = process_variable("DATABASE_URL") {
+            return Ok((text, "DATABASE_URL"));
+        }
+        Ok(match environment.var("DATABASE_URL") {
+            Some(text) => (text, "DATABASE_URL in .env"),
             None => (DATABASE.into(), "the default"),
         })
     }

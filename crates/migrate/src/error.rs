@@ -79,7 +79,7 @@ pub enum MigrateError {
         what: String,
     },
     /// Only a person can decide what becomes of a value or a meaning; nothing was written.
-    #[error("the adoption needs a decision: {}", first(reasons))]
+    #[error("the adoption needs a decision: {}", all(reasons))]
     NeedsDecision {
         /// What is to be decided, each with the choices; never empty.
         reasons: Vec<Finding>,
@@ -242,6 +242,10 @@ fn first(findings: &[Finding]) -> String {
         Some(finding) => finding.to_string(),
         None => "nothing is known".to_owned(),
     }
+}
+
+fn all(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {

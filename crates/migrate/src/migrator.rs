@@ -23,7 +23,7 @@ use crate::{
     migration::{Migration, MigrationId},
     source::Source,
     survey::Survey,
-    target::{ForeignKeys, ProgressListener, Target, TargetError},
+    target::{ForeignKeys, ProgressListener, Target, TargetError, VerifiedSource},
 };
 
 /// How long a runner waits for another one unless told otherwise.
@@ -162,14 +162,10 @@ impl<'t> Migrator<'t> {
         if !survey.broken().is_empty() || !survey.comparison.is_clean() {
             return Ok(());
         }
-        let names: Vec<String> = self.sources.iter().map(|source| source.name().to_owned()).collect();
+        let verified: Vec<VerifiedSource> =
+            self.sources.iter().filter_map(|source| verified(&survey, source)).collect();
         let result = self.target.begin(ForeignKeys::Enforced).and_then(|()| {
-            for name in &names {
-                let mut own = survey.standings.iter().filter(|standing| standing.id.source == *name);
-                if own.all(|standing| standing.is_applied() && standing.agrees()) {
-                    self.target.remember_verified(name)?;
-                }
-            }
+            verified.iter().try_for_each(|source| self.target.remember_verified(source))?;
             self.target.commit()
         });
         match result {
@@ -188,6 +184,16 @@ impl<'t> Migrator<'t> {
     fn pen(&self) -> Pen {
         Pen { author: self.author.clone(), clock: self.clock, reason: None }
     }
+}
+
+/// The source, where all of it is applied and to be seen.
+fn verified(survey: &Survey, source: &Source) -> Option<VerifiedSource> {
+    let mut own = survey.standings.iter().filter(|standing| standing.id.source == source.name());
+    if !own.all(|standing| standing.is_applied() && standing.agrees()) {
+        return None;
+    }
+    let tables = survey.tables_of(source.name());
+    Some(VerifiedSource { name: source.name().to_owned(), digest: source.digest()?, tables })
 }
 
 /// Writes records in the name of an author.

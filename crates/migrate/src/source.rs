@@ -16,8 +16,10 @@ pub use new_pair::NewPair;
 
 use crate::{
     adoption::Adopter,
+    checksum::sha256_hex,
     finding::Finding,
     migration::{Body, CodeMigration, Migration, MigrationId},
+    script::Script,
 };
 
 /// The name of the built-in source, the queue's own tables.
@@ -164,6 +166,20 @@ impl Source {
     /// Everything that is wrong with the source itself; each one breaks the history.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// A text that changes whenever one of its files does; none with code, whose text is not at hand.
+    pub fn digest(&self) -> Option<String> {
+        let mut text = String::new();
+        for migration in &self.migrations {
+            let Body::Sql { up, down } = &migration.body else { return None };
+            let down = down.as_ref().map_or("", Script::text);
+            for part in [&migration.id.number.to_string(), &migration.name, up.text(), down] {
+                text.push_str(part);
+                text.push('\0');
+            }
+        }
+        Some(sha256_hex(text.as_bytes()))
     }
 
     fn from_files(name: String, files: Vec<RawFile>) -> Self {

@@ -202,6 +202,16 @@ impl Survey {
         differences(expected, &observed.without(&self.accepted))
     }
 
+    /// The tables that the migrations of a source make.
+    pub fn tables_of(&self, source: &str) -> Vec<String> {
+        let makes = |table: &ObjectName| {
+            let mut own = self.chain.links().iter().filter(|link| link.id.source == source);
+            own.any(|link| link.footprint.adds.contains_key(table))
+        };
+        let last = self.chain.last();
+        last.tables().filter(|table| makes(&ObjectName::table(*table))).map(str::to_owned).collect()
+    }
+
     fn find_broken_history(&mut self, sources: &[Source]) {
         for standing in &self.standings {
             if !standing.has_file && standing.is_applied() {

@@ -156,6 +156,17 @@ pub struct Checkpoint {
     pub checksum: String,
 }
 
+/// A source whose every migration is applied, and whose objects are as its migrations make them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedSource {
+    /// The source's name.
+    pub name: String,
+    /// [`Source::digest`](crate::Source::digest).
+    pub digest: String,
+    /// The tables that its migrations make.
+    pub tables: Vec<String>,
+}
+
 /// A database with a ledger. Reading methods never write; writing ones are called between `begin` and `commit`.
 pub trait Target: Session {
     /// The database in words that a user recognises, without credentials.
@@ -212,8 +223,8 @@ pub trait Target: Session {
     /// Copies the database aside, keeps the last few copies, and says where; `None` for a database that cannot.
     fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError>;
 
-    /// Remembers that `source` was found in order, so that the next look is cheap. Between `begin` and `commit`.
-    fn remember_verified(&mut self, source: &str) -> Result<(), TargetError>;
+    /// Remembers that a source was found in order, so that the next look is cheap. Between `begin` and `commit`.
+    fn remember_verified(&mut self, source: &VerifiedSource) -> Result<(), TargetError>;
 
     /// Sets who hears of progress.
     fn watch(&mut self, progress: ProgressListener);

@@ -2,6 +2,7 @@
 //! the queue's without losing a row, a value or a meaning.
 
 mod ancestor;
+mod findings;
 mod parts;
 mod reading;
 mod rows;
@@ -12,7 +13,7 @@ mod undo;
 use longshore_migrate::{
     adoption::{Adopter, Return, Scene, Takeover},
     checksum::sha256_hex,
-    ledger::{Form, Row},
+    ledger::{Form, Row, Witness},
     schema::{Difference, ObjectKind, ObjectName},
     source::LONGSHORE,
     target::{Session, TargetError, Value},
@@ -94,7 +95,7 @@ fn may_be_another_programs(scene: &Scene<'_>) -> bool {
     };
     let has_own_ledger = matches!(scene.ledger.form, Form::Current | Form::Combined);
     let is_ours = |row: &Row| {
-        let is_later = row.number > VERSION && row.is_applied();
+        let is_later = row.number > VERSION && row.is_applied() && row.witness == Witness::Shown;
         let ran_here = row.is_applied() && row.duration_ms.is_some();
         has_own_ledger && row.source.as_deref() == Some(LONGSHORE) && (is_later || ran_here)
     };

@@ -3,10 +3,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use longshore_core::{OutsideCause, StoreError};
+use longshore_sqlite_file::check_kind;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::database_file;
 use crate::fault::ErrorContext;
 use crate::options::{Durability, SqliteOptions};
 
@@ -57,7 +57,7 @@ fn check_is_there(path: &Path, context: &ErrorContext) -> Result<(), StoreError>
             Err(OutsideCause::Missing { database: context.database.clone() }.into())
         }
         Err(error) => Err(context.unreachable(error).into()),
-        Ok(found) => Ok(database_file::check_kind(&found, context)?),
+        Ok(found) => Ok(check_kind(&found, &context.database)?),
     }
 }
 

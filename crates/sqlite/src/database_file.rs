@@ -3,11 +3,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use longshore_core::OutsideCause;
+use longshore_sqlite_file::{has_moved, is_mounted_read_only, link_count};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::fault::ErrorContext;
-use crate::write_access::{folder_of, is_mounted_read_only};
 
 /// The file that a store was opened on, and whether its path still leads to it.
 ///
@@ -136,7 +136,7 @@ impl DatabaseFile {
         if Identity::of(&found) != self.file_identity {
             return Err(FileChange::Moved);
         }
-        let links = links(&found);
+        let links = link_count(&found);
         if links > 1 {
             return Err(FileChange::HardLinked { links });
         }
@@ -155,75 +155,4 @@ impl DatabaseFile {
         let found = fs::metadata(&self.log).ok().map(|found| Identity::of(&found));
         found.is_some() && found != known
     }
-}
-
-#[cfg(unix)]
-fn has_moved(connection: &Connection) -> bool {
-    let mut answer = 0;
-    let asked = connection.file_control(None::<&str>, rusqlite::FileControl::HasMoved(&mut answer));
-    asked.is_ok() && answer != 0
-}
-
-#[cfg(not(unix))]
-fn has_moved(_: &Connection) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn links(found: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::nlink(found)
-}
-
-#[cfg(not(unix))]
-fn links(_: &Metadata) -> u64 {
-    1
-}
-
-/// What is no file, or has two names, is refused before anything opens it: opening a named pipe would wait for its
-/// other end, and SQLite would make a second log for a second name.
-pub(crate) fn check_kind(found: &Metadata, context: &ErrorContext) -> Result<(), OutsideCause> {
-    let database = context.database.clone();
-    if let Some(kind) = kind(found) {
-        return Err(OutsideCause::NotAFile { database, kind });
-    }
-    match links(found) {
-        links if links > 1 => Err(OutsideCause::HardLinked { database, links }),
-        _ => Ok(()),
-    }
-}
-
-/// What the path leads to in place of a file.
-fn kind(found: &Metadata) -> Option<&'static str> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        let kind = found.file_type();
-        if kind.is_fifo() {
-            return Some("a named pipe");
-        }
-        if kind.is_socket() {
-            return Some("a socket");
-        }
-        if kind.is_char_device() || kind.is_block_device() {
-            return Some("a device");
-        }
-    }
-    found.is_dir().then_some("a folder")
-}
-
-/// Whether a caller's own connection is on the file that its path leads to, which has one name.
-pub(crate) fn check_connection(connection: &Connection, context: &ErrorContext) -> Result<(), OutsideCause> {
-    if has_moved(connection) {
-        return Err(OutsideCause::Moved { database: context.database.clone() });
-    }
-    match connection.path().filter(|path| !path.is_empty()).map(fs::metadata) {
-        Some(Ok(found)) => check_kind(&found, context),
-        _ => Ok(()),
-    }
-}
-
-/// SQLite makes files, but no folders.
-pub(crate) fn check_folder(path: &Path) -> Result<(), OutsideCause> {
-    let folder = folder_of(path);
-    if folder.is_dir() { Ok(()) } else { Err(OutsideCause::NoFolder { folder: folder.to_owned() }) }
 }

@@ -1,17 +1,14 @@
 use std::any::Any;
 use std::error::Error;
-use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{InvalidJob, OutsideCause, StoreError, is_want_of_files};
+use longshore_core::{InvalidJob, OutsideCause, StoreError};
 use longshore_migrate::target::TargetError;
+use longshore_sqlite_file::{FileAccess, Refused};
 use rusqlite::{ErrorCode, ffi};
-
-use crate::shared_files::Refused;
-use crate::write_access::{folder_of, is_mounted_read_only, is_read_only};
 
 /// What stops a piece of work inside a transaction: the database's own error, or an answer for the caller.
 #[derive(Debug)]
@@ -73,7 +70,7 @@ impl ErrorContext {
 
     /// The decision that a caller can make about an error of SQLite.
     pub(crate) fn explain(&self, error: rusqlite::Error, doing: &'static str) -> StoreError {
-        match self.outside_cause(error) {
+        match self.access().outside_cause(error) {
             Ok(cause) => cause.into(),
             Err(error) => self.failed(error.into(), doing),
         }
@@ -107,55 +104,16 @@ impl ErrorContext {
 
     /// Why the database at `path` cannot be written, when SQLite only says that it cannot.
     pub(crate) fn read_only(&self, path: &Path) -> OutsideCause {
-        let database = Arc::clone(&self.database);
-        if is_mounted_read_only(path) || is_mounted_read_only(folder_of(path)) {
-            return OutsideCause::ReadOnlyMount { database };
-        }
-        OutsideCause::ReadOnly { database }
+        self.access().read_only(path)
     }
 
     /// A file or a thread that the operating system refused, without which the database cannot be used.
     pub(crate) fn unreachable(&self, source: io::Error) -> OutsideCause {
-        let database = Arc::clone(&self.database);
-        match source.kind() {
-            _ if is_want_of_files(&source) => OutsideCause::TooManyFiles { database },
-            _ => OutsideCause::Unreachable { database, source: source.into() },
-        }
+        self.access().unreachable(source)
     }
 
-    /// The cause outside of the statement; the error itself where the statement is at fault.
-    pub(crate) fn outside_cause(&self, error: rusqlite::Error) -> Result<OutsideCause, rusqlite::Error> {
-        let database = Arc::clone(&self.database);
-        Ok(match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                OutsideCause::Busy { database, waited: self.busy_timeout }
-            }
-            // The shared memory of the write-ahead log could not be made larger: the disk is full as well.
-            _ if extended_code(&error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => OutsideCause::Full { database },
-            Some(ErrorCode::DiskFull) => OutsideCause::Full { database },
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OutsideCause::ReadOnly { database },
-            Some(ErrorCode::DatabaseCorrupt) => OutsideCause::Damaged { database, source: error.into() },
-            Some(ErrorCode::NotADatabase) => OutsideCause::NotADatabase { database },
-            Some(ErrorCode::CannotOpen) => self.cannot_open(&error),
-            Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
-                OutsideCause::Device { database, source: error.into() }
-            }
-            _ => return Err(error),
-        })
-    }
-
-    /// SQLite says only that it cannot open its file, and names the path once more. The system knows why.
-    fn cannot_open(&self, error: &rusqlite::Error) -> OutsideCause {
-        let path = Path::new(&*self.database);
-        if is_out_of_files() {
-            return OutsideCause::TooManyFiles { database: Arc::clone(&self.database) };
-        }
-        match fs::metadata(path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => self.unreachable(source),
-            // In write-ahead mode a reader writes beside the file as well, and in a read-only folder nobody can.
-            _ if is_read_only(path) => self.read_only(path),
-            _ => OutsideCause::Unreachable { database: Arc::clone(&self.database), source: in_short(error).into() },
-        }
+    fn access(&self) -> FileAccess {
+        FileAccess { database: Arc::clone(&self.database), busy_timeout: self.busy_timeout }
     }
 }
 
@@ -163,29 +121,6 @@ impl ErrorContext {
 pub(crate) fn is_outside(error: &rusqlite::Error) -> bool {
     spoils_connection(error)
         || matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-}
-
-/// The error in SQLite's own words, without the path that a message about it names anyhow.
-fn in_short(error: &rusqlite::Error) -> rusqlite::Error {
-    match error {
-        rusqlite::Error::SqliteFailure(code, _) => rusqlite::Error::SqliteFailure(*code, None),
-        other => repeat(other),
-    }
-}
-
-/// What SQLite opens for one connection at most: database, log, its index, a journal and the folder.
-const FILES_OF_A_CONNECTION: usize = 5;
-
-/// Whether a connection has not files enough, of which SQLite says only that it cannot open its own. It has closed
-/// those that it had opened, so as many as it needs are tried at once.
-pub(crate) fn is_out_of_files() -> bool {
-    let place = if cfg!(unix) { "/dev/null" } else { "NUL" };
-    let opened: Result<Vec<File>, _> = (0..FILES_OF_A_CONNECTION).map(|_| File::open(place)).collect();
-    opened.is_err_and(|error| is_want_of_files(&error))
-}
-
-fn extended_code(error: &rusqlite::Error) -> Option<i32> {
-    error.sqlite_error().map(|error| error.extended_code)
 }
 
 /// What a panic said.

@@ -6,7 +6,6 @@
 //! file but SQLite itself. Begin with `store`, then `writing`, then `jobs::claim`.
 
 mod adoption;
-pub mod catalog;
 mod column;
 mod connection;
 mod console;
@@ -19,12 +18,9 @@ mod options;
 mod quiet;
 mod readers;
 pub mod schema;
-mod shared_files;
 mod store;
-pub mod target;
 mod upkeep;
 mod workers;
-mod write_access;
 mod writing;
 
 pub use jobs::complete_in::{AttemptSuccess, CompleteError, complete_in};

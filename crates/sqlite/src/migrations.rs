@@ -1,8 +1,8 @@
 //! The queue's own migrations, built in as the source `longshore`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use longshore_migrate::{Direction, Elsewhere, Source, script::Statement, source::LONGSHORE};
+use longshore_migrate::{Direction, Elsewhere, Source, script::Statement, source::LONGSHORE, target::VerifiedSource};
 
 use crate::adoption::QueueAdopter;
 
@@ -55,12 +55,13 @@ pub(crate) fn statements_up_to(number: i64) -> Vec<Statement> {
         .collect()
 }
 
-/// A text that changes whenever one of the files does.
-pub(crate) fn fingerprint() -> &'static str {
-    static FINGERPRINT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    FINGERPRINT.get_or_init(|| {
-        let text: String = FILES.as_flattened().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect();
-        longshore_migrate::checksum::sha256_hex(text.as_bytes())
+/// What is remembered of the source when all of it is in order.
+pub(crate) fn when_verified() -> &'static VerifiedSource {
+    static SOURCE: OnceLock<VerifiedSource> = OnceLock::new();
+    SOURCE.get_or_init(|| VerifiedSource {
+        name: LONGSHORE.to_owned(),
+        digest: longshore().digest().expect("these migrations are files"),
+        tables: TABLES.map(str::to_owned).to_vec(),
     })
 }
 

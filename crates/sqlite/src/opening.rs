@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use longshore_core::{OutsideCause, SchemaVerdict, StoreError};
 use longshore_migrate::{MigrateError, Migrator, RunRequest};
+use longshore_migrate_sqlite::{SqliteTarget, lock_runners, wait_for_runner};
+use longshore_sqlite_file::{check_folder, check_kind, folder_of};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use thiserror::Error;
 
-use crate::database_file;
 use crate::fault::ErrorContext;
 use crate::migrations;
 use crate::options::SqliteOptions;
 use crate::schema::{self, SchemaProblem};
-use crate::target::{self, SqliteTarget};
-use crate::write_access::folder_of;
 
 /// Symbolic links that are followed to the file, as many as Linux follows.
 const LINKS_MAX: usize = 40;
@@ -74,6 +73,7 @@ impl OpenError {
         };
         let verdict = match &error {
             MigrateError::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
+            MigrateError::NeedsAdoption { .. } => SchemaVerdict::OfAnotherProgram,
             _ => SchemaVerdict::Disagrees,
         };
         match error.into_outside_cause() {
@@ -121,7 +121,7 @@ fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<O
         }
         (Standing::Unmigrated, Prepare::Nothing | Prepare::New) => Err(SchemaProblem::NeverMigrated.into()),
         (Standing::Absent, _) => {
-            database_file::check_folder(path).map_err(outside)?;
+            check_folder(path).map_err(outside)?;
             create(path, context)?;
             Ok(Origin::Created)
         }
@@ -147,7 +147,7 @@ fn look_again(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<S
     if !may_be_half_made || !matches!(prepare, Prepare::New | Prepare::Beside) {
         return Ok(standing);
     }
-    target::wait_for_runner(path).map_err(MigrateError::from)?;
+    wait_for_runner(path).map_err(MigrateError::from)?;
     look(path, prepare, context)
 }
 
@@ -156,7 +156,7 @@ fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standin
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Standing::Absent),
         Err(_) => return Ok(Standing::Understood),
-        Ok(found) => database_file::check_kind(&found, context).map_err(outside)?,
+        Ok(found) => check_kind(&found, &context.database).map_err(outside)?,
     }
     let Ok(connection) = snapshot(path, context) else { return Ok(Standing::Understood) };
     let standing = match schema::check(&connection) {
@@ -198,7 +198,7 @@ fn is_empty(connection: &Connection) -> Result<bool, MigrateError> {
 /// Makes the queue's tables in a database that has none of them.
 fn create(path: &Path, context: &ErrorContext) -> Result<(), OpenError> {
     // Other runners take several transactions and must not find half of their work done.
-    let _lock = target::lock_runners(path).map_err(MigrateError::from)?;
+    let _lock = lock_runners(path).map_err(MigrateError::from)?;
     let explain = |error| context.explain(error, "opening it");
     let connection = open_plainly(path, context, OpenFlags::SQLITE_OPEN_CREATE).map_err(explain)?;
     // Foreign keys cannot be switched inside the transaction; in tables without rows they find nothing.

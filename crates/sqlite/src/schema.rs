@@ -5,21 +5,17 @@ use std::path::Path;
 use longshore_core::{SchemaVerdict, StoreError};
 use longshore_migrate::{
     MigrateError, MigrationId, Migrator, RunRequest,
-    checksum::sha256_hex,
-    ledger::{Form, OWN_TABLE},
+    ledger::{Form, Row},
     report::RunReport,
     schema::{Difference, DifferenceKind},
     source::{APP, LONGSHORE},
     survey::Survey,
     target::TargetError,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use longshore_migrate_sqlite::{Access, SqliteTarget, verified};
+use rusqlite::Connection;
 
-use crate::{
-    fault::ErrorContext,
-    migrations,
-    target::{Access, SqliteTarget, form, tables},
-};
+use crate::{fault::ErrorContext, migrations};
 
 /// Why a worker must not start on this database. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +40,12 @@ pub enum SchemaProblem {
     #[error("the history of the queue's migrations is broken: {message}")]
     HistoryBroken {
         /// What is wrong, first of all.
+        message: String,
+    },
+    /// The table of jobs was made by another program and can be taken over.
+    #[error("the table job_queue was made by another program, and {message}")]
+    OfAnotherProgram {
+        /// How it differs, first of all.
         message: String,
     },
     /// The ledger says one thing and the tables another.
@@ -76,6 +78,7 @@ impl SchemaProblem {
             Self::Pending { .. } => SchemaVerdict::Older,
             Self::Newer { .. } => SchemaVerdict::Newer,
             Self::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
+            Self::OfAnotherProgram { .. } => SchemaVerdict::OfAnotherProgram,
             Self::Disagrees { .. } | Self::Unreadable { .. } => SchemaVerdict::Disagrees,
         }
     }
@@ -99,12 +102,11 @@ fn listed(ids: &[MigrationId]) -> String {
 
 /// Whether the `longshore` tables on `connection` are exactly what this binary understands.
 ///
-/// Only reads. When nothing has changed since the last migration, repair or [`remember`] it compares one hash;
+/// Only reads. When nothing has changed since the last migration or repair it compares one hash;
 /// otherwise it replays the migrations and compares everything.
 pub fn check(connection: &Connection) -> Result<(), SchemaProblem> {
-    let unreadable =
-        |error| SchemaProblem::Unreadable { source: SqliteTarget::on(connection).failed("reading the catalog", error) };
-    if is_remembered(connection).map_err(unreadable)? {
+    let remembered = verified::is_remembered(connection, migrations::when_verified());
+    if remembered.map_err(|source| SchemaProblem::Unreadable { source })? {
         return Ok(());
     }
     check_thoroughly(connection)
@@ -127,6 +129,9 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
     if !unknown.is_empty() {
         return Err(SchemaProblem::Newer { unknown });
     }
+    if let Some(takeover) = survey.takeover.as_ref().filter(|takeover| takeover.is_needed) {
+        return Err(SchemaProblem::OfAnotherProgram { message: takeover.found.first().cloned().unwrap_or_default() });
+    }
     let is_own = |subject: &str| subject.starts_with(LONGSHORE);
     if let Some(finding) = survey.broken().into_iter().find(|finding| is_own(&finding.subject)) {
         return Err(SchemaProblem::HistoryBroken { message: finding.to_string() });
@@ -137,7 +142,8 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
         return Err(SchemaProblem::Disagrees { message: format!("{}: {problem}", standing.id) });
     }
     let has_app = survey.ledger.rows.iter().any(|row| row.is_applied() && row.id().source == APP);
-    let counts = |difference: &&Difference| !has_app || !is_addition(difference);
+    let has_others = has_app || survey.ledger.theirs.iter().any(Row::is_applied);
+    let counts = |difference: &&Difference| !has_others || !is_addition(difference);
     if let Some(difference) = survey.comparison.differences.iter().find(counts) {
         return Err(SchemaProblem::Disagrees { message: difference.to_string() });
     }
@@ -152,7 +158,7 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
     Err(SchemaProblem::Pending { pending })
 }
 
-/// The user's own migrations may add to our tables; this source alone cannot tell theirs from a stranger's, so where
+/// The user's own migrations, or another manager's, may add to our tables; this source alone cannot tell theirs from a stranger's, so where
 /// there are such migrations only `verify`, which knows them, judges what was added.
 fn is_addition(difference: &Difference) -> bool {
     matches!(difference.kind, DifferenceKind::ColumnExtra | DifferenceKind::IndexExtra | DifferenceKind::TriggerExtra)
@@ -171,69 +177,18 @@ pub fn install(connection: &mut Connection) -> Result<RunReport, MigrateError> {
     Migrator::new(Box::new(target), vec![migrations::longshore()]).up(&RunRequest::default())
 }
 
-/// Writes down that `source` is in order as it is now. Only the queue's own source is looked at so often that it pays.
-pub fn remember(connection: &Connection, source: &str) -> rusqlite::Result<()> {
-    if source != LONGSHORE {
-        return Ok(());
-    }
-    if form(connection, &tables(connection)?)? != Form::Current {
-        return Ok(());
-    }
-    let fingerprint = fingerprint(connection)?;
-    let sql = format!(
-        "INSERT INTO {OWN_TABLE}_verified (source, fingerprint, at) VALUES (?1, ?2, datetime('now'))
-         ON CONFLICT (source) DO UPDATE SET fingerprint = excluded.fingerprint, at = excluded.at"
-    );
-    connection.execute(&sql, params![source, fingerprint])?;
-    Ok(())
-}
-
-fn is_remembered(connection: &Connection) -> rusqlite::Result<bool> {
-    if form(connection, &tables(connection)?)? != Form::Current {
-        return Ok(false);
-    }
-    let query = format!("SELECT fingerprint FROM {OWN_TABLE}_verified WHERE source = ?1");
-    let remembered: Option<String> = connection.query_row(&query, [LONGSHORE], |row| row.get(0)).optional()?;
-    Ok(remembered.is_some() && remembered == Some(fingerprint(connection)?))
-}
-
 /// A text that changes with everything that [`check`] looks at; not a verdict.
 pub(crate) fn mark(connection: &Connection) -> rusqlite::Result<String> {
-    match form(connection, &tables(connection)?)? {
-        Form::Current => fingerprint(connection),
-        form => Ok(format!("{form:?}")),
-    }
-}
-
-/// Of everything that the thorough look depends on: this binary's migrations, the ledger's rows, the statements of
-/// everything that stands on our tables. Other tables may come and go.
-fn fingerprint(connection: &Connection) -> rusqlite::Result<String> {
-    let mut text = format!("1\0{}\0", migrations::fingerprint());
-    let rows = format!(
-        "SELECT source || ':' || migration_number || ':' || coalesce(rollback_at, '') || ':' || coalesce(checksum, '') || ':' || is_verified
-         FROM {OWN_TABLE} WHERE source = ?1 ORDER BY migration_number"
-    );
-    let mut prepared = connection.prepare(&rows)?;
-    for row in prepared.query_map([LONGSHORE], |row| row.get::<_, String>(0))? {
-        text.push_str(&row?);
-        text.push('\0');
-    }
-    let marks = migrations::TABLES.map(|table| format!("'{table}'")).join(", ");
-    let objects = format!(
-        "SELECT type || ':' || name || ':' || coalesce(sql, '') FROM sqlite_schema
-         WHERE tbl_name COLLATE NOCASE IN ({marks}) ORDER BY type, name"
-    );
-    let mut prepared = connection.prepare(&objects)?;
-    for row in prepared.query_map([], |row| row.get::<_, String>(0))? {
-        text.push_str(&row?);
-        text.push('\0');
-    }
-    Ok(sha256_hex(text.as_bytes()))
+    verified::mark(connection, migrations::when_verified())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_remembered(connection: &Connection) -> bool {
+        verified::is_remembered(connection, migrations::when_verified()).unwrap()
+    }
 
     fn installed() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -244,7 +199,7 @@ mod tests {
     #[test]
     fn a_fresh_installation_is_understood_by_hash_and_by_replay() {
         let connection = installed();
-        assert!(is_remembered(&connection).unwrap());
+        assert!(is_remembered(&connection));
         check(&connection).unwrap();
         check_thoroughly(&connection).unwrap();
     }
@@ -318,6 +273,6 @@ mod tests {
     fn tables_of_the_application_do_not_matter() {
         let connection = installed();
         connection.execute_batch("CREATE TABLE tracks (id INTEGER PRIMARY KEY)").unwrap();
-        assert!(is_remembered(&connection).unwrap());
+        assert!(is_remembered(&connection));
     }
 }

@@ -7,10 +7,11 @@ use longshore_core::{
     Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock, ValidJob,
     ValidJobStream, Wakeups, WorkerId,
 };
+use longshore_sqlite_file::check_connection;
 use rusqlite::Connection;
 
 use crate::connection::{configure_writer, in_savepoint, open_to_write};
-use crate::database_file::{self, DatabaseFile};
+use crate::database_file::DatabaseFile;
 use crate::fault::{ErrorContext, Fault};
 use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
@@ -150,7 +151,7 @@ impl fmt::Debug for SqliteStore {
 pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
     let context =
         ErrorContext { database: connection.path().unwrap_or("the database").into(), busy_timeout: Duration::ZERO };
-    database_file::check_connection(connection, &context)?;
+    check_connection(connection, &context.database)?;
     let job = job.clone().check(&Limits::default())?;
     let make = || -> Result<Enqueued, Fault> {
         let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;

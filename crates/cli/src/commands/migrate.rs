@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use longshore_core::{OutsideCause, StoreError};
 use longshore_migrate::source::APP;
 use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 use longshore_sqlite::migrations;
-use longshore_sqlite::target::{Access, SqliteTarget};
 
-use crate::arguments::{MarkArguments, MigrateArguments, MigrateCommand};
+use crate::arguments::{AdoptArguments, MarkArguments, MigrateArguments, MigrateCommand};
 use crate::context::Context;
 use crate::exit::Exit;
 
+mod adopt;
 mod dump;
 mod history;
 mod lint;
@@ -46,6 +47,11 @@ pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Re
         MigrateCommand::Dump { check: None } => dump::print(&site),
         MigrateCommand::Dump { check: Some(path) } => dump::check(&site, path),
     }
+}
+
+/// Takes over the table of another program, or gives it back.
+pub(crate) fn adopt(context: &Context, arguments: &AdoptArguments) -> anyhow::Result<Exit> {
+    adopt::run(&Site { context, dir: None }, arguments)
 }
 
 type Mark = fn(&mut Migrator<'static>, &Marking) -> Result<longshore_migrate::report::MarkReport, MigrateError>;

@@ -6,19 +6,28 @@ use longshore_migrate::report::NextStep;
 use longshore_migrate::target::TargetError;
 
 use crate::exit::Exit;
+use crate::output::quoted::shell_word;
+
+/// What takes over the table of another program.
+pub(super) const ADOPT: &str =
+    "longshore adopt --dry-run shows what it would do, longshore adopt --reason TEXT takes the table over";
+const LEAVE_OUT: &str = "longshore adopt --leave-out --reason TEXT, to go on without these jobs, whose rows are kept";
 
 /// How the program ends, where the cause is not outside.
 pub(super) fn exit(error: &MigrateError) -> Exit {
     match error {
         MigrateError::HistoryBroken { .. } => Exit::HistoryBroken,
-        MigrateError::AlreadyThere { .. } | MigrateError::DidNotUndo { .. } | MigrateError::DidNotDo { .. } => {
-            Exit::SchemaDisagrees
-        }
+        MigrateError::AlreadyThere { .. }
+        | MigrateError::NeedsAdoption { .. }
+        | MigrateError::DidNotUndo { .. }
+        | MigrateError::DidNotDo { .. } => Exit::SchemaDisagrees,
         MigrateError::DataLoss { .. }
         | MigrateError::NotShown { .. }
         | MigrateError::StillThere { .. }
         | MigrateError::NoFile { .. }
         | MigrateError::NoRepair { .. }
+        | MigrateError::NeedsDecision { .. }
+        | MigrateError::NotReturned { .. }
         | MigrateError::NoDown { .. }
         | MigrateError::Needed { .. } => Exit::Refused,
         MigrateError::UnknownId { .. }
@@ -37,6 +46,13 @@ pub(super) fn hint(error: &MigrateError) -> String {
             let hint = findings.iter().find_map(of_finding);
             hint.unwrap_or_else(|| "longshore migrate status".to_owned())
         }
+        MigrateError::NeedsAdoption { .. } => ADOPT.to_owned(),
+        MigrateError::NeedsDecision { reasons } => {
+            let mut choices: Vec<String> = reasons.iter().filter_map(of_finding).collect();
+            choices.dedup();
+            choices.join("; ")
+        }
+        MigrateError::NotReturned { .. } => "the backup that the adoption made has the old table, too".to_owned(),
         MigrateError::AlreadyThere { id, .. } => {
             format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
         }
@@ -81,6 +97,17 @@ pub(super) fn hint(error: &MigrateError) -> String {
 pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
     match (finding.kind, &finding.hint) {
         (FindingKind::OutOfOrder, Some(hint)) => Some(format!("longshore migrate repair, or {hint}")),
+        (FindingKind::KeepOrDrop, _) => {
+            let name = shell_word(&finding.subject);
+            Some(format!("longshore adopt --keep {name} --reason TEXT, or longshore adopt --drop {name} --reason TEXT"))
+        }
+        (FindingKind::MeaningLost, _) => {
+            Some(format!("longshore adopt --drop {} --reason TEXT, to go on without it", shell_word(&finding.subject)))
+        }
+        (FindingKind::MisplacedValues, _) => Some(LEAVE_OUT.to_owned()),
+        (FindingKind::CopiedByPosition, _) => Some(format!(
+            "longshore adopt --by-position --reason TEXT, if SELECT * had copied these rows into another order; or {LEAVE_OUT}"
+        )),
         (FindingKind::Interrupted, _) => Some("longshore migrate up".to_owned()),
         (FindingKind::Destructive, Some(_)) => {
             Some("up asks for --allow-data-loss where the table has rows".to_owned())
@@ -103,6 +130,7 @@ pub(crate) fn of_next_step(step: &NextStep) -> Option<String> {
         NextStep::Baseline { id, tool } => {
             Some(format!("longshore migrate baseline {id} --reason \"adopted from {tool}\""))
         }
+        NextStep::Adopt => Some(ADOPT.to_owned()),
         NextStep::Repair => Some("longshore migrate repair".to_owned()),
         NextStep::Up => Some("longshore migrate up".to_owned()),
         _ => None,

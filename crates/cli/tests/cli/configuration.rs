@@ -10,18 +10,39 @@ fn database(sandbox: &Sandbox, arguments: &[&str], variables: &[(&str, &str)]) -
 }
 
 #[test]
-fn the_database_is_named_by_flag_environment_dotenv_configuration_and_default_in_this_order() {
+fn the_database_is_named_by_flag_own_variable_configuration_general_variable_and_default_in_this_order() {
     let sandbox = Sandbox::new();
     let own = ("LONGSHORE_DATABASE", "sqlite:own.db");
     let general = ("DATABASE_URL", "sqlite://general.db");
     assert_eq!(database(&sandbox, &[], &[]), "longshore.db");
-    sandbox.write("longshore.toml", "database = \"sqlite:configured.db\"");
-    assert_eq!(database(&sandbox, &[], &[]), "configured.db");
     sandbox.write(".env", "DATABASE_URL=sqlite:dotenv.db\n");
     assert_eq!(database(&sandbox, &[], &[]), "dotenv.db");
     assert_eq!(database(&sandbox, &[], &[general]), "general.db");
+    sandbox.write("longshore.toml", "database = \"sqlite:configured.db\"");
+    assert_eq!(database(&sandbox, &[], &[general]), "configured.db");
+    sandbox.write(".env", "DATABASE_URL=sqlite:dotenv.db\nLONGSHORE_DATABASE=own-dotenv.db\n");
+    assert_eq!(database(&sandbox, &[], &[general]), "own-dotenv.db");
     assert_eq!(database(&sandbox, &[], &[general, own]), "own.db");
     assert_eq!(database(&sandbox, &["--database", "flag.db"], &[general, own]), "flag.db");
+}
+
+#[test]
+fn an_error_about_a_url_names_where_it_came_from() {
+    let sandbox = Sandbox::new();
+    let told = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let output = sandbox.command(&[&["jobs", "list"], arguments].concat()).envs(variables.iter().copied()).output();
+        String::from_utf8(output.unwrap().stderr).unwrap()
+    };
+    let bad = "mysql://localhost/jobs";
+    assert!(told(&["--database", bad], &[]).contains("--database"));
+    assert!(told(&[], &[("LONGSHORE_DATABASE", bad)]).contains("LONGSHORE_DATABASE"));
+    assert!(told(&[], &[("DATABASE_URL", bad)]).contains("DATABASE_URL"));
+    sandbox.write(".env", format!("DATABASE_URL={bad}\n"));
+    assert!(told(&[], &[]).contains("DATABASE_URL in .env"));
+    sandbox.write("longshore.toml", format!("database = \"{bad}\""));
+    assert!(told(&[], &[]).contains("`database` in the configuration file"));
+    sandbox.write(".env", format!("LONGSHORE_DATABASE={bad}\n"));
+    assert!(told(&[], &[]).contains("LONGSHORE_DATABASE in .env"));
 }
 
 #[test]

@@ -3,12 +3,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use longshore_migrate::target::Target;
-use longshore_sqlite::target::{Access, SqliteTarget};
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 use rusqlite::Connection;
 
 use crate::sandbox::Sandbox;
 
-const INCIDENT: &str = include_str!("../../../sqlite/tests/data/incident.sql");
+const INCIDENT: &str = include_str!("../../../migrate-sqlite/tests/data/incident.sql");
 
 fn execute(sandbox: &Sandbox, sql: &str) {
     Connection::open(sandbox.path("longshore.db")).unwrap().execute_batch(sql).unwrap();

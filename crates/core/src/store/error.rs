@@ -87,6 +87,8 @@ pub enum SchemaVerdict {
     Older,
     /// The ledger has migrations that the program does not know.
     Newer,
+    /// The table of jobs was made by another program, and can be taken over.
+    OfAnotherProgram,
     /// The tables are not what the ledger says.
     Disagrees,
     /// The ledger's history is broken: a migration is changed, missing, duplicate or out of order.
@@ -100,6 +102,7 @@ impl SchemaVerdict {
             Self::NeverMigrated => "never_migrated",
             Self::Older => "schema_older",
             Self::Newer => "schema_newer",
+            Self::OfAnotherProgram => "needs_adoption",
             Self::Disagrees => "schema_disagrees",
             Self::HistoryBroken => "history_broken",
         }
@@ -110,6 +113,7 @@ impl SchemaVerdict {
         match self {
             Self::NeverMigrated | Self::Older => "apply the queue's pending migrations",
             Self::Newer => "run the version that migrated this database, or a newer one",
+            Self::OfAnotherProgram => "take the table over",
             Self::Disagrees => "repair the schema, or mark in the ledger what is there",
             Self::HistoryBroken => "bring the files of the migrations and the ledger into agreement",
         }

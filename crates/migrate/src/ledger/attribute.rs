@@ -35,10 +35,8 @@ impl Ledger {
         for row in open {
             match sources.iter().find(|source| means(&row, source, evidence)) {
                 Some(source) => self.add(row, source),
-                None => match self.of_missing_file(&row, sources) {
-                    Some(source) => self.rows.push(Row { source: Some(source), ..row }),
-                    None => self.theirs.push(row),
-                },
+                // Whatever this program writes, it writes with a checksum or an author beside it.
+                None => self.theirs.push(row),
             }
         }
         self.rows.sort_by(|a, b| (&a.source, a.number).cmp(&(&b.source, b.number)));
@@ -84,13 +82,6 @@ impl Ledger {
             }
         }
         marks
-    }
-
-    /// Where nobody else ever wrote to the application's ledger, a row without a file lost its file.
-    fn of_missing_file(&self, row: &Row, sources: &[Source]) -> Option<String> {
-        let app = sources.iter().find(|source| source.name() == APP)?;
-        let has_file = app.migration(row.number).is_some();
-        (!has_file && !self.has_other_manager).then(|| APP.to_owned())
     }
 }
 
@@ -167,8 +158,8 @@ mod tests {
         ]
     }
 
-    fn attributed(rows: Vec<Row>, has_other_manager: bool, has_jobs: bool) -> (Vec<String>, Vec<i64>) {
-        let mut ledger = Ledger { form: Form::Old, rows, has_other_manager, ..Ledger::default() };
+    fn attributed(rows: Vec<Row>, has_jobs: bool) -> (Vec<String>, Vec<i64>) {
+        let mut ledger = Ledger { form: Form::Old, rows, ..Ledger::default() };
         let evidence = Evidence { has_table: &|_| has_jobs, lacks: &|id| id.number == 5 };
         ledger.attribute(&sources(), &evidence);
         let ids = ledger.rows.iter().map(|row| row.id().to_string()).collect();
@@ -178,33 +169,27 @@ mod tests {
     #[test]
     fn a_name_decides_whatever_its_style() {
         let rows = vec![row(1, "tracks"), row(3, "migration_003_c"), row(4, "AddLogs")];
-        assert_eq!(attributed(rows, true, true).0, ["app:1", "app:3", "longshore:4"]);
+        assert_eq!(attributed(rows, true).0, ["app:1", "app:3", "longshore:4"]);
     }
 
     #[test]
     fn a_number_alone_is_the_queues_only_where_its_table_is_there_and_others_knew_the_number() {
         let rows = || vec![row(1, "Migration001"), row(4, "Migration004")];
-        assert_eq!(attributed(rows(), true, true), (vec!["longshore:1".to_owned()], vec![4]));
-        assert_eq!(attributed(rows(), true, false), (vec!["app:1".to_owned()], vec![4]));
+        assert_eq!(attributed(rows(), true), (vec!["longshore:1".to_owned()], vec![4]));
+        assert_eq!(attributed(rows(), false), (vec!["app:1".to_owned()], vec![4]));
     }
 
     #[test]
     fn a_number_alone_is_the_applications_unless_the_schema_says_otherwise() {
         let rows = vec![row(3, "Migration003"), row(5, "Migration005"), row(5, "something else")];
-        assert_eq!(attributed(rows, true, true), (vec!["app:3".to_owned()], vec![5, 5]));
-    }
-
-    #[test]
-    fn a_row_without_a_file_is_theirs_only_where_there_is_another_manager() {
-        assert_eq!(attributed(vec![row(9, "y")], true, true).1, [9]);
-        assert_eq!(attributed(vec![row(9, "y")], false, true).0, ["app:9"]);
+        assert_eq!(attributed(rows, true), (vec!["app:3".to_owned()], vec![5, 5]));
     }
 
     #[test]
     fn a_source_with_rows_of_its_own_takes_none_from_the_other_manager() {
         let own = Row { source: Some("longshore".to_owned()), ..row(1, "create_jobs") };
         let rows = vec![own, row(1, "Migration001")];
-        let mut ledger = Ledger { form: Form::Current, rows, has_other_manager: true, ..Ledger::default() };
+        let mut ledger = Ledger { form: Form::Current, rows, ..Ledger::default() };
         ledger.attribute(&sources(), &Evidence { has_table: &|_| true, lacks: &|_| false });
         assert_eq!((ledger.rows.len(), ledger.shared.len(), ledger.theirs.len()), (1, 1, 0));
     }
@@ -212,7 +197,7 @@ mod tests {
     #[test]
     fn the_other_manager_is_told_what_has_run_in_its_own_style() {
         let rolled_back = Row { rolled_back_at: Some("yesterday".to_owned()), ..row(1, "Migration001") };
-        let mut ledger = Ledger { rows: vec![rolled_back], has_other_manager: true, ..Ledger::default() };
+        let mut ledger = Ledger { rows: vec![rolled_back], ..Ledger::default() };
         let source = [("001_create_jobs.up.sql", "SELECT 1"), ("002_more.up.sql", "SELECT 1")];
         let source = Source::embedded("longshore", &source);
         let sources = [source.known_elsewhere(Elsewhere { numbers: &[1, 2], table: "jobs" })];

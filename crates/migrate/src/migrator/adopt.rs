@@ -11,9 +11,10 @@ use crate::{
     migration::{Direction, Migration, MigrationId},
     report::{AdoptReport, RepairAction, RepairStep},
     schema::{Difference, Schema},
+    script::Statement,
     source::Source,
     survey::Survey,
-    target::ForeignKeys,
+    target::{ForeignKeys, Progress},
 };
 
 /// What `adopt` shall do.
@@ -129,9 +130,7 @@ impl Migrator<'_> {
         let pen = self.pen().because(reason);
         self.target.prepare_ledger(&survey.ledger)?;
         let aside = Aside::put_all(self.target.as_mut())?.without(std::slice::from_ref(&takeover.table));
-        for statement in &takeover.statements {
-            self.target.execute(statement)?;
-        }
+        self.execute_all(&takeover.statements)?;
         self.run_to_the_last(survey, &takeover, &pen)?;
         if let Some(rebuild) = &takeover.rebuild {
             self.target.rebuild(rebuild)?;
@@ -145,6 +144,16 @@ impl Migrator<'_> {
         self.tell_other_manager(&self.marks_of_adoption(survey))?;
         self.write_down(&report, &takeover, &pen)?;
         Ok(report)
+    }
+
+    fn execute_all(&mut self, statements: &[String]) -> Result<(), MigrateError> {
+        let id = MigrationId::new(self.adopting()?.name(), 1);
+        for (at, text) in statements.iter().enumerate() {
+            let shown = Statement { text: text.clone(), line: 1 }.in_short();
+            self.target.report(&Progress::Statement { id: id.clone(), statement: at + 1, text: shown });
+            self.target.execute(text)?;
+        }
+        Ok(())
     }
 
     fn run_to_the_last(&mut self, survey: &Survey, takeover: &Takeover, pen: &Pen) -> Result<(), MigrateError> {
@@ -289,9 +298,7 @@ impl Migrator<'_> {
         let back = self.inspect_return(survey)?;
         let source = self.adopting()?.clone();
         let aside = Aside::put_all(self.target.as_mut())?.without(&back.tables);
-        for statement in &back.statements {
-            self.target.execute(statement)?;
-        }
+        self.execute_all(&back.statements)?;
         aside.put_back(self.target.as_mut())?;
         for (number, rolled_back_at) in &back.shared {
             let was = survey.ledger.shared.iter().find(|row| row.number == *number).map(|row| row.shared());

@@ -5,23 +5,24 @@ use longshore_migrate::{
     finding::{Finding, FindingKind},
     ledger::{Form, Row},
     report::{RepairAction, RepairStep},
-    schema::{Difference, DifferenceKind, ObjectName, Schema, differences},
+    schema::{Difference, ObjectName, Schema, differences},
     script::Statement,
     source::LONGSHORE,
     target::{Definition, Rebuild, Session, TargetError},
 };
 
 use super::{
-    COLUMNS, FACTS, KEPT_ROWS, REQUIRED, TABLE, VERSION, ancestor::Ancestor, fact, jobs, parts::Parts, quoted,
-    reading::Reading, rows::Rows, shape::with_items,
+    COLUMNS, FACTS, KEPT_ROWS, REQUIRED, TABLE, VERSION,
+    ancestor::Ancestor,
+    fact,
+    findings::{found, obstacles},
+    parts::Parts,
+    quoted,
+    reading::Reading,
+    rows::Rows,
+    shape::with_items,
 };
 use crate::migrations;
-
-/// So many differences are named in one sentence.
-const NAMED_MAX: usize = 2;
-/// What 003 knows; any other becomes a dead letter whose reason names it.
-const STATUSES: [&str; 9] =
-    ["pending", "running", "completed", "failed", "cancelled", "retrying", "timeout", "zombie", "dead_letter"];
 
 pub(super) fn plan(session: &mut dyn Session, scene: &Scene<'_>) -> Result<Takeover, TargetError> {
     let base = Takeover { table: TABLE.to_owned(), version: VERSION, ..Takeover::default() };
@@ -43,7 +44,7 @@ pub(super) fn plan(session: &mut dyn Session, scene: &Scene<'_>) -> Result<Takeo
     let mut takeover = Takeover {
         is_needed: has_extras || rows.misplaced > 0 || rows.unusable_ids > 0 || !is_begun && is_other,
         is_plain: rows.is_plain && rows.unusable_ids == 0,
-        found: found(&table, &rows, &differing),
+        found: found(&table, &rows, &differing, scene),
         obstacles: obstacles(&rows, scene),
         ..base
     };
@@ -83,97 +84,6 @@ fn differing(scene: &Scene<'_>) -> Vec<Difference> {
     let mut found = differences(&expected, scene.observed).differences;
     found.retain(|one| one.object.owner() == TABLE);
     found
-}
-
-fn found(table: &Ancestor, rows: &Rows, differing: &[Difference]) -> Vec<String> {
-    let mut found = Vec::new();
-    let other: Vec<&Difference> = differing.iter().filter(|one| one.found.is_some()).collect();
-    if !other.is_empty() {
-        let named: Vec<String> = other.iter().take(NAMED_MAX).map(ToString::to_string).collect();
-        let more = other.len().saturating_sub(NAMED_MAX);
-        let more = if more > 0 { format!(" (and {more} more differences)") } else { String::new() };
-        found.push(format!("it is not as the queue's migrations make it: {}{more}", named.join("; ")));
-    }
-    if rows.misplaced > 0 {
-        let examples = rows.examples.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
-        found.push(format!(
-            "values stand in the wrong columns in {} of {}: {examples}",
-            rows.misplaced,
-            jobs(table.rows)
-        ));
-    }
-    let states: Vec<String> = rows.statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    found.push(format!("it holds {}: {}", jobs(table.rows), states.join(", ")).trim_end_matches(": ").to_owned());
-    found.extend(missing_columns(table));
-    if let Some(order) = table.other_order() {
-        found.push(format!("its columns stand in another order ({}); each is read by its name", order.join(", ")));
-    }
-    found.extend(differing.iter().filter_map(of_default));
-    found.extend(rows.statuses.iter().filter_map(of_status));
-    if rows.orphans > 0 {
-        found.push(format!("{} wait for a parent that is not there, and go on without it", jobs(rows.orphans)));
-    }
-    found
-}
-
-fn missing_columns(table: &Ancestor) -> Option<String> {
-    let missing: Vec<&str> = COLUMNS.into_iter().filter(|column| !table.has(column)).collect();
-    (!missing.is_empty()).then(|| format!("it has no column {}; they are empty at first", missing.join(", ")))
-}
-
-fn of_default(difference: &Difference) -> Option<String> {
-    let is_default = difference.kind == DifferenceKind::Default && !difference.object.name.ends_with("_at");
-    let (expected, found) = (difference.expected.as_deref()?, difference.found.as_deref()?);
-    is_default.then(|| {
-        let name = &difference.object.name;
-        format!("a job that is inserted without {name} had {found}, and has {expected} from now on")
-    })
-}
-
-fn of_status((status, count): &(String, i64)) -> Option<String> {
-    let count = jobs(*count);
-    match status.trim().to_lowercase().as_str() {
-        "running" | "zombie" => {
-            Some(format!("{count} with status {status}: stop the old workers first; these run again"))
-        }
-        "failed" | "timeout" => Some(format!(
-            "{count} with status {status} become dead letters, with their error; `dead retry` runs them again"
-        )),
-        known if STATUSES.contains(&known) => None,
-        _ => Some(format!(
-            "{count} with status {status}, which the queue does not know, become dead letters whose reason names it"
-        )),
-    }
-}
-
-fn obstacles(rows: &Rows, scene: &Scene<'_>) -> Vec<Finding> {
-    let mut obstacles = Vec::new();
-    if rows.unusable_ids > 0 {
-        let message =
-            format!("{} have an id that is no whole number from 1 on, or have it twice", jobs(rows.unusable_ids));
-        let finding = Finding::new(FindingKind::SchemaDisagrees, "column job_queue.id", message);
-        obstacles.push(finding.hint("give these jobs ids of their own, then adopt again"));
-    }
-    if rows.misplaced > 0 {
-        let is_decided = scene.choices.leave_out || scene.choices.by_position && rows.fit_by_position;
-        let kind = if rows.fit_by_position { FindingKind::CopiedByPosition } else { FindingKind::MisplacedValues };
-        let message =
-            format!("{} hold values in the wrong columns: {}", jobs(rows.misplaced), rows.examples.join("; "));
-        obstacles.extend((!is_decided).then(|| Finding::new(kind, format!("table {TABLE}"), message)));
-    }
-    obstacles.extend(taken_names(scene));
-    obstacles
-}
-
-/// A table of the application that is called as one of the queue's would stop a migration half way.
-fn taken_names(scene: &Scene<'_>) -> Vec<Finding> {
-    let is_taken = |table: &&&str| **table != TABLE && scene.observed.contains(&ObjectName::table(**table));
-    let finding = |table: &&str| {
-        let message = "the application has a table of its own with the name of one of the queue's".to_owned();
-        let finding = Finding::new(FindingKind::SchemaDisagrees, format!("table {table}"), message);
-        finding.hint(format!("rename the table {table}, then adopt again"))
-    };
-    migrations::TABLES.iter().filter(is_taken).map(finding).collect()
 }
 
 /// Everything up to the shape of 002: the old rows are kept, the table is made as its migrations make it, and the rows

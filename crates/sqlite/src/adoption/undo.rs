@@ -104,7 +104,11 @@ fn statements(session: &mut dyn Session, last: i64) -> Result<Vec<String>, Targe
     statements.push(format!("INSERT INTO {TABLE} ({carried}) SELECT {carried} FROM {RETURNED_ROWS} ORDER BY id"));
     if counts {
         statements.push(format!("DELETE FROM sqlite_sequence WHERE name = '{TABLE}' COLLATE NOCASE"));
-        statements.push(format!("INSERT INTO sqlite_sequence (name, seq) VALUES ('{TABLE}', {sequence})"));
+        // The sequence is found by the name just as the table's own statement writes it.
+        statements.push(format!(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT name, {sequence} FROM sqlite_schema
+             WHERE type = 'table' AND name = '{TABLE}' COLLATE NOCASE"
+        ));
     }
     statements.extend(old(session, "index")?);
     statements.extend(old(session, "trigger")?);

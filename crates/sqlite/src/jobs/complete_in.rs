@@ -2,13 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{ClaimNumber, InvalidJobData, JobData, JobId, StoreError, Timestamp, WorkerId};
+use longshore_sqlite_file::check_connection;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
 use thiserror::Error;
 
 use crate::column;
 use crate::connection::in_savepoint;
-use crate::database_file::check_connection;
 use crate::fault::{ErrorContext, Fault};
 use crate::jobs::report::is_completed_by;
 use crate::upkeep::counts::{Minute, add_minute};
@@ -82,7 +82,7 @@ pub enum CompleteError {
 pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Result<(), CompleteError> {
     let database: Arc<str> = connection.path().unwrap_or("the database").into();
     let context = ErrorContext { database: Arc::clone(&database), busy_timeout: Duration::ZERO };
-    check_connection(connection, &context).map_err(StoreError::from)?;
+    check_connection(connection, &context.database).map_err(StoreError::from)?;
     if connection.is_autocommit() {
         return Err(CompleteError::NoTransaction { database });
     }

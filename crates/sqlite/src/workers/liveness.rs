@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use longshore_core::{StartedAttempt, WorkerId};
+use longshore_sqlite_file::{Refused, SharedFiles};
 
-use crate::shared_files::{Refused, SharedFiles};
 use crate::workers::liveness_file::{create, file_id, is_at};
 use crate::workers::started::StartedTable;
 use crate::workers::worker_row::FileRecord;

@@ -2,7 +2,7 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::Path;
 
-use crate::shared_files::{Refused, SharedFiles};
+use longshore_sqlite_file::{Refused, SharedFiles};
 
 /// Makes a locked file at `path`, in place of whatever is there. It is locked and filled before it gets its name, so
 /// that nobody ever finds it there unlocked.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use longshore_core::{Console, Status, Store, StoreError, Wakeups};
 use longshore_migrate::source::LONGSHORE;
 use longshore_migrate::{Migrator, RunRequest, Source};
+use longshore_migrate_sqlite::{Access, SqliteTarget};
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::rusqlite::config::DbConfig;
-use longshore_sqlite::target::{Access, SqliteTarget};
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::database::{self, Database, ids, job};

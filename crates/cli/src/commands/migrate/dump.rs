@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use longshore_sqlite::target::Access;
+use longshore_migrate_sqlite::Access;
 use serde::Serialize;
 
 use super::{Absent, Site};

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use longshore_migrate::ledger::{Event, EventKind};
 use longshore_migrate::report::HistoryReport;
-use longshore_sqlite::target::Access;
+use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site};
 use crate::exit::Exit;
@@ -20,7 +20,8 @@ pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {
 
 /// What a repair did is long and stands in its plan; how a mark stands to the schema is short and matters.
 fn why(event: &Event) -> Option<String> {
-    let is_mark = matches!(event.event, EventKind::MarkedApplied | EventKind::MarkedRolledBack);
+    use EventKind as K;
+    let is_mark = matches!(event.event, K::MarkedApplied | K::MarkedRolledBack | K::Adopted | K::AdoptionUndone);
     match (&event.reason, &event.detail) {
         (Some(reason), Some(detail)) if is_mark => Some(format!("{reason} ({detail})")),
         (reason, detail) => reason.clone().or_else(|| detail.clone()),

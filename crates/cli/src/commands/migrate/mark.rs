@@ -1,5 +1,5 @@
 use longshore_migrate::report::MarkReport;
-use longshore_sqlite::target::Access;
+use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site};
 use crate::context::Context;

@@ -1,6 +1,6 @@
 use longshore_migrate::report::{RunMigration, RunReport};
 use longshore_migrate::{Bounds, DataLoss, Direction, Goal, MigrateError, Migrator, RunMode, RunRequest};
-use longshore_sqlite::target::Access;
+use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site, progress};
 use crate::arguments::{CareArguments, RunArguments};

@@ -1,5 +1,5 @@
 use longshore_migrate::report::{Discrepancy, DiscrepancyKind, MigrationStatus, State, StatusReport};
-use longshore_sqlite::target::Access;
+use longshore_migrate_sqlite::Access;
 use serde::Serialize;
 
 use super::verify::discrepancy_in_words;
@@ -71,6 +71,9 @@ fn print_rest(output: &Output, report: &StatusReport) -> std::io::Result<()> {
     if !report.foreign.is_empty() {
         let names: Vec<String> = report.foreign.iter().map(ToString::to_string).collect();
         output.line(format!("\nnot made by any migration, and left alone: {}", names.join(", ")))?;
+    }
+    if !report.theirs.is_empty() {
+        output.line(format!("\n{}", super::adopt::theirs_in_words(&report.theirs)))?;
     }
     for ledger in &report.foreign_ledgers {
         output.line(format!("\nthe table {} is another tool's ledger, and left alone", ledger.table))?;

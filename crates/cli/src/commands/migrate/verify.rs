@@ -1,5 +1,5 @@
 use longshore_migrate::report::{Discrepancy, DiscrepancyKind, LedgerDiscrepancy, VerifyReport};
-use longshore_sqlite::target::Access;
+use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site};
 use crate::error_report::migration::with_commands;

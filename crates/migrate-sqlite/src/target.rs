@@ -1,0 +1,376 @@
+//! SQLite as a target of migrations.
+
+mod backup;
+mod definitions;
+mod ledger;
+mod lock;
+mod progress;
+mod rebuild;
+mod scratch;
+mod transaction;
+
+use std::{
+    collections::BTreeSet,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use longshore_migrate::{
+    Direction, MigrationId, adoption, ledger as own,
+    schema::{ObjectName, Schema},
+    script::{Statement, tokens},
+    target::{
+        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, Session, Target,
+        TargetError, Value, VerifiedSource,
+    },
+};
+use longshore_sqlite_file::{FileAccess, check_folder, check_kind};
+use rusqlite::{Connection, OpenFlags, types::ValueRef};
+
+use crate::{
+    catalog::{self, CatalogError},
+    verified,
+};
+
+pub(crate) use ledger::{form, tables};
+
+/// How long a statement waits for another program's write before it gives up.
+const BUSY_WAIT: Duration = Duration::from_secs(30);
+
+/// What a target is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To look: nothing is created, and every write is an error.
+    Inspect,
+    /// To write: the file is created if there is none.
+    Write,
+}
+
+/// One SQLite database, opened for migrations.
+pub struct SqliteTarget<'c> {
+    connection: Handle<'c>,
+    name: String,
+    file: Option<PathBuf>,
+    /// What `begin` found and `commit` has to put back.
+    open: Option<transaction::Open>,
+    scope: Scope,
+    progress: Option<progress::Meter>,
+}
+
+/// What a transaction of the runner is on its connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// A transaction.
+    Transaction,
+    /// A savepoint in a transaction that the connection's owner commits.
+    Savepoint,
+}
+
+enum Handle<'c> {
+    Owned(Box<Connection>),
+    Shared(&'c Connection),
+}
+
+impl Handle<'_> {
+    fn get(&self) -> &Connection {
+        match self {
+            Self::Owned(connection) => connection,
+            Self::Shared(connection) => connection,
+        }
+    }
+}
+
+impl SqliteTarget<'static> {
+    /// Opens the file at `path`. With [`Access::Inspect`] a file that is not there is an empty database.
+    pub fn open(path: impl AsRef<Path>, access: Access) -> Result<Self, TargetError> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let context = FileAccess { database: name.as_str().into(), busy_timeout: BUSY_WAIT };
+        let wrap = |error: rusqlite::Error| failed(&context, "opening it", error);
+        let is_there = is_there(path, &context)?;
+        let connection = match access {
+            Access::Inspect if !is_there => Connection::open_in_memory().map_err(wrap)?,
+            // Not read-only: after a crash somebody has to roll the journal back before anything can be read.
+            Access::Inspect => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(wrap)?,
+            Access::Write => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+                Connection::open_with_flags(path, flags).map_err(wrap)?
+            }
+        };
+        connection.busy_timeout(BUSY_WAIT).map_err(wrap)?;
+        if access == Access::Inspect {
+            connection.pragma_update(None, "query_only", true).map_err(wrap)?;
+        }
+        Ok(Self {
+            connection: Handle::Owned(Box::new(connection)),
+            name: name.clone(),
+            file: Some(path.to_owned()),
+            open: None,
+            scope: Scope::Transaction,
+            progress: None,
+        })
+    }
+}
+
+/// Whether there is a file. What is in the way of one is an error, or it would be taken for an empty database.
+fn is_there(path: &Path, context: &FileAccess) -> Result<bool, TargetError> {
+    match std::fs::metadata(path) {
+        Ok(found) => {
+            check_kind(&found, &context.database)?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            check_folder(path)?;
+            Ok(false)
+        }
+        Err(error) => Err(context.unreachable(error).into()),
+    }
+}
+
+/// Waits until no runner is at work on the file at `path`, and leaves nothing behind.
+/// [`OutsideCause::RunnerBusy`](longshore_migrate::OutsideCause) when one still is after so long as a runner would wait
+/// for another.
+pub fn wait_for_runner(path: impl AsRef<Path>) -> Result<(), TargetError> {
+    lock::wait_for_it(path.as_ref(), BUSY_WAIT)
+}
+
+/// Keeps other runners out of the database at `path` until the lock is dropped.
+pub fn lock_runners(path: &Path) -> Result<Box<dyn RunnerLock>, TargetError> {
+    lock::take(Some(path), BUSY_WAIT)
+}
+
+impl<'c> SqliteTarget<'c> {
+    /// Migrations on a connection that somebody else owns and on which no transaction is open. Without a runner lock
+    /// between processes: SQLite's own write lock is what excludes others.
+    pub fn on(connection: &'c Connection) -> Self {
+        let file = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
+        let name = file.as_ref().map_or_else(|| ":memory:".to_owned(), |file| file.display().to_string());
+        let scope = Scope::Transaction;
+        Self { connection: Handle::Shared(connection), name, file: None, open: None, scope, progress: None }
+    }
+
+    /// Migrations in the transaction that is open on a connection to the database at `path`: all of them take effect
+    /// when its owner commits, or none. Its owner has switched foreign keys off before, and holds the runner lock.
+    pub fn within(connection: &'c Connection, path: &Path) -> Self {
+        let name = path.display().to_string();
+        let scope = Scope::Savepoint;
+        Self { connection: Handle::Shared(connection), name, file: None, open: None, scope, progress: None }
+    }
+
+    fn context(&self) -> FileAccess {
+        let busy_timeout = match self.connection {
+            Handle::Owned(_) => BUSY_WAIT,
+            // Its owner knows.
+            Handle::Shared(_) => Duration::ZERO,
+        };
+        FileAccess { database: self.name.as_str().into(), busy_timeout }
+    }
+
+    fn connection(&self) -> &Connection {
+        self.connection.get()
+    }
+
+    fn run(&self, statement: &str) -> Result<u64, TargetError> {
+        run(self.connection(), statement).map_err(|error| self.failed(statement, error))
+    }
+
+    pub(crate) fn failed(&self, statement: &str, error: rusqlite::Error) -> TargetError {
+        failed(&self.context(), statement, error)
+    }
+}
+
+/// Runs one statement to its end, whether or not it gives rows.
+fn run(connection: &Connection, statement: &str) -> rusqlite::Result<u64> {
+    let before = connection.total_changes();
+    let mut prepared = connection.prepare(statement)?;
+    let mut rows = prepared.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(connection.total_changes().saturating_sub(before))
+}
+
+fn rows(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Vec<Value>>> {
+    let mut prepared = connection.prepare(query)?;
+    let columns = prepared.column_count();
+    let found = prepared.query_map([], |row| (0..columns).map(|at| Ok(value(row.get_ref(at)?))).collect())?;
+    found.collect()
+}
+
+fn value(found: ValueRef<'_>) -> Value {
+    match found {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+    }
+}
+
+pub(crate) fn failed(context: &FileAccess, statement: &str, error: rusqlite::Error) -> TargetError {
+    match context.outside_cause(error) {
+        Ok(cause) => cause.into(),
+        Err(error) => {
+            let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
+            TargetError::Statement { statement, source: Box::new(error) }
+        }
+    }
+}
+
+/// The catalog without the ledger's own tables, under whichever of its names.
+fn observe(connection: &Connection, context: &FileAccess) -> Result<Schema, TargetError> {
+    let unreadable = |CatalogError::Sqlite(error)| match context.outside_cause(error) {
+        Ok(cause) => cause.into(),
+        Err(error) => TargetError::Catalog { source: Box::new(error) },
+    };
+    let schema = catalog::read(connection).map_err(unreadable)?;
+    let own: Vec<ObjectName> = own_tables().into_iter().map(ObjectName::table).collect();
+    Ok(schema.without(&own))
+}
+
+/// Every name that a table of the ledgers and of an adoption can have.
+pub(crate) fn own_tables() -> BTreeSet<String> {
+    let parts = [own::OWN_TABLE, own::TABLE]
+        .into_iter()
+        .flat_map(|table| own::SUFFIXES.iter().map(move |suffix| format!("{table}{suffix}")));
+    let whole = [own::TABLE, own::OWN_TABLE].into_iter().chain(adoption::TABLES).map(str::to_owned);
+    whole.chain(parts).collect()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl Session for SqliteTarget<'_> {
+    fn execute(&mut self, statement: &str) -> Result<u64, TargetError> {
+        if let Some(progress) = &self.progress {
+            progress.begin(self.connection(), statement);
+        }
+        self.run(statement)
+    }
+
+    fn query(&mut self, statement: &str) -> Result<Vec<Vec<Value>>, TargetError> {
+        rows(self.connection(), statement).map_err(|error| self.failed(statement, error))
+    }
+
+    fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError> {
+        let report = |done, total| {
+            if let Some(progress) = &self.progress {
+                progress.tell(&Progress::Rows { done, total: Some(total) });
+            }
+        };
+        rebuild::rebuild(self.connection(), rebuild, &report)
+            .map_err(|(statement, error)| self.failed(&statement, error))
+    }
+
+    fn observe(&mut self) -> Result<Schema, TargetError> {
+        observe(self.connection(), &self.context())
+    }
+
+    fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {
+        definitions::read(self.connection()).map_err(|error| self.failed("reading sqlite_schema", error))
+    }
+
+    fn report(&mut self, progress: &Progress) {
+        if let Some(meter) = &self.progress {
+            meter.tell(progress);
+        }
+    }
+}
+
+impl Target for SqliteTarget<'_> {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn ledger(&mut self) -> Result<own::Ledger, TargetError> {
+        ledger::read(self.connection()).map_err(|error| self.failed("reading the ledger", error))
+    }
+
+    fn history(&mut self) -> Result<Vec<own::Event>, TargetError> {
+        ledger::history(self.connection()).map_err(|error| self.failed("reading the history", error))
+    }
+
+    fn scratch(&self) -> Result<Box<dyn Session>, TargetError> {
+        scratch::Scratch::open().map(|scratch| Box::new(scratch) as Box<dyn Session>)
+    }
+
+    fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError> {
+        lock::take(self.file.as_deref(), wait)
+    }
+
+    fn begin(&mut self, keys: ForeignKeys) -> Result<(), TargetError> {
+        self.begin_transaction(keys)
+    }
+
+    fn commit(&mut self) -> Result<(), TargetError> {
+        self.commit_transaction()
+    }
+
+    fn roll_back(&mut self) {
+        self.roll_back_transaction();
+    }
+
+    fn prepare_ledger(&mut self, found: &own::Ledger) -> Result<(), TargetError> {
+        ledger::prepare(self.connection(), found).map_err(|error| self.failed("making the ledger", error))
+    }
+
+    fn record(&mut self, record: &own::Record) -> Result<(), TargetError> {
+        ledger::record(self.connection(), record).map_err(|error| self.failed("writing the ledger", error))
+    }
+
+    fn checkpoints(&mut self, id: &MigrationId, direction: Direction) -> Result<Vec<Checkpoint>, TargetError> {
+        ledger::checkpoints(self.connection(), id, direction)
+            .map_err(|error| self.failed("reading the checkpoints", error))
+    }
+
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), TargetError> {
+        ledger::add_checkpoint(self.connection(), checkpoint)
+            .map_err(|error| self.failed("writing a checkpoint", error))
+    }
+
+    fn clear_checkpoints(&mut self, id: &MigrationId) -> Result<(), TargetError> {
+        ledger::clear_checkpoints(self.connection(), id).map_err(|error| self.failed("deleting the checkpoints", error))
+    }
+
+    fn is_outside_transactions(&self, statement: &str) -> bool {
+        let mut words = tokens(statement).into_iter().filter(longshore_migrate::script::Token::has_meaning);
+        let first = words.next();
+        first.is_some_and(|word| ["vacuum", "pragma", "attach", "detach"].iter().any(|bare| word.is(bare)))
+    }
+
+    fn count(&mut self, table: &str, column: Option<&str>) -> Result<u64, TargetError> {
+        let counted = column.map_or_else(|| "*".to_owned(), quoted);
+        let query = format!("SELECT count({counted}) FROM {}", quoted(table));
+        let count = self.connection().query_row(&query, [], |row| row.get::<_, i64>(0));
+        let count = count.map_err(|error| self.failed(&query, error))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError> {
+        let Some(file) = &self.file else {
+            return Ok(None);
+        };
+        backup::make(self.connection(), file).map(Some)
+    }
+
+    fn set_shared_row(&mut self, number: i64, row: Option<&own::SharedRow>) -> Result<(), TargetError> {
+        ledger::set_shared_row(self.connection(), number, row)
+            .map_err(|error| self.failed("writing the application's ledger", error))
+    }
+
+    fn forget(&mut self, source: &str) -> Result<(), TargetError> {
+        ledger::forget(self.connection(), source).map_err(|error| self.failed("writing the ledger", error))
+    }
+
+    fn remember_verified(&mut self, source: &VerifiedSource) -> Result<(), TargetError> {
+        verified::remember(self.connection(), source)
+            .map_err(|error| self.failed("remembering that the schema is in order", error))
+    }
+
+    fn watch(&mut self, listener: ProgressListener) {
+        self.progress = Some(match &mut self.connection {
+            Handle::Owned(connection) => progress::Meter::on(connection, listener),
+            Handle::Shared(_) => progress::Meter::without_hooks(listener),
+        });
+    }
+}

@@ -1,0 +1,18 @@
+//! Migrations on real SQLite files: commands, crashes, several runners, rebuilds, properties.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod commands;
+mod crash;
+mod files;
+mod files_fuzz;
+mod properties;
+mod rebuild;
+mod runner;
+mod runners;
+mod support;
+
+/// The queue's own migrations, read as any application's would be.
+fn longshore() -> longshore_migrate::Source {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../sqlite/migrations");
+    longshore_migrate::Source::directory("longshore", directory).unwrap()
+}

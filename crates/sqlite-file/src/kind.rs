@@ -1,0 +1,85 @@
+use std::fs::{self, Metadata};
+use std::path::Path;
+use std::sync::Arc;
+
+use longshore_cause::OutsideCause;
+use rusqlite::Connection;
+
+use crate::write_access::folder_of;
+
+/// What is no file, or has two names, is refused before anything opens it: opening a named pipe would wait for its
+/// other end, and SQLite would make a second log for a second name.
+pub fn check_kind(found: &Metadata, database: &Arc<str>) -> Result<(), OutsideCause> {
+    let database = Arc::clone(database);
+    if let Some(kind) = kind(found) {
+        return Err(OutsideCause::NotAFile { database, kind });
+    }
+    match link_count(found) {
+        links if links > 1 => Err(OutsideCause::HardLinked { database, links }),
+        _ => Ok(()),
+    }
+}
+
+/// What the path leads to in place of a file.
+fn kind(found: &Metadata) -> Option<&'static str> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = found.file_type();
+        if kind.is_fifo() {
+            return Some("a named pipe");
+        }
+        if kind.is_socket() {
+            return Some("a socket");
+        }
+        if kind.is_char_device() || kind.is_block_device() {
+            return Some("a device");
+        }
+    }
+    found.is_dir().then_some("a folder")
+}
+
+/// Whether a caller's own connection is on the file that its path leads to, which has one name.
+pub fn check_connection(connection: &Connection, database: &Arc<str>) -> Result<(), OutsideCause> {
+    if has_moved(connection) {
+        return Err(OutsideCause::Moved { database: Arc::clone(database) });
+    }
+    match connection.path().filter(|path| !path.is_empty()).map(fs::metadata) {
+        Some(Ok(found)) => check_kind(&found, database),
+        _ => Ok(()),
+    }
+}
+
+/// SQLite makes files, but no folders.
+pub fn check_folder(path: &Path) -> Result<(), OutsideCause> {
+    let folder = folder_of(path);
+    if folder.is_dir() { Ok(()) } else { Err(OutsideCause::NoFolder { folder: folder.to_owned() }) }
+}
+
+/// Whether the path of an open connection does not lead to its file any more. SQLite itself is asked, which opens
+/// nothing.
+#[cfg(unix)]
+pub fn has_moved(connection: &Connection) -> bool {
+    let mut answer = 0;
+    let asked = connection.file_control(None::<&str>, rusqlite::FileControl::HasMoved(&mut answer));
+    asked.is_ok() && answer != 0
+}
+
+/// Whether the path of an open connection does not lead to its file any more: on this system an open file cannot be
+/// moved.
+#[cfg(not(unix))]
+pub fn has_moved(_: &Connection) -> bool {
+    false
+}
+
+/// How many names the file has.
+#[cfg(unix)]
+pub fn link_count(found: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(found)
+}
+
+/// How many names the file has; this system does not tell.
+#[cfg(not(unix))]
+pub fn link_count(_: &Metadata) -> u64 {
+    1
+}
