@@ -106,7 +106,8 @@ impl Harbour {
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'longshore%' AND name NOT IN ({theirs}) ORDER BY 1"
         );
         let rows = |name: String| {
-            let rows = self.values(&format!("SELECT * FROM \"{name}\" ORDER BY rowid"));
+            let mut rows = self.values(&format!("SELECT * FROM \"{name}\""));
+            rows.sort_by_cached_key(|row| format!("{row:?}"));
             (name, rows)
         };
         let mut tables: Vec<_> = self.rows(&tables).into_iter().map(rows).collect();

@@ -92,7 +92,7 @@ fn examples(session: &mut dyn Session, reading: &Reading) -> Result<Vec<String>,
     let mut examples = Vec::new();
     for (column, fits) in reading.fits() {
         let query = format!(
-            "SELECT id, quote(substr({}, 1, 40)) FROM {TABLE} WHERE NOT {fits} ORDER BY id LIMIT {SHOWN_MAX}",
+            "SELECT id, substr(quote({}), 1, 60) FROM {TABLE} WHERE NOT {fits} ORDER BY id LIMIT {SHOWN_MAX}",
             quoted(column)
         );
         for row in session.query(&query)? {

@@ -62,10 +62,12 @@ fn print(output: &Output, report: &AdoptReport) -> std::io::Result<()> {
     if let Some(backup) = &report.backup {
         output.line(format!("backup: {}", backup.display()))?;
     }
+    if report.steps.is_empty() {
+        return output.line("nothing to do");
+    }
     match (report.applied, report.can_be_undone) {
         (true, true) => output.line("undo: longshore adopt --undo --reason TEXT, as long as no job has run"),
         (true, false) => output.line("all of it is done"),
-        (false, _) if report.steps.is_empty() => output.line("nothing to do"),
         (false, _) => {
             output.line("nothing was changed; carry it out with the same command without --dry-run, with --reason TEXT")
         }
