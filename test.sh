@@ -1,9 +1,9 @@
 #!/bin/sh
-# Passes all the tests. Installs what they need, if it is missing, from Debian's packages.
+# Runs all tests. Installs missing tools that they need from Debian's packages.
 set -eu
 cd "$(dirname "$0")"
 
-# need COMMAND PACKAGE...: the packages that bring a command, only where it is missing.
+# need COMMAND PACKAGE...: installs the packages if the command is missing.
 need() {
     command -v "$1" >/dev/null 2>&1 && return
     shift

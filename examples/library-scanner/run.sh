@@ -1,5 +1,5 @@
 #!/bin/sh
-# Scans a directory with Longshore and checks the manifest that comes out of it.
+# Scans a directory with Longshore and checks the resulting manifest.
 #
 # usage: ./run.sh DIRECTORY [MANIFEST]
 #
@@ -32,7 +32,7 @@ case $scan_directory/ in "$directory"/*)
     ;;
 esac
 
-# The program of $LONGSHORE, or that of this source tree, built first; cargo has nothing to do when it is there.
+# The program in $LONGSHORE, or that of this source tree, which is built first.
 find_longshore() {
     longshore=${LONGSHORE:-}
     if [ -z "$longshore" ]; then
@@ -42,7 +42,7 @@ find_longshore() {
     (cd -- "$(dirname -- "$longshore")" && printf '%s/%s\n' "$(pwd -P)" "$(basename -- "$longshore")")
 }
 
-# Everything below, the jobs included, speaks to this database with this program.
+# Everything below, including the jobs, uses this database and this program.
 LONGSHORE=$(find_longshore)
 LONGSHORE_DATABASE=sqlite:$scan_directory/library.db
 LONGSHORE_CONFIG=$here/longshore.toml

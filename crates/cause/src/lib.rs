@@ -1,8 +1,8 @@
-//! Why a database cannot be used: the causes outside the program, listed once.
+//! Why a database cannot be used: the causes outside the program.
 //!
-//! The queue and the migrations meet the same file, disk, lock and server, and neither may know the other. So both
-//! carry an [`OutsideCause`], with one code and one sentence for each cause. This crate does no I/O and knows no
-//! command line: exit codes, and hints that name a flag or a command, belong to the program that prints them.
+//! The queue and the migrations use the same file, disk, lock and server, and neither crate depends on the other. Both
+//! return an [`OutsideCause`], so each cause has one code and one sentence. This crate does no I/O and knows no command
+//! line: exit codes, and hints that name a flag or a command, belong to the program that prints them.
 
 use std::error::Error;
 use std::io;
@@ -10,136 +10,135 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A cause outside the request: any other request to the same database would have met it, too.
+/// A cause outside the request. Any other request to the same database would fail in the same way.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutsideCause {
-    /// Another program held the write lock for longer than was waited.
+    /// Another program held the write lock for the whole timeout.
     #[error("{database} is locked: another program {}", held_for(*.waited))]
     Busy {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
-        /// How long was waited; zero where that is not known.
+        /// How long the caller waited; zero if unknown.
         waited: Duration,
     },
-    /// Another migration runner held its lock for longer than was waited.
+    /// Another migration runner held its lock for the whole timeout.
     #[error("another migration runner holds {}", lock.display())]
     RunnerBusy {
         /// The lock file.
         lock: PathBuf,
     },
-    /// The disk, a quota or the database's size limit is reached.
-    #[error("no space is left for {database}")]
+    /// The disk, a quota or the size limit of the database is full.
+    #[error("there is no space left for {database}")]
     Full {
-        /// Which database, or which file beside it.
+        /// The database, or a file beside it.
         database: Arc<str>,
     },
-    /// The file, its folder or the connection may not be written.
+    /// The file, its folder or the connection is read-only.
     #[error("{database} cannot be written: it or its folder is read-only")]
     ReadOnly {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
     },
     /// The file system is mounted read-only.
     #[error("{database} is on a file system that is mounted read-only")]
     ReadOnlyMount {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
     },
-    /// A file beside the database may not be written.
+    /// A file beside the database cannot be written.
     #[error(
         "{} cannot be written: {source}; give it the owner of the database, as root: \
          chown -R --reference=DATABASE DATABASE-workers",
         path.display()
     )]
     Forbidden {
-        /// What could not be written.
+        /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The content is damaged.
+    /// The content of the database is damaged.
     #[error("{database} is damaged: {source}")]
     Damaged {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
-        /// What the database says.
+        /// The error of the database.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The file holds something else.
+    /// The file is not a database.
     #[error("{database} is not a database")]
     NotADatabase {
-        /// Which file.
+        /// The path.
         database: Arc<str>,
     },
-    /// It is not even a file.
+    /// The path is not a regular file.
     #[error("{database} is {kind}, not a database file")]
     NotAFile {
-        /// Which path.
+        /// The path.
         database: Arc<str>,
-        /// What it is, with its article.
+        /// What the path is, with an article.
         kind: &'static str,
     },
-    /// There is no such database, and this call does not make one.
+    /// The database does not exist, and this call does not create it.
     #[error("there is no database {database}")]
     Missing {
-        /// Which database.
+        /// The path.
         database: Arc<str>,
     },
-    /// The file would have to be made in a folder that is not there.
+    /// The folder in which the file would be created does not exist.
     #[error("there is no folder {} for the database", folder.display())]
     NoFolder {
-        /// Which folder.
+        /// The folder.
         folder: PathBuf,
     },
-    /// The file or the server does not answer.
+    /// The file cannot be opened, or the server does not answer.
     #[error("{database} cannot be opened: {source}")]
     Unreachable {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
-        /// Why.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The process or the machine has no file descriptor left.
+    /// The process or the machine has no free file descriptor.
     #[error("{database} cannot be opened: too many files are open in this process or on this machine")]
     TooManyFiles {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
     },
     /// The disk, the file system or the memory failed while the database used it.
     #[error("{database} cannot be read or written: {source}")]
     Device {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
-        /// What the database says.
+        /// The error of the database.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// Its path does not lead to the open file any more: it was moved, replaced or deleted. Open it anew.
+    /// The path no longer leads to the open file: it was moved, replaced or deleted. Open the database again.
     #[error("the file {database} was moved, replaced or deleted while it was open")]
     Moved {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
     },
-    /// The file has a second name. A program that opens it by that name uses another write-ahead log and other locks,
-    /// so either would destroy what the other writes.
+    /// The file has more than one name (a hard link). A program that opens it by another name uses another write-ahead
+    /// log and other locks, and the two programs would destroy each other's data.
     #[error("{database} has {links} names (hard links): two programs that use different names destroy its content")]
     HardLinked {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
-        /// How many names it has.
+        /// The number of names.
         links: u64,
     },
-    /// The write-ahead log was deleted or replaced while the database was open. Open it anew.
+    /// The write-ahead log was deleted or replaced while the database was open. Open the database again.
     #[error("the write-ahead log of {database} was deleted or replaced while it was open")]
     LogGone {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
     },
 }
 
 impl OutsideCause {
-    /// The cause behind an error of the operating system about `database` or a file beside it; none where the error
-    /// says nothing of the kind.
+    /// The cause behind an I/O error on `database` or a file beside it. `None` if the error has no cause listed here.
     pub fn of_io(database: Arc<str>, error: &io::Error) -> Option<Self> {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Some(Self::ReadOnly { database }),
@@ -150,7 +149,7 @@ impl OutsideCause {
         }
     }
 
-    /// A stable word for scripts.
+    /// A stable code for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Busy { .. } => "database_locked",
@@ -172,7 +171,7 @@ impl OutsideCause {
         }
     }
 
-    /// What to do about it, whatever program met it.
+    /// What the user can do about it, in any program.
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Busy { .. } => "try again when the other program has committed; nothing was lost",
@@ -181,29 +180,31 @@ impl OutsideCause {
             Self::ReadOnly { .. } => "check the owner and the permissions of the file and of its folder",
             Self::ReadOnlyMount { .. } => "mount it for writing, then start again",
             Self::Forbidden { .. } => {
-                "whoever may write the database must be able to write that folder and the files in it"
+                "every user who writes to the database needs write permission for that folder and the files in it"
             }
-            Self::Damaged { .. } => "restore a backup, or rescue what is left with \"sqlite3 FILE .recover\"",
+            Self::Damaged { .. } => "restore a backup, or recover what is readable with \"sqlite3 FILE .recover\"",
             Self::NotADatabase { .. } | Self::NotAFile { .. } | Self::Missing { .. } => {
                 "check the path of the database"
             }
             Self::NoFolder { .. } => "create the folder, or check the path of the database",
-            Self::Unreachable { .. } => "check that every folder of its path exists and may be read",
+            Self::Unreachable { .. } => "check that every folder in its path exists and is readable",
             Self::TooManyFiles { .. } => "raise the limit (\"ulimit -n\") or run fewer jobs at once",
-            Self::Device { .. } => "check the disk and the system's log; nothing of the failed request was kept",
+            Self::Device { .. } => "check the disk and the system log; the failed request changed nothing",
             Self::Moved { .. } => {
                 "stop every program that uses the database before you replace or move its file, then start them again"
             }
             Self::HardLinked { .. } => {
-                "remove the other name (\"find FOLDER -samefile FILE\" lists them), or make a copy with \"sqlite3 FILE .backup\""
+                "remove the other name (\"find FOLDER -samefile FILE\" lists them), or make a copy with \"sqlite3 \
+                FILE .backup\""
             }
             Self::LogGone { .. } => {
-                "never delete FILE-wal or FILE-shm while a program uses the database; check its content, then start again"
+                "never delete FILE-wal or FILE-shm while a program uses the database; check its content, then start \
+                again"
             }
         }
     }
 
-    /// Whether the same request can succeed later without anybody changing it.
+    /// Whether the same request can succeed later without any action of the user.
     pub const fn is_passing(&self) -> bool {
         matches!(
             self,
@@ -217,7 +218,7 @@ impl OutsideCause {
         )
     }
 
-    /// Whether somebody else holds a lock.
+    /// Whether another program holds a lock.
     pub const fn is_lock(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::RunnerBusy { .. })
     }
@@ -233,7 +234,7 @@ fn held_for(waited: Duration) -> String {
 /// ENFILE and EMFILE have the same numbers on every Unix.
 const NO_DESCRIPTOR_LEFT: [i32; 2] = [23, 24];
 
-/// Whether the process or the machine has no file descriptor left.
+/// Whether the error means that no file descriptor is free.
 pub fn is_want_of_files(error: &io::Error) -> bool {
     cfg!(unix) && error.raw_os_error().is_some_and(|number| NO_DESCRIPTOR_LEFT.contains(&number))
 }

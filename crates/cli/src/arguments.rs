@@ -1,4 +1,4 @@
-//! What can be said on the command line, apart from what it means.
+//! The command-line arguments as clap parses them. `commands` carries them out.
 
 mod adopt;
 mod enqueue;
@@ -16,10 +16,12 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::adopt::AdoptArguments;
 pub(crate) use self::enqueue::EnqueueArguments;
-pub(crate) use self::filter::{TargetArguments, ToFilter};
-pub(crate) use self::jobs::{DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments};
+pub(crate) use self::filter::{KindArguments, TargetArguments, ToFilter};
+pub(crate) use self::jobs::{
+    DeadArguments, DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments,
+};
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
-pub(crate) use self::queues::QueuesCommand;
+pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
 pub(crate) use self::value::CONCURRENCY_MAX;
 pub(crate) use self::work::WorkArguments;
 
@@ -43,40 +45,41 @@ pub(crate) struct Arguments {
 /// The heading of the options that every command has.
 pub(crate) const EVERYWHERE: &str = "Everywhere";
 
-/// What every command accepts.
+/// The options that every command accepts.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = EVERYWHERE)]
 pub(crate) struct Globals {
-    /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, `database` in the configuration,
-    /// DATABASE_URL; the variables also from .env; default: sqlite:longshore.db]
+    /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, else `database` in the configuration
+    /// file, else DATABASE_URL; the variables are also read from .env; default: sqlite:longshore.db]
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) database: Option<OsString>,
 
-    /// Read this configuration file [else LONGSHORE_CONFIG; default: longshore.toml where there is one]
+    /// Read this configuration file [else LONGSHORE_CONFIG; default: longshore.toml, if it exists]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
 
-    /// Print one JSON document, errors too, and nothing else on standard output
+    /// Print exactly one JSON document on standard output, also for an error
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Say less on standard error
+    /// Print less on standard error
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Say more on standard error; twice for all there is
+    /// Print more on standard error; give it twice to print everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
-/// The commands.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Migrate, then run jobs until a signal
+    /// Apply migrations, then run jobs until a signal arrives
     #[command(
-        long_about = "Migrate, then run jobs until a signal\n\nCreates the database where there is none and applies \
-            what is pending of the queue's own migrations. A database whose history or schema is not understood is \
-            left alone (exit 4 or 5, with the command that mends it).",
+        long_about = "Apply migrations, then run jobs until a signal arrives\n\nCreates the database if there is \
+            none, and applies \
+            the pending migrations of the queue's own tables. Claims nothing if the migration history is broken or \
+            the schema is not the expected one: exits with 4 or 5 and prints the command that fixes it.",
         after_help = "Example: longshore up --concurrency 8"
     )]
     Up(WorkArguments),
@@ -84,43 +87,61 @@ pub(crate) enum Command {
     /// Run jobs of the types in the configuration file
     #[command(
         long_about = "Run jobs of the types in the configuration file\n\nThe first SIGTERM, SIGINT or SIGHUP \
-            stops claiming and gives running jobs the grace period to end (30s unless [worker] grace says otherwise). \
-            A program gets SIGTERM when the grace period is nearly over, or at once if its type has \
-            on_shutdown = \"terminate\", and then SIGKILL. A job that has not ended is given back unspent. A second \
-            signal ends everything at once.\n\nLog lines on standard error may be lost when nobody reads them; jobs \
-            never are. A database whose schema is not understood is left alone (exit 5 or 4).",
+            stops claiming, and running jobs get the grace period to finish (default 30s, [worker] grace). \
+            A command job gets SIGTERM shortly before the grace period ends, or at once if its type has \
+            on_shutdown = \"terminate\", and then SIGKILL. A job that has not finished is returned to the queue; the \
+            attempt is not counted. A second signal ends everything at once.\n\nIf nobody reads standard error, log \
+            lines may be lost, but jobs never are. Claims nothing if the schema is not the expected one (exit 5) or \
+            the \
+            migration history is broken (exit 4).",
         after_help = "Example: longshore work --queue media:2 --queue mail --drain"
     )]
     Work(WorkArguments),
 
-    /// Enqueue one job, or a file of them
+    /// Enqueue one job, or a file of jobs
     Enqueue(EnqueueArguments),
 
-    /// Look at jobs, and move them by hand
+    /// List, show, retry, cancel, edit and delete jobs
     #[command(subcommand, after_help = "Example: longshore jobs list --status retrying")]
     Jobs(JobsCommand),
 
-    /// Look after the jobs that were given up
-    #[command(subcommand, after_help = "Example: longshore dead retry --all --type thumbnail --yes")]
-    Dead(DeadCommand),
+    /// List, show, retry and discard dead letters
+    #[command(
+        long_about = "List, show, retry and discard dead letters\n\nA dead letter is a job that will not be tried again. Without a \
+            command, the newest ones are listed.",
+        after_help = "Example: longshore dead retry --all --type thumbnail --yes"
+    )]
+    Dead(DeadArguments),
 
-    /// Look at queues, pause and resume them
-    #[command(subcommand, after_help = "Example: longshore queues pause mail")]
-    Queues(QueuesCommand),
+    /// List, pause and resume queues
+    #[command(
+        long_about = "List, pause and resume queues\n\nWithout a command, they are listed.",
+        after_help = "Example: longshore queues pause mail"
+    )]
+    Queues(QueuesArguments),
 
-    /// Show who works, since when, and on what
+    /// Show on one screen what matters now
+    #[command(
+        long_about = "Show on one screen what matters now\n\nThe depth of each queue, what ended in the last hour, the \
+            workers, the next scheduled job, and what \"doctor\" says. Reads only.",
+        after_help = "Example: longshore status"
+    )]
+    Status,
+
+    /// List workers, when they started, and which jobs they run
     #[command(after_help = "Example: longshore workers --json")]
     Workers,
 
-    /// Look for what goes wrong in practice, and say what to do
+    /// Check for common problems and suggest fixes
     #[command(
-        long_about = "Look for what goes wrong in practice, and say what to do\n\nChanges nothing. Exit 0 when all is \
-            well, 3 with a finding, 5 or 4 when the schema or the migrations' history is not understood.",
+        long_about = "Check for common problems and suggest fixes\n\nChanges nothing. Exits with 0 if there is no \
+            problem, 3 if \
+            there is one, 5 if the schema is not the expected one, and 4 if the migration history is broken.",
         after_help = "Example: longshore doctor || notify-the-operator"
     )]
     Doctor,
 
-    /// Create and change the schema, and mend its history
+    /// Create, change and repair the schema
     Migrate(MigrateArguments),
 
     /// Take over a job table made by another program, beside its own migration manager
@@ -130,7 +151,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example: longshore bench --jobs 50000 --json")]
     Bench(BenchArguments),
 
-    /// Print completions for a shell
+    /// Print the completion script for a shell
     #[command(
         after_help = "Example: longshore completions bash > ~/.local/share/bash-completion/completions/longshore"
     )]
@@ -148,18 +169,18 @@ pub(crate) enum Command {
     Reference,
 }
 
-/// How to measure.
+/// The arguments of `bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
-    /// Drain this many jobs
+    /// Run this many jobs in each measurement
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) jobs: u64,
 
-    /// What a commit survives: full a power cut, normal the death of the process
+    /// What a commit survives: full = a power cut, normal = a crash of the process only
     #[arg(long, default_value = "full")]
     pub(crate) durability: Durability,
 
-    /// Make the files here, on the file system that is to be measured, and remove them again
+    /// Create the test databases in this folder, and remove them afterwards; measures its file system
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub(crate) folder: PathBuf,
 }
@@ -170,7 +191,7 @@ pub(crate) struct BenchArguments {
 pub(crate) enum Durability {
     /// A power cut
     Full,
-    /// The death of every process
+    /// A crash of every process, but not a power cut
     Normal,
 }
 

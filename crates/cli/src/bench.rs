@@ -1,5 +1,5 @@
-//! `longshore bench`: measures this machine by hand-written SQLite and by Longshore in one run on one file system,
-//! so that the ratios mean something where the absolute figures do not.
+//! `longshore bench`: measures hand-written SQLite and Longshore in one run on one file system. The absolute figures
+//! depend on the machine; the ratios can be compared between machines.
 
 mod both;
 mod latency;
@@ -18,7 +18,7 @@ pub(crate) use report::{BenchRequest, run};
 
 use crate::arguments::Durability;
 
-/// What every job of the bench carries, raw or not.
+/// The payload of every job of the benchmark, hand-written or not.
 const PAYLOAD: &str = r#"{"path":"/srv/library/Ünïcode – плейлист/track 0042.flac","size":31457280,"attempt":1}"#;
 
 impl Durability {
@@ -30,7 +30,7 @@ impl Durability {
     }
 }
 
-/// Jobs a second.
+/// A rate in jobs a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Rate(f64);
 
@@ -45,18 +45,18 @@ impl Rate {
         Self(jobs as f64 / begin.elapsed().as_secs_f64())
     }
 
-    /// This rate as a multiple of another one.
+    /// This rate divided by another one.
     fn ratio(self, other: Self) -> f64 {
         self.0 / other.0
     }
 
-    /// The middle one; of an even number the upper of the two in the middle.
+    /// The median; for an even number of rates, the upper of the two in the middle.
     fn median(rates: Vec<Self>) -> Self {
         Self(median(rates.into_iter().map(|rate| rate.0).collect()))
     }
 }
 
-/// The middle of at least one figure.
+/// The median. Panics without figures.
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]

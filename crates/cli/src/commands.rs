@@ -1,4 +1,4 @@
-//! What each command means, one file a command.
+//! The commands, one file for each.
 
 pub(crate) mod bench;
 pub(crate) mod completions;
@@ -10,5 +10,6 @@ pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod queues;
 pub(crate) mod reference;
+pub(crate) mod status;
 pub(crate) mod work;
 pub(crate) mod workers;

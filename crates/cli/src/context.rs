@@ -12,9 +12,9 @@ use crate::output::Output;
 use crate::settings::config::Config;
 use crate::settings::environment::{Environment, process_variable};
 
-/// What every command has at hand.
+/// What every command needs: output, options and environment.
 pub(crate) struct Context {
-    /// Where results and notes go.
+    /// Where results and notes are written.
     pub(crate) output: Output,
     globals: Globals,
     config: OnceCell<Arc<Config>>,
@@ -24,13 +24,13 @@ const CONFIG_PATH: &str = "longshore.toml";
 const DATABASE: &str = "sqlite:longshore.db";
 
 impl Context {
-    /// A context for these flags. Nothing is read before a command asks for it, so that a broken configuration
-    /// does not stop `longshore completions`.
+    /// A context for these flags. Files are read only when a command needs them, so that a broken configuration does
+    /// not stop `longshore completions`.
     pub(crate) fn new(globals: Globals) -> Self {
         Self { output: Output::new(&globals), globals, config: OnceCell::new() }
     }
 
-    /// The configuration, empty where there is no file.
+    /// The configuration; empty if there is no file.
     pub(crate) fn config(&self) -> Result<Arc<Config>, CommandError> {
         if let Some(config) = self.config.get() {
             return Ok(Arc::clone(config));
@@ -48,7 +48,8 @@ impl Context {
         named.or_else(|| Some(PathBuf::from(CONFIG_PATH)).filter(|path| path.exists()))
     }
 
-    /// The database: the flag, `LONGSHORE_DATABASE`, the configuration, `DATABASE_URL`, the default, in this order.
+    /// The database URL from the first of: the flag, `LONGSHORE_DATABASE`, the configuration, `DATABASE_URL`, the
+    /// default.
     /// `DATABASE_URL` comes late because it often names another application's database.
     pub(crate) fn database_url(&self) -> Result<DatabaseUrl, CommandError> {
         let (text, origin) = self.database_text()?;
@@ -58,7 +59,7 @@ impl Context {
         text.parse().map_err(|source| CommandError::DatabaseUrl { source, origin })
     }
 
-    /// What names the database, and where that stands.
+    /// The text that names the database, and where it comes from.
     fn database_text(&self) -> Result<(OsString, &'static str), CommandError> {
         if let Some(text) = &self.globals.database {
             return Ok((text.clone(), "--database"));
@@ -82,12 +83,13 @@ impl Context {
         })
     }
 
-    /// What a command job is told beside its job, so that a `longshore` that it calls means the same database and
-    /// configuration, wherever it runs.
+    /// Environment variables for command jobs. If a job calls `longshore`, it uses the same database and configuration
+    /// from any working directory.
     pub(crate) fn variables_for_commands(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
         let path = whole(self.database_url()?.path(), "the absolute path of the database")?;
         let url = format!("sqlite:{path}");
-        // A path that would mean something else in a URL is given as it is; it is absolute, so it cannot be one.
+        // Some paths would mean something else in a URL. Such a path is passed without a scheme; it is absolute, so it
+        // is not ambiguous.
         let is_plain = url.parse::<DatabaseUrl>().is_ok_and(|url| url.path() == Path::new(&path));
         let database = if is_plain { url } else { path };
         let mut variables = vec![("LONGSHORE_DATABASE", database)];
@@ -97,19 +99,19 @@ impl Context {
         Ok(variables)
     }
 
-    /// Runs what waits for the database to its end.
+    /// Runs a future to its end on this thread.
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-        // Only timers: what asks the operating system for files would panic where there are none left.
+        // Only timers: the I/O driver needs file descriptors and would panic if there are none left.
         tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(future)
     }
 
-    /// The time, for telling how long ago something was.
+    /// The current time, to print how long ago something was.
     pub(crate) fn now(&self) -> Timestamp {
         SystemClock::new().now()
     }
 }
 
-/// The absolute path as text, which another program is told; a similar one would lead elsewhere.
+/// The absolute path as text for another program. A lossy conversion would name another file.
 fn whole(path: &Path, what: &'static str) -> anyhow::Result<String> {
     let path = std::path::absolute(path)?;
     Ok(path.into_os_string().into_string().map_err(|_| CommandError::NotText { what })?)

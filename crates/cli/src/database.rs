@@ -8,14 +8,14 @@ use longshore_sqlite::{OpenError, Origin, SqliteOptions, SqliteStore};
 use crate::arguments::Durability;
 use crate::context::Context;
 
-/// An open database whose schema is understood.
+/// An open database with a supported schema.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
     queue: Queue,
 }
 
 impl Database {
-    /// Opens the database that the flags, the environment and the configuration name.
+    /// Opens the database that the flags, the environment or the configuration name.
     pub(crate) async fn open(context: &Context, prepare: Prepare) -> anyhow::Result<Self> {
         let url = context.database_url()?;
         let durability = context.config()?.durability.unwrap_or(Durability::Full);
@@ -27,13 +27,13 @@ impl Database {
         Ok(Self { queue: Queue::from_backend(Arc::new(store)) })
     }
 
-    /// The library's view of it.
+    /// The database as the library's `Queue`.
     pub(crate) fn queue(&self) -> &Queue {
         &self.queue
     }
 }
 
-/// Each cause keeps its own type, by which it is told.
+/// Keeps the type of each cause, because the error report depends on it.
 fn explain(error: OpenError) -> anyhow::Error {
     match error {
         OpenError::Schema(problem) => problem.into(),

@@ -8,36 +8,36 @@ use crate::output::quoted::{argument, flag_with_name, toml_key};
 use crate::output::relative_time::span;
 use crate::output::table::count_jobs;
 
-/// Something that goes wrong, with what to do about it.
+/// A problem and its fix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// A stable word for scripts.
+    /// A stable code for scripts.
     pub(crate) code: &'static str,
-    /// What is wrong, in one sentence.
+    /// The problem, in one sentence.
     pub(crate) message: String,
-    /// What to do.
+    /// The fix.
     pub(crate) hint: String,
 }
 
 impl Finding {
-    /// A finding in its three parts.
+    /// Creates a finding.
     pub(crate) fn new(code: &'static str, message: String, hint: impl Into<String>) -> Self {
         Self { code, message, hint: hint.into() }
     }
 }
 
-/// A log that is longer than this does not shrink: the engine begins again at its start long before.
+/// The engine restarts a log at its beginning long before this size. A larger log cannot shrink at the moment.
 const WAL_BYTES_MAX: u64 = 64 * MIB;
-/// A disk is almost full with less than this, however large it is …
+/// A disk is almost full if it has less free space than this …
 const DISK_FREE_BYTES_MIN: u64 = 256 * MIB;
-/// … or with less than one part in twenty, unless that is still plenty.
+/// … or less than one twentieth, unless that is still a lot.
 const DISK_FREE_SHARE: u64 = 20;
 const DISK_FREE_BYTES_PLENTY: u64 = 10 * 1024 * MIB;
-/// Clocks of one machine and rounding make smaller steps than this.
+/// Clock differences on one machine and rounding are smaller than this.
 const CLOCK_SLACK: Duration = Duration::from_secs(5);
 const MIB: u64 = 1024 * 1024;
 
-/// Judges the facts; `configured` are the job types of the configuration file. What is worst comes first.
+/// Finds problems in the facts, the worst first. `configured` are the job types of the configuration file.
 pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(disk(health));
@@ -60,11 +60,11 @@ fn disk(health: &Health) -> Option<Finding> {
     let is_small_share = local.disk_total_bytes.is_some_and(|total| free < total / DISK_FREE_SHARE);
     let is_almost_full = free < DISK_FREE_BYTES_MIN || (is_small_share && free < DISK_FREE_BYTES_PLENTY);
     is_almost_full.then(|| {
-        let message = format!("the disk is almost full: {} MiB are left", free / MIB);
+        let message = format!("the disk is almost full: {} MiB are free", free / MIB);
         Finding::new(
             "disk_almost_full",
             message,
-            "free some space, or move the database; a full disk stops every write",
+            "free some space, or move the database; on a full disk every write fails",
         )
     })
 }
@@ -74,7 +74,7 @@ fn clock(health: &Health) -> Option<Finding> {
     let ahead = latest.since(health.now);
     (ahead > CLOCK_SLACK).then(|| {
         let message = format!("the clock jumped: the database has records from {} ahead of now", span(ahead));
-        let hint = "set the clock (such as with an NTP service); jobs that became due meanwhile wait until it is later";
+        let hint = "set the clock, for example with an NTP service; until then, scheduled jobs may start late";
         Finding::new("clock_jumped", message, hint)
     })
 }
@@ -82,26 +82,28 @@ fn clock(health: &Health) -> Option<Finding> {
 fn dead_workers(health: &Health) -> Option<Finding> {
     let jobs: u64 = health.dead_workers.iter().map(|(_, jobs)| jobs).sum();
     let (worker, _) = health.dead_workers.iter().find(|(_, jobs)| *jobs > 0)?;
-    let message = format!("workers that are dead hold {}, such as {worker}", count_jobs(jobs));
+    let message = format!("dead workers hold {}; one of them is {worker}", count_jobs(jobs));
     Some(Finding::new(
         "dead_workers",
         message,
-        "start a worker (\"longshore work\"): it gives them back within seconds",
+        "start a worker (\"longshore work\"): it returns the jobs to their queues within seconds",
     ))
 }
 
-/// Jobs that nothing moves on, such as after another program changed rows with plain SQL.
+/// Jobs that can never continue, for example because another program changed rows with plain SQL.
 fn stuck_jobs(health: &Health) -> Option<Finding> {
     let first = health.stuck.first()?;
     let StuckJob { id, cause } = first;
     let jobs = count_jobs(health.stuck.len() as u64);
     let most = if health.stuck.len() >= StuckJob::TOLD_MAX { "at least " } else { "" };
-    let message = format!("{most}{jobs} cannot go on, such as job {id}, which {cause}");
+    let message = format!("{most}{jobs} cannot continue, such as job {id}, which {cause}");
     let hint = match cause {
         StuckCause::ParentEnded { parent, status } if *status != Status::Completed => {
-            format!("longshore jobs retry {parent}; otherwise a worker's housekeeping gives up what waits in vain")
+            format!(
+                "longshore jobs retry {parent}; otherwise a worker's housekeeping gives up the jobs that wait for it"
+            )
         }
-        _ => "start a worker (\"longshore work\"): its housekeeping settles them within minutes".to_owned(),
+        _ => "start a worker (\"longshore work\"): its housekeeping fixes them within minutes".to_owned(),
     };
     Some(Finding::new("stuck_jobs", message, hint))
 }
@@ -126,17 +128,17 @@ fn nobody_works(health: &Health) -> Option<Finding> {
     let jobs = count_backlog(open_backlog(health));
     Some(Finding::new(
         "no_worker",
-        format!("no worker is there for {jobs} that could run now"),
+        format!("no worker is running, but {jobs} could run now"),
         "start one with \"longshore work\" or \"longshore up\"",
     ))
 }
 
-/// Names that only a program which writes broken text can give.
+/// Names that are not valid text. Only a faulty program can write them.
 fn names(health: &Health) -> Option<Finding> {
     let unreadable: Vec<&TypeBacklog> = health.backlog.iter().filter(|backlog| !backlog.has_valid_names).collect();
     let first = unreadable.first()?;
     let message = format!(
-        "a name that is not valid UTF-8 holds back {}, such as type \"{}\" in queue \"{}\"",
+        "{} cannot run because a name is not valid UTF-8, such as type \"{}\" in queue \"{}\"",
         count_backlog(unreadable.iter().copied()),
         first.job_type,
         first.queue
@@ -146,7 +148,7 @@ fn names(health: &Health) -> Option<Finding> {
     Some(Finding::new("invalid_name", message, hint))
 }
 
-/// Types that nobody knows, and types that only the configuration knows while workers are running.
+/// Types that no worker and no configuration knows, and types that only the configuration knows while workers run.
 fn types(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let readable = health.backlog.iter().filter(|backlog| backlog.has_valid_names);
@@ -155,8 +157,9 @@ fn types(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
         let of_type = health.backlog.iter().filter(|backlog| backlog.job_type == job_type);
         let jobs = count_backlog(of_type);
         if !configured.contains(job_type) {
-            let message =
-                format!("no worker or configuration knows the type \"{job_type}\", of which {jobs} could run now");
+            let message = format!(
+                "no worker and no configuration file knows the type \"{job_type}\"; {jobs} of this type could run now"
+            );
             let hint = format!(
                 "declare [jobs.{}] in longshore.toml, start the program that handles it, or delete them: \
                  longshore jobs delete --all {}",
@@ -165,8 +168,8 @@ fn types(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
             );
             findings.push(Finding::new("unknown_job_type", message, hint));
         } else if health.living_workers > 0 {
-            let message = format!("no running worker knows the type \"{job_type}\", of which {jobs} could run now");
-            let hint = "start the worker again, so that it reads the configuration that declares this type";
+            let message = format!("no running worker knows the type \"{job_type}\"; {jobs} of this type could run now");
+            let hint = "restart the worker, so that it reads the configuration that declares this type";
             findings.push(Finding::new("job_type_without_worker", message, hint));
         }
     }
@@ -180,7 +183,7 @@ fn paused(queue: &QueueStats, health: &Health) -> Option<Finding> {
     (jobs > 0).then(|| {
         let name = &queue.queue;
         let ago = span(health.now.since(since));
-        let message = format!("queue {name} has been paused for {ago}, and holds back {}", count_jobs(jobs));
+        let message = format!("queue {name} has been paused for {ago}, with {} waiting in it", count_jobs(jobs));
         Finding::new("paused_queue", message, format!("longshore queues resume {}", argument(name)))
     })
 }
@@ -188,8 +191,8 @@ fn paused(queue: &QueueStats, health: &Health) -> Option<Finding> {
 fn dead_letters(health: &Health) -> Option<Finding> {
     let (recent, all) = (health.dead_letters_last_hour, health.dead_letters);
     (recent > 0).then(|| {
-        let message = format!("dead letters grow: {recent} in the last hour, {all} altogether");
-        let hint = "see why with \"longshore dead list\", then retry or discard them";
+        let message = format!("the number of dead letters grows: {recent} in the last hour, {all} in total");
+        let hint = "find the reasons with \"longshore dead list\", then retry or discard them";
         Finding::new("dead_letters_grow", message, hint)
     })
 }
@@ -197,20 +200,21 @@ fn dead_letters(health: &Health) -> Option<Finding> {
 fn write_ahead_log(health: &Health) -> Option<Finding> {
     let bytes = health.local?.wal_bytes;
     (bytes > WAL_BYTES_MAX).then(|| {
-        let message = format!("the write-ahead log has {} MiB and does not shrink", bytes / MIB);
-        let hint = "end the program that keeps a read transaction open on the database (\"fuser FILE\" names them)";
+        let message = format!("the write-ahead log has {} MiB and cannot shrink", bytes / MIB);
+        let hint =
+            "stop the program that keeps a read transaction open on the database (\"fuser FILE\" lists candidates)";
         Finding::new("wal_does_not_shrink", message, hint)
     })
 }
 
-/// What waits in queues that are not paused.
+/// Jobs that wait in queues that are not paused.
 fn open_backlog(health: &Health) -> impl Iterator<Item = &TypeBacklog> {
     let paused: BTreeSet<&str> =
         health.queues.iter().filter(|queue| queue.paused_at.is_some()).map(|queue| queue.queue.as_str()).collect();
     health.backlog.iter().filter(move |backlog| backlog.jobs > 0 && !paused.contains(backlog.queue.as_str()))
 }
 
-/// How many jobs wait there, in words, because the count of one type ends at a bound.
+/// The number of waiting jobs, in words. The count of one type has an upper bound.
 fn count_backlog<'a>(backlog: impl Iterator<Item = &'a TypeBacklog>) -> String {
     let counts: Vec<u64> = backlog.map(|backlog| backlog.jobs).collect();
     let words = count_jobs(counts.iter().sum());

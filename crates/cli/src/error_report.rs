@@ -16,22 +16,22 @@ use crate::exit::Exit;
 pub(crate) mod migration;
 mod outside;
 
-/// An error as it is told: how the program ends, and what it says.
+/// An error as it is printed: the exit code and the text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ErrorReport {
-    /// How the program ends.
+    /// The exit code.
     pub(crate) exit: Exit,
-    /// A stable word for scripts.
+    /// A stable code for scripts.
     pub(crate) code: &'static str,
     /// One sentence.
     pub(crate) message: String,
     /// What to do next.
     pub(crate) hint: Option<String>,
-    /// What was done all the same, and what was not.
+    /// Which jobs were changed before the error, and which were not.
     pub(crate) actioned: Option<Actioned>,
 }
 
-/// The shape of an error with `--json`.
+/// The JSON of an error.
 #[derive(Serialize)]
 pub(crate) struct ErrorDocument<'a> {
     error: ErrorBody<'a>,
@@ -47,10 +47,10 @@ struct ErrorBody<'a> {
 }
 
 impl ErrorReport {
-    /// Tells an error of a command.
+    /// The report for an error of a command.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         let report = Self::of_kind(error);
-        // Whatever could not be opened, its path and its permissions are not the cause.
+        // If a process has too many open files, the path and its permissions are not the cause.
         if report.code != CommandError::RESULT_NOT_PRINTED && error.chain().any(wants_files) {
             return Self { exit: Exit::Failed, code: "too_many_open_files", ..report }.hint(outside::RAISE_THE_LIMIT);
         }
@@ -79,7 +79,7 @@ impl ErrorReport {
         Self::new(Exit::Failed, "failed", &format_args!("{error:#}"))
     }
 
-    /// Tells an error in the words of the call.
+    /// The report for invalid arguments.
     pub(crate) fn of_usage(error: &clap::Error) -> Self {
         if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
             return Self::new(Exit::Usage, "usage", &"a command is missing").hint("add --help to see the commands");
@@ -97,7 +97,7 @@ impl ErrorReport {
         Self::new(Exit::Usage, "usage", &message).hint(hint)
     }
 
-    /// Its JSON.
+    /// The report as JSON.
     pub(crate) fn document(&self) -> ErrorDocument<'_> {
         ErrorDocument {
             error: ErrorBody {
@@ -118,7 +118,8 @@ impl ErrorReport {
     }
 
     fn of_store(error: &StoreError) -> Self {
-        // An error of the caller's own stream comes back inside the store's; it knows the line.
+        // An error of the caller's own input stream comes back inside the store's error. Only the inner one knows the
+        // line.
         if let StoreError::Aborted { source } = error
             && let Some(inner) = source.downcast_ref::<CommandError>()
         {
@@ -132,8 +133,8 @@ impl ErrorReport {
             StoreError::SchemaChanged { .. } => (
                 Exit::SchemaDisagrees,
                 Some(
-                    "look at \"longshore migrate status\"; a worker goes on by itself as soon as the schema is \
-                     understood again",
+                    "run \"longshore migrate status\"; a worker continues by itself as soon as the schema is \
+                     supported again",
                 ),
             ),
             StoreError::InvalidJob(_) => (Exit::Usage, error.hint()),
@@ -164,7 +165,7 @@ impl ErrorReport {
         let Some(cause) = error.target_error().and_then(TargetError::outside_cause) else {
             return Self::new(migration::exit(error), error.code(), error).hint(migration::hint(error));
         };
-        // The message names the migrations that are done, which the cause does not know.
+        // The message names the migrations that were applied; the cause does not know them.
         Self::new(outside::exit(cause), cause.code(), error).hint(outside::hint(cause))
     }
 
@@ -172,7 +173,7 @@ impl ErrorReport {
         match error {
             WorkerError::Store(error) => Self::of_store(error),
             WorkerError::NothingHandled => {
-                let message = "no type of jobs is declared, so this worker could never run one";
+                let message = "no job type is declared, so this worker could never run a job";
                 let hint = "declare [jobs.NAME] with run = [\"PROGRAM\"] in longshore.toml";
                 Self::new(Exit::Usage, "no_job_types", &message).hint(hint)
             }
@@ -193,7 +194,7 @@ fn wants_files(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.downcast_ref::<io::Error>().is_some_and(is_want_of_files)
 }
 
-/// Which argument is not UTF-8; clap says only that one is.
+/// Names the argument that is not UTF-8. clap does not say which one it is.
 fn not_utf8(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<String> {
     let (at, argument) = (1..).zip(&mut arguments).find(|(_, argument)| argument.to_str().is_none())?;
     Some(format!("argument {at} is not UTF-8: {argument:?}"))
@@ -211,7 +212,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    /// Every cause, with its exit code and its word.
+    /// Every cause, with its exit code and its code for scripts.
     fn causes() -> Vec<(OutsideCause, Exit, &'static str)> {
         use OutsideCause as Cause;
         let database = || Arc::<str>::from("a.db");
@@ -238,8 +239,8 @@ mod tests {
         ]
     }
 
-    /// The ways on which a cause comes to the command line: opening, a store, a worker, a look at the schema, a
-    /// migration, and one of its statements.
+    /// The ways in which a cause reaches the command line: opening, a store, a worker, a schema check, a migration, and
+    /// one of its statements.
     fn ways() -> Vec<fn(OutsideCause) -> anyhow::Error> {
         vec![
             |cause| StoreError::from(cause).into(),

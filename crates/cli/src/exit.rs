@@ -2,12 +2,12 @@ use std::process::ExitCode;
 
 use longshore_migrate::Agreement;
 
-/// How a command ended, as scripts see it.
+/// The exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// 0: it did what was asked, or all is in order.
+    /// 0: the command succeeded.
     Done,
-    /// 1: it failed.
+    /// 1: the command failed.
     Failed,
     /// 2: invalid arguments.
     Usage,
@@ -17,9 +17,9 @@ pub(crate) enum Exit {
     HistoryBroken,
     /// 5: the schema disagrees with the ledger.
     SchemaDisagrees,
-    /// 6: somebody else holds the lock.
+    /// 6: another process holds the lock.
     Locked,
-    /// 7: it would lose data or claim what the schema does not show; a flag can permit it.
+    /// 7: refused: it would lose data, or record something that the schema does not show. A flag can permit it.
     Refused,
 }
 

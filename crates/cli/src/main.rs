@@ -1,8 +1,8 @@
-//! The program `longshore`: what can be said (`arguments`), what it means (`commands`, one file each), and how
-//! it is told (`output`, `error_report`).
+//! The program `longshore`: its arguments (`arguments`), its commands (`commands`, one file each), and its output
+//! (`output`, `error_report`).
 //!
-//! It decides nothing about jobs or migrations; those rules are in `longshore-core` and `longshore-migrate`.
-//! Standard output is for results alone, and only `output` writes to it. Begin with `dispatch`.
+//! It contains no rules about jobs or migrations; those are in `longshore-core` and `longshore-migrate`. Standard
+//! output is only for results, and only `output` writes to it. Start reading at `dispatch`.
 
 mod arguments;
 mod bench;
@@ -31,7 +31,7 @@ use crate::output::log_fields::LogFields;
 use crate::output::log_sink::LogSink;
 
 fn main() -> ExitCode {
-    // A worker starts this program once more as the supervisor of each command.
+    // A worker starts this program again as the supervisor of each command job.
     #[cfg(unix)]
     longshore::command::supervise_if_asked();
     if let Ok(true) = bench::produce_if_asked() {
@@ -57,6 +57,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Dead(command) => commands::dead::run(context, command),
         Command::Queues(command) => commands::queues::run(context, command),
         Command::Workers => commands::workers::run(context),
+        Command::Status => commands::status::run(context),
         Command::Doctor => commands::doctor::run(context),
         Command::Migrate(arguments) => commands::migrate::run(context, &arguments),
         Command::Adopt(arguments) => commands::migrate::adopt(context, &arguments),
@@ -68,7 +69,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
 }
 
 fn tell(output: &Output, error: &anyhow::Error) -> Exit {
-    // A reader that has seen enough (`| head`) is no failure of ours.
+    // A reader that closes early (`| head`) is not an error.
     if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         return Exit::Done;
     }
@@ -77,15 +78,15 @@ fn tell(output: &Output, error: &anyhow::Error) -> Exit {
     report.exit
 }
 
-/// Tells what clap has to say: help and version as a result, the rest as an error.
+/// Prints what clap returns: help and version as a result, everything else as an error.
 fn tell_usage(error: &clap::Error) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // Only a closed standard output can fail here, and then nobody reads on.
+        // This fails only if standard output is closed; then nobody reads it.
         let _ = error.print();
         return Exit::Done;
     }
     let asked_for_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
-    // Which argument is not text, clap does not say.
+    // clap does not say which argument is not UTF-8.
     if asked_for_json || error.kind() == ErrorKind::InvalidUtf8 {
         let globals = Globals { database: None, config: None, json: asked_for_json, quiet: false, verbose: 0 };
         Output::new(&globals).error(&ErrorReport::of_usage(error));
@@ -95,8 +96,8 @@ fn tell_usage(error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// Lets the library's own log out on standard error. Workers say what they do unless told to be quiet, because
-/// their terminal would be silent otherwise. No job depends on whether it can be written.
+/// Sends the library's log to standard error. Workers log by default; otherwise their terminal would stay empty. A
+/// failing log never affects a job.
 fn start_logging(arguments: &Arguments) -> LogSink {
     let is_worker = matches!(arguments.command, Command::Work(_) | Command::Up(_));
     let level = match (arguments.globals.quiet, arguments.globals.verbose) {
@@ -114,7 +115,7 @@ fn start_logging(arguments: &Arguments) -> LogSink {
         .with_ansi(has_colour)
         .with_writer(move || lines.clone())
         .fmt_fields(LogFields)
-        // It would tell of a line that cannot be written by a panic, because standard error is where it tells.
+        // tracing would report a failed write on standard error, which is the stream that failed, and panic.
         .log_internal_errors(false)
         .init();
     sink

@@ -2,18 +2,20 @@ pub(crate) mod log_fields;
 pub(crate) mod log_sink;
 pub(crate) mod quoted;
 pub(crate) mod relative_time;
+pub(crate) mod sparkline;
 pub(crate) mod table;
 
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use console::Term;
 use serde::Serialize;
 
 use crate::arguments::Globals;
 use crate::error_report::ErrorReport;
-use crate::output::table::Table;
+use crate::output::table::{Screen, Table};
 
-/// The one way to standard output and standard error. Standard output is for results alone.
+/// The only code that writes to standard output and standard error. Standard output is only for results.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     format: Format,
@@ -22,23 +24,28 @@ pub(crate) struct Output {
     stderr: Look,
 }
 
-/// What results look like.
+/// The width to assume where the terminal does not report one.
+const COLUMNS_UNKNOWN: u16 = 80;
+/// The smallest width that tables are made for.
+const COLUMNS_MIN: usize = 40;
+
+/// The format of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// For people.
+    /// Text for people.
     Words,
-    /// For scripts.
+    /// JSON for scripts.
     Json,
 }
 
-/// How much is said on standard error.
+/// How much is written to standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Noise {
     Quiet,
     Normal,
 }
 
-/// Whether a stream may move and shine.
+/// Whether a stream may have progress bars and colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
     Plain,
@@ -46,7 +53,7 @@ enum Look {
 }
 
 impl Output {
-    /// Streams as the flags, the terminal and `NO_COLOR` want them.
+    /// Chooses formats by the flags, the terminal and `NO_COLOR`.
     pub(crate) fn new(globals: &Globals) -> Self {
         let is_plain = globals.json || std::env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
         let look = |is_terminal: bool| if is_terminal && !is_plain { Look::Lively } else { Look::Plain };
@@ -58,12 +65,12 @@ impl Output {
         }
     }
 
-    /// What results look like.
+    /// The format of results.
     pub(crate) const fn format(&self) -> Format {
         self.format
     }
 
-    /// Prints the result: `document` as JSON, or what `words` makes of it for people.
+    /// Prints the result: `document` as JSON, or the text from `words`.
     pub(crate) fn result<T, F>(&self, document: &T, words: F) -> io::Result<()>
     where
         T: Serialize,
@@ -87,34 +94,40 @@ impl Output {
         self.text(format!("{words}\n").as_bytes())
     }
 
-    /// Prints text as it is, at once.
+    /// Prints text unchanged, and flushes.
     pub(crate) fn text(&self, text: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(text).and_then(|()| stdout.flush());
-        // The kind stays, because a reader that has gone is no failure.
+        // Keep the error kind, because a closed reader is not an error.
         written.map_err(|error| io::Error::new(error.kind(), format!("standard output cannot be written: {error}")))
     }
 
-    /// Prints a table.
+    /// Prints a table: as wide as the terminal, or separated by tabs where there is none.
     pub(crate) fn table(&self, table: &Table) -> io::Result<()> {
-        let text = table.render();
-        let (head, rows) = text.split_once('\n').unwrap_or((&text, ""));
-        match self.stdout {
-            Look::Lively => self.text(format!("\x1b[1m{head}\x1b[0m\n{rows}").as_bytes()),
-            Look::Plain => self.text(text.as_bytes()),
-        }
+        let text = self.screen().map_or_else(|| table.to_tabs(), |screen| table.to_screen(screen));
+        self.text(text.as_bytes())
     }
 
-    /// Says something beside the result, unless `-q`.
+    /// The terminal that standard output is.
+    pub(crate) fn screen(&self) -> Option<Screen> {
+        let terminal = Term::stdout();
+        if self.format == Format::Json || !terminal.is_term() {
+            return None;
+        }
+        let (_, columns) = terminal.size_checked().unwrap_or((0, COLUMNS_UNKNOWN));
+        Some(Screen { width: usize::from(columns).max(COLUMNS_MIN), has_colour: self.stdout == Look::Lively })
+    }
+
+    /// Prints a note on standard error, unless `-q` was given.
     pub(crate) fn note(&self, words: impl fmt::Display) {
         if self.noise == Noise::Normal {
             self.stderr(&format!("{words}\n"));
         }
     }
 
-    /// Tells an error where its reader looks for it.
+    /// Prints an error, as JSON on standard output or as text on standard error.
     pub(crate) fn error(&self, report: &ErrorReport) {
-        // Where standard output cannot be written, there is still the other one.
+        // If standard output cannot be written, use standard error.
         if self.format == Format::Json && self.document(&report.document()).is_ok() {
             return;
         }
@@ -125,22 +138,22 @@ impl Output {
         }
     }
 
-    /// Whether a progress bar may move.
+    /// Whether to show progress bars.
     pub(crate) fn has_progress(&self) -> bool {
         self.stderr == Look::Lively && self.noise == Noise::Normal
     }
 
-    /// Whether standard error may shine.
+    /// Whether to use colours on standard error.
     pub(crate) fn has_colour(&self) -> bool {
         self.stderr == Look::Lively
     }
 
-    /// Whether there is somebody to answer a question.
+    /// Whether there is a terminal for a question.
     pub(crate) fn can_ask(&self) -> bool {
         self.format == Format::Words && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Asks a question whose answer is no unless it is yes.
+    /// Asks a question. Every answer but yes means no.
     pub(crate) fn ask(&self, question: impl fmt::Display) -> io::Result<bool> {
         self.stderr(&format!("{question} [y/N] "));
         let mut answer = String::new();
@@ -156,7 +169,7 @@ impl Output {
     }
 
     fn stderr(&self, text: &str) {
-        // A closed standard error is nobody listening, and no reason to stop.
+        // If standard error is closed, nobody reads it, and the command continues.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }

@@ -1,4 +1,4 @@
-//! What the configuration file and the environment say.
+//! The configuration file and the environment.
 
 pub(crate) mod config;
 pub(crate) mod environment;

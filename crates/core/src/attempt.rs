@@ -1,4 +1,4 @@
-//! What happens to a job once it is claimed, and what becomes of an attempt that ended.
+//! A job from its claim to the outcome of its attempt.
 
 pub(crate) mod dead_letter;
 pub(crate) mod failure;

@@ -15,108 +15,110 @@ use serde::{Serialize, Serializer};
 
 use crate::{ClaimNumber, DeadLetterCode, FailureType, JobData, JobId, Priority, Status, Timestamp, WorkerId};
 
-/// A job as the store keeps it; serialised with the field names of `--json` and HTTP.
+/// A job as the store keeps it. Serialised with the field names of `--json` and HTTP.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Job {
-    /// Its number.
+    /// The job id.
     pub id: JobId,
-    /// Which handler runs it.
+    /// The job type; it selects the handler.
     pub job_type: String,
     /// The payload.
     pub job_data: JobData,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
     /// Higher runs first.
     pub priority: Priority,
     /// When it was enqueued.
     pub created_at: Timestamp,
-    /// When its last attempt began.
+    /// When its last attempt started.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
-    /// A log file that an application of before keeps; our logs are in the store.
+    /// A log file path kept for older applications. Our logs are in the store.
     pub log_file_path: Option<String>,
-    /// What went wrong last.
+    /// The message of the last failure.
     pub error_message: Option<String>,
-    /// How many retries were spent.
+    /// The number of retries spent.
     pub retry_count: u32,
-    /// How many retries follow the first attempt.
+    /// The number of retries allowed after the first attempt.
     pub max_retries: u32,
-    /// Who runs it, or ran it last.
+    /// The worker that runs it, or ran it last.
     pub worker_id: Option<WorkerId>,
-    /// The time limit of an attempt, in seconds.
+    /// The timeout of an attempt, serialised in seconds.
     #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
     pub timeout: Option<Duration>,
     /// The job that it waits or waited for.
     pub parent_job_id: Option<JobId>,
-    /// What kind of thing went wrong last; free text in rows of before.
+    /// The type of the last failure. Older rows may hold any text.
     pub failure_type: Option<String>,
-    /// When the next attempt is due.
+    /// When its next retry is due.
     pub next_retry_at: Option<Timestamp>,
-    /// The longer story of what went wrong last.
+    /// The traceback of the last failure.
     pub last_error_traceback: Option<String>,
-    /// Why it was given up, or that it expired.
+    /// Why it became a dead letter, or that it expired.
     pub dead_letter_reason: Option<String>,
-    /// When it was given up.
+    /// When it became a dead letter.
     pub moved_to_dead_letter_at: Option<Timestamp>,
-    /// The code of that reason; none where another program gave one of its own.
+    /// The code of that reason. `None` if another program wrote its own reason.
     pub dead_letter_code: Option<DeadLetterCode>,
-    /// The queue it stands in.
+    /// Its queue.
     pub queue: String,
-    /// From when on it may run, or might.
+    /// The earliest time at which it may run.
     pub run_at: Timestamp,
-    /// How often it was claimed.
+    /// How many times it was claimed.
     pub claim_number: ClaimNumber,
-    /// How often its worker died, or lost it to another one by not extending its lease.
+    /// How many times its worker died, or lost it because it did not extend its lease.
     pub crash_count: u32,
-    /// At which crash it is given up.
+    /// The crash count at which it becomes a dead letter.
     pub max_crashes: u32,
-    /// How often it was deferred.
+    /// How many times it was deferred.
     pub deferral_count: u32,
-    /// How often it may be deferred.
+    /// How many times it may be deferred.
     pub max_deferrals: u32,
-    /// While it has not ended, no second job has this key, unless that one was enqueued to wait behind it.
+    /// Its unique key. No second job gets this key until this job has ended, unless it was enqueued with
+    /// [`UniqueWhile::Waiting`].
     pub unique_key: Option<String>,
-    /// When somebody asked to cancel it.
+    /// When its cancellation was requested.
     pub cancel_requested_at: Option<Timestamp>,
-    /// How far its attempt says it is, from 0 to 1.
+    /// The progress that its attempt reported, from 0 to 1.
     pub progress: Option<f64>,
-    /// What its attempt says it is at.
+    /// The progress message that its attempt reported.
     pub progress_message: Option<String>,
-    /// What it came to.
+    /// The result of the handler.
     pub result: Option<JobData>,
-    /// What the application keeps beside the payload.
+    /// Data that the application keeps beside the payload.
     pub metadata: Option<JobData>,
-    /// From when on no attempt begins.
+    /// No attempt starts at or after this time.
     pub expires_at: Option<Timestamp>,
-    /// From when on no attempt begins or goes on.
+    /// No attempt starts or runs at or after this time.
     pub deadline_at: Option<Timestamp>,
 }
 
 /// One attempt of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attempt {
-    /// Which try it was, from one; an attempt that was given back has the same number as the one after it.
+    /// The number of the attempt; the first is 1. An attempt that was returned does not count, so the next one has the
+    /// same number.
     pub attempt: u32,
-    /// Which claim it was; never the same twice.
+    /// The claim number. It is unique for the job.
     pub claim_number: ClaimNumber,
-    /// Who made it.
+    /// The worker.
     pub worker_id: Option<WorkerId>,
-    /// When it began; not known of one that was claimed and never began.
+    /// When it started. `None` if it was claimed and never started.
     pub started_at: Option<Timestamp>,
-    /// When it ended; none while it runs.
+    /// When it ended. `None` while it runs.
     pub finished_at: Option<Timestamp>,
-    /// What became of it.
+    /// How it ended.
     pub outcome: AttemptOutcome,
-    /// What kind of thing went wrong.
+    /// The type of the failure.
     pub failure_type: Option<FailureType>,
-    /// What went wrong.
+    /// The message of the failure.
     pub error_message: Option<String>,
-    /// The longer story.
+    /// The traceback of the failure.
     pub traceback: Option<String>,
 }
 
-/// What became of an attempt.
+/// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptOutcome {
@@ -124,15 +126,15 @@ pub enum AttemptOutcome {
     Running,
     /// It succeeded.
     Completed,
-    /// It failed, and another one follows.
+    /// It failed, and the job will be retried.
     Retrying,
-    /// It failed, and none follows.
+    /// It failed, and the job became a dead letter.
     DeadLetter,
-    /// Somebody asked for its end, or its job had expired when it was to begin or to be retried.
+    /// It was cancelled, or its job had expired before it could start or be retried.
     Cancelled,
-    /// It asked to be run later.
+    /// It asked to run later.
     Deferred,
-    /// Its worker shut down and gave it back, or did not extend its lease.
+    /// Its worker shut down and returned it, or did not extend its lease.
     Returned,
     /// Its worker died.
     Crashed,
@@ -164,13 +166,13 @@ impl AttemptOutcome {
         }
     }
 
-    /// The outcome that a store wrote.
+    /// Parses the word that a store wrote.
     pub fn from_stored(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
 
-/// Whole seconds as an integer, as the column has them; a part of a second as a fraction.
+/// Serialises a duration as seconds: an integer for whole seconds, as in the column, else a fraction.
 fn seconds<S: Serializer>(timeout: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match timeout {
         None => serializer.serialize_none(),

@@ -1,4 +1,4 @@
-//! Instants, durations, and the one place that reads the time.
+//! Times, durations, and the only code that reads the clock.
 
 pub(crate) mod clock;
 pub(crate) mod duration;

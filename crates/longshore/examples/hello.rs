@@ -1,4 +1,4 @@
-//! The smallest whole program: open a queue, enqueue a typed job, work it off. README shows it from here on.
+//! The smallest complete program: open a queue, enqueue a typed job, run it. The README shows it from here on.
 #![allow(clippy::print_stdout, reason = "an example is to be seen")]
 
 use longshore::{Payload, Queue, Worker};

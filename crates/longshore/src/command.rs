@@ -1,8 +1,8 @@
 //! Jobs that run a program, in any language.
 //!
-//! Each command runs under a supervisor of its own, a small process that is this same program started once more.
-//! It ends the command and every descendant of it when the attempt is to stop, when the command itself has ended,
-//! and when the worker was killed; so no child is ever left behind. Begin with [`CommandHandler`].
+//! Each command runs under its own supervisor: a small process that is this same program, started again. It ends the
+//! command and all its descendants when the attempt must stop, when the command has ended, and when the worker was
+//! killed. So no child process is left behind. Start reading at [`CommandHandler`].
 
 #[cfg(unix)]
 mod command_attempt;
@@ -43,24 +43,24 @@ pub use supervisor_program::{SupervisorProgram, UnsupervisedProgram};
 
 use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerPolicy, Overrun, ShutdownTime};
 
-/// How much longer than the grace period a command may take to be gone: what SIGKILL takes at most, and a little.
+/// How much longer than the grace period a command may need to end: the maximum time of SIGKILL, plus a margin.
 const SETTLE: Duration = Duration::from_secs(32);
 
 /// Runs a program for each job of a type.
 ///
-/// The payload is on its standard input, and its two outputs are the attempt's log. `LONGSHORE_JOB_ID`,
-/// `LONGSHORE_JOB_TYPE`, `LONGSHORE_ATTEMPT`, `LONGSHORE_MAX_RETRIES` and `LONGSHORE_QUEUE` tell it of its job.
-/// A line on its standard output that is a JSON object with the one key `longshore` speaks to the queue:
+/// The program reads the payload on standard input. Its standard output and standard error are the attempt's log.
+/// `LONGSHORE_JOB_ID`, `LONGSHORE_JOB_TYPE`, `LONGSHORE_ATTEMPT`, `LONGSHORE_MAX_RETRIES` and `LONGSHORE_QUEUE`
+/// describe its job. A line on standard output that is a JSON object with the single key `longshore` is a message:
 ///
 /// | in `{"longshore": …}` | meaning |
 /// | --- | --- |
-/// | `{"progress": 0.4, "message": "page 4 of 10"}` | how far it is; each alone is fine |
-/// | `{"result": …}` | what the job came to, if it then exits with 0; the last one counts |
-/// | `{"snooze": "2s"}` | run again after this long, if it then exits with 0; this spends no attempt |
-/// | `{"failure_type": "network_error", "error_message": "…"}` | what went wrong, if it then exits otherwise |
+/// | `{"progress": 0.4, "message": "page 4 of 10"}` | its progress; each key may be given alone |
+/// | `{"result": …}` | the result of the job, if it then exits with 0; the last one counts |
+/// | `{"snooze": "2s"}` | run again after this long, if it then exits with 0; the attempt is not counted |
+/// | `{"failure_type": "network_error", "error_message": "…"}` | the failure, if it then exits with another status |
 ///
-/// Without its own word an exit status means what sysexits.h says. An attempt has ended only when no process of it
-/// is left. When the future of an attempt is dropped, its supervisor kills them by itself.
+/// Without a failure message, the exit status has the meaning that sysexits.h gives it. An attempt has ended only when
+/// none of its processes is left. If the future of an attempt is dropped, its supervisor kills them.
 #[derive(Clone, Debug)]
 pub struct CommandHandler {
     parts: Arc<Parts>,
@@ -75,12 +75,12 @@ struct Parts {
 }
 
 impl CommandHandler {
-    /// A handler for a command; results are held to the default limits.
+    /// A handler for a command, with the default limits for results.
     pub fn new(spec: CommandSpec, supervisor: SupervisorProgram) -> Result<Self, InvalidCommand> {
         Self::with_limits(spec, supervisor, Limits::default())
     }
 
-    /// The same with other limits for results.
+    /// A handler for a command, with other limits for results.
     pub fn with_limits(
         spec: CommandSpec,
         supervisor: SupervisorProgram,
@@ -91,7 +91,7 @@ impl CommandHandler {
     }
 }
 
-/// Does nothing here: command jobs need Unix.
+/// Does nothing on this system: command jobs need Unix.
 #[cfg(not(unix))]
 pub fn supervise_if_asked() {}
 

@@ -3,10 +3,10 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Where the jobs are: `sqlite:PATH` or a bare path.
+/// The database: `sqlite:PATH` or a bare path.
 ///
 /// After `//`, one slash belongs to the URL, as in SQLAlchemy and Django: `sqlite:///a.db` is relative and
-/// `sqlite:////a.db` absolute. A bare path is taken as it is, whatever characters it has.
+/// `sqlite:////a.db` absolute. A bare path is used unchanged, whatever characters it contains.
 ///
 /// ```
 /// use longshore::DatabaseUrl;
@@ -21,56 +21,56 @@ pub struct DatabaseUrl {
     path: PathBuf,
 }
 
-/// A text that names no database that this build can use.
+/// The text names no database that this build supports.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidDatabaseUrl {
-    /// It names nothing.
+    /// It is empty.
     #[error("the database has no name: expected sqlite:PATH or a path")]
     Empty,
-    /// It is on a PostgreSQL server.
+    /// It names a PostgreSQL server.
     #[error("this build of longshore has no PostgreSQL yet")]
     Postgres,
-    /// No build knows this scheme.
-    #[error("\"{scheme}:\" is no database that longshore knows: expected sqlite:PATH or a path")]
+    /// The scheme is unknown.
+    #[error("\"{scheme}:\" is not a supported kind of database: expected sqlite:PATH or a path")]
     Scheme {
         /// The scheme.
         scheme: String,
     },
-    /// It would end with this process.
+    /// It names a database in memory, which would end with this process.
     #[error("a database in memory would end with this process")]
     Memory,
-    /// It has parameters that have no meaning here.
-    #[error("\"?{parameters}\" is not understood: expected sqlite:PATH alone")]
+    /// It has parameters that are not supported.
+    #[error("\"?{parameters}\" is not supported: expected only sqlite:PATH")]
     Parameters {
-        /// What follows the question mark.
+        /// The text after the question mark.
         parameters: String,
     },
-    /// Libraries disagree whether a percent sign is part of the path.
+    /// A percent sign is part of the path for some libraries, and an escape for others.
     #[error("\"{escape}\" could be a character or an escape: expected a path without percent escapes after sqlite:")]
     Escape {
-        /// The first escape.
+        /// The first possible escape.
         escape: String,
     },
-    /// It is not text.
+    /// It is not UTF-8.
     #[error("the database's path is not UTF-8")]
     NotUtf8,
-    /// A user, a password or a host, which a file does not have. They are not repeated here.
-    #[error("a SQLite URL names a file, but this one has a user or a password in front of a host")]
+    /// It has a user, a password or a host, which a file does not have. The error does not repeat them.
+    #[error("a SQLite URL names a file, but this one has a user or a password before a host")]
     Credentials,
-    /// It has a NUL, which no path has.
+    /// It contains a NUL character, which no path can contain.
     #[error("the database's path has a NUL character")]
     Nul,
     /// It is a folder.
     #[error("{} is a folder, not a database file", .path.display())]
     Folder {
-        /// Which one.
+        /// The path.
         path: PathBuf,
     },
 }
 
 impl InvalidDatabaseUrl {
-    /// A stable word for scripts.
+    /// A stable code for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Postgres => "unsupported_database",
@@ -78,19 +78,19 @@ impl InvalidDatabaseUrl {
         }
     }
 
-    /// What to do next.
+    /// What the user can do about it.
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::NotUtf8 => "rename it, or name a symbolic link to it whose path is UTF-8",
             Self::Postgres => "name a SQLite file, such as sqlite:longshore.db",
             Self::Folder { .. } => "name a file in it, such as longshore.db",
-            Self::Escape { .. } => "write the path itself without \"sqlite:\"; a path is taken as it is",
+            Self::Escape { .. } => "write only the path, without \"sqlite:\"; a path is used unchanged",
             _ => "such as sqlite:longshore.db",
         }
     }
 }
 
-/// Parameters of other libraries' URLs that ask for what is done anyhow.
+/// Parameters in URLs of other libraries that ask for what Longshore does anyway.
 const HARMLESS_PARAMETERS: [&str; 2] = ["mode=rwc", "mode=rw"];
 
 /// The parameters that SQLite itself knows.
@@ -156,13 +156,13 @@ fn sqlite_path<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, InvalidDataba
     }
 }
 
-/// Whether `USER:PASSWORD@` stands where other URLs have it.
+/// Whether the text has `USER:PASSWORD@` where other URLs have it.
 fn has_credentials(rest: &str) -> bool {
     let authority = rest.strip_prefix("//").and_then(|rest| rest.split('/').next());
     authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
 }
 
-/// The parameters with the values of those alone that SQLite knows: any other may be a secret.
+/// The parameters, with the values only of those that SQLite knows. Any other value may be a secret.
 fn without_secrets(parameters: &str) -> String {
     let shown = |parameter: &str| match parameter.split_once('=') {
         Some((name, _)) if !SQLITE_PARAMETERS.contains(&name) => format!("{name}=…"),
@@ -171,7 +171,7 @@ fn without_secrets(parameters: &str) -> String {
     parameters.split('&').map(shown).collect::<Vec<_>>().join("&")
 }
 
-/// The first percent sign that two hexadecimal digits follow.
+/// The first percent sign followed by two hexadecimal digits.
 fn escape(path: &str) -> Option<&str> {
     path.match_indices('%').find_map(|(at, _)| {
         let escape = path.get(at..at + 3)?;
@@ -179,7 +179,7 @@ fn escape(path: &str) -> Option<&str> {
     })
 }
 
-/// A scheme has two letters or more, so that `C:\jobs.db` is a path, and no dot, so that `a.b:c` is one.
+/// A scheme has at least two letters, so that `C:\jobs.db` is a path. It has no dot, so that `a.b:c` is one.
 fn is_scheme(word: &str) -> bool {
     word.len() > 1 && word.chars().all(|c| c.is_ascii_alphanumeric() || "+-".contains(c))
 }

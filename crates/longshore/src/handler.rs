@@ -12,24 +12,24 @@ use serde::Serialize;
 
 use crate::{CurrentAttempt, HandlerError};
 
-/// A future on the heap, so that handlers of every kind stand in one registry.
+/// A boxed future, so that one registry can hold handlers of every kind.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// How a handler says that its attempt ended.
+/// How an attempt ended, as its handler returns it.
 ///
-/// An error after the handler has seen its stop signal counts as having stopped for that reason; any other
-/// error is a failure of the attempt. A success is a success, whatever was asked meanwhile.
+/// If the handler returns an error after it has seen its stop signal, it has stopped for that reason. Any other error
+/// is a failure of the attempt. A success counts as a success, even after a stop signal.
 pub type AttemptResult = Result<Done, HandlerError>;
 
 /// Runs the jobs of one type.
 pub trait Handler: Send + Sync + 'static {
-    /// Makes one attempt.
+    /// Runs one attempt.
     ///
-    /// The future is dropped when the handler has not returned within the grace period after its stop signal
-    /// (and [`HandlerPolicy::settle`] after that). A panic, here or in the future, is a failed attempt.
+    /// If the handler does not return within the grace period after its stop signal (plus [`HandlerPolicy::settle`]),
+    /// its future is dropped. A panic, here or in the future, fails the attempt.
     fn run(&self, attempt: CurrentAttempt) -> BoxFuture<'static, AttemptResult>;
 
-    /// The rules for its attempts; read once, when the handler is registered.
+    /// The rules for its attempts. Read once, when the handler is registered.
     fn policy(&self) -> HandlerPolicy {
         HandlerPolicy::default()
     }
@@ -38,54 +38,54 @@ pub trait Handler: Send + Sync + 'static {
 /// The rules for the attempts of one handler.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct HandlerPolicy {
-    /// The time limit of an attempt whose job has none of its own; none is no limit.
+    /// The timeout of an attempt whose job sets none. `None` means no limit.
     pub timeout: Option<Duration>,
     /// How long to wait before the next attempt.
     pub retry: RetryPolicy,
-    /// How long an attempt may go on after its stop signal; none is the worker's own grace period.
+    /// How long an attempt may continue after its stop signal. `None` means the worker's grace period.
     pub grace: Option<Duration>,
-    /// How much longer the handler needs to clean up after itself when the grace period is over.
+    /// How much longer the handler needs to clean up after the grace period.
     pub settle: Duration,
     /// What happens to an attempt that does not stop.
     pub overrun: Overrun,
-    /// How long an attempt may go on when the worker shuts down.
+    /// How long an attempt may continue when the worker shuts down.
     pub at_shutdown: ShutdownTime,
 }
 
-/// How long an attempt may go on when the worker shuts down.
+/// How long an attempt may continue when the worker shuts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ShutdownTime {
     /// Its own grace period, as after any other stop signal.
     #[default]
     Grace,
-    /// The worker's grace period, where that is the longer one.
+    /// The worker's grace period, if it is longer.
     WorkersGrace,
 }
 
-/// The longest grace period, time limit or lease that is told apart from none: what is longer would overflow an
-/// instant, and nobody waits a hundred years for the difference.
+/// The longest grace period, timeout or lease. A longer one is treated as none, because adding it to an instant could
+/// overflow.
 pub(crate) const SPAN_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// What happens to an attempt that has not stopped when its time is over.
+/// What happens to an attempt that did not stop in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Overrun {
     /// Its future is dropped.
     #[default]
     Drop,
-    /// It cannot be stopped, such as a blocking thread: its outcome is recorded, what it still says is ignored,
-    /// and its place in the worker's concurrency stays taken until it returns.
+    /// It cannot be stopped, for example a blocking thread. Its outcome is recorded and later output is ignored. It
+    /// keeps its slot in the worker's concurrency until it returns.
     Outlive,
 }
 
 impl HandlerPolicy {
-    /// The same with spans that can be added to an instant.
+    /// Limits all durations, so that they can be added to an instant.
     pub(crate) fn bounded(self) -> Self {
         let bounded = |span: Duration| span.min(SPAN_MAX);
         let (timeout, grace) = (self.timeout.map(bounded), self.grace.map(bounded));
         Self { timeout, grace, settle: bounded(self.settle), ..self }
     }
 
-    /// Sets the time limit of an attempt whose job has none of its own.
+    /// Sets the timeout of an attempt whose job sets none.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -99,7 +99,7 @@ impl HandlerPolicy {
         self
     }
 
-    /// Sets how long an attempt may go on after its stop signal.
+    /// Sets how long an attempt may continue after its stop signal.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
@@ -107,18 +107,18 @@ impl HandlerPolicy {
     }
 }
 
-/// What a handler that did not fail came to.
+/// The result of a handler that did not fail.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Done {
     /// The job is complete.
     Completed {
-        /// What it came to, kept with the job.
+        /// The result, kept with the job.
         result: Option<JobData>,
     },
-    /// The handler has completed the job itself, in a transaction of its own that has committed: what
-    /// `Queue::complete_in` gives. Where it has not committed after all, the attempt has failed.
+    /// The handler completed the job itself, in its own committed transaction (`Queue::complete_in`). If the
+    /// transaction did not commit, the attempt has failed.
     Committed,
-    /// The job is to run again later; this spends no attempt.
+    /// The job runs again later; the attempt is not counted.
     Snoozed {
         /// How much later.
         delay: Duration,
@@ -126,7 +126,7 @@ pub enum Done {
 }
 
 impl Done {
-    /// Complete, with a result that is kept with the job.
+    /// Completed, with a result that is kept with the job.
     pub fn with<T: Serialize + ?Sized>(result: &T) -> Result<Self, InvalidJobData> {
         Ok(Self::Completed { result: Some(JobData::encode(result)?) })
     }
@@ -139,7 +139,7 @@ impl Done {
 
 /// What a typed handler may return on success: `()`, [`Done`], or a result as [`JobData`].
 pub trait IntoDone: Send + 'static {
-    /// What the attempt came to.
+    /// Converts to the result of the attempt.
     fn into_done(self) -> Done;
 }
 

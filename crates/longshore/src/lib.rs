@@ -1,7 +1,7 @@
 //! Durable background jobs on the database that an application already has: enqueue, handle, work.
 //!
-//! This crate runs handlers and keeps the promises about them; it knows no SQL, and every backend only
-//! through [`Backend`]. Begin reading with [`Queue`], then [`Handler`]; a [`Middleware`] surrounds every attempt.
+//! This crate runs handlers. It contains no SQL and uses backends only through [`Backend`]. Start reading at [`Queue`],
+//! then [`Handler`]. A [`Middleware`] runs around every attempt.
 
 pub mod command;
 mod database_url;

@@ -7,12 +7,12 @@ use longshore_core::{DeadLetterReason, Failure, Outcome};
 use crate::runtime::panic_capture::caught;
 use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerError};
 
-/// What an application adds to every attempt of a worker, of whatever type: metrics, tracing, a rate limit, a context
-/// for the handler. Every method does nothing unless it is written.
+/// Code that runs around every attempt of a worker: metrics, tracing, a rate limit, a context for the handler. Every
+/// method does nothing by default.
 ///
-/// The first that a worker was given is the outermost: `before` and `around` run from the first to the last,
-/// `on_dead_letter` and `after` from the last to the first. All see the job by the [`CurrentAttempt`]: its id, type,
-/// queue, attempt number, metadata and payload. Payloads do not belong in logs.
+/// The first middleware of a worker is the outermost: `before` and `around` run from the first to the last,
+/// `on_dead_letter` and `after` from the last to the first. Each gets the [`CurrentAttempt`] with id, type, queue,
+/// attempt number, metadata and payload. Payloads do not belong in logs.
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -20,7 +20,7 @@ use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerError};
 ///
 /// use longshore::{AttemptResult, BoxFuture, CurrentAttempt, Done, Middleware, Next};
 ///
-/// /// Puts jobs off that come more often than once in `pause`.
+/// /// Defers jobs that come more often than once in `pause`.
 /// struct RateLimit { pause: Duration, last: Mutex<Option<Instant>> }
 ///
 /// impl Middleware for RateLimit {
@@ -52,40 +52,41 @@ use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerError};
 /// # }
 /// ```
 pub trait Middleware: Send + Sync + 'static {
-    /// Runs before the handler and whatever is further inside; an error fails the attempt without them.
+    /// Runs before the handler and the inner middlewares. If it returns an error, they do not run and the attempt
+    /// fails.
     ///
-    /// It is a part of the attempt, as [`Middleware::around`] is: within its time limit, under its stop signal. A panic
-    /// is a failed attempt.
+    /// It is part of the attempt, like [`Middleware::around`]: the timeout and the stop signal apply to it. A panic
+    /// fails the attempt.
     fn before<'a>(&'a self, _attempt: &'a CurrentAttempt) -> BoxFuture<'a, Result<(), HandlerError>> {
         Box::pin(async { Ok(()) })
     }
 
-    /// Surrounds the handler and whatever is further inside, which is `next`: runs it and passes on what it returns,
-    /// returns something else, or does not run it.
+    /// Runs around `next`, which is the inner middlewares and the handler. It may return the result of `next`, return
+    /// another result, or not run `next`.
     ///
-    /// Task-local values reach async handlers and commands. A blocking handler has a thread of its own, so they do not
-    /// reach it.
+    /// Task-local values reach async handlers and commands. A blocking handler has its own thread, so they do not reach
+    /// it.
     fn around<'a>(&'a self, _attempt: &'a CurrentAttempt, next: Next<'a>) -> BoxFuture<'a, AttemptResult> {
         next.run()
     }
 
-    /// Hears what an attempt came to whose `before` was called. It is the last that this middleware hears of it.
+    /// Runs after every attempt whose `before` ran, with its outcome. It is the last call for the attempt.
     ///
-    /// The outcome is on its way into the store: nothing here can change it, delay it or lose it, and what is said to
-    /// the attempt's log is ignored. Where the lease was lost it is not stored. The slot stays taken meanwhile, for ten
-    /// seconds at most; an error of its own is only logged. It is not called where the process dies, and not for an
-    /// attempt that did not stop before its worker ended.
+    /// The outcome is being stored at the same time: this method cannot change, delay or lose it, and the attempt's log
+    /// is closed. If the lease was lost, the outcome is not stored. The attempt keeps its slot during the call, for at
+    /// most ten seconds; errors and panics are only logged. It does not run if the process dies, or if the attempt did
+    /// not stop before its worker ended.
     fn after<'a>(&'a self, _attempt: &'a CurrentAttempt, _outcome: &'a Outcome) -> BoxFuture<'a, ()> {
         Box::pin(async {})
     }
 
-    /// Hears that an attempt of this worker made its job a dead letter, before [`Middleware::after`] and by the same
+    /// Runs after an attempt of this worker made its job a dead letter, before [`Middleware::after`] and with the same
     /// rules.
     ///
-    /// Jobs become dead letters without an attempt, too, and nothing here hears of them: when their worker has died too
-    /// often, when their deadline passes while they wait, when the job that they wait for is given up, by plain SQL,
-    /// and when the store refuses an outcome. To see all of them, list the jobs in that state: `longshore dead list`,
-    /// or [`Console::jobs`](crate::Console::jobs).
+    /// It does not run for jobs that become dead letters in another way: their worker died too often, their deadline
+    /// passed while they waited, their parent became a dead letter, plain SQL changed them, or the store rejected an
+    /// outcome. To see all of them, list the jobs in that state with `longshore dead list` or
+    /// [`Console::jobs`](crate::Console::jobs).
     fn on_dead_letter<'a>(
         &'a self,
         _attempt: &'a CurrentAttempt,
@@ -96,7 +97,7 @@ pub trait Middleware: Send + Sync + 'static {
     }
 }
 
-/// A middleware that the application keeps a handle on.
+/// A middleware that the application also uses elsewhere.
 impl<M: Middleware + ?Sized> Middleware for Arc<M> {
     fn before<'a>(&'a self, attempt: &'a CurrentAttempt) -> BoxFuture<'a, Result<(), HandlerError>> {
         (**self).before(attempt)
@@ -120,7 +121,7 @@ impl<M: Middleware + ?Sized> Middleware for Arc<M> {
     }
 }
 
-/// What a middleware surrounds: the middlewares further inside, and the handler.
+/// The inner part of an attempt: the inner middlewares and the handler.
 #[must_use = "without it the handler does not run"]
 pub struct Next<'a> {
     chain: &'a MiddlewareChain,
@@ -130,8 +131,8 @@ pub struct Next<'a> {
 }
 
 impl<'a> Next<'a> {
-    /// Runs it; a panic of the handler comes back as an error. Where the future is dropped, the handler ends as it does
-    /// after its grace period.
+    /// Runs it. A panic of the handler is returned as an error. If the future is dropped, the handler ends as after its
+    /// grace period.
     pub fn run(self) -> BoxFuture<'a, AttemptResult> {
         let Self { chain, index, handler, attempt } = self;
         let Some(middleware) = chain.middlewares.get(index) else {
@@ -145,7 +146,7 @@ impl<'a> Next<'a> {
     }
 }
 
-/// The panic is told apart from one of a middleware, and those outside see it as any other failure.
+/// A panic of the handler is reported separately from one of a middleware. Outer middlewares see it as a failure.
 async fn handled(handler: &dyn Handler, attempt: &CurrentAttempt) -> AttemptResult {
     let handling = async { handler.run(attempt.clone()).await };
     caught(handling).await.map_err(|panicked| panicked.into_failure("the handler"))?
@@ -169,7 +170,7 @@ impl MiddlewareChain {
         Self { middlewares: Arc::clone(middlewares), entered: AtomicUsize::new(0) }
     }
 
-    /// The attempt with all that surrounds it.
+    /// Runs the attempt with all its middlewares.
     pub(crate) fn run(
         self: Arc<Self>,
         handler: Arc<dyn Handler>,
@@ -178,7 +179,7 @@ impl MiddlewareChain {
         Box::pin(async move { Next { chain: &self, index: 0, handler: &*handler, attempt: &attempt }.run().await })
     }
 
-    /// Those that were called, from the innermost.
+    /// The middlewares that were called, from the innermost.
     pub(crate) fn entered(&self) -> impl Iterator<Item = &dyn Middleware> {
         self.middlewares[..self.entered.load(Ordering::Relaxed)].iter().rev().map(Arc::as_ref)
     }

@@ -1,7 +1,7 @@
-//! What tests of an application need: a handler run inline, an attempt without a worker, a queue without a
-//! database, and a real one that goes when the test does.
+//! Tools for tests of an application: run a handler inline, an attempt without a worker, a queue without a database,
+//! and a temporary real database.
 //!
-//! To run what was enqueued, give a [`Worker`](crate::Worker) the handlers under test and let it
+//! To run enqueued jobs, give a [`Worker`](crate::Worker) the handlers and call
 //! [`run_until_drained`](crate::Worker::run_until_drained).
 
 mod attempt_probe;

@@ -1,4 +1,4 @@
-//! Spans and the context that travels from enqueue to handler.
+//! Spans, and the trace context that is passed from enqueue to handler.
 
 pub(crate) mod spans;
 pub(crate) mod trace_context;

@@ -1,4 +1,4 @@
-//! The file changes under an open queue. Nothing is acknowledged that would not be found at its place.
+//! The file changes under an open queue. Nothing is acknowledged that would not be in the file at its path.
 
 #![allow(clippy::unwrap_used, reason = "what a table of tests holds is not seen as a test")]
 
@@ -26,10 +26,10 @@ struct Scene {
     queue: Queue,
 }
 
-/// What is done to the file.
+/// A change of the file.
 type Change = fn(&Scene);
 
-/// Every change with the word of the error that follows.
+/// Every change, with the code of the error that follows.
 const CHANGES: [(Change, &str); 6] = [
     (|scene| fs::rename(scene.path(), scene.at("moved.db")).unwrap(), "database_moved"),
     (replace, "database_moved"),

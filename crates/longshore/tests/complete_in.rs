@@ -1,4 +1,4 @@
-//! A handler that completes its job in a transaction of its own: what becomes of the job, whatever happens then.
+//! A handler that completes its job in its own transaction: the state of the job after every possible event.
 
 #![expect(clippy::unwrap_used, reason = "the lint knows tests, but not the functions that they share")]
 
@@ -24,7 +24,7 @@ impl Payload for Page {
     const JOB_TYPE: &'static str = "page";
 }
 
-/// A database with a table of the application's own beside the jobs.
+/// A database with a table of the application beside the jobs.
 struct Application {
     queue: ScratchQueue,
 }
@@ -41,7 +41,7 @@ impl Application {
         connect(&self.queue.path())
     }
 
-    /// Enqueues a job that is tried once, and works until nothing is left.
+    /// Enqueues a job without retries, and works until no job is left.
     async fn run<D: longshore::IntoDone>(
         &self,
         handler: impl Fn(&Path, CurrentAttempt) -> Result<D, HandlerError> + Send + Sync + 'static,
@@ -81,7 +81,7 @@ impl Application {
         self.number("SELECT count(*) FROM pages")
     }
 
-    /// The counts say what the rows say.
+    /// The stored counts equal the number of rows.
     fn assert_counts_are_true(&self) {
         let wrong = "SELECT count(*) FROM (
             SELECT queue, status, jobs FROM job_depths WHERE jobs <> 0
@@ -99,7 +99,7 @@ fn connect(path: &Path) -> Connection {
     connection
 }
 
-/// Writes a page in a transaction, and what `end` makes of it.
+/// Writes a page in a transaction, and returns the result of `end`.
 fn write_page<T>(path: &Path, end: impl FnOnce(Transaction<'_>) -> T) -> T {
     let mut connection = connect(path);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
@@ -107,7 +107,7 @@ fn write_page<T>(path: &Path, end: impl FnOnce(Transaction<'_>) -> T) -> T {
     end(transaction)
 }
 
-/// Writes a page and completes the job with it.
+/// Writes a page and completes the job in the same transaction.
 fn complete(path: &Path, attempt: &CurrentAttempt) {
     write_page(path, |transaction| {
         let _completion = Queue::complete_in(&transaction, attempt, &"done").unwrap();
@@ -291,7 +291,7 @@ async fn a_result_that_is_too_large_and_a_second_completion_are_refused_in_words
     application.assert_counts_are_true();
 }
 
-/// The handler goes on after the commit until it is asked to stop.
+/// The handler continues after the commit until it is asked to stop.
 async fn goes_on_after_the_commit(job: NewJob, cancel: bool) -> (Application, JobDetail, Option<StopCause>) {
     let application = Application::open().await;
     let id = application.queue.enqueue_job(job).await.unwrap().id;
@@ -307,7 +307,7 @@ async fn goes_on_after_the_commit(job: NewJob, cancel: bool) -> (Application, Jo
             attempt.log("still here\n");
             attempt.progress(0.9, None);
             committed.unwrap().send(()).unwrap();
-            // Several heartbeats, and reports of the log, during which nobody may say that the lease was lost.
+            // Several heartbeats and log reports, during which nobody may claim that the lease was lost.
             let stopped = tokio::time::timeout(Duration::from_secs(2), attempt.stopped()).await.ok();
             attempt.log("gone\n");
             tell.send(stopped).unwrap();
@@ -363,7 +363,8 @@ async fn a_commit_after_the_attempt_was_given_up_wins_and_its_log_is_kept() {
             attempt.log("committed late\n");
             write_page(&path, |transaction| {
                 let _completion = Queue::complete_in(&transaction, &attempt, &())?;
-                // The worker decides meanwhile that the attempt has overrun, and waits for the write lock to say so.
+                // In the meantime the worker decides that the attempt has overrun, and waits for the write lock to
+                // record it.
                 std::thread::sleep(Duration::from_millis(1500));
                 transaction.commit()?;
                 Ok(())
@@ -404,7 +405,7 @@ async fn a_handler_whose_job_was_given_to_another_worker_keeps_none_of_its_work(
     let detail = application
         .run(|path, attempt| {
             if attempt.lease().claim_number.0 == 1 {
-                // What another worker's look would do to a worker that was frozen.
+                // What the reclaim of another worker would do to a frozen worker.
                 let sql = "UPDATE job_queue SET status = 'pending', worker_id = NULL WHERE status = 'running'";
                 connect(path).execute(sql, [])?;
             }

@@ -1,5 +1,5 @@
-//! Work that commits together with the completion of its job happens exactly once, however often its process is
-//! killed. The test binary is also the worker that is killed.
+//! Work that commits together with the completion of its job is done exactly once, however often its process is killed.
+//! The test binary is also the worker that is killed.
 
 #![allow(clippy::unwrap_used, reason = "tests of a harness of their own are not seen as tests")]
 
@@ -14,13 +14,13 @@ use longshore::rusqlite::{Connection, TransactionBehavior};
 use longshore::{CurrentAttempt, HandlerError, NewJob, Payload, Queue, Worker};
 use serde::{Deserialize, Serialize};
 
-/// Makes this program a worker that kills itself now and then.
+/// Makes this program a worker that sometimes kills itself.
 const WORK: &str = "work-and-die";
 
 const JOBS: u32 = 40;
-/// How long processes are killed, at most; what is left then is worked off in peace.
+/// How long processes are killed, at most. After that, the rest is run without kills.
 const TROUBLE: Duration = Duration::from_secs(8);
-/// One attempt in so many dies at each of its moments.
+/// One attempt in this many dies at each of its steps.
 const DIES_ONCE_IN: u32 = 12;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Payload for Transfer {
     const JOB_TYPE: &'static str = "transfer";
 }
 
-/// When a worker may die by itself.
+/// When a worker may kill itself.
 #[derive(Clone, Copy)]
 enum Mood {
     Suicidal,
@@ -69,12 +69,12 @@ fn exactly_once() {
     assert_exactly_once(&path);
 }
 
-/// A job that no number of deaths ends.
+/// A job that has no crash limit.
 fn job(follows: Option<i64>) -> NewJob {
     NewJob { max_crashes: 1000, ..Transfer { follows }.to_job().unwrap() }
 }
 
-/// Starts one worker after the other until all is done or the time is over; each dies by itself or is killed.
+/// Starts one worker after the other until all is done or the time is over. Each kills itself or is killed.
 fn kill_workers(path: &Path) -> u32 {
     let mut deaths = 0;
     let begun = Instant::now();
@@ -108,13 +108,13 @@ impl WorkerProcess {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        // Both fail where it has ended already.
+        // Both fail if it has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Works until nothing is left.
+/// Works until no job is left.
 fn work(path: &Path, mood: Mood) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {

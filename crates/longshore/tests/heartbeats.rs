@@ -1,4 +1,4 @@
-//! How often workers write while they have nothing to write: several on one file, as several processes are.
+//! How often idle workers write: several workers on one file, as in several processes.
 
 #![expect(clippy::unwrap_used, reason = "the lint knows tests, but not the functions that they share")]
 
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// A sixth of it lies between two heartbeats, so that each worker is due for six of them in the span.
+/// Heartbeats are a sixth of the lease apart, so each worker sends six of them in the span.
 const LEASE: Duration = Duration::from_secs(3);
 const SPAN: Duration = Duration::from_secs(3);
-/// What the span holds, with a good deal to spare.
+/// The number of heartbeats in the span, with a large margin.
 const DUE: i64 = 9;
 
 #[derive(Serialize, Deserialize)]
@@ -24,7 +24,7 @@ impl Payload for Wait {
     const JOB_TYPE: &'static str = "wait";
 }
 
-/// Workers with a store of their own each, and the way to end them.
+/// Workers, each with its own store, and the way to stop them.
 struct Crowd {
     workers: JoinSet<Result<(), WorkerError>>,
     stop: watch::Sender<bool>,
@@ -76,7 +76,7 @@ const REGISTERED: &str = "SELECT count(*) FROM job_workers";
 const HEARTBEATS: &str = "SELECT sum(heartbeat_number) FROM job_workers";
 const RUNNING: &str = "SELECT count(*) FROM job_queue WHERE status = 'running'";
 
-/// The heartbeats of the crowd in the span.
+/// The heartbeats of all workers in the span.
 async fn heartbeats(path: &Path) -> i64 {
     let before = number(path, HEARTBEATS);
     tokio::time::sleep(SPAN).await;
@@ -99,7 +99,7 @@ async fn idle_workers_write_nothing_but_their_own_heartbeats_when_due() {
     }
 }
 
-/// Every commit of another connection wakes every worker; none of them may write for that.
+/// Every commit of another connection wakes every worker, but none of them may write because of that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn busy_workers_write_no_heartbeats_for_the_commits_of_others() {
     let workers = 4_u16;
@@ -122,7 +122,7 @@ async fn busy_workers_write_no_heartbeats_for_the_commits_of_others() {
     let written = counting.await.unwrap();
 
     assert!(written <= DUE * i64::from(workers), "{workers} busy workers wrote {written} heartbeats");
-    // And yet they hear what they are asked.
+    // They still receive requests.
     scratch.cancel(ids[0]).await.unwrap();
     let ended = scratch.wait(ids[0], Duration::from_secs(30)).await.unwrap();
     assert_eq!(ended.job.status, Status::Cancelled);

@@ -1,5 +1,5 @@
 //! The first opening of a database, by several processes and by some that are killed. The test binary is also the
-//! program that opens.
+//! program that opens it.
 
 #![allow(clippy::unwrap_used, reason = "tests of a harness of their own are not seen as tests")]
 
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Arguments, Trial};
 use longshore::{JobData, NewJob, OutsideCause, Queue, QueueError, Status, StoreError, rusqlite};
 
-/// Makes this program open a queue and end.
+/// Makes this program open a queue and exit.
 const OPEN: &str = "open-queue";
 
 fn main() -> ExitCode {
@@ -57,7 +57,7 @@ fn names(folder: &Path) -> Vec<String> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// What a file may be before the queue's tables are in it.
+/// What a file may contain before it has the queue's tables.
 const BEFORE: [fn(&Path); 3] = [
     |_| {},
     |path| fs::write(path, "").unwrap(),
@@ -145,7 +145,7 @@ impl Wake for Unpark {
     }
 }
 
-/// An executor that knows nothing of Tokio.
+/// An executor without Tokio.
 fn foreign_executor() {
     let folder = tempfile::tempdir().unwrap();
     let mut opening = std::pin::pin!(Queue::open(folder.path().join("a.db").display().to_string()));

@@ -1,4 +1,4 @@
-//! The library on its real database: what README shows, and what only a file can show.
+//! The library on a real database: the README example, and what only a file can show.
 
 use longshore::testing::{self, ScratchQueue};
 use longshore::{Payload, Queue, QueueError, Status, StoreError, Worker, rusqlite};

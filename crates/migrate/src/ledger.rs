@@ -265,7 +265,7 @@ pub fn report_instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// A ledger's text as reports print it; a text that is no instant stays as it is.
+/// A ledger's text as reports print it; a text that is not a time stays as it is.
 pub fn reported(text: &str) -> String {
     let with_offset = text.parse::<Timestamp>().ok();
     let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();

@@ -9,27 +9,28 @@ use rusqlite::{ErrorCode, ffi};
 
 use crate::write_access::{folder_of, is_mounted_read_only, is_read_only};
 
-/// What SQLite opens for one connection at most: database, log, its index, a journal and the folder.
+/// The maximum number of files that SQLite opens for one connection: database, log, its index, a journal and the
+/// folder.
 const FILES_OF_A_CONNECTION: usize = 5;
 
-/// Which database is used, and how long a statement waits for its lock: what every cause names.
+/// The database and its lock timeout, which every cause names.
 #[derive(Clone, Debug)]
 pub struct FileAccess {
-    /// The database as the user knows it, a path as a rule.
+    /// The database as the user knows it, usually a path.
     pub database: Arc<str>,
-    /// Zero where only the owner of the connection knows.
+    /// Zero if only the owner of the connection knows it.
     pub busy_timeout: Duration,
 }
 
 impl FileAccess {
-    /// The cause outside of the statement; the error itself where the statement is at fault.
+    /// The outside cause of the error. Err returns the error itself if the statement is wrong.
     pub fn outside_cause(&self, error: rusqlite::Error) -> Result<OutsideCause, rusqlite::Error> {
         let database = Arc::clone(&self.database);
         Ok(match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 OutsideCause::Busy { database, waited: self.busy_timeout }
             }
-            // The shared memory of the write-ahead log could not be made larger: the disk is full as well.
+            // The shared memory of the write-ahead log could not grow, so the disk is full.
             _ if extended_code(&error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => OutsideCause::Full { database },
             Some(ErrorCode::DiskFull) => OutsideCause::Full { database },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OutsideCause::ReadOnly { database },
@@ -43,7 +44,7 @@ impl FileAccess {
         })
     }
 
-    /// Why the database at `path` cannot be written, when SQLite only says that it cannot.
+    /// Why the database at `path` cannot be written, when SQLite reports only that it cannot.
     pub fn read_only(&self, path: &Path) -> OutsideCause {
         let database = Arc::clone(&self.database);
         if is_mounted_read_only(path) || is_mounted_read_only(folder_of(path)) {
@@ -52,7 +53,7 @@ impl FileAccess {
         OutsideCause::ReadOnly { database }
     }
 
-    /// A file or a thread that the operating system refused, without which the database cannot be used.
+    /// The operating system refused a file or a thread without which the database cannot be used.
     pub fn unreachable(&self, source: io::Error) -> OutsideCause {
         let database = Arc::clone(&self.database);
         match source.kind() {
@@ -61,7 +62,7 @@ impl FileAccess {
         }
     }
 
-    /// SQLite says only that it cannot open its file, and names the path once more. The system knows why.
+    /// SQLite reports only that it cannot open its file, and repeats the path. The operating system knows the reason.
     fn cannot_open(&self, error: rusqlite::Error) -> OutsideCause {
         let path = Path::new(&*self.database);
         if is_out_of_files() {
@@ -69,14 +70,15 @@ impl FileAccess {
         }
         match fs::metadata(path) {
             Err(source) if source.kind() != ErrorKind::NotFound => self.unreachable(source),
-            // In write-ahead mode a reader writes beside the file as well, and in a read-only folder nobody can.
+            // In write-ahead mode a reader also writes files beside the database. In a read-only folder this is
+            // impossible.
             _ if is_read_only(path) => self.read_only(path),
             _ => OutsideCause::Unreachable { database: Arc::clone(&self.database), source: in_short(error).into() },
         }
     }
 }
 
-/// The error in SQLite's own words, without the path that a message about it names anyhow.
+/// The error with SQLite's own text, without the path, because messages about it already name the path.
 fn in_short(error: rusqlite::Error) -> rusqlite::Error {
     match error {
         rusqlite::Error::SqliteFailure(code, _) => rusqlite::Error::SqliteFailure(code, None),
@@ -84,8 +86,8 @@ fn in_short(error: rusqlite::Error) -> rusqlite::Error {
     }
 }
 
-/// Whether a connection has not files enough, of which SQLite says only that it cannot open its own. It has closed
-/// those that it had opened, so as many as it needs are tried at once.
+/// Whether there are too few file descriptors for a connection. SQLite reports only that it cannot open its file. It
+/// has closed the files that it had opened, so this tries to open as many as it needs.
 fn is_out_of_files() -> bool {
     let place = if cfg!(unix) { "/dev/null" } else { "NUL" };
     let opened: Result<Vec<File>, _> = (0..FILES_OF_A_CONNECTION).map(|_| File::open(place)).collect();

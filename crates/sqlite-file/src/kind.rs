@@ -7,8 +7,8 @@ use rusqlite::Connection;
 
 use crate::write_access::folder_of;
 
-/// What is no file, or has two names, is refused before anything opens it: opening a named pipe would wait for its
-/// other end, and SQLite would make a second log for a second name.
+/// Rejects a path that is not a regular file, or has two names, before anything opens it. Opening a named pipe would
+/// wait for its other end, and SQLite would create a second log for a second name.
 pub fn check_kind(found: &Metadata, database: &Arc<str>) -> Result<(), OutsideCause> {
     let database = Arc::clone(database);
     if let Some(kind) = kind(found) {
@@ -20,7 +20,7 @@ pub fn check_kind(found: &Metadata, database: &Arc<str>) -> Result<(), OutsideCa
     }
 }
 
-/// What the path leads to in place of a file.
+/// What the path is, if it is not a regular file.
 fn kind(found: &Metadata) -> Option<&'static str> {
     #[cfg(unix)]
     {
@@ -39,7 +39,7 @@ fn kind(found: &Metadata) -> Option<&'static str> {
     found.is_dir().then_some("a folder")
 }
 
-/// Whether a caller's own connection is on the file that its path leads to, which has one name.
+/// Checks that a caller's connection uses the file at its path, and that the file has one name.
 pub fn check_connection(connection: &Connection, database: &Arc<str>) -> Result<(), OutsideCause> {
     if has_moved(connection) {
         return Err(OutsideCause::Moved { database: Arc::clone(database) });
@@ -50,14 +50,13 @@ pub fn check_connection(connection: &Connection, database: &Arc<str>) -> Result<
     }
 }
 
-/// SQLite makes files, but no folders.
+/// SQLite creates files, but no folders.
 pub fn check_folder(path: &Path) -> Result<(), OutsideCause> {
     let folder = folder_of(path);
     if folder.is_dir() { Ok(()) } else { Err(OutsideCause::NoFolder { folder: folder.to_owned() }) }
 }
 
-/// Whether the path of an open connection does not lead to its file any more. SQLite itself is asked, which opens
-/// nothing.
+/// Whether the path of an open connection no longer leads to its file. It asks SQLite, which opens nothing.
 #[cfg(unix)]
 pub fn has_moved(connection: &Connection) -> bool {
     let mut answer = 0;
@@ -65,20 +64,19 @@ pub fn has_moved(connection: &Connection) -> bool {
     asked.is_ok() && answer != 0
 }
 
-/// Whether the path of an open connection does not lead to its file any more: on this system an open file cannot be
-/// moved.
+/// Whether the path of an open connection no longer leads to its file. On this system an open file cannot be moved.
 #[cfg(not(unix))]
 pub fn has_moved(_: &Connection) -> bool {
     false
 }
 
-/// How many names the file has.
+/// The number of names of the file.
 #[cfg(unix)]
 pub fn link_count(found: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(found)
 }
 
-/// How many names the file has; this system does not tell.
+/// The number of names of the file. This system does not report it.
 #[cfg(not(unix))]
 pub fn link_count(_: &Metadata) -> u64 {
     1

@@ -1,8 +1,8 @@
-//! A SQLite database as a file: what the queue and the migrations both meet when they use one.
+//! A SQLite database as a file: code that the queue and the migrations share.
 //!
-//! [`FileAccess`] finds the cause outside the program behind an error, [`SharedFiles`] makes files beside the database
-//! that its other users may open, and [`check_kind`] refuses a path that SQLite must not open. This crate knows
-//! neither jobs nor migrations, and it opens no database. Begin with [`FileAccess::outside_cause`].
+//! [`FileAccess`] finds the outside cause of an error. [`SharedFiles`] creates files beside the database that its other
+//! users may open. [`check_kind`] rejects a path that SQLite must not open. This crate knows neither jobs nor
+//! migrations, and opens no database. Start reading at [`FileAccess::outside_cause`].
 
 mod file_access;
 mod kind;

@@ -2,20 +2,20 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// Makes files beside the database, and folders for them, that whoever may open the database may open, too: owner,
-/// group and mode come from it, as SQLite does it for the write-ahead log. Without this a worker that root ran once
-/// would keep the service's own user out.
+/// Creates files and folders beside the database that every user of the database can open. They get the owner, group
+/// and mode of the database, as SQLite does for the write-ahead log. Otherwise a worker that root ran once would lock
+/// out the service's own user.
 #[derive(Debug)]
 pub struct SharedFiles {
     database: PathBuf,
 }
 
-/// What could not be made or opened.
+/// A file or folder that could not be created or opened.
 #[derive(Debug)]
 pub struct Refused {
     /// The file or folder.
     pub path: PathBuf,
-    /// What the operating system said.
+    /// The error of the operating system.
     pub source: io::Error,
 }
 
@@ -25,8 +25,8 @@ impl SharedFiles {
         Self { database: database.to_owned() }
     }
 
-    /// Makes the folder unless it is there. One that an earlier version left to another user is mended if this
-    /// process may.
+    /// Creates the folder if it does not exist. Corrects the owner of a folder that an earlier version left to another
+    /// user, if this process may.
     pub fn folder(&self, folder: &Path) -> Result<(), Refused> {
         match fs::create_dir(folder) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(Refused::at(folder, error)),
@@ -35,7 +35,7 @@ impl SharedFiles {
         Ok(())
     }
 
-    /// Opens a file to read and write, and makes it unless it is there.
+    /// Opens a file for reading and writing. Creates it if it does not exist.
     pub fn open(&self, path: &Path) -> Result<File, Refused> {
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
         let file = file.map_err(|error| Refused::at(path, error))?;
@@ -43,7 +43,7 @@ impl SharedFiles {
         Ok(file)
     }
 
-    /// As far as this process may; that another one may not open it is told by that one.
+    /// Shares as far as this process may. A process that cannot open the file reports that itself.
     fn share(&self, path: &Path) {
         let (Ok(database), Ok(found)) = (fs::metadata(&self.database), fs::metadata(path)) else { return };
         give(path, &found, &database);
@@ -60,7 +60,7 @@ impl Refused {
 fn give(path: &Path, found: &Metadata, database: &Metadata) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
     if (found.uid(), found.gid()) != (database.uid(), database.gid()) {
-        // Only root may give a file away; whoever is in the database's group may at least give it to the group.
+        // Only root may change the owner. A member of the database's group may at least set the group.
         let given = chown(path, Some(database.uid()), Some(database.gid()));
         let _ = given.or_else(|_| chown(path, None, Some(database.gid())));
     }
@@ -73,7 +73,7 @@ fn give(path: &Path, found: &Metadata, database: &Metadata) {
 #[cfg(not(unix))]
 fn give(_: &Path, _: &Metadata, _: &Metadata) {}
 
-/// The permissions of the database; whoever may read it may enter the folder.
+/// The mode for a shared file. Whoever may read the database may enter the folder.
 #[cfg(unix)]
 const fn shared_mode(database: u32, is_folder: bool) -> u32 {
     let mode = database & 0o666;

@@ -1,8 +1,8 @@
-//! Whether a path may be written, asked without opening anything.
+//! Whether a path can be written, checked without opening anything.
 
 use std::path::Path;
 
-/// Whether this process may not write the file at `path` or into its folder.
+/// Whether this process cannot write the file at `path` or in its folder.
 pub fn is_read_only(path: &Path) -> bool {
     [path, folder_of(path)].into_iter().any(is_forbidden)
 }
@@ -31,7 +31,7 @@ pub fn is_mounted_read_only(_: &Path) -> bool {
     false
 }
 
-/// The folder that the file at `path` is in.
+/// The folder of the file at `path`.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

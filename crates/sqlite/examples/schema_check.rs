@@ -1,4 +1,4 @@
-//! Measures the look at the schema at a worker's start: by the remembered hash, and by replay.
+//! Measures the schema check at the start of a worker: with the remembered hash, and with a replay.
 
 use std::{io::Write, time::Instant};
 

@@ -6,13 +6,13 @@ use longshore_core::{JobData, JobId, Priority, Status, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 
-/// Reading columns that other programs may have written: what has a value is read as what comes nearest, so that
-/// one odd row never stops a claim.
+/// Reads text from a column that any program may have written. Every value is converted to the nearest text, so that
+/// one unusual row never stops a claim.
 pub(crate) fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
     Ok(optional_text(row, index)?.unwrap_or_default())
 }
 
-/// Text, with broken UTF-8 replaced.
+/// Text, with invalid UTF-8 replaced.
 pub(crate) fn optional_text(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<String>> {
     Ok(match row.get_ref(index)? {
         ValueRef::Null => None,
@@ -22,8 +22,8 @@ pub(crate) fn optional_text(row: &Row<'_>, index: usize) -> rusqlite::Result<Opt
     })
 }
 
-/// A name as the database keeps it. Any program may write text that is no UTF-8, and a scan that goes on behind such
-/// a name must compare its very bytes.
+/// A name as stored. Any program may write text that is not UTF-8, and a scan that continues after such a name must
+/// compare its exact bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct RawName(Vec<u8>);
 
@@ -32,17 +32,17 @@ impl RawName {
         Self(name.as_bytes().to_vec())
     }
 
-    /// The name, if it is one that the engine can hold.
+    /// The name, if it is valid UTF-8.
     pub(crate) fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// The name with broken UTF-8 replaced, for people.
+    /// The name with invalid UTF-8 replaced, for people.
     pub(crate) fn shown(&self) -> String {
         String::from_utf8_lossy(&self.0).into_owned()
     }
 
-    /// The smallest name that is greater.
+    /// The smallest greater name.
     pub(crate) fn successor(mut self) -> Self {
         self.0.push(0);
         self
@@ -70,7 +70,7 @@ impl ToSql for RawName {
 pub(crate) fn raw_name(row: &Row<'_>, index: usize) -> rusqlite::Result<RawName> {
     Ok(match row.get_ref(index)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => RawName(bytes.to_vec()),
-        // Columns of names have the affinity TEXT, so there is nothing else but NULL.
+        // Name columns have the affinity TEXT, so the only other value is NULL.
         _ => RawName(text(row, index)?.into_bytes()),
     })
 }
@@ -83,7 +83,7 @@ pub(crate) fn optional_data(row: &Row<'_>, index: usize) -> rusqlite::Result<Opt
     Ok(optional_text(row, index)?.map(JobData::from_stored))
 }
 
-/// A whole number; zero for what is none.
+/// An integer; zero for a value that is not a number.
 pub(crate) fn integer(row: &Row<'_>, index: usize) -> rusqlite::Result<i64> {
     Ok(optional_integer(row, index)?.unwrap_or(0))
 }
@@ -91,13 +91,13 @@ pub(crate) fn integer(row: &Row<'_>, index: usize) -> rusqlite::Result<i64> {
 pub(crate) fn optional_integer(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<i64>> {
     Ok(match row.get_ref(index)? {
         ValueRef::Integer(number) => Some(number),
-        // The nearest whole number; `as` holds at the ends.
+        // The nearest integer; `as` saturates.
         ValueRef::Real(number) => Some(number as i64),
         ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => None,
     })
 }
 
-/// A count, held at the ends of what a count can be.
+/// A count, limited to the range of `u32`.
 pub(crate) fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
     Ok(u32::try_from(integer(row, index)?.max(0)).unwrap_or(u32::MAX))
 }
@@ -124,7 +124,7 @@ pub(crate) fn optional_timestamp(row: &Row<'_>, index: usize) -> rusqlite::Resul
     Ok(optional_integer(row, index)?.map(Timestamp::from_ms))
 }
 
-/// Seconds, whole or not, as a time span.
+/// Seconds, possibly with a fraction, as a duration.
 pub(crate) fn optional_seconds(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Duration>> {
     Ok(match row.get_ref(index)? {
         ValueRef::Integer(seconds) => u64::try_from(seconds).ok().map(Duration::from_secs),
@@ -133,7 +133,7 @@ pub(crate) fn optional_seconds(row: &Row<'_>, index: usize) -> rusqlite::Result<
     })
 }
 
-/// Whole seconds as an integer, as the column has them; a part of a second as a fraction.
+/// Seconds: an integer for whole seconds, as in the column, else a fraction.
 pub(crate) fn seconds(span: Duration) -> Value {
     match i64::try_from(span.as_secs()) {
         Ok(seconds) if span.subsec_nanos() == 0 => Value::Integer(seconds),
@@ -141,7 +141,8 @@ pub(crate) fn seconds(span: Duration) -> Value {
     }
 }
 
-/// A status. A CHECK constraint keeps it to the words that we know; what got in past it is given up, and read so.
+/// A status. A CHECK constraint allows only known words. Any other word is read as `dead_letter`, because such a job is
+/// given up.
 pub(crate) fn status(row: &Row<'_>, index: usize) -> rusqlite::Result<Status> {
     Ok(text(row, index)?.parse().unwrap_or(Status::DeadLetter))
 }
@@ -150,7 +151,7 @@ pub(crate) fn optional_status(row: &Row<'_>, index: usize) -> rusqlite::Result<O
     Ok(optional_text(row, index)?.map(|word| word.parse().unwrap_or(Status::DeadLetter)))
 }
 
-/// A number with a fraction; `None` for any other value.
+/// A number; `None` for any other value.
 pub(crate) fn optional_real(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<f64>> {
     Ok(match row.get_ref(index)? {
         ValueRef::Integer(number) => Some(number as f64),
@@ -159,7 +160,7 @@ pub(crate) fn optional_real(row: &Row<'_>, index: usize) -> rusqlite::Result<Opt
     })
 }
 
-/// Milliseconds for a column of integers.
+/// Milliseconds for an integer column.
 pub(crate) fn milliseconds(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }

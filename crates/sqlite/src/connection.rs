@@ -10,16 +10,16 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::fault::ErrorContext;
 use crate::options::{Durability, SqliteOptions};
 
-/// From which waiting time on for another program's lock something is said.
+/// After this wait for another program's lock, a warning is logged.
 const LOUD_AFTER: Duration = Duration::from_secs(5);
-/// The longest pause between two tries for the lock: short, because commits take a fraction of it.
+/// The longest pause between two tries for the lock. It is short, because a commit takes only a fraction of it.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
-/// More statements than there are, so that none is ever prepared twice.
+/// More than the number of our statements, so that none is prepared twice.
 const STATEMENTS_MAX: usize = 256;
 
 /// Opens the one connection that writes.
 ///
-/// Triggers are off on it, because the engine keeps the counts itself, once for each batch.
+/// Its triggers are off, because the engine updates the counts itself, once for each batch.
 pub(crate) fn open_writer(options: &SqliteOptions, context: &ErrorContext) -> Result<Connection, StoreError> {
     let connection = open_to_write(options, context)?;
     configure_writer(&connection, options, context)?;
@@ -50,7 +50,7 @@ fn open(options: &SqliteOptions, context: &ErrorContext, access: OpenFlags) -> R
     opened.map_err(|error| context.explain(error, "opening it"))
 }
 
-/// SQLite itself would say only "unable to open". A stat opens nothing, so it drops no lock.
+/// SQLite would report only "unable to open". A stat opens nothing, so it drops no lock.
 fn check_is_there(path: &Path, context: &ErrorContext) -> Result<(), StoreError> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -65,14 +65,14 @@ fn prepare(connection: &mut Connection, context: &ErrorContext) -> rusqlite::Res
     let mut patience = Patience::new(context.clone());
     connection.busy_handler(Some(move |tries| patience.wait(tries)))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // Else SQLite compiles a statement with a bound LIMIT or range anew for each binding: 88,000 instructions.
+    // Otherwise SQLite compiles a statement with a bound LIMIT or range again for each binding: 88,000 instructions.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     rusqlite::vtab::array::load_module(connection)?;
-    // The first read tells whether this is a database at all.
+    // The first read shows whether the file is a database at all.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
-/// Makes a connection fit for the engine; the journal's mode stays with the file.
+/// Configures a connection for the engine. The journal mode is stored in the file.
 pub(crate) fn configure_writer(
     connection: &Connection,
     options: &SqliteOptions,
@@ -83,8 +83,8 @@ pub(crate) fn configure_writer(
         .map_err(|error| context.explain(error, "opening it for writing"))
 }
 
-/// The first store on a file switches it to a write-ahead log. SQLite reads before it writes here, and does not wait
-/// when another store does the same at that moment.
+/// The first store on a file switches it to a write-ahead log. For this, SQLite reads before it writes, and does not
+/// wait if another store does the same at that moment.
 fn switch_to_log(connection: &Connection, context: &ErrorContext) -> rusqlite::Result<()> {
     let begun = Instant::now();
     loop {
@@ -113,14 +113,14 @@ fn set_pragmas(connection: &Connection, options: &SqliteOptions) -> rusqlite::Re
     Ok(())
 }
 
-/// Writes in a caller's own transaction: when one of several statements fails, those before it are taken back.
+/// Writes in the caller's transaction. If one of several statements fails, the ones before it are undone.
 pub(crate) fn in_savepoint<T, E: From<rusqlite::Error>>(
     connection: &Connection,
     piece: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
     connection.execute_batch("SAVEPOINT longshore")?;
     let done = piece();
-    // Some errors make SQLite end the whole transaction by itself, and the savepoint with it.
+    // After some errors SQLite ends the whole transaction, and the savepoint with it.
     if done.is_err() && !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK TO longshore")?;
     }
@@ -130,7 +130,7 @@ pub(crate) fn in_savepoint<T, E: From<rusqlite::Error>>(
     done
 }
 
-/// How one connection waits for another program's lock: quickly at first, and not in silence for long.
+/// How one connection waits for another program's lock: with short pauses first, and with a warning after a while.
 struct Patience {
     context: ErrorContext,
     since: Instant,
@@ -142,7 +142,7 @@ impl Patience {
         Self { context, since: Instant::now(), has_warned: false }
     }
 
-    /// SQLite calls this for every failed try; `false` ends the waiting with `SQLITE_BUSY`.
+    /// SQLite calls this for every failed try. `false` ends the wait with `SQLITE_BUSY`.
     fn wait(&mut self, tries: i32) -> bool {
         if tries == 0 {
             self.since = Instant::now();
@@ -154,7 +154,7 @@ impl Patience {
         }
         if waited >= LOUD_AFTER && !self.has_warned {
             self.has_warned = true;
-            crate::quiet::warning!(database = %self.context.database, waited_ms = waited.as_millis(), "waits for a lock");
+            crate::quiet::warning!(database = %self.context.database, waited_ms = waited.as_millis(), "waiting for a lock");
         }
         let pause = Duration::from_micros(100).saturating_mul(1 << tries.clamp(0, 6)).min(PAUSE_MAX);
         thread::sleep(pause.min(self.context.busy_timeout.saturating_sub(waited)));

@@ -16,7 +16,7 @@ use crate::upkeep::queue_change::ChangeQueue;
 use crate::upkeep::stats::stats;
 use crate::workers::worker_record::workers;
 
-/// The most pieces of a log in one answer.
+/// The maximum number of log pieces in one answer.
 const LOG_ENTRIES_MAX: u32 = 1000;
 
 impl Console for SqliteStore {
@@ -74,7 +74,7 @@ impl Console for SqliteStore {
     fn health(&self) -> StoreFuture<'_, Health> {
         let (reclaim, monotonic) = (self.parts.reclaim.clone(), self.parts.options.clock.monotonic());
         let path = self.parts.options.path.clone();
-        Box::pin(self.parts.readers.run("looking at the database's health", move |tx| {
+        Box::pin(self.parts.readers.run("reading the health of the database", move |tx| {
             Ok(health(tx.connection, reclaim.signs(tx.now, monotonic), &path)?)
         }))
     }

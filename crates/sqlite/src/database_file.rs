@@ -11,20 +11,20 @@ use crate::fault::ErrorContext;
 
 /// The file that a store was opened on, and whether its path still leads to it.
 ///
-/// A connection goes on writing to a file that was moved or replaced, and to a log that was deleted; nobody would find
-/// there what it acknowledged. Every look is a stat, because closing a descriptor of ours on the file would drop
+/// A connection keeps writing to a file that was moved or replaced, or to a log that was deleted. Nobody would find
+/// there what it acknowledged. Every check is a stat, because closing a descriptor of ours on the file would drop
 /// SQLite's locks.
 #[derive(Debug)]
 pub(crate) struct DatabaseFile {
     path: PathBuf,
     log: PathBuf,
     file_identity: Identity,
-    /// None until the log was seen; SQLite makes it with the first read.
+    /// `None` until the log was seen. SQLite creates it with the first read.
     log_identity: Mutex<Option<Identity>>,
     change: OnceLock<FileChange>,
 }
 
-/// What happened to the file. The store that met it does nothing more.
+/// What happened to the file. A store that finds a change does nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileChange {
     Moved,
@@ -45,7 +45,7 @@ impl FileChange {
     }
 }
 
-/// What the operating system knows a file by. There is none on Windows, where an open file can be neither moved nor
+/// How the operating system identifies a file. Windows has no identity, but there an open file cannot be moved or
 /// deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
@@ -67,7 +67,7 @@ impl Identity {
 }
 
 impl DatabaseFile {
-    /// The file at `path`, a canonical one, that `connection` has read already.
+    /// The file at the canonical `path`, which `connection` has already read.
     pub(crate) fn of(path: &Path, connection: &Connection, context: &ErrorContext) -> Result<Self, OutsideCause> {
         let moved = |_| OutsideCause::Moved { database: context.database.clone() };
         let mut log = path.as_os_str().to_owned();
@@ -83,17 +83,17 @@ impl DatabaseFile {
         Ok(file)
     }
 
-    /// What was found to have happened, if anything was.
+    /// The change that was found, if any.
     pub(crate) fn change(&self) -> Option<FileChange> {
         self.change.get().copied()
     }
 
-    /// Two stats, cheap enough for every transaction.
+    /// Two stats: cheap enough for every transaction.
     pub(crate) fn check(&self) -> Result<(), FileChange> {
         self.keep(self.change().map_or_else(|| self.look(), Err))
     }
 
-    /// Asks SQLite and the file system as well.
+    /// Also asks SQLite and the file system.
     pub(crate) fn check_thoroughly(&self, connection: &Connection) -> Result<(), FileChange> {
         self.check()?;
         if has_moved(connection) {
@@ -105,16 +105,16 @@ impl DatabaseFile {
         Ok(())
     }
 
-    /// The last connection of this store was closed, so the log may rightly be another one since.
+    /// The last connection of this store was closed, so a new log is legitimate.
     pub(crate) fn note_log_reopened(&self) {
         *self.log_identity.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Saves what was committed, before `connection` is closed for good: it moves out of the log into the file that it
-    /// belongs to, and nothing is left that would be taken for the log of a file that now has this name.
+    /// Saves committed data before `connection` is closed for good: copies it from the log to the file that it belongs
+    /// to. Afterwards the log is empty, so it cannot be taken for the log of a new file with this name.
     pub(crate) fn part(&self, connection: &Connection) {
         if self.has_foreign_log() {
-            // Somebody else writes by a log of their own; what is in ours would overwrite theirs.
+            // Another program writes with another log. Copying our log would overwrite its data.
             let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             return;
         }

@@ -10,12 +10,12 @@ use longshore_migrate::target::TargetError;
 use longshore_sqlite_file::{FileAccess, Refused};
 use rusqlite::{ErrorCode, ffi};
 
-/// What stops a piece of work inside a transaction: the database's own error, or an answer for the caller.
+/// Why a piece of work inside a transaction stopped: an SQLite error, or an answer for the caller.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// SQLite said no; what that means for the caller is told by [`ErrorContext::explain`].
+    /// An SQLite error. [`ErrorContext::explain`] converts it for the caller.
     Sql(rusqlite::Error),
-    /// The caller gets exactly this.
+    /// The caller gets exactly this error.
     Answer(StoreError),
 }
 
@@ -37,7 +37,7 @@ impl From<InvalidJob> for Fault {
     }
 }
 
-/// Which database, and how long was waited for it: what every error tells.
+/// The database and the time spent waiting, which every error names.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorContext {
     pub(crate) database: Arc<str>,
@@ -68,7 +68,7 @@ impl ErrorContext {
         }
     }
 
-    /// The decision that a caller can make about an error of SQLite.
+    /// Converts an SQLite error into an error that the caller can act on.
     pub(crate) fn explain(&self, error: rusqlite::Error, doing: &'static str) -> StoreError {
         match self.access().outside_cause(error) {
             Ok(cause) => cause.into(),
@@ -76,7 +76,7 @@ impl ErrorContext {
         }
     }
 
-    /// The same decision about a file in the folder of the workers.
+    /// Converts an error about a file in the folder of the workers.
     pub(crate) fn explain_refused(&self, refused: Refused) -> StoreError {
         let database = Arc::clone(&self.database);
         let Refused { path, source } = refused;
@@ -85,14 +85,14 @@ impl ErrorContext {
         }
         match OutsideCause::of_io(database, &source) {
             Some(cause) => cause.into(),
-            None => self.failed(source.into(), "locking the file that shows that a worker lives"),
+            None => self.failed(source.into(), "locking a worker's liveness file"),
         }
     }
 
-    /// The same decision about what a migration target has explained already.
+    /// Converts an error that a migration target has already classified.
     pub(crate) fn explain_target(&self, error: TargetError, doing: &'static str) -> StoreError {
         match error {
-            // A target on somebody else's connection does not know how long that one waits.
+            // A target on another connection does not know how long that connection waits.
             TargetError::Outside(OutsideCause::Busy { database, .. }) => {
                 OutsideCause::Busy { database, waited: self.busy_timeout }.into()
             }
@@ -102,12 +102,12 @@ impl ErrorContext {
         }
     }
 
-    /// Why the database at `path` cannot be written, when SQLite only says that it cannot.
+    /// Why the database at `path` cannot be written, when SQLite reports only that it cannot.
     pub(crate) fn read_only(&self, path: &Path) -> OutsideCause {
         self.access().read_only(path)
     }
 
-    /// A file or a thread that the operating system refused, without which the database cannot be used.
+    /// The operating system refused a file or a thread without which the database cannot be used.
     pub(crate) fn unreachable(&self, source: io::Error) -> OutsideCause {
         self.access().unreachable(source)
     }
@@ -117,19 +117,19 @@ impl ErrorContext {
     }
 }
 
-/// Whether any other statement would have met this error, too.
+/// Whether every other statement would fail with this error too.
 pub(crate) fn is_outside(error: &rusqlite::Error) -> bool {
     spoils_connection(error)
         || matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is no text")
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text")
 }
 
-/// Whether the connection may be unusable after this error: a fresh one is opened before the next transaction.
+/// Whether the connection may be unusable after this error. A new one is opened before the next transaction.
 pub(crate) fn spoils_connection(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -147,7 +147,7 @@ pub(crate) fn spoils_connection(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// The same error once more, for every request that one failed commit has undone.
+/// A copy of the error, for every request whose changes the failed commit has undone.
 pub(crate) fn repeat(error: &rusqlite::Error) -> rusqlite::Error {
     match error {
         rusqlite::Error::SqliteFailure(code, message) => rusqlite::Error::SqliteFailure(*code, message.clone()),

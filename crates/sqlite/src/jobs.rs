@@ -1,4 +1,4 @@
-//! What a transaction does to jobs: enqueue, claim, record an outcome, move or edit by hand. One file for each verb.
+//! What a transaction does to jobs: enqueue, claim, record an outcome, change or edit by hand. One file for each.
 
 pub(crate) mod action;
 pub(crate) mod attempt_end;

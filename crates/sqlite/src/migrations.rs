@@ -24,7 +24,7 @@ const FILES: [[(&str, &str); 2]; 6] = [
     pair!("006_bound_jobs_in_time"),
 ];
 
-/// The tables that these migrations make, for the cheap look at a worker's start.
+/// The tables that these migrations create, for the fast check when a worker starts.
 pub(crate) const TABLES: [&str; 9] = [
     "job_attempts",
     "job_depths",

@@ -1,4 +1,4 @@
-//! The one way to open a database: it is looked at, made or migrated as the caller permits, and opened.
+//! The only way to open a database: it is checked, created or migrated as the caller permits, and opened.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,37 +16,37 @@ use crate::migrations;
 use crate::options::SqliteOptions;
 use crate::schema::{self, SchemaProblem};
 
-/// Symbolic links that are followed to the file, as many as Linux follows.
+/// How many symbolic links are followed to the file: as many as Linux follows.
 const LINKS_MAX: usize = 40;
 
 /// What may be done to a database before it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prepare {
-    /// Nothing: it has to be there, with the schema of this version.
+    /// Nothing. It must exist, with the schema of this version.
     Nothing,
-    /// A missing file, or one without any table, becomes a database: nothing can be lost.
+    /// A missing file, or one without tables, becomes a database. Nothing can be lost.
     New,
-    /// As [`Prepare::New`], and an application's database gets the queue's tables beside its own.
+    /// Like [`Prepare::New`], and an application's database gets the queue's tables beside its own.
     Beside,
-    /// As [`Prepare::Beside`], and an older schema is migrated.
+    /// Like [`Prepare::Beside`], and an older schema is migrated.
     Latest,
 }
 
-/// Where an open database comes from.
+/// Whether an open database existed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The file was there.
+    /// The file existed.
     Found,
-    /// This call made the file.
+    /// This call created the file.
     Created,
 }
 
-/// Why a database was not opened. Nothing is open then; only an interrupted migration to a newer version, whose steps
-/// are whole, can have changed anything.
+/// Why a database was not opened. Nothing stays open. Only an interrupted migration, whose completed steps stay, can
+/// have changed anything.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The schema is not the one of this version.
+    /// The schema is not that of this version.
     #[error(transparent)]
     Schema(#[from] SchemaProblem),
     /// A migration failed.
@@ -58,12 +58,12 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the file reads as damaged.
+    /// Whether SQLite reported the file as damaged.
     pub(crate) const fn is_damage(&self) -> bool {
         matches!(self, Self::Store(StoreError::Outside(OutsideCause::Damaged { .. })))
     }
 
-    /// The same as an error of the store with these options.
+    /// Converts to a store error for these options.
     pub fn into_store_error(self, options: &SqliteOptions) -> StoreError {
         let context = context(options);
         let error = match self {
@@ -87,25 +87,25 @@ fn context(options: &SqliteOptions) -> ErrorContext {
     ErrorContext { database: options.path.display().to_string().into(), busy_timeout: options.busy_timeout }
 }
 
-/// How a database stands before it is opened.
+/// The state of a database before it is opened.
 #[derive(Debug)]
 enum Standing {
-    /// Its schema is this program's, or it cannot be read: the store's own opening tells best why.
+    /// Its schema is that of this program. Or it cannot be read: then opening it returns the best error.
     Understood,
-    /// It is not there.
+    /// It does not exist.
     Absent,
-    /// No table is in it.
+    /// It has no tables.
     Empty,
-    /// Only tables of others are in it.
+    /// It has only tables of other programs.
     Unmigrated,
-    /// Its schema is another one, perhaps only an older one.
+    /// Its schema is another one, possibly an older one.
     NotUnderstood(SchemaProblem),
 }
 
-/// Prepares the database as `prepare` permits; from then on the options name the file itself, not a link to it.
+/// Prepares the database as `prepare` permits. Afterwards the options name the file itself, not a link to it.
 ///
-/// A database is made in one transaction. A process that is killed meanwhile leaves a file without a table, or one
-/// that SQLite takes back to that, and the next call makes it. Several calls at once make it once.
+/// A database is created in one transaction. If the process is killed, the file has no tables, or SQLite restores that
+/// state, and the next call creates them. If several calls run at once, only one creates it.
 pub(crate) fn make_ready_for(options: &mut SqliteOptions, prepare: Prepare) -> Result<Origin, OpenError> {
     options.path = follow_links(&options.path);
     let context = context(options);
@@ -126,7 +126,7 @@ fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<O
             Ok(Origin::Created)
         }
         (Standing::Empty | Standing::Unmigrated, _) => create(path, context).map(|()| Origin::Found),
-        // Migrations would say the same of a newer schema, but not which program knows it.
+        // Migrations would report a newer schema too, but not which program supports it.
         (Standing::NotUnderstood(problem), prepare)
             if prepare != Prepare::Latest || matches!(problem, SchemaProblem::Newer { .. }) =>
         {
@@ -139,8 +139,7 @@ fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<O
     }
 }
 
-/// A schema that is not understood may be half of what a running migration makes, so it is judged when that has
-/// ended.
+/// An unsupported schema may be an intermediate state of a running migration, so it is judged after that has ended.
 fn look_again(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standing, OpenError> {
     let standing = look(path, prepare, context)?;
     let may_be_half_made = matches!(standing, Standing::NotUnderstood(_) | Standing::Unmigrated);
@@ -151,7 +150,7 @@ fn look_again(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<S
     look(path, prepare, context)
 }
 
-/// Looks at the schema without changing anything.
+/// Reads the schema without changing anything.
 fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standing, OpenError> {
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Standing::Absent),
@@ -165,7 +164,7 @@ fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standin
         Ok(()) | Err(SchemaProblem::Unreadable { .. }) => Standing::Understood,
         Err(problem) => return Ok(Standing::NotUnderstood(problem)),
     };
-    // A worker that runs waits until it can write again; one that never could would wait without a word.
+    // A running worker waits until it can write again. One that can never write would wait silently.
     let is_read_only = connection.is_readonly(MAIN_DB).map_err(|error| context.explain(error, "looking at it"))?;
     if prepare != Prepare::Nothing && is_read_only {
         return Err(outside(context.read_only(path)));
@@ -173,9 +172,10 @@ fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standin
     Ok(standing)
 }
 
-/// The file in one transaction, so that ledger and tables are seen at one instant while somebody migrates.
+/// Opens the file in one transaction, so that ledger and tables are read in the same state while another process
+/// migrates.
 ///
-/// It may write only because SQLite has to take back what a killed process left half done before it can read.
+/// The connection may write only because SQLite may have to undo the work of a killed process before it can read.
 fn snapshot(path: &Path, context: &ErrorContext) -> rusqlite::Result<Connection> {
     let connection = open_plainly(path, context, OpenFlags::empty())?;
     connection.execute_batch("PRAGMA query_only = ON; BEGIN")?;
@@ -189,23 +189,23 @@ fn open_plainly(path: &Path, context: &ErrorContext, more: OpenFlags) -> rusqlit
     Ok(connection)
 }
 
-/// Whether no table of anybody is in the file.
+/// Whether the file has no tables at all.
 fn is_empty(connection: &Connection) -> Result<bool, MigrateError> {
     let status = Migrator::new(Box::new(SqliteTarget::on(connection)), vec![migrations::longshore()]).status()?;
     Ok(status.foreign.is_empty() && status.foreign_ledgers.is_empty() && status.differences.is_empty())
 }
 
-/// Makes the queue's tables in a database that has none of them.
+/// Creates the queue's tables in a database without them.
 fn create(path: &Path, context: &ErrorContext) -> Result<(), OpenError> {
-    // Other runners take several transactions and must not find half of their work done.
+    // Other runners use several transactions and must not find half of their work done.
     let _lock = lock_runners(path).map_err(MigrateError::from)?;
     let explain = |error| context.explain(error, "opening it");
     let connection = open_plainly(path, context, OpenFlags::SQLITE_OPEN_CREATE).map_err(explain)?;
-    // Foreign keys cannot be switched inside the transaction; in tables without rows they find nothing.
+    // Foreign keys cannot be switched off inside a transaction. Empty tables need no foreign key check.
     connection.execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE").map_err(explain)?;
     match schema::check(&connection) {
         Err(SchemaProblem::NeverMigrated) => {}
-        // Another process was quicker. Dropping the connection takes the transaction back.
+        // Another process was faster. Dropping the connection rolls back.
         judged => return Ok(judged?),
     }
     let target = SqliteTarget::within(&connection, path);
@@ -219,13 +219,13 @@ fn outside(cause: OutsideCause) -> OpenError {
     StoreError::from(cause).into()
 }
 
-/// The file's name has to survive a power cut, too, before a job in it is acknowledged.
+/// The name of the file must also survive a power cut before a job in it is acknowledged.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
 }
 
-/// The file that a symbolic link leads to, also when that is not there yet: its lock and its log are to stand beside
-/// the file whichever link led to it.
+/// The file that a symbolic link leads to, even if it does not exist yet. Its lock and its log must be beside the file,
+/// whichever link was used.
 fn follow_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {

@@ -1,4 +1,4 @@
-//! Log calls that no transaction and no thread depends on: a subscriber that panics costs the line and nothing else.
+//! Log calls that cannot affect a transaction or a thread: if a subscriber panics, only the line is lost.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,7 +15,7 @@ pub(crate) use {debug, error, warning};
 
 pub(crate) fn quietly(log: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(log)) {
-        // Dropping it may panic, too.
+        // Dropping it could panic too.
         std::mem::forget(payload);
     }
 }

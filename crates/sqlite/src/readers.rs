@@ -15,13 +15,13 @@ use crate::schema;
 
 /// How many reads run at once.
 const READERS: usize = 2;
-/// Reads that may wait; further callers wait for a place.
+/// How many reads may queue. Further callers wait for a permit.
 const READS_MAX: usize = 256;
 
 type Read = Box<dyn FnOnce(&mut Reader) + Send>;
 
-/// Threads with read-only connections. They are started by the first read, so that a process that only
-/// enqueues does not pay for them.
+/// Threads with read-only connections. The first read starts them, so that a process that only enqueues does not pay
+/// for them.
 #[derive(Debug)]
 pub(crate) struct Readers {
     options: SqliteOptions,
@@ -52,18 +52,18 @@ impl Readers {
         let sender = self.sender()?;
         let (reply, answer) = oneshot::channel();
         let job: Read = Box::new(move |reader| {
-            // The connection of a read that panics goes with it, and the thread is for the next read.
+            // A read that panics loses its connection. The thread continues with the next read.
             let ran = catch_unwind(AssertUnwindSafe(|| reader.run(doing, read)));
             let _ = reply.send(ran.unwrap_or_else(|payload| Err(reader.context.panicked(payload.as_ref(), doing))));
         });
-        // Not from the budget of a Tokio task, for the reason that `Writer::run` gives.
+        // Without the budget of a Tokio task, for the reason given at `Writer::run`.
         let answered = unconstrained(async {
             sender.send(job).await.map_err(|_| self.context.closed())?;
             answer.await.unwrap_or_else(|_| Err(self.context.closed()))
         })
         .await;
-        // What was read from a file that is not at its place any more is no answer. Where it was replaced, SQLite may call
-        // it damaged before anybody has noticed.
+        // Data from a file that is no longer at its path is not an answer. If the file was replaced, SQLite may report
+        // damage before the change is noticed.
         if answered.is_err() {
             self.file.check().map_err(|change| StoreError::from(change.error(&self.context)))?;
         }
@@ -75,12 +75,12 @@ impl Readers {
         self.file.change().map_or(Ok(()), |change| Err(change.error(&self.context).into()))
     }
 
-    /// Lets the threads end by themselves, each after the read that it is at, and begins no others.
+    /// Lets each thread end after its current read. Starts no further reads.
     pub(crate) fn abandon(&self) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
     }
 
-    /// Finishes the reads that were asked for and ends the threads.
+    /// Finishes the requested reads and ends the threads.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State::Running(sender, threads) = std::mem::replace(&mut *state, State::Closed) else { return };
@@ -88,7 +88,7 @@ impl Readers {
         drop(sender);
         for thread in threads {
             if thread.join().is_err() {
-                crate::quiet::error!(database = %self.context.database, "a reader had panicked");
+                crate::quiet::error!(database = %self.context.database, "a reader thread has panicked");
             }
         }
     }
@@ -121,8 +121,8 @@ impl Readers {
     }
 }
 
-/// What one thread owns; its connection is opened when it is first needed, and again after an error that may
-/// have spoilt it.
+/// The state of one thread. It opens its connection for the first read, and again after an error that may have made it
+/// unusable.
 struct Reader {
     options: SqliteOptions,
     context: ErrorContext,
@@ -138,7 +138,7 @@ pub(crate) struct ReadTx<'c> {
 impl Reader {
     fn serve(mut self, receiver: &Mutex<mpsc::Receiver<Read>>) {
         loop {
-            // One thread waits for the next read with the lock in hand, the others wait for the lock.
+            // One thread waits for the next read and holds the lock. The other threads wait for the lock.
             let read = receiver.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
             let Some(read) = read else { return };
             read(&mut self);
@@ -161,7 +161,7 @@ impl Reader {
         result.map_err(|fault| self.explain(fault, doing))
     }
 
-    /// "No such column" is no failure of the database when a migration has taken it away.
+    /// A "no such column" error means that a migration removed it, not that the database failed.
     fn explain(&self, fault: Fault, doing: &'static str) -> StoreError {
         let is_about_words = match &fault {
             Fault::Sql(rusqlite::Error::SqlInputError { .. }) => true,
@@ -182,7 +182,7 @@ impl Reader {
         connection: &mut Connection,
         read: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        // Dropping the transaction rolls it back, which is all that a read needs.
+        // Dropping the transaction rolls it back, which is enough after a read.
         let tx = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
         read(&ReadTx { connection: &tx, now: self.options.clock.now() })
     }

@@ -1,4 +1,4 @@
-//! Whether the queue's tables are what this binary understands, and the ways to make them so.
+//! Whether the queue's tables are the ones that this program supports, and how to create them.
 
 use std::path::Path;
 
@@ -24,46 +24,46 @@ pub enum SchemaProblem {
     /// The queue's migrations were never applied here.
     #[error("the queue's tables are not in this database")]
     NeverMigrated,
-    /// This binary brings migrations that are not applied yet.
+    /// This program contains migrations that are not applied yet.
     #[error("the queue's tables are older than this program: {} not applied", are(pending))]
     Pending {
-        /// What is not applied, in order.
+        /// The pending migrations, in order.
         pending: Vec<MigrationId>,
     },
-    /// The database is ahead of this binary.
+    /// The database is newer than this program.
     #[error("the queue's tables are newer than this program: it does not know {}", listed(unknown))]
     Newer {
-        /// What the ledger has and this binary does not.
+        /// The migrations in the ledger that this program does not know.
         unknown: Vec<MigrationId>,
     },
     /// A migration was changed after it was applied, or is out of order.
     #[error("the history of the queue's migrations is broken: {message}")]
     HistoryBroken {
-        /// What is wrong, first of all.
+        /// The first problem.
         message: String,
     },
-    /// The table of jobs was made by another program and can be taken over.
+    /// Another program created the table of jobs; it can be adopted.
     #[error("the table job_queue was made by another program, and {message}")]
     OfAnotherProgram {
-        /// How it differs, first of all.
+        /// The first difference.
         message: String,
     },
-    /// The ledger says one thing and the tables another.
-    #[error("the queue's tables are not what the ledger says: {message}")]
+    /// The tables do not match the ledger.
+    #[error("the queue's tables do not match the ledger: {message}")]
     Disagrees {
-        /// What is wrong, first of all.
+        /// The first problem.
         message: String,
     },
     /// The database cannot be read.
-    #[error("the queue's tables cannot be looked at: {source}")]
+    #[error("the queue's tables cannot be read: {source}")]
     Unreadable {
-        /// What the database said.
+        /// The error of the database.
         source: TargetError,
     },
 }
 
 impl SchemaProblem {
-    /// A stable word for scripts.
+    /// A stable code for scripts.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { source } => source.code(),
@@ -71,7 +71,7 @@ impl SchemaProblem {
         }
     }
 
-    /// Which disagreement it is; what cannot be read is one as well.
+    /// How the schema differs. An unreadable database counts as a difference.
     pub fn verdict(&self) -> SchemaVerdict {
         match self {
             Self::NeverMigrated => SchemaVerdict::NeverMigrated,
@@ -83,10 +83,10 @@ impl SchemaProblem {
         }
     }
 
-    /// The same as a store's error about the database of `context`.
+    /// Converts to a store error about the database of `context`.
     pub(crate) fn into_store_error(self, context: &ErrorContext) -> StoreError {
         match self {
-            Self::Unreadable { source } => context.explain_target(source, "looking at its schema"),
+            Self::Unreadable { source } => context.explain_target(source, "reading its schema"),
             problem => StoreError::Schema { message: problem.to_string(), verdict: problem.verdict() },
         }
     }
@@ -100,10 +100,10 @@ fn listed(ids: &[MigrationId]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether the `longshore` tables on `connection` are exactly what this binary understands.
+/// Checks whether the `longshore` tables on `connection` are exactly the ones that this program supports.
 ///
-/// Only reads. When nothing has changed since the last migration or repair it compares one hash;
-/// otherwise it replays the migrations and compares everything.
+/// Only reads. If nothing has changed since the last migration or repair, it compares one hash.
+/// Otherwise it replays the migrations and compares everything.
 pub fn check(connection: &Connection) -> Result<(), SchemaProblem> {
     let remembered = verified::is_remembered(connection, migrations::when_verified());
     if remembered.map_err(|source| SchemaProblem::Unreadable { source })? {
@@ -136,7 +136,7 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
     if let Some(finding) = survey.broken().into_iter().find(|finding| is_own(&finding.subject)) {
         return Err(SchemaProblem::HistoryBroken { message: finding.to_string() });
     }
-    // Two ways to disagree: a migration is there without the ledger's word, or an object is not as it says.
+    // Two kinds of disagreement: a migration is applied but not in the ledger, or an object differs.
     if let Some(standing) = own().find(|standing| !standing.is_applied() && !standing.agrees()) {
         let problem = standing.problem.clone().unwrap_or_default();
         return Err(SchemaProblem::Disagrees { message: format!("{}: {problem}", standing.id) });
@@ -158,26 +158,26 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
     Err(SchemaProblem::Pending { pending })
 }
 
-/// The user's own migrations, or another manager's, may add to our tables; this source alone cannot tell theirs from a stranger's, so where
-/// there are such migrations only `verify`, which knows them, judges what was added.
+/// The user's own migrations, or those of another manager, may add to our tables. This source alone cannot tell their
+/// additions from other changes. So if there are such migrations, only `verify`, which knows them, judges additions.
 fn is_addition(difference: &Difference) -> bool {
     matches!(difference.kind, DifferenceKind::ColumnExtra | DifferenceKind::IndexExtra | DifferenceKind::TriggerExtra)
 }
 
-/// Creates the database file at `path` if there is none and applies every migration of `longshore`.
+/// Creates the database file at `path` if there is none, and applies every migration of `longshore`.
 pub fn latest_up(path: impl AsRef<Path>) -> Result<RunReport, MigrateError> {
     let target = SqliteTarget::open(path, Access::Write)?;
     Migrator::new(Box::new(target), vec![migrations::longshore()]).up(&RunRequest::default())
 }
 
-/// Applies every migration of `longshore` on a connection with no transaction open, with ledger rows; for tests and
+/// Applies every migration of `longshore`, with ledger rows, on a connection without an open transaction. For tests and
 /// for databases in memory.
 pub fn install(connection: &mut Connection) -> Result<RunReport, MigrateError> {
     let target = SqliteTarget::on(connection);
     Migrator::new(Box::new(target), vec![migrations::longshore()]).up(&RunRequest::default())
 }
 
-/// A text that changes with everything that [`check`] looks at; not a verdict.
+/// A text that changes whenever anything that [`check`] reads changes. It is not a verdict.
 pub(crate) fn mark(connection: &Connection) -> rusqlite::Result<String> {
     verified::mark(connection, migrations::when_verified())
 }

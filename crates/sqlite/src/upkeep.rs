@@ -1,4 +1,4 @@
-//! Counts, their comparison with the jobs, retention, and the facts for `doctor`.
+//! Counts and their check against the jobs, retention, and the facts for `doctor`.
 
 pub(crate) mod audit;
 pub(crate) mod counts;

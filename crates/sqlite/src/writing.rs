@@ -1,5 +1,5 @@
-//! The one thread that writes: how requests reach it, share a transaction and get their answer, and how it notices
-//! commits of others. Begin with `writer`, then `writer_thread` and `group`.
+//! The one thread that writes: how requests reach it, share a transaction and get their answers, and how it notices
+//! commits of other processes. Start reading at `writer`, then `writer_thread` and `group`.
 
 pub(crate) mod awake;
 pub(crate) mod checkpointer;

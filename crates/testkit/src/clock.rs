@@ -4,9 +4,9 @@ use std::time::Duration;
 use longshore_core::{Clock, Timestamp};
 use tokio::time::Instant;
 
-/// A clock that a test moves. Its copies tell the same time.
+/// A clock that a test moves. Its clones show the same time.
 ///
-/// The wall clock may jump either way; the monotonic clock only advances, as the real ones do.
+/// The wall clock may jump in both directions; the monotonic clock only advances, like the real ones.
 #[derive(Clone, Debug)]
 pub struct FakeClock {
     hands: Arc<Mutex<Hands>>,
@@ -16,12 +16,12 @@ pub struct FakeClock {
 struct Hands {
     now_ms: i64,
     monotonic: Duration,
-    /// When the runtime's time is followed: the instant up to which it has been added to the hands.
+    /// If the clock follows the runtime's time: the instant up to which that time was added.
     followed: Option<Instant>,
 }
 
 impl FakeClock {
-    /// Where every fake clock begins: 2026-05-04T12:00:00Z.
+    /// The start time of every fake clock: 2026-05-04T12:00:00Z.
     pub const BEGINNING: Timestamp = Timestamp::from_ms(1_777_896_000_000);
 
     /// A clock that stands still until it is moved.
@@ -29,28 +29,28 @@ impl FakeClock {
         Self::beginning_with(None)
     }
 
-    /// A clock that also goes with tokio's time, so that paused time and a store's time are one.
+    /// A clock that also follows tokio's time, so that paused time also controls a store.
     pub fn of_runtime() -> Self {
         Self::beginning_with(Some(Instant::now()))
     }
 
     fn beginning_with(followed: Option<Instant>) -> Self {
-        // Not zero, so that nobody takes zero for "never".
+        // Not zero, so that zero cannot be taken for "never".
         let monotonic = Duration::from_secs(1000);
         Self { hands: Arc::new(Mutex::new(Hands { now_ms: Self::BEGINNING.as_ms(), monotonic, followed })) }
     }
 
-    /// Time passes, on both clocks.
+    /// Advances both clocks.
     pub fn advance(&self, span: Duration) {
         self.with(|hands| hands.pass(span));
     }
 
-    /// The wall clock jumps ahead; no time passes.
+    /// Moves only the wall clock forwards.
     pub fn jump_forwards(&self, span: Duration) {
         self.with(|hands| hands.now_ms += milliseconds(span));
     }
 
-    /// The wall clock jumps back; no time passes.
+    /// Moves only the wall clock back.
     pub fn jump_backwards(&self, span: Duration) {
         self.with(|hands| hands.now_ms -= milliseconds(span));
     }
@@ -70,7 +70,7 @@ impl Hands {
 
     fn follow(&mut self) {
         let Some(followed) = self.followed else { return };
-        // Whole milliseconds only: the wall clock has no smaller ones, and the two must not drift apart.
+        // Whole milliseconds only: the wall clock has no smaller unit, and the two clocks must not drift apart.
         let span = Duration::from_millis(u64::try_from(followed.elapsed().as_millis()).unwrap_or(0));
         self.followed = Some(followed + span);
         self.pass(span);

@@ -14,32 +14,32 @@ mod work;
 use crate::suite::Harness;
 use run::Run;
 
-/// A seeded sequence of operations on a store and on the model side by side: producers, workers that live, die and
-/// come late, an operator, a clock that jumps, and faults. Every answer must be the same, and every few steps all
-/// that can be seen.
+/// A seeded sequence of operations on a store and on the model in parallel: producers, workers that live, die and come
+/// late, an operator, a clock that jumps, and faults. Every answer must be equal, and every few steps the whole visible
+/// state.
 ///
-/// `LONGSHORE_SEED` and `LONGSHORE_STEPS` override what a test asks for, to run a failure again or for longer.
+/// `LONGSHORE_SEED` and `LONGSHORE_STEPS` override the values of a test, to repeat a failure or to run longer.
 #[derive(Clone, Copy, Debug)]
 pub struct RandomRun {
-    /// Decides everything: the same seed is the same run.
+    /// The same seed produces the same run.
     pub seed: u64,
-    /// How many operations are made before the end is drained.
+    /// How many operations run before the final drain.
     pub steps: u64,
 }
 
-/// The seed unless `LONGSHORE_SEED` gives another: a run that nobody changed must not fail today for what it did not
-/// meet yesterday.
+/// The seed unless `LONGSHORE_SEED` gives another. It is fixed, so that an unchanged test does not fail from one day to
+/// the next.
 const SEED: u64 = 68;
 
 impl RandomRun {
-    /// A run of so many steps from a fixed seed, unless the environment says otherwise.
+    /// A run with this number of steps and a fixed seed, unless the environment overrides them.
     pub fn from_env(steps: u64) -> Self {
         Self { seed: number("LONGSHORE_SEED").unwrap_or(SEED), steps: number("LONGSHORE_STEPS").unwrap_or(steps) }
     }
 
-    /// Makes the run, drains what is left and checks what must hold at the end.
+    /// Runs the operations, drains the rest and checks the final state.
     ///
-    /// Panics at the first difference with the seed, the step and what was done last.
+    /// Panics at the first difference with the seed, the step and the last operations.
     pub async fn on<H: Harness>(self) {
         let mut run = Run::<H>::new(self.seed);
         for _ in 0..self.steps {

@@ -1,4 +1,4 @@
-//! That faults are what they say, because every test of the runtime's recovery rests on it.
+//! Faults do what they promise. Every test of recovery relies on it.
 
 use longshore_core::{Console, Filter, OutsideCause, Selection, Store, StoreError};
 use longshore_testkit::{FakeClock, Fault, FaultPlan, FaultStore, MemoryStore, Operation, job};

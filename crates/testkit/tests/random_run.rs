@@ -1,5 +1,5 @@
-//! The random run of the model against itself behind faults: it shows that the run is sound, and that what the
-//! contract lets a store do under faults loses nothing.
+//! The random run of the model against itself, with faults. It shows that the run is correct, and that the freedom that
+//! the contract gives a store under faults loses nothing.
 
 use longshore_testkit::{MemoryStore, RandomRun};
 

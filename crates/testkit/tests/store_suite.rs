@@ -1,3 +1,3 @@
-//! The suite on the model itself: what is expected of every backend holds first of all for the oracle.
+//! The suite on the model itself: the oracle must have every behaviour that backends must have.
 
 longshore_testkit::store_suite!(longshore_testkit::MemoryStore);

@@ -1,4 +1,4 @@
-//! That no behaviour of the suite is forgotten in its list.
+//! Every behaviour of the suite is in its list.
 
 use std::collections::BTreeSet;
 use std::fs;

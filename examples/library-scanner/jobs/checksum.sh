@@ -17,8 +17,8 @@ if [ ! -r "$path" ]; then
     exit 77
 fi
 
-# sha256sum has rules of its own for names with line ends and backslashes. It reads the line again in the end, so
-# it writes it, too.
+# sha256sum has its own rules for names with line ends and backslashes. It reads the line again at the end, so it
+# must write it too.
 line=$(sha256sum -- "$path") || exit 74
 sha256=${line#\\}
 sha256=${sha256%% *}

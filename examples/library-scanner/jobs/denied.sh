@@ -1,3 +1,3 @@
-# Fails with EX_NOPERM, which no retry mends: it becomes a dead letter at once.
+# Fails with EX_NOPERM, which is not retried: the job becomes a dead letter at once.
 echo 'the archive is locked, ask its keeper' >&2
 exit 77

@@ -1,6 +1,6 @@
-# JSON with nothing but awk. Sourced by the scripts beside it, which run in the directory above.
+# JSON with awk only. The other scripts source it; they run in the directory above.
 
-# Bytes, not characters: file names are bytes, and an awk that knows characters would mend what it must not.
+# Bytes, not characters: file names are bytes, and an awk with characters would change invalid ones.
 LC_ALL=C
 export LC_ALL
 
@@ -12,7 +12,7 @@ json_string() {
 }
 
 # Puts one field of the payload into the variable of the same name; a payload without it is invalid.
-# What $(…) cuts off, line ends at the end, can belong to a file name: hence the x.
+# $(…) removes line ends at the end, which can belong to a file name. The x keeps them.
 payload_field() {
     field=$(printf '%s' "$payload" | awk -f jobs/json-flatten.awk |
         awk -v path=".$1" -f jobs/json-decode.awk -f jobs/json-field.awk && printf x) || {
@@ -22,7 +22,7 @@ payload_field() {
     eval "$1=\${field%x}"
 }
 
-# Tells the queue something; the argument is JSON.
+# Sends a message to the queue; the argument is JSON.
 tell() {
     printf '{"longshore": %s}\n' "$1"
 }

@@ -1,4 +1,4 @@
-# Writes the manifest of a scan once all of its checksums are there, and puts itself off until then.
+# Writes the manifest of a scan once all of its checksums exist. Until then it asks to run later.
 #
 # Payload: {"scan": 1, "manifest": "/where/to/write/it"}
 set -eu
@@ -31,7 +31,7 @@ while :; do
     [ -n "$cursor" ] || break
 done
 
-# A scan that was killed and tried again may have enqueued a file twice.
+# A scan that was killed and retried may have enqueued a file twice.
 sort -u "$scratch/lines" | sort -k 2 > "$manifest.part"
 mv -- "$manifest.part" "$manifest"
 

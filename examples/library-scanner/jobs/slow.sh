@@ -1,4 +1,4 @@
-# Runs into its time limit of one second, and does not listen to SIGTERM either.
+# Runs longer than its timeout of one second, and ignores SIGTERM.
 trap '' TERM
 echo 'this will take a while'
 while :; do sleep 1; done

@@ -3,7 +3,7 @@ use longshore_core::{DeadLetterCode, FailureType, Filter, JobId, Status};
 
 use super::value::NameList;
 
-/// Which jobs are meant, by what they are. Each flag may be repeated or take a list with commas.
+/// Selects jobs by their properties. Each flag may be repeated, or take a list separated by commas.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct FilterArguments {
     /// Only jobs in this state: pending, running, retrying, completed, cancelled, dead_letter or blocked
@@ -14,31 +14,31 @@ pub(crate) struct FilterArguments {
     pub(crate) kind: KindArguments,
 }
 
-/// Which jobs are meant, whatever their state.
+/// Selects jobs in any state.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KindArguments {
-    /// Only jobs of this type; write a comma that belongs to a name as \,
+    /// Only jobs of this type; write a comma inside a name as \,
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) job_type: Vec<NameList>,
 
-    /// Only jobs in this queue, with names written as for --type
+    /// Only jobs in this queue; write a comma inside a name as \,
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Vec<NameList>,
 
-    /// Only jobs whose last failure was of this type, such as network_error
+    /// Only jobs whose last failure had this type, such as network_error
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub(crate) failure_type: Vec<FailureType>,
 
-    /// Only jobs that were given up for this reason: retries_spent, not_retried, crashes_spent, deferrals_spent,
+    /// Only dead letters with this reason: retries_spent, not_retried, crashes_spent, deferrals_spent,
     /// parent_ended, expired, refused or upgraded
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(crate) reason: Vec<DeadLetterCode>,
 }
 
-/// The jobs that a command moves: named one by one, or all that match.
+/// The jobs that a command changes: listed by id, or all that match a filter.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TargetArguments<F: Args> {
-    /// The jobs
+    /// The ids of the jobs
     #[arg(value_name = "ID", allow_negative_numbers = true, required_unless_present = "all")]
     pub(crate) ids: Vec<JobId>,
 
@@ -46,24 +46,24 @@ pub(crate) struct TargetArguments<F: Args> {
     pub(crate) scope: ScopeArguments<F>,
 }
 
-/// All jobs that match, instead of named ones.
+/// All jobs that match a filter, instead of a list of ids.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ScopeArguments<F: Args> {
-    /// All that match the filter instead of named ones
+    /// Take all jobs that match the filter, instead of a list of ids
     #[arg(long)]
     pub(crate) all: bool,
 
     #[command(flatten)]
     pub(crate) filter: F,
 
-    /// Do not ask; needed with --all when nobody can be asked
+    /// Do not ask for confirmation; required with --all if there is no terminal
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
 }
 
-/// A filter's reading.
+/// Arguments that can be converted to a `Filter`.
 pub(crate) trait ToFilter: Args {
-    /// The conditions; a flag that was not given is none.
+    /// The conditions. A flag that was not given sets no condition.
     fn to_filter(&self) -> Filter;
 }
 
@@ -85,7 +85,7 @@ impl ToFilter for KindArguments {
     }
 }
 
-/// A flag takes one word at least, so a list without any was not given.
+/// A flag takes at least one value, so an empty list means that it was not given.
 fn given<T: Clone>(values: &[T]) -> Option<Vec<T>> {
     (!values.is_empty()).then(|| values.to_vec())
 }
@@ -94,13 +94,13 @@ fn names(lists: &[NameList]) -> Option<Vec<String>> {
     given(&lists.iter().flat_map(|list| list.0.clone()).collect::<Vec<_>>())
 }
 
-/// The jobs to put back, and whether their children come along.
+/// The jobs to retry, and whether their children are retried too.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RetryArguments<F: Args> {
     #[command(flatten)]
     pub(crate) target: TargetArguments<F>,
 
-    /// Leave the children that were given up because of these jobs as they are
+    /// Do not retry the children that became dead letters because of these jobs
     #[arg(long)]
     pub(crate) alone: bool,
 }

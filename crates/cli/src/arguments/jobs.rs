@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::filter::{FilterArguments, KindArguments, RetryArguments, ScopeArguments, TargetArguments};
 
-/// What can be done with jobs.
+/// The subcommands of `jobs`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
     /// List jobs, newest first
@@ -22,57 +22,61 @@ pub(crate) enum JobsCommand {
     #[command(after_help = "Example: longshore jobs show 42")]
     Show(IdArgument),
 
-    /// Show what a job's attempts printed and logged
+    /// Show the output and log of a job's attempts
     #[command(
-        long_about = "Show what a job's attempts printed and logged\n\nOf a long log the beginning and the end are \
-            kept; what was cut is said in its place. With --follow and --json each piece is one line of NDJSON.",
+        long_about = "Show the output and log of a job's attempts\n\nOnly the beginning and the end of a long log are \
+            kept; a line says how much was cut. With --follow and --json, each piece is one line of NDJSON.",
         after_help = "Example: longshore jobs logs 42 --follow"
     )]
     Logs {
         #[command(flatten)]
         job: IdArgument,
 
-        /// Go on until the job has ended
+        /// Keep printing until the job has ended
         #[arg(long, short)]
         follow: bool,
 
-        /// Only this attempt, from 1
+        /// Only this attempt; the first is 1
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
         attempt: Option<u32>,
     },
 
-    /// Put ended or retrying jobs back, with fresh budgets
+    /// Retry ended or retrying jobs now, with new budgets
     #[command(
-        long_about = "Put ended or retrying jobs back, with fresh budgets\n\nTheir history stays. A job whose parent \
-            has not completed waits for it again, blocked. The children that were given up because a job did not \
-            complete are put back with it, unless --alone. With --all and no --status: those that are retrying, \
-            cancelled or dead letters.",
+        long_about = "Retry ended or retrying jobs now, with new budgets\n\nThe retry, crash and deferral counts \
+            start again at \
+            zero. Their history stays. A job whose parent has not completed becomes blocked again. Children that \
+            became dead letters because of a job are retried with it, unless --alone is given. --all without \
+            --status takes retrying, cancelled and dead_letter jobs.",
         after_help = "Example: longshore jobs retry 42 43\n         longshore jobs retry --all --status dead_letter \
             --type mail --yes"
     )]
     Retry(RetryArguments<FilterArguments>),
 
-    /// End waiting jobs, and ask running ones to stop
+    /// Cancel waiting jobs, and ask running jobs to stop
     #[command(after_help = "Example: longshore jobs cancel --all --queue mail --yes")]
     Cancel(TargetArguments<FilterArguments>),
 
-    /// Remove jobs that do not run, with their history
+    /// Delete jobs that are not running, with their history
     #[command(after_help = "Example: longshore jobs delete --all --status completed --yes")]
     Delete(TargetArguments<FilterArguments>),
 
     /// Change the priority of jobs that have not ended
     #[command(
-        override_usage = "longshore jobs priority [OPTIONS] <ID> <N>\n       longshore jobs priority [OPTIONS] --all <N>",
-        after_help = "Example: longshore jobs priority 42 urgent\n         longshore jobs priority --all --type mail low --yes"
+        override_usage = "longshore jobs priority [OPTIONS] <ID> <N>\n       longshore jobs priority [OPTIONS] --all \
+            <N>",
+        after_help = "Example: longshore jobs priority 42 urgent\n         longshore jobs priority --all --type mail \
+            low --yes"
     )]
     Priority(PriorityArguments),
 
-    /// Change payload, queue, type or time of a job that does not run
+    /// Change the payload, queue, type or time of a job that is not running
     #[command(
-        long_about = "Change payload, queue, type or time of a job that does not run\n\nThe job keeps its id, its history, \
-            its unique key and its parent. A job that runs or has ended is refused and stays as it is. A dead letter \
-            stays one: its payload, queue and type can be changed, and \"dead retry\" runs it with them. A retrying job \
-            is tried again at its new time. With --json it prints the job as \"jobs show\" does. See \"jobs priority\" \
+        long_about = "Change the payload, queue, type or time of a job that is not running\n\nThe job keeps its id, \
+            history, \
+            unique key and parent. A running, completed or cancelled job is refused and not changed. A dead letter \
+            stays a dead letter: change its payload, queue or type, then run it with \"dead retry\". A retrying job is \
+            retried at its new time. With --json it prints the job as \"jobs show\" does. See \"jobs priority\" \
             for the priority.",
         override_usage = "longshore jobs edit [OPTIONS] <ID> <--data <DATA>|--queue <NAME>|--type <TYPE>|--delay <DURATION>|\
             --at <INSTANT>>",
@@ -83,20 +87,29 @@ pub(crate) enum JobsCommand {
 
     /// Wait until a job has ended
     #[command(
-        long_about = "Wait until a job has ended\n\nExit 0 when it completed, 3 when it ended otherwise or not in time.",
+        long_about = "Wait until a job has ended\n\nExits with 0 if the job completed, and with 3 if it \
+            ended otherwise or did not end in time.",
         after_help = "Example: longshore jobs wait 42 --timeout 10m"
     )]
     Wait {
         #[command(flatten)]
         job: IdArgument,
 
-        /// Wait no longer than this, such as 30s [default: for ever]
+        /// Wait at most this long, such as 30s [default: no limit]
         #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
         timeout: Option<Duration>,
     },
 }
 
-/// What can be done with dead letters.
+/// The dead letters, and what to do with them.
+#[derive(Debug, Args)]
+pub(crate) struct DeadArguments {
+    /// Without a command, dead letters are listed.
+    #[command(subcommand)]
+    pub(crate) command: Option<DeadCommand>,
+}
+
+/// The subcommands of `dead`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadCommand {
     /// List dead letters, newest first
@@ -112,16 +125,16 @@ pub(crate) enum DeadCommand {
     #[command(after_help = "Example: longshore dead show 42")]
     Show(IdArgument),
 
-    /// Put dead letters back, with fresh budgets; their history stays
+    /// Retry dead letters, with new budgets
     #[command(
-        long_about = "Put dead letters back, with fresh budgets; their history stays\n\nA job whose parent has not \
-            completed waits for it again, blocked. The children that were given up because a job did not complete \
-            are put back with it, unless --alone.",
+        long_about = "Retry dead letters, with new budgets\n\nTheir history stays. A job whose parent has not \
+            completed becomes blocked again. Children that became dead letters because of a job \
+            are retried with it, unless --alone is given.",
         after_help = "Example: longshore dead retry --all --type thumbnail --yes"
     )]
     Retry(RetryArguments<KindArguments>),
 
-    /// Remove dead letters for good
+    /// Delete dead letters permanently
     #[command(after_help = "Example: longshore dead discard 42")]
     Discard(TargetArguments<KindArguments>),
 }
@@ -129,16 +142,16 @@ pub(crate) enum DeadCommand {
 /// One job.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct IdArgument {
-    /// The job
+    /// The job's id
     #[arg(value_name = "ID", allow_negative_numbers = true)]
     pub(crate) id: JobId,
 }
 
-/// One job and its changes; at least one is given.
+/// One job and its changes. clap requires at least one change.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("changes").required(true).multiple(true).args(["data", "queue", "job_type", "delay", "at"]))]
 pub(crate) struct EditArguments {
-    /// The job
+    /// The job's id
     #[arg(value_name = "ID", allow_negative_numbers = true)]
     pub(crate) id: JobId,
 
@@ -150,15 +163,15 @@ pub(crate) struct EditArguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Option<String>,
 
-    /// Give it this type, which says who runs it
+    /// Give it this job type
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) job_type: Option<String>,
 
-    /// Run it no sooner than this from now, such as 30s or 2h; 0s for at once
+    /// Do not start it before this much time has passed, such as 30s or 2h; 0s starts it now
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "at")]
     pub(crate) delay: Option<Duration>,
 
-    /// Run it no sooner than this instant, such as 2026-05-04T12:30:00Z
+    /// Do not start it before this time, such as 2026-05-04T12:30:00Z
     #[arg(long, visible_alias = "run-at", value_name = "INSTANT")]
     pub(crate) at: Option<Timestamp>,
 }
@@ -170,23 +183,29 @@ impl EditArguments {
     }
 }
 
-/// Which page of a list.
+/// One page of a list.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct ListArguments {
-    /// Show at most this many, up to 1000
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000),
+    /// Show at most this many jobs; the maximum is 1000
+    #[arg(long, value_name = "N", default_value_t = Self::default().limit, value_parser = clap::value_parser!(u32).range(1..=1000),
         allow_negative_numbers = true)]
     pub(crate) limit: u32,
 
-    /// Go on where the last page ended: its "next"
+    /// Continue after this cursor: the "next" of the page before
     #[arg(long, value_name = "CURSOR", allow_negative_numbers = true)]
     pub(crate) after: Option<JobId>,
 }
 
-/// The jobs and their new priority: the last word is the priority, the one before it the job.
+impl Default for ListArguments {
+    fn default() -> Self {
+        Self { limit: 50, after: None }
+    }
+}
+
+/// A job and its new priority. The last word is the priority, the one before it the job's id.
 #[derive(Debug, Args)]
 pub(crate) struct PriorityArguments {
-    /// The job, then its priority: a whole number, or low, normal, high, urgent, critical
+    /// The job's id, then its priority: an integer, or low, normal, high, urgent or critical
     #[arg(value_names = ["ID", "N"], required = true, num_args = 1..=2, allow_negative_numbers = true)]
     words: Vec<String>,
 
@@ -194,25 +213,25 @@ pub(crate) struct PriorityArguments {
     scope: ScopeArguments<FilterArguments>,
 }
 
-/// Words that are not a job and its priority.
+/// The arguments are not a job id and a priority.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum InvalidPriorityWords {
-    /// The job is none.
+    /// The job's id is none.
     #[error(transparent)]
     Id(#[from] InvalidId),
-    /// The priority is none.
+    /// The priority is invalid.
     #[error(transparent)]
     Priority(#[from] InvalidPriority),
-    /// There are a job and all jobs.
-    #[error("with --all the priority stands alone, without an id")]
+    /// Both an id and `--all` were given.
+    #[error("--all takes a priority only: remove the id")]
     IdWithAll,
-    /// There is one word.
-    #[error("one of the two is missing: expected the job and its new priority, such as 42 high")]
+    /// Only one word was given.
+    #[error("expected a job id and its new priority, such as 42 high")]
     Missing,
 }
 
 impl PriorityArguments {
-    /// The meaning of the words.
+    /// Parses the words.
     pub(crate) fn read(self) -> Result<(TargetArguments<FilterArguments>, Priority), InvalidPriorityWords> {
         let (ids, priority) = match (self.scope.all, self.words.as_slice()) {
             (true, [priority]) => (Vec::new(), priority),

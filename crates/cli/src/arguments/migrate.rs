@@ -2,16 +2,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// Where the migrations are, and what to do with them.
+/// The arguments of `migrate`.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Create and change the schema, and mend its history\n\nThere are two sources: longshore, built into \
+    long_about = "Create, change and repair the schema\n\nThere are two sources: longshore, built into \
         the binary (the queue's own tables), and app, your own directory of NUMBER_name.up.sql and .down.sql. A \
-        migration is named SOURCE:NUMBER, or NUMBER alone where only one source has it.",
+        migration is named SOURCE:NUMBER, or only NUMBER if just one source has that number.",
     after_help = "Example: longshore migrate status && longshore migrate up"
 )]
 pub(crate) struct MigrateArguments {
-    /// The application's own migrations [else [migrate] dir in the configuration; default: migrations where there is one]
+    /// The directory of the application's own migrations [else [migrate] dir in the configuration file; default:
+    /// migrations, if
+    /// it exists]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) dir: Option<PathBuf>,
 
@@ -19,79 +21,82 @@ pub(crate) struct MigrateArguments {
     pub(crate) command: MigrateCommand,
 }
 
-/// What can be done with migrations.
+/// The subcommands of `migrate`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum MigrateCommand {
-    /// Show the ledger beside what is available and what the schema shows
+    /// Compare the ledger, the available migrations and the schema
     #[command(
-        long_about = "Show the ledger beside what is available and what the schema shows\n\nReads only and creates \
+        long_about = "Compare the ledger, the available migrations and the schema\n\nOnly reads; creates \
             nothing.",
         after_help = "Example: longshore migrate status --check"
     )]
     Status {
-        /// Exit 3 when a migration is pending, 4 when the history is broken, 5 when the schema disagrees
+        /// Exit with 3 if a migration is pending, 4 if the history is broken, 5 if the schema disagrees
         #[arg(long)]
         check: bool,
     },
 
-    /// Apply what is pending, in order
+    /// Apply the pending migrations, in order
     #[command(
         visible_alias = "run",
-        long_about = "Apply what is pending, in order\n\nEach migration and its ledger row are one transaction. \
-            Creates the database where there is none.",
+        long_about = "Apply the pending migrations, in order\n\nEach migration and its ledger row are one transaction. \
+            Creates the database if there is none.",
         after_help = "Example: longshore migrate up --dry-run"
     )]
     Up(RunArguments),
 
-    /// Roll back, newest first, one migration unless told
+    /// Roll back migrations, newest first [default: one]
     #[command(
         visible_alias = "rollback",
-        long_about = "Roll back, newest first, one migration unless told\n\n--to names the migration that stays. A \
-            backup is made first; a down that does not undo its up is not kept.",
+        long_about = "Roll back migrations, newest first [default: one]\n\n--to names the newest migration to keep. \
+            Makes a \
+            backup first. If a down does not undo its up completely, it is rolled back.",
         after_help = "Example: longshore migrate down --steps 2 --dry-run"
     )]
     Down(RunArguments),
 
-    /// Roll the newest migration back and apply it again in one run
+    /// Roll back the newest migration and apply it again
     #[command(after_help = "Example: longshore migrate redo")]
     Redo(CareArguments),
 
     /// Compare the real schema with what the ledger records
     #[command(
-        long_about = "Compare the real schema with what the ledger records\n\nExit 0 when they agree, 5 with every \
-            difference and the migration that it belongs to, 4 when the history is broken.",
+        long_about = "Compare the real schema with what the ledger records\n\nExits with 0 if they agree. Exits with \
+            5 if not, \
+            and prints every difference and its migration. Exits with 4 if the history is broken.",
         after_help = "Example: longshore migrate verify --json"
     )]
     Verify,
 
-    /// Plan how ledger, files and schema come to agree again
+    /// Plan how to make ledger, files and schema agree again
     #[command(
-        long_about = "Plan how ledger, files and schema come to agree again\n\nDestructive steps are never in the \
-            plan. --apply makes a backup first, verifies at the end, and undoes everything if that fails.",
+        long_about = "Plan how to make ledger, files and schema agree again\n\nDestructive steps are never in the \
+            plan. --apply makes a backup first, verifies the result, and undoes everything if that fails.",
         after_help = "Example: longshore migrate repair --apply --reason \"restored from a backup\""
     )]
     Repair {
-        /// Carry the plan out
+        /// Run the plan
         #[arg(long, requires = "reason")]
         apply: bool,
 
-        /// Why, for the history
+        /// The reason, kept in the history
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
 
-    /// Say that a migration is applied, without running it
+    /// Record a migration as applied, without running it
     #[command(after_help = "Example: longshore migrate mark-applied longshore:1 --reason \"the table is there\"")]
     MarkApplied(MarkArguments),
 
-    /// Say that a migration is not applied, without running it
+    /// Record a migration as rolled back, without running it
     #[command(after_help = "Example: longshore migrate mark-rolled-back app:7 --reason \"undone by hand\"")]
     MarkRolledBack(MarkArguments),
 
     /// Adopt a database that was made by hand
     #[command(
-        long_about = "Adopt a database that was made by hand\n\nEvery migration up to ID is marked as applied, each \
-            checked against the schema.",
+        long_about = "Adopt a database that was made by hand\n\nChecks every migration up to ID against the schema \
+            and records \
+            it as applied.",
         after_help = "Example: longshore migrate baseline app:12 --reason \"made by hand before\""
     )]
     Baseline {
@@ -99,7 +104,7 @@ pub(crate) enum MigrateCommand {
         #[arg(value_name = "ID")]
         id: String,
 
-        /// Why, for the history
+        /// The reason, kept in the history
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
@@ -112,15 +117,15 @@ pub(crate) enum MigrateCommand {
         id: Option<String>,
     },
 
-    /// Write the next empty pair of files
+    /// Create the next pair of empty migration files
     #[command(after_help = "Example: longshore migrate new add_users")]
     New {
-        /// What the migration does, in a few words
+        /// A short name for what the migration does
         #[arg(value_name = "NAME")]
         name: String,
     },
 
-    /// Look through the files without a database
+    /// Check the migration files, without a database
     #[command(after_help = "Example: longshore migrate lint --dir migrations")]
     Lint,
 
@@ -129,20 +134,20 @@ pub(crate) enum MigrateCommand {
         after_help = "Example: longshore migrate dump > schema.sql\n         longshore migrate dump --check schema.sql"
     )]
     Dump {
-        /// Compare with this file instead (exit 5 when they differ), and change nothing
+        /// Compare with this file instead of printing (exit 5 if they differ); changes nothing
         #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "schema.sql")]
         check: Option<PathBuf>,
     },
 }
 
-/// How far to go, and whether to go at all.
+/// How many migrations to run, and with which checks.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArguments {
-    /// Go up to this migration or back to it, SOURCE:NUMBER
+    /// Migrate up or down to this migration, SOURCE:NUMBER
     #[arg(long, value_name = "ID", conflicts_with = "steps")]
     pub(crate) to: Option<String>,
 
-    /// Make at most this many steps
+    /// Run at most this many migrations
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     pub(crate) steps: Option<u32>,
 
@@ -150,30 +155,30 @@ pub(crate) struct RunArguments {
     pub(crate) care: CareArguments,
 }
 
-/// How careful to be.
+/// Safety options of a run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CareArguments {
-    /// Print the exact SQL and the bounds of the transactions, and run nothing
+    /// Print the exact SQL and the transaction bounds, but run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Go on although data would be lost
+    /// Continue even if data would be lost
     #[arg(long)]
     pub(crate) allow_data_loss: bool,
 }
 
-/// Which migration, and why.
+/// The migration to mark, and the reason.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MarkArguments {
     /// The migration, SOURCE:NUMBER
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 
-    /// Why, for the history
+    /// The reason, kept in the history
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
 
-    /// Mark it although the schema does not show it; status goes on saying so
+    /// Mark it even if the schema does not confirm it; status shows it as unverified
     #[arg(long)]
     pub(crate) unverified: bool,
 }

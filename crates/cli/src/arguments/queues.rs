@@ -1,13 +1,21 @@
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
-/// What can be done with queues.
+/// The queues, and what to do with them.
+#[derive(Debug, Args)]
+pub(crate) struct QueuesArguments {
+    /// Without a command, queues are listed.
+    #[command(subcommand)]
+    pub(crate) command: Option<QueuesCommand>,
+}
+
+/// The subcommands of `queues`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueuesCommand {
-    /// List queues: how deep, how many running, how old the oldest that waits
+    /// List queues with their depth, running jobs and the age of the oldest waiting job
     #[command(after_help = "Example: longshore queues list")]
     List,
 
-    /// Claim nothing more from a queue; what runs goes on
+    /// Stop claiming from a queue; running jobs continue
     #[command(after_help = "Example: longshore queues pause mail")]
     Pause {
         /// The queue
@@ -15,7 +23,7 @@ pub(crate) enum QueuesCommand {
         queue: String,
     },
 
-    /// Claim from a queue again
+    /// Resume claiming from a queue
     #[command(after_help = "Example: longshore queues resume mail")]
     Resume {
         /// The queue

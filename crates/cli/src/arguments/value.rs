@@ -3,39 +3,40 @@ use std::str::FromStr;
 use longshore_core::InvalidJob;
 use thiserror::Error;
 
-/// A queue and how many of its jobs run at once.
+/// A queue and its concurrency limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct QueueSlots {
     /// The queue.
     pub(crate) queue: String,
-    /// How many of its jobs run at once; as many as the worker runs altogether unless given.
+    /// How many of its jobs may run at once. `None` means as many as the worker runs in total.
     pub(crate) slots: Option<u32>,
 }
 
-/// A word that is no queue with an optional number.
+/// The word is not a queue name with an optional count.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum InvalidQueueSlots {
-    /// What is after the last colon is no count that is accepted.
+    /// The text after the last colon is not an accepted count.
     #[error(
-        "\"{word}\" has no count from 1 to {CONCURRENCY_MAX} after its last colon: expected NAME or NAME:N; if all of it \
-         is the queue's name, write \"{word}:N\""
+        "\"{word}\" has no count from 1 to {CONCURRENCY_MAX} after its last colon: expected NAME or NAME:N; if the \
+        whole word \
+         is the name of the queue, write \"{word}:N\""
     )]
     Count {
-        /// What was given.
+        /// The word that was given.
         word: String,
     },
-    /// No queue can have that name.
+    /// The name is not a valid queue name.
     #[error(transparent)]
     Name(#[from] InvalidJob),
 }
 
-/// The most jobs that one process may run at once: what is more is a mistake.
+/// The most jobs that one process may run at once. A larger number is treated as a mistake.
 pub(crate) const CONCURRENCY_MAX: u32 = 10_000;
 
 impl FromStr for QueueSlots {
     type Err = InvalidQueueSlots;
 
-    /// What follows the last colon is a count if it looks like a number; else the colon belongs to the name.
+    /// The text after the last colon is a count if it looks like a number. Otherwise the colon is part of the name.
     fn from_str(word: &str) -> Result<Self, InvalidQueueSlots> {
         let (queue, slots) = match word.rsplit_once(':') {
             Some((queue, count)) if looks_like_count(count) => (queue, Some(read_count(word, count)?)),
@@ -46,7 +47,7 @@ impl FromStr for QueueSlots {
     }
 }
 
-/// Also where the number is missing or negative: that is a slip rather than a name.
+/// An empty or negative number also counts as a number: it is more likely a typo than part of a name.
 fn looks_like_count(text: &str) -> bool {
     text.trim_start_matches(['+', '-']).chars().all(|digit| digit.is_ascii_digit())
 }
@@ -56,13 +57,13 @@ fn read_count(word: &str, count: &str) -> Result<u32, InvalidQueueSlots> {
     slots.ok_or_else(|| InvalidQueueSlots::Count { word: word.to_owned() })
 }
 
-/// Names in a list: a comma stands between two of them, and `\,` is a comma in a name.
+/// A list of names separated by commas. `\,` is a comma inside a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NameList(pub(crate) Vec<String>);
 
-/// A list with a name that is empty.
+/// A name in the list is empty.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a name is missing: expected NAME, or NAME,NAME; write a comma that belongs to a name as \\,")]
+#[error("a name is missing: expected NAME or NAME,NAME; write a comma inside a name as \\,")]
 pub(crate) struct MissingName;
 
 impl FromStr for NameList {
@@ -103,7 +104,7 @@ mod tests {
         for name in ["a:b", "a:b:c", "a=b", "a b", "a,b", "a.b", "ä", ":b", "a:b9", "-a", &"x".repeat(200)] {
             assert_eq!(read(name), (name.to_owned(), None));
         }
-        // A name that would be taken for one with a count is written with a count.
+        // A name that looks as if it ends in a count needs an explicit count.
         for name in ["a:b", "a:3", "a:", ":", "a:-1", "a:99999999999"] {
             assert_eq!(read(&format!("{name}:7")), (name.to_owned(), Some(7)));
         }

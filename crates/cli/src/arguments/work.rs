@@ -2,11 +2,12 @@ use clap::Args;
 
 use super::value::{CONCURRENCY_MAX, QueueSlots};
 
-/// Which jobs to run, and how many at once.
+/// The arguments of `work` and `up`.
 #[derive(Debug, Args)]
 pub(crate) struct WorkArguments {
-    /// Take jobs from this queue, at most N of them at once; may be repeated [default: every queue]. A queue whose own
-    /// name ends in a colon, or in a colon and a number, is written with N
+    /// Run jobs of this queue, at most N at once; may be repeated [default: every queue]. If the name of the queue ends
+    /// in a
+    /// colon, or in a colon and a number, always give N
     #[arg(long = "queue", value_name = "NAME[:N]")]
     pub(crate) queues: Vec<QueueSlots>,
 
@@ -15,7 +16,7 @@ pub(crate) struct WorkArguments {
         value_parser = clap::value_parser!(u32).range(1..=i64::from(CONCURRENCY_MAX)))]
     pub(crate) concurrency: Option<u32>,
 
-    /// End when nothing is left that could run now or later by itself
+    /// Exit when no job is left that could run now or later without help
     #[arg(long)]
     pub(crate) drain: bool,
 }

@@ -1,4 +1,4 @@
-//! What is measured at both durabilities, whichever the rest is measured at.
+//! The measurements that run at both durabilities, whichever durability the other measurements use.
 
 use std::path::Path;
 
@@ -9,18 +9,18 @@ use super::latency::{self, Percentiles};
 use super::{Rate, median, own, raw};
 use crate::arguments::Durability;
 
-/// Figures of the two durabilities beside each other, with what they are compared to.
+/// Figures for both durabilities, and the hand-written figures to compare with.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct BothDurabilities {
     latency_same_process_full_ms: Percentiles,
     latency_same_process_normal_ms: Percentiles,
-    /// One hand-written single-row commit at the same intervals.
+    /// One hand-written single-row commit at the same intervals, in milliseconds.
     raw_commit_full_ms: Percentiles,
     raw_commit_normal_ms: Percentiles,
-    /// One producer that awaits each answer, without a flush for each commit.
+    /// One producer that waits for each enqueue, without a flush to disk for each commit.
     enqueue_1_normal: Rate,
     insert_1_normal: Rate,
-    /// The middle of the rounds' own ratios.
+    /// The median of the ratios of the rounds.
     #[serde(skip)]
     enqueue_1_normal_ratio: f64,
 }
@@ -51,12 +51,12 @@ impl BothDurabilities {
         })
     }
 
-    /// One producer at `normal`: ours, by hand, and our rate as a multiple of the other.
+    /// One producer at durability `normal`: our rate, the hand-written rate, and the ratio.
     pub(super) const fn single(&self) -> (Rate, Rate, f64) {
         (self.enqueue_1_normal, self.insert_1_normal, self.enqueue_1_normal_ratio)
     }
 
-    /// A line for each durability.
+    /// One line for each durability.
     pub(super) fn to_lines(&self) -> [String; 2] {
         let line = |name: &str, ours: &Percentiles, by_hand: &Percentiles| {
             format!("same process at {name:<7}               {ours}; one commit by hand: {by_hand}")
@@ -68,7 +68,7 @@ impl BothDurabilities {
     }
 }
 
-/// From enqueue to start, and a commit by hand at the same pace.
+/// The time from enqueue to start, and the time of a hand-written commit at the same pace.
 async fn waits(folder: &Path, samples: u64, durability: Durability) -> Result<(Percentiles, Percentiles)> {
     std::fs::create_dir(folder)?;
     let by_hand = Percentiles::of(raw::commit_samples(folder, samples, latency::PAUSE, durability)?);

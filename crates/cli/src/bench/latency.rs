@@ -1,4 +1,4 @@
-//! From the call of an enqueue to the start of its handler on an idle worker, and what the idle worker costs.
+//! The latency from an enqueue call to the start of its handler on an idle worker, and the cost of an idle worker.
 
 use std::fmt;
 use std::path::Path;
@@ -14,12 +14,12 @@ use tokio::sync::mpsc;
 use super::own::{JOB_TYPE, open};
 use crate::arguments::Durability;
 
-/// The wait between two samples, so that each one finds the worker idle.
+/// The pause between two samples. It lets the worker become idle again.
 pub(super) const PAUSE: Duration = Duration::from_millis(15);
-/// No sample takes longer, or something is broken.
+/// The time limit for one sample. A longer sample means that something is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The middle and the slow end of some samples, in milliseconds.
+/// The median and the 99th percentile of the samples, in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Percentiles {
     p50: f64,
@@ -33,7 +33,7 @@ impl fmt::Display for Percentiles {
 }
 
 impl Percentiles {
-    /// Nearest rank; zero without samples.
+    /// Computes both by nearest rank. Both are zero if there are no samples.
     pub(super) fn of(mut samples: Vec<f64>) -> Self {
         samples.sort_by(f64::total_cmp);
         let at = |share: f64| {
@@ -45,12 +45,13 @@ impl Percentiles {
     }
 }
 
-/// With the producer in this process.
+/// Measures with the producer in this process.
 pub(super) async fn measure_same_process(folder: &Path, samples: u64, durability: Durability) -> Result<Percentiles> {
     measure(folder, samples, 0, durability).await.map(|(same, _)| same)
 }
 
-/// Both latencies, with the producer in this process and in another one; the latter is zero without samples.
+/// Measures both latencies: producer in this process, and producer in another process. The second is zero if there are
+/// no samples.
 pub(super) async fn measure(
     folder: &Path,
     samples: u64,
@@ -88,10 +89,10 @@ async fn next(starts: &mut mpsc::UnboundedReceiver<f64>) -> Result<f64> {
     start.context("a job was not started in 30 s")?.context("the worker ended early")
 }
 
-/// The first argument of the bench's other process.
+/// The first argument of the producer process of the benchmark.
 const PRODUCER_WORD: &str = "bench-producer";
 
-/// Does the work of the bench's other process, if this is it.
+/// Runs as the producer process, if the arguments ask for it.
 pub(crate) fn produce_if_asked() -> Result<bool> {
     let mut words = std::env::args_os().skip(1);
     if words.next().is_none_or(|word| word != PRODUCER_WORD) {
@@ -103,7 +104,7 @@ pub(crate) fn produce_if_asked() -> Result<bool> {
     Ok(true)
 }
 
-/// Enqueues by plain SQL, as a program in any language would.
+/// Enqueues with plain SQL, as a program in another language does.
 fn produce(database: &Path, samples: u64) -> Result<()> {
     let connection = rusqlite::Connection::open(database)?;
     connection.busy_timeout(PATIENCE)?;
@@ -127,13 +128,13 @@ fn stamped_job() -> Result<NewJob> {
     Ok(NewJob::new(JOB_TYPE, JobData::encode(&nanoseconds())?))
 }
 
-/// One clock for both processes: since 1970, in nanoseconds.
+/// Nanoseconds since 1970. Both processes read the same clock.
 fn nanoseconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Tells how long ago the payload was made.
+/// A handler that sends the age of the payload.
 struct Timing(mpsc::UnboundedSender<f64>);
 
 impl Handler for Timing {
@@ -142,27 +143,27 @@ impl Handler for Timing {
         let sender = self.0.clone();
         Box::pin(async move {
             let made: u64 = attempt.payload().decode()?;
-            // Nobody listens any more when the bench is over.
+            // The receiver is gone when the benchmark is over.
             let _ = sender.send(started.saturating_sub(made) as f64 / 1e6);
             Ok(Done::Completed { result: None })
         })
     }
 }
 
-/// What worker processes cost that have nothing to do.
+/// The cost of idle worker processes.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Idle {
-    /// Share of one core.
+    /// Processor time, in percent of one core.
     pub cpu_percent: f64,
     /// Resident memory in MiB.
     pub rss_mib: f64,
 }
 
-/// A worker must know some type; no job of this one is ever enqueued.
+/// A worker needs at least one type. No job of this type is ever enqueued.
 const IDLE_CONFIG: &str = "[jobs.never]\nrun = [\"true\"]\n";
 
-/// Watches `longshore work` on an empty queue for `span`; only where the system tells of it in `/proc`.
-/// Several workers share one file; their costs are summed.
+/// Measures `longshore work` processes on an empty queue for `span`. All of them use one file, and their costs are
+/// added. Returns nothing where the system has no `/proc`.
 pub(super) async fn watch_idle(
     folder: &Path,
     workers: usize,
@@ -192,13 +193,13 @@ pub(super) async fn watch_idle(
     watch(&processes, span).await.map(Some)
 }
 
-/// Worker processes, which end with the measurement, however that ends.
+/// Worker processes. Dropping them kills them, however the measurement ends.
 struct Processes(Vec<Child>);
 
 impl Drop for Processes {
     fn drop(&mut self) {
         for process in &mut self.0 {
-            // One that has ended already cannot be killed, and is waited for all the same.
+            // `kill` fails for a process that has already ended. It must be waited for in any case.
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -222,10 +223,10 @@ fn resident_kib(pid: u32) -> Result<f64> {
     Ok(word.parse()?)
 }
 
-/// Linux tells processor time to user space in hundredths of a second (proc(5), sysconf(_SC_CLK_TCK)).
+/// Linux reports processor time in hundredths of a second (proc(5), sysconf(_SC_CLK_TCK)).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// User and system time; fields 14 and 15 of /proc/PID/stat, counted behind the parenthesised name.
+/// User and system time: fields 14 and 15 of /proc/PID/stat. The fields are counted after the name in parentheses.
 fn cpu_ticks(pid: u32) -> Result<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the idle worker ended early")?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Longshore through its public API, with a handler that does nothing.
+//! Measures Longshore through its public API, with a handler that does nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,32 +17,32 @@ use tokio::task::JoinSet;
 use super::{PAYLOAD, Rate};
 use crate::arguments::Durability;
 
-/// The type that every worker of the bench handles.
+/// The job type of the benchmark.
 pub(super) const JOB_TYPE: &str = "bench";
 const CONCURRENCY: u32 = 256;
 const PRODUCERS: u64 = 64;
-/// By how much the waiting and the ended jobs outnumber the drained ones.
+/// The ratio of waiting or ended jobs to the jobs that are run.
 pub(super) const CROWD: u64 = 10;
 
-/// Jobs a second of Longshore.
+/// Rates of Longshore, in jobs a second.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct OwnRates {
-    /// One producer that awaits each answer.
+    /// One producer that waits for each enqueue.
     pub enqueue_1: Rate,
-    /// Sixty-four producers that each await each answer.
+    /// Sixty-four producers, each of which waits for each enqueue.
     pub enqueue_64: Rate,
     /// One stream in one transaction.
     pub bulk: Rate,
-    /// Waiting jobs through the handler.
+    /// Waiting jobs that a worker runs.
     pub drain: Rate,
-    /// The same with ten times as many waiting behind them.
+    /// The same, with ten times as many jobs waiting behind them.
     pub drain_waiting_2m: Rate,
-    /// The same with ten times as many that have ended.
+    /// The same, with ten times as many ended jobs in the table.
     pub drain_ended_2m: Rate,
 }
 
 impl OwnRates {
-    /// The middle of each rate over some rounds.
+    /// The median of each rate over the rounds.
     pub(super) fn median(rounds: &[Self]) -> Self {
         let middle = |rate: fn(&Self) -> Rate| Rate::median(rounds.iter().map(rate).collect());
         Self {
@@ -56,14 +56,14 @@ impl OwnRates {
     }
 }
 
-/// Two queues that are crowded: one with jobs that wait, one with jobs that have ended.
+/// Two large queues: one with waiting jobs, one with ended jobs.
 pub(super) struct Crowds {
     waiting: Queue,
     ended: Queue,
 }
 
 impl Crowds {
-    /// Makes them in `folder`, with enough to drain for `rounds` rounds of `jobs`.
+    /// Creates both in `folder`, with enough jobs for `rounds` rounds of `jobs`.
     pub(super) async fn gather(folder: &Path, jobs: u64, rounds: u64, durability: Durability) -> Result<Self> {
         let waiting = open(&folder.join("waiting.db"), durability)?;
         enqueue_bulk(&waiting, jobs * (CROWD + rounds)).await?;
@@ -73,7 +73,7 @@ impl Crowds {
     }
 }
 
-/// One round on a file of its own in `folder`, and on the crowded ones.
+/// Measures one round on a new file in `folder`, and on the large queues.
 pub(super) async fn measure(folder: &Path, crowds: &Crowds, jobs: u64, durability: Durability) -> Result<OwnRates> {
     let queue = open(&folder.join("own.db"), durability)?;
     let singles = (jobs / 40).clamp(200, 5_000);
@@ -90,19 +90,19 @@ pub(super) async fn measure(folder: &Path, crowds: &Crowds, jobs: u64, durabilit
     Ok(OwnRates { enqueue_1, enqueue_64, bulk, drain, drain_waiting_2m, drain_ended_2m })
 }
 
-/// One producer that awaits each answer, on a file of its own.
+/// Measures one producer that waits for each enqueue, on a new file.
 pub(super) async fn measure_singles(folder: &Path, jobs: u64, durability: Durability) -> Result<Rate> {
     enqueue_one_by_one(&open(&folder.join("own.db"), durability)?, jobs).await
 }
 
-/// A new database with the queue's schema.
+/// Creates a database with the queue's schema.
 pub(super) fn open(path: &Path, durability: Durability) -> Result<Queue> {
     longshore_sqlite::schema::latest_up(path).context("could not create the queue's tables")?;
     let store = SqliteStore::open(SqliteOptions::new(path).durability(durability.into()))?;
     Ok(Queue::from_backend(Arc::new(store)))
 }
 
-/// A job as every producer of the bench makes it.
+/// A job as every producer of the benchmark makes it.
 pub(super) fn new_job() -> NewJob {
     NewJob::new(JOB_TYPE, JobData::from_stored(PAYLOAD.to_owned()))
 }
@@ -140,7 +140,7 @@ async fn enqueue_bulk(queue: &Queue, jobs: u64) -> Result<Rate> {
     Ok(Rate::since(jobs, begin))
 }
 
-/// Runs a worker until `jobs` have been handled; the rest, if there is one, stays.
+/// Runs a worker until it has handled `jobs` jobs. Other jobs stay in the queue.
 async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
     let handled = Arc::new(Countdown { left: AtomicU64::new(jobs), reached: Notify::new() });
     let counting = Counting(Arc::clone(&handled));
@@ -150,7 +150,7 @@ async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
     Ok(Rate::since(jobs, begin))
 }
 
-/// Ended jobs as a queue keeps them, written by hand because only their number matters.
+/// Inserts ended jobs by hand. Only their number matters.
 fn add_ended(path: &Path, jobs: u64) -> Result<()> {
     let mut connection = Connection::open(path)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
@@ -168,7 +168,7 @@ struct Countdown {
     reached: Notify,
 }
 
-/// Does nothing and counts it.
+/// A handler that only counts.
 struct Counting(Arc<Countdown>);
 
 impl Handler for Counting {

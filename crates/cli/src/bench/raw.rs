@@ -1,5 +1,5 @@
-//! The ceiling: what a careful programmer gets out of SQLite by hand, with the same columns, the same claim index
-//! and the same durability, on one thread with prepared statements and nothing else.
+//! The upper bound: hand-written SQLite with the same columns, claim index and durability. It uses one thread and
+//! prepared statements.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,29 +22,29 @@ const CLAIM: &str = "UPDATE raw_jobs \
                      RETURNING id, job_type, job_data";
 const FINISH: &str = "UPDATE raw_jobs SET status = 'completed', completed_at = ?2 WHERE id = ?1 AND status = 'running'";
 const JOB_TYPE: &str = "raw";
-/// As long as a worker's identity and an instant are, so that rows grow by as much.
+/// As long as a worker id, so that rows have the same size as ours.
 const WORKER: &str = "k3J9xQ0aZ7b";
-/// The page cache that the engine has, too: in KiB, which SQLite takes as a negative number.
+/// The page cache size that the engine uses, in KiB. SQLite expects a negative number.
 const CACHE_KIB: i32 = -8000;
 const NOW_MS: i64 = 1_795_467_849_179;
 
-/// Jobs a second of each way to use SQLite by hand.
+/// Rates of hand-written SQLite, in jobs a second.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct RawRates {
-    /// One row a transaction.
+    /// One row in each transaction.
     pub insert_1: Rate,
-    /// A thousand rows a transaction.
+    /// A thousand rows in each transaction.
     pub insert_1000: Rate,
-    /// Inserted, claimed and finished in three transactions for each hundred.
+    /// Inserted, claimed and finished in three transactions for each hundred jobs.
     pub lifecycle_100: Rate,
-    /// The same for each thousand.
+    /// The same for each thousand jobs.
     pub lifecycle_1000: Rate,
-    /// Claimed and finished in two transactions for each thousand.
+    /// Claimed and finished in two transactions for each thousand jobs.
     pub finish_1000: Rate,
 }
 
 impl RawRates {
-    /// The middle of each rate over some rounds.
+    /// The median of each rate over the rounds.
     pub(super) fn median(rounds: &[Self]) -> Self {
         let middle = |rate: fn(&Self) -> Rate| Rate::median(rounds.iter().map(rate).collect());
         Self {
@@ -57,7 +57,7 @@ impl RawRates {
     }
 }
 
-/// Measures on a file of its own in `folder`, which must be on the file system that the rest is measured on.
+/// Measures on a new file in `folder`, which must be on the file system to measure.
 pub(super) fn measure(folder: &Path, jobs: u64, durability: Durability) -> Result<RawRates> {
     let mut raw = Raw::open(&folder.join("raw.db"), durability)?;
     let singles = (jobs / 40).clamp(200, 5_000);
@@ -70,14 +70,14 @@ pub(super) fn measure(folder: &Path, jobs: u64, durability: Durability) -> Resul
     Ok(RawRates { insert_1, insert_1000, lifecycle_100, lifecycle_1000, finish_1000 })
 }
 
-/// Single-row commits a second, on a file of its own.
+/// Measures single-row commits a second, on a new file.
 pub(super) fn measure_singles(folder: &Path, jobs: u64, durability: Durability) -> Result<Rate> {
     let mut raw = Raw::open(&folder.join("raw.db"), durability)?;
     Rate::of(jobs, || raw.insert(jobs, 1))
 }
 
-/// The time of one single-row commit in milliseconds, sample by sample, each after a pause: a machine that has
-/// slept takes longer for it than one that is in full swing.
+/// The time of single-row commits in milliseconds, with a pause before each. A machine that was idle needs longer for a
+/// commit than a busy one.
 pub(super) fn commit_samples(folder: &Path, samples: u64, pause: Duration, durability: Durability) -> Result<Vec<f64>> {
     let mut raw = Raw::open(&folder.join("commit.db"), durability)?;
     let mut times = Vec::new();

@@ -18,15 +18,15 @@ const IDLE_SPAN: Duration = Duration::from_secs(5);
 /// What to measure.
 #[derive(Clone, Debug)]
 pub(crate) struct BenchRequest {
-    /// How many jobs each measurement moves.
+    /// The number of jobs in each measurement.
     pub jobs: u64,
-    /// What a commit promises.
+    /// What a commit survives.
     pub durability: Durability,
-    /// Where the files are made, and removed again: the file system that is measured.
+    /// The folder for the files, which are removed afterwards. Its file system is measured.
     pub folder: PathBuf,
 }
 
-/// What was measured. Rates are jobs a second.
+/// The measured figures. Rates are in jobs a second.
 #[derive(Debug, Serialize)]
 pub(crate) struct BenchReport {
     engine: &'static str,
@@ -38,7 +38,7 @@ pub(crate) struct BenchReport {
 }
 
 impl BenchReport {
-    /// Beside each of our figures the hand-written one that it is compared with.
+    /// A table with each of our figures beside the hand-written one.
     pub(crate) fn to_table(&self) -> Table {
         let (own, raw, ratios) = (&self.longshore.rates, &self.raw, &self.ratios);
         let mut table = Table::new(&["measured", "longshore/s", "by hand/s", "ratio"]).right(&[1, 2, 3]);
@@ -56,7 +56,7 @@ impl BenchReport {
         table
     }
 
-    /// What is no rate, a line each.
+    /// The figures that are not rates, one line each.
     pub(crate) fn to_lines(&self) -> Vec<String> {
         let own = &self.longshore;
         let mut lines = vec![
@@ -81,17 +81,17 @@ struct Own {
     rates: OwnRates,
     latency_same_process_ms: Percentiles,
     latency_other_process_ms: Percentiles,
-    /// One hand-written single-row commit at the same intervals, to be taken off the latencies.
+    /// One hand-written single-row commit at the same intervals; subtract it from the latencies.
     raw_commit_ms: Percentiles,
     idle_cpu_percent: Option<f64>,
     idle_rss_mib: Option<f64>,
-    /// Six workers in six processes on one file, all together.
+    /// Six workers in six processes on one file, added up.
     idle_six_workers_cpu_percent: Option<f64>,
     #[serde(flatten)]
     both: BothDurabilities,
 }
 
-/// Each of our rates as a multiple of the hand-written one that it stands beside.
+/// Each of our rates divided by the hand-written one.
 #[derive(Debug, Serialize)]
 struct Ratios {
     enqueue_1_of_insert_1: f64,
@@ -103,10 +103,10 @@ struct Ratios {
     enqueue_1_normal_of_insert_1_normal: f64,
 }
 
-/// Rounds of by-hand and own measurements alternate, so that whatever else the machine does meets both.
+/// Hand-written and own measurements alternate, so that other load on the machine affects both.
 const ROUNDS: u64 = 3;
 
-/// Runs everything, one after the other.
+/// Runs all measurements, one after the other.
 pub(crate) fn run(request: &BenchRequest) -> Result<BenchReport> {
     let folder = tempfile::Builder::new()
         .prefix("longshore-bench-")
@@ -130,7 +130,7 @@ pub(crate) fn run(request: &BenchRequest) -> Result<BenchReport> {
 }
 
 impl Ratios {
-    /// The middle of the rounds' own ratios, because each round compares what ran side by side.
+    /// The median of the ratios of the rounds. Each ratio compares measurements from the same time.
     fn median(own: &[OwnRates], raw: &[RawRates], both: &BothDurabilities) -> Self {
         let middle = |ratio: fn(&OwnRates, &RawRates) -> f64| {
             let ratio = median(own.iter().zip(raw).map(|(own, raw)| ratio(own, raw)).collect());

@@ -1,18 +1,19 @@
 use longshore_core::{Action, Status};
 
-use super::jobs::{Verb, list, move_jobs, print_detail, read_detail};
-use crate::arguments::{DeadCommand, ToFilter};
+use super::jobs::{Verb, dead_letters, list, move_jobs, print_detail, read_detail};
+use crate::arguments::{DeadArguments, DeadCommand, KindArguments, ListArguments, ToFilter};
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
-/// Looks after the jobs that were given up.
-pub(crate) fn run(context: &Context, command: DeadCommand) -> anyhow::Result<Exit> {
-    match command {
+/// Runs `longshore dead`.
+pub(crate) fn run(context: &Context, arguments: DeadArguments) -> anyhow::Result<Exit> {
+    let newest = || DeadCommand::List { filter: KindArguments::default(), page: ListArguments::default() };
+    match arguments.command.unwrap_or_else(newest) {
         DeadCommand::List { filter, page } => context.block_on({
             let dead = filter.to_filter().statuses([Status::DeadLetter]);
-            list(context, dead.into(), page)
+            list(context, dead.into(), page, dead_letters)
         }),
         DeadCommand::Show(job) => context.block_on(show(context, job.id)),
         DeadCommand::Retry(arguments) => {

@@ -7,15 +7,15 @@ use crate::error_report::ErrorReport;
 use crate::exit::Exit;
 use crate::output::table::one_line;
 
-/// What `doctor` found.
+/// The findings of `doctor`.
 #[derive(Serialize)]
 struct Diagnosis {
     ok: bool,
     findings: Vec<Finding>,
 }
 
-/// Looks for what goes wrong in practice. A schema that is not understood is a finding here, too, because then it
-/// is the one that matters; it keeps its own exit code.
+/// Checks for common problems. A schema that this version does not support is also a finding here, and keeps its own
+/// exit code.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let configured = context.config()?.jobs.keys().cloned().collect();
     let facts = context.block_on(async {
@@ -48,7 +48,7 @@ fn tell(context: &Context, diagnosis: &Diagnosis) -> anyhow::Result<()> {
             let [message, hint] = [&finding.message, &finding.hint].map(|text| one_line(text, usize::MAX));
             output.line(format!("{message}\n  {hint}"))?;
         }
-        if diagnosis.ok { output.line("all is well") } else { Ok(()) }
+        if diagnosis.ok { output.line("no problems found") } else { Ok(()) }
     })?;
     Ok(())
 }

@@ -13,7 +13,7 @@ mod batch;
 mod batch_lines;
 pub(super) mod payload;
 
-/// Enqueues one job or a batch. Everything is read and looked at before the database is touched.
+/// Enqueues one job or a batch. Reads and checks all input before it opens the database.
 pub(crate) fn run(context: &Context, arguments: EnqueueArguments) -> anyhow::Result<Exit> {
     let config = context.config()?;
     if let Some(path) = &arguments.batch {
@@ -47,7 +47,7 @@ fn read_job(config: &Config, arguments: EnqueueArguments) -> Result<NewJob, Comm
     })
 }
 
-/// A job that was enqueued, or was there.
+/// The job that was enqueued, or that existed already.
 #[derive(Serialize)]
 struct EnqueuedJob {
     #[serde(flatten)]
@@ -60,7 +60,7 @@ async fn enqueue(context: &Context, job: ValidJob) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::New).await?;
     let enqueued = database.enqueue_valid(vec![job]).await?;
     let [enqueued] = enqueued.as_slice() else {
-        anyhow::bail!("the database answered for {} jobs and was asked for one", enqueued.len());
+        anyhow::bail!("the database returned {} jobs for one enqueue", enqueued.len());
     };
     if let Some(duplicate) = enqueued.duplicate {
         context.output.note(note(enqueued.id, duplicate));
@@ -72,9 +72,9 @@ async fn enqueue(context: &Context, job: ValidJob) -> anyhow::Result<Exit> {
 fn note(id: JobId, duplicate: Duplicate) -> String {
     match duplicate {
         Duplicate::Kept => format!("job {id} has this unique key and has not ended: nothing was enqueued"),
-        Duplicate::Replaced => format!("job {id} has this unique key and waits: its content was replaced"),
+        Duplicate::Replaced => format!("job {id} has this unique key and is waiting: its content was replaced"),
         Duplicate::PushedBack => {
-            format!("job {id} has this unique key and waits: its content was replaced and it was pushed back")
+            format!("job {id} has this unique key and is waiting: its content was replaced and its start was postponed")
         }
     }
 }
@@ -83,9 +83,9 @@ fn done(enqueued: &Enqueued) -> String {
     let id = enqueued.id;
     match enqueued.duplicate {
         None => format!("job {id} was enqueued"),
-        Some(Duplicate::Kept) => format!("job {id} was there already"),
+        Some(Duplicate::Kept) => format!("job {id} existed already"),
         Some(Duplicate::Replaced) => format!("the content of job {id} was replaced"),
-        Some(Duplicate::PushedBack) => format!("job {id} was pushed back"),
+        Some(Duplicate::PushedBack) => format!("the start of job {id} was postponed"),
     }
 }
 

@@ -12,15 +12,18 @@ mod moves;
 mod show;
 mod wait;
 
-pub(super) use self::list::list;
+use self::list::any_state;
+pub(super) use self::list::{dead_letters, list};
 pub(super) use self::moves::Verb;
 use self::moves::{Move, targets};
 pub(super) use self::show::{print_detail, read_detail};
 
-/// Looks at jobs, and moves them by hand.
+/// Runs `longshore jobs`.
 pub(crate) fn run(context: &Context, command: JobsCommand) -> anyhow::Result<Exit> {
     match command {
-        JobsCommand::List { filter, page } => context.block_on(list(context, filter.to_filter().into(), page)),
+        JobsCommand::List { filter, page } => {
+            context.block_on(list(context, filter.to_filter().into(), page, any_state))
+        }
         JobsCommand::Show(job) => context.block_on(show::run(context, job.id)),
         JobsCommand::Logs { job, follow, attempt } => {
             let until = if follow { logs::Until::Ended } else { logs::Until::Now };
@@ -40,7 +43,7 @@ pub(crate) fn run(context: &Context, command: JobsCommand) -> anyhow::Result<Exi
     }
 }
 
-/// Only what fits is meant by `--all` without a status; completed jobs are not run again unless somebody says so.
+/// `--all` without `--status` does not include completed jobs: they run again only if the user asks for it.
 const RETRY: Verb = Verb {
     action: Action::Retry,
     word: "retry",
@@ -51,7 +54,7 @@ const RETRY_ALONE: Verb = Verb { action: Action::RetryAlone, ..RETRY };
 const CANCEL: Verb = Verb {
     action: Action::Cancel,
     word: "cancel",
-    done: "cancelled; running ones are asked to stop",
+    done: "cancelled; running jobs were asked to stop",
     statuses: &[Status::Blocked, Status::Pending, Status::Running, Status::Retrying],
 };
 const DELETE: Verb = Verb {
@@ -77,7 +80,7 @@ const fn reprioritise(priority: Priority) -> Verb {
     }
 }
 
-/// Moves the jobs that the words mean; without a status those from which this move is meant.
+/// Changes the selected jobs. Without a status filter, `--all` takes the states that the verb lists.
 pub(super) fn move_jobs<F: ToFilter>(
     context: &Context,
     arguments: &TargetArguments<F>,

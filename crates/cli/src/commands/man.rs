@@ -5,7 +5,7 @@ use crate::arguments::Arguments;
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Prints the manual page: the program, then every command as a section of its own.
+/// Prints the manual page: the program, then a section for each command.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let mut program = Arguments::command();
     program.build();
@@ -26,7 +26,7 @@ fn render_command(command: &clap::Command, page: &mut Vec<u8>) -> anyhow::Result
     man.render_description_section(&mut section)?;
     man.render_synopsis_section(&mut section)?;
     man.render_options_section(&mut section)?;
-    // The sections of a command stand below its own heading.
+    // The sections of a command become subsections of its own heading.
     page.extend_from_slice(String::from_utf8_lossy(&section).replace(".SH ", ".SS ").as_bytes());
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         render_command(command, page)?;

@@ -23,7 +23,7 @@ mod run;
 mod status;
 mod verify;
 
-/// Creates and changes the schema, and mends its history.
+/// Runs `longshore migrate`.
 pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Result<Exit> {
     let site = Site { context, dir: arguments.dir.as_deref() };
     match &arguments.command {
@@ -64,29 +64,29 @@ fn mark_with(site: &Site<'_>, arguments: &MarkArguments, mark: Mark, what: &str)
     mark::tell(site.context, &report, what)
 }
 
-/// Where migrations are, and where they go.
+/// The database and the migrations directory of a command.
 struct Site<'a> {
     context: &'a Context,
     dir: Option<&'a Path>,
 }
 
-/// Whether there has to be a database already.
+/// What to do if the database file does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Absent {
-    /// A missing one is looked at as an empty one, or created by what writes.
+    /// Treat it as an empty database. Commands that write create it.
     Empty,
-    /// A missing one is an error, and nothing is created.
+    /// Fail, and create nothing.
     Refused,
 }
 
-/// The application's own migrations where nobody says otherwise.
+/// The default directory of the application's own migrations.
 const DIR: &str = "migrations";
 
 impl Site<'_> {
     fn migrator(&self, access: Access, absent: Absent) -> anyhow::Result<Migrator<'static>> {
         let url = self.context.database_url()?;
         let sources = self.sources()?;
-        // Whatever else is in the way, opening it tells.
+        // Opening the file reports every other problem.
         let is_missing = std::fs::metadata(url.path()).is_err_and(|error| error.kind() == ErrorKind::NotFound);
         if absent == Absent::Refused && is_missing {
             let database = url.path().display().to_string().into();
@@ -100,9 +100,9 @@ impl Site<'_> {
         Ok(Migrator::new(Box::new(target), sources))
     }
 
-    /// A migrator that never looks at a real database.
+    /// A migrator that never opens a real database.
     fn offline(&self) -> anyhow::Result<Migrator<'static>> {
-        // Inspecting a file that is not there is looking at an empty database, and no file has an empty name.
+        // Inspecting a missing file is like inspecting an empty database, and no file has an empty name.
         let target = SqliteTarget::open(Path::new(""), Access::Inspect).map_err(MigrateError::from)?;
         Ok(Migrator::new(Box::new(target), self.sources()?))
     }

@@ -3,42 +3,44 @@ use std::time::Duration;
 use longshore_core::{InvalidJob, QueueChange, QueueStats, Status, Timestamp};
 use serde::Serialize;
 
-use crate::arguments::QueuesCommand;
+use crate::arguments::{QueuesArguments, QueuesCommand};
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
+use crate::output::quoted::argument;
 use crate::output::relative_time::span;
 use crate::output::table::Table;
 
-/// Looks at queues, pauses and resumes them.
-pub(crate) fn run(context: &Context, command: QueuesCommand) -> anyhow::Result<Exit> {
-    match command {
+/// Runs `longshore queues`.
+pub(crate) fn run(context: &Context, arguments: QueuesArguments) -> anyhow::Result<Exit> {
+    match arguments.command.unwrap_or(QueuesCommand::List) {
         QueuesCommand::List => context.block_on(list(context)),
         QueuesCommand::Pause { queue } => context.block_on(change(context, queue, QueueChange::Pause)),
         QueuesCommand::Resume { queue } => context.block_on(change(context, queue, QueueChange::Resume)),
     }
 }
 
-/// The queues as `--json` has them.
+/// The queues in JSON.
 #[derive(Serialize)]
 struct Queues {
     queues: Vec<Queue>,
 }
 
+/// One queue as `--json` has it.
 #[derive(Serialize)]
-struct Queue {
+pub(super) struct Queue {
     #[serde(flatten)]
     stats: QueueStats,
-    /// Jobs that wait, now or for their instant or their parent.
+    /// Jobs that wait: ready, scheduled, retrying or blocked.
     depth: u64,
-    /// Jobs that run.
+    /// Jobs that are running.
     running: u64,
     oldest_waiting_seconds: Option<f64>,
 }
 
 impl Queue {
-    fn new(stats: QueueStats, now: Timestamp) -> Self {
+    pub(super) fn new(stats: QueueStats, now: Timestamp) -> Self {
         let count = |status: Status| stats.jobs.get(&status).copied().unwrap_or(0);
         let depth = count(Status::Pending) + count(Status::Retrying) + count(Status::Blocked);
         let running = count(Status::Running);
@@ -56,7 +58,8 @@ async fn list(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn table(queues: &[Queue]) -> Table {
+/// One row a queue.
+pub(super) fn table(queues: &[Queue]) -> Table {
     let mut table = Table::new(&["QUEUE", "STATE", "WAITING", "RUNNING", "OLDEST", "DEAD LETTERS"]);
     for queue in queues {
         let oldest = queue.oldest_waiting_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -69,25 +72,42 @@ fn table(queues: &[Queue]) -> Table {
             queue.stats.jobs.get(&Status::DeadLetter).copied().unwrap_or(0).to_string(),
         ]);
     }
-    table.right(&[2, 3, 4, 5])
+    table.right(&[2, 3, 4, 5]).text(&[0]).optional(&[5]).state(1)
 }
 
-/// What became of a queue.
+/// The new state of a queue.
 #[derive(Serialize)]
 struct Changed<'a> {
     queue: &'a str,
     is_paused: bool,
 }
 
+/// For a queue that never had a job: the queue that may be meant, in words.
+async fn unused_queue(database: &Database, queue: &str) -> anyhow::Result<Option<String>> {
+    let known = database.stats(0).await?.queues;
+    if known.iter().any(|stats| stats.queue == queue) {
+        return Ok(None);
+    }
+    let similar = known.iter().map(|stats| (strsim::jaro_winkler(&stats.queue, queue), &stats.queue));
+    let similar = similar.filter(|(likeness, _)| *likeness > LIKENESS_MIN).max_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(Some(similar.map_or_else(String::new, |(_, name)| format!("; did you mean {}?", argument(name)))))
+}
+
+/// A name is taken for a slip of another one from this on; the value that clap uses for its own hints.
+const LIKENESS_MIN: f64 = 0.7;
+
 async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow::Result<Exit> {
-    // A name that no job can have is a slip of the fingers.
+    // No job can have this queue name, so it is a typo.
     InvalidJob::check_queue(&queue).map_err(CommandError::Job)?;
     let database = Database::open(context, Prepare::Nothing).await?;
+    if let Some(similar) = unused_queue(&database, &queue).await? {
+        context.output.note(format!("no job has been in queue {queue} yet{similar}"));
+    }
     database.change_queue(queue.clone(), change).await?;
     let changed = Changed { queue: &queue, is_paused: change == QueueChange::Pause };
     let done = match change {
-        QueueChange::Pause => format!("queue {queue} is paused; what runs goes on"),
-        QueueChange::Resume => format!("queue {queue} is open"),
+        QueueChange::Pause => format!("queue {queue} is paused; running jobs continue"),
+        QueueChange::Resume => format!("queue {queue} is not paused"),
     };
     CommandError::after(&done, context.output.result(&changed, |output| output.line(&done)))?;
     Ok(Exit::Done)

@@ -13,18 +13,18 @@ use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::settings::config::Config;
 
-/// How the work ended, for `--json`.
+/// The result of the command for `--json`.
 #[derive(Serialize)]
 struct Ended {
     ended: &'static str,
 }
 
-/// Runs jobs on a database whose schema is understood.
+/// Runs jobs on a database whose schema is supported.
 pub(crate) fn work(context: &Context, arguments: &WorkArguments) -> anyhow::Result<Exit> {
     run(context, arguments, Prepare::New)
 }
 
-/// Migrates, then works.
+/// Applies migrations, then runs jobs.
 pub(crate) fn up(context: &Context, arguments: &WorkArguments) -> anyhow::Result<Exit> {
     run(context, arguments, Prepare::Latest)
 }
@@ -34,17 +34,17 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
     check_spare_files()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
-        // The schema comes before the handlers: on a database that is not understood nothing else matters.
+        // The schema comes before the handlers: if it is not supported, nothing else matters.
         let database = Database::open(context, prepare).await?;
         if config.jobs.is_empty() && arguments.drain {
-            context.output.note("no type of jobs is declared, so nothing here could run");
+            context.output.note("no job type is declared, so this worker could not run any job");
             return anyhow::Ok("drained");
         }
         let worker = worker(context, &database, &config, arguments)?;
         if !config.jobs.is_empty() {
             let types: Vec<&str> = config.jobs.keys().map(String::as_str).collect();
-            // By way of the log, which waits for no reader.
-            tracing::info!("working on {}; SIGTERM or Ctrl-C ends it", types.join(", "));
+            // Written through the log, which never waits for a reader.
+            tracing::info!("running jobs of {}; stop with Ctrl-C or SIGTERM", types.join(", "));
         }
         run_worker(worker, arguments).await
     })?;
@@ -55,7 +55,7 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
     Ok(Exit::Done)
 }
 
-/// So many files a worker that runs one program has open beside those it was started with: the runtime's own, the
+/// The number of files that a worker with one running program opens beyond those inherited at start: the runtime's, the
 /// database's and the program's pipes. With fewer it could never run a job, and the runtime would panic.
 const WORKER_FILES: usize = 23;
 

@@ -7,13 +7,13 @@ use crate::exit::Exit;
 use crate::output::relative_time::relative;
 use crate::output::table::Table;
 
-/// The workers as `--json` has them.
+/// The workers in JSON.
 #[derive(Serialize)]
 struct Workers {
     workers: Vec<WorkerRecord>,
 }
 
-/// Shows who works, since when, and on what.
+/// Prints the workers, when they started, and which jobs they run.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     context.block_on(list(context))
 }
@@ -41,5 +41,5 @@ fn table(workers: &[WorkerRecord], now: Timestamp) -> Table {
             format!("{} of {}: {}", running.len(), worker.concurrency, running.join(", ")),
         ]);
     }
-    table.right(&[2])
+    table.right(&[2]).text(&[0, 7]).optional(&[1, 2, 6, 4, 5]).state(3)
 }

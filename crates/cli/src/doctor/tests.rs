@@ -13,7 +13,7 @@ const LOCAL: LocalHealth = LocalHealth {
     disk_total_bytes: Some(100 * 1024 * MIB),
 };
 
-/// A database where all is well: a worker that knows `mail`, and room on the disk.
+/// A database without problems: a worker that knows `mail`, and free disk space.
 fn healthy() -> Health {
     Health {
         now: NOW,
@@ -88,9 +88,9 @@ fn a_name_that_is_no_valid_text_is_named_with_what_it_holds_back() {
 
     let findings = judge(&health, &BTreeSet::new());
 
-    assert_eq!(findings.len(), 1, "and no other finding about the same jobs");
+    assert_eq!(findings.len(), 1, "there is no second finding about the same jobs");
     assert_eq!(findings[0].code, "invalid_name");
-    assert!(findings[0].message.contains("holds back 3 jobs"), "{}", findings[0].message);
+    assert!(findings[0].message.contains("with 3 jobs waiting"), "{}", findings[0].message);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_count_that_ended_at_its_bound_says_so() {
     let messages: Vec<String> = judge(&health, &BTreeSet::new()).into_iter().map(|finding| finding.message).collect();
 
     assert!(messages[0].contains("for at least 10001 jobs that"), "{messages:?}");
-    assert!(messages[1].contains("\"mail\", of which 1 job could"), "{messages:?}");
+    assert!(messages[1].contains("\"mail\"; 1 job of this type could"), "{messages:?}");
 }
 
 #[test]

@@ -9,48 +9,48 @@ use crate::arguments::InvalidPriorityWords;
 use crate::exit::Exit;
 use crate::output::table::count_jobs;
 
-/// What a command could not do, apart from what the database or a migration says. Nothing was changed, unless the
-/// variant says otherwise.
+/// Why a command failed, apart from errors of the database or a migration. Nothing was changed, unless the variant says
+/// otherwise.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub(crate) enum CommandError {
-    /// A job and its priority are not both there.
+    /// A job id or its priority is missing or invalid.
     #[error(transparent)]
     PriorityWords(#[from] InvalidPriorityWords),
-    /// Jobs are named, and all jobs are meant.
-    #[error("ids and --all exclude each other")]
+    /// Both ids and `--all` were given.
+    #[error("ids cannot be combined with --all")]
     IdsWithAll,
-    /// A filter narrows nothing.
-    #[error("--status, --type, --queue, --failure-type and --reason narrow --all, and named jobs need no filter")]
+    /// A filter was given together with ids.
+    #[error("--status, --type, --queue, --failure-type and --reason need --all and cannot be combined with ids")]
     FilterWithIds,
-    /// What names the database does not.
+    /// The database URL is invalid.
     #[error("{source} (from {origin})")]
     DatabaseUrl {
         /// What is wrong with it.
         source: InvalidDatabaseUrl,
-        /// Where it stands.
+        /// Where the URL comes from.
         origin: &'static str,
     },
-    /// A path is not UTF-8 where only text can name it.
+    /// A path is not UTF-8, but must be passed as text.
     #[error("{what} is not UTF-8")]
     NotText {
-        /// Which text.
+        /// What the path names.
         what: &'static str,
     },
-    /// Something was changed, and then its result could not be told.
+    /// Something was changed, but the result could not be printed.
     #[error("{done}, but the result could not be printed: {source}")]
     Untold {
         /// What was done.
         done: String,
-        /// Why it could not be told.
+        /// Why it could not be printed.
         source: anyhow::Error,
     },
-    /// The configuration file is there and says something wrong.
+    /// The configuration file is invalid.
     #[error("{}, line {line}: {problem}", .path.display())]
     Config {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Where, from one.
+        /// The line; the first is 1.
         line: usize,
         /// What is wrong.
         problem: String,
@@ -58,88 +58,88 @@ pub(crate) enum CommandError {
     /// A file that was named cannot be read.
     #[error("{} cannot be read: {source}", .path.display())]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The `.env` file has a line that is no assignment.
+    /// The `.env` file has an invalid line.
     #[error(".env cannot be read: {source}")]
     Dotenv {
-        /// What the reader says.
+        /// The parser's error.
         source: dotenvy::Error,
     },
-    /// The payload is no JSON, or none that every reader can read.
+    /// The payload is not JSON, or not JSON that every reader can parse.
     #[error("{origin} is {source}")]
     Payload {
         /// What is wrong with it.
         source: InvalidJobData,
-        /// Where it stands.
+        /// Where the payload comes from.
         origin: PayloadOrigin,
     },
-    /// The payload is no text.
+    /// The payload is not UTF-8.
     #[error("{origin} is not UTF-8")]
     PayloadEncoding {
-        /// Where it stands.
+        /// Where the payload comes from.
         origin: PayloadOrigin,
     },
-    /// The payload is longer than any store accepts.
+    /// The payload is longer than the limit.
     #[error("{origin} has more than {max} bytes")]
     PayloadTooLong {
-        /// Where it stands.
+        /// Where the payload comes from.
         origin: PayloadOrigin,
-        /// The most that is accepted.
+        /// The limit in bytes.
         max: usize,
     },
-    /// The job is not acceptable.
+    /// The job is invalid.
     #[error(transparent)]
     Job(#[from] InvalidJob),
-    /// A line of a batch is off; not one of its jobs was enqueued.
+    /// A line of a batch is invalid. No job was enqueued.
     #[error("{input}, line {line}: {problem}")]
     Line {
-        /// Which file.
+        /// The file.
         input: String,
-        /// Which line, from one.
+        /// The line; the first is 1.
         line: u64,
         /// What is wrong.
         problem: String,
     },
-    /// There is no such job.
+    /// The job does not exist.
     #[error("there is no job {id}")]
     NoSuchJob {
         /// The job.
         id: JobId,
     },
-    /// The job is there, but was not given up.
+    /// The job exists, but is not a dead letter.
     #[error("job {id} is {status}, not a dead letter")]
     NotADeadLetter {
         /// The job.
         id: JobId,
-        /// Where it stands.
+        /// Its status.
         status: Status,
     },
-    /// Some of the named jobs could not be moved; the others were.
+    /// Some of the listed jobs could not be changed. The others were changed.
     #[error("cannot {verb}: {}", refusals(.actioned))]
     NotMoved {
-        /// What was asked.
+        /// The verb.
         verb: &'static str,
-        /// What it came to.
+        /// The result for each job.
         actioned: Actioned,
     },
-    /// Many jobs are meant, and nobody said so.
-    #[error("this would {verb} {}, and nobody can be asked", count_jobs(*.jobs))]
+    /// The command would change many jobs, needs a confirmation, and there is no terminal.
+    #[error("this would {verb} {} and needs a confirmation, but there is no terminal", count_jobs(*.jobs))]
     Unconfirmed {
-        /// What would be done.
+        /// The verb.
         verb: &'static str,
-        /// To how many.
+        /// The number of jobs.
         jobs: u64,
     },
-    /// Somebody was asked and said no.
+    /// The user answered no.
     #[error("not confirmed: nothing was changed")]
     Declined,
 }
 
-/// Where a payload was read.
+/// Where a payload comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PayloadOrigin {
     /// The argument itself.
@@ -161,14 +161,14 @@ impl fmt::Display for PayloadOrigin {
 }
 
 impl CommandError {
-    /// What standard input is called where a file could be named.
+    /// The name of standard input in messages.
     pub(crate) const STANDARD_INPUT: &str = "standard input";
 
-    /// The code of the one error after which something has been done.
+    /// The code of the only error that is reported after a change was made.
     pub(crate) const RESULT_NOT_PRINTED: &str = "result_not_printed";
 
-    /// What was told after something was `done`. An error says that it was done; a reader who has seen enough
-    /// (`| head`) is none.
+    /// Wraps an error from printing the result: the message says that `done` has happened. A closed reader (`| head`)
+    /// is not an error.
     pub(crate) fn after<T>(done: impl fmt::Display, told: Result<T, impl Into<anyhow::Error>>) -> anyhow::Result<T> {
         told.map_err(|error| {
             let source = error.into();
@@ -180,7 +180,7 @@ impl CommandError {
         })
     }
 
-    /// How the program ends.
+    /// The exit code.
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::PriorityWords(_)
@@ -203,7 +203,7 @@ impl CommandError {
         }
     }
 
-    /// A stable word for scripts.
+    /// A stable code for scripts.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => "usage",
@@ -232,41 +232,44 @@ impl CommandError {
             }
             Self::DatabaseUrl { source, .. } => source.hint(),
             Self::NotText { .. } => "rename it, or name a symbolic link to it whose path is UTF-8",
-            Self::Untold { .. } => "do not run the command again; check where standard output goes",
-            Self::Config { .. } => "mend that line, or name another file with --config",
+            Self::Untold { .. } => "do not run the command again; check why standard output cannot be written",
+            Self::Config { .. } => "correct that line, or name another file with --config",
             Self::Unreadable { path, .. } if path.as_os_str() == Self::STANDARD_INPUT => {
-                "check where standard input comes from"
+                "check the program or file that feeds standard input"
             }
             Self::Unreadable { .. } => "check the path and its permissions",
-            Self::Dotenv { .. } => "mend that line, or name the database with --database",
+            Self::Dotenv { .. } => "correct that line, or name the database with --database",
             Self::Payload { source: InvalidJobData::LoneSurrogate { .. }, .. } => {
                 "write both halves, such as \\ud83d\\ude00, or the character itself"
             }
             Self::Payload { source: InvalidJobData::TooDeep, .. } => {
-                "flatten it, or store it elsewhere and enqueue where it is"
+                "flatten it, or store the data elsewhere and enqueue a reference to it"
             }
             Self::Payload { origin: PayloadOrigin::File(_), .. } => "correct the file and enqueue it again",
-            Self::Payload { origin: PayloadOrigin::StandardInput, .. } => "check what is written to standard input",
-            Self::Payload { .. } => "quote it for the shell, such as '{\"file\": \"a.jpg\"}', or give it as @FILE",
-            Self::PayloadEncoding { .. } => "encode the text as UTF-8, binary data as base64",
-            Self::PayloadTooLong { .. } => "store the data elsewhere and enqueue where it is",
+            Self::Payload { origin: PayloadOrigin::StandardInput, .. } => {
+                "correct the program or file that feeds \
+            standard input"
+            }
+            Self::Payload { .. } => "quote it for the shell, such as '{\"file\": \"a.jpg\"}', or pass it as @FILE",
+            Self::PayloadEncoding { .. } => "encode text as UTF-8 and binary data as base64",
+            Self::PayloadTooLong { .. } => "store the data elsewhere and enqueue a reference to it",
             Self::Job(_) => "see \"longshore enqueue --help\"",
-            Self::Line { .. } => "no job was enqueued; correct that line and enqueue all of them again",
-            Self::NoSuchJob { .. } => "\"longshore jobs list\" shows those that there are",
-            Self::NotADeadLetter { .. } => "see \"longshore jobs --help\" for jobs in any state",
+            Self::Line { .. } => "no job was enqueued; correct that line and enqueue the whole file again",
+            Self::NoSuchJob { .. } => "list the jobs with \"longshore jobs list\"",
+            Self::NotADeadLetter { .. } => "\"longshore jobs\" works on jobs in any state",
             Self::NotMoved { actioned, .. } if actioned.touched == 0 => {
-                "\"longshore jobs show ID\" shows where a job stands; nothing was changed"
+                "nothing was changed; see the state of a job with \"longshore jobs show ID\""
             }
             Self::NotMoved { .. } => {
-                "\"longshore jobs show ID\" shows where a job stands; the other named jobs were moved"
+                "the other jobs were changed; see the state of a job with \"longshore jobs show ID\""
             }
-            Self::Unconfirmed { .. } => "add --yes if all of them are meant",
+            Self::Unconfirmed { .. } => "add --yes to confirm",
             Self::Declined => "narrow the filter with --status, --type or --queue",
         }
     }
 }
 
-/// How many refusals are told one by one.
+/// How many refused jobs are listed in the message.
 const REFUSALS_TOLD_MAX: usize = 5;
 
 fn refusals(actioned: &Actioned) -> String {

@@ -1,4 +1,4 @@
-//! How errors and findings about migrations are told: the exit code, and what to type next.
+//! How errors and findings about migrations are printed: the exit code and the next command.
 
 use longshore_migrate::MigrateError;
 use longshore_migrate::finding::{Finding, FindingKind};
@@ -13,7 +13,7 @@ pub(super) const ADOPT: &str =
     "longshore adopt --dry-run shows what it would do, longshore adopt --reason TEXT takes the table over";
 const LEAVE_OUT: &str = "longshore adopt --leave-out --reason TEXT, to go on without these jobs, whose rows are kept";
 
-/// How the program ends, where the cause is not outside.
+/// The exit code, if the cause is not an outside one.
 pub(super) fn exit(error: &MigrateError) -> Exit {
     match error {
         MigrateError::HistoryBroken { .. } => Exit::HistoryBroken,
@@ -39,7 +39,7 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
     }
 }
 
-/// What to type or to do next, where the cause is not outside.
+/// The next step, if the cause is not an outside one.
 pub(super) fn hint(error: &MigrateError) -> String {
     match error {
         MigrateError::HistoryBroken { findings } | MigrateError::NoRepair { reasons: findings } => {
@@ -56,27 +56,27 @@ pub(super) fn hint(error: &MigrateError) -> String {
         MigrateError::AlreadyThere { id, .. } => {
             format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
         }
-        MigrateError::DataLoss { .. } => "add --allow-data-loss if the data may go".to_owned(),
+        MigrateError::DataLoss { .. } => "add --allow-data-loss if the data may be lost".to_owned(),
         MigrateError::NotShown { id, .. } => format!(
             "longshore migrate repair, or longshore migrate mark-applied {id} --reason TEXT --unverified to mark it \
-             all the same"
+             anyway"
         ),
         MigrateError::StillThere { steps, .. } => {
             let way = if *steps == 1 { String::new() } else { format!(" --steps {steps}") };
-            format!("longshore migrate down{way}, or add --unverified to mark it all the same")
+            format!("longshore migrate down{way}, or add --unverified to mark it anyway")
         }
-        MigrateError::NoFile { .. } => "bring its files back first".to_owned(),
+        MigrateError::NoFile { .. } => "restore its files first".to_owned(),
         MigrateError::RepairUndone { .. } => {
-            "longshore migrate verify shows what differs; nothing was changed".to_owned()
+            "nothing was changed; see the differences with longshore migrate verify".to_owned()
         }
         MigrateError::Failed { id, .. } => {
-            format!("correct {id} or the data that it meets, then run the command again")
+            format!("correct {id} or the data that it fails on, then run the command again")
         }
         MigrateError::DidNotDo { id, .. } | MigrateError::DidNotUndo { id, .. } => {
-            format!("correct {id}; nothing of it was kept")
+            format!("correct {id}; all of its changes were undone")
         }
         MigrateError::NoDown { id } => {
-            format!("write a down for {id}, or a new migration that undoes it")
+            format!("write a down file for {id}, or a new migration that undoes it")
         }
         MigrateError::Needed { needed_by, .. } => format!("roll {needed_by} back first"),
         MigrateError::UnknownId { .. } => "longshore migrate status lists every migration".to_owned(),
@@ -93,7 +93,7 @@ pub(super) fn hint(error: &MigrateError) -> String {
     }
 }
 
-/// What mends a finding, with the command that does it where there is one.
+/// The fix for a finding, with a command if there is one.
 pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
     match (finding.kind, &finding.hint) {
         (FindingKind::OutOfOrder, Some(hint)) => Some(format!("longshore migrate repair, or {hint}")),
@@ -109,21 +109,19 @@ pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
             "longshore adopt --by-position --reason TEXT, if SELECT * had copied these rows into another order; or {LEAVE_OUT}"
         )),
         (FindingKind::Interrupted, _) => Some("longshore migrate up".to_owned()),
-        (FindingKind::Destructive, Some(_)) => {
-            Some("up asks for --allow-data-loss where the table has rows".to_owned())
-        }
+        (FindingKind::Destructive, Some(_)) => Some("up requires --allow-data-loss if the table has rows".to_owned()),
         (_, hint) => hint.clone(),
     }
 }
 
-/// The same findings with the commands that mend them.
+/// Replaces the hints of the findings with commands.
 pub(crate) fn with_commands(findings: &mut [Finding]) {
     for finding in findings {
         finding.hint = of_finding(finding);
     }
 }
 
-/// The command of the next step.
+/// The command for the next step.
 pub(crate) fn of_next_step(step: &NextStep) -> Option<String> {
     match step {
         NextStep::Mend { finding } => of_finding(finding),

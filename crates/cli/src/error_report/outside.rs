@@ -1,13 +1,13 @@
-//! How the causes outside the program are told: one exit code and one hint, whichever command met them.
+//! How outside causes are printed: one exit code and one hint for each cause, in every command.
 
 use longshore_core::{OutsideCause, SchemaVerdict};
 
 use crate::exit::Exit;
 
-/// What helps against too many open files.
+/// The hint for too many open files.
 pub(super) const RAISE_THE_LIMIT: &str = "raise the limit with \"ulimit -n\", or run fewer jobs at once";
 
-/// How the program ends.
+/// The exit code.
 pub(super) const fn exit(cause: &OutsideCause) -> Exit {
     match cause {
         OutsideCause::Busy { .. } | OutsideCause::RunnerBusy { .. } => Exit::Locked,
@@ -16,7 +16,7 @@ pub(super) const fn exit(cause: &OutsideCause) -> Exit {
     }
 }
 
-/// What to do, with the flag or the command that does it.
+/// The hint, with the flag or command that fixes it.
 pub(super) const fn hint(cause: &OutsideCause) -> &'static str {
     match cause {
         OutsideCause::NotADatabase { .. } | OutsideCause::NotAFile { .. } => "check the path given with --database",
@@ -33,7 +33,7 @@ pub(super) const fn hint(cause: &OutsideCause) -> &'static str {
     }
 }
 
-/// How the program ends on a schema that it does not understand.
+/// The exit code for an unsupported schema.
 pub(super) const fn exit_of_schema(verdict: SchemaVerdict) -> Exit {
     match verdict {
         SchemaVerdict::HistoryBroken => Exit::HistoryBroken,
@@ -41,7 +41,7 @@ pub(super) const fn exit_of_schema(verdict: SchemaVerdict) -> Exit {
     }
 }
 
-/// The command that mends such a schema.
+/// The command that fixes the schema.
 pub(super) const fn hint_of_schema(verdict: SchemaVerdict) -> &'static str {
     match verdict {
         SchemaVerdict::NeverMigrated | SchemaVerdict::Older => "longshore migrate up",

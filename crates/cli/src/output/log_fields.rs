@@ -6,12 +6,12 @@ use tracing_subscriber::field::{RecordFields, VisitOutput};
 use tracing_subscriber::fmt::format::{DefaultVisitor, Writer};
 use tracing_subscriber::fmt::{FormatFields, FormattedFields};
 
-/// Writes the fields of log lines that people read. Those that only a tracing system reads would make each line three
-/// times as long and say the same again.
+/// Writes only the log fields that people read. The fields for tracing systems repeat the same facts and would make
+/// each line three times as long.
 #[derive(Debug)]
 pub(crate) struct LogFields;
 
-/// OpenTelemetry's names have dots, ours have none.
+/// OpenTelemetry field names contain dots; ours do not.
 fn is_for_people(field: &Field) -> bool {
     !field.name().contains('.') && field.name() != "traceparent"
 }
@@ -36,7 +36,7 @@ impl<'writer> FormatFields<'writer> for LogFields {
     }
 }
 
-/// Passes on the fields for people.
+/// Passes on only the fields for people.
 struct ForPeople<'a>(DefaultVisitor<'a>);
 
 impl Visit for ForPeople<'_> {
@@ -59,7 +59,7 @@ impl Visit for ForPeople<'_> {
     }
 }
 
-/// Whether there is any field for people.
+/// Whether a record has a field for people.
 struct HasAny(bool);
 
 impl Visit for HasAny {

@@ -5,15 +5,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// Lines that may wait to be written; further ones are lost.
+/// The maximum number of lines that wait to be written. Further lines are dropped.
 const LINES_MAX: usize = 4096;
-/// How long the end of the program waits for the last lines.
+/// How long the program waits at its end for the last lines to be written.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
-/// Where log lines go: to standard error, by way of a thread of their own.
+/// Writes log lines to standard error from its own thread.
 ///
-/// Whoever logs never waits and never fails. A reader that has ended, a full disk and a terminal that was stopped by
-/// Ctrl-S cost lines and nothing else.
+/// Logging never blocks and never fails. If the reader has ended, the disk is full or the terminal is stopped with
+/// Ctrl-S, only log lines are lost.
 #[derive(Clone, Debug)]
 pub(crate) struct LogSink {
     entries: SyncSender<Entry>,
@@ -23,7 +23,7 @@ pub(crate) struct LogSink {
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
-    /// Answered when every line before it is written.
+    /// Answered when all lines before it are written.
     Flush(SyncSender<()>),
 }
 
@@ -37,14 +37,14 @@ impl LogSink {
         let (entries, waiting) = sync_channel(LINES_MAX);
         let lost = Arc::new(AtomicU64::new(0));
         let of_thread = Arc::clone(&lost);
-        // Without the thread every line is lost, which is better than a worker that does not start.
+        // Without the thread all lines are lost. That is better than a worker that does not start.
         let _ = thread::Builder::new()
             .name("longshore-log".to_owned())
             .spawn(move || write_all(target, &waiting, &of_thread));
         Self { entries, lost }
     }
 
-    /// Waits until what was logged is written, but not for a reader that does not read.
+    /// Waits until the lines are written, at most `FLUSH_MAX`.
     pub(crate) fn flush(&self) {
         let (done, written) = sync_channel(1);
         if self.entries.try_send(Entry::Flush(done)).is_ok() {
@@ -54,7 +54,7 @@ impl LogSink {
 }
 
 impl Write for LogSink {
-    /// Takes one line whole.
+    /// Takes a whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.entries.try_send(Entry::Line(line.to_vec())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -71,7 +71,7 @@ fn write_all(mut target: impl Write, waiting: &Receiver<Entry>, lost: &AtomicU64
     for entry in waiting {
         match entry {
             Entry::Line(line) => {
-                // An error is nobody listening, now or for good; the next line is tried all the same.
+                // A failed write means that nobody reads. The next line is tried anyway.
                 let _ = target.write_all(&line);
             }
             Entry::Flush(done) => {
@@ -80,7 +80,7 @@ fn write_all(mut target: impl Write, waiting: &Receiver<Entry>, lost: &AtomicU64
         }
         let missing = lost.swap(0, Ordering::Relaxed);
         if missing > 0 {
-            let _ = writeln!(target, "{missing} lines of the log were lost, because nobody read them in time");
+            let _ = writeln!(target, "{missing} lines of the log were lost because they were not read in time");
         }
     }
 }
@@ -91,7 +91,7 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc::{Sender, channel};
 
-    /// A reader that reads only when the test lets it.
+    /// A reader that reads only when the test allows it.
     struct Stuck {
         turns: Receiver<()>,
         written: Arc<Mutex<Vec<u8>>>,
@@ -129,7 +129,7 @@ mod tests {
         for _ in 0..LINES_MAX + 100 {
             sink.write_all(b"line\n").unwrap();
         }
-        // The thread may have taken one line out of the queue already.
+        // The thread may already have taken one line from the queue.
         assert!((99..=100).contains(&sink.lost.load(Ordering::Relaxed)));
 
         drop(go);

@@ -1,6 +1,6 @@
-//! Names as they are written in what somebody is to type: a hint that fails when it is pasted is worse than none.
+//! Quoting of names in hints. A hint must work when it is pasted into a shell.
 
-/// The name as one word of a shell.
+/// The name as one shell word.
 pub(crate) fn shell_word(name: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./:@%+=,".contains(letter);
     if !name.is_empty() && name.chars().all(is_plain) {
@@ -12,12 +12,12 @@ pub(crate) fn shell_word(name: &str) -> String {
 /// The name in a flag that takes a list of names.
 pub(crate) fn flag_with_name(flag: &str, name: &str) -> String {
     let listed = name.replace('\\', r"\\").replace(',', r"\,");
-    // Separated, a name with a leading hyphen would be taken for a flag.
+    // After a space, a name with a leading hyphen would be read as a flag.
     let between = if name.starts_with('-') { '=' } else { ' ' };
     format!("{flag}{between}{}", shell_word(&listed))
 }
 
-/// The name as an argument that is no flag.
+/// The name as a positional argument.
 pub(crate) fn argument(name: &str) -> String {
     let before = if name.starts_with('-') { "-- " } else { "" };
     format!("{before}{}", shell_word(name))

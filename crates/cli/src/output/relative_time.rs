@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use longshore_core::Timestamp;
 
-/// An instant for people: `3m ago`, `in 5s`, `now`.
+/// A time for people: `3m ago`, `in 5s`, `now`.
 pub(crate) fn relative(instant: Timestamp, now: Timestamp) -> String {
     if instant > now {
         return format!("in {}", span(instant.since(now)));
@@ -14,12 +14,12 @@ pub(crate) fn relative(instant: Timestamp, now: Timestamp) -> String {
     format!("{} ago", span(since))
 }
 
-/// A relative instant, or a dash.
+/// A relative time, or a dash.
 pub(crate) fn relative_or_dash(instant: Option<Timestamp>, now: Timestamp) -> String {
     instant.map_or_else(|| "-".to_owned(), |instant| relative(instant, now))
 }
 
-/// A span for people in its largest unit, rounded down; below ten of a unit the next one is said, too.
+/// A duration for people in its largest unit, rounded down. Below ten of a unit, the next smaller unit is added.
 pub(crate) fn span(span: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     let seconds = span.as_secs();

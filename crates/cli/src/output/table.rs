@@ -1,67 +1,251 @@
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ContentArrangement};
+use std::fmt::Write;
 
-/// Rows for people: aligned columns, no borders, control characters made visible.
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Width};
+use console::{measure_text_width, style};
+
+/// Rows for people. On a terminal they fit its width; elsewhere they are separated by tabs and nothing is cut.
 #[derive(Debug)]
 pub(crate) struct Table {
-    inner: comfy_table::Table,
-    cell_chars_max: usize,
+    heads: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    right: Vec<usize>,
+    text: Vec<usize>,
+    optional: Vec<usize>,
+    state: Option<usize>,
+    is_wrapped: bool,
 }
+
+/// A terminal that a table is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Screen {
+    /// How many characters a line holds.
+    pub(crate) width: usize,
+    /// Whether heads and states have a colour.
+    pub(crate) has_colour: bool,
+}
+
+/// Blanks between two columns.
+const GAP: usize = 2;
+/// A column of text is not made narrower than this while another column can be left out.
+const TEXT_MIN: usize = 14;
+/// A column of text is never narrower than this.
+const TEXT_LEAST: usize = 6;
+/// No cell has more characters than this; `jobs show` prints a text whole.
+const CELL_CHARS_MAX: usize = 500;
 
 impl Table {
     /// An empty table with these heads.
-    pub(crate) fn new(heads: &[&str]) -> Self {
-        let mut inner = comfy_table::Table::new();
-        inner.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
-        for column in inner.column_iter_mut() {
-            column.set_padding((0, 2));
+    pub(crate) fn new(heads: &[&'static str]) -> Self {
+        Self {
+            heads: heads.to_vec(),
+            rows: Vec::new(),
+            right: Vec::new(),
+            text: Vec::new(),
+            optional: Vec::new(),
+            state: None,
+            is_wrapped: false,
         }
-        Self { inner, cell_chars_max: CELL_CHARS_MAX }
     }
 
-    /// Numbers stand to the right.
+    /// Aligns these columns to the right, for numbers.
     #[must_use]
     pub(crate) fn right(mut self, columns: &[usize]) -> Self {
-        for column in columns {
-            if let Some(column) = self.inner.column_mut(*column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
+        self.right = columns.to_vec();
         self
     }
 
-    /// Cells are not cut, for what cannot be looked up elsewhere.
+    /// Columns that are cut where a line would be too long.
     #[must_use]
-    pub(crate) fn uncut(mut self) -> Self {
-        self.cell_chars_max = usize::MAX;
+    pub(crate) fn text(mut self, columns: &[usize]) -> Self {
+        self.text = columns.to_vec();
+        self
+    }
+
+    /// Columns that are left out: the first ones where a line would be too long, and any whose rows are all equal.
+    #[must_use]
+    pub(crate) fn optional(mut self, columns: &[usize]) -> Self {
+        self.optional = columns.to_vec();
+        self
+    }
+
+    /// The column that holds a state, which has a colour.
+    #[must_use]
+    pub(crate) fn state(mut self, column: usize) -> Self {
+        self.state = Some(column);
+        self
+    }
+
+    /// Continues long text on the next line instead of cutting it, for what cannot be looked up elsewhere.
+    #[must_use]
+    pub(crate) fn wrapped(mut self) -> Self {
+        self.is_wrapped = true;
         self
     }
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: &[String]) {
-        self.inner.add_row(cells.iter().map(|cell| one_line(cell, self.cell_chars_max)));
+        let chars_max = if self.is_wrapped { usize::MAX } else { CELL_CHARS_MAX };
+        self.rows.push(cells.iter().map(|cell| one_line(cell, chars_max)).collect());
     }
 
-    /// The text, with a line feed at its end and no blanks before any.
-    pub(crate) fn render(&self) -> String {
-        let mut text = String::new();
-        for line in self.inner.lines() {
-            text.push_str(line.trim_end());
-            text.push('\n');
+    /// One line a row, cells separated by tabs, heads first.
+    pub(crate) fn to_tabs(&self) -> String {
+        let mut text = self.heads.join("\t") + "\n";
+        for row in &self.rows {
+            // A String takes every write.
+            let _ = writeln!(text, "{}", row.join("\t"));
         }
         text
     }
+
+    /// Aligned columns within the screen's width.
+    pub(crate) fn to_screen(&self, screen: Screen) -> String {
+        let equal = self.equal_columns();
+        let shown = self.shown_columns(screen.width, &equal);
+        let widths = self.widths(&shown, screen.width);
+        let mut text = String::new();
+        for (index, line) in self.lay_out(&shown, &widths).lines().enumerate() {
+            let line = line.trim_end();
+            let line = match screen.has_colour {
+                true if index == 0 => style(line).bold().force_styling(true).to_string(),
+                true => self.colour(line, &shown, &widths),
+                false => line.to_owned(),
+            };
+            let _ = writeln!(text, "{line}");
+        }
+        for line in self.in_all_rows(&equal, screen.width) {
+            let _ = writeln!(text, "{}", style(line).dim().force_styling(screen.has_colour));
+        }
+        text
+    }
+
+    /// The optional columns whose rows are all equal. With one row, every column would be.
+    fn equal_columns(&self) -> Vec<usize> {
+        let Some((first, others)) = self.rows.split_first().filter(|(_, others)| !others.is_empty()) else {
+            return Vec::new();
+        };
+        let mut equal: Vec<usize> = self.optional.clone();
+        equal.retain(|column| others.iter().all(|row| row[*column] == first[*column]));
+        equal.sort_unstable();
+        equal
+    }
+
+    /// What the columns that are equal in all rows hold, in lines that fit.
+    fn in_all_rows(&self, equal: &[usize], width: usize) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for column in equal.iter().filter(|column| !matches!(self.rows[0][**column].as_str(), "" | "-")) {
+            let fact = format!("{} {}", self.heads[*column].to_lowercase(), self.rows[0][*column]);
+            match lines.last_mut() {
+                Some(line) if measure_text_width(line) + measure_text_width(&fact) + GAP <= width => {
+                    let _ = write!(line, ", {fact}");
+                }
+                _ => lines.push(one_line(&format!("in all rows: {fact}"), width)),
+            }
+        }
+        lines
+    }
+
+    /// What is shown, in order.
+    fn shown_columns(&self, width: usize, equal: &[usize]) -> Vec<usize> {
+        let mut shown: Vec<usize> = (0..self.heads.len()).filter(|column| !equal.contains(column)).collect();
+        for column in &self.optional {
+            let least = shown.iter().map(|column| self.least_width(*column, TEXT_MIN) + GAP).sum::<usize>();
+            if least <= width + GAP {
+                break;
+            }
+            shown.retain(|kept| kept != column);
+        }
+        shown
+    }
+
+    fn least_width(&self, column: usize, text: usize) -> usize {
+        let whole = self.whole_width(column);
+        if self.text.contains(&column) { whole.min(text.max(self.heads[column].len())) } else { whole }
+    }
+
+    fn whole_width(&self, column: usize) -> usize {
+        let cells = self.rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or(0);
+        cells.max(self.heads[column].len())
+    }
+
+    /// How wide each shown column is: as wide as its content, and where that is too much, the widest text gives way.
+    fn widths(&self, shown: &[usize], width: usize) -> Vec<usize> {
+        let mut widths: Vec<usize> = shown.iter().map(|column| self.whole_width(*column)).collect();
+        let room = width.saturating_sub(GAP * shown.len().saturating_sub(1));
+        loop {
+            let excess = widths.iter().sum::<usize>().saturating_sub(room);
+            let least = |index: &usize| self.least_width(shown[*index], TEXT_LEAST);
+            let widest =
+                (0..shown.len()).filter(|index| widths[*index] > least(index)).max_by_key(|index| widths[*index]);
+            let (1.., Some(widest)) = (excess, widest) else {
+                return widths;
+            };
+            widths[widest] -= 1;
+        }
+    }
+
+    fn lay_out(&self, shown: &[usize], widths: &[usize]) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(shown.iter().map(|column| self.heads[*column]));
+        for row in &self.rows {
+            let mut row = Row::from(shown.iter().map(|column| row[*column].as_str()));
+            if !self.is_wrapped {
+                row.max_height(1);
+            }
+            table.add_row(row);
+        }
+        for (index, column) in table.column_iter_mut().enumerate() {
+            let gap = if index + 1 == shown.len() { 0 } else { GAP };
+            column.set_padding((0, u16::try_from(gap).unwrap_or(u16::MAX)));
+            let width = u16::try_from(widths[index] + gap).unwrap_or(u16::MAX);
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+            if self.right.contains(&shown[index]) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.to_string()
+    }
+
+    /// The line with a colour for its state.
+    fn colour(&self, line: &str, shown: &[usize], widths: &[usize]) -> String {
+        let Some(place) = self.state.and_then(|state| shown.iter().position(|column| *column == state)) else {
+            return line.to_owned();
+        };
+        let before: usize = widths[..place].iter().map(|width| width + GAP).sum();
+        let (head, rest) = split_at_width(line, before);
+        let (state, tail) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+        format!("{head}{}{tail}", colour_of(state))
+    }
 }
 
-/// The widest cell; whoever wants the whole asks for one job.
-const CELL_CHARS_MAX: usize = 60;
+fn split_at_width(line: &str, width: usize) -> (&str, &str) {
+    let mut ends = line.char_indices().map(|(at, c)| at + c.len_utf8());
+    let at = if width == 0 { Some(0) } else { ends.find(|end| measure_text_width(&line[..*end]) >= width) };
+    line.split_at(at.unwrap_or(line.len()))
+}
 
-/// So many jobs, in words.
+/// A state in its colour: green is well, red needs a person, yellow waits for another try.
+fn colour_of(state: &str) -> String {
+    let styled = style(state).force_styling(true);
+    match state {
+        "completed" | "applied" | "alive" | "open" => styled.green(),
+        "running" => styled.cyan(),
+        "retrying" | "paused" | "changed" => styled.yellow(),
+        "dead_letter" | "dead" | "missing" | "crashed" | "failed" => styled.red(),
+        "cancelled" | "blocked" | "rolled_back" => styled.dim(),
+        _ => styled,
+    }
+    .to_string()
+}
+
+/// A number of jobs, in words.
 pub(crate) fn count_jobs(count: u64) -> String {
     if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
 }
 
-/// Text in one line of at most `chars_max` characters, without anything that moves the cursor.
+/// Text on one line of at most `chars_max` characters, without control characters.
 pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let mut line = String::new();
     for (count, c) in text.chars().enumerate() {
@@ -75,27 +259,10 @@ pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     line
 }
 
-/// Text of several lines without anything that moves the cursor.
+/// Text of several lines, without control characters that move the cursor.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_is_aligned_and_has_no_borders() {
-        let mut table = Table::new(&["ID", "TYPE"]).right(&[0]);
-        table.row(&["7".to_owned(), "mail".to_owned()]);
-        table.row(&["12".to_owned(), "thumbnail".to_owned()]);
-        assert_eq!(table.render(), "ID  TYPE\n 7  mail\n12  thumbnail\n");
-    }
-
-    #[test]
-    fn what_a_job_says_cannot_move_the_cursor() {
-        assert_eq!(one_line("a\x1b[2J\nb", 60), "a [2J b");
-        assert_eq!(one_line("abcdef", 4), "abc…");
-        assert_eq!(printable("a\x1b[2J\nb"), "a\u{fffd}[2J\nb");
-    }
-}
+mod tests;

@@ -11,12 +11,12 @@ use toml::Spanned;
 use crate::arguments::Durability;
 use crate::error_report::command_error::CommandError;
 
-/// What the configuration file says. Unknown keys are refused, because a misspelt `timeuot` must not be lost
-/// without a word. Relative paths are relative to the working directory, as everywhere on the command line.
+/// The configuration file. Unknown keys are an error, so that a misspelt `timeuot` is noticed. Relative paths are
+/// relative to the working directory, as everywhere on the command line.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The database, as `--database` takes it.
+    /// The database, in the form that `--database` accepts.
     pub(crate) database: Option<String>,
     /// Job types that run a program.
     #[serde(default)]
@@ -24,45 +24,45 @@ pub(crate) struct Config {
     /// Migrations.
     #[serde(default)]
     pub(crate) migrate: MigrateConfig,
-    /// What a commit survives; a power cut unless told.
+    /// What a commit survives. Default: a power cut.
     pub(crate) durability: Option<Durability>,
-    /// Workers.
+    /// The worker's settings.
     #[serde(default)]
     pub(crate) worker: WorkerConfig,
 }
 
-/// What the configuration file says about workers.
+/// The worker section of the configuration file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkerConfig {
-    /// How many jobs run at once, unless `--concurrency` says.
+    /// The number of jobs that run at once. `--concurrency` overrides it.
     pub(crate) concurrency: Option<NonZero<u32>>,
-    /// How long running jobs may go on when the worker is told to end.
+    /// How long running jobs may continue after the worker was told to stop.
     #[serde(default, deserialize_with = "deserialize_duration")]
     pub(crate) grace: Option<Duration>,
-    /// How long jobs stay the worker's own without a sign of life.
+    /// How long the worker keeps its jobs without a heartbeat.
     #[serde(default, deserialize_with = "lease")]
     pub(crate) lease: Option<Duration>,
-    /// How long completed and cancelled jobs are kept; for ever unless told.
+    /// How long completed and cancelled jobs are kept. Default: for ever.
     #[serde(default, deserialize_with = "retention")]
     pub(crate) retention: Option<Duration>,
-    /// How long dead letters are kept; for ever unless told.
+    /// How long dead letters are kept. Default: for ever.
     #[serde(default, deserialize_with = "retention")]
     pub(crate) dead_letter_retention: Option<Duration>,
 }
 
-/// A shorter lease would end between two heartbeats of a busy machine.
+/// A shorter lease could expire between two heartbeats on a busy machine.
 const LEASE_MIN: Duration = Duration::from_secs(1);
 
 fn lease<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let lease = deserialize_duration(deserializer)?;
     if lease.is_some_and(|lease| lease < LEASE_MIN) {
-        return Err(de::Error::custom("a lease is at least 1s"));
+        return Err(de::Error::custom("the lease must be at least 1s"));
     }
     Ok(lease)
 }
 
-/// A duration, or `forever`, which is the same as no setting.
+/// A duration, or `forever`, which means no limit.
 fn retention<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let word = String::deserialize(deserializer)?;
     if word == "forever" {
@@ -71,7 +71,7 @@ fn retention<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Durati
     parse_duration(&word).map(Some).map_err(|error| de::Error::custom(format!("{error}, or \"forever\"")))
 }
 
-/// What the configuration file says about migrations.
+/// The migrations section of the configuration file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MigrateConfig {
@@ -80,7 +80,7 @@ pub(crate) struct MigrateConfig {
 }
 
 impl Config {
-    /// Reads a file that has to be there.
+    /// Reads a file. Fails if it does not exist.
     pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
         let bytes = std::fs::read(path).map_err(|source| CommandError::Unreadable { path: path.to_owned(), source })?;
         let text = String::from_utf8(bytes).map_err(|error| {
@@ -108,7 +108,7 @@ impl Config {
         CommandError::Config { path: path.to_owned(), line, problem: problem.to_owned() }
     }
 
-    /// A job of this type with what its `[jobs.NAME]` says in place of the defaults.
+    /// A job of this type, with the defaults from its `[jobs.NAME]`.
     pub(crate) fn new_job(&self, job_type: &str) -> NewJob {
         match self.jobs.get(job_type) {
             None => NewJob::new(job_type, JobData::default()),
@@ -117,7 +117,7 @@ impl Config {
     }
 }
 
-/// The line, from one, that byte `at` is on.
+/// The line number of byte `at`; the first line is 1.
 fn line_of(text: &[u8], at: usize) -> usize {
     1 + text.iter().take(at).filter(|byte| **byte == b'\n').count()
 }
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(kept("[worker]\nretention = \"7d\"\ndead_letter_retention = \"90d\""), (Some(7), Some(90)));
         assert_eq!(kept("[worker]\nretention = \"forever\"\ndead_letter_retention = \"forever\""), (None, None));
         let error = parse("[worker]\ndead_letter_retention = \"never\"").unwrap_err();
-        assert!(error.starts_with("longshore.toml, line 2: \"never\" is no duration"), "{error}");
+        assert!(error.starts_with("longshore.toml, line 2: \"never\" is not a duration"), "{error}");
         assert!(error.ends_with("or \"forever\""), "{error}");
     }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::error_report::command_error::CommandError;
 
-/// The variables of the process over those of a `.env` file. The process's own environment is never changed: what
-/// `.env` says is for finding the database, not for the programs that jobs run.
+/// Variables of the process, then those of a `.env` file. The process environment is never changed: `.env` only helps
+/// to find the database and is not passed to command jobs.
 pub(crate) struct Environment<P> {
     process: P,
     dotenv: HashMap<String, String>,
@@ -23,15 +23,15 @@ impl<P: Fn(&str) -> Option<OsString>> Environment<P> {
         Ok(Self { process, dotenv })
     }
 
-    /// The variable, unless it is unset or empty.
+    /// The variable's value, unless it is unset or empty.
     pub(crate) fn var(&self, name: &str) -> Option<OsString> {
         let set = |word: &OsString| !word.is_empty();
         (self.process)(name).filter(set).or_else(|| self.dotenv.get(name).map(OsString::from).filter(set))
     }
 }
 
-/// A variable of this process, unless it is unset or empty. What is not UTF-8 is for its reader to refuse: passed over
-/// here, something else would be used in its place.
+/// A variable of this process, unless it is unset or empty. A value that is not UTF-8 is returned, so that the caller
+/// can report it instead of using another value.
 pub(crate) fn process_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|word| !word.is_empty())
 }

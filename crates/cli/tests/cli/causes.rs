@@ -1,5 +1,4 @@
-//! One cause, met by every command: the same exit code and the same word, told in one sentence that names the path
-//! once.
+//! Every command reports the same cause with the same exit code and code, in one sentence that names the path once.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use crate::sandbox::Sandbox;
 
-/// Commands that look, that write, and that migrate.
+/// Commands that read, that write, and that migrate.
 const COMMANDS: &[&[&str]] = &[
     &["enqueue", "mail"],
     &["enqueue", "--batch", "jobs.ndjson"],
@@ -31,7 +30,7 @@ const COMMANDS: &[&[&str]] = &[
     &["migrate", "mark-applied", "longshore:1", "--reason", "a test"],
 ];
 
-/// A user that nobody is.
+/// The id of a user that does not exist.
 const NOBODY: u32 = 54_321;
 
 fn sandbox() -> Sandbox {
@@ -41,7 +40,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// What each of the commands says of the database at `path`.
+/// Checks what each of the commands reports about the database at `path`.
 fn met_by_all(sandbox: &Sandbox, path: &str, expected: (i32, &str)) {
     for command in COMMANDS {
         let ran = sandbox.run(&[command, &["--json", "--database", path][..]].concat());
@@ -79,7 +78,7 @@ fn a_file_of_something_else_and_a_damaged_one_are_told_by_every_command() {
     sandbox.write("notes.txt", "these are notes, and no database at all\n".repeat(100));
     met_by_all(&sandbox, "notes.txt", (1, "not_a_database"));
     sandbox.json(&["enqueue", "mail", "--database", "damaged.db"]);
-    // The catalog is on the first page, behind the header.
+    // The catalog is on the first page, after the header.
     let file = File::options().write(true).open(sandbox.path("damaged.db")).unwrap();
     file.write_all_at(&[0x55; 900], 100).unwrap();
     drop(file);
@@ -136,7 +135,7 @@ fn too_many_open_files_have_one_word_for_every_command() {
     sandbox.json(&["migrate", "up"]);
     for command in COMMANDS {
         let mut told = 0;
-        // From too few to read anything up to enough for everything.
+        // From too few files to read anything, up to enough for everything.
         for files in 5..14 {
             let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
             let mut process = Command::new("sh");

@@ -7,7 +7,7 @@ fn codes(sandbox: &Sandbox) -> Vec<String> {
     let diagnosis = ran.document();
     let findings = diagnosis["findings"].as_array().unwrap_or_else(|| panic!("{ran:?}"));
     let mut codes: Vec<String> = findings.iter().map(|it| it["code"].as_str().unwrap().to_owned()).collect();
-    // How full the disk of the machine is that runs this test is not what it is about.
+    // This test does not depend on how full the disk of the machine is.
     codes.retain(|code| code != "disk_almost_full");
     assert_eq!(ran.exit == 0, diagnosis["ok"] == true, "{ran:?}");
     codes

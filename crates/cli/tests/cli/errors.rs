@@ -3,7 +3,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::sandbox::{Ran, Sandbox};
 
-/// Every error that words alone can cause, as a person sees it and with its exit code.
+/// Every error that arguments alone can cause, as a person sees it, with its exit code.
 #[test]
 fn errors_in_the_words_of_the_call() {
     let calls: &[&[&str]] = &[
@@ -87,7 +87,7 @@ fn errors_in_the_words_of_the_call() {
     assert_eq!(sandbox.files(), [""; 0], "nothing was created");
 }
 
-/// What a call printed on standard error, without clap's own usage lines.
+/// The standard error of a call, without clap's own usage lines.
 fn told(call: &[&str], ran: &Ran) -> String {
     assert_eq!(ran.stdout, "", "{call:?}");
     assert!(!ran.stderr.contains("panicked"), "{ran:?}");

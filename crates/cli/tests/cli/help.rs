@@ -1,6 +1,6 @@
 use crate::sandbox::Sandbox;
 
-/// The reference holds the help of every command; it is the snapshot that people read.
+/// The reference contains the help of every command. It is the snapshot that people read.
 #[test]
 fn the_reference_in_docs_is_what_the_program_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");

@@ -54,15 +54,32 @@ fn filters_hold_together_and_may_be_lists() {
 }
 
 #[test]
-fn people_see_a_table_without_colour_where_there_is_no_terminal() {
+fn without_a_terminal_a_list_is_separated_by_tabs_and_has_no_colour() {
     let sandbox = five_jobs();
     let ran = sandbox.run(&["jobs", "list"]);
     assert!(
-        ran.stdout.starts_with("ID  TYPE  STATUS   QUEUE    PRIORITY  RETRIES  CREATED  ABOUT\n"),
+        ran.stdout.starts_with("ID\tTYPE\tSTATUS\tQUEUE\tPRIORITY\tRETRIES\tCREATED\tABOUT\n5\ta\tpending\tdefault\t"),
         "{}",
         ran.stdout
     );
     assert!(ran.stdout.contains("due in 59m") && !ran.stdout.contains('\x1b'), "{}", ran.stdout);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn on_a_terminal_a_list_fits_its_width_and_states_have_a_colour() {
+    let sandbox = five_jobs();
+    for columns in [80, 45] {
+        let told = sandbox.run_on_terminal(columns, "longshore jobs list --status pending");
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines[0].starts_with("\x1b[1mID  TYPE"), "{told:?}");
+        assert!(lines.iter().all(|line| console::measure_text_width(line) <= columns), "{columns}: {told}");
+        assert!(told.contains("in all rows: ") && told.contains("status pending"), "{told}");
+    }
+    let told = sandbox.run_on_terminal(80, "longshore workers; longshore queues");
+    assert!(told.contains("\x1b[32mopen\x1b[0m"), "{told:?}");
+    let plain = sandbox.run_on_terminal(80, "NO_COLOR=1 longshore jobs list");
+    assert!(!plain.contains('\x1b') && plain.contains("due in 59m"), "{plain:?}");
 }
 
 #[test]
@@ -152,7 +169,7 @@ fn waiting_for_a_job_that_does_not_end_in_time_is_not_yet() {
 fn waiting_no_time_at_all_for_an_ended_job_does_not_call_it_late() {
     let sandbox = five_jobs();
     let ran = sandbox.run(&["jobs", "wait", "1", "--timeout", "0s"]);
-    assert_eq!((ran.exit, ran.stderr.as_str()), (3, "job 1 has not ended in time\n"));
+    assert_eq!((ran.exit, ran.stderr.as_str()), (3, "job 1 did not end in time\n"));
     sandbox.json(&["jobs", "cancel", "1"]);
     let ran = sandbox.run(&["jobs", "wait", "1", "--timeout", "0s"]);
     assert_eq!((ran.exit, ran.stderr.as_str()), (3, ""));

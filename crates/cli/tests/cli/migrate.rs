@@ -112,7 +112,7 @@ fn repair_rebuilds_a_table_whose_shape_is_off_and_keeps_its_rows_and_their_child
     let sandbox = library();
     sandbox.json(&["migrate", "up"]);
     let connection = Connection::open(sandbox.path("longshore.db")).unwrap();
-    // A GUI has made the table anew, without NOT NULL, without the default and without the index.
+    // A GUI has created the table again, without NOT NULL, the default and the index.
     connection
         .execute_batch(
             "PRAGMA foreign_keys = OFF; INSERT INTO songs VALUES (1, 'first'), (2, 'second');

@@ -1,5 +1,5 @@
-//! What the machine refuses: files, a full disk behind standard output, an interpreter. Each error names the thing and
-//! says whether a job exists.
+//! What the machine can refuse: files, a full disk behind standard output, an interpreter. Each error names the thing
+//! and says whether a job exists.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
 
-/// Runs the program with its standard output on a disk that is full.
+/// Runs the program with its standard output on a full disk.
 fn run_on_full_disk(sandbox: &Sandbox, arguments: &[&str]) -> Output {
     let full = File::options().write(true).open("/dev/full").unwrap();
     sandbox.command(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap()
@@ -72,7 +72,7 @@ fn a_reader_that_has_gone_is_no_failure_of_an_enqueue() {
     assert_eq!(sandbox.json(&["jobs", "show", "1"])["id"], 1);
 }
 
-/// The program with at most so many open files.
+/// The program with a limit on open files.
 fn with_files(sandbox: &Sandbox, files: u32, arguments: &[&str]) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_longshore")]);
@@ -93,11 +93,11 @@ fn a_process_without_a_file_to_spare_says_whether_it_enqueued() {
         }
         let stderr = String::from_utf8_lossy(&ran.stderr);
         assert!(!stderr.contains("panicked"), "{files}: {stderr}");
-        // With so few the system cannot even start a program; with a few more it is ours that tells.
+        // With very few files the system cannot even start the program. With a few more, our program reports the error.
         if let Ok(document) = serde_json::from_slice::<Value>(&ran.stdout) {
             let error = &document["error"];
             if error["code"] == "result_not_printed" {
-                // There were files enough to enqueue it, and none to read it back.
+                // There were enough files to enqueue it, but not to read it back.
                 assert!(error["message"].as_str().unwrap().contains(" was enqueued, but"), "{files}: {error}");
                 enqueued += 1;
                 continue;

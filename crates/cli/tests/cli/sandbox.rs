@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A directory in which the program runs, and nothing of this machine's environment.
+/// A directory in which the program runs, without the environment of this machine.
 pub(crate) struct Sandbox {
     dir: TempDir,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) exit: i32,
@@ -34,7 +34,7 @@ impl Sandbox {
         std::fs::write(path, text).unwrap();
     }
 
-    /// The names of the files that are there.
+    /// The names of the existing files.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.dir.path()).unwrap();
         let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -53,16 +53,30 @@ impl Sandbox {
         Ran::of(self.command(arguments).output().unwrap())
     }
 
+    /// Runs a line of shell on a terminal of this width, and answers with what it printed there.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn run_on_terminal(&self, columns: usize, line: &str) -> String {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_longshore"));
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("stty cols {columns} rows 40; {line}"), "/dev/null"]);
+        command.current_dir(self.dir.path()).env_clear().stdin(Stdio::null()).env("TERM", "xterm");
+        command.env("PATH", format!("{}:{path}", program.parent().unwrap().display()));
+        let output = command.output().expect("\"script\" of Debian's package bsdutils is there");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().replace('\r', "")
+    }
+
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Ran {
         let mut command = self.command(arguments);
         let mut child: Child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // A program that refuses before it has read everything closes its end; that is its right.
+        // A program that fails before it has read everything may close its end.
         let _ = child.stdin.take().unwrap().write_all(input);
         Ran::of(child.wait_with_output().unwrap())
     }
 
-    /// Looks again and again until it is so, and fails when it does not become so.
+    /// Checks repeatedly until the condition is true. Fails if it does not become true.
     pub(crate) fn until(&self, mut is_so: impl FnMut() -> bool) {
         let began = Instant::now();
         while !is_so() {
@@ -71,7 +85,7 @@ impl Sandbox {
         }
     }
 
-    /// Runs what has to succeed and answers with its one JSON document.
+    /// Runs a command that must succeed, and returns its one JSON document.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let ran = self.run(&[arguments, &["--json"]].concat());
         assert_eq!(ran.exit, 0, "{arguments:?}: {ran:?}");
@@ -93,7 +107,7 @@ impl Ran {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The stable word of the error.
+    /// The code of the error.
     pub(crate) fn code(&self) -> String {
         self.document()["error"]["code"].as_str().unwrap_or_else(|| panic!("{self:?}")).to_owned()
     }

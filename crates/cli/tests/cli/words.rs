@@ -1,4 +1,4 @@
-//! What a message says is true: bounds, names, where something was read, and what to type next.
+//! Messages are true: limits, names, where a value was read, and what to type next.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -65,7 +65,7 @@ fn an_instant_at_the_bound_that_the_message_names_is_accepted_and_one_beyond_is_
     }
 }
 
-/// One rule for the name of a queue, wherever it is given; and whoever may have jobs can be worked on.
+/// The name of a queue has the same rule everywhere, and a queue that can have jobs can be worked on.
 #[test]
 fn a_queue_that_can_be_enqueued_into_can_be_listed_paused_and_worked() {
     let sandbox = Sandbox::new();
@@ -158,11 +158,11 @@ fn what_cannot_be_read_is_named_and_the_advice_fits_it() {
         let output = sandbox.command(call).stdin(input).output().unwrap();
         let document: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(2), "{document}");
-        assert!(hint(&document).contains("where standard input comes from"), "{document}");
+        assert!(hint(&document).contains("feeds standard input"), "{document}");
     }
 }
 
-/// Passed over, another database would be used in its place, and the jobs would be nowhere.
+/// If it were ignored, another database would be used, and the jobs would be lost.
 #[test]
 fn a_database_that_is_no_text_is_refused_with_the_place_where_it_was_named() {
     let sandbox = Sandbox::new();
@@ -208,7 +208,7 @@ fn a_configuration_whose_path_is_no_text_is_read() {
         assert!(command.output().unwrap().status.success());
     }
     assert!(sandbox.path("from-config.db").exists());
-    // A command job could not be told of it, so the worker does not begin.
+    // It could not be passed to a command job, so the worker does not start.
     fs::write(sandbox.path("").join(name), "[jobs.mail]\nrun = [\"true\"]\n").unwrap();
     let output = sandbox.command(&["work", "--drain", "--json"]).env("LONGSHORE_CONFIG", name).output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -5,14 +5,14 @@ use rusqlite::Connection;
 use crate::crew::Crew;
 use crate::harbour::Harbour;
 
-/// What the database and the programs' own marks say when all is over.
+/// What the database and the marks of the programs show at the end.
 pub(crate) struct Account<'a> {
     harbour: &'a Harbour,
     crew: &'a Crew,
     database: Connection,
 }
 
-/// An attempt that was taken away from its worker.
+/// An attempt that was taken from its worker.
 struct TakenAway {
     job_id: i64,
     worker_id: String,
@@ -29,14 +29,14 @@ impl<'a> Account<'a> {
         self.database.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// The file is whole, everything has ended, no attempt was recorded after it was taken away, the counts are true.
+    /// The file is intact, everything has ended, no attempt was recorded after it was taken, and the counts are right.
     pub(crate) fn assert_sound(&self) {
         let verdict: String = self.database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(verdict, "ok");
         let unended = "SELECT count(*) FROM job_queue WHERE status NOT IN ('completed', 'dead_letter')";
         assert_eq!(self.count(unended), 0, "{:?}", self.harbour.depths());
-        // An attempt that was taken away is in the history; had its worker recorded an outcome after all, the job
-        // would have ended under that very claim.
+        // An attempt that was taken is in the history. If its worker had still recorded an outcome, the job would have
+        // ended with that claim.
         let fenced = "SELECT count(*) FROM job_queue j JOIN job_attempts a ON a.job_id = j.id \
                       WHERE a.outcome IN ('crashed', 'returned') AND a.claim_number >= j.claim_number";
         assert_eq!(self.count(fenced), 0, "a fenced worker recorded an outcome");
@@ -58,7 +58,7 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// A crash needs a worker that died, or one that was frozen for longer than its lease and overtaken.
+    /// A crash requires a worker that died, or one that was frozen for longer than its lease and lost its jobs.
     pub(crate) fn assert_nothing_is_wrongly_charged(&self) {
         let mut justified = std::collections::BTreeMap::<i64, i64>::new();
         for attempt in self.taken_away() {

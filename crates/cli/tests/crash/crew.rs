@@ -11,17 +11,17 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harbour::Harbour;
 
-/// What became of the processes of the workers, for the account at the end.
+/// The history of the worker processes, for the check at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Crew {
-    /// Which process registered under which identity.
+    /// Which process registered with which identity.
     pids: Mutex<BTreeMap<String, u32>>,
     killed: Mutex<BTreeSet<u32>>,
     frozen: Mutex<BTreeSet<u32>>,
 }
 
 impl Crew {
-    /// Notes who registers, often enough that nobody dies unseen: a row goes only when its worker's jobs are taken.
+    /// Records registrations often enough that no worker dies unnoticed: a row disappears only when its jobs are taken.
     pub(crate) fn watch(&self, harbour: &Harbour, stop: &AtomicBool) {
         let database = harbour.database();
         while !stop.load(Ordering::SeqCst) {
@@ -58,14 +58,14 @@ impl Crew {
     }
 }
 
-/// Where a worker's log goes.
+/// Where the log of a worker goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LogReader {
-    /// Nobody reads it, and it costs nothing.
+    /// Nobody reads it.
     Null,
-    /// A disk without space.
+    /// A full disk.
     Full,
-    /// Somebody who goes away after the first lines.
+    /// A reader that ends after the first lines.
     Leaves,
 }
 
@@ -90,7 +90,7 @@ impl WorkerProcess {
         }
         let mut child = command.spawn().unwrap();
         if let Some(log) = child.stderr.take() {
-            // The thread ends with the second line or the worker, whichever comes first.
+            // The thread ends with the second line or with the worker, whichever comes first.
             std::thread::spawn(move || BufReader::new(log).lines().take(2).for_each(drop));
         }
         Self { child }
@@ -110,7 +110,7 @@ impl WorkerProcess {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Whether a job has killed it; nothing else may end a worker.
+    /// Whether a job has killed it. Nothing else may end a worker.
     pub(crate) fn is_dead(&mut self) -> bool {
         let Some(status) = self.child.try_wait().unwrap() else { return false };
         assert_eq!(status.signal(), Some(9), "a worker ended by itself: {status}");
@@ -120,7 +120,7 @@ impl WorkerProcess {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        // Only a failed test has one left; both calls fail where it has ended already.
+        // Only a failed test still has a process. Both calls fail if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -12,10 +12,10 @@ use crate::crew::{Crew, LogReader, WorkerProcess};
 use crate::harbour::{Harbour, PATIENCE};
 
 const WORKERS: usize = 3;
-/// How often the last worker may be killed by what it drains.
+/// How many times the last worker may be killed by the jobs that it drains.
 const DRAINS_MAX: usize = 200;
 
-/// Keeps some workers alive and gives them trouble, one fault at a time.
+/// Keeps some workers alive and causes one fault at a time.
 pub(crate) struct Faults<'a> {
     harbour: &'a Harbour,
     seed: u64,
@@ -43,7 +43,7 @@ impl<'a> Faults<'a> {
         &self.crew
     }
 
-    /// Kills more often than anything else, because a death has the most to clean up.
+    /// Kills more often than anything else, because a death needs the most cleanup.
     pub(crate) fn run(&self, span: Duration) {
         let mut random = Rng::with_seed(self.seed ^ 0xdead);
         let mut workers: Vec<WorkerProcess> = (0..WORKERS).map(|_| self.worker(&mut random)).collect();
@@ -79,7 +79,7 @@ impl<'a> Faults<'a> {
     }
 
     fn kill(&self, worker: &mut WorkerProcess) {
-        // Before the death, because whoever finds the jobs unguarded takes them at once.
+        // Before the death, because another worker takes the jobs as soon as it finds them.
         self.crew.note_killed(worker.pid());
         worker.kill();
         self.figures().kills += 1;
@@ -96,14 +96,14 @@ impl<'a> Faults<'a> {
         }
         while self.is_any_left(&orphans) {
             assert!(killed.elapsed() < PATIENCE, "nobody took over the jobs {orphans:?} of a dead worker");
-            // A job may kill those who would take over.
+            // A job may kill the workers that would take over.
             self.replace_dead(workers, random);
             std::thread::sleep(Duration::from_millis(5));
         }
         self.figures().takeovers.push(killed.elapsed());
     }
 
-    /// Another program keeps the write lock for longer than a lease.
+    /// Another program holds the write lock for longer than a lease.
     fn keep_from_writing(&self, span: Duration) {
         let other = self.harbour.other_program();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -112,7 +112,7 @@ impl<'a> Faults<'a> {
         self.figures().outages += 1;
     }
 
-    /// The worker stands still for longer than its lease, as in a paused container.
+    /// The worker is frozen for longer than its lease, as in a paused container.
     fn freeze(&self, worker: &WorkerProcess, span: Duration) {
         self.crew.note_frozen(worker.pid());
         worker.signal(Signal::STOP);
@@ -121,7 +121,7 @@ impl<'a> Faults<'a> {
         self.figures().freezes += 1;
     }
 
-    /// The jobs that a process holds, with their claims.
+    /// The jobs that a process holds, with their claim numbers.
     fn running_of(&self, pid: u32) -> Vec<(i64, i64)> {
         let database = self.harbour.database();
         let mut select = database
@@ -133,7 +133,7 @@ impl<'a> Faults<'a> {
         select.query_map([pid], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     }
 
-    /// Whether one of these claims is still that of its dead worker.
+    /// Whether one of these claims still belongs to its dead worker.
     fn is_any_left(&self, orphans: &[(i64, i64)]) -> bool {
         let database = self.harbour.database();
         let mut select =
@@ -141,7 +141,7 @@ impl<'a> Faults<'a> {
         orphans.iter().any(|(id, claim)| select.query_row([id, claim], |row| row.get(0)).unwrap())
     }
 
-    /// Works until nothing is left; what kills its worker may have to be met several times.
+    /// Works until no job is left. A job that kills its worker may have to run several times.
     pub(crate) fn drain(&self) {
         let is_drained = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -156,7 +156,7 @@ impl<'a> Faults<'a> {
         });
     }
 
-    /// Whether nothing is left; otherwise a job has killed the worker.
+    /// Whether no job is left. Otherwise a job has killed the worker.
     fn drain_once(&self) -> bool {
         let mut command = self.harbour.command(&["work", "--concurrency", "16", "--drain"]);
         let mut worker = command.stdout(Stdio::null()).spawn().unwrap();

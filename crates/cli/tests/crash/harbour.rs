@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-/// The longest that anything here may take before the test gives up.
+/// The time limit of every wait in this test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A job's id is written to `ended` when its work is done, in one write, so that lines never mix. A poison kills the
-/// worker that runs it: the parent of the supervisor of its program.
+/// A job's id is written to `ended` in one write when its work is done, so that lines never mix. A poison job kills the
+/// worker that runs it: the parent of its program's supervisor.
 const CONFIG: &str = r#"
 [worker]
 lease = "1s"
@@ -24,7 +24,7 @@ run = ["sh", "-c", "sleep 0.3; kill -9 $(awk '{print $4}' /proc/$PPID/stat); sle
 max_crashes = 3
 "#;
 
-/// A folder with a configuration and a database, and the commands that are run in it.
+/// A folder with a configuration and a database, and the commands that run in it.
 pub(crate) struct Harbour {
     folder: tempfile::TempDir,
 }
@@ -55,7 +55,7 @@ impl Harbour {
         self.open(OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
-    /// Another program that may keep the write lock.
+    /// Another program that may hold the write lock.
     pub(crate) fn other_program(&self) -> Connection {
         self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)
     }
@@ -67,7 +67,7 @@ impl Harbour {
         database
     }
 
-    /// The ids of the jobs that ran to their end, each perhaps more than once.
+    /// The ids of the jobs that ran to their end, each possibly more than once.
     pub(crate) fn ended(&self) -> BTreeSet<i64> {
         let text = std::fs::read_to_string(self.path("ended")).unwrap();
         text.lines().map(|line| line.parse().unwrap()).collect()

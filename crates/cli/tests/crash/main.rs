@@ -1,7 +1,7 @@
-//! Real processes under every kind of trouble at once: producers and workers die by SIGKILL, workers are frozen beyond
-//! their lease, another program keeps the write lock for longer than a lease, readers of the workers' logs go away,
-//! and some jobs kill their worker. At the end every acknowledged job has run and ended, and no job was charged a
-//! crash that did not happen.
+//! Real processes with every kind of fault at once: producers and workers die by SIGKILL, workers are frozen for longer
+//! than their lease, another program holds the write lock for longer than a lease, readers of the workers' logs end,
+//! and some jobs kill their worker. At the end every acknowledged job has run and ended, and no job was charged a crash
+//! that did not happen.
 //!
 //! `LONGSHORE_CRASH_SECONDS` makes the run longer, `LONGSHORE_SEED` repeats its choices.
 #![cfg(unix)]
@@ -56,7 +56,7 @@ fn nothing_is_lost_or_wrongly_charged_though_processes_are_killed_frozen_and_kep
     account.assert_every_poison_is_given_up();
 }
 
-/// Ends the other threads also when this one panics, or the scope would wait for them for ever.
+/// Ends the other threads also when this one panics. Otherwise the scope would wait for them for ever.
 struct StopWhenDropped<'a>(&'a AtomicBool);
 
 impl Drop for StopWhenDropped<'_> {

@@ -9,7 +9,7 @@ use crate::harbour::Harbour;
 pub(crate) const PRODUCERS: u64 = 2;
 pub(crate) const POISON_EVERY: Duration = Duration::from_secs(12);
 
-/// Enqueues one job after another, each by a process of its own; every fourth of them is killed at a random moment.
+/// Enqueues one job after another, each in a new process. Every fourth process is killed at a random time.
 pub(crate) fn produce(harbour: &Harbour, acknowledged: &Mutex<BTreeSet<i64>>, stop: &AtomicBool, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     while !stop.load(Ordering::SeqCst) {
@@ -26,7 +26,7 @@ pub(crate) fn produce(harbour: &Harbour, acknowledged: &Mutex<BTreeSet<i64>>, st
     }
 }
 
-/// Enqueues a job that kills its worker, now and then.
+/// Enqueues a job that kills its worker at intervals.
 pub(crate) fn produce_poison(harbour: &Harbour, stop: &AtomicBool, every: Duration) {
     while !stop.load(Ordering::SeqCst) {
         let enqueued = harbour.command(&["enqueue", "poison", "{}"]).stdout(Stdio::null()).status().unwrap();

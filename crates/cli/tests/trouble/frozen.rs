@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::harbour::{Harbour, Worker, thaw, until};
 
-/// How often a worker is frozen: as often as a job may crash.
+/// How many times a worker is frozen: as many as a job may crash.
 const TIMES: usize = 3;
-/// Beyond the lease of a second and every grace period.
+/// Longer than the lease of one second and every grace period.
 const PAUSE: Duration = Duration::from_secs(4);
 
 fn running(harbour: &Harbour) -> Worker {

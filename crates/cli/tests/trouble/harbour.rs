@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-/// The longest that anything here may take before the test gives up.
+/// The time limit of every wait in this test.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder with a database and workers on it.
 pub(crate) struct Harbour {
     folder: tempfile::TempDir,
-    /// Where the database is, in the folder unless told.
+    /// The path of the database; in the folder by default.
     database: PathBuf,
 }
 
-/// A worker process, ended with the test.
+/// A worker process that is stopped when the test ends.
 pub(crate) struct Worker {
     process: Child,
     log: PathBuf,
@@ -49,14 +49,14 @@ impl Harbour {
         command
     }
 
-    /// Enqueues a job of this type, and makes the database if it is the first.
+    /// Enqueues a job of this type. The first one creates the database.
     pub(crate) fn enqueue(&self, job_type: &str) {
         let status = self.command(&["enqueue", job_type, "-q"]).stderr(Stdio::null()).status().unwrap();
         assert!(status.success());
     }
 
-    /// Starts a worker of one type of job, with a lease of a second: each attempt writes its job's id to `began`,
-    /// waits for a file, and writes the id to `ended`.
+    /// Starts a worker for one job type with a lease of one second. Each attempt writes its job's id to `began`, waits
+    /// for a file, and writes the id to `ended`.
     pub(crate) fn worker(&self, job_type: &str) -> Worker {
         let number = fs::read_dir(self.folder.path()).unwrap().count();
         let (config, log) = (self.path(&format!("{job_type}-{number}.toml")), self.path(&format!("log-{number}")));
@@ -104,8 +104,8 @@ impl Harbour {
         self.connection().query_row(sql, [job], |row| row.get(0)).ok()
     }
 
-    /// Stops a worker and everything below it, as a pause of its container does; but not in the middle of a
-    /// transaction, because then nobody could write until it goes on.
+    /// Freezes a worker and all its descendants, like a paused container. Not during a transaction, because then nobody
+    /// could write until it continues.
     pub(crate) fn freeze(&self, worker: &Worker) -> Vec<u32> {
         let mut connection = self.connection();
         connection.busy_timeout(Duration::from_secs(1)).unwrap();
@@ -119,7 +119,7 @@ impl Harbour {
         }
     }
 
-    /// Every job is completed by its one attempt, and nothing was charged.
+    /// Every job is completed by its only attempt, and nothing was charged.
     pub(crate) fn assert_all_completed_once(&self, jobs: i64) {
         until("all jobs are completed", || self.jobs_in("completed") == jobs);
         assert_eq!(self.number("SELECT sum(crash_count) FROM job_queue"), 0);
@@ -151,10 +151,10 @@ impl Worker {
     }
 
     fn freeze(&self) -> Vec<u32> {
-        // The worker first, so that it starts nothing meanwhile.
+        // The worker first, so that it starts nothing in between.
         assert!(signal("STOP", self.id()), "the worker runs");
         let all = with_descendants(self.id());
-        // What has ended meanwhile needs no stopping.
+        // A process that has ended in between need not be stopped.
         all[1..].iter().for_each(|id| {
             signal("STOP", *id);
         });
@@ -170,14 +170,14 @@ impl Drop for Worker {
     }
 }
 
-/// Lets frozen processes go on. Some may have ended while they were frozen.
+/// Continues frozen processes. Some may have ended while they were frozen.
 pub(crate) fn thaw(frozen: &[u32]) {
     frozen.iter().for_each(|id| {
         signal("CONT", *id);
     });
 }
 
-/// Says whether the process was there.
+/// Returns whether the process existed.
 fn signal(name: &str, id: u32) -> bool {
     let mut kill = Command::new("kill");
     kill.args(["-s", name, &id.to_string()]).stderr(Stdio::null()).status().unwrap().success()
@@ -196,7 +196,7 @@ fn with_descendants(id: u32) -> Vec<u32> {
     all
 }
 
-/// Looks again and again until it is so, and fails when it does not become so.
+/// Checks repeatedly until the condition is true. Fails if it does not become true.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {

@@ -1,4 +1,4 @@
-//! The folder with the signs of life is removed under living workers.
+//! The liveness folder is removed under living workers.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ fn workers_survive_the_loss_of_their_liveness_folder_and_then_a_death_is_seen_at
     let killed_at = Instant::now();
     until("the other one runs it", || harbour.runner_of(1) == Some(workers[1 - place].id()));
     let noticed_after = killed_at.elapsed();
-    // The lease and the grace period together are two seconds; a death is noticed before.
+    // The lease and the grace period together are two seconds. A death is noticed earlier.
     assert!(noticed_after < Duration::from_millis(1900), "{noticed_after:?}");
     assert_eq!(harbour.number("SELECT crash_count FROM job_queue"), 1);
     assert_eq!(harbour.number("SELECT count(*) FROM job_attempts WHERE outcome = 'crashed'"), 1);

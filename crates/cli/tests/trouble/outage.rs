@@ -1,4 +1,4 @@
-//! Being unable to write is not being dead.
+//! A worker that cannot write is not dead.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use rusqlite::TransactionBehavior;
 
 use crate::harbour::{Harbour, Worker, until};
 
-/// Much longer than the lease of a second, and longer than a worker waits for a lock.
+/// Much longer than the lease of one second, and longer than a worker waits for a lock.
 const OUTAGE: Duration = Duration::from_secs(13);
 const JOBS: i64 = 4;
 
-/// Workers that run two jobs each, all of them begun.
+/// Workers that run two jobs each, all of them started.
 fn busy(harbour: &Harbour, workers: usize) -> Vec<Worker> {
     (0..JOBS).for_each(|_| harbour.enqueue("work"));
     (0..workers).map(|_| harbour.worker("work")).collect()
@@ -55,7 +55,7 @@ impl SmallDisk {
         fs::create_dir(folder).unwrap();
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(folder).output().unwrap();
-        // Passing without a full disk would show nothing.
+        // Without a full disk the test would prove nothing.
         assert!(mounted.status.success(), "this test mounts a small tmpfs and must run as root: {mounted:?}");
         Self(folder.to_owned())
     }
@@ -74,7 +74,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily, because the test's own connections may be open yet.
+        // Lazily, because the test's own connections may still be open.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }

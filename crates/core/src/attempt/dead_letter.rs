@@ -6,100 +6,101 @@ use thiserror::Error;
 
 use crate::{FailureType, JobId, Status, Timestamp};
 
-/// Why a job was given up, or that it expired.
+/// Why a job became a dead letter, or that it expired.
 ///
-/// Printed, and stored, as its code, a colon and a sentence: `retries_spent: all of its 4 attempts failed`.
+/// Printed and stored as a code, a colon and a sentence: `retries_spent: all of its 4 attempts failed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeadLetterReason {
     /// Its retries are spent.
     RetriesSpent {
-        /// How many attempts were made.
+        /// The number of attempts.
         attempts: u32,
     },
     /// Its failure type is not retried.
     NotRetried(FailureType),
-    /// It took too many workers with it.
+    /// Its worker died too often while it ran.
     CrashesSpent {
-        /// How many.
+        /// How many times.
         crashes: u32,
     },
-    /// It put itself off too often.
+    /// It was deferred too often.
     DeferralsSpent {
-        /// How often.
+        /// How many times.
         deferrals: u32,
     },
-    /// The job that it waited for did not complete.
+    /// The parent that it waited for did not complete.
     ParentEnded {
-        /// That job.
+        /// The parent.
         parent: JobId,
-        /// How it ended.
+        /// The parent's final status.
         status: Status,
     },
-    /// The job that it waited for was deleted.
+    /// The parent that it waited for was deleted.
     ParentDeleted {
-        /// That job.
+        /// The parent.
         parent: JobId,
     },
-    /// No attempt had begun, or could begin again, before its expiry; such a job ends as `cancelled`.
+    /// No attempt started before its expiry, or could start again before it. Such a job ends as `cancelled`.
     Expired {
         /// Its expiry.
         at: Timestamp,
     },
-    /// It had not completed by its deadline, or its next attempt could not begin before that.
+    /// It did not complete before its deadline, or its next attempt could not start before it.
     DeadlinePassed {
         /// Its deadline.
         at: Timestamp,
     },
-    /// It waited for itself, by way of its parent's parents.
+    /// It waited for itself: its chain of parents is a cycle.
     WaitsForItself,
     /// Another program wrote a row that no claim can use.
     UnusableRow(UnusableRow),
-    /// The store refused what its attempt came to, and would refuse it again.
+    /// The store rejected the outcome of its attempt; retrying cannot help.
     OutcomeRefused,
 }
 
 /// What is wrong with a row that another program wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnusableRow {
-    /// Its claim number is no number, or cannot grow any more.
+    /// The claim number is not a number, or cannot grow any more.
     ClaimNumber,
-    /// Its status is none that is known.
+    /// The status is unknown.
     Status,
-    /// A constraint of the table refuses every change of it.
+    /// A constraint of the table rejects every change of the row.
     Constraint,
 }
 
-/// The word that a [`DeadLetterReason`] begins with; stable, for scripts and filters.
+/// The code at the start of a [`DeadLetterReason`]. Stable, for scripts and filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DeadLetterCode {
     /// Every attempt failed.
     RetriesSpent,
-    /// A failure of its type is not retried.
+    /// Failures of this type are not retried.
     NotRetried,
     /// Its worker died too often while it ran.
     CrashesSpent,
     /// It was deferred too often.
     DeferralsSpent,
-    /// The job that it waited for did not complete, or is gone.
+    /// Its parent did not complete, or was deleted.
     ParentEnded,
-    /// Its time was up.
+    /// Its expiry or deadline passed.
     Expired,
-    /// Its row, or its outcome, can never be accepted.
+    /// Its row, or its outcome, can never be stored.
     Refused,
-    /// An earlier version had given it up.
+    /// An earlier version had already given up the job.
     Upgraded,
 }
 
-/// A word that is no code of a dead letter.
+/// The word is not a dead-letter code.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "\"{word}\" is no reason: expected retries_spent, not_retried, crashes_spent, deferrals_spent, parent_ended, \
+    "\"{word}\" is not a dead-letter reason: expected retries_spent, not_retried, crashes_spent, deferrals_spent, \
+    parent_ended, \
      expired, refused or upgraded"
 )]
 pub struct UnknownDeadLetterCode {
-    /// What was given.
+    /// The word that was given.
     pub word: String,
 }
 
@@ -116,7 +117,7 @@ impl DeadLetterCode {
         Self::Upgraded,
     ];
 
-    /// Its word.
+    /// The code as a string.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RetriesSpent => "retries_spent",
@@ -130,13 +131,13 @@ impl DeadLetterCode {
         }
     }
 
-    /// The code of a stored reason; none where another program wrote a reason of its own.
+    /// The code of a stored reason. `None` if another program wrote its own reason.
     pub fn of_reason(reason: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.prefixes().iter().any(|prefix| reason.starts_with(prefix)))
     }
 
-    /// What the stored reasons of this code begin with: the code, and the sentences that earlier versions and the
-    /// triggers of the queue's tables write without one.
+    /// The prefixes of stored reasons with this code: the code itself, and the sentences without a code that earlier
+    /// versions and the triggers of the queue's tables write.
     pub fn prefixes(self) -> Vec<String> {
         let sentences: &[&str] = match self {
             Self::RetriesSpent => &["its only attempt failed", "all of its "],
@@ -177,7 +178,7 @@ impl Serialize for DeadLetterCode {
 }
 
 impl DeadLetterReason {
-    /// The code that it begins with.
+    /// The code of this reason.
     pub const fn code(&self) -> DeadLetterCode {
         match self {
             Self::RetriesSpent { .. } => DeadLetterCode::RetriesSpent,
@@ -190,7 +191,7 @@ impl DeadLetterReason {
         }
     }
 
-    /// The sentence that follows the code.
+    /// The sentence after the code.
     pub fn sentence(&self) -> String {
         match self {
             Self::RetriesSpent { attempts: 1 } => "its only attempt failed".to_owned(),

@@ -8,11 +8,11 @@ use thiserror::Error;
 
 use crate::InvalidJobData;
 
-/// What kind of thing went wrong, which decides whether another attempt makes sense.
+/// The kind of a failure. It decides whether the job is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureType {
-    /// A peer could not be reached or broke off.
+    /// A peer could not be reached, or closed the connection.
     NetworkError,
     /// The time limit was reached.
     TimeoutError,
@@ -20,31 +20,31 @@ pub enum FailureType {
     ResourceError,
     /// Access was denied. Not retried.
     PermissionError,
-    /// The program is set up wrongly. Not retried.
+    /// The program is configured wrongly. Not retried.
     ConfigError,
-    /// The payload is wrong, and will be next time. Not retried.
+    /// The payload is invalid and will stay so. Not retried.
     ValidationError,
     /// The operating system failed.
     SystemError,
-    /// The handler failed by itself: a panic, a non-zero exit, a crash.
+    /// The handler failed: a panic, a non-zero exit, a crash.
     WorkerError,
-    /// Nothing is known.
+    /// The kind is unknown.
     Unknown,
 }
 
-/// A word that is no failure type.
+/// The word is not a failure type.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "\"{word}\" is no failure type: expected network_error, timeout_error, resource_error, permission_error, \
+    "\"{word}\" is not a failure type: expected network_error, timeout_error, resource_error, permission_error, \
      config_error, validation_error, system_error, worker_error or unknown"
 )]
 pub struct UnknownFailureType {
-    /// What was given.
+    /// The word that was given.
     pub word: String,
 }
 
 impl FailureType {
-    /// All of them.
+    /// All failure types.
     pub const ALL: [Self; 9] = [
         Self::NetworkError,
         Self::TimeoutError,
@@ -72,12 +72,12 @@ impl FailureType {
         }
     }
 
-    /// Whether another attempt can end otherwise.
+    /// Whether a failure of this type is retried.
     pub const fn is_retried(self) -> bool {
         !matches!(self, Self::PermissionError | Self::ConfigError | Self::ValidationError)
     }
 
-    /// The type that an I/O error's kind tells of.
+    /// The failure type for the kind of an I/O error.
     pub fn of_io(kind: io::ErrorKind) -> Self {
         use io::ErrorKind as Kind;
         match kind {
@@ -101,8 +101,8 @@ impl FailureType {
         }
     }
 
-    /// The type of the first error in the chain whose Rust type tells one: an I/O error by its kind, a decoding
-    /// error as validation. Message text is never searched.
+    /// The type of the first error in the chain whose Rust type determines it: an I/O error by its kind, a decoding
+    /// error as validation. Never searches the message text.
     pub fn of_error(error: &(dyn StdError + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
@@ -121,7 +121,7 @@ impl FailureType {
     }
 }
 
-/// An I/O error of kind `Other` is often only the coat of another error.
+/// An I/O error of kind `Other` often only wraps another error.
 fn io_type(io: &io::Error) -> FailureType {
     if let (io::ErrorKind::Other, Some(inner)) = (io.kind(), io.get_ref()) {
         let inner: &(dyn StdError + 'static) = inner;
@@ -147,14 +147,14 @@ impl FromStr for FailureType {
     }
 }
 
-/// Why an attempt did not succeed.
+/// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What kind of thing went wrong.
+    /// The kind of failure.
     pub failure_type: FailureType,
     /// One line for people.
     pub message: String,
-    /// The error's chain and backtrace, or the tail of standard error.
+    /// The error chain and the backtrace, or the tail of standard error.
     pub traceback: Option<String>,
 }
 
@@ -164,7 +164,7 @@ impl Failure {
         Self { failure_type, message: message.into(), traceback: None }
     }
 
-    /// The failure that an error amounts to: its type by [`FailureType::of_error`], its chain as the traceback.
+    /// The failure for an error: its type by [`FailureType::of_error`], its chain as the traceback.
     pub fn of_error(error: &(dyn StdError + 'static)) -> Self {
         if let Some(failure) = error.downcast_ref::<Self>() {
             return failure.clone();
@@ -172,7 +172,7 @@ impl Failure {
         Self { failure_type: FailureType::of_error(error), message: error.to_string(), traceback: chain(error) }
     }
 
-    /// The same failure with its longer story.
+    /// Adds a traceback.
     #[must_use]
     pub fn with_traceback(mut self, traceback: impl Into<String>) -> Self {
         self.traceback = Some(traceback.into());
@@ -180,7 +180,7 @@ impl Failure {
     }
 }
 
-/// How many causes of an error are written down; a chain that is longer is a loop.
+/// How many causes of an error are kept. A longer chain is a cycle.
 const CAUSES_MAX: usize = 32;
 
 fn chain(error: &(dyn StdError + 'static)) -> Option<String> {

@@ -2,33 +2,33 @@ use std::time::Duration;
 
 use crate::{Budgets, ClaimNumber, JobData, JobId, Priority, Timestamp};
 
-/// A claimed job: the right of one worker to run it until its lease ends.
+/// A claimed job: one worker may run it until the lease ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lease {
-    /// The job.
+    /// The job id.
     pub id: JobId,
     /// The fence: every write of this attempt names it.
     pub claim_number: ClaimNumber,
-    /// Which handler runs it.
+    /// The job type; it selects the handler.
     pub job_type: String,
     /// The payload.
     pub job_data: JobData,
-    /// The queue it came from.
+    /// The queue that it was claimed from.
     pub queue: String,
     /// Higher runs first.
     pub priority: Priority,
-    /// What it has spent and may spend.
+    /// The budgets: what is spent and what is allowed.
     pub budgets: Budgets,
-    /// The time limit of the attempt, if the job has its own.
+    /// The timeout of the attempt, if the job sets one.
     pub timeout: Option<Duration>,
-    /// From when on it could have been claimed, for its waiting time.
+    /// When the job became claimable; used to compute queue wait.
     pub ready_at: Timestamp,
-    /// What the application keeps beside the payload.
+    /// Data that the application keeps beside the payload.
     pub metadata: Option<JobData>,
 }
 
 impl Lease {
-    /// Which try this is, from one.
+    /// The number of this attempt; the first is 1.
     pub const fn attempt(&self) -> u32 {
         self.budgets.retry_count.saturating_add(1)
     }

@@ -1,17 +1,17 @@
 use std::time::Duration;
 
-/// The bounds of the grace period, and the longest pause between two looks at a suspect.
+/// The bounds of the grace period, and the lower bound of the longest pause allowed between two checks of a suspect.
 const GRACE_MIN: Duration = Duration::from_secs(1);
 const GRACE_MAX: Duration = Duration::from_secs(10);
 const GAP_MIN: Duration = Duration::from_secs(1);
 
-/// What one process has seen of the heartbeat of another process's worker, and what follows for the worker's lease.
+/// What one process has observed of the heartbeat of a worker in another process, and what follows for its lease.
 ///
-/// Only the observer's monotonic clock counts. A heartbeat that stands still for a whole lease makes a suspect, no
-/// more: the worker, or everybody, may have been unable to write. So the observer then writes something itself,
-/// again and again for a grace period. When all of these writes succeed, and the heartbeat still stands still, the
-/// worker could have written as well, and its lease is over. A write that fails, or looks that are too far apart
-/// because the observer itself stood still, begin the grace period anew.
+/// Only the observer's monotonic clock counts. If a heartbeat does not change for a whole lease, the worker is only a
+/// suspect: this worker, or every process, may have been unable to write. So the observer writes something itself,
+/// repeatedly, for a grace period. If all of these writes succeed and the heartbeat still does not change, the worker
+/// could have written too, and its lease is over. A failed write restarts the grace period. So does a gap between two
+/// checks that is too long, because then the observer itself was frozen.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseWatch {
     heartbeat_number: i64,
@@ -19,17 +19,17 @@ pub struct LeaseWatch {
     suspicion: Option<Suspicion>,
 }
 
-/// The first and the last of an unbroken series of writes by the observer, each committed at that time.
+/// The first and the last write of an unbroken series by the observer, by commit time.
 #[derive(Clone, Copy, Debug)]
 struct Suspicion {
     first: Duration,
     last: Duration,
 }
 
-/// What an observer has to do about a worker.
+/// What an observer must do about a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseVerdict {
-    /// Nothing: the heartbeat has moved within the lease.
+    /// Nothing: the heartbeat changed within the lease.
     Holds,
     /// Commit a write, then call [`LeaseWatch::note_write`] or [`LeaseWatch::note_failed_write`].
     Suspected,
@@ -38,24 +38,24 @@ pub enum LeaseVerdict {
 }
 
 impl LeaseWatch {
-    /// The heartbeat had this number when it was first seen.
+    /// Starts to watch a heartbeat that has this number now.
     pub const fn begin(heartbeat_number: i64, now: Duration) -> Self {
         Self { heartbeat_number, since: now, suspicion: None }
     }
 
-    /// The heartbeat has this number now.
+    /// Records the current number of the heartbeat.
     pub fn observe(&mut self, heartbeat_number: i64, now: Duration) {
         if self.heartbeat_number != heartbeat_number {
             *self = Self::begin(heartbeat_number, now);
         }
     }
 
-    /// Whether the heartbeat has stood still for a whole lease.
+    /// Whether the heartbeat has not changed for a whole lease.
     pub fn is_still(&self, lease: Duration, now: Duration) -> bool {
         now.saturating_sub(self.since) >= lease
     }
 
-    /// What follows from all that was seen.
+    /// The verdict from all observations.
     pub fn verdict(&self, lease: Duration, now: Duration) -> LeaseVerdict {
         if !self.is_still(lease, now) {
             return LeaseVerdict::Holds;
@@ -70,20 +70,20 @@ impl LeaseWatch {
         }
     }
 
-    /// The observer has committed a write of its own at this time.
+    /// Records that the observer committed a write at this time.
     pub fn note_write(&mut self, lease: Duration, at: Duration) {
         let series = self.suspicion.filter(|suspicion| at.saturating_sub(suspicion.last) <= gap_max(lease));
         let first = series.map_or(at, |suspicion| suspicion.first);
         self.suspicion = Some(Suspicion { first, last: at });
     }
 
-    /// The observer could not write either, or not in good time.
+    /// Records that the observer's write failed or took too long.
     pub const fn note_failed_write(&mut self) {
         self.suspicion = None;
     }
 }
 
-/// How long a suspect has for its next heartbeat: a third of its lease, within bounds.
+/// The time that a suspect has for its next heartbeat: a third of its lease, within bounds.
 fn grace(lease: Duration) -> Duration {
     (lease / 3).clamp(GRACE_MIN, GRACE_MAX)
 }
@@ -102,7 +102,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// A watch whose heartbeat stands still from 0 on, with writes at these times.
+    /// A watch of a heartbeat that does not change after 0, with writes at these times.
     fn watched(writes: &[u64]) -> LeaseWatch {
         let mut watch = LeaseWatch::begin(7, at(0));
         writes.iter().for_each(|write| watch.note_write(LEASE, at(*write)));

@@ -3,22 +3,22 @@ use std::ops::Range;
 /// A piece of an attempt's log as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogChunk {
-    /// Its place in the attempt's log, from zero.
+    /// Its position in the attempt's log; the first is 0.
     pub number: u32,
-    /// The text, whole lines where lines are short enough.
+    /// The text. It ends at a line end, unless a line is very long.
     pub text: String,
-    /// How many bytes of the log's middle were cut when this chunk was written; zero in the head.
+    /// The number of bytes cut from the middle of the log when this chunk was written. Zero in the head.
     pub cut_bytes: u64,
-    /// Chunks of the same attempt that are dropped when this one is written.
+    /// The chunks of the same attempt that this one replaces.
     pub replaces: Range<u32>,
 }
 
 /// How much of an attempt's log is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
-    /// Bytes kept from its beginning.
+    /// Bytes kept from the beginning.
     pub head_bytes: usize,
-    /// Bytes kept up to its end.
+    /// Bytes kept from the end.
     pub tail_bytes: usize,
 }
 
@@ -29,8 +29,8 @@ impl Default for LogLimits {
     }
 }
 
-/// Cuts an attempt's log into chunks and keeps it within its limits: the head as it came, then a tail that
-/// moves on. At most `tail_bytes` are held in memory beside what was not taken yet.
+/// Cuts an attempt's log into chunks and keeps it within its limits: the head, then a moving tail. Holds at most
+/// `tail_bytes` in memory, plus the text that was not taken yet.
 #[derive(Debug)]
 pub struct LogBuffer {
     limits: LogLimits,
@@ -57,7 +57,7 @@ impl LogBuffer {
         }
     }
 
-    /// Adds text; what is beyond the bound before anybody took it is cut here.
+    /// Adds text. Text beyond the limit that was not taken yet is cut.
     pub fn push(&mut self, text: &str) {
         self.waiting.push_str(text);
         let most = self.head_left + 2 * self.limits.tail_bytes;
@@ -69,12 +69,12 @@ impl LogBuffer {
         }
     }
 
-    /// Whether something waits to be taken.
+    /// Whether there is nothing to take.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// What the store has to write so that it holds everything pushed so far, within the limits.
+    /// The chunks that the store must write to hold everything pushed so far, within the limits.
     pub fn take(&mut self) -> Vec<LogChunk> {
         let mut chunks = Vec::new();
         let text = std::mem::take(&mut self.waiting);
@@ -84,7 +84,7 @@ impl LogBuffer {
             chunks.push(self.chunk(text[..head_end].to_owned(), 0, 0..0));
         }
         if head_end < text.len() {
-            // Once the tail has begun the head is closed, so that the order of the chunks is that of the text.
+            // The head ends when the tail begins. Otherwise later text could come before earlier text.
             self.head_left = 0;
             chunks.push(self.tail_chunk(&text[head_end..]));
         }

@@ -2,17 +2,18 @@ use std::time::Duration;
 
 /// How long to wait before the next attempt.
 ///
-/// delay(n) = min(`first_delay` · `factor`ⁿ, `delay_max`) · (1 + `jitter` · (2r − 1)), n counting retries from
-/// zero and r drawn evenly from [0, 1): exponential backoff with proportional jitter, never above `delay_max`.
+/// delay(n) = min(`first_delay` · `factor`ⁿ, `delay_max`) · (1 + `jitter` · (2r − 1)), capped at `delay_max`
+///
+/// n counts retries from zero and r is uniform in [0, 1): exponential backoff with proportional jitter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// The delay before the first retry.
     pub first_delay: Duration,
-    /// By how much each further delay is longer; at least 1.
+    /// The factor between two delays; at least 1.
     pub factor: f64,
     /// The longest delay.
     pub delay_max: Duration,
-    /// The share by which a delay is made longer or shorter at random, from 0 to 1.
+    /// The maximum random change of a delay, as a fraction from 0 to 1.
     pub jitter: f64,
 }
 
@@ -24,7 +25,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The delay before retry number `retry` (from zero); `random` is drawn evenly from [0, 1).
+    /// The delay before retry number `retry`, which counts from zero. `random` is uniform in [0, 1).
     pub fn delay(&self, retry: u32, random: f64) -> Duration {
         let exponent = i32::try_from(retry).unwrap_or(i32::MAX);
         let grown = self.first_delay.as_secs_f64() * self.factor.powi(exponent);

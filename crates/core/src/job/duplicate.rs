@@ -6,17 +6,17 @@ use thiserror::Error;
 
 use crate::Status;
 
-/// What an enqueue does when another job has its unique key.
+/// What an enqueue does if another job has its unique key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum OnDuplicate {
-    /// Leaves the other job as it is.
+    /// Does not change the other job.
     #[default]
     Keep,
-    /// Gives the other job the type, payload, metadata, priority, budgets, time limit, expiry and deadline of the new
-    /// one, if it waits. Its id, queue, parent and time stay. A running job is left as it is.
+    /// If the other job is waiting, gives it the type, payload, metadata, priority, budgets, timeout, expiry and
+    /// deadline of the new job. Its id, queue, parent and time stay. A running job is not changed.
     Replace,
-    /// The same, and the other job may run when the new one could have run: with a delay, a job runs once nobody has
-    /// enqueued it again for that long.
+    /// Like `Replace`, and also moves the other job to the start time of the new one. With a delay, a job runs once no
+    /// enqueue with its key has happened for that long.
     PushBack,
 }
 
@@ -26,26 +26,26 @@ pub enum UniqueWhile {
     /// Every job that has not ended.
     #[default]
     Unfinished,
-    /// A job that waits: `pending`, `retrying` or `blocked`. While one runs, a second one may be enqueued; the key then
-    /// passes to the second one, so that a third one is a duplicate of it.
+    /// A waiting job: `pending`, `retrying` or `blocked`. While one job runs, a second one may be enqueued. The second
+    /// one then owns the key, so that a third one is a duplicate of it.
     Waiting,
 }
 
-/// What was done with an enqueue that met another job with its unique key; no second job was made.
+/// What an enqueue did with another job that has its unique key. No second job was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Duplicate {
-    /// The other job is as it was.
+    /// The other job was not changed.
     Kept,
-    /// The other job was given what the new one said, except its queue, parent and time.
+    /// The other job got the content of the new one, except its queue, parent and time.
     Replaced,
-    /// The same, and it was given the new one's time.
+    /// Like `Replaced`, and the other job also got the time of the new one.
     PushedBack,
 }
 
-/// A word that is no rule for duplicates.
+/// The word is not a rule for duplicates.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("\"{word}\" is no {what}: expected {expected}")]
+#[error("\"{word}\" is not a {what}: expected {expected}")]
 pub struct InvalidDuplicateRule {
     what: &'static str,
     word: String,
@@ -53,7 +53,7 @@ pub struct InvalidDuplicateRule {
 }
 
 impl OnDuplicate {
-    /// What becomes of the other job when it is in this state.
+    /// What happens to the other job if it has this status.
     pub const fn meet(self, status: Status) -> Duplicate {
         match (self, status) {
             (Self::Replace, Status::Pending | Status::Retrying | Status::Blocked) => Duplicate::Replaced,
@@ -62,7 +62,7 @@ impl OnDuplicate {
         }
     }
 
-    /// The word of JSON and the configuration; the command line writes a hyphen in place of the underscore.
+    /// The word in JSON and the configuration. The command line uses a hyphen instead of the underscore.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -73,7 +73,7 @@ impl OnDuplicate {
 }
 
 impl UniqueWhile {
-    /// Whether a job in this state counts.
+    /// Whether a job with this status counts.
     pub const fn covers(self, status: Status) -> bool {
         match status {
             Status::Pending | Status::Retrying | Status::Blocked => true,
@@ -82,7 +82,7 @@ impl UniqueWhile {
         }
     }
 
-    /// The word everywhere.
+    /// The word in JSON, the configuration and the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unfinished => "unfinished",
@@ -162,9 +162,9 @@ mod tests {
             assert_eq!(states.to_string().parse(), Ok(states));
         }
         let error = "pushback".parse::<OnDuplicate>().unwrap_err().to_string();
-        assert_eq!(error, "\"pushback\" is no rule for duplicates: expected keep, replace or push_back");
+        assert_eq!(error, "\"pushback\" is not a rule for duplicates: expected keep, replace or push_back");
         let error = "running".parse::<UniqueWhile>().unwrap_err().to_string();
-        assert_eq!(error, "\"running\" is no state for a unique key: expected unfinished or waiting");
+        assert_eq!(error, "\"running\" is not a state for a unique key: expected unfinished or waiting");
     }
 
     #[test]

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The number of a job: positive, given by the store, never given twice.
+/// The id of a job: a positive number from the store, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(pub i64);
 
-/// A word that is no job id.
+/// The word is not a job id.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("\"{word}\" is no job id: expected a whole number from 1 on")]
+#[error("\"{word}\" is not a job id: expected a whole number, 1 or higher")]
 pub struct InvalidId {
-    /// What was given.
+    /// The word that was given.
     pub word: String,
 }
 
@@ -35,8 +35,8 @@ impl FromStr for JobId {
     }
 }
 
-/// Counts the claims of one job and only grows; every write of an attempt names it, so that a worker that
-/// lost its lease writes nothing (the fence).
+/// Counts the claims of one job and only grows. Every write of an attempt names it, so that a worker that lost its
+/// lease cannot write (the fence).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClaimNumber(pub i64);
@@ -47,25 +47,25 @@ impl fmt::Display for ClaimNumber {
     }
 }
 
-/// Tells the claims of one worker apart, so that a claim that is repeated because its answer was lost gives the same
-/// leases again.
+/// Identifies one claim request of a worker. If a claim is repeated because its answer was lost, the store returns the
+/// same leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// Who works: fresh and random for each registration, never a host name.
+/// The identity of a worker: random and new for each registration, never a host name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct WorkerId(Arc<str>);
 
 impl WorkerId {
-    /// A new identity of eleven random letters and digits, 65 bits. Short, because every claim writes it into its
+    /// A new identity of eleven random letters and digits (65 bits). It is short because every claim writes it to the
     /// job's row.
     pub fn random() -> Self {
         let word: String = std::iter::repeat_with(fastrand::alphanumeric).take(11).collect();
         Self(word.into())
     }
 
-    /// The identity as a store keeps it.
+    /// The identity from a stored value.
     pub fn from_stored(word: &str) -> Self {
         Self(word.into())
     }

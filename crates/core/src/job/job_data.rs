@@ -5,35 +5,35 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-/// A valid JSON document as text: a payload, a result, metadata.
+/// A valid JSON document as text: a payload, a result or metadata.
 ///
-/// `Debug` shows the length alone, because payloads never belong in logs.
+/// `Debug` prints only its length, because payloads do not belong in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JobData(Box<str>);
 
-/// Text that is no JSON document, or one that not every reader could read.
+/// The text is not JSON, or is JSON that some readers cannot parse.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvalidJobData {
-    /// It is not JSON, or a value that cannot be encoded or decoded.
+    /// It is not JSON, or the value cannot be encoded or decoded.
     #[error("not valid JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// A string or a key holds half of a UTF-16 surrogate pair without the other one. The grammar of JSON lets it
-    /// pass, but no text in Unicode can hold it (RFC 8259, section 8.2), so no handler could decode it.
+    /// A string or a key contains half of a UTF-16 surrogate pair. The JSON grammar allows it, but no Unicode text can
+    /// hold it (RFC 8259, section 8.2), so no handler could decode it.
     #[error("not valid Unicode: the escape {escape} at byte {byte} of the value is half of a surrogate pair")]
     LoneSurrogate {
         /// The escape as it was written, such as `\ud800`.
         escape: Box<str>,
-        /// Where it begins, counted from one.
+        /// The position of its first byte; the first is 1.
         byte: usize,
     },
-    /// Arrays and objects stand in one another deeper than SQLite's JSON functions go.
+    /// Arrays and objects are nested deeper than SQLite's JSON functions support.
     #[error("nested too deeply: more than {} levels", DEPTH_MAX)]
     TooDeep,
 }
 
 impl JobData {
-    /// Takes text that is one JSON document.
+    /// Parses text that is one JSON document.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidJobData> {
         Self::of_raw(&RawValue::from_string(text.into())?)
     }
@@ -41,7 +41,7 @@ impl JobData {
     /// Encodes a value.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, InvalidJobData> {
         let text = serde_json::to_string(value)?;
-        // A value may hold raw JSON, which is written as it is.
+        // A value may contain raw JSON, which is copied unchanged.
         refuse_unreadable(&text)?;
         Ok(Self(text.into_boxed_str()))
     }
@@ -51,8 +51,8 @@ impl JobData {
         Ok(Self(raw.get().into()))
     }
 
-    /// Text out of a store, which a CHECK constraint keeps valid; what is no JSON after all becomes a JSON
-    /// string rather than a lost job.
+    /// Text from a store. A CHECK constraint keeps it valid. Invalid text becomes a JSON string, so that the job is not
+    /// lost.
     pub fn from_stored(text: String) -> Self {
         Self(text.into_boxed_str())
     }
@@ -72,7 +72,7 @@ impl JobData {
         self.0.len()
     }
 
-    /// Whether there is no text; never so for a document that was parsed.
+    /// Whether the text is empty. A parsed document never is.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -107,14 +107,14 @@ impl<'de> Deserialize<'de> for JobData {
     }
 }
 
-/// How deep SQLite's JSON functions go (`JSON_MAX_DEPTH`).
+/// The nesting depth that SQLite's JSON functions support (`JSON_MAX_DEPTH`).
 const DEPTH_MAX: usize = 1000;
 
-/// Refuses what the grammar of JSON lets pass, and a reader does not.
+/// Rejects JSON that is valid by the grammar but that some readers cannot parse.
 fn refuse_unreadable(document: &str) -> Result<(), InvalidJobData> {
     refuse_lone_surrogates(document)?;
     let opens = |byte: &&u8| matches!(byte, b'[' | b'{');
-    // Hardly any document has so many that they could stand in one another so deeply.
+    // Few documents contain that many brackets, so most are not checked further.
     if document.len() > DEPTH_MAX && document.as_bytes().iter().filter(opens).count() > DEPTH_MAX {
         return refuse_depth(document);
     }
@@ -139,12 +139,12 @@ fn refuse_depth(document: &str) -> Result<(), InvalidJobData> {
     Ok(())
 }
 
-/// Looks at the escapes of a JSON document; serde_json, which keeps it as text, only looks at their digits.
+/// Checks the escapes of a JSON document. serde_json checks only their digits, because it keeps the document as text.
 fn refuse_lone_surrogates(document: &str) -> Result<(), InvalidJobData> {
-    // Most documents have no escape, and this finds out quickest.
+    // Most documents have no escape. This check finds that fastest.
     let Some(mut at) = document.find('\\') else { return Ok(()) };
     let bytes = document.as_bytes();
-    // In valid JSON a backslash stands in strings alone, and something follows it.
+    // In valid JSON a backslash is always inside a string and always followed by another byte.
     while let Some(distance) = bytes[at..].iter().position(|byte| *byte == b'\\') {
         at += distance;
         at += match surrogate(bytes, at) {
@@ -164,13 +164,13 @@ const ESCAPE_BYTES: usize = 6;
 
 #[derive(PartialEq, Eq)]
 enum Half {
-    /// From d800 to dbff; comes first.
+    /// From d800 to dbff; the first half.
     High,
-    /// From dc00 to dfff.
+    /// From dc00 to dfff; the second half.
     Low,
 }
 
-/// Which half of a surrogate pair is escaped at this place, if one is.
+/// The half of a surrogate pair that is escaped at this position, if any.
 fn surrogate(document: &[u8], at: usize) -> Option<Half> {
     match document.get(at..at + ESCAPE_BYTES)? {
         [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..] => Some(Half::High),
@@ -198,7 +198,7 @@ mod tests {
         assert!(JobData::parse(format!("[{}0]", "[],".repeat(2 * DEPTH_MAX))).is_ok());
     }
 
-    /// The escape that is refused, and where.
+    /// The escape that is rejected, and its position.
     fn refused(text: &str) -> Option<(String, usize)> {
         match JobData::parse(text).err()? {
             InvalidJobData::LoneSurrogate { escape, byte } => Some((escape.into(), byte)),

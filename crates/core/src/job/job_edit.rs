@@ -1,29 +1,29 @@
 use crate::job::new_job::{NAME_BYTES_MAX, check_due, check_name};
 use crate::{Due, InvalidJob, JobData, Limits};
 
-/// Changes to one job that does not run; what is `None` stays as it is.
+/// Changes to one job that is not running. `None` means no change.
 ///
-/// A job keeps its id, its history, its unique key and its parent. A dead letter stays one, and has no time to run at:
+/// The job keeps its id, history, unique key and parent. A dead letter stays a dead letter, and has no time to run at.
 /// [`Action::Retry`](crate::Action::Retry) makes it ready at once, with its new payload.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobEdit {
-    /// Which handler runs it.
+    /// The new job type; it selects the handler.
     pub job_type: Option<String>,
-    /// The payload.
+    /// The new payload.
     pub job_data: Option<JobData>,
-    /// The queue it stands in.
+    /// The new queue.
     pub queue: Option<String>,
-    /// When it may run. A retrying job whose new time has come is `pending` from then on.
+    /// The new time to run at. A retrying job becomes `pending` when that time has come.
     pub due: Option<Due>,
 }
 
 impl JobEdit {
-    /// Changes nothing yet; set the fields, or call the methods of their names.
+    /// An edit without changes. Set the fields, or call the methods with their names.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Gives it to another handler.
+    /// Changes the job type.
     #[must_use]
     pub fn job_type(mut self, job_type: impl Into<String>) -> Self {
         self.job_type = Some(job_type.into());
@@ -51,7 +51,7 @@ impl JobEdit {
         self
     }
 
-    /// Whether a store accepts it: what a new job may be, an edited one may be.
+    /// Checks the changes against the rules for new jobs.
     pub fn validate(&self, limits: &Limits) -> Result<(), InvalidJob> {
         if *self == Self::default() {
             return Err(InvalidJob::NothingToChange);

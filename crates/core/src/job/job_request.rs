@@ -6,14 +6,13 @@ use crate::{
     Due, InvalidJob, JobData, JobId, NewJob, OnDuplicate, Priority, Timestamp, UniqueWhile, deserialize_duration,
 };
 
-/// A job as a line of NDJSON or an HTTP body asks for it. Unknown fields are refused, because a misspelt
-/// `max_retires` must not be lost without a word.
+/// A job in a line of NDJSON or an HTTP body. Unknown fields are an error, so that a misspelt `max_retires` is noticed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object such as {\"job_type\": \"mail\", \"job_data\": {}}")]
 pub struct JobRequest {
-    /// Which handler runs it.
+    /// The job type; it selects the handler.
     pub job_type: String,
-    /// The payload, `{}` unless given.
+    /// The payload. Default: `{}`.
     #[serde(default)]
     pub job_data: JobData,
     /// The queue.
@@ -22,46 +21,46 @@ pub struct JobRequest {
     /// A number or a name.
     #[serde(default)]
     pub priority: Option<Priority>,
-    /// A duration such as `30s`; not beside `run_at`.
+    /// A duration such as `30s`. Not together with `run_at`.
     #[serde(default, deserialize_with = "deserialize_duration")]
     pub delay: Option<Duration>,
-    /// An RFC 3339 instant; not beside `delay`.
+    /// A time in RFC 3339. Not together with `delay`.
     #[serde(default, alias = "at", deserialize_with = "timestamp")]
     pub run_at: Option<Timestamp>,
-    /// How many retries follow the first attempt.
+    /// The number of retries after the first attempt.
     #[serde(default)]
     pub max_retries: Option<u32>,
-    /// The time limit of an attempt: a duration such as `5m`.
+    /// The timeout of an attempt, such as `5m`.
     #[serde(default, deserialize_with = "deserialize_duration")]
     pub timeout: Option<Duration>,
-    /// The time limit of an attempt in seconds.
+    /// The timeout of an attempt in seconds.
     #[serde(default)]
     pub timeout_seconds: Option<f64>,
-    /// A duration such as `10m`, after which no attempt begins any more.
+    /// No attempt starts later than this after the enqueue, such as `10m`.
     #[serde(default, deserialize_with = "deserialize_duration")]
     pub expires_in: Option<Duration>,
-    /// A duration such as `1h`, after which no attempt begins or goes on any more.
+    /// No attempt starts or runs later than this after the enqueue, such as `1h`.
     #[serde(default, alias = "deadline", deserialize_with = "deserialize_duration")]
     pub deadline_in: Option<Duration>,
-    /// While a job with this key has not ended, no second one is made.
+    /// No second job is created while a job with this key has not ended.
     #[serde(default)]
     pub unique_key: Option<String>,
-    /// `keep`, `replace` or `push_back`: what becomes of the job that has the unique key already.
+    /// `keep`, `replace` or `push_back`: what to do if another job has the unique key.
     #[serde(default)]
     pub on_duplicate: Option<OnDuplicate>,
     /// `unfinished` or `waiting`: which jobs with the unique key count.
     #[serde(default)]
     pub unique_while: Option<UniqueWhile>,
-    /// Waits until this job completes.
+    /// The job starts only after this one has completed.
     #[serde(default, alias = "parent")]
     pub parent_job_id: Option<JobId>,
-    /// Anything to keep beside the payload.
+    /// Data to keep beside the payload.
     #[serde(default)]
     pub metadata: Option<JobData>,
 }
 
 impl JobRequest {
-    /// The job that is asked for; what is not given comes from `defaults`, a job of the same type.
+    /// Converts the request. Fields that are not given come from `defaults`, a job of the same type.
     pub fn into_new_job(self, defaults: NewJob) -> Result<NewJob, InvalidJob> {
         let timeout = match (self.timeout, self.timeout_seconds) {
             (Some(_), Some(_)) => return Err(InvalidJob::Both { one: "timeout", other: "timeout_seconds" }),
@@ -136,12 +135,15 @@ mod tests {
         let table = [
             (
                 r#""run_at":"2099-01-01T00:00:00Z","delay":"1h""#,
-                "run_at and delay cannot both be given: keep one of them",
+                "run_at and delay cannot both be given: remove one of them",
             ),
-            (r#""at":"2099-01-01T00:00:00Z","delay":"1h""#, "run_at and delay cannot both be given: keep one of them"),
+            (
+                r#""at":"2099-01-01T00:00:00Z","delay":"1h""#,
+                "run_at and delay cannot both be given: remove one of them",
+            ),
             (
                 r#""timeout":"1s","timeout_seconds":1"#,
-                "timeout and timeout_seconds cannot both be given: keep one of them",
+                "timeout and timeout_seconds cannot both be given: remove one of them",
             ),
         ];
         for (fields, expected) in table {

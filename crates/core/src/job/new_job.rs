@@ -5,66 +5,66 @@ use thiserror::Error;
 
 use crate::{Duplicate, InvalidJobData, JobData, JobId, OnDuplicate, Priority, Timestamp, UniqueWhile};
 
-/// A job that is to be enqueued.
+/// A job to enqueue.
 ///
-/// Begin with [`NewJob::new`] and set what differs from the defaults.
+/// Start with [`NewJob::new`] and set what differs from the defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewJob {
-    /// Which handler runs it.
+    /// The job type; it selects the handler.
     pub job_type: String,
     /// The payload.
     pub job_data: JobData,
-    /// The queue it stands in, `default` unless told.
+    /// The queue. Default: `default`.
     pub queue: String,
     /// Higher runs first.
     pub priority: Priority,
-    /// From when on it may run.
+    /// The earliest time at which it may run.
     pub due: Due,
-    /// How many retries follow the first attempt.
+    /// The number of retries after the first attempt.
     pub max_retries: u32,
-    /// At which crash of its worker it is given up.
+    /// The crash count at which it becomes a dead letter.
     pub max_crashes: u32,
-    /// How often it may be deferred.
+    /// How many times it may be deferred.
     pub max_deferrals: u32,
-    /// The time limit of an attempt; without one the handler's own limit holds.
+    /// The timeout of an attempt. `None` means the handler's own timeout.
     pub timeout: Option<Duration>,
-    /// This long after it was enqueued no attempt begins any more, and it ends as `cancelled`.
+    /// No attempt starts later than this after the enqueue; the job then ends as `cancelled`.
     pub expires_in: Option<Duration>,
-    /// This long after it was enqueued no attempt begins or goes on any more, and it ends as `dead_letter`.
+    /// No attempt starts or runs later than this after the enqueue; the job then ends as `dead_letter`.
     pub deadline_in: Option<Duration>,
-    /// While a job with this key has not ended, no second one is made.
+    /// No second job is created while a job with this key has not ended.
     pub unique_key: Option<String>,
-    /// What becomes of the other job that has the unique key; without a key it says nothing.
+    /// What to do if another job has the unique key. Has no effect without a key.
     pub on_duplicate: OnDuplicate,
-    /// Which other jobs with the unique key count; without a key it says nothing.
+    /// Which other jobs with the unique key count. Has no effect without a key.
     pub unique_while: UniqueWhile,
-    /// Waits, `blocked`, until this job completes.
+    /// The job is `blocked` until this job has completed.
     pub parent: Option<JobId>,
-    /// Anything that the application wants to keep beside the payload.
+    /// Data that the application keeps beside the payload.
     pub metadata: Option<JobData>,
 }
 
-/// From when on a job may run.
+/// When a job may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Due {
-    /// At once.
+    /// Now.
     #[default]
     Now,
-    /// This long after it was enqueued, by the store's clock.
+    /// This long after the enqueue, by the store's clock.
     After(Duration),
-    /// From this instant on.
+    /// At this time.
     At(Timestamp),
 }
 
-/// What a store accepts.
+/// The limits of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest payload, result or metadata in bytes of JSON text.
+    /// The maximum size of a payload, a result or metadata, in bytes of JSON text.
     pub payload_bytes_max: usize,
 }
 
 impl Limits {
-    /// Refuses data that is too large; `what` names it in the error.
+    /// Rejects data that is too large; `what` names it in the error.
     pub fn check(&self, what: &'static str, data: &JobData) -> Result<(), InvalidJob> {
         if data.len() > self.payload_bytes_max {
             return Err(InvalidJob::TooLarge { what, bytes: data.len(), max: self.payload_bytes_max });
@@ -80,14 +80,14 @@ impl Default for Limits {
     }
 }
 
-/// What an enqueue came to.
+/// The result of an enqueue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Enqueued {
-    /// The job, new or already there.
+    /// The job id, of the new or of the existing job.
     pub id: JobId,
-    /// Whether a job with the same unique key was there and no second one was made.
+    /// Whether a job with the same unique key existed, so that no second one was created.
     pub is_duplicate: bool,
-    /// What was done with the job that was there.
+    /// What was done with the existing job.
     pub duplicate: Option<Duplicate>,
 }
 
@@ -97,92 +97,94 @@ impl Enqueued {
         Self { id, is_duplicate: false, duplicate: None }
     }
 
-    /// A job that was there, and what was done with it.
+    /// An existing job, and what was done with it.
     pub const fn met(id: JobId, duplicate: Duplicate) -> Self {
         Self { id, is_duplicate: true, duplicate: Some(duplicate) }
     }
 }
 
-/// A job that no store accepts.
+/// Why a job is invalid for every store.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidJob {
-    /// A name is empty, too long or has control characters.
+    /// A name is empty, too long, or contains control characters.
     #[error("the {what} must be 1 to {max} bytes without control characters, but has {bytes} bytes")]
     Name {
-        /// Which name.
+        /// The name.
         what: &'static str,
-        /// Its length.
+        /// Its length in bytes.
         bytes: usize,
-        /// The longest that is accepted.
+        /// The maximum length in bytes.
         max: usize,
     },
     /// The payload is larger than the limit.
-    #[error("the {what} has {bytes} bytes, but at most {max} are accepted: store it elsewhere and enqueue where it is")]
+    #[error(
+        "the {what} has {bytes} bytes, but the limit is {max}: store the data elsewhere and enqueue a reference to it"
+    )]
     TooLarge {
-        /// Payload, metadata or result.
+        /// The payload, the metadata or the result.
         what: &'static str,
-        /// Its length.
+        /// Its length in bytes.
         bytes: usize,
-        /// The limit.
+        /// The limit in bytes.
         max: usize,
     },
-    /// A number is out of bounds.
+    /// A number is out of range.
     #[error("{what} must be from {min} to {max}")]
     OutOfRange {
-        /// Which number.
+        /// The number.
         what: &'static str,
-        /// The smallest that is accepted.
+        /// The minimum.
         min: u64,
-        /// The largest that is accepted.
+        /// The maximum.
         max: u64,
     },
-    /// The instant from which on it may run cannot be stored.
+    /// The time to run at cannot be stored.
     #[error("run_at must be from {} to {}", Timestamp::MIN, Timestamp::MAX)]
     Instant,
-    /// Two properties that exclude each other are given.
-    #[error("{one} and {other} cannot both be given: keep one of them")]
+    /// Two properties were given that exclude each other.
+    #[error("{one} and {other} cannot both be given: remove one of them")]
     Both {
-        /// The one.
+        /// The first property.
         one: &'static str,
-        /// The other.
+        /// The second property.
         other: &'static str,
     },
-    /// A property is given that says nothing without another one.
-    #[error("{what} says nothing without {needed}: give both or neither")]
+    /// A property was given that needs another one.
+    #[error("{what} has no effect without {needed}: give both or neither")]
     Needs {
-        /// What is given.
+        /// The property that was given.
         what: &'static str,
-        /// What is not.
+        /// The property that is missing.
         needed: &'static str,
     },
-    /// An edit says nothing.
-    #[error("nothing is to be changed: give a payload, a queue, a type or a time")]
+    /// The edit contains no change.
+    #[error("there is nothing to change: give a payload, a queue, a type or a time")]
     NothingToChange,
 }
 
 impl InvalidJob {
     pub(crate) const fn time_limit() -> Self {
-        Self::OutOfRange { what: "the time limit in milliseconds", min: 1, max: SPAN_SECONDS_MAX * 1000 }
+        Self::OutOfRange { what: "the timeout in milliseconds", min: 1, max: SPAN_SECONDS_MAX * 1000 }
     }
 
-    /// Whether a queue can have this name: the one rule, wherever a name is given.
+    /// Checks the name of a queue. Every place that takes a name uses this rule.
     pub fn check_queue(name: &str) -> Result<(), Self> {
         check_name("queue name", name, NAME_BYTES_MAX)
     }
 }
 
-/// The longest name of a type or queue, and the longest unique key, in bytes.
+/// The maximum length in bytes of a type, a queue and a unique key.
 pub(crate) const NAME_BYTES_MAX: usize = 200;
 const UNIQUE_KEY_BYTES_MAX: usize = 1000;
-/// The largest of the three budgets.
+/// The maximum of each of the three budgets.
 const BUDGET_MAX: u32 = 1_000_000;
-/// Ten years: what is longer is a mistake of units.
+/// Ten years. A longer span is a mistake in the unit.
 const SPAN_SECONDS_MAX: u64 = 10 * 366 * 24 * 60 * 60;
 const SPAN_MAX: Duration = Duration::from_secs(SPAN_SECONDS_MAX);
 
 impl NewJob {
-    /// A job of a type with a payload, and every other property at its default.
+    /// A job with a type and a payload; all other properties have their defaults.
     pub fn new(job_type: impl Into<String>, job_data: JobData) -> Self {
         Self {
             job_type: job_type.into(),
@@ -209,103 +211,103 @@ impl NewJob {
         Ok(Self::new(job_type, JobData::encode(payload)?))
     }
 
-    /// Puts it into a queue.
+    /// Sets the queue.
     #[must_use]
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = queue.into();
         self
     }
 
-    /// Higher runs first.
+    /// Sets the priority. Higher runs first.
     #[must_use]
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
     }
 
-    /// Not before this long from now.
+    /// Sets the minimum delay before it runs.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.due = Due::After(delay);
         self
     }
 
-    /// Not before this instant.
+    /// Sets the earliest time at which it runs.
     #[must_use]
     pub fn run_at(mut self, instant: Timestamp) -> Self {
         self.due = Due::At(instant);
         self
     }
 
-    /// How many retries follow the first attempt.
+    /// Sets the number of retries after the first attempt.
     #[must_use]
     pub fn max_retries(mut self, max_retries: u32) -> Self {
         self.max_retries = max_retries;
         self
     }
 
-    /// The time limit of an attempt.
+    /// Sets the timeout of an attempt.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// No attempt begins this long after the enqueue or later: the job ends as `cancelled` then, unless an attempt
-    /// runs.
+    /// No attempt starts later than `span` after the enqueue. The job then ends as `cancelled`, unless an attempt is
+    /// running.
     ///
-    /// A delay counts, too: a job that expires before it may run never runs. A retry that would begin later is not
-    /// made.
+    /// The time of a delay counts too: a job that expires before its start time never runs. No retry starts after the
+    /// expiry.
     #[must_use]
     pub fn expires_in(mut self, span: Duration) -> Self {
         self.expires_in = Some(span);
         self
     }
 
-    /// No attempt begins or goes on this long after the enqueue or later, all retries and waits included: one that runs
-    /// is stopped as by its time limit, and the job ends as `dead_letter`.
+    /// No attempt starts or runs later than `span` after the enqueue, including all retries and waits. A running
+    /// attempt is stopped, as by its timeout, and the job ends as `dead_letter`.
     #[must_use]
     pub fn deadline_in(mut self, span: Duration) -> Self {
         self.deadline_in = Some(span);
         self
     }
 
-    /// While a job with this key has not ended, no second one is made.
+    /// No second job is created while a job with this key has not ended.
     #[must_use]
     pub fn unique_key(mut self, unique_key: impl Into<String>) -> Self {
         self.unique_key = Some(unique_key.into());
         self
     }
 
-    /// What becomes of the job that has the unique key already: it stays as it is unless told.
+    /// Sets what to do if another job has the unique key. Default: keep it unchanged.
     #[must_use]
     pub fn on_duplicate(mut self, on_duplicate: OnDuplicate) -> Self {
         self.on_duplicate = on_duplicate;
         self
     }
 
-    /// Which other jobs with the unique key count: all that have not ended unless told.
+    /// Sets which other jobs with the unique key count. Default: all that have not ended.
     #[must_use]
     pub fn unique_while(mut self, unique_while: UniqueWhile) -> Self {
         self.unique_while = unique_while;
         self
     }
 
-    /// Waits until this job completes.
+    /// The job is `blocked` until this job has completed.
     #[must_use]
     pub fn parent(mut self, parent: JobId) -> Self {
         self.parent = Some(parent);
         self
     }
 
-    /// Keeps something beside the payload.
+    /// Keeps data beside the payload.
     #[must_use]
     pub fn metadata(mut self, metadata: JobData) -> Self {
         self.metadata = Some(metadata);
         self
     }
 
-    /// Whether a store accepts it; [`NewJob::check`] keeps the answer.
+    /// Checks the job. [`NewJob::check`] also keeps the result.
     pub(crate) fn validate(&self, limits: &Limits) -> Result<(), InvalidJob> {
         check_name("job type", &self.job_type, NAME_BYTES_MAX)?;
         InvalidJob::check_queue(&self.queue)?;
@@ -330,7 +332,7 @@ impl NewJob {
                 return Err(InvalidJob::OutOfRange { what, min: 0, max: u64::from(BUDGET_MAX) });
             }
         }
-        check_span("the time limit in milliseconds", self.timeout)?;
+        check_span("the timeout in milliseconds", self.timeout)?;
         check_span("the time to the expiry in milliseconds", self.expires_in)?;
         check_span("the time to the deadline in milliseconds", self.deadline_in)?;
         check_due(self.due)

@@ -5,20 +5,20 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
-/// Higher runs first; jobs of one priority run in the order of their ids.
+/// The priority of a job. Higher runs first; jobs of the same priority run in the order of their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Priority(pub i32);
 
-/// A word that is no priority.
+/// The word is not a priority.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "\"{word}\" is no priority: expected a whole number from {} to {}, or low, normal, high, urgent or critical",
+    "\"{word}\" is not a priority: expected a whole number from {} to {}, or low, normal, high, urgent or critical",
     i32::MIN,
     i32::MAX
 )]
 pub struct InvalidPriority {
-    /// What was given.
+    /// The word that was given.
     pub word: String,
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Where a job stands.
+/// The state of a job.
 ///
 /// ```text
 /// blocked ─▶ pending ─▶ running ─▶ completed
@@ -15,32 +15,34 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Waits for a worker, now or from its due instant on.
+    /// Waits for a worker, now or from its start time on.
     Pending,
     /// A worker holds its lease.
     Running,
-    /// Failed and waits for its next attempt.
+    /// Failed, and waits for its next attempt.
     Retrying,
-    /// Ended well.
+    /// Ended successfully.
     Completed,
-    /// Ended because somebody asked for it.
+    /// Ended by a cancellation or an expiry.
     Cancelled,
-    /// Given up, with a reason; waits for a person.
+    /// Given up, with a reason. A person must decide what to do.
     DeadLetter,
     /// Waits for its parent to complete.
     Blocked,
 }
 
-/// A word that is no status.
+/// The word is not a status.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("\"{word}\" is no status: expected pending, running, retrying, completed, cancelled, dead_letter or blocked")]
+#[error(
+    "\"{word}\" is not a status: expected pending, running, retrying, completed, cancelled, dead_letter or blocked"
+)]
 pub struct UnknownStatus {
-    /// What was given.
+    /// The word that was given.
     pub word: String,
 }
 
 impl Status {
-    /// All of them, in the order of a job's life.
+    /// All statuses, in the order of a job's life.
     pub const ALL: [Self; 7] = [
         Self::Blocked,
         Self::Pending,
@@ -64,12 +66,12 @@ impl Status {
         }
     }
 
-    /// Whether the job makes no further move by itself.
+    /// Whether the job has ended: its status changes only if a person changes it.
     pub const fn is_ended(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled | Self::DeadLetter)
     }
 
-    /// Whether a person may put the job back to `pending` with fresh budgets.
+    /// Whether a person may retry the job with new budgets.
     pub const fn is_retryable(self) -> bool {
         self.is_ended() || matches!(self, Self::Retrying)
     }

@@ -2,16 +2,16 @@ use std::time::Duration;
 
 use crate::{DeadLetterReason, Failure, FailureType, Outcome, Status, Timestamp};
 
-/// The instants that bound a job in time, whatever else it may still spend.
+/// The times that limit a job, independent of its budgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct TimeBounds {
-    /// From this instant on no attempt begins; one that runs goes on.
+    /// No attempt starts at or after this time. A running attempt continues.
     pub expires_at: Option<Timestamp>,
-    /// From this instant on no attempt begins, and one that runs is stopped.
+    /// No attempt starts at or after this time, and a running attempt is stopped.
     pub deadline_at: Option<Timestamp>,
 }
 
-/// Which bound of a job has passed, and when that was or will be.
+/// Which limit of a job has passed, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overdue {
     /// Its expiry: the job ends as `cancelled`.
@@ -21,7 +21,7 @@ pub enum Overdue {
 }
 
 impl TimeBounds {
-    /// The bounds of a job that is enqueued now.
+    /// The limits of a job that is enqueued now.
     pub fn from_now(now: Timestamp, expires_in: Option<Duration>, deadline_in: Option<Duration>) -> Self {
         Self {
             expires_at: expires_in.map(|span| now.after(span)),
@@ -29,8 +29,8 @@ impl TimeBounds {
         }
     }
 
-    /// Why no attempt may begin at `instant`, if none may: the bound that passes first, of two that pass together
-    /// the expiry.
+    /// Why no attempt may start at `instant`: the limit that passes first. If both pass at the same time, the expiry.
+    /// `None` if an attempt may start.
     pub fn overdue_at(self, instant: Timestamp) -> Option<Overdue> {
         let passed = |bound: &Timestamp| *bound <= instant;
         match (self.expires_at.filter(passed), self.deadline_at.filter(passed)) {
@@ -41,14 +41,14 @@ impl TimeBounds {
         }
     }
 
-    /// How long an attempt that begins now may run, as far as the deadline goes.
+    /// How long an attempt that starts now may run before the deadline.
     pub fn time_left(self, now: Timestamp) -> Option<Duration> {
         self.deadline_at.map(|deadline| deadline.since(now))
     }
 }
 
 impl Overdue {
-    /// How the job ends.
+    /// The final status of the job.
     pub const fn status(self) -> Status {
         match self {
             Self::Expired(_) => Status::Cancelled,
@@ -56,7 +56,7 @@ impl Overdue {
         }
     }
 
-    /// Why, in the words that the job keeps.
+    /// The reason that is stored with the job.
     pub const fn reason(self) -> DeadLetterReason {
         match self {
             Self::Expired(at) => DeadLetterReason::Expired { at },
@@ -64,8 +64,8 @@ impl Overdue {
         }
     }
 
-    /// The outcome of an attempt after which none may follow, or that may not begin; `failure` is what went wrong in
-    /// it, if it failed.
+    /// The outcome of an attempt that may not start, or after which no retry is allowed. `failure` is its failure, if
+    /// it failed.
     pub fn outcome(self, failure: Option<Failure>) -> Outcome {
         let reason = self.reason();
         match self {

@@ -2,15 +2,15 @@ use std::ops::Deref;
 
 use crate::{InvalidJob, Limits, NewJob};
 
-/// A job that was checked: its names, sizes and numbers are such as a store with these limits accepts.
+/// A job that was checked: a store with these limits accepts its names, sizes and numbers.
 ///
-/// [`NewJob::check`] is the only way to make one of a job that comes from outside, so what takes a `ValidJob` has
-/// nothing to check, and a check can neither be forgotten nor be made twice. It reads like the [`NewJob`] that it was.
+/// Only [`NewJob::check`] creates one from outside data. A function that takes a `ValidJob` needs no check, so no check
+/// is forgotten or made twice. Dereferences to the [`NewJob`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidJob(NewJob);
 
 impl NewJob {
-    /// The job as a store takes it, or why no store with these limits does.
+    /// Checks the job against `limits`. Err says why it is invalid.
     pub fn check(self, limits: &Limits) -> Result<ValidJob, InvalidJob> {
         self.validate(limits)?;
         Ok(ValidJob(self))
@@ -18,12 +18,12 @@ impl NewJob {
 }
 
 impl ValidJob {
-    /// A job out of a place where a backend keeps valid ones in another form, such as a temporary file of its own.
+    /// A job that a backend kept in another form, such as a temporary file of its own.
     pub fn from_stored(job: NewJob) -> Self {
         Self(job)
     }
 
-    /// The job, to be changed: what comes of that has to be checked again.
+    /// Returns the job for changes. A changed job must be checked again.
     pub fn into_inner(self) -> NewJob {
         self.0
     }

@@ -334,6 +334,9 @@ pub struct Stats {
     pub queues: Vec<QueueStats>,
     /// What ended in each minute, oldest first; minutes without anything are left out.
     pub minutes: Vec<MinuteStats>,
+    /// When the next job becomes claimable that waits for its time or its retry. In the past when no worker has looked
+    /// since.
+    pub next_due_at: Option<Timestamp>,
 }
 
 /// One queue.

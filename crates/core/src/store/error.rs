@@ -6,97 +6,97 @@ use thiserror::Error;
 
 use crate::{InvalidJob, JobId, WorkerId};
 
-/// What a store could not do. After any of these the database is as it was before the call.
+/// Why a store call failed. After any of these errors, the database is unchanged by the call.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The file, the disk, the server or another program stands in the way of every request.
+    /// A problem of the file, the disk, the server or another program. It affects every request.
     #[error(transparent)]
     Outside(#[from] OutsideCause),
-    /// The schema is not the one that this program understands.
+    /// The schema is not one that this program supports.
     #[error("{message}")]
     Schema {
         /// What is wrong, in words.
         message: String,
-        /// Which disagreement it is.
+        /// How it disagrees.
         verdict: SchemaVerdict,
     },
-    /// A migration ran since this store was opened, and the schema is not what this program understands. The same
-    /// call succeeds when it is that again.
+    /// A migration ran since this store was opened, and the schema is not one that this program supports. The call
+    /// succeeds again once the schema is supported.
     #[error("the schema of {database} was changed while it was in use")]
     SchemaChanged {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
     },
-    /// The job is not acceptable.
+    /// The job is invalid.
     #[error(transparent)]
     InvalidJob(#[from] InvalidJob),
     /// The parent does not exist.
     #[error("there is no job {parent} to be the parent")]
     UnknownParent {
-        /// The parent that was named.
+        /// The parent that was given.
         parent: JobId,
     },
-    /// The worker is not registered: its lease ended and its jobs were given to others, or somebody removed its row.
-    /// Register again, under the same identity.
-    #[error("{worker_id} is not registered any more")]
+    /// The worker is not registered: its lease ended and its jobs were given to others, or its row was removed.
+    /// Register again with the same identity.
+    #[error("worker {worker_id} is no longer registered")]
     WorkerGone {
         /// The worker.
         worker_id: WorkerId,
     },
-    /// The caller's stream of jobs broke off; nothing was enqueued.
+    /// The caller's stream of jobs failed. Nothing was enqueued.
     #[error("{source}")]
     Aborted {
-        /// What the stream said.
+        /// The error of the stream.
         source: Box<dyn StdError + Send + Sync>,
     },
     /// The store was closed.
     #[error("the connection to {database} was closed")]
     Closed {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
     },
-    /// The store's own code panicked, which is a mistake in it. The database is as it was before the call.
+    /// The store's own code panicked, which is a bug. The database is unchanged by the call.
     #[error("the store of {database} panicked while {doing}: {message}")]
     Panicked {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// What the panic said.
+        /// The message of the panic.
         message: String,
     },
-    /// Anything else that the database said.
+    /// Any other error of the database.
     #[error("{database} failed while {doing}: {source}")]
     Backend {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// What the database said.
+        /// The error of the database.
         source: Box<dyn StdError + Send + Sync>,
     },
 }
 
-/// How the schema disagrees with what the program understands.
+/// How the schema differs from the one that the program supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaVerdict {
-    /// The queue's tables were never made.
+    /// The queue's tables were never created.
     NeverMigrated,
-    /// The program brings migrations that are not applied.
+    /// The program contains migrations that are not applied.
     Older,
-    /// The ledger has migrations that the program does not know.
+    /// The ledger contains migrations that the program does not know.
     Newer,
-    /// The table of jobs was made by another program, and can be taken over.
+    /// Another program created the table of jobs; it can be adopted.
     OfAnotherProgram,
-    /// The tables are not what the ledger says.
+    /// The tables do not match the ledger.
     Disagrees,
-    /// The ledger's history is broken: a migration is changed, missing, duplicate or out of order.
+    /// The history is broken: a migration is changed, missing, duplicate or out of order.
     HistoryBroken,
 }
 
 impl SchemaVerdict {
-    /// A stable word for scripts.
+    /// A stable code for scripts.
     pub const fn code(self) -> &'static str {
         match self {
             Self::NeverMigrated => "never_migrated",
@@ -108,20 +108,20 @@ impl SchemaVerdict {
         }
     }
 
-    /// What to do about it.
+    /// What the user can do about it.
     pub const fn hint(self) -> &'static str {
         match self {
             Self::NeverMigrated | Self::Older => "apply the queue's pending migrations",
             Self::Newer => "run the version that migrated this database, or a newer one",
-            Self::OfAnotherProgram => "take the table over",
-            Self::Disagrees => "repair the schema, or mark in the ledger what is there",
-            Self::HistoryBroken => "bring the files of the migrations and the ledger into agreement",
+            Self::OfAnotherProgram => "adopt the table",
+            Self::Disagrees => "repair the schema, or mark the existing objects in the ledger",
+            Self::HistoryBroken => "make the migration files and the ledger agree",
         }
     }
 }
 
 impl StoreError {
-    /// A stable word for scripts.
+    /// A stable code for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Outside(cause) => cause.code(),
@@ -137,21 +137,22 @@ impl StoreError {
         }
     }
 
-    /// What to do next, where there is something to say.
+    /// What the user can do about it, if anything.
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Outside(cause) => cause.hint(),
             Self::Schema { verdict, .. } => verdict.hint(),
             Self::SchemaChanged { .. } => {
-                "look at the status of the migrations; a worker goes on by itself as soon as the schema is understood again"
+                "check the status of the migrations; a worker continues by itself as soon as the schema is supported \
+                again"
             }
-            Self::Panicked { .. } => "this is a mistake in the program: report it with the backtrace on standard error",
-            Self::UnknownParent { .. } => "enqueue the parent first, and name the id that it was given",
+            Self::Panicked { .. } => "this is a bug: report it with the backtrace on standard error",
+            Self::UnknownParent { .. } => "enqueue the parent first, and use the id that it gets",
             _ => return None,
         })
     }
 
-    /// Whether the same call can succeed later without anybody changing it: the cause is outside and passes.
+    /// Whether the same call can succeed later without any action of the user.
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::Outside(cause) => cause.is_passing(),

@@ -4,80 +4,80 @@ use serde::Serialize;
 
 use crate::{JobId, QueueStats, Status, Timestamp, WorkerId};
 
-/// The facts about a database that `doctor` judges; gathered without changing anything.
+/// The facts about a database that `doctor` checks. Collecting them changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Health {
-    /// The database's time at which this was gathered.
+    /// When the facts were collected, by the database's clock.
     pub now: Timestamp,
-    /// The latest instant that the database has on record; later than `now` when the clock jumped back.
+    /// The latest time that the database has recorded. It is later than `now` if the clock jumped back.
     pub latest_record_at: Option<Timestamp>,
-    /// What can be told of files and disk where the database is a file of this machine.
+    /// Facts about files and disk, if the database is a file on this machine.
     #[serde(flatten)]
     pub local: Option<LocalHealth>,
-    /// Every queue.
+    /// All queues.
     pub queues: Vec<QueueStats>,
-    /// What waits, by queue and type; counted up to a bound.
+    /// Waiting jobs by queue and type, counted up to a limit.
     pub backlog: Vec<TypeBacklog>,
-    /// Workers that are dead and still hold jobs, with how many.
+    /// Dead workers that still hold jobs, with the number of jobs.
     pub dead_workers: Vec<(WorkerId, u64)>,
-    /// Types that some living worker can run.
+    /// Types that at least one living worker can run.
     pub known_job_types: Vec<String>,
-    /// How many living workers there are.
+    /// The number of living workers.
     pub living_workers: u64,
-    /// Jobs that cannot go on by themselves until housekeeping settles them, by id; at most [`StuckJob::TOLD_MAX`].
+    /// Jobs that cannot continue until housekeeping fixes them, by id; at most [`StuckJob::TOLD_MAX`].
     pub stuck: Vec<StuckJob>,
-    /// Tables of the application that keep ended jobs from being removed.
+    /// Tables of the application that prevent the removal of ended jobs.
     pub keepers: Vec<JobKeeper>,
-    /// Dead letters altogether.
+    /// The number of dead letters.
     pub dead_letters: u64,
-    /// Dead letters of the last hour.
+    /// The number of new dead letters in the last hour.
     pub dead_letters_last_hour: u64,
 }
 
-/// The facts about a database that is a file of this machine.
+/// Facts about a database that is a file on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LocalHealth {
     /// The database's size in bytes.
     pub database_bytes: u64,
     /// The write-ahead log's size in bytes.
     pub wal_bytes: u64,
-    /// Bytes left on the file system, where it can be told.
+    /// Free bytes on the file system, if known.
     pub disk_free_bytes: Option<u64>,
-    /// The file system's size in bytes, where it can be told.
+    /// The size of the file system in bytes, if known.
     pub disk_total_bytes: Option<u64>,
 }
 
-/// A job that no claim, no instant and no other job moves on.
+/// A job that will never run: no claim, no due time and no other job will change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct StuckJob {
-    /// The job.
+    /// The job id.
     pub id: JobId,
-    /// Why.
+    /// The reason.
     #[serde(flatten)]
     pub cause: StuckCause,
 }
 
 impl StuckJob {
-    /// How many are told.
+    /// The maximum number of jobs in the list.
     pub const TOLD_MAX: usize = 100;
 }
 
-/// Why a job cannot go on.
+/// Why a job cannot continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum StuckCause {
     /// It waits for a job that has ended.
     ParentEnded {
-        /// That job.
+        /// The parent.
         parent: JobId,
-        /// How it ended.
+        /// The parent's status.
         status: Status,
     },
-    /// It waits for a job that is not there.
+    /// It waits for a job that does not exist.
     ParentMissing,
-    /// It waits for itself, by way of its parent's parents.
+    /// It waits for itself: its chain of parents is a cycle.
     WaitsForItself,
-    /// A column has a value with which the job cannot be moved.
+    /// A column contains a value that prevents every change of the job.
     UnusableRow,
 }
 
@@ -85,45 +85,45 @@ impl fmt::Display for StuckCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ParentEnded { parent, status } => write!(f, "waits for job {parent}, which ended as {status}"),
-            Self::ParentMissing => f.write_str("waits for a job that is not there"),
-            Self::WaitsForItself => f.write_str("waits for itself, by way of its parents"),
-            Self::UnusableRow => f.write_str("has a value in its row with which it cannot be moved"),
+            Self::ParentMissing => f.write_str("waits for a job that does not exist"),
+            Self::WaitsForItself => f.write_str("waits for itself: its parents form a cycle"),
+            Self::UnusableRow => f.write_str("has a value in its row that prevents every change"),
         }
     }
 }
 
-/// A foreign key of the application on the jobs, without `ON DELETE CASCADE` or `SET NULL`.
+/// A foreign key of the application that refers to jobs, without `ON DELETE CASCADE` or `SET NULL`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct JobKeeper {
     /// The table.
     pub table: String,
-    /// Its column.
+    /// The column.
     pub column: String,
-    /// How many ended jobs it refers to, counted up to [`JobKeeper::JOBS_MAX`].
+    /// The number of ended jobs that it refers to, counted up to [`JobKeeper::JOBS_MAX`].
     pub jobs: u64,
 }
 
 impl JobKeeper {
-    /// Counting ends here.
+    /// The limit of the count.
     pub const JOBS_MAX: u32 = 1000;
 }
 
-/// Jobs of one type that wait in one queue and could run now.
+/// Jobs of one type in one queue that could run now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TypeBacklog {
     /// The queue.
     pub queue: String,
     /// The type.
     pub job_type: String,
-    /// How many, counted up to [`TypeBacklog::JOBS_MAX`].
+    /// The number of jobs, counted up to [`TypeBacklog::JOBS_MAX`].
     pub jobs: u64,
-    /// Since when the first of them could have run.
+    /// When the first of them became claimable.
     pub oldest_ready_at: Timestamp,
-    /// Whether both names are valid UTF-8. No worker can claim the jobs otherwise.
+    /// Whether both names are valid UTF-8. Otherwise no worker can claim the jobs.
     pub has_valid_names: bool,
 }
 
 impl TypeBacklog {
-    /// Counting ends here, so that a look costs the same whatever waits.
+    /// The limit of the count. It bounds the cost of the check.
     pub const JOBS_MAX: u32 = 10_000;
 }

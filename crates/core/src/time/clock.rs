@@ -3,12 +3,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::Timestamp;
 
-/// The one place that reads the time.
+/// The only source of the current time.
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
-    /// The wall clock. It may jump either way; nothing but due instants and records may depend on it.
+    /// The wall clock. It may jump in both directions. Only due times and records may depend on it.
     fn now(&self) -> Timestamp;
 
-    /// Time since an arbitrary beginning, which never jumps: leases are judged by it.
+    /// Time since an arbitrary start. It never jumps. Leases depend on it.
     fn monotonic(&self) -> Duration;
 }
 
@@ -19,7 +19,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose monotonic time begins now.
+    /// A clock whose monotonic time starts at zero now.
     pub fn new() -> Self {
         Self { beginning: Instant::now() }
     }

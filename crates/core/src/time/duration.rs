@@ -3,29 +3,29 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
-/// A word that is no duration, or one that could be two.
+/// The word is not a duration, or is ambiguous.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidDuration {
-    /// It has no number, no unit, or an unknown one.
-    #[error("\"{word}\" is no duration: expected one such as 500ms, 30s, 10m, 2h or 7d")]
+    /// It has no number, no unit, or an unknown unit.
+    #[error("\"{word}\" is not a duration: expected one such as 500ms, 30s, 10m, 2h or 7d")]
     NoDuration {
-        /// What was given.
+        /// The word that was given.
         word: String,
     },
-    /// A capital M is a month to the parser, and a minute to most people who write it.
+    /// The parser reads a capital M as months, but most people mean minutes.
     #[error("\"{word}\" could mean minutes or months: write {minutes} for minutes, or {months} for months")]
     MinutesOrMonths {
-        /// What was given.
+        /// The word that was given.
         word: String,
-        /// The same with minutes.
+        /// The same duration in minutes.
         minutes: String,
-        /// The same with months.
+        /// The same duration in months.
         months: String,
     },
 }
 
-/// Reads a duration such as `90s`, as the command line, the configuration and JSON have it.
+/// Parses a duration such as `90s`, as used on the command line, in the configuration and in JSON.
 pub fn parse_duration(word: &str) -> Result<Duration, InvalidDuration> {
     let duration = humantime::parse_duration(word);
     let duration = duration.map_err(|_| InvalidDuration::NoDuration { word: word.to_owned() })?;
@@ -36,12 +36,12 @@ pub fn parse_duration(word: &str) -> Result<Duration, InvalidDuration> {
     Err(InvalidDuration::MinutesOrMonths { word: word.to_owned(), minutes, months })
 }
 
-/// The word with `unit` in place of every unit `M`. No other unit that is accepted has a capital letter.
+/// Replaces every unit `M` with `unit`. No other accepted unit has a capital letter.
 fn with_unit(word: &str, unit: &str) -> String {
     word.replace('M', unit)
 }
 
-/// [`parse_duration`] for a field that serde reads; null is none.
+/// [`parse_duration`] for serde fields. Null is `None`.
 pub fn deserialize_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let word = Option::<String>::deserialize(deserializer)?;
     word.map(|word| parse_duration(&word)).transpose().map_err(de::Error::custom)

@@ -5,42 +5,42 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-/// An instant: whole milliseconds since 1970-01-01T00:00:00Z.
+/// A point in time: whole milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// Printed and serialised as RFC 3339 in UTC with milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// A word that is no instant, or one that cannot be stored.
+/// The word is not a time, or a time that cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidTimestamp {
     /// It is not RFC 3339.
-    #[error("\"{word}\" is no instant: expected RFC 3339 such as 2026-05-04T12:30:00Z")]
+    #[error("\"{word}\" is not a time: expected RFC 3339 such as 2026-05-04T12:30:00Z")]
     NoInstant {
-        /// What was given.
+        /// The word that was given.
         word: String,
     },
-    /// It is earlier or later than what is accepted.
+    /// It is outside the accepted range.
     #[error(
-        "\"{word}\" is no instant that can be stored: expected one from {} to {}, both included",
+        "\"{word}\" is not a time that can be stored: expected one from {} to {}, both included",
         Timestamp::MIN,
         Timestamp::MAX
     )]
     OutOfRange {
-        /// What was given.
+        /// The word that was given.
         word: String,
     },
 }
 
 impl Timestamp {
-    /// The first instant that is accepted: 1970-01-01T00:00:00Z.
+    /// The earliest accepted time: 1970-01-01T00:00:00Z.
     pub const MIN: Self = Self(0);
 
-    /// The last instant that is accepted: 9999-12-30T22:00:00Z, the end of what RFC 3339 can print everywhere.
+    /// The latest accepted time: 9999-12-30T22:00:00Z, the last one that RFC 3339 can print in every time zone.
     pub const MAX: Self = Self(253_402_207_200_000);
 
-    /// The instant `ms` milliseconds after 1970.
+    /// The time `ms` milliseconds after 1970.
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
     }
@@ -55,13 +55,13 @@ impl Timestamp {
         self.0.div_euclid(60_000)
     }
 
-    /// The instant `span` later, at most [`Timestamp::MAX`].
+    /// The time `span` later, at most [`Timestamp::MAX`].
     pub fn after(self, span: Duration) -> Self {
         let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(ms).min(Self::MAX.0))
     }
 
-    /// The time from `earlier` to this instant; zero when `earlier` is later.
+    /// The duration from `earlier` to this time. Zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -85,7 +85,7 @@ impl FromStr for Timestamp {
             true => InvalidTimestamp::OutOfRange { word: word() },
             false => InvalidTimestamp::NoInstant { word: word() },
         })?;
-        // Exactly, because a part of a millisecond before the first would be rounded to it.
+        // Compared exactly, because rounding would accept a time slightly before the first one.
         let nanoseconds = |at: Self| i128::from(at.0) * 1_000_000;
         if (nanoseconds(Self::MIN)..=nanoseconds(Self::MAX)).contains(&instant.as_nanosecond()) {
             return Ok(Self(instant.as_millisecond()));

@@ -15,22 +15,22 @@ use super::{CommandSpec, SupervisorProgram};
 use crate::runtime::quiet;
 use crate::{AttemptResult, CurrentAttempt, Done, HandlerError, StopCause, Stopped};
 
-/// How long an unfinished line waits to be seen in the log.
+/// How long an unfinished line waits before it is written to the log.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
 
-/// How long the outputs may stay open when the command and all its descendants are gone: only a process that
-/// was handed one of them by other means can hold it.
+/// How long to read the outputs after the command and all its descendants have ended. Only a process that got an output
+/// in another way can still hold it open.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 
 const READ_BYTES: usize = 16 * 1024;
 
-/// How long a program that cannot be started for want of files, processes or memory is tried again, before its job is
-/// given back for another worker to take; and the pauses between two tries.
+/// How long to try to start a program when files, processes or memory are short, and the pauses between two tries.
+/// After that, the job is returned so that another worker can take it.
 const WANT_MAX: Duration = Duration::from_secs(5);
 const WANT_FIRST: Duration = Duration::from_millis(50);
 const WANT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Runs a command for one attempt and says what became of it.
+/// Runs a command for one attempt and returns its result.
 pub(super) async fn run(
     spec: &CommandSpec,
     limits: Limits,
@@ -62,10 +62,10 @@ fn want(spec: &CommandSpec, error: &io::Error) -> Failure {
     Failure::new(FailureType::ResourceError, format!("{program} could not be started: {error}"))
 }
 
-/// What one try came to.
+/// The result of one try to start the program.
 enum Tried {
     Ran(AttemptResult),
-    /// The program did not start, for want of something that others give back.
+    /// The program did not start because of a resource that may become free again.
     Wanting(io::Error),
 }
 
@@ -125,7 +125,7 @@ struct CommandAttempt {
     end: Option<End>,
 }
 
-/// How the command came to its end.
+/// How the command ended.
 #[derive(Clone, Copy)]
 enum End {
     Refused {
@@ -135,22 +135,22 @@ enum End {
         exit: Exit,
         cause: Cause,
     },
-    /// Not even SIGKILL ended it.
+    /// Even SIGKILL did not end it.
     Unended,
     /// Its supervisor was killed.
     Abandoned,
 }
 
-/// Whether the supervisor was told that the attempt is to stop.
+/// Whether the supervisor was told to stop the command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Nothing,
-    /// The worker shuts down, and the program may go on until its time is nearly over.
+    /// The worker is shutting down, and the program may continue until shortly before the end of the grace period.
     Later,
     Stop,
 }
 
-/// When a program that goes on during a shutdown is told to stop, and when it is killed.
+/// When a program that continues during a shutdown gets SIGTERM and SIGKILL.
 #[derive(Default)]
 struct ShutdownAlarms {
     terminate: Alarm,
@@ -165,7 +165,7 @@ enum Supervision {
 }
 
 impl CommandAttempt {
-    /// Listens to the outputs and the supervisor until all three have ended, and passes on the request to stop.
+    /// Reads the outputs and the supervisor until all three have ended, and forwards stop requests.
     async fn listen(&mut self, outputs: Outputs, spec: &CommandSpec) {
         let (mut stdout, mut stderr) = (Stream::new(outputs.stdout), Stream::new(outputs.stderr));
         let attempt = self.attempt.clone();
@@ -196,7 +196,7 @@ impl CommandAttempt {
         self.supervised.gone().await;
     }
 
-    /// The attempt is to stop: now, or when the shutdown is nearly over.
+    /// Handles a stop request: now, or shortly before the end of the shutdown.
     fn ask(&mut self, cause: StopCause, spec: &CommandSpec, alarms: &mut ShutdownAlarms) {
         if cause != StopCause::ShuttingDown || spec.on_shutdown == OnShutdown::Terminate {
             return self.stop();
@@ -207,7 +207,7 @@ impl CommandAttempt {
         alarms.kill.set_once(plan.kill_after);
     }
 
-    /// From now on an error means that the program has stopped because it was told to.
+    /// From now on, an error means that the program stopped because it was told to.
     fn stop(&mut self) {
         if self.asked != Asked::Stop {
             self.asked = Asked::Stop;
@@ -250,10 +250,10 @@ impl CommandAttempt {
     }
 
     fn into_result(self, spec: &CommandSpec) -> AttemptResult {
-        // A program that was not told to stop has ended by itself.
+        // A program that was not told to stop ended by itself.
         let stop = if self.asked == Asked::Stop { self.attempt.stop_requested() } else { None };
         match (self.end, stop) {
-            // Also one that was told to stop: only the program knows whether its work was done by then.
+            // Exit 0 completes the job even after a stop request: only the program knows whether its work was done.
             (Some(End::Ended { exit: Exit::Status(0), .. }), _) => Ok(self.transcript.into_done()?),
             (Some(End::Ended { cause: Cause::Asked, .. } | End::Unended), Some(cause)) => {
                 let message = Stopped { cause }.to_string();
@@ -263,7 +263,7 @@ impl CommandAttempt {
             (Some(End::Refused { errno }), _) => Err(refusal::failure(spec, &io::Error::from_raw_os_error(errno)))?,
             (Some(End::Unended), None) => self.failed("the command could not be ended, even by SIGKILL"),
             (Some(End::Abandoned) | None, _) => {
-                self.failed("the supervisor of the command was killed, so it was ended")
+                self.failed("the supervisor of the command was killed, so the command was ended")
             }
         }
     }
@@ -273,7 +273,7 @@ impl CommandAttempt {
     }
 }
 
-/// Resolves when the attempt is asked to stop, and once more when it then is for something graver than a shutdown.
+/// Resolves when the attempt is asked to stop, and again if it is then asked for a stronger cause than a shutdown.
 /// Cancellation safe.
 async fn asked_anew(attempt: &CurrentAttempt, asked: Asked) -> StopCause {
     match asked {
@@ -290,7 +290,7 @@ fn count(processes: usize) -> String {
     }
 }
 
-/// One output, read piece by piece until it ends.
+/// One output, read in pieces until it ends.
 struct Stream<R> {
     reader: Option<R>,
     buffer: Box<[u8]>,
@@ -305,7 +305,7 @@ impl<R: AsyncRead + Unpin> Stream<R> {
         self.reader.is_some()
     }
 
-    /// What was written since; nothing at the end. Cancellation safe.
+    /// The bytes written since the last call; empty at the end. Cancellation safe.
     async fn next(&mut self) -> &[u8] {
         let count = match &mut self.reader {
             Some(reader) => reader.read(&mut self.buffer).await.unwrap_or(0),
@@ -318,19 +318,19 @@ impl<R: AsyncRead + Unpin> Stream<R> {
     }
 }
 
-/// A time that may come.
+/// An optional time.
 #[derive(Default)]
 struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Alarm {
-    /// Sets it unless it is set.
+    /// Sets the time, unless it is already set.
     fn set_once(&mut self, after: Duration) {
         self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + after)));
     }
 
-    /// Resolves when the time has come, and is unset then; never when it is unset. Cancellation safe.
+    /// Resolves when the time has come, and clears it. Never resolves if no time is set. Cancellation safe.
     async fn rings(&mut self) {
         match &mut self.sleep {
             Some(sleep) => sleep.await,

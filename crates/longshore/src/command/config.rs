@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::{CommandSpec, InvalidCommand, OnShutdown};
 
-/// A job type as the configuration file declares it, `[jobs.NAME]`.
+/// A job type from the configuration file, `[jobs.NAME]`.
 ///
-/// Reading it refuses unknown keys, durations that are none, and a command that could never be started.
+/// Reading it fails for unknown keys, invalid durations, and a command that could never start.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Declaration")]
 pub struct CommandJob {
@@ -27,7 +27,7 @@ pub struct CommandJob {
     unique_while: Option<UniqueWhile>,
 }
 
-/// What is written in the file.
+/// The keys in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Declaration {
@@ -75,7 +75,7 @@ impl CommandJob {
         self.spec.clone()
     }
 
-    /// A job of the type `job_type` with what the declaration sets; what an enqueue says itself goes before it.
+    /// A job of the type `job_type` with the declared settings. The caller may change them for one job.
     pub fn new_job(&self, job_type: impl Into<String>) -> NewJob {
         let mut job = NewJob::new(job_type, JobData::default());
         job.queue = self.queue.clone().unwrap_or(job.queue);
@@ -91,7 +91,7 @@ impl CommandJob {
         job
     }
 
-    /// Whether jobs of this type could be enqueued under that name.
+    /// Checks that jobs of this type can be enqueued under that name.
     pub fn validate(&self, job_type: &str) -> Result<(), InvalidJob> {
         self.new_job(job_type).check(&Limits::default()).map(drop)
     }
@@ -133,7 +133,7 @@ impl RetryTable {
         RetryPolicy {
             first_delay,
             factor: self.factor.unwrap_or(usual.factor),
-            // A first delay of ten minutes must not be cut to the usual five without a word.
+            // A first delay of ten minutes must not be cut silently to the usual maximum of five minutes.
             delay_max: self.delay_max.unwrap_or(usual.delay_max.max(first_delay)),
             jitter: self.jitter.unwrap_or(usual.jitter),
         }
@@ -221,16 +221,16 @@ mod tests {
             ("", "missing field `run`"),
             ("run = []", "`run` is empty"),
             ("run = \"true\"", "expected a sequence"),
-            ("run = [\"true\"]\ntimeout = \"soon\"", "\"soon\" is no duration"),
+            ("run = [\"true\"]\ntimeout = \"soon\"", "\"soon\" is not a duration"),
             ("run = [\"true\"]\ntimeout = 5", "expected a string"),
-            ("run = [\"true\"]\nexpires_in = \"soon\"", "\"soon\" is no duration"),
+            ("run = [\"true\"]\nexpires_in = \"soon\"", "\"soon\" is not a duration"),
             ("run = [\"true\"]\nmax_retires = 5", "unknown field `max_retires`"),
             ("run = [\"true\"]\nmax_retries = -1", "expected u32"),
-            ("run = [\"true\"]\npriority = \"loud\"", "\"loud\" is no priority"),
+            ("run = [\"true\"]\npriority = \"loud\"", "\"loud\" is not a priority"),
             ("run = [\"true\"]\non_shutdown = \"sleep\"", "unknown variant `sleep`, expected `wait` or `terminate`"),
             ("run = [\"true\"]\non_duplicate = \"drop\"", "expected keep, replace or push_back"),
             ("run = [\"true\"]\nretry = { factor = 0.5 }", "0.5 is out of range: expected a number from 1 to 1000"),
-            ("run = [\"true\"]\nenv = { \"\" = \"x\" }", "is no name of an environment variable"),
+            ("run = [\"true\"]\nenv = { \"\" = \"x\" }", "is not a valid name of an environment variable"),
         ];
         for (text, expected) in table {
             let message = parse(text).unwrap_err().to_string();

@@ -3,7 +3,7 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 
-/// A process as the process table shows it.
+/// An entry of the process table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Process {
     id: i32,
@@ -11,11 +11,11 @@ struct Process {
     group: i32,
 }
 
-/// Sends a signal to every descendant of this process, once each, and says how many there were.
+/// Sends a signal to every descendant of this process once, and returns their number.
 ///
-/// `main` is the command's own process group. A group is signalled as a whole, because that cannot be outrun
-/// by a process that forks; what left its group is signalled singly. Where there is no process table the group
-/// of the command is all that is known.
+/// `main` is the command's own process group. A group is signalled as a whole, because a process that forks cannot
+/// escape that. Processes that left their group are signalled one by one. Without a process table, only the command's
+/// group is known.
 pub(super) fn signal_all(main: Pid, signal: Signal) -> usize {
     let Some(table) = read_table() else {
         return usize::from(kill_process_group(main, signal).is_ok());
@@ -23,7 +23,7 @@ pub(super) fn signal_all(main: Pid, signal: Signal) -> usize {
     let descendants = descendants_of(getpid().as_raw_pid(), &table);
     let groups = own_groups(main.as_raw_pid(), &descendants);
     for group in groups.iter().copied().filter_map(Pid::from_raw) {
-        // Fails only when the group has just ended, or for a set-uid program, which nobody but root can end.
+        // This fails only if the group has just ended, or for a set-uid program, which only root can end.
         let _ = kill_process_group(group, signal);
     }
     let single = descendants.iter().filter(|process| !groups.contains(&process.group));
@@ -33,9 +33,9 @@ pub(super) fn signal_all(main: Pid, signal: Signal) -> usize {
     descendants.len()
 }
 
-/// Sends a signal to every process whose environment holds `mark`, and says how many there were.
+/// Sends a signal to every process whose environment contains `mark`, and returns their number.
 ///
-/// This is what remains when the supervisor was killed: its orphans then belong to nobody who knows them.
+/// This is needed when the supervisor was killed: then no process knows its orphans.
 pub(super) fn signal_marked(mark: &str, signal: Signal) -> usize {
     let marked: Vec<Pid> = process_ids().filter(|id| has_mark(id.as_raw_pid(), mark)).collect();
     for id in &marked {
@@ -49,7 +49,7 @@ fn has_mark(id: i32, mark: &str) -> bool {
     environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
 }
 
-/// Groups that are led by the command or by a descendant of it: no process from elsewhere can be in them.
+/// Groups led by the command or by a descendant of it. No other process can be in them.
 fn own_groups(main: i32, descendants: &[Process]) -> BTreeSet<i32> {
     let ids: BTreeSet<i32> = descendants.iter().map(|process| process.id).chain([main]).collect();
     descendants.iter().map(|process| process.group).filter(|group| ids.contains(group)).collect()
@@ -59,7 +59,7 @@ fn descendants_of(ancestor: i32, table: &[Process]) -> Vec<Process> {
     let mut found: Vec<Process> = table.iter().copied().filter(|process| process.parent == ancestor).collect();
     let mut next = 0;
     while let Some(parent) = found.get(next).map(|process| process.id) {
-        // A table that was read while processes ended can name one twice; each is walked once.
+        // A table that is read while processes end can contain one of them twice. Each is visited once.
         let children = table.iter().filter(|child| child.parent == parent && child.id != ancestor);
         let fresh: Vec<Process> = children.filter(|child| !found.contains(child)).copied().collect();
         found.extend(fresh);
@@ -68,7 +68,7 @@ fn descendants_of(ancestor: i32, table: &[Process]) -> Vec<Process> {
     found
 }
 
-/// Every process that runs; zombies have ended already. `None` where the system shows no such table.
+/// Every running process, without zombies. `None` if the system has no process table.
 fn read_table() -> Option<Vec<Process>> {
     let table: Vec<Process> = process_ids().filter_map(|id| read_process(id.as_raw_pid())).collect();
     table.iter().any(|process| process.id == getpid().as_raw_pid()).then_some(table)
@@ -83,7 +83,7 @@ fn read_process(id: i32) -> Option<Process> {
     parse_stat(id, &fs::read(format!("/proc/{id}/stat")).ok()?)
 }
 
-/// `pid (name) state parent group …`, where the name may hold anything, closing brackets and spaces included.
+/// `pid (name) state parent group …`. The name may contain anything, including closing brackets and spaces.
 fn parse_stat(id: i32, stat: &[u8]) -> Option<Process> {
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;
     let mut fields = str::from_utf8(&stat[name_end + 1..]).ok()?.split_ascii_whitespace();

@@ -2,7 +2,7 @@ use longshore_core::FailureType;
 
 use super::protocol::{Cause, Exit};
 
-/// The kind of failure that an exit status tells of, after sysexits.h and the shells.
+/// The failure type for an exit status, after sysexits.h and the shells.
 const fn of_status(status: i32) -> FailureType {
     match status {
         64..=66 => FailureType::ValidationError,
@@ -15,11 +15,11 @@ const fn of_status(status: i32) -> FailureType {
     }
 }
 
-/// The kind of failure that the end of a program tells of, when the program said nothing better.
+/// The failure type for the end of a program that reported no failure type.
 pub(super) fn failure_type(exit: Exit, cause: Cause) -> FailureType {
     match (exit, cause) {
         (Exit::Status(status), _) => of_status(status),
-        // Nobody of us sent it, so it was most likely the kernel, for want of memory.
+        // We did not send it, so most likely the kernel did, because memory was short.
         (Exit::Signal(SIGKILL), Cause::Itself) => FailureType::ResourceError,
         (Exit::Signal(_), _) => FailureType::WorkerError,
     }
@@ -38,7 +38,7 @@ pub(super) fn describe(exit: Exit) -> String {
     }
 }
 
-/// The names of the signals whose numbers are the same on every Unix.
+/// Names of the signals that have the same number on every Unix.
 const fn signal_name(signal: i32) -> Option<&'static str> {
     Some(match signal {
         1 => "SIGHUP",

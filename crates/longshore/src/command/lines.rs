@@ -1,23 +1,23 @@
-/// A line up to this length is passed on whole; of a longer one, pieces of about this length.
+/// A line up to this length is passed on whole. A longer line is passed on in pieces of about this length.
 const LINE_BYTES_MAX: usize = 8 * 1024;
 
-/// How a line begins that may be a message and is kept whole for longer.
+/// The start of a line that may be a message. Such a line is kept whole up to a larger limit.
 const MESSAGE_KEY: &[u8] = b"\"longshore\"";
 
-/// What a program's output is cut into.
+/// A piece of a program's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// A whole line without its end.
+    /// A whole line without its line end.
     Line(String),
-    /// A part of a line that is too long or too slow to be kept.
+    /// A part of a line that is too long, or was unfinished for too long.
     Part(String),
-    /// The end of a line whose parts were passed on.
+    /// The end of a line that was passed on in parts.
     PartsEnd,
-    /// A line that begins like a message and was dropped, because it is longer than any message may be.
+    /// A line that starts like a message and was dropped because it is too long for one.
     Oversized,
 }
 
-/// Cuts a stream of bytes into lines in bounded memory, whatever comes.
+/// Splits a stream of bytes into lines in bounded memory.
 #[derive(Debug)]
 pub(super) struct Lines {
     waiting: Vec<u8>,
@@ -27,21 +27,21 @@ pub(super) struct Lines {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// At the beginning of a line, or in one that is wholly in `waiting`.
+    /// At the start of a line, or inside a line that is completely in `waiting`.
     Whole,
-    /// In a line whose beginning was passed on.
+    /// Inside a line whose beginning was passed on.
     Parted,
-    /// In a line that is dropped up to its end.
+    /// Inside a line that is dropped up to its end.
     Dropped,
 }
 
 impl Lines {
-    /// Lines that look like messages are kept up to `message_bytes_max`.
+    /// Lines that look like messages are kept whole up to `message_bytes_max`.
     pub(super) fn new(message_bytes_max: usize) -> Self {
         Self { waiting: Vec::new(), state: State::Whole, message_bytes_max }
     }
 
-    /// Takes bytes and gives the pieces that they complete.
+    /// Takes bytes and returns the pieces that they complete.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<Piece> {
         let mut pieces = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -56,7 +56,7 @@ impl Lines {
         pieces
     }
 
-    /// What is left when the stream has ended, an unfinished line.
+    /// Returns the unfinished line when the stream has ended.
     pub(super) fn finish(&mut self) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if !self.waiting.is_empty() || self.state != State::Whole {
@@ -65,7 +65,7 @@ impl Lines {
         pieces
     }
 
-    /// Gives out an unfinished line that has waited long enough to be seen, unless it may become a message.
+    /// Returns an unfinished line that has waited long enough, unless it may become a message.
     pub(super) fn flush(&mut self) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if self.is_waiting() {
@@ -74,7 +74,7 @@ impl Lines {
         pieces
     }
 
-    /// Whether an unfinished line waits.
+    /// Whether there is an unfinished line.
     pub(super) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty() && !may_be_message(&self.waiting)
     }
@@ -112,7 +112,7 @@ impl Lines {
         self.state = State::Whole;
     }
 
-    /// Passes on what waits, but for the beginning of a character whose end has not come yet.
+    /// Passes on the waiting bytes, except for an incomplete character at the end.
     fn part(&mut self, pieces: &mut Vec<Piece>) {
         let end = whole_characters(&self.waiting);
         let rest = self.waiting.split_off(end);
@@ -124,7 +124,7 @@ impl Lines {
     }
 }
 
-/// Whether a line that begins so, or may still come to begin so, is a message.
+/// Whether a line with this beginning is, or may become, a message.
 fn may_be_message(line: &[u8]) -> bool {
     let Some(inside) = line.trim_ascii_start().strip_prefix(b"{") else {
         return line.trim_ascii_start().is_empty() && line.len() <= LINE_BYTES_MAX;
@@ -133,7 +133,7 @@ fn may_be_message(line: &[u8]) -> bool {
     inside.starts_with(MESSAGE_KEY) || (MESSAGE_KEY.starts_with(inside) && line.len() <= LINE_BYTES_MAX)
 }
 
-/// The length of `bytes` without an unfinished character at the end.
+/// The length of `bytes` without an incomplete character at the end.
 fn whole_characters(bytes: &[u8]) -> usize {
     match str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
@@ -142,13 +142,13 @@ fn whole_characters(bytes: &[u8]) -> usize {
     }
 }
 
-/// How many bytes at the end begin a character that is longer than what is there.
+/// The number of bytes at the end that belong to an incomplete character.
 fn unfinished(bytes: &[u8]) -> usize {
     let last = bytes.len().min(3);
     (1..=last).find(|back| matches!(str::from_utf8(&bytes[bytes.len() - back..]), Err(error) if error.error_len().is_none() && error.valid_up_to() == 0)).unwrap_or(0)
 }
 
-/// Text of bytes: what is no UTF-8, and NUL, which some databases cannot keep, are replaced.
+/// The bytes as text. Invalid UTF-8 and NUL, which some databases cannot store, are replaced.
 fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.into_owned() }

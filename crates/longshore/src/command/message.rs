@@ -3,23 +3,23 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-/// What a program says to the queue in a line of its standard output:
-/// `{"longshore": {"progress": 0.4, "message": "page 4 of 10"}}`.
+/// A message from a program, in a line of its standard output: `{"longshore": {"progress": 0.4, "message": "page 4 of
+/// 10"}}`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Message {
-    /// How far it is, from 0 to 1.
+    /// Its progress, from 0 to 1.
     pub(super) progress: Option<f64>,
-    /// What it is at.
+    /// Its progress message.
     pub(super) message: Option<String>,
-    /// What it came to; JSON's `null` is a result, too.
+    /// Its result; JSON's `null` is a result too.
     #[serde(default, deserialize_with = "present")]
     pub(super) result: Option<Box<RawValue>>,
-    /// What kind of thing went wrong, if it then fails.
+    /// The failure type, if it then fails.
     pub(super) failure_type: Option<String>,
-    /// What went wrong, if it then fails.
+    /// The failure message, if it then fails.
     pub(super) error_message: Option<String>,
-    /// Run me again after this long, if it then succeeds.
+    /// Run the job again after this long, if it then exits with 0.
     #[serde(default, deserialize_with = "duration")]
     pub(super) snooze: Option<Duration>,
 }
@@ -31,9 +31,9 @@ struct Envelope {
 }
 
 impl Message {
-    /// Reads a line of standard output; `None` for whatever is not exactly a message.
+    /// Parses a line of standard output. `None` if it is not exactly a message.
     pub(super) fn parse(line: &str) -> Option<Self> {
-        // Most lines are no messages, and programs that log JSON log a lot of it.
+        // Most lines are not messages, and some programs log much JSON.
         if !line.trim_start().starts_with('{') || !line.contains("longshore") {
             return None;
         }
@@ -52,7 +52,7 @@ impl Message {
     }
 }
 
-/// `Some` also of `null`, which serde would else take for an absent field.
+/// `Some` for `null` too, which serde would treat as an absent field.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }

@@ -4,63 +4,63 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The first argument that makes a program the supervisor of one command instead of itself.
+/// The first argument that makes this program the supervisor of one command.
 pub(super) const SUBCOMMAND: &str = "supervise-command-job";
 
-/// How the supervisor is called in process lists: not like its program, so that a `pkill -9 longshore` that
-/// takes the worker leaves it alive to end the command.
+/// The supervisor's name in process lists. It differs from the program's name, so that `pkill -9 longshore` kills the
+/// worker but not the supervisor, which then ends the command.
 pub(super) const PROCESS_NAME: &str = "job-supervisor";
 
-/// The variable that marks every process of one attempt, for the case that the supervisor itself is killed.
+/// The variable that marks every process of one attempt. It is used if the supervisor itself is killed.
 pub(super) const MARK_VARIABLE: &str = "LONGSHORE_SUPERVISOR";
 
-/// The longest order that is read: arguments and environment are bounded by the operating system as well.
+/// The maximum length of an order. The operating system limits arguments and environment too.
 const ORDER_BYTES_MAX: u32 = 16 * 1024 * 1024;
 
-/// What the worker wants run. Sent first of all: four bytes of length, this as JSON, then the payload.
+/// What to run. Sent first: four bytes of length, this as JSON, then the payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Order {
     /// The program and its arguments.
     pub(super) run: Vec<String>,
-    /// Variables beside the inherited ones.
+    /// Variables in addition to the inherited ones.
     pub(super) env: BTreeMap<String, String>,
-    /// Where it runs, if not where the worker does.
+    /// The working directory, if not the worker's.
     pub(super) directory: Option<PathBuf>,
-    /// How long everything has between SIGTERM and SIGKILL, in milliseconds.
+    /// The time between SIGTERM and SIGKILL, in milliseconds.
     pub(super) grace_ms: u64,
-    /// The length of the payload that follows.
+    /// The length of the payload that follows, in bytes.
     pub(super) payload_bytes: usize,
 }
 
-/// One byte from the worker at any time later. The end of the stream says the same as [`Word::Stop`], because
-/// it means that the worker is gone.
+/// One byte from the worker at any later time. The end of the stream means the same as [`Word::Stop`], because then the
+/// worker is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
-    /// SIGTERM now, SIGKILL after the grace.
+    /// Send SIGTERM now, and SIGKILL after the grace period.
     Stop,
-    /// SIGKILL now.
+    /// Send SIGKILL now.
     Kill,
 }
 
-/// What the supervisor tells its worker, one line of JSON each.
+/// What the supervisor reports to its worker, one line of JSON each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum News {
-    /// The program runs; its process is also its process group.
+    /// The program is running. Its process id is also its process group id.
     Started {
-        /// The process.
+        /// The process id.
         pid: i32,
     },
     /// The program could not be started.
     Refused {
-        /// Why, as the operating system numbers it.
+        /// The error number of the operating system.
         errno: i32,
     },
     /// The program ended.
     Ended {
         /// How.
         exit: Exit,
-        /// By whose will.
+        /// Why.
         cause: Cause,
     },
     /// Processes that the program left in the background are being ended.
@@ -68,7 +68,7 @@ pub(super) enum News {
         /// How many were found.
         processes: usize,
     },
-    /// Nothing more follows.
+    /// The last report.
     Done {
         /// How many processes could not be ended, even by SIGKILL.
         left: usize,
@@ -79,24 +79,24 @@ pub(super) enum News {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Exit {
-    /// By itself, with a status.
+    /// It exited with a status.
     Status(i32),
-    /// By a signal.
+    /// A signal ended it.
     Signal(i32),
 }
 
-/// Who ended a program.
+/// Why a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Cause {
-    /// It ended before anybody asked.
+    /// It ended before it was asked to stop.
     Itself,
     /// It had been asked to stop.
     Asked,
 }
 
 impl Order {
-    /// The order as it is sent, without the payload.
+    /// The order as bytes, without the payload.
     pub(super) fn encode(&self) -> Result<Vec<u8>, io::Error> {
         let body = serde_json::to_vec(self)?;
         let length = u32::try_from(body.len()).ok().filter(|length| *length <= ORDER_BYTES_MAX);
@@ -109,13 +109,13 @@ impl Order {
         Ok([&length.to_le_bytes()[..], &body].concat())
     }
 
-    /// Reads the order and the payload, and not a byte more.
+    /// Reads the order and the payload, and no further byte.
     pub(super) fn read(from: &mut impl Read) -> io::Result<(Self, Vec<u8>)> {
         let mut length = [0; 4];
         from.read_exact(&mut length)?;
         let length = u32::from_le_bytes(length);
         if length > ORDER_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no order of a worker"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "this is not an order of a worker"));
         }
         let mut body = vec![0; length as usize];
         from.read_exact(&mut body)?;
@@ -134,7 +134,7 @@ impl Word {
         }
     }
 
-    /// What is no word asks for a stop: the worker is of another mind than the supervisor.
+    /// An unknown byte means stop: the worker and the supervisor disagree about the protocol.
     pub(super) const fn of_byte(byte: u8) -> Self {
         match byte {
             b'k' => Self::Kill,
@@ -144,14 +144,14 @@ impl Word {
 }
 
 impl News {
-    /// The line, its end included.
+    /// The line, with its line end.
     pub(super) fn encode(self) -> Vec<u8> {
         let mut line = serde_json::to_vec(&self).expect("numbers and words always encode");
         line.push(b'\n');
         line
     }
 
-    /// Reads one line; nothing of a line that is no news.
+    /// Parses one line. `None` if it is not a report.
     pub(super) fn parse(line: &str) -> Option<Self> {
         serde_json::from_str(line).ok()
     }

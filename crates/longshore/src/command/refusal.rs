@@ -12,14 +12,13 @@ use super::CommandSpec;
 /// The longest first line that Linux reads.
 const FIRST_LINE_BYTES_MAX: u64 = 256;
 
-/// Whether a program could not be started for a cause that passes: files, processes or memory that others give back, or
-/// a program file that somebody is just writing.
+/// Whether the cause may pass: files, processes or memory are short, or the program file is being written.
 pub(super) fn is_passing(error: &io::Error) -> bool {
     let passes = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY];
     Errno::from_io_error(error).is_some_and(|errno| passes.contains(&errno))
 }
 
-/// What a program that cannot be started fails with.
+/// The failure for a program that cannot be started.
 pub(super) fn failure(spec: &CommandSpec, error: &io::Error) -> Failure {
     let program = spec.run.first().map_or("", String::as_str);
     if let Some(failure) = spec.directory.as_deref().and_then(directory_failure) {
@@ -29,12 +28,12 @@ pub(super) fn failure(spec: &CommandSpec, error: &io::Error) -> Failure {
     match (error.kind(), interpreter) {
         (ErrorKind::NotFound, Some((path, interpreter))) => missing_interpreter(&path, interpreter),
         (ErrorKind::NotFound, None) => {
-            let message = format!("{program} was not found: `run` of the job type names it");
+            let message = format!("{program} was not found: check `run` of the job type");
             Failure::new(FailureType::ConfigError, message)
         }
         (ErrorKind::PermissionDenied, Some((path, Interpreter::Named(interpreter)))) if may_be_executed(&path) => {
             let message = format!(
-                "{} cannot be started: its first line names {interpreter:?}, which may not be executed ({error})",
+                "{} cannot be started: its first line names {interpreter:?}, which cannot be executed ({error})",
                 path.display()
             );
             Failure::new(FailureType::PermissionError, message)
@@ -46,34 +45,34 @@ pub(super) fn failure(spec: &CommandSpec, error: &io::Error) -> Failure {
 }
 
 fn not_executable(program: &str, error: &io::Error) -> Failure {
-    let message = format!("{program} may not be executed ({error}): check its mode and its first line");
+    let message = format!("{program} cannot be executed ({error}): check its permissions and its first line");
     Failure::new(FailureType::PermissionError, message)
 }
 
 fn directory_failure(directory: &Path) -> Option<Failure> {
-    let named = "`directory` of the job type names it";
+    let named = "check `directory` of the job type";
     match std::fs::metadata(directory) {
         Ok(found) if !found.is_dir() => {}
         Ok(_) => {
             let error = io::Error::from(access(directory, Access::EXEC_OK).err()?);
-            let message = format!("{} may not be entered ({error}): {named}", directory.display());
+            let message = format!("{} cannot be entered ({error}): {named}", directory.display());
             return Some(Failure::new(FailureType::PermissionError, message));
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            let message = format!("{} may not be reached ({error}): {named}", directory.display());
+            let message = format!("{} cannot be reached ({error}): {named}", directory.display());
             return Some(Failure::new(FailureType::PermissionError, message));
         }
         Err(_) => {}
     }
-    let message = format!("{} is no directory: {named}", directory.display());
+    let message = format!("{} is not a directory: {named}", directory.display());
     Some(Failure::new(FailureType::ConfigError, message))
 }
 
-/// What a file that is there needs to be started.
+/// What an existing program file needs to be started.
 enum Interpreter {
-    /// The first word of its first line.
+    /// The interpreter that its first line names.
     Named(String),
-    /// It is machine code, and names its loader inside.
+    /// It is machine code, which names its loader inside.
     Loader,
 }
 
@@ -89,13 +88,13 @@ fn missing_interpreter(path: &Path, interpreter: Interpreter) -> Failure {
              it, or correct that line"
         ),
         Interpreter::Loader => format!(
-            "{path} is there, but the loader or library that it needs was not found: it was built for another system"
+            "{path} exists, but the loader or library that it needs was not found: it was built for another system"
         ),
     };
     Failure::new(FailureType::ConfigError, message)
 }
 
-/// The file that the operating system took for the program, if there is one.
+/// The file that the operating system tried to run, if it exists.
 fn located(spec: &CommandSpec, program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         let path = spec.directory.as_deref().map_or_else(|| PathBuf::from(program), |folder| folder.join(program));
@@ -115,7 +114,7 @@ fn interpreter_of(path: &Path) -> Option<Interpreter> {
     let Some(line) = bytes.strip_prefix(b"#!") else { return Some(Interpreter::Loader) };
     let line = line.split(|byte| *byte == b'\n').next()?;
     let line = String::from_utf8_lossy(line);
-    // A carriage return is no blank to the kernel, but part of the name.
+    // The kernel treats a carriage return as part of the name, not as a blank.
     let word = line.trim_matches([' ', '\t']).split([' ', '\t']).next()?;
     Some(Interpreter::Named(word.to_owned()))
 }
@@ -138,7 +137,7 @@ mod tests {
         let denied = refused("/etc/passwd", None, Errno::ACCESS);
         assert_eq!(denied.failure_type, FailureType::PermissionError);
         let lost = refused("true", Some("/no/such/place".as_ref()), Errno::NOENT);
-        assert_eq!(lost.message, "/no/such/place is no directory: `directory` of the job type names it");
+        assert_eq!(lost.message, "/no/such/place is not a directory: check `directory` of the job type");
     }
 
     #[test]
@@ -151,7 +150,7 @@ mod tests {
         {
             assert!(!is_passing(&errno.into()), "{errno}");
             let failure = refused("report", None, errno);
-            assert!(failure.message.contains(": "), "it says what to mend: {failure}");
+            assert!(failure.message.contains(": "), "it says what to correct: {failure}");
         }
     }
 

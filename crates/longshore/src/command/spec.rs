@@ -6,40 +6,40 @@ use longshore_core::RetryPolicy;
 use serde::Deserialize;
 use thiserror::Error;
 
-/// A program and the rules for running it.
+/// A program and how to run it.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct CommandSpec {
-    /// The program and its arguments. No shell reads them. A name without a slash is looked up in `PATH`; a
-    /// relative path begins at `directory`.
+    /// The program and its arguments. No shell is involved. A name without a slash is looked up in `PATH`; a relative
+    /// path starts at `directory`.
     pub run: Vec<String>,
-    /// Variables that are set beside those of the worker; the worker's own `LONGSHORE_…` ones win.
+    /// Variables in addition to the worker's. The worker's own `LONGSHORE_…` variables take precedence.
     pub env: BTreeMap<String, String>,
-    /// Where it runs; without one where the worker does.
+    /// The working directory. `None` means the worker's.
     pub directory: Option<PathBuf>,
-    /// The time limit of an attempt whose job has none of its own.
+    /// The timeout of an attempt whose job sets none.
     pub timeout: Option<Duration>,
-    /// How long it has between SIGTERM and SIGKILL; none is the worker's own grace period.
+    /// The time between SIGTERM and SIGKILL. `None` means the worker's grace period.
     pub grace: Option<Duration>,
-    /// What it is told when the worker shuts down.
+    /// What happens to a running program when the worker shuts down.
     pub on_shutdown: OnShutdown,
     /// How long to wait before the next attempt.
     pub retry: RetryPolicy,
 }
 
-/// What a program is told when its worker shuts down.
+/// What happens to a running program when its worker shuts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnShutdown {
-    /// Nothing, until the worker's grace period is nearly over: the last tenth of it, at least one second, at most
-    /// five, and never more than half of it. Then SIGTERM, and SIGKILL at its end. Where the type has a `grace` of
-    /// its own, that is what lies between the two signals.
+    /// Nothing, until shortly before the end of the worker's grace period: a tenth of it, at least one second, at most
+    /// five, and at most half of it. Then SIGTERM, and SIGKILL at its end. If the type has its own `grace`, that is the
+    /// time between the two signals.
     #[default]
     Wait,
     /// SIGTERM at once, and SIGKILL after the type's grace.
     Terminate,
 }
 
-/// When a program that waits at a shutdown gets which signal, from the request on.
+/// When a program that waits at a shutdown gets each signal, counted from the shutdown request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ShutdownPlan {
     pub(super) terminate_after: Duration,
@@ -47,7 +47,7 @@ pub(super) struct ShutdownPlan {
 }
 
 impl ShutdownPlan {
-    /// The plan for a worker with that grace period and a type with its own, if it has one.
+    /// The plan for the worker's grace period and, if given, the type's own.
     pub(super) fn new(workers_grace: Duration, own_grace: Option<Duration>) -> Self {
         let usual = (workers_grace / 10).clamp(LAST_PART_MIN, LAST_PART_MAX).min(workers_grace / 2);
         let last_part = own_grace.unwrap_or(usual);
@@ -58,21 +58,21 @@ impl ShutdownPlan {
 const LAST_PART_MIN: Duration = Duration::from_secs(1);
 const LAST_PART_MAX: Duration = Duration::from_secs(5);
 
-/// A command that could never be started.
+/// Why a command could never start.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidCommand {
-    /// There is no program.
-    #[error("`run` is empty: it names the program and then its arguments, such as [\"sh\", \"-c\", \"date\"]")]
+    /// The program is missing.
+    #[error("`run` is empty: give the program and its arguments, such as [\"sh\", \"-c\", \"date\"]")]
     EmptyRun,
-    /// A word has a NUL, which no program can be given.
-    #[error("`{what}` holds a NUL character, which no program can be given")]
+    /// A word contains a NUL character, which cannot be passed to a program.
+    #[error("`{what}` contains a NUL character, which cannot be passed to a program")]
     Nul {
-        /// Which setting.
+        /// The setting.
         what: &'static str,
     },
-    /// A variable's name is empty or has an equals sign.
-    #[error("\"{name}\" in `env` is no name of an environment variable")]
+    /// The name of a variable is empty or contains an equals sign.
+    #[error("\"{name}\" in `env` is not a valid name of an environment variable")]
     VariableName {
         /// The name.
         name: String,
@@ -80,12 +80,12 @@ pub enum InvalidCommand {
 }
 
 impl CommandSpec {
-    /// A program with its arguments, and everything else at its default.
+    /// A program with its arguments; everything else has its default.
     pub fn new<S: Into<String>>(run: impl IntoIterator<Item = S>) -> Self {
         Self { run: run.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
-    /// Whether it could be started at all; whether the program is there shows only then.
+    /// Checks whether it could be started. Does not check that the program exists.
     pub fn validate(&self) -> Result<(), InvalidCommand> {
         if self.run.first().is_none_or(String::is_empty) {
             return Err(InvalidCommand::EmptyRun);

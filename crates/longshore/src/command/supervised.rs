@@ -15,15 +15,15 @@ use super::SupervisorProgram;
 use super::descendants;
 use super::protocol::{MARK_VARIABLE, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
 
-/// How long the orphans of a supervisor that was killed are looked for.
+/// How long to look for the orphans of a supervisor that was killed.
 const ORPHANS_MAX: Duration = Duration::from_secs(5);
 const ORPHANS_PAUSE: Duration = Duration::from_millis(5);
 
-/// The worker's end of one supervised command.
+/// The worker's side of one supervised command.
 ///
-/// Dropping it kills the command: whoever does so has waited long enough, or may wait no longer, and the job may be
-/// given to another worker at once. When this process dies instead, the supervisor sees the end of its stream, sends
-/// SIGTERM, and SIGKILL after the grace.
+/// Dropping it kills the command: the caller has waited long enough, or may not wait any longer, and the job may be
+/// given to another worker at once. If this process dies instead, the supervisor sees the end of its stream. It then
+/// sends SIGTERM, and SIGKILL after the grace period.
 pub(super) struct Supervised {
     supervisor: Child,
     news: Lines<BufReader<OwnedReadHalf>>,
@@ -32,14 +32,14 @@ pub(super) struct Supervised {
     main: Option<Pid>,
 }
 
-/// The two outputs of a command, to be read until both end.
+/// The two outputs of a command. Read them until both end.
 pub(super) struct Outputs {
     pub(super) stdout: ChildStdout,
     pub(super) stderr: ChildStderr,
 }
 
 impl Supervised {
-    /// Starts a supervisor and gives it its order. Whether the program could be started is the first news.
+    /// Starts a supervisor and sends it its order. The first report says whether the program started.
     pub(super) async fn start(
         program: &SupervisorProgram,
         mut order: Order,
@@ -66,7 +66,7 @@ impl Supervised {
         self.words.write_all(payload).await
     }
 
-    /// The next news; `None` when the supervisor has ended. Cancellation safe.
+    /// The next report; `None` if the supervisor has ended. Cancellation safe.
     pub(super) async fn next(&mut self) -> Option<News> {
         loop {
             let line = self.news.next_line().await.ok().flatten()?;
@@ -78,31 +78,30 @@ impl Supervised {
         }
     }
 
-    /// Tells the supervisor something; one that has ended is noticed by [`Supervised::next`].
+    /// Sends a byte to the supervisor. [`Supervised::next`] notices if the supervisor has ended.
     pub(super) fn say(&self, word: Word) {
-        // A byte always finds room: nothing else is sent after the order.
+        // There is always room for a byte: nothing else is sent after the order.
         let _ = self.words.try_write(&[word.as_byte()]);
     }
 
-    /// Waits until the supervisor itself is gone.
+    /// Waits until the supervisor itself has ended.
     pub(super) async fn gone(&mut self) {
         let _ = self.supervisor.wait().await;
     }
 
-    /// Ends what a supervisor that was killed has left: the command's group, and whatever has inherited the mark
-    /// of this attempt.
+    /// Ends what a killed supervisor left behind: the command's group, and every process with the mark of this attempt.
     pub(super) async fn end_orphans(&self) {
         let (main, mark) = (self.main, format!("{MARK_VARIABLE}={}", self.mark));
         let (done, ended) = oneshot::channel();
         let (main_of_thread, mark_of_thread) = (main, mark.clone());
-        // Not on the runtime's blocking pool, which may be full of the application's own work.
+        // Not on the runtime's blocking pool, which the application's own work may fill.
         let thread = std::thread::Builder::new().name("longshore-orphans".to_owned()).spawn(move || {
             kill_orphans(main_of_thread, &mark_of_thread);
             let _ = done.send(());
         });
         match thread {
             Ok(_) => drop(ended.await),
-            // No process may be left behind, even if that holds up this thread for a moment.
+            // No process may be left behind, even if this blocks the thread for a moment.
             Err(_) => kill_orphans(main, &mark),
         }
     }
@@ -118,7 +117,7 @@ fn spawn(program: &SupervisorProgram, theirs: StdUnixStream) -> io::Result<Child
     Command::new(program.path())
         .arg0(PROCESS_NAME)
         .arg(SUBCOMMAND)
-        // Else a Ctrl-C at the worker's terminal would reach the supervisor before it can refuse it.
+        // Otherwise a Ctrl-C at the worker's terminal would reach the supervisor before it can block it.
         .process_group(0)
         .stdin(OwnedFd::from(theirs))
         .stdout(Stdio::piped())

@@ -17,27 +17,28 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 use super::descendants;
 use super::protocol::{Cause, Exit, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
 
-/// How long what a finished program left behind may end by itself, a `tee` that still writes, before it is
-/// ended.
+/// How long processes that a finished program left behind may take to end by themselves, such as a `tee` that is still
+/// writing.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// How long a command may clean up when its worker is gone, because its job may run elsewhere already.
+/// How long a command may clean up when its worker is gone. Its job may already run elsewhere.
 const ABANDONED_GRACE_MAX: Duration = Duration::from_millis(500);
 
-/// How long SIGKILL may take. A process that hangs in the kernel longer than this is reported and left, rather
-/// than hold its job for ever.
+/// How long SIGKILL may take. A process that hangs in the kernel for longer is reported and left, so that its job does
+/// not wait for ever.
 const KILL_MAX: Duration = Duration::from_secs(30);
 
-/// Between two rounds of SIGKILL, at first and at most: what was forked during one round falls in the next.
+/// The pause between two rounds of SIGKILL: the first and the longest. The next round catches processes that were
+/// forked during one.
 const ROUND_FIRST: Duration = Duration::from_millis(5);
 const ROUND_MAX: Duration = Duration::from_millis(500);
 
 static IS_CALLED_BY_MAIN: AtomicBool = AtomicBool::new(false);
 
-/// Becomes the supervisor of one command, if that is what this process was started for; returns otherwise.
+/// Becomes the supervisor of one command, if this process was started for that. Otherwise returns.
 ///
-/// A program that runs command jobs calls this first of all in its `main`, because a worker starts its own
-/// program once more for each command.
+/// A program that runs command jobs must call this first in its `main`, because a worker starts its own program again
+/// for each command.
 pub fn supervise_if_asked() {
     IS_CALLED_BY_MAIN.store(true, Ordering::Release);
     if env::args_os().nth(1).is_some_and(|word| word == SUBCOMMAND) {
@@ -50,10 +51,10 @@ pub(super) fn is_called_by_main() -> bool {
     IS_CALLED_BY_MAIN.load(Ordering::Acquire)
 }
 
-/// Runs one command as the worker at the other end of standard input orders it, and ends when neither the
-/// command nor any descendant of it is left.
+/// Runs one command as ordered by the worker on standard input. Ends when the command and all its descendants have
+/// ended.
 ///
-/// Single-threaded and synchronous, so that it starts in no time and nothing in it can hang but its own poll.
+/// It is single-threaded and synchronous, so that it starts fast and can wait only in its own poll.
 pub fn supervise() -> ! {
     let status = match Supervisor::start() {
         Ok(Some(mut supervisor)) => supervisor.run(),
@@ -61,7 +62,7 @@ pub fn supervise() -> ! {
         Err(error) => Err(error),
     };
     if let Err(error) = status {
-        // Where nobody listens there is nobody to tell.
+        // If standard error is closed, nobody can read the message.
         let _ = writeln!(io::stderr(), "{PROCESS_NAME}: {error}; it is started by workers and by nobody else");
         process::exit(70);
     }
@@ -87,13 +88,13 @@ enum MainState {
 
 #[derive(Clone, Copy)]
 enum Phase {
-    /// The program runs.
+    /// The program is running.
     Running,
-    /// It has ended; what it left behind may follow by itself.
+    /// The program has ended. Processes that it left behind may still end by themselves.
     Lingering { until: Instant },
-    /// Everything has had SIGTERM.
+    /// Every process got SIGTERM.
     Terminating { until: Instant },
-    /// Everything gets SIGKILL until nothing is left.
+    /// Every process gets SIGKILL until none is left.
     Killing { until: Instant, next: Instant, pause: Duration },
 }
 
@@ -104,7 +105,7 @@ enum Remaining {
 }
 
 impl Supervisor {
-    /// Starts the program. `None` when there is nothing to supervise: it was refused, or the worker is gone.
+    /// Starts the program. `None` if there is nothing to supervise: it did not start, or the worker is gone.
     fn start() -> io::Result<Option<Self>> {
         outlive_signals()?;
         leave_the_workers_group();
@@ -145,7 +146,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Buries every child that has ended.
+    /// Waits for every child that has ended.
     fn reap(&mut self) -> io::Result<Remaining> {
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
@@ -175,7 +176,7 @@ impl Supervisor {
         tell(&mut self.worker, News::Ended { exit, cause });
     }
 
-    /// Makes the moves whose time has come.
+    /// Changes the state if its time has come.
     fn advance(&mut self) {
         let now = Instant::now();
         match self.phase {
@@ -195,7 +196,7 @@ impl Supervisor {
     fn terminate(&mut self, now: Instant) -> usize {
         self.phase = Phase::Terminating { until: now + self.grace };
         let processes = descendants::signal_all(self.main, Signal::TERM);
-        // A stopped process sleeps through SIGTERM.
+        // A stopped process handles SIGTERM only when it continues.
         descendants::signal_all(self.main, Signal::CONT);
         processes
     }
@@ -205,7 +206,7 @@ impl Supervisor {
         self.phase = Phase::Killing { until: now + KILL_MAX, next: now + ROUND_FIRST, pause: ROUND_FIRST };
     }
 
-    /// Sleeps until the worker speaks, a child ends, or a time has come.
+    /// Sleeps until the worker sends a byte, a child ends, or a time has come.
     fn wait(&self) -> io::Result<()> {
         let deadline = match self.phase {
             Phase::Running => None,
@@ -223,7 +224,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes what has come in.
+    /// Reads what the worker sent.
     fn listen(&mut self) {
         let mut bytes = [0; 64];
         while matches!((&self.deaths).read(&mut bytes), Ok(1..)) {}
@@ -236,7 +237,7 @@ impl Supervisor {
         }
     }
 
-    /// Ends what a worker that is gone has left, sooner than its grace period where that is long.
+    /// Ends what a dead worker has left, even before a long grace period is over.
     fn abandon(&mut self) {
         self.worker = None;
         self.grace = self.grace.min(ABANDONED_GRACE_MAX);
@@ -258,8 +259,8 @@ impl Supervisor {
     }
 }
 
-/// What remains when no child does. On Linux orphans become children of their supervisor, so nothing does;
-/// elsewhere the command's process group can outlive it.
+/// What may be left when no child is. On Linux orphans become children of their supervisor, so nothing is left. On
+/// other systems, the command's process group can outlive it.
 fn beyond_children(main: Pid) -> Remaining {
     if cfg!(target_os = "linux") || rustix::process::test_kill_process_group(main).is_err() {
         return Remaining::Nothing;
@@ -267,14 +268,14 @@ fn beyond_children(main: Pid) -> Remaining {
     Remaining::Some
 }
 
-/// News are for a worker that listens; when it is gone, its silence is noticed by [`Supervisor::listen`].
+/// Sends a report. If the worker is gone, [`Supervisor::listen`] notices it.
 fn tell(worker: &mut Option<UnixStream>, news: News) {
     if let Some(worker) = worker {
         let _ = worker.write_all(&news.encode());
     }
 }
 
-/// Handlers rather than ignored signals, because an ignored signal would be ignored by the command, too.
+/// Handlers, because the command would inherit ignored signals.
 fn outlive_signals() -> io::Result<()> {
     static IGNORED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let ignored = IGNORED.get_or_init(Arc::default);
@@ -286,8 +287,8 @@ fn outlive_signals() -> io::Result<()> {
 
 /// Leaves the worker's process group, terminal and name.
 ///
-/// The worker started this process as leader of a group of its own, so that a Ctrl-C before this line does not
-/// reach it; but a group leader cannot begin a session, hence the step back. Each is a courtesy and may fail.
+/// The worker started this process as the leader of its own group, so that an earlier Ctrl-C does not reach it. A group
+/// leader cannot start a session, so it first joins another group. Each step is optional and may fail.
 fn leave_the_workers_group() {
     if let Ok(group) = rustix::process::getpgid(rustix::process::getppid()) {
         let _ = rustix::process::setpgid(None, Some(group));
@@ -300,7 +301,7 @@ fn leave_the_workers_group() {
     }
 }
 
-/// Starts the program, and says where its death will show.
+/// Starts the program, and returns a stream that shows its death.
 fn begin(order: &Order, payload: &[u8]) -> io::Result<(UnixStream, Pid)> {
     let (deaths, on_death) = UnixStream::pair()?;
     deaths.set_nonblocking(true)?;
@@ -316,13 +317,12 @@ fn spawn(order: &Order, payload: &[u8]) -> io::Result<Pid> {
         command.current_dir(directory);
     }
     let child = command.spawn()?;
-    // Waited for together with the orphans; a second waiter would take its status away.
+    // This child is waited for together with the orphans. A second waiter would take its status away.
     let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     Ok(id.expect("a process id is a positive number of 32 bits"))
 }
 
-/// The payload as a file without a name: a program that does not read it holds up nobody, and one that does
-/// finds its end.
+/// The payload as an unnamed file: a program that does not read it blocks nothing, and one that does finds its end.
 fn payload_file(payload: &[u8]) -> io::Result<File> {
     let mut file = File::from(nameless_file()?);
     file.write_all(payload)?;

@@ -8,7 +8,7 @@ pub struct SupervisorProgram {
     path: PathBuf,
 }
 
-/// This program would start itself once more instead of a supervisor.
+/// This program would start itself again instead of a supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "this program cannot supervise commands: call longshore::command::supervise_if_asked() as the first thing in \
@@ -19,7 +19,8 @@ pub struct UnsupervisedProgram;
 impl SupervisorProgram {
     /// This program itself, whose `main` has called [`supervise_if_asked`](super::supervise_if_asked).
     ///
-    /// On Linux it is found even when its file was replaced meanwhile, and is the same version then.
+    /// On Linux this works even if its file was replaced in the meantime; the supervisor has the same version as the
+    /// worker.
     pub fn this_program() -> Result<Self, UnsupervisedProgram> {
         #[cfg(unix)]
         if !super::supervisor::is_called_by_main() {
@@ -37,7 +38,7 @@ impl SupervisorProgram {
         Self { path: path.into() }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -1,9 +1,9 @@
 use std::collections::VecDeque;
 
-/// The most of standard error that is kept for the traceback.
+/// How much of standard error is kept for the traceback.
 const TRACEBACK_BYTES_MAX: usize = 16 * 1024;
 
-/// The most of it that becomes the one-line message.
+/// How many of its lines become the message.
 const MESSAGE_LINES_MAX: usize = 5;
 const MESSAGE_CHARS_MAX: usize = 1000;
 
@@ -23,7 +23,7 @@ impl Tail {
         self.bytes.extend(kept);
     }
 
-    /// The whole tail, from the beginning of a line where there is one; `None` when there are only blanks.
+    /// The whole tail, starting at a line if possible. `None` if it is blank.
     pub(super) fn traceback(&self) -> Option<String> {
         let bytes: Vec<u8> = self.bytes.iter().copied().collect();
         let first_line_end = bytes.iter().position(|byte| *byte == b'\n').filter(|end| end + 1 < bytes.len());
@@ -31,13 +31,13 @@ impl Tail {
             Some(end) if self.is_cut => &bytes[end + 1..],
             _ => &bytes[..],
         };
-        // A NUL cannot be shown anywhere, and some databases cannot keep it.
+        // NUL cannot be displayed, and some databases cannot store it.
         let text = String::from_utf8_lossy(whole).replace('\0', "\u{fffd}");
         let text = text.trim_end();
         (!text.trim().is_empty()).then(|| text.to_owned())
     }
 
-    /// The last lines that are not blank, at most five and at most 1000 characters of their end.
+    /// The last lines that are not blank: at most five, and the last 1000 characters of them.
     pub(super) fn message(&self) -> Option<String> {
         let text = self.traceback()?;
         let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();

@@ -8,7 +8,7 @@ use super::protocol::{Cause, Exit};
 use super::tail::Tail;
 use crate::{CurrentAttempt, Done};
 
-/// Room for the rest of a message beside the largest result.
+/// The size of a message in addition to the largest result.
 const MESSAGE_FRAME_BYTES: usize = 16 * 1024;
 
 /// One of the two outputs of a program.
@@ -18,8 +18,8 @@ pub(super) enum Output {
     Stderr,
 }
 
-/// Everything that a program has said in one attempt: its log goes on to the attempt, its messages are kept
-/// until it has ended.
+/// Everything that a program wrote in one attempt. Its log is passed to the attempt; its messages are kept until it has
+/// ended.
 #[derive(Debug)]
 pub(super) struct Transcript {
     attempt: CurrentAttempt,
@@ -27,12 +27,12 @@ pub(super) struct Transcript {
     stdout: Lines,
     stderr: Lines,
     tail: Tail,
-    /// The output whose unfinished line is the last thing in the log.
+    /// The output whose unfinished line is at the end of the log.
     unfinished: Option<Output>,
     said: Said,
 }
 
-/// What the messages came to; of each kind the last one counts.
+/// The messages so far; of each kind the last one counts.
 #[derive(Debug, Default)]
 struct Said {
     fraction: f64,
@@ -71,7 +71,7 @@ impl Transcript {
         self.take(output, pieces);
     }
 
-    /// Shows unfinished lines that have waited long enough.
+    /// Writes unfinished lines that have waited long enough.
     pub(super) fn flush(&mut self) {
         for output in [Output::Stdout, Output::Stderr] {
             let pieces = self.lines(output).flush();
@@ -84,7 +84,7 @@ impl Transcript {
         self.stdout.is_waiting() || self.stderr.is_waiting()
     }
 
-    /// The end of an output, which ends its last line.
+    /// Handles the end of an output, which ends its last line.
     pub(super) fn finish(&mut self, output: Output) {
         let pieces = self.lines(output).finish();
         self.take(output, pieces);
@@ -100,10 +100,10 @@ impl Transcript {
         self.attempt.log(&log);
     }
 
-    /// What a program that exited with 0 came to.
+    /// The result of a program that exited with 0.
     pub(super) fn into_done(mut self) -> Result<Done, Failure> {
         if self.said.failure_type.is_some() || self.said.error_message.is_some() {
-            self.note("the program told of a failure and exited with 0, which completes the job");
+            self.note("the program reported a failure but exited with 0, which completes the job");
         }
         if let Some(delay) = self.said.snooze {
             return Ok(Done::Snoozed { delay });
@@ -118,7 +118,7 @@ impl Transcript {
         }
     }
 
-    /// What a program that ended otherwise failed with.
+    /// The failure of a program that ended otherwise.
     pub(super) fn into_failure(self, exit: Exit, cause: Cause) -> Failure {
         let failure_type = self.said.failure_type.unwrap_or_else(|| exit::failure_type(exit, cause));
         let message = self.said.error_message.clone();
@@ -126,7 +126,7 @@ impl Transcript {
         self.with_tail(Failure::new(failure_type, message))
     }
 
-    /// The failure with the end of standard error as its longer story.
+    /// Adds the end of standard error as the traceback.
     pub(super) fn with_tail(&self, failure: Failure) -> Failure {
         match self.tail.traceback() {
             Some(tail) => failure.with_traceback(tail),
@@ -180,7 +180,7 @@ impl Transcript {
         }
     }
 
-    /// Two outputs share the log: the unfinished line of one is ended before the other goes on.
+    /// Both outputs share the log: an unfinished line of one is ended before the other continues.
     fn begin_line(&mut self, log: &mut String) {
         if self.unfinished.take().is_some() {
             log.push('\n');
@@ -198,7 +198,7 @@ impl Transcript {
         if let Some(word) = message.failure_type {
             self.said.failure_type = Some(word.parse().unwrap_or_else(|unknown| {
                 self.begin_line(log);
-                log.push_str(&format!("longshore: {unknown}; taken as unknown\n"));
+                log.push_str(&format!("longshore: {unknown}; using unknown\n"));
                 FailureType::Unknown
             }));
         }
@@ -212,7 +212,8 @@ impl Transcript {
             return SaidResult::Fits(result);
         }
         SaidResult::TooLarge(format!(
-            "the result has {bytes} bytes, but at most {most} are accepted: store it elsewhere and return where it is"
+            "the result has {bytes} bytes, but the limit is {most}: store the data elsewhere and return a reference \
+            to it"
         ))
     }
 }

@@ -4,24 +4,24 @@ use std::fmt;
 
 use longshore_core::{Failure, FailureType};
 
-/// Why a handler failed. Any error becomes one with `?`.
+/// Why a handler failed. `?` converts any error into it.
 ///
-/// What the error's type tells is kept: its kind of failure, its chain of causes and, where `RUST_BACKTRACE` asks
-/// for it, where it was raised. A [`Failure`] among its causes is taken at its word. This type is no
-/// [`std::error::Error`] itself, because only so can every error convert into it.
+/// It keeps what the error's type says: the failure type, the chain of causes and, if `RUST_BACKTRACE` is set, the
+/// backtrace. If a [`Failure`] is among the causes, it is used unchanged. This type does not implement
+/// [`std::error::Error`]; otherwise not every error could convert into it.
 pub struct HandlerError {
     failure: Failure,
-    /// Nothing of the job was begun, so its attempt is given back.
+    /// The handler did not start, so the attempt is returned.
     is_unbegun: bool,
 }
 
 impl HandlerError {
-    /// A failure by the handler's own word: its type decides whether the job is tried again.
+    /// A failure with a type that the handler chooses. The type decides whether the job is retried.
     pub fn failed(failure_type: FailureType, message: impl Into<String>) -> Self {
         Self::of_failure(Failure::new(failure_type, message))
     }
 
-    /// The job was not begun for a cause that passes: its attempt is given back and spends nothing.
+    /// The job did not start, for a cause that may pass. The attempt is returned and not counted.
     #[cfg(unix)]
     pub(crate) fn not_begun(failure: Failure) -> Self {
         Self { failure, is_unbegun: true }
@@ -31,7 +31,7 @@ impl HandlerError {
         self.is_unbegun
     }
 
-    /// The failure that an error without a type of its own amounts to, such as `anyhow::Error`.
+    /// The failure for a boxed error, such as `anyhow::Error`.
     pub fn boxed(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::of_error(error.into().as_ref())
     }
@@ -42,7 +42,7 @@ impl HandlerError {
     }
 
     fn of_error(error: &(dyn StdError + 'static)) -> Self {
-        // It has told its whole story; where in our code it became an error is no part of it.
+        // A `Failure` is complete. The place where our code converted it is not part of it.
         if let Some(failure) = error.downcast_ref::<Failure>() {
             return Self::of_failure(failure.clone());
         }

@@ -21,15 +21,15 @@ use serde::de::DeserializeOwned;
 /// }
 /// ```
 pub trait Payload: Serialize + DeserializeOwned + Send + 'static {
-    /// The job type, which chooses the handler.
+    /// The job type; it selects the handler.
     const JOB_TYPE: &'static str;
 
-    /// Sets what jobs with this payload have unlike the defaults: queue, priority, retries, unique key.
+    /// Changes the defaults for jobs with this payload: queue, priority, retries, unique key.
     fn configure(&self, job: NewJob) -> NewJob {
         job
     }
 
-    /// The job that [`Queue::enqueue`](crate::Queue::enqueue) enqueues, to change it for one call.
+    /// The job that [`Queue::enqueue`](crate::Queue::enqueue) would enqueue, so that it can be changed for one call.
     fn to_job(&self) -> Result<NewJob, InvalidJobData> {
         Ok(self.configure(NewJob::encode(Self::JOB_TYPE, self)?))
     }

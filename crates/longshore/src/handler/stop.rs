@@ -3,16 +3,16 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use thiserror::Error;
 use tokio::sync::Notify;
 
-/// Why an attempt is asked to stop.
+/// Why an attempt must stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StopCause {
-    /// Somebody cancelled the job.
+    /// The job was cancelled.
     Cancelled,
-    /// The time limit is reached.
+    /// The timeout was reached.
     TimedOut,
-    /// The worker shuts down; the attempt is given back without being spent.
+    /// The worker is shutting down; the attempt is returned and not counted.
     ShuttingDown,
-    /// The worker did not extend its lease and lost the job: another one may run it already.
+    /// The worker did not extend its lease and lost the job. Another worker may already run it.
     LeaseLost,
 }
 
@@ -20,7 +20,7 @@ pub enum StopCause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{}", cause.as_str())]
 pub struct Stopped {
-    /// Why it was asked.
+    /// The cause.
     pub cause: StopCause,
 }
 
@@ -29,7 +29,7 @@ impl StopCause {
         match self {
             Self::Cancelled => "the job was cancelled",
             Self::TimedOut => "the attempt reached its time limit",
-            Self::ShuttingDown => "the worker shuts down",
+            Self::ShuttingDown => "the worker is shutting down",
             Self::LeaseLost => "the worker lost its lease",
         }
     }
@@ -54,15 +54,16 @@ impl StopCause {
     }
 }
 
-/// The low bits hold the cause, this one that the time for stopping is over.
+/// The low bits hold the cause. This bit says that the time for stopping is over.
 const OVER: u8 = 0x10;
-/// Whether the handler has looked at its stop signal and found it raised.
+/// Whether the handler has checked its stop signal and found it set.
 const SEEN: u8 = 0x20;
 const CAUSE: u8 = 0x0f;
 
-/// Asks one attempt to stop. The first cause stands, except that a shutdown gives way to any other: an attempt that
-/// goes on during the shutdown can still be cancelled, reach its time limit or lose its lease.
+/// The stop signal of one attempt. The first cause stays, except that any other cause replaces a shutdown: an attempt
+/// that continues during the shutdown can still be cancelled, time out or lose its lease.
 ///
+/// An attempt that is never stopped pays only for the memory.
 /// Costs an attempt that is never asked nothing but its memory.
 #[derive(Debug, Default)]
 pub(crate) struct StopSignal {
@@ -71,7 +72,7 @@ pub(crate) struct StopSignal {
 }
 
 impl StopSignal {
-    /// Asks for the end; does nothing where somebody asked before for a cause that stands.
+    /// Sets the signal. Does nothing if it already has a cause that stays.
     pub(crate) fn stop(&self, cause: StopCause) {
         let asked = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
             let stands = !matches!(StopCause::of_code(state & CAUSE), None | Some(StopCause::ShuttingDown));
@@ -83,19 +84,19 @@ impl StopSignal {
         }
     }
 
-    /// Ends the grace period, whether it has begun or not.
+    /// Ends the grace period, whether it has started or not.
     pub(crate) fn stop_at_once(&self, cause: StopCause) {
         self.stop(cause);
         self.state.fetch_or(OVER, Ordering::AcqRel);
         self.changed.notify_waiters();
     }
 
-    /// Why it was asked, if it was.
+    /// The cause, if the signal is set.
     pub(crate) fn cause(&self) -> Option<StopCause> {
         StopCause::of_code(self.state.load(Ordering::Acquire) & CAUSE)
     }
 
-    /// The same on the handler's behalf, which is remembered.
+    /// The cause, if the signal is set. Also remembers that the handler has seen it.
     pub(crate) fn see(&self) -> Option<StopCause> {
         let cause = self.cause();
         if cause.is_some() {
@@ -104,22 +105,22 @@ impl StopSignal {
         cause
     }
 
-    /// Whether the handler knows that it was asked.
+    /// Whether the handler has seen the signal.
     pub(crate) fn is_seen(&self) -> bool {
         self.state.load(Ordering::Acquire) & SEEN != 0
     }
 
-    /// Resolves when the attempt is asked to stop. Cancellation safe.
+    /// Resolves when the signal is set. Cancellation safe.
     pub(crate) async fn stopped(&self) -> StopCause {
         self.when(|state| StopCause::of_code(state & CAUSE)).await
     }
 
-    /// Resolves when another cause has taken the place of this one. Cancellation safe.
+    /// Resolves when another cause has replaced this one. Cancellation safe.
     pub(crate) async fn replaced(&self, cause: StopCause) -> StopCause {
         self.when(|state| StopCause::of_code(state & CAUSE).filter(|found| *found != cause)).await
     }
 
-    /// Resolves when the grace period was ended. Cancellation safe.
+    /// Resolves when the grace period has ended. Cancellation safe.
     pub(crate) async fn over(&self) {
         self.when(|state| (state & OVER != 0).then_some(())).await;
     }

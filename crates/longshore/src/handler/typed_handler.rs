@@ -10,7 +10,7 @@ use crate::runtime::panic_capture;
 use crate::runtime::quiet::QuietSpan;
 use crate::{CurrentAttempt, HandlerError, Payload};
 
-/// An async function on a typed payload.
+/// An async function for a typed payload.
 pub(crate) struct AsyncHandler<T, F> {
     function: F,
     payload: PhantomData<fn() -> T>,
@@ -40,7 +40,7 @@ where
     }
 }
 
-/// A blocking function on a typed payload; each attempt has one of the worker's own threads.
+/// A blocking function for a typed payload. Each attempt gets one of the worker's own threads.
 pub(crate) struct BlockingHandler<T, F> {
     function: Arc<F>,
     payload: PhantomData<fn() -> T>,
@@ -66,7 +66,7 @@ where
             let threads = attempt.threads().clone();
             let (reply, returned) = oneshot::channel();
             let call = move || {
-                // Here and not before: the attempt may have ended while the call waited for its thread.
+                // Checked here, because the attempt may have ended while the call waited for its thread.
                 let result = match attempt.begin() {
                     Ok(()) => span.in_scope(|| panic_capture::catch(|| function(payload, attempt))),
                     Err(stopped) => Ok(Err(stopped.into())),
@@ -84,11 +84,11 @@ where
     }
 }
 
-/// The message names the place alone, because it may be logged and a payload may not; what was found there is
-/// in the traceback, which is only stored.
+/// The message names only the position, because it may be logged and a payload may not. The traceback, which is only
+/// stored, has the details.
 fn decode<T: Payload>(payload: &JobData) -> Result<T, HandlerError> {
     payload.decode().map_err(|error| {
-        let message = format!("the payload is not what {:?} expects", T::JOB_TYPE);
+        let message = format!("the payload does not have the type that {:?} expects", T::JOB_TYPE);
         Failure::new(FailureType::ValidationError, message).with_traceback(error.to_string()).into()
     })
 }
@@ -97,7 +97,7 @@ fn no_thread(error: &std::io::Error) -> Failure {
     Failure::new(FailureType::ResourceError, format!("no thread can be started for a blocking handler: {error}"))
 }
 
-/// Whatever panics on the thread outside the handler is a mistake of ours; the job must not hang for it.
+/// A panic on the thread outside the handler is a bug of ours. The job must not hang because of it.
 fn lost_thread() -> Failure {
     Failure::new(FailureType::WorkerError, "the thread of a blocking handler was lost")
 }
@@ -120,7 +120,7 @@ mod tests {
         const JOB_TYPE: &'static str = "scan";
     }
 
-    /// Has the attempt end while its call waits for the only thread; how often the handler ran, and what it returned.
+    /// Ends the attempt while its call waits for the only thread. Returns how often the handler ran, and its result.
     fn ended_while_waiting(end: impl FnOnce(&AttemptProbe)) -> (u32, AttemptResult) {
         let probe = AttemptProbe::new(Scan.to_job().unwrap(), EnqueueRecorder::queue().1);
         let (open, opened) = mpsc::channel::<()>();

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::runtime::panic_capture::discard;
 
-/// Resolves at an instant, on every executor and without one: Tokio's timers need a runtime that has them switched
-/// on. One thread serves all of them, from the first alarm until none is set.
+/// Resolves at an instant, on every executor and without one. Tokio's timers need a runtime with time enabled. One
+/// thread serves all alarms, from the first until none is set.
 ///
-/// An error means that the thread cannot be started.
+/// Err means that the thread cannot be started.
 pub(crate) async fn at(instant: Instant) -> io::Result<()> {
     let mut alarm = Alarm { instant, number: None };
     poll_fn(|context| alarm.poll(context)).await
@@ -32,13 +32,13 @@ struct Timer {
 }
 
 struct State {
-    /// By instant; the number tells two of the same instant apart.
+    /// Sorted by instant. The number makes equal instants distinct.
     alarms: BTreeMap<(Instant, u64), Waker>,
     next_number: u64,
     is_running: bool,
 }
 
-/// Set from its first poll until it is dropped.
+/// An alarm is set from its first poll until it is dropped.
 struct Alarm {
     instant: Instant,
     number: Option<u64>,
@@ -72,7 +72,7 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         if let Some(number) = self.number {
             let waker = TIMER.state().alarms.remove(&(self.instant, number));
-            // After the lock: a waker is somebody else's code.
+            // After the lock, because a waker is foreign code.
             drop(waker);
         }
     }
@@ -108,7 +108,7 @@ impl Timer {
     }
 }
 
-/// A waker that panics must not take the alarms of everybody else with it.
+/// A waker that panics must not stop the other alarms.
 fn wake(waker: Option<Waker>) {
     let woken = catch_unwind(AssertUnwindSafe(|| {
         if let Some(waker) = waker {

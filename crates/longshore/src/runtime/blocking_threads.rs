@@ -13,11 +13,11 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 
 type Call = Box<dyn FnOnce() + Send>;
 
-/// The threads on which blocking handlers run: the worker's own, as many as it runs jobs at once. The blocking pool
-/// of the application's runtime may be full of other work, and a job must not wait for that.
+/// The threads for blocking handlers: the worker's own, as many as it runs jobs at once. A job must not wait for the
+/// blocking pool of the application's runtime, which other work may fill.
 ///
-/// Threads are started when they are needed and end when they are idle for a while, or when the worker has ended.
-/// Nobody joins them: a handler that does not return must not keep its process from ending.
+/// Threads start when they are needed. They end when they are idle for a while, or when the worker has ended. They are
+/// not joined: a handler that does not return must not keep its process alive.
 #[derive(Debug)]
 pub(crate) struct BlockingThreads {
     shared: Arc<Shared>,
@@ -50,8 +50,8 @@ impl BlockingThreads {
         Self { shared: Arc::new(shared), threads_max: threads_max as usize }
     }
 
-    /// Has a call made on one of the threads, in the context of the runtime that asks for it, if there is one. An
-    /// error means that it is never made: no thread could be started.
+    /// Runs a call on one of the threads, in the context of the caller's runtime, if there is one. Err means that no
+    /// thread could be started and the call never runs.
     pub(crate) fn run(&self, call: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let runtime = Handle::try_current().ok();
         let call: Call = Box::new(move || {
@@ -73,7 +73,7 @@ impl BlockingThreads {
         let started = Builder::new().name("longshore-handler".to_owned()).spawn(move || shared.serve());
         match started {
             Ok(_) => state.threads += 1,
-            // Another thread is there and takes the call when it is done with its own.
+            // Another thread exists and takes the call after its current one.
             Err(_) if state.threads > 0 => {}
             Err(error) => return Err(error),
         }
@@ -98,7 +98,7 @@ impl Shared {
         loop {
             if let Some(call) = state.waiting.pop_front() {
                 drop(state);
-                // A call keeps its own panic for whoever waits for it; the thread is for the next one.
+                // A call keeps its own panic for its caller. The thread continues with the next call.
                 quietly(call);
                 state = self.state();
                 continue;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use longshore_core::{Failure, FailureType};
 
 thread_local! {
-    /// Whether this thread is inside a guarded call right now.
+    /// Whether this thread is inside a guarded call now.
     static IS_WATCHING: Cell<bool> = const { Cell::new(false) };
     /// Where the panic came from, between the hook and the end of unwinding.
     static STORY: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -19,12 +19,12 @@ thread_local! {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Panicked {
     pub(crate) message: String,
-    /// Message, place and backtrace; none where somebody replaced the panic hook after us.
+    /// Message, place and backtrace. `None` if another panic hook replaced ours.
     story: Option<String>,
 }
 
 impl Panicked {
-    /// What it means for the attempt: `who` panicked.
+    /// The failure of the attempt: `who` panicked.
     pub(crate) fn into_failure(self, who: &str) -> Failure {
         let failure = Failure::new(FailureType::WorkerError, format!("{who} panicked: {}", self.message));
         match self.story {
@@ -34,13 +34,13 @@ impl Panicked {
     }
 }
 
-/// Runs code that is not ours; its panic comes back with message, place and backtrace.
+/// Runs foreign code. If it panics, returns the message, place and backtrace.
 ///
-/// The program's own panic hook runs as ever, for this panic too.
+/// The program's own panic hook runs as usual, also for this panic.
 pub(crate) fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
     install();
     let was_watching = IS_WATCHING.replace(true);
-    // What panicked is never called again, so nobody sees what it left half done.
+    // The code that panicked is never called again, so nobody sees its inconsistent state.
     let caught = panic::catch_unwind(AssertUnwindSafe(call));
     IS_WATCHING.set(was_watching);
     caught.map_err(|payload| {
@@ -50,7 +50,7 @@ pub(crate) fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
     })
 }
 
-/// Runs a future to its end; its panic, or one of its `Drop` after that, comes back.
+/// Runs a future to its end. Returns its panic, or a panic of its `Drop`.
 pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
     Caught { future: Some(Box::pin(future)) }.await
 }
@@ -77,7 +77,7 @@ impl<F: Future> Future for Caught<F> {
     }
 }
 
-/// Makes a call that only informs; a panic of it informs nobody and changes nothing.
+/// Runs a call that only informs. A panic in it is ignored.
 pub(crate) fn quietly<T>(call: impl FnOnce() -> T) -> Option<T> {
     match panic::catch_unwind(AssertUnwindSafe(call)) {
         Ok(output) => Some(output),
@@ -88,14 +88,14 @@ pub(crate) fn quietly<T>(call: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// Drops what a panic carried. Its own `Drop` may panic as well; then what that one carried is never dropped.
+/// Drops what a panic carried. If its `Drop` panics too, the second payload is leaked.
 pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
     }
 }
 
-/// Once for the process: what the hook does for other threads is only to pass on.
+/// Runs once for the process. For other threads the hook only calls the previous one.
 fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -116,7 +116,7 @@ fn story(info: &PanicHookInfo<'_>) -> String {
 
 fn message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is no text")
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text")
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_panic_whose_value_panics_when_it_is_dropped_is_caught_all_the_same() {
         let panicked = catch(|| panic::panic_any(PanicsWhenDropped)).unwrap_err();
-        assert_eq!(panicked.message, "a value that is no text");
+        assert_eq!(panicked.message, "a value that is not text");
         assert_eq!(quietly(|| panic::panic_any(PanicsWhenDropped)), None::<()>);
     }
 

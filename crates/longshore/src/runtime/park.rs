@@ -12,11 +12,11 @@ impl Wake for Unpark {
     }
 }
 
-/// Runs a future on this thread, which sleeps in between. Enough for a store, whose answers come through a
-/// channel; a future that needs a runtime's timer or reactor would panic.
+/// Runs a future on this thread, which sleeps in between. It is enough for a store, which answers through a channel; a
+/// future that needs a runtime's timer or reactor would panic.
 ///
-/// Works inside a Tokio task as well: there the future takes nothing from the task's budget, which is not renewed
-/// before the task itself is polled again.
+/// It also works inside a Tokio task. The future does not use the task's budget, which is renewed only when the task
+/// itself is polled.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(unconstrained(future));
     let waker = Waker::from(Arc::new(Unpark(thread::current())));

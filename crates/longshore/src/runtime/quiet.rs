@@ -1,4 +1,4 @@
-//! Log calls that nobody's job depends on: a subscriber that panics costs the line and nothing else.
+//! Log calls that cannot affect a job: if a subscriber panics, only the line is lost.
 
 use tracing::Span;
 use tracing::span::Entered;
@@ -25,21 +25,21 @@ pub(crate) struct QuietSpan {
 }
 
 impl QuietSpan {
-    /// The span that `make` makes, or none.
+    /// The span that `make` creates, or none.
     pub(crate) fn new(make: impl FnOnce() -> Span) -> Self {
         Self { span: quietly(make).unwrap_or_else(Span::none) }
     }
 
-    /// Gives a field of the span its value.
+    /// Sets a field of the span.
     pub(crate) fn record(&self, field: &str, value: impl tracing::Value) {
         quietly(|| {
             self.span.record(field, value);
         });
     }
 
-    /// Calls what does not panic itself inside the span.
+    /// Runs `call` inside the span. `call` must not panic.
     ///
-    /// A panic of it would meet the subscriber while unwinding, and two panics at once end the process.
+    /// A panic would call the subscriber while unwinding, and a second panic there would abort the process.
     pub(crate) fn in_scope<T>(&self, call: impl FnOnce() -> T) -> T {
         let entered: Option<Entered<'_>> = quietly(|| self.span.enter());
         let output = call();

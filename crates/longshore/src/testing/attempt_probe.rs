@@ -10,7 +10,7 @@ use crate::handler::current_attempt::{AttemptOrigin, OwnedLease, PendingReports}
 use crate::runtime::blocking_threads::BlockingThreads;
 use crate::{CurrentAttempt, Queue, StopCause};
 
-/// An attempt that no worker makes: hand it to a handler, ask it to stop, and read what it said.
+/// An attempt without a worker: pass it to a handler, ask it to stop, and read its log and progress.
 #[derive(Debug)]
 pub struct AttemptProbe {
     attempt: CurrentAttempt,
@@ -24,12 +24,12 @@ struct Heard {
 }
 
 impl AttemptProbe {
-    /// The first attempt of a job, with a grace period of five seconds; what the handler enqueues goes to `queue`.
+    /// The first attempt of a job, with a grace period of five seconds. The handler enqueues to `queue`.
     pub fn new(job: NewJob, queue: Queue) -> Self {
         Self::with_grace(lease_of(job), Duration::from_secs(5), queue)
     }
 
-    /// The attempt that a lease is for.
+    /// An attempt with this lease and grace period.
     pub fn with_grace(lease: Lease, grace: Duration, queue: Queue) -> Self {
         let origin = AttemptOrigin {
             queue,
@@ -40,12 +40,12 @@ impl AttemptProbe {
             threads: Arc::new(BlockingThreads::new(1)),
             pending_reports: PendingReports::default(),
         };
-        // Nobody has registered under this identity, so nothing that the attempt writes is taken for a worker's.
+        // No worker is registered with this identity, so the store accepts no write of the attempt.
         let held = OwnedLease { lease, worker_id: WorkerId::random() };
         Self { attempt: CurrentAttempt::new(held, grace, Arc::new(origin)), heard: Mutex::default() }
     }
 
-    /// The attempt as the handler gets it.
+    /// The attempt to pass to the handler.
     pub fn attempt(&self) -> CurrentAttempt {
         self.attempt.clone()
     }
@@ -55,12 +55,12 @@ impl AttemptProbe {
         self.attempt.stop_signal().stop(cause);
     }
 
-    /// Everything that was logged so far; of a long log the middle is cut.
+    /// The log so far. If it is long, its middle is cut.
     pub fn log(&self) -> String {
         self.listen().log.clone()
     }
 
-    /// The progress that was last said whenever somebody asked, oldest first.
+    /// The progress values seen by earlier calls and this one, oldest first.
     pub fn progress(&self) -> Vec<Progress> {
         self.listen().progress.clone()
     }

@@ -4,21 +4,21 @@ use super::{AttemptProbe, EnqueueRecorder};
 use crate::handler::typed_handler::AsyncHandler;
 use crate::{CurrentAttempt, Done, Handler, HandlerError, IntoDone, Payload, Queue, QueueError};
 
-/// What a handler did with one payload.
+/// The result of running a handler on one payload.
 #[derive(Debug)]
 pub struct Trial {
-    /// What it returned.
+    /// What the handler returned.
     pub result: Result<Done, Failure>,
-    /// What it enqueued, in order.
+    /// What the handler enqueued, in order.
     pub enqueued: Vec<NewJob>,
-    /// What it logged.
+    /// What the handler logged.
     pub log: String,
-    /// What it said last about how far it was.
+    /// The last progress that the handler reported.
     pub progress: Option<Progress>,
 }
 
-/// Runs a handler on a payload, here and now, without a worker or a database. The payload goes through JSON as it
-/// would in production; a panic is the test's own.
+/// Runs a handler on a payload now, without a worker or a database. The payload is encoded to JSON and decoded, as in
+/// production. A panic fails the test.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -53,10 +53,10 @@ where
     Ok(Trial { result, enqueued: recorder.jobs(), log: probe.log(), progress: probe.progress().pop() })
 }
 
-/// How many waiting jobs are looked at, at most.
+/// The maximum number of waiting jobs that are read.
 const WAITING_MAX: u32 = 1000;
 
-/// The payloads of one type that wait in a queue, in the order in which they were enqueued; at most a thousand.
+/// The payloads of one type that wait in a queue, in the order of the enqueues; at most a thousand.
 pub async fn waiting<T: Payload>(queue: &Queue) -> Result<Vec<T>, QueueError> {
     let selection = Selection::from(
         Filter::all()

@@ -1,5 +1,5 @@
-//! The spans of a job as OpenTelemetry's conventions for messaging name them. None holds a payload. Where no subscriber
-//! wants them they cost a look at a flag.
+//! Spans with the names of OpenTelemetry's messaging conventions. None contains a payload. Without a subscriber they
+//! cost almost nothing.
 
 use longshore_core::{Enqueued, Failure, NewJob, StoreError};
 use tracing::field::{Empty, display};
@@ -9,8 +9,8 @@ use crate::runtime::quiet::QuietSpan;
 
 const SYSTEM: &str = "longshore";
 
-/// The span of an attempt; the fields without a dot are for people. A layer or a middleware links it to the span that
-/// enqueued the job by `traceparent`.
+/// The span of an attempt. The fields without a dot are for people. A layer or a middleware uses `traceparent` to link
+/// it to the span that enqueued the job.
 pub(crate) fn attempt(attempt: &CurrentAttempt) -> QuietSpan {
     QuietSpan::new(|| {
         tracing::info_span!(
@@ -33,7 +33,7 @@ pub(crate) fn attempt(attempt: &CurrentAttempt) -> QuietSpan {
     })
 }
 
-/// Notes on the span of an attempt that it has failed.
+/// Records a failure on the span of its attempt.
 pub(crate) fn note_failure(span: &QuietSpan, failure: &Failure) {
     span.record("otel.status_code", "ERROR");
     span.record("error.type", failure.failure_type.as_str());
@@ -50,16 +50,16 @@ impl EnqueueSpan {
 
     pub(crate) fn of_batch(jobs: &[NewJob]) -> Self {
         let span = QuietSpan::new(|| {
-            // The destination of a batch is told only where all of it has the same.
+            // The destination of a batch is recorded only if all of its jobs have the same.
             let first = jobs.first().map(|job| job.queue.as_str());
             Self::open(first.filter(|queue| jobs.iter().all(|job| job.queue == *queue)))
         });
-        // Not inside: a panic of the subscriber would drop the span while it unwinds, and meet it again.
+        // Not inside the span: a panic of the subscriber would drop the span while unwinding, and call it again.
         span.record("messaging.batch.message_count", jobs.len());
         Self(span)
     }
 
-    /// Its queues and its length are not known before its end.
+    /// The queues and the length of a stream are not known before its end.
     pub(crate) fn of_stream() -> Self {
         Self(QuietSpan::new(|| Self::open(None)))
     }

@@ -1,7 +1,7 @@
 use longshore_core::JobData;
 use serde::Deserialize;
 
-/// What the W3C calls a trace context: the metadata of a job may hold one, under this name.
+/// A W3C trace context, stored in a job's metadata under this name.
 #[derive(Deserialize)]
 struct TraceContext {
     traceparent: String,
@@ -10,8 +10,9 @@ struct TraceContext {
 /// The lengths of version, trace id, parent id and flags, in hexadecimal digits.
 const PARTS: [usize; 4] = [2, 32, 16, 2];
 
-/// The `traceparent` of a job's metadata, if it has one as the W3C writes it
-/// (<https://www.w3.org/TR/trace-context/#traceparent-header>). Anything else stays where it is, so that no text of the
+/// The `traceparent` of a job's metadata, if it has the W3C format
+/// (<https://www.w3.org/TR/trace-context/#traceparent-header>). Any other value is ignored, so that no text of the
+/// application gets into a span.
 /// application gets into a span.
 pub(crate) fn traceparent(metadata: &JobData) -> Option<String> {
     let TraceContext { traceparent } = metadata.decode().ok()?;

@@ -1,4 +1,4 @@
-//! How jobs come to the worker: how many of which queue, and when it asks again.
+//! How the worker gets jobs: how many from which queue, and when it claims again.
 
 pub(crate) mod claims;
 pub(crate) mod drain;

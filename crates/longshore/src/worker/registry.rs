@@ -5,17 +5,17 @@ use crate::middleware::MiddlewareChain;
 use crate::runtime::panic_capture;
 use crate::{Handler, HandlerPolicy, Middleware};
 
-/// Which handler runs which type, and by which rules.
+/// Which handler runs which job type, and with which rules.
 #[derive(Default)]
 pub(crate) struct Registry {
     entries: HashMap<String, Arc<Entry>>,
-    /// What surrounds every attempt, the outermost first.
+    /// The middlewares around every attempt, the outermost first.
     middlewares: Arc<[Arc<dyn Middleware>]>,
     /// A type that was given two handlers.
     doubled: Option<String>,
-    /// The first type that was given a policy and had no handler.
+    /// The first type that was given a policy but had no handler.
     unhandled_policy: Option<String>,
-    /// What the policy of a handler said when it panicked.
+    /// The panic message of a handler's policy.
     panicked: Option<String>,
 }
 
@@ -43,12 +43,12 @@ impl Registry {
         self.middlewares = others.chain([middleware]).collect();
     }
 
-    /// What surrounds one attempt; none, and no allocation, where there is no middleware.
+    /// The middlewares of one attempt. `None`, without an allocation, if there are no middlewares.
     pub(crate) fn chain(&self) -> Option<Arc<MiddlewareChain>> {
         (!self.middlewares.is_empty()).then(|| Arc::new(MiddlewareChain::new(&self.middlewares)))
     }
 
-    /// Changes the rules of a type; a type without a handler has none to change.
+    /// Changes the rules of a type. A type without a handler has no rules.
     pub(crate) fn change_policy(&mut self, job_type: &str, change: impl FnOnce(HandlerPolicy) -> HandlerPolicy) {
         let Some(entry) = self.entries.get_mut(job_type) else {
             self.unhandled_policy.get_or_insert_with(|| job_type.to_owned());

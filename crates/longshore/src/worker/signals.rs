@@ -5,9 +5,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The first and the second request to stop: SIGTERM, SIGINT (Ctrl-C) or SIGHUP (the terminal was closed).
 ///
-/// For [`Worker::run_until`](crate::Worker::run_until) and its like. Every signal from now on counts. A SIGHUP that is
-/// ignored when the program starts, as under `nohup`, stays ignored (on Linux, where that can be seen). Must be called
-/// inside a Tokio runtime.
+/// For [`Worker::run_until`](crate::Worker::run_until) and similar methods. Every signal from now on counts. A SIGHUP
+/// that is ignored when the program starts, as under `nohup`, stays ignored on Linux, where this can be detected. Call
+/// it inside a Tokio runtime.
 pub fn stop_signals() -> io::Result<(impl Future<Output = ()> + Send, impl Future<Output = ()> + Send)> {
     let (mut once, mut twice) = (StopSignals::listen()?, StopSignals::listen()?);
     let first = async move { once.next().await };
@@ -18,8 +18,8 @@ pub fn stop_signals() -> io::Result<(impl Future<Output = ()> + Send, impl Futur
     Ok((first, second))
 }
 
-/// A terminal that is closed may send SIGHUP twice, once through the shell and once itself; within this time they
-/// are one request.
+/// A terminal that is closed may send SIGHUP twice, once through the shell and once itself. Within this time they count
+/// as one.
 const HANGUP_ECHO: Duration = Duration::from_millis(250);
 
 struct StopSignals {
@@ -40,7 +40,7 @@ impl StopSignals {
         })
     }
 
-    /// Resolves at the next of them. Cancellation safe.
+    /// Resolves at the next signal. Cancellation safe.
     async fn next(&mut self) {
         loop {
             tokio::select! {
@@ -65,7 +65,7 @@ async fn received(signal: &mut Option<Signal>) {
     }
 }
 
-/// Whether SIGHUP is ignored now. Once somebody listens for it, it no longer is.
+/// Whether SIGHUP is ignored now. It is no longer ignored once somebody listens for it.
 fn is_hangup_ignored() -> bool {
     const HANGUP_BIT: u64 = 1;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a supervisor costs: `cargo test --release --test command -- measure-command-start` prints it.
+//! The cost of a supervisor: `cargo test --release --test command -- measure-command-start` prints it.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! No child is ever left behind.
+//! No child process is ever left behind.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ fn assert_nobody_left(mark: &str) {
     assert!(left.is_empty(), "left behind: {left:?}");
 }
 
-/// Stops a running command and shows that nobody is left when its attempt has ended.
+/// Stops a running command and checks that no process is left when its attempt has ended.
 fn stop(running: Running, cause: StopCause) -> Ran {
     let mark = running.mark.clone();
     let ran = running.stop(cause).finish();
@@ -48,7 +48,7 @@ pub(crate) fn a_program_may_clean_up_within_the_grace() {
     assert!(ran.end.is_err());
 }
 
-/// The program is the one that knows whether its work was done when it was told to stop.
+/// Only the program knows whether its work was done when it was told to stop.
 pub(crate) fn a_program_that_finishes_within_the_grace_has_completed() {
     let script =
         r#"trap 'echo "{\"longshore\": {\"result\": 42}}"; exit 0' TERM; echo ready; while :; do sleep 0.02; done"#;
@@ -162,7 +162,7 @@ pub(crate) fn a_supervisor_that_was_killed_leaves_nobody() {
     let failure = running.finish().failure();
     assert_nobody_left(&mark);
     assert_eq!(failure.failure_type, FailureType::SystemError);
-    assert_eq!(failure.message, "the supervisor of the command was killed, so it was ended");
+    assert_eq!(failure.message, "the supervisor of the command was killed, so the command was ended");
 }
 
 pub(crate) fn a_supervisor_ignores_polite_signals() {

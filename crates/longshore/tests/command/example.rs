@@ -1,4 +1,4 @@
-//! The library scanner of `examples/`: its declarations and its scripts, with a stand-in for the command line.
+//! The library scanner of `examples/`: its declarations and its scripts, with a replacement for the command line.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::run::{Ran, Run, job};
 
-/// Takes what is enqueued into `batch` and answers `page` to whoever lists jobs.
+/// Writes enqueued jobs to `batch` and returns `page` to callers that list jobs.
 const STAND_IN: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 case $1 in
@@ -58,7 +58,7 @@ fn example_job(job_type: &str) -> Run {
     run
 }
 
-/// A directory of one test with the stand-in in it.
+/// The directory of one test, with the replacement program.
 struct Scratch {
     path: PathBuf,
 }
@@ -82,7 +82,7 @@ impl Scratch {
         run.finish()
     }
 
-    /// What the scan enqueued.
+    /// The jobs that the scan enqueued.
     fn batch(&self) -> Vec<Value> {
         let batch = fs::read_to_string(self.path.join("batch")).unwrap();
         batch.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

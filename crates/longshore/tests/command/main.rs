@@ -1,4 +1,4 @@
-//! Command jobs with real processes. The test binary is its own supervisor, and its own worker to be killed.
+//! Command jobs with real processes. The test binary is also the supervisor, and the worker that is killed.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests of a harness of their own are not seen as tests")]
 
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-/// A test in the words of its name.
+/// A test that is named by its sentence.
 macro_rules! trials {
     ($($module:ident::$name:ident),* $(,)?) => {
         vec![$(Trial::test(concat!(stringify!($module), "::", stringify!($name)), || { $module::$name(); Ok(()) })),*]

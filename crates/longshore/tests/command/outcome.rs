@@ -1,4 +1,4 @@
-//! What the end of a program makes of its attempt.
+//! The outcome of an attempt by the end of its program.
 
 use std::time::Duration;
 
@@ -26,14 +26,14 @@ pub(crate) fn exit_statuses_become_failure_types() {
 pub(crate) fn a_program_that_cannot_be_started_says_why() {
     let failure = command(["no-such-program-anywhere"]).finish().failure();
     assert_eq!(failure.failure_type, FailureType::ConfigError);
-    assert_eq!(failure.message, "no-such-program-anywhere was not found: `run` of the job type names it");
+    assert_eq!(failure.message, "no-such-program-anywhere was not found: check `run` of the job type");
     let failure = command(["/etc/hostname"]).finish().failure();
     assert_eq!(failure.failure_type, FailureType::PermissionError);
     let mut lost = command(["true"]);
     lost.spec.directory = Some("/no/such/place".into());
     let failure = lost.finish().failure();
     assert_eq!(failure.failure_type, FailureType::ConfigError);
-    assert_eq!(failure.message, "/no/such/place is no directory: `directory` of the job type names it");
+    assert_eq!(failure.message, "/no/such/place is not a directory: check `directory` of the job type");
 }
 
 pub(crate) fn the_last_lines_of_standard_error_are_the_message() {
@@ -47,13 +47,13 @@ pub(crate) fn what_the_program_said_goes_before_its_status() {
     let failure = sh(&format!("echo '{said}'; echo noise >&2; exit 65")).finish().failure();
     assert_eq!((failure.failure_type, failure.message.as_str()), (FailureType::NetworkError, "no route"));
     let ran = sh(&format!("echo '{said}'")).finish();
-    assert_eq!(ran.log, "longshore: the program told of a failure and exited with 0, which completes the job\n");
+    assert_eq!(ran.log, "longshore: the program reported a failure but exited with 0, which completes the job\n");
     assert_eq!(ran.result(), None);
 }
 
 pub(crate) fn an_unknown_failure_type_is_taken_as_unknown_with_a_note() {
     let ran = sh(r#"echo '{"longshore": {"failure_type": "bad_hair_day"}}'; exit 1"#).finish();
-    assert!(ran.log.starts_with("longshore: \"bad_hair_day\" is no failure type"), "{}", ran.log);
+    assert!(ran.log.starts_with("longshore: \"bad_hair_day\" is not a failure type"), "{}", ran.log);
     assert_eq!(ran.failure().failure_type, FailureType::Unknown);
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn a_result_beyond_the_limit_is_a_validation_error() {
     assert_eq!(sh(script).result_bytes_max(10).finish().result().unwrap(), "\"12345678\"");
     let failure = sh(script).result_bytes_max(9).finish().failure();
     assert_eq!(failure.failure_type, FailureType::ValidationError);
-    assert!(failure.message.starts_with("the result has 10 bytes, but at most 9 are accepted"), "{}", failure.message);
+    assert!(failure.message.starts_with("the result has 10 bytes, but the limit is 9"), "{}", failure.message);
     let endless = r#"printf '{"longshore": {"result": "'; head -c 3000000 /dev/zero | tr '\0' x; echo '"}}'; echo on"#;
     let ran = sh(endless).finish();
     assert_eq!(ran.log, "on\n");

@@ -1,4 +1,4 @@
-//! What goes into a program and what comes out of it.
+//! The input and output of a program.
 
 use crate::processes::eventually;
 use crate::run::{command, sh};
@@ -70,7 +70,7 @@ pub(crate) fn an_unfinished_line_shows_in_the_log_before_it_ends() {
     assert!(log == "working done\nerr\n" || log == "working\nerr\n done\n", "{log:?}");
 }
 
-/// The most memory that this process has used, where the system tells.
+/// The peak memory of this process, if the system reports it.
 fn peak_memory_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

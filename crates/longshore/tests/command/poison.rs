@@ -1,4 +1,4 @@
-//! A handler of the library that takes its process with it, among handlers that do not.
+//! A Rust handler that kills its process, beside handlers that do not.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use longshore::testing::ScratchQueue;
 use longshore::{JobDetail, JobId, NewJob, Queue, Status, Worker};
 
-/// Makes the test binary a process of some workers that ends when nothing is left, unless a job aborts it.
+/// Makes the test binary run some workers until no job is left, unless a job aborts it.
 pub(crate) const WORK_OR_ABORT: &str = "work-or-abort";
 
-/// The longest that a test may take.
+/// The time limit of a test.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// The harmless ones take a while, so that they run beside the poison.
+/// The harmless jobs take a while, so that they run beside the poison job.
 fn worker(queue: &Queue, concurrency: u32) -> Worker {
     let of_payload = |is_poison: bool| async move {
         tokio::time::sleep(Duration::from_millis(if is_poison { 50 } else { 200 })).await;
@@ -56,8 +56,8 @@ pub(crate) fn work_or_abort() -> ! {
     std::process::exit(0);
 }
 
-/// One poison between three harmless jobs; starts the process again until it ends by itself. Answers how often it
-/// died, the poison, and the harmless ones.
+/// One poison job between three harmless jobs. Starts the process again until it ends by itself. Returns how many times
+/// it died, the poison job, and the harmless jobs.
 fn deaths_of(workers: usize, concurrency: u32, max_crashes: u32) -> (u32, JobDetail, Vec<JobDetail>) {
     let runtime = runtime();
     let queue = runtime.block_on(ScratchQueue::open()).unwrap();
@@ -85,7 +85,7 @@ fn deaths_of(workers: usize, concurrency: u32, max_crashes: u32) -> (u32, JobDet
     (deaths, detail(poison), [harmless[0], harmless[1], last].map(detail).into())
 }
 
-/// It dies once less where the poison happens to be alone at first.
+/// It dies one time less if the poison job happens to run alone at first.
 fn assert_only_the_poison_is_given_up(workers: usize, concurrency: u32, max_crashes: u32) {
     let (deaths, poison, harmless) = deaths_of(workers, concurrency, max_crashes);
     let reason = format!("crashes_spent: its worker died {deaths} times while it ran");

@@ -1,12 +1,12 @@
-//! What runs, as the process table shows it.
+//! Running processes, from the process table.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test calls it hung.
+/// The time after which a wait counts as hung.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits until something holds.
+/// Waits until the condition is true.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
@@ -26,7 +26,7 @@ pub(crate) fn marked(mark: &str) -> Vec<u32> {
     .collect()
 }
 
-/// The sleeps that a family has begun when it was told to stop.
+/// The sleeps that a family has started after it was told to stop.
 pub(crate) fn marked_sleeps(mark: &str) -> usize {
     let is_long = |id: &u32| fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| line == b"sleep\x001000\x00");
     marked(mark).iter().filter(|id| is_long(id)).count()
@@ -39,7 +39,7 @@ pub(crate) fn supervisor_of(mark: &str) -> u32 {
     parents.into_iter().find(|parent| !marked.contains(parent)).unwrap()
 }
 
-/// How many children of a process have ended and were not waited for.
+/// How many child processes have ended but were not waited for.
 pub(crate) fn zombies_of(id: u32) -> usize {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

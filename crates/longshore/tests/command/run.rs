@@ -19,7 +19,7 @@ pub(crate) const WORK_UNTIL_KILLED: &str = "work-until-killed";
 /// The name of the variable that marks the processes of one test.
 const MARK: &str = "LONGSHORE_TEST_MARK";
 
-/// A command that is to be run.
+/// A command to run.
 #[derive(Clone)]
 pub(crate) struct Run {
     pub(crate) spec: CommandSpec,
@@ -29,7 +29,7 @@ pub(crate) struct Run {
     pub(crate) mark: String,
 }
 
-/// What became of it.
+/// The result of a run.
 pub(crate) struct Ran {
     pub(crate) end: Result<Done, Failure>,
     pub(crate) log: String,
@@ -68,7 +68,7 @@ impl Run {
         self
     }
 
-    /// Marks its processes with what another process has chosen.
+    /// Marks its processes with a value that another process has chosen.
     pub(crate) fn mark_with(&mut self, mark: &str) {
         self.spec.env.insert(MARK.to_owned(), mark.to_owned());
     }
@@ -78,7 +78,7 @@ impl Run {
         self.start().finish()
     }
 
-    /// Starts it on a thread of its own.
+    /// Starts it on a new thread.
     pub(crate) fn start(self) -> Running {
         let mark = self.mark.clone();
         let probe = Arc::new(self.probe());
@@ -124,7 +124,7 @@ impl Run {
     }
 }
 
-/// A command that runs.
+/// A running command.
 pub(crate) struct Running {
     pub(crate) mark: String,
     pub(crate) probe: Arc<AttemptProbe>,
@@ -133,7 +133,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Waits until its log holds a word.
+    /// Waits until its log contains a word.
     pub(crate) fn await_log(self, word: &str) -> Self {
         eventually(&format!("{word} in the log"), || self.probe.log().contains(word));
         self
@@ -149,7 +149,7 @@ impl Running {
         Ran { end, log: self.probe.log(), progress: self.probe.progress() }
     }
 
-    /// Drops the attempt in the middle.
+    /// Drops the attempt while it runs.
     pub(crate) fn abort(self) {
         self.task.abort();
         let aborted = self.runtime.block_on(self.task);
@@ -170,12 +170,12 @@ impl Ran {
     }
 }
 
-/// A worker of one command, given by its mark and script, that runs until it is killed.
+/// A worker that runs one command, given by its mark and script, until it is killed.
 pub(crate) fn work_until_killed() -> ! {
     let mut args = std::env::args().skip(2);
     let mut run = sh(&args.next().unwrap());
     run.mark_with(&args.next().unwrap());
-    // Longer than any test waits: the death of a worker leaves no time for it.
+    // Longer than any test waits. The death of a worker must not wait for it.
     run.grace_ms(600_000).finish();
     std::process::exit(0);
 }

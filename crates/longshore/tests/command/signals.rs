@@ -1,4 +1,4 @@
-//! Signals to a worker that is a process of its own.
+//! Signals to a worker in a separate process.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -11,18 +11,17 @@ use longshore_testkit::MemoryStore;
 use crate::processes::{eventually, marked, marked_sleeps, signal};
 use crate::run::sh;
 
-/// Makes the test binary a worker that runs one command at a time until a signal ends it.
+/// Makes the test binary a worker that runs one command at a time until a signal stops it.
 pub(crate) const WORK_UNTIL_SIGNAL: &str = "work-until-signal";
 
-/// A worker with two jobs of the same script: one runs, the other one waits for its place.
+/// A worker with two jobs of the same script: one is running, the other waits for its slot.
 struct SignalledWorker {
     process: Child,
     mark: String,
 }
 
 impl SignalledWorker {
-    /// Starts it with a type that is told of a shutdown at once, and waits until so many processes of the first job
-    /// run.
+    /// Starts it with a type that is told about a shutdown at once. Waits until the first job has this many processes.
     fn start(script: &str, grace: Duration, processes: usize) -> Self {
         Self::start_with("terminate", script, grace, processes)
     }
@@ -43,7 +42,7 @@ impl SignalledWorker {
         signal(name, self.process.id());
     }
 
-    /// What became of the two jobs when the worker has ended.
+    /// The state of the two jobs after the worker has ended.
     fn ended(mut self) -> String {
         eventually("the end of the worker", || self.process.try_wait().unwrap().is_some());
         assert!(self.process.wait().unwrap().success());
@@ -83,7 +82,7 @@ pub(crate) fn a_program_that_waits_at_a_shutdown_may_finish_undisturbed() {
     let script = format!("trap 'exit 3' TERM; sleep 1000 & while [ ! -e {} ]; do sleep 0.02; done", go.display());
     let worker = SignalledWorker::start_with("wait", &script, Duration::from_secs(600), 3);
     worker.signal("TERM");
-    // Long enough for the worker to have heard the signal: a job that ended before would be followed by the next.
+    // Long enough for the worker to have received the signal: if the first job ended earlier, the next would start.
     std::thread::sleep(Duration::from_secs(1));
     std::fs::write(go, "").unwrap();
     assert_eq!(worker.ended(), "completed 0 [Completed]\npending 0 []\n");
@@ -112,7 +111,7 @@ pub(crate) fn a_closed_terminal_and_another_signal_are_two_requests() {
 pub(crate) fn a_worker_under_nohup_does_not_hear_of_a_closed_terminal() {
     let mark = sh("").mark;
     let finishing = "trap 'exit 0' TERM; sleep 1000 & while :; do sleep 0.02; done";
-    // As `nohup` does it, without its file.
+    // Like `nohup`, but without its file.
     let process = Command::new("sh")
         .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
         .arg(std::env::current_exe().unwrap())
@@ -143,7 +142,7 @@ pub(crate) fn a_second_signal_to_a_worker_ends_it_at_once() {
     assert!(asked_at.elapsed() < grace / 2, "{:?}", asked_at.elapsed());
 }
 
-/// A worker given by its script, mark and grace in milliseconds; it prints what became of its two jobs.
+/// A worker given by its script, mark and grace period in milliseconds. It prints the state of its two jobs.
 pub(crate) fn work_until_signal() -> ! {
     let mut args = std::env::args().skip(2);
     let mut run = sh(&args.next().unwrap());

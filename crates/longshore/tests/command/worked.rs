@@ -1,4 +1,4 @@
-//! Command jobs under a real worker, on the in-memory store.
+//! Command jobs in a real worker, on the in-memory store.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,14 +15,14 @@ use tokio::sync::oneshot;
 use crate::processes::{eventually, marked, marked_sleeps};
 use crate::run::{Run, sh};
 
-/// Leaves `sleep`s in two sessions and does not listen to SIGTERM.
+/// Starts `sleep`s in two sessions and ignores SIGTERM.
 const STUBBORN_FAMILY: &str = "trap '' TERM; setsid sleep 1000 & sleep 1000 & while :; do sleep 0.02; done";
 
-/// Leaves `sleep`s, and ends its work when it is told to stop.
+/// Starts `sleep`s, and finishes its work when it is told to stop.
 const FINISHING_FAMILY: &str = r#"trap 'echo "{\"longshore\": {\"result\": 42}}"; exit 0' TERM
     sleep 1000 & sleep 1000 & while :; do sleep 0.02; done"#;
 
-/// A worker that has one job to run.
+/// A worker with one job to run.
 struct Worked {
     runtime: Runtime,
     queue: Queue,
@@ -33,7 +33,7 @@ struct Worked {
 }
 
 impl Worked {
-    /// Starts a worker with a grace period, and waits until the command's family is complete.
+    /// Starts a worker with a grace period, and waits until all processes of the command have started.
     fn start(run: &Run, grace: Duration, change: impl FnOnce(NewJob) -> NewJob) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let queue = Queue::from_backend(Arc::new(MemoryStore::new(SystemClock::new())));
@@ -66,7 +66,7 @@ impl Worked {
     }
 }
 
-/// A script whose type is told of a shutdown at once.
+/// A script whose type is told about a shutdown at once.
 fn told_at_once(script: &str) -> Run {
     let mut run = sh(script);
     run.spec.on_shutdown = OnShutdown::Terminate;
@@ -125,7 +125,7 @@ pub(crate) fn a_second_signal_does_not_wait_for_the_grace() {
     worked.until_nobody_is_left();
 }
 
-/// Never ends by itself, and leaves quickly with a status of its own when it is told to.
+/// Never ends by itself. When it is told to stop, it exits quickly with its own status.
 const WAITING_FAMILY: &str = "trap 'exit 3' TERM; sleep 1000 & sleep 1000 & while :; do sleep 0.02; done";
 
 pub(crate) fn a_program_that_waits_is_told_when_the_grace_is_nearly_over() {
@@ -133,7 +133,7 @@ pub(crate) fn a_program_that_waits_is_told_when_the_grace_is_nearly_over() {
     let asked_at = Instant::now();
     worked.shutdown.take().unwrap().send(()).unwrap();
     eventually("given back", || worked.job().status == Status::Pending);
-    // Told after three of the four seconds, it left at once.
+    // It was told after three of the four seconds, and exited at once.
     assert!(asked_at.elapsed() >= Duration::from_secs(3), "{:?}", asked_at.elapsed());
     assert_eq!((worked.job().retry_count, worked.job().crash_count), (0, 0));
     assert!(marked(&worked.mark).is_empty(), "a job that was given back may run elsewhere at once");
@@ -210,7 +210,7 @@ pub(crate) fn the_last_progress_and_the_last_line_of_a_program_are_kept() {
     }
 }
 
-/// Stops the command before it begins, or lets it run with a note in its log.
+/// Stops the command before it starts, or lets it run and adds a line to its log.
 struct Doorkeeper;
 
 impl Middleware for Doorkeeper {

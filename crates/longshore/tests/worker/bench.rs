@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// A queue in memory whose time is that of the (paused) runtime.
+/// A queue in memory that uses the (paused) time of the runtime.
 pub(crate) struct Bench {
     pub(crate) store: MemoryStore,
     pub(crate) queue: Queue,
@@ -39,12 +39,12 @@ impl Bench {
         self.worker_of(&self.queue)
     }
 
-    /// A worker of the same jobs by another way to them.
+    /// A worker for the same jobs through another queue.
     pub(crate) fn worker_of(&self, queue: &Queue) -> Worker {
         Worker::new(queue).clock(self.clock.clone()).as_if_in(&self.process)
     }
 
-    /// A worker of the same jobs in another process.
+    /// A worker for the same jobs in another process.
     pub(crate) fn worker_elsewhere(&self) -> Worker {
         self.worker().as_if_in(&SimulatedProcess::default())
     }
@@ -70,7 +70,7 @@ impl Bench {
         self.job(id).await.status
     }
 
-    /// Looks again and again, in the runtime's time, until the job is as wished; bounded by an hour of it.
+    /// Reads repeatedly, in the runtime's time, until the job satisfies the condition; for at most an hour.
     pub(crate) async fn until(&self, id: JobId, is_reached: impl Fn(&Job) -> bool) -> Job {
         for _ in 0..360_000 {
             let job = self.job(id).await;
@@ -87,7 +87,7 @@ impl Bench {
     }
 }
 
-/// A worker that runs beside the test, and the two ways to end it.
+/// A worker that runs beside the test, and the two ways to stop it.
 pub(crate) struct Running {
     task: JoinHandle<Result<(), longshore::WorkerError>>,
     shutdown: Option<oneshot::Sender<()>>,
@@ -120,14 +120,14 @@ impl Running {
     }
 }
 
-/// Resolves when the test asks; never when the test only drops its end.
+/// Resolves when the test asks. Never resolves if the test only drops its end.
 async fn asked(receiver: oneshot::Receiver<()>) {
     if receiver.await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Counts, for handlers that run at the same time.
+/// Counts handlers that run at the same time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     now: Arc<AtomicU32>,
@@ -146,17 +146,17 @@ impl Tally {
         self.now.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// How many are inside.
+    /// How many are inside now.
     pub(crate) fn now(&self) -> u32 {
         self.now.load(Ordering::SeqCst)
     }
 
-    /// How many were inside at once, at most.
+    /// The maximum number inside at once.
     pub(crate) fn most(&self) -> u32 {
         self.most.load(Ordering::SeqCst)
     }
 
-    /// Who entered, in order.
+    /// Which entered, in order.
     pub(crate) fn seen(&self) -> Vec<u32> {
         self.seen.lock().unwrap().clone()
     }

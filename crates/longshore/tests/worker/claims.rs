@@ -114,7 +114,7 @@ async fn a_lease_that_is_lost_with_a_claim_unanswered_leaves_nothing_behind() {
     drop(worker);
 }
 
-/// Each second a worker looks at what waits in vain, and one of these claims is answered just before that.
+/// Each second a worker checks for stale waiting jobs, and one of these claims is answered just before that.
 #[tokio::test(start_paused = true)]
 async fn an_idle_worker_does_not_give_back_what_it_has_just_claimed() {
     for milliseconds in 0..50 {
@@ -131,8 +131,8 @@ async fn an_idle_worker_does_not_give_back_what_it_has_just_claimed() {
     }
 }
 
-/// Quick jobs of a queue make the worker fetch ahead; then a slow one takes the only place that the queue has, while
-/// the jobs of another queue go on.
+/// Fast jobs of a queue make the worker prefetch. Then a slow one takes the only slot of that queue, while jobs of
+/// another queue continue.
 #[tokio::test(start_paused = true)]
 async fn what_waits_behind_the_limit_of_its_queue_is_given_back_while_others_run() {
     let bench = Bench::new();

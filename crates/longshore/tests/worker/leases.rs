@@ -10,7 +10,7 @@ use crate::bench::{Bench, Running, Step, Tally};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Handlers that say which attempt they are and why they were stopped; the first attempt of each waits.
+/// Handlers that report which attempt they are and why they were stopped. The first attempt of each job waits.
 fn waits_at_first(worker: Worker, told: mpsc::UnboundedSender<StopCause>, tally: Tally) -> Worker {
     worker.handle(move |step: Step, attempt| {
         let (told, tally) = (told.clone(), tally.clone());
@@ -45,7 +45,7 @@ async fn a_worker_whose_job_was_taken_stops_it_and_goes_on_under_the_same_identi
     running.stop().await;
 }
 
-/// Another process that looks for lost workers all the while, as its own worker would.
+/// Another process that searches for lost workers all the time, as its own worker would.
 fn spawn_observer(bench: &Bench) -> tokio::task::JoinHandle<()> {
     let store = bench.store.another_process();
     tokio::spawn(async move {
@@ -127,7 +127,7 @@ async fn what_has_not_begun_waits_while_the_lease_is_not_renewed() {
             Ok(())
         }
     });
-    // Quick jobs first, so that the worker fetches ahead.
+    // Fast jobs first, so that the worker prefetches.
     for number in [[0; 200].as_slice(), &[1, 2]].concat() {
         bench.enqueue(number).await;
     }
@@ -144,7 +144,7 @@ async fn what_has_not_begun_waits_while_the_lease_is_not_renewed() {
     running.stop().await;
 }
 
-/// Somebody deleted the worker's row, which takes nothing from it.
+/// The worker's row was deleted, which takes nothing from it.
 #[tokio::test(start_paused = true)]
 async fn a_worker_whose_row_is_gone_loses_neither_what_runs_nor_what_has_ended() {
     let bench = Bench::new();
@@ -230,7 +230,7 @@ async fn an_outcome_waits_in_memory_until_the_store_works_again() {
     assert_eq!((bench.status(id).await, tally.seen()), (Status::Completed, vec![1]));
 }
 
-/// The other process is only a registration: it claims a job and never says anything again.
+/// The other process is only a registration: it claims a job and never sends anything again.
 #[tokio::test(start_paused = true)]
 async fn the_jobs_of_a_dead_worker_are_taken_over() {
     let bench = Bench::new();

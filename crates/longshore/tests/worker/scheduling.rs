@@ -5,7 +5,7 @@ use tokio::sync::Notify;
 
 use crate::bench::{Bench, Running, Step, Tally};
 
-/// A handler that takes this long and says who came, and how many were inside at once.
+/// A handler that takes this long, and records who came and how many were inside at once.
 fn taking(worker: Worker, span: Duration, tally: &Tally) -> Worker {
     let tally = tally.clone();
     worker.handle(move |step: Step, _| {
@@ -133,7 +133,7 @@ async fn slow_jobs_are_not_taken_before_a_slot_is_free() {
     running.stop().await;
 }
 
-/// Quick jobs make the worker fetch ahead; then slow ones fill its slots, and what it fetched goes back.
+/// Fast jobs make the worker prefetch. Then slow ones fill its slots, and the prefetched jobs are returned.
 #[tokio::test(start_paused = true)]
 async fn jobs_that_were_fetched_ahead_and_wait_behind_slow_ones_are_given_back() {
     let bench = Bench::new();

@@ -21,7 +21,7 @@ async fn a_policy_for_a_type_without_a_handler_is_an_error_at_the_start() {
     }
 }
 
-/// It had no effect, so it must not be passed over only because a handler came later.
+/// It had no effect, so it must not be ignored only because a handler was added later.
 #[tokio::test(start_paused = true)]
 async fn a_policy_that_comes_before_its_handler_is_an_error_at_the_start() {
     let bench = Bench::new();

@@ -96,7 +96,7 @@ async fn a_handler_that_heeds_the_shutdown_gives_its_attempt_back_at_once() {
     assert_eq!((job.status, job.retry_count), (Status::Pending, 0));
 }
 
-/// A job that never ends by itself, running on a worker with an hour of grace.
+/// A job that never ends by itself, running on a worker with a grace period of an hour.
 async fn run_for_ever() -> (Bench, JobId, Running) {
     let bench = Bench::new();
     let id = bench.enqueue(0).await;
@@ -124,7 +124,7 @@ async fn a_second_signal_ends_the_grace_period() {
     assert_eq!((job.status, job.retry_count), (Status::Pending, 0));
 }
 
-/// Both signals may have come before the worker looks: the first thing that it sees is then the second one.
+/// Both signals may have come before the worker checks. Then the first thing that it sees is the second signal.
 #[tokio::test(start_paused = true)]
 async fn an_end_at_once_without_a_shutdown_before_gives_the_job_back() {
     let (bench, id, mut running) = run_for_ever().await;

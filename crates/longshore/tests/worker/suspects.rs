@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::bench::{Bench, Running, Step, Tally};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How long a suspect waits for what runs, and how long it runs alone.
+/// How long a suspect waits for running attempts, and how long it runs alone.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Jobs that ran together when their worker died: each of them is a suspect now.
@@ -22,7 +22,7 @@ async fn suspects(bench: &Bench, numbers: &[u32]) -> Vec<JobId> {
     for number in numbers {
         ids.push(bench.enqueue(*number).await);
     }
-    // One more, so that there are always several; it ends at once.
+    // One more, so that there are always several. It ends at once.
     let other = bench.enqueue_with(|job| job.max_retries(0)).await;
     let registration = longshore_testkit::worker().job_types(["step"]).registration();
     let worker_id = registration.worker_id.clone();
@@ -48,7 +48,7 @@ async fn suspects(bench: &Bench, numbers: &[u32]) -> Vec<JobId> {
     ids
 }
 
-/// Step 1 takes a second, 9 a quarter of an hour; each is told in the tally.
+/// Step 1 takes a second, step 9 a quarter of an hour. Each is recorded in the tally.
 fn working(worker: Worker, tally: &Tally) -> Worker {
     let tally = tally.clone();
     worker.handle(move |step: Step, _| {
@@ -62,7 +62,7 @@ fn working(worker: Worker, tally: &Tally) -> Worker {
     })
 }
 
-/// A job that takes a quarter of an hour and begins before the others.
+/// A job that takes a quarter of an hour and starts before the others.
 async fn long(bench: &Bench) -> JobId {
     let job = Step { number: 9 }.to_job().unwrap().priority(Priority::CRITICAL);
     bench.queue.enqueue_job(job).await.unwrap().id

@@ -27,7 +27,7 @@ fn a_blocking_handler_does_not_wait_for_the_applications_blocking_pool() {
     let (runtime, gate) = with_full_pool();
     let queue = memory_queue();
     let ids: Vec<_> = (0..8).map(|number| queue.enqueue_blocking(&Step { number }).unwrap().id).collect();
-    // All of them run at once, or none ends.
+    // All of them must run at the same time, or none ends.
     let barrier = Arc::new(std::sync::Barrier::new(ids.len()));
     let worker = Worker::new(&queue).concurrency(8).handle_blocking(move |_: Step, _| {
         barrier.wait();

@@ -25,7 +25,7 @@ impl Warnings {
         self.told.lock().unwrap().iter().filter(|told| told.contains(words)).count()
     }
 
-    /// Waits until words were told so often.
+    /// Waits until a text was logged this many times.
     pub(crate) async fn until(&self, words: &str, count: usize) {
         let told = async {
             while self.count(words) < count {

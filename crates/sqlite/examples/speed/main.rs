@@ -1,8 +1,8 @@
-//! Measures the store beside raw SQLite in one run: `cargo run --release -p longshore-sqlite --example speed`.
+//! Measures the store and raw SQLite in one run: `cargo run --release -p longshore-sqlite --example speed`.
 //!
-//! Raw is rusqlite with prepared statements on one thread, the same columns and the same claim index, but no
-//! CHECK, no other index and no counts. Rounds of both alternate and medians are compared, because the machine
-//! may be busy with other things. `speed PATTERN` runs only the measurements whose name contains the pattern.
+//! Raw is rusqlite with prepared statements on one thread, the same columns and the same claim index, but without
+//! CHECKs, other indexes and counts. Rounds of both alternate and medians are compared, because the machine may be
+//! busy. `speed PATTERN` runs only the measurements whose name contains the pattern.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints, and stops when it cannot go on")]
 
 mod idle;

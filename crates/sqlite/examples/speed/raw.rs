@@ -61,7 +61,7 @@ fn fill(connection: &Connection, count: usize, batch: usize) {
     }
 }
 
-/// Inserts in transactions of `batch`, in jobs a second.
+/// Inserts in transactions of `batch` jobs; in jobs a second.
 pub(crate) fn insert(count: usize, batch: usize) -> f64 {
     let raw = open();
     fill(&raw.connection, 500 * batch.min(2), batch);
@@ -70,7 +70,7 @@ pub(crate) fn insert(count: usize, batch: usize) -> f64 {
     count as f64 / begun.elapsed().as_secs_f64()
 }
 
-/// Single inserts into the queue's own tables, with their CHECKs and the triggers that keep the counts.
+/// Single inserts into the queue's own tables, with their CHECKs and the triggers that update the counts.
 pub(crate) fn insert_into(file: &File, count: usize) -> f64 {
     let connection = Connection::open(file.path()).unwrap();
     connection.execute_batch("PRAGMA synchronous = FULL").unwrap();
@@ -80,7 +80,7 @@ pub(crate) fn insert_into(file: &File, count: usize) -> f64 {
     count as f64 / begun.elapsed().as_secs_f64()
 }
 
-/// Claims and finishes in batches, in jobs a second.
+/// Claims and finishes in batches; in jobs a second.
 pub(crate) fn drain(count: usize, batch: usize) -> f64 {
     let raw = open();
     fill(&raw.connection, count, 1000);

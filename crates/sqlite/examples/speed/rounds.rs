@@ -1,4 +1,4 @@
-/// Two things measured in turn, each in jobs a second.
+/// Two measurements that alternate, each in jobs a second.
 pub(crate) struct Rounds {
     name: &'static str,
     aim: f64,
@@ -9,7 +9,7 @@ impl Rounds {
         Self { name, aim }
     }
 
-    /// Alternates both and prints the medians and the median of the ratios.
+    /// Alternates both, and prints the medians and the median of the ratios.
     pub(crate) fn run(&mut self, count: usize, mut one: impl FnMut() -> f64, mut other: impl FnMut() -> f64) {
         let (mut ones, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..count {

@@ -3,7 +3,7 @@ use rusqlite::params;
 
 use crate::writing::session::WriteTx;
 
-/// Whose log it is.
+/// The attempt that a log belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogPlace {
     pub(crate) id: JobId,
@@ -11,7 +11,7 @@ pub(crate) struct LogPlace {
     pub(crate) attempt: u32,
 }
 
-/// Writes new pieces of an attempt's log and drops those that they replace. The fence is the caller's.
+/// Writes new pieces of an attempt's log and deletes those that they replace. The caller checks the fence.
 pub(crate) fn write_log(tx: &WriteTx<'_, '_>, place: LogPlace, chunks: &[LogChunk]) -> rusqlite::Result<()> {
     for chunk in chunks {
         if !chunk.replaces.is_empty() {

@@ -1,6 +1,6 @@
 use longshore_core::{Due, Status, Timestamp};
 
-/// The instant that a job waits for; one that has passed is none.
+/// The time that a job waits for; `None` if it has passed.
 pub(crate) fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
     let instant = match due {
         Due::Now => return None,
@@ -10,8 +10,8 @@ pub(crate) fn later_than(now: Timestamp, due: Due) -> Option<Timestamp> {
     (instant > now).then_some(instant)
 }
 
-/// The state of a job that waits, under a new time. What waits for its retry is found by its instant, so without one it
-/// is ready.
+/// The status of a waiting job with a new time. A retrying job is found by its time, so without one it becomes
+/// `pending`.
 pub(crate) fn status_under(status: Status, later: Option<Timestamp>) -> Status {
     if status == Status::Retrying && later.is_none() { Status::Pending } else { status }
 }

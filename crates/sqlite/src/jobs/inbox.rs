@@ -12,7 +12,7 @@ pub(crate) struct Inboxes {
     open: Mutex<HashMap<WorkerId, Arc<Mailbox>>>,
 }
 
-/// Where the writer puts leases and a worker takes them.
+/// The writer puts leases into it, and a worker takes them out.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     worker_id: WorkerId,
@@ -28,13 +28,13 @@ struct Content {
     state: State,
 }
 
-/// The way for leases that nobody takes.
+/// Returns leases that no worker takes.
 pub(crate) trait GiveBack: fmt::Debug + Send + Sync {
-    /// Gives them back unspent. Does not wait until that is done.
+    /// Returns the leases; the attempts are not counted. Does not wait until that is done.
     fn give_back(&self, worker_id: &WorkerId, leases: Vec<Lease>);
 }
 
-/// What the worker says may come.
+/// The jobs that the worker would take.
 #[derive(Clone, Debug)]
 pub(crate) struct Offered {
     pub(crate) scope: QueueScope,
@@ -43,9 +43,9 @@ pub(crate) struct Offered {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// A claim has found nothing more, so leases may come.
+    /// A claim found nothing more, so leases may be delivered.
     Standing,
-    /// None may come before the next claim.
+    /// No lease may be delivered before the next claim.
     Resting,
     Closed,
 }
@@ -60,7 +60,7 @@ impl Inboxes {
         SqliteInbox { mailbox }
     }
 
-    /// The worker's inbox, if it has one that is open.
+    /// The worker's open inbox, if it has one.
     pub(crate) fn of(&self, worker_id: &WorkerId) -> Option<Arc<Mailbox>> {
         let mut open = self.lock();
         open.retain(|_, mailbox| mailbox.content().state != State::Closed);
@@ -79,8 +79,8 @@ impl Mailbox {
         Self { worker_id, back, content: Mutex::new(content), arrived: Notify::new() }
     }
 
-    /// Nothing may come for now; says what may come after the claim that is under way, less what is there already
-    /// and the worker cannot know of, and the queues of those leases.
+    /// Stops deliveries. Returns what may be delivered after the current claim, reduced by the leases that are already
+    /// here and that the worker does not know about, and the queues of those leases.
     pub(crate) fn rest(&self) -> (Offered, Vec<String>) {
         let mut content = self.content();
         if content.state == State::Standing {
@@ -89,7 +89,7 @@ impl Mailbox {
         (content.offered.clone(), content.leases.iter().map(|lease| lease.queue.clone()).collect())
     }
 
-    /// Leases may come from now on.
+    /// Allows deliveries from now on.
     pub(crate) fn stand(&self) {
         let mut content = self.content();
         if content.state == State::Resting {
@@ -101,7 +101,7 @@ impl Mailbox {
         self.content().state == State::Standing
     }
 
-    /// Delivers the lease of a job that was committed.
+    /// Delivers the lease of a committed job.
     pub(crate) fn put(&self, lease: Lease) {
         let mut content = self.content();
         if content.state == State::Closed {
@@ -128,7 +128,7 @@ impl Mailbox {
     }
 }
 
-/// The worker's end of an inbox.
+/// The worker's side of an inbox.
 #[derive(Debug)]
 pub(crate) struct SqliteInbox {
     mailbox: Arc<Mailbox>,

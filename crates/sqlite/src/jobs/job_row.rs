@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use crate::column;
 use crate::jobs::unique_key;
 
-/// A job from the columns that `select_job.sql` and the pages name, in their order.
+/// A job from the columns in the order of `select_job.sql` and the pages.
 pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     let reason = column::optional_text(row, 18)?;
     let id = column::id(row, 0)?;
@@ -48,7 +48,7 @@ pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     })
 }
 
-/// One job with its attempts; the running and the successful one have no row and are told from the job's own.
+/// One job with its attempts. A running or successful attempt has no row; it is built from the job's row.
 pub(crate) fn detail(connection: &Connection, id: JobId) -> rusqlite::Result<Option<JobDetail>> {
     let found = connection.prepare_cached(include_str!("../sql/select_job.sql"))?.query_row([id.0], job).optional()?;
     let Some(job) = found else { return Ok(None) };
@@ -69,7 +69,7 @@ fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         worker_id: worker_id(row, 2)?,
         started_at: column::optional_timestamp(row, 3)?,
         finished_at: column::optional_timestamp(row, 4)?,
-        // A CHECK constraint keeps the column to the words that we know.
+        // A CHECK constraint allows only known words.
         outcome: AttemptOutcome::from_stored(&outcome).unwrap_or(AttemptOutcome::Crashed),
         failure_type: failure_type.and_then(|word| word.parse().ok()),
         error_message: column::optional_text(row, 7)?,

@@ -3,9 +3,10 @@ use rusqlite::{Connection, params};
 
 use crate::column;
 
-/// Foreign keys of the application on the jobs that keep a job from being deleted as long as a row refers to it.
+/// Foreign keys of the application that prevent the deletion of a job while a row refers to it.
 ///
-/// They are asked before the job goes: a deferred one would refuse the commit, and with it everybody's work.
+/// They are checked before the deletion: a deferred foreign key would fail the commit, and with it the work of every
+/// request in the transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Keepers {
     references: Vec<Reference>,
@@ -37,7 +38,7 @@ impl Keepers {
         Ok(false)
     }
 
-    /// The tables that refer to ended jobs, with how many.
+    /// The tables that refer to ended jobs, with the number of jobs.
     pub(crate) fn tell(&self, connection: &Connection) -> rusqlite::Result<Vec<JobKeeper>> {
         let mut keepers = Vec::new();
         for reference in &self.references {
@@ -66,7 +67,7 @@ impl Reference {
     }
 }
 
-/// A name as an identifier, whatever is in it.
+/// A name as a quoted identifier.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

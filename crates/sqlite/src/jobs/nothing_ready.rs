@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use longshore_core::QueueScope;
 
-/// A look that found nothing to claim, and when it was.
+/// A read that found nothing to claim, and its time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NothingReady {
     pub(crate) job_types: Arc<[String]>,
@@ -10,7 +10,7 @@ pub(crate) struct NothingReady {
     pub(crate) mark: MovesMark,
 }
 
-/// Stays the same for as long as no job has moved, by whatever connection.
+/// Equal as long as no connection has changed a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MovesMark {
     pub(crate) own: u64,

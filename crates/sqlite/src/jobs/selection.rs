@@ -4,10 +4,10 @@ use rusqlite::{Connection, params};
 use crate::column;
 use crate::jobs::job_row;
 
-/// The most jobs on a page.
+/// The maximum number of jobs on a page.
 const PAGE_MAX: u32 = 1000;
 
-/// A selection as its statements bind it: each list as a JSON array, NULL where there is no condition.
+/// A selection as its statements bind it: each list as a JSON array, or NULL for no condition.
 #[derive(Debug)]
 pub(crate) struct Conditions {
     ids: Option<String>,
@@ -15,7 +15,7 @@ pub(crate) struct Conditions {
     job_types: Option<String>,
     queues: Option<String>,
     failure_types: Option<String>,
-    /// What their reasons begin with.
+    /// The prefixes of the stored reasons.
     reasons: Option<String>,
     narrowed: &'static str,
 }
@@ -47,7 +47,7 @@ impl Conditions {
         let limit = request.limit.clamp(1, PAGE_MAX);
         let before = request.after.map_or(i64::MAX, |id| id.0);
         let Self { ids, statuses, job_types, queues, failure_types, reasons, .. } = self;
-        // One more than asked for tells whether there is a next page.
+        // One more row than requested shows whether there is a next page.
         let mut jobs: Vec<Job> = match ids {
             Some(ids) => connection
                 .prepare_cached(include_str!("../sql/select_named_jobs_page.sql"))?
@@ -106,8 +106,8 @@ impl Conditions {
     }
 }
 
-/// A rare state alone is found by its own partial index, which SQLite uses only for a literal condition; without
-/// it the statement would walk all that has ended.
+/// A rare status has its own partial index. SQLite uses it only for a literal condition; otherwise the statement would
+/// walk through all ended jobs.
 fn narrowed(statuses: Option<&[Status]>) -> &'static str {
     match statuses {
         Some([Status::DeadLetter]) => "status = 'dead_letter' AND",

@@ -4,21 +4,22 @@ use rusqlite::{Connection, params};
 use crate::column;
 use crate::jobs::overdue::{WaitingJob, time_bounds};
 
-/// Between the key and the id of a job that passed its key on; no key that is enqueued holds a control character.
+/// The separator between the key and the id of a job that gave up its key. An enqueued key contains no control
+/// character.
 const PASSED_ON: char = '\u{1f}';
 
-/// What a new job meets under its unique key.
+/// What a new job finds under its unique key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Meeting {
-    /// Nobody has the key.
+    /// The key is free.
     Free,
-    /// The job that holds the key runs, and the new one may wait behind it, once it was given the key.
+    /// The job with the key is running, and the new one may wait behind it after it has taken the key.
     Behind(JobId),
     /// A job that counts as a duplicate.
     Duplicate(WaitingJob),
 }
 
-/// The same, and the jobs with the key that wait beyond their expiry or deadline.
+/// The same, with the waiting jobs of that key whose expiry or deadline has passed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Met {
     pub(crate) meeting: Meeting,
@@ -53,7 +54,7 @@ impl Met {
     }
 }
 
-/// A job other than this one that has not ended and has the unique key, passed on or not.
+/// Another job that has not ended and has the unique key, or had it and passed it on.
 pub(crate) fn other_holder(connection: &Connection, key: &str, id: JobId) -> rusqlite::Result<Option<JobId>> {
     connection
         .prepare_cached(include_str!("../sql/select_unique_key_holders.sql"))?
@@ -62,13 +63,13 @@ pub(crate) fn other_holder(connection: &Connection, key: &str, id: JobId) -> rus
         .transpose()
 }
 
-/// Takes the key from a running job; whether it still held it.
+/// Takes the key from a running job. Returns whether the job still had it.
 pub(crate) fn pass_on(connection: &Connection, id: JobId, key: &str) -> rusqlite::Result<bool> {
     let passed = connection.prepare_cached(include_str!("../sql/pass_unique_key.sql"))?.execute(params![id.0, key])?;
     Ok(passed == 1)
 }
 
-/// The key that a job was enqueued with, whether it passed it on or not.
+/// The key with which a job was enqueued, whether it passed it on or not.
 pub(crate) fn given(stored: String, id: JobId) -> String {
     match stored.rsplit_once(PASSED_ON) {
         Some((key, passed_by)) if passed_by == id.to_string() => key.to_owned(),
@@ -85,7 +86,7 @@ mod tests {
         let given = |stored: &str| given(stored.to_owned(), JobId(12));
         assert_eq!(given("key"), "key");
         assert_eq!(given("key\u{1f}12"), "key");
-        assert_eq!(given("key\u{1f}1"), "key\u{1f}1", "another program may write what it likes");
+        assert_eq!(given("key\u{1f}1"), "key\u{1f}1", "another program may write any text");
         assert_eq!(given("\u{1f}12\u{1f}12"), "\u{1f}12");
     }
 }

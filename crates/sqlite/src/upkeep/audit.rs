@@ -10,29 +10,29 @@ use rusqlite::types::ValueRef;
 use crate::column::{self, RawName};
 use crate::upkeep::pruning::Pruning;
 
-/// How long one state of the database is held for a comparison: as long as it is, the log cannot be reused.
+/// The maximum time of a comparison. It holds one state of the database, and until it ends the log cannot be reused.
 const HOLD_MAX: Duration = Duration::from_secs(1);
-/// How many rows are read between two looks at the clock.
+/// How many rows are read between two checks of the clock.
 const ROWS_BETWEEN_LOOKS: u32 = 256;
-/// After a comparison the next one waits so many times as long as it took, between these bounds.
+/// After a comparison, the next one waits this many times its duration, between these bounds.
 const REST_FACTOR: u32 = 1000;
 const REST_MIN: Duration = Duration::from_secs(60);
 const REST_MAX: Duration = Duration::from_secs(3600);
-/// The states whose jobs can be counted by indexes of their own.
+/// The statuses whose jobs have an index and can be counted with it.
 const INDEXED: [Status; 3] = [Status::Pending, Status::Running, Status::DeadLetter];
 
-/// What housekeeping remembers between its steps. No state of the database is held from one to the next.
+/// What housekeeping remembers between its steps. It holds no state of the database between them.
 #[derive(Debug)]
 pub(crate) struct Audit {
-    /// Of the ended jobs and of the dead letters.
+    /// For ended jobs and for dead letters.
     pruned_up_to: [AtomicI64; 2],
-    /// The parent and the id of the last blocked job that was looked at.
+    /// The parent and the id of the last blocked job that was checked.
     settled_up_to: Mutex<Option<(i64, i64)>>,
-    /// Not before this instant of the monotonic clock.
+    /// The next comparison starts no earlier than this, by the monotonic clock.
     rests_until: Mutex<Duration>,
 }
 
-/// A count that is wrong, and by how much too small it is.
+/// A count that is wrong, and by how much it is too low.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Drift {
     pub(crate) queue: RawName,
@@ -62,7 +62,7 @@ impl Audit {
         place.unwrap_or((i64::MIN, i64::MIN))
     }
 
-    /// None when the walk is at its end and begins anew.
+    /// `None` when the walk has reached its end and starts again.
     pub(crate) fn set_settled_up_to(&self, place: Option<(i64, i64)>) {
         *self.settled_up_to.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
@@ -71,17 +71,18 @@ impl Audit {
         now >= *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A comparison took so long; the dearer it is, the rarer.
+    /// Records the duration of a comparison. The longer it takes, the less often it runs.
     pub(crate) fn rest(&self, now: Duration, took: Duration) {
         let pause = took.saturating_mul(REST_FACTOR).clamp(REST_MIN, REST_MAX);
         *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = now + pause;
     }
 }
 
-/// The difference between what a count of the jobs comes to and what the counts say in the same state of the database.
+/// Compares the number of jobs with the stored counts, in the same state of the database.
 ///
-/// What cannot be counted in time is not compared: first all states are tried, and in a table too large for that
-/// those that have indexes. None is ever compared in part, because a job that moves meanwhile would be missed.
+/// What cannot be counted in time is not compared. It tries all statuses first; if the table is too large for that,
+/// only the ones with indexes. It never compares a part of a status, because it would miss a job that changes at the
+/// same time.
 pub(crate) fn find_drift(connection: &Connection) -> rusqlite::Result<Vec<Drift>> {
     find_drift_within(connection, HOLD_MAX / 2, HOLD_MAX / 2)
 }
@@ -101,10 +102,10 @@ fn find_drift_within(
     Ok(Vec::new())
 }
 
-/// Jobs by queue and status, in the bytes that the database has.
+/// Jobs by queue and status, with names as bytes.
 type Counted = HashMap<RawName, HashMap<RawName, i64>>;
 
-/// Counts what the statement reads; none when it was not at its end in time.
+/// Counts what the statement returns. `None` if it did not finish in time.
 fn count(connection: &Connection, sql: &str, time_max: Duration) -> rusqlite::Result<Option<Counted>> {
     let begun = Instant::now();
     let mut statement = connection.prepare_cached(sql)?;
@@ -142,7 +143,7 @@ fn compare(
     Ok(drift)
 }
 
-/// Nothing is allocated for a pair that was met before.
+/// A known pair needs no allocation.
 fn add(counted: &mut Counted, queue: &[u8], status: &[u8], jobs: i64) {
     if !counted.contains_key(queue) {
         counted.insert(queue.into(), HashMap::new());

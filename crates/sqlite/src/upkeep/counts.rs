@@ -6,26 +6,26 @@ use rusqlite::{Connection, params};
 use crate::column;
 use crate::writing::kept_statements::KeptStatements;
 
-/// What a transaction changes in the counts that the dashboard shows: gathered in memory, written once for the
-/// whole batch in the same transaction. Must say the same as the triggers of migration 004 do for other writers.
+/// The changes of a transaction to the counts of the dashboard. They are collected in memory and written once for the
+/// whole batch, in the same transaction. The triggers of migration 004 must do the same for other writers.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     queues: Vec<QueueCounts>,
     places: HashMap<Box<str>, usize>,
-    /// Jobs of one queue come one after the other, so the last one is tried before it is looked up.
+    /// Jobs of one queue often follow each other, so the last queue is tried before a lookup.
     last: usize,
 }
 
 #[derive(Debug)]
 struct QueueCounts {
     queue: Box<str>,
-    /// By the place of the status in [`Status::ALL`].
+    /// Indexed by the position of the status in [`Status::ALL`].
     depths: [i64; Status::ALL.len()],
-    /// A batch rarely touches more than one minute.
+    /// A batch rarely needs more than one minute.
     minutes: Vec<(i64, Minute)>,
 }
 
-/// What ended in one minute; times in milliseconds.
+/// What ended in one minute. Durations are in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Minute {
     pub(crate) completed: i64,
@@ -37,34 +37,34 @@ pub(crate) struct Minute {
 }
 
 impl Counts {
-    /// Whether no job has moved.
+    /// Whether no job has changed.
     pub(crate) fn is_empty(&self) -> bool {
         self.queues.is_empty()
     }
 
-    /// A job came to stand in this state.
+    /// A job has got this status.
     pub(crate) fn entered(&mut self, queue: &str, status: Status) {
         self.queue(queue).depths[place_of(status)] += 1;
     }
 
-    /// A job stands in this state no longer.
+    /// A job no longer has this status.
     pub(crate) fn left(&mut self, queue: &str, status: Status) {
         self.queue(queue).depths[place_of(status)] -= 1;
     }
 
-    /// A job went from one state to another.
+    /// A job has changed its status.
     pub(crate) fn moved(&mut self, queue: &str, from: Status, to: Status) {
         let depths = &mut self.queue(queue).depths;
         depths[place_of(from)] -= 1;
         depths[place_of(to)] += 1;
     }
 
-    /// Something ended.
+    /// An attempt or a job has ended.
     pub(crate) fn ended(&mut self, queue: &str, at: Timestamp, what: Minute) {
         self.queue(queue).add_minute(at.minute(), what);
     }
 
-    /// Takes over what another batch gathered.
+    /// Adds the changes of another batch.
     pub(crate) fn merge(&mut self, other: Self) {
         if self.queues.is_empty() {
             *self = other;
@@ -81,7 +81,7 @@ impl Counts {
         }
     }
 
-    /// Writes what was gathered.
+    /// Writes the collected changes.
     pub(crate) fn flush(&self, kept: &KeptStatements<'_>, connection: &Connection) -> rusqlite::Result<()> {
         for counts in &self.queues {
             let queue = &counts.queue;
@@ -126,7 +126,7 @@ impl QueueCounts {
 }
 
 impl Minute {
-    /// How long an attempt waited and ran; nothing where it never began.
+    /// How long an attempt waited and ran. Zero if it never started.
     pub(crate) fn of_attempt(ready_at: Timestamp, started_at: Option<Timestamp>, finished_at: Timestamp) -> Self {
         let Some(started_at) = started_at else { return Self::default() };
         Self {
@@ -146,13 +146,13 @@ impl Minute {
     }
 }
 
-/// [`add_depth`] under any word, which another program may have put where a status belongs.
+/// [`add_depth`] for any word that another program may have written as a status.
 pub(crate) fn add_depth_of(connection: &Connection, queue: &str, word: &str, change: i64) -> rusqlite::Result<()> {
     connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![queue, word, change])?;
     Ok(())
 }
 
-/// Adds to what ended in a minute.
+/// Adds to the numbers of a minute.
 pub(crate) fn add_minute(connection: &Connection, queue: &str, minute: i64, what: Minute) -> rusqlite::Result<()> {
     let Minute { completed, failed, retried, cancelled, waited_ms, ran_ms } = what;
     connection

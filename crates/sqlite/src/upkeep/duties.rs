@@ -11,36 +11,37 @@ use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 use crate::writing::writer::Writer;
 
-/// How long the minutes of the dashboard are kept, and how many old ones go at once.
+/// How long the minutes of the dashboard are kept, and how many old ones are deleted at once.
 const MINUTES_KEPT: i64 = 31 * 24 * 60;
 const MINUTES_DROPPED_MAX: u32 = 10_000;
 
-/// This store's part in what one store does at a time.
+/// The duties of this store. Only one store at a time has a duty.
 #[derive(Debug)]
 pub(crate) struct Duties {
     holder: Arc<str>,
-    /// One call at a time in this store, or two calls would find the same count wrong.
+    /// One call at a time in this store. Otherwise two calls would find the same wrong count.
     turn: tokio::sync::Mutex<()>,
     terms: Mutex<HashMap<String, Term>>,
 }
 
-/// A time of holding a duty. Whoever writes for it checks in the same transaction that it has not ended.
+/// The time during which a store holds a duty. Every write for the duty checks in the same transaction that it has not
+/// ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Term {
     duty: String,
     number: i64,
-    /// Part of the fence: in a database that was restored numbers are given again.
+    /// Part of the fence: in a restored database, numbers can repeat.
     holder: Arc<str>,
 }
 
-/// A duty as the database has it.
+/// A duty as stored in the database.
 struct Standing {
     holder: String,
     number: i64,
     taken_at: Timestamp,
 }
 
-/// A duty that may be taken, and the last number that was seen; zero for none.
+/// A duty that may be taken, and its last number; zero for none.
 struct Vacancy {
     duty: String,
     seen: i64,
@@ -59,8 +60,8 @@ impl Duties {
         self.turn.lock().await
     }
 
-    /// The terms of those of the duties that this store holds or can take. A store that holds them writes only when it
-    /// is time to say so again, for all of them at once; one that does not only reads.
+    /// The terms of the duties that this store holds or can take. A store that holds duties writes only when it is time
+    /// to renew them, for all of them at once. A store without duties only reads.
     pub(crate) async fn take(
         &self,
         duties: Vec<String>,
@@ -68,8 +69,9 @@ impl Duties {
         writer: &Writer,
     ) -> Result<HashMap<String, Term>, StoreError> {
         let known = self.terms().clone();
-        let (held, vacant) =
-            readers.run("asking who keeps house", move |tx| Ok(look(tx.connection, duties, &known, tx.now)?)).await?;
+        let (held, vacant) = readers
+            .run("reading the housekeeping duties", move |tx| Ok(look(tx.connection, duties, &known, tx.now)?))
+            .await?;
         let mut terms = held;
         if !vacant.is_empty() {
             terms.extend(writer.run(TakeDuties { holder: Arc::clone(&self.holder), vacant }).await?);
@@ -83,7 +85,7 @@ impl Duties {
     }
 }
 
-/// Which of the duties this store holds, and which it may take. Those of living others are neither.
+/// Which of the duties this store holds, and which it may take. Duties of other live stores are neither.
 fn look(
     connection: &Connection,
     duties: Vec<String>,
@@ -111,8 +113,8 @@ impl Standing {
         self.number == term.number && *self.holder == *term.holder
     }
 
-    /// Whether its holder need not, or another store may not, take it now. A clock that was set back must keep
-    /// nobody from taking it, so the distance counts.
+    /// Whether its holder need not renew it yet, or another store may not take it yet. The absolute difference counts,
+    /// so that a clock that was set back does not block it.
     fn is_fresh(&self, now: Timestamp, is_mine: bool) -> bool {
         let age = now.as_ms().abs_diff(self.taken_at.as_ms());
         let limit = if is_mine { Maintenance::DUTY_RENEWAL } else { Maintenance::DUTY_EXPIRY };
@@ -121,7 +123,7 @@ impl Standing {
 }
 
 impl Term {
-    /// Whether the term has not ended. To be asked inside the transaction that writes.
+    /// Whether the term has not ended. Call it inside the transaction that writes.
     pub(crate) fn is_current(&self, connection: &Connection) -> rusqlite::Result<bool> {
         Ok(standing(connection, &self.duty)?.is_some_and(|standing| standing.is_of(self)))
     }
@@ -140,7 +142,7 @@ fn standing(connection: &Connection, duty: &str) -> rusqlite::Result<Option<Stan
         .optional()
 }
 
-/// Takes duties, or says again that they are held. What is due once a minute is done along with it.
+/// Takes or renews duties. Also does the work that is due once a minute.
 struct TakeDuties {
     holder: Arc<str>,
     vacant: Vec<Vacancy>,
@@ -148,12 +150,12 @@ struct TakeDuties {
 
 impl Work for TakeDuties {
     type Answer = HashMap<String, Term>;
-    const DOING: &'static str = "taking the housekeeping";
+    const DOING: &'static str = "taking the housekeeping duties";
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<HashMap<String, Term>, Fault> {
         let mut terms = HashMap::new();
         for Vacancy { duty, seen } in &self.vacant {
-            // At the last number there is, the next term has the same one and the holder tells them apart.
+            // At the maximum number, the next term has the same number, and the holder distinguishes them.
             let number = seen.saturating_add(1);
             let parameters = params![duty, &*self.holder, seen, number, tx.now.as_ms()];
             let taken = tx.connection.prepare_cached(include_str!("../sql/take_duty.sql"))?.execute(parameters)?;

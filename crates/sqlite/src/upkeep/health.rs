@@ -12,12 +12,12 @@ use crate::upkeep::stats::{backlog, queues};
 use crate::workers::worker_record::{Signs, workers};
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// How many of the newest dead letters are looked at for those of the last hour.
+/// How many of the newest dead letters are read to count those of the last hour.
 const LATE_DEAD_LETTERS_MAX: u32 = 10_000;
-/// How many of the newest jobs are looked at for the latest instant.
+/// How many of the newest jobs are read to find the latest time.
 const LATEST_JOBS_MAX: u32 = 1000;
 
-/// Gathers the facts without writing and without opening the file but through SQLite.
+/// Collects the facts. Does not write, and opens the file only through SQLite.
 pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> rusqlite::Result<Health> {
     let now = signs.now;
     let (living, dead): (Vec<WorkerRecord>, Vec<WorkerRecord>) =
@@ -51,7 +51,7 @@ fn local(path: &Path) -> LocalHealth {
     LocalHealth { database_bytes, wal_bytes, disk_free_bytes, disk_total_bytes }
 }
 
-/// How many of the jobs that wait for another one are looked at.
+/// How many of the blocked jobs are read.
 const BLOCKED_MAX: u32 = 10_000;
 
 fn stuck(connection: &Connection) -> rusqlite::Result<Vec<StuckJob>> {
@@ -100,12 +100,12 @@ fn wal_path(path: &Path) -> std::path::PathBuf {
     wal.into()
 }
 
-/// By a stat, which opens nothing; a file that is not there has no bytes.
+/// Uses a stat, which opens nothing. A missing file has zero bytes.
 fn file_bytes(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |found| found.len())
 }
 
-/// What is left and what there is on the file system of the database.
+/// Free and total bytes of the file system of the database.
 #[cfg(unix)]
 fn disk(path: &Path) -> (Option<u64>, Option<u64>) {
     match rustix::fs::statvfs(path) {

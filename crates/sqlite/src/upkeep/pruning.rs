@@ -2,16 +2,17 @@ use std::time::Duration;
 
 use longshore_core::Status;
 
-/// Which ended jobs a retention is for: a person looks after dead letters, so they are kept apart.
+/// The ended jobs that a retention applies to. Dead letters are separate, because a person handles them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pruning {
-    /// Completed and cancelled ones.
+    /// Completed and cancelled jobs.
     Ended = 0,
     DeadLetters = 1,
 }
 
 impl Pruning {
-    /// A duty for each retention: a store without one, or with a longer one, must keep nobody from removing jobs.
+    /// Each retention has its own duty: a store without a retention, or with a longer one, must not prevent another
+    /// store from removing jobs.
     pub(crate) fn duty(self, retention: Duration) -> String {
         let after = retention.as_millis();
         match self {

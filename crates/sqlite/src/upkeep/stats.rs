@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::column::{self, RawName};
 
-/// How many pairs of queue and type one look visits, and how many jobs it counts altogether: a look is one read
-/// transaction, and the log grows for as long as it lasts.
+/// How many pairs of queue and type one read visits, and how many jobs it counts in total. It is one read transaction,
+/// and the log grows until it ends.
 const PAIRS_MAX: usize = 100_000;
 const JOBS_MAX: u64 = 300_000;
 
@@ -28,10 +28,17 @@ pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> ru
         })?
         .collect::<Result<_, _>>()?;
     let backlog = backlog(connection)?;
-    Ok(Stats { queues: queues(connection, &backlog)?, minutes })
+    Ok(Stats { queues: queues(connection, &backlog)?, minutes, next_due_at: next_due_at(connection)? })
 }
 
-/// Every queue that has or had jobs or is paused, from the counts that are kept.
+fn next_due_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_next_due.sql"))?
+        .query_row([], |row| column::timestamp(row, 0))
+        .optional()
+}
+
+/// Every queue that has or had jobs or is paused, from the stored counts.
 pub(crate) fn queues(connection: &Connection, backlog: &[TypeBacklog]) -> rusqlite::Result<Vec<QueueStats>> {
     let mut queues: BTreeMap<String, QueueStats> = BTreeMap::new();
     let depths: Vec<(String, Status, u64)> = connection
@@ -44,9 +51,9 @@ pub(crate) fn queues(connection: &Connection, backlog: &[TypeBacklog]) -> rusqli
         .collect::<Result<_, _>>()?;
     for (queue, status, jobs) in depths {
         let stats = queues.entry(queue.clone()).or_insert_with(|| empty(queue));
-        // A count of zero tells that the queue had jobs, and is otherwise nothing.
+        // A count of zero only shows that the queue had jobs.
         if jobs > 0 {
-            // An unknown status is read as a dead letter, so two rows may have one state.
+            // An unknown status is read as a dead letter, so two rows may have the same status.
             let sum = stats.jobs.entry(status).or_default();
             *sum = sum.saturating_add(jobs);
         }
@@ -67,7 +74,7 @@ fn empty(queue: String) -> QueueStats {
     QueueStats { queue, paused_at: None, jobs: BTreeMap::new(), oldest_waiting_at: None }
 }
 
-/// What could run now, by queue and type; counted up to a bound.
+/// Jobs that could run now, by queue and type, counted up to a limit.
 pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<TypeBacklog>> {
     let mut pairs = connection.prepare_cached(include_str!("../sql/select_next_pair.sql"))?;
     let mut counts = connection.prepare_cached(include_str!("../sql/select_backlog_of_type.sql"))?;
@@ -78,7 +85,7 @@ pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<TypeBackl
         let next = pairs
             .query_row(params![last.0, last.1], |row| Ok((column::raw_name(row, 0)?, column::raw_name(row, 1)?)))
             .optional()?;
-        // What does not come behind the last pair would be met again for ever.
+        // A pair that does not come after the last one would be read again for ever.
         let Some(pair) = next.filter(|pair| *pair > last) else { break };
         let limit = u32::try_from(left).unwrap_or(u32::MAX).clamp(1, TypeBacklog::JOBS_MAX);
         let (jobs, oldest_ready_at) = counts

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-/// The longest boot id that is kept; a UUID has 36 bytes.
+/// The longest boot id that is stored; a UUID has 36 bytes.
 pub(crate) const BOOT_ID_BYTES_MAX: usize = 48;
 
-/// An id that is the same for every process until the machine restarts. `None` where the operating system has no such
-/// id: there a liveness file cannot show whether it was written before a power cut, so it is never trusted.
+/// An id that is the same for every process until the machine restarts. `None` if the operating system has no such id.
+/// Then a liveness file cannot show whether it was written before a power cut, so it is never trusted.
 pub(crate) fn boot_id_of_machine() -> Option<Arc<str>> {
     let word = read()?;
     let word = word.trim();

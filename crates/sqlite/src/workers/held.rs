@@ -3,15 +3,15 @@ use std::sync::Arc;
 
 use longshore_core::{ClaimNumber, JobId, Timestamp, WorkerId};
 
-/// What the writer remembers of the leases that it gave, so that an outcome needs no read: only the counts need
-/// it. A hint alone: the fence in SQL decides, names the queue too, and what is not remembered is read.
+/// The writer's memory of the leases that it gave, so that an outcome needs no read; only the counts need it. It is
+/// only a hint: the SQL fence decides and also checks the queue, and a lease that is not remembered is read.
 #[derive(Debug, Default)]
 pub(crate) struct HeldLeases {
-    /// Ordered, because leases come and go about in the order of their ids: a hash would cost more than the search.
+    /// Ordered, because leases come and go roughly in the order of their ids. A hash would cost more than the search.
     workers: BTreeMap<WorkerId, BTreeMap<JobId, HeldLease>>,
 }
 
-/// The facts about a running job that its counts need.
+/// The facts about a running job that the counts need.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldLease {
     pub(crate) claim_number: ClaimNumber,
@@ -24,13 +24,13 @@ impl HeldLeases {
         self.workers.entry(worker_id.clone()).or_default().extend(leases);
     }
 
-    /// Takes the memory of one lease out; its outcome comes once.
+    /// Takes one lease out of the memory, because its outcome comes only once.
     pub(crate) fn take(&mut self, worker_id: &WorkerId, id: JobId, claim_number: ClaimNumber) -> Option<HeldLease> {
         let lease = self.workers.get_mut(worker_id)?.remove(&id)?;
         (lease.claim_number == claim_number).then_some(lease)
     }
 
-    /// Forgets what is not among the jobs that a worker says it holds, so that the memory stays bounded.
+    /// Forgets leases that the worker does not report as held, so that the memory stays bounded.
     pub(crate) fn keep_only(&mut self, worker_id: &WorkerId, held: impl Fn(JobId) -> bool) {
         if let Some(leases) = self.workers.get_mut(worker_id) {
             leases.retain(|id, _| held(*id));

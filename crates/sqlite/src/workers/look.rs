@@ -17,12 +17,12 @@ use crate::workers::take_over::STEP_ROWS;
 use crate::workers::watches::{Suspect, Watches};
 use crate::workers::worker_row::{FileRecord, WorkerRow};
 
-/// How many workers one look visits.
+/// How many workers one search visits.
 const WORKERS_MAX: usize = 10_000;
-/// How long a worker without a row keeps its jobs while its file is locked: it is about to register again.
+/// How long a worker without a row keeps its jobs while its file is locked: it will soon register again.
 const LEASE_WITHOUT_ROW: Duration = Duration::from_secs(30);
 
-/// A look for workers that are dead or do not extend their lease, in one state of the database.
+/// A search for workers that are dead or do not extend their lease, in one state of the database.
 pub(crate) struct Look<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) liveness: &'a Liveness,
@@ -31,48 +31,48 @@ pub(crate) struct Look<'a> {
     pub(crate) now: Duration,
 }
 
-/// Who was found.
+/// The result of a search.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Whose jobs are to be taken.
+    /// Workers whose jobs must be taken.
     pub(crate) lost: Vec<LostWorker>,
-    /// Whose lease seems to be over.
+    /// Workers whose lease may be over.
     pub(crate) suspects: Vec<Suspect>,
-    /// Running jobs that no worker could ever give back.
+    /// Running jobs that no worker could ever return.
     pub(crate) stuck: Vec<JobId>,
-    /// Jobs that do not run although their expiry or deadline has passed.
+    /// Jobs that are not running although their expiry or deadline has passed.
     pub(crate) overdue: Vec<JobId>,
 }
 
-/// A worker that is dead or beyond its lease.
+/// A worker that is dead or whose lease is over.
 #[derive(Debug)]
 pub(crate) struct LostWorker {
     pub(crate) worker_id: WorkerId,
-    /// None if it is not registered and yet has running jobs.
+    /// `None` if it is not registered but has running jobs.
     pub(crate) heartbeat_number: Option<i64>,
     pub(crate) loss: Loss,
     pub(crate) started: StartedTable,
-    /// Whether more than one of its attempts had begun.
+    /// Whether more than one of its attempts had started.
     pub(crate) suspects: Suspects,
-    /// Its file, locked by us as long as its jobs are being taken.
+    /// Its file, locked by this process as long as its jobs are being taken.
     pub(crate) file: Option<File>,
 }
 
 impl LostWorker {
-    /// Notes in the file of a dead worker that its attempts were not alone: whoever goes on when only some of its
-    /// jobs could be taken back must not find the rest alone.
+    /// Records in the file of a dead worker that its attempts were not alone. If only some of its jobs could be taken,
+    /// the process that continues must not find the rest alone.
     pub(crate) fn keep_company(&self) {
         if self.suspects == Suspects::Several
             && let Some(file) = &self.file
             && let Err(error) = StartedTable::note_company(file)
         {
-            crate::quiet::warning!(worker_id = %self.worker_id, %error, "could not note what a dead worker had begun");
+            crate::quiet::warning!(worker_id = %self.worker_id, %error, "could not record what a dead worker had started");
         }
     }
 }
 
-/// Whether a look judges the lease of a worker that it visits: one other worker does, or each suspect would have as
-/// many observers who write as there are workers.
+/// Whether a search judges the lease of a worker that it visits. Only one other worker does. Otherwise each suspect
+/// would have as many observers that write as there are workers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Duty {
     Judge,
@@ -119,7 +119,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// The workers that follow, up to the first that lives.
+    /// The following workers, up to the first that lives.
     fn visit_next(&self, from: &WorkerId, found: &mut Found) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(include_str!("../sql/select_next_worker.sql"))?;
         let mut after = from.clone();
@@ -142,7 +142,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Those whose lease seemed to be over the last time, wherever they stand.
+    /// The workers whose lease seemed to be over the last time, wherever they are in the ring.
     fn visit_suspected(&self, found: &mut Found) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(include_str!("../sql/select_lease_of_worker.sql"))?;
         for worker_id in self.watches.suspected() {
@@ -161,12 +161,12 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Breaks at a worker that lives, so that it looks after those behind it.
+    /// Breaks at a worker that lives, because that one checks those behind it.
     fn visit(&self, row: &WorkerRow, duty: Duty, found: &mut Found) -> rusqlite::Result<ControlFlow<()>> {
         if self.liveness.is_own(&row.worker_id) {
             return Ok(ControlFlow::Break(()));
         }
-        // Seen in any case, so that the time of its heartbeat is counted from the first look.
+        // Observed in any case, so that the time of its heartbeat counts from the first search.
         self.watches.observe(row, self.now);
         if self.watches.is_postponed(&row.worker_id, self.now) {
             return Ok(ControlFlow::Continue(()));
@@ -207,8 +207,8 @@ impl Look<'_> {
         Ok(LostWorker { worker_id, heartbeat_number: Some(row.heartbeat_number), loss, started, suspects, file })
     }
 
-    /// Whether one attempt of a dead worker had begun, or several. Looked at before the first job is taken back,
-    /// because after that the rest would look alone.
+    /// Whether one attempt of a dead worker had started, or several. Counted before the first job is taken, because
+    /// afterwards the rest would look alone.
     fn count_suspects(&self, worker_id: &WorkerId, started: &StartedTable) -> rusqlite::Result<Suspects> {
         let mut begun = 0;
         let mut after = JobId(i64::MIN);
@@ -233,8 +233,8 @@ impl Look<'_> {
             .collect()
     }
 
-    /// Whoever has running jobs without being registered: a job must not hang because its worker's row was deleted. A
-    /// living worker registers again, and the lock of its file shows that it lives.
+    /// Finds workers with running jobs that are not registered: a job must not hang because its worker's row was
+    /// deleted. A living worker registers again, and the lock of its file shows that it lives.
     fn find_unregistered(&self, workers: &[WorkerRow], found: &mut Found) -> rusqlite::Result<()> {
         let registered: BTreeSet<&WorkerId> = workers.iter().map(|row| &row.worker_id).collect();
         let running = self.running_workers(&mut found.stuck)?;
@@ -258,12 +258,11 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Whoever has running jobs, registered or not. Jobs of workers whose names no worker can have are added to
-    /// `stuck`.
+    /// Workers with running jobs, registered or not. Jobs whose worker id is invalid are added to `stuck`.
     fn running_workers(&self, stuck: &mut Vec<JobId>) -> rusqlite::Result<Vec<WorkerId>> {
         let mut statement = self.connection.prepare_cached(include_str!("../sql/select_next_running_worker.sql"))?;
         let mut workers: Vec<WorkerId> = Vec::new();
-        // In bytes, because read as text a word that is no UTF-8 would be found again and again.
+        // As bytes, because an id that is not UTF-8, read as text, would be found again and again.
         let mut last: Vec<u8> = Vec::new();
         while workers.len() < WORKERS_MAX {
             let after = ToSqlOutput::Borrowed(ValueRef::Text(&last));
@@ -317,7 +316,7 @@ mod tests {
         store
     }
 
-    /// Each store looks once; says which workers were found dead.
+    /// Each store searches once. Returns the workers that were found dead.
     async fn all_look(stores: &[SqliteStore]) -> Vec<WorkerId> {
         let mut found = Vec::new();
         for store in stores {
@@ -341,7 +340,7 @@ mod tests {
         for number in 0..WORKERS {
             stores.push(process(&options, number).await);
         }
-        // The first look of each visits all, and the second round begins out of step.
+        // The first search of each store visits all workers, and the second round starts out of step.
         for _ in 0..2 * WORKERS {
             assert_eq!(all_look(&stores).await, []);
         }

@@ -2,13 +2,13 @@ use std::sync::{Mutex, PoisonError};
 
 use longshore_core::WorkerId;
 
-/// Which workers a look for the dead visits, so that N workers that look four times a second cost N visits each time
-/// and not N times N.
+/// Which workers a search for dead workers visits. With N workers that search four times a second, each round costs N
+/// visits and not N times N.
 ///
-/// In the order of their ids the workers form a ring, and each looks after those that follow it up to the first one
-/// that lives. So each is looked after by one other, and its death is found by the next look. Because that one may be
-/// frozen, every worker also visits all of them now and then: one look in as many as there are workers, so that all
-/// together still make about one such round each time. A store with several workers does for one of them each time.
+/// The workers form a ring in the order of their ids. Each checks the workers behind it, up to the first that lives. So
+/// each worker is checked by one other, and the next search finds its death. Because that other worker may be frozen,
+/// every worker also visits all of them from time to time: one search in as many as there are workers, so that all
+/// together make about one such round each time. A store with several workers searches for one of them each time.
 #[derive(Debug, Default)]
 pub(crate) struct Rounds {
     state: Mutex<State>,
@@ -21,19 +21,19 @@ struct State {
     has_begun: bool,
 }
 
-/// The workers that one look visits.
+/// The workers that one search visits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Round {
-    /// All of them, and it looks after each: no worker of this store stands in the ring.
+    /// All of them, and it judges each: no worker of this store is in the ring.
     Outside,
-    /// All of them, beginning behind this one.
+    /// All of them, starting after this one.
     All(WorkerId),
-    /// Those that follow this one, up to the first that lives.
+    /// Those after this one, up to the first that lives.
     Next(WorkerId),
 }
 
 impl Rounds {
-    /// What the next look of a store with these workers visits; the first one visits all.
+    /// What the next search of a store with these workers visits. The first one visits all.
     pub(crate) fn next(&self, mut own: Vec<WorkerId>) -> Round {
         if own.is_empty() {
             return Round::Outside;
@@ -49,18 +49,18 @@ impl Rounds {
         Round::Next(worker_id)
     }
 
-    /// A look at all of them found so many workers.
+    /// A search that visited all of them found this many workers.
     pub(crate) fn found(&self, worker_id: &WorkerId, workers: usize) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let workers = workers.max(1) as u64;
-        // Processes that began together must not make their rounds together.
+        // Processes that started at the same time must not make their full rounds at the same time.
         let delay = if state.has_begun { 0 } else { spread(worker_id) % workers };
         state.has_begun = true;
         state.looks_until_round = workers - 1 + delay;
     }
 }
 
-/// A number that is as random as the identity.
+/// A number as random as the identity.
 fn spread(worker_id: &WorkerId) -> u64 {
     worker_id.as_str().bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }

@@ -6,27 +6,27 @@ use longshore_core::{ClaimNumber, JobId, StartedAttempt};
 
 use crate::workers::boot_id::BOOT_ID_BYTES_MAX;
 
-/// The bytes of one slot: the job's id, then its claim number, both little-endian. The id is negative where attempts
-/// of other workers of the process may have run beside this one.
+/// The bytes of one slot: the job's id, then its claim number, both little-endian. The id is negative if attempts of
+/// other workers of the process may have run beside this one.
 const SLOT_BYTES: usize = 16;
-/// A file that is longer than this many slots was not written by us.
+/// A file with more slots was not written by us.
 const SLOTS_MAX: usize = 1 << 16;
-/// What the header begins and ends with, so that one that was written in part is known as such.
+/// The start and the end of the header, so that a partly written header is detected.
 const MAGIC: &[u8; 8] = b"LSHLIVE2";
-/// The magic, the boot id filled up with zeros, and the magic again.
+/// The magic, the boot id padded with zeros, and the magic again.
 const HEADER_BYTES: usize = BOOT_ID_BYTES_MAX + 2 * MAGIC.len();
 
-/// Which attempts of a dead worker had begun: each slot of its file holds the last one that it ran.
+/// Which attempts of a dead worker had started. Each slot of its file holds the last one that it ran.
 ///
-/// The slots survive the death of the process, because each is one write, but not a power cut, because none is
-/// synced. So they count only under a whole header of this very boot.
+/// The slots survive the death of the process, because each is one write, but not a power cut, because they are not
+/// synced. So they count only if the header is complete and from this boot.
 #[derive(Debug)]
 pub(crate) enum StartedTable {
-    /// These had.
+    /// These had started.
     Known(HashMap<(JobId, ClaimNumber), Company>),
-    /// The file is gone, cannot be read or may not be believed, so every one must be taken to have begun.
+    /// The file is gone, unreadable or not trusted, so every attempt counts as started.
     Unknown,
-    /// The worker ended without retiring while its process lived on: nothing that it held is to be charged.
+    /// The worker ended without retiring while its process lived on, so its attempts are not charged.
     Abandoned,
 }
 
@@ -38,8 +38,8 @@ pub(crate) enum Company {
 }
 
 impl StartedTable {
-    /// An empty table with room for so many slots, so that a disk that fills up later leaves room for the notes.
-    /// Without a boot id it has no header, and is unknown to everybody.
+    /// Creates an empty table with space for this many slots, so that a disk that fills up later still has space for
+    /// the records. Without a boot id it has no header, and every reader treats it as unknown.
     pub(crate) fn begin(file: &File, boot_id: Option<&str>, slots: u32) -> io::Result<()> {
         let slots = (slots as usize).min(SLOTS_MAX);
         let mut bytes = vec![0; HEADER_BYTES + slots * SLOT_BYTES];
@@ -50,7 +50,7 @@ impl StartedTable {
         write_at(file, &bytes, 0)
     }
 
-    /// One positional write: it survives the death of the process, and costs about a microsecond.
+    /// One positional write. It survives the death of the process and costs about a microsecond.
     pub(crate) fn note(file: &File, attempt: StartedAttempt) -> io::Result<()> {
         let mut bytes = [0; SLOT_BYTES];
         let id = if attempt.is_accompanied { attempt.id.0.saturating_neg() } else { attempt.id.0 };
@@ -59,24 +59,24 @@ impl StartedTable {
         write_at(file, &bytes, HEADER_BYTES as u64 + u64::from(attempt.slot) * SLOT_BYTES as u64)
     }
 
-    /// Makes the table unknown to everybody, after a note that could not be written.
+    /// Makes the table unknown to every reader, after a record that could not be written.
     pub(crate) fn spoil(file: &File) -> io::Result<()> {
         write_at(file, &[0; MAGIC.len()], 0)
     }
 
-    /// Notes that the worker ends without having retired.
+    /// Records that the worker ends without having retired.
     pub(crate) fn abandon(file: &File) -> io::Result<()> {
         write_at(file, &ABANDONED, 0)
     }
 
-    /// Takes over what another file says, whatever that is.
+    /// Copies the content of another file, whatever it is.
     pub(crate) fn copy(from: &File, to: &File) -> io::Result<()> {
         let bytes = read_all(from)?;
         to.set_len(bytes.len() as u64)?;
         write_at(to, &bytes, 0)
     }
 
-    /// Notes of every attempt in the file that it was not alone.
+    /// Records for every attempt in the file that it was not alone.
     pub(crate) fn note_company(file: &File) -> io::Result<()> {
         for attempt in read_slots(file)?.1 {
             Self::note(file, StartedAttempt { is_accompanied: true, ..attempt })?;
@@ -98,7 +98,7 @@ impl StartedTable {
         Self::Known(attempts.collect())
     }
 
-    /// What is noted of an attempt.
+    /// What is recorded about an attempt.
     pub(crate) fn note_of(&self, id: JobId, claim_number: ClaimNumber) -> Note {
         match self {
             Self::Known(attempts) => {
@@ -110,7 +110,7 @@ impl StartedTable {
     }
 }
 
-/// In place of the header where the worker gave up its sign of life.
+/// Replaces the header of a worker that gave up its liveness evidence.
 const ABANDONED: Header = [b'-'; HEADER_BYTES];
 
 type Header = [u8; HEADER_BYTES];
@@ -141,7 +141,7 @@ pub(crate) enum Note {
     Abandoned,
 }
 
-/// What stands in the file, whether it is to be believed or not.
+/// The content of the file, trusted or not.
 fn read_slots(file: &File) -> io::Result<(Header, Vec<StartedAttempt>)> {
     let bytes = read_all(file)?;
     let Some((header, bytes)) = bytes.split_first_chunk() else { return Ok(([0; HEADER_BYTES], Vec::new())) };

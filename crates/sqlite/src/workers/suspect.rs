@@ -3,7 +3,7 @@ use crate::workers::watches::Suspect;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
-/// A small write that shows whether writing is possible: only then could the suspects have extended their leases.
+/// A small write that shows whether writing is possible. Only then could the suspects have extended their leases.
 pub(crate) struct SuspectAll {
     pub(crate) suspects: Vec<Suspect>,
 }
@@ -19,7 +19,7 @@ impl Work for SuspectAll {
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
         let mut statement = tx.connection.prepare_cached(include_str!("../sql/suspect_worker.sql"))?;
         for suspect in &self.suspects {
-            // One that has extended its lease meanwhile is passed over here, and cleared by the next look.
+            // A worker that has extended its lease in the meantime is skipped here. The next search clears it.
             statement.execute((suspect.worker_id.as_str(), suspect.heartbeat_number))?;
         }
         Ok(())

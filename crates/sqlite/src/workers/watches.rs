@@ -6,13 +6,13 @@ use longshore_core::{LeaseVerdict, LeaseWatch, WorkerId};
 
 use crate::workers::worker_row::WorkerRow;
 
-/// How long a worker is left alone when a job of its own could not be taken back.
+/// How long a worker is skipped after one of its jobs could not be taken.
 const POSTPONED: Duration = Duration::from_secs(30);
-/// The share of its lease after which a worker is no longer trusted to look after the next one: it has left out a
-/// heartbeat, so it may be frozen.
+/// After one STALE-th of its lease without a heartbeat, a worker is no longer trusted to check the next one: it has
+/// missed a heartbeat, so it may be frozen.
 const STALE: u32 = 3;
 
-/// What this store has seen of the heartbeats of other stores' workers, all by the monotonic clock.
+/// What this store has observed of the heartbeats of other stores' workers, by the monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
     workers: Mutex<HashMap<WorkerId, Watched>>,
@@ -22,11 +22,11 @@ pub(crate) struct Watches {
 struct Watched {
     lease: LeaseWatch,
     is_suspected: bool,
-    /// Until when it is left alone.
+    /// Until when it is skipped.
     postponed: Option<Duration>,
 }
 
-/// A worker whose lease seems to be over, and its heartbeat then.
+/// A worker whose lease may be over, and its heartbeat at that time.
 #[derive(Clone, Debug)]
 pub(crate) struct Suspect {
     pub(crate) worker_id: WorkerId,
@@ -35,7 +35,7 @@ pub(crate) struct Suspect {
 }
 
 impl Watches {
-    /// The worker's heartbeat was seen just now; says whether it has stood still for a whole lease.
+    /// The worker's heartbeat was read now. Returns whether it has not changed for a whole lease.
     pub(crate) fn observe(&self, row: &WorkerRow, now: Duration) -> bool {
         self.with(row, now, |watched| watched.lease.is_still(row.lease, now))
     }
@@ -45,12 +45,12 @@ impl Watches {
         self.with(row, now, |watched| watched.lease.is_still(row.lease / STALE, now))
     }
 
-    /// What follows for the worker's lease.
+    /// The verdict about the worker's lease.
     pub(crate) fn verdict(&self, row: &WorkerRow, now: Duration) -> LeaseVerdict {
         self.with(row, now, |watched| watched.lease.verdict(row.lease, now))
     }
 
-    /// The write by which suspects were given a chance was committed at this time, or failed.
+    /// The write that gave suspects a chance was committed at this time, or failed.
     pub(crate) fn note(&self, suspects: &[Suspect], committed_at: Option<Duration>) {
         let mut workers = self.workers();
         for suspect in suspects {
@@ -63,20 +63,20 @@ impl Watches {
         }
     }
 
-    /// A suspect gets its whole grace period once more.
+    /// Gives a suspect its whole grace period again.
     pub(crate) fn begin_anew(&self, worker_id: &WorkerId) {
         if let Some(watched) = self.workers().get_mut(worker_id) {
             watched.lease.note_failed_write();
         }
     }
 
-    /// Who must be looked at each time, because a suspicion counts only while it is kept up.
+    /// Workers that must be checked each time, because a suspicion counts only while it is observed continuously.
     pub(crate) fn suspected(&self) -> Vec<WorkerId> {
         let workers = self.workers();
         workers.iter().filter(|(_, watched)| watched.is_suspected).map(|(worker_id, _)| worker_id.clone()).collect()
     }
 
-    /// Leaves a worker alone for a while, because a job of its own cannot be taken back.
+    /// Skips a worker for a while, because one of its jobs cannot be taken.
     pub(crate) fn postpone(&self, worker_id: &WorkerId, now: Duration) {
         if let Some(watched) = self.workers().get_mut(worker_id) {
             watched.postponed = Some(now.saturating_add(POSTPONED));
@@ -91,7 +91,7 @@ impl Watches {
         self.workers().remove(worker_id);
     }
 
-    /// Forgets the workers that are registered no longer.
+    /// Forgets the workers that are no longer registered.
     pub(crate) fn keep_only(&self, is_registered: impl Fn(&WorkerId) -> bool) {
         self.workers().retain(|worker_id, _| is_registered(worker_id));
     }

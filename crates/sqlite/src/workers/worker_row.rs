@@ -5,7 +5,7 @@ use rusqlite::Row;
 
 use crate::column;
 
-/// What a worker's row says about its life, as three statements name it in this order.
+/// The liveness values of a worker's row, in the order of three statements.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerRow {
     pub(crate) worker_id: WorkerId,
@@ -14,7 +14,7 @@ pub(crate) struct WorkerRow {
     pub(crate) file: FileRecord,
 }
 
-/// Under which boot of the machine a worker began, and which file shows that it lives.
+/// The boot of the machine in which a worker started, and its liveness file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FileRecord {
     pub(crate) boot_id: Option<String>,

@@ -11,25 +11,26 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::writing::permits::Permits;
 
-/// The longest that a caller stays awake for its answer.
+/// The longest time that a caller polls for its answer.
 const AWAKE_MAX: Duration = Duration::from_millis(1);
-/// Requests follow one another while no more than this lies between the answer to one and the next.
+/// Requests count as consecutive if the next one follows the last answer within this time.
 const ROW_GAP_MAX: Duration = Duration::from_millis(1);
-/// Pauses of the processor between two looks; one takes some ten to a hundred cycles.
+/// Processor pauses between two polls. One pause takes about ten to a hundred cycles.
 const REST: u32 = 32;
 
-/// Whether a caller stays awake for the answer of a lone request.
+/// Whether a caller polls for the answer to a lone request.
 ///
-/// Going to sleep and being woken takes 50 µs on a virtual machine, for the caller and for the writer, and a commit on
-/// a fast disk 150 µs. So while a caller makes one request after the other, commits take less than a millisecond and
-/// nobody else's request is under way, it asks again and again for the answer, and lets the other tasks of its thread
-/// run in between. Whoever calls now and then sleeps: awake it would only take time from those who run its job. Nobody
+/// Going to sleep and waking up takes 50 µs on a virtual machine, for the caller and for the writer, and a commit on a
+/// fast disk takes 150 µs. A caller polls while three things hold: it makes one request after another, commits take
+/// less than a millisecond, and no other request is pending. The other tasks of its thread run in between. An
+/// occasional caller sleeps, because polling would only take time from the worker that runs its job. On a single core
+/// nobody polls, because the writer needs it.
 /// stays awake on a single core, which the writer needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Awake {
     /// How long the writer took for the last lone request, in nanoseconds.
     last_commit: Arc<AtomicU64>,
-    /// When it had finished it, in nanoseconds after `began_at`.
+    /// When it finished that request, in nanoseconds after `began_at`.
     last_commit_ended: Arc<AtomicU64>,
     began_at: Instant,
     has_cores: bool,
@@ -42,13 +43,13 @@ impl Awake {
         Self { last_commit, last_commit_ended: Arc::default(), began_at: Instant::now(), has_cores }
     }
 
-    /// The writer took this long for a request that had its transaction to itself.
+    /// Records how long the writer took for a request alone in its transaction.
     pub(crate) fn note_commit(&self, took: Duration) {
         self.last_commit.store(nanoseconds(took), Ordering::Relaxed);
         self.last_commit_ended.store(nanoseconds(self.began_at.elapsed()), Ordering::Relaxed);
     }
 
-    /// Waits for an answer; none when there will be none.
+    /// Waits for an answer. `None` if there will be none.
     pub(crate) async fn wait<T>(&self, mut answer: oneshot::Receiver<T>, permits: &Permits) -> Option<T> {
         if permits.taken() == 1 && self.is_worth_it() {
             let asleep_at = Instant::now() + AWAKE_MAX;
@@ -57,7 +58,7 @@ impl Awake {
                     Ok(answer) => return Some(answer),
                     Err(TryRecvError::Closed) => return None,
                     Err(TryRecvError::Empty) => {
-                        // The writer may share its core with this thread.
+                        // The writer may run on the same core as this thread.
                         (0..REST).for_each(|_| spin_loop());
                         let_others_run().await;
                     }
@@ -78,7 +79,7 @@ fn nanoseconds(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Goes to the end of its runtime's queue, whichever runtime it is.
+/// Yields to the other tasks, in any runtime.
 async fn let_others_run() {
     let mut has_yielded = false;
     poll_fn(|context| {

@@ -10,33 +10,33 @@ use crate::database_file::DatabaseFile;
 use crate::fault::{ErrorContext, spoils_connection};
 use crate::options::SqliteOptions;
 
-/// A turn begins when the writer has committed nothing for so long: a flush that runs beside those of a commit makes
-/// it slower.
+/// A turn starts when the writer has committed nothing for this long. A flush at the same time as a commit makes the
+/// commit slower.
 const QUIET: Duration = Duration::from_millis(2);
-/// How often it waits for that moment. A busy writer has none.
+/// How many times it waits for such a pause. A busy writer has none.
 const QUIET_TRIES_MAX: u32 = 5;
-/// The most copies in one turn. Each one takes what was committed during the one before.
+/// The maximum number of copies in one turn. Each copies what was committed during the one before.
 const COPIES_MAX: u32 = 8;
-/// With so few pages left a turn has done its work.
+/// A turn is done when this few pages are left.
 const LEFT_PAGES: u32 = 100;
 
-/// Copies the log into the database file while the writer goes on writing.
+/// Copies the log into the database file while the writer continues to write.
 pub(crate) struct Checkpointer {
     pub(crate) options: SqliteOptions,
     pub(crate) context: ErrorContext,
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) progress: Arc<Progress>,
-    /// For whoever closes the store.
+    /// Used to close the store.
     pub(crate) interrupt: Arc<OnceLock<InterruptHandle>>,
     pub(crate) turns: Receiver<()>,
 }
 
-/// What the writer and the thread tell each other.
+/// State shared by the writer and the thread.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// Pages in the log after the writer's last commit.
     pub(crate) log_pages: AtomicU32,
-    /// Pages that had been copied when the last turn ended, and one more; zero until a turn has ended.
+    /// One more than the pages that were copied when the last turn ended. Zero until a turn has ended.
     result: AtomicU32,
 }
 
@@ -49,30 +49,30 @@ impl Progress {
         self.result.store(copied_pages.saturating_add(1), Ordering::Release);
     }
 
-    /// How many pages had been copied, once the turn has ended.
+    /// The number of copied pages, once the turn has ended.
     pub(crate) fn take_result(&self) -> Option<u32> {
         self.result.swap(0, Ordering::Acquire).checked_sub(1)
     }
 }
 
-/// How far a checkpoint came, in pages.
+/// The result of a checkpoint, in pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Copied {
     pub(crate) log: u32,
     pub(crate) copied: u32,
 }
 
-/// Copies what no reader needs in the log. Waits for nobody: when another process does it, nothing happens.
+/// Copies the pages that no reader needs in the log. Never waits: if another process is copying, does nothing.
 pub(crate) fn copy_log(connection: &Connection) -> rusqlite::Result<Option<Copied>> {
     connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| {
-        // Both are -1 where nothing was done.
+        // Both are -1 if nothing was done.
         let (log, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
         Ok(u32::try_from(log).ok().zip(u32::try_from(copied).ok()).map(|(log, copied)| Copied { log, copied }))
     })
 }
 
 impl Checkpointer {
-    /// Ends when the store is closed, or with its connection; the next turn starts another one.
+    /// Ends when the store is closed, or when its connection fails. The next turn starts a new thread.
     pub(crate) fn run(self) {
         let connection = match open_to_write(&self.options, &self.context) {
             Ok(connection) => connection,
@@ -82,7 +82,7 @@ impl Checkpointer {
             }
         };
         if self.file.check_thoroughly(&connection).is_err() {
-            // The writer meets the change as well, and says so.
+            // The writer notices the change too, and reports it.
             return self.progress.end_turn(0);
         }
         let _ = self.interrupt.set(connection.get_interrupt_handle());
@@ -102,7 +102,7 @@ impl Checkpointer {
         }
     }
 
-    /// Whether the store is still open then.
+    /// Waits for a pause of the writer. Returns whether the store is still open.
     fn await_quiet(&self) -> bool {
         for _ in 0..QUIET_TRIES_MAX {
             let before = self.progress.log_pages();
@@ -116,7 +116,7 @@ impl Checkpointer {
         true
     }
 
-    /// One turn; says how many pages of the log are in the database file.
+    /// One turn. Returns how many pages of the log are in the database file.
     fn copy(&self, connection: &Connection) -> rusqlite::Result<u32> {
         let (mut copied, mut least_left) = (0, u32::MAX);
         for _ in 0..COPIES_MAX {

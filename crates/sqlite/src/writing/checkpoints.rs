@@ -12,51 +12,51 @@ use crate::fault::ErrorContext;
 use crate::options::SqliteOptions;
 use crate::writing::checkpointer::{Checkpointer, Progress, copy_log};
 
-/// From this many pages in the log on it is copied into the database file: 4 MiB with SQLite's page size.
+/// The log is copied into the database file when it has this many pages: 4 MiB with SQLite's page size.
 const LOG_PAGES_AIM: u32 = 1000;
-/// At so many pages the writer copies them itself when a turn of the thread has ended.
+/// With this many pages, the writer copies them itself after a turn of the thread.
 const LOG_PAGES_LARGE: u32 = 4 * LOG_PAGES_AIM;
-/// At so many pages the writer waits for the end of a turn. Only a reader makes the log larger than that.
+/// With this many pages, the writer waits for the end of a turn. Only a reader makes the log larger.
 const LOG_PAGES_MAX: u32 = 8 * LOG_PAGES_AIM;
-/// The longest that the writer waits for it, and how often it looks.
+/// How long the writer waits for the turn, and how often it checks.
 const TURN_MAX: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_micros(200);
-/// The most pages that are left for the writer after a turn of the thread: about as much work as one commit.
+/// The most pages that the thread leaves for the writer: about the work of one commit.
 const LEFT_PAGES_MAX: u32 = 400;
 
 /// The writer's side of the checkpoints.
 ///
-/// A checkpoint flushes the log and the database file to the disk, which takes as long as several commits. A thread
-/// of its own does that, on a connection of its own, so that no caller waits for it. SQLite begins the log anew when
-/// a transaction begins and all of the log has been copied. While commits follow one another the thread never gets
-/// that far, so the writer copies the last few pages itself.
+/// A checkpoint flushes the log and the database file to disk, which takes as long as several commits. A separate
+/// thread with its own connection does it, so that no caller waits. SQLite restarts the log when a transaction begins
+/// and the whole log was copied. While commits follow each other, the thread never copies all of it, so the writer
+/// copies the last few pages itself.
 pub(crate) struct Checkpoints {
     options: SqliteOptions,
     context: ErrorContext,
     file: Arc<DatabaseFile>,
     progress: Arc<Progress>,
-    /// Started when it is first needed, so that a process that only enqueues a few jobs does not pay for it.
+    /// Started when it is first needed, so that a process that enqueues only a few jobs does not pay for it.
     thread: Option<Thread>,
     turn: Turn,
-    /// Pages in the log at the last look.
+    /// Pages in the log at the last check.
     log_pages: u32,
-    /// Nothing is done before the log has so many pages.
+    /// Nothing is done before the log has this many pages.
     next_at: u32,
 }
 
-/// What the writer knows of the thread.
+/// What the writer knows about the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
-    /// It waits.
+    /// It is idle.
     None,
-    /// It copies.
+    /// It is copying.
     UnderWay,
-    /// It copies, or has copied, a log that was begun anew meanwhile.
+    /// It copies, or has copied, a log that was restarted in the meantime.
     Outdated,
 }
 
 struct Thread {
-    /// The thread ends when this is dropped.
+    /// Dropping it ends the thread.
     turns: SyncSender<()>,
     interrupt: Arc<OnceLock<InterruptHandle>>,
     handle: JoinHandle<()>,
@@ -68,7 +68,7 @@ impl Checkpoints {
         Self { options, context, file, progress, thread, turn, log_pages: 0, next_at: LOG_PAGES_AIM }
     }
 
-    /// Has SQLite tell the size of the log after each commit of this connection, in place of its own checkpoints.
+    /// Makes SQLite report the size of the log after each commit of this connection, instead of its own checkpoints.
     pub(crate) fn follow(&self, connection: &mut Connection) {
         let progress = Arc::clone(&self.progress);
         let followed = connection.wal_hook(Some(move |_: &mut Wal, pages: i32| {
@@ -80,7 +80,7 @@ impl Checkpoints {
         }
     }
 
-    /// To be called once the callers of a transaction have their answers.
+    /// Call it after the callers of a transaction have their answers.
     pub(crate) fn after_commit(&mut self, connection: &Connection) {
         let pages = self.progress.log_pages();
         if pages < self.log_pages {
@@ -102,12 +102,12 @@ impl Checkpoints {
         let result = if pages < LOG_PAGES_MAX { self.progress.take_result() } else { self.await_result() };
         match result {
             None if pages < LOG_PAGES_MAX => return,
-            // It hangs, or it has gone.
+            // The thread hangs, or has ended.
             None => self.turn = Turn::None,
             Some(copied) => {
                 self.turn = Turn::None;
                 if pages.saturating_sub(copied) > LEFT_PAGES_MAX && pages < LOG_PAGES_LARGE {
-                    // A reader holds the log, or commits are quicker than the thread: the log grows for a while.
+                    // A reader blocks the log, or commits are faster than the thread: the log grows for a while.
                     self.next_at = pages.saturating_add(LOG_PAGES_AIM);
                     return;
                 }
@@ -116,7 +116,7 @@ impl Checkpoints {
         self.copy(connection, pages);
     }
 
-    /// Holds up the commits that follow, because they make the log grow quicker than the disk takes it.
+    /// Delays further commits, because they make the log grow faster than the disk can copy it.
     fn await_result(&self) -> Option<u32> {
         let begun = Instant::now();
         loop {
@@ -144,7 +144,7 @@ impl Checkpoints {
         }
     }
 
-    /// Copies what is left. Should that not be all, because of a reader, the next try comes at the next aim.
+    /// Copies the remaining pages. If a reader prevents that, the next try comes at the next limit.
     fn copy(&mut self, connection: &Connection, pages: u32) {
         if let Err(error) = copy_log(connection) {
             crate::quiet::debug!(database = %self.context.database, %error, "could not copy the log");
@@ -152,16 +152,16 @@ impl Checkpoints {
         self.next_at = pages.saturating_add(LOG_PAGES_AIM);
     }
 
-    /// Wakes the thread; whether there is one.
+    /// Wakes the thread. Returns whether there is one.
     fn begin_turn(&mut self) -> bool {
         if let Some(ended) = self.thread.take_if(|thread| thread.handle.is_finished()) {
             ended.end(&self.context);
         }
-        // Before the thread starts, which may end at once.
+        // Before the thread starts, because it may end at once.
         self.progress.take_result();
         let Some(thread) = self.thread.take().or_else(|| self.start()) else { return false };
         self.turn = Turn::UnderWay;
-        // A full channel holds a turn that has not begun: it is this one.
+        // If the channel is full, a turn has been requested but not started. It serves this request too.
         let _ = thread.turns.try_send(());
         self.thread = Some(thread);
         true
@@ -190,14 +190,14 @@ impl Drop for Checkpoints {
 }
 
 impl Thread {
-    /// Interrupts what it does and waits for its end.
+    /// Interrupts its work and waits for its end.
     fn end(self, context: &ErrorContext) {
         drop(self.turns);
         if let Some(interrupt) = self.interrupt.get() {
             interrupt.interrupt();
         }
         if self.handle.join().is_err() {
-            crate::quiet::error!(database = %context.database, "the thread that copies the log had panicked");
+            crate::quiet::error!(database = %context.database, "the thread that copies the log has panicked");
         }
     }
 }

@@ -2,8 +2,8 @@ use std::cell::{RefCell, RefMut};
 
 use rusqlite::{Connection, Params, Statement};
 
-/// The statements of a lone enqueue. To look one up in the connection's cache and put it back costs a tenth of its
-/// transaction, so these never leave.
+/// The statements of a lone enqueue. Taking one from the connection's cache and putting it back costs a tenth of its
+/// transaction, so these stay outside the cache.
 pub(crate) struct KeptStatements<'c> {
     connection: &'c Connection,
     begin: Kept<'c>,
@@ -40,17 +40,17 @@ impl<'c> KeptStatements<'c> {
         self.get(&self.commit, "COMMIT")?.execute([]).map(|_| ())
     }
 
-    /// The statement that makes one job.
+    /// The statement that creates one job.
     pub(crate) fn insert_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
         self.get(&self.insert_job, include_str!("../sql/insert_job.sql"))
     }
 
-    /// The statement that makes one job with a lease to a worker.
+    /// The statement that creates one job with a lease for a worker.
     pub(crate) fn insert_leased_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
         self.get(&self.insert_leased_job, include_str!("../sql/insert_leased_job.sql"))
     }
 
-    /// SQLite's number for the commits of other connections; those of this one leave it as it is.
+    /// SQLite's counter of other connections' commits. Commits of this connection do not change it.
     pub(crate) fn data_version(&self) -> rusqlite::Result<i64> {
         self.get(&self.data_version, "PRAGMA data_version")?.query_row([], |row| row.get(0))
     }

@@ -10,10 +10,10 @@ use crate::fault::panic_message;
 use crate::writing::hints::Hints;
 use crate::writing::work::Message;
 
-/// Has the operating system tell when anybody writes to the write-ahead log, so that an idle store need not ask
-/// again and again. The folder is watched and not the file, which may be made anew, and nothing of it is opened.
+/// Makes the operating system report writes to the write-ahead log, so that an idle store does not have to poll often.
+/// It watches the folder and not the file, because the file may be created again. It opens no file.
 ///
-/// Where this cannot be had, nothing happens: the writer goes on asking at short intervals.
+/// If this is not possible, nothing happens: the writer continues to poll at short intervals.
 #[cfg(target_os = "linux")]
 pub(crate) fn watch_log(database: &Path, hints: &Arc<Hints>, writer: Sender<Message>) {
     let (Some(folder), Some(name)) = (database.parent(), database.file_name()) else { return };
@@ -24,7 +24,7 @@ pub(crate) fn watch_log(database: &Path, hints: &Arc<Hints>, writer: Sender<Mess
     let spawned = std::thread::Builder::new().name("longshore-watch".to_owned()).spawn(move || {
         let listened = catch_unwind(AssertUnwindSafe(|| linux::listen(&notices, &listeners, &writer)));
         if let (Err(payload), Some(hints)) = (listened, listeners.upgrade()) {
-            // The writer asks by itself from now on.
+            // From now on the writer polls.
             hints.set_log_unwatched();
             crate::quiet::error!(panic = panic_message(payload.as_ref()), "the watch on the log panicked");
         }
@@ -34,7 +34,7 @@ pub(crate) fn watch_log(database: &Path, hints: &Arc<Hints>, writer: Sender<Mess
     }
 }
 
-/// Elsewhere the writer asks at short intervals.
+/// On other systems the writer polls at short intervals.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn watch_log(_database: &Path, _hints: &Arc<Hints>, _writer: Sender<Message>) {}
 
@@ -53,15 +53,15 @@ mod linux {
 
     use super::{Hints, Message, Sender, Weak};
 
-    /// How long the thread outlives its store at most.
+    /// The longest time that the thread outlives its store.
     const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
-    /// A busy log is written many times a millisecond; one notice for all of them is enough.
+    /// A busy log is written many times in a millisecond. One notice for all of them is enough.
     const REST: Duration = Duration::from_millis(1);
-    /// Room for some notices with the longest file names.
+    /// Space for several notices with the longest file names.
     const BUFFER_BYTES: usize = 4096;
 
-    /// Notices of writes into the folder of a database. The system is asked for one at a time: each costs the
-    /// writing process, which is mostly this one, some microseconds, and a busy log is written all the time.
+    /// Notices of writes in the folder of a database. It requests one at a time, because each costs the writing
+    /// process, which is usually this one, some microseconds.
     pub(super) struct Notices {
         inotify: OwnedFd,
         folder: PathBuf,
@@ -69,7 +69,8 @@ mod linux {
         log: OsString,
     }
 
-    /// Writes, and what may give a name to another file: the writer then looks at once whether it has lost its own.
+    /// Writes, and events that may give a name to another file. After those, the writer checks at once whether its file
+    /// has moved.
     const EVENTS: WatchFlags = WatchFlags::MODIFY.union(NAME_EVENTS);
     const NAME_EVENTS: WatchFlags = WatchFlags::CREATE
         .union(WatchFlags::DELETE)
@@ -85,12 +86,12 @@ mod linux {
             Ok(notices)
         }
 
-        /// Asks for the next one.
+        /// Requests the next notice.
         fn ask(&self) -> Result<(), Errno> {
             add_watch(&self.inotify, &self.folder, EVENTS.union(WatchFlags::ONESHOT)).map(|_| ())
         }
 
-        /// Waits for a while; whether anything came.
+        /// Waits for a while. Returns whether a notice came.
         fn wait(&self) -> Result<bool, Errno> {
             match poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], Some(&PATIENCE)) {
                 Ok(ready) => Ok(ready > 0),
@@ -99,14 +100,14 @@ mod linux {
             }
         }
 
-        /// Takes what has come; whether the log may have been written, or a name may stand for another file.
+        /// Reads the notices. Returns whether the log may have been written, or a name may have got another file.
         fn take(&self, buffer: &mut [MaybeUninit<u8>]) -> bool {
             let mut reader = Reader::new(&self.inotify, buffer);
             let mut is_told = false;
             while let Ok(notice) = reader.next() {
                 is_told |= match notice.file_name() {
                     Some(name) if name.to_bytes() == self.log.as_bytes() => true,
-                    // A checkpoint writes to the database itself, which is no news.
+                    // A checkpoint writes to the database itself, which is not a commit.
                     Some(name) => {
                         name.to_bytes() == self.database.as_bytes() && !notice.events().contains(ReadFlags::MODIFY)
                     }
@@ -118,7 +119,7 @@ mod linux {
         }
     }
 
-    /// Ends by itself when the store has gone, or when the system no longer tells.
+    /// Ends when the store has gone, or when the system no longer sends notices.
     pub(super) fn listen(notices: &Notices, hints: &Weak<Hints>, writer: &Sender<Message>) {
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         loop {
@@ -128,12 +129,12 @@ mod linux {
                 if !has_come {
                     return Ok(());
                 }
-                // A message wakes the writer, so there is one only while nobody has looked since the last.
+                // A message wakes the writer, so only one is sent until the writer has checked.
                 if notices.take(&mut buffer) && listeners.has_subscribers() && listeners.note_log_written() {
-                    // A writer that has gone takes the hints with it.
+                    // If the writer has ended, there are no wake-ups.
                     let _ = writer.send(Message::Look);
                 }
-                // What is written meanwhile is seen by the looks that follow each notice for a while.
+                // The writer keeps checking for a while after each notice, so writes during this pause are seen.
                 std::thread::sleep(REST);
                 notices.ask()
             });

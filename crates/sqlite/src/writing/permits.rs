@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Requests that may wait for the writer; further callers wait for a permit.
+/// How many requests may wait for the writer. Further callers wait for a permit.
 const PERMITS: usize = 1024;
 
-/// The permits of requests that are made and not answered yet: bounded, and counted.
+/// Permits for requests that are not answered yet. They are bounded and counted.
 #[derive(Clone, Debug)]
 pub(crate) struct Permits {
     free: Arc<Semaphore>,
@@ -16,12 +16,12 @@ impl Permits {
         Self { free: Arc::new(Semaphore::new(PERMITS)) }
     }
 
-    /// Waits for a permit, which is given back when it is dropped; none once the writer is closed.
+    /// Waits for a permit, which is returned when it is dropped. `None` once the writer is closed.
     pub(crate) async fn take(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.free).acquire_owned().await.ok()
     }
 
-    /// How many requests are made and not answered.
+    /// How many requests are not answered yet.
     pub(crate) fn taken(&self) -> usize {
         PERMITS - self.free.available_permits()
     }

@@ -4,22 +4,22 @@ use rusqlite::{Connection, Statement};
 
 use crate::writing::hints::Hints;
 
-/// How often the file is looked at for commits of others while somebody listens and nothing else is to be done:
-/// soon after the log was written or a commit gave work, and otherwise seldom where the operating system tells of
-/// writes to the log, less seldom where it does not. One look costs about 50 µs here, most of it for waking up.
+/// How often the file is checked for commits of other processes while there are subscribers and no requests. It is
+/// often after the log was written or a commit made work available. Otherwise it is rare if the operating system
+/// reports writes to the log, and less rare if it does not. One check costs about 50 µs, mostly for waking up.
 const PAUSE_BUSY: Duration = Duration::from_millis(2);
 const PAUSE_IDLE: Duration = Duration::from_millis(4);
 const PAUSE_WATCHED: Duration = Duration::from_millis(250);
-/// A commit is to be seen when its last write has reached the disk, so the looks go on for a while after it.
+/// A commit becomes visible when its last write has reached the disk, so the checks continue for a while after a write.
 const IDLE_AFTER: Duration = Duration::from_millis(250);
-/// Right after a write to the log its commit is about to show: the flush to the disk is all that is between.
+/// Right after a write to the log, its commit will become visible soon: only the flush to disk is missing.
 const PAUSE_EXPECTING: Duration = Duration::from_micros(500);
 const EXPECTING: Duration = Duration::from_millis(10);
 
-/// Notices commits of other connections. It asks the writing connection itself, for which only foreign commits
-/// count, so that a worker is not woken by its own outcomes and no further connection is needed.
+/// Notices commits of other connections. It asks the writing connection, whose counter includes only foreign commits.
+/// So a worker is not woken by its own outcomes, and no further connection is needed.
 pub(crate) struct Watch<'c> {
-    /// None if it could not be prepared; then there are no hints, and polling does.
+    /// `None` if it could not be prepared. Then there are no wake-ups, and polling is enough.
     look: Option<Statement<'c>>,
     data_version: Option<i64>,
     looked_at: Instant,
@@ -36,18 +36,18 @@ impl<'c> Watch<'c> {
         watch
     }
 
-    /// Something was asked for, so more may follow soon.
+    /// Records a request, because more may follow soon.
     pub(crate) fn note_activity(&mut self) {
         self.active_at = Instant::now();
     }
 
-    /// Somebody wrote to the log.
+    /// Records that the log was written.
     pub(crate) fn note_log_written(&mut self) {
         self.active_at = Instant::now();
         self.written_at = Some(self.active_at);
     }
 
-    /// How long to wait until the next look.
+    /// How long to wait until the next check.
     pub(crate) fn pause(&self, hints: &Hints) -> Duration {
         if self.active_at.elapsed() < IDLE_AFTER {
             return self.pause_busy();
@@ -55,13 +55,13 @@ impl<'c> Watch<'c> {
         if hints.is_log_watched() { PAUSE_WATCHED } else { PAUSE_IDLE }
     }
 
-    /// Whether somebody else has committed since the last look; looks no more often than is worth its price.
+    /// Whether another connection has committed since the last check. Checks only as often as is useful.
     pub(crate) fn has_foreign_commit(&mut self) -> bool {
         if self.looked_at.elapsed() < self.pause_busy() {
             return false;
         }
         self.looked_at = Instant::now();
-        // A look that fails is no hint; the next request meets the cause and tells it.
+        // A failed check is not a wake-up. The next request meets the cause and reports it.
         let Some(version) = self.read() else { return false };
         let is_new = self.data_version != Some(version);
         self.data_version = Some(version);

@@ -6,85 +6,85 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::fault::{ErrorContext, Fault, repeat};
 use crate::writing::session::{Session, WriteTx};
 
-/// What wakes the writer.
+/// A message to the writer.
 pub(crate) enum Message {
-    /// Something is to be done.
+    /// A request.
     Task(Box<dyn Task>),
-    /// Somebody began to listen, or the log was written: look for foreign commits.
+    /// A new subscriber, or a write to the log: check for foreign commits.
     Look,
-    /// The store is closed.
+    /// The store is being closed.
     Close,
 }
 
 /// One request to the writer: what it does inside a transaction that it may share with others.
 pub(crate) trait Work: Send + 'static {
-    /// What the caller gets.
+    /// The answer for the caller.
     type Answer: Send + 'static;
-    /// What is being done, for errors.
+    /// The operation, for errors.
     const DOING: &'static str;
 
-    /// What the writer knows of its effect on which job runs next.
+    /// What is known about its effect on which job runs next.
     const EFFECT: Effect = Effect::Unknown;
 
-    /// About how many rows it writes, by which a shared transaction is bounded.
+    /// The approximate number of rows that it writes. It bounds a shared transaction.
     fn rows(&self) -> usize {
         1
     }
 
-    /// Whether at most one statement of it writes, and nothing can refuse it afterwards: SQLite takes a failed
-    /// statement back by itself, so that it needs no savepoint, which costs more than a single insert.
+    /// Whether it has at most one writing statement and nothing can refuse it afterwards. SQLite undoes a failed
+    /// statement by itself, so the request needs no savepoint, which costs more than a single insert.
     fn is_one_statement(&self) -> bool {
         false
     }
 
-    /// The job, if making it is all that is asked for and nothing has to be looked up for it: several such requests
-    /// are one statement.
+    /// The job, if the request only creates it and nothing must be looked up for it. Several such requests are one
+    /// statement.
     fn plain_job(&self) -> Option<&ValidJob> {
         None
     }
 
-    /// The answer to a request whose plain job was made under this id.
+    /// The answer if the plain job was created with this id.
     fn answer_for(&self, _id: JobId) -> Option<Self::Answer> {
         None
     }
 
-    /// A cheap look outside any write transaction: an answer, if there is nothing to write.
+    /// A cheap read outside the write transaction. Returns an answer if nothing must be written.
     fn look(&mut self, _session: &Session<'_>) -> Result<Option<Self::Answer>, Fault> {
         Ok(None)
     }
 
-    /// Does it. On an error everything that it wrote is taken back.
+    /// Does the work. After Err everything that it wrote is undone.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Self::Answer, Fault>;
 }
 
-/// What the writer knows of the effect that a piece of work has on which job runs next.
+/// What is known about the effect of a piece of work on which job runs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Nothing may run before a new job that could not before, unless [`WriteTx::wakes`] says so.
+    /// No existing job becomes runnable before a new job, unless [`WriteTx::wakes`] is set.
     Told,
-    /// Nothing is known.
+    /// Unknown.
     Unknown,
 }
 
-/// A request with the way back to its caller; what the writer sees of any [`Work`].
+/// A request and the channel to its caller, independent of the type of [`Work`].
 pub(crate) trait Task: Send {
     fn rows(&self) -> usize;
     fn is_one_statement(&self) -> bool;
     fn effect(&self) -> Effect;
     fn plain_job(&self) -> Option<&ValidJob>;
-    /// Keeps the answer: the plain job was made under this id.
+    /// Keeps the answer for a plain job that was created with this id.
     fn keep_made(&mut self, id: JobId);
-    /// Whether the look was enough; then the answer waits to be sent.
+    /// Whether the read was enough. If so, the answer is kept.
     fn look(&mut self, session: &Session<'_>) -> Result<bool, rusqlite::Error>;
-    /// Does the work and keeps the answer; an error says why everything that it wrote must be taken back.
+    /// Does the work and keeps the answer. An error says why everything that it wrote must be undone.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Stop>;
-    /// Sends the answer that was kept.
+    /// Sends the kept answer.
     fn answer(self: Box<Self>);
-    /// Sends an error in place of the answer.
+    /// Sends an error instead of the answer.
     fn refuse(self: Box<Self>, error: &rusqlite::Error);
-    /// Sends the error that the writer panicked over this request, or over one beside it.
+    /// Sends the error that the writer panicked in this request, or in one of the same group.
     fn give_up(self: Box<Self>, panic: &(dyn Any + Send));
-    /// Sends an error that is the store's own.
+    /// Sends an error of the store itself.
     fn dismiss(self: Box<Self>, error: StoreError);
 }
 
@@ -93,7 +93,7 @@ pub(crate) trait Task: Send {
 pub(crate) enum Stop {
     /// The database failed.
     Sql(rusqlite::Error),
-    /// The request cannot be met; the database is fine.
+    /// The request was refused. The database works.
     Refused,
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct Request<W: Work> {
     pub(crate) context: ErrorContext,
     pub(crate) reply: oneshot::Sender<Result<W::Answer, StoreError>>,
     pub(crate) kept: Option<Result<W::Answer, StoreError>>,
-    /// Given back when the request is answered, so that the queue is bounded; none where no caller waits.
+    /// Returned when the request is answered, which bounds the queue. `None` if no caller waits.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -164,9 +164,9 @@ impl<W: Work> Task for Request<W> {
 
     fn answer(self: Box<Self>) {
         let Self { reply, kept, context, permit, .. } = *self;
-        // Before the answer: a caller who is back at once must find its own place free, or it takes itself for two.
+        // Before the answer. Otherwise a caller that comes back at once would count its old permit as another caller.
         drop(permit);
-        // The caller may have gone; its request has had its effect all the same.
+        // The caller may have gone. Its request was carried out in any case.
         let _ = reply.send(kept.unwrap_or_else(|| Err(context.closed())));
     }
 

@@ -23,24 +23,24 @@ use crate::writing::permits::Permits;
 use crate::writing::work::{Message, Request, Work};
 use crate::writing::writer_thread::WriterThread;
 
-/// The way to the one thread that writes.
+/// A handle to the one thread that writes.
 ///
-/// Requests queue up while a transaction commits, and share the next one. The queue is the standard library's
-/// (its receiver can wait with a time limit, which the look for foreign commits needs), bounded by the permits.
+/// Requests queue up while a transaction commits, and share the next one. The queue is a standard library channel,
+/// because its receiver can wait with a timeout, which the check for foreign commits needs. The permits bound it.
 #[derive(Debug)]
 pub(crate) struct Writer {
     sender: Sender<Message>,
     permits: Permits,
     awake: Awake,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// What the thread said when it panicked.
+    /// The message of the thread's panic, if it panicked.
     panicked: Arc<OnceLock<String>>,
     context: ErrorContext,
     hints: Arc<Hints>,
     log_watch: Once,
 }
 
-/// What an open store hands to its writer.
+/// What an open store passes to its writer.
 pub(crate) struct Opened {
     pub(crate) options: SqliteOptions,
     pub(crate) context: ErrorContext,
@@ -50,7 +50,7 @@ pub(crate) struct Opened {
 }
 
 impl Writer {
-    /// Starts the thread on a connection that is open already.
+    /// Starts the thread on an open connection.
     pub(crate) fn start(connection: Connection, opened: Opened) -> Result<Self, StoreError> {
         let Opened { options, context, file, readers, hints } = opened;
         let (sender, receiver) = channel();
@@ -80,11 +80,11 @@ impl Writer {
         Ok(Self { sender, permits, awake, thread, panicked, context, hints, log_watch })
     }
 
-    /// Has the work done and answers after the commit. When the future is dropped after its request was sent, the
-    /// work is done all the same.
+    /// Runs the work and returns after the commit. If the future is dropped after its request was sent, the work is
+    /// still done.
     ///
-    /// Takes nothing from the budget of a Tokio task: a caller that blocks inside one, by whichever executor, never
-    /// gives Tokio the chance to renew the budget, and would wait for ever for an answer that is there.
+    /// It does not use the budget of a Tokio task. A caller that blocks inside a task gives Tokio no chance to renew
+    /// the budget, and would wait for ever for an answer that exists.
     pub(crate) async fn run<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         unconstrained(self.ask(work)).await
     }
@@ -105,19 +105,19 @@ impl Writer {
         }
     }
 
-    /// A way to the thread for requests whose answer nobody waits for.
+    /// A channel to the thread for requests whose answer nobody waits for.
     pub(crate) fn sender(&self) -> Sender<Message> {
         self.sender.clone()
     }
 
-    /// Tells the thread that somebody listens for hints now.
+    /// Tells the thread that there is a subscriber for wake-ups.
     pub(crate) fn listen(&self, database: &Path) {
         self.log_watch.call_once(|| watch_log(database, &self.hints, self.sender.clone()));
-        // A writer that has gone has no hints to give.
+        // A writer that has ended sends no wake-ups.
         let _ = self.sender.send(Message::Look);
     }
 
-    /// Finishes what was asked for before, then ends the thread. Later requests are answered `Closed`.
+    /// Finishes the earlier requests, then ends the thread. Later requests return `Closed`.
     pub(crate) fn close(&self) {
         self.permits.close();
         let _ = self.sender.send(Message::Close);
@@ -125,7 +125,7 @@ impl Writer {
         if let Some(thread) = thread
             && thread.join().is_err()
         {
-            crate::quiet::error!(database = %self.context.database, "the writer had panicked");
+            crate::quiet::error!(database = %self.context.database, "the writer thread has panicked");
         }
     }
 }

@@ -6,7 +6,7 @@ use longshore_sqlite::{Durability, SqliteStore};
 use crate::database::{Database, job};
 
 const PAGE_BYTES: u64 = 4096 + 24;
-/// At 8,000 pages the writer waits for the copy, and a thousand more may come until the log is begun anew.
+/// At 8,000 pages the writer waits for the copy, and a thousand more pages may come until the log is restarted.
 const LOG_BYTES_MAX: u64 = 9500 * PAGE_BYTES;
 /// Several times as much as the log may hold.
 const MANY: usize = 500;
@@ -16,7 +16,7 @@ fn quick_store(database: &Database) -> SqliteStore {
     SqliteStore::open(database.options().durability(Durability::Normal)).unwrap()
 }
 
-/// Each of the requests writes some forty pages.
+/// Each request writes about forty pages.
 async fn write(store: &SqliteStore, requests: usize) {
     for _ in 0..requests {
         let wide = NewJob::encode("wide", &"x".repeat(500)).unwrap();
@@ -91,14 +91,14 @@ async fn closing_the_store_ends_the_thread_that_copies_the_log() {
     store.close();
     drop(database);
     let begun = Instant::now();
-    // Other tests of this process have threads, too.
+    // Other tests of this process have threads too.
     while threads() > before && begun.elapsed() < Duration::from_secs(10) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(threads() <= before);
 }
 
-/// What a lone request costs must not depend on a statement that a larger one left behind.
+/// The cost of a lone request must not depend on a statement that a larger one left behind.
 #[tokio::test]
 async fn a_small_job_follows_a_large_one() {
     let database = Database::new();

@@ -25,7 +25,7 @@ async fn page(
     (page.jobs.iter().map(|job| job.id.0).collect(), page.next)
 }
 
-/// Makes a job that has ended as a dead letter.
+/// Creates a dead letter.
 async fn bury(database: &Database) -> JobId {
     let id = database.enqueue(job().priority(Priority::CRITICAL)).await;
     let worker = database.worker().await;

@@ -1,4 +1,4 @@
-//! What goes wrong with a file, and that work goes on when the cause is gone.
+//! Problems of a file, and that work continues when the cause is gone.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};

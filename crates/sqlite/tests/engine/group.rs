@@ -8,7 +8,7 @@ use crate::database::{Database, job};
 #[tokio::test]
 async fn a_request_that_fails_in_a_group_hurts_nobody_else() {
     let database = Database::new();
-    // While another program holds the lock, the requests gather and share the transaction that follows.
+    // While another program holds the lock, the requests queue up and share the next transaction.
     let mut foreign = database.foreign();
     let lock = foreign.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     let mut waiting = Vec::new();
@@ -36,7 +36,7 @@ async fn a_request_that_fails_in_a_group_hurts_nobody_else() {
     database.assert_counts_are_true();
 }
 
-/// Jobs of several callers are one statement; each caller learns the id of its own.
+/// Jobs of several callers are one statement. Each caller gets the id of its own job.
 #[tokio::test]
 async fn callers_who_share_a_statement_get_their_own_ids() {
     let database = Database::new();

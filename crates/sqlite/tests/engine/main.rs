@@ -1,4 +1,4 @@
-//! The engine as its callers see it, each test on a database of its own.
+//! The engine as its callers see it, each test on a separate database.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

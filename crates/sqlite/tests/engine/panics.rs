@@ -1,4 +1,4 @@
-//! A panic inside the store is an answer to its callers, and the store works on.
+//! A panic inside the store is returned to its callers as an error, and the store keeps working.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use longshore_core::{Clock, Console, JobData, JobId, NewJob, Store, StoreError, SystemClock, Timestamp};
 use longshore_sqlite::{SqliteOptions, SqliteStore, schema};
 
-/// Panics once when a test says so.
+/// Panics once when a test requests it.
 #[derive(Debug)]
 struct PanickyClock {
     inner: SystemClock,

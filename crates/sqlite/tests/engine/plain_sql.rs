@@ -1,4 +1,4 @@
-//! The counts, whatever statement another program uses.
+//! The counts are right, whatever statement another program uses.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const KEEP_HOUSE: Maintenance = Maintenance { retention: None, dead_letter_reten
 const COLUMNS: &str = "(id, job_type, queue, status, unique_key, worker_id, started_at, completed_at, next_retry_at,
     dead_letter_reason, moved_to_dead_letter_at)";
 
-/// Job 1 waits in `a` and holds the key `k`, job 2 has completed in `b`, job 3 waits in `b`.
+/// Job 1 waits in `a` and has the key `k`, job 2 has completed in `b`, job 3 waits in `b`.
 fn three_jobs(database: &Database) -> Connection {
     let foreign = database.foreign();
     foreign
@@ -111,7 +111,7 @@ fn a_statement_that_fails_in_its_middle_is_counted_as_far_as_it_stands() {
     }
 }
 
-/// The note of a duplicate that was ignored stays; the engine deletes without triggers.
+/// The record of an ignored duplicate stays, because the engine deletes without triggers.
 #[tokio::test]
 async fn a_job_that_an_ignored_duplicate_noted_is_counted_off_once_when_the_engine_deletes_it() {
     for ignored in [
@@ -130,7 +130,7 @@ async fn a_job_that_an_ignored_duplicate_noted_is_counted_off_once_when_the_engi
     }
 }
 
-/// Thousands of statements that nobody thought of.
+/// Thousands of random statements.
 #[test]
 fn counts_are_true_after_each_of_many_random_statements() {
     let mut random = fastrand::Rng::with_seed(11);
@@ -142,7 +142,7 @@ fn counts_are_true_after_each_of_many_random_statements() {
         foreign.execute_batch("BEGIN").unwrap();
         for _ in 0..1500 {
             let statement = random_statement(&mut random);
-            // A constraint may refuse it.
+            // A constraint may reject it.
             let _ = foreign.execute_batch(&statement);
             if foreign.is_autocommit() {
                 foreign.execute_batch("BEGIN").unwrap();
@@ -207,7 +207,7 @@ async fn a_program_that_empties_the_table_without_triggers_leaves_counts_that_ar
     let database = Database::new();
     let foreign = three_jobs(&database);
     foreign.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
-    // Without triggers it is the truncation that SQLite does for a DELETE of all.
+    // Without triggers, SQLite runs a DELETE of all rows as a truncation.
     foreign.execute_batch("DELETE FROM job_queue").unwrap();
 
     database.store.maintain(KEEP_HOUSE).await.unwrap();

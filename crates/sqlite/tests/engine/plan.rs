@@ -1,4 +1,4 @@
-//! The plan of every statement, so that none ever walks what waits.
+//! The plan of every statement, so that none ever walks through the waiting jobs.
 
 use std::fmt::Write;
 use std::fs;
@@ -8,7 +8,7 @@ use longshore_sqlite::rusqlite::{params_from_iter, vtab::array};
 
 use crate::database::Database;
 
-/// Statements that may walk the table or sort, because a person asks for them or a bound is in them.
+/// Statements that may walk through the table or sort, because a person requests them or they contain a limit.
 const MAY_WALK: [&str; 9] = [
     "count_jobs",
     "count_named_jobs",

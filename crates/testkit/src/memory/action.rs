@@ -4,16 +4,17 @@ use longshore_core::{Action, Actioned, DeadLetterReason, JobId, Refusal, Selecti
 
 use super::state::State;
 
-/// Of a filter's refusals, how many are told one by one.
+/// How many refused jobs of a filter are reported one by one.
 const REFUSED_MAX: usize = 100;
 
 impl State {
-    /// Visits the jobs in the order of their ids, so that of two with one unique key the older is retried.
+    /// Visits the jobs in the order of their ids, so that of two with the same unique key the older is retried.
     pub(super) fn act(&mut self, selection: &Selection, action: Action, now: Timestamp) -> Actioned {
         let mut actioned = Actioned::default();
         let mut revived = BTreeSet::new();
         for id in self.visited(selection) {
-            // A move of this action may have moved its children, too; what is no longer meant is left alone.
+            // An earlier change of this action may have changed its children too. Jobs that no longer match are
+            // skipped.
             if revived.contains(&id) || !self.is_still_meant(id, selection) {
                 continue;
             }
@@ -77,7 +78,7 @@ impl State {
             return Err(Refusal::UniqueKeyTaken { id, by });
         }
         let row = self.row(id);
-        // A success has no row in the history until it is no longer the job's own state that tells of it.
+        // A success gets its row in the history only when the job's own row no longer describes it.
         if let Some(attempt) = row.current_attempt() {
             row.attempts.insert(attempt.claim_number, attempt);
         }
@@ -103,13 +104,13 @@ impl State {
         Ok(())
     }
 
-    /// A parent that was deleted is no parent any more.
+    /// A deleted parent no longer counts as a parent.
     fn waits_for_parent(&self, id: JobId) -> bool {
         let parent = self.rows[&id].job.parent_job_id;
         parent.and_then(|parent| self.rows.get(&parent)).is_some_and(|row| row.job.status != Status::Completed)
     }
 
-    /// Lets those that were given up because this job did not complete wait for it again.
+    /// Revives the children that became dead letters because this job did not complete.
     fn revive_children(
         &mut self,
         parent: JobId,

@@ -3,7 +3,7 @@ use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, Timestamp};
 use super::state::State;
 
 impl State {
-    /// A new job with a parent waits for it, unless the parent has ended already.
+    /// Makes a new job wait for its parent, unless the parent has ended.
     pub(super) fn await_parent(&mut self, id: JobId, now: Timestamp) {
         let Some(parent) = self.row(id).job.parent_job_id else { return };
         match self.rows[&parent].job.status {
@@ -13,7 +13,7 @@ impl State {
         }
     }
 
-    /// Moves the children of a job that has just ended: they may run, or they never will.
+    /// Updates the children of a job that has just ended: they become runnable, or dead letters.
     pub(super) fn tell_children(&mut self, parent: JobId, now: Timestamp) {
         let status = self.rows[&parent].job.status;
         for child in self.blocked_children(parent) {
@@ -27,7 +27,7 @@ impl State {
         }
     }
 
-    /// Removes a job that does not run. Those that waited for it never will; others forget it.
+    /// Deletes a job that is not running. Jobs that waited for it become dead letters; other children forget it.
     pub(super) fn remove(&mut self, id: JobId, now: Timestamp) {
         for child in self.blocked_children(id) {
             self.bury(child, DeadLetterReason::ParentDeleted { parent: id }, now);
@@ -38,7 +38,7 @@ impl State {
         }
     }
 
-    /// Gives a job up, and with it all that waits for it.
+    /// Makes a job a dead letter, with all jobs that wait for it.
     pub(super) fn bury(&mut self, id: JobId, reason: DeadLetterReason, at: Timestamp) {
         let row = self.row(id);
         row.job.status = Status::DeadLetter;
@@ -56,13 +56,13 @@ impl State {
         self.tell_children(id, at);
     }
 
-    /// Gives up what has waited too long for a job that has ended without completing, which is how a job stands
-    /// that was retried without its parent; says how many those were.
+    /// Gives up jobs that have waited too long for a job that ended without completing, as after a retry without the
+    /// parent. Returns their number.
     pub(super) fn settle(&mut self, now: Timestamp) -> u64 {
         let mut stuck = self.stuck();
         stuck.retain(|(child, _, _)| now.since(self.rows[child].ready_at) >= Maintenance::PATIENCE);
         for (child, parent, status) in &stuck {
-            // The burial of one may have taken another one along.
+            // Ending one job may have ended a later one too.
             if self.rows[child].job.status == Status::Blocked {
                 self.bury(*child, DeadLetterReason::ParentEnded { parent: *parent, status: *status }, now);
             }
@@ -70,7 +70,7 @@ impl State {
         stuck.len() as u64
     }
 
-    /// The jobs that wait for one that has ended without completing, by id, with that one and how it ended.
+    /// The jobs that wait for a job that ended without completing, by id, with that job and its status.
     pub(super) fn stuck(&self) -> Vec<(JobId, JobId, Status)> {
         let ended = |job: &longshore_core::Job| {
             let parent = self.rows.get(&job.parent_job_id?)?;

@@ -9,7 +9,7 @@ use super::Moment;
 use super::state::State;
 use super::worker::Worker;
 
-/// How many of a worker's jobs are told.
+/// How many of a worker's jobs are listed.
 const RUNNING_MAX: usize = 100;
 const HOUR: Duration = Duration::from_secs(3600);
 

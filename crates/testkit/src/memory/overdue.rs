@@ -3,7 +3,7 @@ use longshore_core::{JobId, Overdue, Timestamp};
 use super::state::State;
 
 impl State {
-    /// Ends what waits beyond its expiry or deadline, in the order in which these passed; says how many those were.
+    /// Ends waiting jobs whose expiry or deadline has passed, in the order of those times. Returns their number.
     pub(super) fn end_overdue(&mut self, now: Timestamp) -> u64 {
         let mut waiting: Vec<(Option<Timestamp>, JobId)> = self
             .rows
@@ -12,11 +12,11 @@ impl State {
             .map(|row| (row.job.expires_at.into_iter().chain(row.job.deadline_at).min(), row.job.id))
             .collect();
         waiting.sort();
-        // The end of one may have taken another one along.
+        // Ending one job may have ended a later one too.
         waiting.into_iter().filter(|(_, id)| self.end_if_overdue(*id, now)).count() as u64
     }
 
-    /// Ends a job that waits, if its expiry or deadline has passed.
+    /// Ends a waiting job if its expiry or deadline has passed.
     pub(super) fn end_if_overdue(&mut self, id: JobId, now: Timestamp) -> bool {
         let row = self.row(id);
         let Some(overdue) = row.budgets().time.overdue_at(now).filter(|_| row.is_overdue(now)) else { return false };

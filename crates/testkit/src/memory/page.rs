@@ -22,7 +22,7 @@ impl State {
         self.rows.values().filter(|row| is_selected(&row.job, selection)).count() as u64
     }
 
-    /// The ids that an action visits: those that are selected, and those that were named and do not exist.
+    /// The ids that an action visits: the selected ones, and the listed ones that do not exist.
     pub(super) fn visited(&self, selection: &Selection) -> Vec<JobId> {
         let mut ids = match selection {
             Selection::Jobs(ids) => ids.clone(),
@@ -35,7 +35,7 @@ impl State {
         ids
     }
 
-    /// Whether an action may still move a job that it visits; one that is not there is refused.
+    /// Whether an action may still change a job that it visits. A missing job is refused.
     pub(super) fn is_still_meant(&self, id: JobId, selection: &Selection) -> bool {
         self.rows.get(&id).is_none_or(|row| is_selected(&row.job, selection))
     }

@@ -25,7 +25,8 @@ pub(super) struct MinuteCounts {
 
 impl State {
     pub(super) fn stats(&self, minutes: u32, now: Timestamp) -> Stats {
-        Stats { queues: self.queue_stats(), minutes: self.minute_stats(minutes, now) }
+        let next_due_at = self.rows.values().filter(|row| row.waits_for_instant()).filter_map(|row| row.due).min();
+        Stats { queues: self.queue_stats(), minutes: self.minute_stats(minutes, now), next_due_at }
     }
 
     pub(super) fn queue_stats(&self) -> Vec<QueueStats> {

@@ -11,7 +11,7 @@ pub(super) const JOB_TYPES: [&str; 3] = ["a", "b", "c"];
 pub(super) const QUEUES: [&str; 3] = ["q", "r", "s"];
 const PRIORITIES: [i32; 4] = [0, 5, 5, 10];
 
-/// What the random run draws. Names are few, so that jobs meet.
+/// Draws a value. There are few names, so that jobs meet.
 pub(super) fn pick<'a, T>(random: &mut Rng, from: &'a [T]) -> &'a T {
     &from[random.usize(..from.len())]
 }
@@ -50,7 +50,7 @@ pub(super) fn is_strict(unique_key: &str) -> bool {
     unique_key < "key 3"
 }
 
-/// Mostly one of the latest, so that chains grow; now and then one that is not there.
+/// Usually one of the latest, so that chains grow; sometimes one that does not exist.
 fn parent(random: &mut Rng, known: &[JobId]) -> JobId {
     if known.is_empty() || is_lucky(random, 0.05) {
         return JobId(random.i64(900_000..1_000_000));
@@ -68,7 +68,7 @@ fn due(random: &mut Rng, now: Timestamp) -> Due {
     }
 }
 
-/// Now and then it changes nothing, or what no job may be.
+/// Sometimes it changes nothing, or is invalid for every job.
 pub(super) fn edit(random: &mut Rng, now: Timestamp) -> JobEdit {
     JobEdit {
         job_type: is_lucky(random, 0.3).then(|| (*pick(random, &JOB_TYPES)).to_owned()),

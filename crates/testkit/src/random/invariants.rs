@@ -7,7 +7,7 @@ use super::run::Run;
 use crate::suite::Harness;
 
 impl<H: Harness> Run<H> {
-    /// What must hold at any time, whatever the model says.
+    /// Checks what must be true at any time, independent of the model.
     pub(super) async fn check_invariants(&mut self) {
         self.reclaim_calmly().await;
         let store = self.main.subject.inner();
@@ -20,7 +20,7 @@ impl<H: Harness> Run<H> {
         for job in &jobs {
             self.trail.must(is_whole(job), || format!("a state without its instants: {job:#?}"));
             let parent = job.parent_job_id.and_then(|parent| by_id.get(&parent));
-            // One that was retried without its parent waits until that is retried, or housekeeping gives it up.
+            // A job that was retried without its parent waits until the parent is retried, or housekeeping gives it up.
             let waits_in_vain =
                 job.status == Status::Blocked && parent.is_none_or(|parent| parent.status == Status::Completed);
             self.trail.must(!waits_in_vain, || format!("nobody will unblock {job:#?}"));
@@ -29,7 +29,7 @@ impl<H: Harness> Run<H> {
         }
     }
 
-    /// Nobody runs without a worker that is registered; who was dead or beyond its lease has just been found.
+    /// Every running job has a registered worker. Dead and lapsed workers have just been found.
     async fn check_leases(&self, jobs: &[Job]) {
         let workers = self.main.subject.inner().workers().await.expect("without faults workers can be read");
         let registered: BTreeSet<WorkerId> = workers.into_iter().map(|worker| worker.worker_id).collect();
@@ -48,7 +48,7 @@ impl<H: Harness> Run<H> {
         }
     }
 
-    /// The counts that are kept are those of the rows.
+    /// The stored counts equal the number of rows.
     async fn check_counts(&self, jobs: &[Job]) {
         let stats = self.main.subject.inner().stats(0).await.expect("without faults stats can be read");
         let mut kept: BTreeMap<(String, Status), u64> = BTreeMap::new();
@@ -64,7 +64,7 @@ impl<H: Harness> Run<H> {
     }
 }
 
-/// A job's state and what must be known in it.
+/// Whether a job has all values that its status needs.
 fn is_whole(job: &Job) -> bool {
     let is_ended = job.status.is_ended() == job.completed_at.is_some();
     let is_buried = (job.status == Status::DeadLetter)
@@ -74,7 +74,7 @@ fn is_whole(job: &Job) -> bool {
     is_ended && is_buried && is_retrying && is_running
 }
 
-/// Every claim is one attempt, told once and in order.
+/// Whether every claim is one attempt, listed once and in order.
 fn is_told_whole(detail: &JobDetail) -> bool {
     let told: Vec<i64> = detail.attempts.iter().map(|attempt| attempt.claim_number.0).collect();
     told == (1..=detail.job.claim_number.0).collect::<Vec<_>>()

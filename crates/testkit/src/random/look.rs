@@ -7,16 +7,16 @@ use super::run::Run;
 use crate::suite::Harness;
 
 const PAGE: u32 = 1000;
-/// Longer than any run goes on, so that every minute is compared.
+/// Longer than any run, so that every minute is compared.
 const MINUTES: u32 = 100_000;
 
 impl<H: Harness> Run<H> {
-    /// The cheap look after each step.
+    /// The cheap comparison after each step.
     pub(super) async fn compare_counts(&self) {
         self.trail.both_calmly(&self.main, |store| store.stats(MINUTES)).await;
     }
 
-    /// All that can be seen: every job with its history and log, counts, workers and health.
+    /// Compares everything visible: every job with its history and log, counts, workers and health.
     pub(super) async fn compare_everything(&self) {
         let found = self.all_jobs(self.main.subject.inner()).await;
         let expected = self.all_jobs(&self.main.model).await;
@@ -53,7 +53,7 @@ impl<H: Harness> Run<H> {
         }
     }
 
-    /// After a call that makes or removes jobs: what the model has is what must be there from now on.
+    /// After a call that creates or deletes jobs: from now on the jobs of the model must exist.
     pub(super) async fn expect_what_is_there(&mut self) {
         self.expected = self.ids_in(&self.main.model).await;
     }

@@ -6,9 +6,9 @@ use super::draw;
 use super::run::Run;
 use crate::suite::Harness;
 
-/// How much time passes between two looks for lost workers.
+/// The time between two searches for lost workers.
 const LOOK: Duration = Duration::from_millis(750);
-/// So many steps of housekeeping must be enough for a database of this size.
+/// The maximum number of housekeeping steps for a database of this size.
 const MAINTENANCE_STEPS_MAX: u32 = 10_000;
 
 impl<H: Harness> Run<H> {
@@ -16,13 +16,13 @@ impl<H: Harness> Run<H> {
         self.trail.both(&self.main, "reclaim", |store| store.reclaim()).await;
     }
 
-    /// Without faults, so that the store has surely seen every heartbeat by now.
+    /// Without faults, so that the store has certainly seen every heartbeat.
     pub(super) async fn reclaim_calmly(&mut self) {
         self.trail.tell("reclaim without faults");
         self.trail.both_calmly(&self.main, |store| store.reclaim()).await;
     }
 
-    /// In short steps with a look after each, as in life: a lease ends only under continued observation.
+    /// In short steps with a search after each, as in production: a lease ends only under continuous observation.
     pub(super) async fn pass_time(&mut self) {
         let mut span = draw::milliseconds(&mut self.random, 1..5000);
         self.trail.tell(&format!("{span:?} pass"));
@@ -81,7 +81,7 @@ impl<H: Harness> Run<H> {
         self.trail.both(&self.main, &what, |store| store.change_queue(queue.to_owned(), change)).await;
     }
 
-    /// How much one step looks at is the store's own, so each keeps house to the end.
+    /// Stores choose how much one step does, so each runs housekeeping to its end.
     pub(super) async fn maintain(&mut self) {
         let retention = self.random.bool().then(|| Duration::from_secs(self.random.u64(..600)));
         let dead_letter_retention = self.random.bool().then(|| Duration::from_secs(self.random.u64(..600)));
@@ -116,7 +116,7 @@ impl<H: Harness> Run<H> {
         (pruned, settled, reconciled)
     }
 
-    /// The main process dies and another one takes its place, which has seen no heartbeat yet.
+    /// The main process dies and is replaced by another one, which has seen no heartbeat yet.
     pub(super) async fn restart(&mut self) {
         self.trail.tell("the main process dies");
         let fresh = self.open();

@@ -8,10 +8,10 @@ use super::pair::{Backend, Pair};
 use crate::Fault;
 use crate::suite::Harness;
 
-/// How many operations are told when a run fails.
+/// How many operations are printed when a run fails.
 const TOLD: usize = 40;
 
-/// Where a run is and how it came there.
+/// The position of a run, and its last operations.
 #[derive(Debug)]
 pub(super) struct Trail {
     seed: u64,
@@ -39,8 +39,8 @@ impl Trail {
         self.told.push_back(format!("{}: {what}", self.step));
     }
 
-    /// Makes one call on the store and on the model, and holds the answers against each other. None when the
-    /// store met a fault, so that the caller knows no answer; what had an effect has it on the model, too.
+    /// Makes one call on the store and on the model, and compares the answers. `None` if the store had a fault, because
+    /// then the caller knows no answer. If the call had an effect on the store, it is made on the model too.
     pub(super) async fn both<H: Harness, T: Answer>(
         &mut self,
         pair: &Pair<H>,
@@ -56,7 +56,7 @@ impl Trail {
             }
             Some(Fault::Lost) => {
                 self.tell("… of which the answer was lost");
-                // An effect that was refused lost nothing but the refusal.
+                // If a lost answer was a refusal, only the refusal is lost.
                 let _ = call(&pair.model).await;
                 None
             }
@@ -117,7 +117,7 @@ impl Trail {
     }
 }
 
-/// The lines that differ, with the two that stand before them.
+/// The lines that differ, with the two lines before them.
 fn difference(found: &str, expected: &str, what: &str) -> String {
     let (found, expected): (Vec<&str>, Vec<&str>) = (found.lines().collect(), expected.lines().collect());
     let same = found.iter().zip(&expected).take_while(|(left, right)| left == right).count();

@@ -330,6 +330,7 @@ macro_rules! store_suite {
             stats:
                 the_depths_are_those_of_the_jobs
                 the_depths_follow_every_move
+                the_next_instant_that_a_job_waits_for_is_told
                 a_refused_enqueue_is_not_counted
                 a_queue_that_had_jobs_is_still_told
                 the_oldest_waiting_job_tells_since_when

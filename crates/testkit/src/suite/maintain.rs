@@ -6,7 +6,7 @@ use super::world::seconds;
 use super::{Harness, World};
 use crate::job;
 
-/// Keeps house until nothing is left to do, in steps of `rows_max`; says how many jobs went.
+/// Runs housekeeping in steps of `rows_max` until there is nothing left to do. Returns the number of removed jobs.
 async fn maintain<H: Harness>(world: &World<H>, retention: Option<Duration>, rows_max: u32) -> u64 {
     let mut pruned = 0;
     for _ in 0..1000 {
@@ -119,7 +119,8 @@ pub async fn wrong_counts_are_mended_once_by_stores_that_keep_house_at_the_same_
     for by in [7, -3, 1] {
         let wrong = u64::from(world.spoil_count("default", Status::Pending, by));
         let [a, b, c] = &others;
-        // Twice, so that whoever held the duty in the last round may do it, and whoever did not may take it over.
+        // Twice: the holder of the duty may do the work in the first round, and another store may take the duty over in
+        // the second.
         world.clock.advance(Maintenance::DUTY_EXPIRY);
         let steps = tokio::join!(
             world.store.maintain(KEEP_HOUSE),

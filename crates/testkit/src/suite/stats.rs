@@ -43,6 +43,17 @@ pub async fn the_depths_follow_every_move<H: Harness>() {
     assert_eq!(depths(&found[0]).values().sum::<u64>(), world.count().await);
 }
 
+pub async fn the_next_instant_that_a_job_waits_for_is_told<H: Harness>() {
+    let world = World::<H>::new();
+    world.enqueue(job()).await;
+    assert_eq!(stats(&world).await.next_due_at, None);
+    world.enqueue(job().delay(seconds(60))).await;
+    let sooner = world.enqueue(job().delay(seconds(20))).await;
+    assert_eq!(stats(&world).await.next_due_at, Some(world.now().after(seconds(20))));
+    world.act(sooner, Action::Cancel).await;
+    assert_eq!(stats(&world).await.next_due_at, Some(world.now().after(seconds(60))));
+}
+
 pub async fn a_refused_enqueue_is_not_counted<H: Harness>() {
     let world = World::<H>::new();
     world.enqueue(job().unique_key("key")).await;

@@ -16,14 +16,14 @@ use crate::output::Output;
 use crate::output::table::count_jobs;
 use crate::settings::config::Config;
 
-/// What a batch came to.
+/// The result of a batch.
 #[derive(Serialize)]
 struct Inserted {
     inserted: u64,
 }
 
-/// Enqueues a file of jobs, all or none. The whole file is looked at first, so that a bad line at its end does not
-/// keep the database's writer busy for nothing.
+/// Enqueues a file of jobs in one transaction. It checks the whole file first, so that an invalid line near the end
+/// does not block the database's writer.
 pub(crate) fn run(context: &Context, config: &Arc<Config>, path: &Path) -> anyhow::Result<Exit> {
     let mut input = Input::open(path)?;
     let looked_at = input.look(config)?;
@@ -55,7 +55,7 @@ impl Input {
         let name = path.display().to_string();
         let unreadable = |source| CommandError::Unreadable { path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
-        // A pipe has no beginning to go back to.
+        // A pipe cannot be read twice.
         if file.metadata().map_err(unreadable)?.is_file() { Ok(Self { file, name }) } else { Self::spool(file, name) }
     }
 
@@ -67,7 +67,7 @@ impl Input {
         }
     }
 
-    /// Looks at every line, and keeps the first jobs.
+    /// Checks every line, and keeps the first jobs in memory.
     fn look(&mut self, config: &Arc<Config>) -> Result<LookedAt, CommandError> {
         self.seek(0)?;
         let mut lines = BatchLines::new(BufReader::new(&self.file), self.name.clone(), Arc::clone(config));
@@ -81,7 +81,7 @@ impl Input {
         Ok(looked_at)
     }
 
-    /// All of the jobs. Those that were not kept are read and checked again.
+    /// All jobs. Those that were not kept are read and checked again.
     fn into_stream(
         mut self,
         config: &Arc<Config>,
@@ -92,7 +92,7 @@ impl Input {
         let Some(position) = looked_at.rest else { return Ok(Box::new(progress.wrap_iter(kept))) };
         self.seek(position.bytes)?;
         let rest = BatchLines::from_position(BufReader::new(self.file), self.name, Arc::clone(config), position);
-        // Somebody may have written to the file meanwhile.
+        // Another program may have changed the file since the check.
         let rest = rest.map(|job| job.map_err(|error| StoreError::Aborted { source: error.into() }));
         Ok(Box::new(progress.wrap_iter(kept.chain(rest))))
     }
@@ -103,23 +103,23 @@ impl Input {
     }
 }
 
-/// What is kept of a file after the first look: the payloads of all but very large files are parsed only once.
+/// The number of jobs kept in memory after the check. All but very large files are parsed only once.
 const KEPT_JOBS_MAX: usize = 50_000;
 const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A file of which every line is a job.
+/// A file that was checked: every line is a valid job.
 #[derive(Default)]
 struct LookedAt {
-    /// How many there are.
+    /// The number of jobs.
     jobs: u64,
     kept: Vec<ValidJob>,
     kept_bytes: usize,
-    /// Where the jobs begin that were not kept.
+    /// The position of the first job that was not kept.
     rest: Option<Position>,
 }
 
 impl LookedAt {
-    /// Keeps a job; whether there is room for another one.
+    /// Keeps a job. Returns whether there is room for another one.
     fn keep(&mut self, job: ValidJob) -> bool {
         self.kept_bytes += job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len);
         self.kept.push(job);

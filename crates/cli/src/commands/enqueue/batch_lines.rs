@@ -7,8 +7,7 @@ use longshore_core::{JobRequest, Limits, ValidJob};
 use crate::error_report::command_error::CommandError;
 use crate::settings::config::Config;
 
-/// The jobs of an NDJSON text, line by line, with one line in memory at a time. Blank lines are passed over. Ends
-/// at the first line that is off.
+/// Reads jobs from an NDJSON text, one line in memory at a time. Skips blank lines. Stops at the first invalid line.
 pub(crate) struct BatchLines<R> {
     input: R,
     name: String,
@@ -22,27 +21,27 @@ pub(crate) struct BatchLines<R> {
 /// How far a text was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The lines that were read.
+    /// The number of lines read.
     line: u64,
-    /// Their bytes.
+    /// The number of bytes read.
     pub(crate) bytes: u64,
 }
 
-/// What a line may have beside its payload and its metadata.
+/// The maximum size of a line without its payload and its metadata.
 const LINE_REST_BYTES_MAX: usize = 64 * 1024;
 
 impl<R: BufRead> BatchLines<R> {
-    /// Reads `input`, which people know as `name`.
+    /// Reads `input`; error messages call it `name`.
     pub(crate) fn new(input: R, name: String, config: Arc<Config>) -> Self {
         Self::from_position(input, name, config, Position::default())
     }
 
-    /// Reads `input` on from this position, at which it stands.
+    /// Continues to read `input`, which must stand at `position`.
     pub(crate) fn from_position(input: R, name: String, config: Arc<Config>, position: Position) -> Self {
         Self { input, name, config, limits: Limits::default(), position, buffer: Vec::new(), has_ended: false }
     }
 
-    /// How far it was read.
+    /// The position after the last line that was read.
     pub(crate) const fn position(&self) -> Position {
         self.position
     }
@@ -96,7 +95,7 @@ impl<R: BufRead> Iterator for BatchLines<R> {
     }
 }
 
-/// What serde says, without its line, which is always the first of our one line.
+/// The error text of serde, without its line number: it counts lines within our single line.
 fn json_problem(error: &serde_json::Error) -> String {
     let text = error.to_string().replace('`', "\"");
     let column = error.column();
@@ -151,7 +150,7 @@ mod tests {
             (b"{\"job_type\":\"a\",\"delay\":\"9999999d\"}", "jobs, line 1: the delay in seconds must be from 0 to"),
             (
                 b"{\"job_type\":\"a\",\"delay\":\"1s\",\"run_at\":\"2099-01-01T00:00:00Z\"}",
-                "jobs, line 1: run_at and delay cannot both be given: keep one of them",
+                "jobs, line 1: run_at and delay cannot both be given: remove one of them",
             ),
         ];
         for (text, expected) in off {

@@ -6,14 +6,14 @@ use longshore_core::{JobData, Limits};
 
 use crate::error_report::command_error::{CommandError, PayloadOrigin};
 
-/// Reads the payload that DATA means: JSON, `-` for standard input, `@FILE` for a file, nothing for `{}`.
+/// Reads the payload that DATA names: JSON, `-` for standard input, `@FILE` for a file. Without DATA it is `{}`.
 pub(crate) fn read(data: Option<&str>) -> Result<JobData, CommandError> {
     let Some(data) = data else { return Ok(JobData::default()) };
     let (text, origin) = match (data, data.strip_prefix('@')) {
         ("-", _) => (read_bounded(&PayloadOrigin::StandardInput, io::stdin().lock())?, PayloadOrigin::StandardInput),
         (_, None) => (data.to_owned(), PayloadOrigin::Argument),
         (_, Some(path)) => {
-            // Without a path it is named as it was written.
+            // For a bare `@`, the error names the argument as it was written.
             let path = PathBuf::from(if path.is_empty() { data } else { path });
             let file = File::open(&path).map_err(|source| CommandError::Unreadable { path: path.clone(), source })?;
             let origin = PayloadOrigin::File(path);
@@ -26,7 +26,7 @@ pub(crate) fn read(data: Option<&str>) -> Result<JobData, CommandError> {
 fn read_bounded(origin: &PayloadOrigin, input: impl Read) -> Result<String, CommandError> {
     let max = Limits::default().payload_bytes_max;
     let mut bytes = Vec::new();
-    // One byte more than is accepted is enough to know that it is too much.
+    // Reading one byte more than the limit shows that the input is too long.
     input.take(max as u64 + 1).read_to_end(&mut bytes).map_err(|source| unreadable(origin, source))?;
     if bytes.len() > max {
         return Err(CommandError::PayloadTooLong { origin: origin.clone(), max });

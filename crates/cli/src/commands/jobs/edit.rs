@@ -9,7 +9,7 @@ use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::output::Format;
 
-/// Changes one job that does not run. The payload is read before the database is touched.
+/// Changes one job that is not running. Reads the payload before it opens the database.
 pub(super) async fn run(context: &Context, arguments: EditArguments) -> anyhow::Result<Exit> {
     let id = arguments.id;
     let due = arguments.due();

@@ -10,10 +10,10 @@ use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::output::{Format, Output};
 
-/// Which log, and until when.
+/// Which part of which log to show.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LogsRequest {
-    /// The job.
+    /// The job id.
     pub(super) id: JobId,
     /// Only this attempt.
     pub(super) attempt: Option<u32>,
@@ -24,23 +24,23 @@ pub(super) struct LogsRequest {
 /// When to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
-    /// At what is there.
+    /// At the end of the current log.
     Now,
     /// When the job has ended.
     Ended,
 }
 
-/// A log as `--json` has it.
+/// A log in JSON.
 #[derive(Serialize)]
 struct Log {
     id: JobId,
     entries: Vec<LogEntry>,
 }
 
-/// How often a log that grows is looked at.
+/// How often a growing log is read again.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Shows what a job's attempts printed and logged.
+/// Prints the output and log of a job's attempts.
 pub(super) async fn run(context: &Context, request: LogsRequest) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
     read_detail(&database, request.id).await?;
@@ -61,7 +61,7 @@ pub(super) async fn run(context: &Context, request: LogsRequest) -> anyhow::Resu
 
 async fn follow(database: &Database, reader: &mut Reader, printer: &mut Printer<'_>) -> anyhow::Result<()> {
     loop {
-        // Asked before the log is read, so that what an ended job logged last is not missed.
+        // Read the status before the log. Otherwise the last lines of a job that ends in between would be missed.
         let has_ended = read_detail(database, reader.request.id).await?.job.status.is_ended();
         print_rest(database, reader, printer).await?;
         if has_ended {
@@ -80,7 +80,7 @@ async fn print_rest(database: &Database, reader: &mut Reader, printer: &mut Prin
     Ok(())
 }
 
-/// Reads on from where it was.
+/// Reads a log in steps and remembers its position.
 struct Reader {
     request: LogRequest,
 }
@@ -94,7 +94,7 @@ impl Reader {
     }
 }
 
-/// Prints pieces in order: the text for people, one document a line for scripts.
+/// Prints pieces in order: as text, or as one JSON document a line.
 struct Printer<'a> {
     output: &'a Output,
     attempt: Option<u32>,
@@ -118,7 +118,7 @@ impl<'a> Printer<'a> {
             (self.attempt, self.cut_bytes) = (Some(entry.attempt), 0);
         }
         if entry.cut_bytes > self.cut_bytes {
-            self.mark(format_args!("--- {} bytes were cut here ---", entry.cut_bytes - self.cut_bytes))?;
+            self.mark(format_args!("--- {} bytes are missing here ---", entry.cut_bytes - self.cut_bytes))?;
             self.cut_bytes = entry.cut_bytes;
         }
         if !entry.text.is_empty() {
@@ -127,7 +127,7 @@ impl<'a> Printer<'a> {
         Ok(self.output.text(entry.text.as_bytes())?)
     }
 
-    /// A line of our own, which does not go on what the job left without an end.
+    /// Prints a line of our own. Starts a new line first if the job's output did not end with one.
     fn mark(&mut self, words: fmt::Arguments<'_>) -> io::Result<()> {
         let line_end = if std::mem::take(&mut self.is_within_line) { "\n" } else { "" };
         self.output.line(format_args!("{line_end}{words}"))

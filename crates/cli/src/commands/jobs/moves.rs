@@ -10,40 +10,40 @@ use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::table::count_jobs;
 
-/// A move and its words.
+/// An action on jobs and the words for it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::commands) struct Verb {
-    /// The move.
+    /// The action.
     pub(in crate::commands) action: Action,
-    /// What is asked.
+    /// The verb in questions and errors.
     pub(in crate::commands) word: &'static str,
-    /// What was done.
+    /// The result in messages.
     pub(in crate::commands) done: &'static str,
-    /// From which states `--all` moves jobs when no status was given.
+    /// The states that `--all` takes when no status was given.
     pub(in crate::commands) statuses: &'static [Status],
 }
 
-/// Whether somebody has to agree to a move.
+/// Whether the user must confirm an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::commands) enum Consent {
-    /// It was given: the jobs were named, or `--yes` said.
+    /// Confirmed: the jobs were listed by id, or `--yes` was given.
     Given,
-    /// Somebody has to be asked.
+    /// Not yet confirmed: ask the user.
     Needed,
 }
 
-/// A move that a person asks for.
+/// An action that a user requested.
 #[derive(Debug)]
 pub(in crate::commands) struct Move<'a> {
-    /// What.
+    /// The action and its words.
     pub(in crate::commands) verb: &'a Verb,
-    /// With which jobs.
+    /// The jobs.
     pub(in crate::commands) selection: Selection,
-    /// Whether it has to be confirmed.
+    /// Whether the user must confirm it.
     pub(in crate::commands) consent: Consent,
 }
 
-/// The jobs that the words mean, and whether somebody has to agree.
+/// The selected jobs, and whether the user must confirm the action.
 pub(in crate::commands) fn targets<F: ToFilter + Args>(
     arguments: &TargetArguments<F>,
 ) -> Result<(Selection, Consent), CommandError> {
@@ -65,7 +65,7 @@ pub(in crate::commands) fn targets<F: ToFilter + Args>(
 }
 
 impl Move<'_> {
-    /// Makes the move, after somebody has agreed where that is needed.
+    /// Performs the action, after a confirmation if one is needed.
     pub(in crate::commands) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let database = Database::open(context, Prepare::Nothing).await?;
         let is_named = matches!(self.selection, Selection::Jobs(_));
@@ -89,7 +89,7 @@ impl Move<'_> {
         Ok(Exit::Done)
     }
 
-    /// Asks for consent where it is needed, and is needed for something.
+    /// Asks for a confirmation if one is needed and at least one job matches.
     fn confirm(&self, context: &Context, jobs: u64) -> anyhow::Result<()> {
         if jobs == 0 || self.consent == Consent::Given {
             return Ok(());
@@ -105,10 +105,10 @@ impl Move<'_> {
     }
 }
 
-/// How many named jobs are looked at together, which is what a page holds.
+/// How many listed jobs are checked at once: the size of a page.
 const NAMES_STEP: usize = 1000;
 
-/// Every named job has to be there, and a dead letter where only those are meant, before the first one is moved.
+/// Checks, before the first change, that every listed job exists and, for `dead` commands, is a dead letter.
 async fn check_names(database: &Database, ids: &[JobId], verb: &Verb) -> anyhow::Result<()> {
     for ids in ids.chunks(NAMES_STEP) {
         let named = Selection::Jobs(ids.to_vec());

@@ -16,7 +16,7 @@ pub(super) async fn run(context: &Context, id: JobId) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Reads one job that has to be there.
+/// Reads one job. Fails if it does not exist.
 pub(in crate::commands) async fn read_detail(database: &Database, id: JobId) -> anyhow::Result<JobDetail> {
     Ok(database.job(id).await?.ok_or(CommandError::NoSuchJob { id })?)
 }
@@ -37,7 +37,7 @@ pub(in crate::commands) fn print_detail(context: &Context, detail: &JobDetail) -
     Ok(())
 }
 
-/// A value of one line stands beside its name, a longer one below it.
+/// Prints a one-line value beside its name, and a longer value below it.
 fn print_fact(output: &Output, name: &str, value: &str) -> std::io::Result<()> {
     let value = printable(value);
     let value = value.trim_end();
@@ -51,7 +51,7 @@ fn print_fact(output: &Output, name: &str, value: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What is known of a job, leaving out what says nothing.
+/// The known facts about a job. Leaves out empty ones.
 fn facts(job: &Job, now: Timestamp) -> Vec<(&'static str, String)> {
     let when = |instant: Timestamp| format!("{instant} ({})", relative(instant, now));
     let text = |data: &longshore_core::JobData| data.as_str().to_owned();
@@ -108,5 +108,5 @@ fn attempts(attempts: &[Attempt], now: Timestamp) -> Table {
             attempt.error_message.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
     }
-    table.right(&[0, 3])
+    table.right(&[0, 3]).text(&[4, 6]).optional(&[4, 2, 3]).state(1)
 }

@@ -7,13 +7,13 @@ use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 
-/// How long a hint that something changed is waited for before looking anyway.
+/// How long to wait for a change notification before reading anyway.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The least time between two looks, so that a busy database is not read for every change of others.
+/// The minimum time between two reads, so that a busy database is not read for every change.
 const REST: Duration = Duration::from_millis(50);
 
-/// Waits until a job has ended: 0 when it completed, 3 otherwise.
+/// Waits until a job has ended. Exits with 0 if it completed, else with 3.
 pub(super) async fn run(context: &Context, id: JobId, timeout: Option<Duration>) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
     let ended = until_ended(&database, id);
@@ -26,7 +26,7 @@ pub(super) async fn run(context: &Context, id: JobId, timeout: Option<Duration>)
         Err(_) => read_detail(&database, id).await?,
     };
     if !detail.job.status.is_ended() {
-        context.output.note(format!("job {id} has not ended in time"));
+        context.output.note(format!("job {id} did not end in time"));
     }
     context.output.result(&detail, |output| output.line(detail.job.status))?;
     Ok(if detail.job.status == Status::Completed { Exit::Done } else { Exit::NotYet })
@@ -40,7 +40,7 @@ async fn until_ended(database: &Database, id: JobId) -> anyhow::Result<JobDetail
             return Ok(detail);
         }
         tokio::time::sleep(REST).await;
-        // Running out of time is as good as a hint.
+        // A timeout has the same effect as a notification: read again.
         let _ = tokio::time::timeout(LOOK_EVERY, wakeups.changed()).await;
     }
 }

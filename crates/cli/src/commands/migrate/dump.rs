@@ -13,7 +13,7 @@ struct Dump {
     sql: String,
 }
 
-/// Whether the schema is what the committed file says.
+/// Whether the schema equals the committed file.
 #[derive(Serialize)]
 struct Comparison<'a> {
     ok: bool,
@@ -27,7 +27,7 @@ pub(super) fn print(site: &Site<'_>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Compares the schema with the committed file, and never rewrites it.
+/// Compares the schema with the committed file. Never writes to that file.
 pub(super) fn check(site: &Site<'_>, file: &Path) -> anyhow::Result<Exit> {
     let unreadable = |source| CommandError::Unreadable { path: file.to_owned(), source };
     let committed = std::fs::read_to_string(file).map_err(unreadable)?;
@@ -35,9 +35,9 @@ pub(super) fn check(site: &Site<'_>, file: &Path) -> anyhow::Result<Exit> {
     site.context.output.result(&Comparison { ok, file }, |output| {
         let name = file.display();
         if ok {
-            return output.line(format!("the schema is what {name} says"));
+            return output.line(format!("the schema matches {name}"));
         }
-        output.line(format!("the schema is not what {name} says; see: longshore migrate dump | diff {name} -"))
+        output.line(format!("the schema does not match {name}; see: longshore migrate dump | diff {name} -"))
     })?;
     Ok(if ok { Exit::Done } else { Exit::SchemaDisagrees })
 }

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::output::relative_time::span;
 use crate::output::table::Table;
 
-/// Shows every event of the ledger.
+/// Prints every event of the ledger.
 pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {
     let mut migrator = site.migrator(Access::Inspect, Absent::Refused)?;
     let id = id.map(|text| migrator.resolve(text)).transpose()?;
@@ -18,7 +18,7 @@ pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What a repair did is long and stands in its plan; how a mark stands to the schema is short and matters.
+/// Details of an event. Those of a repair are long and part of its plan, so they are left out.
 fn why(event: &Event) -> Option<String> {
     use EventKind as K;
     let is_mark = matches!(event.event, K::MarkedApplied | K::MarkedRolledBack | K::Adopted | K::AdoptionUndone);
@@ -29,7 +29,7 @@ fn why(event: &Event) -> Option<String> {
 }
 
 fn table(report: &HistoryReport) -> Table {
-    let mut table = Table::new(&["AT", "ID", "EVENT", "TOOK", "WHO", "HOST", "WHY"]).uncut();
+    let mut table = Table::new(&["AT", "ID", "EVENT", "TOOK", "WHO", "HOST", "WHY"]).wrapped();
     for event in &report.events {
         let dash = || "-".to_owned();
         let took = event.duration_ms.and_then(|ms| u64::try_from(ms).ok()).map(|ms| span(Duration::from_millis(ms)));
@@ -43,5 +43,5 @@ fn table(report: &HistoryReport) -> Table {
             why(event).unwrap_or_else(dash),
         ]);
     }
-    table.right(&[3])
+    table.right(&[3]).text(&[6]).optional(&[5, 3, 4]).state(2)
 }

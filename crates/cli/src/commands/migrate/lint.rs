@@ -3,7 +3,7 @@ use super::Site;
 use crate::error_report::migration::with_commands;
 use crate::exit::Exit;
 
-/// Looks through the files without a database.
+/// Checks the migration files without a database.
 pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
     let mut report = site.offline()?.lint()?;
     with_commands(&mut report.findings);
@@ -14,7 +14,7 @@ pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
                 output.line(format!("  {hint}"))?;
             }
         }
-        if report.findings.is_empty() { output.line("all is well") } else { Ok(()) }
+        if report.findings.is_empty() { output.line("no problems found") } else { Ok(()) }
     })?;
     Ok(report.agreement().into())
 }

@@ -14,7 +14,7 @@ pub(super) fn baseline(site: &Site<'_>, id: &str, reason: &str) -> anyhow::Resul
     tell(site.context, &report, "applied")
 }
 
-/// Tells what was marked as `what`.
+/// Prints what was marked as `what`.
 pub(super) fn tell(context: &Context, report: &MarkReport, what: &str) -> anyhow::Result<Exit> {
     let told = context.output.result(report, |output| {
         for id in &report.marked {
@@ -24,11 +24,11 @@ pub(super) fn tell(context: &Context, report: &MarkReport, what: &str) -> anyhow
             output.line(note)?;
         }
         if report.marked.is_empty() && report.notes.is_empty() {
-            return output.line("nothing to mark: the ledger says so already");
+            return output.line("nothing to mark: the ledger already says so");
         }
         Ok(())
     });
     let marked = report.marked.len();
-    CommandError::after(format_args!("{marked} of the ledger's migrations were marked as {what}"), told)?;
+    CommandError::after(format_args!("{marked} migrations were marked as {what}"), told)?;
     Ok(Exit::Done)
 }

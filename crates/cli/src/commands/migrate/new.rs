@@ -7,7 +7,7 @@ use super::{DIR, Site};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
-/// The files that were written.
+/// The files that were created.
 #[derive(Serialize)]
 struct Written {
     number: i64,
@@ -15,9 +15,9 @@ struct Written {
     down: PathBuf,
 }
 
-/// Writes the next empty pair of files.
+/// Creates the next pair of empty migration files.
 pub(super) fn run(site: &Site<'_>, name: &str) -> anyhow::Result<Exit> {
-    // The first migration of an application brings its directory with it.
+    // The first migration of an application also creates its directory.
     let dir = site.named_dir()?.unwrap_or_else(|| DIR.into());
     std::fs::create_dir_all(&dir)?;
     let migrator: Migrator<'static> = site.offline()?;

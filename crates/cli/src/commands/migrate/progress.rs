@@ -5,7 +5,7 @@ use longshore_migrate::target::{Progress, ProgressListener};
 
 use crate::output::Output;
 
-/// Who shows how far a migration is, where somebody watches.
+/// A listener that shows a progress bar, if standard error is a terminal.
 pub(super) fn listener(output: &Output) -> Option<ProgressListener> {
     if !output.has_progress() {
         return None;

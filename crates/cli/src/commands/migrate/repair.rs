@@ -7,7 +7,7 @@ use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Plans how ledger, files and schema come to agree again; with a reason, carries it out.
+/// Plans how to make ledger, files and schema agree again. With a reason, runs the plan.
 pub(super) fn run(site: &Site<'_>, reason: Option<&str>) -> anyhow::Result<Exit> {
     let (access, mode) = match reason {
         None => (Access::Inspect, RepairMode::Plan),
@@ -20,7 +20,7 @@ pub(super) fn run(site: &Site<'_>, reason: Option<&str>) -> anyhow::Result<Exit>
     let report = migrator.repair(&RepairRequest { mode })?;
     let told = site.context.output.result(&report, |output| print(output, &report));
     if report.applied {
-        CommandError::after("the repair is done", told)?;
+        CommandError::after("the repair was applied", told)?;
         return Ok(Exit::Done);
     }
     told?;
@@ -42,16 +42,16 @@ fn print(output: &Output, report: &RepairReport) -> std::io::Result<()> {
         output.line(format!("backup: {}", backup.display()))?;
     }
     if report.applied {
-        return output.line("all of it is done, and the schema is what the ledger says");
+        return output.line("repaired: the schema matches the ledger");
     }
-    output.line("nothing was changed; carry it out with: longshore migrate repair --apply --reason TEXT")
+    output.line("nothing was changed; apply this plan with: longshore migrate repair --apply --reason TEXT")
 }
 
 pub(super) const fn action_in_words(action: RepairAction) -> &'static str {
     match action {
         RepairAction::MarkApplied => "mark as applied",
         RepairAction::Apply => "apply",
-        RepairAction::Add => "add what is missing of",
+        RepairAction::Add => "add the missing objects of",
         RepairAction::Replace => "replace",
         RepairAction::RebuildTable => "rebuild a table of",
         RepairAction::RecordChecksum => "record the checksum of",

@@ -8,12 +8,12 @@ use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Applies what is pending, in order.
+/// Applies the pending migrations, in order.
 pub(super) fn up(site: &Site<'_>, arguments: &RunArguments) -> anyhow::Result<Exit> {
     run(site, Absent::Empty, arguments, Migrator::up)
 }
 
-/// Rolls back, newest first.
+/// Rolls back migrations, newest first.
 pub(super) fn down(site: &Site<'_>, arguments: &RunArguments) -> anyhow::Result<Exit> {
     run(site, Absent::Refused, arguments, Migrator::down)
 }
@@ -25,7 +25,7 @@ pub(super) fn redo(site: &Site<'_>, request: &RunRequest) -> anyhow::Result<Exit
     tell(site, &report)
 }
 
-/// The request of the flags, as far as it goes.
+/// The run request, with the fields that `CareArguments` sets.
 pub(super) fn request(care: &CareArguments) -> RunRequest {
     RunRequest {
         goal: Goal::default(),
@@ -39,7 +39,7 @@ type Step = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, Migrate
 fn run(site: &Site<'_>, absent: Absent, arguments: &RunArguments, step: Step) -> anyhow::Result<Exit> {
     let mut request = request(&arguments.care);
     request.goal.steps = arguments.steps.map(|steps| usize::try_from(steps).unwrap_or(usize::MAX));
-    // Looked at first, so that a call which is refused has not created a database.
+    // Open without writing first, so that a refused command does not create a database.
     let mut looker = open(site, absent, RunMode::DryRun)?;
     request.goal.to = arguments.to.as_deref().map(|text| looker.resolve(text)).transpose()?;
     let planned = step(&mut looker, &RunRequest { mode: RunMode::DryRun, ..request.clone() })?;
@@ -75,7 +75,7 @@ fn tell(site: &Site<'_>, report: &RunReport) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let done: Vec<String> = report.migrations.iter().map(done_in_words).collect();
-    let done = if done.is_empty() { "nothing was to do".to_owned() } else { done.join(", ") };
+    let done = if done.is_empty() { "there was nothing to do".to_owned() } else { done.join(", ") };
     CommandError::after(done, told)?;
     Ok(Exit::Done)
 }
@@ -94,7 +94,7 @@ fn done_in_words(migration: &RunMigration) -> String {
     format!("{done} {}", migration.id)
 }
 
-/// What would run, as a script with the bounds of its transactions.
+/// Prints the SQL that would run, as a script with its transaction bounds.
 fn print_sql(output: &Output, migration: &RunMigration) -> std::io::Result<()> {
     let (before, after) = match migration.bounds {
         Bounds::Transaction => ("BEGIN IMMEDIATE;\n", "COMMIT;\n"),

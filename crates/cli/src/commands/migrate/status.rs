@@ -9,16 +9,16 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::table::Table;
 
-/// Whether the exit code tells what was found.
+/// Whether the exit code depends on the findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It was shown, and that is all.
+    /// Exit 0 in any case.
     Shown,
-    /// The exit code tells.
+    /// Exit as `--check` documents.
     Checked,
 }
 
-/// Shows the ledger beside what is available beside what the schema shows.
+/// Prints ledger, available migrations and schema side by side.
 pub(super) fn run(site: &Site<'_>, verdict: Verdict) -> anyhow::Result<Exit> {
     let mut report = site.migrator(Access::Inspect, Absent::Empty)?.status()?;
     with_commands(&mut report.findings);
@@ -30,7 +30,7 @@ pub(super) fn run(site: &Site<'_>, verdict: Verdict) -> anyhow::Result<Exit> {
     })
 }
 
-/// The report with the next thing to type.
+/// The report and the suggested next command.
 #[derive(Serialize)]
 struct Status<'a> {
     #[serde(flatten)]
@@ -59,7 +59,7 @@ fn print_rest(output: &Output, report: &StatusReport) -> std::io::Result<()> {
             output.line(format!("  {hint}"))?;
         }
     }
-    // That a migration is there without the ledger's word has been said as its problem.
+    // A migration that exists without a ledger row is already reported as a problem.
     let is_object = |found: &&Discrepancy| matches!(found.kind, DiscrepancyKind::Object(_));
     for discrepancy in report.differences.iter().filter(is_object) {
         output.line(format!("\n{}", discrepancy_in_words(discrepancy)))?;
@@ -70,19 +70,19 @@ fn print_rest(output: &Output, report: &StatusReport) -> std::io::Result<()> {
     }
     if !report.foreign.is_empty() {
         let names: Vec<String> = report.foreign.iter().map(ToString::to_string).collect();
-        output.line(format!("\nnot made by any migration, and left alone: {}", names.join(", ")))?;
+        output.line(format!("\nnot made by any migration, not touched: {}", names.join(", ")))?;
     }
     if !report.theirs.is_empty() {
         output.line(format!("\n{}", super::adopt::theirs_in_words(&report.theirs)))?;
     }
     for ledger in &report.foreign_ledgers {
-        output.line(format!("\nthe table {} is another tool's ledger, and left alone", ledger.table))?;
+        output.line(format!("\nthe table {} is the ledger of another tool, not touched", ledger.table))?;
     }
     Ok(())
 }
 
 fn table(migrations: &[MigrationStatus]) -> Table {
-    let mut table = Table::new(&["ID", "NAME", "STATE", "APPLIED", "ROLLED BACK"]);
+    let mut table = Table::new(&["ID", "NAME", "STATE", "APPLIED", "ROLLED BACK"]).text(&[1]).optional(&[4]).state(2);
     for migration in migrations {
         let dash = || "-".to_owned();
         table.row(&[

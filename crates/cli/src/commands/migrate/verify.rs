@@ -25,15 +25,15 @@ fn print(output: &Output, report: &VerifyReport) -> std::io::Result<()> {
         output.line(discrepancy_in_words(discrepancy))?;
     }
     for object in &report.foreign {
-        output.line(format!("{object}: not made by any migration, and left alone"))?;
+        output.line(format!("{object}: not made by any migration, not touched"))?;
     }
-    if report.ok { output.line("the schema is what the ledger says") } else { Ok(()) }
+    if report.ok { output.line("the schema matches the ledger") } else { Ok(()) }
 }
 
-/// What differs, from what, and whose it is.
+/// A difference in words: the object, what was expected, and the migration that it belongs to.
 pub(super) fn discrepancy_in_words(discrepancy: &Discrepancy) -> String {
     if discrepancy.kind == DiscrepancyKind::Ledger(LedgerDiscrepancy::NotRecorded) {
-        let found = discrepancy.found.as_deref().filter(|found| !found.is_empty()).unwrap_or("what it makes");
+        let found = discrepancy.found.as_deref().filter(|found| !found.is_empty()).unwrap_or("its objects");
         return format!("{}: not applied according to the ledger, but the schema has {found}", discrepancy.object);
     }
     let mut words = discrepancy.object.clone();

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::sandbox::Sandbox;
 
-/// A sandbox with one job that waits under the key `k`.
+/// A sandbox with one waiting job with the key `k`.
 fn one_job() -> Sandbox {
     let sandbox = Sandbox::new();
     let job = sandbox.json(&["enqueue", "mail", "1", "--unique-key", "k", "--delay", "1h"]);
@@ -37,8 +37,11 @@ fn people_are_told_what_became_of_a_duplicate() {
     let sandbox = one_job();
     for (rule, told) in [
         ("keep", "job 1 has this unique key and has not ended: nothing was enqueued\n"),
-        ("replace", "job 1 has this unique key and waits: its content was replaced\n"),
-        ("push_back", "job 1 has this unique key and waits: its content was replaced and it was pushed back\n"),
+        ("replace", "job 1 has this unique key and is waiting: its content was replaced\n"),
+        (
+            "push_back",
+            "job 1 has this unique key and is waiting: its content was replaced and its start was postponed\n",
+        ),
     ] {
         let ran = sandbox.run(&again(&["--on-duplicate", rule]));
         assert_eq!((ran.exit, ran.stdout.as_str(), ran.stderr.as_str()), (0, "1\n", told));
@@ -78,8 +81,8 @@ fn a_line_of_a_batch_has_the_same_rules() {
         "it was due in an hour"
     );
     for (field, told) in [
-        (r#""on_duplicate":"keep""#, "on_duplicate says nothing without unique_key: give both or neither"),
-        (r#""unique_key":"k","on_duplicate":"drop""#, "\"drop\" is no rule for duplicates"),
+        (r#""on_duplicate":"keep""#, "on_duplicate has no effect without unique_key: give both or neither"),
+        (r#""unique_key":"k","on_duplicate":"drop""#, "\"drop\" is not a rule for duplicates"),
     ] {
         let line = format!("{{\"job_type\":\"mail\",{field}}}\n");
         let ran = sandbox.run_with_input(&["enqueue", "--batch", "-"], line.as_bytes());

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::sandbox::Sandbox;
 
-/// A sandbox with one job that waits.
+/// A sandbox with one waiting job.
 fn one_job() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.json(&["enqueue", "mail", r#"{"to": "a"}"#, "--unique-key", "k"]);

@@ -148,7 +148,7 @@ fn one_bad_line_at_the_end_of_a_batch_keeps_every_job_out() {
         (b"{\"job_type\":\"a\",\"job_data\":{\"\\udc00\":1}}", "not valid Unicode: the escape \\udc00 at byte 3 of"),
         (b"{\"job_type\":\"a\",\"metadata\":[\"\\ud800\"]}", "not valid Unicode: the escape \\ud800 at byte 3 of"),
         (b"{\"job_type\":\"a\",\"max_retries\":-1}", "invalid value"),
-        (b"{\"job_type\":\"a\",\"run_at\":\"0001-01-01T00:00:00Z\"}", "is no instant"),
+        (b"{\"job_type\":\"a\",\"run_at\":\"0001-01-01T00:00:00Z\"}", "is not a time"),
         (b"\0", "expected value"),
     ] {
         sandbox.write("jobs.ndjson", [good.as_bytes(), bad].concat());
@@ -167,7 +167,7 @@ fn a_line_that_never_ends_is_refused_in_bounded_memory() {
     assert_eq!(sandbox.files(), [""; 0]);
 }
 
-/// What does not fit in memory is read from the file again.
+/// Jobs that do not fit in memory are read from the file again.
 #[test]
 fn a_batch_of_many_megabytes_is_enqueued_whole_and_in_order() {
     let sandbox = Sandbox::new();
@@ -191,7 +191,7 @@ fn a_batch_of_many_megabytes_is_enqueued_whole_and_in_order() {
     assert_eq!(other.files(), ["jobs.ndjson"]);
 }
 
-/// Milliseconds from the enqueue to an instant of the job.
+/// Milliseconds from the enqueue to a time of the job.
 fn span_to(job: &serde_json::Value, field: &str) -> u128 {
     let instant = |field: &str| -> longshore_core::Timestamp { job[field].as_str().unwrap().parse().unwrap() };
     instant(field).since(instant("created_at")).as_millis()

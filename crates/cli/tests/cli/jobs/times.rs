@@ -27,7 +27,7 @@ fn show(sandbox: &Sandbox, id: &str) -> Value {
     sandbox.json(&["jobs", "show", id])
 }
 
-/// Whether the reason that the job keeps begins like this.
+/// Whether the reason of the job starts like this.
 fn is_because(job: &Value, reason: &str) -> bool {
     job["dead_letter_reason"].as_str().is_some_and(|words| words.starts_with(reason))
 }

@@ -12,7 +12,7 @@ use crate::sandbox::Sandbox;
 const CONFIG: &str = "[jobs.mail]\nrun = [\"true\"]\n";
 const BEFORE: usize = 3;
 
-/// A worker that has run [`BEFORE`] jobs and goes on.
+/// A worker that has run [`BEFORE`] jobs and is still running.
 struct Working {
     sandbox: Sandbox,
     worker: Child,
@@ -31,7 +31,7 @@ impl Working {
         Self { sandbox, worker }
     }
 
-    /// The worker's error; the worker ends by itself.
+    /// The worker's error. The worker ends by itself.
     fn end(self) -> (Sandbox, Value) {
         let ended = self.worker.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&ended.stderr);
@@ -46,7 +46,7 @@ fn completed(sandbox: &Sandbox) -> usize {
     sandbox.json(&["jobs", "list", "--status", "completed"])["jobs"].as_array().unwrap().len()
 }
 
-/// The jobs in a file that is whole.
+/// The number of jobs in an intact file.
 fn jobs_in(path: &Path) -> usize {
     let connection = Connection::open(path).unwrap();
     let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
@@ -76,7 +76,7 @@ fn a_worker_whose_file_was_replaced_by_a_backup_ends_and_the_backup_is_whole() {
         working.sandbox.json(&["enqueue", "mail"]);
     }
     fs::rename(&backup, &file).unwrap();
-    // Nobody need wait for the worker's end.
+    // Nobody has to wait for the end of the worker.
     working.sandbox.json(&["enqueue", "mail"]);
 
     let (sandbox, code) = working.end();
@@ -135,7 +135,7 @@ fn a_file_with_a_second_name_is_used_by_nobody_until_the_name_is_gone() {
     assert_eq!(jobs_in(&sandbox.path("longshore.db")), BEFORE + 1);
 }
 
-/// Runs a script with `sh` in a mount namespace of its own; `$LONGSHORE` is the program.
+/// Runs a script with `sh` in its own mount namespace. `$LONGSHORE` is the program.
 fn in_own_mounts(sandbox: &Sandbox, script: &str) -> std::process::Output {
     let mut command = Command::new("unshare");
     command
@@ -145,14 +145,14 @@ fn in_own_mounts(sandbox: &Sandbox, script: &str) -> std::process::Output {
     command.output().unwrap()
 }
 
-/// The folder is mounted read-only over itself: what is open can still be written, what its path leads to cannot.
+/// The folder is mounted read-only over itself: open files can still be written, but the files at its path cannot.
 #[test]
 fn a_worker_on_a_mount_that_turns_read_only_ends() {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.toml", CONFIG);
     sandbox.json(&["enqueue", "mail"]);
     if !in_own_mounts(&sandbox, "mount --bind . .").status.success() {
-        // Only who may mount can show it so; everybody can show it with a file that no SQLite of today may write.
+        // This can be shown only with permission to mount. A file that no current SQLite may write shows it without.
         assert_no_mounts_but_read_only(&sandbox);
         return;
     }

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::sandbox::Sandbox;
 
-/// A user that nobody is.
+/// The id of a user that does not exist.
 const SERVICE: u32 = 54_321;
 
-/// A database that belongs to the service, in its own folder, and a copy of the program that it may run.
+/// A database of the service user in its own folder, and a copy of the program that this user may run.
 fn service() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\n");
@@ -40,7 +40,7 @@ fn assert_done(ran: &Output) {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
-/// The one error of a run that failed.
+/// The single error of a failed run.
 fn error_of(ran: &Output) -> Value {
     assert_eq!(ran.status.code(), Some(1), "{}", String::from_utf8_lossy(&ran.stderr));
     serde_json::from_slice::<Value>(&ran.stdout).unwrap()["error"].clone()
@@ -76,7 +76,7 @@ fn a_folder_of_workers_that_may_not_be_written_is_named_with_the_command_that_me
         );
         assert!(message.contains("chown -R --reference="), "{message}");
     }
-    // Root mends what an earlier version left, by working once.
+    // Root corrects what an earlier version left, by running a worker once.
     assert_done(&run_as(&sandbox, 0, &["work", "--drain"]));
     assert_done(&run_as(&sandbox, SERVICE, &["work", "--drain"]));
 }

@@ -1,4 +1,4 @@
-//! A program that kills its worker, beside programs that do not: real processes, really killed.
+//! A program that kills its worker, beside programs that do not: real processes and real kills.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
 
-/// The longest that a test may take.
+/// The time limit of a test.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The parent of a program is its supervisor, whose parent is the worker. The harmless ones take long enough to run
-/// when the worker dies.
+/// The parent of a program is its supervisor, whose parent is the worker. The harmless programs run long enough to be
+/// running when the worker dies.
 fn workshop(max_crashes: u32) -> Sandbox {
     let sandbox = Sandbox::new();
     let kill = "sleep 0.1; read -r pid name state worker rest < /proc/$PPID/stat; kill -9 $worker; sleep 60";
@@ -28,7 +28,7 @@ fn worker(sandbox: &Sandbox, concurrency: u32) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Keeps so many workers alive until each has ended by itself; says how many were killed.
+/// Keeps this many workers alive until each has ended by itself. Returns how many were killed.
 fn work_off(sandbox: &Sandbox, workers: usize, concurrency: u32) -> u64 {
     let mut running: Vec<Child> = (0..workers).map(|_| worker(sandbox, concurrency)).collect();
     let (mut deaths, began) = (0, Instant::now());
@@ -55,7 +55,7 @@ fn show(sandbox: &Sandbox, id: &Value) -> Value {
     sandbox.json(&["jobs", "show", &id.to_string()])
 }
 
-/// Enqueues these types, has them worked off, and holds the end of each against its type.
+/// Enqueues jobs of these types, runs all of them, and checks how each ended.
 fn assert_only_the_poisons_are_given_up(types: &[&str], workers: usize, max_crashes: u32) {
     let sandbox = workshop(max_crashes);
     let ids: Vec<Value> = types.iter().map(|job_type| sandbox.json(&["enqueue", job_type])["id"].clone()).collect();
@@ -76,7 +76,7 @@ fn assert_only_the_poisons_are_given_up(types: &[&str], workers: usize, max_cras
         assert!(crashes >= u64::from(max_crashes), "{job}");
         charged += crashes;
     }
-    // Each death is charged to a poison; the first may leave open to which job, so that one more follows.
+    // Each death is charged to a poison job. After the first one the cause may be unknown, so one more may follow.
     let bound = poisons * u64::from(max_crashes.max(2));
     assert!(deaths <= bound, "{deaths} deaths are more than {bound}");
     assert!(deaths <= charged, "{deaths} deaths, of which {charged} were charged");

@@ -100,7 +100,7 @@ fn the_mark_of_a_cut_log_has_a_line_of_its_own() {
     assert!(marks[0].starts_with("--- "), "{}", &marks[0][..80]);
 }
 
-/// A worker that is ended when the test is.
+/// A worker that is stopped when the test ends.
 struct Running(Child);
 
 impl Running {
@@ -143,7 +143,7 @@ fn a_running_job_is_seen_and_cancelled_and_a_signal_ends_the_worker() {
     assert_eq!(worker.0.wait().unwrap().code(), Some(0));
 }
 
-/// A job that answers SIGTERM with a file and goes on, with a second one waiting for its place.
+/// A job that answers SIGTERM with a file and continues, and a second one that waits for its slot.
 fn unheeding(grace: &str) -> (Sandbox, Running) {
     let sandbox = Sandbox::new();
     let run = r#"on_shutdown = "terminate"

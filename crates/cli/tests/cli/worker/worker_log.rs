@@ -1,4 +1,4 @@
-//! Log lines may be lost, jobs never.
+//! Log lines may be lost; jobs are never lost.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write, pipe};
@@ -13,12 +13,12 @@ const CONFIG: &str = r#"
 run = ["true"]
 "#;
 
-/// Starts a worker with that standard error, has it run jobs, and ends it; all of it must go as ever.
+/// Starts a worker with this standard error, lets it run jobs, and stops it. Everything must work as usual.
 fn works_with(stderr: impl FnOnce(Command) -> Child) {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.toml", CONFIG);
     sandbox.json(&["enqueue", "quick"]);
-    // As much as can be said.
+    // With the most verbose log.
     let mut command = sandbox.command(&["work", "-vv", "--json", "--concurrency", "2"]);
     command.stdout(Stdio::piped());
     let mut worker = Killed(stderr(command));
@@ -40,7 +40,7 @@ fn works_with(stderr: impl FnOnce(Command) -> Child) {
     assert_eq!(sandbox.json(&["workers"])["workers"], json!([]));
 }
 
-/// Ended when the test is.
+/// Killed when the test ends.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -84,7 +84,7 @@ fn a_closed_standard_error_costs_no_job() {
 fn a_reader_that_does_not_read_costs_no_job() {
     let (reader, writer) = pipe().unwrap();
     let mut filler = writer.try_clone().unwrap();
-    // Fills the pipe and then waits, until the reader is dropped.
+    // Fills the pipe and then blocks until the reader is dropped.
     let filling = std::thread::spawn(move || while filler.write_all(&[b'x'; 4096]).is_ok() {});
     works_with(|mut command| {
         let worker = command.stderr(writer).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! How a worker and its programs end when somebody asks for it.
+//! How a worker and its programs end after a signal.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::sandbox::Sandbox;
 
-/// A worker in a process group of its own, as a shell starts it.
+/// A worker in its own process group, as a shell starts it.
 struct Worker(Child);
 
 impl Worker {
@@ -60,7 +60,7 @@ fn a_terminal_that_is_closed_again_and_again_gives_its_jobs_back_unspent() {
 fn a_program_that_needs_a_little_longer_completes_its_job_during_the_shutdown() {
     for signal in ["TERM", "INT", "HUP"] {
         let sandbox = Sandbox::new();
-        // An ordinary program: SIGTERM would end it.
+        // An ordinary program, which SIGTERM would end.
         let run = r#"run = ["sh", "-c", "touch began; while [ ! -e go ]; do sleep 0.02; done; echo done"]"#;
         sandbox.write("longshore.toml", format!("[worker]\ngrace = \"10m\"\n\n[jobs.slow]\n{run}\n"));
         sandbox.json(&["enqueue", "slow"]);
@@ -92,7 +92,7 @@ fn a_type_may_ask_to_be_told_of_a_shutdown_at_once() {
     assert!(asked_at.elapsed() < Duration::from_secs(300));
     assert_eq!(sandbox.json(&["jobs", "show", "1"])["status"], "completed");
     let log = sandbox.run(&["jobs", "logs", "1"]).stdout;
-    // The shell may tell of its `sleep` as well.
+    // The shell may report its `sleep` too.
     assert!(log.lines().any(|line| line == "told"), "{log}");
 }
 

@@ -4,7 +4,7 @@ use longshore_core::{AttemptEnd, Failure, FailureType, Limits};
 
 use crate::{Done, HandlerError, StopCause};
 
-/// What the executor saw of a handler.
+/// How a handler ended, as the executor saw it.
 #[derive(Debug)]
 pub(crate) enum Ran {
     /// It returned.
@@ -16,7 +16,7 @@ pub(crate) enum Ran {
 }
 
 impl Ran {
-    /// What went wrong after the handler had completed its job by itself, in words; none where nothing did.
+    /// What went wrong after the handler had completed its job itself, in words. `None` if nothing did.
     pub(crate) fn afterwards(&self) -> Option<String> {
         match self {
             Self::Returned(Ok(Done::Completed { .. } | Done::Committed)) => None,
@@ -28,25 +28,25 @@ impl Ran {
     }
 }
 
-/// Under which circumstances it ran.
+/// The circumstances of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstances {
     /// Why it was asked to stop, if it was.
     pub(crate) cause: Option<StopCause>,
-    /// Whether it knew that.
+    /// Whether the handler knew that.
     pub(crate) has_seen_stop: bool,
     /// How long it was allowed to run.
     pub(crate) limit: Option<TimeLimit>,
-    /// How large a result may be.
+    /// The maximum size of a result.
     pub(crate) limits: Limits,
 }
 
-/// What bounds the time of an attempt.
+/// The limit of an attempt's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeLimit {
-    /// The limit of each attempt.
+    /// The timeout of each attempt.
     OfAttempt(Duration),
-    /// What was left until its job's deadline when it began.
+    /// The time from its start to its job's deadline.
     ToDeadline(Duration),
 }
 
@@ -58,7 +58,7 @@ impl TimeLimit {
     }
 }
 
-/// How the attempt ended. Pure.
+/// How the attempt ended. A pure function.
 pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd {
     let is_cancelled = circumstances.cause == Some(StopCause::Cancelled);
     match ran {
@@ -73,14 +73,14 @@ pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd
     }
 }
 
-/// Whoever finds the job completed does not ask what its handler returned, so here it is not.
+/// If the job is completed, the return value of its handler is not used. Here it is not completed.
 fn not_committed() -> Failure {
-    let message = "the handler said that it had completed its job in a transaction, but that did not commit; commit it \
+    let message = "the handler returned the completion of its job, but its transaction did not commit; commit it \
                    before the handler returns";
     Failure::new(FailureType::WorkerError, message)
 }
 
-/// A result that the store would refuse is a failure of the attempt, not of the batch that it is stored with.
+/// A result that the store would reject fails the attempt, not the batch in which it is stored.
 fn completed(result: Option<longshore_core::JobData>, limits: &Limits) -> AttemptEnd {
     match result.as_ref().map_or(Ok(()), |result| limits.check("result", result)) {
         Ok(()) => AttemptEnd::Completed { result },
@@ -88,8 +88,8 @@ fn completed(result: Option<longshore_core::JobData>, limits: &Limits) -> Attemp
     }
 }
 
-/// A cancelled job is never tried again, whatever its handler says. For the other causes an error counts as
-/// having stopped only where the handler knew that it should.
+/// A cancelled job is never retried, whatever its handler returns. For the other causes, an error counts as stopped
+/// only if the handler knew that it should stop.
 fn failed(failure: Failure, circumstances: &Circumstances) -> AttemptEnd {
     match circumstances.cause {
         Some(StopCause::Cancelled) => AttemptEnd::Cancelled,
@@ -112,7 +112,7 @@ fn timed_out(limit: Option<TimeLimit>, last_words: Option<Failure>) -> AttemptEn
     let message = if is_deadline {
         format!("the attempt was stopped after {span}, at the deadline of its job")
     } else {
-        format!("the attempt reached its time limit of {span}")
+        format!("the attempt reached its timeout of {span}")
     };
     let mut failure = Failure::new(FailureType::TimeoutError, message);
     if let Some(words) = last_words {

@@ -4,22 +4,22 @@ use crate::CurrentAttempt;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
 
-/// What a handler came to that has completed its job in a transaction of its own; none where that was rolled back.
+/// The result of a handler that completed its job in its own transaction. `None` if that was rolled back.
 ///
-/// Where the store cannot be read for good, the attempt counts as not completed: the fence keeps its outcome out if it
-/// is.
+/// If the store cannot be read at all, the attempt counts as not completed. If it is completed, the fence rejects its
+/// outcome.
 pub(crate) async fn result(worker_run: &WorkerRun, attempt: &CurrentAttempt) -> Option<Option<JobData>> {
     let call = || worker_run.queue.backend().job(attempt.id());
     let job = worker_run.patiently(StoreCall::Look, call).await.ok().flatten()?.job;
     AttemptClaim::of(attempt).has_completed(&job).then_some(job.result)
 }
 
-/// Whether an attempt has completed its job by itself. A look that is not repeated.
+/// Whether an attempt has completed its job itself. This read is not repeated.
 pub(crate) async fn has_completed(worker_run: &WorkerRun, attempt: &CurrentAttempt) -> Result<bool, StoreError> {
     AttemptClaim::of(attempt).look(worker_run).await
 }
 
-/// Under which claim a worker made an attempt.
+/// The claim of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttemptClaim<'a> {
     pub(crate) worker_id: &'a WorkerId,

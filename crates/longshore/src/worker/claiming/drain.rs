@@ -3,11 +3,11 @@ use longshore_core::{Filter, Status, StoreError};
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
 
-/// Whether nothing is left that could run now or later by itself.
+/// Whether no job is left that could run now or later without help.
 ///
-/// A job counts when this worker knows its type and takes from its queue, and it waits for a worker, for its
-/// instant, or runs, here or elsewhere. A blocked one counts through its parent: as long as that one could
-/// complete, it is itself among those. What stands in a paused queue waits for a person and does not count.
+/// A job counts if this worker knows its type and claims from its queue, and it is ready, scheduled or running, here or
+/// elsewhere. A blocked job counts through its parent: while the parent can still complete, the parent counts. Jobs in
+/// a paused queue wait for a person and do not count.
 pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     if !worker_run.holdings().is_empty() {
         return false;
@@ -28,7 +28,7 @@ async fn jobs_left(worker_run: &WorkerRun) -> Result<u64, StoreError> {
     let console = worker_run.queue.backend();
     let named: Vec<String> = worker_run.settings.queues.iter().map(|queue| queue.queue.clone()).collect();
     let known = Filter::all().job_types(worker_run.job_types.iter().cloned());
-    // A worker that names no queue takes from all of them.
+    // A worker that names no queue claims from all of them.
     let known = if named.is_empty() { known } else { known.queues(named.clone()) };
     let left = known.clone().statuses([Status::Pending, Status::Retrying, Status::Running]);
     let left = console.count(left.into()).await?;

@@ -2,18 +2,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How much work is fetched ahead: enough for this long, so that a claim's commit is never waited for and no
-/// job stands long behind others that another process could run.
+/// How much work is prefetched: enough for this long, so that no slot waits for the commit of a claim, and no job waits
+/// long behind others while another process could run it.
 const HORIZON: Duration = Duration::from_millis(100);
-/// The most that is fetched ahead, however quick the jobs: four times as much is no quicker, and who enqueues
-/// meanwhile waits for a claim of it.
+/// The most jobs that are prefetched, however fast they are. Four times as many are not faster, and an enqueue waits
+/// for a claim of that size.
 const PREFETCH_MAX: u32 = 1024;
-/// A measurement of this length outweighs all that came before it.
+/// A measurement of this length outweighs all earlier ones.
 const MEMORY: Duration = Duration::from_millis(250);
-/// A shorter measurement says nothing: several slow jobs that end together would look quick.
+/// A shorter measurement is useless: several slow jobs that end together would look fast.
 const WINDOW_MIN: Duration = Duration::from_millis(10);
 
-/// How quickly jobs end while there are enough of them.
+/// How fast jobs end while there are enough of them.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     per_second: f64,
@@ -22,7 +22,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Work is there: time counts from now on, if it does not already.
+    /// There is work. Starts the measurement, unless it is already running.
     pub(crate) fn begin(&mut self, now: Instant) {
         if self.since.is_none() {
             self.since = Some(now);
@@ -35,7 +35,7 @@ impl Pace {
         self.ended = self.ended.saturating_add(1);
     }
 
-    /// Takes the time since the last measurement into account and begins another one.
+    /// Adds the time since the last measurement, and starts another one.
     pub(crate) fn measure(&mut self, now: Instant) {
         let Some(since) = self.since else { return };
         let window = now.duration_since(since);
@@ -50,7 +50,7 @@ impl Pace {
         self.ended = 0;
     }
 
-    /// No work is there: an idle time says nothing about how quick the jobs are.
+    /// There is no work. Idle time does not show how fast jobs are.
     pub(crate) const fn pause(&mut self) {
         self.since = None;
     }
@@ -60,7 +60,7 @@ impl Pace {
         *self = Self::default();
     }
 
-    /// How many jobs to hold beyond the running ones; none where a job takes longer than the horizon, so that
+    /// How many jobs to hold in addition to the running ones. Zero if a job takes longer than the horizon, so that
     /// other processes get them.
     pub(crate) fn prefetch(&self, concurrency: u32) -> u32 {
         let within = self.per_second * HORIZON.as_secs_f64();

@@ -27,7 +27,7 @@ impl Story {
     }
 }
 
-/// Where a middleware does something else than to tell.
+/// Where a middleware misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Before,
@@ -39,13 +39,13 @@ enum Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Panic,
-    /// Before the call has given a future.
+    /// Before the call has returned a future.
     PanicAtOnce,
     Hang,
     Fail,
 }
 
-/// Tells all that it hears, and misbehaves in one place.
+/// Records every call, and misbehaves in one place.
 struct Teller {
     name: &'static str,
     story: Story,
@@ -123,7 +123,7 @@ impl Middleware for Teller {
     }
 }
 
-/// A worker whose handler tells that it ran.
+/// A worker whose handler records that it ran.
 fn telling(bench: &Bench, story: &Story) -> Worker {
     let story = story.clone();
     bench.worker().handle(move |_: Step, _| {
@@ -275,7 +275,7 @@ async fn a_dead_letter_of_an_attempt_that_had_lost_its_lease_is_not_told() {
     worker.run_until_drained().await.unwrap();
 
     assert_eq!(bench.status(id).await, Status::Completed);
-    // The worker claims the job again while the lost attempt still runs.
+    // The worker claims the job again while the lost attempt is still running.
     assert_eq!(story.lines_of("after"), ["a after completed", "a after dead letter"]);
     assert_eq!(story.lines_of("mourns"), Vec::<String>::new());
 }

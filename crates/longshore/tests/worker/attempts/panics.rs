@@ -122,7 +122,7 @@ async fn a_panic_of_a_handler_is_a_failed_attempt_wherever_it_happens() {
     let bench = Bench::new();
     let kinds: [(&str, Arc<dyn Handler>, &str); 3] = [
         ("in run", Arc::new(PanicsInRun), "the handler panicked: no future"),
-        ("twice", Arc::new(PanicsTwice), "the handler panicked: a value that is no text"),
+        ("twice", Arc::new(PanicsTwice), "the handler panicked: a value that is not text"),
         ("untellable", Arc::new(Untellable), "the handler panicked: no words"),
     ];
     let mut worker = bench.worker().concurrency(1).handler("fine", Arc::new(Fine));

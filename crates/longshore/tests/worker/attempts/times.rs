@@ -8,7 +8,7 @@ use crate::bench::{Bench, Running, Step};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A step takes as many milliseconds as its number says; how many began is counted.
+/// A step takes as many milliseconds as its number. Started steps are counted.
 fn working(worker: Worker) -> (Worker, Arc<AtomicU32>) {
     let begun = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&begun);
@@ -39,12 +39,12 @@ async fn what_expires_behind_a_long_job_never_begins() {
     assert_eq!((late.status, bench.status(long).await), (Status::Cancelled, Status::Completed));
     assert!(reason(&late).starts_with("expired: it expired"), "{late:?}");
     assert_eq!(begun.load(Ordering::Relaxed), 1);
-    // Not only when the slot was free: whoever looks for dead workers ends it.
+    // Not only when the slot was free: the search for dead workers ends it.
     let waited = late.completed_at.unwrap().since(late.expires_at.unwrap());
     assert!(waited < SECOND, "{waited:?}");
 }
 
-/// Quick jobs are claimed ahead; behind one that is not quick they wait in the worker's memory, as running.
+/// Fast jobs are prefetched. Behind a slow job they wait in the worker's memory, as running.
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_expires_in_the_workers_memory_is_no_attempt() {
     let bench = Bench::new();

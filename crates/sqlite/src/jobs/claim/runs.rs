@@ -11,20 +11,20 @@ use crate::column;
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
 use crate::jobs::overdue::{WaitingJob, time_bounds};
 
-/// Statements that read runs side by side, kept for the next claim. The runs beyond are read job by job.
+/// How many statements are kept to read runs side by side. Further runs are read job by job.
 const RUNS_MAX: usize = 64;
-/// How many overdue jobs one claim ends; behind them the next claim goes on.
+/// How many overdue jobs one claim ends. The next claim continues after them.
 const OVERDUE_MAX: usize = 1000;
 
-/// Jobs that a claim has chosen, with their claim numbers already counted on.
+/// Jobs that a claim has chosen. Their claim numbers are already increased.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     leases: Vec<Lease>,
     queues: Vec<Arc<str>>,
-    /// The jobs that a worker lost by not extending its lease, and which worker; seldom any.
+    /// Jobs that a worker lost because it did not extend its lease, with that worker. Usually empty.
     lapsed: Vec<(usize, WorkerId)>,
     lapsed_ids: Vec<JobId>,
-    /// What stood before them and may not be begun any more; seldom any.
+    /// Jobs that came first but may not start any more. Usually empty.
     overdue: Vec<(WaitingJob, Overdue)>,
 }
 
@@ -42,7 +42,7 @@ impl Candidates {
         &self.queues
     }
 
-    /// The lease must say what the row will say: the claim of a job that another worker lost spends a crash.
+    /// Claiming a job that another worker lost spends a crash. The lease must say what the row will say.
     pub(crate) fn charge_lapsed(&mut self, worker_id: &WorkerId) {
         for (place, lost_by) in std::mem::take(&mut self.lapsed) {
             let lease = &mut self.leases[place];
@@ -53,22 +53,22 @@ impl Candidates {
         }
     }
 
-    /// The jobs that were charged, or are the same worker's once more.
+    /// Jobs that were charged, or that the same worker claims again.
     pub(crate) fn lapsed(&self) -> &[JobId] {
         &self.lapsed_ids
     }
 
-    /// What the claim met that is to be ended instead.
+    /// Overdue jobs that the claim must end instead.
     pub(crate) fn overdue(&self) -> &[(WaitingJob, Overdue)] {
         &self.overdue
     }
 
-    /// Whether it stopped because it had met so many of those.
+    /// Whether the claim stopped because it met too many overdue jobs.
     pub(crate) const fn is_cut_short(&self) -> bool {
         self.overdue.len() >= OVERDUE_MAX
     }
 
-    /// Without those that could not be taken.
+    /// Removes the jobs that could not be taken.
     pub(crate) fn leave_out(&mut self, refused: &HashSet<JobId>) {
         let kept = self.leases.iter().map(|lease| !refused.contains(&lease.id)).collect::<Vec<_>>();
         let mut keeps = kept.iter().copied();
@@ -81,7 +81,7 @@ impl Candidates {
         if let Some(lost_by) = lost_by {
             self.lapsed.push((self.leases.len(), WorkerId::from_stored(&lost_by)));
         }
-        // The claim counts it on; the lease must say what the row will say.
+        // The claim increases it. The lease must say what the row will say.
         lease.claim_number = ClaimNumber(lease.claim_number.0.saturating_add(1));
         self.leases.push(lease);
         self.queues.push(Arc::clone(queue));
@@ -92,10 +92,10 @@ impl Candidates {
     }
 }
 
-/// Chooses up to `limit` ready jobs by priority and then by id, and from each queue what it has room for.
+/// Chooses up to `limit` ready jobs by priority and then by id, within the limit of each queue.
 ///
-/// Each lane is one run of the claim index that is sorted already. The runs are merged by their first jobs, and only
-/// a run that gives something is read, so the price is that of what is taken.
+/// Each lane is one sorted run of the claim index. The runs are merged by their first jobs, and only a run that
+/// contributes is read. So the cost depends only on what is taken.
 pub(crate) fn choose<'c>(
     connection: &'c Connection,
     statements: &RefCell<Vec<Statement<'c>>>,
@@ -126,11 +126,11 @@ struct Run<'r, 's> {
 }
 
 enum RunState<'s> {
-    /// Nothing was taken yet; whether the queue is paused is not known.
+    /// Nothing was taken yet, and it is unknown whether the queue is paused.
     Unread,
-    /// Stands on the run's head.
+    /// At the first job of the run.
     Reading(Rows<'s>),
-    /// There was no statement left for it: each job is looked up by itself.
+    /// No statement was left for it, so each job is looked up separately.
     JobByJob,
 }
 
@@ -150,7 +150,7 @@ struct Merge<'r, 's, 'c> {
 }
 
 impl<'s, 'c: 's> Merge<'_, 's, 'c> {
-    /// Takes the head of one run, unless its queue gives nothing, and puts the next job of the run in its place.
+    /// Takes the first job of a run, unless its queue has no room, and moves the run to its next job.
     fn take(
         &mut self,
         head: Head,
@@ -161,7 +161,7 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
         if let Some(room) = lane.room
             && self.rooms[room] == 0
         {
-            // The queue has given what it may; its runs are left where they stand.
+            // The queue has reached its limit; its runs stay where they are.
             return Ok(());
         }
         if matches!(state, RunState::Unread) {
@@ -181,7 +181,7 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
                 let mut statement = self.connection.prepare_cached(sql)?;
                 let from = params![lane.job_type, &*lane.queue, head.start(), head.id.0];
                 let mut rows = open(&mut statement, from)?;
-                // One that cannot be found again by its number waits for the next claim.
+                // A job that cannot be found again by its priority waits for the next claim.
                 take_row(&mut rows, lane, self.now, &mut self.chosen)?.filter(|next| next.has_number())
             }
         };
@@ -193,16 +193,15 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
     }
 }
 
-/// Reads a run and stands on its first job, which is the lane's head.
+/// Opens a run at its first job, which is the head of the lane.
 fn open<'s>(statement: &'s mut Statement<'_>, run: impl Params) -> rusqlite::Result<Rows<'s>> {
     let mut rows = statement.query(run)?;
     FallibleStreamingIterator::advance(&mut rows)?;
     Ok(rows)
 }
 
-/// Takes the job that the run stands on, or notes that it is overdue, and goes on to the next. One whose claim number
-/// cannot be counted on, which only another program writes, would break the fence: it is passed over, and the look for
-/// dead workers gives it up.
+/// Takes the current job of the run, or notes that it is overdue, and moves to the next job. A claim number that cannot
+/// grow, which only another program writes, would break the fence. Such a job is skipped, and reclaim gives it up.
 fn take_row(
     rows: &mut Rows<'_>,
     lane: &Lane<'_>,
@@ -225,7 +224,7 @@ fn waiting(lease: Lease) -> WaitingJob {
     WaitingJob { id: lease.id, status: Status::Pending, queue: lease.queue.into(), time: lease.budgets.time }
 }
 
-/// A lease that a claim gave before, if the worker still has it.
+/// A lease that an earlier claim gave, if the worker still has it.
 pub(crate) fn given_lease(
     connection: &Connection,
     worker_id: &WorkerId,

@@ -7,7 +7,7 @@ use rusqlite::vtab::array;
 
 use super::*;
 
-/// A database, and how many steps of SQLite's machine a claim's choice takes: the price without the clock.
+/// A database, and the number of SQLite steps that a claim's choice takes: the cost without a clock.
 struct Counted {
     connection: Connection,
     steps: Arc<AtomicU64>,
@@ -41,7 +41,7 @@ impl Counted {
         self.connection.execute_batch(&format!("BEGIN; {insert}; COMMIT")).unwrap();
     }
 
-    /// The steps of one choice with its statements prepared, and how many jobs it came to.
+    /// The steps of one choice with prepared statements, and the number of chosen jobs.
     fn choose(&self, request: &ClaimRequest) -> (u64, usize) {
         let statements = RefCell::default();
         let mut found = (0, 0);
@@ -107,7 +107,7 @@ fn a_queue_of_an_own_type_costs_a_claim_one_seek() {
     assert!((many - few) / 1000 < 40, "{few} {many}");
 }
 
-/// Thousands of paused queues hold jobs of the worker's types, and it asks again and again.
+/// Thousands of paused queues hold jobs of the worker's types, and it asks repeatedly.
 #[test]
 fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
     let database = Counted::new();

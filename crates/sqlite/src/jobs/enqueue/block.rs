@@ -7,9 +7,9 @@ use rusqlite::{CachedStatement, Connection};
 use crate::column;
 use crate::jobs::due::later_than;
 
-/// Jobs in one statement.
+/// The number of jobs in one statement.
 pub(crate) const BLOCK_JOBS: usize = 16;
-/// Parameters of one job; the instant is the same for all.
+/// Parameters of one job. The creation time is the same for all.
 const JOB_PARAMETERS: usize = 12;
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -24,12 +24,12 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     sql
 });
 
-/// Whether a job can be made beside others: nothing has to be looked up for it.
+/// Whether a job can be created with others in one statement: nothing must be looked up for it.
 pub(crate) const fn is_plain(job: &NewJob) -> bool {
     job.unique_key.is_none() && job.parent.is_none()
 }
 
-/// The statement that makes [`BLOCK_JOBS`] plain jobs.
+/// The statement that creates [`BLOCK_JOBS`] plain jobs.
 pub(crate) struct BlockInsert<'c> {
     insert: CachedStatement<'c>,
 }
@@ -39,7 +39,8 @@ impl<'c> BlockInsert<'c> {
         Ok(Self { insert: connection.prepare_cached(&INSERT)? })
     }
 
-    /// Makes all of them or none; their ids follow one another in their order, because nobody else writes meanwhile.
+    /// Creates all of them or none. Their ids are consecutive and in order, because nobody else writes at the same
+    /// time.
     pub(crate) fn make(
         &mut self,
         connection: &Connection,

@@ -7,7 +7,7 @@ use crate::jobs::enqueue::made::{Change, Made};
 use crate::jobs::overdue::WaitingJob;
 use crate::writing::session::is_of_a_row;
 
-/// Does with the job that has the unique key what the new one says. One statement at most writes.
+/// Applies the duplicate rule of the new job to the job that has the unique key. At most one statement writes.
 pub(super) fn settle(
     connection: &Connection,
     job: &NewJob,
@@ -25,7 +25,7 @@ pub(super) fn settle(
         Ok(_) => return Ok(kept(&holder)),
         // Another program left a row that breaks a constraint of its table, whatever is changed in it.
         Err(error) if is_of_a_row(&error) => {
-            crate::quiet::warning!(job_id = holder.id.0, %error, "a constraint keeps a job as it is");
+            crate::quiet::warning!(job_id = holder.id.0, %error, "a constraint prevented the change of a job");
             return Ok(kept(&holder));
         }
         Err(error) => return Err(error),
@@ -46,7 +46,7 @@ fn replace(
     to: Status,
     now: Timestamp,
 ) -> rusqlite::Result<usize> {
-    // Every field is named, so that a new one cannot be forgotten here or in the statement.
+    // Every field is listed, so that a new field cannot be forgotten here or in the statement.
     let NewJob {
         job_type,
         job_data,

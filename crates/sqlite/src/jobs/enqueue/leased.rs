@@ -9,8 +9,8 @@ use crate::jobs::unique_key::Met;
 use crate::workers::held::HeldLease;
 use crate::writing::session::{Delivery, WriteTx};
 
-/// Makes a job with a lease to a worker that would run it at once, if there is one and nothing holds the job back.
-/// The claim that would follow in a transaction of its own is then part of this one.
+/// Creates a job with a lease for a worker that would run it at once, if there is one and nothing delays the job. This
+/// includes the claim that would otherwise follow in its own transaction.
 pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Option<JobId>, Fault> {
     if tx.offers.borrow().is_empty() {
         return Ok(None);
@@ -54,7 +54,7 @@ fn insert(tx: &WriteTx<'_, '_>, job: &NewJob, taken: &Taken) -> rusqlite::Result
     Ok(JobId(id))
 }
 
-/// What a claim of this job would say.
+/// The lease that a claim of this job would return.
 fn lease(id: JobId, job: &NewJob, now: Timestamp) -> Lease {
     Lease {
         id,

@@ -1,17 +1,17 @@
 use longshore_core::{Enqueued, Status};
 
-/// What came of one job.
+/// The result for one job.
 pub(crate) struct Made {
     pub(crate) enqueued: Enqueued,
     pub(super) change: Change,
 }
 
-/// What a job changed in the counts.
+/// The change that a job made to the counts.
 pub(super) enum Change {
-    /// A new job stands in this state.
+    /// A new job with this status.
     Entered(Status),
-    /// A duplicate was given what the new job says, and may stand in another state of its queue.
+    /// A duplicate got the content of the new job, and its status in its queue may have changed.
     Moved { queue: String, from: Status, to: Status },
-    /// A duplicate is as it was.
+    /// A duplicate was not changed.
     Nothing,
 }

@@ -8,16 +8,16 @@ use longshore_core::{JobData, OutsideCause, StoreError, ValidJob};
 
 use crate::jobs::enqueue::spooled_job::{decode, encode};
 
-/// What is kept in memory; what follows goes to a file.
+/// How many jobs are kept in memory. Further jobs go to a file.
 const KEPT_JOBS_MAX: usize = 50_000;
 const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How much is given out at a time.
+/// How many jobs one part has.
 const PART_JOBS_MAX: usize = 500;
 const PART_BYTES_MAX: usize = 2 * 1024 * 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// The jobs of a stream between its reading and its transaction, in bounded memory. What does not fit is in a file that
-/// has no name, so that it goes with the process.
+/// The jobs of a stream between reading and the transaction, in bounded memory. The rest is in a file without a name,
+/// which disappears with the process.
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
@@ -28,14 +28,14 @@ pub(crate) struct Spool {
 
 #[derive(Debug)]
 struct Spilled {
-    /// Where the file was made, for errors.
+    /// The folder of the file, for errors.
     folder: PathBuf,
     file: BufWriter<File>,
     jobs: u64,
 }
 
 impl Spool {
-    /// An empty one, whose file would be made in this folder.
+    /// An empty spool, whose file would be created in this folder.
     pub(crate) fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), kept: Vec::new(), kept_bytes: 0, spilled: None }
     }
@@ -52,7 +52,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Gives the jobs out in their order.
+    /// Returns the jobs in their order.
     pub(crate) fn into_parts(self) -> Result<Parts, StoreError> {
         let spilled = self.spilled.map(Spilled::into_reading).transpose()?;
         Ok(Parts { kept: self.kept.into_iter(), spilled })
@@ -60,7 +60,7 @@ impl Spool {
 }
 
 impl Spilled {
-    /// On the disk of the database, which was sized for jobs; elsewhere only if its folder cannot be written.
+    /// On the disk of the database, which was sized for jobs. Elsewhere only if its folder cannot be written.
     fn new(folder: &Path) -> Result<Self, StoreError> {
         if let Ok(file) = tempfile::tempfile_in(folder) {
             return Ok(Self::in_file(folder.to_owned(), file));
@@ -78,7 +78,7 @@ impl Spilled {
 
     fn push(&mut self, job: &ValidJob) -> Result<(), StoreError> {
         let record = encode(job);
-        // A record of at most a few payloads is far below 4 GiB.
+        // A record of a few payloads is far below 4 GiB.
         let length = u32::try_from(record.len()).map_err(|_| explain(&self.folder, ErrorKind::FileTooLarge.into()))?;
         let written = self.file.write_all(&length.to_le_bytes()).and_then(|()| self.file.write_all(&record));
         self.jobs += 1;
@@ -96,7 +96,7 @@ impl Spilled {
     }
 }
 
-/// The jobs of a spool as they are given out.
+/// The jobs of a spool, part by part.
 #[derive(Debug)]
 pub(crate) struct Parts {
     kept: std::vec::IntoIter<ValidJob>,
@@ -111,7 +111,7 @@ struct SpilledReading {
 }
 
 impl Parts {
-    /// The next jobs; none are left when there are none.
+    /// The next jobs. An empty list means the end.
     pub(crate) fn next_part(&mut self) -> Result<Vec<ValidJob>, StoreError> {
         let mut part = Vec::with_capacity(PART_JOBS_MAX);
         let mut part_bytes = 0;
@@ -127,7 +127,7 @@ impl Parts {
         if let Some(job) = self.kept.next() {
             return Ok(Some(job));
         }
-        // Their memory is not needed while the file is read.
+        // Free their memory while the file is read.
         drop(mem::take(&mut self.kept));
         match &mut self.spilled {
             Some(spilled) if spilled.left > 0 => spilled.next_job().map(Some),
@@ -158,7 +158,7 @@ fn bytes(job: &ValidJob) -> usize {
     job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len)
 }
 
-/// An error of the temporary file names its folder: it need not be on the disk of the database.
+/// An error of the temporary file names its folder, which may not be on the disk of the database.
 fn explain(folder: &Path, source: io::Error) -> StoreError {
     let file: Arc<str> = format!("a temporary file in {}", folder.display()).into();
     match source.kind() {

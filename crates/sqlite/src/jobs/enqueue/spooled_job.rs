@@ -1,4 +1,4 @@
-//! A job as it stands in a temporary file. The file never outlives its process, so the form has no version.
+//! A job in a temporary file. The file never outlives its process, so the format has no version.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use longshore_core::{Due, JobData, JobId, NewJob, OnDuplicate, Priority, Timesta
 
 /// The job as bytes.
 pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
-    // Every field is named, so that a new one cannot be forgotten.
+    // Every field is listed, so that a new field cannot be forgotten.
     let NewJob {
         job_type,
         job_data,
@@ -58,10 +58,10 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
     record.0
 }
 
-/// The job that was encoded; none if these are not its bytes.
+/// Decodes the job. `None` if the bytes are not an encoded job.
 pub(crate) fn decode(record: &[u8]) -> Option<NewJob> {
     let mut rest = Rest(record);
-    // The fields are read in the order in which they stand here.
+    // The fields are read in the order in which they are listed here.
     let job = NewJob {
         job_type: rest.text()?,
         job_data: JobData::from_stored(rest.text()?),
@@ -144,7 +144,7 @@ impl Rest<'_> {
         (nanos < 1_000_000_000).then(|| Duration::new(seconds, nanos))
     }
 
-    /// None if the bytes are not what was encoded.
+    /// `None` if the bytes are not what was encoded.
     fn optional<T>(&mut self, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.fixed()? {
             [0] => Some(None),

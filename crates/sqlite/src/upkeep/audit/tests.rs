@@ -7,13 +7,13 @@ use super::*;
 const NEVER: Duration = Duration::ZERO;
 const EVER: Duration = Duration::from_secs(600);
 
-/// Two jobs in each state that the index of it must find, and counts that are true.
+/// Two jobs in each status that its index must find, and correct counts.
 fn database() -> (TempDir, Connection) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("queue.db");
     crate::schema::latest_up(&path).unwrap();
     let connection = Connection::open(path).unwrap();
-    // The triggers refuse such rows; they come from programs that have switched them off.
+    // The triggers reject such rows. They come from programs that have switched the triggers off.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
     let now = Timestamp::from_ms(1).as_ms();
     for status in Status::ALL {
@@ -36,7 +36,7 @@ fn spoil(connection: &Connection, by: i64) {
     connection.execute("UPDATE job_depths SET jobs = jobs - ?1", [by]).unwrap();
 }
 
-/// The states whose counts were found wrong by this number.
+/// The statuses whose counts were wrong by this number.
 fn wrong(drift: &[Drift], by: i64) -> Vec<String> {
     let mut statuses: Vec<String> = drift.iter().map(|drift| drift.status.shown()).collect();
     statuses.sort();
@@ -63,7 +63,7 @@ fn every_wrong_count_of_a_table_that_is_counted_in_time_is_found() {
 
     let kept: i64 = connection.query_row("SELECT count(*) FROM job_depths", [], |row| row.get(0)).unwrap();
     assert_eq!(drift.len(), usize::try_from(kept).unwrap());
-    assert!(drift.iter().any(|drift| drift.queue.as_str().is_none()), "also of a name that is no UTF-8");
+    assert!(drift.iter().any(|drift| drift.queue.as_str().is_none()), "also for a name that is not UTF-8");
     wrong(&drift, 3);
 }
 

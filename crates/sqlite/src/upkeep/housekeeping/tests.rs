@@ -27,7 +27,7 @@ fn step(term: Term) -> Prune {
     Prune { term, what: Pruning::Ended, retention: Duration::ZERO, rows_max: 10, after: JobId(0) }
 }
 
-/// The holder is slow (it was stopped) between its comparison and its correction, and another one has done it.
+/// The holder was stopped between its comparison and its correction, and another store has made the correction.
 #[tokio::test]
 async fn a_correction_after_the_term_has_ended_is_not_written() {
     let (folder, first, second) = two_stores().await;
@@ -38,7 +38,7 @@ async fn a_correction_after_the_term_has_ended_is_not_written() {
     assert_eq!(take(&second).await, None, "it is held");
 
     foreign(&folder).execute("UPDATE job_duties SET taken_at = 0", []).unwrap();
-    let term = take(&second).await.expect("its holder has not gone on");
+    let term = take(&second).await.expect("its holder has not renewed it");
     assert_eq!(reconcile(&second.parts, term).await.unwrap(), 1);
 
     assert_eq!(mend(&first.parts, late.clone(), drift).await.unwrap(), 0);

@@ -1,0 +1,204 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use longshore_core::{MinuteStats, Stats, Status, Timestamp, WorkerRecord};
+use serde::Serialize;
+
+use super::queues::{self, Queue};
+use crate::context::Context;
+use crate::database::{Database, Prepare};
+use crate::doctor::{Finding, judge};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::output::relative_time::{relative, span};
+use crate::output::sparkline::sparkline;
+use crate::output::table::{Screen, count_jobs, one_line};
+
+/// One screen of what matters now, as `--json` has it.
+#[derive(Serialize)]
+struct Report {
+    database: String,
+    now: Timestamp,
+    /// How many jobs stand in each state.
+    jobs: BTreeMap<Status, u64>,
+    queues: Vec<Queue>,
+    last_hour: Hour,
+    workers: Workers,
+    next_due_at: Option<Timestamp>,
+    findings: Vec<Finding>,
+}
+
+/// What ended in the last sixty minutes, the present one included.
+#[derive(Serialize)]
+struct Hour {
+    #[serde(flatten)]
+    total: Ended,
+    /// How long the ended attempts had waited, on average.
+    waited_ms: Option<u64>,
+    /// How long they ran, on average.
+    ran_ms: Option<u64>,
+    /// Each minute, oldest first.
+    minutes: Vec<Ended>,
+}
+
+#[derive(Clone, Copy, Default, Serialize)]
+struct Ended {
+    completed: u64,
+    retried: u64,
+    dead_letters: u64,
+    cancelled: u64,
+}
+
+#[derive(Serialize)]
+struct Workers {
+    alive: usize,
+    dead: usize,
+    /// How many jobs the living ones run at once, altogether.
+    slots: u64,
+    running: usize,
+}
+
+const MINUTES: u32 = 60;
+const TWO_LINES_BELOW: usize = 70;
+/// What a report is made for where there is no terminal.
+const PAPER: Screen = Screen { width: 80, has_colour: false };
+
+/// Shows on one screen what matters now.
+pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
+    let report = context.block_on(report(context))?;
+    context.output.result(&report, |output| tell(output, &report))?;
+    Ok(Exit::Done)
+}
+
+async fn report(context: &Context) -> anyhow::Result<Report> {
+    let configured = context.config()?.jobs.keys().cloned().collect();
+    let path = context.database_url()?.path().display().to_string();
+    let database = Database::open(context, Prepare::Nothing).await?;
+    let (stats, workers, health) =
+        (database.stats(MINUTES).await?, database.workers().await?, database.health().await?);
+    let Stats { queues, minutes, next_due_at } = stats;
+    let mut jobs: BTreeMap<Status, u64> = Status::ALL.map(|status| (status, 0)).into();
+    for (status, count) in queues.iter().flat_map(|queue| &queue.jobs) {
+        *jobs.entry(*status).or_default() += count;
+    }
+    Ok(Report {
+        database: path,
+        now: health.now,
+        jobs,
+        queues: queues.into_iter().map(|stats| Queue::new(stats, health.now)).collect(),
+        last_hour: Hour::new(&minutes, health.now),
+        workers: Workers::new(&workers),
+        next_due_at,
+        findings: judge(&health, &configured),
+    })
+}
+
+impl Hour {
+    fn new(stats: &[MinuteStats], now: Timestamp) -> Self {
+        let first = now.minute() - i64::from(MINUTES) + 1;
+        let mut minutes = vec![Ended::default(); MINUTES as usize];
+        for stats in stats {
+            let place = usize::try_from(stats.minute.minute() - first).ok();
+            if let Some(minute) = place.and_then(|place| minutes.get_mut(place)) {
+                minute.add(stats);
+            }
+        }
+        let mut total = Ended::default();
+        stats.iter().for_each(|stats| total.add(stats));
+        let attempts = stats.iter().map(|stats| stats.completed + stats.failed + stats.retried).sum::<u64>();
+        let average = |of: fn(&MinuteStats) -> u64| stats.iter().map(of).sum::<u64>().checked_div(attempts);
+        Self { total, waited_ms: average(|stats| stats.waited_ms), ran_ms: average(|stats| stats.ran_ms), minutes }
+    }
+}
+
+impl Ended {
+    fn add(&mut self, stats: &MinuteStats) {
+        self.completed += stats.completed;
+        self.retried += stats.retried;
+        self.dead_letters += stats.failed;
+        self.cancelled += stats.cancelled;
+    }
+}
+
+impl Workers {
+    fn new(workers: &[WorkerRecord]) -> Self {
+        let alive = || workers.iter().filter(|worker| worker.is_alive);
+        Self {
+            alive: alive().count(),
+            dead: workers.len() - alive().count(),
+            slots: alive().map(|worker| u64::from(worker.concurrency)).sum(),
+            running: alive().map(|worker| worker.running.len()).sum(),
+        }
+    }
+}
+
+fn tell(output: &Output, report: &Report) -> io::Result<()> {
+    output.text(words(report, output.screen().unwrap_or(PAPER)).as_bytes())
+}
+
+fn words(report: &Report, screen: Screen) -> String {
+    let mut text = format!("{}: {}\n", report.database, in_words(&report.jobs));
+    if !report.queues.is_empty() {
+        text += &format!("\n{}", queues::table(&report.queues).to_screen(screen));
+    }
+    text += &format!("\n{}", hour(&report.last_hour, screen.width));
+    text += &workers(&report.workers);
+    if let Some(next) = report.next_due_at {
+        text += &format!("next        a job is due {}\n", relative(next, report.now));
+    }
+    text + "\n" + &findings(&report.findings)
+}
+
+/// The states that hold a job, and the two that everybody asks for.
+fn in_words(jobs: &BTreeMap<Status, u64>) -> String {
+    let is_told = |status: Status, count: u64| count > 0 || matches!(status, Status::Pending | Status::Running);
+    let told = jobs.iter().filter(|(status, count)| is_told(**status, **count));
+    let told: Vec<String> = told
+        .map(|(status, count)| match (status, count) {
+            (Status::DeadLetter, 1) => "1 dead letter".to_owned(),
+            (Status::DeadLetter, count) => format!("{count} dead letters"),
+            (status, count) => format!("{count} {status}"),
+        })
+        .collect();
+    told.join(", ")
+}
+
+fn hour(hour: &Hour, width: usize) -> String {
+    let Ended { completed, retried, dead_letters, cancelled } = hour.total;
+    // Four counts do not fit on a narrow screen.
+    let between = if width < TWO_LINES_BELOW { ",\n            " } else { ", " };
+    let mut text = format!("last hour   {completed} completed, {retried} retried{between}");
+    text += &format!("{dead_letters} given up, {cancelled} cancelled\n");
+    let mut line = |name: &str, of: fn(&Ended) -> u64| {
+        let values: Vec<u64> = hour.minutes.iter().map(of).collect();
+        if values.iter().any(|value| *value > 0) {
+            text += &format!("{name:<12}{}\n", sparkline(&values, width.saturating_sub(12)));
+        }
+    };
+    line("  completed", |minute| minute.completed);
+    line("  failed", |minute| minute.retried + minute.dead_letters);
+    if let (Some(waited), Some(ran)) = (hour.waited_ms, hour.ran_ms) {
+        let [waited, ran] = [waited, ran].map(|ms| span(Duration::from_millis(ms)));
+        text += &format!("  average   waited {waited}, ran {ran}\n");
+    }
+    text
+}
+
+fn workers(workers: &Workers) -> String {
+    let Workers { alive, dead, slots, running } = workers;
+    let dead = if *dead == 0 { String::new() } else { format!(", {dead} dead") };
+    let running = count_jobs(*running as u64);
+    format!("workers     {alive} alive{dead}; {running} in {slots} slots\n")
+}
+
+fn findings(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return "all is well\n".to_owned();
+    }
+    let line = |text: &str| one_line(text, usize::MAX);
+    findings.iter().map(|finding| format!("! {}\n  {}\n", line(&finding.message), line(&finding.hint))).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+use longshore_core::QueueStats;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_ms(100_000 * 60_000);
+
+fn minute(ago: i64, completed: u64, retried: u64) -> MinuteStats {
+    MinuteStats {
+        minute: Timestamp::from_ms((NOW.minute() - ago) * 60_000),
+        queue: "mail".to_owned(),
+        completed,
+        failed: 1,
+        retried,
+        cancelled: 2,
+        waited_ms: 200 * (completed + retried + 1),
+        ran_ms: 1500 * (completed + retried + 1),
+    }
+}
+
+#[test]
+fn the_hour_has_sixty_minutes_and_the_averages_of_its_attempts() {
+    let hour = Hour::new(&[minute(59, 3, 0), minute(1, 5, 2), minute(0, 1, 0), minute(0, 1, 0)], NOW);
+    assert_eq!(hour.minutes.len(), 60);
+    assert_eq!((hour.minutes[0].completed, hour.minutes[58].retried, hour.minutes[59].completed), (3, 2, 2));
+    assert_eq!((hour.total.completed, hour.total.dead_letters, hour.total.cancelled), (10, 4, 8));
+    assert_eq!((hour.waited_ms, hour.ran_ms), (Some(200), Some(1500)));
+    assert_eq!(Hour::new(&[], NOW).ran_ms, None);
+}
+
+fn busy() -> Report {
+    let queue = |name: &str, waiting: u64, paused: bool| QueueStats {
+        queue: name.to_owned(),
+        paused_at: paused.then_some(NOW),
+        jobs: BTreeMap::from([(Status::Pending, waiting), (Status::DeadLetter, 1)]),
+        oldest_waiting_at: (waiting > 0).then(|| Timestamp::from_ms(99_997 * 60_000)),
+    };
+    let queues = [queue("mail", 12, false), queue("thumbnails-of-large-pictures", 0, true)];
+    Report {
+        database: "jobs.db".to_owned(),
+        now: NOW,
+        jobs: BTreeMap::from([
+            (Status::Pending, 12),
+            (Status::Running, 0),
+            (Status::DeadLetter, 2),
+            (Status::Blocked, 0),
+        ]),
+        queues: queues.map(|stats| Queue::new(stats, NOW)).into(),
+        last_hour: Hour::new(&[minute(50, 3, 0), minute(7, 40, 2), minute(0, 80, 0)], NOW),
+        workers: Workers { alive: 2, dead: 1, slots: 8, running: 3 },
+        next_due_at: Some(NOW.after(Duration::from_secs(300))),
+        findings: vec![Finding::new("x", "dead letters grow: 2 in the last hour".to_owned(), "longshore dead list")],
+    }
+}
+
+#[test]
+fn a_busy_database_on_eighty_and_on_forty_five_columns() {
+    for width in [80, 45] {
+        let text = words(&busy(), Screen { width, has_colour: false });
+        insta::assert_snapshot!(format!("status_{width}"), text);
+    }
+}
+
+#[test]
+fn an_empty_database_says_little() {
+    let empty = Report {
+        jobs: BTreeMap::from([(Status::Pending, 0), (Status::Running, 0)]),
+        queues: Vec::new(),
+        last_hour: Hour::new(&[], NOW),
+        workers: Workers::new(&[]),
+        next_due_at: None,
+        findings: Vec::new(),
+        ..busy()
+    };
+    let expected = "\
+jobs.db: 0 pending, 0 running
+
+last hour   0 completed, 0 retried, 0 given up, 0 cancelled
+workers     0 alive; 0 jobs in 0 slots
+
+all is well
+";
+    assert_eq!(words(&empty, PAPER), expected);
+}
