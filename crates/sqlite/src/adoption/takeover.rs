@@ -5,7 +5,7 @@ use longshore_migrate::{
     finding::{Finding, FindingKind},
     ledger::{Form, Row},
     report::{RepairAction, RepairStep},
-    schema::{Difference, ObjectName, Schema, differences},
+    schema::{Difference, ObjectKind, ObjectName, Schema, differences},
     script::Statement,
     source::LONGSHORE,
     target::{Definition, Rebuild, Session, TargetError},
@@ -36,7 +36,9 @@ pub(super) fn plan(session: &mut dyn Session, scene: &Scene<'_>) -> Result<Takeo
     let rows = Rows::read(session, &table)?;
     let parts = Parts::sort(&table, scene);
     let differing = differing(scene);
-    let has_extras = differing.iter().any(|one| one.expected.is_none());
+    // A CHECK is replaced by those of 003 in any case.
+    let is_extra = |one: &Difference| one.expected.is_none() && one.object.kind != ObjectKind::Check;
+    let has_extras = differing.iter().any(is_extra);
     let has_own_rows = |row: &Row| row.source.as_deref() == Some(LONGSHORE);
     let is_begun =
         matches!(scene.ledger.form, Form::Current | Form::Combined) && scene.ledger.rows.iter().any(has_own_rows);
