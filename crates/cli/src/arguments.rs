@@ -99,6 +99,10 @@ pub(crate) enum Command {
     Work(WorkArguments),
 
     /// Enqueue one job, or a file of jobs
+    #[command(
+        long_about = "Enqueue one job, or a file of jobs\n\nPrints the id; with --json the job. An option that is not \
+            given is taken from [jobs.TYPE] in the configuration file. Creates the database if there is none."
+    )]
     Enqueue(EnqueueArguments),
 
     /// List, show, retry, cancel, edit and delete jobs
@@ -107,23 +111,23 @@ pub(crate) enum Command {
 
     /// List, show, retry and discard dead letters
     #[command(
-        long_about = "List, show, retry and discard dead letters\n\nA dead letter is a job that will not be tried again. Without a \
-            command, the newest ones are listed.",
+        long_about = "List, show, retry and discard dead letters\n\nA dead letter is a job that will not be retried. Without \
+            a subcommand, lists the newest ones.",
         after_help = "Example: longshore dead retry --all --type thumbnail --yes"
     )]
     Dead(DeadArguments),
 
     /// List, pause and resume queues
     #[command(
-        long_about = "List, pause and resume queues\n\nWithout a command, they are listed.",
+        long_about = "List, pause and resume queues\n\nWithout a subcommand, lists them.",
         after_help = "Example: longshore queues pause mail"
     )]
     Queues(QueuesArguments),
 
-    /// Show on one screen what matters now
+    /// Show a summary on one screen
     #[command(
-        long_about = "Show on one screen what matters now\n\nThe depth of each queue, what ended in the last hour, the \
-            workers, the next scheduled job, and what \"doctor\" says. Reads only.",
+        long_about = "Show a summary on one screen\n\nShows the depth of each queue, what ended in the last hour, the \
+            workers, the next scheduled job, and the findings of \"doctor\". Only reads.",
         after_help = "Example: longshore status"
     )]
     Status,
@@ -142,6 +146,11 @@ pub(crate) enum Command {
     Doctor,
 
     /// Create, change and repair the schema
+    #[command(
+        long_about = "Create, change and repair the schema\n\nThere are two sources: longshore, built into the binary \
+            (the queue's own tables), and app, your own directory of NUMBER_name.up.sql and .down.sql. A migration is \
+            named SOURCE:NUMBER, or only NUMBER if just one source has that number."
+    )]
     Migrate(MigrateArguments),
 
     /// Take over a job table made by another program, beside its own migration manager

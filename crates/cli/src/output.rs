@@ -24,9 +24,9 @@ pub(crate) struct Output {
     stderr: Look,
 }
 
-/// The width to assume where the terminal does not report one.
+/// The assumed width of a terminal that does not report it.
 const COLUMNS_UNKNOWN: u16 = 80;
-/// The smallest width that tables are made for.
+/// Nothing is readable in fewer columns.
 const COLUMNS_MIN: usize = 40;
 
 /// The format of results.
@@ -102,13 +102,13 @@ impl Output {
         written.map_err(|error| io::Error::new(error.kind(), format!("standard output cannot be written: {error}")))
     }
 
-    /// Prints a table: as wide as the terminal, or separated by tabs where there is none.
+    /// Prints a table: as wide as the terminal, or separated by tabs if there is none.
     pub(crate) fn table(&self, table: &Table) -> io::Result<()> {
         let text = self.screen().map_or_else(|| table.to_tabs(), |screen| table.to_screen(screen));
         self.text(text.as_bytes())
     }
 
-    /// The terminal that standard output is.
+    /// The terminal of standard output, if it is one.
     pub(crate) fn screen(&self) -> Option<Screen> {
         let terminal = Term::stdout();
         if self.format == Format::Json || !terminal.is_term() {

@@ -17,6 +17,7 @@ pub use attempt::lease_watch::{LeaseVerdict, LeaseWatch};
 pub use attempt::log::{LogBuffer, LogChunk, LogLimits};
 pub use attempt::outcome::{AttemptEnd, Budgets, Outcome, Suspects, decide};
 pub use attempt::retry::RetryPolicy;
+pub use futures_core::Stream;
 pub use job::duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
 pub use job::id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
 pub use job::job_data::{InvalidJobData, JobData};
@@ -35,9 +36,10 @@ pub use store::console::{
 };
 pub use store::error::{SchemaVerdict, StoreError};
 pub use store::health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBacklog};
+pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
 pub use store::{
-    ClaimRequest, Claimed, EnqueueStream, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreFuture, ValidJobStream, Wakeups,
+    ClaimRequest, Claimed, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed, Record, Recorded,
+    Registration, Report, StartedAttempt, Store, StoreFuture, Wakeups,
 };
 pub use time::clock::{Clock, SystemClock};
 pub use time::duration::{InvalidDuration, deserialize_duration, parse_duration};

@@ -1,6 +1,7 @@
 pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod health;
+pub(crate) mod job_stream;
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,18 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, Enqueued, JobId, Lease, Limits, LogChunk, NewJob, Outcome, RequestId, StoreError, Timestamp, ValidJob,
-    WorkerId,
+    ClaimNumber, EnqueueStream, Enqueued, JobId, Lease, Limits, LogChunk, NewJob, Outcome, RequestId, StoreError,
+    Timestamp, ValidJob, ValidJobStream, WorkerId,
 };
+use job_stream::Checked;
 
 /// What a store's method returns: boxed, so that a store can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
-/// Jobs that are read while they are enqueued; an error takes everything back.
-pub type EnqueueStream = Box<dyn Iterator<Item = Result<NewJob, Box<dyn std::error::Error + Send + Sync>>> + Send>;
-
-/// The same of jobs that were checked.
-pub type ValidJobStream = Box<dyn Iterator<Item = Result<ValidJob, StoreError>> + Send>;
 
 /// What producers and workers need of a database.
 ///
@@ -27,6 +23,9 @@ pub type ValidJobStream = Box<dyn Iterator<Item = Result<ValidJob, StoreError>> 
 /// or whose process died before the answer, happened wholly or not at all. A future that is dropped before its
 /// answer may or may not have had its effect. Every write on a running job is fenced by worker, id, claim number
 /// and status.
+///
+/// Only the store's clock rules: it reads the time, and whoever calls gives and gets durations. An instant that a
+/// method takes is one that a user named, and one that it answers is the store's own.
 pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// What it accepts.
     fn limits(&self) -> Limits;
@@ -45,17 +44,14 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     }
 
     /// Enqueues a stream of jobs in one transaction and bounded memory; says how many were made. Duplicates of
-    /// a unique key are passed over. No lock is held while the stream is read, so it may be slow and may enqueue jobs
-    /// itself. If several jobs are invalid, the error is that of the first one in the stream.
+    /// a unique key are passed over. The stream is polled by this future, and no lock is held meanwhile, so it may be
+    /// slow and may enqueue jobs itself. When the future is dropped before the stream has ended, nothing was enqueued.
+    /// If several jobs are invalid, the error is that of the first one in the stream.
     fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64>;
 
     /// The same with jobs that nobody has checked yet.
     fn enqueue_stream(&self, jobs: EnqueueStream) -> StoreFuture<'_, u64> {
-        let limits = self.limits();
-        self.enqueue_valid_stream(Box::new(jobs.map(move |job| {
-            let job = job.map_err(|source| StoreError::Aborted { source })?;
-            Ok(job.check(&limits)?)
-        })))
+        self.enqueue_valid_stream(Box::pin(Checked { jobs, limits: self.limits() }))
     }
 
     /// Makes a worker known, with the evidence of its life that the backend uses. A worker that is registered again
@@ -110,11 +106,15 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Answers [`StoreError::WorkerGone`] when the worker is no longer registered.
     fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>>;
 
-    /// Writes what became of attempts; says for each, in order, whether it was recorded or fenced off. Children
-    /// of jobs that ended move in the same transaction.
+    /// Writes what became of attempts; says for each, in order, whether it was recorded, fenced off or refused. One
+    /// that the database refuses leaves nothing behind and keeps none of the others from being recorded. Children of
+    /// jobs that ended move in the same transaction.
+    ///
+    /// [`Record::ended_ago`] counts from this call, so who calls again after an error measures it anew. The delay of a
+    /// retry counts from the end of the attempt, however late that is recorded.
     fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>>;
 
-    /// Writes progress and log of running attempts, fenced like outcomes. The log of an attempt that has completed its
+    /// Writes progress and log of running attempts, fenced like outcomes and refused one by one like these. The log of an attempt that has completed its
     /// job under this very claim is kept as well; of its progress nothing is.
     fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>>;
 
@@ -220,12 +220,16 @@ pub struct QueueLimit {
 }
 
 /// What a claim got.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Claimed {
     /// The jobs, in the order in which they are to run.
     pub leases: Vec<Lease>,
-    /// When the next job becomes due, if any waits for its instant.
-    pub next_due: Option<Timestamp>,
+    /// How long after `now` to claim again, because a job that this request could take becomes due; zero when one is
+    /// due already, none when none waits for its instant. Jobs of other types, in other queues or in paused ones do not
+    /// count, but a store may name the instant up to which it has looked through them.
+    pub next_due: Option<Duration>,
+    /// The store's time at this answer. Expiry and deadline of a job are instants of this clock.
+    pub now: Timestamp,
 }
 
 /// An attempt that has begun.
@@ -271,36 +275,52 @@ pub struct Record {
     pub outcome: Outcome,
     /// Which try it was, from one.
     pub attempt: u32,
-    /// When the handler began; none if it never did.
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    pub finished_at: Timestamp,
+    /// How long its handler ran; none if it never began.
+    pub ran: Option<Duration>,
+    /// How long before the call of [`Store::record`] it ended.
+    pub ended_ago: Duration,
     /// What is left of its log.
     pub log: Vec<LogChunk>,
 }
 
 impl Record {
-    /// Gives a lease back unspent.
-    pub fn returned(lease: &Lease, now: Timestamp) -> Self {
+    /// Gives a lease back unspent, which ends now.
+    pub const fn returned(lease: &Lease) -> Self {
         Self {
             id: lease.id,
             claim_number: lease.claim_number,
             outcome: Outcome::Returned,
             attempt: lease.attempt(),
-            started_at: None,
-            finished_at: now,
+            ran: None,
+            ended_ago: Duration::ZERO,
             log: Vec::new(),
         }
+    }
+
+    /// When its handler began, if it did, by the clock that says `now` at the call of [`Store::record`].
+    pub fn started_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.ran.map(|ran| now.before(self.ended_ago.saturating_add(ran)))
+    }
+
+    /// When it ended, by the same clock.
+    pub fn finished_at(&self, now: Timestamp) -> Timestamp {
+        now.before(self.ended_ago)
     }
 }
 
 /// Whether a fenced write was accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
     /// It is in the database.
     Recorded,
     /// The lease was lost: nothing was written.
     Fenced,
+    /// The database does not accept this row, because of a constraint or a trigger of the application: nothing was
+    /// written, the job still runs, and the same again would be refused again.
+    Refused {
+        /// What the database said.
+        reason: Arc<str>,
+    },
 }
 
 /// News of a running attempt.

@@ -70,7 +70,7 @@ impl Fountain {
         self.claims.fetch_add(1, Ordering::Relaxed);
         let from = self.given.fetch_add(u64::from(limit), Ordering::Relaxed);
         let to = self.jobs.min(from + u64::from(limit));
-        Claimed { leases: (from.min(to)..to).map(Self::lease).collect(), next_due: None }
+        Claimed { leases: (from.min(to)..to).map(Self::lease).collect(), next_due: None, now: Timestamp::from_ms(0) }
     }
 
     fn take(&self, records: &[Record]) -> Vec<Recorded> {

@@ -1,15 +1,15 @@
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Action, Actioned, Console, EnqueueStream, Enqueued, InvalidJobData, JobDetail, JobEdit, JobId, NewJob, Priority,
-    QueueChange, Selection, Store, StoreError,
+    Action, Actioned, Console, Enqueued, InvalidJobData, JobDetail, JobEdit, JobId, NewJob, Priority, QueueChange,
+    Selection, Store, StoreError, Stream, stream_of,
 };
-use thiserror::Error;
 use tokio::task::coop::unconstrained;
 
-use crate::runtime::{alarm, park};
+use crate::runtime::{alarm, park, reading_thread};
 use crate::trace::spans::EnqueueSpan;
 use crate::{InvalidDatabaseUrl, Payload};
 
@@ -28,7 +28,7 @@ pub struct Queue {
 }
 
 /// What a queue could not do. Nothing was changed.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
     /// The payload cannot be written as JSON, or read from it.
@@ -94,11 +94,66 @@ impl Queue {
     }
 
     /// Enqueues any number of jobs in bounded memory, all or none, and says how many were made.
-    pub async fn enqueue_stream(&self, jobs: EnqueueStream) -> Result<u64, StoreError> {
+    ///
+    /// The stream may be slow, and may enqueue jobs itself: nothing of the database is locked while it is read. An error
+    /// in it takes everything back and is the answer, and so does the end of this future before that of the stream. For
+    /// jobs that an iterator gives there is [`Queue::enqueue_iter`].
+    ///
+    /// ```
+    /// # use std::{pin::Pin, task::{Context, Poll}};
+    /// # use longshore::{JobData, NewJob, Stream, testing::ScratchQueue};
+    /// /// The mails that arrive on a channel.
+    /// struct Mails(tokio::sync::mpsc::Receiver<String>);
+    ///
+    /// impl Stream for Mails {
+    ///     type Item = Result<NewJob, Box<dyn std::error::Error + Send + Sync>>;
+    ///
+    ///     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    ///         let to_job = |to: String| Ok(NewJob::new("mail", JobData::encode(&to)?));
+    ///         self.0.poll_recv(context).map(|mail| mail.map(to_job))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let queue = ScratchQueue::open().await?;
+    /// let (sender, mails) = tokio::sync::mpsc::channel(16);
+    /// tokio::spawn(async move {
+    ///     for to in ["ada", "grace"] {
+    ///         sender.send(to.to_owned()).await.unwrap();
+    ///     }
+    /// });
+    /// assert_eq!(queue.enqueue_stream(Mails(mails)).await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn enqueue_stream(
+        &self,
+        jobs: impl Stream<Item = Result<NewJob, Box<dyn Error + Send + Sync>>> + Send + 'static,
+    ) -> Result<u64, StoreError> {
         let span = EnqueueSpan::of_stream();
-        let enqueued = self.backend.enqueue_stream(jobs).await;
+        let enqueued = self.backend.enqueue_stream(Box::pin(jobs)).await;
         span.end_stream(&enqueued);
         enqueued
+    }
+
+    /// [`Queue::enqueue_stream`] of what an iterator gives, such as the lines of a file. It is called on a thread of its
+    /// own, so it may block.
+    pub async fn enqueue_iter<I>(&self, jobs: I) -> Result<u64, StoreError>
+    where
+        I: IntoIterator<Item = Result<NewJob, Box<dyn Error + Send + Sync>>>,
+        I::IntoIter: Send + 'static,
+    {
+        self.enqueue_stream(reading_thread::read(jobs.into_iter())).await
+    }
+
+    /// [`Queue::enqueue_iter`] for code that is not async: the iterator is called on the caller's thread.
+    pub fn enqueue_iter_blocking<I>(&self, jobs: I) -> Result<u64, StoreError>
+    where
+        I: IntoIterator<Item = Result<NewJob, Box<dyn Error + Send + Sync>>>,
+        I::IntoIter: Send + 'static,
+    {
+        park::block_on(self.enqueue_stream(stream_of(jobs)))
     }
 
     /// [`Queue::enqueue`] for code that is not async.

@@ -11,18 +11,18 @@ use crate::trace::spans::EnqueueSpan;
 use crate::{CurrentAttempt, DatabaseUrl, Done, IntoDone, Payload, Queue, QueueError};
 
 impl Queue {
-    /// Opens `sqlite:PATH` or a bare path, see [`DatabaseUrl`]. A file that is not there is created, and a database
-    /// that never held jobs gets the queue's tables beside its own; a process that is killed meanwhile leaves a
-    /// database that the next call opens.
+    /// Opens `sqlite:PATH` or a bare path, see [`DatabaseUrl`]. Creates the file if it does not exist. If the database
+    /// never held jobs, adds the queue's tables beside its own. If the process is killed meanwhile, the next call
+    /// continues.
     ///
-    /// A database whose tables are older, newer or other than this version expects is refused, and nothing is
-    /// changed: the error says what to type. It runs on a thread of its own, so any executor may await it. When the
-    /// future is dropped, the database is opened all the same and closed again.
+    /// If the tables are older, newer or other than this version expects, returns an error with the command to run and
+    /// changes nothing. It runs on its own thread, so any executor may await it. If the future is dropped, the database
+    /// is still opened, and closed again.
     pub async fn open(url: impl Into<String>) -> Result<Self, QueueError> {
         let url = url.into();
         let (reply, answer) = oneshot::channel();
         let opening = move || {
-            // Whoever asked may have gone.
+            // The caller may have dropped the future.
             let _ = reply.send(Self::open_blocking(&url));
         };
         thread::Builder::new()
@@ -32,13 +32,13 @@ impl Queue {
         answer.await.expect("opening a database does not panic")
     }
 
-    /// [`Queue::open`] for a thread that may be held up.
+    /// [`Queue::open`] for code that is not async.
     pub fn open_blocking(url: &str) -> Result<Self, QueueError> {
         let url: DatabaseUrl = url.parse()?;
         Ok(Self::open_with(SqliteOptions::new(url.path()))?)
     }
 
-    /// [`Queue::open_blocking`] with other options: durability, patience, limits.
+    /// [`Queue::open_blocking`] with other options: durability, lock timeout, limits.
     pub fn open_with(options: SqliteOptions) -> Result<Self, StoreError> {
         let named = options.clone();
         let (store, _) =
@@ -46,9 +46,9 @@ impl Queue {
         Ok(Self::from_backend(Arc::new(store)))
     }
 
-    /// Enqueues a typed job in the caller's own transaction: the job exists if and only if that commits.
+    /// Enqueues a typed job in the caller's own transaction: the job exists if and only if the transaction commits.
     ///
-    /// A worker in any process is woken by the commit. After an error the transaction is as it was.
+    /// The commit wakes workers in any process. After Err the transaction is unchanged.
     pub fn enqueue_in<T: Payload>(transaction: &Connection, payload: &T) -> Result<Enqueued, QueueError> {
         Ok(Self::enqueue_job_in(transaction, &payload.to_job()?)?)
     }
@@ -61,18 +61,18 @@ impl Queue {
         enqueued
     }
 
-    /// Completes the job of an attempt in the handler's own transaction, together with what the handler writes there:
-    /// the job is completed if and only if that commits. So what a handler does to the same database happens exactly
-    /// once, whenever its process ends.
+    /// Completes the job of an attempt in the handler's own transaction, together with the handler's own writes. The
+    /// job is completed if and only if the transaction commits. So the handler's writes to the same database happen
+    /// exactly once, even if the process dies.
     ///
-    /// Commit, then return the [`Completion`] from the handler. `result` is kept with the job; what is `null` in JSON,
-    /// such as `()` and `None`, is no result. Begin the transaction with `TransactionBehavior::Immediate`, and enqueue
-    /// in it with [`Queue::enqueue_in`]: other calls of the queue would wait for its end.
+    /// Commit, then return the [`Completion`] from the handler. `result` is kept with the job; JSON `null`, such as
+    /// `()` and `None`, is no result. Start the transaction with `TransactionBehavior::Immediate`. Enqueue in it with
+    /// [`Queue::enqueue_in`]: other calls of the queue would wait for its end.
     ///
-    /// After an error nothing of the completion is written and the transaction is as it was. Where the transaction is
-    /// rolled back, the attempt ends by what its handler returns, as ever; a [`Completion`] counts as a failure then.
-    /// Once it has committed, the job stays completed, also when the handler fails, panics, reaches its time limit or
-    /// is cancelled after that.
+    /// After Err nothing of the completion is written and the transaction is unchanged. If the transaction is rolled
+    /// back, the handler's return value decides as usual; returning the [`Completion`] then counts as a failure. Once
+    /// the transaction has committed, the job stays completed, even if the handler then fails, panics, times out or is
+    /// cancelled.
     ///
     /// ```
     /// use longshore::rusqlite::{Connection, TransactionBehavior};
@@ -114,7 +114,7 @@ impl Queue {
     }
 }
 
-/// A job's completion in a transaction: return it from the handler when that has committed.
+/// A job's completion in a transaction. Return it from the handler after the commit.
 #[must_use = "commit the transaction, then return this from the handler"]
 #[derive(Debug)]
 pub struct Completion(());
@@ -129,14 +129,15 @@ impl CurrentAttempt {
     fn complete_in(&self, transaction: &Connection, result: &JobData) -> Result<Completion, CompleteError> {
         let id = self.id();
         self.limits().check("result", result).map_err(StoreError::from)?;
-        // The worker has decided what became of an attempt that has ended.
-        let now = self.completable_at().ok_or(CompleteError::NotRunning { id })?;
+        // Once the attempt has ended, the worker has decided its outcome.
+        if !self.is_completable() {
+            return Err(CompleteError::NotRunning { id });
+        }
         let success = AttemptSuccess {
             worker_id: self.worker_id(),
             id,
             claim_number: self.lease().claim_number,
-            started_at: self.started_at(),
-            finished_at: now,
+            ran: self.ran(),
             result: Some(result).filter(|result| result.as_str() != "null"),
         };
         longshore_sqlite::complete_in(transaction, &success)?;

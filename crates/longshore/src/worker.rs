@@ -5,6 +5,7 @@ mod registry;
 mod run;
 #[cfg(unix)]
 mod signals;
+mod store_time;
 mod suspects;
 mod trouble;
 mod upkeep;

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use longshore::{
-    CurrentAttempt, Durability, JobData, NewJob, Payload, Queue, QueueError, SqliteOptions, Status, Worker,
+    CurrentAttempt, Durability, JobData, NewJob, Payload, Queue, QueueError, SqliteOptions, Status, Worker, stream_of,
 };
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -16,6 +16,8 @@ use tokio::runtime::{Builder, Runtime};
 
 const TIMES: u32 = 10_000;
 const MINUTE: Duration = Duration::from_secs(60);
+/// Jobs of a stream that is read in several turns.
+const LONG: u64 = 3000;
 
 #[derive(Serialize, Deserialize)]
 struct Start;
@@ -132,7 +134,9 @@ fn every_other_blocking_call_works_inside_an_async_task() {
             queue.enqueue_all_blocking(vec![job(), job()]).unwrap();
             assert_eq!(queue.wait_blocking(id, Duration::ZERO).unwrap().job.status, Status::Pending);
         }
+        assert_eq!(queue.enqueue_iter_blocking((0..LONG).map(|_| Ok(job()))).unwrap(), LONG);
         for _ in 0..200 {
+            queue.enqueue_iter_blocking([Ok(job()), Ok(job())]).unwrap();
             queue.wait_blocking(id, Duration::from_millis(1)).unwrap();
         }
     };
@@ -148,7 +152,8 @@ async fn call_all(queue: &Queue) -> Result<(), QueueError> {
     let id = queue.enqueue(&Start).await?.id;
     for _ in 0..100 {
         queue.enqueue_all(vec![job(), job()]).await?;
-        queue.enqueue_stream(Box::new(std::iter::once(Ok(job())))).await?;
+        queue.enqueue_stream(stream_of([Ok(job())])).await?;
+        queue.enqueue_iter([Ok(job())]).await?;
         queue.reprioritise(id, longshore::Priority::HIGH).await?;
         queue.pause("other").await?;
         queue.resume("other").await?;
@@ -164,6 +169,8 @@ async fn call_all(queue: &Queue) -> Result<(), QueueError> {
         queue.enqueue_job(job()).await?;
         wakeups.changed().await;
     }
+    queue.enqueue_iter((0..LONG).map(|_| Ok(job()))).await?;
+    queue.enqueue_stream(stream_of((0..LONG).map(|_| Ok(job())))).await?;
     queue.delete(id).await?;
     Ok(())
 }

@@ -6,6 +6,8 @@
 mod bench;
 #[path = "worker/claims.rs"]
 mod claims;
+#[path = "worker/attempts/clocks.rs"]
+mod clocks;
 #[path = "worker/leases.rs"]
 mod leases;
 #[path = "worker/attempts/middleware.rs"]
@@ -16,6 +18,8 @@ mod news;
 mod outcomes;
 #[path = "worker/attempts/panics.rs"]
 mod panics;
+#[path = "worker/attempts/refused.rs"]
+mod refused;
 #[path = "worker/retention.rs"]
 mod retention;
 #[path = "worker/scheduling.rs"]

@@ -7,6 +7,7 @@ mod lock;
 mod progress;
 mod rebuild;
 mod scratch;
+mod stand_in;
 mod transaction;
 
 use std::{
@@ -21,8 +22,8 @@ use longshore_migrate::{
     schema::{ObjectName, Schema},
     script::{Statement, tokens},
     target::{
-        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, Session, Target,
-        TargetError, Value, VerifiedSource,
+        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, Session, StatementError,
+        Target, TargetError, Value, VerifiedSource,
     },
 };
 use longshore_sqlite_file::{FileAccess, check_folder, check_kind};
@@ -56,6 +57,7 @@ pub struct SqliteTarget<'c> {
     open: Option<transaction::Open>,
     scope: Scope,
     progress: Option<progress::Meter>,
+    stand_ins: stand_in::StandIns,
 }
 
 /// What a transaction of the runner is on its connection.
@@ -109,6 +111,7 @@ impl SqliteTarget<'static> {
             open: None,
             scope: Scope::Transaction,
             progress: None,
+            stand_ins: stand_in::StandIns::default(),
         })
     }
 }
@@ -147,7 +150,15 @@ impl<'c> SqliteTarget<'c> {
         let file = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
         let name = file.as_ref().map_or_else(|| ":memory:".to_owned(), |file| file.display().to_string());
         let scope = Scope::Transaction;
-        Self { connection: Handle::Shared(connection), name, file: None, open: None, scope, progress: None }
+        Self {
+            connection: Handle::Shared(connection),
+            name,
+            file: None,
+            open: None,
+            scope,
+            progress: None,
+            stand_ins: stand_in::StandIns::default(),
+        }
     }
 
     /// Migrations in the transaction that is open on a connection to the database at `path`: all of them take effect
@@ -155,7 +166,15 @@ impl<'c> SqliteTarget<'c> {
     pub fn within(connection: &'c Connection, path: &Path) -> Self {
         let name = path.display().to_string();
         let scope = Scope::Savepoint;
-        Self { connection: Handle::Shared(connection), name, file: None, open: None, scope, progress: None }
+        Self {
+            connection: Handle::Shared(connection),
+            name,
+            file: None,
+            open: None,
+            scope,
+            progress: None,
+            stand_ins: stand_in::StandIns::default(),
+        }
     }
 
     fn context(&self) -> FileAccess {
@@ -172,7 +191,7 @@ impl<'c> SqliteTarget<'c> {
     }
 
     fn run(&self, statement: &str) -> Result<u64, TargetError> {
-        run(self.connection(), statement).map_err(|error| self.failed(statement, error))
+        self.stand_ins.run(self.connection(), statement).map_err(|error| self.failed(statement, error))
     }
 
     pub(crate) fn failed(&self, statement: &str, error: rusqlite::Error) -> TargetError {
@@ -209,11 +228,21 @@ fn value(found: ValueRef<'_>) -> Value {
 pub(crate) fn failed(context: &FileAccess, statement: &str, error: rusqlite::Error) -> TargetError {
     match context.outside_cause(error) {
         Ok(cause) => cause.into(),
-        Err(error) => {
-            let statement = Statement { text: statement.to_owned(), line: 1 }.in_short();
-            TargetError::Statement { statement, source: Box::new(error) }
-        }
+        Err(error) => told(statement, &error),
     }
+}
+
+/// The error with the line of the statement in which it is, not with all of it.
+fn told(statement: &str, error: &rusqlite::Error) -> TargetError {
+    let offset = match error {
+        rusqlite::Error::SqlInputError { offset, .. } => usize::try_from(*offset).ok(),
+        _ => None,
+    };
+    let line = offset.and_then(|offset| statement.get(..offset)).map(|before| before.matches('\n').count());
+    let shown = line.and_then(|line| statement.lines().nth(line)).unwrap_or(statement);
+    let statement = Statement { text: shown.to_owned(), line: 1 }.in_short();
+    let source = StatementError { message: stand_in::message(error), line: line.unwrap_or_default() };
+    TargetError::Statement { statement, source: Box::new(source) }
 }
 
 /// The catalog without the ledger's own tables, under whichever of its names.
@@ -258,7 +287,8 @@ impl Session for SqliteTarget<'_> {
                 progress.tell(&Progress::Rows { done, total: Some(total) });
             }
         };
-        rebuild::rebuild(self.connection(), rebuild, &report)
+        let run = |statement: &str| self.stand_ins.run(self.connection(), statement);
+        rebuild::rebuild(self.connection(), rebuild, &run, &report)
             .map_err(|(statement, error)| self.failed(&statement, error))
     }
 
@@ -292,6 +322,19 @@ impl Target for SqliteTarget<'_> {
 
     fn scratch(&self) -> Result<Box<dyn Session>, TargetError> {
         scratch::Scratch::open().map(|scratch| Box::new(scratch) as Box<dyn Session>)
+    }
+
+    fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError> {
+        let connection = scratch::Scratch::open()?.into_connection();
+        Ok(Box::new(SqliteTarget {
+            connection: Handle::Owned(Box::new(connection)),
+            name: "the scratch database".to_owned(),
+            file: None,
+            open: None,
+            scope: Scope::Transaction,
+            progress: None,
+            stand_ins: stand_in::StandIns::default(),
+        }))
     }
 
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError> {

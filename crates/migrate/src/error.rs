@@ -4,6 +4,7 @@ use longshore_cause::OutsideCause;
 
 use crate::{
     finding::Finding,
+    import::ImportError,
     loss::Loss,
     migration::{Direction, MigrationId},
     replay::RunError,
@@ -29,6 +30,26 @@ pub enum MigrateError {
         id: MigrationId,
         /// What is there.
         objects: Vec<ObjectName>,
+    },
+    /// A table of somebody else has the name of one that a migration makes; nothing ran.
+    #[error("{table} is there already and is not the one that {id} makes: it lacks {}", listed(lacks))]
+    Occupied {
+        /// The migration.
+        id: MigrationId,
+        /// The table.
+        table: ObjectName,
+        /// Columns that it would have.
+        lacks: Vec<ObjectName>,
+    },
+    /// What an applied migration made is not there; nothing ran.
+    #[error("{id} is applied according to the ledger, but {} missing", are(missing))]
+    NotThere {
+        /// The migration.
+        id: MigrationId,
+        /// What is missing of it, never empty.
+        missing: Vec<ObjectName>,
+        /// Up, or down where this very migration should be rolled back.
+        direction: Direction,
     },
     /// Rows or values would be gone; nothing ran.
     #[error("{id} {} would lose data: {}", in_words(*direction), listed(losses))]
@@ -155,6 +176,13 @@ pub enum MigrateError {
     /// A change by hand needs a reason.
     #[error("a change by hand needs a reason")]
     NoReason,
+    /// Nothing was imported.
+    #[error("{error}")]
+    Import {
+        /// Why.
+        #[from]
+        error: ImportError,
+    },
     /// There is no directory to put a new pair into.
     #[error("there is no directory of migrations")]
     NoDirectory,
@@ -183,6 +211,8 @@ impl MigrateError {
         match self {
             Self::HistoryBroken { .. } => "history_broken",
             Self::AlreadyThere { .. } => "already_there",
+            Self::Occupied { .. } => "name_occupied",
+            Self::NotThere { .. } => "not_there",
             Self::DataLoss { .. } => "data_loss",
             Self::NotShown { .. } => "not_shown",
             Self::StillThere { .. } => "still_there",
@@ -199,11 +229,33 @@ impl MigrateError {
             Self::Needed { .. } => "needed",
             Self::UnknownId { .. } => "unknown_migration",
             Self::AmbiguousId { .. } => "ambiguous_migration",
+            Self::Import { error } => error.code(),
             Self::NoReason => "no_reason",
             Self::NoDirectory => "no_directory",
             Self::Source { .. } => "source_unreadable",
             Self::Target { .. } => "database",
         }
+    }
+
+    /// Whether `-- longshore: rebuild` in the first line is what the migration lacks: a table that others refer to was
+    /// dropped with foreign keys in force, or a view or a trigger stands over a table whose name is taken away.
+    pub fn wants_rebuild(&self) -> bool {
+        let drops = |error: &RunError| match error {
+            RunError::Statement { statement, .. } => {
+                statement.words().first().is_some_and(|word| word.is("drop") || word.is("alter"))
+            }
+            _ => false,
+        };
+        let (message, drops) = match self {
+            Self::Failed { error, .. } => (error.to_string(), drops(error)),
+            // What was deferred is found at the commit.
+            Self::Target { error: error @ TargetError::Statement { statement, .. } } => {
+                (error.to_string(), statement.eq_ignore_ascii_case("commit"))
+            }
+            _ => return false,
+        };
+        let is_over = ["error in view ", "error in trigger "].iter().any(|text| message.contains(text));
+        drops && (is_over || message.contains("FOREIGN KEY constraint failed"))
     }
 
     /// The database's own error, where it and not a migration is what stands in the way.
@@ -246,6 +298,10 @@ fn first(findings: &[Finding]) -> String {
 
 fn all(findings: &[Finding]) -> String {
     findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn are(objects: &[ObjectName]) -> String {
+    format!("{} {}", listed(objects), if objects.len() == 1 { "is" } else { "are" })
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {

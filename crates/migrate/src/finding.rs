@@ -1,8 +1,10 @@
 //! Something that is not as it should be, in words, with what mends it.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
+
+use crate::import::Format;
 
 /// What sort of thing a finding is about; the JSON name is stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -27,12 +29,16 @@ pub enum FindingKind {
     OutOfOrder,
     /// The migrations do not run on an empty database.
     BrokenReplay,
+    /// A down that does not run, or does not undo its up, on an empty database.
+    BrokenDown,
     /// The schema does not show what the ledger says.
     SchemaDisagrees,
     /// A migration outside a transaction has run in part.
     Interrupted,
     /// Something is there that no migration made.
     HandMade,
+    /// Statements that change data, of a migration of which nobody knows whether it ran.
+    DataWork,
     /// Marked without being shown by the schema.
     Unverified,
     /// Part of another program's table carries a meaning: it is kept or dropped as a person says.
@@ -92,18 +98,61 @@ pub struct Finding {
     pub message: String,
     /// What mends it.
     pub hint: Option<String>,
+    /// The same for a program that makes a command of it.
+    #[serde(skip)]
+    pub remedy: Option<Remedy>,
+}
+
+/// What mends a finding, where a command does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Import the directory.
+    Import {
+        /// From this format.
+        format: Format,
+        /// The directory, where the source is one.
+        directory: Option<PathBuf>,
+    },
+    /// Rename one file; nothing has the new name.
+    Rename {
+        /// The file.
+        from: PathBuf,
+        /// Its new name.
+        to: PathBuf,
+    },
 }
 
 impl Finding {
     /// A finding without a hint.
     pub fn new(kind: FindingKind, subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, subject: subject.into(), message: message.into(), hint: None }
+        Self { kind, subject: subject.into(), message: message.into(), hint: None, remedy: None }
     }
 
     /// The same with what mends it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with the command that mends it.
+    #[must_use]
+    pub(crate) fn remedy(mut self, remedy: Option<Remedy>) -> Self {
+        self.remedy = remedy;
+        self
+    }
+
+    /// The same with what the remedy names taken to stand in `directory`.
+    pub(crate) fn found_in(mut self, directory: &std::path::Path) -> Self {
+        match &mut self.remedy {
+            Some(Remedy::Import { directory: place, .. }) => *place = Some(directory.to_owned()),
+            Some(Remedy::Rename { from, to }) => {
+                *from = directory.join(&from);
+                *to = directory.join(&to);
+            }
+            None => {}
+        }
         self
     }
 }

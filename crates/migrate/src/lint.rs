@@ -5,7 +5,7 @@ use crate::{
     loss::emptied_tables,
     migration::{Direction, Migration},
     script::{Bounds, Statement},
-    source::Source,
+    source::{BLANK, Source},
 };
 
 /// Numbers at or above this are taken for timestamps, among which gaps mean nothing.
@@ -14,6 +14,10 @@ const SEQUENTIAL_MAX: i64 = 99_999;
 /// Everything that can be said of the files of `source`, in the order of the files.
 pub(crate) fn lint(source: &Source) -> Vec<Finding> {
     let mut findings = source.findings().to_vec();
+    findings.extend(source.skipped().iter().filter(|skipped| skipped.reason == BLANK).map(|skipped| {
+        Finding::new(FindingKind::EmptyMigration, &skipped.name, "it has no statement yet")
+            .hint(format!("write a statement into {}, or delete it", skipped.name))
+    }));
     findings.extend(gaps(source.migrations()));
     for migration in source.migrations() {
         if !migration.has_down() {

@@ -1,18 +1,23 @@
 //! Decides what a command does. Pure: a survey and a goal go in, an ordered plan or a refusal comes out.
 
+mod data;
 mod mend;
+mod only;
 mod repair;
 
+pub use data::data_statements;
 pub use mend::{Materials, mends};
+pub use only::not_there_yet;
 pub(crate) use repair::joined;
 pub use repair::{Conflicts, Planned, repair};
 
 use crate::{
-    adoption::Takeover,
     error::MigrateError,
     finding::FindingKind,
-    migration::MigrationId,
-    schema::{ObjectName, Presence},
+    ledger::Witness,
+    migration::{Direction, MigrationId},
+    schema::{ObjectKind, ObjectName, Presence},
+    source::LONGSHORE,
     survey::{Standing, Survey},
 };
 
@@ -37,9 +42,11 @@ pub fn up(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError
     };
     let wanted = survey.standings.iter().filter(is_wanted).take(goal.steps.unwrap_or(usize::MAX));
     let wanted: Vec<&Standing> = wanted.collect();
-    if let Some(takeover) = needed_takeover(survey, &wanted) {
-        let what = takeover.found.first().cloned().unwrap_or_default();
-        return Err(MigrateError::NeedsAdoption { table: takeover.table.clone(), what });
+    // What another program's table lacks is said better by its adoption.
+    refuse_without_adoption(survey, &wanted)?;
+    refuse_missing(survey)?;
+    if let Some(error) = wanted.iter().find_map(|standing| occupied(standing, survey)) {
+        return Err(error);
     }
     if let Some(standing) = wanted.iter().find(|standing| !there_already(standing, survey).is_empty()) {
         return Err(MigrateError::AlreadyThere { id: standing.id.clone(), objects: there_already(standing, survey) });
@@ -47,13 +54,30 @@ pub fn up(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError
     Ok(wanted.into_iter().map(|standing| standing.id.clone()).collect())
 }
 
-fn needed_takeover<'s>(survey: &'s Survey, wanted: &[&Standing]) -> Option<&'s Takeover> {
-    let table = |takeover: &Takeover| ObjectName::table(takeover.table.as_str());
-    let touches = |takeover: &Takeover| {
-        let mut links = wanted.iter().filter_map(|standing| survey.chain.link(&standing.id));
-        links.any(|link| link.footprint.objects().iter().any(|object| object.owner() == table(takeover).owner()))
+fn refuse_without_adoption(survey: &Survey, wanted: &[&Standing]) -> Result<(), MigrateError> {
+    let Some(takeover) = survey.takeover.as_ref().filter(|takeover| takeover.is_needed) else {
+        return Ok(());
     };
-    survey.takeover.as_ref().filter(|takeover| takeover.is_needed && touches(takeover))
+    let mut links = wanted.iter().filter_map(|standing| survey.chain.link(&standing.id));
+    if !links.any(|link| link.footprint.objects().iter().any(|object| object.owner() == takeover.table)) {
+        return Ok(());
+    }
+    let what = takeover.found.first().cloned().unwrap_or_default();
+    Err(MigrateError::NeedsAdoption { table: takeover.table.clone(), what })
+}
+
+/// That migration alone, even if later ones are applied or part of it is there; nothing where it is applied.
+pub fn up_only(survey: &Survey, id: &MigrationId) -> Result<Vec<MigrationId>, MigrateError> {
+    let mut broken = survey.broken();
+    broken.retain(|finding| finding.kind != FindingKind::OutOfOrder);
+    if !broken.is_empty() {
+        return Err(MigrateError::HistoryBroken { findings: broken });
+    }
+    let standing = survey.standing(id).filter(|standing| standing.has_file);
+    let standing = standing.ok_or_else(|| MigrateError::UnknownId { text: id.to_string() })?;
+    refuse_without_adoption(survey, &[standing])?;
+    refuse_missing(survey)?;
+    Ok(standing.is_pending().then(|| id.clone()).into_iter().collect())
 }
 
 /// What `down` rolls back, newest first: one step unless the goal says otherwise.
@@ -69,7 +93,69 @@ pub fn down(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateErr
         let to = goal.to.as_ref();
         standing.is_applied() && to.is_none_or(|to| standing.id.source == to.source && standing.id.number > to.number)
     };
-    Ok(survey.standings.iter().rev().filter(is_wanted).take(steps).map(|standing| standing.id.clone()).collect())
+    let wanted: Vec<&Standing> = survey.standings.iter().rev().filter(is_wanted).take(steps).collect();
+    for standing in &wanted {
+        let missing = holding_data(missing_of(standing, survey));
+        if !missing.is_empty() {
+            return Err(MigrateError::NotThere { id: standing.id.clone(), missing, direction: Direction::Down });
+        }
+    }
+    Ok(wanted.into_iter().map(|standing| standing.id.clone()).collect())
+}
+
+/// A table that a built-in migration makes under a name that is taken. By hand nobody makes half of such a table, so it
+/// is the application's: it is neither marked nor made over.
+fn occupied(standing: &Standing, survey: &Survey) -> Option<MigrateError> {
+    let link = survey.chain.link(&standing.id).filter(|_| standing.id.source == LONGSHORE && !standing.is_reached)?;
+    let tables = link.footprint.adds.keys().filter(|name| name.kind == ObjectKind::Table);
+    tables.filter(|table| survey.observed.contains(table)).find_map(|table| {
+        let of_table = |name: &&ObjectName| name.kind == ObjectKind::Column && name.owner() == table.name;
+        let columns: Vec<&ObjectName> = link.footprint.adds.keys().filter(of_table).collect();
+        let lacks: Vec<ObjectName> =
+            columns.iter().filter(|column| !survey.observed.contains(column)).map(|column| (*column).clone()).collect();
+        let is_other = lacks.len() * 2 > columns.len();
+        is_other.then(|| MigrateError::Occupied { id: standing.id.clone(), table: table.clone(), lacks })
+    })
+}
+
+/// Nothing is built on tables and columns that the ledger only claims. What a person marked against the schema is that
+/// person's word.
+fn refuse_missing(survey: &Survey) -> Result<(), MigrateError> {
+    for standing in survey.standings.iter().filter(|standing| standing.is_applied()) {
+        let missing = holding_data(missing_of(standing, survey));
+        if !missing.is_empty() && standing.witness != Witness::Unverified {
+            return Err(MigrateError::NotThere { id: standing.id.clone(), missing, direction: Direction::Up });
+        }
+    }
+    Ok(())
+}
+
+fn missing_of(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
+    match &standing.presence {
+        Some(Presence::Absent) => {
+            let objects = survey.chain.link(&standing.id).map(|link| link.footprint.main_objects()).unwrap_or_default();
+            objects.into_iter().filter(|object| !survey.observed.contains(object)).cloned().collect()
+        }
+        Some(Presence::Partial { missing, .. }) => missing.clone(),
+        // Beside a column that is missing another may differ.
+        Some(Presence::Conflicting(differences)) => {
+            let missing = differences.iter().filter(|difference| difference.found.is_none());
+            let unseen = survey.comparison.differences.iter().filter(|difference| difference.found.is_none());
+            let is_own = |object: &ObjectName| survey.because(object) == Some(&standing.id);
+            let unseen = unseen.filter(|difference| is_own(&difference.object));
+            let mut missing: Vec<ObjectName> =
+                missing.chain(unseen).map(|difference| difference.object.clone()).collect();
+            missing.sort();
+            missing.dedup();
+            missing
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn holding_data(mut objects: Vec<ObjectName>) -> Vec<ObjectName> {
+    objects.retain(|object| matches!(object.kind, ObjectKind::Table | ObjectKind::Column));
+    objects
 }
 
 /// What of a migration that the ledger does not count is there: the objects that it would make.

@@ -45,7 +45,7 @@ pub struct Broken {
 #[non_exhaustive]
 pub enum RunError {
     /// A statement of a file failed.
-    #[error("line {}: {source}", statement.line)]
+    #[error("line {}: {source}", statement.line + source.line())]
     Statement {
         /// The statement.
         statement: Statement,
@@ -148,7 +148,7 @@ impl Chain {
 impl Broken {
     fn new(id: &MigrationId, error: &RunError) -> Self {
         let line = match error {
-            RunError::Statement { statement, .. } => Some(statement.line),
+            RunError::Statement { statement, source } => Some(statement.line + source.line()),
             _ => None,
         };
         Self { id: id.clone(), line, message: error.to_string() }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     agreement::Agreement,
     finding::{Finding, FindingKind},
+    import::Skipped,
     ledger::{Event, ForeignLedger},
     migration::{Direction, MigrationId},
     schema::ObjectName,
@@ -67,6 +68,8 @@ pub struct StatusReport {
     pub migrations: Vec<MigrationStatus>,
     /// Files that are not recognised.
     pub unrecognised: Vec<String>,
+    /// What stands beside the migrations and is passed over.
+    pub skipped: Vec<Skipped>,
     /// What is wrong with files and ledger, each with what mends it.
     pub findings: Vec<Finding>,
     /// How the schema differs from what the ledger records.
@@ -322,6 +325,8 @@ pub struct LintReport {
     pub ok: bool,
     /// Everything that was found.
     pub findings: Vec<Finding>,
+    /// What stands beside the migrations and was passed over.
+    pub skipped: Vec<Skipped>,
 }
 
 impl LintReport {
@@ -331,8 +336,10 @@ impl LintReport {
     }
 
     /// Puts findings into a report.
-    pub fn of(findings: Vec<Finding>) -> Self {
-        let is_error = |finding: &Finding| finding.kind.breaks_history() || finding.kind == FindingKind::NumberGap;
-        Self { ok: !findings.iter().any(is_error), findings }
+    pub fn of(findings: Vec<Finding>, skipped: Vec<Skipped>) -> Self {
+        let is_error = |finding: &Finding| {
+            finding.kind.breaks_history() || matches!(finding.kind, FindingKind::NumberGap | FindingKind::BrokenDown)
+        };
+        Self { ok: !findings.iter().any(is_error), findings, skipped }
     }
 }

@@ -140,7 +140,13 @@ impl Script {
         self.bounds
     }
 
-    /// The statements in the order of the file; never empty.
+    /// The same file with some of its statements alone; text and checksum stay.
+    pub(crate) fn keeping(&self, is_kept: impl Fn(&Statement) -> bool) -> Self {
+        let statements = self.statements.iter().filter(|statement| is_kept(statement)).cloned().collect();
+        Self { text: self.text.clone(), bounds: self.bounds, statements }
+    }
+
+    /// The statements in the order of the file.
     pub fn statements(&self) -> &[Statement] {
         &self.statements
     }
@@ -170,8 +176,25 @@ fn directive(text: &str) -> Result<Bounds, ScriptError> {
     }
 }
 
+/// One statement of a text with its place in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Where it begins, in bytes.
+    pub(crate) start: usize,
+    /// Where it ends: behind its semicolon, or at the end of the text.
+    pub(crate) end: usize,
+    /// Whether a semicolon closes it.
+    pub(crate) is_closed: bool,
+    pub(crate) statement: Statement,
+}
+
 fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
-    let mut statements = Vec::new();
+    Ok(pieces(text)?.into_iter().map(|piece| piece.statement).collect())
+}
+
+/// Cuts a text into its statements, whatever they are.
+pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, ScriptError> {
+    let mut found = Vec::new();
     let mut open: Option<Open> = None;
     let mut line = 1;
     let mut offset = 0;
@@ -183,7 +206,7 @@ fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
         if let Some(statement) = &mut open {
             statement.see(&token);
             if statement.ends_with(&token) {
-                statements.push(Statement { text: trimmed(&text[statement.start..offset]), line: statement.line });
+                found.push(statement.piece(text, offset, offset + token.text.len()));
                 open = None;
             }
         }
@@ -194,9 +217,9 @@ fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
         if last.is_unclosed() {
             return Err(ScriptError::Unclosed { line: last.line, what: Unclosed::Trigger });
         }
-        statements.push(Statement { text: trimmed(&text[last.start..]), line: last.line });
+        found.push(last.piece(text, text.len(), text.len()));
     }
-    Ok(statements)
+    Ok(found)
 }
 
 /// Without the white space at the end; a wide space there is part of a name.
@@ -244,6 +267,12 @@ enum Closing {
 impl Open {
     fn at(start: usize, line: usize) -> Self {
         Self { start, line, kind: Kind::Unknown, closing: Closing::No }
+    }
+
+    /// The statement up to `until`, where its semicolon or the end of the text is.
+    fn piece(&self, text: &str, until: usize, end: usize) -> Piece {
+        let statement = Statement { text: trimmed(&text[self.start..until]), line: self.line };
+        Piece { start: self.start, end, is_closed: end > until, statement }
     }
 
     fn see(&mut self, token: &Token<'_>) {

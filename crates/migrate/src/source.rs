@@ -1,7 +1,6 @@
 //! Where migrations come from: a directory, files in the binary, or code.
 
 mod file_name;
-mod foreign;
 mod new_pair;
 mod pairs;
 
@@ -11,13 +10,14 @@ use std::{
     sync::Arc,
 };
 
-pub use foreign::Format;
+pub(crate) use new_pair::BLANK;
 pub use new_pair::NewPair;
 
 use crate::{
     adoption::Adopter,
     checksum::sha256_hex,
     finding::Finding,
+    import::{EntryKind, Skipped, why_skipped},
     migration::{Body, CodeMigration, Migration, MigrationId},
     script::Script,
 };
@@ -43,6 +43,7 @@ pub struct Source {
     directory: Option<PathBuf>,
     migrations: Vec<Migration>,
     unrecognised: Vec<String>,
+    skipped: Vec<Skipped>,
     findings: Vec<Finding>,
     elsewhere: Option<Elsewhere>,
     adopter: Option<Arc<dyn Adopter>>,
@@ -74,6 +75,10 @@ pub(crate) enum Content {
     Bytes(Vec<u8>),
     /// A directory with the names of its entries.
     Directory(Vec<String>),
+    /// A link to what is not there.
+    Dangling,
+    /// A pipe, a socket or a device, never opened.
+    Special,
 }
 
 impl Source {
@@ -83,6 +88,7 @@ impl Source {
         let path = path.into();
         let files = read_directory(&path)?;
         let mut source = Self::from_files(name.into(), files);
+        source.findings = source.findings.into_iter().map(|finding| finding.found_in(&path)).collect();
         source.directory = Some(path);
         Ok(source)
     }
@@ -163,6 +169,11 @@ impl Source {
         &self.unrecognised
     }
 
+    /// What stands beside the migrations and is passed over, with the reason.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
     /// Everything that is wrong with the source itself; each one breaks the history.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -189,6 +200,7 @@ impl Source {
             directory: None,
             migrations: read.migrations,
             unrecognised: read.unrecognised,
+            skipped: read.skipped,
             findings: read.findings,
             elsewhere: None,
             adopter: None,
@@ -205,16 +217,27 @@ fn read_directory(path: &Path) -> Result<Vec<RawFile>, SourceError> {
     for entry in fs::read_dir(path).map_err(unreadable(path))? {
         let entry = entry.map_err(unreadable(path))?.path();
         let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let content = if entry.is_dir() {
-            let inside = fs::read_dir(&entry).map_err(unreadable(&entry))?;
-            Content::Directory(
-                inside.filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned())).collect(),
-            )
-        } else {
-            Content::Bytes(fs::read(&entry).map_err(unreadable(&entry))?)
-        };
+        let content = content(&name, &entry).map_err(unreadable(&entry))?;
         files.push(RawFile { name, content });
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
+}
+
+/// What is passed over by its name is not opened either: an editor's lock is a link to nowhere.
+fn content(name: &str, entry: &Path) -> io::Result<Content> {
+    if why_skipped(name).is_some() {
+        return Ok(Content::Bytes(Vec::new()));
+    }
+    Ok(match EntryKind::of(entry)? {
+        EntryKind::File => Content::Bytes(fs::read(entry)?),
+        EntryKind::Directory => {
+            let inside = fs::read_dir(entry)?;
+            Content::Directory(
+                inside.filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned())).collect(),
+            )
+        }
+        EntryKind::Dangling => Content::Dangling,
+        EntryKind::Special => Content::Special,
+    })
 }

@@ -36,7 +36,7 @@ pub enum TargetError {
     /// A statement failed.
     #[error("`{statement}` failed: {source}")]
     Statement {
-        /// The statement in one line.
+        /// The statement in one line, or the one line of it that is wrong.
         statement: String,
         /// What the driver said.
         source: Box<dyn Error + Send + Sync>,
@@ -73,7 +73,25 @@ pub enum TargetError {
     },
 }
 
+/// What a database said of a statement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StatementError {
+    /// In its own words, without the statement.
+    pub message: String,
+    /// The line of the statement in which it is, from 0.
+    pub line: usize,
+}
+
 impl TargetError {
+    /// The line of the statement in which the error is, from 0.
+    pub fn line(&self) -> usize {
+        match self {
+            Self::Statement { source, .. } => source.downcast_ref::<StatementError>().map_or(0, |error| error.line),
+            _ => 0,
+        }
+    }
+
     /// The cause that lies outside of the statement that met it, where it does: any other would have met it, too.
     pub fn outside_cause(&self) -> Option<&OutsideCause> {
         match self {
@@ -180,6 +198,9 @@ pub trait Target: Session {
 
     /// An empty database of the same kind that goes away by itself.
     fn scratch(&self) -> Result<Box<dyn Session>, TargetError>;
+
+    /// An empty database of the same kind that goes away by itself, with transactions and foreign keys as this has them.
+    fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError>;
 
     /// Waits for the runner lock. [`OutsideCause::RunnerBusy`] after `wait`.
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError>;

@@ -6,6 +6,26 @@ use longshore_core::{JobData, JobId, Priority, Status, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 
+/// Reads the columns of a row one after the other, in the order in which the statement names them. No position is written
+/// down, so a column more is one line in the reader, where it stands in the statement.
+pub(crate) struct Columns<'r, 's> {
+    row: &'r Row<'s>,
+    next: usize,
+}
+
+impl<'r, 's> Columns<'r, 's> {
+    pub(crate) const fn of(row: &'r Row<'s>) -> Self {
+        Self { row, next: 0 }
+    }
+
+    /// The next column, as one of the functions below reads it.
+    pub(crate) fn read<T>(&mut self, read: impl FnOnce(&Row<'s>, usize) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let index = self.next;
+        self.next += 1;
+        read(self.row, index)
+    }
+}
+
 /// Reads text from a column that any program may have written. Every value is converted to the nearest text, so that
 /// one unusual row never stops a claim.
 pub(crate) fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {

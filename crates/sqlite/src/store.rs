@@ -18,7 +18,7 @@ use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, Inserting};
 use crate::jobs::inbox::{Inboxes, Mailbox};
 use crate::jobs::overdue::{WaitingJob, end_waiting_in};
-use crate::jobs::record::{GiveBackByWriter, RecordAll};
+use crate::jobs::record::{GiveBackByWriter, RecordAll, by_rows};
 use crate::jobs::report::ReportAll;
 use crate::opening::{self, OpenError, Origin, Prepare};
 use crate::options::SqliteOptions;
@@ -260,7 +260,12 @@ impl Store for SqliteStore {
             if records.is_empty() {
                 return Ok(Vec::new());
             }
-            self.parts.writer.run(RecordAll { worker_id, records }).await
+            let called_at = self.parts.options.clock.now();
+            let write = |manner| {
+                let (worker_id, records) = (worker_id.clone(), Arc::clone(&records));
+                self.parts.writer.run(RecordAll { worker_id, records, called_at, manner })
+            };
+            by_rows(write).await
         })
     }
 
@@ -269,7 +274,11 @@ impl Store for SqliteStore {
             if reports.is_empty() {
                 return Ok(Vec::new());
             }
-            self.parts.writer.run(ReportAll { worker_id, reports }).await
+            let write = |manner| {
+                let (worker_id, reports) = (worker_id.clone(), Arc::clone(&reports));
+                self.parts.writer.run(ReportAll { worker_id, reports, manner })
+            };
+            by_rows(write).await
         })
     }
 

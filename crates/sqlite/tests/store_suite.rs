@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use longshore_core::{Limits, Status};
+use longshore_core::{JobId, Limits, Status};
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{Durability, SqliteOptions, SqliteStore, schema};
 use longshore_testkit::suite::Harness;
@@ -44,6 +44,24 @@ impl Harness for Sqlite {
         let foreign = Connection::open(self.path()).expect("the database is there");
         let update = "UPDATE job_depths SET jobs = jobs + ?3 WHERE queue = ?1 AND status = ?2";
         foreign.execute(update, (queue, status.as_str(), by)).expect("nobody holds the lock for long") == 1
+    }
+
+    /// An index whose expression fails for this very move. The migrations of an application may add to our tables; the
+    /// ledger says that there are such.
+    fn refuse(&self, id: JobId, moves: &[Status]) {
+        let foreign = Connection::open(self.path()).expect("the database is there");
+        let words = moves.iter().map(|status| format!("'{status}'")).collect::<Vec<_>>().join(", ");
+        let application = "INSERT INTO schema_migrations (source, migration_number, migration_name)
+                           VALUES ('app', 1, 'refuse') ON CONFLICT DO NOTHING;
+                           DROP INDEX IF EXISTS refused;";
+        let index = format!(
+            "CREATE INDEX refused ON job_queue (
+                 CASE WHEN id = {id} AND status IN ({words}) THEN json('no JSON of ' || id) END
+             )"
+        );
+        foreign
+            .execute_batch(&format!("BEGIN; {application} {index}; COMMIT"))
+            .expect("nobody holds the lock for long");
     }
 
     /// Dropping a store gives nothing back and drops the locks of its workers, as the end of a process does.

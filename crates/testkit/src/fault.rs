@@ -35,12 +35,6 @@ impl<S: Sync> FaultStore<S> {
         self.with_plan(|plan| plan.script(operation, fault));
     }
 
-    /// From now on refuses every batch of outcomes in which this job completes with a result, as a store does that
-    /// accepts smaller ones than its worker knows.
-    pub fn refuse_result_of(&self, id: JobId) {
-        self.with_plan(|plan| plan.refuse_result_of(id));
-    }
-
     /// From now on nothing fails but what was asked for with [`FaultStore::fail_next`].
     pub fn heal(&self) {
         self.with_plan(FaultPlan::heal);
@@ -162,9 +156,6 @@ impl<S: Store> Store for FaultStore<S> {
     }
 
     fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {
-        if let Some(refusal) = self.with_plan(|plan| plan.refusal(&records)) {
-            return Box::pin(async { Err(refusal.into()) });
-        }
         self.meet(Operation::Record, move |inner| inner.record(worker_id, records))
     }
 

@@ -7,6 +7,7 @@
 mod build;
 mod clock;
 mod fault;
+mod feed;
 mod memory;
 mod random;
 pub mod suite;
@@ -14,5 +15,6 @@ pub mod suite;
 pub use build::{RecordBuilder, WorkerBuilder, claim, ended, job, request_id, worker};
 pub use clock::FakeClock;
 pub use fault::{Fault, FaultPlan, FaultStore, Operation};
+pub use feed::{Line, feed};
 pub use memory::MemoryStore;
 pub use random::RandomRun;

@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, JobId, Lease, Limits, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Timestamp, ValidJob,
-    ValidJobStream, Wakeups, WorkerId,
+    Record, Recorded, Registration, Report, StartedAttempt, Status, Store, StoreError, StoreFuture, Timestamp,
+    ValidJob, ValidJobStream, Wakeups, WorkerId, next_of,
 };
 use tokio::sync::watch;
 
@@ -90,6 +90,11 @@ impl MemoryStore {
         self.with(|state, _| state.kill(worker_id));
     }
 
+    /// From now on refuses every outcome that would bring this job into one of these states, as a constraint can.
+    pub fn refuse(&self, id: JobId, moves: &[Status]) {
+        self.with(|state, _| state.row(id).refused = moves.to_vec());
+    }
+
     /// Deletes the row of a worker and nothing else, as a foreign program can.
     pub fn delete_worker(&self, worker_id: &WorkerId) {
         self.with(|state, _| drop(state.workers.remove(worker_id)));
@@ -143,8 +148,18 @@ impl Store for MemoryStore {
         self.loudly(move |state, moment| state.enqueue(jobs, process, moment))
     }
 
-    fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64> {
-        self.loudly(move |state, moment| state.enqueue_stream(jobs, moment.now))
+    fn enqueue_valid_stream(&self, mut jobs: ValidJobStream) -> StoreFuture<'_, u64> {
+        Box::pin(async move {
+            let mut read = Vec::new();
+            while let Some(job) = next_of(&mut jobs).await {
+                let is_broken = job.is_err();
+                read.push(job);
+                if is_broken {
+                    break;
+                }
+            }
+            self.loudly(move |state, moment| state.enqueue_stream(read, moment.now)).await
+        })
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {

@@ -34,7 +34,7 @@ pub mod unique;
 pub mod wakeup;
 mod world;
 
-use longshore_core::{Console, Limits, Status, Store};
+use longshore_core::{Console, JobId, Limits, Status, Store};
 
 use crate::FakeClock;
 use world::{Process, World, ids};
@@ -55,6 +55,9 @@ pub trait Harness: Sized + Send + Sync + 'static {
     fn spoil_count(&self, _queue: &str, _status: Status, _by: i64) -> bool {
         false
     }
+
+    /// Makes the database refuse to bring this job into any of these states, as a constraint of the application can.
+    fn refuse(&self, id: JobId, moves: &[Status]);
 
     /// Ends that process as `kill -9` does: nothing is given back, and its workers are dead.
     fn kill(&self, store: Self::Store);

@@ -7,9 +7,6 @@ use longshore_core::{JobId, OnDuplicate, Priority, Timestamp, UniqueWhile, parse
 /// The arguments of `enqueue`: one job, or a file of jobs.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Enqueue one job, or a file of jobs\n\nPrints the id; with --json the job. An option that is not \
-        given \
-        is taken from [jobs.TYPE] in the configuration file. Creates the database if there is none.",
     after_help = "Example: longshore enqueue thumbnail '{\"file\": \"a.jpg\"}' --priority high --delay 10m\n         \
         longshore enqueue --batch jobs.ndjson"
 )]

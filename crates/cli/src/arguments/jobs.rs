@@ -101,10 +101,10 @@ pub(crate) enum JobsCommand {
     },
 }
 
-/// The dead letters, and what to do with them.
+/// The arguments of `dead`.
 #[derive(Debug, Args)]
 pub(crate) struct DeadArguments {
-    /// Without a command, dead letters are listed.
+    /// Without a subcommand, `dead` lists the dead letters.
     #[command(subcommand)]
     pub(crate) command: Option<DeadCommand>,
 }

@@ -1,19 +1,15 @@
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use longshore_migrate::import::LAYOUTS;
 
 /// The arguments of `migrate`.
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Create, change and repair the schema\n\nThere are two sources: longshore, built into \
-        the binary (the queue's own tables), and app, your own directory of NUMBER_name.up.sql and .down.sql. A \
-        migration is named SOURCE:NUMBER, or only NUMBER if just one source has that number.",
-    after_help = "Example: longshore migrate status && longshore migrate up"
-)]
+#[command(after_help = "Example: longshore migrate status && longshore migrate up")]
 pub(crate) struct MigrateArguments {
     /// The directory of the application's own migrations [else [migrate] dir in the configuration file; default:
-    /// migrations, if
-    /// it exists]
+    /// migrations, if it exists]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) dir: Option<PathBuf>,
 
@@ -43,7 +39,14 @@ pub(crate) enum MigrateCommand {
             Creates the database if there is none.",
         after_help = "Example: longshore migrate up --dry-run"
     )]
-    Up(RunArguments),
+    Up {
+        /// Apply only this migration, SOURCE:NUMBER, even if later ones are applied; skips its objects that exist already
+        #[arg(long, value_name = "ID", conflicts_with_all = ["to", "steps"])]
+        only: Option<String>,
+
+        #[command(flatten)]
+        run: RunArguments,
+    },
 
     /// Roll back migrations, newest first [default: one]
     #[command(
@@ -125,6 +128,27 @@ pub(crate) enum MigrateCommand {
         name: String,
     },
 
+    /// Convert another tool's migration files into a new directory
+    #[command(
+        long_about = "Convert another tool's migration files into a new directory\n\n--dir is the other tool's directory; \
+            it is not changed. Keeps the order and the transaction settings, never overwrites a file and never changes \
+            a database. If the migrations are already applied, run baseline afterwards.",
+        after_help = "Example: longshore migrate import --dir db/migrations --dry-run"
+    )]
+    Import {
+        /// The other tool's format [default: detected, if the files are unambiguous]
+        #[arg(long, value_name = "FORMAT", value_parser = formats())]
+        from: Option<String>,
+
+        /// The new directory [default: DIR-longshore]
+        #[arg(long, value_name = "NEW_DIR")]
+        to: Option<PathBuf>,
+
+        /// Print what would be written, but write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+
     /// Check the migration files, without a database
     #[command(after_help = "Example: longshore migrate lint --dir migrations")]
     Lint,
@@ -138,6 +162,10 @@ pub(crate) enum MigrateCommand {
         #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "schema.sql")]
         check: Option<PathBuf>,
     },
+}
+
+fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(LAYOUTS.iter().map(|layout| layout.word))
 }
 
 /// How many migrations to run, and with which checks.

@@ -136,7 +136,7 @@ async fn enqueue_from_many(queue: &Queue, jobs: u64) -> Result<Rate> {
 
 async fn enqueue_bulk(queue: &Queue, jobs: u64) -> Result<Rate> {
     let begin = Instant::now();
-    queue.enqueue_stream(Box::new((0..jobs).map(|_| Ok(new_job())))).await?;
+    queue.enqueue_iter((0..jobs).map(|_| Ok(new_job()))).await?;
     Ok(Rate::since(jobs, begin))
 }
 

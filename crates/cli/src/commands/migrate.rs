@@ -2,6 +2,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use longshore_core::{OutsideCause, StoreError};
+use longshore_migrate::import::{Format, ImportMode, Skipped};
 use longshore_migrate::source::APP;
 use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
 use longshore_migrate_sqlite::{Access, SqliteTarget};
@@ -10,10 +11,12 @@ use longshore_sqlite::migrations;
 use crate::arguments::{AdoptArguments, MarkArguments, MigrateArguments, MigrateCommand};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::Output;
 
 mod adopt;
 mod dump;
 mod history;
+mod import;
 mod lint;
 mod mark;
 mod new;
@@ -31,7 +34,7 @@ pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Re
             let verdict = if *check { status::Verdict::Checked } else { status::Verdict::Shown };
             status::run(&site, verdict)
         }
-        MigrateCommand::Up(arguments) => run::up(&site, arguments),
+        MigrateCommand::Up { only, run: arguments } => run::up(&site, arguments, only.as_deref()),
         MigrateCommand::Down(arguments) => run::down(&site, arguments),
         MigrateCommand::Redo(care) => run::redo(&site, &run::request(care)),
         MigrateCommand::Verify => verify::run(&site),
@@ -43,6 +46,10 @@ pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Re
         MigrateCommand::Baseline { id, reason } => mark::baseline(&site, id, reason),
         MigrateCommand::History { id } => history::run(&site, id.as_deref()),
         MigrateCommand::New { name } => new::run(&site, name),
+        MigrateCommand::Import { from, to, dry_run } => {
+            let mode = if *dry_run { ImportMode::DryRun } else { ImportMode::Write };
+            import::run(&site, from.as_deref().and_then(Format::from_word), to.as_deref(), mode)
+        }
         MigrateCommand::Lint => lint::run(&site),
         MigrateCommand::Dump { check: None } => dump::print(&site),
         MigrateCommand::Dump { check: Some(path) } => dump::check(&site, path),
@@ -123,4 +130,13 @@ impl Site<'_> {
         }
         Ok(self.context.config()?.migrate.dir.clone())
     }
+}
+
+/// One line with the files that are not migrations.
+fn print_skipped(output: &Output, skipped: &[Skipped]) -> std::io::Result<()> {
+    if skipped.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = skipped.iter().map(|it| format!("{} ({})", it.name, it.reason)).collect();
+    output.line(format!("skipped: {}", names.join(", ")))
 }

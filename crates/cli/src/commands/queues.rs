@@ -27,7 +27,7 @@ struct Queues {
     queues: Vec<Queue>,
 }
 
-/// One queue as `--json` has it.
+/// One queue in JSON.
 #[derive(Serialize)]
 pub(super) struct Queue {
     #[serde(flatten)]
@@ -82,7 +82,7 @@ struct Changed<'a> {
     is_paused: bool,
 }
 
-/// For a queue that never had a job: the queue that may be meant, in words.
+/// If the queue never had a job: a suggestion of another queue, in words.
 async fn unused_queue(database: &Database, queue: &str) -> anyhow::Result<Option<String>> {
     let known = database.stats(0).await?.queues;
     if known.iter().any(|stats| stats.queue == queue) {
@@ -93,7 +93,7 @@ async fn unused_queue(database: &Database, queue: &str) -> anyhow::Result<Option
     Ok(Some(similar.map_or_else(String::new, |(_, name)| format!("; did you mean {}?", argument(name)))))
 }
 
-/// A name is taken for a slip of another one from this on; the value that clap uses for its own hints.
+/// From this similarity on, a name counts as a typo of another one. clap uses the same value for its own hints.
 const LIKENESS_MIN: f64 = 0.7;
 
 async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow::Result<Exit> {

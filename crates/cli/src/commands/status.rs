@@ -15,12 +15,12 @@ use crate::output::relative_time::{relative, span};
 use crate::output::sparkline::sparkline;
 use crate::output::table::{Screen, count_jobs, one_line};
 
-/// One screen of what matters now, as `--json` has it.
+/// The summary in JSON.
 #[derive(Serialize)]
 struct Report {
     database: String,
     now: Timestamp,
-    /// How many jobs stand in each state.
+    /// The number of jobs in each status.
     jobs: BTreeMap<Status, u64>,
     queues: Vec<Queue>,
     last_hour: Hour,
@@ -29,14 +29,14 @@ struct Report {
     findings: Vec<Finding>,
 }
 
-/// What ended in the last sixty minutes, the present one included.
+/// What ended in the last sixty minutes, including the current one.
 #[derive(Serialize)]
 struct Hour {
     #[serde(flatten)]
     total: Ended,
-    /// How long the ended attempts had waited, on average.
+    /// How long the ended attempts had waited, on average, in milliseconds.
     waited_ms: Option<u64>,
-    /// How long they ran, on average.
+    /// How long they ran, on average, in milliseconds.
     ran_ms: Option<u64>,
     /// Each minute, oldest first.
     minutes: Vec<Ended>,
@@ -54,17 +54,17 @@ struct Ended {
 struct Workers {
     alive: usize,
     dead: usize,
-    /// How many jobs the living ones run at once, altogether.
+    /// How many jobs the living workers run at once, in total.
     slots: u64,
     running: usize,
 }
 
 const MINUTES: u32 = 60;
 const TWO_LINES_BELOW: usize = 70;
-/// What a report is made for where there is no terminal.
+/// The assumed screen if there is no terminal.
 const PAPER: Screen = Screen { width: 80, has_colour: false };
 
-/// Shows on one screen what matters now.
+/// Runs `longshore status`.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let report = context.block_on(report(context))?;
     context.output.result(&report, |output| tell(output, &report))?;
@@ -150,7 +150,7 @@ fn words(report: &Report, screen: Screen) -> String {
     text + "\n" + &findings(&report.findings)
 }
 
-/// The states that hold a job, and the two that everybody asks for.
+/// The statuses that have jobs, and always pending and running.
 fn in_words(jobs: &BTreeMap<Status, u64>) -> String {
     let is_told = |status: Status, count: u64| count > 0 || matches!(status, Status::Pending | Status::Running);
     let told = jobs.iter().filter(|(status, count)| is_told(**status, **count));
@@ -194,7 +194,7 @@ fn workers(workers: &Workers) -> String {
 
 fn findings(findings: &[Finding]) -> String {
     if findings.is_empty() {
-        return "all is well\n".to_owned();
+        return "no problems found\n".to_owned();
     }
     let line = |text: &str| one_line(text, usize::MAX);
     findings.iter().map(|finding| format!("! {}\n  {}\n", line(&finding.message), line(&finding.hint))).collect()

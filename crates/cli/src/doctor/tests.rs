@@ -90,7 +90,7 @@ fn a_name_that_is_no_valid_text_is_named_with_what_it_holds_back() {
 
     assert_eq!(findings.len(), 1, "there is no second finding about the same jobs");
     assert_eq!(findings[0].code, "invalid_name");
-    assert!(findings[0].message.contains("with 3 jobs waiting"), "{}", findings[0].message);
+    assert!(findings[0].message.contains("3 jobs cannot run"), "{}", findings[0].message);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_count_that_ended_at_its_bound_says_so() {
 
     let messages: Vec<String> = judge(&health, &BTreeSet::new()).into_iter().map(|finding| finding.message).collect();
 
-    assert!(messages[0].contains("for at least 10001 jobs that"), "{messages:?}");
+    assert!(messages[0].contains("at least 10001 jobs could"), "{messages:?}");
     assert!(messages[1].contains("\"mail\"; 1 job of this type could"), "{messages:?}");
 }
 

@@ -1,9 +1,12 @@
 //! How errors and findings about migrations are printed: the exit code and the next command.
 
-use longshore_migrate::MigrateError;
-use longshore_migrate::finding::{Finding, FindingKind};
+use std::path::{Path, PathBuf};
+
+use longshore_migrate::finding::{Finding, FindingKind, Remedy};
+use longshore_migrate::import::ImportError;
 use longshore_migrate::report::NextStep;
 use longshore_migrate::target::TargetError;
+use longshore_migrate::{Direction, MigrateError};
 
 use crate::exit::Exit;
 use crate::output::quoted::shell_word;
@@ -19,8 +22,11 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
         MigrateError::HistoryBroken { .. } => Exit::HistoryBroken,
         MigrateError::AlreadyThere { .. }
         | MigrateError::NeedsAdoption { .. }
+        | MigrateError::NotThere { .. }
+        | MigrateError::Occupied { .. }
         | MigrateError::DidNotUndo { .. }
         | MigrateError::DidNotDo { .. } => Exit::SchemaDisagrees,
+        MigrateError::Import { error } => of_import(error),
         MigrateError::DataLoss { .. }
         | MigrateError::NotShown { .. }
         | MigrateError::StillThere { .. }
@@ -36,6 +42,39 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
         | MigrateError::NoDirectory
         | MigrateError::Source { .. } => Exit::Usage,
         _ => Exit::Failed,
+    }
+}
+
+fn of_import(error: &ImportError) -> Exit {
+    match error {
+        ImportError::Unfit { .. } => Exit::HistoryBroken,
+        ImportError::Ambiguous { .. } | ImportError::TargetExists { .. } | ImportError::TargetInside { .. } => {
+            Exit::Refused
+        }
+        ImportError::Source(_) | ImportError::Nothing { .. } | ImportError::IsOurs { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+/// The next step after a failed import.
+fn hint_of_import(error: &ImportError) -> String {
+    match error {
+        ImportError::Source(_) | ImportError::Nothing { .. } => "check --dir".to_owned(),
+        ImportError::IsOurs { directory } => {
+            format!("longshore migrate status --dir {}", shell_word(&directory.display().to_string()))
+        }
+        ImportError::Ambiguous { candidates, .. } => {
+            let words: Vec<String> = candidates.iter().map(|format| format!("--from {}", format.word())).collect();
+            format!("add {}", words.join(" or "))
+        }
+        ImportError::Unfit { problems } => problems
+            .iter()
+            .find_map(|problem| problem.hint.clone())
+            .unwrap_or_else(|| format!("correct {} or move it elsewhere; nothing was written", problems[0].subject)),
+        ImportError::TargetExists { .. } | ImportError::TargetInside { .. } => {
+            "name another directory with --to; nothing was written".to_owned()
+        }
+        _ => "check the directory above it; nothing was written".to_owned(),
     }
 }
 
@@ -69,6 +108,19 @@ pub(super) fn hint(error: &MigrateError) -> String {
         MigrateError::RepairUndone { .. } => {
             "nothing was changed; see the differences with longshore migrate verify".to_owned()
         }
+        error if error.wants_rebuild() => {
+            "begin the file with the line `-- longshore: rebuild`: foreign keys then wait for the commit, and views and \
+             triggers of others are put aside"
+                .to_owned()
+        }
+        MigrateError::Occupied { table, .. } => format!(
+            "rename the application's {table}, or give the queue its own database with --database"
+        ),
+        MigrateError::NotThere { direction: Direction::Up, .. } => "longshore migrate repair".to_owned(),
+        MigrateError::NotThere { id, .. } => format!(
+            "longshore migrate repair, or longshore migrate mark-rolled-back {id} --reason TEXT if it should be rolled back"
+        ),
+        MigrateError::Import { error } => hint_of_import(error),
         MigrateError::Failed { id, .. } => {
             format!("correct {id} or the data that it fails on, then run the command again")
         }
@@ -95,6 +147,9 @@ pub(super) fn hint(error: &MigrateError) -> String {
 
 /// The fix for a finding, with a command if there is one.
 pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
+    if let Some(command) = finding.remedy.as_ref().and_then(of_remedy) {
+        return Some(command);
+    }
     match (finding.kind, &finding.hint) {
         (FindingKind::OutOfOrder, Some(hint)) => Some(format!("longshore migrate repair, or {hint}")),
         (FindingKind::KeepOrDrop, _) => {
@@ -108,9 +163,29 @@ pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
         (FindingKind::CopiedByPosition, _) => Some(format!(
             "longshore adopt --by-position --reason TEXT, if SELECT * had copied these rows into another order; or {LEAVE_OUT}"
         )),
+        (FindingKind::DataWork, Some(_)) => {
+            let id = &finding.subject;
+            Some(format!(
+                "longshore migrate mark-applied {id} --reason TEXT if that was done, longshore migrate up --only {id} if \
+                 not"
+            ))
+        }
         (FindingKind::Interrupted, _) => Some("longshore migrate up".to_owned()),
         (FindingKind::Destructive, Some(_)) => Some("up requires --allow-data-loss if the table has rows".to_owned()),
         (_, hint) => hint.clone(),
+    }
+}
+
+fn of_remedy(remedy: &Remedy) -> Option<String> {
+    let word = |path: &Path| shell_word(&path.display().to_string());
+    match remedy {
+        Remedy::Import { format, directory } => {
+            let is_named = |directory: &&PathBuf| directory.as_path() != Path::new("migrations");
+            let dir = directory.as_ref().filter(is_named).map(|directory| format!(" --dir {}", word(directory)));
+            Some(format!("longshore migrate import --from {}{}", format.word(), dir.unwrap_or_default()))
+        }
+        Remedy::Rename { from, to } => Some(format!("mv -n {} {}", word(from), word(to))),
+        _ => None,
     }
 }
 

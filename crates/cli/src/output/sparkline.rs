@@ -1,9 +1,9 @@
 /// Heights of a bar, from the lowest to the highest.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Nothing happened.
+/// The bar for zero.
 const NOTHING: char = '·';
 
-/// One character for each value, scaled to the largest; neighbours are added up where there is too little room.
+/// One character for each value, scaled to the largest. Neighbours are added up if there is too little space.
 pub(crate) fn sparkline(values: &[u64], width: usize) -> String {
     let each = values.len().div_ceil(width.max(1)).max(1);
     let sums: Vec<u64> = values.chunks(each).map(|values| values.iter().sum()).collect();
@@ -16,7 +16,7 @@ fn bar(value: u64, highest: u64) -> char {
         return NOTHING;
     }
     let steps = BARS.len() as u128;
-    // From 1 to the number of steps, so that what happened once is seen.
+    // From 1 to the number of steps, so that a single event is visible.
     let step = (u128::from(value) * steps).div_ceil(u128::from(highest)).clamp(1, steps);
     usize::try_from(step - 1).map_or(NOTHING, |index| BARS[index])
 }

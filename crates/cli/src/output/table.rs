@@ -4,7 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Width};
 use console::{measure_text_width, style};
 
-/// Rows for people. On a terminal they fit its width; elsewhere they are separated by tabs and nothing is cut.
+/// A table for people. On a terminal it fits the width; elsewhere its cells are separated by tabs and nothing is cut.
 #[derive(Debug)]
 pub(crate) struct Table {
     heads: Vec<&'static str>,
@@ -16,26 +16,26 @@ pub(crate) struct Table {
     is_wrapped: bool,
 }
 
-/// A terminal that a table is made for.
+/// The terminal that a table is printed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Screen {
-    /// How many characters a line holds.
+    /// The number of characters in a line.
     pub(crate) width: usize,
-    /// Whether heads and states have a colour.
+    /// Whether to colour heads and states.
     pub(crate) has_colour: bool,
 }
 
-/// Blanks between two columns.
+/// Spaces between two columns.
 const GAP: usize = 2;
-/// A column of text is not made narrower than this while another column can be left out.
+/// A text column is not made narrower than this while another column can be left out.
 const TEXT_MIN: usize = 14;
-/// A column of text is never narrower than this.
+/// A text column is never narrower than this.
 const TEXT_LEAST: usize = 6;
-/// No cell has more characters than this; `jobs show` prints a text whole.
+/// The maximum number of characters in a cell; `jobs show` prints the full text.
 const CELL_CHARS_MAX: usize = 500;
 
 impl Table {
-    /// An empty table with these heads.
+    /// An empty table with these column heads.
     pub(crate) fn new(heads: &[&'static str]) -> Self {
         Self {
             heads: heads.to_vec(),
@@ -48,35 +48,35 @@ impl Table {
         }
     }
 
-    /// Aligns these columns to the right, for numbers.
+    /// Aligns these number columns to the right.
     #[must_use]
     pub(crate) fn right(mut self, columns: &[usize]) -> Self {
         self.right = columns.to_vec();
         self
     }
 
-    /// Columns that are cut where a line would be too long.
+    /// Columns that are cut if a line would be too long.
     #[must_use]
     pub(crate) fn text(mut self, columns: &[usize]) -> Self {
         self.text = columns.to_vec();
         self
     }
 
-    /// Columns that are left out: the first ones where a line would be too long, and any whose rows are all equal.
+    /// Columns that are left out: the first ones if a line would be too long, and any with equal values in all rows.
     #[must_use]
     pub(crate) fn optional(mut self, columns: &[usize]) -> Self {
         self.optional = columns.to_vec();
         self
     }
 
-    /// The column that holds a state, which has a colour.
+    /// The column with a status, which gets a colour.
     #[must_use]
     pub(crate) fn state(mut self, column: usize) -> Self {
         self.state = Some(column);
         self
     }
 
-    /// Continues long text on the next line instead of cutting it, for what cannot be looked up elsewhere.
+    /// Continues long text on the next line instead of cutting it. For values that no other command shows.
     #[must_use]
     pub(crate) fn wrapped(mut self) -> Self {
         self.is_wrapped = true;
@@ -89,11 +89,11 @@ impl Table {
         self.rows.push(cells.iter().map(|cell| one_line(cell, chars_max)).collect());
     }
 
-    /// One line a row, cells separated by tabs, heads first.
+    /// One line for each row with its cells separated by tabs; the heads first.
     pub(crate) fn to_tabs(&self) -> String {
         let mut text = self.heads.join("\t") + "\n";
         for row in &self.rows {
-            // A String takes every write.
+            // Writing to a String cannot fail.
             let _ = writeln!(text, "{}", row.join("\t"));
         }
         text
@@ -120,7 +120,7 @@ impl Table {
         text
     }
 
-    /// The optional columns whose rows are all equal. With one row, every column would be.
+    /// The optional columns with equal values in all rows. None if there is only one row.
     fn equal_columns(&self) -> Vec<usize> {
         let Some((first, others)) = self.rows.split_first().filter(|(_, others)| !others.is_empty()) else {
             return Vec::new();
@@ -131,7 +131,7 @@ impl Table {
         equal
     }
 
-    /// What the columns that are equal in all rows hold, in lines that fit.
+    /// The values of the columns that are equal in all rows, in lines that fit.
     fn in_all_rows(&self, equal: &[usize], width: usize) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for column in equal.iter().filter(|column| !matches!(self.rows[0][**column].as_str(), "" | "-")) {
@@ -146,7 +146,7 @@ impl Table {
         lines
     }
 
-    /// What is shown, in order.
+    /// The shown columns, in order.
     fn shown_columns(&self, width: usize, equal: &[usize]) -> Vec<usize> {
         let mut shown: Vec<usize> = (0..self.heads.len()).filter(|column| !equal.contains(column)).collect();
         for column in &self.optional {
@@ -169,7 +169,7 @@ impl Table {
         cells.max(self.heads[column].len())
     }
 
-    /// How wide each shown column is: as wide as its content, and where that is too much, the widest text gives way.
+    /// The width of each shown column: that of its content. If that is too much, the widest text column is made narrower.
     fn widths(&self, shown: &[usize], width: usize) -> Vec<usize> {
         let mut widths: Vec<usize> = shown.iter().map(|column| self.whole_width(*column)).collect();
         let room = width.saturating_sub(GAP * shown.len().saturating_sub(1));
@@ -208,7 +208,7 @@ impl Table {
         table.to_string()
     }
 
-    /// The line with a colour for its state.
+    /// The line with a coloured status.
     fn colour(&self, line: &str, shown: &[usize], widths: &[usize]) -> String {
         let Some(place) = self.state.and_then(|state| shown.iter().position(|column| *column == state)) else {
             return line.to_owned();
@@ -226,7 +226,7 @@ fn split_at_width(line: &str, width: usize) -> (&str, &str) {
     line.split_at(at.unwrap_or(line.len()))
 }
 
-/// A state in its colour: green is well, red needs a person, yellow waits for another try.
+/// A status in its colour: green is good, red needs a person, yellow waits for a retry.
 fn colour_of(state: &str) -> String {
     let styled = style(state).force_styling(true);
     match state {

@@ -1,6 +1,6 @@
 use crate::sandbox::Sandbox;
 
-/// Which database a run looked at, as an error tells that it is not there.
+/// The database that a run used, from the error that it does not exist.
 fn database(sandbox: &Sandbox, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = sandbox.command(&[&["jobs", "list"], arguments].concat());
     let output = command.envs(variables.iter().copied()).output().unwrap();

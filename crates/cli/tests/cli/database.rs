@@ -65,8 +65,8 @@ fn an_older_schema_is_refused_and_up_brings_it_up_to_date() {
     assert_eq!(sandbox.run(&["migrate", "status", "--check"]).exit, 0);
 }
 
-/// The incident of log entry 068: the ledger says that 001 is rolled back while its table is there, and 002 never
-/// ran. Workers died of it one job after the other; here none starts, and the command that mends it is printed.
+/// The incident of log entry 068: the ledger says that 001 is rolled back although its table exists, and 002 never ran.
+/// There, workers failed on one job after the other. Here no worker starts, and the command that fixes it is printed.
 #[test]
 fn incident_068_no_worker_starts_and_the_way_out_is_told() {
     let sandbox = Sandbox::new();
@@ -143,8 +143,8 @@ fn a_url_with_a_harmless_parameter_names_the_same_file_as_the_path() {
     assert!(sandbox.files().iter().all(|name| name.starts_with("z.db")), "{:?}", sandbox.files());
 }
 
-/// What an enqueue meets in the middle of another process's first migration: some migrations are there, and the runner
-/// holds its lock until the others are.
+/// The state that an enqueue finds during another process's first migration: some migrations are applied, and the
+/// runner holds its lock until all are.
 #[test]
 fn an_enqueue_that_meets_half_of_the_first_migration_waits_for_the_other_half() {
     let sandbox = Sandbox::new();
@@ -170,13 +170,13 @@ fn has_open(pid: u32, file: &Path) -> bool {
     files.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|open| open == file.canonicalize().unwrap())
 }
 
-/// As the runner would that holds the lock: on a connection, where no lock is taken.
+/// As the runner that holds the lock would: on a connection, where no lock is taken.
 fn migrate_the_rest(sandbox: &Sandbox) {
     let mut connection = Connection::open(sandbox.path("longshore.db")).unwrap();
     longshore_sqlite::schema::install(&mut connection).unwrap();
 }
 
-/// The commands that meet a file in each of the ways in which one is met.
+/// The commands, one for each way to use a file.
 const MEETINGS: [&[&str]; 17] = [
     &["jobs", "list"],
     &["enqueue", "mail"],
@@ -197,7 +197,7 @@ const MEETINGS: [&[&str]; 17] = [
     &["migrate", "dump"],
 ];
 
-/// Every command ends in the same way, and names the file.
+/// Checks that every command ends in the same way and names the file.
 fn assert_told(sandbox: &Sandbox, exit: i32, code: &str) {
     for command in MEETINGS {
         let ran = sandbox.run(&[command, &["--json"]].concat());
@@ -226,7 +226,7 @@ fn a_damaged_database_is_told_as_such() {
     assert_told(&sandbox, 1, "database_damaged");
 }
 
-/// Read-only for everybody, root included: the header asks for a later SQLite to write it.
+/// Read-only for everybody, including root: the header requires a later SQLite version for writing.
 fn forbid_to_write(sandbox: &Sandbox) {
     let mut bytes = std::fs::read(sandbox.path("longshore.db")).unwrap();
     bytes[18] = 3;

@@ -92,7 +92,7 @@ fn told(call: &[&str], ran: &Ran) -> String {
     assert_eq!(ran.stdout, "", "{call:?}");
     assert!(!ran.stderr.contains("panicked"), "{ran:?}");
     let is_help =
-        |line: &&str| line.starts_with("Usage:") || line.starts_with("Run durable") || line.starts_with("Look at");
+        |line: &&str| line.starts_with("Usage:") || line.starts_with("Run durable") || line.starts_with("List, show");
     let lines: Vec<&str> =
         ran.stderr.lines().take_while(|line| !is_help(line)).filter(|line| !line.is_empty()).collect();
     format!("$ longshore {}\n{}\n=> {}\n", call.join(" ").escape_debug(), lines.join("\n"), ran.exit)

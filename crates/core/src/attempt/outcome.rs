@@ -1,44 +1,44 @@
 use std::time::Duration;
 
-use crate::{DeadLetterReason, Failure, FailureType, JobData, Overdue, RetryPolicy, TimeBounds, Timestamp};
+use crate::{DeadLetterReason, Failure, FailureType, JobData, Overdue, RetryPolicy, Status, TimeBounds, Timestamp};
 
-/// How an attempt ended, before anybody decided what that means for its job.
+/// How an attempt ended, before it is decided what that means for its job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AttemptEnd {
     /// The handler succeeded.
     Completed {
-        /// What it came to.
+        /// The result.
         result: Option<JobData>,
     },
-    /// The handler failed, panicked or reached its time limit.
+    /// The handler failed, panicked or timed out.
     Failed(Failure),
-    /// Its job's deadline passed while it ran, and it was stopped.
+    /// The deadline of its job passed while it ran, and it was stopped.
     DeadlinePassed(Failure),
-    /// The handler asked to be run later.
+    /// The handler asked to run later.
     Snoozed {
-        /// How much later.
+        /// The delay.
         delay: Duration,
     },
-    /// Somebody asked for its end, and it has stopped.
+    /// The job was cancelled, and the attempt has stopped.
     Cancelled,
-    /// The worker shuts down: the attempt is given back unspent.
+    /// The worker is shutting down: the attempt is returned and not counted.
     Interrupted,
     /// Its worker died while it ran.
     Crashed(Suspects),
-    /// The worker did not extend its lease, and nobody saw it die: it may be frozen.
+    /// The worker did not extend its lease, but it may still live: it may be frozen.
     Lapsed,
 }
 
 /// Which attempts may have caused the death of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspects {
-    /// This attempt alone ran, so it is to blame.
+    /// Only this attempt was running, so it is the cause.
     One,
-    /// Others ran as well, or nobody knows what ran: any of them may be to blame.
+    /// Other attempts were running too, or it is unknown which were: any of them may be the cause.
     Several,
 }
 
-/// What a job may still spend: the three budgets, counted apart, and its time.
+/// What a job has spent and may spend: three separate budgets, and its time limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budgets {
     /// Retries spent.
@@ -47,83 +47,101 @@ pub struct Budgets {
     pub max_retries: u32,
     /// Crashes counted.
     pub crash_count: u32,
-    /// The crash at which the job is given up, once a crash is surely its own; zero means the same as one.
+    /// The crash count at which the job becomes a dead letter, if the crash is certainly its own. Zero means the same
+    /// as one.
     pub max_crashes: u32,
     /// Deferrals spent.
     pub deferral_count: u32,
     /// Deferrals allowed.
     pub max_deferrals: u32,
-    /// How long it may be begun, and how long it may run.
+    /// Until when it may start, and until when it may run.
     pub time: TimeBounds,
 }
 
 impl Budgets {
-    /// Whether a worker has died while the job ran: until it is known who was to blame, the job runs alone.
+    /// Whether a worker has died while the job ran. Until the cause is known, such a job runs alone.
     pub const fn is_suspect(&self) -> bool {
         self.crash_count > 0
     }
 }
 
-/// What an ended attempt becomes: the one move that its job makes.
+/// The result of an ended attempt: the one state change of its job.
+///
+/// It contains delays, never times of the worker's clock: the store adds them to its own time. Its expiry and deadline
+/// are those that the store gave with the lease.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// `completed`
     Completed {
-        /// What it came to.
+        /// The result.
         result: Option<JobData>,
     },
     /// `retrying`; spends a retry.
     Retrying {
-        /// When the next attempt is due.
-        retry_at: Timestamp,
-        /// What went wrong.
+        /// The delay from the end of this attempt to the next one.
+        delay: Duration,
+        /// The failure.
         failure: Failure,
     },
     /// `dead_letter`
     DeadLetter {
-        /// Why it is given up.
+        /// Why the job is given up.
         reason: DeadLetterReason,
-        /// What went wrong last.
+        /// The last failure.
         failure: Failure,
     },
     /// `cancelled`
     Cancelled,
-    /// `cancelled`, because no attempt may begin any more.
+    /// `cancelled`, because no attempt may start any more.
     Expired {
         /// Its expiry.
         at: Timestamp,
-        /// What went wrong in the attempt, if it failed.
+        /// The failure of the attempt, if it failed.
         failure: Option<Failure>,
     },
     /// `pending`, later; spends a deferral.
     Deferred {
-        /// From when on it may run.
-        run_at: Timestamp,
+        /// The delay from the end of this attempt until the job may run again.
+        delay: Duration,
     },
     /// `pending`, now; spends nothing.
     Returned,
     /// `pending`, now; spends a crash.
     Crashed {
-        /// What is known of it.
+        /// What is known about it.
         failure: Failure,
     },
-    /// `pending`, now; spends a crash only when another worker claims it.
+    /// `pending`, now; spends a crash only if another worker claims it.
     Lapsed {
-        /// What is known of it.
+        /// What is known about it.
         failure: Failure,
     },
 }
 
-/// Decides what an ended attempt becomes.
+impl Outcome {
+    /// The status of the job after it.
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Completed { .. } => Status::Completed,
+            Self::Retrying { .. } => Status::Retrying,
+            Self::DeadLetter { .. } => Status::DeadLetter,
+            Self::Cancelled | Self::Expired { .. } => Status::Cancelled,
+            Self::Deferred { .. } | Self::Returned | Self::Crashed { .. } | Self::Lapsed { .. } => Status::Pending,
+        }
+    }
+}
+
+/// Decides the outcome of an ended attempt.
 ///
-/// `random` is drawn evenly from [0, 1) and only spreads the delay. Pure: the same arguments give the same
-/// outcome, on every backend.
+/// `now` is the store's time at the end of the attempt, because it is compared with times that the store keeps.
+/// `random` is uniform in [0, 1) and only spreads the delay. The function is pure: the same arguments give the same
+/// outcome on every backend.
 pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Timestamp, random: f64) -> Outcome {
     match end {
         AttemptEnd::Completed { result } => Outcome::Completed { result },
         AttemptEnd::Cancelled => Outcome::Cancelled,
         AttemptEnd::Interrupted => Outcome::Returned,
-        AttemptEnd::Snoozed { delay } => decide_snooze(budgets, now.after(delay)),
+        AttemptEnd::Snoozed { delay } => decide_snooze(budgets, delay, now),
         AttemptEnd::Crashed(suspects) => decide_crash(budgets, suspects),
         AttemptEnd::Lapsed => decide_lapse(budgets),
         AttemptEnd::Failed(failure) => decide_failure(budgets, failure, policy, now, random),
@@ -133,7 +151,7 @@ pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Tim
     }
 }
 
-/// A retry that could not begin in time is not waited for: the job ends with the failure.
+/// If a retry could not start in time, the job ends at once with the failure.
 fn decide_failure(budgets: &Budgets, failure: Failure, policy: &RetryPolicy, now: Timestamp, random: f64) -> Outcome {
     if !failure.failure_type.is_retried() {
         return Outcome::DeadLetter { reason: DeadLetterReason::NotRetried(failure.failure_type), failure };
@@ -142,26 +160,26 @@ fn decide_failure(budgets: &Budgets, failure: Failure, policy: &RetryPolicy, now
         let attempts = budgets.retry_count.saturating_add(1);
         return Outcome::DeadLetter { reason: DeadLetterReason::RetriesSpent { attempts }, failure };
     }
-    let retry_at = now.after(policy.delay(budgets.retry_count, random));
-    match budgets.time.overdue_at(retry_at) {
+    let delay = policy.delay(budgets.retry_count, random);
+    match budgets.time.overdue_at(now.after(delay)) {
         Some(overdue) => overdue.outcome(Some(failure)),
-        None => Outcome::Retrying { retry_at, failure },
+        None => Outcome::Retrying { delay, failure },
     }
 }
 
-fn decide_snooze(budgets: &Budgets, run_at: Timestamp) -> Outcome {
+fn decide_snooze(budgets: &Budgets, delay: Duration, now: Timestamp) -> Outcome {
     if budgets.deferral_count < budgets.max_deferrals {
-        return match budgets.time.overdue_at(run_at) {
+        return match budgets.time.overdue_at(now.after(delay)) {
             Some(overdue) => overdue.outcome(None),
-            None => Outcome::Deferred { run_at },
+            None => Outcome::Deferred { delay },
         };
     }
     let reason = DeadLetterReason::DeferralsSpent { deferrals: budgets.deferral_count };
     Outcome::DeadLetter { failure: Failure::new(FailureType::WorkerError, reason.sentence()), reason }
 }
 
-/// Only a death that is surely its own makes a job a dead letter. One of several suspects is counted, so that it
-/// runs alone from then on, whatever its budget says.
+/// Only a death that is certainly its own makes a job a dead letter. With several suspects the crash is counted,
+/// whatever the budget, and the job runs alone from then on.
 fn decide_crash(budgets: &Budgets, suspects: Suspects) -> Outcome {
     let crashes = budgets.crash_count.saturating_add(1);
     let failure = Failure::new(FailureType::WorkerError, "the worker died while it ran this job");
@@ -171,9 +189,9 @@ fn decide_crash(budgets: &Budgets, suspects: Suspects) -> Outcome {
     Outcome::Crashed { failure }
 }
 
-/// A frozen worker is not a dead one: if it comes back, it may go on with its job, and nothing is spent. The claim of
-/// another worker spends the crash. A job whose crashes are spent by such claims ends here, so that one which brings
-/// down its workers unseen does not run for ever.
+/// A frozen worker is not a dead worker: if it comes back, it may continue its job, and nothing is spent. A claim by
+/// another worker spends a crash. If such claims have spent all crashes, the job ends here, so that a job that freezes
+/// its workers does not run for ever.
 fn decide_lapse(budgets: &Budgets) -> Outcome {
     let failure = Failure::new(FailureType::WorkerError, "its worker did not extend its lease");
     if budgets.crash_count >= budgets.max_crashes.max(1) {
@@ -209,7 +227,7 @@ mod tests {
     #[test]
     fn a_failed_attempt_is_retried_until_its_retries_are_spent() {
         let outcome = decided(Budgets { retry_count: 2, ..FRESH }, failed(FailureType::NetworkError));
-        assert!(matches!(outcome, Outcome::Retrying { retry_at, .. } if retry_at == NOW.after(Duration::from_secs(4))));
+        assert!(matches!(outcome, Outcome::Retrying { delay, .. } if delay == Duration::from_secs(4)));
         let outcome = decided(Budgets { retry_count: 3, ..FRESH }, failed(FailureType::NetworkError));
         let reason = DeadLetterReason::RetriesSpent { attempts: 4 };
         assert!(matches!(outcome, Outcome::DeadLetter { reason: given, .. } if given == reason));
@@ -306,7 +324,7 @@ mod tests {
     fn a_snooze_spends_a_deferral_and_never_an_attempt() {
         let snooze = || AttemptEnd::Snoozed { delay: Duration::from_secs(9) };
         let spent = Budgets { retry_count: 3, ..FRESH };
-        assert_eq!(decided(spent, snooze()), Outcome::Deferred { run_at: NOW.after(Duration::from_secs(9)) });
+        assert_eq!(decided(spent, snooze()), Outcome::Deferred { delay: Duration::from_secs(9) });
         let deferred = Budgets { deferral_count: 2, ..FRESH };
         assert!(matches!(decided(deferred, snooze()), Outcome::DeadLetter { .. }));
     }

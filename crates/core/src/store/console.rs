@@ -334,8 +334,7 @@ pub struct Stats {
     pub queues: Vec<QueueStats>,
     /// What ended in each minute, oldest first; minutes without anything are left out.
     pub minutes: Vec<MinuteStats>,
-    /// When the next job becomes claimable that waits for its time or its retry. In the past when no worker has looked
-    /// since.
+    /// When the next scheduled or retrying job becomes claimable. In the past if no worker has claimed since then.
     pub next_due_at: Option<Timestamp>,
 }
 

@@ -61,6 +61,12 @@ impl Timestamp {
         Self(self.0.saturating_add(ms).min(Self::MAX.0))
     }
 
+    /// The instant `span` earlier, at least [`Timestamp::MIN`].
+    pub fn before(self, span: Duration) -> Self {
+        let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(ms).max(Self::MIN.0))
+    }
+
     /// The duration from `earlier` to this time. Zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -117,6 +123,8 @@ mod tests {
             assert!(word.parse::<Timestamp>().is_err(), "{word}");
         }
         assert_eq!(Timestamp::from_ms(5).after(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::from_ms(5).before(Duration::MAX), Timestamp::MIN);
+        assert_eq!(Timestamp::from_ms(5).before(Duration::from_millis(2)), Timestamp::from_ms(3));
     }
 
     #[test]

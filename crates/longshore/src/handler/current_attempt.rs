@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, Timestamp, WorkerId,
+    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, WorkerId,
 };
 
 use crate::handler::SPAN_MAX;
@@ -12,9 +12,9 @@ use crate::runtime::blocking_threads::BlockingThreads;
 use crate::trace::trace_context;
 use crate::{Queue, StopCause, Stopped};
 
-/// The attempt that a handler is making: what it runs on, its stop signal, its log and its progress.
+/// The attempt that a handler is running: its job, its stop signal, its log and its progress.
 ///
-/// Cheap to clone, and safe to keep: what is said after the attempt has ended is ignored.
+/// Cheap to clone and safe to keep. Log and progress are ignored after the attempt has ended.
 #[derive(Clone, Debug)]
 pub struct CurrentAttempt {
     state: Arc<AttemptState>,
@@ -24,9 +24,9 @@ pub struct CurrentAttempt {
 struct AttemptState {
     lease: Lease,
     worker_id: WorkerId,
-    /// None until the handler begins.
-    started_at: OnceLock<Timestamp>,
-    /// Whether the handler has completed the job in a transaction of its own, which may or may not commit.
+    /// By the worker's monotonic clock. `None` until the handler starts.
+    began_at: OnceLock<Duration>,
+    /// Whether the handler wrote the job's completion in its own transaction, which may or may not commit.
     has_completion: AtomicBool,
     grace: Duration,
     origin: Arc<AttemptOrigin>,
@@ -41,13 +41,13 @@ pub(crate) struct OwnedLease {
     pub(crate) worker_id: WorkerId,
 }
 
-/// What all attempts of a worker share.
+/// Data that all attempts of a worker share.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only handlers on SQLite complete their jobs"))]
 pub(crate) struct AttemptOrigin {
     pub(crate) queue: Queue,
     pub(crate) clock: Arc<dyn Clock>,
-    /// How large a result may be.
+    /// The maximum size of a result.
     pub(crate) limits: Limits,
     pub(crate) log_limits: LogLimits,
     /// The worker's grace period.
@@ -56,7 +56,7 @@ pub(crate) struct AttemptOrigin {
     pub(crate) pending_reports: PendingReports,
 }
 
-/// Attempts that have said something which is not stored yet.
+/// Attempts with log or progress that is not stored yet.
 #[derive(Debug, Default)]
 pub(crate) struct PendingReports {
     waiting: Mutex<Vec<CurrentAttempt>>,
@@ -64,7 +64,7 @@ pub(crate) struct PendingReports {
 }
 
 impl PendingReports {
-    /// The attempts that have news, each once.
+    /// Takes the attempts with unreported data, each once.
     pub(crate) fn take(&self) -> Vec<CurrentAttempt> {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -75,7 +75,7 @@ impl PendingReports {
     }
 }
 
-/// What an attempt has said; empty, and without an allocation, for one that says nothing.
+/// What an attempt has to report. Empty, and without an allocation, if there is nothing.
 #[derive(Debug, Default)]
 struct News {
     progress: Option<Progress>,
@@ -90,7 +90,7 @@ impl CurrentAttempt {
         let state = AttemptState {
             lease,
             worker_id,
-            started_at: OnceLock::new(),
+            began_at: OnceLock::new(),
             has_completion: AtomicBool::new(false),
             grace: grace.min(SPAN_MAX),
             origin,
@@ -105,22 +105,22 @@ impl CurrentAttempt {
         &self.state.lease
     }
 
-    /// The job's number.
+    /// The job id.
     pub fn id(&self) -> JobId {
         self.state.lease.id
     }
 
-    /// Which try this is, from one.
+    /// The number of this attempt; the first is 1.
     pub fn attempt(&self) -> u32 {
         self.state.lease.attempt()
     }
 
-    /// How many retries follow the first attempt.
+    /// The number of retries allowed after the first attempt.
     pub fn max_retries(&self) -> u32 {
         self.state.lease.budgets.max_retries
     }
 
-    /// The queue that the job stands in.
+    /// The name of the job's queue.
     pub fn queue_name(&self) -> &str {
         &self.state.lease.queue
     }
@@ -135,51 +135,52 @@ impl CurrentAttempt {
         &self.state.lease.job_data
     }
 
-    /// What the application keeps beside the payload, if anything.
+    /// Data that the application keeps beside the payload.
     pub fn metadata(&self) -> Option<&JobData> {
         self.state.lease.metadata.as_ref()
     }
 
-    /// The W3C trace context that the job was enqueued with: `traceparent` in its metadata, if there is one and it is
-    /// valid. The attempt's span has it as a field.
+    /// The W3C trace context of the enqueue: a valid `traceparent` in the job's metadata. The attempt's span has it as
+    /// a field.
     pub fn traceparent(&self) -> Option<String> {
         self.metadata().and_then(trace_context::traceparent)
     }
 
-    /// The database that the job came from, to enqueue more jobs.
+    /// The queue that the job came from, to enqueue more jobs.
     pub fn queue(&self) -> &Queue {
         &self.state.origin.queue
     }
 
-    /// How long the attempt may go on after its stop signal.
+    /// How long the attempt may continue after its stop signal.
     pub fn grace(&self) -> Duration {
         self.state.grace
     }
 
-    /// Why the attempt is asked to stop, if it is. From then on an error means that it has stopped.
+    /// Why the attempt must stop, if it must. After this returned a cause, an error of the handler means that it has
+    /// stopped.
     pub fn stop_requested(&self) -> Option<StopCause> {
         self.state.stop.see()
     }
 
-    /// Ends the handler with `?` when the attempt is asked to stop.
+    /// Returns an error when the attempt must stop, so that `?` ends the handler.
     pub fn check(&self) -> Result<(), Stopped> {
         self.stop_requested().map_or(Ok(()), |cause| Err(Stopped { cause }))
     }
 
-    /// Resolves when the attempt is asked to stop. Cancellation safe.
+    /// Resolves when the attempt must stop. Cancellation safe.
     pub async fn stopped(&self) -> StopCause {
         let cause = self.state.stop.stopped().await;
         self.state.stop.see();
         cause
     }
 
-    /// Says how far the attempt is, from 0 to 1; stored within about a quarter of a second.
+    /// Reports progress, from 0 to 1. It is stored within about a quarter of a second.
     pub fn progress(&self, fraction: f64, message: impl Into<Option<String>>) {
         let progress = Progress { fraction: fraction.clamp(0.0, 1.0), message: message.into() };
         self.tell(|news, _| news.progress = Some(progress));
     }
 
-    /// Adds text to the attempt's log as it is, line ends included; of a long log the middle is cut.
+    /// Adds text to the attempt's log unchanged, including line ends. If the log is long, its middle is cut.
     pub fn log(&self, text: &str) {
         self.tell(|news, limits| {
             news.log.get_or_insert_with(|| Box::new(LogBuffer::new(limits))).push(text);
@@ -199,7 +200,7 @@ impl CurrentAttempt {
         &self.state.origin.threads
     }
 
-    /// Whether the handler may still begin: an error once the attempt was asked to stop or has ended.
+    /// Whether the handler may still start. Err if the attempt was asked to stop or has ended.
     pub(crate) fn begin(&self) -> Result<(), Stopped> {
         self.check()?;
         if self.news().is_closed {
@@ -208,18 +209,18 @@ impl CurrentAttempt {
         Ok(())
     }
 
-    /// The handler begins.
-    pub(crate) fn note_start(&self, at: Timestamp) {
-        // Each attempt begins once.
-        let _ = self.state.started_at.set(at);
+    /// Records that the handler starts at this time of the worker's monotonic clock.
+    pub(crate) fn note_start(&self, at: Duration) {
+        // An attempt starts only once.
+        let _ = self.state.began_at.set(at);
     }
 
-    /// Whether the handler has written the job's completion, in a transaction that may have been rolled back.
+    /// Whether the handler wrote the job's completion, in a transaction that may have been rolled back.
     pub(crate) fn has_completion(&self) -> bool {
         self.state.has_completion.load(Ordering::Acquire)
     }
 
-    /// Who makes the attempt.
+    /// The worker that runs the attempt.
     pub(crate) fn worker_id(&self) -> &WorkerId {
         &self.state.worker_id
     }
@@ -228,7 +229,7 @@ impl CurrentAttempt {
         Arc::ptr_eq(&self.state, &other.state)
     }
 
-    /// What was said since the last report; nothing once the attempt has ended.
+    /// Log and progress since the last report. `None` once the attempt has ended.
     pub(crate) fn report(&self) -> Option<Report> {
         let mut news = self.news();
         news.is_waiting = false;
@@ -245,14 +246,14 @@ impl CurrentAttempt {
         })
     }
 
-    /// Ends log and progress: the rest of the log, which goes out with the outcome.
+    /// Ends log and progress. Returns the rest of the log, which is stored with the outcome.
     pub(crate) fn close(&self) -> Vec<LogChunk> {
         let mut news = self.news();
         news.is_closed = true;
         news.log.take().map(|mut log| log.take()).unwrap_or_default()
     }
 
-    /// What was said last about how far the attempt is, if that is not stored yet; asked after [`Self::close`].
+    /// The last progress that is not stored yet. Call it after [`Self::close`].
     pub(crate) fn last_report(&self) -> Option<Report> {
         let progress = self.news().progress.take()?;
         let lease = &self.state.lease;
@@ -278,25 +279,26 @@ impl CurrentAttempt {
     }
 }
 
-/// What a completion in the handler's own transaction needs, which not every backend has.
+/// What a completion in the handler's own transaction needs. Not every backend supports it.
 #[cfg(feature = "sqlite")]
 impl CurrentAttempt {
-    /// When the handler began, if it has.
-    pub(crate) fn started_at(&self) -> Option<Timestamp> {
-        self.state.started_at.get().copied()
+    /// How long the handler has run, if it has started.
+    pub(crate) fn ran(&self) -> Option<Duration> {
+        let began_at = self.state.began_at.get()?;
+        Some(self.state.origin.clock.monotonic().saturating_sub(*began_at))
     }
 
-    /// How large a result may be.
+    /// The maximum size of a result.
     pub(crate) fn limits(&self) -> Limits {
         self.state.origin.limits
     }
 
-    /// The time, if the attempt has not ended, so that its job may be completed now.
-    pub(crate) fn completable_at(&self) -> Option<Timestamp> {
-        (!self.news().is_closed).then(|| self.state.origin.clock.now())
+    /// Whether the attempt has not ended, so that its job may be completed.
+    pub(crate) fn is_completable(&self) -> bool {
+        !self.news().is_closed
     }
 
-    /// The handler has written the job's completion in a transaction of its own.
+    /// Records that the handler wrote the job's completion in its own transaction.
     pub(crate) fn note_completion(&self) {
         self.state.has_completion.store(true, Ordering::Release);
     }

@@ -4,7 +4,7 @@ use longshore_core::{
     Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, JobDetail,
     JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewJob, QueueChange,
     Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store, StoreError,
-    StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord,
+    StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, next_of,
 };
 
 use crate::{BoxFuture, Queue};
@@ -47,11 +47,14 @@ impl Store for EnqueueRecorder {
         Box::pin(async move { Ok(jobs.into_iter().map(|job| self.add(job)).collect()) })
     }
 
-    fn enqueue_valid_stream(&self, jobs: ValidJobStream) -> StoreFuture<'_, u64> {
+    fn enqueue_valid_stream(&self, mut jobs: ValidJobStream) -> StoreFuture<'_, u64> {
         Box::pin(async move {
-            let jobs: Vec<_> = jobs.collect::<Result<_, _>>()?;
-            let inserted = jobs.len() as u64;
-            for job in jobs {
+            let mut read = Vec::new();
+            while let Some(job) = next_of(&mut jobs).await {
+                read.push(job?);
+            }
+            let inserted = read.len() as u64;
+            for job in read {
                 self.add(job);
             }
             Ok(inserted)

@@ -2,6 +2,8 @@
 
 pub(crate) mod attempt_end;
 pub(crate) mod committed;
+pub(crate) mod ended_attempt;
 pub(crate) mod executor;
 pub(crate) mod hooks;
+pub(crate) mod refused_outcomes;
 pub(crate) mod slot;

@@ -2,11 +2,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Report, Timestamp, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Lease, Outcome, Record, Report, WorkerId};
 use tokio::time::Instant;
 
 use crate::handler::current_attempt::OwnedLease;
+use crate::worker::attempt::ended_attempt::{EndedAttempt, OutcomeBatch};
 use crate::worker::attempt::hooks::Ownership;
+use crate::worker::attempt::refused_outcomes::RefusedOutcomes;
 use crate::worker::claiming::lane::{Demand, Lanes, Progress};
 use crate::worker::suspects::gate::{Gate, Pass};
 use crate::{CurrentAttempt, StopCause};
@@ -24,7 +26,9 @@ pub(crate) struct Holdings {
     pub(crate) lanes: Lanes,
     slots: Vec<Slot>,
     busy: usize,
-    ended: Vec<Record>,
+    ended: Vec<EndedAttempt>,
+    /// Of these, those that the database refuses in whatever form: tried again now and then.
+    refused: RefusedOutcomes,
     /// What attempts that have ended said last about how far they were; stored before their outcomes.
     last_reports: Vec<Report>,
     /// Whether outcomes or last reports are on their way into the store.
@@ -51,7 +55,9 @@ struct Slot {
     is_taken: bool,
     /// What runs there and is still the worker's own.
     attempt: Option<CurrentAttempt>,
-    started_at: Option<Timestamp>,
+    /// When it got its place, and when it began, by the monotonic clock.
+    taken_at: Duration,
+    began_at: Option<Duration>,
     /// Whether nothing else runs in the process: so it is with a suspect.
     is_alone: bool,
     /// Whether the middlewares are still to hear of its end.
@@ -63,10 +69,11 @@ struct Slot {
 #[derive(Debug)]
 pub(crate) enum Taken {
     Nothing,
-    /// An attempt that is the worker's own, and when it began, if it has.
+    /// An attempt that is the worker's own, when it got its place, and when it began, if it has.
     Attempt {
         attempt: CurrentAttempt,
-        started_at: Option<Timestamp>,
+        taken_at: Duration,
+        began_at: Option<Duration>,
     },
     /// An attempt whose outcome is known, or that is no longer the worker's own.
     Concluded,
@@ -86,18 +93,18 @@ pub(crate) struct Started {
 #[derive(Debug)]
 pub(crate) enum Conclusion {
     /// Its outcome.
-    Outcome(Record),
+    Outcome(EndedAttempt),
     /// Only the rest of its log: it completed its job in a transaction of its own.
     Committed(Report),
 }
 
 /// Outcomes on their way into the store.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) worker_id: WorkerId,
     /// What their attempts, and perhaps others that have ended, said last; to be stored first.
     pub(crate) last_reports: Arc<[Report]>,
-    pub(crate) records: Arc<[Record]>,
+    pub(crate) outcomes: OutcomeBatch,
 }
 
 /// Beyond this many outcomes that could not be stored, nothing more is claimed.
@@ -114,6 +121,7 @@ impl Holdings {
             slots: (0..concurrency).map(|_| Slot::default()).collect(),
             busy: 0,
             ended: Vec::new(),
+            refused: RefusedOutcomes::default(),
             last_reports: Vec::new(),
             is_recording: false,
             starts: 0,
@@ -177,7 +185,7 @@ impl Holdings {
     pub(crate) fn start(
         &mut self,
         slot: usize,
-        now: Timestamp,
+        now: Duration,
         gate: &Arc<Gate>,
         begin: impl FnOnce(OwnedLease) -> CurrentAttempt,
     ) -> Option<Started> {
@@ -188,16 +196,16 @@ impl Holdings {
         // The gate is asked about the very job that would leave: a suspect that is let in closes it for all others.
         let (lane, lease, pass) = self.lanes.pop(|lease| gate.enter(&lease.budgets))?;
         let attempt = begin(OwnedLease { lease, worker_id: worker_id.clone() });
-        let started_at = (!pass.closes()).then_some(now);
-        self.slots[slot] = Slot { is_taken: true, attempt: Some(attempt.clone()), started_at, lane, ..Slot::default() };
+        let (own, began_at) = (Some(attempt.clone()), (!pass.closes()).then_some(now));
+        self.slots[slot] = Slot { is_taken: true, attempt: own, taken_at: now, began_at, lane, ..Slot::default() };
         self.busy += 1;
         self.starts += 1;
         Some(Started { worker_id, attempt, pass, has_next: self.lanes.has_next() })
     }
 
     /// The suspect in a slot begins.
-    pub(crate) fn begin(&mut self, slot: usize, now: Timestamp, is_alone: bool) {
-        self.slots[slot].started_at = Some(now);
+    pub(crate) fn begin(&mut self, slot: usize, now: Duration, is_alone: bool) {
+        self.slots[slot].began_at = Some(now);
         self.slots[slot].is_alone = is_alone;
     }
 
@@ -222,9 +230,9 @@ impl Holdings {
         let is_own = self.slots[slot].attempt.take_if(|own| own.is_same(attempt)).is_some();
         if is_own {
             match conclusion {
-                Conclusion::Outcome(record) => {
+                Conclusion::Outcome(ended) => {
                     self.last_reports.extend(attempt.last_report());
-                    self.ended.push(record);
+                    self.ended.push(ended);
                 }
                 Conclusion::Committed(report) => self.last_reports.push(report),
             }
@@ -253,7 +261,9 @@ impl Holdings {
         let slot = &self.slots[slot];
         match &slot.attempt {
             _ if !slot.is_taken => Taken::Nothing,
-            Some(attempt) => Taken::Attempt { attempt: attempt.clone(), started_at: slot.started_at },
+            Some(attempt) => {
+                Taken::Attempt { attempt: attempt.clone(), taken_at: slot.taken_at, began_at: slot.began_at }
+            }
             None => Taken::Concluded,
         }
     }
@@ -272,11 +282,26 @@ impl Holdings {
         if self.ended.is_empty() && self.last_reports.is_empty() {
             return None;
         }
-        let records: Vec<Record> =
+        let ended: Vec<EndedAttempt> =
             if self.ended.len() <= most { std::mem::take(&mut self.ended) } else { self.ended.drain(..most).collect() };
         self.is_recording = true;
         let last_reports = std::mem::take(&mut self.last_reports).into();
-        Some(Ended { worker_id, last_reports, records: records.into() })
+        Some(Ended { worker_id, last_reports, outcomes: OutcomeBatch::new(ended) })
+    }
+
+    /// The database refuses this outcome, and every other end of its job.
+    pub(crate) fn refuse(&mut self, ended: EndedAttempt) {
+        self.refused.keep(ended, Instant::now());
+    }
+
+    /// When what the database has refused is worth another try; none where nothing was.
+    pub(crate) const fn refused_until(&self) -> Option<Instant> {
+        self.refused.again_at()
+    }
+
+    /// What was refused is to be stored once more, if it is time.
+    pub(crate) fn try_refused_again(&mut self) {
+        self.ended.extend(self.refused.take(Instant::now()));
     }
 
     /// The outcomes that were taken are stored or given up.
@@ -287,11 +312,11 @@ impl Holdings {
     /// The outcomes that were taken are not stored: they are the next to be taken again, unless they were the
     /// outcomes of an identity that is gone.
     pub(crate) fn put_back(&mut self, ended: Ended) {
-        let Ended { worker_id, last_reports, records } = ended;
+        let Ended { worker_id, last_reports, outcomes } = ended;
         self.is_recording = false;
         if self.worker_id.as_ref() == Some(&worker_id) {
             self.last_reports.splice(..0, last_reports.iter().cloned());
-            self.ended.splice(..0, records.iter().cloned());
+            self.ended.splice(..0, outcomes.all_ended());
         }
     }
 
@@ -308,7 +333,7 @@ impl Holdings {
 
     /// The attempts that have begun, are the worker's own and may have others beside them, by slot.
     pub(crate) fn accompanied(&self) -> impl Iterator<Item = (usize, &CurrentAttempt)> {
-        let begun = self.slots.iter().enumerate().filter(|(_, slot)| slot.started_at.is_some() && !slot.is_alone);
+        let begun = self.slots.iter().enumerate().filter(|(_, slot)| slot.began_at.is_some() && !slot.is_alone);
         begun.filter_map(|(number, slot)| Some((number, slot.attempt.as_ref()?)))
     }
 
@@ -337,14 +362,14 @@ impl Holdings {
     }
 
     /// Gives back what has not begun.
-    pub(crate) fn give_back_waiting(&mut self, now: Timestamp) {
+    pub(crate) fn give_back_waiting(&mut self, now: Duration) {
         let waiting = self.lanes.take_waiting();
-        self.ended.extend(waiting.iter().map(|lease| Record::returned(lease, now)));
+        self.give_back(&waiting, now);
     }
 
     /// Gives back what has waited since the last call although nothing has begun: the slots are taken by slow jobs,
     /// or a suspect runs alone, and another process may run it. What a free slot is about to take stays.
-    pub(crate) fn give_back_stale(&mut self, waited: Duration, now: Timestamp, gate: &Gate) {
+    pub(crate) fn give_back_stale(&mut self, waited: Duration, now: Duration, gate: &Gate) {
         let is_moving = self.starts_seen != self.starts;
         self.starts_seen = self.starts;
         let has_place = self.busy < self.slots.len() && !gate.is_closed();
@@ -354,14 +379,16 @@ impl Holdings {
     }
 
     /// Gives back leases that came too late to be run.
-    pub(crate) fn give_back(&mut self, leases: &[Lease], now: Timestamp) {
-        self.ended.extend(leases.iter().map(|lease| Record::returned(lease, now)));
+    pub(crate) fn give_back(&mut self, leases: &[Lease], now: Duration) {
+        self.ended.extend(leases.iter().map(|lease| EndedAttempt::returned(lease, now)));
     }
 
     /// Nothing new is run from now on.
-    pub(crate) fn close(&mut self, now: Timestamp) {
+    pub(crate) fn close(&mut self, now: Duration) {
         self.admission = Admission::Closed;
         self.give_back_waiting(now);
+        // Once more, before the store gives their jobs back as if they had not run.
+        self.ended.extend(self.refused.take_all());
     }
 
     pub(crate) fn stop_all(&self, cause: StopCause) {
@@ -383,9 +410,10 @@ impl Holdings {
     }
 
     /// Somebody asked for the end of this job; one that has not begun ends at once.
-    pub(crate) fn cancel(&mut self, id: JobId, claim_number: ClaimNumber, now: Timestamp) {
+    pub(crate) fn cancel(&mut self, id: JobId, claim_number: ClaimNumber, now: Duration) {
         if let Some(lease) = self.lanes.remove(id, claim_number) {
-            self.ended.push(Record { outcome: Outcome::Cancelled, ..Record::returned(&lease, now) });
+            let record = Record { outcome: Outcome::Cancelled, ..Record::returned(&lease) };
+            self.ended.push(EndedAttempt::new(record, now));
         }
         let is_it = |attempt: &&CurrentAttempt| {
             let lease = attempt.lease();
@@ -410,12 +438,13 @@ impl Holdings {
     }
 
     /// Gives back the attempts that do not stop although their time is over.
-    pub(crate) fn give_up_running(&mut self, now: Timestamp) -> usize {
+    pub(crate) fn give_up_running(&mut self, now: Duration) -> usize {
         let before = self.ended.len();
         for slot in &mut self.slots {
             let Some(attempt) = slot.attempt.take() else { continue };
-            let record = Record::returned(attempt.lease(), now);
-            self.ended.push(Record { started_at: slot.started_at, log: attempt.close(), ..record });
+            let ran = slot.began_at.map(|began_at| now.saturating_sub(began_at));
+            let record = Record { ran, log: attempt.close(), ..Record::returned(attempt.lease()) };
+            self.ended.push(EndedAttempt::new(record, now));
             self.last_reports.extend(attempt.last_report());
         }
         self.ended.len() - before

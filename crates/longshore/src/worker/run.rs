@@ -134,7 +134,7 @@ async fn watched_end(worker_run: &WorkerRun, part: impl Future<Output = ()>) {
 async fn wind_down(worker_run: &WorkerRun) {
     {
         let mut holdings = worker_run.holdings();
-        holdings.close(worker_run.clock.now());
+        holdings.close(worker_run.clock.monotonic());
         holdings.stop_all(StopCause::ShuttingDown);
     }
     worker_run.ended.notify_one();
@@ -150,7 +150,7 @@ async fn wind_down(worker_run: &WorkerRun) {
 async fn end_at_once(worker_run: &WorkerRun) {
     {
         let mut holdings = worker_run.holdings();
-        holdings.close(worker_run.clock.now());
+        holdings.close(worker_run.clock.monotonic());
         for attempt in holdings.attempts() {
             attempt.stop_signal().stop_at_once(StopCause::ShuttingDown);
         }
@@ -164,7 +164,7 @@ async fn end_at_once(worker_run: &WorkerRun) {
 }
 
 fn give_up(worker_run: &WorkerRun) {
-    let stuck = worker_run.holdings().give_up_running(worker_run.clock.now());
+    let stuck = worker_run.holdings().give_up_running(worker_run.clock.monotonic());
     if stuck > 0 {
         quiet::warning!(stuck, "attempts did not stop in time; their jobs are given back");
     }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::holdings::Holdings;
 use super::registry::Registry;
+use super::store_time::StoreTime;
 use super::trouble::{Patience, StoreCall, Trouble};
 use crate::handler::current_attempt::AttemptOrigin;
 use crate::runtime::panic_capture::{Panicked, catch};
@@ -49,6 +50,7 @@ pub(crate) struct WorkerRun {
     /// A heartbeat is wanted at once.
     pub(crate) pulse: Notify,
     pub(crate) trouble: Trouble,
+    pub(crate) store_time: StoreTime,
     until: Until,
     phase: watch::Sender<Phase>,
     fatal: Mutex<Option<WorkerError>>,
@@ -96,6 +98,7 @@ impl WorkerRun {
             settled: Notify::new(),
             pulse: Notify::new(),
             trouble: Trouble::default(),
+            store_time: StoreTime::default(),
             until,
             phase: watch::Sender::new(Phase::Working),
             fatal: Mutex::new(None),
@@ -189,7 +192,7 @@ impl WorkerRun {
     pub(crate) async fn patiently<'a, T>(
         &'a self,
         call: StoreCall,
-        make: impl Fn() -> StoreFuture<'a, T>,
+        mut make: impl FnMut() -> StoreFuture<'a, T>,
     ) -> Result<T, StoreError> {
         let mut patience = Patience::default();
         loop {

@@ -69,7 +69,9 @@ fn has_older_events(connection: &Connection, table: &str) -> rusqlite::Result<bo
 }
 
 pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
-    let mut prepared = connection.prepare_cached("SELECT lower(name) FROM sqlite_schema WHERE type = 'table'")?;
+    // A virtual table has no page of its own, and its module may be the application's.
+    let query = "SELECT lower(name) FROM sqlite_schema WHERE type = 'table' AND rootpage > 0";
+    let mut prepared = connection.prepare_cached(query)?;
     let found = prepared.query_map([], |row| row.get(0))?;
     found.collect()
 }

@@ -13,8 +13,14 @@ const BATCH: i64 = 20_000;
 
 type Failed = (String, rusqlite::Error);
 
-/// Gives the number of rows. The caller has suspended foreign keys outside the transaction.
-pub(super) fn rebuild(connection: &Connection, rebuild: &Rebuild, report: &dyn Fn(u64, u64)) -> Result<u64, Failed> {
+/// Gives the number of rows. The caller has suspended foreign keys outside the transaction. `rename` runs the one
+/// statement that reads the whole schema again.
+pub(super) fn rebuild(
+    connection: &Connection,
+    rebuild: &Rebuild,
+    rename: &dyn Fn(&str) -> rusqlite::Result<u64>,
+    report: &dyn Fn(u64, u64),
+) -> Result<u64, Failed> {
     let table = &rebuild.table;
     let fresh = format!("{table}_rebuilt");
     let parts = parts(connection, table).map_err(|error| ("reading sqlite_schema".to_owned(), error))?;
@@ -22,7 +28,8 @@ pub(super) fn rebuild(connection: &Connection, rebuild: &Rebuild, report: &dyn F
     let rows = copy(connection, rebuild, &fresh, report)?;
     keep_sequence(connection, table, &fresh)?;
     execute(connection, &format!("DROP TABLE {}", quoted(table)))?;
-    execute(connection, &format!("ALTER TABLE {} RENAME TO {}", quoted(&fresh), quoted(table)))?;
+    let renaming = format!("ALTER TABLE {} RENAME TO {}", quoted(&fresh), quoted(table));
+    rename(&renaming).map_err(|error| (renaming.clone(), error))?;
     for sql in parts {
         execute(connection, &sql)?;
     }

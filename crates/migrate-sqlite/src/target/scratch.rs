@@ -30,6 +30,11 @@ impl Scratch {
         let connection = open().map_err(|error: rusqlite::Error| failed(&context(), "opening it", error))?;
         Ok(Self { connection })
     }
+
+    /// The database itself, for whoever switches foreign keys as the runner does.
+    pub(super) fn into_connection(self) -> Connection {
+        self.connection
+    }
 }
 
 impl Session for Scratch {
@@ -42,7 +47,8 @@ impl Session for Scratch {
     }
 
     fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError> {
-        rebuild::rebuild(&self.connection, rebuild, &|_, _| {})
+        let run = |statement: &str| run(&self.connection, statement);
+        rebuild::rebuild(&self.connection, rebuild, &run, &|_, _| {})
             .map_err(|(statement, error)| failed(&context(), &statement, error))
     }
 

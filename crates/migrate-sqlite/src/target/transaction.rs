@@ -54,6 +54,7 @@ impl SqliteTarget<'_> {
                 return Err(TargetError::ForeignKeys { violations: new.len(), first });
             }
         }
+        self.stand_ins.refuse_comparison(&self.name)?;
         self.run(self.words().commit)?;
         self.end_transaction();
         Ok(())
@@ -81,6 +82,7 @@ impl SqliteTarget<'_> {
     }
 
     fn end_transaction(&mut self) {
+        self.stand_ins.remove(self.connection());
         if let Some(open) = self.open.take() {
             // A pragma that sets a flag has nothing to fail on; the next `begin` sets it anyhow.
             let _ = self.set_keys(open.had_keys);

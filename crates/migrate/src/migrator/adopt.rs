@@ -7,7 +7,7 @@ use crate::{
     adoption::{Adopter, Choices, Return, Takeover},
     apply::{Aside, Order, in_transaction},
     error::MigrateError,
-    ledger::{EventKind, RowChange, SharedRow, Witness},
+    ledger::{EventKind, Row, RowChange, SharedRow, Witness},
     migration::{Direction, Migration, MigrationId},
     report::{AdoptReport, RepairAction, RepairStep},
     schema::{Difference, Schema},
@@ -301,7 +301,7 @@ impl Migrator<'_> {
         self.execute_all(&back.statements)?;
         aside.put_back(self.target.as_mut())?;
         for (number, rolled_back_at) in &back.shared {
-            let was = survey.ledger.shared.iter().find(|row| row.number == *number).map(|row| row.shared());
+            let was = survey.ledger.shared.iter().find(|row| row.number == *number).map(Row::shared);
             let was = was.filter(|_| rolled_back_at.is_some());
             let row = was.map(|row| SharedRow { rolled_back_at: rolled_back_at.clone(), ..row });
             self.target.set_shared_row(*number, row.as_ref())?;

@@ -3,24 +3,23 @@
 use super::Migrator;
 use crate::{
     error::MigrateError,
-    finding::{Finding, FindingKind},
+    finding::Finding,
     lint::lint,
+    rehearsal::rehearse,
     replay::Chain,
     report::LintReport,
     source::{APP, NewPair, Source},
 };
 
 impl Migrator<'_> {
-    /// Looks at the files alone, and at what they make of an empty database; the real one is not read.
+    /// Looks at the files alone, and at what they do up and down on an empty database; the real one is not read.
     pub fn lint(&mut self) -> Result<LintReport, MigrateError> {
         let mut findings: Vec<Finding> = self.sources.iter().flat_map(lint).collect();
         let migrations: Vec<_> = self.sources.iter().flat_map(Source::migrations).collect();
         let chain = Chain::replay(self.target.as_ref(), &migrations)?;
-        findings.extend(chain.broken().map(|broken| {
-            let message = format!("it does not run on an empty database: {}", broken.message);
-            Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message).hint("correct the migration")
-        }));
-        Ok(LintReport::of(findings))
+        findings.extend(rehearse(self.target.rehearsal()?.as_mut(), &migrations, &chain)?);
+        let skipped = self.sources.iter().flat_map(Source::skipped).cloned().collect();
+        Ok(LintReport::of(findings, skipped))
     }
 
     /// The next empty pair in the user's directory.

@@ -24,6 +24,7 @@ impl Migrator<'_> {
         let migrations: Vec<MigrationStatus> =
             survey.standings.iter().map(|standing| status(standing, survey.ledger.row(&standing.id))).collect();
         let unrecognised = self.sources.iter().flat_map(|source| source.unrecognised().iter().cloned()).collect();
+        let skipped = self.sources.iter().flat_map(Source::skipped).cloned().collect();
         let mut report = StatusReport {
             database: self.target.name(),
             applied_count: survey.standings.iter().filter(|standing| standing.is_applied()).count(),
@@ -31,6 +32,7 @@ impl Migrator<'_> {
             pending_count: survey.standings.iter().filter(|standing| standing.is_pending()).count(),
             migrations,
             unrecognised,
+            skipped,
             differences: discrepancies(&survey),
             foreign: survey.foreign(),
             foreign_ledgers: survey.ledger.foreign.clone(),
@@ -97,6 +99,10 @@ impl Migrator<'_> {
         let broken = report.findings.iter().filter(|finding| finding.kind.breaks_history());
         if let Some(finding) = broken.clone().find(|finding| finding.kind != FindingKind::OutOfOrder) {
             return finding.hint.is_some().then(|| NextStep::Mend { finding: finding.clone() });
+        }
+        // Its own checkpoints, not the schema, say how it goes on.
+        if survey.standings.iter().any(|standing| standing.statements_done > 0) {
+            return Some(NextStep::Up);
         }
         if report.applied_count == 0
             && let Some(adoption) = survey.ledger.foreign.iter().find_map(|ledger| self.adoption(ledger))

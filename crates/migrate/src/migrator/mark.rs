@@ -5,10 +5,12 @@ use crate::{
     apply::in_own_transaction,
     error::MigrateError,
     ledger::{EventKind, Record, RowChange, SharedRow, Witness},
-    migration::MigrationId,
-    plan::missing_for_mark,
+    migration::{Direction, MigrationId},
+    plan::{data_statements, missing_for_mark},
     report::MarkReport,
     schema::{ObjectName, Presence},
+    script::Script,
+    source::LONGSHORE,
     survey::{Standing, Survey},
 };
 
@@ -52,7 +54,8 @@ impl Migrator<'_> {
         }
         let witness = if missing.is_empty() { Witness::Shown } else { Witness::Unverified };
         let change = RowChange::Applied { checksum: self.migration(&marking.id)?.checksum(), witness };
-        let notes = notes(standing, witness);
+        let mut notes = notes(standing, witness);
+        notes.extend(self.data_note(&marking.id)?);
         let mut record = self.marked(standing, &marking.reason, EventKind::MarkedApplied, change);
         record.event.detail = against(witness);
         let is_it = |id: &MigrationId| *id == marking.id;
@@ -103,6 +106,7 @@ impl Migrator<'_> {
                 return Err(MigrateError::NotShown { id: standing.id.clone(), missing });
             }
             all_notes.extend(notes(standing, Witness::Shown));
+            all_notes.extend(self.data_note(&standing.id)?);
             let checksum = self.migration(&standing.id)?.checksum();
             let change = RowChange::Applied { checksum, witness: Witness::Shown };
             records.push(self.marked(standing, reason, EventKind::Baselined, change));
@@ -111,6 +115,16 @@ impl Migrator<'_> {
         let marks = survey.ledger.marks(&self.sources, &is_wanted);
         self.write(&survey, &records, &marks)?;
         Ok(MarkReport { marked: wanted.iter().map(|standing| standing.id.clone()).collect(), notes: all_notes })
+    }
+
+    /// That data was changed is nowhere to be seen, so the mark stands on somebody's word.
+    fn data_note(&self, id: &MigrationId) -> Result<Option<String>, MigrateError> {
+        let migration = self.migration(id)?;
+        let statements = migration.script(Direction::Up).map(Script::statements).unwrap_or_default();
+        let changes = !data_statements(statements).is_empty() && id.source != LONGSHORE;
+        Ok(changes.then(|| {
+            format!("{id} changes data, which the schema does not show; it is recorded as done because you say so")
+        }))
     }
 
     fn marked(&self, standing: &Standing, reason: &str, event: EventKind, change: RowChange) -> Record {

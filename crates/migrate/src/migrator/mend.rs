@@ -14,7 +14,7 @@ use crate::{
     plan::{Conflicts, Materials, Planned, repair},
     replay::run,
     report::{RepairAction, RepairReport},
-    schema::{Difference, Schema},
+    schema::{Difference, ObjectName, Schema},
     script::Bounds,
     source::Source,
     survey::Survey,
@@ -141,8 +141,13 @@ impl Migrator<'_> {
     /// What would still be wrong after the plan, tried on an empty copy of the real schema.
     fn try_out(&mut self, survey: &Survey, plan: &[Planned]) -> Result<Vec<Finding>, MigrateError> {
         let mut scratch = self.target.scratch()?;
+        let is_ours = |object: &ObjectName| survey.chain.links().iter().any(|link| link.footprint.touches(object));
         for definition in self.target.definitions()? {
-            scratch.execute(&definition.sql)?;
+            // What is not ours may want a module, a function or a collation that only the application has.
+            let made = scratch.execute(&definition.sql);
+            if is_ours(&definition.object) {
+                made?;
+            }
         }
         for planned in plan {
             if let Err(error) = self.try_step(scratch.as_mut(), survey, planned) {
@@ -240,7 +245,6 @@ impl Migrator<'_> {
         pen: &Pen,
     ) -> Result<(), MigrateError> {
         let target = self.target.as_mut();
-        use RepairAction as A;
         let sql = planned.step.sql.as_deref().unwrap_or_default();
         let (event, change) = match planned.step.action {
             RepairAction::Apply => {
@@ -280,7 +284,11 @@ impl Migrator<'_> {
                 (EventKind::Repaired, RowChange::None)
             }
             // Steps of an adoption, which is no list of single repairs.
-            A::TakeOver | A::Keep | A::Drop | A::TellOtherManager | A::GiveBack => return Ok(()),
+            RepairAction::TakeOver
+            | RepairAction::Keep
+            | RepairAction::Drop
+            | RepairAction::TellOtherManager
+            | RepairAction::GiveBack => return Ok(()),
         };
         let mut record = pen.record(&migration.id, &migration.name, event, change);
         let detail = if sql.is_empty() { planned.step.why.clone() } else { format!("{}: {sql}", planned.step.why) };

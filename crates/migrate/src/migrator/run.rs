@@ -6,7 +6,7 @@ use crate::{
     error::MigrateError,
     ledger::{EventKind, RowChange},
     loss::{DataLoss, losses},
-    migration::{Direction, Migration, MigrationId},
+    migration::{Body, Direction, Migration, MigrationId},
     plan::{self, Goal},
     replay::Chain,
     report::{RunMigration, RunReport},
@@ -31,6 +31,8 @@ pub enum RunMode {
 pub struct RunRequest {
     /// How far.
     pub goal: Goal,
+    /// For `up`: this migration alone, whatever the goal says. What the schema shows of it already is left out.
+    pub only: Option<MigrationId>,
     /// Whether data may be lost.
     pub data_loss: DataLoss,
     /// Run or show.
@@ -44,7 +46,10 @@ impl Migrator<'_> {
     pub fn up(&mut self, request: &RunRequest) -> Result<RunReport, MigrateError> {
         let _lock = self.lock_unless_dry(request.mode)?;
         let survey = self.survey()?;
-        let ids = plan::up(&survey, &request.goal)?;
+        let ids = match &request.only {
+            Some(id) => plan::up_only(&survey, id)?,
+            None => plan::up(&survey, &request.goal)?,
+        };
         self.run(survey, &ids, Direction::Up, request)
     }
 
@@ -92,7 +97,10 @@ impl Migrator<'_> {
         direction: Direction,
         request: &RunRequest,
     ) -> Result<RunReport, MigrateError> {
-        let migrations: Vec<Migration> = ids.iter().map(|id| self.migration(id)).collect::<Result<_, _>>()?;
+        let mut migrations: Vec<Migration> = ids.iter().map(|id| self.migration(id)).collect::<Result<_, _>>()?;
+        if request.only.is_some() && direction == Direction::Up {
+            migrations.iter_mut().for_each(|migration| leave_out_what_is_there(migration, &survey));
+        }
         if direction == Direction::Down {
             self.refuse_unless_reversible(&migrations, &survey)?;
         }
@@ -205,6 +213,12 @@ impl Migrator<'_> {
         let is_left = |migration: &&Migration| survey.ledger.is_applied(&migration.id) && migration.id != *id;
         let left: Vec<&Migration> = self.sources.iter().flat_map(Source::migrations).filter(is_left).collect();
         Ok(Chain::replay(self.target.as_ref(), &left)?.last())
+    }
+}
+
+fn leave_out_what_is_there(migration: &mut Migration, survey: &Survey) {
+    if let (Body::Sql { up, .. }, Some(link)) = (&mut migration.body, survey.chain.link(&migration.id)) {
+        *up = plan::not_there_yet(up, link, &survey.observed);
     }
 }
 

@@ -1,6 +1,10 @@
 //! The smallest ordered plan that brings ledger, files and schema into agreement without losing anything.
 
-use super::mend::{Materials, mends};
+use super::{
+    data::data_statements,
+    mend::{Materials, mends},
+    occupied,
+};
 use crate::{
     checksum::Change,
     finding::{Finding, FindingKind},
@@ -8,6 +12,7 @@ use crate::{
     report::{RepairAction, RepairStep},
     schema::{Difference, ObjectName, Presence, differences},
     script::{Bounds, Statement},
+    source::LONGSHORE,
     survey::{Recorded, Standing, Survey},
     target::Rebuild,
 };
@@ -61,6 +66,11 @@ pub fn repair(
         let finding = Finding::new(FindingKind::Interrupted, standing.id.to_string(), message);
         return Err(vec![finding.hint("finish its up first")]);
     }
+    let occupied: Vec<Finding> =
+        survey.standings.iter().filter_map(|standing| occupied_name(standing, survey)).collect();
+    if !occupied.is_empty() {
+        return Err(occupied);
+    }
     let mut plan = Vec::new();
     if conflicts == Conflicts::Mend {
         plan.extend(mend_reached(survey, materials));
@@ -71,7 +81,36 @@ pub fn repair(
         }
         plan.extend(steps(standing, survey, conflicts, materials));
     }
-    Ok(plan)
+    let asked = unseen_data_work(&plan, survey, materials);
+    if asked.is_empty() { Ok(plan) } else { Err(asked) }
+}
+
+fn occupied_name(standing: &Standing, survey: &Survey) -> Option<Finding> {
+    let error = occupied(standing, survey).filter(|_| standing.is_pending())?;
+    let finding = Finding::new(FindingKind::SchemaDisagrees, standing.id.to_string(), error.to_string());
+    Some(finding.hint("rename that table, or give the queue a database of its own"))
+}
+
+/// A mark would claim that these statements ran, and nothing shows that they did: a person says so, or runs them. The
+/// queue's own tables are never made by hand, and what its migrations count is counted anew by its upkeep.
+fn unseen_data_work(plan: &[Planned], survey: &Survey, materials: &Materials) -> Vec<Finding> {
+    let marks = plan.iter().filter(|planned| planned.step.action == RepairAction::MarkApplied);
+    let ids = marks.filter_map(|planned| planned.step.id.as_ref()).filter(|id| id.source != LONGSHORE);
+    let asked = ids.filter_map(|id| {
+        let at = survey.chain.links().iter().position(|link| link.id == *id)?;
+        let statements = data_statements(materials.statements.get(at)?);
+        let first = statements.first()?;
+        let more = statements.len() - 1;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let message = format!(
+            "it changes data, which the schema does not show (line {}: {}{more}), so it may not have run",
+            first.line,
+            first.in_short(),
+        );
+        let finding = Finding::new(FindingKind::DataWork, id.to_string(), message);
+        Some(finding.hint("mark it as applied if that was done, otherwise run only this migration"))
+    });
+    asked.collect()
 }
 
 /// A hole is filled and an accepted file is recorded; the rest is for a person.

@@ -10,11 +10,28 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Source, SourceError};
+use crate::migration::Direction;
 
 /// Numbers at or above this are timestamps (the first second of the year 1900 as `YYYYMMDDHHMMSS`).
 const FIRST_TIMESTAMP: i64 = 19_000_101_000_000;
 
-/// The two files that were made. They hold a comment each, so `up` refuses them until they have a statement.
+/// What a new up file holds.
+const UP: &str = "-- What this migration does. The pair is skipped until it has a statement.\n";
+/// What a new down file holds.
+const DOWN: &str = "-- What undoes it.\n";
+/// Why such a file is passed over.
+pub(crate) const BLANK: &str = "a new migration without a statement yet";
+
+/// Whether a file is just as [`NewPair::create`] made it.
+pub(super) fn is_blank(bytes: &[u8], direction: Direction) -> bool {
+    let text = match direction {
+        Direction::Up => UP,
+        Direction::Down => DOWN,
+    };
+    bytes.trim_ascii() == text.trim().as_bytes()
+}
+
+/// The two files that were made. They hold a comment each, and are passed over until they have a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewPair {
     /// The number that was given.
@@ -40,8 +57,8 @@ impl NewPair {
             up: directory.join(format!("{stem}.up.sql")),
             down: directory.join(format!("{stem}.down.sql")),
         };
-        write_new(&pair.up, "-- What this migration does.\n").map_err(unreadable)?;
-        write_new(&pair.down, "-- What undoes it.\n").map_err(unreadable)?;
+        write_new(&pair.up, UP).map_err(unreadable)?;
+        write_new(&pair.down, DOWN).map_err(unreadable)?;
         Ok(pair)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Content, RawFile, file_name::FileName, foreign};
+use super::{Content, RawFile, file_name::FileName, new_pair};
 use crate::{
     finding::{Finding, FindingKind},
+    import::{self, Guess, Skipped, why_skipped},
     migration::{Body, Direction, Migration, MigrationId},
     script::{Script, ScriptError},
 };
@@ -12,6 +13,7 @@ use crate::{
 pub(super) struct Read {
     pub(super) migrations: Vec<Migration>,
     pub(super) unrecognised: Vec<String>,
+    pub(super) skipped: Vec<Skipped>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -23,14 +25,17 @@ struct Half {
 }
 
 pub(super) fn read(source: &str, files: Vec<RawFile>) -> Read {
-    let mut read = Read { migrations: Vec::new(), unrecognised: Vec::new(), findings: Vec::new() };
+    let mut read = Read { migrations: Vec::new(), unrecognised: Vec::new(), skipped: Vec::new(), findings: Vec::new() };
+    let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut ups: Vec<(i64, Half)> = Vec::new();
     let mut downs: BTreeMap<i64, Vec<Half>> = BTreeMap::new();
     for file in files {
-        if foreign::is_beside_the_point(&file.name) {
+        if let Some(reason) = reason_to_skip(&file) {
+            read.skipped.push(Skipped { name: file.name, reason });
             continue;
         }
-        match half(&file) {
+        match half(&file, &names) {
             Ok((name, half)) if name.direction == Direction::Up => ups.push((name.number, half)),
             Ok((name, half)) => downs.entry(name.number).or_default().push(half),
             Err(finding) => {
@@ -68,7 +73,7 @@ pub(super) fn duplicates(migrations: &[Migration]) -> Vec<Finding> {
             let message =
                 format!("{} and {} both have the number {}", pair[0].origin, pair[1].origin, pair[1].id.number);
             Finding::new(FindingKind::DuplicateNumber, pair[1].id.to_string(), message)
-                .hint(format!("give {} the next free number", pair[1].origin))
+                .hint("give one of them a number of its own, at the place where it is to run")
         })
         .collect()
 }
@@ -78,11 +83,24 @@ fn alone(half: &Half) -> Finding {
         .hint(format!("add {}", half.file.replace(".down.sql", ".up.sql")))
 }
 
-fn half(file: &RawFile) -> Result<(FileName, Half), Box<Finding>> {
-    let unrecognised = || {
-        let guess = foreign::recognise(file);
-        Box::new(Finding::new(FindingKind::UnrecognisedFile, &file.name, guess.message).hint(guess.hint))
+/// A pair as `new` made it, which nobody has filled yet, is passed over as well: it must not block the others.
+fn reason_to_skip(file: &RawFile) -> Option<&'static str> {
+    if let Some(reason) = why_skipped(&file.name) {
+        return Some(reason);
+    }
+    let name = FileName::parse(&file.name);
+    match (&file.content, name) {
+        (Content::Special, None) => Some("no file, so it was not opened"),
+        (Content::Bytes(bytes), Some(name)) if new_pair::is_blank(bytes, name.direction) => Some(new_pair::BLANK),
+        _ => None,
+    }
+}
+
+fn half(file: &RawFile, others: &[&str]) -> Result<(FileName, Half), Box<Finding>> {
+    let finding = |Guess { message, hint, remedy }| {
+        Box::new(Finding::new(FindingKind::UnrecognisedFile, &file.name, message).hint(hint).remedy(remedy))
     };
+    let unrecognised = || finding(import::recognise(file, others));
     let Content::Bytes(bytes) = &file.content else {
         return Err(unrecognised());
     };
@@ -94,7 +112,10 @@ fn half(file: &RawFile) -> Result<(FileName, Half), Box<Finding>> {
         return Err(Box::new(finding.hint(format!("save {} as UTF-8", file.name))));
     };
     // Our name round another tool's content would run its down section with its up.
-    if foreign::has_annotations(text) {
+    if let Some(tool) = import::holds_both(text, name.direction) {
+        return Err(finding(import::both_halves(tool, &file.name)));
+    }
+    if import::has_breakpoints(text) {
         return Err(unrecognised());
     }
     let script = Script::parse(text).map_err(|error| Box::new(unreadable(&file.name, &error)))?;

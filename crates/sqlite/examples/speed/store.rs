@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    ClaimRequest, Claimed, JobData, Lease, NewJob, Outcome, QueueScope, Record, Registration, Store, Timestamp,
-    WorkerId,
+    ClaimRequest, Claimed, JobData, Lease, NewJob, Outcome, QueueScope, Record, Registration, Store, WorkerId,
+    stream_of,
 };
 use longshore_sqlite::rusqlite::{Connection, params};
 use longshore_sqlite::{SqliteOptions, SqliteStore};
@@ -84,7 +84,7 @@ pub(crate) async fn bulk(count: usize) -> f64 {
     let store = file.store();
     store.enqueue(vec![job()]).await.unwrap();
     let begun = Instant::now();
-    store.enqueue_stream(Box::new((0..count).map(|_| Ok(job())))).await.unwrap();
+    store.enqueue_stream(stream_of((0..count).map(|_| Ok(job())))).await.unwrap();
     count as f64 / begun.elapsed().as_secs_f64()
 }
 
@@ -118,7 +118,7 @@ pub(crate) async fn drain(count: usize, burden: Burden) -> f64 {
 
 pub(crate) async fn drain_in(file: &File, count: usize) -> f64 {
     let store = file.store();
-    store.enqueue_stream(Box::new((0..count).map(|_| Ok(job())))).await.unwrap();
+    store.enqueue_stream(stream_of((0..count).map(|_| Ok(job())))).await.unwrap();
     let worker_id = register(&store).await;
     let begun = Instant::now();
     let mut drained = 0;
@@ -143,7 +143,7 @@ async fn drain_batch(store: &SqliteStore, worker_id: &WorkerId) -> usize {
 pub(crate) async fn drain_ahead(count: usize) -> f64 {
     let file = File::new();
     let store = file.store();
-    store.enqueue_stream(Box::new((0..count).map(|_| Ok(job())))).await.unwrap();
+    store.enqueue_stream(stream_of((0..count).map(|_| Ok(job())))).await.unwrap();
     let worker_id = register(&store).await;
     let begun = Instant::now();
     let mut claimed = store.claim(request(&worker_id, 1000)).await.unwrap();
@@ -160,14 +160,13 @@ pub(crate) async fn drain_ahead(count: usize) -> f64 {
 }
 
 fn completed(claimed: Claimed) -> Vec<Record> {
-    let at = Timestamp::from_ms(1_800_000_000_000);
     let record = |lease: Lease| Record {
         id: lease.id,
         claim_number: lease.claim_number,
         outcome: Outcome::Completed { result: None },
         attempt: lease.attempt(),
-        started_at: Some(at),
-        finished_at: at,
+        ran: Some(Duration::ZERO),
+        ended_ago: Duration::ZERO,
         log: Vec::new(),
     };
     claimed.leases.into_iter().map(record).collect()

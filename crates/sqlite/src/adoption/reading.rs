@@ -130,8 +130,9 @@ impl Reading {
             }
             "parent_job_id" => format!("({x} IS NULL OR {})", integer(x)),
             "worker_id" => format!("({x} IS NULL OR NOT {} AND NOT {})", date(x), json(x)),
-            "log_file_path" => format!("({x} IS NULL OR NOT {} AND NOT {} AND NOT {})", date(x), json(x), digits(x)),
-            "failure_type" => format!("({x} IS NULL OR NOT {} AND NOT {} AND NOT {})", date(x), json(x), digits(x)),
+            "log_file_path" | "failure_type" => {
+                format!("({x} IS NULL OR NOT {} AND NOT {} AND NOT {})", date(x), json(x), digits(x))
+            }
             "error_message" => {
                 let failure = self.place("failure_type").unwrap_or("NULL");
                 format!(

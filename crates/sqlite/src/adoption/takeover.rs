@@ -161,8 +161,8 @@ fn rebuild(parts: &Parts, scene: &Scene<'_>) -> Option<Rebuild> {
         return None;
     }
     let is_ours = |definition: &&Definition| definition.object == ObjectName::table(TABLE);
-    let links = scene.chain.links().iter().filter(|link| link.id.source == LONGSHORE);
-    let last = links.last()?.definitions.iter().find(is_ours)?;
+    let mut links = scene.chain.links().iter().filter(|link| link.id.source == LONGSHORE);
+    let last = links.next_back()?.definitions.iter().find(is_ours)?;
     let value = |(old, new): &(String, String)| {
         let old = quoted(old);
         (new.clone(), format!("(SELECT kept.{old} FROM {KEPT_ROWS} AS kept WHERE kept.id = {}.id)", quoted(TABLE)))

@@ -38,24 +38,41 @@ impl<'c> Ending<'c> {
     }
 
     /// Makes the move under the fence, writes the attempt's row, counts it, and moves the children. `false` when
-    /// the job is no longer this attempt's, or stands in another queue than `lease` says: nothing was written.
+    /// the job is no longer this attempt's, or stands in another queue than `lease` says: nothing was written. A row
+    /// that the database refuses is an error; part of it may be written then.
     pub(crate) fn write(
         &mut self,
         tx: &mut WriteTx<'_, 'c>,
         ended: &AttemptEnded<'_>,
         lease: &HeldLease,
     ) -> Result<bool, Fault> {
-        let moved = self.move_job(ended, lease);
-        if moved.is_err() && !is_held(self.connection, ended)? {
+        if !self.move_if_held(ended, lease)? {
             return Ok(false);
         }
+        self.follow(tx, ended, lease)?;
+        Ok(true)
+    }
+
+    /// The same where nobody is there to hear of a refusal: a job whose move a constraint refuses is given up.
+    pub(crate) fn write_or_give_up(
+        &mut self,
+        tx: &mut WriteTx<'_, 'c>,
+        ended: &AttemptEnded<'_>,
+        lease: &HeldLease,
+    ) -> Result<bool, Fault> {
+        let moved = self.move_if_held(ended, lease);
         match unless_refused(tx, ended.id, moved)? {
-            Some(true) => {}
+            Some(true) => self.follow(tx, ended, lease)?,
             Some(false) => return Ok(false),
-            // Another program put a value into the row with which no move is possible: that is what is recorded.
-            None => return Ok(true),
+            // Another program put a value into the row with which no move is possible.
+            None => {}
         }
-        let to = status_after(ended.outcome);
+        Ok(true)
+    }
+
+    /// What follows from the move of a job.
+    fn follow(&mut self, tx: &mut WriteTx<'_, 'c>, ended: &AttemptEnded<'_>, lease: &HeldLease) -> Result<(), Fault> {
+        let to = ended.outcome.status();
         tx.counts.moved(&lease.queue, Status::Running, to);
         tx.counts.ended(&lease.queue, ended.finished_at, minute_of(ended, lease));
         if let Some(row) = AttemptRow::of(ended.outcome) {
@@ -69,12 +86,20 @@ impl<'c> Ending<'c> {
         } else {
             tx.wakes = true;
         }
-        Ok(true)
+        Ok(())
     }
 
     fn cancel_if_asked(&self, ended: &AttemptEnded<'_>) -> rusqlite::Result<bool> {
         let sql = include_str!("../sql/cancel_asked_job.sql");
         Ok(run(self.connection, sql, params![ended.id.0, ended.finished_at.as_ms()])? == 1)
+    }
+
+    /// An error of a row that is not this attempt's any more says nothing.
+    fn move_if_held(&mut self, ended: &AttemptEnded<'_>, lease: &HeldLease) -> rusqlite::Result<bool> {
+        match self.move_job(ended, lease) {
+            Err(_) if !is_held(self.connection, ended)? => Ok(false),
+            moved => moved,
+        }
     }
 
     fn move_job(&mut self, ended: &AttemptEnded<'_>, lease: &HeldLease) -> rusqlite::Result<bool> {
@@ -96,12 +121,13 @@ impl<'c> Ending<'c> {
             Outcome::Expired { at: expiry, failure } => self.expire(&fence, at, *expiry, failure.as_ref())?,
             Outcome::Returned => self.execute(include_str!("../sql/record_returned.sql"), &fence, &[&at])?,
             Outcome::Lapsed { .. } => self.execute(include_str!("../sql/record_lapsed.sql"), &fence, &[&at])?,
-            Outcome::Deferred { run_at } => {
-                self.execute(include_str!("../sql/record_deferred.sql"), &fence, &[&run_at.as_ms()])?
+            Outcome::Deferred { delay } => {
+                let run_at = ended.finished_at.after(*delay).as_ms();
+                self.execute(include_str!("../sql/record_deferred.sql"), &fence, &[&run_at])?
             }
-            Outcome::Retrying { retry_at, failure } => {
-                let sql = include_str!("../sql/record_retrying.sql");
-                self.execute_failed(sql, &fence, retry_at.as_ms(), failure)?
+            Outcome::Retrying { delay, failure } => {
+                let retry_at = ended.finished_at.after(*delay).as_ms();
+                self.execute_failed(include_str!("../sql/record_retrying.sql"), &fence, retry_at, failure)?
             }
             Outcome::Crashed { failure } => {
                 self.execute_failed(include_str!("../sql/record_crashed.sql"), &fence, at, failure)?
@@ -170,18 +196,6 @@ struct Fence<'a> {
 
 fn run(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(params)
-}
-
-const fn status_after(outcome: &Outcome) -> Status {
-    match outcome {
-        Outcome::Completed { .. } => Status::Completed,
-        Outcome::Retrying { .. } => Status::Retrying,
-        Outcome::DeadLetter { .. } => Status::DeadLetter,
-        Outcome::Cancelled | Outcome::Expired { .. } => Status::Cancelled,
-        Outcome::Deferred { .. } | Outcome::Returned | Outcome::Crashed { .. } | Outcome::Lapsed { .. } => {
-            Status::Pending
-        }
-    }
 }
 
 fn minute_of(ended: &AttemptEnded<'_>, lease: &HeldLease) -> Minute {

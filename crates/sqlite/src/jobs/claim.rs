@@ -2,13 +2,15 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use longshore_core::{ClaimRequest, Claimed, Clock, JobId, Lease, QueueScope, Status, StoreError, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::claim::lanes::Scope;
+use crate::jobs::claim::next_due::NextDue;
 use crate::jobs::claim::runs::{Candidates, choose, given_lease};
 use crate::jobs::family::Family;
 use crate::jobs::inbox::{Mailbox, Offered};
@@ -23,6 +25,7 @@ use crate::writing::session::{Session, WriteTx, is_of_a_row};
 use crate::writing::work::{Effect, Work};
 
 pub(crate) mod lanes;
+mod next_due;
 pub(crate) mod runs;
 
 /// How many due jobs one claim promotes; the next claim goes on, because the next due instant has passed.
@@ -76,25 +79,26 @@ impl Work for Claim {
         // Before the look: a commit of others in between makes the offer outdated.
         let standing = self.begin_offer(&session.offers, &session.kept)?;
         // A repeated request first: its answer is what it was given, whatever is ready by now.
-        if let Some(claimed) = self.given_before(session.connection)? {
+        if let Some(claimed) = self.given_before(session.connection, self.clock.now())? {
             return Ok(Some(claimed));
         }
+        let now = self.clock.now();
         // What is due is not in the claim index yet; only the write promotes it.
-        let next_due = next_due(session.connection)?;
-        if next_due.is_some_and(|due| due <= self.clock.now()) {
+        let due = NextDue::look(session.connection, &self.request)?;
+        if due.of_any.is_some_and(|instant| instant <= now) {
             return Ok(None);
         }
         if self.has_ready(session)? {
             return Ok(None);
         }
-        self.leave_offer(&session.offers, standing, &[], next_due);
-        Ok(Some(Claimed { leases: Vec::new(), next_due }))
+        self.leave_offer(&session.offers, standing, &[], due.of_any);
+        Ok(Some(Claimed { leases: Vec::new(), next_due: due.from(now), now }))
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
         let standing = self.begin_offer(tx.offers, tx.kept)?;
-        if let Some(claimed) = self.given_before(tx.connection)? {
+        if let Some(claimed) = self.given_before(tx.connection, tx.now)? {
             return Ok(claimed);
         }
         // What has become due stands in the same order as the rest before anything is chosen.
@@ -110,12 +114,13 @@ impl Work for Claim {
             self.take(tx, &mut chosen)?;
         }
         // Read after the promotion, which may have left some for the next claim. So may have the end of overdue jobs.
-        let next_due = if chosen.is_cut_short() { Some(tx.now) } else { next_due(tx.connection)? };
+        let due = NextDue::look(tx.connection, &self.request)?;
+        let next_due = if chosen.is_cut_short() { Some(Duration::ZERO) } else { due.from(tx.now) };
         // A full claim has left ready jobs behind; a new one must not overtake them by way of an offer.
         if !is_full {
-            self.leave_offer(tx.offers, standing, chosen.queues(), next_due);
+            self.leave_offer(tx.offers, standing, chosen.queues(), due.of_any);
         }
-        Ok(Claimed { leases: chosen.into_leases(), next_due })
+        Ok(Claimed { leases: chosen.into_leases(), next_due, now: tx.now })
     }
 }
 
@@ -149,7 +154,7 @@ impl Claim {
 
     /// The answer to a request that was carried out before: what the worker still has of it. One whose commit failed
     /// was carried out if the worker has any of it; otherwise it is made as if for the first time.
-    fn given_before(&self, connection: &Connection) -> rusqlite::Result<Option<Claimed>> {
+    fn given_before(&self, connection: &Connection, now: Timestamp) -> rusqlite::Result<Option<Claimed>> {
         let Some(given) = self.given.before(&self.request) else { return Ok(None) };
         let mut leases = Vec::with_capacity(given.leases.len());
         for (id, claim_number) in &given.leases {
@@ -158,7 +163,8 @@ impl Claim {
         if leases.is_empty() && !given.is_committed {
             return Ok(None);
         }
-        Ok(Some(Claimed { leases, next_due: next_due(connection)? }))
+        let next_due = NextDue::look(connection, &self.request)?.from(now);
+        Ok(Some(Claimed { leases, next_due, now }))
     }
 
     /// The worker's earlier offer is over with this claim.
@@ -303,13 +309,6 @@ fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
     // Another worker may be idle and know the type that this one does not.
     tx.wakes = true;
     Ok(())
-}
-
-fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
-    connection
-        .prepare_cached(include_str!("../sql/select_next_due.sql"))?
-        .query_row([], |row| column::timestamp(row, 0))
-        .optional()
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, InvalidJobData, JobData, JobId, StoreError, Timestamp, WorkerId};
+use longshore_core::{
+    ClaimNumber, Clock, InvalidJobData, JobData, JobId, StoreError, SystemClock, Timestamp, WorkerId,
+};
 use longshore_sqlite_file::check_connection;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,61 +15,59 @@ use crate::fault::{ErrorContext, Fault};
 use crate::jobs::report::is_completed_by;
 use crate::upkeep::counts::{Minute, add_minute};
 
-/// The success of a running attempt, as it is written in a caller's own transaction.
+/// The success of a running attempt, to be written in the caller's transaction.
 #[derive(Clone, Debug)]
 pub struct AttemptSuccess<'a> {
-    /// Who makes the attempt.
+    /// The worker that runs the attempt.
     pub worker_id: &'a WorkerId,
-    /// The job.
+    /// The job id.
     pub id: JobId,
-    /// Its claim.
+    /// Its claim number.
     pub claim_number: ClaimNumber,
-    /// When the handler began.
-    pub started_at: Option<Timestamp>,
-    /// When it ended: now.
-    pub finished_at: Timestamp,
-    /// What it came to.
+    /// How long the handler has run. `None` if unknown.
+    pub ran: Option<Duration>,
+    /// The result.
     pub result: Option<&'a JobData>,
 }
 
-/// Why a success was not written. The caller's transaction is as it was before the call.
+/// Why a success was not written. The caller's transaction is unchanged by the call.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CompleteError {
-    /// The attempt has ended, or its lease was lost: another worker may run the job already. Nothing else of the
-    /// transaction should be kept either.
-    #[error("job {id} is not run by this attempt any more; roll the transaction back, or the work is done twice")]
+    /// The attempt has ended, or its lease was lost and another worker may run the job. Roll back the whole
+    /// transaction.
+    #[error("this attempt no longer runs job {id}; roll back the transaction, or the work is done twice")]
     NotRunning {
-        /// The job.
+        /// The job id.
         id: JobId,
     },
-    /// This attempt has completed its job already.
-    #[error("this attempt has completed job {id} already; call it once for each attempt")]
+    /// This attempt has already completed its job.
+    #[error("this attempt has already completed job {id}; call this only once for each attempt")]
     AlreadyCompleted {
-        /// The job.
+        /// The job id.
         id: JobId,
     },
-    /// The connection is in no transaction, so that the success could commit without the work.
-    #[error("the connection to {database} is in no transaction; begin one, and write the work in it as well")]
+    /// The connection has no open transaction, so the success could commit without the work.
+    #[error("the connection to {database} has no open transaction; begin one, and do the work in it too")]
     NoTransaction {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
     },
-    /// The triggers of the connection are switched off; they move the children of the job and keep the counts.
-    #[error("the connection to {database} has its triggers switched off; leave them on where a job is completed")]
+    /// The triggers of the connection are off. They update the children of the job and the counts.
+    #[error("the triggers of the connection to {database} are off; switch them on to complete a job")]
     TriggersOff {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
     },
     /// The connection is to a database without jobs.
-    #[error("{database} holds no jobs; complete job {id} on a connection to the database that it came from")]
+    #[error("{database} has no jobs; complete job {id} on a connection to the database that it came from")]
     OtherDatabase {
-        /// Which database.
+        /// The database.
         database: Arc<str>,
-        /// The job.
+        /// The job id.
         id: JobId,
     },
-    /// The result cannot be written as JSON.
+    /// The result cannot be encoded as JSON.
     #[error("the result is {0}")]
     Encode(#[from] InvalidJobData),
     /// The result is too large, or the database failed.
@@ -75,10 +75,10 @@ pub enum CompleteError {
     Store(#[from] StoreError),
 }
 
-/// Completes the job of a running attempt in the caller's own transaction, on the caller's own connection: the job is
-/// completed if and only if that transaction commits.
+/// Completes the job of a running attempt in the caller's transaction, on the caller's connection. The job is completed
+/// if and only if the transaction commits.
 ///
-/// Its children may run, and workers in every process are woken, after the commit.
+/// The commit makes its children runnable and wakes workers in every process.
 pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Result<(), CompleteError> {
     let database: Arc<str> = connection.path().unwrap_or("the database").into();
     let context = ErrorContext { database: Arc::clone(&database), busy_timeout: Duration::ZERO };
@@ -89,7 +89,7 @@ pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Res
     if !connection.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER).unwrap_or(true) {
         return Err(CompleteError::TriggersOff { database });
     }
-    // So that an error in its middle leaves nothing behind.
+    // So that an error in the middle leaves nothing behind.
     match in_savepoint(connection, || write(connection, success)) {
         Ok(true) => Ok(()),
         Ok(false) => Err(refusal(connection, success)),
@@ -101,10 +101,13 @@ pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Res
     }
 }
 
-/// Behind the fence; `false` when the job is no longer this attempt's. The triggers do not know how long it ran, so the
-/// minute is counted here.
+/// Writes under the fence. Returns `false` if the job no longer belongs to this attempt. The triggers do not know how
+/// long it ran, so the minute is counted here.
 fn write(connection: &Connection, success: &AttemptSuccess<'_>) -> rusqlite::Result<bool> {
-    let AttemptSuccess { worker_id, id, claim_number, started_at, finished_at, result } = *success;
+    let AttemptSuccess { worker_id, id, claim_number, ran, result } = *success;
+    // The time of the machine with the database. The store that gave the lease is not used by this connection.
+    let finished_at = SystemClock::new().now();
+    let started_at = ran.map(|ran| finished_at.before(ran));
     let moved = connection
         .prepare_cached(include_str!("../sql/complete_in.sql"))?
         .query_row(
@@ -139,7 +142,7 @@ fn has_no_jobs(connection: &Connection) -> bool {
     matches!(found, Ok(false))
 }
 
-/// How long SQLite waited for another writer is the caller's own setting.
+/// The caller's connection decides how long SQLite waits for another writer.
 fn explain(connection: &Connection, context: ErrorContext, error: rusqlite::Error) -> StoreError {
     let waited = connection.query_row("PRAGMA busy_timeout", [], |row| column::size(row, 0)).unwrap_or(0);
     let context = ErrorContext { busy_timeout: Duration::from_millis(waited), ..context };

@@ -1,51 +1,54 @@
 use longshore_core::{Attempt, AttemptOutcome, ClaimNumber, DeadLetterCode, Job, JobDetail, JobId, Status, WorkerId};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::column;
+use crate::column::{self, Columns};
 use crate::jobs::unique_key;
 
-/// A job from the columns in the order of `select_job.sql` and the pages.
+/// A job from the columns that `select_job.sql` and the pages name.
 pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
-    let reason = column::optional_text(row, 18)?;
-    let id = column::id(row, 0)?;
-    Ok(Job {
-        id,
-        job_type: column::text(row, 1)?,
-        job_data: column::data(row, 2)?,
-        status: column::status(row, 3)?,
-        priority: column::priority(row, 4)?,
-        created_at: column::timestamp(row, 5)?,
-        started_at: column::optional_timestamp(row, 6)?,
-        completed_at: column::optional_timestamp(row, 7)?,
-        log_file_path: column::optional_text(row, 8)?,
-        error_message: column::optional_text(row, 9)?,
-        retry_count: column::count(row, 10)?,
-        max_retries: column::count(row, 11)?,
-        worker_id: worker_id(row, 12)?,
-        timeout: column::optional_seconds(row, 13)?,
-        parent_job_id: column::optional_integer(row, 14)?.map(JobId),
-        failure_type: column::optional_text(row, 15)?,
-        next_retry_at: column::optional_timestamp(row, 16)?,
-        last_error_traceback: column::optional_text(row, 17)?,
-        dead_letter_code: reason.as_deref().and_then(DeadLetterCode::of_reason),
-        dead_letter_reason: reason,
-        moved_to_dead_letter_at: column::optional_timestamp(row, 19)?,
-        queue: column::text(row, 20)?,
-        run_at: column::timestamp(row, 21)?,
-        claim_number: ClaimNumber(column::integer(row, 22)?),
-        crash_count: column::count(row, 23)?,
-        max_crashes: column::count(row, 24)?,
-        deferral_count: column::count(row, 25)?,
-        max_deferrals: column::count(row, 26)?,
-        unique_key: column::optional_text(row, 27)?.map(|stored| unique_key::given(stored, id)),
-        cancel_requested_at: column::optional_timestamp(row, 28)?,
-        progress: column::optional_real(row, 29)?,
-        progress_message: column::optional_text(row, 30)?,
-        result: column::optional_data(row, 31)?,
-        metadata: column::optional_data(row, 32)?,
-        expires_at: column::optional_timestamp(row, 33)?,
-        deadline_at: column::optional_timestamp(row, 34)?,
-    })
+    let mut columns = Columns::of(row);
+    // The fields are read in the order in which they stand here, which is that of the statements.
+    let mut job = Job {
+        id: columns.read(column::id)?,
+        job_type: columns.read(column::text)?,
+        job_data: columns.read(column::data)?,
+        status: columns.read(column::status)?,
+        priority: columns.read(column::priority)?,
+        created_at: columns.read(column::timestamp)?,
+        started_at: columns.read(column::optional_timestamp)?,
+        completed_at: columns.read(column::optional_timestamp)?,
+        log_file_path: columns.read(column::optional_text)?,
+        error_message: columns.read(column::optional_text)?,
+        retry_count: columns.read(column::count)?,
+        max_retries: columns.read(column::count)?,
+        worker_id: columns.read(worker_id)?,
+        timeout: columns.read(column::optional_seconds)?,
+        parent_job_id: columns.read(column::optional_integer)?.map(JobId),
+        failure_type: columns.read(column::optional_text)?,
+        next_retry_at: columns.read(column::optional_timestamp)?,
+        last_error_traceback: columns.read(column::optional_text)?,
+        dead_letter_reason: columns.read(column::optional_text)?,
+        moved_to_dead_letter_at: columns.read(column::optional_timestamp)?,
+        queue: columns.read(column::text)?,
+        run_at: columns.read(column::timestamp)?,
+        claim_number: ClaimNumber(columns.read(column::integer)?),
+        crash_count: columns.read(column::count)?,
+        max_crashes: columns.read(column::count)?,
+        deferral_count: columns.read(column::count)?,
+        max_deferrals: columns.read(column::count)?,
+        unique_key: columns.read(column::optional_text)?,
+        cancel_requested_at: columns.read(column::optional_timestamp)?,
+        progress: columns.read(column::optional_real)?,
+        progress_message: columns.read(column::optional_text)?,
+        result: columns.read(column::optional_data)?,
+        metadata: columns.read(column::optional_data)?,
+        expires_at: columns.read(column::optional_timestamp)?,
+        deadline_at: columns.read(column::optional_timestamp)?,
+        dead_letter_code: None,
+    };
+    job.dead_letter_code = job.dead_letter_reason.as_deref().and_then(DeadLetterCode::of_reason);
+    job.unique_key = job.unique_key.map(|stored| unique_key::given(stored, job.id));
+    Ok(job)
 }
 
 /// One job with its attempts. A running or successful attempt has no row; it is built from the job's row.
@@ -61,19 +64,18 @@ pub(crate) fn detail(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
 }
 
 fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
-    let outcome = column::text(row, 5)?;
-    let failure_type = column::optional_text(row, 6)?;
+    let mut columns = Columns::of(row);
     Ok(Attempt {
-        attempt: column::count(row, 0)?,
-        claim_number: ClaimNumber(column::integer(row, 1)?),
-        worker_id: worker_id(row, 2)?,
-        started_at: column::optional_timestamp(row, 3)?,
-        finished_at: column::optional_timestamp(row, 4)?,
+        attempt: columns.read(column::count)?,
+        claim_number: ClaimNumber(columns.read(column::integer)?),
+        worker_id: columns.read(worker_id)?,
+        started_at: columns.read(column::optional_timestamp)?,
+        finished_at: columns.read(column::optional_timestamp)?,
         // A CHECK constraint allows only known words.
-        outcome: AttemptOutcome::from_stored(&outcome).unwrap_or(AttemptOutcome::Crashed),
-        failure_type: failure_type.and_then(|word| word.parse().ok()),
-        error_message: column::optional_text(row, 7)?,
-        traceback: column::optional_text(row, 8)?,
+        outcome: AttemptOutcome::from_stored(&columns.read(column::text)?).unwrap_or(AttemptOutcome::Crashed),
+        failure_type: columns.read(column::optional_text)?.and_then(|word| word.parse().ok()),
+        error_message: columns.read(column::optional_text)?,
+        traceback: columns.read(column::optional_text)?,
     })
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use longshore_core::{NewJob, QueueLimit, QueueScope, Timestamp, WorkerId};
 use rusqlite::Connection;
 
+use crate::jobs::claim::lanes::is_paused;
 use crate::jobs::inbox::{Mailbox, Offered};
 
 /// What idle workers of this store would run at once.
@@ -129,10 +130,6 @@ impl Offers {
         }
         Ok(None)
     }
-}
-
-fn is_paused(connection: &Connection, queue: &str) -> rusqlite::Result<bool> {
-    connection.prepare_cached(include_str!("../sql/is_queue_paused.sql"))?.query_row([queue], |row| row.get(0))
 }
 
 /// The worker that gets a job.

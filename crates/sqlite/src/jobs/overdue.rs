@@ -1,7 +1,7 @@
 use longshore_core::{JobId, Overdue, Status, TimeBounds, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::column;
+use crate::column::{self, Columns};
 use crate::fault::Fault;
 use crate::jobs::family::Family;
 use crate::jobs::stuck::unless_refused;
@@ -64,8 +64,13 @@ impl WaitingJob {
         connection
             .prepare_cached(include_str!("../sql/select_overdue_job.sql"))?
             .query_row([id.0], |row| {
-                let (status, queue) = (column::status(row, 0)?, column::text(row, 1)?.into());
-                Ok(Self { id, status, queue, time: time_bounds(row, 2)? })
+                let mut columns = Columns::of(row);
+                Ok(Self {
+                    id,
+                    status: columns.read(column::status)?,
+                    queue: columns.read(column::text)?.into(),
+                    time: time_bounds(&mut columns)?,
+                })
             })
             .optional()
     }
@@ -78,10 +83,10 @@ impl WaitingJob {
 }
 
 /// The expiry and, in the column after it, the deadline.
-pub(crate) fn time_bounds(row: &Row<'_>, index: usize) -> rusqlite::Result<TimeBounds> {
+pub(crate) fn time_bounds(columns: &mut Columns<'_, '_>) -> rusqlite::Result<TimeBounds> {
     Ok(TimeBounds {
-        expires_at: column::optional_timestamp(row, index)?,
-        deadline_at: column::optional_timestamp(row, index + 1)?,
+        expires_at: columns.read(column::optional_timestamp)?,
+        deadline_at: columns.read(column::optional_timestamp)?,
     })
 }
 

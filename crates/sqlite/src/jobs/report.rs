@@ -5,14 +5,16 @@ use rusqlite::{Connection, params};
 
 use crate::fault::Fault;
 use crate::jobs::attempt_log::{LogPlace, write_log};
+use crate::jobs::record::{Manner, refused};
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
 
-/// Writes progress and log of running attempts, each behind its own fence, and the log of those that have completed
-/// their jobs.
+/// Writes progress and log of running attempts, each under its own fence. Also writes the log of attempts that
+/// completed their jobs.
 pub(crate) struct ReportAll {
     pub(crate) worker_id: WorkerId,
     pub(crate) reports: Arc<[Report]>,
+    pub(crate) manner: Manner,
 }
 
 impl Work for ReportAll {
@@ -25,7 +27,17 @@ impl Work for ReportAll {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Vec<Recorded>, Fault> {
-        self.reports.iter().map(|report| report_one(tx, &self.worker_id, report)).collect()
+        let Self { worker_id, reports, manner } = self;
+        let mut answers = Vec::with_capacity(reports.len());
+        for report in reports.iter() {
+            answers.push(match manner {
+                Manner::Together => report_one(tx, worker_id, report)?,
+                Manner::Apart => {
+                    tx.apart(|tx| report_one(tx, worker_id, report))?.unwrap_or_else(|error| refused(&error))
+                }
+            });
+        }
+        Ok(answers)
     }
 }
 
@@ -46,7 +58,7 @@ fn report_one(tx: &WriteTx<'_, '_>, worker_id: &WorkerId, report: &Report) -> Re
             claim_number.0
         ])?,
     };
-    // Whoever completed its job in a transaction of its own has the rest of its log still to bring.
+    // An attempt that completed its job in its own transaction may still write the rest of its log.
     if !is_running && !is_completed_by(tx.connection, worker_id, id, claim_number)? {
         return Ok(Recorded::Fenced);
     }
@@ -54,7 +66,7 @@ fn report_one(tx: &WriteTx<'_, '_>, worker_id: &WorkerId, report: &Report) -> Re
     Ok(Recorded::Recorded)
 }
 
-/// Whether this very attempt has completed the job.
+/// Whether this attempt, under this claim, has completed the job.
 pub(crate) fn is_completed_by(
     connection: &Connection,
     worker_id: &WorkerId,

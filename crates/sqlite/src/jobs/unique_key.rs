@@ -1,7 +1,7 @@
 use longshore_core::{JobId, Overdue, Timestamp, UniqueWhile};
 use rusqlite::{Connection, params};
 
-use crate::column;
+use crate::column::{self, Columns};
 use crate::jobs::overdue::{WaitingJob, time_bounds};
 
 /// The separator between the key and the id of a job that gave up its key. An enqueued key contains no control
@@ -40,13 +40,16 @@ impl Met {
         let mut rows = statement.query([key])?;
         let mut met = Self::NOBODY;
         while let Some(row) = rows.next()? {
-            let (status, queue) = (column::status(row, 1)?, column::text(row, 2)?.into());
-            let holder = WaitingJob { id: column::id(row, 0)?, status, queue, time: time_bounds(row, 4)? };
+            let mut columns = Columns::of(row);
+            let (id, status) = (columns.read(column::id)?, columns.read(column::status)?);
+            let queue = columns.read(column::text)?.into();
+            let holds_key: bool = columns.read(|row, index| row.get(index))?;
+            let holder = WaitingJob { id, status, queue, time: time_bounds(&mut columns)? };
             if let Some(overdue) = holder.overdue_at(now) {
                 met.overdue.push((holder, overdue));
             } else if unique_while.covers(holder.status) {
                 return Ok(Self { meeting: Meeting::Duplicate(holder), ..met });
-            } else if row.get(3)? {
+            } else if holds_key {
                 met.meeting = Meeting::Behind(holder.id);
             }
         }

@@ -1,6 +1,6 @@
--- Whatever state the row is in. Each column that a constraint checks gets the nearest value that passes, because a row
--- that came in past the constraints could not be changed at all otherwise. A claim number without room starts again
--- behind the attempts that are on record.
+-- In any state of the row. Each column that a constraint checks gets the nearest valid value. Otherwise a row that
+-- bypassed the constraints could not be changed at all. A claim number that cannot grow starts again after the recorded
+-- attempts.
 UPDATE job_queue
 SET status = 'dead_letter',
     completed_at = ?2,

@@ -1,4 +1,4 @@
--- Somebody asked for the end of a job whose attempt did not end it: it does not run again first.
+-- If the cancellation of a job was requested and its attempt did not end it, the job does not run again first.
 UPDATE job_queue
 SET status = 'cancelled',
     completed_at = ?2,

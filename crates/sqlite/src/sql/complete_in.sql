@@ -1,5 +1,5 @@
--- On a caller's own connection: the triggers move the children and keep the depths. It writes before anything is read,
--- because a transaction that has read cannot always be made one that writes.
+-- On a caller's own connection: the triggers update the children and the depths. It writes before it reads, because a
+-- transaction that has read cannot always start to write.
 UPDATE job_queue
 SET status = 'completed',
     started_at = COALESCE(?4, started_at),

@@ -1,4 +1,4 @@
--- Among the newest dead letters only, because no index has their instants.
+-- Only among the newest dead letters, because no index contains their times.
 SELECT count(*)
 FROM (
     SELECT moved_to_dead_letter_at AS moved

@@ -1,4 +1,4 @@
--- Not while a job of its own is left behind: its row is what brings the next look for dead workers back to it.
+-- Not while it still has a job: the next search for dead workers finds it by its row.
 DELETE FROM job_workers
 WHERE worker_id = ?1
   AND NOT EXISTS (

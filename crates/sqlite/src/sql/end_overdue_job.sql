@@ -1,4 +1,4 @@
--- Ends a job that waits: its expiry makes it cancelled, its deadline a dead letter.
+-- Ends a waiting job: as cancelled at its expiry, as a dead letter at its deadline.
 UPDATE job_queue
 SET status = ?2,
     completed_at = ?3,

@@ -1,3 +1,3 @@
--- What the triggers noted in a statement that ended without a replacement. Outside a statement nothing of it is needed,
--- and a job that is deleted without triggers would be counted off a second time because of it.
+-- Records of the triggers from a statement that replaced nothing. They are not needed after the statement. A job that
+-- is later deleted without triggers would be subtracted a second time because of them.
 DELETE FROM job_replaced

@@ -1,4 +1,4 @@
--- One seek: a database without any child pays nothing more when jobs end.
+-- One seek: a database without child jobs pays nothing more when jobs end.
 SELECT EXISTS (
     SELECT 1
     FROM job_queue INDEXED BY job_queue_parent

@@ -1,4 +1,4 @@
--- Another program may have set the claim number back, so that it comes again; the later attempt is kept.
+-- Another program may have decreased the claim number, so that it repeats. The later attempt is kept.
 INSERT INTO job_attempts (
     job_id, claim_number, attempt, worker_id, started_at, finished_at, outcome, failure_type, error_message, traceback
 )

@@ -1,5 +1,5 @@
--- Several jobs that nothing holds back, in one statement: it opens the table, its indexes and the sequence of
--- ids once for all of them, which is two fifths of the price of a row. Here stands the first; further rows follow.
+-- Several ready jobs in one statement: it opens the table, its indexes and the id sequence once for all of them, which
+-- is two fifths of the cost of a row. This is the first row; the others follow.
 INSERT INTO job_queue (
     created_at, job_type, job_data, priority, max_retries, timeout_seconds, queue, run_at, max_crashes, max_deferrals,
     metadata, expires_at, deadline_at

@@ -1,4 +1,4 @@
--- What insert_job and claim_jobs would do one after the other to a job that nothing holds back.
+-- The same as insert_job followed by claim_jobs, for a ready job.
 INSERT INTO job_queue (
     job_type, job_data, status, priority, created_at, started_at, max_retries, worker_id, timeout_seconds, queue,
     claim_number, max_crashes, max_deferrals, unique_key, metadata, expires_at, deadline_at

@@ -1,4 +1,4 @@
--- A report whose answer was lost may come twice; the later text of a chunk is the fuller one.
+-- A report whose answer was lost may come twice. The later text of a chunk is the more complete one.
 INSERT INTO job_logs (job_id, claim_number, chunk_number, attempt, written_at, cut_bytes, text)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (job_id, claim_number, chunk_number) DO UPDATE

@@ -1,5 +1,5 @@
--- A worker that is registered again under its own identity, because its row was lost or the first answer was, only
--- shows that it lives.
+-- If a worker registers again with the same identity, because its row or the first answer was lost, this only updates
+-- its heartbeat.
 INSERT INTO job_workers (
     worker_id, host, pid, started_at, heartbeat_at, heartbeat_number, lease_ms, queues, job_types, concurrency,
     boot_id, file_id

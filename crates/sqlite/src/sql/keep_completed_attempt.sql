@@ -1,4 +1,4 @@
--- A success has no row of its own until its job is run again; then it would be lost.
+-- A success gets its own row only when its job runs again, because the job's row would no longer show it.
 INSERT INTO job_attempts (job_id, claim_number, attempt, worker_id, started_at, finished_at, outcome)
 SELECT id, claim_number, retry_count + 1, worker_id, started_at, completed_at, 'completed'
 FROM job_queue

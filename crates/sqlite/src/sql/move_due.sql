@@ -1,5 +1,5 @@
--- The new time of a job that waits. ?2 is its state under that time: a retrying job has an instant to wait for, or it is
--- pending. ready_at says since when a job without an instant waits.
+-- The new time of a waiting job. ?2 is its status with that time: a retrying job without a time becomes pending.
+-- ready_at says since when a job without a time has been waiting.
 UPDATE job_queue
 SET status = ?2,
     run_at = ?3,

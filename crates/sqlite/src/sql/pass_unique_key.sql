@@ -1,5 +1,5 @@
--- A running job passes its unique key on to one that is made to wait behind it. What it keeps is marked by U+001F, which
--- no key that is enqueued may hold, and by its id, so that several of them differ.
+-- A running job gives its unique key to a job that is created to wait behind it. It keeps the key with U+001F, which no
+-- enqueued key may contain, and its id, so that several such keys differ.
 UPDATE job_queue
 SET unique_key = unique_key || char(31) || id
 WHERE id = ?1

@@ -1,4 +1,4 @@
--- The queue is named beside the fence, because the counts are kept for the queue that the writer remembers.
+-- The queue is checked with the fence, because the writer updates the counts of the queue that it remembers.
 UPDATE job_queue
 SET status = 'completed',
     started_at = COALESCE(?5, started_at),

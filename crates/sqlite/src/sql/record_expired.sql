@@ -1,4 +1,4 @@
--- No attempt may begin any more. What went wrong last is kept unless this attempt failed itself.
+-- No attempt may start any more. The last failure is kept unless this attempt failed itself.
 UPDATE job_queue
 SET status = 'cancelled',
     started_at = COALESCE(?5, started_at),

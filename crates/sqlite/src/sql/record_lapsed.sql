@@ -1,4 +1,4 @@
--- Given back, and whose it was: the claim of another worker spends the crash.
+-- Returned, with the worker that had it: a claim by another worker spends a crash.
 UPDATE job_queue
 SET status = 'pending',
     started_at = COALESCE(?5, started_at),

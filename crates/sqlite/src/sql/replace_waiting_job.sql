@@ -1,5 +1,5 @@
--- What a new job gives to the one that has its unique key. Where ?10 is set it gives its time, too: ?11 is the state under
--- that time and ?12 the instant, if it has not come.
+-- The values that a new job gives to the job with its unique key. If ?10 is set, also its time: ?11 is the status with
+-- that time, and ?12 the time if it has not passed.
 UPDATE job_queue
 SET job_type = ?2,
     job_data = ?3,

@@ -1,4 +1,4 @@
--- Counts up to a bound, so that a page costs the same whatever waits.
+-- Counts up to a limit, so that the cost does not depend on the number of waiting jobs.
 SELECT count(*), min(ready)
 FROM (
     SELECT COALESCE(ready_at, created_at) AS ready

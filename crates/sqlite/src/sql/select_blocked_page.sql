@@ -1,4 +1,4 @@
--- What waits for another job, by that one, with how it stands.
+-- Blocked jobs in the order of their parents, with the status of the parent.
 SELECT child.id, child.parent_job_id, parent.status, child.ready_at
 FROM job_queue AS child INDEXED BY job_queue_blocked
 LEFT JOIN job_queue AS parent ON parent.id = child.parent_job_id

@@ -1,4 +1,4 @@
--- Asked after every wake-up of a worker, so it reads the rows that the worker runs and no others.
+-- Runs after every wake-up of a worker, so it reads only the rows that the worker runs.
 SELECT id, claim_number
 FROM job_queue INDEXED BY job_queue_running
 WHERE worker_id = ?1

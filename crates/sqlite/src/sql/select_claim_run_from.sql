@@ -1,7 +1,6 @@
--- One run of the claim index from a known job on. What it passes over is what the same claim has chosen already.
+-- One run of the claim index from a known job on. It skips the jobs that the same claim has already chosen.
 SELECT id, priority, claim_number, job_data, retry_count, max_retries, crash_count, max_crashes, deferral_count,
-       max_deferrals, timeout_seconds, COALESCE(ready_at, created_at), metadata,
-       expires_at, deadline_at, lapsed_worker_id
+       max_deferrals, expires_at, deadline_at, timeout_seconds, COALESCE(ready_at, created_at), metadata, lapsed_worker_id
 FROM job_queue INDEXED BY job_queue_ready
 WHERE job_type = ?1
   AND queue = ?2

@@ -1,4 +1,4 @@
--- One step of a walk over the dead letters by id. Another program may have written no instant, so the nearest counts.
+-- One step of a walk over the dead letters by id. Another program may not have written a time, so the nearest counts.
 SELECT id, queue, status,
        CASE
            WHEN typeof(moved_to_dead_letter_at) = 'integer' THEN moved_to_dead_letter_at

@@ -1,4 +1,4 @@
--- The reasons are those of DeadLetterReason::ParentEnded; earlier versions gave them without a code.
+-- The reasons are those of DeadLetterReason::ParentEnded. Earlier versions wrote them without a code.
 SELECT id
 FROM job_queue INDEXED BY job_queue_parent
 WHERE parent_job_id = ?1

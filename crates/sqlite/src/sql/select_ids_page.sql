@@ -1,4 +1,4 @@
--- Oldest first, up to the last job that was there when the action began.
+-- Oldest first, up to the last job that existed when the action began.
 SELECT id
 FROM job_queue
 WHERE /* narrowed */ id > ?1

@@ -1,4 +1,4 @@
--- Newest first by keyset. A list that is NULL is no condition; one state alone is narrowed to its own index.
+-- Newest first by keyset. A NULL list sets no condition. A single status uses its own index.
 SELECT id, job_type, job_data, status, priority, created_at, started_at, completed_at, log_file_path, error_message,
        retry_count, max_retries, worker_id, timeout_seconds, parent_job_id, failure_type, next_retry_at,
        last_error_traceback, dead_letter_reason, moved_to_dead_letter_at, queue,

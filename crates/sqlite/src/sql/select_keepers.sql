@@ -1,4 +1,4 @@
--- Foreign keys on the jobs that refuse a deletion; CASCADE and SET NULL let it pass.
+-- Foreign keys that prevent the deletion of a job; CASCADE and SET NULL allow it.
 SELECT tables.name, keys."from"
 FROM sqlite_schema AS tables
 JOIN pragma_foreign_key_list(tables.name) AS keys

@@ -1,4 +1,4 @@
--- The latest instant on record: of the newest jobs and of the workers, because no index has the instants.
+-- The latest recorded time of the newest jobs and of the workers, because no index contains the times.
 SELECT max(latest)
 FROM (
     SELECT max(max(created_at, COALESCE(started_at, 0), COALESCE(completed_at, 0))) AS latest

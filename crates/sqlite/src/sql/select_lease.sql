@@ -1,4 +1,4 @@
--- What the counts need of a running job that the writer does not remember.
+-- The values that the counts need for a running job that the writer does not remember.
 SELECT queue, COALESCE(ready_at, created_at)
 FROM job_queue
 WHERE id = ?1

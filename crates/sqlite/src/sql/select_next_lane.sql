@@ -1,5 +1,5 @@
--- The first job of the next queue that holds ready jobs of one type: one seek on the claim index for each queue, and
--- nothing of the table is read. Queues that hold only other types are never met.
+-- The first job of the next queue with ready jobs of one type: one seek on the claim index for each queue, without
+-- reading the table. Queues with only other types are never visited.
 SELECT queue, priority, id
 FROM job_queue INDEXED BY job_queue_ready
 WHERE job_type = ?1

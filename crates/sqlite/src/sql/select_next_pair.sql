@@ -1,4 +1,4 @@
--- Skips from one pair of type and queue that holds ready jobs to the next: one seek for each, whatever waits in it.
+-- Skips from one pair of type and queue with ready jobs to the next: one seek for each, however many jobs wait in it.
 SELECT job_type, queue
 FROM job_queue INDEXED BY job_queue_ready
 WHERE (job_type, queue) > (?1, ?2)

@@ -1,5 +1,5 @@
 -- Skips from worker to worker on the index of running jobs, as select_next_ready_queue does from queue to queue.
--- Ends before the blobs that a foreign hand may have left: read as text, they would be found again and again.
+-- Ends before blobs that another program may have written: read as text, they would be found again and again.
 SELECT worker_id
 FROM job_queue INDEXED BY job_queue_running
 WHERE status = 'running'

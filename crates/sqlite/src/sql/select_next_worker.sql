@@ -1,4 +1,4 @@
--- The worker that follows in the order of the ids; a look for dead workers goes from one to the next.
+-- The next worker in the order of the ids. A search for dead workers goes from one to the next.
 SELECT worker_id, heartbeat_number, lease_ms, boot_id, file_id
 FROM job_workers
 WHERE worker_id > ?1

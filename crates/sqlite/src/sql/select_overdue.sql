@@ -1,5 +1,5 @@
--- The conditions are those of the partial index word for word. A job that runs is let run; what has ended is marked, so
--- that it is found once.
+-- The conditions are exactly those of the partial index. Running jobs are skipped. Ended jobs are marked, so that they
+-- are found only once.
 SELECT id
 FROM job_queue INDEXED BY job_queue_overdue
 WHERE COALESCE(expires_at, deadline_at) IS NOT NULL

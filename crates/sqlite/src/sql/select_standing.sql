@@ -1,3 +1,3 @@
--- Where every job stands. It is read until the time for one state of the database is over.
+-- The status of every job. It is read until the time limit of the snapshot.
 SELECT queue, status
 FROM job_queue

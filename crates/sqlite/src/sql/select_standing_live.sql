@@ -1,5 +1,5 @@
--- Where the jobs stand whose states have indexes of their own: whatever has ended costs nothing here. A CHECK or a
--- condition of the index itself makes each part complete.
+-- The jobs with a status that has its own index: ended jobs cost nothing here. A CHECK or a condition of the index makes
+-- each part complete.
 SELECT queue, status
 FROM job_queue INDEXED BY job_queue_ready
 WHERE status = 'pending'

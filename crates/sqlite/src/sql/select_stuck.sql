@@ -1,5 +1,5 @@
--- The condition is that of the partial index word for word, or the index could not be used. It holds no row unless
--- another program wrote one.
+-- The condition is exactly that of the partial index; otherwise SQLite could not use it. The index is empty unless
+-- another program wrote such a row.
 SELECT id
 FROM job_queue INDEXED BY job_queue_stuck
 WHERE CASE

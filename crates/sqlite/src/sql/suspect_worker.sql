@@ -1,4 +1,4 @@
--- Always another value, because SQLite does not write a row that stays as it is, and this must show a full disk.
+-- Always a different value: SQLite does not write an unchanged row, and this write must fail on a full disk.
 UPDATE job_workers
 SET suspicion_count = suspicion_count + 1
 WHERE worker_id = ?1

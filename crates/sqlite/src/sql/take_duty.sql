@@ -1,4 +1,4 @@
--- Only if nobody else has taken it since it was looked at.
+-- Only if no other store has taken it since it was read.
 INSERT INTO job_duties (duty, holder, term, taken_at)
 VALUES (?1, ?2, ?4, ?5)
 ON CONFLICT (duty) DO UPDATE

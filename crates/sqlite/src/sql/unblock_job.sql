@@ -1,4 +1,4 @@
--- A delay that has not passed yet goes on; otherwise the job is ready from now on.
+-- A delay that has not passed stays; otherwise the job is ready from now on.
 UPDATE job_queue
 SET status = 'pending',
     run_at = CASE WHEN run_at > ?2 THEN run_at END,

@@ -1,8 +1,8 @@
 use longshore_core::{Budgets, ClaimNumber, JobId, Timestamp, WorkerId};
 use rusqlite::{Connection, params};
 
-use crate::column;
-use crate::jobs::overdue::time_bounds;
+use crate::column::{self, Columns};
+use crate::jobs::claim::runs::budgets;
 use crate::workers::held::HeldLease;
 use crate::workers::started::{Company, Note, StartedTable};
 
@@ -56,24 +56,17 @@ impl HeldJob {
         connection
             .prepare_cached(include_str!("../sql/select_held_of_worker.sql"))?
             .query_map(params![worker_id.as_str(), after.0, limit], |row| {
+                let mut columns = Columns::of(row);
                 Ok(Self {
-                    id: column::id(row, 0)?,
+                    id: columns.read(column::id)?,
                     lease: HeldLease {
-                        claim_number: ClaimNumber(column::integer(row, 1)?),
-                        queue: column::text(row, 2)?.into(),
-                        ready_at: column::timestamp(row, 3)?,
+                        claim_number: ClaimNumber(columns.read(column::integer)?),
+                        queue: columns.read(column::text)?.into(),
+                        ready_at: columns.read(column::timestamp)?,
                     },
-                    claimed_at: column::optional_timestamp(row, 4)?,
-                    isolated_claim: column::optional_integer(row, 11)?.map(ClaimNumber),
-                    budgets: Budgets {
-                        retry_count: column::count(row, 5)?,
-                        max_retries: column::count(row, 6)?,
-                        crash_count: column::count(row, 7)?,
-                        max_crashes: column::count(row, 8)?,
-                        deferral_count: column::count(row, 9)?,
-                        max_deferrals: column::count(row, 10)?,
-                        time: time_bounds(row, 12)?,
-                    },
+                    claimed_at: columns.read(column::optional_timestamp)?,
+                    budgets: budgets(&mut columns)?,
+                    isolated_claim: columns.read(column::optional_integer)?.map(ClaimNumber),
                 })
             })?
             .collect()

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use longshore_sqlite_file::{Refused, SharedFiles};
 
-/// Makes a locked file at `path`, in place of whatever is there. It is locked and filled before it gets its name, so
-/// that nobody ever finds it there unlocked.
+/// Creates a locked file at `path`, in place of whatever is there. It is locked and filled before it gets its name, so
+/// that nobody ever finds it unlocked.
 pub(crate) fn create(
     shared: &SharedFiles,
     path: &Path,
@@ -14,7 +14,7 @@ pub(crate) fn create(
     let fresh = path.with_extension("new");
     let file = shared.open(&fresh)?;
     let made = file.try_lock().map_err(io::Error::from).and_then(|()| fill(&file)).and_then(|()| {
-        // An empty folder there would be in the way of the name.
+        // An empty folder there would block the name.
         let _ = fs::remove_dir(path);
         fs::rename(&fresh, path)
     });
@@ -24,12 +24,12 @@ pub(crate) fn create(
     made.map(|()| file).map_err(|error| Refused { path: path.to_owned(), source: error })
 }
 
-/// The number by which the file system knows a file; none where the standard library does not tell it.
+/// The number by which the file system identifies a file. `None` if the standard library does not provide it.
 pub(crate) fn file_id(file: &File) -> Option<i64> {
     file.metadata().ok().as_ref().and_then(number)
 }
 
-/// Whether this very file is the one at `path`. A stat, which opens nothing.
+/// Whether this file is the one at `path`. Uses a stat, which opens nothing.
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let Ok(there) = fs::metadata(path) else { return false };
     file_id(file) == number(&there)

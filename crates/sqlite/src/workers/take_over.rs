@@ -143,6 +143,6 @@ impl Step {
             finished_at: tx.now,
             outcome: &outcome,
         };
-        ending.write(tx, &ended, &job.lease)
+        ending.write_or_give_up(tx, &ended, &job.lease)
     }
 }

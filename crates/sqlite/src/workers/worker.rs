@@ -139,7 +139,10 @@ impl Work for Retire {
                 finished_at: tx.now,
                 outcome: &Outcome::Returned,
             };
-            ending.write(tx, &ended, &job.lease)?;
+            // One that cannot be given back keeps the row of the worker, and with it the next look for dead workers.
+            if let Err(error) = tx.apart(|tx| ending.write_or_give_up(tx, &ended, &job.lease))? {
+                crate::quiet::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be given back");
+            }
         }
         tx.held.forget(&self.worker_id);
         tx.connection.prepare_cached(include_str!("../sql/delete_worker.sql"))?.execute([self.worker_id.as_str()])?;

@@ -3,28 +3,23 @@
 use std::time::Duration;
 
 use longshore_core::{Action, JobData, Lease, LogRequest, NewJob, Outcome, Recorded, Selection, Status, WorkerId};
-use longshore_core::{Console, Store, Timestamp};
+use longshore_core::{Clock, Console, Store, SystemClock};
 use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
 use longshore_sqlite::{AttemptSuccess, CompleteError, complete_in, enqueue_in};
 
 use crate::database::{Database, START, job};
 
-/// What the attempt of a lease came to, written on the caller's connection a second after it began.
+/// Completes the attempt of a lease on the caller's connection, one second after its start.
 fn complete(connection: &Connection, worker_id: &WorkerId, lease: &Lease) -> Result<(), CompleteError> {
     let result = JobData::parse(r#"{"pages":4}"#).unwrap();
     let success = AttemptSuccess {
         worker_id,
         id: lease.id,
         claim_number: lease.claim_number,
-        started_at: Some(started_at()),
-        finished_at: started_at().after(Duration::from_secs(1)),
+        ran: Some(Duration::from_secs(1)),
         result: Some(&result),
     };
     complete_in(connection, &success)
-}
-
-fn started_at() -> Timestamp {
-    START.after(Duration::from_secs(3))
 }
 
 async fn running(database: &Database, job: NewJob) -> (WorkerId, Lease) {
@@ -45,13 +40,17 @@ async fn a_job_is_completed_if_and_only_if_the_callers_transaction_commits() {
     transaction.rollback().unwrap();
     assert_eq!(database.job(lease.id).await.status, Status::Running);
 
+    let before = SystemClock::new().now();
     let transaction = connection.transaction().unwrap();
     complete(&transaction, &worker_id, &lease).unwrap();
     transaction.commit().unwrap();
 
     let job = database.job(lease.id).await;
     assert_eq!((job.status, job.result.as_ref().map(JobData::as_str)), (Status::Completed, Some(r#"{"pages":4}"#)));
-    assert_eq!((job.started_at, job.completed_at.unwrap()), (Some(started_at()), START.after(Duration::from_secs(4))));
+    // The clock of the machine that the caller's connection is on.
+    let (started_at, completed_at) = (job.started_at.unwrap(), job.completed_at.unwrap());
+    assert_eq!(completed_at.since(started_at), Duration::from_secs(1));
+    assert!((before..=SystemClock::new().now()).contains(&completed_at), "{job:?}");
     database.assert_counts_are_true();
 }
 
@@ -64,8 +63,9 @@ async fn the_minute_of_the_end_tells_how_long_it_waited_and_ran() {
     complete(&transaction, &worker_id, &lease).unwrap();
     transaction.commit().unwrap();
 
-    let sums = "SELECT completed * 1000000000 + waited_ms * 10000 + ran_ms FROM job_minutes";
-    assert_eq!(database.number(sums), 1_000_000_000 + 3000 * 10_000 + 1000);
+    let waited = database.job(lease.id).await.started_at.unwrap().since(START);
+    assert_eq!(database.number("SELECT completed * 10000 + ran_ms FROM job_minutes"), 11_000);
+    assert_eq!(u128::try_from(database.number("SELECT waited_ms FROM job_minutes")).unwrap(), waited.as_millis());
 }
 
 #[tokio::test]
@@ -222,11 +222,14 @@ async fn a_job_that_was_completed_so_can_be_retried_and_keeps_its_history() {
     complete(&transaction, &worker_id, &lease).unwrap();
     transaction.commit().unwrap();
 
+    let completed = database.job(lease.id).await;
+    let told = (completed.started_at, completed.completed_at);
+
     database.store.act(Selection::job(lease.id), Action::Retry).await.unwrap();
 
     let detail = database.detail(lease.id).await;
     assert_eq!((detail.job.status, detail.attempts.len()), (Status::Pending, 1));
-    assert_eq!(detail.attempts[0].started_at, Some(started_at()));
+    assert_eq!((detail.attempts[0].started_at, detail.attempts[0].finished_at), told);
     assert!(
         database.store.log(LogRequest { id: lease.id, attempt: None, after: None }).await.unwrap().entries.is_empty()
     );

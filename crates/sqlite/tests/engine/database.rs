@@ -132,7 +132,7 @@ impl Database {
 
     pub(crate) async fn record(&self, worker_id: &WorkerId, lease: &Lease, outcome: Outcome) -> Recorded {
         let record = self.outcome(lease, outcome);
-        self.store.record(worker_id.clone(), [record].into()).await.unwrap()[0]
+        self.store.record(worker_id.clone(), [record].into()).await.unwrap().remove(0)
     }
 
     pub(crate) fn outcome(&self, lease: &Lease, outcome: Outcome) -> Record {
@@ -141,8 +141,8 @@ impl Database {
             claim_number: lease.claim_number,
             outcome,
             attempt: lease.attempt(),
-            started_at: Some(self.clock.now()),
-            finished_at: self.clock.now(),
+            ran: Some(Duration::ZERO),
+            ended_ago: Duration::ZERO,
             log: Vec::new(),
         }
     }

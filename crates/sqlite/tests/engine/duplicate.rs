@@ -1,10 +1,10 @@
-//! What becomes of a job whose unique key is enqueued again, by the library and by plain SQL.
+//! What happens to a job whose unique key is enqueued again, through the library and with plain SQL.
 
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Clock, Console, Duplicate, Enqueued, Failure, FailureType, Job, JobData, JobEdit, JobId, NewJob,
-    OnDuplicate, Outcome, Priority, Refusal, Selection, Status, Store, StoreError, UniqueWhile,
+    Action, Console, Duplicate, Enqueued, Failure, FailureType, Job, JobData, JobEdit, JobId, NewJob, OnDuplicate,
+    Outcome, Priority, Refusal, Selection, Status, Store, StoreError, UniqueWhile,
 };
 use longshore_sqlite::enqueue_in;
 
@@ -12,7 +12,7 @@ use crate::database::{Database, job};
 
 const PAGE: &str = include_str!("../../../../docs/sql.md");
 
-/// The statement on the page about plain SQL that begins with this comment.
+/// The statement on the page about plain SQL that starts with this comment.
 fn documented(name: &str) -> &'static str {
     let mut blocks = PAGE.split("```sql\n").skip(1).map(|block| block.split("```").next().unwrap());
     blocks.find(|block| block.starts_with(&format!("-- {name}:"))).unwrap()
@@ -22,7 +22,7 @@ fn report() -> NewJob {
     job().unique_key("report:7")
 }
 
-/// A job in this state under the key of the page.
+/// A job with this status and the key of the page.
 async fn holder(database: &Database, status: Status) -> JobId {
     let parent = database.enqueue(job().priority(Priority::URGENT)).await;
     let worker_id = database.worker().await;
@@ -36,8 +36,8 @@ async fn holder(database: &Database, status: Status) -> JobId {
         let lease = database.claim_one(&worker_id).await;
         if status == Status::Retrying {
             let failure = Failure::new(FailureType::Unknown, "no");
-            let retry_at = database.clock.now().after(Duration::from_secs(3600));
-            database.record(&worker_id, &lease, Outcome::Retrying { retry_at, failure }).await;
+            let delay = Duration::from_secs(3600);
+            database.record(&worker_id, &lease, Outcome::Retrying { delay, failure }).await;
         }
     }
     assert_eq!(database.job(id).await.status, status);
@@ -63,7 +63,7 @@ async fn the_statements_of_the_page_do_what_the_rules_do() {
             let is_pushed = name == "push_back" && status != Status::Running;
             assert_eq!((sql.run_at != before.run_at, ours.run_at != before.run_at), (is_pushed, is_pushed));
             assert_eq!(sql.next_retry_at.is_some(), ours.next_retry_at.is_some(), "{name}, {status}");
-            // The page reads the machine's own clock.
+            // The page uses the machine's clock.
             let timeless = |job: Job| Job { run_at: job.created_at, next_retry_at: None, worker_id: None, ..job };
             assert_eq!(timeless(sql), timeless(ours), "{name}, {status}");
             by_sql.assert_counts_are_true();
@@ -146,7 +146,7 @@ async fn in_the_callers_transaction_a_key_is_passed_on_only_to_a_job_that_is_mad
     tx.commit().unwrap();
 
     database.assert_counts_are_true();
-    // Without a transaction of the caller's the call is one by itself.
+    // Without a transaction of the caller, the call is a transaction itself.
     database.store.act(Selection::job(made.id), Action::Cancel).await.unwrap();
     assert!(!enqueue_in(&foreign, &second).unwrap().is_duplicate);
     assert!(foreign.is_autocommit());

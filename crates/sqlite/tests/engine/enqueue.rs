@@ -1,7 +1,13 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use longshore_core::{Action, Console, JobId, Limits, NewJob, Outcome, Selection, Status, Store, StoreError};
+use longshore_core::{
+    Action, Console, JobId, Limits, NewJob, Outcome, Selection, Status, Store, StoreError, Stream, stream_of,
+};
 use longshore_sqlite::{SqliteStore, enqueue_in};
+use longshore_testkit::{Line, feed};
+use tokio::sync::oneshot;
 
 use crate::database::{Database, START, job};
 
@@ -87,29 +93,14 @@ async fn jobs_that_are_enqueued_together_are_made_all_or_none() {
 async fn a_stream_is_made_whole_or_not_at_all() {
     let database = Database::new();
     let broken = (0..5000).map(|number| if number == 4999 { Err("line 5000 is no JSON".into()) } else { Ok(job()) });
-    let error = database.store.enqueue_stream(Box::new(broken)).await.unwrap_err();
+    let error = database.store.enqueue_stream(stream_of(broken)).await.unwrap_err();
     assert!(matches!(error, StoreError::Aborted { source } if source.to_string() == "line 5000 is no JSON"));
     assert_eq!(database.number("SELECT count(*) FROM job_queue"), 0);
 
     let whole = (0..5000).map(|number| Ok(job().unique_key(format!("k{}", number % 4000))));
-    assert_eq!(database.store.enqueue_stream(Box::new(whole)).await.unwrap(), 4000);
+    assert_eq!(database.store.enqueue_stream(stream_of(whole)).await.unwrap(), 4000);
 
     assert_eq!(database.number("SELECT count(*) FROM job_queue"), 4000);
-    database.assert_counts_are_true();
-}
-
-#[tokio::test]
-async fn a_long_stream_that_breaks_off_in_its_middle_leaves_nothing() {
-    let database = Database::new();
-    let broken =
-        (0..60_000).map(|number| if number == 55_555 { panic!("the caller's own mistake") } else { Ok(job()) });
-
-    let error = database.store.enqueue_stream(Box::new(broken)).await.unwrap_err();
-
-    assert!(matches!(error, StoreError::Aborted { .. }), "{error}");
-    assert_eq!(database.number("SELECT count(*) FROM job_queue"), 0);
-    let whole = (0..60_000).map(|_| Ok(job()));
-    assert_eq!(database.store.enqueue_stream(Box::new(whole)).await.unwrap(), 60_000);
     database.assert_counts_are_true();
 }
 
@@ -117,51 +108,112 @@ async fn a_long_stream_that_breaks_off_in_its_middle_leaves_nothing() {
 const LONG: usize = 50_700;
 
 #[tokio::test]
+async fn a_long_stream_that_panics_in_its_middle_leaves_nothing() {
+    let database = Database::new();
+    let broken =
+        (0..60_000).map(|number| if number == 55_555 { panic!("the caller's own mistake") } else { Ok(job()) });
+
+    let store = database.store.clone();
+    let enqueueing = tokio::spawn(async move { store.enqueue_stream(stream_of(broken)).await });
+
+    // The caller polls it, so the panic is its own.
+    assert!(enqueueing.await.unwrap_err().is_panic());
+    assert_eq!(database.number("SELECT count(*) FROM job_queue"), 0);
+    let whole = (0..60_000).map(|_| Ok(job()));
+    assert_eq!(database.store.enqueue_stream(stream_of(whole)).await.unwrap(), 60_000);
+    database.assert_counts_are_true();
+}
+
+/// A stream that says when only its last job is left, and waits before that.
+struct Pausing {
+    left: usize,
+    reached: Option<oneshot::Sender<()>>,
+    go_on: oneshot::Receiver<()>,
+}
+
+impl Stream for Pausing {
+    type Item = Line;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Line>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        if self.left == 1 {
+            if let Some(reached) = self.reached.take() {
+                reached.send(()).unwrap();
+            }
+            ready!(Pin::new(&mut self.go_on).poll(context)).unwrap();
+        }
+        self.left -= 1;
+        Poll::Ready(Some(Ok(job())))
+    }
+}
+
+/// The files in the folder of the database that are not its own.
+fn strangers(database: &Database) -> Vec<String> {
+    std::fs::read_dir(database.path().parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with("queue.db"))
+        .collect()
+}
+
+#[tokio::test]
 async fn a_stream_that_is_slow_holds_no_lock_and_leaves_no_file() {
     let database = Database::new();
-    let (reached, at_the_last) = std::sync::mpsc::channel();
-    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
-    let slow = (0..LONG).map(move |number| {
-        if number == LONG - 1 {
-            reached.send(()).unwrap();
-            may_go_on.recv().unwrap();
-        }
-        Ok(job())
-    });
+    let (reached, at_the_last) = oneshot::channel();
+    let (may_go_on, go_on) = oneshot::channel();
+    let slow = Box::pin(Pausing { left: LONG, reached: Some(reached), go_on });
     let store = database.store.clone();
-    let enqueueing = tokio::spawn(async move { store.enqueue_stream(Box::new(slow)).await });
-    tokio::task::spawn_blocking(move || at_the_last.recv().unwrap()).await.unwrap();
+    let enqueueing = tokio::spawn(async move { store.enqueue_stream(slow).await });
+    at_the_last.await.unwrap();
 
     let foreign = database.foreign();
     foreign.busy_timeout(Duration::ZERO).unwrap();
     foreign.execute_batch("BEGIN IMMEDIATE; ROLLBACK").expect("nobody holds the lock");
     database.enqueue(job()).await;
-    let odd: Vec<_> = std::fs::read_dir(database.path().parent().unwrap())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !name.starts_with("queue.db"))
-        .collect();
-    assert!(odd.is_empty(), "{odd:?}");
+    assert!(strangers(&database).is_empty());
 
-    go_on.send(()).unwrap();
+    may_go_on.send(()).unwrap();
     assert_eq!(enqueueing.await.unwrap().unwrap(), LONG as u64);
     database.assert_counts_are_true();
 }
 
 #[tokio::test]
-async fn a_stream_may_enqueue_jobs_itself() {
+async fn a_long_stream_that_is_given_up_at_its_last_job_leaves_nothing() {
     let database = Database::new();
-    let store = database.store.clone();
-    let nested = (0..LONG).map(move |number| {
-        if number % 10_000 == 0 {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(store.enqueue(vec![job().queue("inner")])).unwrap();
+    let (reached, at_the_last) = oneshot::channel();
+    let (mut may_go_on, go_on) = oneshot::channel();
+    let slow = Box::pin(Pausing { left: LONG, reached: Some(reached), go_on });
+
+    tokio::select! {
+        made = database.store.enqueue_stream(slow) => panic!("its last job has not come: {made:?}"),
+        reached = at_the_last => reached.unwrap(),
+    }
+
+    // The stream went with the call, not some time after it.
+    tokio::time::timeout(Duration::ZERO, may_go_on.closed()).await.expect("nobody reads it any more");
+    assert_eq!(database.number("SELECT count(*) FROM job_queue"), 0);
+    assert!(strangers(&database).is_empty());
+}
+
+#[tokio::test]
+async fn whoever_feeds_a_stream_may_enqueue_jobs_meanwhile() {
+    let database = Database::new();
+    let (lines, stream) = feed();
+    let feeding = async {
+        for number in 0..LONG {
+            if number % 10_000 == 0 {
+                database.store.enqueue(vec![job().queue("inner")]).await.unwrap();
+            }
+            lines.send(Ok(job())).unwrap();
         }
-        Ok(job())
-    });
+        drop(lines);
+    };
 
-    assert_eq!(database.store.enqueue_stream(Box::new(nested)).await.unwrap(), LONG as u64);
+    let (made, ()) = tokio::join!(database.store.enqueue_stream(stream), feeding);
 
+    assert_eq!(made.unwrap(), LONG as u64);
     assert_eq!(database.number("SELECT count(*) FROM job_queue WHERE queue = 'inner'"), 6);
     database.assert_counts_are_true();
 }
@@ -172,7 +224,7 @@ async fn of_several_errors_in_a_stream_the_first_is_told() {
     let orphan = || Ok(job().parent(JobId(77)));
     let invalid = || Ok(job().queue(""));
     let broken = || Err("line 3 is no JSON".into());
-    let stream = |jobs: Vec<Result<NewJob, Box<dyn std::error::Error + Send + Sync>>>| Box::new(jobs.into_iter());
+    let stream = |lines: Vec<Line>| stream_of(lines);
 
     let first = database.store.enqueue_stream(stream(vec![Ok(job()), orphan(), broken()])).await.unwrap_err();
     assert!(matches!(first, StoreError::UnknownParent { parent: JobId(77) }), "{first}");
@@ -185,7 +237,7 @@ async fn of_several_errors_in_a_stream_the_first_is_told() {
     assert_eq!(database.number("SELECT count(*) FROM job_queue"), 0);
 }
 
-/// Nobody waits for its end, and it has none.
+/// It always has a next job, and still leaves room for others of its thread, the time limit among them.
 #[tokio::test]
 async fn an_endless_stream_is_left_when_its_caller_has_gone() {
     let database = Database::new();
@@ -195,13 +247,13 @@ async fn an_endless_stream_is_left_when_its_caller_has_gone() {
         Ok(job())
     });
 
-    tokio::time::timeout(Duration::from_millis(50), database.store.enqueue_stream(Box::new(endless)))
+    tokio::time::timeout(Duration::from_millis(50), database.store.enqueue_stream(stream_of(endless)))
         .await
         .unwrap_err();
 
-    let ended = tokio::task::spawn_blocking(move || gone.recv_timeout(Duration::from_secs(60))).await.unwrap();
-    assert_eq!(ended, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "the stream was dropped");
+    assert_eq!(gone.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected), "the stream was dropped");
     assert_eq!(database.number("SELECT count(*) FROM job_queue"), 0);
+    assert!(strangers(&database).is_empty());
 }
 
 #[tokio::test]

@@ -39,7 +39,8 @@ async fn a_failed_attempt_is_kept_and_its_job_runs_again_when_it_is_due() {
     let lease = database.claim_one(&worker).await;
     let retry_at = START.after(Duration::from_secs(1));
 
-    database.record(&worker, &lease, Outcome::Retrying { retry_at, failure: failure() }).await;
+    let delay = Duration::from_secs(1);
+    database.record(&worker, &lease, Outcome::Retrying { delay, failure: failure() }).await;
 
     let job = database.job(id).await;
     assert_eq!((job.status, job.retry_count, job.next_retry_at), (Status::Retrying, 1, Some(retry_at)));
@@ -55,11 +56,11 @@ async fn a_failed_attempt_is_kept_and_its_job_runs_again_when_it_is_due() {
 
 #[tokio::test]
 async fn every_other_end_has_its_status_its_budget_and_its_row() {
-    let later = START.after(Duration::from_secs(60));
+    let later = Duration::from_secs(60);
     let reason = DeadLetterReason::CrashesSpent { crashes: 3 };
     let ends = [
         (Outcome::Cancelled, Status::Cancelled, AttemptOutcome::Cancelled, (0, 0)),
-        (Outcome::Deferred { run_at: later }, Status::Pending, AttemptOutcome::Deferred, (0, 1)),
+        (Outcome::Deferred { delay: later }, Status::Pending, AttemptOutcome::Deferred, (0, 1)),
         (Outcome::Returned, Status::Pending, AttemptOutcome::Returned, (0, 0)),
         (Outcome::Crashed { failure: failure() }, Status::Pending, AttemptOutcome::Crashed, (1, 0)),
         (Outcome::DeadLetter { reason, failure: failure() }, Status::DeadLetter, AttemptOutcome::DeadLetter, (3, 0)),
@@ -169,7 +170,8 @@ async fn what_ended_is_counted_by_minute() {
     database.clock.advance(Duration::from_millis(300));
     let lease = database.claim_one(&worker).await;
     let mut record = database.outcome(&lease, Outcome::Completed { result: None });
-    record.finished_at = record.finished_at.after(Duration::from_millis(40));
+    record.ran = Some(Duration::from_millis(40));
+    database.clock.advance(Duration::from_millis(40));
 
     database.store.record(worker, [record].into()).await.unwrap();
 

@@ -1,8 +1,10 @@
 //! What plain SQL can write: refused, moved on at once by a trigger, or settled by housekeeping.
 
+use std::time::Duration;
+
 use longshore_core::{
-    Action, Clock, Console, DeadLetterCode, Failure, FailureType, Filter, Heartbeat, JobId, JobPageRequest,
-    Maintenance, Outcome, Priority, Status, Store, StuckCause, StuckJob, Timestamp, WorkerId,
+    Action, Console, DeadLetterCode, DeadLetterReason::OutcomeRefused, Failure, FailureType, Filter, Heartbeat, JobId,
+    JobPageRequest, Maintenance, Outcome, Priority, Recorded, Status, Store, StuckCause, StuckJob, WorkerId,
 };
 use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
 
@@ -317,23 +319,26 @@ async fn a_row_with_values_that_no_constraint_lets_in_is_claimed_like_any_other(
 }
 
 #[tokio::test]
-async fn an_outcome_that_a_constraint_refuses_ends_its_job_and_the_other_outcomes_are_kept() {
+async fn an_outcome_that_a_constraint_refuses_is_told_and_the_other_outcomes_are_kept() {
     let database = Database::new();
     let (bad, good) = (database.enqueue(job()).await, database.enqueue(job()).await);
     let child = database.enqueue(job().parent(bad)).await;
     let worker = database.worker().await;
     let leases = database.claim(&worker, 9).await.leases;
     unchecked(&database).execute("UPDATE job_queue SET retry_count = -5 WHERE id = 1", []).unwrap();
-    let retry = || Outcome::Retrying {
-        retry_at: Timestamp::from_ms(5),
-        failure: Failure::new(FailureType::NetworkError, "no route"),
-    };
+    let failure = || Failure::new(FailureType::NetworkError, "no route");
+    let retry = || Outcome::Retrying { delay: Duration::ZERO, failure: failure() };
 
     let records = leases.iter().map(|lease| database.outcome(lease, retry())).collect();
-    database.store.record(worker, records).await.unwrap();
+    let answers = database.store.record(worker.clone(), records).await.unwrap();
 
-    assert_given_up(&database, bad, "refused: its row cannot be used: it broke a constraint of its table").await;
-    assert_eq!(database.job(good).await.status, Status::Retrying);
+    let [Recorded::Refused { reason }, Recorded::Recorded] = answers.as_slice() else { panic!("{answers:?}") };
+    assert!(reason.contains("CHECK constraint failed: retry_count >= 0"), "{reason}");
+    assert_eq!((database.job(bad).await.status, database.job(good).await.status), (Status::Running, Status::Retrying));
+
+    // What a worker does about it.
+    database.record(&worker, &leases[0], Outcome::DeadLetter { reason: OutcomeRefused, failure: failure() }).await;
+    assert_given_up(&database, bad, "refused: its outcome could not be stored").await;
     assert_given_up(&database, child, "parent_ended: its parent job 1 ended as dead_letter").await;
     database.assert_counts_are_true();
 }
@@ -345,7 +350,7 @@ async fn a_claim_number_that_was_set_back_keeps_no_outcome_from_being_recorded()
     let worker = database.worker().await;
     for _ in 0..2 {
         let lease = database.claim_one(&worker).await;
-        database.record(&worker, &lease, Outcome::Deferred { run_at: Timestamp::from_ms(0) }).await;
+        database.record(&worker, &lease, Outcome::Deferred { delay: Duration::ZERO }).await;
         unchecked(&database).execute("UPDATE job_queue SET claim_number = 0", []).unwrap();
     }
     assert_eq!(database.detail(id).await.attempts.len(), 1);
@@ -420,11 +425,15 @@ async fn use_everything(database: &Database, worker: &WorkerId) {
     let failure = || Failure::new(FailureType::NetworkError, "no route");
     let outcomes = [
         Outcome::Completed { result: None },
-        Outcome::Retrying { retry_at: database.clock.now(), failure: failure() },
+        Outcome::Retrying { delay: Duration::ZERO, failure: failure() },
         Outcome::Crashed { failure: failure() },
     ];
     let records = leases.iter().zip(outcomes.into_iter().cycle()).map(|(lease, end)| database.outcome(lease, end));
-    store.record(worker.clone(), records.collect()).await.unwrap();
+    let answers = store.record(worker.clone(), records.collect()).await.unwrap();
+    for (lease, _) in leases.iter().zip(answers).filter(|(_, answer)| matches!(answer, Recorded::Refused { .. })) {
+        let given_up = Outcome::DeadLetter { reason: OutcomeRefused, failure: failure() };
+        assert_eq!(database.record(worker, lease, given_up).await, Recorded::Recorded);
+    }
     store.reclaim().await.unwrap();
     keep_house(database).await;
     let request = JobPageRequest { selection: Filter::all().into(), after: None, limit: 1000 };

@@ -1,37 +1,44 @@
 use std::time::Duration;
 
-use longshore_core::{DeadLetterReason, Failure, FailureType, JobData, Lease, LogChunk, Outcome, Record, Timestamp};
+use longshore_core::{DeadLetterReason, Failure, FailureType, JobData, Lease, LogChunk, Outcome, Record};
 
-/// What became of a leased attempt that ends at one instant; the last word says how it ended.
+/// The record of a leased attempt. The last method sets how it ended.
 #[derive(Clone, Debug)]
 pub struct RecordBuilder {
     lease: Lease,
-    started_at: Option<Timestamp>,
-    finished_at: Timestamp,
+    ran: Option<Duration>,
+    ended_ago: Duration,
     log: Vec<LogChunk>,
 }
 
-/// An attempt that began and ended at `now`, unless told.
-pub fn ended(lease: &Lease, now: Timestamp) -> RecordBuilder {
-    RecordBuilder { lease: lease.clone(), started_at: Some(now), finished_at: now, log: Vec::new() }
+/// An attempt that started and ended just now by default.
+pub fn ended(lease: &Lease) -> RecordBuilder {
+    RecordBuilder { lease: lease.clone(), ran: Some(Duration::ZERO), ended_ago: Duration::ZERO, log: Vec::new() }
 }
 
 impl RecordBuilder {
-    /// When its handler began.
+    /// Sets how long its handler ran.
     #[must_use]
-    pub fn began(mut self, started_at: Timestamp) -> Self {
-        self.started_at = Some(started_at);
+    pub fn ran(mut self, span: Duration) -> Self {
+        self.ran = Some(span);
         self
     }
 
-    /// Its handler never began.
+    /// Sets how long ago it ended.
+    #[must_use]
+    pub fn ago(mut self, span: Duration) -> Self {
+        self.ended_ago = span;
+        self
+    }
+
+    /// Its handler never started.
     #[must_use]
     pub fn never_began(mut self) -> Self {
-        self.started_at = None;
+        self.ran = None;
         self
     }
 
-    /// What is left of its log.
+    /// Sets the rest of its log.
     #[must_use]
     pub fn log(mut self, log: Vec<LogChunk>) -> Self {
         self.log = log;
@@ -43,48 +50,51 @@ impl RecordBuilder {
         self.outcome(Outcome::Completed { result: None })
     }
 
-    /// It succeeded and came to something.
+    /// It succeeded with a result.
     pub fn completed_with(self, result: JobData) -> Record {
         self.outcome(Outcome::Completed { result: Some(result) })
     }
 
-    /// It failed and is tried again after `delay`.
+    /// It failed and is retried after `delay`.
     pub fn retrying(self, delay: Duration) -> Record {
-        let retry_at = self.finished_at.after(delay);
-        self.outcome(Outcome::Retrying { retry_at, failure: failure() })
+        self.outcome(Outcome::Retrying { delay, failure: failure() })
     }
 
-    /// It failed and is given up, its retries spent.
+    /// It failed and becomes a dead letter, because its retries are spent.
     pub fn dead_letter(self) -> Record {
         let reason = DeadLetterReason::RetriesSpent { attempts: self.lease.attempt() };
         self.outcome(Outcome::DeadLetter { reason, failure: failure() })
     }
 
-    /// It stopped because somebody asked for it.
+    /// It stopped because its job was cancelled.
     pub fn cancelled(self) -> Record {
         self.outcome(Outcome::Cancelled)
     }
 
-    /// It wants to be run after `delay`.
+    /// It asked to run again after `delay`.
     pub fn deferred(self, delay: Duration) -> Record {
-        let run_at = self.finished_at.after(delay);
-        self.outcome(Outcome::Deferred { run_at })
+        self.outcome(Outcome::Deferred { delay })
     }
 
-    /// It is given back unspent.
+    /// It is given up, because the store rejected its outcome.
+    pub fn refused(self) -> Record {
+        self.outcome(Outcome::DeadLetter { reason: DeadLetterReason::OutcomeRefused, failure: failure() })
+    }
+
+    /// It is returned; the attempt is not counted.
     pub fn returned(self) -> Record {
         self.outcome(Outcome::Returned)
     }
 
-    /// It ended in this way.
+    /// It ended with this outcome.
     pub fn outcome(self, outcome: Outcome) -> Record {
         Record {
             id: self.lease.id,
             claim_number: self.lease.claim_number,
             outcome,
             attempt: self.lease.attempt(),
-            started_at: self.started_at,
-            finished_at: self.finished_at,
+            ran: self.ran,
+            ended_ago: self.ended_ago,
             log: self.log,
         }
     }

@@ -1,8 +1,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use longshore_core::{InvalidJob, JobId, Outcome, Record};
-
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -64,7 +62,6 @@ pub struct FaultPlan {
     delayed: f64,
     delay_max: Duration,
     scripted: VecDeque<(Operation, Fault)>,
-    refused: Option<JobId>,
     injected: Option<Fault>,
 }
 
@@ -79,7 +76,6 @@ impl FaultPlan {
             delayed: 0.0,
             delay_max: Duration::ZERO,
             scripted: VecDeque::new(),
-            refused: None,
             injected: None,
         }
     }
@@ -101,19 +97,6 @@ impl FaultPlan {
 
     pub(super) fn script(&mut self, operation: Operation, fault: Fault) {
         self.scripted.push_back((operation, fault));
-    }
-
-    pub(super) fn refuse_result_of(&mut self, id: JobId) {
-        self.refused = Some(id);
-    }
-
-    pub(super) fn refusal(&self, records: &[Record]) -> Option<InvalidJob> {
-        let of_refused = records.iter().filter(|record| Some(record.id) == self.refused);
-        let mut results = of_refused.filter_map(|record| match &record.outcome {
-            Outcome::Completed { result } => result.as_ref(),
-            _ => None,
-        });
-        results.next().map(|result| InvalidJob::TooLarge { what: "result", bytes: result.len(), max: 0 })
     }
 
     pub(super) fn heal(&mut self) {

@@ -6,7 +6,7 @@ use longshore_core::{
 use super::row::Row;
 use super::state::State;
 
-/// The end of the attempt that a job is in.
+/// The end of the current attempt of a job.
 #[derive(Debug)]
 pub(super) struct AttemptEnded {
     pub(super) id: JobId,
@@ -20,21 +20,25 @@ impl State {
     pub(super) fn record(&mut self, worker_id: &WorkerId, records: &[Record], now: Timestamp) -> Vec<Recorded> {
         let mut answers = Vec::with_capacity(records.len());
         for record in records {
-            let Some(row) = self.attempt_row(worker_id, record.id, record.claim_number) else {
-                answers.push(Recorded::Fenced);
-                continue;
-            };
-            row.write_log(record.attempt, record.log.clone(), now);
-            self.end_attempt(AttemptEnded {
-                id: record.id,
-                attempt: record.attempt,
-                started_at: record.started_at,
-                finished_at: record.finished_at,
-                outcome: record.outcome.clone(),
-            });
-            answers.push(Recorded::Recorded);
+            answers.push(self.record_one(worker_id, record, now));
         }
         answers
+    }
+
+    fn record_one(&mut self, worker_id: &WorkerId, record: &Record, now: Timestamp) -> Recorded {
+        let Some(row) = self.attempt_row(worker_id, record.id, record.claim_number) else { return Recorded::Fenced };
+        if row.refused.contains(&record.outcome.status()) {
+            return Recorded::Refused { reason: "the database refuses it".into() };
+        }
+        row.write_log(record.attempt, record.log.clone(), now);
+        self.end_attempt(AttemptEnded {
+            id: record.id,
+            attempt: record.attempt,
+            started_at: record.started_at(now),
+            finished_at: record.finished_at(now),
+            outcome: record.outcome.clone(),
+        });
+        Recorded::Recorded
     }
 
     pub(super) fn report(&mut self, worker_id: &WorkerId, reports: &[Report], now: Timestamp) -> Vec<Recorded> {
@@ -63,7 +67,7 @@ impl State {
         self.rows.get_mut(&id).filter(|row| row.is_attempt(worker_id, claim_number))
     }
 
-    /// Makes the one move that the outcome says, writes the attempt's row and moves the children.
+    /// Makes the state change of the outcome, writes the attempt's row and updates the children.
     pub(super) fn end_attempt(&mut self, ended: AttemptEnded) {
         let AttemptEnded { id, finished_at: at, .. } = ended;
         let row = self.row(id);
@@ -104,16 +108,17 @@ impl State {
                 row.note_failure(&failure);
                 self.bury(id, reason, at);
             }
-            Outcome::Retrying { retry_at, failure } => {
+            Outcome::Retrying { delay, failure } => {
+                let retry_at = at.after(delay);
                 row.note_failure(&failure);
                 row.job.retry_count += 1;
                 row.wait(Some(retry_at), at);
                 row.job.status = Status::Retrying;
                 row.job.next_retry_at = Some(retry_at);
             }
-            Outcome::Deferred { run_at } => {
+            Outcome::Deferred { delay } => {
                 row.job.deferral_count += 1;
-                row.wait(Some(run_at), at);
+                row.wait(Some(at.after(delay)), at);
             }
             Outcome::Returned => row.wait(None, at),
             Outcome::Lapsed { .. } => {
@@ -129,7 +134,7 @@ impl State {
         self.cancel_if_asked(id, at);
     }
 
-    /// Somebody asked for the end of a job whose attempt did not end it: it does not run again first.
+    /// If the cancellation of a job was requested and its attempt did not end it, the job does not run again first.
     fn cancel_if_asked(&mut self, id: JobId, at: Timestamp) {
         let job = &self.row(id).job;
         if job.cancel_requested_at.is_some() && !job.status.is_ended() {
@@ -172,7 +177,7 @@ impl Row {
     }
 }
 
-/// The word for the history; a success has none, the job itself tells of it.
+/// The word for the history. A success has none; the job's own row describes it.
 fn word(outcome: &Outcome) -> Option<(AttemptOutcome, Option<&Failure>)> {
     Some(match outcome {
         Outcome::Completed { .. } => return None,

@@ -1,7 +1,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use longshore_core::{ClaimNumber, ClaimRequest, Claimed, JobId, Lease, QueueScope, RequestId, StoreError, Timestamp};
+use longshore_core::{
+    ClaimNumber, ClaimRequest, Claimed, Job, JobId, Lease, QueueScope, RequestId, StoreError, Timestamp,
+};
 
 use super::row::Row;
 use super::state::State;
@@ -10,9 +13,10 @@ impl State {
     pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Result<Claimed, StoreError> {
         let worker = self.registered_worker(&request.worker_id)?;
         if let Some(given) = worker.last_claim.clone().filter(|given| given.request_id == request.request_id) {
-            return Ok(self.given_again(request, &given));
+            return Ok(self.given_again(request, &given, now));
         }
-        let request = self.claimable(request);
+        let asked = request;
+        let request = self.claimable(asked);
         let leases = self.lease(&request, now);
         self.leave_offer(&request, &leases);
         if !leases.is_empty() {
@@ -20,7 +24,7 @@ impl State {
             let given = GivenClaim { request_id: request.request_id, leases };
             self.registered_worker(&request.worker_id)?.last_claim = Some(given);
         }
-        Ok(Claimed { leases, next_due: self.next_due() })
+        Ok(Claimed { leases, next_due: self.next_due(asked, now), now })
     }
 
     /// Promotes what is due and leases what the request may have; what comes before it and is overdue is ended.
@@ -40,12 +44,13 @@ impl State {
     }
 
     /// What the worker still has of the leases that this very request gave.
-    fn given_again(&self, request: &ClaimRequest, given: &GivenClaim) -> Claimed {
+    fn given_again(&self, request: &ClaimRequest, given: &GivenClaim, now: Timestamp) -> Claimed {
         let still_held = |(id, claim_number): &(JobId, ClaimNumber)| {
             let row = self.rows.get(id).filter(|row| row.is_attempt(&request.worker_id, *claim_number))?;
             Some(row.lease())
         };
-        Claimed { leases: given.leases.iter().filter_map(still_held).collect(), next_due: self.next_due() }
+        let leases = given.leases.iter().filter_map(still_held).collect();
+        Claimed { leases, next_due: self.next_due(request, now), now }
     }
 
     fn promote(&mut self, now: Timestamp) {
@@ -56,8 +61,22 @@ impl State {
         }
     }
 
-    fn next_due(&self) -> Option<Timestamp> {
-        self.rows.values().filter(|row| row.waits_for_instant()).filter_map(|row| row.due).min()
+    /// How long until something becomes due that the request could take.
+    fn next_due(&self, request: &ClaimRequest, now: Timestamp) -> Option<Duration> {
+        let is_asked = |queue: &String| match &request.scope {
+            QueueScope::All => true,
+            QueueScope::Only(limits) => limits.iter().any(|limit| limit.limit > 0 && limit.queue == *queue),
+        };
+        let takes = |row: &&Row| {
+            let Job { job_type, queue, .. } = &row.job;
+            request.job_types.contains(job_type) && is_asked(queue) && !self.is_paused(queue)
+        };
+        let waiting = self.rows.values().filter(|row| row.waits_for_instant());
+        waiting.filter(takes).filter_map(|row| row.due).min().map(|due| due.since(now))
+    }
+
+    fn is_paused(&self, queue: &str) -> bool {
+        self.queues.get(queue).copied().flatten().is_some()
     }
 
     /// The jobs that the claim takes, in the order in which they are to run.
@@ -73,7 +92,7 @@ impl State {
             .rows
             .values()
             .filter(|row| row.is_ready() && request.job_types.contains(&row.job.job_type))
-            .filter(|row| self.queues.get(&row.job.queue).copied().flatten().is_none())
+            .filter(|row| !self.is_paused(&row.job.queue))
             .collect();
         candidates.sort_by_key(|row| (Reverse(row.job.priority), row.job.id));
         candidates.into_iter().map(|row| row.job.id).collect()

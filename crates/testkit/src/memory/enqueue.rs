@@ -1,4 +1,4 @@
-use longshore_core::{Duplicate, Enqueued, JobId, NewJob, StoreError, Timestamp, ValidJob, ValidJobStream};
+use longshore_core::{Duplicate, Enqueued, JobId, NewJob, StoreError, Timestamp, ValidJob};
 
 use super::Moment;
 use super::row::Row;
@@ -11,7 +11,7 @@ impl State {
         process: u64,
         moment: Moment,
     ) -> Result<Vec<Enqueued>, StoreError> {
-        // One job is checked before anything changes; only several need a draft to be taken back.
+        // One job is checked before anything changes. Only several jobs need a draft that can be dropped.
         if let [job] = jobs.as_slice() {
             let taker = self.taker(job, process, moment);
             let enqueued = self.enqueue_one(job.clone(), moment.now)?;
@@ -29,7 +29,12 @@ impl State {
         Ok(enqueued)
     }
 
-    pub(super) fn enqueue_stream(&mut self, jobs: ValidJobStream, now: Timestamp) -> Result<u64, StoreError> {
+    /// Until the stream breaks off: what stands in place of the next job takes everything back.
+    pub(super) fn enqueue_stream(
+        &mut self,
+        jobs: Vec<Result<ValidJob, StoreError>>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         let mut draft = self.clone();
         let mut made = 0;
         for job in jobs {
@@ -54,7 +59,7 @@ impl State {
             return Err(StoreError::UnknownParent { parent });
         }
         for id in overdue {
-            // It will never run, so it keeps no other job from being made.
+            // It will never run, so it must not prevent a new job.
             self.end_if_overdue(id, now);
         }
         if let Some(holder) = passes {
@@ -68,7 +73,7 @@ impl State {
         Ok(Enqueued::made(id))
     }
 
-    /// Does with the job that has the unique key what the new one says.
+    /// Applies the duplicate rule of the new job to the job that has the unique key.
     fn meet_duplicate(&mut self, id: JobId, new: NewJob, now: Timestamp) -> Enqueued {
         let row = self.row(id);
         let (duplicate, due) = (new.on_duplicate.meet(row.job.status), new.due);

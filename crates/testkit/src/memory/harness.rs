@@ -1,4 +1,4 @@
-use longshore_core::Limits;
+use longshore_core::{JobId, Limits, Status};
 
 use super::MemoryStore;
 use crate::FakeClock;
@@ -13,6 +13,10 @@ impl Harness for MemoryStore {
 
     fn open(&self) -> Self {
         self.another_process()
+    }
+
+    fn refuse(&self, id: JobId, moves: &[Status]) {
+        Self::refuse(self, id, moves);
     }
 
     fn kill(&self, store: Self) {

@@ -136,7 +136,7 @@ impl State {
     fn give_back_unread(&mut self, worker_id: &WorkerId, mailbox: &Arc<Mailbox>, moment: Moment) {
         self.inboxes.retain(|_, open| !Arc::ptr_eq(open, mailbox));
         let leases = std::mem::take(&mut mailbox.content().leases);
-        let records: Vec<Record> = leases.iter().map(|lease| Record::returned(lease, moment.now)).collect();
+        let records: Vec<Record> = leases.iter().map(Record::returned).collect();
         self.record(worker_id, &records, moment.now);
     }
 }

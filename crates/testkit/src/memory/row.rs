@@ -22,6 +22,8 @@ pub(super) struct Row {
     pub(super) log: BTreeMap<(ClaimNumber, u32), LogEntry>,
     /// Who lost it by not extending its lease, until the next claim.
     pub(super) lapsed: Option<WorkerId>,
+    /// The moves that the database refuses, by the state that they lead to.
+    pub(super) refused: Vec<Status>,
 }
 
 impl Row {
@@ -76,6 +78,7 @@ impl Row {
             attempts: BTreeMap::new(),
             log: BTreeMap::new(),
             lapsed: None,
+            refused: Vec::new(),
         }
     }
 

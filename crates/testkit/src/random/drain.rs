@@ -54,8 +54,7 @@ impl<H: Harness> Run<H> {
             if claimed.leases.is_empty() {
                 self.clock.advance(Duration::from_secs(3600));
             }
-            let now = self.now();
-            let records: Vec<_> = claimed.leases.iter().map(|lease| ended(lease, now).completed()).collect();
+            let records: Vec<_> = claimed.leases.iter().map(|lease| ended(lease).completed()).collect();
             let call = || (worker_id.clone(), records.clone());
             self.trail
                 .both_calmly(&self.main, |store| {

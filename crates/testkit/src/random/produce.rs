@@ -1,4 +1,4 @@
-use longshore_core::{ClaimRequest, EnqueueStream, NewJob};
+use longshore_core::{ClaimRequest, EnqueueStream, NewJob, stream_of};
 
 use super::actor::Held;
 use super::draw;
@@ -56,5 +56,5 @@ impl<H: Harness> Run<H> {
 }
 
 fn stream(lines: Vec<Line>) -> EnqueueStream {
-    Box::new(lines.into_iter().map(|line| line.map_err(Into::into)))
+    stream_of(lines.into_iter().map(|line| line.map_err(Into::into)))
 }

@@ -130,8 +130,12 @@ impl<H: Harness> Run<H> {
             (None, AttemptEnd::Completed { .. }) => overdue.map_or(Outcome::Returned, |overdue| overdue.outcome(None)),
             (_, end) => decide(&held.lease.budgets, end, &RetryPolicy::default(), now, self.random.f64()),
         };
-        let mut record = ended(&held.lease, now).log(draw::log(&mut self.random)).outcome(outcome);
-        record.started_at = held.began;
+        let mut record = ended(&held.lease).log(draw::log(&mut self.random)).outcome(outcome);
+        record.ran = held.began.map(|began| now.since(began));
+        // Now and then it had to wait in memory, because nothing could be written.
+        if draw::is_lucky(&mut self.random, 0.3) {
+            record.ended_ago = Duration::from_millis(self.random.u64(..5000));
+        }
         record
     }
 

@@ -21,7 +21,7 @@ pub async fn cancelling_ends_a_job_that_waits_for_its_instant_its_retry_or_its_p
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
-    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(5))).await;
+    world.finish(&worker_id, ended(&lease).retrying(seconds(5))).await;
     let delayed = world.enqueue(job().delay(seconds(5))).await;
     let blocked = world.enqueue(job().parent(delayed)).await;
     for id in [blocked, lease.id, delayed] {
@@ -45,7 +45,7 @@ pub async fn cancelling_a_running_job_asks_it_to_stop<H: Harness>() {
     let held = vec![(lease.id, lease.claim_number)];
     let extended = world.store.extend(Heartbeat { worker_id: worker_id.clone(), held }).await.expect("it lives");
     assert_eq!(extended.cancel_requested, [lease.id]);
-    world.finish(&worker_id, ended(&lease, world.now()).cancelled()).await;
+    world.finish(&worker_id, ended(&lease).cancelled()).await;
     let cancelled = world.detail(lease.id).await;
     assert_eq!(cancelled.job.status, Status::Cancelled);
     assert_eq!(cancelled.attempts[0].outcome, AttemptOutcome::Cancelled);
@@ -66,10 +66,10 @@ pub async fn a_job_that_is_asked_to_stop_does_not_run_again<H: Harness>() {
     let failing = world.running(&worker_id, job()).await;
     let child = world.enqueue(job().parent(failing.id)).await;
     world.act(failing.id, Action::Cancel).await;
-    world.finish(&worker_id, ended(&failing, world.now()).retrying(seconds(1))).await;
+    world.finish(&worker_id, ended(&failing).retrying(seconds(1))).await;
     let putting_off = world.running(&worker_id, job()).await;
     world.act(putting_off.id, Action::Cancel).await;
-    world.finish(&worker_id, ended(&putting_off, world.now()).deferred(seconds(1))).await;
+    world.finish(&worker_id, ended(&putting_off).deferred(seconds(1))).await;
     for id in [failing.id, putting_off.id] {
         assert_eq!(world.status(id).await, Status::Cancelled);
     }
@@ -117,7 +117,7 @@ pub async fn a_worker_can_ask_which_of_its_jobs_are_to_end<H: Harness>() {
         let expected = [(leases[1].id, leases[1].claim_number)];
         assert_eq!(asked(&worker_id).await.expect("it can be asked"), expected);
     }
-    world.finish(&worker_id, ended(&leases[1], world.now()).cancelled()).await;
+    world.finish(&worker_id, ended(&leases[1]).cancelled()).await;
     assert_eq!(asked(&worker_id).await.expect("it can be asked"), []);
     assert_eq!(asked(&other).await.expect("it can be asked"), [(elsewhere.id, elsewhere.claim_number)]);
 }

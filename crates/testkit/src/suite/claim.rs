@@ -131,7 +131,7 @@ pub async fn the_claims_of_a_job_are_numbered_and_the_number_only_grows<H: Harne
     for number in 1..=4 {
         let lease = world.claim_one(&worker_id).await;
         assert_eq!((lease.claim_number.0, lease.attempt()), (number, 1));
-        world.finish(&worker_id, ended(&lease, world.now()).returned()).await;
+        world.finish(&worker_id, ended(&lease).returned()).await;
     }
 }
 

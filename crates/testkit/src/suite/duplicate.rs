@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, Due, Duplicate, EnqueueStream, Enqueued, Job, NewJob, OnDuplicate, Priority, QueueScope, Refusal, Status,
-    Store, Timestamp, UniqueWhile,
+    Action, Due, Duplicate, Enqueued, Job, NewJob, OnDuplicate, Priority, QueueScope, Refusal, Status, Store,
+    Timestamp, UniqueWhile, stream_of,
 };
 
 use super::world::{data, seconds};
@@ -19,7 +19,7 @@ fn pushing_back(delay: u64) -> NewJob {
     keyed().on_duplicate(OnDuplicate::PushBack).delay(seconds(delay))
 }
 
-/// One that may wait behind a job that runs.
+/// A job that may wait behind a running one.
 fn waiting() -> NewJob {
     keyed().unique_while(UniqueWhile::Waiting)
 }
@@ -126,7 +126,7 @@ pub async fn a_retrying_job_is_replaced_and_keeps_what_it_has_spent<H: Harness>(
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, keyed()).await;
-    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(60))).await;
+    world.finish(&worker_id, ended(&lease).retrying(seconds(60))).await;
     let before = world.job(lease.id).await;
     world.enqueued(NewJob { job_data: data("[7]"), ..replacing() }).await;
     assert_eq!(world.job(lease.id).await, Job { job_data: data("[7]"), ..before.clone() });
@@ -166,7 +166,7 @@ pub async fn a_stream_replaces_too_and_counts_what_it_made<H: Harness>() {
     let world = World::<H>::new();
     let id = world.enqueue(keyed()).await;
     let jobs = [NewJob { job_data: data("[7]"), ..replacing() }, job(), pushing_back(60)];
-    let stream: EnqueueStream = Box::new(jobs.map(Ok).into_iter());
+    let stream = stream_of(jobs.map(Ok));
     assert_eq!(world.store.enqueue_stream(stream).await.expect("the stream is fine"), 1);
     assert_eq!(world.job(id).await.run_at, world.now().after(seconds(60)));
 }
@@ -215,7 +215,7 @@ pub async fn a_second_job_may_wait_while_the_first_one_runs_and_a_third_may_not<
     }
     world.complete(&worker_id, &first).await;
     assert_eq!(world.claim_one(&worker_id).await.job_data, data("[7]"));
-    // And so on, while the second one runs.
+    // And again while the second one runs.
     assert!(!world.enqueued(waiting()).await.is_duplicate);
     assert_eq!(world.count().await, 3);
 }
@@ -244,7 +244,7 @@ pub async fn a_job_that_fails_after_it_passed_its_key_on_waits_beside_the_other_
     let worker_id = world.worker().await;
     let first = world.running(&worker_id, waiting()).await;
     let second = world.enqueue(waiting()).await;
-    world.finish(&worker_id, ended(&first, world.now()).retrying(seconds(60))).await;
+    world.finish(&worker_id, ended(&first).retrying(seconds(60))).await;
     assert_eq!(world.enqueued(waiting()).await, Enqueued::met(second, Duplicate::Kept));
     let lease = world.claim_one(&worker_id).await;
     assert_eq!(lease.id, second);
@@ -259,7 +259,7 @@ pub async fn a_job_is_not_retried_while_another_one_has_the_key_that_it_passed_o
     let worker_id = world.worker().await;
     let first = world.running(&worker_id, waiting()).await;
     let second = world.enqueue(waiting()).await;
-    world.finish(&worker_id, ended(&first, world.now()).dead_letter()).await;
+    world.finish(&worker_id, ended(&first).dead_letter()).await;
     let refused = world.act(first.id, Action::Retry).await.refused;
     assert_eq!(refused, [Refusal::UniqueKeyTaken { id: first.id, by: second }]);
     world.act(second, Action::Cancel).await;

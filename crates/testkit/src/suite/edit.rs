@@ -17,7 +17,7 @@ impl<H: Harness> World<H> {
         self.job(id).await
     }
 
-    /// How many jobs of this queue are counted in this state.
+    /// The number of jobs in this queue with this status.
     async fn depth(&self, queue: &str, status: Status) -> u64 {
         self.depths(queue).await.get(&status).copied().unwrap_or(0)
     }
@@ -108,14 +108,14 @@ pub async fn the_counts_follow_a_job_into_its_new_queue<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
-    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(60))).await;
+    world.finish(&worker_id, ended(&lease).retrying(seconds(60))).await;
     let pending = world.enqueue(job()).await;
     let blocked = world.enqueue(job().parent(pending)).await;
     for (id, status) in [(pending, Status::Pending), (blocked, Status::Blocked), (lease.id, Status::Retrying)] {
         world.edited(id, to_queue("elsewhere")).await;
         assert_eq!((world.depth("default", status).await, world.depth("elsewhere", status).await), (0, 1), "{status}");
     }
-    // A new time can move it from one state to another, on top of that.
+    // A new time can also change its status.
     world.edited(lease.id, to_queue("third").due(Due::Now)).await;
     assert_eq!(world.depth("elsewhere", Status::Retrying).await, 0);
     assert_eq!((world.depth("third", Status::Retrying).await, world.depth("third", Status::Pending).await), (0, 1));
@@ -139,7 +139,7 @@ pub async fn a_job_that_was_edited_to_run_later_waits_until_then<H: Harness>() {
     let edited = world.edited(id, JobEdit::new().due(Due::After(seconds(60)))).await;
     assert_eq!((edited.status, edited.run_at), (Status::Pending, world.now().after(seconds(60))));
     let claimed = world.claimed(&worker_id, 1).await;
-    assert_eq!((claimed.leases, claimed.next_due), (vec![], Some(edited.run_at)));
+    assert_eq!((claimed.leases, claimed.next_due), (vec![], Some(edited.run_at.since(world.now()))));
     world.clock.advance(seconds(60));
     assert_eq!(world.claim_one(&worker_id).await.id, id);
 }
@@ -162,7 +162,7 @@ pub async fn a_retrying_job_may_be_tried_again_sooner_or_later<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
-    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(60))).await;
+    world.finish(&worker_id, ended(&lease).retrying(seconds(60))).await;
     let later = world.edited(lease.id, JobEdit::new().due(Due::After(seconds(600)))).await;
     let instant = world.now().after(seconds(600));
     assert_eq!((later.status, later.run_at, later.next_retry_at), (Status::Retrying, instant, Some(instant)));
@@ -192,7 +192,7 @@ pub async fn an_edited_job_keeps_its_unique_key_and_its_parent<H: Harness>() {
     let child = world.enqueue(job().parent(parent.id).unique_key("key")).await;
     world.edited(child, to_queue("elsewhere").job_type("other")).await;
     assert!(world.enqueue_all(vec![job().unique_key("key")]).await[0].is_duplicate);
-    world.finish(&worker_id, ended(&parent, world.now()).dead_letter()).await;
+    world.finish(&worker_id, ended(&parent).dead_letter()).await;
     assert_eq!(world.status(child).await, Status::DeadLetter);
 }
 

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Due, EnqueueStream, InvalidJob, JobData, JobId, Limits, NewJob, OnDuplicate, Priority, Status, Store,
-    StoreError, Timestamp, UniqueWhile,
+    Action, Due, InvalidJob, JobData, JobId, Limits, NewJob, OnDuplicate, Priority, Status, Store, StoreError,
+    Timestamp, UniqueWhile, stream_of,
 };
 
 use super::world::data;
 use super::{Harness, World};
-use crate::job;
+use crate::{feed, job};
 
 pub async fn an_enqueued_job_waits_with_everything_that_it_was_given<H: Harness>() {
     let world = World::<H>::new();
@@ -122,14 +122,14 @@ pub async fn a_refused_batch_leaves_other_jobs_alone<H: Harness>() {
 
 pub async fn a_stream_is_enqueued_whole_and_counted<H: Harness>() {
     let world = World::<H>::new();
-    let made = world.store.enqueue_stream(Box::new((0..2500).map(|_| Ok(job())))).await;
+    let made = world.store.enqueue_stream(stream_of((0..2500).map(|_| Ok(job())))).await;
     assert_eq!(made.expect("the stream is fine"), 2500);
     assert_eq!(world.count().await, 2500);
 }
 
 pub async fn a_stream_that_breaks_off_enqueues_nothing<H: Harness>() {
     let world = World::<H>::new();
-    let broken: EnqueueStream = Box::new((0..2500).map(|line| match line {
+    let broken = stream_of((0..2500).map(|line| match line {
         2400 => Err("line 2401 is no JSON".into()),
         _ => Ok(job()),
     }));
@@ -141,7 +141,7 @@ pub async fn a_stream_that_breaks_off_enqueues_nothing<H: Harness>() {
 
 pub async fn a_stream_with_an_invalid_job_enqueues_nothing<H: Harness>() {
     let world = World::<H>::new();
-    let stream: EnqueueStream = Box::new([Ok(job()), Ok(job().queue("")), Ok(job())].into_iter());
+    let stream = stream_of([Ok(job()), Ok(job().queue("")), Ok(job())]);
     let answer = world.store.enqueue_stream(stream).await;
     assert!(matches!(answer, Err(StoreError::InvalidJob(_))), "{answer:?}");
     assert_eq!(world.count().await, 0);
@@ -149,7 +149,7 @@ pub async fn a_stream_with_an_invalid_job_enqueues_nothing<H: Harness>() {
 
 pub async fn an_empty_stream_enqueues_nothing<H: Harness>() {
     let world = World::<H>::new();
-    let made = world.store.enqueue_stream(Box::new(std::iter::empty())).await;
+    let made = world.store.enqueue_stream(stream_of(std::iter::empty())).await;
     assert_eq!(made.expect("nothing is wrong with it"), 0);
 }
 
@@ -225,4 +225,39 @@ pub async fn an_id_is_never_given_twice<H: Harness>() {
     world.act(newest, Action::Delete).await;
     world.restart();
     assert!(world.enqueue(job()).await > newest);
+}
+
+pub async fn a_stream_may_be_slow_and_holds_up_nobody<H: Harness>() {
+    let world = World::<H>::new();
+    let (lines, stream) = feed();
+    let meanwhile = async {
+        for number in 1..=3 {
+            lines.send(Ok(job())).expect("the stream is read");
+            world.enqueue(job().queue("other")).await;
+            assert_eq!(world.count().await, number, "nothing of the stream is there before its end");
+        }
+        drop(lines);
+    };
+    let (made, ()) = tokio::join!(world.store.enqueue_stream(stream), meanwhile);
+    assert_eq!(made.expect("the stream is fine"), 3);
+    assert_eq!(world.count().await, 6);
+}
+
+pub async fn a_stream_that_is_given_up_before_its_end_enqueues_nothing<H: Harness>() {
+    let world = World::<H>::new();
+    let (lines, stream) = feed();
+    for _ in 0..1000 {
+        lines.send(Ok(job())).expect("the stream is read");
+    }
+    let others = async {
+        for _ in 0..10 {
+            world.enqueue(job()).await;
+        }
+    };
+    tokio::select! {
+        made = world.store.enqueue_stream(stream) => panic!("the stream has not ended: {made:?}"),
+        () = others => {}
+    }
+    assert!(lines.is_closed(), "nobody reads the stream any more");
+    assert_eq!(world.count().await, 10);
 }

@@ -77,7 +77,7 @@ pub async fn a_parent_that_is_given_up_takes_all_that_waits_for_it_along<H: Harn
     let child = world.enqueue(job().parent(lease.id)).await;
     let grandchild = world.enqueue(job().parent(child).delay(seconds(60))).await;
     let brother = world.enqueue(job().parent(lease.id).queue("elsewhere")).await;
-    world.finish(&worker_id, ended(&lease, world.now()).dead_letter()).await;
+    world.finish(&worker_id, ended(&lease).dead_letter()).await;
     for (id, parent) in [(child, lease.id), (grandchild, child), (brother, lease.id)] {
         let found = world.job(id).await;
         assert_eq!((found.status, found.moved_to_dead_letter_at), (Status::DeadLetter, Some(world.now())));
@@ -98,7 +98,7 @@ pub async fn a_parent_that_is_cancelled_takes_its_children_along<H: Harness>() {
     let child_of_running = world.enqueue(job().parent(running.id)).await;
     world.act(running.id, Action::Cancel).await;
     assert_eq!(world.status(child_of_running).await, Status::Blocked);
-    world.finish(&worker_id, ended(&running, world.now()).cancelled()).await;
+    world.finish(&worker_id, ended(&running).cancelled()).await;
     for (child, parent) in [(child_of_waiting, waiting), (child_of_running, running.id)] {
         let found = world.job(child).await;
         assert_eq!(found.status, Status::DeadLetter);
@@ -123,11 +123,11 @@ pub async fn a_parent_that_is_tried_again_keeps_its_children_waiting<H: Harness>
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     let child = world.enqueue(job().parent(lease.id)).await;
-    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(1))).await;
+    world.finish(&worker_id, ended(&lease).retrying(seconds(1))).await;
     assert_eq!(world.status(child).await, Status::Blocked);
     world.clock.advance(seconds(1));
     let again = world.claim_one(&worker_id).await;
-    world.finish(&worker_id, ended(&again, world.now()).deferred(seconds(0))).await;
+    world.finish(&worker_id, ended(&again).deferred(seconds(0))).await;
     let last = world.claim_one(&worker_id).await;
     assert_eq!((last.id, world.status(child).await), (lease.id, Status::Blocked));
     world.complete(&worker_id, &last).await;
@@ -144,17 +144,17 @@ pub async fn a_delayed_child_waits_for_its_parent_and_for_its_instant<H: Harness
     assert_eq!(world.claimed(&worker_id, 9).await.next_due, None);
     world.complete(&worker_id, &lease).await;
     let claimed = world.claimed(&worker_id, 9).await;
-    assert_eq!((ids(&claimed.leases), claimed.next_due), (vec![early], Some(world.now().after(seconds(10)))));
+    assert_eq!((ids(&claimed.leases), claimed.next_due), (vec![early], Some(seconds(10))));
     world.clock.advance(seconds(10));
     assert_eq!(ids(&world.claim(&worker_id, 9).await), [late]);
 }
 
-/// A parent that was given up, its child and its grandchild.
+/// A parent that became a dead letter, its child and its grandchild.
 async fn dead_family<H: Harness>(world: &World<H>, worker_id: &WorkerId) -> [JobId; 3] {
     let lease = world.running(worker_id, job()).await;
     let child = world.enqueue(job().parent(lease.id)).await;
     let grandchild = world.enqueue(job().parent(child)).await;
-    world.finish(worker_id, ended(&lease, world.now()).dead_letter()).await;
+    world.finish(worker_id, ended(&lease).dead_letter()).await;
     [lease.id, child, grandchild]
 }
 
@@ -240,7 +240,7 @@ pub async fn a_retried_parent_leaves_children_alone_that_died_of_something_else<
     world.act(cancelled, Action::Cancel).await;
     world.complete(&worker_id, &lease).await;
     let child = world.claim_one(&worker_id).await;
-    world.finish(&worker_id, ended(&child, world.now()).dead_letter()).await;
+    world.finish(&worker_id, ended(&child).dead_letter()).await;
     assert_eq!(world.act(lease.id, Action::Retry).await.touched, 1);
     assert_eq!(world.status(failed).await, Status::DeadLetter);
     assert_eq!(world.status(cancelled).await, Status::Cancelled);
@@ -252,7 +252,7 @@ pub async fn a_cancelled_child_of_a_dead_parent_waits_for_it_after_a_retry<H: Ha
     let lease = world.running(&worker_id, job()).await;
     let child = world.enqueue(job().parent(lease.id)).await;
     world.act(child, Action::Cancel).await;
-    world.finish(&worker_id, ended(&lease, world.now()).dead_letter()).await;
+    world.finish(&worker_id, ended(&lease).dead_letter()).await;
     assert_eq!(world.act(child, Action::Retry).await.touched, 1);
     assert_eq!(world.status(child).await, Status::Blocked);
     world.act(lease.id, Action::Retry).await;
@@ -265,7 +265,7 @@ pub async fn a_child_whose_unique_key_is_taken_stays_given_up_and_its_parent_run
     let lease = world.running(&worker_id, job()).await;
     let child = world.enqueue(job().parent(lease.id).unique_key("key")).await;
     let grandchild = world.enqueue(job().parent(child)).await;
-    world.finish(&worker_id, ended(&lease, world.now()).dead_letter()).await;
+    world.finish(&worker_id, ended(&lease).dead_letter()).await;
     let by = world.enqueue(job().unique_key("key").delay(seconds(60))).await;
     let actioned = world.act(lease.id, Action::Retry).await;
     assert_eq!((actioned.touched, actioned.refused), (1, vec![Refusal::UniqueKeyTaken { id: child, by }]));
@@ -291,7 +291,7 @@ pub async fn a_large_family_is_revived_across_the_steps_of_one_action<H: Harness
     let lease = world.running(&worker_id, job()).await;
     let children: Vec<JobId> =
         world.enqueue_all(vec![job().parent(lease.id); 2100]).await.iter().map(|child| child.id).collect();
-    world.finish(&worker_id, ended(&lease, world.now()).dead_letter()).await;
+    world.finish(&worker_id, ended(&lease).dead_letter()).await;
     let named = children.iter().copied().chain([lease.id]).collect();
     let actioned = world.act_on(Selection::Jobs(named), Action::Retry).await;
     assert_eq!((actioned.touched, actioned.refused), (2101, vec![]));

@@ -32,7 +32,7 @@ async fn late<H: Harness>() -> Late<H> {
 async fn is_fenced<H: Harness>(end: impl FnOnce(RecordBuilder) -> Record) {
     let Late { world, late, lost, .. } = late::<H>().await;
     let before = world.detail(lost.id).await;
-    assert_eq!(world.record(&late, end(ended(&lost, world.now()))).await, Recorded::Fenced);
+    assert_eq!(world.record(&late, end(ended(&lost))).await, Recorded::Fenced);
     assert_eq!(world.detail(lost.id).await, before);
     assert_eq!(before.job.status, Status::Running);
 }
@@ -77,7 +77,7 @@ pub async fn a_late_worker_cannot_log<H: Harness>() {
 
 pub async fn the_log_of_a_fenced_outcome_is_not_kept<H: Harness>() {
     let Late { world, late, lost, .. } = late::<H>().await;
-    let record = ended(&lost, world.now()).log(vec![line()]).completed();
+    let record = ended(&lost).log(vec![line()]).completed();
     assert_eq!(world.record(&late, record).await, Recorded::Fenced);
     is_log_empty(&world, lost.id).await;
 }
@@ -99,9 +99,9 @@ pub async fn an_older_claim_of_the_same_worker_is_fenced<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let first = world.running(&worker_id, job()).await;
-    world.finish(&worker_id, ended(&first, world.now()).returned()).await;
+    world.finish(&worker_id, ended(&first).returned()).await;
     let second = world.claim_one(&worker_id).await;
-    assert_eq!(world.record(&worker_id, ended(&first, world.now()).completed()).await, Recorded::Fenced);
+    assert_eq!(world.record(&worker_id, ended(&first).completed()).await, Recorded::Fenced);
     assert_eq!(report(&world, &worker_id, first.id, first.claim_number, None).await, Recorded::Fenced);
     world.complete(&worker_id, &second).await;
 }
@@ -110,8 +110,8 @@ pub async fn another_worker_cannot_write_the_outcome<H: Harness>() {
     let world = World::<H>::new();
     let (owner, other) = (world.worker().await, world.worker().await);
     let lease = world.running(&owner, job()).await;
-    assert_eq!(world.record(&other, ended(&lease, world.now()).completed()).await, Recorded::Fenced);
-    assert_eq!(world.record(&WorkerId::random(), ended(&lease, world.now()).completed()).await, Recorded::Fenced);
+    assert_eq!(world.record(&other, ended(&lease).completed()).await, Recorded::Fenced);
+    assert_eq!(world.record(&WorkerId::random(), ended(&lease).completed()).await, Recorded::Fenced);
     world.complete(&owner, &lease).await;
 }
 
@@ -120,7 +120,7 @@ pub async fn a_second_outcome_of_one_attempt_is_fenced<H: Harness>() {
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     world.complete(&worker_id, &lease).await;
-    assert_eq!(world.record(&worker_id, ended(&lease, world.now()).dead_letter()).await, Recorded::Fenced);
+    assert_eq!(world.record(&worker_id, ended(&lease).dead_letter()).await, Recorded::Fenced);
     assert_eq!(world.status(lease.id).await, Status::Completed);
 }
 
@@ -156,7 +156,7 @@ pub async fn of_two_outcomes_in_one_batch_the_first_holds<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
-    let end = || ended(&lease, world.now());
+    let end = || ended(&lease);
     let answers = world.store.record(worker_id, [end().completed(), end().dead_letter()].into()).await;
     assert_eq!(answers.expect("outcomes can be written"), [Recorded::Recorded, Recorded::Fenced]);
     assert_eq!(world.status(lease.id).await, Status::Completed);
@@ -166,7 +166,7 @@ pub async fn an_outcome_of_a_job_that_is_not_there_is_fenced<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
-    let record = Record { id: JobId(4711), ..ended(&lease, world.now()).completed() };
+    let record = Record { id: JobId(4711), ..ended(&lease).completed() };
     assert_eq!(world.record(&worker_id, record).await, Recorded::Fenced);
     assert_eq!(report(&world, &worker_id, JobId(4711), ClaimNumber(1), None).await, Recorded::Fenced);
 }
@@ -176,7 +176,7 @@ pub async fn a_retired_worker_cannot_write_an_outcome<H: Harness>() {
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     world.store.retire(worker_id.clone()).await.expect("it can retire");
-    assert_eq!(world.record(&worker_id, ended(&lease, world.now()).completed()).await, Recorded::Fenced);
+    assert_eq!(world.record(&worker_id, ended(&lease).completed()).await, Recorded::Fenced);
     assert_eq!(world.status(lease.id).await, Status::Pending);
 }
 
@@ -192,7 +192,7 @@ async fn report<H: Harness>(
     progress: Option<Progress>,
 ) -> Recorded {
     let report = Report { id, claim_number, attempt: 1, progress, log: vec![line()] };
-    world.store.report(worker_id.clone(), [report].into()).await.expect("reports can be written")[0]
+    world.store.report(worker_id.clone(), [report].into()).await.expect("reports can be written").remove(0)
 }
 
 async fn is_log_empty<H: Harness>(world: &World<H>, id: JobId) {

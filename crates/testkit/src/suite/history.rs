@@ -31,7 +31,7 @@ pub async fn the_successful_attempt_is_part_of_the_history<H: Harness>() {
     let lease = world.running(&worker_id, job()).await;
     let began = world.now();
     world.clock.advance(seconds(1));
-    world.finish(&worker_id, ended(&lease, world.now()).began(began).completed()).await;
+    world.finish(&worker_id, ended(&lease).ran(seconds(1)).completed()).await;
     let found = attempts(&world, lease.id).await;
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].outcome, found[0].attempt), (AttemptOutcome::Completed, 1));
@@ -43,15 +43,15 @@ pub async fn every_attempt_that_did_not_simply_succeed_is_kept<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let first = world.running(&worker_id, job()).await;
-    world.finish(&worker_id, ended(&first, world.now()).retrying(seconds(1))).await;
+    world.finish(&worker_id, ended(&first).retrying(seconds(1))).await;
     world.clock.advance(seconds(1));
     let second = world.claim_one(&worker_id).await;
-    world.finish(&worker_id, ended(&second, world.now()).deferred(seconds(1))).await;
+    world.finish(&worker_id, ended(&second).deferred(seconds(1))).await;
     world.clock.advance(seconds(1));
     let third = world.claim_one(&worker_id).await;
-    world.finish(&worker_id, ended(&third, world.now()).returned()).await;
+    world.finish(&worker_id, ended(&third).returned()).await;
     let fourth = world.claim_one(&worker_id).await;
-    world.finish(&worker_id, ended(&fourth, world.now()).dead_letter()).await;
+    world.finish(&worker_id, ended(&fourth).dead_letter()).await;
     let found = attempts(&world, first.id).await;
     let told: Vec<_> = found.iter().map(|attempt| (attempt.claim_number.0, attempt.attempt, attempt.outcome)).collect();
     assert_eq!(
@@ -72,7 +72,7 @@ pub async fn a_failed_attempt_keeps_its_own_error<H: Harness>() {
     let lease = world.running(&worker_id, job()).await;
     let began = world.now();
     world.clock.advance(seconds(1));
-    world.finish(&worker_id, ended(&lease, world.now()).began(began).retrying(seconds(1))).await;
+    world.finish(&worker_id, ended(&lease).ran(seconds(1)).retrying(seconds(1))).await;
     let failed = attempts(&world, lease.id).await.remove(0);
     assert_eq!(
         (failed.failure_type, failed.error_message.as_deref()),
@@ -86,7 +86,7 @@ pub async fn an_attempt_that_never_began_tells_no_beginning<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
-    world.finish(&worker_id, ended(&lease, world.now()).never_began().returned()).await;
+    world.finish(&worker_id, ended(&lease).never_began().returned()).await;
     let found = attempts(&world, lease.id).await;
     assert_eq!((found[0].outcome, found[0].started_at), (AttemptOutcome::Returned, None));
     assert_eq!(found[0].finished_at, Some(world.now()));

@@ -42,7 +42,7 @@ pub async fn a_worker_that_does_not_extend_its_lease_loses_its_jobs<H: Harness>(
     let reclaimed = world.look_for(seconds(16)).await;
     assert_eq!(reclaimed, Reclaimed { workers: vec![process.worker_id.clone()], jobs: 1, overdue: 0 });
     assert_eq!(world.status(lease.id).await, Status::Pending);
-    let late = process.store.record(process.worker_id.clone(), [ended(&lease, world.now()).completed()].into()).await;
+    let late = process.store.record(process.worker_id.clone(), [ended(&lease).completed()].into()).await;
     assert_eq!(late.expect("outcomes can be written"), [Recorded::Fenced]);
 }
 
@@ -135,7 +135,7 @@ pub async fn the_claim_of_another_worker_spends_the_crash<H: Harness>() {
     let lease = world.claim_one(&successor).await;
     assert_eq!((lease.id, lease.budgets.crash_count), (lost.id, 1));
     assert_eq!(world.job(lost.id).await.crash_count, 1);
-    world.finish(&successor, ended(&lease, world.now()).returned()).await;
+    world.finish(&successor, ended(&lease).returned()).await;
     // Spent once: the next claim is no takeover.
     let third = world.worker().await;
     assert_eq!(world.claim_one(&third).await.budgets.crash_count, 1);

@@ -38,6 +38,9 @@ macro_rules! store_suite {
                 a_claim_tells_when_the_next_job_becomes_due
                 nothing_becomes_due_where_nothing_waits_for_its_instant
                 a_due_job_takes_its_place_by_priority_and_id
+                a_claim_hears_nothing_of_what_becomes_due_for_others
+                a_claim_hears_nothing_of_what_becomes_due_in_a_paused_queue
+                behind_many_jobs_of_others_that_become_due_first_no_job_is_forgotten
                 of_many_jobs_that_become_due_at_once_none_is_left_behind
                 a_clock_that_jumps_forwards_loses_no_job
                 a_clock_that_jumps_backwards_holds_no_ready_job_back;
@@ -86,6 +89,8 @@ macro_rules! store_suite {
                 a_refused_batch_leaves_other_jobs_alone
                 a_stream_is_enqueued_whole_and_counted
                 a_stream_that_breaks_off_enqueues_nothing
+                a_stream_may_be_slow_and_holds_up_nobody
+                a_stream_that_is_given_up_before_its_end_enqueues_nothing
                 a_stream_with_an_invalid_job_enqueues_nothing
                 an_empty_stream_enqueues_nothing
                 a_payload_at_the_limit_is_accepted_and_one_byte_more_is_not
@@ -250,6 +255,13 @@ macro_rules! store_suite {
                 a_recorded_crash_spends_a_crash_and_nothing_else
                 the_outcomes_of_a_batch_are_answered_in_order
                 a_batch_may_hold_every_kind_of_outcome
+                the_instants_of_an_attempt_are_those_of_the_stores_clock
+                an_attempt_that_ended_long_ago_ended_at_the_beginning_of_time_at_the_earliest
+                a_delay_counts_from_the_end_of_the_attempt_however_late_it_is_recorded
+                a_delay_that_has_passed_before_the_outcome_is_recorded_is_over
+                an_outcome_that_the_database_refuses_is_told_and_the_others_are_recorded
+                a_job_whose_outcome_is_refused_can_be_given_up
+                an_outcome_that_was_refused_is_recorded_once_the_database_accepts_it
                 an_outcome_survives_the_death_of_its_process;
             overdue:
                 an_expired_job_is_not_claimed_and_ends_as_cancelled_with_the_reason

@@ -90,7 +90,7 @@ pub async fn the_last_of_the_log_comes_with_the_outcome<H: Harness>() {
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     log(&world, &worker_id, &lease, vec![chunk(0, "begun\n")]).await;
-    let record = ended(&lease, world.now()).log(vec![chunk(1, "done\n")]).completed();
+    let record = ended(&lease).log(vec![chunk(1, "done\n")]).completed();
     world.finish(&worker_id, record).await;
     assert_eq!(text(&entries(&world, whole(lease.id)).await), "begun\ndone\n");
 }
@@ -99,7 +99,7 @@ pub async fn each_attempt_has_a_log_of_its_own<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let first = world.running(&worker_id, job()).await;
-    let record = ended(&first, world.now()).log(vec![chunk(0, "first\n")]).retrying(seconds(0));
+    let record = ended(&first).log(vec![chunk(0, "first\n")]).retrying(seconds(0));
     world.finish(&worker_id, record).await;
     let second = world.claim_one(&worker_id).await;
     log(&world, &worker_id, &second, vec![chunk(0, "second\n")]).await;
@@ -152,7 +152,7 @@ pub async fn a_new_attempt_begins_without_progress<H: Harness>() {
     let lease = world.running(&worker_id, job()).await;
     let progress = Progress { fraction: 0.5, message: Some("half".to_owned()) };
     report(&world, &worker_id, news(&lease, Some(progress), Vec::new())).await;
-    world.finish(&worker_id, ended(&lease, world.now()).returned()).await;
+    world.finish(&worker_id, ended(&lease).returned()).await;
     world.claim_one(&worker_id).await;
     let job = world.job(lease.id).await;
     assert_eq!((job.progress, job.progress_message), (None, None));

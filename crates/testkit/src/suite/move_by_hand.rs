@@ -1,6 +1,6 @@
 use longshore_core::{
     Action, Console, Filter, JobId, JobPageRequest, LogChunk, LogRequest, NewJob, Priority, Refusal, Selection, Status,
-    Store,
+    Store, stream_of,
 };
 
 use super::{Harness, World, ids};
@@ -15,7 +15,7 @@ pub async fn a_deleted_job_is_gone_with_its_history_and_its_log<H: Harness>() {
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     let chunk = LogChunk { number: 0, text: "line".to_owned(), cut_bytes: 0, replaces: 0..0 };
-    world.finish(&worker_id, ended(&lease, world.now()).log(vec![chunk]).dead_letter()).await;
+    world.finish(&worker_id, ended(&lease).log(vec![chunk]).dead_letter()).await;
     assert_eq!(world.act(lease.id, Action::Delete).await.touched, 1);
     assert_eq!(world.store.job(lease.id).await.expect("jobs can be read"), None);
     let request = LogRequest { id: lease.id, attempt: None, after: None };
@@ -112,7 +112,7 @@ pub async fn what_an_action_moves_out_of_its_own_selection_is_left_alone<H: Harn
     let child = world.enqueue(job().parent(root)).await;
     let grandchild = world.enqueue(job().parent(child)).await;
     let actioned = world.act_on(in_status(Status::Blocked), Action::Cancel).await;
-    // With its parent cancelled the grandchild is a dead letter, and nobody asked to cancel dead letters.
+    // When its parent is cancelled, the grandchild becomes a dead letter, and the filter does not include dead letters.
     assert_eq!((actioned.touched, actioned.refused), (1, vec![]));
     assert_eq!(world.status(child).await, Status::Cancelled);
     assert_eq!(world.status(grandchild).await, Status::DeadLetter);
@@ -120,7 +120,7 @@ pub async fn what_an_action_moves_out_of_its_own_selection_is_left_alone<H: Harn
 
 pub async fn a_large_selection_is_moved_whole<H: Harness>() {
     let world = World::<H>::new();
-    world.store.enqueue_stream(Box::new((0..2500).map(|_| Ok(job())))).await.expect("the stream is fine");
+    world.store.enqueue_stream(stream_of((0..2500).map(|_| Ok(job())))).await.expect("the stream is fine");
     let cancelled = world.act_on(in_status(Status::Pending), Action::Cancel).await;
     assert_eq!((cancelled.touched, cancelled.refused.len()), (2500, 0));
     let retried = world.act_on(in_status(Status::Cancelled), Action::Retry).await;

@@ -121,7 +121,7 @@ pub async fn what_comes_due_or_is_given_back_comes_before_a_new_job<H: Harness>(
     let leases = world.claim(&worker_id, 9).await;
     assert_eq!(ids(&leases), [due, late]);
     look(&world, &worker_id, &mut inbox, QueueScope::All, 1).await;
-    world.finish(&worker_id, ended(&leases[0], world.now()).returned()).await;
+    world.finish(&worker_id, ended(&leases[0]).returned()).await;
     let last = world.enqueue(job()).await;
     assert_eq!(taken(&mut inbox), []);
     assert_eq!(ids(&world.claim(&worker_id, 9).await), [due, last]);
@@ -224,11 +224,11 @@ pub async fn a_late_outcome_of_a_job_that_was_made_with_a_lease_is_fenced_off<H:
     let id = world.enqueue(job()).await;
     let lease = one(&mut inbox).await;
     world.store.retire(worker_id.clone()).await.expect("it can retire");
-    assert_eq!(world.record(&worker_id, ended(&lease, world.now()).completed()).await, Recorded::Fenced);
+    assert_eq!(world.record(&worker_id, ended(&lease).completed()).await, Recorded::Fenced);
     let other = world.worker().await;
     let again = world.claim_one(&other).await;
     assert_eq!((again.id, again.claim_number.0, again.attempt()), (id, 2, 1));
-    assert_eq!(world.record(&worker_id, ended(&lease, world.now()).completed()).await, Recorded::Fenced);
+    assert_eq!(world.record(&worker_id, ended(&lease).completed()).await, Recorded::Fenced);
     world.complete(&other, &again).await;
 }
 

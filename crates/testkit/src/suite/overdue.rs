@@ -7,7 +7,7 @@ use super::world::seconds;
 use super::{Harness, World, ids};
 use crate::{claim, ended, job};
 
-/// How a job stands, and the beginning of the reason that it keeps.
+/// The status of a job, and the beginning of its reason.
 async fn end_of<H: Harness>(world: &World<H>, id: JobId) -> (Status, Option<String>) {
     let job = world.job(id).await;
     let reason = job.dead_letter_reason.map(|reason| reason.split(": ").take(2).collect::<Vec<_>>().join(": "));
@@ -22,7 +22,7 @@ fn out_of_time() -> (Status, Option<String>) {
     (Status::DeadLetter, Some("expired: its deadline passed".to_owned()))
 }
 
-/// Ended jobs of the last minute: cancelled and failed.
+/// Jobs that ended in the last minute: cancelled and failed.
 async fn minute<H: Harness>(world: &World<H>) -> (u64, u64) {
     let stats = world.store.stats(1).await.expect("statistics can be read");
     stats.minutes.iter().fold((0, 0), |sum, minute| (sum.0 + minute.cancelled, sum.1 + minute.failed))
@@ -88,7 +88,7 @@ pub async fn what_waits_beyond_its_expiry_ends_although_nobody_claims_it<H: Harn
     let worker_id = world.worker().await;
     let mortal = || job().expires_in(seconds(5));
     let retrying = world.running(&worker_id, mortal()).await;
-    world.finish(&worker_id, ended(&retrying, world.now()).retrying(seconds(2))).await;
+    world.finish(&worker_id, ended(&retrying).retrying(seconds(2))).await;
     let parent = world.running(&worker_id, job()).await;
     let waiting = [
         world.enqueue(mortal()).await,
@@ -156,7 +156,7 @@ pub async fn what_comes_back_beyond_its_expiry_does_not_run_again<H: Harness>() 
     world.clock.advance(seconds(5));
     world.kill(dying);
     assert_eq!(world.reclaim().await.jobs, 1);
-    world.finish(&worker_id, ended(&lease, world.now()).returned()).await;
+    world.finish(&worker_id, ended(&lease).returned()).await;
     assert!(world.claim(&worker_id, 9).await.is_empty());
     assert_eq!((end_of(&world, lease.id).await, end_of(&world, other).await), (expired(), out_of_time()));
 }
@@ -167,14 +167,14 @@ pub async fn an_attempt_that_did_not_begin_in_time_ends_as_expired_and_spends_no
     let lease = world.running(&worker_id, job().expires_in(seconds(5))).await;
     world.clock.advance(seconds(5));
     let overdue = lease.budgets.time.overdue_at(world.now()).expect("its time is over");
-    world.finish(&worker_id, ended(&lease, world.now()).never_began().outcome(overdue.outcome(None))).await;
+    world.finish(&worker_id, ended(&lease).never_began().outcome(overdue.outcome(None))).await;
     let detail = world.detail(lease.id).await;
     assert_eq!((end_of(&world, lease.id).await, detail.job.completed_at), (expired(), Some(world.now())));
     assert_eq!((detail.job.retry_count, detail.job.error_message), (0, None));
     let attempt = &detail.attempts[0];
     assert_eq!((attempt.outcome, attempt.started_at), (AttemptOutcome::Cancelled, None));
     assert_eq!((minute(&world).await, depth(&world, Status::Cancelled).await), ((1, 0), 1));
-    let late = ended(&lease, world.now()).completed();
+    let late = ended(&lease).completed();
     assert_eq!(world.record(&worker_id, late).await, Recorded::Fenced);
 }
 
@@ -186,7 +186,7 @@ pub async fn a_failure_after_which_no_retry_is_in_time_is_kept_with_the_reason<H
     let failure = Failure::new(FailureType::NetworkError, "no answer").with_traceback("the story");
     let at = lease.budgets.time.expires_at.expect("it was given");
     let outcome = Outcome::Expired { at, failure: Some(failure) };
-    world.finish(&worker_id, ended(&lease, world.now()).outcome(outcome)).await;
+    world.finish(&worker_id, ended(&lease).outcome(outcome)).await;
     let detail = world.detail(lease.id).await;
     assert_eq!(end_of(&world, lease.id).await, expired());
     assert_eq!((detail.job.failure_type.as_deref(), detail.job.retry_count), (Some("network_error"), 0));
@@ -290,7 +290,7 @@ pub async fn a_job_that_is_retried_by_hand_is_free_of_what_has_passed<H: Harness
     assert_eq!((found.status, found.dead_letter_reason), (Status::Pending, None));
     assert_eq!((found.expires_at, found.deadline_at), (None, deadline));
     let lease = world.claim_one(&worker_id).await;
-    world.finish(&worker_id, ended(&lease, world.now()).returned()).await;
+    world.finish(&worker_id, ended(&lease).returned()).await;
     world.clock.advance(seconds(60));
     assert_eq!(world.reclaim().await.overdue, 1);
     assert_eq!(end_of(&world, id).await, out_of_time());

@@ -28,7 +28,7 @@ pub async fn pages_show_the_newest_first_without_gaps_or_repeats<H: Harness>() {
         let page = page(&world, Selection::from(Filter::all()), after, 10).await;
         found.extend(page.jobs.iter().map(|job| job.id));
         after = page.next;
-        // Jobs that come meanwhile stand before all pages and move nothing.
+        // Jobs that are enqueued in between come before all pages and change none.
         world.enqueue(job()).await;
     }
     assert_eq!((found, after), (expected, None));
@@ -103,9 +103,8 @@ pub async fn a_filter_by_failure_shows_what_failed_so_last<H: Harness>() {
     let mut failed = Vec::new();
     for failure_type in [FailureType::TimeoutError, FailureType::ConfigError] {
         let lease = world.running(&worker_id, job()).await;
-        let retry_at = world.now().after(seconds(60));
-        let outcome = Outcome::Retrying { retry_at, failure: Failure::new(failure_type, "so") };
-        world.finish(&worker_id, ended(&lease, world.now()).outcome(outcome)).await;
+        let outcome = Outcome::Retrying { delay: seconds(60), failure: Failure::new(failure_type, "so") };
+        world.finish(&worker_id, ended(&lease).outcome(outcome)).await;
         failed.push((failure_type, lease.id));
     }
     world.enqueue(job()).await;
@@ -129,7 +128,7 @@ pub async fn a_filter_by_reason_shows_what_was_given_up_for_it_and_an_action_mov
     for reason in reasons {
         let lease = world.running(&worker_id, job()).await;
         let outcome = Outcome::DeadLetter { reason, failure: Failure::new(FailureType::WorkerError, "so") };
-        world.finish(&worker_id, ended(&lease, world.now()).outcome(outcome)).await;
+        world.finish(&worker_id, ended(&lease).outcome(outcome)).await;
         given_up.push((reason, lease.id));
     }
     let child = world.enqueue(job().parent(given_up[0].1)).await;

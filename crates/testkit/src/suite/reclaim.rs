@@ -101,7 +101,7 @@ pub async fn an_attempt_that_began_before_its_job_came_back_accuses_nobody<H: Ha
     let doomed = world.process().await;
     let id = world.enqueue(job()).await;
     let begun = doomed.begin_one().await;
-    world.finish(&doomed.worker_id, ended(&begun, world.now()).returned()).await;
+    world.finish(&doomed.worker_id, ended(&begun).returned()).await;
     doomed.claim(1).await;
     world.kill(doomed);
     world.reclaim().await;

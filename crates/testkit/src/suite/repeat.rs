@@ -53,7 +53,7 @@ pub async fn a_claim_that_is_repeated_does_not_give_a_lease_of_a_later_claim<H: 
     world.enqueue(job()).await;
     let request = claim(&worker_id, 1);
     let lease = ask(&world, &request).await.leases.remove(0);
-    world.finish(&worker_id, ended(&lease, world.now()).returned()).await;
+    world.finish(&worker_id, ended(&lease).returned()).await;
     assert!(ask(&world, &request).await.leases.is_empty());
     let again = world.claim_one(&worker_id).await;
     assert_eq!(again.claim_number.0, lease.claim_number.0 + 1);

@@ -8,11 +8,11 @@ pub async fn a_dead_letter_is_retried_with_fresh_budgets_and_keeps_its_history<H
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let first = world.running(&worker_id, job()).await;
-    world.finish(&worker_id, ended(&first, world.now()).deferred(seconds(0))).await;
+    world.finish(&worker_id, ended(&first).deferred(seconds(0))).await;
     let second = world.claim_one(&worker_id).await;
-    world.finish(&worker_id, ended(&second, world.now()).retrying(seconds(0))).await;
+    world.finish(&worker_id, ended(&second).retrying(seconds(0))).await;
     let third = world.claim_one(&worker_id).await;
-    world.finish(&worker_id, ended(&third, world.now()).dead_letter()).await;
+    world.finish(&worker_id, ended(&third).dead_letter()).await;
     let history = world.detail(first.id).await.attempts;
     assert_eq!(world.act(first.id, Action::Retry).await.touched, 1);
     let retried = world.detail(first.id).await;
@@ -30,7 +30,7 @@ pub async fn a_retrying_job_may_be_retried_at_once<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
-    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(300))).await;
+    world.finish(&worker_id, ended(&lease).retrying(seconds(300))).await;
     assert_eq!(world.act(lease.id, Action::Retry).await.touched, 1);
     let retried = world.job(lease.id).await;
     assert_eq!((retried.status, retried.next_retry_at, retried.retry_count), (Status::Pending, None, 0));
@@ -42,7 +42,7 @@ pub async fn a_completed_job_that_runs_again_keeps_its_success_in_its_history<H:
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
-    world.finish(&worker_id, ended(&lease, world.now()).completed_with(data("1"))).await;
+    world.finish(&worker_id, ended(&lease).completed_with(data("1"))).await;
     let history = world.detail(lease.id).await.attempts;
     assert_eq!(world.act(lease.id, Action::Retry).await.touched, 1);
     let retried = world.detail(lease.id).await;
@@ -59,7 +59,7 @@ pub async fn a_cancelled_job_may_be_retried_and_is_asked_to_stop_no_longer<H: Ha
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     world.act(lease.id, Action::Cancel).await;
-    world.finish(&worker_id, ended(&lease, world.now()).cancelled()).await;
+    world.finish(&worker_id, ended(&lease).cancelled()).await;
     world.act(lease.id, Action::Retry).await;
     let retried = world.job(lease.id).await;
     assert_eq!((retried.status, retried.cancel_requested_at), (Status::Pending, None));
@@ -95,7 +95,7 @@ pub async fn a_retrying_job_does_not_stand_in_its_own_way<H: Harness>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job().unique_key("key")).await;
-    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(5))).await;
+    world.finish(&worker_id, ended(&lease).retrying(seconds(5))).await;
     assert_eq!(world.act(lease.id, Action::Retry).await.touched, 1);
 }
 

@@ -93,9 +93,8 @@ pub async fn what_ended_is_counted_in_its_minute<H: Harness>() {
     world.enqueue_all(vec![job(); 5]).await;
     world.clock.advance(seconds(2));
     let leases = world.claim(&worker_id, 5).await;
-    let began = world.now();
     world.clock.advance(seconds(3));
-    let ends: Vec<_> = leases.iter().map(|lease| ended(lease, world.now()).began(began)).collect();
+    let ends: Vec<_> = leases.iter().map(|lease| ended(lease).ran(seconds(3))).collect();
     let [a, b, c, d, e] = <[_; 5]>::try_from(ends).expect("five were claimed");
     for record in [a.completed(), b.completed(), c.dead_letter(), d.retrying(seconds(60)), e.cancelled()] {
         world.finish(&worker_id, record).await;

@@ -155,7 +155,7 @@ pub async fn a_suspect_that_began_under_an_earlier_claim_has_not_begun_under_thi
     let doomed = world.process().await;
     let first = claimed(&doomed, id, 1).await;
     doomed.begin_isolated(0, &first).await;
-    world.finish(&doomed.worker_id, ended(&first, world.now()).returned()).await;
+    world.finish(&doomed.worker_id, ended(&first).returned()).await;
     claimed(&doomed, id, 1).await;
     die(&world, doomed).await;
     assert_eq!(standing(&world, id).await, (Status::Pending, 1));

@@ -1,4 +1,4 @@
-use longshore_core::{Action, Duplicate, EnqueueStream, Enqueued, NewJob, Store};
+use longshore_core::{Action, Duplicate, Enqueued, NewJob, Store, stream_of};
 
 use super::world::seconds;
 use super::{Harness, World};
@@ -41,7 +41,7 @@ pub async fn of_one_key_a_batch_makes_one_job<H: Harness>() {
 pub async fn a_stream_passes_duplicates_over<H: Harness>() {
     let world = World::<H>::new();
     world.enqueue(keyed()).await;
-    let stream: EnqueueStream = Box::new(["key", "a", "b", "a"].map(|key| Ok(job().unique_key(key))).into_iter());
+    let stream = stream_of(["key", "a", "b", "a"].map(|key| Ok(job().unique_key(key))));
     assert_eq!(world.store.enqueue_stream(stream).await.expect("the stream is fine"), 2);
     assert_eq!(world.count().await, 3);
 }
@@ -51,7 +51,7 @@ pub async fn a_unique_key_is_held_while_its_job_runs_retries_or_is_blocked<H: Ha
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, keyed()).await;
     assert_eq!(enqueue_again(&world).await, Enqueued::met(lease.id, Duplicate::Kept));
-    world.finish(&worker_id, ended(&lease, world.now()).retrying(seconds(5))).await;
+    world.finish(&worker_id, ended(&lease).retrying(seconds(5))).await;
     assert_eq!(enqueue_again(&world).await, Enqueued::met(lease.id, Duplicate::Kept));
     let blocked = world.enqueue(job().parent(lease.id).unique_key("child")).await;
     let again = world.enqueue_all(vec![job().unique_key("child")]).await;

@@ -40,7 +40,7 @@ pub async fn a_job_that_is_given_back_wakes_who_waits<H: Harness>() {
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
     let mut wakeups = world.store.wakeups();
-    world.finish(&worker_id, ended(&lease, world.now()).returned()).await;
+    world.finish(&worker_id, ended(&lease).returned()).await;
     woken(&mut wakeups).await;
 }
 

@@ -92,6 +92,10 @@ impl<H: Harness> World<H> {
         self.harness.spoil_count(queue, status, by)
     }
 
+    pub(super) fn refuse(&self, id: JobId, moves: &[Status]) {
+        self.harness.refuse(id, moves);
+    }
+
     pub(super) async fn process(&self) -> Process<H> {
         self.process_of(worker().lease(seconds(10 * 86_400))).await
     }
@@ -159,9 +163,9 @@ impl<H: Harness> World<H> {
     }
 
     pub(super) async fn record(&self, worker_id: &WorkerId, record: Record) -> Recorded {
-        let answers = self.store.record(worker_id.clone(), [record].into()).await.expect("outcomes can be written");
+        let mut answers = self.store.record(worker_id.clone(), [record].into()).await.expect("outcomes can be written");
         assert_eq!(answers.len(), 1);
-        answers[0]
+        answers.remove(0)
     }
 
     /// Writes an outcome that must be accepted.
@@ -170,12 +174,12 @@ impl<H: Harness> World<H> {
     }
 
     pub(super) async fn complete(&self, worker_id: &WorkerId, lease: &Lease) {
-        self.finish(worker_id, ended(lease, self.now()).completed()).await;
+        self.finish(worker_id, ended(lease).completed()).await;
     }
 
     pub(super) async fn dead_letter(&self, worker_id: &WorkerId, job: NewJob) -> JobId {
         let lease = self.running(worker_id, job).await;
-        self.finish(worker_id, ended(&lease, self.now()).dead_letter()).await;
+        self.finish(worker_id, ended(&lease).dead_letter()).await;
         lease.id
     }
 
@@ -238,10 +242,10 @@ impl<H: Harness> World<H> {
         let completed = self.running(&worker_id, job()).await;
         self.complete(&worker_id, &completed).await;
         let cancelled = self.running(&worker_id, job()).await;
-        self.finish(&worker_id, ended(&cancelled, self.now()).cancelled()).await;
+        self.finish(&worker_id, ended(&cancelled).cancelled()).await;
         let dead_letter = self.dead_letter(&worker_id, job()).await;
         let retrying = self.running(&worker_id, job()).await;
-        self.finish(&worker_id, ended(&retrying, self.now()).retrying(Duration::from_secs(9))).await;
+        self.finish(&worker_id, ended(&retrying).retrying(Duration::from_secs(9))).await;
         let running = self.running(&worker_id, job()).await;
         let pending = self.enqueue(job()).await;
         let blocked = self.enqueue(job().parent(pending)).await;

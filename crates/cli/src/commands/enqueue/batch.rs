@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use longshore_core::{JobData, StoreError, ValidJob, ValidJobStream};
+use longshore_core::{JobData, StoreError, ValidJob, ValidJobStream, stream_of};
 use serde::Serialize;
 
 use super::batch_lines::{BatchLines, Position};
@@ -89,12 +89,12 @@ impl Input {
         progress: &ProgressBar,
     ) -> Result<ValidJobStream, CommandError> {
         let kept = looked_at.kept.into_iter().map(Ok);
-        let Some(position) = looked_at.rest else { return Ok(Box::new(progress.wrap_iter(kept))) };
+        let Some(position) = looked_at.rest else { return Ok(stream_of(progress.wrap_iter(kept))) };
         self.seek(position.bytes)?;
         let rest = BatchLines::from_position(BufReader::new(self.file), self.name, Arc::clone(config), position);
         // Another program may have changed the file since the check.
         let rest = rest.map(|job| job.map_err(|error| StoreError::Aborted { source: error.into() }));
-        Ok(Box::new(progress.wrap_iter(kept.chain(rest))))
+        Ok(stream_of(progress.wrap_iter(kept.chain(rest))))
     }
 
     fn seek(&mut self, bytes: u64) -> Result<(), CommandError> {

@@ -1,4 +1,4 @@
-use super::Site;
+use super::{Site, print_skipped};
 
 use crate::error_report::migration::with_commands;
 use crate::exit::Exit;
@@ -14,6 +14,7 @@ pub(super) fn run(site: &Site<'_>) -> anyhow::Result<Exit> {
                 output.line(format!("  {hint}"))?;
             }
         }
+        print_skipped(output, &report.skipped)?;
         if report.findings.is_empty() { output.line("no problems found") } else { Ok(()) }
     })?;
     Ok(report.agreement().into())

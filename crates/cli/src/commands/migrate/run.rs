@@ -9,13 +9,13 @@ use crate::exit::Exit;
 use crate::output::Output;
 
 /// Applies the pending migrations, in order.
-pub(super) fn up(site: &Site<'_>, arguments: &RunArguments) -> anyhow::Result<Exit> {
-    run(site, Absent::Empty, arguments, Migrator::up)
+pub(super) fn up(site: &Site<'_>, arguments: &RunArguments, only: Option<&str>) -> anyhow::Result<Exit> {
+    run(site, Absent::Empty, &Wanted { arguments, only }, Migrator::up)
 }
 
 /// Rolls back migrations, newest first.
 pub(super) fn down(site: &Site<'_>, arguments: &RunArguments) -> anyhow::Result<Exit> {
-    run(site, Absent::Refused, arguments, Migrator::down)
+    run(site, Absent::Refused, &Wanted { arguments, only: None }, Migrator::down)
 }
 
 /// Rolls the newest migration back and applies it again.
@@ -29,6 +29,7 @@ pub(super) fn redo(site: &Site<'_>, request: &RunRequest) -> anyhow::Result<Exit
 pub(super) fn request(care: &CareArguments) -> RunRequest {
     RunRequest {
         goal: Goal::default(),
+        only: None,
         data_loss: if care.allow_data_loss { DataLoss::Allow } else { DataLoss::Refuse },
         mode: if care.dry_run { RunMode::DryRun } else { RunMode::Apply },
     }
@@ -36,12 +37,20 @@ pub(super) fn request(care: &CareArguments) -> RunRequest {
 
 type Step = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, MigrateError>;
 
-fn run(site: &Site<'_>, absent: Absent, arguments: &RunArguments, step: Step) -> anyhow::Result<Exit> {
+/// Which migrations.
+struct Wanted<'a> {
+    arguments: &'a RunArguments,
+    only: Option<&'a str>,
+}
+
+fn run(site: &Site<'_>, absent: Absent, wanted: &Wanted<'_>, step: Step) -> anyhow::Result<Exit> {
+    let Wanted { arguments, only } = wanted;
     let mut request = request(&arguments.care);
     request.goal.steps = arguments.steps.map(|steps| usize::try_from(steps).unwrap_or(usize::MAX));
     // Open without writing first, so that a refused command does not create a database.
     let mut looker = open(site, absent, RunMode::DryRun)?;
     request.goal.to = arguments.to.as_deref().map(|text| looker.resolve(text)).transpose()?;
+    request.only = only.map(|text| looker.resolve(text)).transpose()?;
     let planned = step(&mut looker, &RunRequest { mode: RunMode::DryRun, ..request.clone() })?;
     drop(looker);
     if request.mode == RunMode::DryRun {

@@ -3,7 +3,7 @@ use longshore_migrate_sqlite::Access;
 use serde::Serialize;
 
 use super::verify::discrepancy_in_words;
-use super::{Absent, Site};
+use super::{Absent, Site, print_skipped};
 use crate::error_report::migration::{of_next_step, with_commands};
 use crate::exit::Exit;
 use crate::output::Output;
@@ -67,6 +67,10 @@ fn print_rest(output: &Output, report: &StatusReport) -> std::io::Result<()> {
     let unseen = report.unrecognised.iter().filter(|file| !report.findings.iter().any(|it| it.subject == **file));
     for file in unseen {
         output.line(format!("\n{file}: not recognised as a migration"))?;
+    }
+    if !report.skipped.is_empty() {
+        output.line("")?;
+        print_skipped(output, &report.skipped)?;
     }
     if !report.foreign.is_empty() {
         let names: Vec<String> = report.foreign.iter().map(ToString::to_string).collect();

@@ -77,7 +77,7 @@ jobs.db: 0 pending, 0 running
 last hour   0 completed, 0 retried, 0 given up, 0 cancelled
 workers     0 alive; 0 jobs in 0 slots
 
-all is well
+no problems found
 ";
     assert_eq!(words(&empty, PAPER), expected);
 }

@@ -74,7 +74,7 @@ fn a_worker_without_any_type_says_so() {
     let ran = sandbox.run(&["work"]);
     assert_eq!(ran.exit, 2);
     assert!(ran.stderr.contains("declare [jobs.NAME]"), "{ran:?}");
-    assert!(!ran.stderr.contains("working on"), "{ran:?}");
+    assert!(!ran.stderr.contains("running jobs of"), "{ran:?}");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn draining_without_any_type_ends_because_nothing_could_run() {
     sandbox.json(&["enqueue", "mail"]);
     let ran = sandbox.run(&["work", "--drain"]);
     assert_eq!((ran.exit, ran.stdout.as_str()), (0, ""));
-    assert!(ran.stderr.contains("no type of jobs is declared"), "{ran:?}");
+    assert!(ran.stderr.contains("no job type is declared"), "{ran:?}");
     assert_eq!(sandbox.json(&["jobs", "show", "1"])["status"], "pending");
 }
 
@@ -95,7 +95,7 @@ fn the_mark_of_a_cut_log_has_a_line_of_its_own() {
     sandbox.json(&["enqueue", "flood"]);
     sandbox.json(&["work", "--drain", "-q"]);
     let log = sandbox.run(&["jobs", "logs", "1"]).stdout;
-    let marks: Vec<&str> = log.lines().filter(|line| line.contains("bytes were cut here")).collect();
+    let marks: Vec<&str> = log.lines().filter(|line| line.contains("bytes are missing here")).collect();
     assert_eq!(marks.len(), 1);
     assert!(marks[0].starts_with("--- "), "{}", &marks[0][..80]);
 }
@@ -247,7 +247,10 @@ fn a_retry_of_all_dead_letters_runs_a_family_in_its_order() {
     assert_eq!([status("1"), status("2"), status("3")], ["dead_letter", "blocked", "blocked"]);
     let finding = &sandbox.run(&["doctor", "--json"]).document()["findings"];
     let told = finding.as_array().unwrap().iter().find(|it| it["code"] == "stuck_jobs").unwrap();
-    assert_eq!(told["message"], "1 job cannot go on, such as job 2, which waits for job 1, which ended as dead_letter");
+    assert_eq!(
+        told["message"],
+        "1 job cannot continue, such as job 2, which waits for job 1, which ended as dead_letter"
+    );
 
     sandbox.write("longshore.toml", CONFIG.replace("exit 65", "exit 0"));
     assert_eq!(sandbox.json(&["jobs", "retry", "1", "--alone"])["touched"], 1);

@@ -112,7 +112,7 @@ fn timed_out(limit: Option<TimeLimit>, last_words: Option<Failure>) -> AttemptEn
     let message = if is_deadline {
         format!("the attempt was stopped after {span}, at the deadline of its job")
     } else {
-        format!("the attempt reached its timeout of {span}")
+        format!("the attempt reached its time limit of {span}")
     };
     let mut failure = Failure::new(FailureType::TimeoutError, message);
     if let Some(words) = last_words {

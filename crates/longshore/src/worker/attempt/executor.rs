@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use longshore_core::{Failure, FailureType, JobData, Outcome, Record, Report, Timestamp, decide};
+use longshore_core::{Failure, FailureType, JobData, Outcome, Record, Report, decide};
 use tokio::time::{Instant, sleep_until};
 
 use crate::handler::stop::StopSignal;
@@ -14,27 +14,29 @@ use crate::runtime::quiet::{self, QuietSpan};
 use crate::trace::spans;
 use crate::worker::attempt::attempt_end::{Circumstances, Ran, TimeLimit, attempt_end};
 use crate::worker::attempt::committed;
+use crate::worker::attempt::ended_attempt::EndedAttempt;
 use crate::worker::attempt::hooks::Hooks;
 use crate::worker::holdings::Conclusion;
 use crate::worker::registry::Entry;
 use crate::worker::worker_run::WorkerRun;
 use crate::{AttemptResult, BoxFuture, CurrentAttempt, Overrun, ShutdownTime, StopCause};
 
-/// One attempt under way: its handler under time limit, stop signal and panic guard.
+/// A running attempt: its handler with timeout, stop signal and panic guard.
 pub(crate) struct Execution<'a> {
     worker_run: &'a WorkerRun,
     attempt: &'a CurrentAttempt,
     entry: Option<Arc<Entry>>,
-    started_at: Timestamp,
+    /// By the worker's monotonic clock.
+    began_at: Duration,
     handling: Handling,
     span: QuietSpan,
 }
 
 impl<'a> Execution<'a> {
-    pub(crate) fn new(worker_run: &'a WorkerRun, attempt: &'a CurrentAttempt, started_at: Timestamp) -> Self {
+    pub(crate) fn new(worker_run: &'a WorkerRun, attempt: &'a CurrentAttempt, began_at: Duration) -> Self {
         let entry = worker_run.registry.get(attempt.job_type()).cloned();
         let span = spans::attempt(attempt);
-        attempt.note_start(started_at);
+        attempt.note_start(began_at);
         let handling = Handling {
             entry: entry.clone(),
             attempt: attempt.clone(),
@@ -42,25 +44,25 @@ impl<'a> Execution<'a> {
             span: span.clone(),
             running: None,
         };
-        Self { worker_run, attempt, entry, started_at, handling, span }
+        Self { worker_run, attempt, entry, began_at, handling, span }
     }
 
-    /// Runs the handler to its end, or until it has had its time, and says what that means for the job.
+    /// Runs the handler to its end, or until its time is over. Returns what that means for the job.
     pub(crate) async fn run(&mut self) -> Executed {
         let limit = self.time_limit();
         let ran = self.run_limited(limit.map(TimeLimit::span)).await;
         if !self.is_outlived() {
-            // Before the outcome: nothing of this attempt is left when the job runs again elsewhere.
+            // Before the outcome: nothing of this attempt may be left when the job runs again elsewhere.
             self.handling.drop_running();
         }
-        // Seldom and large, so it has a place of its own.
+        // Rare and large, so it is boxed.
         if self.attempt.has_completion()
             && let Some(result) = Box::pin(committed::result(self.worker_run, self.attempt)).await
         {
             return self.committed(&ran, result);
         }
-        let finished_at = self.worker_run.clock.now();
-        let outcome = self.decide(ran, limit, finished_at);
+        let ended_at = self.worker_run.clock.monotonic();
+        let outcome = self.decide(ran, limit, ended_at);
         self.span.in_scope(|| tell(&outcome));
         if let Outcome::Retrying { failure, .. }
         | Outcome::DeadLetter { failure, .. }
@@ -69,16 +71,16 @@ impl<'a> Execution<'a> {
             spans::note_failure(&self.span, failure);
         }
         let hooks = self.hooks(&outcome);
-        let conclusion = Conclusion::Outcome(Record {
+        let record = Record {
             id: self.attempt.id(),
             claim_number: self.attempt.lease().claim_number,
             outcome,
             attempt: self.attempt.attempt(),
-            started_at: Some(self.started_at),
-            finished_at,
+            ran: Some(ended_at.saturating_sub(self.began_at)),
+            ended_ago: Duration::ZERO,
             log: self.attempt.close(),
-        });
-        Executed { conclusion, hooks }
+        };
+        Executed { conclusion: Conclusion::Outcome(EndedAttempt::new(record, ended_at)), hooks }
     }
 
     fn hooks(&self, outcome: &Outcome) -> Option<Hooks> {
@@ -86,7 +88,7 @@ impl<'a> Execution<'a> {
         Some(Hooks { chain, attempt: self.attempt.clone(), outcome: outcome.clone(), span: self.span.clone() })
     }
 
-    fn decide(&self, ran: Ran, limit: Option<TimeLimit>, finished_at: Timestamp) -> Outcome {
+    fn decide(&self, ran: Ran, limit: Option<TimeLimit>, ended_at: Duration) -> Outcome {
         let signal = self.attempt.stop_signal();
         let circumstances = Circumstances {
             cause: signal.cause(),
@@ -96,7 +98,8 @@ impl<'a> Execution<'a> {
         };
         let end = attempt_end(ran, &circumstances);
         let retry = self.entry.as_ref().map(|entry| entry.policy.retry).unwrap_or_default();
-        decide(&self.attempt.lease().budgets, end, &retry, finished_at, fastrand::f64())
+        let now = self.worker_run.store_time.at(ended_at);
+        decide(&self.attempt.lease().budgets, end, &retry, now, fastrand::f64())
     }
 
     /// The job is completed, whatever its handler did after that.
@@ -120,11 +123,12 @@ impl<'a> Execution<'a> {
         Executed { conclusion, hooks: self.hooks(&outcome) }
     }
 
-    /// The attempt's own limit or the time to the job's deadline, whichever ends first.
+    /// The attempt's own timeout or the time to the job's deadline, whichever is shorter.
     fn time_limit(&self) -> Option<TimeLimit> {
         let lease = self.attempt.lease();
         let timeout = lease.timeout.or(self.entry.as_ref().and_then(|entry| entry.policy.timeout));
-        match (timeout, lease.budgets.time.time_left(self.started_at)) {
+        let now = self.worker_run.store_time.at(self.began_at);
+        match (timeout, lease.budgets.time.time_left(now)) {
             (Some(timeout), left) if left.is_none_or(|left| timeout < left) => Some(TimeLimit::OfAttempt(timeout)),
             (_, left) => left.map(TimeLimit::ToDeadline),
         }
@@ -141,7 +145,7 @@ impl<'a> Execution<'a> {
         self.entry.as_ref().is_some_and(|entry| entry.policy.overrun == Overrun::Outlive)
     }
 
-    /// A handler that is done when it is first asked costs no timer and no waiting list.
+    /// A handler that is ready at its first poll needs no timer and no waiting list.
     async fn run_limited(&mut self, timeout: Option<Duration>) -> Ran {
         let signal = self.attempt.stop_signal();
         let mut expiry = std::pin::pin!(expiry(timeout));
@@ -158,7 +162,7 @@ impl<'a> Execution<'a> {
                 ran = &mut self.handling => return ran,
                 () = signal.over() => return Ran::Overran,
                 () = sleep_until(over_at) => return Ran::Overran,
-                // An attempt that goes on during a shutdown still has its time limit.
+                // An attempt that continues during a shutdown still has its timeout.
                 () = &mut expiry, if cause == StopCause::ShuttingDown => time_out(signal),
                 other = signal.replaced(cause) => other,
             };
@@ -176,21 +180,21 @@ impl<'a> Execution<'a> {
         };
         let patience = grace + policy.settle;
         if cause == StopCause::LeaseLost {
-            // Another worker may run it already, so there is not much time for an orderly end.
+            // Another worker may already run it, so there is little time for an orderly end.
             return patience.min(self.worker_run.settings.lease / 6);
         }
         patience
     }
 }
 
-/// What came of an execution.
+/// The result of an execution.
 pub(crate) struct Executed {
     pub(crate) conclusion: Conclusion,
-    /// What the middlewares are to hear when the conclusion is on its way; none where there are none.
+    /// The calls to the middlewares while the outcome is being stored. `None` if there are no middlewares.
     pub(crate) hooks: Option<Hooks>,
 }
 
-/// The time limit is reached; answers why the attempt is to stop, which may be for something graver.
+/// The timeout is reached. Returns why the attempt must stop, which may be a stronger cause.
 fn time_out(signal: &StopSignal) -> StopCause {
     signal.stop(StopCause::TimedOut);
     signal.cause().unwrap_or(StopCause::TimedOut)
@@ -203,26 +207,28 @@ async fn expiry(timeout: Option<Duration>) {
     }
 }
 
-/// One event a state change; the error's text is in the store, because it may quote a payload.
+/// One event for each state change. The text of the error is only in the store, because it may quote a payload.
 fn tell(outcome: &Outcome) {
     match outcome {
         Outcome::Completed { .. } => quiet::debug!("completed"),
-        Outcome::Retrying { retry_at, failure } => {
-            quiet::warning!(failure_type = failure.failure_type.as_str(), retry_at = %retry_at, "retrying");
+        Outcome::Retrying { delay, failure } => {
+            let retry_in = humantime::format_duration(*delay);
+            quiet::warning!(failure_type = failure.failure_type.as_str(), retry_in = %retry_in, "retrying");
         }
         Outcome::DeadLetter { reason, failure } => {
             quiet::error!(failure_type = failure.failure_type.as_str(), reason = %reason, "dead letter");
         }
         Outcome::Cancelled => quiet::info!("cancelled"),
         Outcome::Expired { at, .. } => quiet::warning!(expires_at = %at, "expired"),
-        Outcome::Deferred { run_at } => quiet::info!(run_at = %run_at, "deferred"),
+        Outcome::Deferred { delay } => quiet::info!(run_in = %humantime::format_duration(*delay), "deferred"),
         Outcome::Returned => quiet::info!("given back"),
         Outcome::Crashed { .. } => quiet::error!("crashed"),
         Outcome::Lapsed { .. } => quiet::error!("lapsed"),
     }
 }
 
-/// The handler's future in its span, its panics caught; made at the first poll, because making it may panic.
+/// The handler's future in its span, with its panics caught. It is created at the first poll, because creating it may
+/// panic.
 struct Handling {
     entry: Option<Arc<Entry>>,
     attempt: CurrentAttempt,
@@ -232,12 +238,12 @@ struct Handling {
 }
 
 impl Handling {
-    /// Whether it has ended or never began.
+    /// Whether it has ended or never started.
     fn is_over(&self) -> bool {
         self.running.is_none()
     }
 
-    /// Drops the future, which may panic as well; the attempt's log tells.
+    /// Drops the future, which may panic too. The attempt's log shows it.
     fn drop_running(&mut self) {
         let Some(running) = self.running.take() else { return };
         let dropped = self.span.in_scope(|| panic_capture::catch(|| drop(running)));
@@ -270,7 +276,7 @@ impl Future for Handling {
         let ran = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => Ran::Returned(result),
-            // Whatever surrounds a handler gets the handler's own panic as an error.
+            // Middlewares around a handler get its panic as an error.
             Err(panicked) => {
                 Ran::Panicked(panicked.into_failure(if chain.is_some() { "a middleware" } else { "the handler" }))
             }
@@ -291,7 +297,8 @@ fn begin(
     }
 }
 
-/// A store gives only what was asked for, so this is a mistake of the store; the job must not hang for it.
+/// A store returns only jobs of the requested types, so this is a bug of the store. The job must not hang because of
+/// it.
 fn unknown(attempt: &CurrentAttempt) -> Ran {
     let message = format!("this worker has no handler for {:?}", attempt.job_type());
     Ran::Returned(Err(Failure::new(FailureType::WorkerError, message).into()))

@@ -1,10 +1,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
-use longshore_core::{AttemptEnd, Outcome, Overdue, Record, Timestamp, decide};
+use longshore_core::{AttemptEnd, Outcome, Overdue, Record, decide};
 
 use crate::runtime::panic_capture::{Panicked, caught};
 use crate::runtime::quiet;
+use crate::worker::attempt::ended_attempt::EndedAttempt;
 use crate::worker::attempt::executor::{Executed, Execution};
 use crate::worker::attempt::hooks::Ownership;
 use crate::worker::holdings::{Conclusion, Started, Taken};
@@ -20,9 +22,9 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>, number: u32) {
         let taken = worker_run.holdings().taken(slot);
         match taken {
             Taken::Nothing => return worker_run.note_panic("a slot of the worker", panicked),
-            Taken::Attempt { attempt, started_at } => {
-                let record = broken(&worker_run, &attempt, started_at, panicked);
-                conclude(&worker_run, slot, &attempt, Conclusion::Outcome(record));
+            Taken::Attempt { attempt, taken_at, began_at } => {
+                let ended = broken(&worker_run, &attempt, taken_at, began_at, panicked);
+                conclude(&worker_run, slot, &attempt, Conclusion::Outcome(ended));
             }
             Taken::Concluded => {
                 quiet::error!(panic = panicked.message, "a slot of the worker panicked after its attempt had ended");
@@ -41,8 +43,8 @@ async fn turns(worker_run: &WorkerRun, slot: usize) -> Infallible {
 
 /// Waits for a lease if there is none, or makes one attempt.
 async fn turn(worker_run: &WorkerRun, slot: usize) {
-    let started_at = worker_run.clock.now();
-    let started = worker_run.holdings().start(slot, started_at, &worker_run.gate, |held| {
+    let began_at = worker_run.clock.monotonic();
+    let started = worker_run.holdings().start(slot, began_at, &worker_run.gate, |held| {
         let grace = worker_run.registry.get(&held.lease.job_type).and_then(|entry| entry.policy.grace);
         CurrentAttempt::new(held, grace.unwrap_or(worker_run.settings.grace), worker_run.origin.clone())
     });
@@ -53,10 +55,10 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
         // One wake-up is kept for all who sleep, so each who wakes calls the next.
         worker_run.work.notify_one();
     }
-    if overdue(&attempt, started_at).is_some() {
+    if overdue(worker_run, &attempt, began_at).is_some() {
         // It waited here beyond its expiry or deadline: its handler never learns of it.
-        let record = not_begun(&attempt, started_at);
-        conclude(worker_run, slot, &attempt, Conclusion::Outcome(record));
+        let ended = not_begun(worker_run, &attempt, began_at);
+        conclude(worker_run, slot, &attempt, Conclusion::Outcome(ended));
         release(worker_run, slot);
         drop(pass);
     } else if pass.closes() {
@@ -64,32 +66,32 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
         Box::pin(isolation::run(worker_run, slot, &worker_id, &attempt, pass)).await;
     } else {
         worker_run.note_start(&worker_id, slot, &attempt);
-        make(worker_run, slot, &attempt, started_at).await;
+        make(worker_run, slot, &attempt, began_at).await;
         drop(pass);
     }
     // Handlers that never wait would keep this thread from the recorder and the claim loop.
     tokio::task::consume_budget().await;
 }
 
-/// Which bound of the job keeps the attempt from beginning now.
-pub(crate) fn overdue(attempt: &CurrentAttempt, now: Timestamp) -> Option<Overdue> {
-    attempt.lease().budgets.time.overdue_at(now)
+/// Which bound of the job keeps the attempt from beginning at this moment of the monotonic clock.
+pub(crate) fn overdue(worker_run: &WorkerRun, attempt: &CurrentAttempt, now: Duration) -> Option<Overdue> {
+    attempt.lease().budgets.time.overdue_at(worker_run.store_time.at(now))
 }
 
-/// The record of an attempt that does not begin.
-pub(crate) fn not_begun(attempt: &CurrentAttempt, now: Timestamp) -> Record {
-    let record = Record::returned(attempt.lease(), now);
-    let outcome = match (attempt.stop_signal().cause(), overdue(attempt, now)) {
+/// The end of an attempt that does not begin.
+pub(crate) fn not_begun(worker_run: &WorkerRun, attempt: &CurrentAttempt, now: Duration) -> EndedAttempt {
+    let record = Record::returned(attempt.lease());
+    let outcome = match (attempt.stop_signal().cause(), overdue(worker_run, attempt, now)) {
         (Some(StopCause::Cancelled), _) => Outcome::Cancelled,
         (_, Some(overdue)) => overdue.outcome(None),
         (_, None) => Outcome::Returned,
     };
-    Record { outcome, log: attempt.close(), ..record }
+    EndedAttempt::new(Record { outcome, log: attempt.close(), ..record }, now)
 }
 
 /// Runs the handler of an attempt that has begun.
-pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, started_at: Timestamp) {
-    let mut execution = Execution::new(worker_run, attempt, started_at);
+pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, began_at: Duration) {
+    let mut execution = Execution::new(worker_run, attempt, began_at);
     let Executed { conclusion, hooks } = execution.run().await;
     if hooks.is_some() {
         // Before the attempt is over, or a shutdown would not know that it has to wait.
@@ -104,14 +106,15 @@ pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentA
     release(worker_run, slot);
 }
 
-/// The outcome of an attempt whose surroundings panicked, made of nothing that could panic once more. One that had
-/// not begun is given back.
+/// The outcome of an attempt whose surroundings panicked, made of nothing that could panic once more, as the clock could.
+/// One that had not begun is given back.
 fn broken(
     worker_run: &WorkerRun,
     attempt: &CurrentAttempt,
-    started_at: Option<Timestamp>,
+    taken_at: Duration,
+    began_at: Option<Duration>,
     panicked: Panicked,
-) -> Record {
+) -> EndedAttempt {
     let lease = attempt.lease();
     let failure = panicked.into_failure("the slot of the worker");
     quiet::error!(
@@ -119,12 +122,12 @@ fn broken(
         error = failure.message,
         "an attempt was ended by a panic outside its handler"
     );
-    let Some(finished_at) = started_at else {
-        return Record { log: attempt.close(), ..Record::returned(lease, lease.ready_at) };
-    };
+    let record = Record { log: attempt.close(), ..Record::returned(lease) };
+    let Some(ended_at) = began_at else { return EndedAttempt::new(record, taken_at) };
     let retry = worker_run.registry.get(attempt.job_type()).map(|entry| entry.policy.retry).unwrap_or_default();
-    let outcome = decide(&lease.budgets, AttemptEnd::Failed(failure), &retry, finished_at, fastrand::f64());
-    Record { outcome, started_at, log: attempt.close(), ..Record::returned(lease, finished_at) }
+    let now = worker_run.store_time.at(ended_at);
+    let outcome = decide(&lease.budgets, AttemptEnd::Failed(failure), &retry, now, fastrand::f64());
+    EndedAttempt::new(Record { outcome, ran: Some(Duration::ZERO), ..record }, ended_at)
 }
 
 /// Hands what the attempt came to over to the recorder.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{ClaimRequest, Claimed, RequestId, StoreError, Timestamp};
+use longshore_core::{ClaimRequest, Claimed, RequestId, StoreError};
 use tokio::time::{Instant, sleep_until};
 
 use crate::worker::claiming::drain;
@@ -10,6 +10,8 @@ use crate::worker::worker_run::{Phase, Until, WorkerRun};
 
 /// How long the loop sleeps when no wake-up comes: wake-ups are hints, this is what makes it correct.
 const POLL: Duration = Duration::from_secs(1);
+/// The shortest wait for a job that becomes due.
+const DUE_MIN: Duration = Duration::from_millis(1);
 
 /// Fetches jobs whenever slots can take them. Ends when the worker is to stop; a claim that is under way is
 /// waited for, so that the jobs it gets are given back.
@@ -41,7 +43,7 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
         if worker_run.until() == Until::Drained && drain::is_drained(worker_run).await {
             break;
         }
-        let due_at = due_instant(worker_run, next_due).map_or(poll_at, |due| due.min(poll_at));
+        let due_at = next_due.map_or(poll_at, |due| poll_at.min(due));
         tokio::select! {
             () = worker_run.stopping() => {}
             () = worker_run.room.notified() => {}
@@ -55,7 +57,7 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
         }
         if poll_at <= Instant::now() {
             poll_at = Instant::now() + POLL;
-            worker_run.holdings().give_back_stale(POLL, worker_run.clock.now(), &worker_run.gate);
+            worker_run.holdings().give_back_stale(POLL, worker_run.clock.monotonic(), &worker_run.gate);
             worker_run.ended.notify_one();
         }
     }
@@ -72,7 +74,7 @@ async fn give_back_unanswered(worker_run: &WorkerRun, request: ClaimRequest) {
     if let Ok(Ok(claimed)) = repeated
         && worker_run.holdings().worker_id() == Some(&worker_id)
     {
-        worker_run.holdings().give_back(&claimed.leases, worker_run.clock.now());
+        worker_run.holdings().give_back(&claimed.leases, worker_run.clock.monotonic());
         worker_run.ended.notify_one();
     }
 }
@@ -118,15 +120,18 @@ async fn renew_identity(worker_run: &WorkerRun) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// One claim; answers when the next job is due.
+/// One claim; answers when to claim again for a job that becomes due.
 async fn claim(
     worker_run: &WorkerRun,
     inbox: &mut WorkerInbox,
     request: &ClaimRequest,
-) -> Result<Option<Timestamp>, StoreError> {
+) -> Result<Option<Instant>, StoreError> {
     inbox.offer(worker_run, &request.worker_id);
-    let Claimed { leases, next_due } = worker_run.queue.backend().claim(request.clone()).await?;
+    let Claimed { leases, next_due, now } = worker_run.queue.backend().claim(request.clone()).await?;
     worker_run.trouble.pass(StoreCall::Claim);
+    worker_run.store_time.hear(now, worker_run.clock.monotonic());
+    // At least a millisecond, so that a job that is due and that nobody can claim is no busy loop.
+    let next_due = next_due.and_then(|due| Instant::now().checked_add(due.max(DUE_MIN)));
     if leases.iter().any(|lease| lease.budgets.is_suspect()) {
         inbox.rest(worker_run);
     }
@@ -143,16 +148,9 @@ async fn claim(
         return Ok(next_due);
     }
     if holdings.worker_id() == Some(worker_id) {
-        holdings.give_back(&leases, worker_run.clock.now());
+        holdings.give_back(&leases, worker_run.clock.monotonic());
         drop(holdings);
         worker_run.ended.notify_one();
     }
     Ok(next_due)
-}
-
-/// When to look for the job that is due next, by the timer of this process.
-fn due_instant(worker_run: &WorkerRun, next_due: Option<Timestamp>) -> Option<Instant> {
-    // At least a millisecond, so that a clock that lags behind the store's is no busy loop.
-    let wait = next_due?.since(worker_run.clock.now()).max(Duration::from_millis(1));
-    Instant::now().checked_add(wait)
 }

@@ -39,7 +39,7 @@ impl WorkerInbox {
             return true;
         }
         if holdings.worker_id() == Some(worker_id) {
-            holdings.give_back(&leases, worker_run.clock.now());
+            holdings.give_back(&leases, worker_run.clock.monotonic());
             drop(holdings);
             worker_run.ended.notify_one();
         }

@@ -1,10 +1,12 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Budgets, Recorded, WorkerId};
+use longshore_core::{Budgets, DeadLetterReason, Failure, FailureType, Outcome, Record, Recorded, WorkerId};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::CurrentAttempt;
 use crate::runtime::quiet;
+use crate::worker::attempt::ended_attempt::EndedAttempt;
 use crate::worker::attempt::slot;
 use crate::worker::holdings::Conclusion;
 use crate::worker::suspects::gate::Pass;
@@ -27,18 +29,22 @@ pub(crate) async fn run(
 ) {
     let patience = patience(&attempt.lease().budgets);
     let beginning = begin(worker_run, worker_id, attempt, &pass, patience).await;
-    let started_at = worker_run.clock.now();
-    if beginning == Beginning::Never || slot::overdue(attempt, started_at).is_some() {
-        let record = slot::not_begun(attempt, started_at);
-        slot::conclude(worker_run, slot, attempt, Conclusion::Outcome(record));
+    let began_at = worker_run.clock.monotonic();
+    let not_begun = match &beginning {
+        Beginning::Refused { reason } => Some(refused(attempt, reason, began_at)),
+        Beginning::Alone | Beginning::BesideOthers if slot::overdue(worker_run, attempt, began_at).is_none() => None,
+        _ => Some(slot::not_begun(worker_run, attempt, began_at)),
+    };
+    if let Some(ended) = not_begun {
+        slot::conclude(worker_run, slot, attempt, Conclusion::Outcome(ended));
         slot::release(worker_run, slot);
         return;
     }
     let open_at = Instant::now() + patience;
-    worker_run.holdings().begin(slot, started_at, beginning == Beginning::Alone);
+    worker_run.holdings().begin(slot, began_at, beginning == Beginning::Alone);
     worker_run.note_start(worker_id, slot, attempt);
     let making = async {
-        slot::make(worker_run, slot, attempt, started_at).await;
+        slot::make(worker_run, slot, attempt, began_at).await;
         // Until its outcome is stored, the row says that it runs: a death caused by the next job would be charged
         // to it.
         let is_over = |holdings: &crate::worker::holdings::Holdings| {
@@ -62,13 +68,25 @@ pub(crate) async fn run(
 }
 
 /// How the attempt of a suspect begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Beginning {
     Alone,
     /// What ran before did not end in time.
     BesideOthers,
     /// It was stopped while it waited, or its lease was lost.
     Never,
+    /// The database refuses the beginning, and would refuse the next one: given back it would come again at once.
+    Refused {
+        reason: Arc<str>,
+    },
+}
+
+/// The end of a job that cannot begin in any process.
+fn refused(attempt: &CurrentAttempt, reason: &str, now: Duration) -> EndedAttempt {
+    quiet::error!(job_id = attempt.id().0, reason, "the database refuses the beginning of a suspect");
+    let failure = Failure::new(FailureType::ValidationError, format!("its beginning could not be stored: {reason}"));
+    let outcome = Outcome::DeadLetter { reason: DeadLetterReason::OutcomeRefused, failure };
+    EndedAttempt::new(Record { outcome, log: attempt.close(), ..Record::returned(attempt.lease()) }, now)
 }
 
 /// Waits until the suspect is alone and writes that it begins.
@@ -105,6 +123,7 @@ async fn begin(
         Ok(Recorded::Recorded) if signal.cause().is_none() => return beginning,
         Ok(Recorded::Recorded) => {}
         Ok(Recorded::Fenced) => worker_run.holdings().disown(id, claim_number),
+        Ok(Recorded::Refused { reason }) => return Beginning::Refused { reason },
         Err(error) => worker_run.meet(StoreCall::Isolate, error),
     }
     Beginning::Never

@@ -29,7 +29,7 @@ async fn look(worker_run: &WorkerRun) {
             worker_run.trouble.pass(StoreCall::Look);
             let mut holdings = worker_run.holdings();
             for (id, claim_number) in asked {
-                holdings.cancel(id, claim_number, worker_run.clock.now());
+                holdings.cancel(id, claim_number, worker_run.clock.monotonic());
             }
             drop(holdings);
             worker_run.ended.notify_one();

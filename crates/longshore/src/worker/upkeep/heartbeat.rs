@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError, Timestamp};
+use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError};
 use tokio::time::{Instant, sleep_until};
 
 use crate::CurrentAttempt;
@@ -74,7 +74,7 @@ async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
         return Some(Ok(()));
     }
     holdings.renew(asked_at);
-    obey(&mut holdings, &extended, &held, worker_run.clock.now());
+    obey(&mut holdings, &extended, &held, worker_run.clock.monotonic());
     drop(holdings);
     worker_run.ended.notify_one();
     worker_run.room.notify_one();
@@ -99,7 +99,7 @@ async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
 
 /// A job may have been stored and claimed anew while the heartbeat was under way: only the claims that it named
 /// are meant.
-fn obey(holdings: &mut Holdings, extended: &Extended, held: &HashMap<JobId, ClaimNumber>, now: Timestamp) {
+fn obey(holdings: &mut Holdings, extended: &Extended, held: &HashMap<JobId, ClaimNumber>, now: Duration) {
     for id in &extended.lost {
         if let Some(claim_number) = held.get(id) {
             holdings.disown(*id, *claim_number);

@@ -1,12 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{DeadLetterReason, Failure, FailureType, Outcome, Record, Recorded, Report, StoreError, WorkerId};
+use longshore_core::{
+    DeadLetterReason, Failure, FailureType, JobId, Outcome, Record, Recorded, Report, StoreError, WorkerId,
+};
 use tokio::time::Instant;
 
 use crate::runtime::panic_capture::caught;
 use crate::runtime::quiet;
 use crate::worker::attempt::committed::AttemptClaim;
+use crate::worker::attempt::ended_attempt::{EndedAttempt, OutcomeBatch};
 use crate::worker::holdings::Ended;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
@@ -23,8 +26,10 @@ const BATCH_MAX: usize = 1000;
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let mut flush_at: Option<Instant> = None;
     loop {
+        let again_at = worker_run.holdings().refused_until();
         tokio::select! {
             () = worker_run.ended.notified() => {}
+            () = reached(again_at) => worker_run.holdings().try_refused_again(),
             () = worker_run.origin.pending_reports.arrived.notified() => {
                 flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
             }
@@ -55,18 +60,27 @@ async fn report(worker_run: &WorkerRun) {
     let call = || worker_run.queue.backend().report(worker_id.clone(), Arc::clone(&reports));
     match worker_run.patiently(StoreCall::Report, call).await {
         Ok(answers) => {
-            for (report, _) in reports.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
-                worker_run.holdings().disown(report.id, report.claim_number);
+            for (report, answer) in reports.iter().zip(answers) {
+                match answer {
+                    Recorded::Recorded => {}
+                    Recorded::Fenced => worker_run.holdings().disown(report.id, report.claim_number),
+                    Recorded::Refused { reason } => refused_report(report.id, &reason),
+                }
             }
         }
         Err(error) => worker_run.meet(StoreCall::Report, error),
     }
 }
 
+/// Progress and log may be lost, the attempt goes on.
+fn refused_report(id: JobId, reason: &str) {
+    quiet::warning!(job_id = id.0, reason, "the database refuses what an attempt said");
+}
+
 async fn record(worker_run: &WorkerRun) {
     loop {
-        let Some(ended) = worker_run.holdings().take_ended(BATCH_MAX) else { break };
-        if let Err(panicked) = caught(store(worker_run, ended.clone())).await {
+        let Some(mut ended) = worker_run.holdings().take_ended(BATCH_MAX) else { break };
+        if let Err(panicked) = caught(store(worker_run, &mut ended)).await {
             worker_run.holdings().put_back(ended);
             worker_run.note_panic("the store", panicked);
             // The worker stops, and the outcomes are tried until it has ended.
@@ -78,41 +92,103 @@ async fn record(worker_run: &WorkerRun) {
     worker_run.settled.notify_waiters();
 }
 
-async fn store(worker_run: &WorkerRun, ended: Ended) {
-    let Ended { worker_id, last_reports, records } = ended;
-    report_last(worker_run, &worker_id, last_reports).await;
-    if records.is_empty() {
+async fn store(worker_run: &WorkerRun, ended: &mut Ended) {
+    let Ended { worker_id, last_reports, outcomes } = ended;
+    report_last(worker_run, worker_id, last_reports).await;
+    if outcomes.is_empty() {
         return;
     }
-    match write(worker_run, &worker_id, Arc::clone(&records)).await {
+    match write(worker_run, worker_id, outcomes).await {
         Ok(()) => {}
-        Err(error) if is_refusal(&error) => {
-            quiet::error!(error = %error, "an outcome was refused; storing them one by one");
-            write_singly(worker_run, &worker_id, &records).await;
+        Err(error) if is_over_content(&error) => {
+            quiet::error!(error = %error, "the store fails over an outcome; storing them one by one");
+            write_singly(worker_run, worker_id, outcomes).await;
         }
-        Err(error) => lose(worker_run, error, records.len()),
+        Err(error) => lose(worker_run, error, outcomes.records().len()),
     }
 }
 
 /// What ended attempts said last, before the outcomes that let nothing more in. Nothing is judged by the answer: the
 /// outcomes meet the same trouble, and say what it means.
-async fn report_last(worker_run: &WorkerRun, worker_id: &WorkerId, reports: Arc<[Report]>) {
+async fn report_last(worker_run: &WorkerRun, worker_id: &WorkerId, reports: &Arc<[Report]>) {
     if reports.is_empty() {
         return;
     }
-    let call = || worker_run.queue.backend().report(worker_id.clone(), Arc::clone(&reports));
-    if let Err(error) = worker_run.patiently(StoreCall::Report, call).await {
-        quiet::warning!(error = %error, code = error.code(), "the last reports of ended attempts could not be stored");
+    let call = || worker_run.queue.backend().report(worker_id.clone(), Arc::clone(reports));
+    match worker_run.patiently(StoreCall::Report, call).await {
+        Ok(answers) => {
+            for (report, answer) in reports.iter().zip(answers) {
+                if let Recorded::Refused { reason } = answer {
+                    refused_report(report.id, &reason);
+                }
+            }
+        }
+        Err(error) => {
+            quiet::warning!(error = %error, code = error.code(), "the last reports of ended attempts could not be stored");
+        }
     }
 }
 
-async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, batch: Arc<[Record]>) -> Result<(), StoreError> {
-    let call = || worker_run.queue.backend().record(worker_id.clone(), Arc::clone(&batch));
-    let answers = worker_run.patiently(StoreCall::Record, call).await?;
-    for (record, _) in batch.iter().zip(answers).filter(|(_, answer)| *answer == Recorded::Fenced) {
-        fenced(worker_run, worker_id, record).await;
+async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, outcomes: &mut OutcomeBatch) -> Result<(), StoreError> {
+    let answers = hand_over(worker_run, worker_id, outcomes).await?;
+    let mut refused = Vec::new();
+    for (place, answer) in answers.into_iter().enumerate() {
+        match answer {
+            Recorded::Recorded => {}
+            Recorded::Fenced => fenced(worker_run, worker_id, &outcomes.records()[place]).await,
+            Recorded::Refused { reason } => refused.push((outcomes.ended(place), reason)),
+        }
+    }
+    if !refused.is_empty() {
+        give_up(worker_run, worker_id, refused).await;
     }
     Ok(())
+}
+
+/// Measures anew with each try how long ago the attempts ended: nothing can be written for minutes now and then.
+async fn hand_over(
+    worker_run: &WorkerRun,
+    worker_id: &WorkerId,
+    outcomes: &mut OutcomeBatch,
+) -> Result<Vec<Recorded>, StoreError> {
+    let call = || {
+        let records = outcomes.hand_over(worker_run.clock.monotonic());
+        worker_run.queue.backend().record(worker_id.clone(), records)
+    };
+    worker_run.patiently(StoreCall::Record, call).await
+}
+
+/// The database refuses these outcomes, and would refuse them again: their jobs end as dead letters, with the reason.
+/// Where it refuses that as well, they are tried again now and then, until somebody has changed the database or the
+/// worker retires.
+async fn give_up(worker_run: &WorkerRun, worker_id: &WorkerId, refused: Vec<(EndedAttempt, Arc<str>)>) {
+    let ends = refused.iter().map(|(ended, reason)| {
+        if !ended.was_refused {
+            quiet::error!(job_id = ended.record.id.0, reason = &**reason, "the database refuses an outcome");
+        }
+        EndedAttempt { record: given_up(&ended.record, reason), ..*ended }
+    });
+    let mut ends = OutcomeBatch::new(ends.collect());
+    let answers = match hand_over(worker_run, worker_id, &mut ends).await {
+        Ok(answers) => answers,
+        Err(error) => return lose(worker_run, error, refused.len()),
+    };
+    for ((ended, _), answer) in refused.into_iter().zip(answers) {
+        match answer {
+            Recorded::Recorded => {}
+            Recorded::Fenced => fenced(worker_run, worker_id, &ended.record).await,
+            Recorded::Refused { reason } => {
+                if !ended.was_refused {
+                    quiet::error!(
+                        job_id = ended.record.id.0,
+                        reason = &*reason,
+                        "its job cannot be given up either; it stays running until the database accepts an end"
+                    );
+                }
+                worker_run.holdings().refuse(ended);
+            }
+        }
+    }
 }
 
 /// An outcome was not accepted: the handler has completed the job itself in the last moment, whose log is still to be
@@ -127,39 +203,46 @@ async fn fenced(worker_run: &WorkerRun, worker_id: &WorkerId, record: &Record) {
     quiet::info!(job_id = id.0, claim_number = claim_number.0, "its attempt had completed the job already");
     if !record.log.is_empty() {
         let report = Report { id, claim_number, attempt, progress: None, log: record.log.clone() };
-        report_last(worker_run, worker_id, [report].into()).await;
+        report_last(worker_run, worker_id, &[report].into()).await;
     }
 }
 
-/// One outcome that the store refuses must not take the others with it, nor leave its own job running for ever.
-async fn write_singly(worker_run: &WorkerRun, worker_id: &WorkerId, batch: &[Record]) {
-    for record in batch {
-        let written = match write(worker_run, worker_id, [record.clone()].into()).await {
-            Err(error) if is_refusal(&error) => {
-                write(worker_run, worker_id, [given_up(record.clone(), &error)].into()).await
+/// One outcome that the store fails over must not take the others with it, nor leave its own job running for ever.
+async fn write_singly(worker_run: &WorkerRun, worker_id: &WorkerId, outcomes: &OutcomeBatch) {
+    for ended in outcomes.all_ended() {
+        let mut single = OutcomeBatch::new(vec![ended.clone()]);
+        match write(worker_run, worker_id, &mut single).await {
+            Ok(()) => {}
+            Err(error) if is_over_content(&error) => {
+                give_up(worker_run, worker_id, vec![(ended, error.to_string().into())]).await;
             }
-            written => written,
-        };
-        if let Err(error) = written {
-            lose(worker_run, error, 1);
+            Err(error) => lose(worker_run, error, 1),
         }
     }
 }
 
-/// Whether the store rejected the outcome's content, or panicked over it: it would do so again.
-const fn is_refusal(error: &StoreError) -> bool {
+/// Whether the store fails over what an outcome holds, which it ought not: it would do so again.
+const fn is_over_content(error: &StoreError) -> bool {
     matches!(error, StoreError::InvalidJob(_) | StoreError::Aborted { .. } | StoreError::Panicked { .. })
 }
 
-/// Another attempt would come to the same, so there is none.
-fn given_up(record: Record, error: &StoreError) -> Record {
-    let failure = Failure::new(FailureType::ValidationError, format!("the outcome could not be stored: {error}"));
-    Record { outcome: Outcome::DeadLetter { reason: DeadLetterReason::OutcomeRefused, failure }, ..record }
+/// Another attempt would come to the same, so there is none. It says what the attempt came to, because nothing else does.
+fn given_up(record: &Record, reason: &str) -> Record {
+    let attempt = match &record.outcome {
+        Outcome::Completed { .. } => "the attempt completed",
+        _ => "the attempt ended",
+    };
+    let message = format!("{attempt}, but its outcome could not be stored: {reason}");
+    let mut failure = Failure::new(FailureType::ValidationError, message);
+    if let Outcome::Retrying { failure: own, .. } | Outcome::DeadLetter { failure: own, .. } = &record.outcome {
+        failure = failure.with_traceback(own.traceback.as_deref().unwrap_or(&own.message));
+    }
+    Record { outcome: Outcome::DeadLetter { reason: DeadLetterReason::OutcomeRefused, failure }, ..record.clone() }
 }
 
 fn lose(worker_run: &WorkerRun, error: StoreError, outcomes: usize) {
     quiet::error!(error = %error, code = error.code(), outcomes, "outcomes could not be stored; their jobs run again");
-    if !is_refusal(&error) || matches!(error, StoreError::Panicked { .. }) {
+    if !is_over_content(&error) || matches!(error, StoreError::Panicked { .. }) {
         worker_run.meet(StoreCall::Record, error);
     }
 }

@@ -190,7 +190,7 @@ async fn a_batch_is_one_span_that_counts_its_jobs_and_names_the_queue_that_all_h
     let job = |queue: &str| Step { number: 0 }.to_job().unwrap().queue(queue);
     bench.queue.enqueue_all(vec![job("media"), job("media")]).await.unwrap();
     bench.queue.enqueue_all(vec![job("media"), job("mail"), job("mail")]).await.unwrap();
-    bench.queue.enqueue_stream(Box::new((0..4).map(move |_| Ok(job("media"))))).await.unwrap();
+    bench.queue.enqueue_iter((0..4).map(move |_| Ok(job("media")))).await.unwrap();
 
     let mut told: Vec<_> = spans.of("enqueue");
     told.sort_by_key(|span| span.field("messaging.batch.message_count").to_owned());

@@ -8,17 +8,17 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::column::{self, RawName};
 
-/// How many pairs of queue and type one claim visits. The pairs behind wait until some of these are empty.
+/// How many pairs of queue and type one claim visits. Later pairs wait until some of these are empty.
 const LANES_MAX: usize = 100_000;
 
-/// Where the job stands in the order of claims: the greatest is the next to be taken.
+/// The position of a job in the order of claims. The greatest is taken next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// As it is stored; a lease holds it at the ends of what a priority can be.
+    /// As stored. A lease limits it to the range of a priority.
     pub(crate) priority: i64,
     pub(crate) id: JobId,
-    /// Whether the stored priority is a number, by which its row can be found again. Only a program that checks no
-    /// constraints writes another one.
+    /// Whether the stored priority is a number, so that its row can be found again. Only a program that ignores
+    /// constraints writes another value.
     has_number: bool,
 }
 
@@ -32,7 +32,8 @@ impl Head {
         })
     }
 
-    /// Where a run that begins with this job is read from: without a number at the front of the run, before which no
+    /// Where to start reading a run at this job. If the priority is not a number, at the beginning of the run: no
+    /// SQLite value sorts before it.
     /// value of SQLite's sorts.
     pub(crate) fn start(self) -> Value {
         if self.has_number { Value::Integer(self.priority) } else { Value::Blob(vec![0xff; 16]) }
@@ -55,33 +56,36 @@ impl PartialOrd for Head {
     }
 }
 
-/// A queue that holds ready jobs of one type, and the first of them.
+/// A queue with ready jobs of one type, and the first of them.
 #[derive(Debug)]
 pub(crate) struct Lane<'r> {
     pub(crate) job_type: &'r str,
     pub(crate) queue: Arc<str>,
-    /// Which of the request's queues it is, where the request names them.
+    /// The index of its queue in the request, if the request names queues.
     pub(crate) room: Option<usize>,
     pub(crate) head: Head,
 }
 
 impl Lane<'_> {
     pub(crate) fn is_paused(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        connection
-            .prepare_cached(include_str!("../../sql/is_queue_paused.sql"))?
-            .query_row([&*self.queue], |row| row.get(0))
+        is_paused(connection, &self.queue)
     }
 }
 
-/// Where a claim looks for jobs: the pairs of its types and queues, as far as they hold ready jobs.
+/// Whether nothing is claimed from a queue.
+pub(crate) fn is_paused(connection: &Connection, queue: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached(include_str!("../../sql/is_queue_paused.sql"))?.query_row([queue], |row| row.get(0))
+}
+
+/// Where a claim looks for jobs: the pairs of its types and queues that have ready jobs.
 #[derive(Debug)]
 pub(crate) struct Scope<'r> {
     job_types: &'r [String],
-    /// The request's queues in the order of their bytes, and what each may give; none for all queues.
+    /// The queues of the request in byte order, with their limits. `None` for all queues.
     named: Option<Vec<(Arc<str>, u32)>>,
 }
 
-/// Whether a scan goes on.
+/// Whether a scan continues.
 type Flow = rusqlite::Result<ControlFlow<()>>;
 
 impl<'r> Scope<'r> {
@@ -89,7 +93,7 @@ impl<'r> Scope<'r> {
         let named = match &request.scope {
             QueueScope::All => None,
             QueueScope::Only(limits) => {
-                // A queue that is named twice is one queue, or its jobs would be chosen twice.
+                // A queue that is given twice counts once. Otherwise its jobs would be chosen twice.
                 let limits: BTreeMap<&str, u32> = limits
                     .iter()
                     .map(|limit| (limit.queue.as_str(), limit.limit))
@@ -101,12 +105,18 @@ impl<'r> Scope<'r> {
         Self { job_types: &request.job_types, named }
     }
 
-    /// What each of the request's queues may give.
+    /// Whether a job of this type in this queue is such as the claim may take.
+    pub(crate) fn takes(&self, job_type: &str, queue: &str) -> bool {
+        let is_asked = |named: &Vec<(Arc<str>, u32)>| named.binary_search_by(|(name, _)| (**name).cmp(queue)).is_ok();
+        self.named.as_ref().is_none_or(is_asked) && self.job_types.iter().any(|own| own == job_type)
+    }
+
+    /// The limit of each queue in the request.
     pub(crate) fn rooms(&self) -> Vec<u32> {
         self.named.iter().flatten().map(|(_, left)| *left).collect()
     }
 
-    /// Every lane; paused ones are among them, because a claim asks only about those that it meets.
+    /// Every lane, including paused ones: a claim checks for pauses only in the lanes that it uses.
     pub(crate) fn lanes(&self, connection: &Connection) -> rusqlite::Result<Vec<Lane<'r>>> {
         let mut lanes = Vec::new();
         self.scan(connection, &mut |lane| {
@@ -116,7 +126,7 @@ impl<'r> Scope<'r> {
         Ok(lanes)
     }
 
-    /// Whether a claim would get something.
+    /// Whether a claim would get a job.
     pub(crate) fn has_ready(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let mut has_ready = false;
         self.scan(connection, &mut |lane| {
@@ -143,7 +153,7 @@ impl<'r> Scope<'r> {
 fn scan_all<'r>(connection: &Connection, job_type: &'r str, each: &mut dyn FnMut(Lane<'r>) -> Flow) -> Flow {
     let mut from = RawName::default();
     while let Some((queue, head)) = next_lane(connection, job_type, &from)? {
-        // A queue whose name is not UTF-8 is skipped: a lease could not name it.
+        // A queue whose name is not UTF-8 is skipped, because a lease could not name it.
         if let Some(name) = queue.as_str()
             && each(Lane { job_type, queue: name.into(), room: None, head })?.is_break()
         {
@@ -154,7 +164,8 @@ fn scan_all<'r>(connection: &Connection, job_type: &'r str, each: &mut dyn FnMut
     Ok(ControlFlow::Continue(()))
 }
 
-/// Goes through the type's queues and the named ones together, so that what is in only one of them costs nothing.
+/// Walks through the queues of the type and the named queues together, so that a queue that is in only one list costs
+/// nothing.
 fn scan_named<'r>(
     connection: &Connection,
     job_type: &'r str,
@@ -177,8 +188,8 @@ fn scan_named<'r>(
     Ok(ControlFlow::Continue(()))
 }
 
-/// The first queue from this name on that holds ready jobs of the type. A name that comes before it, which only a
-/// database in another encoding could give, ends the scan: it would never advance.
+/// The first queue, from this name on, with ready jobs of the type. A name that sorts before it ends the scan, which
+/// would otherwise never advance. Only a database in another encoding can return one.
 fn next_lane(connection: &Connection, job_type: &str, from: &RawName) -> rusqlite::Result<Option<(RawName, Head)>> {
     let found = connection
         .prepare_cached(include_str!("../../sql/select_next_lane.sql"))?

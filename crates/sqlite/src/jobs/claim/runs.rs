@@ -5,9 +5,9 @@ use std::sync::Arc;
 use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Overdue, Status, Timestamp, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Params, Row, Rows, Statement, params};
+use rusqlite::{Connection, OptionalExtension, Params, Rows, Statement, params};
 
-use crate::column;
+use crate::column::{self, Columns};
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
 use crate::jobs::overdue::{WaitingJob, time_bounds};
 
@@ -210,10 +210,12 @@ fn take_row(
 ) -> rusqlite::Result<Option<Head>> {
     let Some(row) = FallibleStreamingIterator::get(rows) else { return Ok(None) };
     if matches!(row.get_ref(2)?, ValueRef::Integer(number) if (0..i64::MAX).contains(&number)) {
-        let lease = lease(row, lane.job_type, &lane.queue)?;
+        let mut columns = Columns::of(row);
+        let (job_type, queue) = (lane.job_type.to_owned(), (*lane.queue).to_owned());
+        let lease = Lease { job_type, queue, ..lease(&mut columns)? };
         match lease.budgets.time.overdue_at(now) {
             Some(overdue) => chosen.overdue.push((waiting(lease), overdue)),
-            None => chosen.take(lease, column::optional_text(row, 15)?, &lane.queue),
+            None => chosen.take(lease, columns.read(column::optional_text)?, &lane.queue),
         }
     }
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -234,30 +236,38 @@ pub(crate) fn given_lease(
     connection
         .prepare_cached(include_str!("../../sql/select_given_lease.sql"))?
         .query_row(params![id.0, worker_id.as_str(), claim_number.0], |row| {
-            lease(row, &column::text(row, 15)?, &column::text(row, 16)?)
+            let mut columns = Columns::of(row);
+            let lease = lease(&mut columns)?;
+            Ok(Lease { job_type: columns.read(column::text)?, queue: columns.read(column::text)?, ..lease })
         })
         .optional()
 }
 
-fn lease(row: &Row<'_>, job_type: &str, queue: &str) -> rusqlite::Result<Lease> {
+/// What a lease needs and every claim reads alike; its type and its queue are the caller's to add.
+fn lease(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Lease> {
     Ok(Lease {
-        id: column::id(row, 0)?,
-        priority: column::priority(row, 1)?,
-        claim_number: ClaimNumber(column::integer(row, 2)?),
-        job_type: job_type.to_owned(),
-        queue: queue.to_owned(),
-        job_data: column::data(row, 3)?,
-        budgets: Budgets {
-            retry_count: column::count(row, 4)?,
-            max_retries: column::count(row, 5)?,
-            crash_count: column::count(row, 6)?,
-            max_crashes: column::count(row, 7)?,
-            deferral_count: column::count(row, 8)?,
-            max_deferrals: column::count(row, 9)?,
-            time: time_bounds(row, 13)?,
-        },
-        timeout: column::optional_seconds(row, 10)?,
-        ready_at: column::timestamp(row, 11)?,
-        metadata: column::optional_data(row, 12)?,
+        id: columns.read(column::id)?,
+        priority: columns.read(column::priority)?,
+        claim_number: ClaimNumber(columns.read(column::integer)?),
+        job_data: columns.read(column::data)?,
+        budgets: budgets(columns)?,
+        timeout: columns.read(column::optional_seconds)?,
+        ready_at: columns.read(column::timestamp)?,
+        metadata: columns.read(column::optional_data)?,
+        job_type: String::new(),
+        queue: String::new(),
+    })
+}
+
+/// The three budgets and the time, in the order in which every statement names them.
+pub(crate) fn budgets(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Budgets> {
+    Ok(Budgets {
+        retry_count: columns.read(column::count)?,
+        max_retries: columns.read(column::count)?,
+        crash_count: columns.read(column::count)?,
+        max_crashes: columns.read(column::count)?,
+        deferral_count: columns.read(column::count)?,
+        max_deferrals: columns.read(column::count)?,
+        time: time_bounds(columns)?,
     })
 }

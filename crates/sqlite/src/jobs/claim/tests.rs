@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use longshore_core::{QueueLimit, RequestId, SystemClock, WorkerId};
 use rusqlite::vtab::array;
@@ -39,6 +40,28 @@ impl Counted {
              SELECT '{name} ' || t.n, '{{}}', 'tenant ' || q.n FROM q, t"
         );
         self.connection.execute_batch(&format!("BEGIN; {insert}; COMMIT")).unwrap();
+    }
+
+    /// Jobs of another type that become due one after the other.
+    fn schedule(&self, jobs: u32, payload_bytes: u32) {
+        let insert = format!(
+            "WITH RECURSIVE j(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM j WHERE n < {jobs})
+             INSERT INTO job_queue (job_type, job_data, run_at)
+             SELECT 'foreign', json_quote(hex(zeroblob({payload_bytes} / 2))), 5000 + n FROM j"
+        );
+        self.connection.execute_batch(&format!("BEGIN; {insert}; COMMIT")).unwrap();
+    }
+
+    /// The steps of one look for what becomes due, and what it says.
+    fn next_due(&self) -> (u64, Option<Duration>) {
+        let request = request(QueueScope::All);
+        let mut found = (0, None);
+        for _ in 0..2 {
+            let before = self.steps.load(Ordering::Relaxed);
+            let due = NextDue::look(&self.connection, &request).unwrap();
+            found = (self.steps.load(Ordering::Relaxed) - before, due.from(Timestamp::from_ms(1000)));
+        }
+        found
     }
 
     /// The steps of one choice with prepared statements, and the number of chosen jobs.
@@ -105,6 +128,36 @@ fn a_queue_of_an_own_type_costs_a_claim_one_seek() {
 
     assert_eq!(chosen, 16);
     assert!((many - few) / 1000 < 40, "{few} {many}");
+}
+
+#[test]
+fn jobs_of_others_that_become_due_first_cost_a_claim_a_bounded_look() {
+    let database = Counted::new();
+    database.schedule(65, 20);
+    let few = database.next_due();
+    database.schedule(3000, 20);
+    let many = database.next_due();
+
+    assert_eq!(many.0, few.0);
+    // It names the instant up to which it has looked, in place of the one that it does not know.
+    assert!(many.1.is_some_and(|due| due > Duration::from_secs(4)), "{many:?}");
+    let nobodys = Counted::new();
+    nobodys.schedule(63, 20);
+    assert_eq!(nobodys.next_due().1, None);
+}
+
+#[test]
+fn large_jobs_of_others_that_become_due_first_cost_a_claim_no_more_than_their_bound() {
+    let database = Counted::new();
+    database.schedule(64, 20);
+    let small = database.next_due();
+
+    let database = Counted::new();
+    database.schedule(64, 300_000);
+    let large = database.next_due();
+
+    assert!(large.0 * 8 < small.0, "{large:?} {small:?}");
+    assert!(large.1.is_some());
 }
 
 /// Thousands of paused queues hold jobs of the worker's types, and it asks repeatedly.
