@@ -20,8 +20,8 @@ use crate::output::table::{Screen, Table};
 pub(crate) struct Output {
     format: Format,
     noise: Noise,
-    stdout: Look,
-    stderr: Look,
+    stdout: Style,
+    stderr: Style,
 }
 
 /// The assumed width of a terminal that does not report it.
@@ -47,7 +47,7 @@ enum Noise {
 
 /// Whether a stream may have progress bars and colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
+enum Style {
     Plain,
     Lively,
 }
@@ -56,12 +56,12 @@ impl Output {
     /// Chooses formats by the flags, the terminal and `NO_COLOR`.
     pub(crate) fn new(globals: &Globals) -> Self {
         let is_plain = globals.json || std::env::var_os("NO_COLOR").is_some_and(|word| !word.is_empty());
-        let look = |is_terminal: bool| if is_terminal && !is_plain { Look::Lively } else { Look::Plain };
+        let style = |is_terminal: bool| if is_terminal && !is_plain { Style::Lively } else { Style::Plain };
         Self {
             format: if globals.json { Format::Json } else { Format::Words },
             noise: if globals.quiet { Noise::Quiet } else { Noise::Normal },
-            stdout: look(io::stdout().is_terminal()),
-            stderr: look(io::stderr().is_terminal()),
+            stdout: style(io::stdout().is_terminal()),
+            stderr: style(io::stderr().is_terminal()),
         }
     }
 
@@ -115,7 +115,7 @@ impl Output {
             return None;
         }
         let (_, columns) = terminal.size_checked().unwrap_or((0, COLUMNS_UNKNOWN));
-        Some(Screen { width: usize::from(columns).max(COLUMNS_MIN), has_colour: self.stdout == Look::Lively })
+        Some(Screen { width: usize::from(columns).max(COLUMNS_MIN), has_colour: self.stdout == Style::Lively })
     }
 
     /// Prints a note on standard error, unless `-q` was given.
@@ -140,12 +140,12 @@ impl Output {
 
     /// Whether to show progress bars.
     pub(crate) fn has_progress(&self) -> bool {
-        self.stderr == Look::Lively && self.noise == Noise::Normal
+        self.stderr == Style::Lively && self.noise == Noise::Normal
     }
 
     /// Whether to use colours on standard error.
     pub(crate) fn has_colour(&self) -> bool {
-        self.stderr == Look::Lively
+        self.stderr == Style::Lively
     }
 
     /// Whether there is a terminal for a question.
@@ -163,8 +163,8 @@ impl Output {
 
     fn paint(&self, colour: &str, word: &str) -> String {
         match self.stderr {
-            Look::Lively => format!("\x1b[1;{colour}m{word}\x1b[0m"),
-            Look::Plain => word.to_owned(),
+            Style::Lively => format!("\x1b[1;{colour}m{word}\x1b[0m"),
+            Style::Plain => word.to_owned(),
         }
     }
 

@@ -2,6 +2,7 @@ pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod health;
 pub(crate) mod job_stream;
+pub(crate) mod wakeups;
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, EnqueueStream, Enqueued, JobId, Lease, Limits, LogChunk, NewJob, Outcome, RequestId, StoreError,
-    Timestamp, ValidJob, ValidJobStream, WorkerId,
+    ClaimNumber, EnqueueStream, Enqueued, Interest, JobId, Lease, Limits, LogChunk, NewJob, Outcome, RequestId,
+    StoreError, Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId,
 };
 use job_stream::Checked;
 
@@ -128,14 +129,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// one call may leave something to the next, and to other processes; one bad row never stops the others.
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed>;
 
-    /// Tells when something may have changed, in this process or another one. A hint: polling suffices.
-    fn wakeups(&self) -> Box<dyn Wakeups>;
-}
-
-/// A subscription to hints.
-pub trait Wakeups: Send {
-    /// Resolves after something may have changed since the last call. Cancellation safe.
-    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Tells when something of interest may have happened, in this process or another one. Only a hint: polling alone
+    /// is enough. What is done through this store does not wake those whom it does not concern; where the store does
+    /// not know what was done, as with a commit of another program, it wakes everybody with [`crate::Hint::Anything`].
+    fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups>;
 }
 
 /// Where the leases of jobs arrive that were made with one. When it is dropped, those that nobody took are given back
@@ -208,6 +205,16 @@ pub enum QueueScope {
     All,
     /// These, each up to its own limit.
     Only(Vec<QueueLimit>),
+}
+
+impl QueueScope {
+    /// Whether jobs of this queue may be taken at all.
+    pub fn includes(&self, queue: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(limits) => limits.iter().any(|limit| limit.queue == queue),
+        }
+    }
 }
 
 /// One queue and how much may be taken from it.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Action, Actioned, Console, Enqueued, InvalidJobData, JobDetail, JobEdit, JobId, NewJob, Priority, QueueChange,
-    Selection, Store, StoreError, Stream, stream_of,
+    Action, Actioned, Console, Enqueued, Interest, InvalidJobData, JobDetail, JobEdit, JobId, NewJob, Priority,
+    QueueChange, Selection, Store, StoreError, Stream, stream_of,
 };
 use tokio::task::coop::unconstrained;
 
@@ -196,7 +196,7 @@ impl Queue {
 
     /// No deadline is one that is too far away to be an instant.
     async fn wait_until(&self, id: JobId, deadline: Option<Instant>) -> Result<JobDetail, QueueError> {
-        let mut wakeups = self.backend.wakeups();
+        let mut wakeups = self.backend.wakeups(Interest::Anything);
         loop {
             let detail = self.backend.job(id).await?.ok_or(QueueError::NotFound { id })?;
             let now = Instant::now();
@@ -205,7 +205,7 @@ impl Queue {
             }
             let look_at = deadline.map_or(now + POLL, |deadline| deadline.min(now + POLL));
             tokio::select! {
-                () = wakeups.changed() => {}
+                _ = wakeups.changed() => {}
                 waited = alarm::at(look_at) => waited.map_err(QueueError::Timer)?,
             }
         }

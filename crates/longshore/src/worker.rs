@@ -245,7 +245,7 @@ impl Worker {
         self
     }
 
-    fn into_shift(self, until: Until) -> Result<Arc<WorkerRun>, WorkerError> {
+    fn into_run(self, until: Until) -> Result<Arc<WorkerRun>, WorkerError> {
         if let Some(job_type) = self.registry.doubled() {
             return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
         }

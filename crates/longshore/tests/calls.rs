@@ -165,7 +165,7 @@ async fn call_all(queue: &Queue) -> Result<(), QueueError> {
         queue.backend().stats(0).await?;
         queue.backend().workers().await?;
         queue.backend().health().await?;
-        let mut wakeups = queue.backend().wakeups();
+        let mut wakeups = queue.backend().wakeups(longshore::Interest::Anything);
         queue.enqueue_job(job()).await?;
         wakeups.changed().await;
     }

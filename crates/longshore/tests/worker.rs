@@ -38,5 +38,7 @@ mod threads;
 mod times;
 #[path = "worker/trouble.rs"]
 mod trouble;
+#[path = "worker/wakeups.rs"]
+mod wakeups;
 #[path = "worker/warnings.rs"]
 mod warnings;

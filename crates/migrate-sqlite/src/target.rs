@@ -1,7 +1,6 @@
 //! SQLite as a target of migrations.
 
 mod backup;
-mod definitions;
 mod ledger;
 mod lock;
 mod progress;
@@ -11,26 +10,25 @@ mod stand_in;
 mod transaction;
 
 use std::{
-    collections::BTreeSet,
     io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use longshore_migrate::{
-    Direction, MigrationId, adoption, ledger as own,
-    schema::{ObjectName, Schema},
+    Direction, MigrationId, ledger as own,
+    schema::Schema,
     script::{Statement, tokens},
     target::{
-        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, Session, StatementError,
-        Target, TargetError, Value, VerifiedSource,
+        Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, SchemaChanges, Session,
+        StatementError, Target, TargetError, Value, VerifiedSource,
     },
 };
 use longshore_sqlite_file::{FileAccess, check_folder, check_kind};
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
 
 use crate::{
-    catalog::{self, CatalogError},
+    catalog::{CatalogError, CatalogReader},
     verified,
 };
 
@@ -57,6 +55,7 @@ pub struct SqliteTarget<'c> {
     open: Option<transaction::Open>,
     scope: Scope,
     progress: Option<progress::Meter>,
+    reader: CatalogReader,
     stand_ins: stand_in::StandIns,
 }
 
@@ -111,6 +110,7 @@ impl SqliteTarget<'static> {
             open: None,
             scope: Scope::Transaction,
             progress: None,
+            reader: CatalogReader::default(),
             stand_ins: stand_in::StandIns::default(),
         })
     }
@@ -150,15 +150,7 @@ impl<'c> SqliteTarget<'c> {
         let file = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
         let name = file.as_ref().map_or_else(|| ":memory:".to_owned(), |file| file.display().to_string());
         let scope = Scope::Transaction;
-        Self {
-            connection: Handle::Shared(connection),
-            name,
-            file: None,
-            open: None,
-            scope,
-            progress: None,
-            stand_ins: stand_in::StandIns::default(),
-        }
+        Self::shared(connection, name, scope)
     }
 
     /// Migrations in the transaction that is open on a connection to the database at `path`: all of them take effect
@@ -166,13 +158,19 @@ impl<'c> SqliteTarget<'c> {
     pub fn within(connection: &'c Connection, path: &Path) -> Self {
         let name = path.display().to_string();
         let scope = Scope::Savepoint;
+        Self::shared(connection, name, scope)
+    }
+
+    fn shared(connection: &'c Connection, name: String, scope: Scope) -> Self {
+        let (connection, reader) = (Handle::Shared(connection), CatalogReader::default());
         Self {
-            connection: Handle::Shared(connection),
+            connection,
             name,
             file: None,
             open: None,
             scope,
             progress: None,
+            reader,
             stand_ins: stand_in::StandIns::default(),
         }
     }
@@ -245,24 +243,12 @@ fn told(statement: &str, error: &rusqlite::Error) -> TargetError {
     TargetError::Statement { statement, source: Box::new(source) }
 }
 
-/// The catalog without the ledger's own tables, under whichever of its names.
-fn observe(connection: &Connection, context: &FileAccess) -> Result<Schema, TargetError> {
-    let unreadable = |CatalogError::Sqlite(error)| match context.outside_cause(error) {
+/// What a catalog that cannot be read means.
+fn unreadable(context: &FileAccess, CatalogError::Sqlite(error): CatalogError) -> TargetError {
+    match context.outside_cause(error) {
         Ok(cause) => cause.into(),
         Err(error) => TargetError::Catalog { source: Box::new(error) },
-    };
-    let schema = catalog::read(connection).map_err(unreadable)?;
-    let own: Vec<ObjectName> = own_tables().into_iter().map(ObjectName::table).collect();
-    Ok(schema.without(&own))
-}
-
-/// Every name that a table of the ledgers and of an adoption can have.
-pub(crate) fn own_tables() -> BTreeSet<String> {
-    let parts = [own::OWN_TABLE, own::TABLE]
-        .into_iter()
-        .flat_map(|table| own::SUFFIXES.iter().map(move |suffix| format!("{table}{suffix}")));
-    let whole = [own::TABLE, own::OWN_TABLE].into_iter().chain(adoption::TABLES).map(str::to_owned);
-    whole.chain(parts).collect()
+    }
 }
 
 fn quoted(name: &str) -> String {
@@ -293,11 +279,18 @@ impl Session for SqliteTarget<'_> {
     }
 
     fn observe(&mut self) -> Result<Schema, TargetError> {
-        observe(self.connection(), &self.context())
+        let observed = self.reader.read(self.connection.get());
+        observed.map_err(|error| unreadable(&self.context(), error))
+    }
+
+    fn changes(&mut self) -> Result<SchemaChanges, TargetError> {
+        self.observe()?;
+        Ok(self.reader.changes())
     }
 
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError> {
-        definitions::read(self.connection()).map_err(|error| self.failed("reading sqlite_schema", error))
+        self.observe()?;
+        Ok(self.reader.definitions())
     }
 
     fn report(&mut self, progress: &Progress) {
@@ -333,6 +326,7 @@ impl Target for SqliteTarget<'_> {
             open: None,
             scope: Scope::Transaction,
             progress: None,
+            reader: CatalogReader::default(),
             stand_ins: stand_in::StandIns::default(),
         }))
     }

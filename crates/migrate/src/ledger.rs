@@ -3,6 +3,8 @@
 mod attribute;
 mod foreign;
 
+use std::collections::HashMap;
+
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Serialize;
 
@@ -141,6 +143,12 @@ impl Ledger {
     /// The row of a migration.
     pub fn row(&self, id: &MigrationId) -> Option<&Row> {
         self.rows.iter().find(|row| row.id() == *id)
+    }
+
+    /// Every row by the id of its migration, for those who ask for many.
+    pub fn by_id(&self) -> HashMap<MigrationId, &Row> {
+        // The first row counts, as in `row`.
+        self.rows.iter().rev().map(|row| (row.id(), row)).collect()
     }
 
     /// Whether the migration is applied according to the ledger.

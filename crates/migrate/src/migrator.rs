@@ -1,8 +1,8 @@
 //! The commands. Each looks first, plans, and only then writes; what it answers is its JSON.
 
 mod adopt;
+mod inspect;
 mod lint;
-mod look;
 mod mark;
 mod mend;
 mod run;
@@ -21,6 +21,7 @@ use crate::{
     error::MigrateError,
     ledger::{Event, EventKind, Ledger, Record, RowChange, SharedRow, report_instant},
     migration::{Migration, MigrationId},
+    replay::Chain,
     source::Source,
     survey::Survey,
     target::{ForeignKeys, ProgressListener, Target, TargetError, VerifiedSource},
@@ -157,8 +158,8 @@ impl<'t> Migrator<'t> {
 
     /// Remembers every source that is in order, so that a worker's start is cheap. The cache is no part of the
     /// promise: that somebody else is writing just now is no failure.
-    fn settle(&mut self) -> Result<(), MigrateError> {
-        let survey = self.survey()?;
+    fn settle(&mut self, chain: Chain) -> Result<(), MigrateError> {
+        let survey = Survey::take_with(self.target.as_mut(), &self.sources, chain)?;
         if !survey.broken().is_empty() || !survey.comparison.is_clean() {
             return Ok(());
         }

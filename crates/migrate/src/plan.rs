@@ -215,9 +215,11 @@ fn missing_in_conflict(standing: &Standing, survey: &Survey, differences: &[crat
 }
 
 fn is_superseded(name: &ObjectName, standing: &Standing, survey: &Survey) -> bool {
-    let later = survey.chain.links().iter().skip_while(|link| link.id != standing.id).skip(1);
+    let Some(own) = survey.chain.place(&standing.id) else { return false };
+    let later = survey.chain.touching(name).iter().filter(|place| **place > own);
+    let later = later.map(|place| &survey.chain.links()[*place]);
     let is_reached = |id: &MigrationId| survey.standing(id).is_some_and(|standing| standing.is_reached);
-    later.filter(|link| is_reached(&link.id)).any(|link| link.footprint.drops.contains(name))
+    later.filter(|link| link.footprint.drops.contains(name)).any(|link| is_reached(&link.id))
 }
 
 #[cfg(test)]

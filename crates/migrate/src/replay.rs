@@ -1,33 +1,18 @@
 //! Runs migrations on a scratch database, one at a time, to learn what each one makes.
 
+mod chain;
+
 use longshore_cause::OutsideCause;
+
+pub use chain::{Chain, Link};
+
+use chain::Growing;
 
 use crate::{
     migration::{Body, CodeError, Direction, Migration, MigrationId},
-    schema::{Footprint, Schema},
     script::Statement,
-    target::{Definition, Progress, Session, Target, TargetError},
+    target::{Progress, Session, Target, TargetError},
 };
-
-/// What a row of migrations makes of an empty database.
-#[derive(Debug, Clone, Default)]
-pub struct Chain {
-    links: Vec<Link>,
-    broken: Option<Broken>,
-}
-
-/// One migration of a chain with what it left behind.
-#[derive(Debug, Clone)]
-pub struct Link {
-    /// The migration.
-    pub id: MigrationId,
-    /// What it adds, changes and drops.
-    pub footprint: Footprint,
-    /// The schema after it.
-    pub after: Schema,
-    /// The statements that make that schema.
-    pub definitions: Vec<Definition>,
-}
 
 /// Where a chain does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,55 +78,14 @@ impl Chain {
     /// Replays `migrations` in the order given; the first that fails ends the chain and is told by [`Chain::broken`].
     pub fn replay(target: &dyn Target, migrations: &[&Migration]) -> Result<Self, TargetError> {
         let mut scratch = target.scratch()?;
-        let mut chain = Self::default();
-        let mut before = Schema::default();
+        let mut growing = Growing::default();
         for migration in migrations {
             if let Err(error) = run(scratch.as_mut(), migration, Direction::Up) {
-                chain.broken = Some(Broken::new(&migration.id, &error));
-                break;
+                return Ok(growing.broken(Broken::new(&migration.id, &error)));
             }
-            let after = scratch.observe()?;
-            let footprint = Footprint::between(&before, &after);
-            chain.links.push(Link {
-                id: migration.id.clone(),
-                footprint,
-                after: after.clone(),
-                definitions: scratch.definitions()?,
-            });
-            before = after;
+            growing.add(&migration.id, scratch.changes()?);
         }
-        Ok(chain)
-    }
-
-    /// The migrations that ran, in order.
-    pub fn links(&self) -> &[Link] {
-        &self.links
-    }
-
-    /// The migration that did not run, if one did not.
-    pub fn broken(&self) -> Option<&Broken> {
-        self.broken.as_ref()
-    }
-
-    /// The link of a migration.
-    pub fn link(&self, id: &MigrationId) -> Option<&Link> {
-        self.links.iter().find(|link| link.id == *id)
-    }
-
-    /// The schema before a migration.
-    pub fn before(&self, id: &MigrationId) -> Schema {
-        let at = self.links.iter().position(|link| link.id == *id).unwrap_or(0);
-        self.after(at)
-    }
-
-    /// The schema after the first `count` migrations.
-    pub fn after(&self, count: usize) -> Schema {
-        count.checked_sub(1).and_then(|at| self.links.get(at)).map(|link| link.after.clone()).unwrap_or_default()
-    }
-
-    /// The schema after all of them.
-    pub fn last(&self) -> Schema {
-        self.after(self.links.len())
+        Ok(growing.whole())
     }
 }
 

@@ -6,22 +6,27 @@
 mod definition;
 mod difference;
 mod footprint;
+mod later;
 mod object;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 pub use definition::{Definition, Facet};
 pub use difference::{Comparison, Difference, DifferenceKind, differences};
 pub use footprint::{Change, Footprint, Presence};
+pub(crate) use later::Later;
 pub use object::{ObjectKind, ObjectName};
 
 /// Every object of a database, by name. Two are equal if they mean the same.
+///
+/// A clone costs nothing until one of the two is changed, so that a migration more is not a schema more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
-    objects: BTreeMap<ObjectName, Definition>,
+    objects: Arc<BTreeMap<ObjectName, Arc<Definition>>>,
 }
 
 impl Schema {
@@ -33,17 +38,60 @@ impl Schema {
 
     /// Adds an object, or replaces the one of that name.
     pub fn insert(&mut self, name: ObjectName, definition: Definition) {
-        self.objects.insert(name, definition);
+        self.put(name, Arc::new(definition));
+    }
+
+    /// [`Schema::insert`] of a definition that others have, too.
+    pub(crate) fn put(&mut self, name: ObjectName, definition: Arc<Definition>) {
+        Arc::make_mut(&mut self.objects).insert(name, definition);
+    }
+
+    /// Removes an object.
+    pub(crate) fn remove(&mut self, name: &ObjectName) {
+        Arc::make_mut(&mut self.objects).remove(name);
+    }
+
+    /// Replaces the table or view of that name, with all that belongs to it, by what `now` has of it.
+    pub fn replace_owner(&mut self, owner: &str, now: &Self) {
+        let gone: Vec<ObjectName> = self.of_owner(owner).map(|(name, _)| name.clone()).collect();
+        let objects = Arc::make_mut(&mut self.objects);
+        for name in gone {
+            objects.remove(&name);
+        }
+        objects.extend(now.of_owner(owner).map(|(name, definition)| (name.clone(), Arc::clone(definition))));
+    }
+
+    /// The part of the schema that those tables and views are, with all that belongs to them.
+    #[must_use]
+    pub fn only<'names>(&self, owners: impl IntoIterator<Item = &'names str>) -> Self {
+        let owned = owners.into_iter().flat_map(|owner| self.of_owner(owner));
+        Self { objects: Arc::new(owned.map(|(name, definition)| (name.clone(), Arc::clone(definition))).collect()) }
+    }
+
+    /// What belongs to a table or view, itself first. They stand together, because a name is ordered by its owner.
+    pub(crate) fn of_owner(&self, owner: &str) -> impl Iterator<Item = (&ObjectName, &Arc<Definition>)> {
+        let from_it = self.objects.range(ObjectName::table(owner)..);
+        from_it.take_while(move |(name, _)| name.owner() == owner)
+    }
+
+    /// How many objects a table or view is, itself included.
+    pub(crate) fn size_of(&self, owner: &str) -> usize {
+        self.of_owner(owner).count()
     }
 
     /// Every object with its definition: a table before what belongs to it, tables by name.
     pub fn objects(&self) -> impl Iterator<Item = (&ObjectName, &Definition)> {
-        self.objects.iter()
+        self.objects.iter().map(|(name, definition)| (name, &**definition))
     }
 
     /// What is true of an object, or `None` if there is none of that name.
     #[must_use]
     pub fn definition(&self, name: &ObjectName) -> Option<&Definition> {
+        self.objects.get(name).map(|definition| &**definition)
+    }
+
+    /// [`Schema::definition`], to be shared.
+    pub(crate) fn shared(&self, name: &ObjectName) -> Option<&Arc<Definition>> {
         self.objects.get(name)
     }
 
@@ -73,9 +121,8 @@ impl Schema {
     #[must_use]
     pub fn columns(&self, table: &str) -> Vec<&str> {
         let mut columns: Vec<(usize, &str)> = self
-            .objects
-            .iter()
-            .filter(|(name, _)| name.kind == ObjectKind::Column && name.table.as_deref() == Some(table))
+            .of_owner(table)
+            .filter(|(name, _)| name.kind == ObjectKind::Column)
             .map(|(name, definition)| (definition.position, name.name.as_str()))
             .collect();
         columns.sort_unstable();
@@ -89,7 +136,7 @@ impl Schema {
         let owners: BTreeSet<&str> =
             gone.iter().filter(|name| name.table.is_none()).map(|name| ObjectName::owner(name)).collect();
         let mut rest = self.clone();
-        rest.objects.retain(|name, _| !gone.contains(name) && !owners.contains(name.owner()));
+        Arc::make_mut(&mut rest.objects).retain(|name, _| !gone.contains(name) && !owners.contains(name.owner()));
         rest
     }
 
@@ -97,7 +144,7 @@ impl Schema {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut digest = Sha256::new();
-        for (name, definition) in &self.objects {
+        for (name, definition) in self.objects() {
             digest.update(name.to_string());
             digest.update(definition.position.to_le_bytes());
             for (facet, text) in definition.facets() {

@@ -161,7 +161,8 @@ impl Source {
 
     /// The migration of that number.
     pub fn migration(&self, number: i64) -> Option<&Migration> {
-        self.migrations.iter().find(|migration| migration.id.number == number)
+        let at = self.migrations.partition_point(|migration| migration.id.number < number);
+        self.migrations.get(at).filter(|migration| migration.id.number == number)
     }
 
     /// Names of files that are not recognised; what each looks like is in its finding.

@@ -3,6 +3,8 @@
 mod version;
 mod words;
 
+use std::collections::HashSet;
+
 use crate::{
     adoption::{Choices, Scene, Takeover},
     checksum::Change,
@@ -109,11 +111,18 @@ impl Standing {
 impl Survey {
     /// Looks at all three witnesses.
     pub fn take(target: &mut dyn Target, sources: &[Source]) -> Result<Self, TargetError> {
+        let migrations: Vec<&Migration> = sources.iter().flat_map(Source::migrations).collect();
+        let chain = Chain::replay(target, &migrations)?;
+        Self::take_with(target, sources, chain)
+    }
+
+    /// [`Survey::take`] with the chain of an earlier survey of the same sources: what files make does not change while
+    /// they run.
+    pub fn take_with(target: &mut dyn Target, sources: &[Source], chain: Chain) -> Result<Self, TargetError> {
+        let migrations: Vec<&Migration> = sources.iter().flat_map(Source::migrations).collect();
         let mut ledger = target.ledger()?;
         let accepted = accepted(target, sources)?;
         let observed = target.observe()?.without(&accepted);
-        let migrations: Vec<&Migration> = sources.iter().flat_map(Source::migrations).collect();
-        let chain = Chain::replay(target, &migrations)?;
         ledger.attribute_by(sources, &chain, &observed);
         let mut findings: Vec<Finding> = sources.iter().flat_map(Source::findings).cloned().collect();
         findings.extend(chain.broken().map(|broken| {
@@ -175,13 +184,8 @@ impl Survey {
         let counts =
             |id: &MigrationId| self.standing(id).is_some_and(|standing| standing.is_applied() || standing.is_reached);
         let last = |object: &ObjectName, is_counted: &dyn Fn(&MigrationId) -> bool| {
-            self.chain
-                .links()
-                .iter()
-                .take(count)
-                .rev()
-                .find(|link| is_counted(&link.id) && link.footprint.touches(object))
-                .map(|link| &link.id)
+            let touching = self.chain.touching(object).iter().filter(|place| **place < count);
+            touching.rev().map(|place| &self.chain.links()[*place].id).find(|id| is_counted(id))
         };
         last(object, &counts).or_else(|| last(object, &|_| true)).or_else(|| {
             let is_part = object.kind.is_constraint();
@@ -193,7 +197,7 @@ impl Survey {
 
     /// Tables and views that no migration makes at any version.
     pub fn foreign(&self) -> Vec<ObjectName> {
-        let is_ours = |object: &&ObjectName| self.chain.links().iter().any(|link| link.footprint.touches(object));
+        let is_ours = |object: &ObjectName| !self.chain.touching(object).is_empty();
         self.comparison.foreign.iter().filter(|object| !is_ours(object)).cloned().collect()
     }
 
@@ -205,8 +209,8 @@ impl Survey {
     /// The tables that the migrations of a source make.
     pub fn tables_of(&self, source: &str) -> Vec<String> {
         let makes = |table: &ObjectName| {
-            let mut own = self.chain.links().iter().filter(|link| link.id.source == source);
-            own.any(|link| link.footprint.adds.contains_key(table))
+            let mut touching = self.chain.touching(table).iter().map(|place| &self.chain.links()[*place]);
+            touching.any(|link| link.id.source == source && link.footprint.adds.contains_key(table))
         };
         let last = self.chain.last();
         last.tables().filter(|table| makes(&ObjectName::table(*table))).map(str::to_owned).collect()
@@ -248,12 +252,10 @@ fn find_interrupted(
     standings: &mut [Standing],
 ) -> Result<(), TargetError> {
     let forbids = |migration: &&&Migration| migration.bounds(Direction::Up) == Bounds::Statements;
-    for migration in migrations.iter().filter(forbids) {
-        let done = target.checkpoints(&migration.id, Direction::Up)?.len();
-        let is_it = |standing: &&mut Standing| standing.id == migration.id && standing.is_pending();
-        if let Some(standing) = standings.iter_mut().find(is_it) {
-            standing.statements_done = done;
-        }
+    let forbidding: HashSet<&MigrationId> = migrations.iter().filter(forbids).map(|migration| &migration.id).collect();
+    let may_be = |standing: &&mut Standing| standing.is_pending() && forbidding.contains(&standing.id);
+    for standing in standings.iter_mut().filter(may_be) {
+        standing.statements_done = target.checkpoints(&standing.id, Direction::Up)?.len();
     }
     Ok(())
 }
@@ -295,11 +297,10 @@ fn recorded_schema(
     ledger: &Ledger,
     chain: &Chain,
 ) -> Result<Option<Schema>, TargetError> {
-    let applied: Vec<&Migration> =
-        migrations.iter().copied().filter(|migration| ledger.is_applied(&migration.id)).collect();
-    let is_prefix =
-        applied.len() <= chain.links().len() && applied.iter().zip(chain.links()).all(|(a, b)| a.id == b.id);
-    if is_prefix {
+    let rows = ledger.by_id();
+    let is_applied = |id: &MigrationId| rows.get(id).is_some_and(|row| row.is_applied());
+    let applied: Vec<&Migration> = migrations.iter().copied().filter(|migration| is_applied(&migration.id)).collect();
+    if chain.begins_with(&applied) {
         return Ok(Some(chain.after(applied.len())));
     }
     let replayed = Chain::replay(target, &applied)?;

@@ -1,6 +1,6 @@
 //! What a database must be able to do so that migrations run on it. SQLite implements it; PostgreSQL will.
 
-use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, error::Error, io, path::PathBuf, sync::Arc, time::Duration};
 
 use longshore_cause::OutsideCause;
 
@@ -127,6 +127,17 @@ pub struct Definition {
     pub sql: String,
 }
 
+/// What has changed in a schema: some tables and views, each with all that belongs to it now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SchemaChanges {
+    /// The tables and views; one that is gone has no object in `schema`.
+    pub owners: BTreeSet<String>,
+    /// What they are now, and nothing else.
+    pub schema: Schema,
+    /// The statements that make them.
+    pub definitions: Vec<Definition>,
+}
+
 /// A connection on which statements run. What a code migration gets.
 pub trait Session {
     /// Runs one statement and gives the number of rows that it changed.
@@ -141,6 +152,10 @@ pub trait Session {
 
     /// The schema as it is now, in this transaction.
     fn observe(&mut self) -> Result<Schema, TargetError>;
+
+    /// What has changed since the last call on this session; everything at the first. It costs what has changed, not
+    /// what there is.
+    fn changes(&mut self) -> Result<SchemaChanges, TargetError>;
 
     /// Every object with its statement: tables, then indexes, views and triggers, each by name; without the ledger.
     fn definitions(&mut self) -> Result<Vec<Definition>, TargetError>;

@@ -90,7 +90,7 @@ impl DatabaseFile {
 
     /// Two stats: cheap enough for every transaction.
     pub(crate) fn check(&self) -> Result<(), FileChange> {
-        self.keep(self.change().map_or_else(|| self.look(), Err))
+        self.keep(self.change().map_or_else(|| self.compare(), Err))
     }
 
     /// Also asks SQLite and the file system.
@@ -131,7 +131,7 @@ impl DatabaseFile {
         looked
     }
 
-    fn look(&self) -> Result<(), FileChange> {
+    fn compare(&self) -> Result<(), FileChange> {
         let Ok(found) = fs::metadata(&self.path) else { return Err(FileChange::Moved) };
         if Identity::of(&found) != self.file_identity {
             return Err(FileChange::Moved);

@@ -89,7 +89,7 @@ fn context(options: &SqliteOptions) -> ErrorContext {
 
 /// The state of a database before it is opened.
 #[derive(Debug)]
-enum Standing {
+enum OpeningState {
     /// Its schema is that of this program. Or it cannot be read: then opening it returns the best error.
     Understood,
     /// It does not exist.
@@ -113,26 +113,26 @@ pub(crate) fn make_ready_for(options: &mut SqliteOptions, prepare: Prepare) -> R
 }
 
 fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Origin, OpenError> {
-    let standing = look_again(path, prepare, context)?;
-    match (standing, prepare) {
-        (Standing::Understood, _) => Ok(Origin::Found),
-        (Standing::Absent | Standing::Empty, Prepare::Nothing) => {
+    let state = inspect_again(path, prepare, context)?;
+    match (state, prepare) {
+        (OpeningState::Understood, _) => Ok(Origin::Found),
+        (OpeningState::Absent | OpeningState::Empty, Prepare::Nothing) => {
             Err(outside(OutsideCause::Missing { database: Arc::clone(&context.database) }))
         }
-        (Standing::Unmigrated, Prepare::Nothing | Prepare::New) => Err(SchemaProblem::NeverMigrated.into()),
-        (Standing::Absent, _) => {
+        (OpeningState::Unmigrated, Prepare::Nothing | Prepare::New) => Err(SchemaProblem::NeverMigrated.into()),
+        (OpeningState::Absent, _) => {
             check_folder(path).map_err(outside)?;
             create(path, context)?;
             Ok(Origin::Created)
         }
-        (Standing::Empty | Standing::Unmigrated, _) => create(path, context).map(|()| Origin::Found),
+        (OpeningState::Empty | OpeningState::Unmigrated, _) => create(path, context).map(|()| Origin::Found),
         // Migrations would report a newer schema too, but not which program supports it.
-        (Standing::NotUnderstood(problem), prepare)
+        (OpeningState::NotUnderstood(problem), prepare)
             if prepare != Prepare::Latest || matches!(problem, SchemaProblem::Newer { .. }) =>
         {
             Err(problem.into())
         }
-        (Standing::NotUnderstood(_), _) => {
+        (OpeningState::NotUnderstood(_), _) => {
             schema::latest_up(path)?;
             Ok(Origin::Found)
         }
@@ -140,36 +140,36 @@ fn make_ready(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<O
 }
 
 /// An unsupported schema may be an intermediate state of a running migration, so it is judged after that has ended.
-fn look_again(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standing, OpenError> {
-    let standing = look(path, prepare, context)?;
-    let may_be_half_made = matches!(standing, Standing::NotUnderstood(_) | Standing::Unmigrated);
+fn inspect_again(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<OpeningState, OpenError> {
+    let state = inspect(path, prepare, context)?;
+    let may_be_half_made = matches!(state, OpeningState::NotUnderstood(_) | OpeningState::Unmigrated);
     if !may_be_half_made || !matches!(prepare, Prepare::New | Prepare::Beside) {
-        return Ok(standing);
+        return Ok(state);
     }
     wait_for_runner(path).map_err(MigrateError::from)?;
-    look(path, prepare, context)
+    inspect(path, prepare, context)
 }
 
 /// Reads the schema without changing anything.
-fn look(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<Standing, OpenError> {
+fn inspect(path: &Path, prepare: Prepare, context: &ErrorContext) -> Result<OpeningState, OpenError> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Standing::Absent),
-        Err(_) => return Ok(Standing::Understood),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(OpeningState::Absent),
+        Err(_) => return Ok(OpeningState::Understood),
         Ok(found) => check_kind(&found, &context.database).map_err(outside)?,
     }
-    let Ok(connection) = snapshot(path, context) else { return Ok(Standing::Understood) };
-    let standing = match schema::check(&connection) {
-        Err(SchemaProblem::NeverMigrated) if is_empty(&connection)? => Standing::Empty,
-        Err(SchemaProblem::NeverMigrated) => Standing::Unmigrated,
-        Ok(()) | Err(SchemaProblem::Unreadable { .. }) => Standing::Understood,
-        Err(problem) => return Ok(Standing::NotUnderstood(problem)),
+    let Ok(connection) = snapshot(path, context) else { return Ok(OpeningState::Understood) };
+    let state = match schema::check(&connection) {
+        Err(SchemaProblem::NeverMigrated) if is_empty(&connection)? => OpeningState::Empty,
+        Err(SchemaProblem::NeverMigrated) => OpeningState::Unmigrated,
+        Ok(()) | Err(SchemaProblem::Unreadable { .. }) => OpeningState::Understood,
+        Err(problem) => return Ok(OpeningState::NotUnderstood(problem)),
     };
     // A running worker waits until it can write again. One that can never write would wait silently.
     let is_read_only = connection.is_readonly(MAIN_DB).map_err(|error| context.explain(error, "looking at it"))?;
     if prepare != Prepare::Nothing && is_read_only {
         return Err(outside(context.read_only(path)));
     }
-    Ok(standing)
+    Ok(state)
 }
 
 /// Opens the file in one transaction, so that ledger and tables are read in the same state while another process

@@ -3,9 +3,9 @@ use std::time::{Duration, Instant};
 use std::{fmt, thread};
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, JobId, Limits, NewJob, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock, ValidJob,
-    ValidJobStream, Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, NewJob,
+    Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock,
+    ValidJob, ValidJobStream, Wakeups, WorkerId,
 };
 use longshore_sqlite_file::check_connection;
 use rusqlite::Connection;
@@ -287,8 +287,8 @@ impl Store for SqliteStore {
         Box::pin(reclaim.run(readers, writer))
     }
 
-    fn wakeups(&self) -> Box<dyn Wakeups> {
-        let wakeups = self.parts.hints.subscribe();
+    fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups> {
+        let wakeups = self.parts.hints.subscribe(interest);
         self.parts.writer.listen(&self.parts.options.path);
         Box::new(wakeups)
     }

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, JobId, Limits, OutsideCause, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, ValidJob, ValidJobStream,
-    Wakeups, WorkerId,
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Hint, Inbox, Interest, JobId, Limits,
+    OutsideCause, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
+    ValidJob, ValidJobStream, Wakeups, WorkerId,
 };
 
 pub use plan::{Fault, FaultPlan, Operation};
@@ -43,6 +43,11 @@ impl<S: Sync> FaultStore<S> {
     /// The fault that the last call met, if it met one.
     pub fn take_injected(&self) -> Option<Fault> {
         self.with_plan(FaultPlan::take_injected)
+    }
+
+    /// How often this operation was called; one that can only panic is not counted.
+    pub fn calls(&self, operation: Operation) -> u64 {
+        self.with_plan(|plan| plan.calls(operation))
     }
 
     /// The store behind, which never fails on demand.
@@ -167,9 +172,9 @@ impl<S: Store> Store for FaultStore<S> {
         self.meet(Operation::Reclaim, move |inner| inner.reclaim())
     }
 
-    fn wakeups(&self) -> Box<dyn Wakeups> {
+    fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups> {
         let fault = self.with_plan(|plan| plan.scripted_fault(Operation::Wakeups));
-        Box::new(FaultWakeups { inner: self.inner.wakeups(), panics: fault == Some(Fault::Panic) })
+        Box::new(FaultWakeups { inner: self.inner.wakeups(interest), panics: fault == Some(Fault::Panic) })
     }
 }
 
@@ -180,7 +185,7 @@ struct FaultWakeups {
 }
 
 impl Wakeups for FaultWakeups {
-    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = Hint> + Send + '_>> {
         assert!(!std::mem::take(&mut self.panics), "{PANIC}");
         self.inner.changed()
     }

@@ -23,9 +23,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, JobId, Lease, Limits, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Status, Store, StoreError, StoreFuture, Timestamp,
-    ValidJob, ValidJobStream, Wakeups, WorkerId, next_of,
+    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Lease, Limits,
+    Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Status, Store, StoreError, StoreFuture,
+    Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, next_of,
 };
 use tokio::sync::watch;
 
@@ -218,7 +218,7 @@ impl Store for MemoryStore {
         self.loudly(move |state, moment| Ok(state.reclaim(observer, moment)))
     }
 
-    fn wakeups(&self) -> Box<dyn Wakeups> {
-        Box::new(MemoryWakeups::new(self.shared.changes.subscribe()))
+    fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups> {
+        Box::new(MemoryWakeups::new(self, interest))
     }
 }

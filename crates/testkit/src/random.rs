@@ -1,9 +1,10 @@
 mod actor;
 mod answer;
+mod compare;
 mod drain;
 mod draw;
 mod invariants;
-mod look;
+mod listeners;
 mod operate;
 mod pair;
 mod produce;

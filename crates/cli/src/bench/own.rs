@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use longshore::{AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, JobData, NewJob, Queue, StoreError, Worker};
+use longshore::{
+    AttemptResult, BoxFuture, ClaimRequest, CurrentAttempt, Done, Handler, JobData, Lease, NewJob, Outcome, Queue,
+    QueueScope, Record, Registration, RequestId, StoreError, Worker, WorkerId,
+};
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -21,6 +24,10 @@ use crate::arguments::Durability;
 pub(super) const JOB_TYPE: &str = "bench";
 const CONCURRENCY: u32 = 256;
 const PRODUCERS: u64 = 64;
+/// The batch size of the drain without a worker, the same as in the drain by hand.
+const BATCH: u32 = 1000;
+/// Longer than a measurement, so that no heartbeat is needed.
+const LEASE: Duration = Duration::from_secs(3600);
 /// The ratio of waiting or ended jobs to the jobs that are run.
 pub(super) const CROWD: u64 = 10;
 
@@ -33,6 +40,8 @@ pub(super) struct OwnRates {
     pub enqueue_64: Rate,
     /// One stream in one transaction.
     pub bulk: Rate,
+    /// Waiting jobs that are claimed and recorded without a worker.
+    pub drain_store: Rate,
     /// Waiting jobs that a worker runs.
     pub drain: Rate,
     /// The same, with ten times as many jobs waiting behind them.
@@ -49,6 +58,7 @@ impl OwnRates {
             enqueue_1: middle(|round| round.enqueue_1),
             enqueue_64: middle(|round| round.enqueue_64),
             bulk: middle(|round| round.bulk),
+            drain_store: middle(|round| round.drain_store),
             drain: middle(|round| round.drain),
             drain_waiting_2m: middle(|round| round.drain_waiting_2m),
             drain_ended_2m: middle(|round| round.drain_ended_2m),
@@ -84,10 +94,11 @@ pub(super) async fn measure(folder: &Path, crowds: &Crowds, jobs: u64, durabilit
     let light = open(&folder.join("drain.db"), durability)?;
     enqueue_bulk(&light, jobs).await?;
     enqueue_bulk(&crowds.ended, jobs).await?;
+    let drain_store = drain_store(&queue, jobs).await?;
     let drain = drain_from(&light, jobs).await?;
     let drain_waiting_2m = drain_from(&crowds.waiting, jobs).await?;
     let drain_ended_2m = drain_from(&crowds.ended, jobs).await?;
-    Ok(OwnRates { enqueue_1, enqueue_64, bulk, drain, drain_waiting_2m, drain_ended_2m })
+    Ok(OwnRates { enqueue_1, enqueue_64, bulk, drain_store, drain, drain_waiting_2m, drain_ended_2m })
 }
 
 /// Measures one producer that waits for each enqueue, on a new file.
@@ -148,6 +159,51 @@ async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
     let begin = Instant::now();
     worker.run(async move { handled.reached.notified().await }).await?;
     Ok(Rate::since(jobs, begin))
+}
+
+/// Claims and records `jobs` without a worker. As a worker does, it claims the next batch while it records the last one.
+async fn drain_store(queue: &Queue, jobs: u64) -> Result<Rate> {
+    let (store, worker_id) = (queue.backend(), WorkerId::random());
+    let job_types: Arc<[String]> = Arc::new([JOB_TYPE.to_owned()]);
+    store.register(registration(&worker_id, &job_types)).await?;
+    let claim = |number| ClaimRequest {
+        request_id: RequestId(number),
+        worker_id: worker_id.clone(),
+        job_types: Arc::clone(&job_types),
+        scope: QueueScope::All,
+        limit: BATCH,
+    };
+    let begin = Instant::now();
+    let mut leases = store.claim(claim(1)).await?.leases;
+    let (mut drained, mut number) = (0, 1);
+    while drained < jobs && !leases.is_empty() {
+        drained += leases.len() as u64;
+        number += 1;
+        let records: Arc<[Record]> = leases.iter().map(completed).collect();
+        let (recorded, claimed) = tokio::join!(store.record(worker_id.clone(), records), store.claim(claim(number)));
+        recorded?;
+        leases = claimed?.leases;
+    }
+    let rate = Rate::since(drained, begin);
+    store.retire(worker_id).await?;
+    Ok(rate)
+}
+
+fn registration(worker_id: &WorkerId, job_types: &Arc<[String]>) -> Registration {
+    Registration {
+        worker_id: worker_id.clone(),
+        host: "bench".to_owned(),
+        pid: std::process::id(),
+        lease: LEASE,
+        queues: Vec::new(),
+        job_types: Arc::clone(job_types),
+        concurrency: 1,
+    }
+}
+
+fn completed(lease: &Lease) -> Record {
+    let outcome = Outcome::Completed { result: None };
+    Record { outcome, ran: Some(Duration::ZERO), ..Record::returned(lease) }
 }
 
 /// Inserts ended jobs by hand. Only their number matters.

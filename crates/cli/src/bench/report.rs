@@ -50,6 +50,7 @@ impl BenchReport {
         row("one producer at normal", ours, by_hand, ratio);
         row("64 producers", own.enqueue_64, raw.insert_1, ratios.enqueue_64_of_insert_1);
         row("bulk", own.bulk, raw.insert_1000, ratios.bulk_of_insert_1000);
+        row("drain without a worker", own.drain_store, raw.finish_1000, ratios.drain_store_of_finish_1000);
         row("drain", own.drain, raw.finish_1000, ratios.drain_of_finish_1000);
         row("drain, ten times as many waiting", own.drain_waiting_2m, own.drain, ratios.drain_waiting_2m_of_drain);
         row("drain, ten times as many ended", own.drain_ended_2m, own.drain, ratios.drain_ended_2m_of_drain);
@@ -97,6 +98,7 @@ struct Ratios {
     enqueue_1_of_insert_1: f64,
     enqueue_64_of_insert_1: f64,
     bulk_of_insert_1000: f64,
+    drain_store_of_finish_1000: f64,
     drain_of_finish_1000: f64,
     drain_waiting_2m_of_drain: f64,
     drain_ended_2m_of_drain: f64,
@@ -140,6 +142,7 @@ impl Ratios {
             enqueue_1_of_insert_1: middle(|own, raw| own.enqueue_1.ratio(raw.insert_1)),
             enqueue_64_of_insert_1: middle(|own, raw| own.enqueue_64.ratio(raw.insert_1)),
             bulk_of_insert_1000: middle(|own, raw| own.bulk.ratio(raw.insert_1000)),
+            drain_store_of_finish_1000: middle(|own, raw| own.drain_store.ratio(raw.finish_1000)),
             drain_of_finish_1000: middle(|own, raw| own.drain.ratio(raw.finish_1000)),
             drain_waiting_2m_of_drain: middle(|own, _| own.drain_waiting_2m.ratio(own.drain)),
             drain_ended_2m_of_drain: middle(|own, _| own.drain_ended_2m.ratio(own.drain)),

@@ -25,12 +25,12 @@ impl Crew {
     pub(crate) fn watch(&self, harbour: &Harbour, stop: &AtomicBool) {
         let database = harbour.database();
         while !stop.load(Ordering::SeqCst) {
-            self.look(&database);
+            self.note_workers(&database);
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    pub(crate) fn look(&self, database: &rusqlite::Connection) {
+    pub(crate) fn note_workers(&self, database: &rusqlite::Connection) {
         let mut select = database.prepare_cached("SELECT worker_id, pid FROM job_workers").unwrap();
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         self.pids.lock().unwrap().extend(rows.map(Result::unwrap));

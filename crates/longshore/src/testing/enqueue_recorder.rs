@@ -1,10 +1,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
-    Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, JobDetail,
-    JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewJob, QueueChange,
-    Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store, StoreError,
-    StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, next_of,
+    Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, Hint,
+    Interest, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance,
+    NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store,
+    StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, next_of,
 };
 
 use crate::{BoxFuture, Queue};
@@ -101,7 +101,7 @@ impl Store for EnqueueRecorder {
         nothing()
     }
 
-    fn wakeups(&self) -> Box<dyn Wakeups> {
+    fn wakeups(&self, _: Interest) -> Box<dyn Wakeups> {
         Box::new(Silence)
     }
 }
@@ -109,7 +109,7 @@ impl Store for EnqueueRecorder {
 struct Silence;
 
 impl Wakeups for Silence {
-    fn changed(&mut self) -> BoxFuture<'_, ()> {
+    fn changed(&mut self) -> BoxFuture<'_, Hint> {
         Box::pin(std::future::pending())
     }
 }

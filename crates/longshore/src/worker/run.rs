@@ -35,13 +35,13 @@ impl Worker {
         shutdown: impl Future<Output = ()>,
         immediate: impl Future<Output = ()>,
     ) -> Result<(), WorkerError> {
-        work(self.into_shift(Until::Stopped)?, shutdown, immediate).await
+        work(self.into_run(Until::Stopped)?, shutdown, immediate).await
     }
 
     /// Works until nothing is left that could run now or later by itself. Jobs of types that this worker does not
     /// handle, in queues that it does not take from or that are paused do not count.
     pub async fn run_until_drained(self) -> Result<(), WorkerError> {
-        work(self.into_shift(Until::Drained)?, pending(), pending()).await
+        work(self.into_run(Until::Drained)?, pending(), pending()).await
     }
 
     /// Like [`Worker::run_until_drained`], and stops early as [`Worker::run_until`] does.
@@ -50,7 +50,7 @@ impl Worker {
         shutdown: impl Future<Output = ()>,
         immediate: impl Future<Output = ()>,
     ) -> Result<(), WorkerError> {
-        work(self.into_shift(Until::Drained)?, shutdown, immediate).await
+        work(self.into_run(Until::Drained)?, shutdown, immediate).await
     }
 
     /// Works until SIGTERM, SIGINT or SIGHUP, as [`stop_signals`](crate::stop_signals) tells them; a second signal
@@ -137,9 +137,8 @@ async fn wind_down(worker_run: &WorkerRun) {
         holdings.close(worker_run.clock.monotonic());
         holdings.stop_all(StopCause::ShuttingDown);
     }
-    worker_run.ended.notify_one();
     tokio::select! {
-        () = worker_run.settled_when(|holdings| !holdings.has_attempts()) => {}
+        () = worker_run.shared.settled_when(|holdings| !holdings.has_attempts()) => {}
         () = sleep_until(Instant::now() + longest_grace(worker_run) + MARGIN) => give_up(worker_run),
     }
     last_words(worker_run, LAST_WORDS).await;
@@ -151,12 +150,12 @@ async fn end_at_once(worker_run: &WorkerRun) {
     {
         let mut holdings = worker_run.holdings();
         holdings.close(worker_run.clock.monotonic());
-        for attempt in holdings.attempts() {
+        for attempt in holdings.slots.attempts() {
             attempt.stop_signal().stop_at_once(StopCause::ShuttingDown);
         }
     }
     tokio::select! {
-        () = worker_run.settled_when(|holdings| !holdings.has_attempts()) => {}
+        () = worker_run.shared.settled_when(|holdings| !holdings.has_attempts()) => {}
         () = sleep(MARGIN) => give_up(worker_run),
     }
     last_words(worker_run, MARGIN).await;
@@ -171,15 +170,14 @@ fn give_up(worker_run: &WorkerRun) {
 }
 
 async fn last_words(worker_run: &WorkerRun, patience: Duration) {
-    worker_run.ended.notify_one();
-    let stored = worker_run.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
+    let stored = worker_run.shared.settled_when(|holdings| holdings.is_recorded() || holdings.worker_id().is_none());
     if tokio::time::timeout(patience, stored).await.is_err() {
         quiet::error!("the last outcomes could not be stored; their jobs run again");
     }
 }
 
 async fn last_hooks(worker_run: &WorkerRun, patience: Duration) {
-    let told = worker_run.settled_when(|holdings| !holdings.has_hooks());
+    let told = worker_run.shared.settled_when(|holdings| !holdings.slots.has_hooks());
     if tokio::time::timeout(patience, told).await.is_err() {
         quiet::warning!("a middleware did not return in time; the worker ends without it");
     }

@@ -2,6 +2,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 /// The first and the second request to stop: SIGTERM, SIGINT (Ctrl-C) or SIGHUP (the terminal was closed).
 ///
@@ -9,13 +10,28 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// that is ignored when the program starts, as under `nohup`, stays ignored on Linux, where this can be detected. Call
 /// it inside a Tokio runtime.
 pub fn stop_signals() -> io::Result<(impl Future<Output = ()> + Send, impl Future<Output = ()> + Send)> {
-    let (mut once, mut twice) = (StopSignals::listen()?, StopSignals::listen()?);
-    let first = async move { once.next().await };
-    let second = async move {
-        twice.next().await;
-        twice.next().await;
-    };
-    Ok((first, second))
+    let signals = StopSignals::listen()?;
+    let (counter, counted) = watch::channel(0);
+    // Ends with the two futures. A task of its own, because only one of them may be polled.
+    tokio::spawn(count(signals, counter));
+    Ok((reached(counted.clone(), 1), reached(counted, 2)))
+}
+
+/// Counts the requests for as long as anybody waits for one.
+async fn count(mut signals: StopSignals, counter: watch::Sender<u32>) {
+    loop {
+        tokio::select! {
+            () = counter.closed() => return,
+            () = signals.next() => counter.send_modify(|count| *count += 1),
+        }
+    }
+}
+
+async fn reached(mut counted: watch::Receiver<u32>, count: u32) {
+    if counted.wait_for(|counted| *counted >= count).await.is_err() {
+        // The runtime ends, which is no request.
+        std::future::pending::<()>().await;
+    }
 }
 
 /// A terminal that is closed may send SIGHUP twice, once through the shell and once itself. Within this time they count

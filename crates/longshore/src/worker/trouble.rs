@@ -16,7 +16,7 @@ pub(crate) enum StoreCall {
     Report,
     Reclaim,
     Maintain,
-    Look,
+    Read,
 }
 
 /// Which calls fail at present, so that the log has one line when the store begins to fail and one when it works again.
@@ -88,7 +88,7 @@ const fn bit(call: StoreCall) -> u16 {
         StoreCall::Report => 1 << 5,
         StoreCall::Reclaim => 1 << 6,
         StoreCall::Maintain => 1 << 7,
-        StoreCall::Look => 1 << 8,
+        StoreCall::Read => 1 << 8,
     }
 }
 

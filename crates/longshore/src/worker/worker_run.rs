@@ -1,11 +1,13 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, QueueLimit, Registration, StartedAttempt, StoreError, StoreFuture, WorkerId};
-use tokio::sync::{Notify, watch};
+use longshore_core::{
+    Clock, Interest, Limits, QueueLimit, QueueScope, Registration, StartedAttempt, StoreError, StoreFuture, WorkerId,
+};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::holdings::Holdings;
+use super::holdings::{Holdings, HoldingsGuard, SharedHoldings};
 use super::registry::Registry;
 use super::store_time::StoreTime;
 use super::trouble::{Patience, StoreCall, Trouble};
@@ -29,6 +31,14 @@ pub(crate) struct Settings {
     pub(crate) dead_letter_retention: Option<Duration>,
 }
 
+impl Settings {
+    /// The jobs that it may claim.
+    pub(crate) fn interest(&self, job_types: &Arc<[String]>) -> Interest {
+        let scope = if self.queues.is_empty() { QueueScope::All } else { QueueScope::Only(self.queues.clone()) };
+        Interest::Jobs { job_types: Arc::clone(job_types), scope }
+    }
+}
+
 /// One run of a worker, from its registration to its retirement: what all of its tasks share.
 pub(crate) struct WorkerRun {
     pub(crate) queue: Queue,
@@ -36,19 +46,12 @@ pub(crate) struct WorkerRun {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) job_types: Arc<[String]>,
+    /// Fresh, and the same until the end, however often it is registered.
+    pub(crate) identity: WorkerId,
     pub(crate) origin: Arc<AttemptOrigin>,
     pub(crate) gate: Arc<Gate>,
-    holdings: Mutex<Holdings>,
-    /// A lease waits for a slot.
-    pub(crate) work: Notify,
-    /// A claim may be worth its commit again, or the worker must be registered again.
-    pub(crate) room: Notify,
-    /// An outcome waits for the recorder.
-    pub(crate) ended: Notify,
-    /// A slot became free or the recorder stored outcomes: whoever waits for the end looks again.
-    pub(crate) settled: Notify,
-    /// A heartbeat is wanted at once.
-    pub(crate) pulse: Notify,
+    /// Whoever waits for a state of the holdings waits here; changes are made by [`WorkerRun::holdings`].
+    pub(crate) shared: SharedHoldings,
     pub(crate) trouble: Trouble,
     pub(crate) store_time: StoreTime,
     until: Until,
@@ -83,20 +86,17 @@ impl WorkerRun {
         until: Until,
     ) -> Self {
         let lanes = Lanes::new(&settings.queues, settings.concurrency);
+        let holdings = Holdings::new(lanes, settings.concurrency, settings.lease, until);
         Self {
-            holdings: Mutex::new(Holdings::new(lanes, settings.concurrency, settings.lease)),
+            shared: SharedHoldings::new(holdings, settings.concurrency),
             job_types: registry.job_types(),
+            identity: WorkerId::random(),
             origin: Arc::new(origin),
             gate,
             queue,
             registry,
             settings,
             clock,
-            work: Notify::new(),
-            room: Notify::new(),
-            ended: Notify::new(),
-            settled: Notify::new(),
-            pulse: Notify::new(),
             trouble: Trouble::default(),
             store_time: StoreTime::default(),
             until,
@@ -105,26 +105,14 @@ impl WorkerRun {
         }
     }
 
-    pub(crate) fn holdings(&self) -> MutexGuard<'_, Holdings> {
-        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Resolves when the holdings are as wished.
-    pub(crate) async fn settled_when(&self, is_reached: impl Fn(&Holdings) -> bool) {
-        loop {
-            let mut changed = std::pin::pin!(self.settled.notified());
-            changed.as_mut().enable();
-            if is_reached(&self.holdings()) {
-                return;
-            }
-            changed.await;
-        }
+    pub(crate) fn holdings(&self) -> HoldingsGuard<'_> {
+        self.shared.lock()
     }
 
     /// Notes that the attempt in a slot has begun, and whether those of another worker may run beside it.
     pub(crate) fn note_start(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt) {
         let had_company = self.gate.has_company();
-        let is_alone = had_company && self.holdings().is_alone(slot);
+        let is_alone = had_company && self.holdings().slots.is_alone(slot);
         self.note(worker_id, slot, attempt, had_company && !is_alone);
         // A worker that joined in between may have noted its company before this note.
         if !had_company && self.gate.has_company() {
@@ -136,7 +124,7 @@ impl WorkerRun {
     pub(crate) fn note_company(&self) {
         let holdings = self.holdings();
         let Some(worker_id) = holdings.worker_id() else { return };
-        for (slot, attempt) in holdings.accompanied() {
+        for (slot, attempt) in holdings.slots.accompanied() {
             self.note(worker_id, slot, attempt, true);
         }
     }
@@ -150,20 +138,16 @@ impl WorkerRun {
         }
     }
 
-    /// Makes the worker known, under the identity that it has or else a fresh one; tries until the store answers, or
-    /// the worker is to stop.
+    /// Makes the worker known under its identity; tries until the store answers, or the worker is to stop.
     pub(crate) async fn register(&self) -> Result<(), StoreError> {
         let mut patience = Patience::default();
-        let worker_id = self.holdings().worker_id().cloned().unwrap_or_else(WorkerId::random);
         loop {
             let asked_at = Instant::now();
-            match self.queue.backend().register(self.registration(&worker_id)).await {
+            match self.queue.backend().register(self.registration()).await {
                 Ok(()) => {
                     self.trouble.pass(StoreCall::Register);
-                    quiet::info!(worker_id = %worker_id, "registered");
-                    if self.holdings().register(worker_id, asked_at) {
-                        self.pulse.notify_one();
-                    }
+                    quiet::info!(worker_id = %self.identity, "registered");
+                    self.holdings().register(self.identity.clone(), asked_at);
                     return Ok(());
                 }
                 Err(error) if self.is_waited_out(&error) => self.trouble.meet(StoreCall::Register, &error),
@@ -175,9 +159,9 @@ impl WorkerRun {
         }
     }
 
-    fn registration(&self, worker_id: &WorkerId) -> Registration {
+    fn registration(&self) -> Registration {
         Registration {
-            worker_id: worker_id.clone(),
+            worker_id: self.identity.clone(),
             host: host(),
             pid: std::process::id(),
             lease: self.settings.lease,
@@ -240,7 +224,6 @@ impl WorkerRun {
             return;
         }
         quiet::warning!(worker_id = %worker_id, "the lease has ended; registering again");
-        self.room.notify_one();
     }
 
     /// An error that no waiting mends: the worker stops, and ends with the first of them.

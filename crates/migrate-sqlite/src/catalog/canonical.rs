@@ -4,7 +4,7 @@
 //! triggers and views as well, and writes them again with no more parentheses than the operators need. It knows
 //! no statement, so a newer SQLite's syntax is compared too, and it never fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::keyword;
 use super::literal;
@@ -17,10 +17,38 @@ use super::token::{self, Token};
 const DEPTH_MAX: usize = 200;
 
 /// The names that a text in double quotes may stand for; anything else there is a string to SQLite.
-pub(super) type Names = BTreeSet<String>;
+#[derive(Default)]
+pub(super) struct Names<'a> {
+    own: BTreeSet<String>,
+    of_schema: Option<&'a KnownNames>,
+}
+
+/// Every name that a table, a view, a column or an index of a schema has, with how many have it.
+pub(super) type KnownNames = HashMap<String, usize>;
+
+impl<'a> Names<'a> {
+    pub(super) fn of_schema(names: &'a KnownNames) -> Self {
+        Self { own: BTreeSet::new(), of_schema: Some(names) }
+    }
+
+    /// These and others.
+    pub(super) fn with(&self, own: impl IntoIterator<Item = String>) -> Self {
+        Self { own: self.own.iter().cloned().chain(own).collect(), of_schema: self.of_schema }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.own.contains(name) || self.of_schema.is_some_and(|names| names.contains_key(name))
+    }
+}
+
+impl FromIterator<String> for Names<'_> {
+    fn from_iter<I: IntoIterator<Item = String>>(own: I) -> Self {
+        Self { own: own.into_iter().collect(), of_schema: None }
+    }
+}
 
 /// The canonical form of tokens, which is its own canonical form.
-pub(super) fn canonical(tokens: &[Token<'_>], names: Option<&Names>) -> String {
+pub(super) fn canonical(tokens: &[Token<'_>], names: Option<&Names<'_>>) -> String {
     let mut writer = Writer::new(tokens, names);
     match writer.everything() {
         Ok(text) if writer.is_shallow() || is_readable(&text) => text,
@@ -40,7 +68,7 @@ struct Writer<'sql> {
     at: usize,
     depth: usize,
     depth_reached: usize,
-    names: Option<&'sql Names>,
+    names: Option<&'sql Names<'sql>>,
 }
 
 /// Whether `AS` is written before an alias. The type in a CAST needs it.
@@ -51,7 +79,7 @@ enum Aliases {
 }
 
 impl<'sql> Writer<'sql> {
-    fn new(tokens: &'sql [Token<'sql>], names: Option<&'sql Names>) -> Self {
+    fn new(tokens: &'sql [Token<'sql>], names: Option<&'sql Names<'sql>>) -> Self {
         Self { tokens, at: 0, depth: 0, depth_reached: 0, names }
     }
 

@@ -1,6 +1,6 @@
 //! Reads the foreign keys of a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use longshore_migrate::schema::{Definition, Facet};
 use rusqlite::Connection;
@@ -16,18 +16,32 @@ struct ForeignKey {
     on_delete: String,
 }
 
-/// The foreign keys by their columns; a second one on the same columns has a number behind them. `deferred` tells
-/// of each, in the order of the text, whether it is checked only at the commit.
+/// The foreign keys of one table.
+#[derive(Default)]
+pub(super) struct ForeignKeys {
+    /// By their columns; a second one on the same columns has a number behind them.
+    pub(super) named: BTreeMap<String, Definition>,
+    /// The parents whose columns the text does not name, so that they follow from the parent's primary key.
+    pub(super) parents_by_key: BTreeSet<String>,
+}
+
+/// Reads them. `deferred` tells of each, in the order of the text, whether it is checked only at the commit, and
+/// `has_key` whether a parent is an ordinary table: asked for the columns of a view, SQLite expands it.
 pub(super) fn of_table(
     connection: &Connection,
     table: &str,
     deferred: &[bool],
-) -> rusqlite::Result<BTreeMap<String, Definition>> {
+    has_key: &dyn Fn(&str) -> bool,
+) -> rusqlite::Result<ForeignKeys> {
     let mut written = Vec::new();
+    let mut parents_by_key = BTreeSet::new();
     // SQLite counts foreign keys from the last to the first.
     for (place, key) in list(connection, table)?.into_values().rev().enumerate() {
         let timing = if deferred.get(place) == Some(&true) { " DEFERRABLE INITIALLY DEFERRED" } else { "" };
-        let references = key.references(connection)? + timing;
+        if key.parent_columns.is_empty() {
+            parents_by_key.insert(key.parent.to_ascii_lowercase());
+        }
+        let references = key.references(connection, has_key)? + timing;
         written.push((key.columns.join(", "), references));
     }
     written.sort_unstable();
@@ -41,12 +55,12 @@ pub(super) fn of_table(
         }
         named.insert(name, Definition::new().with(Facet::References, references));
     }
-    Ok(named)
+    Ok(ForeignKeys { named, parents_by_key })
 }
 
 impl ForeignKey {
-    fn references(&self, connection: &Connection) -> rusqlite::Result<String> {
-        let columns = if self.parent_columns.is_empty() {
+    fn references(&self, connection: &Connection, has_key: &dyn Fn(&str) -> bool) -> rusqlite::Result<String> {
+        let columns = if self.parent_columns.is_empty() && has_key(&self.parent) {
             primary_key(connection, &self.parent)?
         } else {
             self.parent_columns.clone()

@@ -1,5 +1,7 @@
 //! Reads the indexes of a table: those of its own statements, and those that stand for a constraint.
 
+use std::collections::BTreeMap;
+
 use longshore_migrate::schema::{Definition, Facet};
 use rusqlite::Connection;
 
@@ -52,14 +54,13 @@ impl Term {
     }
 }
 
+/// The statements that made the indexes of a table, by their names as they are stored.
+pub(super) type IndexTexts<'a> = BTreeMap<&'a str, &'a str>;
+
 /// Every index of a table.
-pub(super) fn of_table(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Index>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT l.name, l.\"unique\", l.origin, s.sql
-         FROM pragma_index_list(?1, 'main') l
-         LEFT JOIN main.sqlite_schema s ON s.type = 'index' AND s.name = l.name
-         ORDER BY l.seq",
-    )?;
+pub(super) fn of_table(connection: &Connection, table: &str, texts: &IndexTexts<'_>) -> rusqlite::Result<Vec<Index>> {
+    let mut statement =
+        connection.prepare_cached("SELECT name, \"unique\", origin FROM pragma_index_list(?1, 'main') ORDER BY seq")?;
     let mut rows = statement.query([table])?;
     let mut indexes = Vec::new();
     while let Some(row) = rows.next()? {
@@ -70,7 +71,8 @@ pub(super) fn of_table(connection: &Connection, table: &str) -> rusqlite::Result
             _ => Origin::Statement,
         };
         let terms = terms(connection, &name)?;
-        indexes.push(Index { name, origin, is_unique: row.get(1)?, terms, sql: row.get(3)? });
+        let sql = texts.get(name.as_str()).map(|sql| (*sql).to_owned());
+        indexes.push(Index { name, origin, is_unique: row.get(1)?, terms, sql });
     }
     Ok(indexes)
 }
@@ -92,7 +94,7 @@ fn terms(connection: &Connection, index: &str) -> rusqlite::Result<Vec<Term>> {
 
 impl Index {
     /// What an index of its own statement means. `collation` tells that of a column.
-    pub(super) fn definition(&self, names: &Names, collation: impl Fn(&str) -> String) -> Definition {
+    pub(super) fn definition(&self, names: &Names<'_>, collation: impl Fn(&str) -> String) -> Definition {
         let sql = self.sql.as_deref().unwrap_or_default();
         let tokens = tokens(sql);
         let mut cursor = Cursor::new(&tokens);
@@ -119,7 +121,7 @@ impl Index {
 }
 
 // The direction is known from the pragma, where its absence is already ASC.
-fn expression(term: &[Token<'_>], names: &Names) -> String {
+fn expression(term: &[Token<'_>], names: &Names<'_>) -> String {
     let length = term.len() - usize::from(term.last().is_some_and(|last| last.is_word("asc") || last.is_word("desc")));
     canonical(&term[..length], Some(names))
 }

@@ -1,21 +1,28 @@
 //! Reads one table: from the pragmas what they tell, from the stored text what they do not.
 
+use std::collections::BTreeSet;
+
 use longshore_migrate::schema::{Definition, Facet, ObjectKind, ObjectName, Schema};
 use rusqlite::Connection;
 
 use super::canonical::{Names, canonical};
-use super::foreign_key;
-use super::index::{self, Index, Origin};
+use super::foreign_key::{self, ForeignKeys};
+use super::index::{self, Index, IndexTexts, Origin};
 use super::literal;
 use super::table_text::TableText;
 use super::token::{self, Token, tokens};
 
-/// A table as `PRAGMA table_list` and `sqlite_schema` tell of it.
-pub(super) struct Table {
-    pub(super) name: String,
-    pub(super) sql: String,
-    pub(super) is_without_rowid: bool,
-    pub(super) is_strict: bool,
+/// A table as `sqlite_schema` has it.
+///
+/// `PRAGMA table_list` would tell more, but it looks at every table, and to count the columns of each view it expands
+/// those that the view is made of: with views in views that never ends.
+pub(super) struct Table<'a> {
+    pub(super) name: &'a str,
+    pub(super) sql: &'a str,
+    /// None where it has no index, not even one that stands for a constraint.
+    pub(super) index_texts: Option<IndexTexts<'a>>,
+    /// Whether something of a name is an ordinary table.
+    pub(super) is_table: &'a dyn Fn(&str) -> bool,
 }
 
 struct Column {
@@ -33,13 +40,19 @@ const ORDINARY: i64 = 0;
 /// `hidden` of a generated column that is stored; a virtual one has 2.
 const STORED: i64 = 3;
 
-impl Table {
-    /// Adds the table and all that belongs to it, but not its triggers.
-    pub(super) fn read_into(&self, connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
-        let tokens = tokens(&self.sql);
+impl Table<'_> {
+    /// Adds the table and all that belongs to it, but not its triggers. Gives the tables whose primary keys are part of
+    /// what this one means.
+    pub(super) fn read_into(&self, connection: &Connection, schema: &mut Schema) -> rusqlite::Result<BTreeSet<String>> {
+        let tokens = tokens(self.sql);
         let text = TableText::read(&tokens);
-        let columns = columns(connection, &self.name)?;
-        let indexes = index::of_table(connection, &self.name)?;
+        let columns = columns(connection, self.name)?;
+        let indexes = match &self.index_texts {
+            Some(texts) => index::of_table(connection, self.name, texts)?,
+            // The rows of this one are in the index of its key, which the catalog does not list.
+            None if text.is_without_rowid => index::of_table(connection, self.name, &IndexTexts::new())?,
+            None => Vec::new(),
+        };
         let names = self.names(&columns);
         let key = self.primary_key(&columns, &indexes, &text);
 
@@ -51,13 +64,17 @@ impl Table {
         for check in &text.checks {
             schema.insert(self.part(ObjectKind::Check, &canonical(check, Some(&names))), Definition::new());
         }
-        for (name, definition) in foreign_key::of_table(connection, &self.name, &text.deferred)? {
+        let keys = match tokens.iter().any(|token| token.is_word("references")) {
+            true => foreign_key::of_table(connection, self.name, &text.deferred, self.is_table)?,
+            false => ForeignKeys::default(),
+        };
+        for (name, definition) in keys.named {
             schema.insert(self.part(ObjectKind::ForeignKey, &name), definition);
         }
         for (name, definition) in indexes.iter().filter_map(|one| self.index(one, &text, &names)) {
             schema.insert(name, definition);
         }
-        Ok(())
+        Ok(keys.parents_by_key)
     }
 
     fn key(&self) -> String {
@@ -68,7 +85,7 @@ impl Table {
         ObjectName::on(kind, self.key(), name)
     }
 
-    fn names(&self, columns: &[Column]) -> Names {
+    fn names(&self, columns: &[Column]) -> Names<'static> {
         let own = ["rowid", "oid", "_rowid_"].map(str::to_owned);
         columns.iter().map(Column::key).chain(own).chain([self.key()]).collect()
     }
@@ -78,8 +95,8 @@ impl Table {
         Definition::new()
             .with_optional(Facet::PrimaryKey, key.text.clone())
             .with_optional(Facet::Autoincrement, words(text.is_autoincrement, "AUTOINCREMENT"))
-            .with_optional(Facet::Strict, words(self.is_strict, "STRICT"))
-            .with_optional(Facet::WithoutRowid, words(self.is_without_rowid, "WITHOUT ROWID"))
+            .with_optional(Facet::Strict, words(text.is_strict, "STRICT"))
+            .with_optional(Facet::WithoutRowid, words(text.is_without_rowid, "WITHOUT ROWID"))
     }
 
     // A key that has no index of its own, in a table with rowids, is the rowid.
@@ -92,12 +109,12 @@ impl Table {
         let conflict = text.primary_key_conflict.as_ref().map(|conflict| format!(" {conflict}")).unwrap_or_default();
         PrimaryKey {
             text: (!terms.is_empty()).then(|| terms.join(", ") + &conflict),
-            is_rowid: index.is_none() && !self.is_without_rowid,
+            is_rowid: index.is_none() && !text.is_without_rowid,
         }
     }
 
     // The index of the primary key has been told with the table.
-    fn index(&self, index: &Index, text: &TableText<'_, '_>, names: &Names) -> Option<(ObjectName, Definition)> {
+    fn index(&self, index: &Index, text: &TableText<'_, '_>, names: &Names<'_>) -> Option<(ObjectName, Definition)> {
         match index.origin {
             Origin::PrimaryKey => None,
             Origin::Unique => {
@@ -146,7 +163,7 @@ impl Column {
     }
 
     // The rowid is never NULL, whether or not the text says so.
-    fn definition(&self, text: &TableText<'_, '_>, names: &Names, key: &PrimaryKey) -> Definition {
+    fn definition(&self, text: &TableText<'_, '_>, names: &Names<'_>, key: &PrimaryKey) -> Definition {
         let words = text.columns.get(&self.key());
         let conflict = words.and_then(|words| words.not_null_conflict.as_deref()).unwrap_or_default();
         let is_not_null = self.is_not_null && !key.is_rowid(self);
@@ -204,7 +221,7 @@ fn default(written: &str) -> Option<String> {
         [Token::Word(word)] if word.eq_ignore_ascii_case("false") => "0".to_owned(),
         [Token::Word(word)] if !super::keyword::is_reserved(&word.to_ascii_lowercase()) => literal::text(word),
         [Token::Name(word) | Token::Doubtful(word)] => literal::text(word),
-        tokens => canonical(tokens, Some(&Names::new())),
+        tokens => canonical(tokens, Some(&Names::default())),
     };
     (text != "NULL").then_some(text)
 }

@@ -18,6 +18,8 @@ pub(super) struct TableText<'text, 'sql> {
     /// For each foreign key in the order of the text, whether it is checked only at the commit.
     pub(super) deferred: Vec<bool>,
     pub(super) is_autoincrement: bool,
+    pub(super) is_strict: bool,
+    pub(super) is_without_rowid: bool,
 }
 
 /// What the words of one column say beyond the pragmas.
@@ -44,6 +46,8 @@ impl<'text, 'sql> TableText<'text, 'sql> {
         for item in comma_separated(cursor.take_group().unwrap_or_default()) {
             text.item(Cursor::new(item));
         }
+        text.is_strict = cursor.rest().iter().any(|option| option.is_word("strict"));
+        text.is_without_rowid = cursor.rest().iter().any(|option| option.is_word("without"));
         text
     }
 

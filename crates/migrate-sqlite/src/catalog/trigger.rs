@@ -1,5 +1,7 @@
 //! Reads what only has a text: triggers, views and virtual tables.
 
+use std::collections::BTreeSet;
+
 use longshore_migrate::schema::{Definition, Facet};
 
 use super::canonical::{Names, canonical};
@@ -7,7 +9,7 @@ use super::cursor::{Cursor, comma_separated};
 use super::token::{Token, tokens, written};
 
 /// What the stored text of a trigger means.
-pub(super) fn trigger(sql: &str, names: &Names) -> Definition {
+pub(super) fn trigger(sql: &str, names: &Names<'_>) -> Definition {
     let tokens = tokens(sql);
     let names = with_own_names(names, &tokens);
     let mut cursor = Cursor::new(&tokens);
@@ -34,7 +36,7 @@ pub(super) fn trigger(sql: &str, names: &Names) -> Definition {
 }
 
 /// What the stored text of a view means.
-pub(super) fn view(sql: &str, names: &Names) -> Definition {
+pub(super) fn view(sql: &str, names: &Names<'_>) -> Definition {
     let tokens = tokens(sql);
     let names = with_own_names(names, &tokens);
     let mut cursor = Cursor::new(&tokens);
@@ -105,7 +107,25 @@ fn without_semicolon<'text, 'sql>(tokens: &'text [Token<'sql>]) -> &'text [Token
 }
 
 // What the text itself names without doubt, as an alias, can be meant in double quotes elsewhere in it.
-fn with_own_names(names: &Names, tokens: &[Token<'_>]) -> Names {
+fn with_own_names<'a>(names: &Names<'a>, tokens: &[Token<'_>]) -> Names<'a> {
     let own = tokens.iter().filter(|token| matches!(token, Token::Word(_) | Token::Name(_)));
-    names.iter().cloned().chain(own.map(Token::name)).collect()
+    names.with(own.map(Token::name))
+}
+
+/// The texts in double quotes, which are names only where something has that name.
+pub(super) fn doubtful_words(sql: &str) -> BTreeSet<String> {
+    let doubtful = tokens(sql).into_iter().filter(|token| matches!(token, Token::Doubtful(_)));
+    doubtful.map(|token| token.name()).collect()
+}
+
+/// The module of a virtual table in lower case; none for another table.
+pub(super) fn module(sql: &str) -> Option<String> {
+    let tokens = tokens(sql);
+    let mut cursor = Cursor::new(&tokens);
+    if !cursor.take(&["create", "virtual"]) {
+        return None;
+    }
+    cursor.skip_to(&["using"]);
+    cursor.next();
+    Some(cursor.next_name())
 }

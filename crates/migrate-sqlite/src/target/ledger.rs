@@ -40,7 +40,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Ledger> {
         Form::Current => has_older_events(connection, OWN_TABLE)?,
     };
     let mut foreign = Vec::new();
-    for name in &tables {
+    for name in tables.iter().filter(|name| Tool::may_be_ledger(name)) {
         foreign.extend(foreign_ledger(connection, name)?);
     }
     Ok(Ledger { form, rows, has_other_manager, foreign, ..Ledger::default() })

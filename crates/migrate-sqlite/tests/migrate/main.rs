@@ -9,6 +9,7 @@ mod properties;
 mod rebuild;
 mod runner;
 mod runners;
+mod size;
 mod support;
 
 /// The queue's own migrations, read as any application's would be.

@@ -16,9 +16,7 @@ pub struct Aside {
 impl Aside {
     /// Drops foreign views and triggers, and remembers them with the foreign indexes.
     pub(super) fn put(target: &mut dyn Target, before: &Schema, order: &Order<'_>) -> Result<Self, TargetError> {
-        let is_known = |object: &ObjectName| {
-            before.contains(object) || order.chain.links().iter().any(|link| link.footprint.touches(object))
-        };
+        let is_known = |object: &ObjectName| before.contains(object) || !order.chain.touching(object).is_empty();
         Self::put_unknown(target, &is_known)
     }
 

@@ -33,6 +33,24 @@ pub enum Tool {
     Unknown,
 }
 
+/// Table, columns, tool; the first that fits counts.
+const LEDGERS: [(&str, &[&str], Option<Tool>); 13] = [
+    ("_sqlx_migrations", &["version", "success"], Some(Tool::Sqlx)),
+    ("refinery_schema_history", &["version"], Some(Tool::Refinery)),
+    ("__diesel_schema_migrations", &["version"], Some(Tool::Diesel)),
+    ("goose_db_version", &["version_id", "is_applied"], Some(Tool::Goose)),
+    ("alembic_version", &["version_num"], Some(Tool::Alembic)),
+    ("django_migrations", &["app", "name"], Some(Tool::Django)),
+    ("flyway_schema_history", &["version", "success"], Some(Tool::Flyway)),
+    ("seaql_migrations", &["version"], Some(Tool::SeaOrm)),
+    ("_yoyo_migration", &["migration_id"], Some(Tool::Yoyo)),
+    // Longshore's own.
+    ("schema_migrations", &["migration_number"], None),
+    ("schema_migrations", &["version", "dirty"], Some(Tool::GolangMigrate)),
+    ("schema_migrations", &["version"], Some(Tool::Dbmate)),
+    ("schema_migrations", &[], Some(Tool::Unknown)),
+];
+
 impl Tool {
     /// The tool's own name.
     pub fn in_words(self) -> &'static str {
@@ -54,24 +72,14 @@ impl Tool {
 
     /// Whose table this is by its name and columns; `None` for a table that is no ledger of another tool.
     pub fn recognise(table: &str, columns: &[String]) -> Option<Self> {
-        let has =
-            |names: &[&str]| names.iter().all(|name| columns.iter().any(|column| column.eq_ignore_ascii_case(name)));
-        match table.to_lowercase().as_str() {
-            "_sqlx_migrations" => has(&["version", "success"]).then_some(Self::Sqlx),
-            "refinery_schema_history" => has(&["version"]).then_some(Self::Refinery),
-            "__diesel_schema_migrations" => has(&["version"]).then_some(Self::Diesel),
-            "goose_db_version" => has(&["version_id", "is_applied"]).then_some(Self::Goose),
-            "alembic_version" => has(&["version_num"]).then_some(Self::Alembic),
-            "django_migrations" => has(&["app", "name"]).then_some(Self::Django),
-            "flyway_schema_history" => has(&["version", "success"]).then_some(Self::Flyway),
-            "seaql_migrations" => has(&["version"]).then_some(Self::SeaOrm),
-            "_yoyo_migration" => has(&["migration_id"]).then_some(Self::Yoyo),
-            "schema_migrations" if has(&["migration_number"]) => None,
-            "schema_migrations" if has(&["version", "dirty"]) => Some(Self::GolangMigrate),
-            "schema_migrations" if has(&["version"]) => Some(Self::Dbmate),
-            "schema_migrations" => Some(Self::Unknown),
-            _ => None,
-        }
+        let has = |name: &&str| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+        let mut named = LEDGERS.iter().filter(|(name, ..)| name.eq_ignore_ascii_case(table));
+        named.find(|(_, wanted, _)| wanted.iter().all(has)).and_then(|(.., tool)| *tool)
+    }
+
+    /// Whether the ledger of some tool has that name, so that a look at its columns is worth while.
+    pub fn may_be_ledger(table: &str) -> bool {
+        LEDGERS.iter().any(|(name, ..)| name.eq_ignore_ascii_case(table))
     }
 
     /// A query over `table` for the versions that it records as applied, as text, oldest first.

@@ -107,7 +107,7 @@ impl Migrator<'_> {
         });
         match result {
             Ok(report) => {
-                self.settle()?;
+                self.settle(survey.chain.clone())?;
                 Ok(AdoptReport { backup, applied: true, ..report })
             }
             Err(error) => {

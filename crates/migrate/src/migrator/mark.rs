@@ -140,7 +140,7 @@ impl Migrator<'_> {
             records.iter().try_for_each(|record| target.record(record))?;
             marks.iter().try_for_each(|mark| target.set_shared_row(mark.number, Some(mark)))
         })?;
-        self.settle()
+        self.settle(survey.chain.clone())
     }
 }
 

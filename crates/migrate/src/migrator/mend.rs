@@ -16,7 +16,6 @@ use crate::{
     report::{RepairAction, RepairReport},
     schema::{Difference, ObjectName, Schema},
     script::Bounds,
-    source::Source,
     survey::Survey,
     target::{Definition, ForeignKeys, Session, TargetError},
 };
@@ -83,7 +82,7 @@ impl Migrator<'_> {
             self.target.roll_back();
             return Err(error);
         }
-        self.settle()?;
+        self.settle(survey.chain)?;
         Ok(done)
     }
 
@@ -107,9 +106,11 @@ impl Migrator<'_> {
     /// Tries the plan that leaves conflicts to later migrations, then the one that mends them first.
     fn plan_repair(&mut self, survey: &Survey) -> Result<Vec<Planned>, MigrateError> {
         let materials = self.materials(survey);
-        let migrations: Vec<Migration> = self.sources.iter().flat_map(Source::migrations).cloned().collect();
+        let sources = self.sources.clone();
         let bounds = |id: &MigrationId| {
-            migrations.iter().find(|found| found.id == *id).map(|found| found.bounds(Direction::Up)).unwrap_or_default()
+            let source = sources.iter().find(|source| source.name() == id.source);
+            let migration = source.and_then(|source| source.migration(id.number));
+            migration.map(|found| found.bounds(Direction::Up)).unwrap_or_default()
         };
         let mut left: Vec<Finding> = Vec::new();
         for conflicts in [Conflicts::LeaveToLater, Conflicts::Mend] {
@@ -132,16 +133,13 @@ impl Migrator<'_> {
             script.map(|script| script.statements().to_vec()).unwrap_or_default()
         };
         let links = survey.chain.links();
-        Materials {
-            definitions: links.iter().map(|link| link.definitions.clone()).collect(),
-            statements: links.iter().map(|link| statements(&link.id)).collect(),
-        }
+        Materials { statements: links.iter().map(|link| statements(&link.id)).collect() }
     }
 
     /// What would still be wrong after the plan, tried on an empty copy of the real schema.
     fn try_out(&mut self, survey: &Survey, plan: &[Planned]) -> Result<Vec<Finding>, MigrateError> {
         let mut scratch = self.target.scratch()?;
-        let is_ours = |object: &ObjectName| survey.chain.links().iter().any(|link| link.footprint.touches(object));
+        let is_ours = |object: &ObjectName| !survey.chain.touching(object).is_empty();
         for definition in self.target.definitions()? {
             // What is not ours may want a module, a function or a collation that only the application has.
             let made = scratch.execute(&definition.sql);
@@ -188,7 +186,9 @@ impl Migrator<'_> {
 
     fn expected_after(&self, survey: &Survey, plan: &[Planned]) -> Schema {
         let planned: BTreeSet<&MigrationId> = plan.iter().filter_map(|planned| planned.step.id.as_ref()).collect();
-        let counts = |id: &MigrationId| survey.ledger.is_applied(id) || planned.contains(id);
+        let rows = survey.ledger.by_id();
+        let is_applied = |id: &MigrationId| rows.get(id).is_some_and(|row| row.is_applied());
+        let counts = |id: &MigrationId| is_applied(id) || planned.contains(id);
         let count = survey.chain.links().iter().take_while(|link| counts(&link.id)).count();
         survey.chain.after(count)
     }
@@ -300,7 +300,7 @@ impl Migrator<'_> {
 const BY_HAND: &str = "write a migration that says what shall be, or change the schema by hand, then run repair again";
 
 fn reason(survey: &Survey, difference: &Difference) -> Finding {
-    let is_made = survey.chain.links().iter().any(|link| link.footprint.touches(&difference.object));
+    let is_made = !survey.chain.touching(&difference.object).is_empty();
     let kind = if is_made { FindingKind::SchemaDisagrees } else { FindingKind::HandMade };
     Finding::new(kind, difference.object.to_string(), difference.to_string()).hint(BY_HAND)
 }
@@ -308,8 +308,7 @@ fn reason(survey: &Survey, difference: &Difference) -> Finding {
 /// The runner puts foreign views and triggers aside for a rebuild; the trial does the same in a simpler way.
 fn foreign_parts(scratch: &mut dyn Session, survey: &Survey) -> Result<Vec<Definition>, TargetError> {
     use crate::schema::ObjectKind as K;
-    let is_known =
-        |definition: &Definition| survey.chain.links().iter().any(|link| link.footprint.touches(&definition.object));
+    let is_known = |definition: &Definition| !survey.chain.touching(&definition.object).is_empty();
     let mut parts = scratch.definitions()?;
     parts.retain(|definition| definition.object.kind != K::Table && !is_known(definition));
     let drops = parts.iter().map(|definition| &definition.object).filter(|object| object.kind != K::Index);

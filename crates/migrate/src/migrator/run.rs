@@ -1,10 +1,12 @@
 //! `up`, `down` and `redo`.
 
+use std::collections::HashSet;
+
 use super::{Migrator, Pen};
 use crate::{
     apply::{Failure, Order, carry_out, in_own_transaction},
     error::MigrateError,
-    ledger::{EventKind, RowChange},
+    ledger::{EventKind, Ledger, RowChange},
     loss::{DataLoss, losses},
     migration::{Body, Direction, Migration, MigrationId},
     plan::{self, Goal},
@@ -119,12 +121,13 @@ impl Migrator<'_> {
             let without = self.without(&survey, &migration.id, direction)?;
             let duration_ms = self.run_one(migration, direction, &survey, &without, &report)?;
             report.migrations.push(shown(migration, direction, Some(duration_ms)));
-            let next = report.migrations.len();
-            if next < migrations.len() {
+            let done = report.migrations.len();
+            // A down asks what is left; an up only whether the ledger has been made, which the first one does.
+            if done < migrations.len() && (direction == Direction::Down || done == 1) {
                 survey.ledger = self.ledger(&survey)?;
             }
         }
-        self.settle()?;
+        self.settle(survey.chain)?;
         Ok(report)
     }
 
@@ -170,10 +173,11 @@ impl Migrator<'_> {
         if let Some(migration) = migrations.iter().find(|migration| !migration.has_down()) {
             return Err(MigrateError::NoDown { id: migration.id.clone() });
         }
-        let gone: Vec<&MigrationId> = migrations.iter().map(|migration| &migration.id).collect();
-        let is_left =
-            |migration: &&Migration| survey.ledger.is_applied(&migration.id) && !gone.contains(&&migration.id);
-        let left: Vec<&Migration> = self.sources.iter().flat_map(Source::migrations).filter(is_left).collect();
+        let gone: HashSet<&MigrationId> = migrations.iter().map(|migration| &migration.id).collect();
+        let left = self.applied(&survey.ledger, |id| !gone.contains(id));
+        if survey.chain.begins_with(&left) {
+            return Ok(());
+        }
         let chain = Chain::replay(self.target.as_ref(), &left)?;
         match (chain.broken(), migrations.first()) {
             (Some(broken), Some(first)) => {
@@ -195,7 +199,7 @@ impl Migrator<'_> {
             };
             let expected = match direction {
                 Direction::Up => survey.chain.before(&migration.id),
-                Direction::Down => link.after.clone(),
+                Direction::Down => survey.chain.with(&link.id),
             };
             let found = losses(self.target.as_mut(), migration, direction, &link.footprint, &expected)?;
             if !found.is_empty() {
@@ -210,9 +214,19 @@ impl Migrator<'_> {
         if direction == Direction::Up {
             return Ok(survey.chain.before(id));
         }
-        let is_left = |migration: &&Migration| survey.ledger.is_applied(&migration.id) && migration.id != *id;
-        let left: Vec<&Migration> = self.sources.iter().flat_map(Source::migrations).filter(is_left).collect();
+        let left = self.applied(&survey.ledger, |other| other != id);
+        if survey.chain.begins_with(&left) {
+            return Ok(survey.chain.after(left.len()));
+        }
         Ok(Chain::replay(self.target.as_ref(), &left)?.last())
+    }
+
+    /// What the ledger counts as applied of those that are asked for.
+    fn applied(&self, ledger: &Ledger, counts: impl Fn(&MigrationId) -> bool) -> Vec<&Migration> {
+        let rows = ledger.by_id();
+        let is_applied = |id: &MigrationId| rows.get(id).is_some_and(|row| row.is_applied());
+        let every = self.sources.iter().flat_map(Source::migrations);
+        every.filter(|migration| is_applied(&migration.id) && counts(&migration.id)).collect()
     }
 }
 

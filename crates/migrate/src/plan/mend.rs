@@ -5,18 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::repair::Planned;
 use crate::{
     migration::MigrationId,
+    replay::Chain,
     report::RepairAction,
     schema::{Difference, DifferenceKind, ObjectKind, ObjectName, Schema},
     script::Statement,
     survey::Survey,
-    target::{Definition, Rebuild},
+    target::Rebuild,
 };
 
-/// What mends are cut from: the statements that make each object at each version, and those of the files.
+/// What mends are cut from, beside what the chain knows: the statements of the files.
 #[derive(Debug, Clone, Default)]
 pub struct Materials {
-    /// The objects after each migration of the chain.
-    pub definitions: Vec<Vec<Definition>>,
     /// The statements of each migration of the chain; empty for code.
     pub statements: Vec<Vec<Statement>>,
 }
@@ -24,16 +23,16 @@ pub struct Materials {
 /// The materials at one version.
 #[derive(Debug)]
 pub struct Stock<'a> {
-    definitions: BTreeMap<&'a ObjectName, &'a str>,
+    definitions: BTreeMap<ObjectName, String>,
     statements: Vec<&'a Statement>,
     version: usize,
 }
 
 impl Materials {
-    pub(super) fn at(&self, version: usize) -> Stock<'_> {
-        let definitions = self.definitions.get(version).into_iter().flatten();
+    /// After the migration at that place of the chain.
+    pub(super) fn at(&self, version: usize, chain: &Chain) -> Stock<'_> {
         Stock {
-            definitions: definitions.map(|definition| (&definition.object, definition.sql.as_str())).collect(),
+            definitions: chain.definitions(version + 1),
             statements: self.statements.iter().take(version + 1).flatten().collect(),
             version,
         }
@@ -101,7 +100,7 @@ fn rebuild(table: &str, differences: &[Difference], survey: &Survey, stock: &Sto
         return None;
     }
     let object = ObjectName::table(table);
-    let shape = (*stock.definitions.get(&object)?).to_owned();
+    let shape = stock.definitions.get(&object)?.clone();
     let of_table: Vec<String> =
         differences.iter().filter(|one| one.object.owner() == table).take(3).map(ToString::to_string).collect();
     let why =
@@ -118,7 +117,7 @@ fn mend(difference: &Difference, expected: &Schema, survey: &Survey, stock: &Sto
         return Vec::new();
     };
     let step = |action, sql: String| Planned::new(action, id, difference.to_string()).sql(sql);
-    let made = stock.definitions.get(object).map(|sql| (*sql).to_owned());
+    let made = stock.definitions.get(object).cloned();
     match difference.kind {
         K::TableMissing => {
             whole_table(object, expected, stock).into_iter().map(|sql| step(RepairAction::Add, sql)).collect()
@@ -146,7 +145,8 @@ fn owner<'a>(survey: &'a Survey, object: &ObjectName, stock: &Stock<'_>) -> Opti
 }
 
 fn is_dropped_by_ours(survey: &Survey, object: &ObjectName) -> bool {
-    survey.chain.links().iter().any(|link| link.footprint.drops.contains(object))
+    let links = survey.chain.links();
+    survey.chain.touching(object).iter().any(|place| links[*place].footprint.drops.contains(object))
 }
 
 fn drop_statement(object: &ObjectName) -> String {
@@ -169,8 +169,8 @@ fn whole_table(object: &ObjectName, expected: &Schema, stock: &Stock<'_>) -> Vec
         .filter(|statement| fills(statement, &object.name))
         .map(|statement| statement.text.clone());
     let is_part = |name: &&ObjectName| name.table.as_deref() == Some(&object.name) && expected.contains(name);
-    let parts = stock.definitions.iter().filter(|(name, _)| is_part(name)).map(|(_, sql)| (*sql).to_owned());
-    std::iter::once((*table).to_owned()).chain(rows).chain(parts).collect()
+    let parts = stock.definitions.iter().filter(|(name, _)| is_part(name)).map(|(_, sql)| sql.clone());
+    std::iter::once(table.clone()).chain(rows).chain(parts).collect()
 }
 
 fn fills(statement: &Statement, table: &str) -> bool {

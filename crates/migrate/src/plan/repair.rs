@@ -97,7 +97,7 @@ fn unseen_data_work(plan: &[Planned], survey: &Survey, materials: &Materials) ->
     let marks = plan.iter().filter(|planned| planned.step.action == RepairAction::MarkApplied);
     let ids = marks.filter_map(|planned| planned.step.id.as_ref()).filter(|id| id.source != LONGSHORE);
     let asked = ids.filter_map(|id| {
-        let at = survey.chain.links().iter().position(|link| link.id == *id)?;
+        let at = survey.chain.place(id)?;
         let statements = data_statements(materials.statements.get(at)?);
         let first = statements.first()?;
         let more = statements.len() - 1;
@@ -159,7 +159,7 @@ fn apply(standing: &Standing, survey: &Survey, materials: &Materials) -> Planned
         Recorded::Never => "it never ran, and nothing of it is in the schema",
     };
     let planned = Planned::new(RepairAction::Apply, &standing.id, why.to_owned());
-    let at = survey.chain.links().iter().position(|link| link.id == standing.id);
+    let at = survey.chain.place(&standing.id);
     let statements = at.and_then(|at| materials.statements.get(at)).filter(|statements| !statements.is_empty());
     match statements {
         Some(statements) => planned.sql(joined(statements)),
@@ -190,7 +190,7 @@ fn mark(standing: &Standing) -> Planned {
 
 /// What of this one migration is missing, as the migration itself makes it.
 fn complete(standing: &Standing, survey: &Survey, materials: &Materials) -> Vec<Planned> {
-    let Some(at) = survey.chain.links().iter().position(|link| link.id == standing.id) else {
+    let Some(at) = survey.chain.place(&standing.id) else {
         return Vec::new();
     };
     let reached = survey.chain.links().iter().rposition(|link| is_reached(survey, &link.id));
@@ -202,7 +202,7 @@ fn complete(standing: &Standing, survey: &Survey, materials: &Materials) -> Vec<
         .into_iter()
         .filter(|difference| touched.contains(&difference.object))
         .collect();
-    mends(&own, &expected, survey, &materials.at(version))
+    mends(&own, &expected, survey, &materials.at(version, &survey.chain))
 }
 
 /// Everything that differs at the version that the schema has reached.
@@ -213,14 +213,15 @@ fn mend_reached(survey: &Survey, materials: &Materials) -> Vec<Planned> {
     let expected = survey.chain.after(version + 1);
     // Migrations before it that did not run are run, not mended.
     let is_absent = |object: &ObjectName| {
-        let maker = survey.chain.links().iter().find(|link| link.footprint.adds.contains_key(object));
+        let mut touching = survey.chain.touching(object).iter().map(|place| &survey.chain.links()[*place]);
+        let maker = touching.find(|link| link.footprint.adds.contains_key(object));
         maker
             .and_then(|link| survey.standing(&link.id))
             .is_some_and(|standing| standing.presence == Some(Presence::Absent))
     };
     let found = differences(&expected, &survey.observed).differences.into_iter();
     let found: Vec<Difference> = found.filter(|difference| !is_absent(&difference.object)).collect();
-    mends(&found, &expected, survey, &materials.at(version))
+    mends(&found, &expected, survey, &materials.at(version, &survey.chain))
 }
 
 fn is_reached(survey: &Survey, id: &MigrationId) -> bool {

@@ -1,7 +1,5 @@
 //! What is true of one object, in parts that can be compared and named one by one.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::difference::DifferenceKind;
@@ -116,7 +114,8 @@ impl Facet {
 /// What is true of one object: its facets, and for a column its place among the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
-    pub(super) facets: BTreeMap<Facet, String>,
+    /// Sorted by facet; there are few.
+    facets: Vec<(Facet, Box<str>)>,
     pub(super) position: usize,
 }
 
@@ -130,17 +129,28 @@ impl Definition {
     /// The same with a facet set. The text is canonical: equal meaning, equal text.
     #[must_use]
     pub fn with(mut self, facet: Facet, text: impl Into<String>) -> Self {
-        self.facets.insert(facet, text.into());
+        self.set(facet, Some(text.into()));
         self
     }
 
     /// The same with a facet set if there is a text, and left out otherwise.
     #[must_use]
     pub fn with_optional(mut self, facet: Facet, text: Option<String>) -> Self {
-        if let Some(text) = text {
-            self.facets.insert(facet, text);
+        if text.is_some() {
+            self.set(facet, text);
         }
         self
+    }
+
+    /// Sets a facet, or takes it away.
+    pub(super) fn set(&mut self, facet: Facet, text: Option<String>) {
+        let place = self.facets.binary_search_by_key(&facet, |(facet, _)| *facet);
+        match (place, text) {
+            (Ok(at), Some(text)) => self.facets[at].1 = text.into(),
+            (Ok(at), None) => _ = self.facets.remove(at),
+            (Err(at), Some(text)) => self.facets.insert(at, (facet, text.into())),
+            (Err(_), None) => {}
+        }
     }
 
     /// The same column at a place, counted from 0 in the order of the table.
@@ -153,12 +163,13 @@ impl Definition {
     /// The text of a facet, if it has it.
     #[must_use]
     pub fn facet(&self, facet: Facet) -> Option<&str> {
-        self.facets.get(&facet).map(String::as_str)
+        let at = self.facets.binary_search_by_key(&facet, |(facet, _)| *facet).ok()?;
+        Some(&self.facets[at].1)
     }
 
     /// Every facet with its text.
     pub fn facets(&self) -> impl Iterator<Item = (Facet, &str)> {
-        self.facets.iter().map(|(facet, text)| (*facet, text.as_str()))
+        self.facets.iter().map(|(facet, text)| (*facet, &**text))
     }
 
     /// The whole definition in readable SQL words.

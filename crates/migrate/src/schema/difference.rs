@@ -1,6 +1,6 @@
 //! Where two schemas do not mean the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -183,24 +183,28 @@ pub(super) fn column_order(expected: &Schema, observed: &Schema, table: &str) ->
 
 /// Joins a constraint that is missing with one that is extra on the same table: it is one that changed.
 pub(super) fn paired(found: Vec<Difference>) -> Vec<Difference> {
-    let (mut extras, mut rest): (Vec<_>, Vec<_>) =
+    let (extras, mut rest): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|one| one.object.kind.is_constraint() && one.expected.is_none());
+    let mut of_table: BTreeMap<(String, ObjectKind), Vec<Difference>> = BTreeMap::new();
+    for one in extras {
+        of_table.entry((one.object.owner().to_owned(), one.object.kind)).or_default().push(one);
+    }
     for one in rest.iter_mut().filter(|one| one.object.kind.is_constraint() && one.found.is_none()) {
-        if let Some(index) = likest(one, &extras) {
+        let Some(extras) = of_table.get_mut(&(one.object.owner().to_owned(), one.object.kind)) else { continue };
+        if let Some(index) = likest(one, extras) {
             one.found = extras.remove(index).found;
         }
     }
-    rest.extend(extras);
+    rest.extend(of_table.into_values().flatten());
     rest
 }
 
-/// Which of the extra constraints has the longest beginning in common with the one that is missing.
+/// Which of the extra constraints on its table has the longest beginning in common with the one that is missing.
 fn likest(missing: &Difference, extras: &[Difference]) -> Option<usize> {
     let same = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     extras
         .iter()
         .enumerate()
-        .filter(|(_, one)| one.object.kind == missing.object.kind && one.object.table == missing.object.table)
         .max_by_key(|(index, one)| (same(&one.object.name, &missing.object.name), usize::MAX - index))
         .map(|(index, _)| index)
 }

@@ -1,11 +1,13 @@
 //! What one migration does to a schema, and whether a database shows it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::definition::{Definition, Facet};
 use super::difference::{self, Difference};
+use super::later::Later;
 use super::object::ObjectName;
 use super::{ObjectKind, Schema};
 
@@ -46,7 +48,7 @@ impl Change {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Footprint {
     /// What is there only afterwards.
-    pub adds: BTreeMap<ObjectName, Definition>,
+    pub adds: BTreeMap<ObjectName, Arc<Definition>>,
     /// What is there before and after, and differs.
     pub changes: Vec<Change>,
     /// What is there only before.
@@ -89,7 +91,7 @@ impl Footprint {
         for (name, definition) in after.objects() {
             match before.definition(name) {
                 Some(old) => footprint.changes.extend(changes(name, old, definition)),
-                None => _ = footprint.adds.insert(name.clone(), definition.clone()),
+                None => footprint.adds.extend(after.shared(name).map(|shared| (name.clone(), Arc::clone(shared)))),
             }
         }
         footprint.changes.extend(after.tables().filter_map(|table| reordered(before, after, table)));
@@ -115,9 +117,10 @@ impl Footprint {
     #[must_use]
     pub fn main_objects(&self) -> Vec<&ObjectName> {
         let is_whole = |name: &ObjectName| name.table.is_none();
-        let made_whole: Vec<&str> = self.adds.keys().filter(|name| is_whole(name)).map(ObjectName::owner).collect();
+        let made_whole: BTreeSet<&str> =
+            self.adds.keys().filter(|name| is_whole(name)).map(ObjectName::owner).collect();
         let is_main =
-            |name: &&ObjectName| is_whole(name) || !made_whole.contains(&name.owner()) && !name.kind.is_constraint();
+            |name: &&ObjectName| is_whole(name) || !made_whole.contains(name.owner()) && !name.kind.is_constraint();
         let added: Vec<&ObjectName> = self.adds.keys().filter(is_main).collect();
         if !added.is_empty() {
             return added;
@@ -137,14 +140,27 @@ impl Footprint {
     /// gone, facets that it changed have its value. Empty if everything was superseded.
     #[must_use]
     pub fn then(&self, later: &Self) -> Self {
-        let mut rest = self.clone();
-        rest.adds.retain(|name, _| !later.drops.contains(name));
-        rest.changes.retain(|change| !later.drops.contains(&change.object));
-        rest.drops.retain(|name| !later.adds.contains_key(name));
-        for change in &later.changes {
-            rest.supersede(change);
-        }
+        let mut one = Later::default();
+        one.put_before(later);
+        let mut rest = self.after(&one);
         rest.later.extend(later.adds.keys().cloned());
+        rest
+    }
+
+    /// [`Footprint::then`] for all later migrations at once. What they add to the tables of this one is asked of
+    /// `later` by [`Footprint::presence_before`].
+    pub(crate) fn after(&self, later: &Later<'_>) -> Self {
+        let mut rest = self.clone();
+        rest.adds.retain(|name, _| !later.drops(name));
+        rest.changes.retain(|change| !later.drops(&change.object));
+        rest.drops.retain(|name| !later.adds(name));
+        for (name, definition) in &mut rest.adds {
+            // The order of an added table's columns is no facet of its definition.
+            for (facet, text) in later.facets(name).filter(|(facet, _)| *facet != Facet::ColumnOrder) {
+                Arc::make_mut(definition).set(facet, text.map(str::to_owned));
+            }
+        }
+        rest.changes.retain_mut(|change| later.supersede(change));
         rest
     }
 
@@ -155,11 +171,16 @@ impl Footprint {
     /// it ever was.
     #[must_use]
     pub fn presence(&self, observed: &Schema) -> Presence {
+        self.presence_before(observed, &Later::default())
+    }
+
+    /// [`Footprint::presence`] where later migrations may have added constraints to the same tables.
+    pub(crate) fn presence_before(&self, observed: &Schema, later: &Later<'_>) -> Presence {
         if self.is_empty() {
             return Presence::Invisible;
         }
         let mut sighting = Sighting::default();
-        self.look_for_adds(observed, &mut sighting);
+        self.look_for_adds(observed, later, &mut sighting);
         self.look_for_changes(observed, &mut sighting);
         sighting.conflicts = difference::paired(sighting.conflicts);
         let (lingering, gone): (Vec<_>, Vec<_>) = self.drops.iter().cloned().partition(|name| observed.contains(name));
@@ -169,24 +190,7 @@ impl Footprint {
         sighting.verdict(lingering)
     }
 
-    fn supersede(&mut self, later: &Change) {
-        // The order of an added table's columns is no facet of its definition.
-        let is_stored = later.facet != Facet::ColumnOrder;
-        if let Some(definition) = self.adds.get_mut(&later.object).filter(|_| is_stored) {
-            match &later.after {
-                Some(text) => _ = definition.facets.insert(later.facet, text.clone()),
-                None => _ = definition.facets.remove(&later.facet),
-            }
-        }
-        for change in &mut self.changes {
-            if change.object == later.object && change.facet == later.facet {
-                change.after.clone_from(&later.after);
-            }
-        }
-        self.changes.retain(|change| change.before != change.after);
-    }
-
-    fn look_for_adds(&self, observed: &Schema, sighting: &mut Sighting) {
+    fn look_for_adds(&self, observed: &Schema, later: &Later<'_>, sighting: &mut Sighting) {
         for (name, definition) in &self.adds {
             match observed.definition(name) {
                 Some(found) => sighting.compare(name, definition, found),
@@ -194,8 +198,9 @@ impl Footprint {
                 None => sighting.missing.push(name.clone()),
             }
         }
-        for (name, definition) in observed.objects() {
-            if self.is_stray_constraint(name) {
+        let tables = self.adds.keys().filter(|name| name.kind == ObjectKind::Table);
+        for (name, definition) in tables.flat_map(|table| observed.of_owner(table.owner())) {
+            if self.is_stray_constraint(name) && !later.adds(name) {
                 sighting.conflicts.push(difference::extra(name, definition));
             }
         }

@@ -1,6 +1,6 @@
 //! Judges each migration by its footprint, given the version of each source that the real schema resembles most.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Recorded, Standing};
 use crate::{
@@ -8,19 +8,20 @@ use crate::{
     ledger::{Ledger, Row, Witness},
     migration::{Migration, MigrationId},
     replay::{Chain, Link},
-    schema::{Footprint, ObjectName, Presence, Schema, differences},
+    schema::{Later, ObjectName, Presence, Schema, differences},
     source::{APP, Source},
 };
 
 pub(super) fn standings(sources: &[Source], ledger: &Ledger, chain: &Chain, observed: &Schema) -> Vec<Standing> {
-    let reached: BTreeSet<&MigrationId> =
+    let reached: HashSet<&MigrationId> =
         sources.iter().flat_map(|source| reached(source, ledger, chain, observed)).collect();
+    let mut sight = Sight::take(chain, observed, &reached);
+    let rows = ledger.by_id();
     let mut standings: Vec<Standing> = Vec::new();
     for source in sources {
         let mut own: BTreeMap<i64, Standing> = BTreeMap::new();
         for migration in source.migrations() {
-            let standing =
-                standing(migration, ledger.row(&migration.id), &Sight { chain, observed, reached: &reached });
+            let standing = standing(migration, rows.get(&migration.id).copied(), &mut sight);
             own.entry(migration.id.number).or_insert(standing);
         }
         for row in ledger.rows.iter().filter(|row| row.id().source == source.name()) {
@@ -42,64 +43,99 @@ fn reached<'a>(source: &Source, ledger: &Ledger, chain: &'a Chain, observed: &Sc
     let Some((first, _)) = own.first() else {
         return Vec::new();
     };
-    let touched: BTreeSet<&ObjectName> = own.iter().flat_map(|(_, link)| link.footprint.objects()).collect();
-    let recorded = own.iter().rposition(|(_, link)| ledger.is_applied(&link.id)).map_or(0, |at| at + 1);
-    let fits = (0..=own.len()).map(|version| {
-        let distance = distance(&chain.after(first + version), observed, &touched);
-        (distance, version != recorded, version)
-    });
-    let version = fits.min().map_or(0, |(_, _, version)| version);
+    let rows = ledger.by_id();
+    let is_applied = |id: &MigrationId| rows.get(id).is_some_and(|row| row.is_applied());
+    let recorded = own.iter().rposition(|(_, link)| is_applied(&link.id)).map_or(0, |at| at + 1);
+    let mut distances = Distances::measure(&own, chain.after(*first), observed);
+    let mut fits = vec![(distances.total, recorded != 0, 0)];
+    for (at, (_, link)) in own.iter().enumerate() {
+        distances.go_on(link, observed);
+        fits.push((distances.total, recorded != at + 1, at + 1));
+    }
+    let version = fits.into_iter().min().map_or(0, |(_, _, version)| version);
     own[..version].iter().map(|(_, link)| &link.id).collect()
 }
 
-/// How many of the source's own objects are not as expected; a whole table counts with all that belongs to it.
-fn distance(expected: &Schema, observed: &Schema, touched: &BTreeSet<&ObjectName>) -> usize {
-    let comparison = differences(expected, observed);
-    let parts = |schema: &Schema, owner: &str| schema.objects().filter(|(name, _)| name.owner() == owner).count();
-    let differing = comparison.differences.iter().filter(|difference| touched.contains(&difference.object));
-    let differing = differing.map(|difference| match (&difference.object.table, &difference.found) {
-        (None, None) => parts(expected, difference.object.owner()),
-        _ => 1,
-    });
-    let foreign = comparison.foreign.iter().filter(|name| touched.contains(name));
-    differing.sum::<usize>() + foreign.map(|name| parts(observed, name.owner())).sum::<usize>()
+/// How far the real schema is from one version: how many of the source's own objects are not as expected.
+///
+/// Each table and each view is measured by itself, so that the next version costs what its migration changes.
+struct Distances<'a> {
+    touched: HashSet<&'a ObjectName>,
+    expected: Schema,
+    of_owner: HashMap<&'a str, usize>,
+    total: usize,
 }
 
+impl<'a> Distances<'a> {
+    fn measure(own: &[(usize, &'a Link)], expected: Schema, observed: &Schema) -> Self {
+        let touched: HashSet<&ObjectName> = own.iter().flat_map(|(_, link)| link.footprint.objects()).collect();
+        let owners: BTreeSet<&str> = touched.iter().map(|name| name.owner()).collect();
+        let mut distances = Self { touched, expected, of_owner: HashMap::new(), total: 0 };
+        owners.into_iter().for_each(|owner| distances.measure_owner(owner, observed));
+        distances
+    }
+
+    /// Goes on to the version after `link`.
+    fn go_on(&mut self, link: &'a Link, observed: &Schema) {
+        link.apply_to(&mut self.expected);
+        link.owners().into_iter().for_each(|owner| self.measure_owner(owner, observed));
+    }
+
+    /// A whole table counts with all that belongs to it.
+    fn measure_owner(&mut self, owner: &'a str, observed: &Schema) {
+        let (expected, found) = (self.expected.only([owner]), observed.only([owner]));
+        let comparison = differences(&expected, &found);
+        let differing = comparison.differences.iter().filter(|difference| self.touched.contains(&difference.object));
+        let differing = differing.map(|difference| match (&difference.object.table, &difference.found) {
+            (None, None) => expected.size_of(owner),
+            _ => 1,
+        });
+        let foreign = comparison.foreign.iter().filter(|name| self.touched.contains(name));
+        let distance = differing.sum::<usize>() + foreign.map(|_| found.size_of(owner)).sum::<usize>();
+        self.total += distance;
+        self.total -= self.of_owner.insert(owner, distance).unwrap_or_default();
+    }
+}
+
+/// What the real schema shows of each migration.
 struct Sight<'a> {
+    presences: HashMap<&'a MigrationId, Presence>,
+    reached: &'a HashSet<&'a MigrationId>,
+    /// What migrations that are reached make: it is there by right, even if a later one makes it again.
+    made: HashSet<&'a ObjectName>,
     chain: &'a Chain,
     observed: &'a Schema,
-    reached: &'a BTreeSet<&'a MigrationId>,
 }
 
-impl Sight<'_> {
-    /// What is left to see of a footprint, given the later migrations that are reached too.
-    fn footprint(&self, id: &MigrationId) -> Option<Footprint> {
-        let at = self.chain.links().iter().position(|link| link.id == *id)?;
-        let own = self.chain.links()[at].footprint.clone();
-        if !self.reached.contains(id) {
-            return Some(own);
+impl<'a> Sight<'a> {
+    /// From the last migration to the first, so that each one meets all that the later ones do at once.
+    fn take(chain: &'a Chain, observed: &'a Schema, reached: &'a HashSet<&'a MigrationId>) -> Self {
+        let mut later = Later::default();
+        let mut presences = HashMap::new();
+        let mut made = HashSet::new();
+        for link in chain.links().iter().rev() {
+            if !reached.contains(&link.id) {
+                presences.insert(&link.id, link.footprint.presence(observed));
+                continue;
+            }
+            presences.insert(&link.id, link.footprint.after(&later).presence_before(observed, &later));
+            later.put_before(&link.footprint);
+            made.extend(link.footprint.adds.keys());
         }
-        let later = self.chain.links()[at + 1..].iter().filter(|link| self.reached.contains(&link.id));
-        Some(later.fold(own, |footprint, link| footprint.then(&link.footprint)))
+        Self { presences, reached, made, chain, observed }
     }
 
     fn already_there(&self, id: &MigrationId) -> Vec<ObjectName> {
         let Some(link) = self.chain.link(id).filter(|_| !self.reached.contains(id)) else {
             return Vec::new();
         };
-        let is_there = |name: &&ObjectName| self.observed.contains(name) && !self.is_made_by_others(name, id);
+        let is_there = |name: &&ObjectName| self.observed.contains(name) && !self.made.contains(name);
         link.footprint.adds.keys().filter(is_there).cloned().collect()
-    }
-
-    // What a migration that is reached makes is there by right, even if a later one makes it again.
-    fn is_made_by_others(&self, name: &ObjectName, id: &MigrationId) -> bool {
-        let mut others = self.chain.links().iter().filter(|link| link.id != *id && self.reached.contains(&link.id));
-        others.any(|link| link.footprint.adds.contains_key(name))
     }
 }
 
-fn standing(migration: &Migration, row: Option<&Row>, sight: &Sight<'_>) -> Standing {
-    let presence = sight.footprint(&migration.id).map(|footprint| footprint.presence(sight.observed));
+fn standing(migration: &Migration, row: Option<&Row>, sight: &mut Sight<'_>) -> Standing {
+    let presence = sight.presences.remove(&migration.id);
     Standing {
         id: migration.id.clone(),
         name: migration.name.clone(),
@@ -137,8 +173,6 @@ fn recorded(row: &Row) -> Recorded {
 
 fn change(migration: &Migration, row: Option<&Row>) -> Change {
     let recorded: Option<&Checksum> = row.filter(|row| row.is_applied()).and_then(|row| row.checksum.as_ref());
-    match (migration.checksum(), recorded) {
-        (Some(now), Some(then)) => now.change_since(then),
-        _ => Change::None,
-    }
+    let Some(then) = recorded else { return Change::None };
+    migration.checksum().map_or(Change::None, |now| now.change_since(then))
 }

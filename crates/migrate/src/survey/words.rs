@@ -1,5 +1,7 @@
 //! Says in words what is wrong with each migration.
 
+use std::collections::BTreeSet;
+
 use super::{Recorded, Standing, Survey};
 use crate::{
     checksum::Change,
@@ -12,13 +14,15 @@ const LISTED_MAX: usize = 8;
 
 pub(super) fn say_problems(survey: &mut Survey) {
     let mut problems: Vec<Option<String>> = Vec::new();
-    for (at, standing) in survey.standings.iter().enumerate() {
+    let mut has_problem: BTreeSet<&str> = BTreeSet::new();
+    for standing in &survey.standings {
         let footprint = survey.chain.link(&standing.id).map(|link| &link.footprint);
-        let is_after_problem = survey.standings[..at]
-            .iter()
-            .zip(&problems)
-            .any(|(earlier, problem)| earlier.id.source == standing.id.source && problem.is_some());
-        problems.push(problem(standing, footprint, is_after_problem.then_some(())));
+        let is_after_problem = has_problem.contains(standing.id.source.as_str());
+        let problem = problem(standing, footprint, is_after_problem.then_some(()));
+        if problem.is_some() {
+            has_problem.insert(&standing.id.source);
+        }
+        problems.push(problem);
     }
     for (standing, problem) in survey.standings.iter_mut().zip(problems) {
         standing.problem = problem;

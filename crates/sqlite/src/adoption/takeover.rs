@@ -4,11 +4,12 @@ use longshore_migrate::{
     adoption::{Scene, Takeover},
     finding::{Finding, FindingKind},
     ledger::{Form, Row},
+    replay::Link,
     report::{RepairAction, RepairStep},
     schema::{Difference, ObjectKind, ObjectName, Schema, differences},
     script::Statement,
     source::LONGSHORE,
-    target::{Definition, Rebuild, Session, TargetError},
+    target::{Rebuild, Session, TargetError},
 };
 
 use super::{
@@ -81,8 +82,9 @@ fn no_job_table(base: Takeover, missing: &[&str]) -> Takeover {
 
 /// How the table differs from what 001 and 002 make; what is merely missing is left to them.
 fn differing(scene: &Scene<'_>) -> Vec<Difference> {
-    let last = scene.chain.links().iter().find(|link| link.id.source == LONGSHORE && link.id.number == VERSION);
-    let expected = last.map_or_else(Schema::default, |link| link.after.clone());
+    let is_last = |link: &Link| link.id.source == LONGSHORE && link.id.number == VERSION;
+    let at = scene.chain.links().iter().position(is_last);
+    let expected = at.map_or_else(Schema::default, |at| scene.chain.after(at + 1));
     let mut found = differences(&expected, scene.observed).differences;
     found.retain(|one| one.object.owner() == TABLE);
     found
@@ -160,16 +162,16 @@ fn rebuild(parts: &Parts, scene: &Scene<'_>) -> Option<Rebuild> {
     if parts.items.is_empty() {
         return None;
     }
-    let is_ours = |definition: &&Definition| definition.object == ObjectName::table(TABLE);
-    let mut links = scene.chain.links().iter().filter(|link| link.id.source == LONGSHORE);
-    let last = links.next_back()?.definitions.iter().find(is_ours)?;
+    let last = scene.chain.links().iter().rposition(|link| link.id.source == LONGSHORE)?;
+    let definitions = scene.chain.definitions(last + 1);
+    let shape = definitions.get(&ObjectName::table(TABLE))?;
     let value = |(old, new): &(String, String)| {
         let old = quoted(old);
         (new.clone(), format!("(SELECT kept.{old} FROM {KEPT_ROWS} AS kept WHERE kept.id = {}.id)", quoted(TABLE)))
     };
     Some(Rebuild {
         table: TABLE.to_owned(),
-        shape: with_items(TABLE, &last.sql, &parts.items),
+        shape: with_items(TABLE, shape, &parts.items),
         values: parts.values.iter().map(value).collect(),
     })
 }

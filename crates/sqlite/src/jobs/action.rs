@@ -2,7 +2,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use longshore_core::{
-    Action, Actioned, DeadLetterCode, DeadLetterReason, Filter, Filtered, JobId, Refusal, Selection, Status, StoreError,
+    Action, Actioned, ClaimNumber, DeadLetterCode, DeadLetterReason, Filter, Filtered, JobId, Refusal, Selection,
+    Status, StoreError, WorkerId,
 };
 use rusqlite::{OptionalExtension, params};
 
@@ -43,7 +44,7 @@ async fn act_on_named(writer: &Writer, mut ids: Vec<JobId>, action: Action) -> R
     for ids in ids.chunks(STEP_ROWS as usize) {
         // A child that its parent has revived in an earlier step is where it was meant to be.
         let ids = ids.iter().copied().filter(|id| !sum.revived.contains(id)).collect();
-        sum.add(writer.run(Step { ids, filter: None, action }).await?);
+        sum.add(writer.run(ActionStep { ids, filter: None, action }).await?);
     }
     Ok(sum.actioned)
 }
@@ -68,7 +69,7 @@ async fn act_on_matching(
         let Some(newest) = ids.last().copied() else { break };
         after = newest;
         let ids = ids.into_iter().filter(|id| !sum.revived.contains(id)).collect();
-        sum.add(writer.run(Step { ids, filter: Some(Arc::clone(&filter)), action }).await?);
+        sum.add(writer.run(ActionStep { ids, filter: Some(Arc::clone(&filter)), action }).await?);
         sum.actioned.refused.truncate(REFUSED_MAX);
     }
     Ok(sum.actioned)
@@ -98,7 +99,7 @@ fn last_id(connection: &rusqlite::Connection) -> rusqlite::Result<JobId> {
 }
 
 /// One bounded step of an action.
-struct Step {
+struct ActionStep {
     ids: Vec<JobId>,
     /// Looked at again, because a job may have moved since it was found; none when the jobs were named.
     filter: Option<Arc<Filter>>,
@@ -106,7 +107,7 @@ struct Step {
 }
 
 /// What an action must know of a job.
-struct Standing {
+struct JobToMove {
     status: Status,
     queue: String,
     job_type: String,
@@ -115,6 +116,8 @@ struct Standing {
     /// How its parent stands, if it has one that is there.
     parent: Option<Status>,
     dead_letter_code: Option<DeadLetterCode>,
+    /// Who runs it, and under which claim; none unless it runs.
+    runner: Option<(WorkerId, ClaimNumber)>,
 }
 
 /// What the moves of one step look up once.
@@ -123,7 +126,7 @@ struct Around {
     keepers: Keepers,
 }
 
-impl Work for Step {
+impl Work for ActionStep {
     type Answer = Sum;
     const DOING: &'static str = "moving jobs by hand";
 
@@ -137,7 +140,7 @@ impl Work for Step {
         if matches!(self.action, Action::Delete | Action::Discard) {
             tx.connection.prepare_cached(include_str!("../sql/forget_replaced_jobs.sql"))?.execute([])?;
         }
-        let around = Around { family: Family::look(tx.connection)?, keepers: self.keepers(tx)? };
+        let around = Around { family: Family::read(tx.connection)?, keepers: self.keepers(tx)? };
         let together = tx.apart(|tx| {
             let mut sum = Sum::default();
             self.ids.iter().try_for_each(|id| self.visit(tx, &around, *id, &mut sum))?;
@@ -168,10 +171,10 @@ impl Work for Step {
     }
 }
 
-impl Step {
+impl ActionStep {
     fn keepers(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Keepers> {
         match self.action {
-            Action::Delete | Action::Discard => Keepers::look(tx.connection),
+            Action::Delete | Action::Discard => Keepers::read(tx.connection),
             _ => Ok(Keepers::default()),
         }
     }
@@ -180,17 +183,17 @@ impl Step {
         if sum.revived.contains(&id) {
             return Ok(());
         }
-        let Some(standing) = read(tx, id)? else {
+        let Some(job) = read(tx, id)? else {
             // A filter's job may have been removed since it was found.
             if self.filter.is_none() {
                 sum.actioned.refused.push(Refusal::NotFound { id });
             }
             return Ok(());
         };
-        if self.filter.as_ref().is_some_and(|filter| !standing.matches(filter)) {
+        if self.filter.as_ref().is_some_and(|filter| !job.matches(filter)) {
             return Ok(());
         }
-        if let Some(refusal) = make_move(tx, around, id, &standing, self.action)? {
+        if let Some(refusal) = make_move(tx, around, id, &job, self.action)? {
             sum.actioned.refused.push(refusal);
             return Ok(());
         }
@@ -202,11 +205,11 @@ impl Step {
     }
 }
 
-fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<Standing>> {
+fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<JobToMove>> {
     tx.connection
         .prepare_cached(include_str!("../sql/select_job_for_action.sql"))?
         .query_row([id.0], |row| {
-            Ok(Standing {
+            Ok(JobToMove {
                 status: column::status(row, 0)?,
                 queue: column::text(row, 1)?,
                 job_type: column::text(row, 2)?,
@@ -214,12 +217,22 @@ fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<Standing>> {
                 unique_key: column::optional_text(row, 4)?.map(|stored| unique_key::given(stored, id)),
                 parent: column::optional_status(row, 5)?,
                 dead_letter_code: column::optional_text(row, 6)?.as_deref().and_then(DeadLetterCode::of_reason),
+                runner: runner(row)?,
             })
         })
         .optional()
 }
 
-impl Standing {
+/// Of a job that runs; another program may have left one without a worker.
+fn runner(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(WorkerId, ClaimNumber)>> {
+    if column::status(row, 0)? != Status::Running {
+        return Ok(None);
+    }
+    let claim_number = ClaimNumber(column::integer(row, 8)?);
+    Ok(column::optional_text(row, 7)?.map(|id| (WorkerId::from_stored(&id), claim_number)))
+}
+
+impl JobToMove {
     fn matches(&self, filter: &Filter) -> bool {
         filter.matches(&Filtered {
             status: self.status,
@@ -252,18 +265,18 @@ fn make_move(
     tx: &mut WriteTx<'_, '_>,
     around: &Around,
     id: JobId,
-    standing: &Standing,
+    job: &JobToMove,
     action: Action,
 ) -> Result<Option<Refusal>, Fault> {
-    let status = standing.status;
-    if !standing.may(action) {
+    let status = job.status;
+    if !job.may(action) {
         return Ok(Some(Refusal::WrongStatus { id, status }));
     }
-    tx.wakes = true;
+    tx.wake_watchers();
     match action {
-        Action::Cancel => cancel(tx, around.family, id, standing)?,
-        Action::Retry | Action::RetryAlone => return retry(tx, id, standing),
-        Action::Delete | Action::Discard => return delete(tx, &around.keepers, id, standing),
+        Action::Cancel => cancel(tx, around.family, id, job)?,
+        Action::Retry | Action::RetryAlone => return retry(tx, id, job),
+        Action::Delete | Action::Discard => return delete(tx, &around.keepers, id, job),
         Action::Reprioritise(priority) => {
             tx.connection
                 .prepare_cached(include_str!("../sql/reprioritise_job.sql"))?
@@ -273,34 +286,38 @@ fn make_move(
     Ok(None)
 }
 
-fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, standing: &Standing) -> Result<(), Fault> {
+fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, job: &JobToMove) -> Result<(), Fault> {
     let now = tx.now;
-    if standing.status == Status::Running {
+    if job.status == Status::Running {
         tx.connection
             .prepare_cached(include_str!("../sql/ask_to_cancel_job.sql"))?
             .execute(params![id.0, now.as_ms()])?;
+        if let Some((worker_id, claim_number)) = &job.runner {
+            tx.wake_to_cancel(worker_id.clone(), id, *claim_number);
+        }
         return Ok(());
     }
     tx.connection.prepare_cached(include_str!("../sql/cancel_waiting_job.sql"))?.execute(params![id.0, now.as_ms()])?;
-    tx.counts.moved(&standing.queue, standing.status, Status::Cancelled);
-    tx.counts.ended(&standing.queue, now, Minute { cancelled: 1, ..Minute::default() });
+    tx.counts.moved(&job.queue, job.status, Status::Cancelled);
+    tx.counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() });
     family.tell_children(tx, id, Status::Cancelled, now)
 }
 
-fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, standing: &Standing) -> Result<Option<Refusal>, Fault> {
-    if let Some(unique_key) = &standing.unique_key
+fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove) -> Result<Option<Refusal>, Fault> {
+    if let Some(unique_key) = &job.unique_key
         && let Some(by) = unique_key::other_holder(tx.connection, unique_key, id)?
     {
         return Ok(Some(Refusal::UniqueKeyTaken { id, by }));
     }
     tx.connection.prepare_cached(include_str!("../sql/keep_completed_attempt.sql"))?.execute([id.0])?;
-    let to = standing.after_retry();
+    let to = job.after_retry();
     tx.connection.prepare_cached(include_str!("../sql/retry_job.sql"))?.execute(params![
         id.0,
         tx.now.as_ms(),
         to.as_str()
     ])?;
-    tx.counts.moved(&standing.queue, standing.status, to);
+    tx.counts.moved(&job.queue, job.status, to);
+    tx.wake_for(Some(&job.job_type), &job.queue);
     Ok(None)
 }
 
@@ -309,8 +326,8 @@ fn revive_children(tx: &mut WriteTx<'_, '_>, parent: JobId, sum: &mut Sum) -> Re
     let mut parents = vec![parent];
     while let Some(parent) = parents.pop() {
         for child in given_up_with(tx, parent)? {
-            let Some(standing) = read(tx, child)? else { continue };
-            if let Some(refusal) = retry(tx, child, &standing)? {
+            let Some(job) = read(tx, child)? else { continue };
+            if let Some(refusal) = retry(tx, child, &job)? {
                 sum.actioned.refused.push(refusal);
                 continue;
             }
@@ -329,18 +346,13 @@ fn given_up_with(tx: &WriteTx<'_, '_>, parent: JobId) -> rusqlite::Result<Vec<Jo
         .collect()
 }
 
-fn delete(
-    tx: &mut WriteTx<'_, '_>,
-    keepers: &Keepers,
-    id: JobId,
-    standing: &Standing,
-) -> Result<Option<Refusal>, Fault> {
+fn delete(tx: &mut WriteTx<'_, '_>, keepers: &Keepers, id: JobId, job: &JobToMove) -> Result<Option<Refusal>, Fault> {
     if keepers.keep(tx.connection, id)? {
         return Ok(Some(Refusal::Constraint { id }));
     }
     // Before the job goes, because a blocked job must have a parent.
     bury_children(tx, id, DeadLetterReason::ParentDeleted { parent: id }, tx.now)?;
     tx.connection.prepare_cached(include_str!("../sql/delete_job.sql"))?.execute([id.0])?;
-    tx.counts.left(&standing.queue, standing.status);
+    tx.counts.left(&job.queue, job.status);
     Ok(None)
 }

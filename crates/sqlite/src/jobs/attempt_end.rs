@@ -34,7 +34,7 @@ impl<'c> Ending<'c> {
     pub(crate) fn begin(tx: &WriteTx<'_, 'c>) -> rusqlite::Result<Self> {
         let connection = tx.connection;
         let completed = connection.prepare_cached(include_str!("../sql/record_completed.sql"))?;
-        Ok(Self { connection, completed, family: Family::look(connection)? })
+        Ok(Self { connection, completed, family: Family::read(connection)? })
     }
 
     /// Makes the move under the fence, writes the attempt's row, counts it, and moves the children. `false` when
@@ -84,7 +84,7 @@ impl<'c> Ending<'c> {
             tx.counts.moved(&lease.queue, to, Status::Cancelled);
             self.family.tell_children(tx, ended.id, Status::Cancelled, ended.finished_at)?;
         } else {
-            tx.wakes = true;
+            tx.wake_for(None, &lease.queue);
         }
         Ok(())
     }

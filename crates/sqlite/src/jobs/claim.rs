@@ -57,7 +57,7 @@ impl Claim {
 
 /// What the worker offers beside its claim.
 #[derive(Debug, Default)]
-struct Standing {
+struct BegunOffer {
     /// With SQLite's number for the commits of others.
     offered: Option<(Offered, i64)>,
     /// The queues of leases that it has not taken from its inbox yet, so that it asks for as many too much.
@@ -77,7 +77,7 @@ impl Work for Claim {
     fn look(&mut self, session: &Session<'_>) -> Result<Option<Claimed>, Fault> {
         self.check_worker(session.connection)?;
         // Before the look: a commit of others in between makes the offer outdated.
-        let standing = self.begin_offer(&session.offers, &session.kept)?;
+        let begun = self.begin_offer(&session.offers, &session.kept)?;
         // A repeated request first: its answer is what it was given, whatever is ready by now.
         if let Some(claimed) = self.given_before(session.connection, self.clock.now())? {
             return Ok(Some(claimed));
@@ -91,19 +91,19 @@ impl Work for Claim {
         if self.has_ready(session)? {
             return Ok(None);
         }
-        self.leave_offer(&session.offers, standing, &[], due.of_any);
+        self.leave_offer(&session.offers, begun, &[], due.of_any);
         Ok(Some(Claimed { leases: Vec::new(), next_due: due.from(now), now }))
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
-        let standing = self.begin_offer(tx.offers, tx.kept)?;
+        let begun = self.begin_offer(tx.offers, tx.kept)?;
         if let Some(claimed) = self.given_before(tx.connection, tx.now)? {
             return Ok(claimed);
         }
         // What has become due stands in the same order as the rest before anything is chosen.
         promote(tx)?;
-        let request = self.less(&standing.unread);
+        let request = self.less(&begun.unread);
         let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&request), request.limit, tx.now)?;
         end_overdue(tx, &chosen)?;
         chosen.charge_lapsed(&self.request.worker_id);
@@ -118,7 +118,7 @@ impl Work for Claim {
         let next_due = if chosen.is_cut_short() { Some(Duration::ZERO) } else { due.from(tx.now) };
         // A full claim has left ready jobs behind; a new one must not overtake them by way of an offer.
         if !is_full {
-            self.leave_offer(tx.offers, standing, chosen.queues(), due.of_any);
+            self.leave_offer(tx.offers, begun, chosen.queues(), due.of_any);
         }
         Ok(Claimed { leases: chosen.into_leases(), next_due, now: tx.now })
     }
@@ -168,17 +168,17 @@ impl Claim {
     }
 
     /// The worker's earlier offer is over with this claim.
-    fn begin_offer(&self, offers: &RefCell<Offers>, kept: &KeptStatements<'_>) -> rusqlite::Result<Standing> {
-        let Some(inbox) = &self.inbox else { return Ok(Standing::default()) };
+    fn begin_offer(&self, offers: &RefCell<Offers>, kept: &KeptStatements<'_>) -> rusqlite::Result<BegunOffer> {
+        let Some(inbox) = &self.inbox else { return Ok(BegunOffer::default()) };
         offers.borrow_mut().withdraw(&self.request.worker_id);
         let (offered, unread) = inbox.rest();
-        Ok(Standing { offered: Some((offered, kept.data_version()?)), unread })
+        Ok(BegunOffer { offered: Some((offered, kept.data_version()?)), unread })
     }
 
     /// Nothing more can be claimed now: what the worker offered stays behind, less what it has got from these queues.
-    fn leave_offer(&self, offers: &RefCell<Offers>, standing: Standing, got: &[Arc<str>], next_due: Option<Timestamp>) {
-        let (Some(inbox), Some((offered, data_version))) = (&self.inbox, standing.offered) else { return };
-        let unread = standing.unread.iter().map(String::as_str);
+    fn leave_offer(&self, offers: &RefCell<Offers>, begun: BegunOffer, got: &[Arc<str>], next_due: Option<Timestamp>) {
+        let (Some(inbox), Some((offered, data_version))) = (&self.inbox, begun.offered) else { return };
+        let unread = begun.unread.iter().map(String::as_str);
         offers.borrow_mut().stand(Offer {
             worker_id: self.request.worker_id.clone(),
             mailbox: Arc::clone(inbox),
@@ -273,41 +273,54 @@ fn end_overdue(tx: &mut WriteTx<'_, '_>, chosen: &Candidates) -> Result<(), Faul
     if chosen.overdue().is_empty() {
         return Ok(());
     }
-    let family = Family::look(tx.connection)?;
+    let family = Family::read(tx.connection)?;
     for (job, overdue) in chosen.overdue() {
         end_waiting(tx, family, job, *overdue)?;
     }
     Ok(())
 }
 
+/// A job whose instant has come.
+struct DueJob {
+    id: JobId,
+    queue: String,
+    status: Status,
+    job_type: String,
+}
+
 fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
     let mut statement = tx.connection.prepare_cached(include_str!("../sql/select_due_jobs.sql"))?;
-    let due: Vec<(JobId, String, Status)> = statement
+    let due: Vec<DueJob> = statement
         .query_map(params![tx.now.as_ms(), PROMOTED_MAX], |row| {
-            Ok((column::id(row, 0)?, column::text(row, 1)?, column::status(row, 2)?))
+            Ok(DueJob {
+                id: column::id(row, 0)?,
+                queue: column::text(row, 1)?,
+                status: column::status(row, 2)?,
+                job_type: column::text(row, 3)?,
+            })
         })?
         .collect::<Result<_, _>>()?;
     if due.is_empty() {
         return Ok(());
     }
-    let promote = |tx: &WriteTx<'_, '_>, jobs: &[(JobId, String, Status)]| {
-        let ids = column::ids(jobs.iter().map(|(id, _, _)| *id));
+    let promote = |tx: &WriteTx<'_, '_>, jobs: &[DueJob]| {
+        let ids = column::ids(jobs.iter().map(|job| job.id));
         tx.connection.prepare_cached(include_str!("../sql/promote_jobs.sql"))?.execute([ids])
     };
     match promote(tx, &due) {
-        Ok(_) => due.iter().for_each(|(_, queue, status)| tx.counts.moved(queue, *status, Status::Pending)),
+        Ok(_) => due.iter().for_each(|job| tx.counts.moved(&job.queue, job.status, Status::Pending)),
         Err(error) if !is_of_a_row(&error) || tx.connection.is_autocommit() => return Err(error.into()),
         Err(_) => {
             for job in &due {
                 let done = promote(tx, std::slice::from_ref(job));
-                if unless_refused(tx, job.0, done)? == Some(1) {
-                    tx.counts.moved(&job.1, job.2, Status::Pending);
+                if unless_refused(tx, job.id, done)? == Some(1) {
+                    tx.counts.moved(&job.queue, job.status, Status::Pending);
                 }
             }
         }
     }
     // Another worker may be idle and know the type that this one does not.
-    tx.wakes = true;
+    due.iter().for_each(|job| tx.wake_for(Some(&job.job_type), &job.queue));
     Ok(())
 }
 

@@ -56,7 +56,7 @@ impl Edit {
         };
         tx.counts.left(&job.queue, job.status);
         tx.counts.entered(queue.as_deref().unwrap_or(&job.queue), status);
-        tx.wakes = true;
+        tx.wake_for(job_type.as_deref(), queue.as_deref().unwrap_or(&job.queue));
         Ok(true)
     }
 }

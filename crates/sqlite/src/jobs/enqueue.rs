@@ -105,6 +105,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
     ) -> Result<(), Fault> {
         for job in jobs {
             tx.counts.entered(&job.queue, Status::Pending);
+            tx.wake_for(Some(&job.job_type), &job.queue);
         }
         let block = match &mut self.block {
             Some(block) => block,
@@ -112,27 +113,33 @@ impl<'s, 'c> Inserting<'s, 'c> {
         };
         let ids = block.make(self.connection, jobs.each_ref(), tx.now)?;
         enqueued.extend(ids.map(Enqueued::made));
-        tx.wakes = true;
         Ok(())
     }
 
     /// Makes one job and counts it.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Enqueued, Fault> {
         let made = self.make(job, tx.now, |holder, overdue| {
-            let family = Family::look(tx.connection)?;
+            let family = Family::read(tx.connection)?;
             end_waiting(tx, family, holder, overdue).map(|_| ())
         })?;
         match made.change {
             Change::Entered(status) => {
                 tx.counts.entered(&job.queue, status);
+                match status {
+                    Status::Pending => tx.wake_for(Some(&job.job_type), &job.queue),
+                    _ => tx.wake_watchers(),
+                }
                 if status == Status::DeadLetter {
                     tx.counts.ended(&job.queue, tx.now, Minute { failed: 1, ..Minute::default() });
                 }
             }
-            Change::Moved { queue, from, to } => tx.counts.moved(&queue, from, to),
-            Change::Nothing => return Ok(made.enqueued),
+            // It stays in its queue.
+            Change::Moved { queue, from, to } => {
+                tx.counts.moved(&queue, from, to);
+                tx.wake_for(Some(&job.job_type), &queue);
+            }
+            Change::Nothing => {}
         }
-        tx.wakes = true;
         Ok(made.enqueued)
     }
 
@@ -151,7 +158,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
             return Ok(settle(self.connection, job, holder, now)?);
         }
         // An unknown parent is refused before anything is written.
-        Standing::of(self.connection, job)?;
+        InitialState::of(self.connection, job)?;
         for (holder, overdue) in &overdue {
             end(holder, *overdue)?;
         }
@@ -163,18 +170,18 @@ impl<'s, 'c> Inserting<'s, 'c> {
 
     /// Makes a job whose unique key, if it has one, nobody holds.
     fn make_free(&mut self, job: &ValidJob, now: Timestamp) -> Result<Made, Fault> {
-        let standing = Standing::of(self.connection, job)?;
-        let id = self.insert(job, &standing, now)?;
-        Ok(Made { enqueued: Enqueued::made(id), change: Change::Entered(standing.status()) })
+        let initial = InitialState::of(self.connection, job)?;
+        let id = self.insert(job, &initial, now)?;
+        Ok(Made { enqueued: Enqueued::made(id), change: Change::Entered(initial.status()) })
     }
 
-    fn insert(&mut self, job: &NewJob, standing: &Standing, now: Timestamp) -> rusqlite::Result<JobId> {
-        let reason = standing.dead_letter_reason();
+    fn insert(&mut self, job: &NewJob, initial: &InitialState, now: Timestamp) -> rusqlite::Result<JobId> {
+        let reason = initial.dead_letter_reason();
         let time = TimeBounds::from_now(now, job.expires_in, job.deadline_in);
         let id = self.insert.insert(params![
             job.job_type,
             job.job_data.as_str(),
-            standing.status().as_str(),
+            initial.status().as_str(),
             job.priority.0,
             now.as_ms(),
             reason.as_ref().map(|_| now.as_ms()),
@@ -196,13 +203,13 @@ impl<'s, 'c> Inserting<'s, 'c> {
 }
 
 /// What its parent lets a new job do.
-enum Standing {
+enum InitialState {
     Free,
     Blocked,
     Orphaned(DeadLetterReason),
 }
 
-impl Standing {
+impl InitialState {
     fn of(connection: &Connection, job: &NewJob) -> Result<Self, Fault> {
         let Some(parent) = job.parent else { return Ok(Self::Free) };
         let status = connection

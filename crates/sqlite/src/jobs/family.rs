@@ -15,7 +15,7 @@ pub(crate) struct Family {
 }
 
 impl Family {
-    pub(crate) fn look(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let has_children =
             connection.prepare_cached(include_str!("../sql/has_children.sql"))?.query_row([], |row| row.get(0))?;
         Ok(Self { has_children })
@@ -47,18 +47,24 @@ impl Family {
 
 fn unblock_children(tx: &mut WriteTx<'_, '_>, parent: JobId, at: Timestamp) -> Result<(), Fault> {
     for child in blocked_children(tx.connection, parent)? {
-        unblock(tx, child.id, &child.queue, at)?;
+        unblock(tx, child.id, Some(&child.job_type), &child.queue, at)?;
     }
     Ok(())
 }
 
-/// Lets a blocked job run.
-pub(crate) fn unblock(tx: &mut WriteTx<'_, '_>, id: JobId, queue: &str, at: Timestamp) -> Result<(), Fault> {
+/// Lets a blocked job run; its type is for the hint alone.
+pub(crate) fn unblock(
+    tx: &mut WriteTx<'_, '_>,
+    id: JobId,
+    job_type: Option<&str>,
+    queue: &str,
+    at: Timestamp,
+) -> Result<(), Fault> {
     let sql = include_str!("../sql/unblock_job.sql");
     let done = tx.connection.prepare_cached(sql)?.execute(params![id.0, at.as_ms()]);
     if unless_refused(tx, id, done)? == Some(1) {
         tx.counts.moved(queue, Status::Blocked, Status::Pending);
-        tx.wakes = true;
+        tx.wake_for(job_type, queue);
     }
     Ok(())
 }
@@ -92,11 +98,14 @@ pub(crate) fn bury_children(
 struct Child {
     id: JobId,
     queue: String,
+    job_type: String,
 }
 
 fn blocked_children(connection: &Connection, parent: JobId) -> rusqlite::Result<Vec<Child>> {
     connection
         .prepare_cached(include_str!("../sql/select_blocked_children.sql"))?
-        .query_map([parent.0], |row| Ok(Child { id: column::id(row, 0)?, queue: column::text(row, 1)? }))?
+        .query_map([parent.0], |row| {
+            Ok(Child { id: column::id(row, 0)?, queue: column::text(row, 1)?, job_type: column::text(row, 2)? })
+        })?
         .collect()
 }

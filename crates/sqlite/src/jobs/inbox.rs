@@ -44,7 +44,7 @@ pub(crate) struct Offered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// A claim found nothing more, so leases may be delivered.
-    Standing,
+    Offering,
     /// No lease may be delivered before the next claim.
     Resting,
     Closed,
@@ -83,7 +83,7 @@ impl Mailbox {
     /// here and that the worker does not know about, and the queues of those leases.
     pub(crate) fn rest(&self) -> (Offered, Vec<String>) {
         let mut content = self.content();
-        if content.state == State::Standing {
+        if content.state == State::Offering {
             content.state = State::Resting;
         }
         (content.offered.clone(), content.leases.iter().map(|lease| lease.queue.clone()).collect())
@@ -93,12 +93,12 @@ impl Mailbox {
     pub(crate) fn stand(&self) {
         let mut content = self.content();
         if content.state == State::Resting {
-            content.state = State::Standing;
+            content.state = State::Offering;
         }
     }
 
     pub(crate) fn is_standing(&self) -> bool {
-        self.content().state == State::Standing
+        self.content().state == State::Offering
     }
 
     /// Delivers the lease of a committed job.
@@ -138,7 +138,7 @@ impl Inbox for SqliteInbox {
     fn offer(&mut self, scope: QueueScope, limit: u32) {
         let mut content = self.mailbox.content();
         content.offered = Offered { scope, limit };
-        if content.state == State::Standing {
+        if content.state == State::Offering {
             content.state = State::Resting;
         }
     }

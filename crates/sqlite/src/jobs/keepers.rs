@@ -19,7 +19,7 @@ struct Reference {
 }
 
 impl Keepers {
-    pub(crate) fn look(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let references = connection
             .prepare_cached(include_str!("../sql/select_keepers.sql"))?
             .query_map([], |row| Ok(Reference { table: column::text(row, 0)?, column: column::text(row, 1)? }))?

@@ -13,7 +13,7 @@ use crate::jobs::inbox::{Mailbox, Offered};
 /// whatever could change that ends all of them: see [`Offers::end`] and its callers.
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
-    standing: Vec<Offer>,
+    open: Vec<Offer>,
 }
 
 /// What one worker would run at once. It is made in the same turn of the writer as the look that found nothing else.
@@ -81,30 +81,30 @@ impl Slots {
 
 impl Offers {
     pub(crate) const fn is_empty(&self) -> bool {
-        self.standing.is_empty()
+        self.open.is_empty()
     }
 
     pub(crate) fn stand(&mut self, offer: Offer) {
         self.withdraw(&offer.worker_id);
         if !offer.slots.is_empty() {
             offer.mailbox.stand();
-            self.standing.push(offer);
+            self.open.push(offer);
         }
     }
 
     pub(crate) fn withdraw(&mut self, worker_id: &WorkerId) {
-        self.standing.retain(|offer| offer.worker_id != *worker_id);
+        self.open.retain(|offer| offer.worker_id != *worker_id);
     }
 
     /// Something may run first now, or it is not known.
     pub(crate) fn end(&mut self) {
-        self.standing.clear();
+        self.open.clear();
     }
 
     /// Ends those that another connection's commit, or the passing of time, makes uncertain. To be called inside the
     /// write transaction, where nobody else commits any more.
     pub(crate) fn end_outdated(&mut self, data_version: i64, now: Timestamp) {
-        self.standing.retain(|offer| {
+        self.open.retain(|offer| {
             let is_due = offer.next_due.is_some_and(|due| due <= now);
             offer.data_version == data_version && !is_due && offer.mailbox.is_standing()
         });
@@ -112,19 +112,19 @@ impl Offers {
 
     /// The first worker that would run this job at once, which has one slot less from now on.
     pub(crate) fn take(&mut self, connection: &Connection, job: &NewJob) -> rusqlite::Result<Option<Taken>> {
-        while let Some(place) = self.standing.iter().position(|offer| offer.takes(job)) {
+        while let Some(place) = self.open.iter().position(|offer| offer.takes(job)) {
             if is_paused(connection, &job.queue)? {
                 return Ok(None);
             }
-            if !self.standing[place].is_valid(connection)? {
-                self.standing.remove(place);
+            if !self.open[place].is_valid(connection)? {
+                self.open.remove(place);
                 continue;
             }
-            let offer = &mut self.standing[place];
+            let offer = &mut self.open[place];
             offer.slots.take(&job.queue);
             let taken = Taken { worker_id: offer.worker_id.clone(), mailbox: Arc::clone(&offer.mailbox) };
             if offer.slots.is_empty() {
-                self.standing.remove(place);
+                self.open.remove(place);
             }
             return Ok(Some(taken));
         }

@@ -33,7 +33,7 @@ impl Work for EndOverdue {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
-        let family = Family::look(tx.connection)?;
+        let family = Family::read(tx.connection)?;
         let mut ended = 0;
         for id in &self.ids {
             // One may have taken a later one along, so each is read when it is its turn.
@@ -104,7 +104,7 @@ pub(crate) fn end_waiting(
     }
     tx.counts.moved(&job.queue, job.status, to);
     tx.counts.ended(&job.queue, now, minute_of(overdue));
-    tx.wakes = true;
+    tx.wake_watchers();
     family.tell_children(tx, job.id, to, now)?;
     Ok(true)
 }

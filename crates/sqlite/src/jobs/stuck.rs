@@ -161,7 +161,7 @@ fn settle_blocked(
         None => return Ok(false),
         Some(BlockedCause::ParentCompleted) => {
             crate::quiet::warning!(job_id = id.0, parent = parent.0, "waited for a job that had completed");
-            unblock(tx, id, queue, tx.now)?;
+            unblock(tx, id, None, queue, tx.now)?;
             return Ok(true);
         }
         Some(BlockedCause::Hopeless(StuckCause::ParentEnded { parent, status })) => {
@@ -202,7 +202,7 @@ fn settle_row(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
                 run_at.map(Timestamp::as_ms)
             ])?;
             tx.counts.moved(&queue, status, Status::Pending);
-            tx.wakes = true;
+            tx.wake_for(None, &queue);
         }
         Repair::Date => {
             let sql = include_str!("../sql/date_ended_job.sql");
@@ -262,7 +262,7 @@ fn bury(tx: &mut WriteTx<'_, '_>, id: JobId, reason: DeadLetterReason) -> Result
     add_depth_of(tx.connection, &queue, &word, -1)?;
     tx.counts.entered(&queue, Status::DeadLetter);
     tx.counts.ended(&queue, now, Minute { failed: 1, ..Minute::default() });
-    Family::look(tx.connection)?.tell_children(tx, id, Status::DeadLetter, now)
+    Family::read(tx.connection)?.tell_children(tx, id, Status::DeadLetter, now)
 }
 
 /// The outcome of a statement on one row: none when a constraint refused it, so that the row is given up and the

@@ -1,4 +1,4 @@
-SELECT id, queue, status
+SELECT id, queue, status, job_type
 FROM job_queue INDEXED BY job_queue_due
 WHERE run_at <= ?1
   AND status IN ('pending', 'retrying')

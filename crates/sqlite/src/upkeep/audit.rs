@@ -92,10 +92,10 @@ fn find_drift_within(
     all_max: Duration,
     indexed_max: Duration,
 ) -> rusqlite::Result<Vec<Drift>> {
-    if let Some(counted) = count(connection, include_str!("../sql/select_standing.sql"), all_max)? {
+    if let Some(counted) = count(connection, include_str!("../sql/select_statuses.sql"), all_max)? {
         return compare(connection, counted, |_| true);
     }
-    if let Some(counted) = count(connection, include_str!("../sql/select_standing_live.sql"), indexed_max)? {
+    if let Some(counted) = count(connection, include_str!("../sql/select_statuses_live.sql"), indexed_max)? {
         return compare(connection, counted, |status| INDEXED.iter().any(|known| known.as_str().as_bytes() == status));
     }
     crate::quiet::debug!("the table is too large to compare its counts");

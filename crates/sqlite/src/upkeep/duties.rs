@@ -35,7 +35,7 @@ pub(crate) struct Term {
 }
 
 /// A duty as stored in the database.
-struct Standing {
+struct DutyRow {
     holder: String,
     number: i64,
     taken_at: Timestamp,
@@ -70,7 +70,9 @@ impl Duties {
     ) -> Result<HashMap<String, Term>, StoreError> {
         let known = self.terms().clone();
         let (held, vacant) = readers
-            .run("reading the housekeeping duties", move |tx| Ok(look(tx.connection, duties, &known, tx.now)?))
+            .run("reading the housekeeping duties", move |tx| {
+                Ok(held_and_vacant(tx.connection, duties, &known, tx.now)?)
+            })
             .await?;
         let mut terms = held;
         if !vacant.is_empty() {
@@ -86,7 +88,7 @@ impl Duties {
 }
 
 /// Which of the duties this store holds, and which it may take. Duties of other live stores are neither.
-fn look(
+fn held_and_vacant(
     connection: &Connection,
     duties: Vec<String>,
     known: &HashMap<String, Term>,
@@ -94,13 +96,13 @@ fn look(
 ) -> rusqlite::Result<(HashMap<String, Term>, Vec<Vacancy>)> {
     let (mut held, mut vacant) = (HashMap::new(), Vec::new());
     for duty in duties {
-        let Some(standing) = standing(connection, &duty)? else {
+        let Some(row) = read_row(connection, &duty)? else {
             vacant.push(Vacancy { duty, seen: 0 });
             continue;
         };
-        let mine = known.get(&duty).filter(|term| standing.is_of(term));
-        if !standing.is_fresh(now, mine.is_some()) {
-            vacant.push(Vacancy { duty, seen: standing.number });
+        let mine = known.get(&duty).filter(|term| row.is_of(term));
+        if !row.is_fresh(now, mine.is_some()) {
+            vacant.push(Vacancy { duty, seen: row.number });
         } else if let Some(term) = mine {
             held.insert(duty, term.clone());
         }
@@ -108,7 +110,7 @@ fn look(
     Ok((held, vacant))
 }
 
-impl Standing {
+impl DutyRow {
     fn is_of(&self, term: &Term) -> bool {
         self.number == term.number && *self.holder == *term.holder
     }
@@ -125,15 +127,15 @@ impl Standing {
 impl Term {
     /// Whether the term has not ended. Call it inside the transaction that writes.
     pub(crate) fn is_current(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        Ok(standing(connection, &self.duty)?.is_some_and(|standing| standing.is_of(self)))
+        Ok(read_row(connection, &self.duty)?.is_some_and(|row| row.is_of(self)))
     }
 }
 
-fn standing(connection: &Connection, duty: &str) -> rusqlite::Result<Option<Standing>> {
+fn read_row(connection: &Connection, duty: &str) -> rusqlite::Result<Option<DutyRow>> {
     connection
         .prepare_cached(include_str!("../sql/select_duty.sql"))?
         .query_row([duty], |row| {
-            Ok(Standing {
+            Ok(DutyRow {
                 holder: column::text(row, 0)?,
                 number: column::integer(row, 1)?,
                 taken_at: column::timestamp(row, 2)?,

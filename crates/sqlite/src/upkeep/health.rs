@@ -35,7 +35,7 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
         known_job_types: known.into_iter().collect(),
         living_workers: living.len() as u64,
         stuck: stuck(connection)?,
-        keepers: Keepers::look(connection)?.tell(connection)?,
+        keepers: Keepers::read(connection)?.tell(connection)?,
         dead_letters: number(connection, include_str!("../sql/count_dead_letters.sql"), params![])?,
         dead_letters_last_hour: number(
             connection,

@@ -144,11 +144,11 @@ impl Work for Prune {
         }
         tx.connection.prepare_cached(include_str!("../sql/forget_replaced_jobs.sql"))?.execute([])?;
         let cutoff = Timestamp::from_ms(tx.now.as_ms().saturating_sub(column::milliseconds(self.retention)));
-        let family = Family::look(tx.connection)?;
+        let family = Family::read(tx.connection)?;
         let candidates = self.candidates(tx)?;
         let is_full = candidates.len() == self.rows_max as usize;
         let next = candidates.last().map(|job| job.id).filter(|_| is_full);
-        let keepers = Keepers::look(tx.connection)?;
+        let keepers = Keepers::read(tx.connection)?;
         let mut old = Vec::new();
         let mut kept = 0;
         for job in candidates.into_iter().filter(|job| self.what.covers(job.status) && job.is_older_than(cutoff)) {

@@ -24,7 +24,7 @@ impl Work for ChangeQueue {
             }
             QueueChange::Resume => {
                 tx.connection.prepare_cached(include_str!("../sql/resume_queue.sql"))?.execute([&self.queue])?;
-                tx.wakes = true;
+                tx.wake_for(None, &self.queue);
             }
         }
         Ok(())

@@ -33,7 +33,7 @@ pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> ru
 
 fn next_due_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     connection
-        .prepare_cached(include_str!("../sql/select_next_due.sql"))?
+        .prepare_cached(include_str!("../sql/select_first_due.sql"))?
         .query_row([], |row| column::timestamp(row, 0))
         .optional()
 }

@@ -8,12 +8,12 @@ use crate::jobs::stuck::Settle;
 use crate::readers::Readers;
 use crate::workers::held_job::Loss;
 use crate::workers::liveness::Liveness;
-use crate::workers::look::{Found, Look, LostWorker};
 use crate::workers::rounds::Rounds;
 use crate::workers::suspect::SuspectAll;
-use crate::workers::take_over::{End, STEP_ROWS, Step};
+use crate::workers::take_over::{End, STEP_ROWS, TakeOverStep};
 use crate::workers::watches::{Suspect, Watches};
 use crate::workers::worker_record::Signs;
+use crate::workers::worker_search::{Found, LostWorker, WorkerSearch};
 use crate::writing::writer::Writer;
 
 /// Finds lost workers and takes their jobs from them.
@@ -41,7 +41,7 @@ impl Reclaim {
         let Found { lost, suspects, stuck, overdue } = readers
             .run("looking for dead workers", move |tx| {
                 let overdue = overdue_page(tx.connection, tx.now, STEP_ROWS)?;
-                Ok(Found { overdue, ..looker.look(tx.connection)? })
+                Ok(Found { overdue, ..looker.find(tx.connection)? })
             })
             .await?;
         if !stuck.is_empty() {
@@ -61,9 +61,9 @@ impl Reclaim {
         Ok(reclaimed)
     }
 
-    fn look(&self, connection: &rusqlite::Connection) -> rusqlite::Result<Found> {
+    fn find(&self, connection: &rusqlite::Connection) -> rusqlite::Result<Found> {
         let Self { liveness, watches, rounds, clock } = self;
-        Look { connection, liveness, watches, rounds, now: clock.monotonic() }.find()
+        WorkerSearch { connection, liveness, watches, rounds, now: clock.monotonic() }.find()
     }
 
     async fn take_over(
@@ -81,7 +81,7 @@ impl Reclaim {
         while let Some(after) = next {
             let (started, clock) = (Arc::clone(&started), Arc::clone(&self.clock));
             let asked_at = clock.monotonic();
-            let step = Step {
+            let step = TakeOverStep {
                 worker_id: worker_id.clone(),
                 heartbeat_number,
                 loss,

@@ -19,7 +19,7 @@ pub(crate) const STEP_ROWS: u32 = 500;
 const WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// One bounded step: some jobs of one lost worker, and its row when none is left.
-pub(crate) struct Step {
+pub(crate) struct TakeOverStep {
     pub(crate) worker_id: WorkerId,
     pub(crate) heartbeat_number: Option<i64>,
     pub(crate) loss: Loss,
@@ -52,7 +52,7 @@ pub(crate) enum End {
     Stuck,
 }
 
-impl Work for Step {
+impl Work for TakeOverStep {
     type Answer = Taken;
     const DOING: &'static str = "taking jobs from a dead worker";
 
@@ -87,7 +87,7 @@ impl Work for Step {
     }
 }
 
-impl Step {
+impl TakeOverStep {
     /// Only a lease can end by mistake while the database is locked; a death stays one.
     fn is_late(&self) -> bool {
         self.loss == Loss::Lapsed && self.clock.monotonic().saturating_sub(self.asked_at) > WAIT_MAX

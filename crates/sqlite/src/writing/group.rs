@@ -36,6 +36,7 @@ impl Group<'_, '_> {
     /// Runs the requests in order, commits, and answers each of them. Where the file has changed they have no answer
     /// yet: they get it when what was committed before is safe.
     pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Result<Committed, FileChange> {
+        self.session.changes.take();
         if let Err(error) = self.session.kept.begin() {
             return self.fail(tasks, &error);
         }
@@ -137,7 +138,11 @@ impl Group<'_, '_> {
             Err(_) => return Ok(None),
         };
         let mut counts = Counts::default();
-        jobs.iter().for_each(|job| counts.entered(&job.queue, Status::Pending));
+        let mut changes = self.session.changes.borrow_mut();
+        for job in jobs {
+            counts.entered(&job.queue, Status::Pending);
+            changes.add_job(Some(&job.job_type), &job.queue);
+        }
         tasks.iter_mut().zip(ids).for_each(|(task, id)| task.keep_made(id));
         Ok(Some(Done { counts, wakes: true, deliveries: Vec::new() }))
     }
@@ -157,6 +162,7 @@ impl Group<'_, '_> {
             counts: Counts::default(),
             now: self.now,
             wakes: false,
+            changes: &self.session.changes,
             offers: &self.session.offers,
             deliveries: Vec::new(),
         };

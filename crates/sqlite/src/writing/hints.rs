@@ -1,17 +1,24 @@
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub(crate) mod changes;
+mod subscription;
 
-use longshore_core::Wakeups;
-use tokio::sync::watch;
-use tokio::task::coop::unconstrained;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use longshore_core::Interest;
+
+use changes::Changes;
+use subscription::Subscriber;
+
+pub(crate) use subscription::Subscription;
 
 /// Where hints come from: every commit of this store that makes something possible, and every commit of anybody
 /// else that the writer's connection notices.
 #[derive(Debug)]
 pub(crate) struct Hints {
-    changes: watch::Sender<u64>,
-    subscribers: AtomicUsize,
+    subscribers: Mutex<Vec<Arc<Subscriber>>>,
+    /// How many those are: asked before each commit, so it needs no lock.
+    subscriber_count: AtomicUsize,
     /// The operating system tells of writes to the log.
     is_log_watched: AtomicBool,
     /// Somebody wrote to the log since the writer last looked.
@@ -21,24 +28,32 @@ pub(crate) struct Hints {
 impl Hints {
     pub(crate) fn new() -> Self {
         Self {
-            changes: watch::Sender::new(0),
-            subscribers: AtomicUsize::new(0),
+            subscribers: Mutex::default(),
+            subscriber_count: AtomicUsize::new(0),
             is_log_watched: AtomicBool::new(false),
             is_log_written: AtomicBool::new(false),
         }
     }
 
-    pub(crate) fn give(&self) {
+    /// Tells those whom a commit concerns.
+    pub(crate) fn give(&self, changes: &Changes) {
         if !self.has_subscribers() {
             // Whoever subscribes later begins with a look of its own.
             return;
         }
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        let wakers: Vec<Waker> = self.all().iter().filter_map(|subscriber| subscriber.tell(changes)).collect();
+        // After the locks: who is woken may subscribe or end its subscription.
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Tells everybody, because nobody knows what has changed.
+    pub(crate) fn give_unknown(&self) {
+        self.give(&Changes::unknown());
     }
 
     /// Whether anybody listens; if not, nobody need watch the file.
     pub(crate) fn has_subscribers(&self) -> bool {
-        self.subscribers.load(Ordering::Relaxed) > 0
+        self.subscriber_count.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn is_log_watched(&self) -> bool {
@@ -63,32 +78,21 @@ impl Hints {
         self.is_log_written.swap(false, Ordering::Relaxed)
     }
 
-    pub(crate) fn subscribe(self: &Arc<Self>) -> SqliteWakeups {
-        self.subscribers.fetch_add(1, Ordering::Relaxed);
-        SqliteWakeups { changes: self.changes.subscribe(), hints: Arc::clone(self) }
+    pub(crate) fn subscribe(self: &Arc<Self>, interest: Interest) -> Subscription {
+        let subscriber = Arc::new(Subscriber::new(interest));
+        let mut all = self.all();
+        all.push(Arc::clone(&subscriber));
+        self.subscriber_count.store(all.len(), Ordering::Relaxed);
+        Subscription { subscriber, hints: Arc::clone(self) }
     }
-}
 
-/// A subscription to the hints of one store.
-#[derive(Debug)]
-pub(crate) struct SqliteWakeups {
-    changes: watch::Receiver<u64>,
-    hints: Arc<Hints>,
-}
-
-impl Wakeups for SqliteWakeups {
-    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async {
-            if unconstrained(self.changes.changed()).await.is_err() {
-                // The sender lives as long as this subscription does, but an end of hints is no hint.
-                std::future::pending::<()>().await;
-            }
-        })
+    fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
+        let mut all = self.all();
+        all.retain(|other| !Arc::ptr_eq(other, subscriber));
+        self.subscriber_count.store(all.len(), Ordering::Relaxed);
     }
-}
 
-impl Drop for SqliteWakeups {
-    fn drop(&mut self) {
-        self.hints.subscribers.fetch_sub(1, Ordering::Relaxed);
+    fn all(&self) -> MutexGuard<'_, Vec<Arc<Subscriber>>> {
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

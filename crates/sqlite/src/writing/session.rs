@@ -1,7 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use longshore_core::{Lease, Timestamp};
+use longshore_core::{ClaimNumber, JobId, Lease, Timestamp, WorkerId};
 use rusqlite::{Connection, Statement};
 
 use crate::fault::{Fault, is_outside};
@@ -11,6 +11,7 @@ use crate::jobs::offers::Offers;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
+use crate::writing::hints::changes::Changes;
 use crate::writing::kept_statements::KeptStatements;
 
 /// The life of one writing connection.
@@ -20,6 +21,8 @@ pub(crate) struct Session<'c> {
     /// would not do.
     pub(crate) runs: RefCell<Vec<Statement<'c>>>,
     pub(crate) kept: KeptStatements<'c>,
+    /// What the requests of the transaction have made possible so far; one that is taken back may leave something.
+    pub(crate) changes: RefCell<Changes>,
     /// They end with the connection, whose number for foreign commits they know.
     pub(crate) offers: RefCell<Offers>,
     /// The last claim that found nothing.
@@ -48,6 +51,7 @@ impl<'c> Session<'c> {
             connection,
             runs: RefCell::default(),
             kept,
+            changes: RefCell::default(),
             offers: RefCell::default(),
             nothing_ready: RefCell::default(),
             moves: Cell::default(),
@@ -104,6 +108,7 @@ pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) now: Timestamp,
     /// Whether a worker may find something to do that it could not do before.
     pub(crate) wakes: bool,
+    pub(crate) changes: &'t RefCell<Changes>,
     pub(crate) offers: &'t RefCell<Offers>,
     /// Leases that go out after the commit.
     pub(crate) deliveries: Vec<Delivery>,
@@ -117,6 +122,23 @@ pub(crate) struct Delivery {
 }
 
 impl<'c> WriteTx<'_, 'c> {
+    /// After the commit a worker of this type may find a job in this queue; of any type where that is not known.
+    pub(crate) fn wake_for(&mut self, job_type: Option<&str>, queue: &str) {
+        self.wakes = true;
+        self.changes.borrow_mut().add_job(job_type, queue);
+    }
+
+    /// After the commit this worker may learn that somebody asked for the end of its running job.
+    pub(crate) fn wake_to_cancel(&mut self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) {
+        self.wakes = true;
+        self.changes.borrow_mut().add_cancellation(worker_id, id, claim_number);
+    }
+
+    /// A job has moved, and no worker has more to do by that.
+    pub(crate) const fn wake_watchers(&mut self) {
+        self.wakes = true;
+    }
+
     /// Does something in a savepoint of its own. The inner error is that of a row or a statement: all that this
     /// piece wrote is taken back then, and the transaction goes on. The outer one ends the transaction.
     pub(crate) fn apart<T>(

@@ -11,7 +11,7 @@ pub(crate) enum Message {
     /// A request.
     Task(Box<dyn Task>),
     /// A new subscriber, or a write to the log: check for foreign commits.
-    Look,
+    CheckCommits,
     /// The store is being closed.
     Close,
 }

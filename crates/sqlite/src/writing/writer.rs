@@ -114,7 +114,7 @@ impl Writer {
     pub(crate) fn listen(&self, database: &Path) {
         self.log_watch.call_once(|| watch_log(database, &self.hints, self.sender.clone()));
         // A writer that has ended sends no wake-ups.
-        let _ = self.sender.send(Message::Look);
+        let _ = self.sender.send(Message::CheckCommits);
     }
 
     /// Finishes the earlier requests, then ends the thread. Later requests return `Closed`.

@@ -124,7 +124,7 @@ impl WriterThread {
         self.readers.abandon();
         self.checkpoints.end();
         self.file.part(connection);
-        self.hints.give();
+        self.hints.give_unknown();
     }
 
     /// The database cannot be opened now: the next caller learns why, and then it is tried again.
@@ -135,7 +135,7 @@ impl WriterThread {
                     task.dismiss(error);
                     return Leave::Spoilt;
                 }
-                Ok(Message::Look) => {}
+                Ok(Message::CheckCommits) => {}
                 Ok(Message::Close) | Err(_) => return Leave::Closed,
             }
         }
@@ -158,7 +158,7 @@ impl WriterThread {
             if committed.wakes {
                 // Heartbeats and looks for dead workers go on in an idle queue; only what gives work is activity.
                 watch.note_activity();
-                self.hints.give();
+                self.hints.give(&session.changes.take());
             }
             if is_last {
                 return Leave::Closed;
@@ -179,7 +179,7 @@ impl WriterThread {
                 watch.note_log_written();
             }
             if is_listening && watch.has_foreign_commit() {
-                self.hints.give();
+                self.hints.give_unknown();
             }
             let message = match self.receiver.try_recv() {
                 Err(TryRecvError::Empty) if Instant::now() < awake_until => {
@@ -203,8 +203,8 @@ impl WriterThread {
             };
             match message {
                 Some(Message::Task(task)) => return Next::Task(task),
-                Some(Message::Look) if self.file.check().is_err() => return Next::FileChanged,
-                Some(Message::Look) => {}
+                Some(Message::CheckCommits) if self.file.check().is_err() => return Next::FileChanged,
+                Some(Message::CheckCommits) => {}
                 Some(Message::Close) | None => return Next::Closed,
             }
         }
@@ -226,7 +226,7 @@ impl WriterThread {
                     group.push(task);
                     came = Instant::now();
                 }
-                Ok(Message::Look) => {}
+                Ok(Message::CheckCommits) => {}
                 Ok(Message::Close) => return (group, true),
                 Err(TryRecvError::Empty)
                     if group.len() < callers && came.elapsed() < GAP_MAX && begun.elapsed() < GATHERING_MAX =>

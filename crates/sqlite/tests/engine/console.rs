@@ -11,7 +11,7 @@ fn only(ids: &[JobId]) -> Selection {
     Selection::Jobs(ids.to_vec())
 }
 
-fn standing(statuses: &[Status]) -> Selection {
+fn with_status(statuses: &[Status]) -> Selection {
     Selection::from(Filter::all().statuses(statuses.to_vec()))
 }
 
@@ -56,14 +56,14 @@ async fn a_selection_holds_all_of_its_conditions() {
     let waiting = database.enqueue(job().queue("a")).await;
     database.enqueue(job().queue("b")).await;
 
-    assert_eq!(page(&database, standing(&[Status::DeadLetter]), None, 9).await.0, [dead.0]);
+    assert_eq!(page(&database, with_status(&[Status::DeadLetter]), None, 9).await.0, [dead.0]);
     let selection = Selection::from(Filter::all().statuses([Status::Pending, Status::DeadLetter]).queues(["a"]));
     assert_eq!(page(&database, selection.clone(), None, 9).await.0, [waiting.0]);
     assert_eq!(database.store.count(selection).await.unwrap(), 1);
     let selection = Selection::from(Filter::all().failure_types([FailureType::ConfigError]));
     assert_eq!(page(&database, selection.clone(), None, 9).await.0, [dead.0]);
     assert_eq!(database.store.count(selection).await.unwrap(), 1);
-    assert_eq!(database.store.count(standing(&[Status::DeadLetter])).await.unwrap(), 1);
+    assert_eq!(database.store.count(with_status(&[Status::DeadLetter])).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -128,10 +128,10 @@ async fn a_large_selection_is_moved_in_steps() {
     let database = Database::new();
     database.store.enqueue((0..2500).map(|_| job()).collect()).await.unwrap();
 
-    let actioned = database.store.act(standing(&[Status::Pending]), Action::Cancel).await.unwrap();
+    let actioned = database.store.act(with_status(&[Status::Pending]), Action::Cancel).await.unwrap();
 
     assert_eq!(actioned.touched, 2500);
-    assert_eq!(database.store.count(standing(&[Status::Cancelled])).await.unwrap(), 2500);
+    assert_eq!(database.store.count(with_status(&[Status::Cancelled])).await.unwrap(), 2500);
     database.assert_counts_are_true();
 }
 

@@ -67,13 +67,13 @@ async fn after_a_power_cut_only_a_suspect_that_surely_began_alone_is_given_up() 
 
     database.store.reclaim().await.unwrap();
 
-    let standing = async |id| {
+    let status_and_crashes = async |id| {
         let job = database.job(id).await;
         (job.status, job.crash_count)
     };
-    assert_eq!(standing(ordinary).await, (Status::Pending, 1));
-    assert_eq!(standing(begun).await, (Status::DeadLetter, 2));
-    assert_eq!(standing(waiting).await, (Status::Pending, 1));
+    assert_eq!(status_and_crashes(ordinary).await, (Status::Pending, 1));
+    assert_eq!(status_and_crashes(begun).await, (Status::DeadLetter, 2));
+    assert_eq!(status_and_crashes(waiting).await, (Status::Pending, 1));
     database.assert_counts_are_true();
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_core::{Console, Status, Store, StoreError, Wakeups};
+use longshore_core::{Console, Interest, Status, Store, StoreError, Wakeups};
 use longshore_migrate::source::LONGSHORE;
 use longshore_migrate::{Migrator, RunRequest, Source};
 use longshore_migrate_sqlite::{Access, SqliteTarget};
@@ -16,7 +16,7 @@ use crate::database::{self, Database, ids, job};
 async fn a_plain_insert_is_a_job_and_wakes_a_worker_that_waits() {
     let database = Database::new();
     let worker = database.worker().await;
-    let mut wakeups = database.store.wakeups();
+    let mut wakeups = database.store.wakeups(Interest::Anything);
     assert!(database.claim(&worker, 1).await.leases.is_empty());
     let connection = database.foreign();
     tokio::task::spawn_blocking(move || {
@@ -40,7 +40,7 @@ async fn wait_for_hint(wakeups: &mut dyn Wakeups) {
 #[tokio::test]
 async fn an_enqueue_wakes_a_listener_in_the_same_process() {
     let database = Database::new();
-    let mut wakeups = database.store.wakeups();
+    let mut wakeups = database.store.wakeups(Interest::Anything);
 
     database.enqueue(job()).await;
 

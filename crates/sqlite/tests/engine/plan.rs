@@ -18,7 +18,7 @@ const MAY_WALK: [&str; 9] = [
     "select_last_id",
     "select_latest_record",
     "select_named_jobs_page",
-    "select_standing",
+    "select_statuses",
 ];
 /// The schema has a few dozen rows. The jobs of one worker are sorted for the page that shows them; it holds no more than it prefetched.
 const MAY_SORT: [&str; 2] = ["select_keepers", "select_running_jobs"];

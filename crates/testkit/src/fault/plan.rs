@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// What goes wrong with one call.
@@ -17,7 +17,7 @@ pub enum Fault {
 }
 
 /// A call of a store that can fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// `Store::enqueue`
     Enqueue,
@@ -63,6 +63,7 @@ pub struct FaultPlan {
     delay_max: Duration,
     scripted: VecDeque<(Operation, Fault)>,
     injected: Option<Fault>,
+    calls: BTreeMap<Operation, u64>,
 }
 
 impl FaultPlan {
@@ -77,6 +78,7 @@ impl FaultPlan {
             delay_max: Duration::ZERO,
             scripted: VecDeque::new(),
             injected: None,
+            calls: BTreeMap::new(),
         }
     }
 
@@ -107,7 +109,12 @@ impl FaultPlan {
         self.injected.take()
     }
 
+    pub(super) fn calls(&self, operation: Operation) -> u64 {
+        self.calls.get(&operation).copied().unwrap_or_default()
+    }
+
     pub(super) fn draw(&mut self, operation: Operation) -> Option<Fault> {
+        *self.calls.entry(operation).or_default() += 1;
         self.injected = self.scripted_fault(operation).or_else(|| self.random_fault());
         self.injected
     }

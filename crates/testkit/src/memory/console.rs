@@ -48,6 +48,8 @@ impl Console for MemoryStore {
                 QueueChange::Resume => {
                     if let Some(paused_at) = state.queues.get_mut(&queue) {
                         *paused_at = None;
+                        let rows = state.rows.values_mut().filter(|row| row.job.queue == queue);
+                        rows.for_each(super::row::Row::become_news);
                     }
                 }
             }

@@ -15,6 +15,7 @@ impl State {
         job.job_data = edit.job_data.unwrap_or_else(|| job.job_data.clone());
         job.queue = edit.queue.unwrap_or_else(|| job.queue.clone());
         let queue = job.queue.clone();
+        row.become_news();
         if let Some(due) = edit.due {
             row.move_due(due, moment.now);
         }

@@ -20,12 +20,12 @@ struct Content {
     leases: Vec<Lease>,
     offered: Slots,
     /// None before the next claim.
-    standing: Option<Standing>,
+    left_offer: Option<LeftOffer>,
 }
 
 /// What a claim left behind.
 #[derive(Clone, Debug)]
-struct Standing {
+struct LeftOffer {
     request: ClaimRequest,
     slots: Slots,
 }
@@ -60,7 +60,7 @@ impl Slots {
 
 impl Mailbox {
     fn new() -> Arc<Self> {
-        let content = Content { leases: Vec::new(), offered: Slots::new(QueueScope::All, 0), standing: None };
+        let content = Content { leases: Vec::new(), offered: Slots::new(QueueScope::All, 0), left_offer: None };
         Arc::new(Self { content: Mutex::new(content), arrived: Notify::new() })
     }
 
@@ -75,7 +75,7 @@ impl State {
         let mut request = request.clone();
         let Some(mailbox) = self.inboxes.get(&request.worker_id) else { return request };
         let mut content = mailbox.content();
-        content.standing = None;
+        content.left_offer = None;
         for lease in &content.leases {
             request.limit = request.limit.saturating_sub(1);
             if let QueueScope::Only(limits) = &mut request.scope
@@ -95,7 +95,7 @@ impl State {
         let mut content = mailbox.content();
         let mut slots = content.offered.clone();
         content.leases.iter().chain(got).for_each(|lease| slots.take(&lease.queue));
-        content.standing = Some(Standing { request: ClaimRequest { limit: 1, ..request.clone() }, slots });
+        content.left_offer = Some(LeftOffer { request: ClaimRequest { limit: 1, ..request.clone() }, slots });
     }
 
     /// The worker of this process that would run a new job at once, if nothing else stands before it.
@@ -106,13 +106,14 @@ impl State {
         if is_due || is_paused || job.parent.is_some() {
             return None;
         }
-        let takes = |standing: &Standing| {
-            standing.slots.has(&job.queue)
-                && is_looked_at(&standing.request.scope, &job.queue)
-                && standing.request.job_types.contains(&job.job_type)
-                && self.choose(&standing.request).is_empty()
+        let takes = |left_offer: &LeftOffer| {
+            left_offer.slots.has(&job.queue)
+                && left_offer.request.scope.includes(&job.queue)
+                && left_offer.request.job_types.contains(&job.job_type)
+                && self.choose(&left_offer.request).is_empty()
         };
-        let takers = self.inboxes.iter().filter(|(_, mailbox)| mailbox.content().standing.as_ref().is_some_and(takes));
+        let takers =
+            self.inboxes.iter().filter(|(_, mailbox)| mailbox.content().left_offer.as_ref().is_some_and(takes));
         let mut living = takers.filter(|(worker_id, _)| {
             let worker = self.workers.get(worker_id);
             worker.is_some_and(|worker| worker.is_in(process) && worker.is_alive())
@@ -125,8 +126,8 @@ impl State {
         let lease = self.row(id).lease_to(worker_id, moment.now);
         let Some(mailbox) = self.inboxes.get(worker_id) else { return };
         let mut content = mailbox.content();
-        if let Some(standing) = &mut content.standing {
-            standing.slots.take(&lease.queue);
+        if let Some(left_offer) = &mut content.left_offer {
+            left_offer.slots.take(&lease.queue);
         }
         content.leases.push(lease);
         drop(content);
@@ -138,13 +139,6 @@ impl State {
         let leases = std::mem::take(&mut mailbox.content().leases);
         let records: Vec<Record> = leases.iter().map(Record::returned).collect();
         self.record(worker_id, &records, moment.now);
-    }
-}
-
-fn is_looked_at(scope: &QueueScope, queue: &str) -> bool {
-    match scope {
-        QueueScope::All => true,
-        QueueScope::Only(limits) => limits.iter().any(|limit| limit.queue == queue),
     }
 }
 
@@ -170,7 +164,7 @@ impl MemoryInbox {
 impl Inbox for MemoryInbox {
     fn offer(&mut self, scope: QueueScope, limit: u32) {
         let mut content = self.mailbox.content();
-        (content.offered, content.standing) = (Slots::new(scope, limit), None);
+        (content.offered, content.left_offer) = (Slots::new(scope, limit), None);
     }
 
     fn arrived(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use longshore_core::{
     Attempt, AttemptOutcome, Budgets, ClaimNumber, Due, Failure, Job, JobDetail, JobId, Lease, LogEntry, NewJob,
@@ -20,11 +21,20 @@ pub(super) struct Row {
     /// The attempts that have ended and did not simply succeed.
     pub(super) attempts: BTreeMap<ClaimNumber, Attempt>,
     pub(super) log: BTreeMap<(ClaimNumber, u32), LogEntry>,
+    /// When it last became a job that somebody could claim who could not before, by [`moments`]. For the hints alone.
+    pub(super) news_at: u64,
     /// Who lost it by not extending its lease, until the next claim.
     pub(super) lapsed: Option<WorkerId>,
     /// The moves that the database refuses, by the state that they lead to.
     pub(super) refused: Vec<Status>,
 }
+
+/// How often anything of any store has become news so far.
+pub(super) fn moments() -> u64 {
+    MOMENTS.load(Ordering::Relaxed)
+}
+
+static MOMENTS: AtomicU64 = AtomicU64::new(0);
 
 impl Row {
     /// A job that waits; whether its parent lets it is for its family to say.
@@ -77,6 +87,7 @@ impl Row {
             isolated_claim: None,
             attempts: BTreeMap::new(),
             log: BTreeMap::new(),
+            news_at: MOMENTS.fetch_add(1, Ordering::Relaxed),
             lapsed: None,
             refused: Vec::new(),
         }
@@ -109,6 +120,12 @@ impl Row {
         (job.max_crashes, job.max_deferrals) = (max_crashes, max_deferrals);
         let bounds = TimeBounds::from_now(now, expires_in, deadline_in);
         (job.expires_at, job.deadline_at) = (bounds.expires_at, bounds.deadline_at);
+        self.become_news();
+    }
+
+    /// Another worker than before may claim it, now or when it comes due.
+    pub(super) fn become_news(&mut self) {
+        self.news_at = MOMENTS.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Gives a job that waits another time.
@@ -174,6 +191,7 @@ impl Row {
         self.job.run_at = due.unwrap_or(now);
         self.due = due;
         self.ready_at = now;
+        self.become_news();
     }
 
     pub(super) fn promote(&mut self) {

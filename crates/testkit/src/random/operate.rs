@@ -3,6 +3,7 @@ use std::time::Duration;
 use longshore_core::{Action, Console, JobId, Maintained, Maintenance, Priority, QueueChange};
 
 use super::draw;
+use super::listeners::Listeners;
 use super::run::Run;
 use crate::suite::Harness;
 
@@ -121,6 +122,7 @@ impl<H: Harness> Run<H> {
         self.trail.tell("the main process dies");
         let fresh = self.open();
         std::mem::replace(&mut self.main, fresh).kill(&self.harness);
+        self.listeners = Listeners::new(&self.main);
         self.reclaim_calmly().await;
     }
 }

@@ -4,6 +4,7 @@ use fastrand::Rng;
 use longshore_core::{Clock, JobId, Limits, Timestamp};
 
 use super::actor::{Actor, Ghost};
+use super::listeners::Listeners;
 use super::pair::Pair;
 use super::trail::Trail;
 use crate::suite::Harness;
@@ -26,6 +27,7 @@ pub(super) struct Run<H: Harness> {
     pub(super) main: Pair<H>,
     pub(super) actors: Vec<Actor<H>>,
     pub(super) ghosts: Vec<Ghost>,
+    pub(super) listeners: Listeners,
     /// The jobs that were acknowledged, or made without an answer, and that nobody removed.
     pub(super) expected: BTreeSet<JobId>,
 }
@@ -36,10 +38,12 @@ impl<H: Harness> Run<H> {
         let limits = Limits::default();
         let harness = H::create(clock.clone(), limits);
         let model = MemoryStore::with_limits(clock.clone(), limits);
+        let main = Pair::open(&harness, &model, seed);
         Self {
             random: Rng::with_seed(seed),
             trail: Trail::new(seed),
-            main: Pair::open(&harness, &model, seed),
+            listeners: Listeners::new(&main),
+            main,
             clock,
             harness,
             model,
@@ -81,6 +85,7 @@ impl<H: Harness> Run<H> {
         }
         self.ghosts.truncate(GHOSTS_MAX);
         self.compare_counts().await;
+        self.listeners.compare(&self.trail).await;
         if self.trail.step().is_multiple_of(STEPS_BETWEEN_LOOKS) {
             self.compare_everything().await;
         }

@@ -376,13 +376,23 @@ macro_rules! store_suite {
                 of_one_key_processes_at_the_same_moment_make_one_job
                 a_key_is_free_again_when_its_batch_was_refused;
             wakeup:
-                an_enqueue_wakes_who_waits
+                an_enqueue_wakes_who_could_claim_the_job
                 an_enqueue_wakes_everybody_who_waits
+                an_enqueue_wakes_nobody_who_could_not_claim_the_job
+                a_bulk_of_many_kinds_wakes_whoever_could_claim_one
+                a_job_that_comes_due_later_wakes_who_could_claim_it_then
+                a_hint_that_was_not_returned_comes_with_the_next_call
                 an_enqueue_in_another_process_wakes_who_waits
                 a_job_that_is_given_back_wakes_who_waits
+                a_completed_job_wakes_no_worker
+                a_parent_that_completes_wakes_who_could_claim_its_child
                 a_retry_by_hand_wakes_who_waits
+                an_edit_wakes_who_could_claim_the_job_now
                 a_resumed_queue_wakes_who_waits
-                a_reclaimed_job_wakes_who_waits;
+                a_reclaimed_job_wakes_who_waits
+                a_request_to_cancel_tells_the_worker_which_job
+                the_end_of_a_waiting_job_wakes_no_worker
+                a_request_to_cancel_in_another_process_wakes_the_worker;
         }
     };
     ($harness:ty; $($noun:ident: $($behaviour:ident)*;)*) => {

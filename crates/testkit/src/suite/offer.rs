@@ -11,12 +11,12 @@ use crate::{claim, ended, job, worker};
 async fn idle<H: Harness>(world: &World<H>, slots: u32) -> (WorkerId, Box<dyn Inbox>) {
     let worker_id = world.worker().await;
     let mut inbox = world.store.inbox(&worker_id);
-    look(world, &worker_id, &mut inbox, QueueScope::All, slots).await;
+    claim_nothing(world, &worker_id, &mut inbox, QueueScope::All, slots).await;
     (worker_id, inbox)
 }
 
 /// The worker offers slots and claims; there must be nothing.
-async fn look<H: Harness>(
+async fn claim_nothing<H: Harness>(
     world: &World<H>,
     worker_id: &WorkerId,
     inbox: &mut Box<dyn Inbox>,
@@ -120,7 +120,7 @@ pub async fn what_comes_due_or_is_given_back_comes_before_a_new_job<H: Harness>(
     assert_eq!(taken(&mut inbox), []);
     let leases = world.claim(&worker_id, 9).await;
     assert_eq!(ids(&leases), [due, late]);
-    look(&world, &worker_id, &mut inbox, QueueScope::All, 1).await;
+    claim_nothing(&world, &worker_id, &mut inbox, QueueScope::All, 1).await;
     world.finish(&worker_id, ended(&leases[0]).returned()).await;
     let last = world.enqueue(job()).await;
     assert_eq!(taken(&mut inbox), []);
@@ -133,7 +133,7 @@ pub async fn a_job_that_something_holds_back_is_never_made_with_a_lease<H: Harne
     let parent = world.enqueue(job()).await;
     assert_eq!(taken(&mut inbox), [parent]);
     world.store.change_queue("paused".to_owned(), QueueChange::Pause).await.expect("it can be paused");
-    look(&world, &worker_id, &mut inbox, QueueScope::All, 9).await;
+    claim_nothing(&world, &worker_id, &mut inbox, QueueScope::All, 9).await;
     let held_back = [
         (job().parent(parent), Status::Blocked),
         (job().delay(seconds(1)), Status::Pending),
@@ -143,7 +143,7 @@ pub async fn a_job_that_something_holds_back_is_never_made_with_a_lease<H: Harne
     for (job, status) in held_back {
         let id = world.enqueue(job).await;
         assert_eq!((taken(&mut inbox), world.status(id).await), (vec![], status));
-        look(&world, &worker_id, &mut inbox, QueueScope::All, 9).await;
+        claim_nothing(&world, &worker_id, &mut inbox, QueueScope::All, 9).await;
     }
 }
 
@@ -164,7 +164,7 @@ pub async fn a_worker_gets_jobs_of_its_queues_alone_and_no_more_than_it_offered_
     let worker_id = world.worker().await;
     let mut inbox = world.store.inbox(&worker_id);
     let scope = || QueueScope::Only(vec![QueueLimit { queue: "q".to_owned(), limit: 1 }]);
-    look(&world, &worker_id, &mut inbox, scope(), 9).await;
+    claim_nothing(&world, &worker_id, &mut inbox, scope(), 9).await;
     let first = world.enqueue(job().queue("q")).await;
     let second = world.enqueue(job().queue("q")).await;
     assert_eq!(taken(&mut inbox), [first]);
@@ -172,7 +172,7 @@ pub async fn a_worker_gets_jobs_of_its_queues_alone_and_no_more_than_it_offered_
     let request = longshore_core::ClaimRequest { scope: scope(), ..claim(&worker_id, 9) };
     inbox.offer(scope(), 9);
     assert_eq!(ids(&world.store.claim(request).await.expect("it may claim").leases), [second]);
-    look(&world, &worker_id, &mut inbox, scope(), 9).await;
+    claim_nothing(&world, &worker_id, &mut inbox, scope(), 9).await;
     let other = world.enqueue(job().queue("other")).await;
     assert_eq!((taken(&mut inbox), world.status(other).await), (vec![], Status::Pending));
 }
@@ -208,7 +208,7 @@ pub async fn a_worker_that_was_retired_or_has_lost_its_lease_gets_no_new_job<H: 
     world.store.retire(retired).await.expect("it can retire");
     let second_id = world.register(worker().lease(seconds(30))).await;
     let mut second = world.store.inbox(&second_id);
-    look(&world, &second_id, &mut second, QueueScope::All, 1).await;
+    claim_nothing(&world, &second_id, &mut second, QueueScope::All, 1).await;
     // Another process sees that the lease is not extended.
     world.look_from(&world.open(), seconds(45)).await;
     let id = world.enqueue(job()).await;
@@ -220,7 +220,7 @@ pub async fn a_late_outcome_of_a_job_that_was_made_with_a_lease_is_fenced_off<H:
     let world = World::<H>::new();
     let worker_id = world.register(worker().lease(seconds(30))).await;
     let mut inbox = world.store.inbox(&worker_id);
-    look(&world, &worker_id, &mut inbox, QueueScope::All, 1).await;
+    claim_nothing(&world, &worker_id, &mut inbox, QueueScope::All, 1).await;
     let id = world.enqueue(job()).await;
     let lease = one(&mut inbox).await;
     world.store.retire(worker_id.clone()).await.expect("it can retire");

@@ -20,11 +20,11 @@ async fn suspect<H: Harness>(world: &World<H>, suspected: NewJob) -> JobId {
     }
     die(world, doomed).await;
     world.act(other, Action::Cancel).await;
-    assert_eq!(standing(world, id).await, (Status::Pending, 1));
+    assert_eq!(status_and_crashes(world, id).await, (Status::Pending, 1));
     id
 }
 
-async fn standing<H: Harness>(world: &World<H>, id: JobId) -> (Status, u32) {
+async fn status_and_crashes<H: Harness>(world: &World<H>, id: JobId) -> (Status, u32) {
     let job = world.job(id).await;
     (job.status, job.crash_count)
 }
@@ -58,9 +58,9 @@ pub async fn the_only_attempt_that_had_begun_is_to_blame<H: Harness>() {
     let leases = doomed.claim(3).await;
     doomed.begin(2, &leases[1]);
     die(&world, doomed).await;
-    assert_eq!(standing(&world, jobs[0].id).await, (Status::Pending, 0));
-    assert_eq!(standing(&world, jobs[1].id).await, (Status::DeadLetter, 1));
-    assert_eq!(standing(&world, jobs[2].id).await, (Status::Pending, 0));
+    assert_eq!(status_and_crashes(&world, jobs[0].id).await, (Status::Pending, 0));
+    assert_eq!(status_and_crashes(&world, jobs[1].id).await, (Status::DeadLetter, 1));
+    assert_eq!(status_and_crashes(&world, jobs[2].id).await, (Status::Pending, 0));
 }
 
 pub async fn an_attempt_beside_those_of_another_worker_of_its_process_is_not_surely_to_blame<H: Harness>() {
@@ -72,7 +72,7 @@ pub async fn an_attempt_beside_those_of_another_worker_of_its_process_is_not_sur
     // A second worker begins in the process while the attempt runs, so the slot is noted once more.
     doomed.begin_accompanied(0, &lease);
     die(&world, doomed).await;
-    assert_eq!(standing(&world, id).await, (Status::Pending, 1));
+    assert_eq!(status_and_crashes(&world, id).await, (Status::Pending, 1));
 }
 
 pub async fn a_suspect_that_began_alone_is_to_blame<H: Harness>() {
@@ -95,7 +95,7 @@ pub async fn a_suspect_that_may_not_crash_at_all_is_given_up_by_the_first_death_
         let doomed = world.process().await;
         doomed.begin_one().await;
         die(&world, doomed).await;
-        assert_eq!(standing(&world, id).await, (Status::DeadLetter, 2));
+        assert_eq!(status_and_crashes(&world, id).await, (Status::DeadLetter, 2));
     }
 }
 
@@ -110,8 +110,8 @@ pub async fn a_suspect_that_only_waited_is_given_back_unspent<H: Harness>() {
     let ordinary = leases.iter().find(|lease| lease.id == other).expect("both can be claimed");
     doomed.begin(0, ordinary);
     die(&world, doomed).await;
-    assert_eq!(standing(&world, id).await, (Status::Pending, 1));
-    assert_eq!(standing(&world, other).await, (Status::Pending, 1));
+    assert_eq!(status_and_crashes(&world, id).await, (Status::Pending, 1));
+    assert_eq!(status_and_crashes(&world, other).await, (Status::Pending, 1));
     assert_eq!(world.status(child).await, Status::Blocked);
     let last = world.detail(id).await.attempts.pop().expect("it was claimed twice");
     assert_eq!((last.outcome, last.started_at), (AttemptOutcome::Returned, None));
@@ -125,9 +125,9 @@ pub async fn the_jobs_that_waited_behind_a_suspect_are_given_back_unspent<H: Har
     let lease = claimed(&doomed, id, 4).await;
     doomed.begin_isolated(0, &lease).await;
     die(&world, doomed).await;
-    assert_eq!(standing(&world, id).await, (Status::DeadLetter, 2));
+    assert_eq!(status_and_crashes(&world, id).await, (Status::DeadLetter, 2));
     for waited in behind {
-        assert_eq!(standing(&world, waited.id).await, (Status::Pending, 0));
+        assert_eq!(status_and_crashes(&world, waited.id).await, (Status::Pending, 0));
     }
 }
 
@@ -145,8 +145,8 @@ pub async fn a_suspect_beside_which_others_began_is_not_surely_to_blame<H: Harne
         }
     }
     die(&world, doomed).await;
-    assert_eq!(standing(&world, id).await, (Status::Pending, 2));
-    assert_eq!(standing(&world, other).await, (Status::Pending, 1));
+    assert_eq!(status_and_crashes(&world, id).await, (Status::Pending, 2));
+    assert_eq!(status_and_crashes(&world, other).await, (Status::Pending, 1));
 }
 
 pub async fn a_suspect_that_began_under_an_earlier_claim_has_not_begun_under_this_one<H: Harness>() {
@@ -158,7 +158,7 @@ pub async fn a_suspect_that_began_under_an_earlier_claim_has_not_begun_under_thi
     world.finish(&doomed.worker_id, ended(&first).returned()).await;
     claimed(&doomed, id, 1).await;
     die(&world, doomed).await;
-    assert_eq!(standing(&world, id).await, (Status::Pending, 1));
+    assert_eq!(status_and_crashes(&world, id).await, (Status::Pending, 1));
 }
 
 pub async fn of_a_poison_and_harmless_jobs_only_the_poison_is_given_up<H: Harness>() {
@@ -223,7 +223,7 @@ pub async fn a_suspect_that_completes_is_completed<H: Harness>() {
     assert_eq!((lease.id, lease.budgets.crash_count), (id, 1));
     world.complete(&process.worker_id, &lease).await;
     die(&world, process).await;
-    assert_eq!(standing(&world, id).await, (Status::Completed, 1));
+    assert_eq!(status_and_crashes(&world, id).await, (Status::Completed, 1));
 }
 
 pub async fn the_beginning_of_a_suspect_may_be_written_twice<H: Harness>() {
@@ -250,7 +250,7 @@ pub async fn a_late_worker_cannot_begin_a_suspect<H: Harness>() {
     assert_eq!(begin(id, lost.claim_number).await.expect("it can be asked"), Recorded::Fenced);
     assert_eq!(begin(id, lease.claim_number).await.expect("it can be asked"), Recorded::Fenced);
     assert_eq!(begin(JobId(4711), lease.claim_number).await.expect("it can be asked"), Recorded::Fenced);
-    let before = standing(&world, id).await.1;
+    let before = status_and_crashes(&world, id).await.1;
     die(&world, successor).await;
-    assert_eq!(standing(&world, id).await, (Status::Pending, before));
+    assert_eq!(status_and_crashes(&world, id).await, (Status::Pending, before));
 }

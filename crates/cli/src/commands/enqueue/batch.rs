@@ -26,9 +26,9 @@ struct Inserted {
 /// does not block the database's writer.
 pub(crate) fn run(context: &Context, config: &Arc<Config>, path: &Path) -> anyhow::Result<Exit> {
     let mut input = Input::open(path)?;
-    let looked_at = input.look(config)?;
-    let progress = progress_bar(&context.output, looked_at.jobs);
-    let stream = input.into_stream(config, looked_at, &progress)?;
+    let scanned = input.scan(config)?;
+    let progress = progress_bar(&context.output, scanned.jobs);
+    let stream = input.into_stream(config, scanned, &progress)?;
     context.block_on(insert(context, stream))
 }
 
@@ -68,28 +68,28 @@ impl Input {
     }
 
     /// Checks every line, and keeps the first jobs in memory.
-    fn look(&mut self, config: &Arc<Config>) -> Result<LookedAt, CommandError> {
+    fn scan(&mut self, config: &Arc<Config>) -> Result<Scanned, CommandError> {
         self.seek(0)?;
         let mut lines = BatchLines::new(BufReader::new(&self.file), self.name.clone(), Arc::clone(config));
-        let mut looked_at = LookedAt::default();
+        let mut scanned = Scanned::default();
         while let Some(job) = lines.next().transpose()? {
-            looked_at.jobs += 1;
-            if looked_at.rest.is_none() && !looked_at.keep(job) {
-                looked_at.rest = Some(lines.position());
+            scanned.jobs += 1;
+            if scanned.rest.is_none() && !scanned.keep(job) {
+                scanned.rest = Some(lines.position());
             }
         }
-        Ok(looked_at)
+        Ok(scanned)
     }
 
     /// All jobs. Those that were not kept are read and checked again.
     fn into_stream(
         mut self,
         config: &Arc<Config>,
-        looked_at: LookedAt,
+        scanned: Scanned,
         progress: &ProgressBar,
     ) -> Result<ValidJobStream, CommandError> {
-        let kept = looked_at.kept.into_iter().map(Ok);
-        let Some(position) = looked_at.rest else { return Ok(stream_of(progress.wrap_iter(kept))) };
+        let kept = scanned.kept.into_iter().map(Ok);
+        let Some(position) = scanned.rest else { return Ok(stream_of(progress.wrap_iter(kept))) };
         self.seek(position.bytes)?;
         let rest = BatchLines::from_position(BufReader::new(self.file), self.name, Arc::clone(config), position);
         // Another program may have changed the file since the check.
@@ -109,7 +109,7 @@ const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A file that was checked: every line is a valid job.
 #[derive(Default)]
-struct LookedAt {
+struct Scanned {
     /// The number of jobs.
     jobs: u64,
     kept: Vec<ValidJob>,
@@ -118,7 +118,7 @@ struct LookedAt {
     rest: Option<Position>,
 }
 
-impl LookedAt {
+impl Scanned {
     /// Keeps a job. Returns whether there is room for another one.
     fn keep(&mut self, job: ValidJob) -> bool {
         self.kept_bytes += job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len);

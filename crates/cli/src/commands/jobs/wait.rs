@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{JobDetail, JobId, Status};
+use longshore_core::{Interest, JobDetail, JobId, Status};
 
 use super::show::read_detail;
 use crate::context::Context;
@@ -33,7 +33,7 @@ pub(super) async fn run(context: &Context, id: JobId, timeout: Option<Duration>)
 }
 
 async fn until_ended(database: &Database, id: JobId) -> anyhow::Result<JobDetail> {
-    let mut wakeups = database.wakeups();
+    let mut wakeups = database.wakeups(Interest::Anything);
     loop {
         let detail = read_detail(database, id).await?;
         if detail.job.status.is_ended() {

@@ -35,7 +35,7 @@ pub(super) fn request(care: &CareArguments) -> RunRequest {
     }
 }
 
-type Step = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, MigrateError>;
+type Apply = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, MigrateError>;
 
 /// Which migrations.
 struct Wanted<'a> {
@@ -43,7 +43,7 @@ struct Wanted<'a> {
     only: Option<&'a str>,
 }
 
-fn run(site: &Site<'_>, absent: Absent, wanted: &Wanted<'_>, step: Step) -> anyhow::Result<Exit> {
+fn run(site: &Site<'_>, absent: Absent, wanted: &Wanted<'_>, apply: Apply) -> anyhow::Result<Exit> {
     let Wanted { arguments, only } = wanted;
     let mut request = request(&arguments.care);
     request.goal.steps = arguments.steps.map(|steps| usize::try_from(steps).unwrap_or(usize::MAX));
@@ -51,12 +51,12 @@ fn run(site: &Site<'_>, absent: Absent, wanted: &Wanted<'_>, step: Step) -> anyh
     let mut looker = open(site, absent, RunMode::DryRun)?;
     request.goal.to = arguments.to.as_deref().map(|text| looker.resolve(text)).transpose()?;
     request.only = only.map(|text| looker.resolve(text)).transpose()?;
-    let planned = step(&mut looker, &RunRequest { mode: RunMode::DryRun, ..request.clone() })?;
+    let planned = apply(&mut looker, &RunRequest { mode: RunMode::DryRun, ..request.clone() })?;
     drop(looker);
     if request.mode == RunMode::DryRun {
         return tell(site, &planned);
     }
-    let report = step(&mut open(site, absent, request.mode)?, &request)?;
+    let report = apply(&mut open(site, absent, request.mode)?, &request)?;
     tell(site, &report)
 }
 

@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn what_overran_its_limit_says_which_limit() {
         let end = attempt_end(Ran::Overran, &asked(StopCause::TimedOut));
-        assert!(matches!(end, AttemptEnd::Failed(failure) if failure.message.ends_with("time limit of 5s")));
+        assert!(matches!(end, AttemptEnd::Failed(failure) if failure.message.ends_with("timeout of 5s")));
     }
 
     #[test]

@@ -10,13 +10,13 @@ use crate::worker::worker_run::WorkerRun;
 /// outcome.
 pub(crate) async fn result(worker_run: &WorkerRun, attempt: &CurrentAttempt) -> Option<Option<JobData>> {
     let call = || worker_run.queue.backend().job(attempt.id());
-    let job = worker_run.patiently(StoreCall::Look, call).await.ok().flatten()?.job;
+    let job = worker_run.patiently(StoreCall::Read, call).await.ok().flatten()?.job;
     AttemptClaim::of(attempt).has_completed(&job).then_some(job.result)
 }
 
 /// Whether an attempt has completed its job itself. This read is not repeated.
 pub(crate) async fn has_completed(worker_run: &WorkerRun, attempt: &CurrentAttempt) -> Result<bool, StoreError> {
-    AttemptClaim::of(attempt).look(worker_run).await
+    AttemptClaim::of(attempt).check(worker_run).await
 }
 
 /// The claim of an attempt.
@@ -33,7 +33,7 @@ impl<'a> AttemptClaim<'a> {
     }
 
     /// Whether the job was completed under this claim.
-    pub(crate) async fn look(self, worker_run: &WorkerRun) -> Result<bool, StoreError> {
+    pub(crate) async fn check(self, worker_run: &WorkerRun) -> Result<bool, StoreError> {
         let found = worker_run.queue.backend().job(self.id).await?;
         Ok(found.is_some_and(|found| self.has_completed(&found.job)))
     }

@@ -40,8 +40,7 @@ impl Hooks {
             }
             self.guard("after", || middleware.after(&self.attempt, &self.outcome)).await;
         }
-        worker_run.holdings().end_hooks(slot);
-        worker_run.settled.notify_waiters();
+        worker_run.holdings().slots.end_hooks(slot);
     }
 
     /// The attempt is over, so whatever goes wrong here is only logged.

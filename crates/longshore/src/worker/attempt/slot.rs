@@ -8,7 +8,6 @@ use crate::runtime::panic_capture::{Panicked, caught};
 use crate::runtime::quiet;
 use crate::worker::attempt::ended_attempt::EndedAttempt;
 use crate::worker::attempt::executor::{Executed, Execution};
-use crate::worker::attempt::hooks::Ownership;
 use crate::worker::holdings::{Conclusion, Started, Taken};
 use crate::worker::suspects::isolation;
 use crate::worker::worker_run::WorkerRun;
@@ -19,18 +18,18 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>, number: u32) {
     let slot = number as usize;
     loop {
         let Err(panicked) = caught(turns(&worker_run, slot)).await;
-        let taken = worker_run.holdings().taken(slot);
+        let taken = worker_run.holdings().slots.taken(slot);
         match taken {
             Taken::Nothing => return worker_run.note_panic("a slot of the worker", panicked),
             Taken::Attempt { attempt, taken_at, began_at } => {
                 let ended = broken(&worker_run, &attempt, taken_at, began_at, panicked);
-                conclude(&worker_run, slot, &attempt, Conclusion::Outcome(ended));
+                worker_run.holdings().conclude(slot, &attempt, Conclusion::Outcome(ended));
             }
             Taken::Concluded => {
                 quiet::error!(panic = panicked.message, "a slot of the worker panicked after its attempt had ended");
             }
         }
-        release(&worker_run, slot);
+        worker_run.holdings().release(slot);
     }
 }
 
@@ -48,18 +47,16 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
         let grace = worker_run.registry.get(&held.lease.job_type).and_then(|entry| entry.policy.grace);
         CurrentAttempt::new(held, grace.unwrap_or(worker_run.settings.grace), worker_run.origin.clone())
     });
-    let Some(Started { worker_id, attempt, pass, has_next }) = started else {
-        return worker_run.work.notified().await;
+    let Some(Started { worker_id, attempt, pass }) = started else {
+        return worker_run.shared.slot_woken(slot).await;
     };
-    if has_next {
-        // One wake-up is kept for all who sleep, so each who wakes calls the next.
-        worker_run.work.notify_one();
-    }
     if overdue(worker_run, &attempt, began_at).is_some() {
         // It waited here beyond its expiry or deadline: its handler never learns of it.
         let ended = not_begun(worker_run, &attempt, began_at);
-        conclude(worker_run, slot, &attempt, Conclusion::Outcome(ended));
-        release(worker_run, slot);
+        let mut holdings = worker_run.holdings();
+        holdings.conclude(slot, &attempt, Conclusion::Outcome(ended));
+        holdings.release(slot);
+        drop(holdings);
         drop(pass);
     } else if pass.closes() {
         // Seldom and large, so it has a place of its own.
@@ -95,15 +92,15 @@ pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentA
     let Executed { conclusion, hooks } = execution.run().await;
     if hooks.is_some() {
         // Before the attempt is over, or a shutdown would not know that it has to wait.
-        worker_run.holdings().begin_hooks(slot);
+        worker_run.holdings().slots.begin_hooks(slot);
     }
-    let ownership = conclude(worker_run, slot, attempt, conclusion);
+    let ownership = worker_run.holdings().conclude(slot, attempt, conclusion);
     if let Some(hooks) = hooks {
         // Seldom and large, so it has a place of its own.
         Box::pin(hooks.run(worker_run, slot, ownership)).await;
     }
     execution.outlive().await;
-    release(worker_run, slot);
+    worker_run.holdings().release(slot);
 }
 
 /// The outcome of an attempt whose surroundings panicked, made of nothing that could panic once more, as the clock could.
@@ -128,34 +125,4 @@ fn broken(
     let now = worker_run.store_time.at(ended_at);
     let outcome = decide(&lease.budgets, AttemptEnd::Failed(failure), &retry, now, fastrand::f64());
     EndedAttempt::new(Record { outcome, ran: Some(Duration::ZERO), ..record }, ended_at)
-}
-
-/// Hands what the attempt came to over to the recorder.
-pub(crate) fn conclude(
-    worker_run: &WorkerRun,
-    slot: usize,
-    attempt: &CurrentAttempt,
-    conclusion: Conclusion,
-) -> Ownership {
-    let (ownership, is_closed) = worker_run.holdings().conclude(slot, attempt, conclusion);
-    worker_run.ended.notify_one();
-    if is_closed {
-        worker_run.settled.notify_waiters();
-    }
-    ownership
-}
-
-/// Frees the slot.
-pub(crate) fn release(worker_run: &WorkerRun, slot: usize) {
-    let mut holdings = worker_run.holdings();
-    holdings.release(slot);
-    let is_low = holdings.lanes.is_low();
-    let is_idle = !holdings.is_busy();
-    drop(holdings);
-    if is_low {
-        worker_run.room.notify_one();
-    }
-    if is_idle {
-        worker_run.settled.notify_waiters();
-    }
 }

@@ -16,7 +16,7 @@ const DUE_MIN: Duration = Duration::from_millis(1);
 /// Fetches jobs whenever slots can take them. Ends when the worker is to stop; a claim that is under way is
 /// waited for, so that the jobs it gets are given back.
 pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
-    let mut wakeups = worker_run.queue.backend().wakeups();
+    let mut wakeups = worker_run.queue.backend().wakeups(worker_run.settings.interest(&worker_run.job_types));
     let mut inbox = WorkerInbox::default();
     let mut patience = Patience::default();
     let mut requests = Requests::default();
@@ -46,19 +46,17 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
         let due_at = next_due.map_or(poll_at, |due| poll_at.min(due));
         tokio::select! {
             () = worker_run.stopping() => {}
-            () = worker_run.room.notified() => {}
-            () = worker_run.settled.notified() => {}
-            () = inbox.arrived() => {}
-            () = wakeups.changed() => worker_run.holdings().lanes.refresh(),
+            () = worker_run.shared.claim_loop_woken() => {}
+            () = inbox.arrived() => worker_run.holdings().wake_claim_loop(),
+            _ = wakeups.changed() => worker_run.holdings().expect_jobs(),
             () = sleep_until(due_at) => {
                 next_due = None;
-                worker_run.holdings().lanes.refresh();
+                worker_run.holdings().expect_jobs();
             }
         }
         if poll_at <= Instant::now() {
             poll_at = Instant::now() + POLL;
             worker_run.holdings().give_back_stale(POLL, worker_run.clock.monotonic(), &worker_run.gate);
-            worker_run.ended.notify_one();
         }
     }
     if let Some(unanswered) = requests.unanswered.take() {
@@ -75,7 +73,6 @@ async fn give_back_unanswered(worker_run: &WorkerRun, request: ClaimRequest) {
         && worker_run.holdings().worker_id() == Some(&worker_id)
     {
         worker_run.holdings().give_back(&claimed.leases, worker_run.clock.monotonic());
-        worker_run.ended.notify_one();
     }
 }
 
@@ -93,13 +90,9 @@ impl Requests {
         let mut holdings = worker_run.holdings();
         if let Some(unanswered) = &self.unanswered {
             // While the worker does not know which leases it has lost, nothing that a claim brings could be run.
-            return if holdings.admits(&unanswered.worker_id) { self.unanswered.take() } else { None };
+            return if holdings.readmits(&unanswered.worker_id) { self.unanswered.take() } else { None };
         }
-        // While a suspect runs alone, other processes get the jobs.
-        if worker_run.gate.is_closed() {
-            return None;
-        }
-        let (worker_id, demand) = holdings.demand(Instant::now())?;
+        let (worker_id, demand) = holdings.demand(Instant::now(), &worker_run.gate)?;
         self.last_id += 1;
         Some(ClaimRequest {
             request_id: RequestId(self.last_id),
@@ -140,7 +133,6 @@ async fn claim(
     if holdings.admits(worker_id) {
         holdings.lanes.fill(request, leases, Instant::now());
         drop(holdings);
-        worker_run.work.notify_one();
         if inbox.empty(worker_run) {
             // The claim asked for less than the free slots, because leases lay in the inbox: there may be more.
             worker_run.holdings().lanes.refresh();
@@ -149,8 +141,6 @@ async fn claim(
     }
     if holdings.worker_id() == Some(worker_id) {
         holdings.give_back(&leases, worker_run.clock.monotonic());
-        drop(holdings);
-        worker_run.ended.notify_one();
     }
     Ok(next_due)
 }

@@ -14,11 +14,11 @@ pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     }
     match jobs_left(worker_run).await {
         Ok(left) => {
-            worker_run.trouble.pass(StoreCall::Look);
+            worker_run.trouble.pass(StoreCall::Read);
             left == 0
         }
         Err(error) => {
-            worker_run.meet(StoreCall::Look, error);
+            worker_run.meet(StoreCall::Read, error);
             false
         }
     }

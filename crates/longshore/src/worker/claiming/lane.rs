@@ -150,6 +150,11 @@ impl Lanes {
         Self { lanes, concurrency }
     }
 
+    /// Whether another claim is worth its commit: [`Lanes::demand`] then answers something.
+    pub(crate) fn has_demand(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.is_low() && lane.wanted() > 0) && self.room() > 0
+    }
+
     /// What the next claim should ask for, if anything.
     pub(crate) fn demand(&mut self, now: Instant) -> Option<Demand> {
         if !self.lanes.iter().any(|lane| lane.is_low() && lane.wanted() > 0) {
@@ -268,11 +273,6 @@ impl Lanes {
         let lane = &mut self.lanes[lane];
         lane.busy -= 1;
         lane.pace.count();
-    }
-
-    /// Whether another claim is worth its commit.
-    pub(crate) fn is_low(&self) -> bool {
-        self.lanes.iter().any(Lane::is_low)
     }
 
     /// Whether nothing waits.

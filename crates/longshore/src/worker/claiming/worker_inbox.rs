@@ -34,14 +34,10 @@ impl WorkerInbox {
         let mut holdings = worker_run.holdings();
         if holdings.admits(worker_id) {
             holdings.lanes.receive(leases, Instant::now());
-            drop(holdings);
-            worker_run.work.notify_one();
             return true;
         }
         if holdings.worker_id() == Some(worker_id) {
             holdings.give_back(&leases, worker_run.clock.monotonic());
-            drop(holdings);
-            worker_run.ended.notify_one();
         }
         true
     }

@@ -91,8 +91,7 @@ impl Gate {
             state.workers.clone()
         };
         for worker_run in workers.iter().filter_map(Weak::upgrade) {
-            worker_run.work.notify_one();
-            worker_run.room.notify_one();
+            worker_run.holdings().note_gate_open();
         }
     }
 

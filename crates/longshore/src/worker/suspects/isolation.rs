@@ -8,7 +8,7 @@ use crate::CurrentAttempt;
 use crate::runtime::quiet;
 use crate::worker::attempt::ended_attempt::EndedAttempt;
 use crate::worker::attempt::slot;
-use crate::worker::holdings::Conclusion;
+use crate::worker::holdings::{Conclusion, Holdings};
 use crate::worker::suspects::gate::Pass;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
@@ -36,21 +36,20 @@ pub(crate) async fn run(
         _ => Some(slot::not_begun(worker_run, attempt, began_at)),
     };
     if let Some(ended) = not_begun {
-        slot::conclude(worker_run, slot, attempt, Conclusion::Outcome(ended));
-        slot::release(worker_run, slot);
+        let mut holdings = worker_run.holdings();
+        holdings.conclude(slot, attempt, Conclusion::Outcome(ended));
+        holdings.release(slot);
         return;
     }
     let open_at = Instant::now() + patience;
-    worker_run.holdings().begin(slot, began_at, beginning == Beginning::Alone);
+    worker_run.holdings().slots.begin(slot, began_at, beginning == Beginning::Alone);
     worker_run.note_start(worker_id, slot, attempt);
     let making = async {
         slot::make(worker_run, slot, attempt, began_at).await;
         // Until its outcome is stored, the row says that it runs: a death caused by the next job would be charged
         // to it.
-        let is_over = |holdings: &crate::worker::holdings::Holdings| {
-            !pass.closes() || holdings.is_recorded() || holdings.worker_id().is_none()
-        };
-        worker_run.settled_when(is_over).await;
+        let is_over = |holdings: &Holdings| !pass.closes() || holdings.is_recorded() || holdings.worker_id().is_none();
+        worker_run.shared.settled_when(is_over).await;
     };
     let mut making = std::pin::pin!(making);
     tokio::select! {
@@ -59,11 +58,10 @@ pub(crate) async fn run(
         () = sleep_until(open_at) => {}
     }
     quiet::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
-    worker_run.holdings().accompany(slot);
+    worker_run.holdings().slots.accompany(slot);
     // Before others may begin.
     worker_run.note_start(worker_id, slot, attempt);
     pass.open();
-    worker_run.settled.notify_waiters();
     making.await;
 }
 

@@ -24,7 +24,7 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
             () = sleep_until(next) => {}
             // Only a registration after an eviction brings it forward: a heartbeat writes, and would wake every other
             // worker.
-            () = worker_run.pulse.notified() => {}
+            () = worker_run.shared.heartbeat_woken() => {}
         }
         register_to_the_end(&worker_run).await;
         let asked_at = Instant::now();
@@ -75,10 +75,6 @@ async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
     }
     holdings.renew(asked_at);
     obey(&mut holdings, &extended, &held, worker_run.clock.monotonic());
-    drop(holdings);
-    worker_run.ended.notify_one();
-    worker_run.room.notify_one();
-    worker_run.work.notify_one();
     Some(Ok(()))
 }
 
@@ -87,7 +83,7 @@ async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
 async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
     let mut completed = Vec::new();
     for id in &extended.lost {
-        let attempt = worker_run.holdings().attempts().find(|attempt| attempt.id() == *id).cloned();
+        let attempt = worker_run.holdings().slots.attempts().find(|attempt| attempt.id() == *id).cloned();
         let Some(attempt) = attempt.filter(CurrentAttempt::has_completion) else { continue };
         // Where nobody can tell, it goes on, and the fence decides about its outcome.
         if has_completed(worker_run, &attempt).await.unwrap_or(true) {

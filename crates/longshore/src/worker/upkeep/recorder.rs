@@ -26,9 +26,10 @@ const BATCH_MAX: usize = 1000;
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let mut flush_at: Option<Instant> = None;
     loop {
+        record(&worker_run).await;
         let again_at = worker_run.holdings().refused_until();
         tokio::select! {
-            () = worker_run.ended.notified() => {}
+            () = worker_run.shared.recorder_woken() => {}
             () = reached(again_at) => worker_run.holdings().try_refused_again(),
             () = worker_run.origin.pending_reports.arrived.notified() => {
                 flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
@@ -39,7 +40,6 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
             flush_at = None;
             report(&worker_run).await;
         }
-        record(&worker_run).await;
     }
 }
 
@@ -81,7 +81,7 @@ async fn record(worker_run: &WorkerRun) {
     loop {
         let Some(mut ended) = worker_run.holdings().take_ended(BATCH_MAX) else { break };
         if let Err(panicked) = caught(store(worker_run, &mut ended)).await {
-            worker_run.holdings().put_back(ended);
+            worker_run.holdings().put_back(&ended);
             worker_run.note_panic("the store", panicked);
             // The worker stops, and the outcomes are tried until it has ended.
             tokio::time::sleep(AGAIN).await;
@@ -89,7 +89,6 @@ async fn record(worker_run: &WorkerRun) {
         }
         worker_run.holdings().recorded();
     }
-    worker_run.settled.notify_waiters();
 }
 
 async fn store(worker_run: &WorkerRun, ended: &mut Ended) {
@@ -195,8 +194,8 @@ async fn give_up(worker_run: &WorkerRun, worker_id: &WorkerId, refused: Vec<(End
 /// stored, or the lease was lost.
 async fn fenced(worker_run: &WorkerRun, worker_id: &WorkerId, record: &Record) {
     let Record { id, claim_number, attempt, .. } = *record;
-    let looked = AttemptClaim { worker_id, id, claim_number }.look(worker_run).await;
-    if !matches!(looked, Ok(true)) {
+    let is_completed = AttemptClaim { worker_id, id, claim_number }.check(worker_run).await;
+    if !matches!(is_completed, Ok(true)) {
         quiet::warning!(job_id = id.0, claim_number = claim_number.0, "too late: the lease was lost");
         return;
     }

@@ -31,7 +31,6 @@ pub(crate) async fn reclaim(worker_run: Arc<WorkerRun>) {
                 if !reclaimed.workers.is_empty() {
                     quiet::warning!(workers = reclaimed.workers.len(), jobs = reclaimed.jobs, "found dead workers");
                     worker_run.holdings().lanes.refresh();
-                    worker_run.room.notify_one();
                 }
             }
             Err(error) => worker_run.meet(StoreCall::Reclaim, error),

@@ -101,8 +101,8 @@ async fn an_attempt_that_reaches_its_time_limit_is_a_timeout_error() {
 
     let (own, of_handler) = (bench.job(own).await, bench.job(of_handler).await);
     assert_eq!(own.failure_type.as_deref(), Some("timeout_error"));
-    assert_eq!(own.error_message.as_deref(), Some("the attempt reached its time limit of 5s"));
-    assert_eq!(of_handler.error_message.as_deref(), Some("the attempt reached its time limit of 1m 30s"));
+    assert_eq!(own.error_message.as_deref(), Some("the attempt reached its timeout of 5s"));
+    assert_eq!(of_handler.error_message.as_deref(), Some("the attempt reached its timeout of 1m 30s"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -182,7 +182,7 @@ async fn a_store_that_panics_ends_the_worker_with_an_error_and_the_job_is_stored
     let parts = [
         (Operation::Register, "the claim loop"),
         (Operation::Claim, "the claim loop"),
-        (Operation::Read, "the look for cancellations"),
+        (Operation::Read, "the claim loop"),
         (Operation::MarkStarted, "the store"),
         (Operation::Record, "the store"),
         (Operation::Report, "the recorder of outcomes"),

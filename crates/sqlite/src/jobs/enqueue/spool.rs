@@ -240,6 +240,6 @@ mod tests {
         let error = pushed.find_map(Result::err).unwrap();
 
         assert!(matches!(error, StoreError::Outside(OutsideCause::Full { .. })), "{error}");
-        assert_eq!(error.to_string(), "no space is left for a temporary file in /data");
+        assert_eq!(error.to_string(), "there is no space left for a temporary file in /data");
     }
 }

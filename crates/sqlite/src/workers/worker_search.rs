@@ -23,7 +23,7 @@ const WORKERS_MAX: usize = 10_000;
 const LEASE_WITHOUT_ROW: Duration = Duration::from_secs(30);
 
 /// A search for workers that are dead or do not extend their lease, in one state of the database.
-pub(crate) struct Look<'a> {
+pub(crate) struct WorkerSearch<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) liveness: &'a Liveness,
     pub(crate) watches: &'a Watches,
@@ -79,7 +79,7 @@ enum Duty {
     Observe,
 }
 
-impl Look<'_> {
+impl WorkerSearch<'_> {
     pub(crate) fn find(&self) -> rusqlite::Result<Found> {
         let stuck = stuck_rows(self.connection, STEP_ROWS)?;
         let mut found = Found { stuck, ..Found::default() };

@@ -1,5 +1,7 @@
 //! `status`, `verify`, `history` and `dump`: they read and write nothing.
 
+use std::collections::BTreeMap;
+
 use super::Migrator;
 use crate::{
     error::MigrateError,
@@ -11,18 +13,19 @@ use crate::{
         Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, NextStep, State, StatusReport,
         Theirs, VerifyReport,
     },
+    schema::ObjectName,
     script::with_lf,
     source::{APP, Source},
     survey::{Recorded, Standing, Survey},
-    target::Definition,
 };
 
 impl Migrator<'_> {
     /// The ledger beside what is available beside what the schema shows.
     pub fn status(&mut self) -> Result<StatusReport, MigrateError> {
         let survey = self.survey()?;
+        let rows = survey.ledger.by_id();
         let migrations: Vec<MigrationStatus> =
-            survey.standings.iter().map(|standing| status(standing, survey.ledger.row(&standing.id))).collect();
+            survey.standings.iter().map(|standing| status(standing, rows.get(&standing.id).copied())).collect();
         let unrecognised = self.sources.iter().flat_map(|source| source.unrecognised().iter().cloned()).collect();
         let skipped = self.sources.iter().flat_map(Source::skipped).cloned().collect();
         let mut report = StatusReport {
@@ -72,19 +75,14 @@ impl Migrator<'_> {
     /// is there.
     pub fn dump(&mut self) -> Result<String, MigrateError> {
         let survey = self.survey()?;
-        let made: &[Definition] = survey
-            .chain
-            .links()
-            .iter()
-            .rfind(|link| survey.recorded.as_ref() == Some(&link.after))
-            .map_or(&[], |link| link.definitions.as_slice());
+        let made = recorded_statements(&survey);
         let recorded = survey.recorded.clone().unwrap_or_default();
         let mut text = String::new();
         for definition in self.target.definitions()? {
             let object = &definition.object;
             let is_as_made = recorded.definition(object) == survey.observed.definition(object);
-            let replayed = made.iter().find(|other| other.object == *object && is_as_made);
-            text.push_str(with_lf(&replayed.unwrap_or(&definition).sql).trim());
+            let replayed = made.get(object).filter(|_| is_as_made);
+            text.push_str(with_lf(replayed.unwrap_or(&definition.sql)).trim());
             text.push_str(";\n\n");
         }
         Ok(format!("{}\n", text.trim_end()).trim_start().to_owned())
@@ -142,6 +140,15 @@ impl Migrator<'_> {
     }
 }
 
+/// The statements that the migrations make the recorded schema of; none where another row of them makes it.
+fn recorded_statements(survey: &Survey) -> BTreeMap<ObjectName, String> {
+    let every = survey.chain.links().len();
+    let is_it = |count: &usize| survey.recorded.as_ref() == Some(&survey.chain.after(*count));
+    // Forwards, because the chain is walked at the cost of what changes from one version to the next.
+    let last = Some(every).filter(is_it).or_else(|| (1..every).filter(is_it).last());
+    last.map(|count| survey.chain.definitions(count)).unwrap_or_default()
+}
+
 fn has(source: &Source, number: i64) -> bool {
     source.migration(number).is_some()
 }
@@ -189,7 +196,7 @@ fn discrepancies(survey: &Survey) -> Vec<Discrepancy> {
 }
 
 fn has_maker(survey: &Survey, difference: &crate::schema::Difference) -> bool {
-    difference.expected.is_some() || survey.chain.links().iter().any(|link| link.footprint.touches(&difference.object))
+    difference.expected.is_some() || !survey.chain.touching(&difference.object).is_empty()
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {
