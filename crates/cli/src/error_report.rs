@@ -5,8 +5,8 @@ use std::{fmt, io};
 use clap::error::ErrorKind;
 use longshore::WorkerError;
 use longshore_core::{Actioned, OutsideCause, StoreError, is_want_of_files};
-use longshore_migrate::MigrateError;
 use longshore_migrate::target::TargetError;
+use longshore_migrate::{Loss, MigrateError};
 use longshore_sqlite::schema::SchemaProblem;
 use serde::Serialize;
 
@@ -29,6 +29,8 @@ pub(crate) struct ErrorReport {
     pub(crate) hint: Option<String>,
     /// Which jobs were changed before the error, and which were not.
     pub(crate) actioned: Option<Actioned>,
+    /// What a migration would lose.
+    pub(crate) losses: Vec<Loss>,
 }
 
 /// The JSON of an error.
@@ -44,6 +46,8 @@ struct ErrorBody<'a> {
     hint: Option<&'a str>,
     #[serde(flatten)]
     actioned: Option<&'a Actioned>,
+    #[serde(skip_serializing_if = "<[Loss]>::is_empty")]
+    losses: &'a [Loss],
 }
 
 impl ErrorReport {
@@ -105,6 +109,7 @@ impl ErrorReport {
                 message: &self.message,
                 hint: self.hint.as_deref(),
                 actioned: self.actioned.as_ref(),
+                losses: &self.losses,
             },
         }
     }
@@ -163,7 +168,12 @@ impl ErrorReport {
 
     fn of_migration(error: &MigrateError) -> Self {
         let Some(cause) = error.target_error().and_then(TargetError::outside_cause) else {
-            return Self::new(migration::exit(error), error.code(), error).hint(migration::hint(error));
+            let losses = match error {
+                MigrateError::DataLoss { losses, .. } => losses.clone(),
+                _ => Vec::new(),
+            };
+            let report = Self::new(migration::exit(error), error.code(), error).hint(migration::hint(error));
+            return Self { losses, ..report };
         };
         // The message names the migrations that were applied; the cause does not know them.
         Self::new(outside::exit(cause), cause.code(), error).hint(outside::hint(cause))
@@ -182,7 +192,7 @@ impl ErrorReport {
     }
 
     fn new(exit: Exit, code: &'static str, message: &dyn fmt::Display) -> Self {
-        Self { exit, code, message: message.to_string(), hint: None, actioned: None }
+        Self { exit, code, message: message.to_string(), hint: None, actioned: None, losses: Vec::new() }
     }
 
     fn hint(self, hint: impl Into<String>) -> Self {

@@ -36,11 +36,13 @@ pub use store::console::{
 };
 pub use store::error::{SchemaVerdict, StoreError};
 pub use store::health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBacklog};
+pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
 pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
 pub use store::wakeups::{Hint, Interest, Wakeups};
+pub use store::worker_session::{SessionLost, WorkerSession};
 pub use store::{
-    ClaimRequest, Claimed, Extended, Heartbeat, Inbox, Progress, QueueLimit, QueueScope, Reclaimed, Record, Recorded,
-    Registration, Report, StartedAttempt, Store, StoreFuture,
+    ClaimRequest, Claimed, Inbox, Progress, QueueLimit, QueueScope, Reclaimed, Record, Recorded, Registration, Report,
+    StartedAttempt, Store, StoreFuture,
 };
 pub use time::clock::{Clock, SystemClock};
 pub use time::duration::{InvalidDuration, deserialize_duration, parse_duration};

@@ -1,8 +1,10 @@
 pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod health;
+pub(crate) mod heartbeat;
 pub(crate) mod job_stream;
 pub(crate) mod wakeups;
+pub(crate) mod worker_session;
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, EnqueueStream, Enqueued, Interest, JobId, Lease, Limits, LogChunk, NewJob, Outcome, RequestId,
-    StoreError, Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId,
+    ClaimNumber, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobId, Lease, Limits, LogChunk, NewJob,
+    Outcome, RequestId, StoreError, Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use job_stream::Checked;
 
@@ -55,16 +57,13 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         self.enqueue_valid_stream(Box::pin(Checked { jobs, limits: self.limits() }))
     }
 
-    /// Makes a worker known, with the evidence of its life that the backend uses. A worker that is registered again
-    /// under its own identity keeps what it holds.
-    fn register(&self, registration: Registration) -> StoreFuture<'_, ()>;
+    /// Makes a worker known, and gives the evidence of its life that the backend uses. A worker that is registered again
+    /// under its own identity keeps what it holds, and the new session takes the place of the earlier one; after an
+    /// error the earlier one is as it was, or lost.
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>>;
 
     /// Gives back whatever the worker still holds, unspent, and forgets it.
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()>;
-
-    /// Gives up the evidence of life of a worker of this store that ends without having retired: the next
-    /// [`Store::reclaim`] of anybody gives back what it holds, unspent. Does not wait for the database.
-    fn abandon(&self, worker_id: &WorkerId);
 
     /// Promotes what is due and claims what may run, by priority and then by id. What it meets whose expiry or deadline
     /// has passed is ended on the way, so that such a job never runs. A job that another worker lost by
@@ -87,17 +86,22 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         Box::new(NoInbox)
     }
 
-    /// Notes, so that it survives the death of this process, that an attempt has really begun: only these count
-    /// as crashes when the worker dies, the merely claimed ones do not. The note replaces the slot's last one.
-    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt);
+    /// Notes, so that it survives the death of this process, that attempts begin: only these count as crashes when the
+    /// worker dies, the merely claimed ones do not. Handlers begin after the answer. A note replaces the slot's last
+    /// one, in the order of the call; for a worker that is not registered nothing need be noted. May be repeated.
+    ///
+    /// A worker makes one call at a time, for all attempts that have gathered meanwhile, so that a backend may make one
+    /// commit of them. One that notes without waiting answers when it is first polled.
+    fn mark_started(&self, worker_id: WorkerId, attempts: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()>;
 
     /// Writes, fenced like an outcome, that the attempt of a suspect (see [`crate::Budgets::is_suspect`]) is about
     /// to begin alone in its process. To be called before [`Store::mark_started`]: without it the attempt of a
     /// suspect counts as not begun. May be repeated.
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded>;
 
-    /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel. Succeeds
-    /// as long as the worker is registered, however late it comes.
+    /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel: of all that
+    /// it holds, not only of what it names (see [`HeldClaims`](crate::HeldClaims)). Succeeds as long as the worker is registered, however
+    /// late it comes, and whatever it says that it holds.
     ///
     /// Answers [`StoreError::WorkerGone`] when it is not: others may have its jobs.
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended>;
@@ -125,8 +129,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     ///
     /// A worker of another store that has not extended its lease, though writing was possible (see
     /// [`LeaseWatch`](crate::LeaseWatch)), loses its jobs, too, and no crash is counted by that. A worker of this store
-    /// never does: it is known to live. Ends, too, whatever waits beyond its expiry or its deadline. Bounded, so that
-    /// one call may leave something to the next, and to other processes; one bad row never stops the others.
+    /// never does: it is known to live. Neither is the loss of a session a death: then the lease alone counts. Ends,
+    /// too, whatever waits beyond its expiry or its deadline. Bounded, so that one call may leave something to the next,
+    /// and to other processes; one bad row never stops the others.
+    ///
+    /// The answer says when to look again. As long as every worker keeps to that, a death is found within a second, so
+    /// a backend may let one of many look often and the others seldom.
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed>;
 
     /// Tells when something of interest may have happened, in this process or another one. Only a hint: polling alone
@@ -253,24 +261,6 @@ pub struct StartedAttempt {
     pub is_accompanied: bool,
 }
 
-/// A worker's sign of life.
-#[derive(Clone, Debug)]
-pub struct Heartbeat {
-    /// Who lives.
-    pub worker_id: WorkerId,
-    /// What it holds, begun or not.
-    pub held: Vec<(JobId, ClaimNumber)>,
-}
-
-/// What a worker learns from its heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Extended {
-    /// Jobs that it holds no longer: stop them, write nothing.
-    pub lost: Vec<JobId>,
-    /// Jobs whose end somebody asked for.
-    pub cancel_requested: Vec<JobId>,
-}
-
 /// What became of one attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -363,4 +353,6 @@ pub struct Reclaimed {
     pub jobs: u64,
     /// How many jobs that waited were ended, because their expiry or deadline had passed.
     pub overdue: u64,
+    /// How long this process may wait before it looks again.
+    pub next: Duration,
 }

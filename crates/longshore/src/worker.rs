@@ -1,6 +1,7 @@
 mod attempt;
 mod claiming;
 mod holdings;
+mod registration;
 mod registry;
 mod run;
 #[cfg(unix)]

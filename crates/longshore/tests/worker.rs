@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "the lint knows tests, but not the functions that they share")]
 
+#[path = "worker/beginnings.rs"]
+mod beginnings;
 #[path = "worker/bench.rs"]
 mod bench;
 #[path = "worker/claims.rs"]
@@ -24,6 +26,8 @@ mod refused;
 mod retention;
 #[path = "worker/scheduling.rs"]
 mod scheduling;
+#[path = "worker/sessions.rs"]
+mod sessions;
 #[path = "worker/attempts/spans.rs"]
 mod spans;
 #[path = "worker/starting.rs"]
@@ -38,6 +42,8 @@ mod threads;
 mod times;
 #[path = "worker/trouble.rs"]
 mod trouble;
+#[path = "worker/upkeep.rs"]
+mod upkeep;
 #[path = "worker/wakeups.rs"]
 mod wakeups;
 #[path = "worker/warnings.rs"]

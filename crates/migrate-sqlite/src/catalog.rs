@@ -61,7 +61,8 @@ fn is_apart(table: &str) -> bool {
     name.starts_with("sqlite_") || is_of_ledger(&name)
 }
 
-fn is_of_ledger(name: &str) -> bool {
+/// Whether a table of this name, in lower case, belongs to a ledger or to an adoption.
+pub(crate) fn is_of_ledger(name: &str) -> bool {
     let is_part = |ledger: &str| {
         name.strip_prefix(ledger).is_some_and(|rest| rest.is_empty() || ledger::SUFFIXES.contains(&rest))
     };

@@ -1,8 +1,10 @@
 //! SQLite as a target of migrations.
 
+mod authorizer;
 mod backup;
 mod ledger;
 mod lock;
+mod loss_check;
 mod progress;
 mod rebuild;
 mod scratch;
@@ -10,13 +12,15 @@ mod stand_in;
 mod transaction;
 
 use std::{
+    cell::RefCell,
+    collections::BTreeSet,
     io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use longshore_migrate::{
-    Direction, MigrationId, ledger as own,
+    Direction, Loss, LossCheck, MigrationId, ledger as own,
     schema::Schema,
     script::{Statement, tokens},
     target::{
@@ -25,14 +29,20 @@ use longshore_migrate::{
     },
 };
 use longshore_sqlite_file::{FileAccess, check_folder, check_kind};
-use rusqlite::{Connection, OpenFlags, types::ValueRef};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags,
+    hooks::{AuthContext, Authorization},
+    types::ValueRef,
+};
 
 use crate::{
     catalog::{CatalogError, CatalogReader},
     verified,
 };
 
+use authorizer::Confinement;
 pub(crate) use ledger::{form, tables};
+use loss_check::Watch;
 
 /// How long a statement waits for another program's write before it gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(30);
@@ -56,7 +66,11 @@ pub struct SqliteTarget<'c> {
     scope: Scope,
     progress: Option<progress::Meter>,
     reader: CatalogReader,
+    /// What the open transaction can lose, from `begin_loss_check` to `end_loss_check`.
+    watch: RefCell<Option<Watch>>,
     stand_ins: stand_in::StandIns,
+    /// It is a database in memory that opens no file.
+    is_scratch: bool,
 }
 
 /// What a transaction of the runner is on its connection.
@@ -111,7 +125,9 @@ impl SqliteTarget<'static> {
             scope: Scope::Transaction,
             progress: None,
             reader: CatalogReader::default(),
+            watch: RefCell::default(),
             stand_ins: stand_in::StandIns::default(),
+            is_scratch: false,
         })
     }
 }
@@ -149,29 +165,28 @@ impl<'c> SqliteTarget<'c> {
     pub fn on(connection: &'c Connection) -> Self {
         let file = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
         let name = file.as_ref().map_or_else(|| ":memory:".to_owned(), |file| file.display().to_string());
-        let scope = Scope::Transaction;
-        Self::shared(connection, name, scope)
+        Self::shared(connection, name, Scope::Transaction)
     }
 
     /// Migrations in the transaction that is open on a connection to the database at `path`: all of them take effect
     /// when its owner commits, or none. Its owner has switched foreign keys off before, and holds the runner lock.
     pub fn within(connection: &'c Connection, path: &Path) -> Self {
         let name = path.display().to_string();
-        let scope = Scope::Savepoint;
-        Self::shared(connection, name, scope)
+        Self::shared(connection, name, Scope::Savepoint)
     }
 
     fn shared(connection: &'c Connection, name: String, scope: Scope) -> Self {
-        let (connection, reader) = (Handle::Shared(connection), CatalogReader::default());
         Self {
-            connection,
+            connection: Handle::Shared(connection),
             name,
             file: None,
             open: None,
             scope,
             progress: None,
-            reader,
+            reader: CatalogReader::default(),
+            watch: RefCell::default(),
             stand_ins: stand_in::StandIns::default(),
+            is_scratch: false,
         }
     }
 
@@ -189,7 +204,33 @@ impl<'c> SqliteTarget<'c> {
     }
 
     fn run(&self, statement: &str) -> Result<u64, TargetError> {
-        self.stand_ins.run(self.connection(), statement).map_err(|error| self.failed(statement, error))
+        self.run_watched(statement).map_err(|error| self.failed(statement, error))
+    }
+
+    /// Runs one statement; what it can lose is counted first where a watch is on.
+    fn run_watched(&self, statement: &str) -> rusqlite::Result<u64> {
+        let connection = self.connection();
+        if self.is_scratch && scratch::is_plain_vacuum(statement) {
+            return Ok(0);
+        }
+        self.stand_ins.run(connection, statement, &|| match self.watch.borrow_mut().as_mut() {
+            Some(watch) => watch.run(connection, statement, |prepared| to_the_end(connection, prepared)),
+            None => run(connection, statement),
+        })
+    }
+
+    fn stop_watching(&mut self) -> Option<Watch> {
+        let watch = self.watch.take();
+        if let (Some(_), Handle::Owned(connection)) = (&watch, &mut self.connection) {
+            // Nothing is left to refuse, and a hook that cannot be taken off goes with the connection. A scratch
+            // database stays without a way to any file.
+            let _ = if self.is_scratch {
+                scratch::confine(connection)
+            } else {
+                connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)
+            };
+        }
+        watch
     }
 
     pub(crate) fn failed(&self, statement: &str, error: rusqlite::Error) -> TargetError {
@@ -199,15 +240,21 @@ impl<'c> SqliteTarget<'c> {
 
 /// Runs one statement to its end, whether or not it gives rows.
 fn run(connection: &Connection, statement: &str) -> rusqlite::Result<u64> {
+    to_the_end(connection, &mut connection.prepare(statement)?)
+}
+
+fn to_the_end(connection: &Connection, prepared: &mut rusqlite::Statement<'_>) -> rusqlite::Result<u64> {
     let before = connection.total_changes();
-    let mut prepared = connection.prepare(statement)?;
     let mut rows = prepared.query([])?;
     while rows.next()?.is_some() {}
     Ok(connection.total_changes().saturating_sub(before))
 }
 
 fn rows(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Vec<Value>>> {
-    let mut prepared = connection.prepare(query)?;
+    all_rows(&mut connection.prepare(query)?)
+}
+
+fn all_rows(prepared: &mut rusqlite::Statement<'_>) -> rusqlite::Result<Vec<Vec<Value>>> {
     let columns = prepared.column_count();
     let found = prepared.query_map([], |row| (0..columns).map(|at| Ok(value(row.get_ref(at)?))).collect())?;
     found.collect()
@@ -226,6 +273,9 @@ fn value(found: ValueRef<'_>) -> Value {
 pub(crate) fn failed(context: &FileAccess, statement: &str, error: rusqlite::Error) -> TargetError {
     match context.outside_cause(error) {
         Ok(cause) => cause.into(),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) => {
+            TargetError::NotPermitted { statement: Statement { text: statement.to_owned(), line: 1 }.in_short() }
+        }
         Err(error) => told(statement, &error),
     }
 }
@@ -264,7 +314,13 @@ impl Session for SqliteTarget<'_> {
     }
 
     fn query(&mut self, statement: &str) -> Result<Vec<Vec<Value>>, TargetError> {
-        rows(self.connection(), statement).map_err(|error| self.failed(statement, error))
+        let connection = self.connection();
+        let found = match self.watch.borrow_mut().as_mut() {
+            // A migration may write by a query, with RETURNING.
+            Some(watch) => watch.run(connection, statement, all_rows),
+            None => rows(connection, statement),
+        };
+        found.map_err(|error| self.failed(statement, error))
     }
 
     fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError> {
@@ -273,8 +329,7 @@ impl Session for SqliteTarget<'_> {
                 progress.tell(&Progress::Rows { done, total: Some(total) });
             }
         };
-        let run = |statement: &str| self.stand_ins.run(self.connection(), statement);
-        rebuild::rebuild(self.connection(), rebuild, &run, &report)
+        rebuild::rebuild(self.connection(), rebuild, &report, &|statement| self.run_watched(statement))
             .map_err(|(statement, error)| self.failed(&statement, error))
     }
 
@@ -327,7 +382,9 @@ impl Target for SqliteTarget<'_> {
             scope: Scope::Transaction,
             progress: None,
             reader: CatalogReader::default(),
+            watch: RefCell::default(),
             stand_ins: stand_in::StandIns::default(),
+            is_scratch: true,
         }))
     }
 
@@ -369,6 +426,20 @@ impl Target for SqliteTarget<'_> {
         ledger::clear_checkpoints(self.connection(), id).map_err(|error| self.failed("deleting the checkpoints", error))
     }
 
+    fn are_keys_enforced(&mut self) -> Result<bool, TargetError> {
+        Ok(self.keys_act())
+    }
+
+    fn enforce_keys(&mut self, enforced: bool) -> Result<(), TargetError> {
+        self.set_keys(enforced)
+    }
+
+    fn orphans(&mut self) -> Result<BTreeSet<String>, TargetError> {
+        let found = transaction::orphans(self.connection());
+        let found = found.map_err(|error| self.failed("PRAGMA foreign_key_check", error))?;
+        Ok(found.iter().map(ToString::to_string).collect())
+    }
+
     fn is_outside_transactions(&self, statement: &str) -> bool {
         let mut words = tokens(statement).into_iter().filter(longshore_migrate::script::Token::has_meaning);
         let first = words.next();
@@ -381,6 +452,27 @@ impl Target for SqliteTarget<'_> {
         let count = self.connection().query_row(&query, [], |row| row.get::<_, i64>(0));
         let count = count.map_err(|error| self.failed(&query, error))?;
         Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    fn begin_loss_check(&mut self, check: LossCheck) -> Result<(), TargetError> {
+        let watch = match &mut self.connection {
+            Handle::Owned(connection) if self.is_scratch => Watch::on(connection, Confinement::Scratch, check),
+            Handle::Owned(connection) => {
+                let confinement = Confinement::Database { other_files: check.other_files };
+                Watch::on(connection, confinement, check)
+            }
+            Handle::Shared(connection) => Watch::on_shared(connection, check),
+        };
+        let watch = watch.map_err(|error| self.failed("counting what can be lost", error))?;
+        self.watch.replace(Some(watch));
+        Ok(())
+    }
+
+    fn end_loss_check(&mut self) -> Result<Vec<Loss>, TargetError> {
+        let Some(watch) = self.stop_watching() else {
+            return Ok(Vec::new());
+        };
+        watch.compare(self.connection()).map_err(|error| self.failed("counting what is lost", error))
     }
 
     fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError> {

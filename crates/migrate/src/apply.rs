@@ -1,21 +1,19 @@
 //! Carries migrations out: each in one transaction with its ledger row, or statement by statement with checkpoints.
 
-mod aside;
+mod by_statements;
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use crate::{
-    checksum::sha256_hex,
     error::MigrateError,
     ledger::{EventKind, Ledger, Record, RowChange, Witness},
-    migration::{Body, Direction, Migration, MigrationId},
-    replay::{Chain, RunError, run},
-    schema::{Difference, ObjectName, Presence, Schema, differences},
+    loss::{DataLoss, Loss, LossCheck, Moves, unasked},
+    migration::{Direction, Migration, MigrationId},
+    replay::{Chain, RunError, Stage, perform},
+    schema::{Difference, ObjectKind, ObjectName, Presence, Schema, differences},
     script::{Bounds, Script},
-    target::{Checkpoint, ForeignKeys, Progress, Target, TargetError},
+    target::{ForeignKeys, Progress, Target, TargetError},
 };
-
-pub use aside::Aside;
 
 /// One migration with everything that carrying it out must know.
 pub struct Order<'a> {
@@ -33,6 +31,33 @@ pub struct Order<'a> {
     pub differing: &'a [Difference],
     /// What the application has added and kept.
     pub accepted: &'a [ObjectName],
+    /// Whether more may be lost than the migration declares.
+    pub data_loss: DataLoss,
+}
+
+impl Order<'_> {
+    /// How the transaction is watched for losses.
+    fn loss_check(&self) -> LossCheck {
+        let made = match self.direction {
+            Direction::Up => self.chain.before(&self.migration.id),
+            Direction::Down => self.chain.with(&self.migration.id),
+        };
+        let is_part = |object: &ObjectName| matches!(object.kind, ObjectKind::Index | ObjectKind::Trigger);
+        LossCheck {
+            data_loss: self.data_loss,
+            intended: self.migration.intended_losses(self.direction),
+            moves: Moves::default(),
+            made: BTreeSet::new(),
+            known: made.objects().map(|(object, _)| object.clone()).filter(is_part).collect(),
+            keep_counters: self.migration.bounds(self.direction) == Bounds::Rebuild,
+            other_files: self.migration.script(self.direction).is_some_and(Script::reaches_other_files),
+        }
+    }
+
+    /// Whether a migration made that object, so that what becomes of it is for migrations to say.
+    fn is_made(&self, object: &ObjectName) -> bool {
+        !self.chain.touching(object).is_empty()
+    }
 }
 
 /// How an order failed, before it is put into a [`MigrateError`].
@@ -42,6 +67,8 @@ pub enum Failure {
     Run(RunError, usize),
     /// The database failed.
     Target(TargetError),
+    /// More would be lost than was asked for, met at the statement of that place.
+    Loss(Vec<Loss>, usize),
     /// The schema came out wrong.
     Outcome(Box<MigrateError>),
 }
@@ -66,7 +93,7 @@ pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, recorder: &Recorder
         statements: order.migration.script(order.direction).map_or(0, |script| script.statements().len()),
     });
     if order.migration.bounds(order.direction) == Bounds::Statements {
-        by_statements(target, order, recorder, begun)?;
+        by_statements::carry_out(target, order, recorder, begun)?;
         return Ok(done(target, order, begun));
     }
     target.begin(keys(order.migration.bounds(order.direction)))?;
@@ -98,16 +125,22 @@ pub fn in_transaction(
 ) -> Result<(), Failure> {
     target.prepare_ledger(order.ledger)?;
     let migration = order.migration;
-    let is_rebuild = migration.bounds(order.direction) == Bounds::Rebuild;
-    let before = order.chain.before(&migration.id);
-    let aside = if is_rebuild { Some(Aside::put(target, &before, order)?) } else { None };
-    run(target, migration, order.direction).map_err(|error| Failure::Run(error, 0))?;
-    if let Some(aside) = aside {
-        aside.put_back(target)?;
-    }
+    target.begin_loss_check(order.loss_check())?;
+    let is_made = |object: &ObjectName| order.is_made(object);
+    perform(target, migration, order.direction, Stage::Database, &is_made).map_err(|error| Failure::Run(error, 0))?;
+    refuse_loss(target, order, 0)?;
     check_outcome(target, order)?;
     record(target, order, recorder, begun)?;
     Ok(())
+}
+
+/// Ends the loss check; what nobody asked for is a failure, and whoever began the transaction rolls it back.
+fn refuse_loss(target: &mut dyn Target, order: &Order<'_>, statements_done: usize) -> Result<(), Failure> {
+    let losses = unasked(target.end_loss_check()?, &order.migration.intended_losses(order.direction));
+    if losses.is_empty() || order.data_loss == DataLoss::Allow {
+        return Ok(());
+    }
+    Err(Failure::Loss(losses, statements_done))
 }
 
 fn record(
@@ -162,88 +195,16 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
     Err(Failure::Outcome(Box::new(MigrateError::DidNotUndo { id, remains })))
 }
 
-/// Each statement in a transaction with its checkpoint, except those that refuse one; these can be run twice.
-fn by_statements(
-    target: &mut dyn Target,
-    order: &Order<'_>,
-    recorder: &Recorder<'_>,
-    begun: Instant,
-) -> Result<(), Failure> {
-    let Body::Sql { .. } = &order.migration.body else {
-        return whole_code(target, order, recorder, begun);
-    };
-    let script = order.migration.script(order.direction).ok_or(Failure::Run(RunError::NoDown, 0))?;
-    in_own_transaction(target, |target| target.prepare_ledger(order.ledger))?;
-    let first = first_to_do(target, order, script)?;
-    for (at, statement) in script.statements().iter().enumerate().skip(first) {
-        let id = order.migration.id.clone();
-        target.report(&Progress::Statement { id, statement: at + 1, text: statement.in_short() });
-        let is_bare = target.is_outside_transactions(&statement.text);
-        let wrap = |source| Failure::Run(RunError::Statement { statement: statement.clone(), source }, at);
-        if is_bare {
-            target.execute(&statement.text).map_err(wrap)?;
-        }
-        let checkpoint = checkpoint(order, at, &statement.text);
-        in_own_transaction(target, |target| {
-            if !is_bare {
-                target.execute(&statement.text)?;
-            }
-            target.checkpoint(&checkpoint)
-        })
-        .map_err(wrap)?;
-    }
-    target.begin(ForeignKeys::Enforced)?;
-    let result = check_outcome(target, order)
-        .and_then(|()| Ok(record(target, order, recorder, begun)?))
-        .and_then(|()| Ok(target.clear_checkpoints(&order.migration.id)?))
-        .and_then(|()| Ok(target.commit()?));
-    if result.is_err() {
-        target.roll_back();
-    }
-    result
-}
-
-// Code has no statements to count, so even with these bounds it is all or nothing.
-fn whole_code(
-    target: &mut dyn Target,
-    order: &Order<'_>,
-    recorder: &Recorder<'_>,
-    begun: Instant,
-) -> Result<(), Failure> {
-    target.begin(ForeignKeys::Enforced)?;
-    let result = in_transaction(target, order, recorder, begun).and_then(|()| Ok(target.commit()?));
-    if result.is_err() {
-        target.roll_back();
-    }
-    result
-}
-
 /// Runs `work` in a transaction of its own.
 pub fn in_own_transaction(
     target: &mut dyn Target,
+    keys: ForeignKeys,
     work: impl FnOnce(&mut dyn Target) -> Result<(), TargetError>,
 ) -> Result<(), TargetError> {
-    target.begin(ForeignKeys::Enforced)?;
+    target.begin(keys)?;
     let result = work(target).and_then(|()| target.commit());
     if result.is_err() {
         target.roll_back();
     }
     result
-}
-
-fn checkpoint(order: &Order<'_>, statement: usize, text: &str) -> Checkpoint {
-    Checkpoint {
-        id: order.migration.id.clone(),
-        direction: order.direction,
-        statement,
-        checksum: sha256_hex(text.as_bytes()),
-    }
-}
-
-/// Goes on after the statements that an interrupted run did, as long as the file still has them.
-fn first_to_do(target: &mut dyn Target, order: &Order<'_>, script: &Script) -> Result<usize, TargetError> {
-    let done = target.checkpoints(&order.migration.id, order.direction)?;
-    let is_done = |at: usize, text: &str| done.contains(&checkpoint(order, at, text));
-    let statements = script.statements().iter().enumerate();
-    Ok(statements.take_while(|(at, statement)| is_done(*at, &statement.text)).count())
 }

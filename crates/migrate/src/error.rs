@@ -51,8 +51,13 @@ pub enum MigrateError {
         /// Up, or down where this very migration should be rolled back.
         direction: Direction,
     },
-    /// Rows or values would be gone; nothing ran.
-    #[error("{id} {} would lose data: {}", in_words(*direction), listed(losses))]
+    /// Rows or values would be gone; its migration is as it was before, unless its file forbids a transaction.
+    #[error(
+        "{id} {} would lose data: {}{}",
+        in_words(*direction),
+        listed(losses),
+        applied_before(done, *statements_done)
+    )]
     DataLoss {
         /// The migration.
         id: MigrationId,
@@ -60,6 +65,20 @@ pub enum MigrateError {
         direction: Direction,
         /// What would be gone.
         losses: Vec<Loss>,
+        /// Migrations of this run that are done and stay so.
+        done: Vec<MigrationId>,
+        /// Statements of a migration outside a transaction that are done and stay so.
+        statements_done: usize,
+    },
+    /// Something that a rebuild keeps does not fit the new shape; its migration is as it was before.
+    #[error("{id} cannot keep {object}, which does not fit what it makes: {error}")]
+    NotKept {
+        /// The migration.
+        id: MigrationId,
+        /// The view, the trigger or the index.
+        object: ObjectName,
+        /// What the database said.
+        error: Box<TargetError>,
     },
     /// The schema does not show what should be marked as applied; nothing was written.
     #[error("the schema does not show {id}: {}", listed(missing))]
@@ -214,6 +233,7 @@ impl MigrateError {
             Self::Occupied { .. } => "name_occupied",
             Self::NotThere { .. } => "not_there",
             Self::DataLoss { .. } => "data_loss",
+            Self::NotKept { .. } => "not_kept",
             Self::NotShown { .. } => "not_shown",
             Self::StillThere { .. } => "still_there",
             Self::NoFile { .. } => "no_file",
@@ -310,8 +330,10 @@ fn listed<T: ToString>(items: &[T]) -> String {
 
 fn applied_before(done: &[MigrationId], statements_done: usize) -> String {
     let mut text = String::new();
-    if statements_done > 0 {
-        text.push_str(&format!("; its first {statements_done} statements are done and stay so"));
+    match statements_done {
+        0 => {}
+        1 => text.push_str("; its first statement is done and stays so"),
+        _ => text.push_str(&format!("; its first {statements_done} statements are done and stay so")),
     }
     if !done.is_empty() {
         text.push_str(&format!("; {} applied before it in this run and stay so", listed(done)));

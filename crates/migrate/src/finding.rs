@@ -59,8 +59,10 @@ pub enum FindingKind {
     Destructive,
     /// Holds a lock for long on a big table.
     Locking,
-    /// A pragma that does nothing inside a transaction.
+    /// A pragma that does nothing where it stands, so that the migration does not do what it says.
     IdlePragma,
+    /// A pragma that the runner's own settings make superfluous.
+    SuperfluousPragma,
 }
 
 impl FindingKind {
@@ -78,6 +80,7 @@ impl FindingKind {
                 | K::MissingMigration
                 | K::OutOfOrder
                 | K::BrokenReplay
+                | K::IdlePragma
         )
     }
 

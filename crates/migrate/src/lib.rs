@@ -9,6 +9,7 @@
 pub mod adoption;
 mod agreement;
 pub mod apply;
+mod aside;
 pub mod checksum;
 mod error;
 pub mod finding;
@@ -32,11 +33,11 @@ pub use adoption::{Adopter, Choices};
 pub use agreement::Agreement;
 pub use error::MigrateError;
 pub use longshore_cause::OutsideCause;
-pub use loss::{DataLoss, Loss};
+pub use loss::{DataLoss, Loss, LossCheck, LossKind, Move, Moves};
 pub use migration::{Body, CodeError, CodeMigration, Direction, Migration, MigrationId};
 pub use migrator::{
     AdoptRequest, Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification,
 };
 pub use plan::Goal;
-pub use script::Bounds;
+pub use script::{Bounds, IntendedLoss};
 pub use source::{Elsewhere, NewPair, Source, SourceError};

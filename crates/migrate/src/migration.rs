@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     checksum::Checksum,
-    script::{Bounds, Script},
+    script::{Bounds, IntendedLoss, Script},
     target::Session,
 };
 
@@ -61,6 +61,11 @@ pub trait CodeMigration: Send + Sync {
     /// Whether `down` undoes it.
     fn is_reversible(&self) -> bool {
         true
+    }
+
+    /// What that direction loses on purpose, as `-- longshore: loses NAME` says it in a file.
+    fn intended_losses(&self, _direction: Direction) -> Vec<IntendedLoss> {
+        Vec::new()
     }
 
     /// [`Bounds::Rebuild`] where [`Session::rebuild`] is called. [`Bounds::Statements`] is for files alone.
@@ -138,6 +143,16 @@ impl Migration {
         match &self.body {
             Body::Sql { .. } => self.script(direction).map(Script::bounds).unwrap_or_default(),
             Body::Code(code) => code.bounds(),
+        }
+    }
+
+    /// What that direction loses on purpose.
+    pub fn intended_losses(&self, direction: Direction) -> Vec<IntendedLoss> {
+        match &self.body {
+            Body::Sql { .. } => {
+                self.script(direction).map(|script| script.intended_losses().to_vec()).unwrap_or_default()
+            }
+            Body::Code(code) => code.intended_losses(direction),
         }
     }
 

@@ -1,17 +1,14 @@
 //! Runs every migration up, down and up again on an empty database, with transactions and foreign keys as at run time.
 
-use std::time::Instant;
-
 use crate::{
-    apply::{Failure, Order, in_own_transaction, in_transaction, keys},
+    apply::{in_own_transaction, keys},
     error::MigrateError,
     finding::{Finding, FindingKind},
-    ledger::{Event, EventKind, Record, RowChange},
-    migration::{Body, Direction, Migration, MigrationId},
-    replay::{Chain, RunError, run},
+    migration::{Body, Direction, Migration},
+    replay::{Chain, RunError, Stage, perform},
     schema::differences,
     script::Bounds,
-    target::{Target, TargetError},
+    target::{ForeignKeys, Target, TargetError},
 };
 
 /// What goes wrong on the way; it ends at the first migration after which the schema is not known. `target` is empty.
@@ -25,14 +22,14 @@ pub(crate) fn rehearse(
 ) -> Result<Vec<Finding>, TargetError> {
     let mut findings = Vec::new();
     for migration in migrations {
-        if let Err(error) = step(target, migration, Direction::Up, chain)? {
+        if let Err(error) = step(target, migration, Direction::Up)? {
             findings.push(broken(migration, FindingKind::BrokenReplay, "it does not run on an empty database", &error));
             return Ok(findings);
         }
         if !migration.has_down() {
             continue;
         }
-        if let Err(error) = step(target, migration, Direction::Down, chain)? {
+        if let Err(error) = step(target, migration, Direction::Down)? {
             findings.push(broken(
                 migration,
                 FindingKind::BrokenDown,
@@ -44,7 +41,7 @@ pub(crate) fn rehearse(
             }
             continue;
         }
-        if let Err(error) = step(target, migration, Direction::Up, chain)? {
+        if let Err(error) = step(target, migration, Direction::Up)? {
             findings.push(broken(
                 migration,
                 FindingKind::BrokenDown,
@@ -83,22 +80,14 @@ fn in_short(error: &MigrateError) -> String {
 }
 
 /// The outer error is one of the rehearsal itself.
-fn step(
-    target: &mut dyn Target,
-    migration: &Migration,
-    direction: Direction,
-    chain: &Chain,
-) -> Result<Stepped, TargetError> {
+fn step(target: &mut dyn Target, migration: &Migration, direction: Direction) -> Result<Stepped, TargetError> {
     let bounds = migration.bounds(direction);
     if bounds == Bounds::Statements && matches!(migration.body, Body::Sql { .. }) {
         return Ok(by_statements(target, migration, direction).map_err(|error| failed(migration, error)));
     }
     target.begin(keys(bounds))?;
-    let result = match bounds {
-        // What the runner puts aside and back belongs to it.
-        Bounds::Rebuild => rebuild(target, migration, direction, chain),
-        _ => run(target, migration, direction).map_err(|error| failed(migration, error)),
-    };
+    let result = perform(target, migration, direction, Stage::Scratch, &|_| true);
+    let result = result.map_err(|error| failed(migration, error));
     let result = result.and_then(|()| Ok(target.commit()?));
     if result.is_err() {
         target.roll_back();
@@ -110,42 +99,17 @@ fn failed(migration: &Migration, error: RunError) -> MigrateError {
     MigrateError::Failed { id: migration.id.clone(), error: Box::new(error), done: Vec::new(), statements_done: 0 }
 }
 
+/// A pragma of the file acts from its place to the end of the file, as it does when a runner runs it.
 fn by_statements(target: &mut dyn Target, migration: &Migration, direction: Direction) -> Result<(), RunError> {
     let script = migration.script(direction).ok_or(RunError::NoDown)?;
-    for statement in script.statements() {
+    for statement in script.replayed() {
         let result = if target.is_outside_transactions(&statement.text) {
             target.execute(&statement.text).map(|_| ())
         } else {
-            in_own_transaction(target, |target| target.execute(&statement.text).map(|_| ()))
+            in_own_transaction(target, ForeignKeys::AsSet, |target| target.execute(&statement.text).map(|_| ()))
         };
         result.map_err(|source| RunError::Statement { statement: statement.clone(), source })?;
     }
+    target.enforce_keys(true)?;
     Ok(())
-}
-
-fn rebuild(target: &mut dyn Target, migration: &Migration, direction: Direction, chain: &Chain) -> Stepped {
-    let ledger = target.ledger()?;
-    let before = chain.before(&migration.id);
-    let order = Order { migration, direction, ledger: &ledger, chain, without: &before, differing: &[], accepted: &[] };
-    in_transaction(target, &order, &nobody, Instant::now()).map_err(|failure| match failure {
-        Failure::Run(error, _) => failed(migration, error),
-        Failure::Target(error) => error.into(),
-        Failure::Outcome(error) => *error,
-    })
-}
-
-/// The ledger of a rehearsal is read by nobody.
-fn nobody(id: &MigrationId, name: &str, event: EventKind, change: RowChange) -> Record {
-    let event = Event {
-        id: id.clone(),
-        name: name.to_owned(),
-        event,
-        at: "1970-01-01T00:00:00.000Z".to_owned(),
-        who: None,
-        host: None,
-        reason: None,
-        duration_ms: None,
-        detail: None,
-    };
-    Record { change, event }
 }

@@ -9,8 +9,10 @@ pub use chain::{Chain, Link};
 use chain::Growing;
 
 use crate::{
+    aside::Aside,
     migration::{Body, CodeError, Direction, Migration, MigrationId},
-    script::Statement,
+    schema::ObjectName,
+    script::{Bounds, Statement},
     target::{Progress, Session, Target, TargetError},
 };
 
@@ -46,13 +48,24 @@ pub enum RunError {
     /// There is no down.
     #[error("it has no down")]
     NoDown,
+    /// A view, a trigger or an index that the rebuild keeps does not fit the new shape.
+    #[error("{object} cannot be kept: {source}")]
+    NotKept {
+        /// What it is.
+        object: ObjectName,
+        /// What the database said.
+        source: TargetError,
+    },
+    /// The database failed beside the statements.
+    #[error(transparent)]
+    Target(#[from] TargetError),
 }
 
 impl RunError {
     /// What the database said, where it said something.
     pub fn target_error(&self) -> Option<&TargetError> {
         match self {
-            Self::Statement { source, .. } => Some(source),
+            Self::Statement { source, .. } | Self::NotKept { source, .. } | Self::Target(source) => Some(source),
             Self::Code { source } => source.downcast_ref(),
             Self::NoDown => None,
         }
@@ -61,7 +74,9 @@ impl RunError {
     /// The cause outside of the migration; the error itself where there is none.
     pub(crate) fn into_outside_cause(self) -> Result<OutsideCause, Self> {
         match self {
-            Self::Statement { source: TargetError::Outside(cause), .. } => Ok(cause),
+            Self::Statement { source: TargetError::Outside(cause), .. }
+            | Self::NotKept { source: TargetError::Outside(cause), .. }
+            | Self::Target(TargetError::Outside(cause)) => Ok(cause),
             Self::Code { source } => match source.downcast::<TargetError>() {
                 Ok(error) => match *error {
                     TargetError::Outside(cause) => Ok(cause),
@@ -80,7 +95,8 @@ impl Chain {
         let mut scratch = target.scratch()?;
         let mut growing = Growing::default();
         for migration in migrations {
-            if let Err(error) = run(scratch.as_mut(), migration, Direction::Up) {
+            // Nobody but the migrations before it has made anything here.
+            if let Err(error) = perform(scratch.as_mut(), migration, Direction::Up, Stage::Scratch, &|_| true) {
                 return Ok(growing.broken(Broken::new(&migration.id, &error)));
             }
             growing.add(&migration.id, scratch.changes()?);
@@ -99,8 +115,32 @@ impl Broken {
     }
 }
 
-/// Runs one direction of a migration on `session` in whatever transaction it is in.
-pub fn run(session: &mut dyn Session, migration: &Migration, direction: Direction) -> Result<(), RunError> {
+/// Where a migration is performed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// On the real database.
+    Database,
+    /// On a scratch database, which has no rows and reaches no other file.
+    Scratch,
+}
+
+/// Runs one direction of a migration in whatever transaction `session` is in. A runner, a replay and the trial of a
+/// repair all go this way. A rebuild keeps the views, triggers and indexes that the migration does not name itself;
+/// `is_made` says which of them migrations made.
+pub fn perform(
+    session: &mut dyn Session,
+    migration: &Migration,
+    direction: Direction,
+    stage: Stage,
+    is_made: &dyn Fn(&ObjectName) -> bool,
+) -> Result<(), RunError> {
+    let is_rebuild = migration.bounds(direction) == Bounds::Rebuild;
+    let aside = if is_rebuild { Some(Aside::put(session, migration, direction, is_made)?) } else { None };
+    run(session, migration, direction, stage)?;
+    aside.map_or(Ok(()), |aside| aside.put_back(session))
+}
+
+fn run(session: &mut dyn Session, migration: &Migration, direction: Direction, stage: Stage) -> Result<(), RunError> {
     if let Body::Code(code) = &migration.body {
         let result = match direction {
             Direction::Up => code.up(session),
@@ -109,7 +149,11 @@ pub fn run(session: &mut dyn Session, migration: &Migration, direction: Directio
         return result.map_err(|source| RunError::Code { source });
     }
     let script = migration.script(direction).ok_or(RunError::NoDown)?;
-    for (at, statement) in script.statements().iter().enumerate() {
+    let statements: Vec<&Statement> = match stage {
+        Stage::Database => script.statements().iter().collect(),
+        Stage::Scratch => script.replayed(),
+    };
+    for (at, statement) in statements.into_iter().enumerate() {
         session.report(&Progress::Statement {
             id: migration.id.clone(),
             statement: at + 1,

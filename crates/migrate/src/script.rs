@@ -1,12 +1,16 @@
 //! A migration's SQL text: its first-line directive and its statements.
 
+mod directives;
 mod lexer;
+mod reach;
 
 use std::fmt;
 
+use directives::Directives;
+pub use directives::IntendedLoss;
 pub use lexer::{Token, TokenKind, tokens};
 
-/// How the statements of a migration are bounded by transactions. Said in the first line of the file.
+/// How the statements of a migration are bounded by transactions. Said before the first statement of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Bounds {
     /// One transaction that holds every statement and the ledger row.
@@ -49,7 +53,7 @@ impl Statement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     text: String,
-    bounds: Bounds,
+    directives: Directives,
     statements: Vec<Statement>,
 }
 
@@ -60,11 +64,39 @@ pub enum ScriptError {
     /// Nothing but white space and comments.
     #[error("it has no statement")]
     Empty,
-    /// The first line is a `-- longshore:` directive of an unknown name.
-    #[error("its first line asks for `{directive}`, which is no directive (`rebuild` and `no transaction` are)")]
+    /// A `-- longshore:` directive of an unknown name.
+    #[error(
+        "line {line}: `{directive}` is no directive (`rebuild`, `no transaction`, `loses TABLE` and `other files` are)"
+    )]
     UnknownDirective {
+        /// 1-based line.
+        line: usize,
         /// The text after `-- longshore:`.
         directive: String,
+    },
+    /// A directive that bounds the statements, behind the first of them or beside another one.
+    #[error("line {line}: `{directive}` must be said once, and before the first statement")]
+    MisplacedDirective {
+        /// 1-based line.
+        line: usize,
+        /// The text after `-- longshore:`.
+        directive: String,
+    },
+    /// ATTACH, DETACH or VACUUM INTO in a file that does not declare it.
+    #[error("line {line}: `{statement}` reaches another file, which this file does not declare")]
+    OtherFiles {
+        /// 1-based line.
+        line: usize,
+        /// The statement in one line.
+        statement: String,
+    },
+    /// A statement that writes the schema table itself, loads a library or says where SQLite opens files.
+    #[error("line {line}: `{statement}` does what no migration may: it goes past the database")]
+    BeyondDatabase {
+        /// 1-based line.
+        line: usize,
+        /// The statement in one line.
+        statement: String,
     },
     /// A quote or a comment that never ends, or a trigger without its END.
     #[error("line {line}: {what} never ends")]
@@ -119,15 +151,16 @@ impl Script {
         if let Some(at) = text.find('\0') {
             return Err(ScriptError::Zero { line: 1 + text[..at].matches('\n').count() });
         }
-        let bounds = directive(&text)?;
+        let directives = directives::read(&text)?;
         let statements = split(&text)?;
         if statements.is_empty() {
             return Err(ScriptError::Empty);
         }
         for statement in &statements {
             refuse_transaction_control(statement)?;
+            refuse_reach(statement, directives.other_files)?;
         }
-        Ok(Self { text, bounds, statements })
+        Ok(Self { text, directives, statements })
     }
 
     /// The text with LF line ends.
@@ -137,13 +170,28 @@ impl Script {
 
     /// How the statements are bounded by transactions.
     pub fn bounds(&self) -> Bounds {
-        self.bounds
+        self.directives.bounds
+    }
+
+    /// What the file says that it loses on purpose.
+    pub fn intended_losses(&self) -> &[IntendedLoss] {
+        &self.directives.intended
+    }
+
+    /// Whether the file declares that it reaches other files.
+    pub fn reaches_other_files(&self) -> bool {
+        self.directives.other_files
+    }
+
+    /// Adds to what the file says that it loses, for a released file that cannot be edited any more.
+    pub(crate) fn intend(&mut self, losses: impl IntoIterator<Item = IntendedLoss>) {
+        self.directives.intended.extend(losses);
     }
 
     /// The same file with some of its statements alone; text and checksum stay.
     pub(crate) fn keeping(&self, is_kept: impl Fn(&Statement) -> bool) -> Self {
         let statements = self.statements.iter().filter(|statement| is_kept(statement)).cloned().collect();
-        Self { text: self.text.clone(), bounds: self.bounds, statements }
+        Self { text: self.text.clone(), directives: self.directives.clone(), statements }
     }
 
     /// The statements in the order of the file.
@@ -155,25 +203,6 @@ impl Script {
 /// The text with LF line ends and without a byte-order mark, so that a checkout on Windows is the same migration.
 pub fn with_lf(text: &str) -> String {
     text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n")
-}
-
-fn directive(text: &str) -> Result<Bounds, ScriptError> {
-    let first = text.lines().next().unwrap_or_default().trim_ascii();
-    let Some(comment) = first.strip_prefix("--").map(str::trim) else {
-        return Ok(Bounds::Transaction);
-    };
-    // sqlx's own spelling: its files are read as they are.
-    if comment == "no-transaction" {
-        return Ok(Bounds::Statements);
-    }
-    let Some(word) = comment.strip_prefix("longshore:").map(str::trim) else {
-        return Ok(Bounds::Transaction);
-    };
-    match word {
-        "rebuild" => Ok(Bounds::Rebuild),
-        "no transaction" | "no-transaction" => Ok(Bounds::Statements),
-        _ => Err(ScriptError::UnknownDirective { directive: word.to_owned() }),
-    }
 }
 
 /// One statement of a text with its place in it.
@@ -319,6 +348,15 @@ fn refuse_transaction_control(statement: &Statement) -> Result<(), ScriptError> 
         return Err(ScriptError::TransactionControl { line: statement.line, word: first.text.to_owned() });
     }
     Ok(())
+}
+
+fn refuse_reach(statement: &Statement, other_files: bool) -> Result<(), ScriptError> {
+    let (line, in_short) = (statement.line, || statement.in_short());
+    match reach::reach(statement) {
+        Some(reach::Reach::OtherFiles) if !other_files => Err(ScriptError::OtherFiles { line, statement: in_short() }),
+        Some(reach::Reach::Never) => Err(ScriptError::BeyondDatabase { line, statement: in_short() }),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use crate::{
     checksum::sha256_hex,
     finding::Finding,
     import::{EntryKind, Skipped, why_skipped},
-    migration::{Body, CodeMigration, Migration, MigrationId},
-    script::Script,
+    migration::{Body, CodeMigration, Direction, Migration, MigrationId},
+    script::{IntendedLoss, Script},
 };
 
 /// The name of the built-in source, the queue's own tables.
@@ -100,6 +100,20 @@ impl Source {
             .map(|(file, text)| RawFile { name: (*file).to_owned(), content: Content::Bytes(text.as_bytes().to_vec()) })
             .collect();
         Self::from_files(name.into(), files)
+    }
+
+    /// The same source with what one of its migrations loses on purpose, for a released file that cannot say so itself
+    /// any more. `names` are as behind `-- longshore: loses`; one that is none is passed over.
+    #[must_use]
+    pub fn intending(mut self, number: i64, direction: Direction, names: &[&str]) -> Self {
+        let migration = self.migrations.iter_mut().find(|migration| migration.id.number == number);
+        if let Some(Body::Sql { up, down }) = migration.map(|migration| &mut migration.body) {
+            let script = if direction == Direction::Up { Some(up) } else { down.as_mut() };
+            if let Some(script) = script {
+                script.intend(names.iter().filter_map(|name| IntendedLoss::parse(name)));
+            }
+        }
+        self
     }
 
     /// A source of code migrations, sorted by number.

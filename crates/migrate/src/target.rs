@@ -6,6 +6,7 @@ use longshore_cause::OutsideCause;
 
 use crate::{
     ledger::{Event, Ledger, Record, SharedRow},
+    loss::{Loss, LossCheck},
     migration::{Direction, MigrationId},
     schema::{ObjectName, Schema},
 };
@@ -40,6 +41,15 @@ pub enum TargetError {
         statement: String,
         /// What the driver said.
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// A statement that a migration must not run: it would reach past the database.
+    #[error(
+        "`{statement}` is not permitted in a migration: it opens another file, loads a library or writes the schema \
+         table itself"
+    )]
+    NotPermitted {
+        /// The statement in one line.
+        statement: String,
     },
     /// The catalog cannot be read as a schema.
     #[error("the schema cannot be read: {source}")]
@@ -171,6 +181,8 @@ pub enum ForeignKeys {
     Enforced,
     /// Not at all until the commit, which checks every one.
     Suspended,
+    /// As the migration has set them by a pragma of its own, outside a transaction.
+    AsSet,
 }
 
 /// Held by the one runner; dropping it lets the next one in, and so does the death of the process.
@@ -250,11 +262,27 @@ pub trait Target: Session {
     /// Forgets the checkpoints of a migration.
     fn clear_checkpoints(&mut self, id: &MigrationId) -> Result<(), TargetError>;
 
+    /// Whether foreign keys act outside of a transaction with settings of its own.
+    fn are_keys_enforced(&mut self) -> Result<bool, TargetError>;
+
+    /// Sets whether they do. Outside of any transaction.
+    fn enforce_keys(&mut self, enforced: bool) -> Result<(), TargetError>;
+
+    /// Rows that refer to rows that are not there, each as `table → parent` with what tells it from the others.
+    fn orphans(&mut self) -> Result<BTreeSet<String>, TargetError>;
+
     /// Whether a statement refuses to run in any transaction (VACUUM, say).
     fn is_outside_transactions(&self, statement: &str) -> bool;
 
     /// How many rows a table or, with a column, values that are not NULL it has; 0 if it is not there.
     fn count(&mut self, table: &str, column: Option<&str>) -> Result<u64, TargetError>;
+
+    /// From now on whatever a statement of this transaction writes is counted before it runs: the rows and the values
+    /// of each table that it can reach, also through keys and triggers. What reaches past the database is refused.
+    fn begin_loss_check(&mut self, check: LossCheck) -> Result<(), TargetError>;
+
+    /// Counts the same again, and gives what there is less of. Ends the check, as a roll-back does.
+    fn end_loss_check(&mut self) -> Result<Vec<Loss>, TargetError>;
 
     /// Copies the database aside, keeps the last few copies, and says where; `None` for a database that cannot.
     fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError>;

@@ -1,5 +1,7 @@
 //! The queue's own migrations, built in as the source `longshore`.
 
+mod intended;
+
 use std::sync::{Arc, OnceLock};
 
 use longshore_migrate::{Direction, Elsewhere, Source, script::Statement, source::LONGSHORE, target::VerifiedSource};
@@ -41,7 +43,7 @@ pub(crate) const TABLES: [&str; 9] = [
 pub fn longshore() -> Source {
     // The application that the queue comes from had a manager of its own, which ran 001 and 002 under these numbers.
     let elsewhere = Elsewhere { numbers: &[1, 2], table: "job_queue" };
-    let source = Source::embedded(LONGSHORE, FILES.as_flattened());
+    let source = intended::declare(Source::embedded(LONGSHORE, FILES.as_flattened()));
     source.known_elsewhere(elsewhere).adopting(Arc::new(QueueAdopter))
 }
 

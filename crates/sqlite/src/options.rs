@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longshore_core::{Clock, Limits, SystemClock};
 
-use crate::workers::boot_id::boot_id_of_machine;
+use crate::workers::liveness::boot_id::boot_id_of_machine;
 
 /// When an acknowledged write is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -5,7 +5,7 @@ use std::{fmt, thread};
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, NewJob,
     Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock,
-    ValidJob, ValidJobStream, Wakeups, WorkerId,
+    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use longshore_sqlite_file::check_connection;
 use rusqlite::Connection;
@@ -29,7 +29,9 @@ use crate::upkeep::duties::Duties;
 use crate::workers::given::GivenClaims;
 use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
+use crate::workers::liveness::session::SqliteSession;
 use crate::workers::reclaim::Reclaim;
+use crate::workers::told::ToldClaims;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::writing::hints::Hints;
 use crate::writing::writer::{Opened, Writer};
@@ -51,6 +53,7 @@ pub(crate) struct Parts {
     pub(crate) liveness: Arc<Liveness>,
     pub(crate) reclaim: Reclaim,
     given: Arc<GivenClaims>,
+    told: Arc<ToldClaims>,
     pub(crate) audit: Audit,
     pub(crate) duties: Duties,
     hints: Arc<Hints>,
@@ -94,8 +97,9 @@ impl SqliteStore {
         )?;
         let (audit, duties) = (Audit::new(), Duties::new());
         let inboxes = Inboxes::default();
+        let told = Arc::default();
         let parts =
-            Parts { options, context, writer, readers, liveness, reclaim, given, audit, duties, hints, inboxes };
+            Parts { options, context, writer, readers, liveness, reclaim, given, told, audit, duties, hints, inboxes };
         Ok(Self { parts: Arc::new(parts) })
     }
 
@@ -123,6 +127,16 @@ impl SqliteStore {
 }
 
 impl Parts {
+    fn begin_session(&self, worker_id: &WorkerId) -> SqliteSession {
+        SqliteSession {
+            worker_id: worker_id.clone(),
+            standing: self.liveness.begin_session(worker_id),
+            liveness: Arc::clone(&self.liveness),
+            given: Arc::clone(&self.given),
+            told: Arc::clone(&self.told),
+        }
+    }
+
     fn close(&self) {
         self.readers.close();
         self.writer.close();
@@ -183,35 +197,37 @@ impl Store for SqliteStore {
         Box::pin(enqueue_stream(writer, context, options, jobs))
     }
 
-    fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
         Box::pin(async move {
-            let Parts { liveness, context, .. } = &*self.parts;
+            let Parts { liveness, context, told, .. } = &*self.parts;
             let worker_id = registration.worker_id.clone();
             let is_new = !liveness.is_own(&worker_id);
             let file = liveness
                 .register(&worker_id, registration.concurrency)
                 .map_err(|refused| context.explain_refused(refused))?;
+            // Dropped with this future: nobody else would give up the file of a worker that does not begin.
+            let first = is_new.then(|| self.parts.begin_session(&worker_id));
             let registered = self.parts.writer.run(Register { registration, file }).await;
             if registered.is_err() && is_new {
                 liveness.forget(&worker_id);
             }
-            registered
+            registered?;
+            told.forget(&worker_id);
+            let session = first.unwrap_or_else(|| self.parts.begin_session(&worker_id));
+            Ok(Box::new(session) as Box<dyn WorkerSession>)
         })
     }
 
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let started = self.parts.liveness.started(&worker_id, None);
-            self.parts.writer.run(Retire { worker_id: worker_id.clone(), started }).await?;
-            self.parts.liveness.forget(&worker_id);
-            self.parts.given.forget(&worker_id);
+            let Parts { liveness, writer, given, told, .. } = &*self.parts;
+            let started = liveness.started(&worker_id, None);
+            writer.run(Retire { worker_id: worker_id.clone(), started }).await?;
+            liveness.forget(&worker_id);
+            given.forget(&worker_id);
+            told.forget(&worker_id);
             Ok(())
         })
-    }
-
-    fn abandon(&self, worker_id: &WorkerId) {
-        self.parts.liveness.abandon(worker_id);
-        self.parts.given.forget(worker_id);
     }
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
@@ -235,8 +251,11 @@ impl Store for SqliteStore {
         Box::new(inboxes.open(Mailbox::new(worker_id.clone(), back)))
     }
 
-    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
-        self.parts.liveness.mark_started(worker_id, attempt);
+    fn mark_started(&self, worker_id: WorkerId, attempts: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            self.parts.liveness.mark_started(&worker_id, &attempts);
+            Ok(())
+        })
     }
 
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
@@ -245,8 +264,14 @@ impl Store for SqliteStore {
 
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
         Box::pin(async move {
-            let file = self.parts.liveness.keep_file(&heartbeat.worker_id);
-            self.parts.writer.run(Extend { heartbeat, file }).await
+            let Parts { liveness, writer, told, .. } = &*self.parts;
+            let (worker_id, held) = (heartbeat.worker_id.clone(), told.take_in(&heartbeat));
+            let file = liveness.look_for_file(&worker_id);
+            let extended = writer.run(Extend { worker_id, held, file }).await;
+            if let Err(StoreError::WorkerGone { worker_id }) = &extended {
+                told.forget(worker_id);
+            }
+            extended
         })
     }
 

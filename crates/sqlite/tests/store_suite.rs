@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use longshore_core::{JobId, Limits, Status};
+use longshore_core::{JobId, Limits, Status, WorkerId};
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{Durability, SqliteOptions, SqliteStore, schema};
 use longshore_testkit::suite::Harness;
@@ -67,6 +67,11 @@ impl Harness for Sqlite {
     /// Dropping a store gives nothing back and drops the locks of its workers, as the end of a process does.
     fn kill(&self, store: SqliteStore) {
         drop(store);
+    }
+
+    fn lose_session(&self, worker_id: &WorkerId) {
+        let file = self.folder.path().join("queue.db-workers").join(worker_id.as_str());
+        std::fs::remove_file(file).expect("a living worker has its file");
     }
 }
 

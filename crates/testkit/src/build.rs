@@ -6,10 +6,12 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use longshore_core::{ClaimRequest, JobData, NewJob, QueueScope, RequestId, WorkerId};
+use longshore_core::{
+    ClaimNumber, ClaimRequest, Heartbeat, Held, JobData, JobId, NewJob, QueueScope, RequestId, WorkerId,
+};
 
 pub use record::{RecordBuilder, ended};
-pub use worker::{WorkerBuilder, worker};
+pub use worker::{WorkerBuilder, register_for_good, worker};
 
 /// The type of every job and worker that is not told another.
 pub(crate) const JOB_TYPE: &str = "work";
@@ -34,4 +36,11 @@ pub fn claim(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
 pub fn request_id() -> RequestId {
     static LAST: AtomicU64 = AtomicU64::new(0);
     RequestId(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+/// A heartbeat that names all that the worker holds, with a number above those of its earlier ones.
+pub fn heartbeat(worker_id: &WorkerId, held: Vec<(JobId, ClaimNumber)>) -> Heartbeat {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    Heartbeat { worker_id: worker_id.clone(), number, held: Held::All(held) }
 }

@@ -1,16 +1,19 @@
 mod console;
+mod journal;
 mod plan;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Hint, Inbox, Interest, JobId, Limits,
     OutsideCause, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
-    ValidJob, ValidJobStream, Wakeups, WorkerId,
+    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
+
+use journal::Journal;
 
 pub use plan::{Fault, FaultPlan, Operation};
 
@@ -22,12 +25,13 @@ pub use plan::{Fault, FaultPlan, Operation};
 pub struct FaultStore<S> {
     inner: S,
     plan: Arc<Mutex<FaultPlan>>,
+    journal: Arc<Mutex<Journal>>,
 }
 
 impl<S: Sync> FaultStore<S> {
     /// A store that fails as the plan says.
     pub fn new(inner: S, plan: FaultPlan) -> Self {
-        Self { inner, plan: Arc::new(Mutex::new(plan)) }
+        Self { inner, plan: Arc::new(Mutex::new(plan)), journal: Arc::default() }
     }
 
     /// Makes the next call of this operation meet this fault, whatever the plan says.
@@ -40,14 +44,29 @@ impl<S: Sync> FaultStore<S> {
         self.with_plan(FaultPlan::heal);
     }
 
+    /// How often this operation was asked for so far, whatever came of it.
+    pub fn calls(&self, operation: Operation) -> usize {
+        self.journal().calls(operation)
+    }
+
+    /// The heartbeats so far, whatever came of them.
+    pub fn heartbeats(&self) -> Vec<Heartbeat> {
+        self.journal().heartbeats.clone()
+    }
+
+    /// How many beginnings each call of `mark_started` named so far.
+    pub fn beginnings(&self) -> Vec<usize> {
+        self.journal().beginnings.clone()
+    }
+
+    /// From now on every look for dead workers says that the next one is due after this time.
+    pub fn look_again_after(&self, next: Duration) {
+        self.journal().next_look = Some(next);
+    }
+
     /// The fault that the last call met, if it met one.
     pub fn take_injected(&self) -> Option<Fault> {
         self.with_plan(FaultPlan::take_injected)
-    }
-
-    /// How often this operation was called; one that can only panic is not counted.
-    pub fn calls(&self, operation: Operation) -> u64 {
-        self.with_plan(|plan| plan.calls(operation))
     }
 
     /// The store behind, which never fails on demand.
@@ -58,6 +77,10 @@ impl<S: Sync> FaultStore<S> {
     /// The store behind, for good.
     pub fn into_inner(self) -> S {
         self.inner
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with_plan<T>(&self, call: impl FnOnce(&mut FaultPlan) -> T) -> T {
@@ -71,6 +94,7 @@ impl<S: Sync> FaultStore<S> {
         call: impl FnOnce(&'a S) -> StoreFuture<'a, T> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
+            self.journal().note(operation);
             let fault = self.with_plan(|plan| plan.draw(operation));
             match fault {
                 None => call(&self.inner).await,
@@ -120,16 +144,12 @@ impl<S: Store> Store for FaultStore<S> {
         self.meet(Operation::EnqueueStream, move |inner| inner.enqueue_valid_stream(jobs))
     }
 
-    fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
         self.meet(Operation::Register, move |inner| inner.register(registration))
     }
 
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
         self.meet(Operation::Retire, move |inner| inner.retire(worker_id))
-    }
-
-    fn abandon(&self, worker_id: &WorkerId) {
-        self.inner.abandon(worker_id);
     }
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
@@ -140,12 +160,9 @@ impl<S: Store> Store for FaultStore<S> {
         self.inner.inbox(worker_id)
     }
 
-    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
-        let fault = self.with_plan(|plan| plan.scripted_fault(Operation::MarkStarted));
-        if fault == Some(Fault::Panic) {
-            panic!("{PANIC}");
-        }
-        self.inner.mark_started(worker_id, attempt);
+    fn mark_started(&self, worker_id: WorkerId, attempts: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
+        self.journal().beginnings.push(attempts.len());
+        self.meet(Operation::MarkStarted, move |inner| inner.mark_started(worker_id, attempts))
     }
 
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
@@ -153,6 +170,7 @@ impl<S: Store> Store for FaultStore<S> {
     }
 
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
+        self.journal().heartbeats.push(heartbeat.clone());
         self.meet(Operation::Extend, move |inner| inner.extend(heartbeat))
     }
 
@@ -169,7 +187,11 @@ impl<S: Store> Store for FaultStore<S> {
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
-        self.meet(Operation::Reclaim, move |inner| inner.reclaim())
+        Box::pin(async move {
+            let reclaimed = self.meet(Operation::Reclaim, move |inner| inner.reclaim()).await?;
+            let next = self.journal().next_look.unwrap_or(reclaimed.next);
+            Ok(Reclaimed { next, ..reclaimed })
+        })
     }
 
     fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups> {

@@ -12,7 +12,7 @@ mod memory;
 mod random;
 pub mod suite;
 
-pub use build::{RecordBuilder, WorkerBuilder, claim, ended, job, request_id, worker};
+pub use build::{RecordBuilder, WorkerBuilder, claim, ended, heartbeat, job, register_for_good, request_id, worker};
 pub use clock::FakeClock;
 pub use fault::{Fault, FaultPlan, FaultStore, Operation};
 pub use feed::{Line, feed};

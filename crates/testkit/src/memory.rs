@@ -12,6 +12,7 @@ mod lease;
 mod overdue;
 mod page;
 mod row;
+mod session;
 mod state;
 mod stats;
 mod wakeups;
@@ -25,11 +26,12 @@ use std::time::Duration;
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Lease, Limits,
     Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Status, Store, StoreError, StoreFuture,
-    Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, next_of,
+    Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
 };
 use tokio::sync::watch;
 
 use inbox::MemoryInbox;
+use session::MemorySession;
 use state::State;
 use wakeups::MemoryWakeups;
 
@@ -88,6 +90,12 @@ impl MemoryStore {
     /// Makes one worker dead: the next reclaim finds it.
     pub fn kill(&self, worker_id: &WorkerId) {
         self.with(|state, _| state.kill(worker_id));
+    }
+
+    /// Takes the evidence of a worker's life away while it lives: its session is lost, and only its lease can end it until
+    /// it is registered again.
+    pub fn lose_session(&self, worker_id: &WorkerId) {
+        self.with(|state, _| state.lose_session(worker_id));
     }
 
     /// From now on refuses every outcome that would bring this job into one of these states, as a constraint can.
@@ -162,11 +170,12 @@ impl Store for MemoryStore {
         })
     }
 
-    fn register(&self, registration: Registration) -> StoreFuture<'_, ()> {
-        let process = self.process;
-        self.quietly(move |state, moment| {
-            state.register(registration, process, moment);
-            Ok(())
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
+        Box::pin(async move {
+            let worker_id = registration.worker_id.clone();
+            let (number, is_lost) = self.with(|state, moment| state.register(registration, self.process, moment));
+            let session = MemorySession { store: self.clone(), worker_id, number, is_lost };
+            Ok(Box::new(session) as Box<dyn WorkerSession>)
         })
     }
 
@@ -177,10 +186,6 @@ impl Store for MemoryStore {
         })
     }
 
-    fn abandon(&self, worker_id: &WorkerId) {
-        self.with(|state, _| state.abandon(worker_id));
-    }
-
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
         self.quietly(move |state, moment| state.claim(&request, moment.now))
     }
@@ -189,8 +194,11 @@ impl Store for MemoryStore {
         Box::new(MemoryInbox::open(self, worker_id))
     }
 
-    fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
-        self.with(|state, _| state.mark_started(worker_id, attempt));
+    fn mark_started(&self, worker_id: WorkerId, attempts: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
+        self.quietly(move |state, _| {
+            state.mark_started(&worker_id, &attempts);
+            Ok(())
+        })
     }
 
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {

@@ -4,6 +4,7 @@
 //! behaviour is then a test of its own, on an empty database of its own, with a clock that stands still.
 #![allow(missing_docs, reason = "the name of a behaviour is its sentence; a doc line would only repeat it")]
 
+pub mod cadence;
 pub mod cancel;
 pub mod claim;
 pub mod due;
@@ -28,13 +29,14 @@ pub mod queue;
 pub mod reclaim;
 pub mod repeat;
 pub mod retry;
+pub mod session;
 pub mod stats;
 pub mod suspect;
 pub mod unique;
 pub mod wakeup;
 mod world;
 
-use longshore_core::{Console, JobId, Limits, Status, Store};
+use longshore_core::{Console, JobId, Limits, Status, Store, WorkerId};
 
 use crate::FakeClock;
 use world::{Process, World, ids};
@@ -61,4 +63,8 @@ pub trait Harness: Sized + Send + Sync + 'static {
 
     /// Ends that process as `kill -9` does: nothing is given back, and its workers are dead.
     fn kill(&self, store: Self::Store);
+
+    /// Takes the evidence of a worker's life away while it lives: removes its file, ends its connection. The worker
+    /// learns of it by its next heartbeat at the latest.
+    fn lose_session(&self, worker_id: &WorkerId);
 }

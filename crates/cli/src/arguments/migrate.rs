@@ -190,7 +190,7 @@ pub(crate) struct CareArguments {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Continue even if data would be lost
+    /// Continue even if data would be lost that the file does not declare (-- longshore: loses TABLE)
     #[arg(long)]
     pub(crate) allow_data_loss: bool,
 }

@@ -165,7 +165,8 @@ async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
 async fn drain_store(queue: &Queue, jobs: u64) -> Result<Rate> {
     let (store, worker_id) = (queue.backend(), WorkerId::random());
     let job_types: Arc<[String]> = Arc::new([JOB_TYPE.to_owned()]);
-    store.register(registration(&worker_id, &job_types)).await?;
+    // Kept until the end: without its session the worker would be taken for dead.
+    let _session = store.register(registration(&worker_id, &job_types)).await?;
     let claim = |number| ClaimRequest {
         request_id: RequestId(number),
         worker_id: worker_id.clone(),

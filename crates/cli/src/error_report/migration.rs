@@ -1,12 +1,13 @@
 //! How errors and findings about migrations are printed: the exit code and the next command.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use longshore_migrate::finding::{Finding, FindingKind, Remedy};
 use longshore_migrate::import::ImportError;
 use longshore_migrate::report::NextStep;
 use longshore_migrate::target::TargetError;
-use longshore_migrate::{Direction, MigrateError};
+use longshore_migrate::{Direction, Loss, LossKind, MigrateError};
 
 use crate::exit::Exit;
 use crate::output::quoted::shell_word;
@@ -28,6 +29,7 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
         | MigrateError::DidNotDo { .. } => Exit::SchemaDisagrees,
         MigrateError::Import { error } => of_import(error),
         MigrateError::DataLoss { .. }
+        | MigrateError::NotKept { .. }
         | MigrateError::NotShown { .. }
         | MigrateError::StillThere { .. }
         | MigrateError::NoFile { .. }
@@ -95,7 +97,10 @@ pub(super) fn hint(error: &MigrateError) -> String {
         MigrateError::AlreadyThere { id, .. } => {
             format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
         }
-        MigrateError::DataLoss { .. } => "add --allow-data-loss if the data may be lost".to_owned(),
+        MigrateError::DataLoss { direction, losses, .. } => of_losses(*direction, losses),
+        MigrateError::NotKept { object, .. } => {
+            format!("drop {object} in the migration and create it again so that it fits; nothing was changed")
+        }
         MigrateError::NotShown { id, .. } => format!(
             "longshore migrate repair, or longshore migrate mark-applied {id} --reason TEXT --unverified to mark it \
              anyway"
@@ -145,6 +150,24 @@ pub(super) fn hint(error: &MigrateError) -> String {
     }
 }
 
+/// A loss that the runner itself can prevent, and else the two ways to say that it is meant.
+fn of_losses(direction: Direction, losses: &[Loss]) -> String {
+    let is_kept = |loss: &Loss| matches!(loss.kind, LossKind::Counter | LossKind::Definition);
+    if losses.iter().all(is_kept) {
+        return "begin the file with `-- longshore: rebuild`, which keeps counters, indexes and triggers".to_owned();
+    }
+    let names: BTreeSet<&str> = losses.iter().map(|loss| loss.object.owner()).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let command = match direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    };
+    format!(
+        "if the data may be lost, say `-- longshore: loses {names}` in the file, or add --allow-data-loss to longshore migrate \
+         {command}"
+    )
+}
+
 /// The fix for a finding, with a command if there is one.
 pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
     if let Some(command) = finding.remedy.as_ref().and_then(of_remedy) {
@@ -171,7 +194,7 @@ pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
             ))
         }
         (FindingKind::Interrupted, _) => Some("longshore migrate up".to_owned()),
-        (FindingKind::Destructive, Some(_)) => Some("up requires --allow-data-loss if the table has rows".to_owned()),
+        (FindingKind::Destructive, Some(hint)) => Some(format!("{hint}; the other way is --allow-data-loss")),
         (_, hint) => hint.clone(),
     }
 }

@@ -1,3 +1,5 @@
+mod losses;
+
 use std::process::Stdio;
 
 use rusqlite::Connection;

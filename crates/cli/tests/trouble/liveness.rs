@@ -5,10 +5,16 @@ use std::time::{Duration, Instant};
 
 use crate::harbour::{Harbour, Worker, until};
 
-const RESTORED: &str = "was removed or replaced; it is restored";
+const LOST: &str = "the session that shows that this worker lives is lost";
+const REASON: &str = "the file that shows that this worker lives was removed or replaced";
 
-fn restored(worker: &Worker) -> usize {
-    worker.log().matches(RESTORED).count()
+/// How often a worker has told of the loss.
+fn losses(worker: &Worker) -> usize {
+    worker.log().matches(LOST).count()
+}
+
+fn files(harbour: &Harbour) -> usize {
+    fs::read_dir(harbour.liveness_folder()).into_iter().flatten().count()
 }
 
 #[test]
@@ -21,12 +27,13 @@ fn workers_survive_the_loss_of_their_liveness_folder_and_then_a_death_is_seen_at
 
     fs::remove_dir_all(harbour.liveness_folder()).unwrap();
 
-    until("both files are restored", || workers.iter().all(|worker| restored(worker) > 0));
+    until("both files are restored", || workers.iter().all(|worker| losses(worker) > 0) && files(&harbour) == 2);
+    assert!(workers.iter().all(|worker| worker.log().contains(REASON)));
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(harbour.lines("began"), [1]);
     assert_eq!(harbour.number("SELECT crash_count FROM job_queue"), 0);
-    assert!(workers.iter().all(|worker| restored(worker) == 1), "each says so once");
-    assert_eq!(fs::read_dir(harbour.liveness_folder()).unwrap().count(), 2);
+    assert!(workers.iter().all(|worker| losses(worker) == 1), "each says so once");
+    assert_eq!(files(&harbour), 2);
 
     let holder = harbour.runner_of(1).unwrap();
     let place = workers.iter().position(|worker| worker.id() == holder).unwrap();

@@ -45,7 +45,7 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
     /// One bounded step of housekeeping. One store at a time compares the counts, and one removes what is older than
     /// a retention; for another store there is nothing to do. A store that has not gone on for
     /// [`Maintenance::DUTY_EXPIRY`] is replaced by the next one that asks, and what it had not written yet is never
-    /// written.
+    /// written. The answer says when to take the next step.
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained>;
 
     /// The facts that `doctor` judges.
@@ -452,4 +452,6 @@ pub struct Maintained {
     pub reconciled: u64,
     /// Whether another step has something to do.
     pub has_more: bool,
+    /// How long this process may wait before the next step; no longer than a duty lasts that it holds.
+    pub next: Duration,
 }

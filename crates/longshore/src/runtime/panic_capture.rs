@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::pin::Pin;
 use std::sync::Once;
@@ -53,6 +54,19 @@ pub(crate) fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
 /// Runs a future to its end. Returns its panic, or a panic of its `Drop`.
 pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
     Caught { future: Some(Box::pin(future)) }.await
+}
+
+/// The same of a future in a box of its own, which costs no second one.
+pub(crate) async fn caught_boxed<'a, T>(
+    make: impl FnOnce() -> Pin<Box<dyn Future<Output = T> + Send + 'a>>,
+) -> Result<T, Panicked> {
+    let mut future = catch(make)?;
+    // What panicked is not polled again.
+    poll_fn(|context| match catch(|| future.as_mut().poll(context)) {
+        Ok(polled) => polled.map(Ok),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
 }
 
 struct Caught<F> {
@@ -156,7 +170,7 @@ mod tests {
     #[test]
     fn a_future_that_panics_when_it_is_dropped_has_panicked() {
         let guard = PanicsWhenDropped;
-        let future = std::future::poll_fn(move |_| {
+        let future = poll_fn(move |_| {
             let _kept = &guard;
             Poll::Ready(7)
         });

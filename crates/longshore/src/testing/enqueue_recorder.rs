@@ -4,7 +4,7 @@ use longshore_core::{
     Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, Hint,
     Interest, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance,
     NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store,
-    StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, next_of,
+    StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
 
 use crate::{BoxFuture, Queue};
@@ -61,7 +61,7 @@ impl Store for EnqueueRecorder {
         })
     }
 
-    fn register(&self, _: Registration) -> StoreFuture<'_, ()> {
+    fn register(&self, _: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
         nothing()
     }
 
@@ -69,13 +69,13 @@ impl Store for EnqueueRecorder {
         nothing()
     }
 
-    fn abandon(&self, _: &WorkerId) {}
-
     fn claim(&self, _: ClaimRequest) -> StoreFuture<'_, Claimed> {
         nothing()
     }
 
-    fn mark_started(&self, _: &WorkerId, _: StartedAttempt) {}
+    fn mark_started(&self, _: WorkerId, _: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
+        nothing()
+    }
 
     fn begin_isolated(&self, _: WorkerId, _: JobId, _: ClaimNumber) -> StoreFuture<'_, Recorded> {
         nothing()

@@ -7,3 +7,4 @@ pub(crate) mod executor;
 pub(crate) mod hooks;
 pub(crate) mod refused_outcomes;
 pub(crate) mod slot;
+pub(crate) mod start_notes;

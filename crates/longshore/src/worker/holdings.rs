@@ -345,10 +345,15 @@ impl Holdings {
             return false;
         }
         self.is_registered = false;
+        self.suspend();
+        true
+    }
+
+    /// What is held may be lost: nothing new is run before the next heartbeat has told.
+    pub(crate) fn suspend(&mut self) {
         if self.admission == Admission::Open {
             self.admission = Admission::Suspended;
         }
-        true
     }
 
     /// Gives back the attempts that do not stop although their time is over; says how many.

@@ -1,5 +1,5 @@
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use longshore_core::StoreError;
@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::attempt::slot;
 use super::claiming::claims;
-use super::upkeep::{cancellations, heartbeat, recorder, recovery};
+use super::suspects::gate;
+use super::upkeep::{cancellations, heartbeat, recorder, recovery, session};
 use super::worker_run::{Until, WorkerRun};
 use super::{Worker, WorkerError, watched};
 use crate::runtime::panic_capture::caught;
@@ -71,10 +72,10 @@ async fn work(
     let identity = Identity(&worker_run);
     // Aborted and joined at the end; dropped, and so aborted, when this future is.
     let mut tasks = JoinSet::new();
-    worker_run.gate.join(&worker_run);
+    let others = worker_run.gate.join(&worker_run);
     spawn(&worker_run, &mut tasks);
     let claims = async {
-        let claims = claims(&worker_run);
+        let claims = claims(&worker_run, &others);
         let mut claims = std::pin::pin!(claims);
         tokio::select! {
             ended = &mut claims => return ended,
@@ -109,13 +110,19 @@ fn spawn(worker_run: &Arc<WorkerRun>, tasks: &mut JoinSet<()>) {
     }
     tasks.spawn(watched::run(worker_run.clone(), "the recorder of outcomes", recorder::run));
     tasks.spawn(watched::run(worker_run.clone(), "the heartbeat", heartbeat::run));
+    tasks.spawn(watched::run(worker_run.clone(), "the session", session::run));
     tasks.spawn(watched::run(worker_run.clone(), "the search for dead workers", recovery::reclaim));
     tasks.spawn(watched::run(worker_run.clone(), "the look for cancellations", cancellations::run));
     tasks.spawn(watched::run(worker_run.clone(), "the housekeeping", recovery::sweep));
 }
 
-async fn claims(worker_run: &WorkerRun) -> Result<(), StoreError> {
-    match caught(claims::run(worker_run)).await {
+async fn claims(worker_run: &WorkerRun, others: &[Weak<WorkerRun>]) -> Result<(), StoreError> {
+    let part = async {
+        // Before anything can begin here.
+        gate::note_company(others).await;
+        claims::run(worker_run).await
+    };
+    match caught(part).await {
         Ok(ended) => ended,
         Err(panicked) => {
             worker_run.note_panic("the claim loop", panicked);
@@ -193,16 +200,14 @@ fn longest_grace(worker_run: &WorkerRun) -> Duration {
     worker_run.registry.entries().map(of_handler).max().unwrap_or(own)
 }
 
-/// Ends the sign of life of a worker that did not retire, also when its future was dropped: its process may live on,
-/// and nobody else would give its jobs back.
+/// Ends the session of a worker that did not retire, also when its future was dropped: its process may live on, and
+/// nobody else would give its jobs back.
 struct Identity<'a>(&'a WorkerRun);
 
 impl Drop for Identity<'_> {
     fn drop(&mut self) {
-        let left = self.0.holdings().take_identity();
-        if let Some(worker_id) = left {
-            self.0.queue.backend().abandon(&worker_id);
-        }
+        self.0.holdings().take_identity();
+        self.0.sessions.end();
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) enum StoreCall {
     Register,
     Claim,
     Isolate,
+    Start,
     Extend,
     Record,
     Report,
@@ -89,6 +90,7 @@ const fn bit(call: StoreCall) -> u16 {
         StoreCall::Reclaim => 1 << 6,
         StoreCall::Maintain => 1 << 7,
         StoreCall::Read => 1 << 8,
+        StoreCall::Start => 1 << 9,
     }
 }
 

@@ -1,6 +1,8 @@
-//! What runs beside the attempts: the lease, the recording of outcomes, dead workers, housekeeping.
+//! What runs beside the attempts: the lease, the session, the recording of outcomes, dead workers, housekeeping.
 
 pub(crate) mod cancellations;
 pub(crate) mod heartbeat;
+pub(crate) mod held_report;
 pub(crate) mod recorder;
 pub(crate) mod recovery;
+pub(crate) mod session;

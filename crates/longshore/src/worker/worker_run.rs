@@ -1,22 +1,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{
-    Clock, Interest, Limits, QueueLimit, QueueScope, Registration, StartedAttempt, StoreError, StoreFuture, WorkerId,
-};
+use longshore_core::{Clock, Interest, Limits, QueueLimit, QueueScope, StoreError, StoreFuture, WorkerId};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::holdings::{Holdings, HoldingsGuard, SharedHoldings};
+use super::registration::Sessions;
 use super::registry::Registry;
 use super::store_time::StoreTime;
 use super::trouble::{Patience, StoreCall, Trouble};
 use crate::handler::current_attempt::AttemptOrigin;
-use crate::runtime::panic_capture::{Panicked, catch};
+use crate::runtime::panic_capture::Panicked;
 use crate::runtime::quiet;
+use crate::worker::attempt::start_notes::StartNotes;
 use crate::worker::claiming::lane::Lanes;
 use crate::worker::suspects::gate::Gate;
-use crate::{CurrentAttempt, Queue, WorkerError};
+use crate::{Queue, WorkerError};
 
 /// What a worker was told before it began.
 #[derive(Clone, Debug)]
@@ -52,6 +51,8 @@ pub(crate) struct WorkerRun {
     pub(crate) gate: Arc<Gate>,
     /// Whoever waits for a state of the holdings waits here; changes are made by [`WorkerRun::holdings`].
     pub(crate) shared: SharedHoldings,
+    pub(crate) sessions: Sessions,
+    pub(crate) start_notes: StartNotes,
     pub(crate) trouble: Trouble,
     pub(crate) store_time: StoreTime,
     until: Until,
@@ -97,6 +98,8 @@ impl WorkerRun {
             registry,
             settings,
             clock,
+            sessions: Sessions::default(),
+            start_notes: StartNotes::default(),
             trouble: Trouble::default(),
             store_time: StoreTime::default(),
             until,
@@ -107,68 +110,6 @@ impl WorkerRun {
 
     pub(crate) fn holdings(&self) -> HoldingsGuard<'_> {
         self.shared.lock()
-    }
-
-    /// Notes that the attempt in a slot has begun, and whether those of another worker may run beside it.
-    pub(crate) fn note_start(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt) {
-        let had_company = self.gate.has_company();
-        let is_alone = had_company && self.holdings().slots.is_alone(slot);
-        self.note(worker_id, slot, attempt, had_company && !is_alone);
-        // A worker that joined in between may have noted its company before this note.
-        if !had_company && self.gate.has_company() {
-            self.note_company();
-        }
-    }
-
-    /// Notes of each attempt of its own that those of another worker may run beside it.
-    pub(crate) fn note_company(&self) {
-        let holdings = self.holdings();
-        let Some(worker_id) = holdings.worker_id() else { return };
-        for (slot, attempt) in holdings.slots.accompanied() {
-            self.note(worker_id, slot, attempt, true);
-        }
-    }
-
-    fn note(&self, worker_id: &WorkerId, slot: usize, attempt: &CurrentAttempt, is_accompanied: bool) {
-        let (slot, lease) = (u32::try_from(slot).unwrap_or(u32::MAX), attempt.lease());
-        let started = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number, is_accompanied };
-        // A store that panics here is broken, which is no fault of the job.
-        if let Err(panicked) = catch(|| self.queue.backend().mark_started(worker_id, started)) {
-            self.note_panic("the store", panicked);
-        }
-    }
-
-    /// Makes the worker known under its identity; tries until the store answers, or the worker is to stop.
-    pub(crate) async fn register(&self) -> Result<(), StoreError> {
-        let mut patience = Patience::default();
-        loop {
-            let asked_at = Instant::now();
-            match self.queue.backend().register(self.registration()).await {
-                Ok(()) => {
-                    self.trouble.pass(StoreCall::Register);
-                    quiet::info!(worker_id = %self.identity, "registered");
-                    self.holdings().register(self.identity.clone(), asked_at);
-                    return Ok(());
-                }
-                Err(error) if self.is_waited_out(&error) => self.trouble.meet(StoreCall::Register, &error),
-                Err(error) => return Err(error),
-            }
-            if self.pause(patience.next(fastrand::f64())).await == Phase::Stopping {
-                return Ok(());
-            }
-        }
-    }
-
-    fn registration(&self) -> Registration {
-        Registration {
-            worker_id: self.identity.clone(),
-            host: host(),
-            pid: std::process::id(),
-            lease: self.settings.lease,
-            queues: self.settings.queues.iter().map(|queue| queue.queue.clone()).collect(),
-            job_types: self.job_types.clone(),
-            concurrency: self.settings.concurrency,
-        }
     }
 
     /// Calls the store until it does not fail in passing. Not given up when the worker stops: whoever stops it
@@ -253,7 +194,7 @@ impl WorkerRun {
 
     /// Whether the worker tries again until it works. One that is to end by itself does not wait for a schema that
     /// may never be understood again.
-    fn is_waited_out(&self, error: &StoreError) -> bool {
+    pub(crate) fn is_waited_out(&self, error: &StoreError) -> bool {
         let is_endless = self.until == Until::Drained && matches!(error, StoreError::SchemaChanged { .. });
         error.is_passing() && !is_endless
     }
@@ -272,12 +213,4 @@ impl Drop for WorkerRun {
     fn drop(&mut self) {
         self.gate.leave();
     }
-}
-
-/// The machine's name, for people alone.
-fn host() -> String {
-    #[cfg(unix)]
-    return rustix::system::uname().nodename().to_string_lossy().into_owned();
-    #[cfg(not(unix))]
-    return std::env::var("COMPUTERNAME").unwrap_or_default();
 }

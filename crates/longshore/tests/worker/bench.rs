@@ -44,6 +44,11 @@ impl Bench {
         Worker::new(queue).clock(self.clock.clone()).as_if_in(&self.process)
     }
 
+    /// A worker of other jobs in the same process.
+    pub(crate) fn same_process(&self, other: &Self) -> Worker {
+        other.worker().as_if_in(&self.process)
+    }
+
     /// A worker for the same jobs in another process.
     pub(crate) fn worker_elsewhere(&self) -> Worker {
         self.worker().as_if_in(&SimulatedProcess::default())

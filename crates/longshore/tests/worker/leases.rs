@@ -245,8 +245,7 @@ async fn the_jobs_of_a_dead_worker_are_taken_over() {
 
 async fn claim_and_die(store: &MemoryStore) -> WorkerId {
     let registration = longshore_testkit::worker().job_types(["step"]).registration();
-    let worker_id = registration.worker_id.clone();
-    store.register(registration).await.unwrap();
+    let worker_id = longshore_testkit::register_for_good(store, registration).await;
     let request = ClaimRequest {
         request_id: longshore_testkit::request_id(),
         worker_id: worker_id.clone(),

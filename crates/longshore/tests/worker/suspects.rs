@@ -25,8 +25,7 @@ async fn suspects(bench: &Bench, numbers: &[u32]) -> Vec<JobId> {
     // One more, so that there are always several. It ends at once.
     let other = bench.enqueue_with(|job| job.max_retries(0)).await;
     let registration = longshore_testkit::worker().job_types(["step"]).registration();
-    let worker_id = registration.worker_id.clone();
-    bench.store.register(registration).await.unwrap();
+    let worker_id = longshore_testkit::register_for_good(&bench.store, registration).await;
     let request = ClaimRequest {
         request_id: request_id(),
         worker_id: worker_id.clone(),
@@ -37,7 +36,8 @@ async fn suspects(bench: &Bench, numbers: &[u32]) -> Vec<JobId> {
     let leases = bench.store.claim(request).await.unwrap().leases;
     for (slot, lease) in (0..).zip(leases) {
         let (id, claim_number) = (lease.id, lease.claim_number);
-        bench.store.mark_started(&worker_id, StartedAttempt { slot, id, claim_number, is_accompanied: false });
+        let attempt = StartedAttempt { slot, id, claim_number, is_accompanied: false };
+        bench.store.mark_started(worker_id.clone(), [attempt].into()).await.unwrap();
     }
     bench.store.kill(&worker_id);
     bench.store.reclaim().await.unwrap();

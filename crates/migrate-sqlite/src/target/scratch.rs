@@ -10,9 +10,9 @@ use longshore_migrate::{
     target::{Definition, Progress, Rebuild, SchemaChanges, Session, TargetError, Value},
 };
 use longshore_sqlite_file::FileAccess;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, hooks::AuthContext, limits::Limit};
 
-use super::{failed, rebuild, rows, run, unreadable};
+use super::{authorizer::Confinement, failed, rebuild, rows, run, unreadable};
 use crate::catalog::{CatalogReader, Reach};
 
 fn context() -> FileAccess {
@@ -27,6 +27,7 @@ const STEPS_OF_ALL_ROWS: i32 = 5_000_000;
 /// Steps between two looks at the budget.
 const STEPS: i32 = 10_000;
 
+/// A database in memory without foreign keys and without a way to any file.
 pub(super) struct Scratch {
     connection: Connection,
     reader: CatalogReader,
@@ -42,12 +43,16 @@ struct Budget {
 }
 
 impl Scratch {
-    /// Without foreign keys: there are no rows, and a rebuild must be able to drop a parent.
+    /// Without foreign keys: there are no rows, and a rebuild must be able to drop a parent. What runs on it was
+    /// written by anybody and may only be looked at, so it opens no file: what it sorts or sets aside stays in memory.
     pub(super) fn open() -> Result<Self, TargetError> {
         let budget = Arc::new(Budget::new());
         let open = || {
             let mut connection = Connection::open_in_memory()?;
             connection.pragma_update(None, "foreign_keys", false)?;
+            connection.pragma_update(None, "temp_store", "memory")?;
+            connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+            confine(&mut connection)?;
             let spent = Arc::clone(&budget);
             connection.progress_handler(STEPS, Some(move || spent.is_spent()))?;
             Ok(connection)
@@ -123,6 +128,10 @@ impl Budget {
 
 impl Session for Scratch {
     fn execute(&mut self, statement: &str) -> Result<u64, TargetError> {
+        // It leaves the schema as it is, and SQLite would attach a database for it.
+        if is_plain_vacuum(statement) {
+            return Ok(0);
+        }
         let reach = Reach::of(statement);
         let is_of_rows = reach == Reach::Rows;
         self.reach.extend(reach);
@@ -143,7 +152,7 @@ impl Session for Scratch {
     fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError> {
         self.reach = Reach::Everything;
         let run = |statement: &str| run(&self.connection, statement);
-        rebuild::rebuild(&self.connection, rebuild, &run, &|_, _| {})
+        rebuild::rebuild(&self.connection, rebuild, &|_, _| {}, &run)
             .map_err(|(statement, error)| failed(&context(), &statement, error))
     }
 
@@ -162,6 +171,17 @@ impl Session for Scratch {
     }
 
     fn report(&mut self, _progress: &Progress) {}
+}
+
+/// Every statement from now on is asked for its files.
+pub(super) fn confine(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.authorizer(Some(|context: AuthContext<'_>| Confinement::Scratch.judge(&context.action)))
+}
+
+/// A VACUUM that writes no other file.
+pub(super) fn is_plain_vacuum(statement: &str) -> bool {
+    let words: Vec<Token<'_>> = tokens(statement).into_iter().filter(Token::has_meaning).collect();
+    words.first().is_some_and(|word| word.is("vacuum")) && !words.iter().any(|word| word.is("into"))
 }
 
 /// `CREATE TABLE … AS SELECT …` for the same table without rows.

@@ -16,8 +16,6 @@ use std::{
 use longshore_migrate::{script::Statement, target::TargetError};
 use rusqlite::{Connection, Error, functions::FunctionFlags};
 
-use super::run;
-
 /// More of them than this are not the application's habit, but an endless loop.
 const STAND_INS_MAX: usize = 256;
 
@@ -31,9 +29,14 @@ pub(super) struct StandIns {
 
 impl StandIns {
     /// Runs one statement, with stand-ins for what the schema names and the statement itself does not.
-    pub(super) fn run(&self, connection: &Connection, statement: &str) -> rusqlite::Result<u64> {
+    pub(super) fn run(
+        &self,
+        connection: &Connection,
+        statement: &str,
+        run: &dyn Fn() -> rusqlite::Result<u64>,
+    ) -> rusqlite::Result<u64> {
         loop {
-            let error = match run(connection, statement) {
+            let error = match run() {
                 Ok(changed) => return Ok(changed),
                 Err(error) => error,
             };

@@ -1,6 +1,6 @@
 //! The one writing transaction of a runner, with foreign keys as it wants them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use longshore_migrate::target::{ForeignKeys, TargetError};
 use rusqlite::Connection;
@@ -24,18 +24,27 @@ struct Words {
 
 /// A row that refers to a row that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Orphan {
+pub(super) struct Orphan {
     table: String,
     rowid: Option<i64>,
     parent: String,
     key: i64,
 }
 
+impl fmt::Display for Orphan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, rowid, parent, key } = self;
+        write!(f, "{table} → {parent} (row {}, key {key})", rowid.unwrap_or_default())
+    }
+}
+
 impl SqliteTarget<'_> {
     // The pragma does nothing inside a transaction, so it stands before BEGIN.
     pub(super) fn begin_transaction(&mut self, keys: ForeignKeys) -> Result<(), TargetError> {
         let had_keys = self.keys_act();
-        self.set_keys(keys == ForeignKeys::Enforced)?;
+        if keys != ForeignKeys::AsSet {
+            self.set_keys(keys == ForeignKeys::Enforced)?;
+        }
         if let Err(error) = self.run(self.words().begin) {
             self.set_keys(had_keys)?;
             return Err(error);
@@ -61,6 +70,7 @@ impl SqliteTarget<'_> {
     }
 
     pub(super) fn roll_back_transaction(&mut self) {
+        _ = self.stop_watching();
         if !self.connection().is_autocommit() {
             // Should even this fail, closing the connection rolls back.
             for statement in self.words().roll_back {
@@ -89,17 +99,17 @@ impl SqliteTarget<'_> {
         }
     }
 
-    fn keys_act(&self) -> bool {
+    pub(super) fn keys_act(&self) -> bool {
         self.connection().pragma_query_value(None, "foreign_keys", |row| row.get(0)).unwrap_or(true)
     }
 
-    fn set_keys(&self, act: bool) -> Result<(), TargetError> {
+    pub(super) fn set_keys(&self, act: bool) -> Result<(), TargetError> {
         let set = self.connection().pragma_update(None, "foreign_keys", act);
         set.map_err(|error| self.failed("PRAGMA foreign_keys", error))
     }
 }
 
-fn orphans(connection: &Connection) -> rusqlite::Result<BTreeSet<Orphan>> {
+pub(super) fn orphans(connection: &Connection) -> rusqlite::Result<BTreeSet<Orphan>> {
     let mut prepared = connection.prepare("PRAGMA foreign_key_check")?;
     let found = prepared.query_map([], |row| {
         Ok(Orphan { table: row.get(0)?, rowid: row.get(1)?, parent: row.get(2)?, key: row.get(3)? })

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod commands;
+mod confined;
 mod crash;
 mod files;
 mod files_fuzz;
+mod losses;
 mod properties;
 mod rebuild;
 mod runner;
@@ -12,8 +14,11 @@ mod runners;
 mod size;
 mod support;
 
+#[path = "../../../sqlite/src/migrations/intended.rs"]
+mod intended;
+
 /// The queue's own migrations, read as any application's would be.
 fn longshore() -> longshore_migrate::Source {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../sqlite/migrations");
-    longshore_migrate::Source::directory("longshore", directory).unwrap()
+    intended::declare(longshore_migrate::Source::directory("longshore", directory).unwrap())
 }

@@ -136,9 +136,10 @@ fn cascade_rows_survive_a_rebuild_in_a_file_and_so_do_views_and_indexes_of_other
 }
 
 #[test]
-fn a_rebuild_that_orphans_rows_is_undone() {
+fn a_rebuild_that_loses_rows_or_orphans_others_is_undone() {
     let mut files = REBUILD_FILE.to_vec();
     files[1].1 = "-- longshore: rebuild
+-- longshore: loses parent
 CREATE TABLE parent_new (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL DEFAULT '');
 INSERT INTO parent_new (id, name) SELECT id, name FROM parent WHERE name IS NOT NULL;
 DROP TABLE parent;
@@ -152,6 +153,10 @@ CREATE INDEX parent_name ON parent (name);";
 
     assert_eq!(error.code(), "database");
     assert!(error.to_string().contains("child → parent"), "{error}");
+    let undeclared = files[1].1.replace("-- longshore: loses parent\n", "");
+    files[1].1 = &undeclared;
+    let error = database.migrator_of(vec![source(&files)]).up(&RunRequest::default()).unwrap_err();
+    assert_eq!(error.to_string(), "app:2 up would lose data: table parent (1 of 2 rows)");
     assert_eq!(database.value("SELECT count(*) FROM parent"), "2");
 }
 

@@ -1,13 +1,18 @@
 //! `adopt`: takes over the table of another program, beside that program's own migration manager, and gives it back.
 
+mod outside;
+
 use std::{sync::Arc, time::Instant};
+
+use outside::Outside;
 
 use super::{Migrator, Pen, mark::refuse_without_reason, mend::RepairMode, run::RunMode, run::told};
 use crate::{
     adoption::{Adopter, Choices, Return, Takeover},
-    apply::{Aside, Order, in_transaction},
+    apply::{Order, in_transaction},
     error::MigrateError,
     ledger::{EventKind, Row, RowChange, SharedRow, Witness},
+    loss::DataLoss,
     migration::{Direction, Migration, MigrationId},
     report::{AdoptReport, RepairAction, RepairStep},
     schema::{Difference, Schema},
@@ -129,7 +134,7 @@ impl Migrator<'_> {
         };
         let pen = self.pen().because(reason);
         self.target.prepare_ledger(&survey.ledger)?;
-        let aside = Aside::put_all(self.target.as_mut())?.without(std::slice::from_ref(&takeover.table));
+        let aside = Outside::put_aside(self.target.as_mut(), std::slice::from_ref(&takeover.table))?;
         self.execute_all(&takeover.statements)?;
         self.run_to_the_last(survey, &takeover, &pen)?;
         if let Some(rebuild) = &takeover.rebuild {
@@ -175,9 +180,10 @@ impl Migrator<'_> {
                 without: &without,
                 differing: &[],
                 accepted: &[],
+                data_loss: DataLoss::Refuse,
             };
             in_transaction(self.target.as_mut(), &order, &recorder, Instant::now())
-                .map_err(|failure| told(&migration, failure, Vec::new()))?;
+                .map_err(|failure| told(&migration, Direction::Up, failure, Vec::new()))?;
         }
         Ok(())
     }
@@ -297,7 +303,7 @@ impl Migrator<'_> {
     fn return_in_transaction(&mut self, survey: &Survey, reason: &str) -> Result<AdoptReport, MigrateError> {
         let back = self.inspect_return(survey)?;
         let source = self.adopting()?.clone();
-        let aside = Aside::put_all(self.target.as_mut())?.without(&back.tables);
+        let aside = Outside::put_aside(self.target.as_mut(), &back.tables)?;
         self.execute_all(&back.statements)?;
         aside.put_back(self.target.as_mut())?;
         for (number, rolled_back_at) in &back.shared {

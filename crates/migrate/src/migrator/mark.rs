@@ -12,6 +12,7 @@ use crate::{
     script::Script,
     source::LONGSHORE,
     survey::{Standing, Survey},
+    target::ForeignKeys,
 };
 
 /// Whether a mark needs the schema's word.
@@ -135,7 +136,7 @@ impl Migrator<'_> {
         if records.is_empty() {
             return Ok(());
         }
-        in_own_transaction(self.target.as_mut(), |target| {
+        in_own_transaction(self.target.as_mut(), ForeignKeys::Enforced, |target| {
             target.prepare_ledger(&survey.ledger)?;
             records.iter().try_for_each(|record| target.record(record))?;
             marks.iter().try_for_each(|mark| target.set_shared_row(mark.number, Some(mark)))

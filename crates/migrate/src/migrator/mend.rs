@@ -2,22 +2,26 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{Migrator, Pen, mark::refuse_without_reason, run::RunMode, run::told};
+use super::{
+    Migrator, Pen,
+    mark::refuse_without_reason,
+    run::{RunMode, refuse_idle_pragmas, told},
+};
 use crate::{
     adoption::{Choices, Takeover},
-    apply::{Aside, Failure, Order, in_transaction},
+    apply::{Failure, Order, in_transaction},
     error::MigrateError,
     finding::{Finding, FindingKind},
     ledger::{EventKind, RowChange, Witness},
-    loss::losses,
+    loss::{DataLoss, Loss, LossCheck, foretold, unasked},
     migration::{Direction, Migration, MigrationId},
     plan::{Conflicts, Materials, Planned, repair},
-    replay::run,
+    replay::{Stage, perform},
     report::{RepairAction, RepairReport},
     schema::{Difference, ObjectName, Schema},
     script::Bounds,
     survey::Survey,
-    target::{Definition, ForeignKeys, Session, TargetError},
+    target::{ForeignKeys, Session},
 };
 
 /// Whether a repair is shown or carried out.
@@ -119,6 +123,7 @@ impl Migrator<'_> {
             let reasons = self.try_out(survey, &plan)?;
             if reasons.is_empty() {
                 self.refuse_lossy(survey, &plan)?;
+                refuse_idle_pragmas(&self.applied_by(&plan)?, Direction::Up)?;
                 return Ok(plan);
             }
             left = reasons;
@@ -162,10 +167,9 @@ impl Migrator<'_> {
         match (&planned.step.action, &planned.rebuild, &planned.step.id) {
             (RepairAction::Apply, _, Some(id)) => {
                 let migration = self.migration(id)?;
-                let kept = foreign_parts(scratch, survey)?;
-                run(scratch, &migration, Direction::Up)
-                    .map_err(|error| told(&migration, Failure::Run(error, 0), Vec::new()))?;
-                put_back(scratch, &kept)?;
+                let is_made = |object: &ObjectName| is_made(survey, object);
+                perform(scratch, &migration, Direction::Up, Stage::Scratch, &is_made)
+                    .map_err(|error| told(&migration, Direction::Up, Failure::Run(error, 0), Vec::new()))?;
             }
             (RepairAction::RebuildTable, Some(rebuild), _) => {
                 scratch.rebuild(rebuild)?;
@@ -195,19 +199,21 @@ impl Migrator<'_> {
 
     /// A step that would lose rows is never carried out, not even one that is in a migration.
     fn refuse_lossy(&mut self, survey: &Survey, plan: &[Planned]) -> Result<(), MigrateError> {
-        for planned in plan.iter().filter(|planned| planned.step.action == RepairAction::Apply) {
-            let Some(id) = &planned.step.id else { continue };
-            let migration = self.migration(id)?;
-            let Some(link) = survey.chain.link(id) else {
+        for migration in self.applied_by(plan)? {
+            let Some(link) = survey.chain.link(&migration.id) else {
                 continue;
             };
-            let expected = survey.chain.before(id);
-            let found = losses(self.target.as_mut(), &migration, Direction::Up, &link.footprint, &expected)?;
-            if !found.is_empty() {
-                return Err(MigrateError::DataLoss { id: id.clone(), direction: Direction::Up, losses: found });
-            }
+            let expected = survey.chain.before(&migration.id);
+            let found = foretold(self.target.as_mut(), &migration, Direction::Up, &link.footprint, &expected)?;
+            // Not even what its file declares: that is for `up`, which somebody orders.
+            refuse(&migration.id, unasked(found, &[]))?;
         }
         Ok(())
+    }
+
+    fn applied_by(&self, plan: &[Planned]) -> Result<Vec<Migration>, MigrateError> {
+        let applied = plan.iter().filter(|planned| planned.step.action == RepairAction::Apply);
+        applied.filter_map(|planned| planned.step.id.as_ref()).map(|id| self.migration(id)).collect()
     }
 
     fn keys(&self, plan: &[Planned]) -> ForeignKeys {
@@ -258,10 +264,11 @@ impl Migrator<'_> {
                     without: &without,
                     differing: &[],
                     accepted: &survey.accepted,
+                    data_loss: DataLoss::Refuse,
                 };
                 let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
                 return in_transaction(target, &order, &recorder, Instant::now())
-                    .map_err(|failure| told(migration, failure, Vec::new()));
+                    .map_err(|failure| told(migration, Direction::Up, failure, Vec::new()));
             }
             RepairAction::MarkApplied => {
                 let checksum = migration.checksum();
@@ -272,11 +279,11 @@ impl Migrator<'_> {
                 (EventKind::Repaired, RowChange::Applied { checksum, witness: Witness::Shown })
             }
             RepairAction::RebuildTable => {
-                let aside = Aside::put_all(target)?;
+                target.begin_loss_check(LossCheck { keep_counters: true, ..LossCheck::default() })?;
                 if let Some(rebuild) = &planned.rebuild {
                     target.rebuild(rebuild)?;
                 }
-                aside.put_back(target)?;
+                refuse(&migration.id, unasked(target.end_loss_check()?, &[]))?;
                 (EventKind::Repaired, RowChange::None)
             }
             RepairAction::Add | RepairAction::Replace => {
@@ -300,32 +307,20 @@ impl Migrator<'_> {
 const BY_HAND: &str = "write a migration that says what shall be, or change the schema by hand, then run repair again";
 
 fn reason(survey: &Survey, difference: &Difference) -> Finding {
-    let is_made = !survey.chain.touching(&difference.object).is_empty();
-    let kind = if is_made { FindingKind::SchemaDisagrees } else { FindingKind::HandMade };
+    let kind = if is_made(survey, &difference.object) { FindingKind::SchemaDisagrees } else { FindingKind::HandMade };
     Finding::new(kind, difference.object.to_string(), difference.to_string()).hint(BY_HAND)
 }
 
-/// The runner puts foreign views and triggers aside for a rebuild; the trial does the same in a simpler way.
-fn foreign_parts(scratch: &mut dyn Session, survey: &Survey) -> Result<Vec<Definition>, TargetError> {
-    use crate::schema::ObjectKind as K;
-    let is_known = |definition: &Definition| !survey.chain.touching(&definition.object).is_empty();
-    let mut parts = scratch.definitions()?;
-    parts.retain(|definition| definition.object.kind != K::Table && !is_known(definition));
-    let drops = parts.iter().map(|definition| &definition.object).filter(|object| object.kind != K::Index);
-    let mut drops: Vec<_> = drops.collect();
-    drops.sort_by_key(|object| object.kind == K::View);
-    for object in drops {
-        scratch.execute(&format!("DROP {} \"{}\"", object.kind.word(), object.name.replace('"', "\"\"")))?;
-    }
-    Ok(parts)
+fn is_made(survey: &Survey, object: &ObjectName) -> bool {
+    !survey.chain.touching(object).is_empty()
 }
 
-fn put_back(scratch: &mut dyn Session, parts: &[Definition]) -> Result<(), TargetError> {
-    let there: Vec<_> = scratch.definitions()?.into_iter().map(|definition| definition.object).collect();
-    for definition in parts.iter().filter(|definition| !there.contains(&definition.object)) {
-        scratch.execute(&definition.sql)?;
+fn refuse(id: &MigrationId, losses: Vec<Loss>) -> Result<(), MigrateError> {
+    if losses.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let (id, direction, done) = (id.clone(), Direction::Up, Vec::new());
+    Err(MigrateError::DataLoss { id, direction, losses, done, statements_done: 0 })
 }
 
 fn report(plan: &[Planned], applied: bool) -> RepairReport {

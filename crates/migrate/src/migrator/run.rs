@@ -6,16 +6,19 @@ use super::{Migrator, Pen};
 use crate::{
     apply::{Failure, Order, carry_out, in_own_transaction},
     error::MigrateError,
+    finding::Finding,
     ledger::{EventKind, Ledger, RowChange},
-    loss::{DataLoss, losses},
+    lint::idle_pragmas,
+    loss::{DataLoss, foretold, unasked},
     migration::{Body, Direction, Migration, MigrationId},
     plan::{self, Goal},
-    replay::Chain,
+    replay::{Chain, RunError},
     report::{RunMigration, RunReport},
     schema::Schema,
     script::Statement,
     source::Source,
     survey::Survey,
+    target::ForeignKeys,
 };
 
 /// Whether to run or only to show.
@@ -100,6 +103,7 @@ impl Migrator<'_> {
         request: &RunRequest,
     ) -> Result<RunReport, MigrateError> {
         let mut migrations: Vec<Migration> = ids.iter().map(|id| self.migration(id)).collect::<Result<_, _>>()?;
+        refuse_idle_pragmas(&migrations, direction)?;
         if request.only.is_some() && direction == Direction::Up {
             migrations.iter_mut().for_each(|migration| leave_out_what_is_there(migration, &survey));
         }
@@ -119,7 +123,7 @@ impl Migrator<'_> {
         }
         for migration in &migrations {
             let without = self.without(&survey, &migration.id, direction)?;
-            let duration_ms = self.run_one(migration, direction, &survey, &without, &report)?;
+            let duration_ms = self.run_one(migration, direction, request.data_loss, &survey, &without, &report)?;
             report.migrations.push(shown(migration, direction, Some(duration_ms)));
             let done = report.migrations.len();
             // A down asks what is left; an up only whether the ledger has been made, which the first one does.
@@ -135,6 +139,7 @@ impl Migrator<'_> {
         &mut self,
         migration: &Migration,
         direction: Direction,
+        data_loss: DataLoss,
         survey: &Survey,
         without: &Schema,
         report: &RunReport,
@@ -148,12 +153,13 @@ impl Migrator<'_> {
             without,
             differing: &survey.comparison.differences,
             accepted: &survey.accepted,
+            data_loss,
         };
         let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
         let result = carry_out(self.target.as_mut(), &order, &recorder);
         result.map_err(|failure| {
             let done = report.migrations.iter().map(|migration| migration.id.clone()).collect();
-            let error = told(migration, failure, done);
+            let error = told(migration, direction, failure, done);
             self.record_failure(migration, survey, &pen, &error);
             error
         })
@@ -163,7 +169,7 @@ impl Migrator<'_> {
     fn record_failure(&mut self, migration: &Migration, survey: &Survey, pen: &Pen, error: &MigrateError) {
         let mut record = pen.record(&migration.id, &migration.name, EventKind::Failed, RowChange::None);
         record.event.detail = Some(error.to_string());
-        let _ = in_own_transaction(self.target.as_mut(), |target| {
+        let _ = in_own_transaction(self.target.as_mut(), ForeignKeys::Enforced, |target| {
             target.prepare_ledger(&survey.ledger)?;
             target.record(&record)
         });
@@ -201,9 +207,11 @@ impl Migrator<'_> {
                 Direction::Up => survey.chain.before(&migration.id),
                 Direction::Down => survey.chain.with(&link.id),
             };
-            let found = losses(self.target.as_mut(), migration, direction, &link.footprint, &expected)?;
-            if !found.is_empty() {
-                return Err(MigrateError::DataLoss { id: migration.id.clone(), direction, losses: found });
+            let found = foretold(self.target.as_mut(), migration, direction, &link.footprint, &expected)?;
+            let losses = unasked(found, &migration.intended_losses(direction));
+            if !losses.is_empty() {
+                let (id, done) = (migration.id.clone(), Vec::new());
+                return Err(MigrateError::DataLoss { id, direction, losses, done, statements_done: 0 });
             }
         }
         Ok(())
@@ -236,12 +244,34 @@ fn leave_out_what_is_there(migration: &mut Migration, survey: &Survey) {
     }
 }
 
-pub(super) fn told(migration: &Migration, failure: Failure, done: Vec<MigrationId>) -> MigrateError {
+/// A pragma that does nothing where it stands is a migration that does not do what it says; it is refused before it
+/// runs. One that has run long ago did what it could.
+pub(super) fn refuse_idle_pragmas(migrations: &[Migration], direction: Direction) -> Result<(), MigrateError> {
+    let findings: Vec<Finding> = migrations.iter().flat_map(|migration| idle_pragmas(migration, direction)).collect();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(MigrateError::HistoryBroken { findings })
+}
+
+pub(super) fn told(
+    migration: &Migration,
+    direction: Direction,
+    failure: Failure,
+    done: Vec<MigrationId>,
+) -> MigrateError {
+    let id = migration.id.clone();
     match failure {
-        Failure::Run(error, statements_done) => {
-            MigrateError::Failed { id: migration.id.clone(), error: Box::new(error), done, statements_done }
+        Failure::Run(RunError::NotKept { object, source }, _) if source.outside_cause().is_none() => {
+            MigrateError::NotKept { id, object, error: Box::new(source) }
         }
-        Failure::Target(error) => error.into(),
+        Failure::Run(RunError::Target(error), _) | Failure::Target(error) => error.into(),
+        Failure::Run(error, statements_done) => {
+            MigrateError::Failed { id, error: Box::new(error), done, statements_done }
+        }
+        Failure::Loss(losses, statements_done) => {
+            MigrateError::DataLoss { id, direction, losses, done, statements_done }
+        }
         Failure::Outcome(error) => *error,
     }
 }

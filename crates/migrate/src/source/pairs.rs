@@ -130,7 +130,13 @@ fn unreadable(file: &str, error: &ScriptError) -> Finding {
     };
     let hint = match error {
         ScriptError::Empty => format!("write a statement into {file}, or delete it"),
-        ScriptError::UnknownDirective { .. } => format!("correct the first line of {file}"),
+        ScriptError::UnknownDirective { line, .. } | ScriptError::MisplacedDirective { line, .. } => {
+            format!("correct line {line} of {file}")
+        }
+        ScriptError::OtherFiles { .. } => {
+            format!("delete it, or say `-- longshore: other files` in {file} if it is meant")
+        }
+        ScriptError::BeyondDatabase { .. } => format!("delete it from {file}"),
         ScriptError::Unclosed { .. } => format!("close it in {file}"),
         ScriptError::Zero { .. } => format!("save {file} as UTF-8"),
         ScriptError::TransactionControl { .. } => {

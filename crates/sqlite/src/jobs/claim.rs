@@ -84,7 +84,7 @@ impl Work for Claim {
         }
         let now = self.clock.now();
         // What is due is not in the claim index yet; only the write promotes it.
-        let due = NextDue::look(session.connection, &self.request)?;
+        let due = NextDue::read(session.connection, &self.request)?;
         if due.of_any.is_some_and(|instant| instant <= now) {
             return Ok(None);
         }
@@ -114,7 +114,7 @@ impl Work for Claim {
             self.take(tx, &mut chosen)?;
         }
         // Read after the promotion, which may have left some for the next claim. So may have the end of overdue jobs.
-        let due = NextDue::look(tx.connection, &self.request)?;
+        let due = NextDue::read(tx.connection, &self.request)?;
         let next_due = if chosen.is_cut_short() { Some(Duration::ZERO) } else { due.from(tx.now) };
         // A full claim has left ready jobs behind; a new one must not overtake them by way of an offer.
         if !is_full {
@@ -163,7 +163,7 @@ impl Claim {
         if leases.is_empty() && !given.is_committed {
             return Ok(None);
         }
-        let next_due = NextDue::look(connection, &self.request)?.from(now);
+        let next_due = NextDue::read(connection, &self.request)?.from(now);
         Ok(Some(Claimed { leases, next_due, now }))
     }
 

@@ -17,6 +17,10 @@ use crate::writing::work::Work;
 
 /// The duty of the store that compares the counts.
 const COUNTS: &str = "counts";
+/// How often house is kept.
+const SWEEP: Duration = Duration::from_secs(60);
+/// The pause between two steps, so that a long sweep leaves room for the jobs.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How many counts one transaction mends.
 const MENDED_MAX: usize = 5000;
 
@@ -44,6 +48,7 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     if let Some(term) = terms.remove(COUNTS) {
         maintained.reconciled = reconcile(parts, term).await?;
     }
+    maintained.next = if maintained.has_more { PAUSE } else { SWEEP };
     Ok(maintained)
 }
 

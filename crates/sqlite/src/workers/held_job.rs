@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use crate::column::{self, Columns};
 use crate::jobs::claim::runs::budgets;
 use crate::workers::held::HeldLease;
-use crate::workers::started::{Company, Note, StartedTable};
+use crate::workers::liveness::started::{Company, Note, StartedTable};
 
 /// A running job as its row describes it, when its worker can no longer report.
 #[derive(Debug)]

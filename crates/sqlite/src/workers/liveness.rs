@@ -1,16 +1,23 @@
+pub(crate) mod boot_id;
+pub(crate) mod liveness_file;
+pub(crate) mod session;
+pub(crate) mod started;
+
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use longshore_core::{StartedAttempt, WorkerId};
 use longshore_sqlite_file::{Refused, SharedFiles};
+use tokio::sync::watch;
 
-use crate::workers::liveness_file::{create, file_id, is_at};
-use crate::workers::started::StartedTable;
+use crate::workers::liveness::liveness_file::{create, file_id, is_at};
+use crate::workers::liveness::session::SessionStanding;
+use crate::workers::liveness::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
 
 /// The longest name of a worker that is taken for a file name; our own have 23 characters.
@@ -28,6 +35,8 @@ pub(crate) struct Liveness {
     shared: SharedFiles,
     boot_id: Option<Arc<str>>,
     own: RwLock<HashMap<WorkerId, Arc<OwnWorker>>>,
+    /// How many sessions were begun.
+    sessions: AtomicU64,
     /// How many files of other processes' workers were opened, because that is what a look for the dead costs.
     probes: AtomicU64,
 }
@@ -37,7 +46,14 @@ pub(crate) struct Liveness {
 struct OwnWorker {
     /// Locked as long as it is open.
     file: RwLock<File>,
-    is_loss_told: AtomicBool,
+    session: Mutex<OwnSession>,
+}
+
+/// The session of a worker's last registration.
+#[derive(Debug)]
+struct OwnSession {
+    number: u64,
+    is_lost: watch::Sender<bool>,
 }
 
 /// What the operating system says about a worker.
@@ -58,20 +74,35 @@ impl Liveness {
         let mut folder = database.as_os_str().to_owned();
         folder.push("-workers");
         let (shared, own) = (SharedFiles::of(database), RwLock::default());
-        Self { folder: folder.into(), shared, boot_id, own, probes: AtomicU64::new(0) }
+        Self { folder: folder.into(), shared, boot_id, own, sessions: AtomicU64::new(0), probes: AtomicU64::new(0) }
     }
 
-    /// Makes the worker's file and locks it, or sees to it that it is there. To be called before its row is written,
-    /// or others would find it dead.
+    /// Makes the worker's file and locks it. A file of a worker of this store that was removed or replaced is made anew,
+    /// with what it said. To be called before the worker's row is written, or others would find it dead.
     pub(crate) fn register(&self, worker_id: &WorkerId, slots: u32) -> Result<FileRecord, Refused> {
-        if self.is_own(worker_id) {
-            return Ok(self.keep_file(worker_id));
+        if let Some(worker) = self.own(worker_id) {
+            self.restore(worker_id, &worker)?;
+            return Ok(self.record(&worker));
         }
         let file = self.make_file(worker_id, |file| StartedTable::begin(file, self.boot_id.as_deref(), slots))?;
-        let worker = OwnWorker { file: RwLock::new(file), is_loss_told: AtomicBool::new(false) };
+        let worker = OwnWorker { file: RwLock::new(file), session: Mutex::new(self.new_session()) };
         let record = self.record(&worker);
         self.own.write().unwrap_or_else(PoisonError::into_inner).insert(worker_id.clone(), Arc::new(worker));
         Ok(record)
+    }
+
+    /// Begins a session of a worker that was registered, in place of its earlier one.
+    pub(crate) fn begin_session(&self, worker_id: &WorkerId) -> SessionStanding {
+        let session = self.new_session();
+        let standing = SessionStanding { number: session.number, is_lost: session.is_lost.subscribe() };
+        if let Some(worker) = self.own(worker_id) {
+            *worker.session() = session;
+        }
+        standing
+    }
+
+    fn new_session(&self) -> OwnSession {
+        OwnSession { number: self.sessions.fetch_add(1, Ordering::Relaxed), is_lost: watch::Sender::new(false) }
     }
 
     pub(crate) fn is_own(&self, worker_id: &WorkerId) -> bool {
@@ -82,33 +113,24 @@ impl Liveness {
         self.own.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// Makes sure that the file of a worker of this store is where others look for it, and says what its row is to
-    /// say. A file that was removed or replaced is made anew, with what it said, and that is told.
-    pub(crate) fn keep_file(&self, worker_id: &WorkerId) -> FileRecord {
+    /// Looks whether the file of a worker of this store is where others look for it: its session is lost if not. Says
+    /// what its row is to say.
+    pub(crate) fn look_for_file(&self, worker_id: &WorkerId) -> FileRecord {
         let (Some(worker), Some(path)) = (self.own(worker_id), self.file_of(worker_id)) else {
             return FileRecord::default();
         };
         if !is_at(&worker.file(), &path) {
-            self.restore(worker_id, &worker);
+            worker.session().is_lost.send_replace(true);
         }
         self.record(&worker)
     }
 
-    fn restore(&self, worker_id: &WorkerId, worker: &OwnWorker) {
-        let mut old = worker.file.write().unwrap_or_else(PoisonError::into_inner);
-        match self.make_file(worker_id, |fresh| StartedTable::copy(&old, fresh)) {
-            Ok(fresh) => {
-                *old = fresh;
-                worker.is_loss_told.store(false, Ordering::Relaxed);
-                crate::quiet::warning!(%worker_id, "the file that shows that this worker lives was removed or replaced; it is restored");
-            }
-            Err(Refused { source: error, .. }) if !worker.is_loss_told.swap(true, Ordering::Relaxed) => {
-                crate::quiet::warning!(
-                    %worker_id, %error, "the file that shows that this worker lives was removed or replaced, and cannot be restored"
-                );
-            }
-            Err(_) => {}
+    fn restore(&self, worker_id: &WorkerId, worker: &OwnWorker) -> Result<(), Refused> {
+        let mut file = worker.file.write().unwrap_or_else(PoisonError::into_inner);
+        if self.file_of(worker_id).is_none_or(|path| !is_at(&file, &path)) {
+            *file = self.make_file(worker_id, |fresh| StartedTable::copy(&file, fresh))?;
         }
+        Ok(())
     }
 
     fn make_file(&self, worker_id: &WorkerId, fill: impl FnOnce(&File) -> io::Result<()>) -> Result<File, Refused> {
@@ -122,11 +144,12 @@ impl Liveness {
         FileRecord { boot_id: self.boot_id.as_deref().map(str::to_owned), file_id: file_id(&worker.file()) }
     }
 
-    /// Notes that an attempt has begun. When that cannot be written, every attempt of the worker counts as begun.
-    pub(crate) fn mark_started(&self, worker_id: &WorkerId, attempt: StartedAttempt) {
+    /// Notes that attempts begin. When that cannot be written, every attempt of the worker counts as begun.
+    pub(crate) fn mark_started(&self, worker_id: &WorkerId, attempts: &[StartedAttempt]) {
         let Some(worker) = self.own(worker_id) else { return };
         let file = worker.file();
-        if let Err(error) = StartedTable::note(&file, attempt) {
+        for attempt in attempts {
+            let Err(error) = StartedTable::note(&file, *attempt) else { continue };
             crate::quiet::warning!(%worker_id, job_id = attempt.id.0, %error, "could not note the beginning of an attempt");
             if let Err(error) = StartedTable::spoil(&file) {
                 crate::quiet::warning!(%worker_id, %error, "nor that every attempt must count as begun");
@@ -218,14 +241,18 @@ impl Liveness {
     }
 
     /// Drops the lock of a worker of this store, as its death does, but its jobs are given back unspent by whoever
-    /// looks next.
-    pub(crate) fn abandon(&self, worker_id: &WorkerId) {
-        let left = self.own.write().unwrap_or_else(PoisonError::into_inner).remove(worker_id);
-        if let Some(worker) = left
-            && let Err(error) = StartedTable::abandon(&worker.file())
-        {
+    /// looks next. Only for the worker's present session; says whether it is that.
+    pub(crate) fn give_up(&self, worker_id: &WorkerId, session: u64) -> bool {
+        let left = {
+            let mut own = self.own.write().unwrap_or_else(PoisonError::into_inner);
+            let is_present = own.get(worker_id).is_some_and(|worker| worker.session().number == session);
+            if is_present { own.remove(worker_id) } else { None }
+        };
+        let Some(worker) = left else { return false };
+        if let Err(error) = StartedTable::abandon(&worker.file()) {
             crate::quiet::warning!(%worker_id, %error, "could not note that a worker ended");
         }
+        true
     }
 
     /// Drops the locks of this store's workers, as its death does: whoever looks next gives their jobs back.
@@ -254,5 +281,9 @@ fn is_old(entry: &fs::DirEntry) -> bool {
 impl OwnWorker {
     fn file(&self) -> std::sync::RwLockReadGuard<'_, File> {
         self.file.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn session(&self) -> MutexGuard<'_, OwnSession> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,3 +1,9 @@
+pub(crate) mod rounds;
+pub(crate) mod suspect;
+pub(crate) mod take_over;
+pub(crate) mod watches;
+pub(crate) mod worker_search;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +14,17 @@ use crate::jobs::stuck::Settle;
 use crate::readers::Readers;
 use crate::workers::held_job::Loss;
 use crate::workers::liveness::Liveness;
-use crate::workers::rounds::Rounds;
-use crate::workers::suspect::SuspectAll;
-use crate::workers::take_over::{End, STEP_ROWS, TakeOverStep};
-use crate::workers::watches::{Suspect, Watches};
+use crate::workers::reclaim::rounds::Rounds;
+use crate::workers::reclaim::suspect::SuspectAll;
+use crate::workers::reclaim::take_over::{End, STEP_ROWS, TakeOverStep};
+use crate::workers::reclaim::watches::{Suspect, Watches};
+use crate::workers::reclaim::worker_search::{Found, LostWorker, WorkerSearch};
 use crate::workers::worker_record::Signs;
-use crate::workers::worker_search::{Found, LostWorker, WorkerSearch};
 use crate::writing::writer::Writer;
+
+/// How long a process waits between two looks. The ring keeps the cost of many processes small (see `rounds`), so that
+/// every process may look as often.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Finds lost workers and takes their jobs from them.
 #[derive(Clone, Debug)]
@@ -48,7 +58,7 @@ impl Reclaim {
             // No worker will ever give these back.
             writer.run(Settle { ids: stuck }).await?;
         }
-        let mut reclaimed = Reclaimed::default();
+        let mut reclaimed = Reclaimed { next: LOOK, ..Reclaimed::default() };
         if !overdue.is_empty() {
             reclaimed.overdue = writer.run(EndOverdue { ids: overdue }).await?;
         }

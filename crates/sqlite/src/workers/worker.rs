@@ -1,13 +1,14 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, Outcome, Registration, StoreError, WorkerId};
+use longshore_core::{ClaimNumber, Extended, HeldClaims, JobId, Outcome, Registration, StoreError, WorkerId};
 use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
 use crate::workers::held_job::HeldJob;
-use crate::workers::started::StartedTable;
+use crate::workers::liveness::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
@@ -47,7 +48,9 @@ fn json(words: &[String]) -> String {
 
 /// Extends a worker's lease: one row, whatever it holds.
 pub(crate) struct Extend {
-    pub(crate) heartbeat: Heartbeat,
+    pub(crate) worker_id: WorkerId,
+    /// What it holds; none where that is not known.
+    pub(crate) held: Option<Arc<HeldClaims>>,
     pub(crate) file: FileRecord,
 }
 
@@ -57,7 +60,7 @@ impl Work for Extend {
     const EFFECT: Effect = Effect::Told;
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Extended, Fault> {
-        let worker_id = &self.heartbeat.worker_id;
+        let worker_id = &self.worker_id;
         let extended = tx.connection.prepare_cached(include_str!("../sql/extend_lease.sql"))?.execute(params![
             worker_id.as_str(),
             tx.now.as_ms(),
@@ -68,14 +71,14 @@ impl Work for Extend {
         }
         let running = running_of(tx, worker_id)?;
         tx.held.keep_only(worker_id, |id| running.contains_key(&id));
-        let mut answer = Extended::default();
-        for (id, claim_number) in &self.heartbeat.held {
-            match running.get(id) {
-                Some(job) if job.claim_number == *claim_number && job.is_cancel_requested => {
-                    answer.cancel_requested.push(*id);
+        let mut answer = Extended { asks_for_all: self.held.is_none(), ..Extended::default() };
+        for (id, claim_number) in self.held.iter().flat_map(|held| held.iter()) {
+            match running.get(&id) {
+                Some(job) if job.claim_number == claim_number && job.is_cancel_requested => {
+                    answer.cancel_requested.push(id);
                 }
-                Some(job) if job.claim_number == *claim_number => {}
-                _ => answer.lost.push(*id),
+                Some(job) if job.claim_number == claim_number => {}
+                _ => answer.lost.push(id),
             }
         }
         Ok(answer)

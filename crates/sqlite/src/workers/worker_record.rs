@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use crate::column;
 use crate::workers::liveness::{Evidence, Liveness};
-use crate::workers::watches::Watches;
+use crate::workers::reclaim::watches::Watches;
 use crate::workers::worker_row::{FileRecord, WorkerRow};
 
 /// How many workers are told, and how many jobs of each.

@@ -190,18 +190,19 @@ pub(crate) fn job() -> NewJob {
 }
 
 pub(crate) async fn register(store: &SqliteStore) -> WorkerId {
-    let worker_id = WorkerId::random();
-    let registration = Registration {
-        worker_id: worker_id.clone(),
+    longshore_testkit::register_for_good(store, registration()).await
+}
+
+pub(crate) fn registration() -> Registration {
+    Registration {
+        worker_id: WorkerId::random(),
         host: "here".to_owned(),
         pid: 1,
         lease: LEASE,
         queues: Vec::new(),
         job_types: types(),
         concurrency: 8,
-    };
-    store.register(registration).await.unwrap();
-    worker_id
+    }
 }
 
 pub(crate) fn types() -> Arc<[String]> {

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use longshore_core::{AttemptOutcome, Console, Heartbeat, NewJob, StartedAttempt, Status, Store, WorkerId};
+use longshore_core::{AttemptOutcome, Console, NewJob, StartedAttempt, Status, Store, WorkerId};
 use longshore_sqlite::SqliteStore;
+use longshore_testkit::heartbeat;
 
 use crate::database::{Database, LEASE, job, register, request};
 
@@ -11,10 +12,8 @@ async fn dead_worker_with_two_jobs(database: &Database) -> WorkerId {
     let worker = register(&store).await;
     let leases = store.claim(request(&worker, 2)).await.unwrap().leases;
     let begun = &leases[0];
-    store.mark_started(
-        &worker,
-        StartedAttempt { slot: 3, id: begun.id, claim_number: begun.claim_number, is_accompanied: false },
-    );
+    let attempt = StartedAttempt { slot: 3, id: begun.id, claim_number: begun.claim_number, is_accompanied: false };
+    store.mark_started(worker.clone(), [attempt].into()).await.unwrap();
     store.close();
     worker
 }
@@ -87,7 +86,8 @@ async fn an_attempt_that_is_taken_back_later_than_its_neighbour_is_not_taken_for
     let worker = register(&store).await;
     for (slot, lease) in (0..).zip(store.claim(request(&worker, 2)).await.unwrap().leases) {
         let (id, claim_number) = (lease.id, lease.claim_number);
-        store.mark_started(&worker, StartedAttempt { slot, id, claim_number, is_accompanied: false });
+        let attempt = StartedAttempt { slot, id, claim_number, is_accompanied: false };
+        store.mark_started(worker.clone(), [attempt].into()).await.unwrap();
     }
     store.close();
     // While its queue is no text, the fence does not find it.
@@ -129,7 +129,7 @@ async fn a_heartbeat_that_stands_still_for_a_whole_lease_and_the_grace_period_of
     let database = Database::new();
     let (other, worker) = living_worker_with_a_job(&database).await;
     assert_eq!(database.look_for(LEASE - Duration::from_secs(1)).await.jobs, 0);
-    other.extend(Heartbeat { worker_id: worker.clone(), held: Vec::new() }).await.unwrap();
+    other.extend(heartbeat(&worker, Vec::new())).await.unwrap();
     assert_eq!(database.look_for(LEASE + Duration::from_secs(9)).await.jobs, 0);
 
     let reclaimed = database.look_for(Duration::from_secs(2)).await;

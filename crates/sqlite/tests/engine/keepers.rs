@@ -40,7 +40,11 @@ async fn a_foreign_key_keeps_its_job_and_retention_removes_the_others() {
 
         let maintained = database.store.maintain(maintenance).await.unwrap();
 
-        assert_eq!(maintained, Maintained { pruned: 2, kept: 1, ..Maintained::default() }, "{table}");
+        assert_eq!(
+            maintained,
+            Maintained { pruned: 2, kept: 1, next: maintained.next, ..Maintained::default() },
+            "{table}"
+        );
         assert_eq!(database.number("SELECT max(id) * 10 + count(*) FROM job_queue"), 21);
         database.assert_counts_are_true();
     }

@@ -5,17 +5,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use longshore_core::{
-    Console, Heartbeat, JobId, Lease, OutsideCause, StartedAttempt, Status, Store, StoreError, WorkerId,
+    Console, JobId, Lease, OutsideCause, Registration, StartedAttempt, Status, Store, StoreError, WorkerId,
+    WorkerSession,
 };
 use longshore_sqlite::SqliteStore;
 use longshore_sqlite::rusqlite::TransactionBehavior;
+use longshore_testkit::heartbeat;
 
-use crate::database::{Database, LEASE, job, register, request};
+use crate::database::{Database, LEASE, job, registration, request};
 
 /// A worker of another process that has begun one job and only claimed another one.
 struct Other {
     store: SqliteStore,
     worker_id: WorkerId,
+    registration: Registration,
+    session: Box<dyn WorkerSession>,
     begun: JobId,
     claimed: JobId,
     leases: Vec<Lease>,
@@ -24,13 +28,15 @@ struct Other {
 impl Other {
     async fn new(database: &Database, store: SqliteStore) -> Self {
         let (begun, claimed) = (database.enqueue(job()).await, database.enqueue(job()).await);
-        let worker_id = register(&store).await;
+        let registration = registration();
+        let worker_id = registration.worker_id.clone();
+        let session = store.register(registration.clone()).await.unwrap();
         let leases = store.claim(request(&worker_id, 2)).await.unwrap().leases;
         let lease = &leases[0];
         let (id, claim_number) = (lease.id, lease.claim_number);
         let attempt = StartedAttempt { slot: 3, id, claim_number, is_accompanied: false };
-        store.mark_started(&worker_id, attempt);
-        Self { store, worker_id, begun, claimed, leases }
+        store.mark_started(worker_id.clone(), [attempt].into()).await.unwrap();
+        Self { store, worker_id, registration, session, begun, claimed, leases }
     }
 
     fn file(&self, database: &Database) -> PathBuf {
@@ -39,8 +45,16 @@ impl Other {
 
     async fn extend(&self) {
         let held = self.leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
-        let heartbeat = Heartbeat { worker_id: self.worker_id.clone(), held };
-        assert_eq!(self.store.extend(heartbeat).await.unwrap().lost, []);
+        assert_eq!(self.store.extend(heartbeat(&self.worker_id, held)).await.unwrap().lost, []);
+    }
+
+    /// Whether its last heartbeat has found that its session is lost.
+    async fn is_session_lost(&self) -> bool {
+        tokio::time::timeout(Duration::ZERO, self.session.lost()).await.is_ok()
+    }
+
+    async fn register_again(&mut self) {
+        self.session = self.store.register(self.registration.clone()).await.unwrap();
     }
 
     async fn crash_counts(&self, database: &Database) -> (u32, u32) {
@@ -89,19 +103,23 @@ async fn a_missing_or_strange_file_is_no_proof_of_death() {
 
         assert_eq!(database.look_for(Duration::from_secs(5)).await.jobs, 0, "{what}");
         other.extend().await;
+        assert!(other.is_session_lost().await, "{what}");
         assert_eq!(database.job(other.begun).await.status, Status::Running, "{what}");
     }
 }
 
 #[tokio::test]
-async fn a_living_worker_restores_its_file_and_then_its_death_is_seen_at_once_again() {
+async fn a_worker_that_is_registered_again_restores_its_file_and_then_its_death_is_seen_at_once_again() {
     for (what, harm) in HARMS {
         let database = Database::new();
-        let other = Other::new(&database, database.another_store()).await;
+        let mut other = Other::new(&database, database.another_store()).await;
         harm(&folder(&database), &other.file(&database));
 
         other.extend().await;
+        other.register_again().await;
+        other.extend().await;
 
+        assert!(!other.is_session_lost().await, "{what}");
         assert_eq!(database.store.reclaim().await.unwrap().jobs, 0, "{what}");
         other.store.close();
         assert_eq!(database.store.reclaim().await.unwrap().jobs, 2, "{what}");
@@ -109,6 +127,43 @@ async fn a_living_worker_restores_its_file_and_then_its_death_is_seen_at_once_ag
         let left: Vec<_> = fs::read_dir(folder(&database)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(left.is_empty(), "{what}: {left:?}");
     }
+}
+
+#[tokio::test]
+async fn while_the_file_cannot_be_restored_the_lease_holds_and_the_session_stays_lost() {
+    let database = Database::new();
+    let mut other = Other::new(&database, database.another_store()).await;
+    fs::remove_dir_all(folder(&database)).unwrap();
+    fs::write(folder(&database), b"").unwrap();
+    other.extend().await;
+
+    for _ in 0..3 {
+        assert!(other.store.register(other.registration.clone()).await.is_err());
+        assert!(other.is_session_lost().await);
+        assert_eq!(database.look_for(LEASE / 2).await.jobs, 0);
+        other.extend().await;
+    }
+
+    fs::remove_file(folder(&database)).unwrap();
+    other.register_again().await;
+    other.extend().await;
+    assert!(!other.is_session_lost().await);
+    other.store.close();
+    assert_eq!(database.store.reclaim().await.unwrap().jobs, 2);
+    assert_eq!(other.crash_counts(&database).await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_registration_that_nobody_waits_for_leaves_no_living_worker_behind() {
+    let database = Database::new();
+    let store = database.another_store();
+
+    drop(tokio::time::timeout(Duration::ZERO, store.register(registration())).await);
+
+    // Whatever became of the registration is written before this.
+    store.enqueue(vec![job()]).await.unwrap();
+    database.store.reclaim().await.unwrap();
+    assert_eq!(database.store.workers().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use longshore_core::{
-    Action, AttemptEnd, Console, Failure, FailureType, Filter, Heartbeat, JobId, Lease, NewJob, RetryPolicy, Selection,
+    Action, AttemptEnd, Console, Failure, FailureType, Filter, JobId, Lease, NewJob, RetryPolicy, Selection,
     StartedAttempt, Status, Store, WorkerId, decide,
 };
+use longshore_testkit::heartbeat;
 
 use crate::database::{Database, job, register, request};
 
@@ -83,8 +84,7 @@ impl Run {
     async fn pass_time(&mut self) {
         self.database.clock.advance(Duration::from_secs(self.random.u64(0..4)));
         let held = self.held.iter().map(|lease| (lease.id, lease.claim_number)).collect();
-        let heartbeat = Heartbeat { worker_id: self.worker.clone(), held };
-        assert_eq!(self.database.store.extend(heartbeat).await.unwrap().lost, []);
+        assert_eq!(self.database.store.extend(heartbeat(&self.worker, held)).await.unwrap().lost, []);
     }
 
     async fn end_some(&mut self) {
@@ -134,7 +134,7 @@ impl Run {
         if let Some(lease) = leases.first() {
             let begun =
                 StartedAttempt { slot: 0, id: lease.id, claim_number: lease.claim_number, is_accompanied: false };
-            store.mark_started(&worker, begun);
+            store.mark_started(worker.clone(), [begun].into()).await.unwrap();
         }
         store.close();
         let reclaimed = self.database.store.reclaim().await.unwrap();

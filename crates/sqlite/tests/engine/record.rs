@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use longshore_core::{
-    AttemptOutcome, ClaimNumber, Console, DeadLetterReason, Failure, FailureType, Heartbeat, JobData, LogChunk,
-    LogRequest, Outcome, Progress, Recorded, Report, Selection, Status, Store, StoreError,
+    AttemptOutcome, ClaimNumber, Console, DeadLetterReason, Failure, FailureType, JobData, LogChunk, LogRequest,
+    Outcome, Progress, Recorded, Report, Selection, Status, Store, StoreError,
 };
+use longshore_testkit::heartbeat;
 
 use crate::database::{Database, LEASE, START, job};
 
@@ -140,7 +141,7 @@ async fn a_heartbeat_tells_what_was_lost_and_what_is_to_be_cancelled() {
     let mut held: Vec<_> = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
     held.push((longshore_core::JobId(99), ClaimNumber(1)));
 
-    let extended = database.store.extend(Heartbeat { worker_id: worker, held }).await.unwrap();
+    let extended = database.store.extend(heartbeat(&worker, held)).await.unwrap();
 
     assert_eq!(extended.cancel_requested, [cancelled]);
     assert_eq!(extended.lost, [longshore_core::JobId(99)]);
@@ -151,13 +152,12 @@ async fn a_heartbeat_tells_what_was_lost_and_what_is_to_be_cancelled() {
 async fn a_heartbeat_succeeds_however_late_while_the_worker_is_registered() {
     let database = Database::new();
     let worker = database.worker().await;
-    let heartbeat = Heartbeat { worker_id: worker, held: Vec::new() };
     database.clock.advance(100 * LEASE);
     database.store.reclaim().await.unwrap();
-    database.store.extend(heartbeat.clone()).await.unwrap();
+    database.store.extend(heartbeat(&worker, Vec::new())).await.unwrap();
     database.foreign().execute("DELETE FROM job_workers", []).unwrap();
 
-    let error = database.store.extend(heartbeat).await.unwrap_err();
+    let error = database.store.extend(heartbeat(&worker, Vec::new())).await.unwrap_err();
 
     assert!(matches!(error, StoreError::WorkerGone { .. }));
 }

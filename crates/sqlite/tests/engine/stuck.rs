@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Console, DeadLetterCode, DeadLetterReason::OutcomeRefused, Failure, FailureType, Filter, Heartbeat, JobId,
+    Action, Console, DeadLetterCode, DeadLetterReason::OutcomeRefused, Failure, FailureType, Filter, JobId,
     JobPageRequest, Maintenance, Outcome, Priority, Recorded, Status, Store, StuckCause, StuckJob, WorkerId,
 };
 use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
+use longshore_testkit::heartbeat;
 
 use crate::database::{Database, ids, job};
 
@@ -421,7 +422,7 @@ async fn use_everything(database: &Database, worker: &WorkerId) {
     let store = &database.store;
     let leases = database.claim(worker, 9).await.leases;
     let held = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
-    store.extend(Heartbeat { worker_id: worker.clone(), held }).await.unwrap();
+    store.extend(heartbeat(worker, held)).await.unwrap();
     let failure = || Failure::new(FailureType::NetworkError, "no route");
     let outcomes = [
         Outcome::Completed { result: None },

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Registration, WorkerId};
+use longshore_core::{Registration, Store, WorkerId};
 
 use super::JOB_TYPE;
 
@@ -55,4 +55,13 @@ impl WorkerBuilder {
     pub fn registration(self) -> Registration {
         self.0
     }
+}
+
+/// Registers a worker that keeps its session as long as its store is open, and then dies as its process would.
+pub async fn register_for_good(store: &impl Store, registration: Registration) -> WorkerId {
+    let worker_id = registration.worker_id.clone();
+    let session = store.register(registration).await.expect("a worker can be registered");
+    // Dropping it would give it up.
+    std::mem::forget(session);
+    worker_id
 }

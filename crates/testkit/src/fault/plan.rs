@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What goes wrong with one call.
@@ -43,7 +43,7 @@ pub enum Operation {
     Act,
     /// `Console::maintain`
     Maintain,
-    /// `Store::mark_started`, which can only panic
+    /// `Store::mark_started`
     MarkStarted,
     /// `Store::wakeups`, whose hints can only panic
     Wakeups,
@@ -63,7 +63,6 @@ pub struct FaultPlan {
     delay_max: Duration,
     scripted: VecDeque<(Operation, Fault)>,
     injected: Option<Fault>,
-    calls: BTreeMap<Operation, u64>,
 }
 
 impl FaultPlan {
@@ -78,7 +77,6 @@ impl FaultPlan {
             delay_max: Duration::ZERO,
             scripted: VecDeque::new(),
             injected: None,
-            calls: BTreeMap::new(),
         }
     }
 
@@ -109,12 +107,7 @@ impl FaultPlan {
         self.injected.take()
     }
 
-    pub(super) fn calls(&self, operation: Operation) -> u64 {
-        self.calls.get(&operation).copied().unwrap_or_default()
-    }
-
     pub(super) fn draw(&mut self, operation: Operation) -> Option<Fault> {
-        *self.calls.entry(operation).or_default() += 1;
         self.injected = self.scripted_fault(operation).or_else(|| self.random_fault());
         self.injected
     }

@@ -11,9 +11,9 @@ use super::state::State;
 
 impl State {
     pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Result<Claimed, StoreError> {
-        let worker = self.registered_worker(&request.worker_id)?;
-        if let Some(given) = worker.last_claim.clone().filter(|given| given.request_id == request.request_id) {
-            return Ok(self.given_again(request, &given, now));
+        self.registered_worker(&request.worker_id)?;
+        if let Some(given) = self.given.get(&request.worker_id).filter(|given| given.request_id == request.request_id) {
+            return Ok(self.given_again(request, given, now));
         }
         let asked = request;
         let request = self.claimable(asked);
@@ -22,7 +22,7 @@ impl State {
         if !leases.is_empty() {
             let leases = leases.iter().map(|lease| (lease.id, lease.claim_number)).collect();
             let given = GivenClaim { request_id: request.request_id, leases };
-            self.registered_worker(&request.worker_id)?.last_claim = Some(given);
+            self.given.insert(request.worker_id.clone(), given);
         }
         Ok(Claimed { leases, next_due: self.next_due(asked, now), now })
     }

@@ -1,4 +1,4 @@
-use longshore_core::{JobId, Limits, Status};
+use longshore_core::{JobId, Limits, Status, WorkerId};
 
 use super::MemoryStore;
 use crate::FakeClock;
@@ -21,5 +21,9 @@ impl Harness for MemoryStore {
 
     fn kill(&self, store: Self) {
         store.die();
+    }
+
+    fn lose_session(&self, worker_id: &WorkerId) {
+        Self::lose_session(self, worker_id);
     }
 }

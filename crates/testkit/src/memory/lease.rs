@@ -11,6 +11,9 @@ use super::attempt::AttemptEnded;
 use super::state::State;
 use super::worker::Worker;
 
+/// How long a process waits between two looks for lost workers.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// How a worker is lost.
 #[derive(Clone, Copy)]
 enum Loss {
@@ -20,12 +23,18 @@ enum Loss {
 
 impl State {
     pub(super) fn extend(&mut self, heartbeat: &Heartbeat, now: Timestamp) -> Result<Extended, StoreError> {
-        self.extend_lease(&heartbeat.worker_id, now)?;
+        let Heartbeat { worker_id, number, held } = heartbeat;
+        self.extend_lease(worker_id, now)?;
+        let worker = self.registered_worker(worker_id)?;
+        if !worker.held.take_in(*number, held) {
+            return Ok(Extended { asks_for_all: true, ..Extended::default() });
+        }
+        let held: Vec<_> = worker.held.iter().collect();
         let mut extended = Extended::default();
-        for (id, claim_number) in &heartbeat.held {
-            match self.rows.get(id).filter(|row| row.is_attempt(&heartbeat.worker_id, *claim_number)) {
-                None => extended.lost.push(*id),
-                Some(row) if row.job.cancel_requested_at.is_some() => extended.cancel_requested.push(*id),
+        for (id, claim_number) in held {
+            match self.rows.get(&id).filter(|row| row.is_attempt(worker_id, claim_number)) {
+                None => extended.lost.push(id),
+                Some(row) if row.job.cancel_requested_at.is_some() => extended.cancel_requested.push(id),
                 Some(_) => {}
             }
         }
@@ -33,6 +42,7 @@ impl State {
     }
 
     pub(super) fn retire(&mut self, worker_id: &WorkerId, now: Timestamp) {
+        self.given.remove(worker_id);
         let Some(worker) = self.workers.remove(worker_id) else { return };
         self.watches.retain(|(_, watched), _| watched != worker_id);
         for id in self.held_by(worker_id) {
@@ -60,7 +70,7 @@ impl State {
     }
 
     pub(super) fn reclaim(&mut self, observer: u64, moment: Moment) -> Reclaimed {
-        let mut reclaimed = Reclaimed { overdue: self.end_overdue(moment.now), ..Reclaimed::default() };
+        let mut reclaimed = Reclaimed { overdue: self.end_overdue(moment.now), next: LOOK, ..Reclaimed::default() };
         for worker in self.workers.values().cloned().collect::<Vec<_>>() {
             let Some(loss) = self.loss_of(&worker, observer, moment.monotonic) else { continue };
             let worker_id = &worker.registration.worker_id;
@@ -81,7 +91,8 @@ impl State {
 
     /// How a worker is lost now, if it is. Writing is always possible here.
     fn loss_of(&mut self, worker: &Worker, observer: u64, now: Duration) -> Option<Loss> {
-        if worker.is_killed {
+        // Without its session nobody can tell that it died.
+        if worker.is_killed && !worker.session.is_lost() {
             return Some(Loss::Died);
         }
         let lease = worker.registration.lease;

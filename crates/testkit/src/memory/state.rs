@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, WorkerId};
 
+use super::claim::GivenClaim;
 use super::inbox::Mailbox;
 use super::row::Row;
 use super::stats::{MinuteCounts, Pruning};
@@ -21,6 +22,10 @@ pub(super) struct State {
     /// What ended, by minute since 1970 and queue.
     pub(super) minutes: BTreeMap<(i64, String), MinuteCounts>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
+    /// The last claim of each worker that gave anything; a worker that comes back may repeat it.
+    pub(super) given: BTreeMap<WorkerId, GivenClaim>,
+    /// How many sessions were begun.
+    pub(super) last_session: u64,
     /// What each process has seen of the workers of others.
     pub(super) watches: BTreeMap<(u64, WorkerId), LeaseWatch>,
     /// Those that are open.
@@ -38,6 +43,8 @@ impl State {
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),
             workers: BTreeMap::new(),
+            given: BTreeMap::new(),
+            last_session: 0,
             watches: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             housekeepers: BTreeMap::new(),

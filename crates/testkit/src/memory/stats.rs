@@ -5,6 +5,10 @@ use longshore_core::{Maintained, Maintenance, MinuteStats, QueueStats, Stats, St
 
 use super::state::State;
 
+/// How often house is kept, and the pause between two steps.
+const SWEEP: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Which jobs a retention is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pruning {
@@ -74,6 +78,7 @@ impl State {
             maintained.has_more |= pruned.has_more;
         }
         maintained.settled = self.settle(now);
+        maintained.next = if maintained.has_more { PAUSE } else { SWEEP };
         maintained
     }
 

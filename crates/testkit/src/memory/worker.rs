@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longshore_core::{LeaseWatch, Registration, StartedAttempt, StoreError, Timestamp, WorkerId};
+use longshore_core::{HeldClaims, LeaseWatch, Registration, StartedAttempt, StoreError, Timestamp, WorkerId};
+use tokio::sync::watch;
 
 use super::Moment;
-use super::claim::GivenClaim;
 use super::state::State;
 
 /// A registered worker and the evidence of its life.
@@ -18,9 +18,28 @@ pub(super) struct Worker {
     pub(super) is_killed: bool,
     /// It ended without retiring while its process lived on, so nothing that it held is to be charged.
     pub(super) is_abandoned: bool,
+    pub(super) session: PresentSession,
+    /// What its heartbeats said that it holds.
+    pub(super) held: HeldClaims,
     /// The attempts that have begun, by the slot that runs them.
     pub(super) slots: BTreeMap<u32, StartedAttempt>,
-    pub(super) last_claim: Option<GivenClaim>,
+}
+
+/// The session of a worker's last registration.
+#[derive(Clone, Debug)]
+pub(super) struct PresentSession {
+    number: u64,
+    is_lost: watch::Sender<bool>,
+}
+
+impl PresentSession {
+    fn new(number: u64) -> Self {
+        Self { number, is_lost: watch::Sender::new(false) }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        *self.is_lost.borrow()
+    }
 }
 
 impl Worker {
@@ -31,15 +50,33 @@ impl Worker {
     pub(super) const fn is_alive(&self) -> bool {
         !self.is_killed
     }
+
+    fn register_again(&mut self, session: PresentSession, process: u64, moment: Moment) {
+        if self.is_killed {
+            // What had begun went with the evidence of its earlier life.
+            self.slots.clear();
+        }
+        self.heartbeat_number += 1;
+        self.heartbeat_at = moment.now;
+        (self.process, self.is_killed, self.is_abandoned) = (process, false, false);
+        (self.session, self.held) = (session, HeldClaims::default());
+    }
 }
 
 impl State {
-    pub(super) fn register(&mut self, registration: Registration, process: u64, moment: Moment) {
+    /// Answers the number of the session that begins, and where its loss is told.
+    pub(super) fn register(
+        &mut self,
+        registration: Registration,
+        process: u64,
+        moment: Moment,
+    ) -> (u64, watch::Receiver<bool>) {
+        self.last_session += 1;
+        let session = PresentSession::new(self.last_session);
+        let begun = (session.number, session.is_lost.subscribe());
         if let Some(worker) = self.workers.get_mut(&registration.worker_id) {
-            worker.heartbeat_number += 1;
-            worker.heartbeat_at = moment.now;
-            (worker.process, worker.is_killed) = (process, false);
-            return;
+            worker.register_again(session, process, moment);
+            return begun;
         }
         let worker = Worker {
             started_at: moment.now,
@@ -48,22 +85,34 @@ impl State {
             process,
             is_killed: false,
             is_abandoned: false,
+            session,
+            held: HeldClaims::default(),
             slots: BTreeMap::new(),
-            last_claim: None,
             registration,
         };
         self.workers.insert(worker.registration.worker_id.clone(), worker);
+        begun
+    }
+
+    /// Takes the evidence of a worker's life away while it lives.
+    pub(super) fn lose_session(&mut self, worker_id: &WorkerId) {
+        if let Some(worker) = self.workers.get_mut(worker_id) {
+            worker.session.is_lost.send_replace(true);
+        }
+    }
+
+    /// The worker's session was dropped without a retirement; one that is not its present one has nothing to give up.
+    pub(super) fn give_up_session(&mut self, worker_id: &WorkerId, number: u64) {
+        let worker = self.workers.get_mut(worker_id).filter(|worker| worker.session.number == number);
+        if let Some(worker) = worker.filter(|worker| !worker.is_killed) {
+            (worker.is_killed, worker.is_abandoned) = (true, true);
+            self.given.remove(worker_id);
+        }
     }
 
     pub(super) fn kill(&mut self, worker_id: &WorkerId) {
         if let Some(worker) = self.workers.get_mut(worker_id) {
             worker.is_killed = true;
-        }
-    }
-
-    pub(super) fn abandon(&mut self, worker_id: &WorkerId) {
-        if let Some(worker) = self.workers.get_mut(worker_id) {
-            (worker.is_killed, worker.is_abandoned) = (true, true);
         }
     }
 
@@ -73,9 +122,9 @@ impl State {
         }
     }
 
-    pub(super) fn mark_started(&mut self, worker_id: &WorkerId, attempt: StartedAttempt) {
+    pub(super) fn mark_started(&mut self, worker_id: &WorkerId, attempts: &[StartedAttempt]) {
         if let Some(worker) = self.workers.get_mut(worker_id) {
-            worker.slots.insert(attempt.slot, attempt);
+            worker.slots.extend(attempts.iter().map(|attempt| (attempt.slot, *attempt)));
         }
     }
 

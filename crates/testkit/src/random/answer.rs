@@ -25,9 +25,10 @@ impl Answer for Option<JobDetail> {}
 impl Answer for JobPage {}
 impl Answer for LogPage {}
 
-/// In which order the dead are found is open.
+/// In which order the dead are found is open, and when to look again is the backend's own.
 impl Answer for Reclaimed {
     fn canonical(mut self) -> Self {
+        self.next = std::time::Duration::ZERO;
         self.workers.sort();
         self
     }

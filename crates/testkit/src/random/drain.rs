@@ -4,6 +4,7 @@ use std::time::Duration;
 use longshore_core::{ClaimRequest, Job, QueueChange, QueueScope, RequestId, WorkerId};
 
 use super::draw;
+use super::pair::Sessions;
 use super::run::Run;
 use crate::suite::Harness;
 use crate::{ended, worker};
@@ -37,7 +38,8 @@ impl<H: Harness> Run<H> {
         let worker_id = WorkerId::from_stored("worker-of-the-end");
         let job_types: Arc<[String]> = draw::JOB_TYPES.iter().map(ToString::to_string).collect();
         let registration = worker().id(worker_id.clone()).lease(A_WEEK * 8).registration();
-        self.trail.both_calmly(&self.main, |store| store.register(registration.clone())).await;
+        let sessions = Sessions::default();
+        self.trail.both_calmly(&self.main, |store| sessions.register(store, registration.clone())).await;
         for claim in 0..CLAIMS_MAX {
             let request = ClaimRequest {
                 request_id: RequestId(u64::from(claim)),

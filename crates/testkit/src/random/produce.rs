@@ -1,6 +1,6 @@
 use longshore_core::{ClaimRequest, EnqueueStream, NewJob, stream_of};
 
-use super::actor::Held;
+use super::actor::Holding;
 use super::draw;
 use super::run::Run;
 use crate::suite::Harness;
@@ -33,7 +33,7 @@ impl<H: Harness> Run<H> {
                 let expected = actor.pair.model.lease(&wanted);
                 self.trail.must_be(&leases, &expected, "the lease that came with a job");
             }
-            actor.holds.extend(leases.into_iter().map(|lease| Held { lease, began: None }));
+            actor.holds.extend(leases.into_iter().map(|lease| Holding { lease, began: None }));
         }
         self.expect_what_is_there().await;
     }

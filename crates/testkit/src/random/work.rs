@@ -2,12 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    AttemptEnd, ClaimRequest, Console, Heartbeat, Lease, Outcome, Record, Recorded, Report, RequestId, RetryPolicy,
-    StartedAttempt, Status, Store, WorkerId, decide,
+    AttemptEnd, ClaimRequest, Console, Lease, Outcome, Record, Recorded, Report, RequestId, RetryPolicy,
+    StartedAttempt, Status, WorkerId, decide,
 };
 
-use super::actor::{Actor, Held};
+use super::actor::{Actor, Holding, Told};
 use super::draw;
+use super::pair::Sessions;
 use super::run::Run;
 use crate::suite::Harness;
 use crate::{ended, worker};
@@ -29,13 +30,27 @@ impl<H: Harness> Run<H> {
         registration.job_types = job_types;
         let pair = self.open();
         let what = format!("register {worker_id} with a lease of {lease:?}");
-        let answer = self.trail.both(&pair, &what, |store| store.register(registration.clone())).await;
-        let actor = Actor { pair, worker_id, holds: Vec::new(), inbox: None, last_claim: None };
+        let sessions = Sessions::default();
+        let answer = self.trail.both(&pair, &what, |store| sessions.register(store, registration.clone())).await;
+        let (holds, told) = (Vec::new(), Told::default());
+        let actor = Actor { pair, worker_id, registration, sessions, holds, told, inbox: None, last_claim: None };
         match answer {
             Some(()) => self.actors.push(actor),
             // It does not know whether it is registered, so it ends and begins anew under another name.
             None => actor.pair.kill(&self.harness),
         }
+    }
+
+    /// A worker loses its session, learns of it and registers itself again, which takes nothing from it.
+    pub(super) async fn lose_session(&mut self) {
+        let Some(place) = self.some_actor() else { return };
+        let actor = &mut self.actors[place];
+        self.trail.tell(&format!("{} loses its session and is registered again", actor.worker_id));
+        self.harness.lose_session(&actor.worker_id);
+        actor.pair.model.lose_session(&actor.worker_id);
+        let (sessions, registration) = (Sessions::default(), &actor.registration);
+        self.trail.both_calmly(&actor.pair, |store| sessions.register(store, registration.clone())).await;
+        (actor.sessions, actor.told) = (sessions, Told::default());
     }
 
     pub(super) async fn claim(&mut self) {
@@ -80,21 +95,28 @@ impl<H: Harness> Run<H> {
                 continue;
             }
             let actor = &mut self.actors[place];
-            actor.holds[index].began = Some(now);
             let attempt = StartedAttempt {
                 slot: u32::try_from(index).unwrap_or(0) % SLOTS,
                 id: held.lease.id,
                 claim_number: held.lease.claim_number,
                 is_accompanied: draw::is_lucky(&mut self.random, 0.2),
             };
-            self.trail.tell(&format!("{} begins {attempt:?}", actor.worker_id));
-            actor.pair.subject.mark_started(&actor.worker_id, attempt);
-            actor.pair.model.mark_started(&actor.worker_id, attempt);
+            let what = format!("{} begins {attempt:?}", actor.worker_id);
+            let call = || (actor.worker_id.clone(), [attempt].into());
+            let noted = self
+                .trail
+                .both(&actor.pair, &what, |store| {
+                    let (worker_id, attempts) = call();
+                    store.mark_started(worker_id, attempts)
+                })
+                .await;
+            // Without an answer its handler does not begin, though it may count as begun.
+            actor.holds[index].began = noted.map(|()| now);
         }
     }
 
     /// Whether the attempt of a suspect may begin.
-    async fn begin_isolated(&mut self, place: usize, held: &Held) -> bool {
+    async fn begin_isolated(&mut self, place: usize, held: &Holding) -> bool {
         let actor = &self.actors[place];
         let Lease { id, claim_number, .. } = held.lease;
         let what = format!("{} begins {id} alone under {claim_number}", actor.worker_id);
@@ -121,7 +143,7 @@ impl<H: Harness> Run<H> {
         }
     }
 
-    pub(super) fn draw_record(&mut self, held: &Held) -> Record {
+    pub(super) fn draw_record(&mut self, held: &Holding) -> Record {
         let now = self.now();
         let end = draw::end(&mut self.random);
         let overdue = held.lease.budgets.time.overdue_at(now);
@@ -157,7 +179,7 @@ impl<H: Harness> Run<H> {
             .await;
     }
 
-    pub(super) fn draw_report(&mut self, held: &Held) -> Report {
+    pub(super) fn draw_report(&mut self, held: &Holding) -> Report {
         Report {
             id: held.lease.id,
             claim_number: held.lease.claim_number,
@@ -174,10 +196,14 @@ impl<H: Harness> Run<H> {
             let (what, worker_id) = (format!("{} asks what to cancel", actor.worker_id), actor.worker_id.clone());
             self.trail.both(&actor.pair, &what, |store| store.cancel_requests(worker_id.clone())).await;
         }
-        let heartbeat = Heartbeat { worker_id: actor.worker_id.clone(), held: actor.held() };
+        let held = actor.held();
+        let heartbeat = actor.told.next(&actor.worker_id, held.clone(), draw::is_lucky(&mut self.random, 0.8));
         let what = format!("{heartbeat:?}");
         let extended = self.trail.both(&actor.pair, &what, |store| store.extend(heartbeat.clone())).await;
         if let Some(extended) = extended {
+            if !extended.asks_for_all {
+                actor.told.answered(held);
+            }
             // Half of what was lost is dropped, as a good worker does; the other half writes late.
             let drops = self.random.bool();
             actor.holds.retain(|held| !(drops && extended.lost.contains(&held.lease.id)));

@@ -1,8 +1,8 @@
-use longshore_core::{Action, AttemptOutcome, Heartbeat, Refusal, Status, Store, StoreError, WorkerId};
+use longshore_core::{Action, AttemptOutcome, Refusal, Status, Store, StoreError, WorkerId};
 
 use super::world::seconds;
 use super::{Harness, World};
-use crate::{ended, job, worker};
+use crate::{ended, heartbeat, job, worker};
 
 pub async fn cancelling_a_waiting_job_ends_it<H: Harness>() {
     let world = World::<H>::new();
@@ -43,7 +43,7 @@ pub async fn cancelling_a_running_job_asks_it_to_stop<H: Harness>() {
     let asked = world.job(lease.id).await;
     assert_eq!((asked.status, asked.cancel_requested_at), (Status::Running, Some(world.now())));
     let held = vec![(lease.id, lease.claim_number)];
-    let extended = world.store.extend(Heartbeat { worker_id: worker_id.clone(), held }).await.expect("it lives");
+    let extended = world.store.extend(heartbeat(&worker_id, held)).await.expect("it lives");
     assert_eq!(extended.cancel_requested, [lease.id]);
     world.finish(&worker_id, ended(&lease).cancelled()).await;
     let cancelled = world.detail(lease.id).await;

@@ -1,11 +1,11 @@
 use longshore_core::{
-    Action, ClaimNumber, Console, Heartbeat, JobId, LogChunk, LogRequest, Progress, Record, Recorded, Report, Status,
-    Store, StoreError, WorkerId,
+    Action, ClaimNumber, Console, JobId, LogChunk, LogRequest, Progress, Record, Recorded, Report, Status, Store,
+    StoreError, WorkerId,
 };
 
 use super::world::{data, seconds};
 use super::{Harness, Process, World};
-use crate::{RecordBuilder, ended, job};
+use crate::{RecordBuilder, ended, heartbeat, job};
 
 /// A worker that was taken for dead, the lease that it lost, and the worker that has the job now.
 struct Late<H: Harness> {
@@ -85,7 +85,7 @@ pub async fn the_log_of_a_fenced_outcome_is_not_kept<H: Harness>() {
 pub async fn a_late_worker_cannot_extend_its_lease<H: Harness>() {
     let Late { world, late, lost, .. } = late::<H>().await;
     let held = vec![(lost.id, lost.claim_number)];
-    let answer = world.store.extend(Heartbeat { worker_id: late.clone(), held }).await;
+    let answer = world.store.extend(heartbeat(&late, held)).await;
     assert!(matches!(answer, Err(StoreError::WorkerGone { worker_id }) if worker_id == late));
 }
 

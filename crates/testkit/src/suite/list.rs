@@ -16,6 +16,10 @@ macro_rules! store_suite {
                 a_job_that_has_ended_cannot_be_cancelled
                 a_worker_can_ask_which_of_its_jobs_are_to_end
                 asking_what_is_to_end_extends_no_lease;
+            cadence:
+                whoever_looks_when_it_is_told_finds_a_death_within_a_second
+                every_look_says_when_to_come_again
+                housekeeping_says_when_to_take_the_next_step;
             claim:
                 higher_priorities_come_first_and_equal_ones_by_id
                 a_claim_takes_no_more_than_its_limit
@@ -171,14 +175,20 @@ macro_rules! store_suite {
                 a_job_that_had_not_begun_when_its_lease_ended_spends_nothing
                 a_job_that_every_worker_loses_in_turn_is_given_up
                 a_job_that_is_retried_by_hand_owes_nothing_for_its_lapse
-                a_worker_that_is_registered_again_keeps_what_it_holds
-                an_abandoned_worker_is_found_at_once_and_its_jobs_are_unspent;
+                a_worker_that_is_registered_again_keeps_what_it_holds;
             lease:
                 a_heartbeat_keeps_what_its_worker_holds
                 a_heartbeat_tells_which_jobs_are_lost
                 a_heartbeat_tells_whose_end_was_asked_for
                 a_heartbeat_without_jobs_keeps_the_worker
                 a_heartbeat_of_nobody_is_told_so
+                a_heartbeat_that_names_changes_tells_what_is_lost_of_all_that_is_held
+                what_a_worker_has_given_up_is_not_told_as_lost
+                what_a_worker_has_taken_is_told_as_lost_from_then_on
+                a_job_that_is_claimed_anew_is_held_under_its_new_claim
+                a_heartbeat_may_come_twice
+                changes_since_a_heartbeat_that_is_not_known_extend_the_lease_and_ask_for_all
+                a_registration_begins_anew_with_what_is_held
                 a_clock_that_jumps_forwards_ends_no_lease
                 a_clock_that_jumps_backwards_keeps_no_lease_alive
                 a_worker_that_retires_gives_its_jobs_back_unspent
@@ -311,6 +321,9 @@ macro_rules! store_suite {
                 the_living_keep_their_jobs_when_another_one_dies
                 an_attempt_that_had_begun_counts_as_a_crash
                 an_attempt_that_was_only_claimed_is_given_back_unspent
+                attempts_that_are_noted_in_one_call_have_all_begun
+                of_two_notes_on_one_slot_in_one_call_the_last_holds
+                a_beginning_may_be_noted_twice
                 a_slot_accuses_only_the_attempt_that_it_runs
                 every_slot_accuses_its_own_attempt
                 an_attempt_that_began_before_its_job_came_back_accuses_nobody
@@ -339,6 +352,16 @@ macro_rules! store_suite {
                 a_retrying_job_does_not_stand_in_its_own_way
                 of_two_dead_letters_with_one_key_only_one_is_retried
                 fresh_budgets_may_be_spent_again;
+            session:
+                a_session_that_stands_is_not_lost
+                a_worker_whose_session_is_lost_keeps_its_jobs_as_long_as_it_extends_its_lease
+                a_worker_whose_session_and_lease_are_lost_loses_its_jobs_without_a_crash
+                a_worker_that_is_registered_again_after_a_loss_keeps_what_it_holds
+                after_a_loss_and_a_new_registration_a_death_is_found_at_once_again
+                a_dropped_session_is_found_at_once_and_its_jobs_are_unspent
+                a_session_whose_place_another_one_took_gives_nothing_up
+                the_session_of_a_retired_worker_gives_nothing_up
+                a_worker_whose_session_is_lost_may_retire;
             stats:
                 the_depths_are_those_of_the_jobs
                 the_depths_follow_every_move

@@ -244,10 +244,10 @@ pub async fn a_job_whose_worker_dies_before_it_begins_is_given_back_unspent<H: H
     }
     let leases = inbox.take();
     assert_eq!(ids(&leases), made);
-    process.begin(0, &leases[0]);
+    process.begin(0, &leases[0]).await;
     let dead = process.worker_id.clone();
     world.kill(process);
-    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 2, overdue: 0 });
+    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 2, ..Reclaimed::default() });
     let crashes = [world.job(made[0]).await.crash_count, world.job(made[1]).await.crash_count];
     assert_eq!(crashes, [1, 0], "only what had begun can have brought the worker down");
     assert_eq!(world.status(made[1]).await, Status::Pending);

@@ -1,6 +1,6 @@
 use longshore_core::{AttemptOutcome, Console, NewJob, Priority, Reclaimed, Status};
 
-use super::world::seconds;
+use super::world::{seconds, started};
 use super::{Harness, World, ids};
 use crate::{ended, job};
 
@@ -11,7 +11,7 @@ pub async fn the_jobs_of_a_dead_process_are_given_back_at_once<H: Harness>() {
     doomed.begin_one().await;
     let dead = doomed.worker_id.clone();
     world.kill(doomed);
-    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 1, overdue: 0 });
+    assert_eq!(world.reclaim().await, Reclaimed { workers: vec![dead], jobs: 1, ..Reclaimed::default() });
     let worker_id = world.worker().await;
     assert_eq!(world.claim_one(&worker_id).await.id, id);
 }
@@ -67,14 +67,53 @@ pub async fn an_attempt_that_was_only_claimed_is_given_back_unspent<H: Harness>(
     assert!(found.attempts.iter().all(|attempt| attempt.outcome == AttemptOutcome::Returned));
 }
 
+pub async fn attempts_that_are_noted_in_one_call_have_all_begun<H: Harness>() {
+    let world = World::<H>::new();
+    let doomed = world.process().await;
+    let jobs = world.enqueue_all(vec![job(); 3]).await;
+    let leases = doomed.claim(3).await;
+    doomed.note([started(0, &leases[0], false), started(1, &leases[1], false)]).await;
+    // Nothing is noted of nothing.
+    doomed.note([]).await;
+    world.kill(doomed);
+    world.reclaim().await;
+    let mut crashes = Vec::new();
+    for job in jobs {
+        crashes.push(world.job(job.id).await.crash_count);
+    }
+    assert_eq!(crashes, [1, 1, 0]);
+}
+
+pub async fn of_two_notes_on_one_slot_in_one_call_the_last_holds<H: Harness>() {
+    let world = World::<H>::new();
+    let doomed = world.process().await;
+    let jobs = world.enqueue_all(vec![job(); 2]).await;
+    let leases = doomed.claim(2).await;
+    doomed.note([started(0, &leases[0], false), started(0, &leases[1], false)]).await;
+    world.kill(doomed);
+    world.reclaim().await;
+    assert_eq!((world.job(jobs[0].id).await.crash_count, world.job(jobs[1].id).await.crash_count), (0, 1));
+}
+
+pub async fn a_beginning_may_be_noted_twice<H: Harness>() {
+    let world = World::<H>::new();
+    let doomed = world.process().await;
+    let id = world.enqueue(job()).await;
+    let lease = doomed.begin_one().await;
+    doomed.begin(0, &lease).await;
+    world.kill(doomed);
+    world.reclaim().await;
+    assert_eq!(world.job(id).await.crash_count, 1);
+}
+
 pub async fn a_slot_accuses_only_the_attempt_that_it_runs<H: Harness>() {
     let world = World::<H>::new();
     let doomed = world.process().await;
     let enqueued = world.enqueue_all(vec![job(); 3]).await;
     let leases = doomed.claim(3).await;
-    doomed.begin(0, &leases[0]);
+    doomed.begin(0, &leases[0]).await;
     world.complete(&doomed.worker_id, &leases[0]).await;
-    doomed.begin(0, &leases[1]);
+    doomed.begin(0, &leases[1]).await;
     world.kill(doomed);
     assert_eq!(world.reclaim().await.jobs, 2);
     assert_eq!(world.status(enqueued[0].id).await, Status::Completed);
@@ -87,7 +126,7 @@ pub async fn every_slot_accuses_its_own_attempt<H: Harness>() {
     let doomed = world.process().await;
     let enqueued = world.enqueue_all(vec![job(); 4]).await;
     for (slot, lease) in (0..).zip(&doomed.claim(4).await) {
-        doomed.begin(slot, lease);
+        doomed.begin(slot, lease).await;
     }
     world.kill(doomed);
     world.reclaim().await;

@@ -16,7 +16,7 @@ async fn suspect<H: Harness>(world: &World<H>, suspected: NewJob) -> JobId {
     let id = world.enqueue(suspected).await;
     let other = world.enqueue(job()).await;
     for (slot, lease) in (0..).zip(&doomed.claim(2).await) {
-        doomed.begin(slot, lease);
+        doomed.begin(slot, lease).await;
     }
     die(world, doomed).await;
     world.act(other, Action::Cancel).await;
@@ -40,7 +40,7 @@ pub async fn of_several_attempts_that_ran_none_is_given_up<H: Harness>() {
         let doomed = world.process().await;
         let jobs = world.enqueue_all(vec![NewJob { max_crashes, ..job() }; 3]).await;
         for (slot, lease) in (0..).zip(&doomed.claim(3).await) {
-            doomed.begin(slot, lease);
+            doomed.begin(slot, lease).await;
         }
         die(&world, doomed).await;
         for job in jobs {
@@ -56,7 +56,7 @@ pub async fn the_only_attempt_that_had_begun_is_to_blame<H: Harness>() {
     let doomed = world.process().await;
     let jobs = world.enqueue_all(vec![NewJob { max_crashes: 1, ..job() }; 3]).await;
     let leases = doomed.claim(3).await;
-    doomed.begin(2, &leases[1]);
+    doomed.begin(2, &leases[1]).await;
     die(&world, doomed).await;
     assert_eq!(status_and_crashes(&world, jobs[0].id).await, (Status::Pending, 0));
     assert_eq!(status_and_crashes(&world, jobs[1].id).await, (Status::DeadLetter, 1));
@@ -68,9 +68,9 @@ pub async fn an_attempt_beside_those_of_another_worker_of_its_process_is_not_sur
     let doomed = world.process().await;
     let id = world.enqueue(NewJob { max_crashes: 1, ..job() }).await;
     let lease = doomed.claim(1).await.remove(0);
-    doomed.begin(0, &lease);
+    doomed.begin(0, &lease).await;
     // A second worker begins in the process while the attempt runs, so the slot is noted once more.
-    doomed.begin_accompanied(0, &lease);
+    doomed.begin_accompanied(0, &lease).await;
     die(&world, doomed).await;
     assert_eq!(status_and_crashes(&world, id).await, (Status::Pending, 1));
 }
@@ -108,7 +108,7 @@ pub async fn a_suspect_that_only_waited_is_given_back_unspent<H: Harness>() {
     let leases = doomed.claim(2).await;
     assert_eq!(leases.len(), 2);
     let ordinary = leases.iter().find(|lease| lease.id == other).expect("both can be claimed");
-    doomed.begin(0, ordinary);
+    doomed.begin(0, ordinary).await;
     die(&world, doomed).await;
     assert_eq!(status_and_crashes(&world, id).await, (Status::Pending, 1));
     assert_eq!(status_and_crashes(&world, other).await, (Status::Pending, 1));
@@ -141,7 +141,7 @@ pub async fn a_suspect_beside_which_others_began_is_not_surely_to_blame<H: Harne
         if lease.id == id {
             doomed.begin_isolated(slot, lease).await;
         } else {
-            doomed.begin(slot, lease);
+            doomed.begin(slot, lease).await;
         }
     }
     die(&world, doomed).await;
@@ -174,7 +174,9 @@ pub async fn of_a_poison_and_harmless_jobs_only_the_poison_is_given_up<H: Harnes
         let process = world.process().await;
         let leases = process.claim(4).await;
         if leases.iter().all(|lease| !lease.budgets.is_suspect()) {
-            (0..).zip(&leases).for_each(|(slot, lease)| process.begin(slot, lease));
+            for (slot, lease) in (0..).zip(&leases) {
+                process.begin(slot, lease).await;
+            }
         } else {
             for lease in leases {
                 process.begin_isolated(0, &lease).await;

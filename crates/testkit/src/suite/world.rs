@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Actioned, Claimed, Clock, Console, Due, Enqueued, Filter, Job, JobData, JobDetail, JobId, Lease, Limits,
-    NewJob, Reclaimed, Record, Recorded, Registration, Selection, StartedAttempt, Status, Store, Timestamp, WorkerId,
+    Action, Actioned, Claimed, Clock, Console, Due, Enqueued, Extended, Filter, Heartbeat, Job, JobData, JobDetail,
+    JobId, Lease, Limits, NewJob, Reclaimed, Record, Recorded, Registration, Selection, SessionLost, StartedAttempt,
+    Status, Store, Timestamp, WorkerId, WorkerSession,
 };
 
 use super::Harness;
@@ -17,13 +19,16 @@ pub(super) struct World<H: Harness> {
     pub(super) clock: FakeClock,
     pub(super) store: H::Store,
     harness: H,
+    /// Those of the workers of its store; dropped after it, because a process that ends gives nothing up.
+    sessions: Mutex<Vec<Box<dyn WorkerSession>>>,
 }
 
 /// Another process on the same database, with one worker.
 pub(super) struct Process<H: Harness> {
     pub(super) store: H::Store,
     pub(super) worker_id: WorkerId,
-    registration: Registration,
+    pub(super) registration: Registration,
+    session: Mutex<Box<dyn WorkerSession>>,
 }
 
 impl<H: Harness> Process<H> {
@@ -37,36 +42,63 @@ impl<H: Harness> Process<H> {
         if lease.budgets.is_suspect() {
             self.begin_isolated(0, &lease).await;
         } else {
-            self.begin(0, &lease);
+            self.begin(0, &lease).await;
         }
         lease
     }
 
     /// The worker makes itself known once more, under the same identity.
     pub(super) async fn register_again(&self) {
-        self.store.register(self.registration.clone()).await.expect("a worker can be registered");
+        let session = register(&self.store, self.registration.clone()).await;
+        // The earlier one goes once the new one has taken its place.
+        let earlier = std::mem::replace(&mut *self.session.lock().unwrap_or_else(PoisonError::into_inner), session);
+        drop(earlier);
     }
 
-    pub(super) fn begin(&self, slot: u32, lease: &Lease) {
-        self.note(slot, lease, false);
+    /// The session of its last registration is lost; says so at once if it was lost before.
+    pub(super) fn session_lost(&self) -> impl Future<Output = SessionLost> + use<H> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).lost()
+    }
+
+    /// Its worker ends without retiring, and the process lives on.
+    pub(super) fn drop_session(self) -> H::Store {
+        let Self { store, session, .. } = self;
+        drop(session);
+        store
+    }
+
+    pub(super) async fn extend(&self, heartbeat: Heartbeat) -> Extended {
+        self.store.extend(heartbeat).await.expect("the worker is registered")
+    }
+
+    pub(super) async fn begin(&self, slot: u32, lease: &Lease) {
+        self.note([started(slot, lease, false)]).await;
     }
 
     /// Begins an attempt beside those of another worker of the process.
-    pub(super) fn begin_accompanied(&self, slot: u32, lease: &Lease) {
-        self.note(slot, lease, true);
+    pub(super) async fn begin_accompanied(&self, slot: u32, lease: &Lease) {
+        self.note([started(slot, lease, true)]).await;
     }
 
     /// Begins the attempt of a suspect.
     pub(super) async fn begin_isolated(&self, slot: u32, lease: &Lease) {
         let begun = self.store.begin_isolated(self.worker_id.clone(), lease.id, lease.claim_number).await;
         assert_eq!(begun.expect("it can be written"), Recorded::Recorded);
-        self.begin(slot, lease);
+        self.begin(slot, lease).await;
     }
 
-    fn note(&self, slot: u32, lease: &Lease, is_accompanied: bool) {
-        let attempt = StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number, is_accompanied };
-        self.store.mark_started(&self.worker_id, attempt);
+    /// Notes attempts in one call.
+    pub(super) async fn note<const N: usize>(&self, attempts: [StartedAttempt; N]) {
+        self.store.mark_started(self.worker_id.clone(), attempts.into()).await.expect("it can be noted");
     }
+}
+
+pub(super) fn started(slot: u32, lease: &Lease, is_accompanied: bool) -> StartedAttempt {
+    StartedAttempt { slot, id: lease.id, claim_number: lease.claim_number, is_accompanied }
+}
+
+async fn register(store: &impl Store, registration: Registration) -> Box<dyn WorkerSession> {
+    store.register(registration).await.expect("a worker can be registered")
 }
 
 impl<H: Harness> World<H> {
@@ -77,7 +109,7 @@ impl<H: Harness> World<H> {
     pub(super) fn with_limits(limits: Limits) -> Self {
         let clock = FakeClock::new();
         let harness = H::create(clock.clone(), limits);
-        Self { clock, store: harness.open(), harness }
+        Self { clock, store: harness.open(), harness, sessions: Mutex::default() }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -104,12 +136,18 @@ impl<H: Harness> World<H> {
         let store = self.open();
         let registration = worker.registration();
         let worker_id = registration.worker_id.clone();
-        store.register(registration.clone()).await.expect("a worker can be registered");
-        Process { store, worker_id, registration }
+        let session = Mutex::new(register(&store, registration.clone()).await);
+        Process { store, worker_id, registration, session }
     }
 
     pub(super) fn kill(&self, process: Process<H>) {
-        self.harness.kill(process.store);
+        let Process { store, session, .. } = process;
+        self.harness.kill(store);
+        drop(session);
+    }
+
+    pub(super) fn lose_session(&self, worker_id: &WorkerId) {
+        self.harness.lose_session(worker_id);
     }
 
     /// The process that the behaviour mostly uses dies, and another one takes its place.
@@ -121,7 +159,8 @@ impl<H: Harness> World<H> {
     pub(super) async fn register(&self, worker: WorkerBuilder) -> WorkerId {
         let registration = worker.registration();
         let worker_id = registration.worker_id.clone();
-        self.store.register(registration).await.expect("a worker can be registered");
+        let session = register(&self.store, registration).await;
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         worker_id
     }
 
@@ -207,7 +246,7 @@ impl<H: Harness> World<H> {
     }
 
     pub(super) async fn reclaim(&self) -> Reclaimed {
-        self.store.reclaim().await.expect("it can be looked for dead workers")
+        look(&self.store).await
     }
 
     /// Time passes, and a process without workers looks for lost ones all the while.
@@ -217,11 +256,10 @@ impl<H: Harness> World<H> {
 
     /// The same with the eyes of this process.
     pub(super) async fn look_from(&self, observer: &H::Store, span: Duration) -> Reclaimed {
-        let look = async || observer.reclaim().await.expect("it can be looked for dead workers");
-        let mut all = look().await;
+        let mut all = look(observer).await;
         for _ in 0..span.as_millis() / LOOK.as_millis() {
             self.clock.advance(LOOK);
-            let reclaimed = look().await;
+            let reclaimed = look(observer).await;
             all.workers.extend(reclaimed.workers);
             all.jobs += reclaimed.jobs;
         }
@@ -259,6 +297,12 @@ impl<H: Harness> World<H> {
             (Status::Blocked, blocked),
         ]
     }
+}
+
+/// One look for lost workers, without what it says about the next one, which is the backend's own.
+async fn look(store: &impl Store) -> Reclaimed {
+    let reclaimed = store.reclaim().await.expect("it can be looked for dead workers");
+    Reclaimed { next: Duration::ZERO, ..reclaimed }
 }
 
 pub(super) fn ids(leases: &[Lease]) -> Vec<JobId> {

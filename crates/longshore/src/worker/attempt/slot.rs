@@ -52,18 +52,17 @@ async fn turn(worker_run: &WorkerRun, slot: usize) {
     };
     if overdue(worker_run, &attempt, began_at).is_some() {
         // It waited here beyond its expiry or deadline: its handler never learns of it.
-        let ended = not_begun(worker_run, &attempt, began_at);
-        let mut holdings = worker_run.holdings();
-        holdings.conclude(slot, &attempt, Conclusion::Outcome(ended));
-        holdings.release(slot);
-        drop(holdings);
+        conclude_unbegun(worker_run, slot, &attempt, not_begun(worker_run, &attempt, began_at));
         drop(pass);
     } else if pass.closes() {
         // Seldom and large, so it has a place of its own.
         Box::pin(isolation::run(worker_run, slot, &worker_id, &attempt, pass)).await;
-    } else {
-        worker_run.note_start(&worker_id, slot, &attempt);
+    } else if let Some(began_at) = worker_run.note_beginning(&worker_id, slot, &attempt, began_at).await {
         make(worker_run, slot, &attempt, began_at).await;
+        drop(pass);
+    } else {
+        let now = worker_run.clock.monotonic();
+        conclude_unbegun(worker_run, slot, &attempt, not_begun(worker_run, &attempt, now));
         drop(pass);
     }
     // Handlers that never wait would keep this thread from the recorder and the claim loop.
@@ -84,6 +83,13 @@ pub(crate) fn not_begun(worker_run: &WorkerRun, attempt: &CurrentAttempt, now: D
         (_, None) => Outcome::Returned,
     };
     EndedAttempt::new(Record { outcome, log: attempt.close(), ..record }, now)
+}
+
+/// Ends an attempt that does not begin, and frees its slot.
+pub(crate) fn conclude_unbegun(worker_run: &WorkerRun, slot: usize, attempt: &CurrentAttempt, ended: EndedAttempt) {
+    let mut holdings = worker_run.holdings();
+    holdings.conclude(slot, attempt, Conclusion::Outcome(ended));
+    holdings.release(slot);
 }
 
 /// Runs the handler of an attempt that has begun.

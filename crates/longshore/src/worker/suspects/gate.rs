@@ -1,10 +1,14 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use longshore_core::Budgets;
 use tokio::sync::Notify;
 
 use crate::worker::worker_run::WorkerRun;
+
+/// How long a worker waits at its start until those that share its process have noted that they are not alone.
+const COMPANY_MAX: Duration = Duration::from_secs(5);
 
 /// Decides when attempts may begin in this process: a suspect runs alone, so that a death is surely its own.
 ///
@@ -62,18 +66,13 @@ impl Gate {
         self.workers.load(Ordering::SeqCst) > 1
     }
 
-    /// A worker begins. The attempts of the others are not alone from now on.
-    pub(crate) fn join(&self, worker_run: &Arc<WorkerRun>) {
-        let others = {
-            let mut state = self.state();
-            let others = state.workers.clone();
-            state.workers.push(Arc::downgrade(worker_run));
-            self.workers.store(state.workers.len(), Ordering::SeqCst);
-            others
-        };
-        for other in others.iter().filter_map(Weak::upgrade) {
-            other.note_company();
-        }
+    /// A worker begins; answers the others, whose attempts are not alone from now on (see [`note_company`]).
+    pub(crate) fn join(&self, worker_run: &Arc<WorkerRun>) -> Vec<Weak<WorkerRun>> {
+        let mut state = self.state();
+        let others = state.workers.clone();
+        state.workers.push(Arc::downgrade(worker_run));
+        self.workers.store(state.workers.len(), Ordering::SeqCst);
+        others
     }
 
     /// Forgets the workers that have ended.
@@ -98,6 +97,18 @@ impl Gate {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Notes of the attempts of workers that another one may run attempts beside them. Bounded: each may have a store of its
+/// own, and one that does not answer must keep no other worker from its jobs.
+pub(crate) async fn note_company(workers: &[Weak<WorkerRun>]) {
+    let notes = async {
+        for worker_run in workers.iter().filter_map(Weak::upgrade) {
+            worker_run.note_company().await;
+        }
+    };
+    // What is not noted by then is noted with the next beginning.
+    let _ = tokio::time::timeout(COMPANY_MAX, notes).await;
 }
 
 impl Pass {
@@ -185,6 +196,6 @@ mod tests {
     }
 
     async fn futures_now<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
-        tokio::time::timeout(std::time::Duration::ZERO, future).await.ok()
+        tokio::time::timeout(Duration::ZERO, future).await.ok()
     }
 }

@@ -8,7 +8,7 @@ use crate::CurrentAttempt;
 use crate::runtime::quiet;
 use crate::worker::attempt::ended_attempt::EndedAttempt;
 use crate::worker::attempt::slot;
-use crate::worker::holdings::{Conclusion, Holdings};
+use crate::worker::holdings::Holdings;
 use crate::worker::suspects::gate::Pass;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::WorkerRun;
@@ -35,15 +35,18 @@ pub(crate) async fn run(
         Beginning::Alone | Beginning::BesideOthers if slot::overdue(worker_run, attempt, began_at).is_none() => None,
         _ => Some(slot::not_begun(worker_run, attempt, began_at)),
     };
-    if let Some(ended) = not_begun {
-        let mut holdings = worker_run.holdings();
-        holdings.conclude(slot, attempt, Conclusion::Outcome(ended));
-        holdings.release(slot);
+    let noted = if not_begun.is_none() {
+        worker_run.holdings().slots.begin(slot, began_at, beginning == Beginning::Alone);
+        worker_run.note_beginning(worker_id, slot, attempt, began_at).await
+    } else {
+        None
+    };
+    let Some(began_at) = noted else {
+        let ended = not_begun.unwrap_or_else(|| slot::not_begun(worker_run, attempt, worker_run.clock.monotonic()));
+        slot::conclude_unbegun(worker_run, slot, attempt, ended);
         return;
-    }
+    };
     let open_at = Instant::now() + patience;
-    worker_run.holdings().slots.begin(slot, began_at, beginning == Beginning::Alone);
-    worker_run.note_start(worker_id, slot, attempt);
     let making = async {
         slot::make(worker_run, slot, attempt, began_at).await;
         // Until its outcome is stored, the row says that it runs: a death caused by the next job would be charged
@@ -59,9 +62,16 @@ pub(crate) async fn run(
     }
     quiet::info!(job_id = attempt.id().0, "a suspect has run alone for long; others may begin beside it");
     worker_run.holdings().slots.accompany(slot);
-    // Before others may begin.
-    worker_run.note_start(worker_id, slot, attempt);
-    pass.open();
+    let noted = tokio::select! {
+        biased;
+        () = &mut making => return,
+        noted = worker_run.note_start(worker_id, slot, attempt) => noted,
+    };
+    match noted {
+        // Only now may others begin.
+        Ok(()) => pass.open(),
+        Err(error) => worker_run.meet(StoreCall::Start, error),
+    }
     making.await;
 }
 

@@ -1,14 +1,14 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, StoreError};
+use longshore_core::{Extended, Heartbeat, Held, StoreError};
 use tokio::time::{Instant, sleep_until};
 
 use crate::CurrentAttempt;
 use crate::worker::attempt::committed::has_completed;
 use crate::worker::holdings::Holdings;
 use crate::worker::trouble::StoreCall;
+use crate::worker::upkeep::held_report::{Claims, HeldReport};
 use crate::worker::worker_run::{Phase, WorkerRun};
 
 /// The longest pause after a heartbeat that failed. Once writing is possible again, others give this worker a second
@@ -19,17 +19,19 @@ const RETRY_MAX: Duration = Duration::from_millis(500);
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let interval = worker_run.settings.lease / 6;
     let mut next = Instant::now() + interval;
+    let mut report = HeldReport::default();
     loop {
         tokio::select! {
             () = sleep_until(next) => {}
-            // Only a registration after an eviction brings it forward: a heartbeat writes, and would wake every other
+            // Only a registration after an eviction or the loss of a session brings it forward: a heartbeat writes, and would wake every other
             // worker.
             () = worker_run.shared.heartbeat_woken() => {}
         }
         register_to_the_end(&worker_run).await;
         let asked_at = Instant::now();
-        next = match beat(&worker_run).await {
-            Some(Ok(())) | None => asked_at + interval,
+        next = match beat(&worker_run, &mut report).await {
+            Some(Ok(HeartbeatAnswer::AsksForAll)) => asked_at,
+            Some(Ok(HeartbeatAnswer::Whole)) | None => asked_at + interval,
             Some(Err(error)) => {
                 worker_run.meet(StoreCall::Extend, error);
                 Instant::now() + (interval / 10).min(RETRY_MAX)
@@ -53,29 +55,45 @@ async fn register_to_the_end(worker_run: &WorkerRun) {
     }
 }
 
+/// What an answer to a heartbeat is about.
+enum HeartbeatAnswer {
+    /// All that the worker holds.
+    Whole,
+    /// Nothing: the store does not know what the changes are changes of.
+    AsksForAll,
+}
+
 /// One heartbeat; none while the worker is not registered. What runs goes on while heartbeats fail: nobody can take a
 /// job over without writing, and whoever is overtaken nevertheless, because it was frozen, writes behind fences.
-async fn beat(worker_run: &WorkerRun) -> Option<Result<(), StoreError>> {
+async fn beat(worker_run: &WorkerRun, report: &mut HeldReport) -> Option<Result<HeartbeatAnswer, StoreError>> {
+    // Before the holdings: what was registered since then asks for a heartbeat of its own.
+    let session = worker_run.sessions.number();
     let (worker_id, held) = {
         let holdings = worker_run.holdings();
         (holdings.registered_id()?.clone(), holdings.held())
     };
     let asked_at = Instant::now();
-    let heartbeat =
-        Heartbeat { worker_id: worker_id.clone(), held: held.iter().map(|(id, claim)| (*id, *claim)).collect() };
+    let (number, said) = report.next(session, &held);
+    let names_all = matches!(said, Held::All(_));
+    let heartbeat = Heartbeat { worker_id: worker_id.clone(), number, held: said };
     let mut extended = match worker_run.queue.backend().extend(heartbeat).await {
         Ok(extended) => extended,
         Err(error) => return Some(Err(error)),
     };
     worker_run.trouble.pass(StoreCall::Extend);
+    if extended.asks_for_all && !names_all {
+        return Some(Ok(HeartbeatAnswer::AsksForAll));
+    }
     keep_completed(worker_run, &mut extended).await;
     let mut holdings = worker_run.holdings();
     if holdings.registered_id() != Some(&worker_id) {
-        return Some(Ok(()));
+        return Some(Ok(HeartbeatAnswer::Whole));
     }
     holdings.renew(asked_at);
     obey(&mut holdings, &extended, &held, worker_run.clock.monotonic());
-    Some(Ok(()))
+    drop(holdings);
+    report.answered(session, held);
+    Some(Ok(HeartbeatAnswer::Whole))
 }
 
 /// A handler may go on after it has completed its job in a transaction of its own. The store calls that job lost,
@@ -95,7 +113,7 @@ async fn keep_completed(worker_run: &WorkerRun, extended: &mut Extended) {
 
 /// A job may have been stored and claimed anew while the heartbeat was under way: only the claims that it named
 /// are meant.
-fn obey(holdings: &mut Holdings, extended: &Extended, held: &HashMap<JobId, ClaimNumber>, now: Duration) {
+fn obey(holdings: &mut Holdings, extended: &Extended, held: &Claims, now: Duration) {
     for id in &extended.lost {
         if let Some(claim_number) = held.get(id) {
             holdings.disown(*id, *claim_number);

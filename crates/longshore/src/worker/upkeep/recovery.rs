@@ -2,27 +2,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::Maintenance;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::runtime::quiet;
 use crate::worker::trouble::StoreCall;
 use crate::worker::worker_run::{Settings, WorkerRun};
 
-/// How often dead workers are looked for.
-const LOOK: Duration = Duration::from_millis(250);
-/// How often house is kept, and how many rows one step may look at.
-const SWEEP: Duration = Duration::from_secs(60);
+/// What holds where a store says otherwise: sooner is a busy loop, later is never.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// When to look for dead workers again after an error: a lease ends only under looks that follow each other closely.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// When to keep house again after an error, and how many rows one step may look at.
+const SWEEP_AGAIN: Duration = Duration::from_secs(60);
 const SWEEP_ROWS_MAX: u32 = 1000;
-/// The pause between two steps, so that a long sweep leaves room for the jobs.
-const BREATH: Duration = Duration::from_millis(100);
 
-/// Gives the jobs of dead workers back, once at the start and then again and again.
+/// Gives the jobs of dead workers back, once at the start and then whenever the store says.
 pub(crate) async fn reclaim(worker_run: Arc<WorkerRun>) {
-    let mut ticks = interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        match worker_run.queue.backend().reclaim().await {
+        let asked_at = Instant::now();
+        let pause = match worker_run.queue.backend().reclaim().await {
             Ok(reclaimed) => {
                 worker_run.trouble.pass(StoreCall::Reclaim);
                 if reclaimed.overdue > 0 {
@@ -32,10 +31,19 @@ pub(crate) async fn reclaim(worker_run: Arc<WorkerRun>) {
                     quiet::warning!(workers = reclaimed.workers.len(), jobs = reclaimed.jobs, "found dead workers");
                     worker_run.holdings().lanes.refresh();
                 }
+                bounded(reclaimed.next)
             }
-            Err(error) => worker_run.meet(StoreCall::Reclaim, error),
-        }
+            Err(error) => {
+                worker_run.meet(StoreCall::Reclaim, error);
+                LOOK_AGAIN
+            }
+        };
+        sleep_until(asked_at + pause).await;
     }
+}
+
+fn bounded(pause: Duration) -> Duration {
+    pause.clamp(PAUSE_MIN, PAUSE_MAX)
 }
 
 /// Keeps house in bounded steps: removes ended jobs that are older than their retention, if there is one, settles jobs
@@ -54,11 +62,11 @@ pub(crate) async fn sweep(worker_run: Arc<WorkerRun>) {
                 if maintained.settled > 0 {
                     quiet::warning!(jobs = maintained.settled, "settled jobs that could not go on");
                 }
-                if maintained.has_more { BREATH } else { SWEEP }
+                bounded(maintained.next)
             }
             Err(error) => {
                 worker_run.meet(StoreCall::Maintain, error);
-                SWEEP
+                SWEEP_AGAIN
             }
         };
         sleep(pause).await;

@@ -24,7 +24,7 @@ pub(super) struct NextDue {
 }
 
 impl NextDue {
-    pub(super) fn look(connection: &Connection, request: &ClaimRequest) -> rusqlite::Result<Self> {
+    pub(super) fn read(connection: &Connection, request: &ClaimRequest) -> rusqlite::Result<Self> {
         let mut due = Self { of_any: None, of_own: None };
         let mut statement = connection.prepare_cached(include_str!("../../sql/select_next_due.sql"))?;
         let mut rows = statement.query(params![LOOKED_AT_MAX])?;

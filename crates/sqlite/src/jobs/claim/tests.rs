@@ -58,7 +58,7 @@ impl Counted {
         let mut found = (0, None);
         for _ in 0..2 {
             let before = self.steps.load(Ordering::Relaxed);
-            let due = NextDue::look(&self.connection, &request).unwrap();
+            let due = NextDue::read(&self.connection, &request).unwrap();
             found = (self.steps.load(Ordering::Relaxed) - before, due.from(Timestamp::from_ms(1000)));
         }
         found

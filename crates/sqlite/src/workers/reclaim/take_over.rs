@@ -8,7 +8,7 @@ use crate::column;
 use crate::fault::{Fault, spoils_connection};
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
 use crate::workers::held_job::{HeldJob, Loss, Proof};
-use crate::workers::started::StartedTable;
+use crate::workers::liveness::started::StartedTable;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
@@ -80,7 +80,7 @@ impl Work for TakeOverStep {
         tx.held.forget(&self.worker_id);
         let removed = tx
             .connection
-            .prepare_cached(include_str!("../sql/delete_worker.sql"))?
+            .prepare_cached(include_str!("../../sql/delete_worker.sql"))?
             .execute([self.worker_id.as_str()])?;
         taken.end = if removed == 1 || self.heartbeat_number.is_none() { End::Gone } else { End::Stuck };
         Ok(taken)
@@ -95,7 +95,7 @@ impl TakeOverStep {
 
     fn heartbeat_number_now(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Option<i64>> {
         tx.connection
-            .prepare_cached(include_str!("../sql/select_heartbeat_number.sql"))?
+            .prepare_cached(include_str!("../../sql/select_heartbeat_number.sql"))?
             .query_row([self.worker_id.as_str()], |row| column::integer(row, 0))
             .optional()
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use longshore_core::{ClaimNumber, JobId, StartedAttempt};
 
-use crate::workers::boot_id::BOOT_ID_BYTES_MAX;
+use crate::workers::liveness::boot_id::BOOT_ID_BYTES_MAX;
 
 /// The bytes of one slot: the job's id, then its claim number, both little-endian. The id is negative if attempts of
 /// other workers of the process may have run beside this one.
