@@ -21,6 +21,7 @@ need cc gcc libc6-dev
 need setsid util-linux
 need find findutils
 need awk mawk
+need python3 python3-minimal
 
 cargo test --workspace --doc --quiet
 if cargo nextest --version >/dev/null 2>&1; then
