@@ -3,9 +3,9 @@
 set -eu
 cd "$(dirname "$0")"
 
-# need COMMAND PACKAGE...: installs the packages if the command is missing.
+# need CHECK PACKAGE...: installs the packages if the check fails.
 need() {
-    command -v "$1" >/dev/null 2>&1 && return
+    sh -c "$1" >/dev/null 2>&1 && return
     shift
     if ! command -v apt-get >/dev/null 2>&1; then
         echo "test.sh: please install: $*" >&2
@@ -17,10 +17,12 @@ need() {
     $as_root apt-get install -y -qq --no-install-recommends "$@"
 }
 
-need cc gcc libc6-dev
-need setsid util-linux
-need find findutils
-need awk mawk
+need 'command -v cc' gcc libc6-dev
+need 'command -v setsid' util-linux
+need 'command -v find' findutils
+need 'command -v awk' mawk
+need 'command -v script' bsdutils
+need 'python3 -c "import sqlite3"' python3
 
 cargo test --workspace --doc --quiet
 if cargo nextest --version >/dev/null 2>&1; then

@@ -1,5 +1,6 @@
 //! The command-line arguments as clap parses them. `commands` carries them out.
 
+mod adopt;
 mod enqueue;
 mod filter;
 mod jobs;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::adopt::AdoptArguments;
 pub(crate) use self::enqueue::EnqueueArguments;
 pub(crate) use self::filter::{KindArguments, TargetArguments, ToFilter};
 pub(crate) use self::jobs::{
@@ -150,6 +152,9 @@ pub(crate) enum Command {
             named SOURCE:NUMBER, or only NUMBER if just one source has that number."
     )]
     Migrate(MigrateArguments),
+
+    /// Take over a job table made by another program, beside its own migration manager
+    Adopt(AdoptArguments),
 
     /// Measure this machine and print ratios
     #[command(after_help = "Example: longshore bench --jobs 50000 --json")]

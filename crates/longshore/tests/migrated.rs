@@ -146,7 +146,7 @@ async fn a_newer_schema_pauses_a_worker_although_the_tables_that_it_knows_are_th
     queue.wait(id, Duration::from_secs(60)).await.unwrap();
 
     let newer = "BEGIN; CREATE TABLE job_moons (id INTEGER PRIMARY KEY);
-        INSERT INTO schema_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'moons'); COMMIT";
+        INSERT INTO longshore_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'moons'); COMMIT";
     rusqlite::Connection::open(queue.path()).unwrap().execute_batch(newer).unwrap();
 
     warnings.until(PAUSED, 1).await;

@@ -23,8 +23,8 @@ mod table_text;
 mod token;
 mod trigger;
 
-use longshore_migrate::ledger;
 use longshore_migrate::schema::Schema;
+use longshore_migrate::{adoption, ledger};
 use rusqlite::Connection;
 use thiserror::Error;
 
@@ -61,8 +61,10 @@ fn is_apart(table: &str) -> bool {
     name.starts_with("sqlite_") || is_of_ledger(&name)
 }
 
-/// Whether a table of this name, in lower case, belongs to a ledger.
+/// Whether a table of this name, in lower case, belongs to a ledger or to an adoption.
 pub(crate) fn is_of_ledger(name: &str) -> bool {
-    let rest = [ledger::TABLE, ledger::TABLE_BESIDE_ANOTHER].into_iter().find_map(|table| name.strip_prefix(table));
-    rest.is_some_and(|rest| rest.is_empty() || ledger::SUFFIXES.contains(&rest))
+    let is_part = |ledger: &str| {
+        name.strip_prefix(ledger).is_some_and(|rest| rest.is_empty() || ledger::SUFFIXES.contains(&rest))
+    };
+    is_part(ledger::TABLE) || is_part(ledger::OWN_TABLE) || adoption::TABLES.contains(&name)
 }

@@ -42,7 +42,7 @@ use crate::{
 };
 
 use authorizer::Confinement;
-pub(crate) use ledger::{place, tables};
+pub(crate) use ledger::{form, tables};
 use loss_check::Watch;
 
 /// How long a statement waits for another program's write before it gives up.
@@ -490,6 +490,15 @@ impl Target for SqliteTarget<'_> {
             return Ok(None);
         };
         backup::make(self.connection(), file).map(Some)
+    }
+
+    fn set_shared_row(&mut self, number: i64, row: Option<&own::SharedRow>) -> Result<(), TargetError> {
+        ledger::set_shared_row(self.connection(), number, row)
+            .map_err(|error| self.failed("writing the application's ledger", error))
+    }
+
+    fn forget(&mut self, source: &str) -> Result<(), TargetError> {
+        ledger::forget(self.connection(), source).map_err(|error| self.failed("writing the ledger", error))
     }
 
     fn remember_verified(&mut self, source: &VerifiedSource) -> Result<(), TargetError> {

@@ -5,12 +5,12 @@
 
 use longshore_migrate::{
     checksum::sha256_hex,
-    ledger::Form,
+    ledger::{Form, OWN_TABLE},
     target::{TargetError, VerifiedSource},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::target::{SqliteTarget, place, tables};
+use crate::target::{SqliteTarget, form, tables};
 
 /// Whether nothing has changed since `source` was last found in order. Only reads.
 pub fn is_remembered(connection: &Connection, source: &VerifiedSource) -> Result<bool, TargetError> {
@@ -19,32 +19,30 @@ pub fn is_remembered(connection: &Connection, source: &VerifiedSource) -> Result
 }
 
 fn compare(connection: &Connection, source: &VerifiedSource) -> rusqlite::Result<bool> {
-    let (ledger, form) = place(connection, &tables(connection)?)?;
-    if form != Form::Current {
+    if form(connection, &tables(connection)?)? != Form::Current {
         return Ok(false);
     }
-    let query = format!("SELECT fingerprint FROM {ledger}_verified WHERE source = ?1");
+    let query = format!("SELECT fingerprint FROM {OWN_TABLE}_verified WHERE source = ?1");
     let remembered: Option<String> = connection.query_row(&query, [&source.name], |row| row.get(0)).optional()?;
-    Ok(remembered.is_some() && remembered == Some(fingerprint(connection, ledger, source)?))
+    Ok(remembered.is_some() && remembered == Some(fingerprint(connection, source)?))
 }
 
 /// A text that changes with everything that [`is_remembered`] looks at; not a verdict.
 pub fn mark(connection: &Connection, source: &VerifiedSource) -> rusqlite::Result<String> {
-    match place(connection, &tables(connection)?)? {
-        (ledger, Form::Current) => fingerprint(connection, ledger, source),
-        (_, form) => Ok(format!("{form:?}")),
+    match form(connection, &tables(connection)?)? {
+        Form::Current => fingerprint(connection, source),
+        form => Ok(format!("{form:?}")),
     }
 }
 
 /// Writes down that `source` is in order as it is now.
 pub(crate) fn remember(connection: &Connection, source: &VerifiedSource) -> rusqlite::Result<()> {
-    let (ledger, form) = place(connection, &tables(connection)?)?;
-    if form != Form::Current {
+    if form(connection, &tables(connection)?)? != Form::Current {
         return Ok(());
     }
-    let fingerprint = fingerprint(connection, ledger, source)?;
+    let fingerprint = fingerprint(connection, source)?;
     let sql = format!(
-        "INSERT INTO {ledger}_verified (source, fingerprint, at) VALUES (?1, ?2, datetime('now'))
+        "INSERT INTO {OWN_TABLE}_verified (source, fingerprint, at) VALUES (?1, ?2, datetime('now'))
          ON CONFLICT (source) DO UPDATE SET fingerprint = excluded.fingerprint, at = excluded.at"
     );
     connection.execute(&sql, params![source.name, fingerprint])?;
@@ -53,11 +51,11 @@ pub(crate) fn remember(connection: &Connection, source: &VerifiedSource) -> rusq
 
 /// Of the source's migrations, the ledger's rows, and the statements of everything that stands on its tables. Other
 /// tables may come and go.
-fn fingerprint(connection: &Connection, ledger: &str, source: &VerifiedSource) -> rusqlite::Result<String> {
+fn fingerprint(connection: &Connection, source: &VerifiedSource) -> rusqlite::Result<String> {
     let mut text = format!("2\0{}\0", source.digest);
     let rows = format!(
         "SELECT source || ':' || migration_number || ':' || coalesce(rollback_at, '') || ':' || coalesce(checksum, '') || ':' || is_verified
-         FROM {ledger} WHERE source = ?1 ORDER BY migration_number"
+         FROM {OWN_TABLE} WHERE source = ?1 ORDER BY migration_number"
     );
     let mut prepared = connection.prepare(&rows)?;
     for row in prepared.query_map([&source.name], |row| row.get::<_, String>(0))? {

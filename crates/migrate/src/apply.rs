@@ -29,6 +29,8 @@ pub struct Order<'a> {
     pub without: &'a Schema,
     /// How the schema differed from what the ledger records before this run.
     pub differing: &'a [Difference],
+    /// What the application has added and kept.
+    pub accepted: &'a [ObjectName],
     /// Whether more may be lost than the migration declares.
     pub data_loss: DataLoss,
 }
@@ -168,7 +170,7 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
     let Some(link) = order.chain.link(&order.migration.id) else {
         return Ok(());
     };
-    let observed = target.observe()?;
+    let observed = target.observe()?.without(order.accepted);
     let id = order.migration.id.clone();
     if order.direction == Direction::Up {
         let missing = match link.footprint.presence(&observed) {

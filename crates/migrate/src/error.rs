@@ -110,6 +110,26 @@ pub enum MigrateError {
         /// What stands in the way, never empty.
         reasons: Vec<Finding>,
     },
+    /// A table was made by another program and has to be taken over first; nothing ran.
+    #[error("the table {table} was made by another program, and {what}")]
+    NeedsAdoption {
+        /// The table.
+        table: String,
+        /// What would be lost or left wrong.
+        what: String,
+    },
+    /// Only a person can decide what becomes of a value or a meaning; nothing was written.
+    #[error("the adoption needs a decision: {}", all(reasons))]
+    NeedsDecision {
+        /// What is to be decided, each with the choices; never empty.
+        reasons: Vec<Finding>,
+    },
+    /// The adoption cannot be taken back any more; nothing was written.
+    #[error("the adoption cannot be undone: {}", listed(reasons))]
+    NotReturned {
+        /// Why, never empty.
+        reasons: Vec<String>,
+    },
     /// The repair ran and was undone, because the schema did not come out as expected.
     #[error("the repair was undone: afterwards {} still differed", listed(differences))]
     RepairUndone {
@@ -218,6 +238,9 @@ impl MigrateError {
             Self::StillThere { .. } => "still_there",
             Self::NoFile { .. } => "no_file",
             Self::NoRepair { .. } => "no_repair",
+            Self::NeedsAdoption { .. } => "needs_adoption",
+            Self::NeedsDecision { .. } => "needs_decision",
+            Self::NotReturned { .. } => "not_returned",
             Self::RepairUndone { .. } => "repair_undone",
             Self::Failed { .. } => "migration_failed",
             Self::DidNotDo { .. } => "did_not_do",
@@ -291,6 +314,10 @@ fn first(findings: &[Finding]) -> String {
         Some(finding) => finding.to_string(),
         None => "nothing is known".to_owned(),
     }
+}
+
+fn all(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn are(objects: &[ObjectName]) -> String {

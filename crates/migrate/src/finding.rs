@@ -41,6 +41,14 @@ pub enum FindingKind {
     DataWork,
     /// Marked without being shown by the schema.
     Unverified,
+    /// Part of another program's table carries a meaning: it is kept or dropped as a person says.
+    KeepOrDrop,
+    /// Part of another program's table carries a meaning and cannot be kept.
+    MeaningLost,
+    /// Values stand in the wrong columns.
+    MisplacedValues,
+    /// Rows were copied into another order of the columns, so that their values can be read by position.
+    CopiedByPosition,
     /// White space or comments of a file changed after it was applied.
     CosmeticChange,
     /// Sequential numbers leave one out.

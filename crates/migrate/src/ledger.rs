@@ -1,6 +1,6 @@
 //! What the database says was applied: one row a migration, and a history that only grows.
 
-mod assign;
+mod attribute;
 mod foreign;
 
 use std::collections::HashMap;
@@ -8,25 +8,32 @@ use std::collections::HashMap;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Serialize;
 
+pub use attribute::Evidence;
 pub use foreign::{ForeignLedger, Tool};
 
 use crate::{checksum::Checksum, migration::MigrationId};
 
-/// The ledger's own table, with the columns of the incident.
+/// The ledger of the application's own source, perhaps shared with another manager: only the incident's five columns of
+/// it are read and written, and it is never altered.
 pub const TABLE: &str = "schema_migrations";
-/// Its name where another tool has taken [`TABLE`] with other columns.
-pub const TABLE_BESIDE_ANOTHER: &str = "longshore_migrations";
+/// The ledger of every other source, the queue's first of all. For the application's source it keeps what [`TABLE`] has
+/// no column for.
+pub const OWN_TABLE: &str = "longshore_migrations";
 /// What is appended to the ledger's name for the tables that belong to it.
 pub const SUFFIXES: [&str; 3] = ["_history", "_checkpoints", "_verified"];
+/// The `detail` of a history event that was made up from a row that somebody else had written.
+pub const READ_FROM_OLDER: &str = "read from the older ledger";
 
-/// In what form the ledger was found.
+/// In what form the ledgers were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// There is none.
     Missing,
-    /// The incident's five columns; read as it is, upgraded on the first write.
+    /// [`TABLE`] alone, as another manager keeps it; read as it is.
     Old,
-    /// This version's.
+    /// Every source in [`TABLE`], as Longshore kept it once; split on the first write.
+    Combined,
+    /// Each source in its own.
     Current,
 }
 
@@ -43,7 +50,7 @@ pub enum Witness {
 /// One row of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The source; `None` in an old ledger until it is assigned.
+    /// The source; `None` for a row of [`TABLE`] that this program did not write, until it is attributed.
     pub source: Option<String>,
     /// The migration's number.
     pub number: i64,
@@ -55,7 +62,7 @@ pub struct Row {
     pub rolled_back_at: Option<String>,
     /// The checksum when it ran.
     pub checksum: Option<Checksum>,
-    /// How long it ran.
+    /// How long it ran; `None` for what was marked or was written by another program.
     pub duration_ms: Option<i64>,
     /// Who ran it, as `user@host`.
     pub applied_by: Option<String>,
@@ -69,23 +76,67 @@ impl Row {
         self.rolled_back_at.is_none()
     }
 
-    /// The id; a row that nobody could assign belongs to the user's directory.
+    /// The id; a row that nobody could attribute stands in the application's ledger.
     pub fn id(&self) -> MigrationId {
         MigrationId::new(self.source.as_deref().unwrap_or(crate::source::APP), self.number)
     }
+
+    /// What another manager reads of it.
+    pub fn shared(&self) -> SharedRow {
+        SharedRow {
+            number: self.number,
+            name: self.name.clone(),
+            applied_at: self.applied_at.clone(),
+            rolled_back_at: self.rolled_back_at.clone(),
+        }
+    }
 }
 
-/// The ledger as it was found.
+/// A row of [`TABLE`] as another manager reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SharedRow {
+    /// The migration's number.
+    pub number: i64,
+    /// Its name.
+    pub name: String,
+    /// When it was applied, as written.
+    pub applied_at: Option<String>,
+    /// When it was rolled back, as written; then it is not applied.
+    pub rolled_back_at: Option<String>,
+}
+
+/// The ledgers as they were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
-    /// The name of its table, or the one that it will get.
-    pub table: String,
-    /// Its form.
+    /// Their form.
     pub form: Form,
-    /// Its rows, by source and number.
+    /// The rows of known sources, by source and number. Rows without a source are still to be attributed.
     pub rows: Vec<Row>,
+    /// What belongs to another manager: named, and no reason for anything.
+    pub theirs: Vec<Row>,
+    /// What another manager goes on to read of migrations that a source of ours has, too.
+    pub shared: Vec<Row>,
+    /// What the other manager has to be told, or it would run again what has run: written when ledgers are split, after
+    /// a repair and after an adoption.
+    pub marks: Vec<SharedRow>,
+    /// Whether another manager has written to [`TABLE`].
+    pub has_other_manager: bool,
     /// Ledgers of other tools beside it, read and never written.
     pub foreign: Vec<ForeignLedger>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            form: Form::Missing,
+            rows: Vec::new(),
+            theirs: Vec::new(),
+            shared: Vec::new(),
+            marks: Vec::new(),
+            has_other_manager: false,
+            foreign: Vec::new(),
+        }
+    }
 }
 
 impl Ledger {
@@ -123,19 +174,25 @@ pub enum EventKind {
     Baselined,
     /// Brought into agreement by a repair.
     Repaired,
+    /// Taken over with the table of another system.
+    Adopted,
+    /// Given back: the table of the other system is as it was.
+    AdoptionUndone,
     /// Its up or down failed and was undone.
     Failed,
 }
 
 impl EventKind {
     /// Every kind, for reading one back.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Applied,
         Self::RolledBack,
         Self::MarkedApplied,
         Self::MarkedRolledBack,
         Self::Baselined,
         Self::Repaired,
+        Self::Adopted,
+        Self::AdoptionUndone,
         Self::Failed,
     ];
 
@@ -148,6 +205,8 @@ impl EventKind {
             Self::MarkedRolledBack => "marked_rolled_back",
             Self::Baselined => "baselined",
             Self::Repaired => "repaired",
+            Self::Adopted => "adopted",
+            Self::AdoptionUndone => "adoption_undone",
             Self::Failed => "failed",
         }
     }
@@ -221,7 +280,7 @@ pub fn reported(text: &str) -> String {
     with_offset.or_else(civil).map_or_else(|| text.to_owned(), report_instant)
 }
 
-/// The history that the rows of an old ledger imply.
+/// The history that the rows of an old ledger imply, those of another manager among them.
 pub fn implied_history(ledger: &Ledger) -> Vec<Event> {
     let event = |row: &Row, event, at: &str| Event {
         id: row.id(),
@@ -232,10 +291,10 @@ pub fn implied_history(ledger: &Ledger) -> Vec<Event> {
         host: None,
         reason: None,
         duration_ms: row.duration_ms,
-        detail: Some("read from the older ledger".to_owned()),
+        detail: Some(READ_FROM_OLDER.to_owned()),
     };
     let mut events = Vec::new();
-    for row in &ledger.rows {
+    for row in ledger.rows.iter().chain(&ledger.theirs) {
         events.extend(row.applied_at.as_deref().map(|at| event(row, EventKind::Applied, at)));
         events.extend(row.rolled_back_at.as_deref().map(|at| event(row, EventKind::RolledBack, at)));
     }

@@ -6,6 +6,7 @@
 //!
 //! This crate never knows a database: a backend implements [`target::Target`]. Begin reading at [`survey`].
 
+pub mod adoption;
 mod agreement;
 pub mod apply;
 mod aside;
@@ -28,12 +29,15 @@ pub mod source;
 pub mod survey;
 pub mod target;
 
+pub use adoption::{Adopter, Choices};
 pub use agreement::Agreement;
 pub use error::MigrateError;
 pub use longshore_cause::OutsideCause;
 pub use loss::{DataLoss, Loss, LossCheck, LossKind, Move, Moves};
 pub use migration::{Body, CodeError, CodeMigration, Direction, Migration, MigrationId};
-pub use migrator::{Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification};
+pub use migrator::{
+    AdoptRequest, Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification,
+};
 pub use plan::Goal;
 pub use script::{Bounds, IntendedLoss};
-pub use source::{NewPair, Source, SourceError};
+pub use source::{Elsewhere, NewPair, Source, SourceError};

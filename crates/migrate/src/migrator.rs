@@ -1,5 +1,6 @@
 //! The commands. Each looks first, plans, and only then writes; what it answers is its JSON.
 
+mod adopt;
 mod inspect;
 mod lint;
 mod mark;
@@ -11,13 +12,14 @@ use std::{env, fs, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use longshore_cause::OutsideCause;
 
+pub use adopt::AdoptRequest;
 pub use mark::{Marking, Verification};
 pub use mend::{RepairMode, RepairRequest};
 pub use run::{RunMode, RunRequest};
 
 use crate::{
     error::MigrateError,
-    ledger::{Event, EventKind, Record, RowChange, report_instant},
+    ledger::{Event, EventKind, Ledger, Record, RowChange, SharedRow, report_instant},
     migration::{Migration, MigrationId},
     replay::Chain,
     source::Source,
@@ -119,10 +121,9 @@ impl<'t> Migrator<'t> {
             None => (None, text),
         };
         let number: i64 = number.parse().map_err(|_| unknown())?;
-        let mut ledger = self.target.ledger()?;
-        ledger.assign(&self.sources);
+        let ledger = self.target.ledger()?;
         let files = self.sources.iter().flat_map(Source::migrations).map(|migration| migration.id.clone());
-        let rows = ledger.rows.iter().map(crate::ledger::Row::id);
+        let rows = ledger.rows.iter().filter(|row| row.source.is_some()).map(crate::ledger::Row::id);
         let mut ids: Vec<MigrationId> = files.chain(rows).filter(|id| id.number == number).collect();
         ids.retain(|id| source.is_none_or(|source| source == id.source));
         ids.sort();
@@ -135,6 +136,18 @@ impl<'t> Migrator<'t> {
 
     fn survey(&mut self) -> Result<Survey, MigrateError> {
         Ok(Survey::take(self.target.as_mut(), &self.sources)?)
+    }
+
+    /// The ledger as it is now, attributed as `survey` was.
+    fn ledger(&mut self, survey: &Survey) -> Result<Ledger, MigrateError> {
+        let mut ledger = self.target.ledger()?;
+        ledger.attribute_by(&self.sources, &survey.chain, &survey.observed);
+        Ok(ledger)
+    }
+
+    /// Tells another manager what has run of the migrations that it has, too.
+    fn tell_other_manager(&mut self, marks: &[SharedRow]) -> Result<(), TargetError> {
+        marks.iter().try_for_each(|mark| self.target.set_shared_row(mark.number, Some(mark)))
     }
 
     fn migration(&self, id: &MigrationId) -> Result<Migration, MigrateError> {

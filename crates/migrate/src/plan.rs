@@ -8,6 +8,7 @@ mod repair;
 pub use data::data_statements;
 pub use mend::{Materials, mends};
 pub use only::not_there_yet;
+pub(crate) use repair::joined;
 pub use repair::{Conflicts, Planned, repair};
 
 use crate::{
@@ -35,13 +36,15 @@ pub fn up(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError
     if !broken.is_empty() {
         return Err(MigrateError::HistoryBroken { findings: broken });
     }
-    refuse_missing(survey)?;
     let is_wanted = |standing: &&Standing| {
         let to = goal.to.as_ref();
         standing.is_pending() && to.is_none_or(|to| standing.id.source == to.source && standing.id.number <= to.number)
     };
     let wanted = survey.standings.iter().filter(is_wanted).take(goal.steps.unwrap_or(usize::MAX));
     let wanted: Vec<&Standing> = wanted.collect();
+    // What another program's table lacks is said better by its adoption.
+    refuse_without_adoption(survey, &wanted)?;
+    refuse_missing(survey)?;
     if let Some(error) = wanted.iter().find_map(|standing| occupied(standing, survey)) {
         return Err(error);
     }
@@ -51,6 +54,18 @@ pub fn up(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError
     Ok(wanted.into_iter().map(|standing| standing.id.clone()).collect())
 }
 
+fn refuse_without_adoption(survey: &Survey, wanted: &[&Standing]) -> Result<(), MigrateError> {
+    let Some(takeover) = survey.takeover.as_ref().filter(|takeover| takeover.is_needed) else {
+        return Ok(());
+    };
+    let mut links = wanted.iter().filter_map(|standing| survey.chain.link(&standing.id));
+    if !links.any(|link| link.footprint.objects().iter().any(|object| object.owner() == takeover.table)) {
+        return Ok(());
+    }
+    let what = takeover.found.first().cloned().unwrap_or_default();
+    Err(MigrateError::NeedsAdoption { table: takeover.table.clone(), what })
+}
+
 /// That migration alone, even if later ones are applied or part of it is there; nothing where it is applied.
 pub fn up_only(survey: &Survey, id: &MigrationId) -> Result<Vec<MigrationId>, MigrateError> {
     let mut broken = survey.broken();
@@ -58,9 +73,10 @@ pub fn up_only(survey: &Survey, id: &MigrationId) -> Result<Vec<MigrationId>, Mi
     if !broken.is_empty() {
         return Err(MigrateError::HistoryBroken { findings: broken });
     }
-    refuse_missing(survey)?;
     let standing = survey.standing(id).filter(|standing| standing.has_file);
     let standing = standing.ok_or_else(|| MigrateError::UnknownId { text: id.to_string() })?;
+    refuse_without_adoption(survey, &[standing])?;
+    refuse_missing(survey)?;
     Ok(standing.is_pending().then(|| id.clone()).into_iter().collect())
 }
 

@@ -78,9 +78,26 @@ pub struct StatusReport {
     pub foreign: Vec<ObjectName>,
     /// Ledgers of other tools, never written.
     pub foreign_ledgers: Vec<ForeignLedger>,
+    /// Migrations in the application's ledger that another program runs; nothing is wrong with them.
+    pub theirs: Vec<Theirs>,
     /// What to do next, where something is to be done.
     #[serde(skip)]
     pub next: Option<NextStep>,
+}
+
+/// A migration in the application's ledger that this program does not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Theirs {
+    /// Its number there.
+    pub number: i64,
+    /// Its name there.
+    pub name: String,
+    /// When it was applied, RFC 3339.
+    pub applied_at: Option<String>,
+    /// When it was rolled back, RFC 3339.
+    pub rolled_back_at: Option<String>,
+    /// The migration of ours that it is, too.
+    pub same_as: Option<MigrationId>,
 }
 
 /// What brings a database on.
@@ -99,6 +116,8 @@ pub enum NextStep {
         /// The other tool, in words.
         tool: &'static str,
     },
+    /// Take over the table of another program.
+    Adopt,
     /// Repair ledger and schema.
     Repair,
     /// Apply what is pending.
@@ -241,6 +260,16 @@ pub enum RepairAction {
     RebuildTable,
     /// The ledger takes the checksum of a file whose change the schema already shows.
     RecordChecksum,
+    /// The table of another program gets the shape that the migrations start from, with its rows.
+    TakeOver,
+    /// Something that the application had added stays.
+    Keep,
+    /// Something goes that the queue has no use for; its definition stays in the history.
+    Drop,
+    /// Another manager's ledger is told that a migration which it has, too, is applied.
+    TellOtherManager,
+    /// The old table comes back.
+    GiveBack,
 }
 
 /// `migrate repair`.
@@ -250,6 +279,25 @@ pub struct RepairReport {
     pub steps: Vec<RepairStep>,
     /// Whether it was carried out.
     pub applied: bool,
+    /// The backup that was made first.
+    pub backup: Option<PathBuf>,
+}
+
+/// `adopt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdoptReport {
+    /// What was found, a sentence each.
+    pub found: Vec<String>,
+    /// What is done with it, in order.
+    pub steps: Vec<RepairStep>,
+    /// What belongs to another manager, and stays as it is.
+    pub theirs: Vec<Theirs>,
+    /// Tables and views that no migration made; never touched.
+    pub foreign: Vec<ObjectName>,
+    /// Whether it was carried out.
+    pub applied: bool,
+    /// Whether it can be taken back.
+    pub can_be_undone: bool,
     /// The backup that was made first.
     pub backup: Option<PathBuf>,
 }

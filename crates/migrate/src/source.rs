@@ -14,6 +14,7 @@ pub(crate) use new_pair::BLANK;
 pub use new_pair::NewPair;
 
 use crate::{
+    adoption::Adopter,
     checksum::sha256_hex,
     finding::Finding,
     import::{EntryKind, Skipped, why_skipped},
@@ -26,6 +27,15 @@ pub const LONGSHORE: &str = "longshore";
 /// The name of the user's directory.
 pub const APP: &str = "app";
 
+/// Under which numbers another manager may have run the very same migrations, before this program was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The numbers.
+    pub numbers: &'static [i64],
+    /// The table that shows that it did.
+    pub table: &'static str,
+}
+
 /// The migrations of one source in the order of their numbers, and what could not be read as one.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -35,6 +45,8 @@ pub struct Source {
     unrecognised: Vec<String>,
     skipped: Vec<Skipped>,
     findings: Vec<Finding>,
+    elsewhere: Option<Elsewhere>,
+    adopter: Option<Arc<dyn Adopter>>,
 }
 
 /// Why a source cannot be looked at, at all.
@@ -122,6 +134,30 @@ impl Source {
         source
     }
 
+    /// The same source, of which another manager may have run some migrations.
+    #[must_use]
+    pub fn known_elsewhere(mut self, elsewhere: Elsewhere) -> Self {
+        self.elsewhere = Some(elsewhere);
+        self
+    }
+
+    /// What another manager may have run of it.
+    pub fn elsewhere(&self) -> Option<&Elsewhere> {
+        self.elsewhere.as_ref()
+    }
+
+    /// The same source, whose tables another program may have made.
+    #[must_use]
+    pub fn adopting(mut self, adopter: Arc<dyn Adopter>) -> Self {
+        self.adopter = Some(adopter);
+        self
+    }
+
+    /// What knows the ancestors of its tables.
+    pub fn adopter(&self) -> Option<&Arc<dyn Adopter>> {
+        self.adopter.as_ref()
+    }
+
     /// The source's name, the part of an id before the colon.
     pub fn name(&self) -> &str {
         &self.name
@@ -181,6 +217,8 @@ impl Source {
             unrecognised: read.unrecognised,
             skipped: read.skipped,
             findings: read.findings,
+            elsewhere: None,
+            adopter: None,
         }
     }
 }

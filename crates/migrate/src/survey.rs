@@ -6,6 +6,7 @@ mod words;
 use std::collections::HashSet;
 
 use crate::{
+    adoption::{Choices, Scene, Takeover},
     checksum::Change,
     finding::{Finding, FindingKind},
     ledger::{Ledger, Witness},
@@ -14,7 +15,7 @@ use crate::{
     schema::{Comparison, ObjectKind, ObjectName, Presence, Schema, differences},
     script::Bounds,
     source::Source,
-    target::{Target, TargetError},
+    target::{Session, Target, TargetError},
 };
 
 /// What the ledger says of one migration.
@@ -72,6 +73,10 @@ pub struct Survey {
     pub standings: Vec<Standing>,
     /// What is wrong with the files and with the ledger's claims about them.
     pub findings: Vec<Finding>,
+    /// What the application has added to our tables and has kept; it is not in `observed`.
+    pub accepted: Vec<ObjectName>,
+    /// How a table of another program would be taken over, as long as nobody has chosen anything.
+    pub takeover: Option<Takeover>,
 }
 
 impl Standing {
@@ -116,8 +121,9 @@ impl Survey {
     pub fn take_with(target: &mut dyn Target, sources: &[Source], chain: Chain) -> Result<Self, TargetError> {
         let migrations: Vec<&Migration> = sources.iter().flat_map(Source::migrations).collect();
         let mut ledger = target.ledger()?;
-        ledger.assign(sources);
-        let observed = target.observe()?;
+        let accepted = accepted(target, sources)?;
+        let observed = target.observe()?.without(&accepted);
+        ledger.attribute_by(sources, &chain, &observed);
         let mut findings: Vec<Finding> = sources.iter().flat_map(Source::findings).cloned().collect();
         findings.extend(chain.broken().map(|broken| {
             let message = format!("it does not run on an empty database: {}", broken.message);
@@ -127,10 +133,29 @@ impl Survey {
         let comparison = recorded.as_ref().map(|expected| differences(expected, &observed)).unwrap_or_default();
         let mut standings = version::standings(sources, &ledger, &chain, &observed);
         find_interrupted(target, &migrations, &mut standings)?;
-        let mut survey = Self { ledger, chain, observed, recorded, comparison, standings, findings };
+        let takeover = None;
+        let mut survey =
+            Self { ledger, chain, observed, recorded, comparison, standings, findings, accepted, takeover };
+        survey.takeover = survey.inspect(target, sources, &Choices::default())?;
         survey.find_broken_history(sources);
         words::say_problems(&mut survey);
         Ok(survey)
+    }
+
+    /// How a table of another program is taken over under those choices, where one of the sources can do that.
+    pub fn inspect(
+        &self,
+        session: &mut dyn Session,
+        sources: &[Source],
+        choices: &Choices,
+    ) -> Result<Option<Takeover>, TargetError> {
+        let scene = Scene { observed: &self.observed, ledger: &self.ledger, chain: &self.chain, choices };
+        for adopter in sources.iter().filter_map(Source::adopter) {
+            if let Some(takeover) = adopter.inspect(session, &scene)? {
+                return Ok(Some(takeover));
+            }
+        }
+        Ok(None)
     }
 
     /// The standing of a migration.
@@ -141,6 +166,12 @@ impl Survey {
     /// Findings that forbid to run anything.
     pub fn broken(&self) -> Vec<Finding> {
         self.findings.iter().filter(|finding| finding.kind.breaks_history()).cloned().collect()
+    }
+
+    /// Those of one source alone.
+    pub fn broken_of(&self, source: &str) -> Vec<Finding> {
+        let is_own = |finding: &Finding| finding.subject.split(':').next() == Some(source);
+        self.broken().into_iter().filter(is_own).filter(|finding| finding.kind != FindingKind::OutOfOrder).collect()
     }
 
     /// The migration that an object belongs to: the last one, of those that count, that touched it or its table.
@@ -168,6 +199,11 @@ impl Survey {
     pub fn foreign(&self) -> Vec<ObjectName> {
         let is_ours = |object: &ObjectName| !self.chain.touching(object).is_empty();
         self.comparison.foreign.iter().filter(|object| !is_ours(object)).cloned().collect()
+    }
+
+    /// How a schema differs from `expected`, apart from what the application may have added.
+    pub(crate) fn compare(&self, expected: &Schema, observed: &Schema) -> Comparison {
+        differences(expected, &observed.without(&self.accepted))
     }
 
     /// The tables that the migrations of a source make.
@@ -199,6 +235,14 @@ impl Survey {
             self.findings.extend(out_of_order(&self.standings, source));
         }
     }
+}
+
+fn accepted(session: &mut dyn Session, sources: &[Source]) -> Result<Vec<ObjectName>, TargetError> {
+    let mut accepted = Vec::new();
+    for adopter in sources.iter().filter_map(Source::adopter) {
+        accepted.extend(adopter.accepted(session)?);
+    }
+    Ok(accepted)
 }
 
 /// Only a file that forbids a transaction can be half done by right.

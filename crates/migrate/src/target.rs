@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, error::Error, io, path::PathBuf, sync::Arc, tim
 use longshore_cause::OutsideCause;
 
 use crate::{
-    ledger::{Event, Ledger, Record},
+    ledger::{Event, Ledger, Record, SharedRow},
     loss::{Loss, LossCheck},
     migration::{Direction, MigrationId},
     schema::{ObjectName, Schema},
@@ -241,11 +241,17 @@ pub trait Target: Session {
     /// Gives the transaction up. Never fails: what cannot be rolled back is rolled back by the next to open it.
     fn roll_back(&mut self);
 
-    /// Makes the ledger's tables, or upgrades an old one in place; `ledger` has a source for every row.
+    /// Makes the ledgers' tables, or splits a combined one; `ledger` is attributed. What another manager reads stays.
     fn prepare_ledger(&mut self, ledger: &Ledger) -> Result<(), TargetError>;
 
     /// Writes what a record changes and appends its event.
     fn record(&mut self, record: &Record) -> Result<(), TargetError>;
+
+    /// Writes the row of a number in the ledger that another manager reads, or takes it away.
+    fn set_shared_row(&mut self, number: i64, row: Option<&SharedRow>) -> Result<(), TargetError>;
+
+    /// Forgets what a source has applied; its history stays.
+    fn forget(&mut self, source: &str) -> Result<(), TargetError>;
 
     /// What an interrupted run outside a transaction has done.
     fn checkpoints(&mut self, id: &MigrationId, direction: Direction) -> Result<Vec<Checkpoint>, TargetError>;

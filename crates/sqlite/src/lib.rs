@@ -5,6 +5,7 @@
 //! `longshore_core::decide` does. It knows no runtime, no handlers and no command line. Nothing here opens the database
 //! file but SQLite itself. Begin with `store`, then `writing`, then `jobs::claim`.
 
+mod adoption;
 mod column;
 mod connection;
 mod console;

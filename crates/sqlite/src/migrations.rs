@@ -2,9 +2,11 @@
 
 mod intended;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use longshore_migrate::{Source, source::LONGSHORE, target::VerifiedSource};
+use longshore_migrate::{Direction, Elsewhere, Source, script::Statement, source::LONGSHORE, target::VerifiedSource};
+
+use crate::adoption::QueueAdopter;
 
 macro_rules! pair {
     ($stem:literal) => {
@@ -39,7 +41,20 @@ pub(crate) const TABLES: [&str; 9] = [
 
 /// The source `longshore`.
 pub fn longshore() -> Source {
-    intended::declare(Source::embedded(LONGSHORE, FILES.as_flattened()))
+    // The application that the queue comes from had a manager of its own, which ran 001 and 002 under these numbers.
+    let elsewhere = Elsewhere { numbers: &[1, 2], table: "job_queue" };
+    let source = intended::declare(Source::embedded(LONGSHORE, FILES.as_flattened()));
+    source.known_elsewhere(elsewhere).adopting(Arc::new(QueueAdopter))
+}
+
+/// The statements of every migration up to `number`, in order.
+pub(crate) fn statements_up_to(number: i64) -> Vec<Statement> {
+    let source = Source::embedded(LONGSHORE, FILES.as_flattened());
+    let wanted = source.migrations().iter().filter(|migration| migration.id.number <= number);
+    wanted
+        .filter_map(|migration| migration.script(Direction::Up))
+        .flat_map(|script| script.statements().to_vec())
+        .collect()
 }
 
 /// What is remembered of the source when all of it is in order.

@@ -73,6 +73,7 @@ impl OpenError {
         };
         let verdict = match &error {
             MigrateError::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
+            MigrateError::NeedsAdoption { .. } => SchemaVerdict::OfAnotherProgram,
             _ => SchemaVerdict::Disagrees,
         };
         match error.into_outside_cause() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use longshore_core::{SchemaVerdict, StoreError};
 use longshore_migrate::{
     MigrateError, MigrationId, Migrator, RunRequest,
-    ledger::Form,
+    ledger::{Form, Row},
     report::RunReport,
     schema::{Difference, DifferenceKind},
     source::{APP, LONGSHORE},
@@ -42,6 +42,12 @@ pub enum SchemaProblem {
         /// The first problem.
         message: String,
     },
+    /// Another program created the table of jobs; it can be adopted.
+    #[error("the table job_queue was made by another program, and {message}")]
+    OfAnotherProgram {
+        /// The first difference.
+        message: String,
+    },
     /// The tables do not match the ledger.
     #[error("the queue's tables do not match the ledger: {message}")]
     Disagrees {
@@ -72,6 +78,7 @@ impl SchemaProblem {
             Self::Pending { .. } => SchemaVerdict::Older,
             Self::Newer { .. } => SchemaVerdict::Newer,
             Self::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
+            Self::OfAnotherProgram { .. } => SchemaVerdict::OfAnotherProgram,
             Self::Disagrees { .. } | Self::Unreadable { .. } => SchemaVerdict::Disagrees,
         }
     }
@@ -122,6 +129,9 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
     if !unknown.is_empty() {
         return Err(SchemaProblem::Newer { unknown });
     }
+    if let Some(takeover) = survey.takeover.as_ref().filter(|takeover| takeover.is_needed) {
+        return Err(SchemaProblem::OfAnotherProgram { message: takeover.found.first().cloned().unwrap_or_default() });
+    }
     let is_own = |subject: &str| subject.starts_with(LONGSHORE);
     if let Some(finding) = survey.broken().into_iter().find(|finding| is_own(&finding.subject)) {
         return Err(SchemaProblem::HistoryBroken { message: finding.to_string() });
@@ -132,7 +142,8 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
         return Err(SchemaProblem::Disagrees { message: format!("{}: {problem}", standing.id) });
     }
     let has_app = survey.ledger.rows.iter().any(|row| row.is_applied() && row.id().source == APP);
-    let counts = |difference: &&Difference| !has_app || !is_addition(difference);
+    let has_others = has_app || survey.ledger.theirs.iter().any(Row::is_applied);
+    let counts = |difference: &&Difference| !has_others || !is_addition(difference);
     if let Some(difference) = survey.comparison.differences.iter().find(counts) {
         return Err(SchemaProblem::Disagrees { message: difference.to_string() });
     }
@@ -147,8 +158,8 @@ fn judge(survey: &Survey) -> Result<(), SchemaProblem> {
     Err(SchemaProblem::Pending { pending })
 }
 
-/// The user's own migrations may add to our tables. This source alone cannot tell their additions from other changes.
-/// So if the user has migrations, only `verify`, which knows them, judges additions.
+/// The user's own migrations, or those of another manager, may add to our tables. This source alone cannot tell their
+/// additions from other changes. So if there are such migrations, only `verify`, which knows them, judges additions.
 fn is_addition(difference: &Difference) -> bool {
     matches!(difference.kind, DifferenceKind::ColumnExtra | DifferenceKind::IndexExtra | DifferenceKind::TriggerExtra)
 }
@@ -241,7 +252,7 @@ mod tests {
     fn a_newer_schema_is_refused() {
         let connection = installed();
         let newer =
-            "INSERT INTO schema_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'x')";
+            "INSERT INTO longshore_migrations (source, migration_number, migration_name) VALUES ('longshore', 99, 'x')";
         connection.execute_batch(newer).unwrap();
         let problem = check(&connection).unwrap_err();
         assert!(matches!(problem, SchemaProblem::Newer { .. }), "{problem}");
@@ -252,7 +263,7 @@ mod tests {
     fn a_changed_checksum_is_a_broken_history() {
         let connection = installed();
         let changed =
-            "UPDATE schema_migrations SET checksum = 'sha256-lf:00 sha256-words:00' WHERE migration_number = 4";
+            "UPDATE longshore_migrations SET checksum = 'sha256-lf:00 sha256-words:00' WHERE migration_number = 4";
         connection.execute_batch(changed).unwrap();
         let problem = check(&connection).unwrap_err();
         assert_eq!(problem.verdict(), SchemaVerdict::HistoryBroken, "{problem}");

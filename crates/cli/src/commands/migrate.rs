@@ -8,11 +8,12 @@ use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
 use longshore_migrate_sqlite::{Access, SqliteTarget};
 use longshore_sqlite::migrations;
 
-use crate::arguments::{MarkArguments, MigrateArguments, MigrateCommand};
+use crate::arguments::{AdoptArguments, MarkArguments, MigrateArguments, MigrateCommand};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Output;
 
+mod adopt;
 mod dump;
 mod history;
 mod import;
@@ -53,6 +54,11 @@ pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Re
         MigrateCommand::Dump { check: None } => dump::print(&site),
         MigrateCommand::Dump { check: Some(path) } => dump::check(&site, path),
     }
+}
+
+/// Takes over the table of another program, or gives it back.
+pub(crate) fn adopt(context: &Context, arguments: &AdoptArguments) -> anyhow::Result<Exit> {
+    adopt::run(&Site { context, dir: None }, arguments)
 }
 
 type Mark = fn(&mut Migrator<'static>, &Marking) -> Result<longshore_migrate::report::MarkReport, MigrateError>;

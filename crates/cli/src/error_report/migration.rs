@@ -12,11 +12,17 @@ use longshore_migrate::{Direction, Loss, LossKind, MigrateError};
 use crate::exit::Exit;
 use crate::output::quoted::shell_word;
 
+/// What takes over the table of another program.
+pub(super) const ADOPT: &str =
+    "longshore adopt --dry-run shows what it would do, longshore adopt --reason TEXT takes the table over";
+const LEAVE_OUT: &str = "longshore adopt --leave-out --reason TEXT, to go on without these jobs, whose rows are kept";
+
 /// The exit code, if the cause is not an outside one.
 pub(super) fn exit(error: &MigrateError) -> Exit {
     match error {
         MigrateError::HistoryBroken { .. } => Exit::HistoryBroken,
         MigrateError::AlreadyThere { .. }
+        | MigrateError::NeedsAdoption { .. }
         | MigrateError::NotThere { .. }
         | MigrateError::Occupied { .. }
         | MigrateError::DidNotUndo { .. }
@@ -28,6 +34,8 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
         | MigrateError::StillThere { .. }
         | MigrateError::NoFile { .. }
         | MigrateError::NoRepair { .. }
+        | MigrateError::NeedsDecision { .. }
+        | MigrateError::NotReturned { .. }
         | MigrateError::NoDown { .. }
         | MigrateError::Needed { .. } => Exit::Refused,
         MigrateError::UnknownId { .. }
@@ -79,6 +87,13 @@ pub(super) fn hint(error: &MigrateError) -> String {
             let hint = findings.iter().find_map(of_finding);
             hint.unwrap_or_else(|| "longshore migrate status".to_owned())
         }
+        MigrateError::NeedsAdoption { .. } => ADOPT.to_owned(),
+        MigrateError::NeedsDecision { reasons } => {
+            let mut choices: Vec<String> = reasons.iter().filter_map(of_finding).collect();
+            choices.dedup();
+            choices.join("; ")
+        }
+        MigrateError::NotReturned { .. } => "the backup that the adoption made has the old table, too".to_owned(),
         MigrateError::AlreadyThere { id, .. } => {
             format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
         }
@@ -160,6 +175,17 @@ pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
     }
     match (finding.kind, &finding.hint) {
         (FindingKind::OutOfOrder, Some(hint)) => Some(format!("longshore migrate repair, or {hint}")),
+        (FindingKind::KeepOrDrop, _) => {
+            let name = shell_word(&finding.subject);
+            Some(format!("longshore adopt --keep {name} --reason TEXT, or longshore adopt --drop {name} --reason TEXT"))
+        }
+        (FindingKind::MeaningLost, _) => {
+            Some(format!("longshore adopt --drop {} --reason TEXT, to go on without it", shell_word(&finding.subject)))
+        }
+        (FindingKind::MisplacedValues, _) => Some(LEAVE_OUT.to_owned()),
+        (FindingKind::CopiedByPosition, _) => Some(format!(
+            "longshore adopt --by-position --reason TEXT, if SELECT * had copied these rows into another order; or {LEAVE_OUT}"
+        )),
         (FindingKind::DataWork, Some(_)) => {
             let id = &finding.subject;
             Some(format!(
@@ -200,6 +226,7 @@ pub(crate) fn of_next_step(step: &NextStep) -> Option<String> {
         NextStep::Baseline { id, tool } => {
             Some(format!("longshore migrate baseline {id} --reason \"adopted from {tool}\""))
         }
+        NextStep::Adopt => Some(ADOPT.to_owned()),
         NextStep::Repair => Some("longshore migrate repair".to_owned()),
         NextStep::Up => Some("longshore migrate up".to_owned()),
         _ => None,

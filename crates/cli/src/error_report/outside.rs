@@ -46,6 +46,7 @@ pub(super) const fn hint_of_schema(verdict: SchemaVerdict) -> &'static str {
     match verdict {
         SchemaVerdict::NeverMigrated | SchemaVerdict::Older => "longshore migrate up",
         SchemaVerdict::Newer => "run the version of longshore that migrated this database, or a newer one",
+        SchemaVerdict::OfAnotherProgram => super::migration::ADOPT,
         SchemaVerdict::Disagrees => "longshore migrate repair",
         SchemaVerdict::HistoryBroken => "longshore migrate status",
     }

@@ -87,6 +87,8 @@ pub enum SchemaVerdict {
     Older,
     /// The ledger contains migrations that the program does not know.
     Newer,
+    /// Another program created the table of jobs; it can be adopted.
+    OfAnotherProgram,
     /// The tables do not match the ledger.
     Disagrees,
     /// The history is broken: a migration is changed, missing, duplicate or out of order.
@@ -100,6 +102,7 @@ impl SchemaVerdict {
             Self::NeverMigrated => "never_migrated",
             Self::Older => "schema_older",
             Self::Newer => "schema_newer",
+            Self::OfAnotherProgram => "needs_adoption",
             Self::Disagrees => "schema_disagrees",
             Self::HistoryBroken => "history_broken",
         }
@@ -110,6 +113,7 @@ impl SchemaVerdict {
         match self {
             Self::NeverMigrated | Self::Older => "apply the queue's pending migrations",
             Self::Newer => "run the version that migrated this database, or a newer one",
+            Self::OfAnotherProgram => "adopt the table",
             Self::Disagrees => "repair the schema, or mark the existing objects in the ledger",
             Self::HistoryBroken => "make the migration files and the ledger agree",
         }

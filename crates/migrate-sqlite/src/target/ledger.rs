@@ -1,5 +1,7 @@
-//! The ledger's tables on SQLite: read in every form, made and upgraded in place.
+//! The ledgers' tables on SQLite: read in every form, made and split. What another manager reads is never altered.
 
+mod shared;
+mod split;
 mod write;
 
 use std::collections::BTreeSet;
@@ -7,43 +9,63 @@ use std::collections::BTreeSet;
 use longshore_migrate::{
     Direction, MigrationId,
     checksum::Checksum,
-    ledger::{Event, EventKind, ForeignLedger, Form, Ledger, Row, TABLE, TABLE_BESIDE_ANOTHER, Tool, Witness},
+    ledger::{Event, EventKind, ForeignLedger, Form, Ledger, OWN_TABLE, READ_FROM_OLDER, Row, TABLE, Tool, Witness},
+    source::APP,
     target::Checkpoint,
 };
 use rusqlite::Connection;
 
-pub(super) use write::{add_checkpoint, clear_checkpoints, prepare, record};
+pub(super) use shared::set as set_shared_row;
+pub(super) use write::{add_checkpoint, clear_checkpoints, forget, prepare, record};
 
 use super::quoted;
 
-/// Reads the ledger and those of other tools. Every form of row is read by what columns there are.
+/// Reads the ledgers and those of other tools. Every form of row is read by what columns there are.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Ledger> {
     let tables = tables(connection)?;
-    let (table, form) = place(connection, &tables)?;
-    let rows = match form {
-        Form::Missing => Vec::new(),
-        Form::Old => old_rows(connection, table)?,
-        Form::Current => current_rows(connection, table)?,
+    let form = form(connection, &tables)?;
+    let mut rows = match form {
+        Form::Missing | Form::Old => Vec::new(),
+        Form::Combined => split::rows(connection)?,
+        Form::Current => current_rows(connection, OWN_TABLE)?,
+    };
+    if form != Form::Combined && shared::is_usable(connection, &tables)? {
+        let details: Vec<Row> = rows.extract_if(.., |row| row.source.as_deref() == Some(APP)).collect();
+        rows.extend(shared::rows(connection, &details)?);
+    }
+    let has_other_manager = match form {
+        Form::Missing => false,
+        Form::Old => !rows.is_empty(),
+        Form::Combined => split::has_other_manager(connection)?,
+        Form::Current => has_older_events(connection, OWN_TABLE)?,
     };
     let mut foreign = Vec::new();
     for name in tables.iter().filter(|name| Tool::may_be_ledger(name)) {
         foreign.extend(foreign_ledger(connection, name)?);
     }
-    Ok(Ledger { table: table.to_owned(), form, rows, foreign })
+    Ok(Ledger { form, rows, has_other_manager, foreign, ..Ledger::default() })
 }
 
-/// The ledger's name and form in this database.
-pub(crate) fn place(connection: &Connection, tables: &BTreeSet<String>) -> rusqlite::Result<(&'static str, Form)> {
-    for table in [TABLE, TABLE_BESIDE_ANOTHER].into_iter().filter(|table| tables.contains(*table)) {
-        let columns = columns(connection, table)?;
-        let has = |name: &str| columns.iter().any(|column| column == name);
-        if has("migration_number") && has("migration_name") {
-            let is_current = has("source") && has("checksum") && has("is_verified");
-            return Ok((table, if is_current { Form::Current } else { Form::Old }));
-        }
+/// The form of the ledgers in this database.
+pub(crate) fn form(connection: &Connection, tables: &BTreeSet<String>) -> rusqlite::Result<Form> {
+    let has = |columns: &[String], names: &[&str]| names.iter().all(|name| columns.iter().any(|one| one == name));
+    let ours = ["migration_number", "migration_name", "source", "checksum", "is_verified"];
+    if tables.contains(OWN_TABLE) && has(&columns(connection, OWN_TABLE)?, &ours) {
+        return Ok(Form::Current);
     }
-    let table = if tables.contains(TABLE) { TABLE_BESIDE_ANOTHER } else { TABLE };
-    Ok((table, Form::Missing))
+    if !tables.contains(TABLE) {
+        return Ok(Form::Missing);
+    }
+    if has(&columns(connection, TABLE)?, &ours) {
+        return Ok(Form::Combined);
+    }
+    Ok(if shared::is_usable(connection, tables)? { Form::Old } else { Form::Missing })
+}
+
+/// Whether somebody else's rows were there when the ledger was made.
+fn has_older_events(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let query = format!("SELECT 1 FROM {table}_history WHERE detail = ?1");
+    connection.prepare(&query)?.exists([READ_FROM_OLDER])
 }
 
 pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
@@ -75,35 +97,6 @@ fn foreign_ledger(connection: &Connection, table: &str) -> rusqlite::Result<Opti
     Ok(Some(ForeignLedger { tool, table: table.to_owned(), versions }))
 }
 
-fn old_rows(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Row>> {
-    let columns = columns(connection, table)?;
-    let column = |name: &str| {
-        let has = columns.iter().any(|column| column == name);
-        if has { format!("CAST({name} AS TEXT)") } else { "NULL".to_owned() }
-    };
-    let query = format!(
-        "SELECT CAST(migration_number AS INTEGER), migration_name, {}, {} FROM {} ORDER BY migration_number",
-        column("applied_at"),
-        column("rollback_at"),
-        quoted(table)
-    );
-    let mut prepared = connection.prepare(&query)?;
-    let found = prepared.query_map([], |row| {
-        Ok(Row {
-            source: None,
-            number: row.get(0)?,
-            name: row.get(1)?,
-            applied_at: row.get(2)?,
-            rolled_back_at: row.get(3)?,
-            checksum: None,
-            duration_ms: None,
-            applied_by: None,
-            witness: Witness::Shown,
-        })
-    })?;
-    found.collect()
-}
-
 fn current_rows(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Row>> {
     let query = format!(
         "SELECT source, migration_number, migration_name, applied_at, rollback_at, checksum, duration_ms, applied_by, is_verified
@@ -129,7 +122,10 @@ fn current_rows(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Ro
 
 /// Every event in the order in which it was written.
 pub(super) fn history(connection: &Connection) -> rusqlite::Result<Vec<Event>> {
-    let (table, _) = place(connection, &tables(connection)?)?;
+    let table = match form(connection, &tables(connection)?)? {
+        Form::Combined => TABLE,
+        _ => OWN_TABLE,
+    };
     let query = format!(
         "SELECT source, migration_number, migration_name, event, at, who, host, reason, duration_ms, detail
          FROM {} ORDER BY id",
@@ -161,10 +157,11 @@ pub(super) fn checkpoints(
     id: &MigrationId,
     direction: Direction,
 ) -> rusqlite::Result<Vec<Checkpoint>> {
-    let (table, form) = place(connection, &tables(connection)?)?;
-    if form != Form::Current {
-        return Ok(Vec::new());
-    }
+    let table = match form(connection, &tables(connection)?)? {
+        Form::Current => OWN_TABLE,
+        Form::Combined => TABLE,
+        Form::Missing | Form::Old => return Ok(Vec::new()),
+    };
     let query = format!(
         "SELECT statement, checksum FROM {} WHERE source = ?1 AND migration_number = ?2 AND direction = ?3 ORDER BY statement",
         quoted(&format!("{table}_checkpoints"))

@@ -22,15 +22,16 @@ fn allowing_loss() -> RunRequest {
 }
 
 #[test]
-fn two_sources_share_one_ledger_and_one_number() {
+fn two_sources_share_one_number_and_no_ledger() {
     let database = Database::empty();
 
     let report = database.migrator_of(vec![longshore(), source(NOTES)]).up(&RunRequest::default()).unwrap();
 
     assert_eq!(report.migrations.len(), 8);
-    let rows = database
-        .rows("SELECT source, migration_number FROM schema_migrations WHERE migration_number = 1 ORDER BY source");
-    assert_eq!(rows, ["app|1", "longshore|1"]);
+    let numbers = |query: &str| database.rows(query).join(" ");
+    assert_eq!(numbers("SELECT migration_number FROM schema_migrations ORDER BY 1"), "1 2");
+    let own = "SELECT migration_number FROM longshore_migrations WHERE source = 'longshore' ORDER BY 1";
+    assert_eq!(numbers(own), "1 2 3 4 5 6");
     assert!(database.migrator_of(vec![longshore(), source(NOTES)]).verify().unwrap().ok);
     let ambiguous = database.migrator_of(vec![longshore(), source(NOTES)]).resolve("1").unwrap_err();
     assert_eq!(ambiguous.code(), "ambiguous_migration");
@@ -49,7 +50,7 @@ fn every_down_undoes_its_up_and_a_migration_applies_again_over_its_own_row() {
     database.migrator().up(&RunRequest::default()).unwrap();
 
     assert!(database.looker().verify().unwrap().ok);
-    assert_eq!(database.value("SELECT count(*) FROM schema_migrations WHERE rollback_at IS NULL"), "6");
+    assert_eq!(database.value("SELECT count(*) FROM longshore_migrations WHERE rollback_at IS NULL"), "6");
     assert_eq!(database.looker().history(Some(&id(1))).unwrap().events.len(), 3);
 }
 
@@ -103,7 +104,7 @@ fn a_down_that_does_not_undo_its_up_is_rolled_back_and_told() {
     assert!(error.to_string().contains("table c is there still"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name IN ('a', 'c')"), "2");
     assert_eq!(database.value("SELECT rollback_at FROM schema_migrations"), "NULL");
-    assert_eq!(database.value("SELECT event FROM schema_migrations_history ORDER BY id DESC"), "failed");
+    assert_eq!(database.value("SELECT event FROM longshore_migrations_history ORDER BY id DESC"), "failed");
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn a_failing_statement_leaves_its_migration_undone_and_the_earlier_ones_applied(
     assert!(error.to_string().contains("line 2"), "{error}");
     assert!(error.to_string().contains("app:2 applied before it in this run"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name = 'late'"), "0");
-    let events = database.rows("SELECT event FROM schema_migrations_history ORDER BY id");
+    let events = database.rows("SELECT event FROM longshore_migrations_history ORDER BY id");
     assert_eq!(events, ["applied", "applied", "failed"]);
 }
 
@@ -141,7 +142,7 @@ fn a_migration_outside_a_transaction_goes_on_after_its_last_checkpoint() {
     database.migrator_of(vec![source(&files)]).up(&RunRequest::default()).unwrap();
 
     assert_eq!(database.value("SELECT count(*) FROM a"), "1");
-    assert_eq!(database.value("SELECT count(*) FROM schema_migrations_checkpoints"), "0");
+    assert_eq!(database.value("SELECT count(*) FROM longshore_migrations_checkpoints"), "0");
 }
 
 #[test]
@@ -307,7 +308,7 @@ fn the_ledgers_of_other_tools_are_offered_to_baseline_and_never_written() {
 }
 
 #[test]
-fn an_old_ledger_is_read_as_it_is_and_upgraded_on_the_first_write() {
+fn an_old_ledger_is_written_to_and_never_altered() {
     let old = "CREATE TABLE schema_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, migration_number INTEGER UNIQUE NOT NULL, migration_name TEXT NOT NULL, applied_at TEXT DEFAULT (datetime('now')), rollback_at TEXT NULL);
         CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
         INSERT INTO schema_migrations (migration_number, migration_name, applied_at) VALUES (1, 'notes', '2025-06-28 11:35:15');
@@ -318,9 +319,9 @@ fn an_old_ledger_is_read_as_it_is_and_upgraded_on_the_first_write() {
     assert_eq!(database.value("SELECT count(*) FROM pragma_table_info('schema_migrations')"), "5");
     database.migrator_of(vec![source(NOTES)]).up(&RunRequest::default()).unwrap();
 
-    let rows =
-        database.rows("SELECT source, migration_number, applied_at IS NOT NULL FROM schema_migrations ORDER BY id");
-    assert_eq!(rows, ["app|1|1", "app|2|1"]);
+    assert_eq!(database.value("SELECT count(*) FROM pragma_table_info('schema_migrations')"), "5");
+    let rows = database.rows("SELECT migration_number, applied_at IS NOT NULL FROM schema_migrations ORDER BY id");
+    assert_eq!(rows, ["1|1", "2|1"]);
     assert_eq!(database.rows("SELECT migration_name FROM ledger ORDER BY 1"), ["notes", "notes_pinned"]);
     assert_eq!(database.migrator_of(vec![source(NOTES)]).history(None).unwrap().events.len(), 2);
 }
@@ -328,7 +329,7 @@ fn an_old_ledger_is_read_as_it_is_and_upgraded_on_the_first_write() {
 #[test]
 fn the_history_refuses_to_be_rewritten() {
     let database = fresh();
-    for sql in ["UPDATE schema_migrations_history SET reason = 'x'", "DELETE FROM schema_migrations_history"] {
+    for sql in ["UPDATE longshore_migrations_history SET reason = 'x'", "DELETE FROM longshore_migrations_history"] {
         let error = database.connection().execute_batch(sql).unwrap_err();
         assert!(error.to_string().contains("append-only"), "{error}");
     }

@@ -13,3 +13,12 @@ mod runner;
 mod runners;
 mod size;
 mod support;
+
+#[path = "../../../sqlite/src/migrations/intended.rs"]
+mod intended;
+
+/// The queue's own migrations, read as any application's would be.
+fn longshore() -> longshore_migrate::Source {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../sqlite/migrations");
+    intended::declare(longshore_migrate::Source::directory("longshore", directory).unwrap())
+}

@@ -67,7 +67,7 @@ const BY_HAND: &[&str] = &[
     "DELETE FROM schema_migrations",
     "DROP TABLE schema_migrations",
     "UPDATE schema_migrations SET rollback_at = datetime('now') WHERE migration_number = 1",
-    "UPDATE schema_migrations SET checksum = 'sha256-lf:0 sha256-words:0' WHERE migration_number = 3",
+    "UPDATE longshore_migrations SET checksum = 'sha256-lf:0 sha256-words:0' WHERE migration_number = 3",
 ];
 
 fn deed() -> impl Strategy<Value = Deed> {

@@ -17,7 +17,7 @@ use longshore_migrate::{
 };
 use longshore_migrate_sqlite::{Access, SqliteTarget};
 
-use crate::support::{Database, longshore, repair_now};
+use crate::support::{Database, adopt_now, longshore, repair_now};
 
 const DATABASE: &str = "LONGSHORE_TEST_DATABASE";
 const COMMAND: &str = "LONGSHORE_TEST_COMMAND";
@@ -28,7 +28,7 @@ const ANSWER: &str = "runner: ";
 pub(crate) struct Runner(Child, BufReader<ChildStdout>);
 
 impl Runner {
-    /// Starts `up` or `repair`; with `pause_before` it stops for ever before that statement, counted from 0.
+    /// Starts `up`, `repair`, `adopt` or `give_back`; with `pause_before` it stops for ever before that statement, counted from 0.
     pub(crate) fn start(database: &Database, command: &str, pause_before: Option<usize>) -> Self {
         let mut program = Command::new(env::current_exe().unwrap());
         program.args(["--exact", "runner::does_what_its_environment_says", "--nocapture"]);
@@ -80,10 +80,11 @@ fn does_what_its_environment_says() {
         }
     }));
     let mut migrator = Migrator::new(Box::new(target), vec![longshore()]);
-    if env::var(COMMAND).as_deref() == Ok("repair") {
-        migrator.repair(&repair_now()).unwrap();
-    } else {
-        migrator.up(&RunRequest::default()).unwrap();
+    match env::var(COMMAND).as_deref() {
+        Ok("repair") => drop(migrator.repair(&repair_now()).unwrap()),
+        Ok("adopt") => drop(migrator.adopt(&adopt_now()).unwrap()),
+        Ok("give_back") => drop(migrator.give_back(&adopt_now().mode).unwrap()),
+        _ => drop(migrator.up(&RunRequest::default()).unwrap()),
     }
     say(&statements.load(Ordering::SeqCst).to_string());
 }

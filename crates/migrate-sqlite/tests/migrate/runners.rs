@@ -14,7 +14,7 @@ use crate::{
 };
 
 fn assert_applied_once(database: &Database) {
-    let events = database.rows("SELECT event || ' ' || migration_number FROM schema_migrations_history ORDER BY id");
+    let events = database.rows("SELECT event || ' ' || migration_number FROM longshore_migrations_history ORDER BY id");
     assert_eq!(events, ["applied 1", "applied 2", "applied 3", "applied 4", "applied 5", "applied 6"]);
     assert_eq!(database.schema(), fresh().schema());
 }

@@ -3,20 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use longshore_migrate::{
-    Author, Marking, MigrationId, Migrator, RepairMode, RepairRequest, RunRequest, Source, Verification,
+    AdoptRequest, Author, Choices, Marking, MigrationId, Migrator, RepairMode, RepairRequest, RunRequest, Source,
+    Verification,
 };
 use longshore_migrate_sqlite::{Access, SqliteTarget};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-#[path = "../../../sqlite/src/migrations/intended.rs"]
-mod intended;
-
-/// The queue's own migrations, read as any application's would be.
-pub(crate) fn longshore() -> Source {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../sqlite/migrations");
-    intended::declare(Source::directory("longshore", path).unwrap())
-}
+pub(crate) use crate::longshore;
 
 /// A database file in a directory of its own.
 pub(crate) struct Database {
@@ -115,6 +109,10 @@ pub(crate) fn marking(id: MigrationId) -> Marking {
 
 pub(crate) fn repair_now() -> RepairRequest {
     RepairRequest { mode: RepairMode::Apply { reason: "log entry 068".to_owned() } }
+}
+
+pub(crate) fn adopt_now() -> AdoptRequest {
+    AdoptRequest { mode: repair_now().mode, choices: Choices::default() }
 }
 
 /// An app source out of texts: `("001_name.up.sql", "…")`.

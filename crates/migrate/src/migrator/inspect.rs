@@ -6,12 +6,12 @@ use super::Migrator;
 use crate::{
     error::MigrateError,
     finding::FindingKind,
-    ledger::{ForeignLedger, Form, Row, implied_history, reported},
+    ledger::{ForeignLedger, Form, Ledger, Row, implied_history, reported},
     migration::MigrationId,
     plan::there_already,
     report::{
         Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, NextStep, State, StatusReport,
-        VerifyReport,
+        Theirs, VerifyReport,
     },
     schema::ObjectName,
     script::with_lf,
@@ -39,6 +39,7 @@ impl Migrator<'_> {
             differences: discrepancies(&survey),
             foreign: survey.foreign(),
             foreign_ledgers: survey.ledger.foreign.clone(),
+            theirs: self.theirs(&survey.ledger),
             findings: survey.findings.clone(),
             next: None,
         };
@@ -61,11 +62,10 @@ impl Migrator<'_> {
 
     /// Every event, or those of one migration, oldest first. An old ledger's rows are told as the events they imply.
     pub fn history(&mut self, id: Option<&MigrationId>) -> Result<HistoryReport, MigrateError> {
-        let mut ledger = self.target.ledger()?;
-        ledger.assign(&self.sources);
-        let mut events = match ledger.form {
-            Form::Current => self.target.history()?,
-            Form::Old | Form::Missing => implied_history(&ledger),
+        let mut events = match self.target.ledger()?.form {
+            Form::Current | Form::Combined => self.target.history()?,
+            Form::Old => implied_history(&self.survey()?.ledger),
+            Form::Missing => Vec::new(),
         };
         events.retain(|event| id.is_none_or(|id| event.id == *id));
         Ok(HistoryReport { events })
@@ -107,10 +107,29 @@ impl Migrator<'_> {
         {
             return Some(adoption);
         }
+        if survey.takeover.as_ref().is_some_and(|takeover| takeover.is_needed) {
+            return Some(NextStep::Adopt);
+        }
         if !report.differences.is_empty() || broken.count() > 0 {
             return Some(NextStep::Repair);
         }
         (report.pending_count > 0).then_some(NextStep::Up)
+    }
+
+    /// What of the application's ledger another program runs, or a directory that is not at hand.
+    pub(super) fn theirs(&self, ledger: &Ledger) -> Vec<Theirs> {
+        let has_app = self.sources.iter().any(|source| source.name() == APP);
+        let unread = ledger.rows.iter().filter(|row| !has_app && row.id().source == APP);
+        let mut rows: Vec<&Row> = ledger.theirs.iter().chain(&ledger.shared).chain(unread).collect();
+        rows.sort_by_key(|row| row.number);
+        let told = |row: &&Row| Theirs {
+            number: row.number,
+            name: row.name.clone(),
+            applied_at: row.applied_at.as_deref().map(reported),
+            rolled_back_at: row.rolled_back_at.as_deref().map(reported),
+            same_as: row.source.as_ref().filter(|source| *source != APP).map(|_| row.id()),
+        };
+        rows.iter().map(told).collect()
     }
 
     /// The `baseline` that takes over what another tool's ledger says, where the directory has that number.

@@ -4,7 +4,7 @@ use super::{Migrator, run::RunMode};
 use crate::{
     apply::in_own_transaction,
     error::MigrateError,
-    ledger::{EventKind, Record, RowChange, Witness},
+    ledger::{EventKind, Record, RowChange, SharedRow, Witness},
     migration::{Direction, MigrationId},
     plan::{data_statements, missing_for_mark},
     report::MarkReport,
@@ -59,7 +59,9 @@ impl Migrator<'_> {
         notes.extend(self.data_note(&marking.id)?);
         let mut record = self.marked(standing, &marking.reason, EventKind::MarkedApplied, change);
         record.event.detail = against(witness);
-        self.write(&survey, &[record])?;
+        let is_it = |id: &MigrationId| *id == marking.id;
+        let marks = survey.ledger.marks(&self.sources, &is_it);
+        self.write(&survey, &[record], &marks)?;
         Ok(MarkReport { marked: vec![marking.id.clone()], notes })
     }
 
@@ -82,7 +84,7 @@ impl Migrator<'_> {
         let change = RowChange::RolledBack { witness };
         let mut record = self.marked(standing, &marking.reason, EventKind::MarkedRolledBack, change);
         record.event.detail = against(witness);
-        self.write(&survey, &[record])?;
+        self.write(&survey, &[record], &[])?;
         Ok(MarkReport { marked: vec![marking.id.clone()], notes })
     }
 
@@ -110,7 +112,9 @@ impl Migrator<'_> {
             let change = RowChange::Applied { checksum, witness: Witness::Shown };
             records.push(self.marked(standing, reason, EventKind::Baselined, change));
         }
-        self.write(&survey, &records)?;
+        let is_wanted = |id: &MigrationId| wanted.iter().any(|standing| standing.id == *id);
+        let marks = survey.ledger.marks(&self.sources, &is_wanted);
+        self.write(&survey, &records, &marks)?;
         Ok(MarkReport { marked: wanted.iter().map(|standing| standing.id.clone()).collect(), notes: all_notes })
     }
 
@@ -128,13 +132,14 @@ impl Migrator<'_> {
         self.pen().because(reason).record(&standing.id, &standing.name, event, change)
     }
 
-    fn write(&mut self, survey: &Survey, records: &[Record]) -> Result<(), MigrateError> {
+    fn write(&mut self, survey: &Survey, records: &[Record], marks: &[SharedRow]) -> Result<(), MigrateError> {
         if records.is_empty() {
             return Ok(());
         }
         in_own_transaction(self.target.as_mut(), ForeignKeys::Enforced, |target| {
             target.prepare_ledger(&survey.ledger)?;
-            records.iter().try_for_each(|record| target.record(record))
+            records.iter().try_for_each(|record| target.record(record))?;
+            marks.iter().try_for_each(|mark| target.set_shared_row(mark.number, Some(mark)))
         })?;
         self.settle(survey.chain.clone())
     }

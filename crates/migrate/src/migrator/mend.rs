@@ -8,6 +8,7 @@ use super::{
     run::{RunMode, refuse_idle_pragmas, told},
 };
 use crate::{
+    adoption::{Choices, Takeover},
     apply::{Failure, Order, in_transaction},
     error::MigrateError,
     finding::{Finding, FindingKind},
@@ -17,7 +18,7 @@ use crate::{
     plan::{Conflicts, Materials, Planned, repair},
     replay::{Stage, perform},
     report::{RepairAction, RepairReport},
-    schema::{Comparison, Difference, ObjectName, Schema, differences},
+    schema::{Difference, ObjectName, Schema},
     script::Bounds,
     survey::Survey,
     target::{ForeignKeys, Session},
@@ -43,6 +44,11 @@ pub struct RepairRequest {
     pub mode: RepairMode,
 }
 
+enum Mending {
+    Repair(Vec<Planned>),
+    Adoption(Box<Takeover>),
+}
+
 impl Migrator<'_> {
     /// The smallest ordered plan that brings ledger, files and schema into agreement without losing anything.
     ///
@@ -51,13 +57,23 @@ impl Migrator<'_> {
     pub fn repair(&mut self, request: &RepairRequest) -> Result<RepairReport, MigrateError> {
         let RepairMode::Apply { reason } = &request.mode else {
             let survey = self.survey()?;
-            let plan = self.plan_repair(&survey)?;
-            return Ok(report(&plan, false));
+            return match self.plan_mending(&survey)? {
+                Mending::Repair(plan) => Ok(report(&plan, false)),
+                Mending::Adoption(takeover) => {
+                    Ok(RepairReport { steps: self.adoption_steps(&survey, &takeover), applied: false, backup: None })
+                }
+            };
         };
         refuse_without_reason(reason)?;
         let _lock = self.lock_unless_dry(RunMode::Apply)?;
         let survey = self.survey()?;
-        let plan = self.plan_repair(&survey)?;
+        let plan = match self.plan_mending(&survey)? {
+            Mending::Repair(plan) => plan,
+            Mending::Adoption(_) => {
+                let done = self.carry_out_adoption(&survey, &Choices::default(), reason)?;
+                return Ok(RepairReport { steps: done.steps, applied: true, backup: done.backup });
+            }
+        };
         let mut done = report(&plan, true);
         if plan.is_empty() {
             return Ok(done);
@@ -72,6 +88,23 @@ impl Migrator<'_> {
         }
         self.settle(survey.chain)?;
         Ok(done)
+    }
+
+    /// The table of another program is taken over where the smallest plan would lose something of it, or does not lead
+    /// to the goal.
+    fn plan_mending(&mut self, survey: &Survey) -> Result<Mending, MigrateError> {
+        let Some(takeover) = survey.takeover.clone().filter(|takeover| takeover.is_needed) else {
+            return Ok(Mending::Repair(self.plan_repair(survey)?));
+        };
+        if takeover.is_plain
+            && let Ok(plan) = self.plan_repair(survey)
+        {
+            return Ok(Mending::Repair(plan));
+        }
+        if takeover.obstacles.is_empty() {
+            return Ok(Mending::Adoption(Box::new(takeover)));
+        }
+        Err(MigrateError::NeedsDecision { reasons: takeover.obstacles })
     }
 
     /// Tries the plan that leaves conflicts to later migrations, then the one that mends them first.
@@ -152,8 +185,7 @@ impl Migrator<'_> {
     /// The expected schema is that of every migration that is applied once the plan is carried out.
     fn left_over(&self, survey: &Survey, plan: &[Planned], observed: &Schema) -> Vec<Difference> {
         let expected = self.expected_after(survey, plan);
-        let Comparison { differences, .. } = differences(&expected, observed);
-        differences
+        survey.compare(&expected, observed).differences
     }
 
     fn expected_after(&self, survey: &Survey, plan: &[Planned]) -> Schema {
@@ -203,7 +235,10 @@ impl Migrator<'_> {
         let observed = self.target.observe()?;
         let left = self.left_over(survey, plan, &observed);
         if left.is_empty() {
-            return Ok(());
+            let planned: BTreeSet<&MigrationId> = plan.iter().filter_map(|planned| planned.step.id.as_ref()).collect();
+            let is_applied = |id: &MigrationId| survey.ledger.is_applied(id) || planned.contains(id);
+            let marks = survey.ledger.marks(&self.sources, &is_applied);
+            return Ok(self.tell_other_manager(&marks)?);
         }
         Err(MigrateError::RepairUndone { differences: left })
     }
@@ -228,6 +263,7 @@ impl Migrator<'_> {
                     chain,
                     without: &without,
                     differing: &[],
+                    accepted: &survey.accepted,
                     data_loss: DataLoss::Refuse,
                 };
                 let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
@@ -254,6 +290,12 @@ impl Migrator<'_> {
                 target.execute(sql)?;
                 (EventKind::Repaired, RowChange::None)
             }
+            // Steps of an adoption, which is no list of single repairs.
+            RepairAction::TakeOver
+            | RepairAction::Keep
+            | RepairAction::Drop
+            | RepairAction::TellOtherManager
+            | RepairAction::GiveBack => return Ok(()),
         };
         let mut record = pen.record(&migration.id, &migration.name, event, change);
         let detail = if sql.is_empty() { planned.step.why.clone() } else { format!("{}: {sql}", planned.step.why) };

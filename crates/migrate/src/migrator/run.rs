@@ -128,7 +128,7 @@ impl Migrator<'_> {
             let done = report.migrations.len();
             // A down asks what is left; an up only whether the ledger has been made, which the first one does.
             if done < migrations.len() && (direction == Direction::Down || done == 1) {
-                survey.ledger = self.target.ledger()?;
+                survey.ledger = self.ledger(&survey)?;
             }
         }
         self.settle(survey.chain)?;
@@ -152,6 +152,7 @@ impl Migrator<'_> {
             chain: &survey.chain,
             without,
             differing: &survey.comparison.differences,
+            accepted: &survey.accepted,
             data_loss,
         };
         let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
@@ -221,9 +222,7 @@ impl Migrator<'_> {
         if direction == Direction::Up {
             return Ok(survey.chain.before(id));
         }
-        let mut ledger = survey.ledger.clone();
-        ledger.assign(&self.sources);
-        let left = self.applied(&ledger, |other| other != id);
+        let left = self.applied(&survey.ledger, |other| other != id);
         if survey.chain.begins_with(&left) {
             return Ok(survey.chain.after(left.len()));
         }

@@ -167,7 +167,7 @@ fn apply(standing: &Standing, survey: &Survey, materials: &Materials) -> Planned
     }
 }
 
-fn joined(statements: &[Statement]) -> String {
+pub(crate) fn joined(statements: &[Statement]) -> String {
     statements.iter().map(|statement| format!("{};", statement.text)).collect::<Vec<_>>().join("\n")
 }
 

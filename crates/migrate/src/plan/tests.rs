@@ -2,7 +2,7 @@ use crate::{
     checksum::Change,
     error::MigrateError,
     finding::{Finding, FindingKind},
-    ledger::{Form, Ledger, TABLE, Witness},
+    ledger::{Ledger, Witness},
     migration::MigrationId,
     plan::{Conflicts, Goal, Materials, down, repair, up},
     replay::Chain,
@@ -30,13 +30,15 @@ fn standing(number: i64, recorded: Recorded, presence: Presence) -> Standing {
 
 fn survey(standings: Vec<Standing>) -> Survey {
     Survey {
-        ledger: Ledger { table: TABLE.to_owned(), form: Form::Missing, rows: Vec::new(), foreign: Vec::new() },
+        ledger: Ledger::default(),
         chain: Chain::default(),
         observed: Schema::default(),
         recorded: Some(Schema::default()),
         comparison: Comparison::default(),
         standings,
         findings: Vec::new(),
+        accepted: Vec::new(),
+        takeover: None,
     }
 }
 

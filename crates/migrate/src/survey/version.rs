@@ -9,7 +9,7 @@ use crate::{
     migration::{Migration, MigrationId},
     replay::{Chain, Link},
     schema::{Later, ObjectName, Presence, Schema, differences},
-    source::Source,
+    source::{APP, Source},
 };
 
 pub(super) fn standings(sources: &[Source], ledger: &Ledger, chain: &Chain, observed: &Schema) -> Vec<Standing> {
@@ -29,7 +29,8 @@ pub(super) fn standings(sources: &[Source], ledger: &Ledger, chain: &Chain, obse
         }
         standings.extend(own.into_values());
     }
-    let is_known = |row: &&Row| sources.iter().any(|source| source.name() == row.id().source);
+    // What a directory that is not at hand has applied is named, and no more.
+    let is_known = |row: &&Row| row.id().source == APP || sources.iter().any(|it| it.name() == row.id().source);
     standings.extend(ledger.rows.iter().filter(|row| !is_known(row)).map(without_file));
     standings
 }

@@ -131,7 +131,7 @@ async fn a_later_programs_migration_of_rows_alone_stops_the_store_until_it_is_ro
     database.enqueue(job()).await;
     later_program(&database).up(&RunRequest::default()).unwrap();
     // The later program would remember that all is well under its own fingerprint, not under that of this one.
-    database.foreign().execute("DELETE FROM schema_migrations_verified", []).unwrap();
+    database.foreign().execute("DELETE FROM longshore_migrations_verified", []).unwrap();
 
     let refused = database.store.enqueue(vec![job()]).await;
     later_program(&database).down(&RunRequest::default()).unwrap();

@@ -285,34 +285,33 @@ fn incident_068_with_a_narrow_check_is_mended_by_mark_applied_and_up() {
 }
 
 #[test]
-fn incident_068_a_repair_that_fails_undoes_everything() {
+fn incident_068_a_value_that_no_column_of_the_queue_can_hold_is_asked_for() {
     let database = Database::with(INCIDENT);
-    // A row that 003 cannot carry over: no priority.
-    database.execute(
-        "PRAGMA writable_schema = ON;
-         UPDATE sqlite_schema SET sql = replace(sql, 'priority INTEGER NOT NULL DEFAULT 5', 'priority INTEGER DEFAULT 5') WHERE name = 'job_queue';",
-    );
-    database.execute("UPDATE job_queue SET priority = NULL WHERE id = 5");
-    let before =
-        (database.schema(), database.rows("SELECT * FROM job_queue"), database.rows("SELECT * FROM schema_migrations"));
+    database.execute("UPDATE job_queue SET priority = 'soon' WHERE id = 5");
+    let state = || {
+        let rows = |table: &str| database.rows(&format!("SELECT * FROM {table}"));
+        (database.schema(), rows("job_queue"), rows("schema_migrations"))
+    };
+    let before = state();
 
     let error = database.migrator().repair(&repair_now()).unwrap_err();
 
-    assert_eq!(error.code(), "migration_failed", "{error}");
-    assert!(error.to_string().contains("longshore:3"), "{error}");
-    let after =
-        (database.schema(), database.rows("SELECT * FROM job_queue"), database.rows("SELECT * FROM schema_migrations"));
-    assert_eq!(before, after);
+    assert_eq!(error.code(), "needs_decision", "{error}");
+    assert!(error.to_string().contains("priority of job 5 is 'soon'"), "{error}");
+    assert_eq!(before, state());
 }
 
 #[test]
-fn incident_068_a_column_that_nobody_knows_is_not_thrown_away() {
+fn incident_068_a_column_that_nobody_knows_is_kept_with_its_data() {
     let database = Database::with(INCIDENT);
     database.execute("ALTER TABLE job_queue ADD COLUMN note TEXT; UPDATE job_queue SET note = 'mine' WHERE id = 1;");
 
-    let error = database.migrator().repair(&repair_now()).unwrap_err();
+    let report = database.migrator().repair(&repair_now()).unwrap();
 
-    assert_eq!(error.code(), "data_loss", "{error}");
-    assert!(error.to_string().contains("job_queue.note"), "{error}");
+    assert_eq!(report.steps[0].action, RepairAction::TakeOver);
     assert_eq!(database.value("SELECT note FROM job_queue WHERE id = 1"), "mine");
+    assert!(database.looker().verify().unwrap().ok);
+    check(&database.connection()).unwrap();
+    check_thoroughly(&database.connection()).unwrap();
+    assert_data_kept(&database);
 }

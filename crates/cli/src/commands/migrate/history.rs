@@ -20,7 +20,8 @@ pub(super) fn run(site: &Site<'_>, id: Option<&str>) -> anyhow::Result<Exit> {
 
 /// Details of an event. Those of a repair are long and part of its plan, so they are left out.
 fn why(event: &Event) -> Option<String> {
-    let is_mark = matches!(event.event, EventKind::MarkedApplied | EventKind::MarkedRolledBack);
+    use EventKind as K;
+    let is_mark = matches!(event.event, K::MarkedApplied | K::MarkedRolledBack | K::Adopted | K::AdoptionUndone);
     match (&event.reason, &event.detail) {
         (Some(reason), Some(detail)) if is_mark => Some(format!("{reason} ({detail})")),
         (reason, detail) => reason.clone().or_else(|| detail.clone()),

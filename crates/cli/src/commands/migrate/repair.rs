@@ -47,7 +47,7 @@ fn print(output: &Output, report: &RepairReport) -> std::io::Result<()> {
     output.line("nothing was changed; apply this plan with: longshore migrate repair --apply --reason TEXT")
 }
 
-const fn action_in_words(action: RepairAction) -> &'static str {
+pub(super) const fn action_in_words(action: RepairAction) -> &'static str {
     match action {
         RepairAction::MarkApplied => "mark as applied",
         RepairAction::Apply => "apply",
@@ -55,6 +55,11 @@ const fn action_in_words(action: RepairAction) -> &'static str {
         RepairAction::Replace => "replace",
         RepairAction::RebuildTable => "rebuild a table of",
         RepairAction::RecordChecksum => "record the checksum of",
+        RepairAction::TakeOver => "take over",
+        RepairAction::Keep => "keep",
+        RepairAction::Drop => "drop",
+        RepairAction::TellOtherManager => "tell the other manager",
+        RepairAction::GiveBack => "give back",
         _ => "mend",
     }
 }

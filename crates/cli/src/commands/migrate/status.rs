@@ -76,6 +76,9 @@ fn print_rest(output: &Output, report: &StatusReport) -> std::io::Result<()> {
         let names: Vec<String> = report.foreign.iter().map(ToString::to_string).collect();
         output.line(format!("\nnot made by any migration, not touched: {}", names.join(", ")))?;
     }
+    if !report.theirs.is_empty() {
+        output.line(format!("\n{}", super::adopt::theirs_in_words(&report.theirs)))?;
+    }
     for ledger in &report.foreign_ledgers {
         output.line(format!("\nthe table {} is the ledger of another tool, not touched", ledger.table))?;
     }

@@ -1,49 +1,44 @@
-//! Makes, upgrades and writes the ledger. Everything here runs in the caller's transaction.
+//! Makes, splits and writes the ledgers. Everything here runs in the caller's transaction.
 
 use longshore_migrate::{
     MigrationId,
-    ledger::{Event, Form, Ledger, Record, Row, RowChange, Witness, implied_history},
+    checksum::Checksum,
+    ledger::{
+        Event, EventKind, Form, Ledger, OWN_TABLE, Record, Row, RowChange, SharedRow, TABLE, Witness, implied_history,
+    },
+    source::APP,
     target::Checkpoint,
 };
 use rusqlite::{Connection, params};
 
-use super::{columns, place, tables, word};
-use crate::target::quoted;
+use super::{current_rows, form, shared, split, tables, word};
 
-/// The columns of the incident's ledger.
-const OLD_COLUMNS: [&str; 5] = ["id", "migration_number", "migration_name", "applied_at", "rollback_at"];
-
-/// Makes the ledger where there is none, upgrades an old one, leaves a current one alone.
+/// Makes the ledgers where there are none, splits a combined one, and leaves the present ones alone.
 pub(in crate::target) fn prepare(connection: &Connection, found: &Ledger) -> rusqlite::Result<()> {
     // Another runner may have been here between the survey and this transaction.
-    let (table, form) = place(connection, &tables(connection)?)?;
+    let form = form(connection, &tables(connection)?)?;
     if form == Form::Current {
         return Ok(());
     }
-    if form == Form::Old {
-        keep_unknown_columns(connection, table)?;
-        // Dropped and made again rather than renamed: a view of somebody's over the ledger would stop a rename.
-        connection.execute_batch(&format!("DROP TABLE {}", quoted(table)))?;
+    create(connection)?;
+    if form == Form::Combined {
+        return split::split(connection, found);
     }
-    create(connection, table)?;
-    for row in &found.rows {
-        insert(connection, table, row)?;
+    for row in found.rows.iter().filter(|row| row.source.as_deref() != Some(APP)) {
+        insert(connection, row)?;
     }
-    implied_history(found).iter().try_for_each(|event| append(connection, table, event))
+    implied_history(found).iter().try_for_each(|event| append(connection, event))
 }
 
-/// Columns beyond the known ones may matter to their owner: such a ledger is kept whole under another name.
-fn keep_unknown_columns(connection: &Connection, table: &str) -> rusqlite::Result<()> {
-    let is_known = columns(connection, table)?.iter().all(|column| OLD_COLUMNS.contains(&column.as_str()));
-    if is_known {
-        return Ok(());
-    }
-    let kept = format!("{table}_as_it_was");
-    connection.execute_batch(&format!("CREATE TABLE {} AS SELECT * FROM {}", quoted(&kept), quoted(table)))
+/// Forgets what a source has applied; the history goes on.
+pub(in crate::target) fn forget(connection: &Connection, source: &str) -> rusqlite::Result<()> {
+    connection.execute(&format!("DELETE FROM {OWN_TABLE} WHERE source = ?1"), [source])?;
+    move_schema_version(connection)
 }
 
 /// The tables beside the ledger may have outlived it: somebody dropped it, and the history goes on.
-fn create(connection: &Connection, table: &str) -> rusqlite::Result<()> {
+fn create(connection: &Connection) -> rusqlite::Result<()> {
+    let table = OWN_TABLE;
     connection.execute_batch(&format!(
         "CREATE TABLE {table} (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -51,7 +46,7 @@ fn create(connection: &Connection, table: &str) -> rusqlite::Result<()> {
     migration_name TEXT NOT NULL,
     applied_at TEXT DEFAULT (datetime('now')),
     rollback_at TEXT NULL,
-    source TEXT NOT NULL DEFAULT 'app',
+    source TEXT NOT NULL,
     checksum TEXT,
     duration_ms INTEGER,
     applied_by TEXT,
@@ -96,9 +91,9 @@ CREATE TABLE IF NOT EXISTS {table}_verified (
     ))
 }
 
-fn insert(connection: &Connection, table: &str, row: &Row) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
     let sql = format!(
-        "INSERT INTO {table} (migration_number, migration_name, applied_at, rollback_at, source) VALUES (?1, ?2, ?3, ?4, ?5)"
+        "INSERT INTO {OWN_TABLE} (migration_number, migration_name, applied_at, rollback_at, source) VALUES (?1, ?2, ?3, ?4, ?5)"
     );
     let id = row.id();
     connection.execute(&sql, params![id.number, row.name, row.applied_at, row.rolled_back_at, id.source])?;
@@ -107,49 +102,90 @@ fn insert(connection: &Connection, table: &str, row: &Row) -> rusqlite::Result<(
 
 /// Writes the row's change and its event.
 pub(in crate::target) fn record(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
-    let (table, _) = place(connection, &tables(connection)?)?;
     let event = &record.event;
+    let mut row = SharedRow {
+        number: event.id.number,
+        name: event.name.clone(),
+        applied_at: Some(in_ledger(&event.at)),
+        rolled_back_at: None,
+    };
     match &record.change {
         RowChange::Applied { checksum, witness } => {
-            let sql = format!(
-                "INSERT INTO {table} (migration_number, migration_name, applied_at, rollback_at, source, checksum, duration_ms, applied_by, is_verified)
-                 VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8)
-                 ON CONFLICT (source, migration_number) DO UPDATE SET
-                     migration_name = excluded.migration_name, applied_at = excluded.applied_at, rollback_at = NULL,
-                     checksum = excluded.checksum, duration_ms = excluded.duration_ms,
-                     applied_by = excluded.applied_by, is_verified = excluded.is_verified"
-            );
-            let checksum = checksum.as_ref().map(|checksum| checksum.as_str().to_owned());
-            let values = params![
-                event.id.number,
-                event.name,
-                in_ledger(&event.at),
-                event.id.source,
-                checksum,
-                event.duration_ms,
-                author(event),
-                *witness == Witness::Shown
-            ];
-            connection.execute(&sql, values)?;
+            if event.id.source == APP {
+                row = share(connection, event, row)?;
+            }
+            write_applied(connection, record, &row, (checksum.as_ref(), *witness))?;
         }
         RowChange::RolledBack { witness } => {
+            let at = in_ledger(&event.at);
+            if event.id.source == APP && shared::is_usable(connection, &tables(connection)?)? {
+                let was = shared::get(connection, event.id.number)?.filter(|was| was.rolled_back_at.is_none());
+                let now = was.map(|was| SharedRow { rolled_back_at: Some(at.clone()), ..was });
+                now.map_or(Ok(()), |now| shared::set(connection, now.number, Some(&now)))?;
+            }
             let sql = format!(
-                "UPDATE {table} SET rollback_at = ?3, is_verified = ?4
+                "UPDATE {OWN_TABLE} SET rollback_at = ?3, is_verified = ?4
                  WHERE source = ?1 AND migration_number = ?2 AND rollback_at IS NULL"
             );
-            let at = in_ledger(&event.at);
             connection.execute(&sql, params![event.id.source, event.id.number, at, *witness == Witness::Shown])?;
         }
-        RowChange::None => return append(connection, table, event),
+        RowChange::None => return append(connection, event),
     }
-    move_schema_version(connection, table)?;
-    append(connection, table, event)
+    move_schema_version(connection)?;
+    append(connection, event)
+}
+
+fn write_applied(
+    connection: &Connection,
+    record: &Record,
+    row: &SharedRow,
+    (checksum, witness): (Option<&Checksum>, Witness),
+) -> rusqlite::Result<()> {
+    let event = &record.event;
+    let sql = format!(
+        "INSERT INTO {OWN_TABLE} (migration_number, migration_name, applied_at, rollback_at, source, checksum, duration_ms, applied_by, is_verified)
+         VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (source, migration_number) DO UPDATE SET
+             migration_name = excluded.migration_name, applied_at = excluded.applied_at, rollback_at = NULL,
+             checksum = excluded.checksum, duration_ms = excluded.duration_ms,
+             applied_by = excluded.applied_by, is_verified = excluded.is_verified"
+    );
+    let values = params![
+        event.id.number,
+        event.name,
+        row.applied_at,
+        event.id.source,
+        checksum.map(|checksum| checksum.as_str().to_owned()),
+        event.duration_ms,
+        author(event),
+        witness == Witness::Shown
+    ];
+    connection.execute(&sql, values)?;
+    Ok(())
+}
+
+/// Writes the row into the application's ledger, and gives it as it stands there. A mark changes nothing of a row that
+/// another manager has written, but that it counts.
+fn share(connection: &Connection, event: &Event, row: SharedRow) -> rusqlite::Result<SharedRow> {
+    let tables = tables(connection)?;
+    if !tables.contains(TABLE) {
+        shared::create(connection)?;
+        let kept: Vec<Row> = current_rows(connection, OWN_TABLE)?;
+        let kept: Vec<Row> = kept.into_iter().filter(|row| row.source.as_deref() == Some(APP)).collect();
+        shared::fill(connection, &kept)?;
+    } else if !shared::is_usable(connection, &tables)? {
+        return Ok(row);
+    }
+    let was = shared::get(connection, row.number)?.filter(|_| event.event != EventKind::Applied);
+    let row = was.map_or(row, |was| SharedRow { rolled_back_at: None, ..was });
+    shared::set(connection, row.number, Some(&row))?;
+    Ok(row)
 }
 
 /// A migration may change rows alone. Those who run compare `PRAGMA schema_version` before each write and look at the
 /// ledger only when it has moved, so it moves with every row of the ledger; a view that comes and goes moves it.
-fn move_schema_version(connection: &Connection, table: &str) -> rusqlite::Result<()> {
-    connection.execute_batch(&format!("CREATE VIEW {table}_moved AS SELECT 1; DROP VIEW {table}_moved"))
+fn move_schema_version(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!("CREATE VIEW {OWN_TABLE}_moved AS SELECT 1; DROP VIEW {OWN_TABLE}_moved"))
 }
 
 /// The incident's form of an instant: a space for the `T`, no `Z`.
@@ -164,10 +200,10 @@ fn author(event: &Event) -> Option<String> {
     }
 }
 
-fn append(connection: &Connection, table: &str, event: &Event) -> rusqlite::Result<()> {
+fn append(connection: &Connection, event: &Event) -> rusqlite::Result<()> {
     let sql = format!(
-        "INSERT INTO {table}_history (at, event, source, migration_number, migration_name, who, host, reason, duration_ms, checksum, detail)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT checksum FROM {table} WHERE source = ?3 AND migration_number = ?4), ?10)"
+        "INSERT INTO {OWN_TABLE}_history (at, event, source, migration_number, migration_name, who, host, reason, duration_ms, checksum, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT checksum FROM {OWN_TABLE} WHERE source = ?3 AND migration_number = ?4), ?10)"
     );
     let values = params![
         event.at,
@@ -187,9 +223,8 @@ fn append(connection: &Connection, table: &str, event: &Event) -> rusqlite::Resu
 
 /// Adds a checkpoint, or writes it again for a statement that is run again.
 pub(in crate::target) fn add_checkpoint(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
-    let (table, _) = place(connection, &tables(connection)?)?;
     let sql = format!(
-        "INSERT OR REPLACE INTO {table}_checkpoints (source, migration_number, direction, statement, checksum)
+        "INSERT OR REPLACE INTO {OWN_TABLE}_checkpoints (source, migration_number, direction, statement, checksum)
          VALUES (?1, ?2, ?3, ?4, ?5)"
     );
     let Checkpoint { id, direction, statement, checksum } = checkpoint;
@@ -200,8 +235,7 @@ pub(in crate::target) fn add_checkpoint(connection: &Connection, checkpoint: &Ch
 
 /// Forgets what an earlier run of either direction did.
 pub(in crate::target) fn clear_checkpoints(connection: &Connection, id: &MigrationId) -> rusqlite::Result<()> {
-    let (table, _) = place(connection, &tables(connection)?)?;
-    let sql = format!("DELETE FROM {table}_checkpoints WHERE source = ?1 AND migration_number = ?2");
+    let sql = format!("DELETE FROM {OWN_TABLE}_checkpoints WHERE source = ?1 AND migration_number = ?2");
     connection.execute(&sql, params![id.source, id.number])?;
     Ok(())
 }
