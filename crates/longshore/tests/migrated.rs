@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use crate::warnings::Warnings;
 
 const PAUSED: &str = "paused by a migration";
-const GOES_ON: &str = "work goes on";
+const GOES_ON: &str = "the worker continues";
 
 #[derive(Serialize, Deserialize)]
 struct Step;

@@ -213,7 +213,7 @@ fn a_worker_pauses_during_a_redo_and_a_drain_under_an_undone_migration_ends_with
     let refused = sandbox.run(&["work", "--drain", "--json"]);
     assert_eq!((refused.exit, refused.code().as_str()), (5, "schema_older"));
     sandbox.json(&["migrate", "up"]);
-    sandbox.until(|| log().contains("work goes on"));
+    sandbox.until(|| log().contains("the worker continues"));
     let id = sandbox.json(&["enqueue", "echo"])["id"].to_string();
     assert_eq!(sandbox.run(&["jobs", "wait", &id, "--timeout", "30s"]).exit, 0);
     assert_eq!(log().matches("paused by a migration").count(), 1);
