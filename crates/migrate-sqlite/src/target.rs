@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod backup;
+mod bulk;
 mod ledger;
 mod lock;
 mod loss_check;
@@ -71,6 +72,8 @@ pub struct SqliteTarget<'c> {
     stand_ins: stand_in::StandIns,
     /// It is a database in memory that opens no file.
     is_scratch: bool,
+    /// What the scratch databases of this target found to be too much.
+    bulk: bulk::Bulk,
 }
 
 /// What a transaction of the runner is on its connection.
@@ -128,6 +131,7 @@ impl SqliteTarget<'static> {
             watch: RefCell::default(),
             stand_ins: stand_in::StandIns::default(),
             is_scratch: false,
+            bulk: bulk::Bulk::default(),
         })
     }
 }
@@ -187,6 +191,7 @@ impl<'c> SqliteTarget<'c> {
             watch: RefCell::default(),
             stand_ins: stand_in::StandIns::default(),
             is_scratch: false,
+            bulk: bulk::Bulk::default(),
         }
     }
 
@@ -307,6 +312,10 @@ fn quoted(name: &str) -> String {
 
 impl Session for SqliteTarget<'_> {
     fn execute(&mut self, statement: &str) -> Result<u64, TargetError> {
+        let without_rows = || self.bulk.without_rows(self.connection(), statement);
+        if let Some(result) = self.is_scratch.then(without_rows).flatten() {
+            return result.map_err(|error| self.failed(statement, error));
+        }
         if let Some(progress) = &self.progress {
             progress.begin(self.connection(), statement);
         }
@@ -369,11 +378,11 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn scratch(&self) -> Result<Box<dyn Session>, TargetError> {
-        scratch::Scratch::open().map(|scratch| Box::new(scratch) as Box<dyn Session>)
+        scratch::Scratch::open(&self.bulk).map(|scratch| Box::new(scratch) as Box<dyn Session>)
     }
 
     fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError> {
-        let connection = scratch::Scratch::open()?.into_connection();
+        let connection = scratch::Scratch::open(&self.bulk)?.into_connection();
         Ok(Box::new(SqliteTarget {
             connection: Handle::Owned(Box::new(connection)),
             name: "the scratch database".to_owned(),
@@ -385,6 +394,7 @@ impl Target for SqliteTarget<'_> {
             watch: RefCell::default(),
             stand_ins: stand_in::StandIns::default(),
             is_scratch: true,
+            bulk: self.bulk.clone(),
         }))
     }
 

@@ -1,8 +1,9 @@
 //! Measures the migrations beside plain SQLite that executes the same files, in one run:
 //! `cargo run --release -p longshore-migrate-sqlite --example speed`; `speed PATTERN` takes the layouts of that name.
 //!
-//! Plain is rusqlite on a file of its own, one transaction a migration. `lint` runs the files on an empty database,
-//! `status`, `verify` and `repair` compare a whole one. Each layout is measured at its size and at a quarter of it:
+//! Plain is rusqlite, one transaction a migration: `up` is compared with a file, everything else with a database in
+//! memory. `lint` runs the files there twice, with downs and foreign keys the second time; `status`, `verify` and `repair`
+//! run them once and compare a whole database. Each layout is measured at its size and at a quarter of it:
 //! where a cost is linear the two ratios are alike.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints, and stops when it cannot go on")]
 

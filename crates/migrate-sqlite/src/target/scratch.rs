@@ -1,7 +1,6 @@
 //! A database in memory on which migrations are tried.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use longshore_migrate::{
@@ -12,20 +11,14 @@ use longshore_migrate::{
 use longshore_sqlite_file::FileAccess;
 use rusqlite::{Connection, ErrorCode, hooks::AuthContext, limits::Limit};
 
-use super::{authorizer::Confinement, failed, rebuild, rows, run, unreadable};
+use super::authorizer::Confinement;
+use super::bulk::{Budget, Bulk, makes_rows, run_without_rows};
+use super::{failed, rebuild, rows, run, unreadable};
 use crate::catalog::{CatalogReader, Reach};
 
 fn context() -> FileAccess {
     FileAccess { database: "the scratch database".into(), busy_timeout: Duration::ZERO }
 }
-
-/// Statements that change rows may take so many steps of SQLite's virtual machine on a scratch database, some ten
-/// milliseconds, and so many in all. What they do beyond that is taken back: rows are not what a replay is for.
-const STEPS_OF_ROWS: i32 = 300_000;
-const STEPS_OF_ALL_ROWS: i32 = 5_000_000;
-
-/// Steps between two looks at the budget.
-const STEPS: i32 = 10_000;
 
 /// A database in memory without foreign keys and without a way to any file.
 pub(super) struct Scratch {
@@ -34,19 +27,14 @@ pub(super) struct Scratch {
     /// What the statements since the last reading can have changed.
     reach: Reach,
     budget: Arc<Budget>,
-}
-
-/// How many steps are left.
-struct Budget {
-    of_statement: AtomicI32,
-    of_all: AtomicI32,
+    bulk: Bulk,
 }
 
 impl Scratch {
     /// Without foreign keys: there are no rows, and a rebuild must be able to drop a parent. What runs on it was
     /// written by anybody and may only be looked at, so it opens no file: what it sorts or sets aside stays in memory.
-    pub(super) fn open() -> Result<Self, TargetError> {
-        let budget = Arc::new(Budget::new());
+    pub(super) fn open(bulk: &Bulk) -> Result<Self, TargetError> {
+        let budget = Arc::new(Budget::default());
         let open = || {
             let mut connection = Connection::open_in_memory()?;
             connection.pragma_update(None, "foreign_keys", false)?;
@@ -54,40 +42,29 @@ impl Scratch {
             connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
             confine(&mut connection)?;
             let spent = Arc::clone(&budget);
-            connection.progress_handler(STEPS, Some(move || spent.is_spent()))?;
+            connection.progress_handler(Budget::STEPS, Some(move || spent.is_spent()))?;
             Ok(connection)
         };
         let connection = open().map_err(|error: rusqlite::Error| failed(&context(), "opening it", error))?;
-        Ok(Self { connection, reader: CatalogReader::default(), reach: Reach::default(), budget })
+        Ok(Self { connection, reader: CatalogReader::default(), reach: Reach::default(), budget, bulk: bulk.clone() })
     }
 
-    /// A table that is made of a query gets its rows as far as the budget goes, else none.
-    fn make_with_rows(&self, statement: &str, emptied: &str) -> rusqlite::Result<u64> {
-        match self.within_budget(statement)? {
-            Some(changed) => Ok(changed),
-            None => run(&self.connection, emptied),
+    /// Work on rows goes as far as the budget does; beyond it the statement has no rows.
+    fn run_within(&self, statement: &str) -> rusqlite::Result<u64> {
+        if let Some(without_rows) = self.bulk.without_rows(&self.connection, statement) {
+            return without_rows;
         }
-    }
-
-    /// A statement that only changes rows is compiled, so that its errors show, and runs as far as the budget goes.
-    fn change_rows(&self, statement: &str) -> rusqlite::Result<u64> {
-        match self.within_budget(statement)? {
-            Some(changed) => Ok(changed),
-            None => self.connection.prepare(statement).map(|_| 0),
-        }
-    }
-
-    /// None where the budget was too small, so that nothing has happened.
-    fn within_budget(&self, statement: &str) -> rusqlite::Result<Option<u64>> {
         if !self.budget.begin() {
-            return Ok(None);
+            self.bulk.note(statement);
+            return run_without_rows(&self.connection, statement);
         }
         let result = run(&self.connection, statement);
         self.budget.end();
-        match result {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(None),
-            result => result.map(Some),
+        if result.as_ref().is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)) {
+            self.bulk.note(statement);
+            return run_without_rows(&self.connection, statement);
         }
+        result
     }
 
     fn read(&mut self) -> Result<Schema, TargetError> {
@@ -101,31 +78,6 @@ impl Scratch {
     }
 }
 
-impl Budget {
-    fn new() -> Self {
-        Self { of_statement: AtomicI32::new(i32::MAX), of_all: AtomicI32::new(STEPS_OF_ALL_ROWS) }
-    }
-
-    /// Whether a statement may run at all.
-    fn begin(&self) -> bool {
-        self.of_statement.store(STEPS_OF_ROWS, Ordering::Relaxed);
-        self.of_all.load(Ordering::Relaxed) > 0
-    }
-
-    fn end(&self) {
-        self.of_statement.store(i32::MAX, Ordering::Relaxed);
-    }
-
-    /// Counts the steps of a statement that changes rows. Others have no bound: they make the schema.
-    fn is_spent(&self) -> bool {
-        if self.of_statement.load(Ordering::Relaxed) == i32::MAX {
-            return false;
-        }
-        self.of_all.fetch_sub(STEPS, Ordering::Relaxed);
-        self.of_statement.fetch_sub(STEPS, Ordering::Relaxed) <= STEPS
-    }
-}
-
 impl Session for Scratch {
     fn execute(&mut self, statement: &str) -> Result<u64, TargetError> {
         // It leaves the schema as it is, and SQLite would attach a database for it.
@@ -133,13 +85,9 @@ impl Session for Scratch {
             return Ok(0);
         }
         let reach = Reach::of(statement);
-        let is_of_rows = reach == Reach::Rows;
+        let has_rows = reach == Reach::Rows || makes_rows(statement);
         self.reach.extend(reach);
-        let result = match (is_of_rows, emptied(statement)) {
-            (true, _) => self.change_rows(statement),
-            (_, Some(emptied)) => self.make_with_rows(statement, &emptied),
-            _ => run(&self.connection, statement),
-        };
+        let result = if has_rows { self.run_within(statement) } else { run(&self.connection, statement) };
         result.map_err(|error| failed(&context(), statement, error))
     }
 
@@ -184,28 +132,6 @@ pub(super) fn is_plain_vacuum(statement: &str) -> bool {
     words.first().is_some_and(|word| word.is("vacuum")) && !words.iter().any(|word| word.is("into"))
 }
 
-/// `CREATE TABLE … AS SELECT …` for the same table without rows.
-fn emptied(statement: &str) -> Option<String> {
-    let mut at = 0;
-    let mut words = Vec::new();
-    for token in tokens(statement) {
-        at += token.text.len();
-        if !token.has_meaning() {
-            continue;
-        }
-        // A column list comes before any AS that does not make the table.
-        if token.text == "(" || words.first().is_some_and(|first: &Token<'_>| !first.is("create")) {
-            return None;
-        }
-        if token.is("as") {
-            let is_table = words.iter().any(|word| word.is("table"));
-            return is_table.then(|| format!("{} SELECT * FROM ({}) LIMIT 0", &statement[..at], &statement[at..]));
-        }
-        words.push(token);
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,30 +141,41 @@ mod tests {
 
     #[test]
     fn work_on_rows_that_never_ends_is_taken_back_and_the_schema_is_made_all_the_same() {
-        let mut scratch = Scratch::open().unwrap();
+        let mut scratch = Scratch::open(&Bulk::default()).unwrap();
         scratch.execute("CREATE TABLE a (i, t)").unwrap();
         scratch.execute(&format!("INSERT INTO a {ENDLESS}")).unwrap();
         scratch.execute(&format!("CREATE TABLE b AS {ENDLESS}")).unwrap();
         assert_eq!(scratch.query("SELECT count(*) FROM a").unwrap(), [[Value::Integer(0)]]);
-        let mut plain = Scratch::open().unwrap();
+        let mut plain = Scratch::open(&Bulk::default()).unwrap();
         plain.execute("CREATE TABLE a (i, t)").unwrap();
         plain.execute("CREATE TABLE b AS SELECT 1 AS \"no\", 'x' AS t").unwrap();
         assert_eq!(scratch.observe().unwrap(), plain.observe().unwrap());
     }
 
     #[test]
+    fn what_was_bulk_once_is_so_in_a_rehearsal() {
+        let bulk = Bulk::default();
+        let endless = format!("INSERT INTO a {ENDLESS}");
+        let mut scratch = Scratch::open(&bulk).unwrap();
+        scratch.execute("CREATE TABLE a (i, t)").unwrap();
+        scratch.execute(&endless).unwrap();
+        assert!(bulk.without_rows(&scratch.connection, &endless).unwrap().is_ok());
+        assert!(bulk.without_rows(&scratch.connection, "INSERT INTO a (i) VALUES (1)").is_none());
+    }
+
+    #[test]
     fn an_error_of_a_statement_that_is_not_run_to_its_end_shows() {
-        let mut scratch = Scratch::open().unwrap();
+        let mut scratch = Scratch::open(&Bulk::default()).unwrap();
         let missing = scratch.execute(&format!("INSERT INTO missing {ENDLESS}")).unwrap_err();
         assert!(missing.to_string().contains("no such table"), "{missing}");
     }
 
     #[test]
     fn the_budget_of_all_statements_together_ends_too() {
-        let mut scratch = Scratch::open().unwrap();
+        let mut scratch = Scratch::open(&Bulk::default()).unwrap();
         scratch.execute("CREATE TABLE a (i, t)").unwrap();
-        for _ in 0..100 {
-            scratch.execute(&format!("INSERT INTO a {ENDLESS}")).unwrap();
+        for number in 0..100 {
+            scratch.execute(&format!("INSERT INTO a {ENDLESS} WHERE i <> {number}")).unwrap();
         }
         assert!(!scratch.budget.begin());
     }

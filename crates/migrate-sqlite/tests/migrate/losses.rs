@@ -265,7 +265,7 @@ fn a_loss_is_told_with_its_numbers_and_everything_is_as_before() {
          rows), column nulling.parent_id (2 values), table parent (its AUTOINCREMENT counter, from 9 to 3)"
     );
     assert_eq!(database.value("SELECT count(*) FROM sqlite_schema WHERE name IN ('marker', 'parent_2')"), "0");
-    assert_eq!(database.rows("SELECT event FROM schema_migrations_history ORDER BY id"), ["applied", "failed"]);
+    assert_eq!(database.rows("SELECT event FROM longshore_migrations_history ORDER BY id"), ["applied", "failed"]);
     assert_eq!(database.value("SELECT count(*) FROM schema_migrations"), "1");
     let MigrateError::DataLoss { losses, .. } = error else { panic!("{error}") };
     assert_eq!((losses[0].kind, losses[0].before, losses[0].after), (LossKind::Rows, 3, 0));
