@@ -51,8 +51,12 @@ impl Harness for Sqlite {
     fn refuse(&self, id: JobId, moves: &[Status]) {
         let foreign = Connection::open(self.path()).expect("the database is there");
         let words = moves.iter().map(|status| format!("'{status}'")).collect::<Vec<_>>().join(", ");
-        let application = "INSERT INTO schema_migrations (source, migration_number, migration_name)
-                           VALUES ('app', 1, 'refuse') ON CONFLICT DO NOTHING;
+        let application = "CREATE TABLE IF NOT EXISTS schema_migrations (
+                               id INTEGER PRIMARY KEY, migration_number INTEGER UNIQUE NOT NULL,
+                               migration_name TEXT NOT NULL, applied_at TEXT DEFAULT (datetime('now')), rollback_at TEXT
+                           );
+                           INSERT INTO schema_migrations (migration_number, migration_name)
+                           VALUES (1, 'refuse') ON CONFLICT DO NOTHING;
                            DROP INDEX IF EXISTS refused;";
         let index = format!(
             "CREATE INDEX refused ON job_queue (
