@@ -50,7 +50,7 @@ pub fn read(connection: &Connection) -> Result<Schema, CatalogError> {
 
 /// SQL text in canonical form: equal for texts that mean the same, and its own canonical form.
 ///
-/// It takes any text, also what is no SQL, never fails and needs no more stack than a thread has.
+/// Accepts any text, valid SQL or not. It never fails, and it bounds its recursion, so that any thread's stack is enough.
 #[must_use]
 pub fn canonical_sql(sql: &str) -> String {
     canonical::canonical(&token::tokens(sql), None)

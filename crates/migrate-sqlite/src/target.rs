@@ -120,19 +120,7 @@ impl SqliteTarget<'static> {
         if access == Access::Inspect {
             connection.pragma_update(None, "query_only", true).map_err(wrap)?;
         }
-        Ok(Self {
-            connection: Handle::Owned(Box::new(connection)),
-            name: name.clone(),
-            file: Some(path.to_owned()),
-            open: None,
-            scope: Scope::Transaction,
-            progress: None,
-            reader: CatalogReader::default(),
-            watch: RefCell::default(),
-            stand_ins: stand_in::StandIns::default(),
-            is_scratch: false,
-            bulk: bulk::Bulk::default(),
-        })
+        Ok(Self { file: Some(path.to_owned()), ..Self::over(Handle::Owned(Box::new(connection)), name) })
     }
 }
 
@@ -169,23 +157,24 @@ impl<'c> SqliteTarget<'c> {
     pub fn on(connection: &'c Connection) -> Self {
         let file = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
         let name = file.as_ref().map_or_else(|| ":memory:".to_owned(), |file| file.display().to_string());
-        Self::shared(connection, name, Scope::Transaction)
+        Self::over(Handle::Shared(connection), name)
     }
 
     /// Migrations in the transaction that is open on a connection to the database at `path`: all of them take effect
     /// when its owner commits, or none. Its owner has switched foreign keys off before, and holds the runner lock.
     pub fn within(connection: &'c Connection, path: &Path) -> Self {
         let name = path.display().to_string();
-        Self::shared(connection, name, Scope::Savepoint)
+        Self { scope: Scope::Savepoint, ..Self::over(Handle::Shared(connection), name) }
     }
 
-    fn shared(connection: &'c Connection, name: String, scope: Scope) -> Self {
+    /// With transactions of its own, on a connection about which nothing else is known.
+    fn over(connection: Handle<'c>, name: String) -> Self {
         Self {
-            connection: Handle::Shared(connection),
+            connection,
             name,
             file: None,
             open: None,
-            scope,
+            scope: Scope::Transaction,
             progress: None,
             reader: CatalogReader::default(),
             watch: RefCell::default(),
@@ -383,19 +372,9 @@ impl Target for SqliteTarget<'_> {
 
     fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError> {
         let connection = scratch::Scratch::open(&self.bulk)?.into_connection();
-        Ok(Box::new(SqliteTarget {
-            connection: Handle::Owned(Box::new(connection)),
-            name: "the scratch database".to_owned(),
-            file: None,
-            open: None,
-            scope: Scope::Transaction,
-            progress: None,
-            reader: CatalogReader::default(),
-            watch: RefCell::default(),
-            stand_ins: stand_in::StandIns::default(),
-            is_scratch: true,
-            bulk: self.bulk.clone(),
-        }))
+        let handle = Handle::Owned(Box::new(connection));
+        let target = SqliteTarget::over(handle, "the scratch database".to_owned());
+        Ok(Box::new(SqliteTarget { is_scratch: true, bulk: self.bulk.clone(), ..target }))
     }
 
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError> {

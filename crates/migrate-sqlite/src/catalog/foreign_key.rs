@@ -25,8 +25,8 @@ pub(super) struct ForeignKeys {
     pub(super) parents_by_key: BTreeSet<String>,
 }
 
-/// Reads them. `deferred` tells of each, in the order of the text, whether it is checked only at the commit, and
-/// `has_key` whether a parent is an ordinary table: asked for the columns of a view, SQLite expands it.
+/// Reads the foreign keys of a table. `deferred` says for each key, in the order of the text, whether it is checked at
+/// the commit. `has_key` says whether a parent is an ordinary table: SQLite expands a view to read its columns.
 pub(super) fn of_table(
     connection: &Connection,
     table: &str,

@@ -337,7 +337,7 @@ impl CatalogReader {
     }
 }
 
-/// The row as an entry; none for what is no part of a schema.
+/// The row as an entry. `None` if it belongs to SQLite itself or to a ledger.
 fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
     let entry = Entry::read(row)?;
     Ok(Some(entry).filter(|entry| !is_apart(&entry.owner)))

@@ -1,7 +1,7 @@
 //! SQL text as tokens, without what carries no meaning: white space, comments, the quotes of names.
 //!
-//! It takes any text, also what is no SQL, and never fails: a byte that begins no token is a token of its own,
-//! and what is not closed ends with the text.
+//! Accepts any text, valid SQL or not, and never fails: a byte that cannot begin a token becomes one, and an unclosed
+//! token ends with the text.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Reads a directory of another tool, whole and without opening what is no file.
+//! Reads the whole directory of another tool. Opens regular files only.
 
 use std::{
     collections::BTreeMap,
