@@ -9,12 +9,9 @@ mod configuration;
 mod database;
 mod doctor;
 mod errors;
-mod hand_work;
 mod help;
-mod import;
 mod jobs;
 mod migrate;
-mod normal_databases;
 #[cfg(target_os = "linux")]
 mod outside_causes;
 mod sandbox;

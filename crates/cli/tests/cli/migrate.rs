@@ -1,4 +1,7 @@
+mod hand_work;
+mod import;
 mod losses;
+mod normal_databases;
 
 use std::process::Stdio;
 
