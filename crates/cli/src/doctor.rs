@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use longshore_core::{Health, JobKeeper, QueueStats, Status, StuckCause, StuckJob, TypeBacklog};
+use longshore_core::{Health, JobKeeper, LongAttempt, QueueStats, Status, StuckCause, StuckJob, TypeBacklog};
 use serde::Serialize;
 
 use crate::output::quoted::{argument, flag_with_name, toml_key};
@@ -44,6 +44,7 @@ pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Findi
     findings.extend(clock(health));
     findings.extend(dead_workers(health));
     findings.extend(stuck_jobs(health));
+    findings.extend(long_attempts(health));
     findings.extend(health.keepers.iter().map(keeper));
     findings.extend(nobody_works(health));
     findings.extend(names(health));
@@ -106,6 +107,22 @@ fn stuck_jobs(health: &Health) -> Option<Finding> {
         _ => "start a worker (\"longshore work\"): its housekeeping fixes them within minutes".to_owned(),
     };
     Some(Finding::new("stuck_jobs", message, hint))
+}
+
+/// There is no time limit unless one is set, so an attempt that hangs is only seen here.
+fn long_attempts(health: &Health) -> Option<Finding> {
+    let LongAttempt { id, job_type, started_at, usual_ms } = health.long_attempts.first()?;
+    let (ran, usual) = (span(health.now.since(*started_at)), span(Duration::from_millis(*usual_ms)));
+    let of_type = format!("attempts of {job_type} usually take less than {usual}");
+    let message = match health.long_attempts.len() {
+        1 => format!("job {id} has been running for {ran}; {of_type}"),
+        many => format!("{many} attempts take far longer than usual: job {id} has been running for {ran}; {of_type}"),
+    };
+    let hint = format!(
+        "see what it does with \"longshore jobs logs {id}\"; if it hangs, longshore jobs cancel {id}, and set a timeout for \
+         this type"
+    );
+    Some(Finding::new("long_attempts", message, hint))
 }
 
 fn keeper(keeper: &JobKeeper) -> Finding {

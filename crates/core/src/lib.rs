@@ -15,7 +15,7 @@ pub use attempt::lease::Lease;
 pub use attempt::lease_watch::{LeaseVerdict, LeaseWatch};
 pub use attempt::log::{LogBuffer, LogChunk, LogLimits};
 pub use attempt::outcome::{AttemptEnd, Budgets, Outcome, Suspects, decide};
-pub use attempt::retry::RetryPolicy;
+pub use attempt::retry::{Backoff, RetryPolicy};
 pub use futures_core::Stream;
 pub use job::duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
 pub use job::id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
@@ -26,15 +26,17 @@ pub use job::new_job::{Due, Enqueued, InvalidJob, Limits, NewJob};
 pub use job::priority::{InvalidPriority, Priority};
 pub use job::status::{Status, UnknownStatus};
 pub use job::time_bounds::{Overdue, TimeBounds};
+pub use job::type_settings::TypeSettings;
 pub use job::valid_job::ValidJob;
 pub use job::{Attempt, AttemptOutcome, Job};
 pub use longshore_cause::{OutsideCause, is_want_of_files};
 pub use store::console::{
     Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,
-    Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, RunningJob, Selection, Stats, WorkerRecord,
+    Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, Retention, RunningJob, Selection, Stats,
+    WorkerRecord,
 };
 pub use store::error::{SchemaVerdict, StoreError};
-pub use store::health::{Health, JobKeeper, LocalHealth, StuckCause, StuckJob, TypeBacklog};
+pub use store::health::{Health, JobKeeper, LocalHealth, LongAttempt, StuckCause, StuckJob, TypeBacklog};
 pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
 pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
 pub use store::wakeups::{Hint, Interest, Wakeups};

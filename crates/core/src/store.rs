@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use crate::{
     ClaimNumber, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobId, Lease, Limits, LogChunk, NewJob,
-    Outcome, RequestId, StoreError, Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    Outcome, RequestId, StoreError, Timestamp, TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId,
+    WorkerSession,
 };
 use job_stream::Checked;
 
@@ -59,6 +60,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Makes a worker known, and gives the evidence of its life that the backend uses. A worker that is registered again
     /// under its own identity keeps what it holds, and the new session takes the place of the earlier one; after an
     /// error the earlier one is as it was, or lost.
+    ///
+    /// From then on, jobs of its types that plain SQL inserts get the settings of the registration wherever they do not
+    /// say otherwise. Those that were inserted before their type was known get them now, or soon by [`Store::reclaim`].
     fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>>;
 
     /// Returns every job that the worker still holds, without counting the attempts, and deletes its registration.
@@ -186,6 +190,8 @@ pub struct Registration {
     pub queues: Vec<String>,
     /// The job types that it can run.
     pub job_types: Arc<[String]>,
+    /// The settings of its types, which replace those of earlier registrations. Other types keep theirs.
+    pub settings: Arc<[TypeSettings]>,
     /// How many jobs it runs at once.
     pub concurrency: u32,
 }

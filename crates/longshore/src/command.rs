@@ -19,6 +19,7 @@ mod message;
 mod protocol;
 #[cfg(unix)]
 mod refusal;
+mod retry_setting;
 mod spec;
 #[cfg(unix)]
 mod supervised;
@@ -115,7 +116,9 @@ impl Handler for CommandHandler {
         let spec = &self.parts.spec;
         HandlerPolicy {
             timeout: spec.timeout,
-            retry: spec.retry,
+            retry: spec.retry.clone(),
+            queue: spec.queue.clone(),
+            priority: spec.priority,
             grace: spec.grace,
             settle: SETTLE,
             overrun: Overrun::Drop,

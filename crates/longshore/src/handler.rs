@@ -7,7 +7,7 @@ pub(crate) mod typed_handler;
 use std::pin::Pin;
 use std::time::Duration;
 
-use longshore_core::{InvalidJobData, JobData, RetryPolicy};
+use longshore_core::{InvalidJobData, JobData, Priority, RetryPolicy};
 use serde::Serialize;
 
 use crate::{CurrentAttempt, HandlerError};
@@ -40,8 +40,12 @@ pub trait Handler: Send + Sync + 'static {
 pub struct HandlerPolicy {
     /// The timeout of an attempt whose job sets none. `None` means no limit.
     pub timeout: Option<Duration>,
-    /// How long to wait before the next attempt.
+    /// How often a failed job is retried if it does not set that itself, and how long it waits before each retry.
     pub retry: RetryPolicy,
+    /// The queue of a job that plain SQL inserts without one. `None` means `default`.
+    pub queue: Option<String>,
+    /// The priority of a job that plain SQL inserts without one. `None` means [`Priority::NORMAL`].
+    pub priority: Option<Priority>,
     /// How long an attempt may continue after its stop signal. `None` means the worker's grace period.
     pub grace: Option<Duration>,
     /// How much longer the handler needs to clean up after the grace period.
@@ -92,7 +96,7 @@ impl HandlerPolicy {
         self
     }
 
-    /// Sets how long to wait before the next attempt.
+    /// Sets how often a failed job is retried, and how long it waits before each retry.
     #[must_use]
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;

@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, LogLimits, QueueLimit, RetryPolicy, StoreError, SystemClock};
+use longshore_core::{Clock, Limits, LogLimits, QueueLimit, Retention, RetryPolicy, StoreError, SystemClock};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
@@ -105,8 +105,8 @@ impl Worker {
                 lease: Duration::from_secs(30),
                 grace: Duration::from_secs(30),
                 limits: Limits::default(),
-                retention: None,
-                dead_letter_retention: None,
+                retention: Retention::ENDED,
+                dead_letter_retention: Retention::DEAD_LETTERS,
             },
             log_limits: LogLimits::default(),
             clock: Arc::new(SystemClock::new()),
@@ -156,7 +156,7 @@ impl Worker {
         self
     }
 
-    /// Sets the delays before the retries of a type whose handler was given before.
+    /// Sets how often jobs of a type whose handler was given before are retried, and the delay before each retry.
     #[must_use]
     pub fn retry(self, job_type: &str, retry: RetryPolicy) -> Self {
         self.policy(job_type, |policy| policy.retry(retry))
@@ -203,18 +203,21 @@ impl Worker {
         self
     }
 
-    /// Removes completed and cancelled jobs this long after their end. Default: never. Dead letters stay unless
-    /// [`Worker::dead_letter_retention`] is set.
+    /// Sets how long completed and cancelled jobs are kept after their end: a duration, or [`Retention::Forever`].
+    ///
+    /// Default: 7 days, except for jobs that were in the database before it had this default, such as those of an adopted
+    /// table. They stay until a retention is set.
     #[must_use]
-    pub fn retention(mut self, retention: Duration) -> Self {
-        self.settings.retention = Some(retention.min(SPAN_MAX));
+    pub fn retention(mut self, retention: impl Into<Retention>) -> Self {
+        self.settings.retention = bounded(retention.into());
         self
     }
 
-    /// Removes dead letters this long after they became dead letters. Default: never.
+    /// Sets how long dead letters are kept after they became dead letters. Default: 90 days, with the same exception as
+    /// for [`Worker::retention`].
     #[must_use]
-    pub fn dead_letter_retention(mut self, retention: Duration) -> Self {
-        self.settings.dead_letter_retention = Some(retention.min(SPAN_MAX));
+    pub fn dead_letter_retention(mut self, retention: impl Into<Retention>) -> Self {
+        self.settings.dead_letter_retention = bounded(retention.into());
         self
     }
 
@@ -272,6 +275,15 @@ impl Worker {
             pending_reports: PendingReports::default(),
         };
         Ok(Arc::new(WorkerRun::new(self.queue, self.registry, self.settings, self.clock, origin, self.gate, until)))
+    }
+}
+
+/// A longer one could not be subtracted from an instant.
+fn bounded(retention: Retention) -> Retention {
+    match retention {
+        Retention::Forever => Retention::Forever,
+        Retention::After(span) => Retention::After(span.min(SPAN_MAX)),
+        Retention::Default(span) => Retention::Default(span.min(SPAN_MAX)),
     }
 }
 

@@ -122,6 +122,12 @@ pub(crate) fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
     Ok(u32::try_from(integer(row, index)?.max(0)).unwrap_or(u32::MAX))
 }
 
+/// A count, if there is one.
+pub(crate) fn optional_count(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<u32>> {
+    let count = optional_integer(row, index)?;
+    Ok(count.map(|count| u32::try_from(count.max(0)).unwrap_or(u32::MAX)))
+}
+
 /// A large count or size.
 pub(crate) fn size(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(integer(row, index)?).unwrap_or(0))

@@ -19,4 +19,5 @@ pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod selection;
 pub(crate) mod stuck;
+pub(crate) mod type_settings;
 pub(crate) mod unique_key;

@@ -17,25 +17,29 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 6] = [
+const FILES: [[(&str, &str); 2]; 7] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
     pair!("004_add_logs_counts_and_workers"),
     pair!("005_keep_workers_apart"),
     pair!("006_bound_jobs_in_time"),
+    pair!("007_settle_defaults_by_type"),
 ];
 
 /// The tables that these migrations create, for the fast check when a worker starts.
-pub(crate) const TABLES: [&str; 9] = [
+pub(crate) const TABLES: [&str; 12] = [
     "job_attempts",
     "job_depths",
     "job_duties",
+    "job_early_instants",
+    "job_history",
     "job_logs",
     "job_minutes",
     "job_queue",
     "job_queues",
     "job_replaced",
+    "job_type_settings",
     "job_workers",
 ];
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use longshore_core::{JobId, Limits, Status, WorkerId};
-use longshore_sqlite::rusqlite::Connection;
+use longshore_core::{Clock, JobId, Limits, Status, WorkerId};
+use longshore_sqlite::rusqlite::{Connection, ToSql};
 use longshore_sqlite::{Durability, SqliteOptions, SqliteStore, schema};
-use longshore_testkit::suite::Harness;
+use longshore_testkit::suite::{Harness, PlainInsert};
 use longshore_testkit::{FakeClock, RandomRun, store_suite};
 use tempfile::TempDir;
 
@@ -44,6 +44,35 @@ impl Harness for Sqlite {
         let foreign = Connection::open(self.path()).expect("the database is there");
         let update = "UPDATE job_depths SET jobs = jobs + ?3 WHERE queue = ?1 AND status = ?2";
         foreign.execute(update, (queue, status.as_str(), by)).expect("nobody holds the lock for long") == 1
+    }
+
+    fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
+        let foreign = Connection::open(self.path()).expect("the database is there");
+        let PlainInsert { job_type, queue, priority, max_retries, timeout_seconds } = plain;
+        let mut columns = vec!["job_type", "job_data", "created_at"];
+        let data = "{}".to_owned();
+        let now = self.clock.now().as_ms();
+        let mut values: Vec<&dyn ToSql> = vec![job_type, &data, &now];
+        if let Some(queue) = queue {
+            columns.push("queue");
+            values.push(queue);
+        }
+        if let Some(priority) = priority {
+            columns.push("priority");
+            values.push(priority);
+        }
+        if let Some(max_retries) = max_retries {
+            columns.push("max_retries");
+            values.push(max_retries);
+        }
+        if let Some(timeout_seconds) = timeout_seconds {
+            columns.push("timeout_seconds");
+            values.push(timeout_seconds);
+        }
+        let places = vec!["?"; columns.len()].join(", ");
+        let insert = format!("INSERT INTO job_queue ({}) VALUES ({places})", columns.join(", "));
+        foreign.execute(&insert, &values[..]).expect("nobody holds the lock for long");
+        JobId(foreign.last_insert_rowid())
     }
 
     /// An index whose expression fails for this very move. The migrations of an application may add to our tables; the

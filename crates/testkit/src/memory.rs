@@ -13,6 +13,7 @@ mod overdue;
 mod page;
 mod row;
 mod session;
+mod settings;
 mod state;
 mod stats;
 mod wakeups;
@@ -30,6 +31,7 @@ use longshore_core::{
 };
 use tokio::sync::watch;
 
+use crate::suite::PlainInsert;
 use inbox::MemoryInbox;
 use session::MemorySession;
 use state::State;
@@ -101,6 +103,13 @@ impl MemoryStore {
     /// From now on refuses every outcome that would bring this job into one of these states, as a constraint can.
     pub fn refuse(&self, id: JobId, moves: &[Status]) {
         self.with(|state, _| state.row(id).refused = moves.to_vec());
+    }
+
+    /// Inserts a job as another program does with plain SQL.
+    pub fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
+        let id = self.with(|state, moment| state.insert_plainly(plain, moment.now));
+        self.shared.changes.send_replace(());
+        id
     }
 
     /// Deletes only the row of a worker, as another program can.

@@ -30,6 +30,7 @@ pub mod reclaim;
 pub mod repeat;
 pub mod retry;
 pub mod session;
+pub mod settings;
 pub mod stats;
 pub mod suspect;
 pub mod unique;
@@ -40,6 +41,21 @@ use longshore_core::{Console, JobId, Limits, Status, Store, WorkerId};
 
 use crate::FakeClock;
 use world::{Process, World, ids};
+
+/// The columns that a plain INSERT names beside the payload; `None` for one that it leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlainInsert {
+    /// `job_type`
+    pub job_type: String,
+    /// `queue`
+    pub queue: Option<String>,
+    /// `priority`
+    pub priority: Option<i32>,
+    /// `max_retries`
+    pub max_retries: Option<u32>,
+    /// `timeout_seconds`
+    pub timeout_seconds: Option<u32>,
+}
 
 /// Creates databases of a backend, and processes on them.
 pub trait Harness: Sized + Send + Sync + 'static {
@@ -57,6 +73,9 @@ pub trait Harness: Sized + Send + Sync + 'static {
     fn spoil_count(&self, _queue: &str, _status: Status, _by: i64) -> bool {
         false
     }
+
+    /// Inserts a job with plain SQL, as another program does, and gives its id.
+    fn insert_plainly(&self, plain: &PlainInsert) -> JobId;
 
     /// Makes the database refuse to bring this job into any of these states, as a constraint of the application can.
     fn refuse(&self, id: JobId, moves: &[Status]);

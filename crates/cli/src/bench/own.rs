@@ -198,6 +198,7 @@ fn registration(worker_id: &WorkerId, job_types: &Arc<[String]>) -> Registration
         lease: LEASE,
         queues: Vec::new(),
         job_types: Arc::clone(job_types),
+        settings: Arc::new([]),
         concurrency: 1,
     }
 }

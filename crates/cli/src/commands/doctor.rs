@@ -12,12 +12,15 @@ use crate::output::table::one_line;
 struct Diagnosis {
     ok: bool,
     findings: Vec<Finding>,
+    /// How long ended jobs are kept by this configuration.
+    retention: String,
 }
 
 /// Checks for common problems. A schema that this version does not support is also a finding here, and keeps its own
 /// exit code.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
-    let configured = context.config()?.jobs.keys().cloned().collect();
+    let config = context.config()?;
+    let configured = config.jobs.keys().cloned().collect();
     let facts = context.block_on(async {
         let database = Database::open(context, Prepare::Nothing).await?;
         Ok(database.health().await?)
@@ -26,7 +29,8 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
         Ok(health) => (judge(&health, &configured), Exit::NotYet),
         Err(error) => schema_finding(error)?,
     };
-    let diagnosis = Diagnosis { ok: findings.is_empty(), findings };
+    let retention = config.worker.retention_words();
+    let diagnosis = Diagnosis { ok: findings.is_empty(), findings, retention };
     tell(context, &diagnosis)?;
     Ok(if diagnosis.ok { Exit::Done } else { exit })
 }
@@ -48,7 +52,10 @@ fn tell(context: &Context, diagnosis: &Diagnosis) -> anyhow::Result<()> {
             let [message, hint] = [&finding.message, &finding.hint].map(|text| one_line(text, usize::MAX));
             output.line(format!("{message}\n  {hint}"))?;
         }
-        if diagnosis.ok { output.line("no problems found") } else { Ok(()) }
+        if diagnosis.ok {
+            output.line("no problems found")?;
+        }
+        output.line(&diagnosis.retention)
     })?;
     Ok(())
 }

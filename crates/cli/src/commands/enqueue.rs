@@ -35,7 +35,7 @@ fn read_job(config: &Config, arguments: EnqueueArguments) -> Result<NewJob, Comm
         queue: arguments.queue.unwrap_or(job.queue),
         priority: arguments.priority.unwrap_or(job.priority),
         due,
-        max_retries: arguments.max_retries.unwrap_or(job.max_retries),
+        max_retries: arguments.max_retries.or(job.max_retries),
         timeout: arguments.timeout.or(job.timeout),
         expires_in: arguments.expires_in.or(job.expires_in),
         deadline_in: arguments.deadline.or(job.deadline_in),

@@ -45,6 +45,9 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
             let types: Vec<&str> = config.jobs.keys().map(String::as_str).collect();
             // Written through the log, which never waits for a reader.
             tracing::info!("running jobs of {}; stop with Ctrl-C or SIGTERM", types.join(", "));
+            if config.worker.retention.is_none() || config.worker.dead_letter_retention.is_none() {
+                tracing::info!("{}", config.worker.retention_words());
+            }
         }
         run_worker(worker, arguments).await
     })?;
@@ -84,12 +87,7 @@ fn worker(
     if let Some(lease) = settings.lease {
         worker = worker.lease(lease);
     }
-    if let Some(retention) = settings.retention {
-        worker = worker.retention(retention);
-    }
-    if let Some(retention) = settings.dead_letter_retention {
-        worker = worker.dead_letter_retention(retention);
-    }
+    worker = worker.retention(settings.retention()).dead_letter_retention(settings.dead_letter_retention());
     for slots in &arguments.queues {
         worker = worker.queue_with_limit(&slots.queue, slots.slots.unwrap_or(u32::MAX));
     }

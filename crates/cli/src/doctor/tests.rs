@@ -31,6 +31,7 @@ fn healthy() -> Health {
         living_workers: 1,
         stuck: Vec::new(),
         keepers: Vec::new(),
+        long_attempts: Vec::new(),
         dead_letters: 4,
         dead_letters_last_hour: 0,
     }
@@ -54,6 +55,23 @@ fn codes(health: &Health, configured: &[&str]) -> Vec<&'static str> {
 #[test]
 fn a_healthy_database_has_no_finding() {
     assert_eq!(codes(&healthy(), &[]), [""; 0]);
+}
+
+#[test]
+fn an_attempt_that_takes_far_longer_than_usual_is_named_with_what_is_usual() {
+    let long = |id| LongAttempt {
+        id: longshore_core::JobId(id),
+        job_type: "mail".to_owned(),
+        started_at: NOW.before(Duration::from_secs(7200)),
+        usual_ms: 60_000,
+    };
+    let health = Health { long_attempts: vec![long(7)], ..healthy() };
+    let [finding] = judge(&health, &BTreeSet::new()).try_into().unwrap();
+    assert_eq!(finding.code, "long_attempts");
+    assert_eq!(finding.message, "job 7 has been running for 2h; attempts of mail usually take less than 1m");
+    let health = Health { long_attempts: vec![long(7), long(8)], ..healthy() };
+    let [finding] = judge(&health, &BTreeSet::new()).try_into().unwrap();
+    assert!(finding.message.starts_with("2 attempts take far longer than usual: job 7"), "{}", finding.message);
 }
 
 #[test]

@@ -3,8 +3,9 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use humantime::format_duration;
 use longshore::command::CommandJob;
-use longshore_core::{JobData, NewJob, deserialize_duration, parse_duration};
+use longshore_core::{JobData, NewJob, Retention, deserialize_duration, parse_duration};
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
@@ -43,12 +44,12 @@ pub(crate) struct WorkerConfig {
     /// How long the worker keeps its jobs without a heartbeat.
     #[serde(default, deserialize_with = "lease")]
     pub(crate) lease: Option<Duration>,
-    /// How long completed and cancelled jobs are kept. Default: for ever.
+    /// How long completed and cancelled jobs are kept.
     #[serde(default, deserialize_with = "retention")]
-    pub(crate) retention: Option<Duration>,
-    /// How long dead letters are kept. Default: for ever.
+    pub(crate) retention: Option<Retention>,
+    /// How long dead letters are kept.
     #[serde(default, deserialize_with = "retention")]
-    pub(crate) dead_letter_retention: Option<Duration>,
+    pub(crate) dead_letter_retention: Option<Retention>,
 }
 
 /// A shorter lease could expire between two heartbeats on a busy machine.
@@ -62,13 +63,54 @@ fn lease<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>,
     Ok(lease)
 }
 
-/// A duration, or `forever`, which means no limit.
-fn retention<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+impl WorkerConfig {
+    pub(crate) fn retention(&self) -> Retention {
+        self.retention.unwrap_or(Retention::ENDED)
+    }
+
+    pub(crate) fn dead_letter_retention(&self) -> Retention {
+        self.dead_letter_retention.unwrap_or(Retention::DEAD_LETTERS)
+    }
+}
+
+impl WorkerConfig {
+    /// What happens to ended jobs, in one sentence.
+    pub(crate) fn retention_words(&self) -> String {
+        let (ended, dead) = (self.retention(), self.dead_letter_retention());
+        let words = format!("completed and cancelled jobs are {}, dead letters {}", kept(ended), kept(dead));
+        let is_default = |retention| matches!(retention, Retention::Default(_));
+        if is_default(ended) || is_default(dead) {
+            return format!("{words} (default: set retention and dead_letter_retention under [worker])");
+        }
+        words
+    }
+}
+
+fn kept(retention: Retention) -> String {
+    match retention.span() {
+        None => "kept for ever".to_owned(),
+        Some(span) => format!("removed after {}", words_of(span)),
+    }
+}
+
+fn words_of(span: Duration) -> String {
+    let days = span.as_secs() / 86_400;
+    match span == Duration::from_secs(days * 86_400) {
+        true if days == 1 => "1 day".to_owned(),
+        true => format!("{days} days"),
+        false => format_duration(span).to_string(),
+    }
+}
+
+/// A duration, or `forever`.
+fn retention<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Retention>, D::Error> {
     let word = String::deserialize(deserializer)?;
     if word == "forever" {
-        return Ok(None);
+        return Ok(Some(Retention::Forever));
     }
-    parse_duration(&word).map(Some).map_err(|error| de::Error::custom(format!("{error}, or \"forever\"")))
+    parse_duration(&word)
+        .map(|span| Some(Retention::After(span)))
+        .map_err(|error| de::Error::custom(format!("{error}, or \"forever\"")))
 }
 
 /// The migrations section of the configuration file.
@@ -144,20 +186,29 @@ mod tests {
             queue = "media"
         "#;
         let job = parse(text).unwrap().new_job("thumbnail");
-        assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("media", Priority::HIGH, 7));
+        assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("media", Priority::HIGH, Some(7)));
         assert_eq!(job.timeout, Some(Duration::from_secs(300)));
     }
 
     #[test]
-    fn dead_letters_are_kept_for_ever_unless_they_have_a_retention_of_their_own() {
+    fn ended_jobs_are_kept_7_days_and_dead_letters_90_unless_something_else_is_set() {
         let kept = |text: &str| {
             let worker = parse(text).unwrap().worker;
-            let days = |span: Duration| span.as_secs() / 86_400;
-            (worker.retention.map(days), worker.dead_letter_retention.map(days))
+            (worker.retention(), worker.dead_letter_retention())
         };
-        assert_eq!(kept("[worker]\nretention = \"30d\""), (Some(30), None));
-        assert_eq!(kept("[worker]\nretention = \"7d\"\ndead_letter_retention = \"90d\""), (Some(7), Some(90)));
-        assert_eq!(kept("[worker]\nretention = \"forever\"\ndead_letter_retention = \"forever\""), (None, None));
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        assert_eq!(kept(""), (Retention::Default(days(7)), Retention::Default(days(90))));
+        assert_eq!(kept("[worker]\nretention = \"30d\""), (Retention::After(days(30)), Retention::DEAD_LETTERS));
+        let both = kept("[worker]\nretention = \"7d\"\ndead_letter_retention = \"90d\"");
+        assert_eq!(both, (Retention::After(days(7)), Retention::After(days(90))));
+        let forever = kept("[worker]\nretention = \"forever\"\ndead_letter_retention = \"forever\"");
+        assert_eq!(forever, (Retention::Forever, Retention::Forever));
+        let words = |text: &str| parse(text).unwrap().worker.retention_words();
+        let usual =
+            "completed and cancelled jobs are removed after 7 days, dead letters removed after 90 days (default: ";
+        assert!(words("").starts_with(usual), "{}", words(""));
+        let set = words("[worker]\nretention = \"36h\"\ndead_letter_retention = \"forever\"");
+        assert_eq!(set, "completed and cancelled jobs are removed after 1day 12h, dead letters kept for ever");
         let error = parse("[worker]\ndead_letter_retention = \"never\"").unwrap_err();
         assert!(error.starts_with("longshore.toml, line 2: \"never\" is not a duration"), "{error}");
         assert!(error.ends_with("or \"forever\""), "{error}");

@@ -43,8 +43,8 @@ pub enum Suspects {
 pub struct Budgets {
     /// Retries spent.
     pub retry_count: u32,
-    /// Retries allowed after the first attempt.
-    pub max_retries: u32,
+    /// Retries allowed after the first attempt. `None` means as many as the policy allows.
+    pub max_retries: Option<u32>,
     /// Crashes counted.
     pub crash_count: u32,
     /// The crash count at which the job becomes a dead letter, if the crash is certainly its own. Zero means the same
@@ -156,7 +156,7 @@ fn decide_failure(budgets: &Budgets, failure: Failure, policy: &RetryPolicy, now
     if !failure.failure_type.is_retried() {
         return Outcome::DeadLetter { reason: DeadLetterReason::NotRetried(failure.failure_type), failure };
     }
-    if budgets.retry_count >= budgets.max_retries {
+    if budgets.retry_count >= budgets.max_retries.unwrap_or(policy.retries) {
         let attempts = budgets.retry_count.saturating_add(1);
         return Outcome::DeadLetter { reason: DeadLetterReason::RetriesSpent { attempts }, failure };
     }
@@ -208,7 +208,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_ms(1_000_000);
     const FRESH: Budgets = Budgets {
         retry_count: 0,
-        max_retries: 3,
+        max_retries: Some(3),
         crash_count: 0,
         max_crashes: 3,
         deferral_count: 0,
@@ -217,7 +217,7 @@ mod tests {
     };
 
     fn decided(budgets: Budgets, end: AttemptEnd) -> Outcome {
-        decide(&budgets, end, &RetryPolicy::default(), NOW, 0.5)
+        decide(&budgets, end, &RetryPolicy::quick(), NOW, 0.5)
     }
 
     fn failed(failure_type: FailureType) -> AttemptEnd {
@@ -231,6 +231,20 @@ mod tests {
         let outcome = decided(Budgets { retry_count: 3, ..FRESH }, failed(FailureType::NetworkError));
         let reason = DeadLetterReason::RetriesSpent { attempts: 4 };
         assert!(matches!(outcome, Outcome::DeadLetter { reason: given, .. } if given == reason));
+    }
+
+    #[test]
+    fn a_job_that_sets_no_retries_has_those_of_the_policy_of_its_type() {
+        let spent = |retry_count, policy: &RetryPolicy| {
+            let budgets = Budgets { retry_count, max_retries: None, ..FRESH };
+            let outcome = decide(&budgets, failed(FailureType::NetworkError), policy, NOW, 0.5);
+            matches!(outcome, Outcome::DeadLetter { .. })
+        };
+        for (policy, retries) in [(RetryPolicy::quick(), 3), (RetryPolicy::default(), 15), (RetryPolicy::delays([]), 0)]
+        {
+            assert!(retries == 0 || !spent(retries - 1, &policy), "{policy:?}");
+            assert!(spent(retries, &policy), "{policy:?}");
+        }
     }
 
     fn bound(expires_in: Option<u64>, deadline_in: Option<u64>) -> Budgets {

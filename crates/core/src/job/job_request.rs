@@ -84,7 +84,7 @@ impl JobRequest {
             queue: self.queue.unwrap_or(defaults.queue),
             priority: self.priority.unwrap_or(defaults.priority),
             due,
-            max_retries: self.max_retries.unwrap_or(defaults.max_retries),
+            max_retries: self.max_retries.or(defaults.max_retries),
             timeout: timeout.or(defaults.timeout),
             expires_in: self.expires_in.or(defaults.expires_in),
             deadline_in: self.deadline_in.or(defaults.deadline_in),
@@ -123,7 +123,7 @@ mod tests {
             "unique_while":"waiting","parent_job_id":4}"#;
         let job = parse(line).unwrap().into_new_job(NewJob::new("mail", JobData::default())).unwrap();
         assert_eq!(job.due, Due::After(Duration::from_secs(90)));
-        assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("q", Priority::HIGH, 0));
+        assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("q", Priority::HIGH, Some(0)));
         assert_eq!((job.on_duplicate, job.unique_while), (OnDuplicate::PushBack, UniqueWhile::Waiting));
         assert_eq!((job.timeout, job.parent), (Some(Duration::from_secs(300)), Some(JobId(4))));
         let spans = (job.expires_in, job.deadline_in);

@@ -20,8 +20,8 @@ pub struct NewJob {
     pub priority: Priority,
     /// The earliest time at which it may run.
     pub due: Due,
-    /// The number of retries after the first attempt.
-    pub max_retries: u32,
+    /// The number of retries after the first attempt. `None` means as many as the policy of its type allows.
+    pub max_retries: Option<u32>,
     /// The crash count at which it becomes a dead letter.
     pub max_crashes: u32,
     /// How many times it may be deferred.
@@ -192,7 +192,7 @@ impl NewJob {
             queue: "default".to_owned(),
             priority: Priority::NORMAL,
             due: Due::Now,
-            max_retries: 3,
+            max_retries: None,
             max_crashes: 3,
             max_deferrals: 1000,
             timeout: None,
@@ -239,10 +239,11 @@ impl NewJob {
         self
     }
 
-    /// Sets the number of retries after the first attempt.
+    /// Sets the number of retries after the first attempt. Default: as many as the policy of its type allows, which is
+    /// 15 unless its handler has another policy.
     #[must_use]
     pub fn max_retries(mut self, max_retries: u32) -> Self {
-        self.max_retries = max_retries;
+        self.max_retries = Some(max_retries);
         self
     }
 
@@ -323,7 +324,7 @@ impl NewJob {
 
     fn check_numbers(&self) -> Result<(), InvalidJob> {
         let budgets = [
-            ("max_retries", self.max_retries),
+            ("max_retries", self.max_retries.unwrap_or_default()),
             ("max_crashes", self.max_crashes),
             ("max_deferrals", self.max_deferrals),
         ];

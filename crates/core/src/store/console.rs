@@ -421,13 +421,46 @@ pub enum QueueChange {
     Resume,
 }
 
+/// How long ended jobs are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// For ever.
+    Forever,
+    /// This long.
+    After(Duration),
+    /// This long, because nobody has set anything else. Jobs that were in the database before it had such a default stay,
+    /// such as the history of an adopted table: they would all be old on the first day.
+    Default(Duration),
+}
+
+impl Retention {
+    /// The default for completed and cancelled jobs: 7 days.
+    pub const ENDED: Self = Self::Default(Duration::from_secs(7 * 86_400));
+    /// The default for dead letters: 90 days.
+    pub const DEAD_LETTERS: Self = Self::Default(Duration::from_secs(90 * 86_400));
+
+    /// How long, unless for ever.
+    pub const fn span(self) -> Option<Duration> {
+        match self {
+            Self::Forever => None,
+            Self::After(span) | Self::Default(span) => Some(span),
+        }
+    }
+}
+
+impl From<Duration> for Retention {
+    fn from(span: Duration) -> Self {
+        Self::After(span)
+    }
+}
+
 /// The limits of one step of housekeeping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Maintenance {
-    /// Completed and cancelled jobs are removed this long after their end. `None` keeps them.
-    pub retention: Option<Duration>,
-    /// Dead letters are removed this long after they became dead letters. `None` keeps them.
-    pub dead_letter_retention: Option<Duration>,
+    /// When completed and cancelled jobs are removed, counted from their end.
+    pub retention: Retention,
+    /// When dead letters are removed, counted from when they became dead letters.
+    pub dead_letter_retention: Retention,
     /// The maximum number of rows to read.
     pub rows_max: u32,
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -28,6 +29,9 @@ pub struct Health {
     pub stuck: Vec<StuckJob>,
     /// Tables of the application that prevent the removal of ended jobs.
     pub keepers: Vec<JobKeeper>,
+    /// Attempts that have run far longer than those of their type usually do, the longest first; at most
+    /// [`LongAttempt::TOLD_MAX`].
+    pub long_attempts: Vec<LongAttempt>,
     /// The number of dead letters.
     pub dead_letters: u64,
     /// The number of new dead letters in the last hour.
@@ -92,6 +96,52 @@ impl fmt::Display for StuckCause {
     }
 }
 
+/// A running attempt that has run far longer than those of its type usually do.
+///
+/// It is one that has run for at least [`LongAttempt::RAN_MIN`], and longer than [`LongAttempt::FACTOR`] times the 95th
+/// percentile of the last attempts of its type that completed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LongAttempt {
+    /// The job.
+    pub id: JobId,
+    /// Its type.
+    pub job_type: String,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// 95 of 100 attempts of its type took no longer than this, in milliseconds.
+    pub usual_ms: u64,
+}
+
+impl LongAttempt {
+    /// The maximum number of attempts in the list.
+    pub const TOLD_MAX: usize = 20;
+    /// A shorter run is never long.
+    pub const RAN_MIN: Duration = Duration::from_secs(5 * 60);
+    /// A long run takes more than this many times what is usual.
+    pub const FACTOR: u32 = 3;
+    /// With fewer attempts it is not known what is usual.
+    pub const KNOWN_MIN: usize = 5;
+    /// How many attempts of a type count.
+    pub const KNOWN_MAX: usize = 100;
+    /// How many of the newest jobs are read for them.
+    pub const JOBS_MAX: u32 = 10_000;
+
+    /// What is usual, by the last attempts: their 95th percentile. `None` if there are too few.
+    pub fn usual(mut ran: Vec<Duration>) -> Option<Duration> {
+        if ran.len() < Self::KNOWN_MIN {
+            return None;
+        }
+        ran.sort_unstable();
+        // The smallest value that at least 95 % of them do not exceed.
+        ran.get((ran.len() * 95).div_ceil(100) - 1).copied()
+    }
+
+    /// Whether a run of this length is long where `usual` is usual.
+    pub fn is_long(ran: Duration, usual: Duration) -> bool {
+        ran >= Self::RAN_MIN && ran > usual.saturating_mul(Self::FACTOR)
+    }
+}
+
 /// A foreign key of the application that refers to jobs, without `ON DELETE CASCADE` or `SET NULL`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct JobKeeper {
@@ -126,4 +176,30 @@ pub struct TypeBacklog {
 impl TypeBacklog {
     /// The limit of the count. It bounds the cost of the check.
     pub const JOBS_MAX: u32 = 10_000;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minutes(minutes: u64) -> Duration {
+        Duration::from_secs(60 * minutes)
+    }
+
+    #[test]
+    fn what_is_usual_is_the_95th_percentile_of_enough_attempts() {
+        assert_eq!(LongAttempt::usual(vec![minutes(1); 4]), None);
+        assert_eq!(LongAttempt::usual((1..=5).map(minutes).collect()), Some(minutes(5)));
+        assert_eq!(LongAttempt::usual((1..=100).rev().map(minutes).collect()), Some(minutes(95)));
+    }
+
+    #[test]
+    fn a_run_is_long_beyond_some_minutes_and_three_times_what_is_usual() {
+        let is_long = |ran, usual| LongAttempt::is_long(minutes(ran), minutes(usual));
+        assert!(!is_long(4, 0), "a few minutes are never long");
+        assert!(is_long(5, 0));
+        assert!(!is_long(30, 10));
+        assert!(is_long(31, 10));
+        assert!(!LongAttempt::is_long(Duration::MAX, Duration::MAX));
+    }
 }

@@ -2,11 +2,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use longshore_core::{
-    InvalidJob, JobData, Limits, NewJob, OnDuplicate, Priority, RetryPolicy, UniqueWhile, deserialize_duration,
-};
-use serde::{Deserialize, Deserializer, de};
+use longshore_core::{InvalidJob, JobData, Limits, NewJob, OnDuplicate, Priority, UniqueWhile, deserialize_duration};
+use serde::Deserialize;
 
+use super::retry_setting::RetrySetting;
 use super::{CommandSpec, InvalidCommand, OnShutdown};
 
 /// A job type from the configuration file, `[jobs.NAME]`.
@@ -18,9 +17,6 @@ pub struct CommandJob {
     spec: CommandSpec,
     expires_in: Option<Duration>,
     deadline_in: Option<Duration>,
-    queue: Option<String>,
-    priority: Option<Priority>,
-    max_retries: Option<u32>,
     max_crashes: Option<u32>,
     max_deferrals: Option<u32>,
     on_duplicate: Option<OnDuplicate>,
@@ -46,7 +42,7 @@ struct Declaration {
     #[serde(default)]
     on_shutdown: OnShutdown,
     #[serde(default)]
-    retry: RetryTable,
+    retry: RetrySetting,
     queue: Option<String>,
     priority: Option<Priority>,
     max_retries: Option<u32>,
@@ -54,19 +50,6 @@ struct Declaration {
     max_deferrals: Option<u32>,
     on_duplicate: Option<OnDuplicate>,
     unique_while: Option<UniqueWhile>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RetryTable {
-    #[serde(default, deserialize_with = "deserialize_duration")]
-    first_delay: Option<Duration>,
-    #[serde(default, deserialize_with = "factor")]
-    factor: Option<f64>,
-    #[serde(default, deserialize_with = "deserialize_duration")]
-    delay_max: Option<Duration>,
-    #[serde(default, deserialize_with = "jitter")]
-    jitter: Option<f64>,
 }
 
 impl CommandJob {
@@ -78,9 +61,9 @@ impl CommandJob {
     /// A job of the type `job_type` with the declared settings. The caller may change them for one job.
     pub fn new_job(&self, job_type: impl Into<String>) -> NewJob {
         let mut job = NewJob::new(job_type, JobData::default());
-        job.queue = self.queue.clone().unwrap_or(job.queue);
-        job.priority = self.priority.unwrap_or(job.priority);
-        job.max_retries = self.max_retries.unwrap_or(job.max_retries);
+        job.queue = self.spec.queue.clone().unwrap_or(job.queue);
+        job.priority = self.spec.priority.unwrap_or(job.priority);
+        job.max_retries = Some(self.spec.retry.retries);
         job.max_crashes = self.max_crashes.unwrap_or(job.max_crashes);
         job.max_deferrals = self.max_deferrals.unwrap_or(job.max_deferrals);
         job.on_duplicate = self.on_duplicate.unwrap_or(job.on_duplicate);
@@ -101,6 +84,8 @@ impl TryFrom<Declaration> for CommandJob {
     type Error = InvalidCommand;
 
     fn try_from(declared: Declaration) -> Result<Self, InvalidCommand> {
+        let retry = declared.retry.policy;
+        let retries = declared.max_retries.unwrap_or(retry.retries);
         let spec = CommandSpec {
             run: declared.run,
             env: declared.env,
@@ -108,16 +93,15 @@ impl TryFrom<Declaration> for CommandJob {
             timeout: declared.timeout,
             grace: declared.grace,
             on_shutdown: declared.on_shutdown,
-            retry: declared.retry.policy(),
+            retry: retry.retries(retries),
+            queue: declared.queue,
+            priority: declared.priority,
         };
         spec.validate()?;
         Ok(Self {
             spec,
             expires_in: declared.expires_in,
             deadline_in: declared.deadline_in,
-            queue: declared.queue,
-            priority: declared.priority,
-            max_retries: declared.max_retries,
             max_crashes: declared.max_crashes,
             max_deferrals: declared.max_deferrals,
             on_duplicate: declared.on_duplicate,
@@ -126,38 +110,10 @@ impl TryFrom<Declaration> for CommandJob {
     }
 }
 
-impl RetryTable {
-    fn policy(&self) -> RetryPolicy {
-        let usual = RetryPolicy::default();
-        let first_delay = self.first_delay.unwrap_or(usual.first_delay);
-        RetryPolicy {
-            first_delay,
-            factor: self.factor.unwrap_or(usual.factor),
-            // A first delay of ten minutes must not be cut silently to the usual maximum of five minutes.
-            delay_max: self.delay_max.unwrap_or(usual.delay_max.max(first_delay)),
-            jitter: self.jitter.unwrap_or(usual.jitter),
-        }
-    }
-}
-
-fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    number_from(deserializer, 1.0, 1000.0)
-}
-
-fn jitter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    number_from(deserializer, 0.0, 1.0)
-}
-
-fn number_from<'de, D: Deserializer<'de>>(deserializer: D, min: f64, max: f64) -> Result<Option<f64>, D::Error> {
-    let number = f64::deserialize(deserializer)?;
-    if !(min..=max).contains(&number) {
-        return Err(de::Error::custom(format!("{number} is out of range: expected a number from {min} to {max}")));
-    }
-    Ok(Some(number))
-}
-
 #[cfg(test)]
 mod tests {
+    use longshore_core::RetryPolicy;
+
     use super::*;
 
     fn parse(text: &str) -> Result<CommandJob, toml::de::Error> {
@@ -175,7 +131,7 @@ mod tests {
         "#;
         let declared = parse(text).unwrap();
         let job = declared.new_job("thumbnail");
-        assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("media", Priority::HIGH, 7));
+        assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("media", Priority::HIGH, Some(7)));
         assert_eq!(job.timeout, Some(Duration::from_secs(300)));
         assert_eq!(declared.spec().run, ["python3", "thumbnail.py"]);
     }
@@ -198,21 +154,30 @@ mod tests {
             retry = { first_delay = "10m", factor = 3, jitter = 0 }
         "#;
         let declared = parse(text).unwrap();
-        let retry = declared.spec().retry;
-        assert_eq!((retry.first_delay, retry.delay_max), (Duration::from_secs(600), Duration::from_secs(600)));
+        let expected = RetryPolicy::exponential(Duration::from_secs(600), 3.0, RetryPolicy::DELAY_MAX).jitter(0.0);
+        assert_eq!(declared.spec().retry, expected);
         assert_eq!(declared.spec().grace, Some(Duration::from_secs(2)));
         assert_eq!(declared.spec().on_shutdown, OnShutdown::Terminate);
         assert_eq!(parse("run = [\"true\"]").unwrap().spec().on_shutdown, OnShutdown::Wait);
         let job = declared.new_job("a");
         assert_eq!((job.max_crashes, job.max_deferrals, job.priority), (1, 9, Priority(7)));
         assert_eq!((job.on_duplicate, job.unique_while), (OnDuplicate::PushBack, UniqueWhile::Waiting));
-        assert_eq!((job.queue.as_str(), job.max_retries), ("default", 3));
+        assert_eq!((job.queue.as_str(), job.max_retries), ("default", Some(15)));
         assert_eq!(
             (job.expires_in, job.deadline_in),
             (Some(Duration::from_secs(600)), Some(Duration::from_secs(3600)))
         );
         let deadline = parse("run = [\"true\"]\ndeadline = \"2h\"").unwrap().new_job("a");
         assert_eq!((deadline.expires_in, deadline.deadline_in), (None, Some(Duration::from_secs(7200))));
+    }
+
+    #[test]
+    fn the_retries_of_a_job_are_those_of_its_policy_unless_they_are_given() {
+        let retries =
+            |text: &str| parse(&format!("run = [\"true\"]\n{text}")).unwrap().new_job("a").max_retries.unwrap();
+        assert_eq!((retries(""), retries("retry = \"quick\"")), (15, 3));
+        assert_eq!((retries("retry = [\"1s\", \"5s\"]"), retries("retry = \"fixed\"")), (2, 15));
+        assert_eq!(retries("retry = \"quick\"\nmax_retries = 9"), 9);
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use longshore_core::RetryPolicy;
+use longshore_core::{Priority, RetryPolicy};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -22,8 +22,12 @@ pub struct CommandSpec {
     pub grace: Option<Duration>,
     /// What happens to a running program when the worker shuts down.
     pub on_shutdown: OnShutdown,
-    /// How long to wait before the next attempt.
+    /// How often a failed job is retried, and how long it waits before each retry.
     pub retry: RetryPolicy,
+    /// The queue of its jobs, if plain SQL inserts one without.
+    pub queue: Option<String>,
+    /// The priority of its jobs, if plain SQL inserts one without.
+    pub priority: Option<Priority>,
 }
 
 /// What happens to a running program when its worker shuts down.

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, WorkerId,
+    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, RetryPolicy, WorkerId,
 };
 
 use crate::handler::SPAN_MAX;
@@ -117,7 +117,7 @@ impl CurrentAttempt {
 
     /// The number of retries allowed after the first attempt.
     pub fn max_retries(&self) -> u32 {
-        self.state.lease.budgets.max_retries
+        self.state.lease.budgets.max_retries.unwrap_or(RetryPolicy::RETRIES)
     }
 
     /// The name of the job's queue.

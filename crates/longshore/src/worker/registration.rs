@@ -133,6 +133,7 @@ impl WorkerRun {
             lease: self.settings.lease,
             queues: self.settings.queues.iter().map(|queue| queue.queue.clone()).collect(),
             job_types: self.job_types.clone(),
+            settings: self.registry.settings(),
             concurrency: self.settings.concurrency,
         }
     }

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use longshore_core::TypeSettings;
+
 use crate::middleware::MiddlewareChain;
 use crate::runtime::panic_capture;
 use crate::{Handler, HandlerPolicy, Middleware};
@@ -76,6 +78,23 @@ impl Registry {
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values().map(Arc::as_ref)
+    }
+
+    /// What jobs of each type get if they do not say otherwise, in the order of the types.
+    pub(crate) fn settings(&self) -> Arc<[TypeSettings]> {
+        let mut settings: Vec<TypeSettings> = self
+            .entries
+            .iter()
+            .map(|(job_type, entry)| TypeSettings {
+                job_type: job_type.clone(),
+                queue: entry.policy.queue.clone(),
+                priority: entry.policy.priority,
+                max_retries: Some(entry.policy.retry.retries),
+                timeout: entry.policy.timeout,
+            })
+            .collect();
+        settings.sort_unstable_by(|a, b| a.job_type.cmp(&b.job_type));
+        settings.into()
     }
 
     /// The types, in order.

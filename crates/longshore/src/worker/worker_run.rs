@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Clock, Interest, Limits, QueueLimit, QueueScope, StoreError, StoreFuture, WorkerId};
+use longshore_core::{Clock, Interest, Limits, QueueLimit, QueueScope, Retention, StoreError, StoreFuture, WorkerId};
 use tokio::sync::watch;
 
 use super::holdings::{Holdings, HoldingsGuard, SharedHoldings};
@@ -26,8 +26,8 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
     pub(crate) limits: Limits,
-    pub(crate) retention: Option<Duration>,
-    pub(crate) dead_letter_retention: Option<Duration>,
+    pub(crate) retention: Retention,
+    pub(crate) dead_letter_retention: Retention,
 }
 
 impl Settings {

@@ -102,7 +102,7 @@ impl Run {
     fn lease(&self) -> Lease {
         let budgets = Budgets {
             retry_count: 0,
-            max_retries: 4,
+            max_retries: Some(4),
             crash_count: 0,
             max_crashes: 3,
             deferral_count: 0,

@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use crate::column;
 use crate::jobs::keepers::Keepers;
 use crate::jobs::stuck::{BlockedCause, blocked_page, stuck_rows};
+use crate::upkeep::long_attempts::long_attempts;
 use crate::upkeep::stats::{backlog, queues};
 use crate::workers::worker_record::{Signs, workers};
 
@@ -36,6 +37,7 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
         living_workers: living.len() as u64,
         stuck: stuck(connection)?,
         keepers: Keepers::read(connection)?.tell(connection)?,
+        long_attempts: long_attempts(connection, now)?,
         dead_letters: number(connection, include_str!("../sql/count_dead_letters.sql"), params![])?,
         dead_letters_last_hour: number(
             connection,

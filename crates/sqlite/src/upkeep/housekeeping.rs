@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use longshore_core::{DeadLetterReason, JobId, Maintained, Maintenance, Status, StoreError, Timestamp};
+use longshore_core::{DeadLetterReason, JobId, Maintained, Maintenance, Retention, Status, StoreError, Timestamp};
 use rusqlite::params;
 
 use crate::column;
@@ -30,12 +30,13 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     let _turn = parts.duties.wait_for_turn().await;
     let retentions =
         [(Pruning::Ended, maintenance.retention), (Pruning::DeadLetters, maintenance.dead_letter_retention)];
-    let pruning = || retentions.into_iter().filter_map(|(what, retention)| Some((what, retention?)));
-    let duties = pruning().map(|(what, retention)| what.duty(retention)).chain([COUNTS.to_owned()]).collect();
+    let pruning =
+        || retentions.into_iter().filter_map(|(what, retention)| Some((what, retention, what.duty(retention)?)));
+    let duties = pruning().map(|(_, _, duty)| duty).chain([COUNTS.to_owned()]).collect();
     let mut terms = parts.duties.take(duties, &parts.readers, &parts.writer).await?;
     let mut maintained = Maintained::default();
-    for (what, retention) in pruning() {
-        let Some(term) = terms.remove(&what.duty(retention)) else { continue };
+    for (what, retention, duty) in pruning() {
+        let Some(term) = terms.remove(&duty) else { continue };
         let after = parts.audit.pruned_up_to(what);
         let pruned = prune(parts, Prune { term, what, retention, rows_max, after }).await?;
         maintained.pruned += pruned.removed;
@@ -114,7 +115,7 @@ async fn mend(parts: &Parts, term: Term, mut drift: Vec<Drift>) -> Result<u64, S
 struct Prune {
     term: Term,
     what: Pruning,
-    retention: Duration,
+    retention: Retention,
     rows_max: u32,
     after: JobId,
 }
@@ -148,7 +149,8 @@ impl Work for Prune {
             return Ok(Pruned { removed: 0, kept: 0, next: None });
         }
         tx.connection.prepare_cached(include_str!("../sql/forget_replaced_jobs.sql"))?.execute([])?;
-        let cutoff = Timestamp::from_ms(tx.now.as_ms().saturating_sub(column::milliseconds(self.retention)));
+        let Some(span) = self.retention.span() else { return Ok(Pruned { removed: 0, kept: 0, next: None }) };
+        let cutoff = Timestamp::from_ms(tx.now.as_ms().saturating_sub(column::milliseconds(span)));
         let family = Family::read(tx.connection)?;
         let candidates = self.candidates(tx)?;
         let is_full = candidates.len() == self.rows_max as usize;
@@ -183,10 +185,22 @@ impl Work for Prune {
 }
 
 impl Prune {
+    /// A default leaves the jobs alone that were there before it.
+    fn first_after(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<JobId> {
+        if !matches!(self.retention, Retention::Default(_)) {
+            return Ok(self.after);
+        }
+        let history = tx
+            .connection
+            .prepare_cached(include_str!("../sql/select_history.sql"))?
+            .query_row([], |row| column::optional_integer(row, 0))?;
+        Ok(JobId(history.unwrap_or(0)).max(self.after))
+    }
+
     fn candidates(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Vec<Candidate>> {
         tx.connection
             .prepare_cached(self.what.page_sql())?
-            .query_map(params![self.after.0, self.rows_max], |row| {
+            .query_map(params![self.first_after(tx)?.0, self.rows_max], |row| {
                 Ok(Candidate {
                     id: column::id(row, 0)?,
                     queue: column::text(row, 1)?,

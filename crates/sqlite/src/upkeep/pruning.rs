@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use longshore_core::Status;
+use longshore_core::{Retention, Status};
 
 /// The ended jobs that a retention applies to. Dead letters are separate, because a person handles them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,12 +11,15 @@ pub(crate) enum Pruning {
 impl Pruning {
     /// Each retention has its own duty: a store without a retention, or with a longer one, must not prevent another
     /// store from removing jobs.
-    pub(crate) fn duty(self, retention: Duration) -> String {
-        let after = retention.as_millis();
-        match self {
-            Self::Ended => format!("prune after {after} ms"),
-            Self::DeadLetters => format!("prune dead letters after {after} ms"),
-        }
+    pub(crate) fn duty(self, retention: Retention) -> Option<String> {
+        let after = retention.span()?.as_millis();
+        let what = match self {
+            Self::Ended => "prune",
+            Self::DeadLetters => "prune dead letters",
+        };
+        // A default removes less than the same span does that somebody has set.
+        let whose = if matches!(retention, Retention::Default(_)) { " by default" } else { "" };
+        Some(format!("{what}{whose} after {after} ms"))
     }
 
     pub(crate) const fn covers(self, status: Status) -> bool {

@@ -11,6 +11,7 @@ use longshore_core::{Clock, JobId, Reclaimed, StoreError, Timestamp};
 
 use crate::jobs::overdue::{EndOverdue, overdue_page};
 use crate::jobs::stuck::Settle;
+use crate::jobs::type_settings::{ApplySettings, awaiting_page};
 use crate::readers::Readers;
 use crate::workers::held_job::Loss;
 use crate::workers::liveness::Liveness;
@@ -48,15 +49,19 @@ impl Reclaim {
     /// One search and its consequences, in bounded steps.
     pub(crate) async fn run(&self, readers: &Readers, writer: &Writer) -> Result<Reclaimed, StoreError> {
         let looker = self.clone();
-        let Found { lost, suspects, stuck, overdue } = readers
+        let Found { lost, suspects, stuck, overdue, awaiting } = readers
             .run("searching for dead workers", move |tx| {
                 let overdue = overdue_page(tx.connection, tx.now, STEP_ROWS)?;
-                Ok(Found { overdue, ..looker.find(tx.connection)? })
+                let awaiting = awaiting_page(tx.connection, STEP_ROWS)?;
+                Ok(Found { overdue, awaiting, ..looker.find(tx.connection)? })
             })
             .await?;
         if !stuck.is_empty() {
             // No worker will ever return these.
             writer.run(Settle { ids: stuck }).await?;
+        }
+        if !awaiting.is_empty() {
+            writer.run(ApplySettings { ids: awaiting }).await?;
         }
         let mut reclaimed = Reclaimed { next: LOOK, ..Reclaimed::default() };
         if !overdue.is_empty() {

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use crate::column;
 use crate::fault::Fault;
 use crate::jobs::attempt_end::{AttemptEnded, Ending};
+use crate::jobs::type_settings;
 use crate::workers::held_job::HeldJob;
 use crate::workers::liveness::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
@@ -25,7 +26,7 @@ impl Work for Register {
     const EFFECT: Effect = Effect::Told;
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
-        let Registration { worker_id, host, pid, lease, queues, job_types, concurrency } = &self.registration;
+        let Registration { worker_id, host, pid, lease, queues, job_types, settings, concurrency } = &self.registration;
         tx.connection.prepare_cached(include_str!("../sql/insert_worker.sql"))?.execute(params![
             worker_id.as_str(),
             host,
@@ -38,6 +39,9 @@ impl Work for Register {
             self.file.boot_id,
             self.file.file_id,
         ])?;
+        for of_type in &settings[..] {
+            type_settings::keep(tx.connection, of_type)?;
+        }
         Ok(())
     }
 }

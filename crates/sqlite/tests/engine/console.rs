@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use longshore_core::{
     Action, Console, Failure, FailureType, Filter, JobId, JobPageRequest, Maintenance, Outcome, Priority, QueueChange,
-    Refusal, Selection, Status, Store,
+    Refusal, Retention, Selection, Status, Store,
 };
 
 use crate::database::{Database, job};
@@ -171,8 +171,11 @@ async fn ended_jobs_are_removed_when_they_are_old_enough_and_dead_letters_stay()
     database.store.act(only(&[old]), Action::Cancel).await.unwrap();
     database.clock.advance(Duration::from_secs(100));
     let young = database.enqueue(job()).await;
-    let maintenance =
-        Maintenance { retention: Some(Duration::from_secs(60)), dead_letter_retention: None, rows_max: 1 };
+    let maintenance = Maintenance {
+        retention: Retention::After(Duration::from_secs(60)),
+        dead_letter_retention: Retention::Forever,
+        rows_max: 1,
+    };
 
     let mut pruned = 0;
     loop {
@@ -193,7 +196,8 @@ async fn counts_that_somebody_broke_are_mended() {
     let database = Database::new();
     database.store.enqueue((0..50).map(|_| job()).collect()).await.unwrap();
     database.foreign().execute("UPDATE job_depths SET jobs = 7", []).unwrap();
-    let maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 20 };
+    let maintenance =
+        Maintenance { retention: Retention::Forever, dead_letter_retention: Retention::Forever, rows_max: 20 };
 
     let mut reconciled = 0;
     loop {

@@ -201,6 +201,7 @@ pub(crate) fn registration() -> Registration {
         lease: LEASE,
         queues: Vec::new(),
         job_types: types(),
+        settings: Arc::new([]),
         concurrency: 8,
     }
 }

@@ -82,7 +82,7 @@ async fn a_job_of_an_unknown_type_and_odd_values_stops_no_claim() {
     let leases = database.claim(&worker, 9).await.leases;
 
     assert_eq!(leases.len(), 2);
-    assert_eq!((leases[0].priority.0, leases[0].budgets.max_retries), (i32::MAX, u32::MAX));
+    assert_eq!((leases[0].priority.0, leases[0].budgets.max_retries), (i32::MAX, Some(u32::MAX)));
     assert_eq!(leases[0].timeout, Some(Duration::from_millis(1500)));
     assert_eq!(leases[1].id, known);
 }

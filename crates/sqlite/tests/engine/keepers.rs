@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use longshore_core::Status;
-use longshore_core::{Action, Console, Filter, JobId, JobKeeper, Maintained, Maintenance, Outcome, Refusal, Selection};
+use longshore_core::{
+    Action, Console, Filter, JobId, JobKeeper, Maintained, Maintenance, Outcome, Refusal, Retention, Selection,
+};
 
 use crate::database::{Database, job};
 
@@ -35,8 +37,11 @@ async fn three_old_jobs(table: &str) -> Database {
 async fn a_foreign_key_keeps_its_job_and_retention_removes_the_others() {
     for table in [PHOTOS, DEFERRED, NEVER_NULL] {
         let database = three_old_jobs(table).await;
-        let maintenance =
-            Maintenance { retention: Some(Duration::from_secs(10)), dead_letter_retention: None, rows_max: 100 };
+        let maintenance = Maintenance {
+            retention: Retention::After(Duration::from_secs(10)),
+            dead_letter_retention: Retention::Forever,
+            rows_max: 100,
+        };
 
         let maintained = database.store.maintain(maintenance).await.unwrap();
 

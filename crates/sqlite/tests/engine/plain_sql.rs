@@ -3,14 +3,15 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use longshore_core::{Action, Console, JobId, Maintenance, Selection, Store};
+use longshore_core::{Action, Console, JobId, Maintenance, Retention, Selection, Store};
 use longshore_sqlite::SqliteStore;
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::rusqlite::config::DbConfig;
 
 use crate::database::{Database, job};
 
-const KEEP_HOUSE: Maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 1000 };
+const KEEP_HOUSE: Maintenance =
+    Maintenance { retention: Retention::Forever, dead_letter_retention: Retention::Forever, rows_max: 1000 };
 const COLUMNS: &str = "(id, job_type, queue, status, unique_key, worker_id, started_at, completed_at, next_retry_at,
     dead_letter_reason, moved_to_dead_letter_at)";
 
@@ -222,7 +223,15 @@ async fn a_comparison_leaves_no_state_of_the_database_open() {
     let foreign = database.foreign();
     foreign.busy_timeout(Duration::from_secs(10)).unwrap();
 
-    database.store.maintain(Maintenance { retention: None, dead_letter_retention: None, rows_max: 20 }).await.unwrap();
+    database
+        .store
+        .maintain(Maintenance {
+            retention: Retention::Forever,
+            dead_letter_retention: Retention::Forever,
+            rows_max: 20,
+        })
+        .await
+        .unwrap();
 
     database.enqueue(job()).await;
     let is_busy: i64 = foreign.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
@@ -233,7 +242,7 @@ async fn a_comparison_leaves_no_state_of_the_database_open() {
 async fn idle_stores_write_for_their_housekeeping_once_a_minute_altogether() {
     let database = Database::new();
     let stores: Vec<SqliteStore> = (0..5).map(|_| database.another_store()).collect();
-    let maintenance = Maintenance { retention: Some(Duration::from_secs(3600)), ..KEEP_HOUSE };
+    let maintenance = Maintenance { retention: Retention::After(Duration::from_secs(3600)), ..KEEP_HOUSE };
     for _ in 0..10 {
         for store in &stores {
             store.maintain(maintenance).await.unwrap();

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use longshore_core::{
     Action, Console, DeadLetterCode, DeadLetterReason::OutcomeRefused, Failure, FailureType, Filter, JobId,
-    JobPageRequest, Maintenance, Outcome, Priority, Recorded, Status, Store, StuckCause, StuckJob, WorkerId,
+    JobPageRequest, Maintenance, Outcome, Priority, Recorded, Retention, Status, Store, StuckCause, StuckJob, WorkerId,
 };
 use longshore_sqlite::rusqlite::{Connection, config::DbConfig};
 use longshore_testkit::heartbeat;
 
 use crate::database::{Database, ids, job};
 
-const MAINTENANCE: Maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 3 };
+const MAINTENANCE: Maintenance =
+    Maintenance { retention: Retention::Forever, dead_letter_retention: Retention::Forever, rows_max: 3 };
 
 /// A program whose SQL is not checked: no constraints, no foreign keys, no triggers.
 fn unchecked(database: &Database) -> Connection {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Registration, Store, WorkerId};
+use longshore_core::{Registration, Store, TypeSettings, WorkerId};
 
 use super::JOB_TYPE;
 
@@ -18,6 +18,7 @@ pub fn worker() -> WorkerBuilder {
         lease: Duration::from_secs(30),
         queues: Vec::new(),
         job_types: Arc::new([JOB_TYPE.to_owned()]),
+        settings: Arc::new([]),
         concurrency: 4,
     })
 }
@@ -41,6 +42,13 @@ impl WorkerBuilder {
     #[must_use]
     pub fn job_types<const N: usize>(mut self, job_types: [&str; N]) -> Self {
         self.0.job_types = job_types.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Sets the settings of its types.
+    #[must_use]
+    pub fn settings<const N: usize>(mut self, settings: [TypeSettings; N]) -> Self {
+        self.0.settings = settings.into();
         self
     }
 

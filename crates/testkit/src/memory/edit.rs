@@ -20,6 +20,7 @@ impl State {
             row.move_due(due, moment.now);
         }
         self.queues.entry(queue).or_default();
+        self.resolve_retries(id);
         Ok(Actioned { touched: 1, refused: Vec::new() })
     }
 

@@ -69,6 +69,7 @@ impl State {
         let id = JobId(self.last_id);
         self.queues.entry(new.queue.clone()).or_default();
         self.rows.insert(id, Row::new(id, new.into_inner(), now));
+        self.resolve_retries(id);
         self.await_parent(id, now);
         Ok(Enqueued::made(id))
     }
@@ -83,6 +84,7 @@ impl State {
         if duplicate == Duplicate::PushedBack {
             row.move_due(due, now);
         }
+        self.resolve_retries(id);
         Enqueued::met(id, duplicate)
     }
 }

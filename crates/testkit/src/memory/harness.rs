@@ -2,7 +2,7 @@ use longshore_core::{JobId, Limits, Status, WorkerId};
 
 use super::MemoryStore;
 use crate::FakeClock;
-use crate::suite::Harness;
+use crate::suite::{Harness, PlainInsert};
 
 impl Harness for MemoryStore {
     type Store = Self;
@@ -13,6 +13,10 @@ impl Harness for MemoryStore {
 
     fn open(&self) -> Self {
         self.another_process()
+    }
+
+    fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
+        Self::insert_plainly(self, plain)
     }
 
     fn refuse(&self, id: JobId, moves: &[Status]) {

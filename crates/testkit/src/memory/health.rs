@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use longshore_core::{
-    Health, Job, RunningJob, Status, StuckCause, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
+    Health, Job, LongAttempt, RunningJob, Status, StuckCause, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
 };
 
 use super::Moment;
@@ -62,9 +62,33 @@ impl State {
             living_workers: living.len() as u64,
             stuck: self.stuck_jobs(),
             keepers: Vec::new(),
+            long_attempts: self.long_attempts(moment.now),
             dead_letters: buried.len() as u64,
             dead_letters_last_hour: buried.iter().filter(|at| moment.now.since(**at) <= HOUR).count() as u64,
         }
+    }
+
+    fn long_attempts(&self, now: Timestamp) -> Vec<LongAttempt> {
+        let running = self.rows.values().filter(|row| row.job.status == Status::Running);
+        let mut long: Vec<LongAttempt> = running
+            .filter_map(|row| {
+                let started_at = row.job.started_at?;
+                let usual = self.usual(&row.job.job_type)?;
+                let usual_ms = usual.as_millis() as u64;
+                let attempt = LongAttempt { id: row.job.id, job_type: row.job.job_type.clone(), started_at, usual_ms };
+                LongAttempt::is_long(now.since(started_at), usual).then_some(attempt)
+            })
+            .collect();
+        long.sort_by_key(|attempt| (attempt.started_at, attempt.id));
+        long.truncate(LongAttempt::TOLD_MAX);
+        long
+    }
+
+    fn usual(&self, job_type: &str) -> Option<Duration> {
+        let newest = self.rows.values().rev().take(LongAttempt::JOBS_MAX as usize).map(|row| &row.job);
+        let of_type = newest.filter(|job| job.status == Status::Completed && job.job_type == job_type);
+        let ran = of_type.filter_map(|job| Some(job.completed_at?.since(job.started_at?)));
+        LongAttempt::usual(ran.take(LongAttempt::KNOWN_MAX).collect())
     }
 
     fn stuck_jobs(&self) -> Vec<StuckJob> {

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use longshore_core::{
     Attempt, AttemptOutcome, Budgets, ClaimNumber, Due, Failure, Job, JobDetail, JobId, Lease, LogEntry, NewJob,
-    Status, TimeBounds, Timestamp, WorkerId,
+    RetryPolicy, Status, TimeBounds, Timestamp, WorkerId,
 };
 
 /// A job with its history.
@@ -27,6 +27,17 @@ pub(super) struct Row {
     pub(super) lapsed: Option<WorkerId>,
     /// The moves that the database refuses, by the state that they lead to.
     pub(super) refused: Vec<Status>,
+    /// The retries that the job itself allows. `None` means as many as its type does.
+    pub(super) own_retries: Option<u32>,
+    /// What plain SQL left to the settings of its type, which was not known then.
+    pub(super) awaits_settings: Option<LeftOut>,
+}
+
+/// What the settings of a type still have to fill in, beside the retries and the timeout.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeftOut {
+    pub(super) queue: bool,
+    pub(super) priority: bool,
 }
 
 /// How often anything of any store has become news so far.
@@ -40,6 +51,7 @@ impl Row {
     /// A waiting job. Its family decides whether its parent blocks it.
     pub(super) fn new(id: JobId, new: NewJob, now: Timestamp) -> Self {
         let due = later_than(now, new.due);
+        let own_retries = new.max_retries;
         let bounds = TimeBounds::from_now(now, new.expires_in, new.deadline_in);
         let job = Job {
             id,
@@ -53,7 +65,7 @@ impl Row {
             log_file_path: None,
             error_message: None,
             retry_count: 0,
-            max_retries: new.max_retries,
+            max_retries: own_retries.unwrap_or(RetryPolicy::RETRIES),
             worker_id: None,
             timeout: new.timeout,
             parent_job_id: new.parent,
@@ -90,6 +102,8 @@ impl Row {
             news_at: MOMENTS.fetch_add(1, Ordering::Relaxed),
             lapsed: None,
             refused: Vec::new(),
+            own_retries,
+            awaits_settings: None,
         }
     }
 
@@ -116,7 +130,8 @@ impl Row {
         } = new;
         let job = &mut self.job;
         (job.job_type, job.job_data, job.metadata) = (job_type, job_data, metadata);
-        (job.priority, job.timeout, job.max_retries) = (priority, timeout, max_retries);
+        (job.priority, job.timeout) = (priority, timeout);
+        self.own_retries = max_retries;
         (job.max_crashes, job.max_deferrals) = (max_crashes, max_deferrals);
         let bounds = TimeBounds::from_now(now, expires_in, deadline_in);
         (job.expires_at, job.deadline_at) = (bounds.expires_at, bounds.deadline_at);
@@ -175,7 +190,7 @@ impl Row {
     pub(super) fn budgets(&self) -> Budgets {
         Budgets {
             retry_count: self.job.retry_count,
-            max_retries: self.job.max_retries,
+            max_retries: self.own_retries,
             crash_count: self.job.crash_count,
             max_crashes: self.job.max_crashes,
             deferral_count: self.job.deferral_count,

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, WorkerId};
+use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, TypeSettings, WorkerId};
 
 use super::claim::GivenClaim;
 use super::inbox::Mailbox;
@@ -28,10 +28,12 @@ pub(super) struct State {
     pub(super) last_session: u64,
     /// The observations of each process about the workers of others.
     pub(super) watches: BTreeMap<(u64, WorkerId), LeaseWatch>,
+    /// The settings of each type that was registered, as its last registration gave them.
+    pub(super) settings: BTreeMap<String, TypeSettings>,
     /// The open inboxes.
     pub(super) inboxes: BTreeMap<WorkerId, Arc<Mailbox>>,
-    /// For each retention, the process that removes old jobs, and when it last renewed that duty.
-    pub(super) housekeepers: BTreeMap<(Pruning, Duration), (u64, Timestamp)>,
+    /// For each retention, and whether it is a default, the process that removes old jobs, and when it last renewed that duty.
+    pub(super) housekeepers: BTreeMap<(Pruning, bool, Duration), (u64, Timestamp)>,
 }
 
 impl State {
@@ -46,6 +48,7 @@ impl State {
             given: BTreeMap::new(),
             last_session: 0,
             watches: BTreeMap::new(),
+            settings: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             housekeepers: BTreeMap::new(),
         }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longshore_core::{Maintained, Maintenance, MinuteStats, QueueStats, Stats, Status, Timestamp};
+use longshore_core::{Maintained, Maintenance, MinuteStats, QueueStats, Retention, Stats, Status, Timestamp};
 
 use super::state::State;
 
@@ -69,11 +69,12 @@ impl State {
         let mut maintained = Maintained::default();
         let Maintenance { retention, dead_letter_retention, rows_max } = maintenance;
         for (what, retention) in [(Pruning::Ended, retention), (Pruning::DeadLetters, dead_letter_retention)] {
-            let Some(retention) = retention.filter(|retention| self.keeps_house(process, (what, *retention), now))
-            else {
+            let Some(span) = retention.span() else { continue };
+            let is_default = matches!(retention, Retention::Default(_));
+            if !self.keeps_house(process, (what, is_default, span), now) {
                 continue;
-            };
-            let pruned = self.prune(what, retention, rows_max as usize, now);
+            }
+            let pruned = self.prune(what, span, rows_max as usize, now);
             maintained.pruned += pruned.pruned;
             maintained.has_more |= pruned.has_more;
         }
@@ -100,7 +101,7 @@ impl State {
     }
 
     /// Whether this process has the duty. Another process loses it if it has not renewed it for long enough.
-    fn keeps_house(&mut self, process: u64, retention: (Pruning, Duration), now: Timestamp) -> bool {
+    fn keeps_house(&mut self, process: u64, retention: (Pruning, bool, Duration), now: Timestamp) -> bool {
         let held = self.housekeepers.get(&retention).map(|(holder, said_at)| {
             (*holder == process, Duration::from_millis(now.as_ms().abs_diff(said_at.as_ms())))
         });

@@ -71,6 +71,7 @@ impl State {
         process: u64,
         moment: Moment,
     ) -> (u64, watch::Receiver<bool>) {
+        self.learn_settings(&registration.settings);
         self.last_session += 1;
         let session = PresentSession::new(self.last_session);
         let begun = (session.number, session.is_lost.subscribe());

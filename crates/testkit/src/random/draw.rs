@@ -24,7 +24,7 @@ pub(super) fn new_job(random: &mut Rng, now: Timestamp, known: &[JobId]) -> NewJ
     let mut job = NewJob::new(*pick(random, &JOB_TYPES), data(random)).queue(*pick(random, &QUEUES));
     job.priority = Priority(*pick(random, &PRIORITIES));
     job.due = due(random, now);
-    job.max_retries = random.u32(..3);
+    job.max_retries = random.bool().then(|| random.u32(..3));
     job.max_crashes = random.u32(..3);
     job.max_deferrals = random.u32(..3);
     job.timeout = is_lucky(random, 0.2).then(|| milliseconds(random, 1..100_000));

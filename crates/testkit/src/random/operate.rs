@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{Action, Console, JobId, Maintained, Maintenance, Priority, QueueChange};
+use longshore_core::{Action, Console, JobId, Maintained, Maintenance, Priority, QueueChange, Retention};
 
 use super::draw;
 use super::listeners::Listeners;
@@ -84,8 +84,8 @@ impl<H: Harness> Run<H> {
 
     /// Stores choose how much one step does, so each runs housekeeping to its end.
     pub(super) async fn maintain(&mut self) {
-        let retention = self.random.bool().then(|| Duration::from_secs(self.random.u64(..600)));
-        let dead_letter_retention = self.random.bool().then(|| Duration::from_secs(self.random.u64(..600)));
+        let retention = self.retention();
+        let dead_letter_retention = self.retention();
         let maintenance = Maintenance { retention, dead_letter_retention, rows_max: self.random.u32(1..50) };
         self.trail.tell(&format!("{maintenance:?}"));
         let found = self.maintain_to_the_end(self.main.subject.inner(), maintenance).await;
@@ -94,9 +94,15 @@ impl<H: Harness> Run<H> {
         self.expect_what_is_there().await;
     }
 
+    fn retention(&mut self) -> Retention {
+        let span = Duration::from_secs(self.random.u64(..600));
+        *draw::pick(&mut self.random, &[Retention::Forever, Retention::After(span), Retention::Default(span)])
+    }
+
     /// Housekeeping that removes nothing.
     pub(super) async fn settle(&self) {
-        let maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 50 };
+        let maintenance =
+            Maintenance { retention: Retention::Forever, dead_letter_retention: Retention::Forever, rows_max: 50 };
         let found = self.maintain_to_the_end(self.main.subject.inner(), maintenance).await;
         let expected = self.maintain_to_the_end(&self.main.model, maintenance).await;
         self.trail.must_be(&found, &expected, "what was settled");

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{Console, Maintenance, Store};
+use longshore_core::{Console, Maintenance, Retention, Store};
 
 use super::world::{Process, seconds};
 use super::{Harness, World};
@@ -85,7 +85,11 @@ pub async fn housekeeping_says_when_to_take_the_next_step<H: Harness>() {
         world.complete(&worker_id, &lease).await;
     }
     world.clock.advance(seconds(10));
-    let maintenance = Maintenance { retention: Some(seconds(1)), dead_letter_retention: None, rows_max: 10 };
+    let maintenance = Maintenance {
+        retention: Retention::After(seconds(1)),
+        dead_letter_retention: Retention::Forever,
+        rows_max: 10,
+    };
     loop {
         let maintained = world.store.maintain(maintenance).await.expect("house can be kept");
         if !maintained.has_more {

@@ -52,7 +52,7 @@ pub async fn a_lease_carries_what_its_job_was_given<H: Harness>() {
     assert_eq!((lease.priority, lease.timeout, lease.metadata), (given.priority, given.timeout, given.metadata));
     assert_eq!(world.now().since(lease.ready_at), seconds(1));
     let budgets = lease.budgets;
-    assert_eq!((budgets.max_retries, budgets.max_crashes, budgets.max_deferrals), (2, 4, 6));
+    assert_eq!((budgets.max_retries, budgets.max_crashes, budgets.max_deferrals), (Some(2), 4, 6));
     assert_eq!((budgets.retry_count, budgets.crash_count, budgets.deferral_count), (0, 0, 0));
 }
 

@@ -17,7 +17,7 @@ pub async fn an_enqueued_job_waits_with_everything_that_it_was_given<H: Harness>
         queue: "post".to_owned(),
         priority: Priority(-7),
         due: Due::Now,
-        max_retries: 5,
+        max_retries: Some(5),
         max_crashes: 2,
         max_deferrals: 8,
         timeout: Some(Duration::from_millis(1500)),
@@ -62,7 +62,7 @@ pub async fn every_job_of_a_batch_keeps_what_it_was_given<H: Harness>() {
             queue: format!("queue-{number}"),
             priority: Priority(20 - i32::from(number)),
             due: if number % 5 == 0 { Due::After(Duration::from_secs(60)) } else { Due::Now },
-            max_retries: u32::from(number) + 1,
+            max_retries: Some(u32::from(number) + 1),
             max_crashes: u32::from(number) + 2,
             max_deferrals: u32::from(number) + 3,
             timeout: (number % 2 == 0).then(|| Duration::from_secs(u64::from(number) + 1)),
@@ -81,7 +81,7 @@ pub async fn every_job_of_a_batch_keeps_what_it_was_given<H: Harness>() {
         let delay = if given.due == Due::Now { Duration::ZERO } else { Duration::from_secs(60) };
         assert_eq!((job.job_type, job.job_data, job.queue), (given.job_type, given.job_data, given.queue));
         assert_eq!((job.priority, job.timeout, job.unique_key), (given.priority, given.timeout, given.unique_key));
-        assert_eq!((job.max_retries, job.max_crashes), (given.max_retries, given.max_crashes));
+        assert_eq!((Some(job.max_retries), job.max_crashes), (given.max_retries, given.max_crashes));
         assert_eq!((job.max_deferrals, job.metadata), (given.max_deferrals, given.metadata));
         let span = |instant: Option<Timestamp>| instant.map(|instant| instant.since(job.created_at));
         assert_eq!((span(job.expires_at), span(job.deadline_at)), (given.expires_in, given.deadline_in));

@@ -1,5 +1,5 @@
 use longshore_core::{
-    Action, Console, Filter, JobId, Maintenance, Refusal, Selection, Status, StuckCause, StuckJob, WorkerId,
+    Action, Console, Filter, JobId, Maintenance, Refusal, Retention, Selection, Status, StuckCause, StuckJob, WorkerId,
 };
 
 use super::world::seconds;
@@ -307,7 +307,8 @@ pub async fn housekeeping_gives_up_what_waits_too_long_for_a_job_that_has_ended<
     let told = world.store.health().await.expect("health can be read").stuck;
     let cause = StuckCause::ParentEnded { parent, status: Status::DeadLetter };
     assert_eq!(told, [StuckJob { id: child, cause }]);
-    let maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 100 };
+    let maintenance =
+        Maintenance { retention: Retention::Forever, dead_letter_retention: Retention::Forever, rows_max: 100 };
     assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").settled, 0, "it is given time");
     world.clock.advance(Maintenance::PATIENCE);
     assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").settled, 1);

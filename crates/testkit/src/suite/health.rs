@@ -1,8 +1,8 @@
-use longshore_core::{Console, Health, NewJob, TypeBacklog};
+use longshore_core::{Console, Health, LongAttempt, NewJob, TypeBacklog};
 
 use super::world::seconds;
 use super::{Harness, World};
-use crate::{job, worker};
+use crate::{ended, job, worker};
 
 async fn health<H: Harness>(world: &World<H>) -> Health {
     world.store.health().await.expect("health can be read")
@@ -73,4 +73,55 @@ pub async fn a_clock_that_jumped_back_can_be_seen<H: Harness>() {
     world.clock.jump_backwards(seconds(3600));
     let found = health(&world).await;
     assert_eq!((found.now, found.latest_record_at), (world.now(), Some(latest)));
+}
+
+/// Attempts of the type that took these seconds each.
+async fn ran<H: Harness>(world: &World<H>, took: impl IntoIterator<Item = u64>) {
+    let worker_id = world.worker().await;
+    for took in took {
+        let lease = world.running(&worker_id, job()).await;
+        world.clock.advance(seconds(took));
+        world.finish(&worker_id, ended(&lease).ran(seconds(took)).completed()).await;
+    }
+}
+
+pub async fn an_attempt_that_runs_far_longer_than_its_type_usually_does_is_named<H: Harness>() {
+    let world = World::<H>::new();
+    ran(&world, [60; 20]).await;
+    let worker_id = world.worker().await;
+    let lease = world.running(&worker_id, job()).await;
+    let started_at = world.now();
+    world.clock.advance(seconds(299));
+    assert_eq!(health(&world).await.long_attempts, []);
+    world.clock.advance(seconds(1));
+    let long = LongAttempt { id: lease.id, job_type: job().job_type, started_at, usual_ms: 60_000 };
+    assert_eq!(health(&world).await.long_attempts, [long]);
+    world.complete(&worker_id, &lease).await;
+    assert_eq!(health(&world).await.long_attempts, []);
+}
+
+pub async fn a_type_whose_attempts_take_long_has_no_long_attempt<H: Harness>() {
+    let world = World::<H>::new();
+    ran(&world, [3600; 6]).await;
+    let worker_id = world.worker().await;
+    world.running(&worker_id, job()).await;
+    world.clock.advance(seconds(3 * 3600));
+    assert_eq!(health(&world).await.long_attempts, []);
+    world.clock.advance(seconds(1));
+    assert_eq!(health(&world).await.long_attempts.len(), 1);
+}
+
+pub async fn without_enough_completed_attempts_of_its_type_none_is_long<H: Harness>() {
+    let world = World::<H>::new();
+    ran(&world, [1; 4]).await;
+    let worker_id = world.worker().await;
+    let other = NewJob { job_type: "other".to_owned(), ..job() };
+    world.enqueue(other).await;
+    let lease = world.running(&worker_id, job()).await;
+    world.clock.advance(seconds(86_400));
+    assert_eq!(health(&world).await.long_attempts, []);
+    world.complete(&worker_id, &lease).await;
+    world.running(&worker_id, job()).await;
+    world.clock.advance(seconds(86_400));
+    assert_eq!(health(&world).await.long_attempts, [], "one of its type took a day");
 }

@@ -153,6 +153,9 @@ macro_rules! store_suite {
                 the_types_of_the_living_are_known
                 a_dead_worker_is_told_with_what_it_holds
                 dead_letters_are_counted_and_the_new_ones_apart
+                an_attempt_that_runs_far_longer_than_its_type_usually_does_is_named
+                a_type_whose_attempts_take_long_has_no_long_attempt
+                without_enough_completed_attempts_of_its_type_none_is_long
                 a_clock_that_jumped_back_can_be_seen;
             history:
                 a_job_that_never_ran_has_no_attempts
@@ -220,6 +223,8 @@ macro_rules! store_suite {
                 a_clock_that_was_set_back_stops_no_housekeeping
                 a_store_without_a_retention_keeps_nobody_from_removing_old_jobs
                 dead_letters_have_a_retention_of_their_own
+                the_default_retention_removes_old_jobs_and_keeps_dead_letters_longer
+                a_default_keeps_nobody_from_removing_by_a_retention_of_the_same_length
                 old_dead_letters_are_removed_in_bounded_steps
                 a_longer_retention_for_dead_letters_keeps_nobody_from_removing_them;
             move_by_hand:
@@ -363,6 +368,19 @@ macro_rules! store_suite {
                 a_session_whose_place_another_one_took_gives_nothing_up
                 the_session_of_a_retired_worker_gives_nothing_up
                 a_worker_whose_session_is_lost_may_retire;
+            settings:
+                a_plain_insert_gets_the_settings_of_its_type
+                what_a_plain_insert_says_itself_stays
+                a_plain_insert_of_an_unknown_type_has_the_built_in_defaults
+                jobs_that_came_before_their_type_was_known_get_its_settings_with_it
+                many_jobs_that_came_before_their_type_get_its_settings_in_bounded_steps
+                settings_without_values_leave_the_built_in_defaults
+                later_settings_apply_to_later_jobs_alone
+                a_registration_leaves_the_settings_of_other_types_alone
+                an_enqueued_job_keeps_its_own_queue_and_priority
+                a_job_that_sets_no_retries_leaves_them_to_its_worker
+                a_job_that_changes_its_type_has_the_retries_of_the_new_one
+                a_job_that_ran_before_its_type_was_known_keeps_what_it_has;
             stats:
                 the_depths_are_those_of_the_jobs
                 the_depths_follow_every_move

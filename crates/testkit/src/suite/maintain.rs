@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{Console, JobId, Maintenance, Status};
+use longshore_core::{Console, JobId, Maintenance, Retention, Status};
 
 use super::world::seconds;
 use super::{Harness, World};
@@ -12,7 +12,11 @@ async fn maintain<H: Harness>(world: &World<H>, retention: Option<Duration>, row
     for _ in 0..1000 {
         let maintained = world
             .store
-            .maintain(Maintenance { retention, dead_letter_retention: None, rows_max })
+            .maintain(Maintenance {
+                retention: retention.map_or(Retention::Forever, Retention::After),
+                dead_letter_retention: Retention::Forever,
+                rows_max,
+            })
             .await
             .expect("house can be kept");
         assert!(maintained.pruned <= u64::from(rows_max));
@@ -104,7 +108,8 @@ pub async fn a_job_of_tomorrow_keeps_no_old_one_from_being_removed<H: Harness>()
     assert!(is_there(&world, of_tomorrow).await);
 }
 
-const KEEP_HOUSE: Maintenance = Maintenance { retention: None, dead_letter_retention: None, rows_max: 100 };
+const KEEP_HOUSE: Maintenance =
+    Maintenance { retention: Retention::Forever, dead_letter_retention: Retention::Forever, rows_max: 100 };
 
 async fn assert_counts<H: Harness>(world: &World<H>, waiting: u64) {
     let stats = world.store.stats(1).await.expect("stats can be read");
@@ -157,7 +162,11 @@ async fn an_old_job<H: Harness>(world: &World<H>) -> JobId {
 
 pub async fn one_store_at_a_time_removes_old_jobs_and_a_dead_one_is_replaced<H: Harness>() {
     let world = World::<H>::new();
-    let retention = Maintenance { retention: Some(seconds(1)), dead_letter_retention: None, rows_max: 100 };
+    let retention = Maintenance {
+        retention: Retention::After(seconds(1)),
+        dead_letter_retention: Retention::Forever,
+        rows_max: 100,
+    };
     let first = world.process().await;
     let second = world.open();
     an_old_job(&world).await;
@@ -173,7 +182,11 @@ pub async fn one_store_at_a_time_removes_old_jobs_and_a_dead_one_is_replaced<H: 
 
 pub async fn a_clock_that_was_set_back_stops_no_housekeeping<H: Harness>() {
     let world = World::<H>::new();
-    let retention = Maintenance { retention: Some(seconds(1)), dead_letter_retention: None, rows_max: 100 };
+    let retention = Maintenance {
+        retention: Retention::After(seconds(1)),
+        dead_letter_retention: Retention::Forever,
+        rows_max: 100,
+    };
     let first = world.process().await;
     first.store.maintain(retention).await.expect("house can be kept");
     world.kill(first);
@@ -187,8 +200,16 @@ pub async fn a_store_without_a_retention_keeps_nobody_from_removing_old_jobs<H: 
     let other = world.open();
     an_old_job(&world).await;
     world.store.maintain(KEEP_HOUSE).await.expect("house can be kept");
-    let shorter = Maintenance { retention: Some(seconds(1)), dead_letter_retention: None, rows_max: 100 };
-    let longer = Maintenance { retention: Some(seconds(3600)), dead_letter_retention: None, rows_max: 100 };
+    let shorter = Maintenance {
+        retention: Retention::After(seconds(1)),
+        dead_letter_retention: Retention::Forever,
+        rows_max: 100,
+    };
+    let longer = Maintenance {
+        retention: Retention::After(seconds(3600)),
+        dead_letter_retention: Retention::Forever,
+        rows_max: 100,
+    };
     world.store.maintain(longer).await.expect("house can be kept");
     assert_eq!(other.maintain(shorter).await.expect("house can be kept").pruned, 1);
 }
@@ -197,17 +218,43 @@ pub async fn dead_letters_have_a_retention_of_their_own<H: Harness>() {
     let world = World::<H>::new();
     let states = world.one_in_each_state().await;
     world.clock.advance(seconds(3601));
-    let maintenance = Maintenance { dead_letter_retention: Some(seconds(3602)), ..KEEP_HOUSE };
+    let maintenance = Maintenance { dead_letter_retention: Retention::After(seconds(3602)), ..KEEP_HOUSE };
     assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").pruned, 0);
-    let maintenance = Maintenance { dead_letter_retention: Some(seconds(3600)), ..KEEP_HOUSE };
+    let maintenance = Maintenance { dead_letter_retention: Retention::After(seconds(3600)), ..KEEP_HOUSE };
     assert_eq!(world.store.maintain(maintenance).await.expect("house can be kept").pruned, 1);
     for (status, id) in states {
         assert_eq!(is_there(&world, id).await, status != Status::DeadLetter, "{status}");
     }
-    let both = Maintenance { retention: Some(seconds(3600)), ..maintenance };
+    let both = Maintenance { retention: Retention::After(seconds(3600)), ..maintenance };
     assert_eq!(world.store.maintain(both).await.expect("house can be kept").pruned, 2);
     let stats = world.store.stats(1).await.expect("statistics can be read");
     assert_eq!(stats.queues.iter().filter_map(|queue| queue.jobs.get(&Status::DeadLetter)).sum::<u64>(), 0);
+}
+
+pub async fn the_default_retention_removes_old_jobs_and_keeps_dead_letters_longer<H: Harness>() {
+    let world = World::<H>::new();
+    let states = world.one_in_each_state().await;
+    let by_default =
+        Maintenance { retention: Retention::ENDED, dead_letter_retention: Retention::DEAD_LETTERS, rows_max: 100 };
+    for (days, removed) in [(6, 0), (2, 2), (80, 0), (3, 1)] {
+        world.clock.advance(seconds(days * 86_400));
+        let maintained = world.store.maintain(by_default).await.expect("house can be kept");
+        assert_eq!(maintained.pruned, removed, "{days} more days");
+    }
+    for (status, id) in states {
+        assert_eq!(is_there(&world, id).await, !status.is_ended(), "{status}");
+    }
+}
+
+pub async fn a_default_keeps_nobody_from_removing_by_a_retention_of_the_same_length<H: Harness>() {
+    let world = World::<H>::new();
+    let (first, second) = (world.process().await, world.process().await);
+    an_old_job(&world).await;
+    let by_default = Maintenance { retention: Retention::Default(seconds(1)), ..KEEP_HOUSE };
+    assert_eq!(first.store.maintain(by_default).await.expect("house can be kept").pruned, 1);
+    an_old_job(&world).await;
+    let by_setting = Maintenance { retention: Retention::After(seconds(1)), ..KEEP_HOUSE };
+    assert_eq!(second.store.maintain(by_setting).await.expect("house can be kept").pruned, 1);
 }
 
 pub async fn old_dead_letters_are_removed_in_bounded_steps<H: Harness>() {
@@ -218,7 +265,8 @@ pub async fn old_dead_letters_are_removed_in_bounded_steps<H: Harness>() {
     }
     world.clock.advance(seconds(10));
     let young = world.dead_letter(&worker_id, job()).await;
-    let maintenance = Maintenance { retention: None, dead_letter_retention: Some(seconds(9)), rows_max: 3 };
+    let maintenance =
+        Maintenance { retention: Retention::Forever, dead_letter_retention: Retention::After(seconds(9)), rows_max: 3 };
     let mut pruned = 0;
     for _ in 0..100 {
         let maintained = world.store.maintain(maintenance).await.expect("house can be kept");
@@ -236,8 +284,12 @@ pub async fn a_longer_retention_for_dead_letters_keeps_nobody_from_removing_them
     let worker_id = world.worker().await;
     world.dead_letter(&worker_id, job()).await;
     world.clock.advance(seconds(60));
-    let longer = Maintenance { retention: Some(seconds(1)), dead_letter_retention: Some(seconds(3600)), ..KEEP_HOUSE };
-    let shorter = Maintenance { dead_letter_retention: Some(seconds(1)), ..KEEP_HOUSE };
+    let longer = Maintenance {
+        retention: Retention::After(seconds(1)),
+        dead_letter_retention: Retention::After(seconds(3600)),
+        ..KEEP_HOUSE
+    };
+    let shorter = Maintenance { dead_letter_retention: Retention::After(seconds(1)), ..KEEP_HOUSE };
     let (first, second) = (world.process().await, world.process().await);
     assert_eq!(first.store.maintain(longer).await.expect("house can be kept").pruned, 0);
     assert_eq!(second.store.maintain(shorter).await.expect("house can be kept").pruned, 1);

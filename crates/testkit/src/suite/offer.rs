@@ -51,7 +51,7 @@ pub async fn a_job_that_an_idle_worker_would_run_at_once_is_made_with_its_lease<
     assert_eq!((lease.job_type, lease.job_data, lease.queue), (given.job_type, given.job_data, given.queue));
     assert_eq!((lease.priority, lease.timeout, lease.metadata), (given.priority, given.timeout, given.metadata));
     let budgets = lease.budgets;
-    assert_eq!((budgets.max_retries, budgets.max_crashes, budgets.max_deferrals), (2, 4, 6));
+    assert_eq!((budgets.max_retries, budgets.max_crashes, budgets.max_deferrals), (Some(2), 4, 6));
     assert_eq!((budgets.retry_count, budgets.crash_count, budgets.deferral_count), (0, 0, 0));
     let found = world.job(id).await;
     assert_eq!((found.status, found.worker_id, found.claim_number.0), (Status::Running, Some(worker_id), 1));

@@ -8,7 +8,7 @@ use longshore_core::{
     Status, Store, Timestamp, WorkerId, WorkerSession,
 };
 
-use super::Harness;
+use super::{Harness, PlainInsert};
 use crate::{FakeClock, WorkerBuilder, claim, ended, job, worker};
 
 /// The time between two observations in `look_for`.
@@ -122,6 +122,10 @@ impl<H: Harness> World<H> {
 
     pub(super) fn spoil_count(&self, queue: &str, status: Status, by: i64) -> bool {
         self.harness.spoil_count(queue, status, by)
+    }
+
+    pub(super) fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
+        self.harness.insert_plainly(plain)
     }
 
     pub(super) fn refuse(&self, id: JobId, moves: &[Status]) {

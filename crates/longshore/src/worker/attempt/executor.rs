@@ -97,7 +97,7 @@ impl<'a> Execution<'a> {
             limits: self.worker_run.settings.limits,
         };
         let end = attempt_end(ran, &circumstances);
-        let retry = self.entry.as_ref().map(|entry| entry.policy.retry).unwrap_or_default();
+        let retry = self.entry.as_ref().map(|entry| entry.policy.retry.clone()).unwrap_or_default();
         let now = self.worker_run.store_time.at(ended_at);
         decide(&self.attempt.lease().budgets, end, &retry, now, fastrand::f64())
     }

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{AttemptEnd, Outcome, Overdue, Record, decide};
+use longshore_core::{AttemptEnd, Outcome, Overdue, Record, RetryPolicy, decide};
 
 use crate::runtime::panic_capture::{Panicked, caught};
 use crate::runtime::quiet;
@@ -43,8 +43,14 @@ async fn turns(worker_run: &WorkerRun, slot: usize) -> Infallible {
 /// Runs one attempt, or waits for a lease if there is none.
 async fn turn(worker_run: &WorkerRun, slot: usize) {
     let began_at = worker_run.clock.monotonic();
-    let started = worker_run.holdings().start(slot, began_at, &worker_run.gate, |held| {
-        let grace = worker_run.registry.get(&held.lease.job_type).and_then(|entry| entry.policy.grace);
+    let started = worker_run.holdings().start(slot, began_at, &worker_run.gate, |mut held| {
+        let policy = worker_run.registry.get(&held.lease.job_type).map(|entry| &entry.policy);
+        let grace = policy.and_then(|policy| policy.grace);
+        // From here on the number of retries is known, whether the job or its type sets it.
+        held.lease
+            .budgets
+            .max_retries
+            .get_or_insert(policy.map_or(RetryPolicy::RETRIES, |policy| policy.retry.retries));
         CurrentAttempt::new(held, grace.unwrap_or(worker_run.settings.grace), worker_run.origin.clone())
     });
     let Some(Started { worker_id, attempt, pass }) = started else {
@@ -127,7 +133,7 @@ fn broken(
     );
     let record = Record { log: attempt.close(), ..Record::returned(lease) };
     let Some(ended_at) = began_at else { return EndedAttempt::new(record, taken_at) };
-    let retry = worker_run.registry.get(attempt.job_type()).map(|entry| entry.policy.retry).unwrap_or_default();
+    let retry = worker_run.registry.get(attempt.job_type()).map(|entry| entry.policy.retry.clone()).unwrap_or_default();
     let now = worker_run.store_time.at(ended_at);
     let outcome = decide(&lease.budgets, AttemptEnd::Failed(failure), &retry, now, fastrand::f64());
     EndedAttempt::new(Record { outcome, ran: Some(Duration::ZERO), ..record }, ended_at)

@@ -75,7 +75,7 @@ impl Parts {
             priority: Priority::NORMAL,
             budgets: Budgets {
                 retry_count: 0,
-                max_retries: 3,
+                max_retries: Some(3),
                 crash_count,
                 max_crashes: 3,
                 deferral_count: 0,

@@ -158,7 +158,7 @@ mod tests {
 
     const ORDINARY: Budgets = Budgets {
         retry_count: 0,
-        max_retries: 3,
+        max_retries: Some(3),
         crash_count: 0,
         max_crashes: 3,
         deferral_count: 0,

@@ -153,7 +153,7 @@ mod tests {
         let seconds = |crash_count, max_crashes| {
             let budgets = Budgets {
                 retry_count: 0,
-                max_retries: 0,
+                max_retries: Some(0),
                 crash_count,
                 max_crashes,
                 deferral_count: 0,

@@ -11,8 +11,11 @@ use crate::bench::{Bench, Running, Step};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
-const STEADY: RetryPolicy =
-    RetryPolicy { first_delay: Duration::from_secs(10), factor: 1.0, delay_max: Duration::from_secs(10), jitter: 0.0 };
+
+/// The same delay before each retry, exactly.
+fn steady(delay: Duration) -> RetryPolicy {
+    RetryPolicy::fixed(delay).jitter(0.0)
+}
 
 /// What is wrong with the wall clock of a worker.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +66,7 @@ fn failing_once(worker: Worker) -> Worker {
             if is_first { Err(HandlerError::failed(FailureType::NetworkError, "no route")) } else { Ok(()) }
         }
     });
-    worker.policy("step", |policy| policy.retry(STEADY))
+    worker.policy("step", |policy| policy.retry(steady(10 * SECOND)))
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +183,7 @@ async fn a_retry_counts_from_the_end_of_its_attempt_through_an_outage() {
         for _ in 0..60 {
             store.fail_next(Operation::Record, Fault::Busy);
         }
-        let policy = RetryPolicy { first_delay: 200 * SECOND, delay_max: 200 * SECOND, ..STEADY };
+        let policy = steady(200 * SECOND);
         let worker = failing_once(clock.give_to(bench.worker_of(&queue))).policy("step", |step| step.retry(policy));
         let running = Running::spawn(worker);
 

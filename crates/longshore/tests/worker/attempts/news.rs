@@ -86,9 +86,7 @@ async fn what_an_attempt_says_last_is_kept_however_it_ends() {
             _ => Ok(Done::snooze(Duration::from_secs(36_000))),
         }
     });
-    let worker = worker.policy("step", |policy| {
-        policy.retry(RetryPolicy { first_delay: Duration::from_secs(36_000), ..RetryPolicy::default() })
-    });
+    let worker = worker.policy("step", |policy| policy.retry(RetryPolicy::fixed(Duration::from_secs(36_000))));
     let running = Running::spawn(worker);
 
     for (id, (_, status)) in ids.into_iter().zip(ends) {

@@ -342,8 +342,7 @@ async fn a_log_that_panics_costs_lines_and_no_job() {
         }
         Ok(())
     });
-    let worker =
-        worker.policy("step", |policy| policy.retry(RetryPolicy { first_delay: SECOND, ..RetryPolicy::default() }));
+    let worker = worker.policy("step", |policy| policy.retry(RetryPolicy::quick()));
 
     worker.run_until_drained().await.unwrap();
 
@@ -375,7 +374,7 @@ impl Handler for Endless {
     fn policy(&self) -> HandlerPolicy {
         HandlerPolicy {
             timeout: Some(Duration::MAX),
-            retry: RetryPolicy { first_delay: Duration::MAX, factor: f64::MAX, delay_max: Duration::MAX, jitter: 1.0 },
+            retry: RetryPolicy::exponential(Duration::MAX, f64::MAX, Duration::MAX).jitter(1.0),
             grace: Some(Duration::MAX),
             settle: Duration::MAX,
             ..HandlerPolicy::default()

@@ -263,7 +263,7 @@ fn lease(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Lease> {
 pub(crate) fn budgets(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Budgets> {
     Ok(Budgets {
         retry_count: columns.read(column::count)?,
-        max_retries: columns.read(column::count)?,
+        max_retries: columns.read(column::optional_count)?,
         crash_count: columns.read(column::count)?,
         max_crashes: columns.read(column::count)?,
         deferral_count: columns.read(column::count)?,

@@ -41,7 +41,8 @@ pub(crate) fn encode(job: &NewJob) -> Vec<u8> {
             record.fixed(instant.as_ms().to_le_bytes());
         }
     }
-    [max_retries, max_crashes, max_deferrals].into_iter().for_each(|count| record.fixed(count.to_le_bytes()));
+    record.optional(*max_retries, |record, count| record.fixed(count.to_le_bytes()));
+    [max_crashes, max_deferrals].into_iter().for_each(|count| record.fixed(count.to_le_bytes()));
     [timeout, expires_in, deadline_in].into_iter().for_each(|span| record.optional(*span, Record::span));
     record.optional(unique_key.as_deref(), Record::text);
     record.fixed([match on_duplicate {
@@ -73,7 +74,7 @@ pub(crate) fn decode(record: &[u8]) -> Option<NewJob> {
             [2] => Due::At(Timestamp::from_ms(i64::from_le_bytes(rest.fixed()?))),
             _ => return None,
         },
-        max_retries: u32::from_le_bytes(rest.fixed()?),
+        max_retries: rest.optional(|rest| Some(u32::from_le_bytes(rest.fixed()?)))?,
         max_crashes: u32::from_le_bytes(rest.fixed()?),
         max_deferrals: u32::from_le_bytes(rest.fixed()?),
         timeout: rest.optional(Rest::span)?,

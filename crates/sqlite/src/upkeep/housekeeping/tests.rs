@@ -24,7 +24,7 @@ async fn take(store: &SqliteStore) -> Option<Term> {
 }
 
 fn step(term: Term) -> Prune {
-    Prune { term, what: Pruning::Ended, retention: Duration::ZERO, rows_max: 10, after: JobId(0) }
+    Prune { term, what: Pruning::Ended, retention: Retention::After(Duration::ZERO), rows_max: 10, after: JobId(0) }
 }
 
 /// The holder was stopped between its comparison and its correction, and another store has made the correction.

@@ -42,6 +42,8 @@ pub(crate) struct Found {
     pub(crate) stuck: Vec<JobId>,
     /// Jobs that are not running although their expiry or deadline has passed.
     pub(crate) overdue: Vec<JobId>,
+    /// Jobs that were inserted before their type was registered.
+    pub(crate) awaiting: Vec<JobId>,
 }
 
 /// A worker that is dead or whose lease is over.
@@ -311,6 +313,7 @@ mod tests {
             lease: std::time::Duration::from_secs(3600),
             queues: Vec::new(),
             job_types: Arc::new([]),
+            settings: Arc::new([]),
             concurrency: 1,
         };
         longshore_testkit::register_for_good(&store, registration).await;

@@ -1,0 +1,74 @@
+use longshore_core::{JobId, Status, TypeSettings};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::column;
+use crate::fault::Fault;
+use crate::writing::session::WriteTx;
+use crate::writing::work::Work;
+
+/// Keeps the settings of a type for the triggers, which fill in what plain SQL leaves out.
+pub(crate) fn keep(connection: &Connection, settings: &TypeSettings) -> rusqlite::Result<()> {
+    // Every field is listed, so that a new field cannot be forgotten.
+    let TypeSettings { job_type, queue, priority, max_retries, timeout } = settings;
+    connection.prepare_cached(include_str!("../sql/upsert_type_settings.sql"))?.execute(params![
+        job_type,
+        queue,
+        priority.map(|priority| priority.0),
+        max_retries,
+        timeout.map(column::seconds),
+    ])?;
+    Ok(())
+}
+
+/// Jobs that another program inserted before their type was registered, and whose type is registered now.
+pub(crate) fn awaiting_page(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobId>> {
+    connection
+        .prepare_cached(include_str!("../sql/select_awaits_settings.sql"))?
+        .query_map([limit], |row| column::id(row, 0))?
+        .collect()
+}
+
+/// Gives these jobs the settings of their type where they do not say otherwise.
+pub(crate) struct ApplySettings {
+    pub(crate) ids: Vec<JobId>,
+}
+
+impl Work for ApplySettings {
+    type Answer = ();
+    const DOING: &'static str = "giving jobs the settings of their type";
+
+    fn rows(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
+        for id in &self.ids {
+            // A constraint of the application may refuse one of them. It runs with the built-in defaults.
+            if let Err(error) = tx.apart(|tx| apply(tx, *id))? {
+                crate::quiet::warning!(job_id = id.0, %error, "the settings of its type cannot be given to the job");
+                tx.connection.prepare_cached(include_str!("../sql/keep_before_settings.sql"))?.execute([id.0])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn apply(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<(), Fault> {
+    let found = tx
+        .connection
+        .prepare_cached(include_str!("../sql/select_job_before_settings.sql"))?
+        .query_row([id.0], |row| {
+            Ok((column::status(row, 0)?, column::text(row, 1)?, column::text(row, 2)?, column::text(row, 3)?))
+        })
+        .optional()?;
+    let Some((status, from, to, job_type)) = found else { return Ok(()) };
+    if !matches!(status, Status::Pending | Status::Retrying | Status::Blocked) {
+        tx.connection.prepare_cached(include_str!("../sql/keep_before_settings.sql"))?.execute([id.0])?;
+        return Ok(());
+    }
+    tx.connection.prepare_cached(include_str!("../sql/apply_type_settings.sql"))?.execute([id.0])?;
+    tx.counts.left(&from, status);
+    tx.counts.entered(&to, status);
+    tx.wake_for(Some(&job_type), &to);
+    Ok(())
+}
