@@ -25,6 +25,10 @@ need 'command -v script' bsdutils
 need 'python3 -c "import sqlite3"' python3
 
 cargo test --workspace --doc --quiet
+# Applications with drivers of their own. Their locks pin older versions of rusqlite, down to the oldest one.
+for example in sqlx diesel; do
+    cargo run --quiet --manifest-path "examples/$example/Cargo.toml" --target-dir target/examples
+done
 if cargo nextest --version >/dev/null 2>&1; then
     exec cargo nextest run --workspace --no-fail-fast
 fi

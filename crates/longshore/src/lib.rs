@@ -10,6 +10,8 @@ mod middleware;
 mod queue;
 mod runtime;
 #[cfg(feature = "sqlite")]
+pub mod sql;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod testing;
 mod trace;

@@ -29,7 +29,7 @@ use longshore_migrate::{
         StatementError, Target, TargetError, Value, VerifiedSource,
     },
 };
-use longshore_sqlite_file::{FileAccess, check_folder, check_kind};
+use longshore_sqlite_file::{Answered, FileAccess, check_folder, check_kind};
 use rusqlite::{
     Connection, ErrorCode, OpenFlags,
     hooks::{AuthContext, Authorization},
@@ -221,7 +221,7 @@ impl<'c> SqliteTarget<'c> {
             let _ = if self.is_scratch {
                 scratch::confine(connection)
             } else {
-                connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)
+                connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).answered()
             };
         }
         watch

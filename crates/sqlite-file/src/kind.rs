@@ -5,6 +5,7 @@ use std::sync::Arc;
 use longshore_cause::OutsideCause;
 use rusqlite::Connection;
 
+use crate::moved::has_moved;
 use crate::write_access::folder_of;
 
 /// Rejects a path that is not a regular file, or has two names, before anything opens it. Opening a named pipe would
@@ -54,20 +55,6 @@ pub fn check_connection(connection: &Connection, database: &Arc<str>) -> Result<
 pub fn check_folder(path: &Path) -> Result<(), OutsideCause> {
     let folder = folder_of(path);
     if folder.is_dir() { Ok(()) } else { Err(OutsideCause::NoFolder { folder: folder.to_owned() }) }
-}
-
-/// Whether the path of an open connection no longer leads to its file. It asks SQLite, which opens nothing.
-#[cfg(unix)]
-pub fn has_moved(connection: &Connection) -> bool {
-    let mut answer = 0;
-    let asked = connection.file_control(None::<&str>, rusqlite::FileControl::HasMoved(&mut answer));
-    asked.is_ok() && answer != 0
-}
-
-/// Whether the path of an open connection no longer leads to its file. On this system an open file cannot be moved.
-#[cfg(not(unix))]
-pub fn has_moved(_: &Connection) -> bool {
-    false
 }
 
 /// The number of names of the file.

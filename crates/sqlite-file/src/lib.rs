@@ -6,10 +6,14 @@
 
 mod file_access;
 mod kind;
+mod moved;
 mod shared_files;
+mod versions;
 mod write_access;
 
 pub use file_access::FileAccess;
-pub use kind::{check_connection, check_folder, check_kind, has_moved, link_count};
+pub use kind::{check_connection, check_folder, check_kind, link_count};
+pub use moved::has_moved;
 pub use shared_files::{Refused, SharedFiles};
+pub use versions::Answered;
 pub use write_access::{folder_of, is_mounted_read_only, is_read_only};

@@ -204,6 +204,9 @@ ALTER TABLE job_queue_rebuilt RENAME TO job_queue;
 -- changes a column that stands here.
 CREATE INDEX job_queue_awaits_settings ON job_queue (job_type, id)
     WHERE awaits_settings IS NOT NULL;
+-- Rows without a queue or a priority, which no claim finds: only a program that has switched triggers off leaves one.
+CREATE INDEX job_queue_incomplete ON job_queue (id)
+    WHERE queue IS NULL OR priority IS NULL;
 
 CREATE TRIGGER job_queue_gets_settings AFTER INSERT ON job_queue
 WHEN NEW.queue IS NULL OR NEW.priority IS NULL OR NEW.max_retries IS NULL OR NEW.timeout_seconds IS NULL

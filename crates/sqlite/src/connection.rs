@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -62,8 +63,11 @@ fn check_is_there(path: &Path, context: &ErrorContext) -> Result<(), StoreError>
 }
 
 fn prepare(connection: &mut Connection, context: &ErrorContext) -> rusqlite::Result<()> {
-    let mut patience = Patience::new(context.clone());
-    connection.busy_handler(Some(move |tries| patience.wait(tries)))?;
+    wait_on_this_thread(context);
+    // Without captured values, because before version 0.41 rusqlite accepts only a plain function.
+    connection.busy_handler(Some(|tries| {
+        PATIENCE.with_borrow_mut(|patience| patience.as_mut().is_some_and(|patience| patience.wait(tries)))
+    }))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Otherwise SQLite compiles a statement with a bound LIMIT or range again for each binding: 88,000 instructions.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -130,7 +134,18 @@ pub(crate) fn in_savepoint<T, E: From<rusqlite::Error>>(
     done
 }
 
-/// How one connection waits for another program's lock: with short pauses first, and with a warning after a while.
+thread_local! {
+    /// How this thread waits. A thread uses the connections of one store.
+    static PATIENCE: RefCell<Option<Patience>> = const { RefCell::new(None) };
+}
+
+/// From now on this thread waits for locks as the store's options say. A thread that gets a connection from another one
+/// calls it first.
+pub(crate) fn wait_on_this_thread(context: &ErrorContext) {
+    PATIENCE.set(Some(Patience::new(context.clone())));
+}
+
+/// How one thread waits for another program's lock: with short pauses first, and with a warning after a while.
 struct Patience {
     context: ErrorContext,
     since: Instant,

@@ -7,6 +7,7 @@ pub(crate) mod checkpoints;
 pub(crate) mod group;
 pub(crate) mod hints;
 pub(crate) mod kept_statements;
+pub(crate) mod log_pages;
 pub(crate) mod log_watch;
 pub(crate) mod permits;
 pub(crate) mod session;

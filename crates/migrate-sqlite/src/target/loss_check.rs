@@ -14,6 +14,7 @@ use std::{
 };
 
 use longshore_migrate::{DataLoss, LossCheck, Move, Moves, schema::ObjectName};
+use longshore_sqlite_file::Answered;
 use rusqlite::{Connection, hooks::AuthContext};
 
 use super::authorizer::Confinement;
@@ -46,12 +47,14 @@ impl Watch {
     ) -> rusqlite::Result<Self> {
         let reached = Arc::new(Mutex::new(Reached::default()));
         let noted = Arc::clone(&reached);
-        connection.authorizer(Some(move |context: AuthContext<'_>| {
-            if let Ok(mut reached) = noted.lock() {
-                reached.note(&context);
-            }
-            confinement.judge(&context.action)
-        }))?;
+        connection
+            .authorizer(Some(move |context: AuthContext<'_>| {
+                if let Ok(mut reached) = noted.lock() {
+                    reached.note(&context);
+                }
+                confinement.judge(&context.action)
+            }))
+            .answered()?;
         Self::new(connection, check, Some(reached))
     }
 
@@ -142,7 +145,9 @@ impl Watch {
         }
         let replaces = reached::replaces(statement);
         for (table, write) in &reached.writes {
-            let Some(then) = self.then(table).filter(|_| !is_of_ledger(table)) else { continue };
+            let Some(then) = self.then(table).filter(|_| !is_of_ledger(table)) else {
+                continue;
+            };
             let is_replacing = replaces || write.inserts && count::replaces_on_conflict(connection, table)?;
             let write = if is_replacing { reached::Write::whole() } else { write.clone() };
             self.count_as(connection, table, &then, &write)?;

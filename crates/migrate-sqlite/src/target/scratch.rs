@@ -8,7 +8,7 @@ use longshore_migrate::{
     script::{Token, tokens},
     target::{Definition, Progress, Rebuild, SchemaChanges, Session, TargetError, Value},
 };
-use longshore_sqlite_file::FileAccess;
+use longshore_sqlite_file::{Answered, FileAccess};
 use rusqlite::{Connection, ErrorCode, hooks::AuthContext, limits::Limit};
 
 use super::authorizer::Confinement;
@@ -42,7 +42,7 @@ impl Scratch {
             connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
             confine(&mut connection)?;
             let spent = Arc::clone(&budget);
-            connection.progress_handler(Budget::STEPS, Some(move || spent.is_spent()))?;
+            connection.progress_handler(Budget::STEPS, Some(move || spent.is_spent())).answered()?;
             Ok(connection)
         };
         let connection = open().map_err(|error: rusqlite::Error| failed(&context(), "opening it", error))?;
@@ -123,7 +123,7 @@ impl Session for Scratch {
 
 /// Every statement from now on is asked for its files.
 pub(super) fn confine(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.authorizer(Some(|context: AuthContext<'_>| Confinement::Scratch.judge(&context.action)))
+    connection.authorizer(Some(|context: AuthContext<'_>| Confinement::Scratch.judge(&context.action))).answered()
 }
 
 /// A VACUUM that writes no other file.

@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rusqlite::hooks::Wal;
 use rusqlite::{Connection, InterruptHandle};
 
 use crate::database_file::DatabaseFile;
 use crate::fault::ErrorContext;
 use crate::options::SqliteOptions;
 use crate::writing::checkpointer::{Checkpointer, Progress, copy_log};
+use crate::writing::log_pages;
 
 /// The log is copied into the database file when it has this many pages: 4 MiB with SQLite's page size.
 const LOG_PAGES_AIM: u32 = 1000;
@@ -70,18 +70,16 @@ impl Checkpoints {
 
     /// Makes SQLite report the size of the log after each commit of this connection, instead of its own checkpoints.
     pub(crate) fn follow(&self, connection: &mut Connection) {
-        let progress = Arc::clone(&self.progress);
-        let followed = connection.wal_hook(Some(move |_: &mut Wal, pages: i32| {
-            progress.log_pages.store(pages.unsigned_abs(), Ordering::Relaxed);
-            Ok(())
-        }));
-        if followed.is_err() {
+        if log_pages::follow(connection).is_err() {
             crate::quiet::warning!(database = %self.context.database, "the log is copied only when the database is closed");
         }
     }
 
     /// Call it after the callers of a transaction have their answers.
     pub(crate) fn after_commit(&mut self, connection: &Connection) {
+        if let Some(pages) = log_pages::take() {
+            self.progress.log_pages.store(pages, Ordering::Relaxed);
+        }
         let pages = self.progress.log_pages();
         if pages < self.log_pages {
             self.begin_anew();
@@ -159,7 +157,9 @@ impl Checkpoints {
         }
         // Before the thread starts, because it may end at once.
         self.progress.take_result();
-        let Some(thread) = self.thread.take().or_else(|| self.start()) else { return false };
+        let Some(thread) = self.thread.take().or_else(|| self.start()) else {
+            return false;
+        };
         self.turn = Turn::UnderWay;
         // If the channel is full, a turn has been requested but not started. It serves this request too.
         let _ = thread.turns.try_send(());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use longshore_core::StoreError;
 use rusqlite::Connection;
 
-use crate::connection::open_writer;
+use crate::connection::{open_writer, wait_on_this_thread};
 use crate::database_file::{DatabaseFile, FileChange};
 use crate::fault::{ErrorContext, panic_message, spoils_connection};
 use crate::options::SqliteOptions;
@@ -83,6 +83,7 @@ impl WriterThread {
     }
 
     fn work(&mut self, connection: Connection) {
+        wait_on_this_thread(&self.context);
         let mut connection = Some(connection);
         loop {
             let left = match connection.take().map_or_else(|| self.reopen(), Ok) {
@@ -116,7 +117,9 @@ impl WriterThread {
     /// Closes everything if the file at the path is another one. Otherwise a program that opens that one would share
     /// the index of the log with this store.
     fn part_if_changed(&mut self, connection: &Connection) {
-        let Err(change) = self.file.check() else { return };
+        let Err(change) = self.file.check() else {
+            return;
+        };
         if std::mem::replace(&mut self.has_parted, true) {
             return;
         }
@@ -204,7 +207,9 @@ impl WriterThread {
             };
             match message {
                 Some(Message::Task(task)) => return Next::Task(task),
-                Some(Message::CheckCommits) if self.file.check().is_err() => return Next::FileChanged,
+                Some(Message::CheckCommits) if self.file.check().is_err() => {
+                    return Next::FileChanged;
+                }
                 Some(Message::CheckCommits) => {}
                 Some(Message::Close) | None => return Next::Closed,
             }

@@ -143,7 +143,7 @@ async fn a_heartbeat_that_stands_still_for_a_whole_lease_and_the_grace_period_of
 async fn a_job_whose_worker_nobody_knows_does_not_hang() {
     let database = Database::new();
     let id = database.enqueue(job()).await;
-    let running = "UPDATE job_queue SET status = 'running', worker_id = 'gone', started_at = 1";
+    let running = "UPDATE job_queue SET status = 'running', worker_id = 'gone', started_at = 1700000000000";
     database.foreign().execute(running, []).unwrap();
 
     assert_eq!(database.store.reclaim().await.unwrap().jobs, 1);

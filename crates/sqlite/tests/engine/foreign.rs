@@ -117,9 +117,9 @@ fn later_program(database: &Database) -> Migrator<'static> {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
     }
-    std::fs::write(folder.join("007_urge_mail.up.sql"), "UPDATE job_queue SET priority = 9 WHERE job_type = 'mail';")
+    std::fs::write(folder.join("008_urge_mail.up.sql"), "UPDATE job_queue SET priority = 9 WHERE job_type = 'mail';")
         .unwrap();
-    std::fs::write(folder.join("007_urge_mail.down.sql"), "UPDATE job_queue SET priority = 5 WHERE job_type = 'mail';")
+    std::fs::write(folder.join("008_urge_mail.down.sql"), "UPDATE job_queue SET priority = 5 WHERE job_type = 'mail';")
         .unwrap();
     let target = SqliteTarget::open(database.path(), Access::Write).unwrap();
     Migrator::new(Box::new(target), vec![Source::directory(LONGSHORE, &folder).unwrap()])
@@ -151,7 +151,10 @@ async fn regression_a_blob_where_a_name_belongs_stops_nobody_else() {
     foreign.execute(insert, ("mail", "default")).unwrap();
     foreign.execute(insert, ("mail", "default")).unwrap();
     foreign
-        .execute("UPDATE job_queue SET status = 'running', worker_id = x'ff', started_at = 1 WHERE id = 1", [])
+        .execute(
+            "UPDATE job_queue SET status = 'running', worker_id = x'ff', started_at = 1700000000000 WHERE id = 1",
+            [],
+        )
         .unwrap();
     let worker = database.worker().await;
 

@@ -8,6 +8,7 @@ mod complete_in;
 mod console;
 mod database;
 mod dead_worker;
+mod defaults;
 mod duplicate;
 mod enqueue;
 mod fault;

@@ -22,7 +22,7 @@ fn three_jobs(database: &Database) -> Connection {
         .execute_batch(
             "PRAGMA foreign_keys = OFF; -- as most programs have it
              INSERT INTO job_queue (id, job_type, queue, unique_key) VALUES (1, 'mail', 'a', 'k');
-             INSERT INTO job_queue (id, job_type, queue, status, completed_at) VALUES (2, 'mail', 'b', 'completed', 1);
+             INSERT INTO job_queue (id, job_type, queue, status, completed_at) VALUES (2, 'mail', 'b', 'completed', 1700000000001);
              INSERT INTO job_queue (id, job_type, queue) VALUES (3, 'mail', 'b');
              INSERT INTO job_attempts (job_id, claim_number, attempt, finished_at, outcome)
              VALUES (1, 1, 1, 1, 'crashed'), (2, 1, 1, 1, 'crashed'), (3, 1, 1, 1, 'crashed');",
@@ -39,7 +39,7 @@ const STATEMENTS: [&str; 21] = [
     "INSERT OR REPLACE INTO job_queue (id, job_type, queue) VALUES (1, 'mail', 'c'), (2, 'mail', 'c'), (9, 'mail', 'c')",
     "INSERT OR REPLACE INTO job_queue (job_type, queue, unique_key) VALUES ('mail', 'c', 'k')",
     "INSERT OR REPLACE INTO job_queue (id, job_type, queue, unique_key) VALUES (3, 'mail', 'c', 'k')",
-    "REPLACE INTO job_queue (id, job_type, queue, status, completed_at) VALUES (2, 'mail', 'b', 'completed', 2)",
+    "REPLACE INTO job_queue (id, job_type, queue, status, completed_at) VALUES (2, 'mail', 'b', 'completed', 1700000000002)",
     "INSERT OR IGNORE INTO job_queue (id, job_type) VALUES (1, 'mail'), (9, 'mail')",
     "INSERT OR IGNORE INTO job_queue (job_type, unique_key) VALUES ('mail', 'k'), ('mail', 'l')",
     "INSERT INTO job_queue (id, job_type) VALUES (1, 'mail') ON CONFLICT DO NOTHING",
@@ -49,7 +49,7 @@ const STATEMENTS: [&str; 21] = [
     "UPDATE OR REPLACE job_queue SET unique_key = 'k' WHERE id = 3",
     "UPDATE OR REPLACE job_queue SET status = 'pending', unique_key = 'k' WHERE id = 2",
     "UPDATE OR IGNORE job_queue SET unique_key = 'k'",
-    "UPDATE job_queue SET queue = 'c', status = 'completed', completed_at = 1",
+    "UPDATE job_queue SET queue = 'c', status = 'completed', completed_at = 1700000000000",
     "UPDATE job_queue SET queue = queue, status = status",
     "DELETE FROM job_queue WHERE queue = 'b'",
     "DELETE FROM job_queue",

@@ -9,7 +9,7 @@ use longshore_sqlite::rusqlite::{params_from_iter, vtab::array};
 use crate::database::Database;
 
 /// Statements that may walk through the table or sort, because a person requests them or they contain a limit.
-const MAY_WALK: [&str; 9] = [
+const MAY_WALK: [&str; 10] = [
     "count_jobs",
     "count_named_jobs",
     "select_ended_page",
@@ -18,6 +18,7 @@ const MAY_WALK: [&str; 9] = [
     "select_last_id",
     "select_latest_record",
     "select_named_jobs_page",
+    "select_recent_runs",
     "select_statuses",
 ];
 /// The schema has a few dozen rows. The jobs of one worker are sorted for the page that shows them; it holds no more than it prefetched.

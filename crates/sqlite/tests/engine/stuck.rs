@@ -65,7 +65,8 @@ async fn plain_sql_that_would_never_end_is_refused_with_the_reason() {
     let dead = database.enqueue(job().queue("other")).await;
     shell(&database)
         .execute(
-            "UPDATE job_queue SET status = 'dead_letter', dead_letter_reason = 'x', moved_to_dead_letter_at = 1 WHERE id = ?1",
+            "UPDATE job_queue SET status = 'dead_letter', dead_letter_reason = 'x', moved_to_dead_letter_at = 1700000000000
+             WHERE id = ?1",
             [dead.0],
         )
         .unwrap();
@@ -84,13 +85,16 @@ async fn plain_sql_that_would_never_end_is_refused_with_the_reason() {
         ("INSERT INTO job_queue (job_type, claim_number) VALUES ('mail', 1.5)", "claim_number"),
         ("INSERT INTO job_queue (job_type, queue) VALUES ('mail', CAST(x'ff' AS TEXT))", "UTF-8"),
         ("UPDATE job_queue SET job_type = CAST(x'6dff' AS TEXT)", "UTF-8"),
-        ("UPDATE job_queue SET status = 'running', worker_id = 'x', started_at = 1 WHERE id = 4", "retry it"),
+        (
+            "UPDATE job_queue SET status = 'running', worker_id = 'x', started_at = 1700000000000 WHERE id = 4",
+            "retry it",
+        ),
     ];
     for (sql, reason) in refused {
         let error = shell(&database).execute(sql, []).unwrap_err().to_string();
         assert!(error.contains(reason), "{sql}: {error}");
     }
-    let run = "UPDATE job_queue SET status = 'running', worker_id = ?1, started_at = 1 WHERE id = 1";
+    let run = "UPDATE job_queue SET status = 'running', worker_id = ?1, started_at = 1700000000000 WHERE id = 1";
     let error = shell(&database).execute(run, [worker.as_str()]).unwrap_err().to_string();
     assert_eq!(error, "only a claim makes a job run");
 
@@ -104,14 +108,14 @@ async fn plain_sql_that_would_never_end_is_refused_with_the_reason() {
 #[tokio::test]
 async fn children_follow_a_parent_that_plain_sql_moves() {
     for (sql, child_status, reason) in [
-        ("UPDATE job_queue SET status = 'completed', completed_at = 1 WHERE id = 1", Status::Pending, None),
+        ("UPDATE job_queue SET status = 'completed', completed_at = 1700000000000 WHERE id = 1", Status::Pending, None),
         (
-            "UPDATE job_queue SET status = 'cancelled', completed_at = 1 WHERE id = 1",
+            "UPDATE job_queue SET status = 'cancelled', completed_at = 1700000000000 WHERE id = 1",
             Status::DeadLetter,
             Some("parent_ended: its parent job 1 ended as cancelled"),
         ),
         (
-            "UPDATE job_queue SET status = 'dead_letter', dead_letter_reason = 'x', moved_to_dead_letter_at = 1
+            "UPDATE job_queue SET status = 'dead_letter', dead_letter_reason = 'x', moved_to_dead_letter_at = 1700000000000
              WHERE id = 1",
             Status::DeadLetter,
             Some("parent_ended: its parent job 1 ended as dead_letter"),
@@ -157,7 +161,7 @@ async fn a_job_that_plain_sql_retries_without_a_run_at_becomes_due() {
     let database = Database::new();
     let worker = database.worker().await;
     let id = database.enqueue(job()).await;
-    let retry = "UPDATE job_queue SET status = 'retrying', next_retry_at = 5 WHERE id = ?1";
+    let retry = "UPDATE job_queue SET status = 'retrying', next_retry_at = 1700000000005 WHERE id = ?1";
 
     shell(&database).execute(retry, [id.0]).unwrap();
 
@@ -185,7 +189,7 @@ async fn a_reason_without_a_code_is_found_by_its_sentence_and_one_of_another_pro
     let database = Database::new();
     let foreign = database.foreign();
     let insert = "INSERT INTO job_queue (job_type, status, dead_letter_reason, moved_to_dead_letter_at, completed_at)
-                  VALUES ('mail', 'dead_letter', ?1, 1, 1)";
+                  VALUES ('mail', 'dead_letter', ?1, 1700000000000, 1700000000000)";
     for (reason, _) in reasons {
         foreign.execute(insert, [reason]).unwrap();
     }
@@ -212,7 +216,7 @@ async fn what_waits_in_vain_is_told_by_doctor_and_settled_by_housekeeping() {
         ("UPDATE job_queue SET parent_job_id = 99 WHERE id = 2", "parent_ended: its parent job 99 was deleted"),
         ("DELETE FROM job_queue WHERE id = 1", "parent_ended: its parent job 1 was deleted"),
         (
-            "UPDATE job_queue SET status = 'cancelled', completed_at = 1 WHERE id = 1",
+            "UPDATE job_queue SET status = 'cancelled', completed_at = 1700000000000 WHERE id = 1",
             "parent_ended: its parent job 1 ended as cancelled",
         ),
         (
@@ -244,7 +248,7 @@ async fn a_child_that_nobody_told_of_its_completed_parent_runs() {
     let database = Database::new();
     let worker = database.worker().await;
     let [_, child, _] = family(&database).await;
-    let complete = "UPDATE job_queue SET status = 'completed', completed_at = 1 WHERE id = 1";
+    let complete = "UPDATE job_queue SET status = 'completed', completed_at = 1700000000000 WHERE id = 1";
     unchecked(&database).execute(complete, []).unwrap();
     assert_eq!(stuck(&database).await.len(), 1);
 
@@ -262,7 +266,7 @@ const ROWS: [(&str, Status, Option<&str>); 14] = [
     ("status = 'running', worker_id = NULL", Status::Pending, None),
     ("status = 'running', worker_id = ''", Status::Pending, None),
     ("status = 'running', worker_id = x'ff'", Status::Pending, None),
-    ("status = 'running', worker_id = CAST(x'ff' AS TEXT), started_at = 1", Status::Pending, None),
+    ("status = 'running', worker_id = CAST(x'ff' AS TEXT), started_at = 1700000000000", Status::Pending, None),
     ("status = 'completed'", Status::Completed, None),
     ("status = 'cancelled', completed_at = 'yesterday'", Status::Cancelled, None),
     ("status = 'zombie'", Status::DeadLetter, Some("refused: its row cannot be used: its status was unknown")),
@@ -464,7 +468,8 @@ async fn whatever_value_plain_sql_writes_into_a_row_everything_answers_and_the_o
         let story = format!("round {round} of seed {seed}: {status}, {column} = {value}");
         // No pragma switches NOT NULL off. A value that it rejects is not written.
         let set = format!(
-            "UPDATE job_queue SET started_at = 1, worker_id = 'w', status = '{status}', {column} = {value} WHERE id = {bad}"
+            "UPDATE job_queue SET started_at = 1700000000000, worker_id = 'w', status = '{status}', {column} = {value}
+             WHERE id = {bad}"
         );
         let _ = unchecked.execute(&set, []);
 
