@@ -4,13 +4,13 @@ use std::path::Path;
 
 use longshore_core::{SchemaVerdict, StoreError};
 use longshore_migrate::{
-    MigrateError, MigrationId, Migrator, RunRequest,
+    files::source::{APP, LONGSHORE},
     ledger::{Form, Row},
     report::RunReport,
     schema::{Difference, DifferenceKind},
-    source::{APP, LONGSHORE},
     survey::Survey,
     target::TargetError,
+    {MigrateError, MigrationId, Migrator, RunRequest},
 };
 use longshore_migrate_sqlite::{Access, SqliteTarget, verified};
 use rusqlite::Connection;

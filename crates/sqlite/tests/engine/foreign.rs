@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longshore_core::{Console, Interest, Status, Store, StoreError, Wakeups};
-use longshore_migrate::source::LONGSHORE;
+use longshore_migrate::files::source::LONGSHORE;
 use longshore_migrate::{Migrator, RunRequest, Source};
 use longshore_migrate_sqlite::{Access, SqliteTarget};
 use longshore_sqlite::rusqlite::Connection;

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::script::{self, tokens};
+use crate::files::script;
+use crate::files::script::tokens;
 
 const TEXT: &str = "sha256-lf";
 const MEANING: &str = "sha256-words";

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    loss::Moves,
-    migration::{Direction, Migration},
-    replay::RunError,
+    execution::loss::Moves,
+    execution::replay::RunError,
+    files::migration::{Direction, Migration},
+    files::script::{IntendedLoss, Script, Token, TokenKind, tokens},
     schema::{ObjectKind, ObjectName, Schema},
-    script::{IntendedLoss, Script, Token, TokenKind, tokens},
     target::{Definition, Session, TargetError},
 };
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use super::{Loss, Move, Moves, moves::movements};
 use crate::{
-    migration::{Direction, Migration},
+    files::migration::{Direction, Migration},
+    files::script::{Bounds, Script},
     schema::{Footprint, ObjectKind, ObjectName, Schema},
-    script::{Bounds, Script},
     target::{Target, TargetError},
 };
 

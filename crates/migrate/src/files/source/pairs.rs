@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{Content, RawFile, file_name::FileName, new_pair};
 use crate::{
-    finding::{Finding, FindingKind},
-    import::{self, Guess, Skipped, why_skipped},
-    migration::{Body, Direction, Migration, MigrationId},
-    script::{Script, ScriptError},
+    files::migration::{Body, Direction, Migration, MigrationId},
+    files::script::{Script, ScriptError},
+    import,
+    import::{Guess, Skipped, why_skipped},
+    report::finding::{Finding, FindingKind},
 };
 
 pub(super) struct Read {

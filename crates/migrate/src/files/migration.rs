@@ -5,8 +5,8 @@ use std::{error::Error, fmt, sync::Arc};
 use serde::{Serialize, Serializer};
 
 use crate::{
-    checksum::Checksum,
-    script::{Bounds, IntendedLoss, Script},
+    files::checksum::Checksum,
+    files::script::{Bounds, IntendedLoss, Script},
     target::Session,
 };
 

@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, time::Instant};
 
 use super::{Failure, Order, Recorder, check_outcome, in_transaction, record, refuse_loss};
 use crate::{
-    checksum::sha256_hex,
-    loss::{LossCheck, Moves},
-    migration::Body,
-    replay::RunError,
-    script::{Script, Statement},
+    execution::loss::{LossCheck, Moves},
+    execution::replay::RunError,
+    files::checksum::sha256_hex,
+    files::migration::Body,
+    files::script::{Script, Statement},
     target::{Checkpoint, ForeignKeys, Progress, Target, TargetError},
 };
 

@@ -1,6 +1,6 @@
 //! Reads `NUMBER_name.up.sql` and `NUMBER_name.down.sql`.
 
-use crate::migration::Direction;
+use crate::files::migration::Direction;
 
 /// The parts of a migration's file name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,12 +6,12 @@ use std::{collections::BTreeSet, time::Instant};
 
 use crate::{
     error::MigrateError,
+    execution::loss::{DataLoss, Loss, LossCheck, Moves, unasked},
+    execution::replay::{Chain, RunError, Stage, perform},
+    files::migration::{Direction, Migration, MigrationId},
+    files::script::{Bounds, Script},
     ledger::{EventKind, Ledger, Record, RowChange, Witness},
-    loss::{DataLoss, Loss, LossCheck, Moves, unasked},
-    migration::{Direction, Migration, MigrationId},
-    replay::{Chain, RunError, Stage, perform},
     schema::{Difference, ObjectKind, ObjectName, Presence, Schema, differences},
-    script::{Bounds, Script},
     target::{ForeignKeys, Progress, Target, TargetError},
 };
 

@@ -1,12 +1,12 @@
 //! Looks at the files of a source without any database.
 
 use crate::{
-    finding::{Finding, FindingKind},
-    loss::emptied_tables,
-    migration::{Direction, Migration},
+    execution::loss::emptied_tables,
+    files::migration::{Direction, Migration},
+    files::script::{Bounds, Statement},
+    files::source::{BLANK, Source},
+    report::finding::{Finding, FindingKind},
     schema::ObjectName,
-    script::{Bounds, Statement},
-    source::{BLANK, Source},
 };
 
 /// Numbers at or above this are taken for timestamps, among which gaps mean nothing.

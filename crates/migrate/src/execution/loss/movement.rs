@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::script::{Token, TokenKind, tokens};
+use crate::files::script::{Token, TokenKind, tokens};
 
 /// `INSERT INTO table … SELECT …`, or `CREATE TABLE table AS SELECT …`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Source, SourceError};
-use crate::migration::Direction;
+use crate::files::migration::Direction;
 
 /// Numbers at or above this are timestamps (the first second of the year 1900 as `YYYYMMDDHHMMSS`).
 const FIRST_TIMESTAMP: i64 = 19_000_101_000_000;

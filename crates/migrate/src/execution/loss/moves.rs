@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::movement::{Copy, Move, Words};
-use crate::script::{Script, Statement};
+use crate::files::script::{Script, Statement};
 
 /// Collected from statements in the order in which they run. Names are in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! Runs every migration up, down and up again on an empty database, with transactions and foreign keys as at run time.
 
 use crate::{
-    apply::{in_own_transaction, keys},
     error::MigrateError,
-    finding::{Finding, FindingKind},
-    migration::{Body, Direction, Migration},
-    replay::{Chain, RunError, Stage, perform},
+    execution::apply::{in_own_transaction, keys},
+    execution::replay::{Chain, RunError, Stage, perform},
+    files::migration::{Body, Direction, Migration},
+    files::script::Bounds,
+    report::finding::{Finding, FindingKind},
     schema::differences,
-    script::Bounds,
     target::{ForeignKeys, Target, TargetError},
 };
 

@@ -9,10 +9,10 @@ pub use chain::{Chain, Link};
 use chain::Growing;
 
 use crate::{
-    aside::Aside,
-    migration::{Body, CodeError, Direction, Migration, MigrationId},
+    execution::aside::Aside,
+    files::migration::{Body, CodeError, Direction, Migration, MigrationId},
+    files::script::{Bounds, Statement},
     schema::ObjectName,
-    script::{Bounds, Statement},
     target::{Progress, Session, Target, TargetError},
 };
 

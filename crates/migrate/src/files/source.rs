@@ -15,11 +15,11 @@ pub use new_pair::NewPair;
 
 use crate::{
     adoption::Adopter,
-    checksum::sha256_hex,
-    finding::Finding,
+    files::checksum::sha256_hex,
+    files::migration::{Body, CodeMigration, Direction, Migration, MigrationId},
+    files::script::{IntendedLoss, Script},
     import::{EntryKind, Skipped, why_skipped},
-    migration::{Body, CodeMigration, Direction, Migration, MigrationId},
-    script::{IntendedLoss, Script},
+    report::finding::Finding,
 };
 
 /// The name of the built-in source, the queue's own tables.

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Broken;
 use crate::{
-    migration::{Migration, MigrationId},
+    files::migration::{Migration, MigrationId},
     schema::{Definition as Meaning, Footprint, ObjectName, Schema},
     target::{Definition, SchemaChanges},
 };

@@ -9,8 +9,8 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
+    files::script::IntendedLoss,
     schema::{ObjectKind, ObjectName},
-    script::IntendedLoss,
 };
 
 pub(crate) use foretold::{emptied_tables, foretold};
