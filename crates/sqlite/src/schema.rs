@@ -15,7 +15,7 @@ use longshore_migrate::{
 use longshore_migrate_sqlite::{Access, SqliteTarget, verified};
 use rusqlite::Connection;
 
-use crate::{fault::ErrorContext, migrations};
+use crate::{database::fault::ErrorContext, migrations};
 
 /// Why a worker must not start on this database. Nothing was changed.
 #[derive(Debug, thiserror::Error)]

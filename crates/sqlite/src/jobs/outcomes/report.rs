@@ -3,9 +3,9 @@ use std::sync::Arc;
 use longshore_core::{ClaimNumber, JobId, Recorded, Report, WorkerId};
 use rusqlite::{Connection, params};
 
-use crate::fault::Fault;
-use crate::jobs::attempt_log::{LogPlace, write_log};
-use crate::jobs::record::{Manner, refused};
+use crate::database::fault::Fault;
+use crate::jobs::outcomes::attempt_log::{LogPlace, write_log};
+use crate::jobs::outcomes::record::{Manner, refused};
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Work};
 
@@ -48,11 +48,11 @@ fn report_one(tx: &WriteTx<'_, '_>, worker_id: &WorkerId, report: &Report) -> Re
             let fraction = if progress.fraction.is_nan() { 0.0 } else { progress.fraction.clamp(0.0, 1.0) };
             let changed = tx
                 .connection
-                .prepare_cached(include_str!("../sql/report_progress.sql"))?
+                .prepare_cached(include_str!("../../sql/outcomes/report_progress.sql"))?
                 .execute(params![id.0, worker_id.as_str(), claim_number.0, fraction, progress.message])?;
             changed == 1
         }
-        None => tx.connection.prepare_cached(include_str!("../sql/is_running.sql"))?.exists(params![
+        None => tx.connection.prepare_cached(include_str!("../../sql/claim/is_running.sql"))?.exists(params![
             id.0,
             worker_id.as_str(),
             claim_number.0
@@ -73,6 +73,6 @@ pub(crate) fn is_completed_by(
     id: JobId,
     claim_number: ClaimNumber,
 ) -> rusqlite::Result<bool> {
-    let sql = include_str!("../sql/is_completed_by.sql");
+    let sql = include_str!("../../sql/outcomes/is_completed_by.sql");
     connection.prepare_cached(sql)?.exists(params![id.0, worker_id.as_str(), claim_number.0])
 }

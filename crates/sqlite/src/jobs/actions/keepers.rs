@@ -1,7 +1,7 @@
 use longshore_core::{JobId, JobKeeper};
 use rusqlite::{Connection, params};
 
-use crate::column;
+use crate::database::column;
 
 /// Foreign keys of the application that prevent the deletion of a job while a row refers to it.
 ///
@@ -21,7 +21,7 @@ struct Reference {
 impl Keepers {
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let references = connection
-            .prepare_cached(include_str!("../sql/select_keepers.sql"))?
+            .prepare_cached(include_str!("../../sql/actions/select_keepers.sql"))?
             .query_map([], |row| Ok(Reference { table: column::text(row, 0)?, column: column::text(row, 1)? }))?
             .collect::<Result<_, _>>()?;
         Ok(Self { references })

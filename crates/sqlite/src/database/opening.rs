@@ -11,7 +11,7 @@ use longshore_sqlite_file::{check_folder, check_kind, folder_of};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use thiserror::Error;
 
-use crate::fault::ErrorContext;
+use crate::database::fault::ErrorContext;
 use crate::migrations;
 use crate::options::SqliteOptions;
 use crate::schema::{self, SchemaProblem};

@@ -1,9 +1,9 @@
 use longshore_core::{Actioned, Due, JobData, JobEdit, JobId, Refusal, Status, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::column;
-use crate::fault::Fault;
-use crate::jobs::due::{later_than, status_under};
+use crate::database::column;
+use crate::database::fault::Fault;
+use crate::jobs::claim::due::{later_than, status_under};
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
@@ -41,12 +41,10 @@ impl Edit {
     /// Returns whether the row was still as it had been read.
     fn change(&self, tx: &mut WriteTx<'_, '_>, job: &Edited) -> Result<bool, Fault> {
         let JobEdit { job_type, job_data, queue, due } = &self.edit;
-        let changed = tx.connection.prepare_cached(include_str!("../sql/edit_job.sql"))?.execute(params![
-            self.id.0,
-            job_type,
-            job_data.as_ref().map(JobData::as_str),
-            queue
-        ])?;
+        let changed = tx
+            .connection
+            .prepare_cached(include_str!("../../sql/actions/edit_job.sql"))?
+            .execute(params![self.id.0, job_type, job_data.as_ref().map(JobData::as_str), queue])?;
         if changed == 0 {
             return Ok(false);
         }
@@ -81,7 +79,7 @@ impl Edited {
 
 fn read(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Edited>> {
     connection
-        .prepare_cached(include_str!("../sql/select_job_for_action.sql"))?
+        .prepare_cached(include_str!("../../sql/actions/select_job_for_action.sql"))?
         .query_row([id.0], |row| Ok(Edited { status: column::status(row, 0)?, queue: column::text(row, 1)? }))
         .optional()
 }
@@ -90,7 +88,7 @@ fn read(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Edited>> 
 fn move_due(connection: &Connection, id: JobId, status: Status, due: Due, now: Timestamp) -> rusqlite::Result<Status> {
     let later = later_than(now, due);
     let to = status_under(status, later);
-    connection.prepare_cached(include_str!("../sql/move_due.sql"))?.execute(params![
+    connection.prepare_cached(include_str!("../../sql/actions/move_due.sql"))?.execute(params![
         id.0,
         to.as_str(),
         later.map(Timestamp::as_ms),

@@ -9,10 +9,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
 use thiserror::Error;
 
-use crate::column;
-use crate::connection::in_savepoint;
-use crate::fault::{ErrorContext, Fault};
-use crate::jobs::report::is_completed_by;
+use crate::database::column;
+use crate::database::connection::in_savepoint;
+use crate::database::fault::{ErrorContext, Fault};
+use crate::jobs::outcomes::report::is_completed_by;
 use crate::upkeep::counts::{Minute, add_minute};
 
 /// The success of a running attempt, to be written in the caller's transaction.
@@ -109,7 +109,7 @@ fn write(connection: &Connection, success: &AttemptSuccess<'_>) -> rusqlite::Res
     let finished_at = SystemClock::new().now();
     let started_at = ran.map(|ran| finished_at.before(ran));
     let moved = connection
-        .prepare_cached(include_str!("../sql/complete_in.sql"))?
+        .prepare_cached(include_str!("../../sql/outcomes/complete_in.sql"))?
         .query_row(
             params![
                 id.0,
@@ -137,8 +137,9 @@ fn refusal(connection: &Connection, success: &AttemptSuccess<'_>) -> CompleteErr
 }
 
 fn has_no_jobs(connection: &Connection) -> bool {
-    let found =
-        connection.prepare(include_str!("../sql/has_job_queue.sql")).and_then(|mut statement| statement.exists([]));
+    let found = connection
+        .prepare(include_str!("../../sql/outcomes/has_job_queue.sql"))
+        .and_then(|mut statement| statement.exists([]));
     matches!(found, Ok(false))
 }
 

@@ -7,9 +7,9 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::unconstrained;
 
-use crate::connection::open_reader;
-use crate::database_file::DatabaseFile;
-use crate::fault::{ErrorContext, Fault, spoils_connection};
+use crate::database::connection::open_reader;
+use crate::database::database_file::DatabaseFile;
+use crate::database::fault::{ErrorContext, Fault, spoils_connection};
 use crate::options::SqliteOptions;
 use crate::schema;
 
@@ -88,7 +88,7 @@ impl Readers {
         drop(sender);
         for thread in threads {
             if thread.join().is_err() {
-                crate::quiet::error!(database = %self.context.database, "a reader thread has panicked");
+                crate::database::quiet::error!(database = %self.context.database, "a reader thread has panicked");
             }
         }
     }

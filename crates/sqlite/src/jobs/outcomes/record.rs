@@ -5,11 +5,11 @@ use longshore_core::{ClaimNumber, Clock, JobId, Lease, LogChunk, Record, Recorde
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
-use crate::column;
-use crate::fault::{ErrorContext, Fault};
-use crate::jobs::attempt_end::{AttemptEnded, Ending};
-use crate::jobs::attempt_log::{LogPlace, write_log};
-use crate::jobs::inbox::GiveBack;
+use crate::database::column;
+use crate::database::fault::{ErrorContext, Fault};
+use crate::jobs::claim::inbox::GiveBack;
+use crate::jobs::outcomes::attempt_end::{AttemptEnded, Ending};
+use crate::jobs::outcomes::attempt_log::{LogPlace, write_log};
 use crate::workers::held::HeldLease;
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Effect, Message, Request, Work};
@@ -152,7 +152,7 @@ fn record_apart<'c>(
     if !log.is_empty()
         && let Ok(answer) = tx.apart(|tx| record_one(tx, ending, ended, &[]))?
     {
-        crate::quiet::warning!(job_id = ended.id.0, %error, "the log of an attempt was rejected; its outcome is kept");
+        crate::database::quiet::warning!(job_id = ended.id.0, %error, "the log of an attempt was rejected; its outcome is kept");
         return Ok(answer);
     }
     Ok(refused(&error))
@@ -166,7 +166,7 @@ fn read_lease(
     claim_number: ClaimNumber,
 ) -> rusqlite::Result<Option<HeldLease>> {
     connection
-        .prepare_cached(include_str!("../sql/select_lease.sql"))?
+        .prepare_cached(include_str!("../../sql/outcomes/select_lease.sql"))?
         .query_row(params![id.0, worker_id.as_str(), claim_number.0], |row| {
             Ok(HeldLease { claim_number, queue: column::text(row, 0)?.into(), ready_at: column::timestamp(row, 1)? })
         })

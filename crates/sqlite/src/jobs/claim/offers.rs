@@ -4,8 +4,8 @@ use std::sync::Arc;
 use longshore_core::{NewJob, QueueLimit, QueueScope, Timestamp, WorkerId};
 use rusqlite::Connection;
 
+use crate::jobs::claim::inbox::{Mailbox, Offered};
 use crate::jobs::claim::lanes::is_paused;
-use crate::jobs::inbox::{Mailbox, Offered};
 
 /// The jobs that idle workers of this store would run at once.
 ///
@@ -148,7 +148,7 @@ impl Offer {
     /// Whether the worker is still registered and its inbox still open for deliveries.
     fn is_valid(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let is_registered: bool = connection
-            .prepare_cached(include_str!("../sql/is_worker_registered.sql"))?
+            .prepare_cached(include_str!("../../sql/claim/is_worker_registered.sql"))?
             .query_row([self.worker_id.as_str()], |row| row.get(0))?;
         Ok(is_registered && self.mailbox.is_standing())
     }

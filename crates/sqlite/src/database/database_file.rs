@@ -7,7 +7,7 @@ use longshore_sqlite_file::{has_moved, is_mounted_read_only, link_count};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::fault::ErrorContext;
+use crate::database::fault::ErrorContext;
 
 /// The file that a store was opened on, and whether its path still leads to it.
 ///
@@ -120,7 +120,7 @@ impl DatabaseFile {
         }
         let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
         if !matches!(emptied, Ok(false)) {
-            crate::quiet::warning!(database = %self.path.display(), "the write-ahead log could not be emptied");
+            crate::database::quiet::warning!(database = %self.path.display(), "the write-ahead log could not be emptied");
         }
     }
 

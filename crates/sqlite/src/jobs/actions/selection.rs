@@ -1,7 +1,7 @@
 use longshore_core::{DeadLetterCode, Filter, Job, JobId, JobPage, JobPageRequest, Selection, Status};
 use rusqlite::{Connection, params};
 
-use crate::column;
+use crate::database::column;
 use crate::jobs::job_row;
 
 /// The maximum number of jobs on a page.
@@ -50,14 +50,14 @@ impl Conditions {
         // One more row than requested shows whether there is a next page.
         let mut jobs: Vec<Job> = match ids {
             Some(ids) => connection
-                .prepare_cached(include_str!("../sql/select_named_jobs_page.sql"))?
+                .prepare_cached(include_str!("../../sql/actions/select_named_jobs_page.sql"))?
                 .query_map(
                     params![before, statuses, job_types, queues, failure_types, limit + 1, ids, reasons],
                     job_row::job,
                 )?
                 .collect::<Result<_, _>>()?,
             None => connection
-                .prepare_cached(&self.narrow(include_str!("../sql/select_jobs_page.sql")))?
+                .prepare_cached(&self.narrow(include_str!("../../sql/actions/select_jobs_page.sql")))?
                 .query_map(
                     params![before, statuses, job_types, queues, failure_types, limit + 1, reasons],
                     job_row::job,
@@ -74,12 +74,12 @@ impl Conditions {
         let Self { ids, statuses, job_types, queues, failure_types, reasons, .. } = self;
         match ids {
             Some(ids) => connection
-                .prepare_cached(include_str!("../sql/count_named_jobs.sql"))?
+                .prepare_cached(include_str!("../../sql/actions/count_named_jobs.sql"))?
                 .query_row(params![statuses, job_types, queues, failure_types, ids, reasons], |row| {
                     column::size(row, 0)
                 }),
             None => connection
-                .prepare_cached(&self.narrow(include_str!("../sql/count_jobs.sql")))?
+                .prepare_cached(&self.narrow(include_str!("../../sql/actions/count_jobs.sql")))?
                 .query_row(params![statuses, job_types, queues, failure_types, reasons], |row| column::size(row, 0)),
         }
     }
@@ -94,7 +94,7 @@ impl Conditions {
     ) -> rusqlite::Result<Vec<JobId>> {
         let Self { statuses, job_types, queues, failure_types, reasons, .. } = self;
         connection
-            .prepare_cached(&self.narrow(include_str!("../sql/select_ids_page.sql")))?
+            .prepare_cached(&self.narrow(include_str!("../../sql/actions/select_ids_page.sql")))?
             .query_map(params![after.0, statuses, job_types, queues, failure_types, last.0, limit, reasons], |row| {
                 column::id(row, 0)
             })?

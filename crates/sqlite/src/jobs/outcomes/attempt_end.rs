@@ -4,7 +4,7 @@ use longshore_core::{
 use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, Params, ToSql, params};
 
-use crate::fault::Fault;
+use crate::database::fault::Fault;
 use crate::jobs::family::Family;
 use crate::jobs::stuck::unless_refused;
 use crate::upkeep::counts::Minute;
@@ -33,7 +33,7 @@ pub(crate) struct Ending<'c> {
 impl<'c> Ending<'c> {
     pub(crate) fn begin(tx: &WriteTx<'_, 'c>) -> rusqlite::Result<Self> {
         let connection = tx.connection;
-        let completed = connection.prepare_cached(include_str!("../sql/record_completed.sql"))?;
+        let completed = connection.prepare_cached(include_str!("../../sql/outcomes/record_completed.sql"))?;
         Ok(Self { connection, completed, family: Family::read(connection)? })
     }
 
@@ -90,7 +90,7 @@ impl<'c> Ending<'c> {
     }
 
     fn cancel_if_asked(&self, ended: &AttemptEnded<'_>) -> rusqlite::Result<bool> {
-        let sql = include_str!("../sql/cancel_asked_job.sql");
+        let sql = include_str!("../../sql/outcomes/cancel_asked_job.sql");
         Ok(run(self.connection, sql, params![ended.id.0, ended.finished_at.as_ms()])? == 1)
     }
 
@@ -117,20 +117,26 @@ impl<'c> Ending<'c> {
                 let Fence { id, worker_id, claim_number, queue, started_at } = fence;
                 self.completed.execute(params![id, worker_id, claim_number, queue, started_at, at, result])?
             }
-            Outcome::Cancelled => self.execute(include_str!("../sql/record_cancelled.sql"), &fence, &[&at])?,
+            Outcome::Cancelled => {
+                self.execute(include_str!("../../sql/outcomes/record_cancelled.sql"), &fence, &[&at])?
+            }
             Outcome::Expired { at: expiry, failure } => self.expire(&fence, at, *expiry, failure.as_ref())?,
-            Outcome::Returned => self.execute(include_str!("../sql/record_returned.sql"), &fence, &[&at])?,
-            Outcome::Lapsed { .. } => self.execute(include_str!("../sql/record_lapsed.sql"), &fence, &[&at])?,
+            Outcome::Returned => {
+                self.execute(include_str!("../../sql/outcomes/record_returned.sql"), &fence, &[&at])?
+            }
+            Outcome::Lapsed { .. } => {
+                self.execute(include_str!("../../sql/outcomes/record_lapsed.sql"), &fence, &[&at])?
+            }
             Outcome::Deferred { delay } => {
                 let run_at = ended.finished_at.after(*delay).as_ms();
-                self.execute(include_str!("../sql/record_deferred.sql"), &fence, &[&run_at])?
+                self.execute(include_str!("../../sql/outcomes/record_deferred.sql"), &fence, &[&run_at])?
             }
             Outcome::Retrying { delay, failure } => {
                 let retry_at = ended.finished_at.after(*delay).as_ms();
-                self.execute_failed(include_str!("../sql/record_retrying.sql"), &fence, retry_at, failure)?
+                self.execute_failed(include_str!("../../sql/outcomes/record_retrying.sql"), &fence, retry_at, failure)?
             }
             Outcome::Crashed { failure } => {
-                self.execute_failed(include_str!("../sql/record_crashed.sql"), &fence, at, failure)?
+                self.execute_failed(include_str!("../../sql/outcomes/record_crashed.sql"), &fence, at, failure)?
             }
             Outcome::DeadLetter { reason, failure } => self.bury(&fence, at, *reason, failure)?,
         };
@@ -153,7 +159,7 @@ impl<'c> Ending<'c> {
         let failure_type = failure.map(|failure| failure.failure_type.as_str());
         let message = failure.map(|failure| failure.message.as_str());
         let traceback = failure.and_then(|failure| failure.traceback.as_deref());
-        let sql = include_str!("../sql/record_expired.sql");
+        let sql = include_str!("../../sql/outcomes/record_expired.sql");
         self.execute(sql, fence, &[&at, &words, &failure_type, &message, &traceback])
     }
 
@@ -164,7 +170,7 @@ impl<'c> Ending<'c> {
             _ => Value::Null,
         };
         let failure_type = failure.failure_type.as_str();
-        let sql = include_str!("../sql/record_dead_letter.sql");
+        let sql = include_str!("../../sql/outcomes/record_dead_letter.sql");
         let words = reason.to_string();
         self.execute(sql, fence, &[&at, &words, &failure_type, &failure.message, &failure.traceback, &crash_count])
     }
@@ -178,7 +184,7 @@ impl<'c> Ending<'c> {
 }
 
 fn is_held(connection: &Connection, ended: &AttemptEnded<'_>) -> rusqlite::Result<bool> {
-    connection.prepare_cached(include_str!("../sql/is_running.sql"))?.exists(params![
+    connection.prepare_cached(include_str!("../../sql/claim/is_running.sql"))?.exists(params![
         ended.id.0,
         ended.worker_id.as_str(),
         ended.claim_number.0
@@ -233,7 +239,7 @@ impl<'a> AttemptRow<'a> {
     }
 
     fn insert(&self, connection: &Connection, ended: &AttemptEnded<'_>) -> rusqlite::Result<()> {
-        connection.prepare_cached(include_str!("../sql/insert_attempt.sql"))?.execute(params![
+        connection.prepare_cached(include_str!("../../sql/outcomes/insert_attempt.sql"))?.execute(params![
             ended.id.0,
             ended.claim_number.0,
             ended.attempt,

@@ -7,13 +7,13 @@ use longshore_core::{
 };
 use rusqlite::{OptionalExtension, params};
 
-use crate::column;
-use crate::fault::Fault;
+use crate::database::column;
+use crate::database::fault::Fault;
+use crate::database::readers::Readers;
+use crate::jobs::actions::keepers::Keepers;
+use crate::jobs::actions::selection::Conditions;
 use crate::jobs::family::{Family, bury_children};
-use crate::jobs::keepers::Keepers;
-use crate::jobs::selection::Conditions;
 use crate::jobs::unique_key;
-use crate::readers::Readers;
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
@@ -93,7 +93,7 @@ impl Sum {
 
 fn last_id(connection: &rusqlite::Connection) -> rusqlite::Result<JobId> {
     let last = connection
-        .prepare_cached(include_str!("../sql/select_last_id.sql"))?
+        .prepare_cached(include_str!("../../sql/actions/select_last_id.sql"))?
         .query_row([], |row| column::optional_integer(row, 0))?;
     Ok(JobId(last.unwrap_or(0)))
 }
@@ -138,7 +138,7 @@ impl Work for ActionStep {
     /// row is refused.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Sum, Fault> {
         if matches!(self.action, Action::Delete | Action::Discard) {
-            tx.connection.prepare_cached(include_str!("../sql/forget_replaced_jobs.sql"))?.execute([])?;
+            tx.connection.prepare_cached(include_str!("../../sql/actions/forget_replaced_jobs.sql"))?.execute([])?;
         }
         let around = Around { family: Family::read(tx.connection)?, keepers: self.keepers(tx)? };
         let together = tx.apart(|tx| {
@@ -162,7 +162,7 @@ impl Work for ActionStep {
             match visited {
                 Ok(one) => sum.add(one),
                 Err(error) => {
-                    crate::quiet::warning!(job_id = id.0, %error, "a constraint prevented the change of a job");
+                    crate::database::quiet::warning!(job_id = id.0, %error, "a constraint prevented the change of a job");
                     sum.actioned.refused.push(Refusal::Constraint { id: *id });
                 }
             }
@@ -207,7 +207,7 @@ impl ActionStep {
 
 fn read(tx: &WriteTx<'_, '_>, id: JobId) -> rusqlite::Result<Option<JobToMove>> {
     tx.connection
-        .prepare_cached(include_str!("../sql/select_job_for_action.sql"))?
+        .prepare_cached(include_str!("../../sql/actions/select_job_for_action.sql"))?
         .query_row([id.0], |row| {
             Ok(JobToMove {
                 status: column::status(row, 0)?,
@@ -279,7 +279,7 @@ fn make_move(
         Action::Delete | Action::Discard => return delete(tx, &around.keepers, id, job),
         Action::Reprioritise(priority) => {
             tx.connection
-                .prepare_cached(include_str!("../sql/reprioritise_job.sql"))?
+                .prepare_cached(include_str!("../../sql/actions/reprioritise_job.sql"))?
                 .execute(params![id.0, priority.0])?;
         }
     }
@@ -290,14 +290,16 @@ fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, job: &JobToMove) 
     let now = tx.now;
     if job.status == Status::Running {
         tx.connection
-            .prepare_cached(include_str!("../sql/ask_to_cancel_job.sql"))?
+            .prepare_cached(include_str!("../../sql/actions/ask_to_cancel_job.sql"))?
             .execute(params![id.0, now.as_ms()])?;
         if let Some((worker_id, claim_number)) = &job.runner {
             tx.wake_to_cancel(worker_id.clone(), id, *claim_number);
         }
         return Ok(());
     }
-    tx.connection.prepare_cached(include_str!("../sql/cancel_waiting_job.sql"))?.execute(params![id.0, now.as_ms()])?;
+    tx.connection
+        .prepare_cached(include_str!("../../sql/actions/cancel_waiting_job.sql"))?
+        .execute(params![id.0, now.as_ms()])?;
     tx.counts.moved(&job.queue, job.status, Status::Cancelled);
     tx.counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() });
     family.tell_children(tx, id, Status::Cancelled, now)
@@ -309,9 +311,9 @@ fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove) -> Result<Option<
     {
         return Ok(Some(Refusal::UniqueKeyTaken { id, by }));
     }
-    tx.connection.prepare_cached(include_str!("../sql/keep_completed_attempt.sql"))?.execute([id.0])?;
+    tx.connection.prepare_cached(include_str!("../../sql/actions/keep_completed_attempt.sql"))?.execute([id.0])?;
     let to = job.after_retry();
-    tx.connection.prepare_cached(include_str!("../sql/retry_job.sql"))?.execute(params![
+    tx.connection.prepare_cached(include_str!("../../sql/actions/retry_job.sql"))?.execute(params![
         id.0,
         tx.now.as_ms(),
         to.as_str()
@@ -341,7 +343,7 @@ fn revive_children(tx: &mut WriteTx<'_, '_>, parent: JobId, sum: &mut Sum) -> Re
 
 fn given_up_with(tx: &WriteTx<'_, '_>, parent: JobId) -> rusqlite::Result<Vec<JobId>> {
     tx.connection
-        .prepare_cached(include_str!("../sql/select_given_up_children.sql"))?
+        .prepare_cached(include_str!("../../sql/actions/select_given_up_children.sql"))?
         .query_map([parent.0], |row| column::id(row, 0))?
         .collect()
 }
@@ -352,7 +354,7 @@ fn delete(tx: &mut WriteTx<'_, '_>, keepers: &Keepers, id: JobId, job: &JobToMov
     }
     // Before the job is deleted, because a blocked job must have a parent.
     bury_children(tx, id, DeadLetterReason::ParentDeleted { parent: id }, tx.now)?;
-    tx.connection.prepare_cached(include_str!("../sql/delete_job.sql"))?.execute([id.0])?;
+    tx.connection.prepare_cached(include_str!("../../sql/actions/delete_job.sql"))?.execute([id.0])?;
     tx.counts.left(&job.queue, job.status);
     Ok(None)
 }

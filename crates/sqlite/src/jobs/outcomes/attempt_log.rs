@@ -15,14 +15,14 @@ pub(crate) struct LogPlace {
 pub(crate) fn write_log(tx: &WriteTx<'_, '_>, place: LogPlace, chunks: &[LogChunk]) -> rusqlite::Result<()> {
     for chunk in chunks {
         if !chunk.replaces.is_empty() {
-            tx.connection.prepare_cached(include_str!("../sql/drop_log_chunks.sql"))?.execute(params![
+            tx.connection.prepare_cached(include_str!("../../sql/outcomes/drop_log_chunks.sql"))?.execute(params![
                 place.id.0,
                 place.claim_number.0,
                 chunk.replaces.start,
                 chunk.replaces.end
             ])?;
         }
-        tx.connection.prepare_cached(include_str!("../sql/insert_log_chunk.sql"))?.execute(params![
+        tx.connection.prepare_cached(include_str!("../../sql/outcomes/insert_log_chunk.sql"))?.execute(params![
             place.id.0,
             place.claim_number.0,
             chunk.number,

@@ -3,13 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 macro_rules! debug {
-    ($($words:tt)*) => {{ $crate::quiet::quietly(|| ::tracing::debug!($($words)*)); }};
+    ($($words:tt)*) => {{ $crate::database::quiet::quietly(|| ::tracing::debug!($($words)*)); }};
 }
 macro_rules! warning {
-    ($($words:tt)*) => {{ $crate::quiet::quietly(|| ::tracing::warn!($($words)*)); }};
+    ($($words:tt)*) => {{ $crate::database::quiet::quietly(|| ::tracing::warn!($($words)*)); }};
 }
 macro_rules! error {
-    ($($words:tt)*) => {{ $crate::quiet::quietly(|| ::tracing::error!($($words)*)); }};
+    ($($words:tt)*) => {{ $crate::database::quiet::quietly(|| ::tracing::error!($($words)*)); }};
 }
 pub(crate) use {debug, error, warning};
 

@@ -7,7 +7,7 @@ use longshore_sqlite_file::check_kind;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::fault::ErrorContext;
+use crate::database::fault::ErrorContext;
 use crate::options::{Durability, SqliteOptions};
 
 /// After this wait for another program's lock, a warning is logged.
@@ -103,7 +103,7 @@ fn set_pragmas(connection: &Connection, options: &SqliteOptions) -> rusqlite::Re
         Durability::Normal => "NORMAL",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.execute_batch(include_str!("sql/configure_writer.sql"))?;
+    connection.execute_batch(include_str!("../sql/database/configure_writer.sql"))?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     if let Some(bytes) = options.size_max_bytes {
         let page_bytes: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
@@ -154,7 +154,7 @@ impl Patience {
         }
         if waited >= LOUD_AFTER && !self.has_warned {
             self.has_warned = true;
-            crate::quiet::warning!(database = %self.context.database, waited_ms = waited.as_millis(), "waiting for a lock");
+            crate::database::quiet::warning!(database = %self.context.database, waited_ms = waited.as_millis(), "waiting for a lock");
         }
         let pause = Duration::from_micros(100).saturating_mul(1 << tries.clamp(0, 6)).min(PAUSE_MAX);
         thread::sleep(pause.min(self.context.busy_timeout.saturating_sub(waited)));
