@@ -10,7 +10,7 @@ use longshore_sqlite::enqueue_in;
 
 use crate::database::{Database, job};
 
-const PAGE: &str = include_str!("../../../../docs/sql.md");
+const PAGE: &str = include_str!("../../../../../docs/sql.md");
 
 /// The statement on the page about plain SQL that starts with this comment.
 fn documented(name: &str) -> &'static str {
