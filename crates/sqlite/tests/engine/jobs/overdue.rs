@@ -149,7 +149,7 @@ fn the_index_of_overdue_jobs_names_no_column_that_a_claim_or_an_outcome_changes(
     // As on the engine's own connection.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
     let root = database.number("SELECT rootpage FROM sqlite_schema WHERE name = 'job_queue_overdue'");
-    for name in ["claim_jobs", "record_completed", "record_retrying", "promote_jobs"] {
+    for name in ["claim/claim_jobs", "outcomes/record_completed", "outcomes/record_retrying", "claim/promote_jobs"] {
         let file = format!("{}/src/sql/{name}.sql", env!("CARGO_MANIFEST_DIR"));
         let sql = format!("EXPLAIN {}", std::fs::read_to_string(file).unwrap());
         let mut statement = connection.prepare(&sql).unwrap();
