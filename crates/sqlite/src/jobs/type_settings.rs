@@ -1,8 +1,8 @@
 use longshore_core::{JobId, Status, TypeSettings};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::column;
-use crate::fault::Fault;
+use crate::database::column;
+use crate::database::fault::Fault;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
@@ -10,7 +10,7 @@ use crate::writing::work::Work;
 pub(crate) fn keep(connection: &Connection, settings: &TypeSettings) -> rusqlite::Result<()> {
     // Every field is listed, so that a new field cannot be forgotten.
     let TypeSettings { job_type, queue, priority, max_retries, timeout } = settings;
-    connection.prepare_cached(include_str!("../sql/upsert_type_settings.sql"))?.execute(params![
+    connection.prepare_cached(include_str!("../sql/jobs/upsert_type_settings.sql"))?.execute(params![
         job_type,
         queue,
         priority.map(|priority| priority.0),
@@ -24,7 +24,9 @@ pub(crate) fn keep(connection: &Connection, settings: &TypeSettings) -> rusqlite
 /// have no queue or no priority at all.
 pub(crate) fn awaiting_page(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobId>> {
     let mut ids = Vec::new();
-    for sql in [include_str!("../sql/select_incomplete.sql"), include_str!("../sql/select_awaits_settings.sql")] {
+    for sql in
+        [include_str!("../sql/jobs/select_incomplete.sql"), include_str!("../sql/jobs/select_awaits_settings.sql")]
+    {
         let mut statement = connection.prepare_cached(sql)?;
         let found = statement.query_map([limit], |row| column::id(row, 0))?;
         ids.extend(found.collect::<rusqlite::Result<Vec<JobId>>>()?);
@@ -49,8 +51,8 @@ impl Work for ApplySettings {
         for id in &self.ids {
             // A constraint of the application may refuse one of them. It runs with the built-in defaults.
             if let Err(error) = tx.apart(|tx| apply(tx, *id))? {
-                crate::quiet::warning!(job_id = id.0, %error, "the settings of its type cannot be given to the job");
-                tx.connection.prepare_cached(include_str!("../sql/keep_before_settings.sql"))?.execute([id.0])?;
+                crate::database::quiet::warning!(job_id = id.0, %error, "the settings of its type cannot be given to the job");
+                tx.connection.prepare_cached(include_str!("../sql/jobs/keep_before_settings.sql"))?.execute([id.0])?;
             }
         }
         Ok(())
@@ -58,24 +60,24 @@ impl Work for ApplySettings {
 }
 
 fn apply(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<(), Fault> {
-    let completed = tx.connection.prepare_cached(include_str!("../sql/complete_row.sql"))?.execute([id.0])?;
+    let completed = tx.connection.prepare_cached(include_str!("../sql/jobs/complete_row.sql"))?.execute([id.0])?;
     if completed > 0 {
-        crate::quiet::warning!(job_id = id.0, "another program left a row without a queue or a priority");
+        crate::database::quiet::warning!(job_id = id.0, "another program left a row without a queue or a priority");
         tx.wake_for(None, "default");
     }
     let found = tx
         .connection
-        .prepare_cached(include_str!("../sql/select_job_before_settings.sql"))?
+        .prepare_cached(include_str!("../sql/jobs/select_job_before_settings.sql"))?
         .query_row([id.0], |row| {
             Ok((column::status(row, 0)?, column::text(row, 1)?, column::text(row, 2)?, column::text(row, 3)?))
         })
         .optional()?;
     let Some((status, from, to, job_type)) = found else { return Ok(()) };
     if !matches!(status, Status::Pending | Status::Retrying | Status::Blocked) {
-        tx.connection.prepare_cached(include_str!("../sql/keep_before_settings.sql"))?.execute([id.0])?;
+        tx.connection.prepare_cached(include_str!("../sql/jobs/keep_before_settings.sql"))?.execute([id.0])?;
         return Ok(());
     }
-    tx.connection.prepare_cached(include_str!("../sql/apply_type_settings.sql"))?.execute([id.0])?;
+    tx.connection.prepare_cached(include_str!("../sql/jobs/apply_type_settings.sql"))?.execute([id.0])?;
     tx.counts.left(&from, status);
     tx.counts.entered(&to, status);
     tx.wake_for(Some(&job_type), &to);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use longshore_core::{JobId, LongAttempt, Timestamp};
 use rusqlite::{Connection, params};
 
-use crate::column;
+use crate::database::column;
 
 /// How many running attempts are looked at.
 const RUNNING_MAX: u32 = 1000;
@@ -39,7 +39,7 @@ pub(crate) fn long_attempts(connection: &Connection, now: Timestamp) -> rusqlite
 
 fn running_since(connection: &Connection, latest: Timestamp) -> rusqlite::Result<Vec<Running>> {
     connection
-        .prepare_cached(include_str!("../sql/select_running_since.sql"))?
+        .prepare_cached(include_str!("../sql/upkeep/select_running_since.sql"))?
         .query_map(params![latest.as_ms(), RUNNING_MAX], |row| {
             Ok(Running {
                 id: column::id(row, 0)?,
@@ -58,7 +58,7 @@ fn usual<'a>(
     let mut ran: BTreeMap<String, Vec<Duration>> = job_types.map(|name| (name.to_owned(), Vec::new())).collect();
     let names: Vec<&String> = ran.keys().collect();
     let names = serde_json::to_string(&names).expect("a list of strings is always JSON");
-    let mut statement = connection.prepare_cached(include_str!("../sql/select_recent_runs.sql"))?;
+    let mut statement = connection.prepare_cached(include_str!("../sql/upkeep/select_recent_runs.sql"))?;
     let mut rows = statement.query(params![LongAttempt::JOBS_MAX, names])?;
     while let Some(row) = rows.next()? {
         if let Some(of_type) = ran.get_mut(&column::text(row, 0)?)

@@ -1,0 +1,6 @@
+//! What other programs write into the tables.
+
+mod defaults;
+mod foreign;
+mod plain_sql;
+mod stuck;
