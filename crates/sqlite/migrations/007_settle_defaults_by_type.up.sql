@@ -1,5 +1,5 @@
 -- longshore: rebuild
--- An instant before 1990 is one in seconds: each column of milliseconds refuses it. A queue, a priority, a number of
+-- An instant before 1990 is one in seconds: every column of milliseconds refuses it. A queue, a priority, a number of
 -- retries and a timeout that an INSERT leaves out are those of the job's type, as soon as a worker has registered it. So
 -- they have no default of their own, and the triggers at the end fill them in. Only the triggers do: the engine, whose
 -- connection has them off, gives the queue and the priority itself. The number of retries stays NULL in its rows, which
@@ -76,10 +76,8 @@ CREATE TABLE job_queue_rebuilt (
     created_at INTEGER NOT NULL
         DEFAULT (CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER))
         CONSTRAINT created_at_is_in_milliseconds CHECK (typeof(created_at) = 'integer' AND created_at >= 631152000000),
-    started_at INTEGER
-        CONSTRAINT started_at_is_in_milliseconds CHECK (started_at >= 631152000000),
-    completed_at INTEGER
-        CONSTRAINT completed_at_is_in_milliseconds CHECK (completed_at >= 631152000000),
+    started_at INTEGER,
+    completed_at INTEGER,
     log_file_path TEXT,
     error_message TEXT,
     retry_count INTEGER NOT NULL DEFAULT 0 CHECK (retry_count >= 0),
@@ -88,12 +86,10 @@ CREATE TABLE job_queue_rebuilt (
     timeout_seconds INTEGER CHECK (timeout_seconds > 0),
     parent_job_id INTEGER,
     failure_type TEXT,
-    next_retry_at INTEGER
-        CONSTRAINT next_retry_at_is_in_milliseconds CHECK (next_retry_at >= 631152000000),
+    next_retry_at INTEGER,
     last_error_traceback TEXT,
     dead_letter_reason TEXT,
-    moved_to_dead_letter_at INTEGER
-        CONSTRAINT moved_to_dead_letter_at_is_in_milliseconds CHECK (moved_to_dead_letter_at >= 631152000000),
+    moved_to_dead_letter_at INTEGER,
     queue TEXT CHECK (queue > '' AND queue < x''),
     run_at INTEGER
         CONSTRAINT run_at_is_in_milliseconds CHECK (run_at IS NULL OR typeof(run_at) = 'integer' AND run_at >= 631152000000),
@@ -117,8 +113,9 @@ CREATE TABLE job_queue_rebuilt (
         CONSTRAINT deadline_at_is_in_milliseconds CHECK (deadline_at IS NULL OR typeof(deadline_at) = 'integer' AND deadline_at >= 631152000000),
     overdue_seen_at INTEGER,
     -- What the INSERT left to the settings of a type that nobody had registered: 1 the queue, 2 the priority, 3 both, 0
-    -- neither, but perhaps the retries or the timeout. NULL if nothing is left to do.
-    awaits_settings INTEGER,
+    -- neither, but perhaps the retries or the timeout; 4 if no trigger has looked at the row. NULL if nothing is left to do,
+    -- which the engine writes itself.
+    awaits_settings INTEGER DEFAULT 4,
     FOREIGN KEY (parent_job_id) REFERENCES job_queue_rebuilt (id) ON DELETE SET NULL,
     CHECK (CASE status
                WHEN 'pending' THEN 1
@@ -137,7 +134,8 @@ INSERT INTO job_queue_rebuilt (
     retry_count, max_retries, worker_id, timeout_seconds, parent_job_id, failure_type, next_retry_at,
     last_error_traceback, dead_letter_reason, moved_to_dead_letter_at, queue, run_at, ready_at, claim_number,
     crash_count, max_crashes, deferral_count, max_deferrals, unique_key, cancel_requested_at, progress,
-    progress_message, result, metadata, isolated_claim, lapsed_worker_id, expires_at, deadline_at, overdue_seen_at
+    progress_message, result, metadata, isolated_claim, lapsed_worker_id, expires_at, deadline_at, overdue_seen_at,
+    awaits_settings
 )
 SELECT
     id, job_type, job_data, status, priority,
@@ -186,7 +184,7 @@ SELECT
         WHEN deadline_at < 631152000000 THEN 631152000000
         ELSE deadline_at
     END,
-    overdue_seen_at
+    overdue_seen_at, NULL
 FROM job_queue
 ORDER BY id;
 
@@ -204,12 +202,9 @@ ALTER TABLE job_queue_rebuilt RENAME TO job_queue;
 -- changes a column that stands here.
 CREATE INDEX job_queue_awaits_settings ON job_queue (job_type, id)
     WHERE awaits_settings IS NOT NULL;
--- Rows without a queue or a priority, which no claim finds: only a program that has switched triggers off leaves one.
-CREATE INDEX job_queue_incomplete ON job_queue (id)
-    WHERE queue IS NULL OR priority IS NULL;
 
 CREATE TRIGGER job_queue_gets_settings AFTER INSERT ON job_queue
-WHEN NEW.queue IS NULL OR NEW.priority IS NULL OR NEW.max_retries IS NULL OR NEW.timeout_seconds IS NULL
+WHEN NEW.awaits_settings IS NOT NULL OR NEW.queue IS NULL OR NEW.priority IS NULL
 BEGIN
     UPDATE job_queue
     SET queue = COALESCE(queue, (SELECT queue FROM job_type_settings WHERE job_type = NEW.job_type), 'default'),
@@ -218,6 +213,8 @@ BEGIN
         timeout_seconds = COALESCE(timeout_seconds,
             (SELECT timeout_seconds FROM job_type_settings WHERE job_type = NEW.job_type)),
         awaits_settings = CASE
+            WHEN queue IS NOT NULL AND priority IS NOT NULL AND max_retries IS NOT NULL AND timeout_seconds IS NOT NULL
+                THEN NULL
             WHEN EXISTS (SELECT 1 FROM job_type_settings WHERE job_type = NEW.job_type) THEN NULL
             ELSE (queue IS NULL) + 2 * (priority IS NULL)
         END
@@ -233,10 +230,38 @@ BEGIN
         priority = COALESCE(priority, (SELECT priority FROM job_type_settings WHERE job_type = NEW.job_type), 5),
         max_retries = COALESCE(max_retries, (SELECT max_retries FROM job_type_settings WHERE job_type = NEW.job_type)),
         awaits_settings = CASE
+            WHEN queue IS NOT NULL AND priority IS NOT NULL AND max_retries IS NOT NULL AND timeout_seconds IS NOT NULL
+                THEN NULL
             WHEN EXISTS (SELECT 1 FROM job_type_settings WHERE job_type = NEW.job_type) THEN NULL
             ELSE (queue IS NULL) + 2 * (priority IS NULL)
         END
     WHERE id = NEW.id;
+END;
+
+-- The instants that the engine writes with every move of a job have no CHECK, which each move would pay for.
+CREATE TRIGGER job_queue_guards_inserted_instants AFTER INSERT ON job_queue
+BEGIN
+    SELECT RAISE(ABORT, 'started_at is in milliseconds since 1970, and must be after 1989')
+    WHERE NEW.started_at < 631152000000;
+    SELECT RAISE(ABORT, 'completed_at is in milliseconds since 1970, and must be after 1989')
+    WHERE NEW.completed_at < 631152000000;
+    SELECT RAISE(ABORT, 'next_retry_at is in milliseconds since 1970, and must be after 1989')
+    WHERE NEW.next_retry_at < 631152000000;
+    SELECT RAISE(ABORT, 'moved_to_dead_letter_at is in milliseconds since 1970, and must be after 1989')
+    WHERE NEW.moved_to_dead_letter_at < 631152000000;
+END;
+
+CREATE TRIGGER job_queue_guards_instants
+AFTER UPDATE OF started_at, completed_at, next_retry_at, moved_to_dead_letter_at ON job_queue
+BEGIN
+    SELECT RAISE(ABORT, 'started_at is in milliseconds since 1970, and must be after 1989')
+    WHERE NEW.started_at < 631152000000;
+    SELECT RAISE(ABORT, 'completed_at is in milliseconds since 1970, and must be after 1989')
+    WHERE NEW.completed_at < 631152000000;
+    SELECT RAISE(ABORT, 'next_retry_at is in milliseconds since 1970, and must be after 1989')
+    WHERE NEW.next_retry_at < 631152000000;
+    SELECT RAISE(ABORT, 'moved_to_dead_letter_at is in milliseconds since 1970, and must be after 1989')
+    WHERE NEW.moved_to_dead_letter_at < 631152000000;
 END;
 
 -- The counts as before, with the queue that a row has while its settings are not filled in yet.

@@ -20,18 +20,12 @@ pub(crate) fn keep(connection: &Connection, settings: &TypeSettings) -> rusqlite
     Ok(())
 }
 
-/// Jobs that another program inserted before their type was registered, and whose type is registered now; and those that
-/// have no queue or no priority at all.
+/// Jobs that another program inserted before their type was registered, and whose type is registered now.
 pub(crate) fn awaiting_page(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobId>> {
-    let mut ids = Vec::new();
-    for sql in
-        [include_str!("../sql/jobs/select_incomplete.sql"), include_str!("../sql/jobs/select_awaits_settings.sql")]
-    {
-        let mut statement = connection.prepare_cached(sql)?;
-        let found = statement.query_map([limit], |row| column::id(row, 0))?;
-        ids.extend(found.collect::<rusqlite::Result<Vec<JobId>>>()?);
-    }
-    Ok(ids)
+    connection
+        .prepare_cached(include_str!("../sql/jobs/select_awaits_settings.sql"))?
+        .query_map([limit], |row| column::id(row, 0))?
+        .collect()
 }
 
 /// Gives these jobs the settings of their type where they do not say otherwise.
@@ -60,11 +54,6 @@ impl Work for ApplySettings {
 }
 
 fn apply(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<(), Fault> {
-    let completed = tx.connection.prepare_cached(include_str!("../sql/jobs/complete_row.sql"))?.execute([id.0])?;
-    if completed > 0 {
-        crate::database::quiet::warning!(job_id = id.0, "another program left a row without a queue or a priority");
-        tx.wake_for(None, "default");
-    }
     let found = tx
         .connection
         .prepare_cached(include_str!("../sql/jobs/select_job_before_settings.sql"))?

@@ -19,7 +19,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
         for parameter in 0..JOB_PARAMETERS {
             write!(sql, ", ?{}", 2 + job * JOB_PARAMETERS + parameter).expect("a string takes everything");
         }
-        sql.push(')');
+        sql.push_str(", NULL)");
     }
     sql
 });

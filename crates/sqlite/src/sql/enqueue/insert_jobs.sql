@@ -2,6 +2,6 @@
 -- is two fifths of the cost of a row. This is the first row; the others follow.
 INSERT INTO job_queue (
     created_at, job_type, job_data, priority, max_retries, timeout_seconds, queue, run_at, max_crashes, max_deferrals,
-    metadata, expires_at, deadline_at
+    metadata, expires_at, deadline_at, awaits_settings
 )
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, NULL)

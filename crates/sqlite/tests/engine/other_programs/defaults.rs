@@ -29,7 +29,9 @@ fn an_instant_in_seconds_is_refused_in_every_column_of_milliseconds() {
             let update = format!("UPDATE job_queue SET {column} = {seconds}");
             for statement in [insert, update] {
                 let refused = foreign.execute(&statement, []).unwrap_err().to_string();
-                assert!(refused.contains(&format!("{column}_is_in_milliseconds")), "{statement}: {refused}");
+                let words = refused.replace('_', " ");
+                let told = format!("{} is in milliseconds", column.replace('_', " "));
+                assert!(words.contains(&told), "{statement}: {refused}");
             }
         }
         let first = format!("INSERT INTO job_queue (job_type, {column}) VALUES ('mail', 631152000000)");
@@ -69,7 +71,9 @@ async fn an_update_that_takes_away_queue_and_priority_gives_those_of_the_type() 
 #[tokio::test]
 async fn a_row_without_a_queue_of_a_program_without_triggers_runs_all_the_same() {
     let database = Database::new();
-    let worker = database.worker().await;
+    let settings = TypeSettings { queue: Some("post".to_owned()), ..TypeSettings::new("mail") };
+    let with_settings = longshore_core::Registration { settings: [settings].into(), ..registration() };
+    let worker = longshore_testkit::register_for_good(&database.store, with_settings).await;
     let foreign = database.foreign();
     foreign.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
     foreign.execute("INSERT INTO job_queue (job_type) VALUES ('mail')", []).unwrap();
@@ -78,7 +82,7 @@ async fn a_row_without_a_queue_of_a_program_without_triggers_runs_all_the_same()
     database.store.reclaim().await.unwrap();
 
     let leases = database.claim(&worker, 9).await.leases;
-    assert_eq!(leases.iter().map(|lease| lease.queue.as_str()).collect::<Vec<_>>(), ["default"]);
+    assert_eq!(leases.iter().map(|lease| lease.queue.as_str()).collect::<Vec<_>>(), ["post"]);
 }
 
 /// An adopted table, or one of an earlier version, is full of old jobs on the first day.
