@@ -165,3 +165,21 @@ BEGIN
     SELECT 'update', id, queue, status FROM job_queue
     WHERE unique_key = NEW.unique_key AND status IN ('pending', 'running', 'retrying', 'blocked') AND id <> OLD.id;
 END;
+
+CREATE TRIGGER job_queue_retries_in_time AFTER UPDATE OF status, run_at, next_retry_at ON job_queue
+WHEN NEW.status = 'retrying' AND NEW.run_at IS NULL
+BEGIN
+    UPDATE job_queue
+    SET run_at = CASE typeof(next_retry_at) WHEN 'integer' THEN next_retry_at
+                 ELSE CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) END
+    WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER job_queue_inserted_retrying AFTER INSERT ON job_queue
+WHEN NEW.status = 'retrying' AND NEW.run_at IS NULL
+BEGIN
+    UPDATE job_queue
+    SET run_at = CASE typeof(next_retry_at) WHEN 'integer' THEN next_retry_at
+                 ELSE CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) END
+    WHERE id = NEW.id;
+END;

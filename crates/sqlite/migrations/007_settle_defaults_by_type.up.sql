@@ -264,6 +264,26 @@ BEGIN
     WHERE NEW.moved_to_dead_letter_at < 631152000000;
 END;
 
+-- As before, but an instant in seconds is refused by the trigger above and not by a constraint here, which OR FAIL would
+-- not take back.
+CREATE TRIGGER job_queue_retries_in_time AFTER UPDATE OF status, run_at, next_retry_at ON job_queue
+WHEN NEW.status = 'retrying' AND NEW.run_at IS NULL
+BEGIN
+    UPDATE job_queue
+    SET run_at = CASE WHEN typeof(next_retry_at) = 'integer' AND next_retry_at >= 631152000000 THEN next_retry_at
+                 ELSE CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) END
+    WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER job_queue_inserted_retrying AFTER INSERT ON job_queue
+WHEN NEW.status = 'retrying' AND NEW.run_at IS NULL
+BEGIN
+    UPDATE job_queue
+    SET run_at = CASE WHEN typeof(next_retry_at) = 'integer' AND next_retry_at >= 631152000000 THEN next_retry_at
+                 ELSE CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) END
+    WHERE id = NEW.id;
+END;
+
 -- The counts as before, with the queue that a row has while its settings are not filled in yet.
 CREATE TRIGGER job_queue_inserted AFTER INSERT ON job_queue
 BEGIN

@@ -160,7 +160,7 @@ impl Database {
         let wrong = "SELECT group_concat(queue || '/' || status || ' ' || kept || ' for ' || counted)
             FROM (SELECT queue, status, sum(kept) AS kept, sum(counted) AS counted FROM (
                 SELECT queue, status, jobs AS kept, 0 AS counted FROM job_depths
-                UNION ALL SELECT queue, status, 0, 1 FROM job_queue) GROUP BY queue, status)
+                UNION ALL SELECT COALESCE(queue, 'default'), status, 0, 1 FROM job_queue) GROUP BY queue, status)
             WHERE kept <> counted";
         let wrong: Option<String> = self.foreign().query_row(wrong, [], |row| row.get(0)).unwrap();
         assert_eq!(wrong, None);

@@ -1,3 +1,3 @@
 -- The status of every job. It is read until the time limit of the snapshot.
-SELECT queue, status
+SELECT COALESCE(queue, 'default'), status
 FROM job_queue

@@ -155,7 +155,7 @@ fn counts_are_true_after_each_of_many_random_statements() {
 }
 
 const WRONG: &str = "SELECT count(*) FROM (SELECT sum(jobs) AS wrong FROM (
-        SELECT queue, status, jobs FROM job_depths UNION ALL SELECT queue, status, -1 FROM job_queue)
+        SELECT queue, status, jobs FROM job_depths UNION ALL SELECT COALESCE(queue, 'default'), status, -1 FROM job_queue)
     GROUP BY queue, status) WHERE wrong <> 0";
 
 fn random_statement(random: &mut fastrand::Rng) -> String {
@@ -168,8 +168,13 @@ fn random_statement(random: &mut fastrand::Rng) -> String {
                 let queue = pick(random, &["a", "b"]);
                 let status = pick(random, &["pending", "running", "retrying", "completed", "dead_letter", "cancelled"]);
                 let key = pick(random, &["NULL", "'k'", "'l'"]);
+                let past = 1_600_000_000_000_i64;
                 let comma = if row == 0 { "" } else { ", " };
-                write!(insert, "{comma}({id}, 'mail', '{queue}', '{status}', {key}, 'w', 1, 1, 1, 'r', 1)").unwrap();
+                write!(
+                    insert,
+                    "{comma}({id}, 'mail', '{queue}', '{status}', {key}, 'w', {past}, {past}, {past}, 'r', {past})"
+                )
+                .unwrap();
             }
             let upserts =
                 ["", "", " ON CONFLICT DO NOTHING", " ON CONFLICT (id) DO UPDATE SET queue = 'c', id = id + 7"];

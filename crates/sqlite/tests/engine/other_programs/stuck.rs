@@ -161,7 +161,7 @@ async fn a_job_that_plain_sql_retries_without_a_run_at_becomes_due() {
     let database = Database::new();
     let worker = database.worker().await;
     let id = database.enqueue(job()).await;
-    let retry = "UPDATE job_queue SET status = 'retrying', next_retry_at = 1700000000005 WHERE id = ?1";
+    let retry = "UPDATE job_queue SET status = 'retrying', next_retry_at = 1600000000005 WHERE id = ?1";
 
     shell(&database).execute(retry, [id.0]).unwrap();
 
