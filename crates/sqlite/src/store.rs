@@ -23,6 +23,7 @@ use crate::jobs::enqueue::{Enqueue, Inserting};
 use crate::jobs::outcomes::record::{GiveBackByWriter, RecordAll, by_rows};
 use crate::jobs::outcomes::report::ReportAll;
 use crate::jobs::overdue::{WaitingJob, end_waiting_in};
+use crate::jobs::type_settings::apply_settings;
 use crate::options::SqliteOptions;
 use crate::schema;
 use crate::upkeep::audit::Audit;
@@ -179,6 +180,9 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
     made.map_err(|fault| context.answer(fault, "enqueueing a job"))
 }
 
+/// How many steps of a registration give waiting jobs the settings of their type; 500 jobs each.
+const SETTINGS_STEPS: u32 = 20;
+
 impl Store for SqliteStore {
     fn limits(&self) -> Limits {
         self.parts.options.limits
@@ -213,6 +217,9 @@ impl Store for SqliteStore {
                 liveness.forget(&worker_id);
             }
             registered?;
+            // Before its first claim, so that it takes them from the queue and in the order of their type. What is left is
+            // for the search for dead workers, and so is an error.
+            let _ = apply_settings(&self.parts.readers, &self.parts.writer, SETTINGS_STEPS).await;
             told.forget(&worker_id);
             let session = first.unwrap_or_else(|| self.parts.begin_session(&worker_id));
             Ok(Box::new(session) as Box<dyn WorkerSession>)

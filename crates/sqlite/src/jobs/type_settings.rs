@@ -1,10 +1,15 @@
-use longshore_core::{JobId, Status, TypeSettings};
+use longshore_core::{JobId, Status, StoreError, TypeSettings};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::column;
 use crate::database::fault::Fault;
+use crate::database::readers::Readers;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
+use crate::writing::writer::Writer;
+
+/// How many jobs one transaction changes.
+const STEP_ROWS: u32 = 500;
 
 /// Keeps the settings of a type for the triggers, which fill in what plain SQL leaves out.
 pub(crate) fn keep(connection: &Connection, settings: &TypeSettings) -> rusqlite::Result<()> {
@@ -26,6 +31,22 @@ pub(crate) fn awaiting_page(connection: &Connection, limit: u32) -> rusqlite::Re
         .prepare_cached(include_str!("../sql/jobs/select_awaits_settings.sql"))?
         .query_map([limit], |row| column::id(row, 0))?
         .collect()
+}
+
+/// Gives waiting jobs the settings of their registered types, in at most so many steps.
+pub(crate) async fn apply_settings(readers: &Readers, writer: &Writer, steps_max: u32) -> Result<(), StoreError> {
+    for _ in 0..steps_max {
+        let ids = readers
+            .run("searching for jobs without the settings of their type", |tx| {
+                Ok(awaiting_page(tx.connection, STEP_ROWS)?)
+            })
+            .await?;
+        if ids.is_empty() {
+            break;
+        }
+        writer.run(ApplySettings { ids }).await?;
+    }
+    Ok(())
 }
 
 /// Gives these jobs the settings of their type where they do not say otherwise.
