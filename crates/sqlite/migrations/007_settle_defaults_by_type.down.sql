@@ -1,6 +1,12 @@
 -- longshore: rebuild
 -- What follows the settings of its type gets them now, or the built-in default. An instant that this migration changed,
 -- and that nobody has changed since, is again what it was.
+DROP TRIGGER job_queue_gets_settings;
+DROP TRIGGER job_queue_gets_settings_again;
+DROP TRIGGER job_queue_guards_inserted_instants;
+DROP TRIGGER job_queue_guards_instants;
+DROP INDEX job_queue_awaits_settings;
+
 CREATE TABLE job_queue_rebuilt (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     job_type TEXT NOT NULL CHECK (job_type > '' AND job_type < x''),
