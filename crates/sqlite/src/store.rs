@@ -15,7 +15,7 @@ use crate::database_file::DatabaseFile;
 use crate::fault::{ErrorContext, Fault};
 use crate::jobs::claim::Claim;
 use crate::jobs::enqueue::stream::enqueue_stream;
-use crate::jobs::enqueue::{Enqueue, Inserting};
+use crate::jobs::enqueue::{Enqueue, INSERT_JOB, Inserting};
 use crate::jobs::inbox::{Inboxes, Mailbox};
 use crate::jobs::overdue::{WaitingJob, end_waiting_in};
 use crate::jobs::record::{GiveBackByWriter, RecordAll, by_rows};
@@ -34,7 +34,8 @@ use crate::workers::reclaim::Reclaim;
 use crate::workers::told::ToldClaims;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::writing::hints::Hints;
-use crate::writing::writer::{Opened, Writer};
+use crate::writing::writer::Writer;
+use crate::writing::writer_connection::Opened;
 
 /// A job queue in one SQLite file.
 ///
@@ -168,7 +169,7 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
     check_connection(connection, &context.database)?;
     let job = job.clone().check(&Limits::default())?;
     let make = || -> Result<Enqueued, Fault> {
-        let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
+        let mut insert = connection.prepare_cached(INSERT_JOB)?;
         let now = SystemClock::new().now();
         let end = |holder: &WaitingJob, overdue| Ok(end_waiting_in(connection, holder, overdue, now)?);
         Ok(Inserting::begin(connection, &mut insert).make(&job, now, end)?.enqueued)
