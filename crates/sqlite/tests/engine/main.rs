@@ -16,6 +16,7 @@ mod group;
 mod keepers;
 mod liveness;
 mod overdue;
+mod own_thread;
 mod panics;
 mod plain_sql;
 mod plan;
