@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use longshore_core::{Status, Timestamp};
 use rusqlite::{Connection, params};
 
-use crate::column;
+use crate::database::column;
 
 /// The changes of a transaction to the counts of the dashboard. They are collected in memory and written once for the
 /// whole batch, in the same transaction. The triggers of migration 004 must do the same for other writers.
@@ -86,7 +86,7 @@ impl Counts {
             let queue = &counts.queue;
             for (status, change) in Status::ALL.into_iter().zip(counts.depths) {
                 if change != 0 {
-                    add_depth(connection, queue, status, change)?;
+                    add_depth_of(connection, queue, status.as_str(), change)?;
                 }
             }
             for (minute, what) in &counts.minutes {
@@ -145,19 +145,9 @@ impl Minute {
     }
 }
 
-/// [`add_depth`] for any word that another program may have written as a status.
+/// Adds to one depth. The status may be any word that another program has written.
 pub(crate) fn add_depth_of(connection: &Connection, queue: &str, word: &str, change: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![queue, word, change])?;
-    Ok(())
-}
-
-/// Adds to one depth.
-fn add_depth(connection: &Connection, queue: &str, status: Status, change: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![
-        queue,
-        status.as_str(),
-        change
-    ])?;
+    connection.prepare_cached(include_str!("../sql/upkeep/add_depth.sql"))?.execute(params![queue, word, change])?;
     Ok(())
 }
 
@@ -165,7 +155,7 @@ fn add_depth(connection: &Connection, queue: &str, status: Status, change: i64) 
 pub(crate) fn add_minute(connection: &Connection, queue: &str, minute: i64, what: Minute) -> rusqlite::Result<()> {
     let Minute { completed, failed, retried, cancelled, waited_ms, ran_ms } = what;
     connection
-        .prepare_cached(include_str!("../sql/add_minute.sql"))?
+        .prepare_cached(include_str!("../sql/upkeep/add_minute.sql"))?
         .execute(params![minute, queue, completed, failed, retried, cancelled, waited_ms, ran_ms])?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 use longshore_core::{Status, Timestamp, ValidJob};
 use rusqlite::{Connection, ErrorCode};
 
-use crate::database_file::{DatabaseFile, FileChange};
-use crate::fault::{ErrorContext, spoils_connection};
+use crate::database::database_file::{DatabaseFile, FileChange};
+use crate::database::fault::{ErrorContext, spoils_connection};
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
@@ -256,7 +256,7 @@ impl Group<'_> {
         if !self.session.connection.is_autocommit()
             && let Err(error) = execute(&self.session.connection, "ROLLBACK")
         {
-            crate::quiet::warning!(database = %self.context.database, %error, "could not roll back");
+            crate::database::quiet::warning!(database = %self.context.database, %error, "could not roll back");
         }
     }
 }

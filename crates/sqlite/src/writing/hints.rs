@@ -10,7 +10,7 @@ use longshore_core::Interest;
 use changes::Changes;
 use subscription::Subscriber;
 
-use crate::quiet::quietly;
+use crate::database::quiet::quietly;
 
 pub(crate) use subscription::Subscription;
 

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
-use crate::fault::ErrorContext;
+use crate::database::fault::ErrorContext;
 use crate::schema;
 use crate::writing::awake::{Awake, let_others_run};
 use crate::writing::connection_lock::ConnectionLock;
@@ -140,7 +140,7 @@ impl Writer {
         if let Some(thread) = thread
             && thread.join().is_err()
         {
-            crate::quiet::error!(database = %self.context.database, "the writer thread has panicked");
+            crate::database::quiet::error!(database = %self.context.database, "the writer thread has panicked");
         }
     }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use longshore_core::StoreError;
 use rusqlite::Connection;
 
-use crate::connection::{LockWaits, open_writer, wait_for_locks};
-use crate::database_file::{DatabaseFile, FileChange};
-use crate::fault::ErrorContext;
+use crate::database::connection::{LockWaits, open_writer, wait_for_locks};
+use crate::database::database_file::{DatabaseFile, FileChange};
+use crate::database::fault::ErrorContext;
+use crate::database::readers::Readers;
 use crate::options::SqliteOptions;
-use crate::readers::Readers;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
 use crate::writing::checkpoints::{Checkpoints, Step};
@@ -162,7 +162,7 @@ impl WriterConnection {
         if std::mem::replace(&mut self.has_parted, true) {
             return;
         }
-        crate::quiet::error!(error = %change.error(&self.context), "this store stops working");
+        crate::database::quiet::error!(error = %change.error(&self.context), "this store stops working");
         self.readers.abandon();
         self.checkpoints.end();
         if let Some(open) = &self.open {

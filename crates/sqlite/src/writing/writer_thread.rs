@@ -3,7 +3,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::fault::{ErrorContext, panic_message};
+use crate::database::fault::{ErrorContext, panic_message};
 use crate::writing::awake::Awake;
 use crate::writing::connection_lock::ConnectionLock;
 use crate::writing::work::{Message, Task};
@@ -42,7 +42,7 @@ impl WriterThread {
         let ran = catch_unwind(AssertUnwindSafe(|| while self.work() == Next::Continue {}));
         if let Err(payload) = ran {
             let message = panic_message(payload.as_ref());
-            crate::quiet::error!(database = %self.context.database, panic = message, "the writer panicked and has ended");
+            crate::database::quiet::error!(database = %self.context.database, panic = message, "the writer panicked and has ended");
             // Before the waiting requests are dropped, because their callers then look for the reason.
             let _ = self.panicked.set(message.to_owned());
         }

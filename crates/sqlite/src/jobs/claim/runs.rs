@@ -6,7 +6,8 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Rows, Statement, params};
 
-use crate::column::{self, Columns};
+use crate::database::column;
+use crate::database::column::Columns;
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
 use crate::jobs::overdue::{WaitingJob, time_bounds};
 
@@ -15,7 +16,7 @@ const RUNS_MAX: usize = 64;
 /// The same statement as often as one claim uses it at a time. The connection keeps one statement for each text, so
 /// the texts differ in a comment.
 static RUN_STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let sql = include_str!("../../sql/select_claim_run.sql").trim_end();
+    let sql = include_str!("../../sql/claim/select_claim_run.sql").trim_end();
     (0..RUNS_MAX).map(|place| format!("{sql} -- {place}")).collect()
 });
 /// How many overdue jobs one claim ends. The next claim continues after them.
@@ -179,7 +180,7 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
         let next = match state {
             RunState::Reading(rows) => take_row(rows, lane, self.now, &mut self.chosen)?,
             RunState::Unread | RunState::JobByJob => {
-                let sql = include_str!("../../sql/select_claim_run_from.sql");
+                let sql = include_str!("../../sql/claim/select_claim_run_from.sql");
                 let mut statement = self.connection.prepare_cached(sql)?;
                 let from = params![lane.job_type, &*lane.queue, head.start(), head.id.0];
                 let mut rows = open(&mut statement, from)?;
@@ -236,7 +237,7 @@ pub(crate) fn given_lease(
     claim_number: ClaimNumber,
 ) -> rusqlite::Result<Option<Lease>> {
     connection
-        .prepare_cached(include_str!("../../sql/select_given_lease.sql"))?
+        .prepare_cached(include_str!("../../sql/claim/select_given_lease.sql"))?
         .query_row(params![id.0, worker_id.as_str(), claim_number.0], |row| {
             let mut columns = Columns::of(row);
             let lease = lease(&mut columns)?;

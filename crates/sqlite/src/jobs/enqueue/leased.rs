@@ -1,10 +1,10 @@
 use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, TimeBounds, Timestamp, ValidJob};
 use rusqlite::params;
 
-use crate::column;
-use crate::fault::Fault;
-use crate::jobs::due::later_than;
-use crate::jobs::offers::Taken;
+use crate::database::column;
+use crate::database::fault::Fault;
+use crate::jobs::claim::due::later_than;
+use crate::jobs::claim::offers::Taken;
 use crate::jobs::unique_key::Met;
 use crate::workers::held::HeldLease;
 use crate::writing::session::{Delivery, WriteTx};
@@ -35,7 +35,7 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Op
 
 fn insert(tx: &WriteTx<'_, '_>, job: &NewJob, taken: &Taken) -> rusqlite::Result<JobId> {
     let time = TimeBounds::from_now(tx.now, job.expires_in, job.deadline_in);
-    let id = tx.connection.prepare_cached(include_str!("../../sql/insert_leased_job.sql"))?.insert(params![
+    let id = tx.connection.prepare_cached(include_str!("../../sql/enqueue/insert_leased_job.sql"))?.insert(params![
         job.job_type,
         job.job_data.as_str(),
         job.priority.0,

@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::{Open, WriterConnection};
-use crate::database_file::FileChange;
-use crate::fault::{panic_message, spoils_connection};
+use crate::database::database_file::FileChange;
+use crate::database::fault::{panic_message, spoils_connection};
 use crate::workers::held::HeldLeases;
 use crate::writing::checkpoints::Step;
 use crate::writing::group::{Committed, Group, NotRun, Place};
@@ -75,7 +75,7 @@ impl WriterConnection {
     fn run_group(&mut self, group: &mut Vec<Box<dyn Task>>, place: Place) -> Committed {
         let run = catch_unwind(AssertUnwindSafe(|| self.run_guarded(group, place)));
         run.unwrap_or_else(|payload| {
-            crate::quiet::error!(database = %self.context.database, panic = panic_message(payload.as_ref()), "the writer panicked");
+            crate::database::quiet::error!(database = %self.context.database, panic = panic_message(payload.as_ref()), "the writer panicked");
             self.held = HeldLeases::default();
             group.drain(..).for_each(|task| task.give_up(payload.as_ref()));
             Committed { is_spoilt: true, ..Committed::default() }

@@ -1,0 +1,7 @@
+//! The writer: groups, checkpoints, faults.
+
+mod checkpoint;
+mod fault;
+mod group;
+mod own_thread;
+mod panics;
