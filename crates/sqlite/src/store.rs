@@ -42,6 +42,9 @@ use crate::writing::writer_connection::Opened;
 ///
 /// Its clones share one writer thread and a few reader threads. The threads end when [`SqliteStore::close`] is called
 /// or the last clone is dropped. Several stores, in this process and others, may use one file.
+///
+/// While commits take less than a millisecond, an enqueue of a few jobs that is the only request commits on the thread
+/// that polls it, which is blocked meanwhile.
 #[derive(Clone)]
 pub struct SqliteStore {
     pub(crate) parts: Arc<Parts>,

@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::writing::writer_connection::WriterConnection;
 
@@ -18,7 +18,7 @@ impl ConnectionLock {
     /// Waits for the connection. Only for the writer's thread.
     pub(crate) fn take(&self) -> MutexGuard<'_, WriterConnection> {
         self.is_wanted.store(true, Ordering::Relaxed);
-        // Whoever panicked has left a connection that is closed before its next use, or an unfinished look.
+        // A panic inside a transaction is caught, and its connection is closed. Any other leaves nothing half done.
         let taken = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_wanted.store(false, Ordering::Relaxed);
         taken
@@ -29,6 +29,10 @@ impl ConnectionLock {
         if self.is_wanted.load(Ordering::Relaxed) {
             return None;
         }
-        self.connection.try_lock().ok()
+        match self.connection.try_lock() {
+            Ok(taken) => Some(taken),
+            Err(TryLockError::Poisoned(taken)) => Some(taken.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }

@@ -63,10 +63,8 @@ impl Writer {
         Ok(Self { sender, connection, permits, awake, thread, panicked, context, hints, log_watch })
     }
 
-    /// Runs the work and returns after the commit. If the future is dropped, the work is done or not done at all, later
-    /// or already. It is not done twice.
-    ///
-    /// Work on this thread is done within one poll, so nothing is dropped in its middle.
+    /// Runs the work and returns after the commit. If the future is dropped, the work is done once or not at all: work
+    /// on this thread is done within one poll.
     ///
     /// It does not use the budget of a Tokio task. A caller that blocks inside a task gives Tokio no chance to renew
     /// the budget, and would wait for ever for an answer that exists.
