@@ -133,6 +133,9 @@ impl Schema {
     #[must_use]
     pub fn without<'names>(&self, names: impl IntoIterator<Item = &'names ObjectName>) -> Self {
         let gone: BTreeSet<&ObjectName> = names.into_iter().collect();
+        if gone.is_empty() {
+            return self.clone();
+        }
         let owners: BTreeSet<&str> =
             gone.iter().filter(|name| name.table.is_none()).map(|name| ObjectName::owner(name)).collect();
         let mut rest = self.clone();

@@ -3,7 +3,10 @@
 mod version;
 mod words;
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use crate::{
     adoption::{Choices, Scene, Takeover},
@@ -77,6 +80,8 @@ pub struct Survey {
     pub accepted: Vec<ObjectName>,
     /// How a table of another program would be taken over, as long as nobody has chosen anything.
     pub takeover: Option<Takeover>,
+    /// Where each migration stands in `standings`; made when somebody asks first.
+    pub(crate) places: OnceLock<HashMap<MigrationId, usize>>,
 }
 
 impl Standing {
@@ -133,9 +138,9 @@ impl Survey {
         let comparison = recorded.as_ref().map(|expected| differences(expected, &observed)).unwrap_or_default();
         let mut standings = version::standings(sources, &ledger, &chain, &observed);
         find_interrupted(target, &migrations, &mut standings)?;
-        let takeover = None;
+        let (takeover, places) = (None, OnceLock::new());
         let mut survey =
-            Self { ledger, chain, observed, recorded, comparison, standings, findings, accepted, takeover };
+            Self { ledger, chain, observed, recorded, comparison, standings, findings, accepted, takeover, places };
         survey.takeover = survey.inspect(target, sources, &Choices::default())?;
         survey.find_broken_history(sources);
         words::say_problems(&mut survey);
@@ -160,7 +165,18 @@ impl Survey {
 
     /// The standing of a migration.
     pub fn standing(&self, id: &MigrationId) -> Option<&Standing> {
-        self.standings.iter().find(|standing| standing.id == *id)
+        let places = self.places.get_or_init(|| {
+            let ids = self.standings.iter().map(|standing| standing.id.clone());
+            // Of several with one number the first counts.
+            ids.enumerate().map(|(place, id)| (id, place)).rev().collect()
+        });
+        places.get(id).map(|place| &self.standings[*place])
+    }
+
+    /// The standing of the migration that a finding speaks of.
+    pub(crate) fn standing_of(&self, subject: &str) -> Option<&Standing> {
+        let (source, number) = subject.rsplit_once(':')?;
+        self.standing(&MigrationId::new(source, number.parse().ok()?))
     }
 
     /// Findings that forbid to run anything.

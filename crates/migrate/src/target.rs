@@ -51,6 +51,13 @@ pub enum TargetError {
         /// The statement in one line.
         statement: String,
     },
+    /// A statement is too much work for a rehearsal and was broken off, with its transaction. It has no rows the next
+    /// time.
+    #[error("`{statement}` is too much work for a rehearsal")]
+    TooMuch {
+        /// The statement in one line.
+        statement: String,
+    },
     /// The catalog cannot be read as a schema.
     #[error("the schema cannot be read: {source}")]
     Catalog {
@@ -227,6 +234,7 @@ pub trait Target: Session {
     fn scratch(&self) -> Result<Box<dyn Session>, TargetError>;
 
     /// An empty database of the same kind that goes away by itself, with transactions and foreign keys as this has them.
+    /// What is too much work there is broken off: [`TargetError::TooMuch`].
     fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError>;
 
     /// Waits for the runner lock. [`OutsideCause::RunnerBusy`] after `wait`.

@@ -97,7 +97,8 @@ impl CatalogReader {
     fn refresh(&mut self, connection: &Connection, reach: &Reach) -> rusqlite::Result<()> {
         let mut touched = match reach {
             Reach::Everything => self.compare_all(connection)?,
-            Reach::Only(_) | Reach::Rows => self.compare_reached(connection, reach)?,
+            Reach::Only(_) => self.compare_reached(connection, reach)?,
+            Reach::Rows => return Ok(()),
         };
         if touched.is_empty() {
             return Ok(());

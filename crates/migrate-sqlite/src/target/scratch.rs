@@ -9,10 +9,10 @@ use longshore_migrate::{
     target::{Definition, Progress, Rebuild, SchemaChanges, Session, TargetError, Value},
 };
 use longshore_sqlite_file::FileAccess;
-use rusqlite::{Connection, ErrorCode, hooks::AuthContext, limits::Limit};
+use rusqlite::{Connection, hooks::AuthContext, limits::Limit};
 
 use super::authorizer::Confinement;
-use super::bulk::{Budget, Bulk, makes_rows, run_without_rows};
+use super::bulk::{Budget, Bulk, Within, makes_rows, within};
 use super::{failed, rebuild, rows, run, unreadable};
 use crate::catalog::{CatalogReader, Reach};
 
@@ -46,46 +46,39 @@ impl Scratch {
             Ok(connection)
         };
         let connection = open().map_err(|error: rusqlite::Error| failed(&context(), "opening it", error))?;
-        Ok(Self { connection, reader: CatalogReader::default(), reach: Reach::default(), budget, bulk: bulk.clone() })
+        Ok(Self { connection, reader: CatalogReader::default(), reach: Reach::Rows, budget, bulk: bulk.clone() })
     }
 
     /// Work on rows goes as far as the budget does; beyond it the statement has no rows.
     fn run_within(&self, statement: &str) -> rusqlite::Result<u64> {
-        if let Some(without_rows) = self.bulk.without_rows(&self.connection, statement) {
-            return without_rows;
+        loop {
+            let run = || run(&self.connection, statement);
+            if let Within::Ended(result) = within(&self.budget, &self.bulk, &self.connection, statement, run) {
+                return result;
+            }
         }
-        if !self.budget.begin() {
-            self.bulk.note(statement);
-            return run_without_rows(&self.connection, statement);
-        }
-        let result = run(&self.connection, statement);
-        self.budget.end();
-        if result.as_ref().is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)) {
-            self.bulk.note(statement);
-            return run_without_rows(&self.connection, statement);
-        }
-        result
     }
 
     fn read(&mut self) -> Result<Schema, TargetError> {
-        let reach = std::mem::take(&mut self.reach);
+        let reach = std::mem::replace(&mut self.reach, Reach::Rows);
         self.reader.read_what(&self.connection, &reach).map_err(|error| unreadable(&context(), error))
     }
 
-    /// The database itself, for whoever switches foreign keys as the runner does.
-    pub(super) fn into_connection(self) -> Connection {
-        self.connection
+    /// The database itself with its budget, for whoever switches foreign keys as the runner does.
+    pub(super) fn into_connection(self) -> (Connection, Arc<Budget>) {
+        (self.connection, self.budget)
     }
 }
 
 impl Session for Scratch {
     fn execute(&mut self, statement: &str) -> Result<u64, TargetError> {
+        let words: Vec<Token<'_>> = tokens(statement).into_iter().filter(Token::has_meaning).collect();
         // It leaves the schema as it is, and SQLite would attach a database for it.
-        if is_plain_vacuum(statement) {
+        if is_plain_vacuum(&words) {
             return Ok(0);
         }
-        let reach = Reach::of(statement);
-        let has_rows = reach == Reach::Rows || makes_rows(statement);
+        let reach = Reach::of_words(statement, &words);
+        let has_rows = reach == Reach::Rows || makes_rows(statement, &words);
         self.reach.extend(reach);
         let result = if has_rows { self.run_within(statement) } else { run(&self.connection, statement) };
         result.map_err(|error| failed(&context(), statement, error))
@@ -127,8 +120,7 @@ pub(super) fn confine(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 /// A VACUUM that writes no other file.
-pub(super) fn is_plain_vacuum(statement: &str) -> bool {
-    let words: Vec<Token<'_>> = tokens(statement).into_iter().filter(Token::has_meaning).collect();
+pub(super) fn is_plain_vacuum(words: &[Token<'_>]) -> bool {
     words.first().is_some_and(|word| word.is("vacuum")) && !words.iter().any(|word| word.is("into"))
 }
 

@@ -11,7 +11,7 @@ use crate::{
     files::migration::{Direction, Migration, MigrationId},
     files::script::{Bounds, Script},
     ledger::{EventKind, Ledger, Record, RowChange, Witness},
-    schema::{Difference, ObjectKind, ObjectName, Presence, Schema, differences},
+    schema::{Difference, ObjectName, Presence, Schema, differences},
     target::{ForeignKeys, Progress, Target, TargetError},
 };
 
@@ -42,13 +42,12 @@ impl Order<'_> {
             Direction::Up => self.chain.before(&self.migration.id),
             Direction::Down => self.chain.with(&self.migration.id),
         };
-        let is_part = |object: &ObjectName| matches!(object.kind, ObjectKind::Index | ObjectKind::Trigger);
         LossCheck {
             data_loss: self.data_loss,
             intended: self.migration.intended_losses(self.direction),
             moves: Moves::default(),
             made: BTreeSet::new(),
-            known: made.objects().map(|(object, _)| object.clone()).filter(is_part).collect(),
+            known: made,
             keep_counters: self.migration.bounds(self.direction) == Bounds::Rebuild,
             other_files: self.migration.script(self.direction).is_some_and(Script::reaches_other_files),
         }

@@ -154,11 +154,14 @@ fn run(session: &mut dyn Session, migration: &Migration, direction: Direction, s
         Stage::Scratch => script.replayed(),
     };
     for (at, statement) in statements.into_iter().enumerate() {
-        session.report(&Progress::Statement {
-            id: migration.id.clone(),
-            statement: at + 1,
-            text: statement.in_short(),
-        });
+        // Nobody watches a scratch database, and a statement in short costs as much as a small one does.
+        if stage == Stage::Database {
+            session.report(&Progress::Statement {
+                id: migration.id.clone(),
+                statement: at + 1,
+                text: statement.in_short(),
+            });
+        }
         session
             .execute(&statement.text)
             .map_err(|source| RunError::Statement { statement: statement.clone(), source })?;

@@ -4,7 +4,6 @@ use super::Migrator;
 use crate::{
     error::MigrateError,
     execution::rehearsal::rehearse,
-    execution::replay::Chain,
     files::lint::lint,
     files::source::{APP, NewPair, Source},
     report::LintReport,
@@ -16,8 +15,7 @@ impl Migrator<'_> {
     pub fn lint(&mut self) -> Result<LintReport, MigrateError> {
         let mut findings: Vec<Finding> = self.sources.iter().flat_map(lint).collect();
         let migrations: Vec<_> = self.sources.iter().flat_map(Source::migrations).collect();
-        let chain = Chain::replay(self.target.as_ref(), &migrations)?;
-        findings.extend(rehearse(self.target.rehearsal()?.as_mut(), &migrations, &chain)?);
+        findings.extend(rehearse(self.target.rehearsal()?.as_mut(), &migrations)?);
         let skipped = self.sources.iter().flat_map(Source::skipped).cloned().collect();
         Ok(LintReport::of(findings, skipped))
     }

@@ -138,7 +138,7 @@ impl Migrator<'_> {
             script.map(|script| script.statements().to_vec()).unwrap_or_default()
         };
         let links = survey.chain.links();
-        Materials { statements: links.iter().map(|link| statements(&link.id)).collect() }
+        Materials::new(links.iter().map(|link| statements(&link.id)).collect())
     }
 
     /// What would still be wrong after the plan, tried on an empty copy of the real schema.
