@@ -56,15 +56,28 @@ pub fn canonical_sql(sql: &str) -> String {
     canonical::canonical(&token::tokens(sql), None)
 }
 
-fn is_apart(table: &str) -> bool {
-    let name = table.to_ascii_lowercase();
-    name.starts_with("sqlite_") || is_of_ledger(&name)
+/// Which tables belong to ledgers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Ledgers {
+    /// Ours, and the one table that the application has for its own.
+    #[default]
+    Apart,
+    /// Those that an earlier version kept beside the application's, too.
+    Combined,
 }
 
-/// Whether a table of this name, in lower case, belongs to a ledger or to an adoption.
-pub(crate) fn is_of_ledger(name: &str) -> bool {
-    let is_part = |ledger: &str| {
-        name.strip_prefix(ledger).is_some_and(|rest| rest.is_empty() || ledger::SUFFIXES.contains(&rest))
-    };
-    is_part(ledger::TABLE) || is_part(ledger::OWN_TABLE) || adoption::TABLES.contains(&name)
+impl Ledgers {
+    /// Whether a table of this name, in lower case, belongs to a ledger or to an adoption.
+    pub(crate) fn have(self, name: &str) -> bool {
+        let is_part = |ledger: &str| {
+            name.strip_prefix(ledger).is_some_and(|rest| rest.is_empty() || ledger::SUFFIXES.contains(&rest))
+        };
+        let is_shared = name == ledger::TABLE || self == Self::Combined && is_part(ledger::TABLE);
+        is_shared || is_part(ledger::OWN_TABLE) || adoption::TABLES.contains(&name)
+    }
+
+    fn is_apart(self, table: &str) -> bool {
+        let name = table.to_ascii_lowercase();
+        name.starts_with("sqlite_") || self.have(&name)
+    }
 }

@@ -38,7 +38,7 @@ use rusqlite::{
 };
 
 use crate::{
-    catalog::{CatalogError, CatalogReader, Reach},
+    catalog::{CatalogError, CatalogReader, Ledgers, Reach},
     verified,
 };
 
@@ -260,10 +260,23 @@ impl<'c> SqliteTarget<'c> {
     fn distrust_others(&mut self) -> Result<(), TargetError> {
         let now = self.schema_version()?;
         if self.read_at != Some(now) {
-            self.reach = Reach::Everything;
+            self.read_anew()?;
             self.read_at = Some(now);
         }
         Ok(())
+    }
+
+    fn read_anew(&mut self) -> Result<(), TargetError> {
+        self.reach = Reach::Everything;
+        let ledgers = self.ledgers()?;
+        self.reader.expect(ledgers);
+        Ok(())
+    }
+
+    /// An application may have a table of its own under a name that an earlier version used.
+    fn ledgers(&self) -> Result<Ledgers, TargetError> {
+        let form = form(self.connection()).map_err(|error| self.failed("reading the ledger", error))?;
+        Ok(if form == own::Form::Combined { Ledgers::Combined } else { Ledgers::Apart })
     }
 
     fn schema_version(&self) -> Result<i64, TargetError> {
@@ -452,7 +465,9 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn prepare_ledger(&mut self, found: &own::Ledger) -> Result<(), TargetError> {
-        ledger::prepare(self.connection(), found).map_err(|error| self.failed("making the ledger", error))
+        ledger::prepare(self.connection(), found).map_err(|error| self.failed("making the ledger", error))?;
+        // Splitting gives names free that were a ledger's.
+        if self.reader.ledgers() == Ledgers::Combined { self.read_anew() } else { Ok(()) }
     }
 
     fn record(&mut self, record: &own::Record) -> Result<(), TargetError> {

@@ -208,6 +208,8 @@ pub struct RunMigration {
     /// Its transaction bounds.
     #[serde(serialize_with = "bounds_word")]
     pub bounds: Bounds,
+    /// Whether it runs in one transaction with all others of which this is true.
+    pub joined: bool,
     /// Its statements; empty for code.
     pub sql: Vec<String>,
     /// How long it ran; none in a dry run.

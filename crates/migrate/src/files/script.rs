@@ -66,7 +66,8 @@ pub enum ScriptError {
     Empty,
     /// A `-- longshore:` directive of an unknown name.
     #[error(
-        "line {line}: `{directive}` is no directive (`rebuild`, `no transaction`, `loses TABLE` and `other files` are)"
+        "line {line}: `{directive}` is not a directive (`rebuild`, `no transaction`, `loses TABLE`, `follows NUMBER` and \
+         `other files` are)"
     )]
     UnknownDirective {
         /// 1-based line.
@@ -181,6 +182,11 @@ impl Script {
     /// Whether the file declares that it reaches other files.
     pub fn reaches_other_files(&self) -> bool {
         self.directives.other_files
+    }
+
+    /// The number of the migration before it, where the file says that a gap between the two is meant.
+    pub fn follows(&self) -> Option<i64> {
+        self.directives.follows
     }
 
     /// Adds to what the file says that it loses, for a released file that cannot be edited any more.

@@ -21,6 +21,8 @@ mod versions;
 pub(super) struct Collection {
     pub(super) migrations: Vec<Foreign>,
     pub(super) problems: Vec<Finding>,
+    /// What is not as the other tool has it, in words.
+    pub(super) notes: Vec<String>,
 }
 
 impl Collection {
@@ -31,7 +33,7 @@ impl Collection {
 
 /// Every migration of `format` in `tree`. Each file is used, or it is a problem.
 pub(super) fn collect(format: Format, tree: &Tree) -> Collection {
-    let mut found = Collection { migrations: Vec::new(), problems: tree.problems.clone() };
+    let mut found = Collection { problems: tree.problems.clone(), ..Collection::default() };
     match format.layout().halves {
         Halves::Sections => sections(format, tree, &mut found),
         Halves::Pair => pairs(format, tree, &mut found),

@@ -68,6 +68,11 @@ impl Moves {
         Words::of(statement).movement()
     }
 
+    /// The table of an UPDATE with the columns that it sets to NULL by that very word: whoever wrote it means it.
+    pub fn nulled(statement: &str) -> Option<(String, BTreeSet<String>)> {
+        Words::of(statement).nulled()
+    }
+
     /// Whether a statement drops an index, a trigger, a view or a table of that name.
     pub fn drops(&self, name: &str) -> bool {
         self.dropped.contains(name)
