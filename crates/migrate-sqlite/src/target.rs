@@ -448,6 +448,11 @@ impl Target for SqliteTarget<'_> {
         Ok(Box::new(SqliteTarget { scratch: Some(budget), bulk: self.bulk.clone(), ..target }))
     }
 
+    fn copy(&self) -> Result<Box<dyn Target>, TargetError> {
+        let connection = scratch::copy(self.connection()).map_err(|error| self.failed("copying it", error))?;
+        Ok(Box::new(SqliteTarget::over(Handle::Owned(Box::new(connection)), self.name.clone())))
+    }
+
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError> {
         lock::take(self.file.as_deref(), wait)
     }

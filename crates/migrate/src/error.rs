@@ -65,6 +65,9 @@ pub enum MigrateError {
         direction: Direction,
         /// What would be gone.
         losses: Vec<Loss>,
+        /// Whether foreign keys act although the file replaces a table, so that `-- longshore: rebuild` may be all that
+        /// it lacks.
+        wants_rebuild: bool,
         /// Migrations of this run that are done and stay so.
         done: Vec<MigrationId>,
         /// Statements of a migration outside a transaction that are done and stay so.

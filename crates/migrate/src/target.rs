@@ -237,6 +237,10 @@ pub trait Target: Session {
     /// What is too much work there is broken off: [`TargetError::TooMuch`].
     fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError>;
 
+    /// A copy in memory that goes away by itself, on which a plan is tried: with its rows where they are few, else its
+    /// schema alone.
+    fn copy(&self) -> Result<Box<dyn Target>, TargetError>;
+
     /// Waits for the runner lock. [`OutsideCause::RunnerBusy`] after `wait`.
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError>;
 

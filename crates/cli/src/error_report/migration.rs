@@ -97,7 +97,11 @@ pub(super) fn hint(error: &MigrateError) -> String {
         MigrateError::AlreadyThere { id, .. } => {
             format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
         }
-        MigrateError::DataLoss { direction, losses, .. } => of_losses(*direction, losses),
+        MigrateError::DataLoss { direction, losses, wants_rebuild, .. } => {
+            let meant = of_losses(*direction, losses);
+            let rebuild = "begin the file with `-- longshore: rebuild`, so that replacing a table deletes nothing elsewhere";
+            if *wants_rebuild { format!("{rebuild}; {meant}") } else { meant }
+        }
         MigrateError::NotKept { object, .. } => {
             format!("drop {object} in the migration and create it again so that it fits; nothing was changed")
         }

@@ -19,6 +19,7 @@ pub(super) use shared::set as set_shared_row;
 pub(super) use write::{add_checkpoint, clear_checkpoints, forget, prepare, record};
 
 use super::quoted;
+use crate::catalog::Ledgers;
 
 /// Reads the ledgers and those of other tools. Every form of row is read by what columns there are.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Ledger> {
@@ -83,6 +84,12 @@ fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     let mut prepared = connection.prepare_cached(query)?;
     let found = prepared.query_map([], |row| row.get(0))?;
     found.collect()
+}
+
+/// The tables of the ledgers that are there, and of an adoption's state.
+pub(super) fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let ledgers = if form(connection)? == Form::Combined { Ledgers::Combined } else { Ledgers::Apart };
+    Ok(tables(connection)?.into_iter().filter(|name| ledgers.have(name) || Tool::may_be_ledger(name)).collect())
 }
 
 fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {

@@ -9,7 +9,7 @@ use longshore_migrate::{
     target::{Definition, Progress, Rebuild, SchemaChanges, Session, TargetError, Value},
 };
 use longshore_sqlite_file::FileAccess;
-use rusqlite::{Connection, hooks::AuthContext, limits::Limit};
+use rusqlite::{Connection, backup::Backup, hooks::AuthContext, limits::Limit};
 
 use super::authorizer::Confinement;
 use super::bulk::{Budget, Bulk, Within, makes_rows, within};
@@ -114,6 +114,59 @@ impl Session for Scratch {
     fn report(&mut self, _progress: &Progress) {}
 }
 
+/// Databases of more bytes are copied without their rows.
+const COPIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
+
+/// A copy of the main database in memory, without a way to any file.
+pub(super) fn copy(from: &Connection) -> rusqlite::Result<Connection> {
+    let mut copy = Connection::open_in_memory()?;
+    let number = |pragma: &str| from.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    if number("page_count")?.saturating_mul(number("page_size")?) <= COPIED_BYTES_MAX {
+        Backup::new(from, &mut copy)?.run_to_completion(COPIED_PAGES_AT_ONCE, Duration::ZERO, None)?;
+    } else {
+        copy_schema(from, &copy)?;
+    }
+    copy.pragma_update(None, "temp_store", "memory")?;
+    copy.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    confine(&mut copy)?;
+    Ok(copy)
+}
+
+const COPIED_PAGES_AT_ONCE: i32 = 4096;
+
+fn copy_schema(from: &Connection, copy: &Connection) -> rusqlite::Result<()> {
+    let query =
+        "SELECT sql, name FROM main.sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+        ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, rowid";
+    let mut prepared = from.prepare(query)?;
+    let mut rows = prepared.query([])?;
+    copy.pragma_update(None, "foreign_keys", false)?;
+    while let Some(row) = rows.next()? {
+        // What wants a module, a function or a collation of the application is not ours.
+        let _ = run(copy, &row.get::<_, String>(0)?);
+    }
+    drop(rows);
+    // A ledger is small, and it decides.
+    for ledger in super::ledger::names(from)? {
+        copy_rows(from, copy, &ledger)?;
+    }
+    Ok(())
+}
+
+fn copy_rows(from: &Connection, copy: &Connection, table: &str) -> rusqlite::Result<()> {
+    let mut prepared = from.prepare(&format!("SELECT * FROM main.{}", super::quoted(table)))?;
+    let marks = vec!["?"; prepared.column_count()].join(", ");
+    let mut insert = copy.prepare(&format!("INSERT INTO {} VALUES ({marks})", super::quoted(table)))?;
+    let count = prepared.column_count();
+    let mut rows = prepared.query([])?;
+    while let Some(row) = rows.next()? {
+        let values =
+            (0..count).map(|at| row.get::<_, rusqlite::types::Value>(at)).collect::<rusqlite::Result<Vec<_>>>()?;
+        insert.execute(rusqlite::params_from_iter(values))?;
+    }
+    Ok(())
+}
+
 /// Every statement from now on is asked for its files.
 pub(super) fn confine(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.authorizer(Some(|context: AuthContext<'_>| Confinement::Scratch.judge(&context.action)))
@@ -153,6 +206,29 @@ mod tests {
         scratch.execute(&endless).unwrap();
         assert!(bulk.without_rows(&scratch.connection, &endless).unwrap().is_ok());
         assert!(bulk.without_rows(&scratch.connection, "INSERT INTO a (i) VALUES (1)").is_none());
+    }
+
+    #[test]
+    fn a_copy_has_all_rows_where_they_are_few_and_else_those_of_the_ledger() {
+        let from = Connection::open_in_memory().unwrap();
+        from.execute_batch(
+            "CREATE TABLE schema_migrations (id INTEGER PRIMARY KEY, migration_number INTEGER, migration_name TEXT);
+             INSERT INTO schema_migrations VALUES (1, 7, 'seven');
+             CREATE TABLE a (i INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO a VALUES (1), (2);
+             CREATE VIEW v AS SELECT i FROM a; CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END;",
+        )
+        .unwrap();
+        let counted = |copy: &Connection| {
+            let query = "SELECT (SELECT count(*) FROM a), (SELECT migration_name FROM schema_migrations),
+                         (SELECT count(*) FROM sqlite_schema WHERE name IN ('v', 't'))";
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+            copy.query_row::<(i64, String, i64), _, _>(query, [], read).unwrap()
+        };
+        assert_eq!(counted(&copy(&from).unwrap()), (2, "seven".to_owned(), 2));
+        let bare = Connection::open_in_memory().unwrap();
+        copy_schema(&from, &bare).unwrap();
+        assert_eq!(counted(&bare), (0, "seven".to_owned(), 2));
+        assert!(copy(&from).unwrap().execute_batch("ATTACH 'x.db' AS x").is_err());
     }
 
     #[test]

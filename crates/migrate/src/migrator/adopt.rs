@@ -44,6 +44,10 @@ impl Migrator<'_> {
                 let repaired = self.repair(&crate::RepairRequest::default())?;
                 return Ok(self.without_takeover(&survey, repaired));
             };
+            self.try_on_copy()?.adopt(&AdoptRequest {
+                mode: RepairMode::Apply { reason: "a dry run".to_owned() },
+                choices: request.choices.clone(),
+            })?;
             return Ok(self.adopt_report(&survey, &takeover));
         };
         refuse_without_reason(reason)?;
@@ -65,6 +69,7 @@ impl Migrator<'_> {
         let RepairMode::Apply { reason } = mode else {
             let survey = self.survey()?;
             let back = self.inspect_return(&survey)?;
+            self.try_on_copy()?.give_back(&RepairMode::Apply { reason: "a dry run".to_owned() })?;
             return Ok(self.return_report(&survey, &back));
         };
         refuse_without_reason(reason)?;
@@ -81,6 +86,12 @@ impl Migrator<'_> {
             self.target.roll_back();
         }
         result
+    }
+
+    /// The same on a copy, so that a dry run promises nothing that would fail.
+    fn try_on_copy(&self) -> Result<Migrator<'static>, MigrateError> {
+        let copy = Migrator::new(self.target.copy()?, self.sources.clone());
+        Ok(copy.author(self.author.clone()).clock(self.clock))
     }
 
     fn takeover(&mut self, survey: &Survey, choices: &Choices) -> Result<Option<Takeover>, MigrateError> {

@@ -320,7 +320,7 @@ fn refuse(id: &MigrationId, losses: Vec<Loss>) -> Result<(), MigrateError> {
         return Ok(());
     }
     let (id, direction, done) = (id.clone(), Direction::Up, Vec::new());
-    Err(MigrateError::DataLoss { id, direction, losses, done, statements_done: 0 })
+    Err(MigrateError::DataLoss { id, direction, losses, wants_rebuild: false, done, statements_done: 0 })
 }
 
 fn report(plan: &[Planned], applied: bool) -> RepairReport {

@@ -258,7 +258,14 @@ impl Migrator<'_> {
             let losses = unasked(found, &migration.intended_losses(direction));
             if !losses.is_empty() {
                 let (id, done) = (migration.id.clone(), Vec::new());
-                return Err(MigrateError::DataLoss { id, direction, losses, done, statements_done: 0 });
+                return Err(MigrateError::DataLoss {
+                    id,
+                    direction,
+                    losses,
+                    wants_rebuild: false,
+                    done,
+                    statements_done: 0,
+                });
             }
         }
         Ok(())
@@ -325,7 +332,8 @@ pub(super) fn told(
             MigrateError::Failed { id, error: Box::new(error), done, statements_done }
         }
         Failure::Loss(losses, statements_done) => {
-            MigrateError::DataLoss { id, direction, losses, done, statements_done }
+            let wants_rebuild = migration.wants_rebuild(direction, &losses);
+            MigrateError::DataLoss { id, direction, losses, wants_rebuild, done, statements_done }
         }
         Failure::Outcome(error) => *error,
     }

@@ -18,41 +18,6 @@ struct Layout {
 
 const LAYOUTS: [Layout; 18] = [
     Layout {
-        format: "flyway",
-        files: &[
-            ("V1__users.sql", "CREATE TABLE users (id INTEGER);"),
-            ("R__tags.sql", "DROP TABLE IF EXISTS tags; CREATE TABLE tags (id INTEGER);"),
-            ("R__names.sql", "DROP VIEW IF EXISTS names; CREATE VIEW names AS SELECT id FROM posts;"),
-            ("V3__posts.sql", "CREATE TABLE posts (id INTEGER);"),
-        ],
-        ups: &["1_users.up.sql", "3_posts.up.sql", "4_names.up.sql", "5_tags.up.sql"],
-        tables: &["users", "posts", "tags"],
-        reversible: false,
-    },
-    Layout {
-        format: "goose",
-        files: &[
-            ("00001_users.sql", "-- +goose Up\nCREATE TABLE users (id INTEGER);\n-- +goose Down\nDROP TABLE users;\n"),
-            (
-                "00007_posts.sql",
-                "-- +goose NO TRANSACTION\n-- +goose Up\nVACUUM;\nCREATE TABLE posts (id INTEGER);\n-- +goose Down\nDROP TABLE posts;\n",
-            ),
-        ],
-        ups: &["00001_users.up.sql", "00007_posts.up.sql"],
-        tables: &["users", "posts"],
-        reversible: true,
-    },
-    Layout {
-        format: "sqlx",
-        files: &[
-            ("2_users.sql", "CREATE TABLE users (id INTEGER);"),
-            ("5_posts.sql", "-- no-transaction\nVACUUM;\nCREATE TABLE posts (id INTEGER);"),
-        ],
-        ups: &["2_users.up.sql", "5_posts.up.sql"],
-        tables: &["users", "posts"],
-        reversible: false,
-    },
-    Layout {
         format: "goose",
         files: &[
             (
@@ -268,6 +233,41 @@ const LAYOUTS: [Layout; 18] = [
         ups: &["1_users.up.sql"],
         tables: &["users"],
         reversible: true,
+    },
+    Layout {
+        format: "flyway",
+        files: &[
+            ("V1__users.sql", "CREATE TABLE users (id INTEGER);"),
+            ("R__tags.sql", "DROP TABLE IF EXISTS tags; CREATE TABLE tags (id INTEGER);"),
+            ("R__names.sql", "DROP VIEW IF EXISTS names; CREATE VIEW names AS SELECT id FROM posts;"),
+            ("V3__posts.sql", "CREATE TABLE posts (id INTEGER);"),
+        ],
+        ups: &["1_users.up.sql", "3_posts.up.sql", "4_names.up.sql", "5_tags.up.sql"],
+        tables: &["users", "posts", "tags"],
+        reversible: false,
+    },
+    Layout {
+        format: "goose",
+        files: &[
+            ("00001_users.sql", "-- +goose Up\nCREATE TABLE users (id INTEGER);\n-- +goose Down\nDROP TABLE users;\n"),
+            (
+                "00007_posts.sql",
+                "-- +goose NO TRANSACTION\n-- +goose Up\nVACUUM;\nCREATE TABLE posts (id INTEGER);\n-- +goose Down\nDROP TABLE posts;\n",
+            ),
+        ],
+        ups: &["00001_users.up.sql", "00007_posts.up.sql"],
+        tables: &["users", "posts"],
+        reversible: true,
+    },
+    Layout {
+        format: "sqlx",
+        files: &[
+            ("2_users.sql", "CREATE TABLE users (id INTEGER);"),
+            ("5_posts.sql", "-- no-transaction\nVACUUM;\nCREATE TABLE posts (id INTEGER);"),
+        ],
+        ups: &["2_users.up.sql", "5_posts.up.sql"],
+        tables: &["users", "posts"],
+        reversible: false,
     },
 ];
 
