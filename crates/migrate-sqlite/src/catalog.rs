@@ -1,6 +1,6 @@
 //! Reads the meaning of a SQLite schema from its catalog.
 //!
-//! The pragmas tell of columns, indexes and foreign keys; CHECK, COLLATE, expressions, predicates, triggers and
+//! The pragmas report columns, indexes and foreign keys; CHECK, COLLATE, expressions, predicates, triggers and
 //! views are only in the stored text, which SQLite keeps as it was typed. That text is brought to a canonical form
 //! (`catalog/canonical.rs`), so that spacing, quotes, case, comments and idle parentheses make no difference.
 //! Names of constraints are not part of the meaning. Begin reading at
@@ -43,7 +43,7 @@ pub enum CatalogError {
 /// Reads the schema of the main database once; see [`CatalogReader::read`].
 ///
 /// # Errors
-/// When SQLite cannot read its catalog: a corrupt file, a lock that was held too long, a name that is no UTF-8.
+/// When SQLite cannot read its catalog: a corrupt file, a lock that was held too long, a name that is not UTF-8.
 pub fn read(connection: &Connection) -> Result<Schema, CatalogError> {
     CatalogReader::default().read(connection)
 }

@@ -218,7 +218,7 @@ impl<'c> SqliteTarget<'c> {
         })
     }
 
-    /// A statement that is broken off takes its transaction with it, which has to begin anew.
+    /// A statement that is broken off takes its transaction with it, which has to begin again.
     fn execute_on_scratch(
         &self,
         budget: &Budget,
@@ -255,7 +255,7 @@ impl<'c> SqliteTarget<'c> {
         watch
     }
 
-    /// Whoever changes the schema moves its version. Where that is not the one at which the catalog was read last, all of
+    /// Every change of the schema changes its version. If it differs from that of the last reading, all of
     /// it is read again.
     fn distrust_others(&mut self) -> Result<(), TargetError> {
         let now = self.schema_version()?;
@@ -401,7 +401,7 @@ impl Session for SqliteTarget<'_> {
         let reach = std::mem::replace(&mut self.reach, Reach::Rows);
         let observed = self.reader.read_what(self.connection.get(), &reach);
         if !is_open && self.read_at != Some(self.schema_version()?) {
-            // Somebody changed it meanwhile; what was read is one state all the same.
+            // Another program changed it in the meantime; what was read is still one state.
             self.read_at = None;
         }
         observed.map_err(|error| unreadable(&self.context(), error))

@@ -91,7 +91,7 @@ pub struct ImportReport {
     pub migrations: Vec<ImportedMigration>,
     /// What is not as it was, in words.
     pub notes: Vec<String>,
-    /// What was passed over.
+    /// What was skipped.
     pub skipped: Vec<Skipped>,
 }
 
@@ -218,7 +218,7 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     })
 }
 
-/// What is passed over elsewhere is read by these two.
+/// What is skipped elsewhere is read by these two.
 fn is_read(name: &str, format: Format) -> bool {
     matches!((name, format), ("meta", Format::Drizzle) | ("migration_lock.toml", Format::Prisma))
 }

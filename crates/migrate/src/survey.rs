@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     adoption::{Choices, Scene, Takeover},
-    execution::replay::Chain,
+    execution::replay::{Broken, Chain},
     files::checksum::Change,
     files::migration::{Direction, Migration, MigrationId},
     files::script::Bounds,
@@ -53,7 +53,7 @@ pub struct Standing {
     pub is_reached: bool,
     /// Objects that it adds and that are there already although it is not reached.
     pub already_there: Vec<ObjectName>,
-    /// Statements that an interrupted run outside a transaction has done; the next `up` goes on after them.
+    /// Statements that an interrupted run outside a transaction has done; the next `up` continues after them.
     pub statements_done: usize,
     /// What is wrong, in words.
     pub problem: Option<String>,
@@ -80,7 +80,7 @@ pub struct Survey {
     pub accepted: Vec<ObjectName>,
     /// How a table of another program would be taken over, as long as nobody has chosen anything.
     pub takeover: Option<Takeover>,
-    /// Where each migration stands in `standings`; made when somebody asks first.
+    /// Where each migration is in `standings`; made when somebody asks first.
     pub(crate) places: OnceLock<HashMap<MigrationId, usize>>,
 }
 
@@ -130,10 +130,7 @@ impl Survey {
         let observed = target.observe()?.without(&accepted);
         ledger.attribute_by(sources, &chain, &observed);
         let mut findings: Vec<Finding> = sources.iter().flat_map(Source::findings).cloned().collect();
-        findings.extend(chain.broken().map(|broken| {
-            let message = format!("it does not run on an empty database: {}", broken.message);
-            Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message).hint("correct the migration")
-        }));
+        findings.extend(chain.broken().map(Broken::finding));
         let recorded = recorded_schema(target, &migrations, &ledger, &chain)?;
         let comparison = recorded.as_ref().map(|expected| differences(expected, &observed)).unwrap_or_default();
         let mut standings = version::standings(sources, &ledger, &chain, &observed);
@@ -261,7 +258,7 @@ fn accepted(session: &mut dyn Session, sources: &[Source]) -> Result<Vec<ObjectN
     Ok(accepted)
 }
 
-/// Only a file that forbids a transaction can be half done by right.
+/// Only a file that forbids a transaction can be partly done without an error.
 fn find_interrupted(
     target: &mut dyn Target,
     migrations: &[&Migration],

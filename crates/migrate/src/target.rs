@@ -31,7 +31,7 @@ pub enum Value {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// The file, the disk, the server or another program stands in the way of every statement.
+    /// The file, the disk, the server or another program prevents every statement.
     #[error(transparent)]
     Outside(#[from] OutsideCause),
     /// A statement failed.
@@ -188,7 +188,7 @@ pub enum ForeignKeys {
     Enforced,
     /// Not at all until the commit, which checks every one.
     Suspended,
-    /// As the migration has set them by a pragma of its own, outside a transaction.
+    /// As the migration has set them by its own pragma, outside a transaction.
     AsSet,
 }
 
@@ -224,7 +224,7 @@ pub trait Target: Session {
     /// The database in words that a user recognises, without credentials.
     fn name(&self) -> String;
 
-    /// The ledger in whatever form it is; a missing one is empty.
+    /// The ledger in any form; a missing one is empty.
     fn ledger(&mut self) -> Result<Ledger, TargetError>;
 
     /// Every recorded event, oldest first; those that an old ledger implies are made up from its rows by the caller.

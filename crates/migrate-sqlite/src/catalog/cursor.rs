@@ -43,7 +43,7 @@ impl<'text, 'sql> Cursor<'text, 'sql> {
         self.next().map(Token::name).unwrap_or_default()
     }
 
-    /// What stands in the parentheses that come next, without them; `None` if none do.
+    /// What is in the parentheses that come next, without them; `None` if none do.
     pub(super) fn take_group(&mut self) -> Option<&'text [Token<'sql>]> {
         if !self.peek()?.is_mark("(") {
             return None;

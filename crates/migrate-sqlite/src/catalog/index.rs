@@ -9,7 +9,7 @@ use super::canonical::{Names, canonical};
 use super::cursor::{Cursor, comma_separated};
 use super::token::{self, Token, tokens};
 
-/// One index as the pragmas tell of it.
+/// One index as the pragmas report it.
 pub(super) struct Index {
     pub(super) name: String,
     pub(super) origin: Origin,

@@ -5,7 +5,7 @@ use longshore_migrate::files::script::{Token, tokens};
 /// Which entries of a catalog statements can have changed. What they make is always new; this tells what else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Nobody knows.
+    /// Unknown.
     Everything,
     /// None: the statement changes rows, if anything.
     Rows,

@@ -54,8 +54,8 @@ impl CatalogReader {
     /// It only reads. Run it inside a transaction to see one state of the catalog.
     ///
     /// # Errors
-    /// When SQLite cannot read its catalog: a corrupt file, a lock that was held too long, a name that is no UTF-8.
-    /// The next call reads everything anew.
+    /// When SQLite cannot read its catalog: a corrupt file, a lock that was held too long, a name that is not UTF-8.
+    /// The next call reads everything again.
     pub fn read(&mut self, connection: &Connection) -> Result<Schema, CatalogError> {
         self.read_what(connection, &Reach::Everything)
     }
@@ -66,7 +66,7 @@ impl CatalogReader {
         Ok(self.schema.clone())
     }
 
-    /// Says which tables belong to ledgers; where that has changed everything is read anew.
+    /// Says which tables belong to ledgers; where that has changed everything is read again.
     pub(crate) fn expect(&mut self, ledgers: Ledgers) {
         if self.ledgers != ledgers {
             *self = Self { ledgers, ..Self::default() };
@@ -233,7 +233,7 @@ impl CatalogReader {
         touched.extend(more);
     }
 
-    /// A table and those whose names go on behind it, as those of a virtual table do.
+    /// A table and those whose names continue behind it, as those of a virtual table do.
     fn owners_under<'a>(&'a self, owner: &str) -> impl Iterator<Item = (&'a String, &'a Owner)> {
         let itself = self.owners.get_key_value(owner);
         let prefix = format!("{owner}_");

@@ -124,7 +124,7 @@ impl<'text, 'sql> TableText<'text, 'sql> {
         } else if cursor.take(&["not", "deferrable"]) {
             let _ = cursor.take(&["initially", "deferred"]);
         } else if cursor.take(&["deferrable", "initially", "deferred"]) {
-            // SQLite takes the clause for the foreign key that stands before it.
+            // SQLite takes the clause for the foreign key that is before it.
             if let Some(last) = self.deferred.last_mut() {
                 *last = true;
             }

@@ -51,7 +51,7 @@ impl Token<'_> {
     }
 }
 
-/// A name as it stands in canonical text: bare and in lower case where that reads back as the same name.
+/// A name as it is in canonical text: bare and in lower case where that reads back as the same name.
 pub(super) fn written(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let is_bare = lower.bytes().all(is_word_byte)

@@ -17,7 +17,7 @@ pub(super) fn trigger(sql: &str, names: &Names<'_>) -> Definition {
     cursor.next();
     cursor.take(&["if", "not", "exists"]);
     let name = cursor.next();
-    // In `schema.name` the name stands behind the dot.
+    // In `schema.name` the name is after the dot.
     if name.is_some() && cursor.peek().is_some_and(|token| token.is_mark(".")) {
         cursor.next();
         cursor.next();

@@ -52,7 +52,7 @@ impl Budget {
 }
 
 /// The statements that were too much for one replay. In a transaction none can be broken off without taking back all
-/// of it, so whatever runs one there begins the transaction anew.
+/// of it, so whatever runs one there begins the transaction again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bulk(Arc<Mutex<HashSet<String>>>);
 

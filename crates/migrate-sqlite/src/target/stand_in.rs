@@ -40,7 +40,7 @@ impl StandIns {
                 Ok(changed) => return Ok(changed),
                 Err(error) => error,
             };
-            // What runs outside a transaction cannot be taken back.
+            // What runs outside a transaction cannot be undone.
             if connection.is_autocommit() || !self.stand_in(connection, statement, &error)? {
                 return Err(error);
             }

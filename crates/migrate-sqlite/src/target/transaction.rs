@@ -39,7 +39,7 @@ impl fmt::Display for Orphan {
 }
 
 impl SqliteTarget<'_> {
-    // The pragma does nothing inside a transaction, so it stands before BEGIN.
+    // The pragma does nothing inside a transaction, so it is before BEGIN.
     pub(super) fn begin_transaction(&mut self, keys: ForeignKeys) -> Result<(), TargetError> {
         let had_keys = self.keys_act();
         if keys != ForeignKeys::AsSet {

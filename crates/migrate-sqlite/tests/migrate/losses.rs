@@ -397,7 +397,7 @@ fn everyday_migrations_are_not_taken_for_a_loss() {
     for script in HARMLESS {
         for header in HEADERS {
             let is_by_statements = header.contains("no");
-            // What stands in two tables at once can only be told at the end of a transaction.
+            // What is in two tables at once can only be told at the end of a transaction.
             if is_by_statements && script.starts_with("CREATE TEMP TABLE") {
                 continue;
             }

@@ -81,7 +81,7 @@ impl From<TargetError> for Failure {
 /// Makes the record of something that happens; the clock and the author are the caller's.
 pub type Recorder<'a> = dyn Fn(&MigrationId, &str, EventKind, RowChange) -> Record + 'a;
 
-/// Carries `order` out. Afterwards it is wholly done and recorded, or, unless its file forbids a transaction, nothing
+/// Carries `order` out. Afterwards it is completely done and recorded, or, unless its file forbids a transaction, nothing
 /// of it is.
 pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, recorder: &Recorder<'_>) -> Result<i64, Failure> {
     let begun = Instant::now();
@@ -222,7 +222,7 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
     Err(Failure::Outcome(Box::new(MigrateError::DidNotUndo { id, remains })))
 }
 
-/// Runs `work` in a transaction of its own.
+/// Runs `work` in its own transaction.
 pub fn in_own_transaction(
     target: &mut dyn Target,
     keys: ForeignKeys,

@@ -3,7 +3,7 @@
 use crate::{
     error::MigrateError,
     execution::apply::{in_own_transaction, keys},
-    execution::replay::{RunError, Stage, perform},
+    execution::replay::{REBUILD, RunError, Stage, perform},
     files::migration::{Body, Direction, Migration},
     files::script::Bounds,
     report::finding::{Finding, FindingKind},
@@ -93,8 +93,6 @@ fn broken(migration: &Migration, kind: FindingKind, what: &str, error: &MigrateE
     Finding::new(kind, migration.id.to_string(), format!("{what}: {}", in_short(error))).hint(hint)
 }
 
-const REBUILD: &str = "begin the file with the line `-- longshore: rebuild`";
-
 /// Without the name of the migration, which the finding has.
 fn in_short(error: &MigrateError) -> String {
     match error {
@@ -103,7 +101,7 @@ fn in_short(error: &MigrateError) -> String {
     }
 }
 
-/// Runs that direction, anew as long as it has a statement that is too much; each is so once. The outer error is one of
+/// Runs that direction, again as long as it has a statement that is too much; each is so once. The outer error is one of
 /// the rehearsal itself.
 fn step(target: &mut dyn Target, migration: &Migration, direction: Direction) -> Result<Stepped, TargetError> {
     loop {

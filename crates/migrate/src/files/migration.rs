@@ -122,7 +122,7 @@ pub enum Direction {
 }
 
 impl Migration {
-    /// The checksum of the up; code has none, because its text is not at hand.
+    /// The checksum of the up; code has none, because its text is not available.
     pub fn checksum(&self) -> Option<Checksum> {
         match &self.body {
             Body::Sql { up, .. } => Some(Checksum::of(up.text())),

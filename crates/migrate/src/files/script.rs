@@ -20,7 +20,7 @@ pub enum Bounds {
     /// replaced without `ON DELETE CASCADE` emptying its children; `foreign_key_check` runs before the commit.
     Rebuild,
     /// `-- longshore: no transaction`: each statement by itself with a checkpoint, for statements that refuse to run
-    /// in a transaction. A failure leaves the statements before it done, and the next run goes on after them.
+    /// in a transaction. A failure leaves the statements before it done, and the next run continues after them.
     Statements,
 }
 
@@ -113,7 +113,7 @@ pub enum ScriptError {
         /// 1-based line.
         line: usize,
     },
-    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE as a statement of its own.
+    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE as its own statement.
     #[error("line {line}: `{word}` stands in a migration, but the runner begins and ends the transaction")]
     TransactionControl {
         /// 1-based line.
@@ -275,7 +275,7 @@ struct Open {
     start: usize,
     line: usize,
     kind: Kind,
-    /// Where it stands in `; END`, which alone closes a trigger: CASE has an END too, and BEGIN and END are names.
+    /// Where it is in `; END`, which alone closes a trigger: CASE has an END too, and BEGIN and END are names.
     closing: Closing,
 }
 

@@ -16,7 +16,7 @@ mod directories;
 mod journal;
 mod versions;
 
-/// What was found, and what stands in the way.
+/// What was found, and the obstacles.
 #[derive(Debug, Default)]
 pub(super) struct Collection {
     pub(super) migrations: Vec<Foreign>,

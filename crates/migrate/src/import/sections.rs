@@ -62,7 +62,7 @@ fn has_generic_down(text: &str) -> bool {
 }
 
 /// Whether a file that should hold one half of a migration holds both, so that it must not run as one: it has markers
-/// of a tool, or statements stand in a section of the other direction.
+/// of a tool, or statements are in a section of the other direction.
 pub(crate) fn holds_both(text: &str, direction: Direction) -> Option<Format> {
     let tool = text.lines().filter_map(marker).map(|marker| marker.tool).find(|tool| *tool != Format::Sections);
     if tool.is_some() {

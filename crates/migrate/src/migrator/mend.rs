@@ -107,7 +107,7 @@ impl Migrator<'_> {
         Err(MigrateError::NeedsDecision { reasons: takeover.obstacles })
     }
 
-    /// Tries the plan that leaves conflicts to later migrations, then the one that mends them first.
+    /// Tries the plan that leaves conflicts to later migrations, then the one that fixes them first.
     fn plan_repair(&mut self, survey: &Survey) -> Result<Vec<Planned>, MigrateError> {
         let materials = self.materials(survey);
         let sources = self.sources.clone();

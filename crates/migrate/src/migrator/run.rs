@@ -212,7 +212,7 @@ impl Migrator<'_> {
         })
     }
 
-    // The failure itself is what must reach the user, so that it cannot be written down too is passed over.
+    // The failure itself is what must reach the user, so an error while recording it is ignored.
     fn record_failure(&mut self, migration: &Migration, survey: &Survey, pen: &Pen, error: &MigrateError) {
         let mut record = pen.record(&migration.id, &migration.name, EventKind::Failed, RowChange::None);
         record.event.detail = Some(error.to_string());

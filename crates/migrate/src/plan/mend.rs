@@ -1,4 +1,4 @@
-//! Turns differences into statements that mend them without losing data.
+//! Turns differences into statements that fix them without losing data.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,7 +13,7 @@ use crate::{
     target::Rebuild,
 };
 
-/// What mends are cut from, beside what the chain knows: the statements of the files.
+/// What repairs are made of, beside what the chain knows: the statements of the files.
 #[derive(Debug, Clone, Default)]
 pub struct Materials {
     statements: Vec<Vec<Statement>>,
@@ -85,8 +85,8 @@ impl Stock<'_> {
     }
 }
 
-/// Steps for those of `differences` that can be mended without loss. What no migration made is left alone: the final
-/// comparison tells of it, and a person decides.
+/// Steps for those of `differences` that can be fixed without loss. What no migration made is left alone: the final
+/// comparison reports it, and a person decides.
 pub fn mends(differences: &[Difference], expected: &Schema, survey: &Survey, stock: &Stock<'_>) -> Vec<Planned> {
     let rebuilt: BTreeSet<&str> =
         differences.iter().filter(|one| wants_rebuild(one, stock)).map(|one| one.object.owner()).collect();
@@ -184,7 +184,7 @@ fn mend(difference: &Difference, expected: &Schema, survey: &Survey, stock: &Sto
     }
 }
 
-/// Of the migrations up to the version that is mended: a later one that changes the object again has not run.
+/// Of the migrations up to the version that is fixed: a later one that changes the object again has not run.
 fn owner<'a>(survey: &'a Survey, object: &ObjectName, stock: &Stock<'_>) -> Option<&'a MigrationId> {
     let because = |object: &ObjectName| survey.because_until(stock.count, object);
     because(object).or_else(|| because(&ObjectName::table(object.owner())))

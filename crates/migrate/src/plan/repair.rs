@@ -95,7 +95,7 @@ fn occupied_name(standing: &Standing, survey: &Survey) -> Option<Finding> {
 }
 
 /// A mark would claim that these statements ran, and nothing shows that they did: a person says so, or runs them. The
-/// queue's own tables are never made by hand, and what its migrations count is counted anew by its upkeep.
+/// queue's own tables are never made by hand, and its upkeep recounts what its migrations count.
 fn unseen_data_work(plan: &[Planned], survey: &Survey, materials: &Materials) -> Vec<Finding> {
     let marks = plan.iter().filter(|planned| planned.step.action == RepairAction::MarkApplied);
     let ids = marks.filter_map(|planned| planned.step.id.as_ref()).filter(|id| id.source != LONGSHORE);
@@ -217,7 +217,7 @@ fn mend_reached(survey: &Survey, workshop: &mut Workshop<'_>) -> Vec<Planned> {
         return Vec::new();
     };
     let expected = survey.chain.after(version + 1);
-    // Migrations before it that did not run are run, not mended.
+    // Migrations before it that did not run are run, not fixed.
     let is_absent = |object: &ObjectName| {
         let mut touching = survey.chain.touching(object).iter().map(|place| &survey.chain.links()[*place]);
         let maker = touching.find(|link| link.footprint.adds.contains_key(object));
@@ -231,7 +231,7 @@ fn mend_reached(survey: &Survey, workshop: &mut Workshop<'_>) -> Vec<Planned> {
     mends(&found, &expected, survey, &workshop.stock)
 }
 
-/// What the steps of one plan are cut from, in the order of the chain.
+/// What the steps of one plan are made of, in the order of the chain.
 struct Workshop<'a> {
     materials: &'a Materials,
     stock: Stock<'a>,

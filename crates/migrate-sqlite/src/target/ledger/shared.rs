@@ -8,7 +8,7 @@ use super::{columns, is_table};
 /// The columns that are read and written, as far as they are there.
 const KNOWN: [&str; 5] = ["id", "migration_number", "migration_name", "applied_at", "rollback_at"];
 
-/// Whether rows of ours can stand in it: it has the incident's columns, and no other that wants a value.
+/// Whether it can hold our rows: it has the incident's columns, and no other column that needs a value.
 pub(super) fn is_usable(connection: &Connection) -> rusqlite::Result<bool> {
     if !is_table(connection, TABLE)? {
         return Ok(false);

@@ -30,13 +30,13 @@ pub(in crate::target) fn prepare(connection: &Connection, found: &Ledger) -> rus
     implied_history(found).iter().try_for_each(|event| append(connection, event))
 }
 
-/// Forgets what a source has applied; the history goes on.
+/// Forgets what a source has applied; the history continues.
 pub(in crate::target) fn forget(connection: &Connection, source: &str) -> rusqlite::Result<()> {
     connection.execute(&format!("DELETE FROM {OWN_TABLE} WHERE source = ?1"), [source])?;
     move_schema_version(connection)
 }
 
-/// The tables beside the ledger may have outlived it: somebody dropped it, and the history goes on.
+/// The tables beside the ledger may have outlived it: somebody dropped it, and the history continues.
 fn create(connection: &Connection) -> rusqlite::Result<()> {
     let table = OWN_TABLE;
     connection.execute_batch(&format!(
@@ -164,7 +164,7 @@ fn write_applied(
     Ok(())
 }
 
-/// Writes the row into the application's ledger, and gives it as it stands there. A mark changes nothing of a row that
+/// Writes the row into the application's ledger, and gives it as it is there. A mark changes nothing of a row that
 /// another manager has written, but that it counts.
 fn share(connection: &Connection, event: &Event, row: SharedRow) -> rusqlite::Result<SharedRow> {
     if !is_table(connection, TABLE)? {

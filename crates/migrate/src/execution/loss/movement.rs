@@ -10,7 +10,7 @@ pub(super) struct Copy {
     pub(super) table: String,
     /// The columns that it writes; `None` for all of them.
     pub(super) columns: Option<BTreeSet<String>>,
-    /// Every name between SELECT and FROM; `None` where a star stands there.
+    /// Every name between SELECT and FROM; `None` where a star is there.
     pub(super) selected: Option<BTreeSet<String>>,
 }
 
@@ -208,7 +208,7 @@ impl<'a> Words<'a> {
         Some(Copy { table, columns, selected: select.map_or(Some(BTreeSet::new()), |at| self.selected(at)) })
     }
 
-    /// The names in the brackets at `at`; `None` where none stand there.
+    /// The names in the brackets at `at`; `None` where none are there.
     fn listed(&self, at: usize) -> Option<BTreeSet<String>> {
         if self.0.get(at)?.text != "(" || self.is(at + 1, "select") || self.is(at + 1, "with") {
             return None;

@@ -89,7 +89,7 @@ impl Moves {
         self.made.contains(name)
     }
 
-    /// Whether a statement makes an index over those columns of a table, under whichever name.
+    /// Whether a statement makes an index over those columns of a table, under any name.
     pub fn indexes(&self, table: &str, columns: &[Option<String>]) -> bool {
         let is_same = |terms: &Vec<String>| {
             terms.len() == columns.len()
@@ -125,7 +125,7 @@ impl Moves {
         self.copies_into(table).next().is_some()
     }
 
-    /// Whether a copy writes that column of a table, under whichever name the table had then.
+    /// Whether a copy writes that column of a table, under any name the table had then.
     pub fn writes(&self, table: &str, column: &str) -> bool {
         self.copies_into(table).any(|copy| copy.columns.as_ref().is_none_or(|columns| columns.contains(column)))
     }

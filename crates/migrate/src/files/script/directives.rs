@@ -60,7 +60,7 @@ impl fmt::Display for IntendedLoss {
 }
 
 /// Reads every directive of `text`. How the statements are bounded is said before the first of them; the rest may
-/// stand anywhere, on a line of its own.
+/// stand anywhere, on its own line.
 pub(super) fn read(text: &str) -> Result<Directives, ScriptError> {
     let mut found = Directives::default();
     let mut line = 1;

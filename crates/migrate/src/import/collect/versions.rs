@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Collection, Flag, Foreign, Format, Half, Place, Tree, Versioned, not_of};
 use crate::import::tree::File;
 
-/// `V1.2__name.sql` with `U1.2__name.sql`, in whichever subdirectory.
+/// `V1.2__name.sql` with `U1.2__name.sql`, in any subdirectory.
 pub(super) fn flyway(tree: &Tree, found: &mut Collection) {
     let mut undos: BTreeMap<Vec<u128>, &File> = BTreeMap::new();
     let mut ups: BTreeMap<Vec<u128>, (&File, Versioned)> = BTreeMap::new();
@@ -54,7 +54,7 @@ pub(super) fn flyway(tree: &Tree, found: &mut Collection) {
 fn add_repeatable(mut repeatable: Vec<(&File, &str)>, tree: &Tree, found: &mut Collection) {
     repeatable.sort_by_key(|(_, name)| *name);
     let versions = found.migrations.iter().map(|migration| migration.digits.as_ref()?.parse::<i64>().ok());
-    // Where the versions are no plain numbers, all of them are counted anew.
+    // Where the versions are no plain numbers, all of them are renumbered.
     let last: Option<i64> = versions.collect::<Option<Vec<i64>>>().map(|all| all.into_iter().max().unwrap_or(0));
     for (at, (file, name)) in (1..).zip(repeatable) {
         let digits = last.and_then(|last| last.checked_add(at)).map(|number| number.to_string());
