@@ -2,25 +2,19 @@
 //!
 //! The pragmas report columns, indexes and foreign keys; CHECK, COLLATE, expressions, predicates, triggers and
 //! views are only in the stored text, which SQLite keeps as it was typed. That text is brought to a canonical form
-//! (`catalog/canonical.rs`), so that spacing, quotes, case, comments and idle parentheses make no difference.
+//! (`catalog/text/canonical.rs`), so that spacing, quotes, case, comments and idle parentheses make no difference.
 //! Names of constraints are not part of the meaning. Begin reading at
 //! [`CatalogReader`].
 
-mod canonical;
-mod cursor;
 mod entry;
 mod foreign_key;
 mod index;
-mod keyword;
-mod literal;
-mod operator;
-mod piece;
 mod reach;
 mod reader;
 mod shadow;
 mod table;
 mod table_text;
-mod token;
+mod text;
 mod trigger;
 
 use longshore_migrate::schema::Schema;
@@ -53,7 +47,7 @@ pub fn read(connection: &Connection) -> Result<Schema, CatalogError> {
 /// Accepts any text, valid SQL or not. It never fails, and it bounds its recursion, so that any thread's stack is enough.
 #[must_use]
 pub fn canonical_sql(sql: &str) -> String {
-    canonical::canonical(&token::tokens(sql), None)
+    text::canonical::canonical(&text::token::tokens(sql), None)
 }
 
 /// Which tables belong to ledgers.

@@ -11,10 +11,10 @@ use longshore_migrate::schema::{ObjectKind, ObjectName, Schema};
 use longshore_migrate::target::{Definition, SchemaChanges};
 use rusqlite::{Connection, Row};
 
-use super::canonical::{KnownNames, Names};
 use super::entry::{Entry, EntryKind};
 use super::reach::Reach;
 use super::table::Table;
+use super::text::canonical::{KnownNames, Names};
 use super::{CatalogError, Ledgers, shadow, trigger};
 
 /// The catalog of one connection as it was when it was read last.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::cursor::{Cursor, comma_separated};
-use super::token::Token;
+use super::text::cursor::{Cursor, comma_separated};
+use super::text::token::Token;
 
 /// What the words of a `CREATE TABLE` say beyond the pragmas, whether inline or on the level of the table.
 #[derive(Default)]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use longshore_migrate::schema::{Definition, Facet};
 
-use super::canonical::{Names, canonical};
-use super::cursor::{Cursor, comma_separated};
-use super::token::{Token, tokens, written};
+use super::text::canonical::{Names, canonical};
+use super::text::cursor::{Cursor, comma_separated};
+use super::text::token::{Token, tokens, written};
 
 /// What the stored text of a trigger means.
 pub(super) fn trigger(sql: &str, names: &Names<'_>) -> Definition {
