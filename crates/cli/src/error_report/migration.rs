@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use longshore_migrate::files::source::LONGSHORE;
 use longshore_migrate::import::ImportError;
 use longshore_migrate::report::NextStep;
 use longshore_migrate::report::finding::{Finding, FindingKind, Remedy};
@@ -130,6 +131,11 @@ pub(super) fn hint(error: &MigrateError) -> String {
             "longshore migrate repair, or longshore migrate mark-rolled-back {id} --reason TEXT if it should be rolled back"
         ),
         MigrateError::Import { error } => hint_of_import(error),
+        MigrateError::Failed { id, .. } if id.source == LONGSHORE => {
+            "rename what has that name or correct the data that it fails on, or give the queue its own database with \
+             --database; nothing was changed"
+                .to_owned()
+        }
         MigrateError::Failed { id, .. } => {
             format!("correct {id} or the data that it fails on, then run the command again")
         }
