@@ -319,8 +319,10 @@ impl Draft {
                 && is_gap(before, number)
             {
                 up = following(&up, before);
-                let note =
-                    format!("{}: no number stands between {before} and {number}; its file says so", migration.origin);
+                let note = format!(
+                    "{}: there is no number between {before} and {number}; its file declares that",
+                    migration.origin
+                );
                 self.notes.push(note);
             }
             before = number;

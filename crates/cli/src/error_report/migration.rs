@@ -16,7 +16,8 @@ use crate::output::quoted::shell_word;
 /// What takes over the table of another program.
 pub(super) const ADOPT: &str =
     "longshore adopt --dry-run shows what it would do, longshore adopt --reason TEXT takes the table over";
-const LEAVE_OUT: &str = "longshore adopt --leave-out --reason TEXT, to go on without these jobs, whose rows are kept";
+const LEAVE_OUT: &str =
+    "longshore adopt --leave-out --reason TEXT, to continue without these jobs, whose rows are kept";
 
 /// The exit code, if the cause is not an outside one.
 pub(super) fn exit(error: &MigrateError) -> Exit {
@@ -189,9 +190,10 @@ pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
             let name = shell_word(&finding.subject);
             Some(format!("longshore adopt --keep {name} --reason TEXT, or longshore adopt --drop {name} --reason TEXT"))
         }
-        (FindingKind::MeaningLost, _) => {
-            Some(format!("longshore adopt --drop {} --reason TEXT, to go on without it", shell_word(&finding.subject)))
-        }
+        (FindingKind::MeaningLost, _) => Some(format!(
+            "longshore adopt --drop {} --reason TEXT, to continue without it",
+            shell_word(&finding.subject)
+        )),
         (FindingKind::MisplacedValues, _) => Some(LEAVE_OUT.to_owned()),
         (FindingKind::CopiedByPosition, _) => Some(format!(
             "longshore adopt --by-position --reason TEXT, if SELECT * had copied these rows into another order; or {LEAVE_OUT}"

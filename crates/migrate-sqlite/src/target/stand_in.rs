@@ -93,7 +93,7 @@ impl StandIns {
             return self.add(&self.functions, name, |name| {
                 let flags =
                     FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-                let words = format!("{name} is a function of the application, which is not at hand here");
+                let words = format!("{name} is a function of the application, which is not available here");
                 connection.create_scalar_function(name, -1, flags, move |_| -> rusqlite::Result<i64> {
                     Err(Error::UserFunctionError(words.clone().into()))
                 })

@@ -138,7 +138,7 @@ fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Findi
         return Some(Finding::new(FindingKind::Destructive, id, format!("line {line}: it drops a column")));
     }
     if is(0, "vacuum") && bounds == Bounds::Statements {
-        let message = format!("line {line}: VACUUM writes the whole database anew under a lock");
+        let message = format!("line {line}: VACUUM rewrites the whole database under a lock");
         return Some(Finding::new(FindingKind::Locking, id, message));
     }
     if let Some((table, columns)) = Moves::nulled(&statement.text) {
@@ -148,7 +148,8 @@ fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Findi
     }
     let rewrites = is(0, "update") && !words.iter().any(|token| token.is("where"));
     rewrites.then(|| {
-        let message = format!("line {line}: it updates every row in one transaction, while nobody else can write");
+        let message =
+            format!("line {line}: it updates every row in one transaction, and no other program can write meanwhile");
         Finding::new(FindingKind::Locking, id, message)
     })
 }

@@ -108,13 +108,13 @@ pub enum ScriptError {
         what: Unclosed,
     },
     /// A zero character, where SQLite would stop reading without a word.
-    #[error("line {line}: a zero character stands in it, so it is no text or not UTF-8")]
+    #[error("line {line}: it contains a zero character, so it is not text or not UTF-8")]
     Zero {
         /// 1-based line.
         line: usize,
     },
     /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE as its own statement.
-    #[error("line {line}: `{word}` stands in a migration, but the runner begins and ends the transaction")]
+    #[error("line {line}: a migration must not contain `{word}`, because the runner begins and ends the transaction")]
     TransactionControl {
         /// 1-based line.
         line: usize,

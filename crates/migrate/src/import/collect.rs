@@ -61,7 +61,7 @@ fn sql_files<'t>(format: Format, tree: &'t Tree, found: &mut Collection) -> Vec<
 }
 
 fn not_of(format: Format) -> String {
-    format!("it is no migration of {format} that can be imported; move it elsewhere, or write its SQL as one")
+    format!("it is not a migration of {format} that can be imported; move it elsewhere, or write its SQL as one")
 }
 
 fn place(format: Format, digits: Option<&str>, name: &str) -> Place {

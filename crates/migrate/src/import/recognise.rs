@@ -106,7 +106,7 @@ fn of_no_file(message: &str, name: &str) -> Guess {
 
 fn guess(format: FileFormat, name: &str, others: &[&str]) -> Guess {
     let message = match format {
-        FileFormat::Unknown => "it is no migration in any format that is known here".to_owned(),
+        FileFormat::Unknown => "it is not a migration in any known format".to_owned(),
         _ => format!("it looks like {}, which is not read here", format.in_words()),
     };
     if let Some(to) = renamed(format, name, others) {

@@ -149,8 +149,10 @@ fn rebuild(table: &str, differences: &[Difference], survey: &Survey, stock: &Sto
     let shape = stock.definitions.get(&object)?.clone();
     let of_table: Vec<String> =
         differences.iter().filter(|one| one.object.owner() == table).take(3).map(ToString::to_string).collect();
-    let why =
-        format!("{object} has not the shape that its migrations give it ({}); its rows are kept", of_table.join("; "));
+    let why = format!(
+        "{object} does not have the shape that its migrations give it ({}); its rows are kept",
+        of_table.join("; ")
+    );
     let mut planned = Planned::new(RepairAction::RebuildTable, owner(survey, &object, stock)?, why).sql(shape.clone());
     planned.rebuild = Some(Rebuild { table: table.to_owned(), shape, values: Vec::new() });
     Some(planned)

@@ -182,7 +182,7 @@ fn mark(standing: &Standing) -> Planned {
     };
     let schema = match &standing.presence {
         Some(Presence::Conflicting(conflicts)) => format!(
-            "but it is there; what differs in it ({}) is made over by a later step",
+            "but it is there; a later step replaces what differs in it ({})",
             conflicts.first().map(|difference| difference.object.to_string()).unwrap_or_default()
         ),
         Some(Presence::Invisible) => "but later migrations that follow it are in the schema".to_owned(),

@@ -45,7 +45,7 @@ fn problem(standing: &Standing, footprint: Option<&Footprint>, after_problem: Op
     }
     if standing.statements_done > 0 {
         let done = standing.statements_done;
-        return Some(format!("interrupted after {done} of its statements; the next up goes on after them"));
+        return Some(format!("interrupted after {done} of its statements; the next up continues after them"));
     }
     let ledger = match standing.recorded {
         Recorded::RolledBack => "rolled back in the ledger",

@@ -395,8 +395,8 @@ fn what_cannot_be_imported_is_refused_before_anything_is_written() {
         (&[("1_a.sql", goose), ("01_b.sql", goose)], "it has the same number as"),
         (&[("V1__a.sql", "SELECT 1;"), ("V1.0__b.sql", "SELECT 1;")], "has the same version"),
         (&[("V1__a.sql", "CREATE TABLE ${name} (b);")], "puts a value in place of"),
-        (&[("1_a.sql", goose), ("2_b.go", "package m")], "no migration of goose"),
-        (&[("1_a.sql", goose), ("2_b.sql", "CREATE TABLE c (d);")], "a statement stands before the up section"),
+        (&[("1_a.sql", goose), ("2_b.go", "package m")], "not a migration of goose"),
+        (&[("1_a.sql", goose), ("2_b.sql", "CREATE TABLE c (d);")], "there is a statement before the up section"),
         (&[("1_a.sql", "-- +goose Up\n-- +goose ENVSUB ON\nSELECT '$A';")], "environment variables"),
         (
             &[("1_a.sql", "-- +goose Up\nCREATE TABLE a (b);\nBEGIN;\nSELECT 1;\nCOMMIT;\n")],
@@ -555,7 +555,7 @@ fn a_gap_that_was_imported_is_kept_and_a_file_that_goes_missing_later_is_noticed
         ("6_c.down.sql", "DROP TABLE c;"),
     ]);
     let report = sandbox.json(&["migrate", "import", "--dir", "db"]);
-    assert!(report["notes"].to_string().contains("no number stands between 2 and 6"), "{report}");
+    assert!(report["notes"].to_string().contains("there is no number between 2 and 6"), "{report}");
     let on = |command: &str| sandbox.run(&["migrate", command, "--dir", "db-longshore", "--json"]);
     assert_eq!(on("lint").exit, 0);
     assert_eq!(on("up").exit, 0);

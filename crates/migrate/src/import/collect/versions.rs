@@ -27,10 +27,8 @@ pub(super) fn flyway(tree: &Tree, found: &mut Collection) {
             'V' => ups.insert(key, (file, versioned)).map(|(file, _)| file),
             'U' => undos.insert(key, file),
             _ => {
-                found.refuse(
-                    &file.path,
-                    "it is a baseline, which stands for the migrations before it; move it elsewhere",
-                );
+                found
+                    .refuse(&file.path, "it is a baseline, which replaces the migrations before it; move it elsewhere");
                 None
             }
         };
@@ -59,7 +57,7 @@ fn add_repeatable(mut repeatable: Vec<(&File, &str)>, tree: &Tree, found: &mut C
     for (at, (file, name)) in (1..).zip(repeatable) {
         let digits = last.and_then(|last| last.checked_add(at)).map(|number| number.to_string());
         found.notes.push(format!(
-            "{}: it runs once, behind the others; Flyway runs it again whenever it is changed, so write each later change \
+            "{}: it runs once, after the others; Flyway runs it again whenever it is changed, so write each later change \
              as a new migration",
             file.path
         ));
