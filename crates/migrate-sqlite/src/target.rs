@@ -26,7 +26,7 @@ use longshore_migrate::{
     schema::Schema,
     target::{
         Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, SchemaChanges, Session,
-        StatementError, Target, TargetError, Value, VerifiedSource,
+        StatementError, Target, TargetCopy, TargetError, Value, VerifiedSource,
     },
     {Direction, Loss, LossCheck, MigrationId, ledger as own},
 };
@@ -49,6 +49,9 @@ use loss_check::Watch;
 
 /// How long a statement waits for another program's write before it gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(30);
+
+/// Databases of more bytes are copied without their rows.
+const COPIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// What a target is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -448,9 +451,11 @@ impl Target for SqliteTarget<'_> {
         Ok(Box::new(SqliteTarget { scratch: Some(budget), bulk: self.bulk.clone(), ..target }))
     }
 
-    fn copy(&self) -> Result<Box<dyn Target>, TargetError> {
-        let connection = scratch::copy(self.connection()).map_err(|error| self.failed("copying it", error))?;
-        Ok(Box::new(SqliteTarget::over(Handle::Owned(Box::new(connection)), self.name.clone())))
+    fn copy(&self) -> Result<TargetCopy, TargetError> {
+        let copy = scratch::copy(self.connection(), COPIED_BYTES_MAX);
+        let (connection, has_rows) = copy.map_err(|error| self.failed("copying it", error))?;
+        let target = SqliteTarget::over(Handle::Owned(Box::new(connection)), self.name.clone());
+        Ok(TargetCopy { target: Box::new(target), has_rows })
     }
 
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError> {

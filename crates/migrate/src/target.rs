@@ -219,6 +219,14 @@ pub struct VerifiedSource {
     pub tables: Vec<String>,
 }
 
+/// A copy of a database, on which a plan is tried.
+pub struct TargetCopy {
+    /// The copy.
+    pub target: Box<dyn Target>,
+    /// Whether it has every row. Of a large database only the schema and the ledgers are copied.
+    pub has_rows: bool,
+}
+
 /// A database with a ledger. Reading methods never write; writing ones are called between `begin` and `commit`.
 pub trait Target: Session {
     /// The database in words that a user recognises, without credentials.
@@ -237,9 +245,8 @@ pub trait Target: Session {
     /// What is too much work there is broken off: [`TargetError::TooMuch`].
     fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError>;
 
-    /// A copy in memory that goes away by itself, on which a plan is tried: with its rows where they are few, else its
-    /// schema alone.
-    fn copy(&self) -> Result<Box<dyn Target>, TargetError>;
+    /// A copy in memory that goes away by itself, on which a plan is tried.
+    fn copy(&self) -> Result<TargetCopy, TargetError>;
 
     /// Waits for the runner lock. [`OutsideCause::RunnerBusy`] after `wait`.
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError>;

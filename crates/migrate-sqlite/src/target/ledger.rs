@@ -7,6 +7,7 @@ mod write;
 use std::collections::BTreeSet;
 
 use longshore_migrate::{
+    adoption,
     files::checksum::Checksum,
     files::source::APP,
     ledger::{Event, EventKind, ForeignLedger, Form, Ledger, OWN_TABLE, READ_FROM_OLDER, Row, TABLE, Tool, Witness},
@@ -86,10 +87,11 @@ fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     found.collect()
 }
 
-/// The tables of the ledgers that are there, and of an adoption's state.
+/// The tables of the ledgers that are there.
 pub(super) fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let ledgers = if form(connection)? == Form::Combined { Ledgers::Combined } else { Ledgers::Apart };
-    Ok(tables(connection)?.into_iter().filter(|name| ledgers.have(name) || Tool::may_be_ledger(name)).collect())
+    let is_ledger = |name: &String| ledgers.have(name) && !adoption::TABLES.contains(&name.as_str());
+    Ok(tables(connection)?.into_iter().filter(|name| is_ledger(name) || Tool::may_be_ledger(name)).collect())
 }
 
 fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {

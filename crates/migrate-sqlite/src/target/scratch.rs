@@ -114,14 +114,13 @@ impl Session for Scratch {
     fn report(&mut self, _progress: &Progress) {}
 }
 
-/// Databases of more bytes are copied without their rows.
-const COPIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
-
-/// A copy of the main database in memory, without a way to any file.
-pub(super) fn copy(from: &Connection) -> rusqlite::Result<Connection> {
+/// A copy of the main database in memory, without a way to any file, and whether it has every row: with more bytes than
+/// that only the schema and the ledgers are copied.
+pub(super) fn copy(from: &Connection, bytes_max: i64) -> rusqlite::Result<(Connection, bool)> {
     let mut copy = Connection::open_in_memory()?;
     let number = |pragma: &str| from.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    if number("page_count")?.saturating_mul(number("page_size")?) <= COPIED_BYTES_MAX {
+    let has_rows = number("page_count")?.saturating_mul(number("page_size")?) <= bytes_max;
+    if has_rows {
         Backup::new(from, &mut copy)?.run_to_completion(COPIED_PAGES_AT_ONCE, Duration::ZERO, None)?;
     } else {
         copy_schema(from, &copy)?;
@@ -129,7 +128,7 @@ pub(super) fn copy(from: &Connection) -> rusqlite::Result<Connection> {
     copy.pragma_update(None, "temp_store", "memory")?;
     copy.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     confine(&mut copy)?;
-    Ok(copy)
+    Ok((copy, has_rows))
 }
 
 const COPIED_PAGES_AT_ONCE: i32 = 4096;
@@ -224,11 +223,13 @@ mod tests {
             let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
             copy.query_row::<(i64, String, i64), _, _>(query, [], read).unwrap()
         };
-        assert_eq!(counted(&copy(&from).unwrap()), (2, "seven".to_owned(), 2));
-        let bare = Connection::open_in_memory().unwrap();
-        copy_schema(&from, &bare).unwrap();
-        assert_eq!(counted(&bare), (0, "seven".to_owned(), 2));
-        assert!(copy(&from).unwrap().execute_batch("ATTACH 'x.db' AS x").is_err());
+        let (whole, has_rows) = copy(&from, 1_000_000).unwrap();
+        assert_eq!((counted(&whole), has_rows), ((2, "seven".to_owned(), 2), true));
+        let (bare, has_rows) = copy(&from, 1000).unwrap();
+        assert_eq!((counted(&bare), has_rows), ((0, "seven".to_owned(), 2), false));
+        assert!(
+            bare.execute_batch("ATTACH 'x.db' AS x").is_err() && whole.execute_batch("VACUUM INTO 'x.db'").is_err()
+        );
     }
 
     #[test]

@@ -19,8 +19,11 @@ use crate::{
     report::{AdoptReport, RepairAction, RepairStep},
     schema::{Difference, Schema},
     survey::Survey,
-    target::{ForeignKeys, Progress},
+    target::{ForeignKeys, Progress, TargetCopy},
 };
+
+/// The reason in the history of a copy.
+const TRIAL: &str = "a dry run";
 
 /// What `adopt` shall do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,10 +47,12 @@ impl Migrator<'_> {
                 let repaired = self.repair(&crate::RepairRequest::default())?;
                 return Ok(self.without_takeover(&survey, repaired));
             };
-            self.try_on_copy()?.adopt(&AdoptRequest {
-                mode: RepairMode::Apply { reason: "a dry run".to_owned() },
-                choices: request.choices.clone(),
-            })?;
+            let (mut trial, _) = self.on_copy()?;
+            let copied = trial.survey()?;
+            // Without rows there may be nothing that needs an adoption.
+            if trial.takeover(&copied, &request.choices)?.is_some() {
+                trial.carry_out_adoption(&copied, &request.choices, TRIAL)?;
+            }
             return Ok(self.adopt_report(&survey, &takeover));
         };
         refuse_without_reason(reason)?;
@@ -69,7 +74,10 @@ impl Migrator<'_> {
         let RepairMode::Apply { reason } = mode else {
             let survey = self.survey()?;
             let back = self.inspect_return(&survey)?;
-            self.try_on_copy()?.give_back(&RepairMode::Apply { reason: "a dry run".to_owned() })?;
+            let (mut trial, has_rows) = self.on_copy()?;
+            if has_rows {
+                trial.give_back(&RepairMode::Apply { reason: TRIAL.to_owned() })?;
+            }
             return Ok(self.return_report(&survey, &back));
         };
         refuse_without_reason(reason)?;
@@ -88,10 +96,11 @@ impl Migrator<'_> {
         result
     }
 
-    /// The same on a copy, so that a dry run promises nothing that would fail.
-    fn try_on_copy(&self) -> Result<Migrator<'static>, MigrateError> {
-        let copy = Migrator::new(self.target.copy()?, self.sources.clone());
-        Ok(copy.author(self.author.clone()).clock(self.clock))
+    /// The same on a copy, so that a dry run promises nothing that would fail; and whether the copy has every row.
+    fn on_copy(&self) -> Result<(Migrator<'static>, bool), MigrateError> {
+        let TargetCopy { target, has_rows } = self.target.copy()?;
+        let copy = Migrator::new(target, self.sources.clone());
+        Ok((copy.author(self.author.clone()).clock(self.clock), has_rows))
     }
 
     fn takeover(&mut self, survey: &Survey, choices: &Choices) -> Result<Option<Takeover>, MigrateError> {
