@@ -47,12 +47,7 @@ impl Migrator<'_> {
                 let repaired = self.repair(&crate::RepairRequest::default())?;
                 return Ok(self.without_takeover(&survey, repaired));
             };
-            let (mut trial, _) = self.on_copy()?;
-            let copied = trial.survey()?;
-            // Without rows there may be nothing that needs an adoption.
-            if trial.takeover(&copied, &request.choices)?.is_some() {
-                trial.carry_out_adoption(&copied, &request.choices, TRIAL)?;
-            }
+            self.try_adoption(&request.choices)?;
             return Ok(self.adopt_report(&survey, &takeover));
         };
         refuse_without_reason(reason)?;
@@ -94,6 +89,17 @@ impl Migrator<'_> {
             self.target.roll_back();
         }
         result
+    }
+
+    /// Adopts a copy.
+    pub(super) fn try_adoption(&self, choices: &Choices) -> Result<(), MigrateError> {
+        let (mut trial, _) = self.on_copy()?;
+        let survey = trial.survey()?;
+        // Without rows there may be nothing that needs an adoption.
+        if trial.takeover(&survey, choices)?.is_some() {
+            trial.carry_out_adoption(&survey, choices, TRIAL)?;
+        }
+        Ok(())
     }
 
     /// The same on a copy, so that a dry run promises nothing that would fail; and whether the copy has every row.

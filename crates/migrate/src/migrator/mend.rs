@@ -60,6 +60,7 @@ impl Migrator<'_> {
             return match self.plan_mending(&survey)? {
                 Mending::Repair(plan) => Ok(report(&plan, false)),
                 Mending::Adoption(takeover) => {
+                    self.try_adoption(&Choices::default())?;
                     Ok(RepairReport { steps: self.adoption_steps(&survey, &takeover), applied: false, backup: None })
                 }
             };
