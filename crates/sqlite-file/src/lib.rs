@@ -5,6 +5,7 @@
 //! migrations, and opens no database. Start reading at [`FileAccess::outside_cause`].
 
 mod file_access;
+mod identity;
 mod kind;
 mod moved;
 mod shared_files;
@@ -12,6 +13,7 @@ mod versions;
 mod write_access;
 
 pub use file_access::FileAccess;
+pub use identity::FileIdentity;
 pub use kind::{check_connection, check_folder, check_kind, link_count};
 pub use moved::has_moved;
 pub use shared_files::{Refused, SharedFiles};

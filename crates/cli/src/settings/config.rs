@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 use longshore::command::CommandJob;
-use longshore_core::{JobData, NewJob, Retention, deserialize_duration, parse_duration};
+use longshore_core::{DurationWord, JobData, NewJob, Retention, deserialize_duration, parse_duration};
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
@@ -104,7 +104,7 @@ fn words_of(span: Duration) -> String {
 
 /// A duration, or `forever`.
 fn retention<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Retention>, D::Error> {
-    let word = String::deserialize(deserializer)?;
+    let DurationWord(word) = DurationWord::deserialize(deserializer)?;
     if word == "forever" {
         return Ok(Some(Retention::Forever));
     }
@@ -220,6 +220,22 @@ mod tests {
         assert!(error.starts_with("longshore.toml, line 4: unknown field \"timeuot\""), "{error}");
         let error = parse("\n\ndatabse = \"a\"").unwrap_err();
         assert!(error.starts_with("longshore.toml, line 3: unknown field \"databse\""), "{error}");
+    }
+
+    #[test]
+    fn a_duration_without_a_unit_is_refused_with_the_text_to_write() {
+        let of_jobs =
+            ["timeout", "grace", "expires_in", "deadline"].map(|key| format!("[jobs.a]\nrun = [\"true\"]\n{key}"));
+        let of_worker =
+            ["grace", "lease", "retention", "dead_letter_retention"].map(|key| format!("[worker]\n\n{key}"));
+        for key in of_jobs.iter().chain(&of_worker) {
+            let error = parse(&format!("{key} = 5")).unwrap_err();
+            assert_eq!(error, "longshore.toml, line 3: 5 has no unit: write \"5s\" for seconds", "{key}");
+            let error = parse(&format!("{key} = \"5\"")).unwrap_err();
+            assert!(error.starts_with("longshore.toml, line 3: \"5\" has no unit: write 5s for seconds"), "{error}");
+        }
+        let error = parse("[jobs.a]\nrun = [\"true\"]\nretry = { first_delay = 5 }").unwrap_err();
+        assert!(error.ends_with("5 has no unit: write \"5s\" for seconds"), "{error}");
     }
 
     #[test]
