@@ -3,6 +3,7 @@
 //!
 //! An application reaches them by [`Queue::backend`](crate::Queue::backend), for pages of jobs, statistics and health.
 
+pub use crate::database_url::DatabaseUrl;
 pub use crate::queue::Backend;
 pub use longshore_core::{
     Action, AttemptEnd, Budgets, ClaimRequest, Claimed, Clock, Console, EnqueueStream, Extended, Filter, Filtered,

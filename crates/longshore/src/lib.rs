@@ -123,9 +123,8 @@ pub use job::*;
 pub use sqlite::*;
 
 #[doc(hidden)]
-pub use database_url::DatabaseUrl;
+pub use backend::DatabaseUrl;
 #[cfg(unix)]
-#[doc(hidden)]
 pub use worker::stop_signals;
 
 #[cfg(doctest)]

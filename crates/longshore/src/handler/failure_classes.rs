@@ -14,8 +14,10 @@ pub(crate) struct FailureClasses {
 struct FailureClass {
     of: TypeId,
     /// `None` if the error has another type.
-    rule: Box<dyn Fn(&(dyn StdError + 'static)) -> Option<FailureType> + Send + Sync>,
+    rule: Box<Rule>,
 }
+
+type Rule = dyn Fn(&(dyn StdError + 'static)) -> Option<FailureType> + Send + Sync;
 
 impl FailureClasses {
     /// Adds the rule of an error type. It replaces an earlier one of the same type.

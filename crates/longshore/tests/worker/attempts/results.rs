@@ -69,7 +69,9 @@ async fn the_message_of_a_progress_is_any_string_or_none() {
     let worker = bench.worker().handle(|step: Step, attempt| async move {
         attempt.progress(0.1, format!("{} of 10", 1));
         attempt.progress(0.2, Some("two".to_owned()));
-        attempt.progress(0.3, &"three".to_owned());
+        let three = "three".to_owned();
+        attempt.progress(0.3, &three);
+        attempt.log(&three);
         attempt.progress(0.4, format_args!("{} of 10", 4));
         match step.number {
             0 => attempt.progress(0.5, "half"),

@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "the worker decides how a handler is called")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
