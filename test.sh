@@ -22,9 +22,22 @@ need 'command -v setsid' util-linux
 need 'command -v find' findutils
 need 'command -v awk' mawk
 need 'command -v script' bsdutils
+need 'command -v sqlite3' sqlite3
 need 'python3 -c "import sqlite3"' python3
+flask_and_django='-c "import flask, django"'
+need "python3 $flask_and_django || /usr/bin/python3 $flask_and_django" python3-flask python3-django
 
-cargo test --workspace --doc --quiet
+# The Node example needs node:sqlite, which Debian's Node may be too old for.
+node=${CARGO_TARGET_DIR:-target}/node
+has_sqlite='-e require("node:sqlite")'
+if ! node $has_sqlite >/dev/null 2>&1 && ! "$node/node_modules/node/bin/node" $has_sqlite >/dev/null 2>&1; then
+    need 'command -v npm' npm
+    echo "test.sh: installing Node 22 into $node"
+    npm install --silent --no-save --no-audit --no-fund --prefix "$node" node@22
+fi
+
+echo 'test.sh: building (some minutes the first time), then running the tests'
+cargo test --workspace --doc
 if cargo nextest --version >/dev/null 2>&1; then
     exec cargo nextest run --workspace --no-fail-fast
 fi

@@ -36,7 +36,8 @@ esac
 find_longshore() {
     longshore=${LONGSHORE:-}
     if [ -z "$longshore" ]; then
-        (cd -- "$here/../.." && cargo build --release --quiet --package longshore-cli) || exit 1
+        echo '== building longshore; the first time this takes some minutes' >&2
+        (cd -- "$here/../.." && cargo build --release --package longshore-cli >&2) || exit 1
         longshore=${CARGO_TARGET_DIR:-$here/../../target}/release/longshore
     fi
     (cd -- "$(dirname -- "$longshore")" && printf '%s/%s\n' "$(pwd -P)" "$(basename -- "$longshore")")

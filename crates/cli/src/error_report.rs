@@ -259,7 +259,7 @@ mod tests {
             |cause| MigrateError::from(TargetError::from(cause)).into(),
             |cause| {
                 let source = Box::new(TargetError::from(cause));
-                let error = Box::new(longshore_migrate::replay::RunError::Code { source });
+                let error = Box::new(longshore_migrate::execution::replay::RunError::Code { source });
                 let id = longshore_migrate::MigrationId::new("app", 1);
                 MigrateError::Failed { id, error, done: Vec::new(), statements_done: 0 }.into()
             },

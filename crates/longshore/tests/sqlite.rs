@@ -111,3 +111,10 @@ fn the_program_that_readme_shows_is_the_example_that_compiles() {
     assert_eq!(shown, compiled);
     assert!(shown.lines().count() <= 30, "the smallest program stays small");
 }
+
+#[test]
+fn the_transaction_that_readme_shows_is_in_the_example_that_runs() {
+    let (_, rest) = include_str!("../../../README.md").split_once("```rust,ignore\nfn place_order").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    assert!(include_str!("../examples/transaction.rs").contains(shown));
+}

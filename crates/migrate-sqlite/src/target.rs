@@ -21,13 +21,13 @@ use std::{
 };
 
 use longshore_migrate::{
-    Direction, Loss, LossCheck, MigrationId, ledger as own,
+    files::script::{Statement, tokens},
     schema::Schema,
-    script::{Statement, tokens},
     target::{
         Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, SchemaChanges, Session,
         StatementError, Target, TargetError, Value, VerifiedSource,
     },
+    {Direction, Loss, LossCheck, MigrationId, ledger as own},
 };
 use longshore_sqlite_file::{FileAccess, check_folder, check_kind};
 use rusqlite::{
@@ -430,7 +430,7 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn is_outside_transactions(&self, statement: &str) -> bool {
-        let mut words = tokens(statement).into_iter().filter(longshore_migrate::script::Token::has_meaning);
+        let mut words = tokens(statement).into_iter().filter(longshore_migrate::files::script::Token::has_meaning);
         let first = words.next();
         first.is_some_and(|word| ["vacuum", "pragma", "attach", "detach"].iter().any(|bare| word.is(bare)))
     }

@@ -4,7 +4,7 @@
 //! compared everything; whatever changes afterwards changes the hash.
 
 use longshore_migrate::{
-    checksum::sha256_hex,
+    files::checksum::sha256_hex,
     ledger::{Form, OWN_TABLE},
     target::{TargetError, VerifiedSource},
 };

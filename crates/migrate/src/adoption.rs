@@ -5,10 +5,10 @@
 use std::fmt::Debug;
 
 use crate::{
-    finding::Finding,
+    execution::replay::Chain,
     ledger::Ledger,
-    replay::Chain,
     report::RepairStep,
+    report::finding::Finding,
     schema::{Difference, ObjectName, Schema},
     target::{Rebuild, Session, TargetError},
 };

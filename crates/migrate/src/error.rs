@@ -3,13 +3,13 @@
 use longshore_cause::OutsideCause;
 
 use crate::{
-    finding::Finding,
+    execution::loss::Loss,
+    execution::replay::RunError,
+    files::migration::{Direction, MigrationId},
+    files::source::SourceError,
     import::ImportError,
-    loss::Loss,
-    migration::{Direction, MigrationId},
-    replay::RunError,
+    report::finding::Finding,
     schema::{Difference, ObjectName},
-    source::SourceError,
     target::TargetError,
 };
 

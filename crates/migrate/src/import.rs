@@ -34,8 +34,8 @@ pub use format::{Flag, Format, Halves, LAYOUTS, Layout, Order};
 pub use skipped::Skipped;
 
 use crate::{
-    finding::{Finding, FindingKind},
-    source::{APP, Source, SourceError},
+    files::source::{APP, Source, SourceError},
+    report::finding::{Finding, FindingKind},
 };
 use adapt::{Adapted, Half, adapt};
 use foreign::Foreign;

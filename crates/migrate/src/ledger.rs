@@ -11,7 +11,7 @@ use serde::Serialize;
 pub use attribute::Evidence;
 pub use foreign::{ForeignLedger, Tool};
 
-use crate::{checksum::Checksum, migration::MigrationId};
+use crate::{files::checksum::Checksum, files::migration::MigrationId};
 
 /// The ledger of the application's own source, perhaps shared with another manager: only the incident's five columns of
 /// it are read and written, and it is never altered.
@@ -78,7 +78,7 @@ impl Row {
 
     /// The id; a row that nobody could attribute stands in the application's ledger.
     pub fn id(&self) -> MigrationId {
-        MigrationId::new(self.source.as_deref().unwrap_or(crate::source::APP), self.number)
+        MigrationId::new(self.source.as_deref().unwrap_or(crate::files::source::APP), self.number)
     }
 
     /// What another manager reads of it.

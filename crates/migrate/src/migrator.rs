@@ -19,10 +19,10 @@ pub use run::{RunMode, RunRequest};
 
 use crate::{
     error::MigrateError,
+    execution::replay::Chain,
+    files::migration::{Migration, MigrationId},
+    files::source::Source,
     ledger::{Event, EventKind, Ledger, Record, RowChange, SharedRow, report_instant},
-    migration::{Migration, MigrationId},
-    replay::Chain,
-    source::Source,
     survey::Survey,
     target::{ForeignKeys, ProgressListener, Target, TargetError, VerifiedSource},
 };

@@ -13,11 +13,11 @@ pub use repair::{Conflicts, Planned, repair};
 
 use crate::{
     error::MigrateError,
-    finding::FindingKind,
+    files::migration::{Direction, MigrationId},
+    files::source::LONGSHORE,
     ledger::Witness,
-    migration::{Direction, MigrationId},
+    report::finding::FindingKind,
     schema::{ObjectKind, ObjectName, Presence},
-    source::LONGSHORE,
     survey::{Standing, Survey},
 };
 

@@ -1,17 +1,20 @@
 //! What commands answer, in the very shape of their JSON.
 
+pub(crate) mod agreement;
+pub mod finding;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::{
-    agreement::Agreement,
-    finding::{Finding, FindingKind},
+    files::migration::{Direction, MigrationId},
+    files::script::Bounds,
     import::Skipped,
     ledger::{Event, ForeignLedger},
-    migration::{Direction, MigrationId},
+    report::agreement::Agreement,
+    report::finding::{Finding, FindingKind},
     schema::ObjectName,
-    script::Bounds,
 };
 
 /// What is true of a migration in one word.

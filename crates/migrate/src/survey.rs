@@ -7,14 +7,14 @@ use std::collections::HashSet;
 
 use crate::{
     adoption::{Choices, Scene, Takeover},
-    checksum::Change,
-    finding::{Finding, FindingKind},
+    execution::replay::Chain,
+    files::checksum::Change,
+    files::migration::{Direction, Migration, MigrationId},
+    files::script::Bounds,
+    files::source::Source,
     ledger::{Ledger, Witness},
-    migration::{Direction, Migration, MigrationId},
-    replay::Chain,
+    report::finding::{Finding, FindingKind},
     schema::{Comparison, ObjectKind, ObjectName, Presence, Schema, differences},
-    script::Bounds,
-    source::Source,
     target::{Session, Target, TargetError},
 };
 

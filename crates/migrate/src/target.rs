@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, error::Error, io, path::PathBuf, sync::Arc, tim
 use longshore_cause::OutsideCause;
 
 use crate::{
+    execution::loss::{Loss, LossCheck},
+    files::migration::{Direction, MigrationId},
     ledger::{Event, Ledger, Record, SharedRow},
-    loss::{Loss, LossCheck},
-    migration::{Direction, MigrationId},
     schema::{ObjectName, Schema},
 };
 

@@ -12,10 +12,10 @@ mod undo;
 
 use longshore_migrate::{
     adoption::{Adopter, Return, Scene, Takeover},
-    checksum::sha256_hex,
+    files::checksum::sha256_hex,
+    files::source::LONGSHORE,
     ledger::{Form, Row, Witness},
     schema::{Difference, ObjectKind, ObjectName},
-    source::LONGSHORE,
     target::{Session, TargetError, Value},
 };
 

@@ -4,11 +4,11 @@ use longshore_core::{
 };
 use rusqlite::{Connection, params};
 
-use crate::column;
-use crate::jobs::action::act;
-use crate::jobs::edit::Edit;
+use crate::database::column;
+use crate::jobs::actions::action::act;
+use crate::jobs::actions::edit::Edit;
+use crate::jobs::actions::selection::Conditions;
 use crate::jobs::job_row::detail;
-use crate::jobs::selection::Conditions;
 use crate::store::SqliteStore;
 use crate::upkeep::health::health;
 use crate::upkeep::housekeeping::maintain;
@@ -84,7 +84,7 @@ fn log(connection: &Connection, request: LogRequest) -> rusqlite::Result<LogPage
     let (claim_number, chunk_number) =
         request.after.map_or((i64::MIN, -1), |(claim, chunk)| (claim.0, i64::from(chunk)));
     let entries = connection
-        .prepare_cached(include_str!("sql/select_log.sql"))?
+        .prepare_cached(include_str!("sql/jobs/select_log.sql"))?
         .query_map(params![request.id.0, claim_number, chunk_number, request.attempt, LOG_ENTRIES_MAX], |row| {
             Ok(LogEntry {
                 attempt: column::count(row, 0)?,

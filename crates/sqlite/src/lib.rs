@@ -1,30 +1,24 @@
 //! Longshore on SQLite: [`SqliteStore`] keeps the contract of `longshore_core::Store` and `Console` in one file.
 //!
 //! One thread owns the writing connection and gathers what has queued up into one transaction (`writing`); a few others
-//! read (`readers`). What is done to jobs stands in `jobs`, who works in `workers`. It decides nothing about a job:
+//! read (`database::readers`). What is done to jobs stands in `jobs`, who works in `workers`. It decides nothing about a job:
 //! `longshore_core::decide` does. It knows no runtime, no handlers and no command line. Nothing here opens the database
 //! file but SQLite itself. Begin with `store`, then `writing`, then `jobs::claim`.
 
 mod adoption;
-mod column;
-mod connection;
 mod console;
-mod database_file;
-mod fault;
+mod database;
 mod jobs;
 pub mod migrations;
-mod opening;
 mod options;
-mod quiet;
-mod readers;
 pub mod schema;
 mod store;
 mod upkeep;
 mod workers;
 mod writing;
 
-pub use jobs::complete_in::{AttemptSuccess, CompleteError, complete_in};
-pub use opening::{OpenError, Origin, Prepare};
+pub use database::opening::{OpenError, Origin, Prepare};
+pub use jobs::outcomes::complete_in::{AttemptSuccess, CompleteError, complete_in};
 pub use options::{Durability, SqliteOptions};
 pub use rusqlite;
 pub use store::{SqliteStore, enqueue_in};

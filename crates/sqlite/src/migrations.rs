@@ -4,7 +4,12 @@ mod intended;
 
 use std::sync::{Arc, OnceLock};
 
-use longshore_migrate::{Direction, Elsewhere, Source, script::Statement, source::LONGSHORE, target::VerifiedSource};
+use longshore_migrate::{
+    files::script::Statement,
+    files::source::LONGSHORE,
+    target::VerifiedSource,
+    {Direction, Elsewhere, Source},
+};
 
 use crate::adoption::QueueAdopter;
 

@@ -4,18 +4,18 @@ use std::path::Path;
 
 use longshore_core::{SchemaVerdict, StoreError};
 use longshore_migrate::{
-    MigrateError, MigrationId, Migrator, RunRequest,
+    files::source::{APP, LONGSHORE},
     ledger::{Form, Row},
     report::RunReport,
     schema::{Difference, DifferenceKind},
-    source::{APP, LONGSHORE},
     survey::Survey,
     target::TargetError,
+    {MigrateError, MigrationId, Migrator, RunRequest},
 };
 use longshore_migrate_sqlite::{Access, SqliteTarget, verified};
 use rusqlite::Connection;
 
-use crate::{fault::ErrorContext, migrations};
+use crate::{database::fault::ErrorContext, migrations};
 
 /// Why a worker must not start on this database. Nothing was changed.
 #[derive(Debug, thiserror::Error)]

@@ -10,19 +10,20 @@ use longshore_core::{
 use longshore_sqlite_file::check_connection;
 use rusqlite::Connection;
 
-use crate::connection::{configure_writer, in_savepoint, open_to_write};
-use crate::database_file::DatabaseFile;
-use crate::fault::{ErrorContext, Fault};
+use crate::database::connection::{configure_writer, in_savepoint, open_to_write};
+use crate::database::database_file::DatabaseFile;
+use crate::database::fault::{ErrorContext, Fault};
+use crate::database::opening;
+use crate::database::opening::{OpenError, Origin, Prepare};
+use crate::database::readers::Readers;
 use crate::jobs::claim::Claim;
+use crate::jobs::claim::inbox::{Inboxes, Mailbox};
 use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, Inserting};
-use crate::jobs::inbox::{Inboxes, Mailbox};
+use crate::jobs::outcomes::record::{GiveBackByWriter, RecordAll, by_rows};
+use crate::jobs::outcomes::report::ReportAll;
 use crate::jobs::overdue::{WaitingJob, end_waiting_in};
-use crate::jobs::record::{GiveBackByWriter, RecordAll, by_rows};
-use crate::jobs::report::ReportAll;
-use crate::opening::{self, OpenError, Origin, Prepare};
 use crate::options::SqliteOptions;
-use crate::readers::Readers;
 use crate::schema;
 use crate::upkeep::audit::Audit;
 use crate::upkeep::duties::Duties;
@@ -168,7 +169,7 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
     check_connection(connection, &context.database)?;
     let job = job.clone().check(&Limits::default())?;
     let make = || -> Result<Enqueued, Fault> {
-        let mut insert = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
+        let mut insert = connection.prepare_cached(include_str!("sql/enqueue/insert_job.sql"))?;
         let now = SystemClock::new().now();
         let end = |holder: &WaitingJob, overdue| Ok(end_waiting_in(connection, holder, overdue, now)?);
         Ok(Inserting::begin(connection, &mut insert).make(&job, now, end)?.enqueued)

@@ -1,22 +1,11 @@
-mod action;
-mod attempt;
-mod claim;
 mod console;
-mod edit;
-mod enqueue;
-mod family;
 mod harness;
 mod health;
-mod inbox;
-mod lease;
-mod overdue;
+mod jobs;
 mod page;
-mod row;
-mod session;
 mod state;
 mod stats;
-mod wakeups;
-mod worker;
+mod workers;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,10 +19,10 @@ use longshore_core::{
 };
 use tokio::sync::watch;
 
-use inbox::MemoryInbox;
-use session::MemorySession;
+use jobs::inbox::MemoryInbox;
 use state::State;
-use wakeups::MemoryWakeups;
+use workers::session::MemorySession;
+use workers::wakeups::MemoryWakeups;
 
 /// The simplest implementation of the contract: one lock around a few maps, without prefetching or caching.
 ///

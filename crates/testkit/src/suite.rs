@@ -4,39 +4,21 @@
 //! behaviour is then a separate test on its own empty database, with a clock that stands still.
 #![allow(missing_docs, reason = "the name of a behaviour is its sentence; a doc line would only repeat it")]
 
-pub mod cadence;
-pub mod cancel;
-pub mod claim;
-pub mod due;
-pub mod duplicate;
-pub mod edit;
-pub mod enqueue;
-pub mod family;
-pub mod fence;
-pub mod health;
-pub mod history;
-pub mod lapse;
-pub mod lease;
+mod claiming;
 mod list;
-pub mod log;
-pub mod maintain;
-pub mod move_by_hand;
-pub mod offer;
-pub mod outcome;
-pub mod overdue;
-pub mod page;
-pub mod queue;
-pub mod reclaim;
-pub mod repeat;
-pub mod retry;
-pub mod session;
-pub mod stats;
-pub mod suspect;
-pub mod unique;
-pub mod wakeup;
+mod living;
+mod operating;
+mod producing;
+mod running;
 mod world;
 
 use longshore_core::{Console, JobId, Limits, Status, Store, WorkerId};
+
+pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
+pub use living::{cadence, lapse, lease, reclaim, session};
+pub use operating::{edit, health, maintain, move_by_hand, page, queue, stats};
+pub use producing::{due, duplicate, enqueue, family, unique};
+pub use running::{cancel, history, log, outcome, overdue, retry};
 
 use crate::FakeClock;
 use world::{Process, World, ids};

@@ -2,8 +2,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use longshore_core::{OutsideCause, StoreError};
+use longshore_migrate::files::source::APP;
 use longshore_migrate::import::{Format, ImportMode, Skipped};
-use longshore_migrate::source::APP;
 use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
 use longshore_migrate_sqlite::{Access, SqliteTarget};
 use longshore_sqlite::migrations;

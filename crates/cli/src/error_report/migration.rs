@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use longshore_migrate::finding::{Finding, FindingKind, Remedy};
 use longshore_migrate::import::ImportError;
 use longshore_migrate::report::NextStep;
+use longshore_migrate::report::finding::{Finding, FindingKind, Remedy};
 use longshore_migrate::target::TargetError;
 use longshore_migrate::{Direction, Loss, LossKind, MigrateError};
 

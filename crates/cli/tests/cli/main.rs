@@ -9,6 +9,7 @@ mod configuration;
 mod database;
 mod doctor;
 mod errors;
+mod guides;
 mod help;
 mod jobs;
 mod migrate;

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use longshore_migrate::script::{Token, tokens};
+use longshore_migrate::files::script::{Token, tokens};
 
 /// Which entries of a catalog statements can have changed. What they make is always new; this tells what else.
 #[derive(Clone, Debug, PartialEq, Eq)]

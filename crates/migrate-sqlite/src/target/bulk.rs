@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use longshore_migrate::script::{Token, tokens};
+use longshore_migrate::files::script::{Token, tokens};
 use rusqlite::Connection;
 
 use super::run;

@@ -7,11 +7,11 @@ mod write;
 use std::collections::BTreeSet;
 
 use longshore_migrate::{
-    Direction, MigrationId,
-    checksum::Checksum,
+    files::checksum::Checksum,
+    files::source::APP,
     ledger::{Event, EventKind, ForeignLedger, Form, Ledger, OWN_TABLE, READ_FROM_OLDER, Row, TABLE, Tool, Witness},
-    source::APP,
     target::Checkpoint,
+    {Direction, MigrationId},
 };
 use rusqlite::Connection;
 

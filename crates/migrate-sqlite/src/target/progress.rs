@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use longshore_migrate::{
-    script::{TokenKind, tokens},
+    files::script::{TokenKind, tokens},
     target::{Progress, ProgressListener},
 };
 use rusqlite::Connection;
@@ -64,13 +64,14 @@ fn rows(done: u64, total: u64) -> Progress {
 }
 
 fn expected_rows(connection: &Connection, statement: &str) -> Option<u64> {
-    let words: Vec<_> = tokens(statement).into_iter().filter(longshore_migrate::script::Token::has_meaning).collect();
+    let words: Vec<_> =
+        tokens(statement).into_iter().filter(longshore_migrate::files::script::Token::has_meaning).collect();
     let first = words.first()?;
     if !["insert", "update", "delete", "replace"].iter().any(|word| first.is(word)) {
         return None;
     }
     let names = words.iter().filter(|word| matches!(word.kind, TokenKind::Word | TokenKind::Quoted));
-    let tables = names.map(longshore_migrate::script::Token::name).filter(|name| is_table(connection, name));
+    let tables = names.map(longshore_migrate::files::script::Token::name).filter(|name| is_table(connection, name));
     tables.filter_map(|table| count(connection, &table)).max()
 }
 

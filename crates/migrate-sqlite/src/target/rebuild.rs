@@ -1,7 +1,7 @@
 //! Gives a table a new shape with its rows, the way that SQLite's own documentation prescribes (lang_altertable.html).
 
 use longshore_migrate::{
-    script::{TokenKind, tokens},
+    files::script::{TokenKind, tokens},
     target::Rebuild,
 };
 use rusqlite::Connection;

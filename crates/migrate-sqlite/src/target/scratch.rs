@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_migrate::{
+    files::script::{Token, tokens},
     schema::Schema,
-    script::{Token, tokens},
     target::{Definition, Progress, Rebuild, SchemaChanges, Session, TargetError, Value},
 };
 use longshore_sqlite_file::FileAccess;

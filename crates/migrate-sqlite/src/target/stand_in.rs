@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use longshore_migrate::{script::Statement, target::TargetError};
+use longshore_migrate::{files::script::Statement, target::TargetError};
 use rusqlite::{Connection, Error, functions::FunctionFlags};
 
 /// More of them than this are not the application's habit, but an endless loop.

@@ -8,8 +8,8 @@ use std::path::Path;
 use fastrand::Rng;
 use longshore_migrate::{
     Source,
-    checksum::{Change, Checksum},
-    script::{Script, ScriptError, TokenKind, tokens, with_lf},
+    files::checksum::{Change, Checksum},
+    files::script::{Script, ScriptError, TokenKind, tokens, with_lf},
 };
 use rusqlite::Connection;
 

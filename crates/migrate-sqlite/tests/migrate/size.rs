@@ -1,7 +1,10 @@
 //! What many migrations, views in views and bulk work must not cost.
 
 use fastrand::Rng;
-use longshore_migrate::{Migration, RepairRequest, RunRequest, Source, replay::Chain};
+use longshore_migrate::{
+    execution::replay::Chain,
+    {Migration, RepairRequest, RunRequest, Source},
+};
 use longshore_migrate_sqlite::rusqlite::Connection;
 use longshore_migrate_sqlite::{Access, SqliteTarget};
 

@@ -1,6 +1,6 @@
 //! Turns the statements of another tool's file into those of ours: who begins the transaction, who closes statements.
 
-use crate::script::{Piece, ScriptError, Statement, pieces, tokens, with_lf};
+use crate::files::script::{Piece, ScriptError, Statement, pieces, tokens, with_lf};
 
 /// Drizzle's mark between two statements.
 pub(super) const BREAKPOINT: &str = "--> statement-breakpoint";

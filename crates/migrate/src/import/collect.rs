@@ -10,7 +10,7 @@ use super::{
     sections::cut,
     tree::{File, Tree},
 };
-use crate::finding::{Finding, FindingKind};
+use crate::report::finding::{Finding, FindingKind};
 
 mod directories;
 mod journal;

@@ -1,7 +1,7 @@
 //! Comments with which other tools cut one file into an up and a down.
 
 use super::format::Format;
-use crate::migration::Direction;
+use crate::files::migration::Direction;
 
 /// What a line says to its tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use super::{
     sections::tool_of,
 };
 use crate::{
-    finding::Remedy,
-    source::{Content, RawFile},
+    files::source::{Content, RawFile},
+    report::finding::Remedy,
 };
 
 /// The format that a file seems to be in.

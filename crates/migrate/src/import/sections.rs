@@ -6,8 +6,8 @@ use super::{
     marker::{Mark, Marker, marker},
 };
 use crate::{
-    migration::Direction,
-    script::{ScriptError, pieces},
+    files::migration::Direction,
+    files::script::{ScriptError, pieces},
 };
 
 /// The two halves of a file.

@@ -8,8 +8,8 @@ use std::{
 
 use super::skipped::{Skipped, why_skipped};
 use crate::{
-    finding::{Finding, FindingKind},
-    source::SourceError,
+    files::source::SourceError,
+    report::finding::{Finding, FindingKind},
 };
 
 /// How deep directories are read.

@@ -3,10 +3,10 @@
 
 use super::{Form, Ledger, Row, SharedRow};
 use crate::{
-    migration::{Migration, MigrationId},
-    replay::Chain,
+    execution::replay::Chain,
+    files::migration::{Migration, MigrationId},
+    files::source::{APP, Elsewhere, Source},
     schema::{ObjectName, Presence, Schema},
-    source::{APP, Elsewhere, Source},
 };
 
 /// What the schema shows, as far as attributing rows needs it.

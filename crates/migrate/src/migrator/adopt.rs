@@ -9,15 +9,15 @@ use outside::Outside;
 use super::{Migrator, Pen, mark::refuse_without_reason, mend::RepairMode, run::RunMode, run::told};
 use crate::{
     adoption::{Adopter, Choices, Return, Takeover},
-    apply::{Order, in_transaction},
     error::MigrateError,
+    execution::apply::{Order, in_transaction},
+    execution::loss::DataLoss,
+    files::migration::{Direction, Migration, MigrationId},
+    files::script::Statement,
+    files::source::Source,
     ledger::{EventKind, Row, RowChange, SharedRow, Witness},
-    loss::DataLoss,
-    migration::{Direction, Migration, MigrationId},
     report::{AdoptReport, RepairAction, RepairStep},
     schema::{Difference, Schema},
-    script::Statement,
-    source::Source,
     survey::Survey,
     target::{ForeignKeys, Progress},
 };

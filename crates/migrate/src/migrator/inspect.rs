@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use super::Migrator;
 use crate::{
     error::MigrateError,
-    finding::FindingKind,
+    files::migration::MigrationId,
+    files::script::with_lf,
+    files::source::{APP, Source},
     ledger::{ForeignLedger, Form, Ledger, Row, implied_history, reported},
-    migration::MigrationId,
     plan::there_already,
+    report::finding::FindingKind,
     report::{
         Discrepancy, DiscrepancyKind, HistoryReport, LedgerDiscrepancy, MigrationStatus, NextStep, State, StatusReport,
         Theirs, VerifyReport,
     },
     schema::ObjectName,
-    script::with_lf,
-    source::{APP, Source},
     survey::{Recorded, Standing, Survey},
 };
 
@@ -154,7 +154,7 @@ fn has(source: &Source, number: i64) -> bool {
 }
 
 fn status(standing: &Standing, row: Option<&Row>) -> MigrationStatus {
-    use crate::checksum::Change;
+    use crate::files::checksum::Change;
     let state = match (standing.recorded, standing.has_file, standing.change) {
         (Recorded::Never, ..) => State::Pending,
         (Recorded::RolledBack, ..) => State::RolledBack,

@@ -3,12 +3,12 @@
 use super::Migrator;
 use crate::{
     error::MigrateError,
-    finding::Finding,
-    lint::lint,
-    rehearsal::rehearse,
-    replay::Chain,
+    execution::rehearsal::rehearse,
+    execution::replay::Chain,
+    files::lint::lint,
+    files::source::{APP, NewPair, Source},
     report::LintReport,
-    source::{APP, NewPair, Source},
+    report::finding::Finding,
 };
 
 impl Migrator<'_> {

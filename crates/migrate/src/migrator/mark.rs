@@ -2,15 +2,15 @@
 
 use super::{Migrator, run::RunMode};
 use crate::{
-    apply::in_own_transaction,
     error::MigrateError,
+    execution::apply::in_own_transaction,
+    files::migration::{Direction, MigrationId},
+    files::script::Script,
+    files::source::LONGSHORE,
     ledger::{EventKind, Record, RowChange, SharedRow, Witness},
-    migration::{Direction, MigrationId},
     plan::{data_statements, missing_for_mark},
     report::MarkReport,
     schema::{ObjectName, Presence},
-    script::Script,
-    source::LONGSHORE,
     survey::{Standing, Survey},
     target::ForeignKeys,
 };

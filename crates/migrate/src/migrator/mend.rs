@@ -9,17 +9,17 @@ use super::{
 };
 use crate::{
     adoption::{Choices, Takeover},
-    apply::{Failure, Order, in_transaction},
     error::MigrateError,
-    finding::{Finding, FindingKind},
+    execution::apply::{Failure, Order, in_transaction},
+    execution::loss::{DataLoss, Loss, LossCheck, foretold, unasked},
+    execution::replay::{Stage, perform},
+    files::migration::{Direction, Migration, MigrationId},
+    files::script::Bounds,
     ledger::{EventKind, RowChange, Witness},
-    loss::{DataLoss, Loss, LossCheck, foretold, unasked},
-    migration::{Direction, Migration, MigrationId},
     plan::{Conflicts, Materials, Planned, repair},
-    replay::{Stage, perform},
+    report::finding::{Finding, FindingKind},
     report::{RepairAction, RepairReport},
     schema::{Difference, ObjectName, Schema},
-    script::Bounds,
     survey::Survey,
     target::{ForeignKeys, Session},
 };

@@ -4,19 +4,20 @@ use std::collections::HashSet;
 
 use super::{Migrator, Pen};
 use crate::{
-    apply::{Failure, Order, carry_out, in_own_transaction},
     error::MigrateError,
-    finding::Finding,
+    execution::apply::{Failure, Order, carry_out, in_own_transaction},
+    execution::loss::{DataLoss, foretold, unasked},
+    execution::replay::{Chain, RunError},
+    files::lint::idle_pragmas,
+    files::migration::{Body, Direction, Migration, MigrationId},
+    files::script::Statement,
+    files::source::Source,
     ledger::{EventKind, Ledger, RowChange},
-    lint::idle_pragmas,
-    loss::{DataLoss, foretold, unasked},
-    migration::{Body, Direction, Migration, MigrationId},
-    plan::{self, Goal},
-    replay::{Chain, RunError},
+    plan,
+    plan::Goal,
+    report::finding::Finding,
     report::{RunMigration, RunReport},
     schema::Schema,
-    script::Statement,
-    source::Source,
     survey::Survey,
     target::ForeignKeys,
 };
@@ -277,7 +278,7 @@ pub(super) fn told(
 }
 
 pub(super) fn shown(migration: &Migration, direction: Direction, duration_ms: Option<i64>) -> RunMigration {
-    let statements = migration.script(direction).map(crate::script::Script::statements).unwrap_or_default();
+    let statements = migration.script(direction).map(crate::files::script::Script::statements).unwrap_or_default();
     RunMigration {
         id: migration.id.clone(),
         name: migration.name.clone(),

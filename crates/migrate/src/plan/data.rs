@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::script::{Statement, Token};
+use crate::files::script::{Statement, Token};
 
 /// Those of `statements` that insert, update or delete rows that are there afterwards.
 ///
@@ -84,7 +84,7 @@ fn name_at(words: &[Token<'_>], at: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Script;
+    use crate::files::script::Script;
 
     fn lines(text: &str) -> Vec<usize> {
         let script = Script::parse(text).unwrap();

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::repair::Planned;
 use crate::{
-    migration::MigrationId,
-    replay::Chain,
+    execution::replay::Chain,
+    files::migration::MigrationId,
+    files::script::Statement,
     report::RepairAction,
     schema::{Difference, DifferenceKind, ObjectKind, ObjectName, Schema},
-    script::Statement,
     survey::Survey,
     target::Rebuild,
 };

@@ -1,9 +1,9 @@
 //! What of one migration is still to be done where part of it is there.
 
 use crate::{
-    replay::Link,
+    execution::replay::Link,
+    files::script::{Script, Statement, Token},
     schema::{ObjectKind, ObjectName, Schema},
-    script::{Script, Statement, Token},
 };
 
 /// The script without the statements whose whole effect the schema shows: an object that is there just as the

@@ -6,13 +6,13 @@ use super::{
     occupied,
 };
 use crate::{
-    checksum::Change,
-    finding::{Finding, FindingKind},
-    migration::MigrationId,
+    files::checksum::Change,
+    files::migration::MigrationId,
+    files::script::{Bounds, Statement},
+    files::source::LONGSHORE,
+    report::finding::{Finding, FindingKind},
     report::{RepairAction, RepairStep},
     schema::{Difference, ObjectName, Presence, differences},
-    script::{Bounds, Statement},
-    source::LONGSHORE,
     survey::{Recorded, Standing, Survey},
     target::Rebuild,
 };

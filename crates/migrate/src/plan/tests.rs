@@ -1,14 +1,14 @@
 use crate::{
-    checksum::Change,
     error::MigrateError,
-    finding::{Finding, FindingKind},
+    execution::replay::Chain,
+    files::checksum::Change,
+    files::migration::MigrationId,
+    files::script::Bounds,
     ledger::{Ledger, Witness},
-    migration::MigrationId,
     plan::{Conflicts, Goal, Materials, down, repair, up},
-    replay::Chain,
     report::RepairAction,
+    report::finding::{Finding, FindingKind},
     schema::{Comparison, ObjectName, Presence, Schema},
-    script::Bounds,
     survey::{Recorded, Standing, Survey},
 };
 

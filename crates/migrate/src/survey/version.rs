@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Recorded, Standing};
 use crate::{
-    checksum::{Change, Checksum},
+    execution::replay::{Chain, Link},
+    files::checksum::{Change, Checksum},
+    files::migration::{Migration, MigrationId},
+    files::source::{APP, Source},
     ledger::{Ledger, Row, Witness},
-    migration::{Migration, MigrationId},
-    replay::{Chain, Link},
     schema::{Later, ObjectName, Presence, Schema, differences},
-    source::{APP, Source},
 };
 
 pub(super) fn standings(sources: &[Source], ledger: &Ledger, chain: &Chain, observed: &Schema) -> Vec<Standing> {

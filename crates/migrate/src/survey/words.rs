@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Recorded, Standing, Survey};
 use crate::{
-    checksum::Change,
+    files::checksum::Change,
     ledger::Witness,
     schema::{Difference, Footprint, ObjectName, Presence},
 };

@@ -2,7 +2,7 @@
 
 use longshore_migrate::{
     adoption::Scene,
-    finding::{Finding, FindingKind},
+    report::finding::{Finding, FindingKind},
     schema::{Difference, DifferenceKind, Facet, ObjectKind, ObjectName, Schema},
 };
 

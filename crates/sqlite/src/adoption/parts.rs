@@ -6,7 +6,7 @@
 
 use longshore_migrate::{
     adoption::Scene,
-    finding::{Finding, FindingKind},
+    report::finding::{Finding, FindingKind},
     report::{RepairAction, RepairStep},
     schema::{ObjectKind, ObjectName},
 };

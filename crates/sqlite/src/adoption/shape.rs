@@ -1,6 +1,6 @@
 //! The items of a `CREATE TABLE`: cut apart, changed, and put together again, each just as it was written.
 
-use longshore_migrate::script::{Token, TokenKind, tokens};
+use longshore_migrate::files::script::{Token, TokenKind, tokens};
 
 /// One column or constraint of a `CREATE TABLE`.
 #[derive(Debug, Clone, PartialEq, Eq)]

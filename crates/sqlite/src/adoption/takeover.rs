@@ -2,13 +2,13 @@
 
 use longshore_migrate::{
     adoption::{Scene, Takeover},
-    finding::{Finding, FindingKind},
+    execution::replay::Link,
+    files::script::Statement,
+    files::source::LONGSHORE,
     ledger::{Form, Row},
-    replay::Link,
+    report::finding::{Finding, FindingKind},
     report::{RepairAction, RepairStep},
     schema::{Difference, ObjectKind, ObjectName, Schema, differences},
-    script::Statement,
-    source::LONGSHORE,
     target::{Rebuild, Session, TargetError},
 };
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 use longshore_core::{ClaimRequest, Claimed, Clock, JobId, Lease, QueueScope, Status, StoreError, Timestamp};
 use rusqlite::{Connection, params};
 
-use crate::column;
-use crate::fault::Fault;
+use crate::database::column;
+use crate::database::fault::Fault;
+use crate::jobs::claim::inbox::{Mailbox, Offered};
 use crate::jobs::claim::lanes::Scope;
 use crate::jobs::claim::next_due::NextDue;
+use crate::jobs::claim::nothing_ready::NothingReady;
+use crate::jobs::claim::offers::{Offer, Offers, Slots};
 use crate::jobs::claim::runs::{Candidates, choose, given_lease};
 use crate::jobs::family::Family;
-use crate::jobs::inbox::{Mailbox, Offered};
-use crate::jobs::nothing_ready::NothingReady;
-use crate::jobs::offers::{Offer, Offers, Slots};
 use crate::jobs::overdue::end_waiting;
 use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
@@ -24,8 +24,12 @@ use crate::writing::kept_statements::KeptStatements;
 use crate::writing::session::{Session, WriteTx, is_of_a_row};
 use crate::writing::work::{Effect, Work};
 
+pub(crate) mod due;
+pub(crate) mod inbox;
 pub(crate) mod lanes;
 mod next_due;
+pub(crate) mod nothing_ready;
+pub(crate) mod offers;
 pub(crate) mod runs;
 
 /// How many due jobs one claim promotes. The next claim continues, because `next_due` has passed.
@@ -129,7 +133,7 @@ impl Claim {
     fn check_worker(&self, connection: &Connection) -> Result<(), Fault> {
         let worker_id = &self.request.worker_id;
         let is_registered: bool = connection
-            .prepare_cached(include_str!("../sql/is_worker_registered.sql"))?
+            .prepare_cached(include_str!("../sql/claim/is_worker_registered.sql"))?
             .query_row([worker_id.as_str()], |row| row.get(0))?;
         if is_registered {
             return Ok(());
@@ -217,7 +221,7 @@ impl Claim {
         }
         if !chosen.lapsed().is_empty() {
             let ids = column::ids(chosen.lapsed().iter().copied());
-            let sql = include_str!("../sql/settle_lapsed_jobs.sql");
+            let sql = include_str!("../sql/claim/settle_lapsed_jobs.sql");
             tx.connection.prepare_cached(sql)?.execute(params![ids, worker_id.as_str()])?;
         }
         let leases = chosen.leases();
@@ -231,7 +235,7 @@ impl Claim {
 
     fn update(&self, tx: &WriteTx<'_, '_>, leases: &[Lease]) -> rusqlite::Result<usize> {
         let ids = column::ids(leases.iter().map(|lease| lease.id));
-        tx.connection.prepare_cached(include_str!("../sql/claim_jobs.sql"))?.execute(params![
+        tx.connection.prepare_cached(include_str!("../sql/claim/claim_jobs.sql"))?.execute(params![
             ids,
             self.request.worker_id.as_str(),
             tx.now.as_ms()
@@ -256,7 +260,7 @@ impl Claim {
     }
 
     fn is_taken(&self, tx: &WriteTx<'_, '_>, lease: &Lease) -> rusqlite::Result<bool> {
-        tx.connection.prepare_cached(include_str!("../sql/is_running.sql"))?.exists(params![
+        tx.connection.prepare_cached(include_str!("../sql/claim/is_running.sql"))?.exists(params![
             lease.id.0,
             self.request.worker_id.as_str(),
             lease.claim_number.0
@@ -289,7 +293,7 @@ struct DueJob {
 }
 
 fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
-    let mut statement = tx.connection.prepare_cached(include_str!("../sql/select_due_jobs.sql"))?;
+    let mut statement = tx.connection.prepare_cached(include_str!("../sql/claim/select_due_jobs.sql"))?;
     let due: Vec<DueJob> = statement
         .query_map(params![tx.now.as_ms(), PROMOTED_MAX], |row| {
             Ok(DueJob {
@@ -305,7 +309,7 @@ fn promote(tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
     }
     let promote = |tx: &WriteTx<'_, '_>, jobs: &[DueJob]| {
         let ids = column::ids(jobs.iter().map(|job| job.id));
-        tx.connection.prepare_cached(include_str!("../sql/promote_jobs.sql"))?.execute([ids])
+        tx.connection.prepare_cached(include_str!("../sql/claim/promote_jobs.sql"))?.execute([ids])
     };
     match promote(tx, &due) {
         Ok(_) => due.iter().for_each(|job| tx.counts.moved(&job.queue, job.status, Status::Pending)),

@@ -3,9 +3,9 @@ use longshore_core::{
 };
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
-use crate::column;
-use crate::fault::Fault;
-use crate::jobs::due::later_than;
+use crate::database::column;
+use crate::database::fault::Fault;
+use crate::jobs::claim::due::later_than;
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert, is_plain};
 use crate::jobs::enqueue::duplicate::settle;
 use crate::jobs::enqueue::leased::make_leased;
@@ -213,7 +213,7 @@ impl InitialState {
     fn of(connection: &Connection, job: &NewJob) -> Result<Self, Fault> {
         let Some(parent) = job.parent else { return Ok(Self::Free) };
         let status = connection
-            .prepare_cached(include_str!("../sql/select_status.sql"))?
+            .prepare_cached(include_str!("../sql/enqueue/select_status.sql"))?
             .query_row([parent.0], |row| column::status(row, 0))
             .optional()?
             .ok_or(StoreError::UnknownParent { parent })?;

@@ -1,8 +1,8 @@
 use longshore_core::{DeadLetterReason, JobId, Status, Timestamp};
 use rusqlite::{Connection, params};
 
-use crate::column;
-use crate::fault::Fault;
+use crate::database::column;
+use crate::database::fault::Fault;
 use crate::jobs::stuck::unless_refused;
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
@@ -17,7 +17,7 @@ pub(crate) struct Family {
 impl Family {
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let has_children =
-            connection.prepare_cached(include_str!("../sql/has_children.sql"))?.query_row([], |row| row.get(0))?;
+            connection.prepare_cached(include_str!("../sql/jobs/has_children.sql"))?.query_row([], |row| row.get(0))?;
         Ok(Self { has_children })
     }
 
@@ -60,7 +60,7 @@ pub(crate) fn unblock(
     queue: &str,
     at: Timestamp,
 ) -> Result<(), Fault> {
-    let sql = include_str!("../sql/unblock_job.sql");
+    let sql = include_str!("../sql/jobs/unblock_job.sql");
     let done = tx.connection.prepare_cached(sql)?.execute(params![id.0, at.as_ms()]);
     if unless_refused(tx, id, done)? == Some(1) {
         tx.counts.moved(queue, Status::Blocked, Status::Pending);
@@ -80,7 +80,7 @@ pub(crate) fn bury_children(
     let mut waiting = vec![(parent, reason)];
     while let Some((parent, reason)) = waiting.pop() {
         for child in blocked_children(tx.connection, parent)? {
-            let sql = include_str!("../sql/bury_blocked_job.sql");
+            let sql = include_str!("../sql/jobs/bury_blocked_job.sql");
             let values = params![child.id.0, at.as_ms(), reason.to_string()];
             let done = tx.connection.prepare_cached(sql)?.execute(values);
             if unless_refused(tx, child.id, done)? != Some(1) {
@@ -103,7 +103,7 @@ struct Child {
 
 fn blocked_children(connection: &Connection, parent: JobId) -> rusqlite::Result<Vec<Child>> {
     connection
-        .prepare_cached(include_str!("../sql/select_blocked_children.sql"))?
+        .prepare_cached(include_str!("../sql/jobs/select_blocked_children.sql"))?
         .query_map([parent.0], |row| {
             Ok(Child { id: column::id(row, 0)?, queue: column::text(row, 1)?, job_type: column::text(row, 2)? })
         })?

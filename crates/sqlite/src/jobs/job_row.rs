@@ -1,7 +1,8 @@
 use longshore_core::{Attempt, AttemptOutcome, ClaimNumber, DeadLetterCode, Job, JobDetail, JobId, Status, WorkerId};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::column::{self, Columns};
+use crate::database::column;
+use crate::database::column::Columns;
 use crate::jobs::unique_key;
 
 /// A job from the columns that `select_job.sql` and the pages name.
@@ -53,10 +54,11 @@ pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
 
 /// One job with its attempts. A running or successful attempt has no row; it is built from the job's row.
 pub(crate) fn detail(connection: &Connection, id: JobId) -> rusqlite::Result<Option<JobDetail>> {
-    let found = connection.prepare_cached(include_str!("../sql/select_job.sql"))?.query_row([id.0], job).optional()?;
+    let found =
+        connection.prepare_cached(include_str!("../sql/jobs/select_job.sql"))?.query_row([id.0], job).optional()?;
     let Some(job) = found else { return Ok(None) };
     let mut attempts: Vec<Attempt> = connection
-        .prepare_cached(include_str!("../sql/select_attempts.sql"))?
+        .prepare_cached(include_str!("../sql/jobs/select_attempts.sql"))?
         .query_map([id.0], attempt)?
         .collect::<Result<_, _>>()?;
     attempts.extend(current_attempt(&job));

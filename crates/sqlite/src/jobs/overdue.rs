@@ -1,8 +1,9 @@
 use longshore_core::{JobId, Overdue, Status, TimeBounds, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::column::{self, Columns};
-use crate::fault::Fault;
+use crate::database::column;
+use crate::database::column::Columns;
+use crate::database::fault::Fault;
 use crate::jobs::family::Family;
 use crate::jobs::stuck::unless_refused;
 use crate::upkeep::counts::{Minute, add_minute};
@@ -13,7 +14,7 @@ use crate::writing::work::Work;
 /// marked.
 pub(crate) fn overdue_page(connection: &Connection, now: Timestamp, limit: u32) -> rusqlite::Result<Vec<JobId>> {
     connection
-        .prepare_cached(include_str!("../sql/select_overdue.sql"))?
+        .prepare_cached(include_str!("../sql/jobs/select_overdue.sql"))?
         .query_map(params![now.as_ms(), limit], |row| column::id(row, 0))?
         .collect()
 }
@@ -44,7 +45,7 @@ impl Work for EndOverdue {
             }
         }
         let ids = column::ids(self.ids.iter().copied());
-        let sql = include_str!("../sql/mark_overdue_seen.sql");
+        let sql = include_str!("../sql/jobs/mark_overdue_seen.sql");
         tx.connection.prepare_cached(sql)?.execute(params![ids, tx.now.as_ms()])?;
         Ok(ended)
     }
@@ -62,7 +63,7 @@ pub(crate) struct WaitingJob {
 impl WaitingJob {
     fn read(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Self>> {
         connection
-            .prepare_cached(include_str!("../sql/select_overdue_job.sql"))?
+            .prepare_cached(include_str!("../sql/jobs/select_overdue_job.sql"))?
             .query_row([id.0], |row| {
                 let mut columns = Columns::of(row);
                 Ok(Self {
@@ -124,7 +125,7 @@ pub(crate) fn end_waiting_in(
 
 fn write_end(connection: &Connection, id: JobId, overdue: Overdue, now: Timestamp) -> rusqlite::Result<bool> {
     let values = params![id.0, overdue.status().as_str(), now.as_ms(), overdue.reason().to_string()];
-    Ok(connection.prepare_cached(include_str!("../sql/end_overdue_job.sql"))?.execute(values)? == 1)
+    Ok(connection.prepare_cached(include_str!("../sql/jobs/end_overdue_job.sql"))?.execute(values)? == 1)
 }
 
 fn minute_of(overdue: Overdue) -> Minute {

@@ -2,8 +2,8 @@ use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, StuckCause, T
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::column;
-use crate::fault::Fault;
+use crate::database::column;
+use crate::database::fault::Fault;
 use crate::jobs::family::{Family, unblock};
 use crate::upkeep::counts::{Minute, add_depth_of};
 use crate::writing::session::{WriteTx, is_of_a_row};
@@ -15,7 +15,7 @@ const ANCESTORS_MAX: usize = 10_000;
 /// Jobs whose rows contain values that no claim can use. Another program wrote them.
 pub(crate) fn stuck_rows(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobId>> {
     connection
-        .prepare_cached(include_str!("../sql/select_stuck.sql"))?
+        .prepare_cached(include_str!("../sql/jobs/select_stuck.sql"))?
         .query_map([limit], |row| column::id(row, 0))?
         .collect()
 }
@@ -57,7 +57,7 @@ impl BlockedCause {
 
 /// A page of blocked jobs, ordered by parent.
 pub(crate) fn blocked_page(connection: &Connection, after: (i64, i64), limit: u32) -> rusqlite::Result<Vec<Blocked>> {
-    let mut statement = connection.prepare_cached(include_str!("../sql/select_blocked_page.sql"))?;
+    let mut statement = connection.prepare_cached(include_str!("../sql/jobs/select_blocked_page.sql"))?;
     let mut rows = statement.query(params![after.0, after.1, limit])?;
     let mut page = Vec::new();
     while let Some(row) = rows.next()? {
@@ -87,7 +87,7 @@ fn cause_of(
 }
 
 fn waits_for_itself(connection: &Connection, id: JobId, parent: JobId) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare_cached(include_str!("../sql/select_blocked_job.sql"))?;
+    let mut statement = connection.prepare_cached(include_str!("../sql/jobs/select_blocked_job.sql"))?;
     let mut ancestor = parent;
     for _ in 0..ANCESTORS_MAX {
         if ancestor == id {
@@ -119,10 +119,10 @@ impl Work for Settle {
             match tx.apart(|tx| settle(tx, *id))? {
                 Ok(is_settled) => settled += u64::from(is_settled),
                 Err(error) => {
-                    crate::quiet::warning!(job_id = id.0, %error, "a value in the row prevents every change");
+                    crate::database::quiet::warning!(job_id = id.0, %error, "a value in the row prevents every change");
                     match tx.apart(|tx| bury_unusable(tx, *id, UnusableRow::Constraint))? {
                         Ok(()) => settled += 1,
-                        Err(error) => crate::quiet::error!(job_id = id.0, %error, "cannot be fixed"),
+                        Err(error) => crate::database::quiet::error!(job_id = id.0, %error, "cannot be fixed"),
                     }
                 }
             }
@@ -134,7 +134,7 @@ impl Work for Settle {
 fn settle(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
     let blocked = tx
         .connection
-        .prepare_cached(include_str!("../sql/select_blocked_job.sql"))?
+        .prepare_cached(include_str!("../sql/jobs/select_blocked_job.sql"))?
         .query_row([id.0], |row| {
             let ready_at = column::optional_timestamp(row, 3)?;
             Ok((column::text(row, 0)?, column::optional_integer(row, 1)?, column::optional_status(row, 2)?, ready_at))
@@ -160,7 +160,11 @@ fn settle_blocked(
     let reason = match cause {
         None => return Ok(false),
         Some(BlockedCause::ParentCompleted) => {
-            crate::quiet::warning!(job_id = id.0, parent = parent.0, "waited for a job that had already completed");
+            crate::database::quiet::warning!(
+                job_id = id.0,
+                parent = parent.0,
+                "waited for a job that had already completed"
+            );
             unblock(tx, id, None, queue, tx.now)?;
             return Ok(true);
         }
@@ -170,7 +174,7 @@ fn settle_blocked(
         Some(BlockedCause::Hopeless(StuckCause::WaitsForItself)) => DeadLetterReason::WaitsForItself,
         Some(BlockedCause::Hopeless(_)) => DeadLetterReason::ParentDeleted { parent },
     };
-    crate::quiet::warning!(job_id = id.0, %reason, "given up");
+    crate::database::quiet::warning!(job_id = id.0, %reason, "given up");
     bury(tx, id, reason)?;
     Ok(true)
 }
@@ -189,14 +193,14 @@ enum Repair {
 fn settle_row(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
     let repair = tx
         .connection
-        .prepare_cached(include_str!("../sql/select_stuck_job.sql"))?
+        .prepare_cached(include_str!("../sql/jobs/select_stuck_job.sql"))?
         .query_row([id.0], |row| Ok((repair_of(row)?, column::text(row, 1)?, column::status(row, 0)?)))
         .optional()?;
     let Some((repair, queue, status)) = repair else { return Ok(false) };
     match repair {
         Repair::Nothing => return Ok(false),
         Repair::Release(run_at) => {
-            tx.connection.prepare_cached(include_str!("../sql/release_stuck_job.sql"))?.execute(params![
+            tx.connection.prepare_cached(include_str!("../sql/jobs/release_stuck_job.sql"))?.execute(params![
                 id.0,
                 tx.now.as_ms(),
                 run_at.map(Timestamp::as_ms)
@@ -205,12 +209,12 @@ fn settle_row(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<bool, Fault> {
             tx.wake_for(None, &queue);
         }
         Repair::Date => {
-            let sql = include_str!("../sql/date_ended_job.sql");
+            let sql = include_str!("../sql/jobs/date_ended_job.sql");
             tx.connection.prepare_cached(sql)?.execute(params![id.0, tx.now.as_ms()])?;
         }
         Repair::Bury(what) => bury_unusable(tx, id, what)?,
     }
-    crate::quiet::warning!(job_id = id.0, was = %status, "another program left a row that could not continue");
+    crate::database::quiet::warning!(job_id = id.0, was = %status, "another program left a row that could not continue");
     Ok(true)
 }
 
@@ -249,11 +253,11 @@ fn bury(tx: &mut WriteTx<'_, '_>, id: JobId, reason: DeadLetterReason) -> Result
     let now = tx.now;
     let stood = tx
         .connection
-        .prepare_cached(include_str!("../sql/select_stuck_job.sql"))?
+        .prepare_cached(include_str!("../sql/jobs/select_stuck_job.sql"))?
         .query_row([id.0], |row| Ok((column::text(row, 0)?, column::text(row, 1)?)))
         .optional()?;
     let Some((word, queue)) = stood else { return Ok(()) };
-    tx.connection.prepare_cached(include_str!("../sql/bury_unusable_job.sql"))?.execute(params![
+    tx.connection.prepare_cached(include_str!("../sql/jobs/bury_unusable_job.sql"))?.execute(params![
         id.0,
         now.as_ms(),
         reason.to_string()
@@ -275,7 +279,7 @@ pub(crate) fn unless_refused<T>(
     match done {
         Ok(done) => Ok(Some(done)),
         Err(error) if is_of_a_row(&error) && !tx.connection.is_autocommit() => {
-            crate::quiet::error!(job_id = id.0, %error, "a constraint rejects every change of the row; the job is given up");
+            crate::database::quiet::error!(job_id = id.0, %error, "a constraint rejects every change of the row; the job is given up");
             bury_unusable(tx, id, UnusableRow::Constraint)?;
             Ok(None)
         }

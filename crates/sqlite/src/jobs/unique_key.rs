@@ -1,7 +1,8 @@
 use longshore_core::{JobId, Overdue, Timestamp, UniqueWhile};
 use rusqlite::{Connection, params};
 
-use crate::column::{self, Columns};
+use crate::database::column;
+use crate::database::column::Columns;
 use crate::jobs::overdue::{WaitingJob, time_bounds};
 
 /// The separator between the key and the id of a job that gave up its key. An enqueued key contains no control
@@ -36,7 +37,7 @@ impl Met {
         unique_while: UniqueWhile,
         now: Timestamp,
     ) -> rusqlite::Result<Self> {
-        let mut statement = connection.prepare_cached(include_str!("../sql/select_unique_key_holders.sql"))?;
+        let mut statement = connection.prepare_cached(include_str!("../sql/jobs/select_unique_key_holders.sql"))?;
         let mut rows = statement.query([key])?;
         let mut met = Self::NOBODY;
         while let Some(row) = rows.next()? {
@@ -60,7 +61,7 @@ impl Met {
 /// Another job that has not ended and has the unique key, or had it and passed it on.
 pub(crate) fn other_holder(connection: &Connection, key: &str, id: JobId) -> rusqlite::Result<Option<JobId>> {
     connection
-        .prepare_cached(include_str!("../sql/select_unique_key_holders.sql"))?
+        .prepare_cached(include_str!("../sql/jobs/select_unique_key_holders.sql"))?
         .query_map([key], |row| column::id(row, 0))?
         .find(|found| !matches!(found, Ok(found) if *found == id))
         .transpose()
@@ -68,7 +69,8 @@ pub(crate) fn other_holder(connection: &Connection, key: &str, id: JobId) -> rus
 
 /// Takes the key from a running job. Returns whether the job still had it.
 pub(crate) fn pass_on(connection: &Connection, id: JobId, key: &str) -> rusqlite::Result<bool> {
-    let passed = connection.prepare_cached(include_str!("../sql/pass_unique_key.sql"))?.execute(params![id.0, key])?;
+    let passed =
+        connection.prepare_cached(include_str!("../sql/jobs/pass_unique_key.sql"))?.execute(params![id.0, key])?;
     Ok(passed == 1)
 }
 

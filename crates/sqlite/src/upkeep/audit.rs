@@ -7,7 +7,8 @@ use longshore_core::{JobId, Status};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
-use crate::column::{self, RawName};
+use crate::database::column;
+use crate::database::column::RawName;
 use crate::upkeep::pruning::Pruning;
 
 /// The maximum time of a comparison. It holds one state of the database, and until it ends the log cannot be reused.
@@ -92,13 +93,13 @@ fn find_drift_within(
     all_max: Duration,
     indexed_max: Duration,
 ) -> rusqlite::Result<Vec<Drift>> {
-    if let Some(counted) = count(connection, include_str!("../sql/select_statuses.sql"), all_max)? {
+    if let Some(counted) = count(connection, include_str!("../sql/upkeep/select_statuses.sql"), all_max)? {
         return compare(connection, counted, |_| true);
     }
-    if let Some(counted) = count(connection, include_str!("../sql/select_statuses_live.sql"), indexed_max)? {
+    if let Some(counted) = count(connection, include_str!("../sql/upkeep/select_statuses_live.sql"), indexed_max)? {
         return compare(connection, counted, |status| INDEXED.iter().any(|known| known.as_str().as_bytes() == status));
     }
-    crate::quiet::debug!("the table is too large to compare its counts");
+    crate::database::quiet::debug!("the table is too large to compare its counts");
     Ok(Vec::new())
 }
 
@@ -127,7 +128,7 @@ fn compare(
     mut counted: Counted,
     is_counted: impl Fn(&[u8]) -> bool,
 ) -> rusqlite::Result<Vec<Drift>> {
-    let mut statement = connection.prepare_cached(include_str!("../sql/select_depths.sql"))?;
+    let mut statement = connection.prepare_cached(include_str!("../sql/upkeep/select_depths.sql"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let status = bytes(row.get_ref(1)?);

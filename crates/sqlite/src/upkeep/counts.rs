@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use longshore_core::{Status, Timestamp};
 use rusqlite::{Connection, params};
 
-use crate::column;
+use crate::database::column;
 use crate::writing::kept_statements::KeptStatements;
 
 /// The changes of a transaction to the counts of the dashboard. They are collected in memory and written once for the
@@ -148,7 +148,7 @@ impl Minute {
 
 /// [`add_depth`] for any word that another program may have written as a status.
 pub(crate) fn add_depth_of(connection: &Connection, queue: &str, word: &str, change: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![queue, word, change])?;
+    connection.prepare_cached(include_str!("../sql/upkeep/add_depth.sql"))?.execute(params![queue, word, change])?;
     Ok(())
 }
 
@@ -156,7 +156,7 @@ pub(crate) fn add_depth_of(connection: &Connection, queue: &str, word: &str, cha
 pub(crate) fn add_minute(connection: &Connection, queue: &str, minute: i64, what: Minute) -> rusqlite::Result<()> {
     let Minute { completed, failed, retried, cancelled, waited_ms, ran_ms } = what;
     connection
-        .prepare_cached(include_str!("../sql/add_minute.sql"))?
+        .prepare_cached(include_str!("../sql/upkeep/add_minute.sql"))?
         .execute(params![minute, queue, completed, failed, retried, cancelled, waited_ms, ran_ms])?;
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use longshore_core::{Maintenance, StoreError, Timestamp, WorkerId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::column;
-use crate::fault::Fault;
-use crate::readers::Readers;
+use crate::database::column;
+use crate::database::fault::Fault;
+use crate::database::readers::Readers;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 use crate::writing::writer::Writer;
@@ -133,7 +133,7 @@ impl Term {
 
 fn read_row(connection: &Connection, duty: &str) -> rusqlite::Result<Option<DutyRow>> {
     connection
-        .prepare_cached(include_str!("../sql/select_duty.sql"))?
+        .prepare_cached(include_str!("../sql/upkeep/select_duty.sql"))?
         .query_row([duty], |row| {
             Ok(DutyRow {
                 holder: column::text(row, 0)?,
@@ -160,14 +160,15 @@ impl Work for TakeDuties {
             // At the maximum number, the next term has the same number, and the holder distinguishes them.
             let number = seen.saturating_add(1);
             let parameters = params![duty, &*self.holder, seen, number, tx.now.as_ms()];
-            let taken = tx.connection.prepare_cached(include_str!("../sql/take_duty.sql"))?.execute(parameters)?;
+            let taken =
+                tx.connection.prepare_cached(include_str!("../sql/upkeep/take_duty.sql"))?.execute(parameters)?;
             if taken > 0 {
                 let term = Term { duty: duty.clone(), number, holder: Arc::clone(&self.holder) };
                 terms.insert(duty.clone(), term);
             }
         }
         tx.connection
-            .prepare_cached(include_str!("../sql/delete_old_minutes.sql"))?
+            .prepare_cached(include_str!("../sql/upkeep/delete_old_minutes.sql"))?
             .execute(params![tx.now.minute() - MINUTES_KEPT, MINUTES_DROPPED_MAX])?;
         Ok(terms)
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use longshore_core::{Health, LocalHealth, Status, StuckCause, StuckJob, Timestamp, WorkerId, WorkerRecord};
 use rusqlite::{Connection, params};
 
-use crate::column;
-use crate::jobs::keepers::Keepers;
+use crate::database::column;
+use crate::jobs::actions::keepers::Keepers;
 use crate::jobs::stuck::{BlockedCause, blocked_page, stuck_rows};
 use crate::upkeep::stats::{backlog, queues};
 use crate::workers::worker_record::{Signs, workers};
@@ -36,10 +36,10 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
         living_workers: living.len() as u64,
         stuck: stuck(connection)?,
         keepers: Keepers::read(connection)?.tell(connection)?,
-        dead_letters: number(connection, include_str!("../sql/count_dead_letters.sql"), params![])?,
+        dead_letters: number(connection, include_str!("../sql/upkeep/count_dead_letters.sql"), params![])?,
         dead_letters_last_hour: number(
             connection,
-            include_str!("../sql/count_late_dead_letters.sql"),
+            include_str!("../sql/upkeep/count_late_dead_letters.sql"),
             params![now.as_ms() - column::milliseconds(HOUR), LATE_DEAD_LETTERS_MAX],
         )?,
     })
@@ -75,7 +75,7 @@ fn stuck(connection: &Connection) -> rusqlite::Result<Vec<StuckJob>> {
 fn holding(connection: &Connection, dead: &[WorkerRecord]) -> rusqlite::Result<Vec<(WorkerId, u64)>> {
     let mut holding = Vec::new();
     for worker in dead {
-        let sql = include_str!("../sql/count_running_of_worker.sql");
+        let sql = include_str!("../sql/upkeep/count_running_of_worker.sql");
         let jobs = number(connection, sql, params![worker.worker_id.as_str()])?;
         if jobs > 0 {
             holding.push((worker.worker_id.clone(), jobs));
@@ -86,7 +86,7 @@ fn holding(connection: &Connection, dead: &[WorkerRecord]) -> rusqlite::Result<V
 
 fn latest_record_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     connection
-        .prepare_cached(include_str!("../sql/select_latest_record.sql"))?
+        .prepare_cached(include_str!("../sql/upkeep/select_latest_record.sql"))?
         .query_row([LATEST_JOBS_MAX], |row| column::optional_timestamp(row, 0))
 }
 

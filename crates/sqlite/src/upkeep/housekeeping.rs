@@ -3,10 +3,10 @@ use std::time::{Duration, Instant};
 use longshore_core::{DeadLetterReason, JobId, Maintained, Maintenance, Status, StoreError, Timestamp};
 use rusqlite::params;
 
-use crate::column;
-use crate::fault::Fault;
+use crate::database::column;
+use crate::database::fault::Fault;
+use crate::jobs::actions::keepers::Keepers;
 use crate::jobs::family::{Family, bury_children};
-use crate::jobs::keepers::Keepers;
 use crate::jobs::stuck::{Settle, blocked_page, stuck_rows};
 use crate::store::Parts;
 use crate::upkeep::audit::{Drift, find_drift};
@@ -147,7 +147,7 @@ impl Work for Prune {
         if !self.term.is_current(tx.connection)? {
             return Ok(Pruned { removed: 0, kept: 0, next: None });
         }
-        tx.connection.prepare_cached(include_str!("../sql/forget_replaced_jobs.sql"))?.execute([])?;
+        tx.connection.prepare_cached(include_str!("../sql/actions/forget_replaced_jobs.sql"))?.execute([])?;
         let cutoff = Timestamp::from_ms(tx.now.as_ms().saturating_sub(column::milliseconds(self.retention)));
         let family = Family::read(tx.connection)?;
         let candidates = self.candidates(tx)?;
@@ -173,7 +173,7 @@ impl Work for Prune {
             match tx.apart(|tx| remove(tx, family, job, cutoff))? {
                 Ok(()) => removed += 1,
                 Err(error) => {
-                    crate::quiet::warning!(job_id = job.id.0, %error, "a constraint prevented the removal of an old job");
+                    crate::database::quiet::warning!(job_id = job.id.0, %error, "a constraint prevented the removal of an old job");
                     kept += 1;
                 }
             }
@@ -209,9 +209,9 @@ fn remove(tx: &mut WriteTx<'_, '_>, family: Family, job: &Candidate, cutoff: Tim
         bury_children(tx, job.id, DeadLetterReason::ParentDeleted { parent: job.id }, tx.now)?;
     }
     if job.status == Status::DeadLetter {
-        tx.connection.prepare_cached(include_str!("../sql/delete_dead_letter.sql"))?.execute([job.id.0])?;
+        tx.connection.prepare_cached(include_str!("../sql/upkeep/delete_dead_letter.sql"))?.execute([job.id.0])?;
     } else {
-        let sql = include_str!("../sql/delete_ended_job.sql");
+        let sql = include_str!("../sql/upkeep/delete_ended_job.sql");
         tx.connection.prepare_cached(sql)?.execute(params![job.id.0, cutoff.as_ms()])?;
     }
     tx.counts.left(&job.queue, job.status);
@@ -238,8 +238,10 @@ impl Work for Mend {
             return Ok(0);
         }
         for Drift { queue, status, by } in &self.drift {
-            crate::quiet::warning!(queue = queue.shown(), status = status.shown(), by, "a count was wrong");
-            tx.connection.prepare_cached(include_str!("../sql/add_depth.sql"))?.execute(params![queue, status, by])?;
+            crate::database::quiet::warning!(queue = queue.shown(), status = status.shown(), by, "a count was wrong");
+            tx.connection
+                .prepare_cached(include_str!("../sql/upkeep/add_depth.sql"))?
+                .execute(params![queue, status, by])?;
         }
         Ok(self.drift.len() as u64)
     }

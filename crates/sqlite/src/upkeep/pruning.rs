@@ -30,8 +30,8 @@ impl Pruning {
 
     pub(crate) const fn page_sql(self) -> &'static str {
         match self {
-            Self::Ended => include_str!("../sql/select_ended_page.sql"),
-            Self::DeadLetters => include_str!("../sql/select_dead_letters_page.sql"),
+            Self::Ended => include_str!("../sql/upkeep/select_ended_page.sql"),
+            Self::DeadLetters => include_str!("../sql/upkeep/select_dead_letters_page.sql"),
         }
     }
 }

@@ -1,7 +1,7 @@
 use longshore_core::QueueChange;
 use rusqlite::params;
 
-use crate::fault::Fault;
+use crate::database::fault::Fault;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
@@ -19,11 +19,11 @@ impl Work for ChangeQueue {
         match self.change {
             QueueChange::Pause => {
                 tx.connection
-                    .prepare_cached(include_str!("../sql/pause_queue.sql"))?
+                    .prepare_cached(include_str!("../sql/upkeep/pause_queue.sql"))?
                     .execute(params![self.queue, tx.now.as_ms()])?;
             }
             QueueChange::Resume => {
-                tx.connection.prepare_cached(include_str!("../sql/resume_queue.sql"))?.execute([&self.queue])?;
+                tx.connection.prepare_cached(include_str!("../sql/upkeep/resume_queue.sql"))?.execute([&self.queue])?;
                 tx.wake_for(None, &self.queue);
             }
         }

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use longshore_core::{MinuteStats, QueueStats, Stats, Status, Timestamp, TypeBacklog};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::column::{self, RawName};
+use crate::database::column;
+use crate::database::column::RawName;
 
 /// How many pairs of queue and type one read visits, and how many jobs it counts in total. It is one read transaction,
 /// and the log grows until it ends.
@@ -13,7 +14,7 @@ const JOBS_MAX: u64 = 300_000;
 pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> rusqlite::Result<Stats> {
     let first = now.minute() - i64::from(minutes) + 1;
     let minutes = connection
-        .prepare_cached(include_str!("../sql/select_minutes.sql"))?
+        .prepare_cached(include_str!("../sql/upkeep/select_minutes.sql"))?
         .query_map(params![first, now.minute()], |row| {
             Ok(MinuteStats {
                 minute: Timestamp::from_ms(column::integer(row, 0)?.saturating_mul(60_000)),
@@ -33,7 +34,7 @@ pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> ru
 
 fn next_due_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     connection
-        .prepare_cached(include_str!("../sql/select_first_due.sql"))?
+        .prepare_cached(include_str!("../sql/upkeep/select_first_due.sql"))?
         .query_row([], |row| column::timestamp(row, 0))
         .optional()
 }
@@ -42,11 +43,11 @@ fn next_due_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
 pub(crate) fn queues(connection: &Connection, backlog: &[TypeBacklog]) -> rusqlite::Result<Vec<QueueStats>> {
     let mut queues: BTreeMap<String, QueueStats> = BTreeMap::new();
     let depths: Vec<(String, Status, u64)> = connection
-        .prepare_cached(include_str!("../sql/select_depths.sql"))?
+        .prepare_cached(include_str!("../sql/upkeep/select_depths.sql"))?
         .query_map([], |row| Ok((column::text(row, 0)?, column::status(row, 1)?, column::size(row, 2)?)))?
         .collect::<Result<_, _>>()?;
     let known: Vec<(String, Option<Timestamp>)> = connection
-        .prepare_cached(include_str!("../sql/select_queues.sql"))?
+        .prepare_cached(include_str!("../sql/upkeep/select_queues.sql"))?
         .query_map([], |row| Ok((column::text(row, 0)?, column::optional_timestamp(row, 1)?)))?
         .collect::<Result<_, _>>()?;
     for (queue, status, jobs) in depths {
@@ -76,8 +77,8 @@ fn empty(queue: String) -> QueueStats {
 
 /// Jobs that could run now, by queue and type, counted up to a limit.
 pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<TypeBacklog>> {
-    let mut pairs = connection.prepare_cached(include_str!("../sql/select_next_pair.sql"))?;
-    let mut counts = connection.prepare_cached(include_str!("../sql/select_backlog_of_type.sql"))?;
+    let mut pairs = connection.prepare_cached(include_str!("../sql/upkeep/select_next_pair.sql"))?;
+    let mut counts = connection.prepare_cached(include_str!("../sql/upkeep/select_backlog_of_type.sql"))?;
     let mut backlog: Vec<TypeBacklog> = Vec::new();
     let mut last = (RawName::default(), RawName::default());
     let mut left = JOBS_MAX;

@@ -1,7 +1,8 @@
 use longshore_core::{Budgets, ClaimNumber, JobId, Timestamp, WorkerId};
 use rusqlite::{Connection, params};
 
-use crate::column::{self, Columns};
+use crate::database::column;
+use crate::database::column::Columns;
 use crate::jobs::claim::runs::budgets;
 use crate::workers::held::HeldLease;
 use crate::workers::liveness::started::{Company, Note, StartedTable};
@@ -54,7 +55,7 @@ impl HeldJob {
         limit: u32,
     ) -> rusqlite::Result<Vec<Self>> {
         connection
-            .prepare_cached(include_str!("../sql/select_held_of_worker.sql"))?
+            .prepare_cached(include_str!("../sql/workers/select_held_of_worker.sql"))?
             .query_map(params![worker_id.as_str(), after.0, limit], |row| {
                 let mut columns = Columns::of(row);
                 Ok(Self {

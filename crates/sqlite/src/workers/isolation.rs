@@ -1,8 +1,8 @@
 use longshore_core::{ClaimNumber, JobId, Recorded, WorkerId};
 use rusqlite::params;
 
-use crate::fault::Fault;
-use crate::jobs::record::refused;
+use crate::database::fault::Fault;
+use crate::jobs::outcomes::record::refused;
 use crate::writing::session::{WriteTx, is_of_a_row};
 use crate::writing::work::Work;
 
@@ -22,11 +22,10 @@ impl Work for BeginIsolated {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Recorded, Fault> {
-        let written = tx.connection.prepare_cached(include_str!("../sql/begin_isolated.sql"))?.execute(params![
-            self.id.0,
-            self.worker_id.as_str(),
-            self.claim_number.0
-        ]);
+        let written = tx
+            .connection
+            .prepare_cached(include_str!("../sql/workers/begin_isolated.sql"))?
+            .execute(params![self.id.0, self.worker_id.as_str(), self.claim_number.0]);
         match written {
             Ok(1) => Ok(Recorded::Recorded),
             Ok(_) => Ok(Recorded::Fenced),

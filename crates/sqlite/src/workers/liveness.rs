@@ -150,9 +150,9 @@ impl Liveness {
         let file = worker.file();
         for attempt in attempts {
             let Err(error) = StartedTable::note(&file, *attempt) else { continue };
-            crate::quiet::warning!(%worker_id, job_id = attempt.id.0, %error, "could not record the start of an attempt");
+            crate::database::quiet::warning!(%worker_id, job_id = attempt.id.0, %error, "could not record the start of an attempt");
             if let Err(error) = StartedTable::spoil(&file) {
-                crate::quiet::warning!(%worker_id, %error, "could not record that every attempt must count as started");
+                crate::database::quiet::warning!(%worker_id, %error, "could not record that every attempt must count as started");
             }
         }
     }
@@ -213,7 +213,7 @@ impl Liveness {
             && let Err(error) = fs::remove_file(path)
             && error.kind() != ErrorKind::NotFound
         {
-            crate::quiet::warning!(%worker_id, %error, "could not remove the file of a worker that has gone");
+            crate::database::quiet::warning!(%worker_id, %error, "could not remove the file of a worker that has gone");
         }
     }
 
@@ -251,7 +251,7 @@ impl Liveness {
         };
         let Some(worker) = left else { return false };
         if let Err(error) = StartedTable::abandon(&worker.file()) {
-            crate::quiet::warning!(%worker_id, %error, "could not record that a worker ended");
+            crate::database::quiet::warning!(%worker_id, %error, "could not record that a worker ended");
         }
         true
     }

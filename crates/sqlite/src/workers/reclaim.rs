@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use longshore_core::{Clock, JobId, Reclaimed, StoreError, Timestamp};
 
+use crate::database::readers::Readers;
 use crate::jobs::overdue::{EndOverdue, overdue_page};
 use crate::jobs::stuck::Settle;
-use crate::readers::Readers;
 use crate::workers::held_job::Loss;
 use crate::workers::liveness::Liveness;
 use crate::workers::reclaim::rounds::Rounds;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use longshore_core::{ClaimNumber, Extended, HeldClaims, JobId, Outcome, Registration, StoreError, WorkerId};
 use rusqlite::{Connection, params};
 
-use crate::column;
-use crate::fault::Fault;
-use crate::jobs::attempt_end::{AttemptEnded, Ending};
+use crate::database::column;
+use crate::database::fault::Fault;
+use crate::jobs::outcomes::attempt_end::{AttemptEnded, Ending};
 use crate::workers::held_job::HeldJob;
 use crate::workers::liveness::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
@@ -26,7 +26,7 @@ impl Work for Register {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
         let Registration { worker_id, host, pid, lease, queues, job_types, concurrency } = &self.registration;
-        tx.connection.prepare_cached(include_str!("../sql/insert_worker.sql"))?.execute(params![
+        tx.connection.prepare_cached(include_str!("../sql/workers/insert_worker.sql"))?.execute(params![
             worker_id.as_str(),
             host,
             pid,
@@ -61,11 +61,10 @@ impl Work for Extend {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Extended, Fault> {
         let worker_id = &self.worker_id;
-        let extended = tx.connection.prepare_cached(include_str!("../sql/extend_lease.sql"))?.execute(params![
-            worker_id.as_str(),
-            tx.now.as_ms(),
-            self.file.file_id
-        ])?;
+        let extended = tx
+            .connection
+            .prepare_cached(include_str!("../sql/workers/extend_lease.sql"))?
+            .execute(params![worker_id.as_str(), tx.now.as_ms(), self.file.file_id])?;
         if extended == 0 {
             return Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into());
         }
@@ -92,7 +91,7 @@ struct Running {
 
 fn running_of(tx: &WriteTx<'_, '_>, worker_id: &WorkerId) -> rusqlite::Result<HashMap<JobId, Running>> {
     tx.connection
-        .prepare_cached(include_str!("../sql/select_running_of_worker.sql"))?
+        .prepare_cached(include_str!("../sql/workers/select_running_of_worker.sql"))?
         .query_map([worker_id.as_str()], |row| {
             let running =
                 Running { claim_number: ClaimNumber(column::integer(row, 1)?), is_cancel_requested: row.get(2)? };
@@ -107,13 +106,13 @@ pub(crate) fn cancel_requests(
     worker_id: &WorkerId,
 ) -> Result<Vec<(JobId, ClaimNumber)>, Fault> {
     let is_registered: bool = connection
-        .prepare_cached(include_str!("../sql/is_worker_registered.sql"))?
+        .prepare_cached(include_str!("../sql/claim/is_worker_registered.sql"))?
         .query_row([worker_id.as_str()], |row| row.get(0))?;
     if !is_registered {
         return Err(StoreError::WorkerGone { worker_id: worker_id.clone() }.into());
     }
     let asked = connection
-        .prepare_cached(include_str!("../sql/select_cancel_requests.sql"))?
+        .prepare_cached(include_str!("../sql/workers/select_cancel_requests.sql"))?
         .query_map([worker_id.as_str()], |row| Ok((column::id(row, 0)?, ClaimNumber(column::integer(row, 1)?))))?
         .collect::<Result<_, _>>()?;
     Ok(asked)
@@ -144,11 +143,13 @@ impl Work for Retire {
             };
             // One that cannot be given back keeps the row of the worker, and with it the next look for dead workers.
             if let Err(error) = tx.apart(|tx| ending.write_or_give_up(tx, &ended, &job.lease))? {
-                crate::quiet::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be given back");
+                crate::database::quiet::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be given back");
             }
         }
         tx.held.forget(&self.worker_id);
-        tx.connection.prepare_cached(include_str!("../sql/delete_worker.sql"))?.execute([self.worker_id.as_str()])?;
+        tx.connection
+            .prepare_cached(include_str!("../sql/workers/delete_worker.sql"))?
+            .execute([self.worker_id.as_str()])?;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use longshore_core::{RunningJob, Timestamp, WorkerId, WorkerRecord};
 use rusqlite::{Connection, params};
 
-use crate::column;
+use crate::database::column;
 use crate::workers::liveness::{Evidence, Liveness};
 use crate::workers::reclaim::watches::Watches;
 use crate::workers::worker_row::{FileRecord, WorkerRow};
@@ -38,7 +38,7 @@ impl Signs<'_> {
 /// All registered workers, and whether they live.
 pub(crate) fn workers(connection: &Connection, signs: Signs<'_>) -> rusqlite::Result<Vec<WorkerRecord>> {
     let mut records: Vec<WorkerRecord> = connection
-        .prepare_cached(include_str!("../sql/select_workers.sql"))?
+        .prepare_cached(include_str!("../sql/workers/select_workers.sql"))?
         .query_map([WORKERS_MAX], |row| {
             let worker_id = WorkerId::from_stored(&column::text(row, 0)?);
             let lease = Duration::from_millis(column::size(row, 6)?);
@@ -68,7 +68,7 @@ pub(crate) fn workers(connection: &Connection, signs: Signs<'_>) -> rusqlite::Re
 
 fn running(connection: &Connection, worker_id: &WorkerId) -> rusqlite::Result<Vec<RunningJob>> {
     connection
-        .prepare_cached(include_str!("../sql/select_running_jobs.sql"))?
+        .prepare_cached(include_str!("../sql/workers/select_running_jobs.sql"))?
         .query_map(params![worker_id.as_str(), RUNNING_MAX], |row| {
             Ok(RunningJob {
                 id: column::id(row, 0)?,

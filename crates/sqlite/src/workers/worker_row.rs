@@ -3,7 +3,7 @@ use std::time::Duration;
 use longshore_core::WorkerId;
 use rusqlite::Row;
 
-use crate::column;
+use crate::database::column;
 
 /// The liveness values of a worker's row, in the order of three statements.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, InterruptHandle};
 
-use crate::connection::open_to_write;
-use crate::database_file::DatabaseFile;
-use crate::fault::{ErrorContext, spoils_connection};
+use crate::database::connection::open_to_write;
+use crate::database::database_file::DatabaseFile;
+use crate::database::fault::{ErrorContext, spoils_connection};
 use crate::options::SqliteOptions;
 
 /// A turn starts when the writer has committed nothing for this long. A flush at the same time as a commit makes the
@@ -77,7 +77,7 @@ impl Checkpointer {
         let connection = match open_to_write(&self.options, &self.context) {
             Ok(connection) => connection,
             Err(error) => {
-                crate::quiet::debug!(database = %self.context.database, %error, "could not open the database to copy its log");
+                crate::database::quiet::debug!(database = %self.context.database, %error, "could not open the database to copy its log");
                 return self.progress.end_turn(0);
             }
         };
@@ -93,7 +93,7 @@ impl Checkpointer {
             let copied = self.copy(&connection);
             let is_spoilt = copied.as_ref().is_err_and(spoils_connection);
             if let Err(error) = &copied {
-                crate::quiet::debug!(database = %self.context.database, %error, "could not copy the log");
+                crate::database::quiet::debug!(database = %self.context.database, %error, "could not copy the log");
             }
             self.progress.end_turn(copied.unwrap_or(0));
             if is_spoilt {

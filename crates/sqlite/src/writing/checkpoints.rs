@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, InterruptHandle};
 
-use crate::database_file::DatabaseFile;
-use crate::fault::ErrorContext;
+use crate::database::database_file::DatabaseFile;
+use crate::database::fault::ErrorContext;
 use crate::options::SqliteOptions;
 use crate::writing::checkpointer::{Checkpointer, Progress, copy_log};
 
@@ -76,7 +76,7 @@ impl Checkpoints {
             Ok(())
         }));
         if followed.is_err() {
-            crate::quiet::warning!(database = %self.context.database, "the log is copied only when the database is closed");
+            crate::database::quiet::warning!(database = %self.context.database, "the log is copied only when the database is closed");
         }
     }
 
@@ -147,7 +147,7 @@ impl Checkpoints {
     /// Copies the remaining pages. If a reader prevents that, the next try comes at the next limit.
     fn copy(&mut self, connection: &Connection, pages: u32) {
         if let Err(error) = copy_log(connection) {
-            crate::quiet::debug!(database = %self.context.database, %error, "could not copy the log");
+            crate::database::quiet::debug!(database = %self.context.database, %error, "could not copy the log");
         }
         self.next_at = pages.saturating_add(LOG_PAGES_AIM);
     }
@@ -197,7 +197,7 @@ impl Thread {
             interrupt.interrupt();
         }
         if self.handle.join().is_err() {
-            crate::quiet::error!(database = %context.database, "the thread that copies the log has panicked");
+            crate::database::quiet::error!(database = %context.database, "the thread that copies the log has panicked");
         }
     }
 }

@@ -1,8 +1,8 @@
 use longshore_core::{Status, Timestamp, ValidJob};
 use rusqlite::Connection;
 
-use crate::database_file::{DatabaseFile, FileChange};
-use crate::fault::{ErrorContext, spoils_connection};
+use crate::database::database_file::{DatabaseFile, FileChange};
+use crate::database::fault::{ErrorContext, spoils_connection};
 use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
@@ -214,7 +214,7 @@ impl Group<'_, '_> {
         if !self.session.connection.is_autocommit()
             && let Err(error) = execute(self.session.connection, "ROLLBACK")
         {
-            crate::quiet::warning!(database = %self.context.database, %error, "could not roll back");
+            crate::database::quiet::warning!(database = %self.context.database, %error, "could not roll back");
         }
     }
 }

@@ -42,12 +42,12 @@ impl<'c> KeptStatements<'c> {
 
     /// The statement that creates one job.
     pub(crate) fn insert_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
-        self.get(&self.insert_job, include_str!("../sql/insert_job.sql"))
+        self.get(&self.insert_job, include_str!("../sql/enqueue/insert_job.sql"))
     }
 
     /// The statement that creates one job with a lease for a worker.
     pub(crate) fn insert_leased_job(&self) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
-        self.get(&self.insert_leased_job, include_str!("../sql/insert_leased_job.sql"))
+        self.get(&self.insert_leased_job, include_str!("../sql/enqueue/insert_leased_job.sql"))
     }
 
     /// SQLite's counter of other connections' commits. Commits of this connection do not change it.
@@ -57,7 +57,7 @@ impl<'c> KeptStatements<'c> {
 
     /// Adds to one depth.
     pub(crate) fn add_depth(&self, values: impl Params) -> rusqlite::Result<()> {
-        self.get(&self.add_depth, include_str!("../sql/add_depth.sql"))?.execute(values).map(|_| ())
+        self.get(&self.add_depth, include_str!("../sql/upkeep/add_depth.sql"))?.execute(values).map(|_| ())
     }
 
     pub(crate) fn schema_version(&self) -> rusqlite::Result<i64> {

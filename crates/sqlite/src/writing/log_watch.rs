@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Weak};
 
 #[cfg(target_os = "linux")]
-use crate::fault::panic_message;
+use crate::database::fault::panic_message;
 use crate::writing::hints::Hints;
 use crate::writing::work::Message;
 
@@ -26,7 +26,7 @@ pub(crate) fn watch_log(database: &Path, hints: &Arc<Hints>, writer: Sender<Mess
         if let (Err(payload), Some(hints)) = (listened, listeners.upgrade()) {
             // From now on the writer polls.
             hints.set_log_unwatched();
-            crate::quiet::error!(panic = panic_message(payload.as_ref()), "the watch on the log panicked");
+            crate::database::quiet::error!(panic = panic_message(payload.as_ref()), "the watch on the log panicked");
         }
     });
     if spawned.is_ok() {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use longshore_core::{ClaimNumber, JobId, Lease, Timestamp, WorkerId};
 use rusqlite::{Connection, Statement};
 
-use crate::fault::{Fault, is_outside};
-use crate::jobs::inbox::Mailbox;
-use crate::jobs::nothing_ready::{MovesMark, NothingReady};
-use crate::jobs::offers::Offers;
+use crate::database::fault::{Fault, is_outside};
+use crate::jobs::claim::inbox::Mailbox;
+use crate::jobs::claim::nothing_ready::{MovesMark, NothingReady};
+use crate::jobs::claim::offers::Offers;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;

@@ -3,7 +3,7 @@ use std::any::Any;
 use longshore_core::{JobId, StoreError, ValidJob};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::fault::{ErrorContext, Fault, repeat};
+use crate::database::fault::{ErrorContext, Fault, repeat};
 use crate::writing::session::{Session, WriteTx};
 
 /// A message to the writer.

@@ -9,10 +9,10 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
-use crate::database_file::DatabaseFile;
-use crate::fault::ErrorContext;
+use crate::database::database_file::DatabaseFile;
+use crate::database::fault::ErrorContext;
+use crate::database::readers::Readers;
 use crate::options::SqliteOptions;
-use crate::readers::Readers;
 use crate::schema;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
@@ -125,7 +125,7 @@ impl Writer {
         if let Some(thread) = thread
             && thread.join().is_err()
         {
-            crate::quiet::error!(database = %self.context.database, "the writer thread has panicked");
+            crate::database::quiet::error!(database = %self.context.database, "the writer thread has panicked");
         }
     }
 }

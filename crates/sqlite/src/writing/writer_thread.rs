@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use longshore_core::StoreError;
 use rusqlite::Connection;
 
-use crate::connection::open_writer;
-use crate::database_file::{DatabaseFile, FileChange};
-use crate::fault::{ErrorContext, panic_message, spoils_connection};
+use crate::database::connection::open_writer;
+use crate::database::database_file::{DatabaseFile, FileChange};
+use crate::database::fault::{ErrorContext, panic_message, spoils_connection};
+use crate::database::readers::Readers;
 use crate::options::SqliteOptions;
-use crate::readers::Readers;
 use crate::workers::held::HeldLeases;
 use crate::writing::awake::Awake;
 use crate::writing::checkpoints::Checkpoints;
@@ -76,7 +76,7 @@ impl WriterThread {
         let ran = catch_unwind(AssertUnwindSafe(|| self.work(connection)));
         if let Err(payload) = ran {
             let message = panic_message(payload.as_ref());
-            crate::quiet::error!(database = %self.context.database, panic = message, "the writer panicked and has ended");
+            crate::database::quiet::error!(database = %self.context.database, panic = message, "the writer panicked and has ended");
             // Before the waiting requests are dropped, because their callers then look for the reason.
             let _ = self.panicked.set(message.to_owned());
         }
@@ -120,7 +120,7 @@ impl WriterThread {
         if std::mem::replace(&mut self.has_parted, true) {
             return;
         }
-        crate::quiet::error!(error = %change.error(&self.context), "this store stops working");
+        crate::database::quiet::error!(error = %change.error(&self.context), "this store stops working");
         self.readers.abandon();
         self.checkpoints.end();
         self.file.part(connection);
@@ -246,7 +246,7 @@ impl WriterThread {
     fn run_group(&mut self, session: &Session<'_>, mut group: Vec<Box<dyn Task>>) -> Committed {
         let run = catch_unwind(AssertUnwindSafe(|| self.run_guarded(session, &mut group)));
         run.unwrap_or_else(|payload| {
-            crate::quiet::error!(database = %self.context.database, panic = panic_message(payload.as_ref()), "the writer thread panicked");
+            crate::database::quiet::error!(database = %self.context.database, panic = panic_message(payload.as_ref()), "the writer thread panicked");
             self.held = HeldLeases::default();
             group.into_iter().for_each(|task| task.give_up(payload.as_ref()));
             Committed { is_spoilt: true, ..Committed::default() }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use longshore_sqlite::rusqlite::{params_from_iter, vtab::array};
 
@@ -37,10 +37,14 @@ fn no_statement_walks_what_waits_or_sorts_it() {
     insta::assert_snapshot!("plans", shown);
 }
 
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
 fn plans(database: &Database) -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sql");
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
+    let mut files: Vec<_> = entries(&folder).iter().flat_map(|room| entries(room)).collect();
+    files.sort_by_key(|file| file.file_name().map(ToOwned::to_owned));
     let connection = database.foreign();
     array::load_module(&connection).unwrap();
     let mut plans = Vec::new();

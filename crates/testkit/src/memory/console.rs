@@ -3,11 +3,11 @@ use longshore_core::{
     Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 
-use super::MemoryStore;
+use crate::memory::MemoryStore;
 
 impl Console for MemoryStore {
     fn job(&self, id: JobId) -> StoreFuture<'_, Option<JobDetail>> {
-        self.quietly(move |state, _| Ok(state.rows.get(&id).map(super::row::Row::detail)))
+        self.quietly(move |state, _| Ok(state.rows.get(&id).map(crate::memory::jobs::row::Row::detail)))
     }
 
     fn jobs(&self, request: JobPageRequest) -> StoreFuture<'_, JobPage> {
@@ -49,7 +49,7 @@ impl Console for MemoryStore {
                     if let Some(paused_at) = state.queues.get_mut(&queue) {
                         *paused_at = None;
                         let rows = state.rows.values_mut().filter(|row| row.job.queue == queue);
-                        rows.for_each(super::row::Row::become_news);
+                        rows.for_each(crate::memory::jobs::row::Row::become_news);
                     }
                 }
             }

@@ -1,7 +1,7 @@
 use longshore_core::{JobId, Limits, Status, WorkerId};
 
-use super::MemoryStore;
 use crate::FakeClock;
+use crate::memory::MemoryStore;
 use crate::suite::Harness;
 
 impl Harness for MemoryStore {

@@ -5,9 +5,9 @@ use longshore_core::{
     Health, Job, RunningJob, Status, StuckCause, StuckJob, Timestamp, TypeBacklog, WorkerId, WorkerRecord,
 };
 
-use super::Moment;
-use super::state::State;
-use super::worker::Worker;
+use crate::memory::Moment;
+use crate::memory::state::State;
+use crate::memory::workers::worker::Worker;
 
 /// How many of a worker's jobs are listed.
 const RUNNING_MAX: usize = 100;

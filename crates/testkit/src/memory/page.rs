@@ -1,6 +1,6 @@
 use longshore_core::{Job, JobId, JobPage, JobPageRequest, LogPage, LogRequest, Selection};
 
-use super::state::State;
+use crate::memory::state::State;
 
 const PAGE_MAX: u32 = 1000;
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, WorkerId};
 
-use super::claim::GivenClaim;
-use super::inbox::Mailbox;
-use super::row::Row;
-use super::stats::{MinuteCounts, Pruning};
-use super::worker::Worker;
+use crate::memory::jobs::claim::GivenClaim;
+use crate::memory::jobs::inbox::Mailbox;
+use crate::memory::jobs::row::Row;
+use crate::memory::stats::{MinuteCounts, Pruning};
+use crate::memory::workers::worker::Worker;
 
 /// The whole content of the store.
 #[derive(Clone, Debug)]

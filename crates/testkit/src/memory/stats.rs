@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use longshore_core::{Maintained, Maintenance, MinuteStats, QueueStats, Stats, Status, Timestamp};
 
-use super::state::State;
+use crate::memory::state::State;
 
 /// How often house is kept, and the pause between two steps.
 const SWEEP: Duration = Duration::from_secs(60);

@@ -1,8 +1,8 @@
 //! The one table in which Longshore once kept every source, and its splitting into a ledger for each.
 
 use longshore_migrate::{
+    files::source::APP,
     ledger::{Ledger, OWN_TABLE, READ_FROM_OLDER, Row, SUFFIXES, SharedRow, TABLE},
-    source::APP,
 };
 use rusqlite::{Connection, params};
 

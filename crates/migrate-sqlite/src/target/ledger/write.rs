@@ -2,11 +2,11 @@
 
 use longshore_migrate::{
     MigrationId,
-    checksum::Checksum,
+    files::checksum::Checksum,
+    files::source::APP,
     ledger::{
         Event, EventKind, Form, Ledger, OWN_TABLE, Record, Row, RowChange, SharedRow, TABLE, Witness, implied_history,
     },
-    source::APP,
     target::Checkpoint,
 };
 use rusqlite::{Connection, params};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore_migrate::script::{Token, tokens};
+use longshore_migrate::files::script::{Token, tokens};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::reached::Write;

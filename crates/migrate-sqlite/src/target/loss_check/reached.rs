@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore_migrate::script::{Token, tokens};
+use longshore_migrate::files::script::{Token, tokens};
 use rusqlite::hooks::{AuthAction, AuthContext};
 
 /// Tables of the main database that a statement can write, by name in lower case: its own, those of the triggers that

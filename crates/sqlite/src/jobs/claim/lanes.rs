@@ -6,7 +6,8 @@ use longshore_core::{ClaimRequest, JobId, QueueScope};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::column::{self, RawName};
+use crate::database::column;
+use crate::database::column::RawName;
 
 /// How many pairs of queue and type one claim visits. Later pairs wait until some of these are empty.
 const LANES_MAX: usize = 100_000;
@@ -74,7 +75,7 @@ impl Lane<'_> {
 
 /// Whether nothing is claimed from a queue.
 pub(crate) fn is_paused(connection: &Connection, queue: &str) -> rusqlite::Result<bool> {
-    connection.prepare_cached(include_str!("../../sql/is_queue_paused.sql"))?.query_row([queue], |row| row.get(0))
+    connection.prepare_cached(include_str!("../../sql/claim/is_queue_paused.sql"))?.query_row([queue], |row| row.get(0))
 }
 
 /// Where a claim looks for jobs: the pairs of its types and queues that have ready jobs.
@@ -192,7 +193,7 @@ fn scan_named<'r>(
 /// would otherwise never advance. Only a database in another encoding can return one.
 fn next_lane(connection: &Connection, job_type: &str, from: &RawName) -> rusqlite::Result<Option<(RawName, Head)>> {
     let found = connection
-        .prepare_cached(include_str!("../../sql/select_next_lane.sql"))?
+        .prepare_cached(include_str!("../../sql/claim/select_next_lane.sql"))?
         .query_row(params![job_type, from], |row| Ok((column::raw_name(row, 0)?, Head::read(row, 1, 2)?)))
         .optional()?;
     Ok(found.filter(|(queue, _)| queue >= from))

@@ -3,7 +3,8 @@ use std::time::Duration;
 use longshore_core::{ClaimRequest, Timestamp};
 use rusqlite::{Connection, params};
 
-use crate::column::{self, Columns, RawName};
+use crate::database::column;
+use crate::database::column::{Columns, RawName};
 use crate::jobs::claim::lanes::{Scope, is_paused};
 
 /// How many jobs of other workers one claim reads that become due before its own. It reads the whole row of each.
@@ -26,7 +27,7 @@ pub(super) struct NextDue {
 impl NextDue {
     pub(super) fn read(connection: &Connection, request: &ClaimRequest) -> rusqlite::Result<Self> {
         let mut due = Self { of_any: None, of_own: None };
-        let mut statement = connection.prepare_cached(include_str!("../../sql/select_next_due.sql"))?;
+        let mut statement = connection.prepare_cached(include_str!("../../sql/claim/select_next_due.sql"))?;
         let mut rows = statement.query(params![LOOKED_AT_MAX])?;
         let (mut looker, mut others, mut bytes) = (None, 0, 0);
         while let Some(row) = rows.next()? {

@@ -7,7 +7,8 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Params, Rows, Statement, params};
 
-use crate::column::{self, Columns};
+use crate::database::column;
+use crate::database::column::Columns;
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
 use crate::jobs::overdue::{WaitingJob, time_bounds};
 
@@ -106,7 +107,7 @@ pub(crate) fn choose<'c>(
     let lanes = scope.lanes(connection)?;
     let mut kept = statements.borrow_mut();
     while kept.len() < RUNS_MAX.min(lanes.len()).min(limit as usize) {
-        kept.push(connection.prepare(include_str!("../../sql/select_claim_run.sql"))?);
+        kept.push(connection.prepare(include_str!("../../sql/claim/select_claim_run.sql"))?);
     }
     let heads = lanes.iter().enumerate().map(|(place, lane)| (lane.head, place)).collect();
     let runs = lanes.into_iter().map(Run::new).collect();
@@ -177,7 +178,7 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
         let next = match state {
             RunState::Reading(rows) => take_row(rows, lane, self.now, &mut self.chosen)?,
             RunState::Unread | RunState::JobByJob => {
-                let sql = include_str!("../../sql/select_claim_run_from.sql");
+                let sql = include_str!("../../sql/claim/select_claim_run_from.sql");
                 let mut statement = self.connection.prepare_cached(sql)?;
                 let from = params![lane.job_type, &*lane.queue, head.start(), head.id.0];
                 let mut rows = open(&mut statement, from)?;
@@ -234,7 +235,7 @@ pub(crate) fn given_lease(
     claim_number: ClaimNumber,
 ) -> rusqlite::Result<Option<Lease>> {
     connection
-        .prepare_cached(include_str!("../../sql/select_given_lease.sql"))?
+        .prepare_cached(include_str!("../../sql/claim/select_given_lease.sql"))?
         .query_row(params![id.0, worker_id.as_str(), claim_number.0], |row| {
             let mut columns = Columns::of(row);
             let lease = lease(&mut columns)?;

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 use longshore_core::{JobData, JobId, NewJob, TimeBounds, Timestamp, ValidJob};
 use rusqlite::{CachedStatement, Connection};
 
-use crate::column;
-use crate::jobs::due::later_than;
+use crate::database::column;
+use crate::jobs::claim::due::later_than;
 
 /// The number of jobs in one statement.
 pub(crate) const BLOCK_JOBS: usize = 16;
@@ -13,7 +13,7 @@ pub(crate) const BLOCK_JOBS: usize = 16;
 const JOB_PARAMETERS: usize = 12;
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
-    let mut sql = include_str!("../../sql/insert_jobs.sql").trim_end().to_owned();
+    let mut sql = include_str!("../../sql/enqueue/insert_jobs.sql").trim_end().to_owned();
     for job in 1..BLOCK_JOBS {
         sql.push_str(", (?1");
         for parameter in 0..JOB_PARAMETERS {

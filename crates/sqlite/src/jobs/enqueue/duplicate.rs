@@ -1,8 +1,8 @@
 use longshore_core::{Duplicate, Enqueued, JobData, NewJob, Status, TimeBounds, Timestamp};
 use rusqlite::{Connection, params};
 
-use crate::column;
-use crate::jobs::due::{later_than, status_under};
+use crate::database::column;
+use crate::jobs::claim::due::{later_than, status_under};
 use crate::jobs::enqueue::made::{Change, Made};
 use crate::jobs::overdue::WaitingJob;
 use crate::writing::session::is_of_a_row;
@@ -25,7 +25,7 @@ pub(super) fn settle(
         Ok(_) => return Ok(kept(&holder)),
         // Another program left a row that breaks a constraint of its table, whatever is changed in it.
         Err(error) if is_of_a_row(&error) => {
-            crate::quiet::warning!(job_id = holder.id.0, %error, "a constraint prevented the change of a job");
+            crate::database::quiet::warning!(job_id = holder.id.0, %error, "a constraint prevented the change of a job");
             return Ok(kept(&holder));
         }
         Err(error) => return Err(error),
@@ -66,7 +66,7 @@ fn replace(
         metadata,
     } = job;
     let time = TimeBounds::from_now(now, *expires_in, *deadline_in);
-    connection.prepare_cached(include_str!("../../sql/replace_waiting_job.sql"))?.execute(params![
+    connection.prepare_cached(include_str!("../../sql/enqueue/replace_waiting_job.sql"))?.execute(params![
         holder.id.0,
         job_type,
         job_data.as_str(),

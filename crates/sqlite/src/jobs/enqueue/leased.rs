@@ -1,10 +1,10 @@
 use longshore_core::{Budgets, ClaimNumber, JobId, Lease, NewJob, Status, TimeBounds, Timestamp, ValidJob};
 use rusqlite::params;
 
-use crate::column;
-use crate::fault::Fault;
-use crate::jobs::due::later_than;
-use crate::jobs::offers::Taken;
+use crate::database::column;
+use crate::database::fault::Fault;
+use crate::jobs::claim::due::later_than;
+use crate::jobs::claim::offers::Taken;
 use crate::jobs::unique_key::Met;
 use crate::workers::held::HeldLease;
 use crate::writing::session::{Delivery, WriteTx};

@@ -7,7 +7,7 @@ use longshore_core::{JobData, StoreError, ValidJob, ValidJobStream, next_of};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::unconstrained;
 
-use crate::fault::{ErrorContext, Fault};
+use crate::database::fault::{ErrorContext, Fault};
 use crate::jobs::enqueue::Inserting;
 use crate::jobs::enqueue::spool::{Parts, Spool};
 use crate::options::SqliteOptions;

@@ -1,4 +1,4 @@
-use crate::fault::Fault;
+use crate::database::fault::Fault;
 use crate::workers::reclaim::watches::Suspect;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
@@ -17,7 +17,7 @@ impl Work for SuspectAll {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
-        let mut statement = tx.connection.prepare_cached(include_str!("../../sql/suspect_worker.sql"))?;
+        let mut statement = tx.connection.prepare_cached(include_str!("../../sql/workers/suspect_worker.sql"))?;
         for suspect in &self.suspects {
             // A worker that has extended its lease in the meantime is skipped here. The next search clears it.
             statement.execute((suspect.worker_id.as_str(), suspect.heartbeat_number))?;

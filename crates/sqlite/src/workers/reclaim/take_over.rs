@@ -4,9 +4,9 @@ use std::time::Duration;
 use longshore_core::{AttemptEnd, Clock, JobId, RetryPolicy, Suspects, WorkerId, decide};
 use rusqlite::OptionalExtension;
 
-use crate::column;
-use crate::fault::{Fault, spoils_connection};
-use crate::jobs::attempt_end::{AttemptEnded, Ending};
+use crate::database::column;
+use crate::database::fault::{Fault, spoils_connection};
+use crate::jobs::outcomes::attempt_end::{AttemptEnded, Ending};
 use crate::workers::held_job::{HeldJob, Loss, Proof};
 use crate::workers::liveness::started::StartedTable;
 use crate::writing::session::WriteTx;
@@ -80,7 +80,7 @@ impl Work for TakeOverStep {
         tx.held.forget(&self.worker_id);
         let removed = tx
             .connection
-            .prepare_cached(include_str!("../../sql/delete_worker.sql"))?
+            .prepare_cached(include_str!("../../sql/workers/delete_worker.sql"))?
             .execute([self.worker_id.as_str()])?;
         taken.end = if removed == 1 || self.heartbeat_number.is_none() { End::Gone } else { End::Stuck };
         Ok(taken)
@@ -95,7 +95,7 @@ impl TakeOverStep {
 
     fn heartbeat_number_now(&self, tx: &WriteTx<'_, '_>) -> rusqlite::Result<Option<i64>> {
         tx.connection
-            .prepare_cached(include_str!("../../sql/select_heartbeat_number.sql"))?
+            .prepare_cached(include_str!("../../sql/workers/select_heartbeat_number.sql"))?
             .query_row([self.worker_id.as_str()], |row| column::integer(row, 0))
             .optional()
     }
@@ -113,7 +113,7 @@ impl TakeOverStep {
                 Ok(is_taken)
             }
             Err(Fault::Sql(error)) if !spoils_connection(&error) && !tx.connection.is_autocommit() => {
-                crate::quiet::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be taken from its worker");
+                crate::database::quiet::error!(job_id = job.id.0, worker_id = %self.worker_id, %error, "cannot be taken from its worker");
                 tx.counts = others;
                 tx.connection.prepare_cached("ROLLBACK TO row")?.execute([])?;
                 tx.connection.prepare_cached("RELEASE row")?.execute([])?;

@@ -7,7 +7,7 @@ use longshore_core::{JobId, LeaseVerdict, Suspects, WorkerId};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::column;
+use crate::database::column;
 use crate::jobs::stuck::stuck_rows;
 use crate::workers::held_job::{HeldJob, Loss};
 use crate::workers::liveness::started::StartedTable;
@@ -66,7 +66,7 @@ impl LostWorker {
             && let Some(file) = &self.file
             && let Err(error) = StartedTable::note_company(file)
         {
-            crate::quiet::warning!(worker_id = %self.worker_id, %error, "could not record what a dead worker had started");
+            crate::database::quiet::warning!(worker_id = %self.worker_id, %error, "could not record what a dead worker had started");
         }
     }
 }
@@ -121,7 +121,7 @@ impl WorkerSearch<'_> {
 
     /// The following workers, up to the first that lives.
     fn visit_next(&self, from: &WorkerId, found: &mut Found) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare_cached(include_str!("../../sql/select_next_worker.sql"))?;
+        let mut statement = self.connection.prepare_cached(include_str!("../../sql/workers/select_next_worker.sql"))?;
         let mut after = from.clone();
         let mut has_passed_end = false;
         for _ in 0..WORKERS_MAX {
@@ -144,7 +144,8 @@ impl WorkerSearch<'_> {
 
     /// The workers whose lease seemed to be over the last time, wherever they are in the ring.
     fn visit_suspected(&self, found: &mut Found) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare_cached(include_str!("../../sql/select_lease_of_worker.sql"))?;
+        let mut statement =
+            self.connection.prepare_cached(include_str!("../../sql/workers/select_lease_of_worker.sql"))?;
         for worker_id in self.watches.suspected() {
             let is_visited = found.suspects.iter().any(|suspect| suspect.worker_id == worker_id)
                 || found.lost.iter().any(|lost| lost.worker_id == worker_id);
@@ -227,7 +228,7 @@ impl WorkerSearch<'_> {
 
     fn registered_workers(&self) -> rusqlite::Result<Vec<WorkerRow>> {
         self.connection
-            .prepare_cached(include_str!("../../sql/select_leases_of_workers.sql"))?
+            .prepare_cached(include_str!("../../sql/workers/select_leases_of_workers.sql"))?
             .query_map([], WorkerRow::read)?
             .take(WORKERS_MAX)
             .collect()
@@ -260,7 +261,8 @@ impl WorkerSearch<'_> {
 
     /// Workers with running jobs, registered or not. Jobs whose worker id is invalid are added to `stuck`.
     fn running_workers(&self, stuck: &mut Vec<JobId>) -> rusqlite::Result<Vec<WorkerId>> {
-        let mut statement = self.connection.prepare_cached(include_str!("../../sql/select_next_running_worker.sql"))?;
+        let mut statement =
+            self.connection.prepare_cached(include_str!("../../sql/workers/select_next_running_worker.sql"))?;
         let mut workers: Vec<WorkerId> = Vec::new();
         // As bytes, because an id that is not UTF-8, read as text, would be found again and again.
         let mut last: Vec<u8> = Vec::new();
@@ -284,7 +286,7 @@ impl WorkerSearch<'_> {
 
     fn jobs_of(&self, worker: &[u8]) -> rusqlite::Result<Vec<JobId>> {
         self.connection
-            .prepare_cached(include_str!("../../sql/select_running_of_worker.sql"))?
+            .prepare_cached(include_str!("../../sql/workers/select_running_of_worker.sql"))?
             .query_map([ToSqlOutput::Borrowed(ValueRef::Text(worker))], |row| column::id(row, 0))?
             .take(STEP_ROWS as usize)
             .collect()

@@ -1,0 +1,210 @@
+//! Carries migrations out: each in one transaction with its ledger row, or statement by statement with checkpoints.
+
+mod by_statements;
+
+use std::{collections::BTreeSet, time::Instant};
+
+use crate::{
+    error::MigrateError,
+    execution::loss::{DataLoss, Loss, LossCheck, Moves, unasked},
+    execution::replay::{Chain, RunError, Stage, perform},
+    files::migration::{Direction, Migration, MigrationId},
+    files::script::{Bounds, Script},
+    ledger::{EventKind, Ledger, Record, RowChange, Witness},
+    schema::{Difference, ObjectKind, ObjectName, Presence, Schema, differences},
+    target::{ForeignKeys, Progress, Target, TargetError},
+};
+
+/// One migration with everything that carrying it out must know.
+pub struct Order<'a> {
+    /// The migration.
+    pub migration: &'a Migration,
+    /// Up or down.
+    pub direction: Direction,
+    /// The ledger as it was surveyed, every row with its source.
+    pub ledger: &'a Ledger,
+    /// The chain of every known migration.
+    pub chain: &'a Chain,
+    /// What the ledger's migrations make without this one: before an up, after a down.
+    pub without: &'a Schema,
+    /// How the schema differed from what the ledger records before this run.
+    pub differing: &'a [Difference],
+    /// What the application has added and kept.
+    pub accepted: &'a [ObjectName],
+    /// Whether more may be lost than the migration declares.
+    pub data_loss: DataLoss,
+}
+
+impl Order<'_> {
+    /// How the transaction is watched for losses.
+    fn loss_check(&self) -> LossCheck {
+        let made = match self.direction {
+            Direction::Up => self.chain.before(&self.migration.id),
+            Direction::Down => self.chain.with(&self.migration.id),
+        };
+        let is_part = |object: &ObjectName| matches!(object.kind, ObjectKind::Index | ObjectKind::Trigger);
+        LossCheck {
+            data_loss: self.data_loss,
+            intended: self.migration.intended_losses(self.direction),
+            moves: Moves::default(),
+            made: BTreeSet::new(),
+            known: made.objects().map(|(object, _)| object.clone()).filter(is_part).collect(),
+            keep_counters: self.migration.bounds(self.direction) == Bounds::Rebuild,
+            other_files: self.migration.script(self.direction).is_some_and(Script::reaches_other_files),
+        }
+    }
+
+    /// Whether a migration made that object, so that what becomes of it is for migrations to say.
+    fn is_made(&self, object: &ObjectName) -> bool {
+        !self.chain.touching(object).is_empty()
+    }
+}
+
+/// How an order failed, before it is put into a [`MigrateError`].
+#[derive(Debug)]
+pub enum Failure {
+    /// A statement failed.
+    Run(RunError, usize),
+    /// The database failed.
+    Target(TargetError),
+    /// More would be lost than was asked for, met at the statement of that place.
+    Loss(Vec<Loss>, usize),
+    /// The schema came out wrong.
+    Outcome(Box<MigrateError>),
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        Self::Target(error)
+    }
+}
+
+/// Makes the record of something that happens; the clock and the author are the caller's.
+pub type Recorder<'a> = dyn Fn(&MigrationId, &str, EventKind, RowChange) -> Record + 'a;
+
+/// Carries `order` out. Afterwards it is wholly done and recorded, or, unless its file forbids a transaction, nothing
+/// of it is.
+pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, recorder: &Recorder<'_>) -> Result<i64, Failure> {
+    let begun = Instant::now();
+    target.report(&Progress::Begun {
+        id: order.migration.id.clone(),
+        name: order.migration.name.clone(),
+        direction: order.direction,
+        statements: order.migration.script(order.direction).map_or(0, |script| script.statements().len()),
+    });
+    if order.migration.bounds(order.direction) == Bounds::Statements {
+        by_statements::carry_out(target, order, recorder, begun)?;
+        return Ok(done(target, order, begun));
+    }
+    target.begin(keys(order.migration.bounds(order.direction)))?;
+    let result = in_transaction(target, order, recorder, begun).and_then(|()| Ok(target.commit()?));
+    if result.is_err() {
+        target.roll_back();
+    }
+    result.map(|()| done(target, order, begun))
+}
+
+fn done(target: &mut dyn Target, order: &Order<'_>, begun: Instant) -> i64 {
+    let duration_ms = elapsed_ms(begun);
+    let id = order.migration.id.clone();
+    target.report(&Progress::Done { id, duration_ms: u64::try_from(duration_ms).unwrap_or_default() });
+    duration_ms
+}
+
+/// Which foreign keys act under those bounds.
+pub fn keys(bounds: Bounds) -> ForeignKeys {
+    if bounds == Bounds::Rebuild { ForeignKeys::Suspended } else { ForeignKeys::Enforced }
+}
+
+/// Runs and records one order in the open transaction.
+pub fn in_transaction(
+    target: &mut dyn Target,
+    order: &Order<'_>,
+    recorder: &Recorder<'_>,
+    begun: Instant,
+) -> Result<(), Failure> {
+    target.prepare_ledger(order.ledger)?;
+    let migration = order.migration;
+    target.begin_loss_check(order.loss_check())?;
+    let is_made = |object: &ObjectName| order.is_made(object);
+    perform(target, migration, order.direction, Stage::Database, &is_made).map_err(|error| Failure::Run(error, 0))?;
+    refuse_loss(target, order, 0)?;
+    check_outcome(target, order)?;
+    record(target, order, recorder, begun)?;
+    Ok(())
+}
+
+/// Ends the loss check; what nobody asked for is a failure, and whoever began the transaction rolls it back.
+fn refuse_loss(target: &mut dyn Target, order: &Order<'_>, statements_done: usize) -> Result<(), Failure> {
+    let losses = unasked(target.end_loss_check()?, &order.migration.intended_losses(order.direction));
+    if losses.is_empty() || order.data_loss == DataLoss::Allow {
+        return Ok(());
+    }
+    Err(Failure::Loss(losses, statements_done))
+}
+
+fn record(
+    target: &mut dyn Target,
+    order: &Order<'_>,
+    recorder: &Recorder<'_>,
+    begun: Instant,
+) -> Result<(), TargetError> {
+    let (kind, change) = match order.direction {
+        Direction::Up => {
+            let checksum = order.migration.checksum();
+            (EventKind::Applied, RowChange::Applied { checksum, witness: Witness::Shown })
+        }
+        Direction::Down => (EventKind::RolledBack, RowChange::RolledBack { witness: Witness::Shown }),
+    };
+    let mut record = recorder(&order.migration.id, &order.migration.name, kind, change);
+    record.event.duration_ms = Some(elapsed_ms(begun));
+    target.record(&record)
+}
+
+fn elapsed_ms(begun: Instant) -> i64 {
+    i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Whether the up did all that it does on an empty database, or the down undid it, before the ledger says so.
+fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failure> {
+    let Some(link) = order.chain.link(&order.migration.id) else {
+        return Ok(());
+    };
+    let observed = target.observe()?.without(order.accepted);
+    let id = order.migration.id.clone();
+    if order.direction == Direction::Up {
+        let missing = match link.footprint.presence(&observed) {
+            Presence::Absent => link.footprint.objects().into_iter().cloned().collect(),
+            Presence::Partial { missing, lingering, .. } => missing.into_iter().chain(lingering).collect(),
+            _ => Vec::new(),
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        return Err(Failure::Outcome(Box::new(MigrateError::DidNotDo { id, missing })));
+    }
+    let comparison = differences(order.without, &observed);
+    let is_new = |difference: &&Difference| !order.differing.contains(difference);
+    let differing = comparison.differences.iter().filter(is_new).map(ToString::to_string);
+    let is_left = |name: &&ObjectName| link.footprint.adds.contains_key(*name);
+    let left = comparison.foreign.iter().filter(is_left).map(|name| format!("{name} is there still"));
+    let remains: Vec<String> = differing.chain(left).collect();
+    if remains.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Outcome(Box::new(MigrateError::DidNotUndo { id, remains })))
+}
+
+/// Runs `work` in a transaction of its own.
+pub fn in_own_transaction(
+    target: &mut dyn Target,
+    keys: ForeignKeys,
+    work: impl FnOnce(&mut dyn Target) -> Result<(), TargetError>,
+) -> Result<(), TargetError> {
+    target.begin(keys)?;
+    let result = work(target).and_then(|()| target.commit());
+    if result.is_err() {
+        target.roll_back();
+    }
+    result
+}

@@ -1,0 +1,189 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use longshore_core::{StoreError, Timestamp};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::coop::unconstrained;
+
+use crate::database::connection::open_reader;
+use crate::database::database_file::DatabaseFile;
+use crate::database::fault::{ErrorContext, Fault, spoils_connection};
+use crate::options::SqliteOptions;
+use crate::schema;
+
+/// How many reads run at once.
+const READERS: usize = 2;
+/// How many reads may queue. Further callers wait for a permit.
+const READS_MAX: usize = 256;
+
+type Read = Box<dyn FnOnce(&mut Reader) + Send>;
+
+/// Threads with read-only connections. The first read starts them, so that a process that only enqueues does not pay
+/// for them.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    options: SqliteOptions,
+    context: ErrorContext,
+    file: Arc<DatabaseFile>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Resting,
+    Running(mpsc::Sender<Read>, Vec<JoinHandle<()>>),
+    Closed,
+}
+
+impl Readers {
+    pub(crate) fn new(options: SqliteOptions, context: ErrorContext, file: Arc<DatabaseFile>) -> Self {
+        Self { options, context, file, state: Mutex::new(State::Resting) }
+    }
+
+    /// Runs a read in one transaction, so that it sees one state of the database.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        read: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.check_file()?;
+        let sender = self.sender()?;
+        let (reply, answer) = oneshot::channel();
+        let job: Read = Box::new(move |reader| {
+            // A read that panics loses its connection. The thread continues with the next read.
+            let ran = catch_unwind(AssertUnwindSafe(|| reader.run(doing, read)));
+            let _ = reply.send(ran.unwrap_or_else(|payload| Err(reader.context.panicked(payload.as_ref(), doing))));
+        });
+        // Without the budget of a Tokio task, for the reason given at `Writer::run`.
+        let answered = unconstrained(async {
+            sender.send(job).await.map_err(|_| self.context.closed())?;
+            answer.await.unwrap_or_else(|_| Err(self.context.closed()))
+        })
+        .await;
+        // Data from a file that is no longer at its path is not an answer. If the file was replaced, SQLite may report
+        // damage before the change is noticed.
+        if answered.is_err() {
+            self.file.check().map_err(|change| StoreError::from(change.error(&self.context)))?;
+        }
+        self.check_file()?;
+        answered
+    }
+
+    fn check_file(&self) -> Result<(), StoreError> {
+        self.file.change().map_or(Ok(()), |change| Err(change.error(&self.context).into()))
+    }
+
+    /// Lets each thread end after its current read. Starts no further reads.
+    pub(crate) fn abandon(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
+    }
+
+    /// Finishes the requested reads and ends the threads.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State::Running(sender, threads) = std::mem::replace(&mut *state, State::Closed) else { return };
+        drop(state);
+        drop(sender);
+        for thread in threads {
+            if thread.join().is_err() {
+                crate::database::quiet::error!(database = %self.context.database, "a reader thread has panicked");
+            }
+        }
+    }
+
+    fn sender(&self) -> Result<mpsc::Sender<Read>, StoreError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Resting = *state {
+            *state = self.start()?;
+        }
+        match &*state {
+            State::Running(sender, _) => Ok(sender.clone()),
+            State::Resting | State::Closed => Err(self.context.closed()),
+        }
+    }
+
+    fn start(&self) -> Result<State, StoreError> {
+        let (sender, receiver) = mpsc::channel(READS_MAX);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let mut threads = Vec::with_capacity(READERS);
+        for _ in 0..READERS {
+            let reader = Reader { options: self.options.clone(), context: self.context.clone(), connection: None };
+            let receiver = Arc::clone(&receiver);
+            let thread = Builder::new()
+                .name("longshore-reader".to_owned())
+                .spawn(move || reader.serve(&receiver))
+                .map_err(|error| self.context.unreachable(error))?;
+            threads.push(thread);
+        }
+        Ok(State::Running(sender, threads))
+    }
+}
+
+/// The state of one thread. It opens its connection for the first read, and again after an error that may have made it
+/// unusable.
+struct Reader {
+    options: SqliteOptions,
+    context: ErrorContext,
+    connection: Option<Connection>,
+}
+
+/// One state of the database.
+pub(crate) struct ReadTx<'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) now: Timestamp,
+}
+
+impl Reader {
+    fn serve(mut self, receiver: &Mutex<mpsc::Receiver<Read>>) {
+        loop {
+            // One thread waits for the next read and holds the lock. The other threads wait for the lock.
+            let read = receiver.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+            let Some(read) = read else { return };
+            read(&mut self);
+        }
+    }
+
+    fn run<T>(
+        &mut self,
+        doing: &'static str,
+        read: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open_reader(&self.options, &self.context)?,
+        };
+        let result = self.read_once(&mut connection, read);
+        if !matches!(&result, Err(Fault::Sql(error)) if spoils_connection(error)) {
+            self.connection = Some(connection);
+        }
+        result.map_err(|fault| self.explain(fault, doing))
+    }
+
+    /// A "no such column" error means that a migration removed it, not that the database failed.
+    fn explain(&self, fault: Fault, doing: &'static str) -> StoreError {
+        let is_about_words = match &fault {
+            Fault::Sql(rusqlite::Error::SqlInputError { .. }) => true,
+            Fault::Sql(error) => error.sqlite_error_code() == Some(ErrorCode::Unknown),
+            Fault::Answer(_) => false,
+        };
+        if is_about_words
+            && let Some(connection) = &self.connection
+            && schema::check(connection).is_err()
+        {
+            return self.context.schema_changed();
+        }
+        self.context.answer(fault, doing)
+    }
+
+    fn read_once<T>(
+        &self,
+        connection: &mut Connection,
+        read: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        // Dropping the transaction rolls it back, which is enough after a read.
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        read(&ReadTx { connection: &tx, now: self.options.clock.now() })
+    }
+}

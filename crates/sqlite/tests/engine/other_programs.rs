@@ -1,0 +1,5 @@
+//! What other programs write into the tables.
+
+mod foreign;
+mod plain_sql;
+mod stuck;

@@ -1,0 +1,4 @@
+//! Who works, and whose death is seen.
+
+mod dead_worker;
+mod liveness;

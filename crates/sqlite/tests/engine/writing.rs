@@ -1,0 +1,6 @@
+//! The writer: groups, checkpoints, faults.
+
+mod checkpoint;
+mod fault;
+mod group;
+mod panics;

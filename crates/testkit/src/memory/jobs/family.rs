@@ -1,0 +1,87 @@
+use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, Timestamp};
+
+use crate::memory::state::State;
+
+impl State {
+    /// Makes a new job wait for its parent, unless the parent has ended.
+    pub(in crate::memory) fn await_parent(&mut self, id: JobId, now: Timestamp) {
+        let Some(parent) = self.row(id).job.parent_job_id else { return };
+        match self.rows[&parent].job.status {
+            Status::Completed => {}
+            status if status.is_ended() => self.bury(id, DeadLetterReason::ParentEnded { parent, status }, now),
+            _ => self.row(id).job.status = Status::Blocked,
+        }
+    }
+
+    /// Updates the children of a job that has just ended: they become runnable, or dead letters.
+    pub(in crate::memory) fn tell_children(&mut self, parent: JobId, now: Timestamp) {
+        let status = self.rows[&parent].job.status;
+        for child in self.blocked_children(parent) {
+            if status == Status::Completed {
+                let row = self.row(child);
+                let due = row.due.filter(|instant| *instant > now);
+                row.wait(due, now);
+            } else {
+                self.bury(child, DeadLetterReason::ParentEnded { parent, status }, now);
+            }
+        }
+    }
+
+    /// Deletes a job that is not running. Jobs that waited for it become dead letters; other children forget it.
+    pub(in crate::memory) fn remove(&mut self, id: JobId, now: Timestamp) {
+        for child in self.blocked_children(id) {
+            self.bury(child, DeadLetterReason::ParentDeleted { parent: id }, now);
+        }
+        self.rows.remove(&id);
+        for row in self.rows.values_mut() {
+            row.job.parent_job_id = row.job.parent_job_id.filter(|parent| *parent != id);
+        }
+    }
+
+    /// Makes a job a dead letter, with all jobs that wait for it.
+    pub(in crate::memory) fn bury(&mut self, id: JobId, reason: DeadLetterReason, at: Timestamp) {
+        let row = self.row(id);
+        row.job.status = Status::DeadLetter;
+        row.job.dead_letter_reason = Some(reason.to_string());
+        row.job.dead_letter_code = Some(reason.code());
+        row.job.moved_to_dead_letter_at = Some(at);
+        row.job.completed_at = Some(at);
+        row.job.next_retry_at = None;
+        row.due = None;
+        if let DeadLetterReason::CrashesSpent { crashes } = reason {
+            row.job.crash_count = crashes;
+        }
+        let queue = row.job.queue.clone();
+        self.counts(at, &queue).failed += 1;
+        self.tell_children(id, at);
+    }
+
+    /// Gives up jobs that have waited too long for a job that ended without completing, as after a retry without the
+    /// parent. Returns their number.
+    pub(in crate::memory) fn settle(&mut self, now: Timestamp) -> u64 {
+        let mut stuck = self.stuck();
+        stuck.retain(|(child, _, _)| now.since(self.rows[child].ready_at) >= Maintenance::PATIENCE);
+        for (child, parent, status) in &stuck {
+            // Ending one job may have ended a later one too.
+            if self.rows[child].job.status == Status::Blocked {
+                self.bury(*child, DeadLetterReason::ParentEnded { parent: *parent, status: *status }, now);
+            }
+        }
+        stuck.len() as u64
+    }
+
+    /// The jobs that wait for a job that ended without completing, by id, with that job and its status.
+    pub(in crate::memory) fn stuck(&self) -> Vec<(JobId, JobId, Status)> {
+        let ended = |job: &longshore_core::Job| {
+            let parent = self.rows.get(&job.parent_job_id?)?;
+            let status = parent.job.status;
+            (job.status == Status::Blocked && status.is_ended()).then_some((job.id, parent.job.id, status))
+        };
+        self.rows.values().filter_map(|row| ended(&row.job)).collect()
+    }
+
+    fn blocked_children(&self, parent: JobId) -> Vec<JobId> {
+        let waits = |job: &longshore_core::Job| job.status == Status::Blocked && job.parent_job_id == Some(parent);
+        self.rows.values().filter(|row| waits(&row.job)).map(|row| row.job.id).collect()
+    }
+}

@@ -1,0 +1,9 @@
+//! What a person asks, changes and sees, and what housekeeping does.
+
+pub mod edit;
+pub mod health;
+pub mod maintain;
+pub mod move_by_hand;
+pub mod page;
+pub mod queue;
+pub mod stats;
