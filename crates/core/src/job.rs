@@ -7,6 +7,7 @@ pub(crate) mod new_job;
 pub(crate) mod priority;
 pub(crate) mod status;
 pub(crate) mod time_bounds;
+pub(crate) mod unique_key;
 pub(crate) mod valid_job;
 
 use std::time::Duration;
