@@ -5,11 +5,13 @@
 //! migrations, and opens no database. Start reading at [`FileAccess::outside_cause`].
 
 mod file_access;
+mod identity;
 mod kind;
 mod shared_files;
 mod write_access;
 
 pub use file_access::FileAccess;
+pub use identity::FileIdentity;
 pub use kind::{check_connection, check_folder, check_kind, has_moved, link_count};
 pub use shared_files::{Refused, SharedFiles};
 pub use write_access::{folder_of, is_mounted_read_only, is_read_only};

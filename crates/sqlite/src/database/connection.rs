@@ -1,4 +1,6 @@
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -62,14 +64,43 @@ fn check_is_there(path: &Path, context: &ErrorContext) -> Result<(), StoreError>
 }
 
 fn prepare(connection: &mut Connection, context: &ErrorContext) -> rusqlite::Result<()> {
-    let mut patience = Patience::new(context.clone());
-    connection.busy_handler(Some(move |tries| patience.wait(tries)))?;
+    wait_for_locks(connection, context, LockWaits::default())?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Otherwise SQLite compiles a statement with a bound LIMIT or range again for each binding: 88,000 instructions.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     rusqlite::vtab::array::load_module(connection)?;
     // The first read shows whether the file is a database at all.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+}
+
+/// Makes a connection wait for other programs' locks while that is allowed.
+pub(crate) fn wait_for_locks(
+    connection: &mut Connection,
+    context: &ErrorContext,
+    waits: LockWaits,
+) -> rusqlite::Result<()> {
+    let mut patience = Patience::new(context.clone());
+    connection.busy_handler(Some(move |tries| waits.are_allowed() && patience.wait(tries)))
+}
+
+/// Whether a connection may wait for other programs' locks. Shared by its clones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LockWaits {
+    are_forbidden: Arc<AtomicBool>,
+}
+
+impl LockWaits {
+    fn are_allowed(&self) -> bool {
+        !self.are_forbidden.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn allow(&self) {
+        self.are_forbidden.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn forbid(&self) {
+        self.are_forbidden.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Configures a connection for the engine. The journal mode is stored in the file.

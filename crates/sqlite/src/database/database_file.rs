@@ -1,9 +1,8 @@
-use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use longshore_core::OutsideCause;
-use longshore_sqlite_file::{has_moved, is_mounted_read_only, link_count};
+use longshore_sqlite_file::{FileIdentity, has_moved, is_mounted_read_only};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -18,9 +17,9 @@ use crate::database::fault::ErrorContext;
 pub(crate) struct DatabaseFile {
     path: PathBuf,
     log: PathBuf,
-    file_identity: Identity,
+    file_identity: FileIdentity,
     /// `None` until the log was seen. SQLite creates it with the first read.
-    log_identity: Mutex<Option<Identity>>,
+    log_identity: Mutex<Option<FileIdentity>>,
     change: OnceLock<FileChange>,
 }
 
@@ -45,27 +44,6 @@ impl FileChange {
     }
 }
 
-/// How the operating system identifies a file. Windows has no identity, but there an open file cannot be moved or
-/// deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    #[cfg(unix)]
-    fn of(found: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        Self { device: found.dev(), inode: found.ino() }
-    }
-
-    #[cfg(not(unix))]
-    fn of(_: &Metadata) -> Self {
-        Self { device: 0, inode: 0 }
-    }
-}
-
 impl DatabaseFile {
     /// The file at the canonical `path`, which `connection` has already read.
     pub(crate) fn of(path: &Path, connection: &Connection, context: &ErrorContext) -> Result<Self, OutsideCause> {
@@ -75,7 +53,7 @@ impl DatabaseFile {
         let file = Self {
             path: path.to_owned(),
             log: log.into(),
-            file_identity: Identity::of(&fs::metadata(path).map_err(moved)?),
+            file_identity: FileIdentity::at(path).map_err(moved)?.0,
             log_identity: Mutex::new(None),
             change: OnceLock::new(),
         };
@@ -132,15 +110,14 @@ impl DatabaseFile {
     }
 
     fn compare(&self) -> Result<(), FileChange> {
-        let Ok(found) = fs::metadata(&self.path) else { return Err(FileChange::Moved) };
-        if Identity::of(&found) != self.file_identity {
+        let Ok((identity, links)) = FileIdentity::at(&self.path) else { return Err(FileChange::Moved) };
+        if identity != self.file_identity {
             return Err(FileChange::Moved);
         }
-        let links = link_count(&found);
         if links > 1 {
             return Err(FileChange::HardLinked { links });
         }
-        let found = fs::metadata(&self.log).ok().map(|found| Identity::of(&found));
+        let found = FileIdentity::at(&self.log).ok().map(|(identity, _)| identity);
         let mut known = self.log_identity.lock().unwrap_or_else(PoisonError::into_inner);
         match (*known, found) {
             (None, found) => *known = found,
@@ -152,7 +129,7 @@ impl DatabaseFile {
 
     fn has_foreign_log(&self) -> bool {
         let known = *self.log_identity.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = fs::metadata(&self.log).ok().map(|found| Identity::of(&found));
+        let found = FileIdentity::at(&self.log).ok().map(|(identity, _)| identity);
         found.is_some() && found != known
     }
 }

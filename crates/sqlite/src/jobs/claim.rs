@@ -20,8 +20,7 @@ use crate::jobs::overdue::end_waiting;
 use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
-use crate::writing::kept_statements::KeptStatements;
-use crate::writing::session::{Session, WriteTx, is_of_a_row};
+use crate::writing::session::{Session, WriteTx, data_version, is_of_a_row};
 use crate::writing::work::{Effect, Work};
 
 pub(crate) mod due;
@@ -78,17 +77,17 @@ impl Work for Claim {
     }
 
     /// An idle worker asks often, so it must not take the write lock to learn that there is nothing to claim.
-    fn look(&mut self, session: &Session<'_>) -> Result<Option<Claimed>, Fault> {
-        self.check_worker(session.connection)?;
+    fn look(&mut self, session: &Session) -> Result<Option<Claimed>, Fault> {
+        self.check_worker(&session.connection)?;
         // Before the read: a commit of another process in between must make the offer outdated.
-        let begun = self.begin_offer(&session.offers, &session.kept)?;
+        let begun = self.begin_offer(&session.offers, &session.connection)?;
         // A repeated request first: its answer is what it was given before, whatever is ready now.
-        if let Some(claimed) = self.given_before(session.connection, self.clock.now())? {
+        if let Some(claimed) = self.given_before(&session.connection, self.clock.now())? {
             return Ok(Some(claimed));
         }
         let now = self.clock.now();
         // A due job is not in the claim index until a write promotes it.
-        let due = NextDue::read(session.connection, &self.request)?;
+        let due = NextDue::read(&session.connection, &self.request)?;
         if due.of_any.is_some_and(|instant| instant <= now) {
             return Ok(None);
         }
@@ -101,14 +100,14 @@ impl Work for Claim {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Claimed, Fault> {
         self.check_worker(tx.connection)?;
-        let begun = self.begin_offer(tx.offers, tx.kept)?;
+        let begun = self.begin_offer(tx.offers, tx.connection)?;
         if let Some(claimed) = self.given_before(tx.connection, tx.now)? {
             return Ok(claimed);
         }
         // Due jobs must be in the index before anything is chosen, so that the order is right.
         promote(tx)?;
         let request = self.less(&begun.unread);
-        let mut chosen = choose(tx.connection, tx.runs, &Scope::of(&request), request.limit, tx.now)?;
+        let mut chosen = choose(tx.connection, &Scope::of(&request), request.limit, tx.now)?;
         end_overdue(tx, &chosen)?;
         chosen.charge_lapsed(&self.request.worker_id);
         let is_full = chosen.leases().len() >= request.limit as usize || chosen.is_cut_short();
@@ -143,7 +142,7 @@ impl Claim {
 
     /// Reads only if a job has changed since the last read that found nothing. Otherwise each read may visit thousands
     /// of paused queues with jobs of the worker's types.
-    fn has_ready(&self, session: &Session<'_>) -> rusqlite::Result<bool> {
+    fn has_ready(&self, session: &Session) -> rusqlite::Result<bool> {
         let ClaimRequest { job_types, scope, .. } = &self.request;
         // Before the read, so that the next call notices a commit that happens during it.
         let nothing =
@@ -151,7 +150,7 @@ impl Claim {
         if session.nothing_ready.borrow().as_ref() == Some(&nothing) {
             return Ok(false);
         }
-        let has_ready = Scope::of(&self.request).has_ready(session.connection)?;
+        let has_ready = Scope::of(&self.request).has_ready(&session.connection)?;
         session.nothing_ready.replace((!has_ready).then_some(nothing));
         Ok(has_ready)
     }
@@ -172,11 +171,11 @@ impl Claim {
     }
 
     /// This claim ends the worker's earlier offer.
-    fn begin_offer(&self, offers: &RefCell<Offers>, kept: &KeptStatements<'_>) -> rusqlite::Result<BegunOffer> {
+    fn begin_offer(&self, offers: &RefCell<Offers>, connection: &Connection) -> rusqlite::Result<BegunOffer> {
         let Some(inbox) = &self.inbox else { return Ok(BegunOffer::default()) };
         offers.borrow_mut().withdraw(&self.request.worker_id);
         let (offered, unread) = inbox.rest();
-        Ok(BegunOffer { offered: Some((offered, kept.data_version()?)), unread })
+        Ok(BegunOffer { offered: Some((offered, data_version(connection)?)), unread })
     }
 
     /// Nothing more can be claimed now. Stores the worker's offer, reduced by what it got from these queues.

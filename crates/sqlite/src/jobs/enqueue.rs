@@ -1,5 +1,5 @@
 use longshore_core::{
-    DeadLetterReason, Enqueued, JobId, NewJob, Overdue, Status, StoreError, TimeBounds, Timestamp, ValidJob,
+    DeadLetterReason, Enqueued, JobData, JobId, NewJob, Overdue, Status, StoreError, TimeBounds, Timestamp, ValidJob,
 };
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
@@ -25,6 +25,13 @@ mod spool;
 mod spooled_job;
 pub(crate) mod stream;
 
+/// The most that takes about as long as a commit.
+const SHORT_JOBS_MAX: usize = 16;
+const SHORT_BYTES_MAX: usize = 64 * 1024;
+
+/// Creates one job.
+pub(crate) const INSERT_JOB: &str = include_str!("../sql/enqueue/insert_job.sql");
+
 /// Creates all of the jobs or none.
 pub(crate) struct Enqueue {
     pub(crate) jobs: Vec<ValidJob>,
@@ -37,6 +44,11 @@ impl Work for Enqueue {
 
     fn rows(&self) -> usize {
         self.jobs.len()
+    }
+
+    fn is_short(&self) -> bool {
+        let bytes = |job: &ValidJob| job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len);
+        self.jobs.len() <= SHORT_JOBS_MAX && self.jobs.iter().map(bytes).sum::<usize>() <= SHORT_BYTES_MAX
     }
 
     /// A unique key may first have to be taken from an overdue job, which is a second writing statement.
@@ -59,9 +71,9 @@ impl Work for Enqueue {
         {
             return Ok(vec![Enqueued::made(id)]);
         }
-        let kept = tx.kept;
-        let mut insert = kept.insert_job()?;
-        Inserting::begin(tx.connection, &mut insert).write_all(tx, &self.jobs)
+        let connection = tx.connection;
+        let mut insert = connection.prepare_cached(INSERT_JOB)?;
+        Inserting::begin(connection, &mut insert).write_all(tx, &self.jobs)
     }
 }
 
@@ -194,7 +206,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
             job.max_crashes,
             job.max_deferrals,
             job.unique_key,
-            job.metadata.as_ref().map(longshore_core::JobData::as_str),
+            job.metadata.as_ref().map(JobData::as_str),
             time.expires_at.map(Timestamp::as_ms),
             time.deadline_at.map(Timestamp::as_ms),
         ])?;

@@ -4,7 +4,6 @@ use longshore_core::{Status, Timestamp};
 use rusqlite::{Connection, params};
 
 use crate::database::column;
-use crate::writing::kept_statements::KeptStatements;
 
 /// The changes of a transaction to the counts of the dashboard. They are collected in memory and written once for the
 /// whole batch, in the same transaction. The triggers of migration 004 must do the same for other writers.
@@ -82,12 +81,12 @@ impl Counts {
     }
 
     /// Writes the collected changes.
-    pub(crate) fn flush(&self, kept: &KeptStatements<'_>, connection: &Connection) -> rusqlite::Result<()> {
+    pub(crate) fn flush(&self, connection: &Connection) -> rusqlite::Result<()> {
         for counts in &self.queues {
             let queue = &counts.queue;
             for (status, change) in Status::ALL.into_iter().zip(counts.depths) {
                 if change != 0 {
-                    kept.add_depth(params![queue, status.as_str(), change])?;
+                    add_depth_of(connection, queue, status.as_str(), change)?;
                 }
             }
             for (minute, what) in &counts.minutes {
@@ -146,7 +145,7 @@ impl Minute {
     }
 }
 
-/// [`add_depth`] for any word that another program may have written as a status.
+/// Adds to one depth. The status may be any word that another program has written.
 pub(crate) fn add_depth_of(connection: &Connection, queue: &str, word: &str, change: i64) -> rusqlite::Result<()> {
     connection.prepare_cached(include_str!("../sql/upkeep/add_depth.sql"))?.execute(params![queue, word, change])?;
     Ok(())

@@ -44,6 +44,17 @@ pub(crate) struct Checkpoints {
     next_at: u32,
 }
 
+/// What the writer must do itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Step {
+    #[default]
+    Nothing,
+    /// Copy the last pages of the log.
+    Copy,
+    /// Wait until the thread has copied its part, then copy the last pages.
+    Wait,
+}
+
 /// What the writer knows about the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
@@ -80,50 +91,54 @@ impl Checkpoints {
         }
     }
 
-    /// Call it after the callers of a transaction have their answers.
-    pub(crate) fn after_commit(&mut self, connection: &Connection) {
+    /// Starts a turn of the thread if it is time, and returns what the writer must do itself. Call it after the callers
+    /// of a transaction have their answers.
+    pub(crate) fn after_commit(&mut self) -> Step {
         let pages = self.progress.log_pages();
         if pages < self.log_pages {
             self.begin_anew();
         }
         self.log_pages = pages;
-        if pages >= self.next_at {
-            self.go_on(connection, pages);
+        if pages < self.next_at {
+            return Step::Nothing;
         }
+        if self.turn != Turn::UnderWay {
+            return if self.begin_turn() { Step::Nothing } else { Step::Copy };
+        }
+        let Some(copied) = self.progress.take_result() else {
+            return if pages < LOG_PAGES_MAX { Step::Nothing } else { Step::Wait };
+        };
+        self.turn = Turn::None;
+        if pages.saturating_sub(copied) > LEFT_PAGES_MAX && pages < LOG_PAGES_LARGE {
+            // A reader blocks the log, or commits are faster than the thread: the log grows for a while.
+            self.next_at = pages.saturating_add(LOG_PAGES_AIM);
+            return Step::Nothing;
+        }
+        Step::Copy
     }
 
-    fn go_on(&mut self, connection: &Connection, pages: u32) {
-        if self.turn != Turn::UnderWay {
-            if !self.begin_turn() {
-                self.copy(connection, pages);
-            }
-            return;
-        }
-        let result = if pages < LOG_PAGES_MAX { self.progress.take_result() } else { self.await_result() };
-        match result {
-            None if pages < LOG_PAGES_MAX => return,
-            // The thread hangs, or has ended.
-            None => self.turn = Turn::None,
-            Some(copied) => {
+    /// Takes as long as several commits.
+    pub(crate) fn carry_out(&mut self, step: Step, connection: &Connection) {
+        match step {
+            Step::Nothing => return,
+            Step::Copy => {}
+            Step::Wait => {
+                self.await_result();
+                // Otherwise the thread hangs, or has ended.
                 self.turn = Turn::None;
-                if pages.saturating_sub(copied) > LEFT_PAGES_MAX && pages < LOG_PAGES_LARGE {
-                    // A reader blocks the log, or commits are faster than the thread: the log grows for a while.
-                    self.next_at = pages.saturating_add(LOG_PAGES_AIM);
-                    return;
-                }
             }
         }
-        self.copy(connection, pages);
+        self.copy(connection);
     }
 
     /// Delays further commits, because they make the log grow faster than the disk can copy it.
-    fn await_result(&self) -> Option<u32> {
+    fn await_result(&self) {
         let begun = Instant::now();
         loop {
-            let result = self.progress.take_result();
+            let has_ended = self.progress.take_result().is_some();
             let is_working = self.thread.as_ref().is_some_and(|thread| !thread.handle.is_finished());
-            if result.is_some() || !is_working || begun.elapsed() > TURN_MAX {
-                return result;
+            if has_ended || !is_working || begun.elapsed() > TURN_MAX {
+                return;
             }
             std::thread::sleep(LOOK);
         }
@@ -145,11 +160,11 @@ impl Checkpoints {
     }
 
     /// Copies the remaining pages. If a reader prevents that, the next try comes at the next limit.
-    fn copy(&mut self, connection: &Connection, pages: u32) {
+    fn copy(&mut self, connection: &Connection) {
         if let Err(error) = copy_log(connection) {
             crate::database::quiet::debug!(database = %self.context.database, %error, "could not copy the log");
         }
-        self.next_at = pages.saturating_add(LOG_PAGES_AIM);
+        self.next_at = self.log_pages.saturating_add(LOG_PAGES_AIM);
     }
 
     /// Wakes the thread. Returns whether there is one.

@@ -1,5 +1,5 @@
 use longshore_core::{Status, Timestamp, ValidJob};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::database::database_file::{DatabaseFile, FileChange};
 use crate::database::fault::{ErrorContext, spoils_connection};
@@ -7,18 +7,44 @@ use crate::jobs::enqueue::block::{BLOCK_JOBS, BlockInsert};
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
 use crate::writing::permits::Permits;
-use crate::writing::session::{Delivery, Session, WriteTx};
+use crate::writing::session::{Delivery, Session, WriteTx, data_version};
 use crate::writing::work::{Effect, Stop, Task};
 
 /// The requests that share one transaction. Each has its own savepoint, so that a failing request does not affect the
 /// others. None is answered before the commit.
-pub(crate) struct Group<'t, 'c> {
-    pub(crate) session: &'t Session<'c>,
+pub(crate) struct Group<'t> {
+    pub(crate) session: &'t Session,
+    pub(crate) place: Place,
     pub(crate) held: &'t mut HeldLeases,
     pub(crate) file: &'t DatabaseFile,
     pub(crate) context: &'t ErrorContext,
     pub(crate) permits: &'t Permits,
     pub(crate) now: Timestamp,
+}
+
+/// The thread on which a group runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The writer's own, which may wait.
+    WriterThread,
+    /// That of the only caller. It waits for the commit, but for nobody else: neither for another program's lock nor
+    /// for a comparison of the whole schema.
+    CallersThread,
+}
+
+/// Why no request of a group was answered. Nothing is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NotRun {
+    /// The requests are answered when earlier commits are safe.
+    FileChanged(FileChange),
+    /// The group must run on the writer's thread.
+    MustWait,
+}
+
+impl From<FileChange> for NotRun {
+    fn from(change: FileChange) -> Self {
+        Self::FileChanged(change)
+    }
 }
 
 /// The result of a group's transaction.
@@ -32,19 +58,26 @@ pub(crate) struct Committed {
     pub(crate) is_spoilt: bool,
 }
 
-impl Group<'_, '_> {
-    /// Runs the requests in order, commits, and answers each of them. If the file has changed, no request is answered
-    /// yet: they are answered when earlier commits are safe.
-    pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Result<Committed, FileChange> {
+impl Group<'_> {
+    /// Runs the requests in order, commits, and answers each of them, unless none was run.
+    pub(crate) fn run(mut self, tasks: &mut Vec<Box<dyn Task>>) -> Result<Committed, NotRun> {
         self.session.changes.take();
-        if let Err(error) = self.session.kept.begin() {
+        if let Err(error) = execute(&self.session.connection, "BEGIN IMMEDIATE") {
+            let is_locked = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+            if is_locked && self.place == Place::CallersThread {
+                return Err(NotRun::MustWait);
+            }
             return self.fail(tasks, &error);
         }
         // Only inside the transaction. Otherwise a migration that commits between the check and the lock would be
         // missed.
-        match self.session.is_schema_understood() {
-            Ok(true) => {}
-            Ok(false) => {
+        match self.is_schema_understood() {
+            Ok(Some(true)) => {}
+            Ok(None) => {
+                self.roll_back();
+                return Err(NotRun::MustWait);
+            }
+            Ok(Some(false)) => {
                 // A worker on the old schema must not be given a job of the new schema.
                 self.session.offers.borrow_mut().end();
                 self.roll_back();
@@ -97,10 +130,21 @@ impl Group<'_, '_> {
         Ok(Committed { wakes, callers, is_spoilt: false })
     }
 
+    /// `None` if that takes longer than the caller should wait.
+    fn is_schema_understood(&self) -> rusqlite::Result<Option<bool>> {
+        if self.session.is_schema_checked()? {
+            return Ok(Some(true));
+        }
+        match self.place {
+            Place::CallersThread => Ok(None),
+            Place::WriterThread => self.session.is_schema_understood().map(Some),
+        }
+    }
+
     fn end_outdated_offers(&self) -> rusqlite::Result<()> {
         let mut offers = self.session.offers.borrow_mut();
         if !offers.is_empty() {
-            offers.end_outdated(self.session.kept.data_version()?, self.now);
+            offers.end_outdated(data_version(&self.session.connection)?, self.now);
         }
         Ok(())
     }
@@ -131,7 +175,7 @@ impl Group<'_, '_> {
     fn write_block(&self, tasks: &mut [Box<dyn Task>; BLOCK_JOBS]) -> rusqlite::Result<Option<Done>> {
         let plain = tasks.iter().map_while(|task| task.plain_job());
         let Ok(jobs) = <[&ValidJob; BLOCK_JOBS]>::try_from(plain.collect::<Vec<_>>()) else { return Ok(None) };
-        let connection = self.session.connection;
+        let connection = &self.session.connection;
         let made = BlockInsert::begin(connection).and_then(|mut block| block.make(connection, jobs, self.now));
         let ids = match made {
             Ok(ids) => ids,
@@ -150,15 +194,13 @@ impl Group<'_, '_> {
 
     /// Writes one request. Returns `None` if only this request failed and was undone. An error undoes the whole group.
     fn write(&mut self, task: &mut dyn Task, is_alone: bool) -> rusqlite::Result<Option<Done>> {
-        let connection = self.session.connection;
+        let connection = &self.session.connection;
         let has_savepoint = !is_alone && !task.is_one_statement();
         if has_savepoint {
             execute(connection, "SAVEPOINT request")?;
         }
         let mut tx = WriteTx {
             connection,
-            runs: &self.session.runs,
-            kept: &self.session.kept,
             held: self.held,
             counts: Counts::default(),
             now: self.now,
@@ -188,13 +230,13 @@ impl Group<'_, '_> {
             // A lone request was refused and is already rolled back.
             return Ok(());
         }
-        counts.flush(&self.session.kept, self.session.connection)?;
-        self.session.kept.commit()
+        counts.flush(&self.session.connection)?;
+        execute(&self.session.connection, "COMMIT")
     }
 
     /// Answers every request of the group with the error, because nothing was kept. If the file has changed, that is
     /// the cause, whatever SQLite reports.
-    fn fail(&self, tasks: &mut Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Result<Committed, FileChange> {
+    fn fail(&self, tasks: &mut Vec<Box<dyn Task>>, error: &rusqlite::Error) -> Result<Committed, NotRun> {
         self.session.offers.borrow_mut().end();
         self.roll_back();
         self.file.check()?;
@@ -205,14 +247,14 @@ impl Group<'_, '_> {
         Ok(Committed { is_spoilt, ..Committed::default() })
     }
 
-    fn leave(&self, change: FileChange) -> Result<Committed, FileChange> {
+    fn leave(&self, change: FileChange) -> Result<Committed, NotRun> {
         self.roll_back();
-        Err(change)
+        Err(change.into())
     }
 
     fn roll_back(&self) {
         if !self.session.connection.is_autocommit()
-            && let Err(error) = execute(self.session.connection, "ROLLBACK")
+            && let Err(error) = execute(&self.session.connection, "ROLLBACK")
         {
             crate::database::quiet::warning!(database = %self.context.database, %error, "could not roll back");
         }

@@ -10,6 +10,8 @@ use longshore_core::Interest;
 use changes::Changes;
 use subscription::Subscriber;
 
+use crate::database::quiet::quietly;
+
 pub(crate) use subscription::Subscription;
 
 /// The source of wake-ups: every commit of this store that makes work available, and every commit of another connection
@@ -43,7 +45,8 @@ impl Hints {
         }
         let wakers: Vec<Waker> = self.all().iter().filter_map(|subscriber| subscriber.tell(changes)).collect();
         // After the locks: who is woken may subscribe or end its subscription.
-        wakers.into_iter().for_each(Waker::wake);
+        // A waker is foreign code.
+        wakers.into_iter().for_each(|waker| quietly(|| waker.wake()));
     }
 
     /// Tells everybody, because nobody knows what has changed.

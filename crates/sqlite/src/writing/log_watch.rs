@@ -132,7 +132,7 @@ mod linux {
                 // A message wakes the writer, so only one is sent until the writer has checked.
                 if notices.take(&mut buffer) && listeners.has_subscribers() && listeners.note_log_written() {
                     // If the writer has ended, there are no wake-ups.
-                    let _ = writer.send(Message::CheckCommits);
+                    let _ = writer.send(Message::Look);
                 }
                 // The writer keeps checking for a while after each notice, so writes during this pause are seen.
                 std::thread::sleep(REST);

@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use longshore_core::{ClaimNumber, JobId, Lease, Timestamp, WorkerId};
-use rusqlite::{Connection, Statement};
+use rusqlite::Connection;
 
 use crate::database::fault::{Fault, is_outside};
 use crate::jobs::claim::inbox::Mailbox;
@@ -12,14 +12,10 @@ use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
 use crate::writing::hints::changes::Changes;
-use crate::writing::kept_statements::KeptStatements;
 
 /// The state that belongs to one writing connection.
-pub(crate) struct Session<'c> {
-    pub(crate) connection: &'c Connection,
-    /// Statements for the runs of a claim. A claim reads several runs at once, so one cached statement is not enough.
-    pub(crate) runs: RefCell<Vec<Statement<'c>>>,
-    pub(crate) kept: KeptStatements<'c>,
+pub(crate) struct Session {
+    pub(crate) connection: Connection,
     /// What the requests of the transaction have made possible so far; one that is taken back may leave something.
     pub(crate) changes: RefCell<Changes>,
     /// They end with the connection, because they contain its counter of other connections' commits.
@@ -41,15 +37,12 @@ struct SchemaMark {
     refused: Option<String>,
 }
 
-impl<'c> Session<'c> {
+impl Session {
     /// Starts on a connection where `understood` is the mark of a checked schema.
-    pub(crate) fn begin(connection: &'c Connection, understood: String) -> Self {
+    pub(crate) fn begin(connection: Connection, understood: String) -> Self {
         let schema = SchemaMark { version: None, understood, refused: None };
-        let kept = KeptStatements::of(connection);
         Self {
             connection,
-            runs: RefCell::default(),
-            kept,
             changes: RefCell::default(),
             offers: RefCell::default(),
             nothing_ready: RefCell::default(),
@@ -65,7 +58,7 @@ impl<'c> Session<'c> {
 
     /// A mark that stays equal as long as no connection has changed a job.
     pub(crate) fn moves_mark(&self) -> rusqlite::Result<MovesMark> {
-        let foreign = self.kept.data_version()?;
+        let foreign = data_version(&self.connection)?;
         Ok(MovesMark { own: self.moves.get(), foreign })
     }
 
@@ -75,16 +68,16 @@ impl<'c> Session<'c> {
     /// compared. After a migration up and down again the tables are supported again, even if a text differs.
     pub(crate) fn is_schema_understood(&self) -> rusqlite::Result<bool> {
         let mut schema = self.schema.borrow_mut();
-        let version = self.kept.schema_version()?;
+        let version = self.schema_version()?;
         if schema.version == Some(version) {
             return Ok(true);
         }
-        let mark = schema::mark(self.connection)?;
+        let mark = schema::mark(&self.connection)?;
         if mark != schema.understood {
             if schema.refused.as_ref() == Some(&mark) {
                 return Ok(false);
             }
-            if schema::check(self.connection).is_err() {
+            if schema::check(&self.connection).is_err() {
                 schema.refused = Some(mark);
                 return Ok(false);
             }
@@ -93,13 +86,25 @@ impl<'c> Session<'c> {
         (schema.version, schema.refused) = (Some(version), None);
         Ok(true)
     }
+
+    /// Whether the schema is the one at the last check, so that [`Session::is_schema_understood`] compares nothing.
+    pub(crate) fn is_schema_checked(&self) -> rusqlite::Result<bool> {
+        Ok(self.schema.borrow().version == Some(self.schema_version()?))
+    }
+
+    fn schema_version(&self) -> rusqlite::Result<i64> {
+        self.connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
+    }
+}
+
+/// SQLite's counter of other connections' commits. Commits of this connection do not change it.
+pub(crate) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }
 
 /// What a piece of work may use inside the writer's transaction.
 pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) connection: &'c Connection,
-    pub(crate) runs: &'t RefCell<Vec<Statement<'c>>>,
-    pub(crate) kept: &'t KeptStatements<'c>,
     pub(crate) held: &'t mut HeldLeases,
     /// Only the changes of this piece. They are dropped if the piece is undone.
     pub(crate) counts: Counts,

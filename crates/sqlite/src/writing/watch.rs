@@ -1,8 +1,9 @@
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Statement};
+use rusqlite::Connection;
 
 use crate::writing::hints::Hints;
+use crate::writing::session::data_version;
 
 /// How often the file is checked for commits of other processes while there are subscribers and no requests. It is
 /// often after the log was written or a commit made work available. Otherwise it is rare if the operating system
@@ -18,22 +19,17 @@ const EXPECTING: Duration = Duration::from_millis(10);
 
 /// Notices commits of other connections. It asks the writing connection, whose counter includes only foreign commits.
 /// So a worker is not woken by its own outcomes, and no further connection is needed.
-pub(crate) struct Watch<'c> {
-    /// `None` if it could not be prepared. Then there are no wake-ups, and polling is enough.
-    look: Option<Statement<'c>>,
+pub(crate) struct Watch {
     data_version: Option<i64>,
     looked_at: Instant,
     active_at: Instant,
     written_at: Option<Instant>,
 }
 
-impl<'c> Watch<'c> {
-    pub(crate) fn begin(connection: &'c Connection) -> Self {
+impl Watch {
+    pub(crate) fn begin(connection: &Connection) -> Self {
         let now = Instant::now();
-        let look = connection.prepare("PRAGMA data_version").ok();
-        let mut watch = Self { look, data_version: None, looked_at: now, active_at: now, written_at: None };
-        watch.data_version = watch.read();
-        watch
+        Self { data_version: data_version(connection).ok(), looked_at: now, active_at: now, written_at: None }
     }
 
     /// Records a request, because more may follow soon.
@@ -56,13 +52,13 @@ impl<'c> Watch<'c> {
     }
 
     /// Whether another connection has committed since the last check. Checks only as often as is useful.
-    pub(crate) fn has_foreign_commit(&mut self) -> bool {
+    pub(crate) fn has_foreign_commit(&mut self, connection: &Connection) -> bool {
         if self.looked_at.elapsed() < self.pause_busy() {
             return false;
         }
         self.looked_at = Instant::now();
         // A failed check is not a wake-up. The next request meets the cause and reports it.
-        let Some(version) = self.read() else { return false };
+        let Ok(version) = data_version(connection) else { return false };
         let is_new = self.data_version != Some(version);
         self.data_version = Some(version);
         if is_new {
@@ -74,9 +70,5 @@ impl<'c> Watch<'c> {
     fn pause_busy(&self) -> Duration {
         let is_expecting = self.written_at.is_some_and(|at| at.elapsed() < EXPECTING);
         if is_expecting { PAUSE_EXPECTING } else { PAUSE_BUSY }
-    }
-
-    fn read(&mut self) -> Option<i64> {
-        self.look.as_mut()?.query_row([], |row| row.get(0)).ok()
     }
 }

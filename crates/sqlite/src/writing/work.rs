@@ -10,8 +10,9 @@ use crate::writing::session::{Session, WriteTx};
 pub(crate) enum Message {
     /// A request.
     Task(Box<dyn Task>),
-    /// A new subscriber, or a write to the log: check for foreign commits.
-    CheckCommits,
+    /// A new subscriber, or a write to the log: check for foreign commits. Or a caller that committed on its own thread
+    /// has left something for the writer's thread.
+    Look,
     /// The store is being closed.
     Close,
 }
@@ -29,6 +30,12 @@ pub(crate) trait Work: Send + 'static {
     /// The approximate number of rows that it writes. It bounds a shared transaction.
     fn rows(&self) -> usize {
         1
+    }
+
+    /// Whether it takes no longer than a commit, so that its caller may run it on its own thread. Such a request has
+    /// nothing to [`look`](Work::look) for.
+    fn is_short(&self) -> bool {
+        false
     }
 
     /// Whether it has at most one writing statement and nothing can refuse it afterwards. SQLite undoes a failed
@@ -49,7 +56,7 @@ pub(crate) trait Work: Send + 'static {
     }
 
     /// A cheap read outside the write transaction. Returns an answer if nothing must be written.
-    fn look(&mut self, _session: &Session<'_>) -> Result<Option<Self::Answer>, Fault> {
+    fn look(&mut self, _session: &Session) -> Result<Option<Self::Answer>, Fault> {
         Ok(None)
     }
 
@@ -75,7 +82,7 @@ pub(crate) trait Task: Send {
     /// Keeps the answer for a plain job that was created with this id.
     fn keep_made(&mut self, id: JobId);
     /// Whether the read was enough. If so, the answer is kept.
-    fn look(&mut self, session: &Session<'_>) -> Result<bool, rusqlite::Error>;
+    fn look(&mut self, session: &Session) -> Result<bool, rusqlite::Error>;
     /// Does the work and keeps the answer. An error says why everything that it wrote must be undone.
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Stop>;
     /// Sends the kept answer.
@@ -138,7 +145,7 @@ impl<W: Work> Task for Request<W> {
         self.kept = self.work.answer_for(id).map(Ok);
     }
 
-    fn look(&mut self, session: &Session<'_>) -> Result<bool, rusqlite::Error> {
+    fn look(&mut self, session: &Session) -> Result<bool, rusqlite::Error> {
         match self.work.look(session) {
             Ok(None) => Ok(false),
             Ok(Some(answer)) => {

@@ -3,4 +3,5 @@
 mod checkpoint;
 mod fault;
 mod group;
+mod own_thread;
 mod panics;

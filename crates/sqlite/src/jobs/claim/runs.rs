@@ -1,19 +1,24 @@
-use std::cell::RefCell;
 use std::collections::{BinaryHeap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Overdue, Status, Timestamp, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Params, Rows, Statement, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Rows, Statement, params};
 
 use crate::database::column;
 use crate::database::column::Columns;
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
 use crate::jobs::overdue::{WaitingJob, time_bounds};
 
-/// How many statements are kept to read runs side by side. Further runs are read job by job.
+/// How many statements read runs side by side. Further runs are read job by job.
 const RUNS_MAX: usize = 64;
+/// The same statement as often as one claim uses it at a time. The connection keeps one statement for each text, so
+/// the texts differ in a comment.
+static RUN_STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let sql = include_str!("../../sql/claim/select_claim_run.sql").trim_end();
+    (0..RUNS_MAX).map(|place| format!("{sql} -- {place}")).collect()
+});
 /// How many overdue jobs one claim ends. The next claim continues after them.
 const OVERDUE_MAX: usize = 1000;
 
@@ -97,22 +102,19 @@ impl Candidates {
 ///
 /// Each lane is one sorted run of the claim index. The runs are merged by their first jobs, and only a run that
 /// contributes is read. So the cost depends only on what is taken.
-pub(crate) fn choose<'c>(
-    connection: &'c Connection,
-    statements: &RefCell<Vec<Statement<'c>>>,
+pub(crate) fn choose(
+    connection: &Connection,
     scope: &Scope<'_>,
     limit: u32,
     now: Timestamp,
 ) -> rusqlite::Result<Candidates> {
     let lanes = scope.lanes(connection)?;
-    let mut kept = statements.borrow_mut();
-    while kept.len() < RUNS_MAX.min(lanes.len()).min(limit as usize) {
-        kept.push(connection.prepare(include_str!("../../sql/claim/select_claim_run.sql"))?);
-    }
+    let texts = RUN_STATEMENTS.iter().take(lanes.len().min(limit as usize));
+    let mut statements = texts.map(|sql| connection.prepare_cached(sql)).collect::<Result<Vec<_>, _>>()?;
     let heads = lanes.iter().enumerate().map(|(place, lane)| (lane.head, place)).collect();
     let runs = lanes.into_iter().map(Run::new).collect();
     let mut merge = Merge { connection, heads, runs, rooms: scope.rooms(), now, chosen: Candidates::default() };
-    let mut free = kept.iter_mut();
+    let mut free = statements.iter_mut();
     while merge.chosen.leases.len() < limit as usize && !merge.chosen.is_cut_short() {
         let Some((head, place)) = merge.heads.pop() else { break };
         merge.take(head, place, &mut free)?;
@@ -156,7 +158,7 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
         &mut self,
         head: Head,
         place: usize,
-        free: &mut impl Iterator<Item = &'s mut Statement<'c>>,
+        free: &mut impl Iterator<Item = &'s mut CachedStatement<'c>>,
     ) -> rusqlite::Result<()> {
         let Run { lane, state } = &mut self.runs[place];
         if let Some(room) = lane.room

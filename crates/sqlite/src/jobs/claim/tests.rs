@@ -1,4 +1,3 @@
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -66,16 +65,12 @@ impl Counted {
 
     /// The steps of one choice with prepared statements, and the number of chosen jobs.
     fn choose(&self, request: &ClaimRequest) -> (u64, usize) {
-        let statements = RefCell::default();
         let mut found = (0, 0);
         for _ in 0..2 {
             let before = self.steps.load(Ordering::Relaxed);
-            let chosen =
-                choose(&self.connection, &statements, &Scope::of(request), request.limit, Timestamp::from_ms(0))
-                    .unwrap();
+            let chosen = choose(&self.connection, &Scope::of(request), request.limit, Timestamp::from_ms(0)).unwrap();
             found = (self.steps.load(Ordering::Relaxed) - before, chosen.leases().len());
         }
-        assert!(statements.borrow().len() <= 64, "statements are not kept for every run");
         found
     }
 }
@@ -166,12 +161,13 @@ fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
     let database = Counted::new();
     database.insert(300, 11, "own");
     database.connection.execute_batch("INSERT INTO job_queues SELECT DISTINCT queue, 1 FROM job_queue").unwrap();
-    let session = Session::begin(&database.connection, String::new());
+    let Counted { connection, steps: counted, _folder } = database;
+    let session = Session::begin(connection, String::new());
     let claim = Claim::new(request(QueueScope::All), None, Arc::default(), Arc::new(SystemClock::new()));
     let steps = || {
-        let before = database.steps.load(Ordering::Relaxed);
+        let before = counted.load(Ordering::Relaxed);
         let has_ready = claim.has_ready(&session).unwrap();
-        (has_ready, database.steps.load(Ordering::Relaxed) - before)
+        (has_ready, counted.load(Ordering::Relaxed) - before)
     };
 
     let (found, first) = steps();
@@ -180,12 +176,12 @@ fn a_look_that_found_nothing_is_not_repeated_while_no_job_moves() {
     assert!(first > 3000 && second < 50, "{first} {second}");
 
     // By another connection, and by the session itself.
-    let foreign = Connection::open(database.connection.path().unwrap()).unwrap();
+    let foreign = Connection::open(session.connection.path().unwrap()).unwrap();
     foreign.execute_batch("UPDATE job_queues SET paused_at = NULL WHERE queue = 'tenant 300'").unwrap();
     assert!(steps().0);
     foreign.execute_batch("UPDATE job_queues SET paused_at = 1").unwrap();
     assert!(!steps().0);
-    database.connection.execute_batch("UPDATE job_queues SET paused_at = NULL").unwrap();
+    session.connection.execute_batch("UPDATE job_queues SET paused_at = NULL").unwrap();
     session.note_moves();
     assert!(steps().0);
 }

@@ -35,7 +35,7 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Op
 
 fn insert(tx: &WriteTx<'_, '_>, job: &NewJob, taken: &Taken) -> rusqlite::Result<JobId> {
     let time = TimeBounds::from_now(tx.now, job.expires_in, job.deadline_in);
-    let id = tx.kept.insert_leased_job()?.insert(params![
+    let id = tx.connection.prepare_cached(include_str!("../../sql/enqueue/insert_leased_job.sql"))?.insert(params![
         job.job_type,
         job.job_data.as_str(),
         job.priority.0,

@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::unconstrained;
 
 use crate::database::fault::{ErrorContext, Fault};
-use crate::jobs::enqueue::Inserting;
 use crate::jobs::enqueue::spool::{Parts, Spool};
+use crate::jobs::enqueue::{INSERT_JOB, Inserting};
 use crate::options::SqliteOptions;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
@@ -151,9 +151,9 @@ impl Work for EnqueueAll {
     }
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<u64, Fault> {
-        let kept = tx.kept;
-        let mut insert = kept.insert_job()?;
-        let mut inserting = Inserting::begin(tx.connection, &mut insert);
+        let connection = tx.connection;
+        let mut insert = connection.prepare_cached(INSERT_JOB)?;
+        let mut inserting = Inserting::begin(connection, &mut insert);
         let mut made = 0;
         loop {
             let part = self.parts.next_part()?;

@@ -42,6 +42,19 @@ async fn the_log_stays_bounded_while_commits_follow_one_another() {
     store.close();
 }
 
+/// These run on the caller's thread, which leaves the last pages to the writer's thread.
+#[tokio::test]
+async fn the_log_stays_bounded_while_one_caller_makes_one_small_request_after_another() {
+    let database = Database::new();
+    let store = quick_store(&database);
+    let wide = NewJob::encode("wide", &"x".repeat(4000)).unwrap();
+    while database_bytes(&database) < 2 * LOG_BYTES_MAX {
+        store.enqueue(vec![wide.clone(); 15]).await.unwrap();
+    }
+    assert!(log_bytes(&database) < LOG_BYTES_MAX, "the log has {} bytes", log_bytes(&database));
+    store.close();
+}
+
 #[tokio::test]
 async fn the_log_is_copied_when_nobody_writes_any_more() {
     let database = Database::new();
