@@ -7,12 +7,13 @@ mod jobs;
 mod migrate;
 mod queues;
 mod value;
+mod word;
 mod work;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 
 pub(crate) use self::adopt::AdoptArguments;
 pub(crate) use self::enqueue::EnqueueArguments;
@@ -22,7 +23,7 @@ pub(crate) use self::jobs::{
 };
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
 pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
-pub(crate) use self::value::CONCURRENCY_MAX;
+pub(crate) use self::value::{CONCURRENCY_MAX, QueueSlots};
 pub(crate) use self::work::WorkArguments;
 
 /// Run durable background jobs on the database that an application already has
@@ -51,7 +52,7 @@ pub(crate) const EVERYWHERE: &str = "Everywhere";
 pub(crate) struct Globals {
     /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, else `database` in the configuration
     /// file, else DATABASE_URL; the variables are also read from .env; default: sqlite:longshore.db]
-    #[arg(long, value_name = "URL", global = true)]
+    #[arg(long, value_name = "URL", global = true, value_hint = ValueHint::FilePath)]
     pub(crate) database: Option<OsString>,
 
     /// Read this configuration file [else LONGSHORE_CONFIG; default: longshore.toml, if it exists]
@@ -132,6 +133,16 @@ pub(crate) enum Command {
     )]
     Status,
 
+    /// Show the summary live, in a full-screen terminal
+    #[command(
+        long_about = "Show the summary live, in a full-screen terminal\n\nShows queues and jobs, and reads the \
+            database about twice a second. Press ? for the keys: pause or resume a queue, retry or cancel a job, \
+            look into a job and follow its log. Cancelling a job, and running a completed one again, asks first. Use \
+            \"longshore status\" without a terminal.",
+        after_help = "Example: longshore top"
+    )]
+    Top,
+
     /// List workers, when they started, and which jobs they run
     #[command(after_help = "Example: longshore workers --json")]
     Workers,
@@ -162,6 +173,9 @@ pub(crate) enum Command {
 
     /// Print the completion script for a shell
     #[command(
+        long_about = "Print the completion script for a shell\n\nThe script completes commands, options and their \
+            values. The names of queues and types come from the configuration and the database that the line \
+            names.",
         after_help = "Example: longshore completions bash > ~/.local/share/bash-completion/completions/longshore"
     )]
     Completions {

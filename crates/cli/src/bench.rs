@@ -14,7 +14,7 @@ use anyhow::Result;
 use serde::{Serialize, Serializer};
 
 pub(crate) use latency::produce_if_asked;
-pub(crate) use report::{BenchRequest, run};
+pub(crate) use report::{BenchRequest, StepTeller, run};
 
 use crate::arguments::Durability;
 

@@ -11,5 +11,6 @@ pub(crate) mod migrate;
 pub(crate) mod queues;
 pub(crate) mod reference;
 pub(crate) mod status;
+pub(crate) mod top;
 pub(crate) mod work;
 pub(crate) mod workers;

@@ -9,6 +9,8 @@ use longshore_core::{Clock, SystemClock, Timestamp};
 use crate::arguments::Globals;
 use crate::error_report::command_error::CommandError;
 use crate::output::Output;
+use crate::output::live_line::LiveText;
+use crate::output::log_sink::LogSink;
 use crate::settings::config::Config;
 use crate::settings::environment::{Environment, process_variable};
 
@@ -18,6 +20,7 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     globals: Globals,
     config: OnceCell<Arc<Config>>,
+    log: Option<LogSink>,
 }
 
 const CONFIG_PATH: &str = "longshore.toml";
@@ -27,7 +30,30 @@ impl Context {
     /// A context for these flags. Files are read only when a command needs them, so that a broken configuration does
     /// not stop `longshore completions`.
     pub(crate) fn new(globals: Globals) -> Self {
-        Self { output: Output::new(&globals), globals, config: OnceCell::new() }
+        Self { output: Output::new(&globals), globals, config: OnceCell::new(), log: None }
+    }
+
+    /// The same with the log, below which a live line can be shown.
+    pub(crate) fn with_log(globals: Globals, log: LogSink) -> Self {
+        Self { log: Some(log), ..Self::new(globals) }
+    }
+
+    /// Shows a live line below the log, if standard error is a terminal. Returns whether it does.
+    pub(crate) fn show_live(&self, text: LiveText) -> bool {
+        match &self.log {
+            Some(log) if self.output.has_progress() => {
+                log.show(text);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Removes the live line before a result is printed.
+    pub(crate) fn hide_live(&self) {
+        if let Some(log) = &self.log {
+            log.flush();
+        }
     }
 
     /// The configuration; empty if there is no file.

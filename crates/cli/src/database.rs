@@ -1,4 +1,5 @@
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use longshore::{Backend, Queue};
@@ -24,6 +25,13 @@ impl Database {
         if origin == Origin::Created {
             context.output.note(format!("created {}", url.path().display()));
         }
+        Ok(Self { queue: Queue::from_backend(Arc::new(store)) })
+    }
+
+    /// Opens the database again that was open before; creates nothing. Blocks.
+    pub(crate) fn open_existing(path: &Path, durability: Durability) -> anyhow::Result<Self> {
+        let options = SqliteOptions::new(path).durability(durability.into());
+        let (store, _) = SqliteStore::open_prepared(options, Prepare::Nothing).map_err(explain)?;
         Ok(Self { queue: Queue::from_backend(Arc::new(store)) })
     }
 

@@ -7,6 +7,7 @@
 mod arguments;
 mod bench;
 mod commands;
+mod completion;
 mod context;
 mod database;
 mod doctor;
@@ -14,20 +15,20 @@ mod error_report;
 mod exit;
 mod output;
 mod settings;
+mod suggestion;
 
 use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::{Arguments, Command, Globals};
 use crate::context::Context;
 use crate::error_report::ErrorReport;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::output::log_fields::LogFields;
+use crate::output::log_format::LogLevel;
 use crate::output::log_sink::LogSink;
 
 fn main() -> ExitCode {
@@ -37,12 +38,17 @@ fn main() -> ExitCode {
     if let Ok(true) = bench::produce_if_asked() {
         return ExitCode::SUCCESS;
     }
+    match completion::answer_if_asked() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return tell_usage(&error).into(),
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return tell_usage(&error).into(),
     };
     let log = start_logging(&arguments);
-    let context = Context::new(arguments.globals);
+    let context = Context::with_log(arguments.globals, log.clone());
     let ended = dispatch(&context, arguments.command);
     log.flush();
     ended.unwrap_or_else(|error| tell(&context.output, &error)).into()
@@ -58,6 +64,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Queues(command) => commands::queues::run(context, command),
         Command::Workers => commands::workers::run(context),
         Command::Status => commands::status::run(context),
+        Command::Top => commands::top::run(context),
         Command::Doctor => commands::doctor::run(context),
         Command::Migrate(arguments) => commands::migrate::run(context, &arguments),
         Command::Adopt(arguments) => commands::migrate::adopt(context, &arguments),
@@ -96,27 +103,16 @@ fn tell_usage(error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// Sends the library's log to standard error. Workers log by default; otherwise their terminal would stay empty. A
-/// failing log never affects a job.
+/// Sends the log to standard error. A failing log never affects a job.
 fn start_logging(arguments: &Arguments) -> LogSink {
-    let is_worker = matches!(arguments.command, Command::Work(_) | Command::Up(_));
     let level = match (arguments.globals.quiet, arguments.globals.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) if is_worker => LevelFilter::INFO,
-        (false, 0) => LevelFilter::WARN,
-        (false, 1) => LevelFilter::DEBUG,
-        (false, _) => LevelFilter::TRACE,
+        _ if matches!(arguments.command, Command::Top) => LogLevel::Off,
+        (true, _) => LogLevel::Quiet,
+        (false, 0) => LogLevel::Usual,
+        (false, 1) => LogLevel::Verbose,
+        (false, _) => LogLevel::Everything,
     };
-    let has_colour = Output::new(&arguments.globals).has_colour();
     let sink = LogSink::to_stderr();
-    let lines = sink.clone();
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_ansi(has_colour)
-        .with_writer(move || lines.clone())
-        .fmt_fields(LogFields)
-        // tracing would report a failed write on standard error, which is the stream that failed, and panic.
-        .log_internal_errors(false)
-        .init();
+    output::log_format::start(sink.clone(), level, Output::new(&arguments.globals).has_colour());
     sink
 }

@@ -1,9 +1,12 @@
+pub(crate) mod live_line;
 pub(crate) mod log_fields;
+pub(crate) mod log_format;
 pub(crate) mod log_sink;
 pub(crate) mod quoted;
 pub(crate) mod relative_time;
 pub(crate) mod sparkline;
 pub(crate) mod table;
+pub(crate) mod wrap;
 
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};

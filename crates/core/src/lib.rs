@@ -44,5 +44,5 @@ pub use store::{
     StartedAttempt, Store, StoreFuture,
 };
 pub use time::clock::{Clock, SystemClock};
-pub use time::duration::{InvalidDuration, deserialize_duration, parse_duration};
+pub use time::duration::{DurationWord, InvalidDuration, deserialize_duration, parse_duration};
 pub use time::timestamp::{InvalidTimestamp, Timestamp};

@@ -17,15 +17,16 @@ use std::{
     collections::BTreeSet,
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use longshore_migrate::{
-    files::script::{Statement, tokens},
+    files::script::{Statement, Token, tokens},
     schema::Schema,
     target::{
         Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, SchemaChanges, Session,
-        StatementError, Target, TargetError, Value, VerifiedSource,
+        StatementError, Target, TargetCopy, TargetError, Value, VerifiedSource,
     },
     {Direction, Loss, LossCheck, MigrationId, ledger as own},
 };
@@ -37,16 +38,20 @@ use rusqlite::{
 };
 
 use crate::{
-    catalog::{CatalogError, CatalogReader},
+    catalog::{CatalogError, CatalogReader, Ledgers, Reach},
     verified,
 };
 
 use authorizer::Confinement;
-pub(crate) use ledger::{form, tables};
+use bulk::{Budget, Bulk, Within, makes_rows};
+pub(crate) use ledger::form;
 use loss_check::Watch;
 
 /// How long a statement waits for another program's write before it gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(30);
+
+/// Databases of more bytes are copied without their rows.
+const COPIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// What a target is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +72,17 @@ pub struct SqliteTarget<'c> {
     scope: Scope,
     progress: Option<progress::Meter>,
     reader: CatalogReader,
+    /// What statements of ours can have changed since `reader` read the catalog.
+    reach: Reach,
+    /// The schema version at which nothing else has changed since then.
+    read_at: Option<i64>,
     /// What the open transaction can lose, from `begin_loss_check` to `end_loss_check`.
     watch: RefCell<Option<Watch>>,
     stand_ins: stand_in::StandIns,
-    /// It is a database in memory that opens no file.
-    is_scratch: bool,
+    /// How much work on rows is left to it, where it is a database in memory that opens no file.
+    scratch: Option<Arc<Budget>>,
     /// What the scratch databases of this target found to be too much.
-    bulk: bulk::Bulk,
+    bulk: Bulk,
 }
 
 /// What a transaction of the runner is on its connection.
@@ -177,10 +186,12 @@ impl<'c> SqliteTarget<'c> {
             scope: Scope::Transaction,
             progress: None,
             reader: CatalogReader::default(),
+            reach: Reach::Everything,
+            read_at: None,
             watch: RefCell::default(),
             stand_ins: stand_in::StandIns::default(),
-            is_scratch: false,
-            bulk: bulk::Bulk::default(),
+            scratch: None,
+            bulk: Bulk::default(),
         }
     }
 
@@ -204,13 +215,33 @@ impl<'c> SqliteTarget<'c> {
     /// Runs one statement; what it can lose is counted first where a watch is on.
     fn run_watched(&self, statement: &str) -> rusqlite::Result<u64> {
         let connection = self.connection();
-        if self.is_scratch && scratch::is_plain_vacuum(statement) {
-            return Ok(0);
-        }
         self.stand_ins.run(connection, statement, &|| match self.watch.borrow_mut().as_mut() {
             Some(watch) => watch.run(connection, statement, |prepared| to_the_end(connection, prepared)),
             None => run(connection, statement),
         })
+    }
+
+    /// A statement that is broken off takes its transaction with it, which has to begin again.
+    fn execute_on_scratch(
+        &self,
+        budget: &Budget,
+        statement: &str,
+        words: &[Token<'_>],
+        has_rows: bool,
+    ) -> Result<u64, TargetError> {
+        if scratch::is_plain_vacuum(words) {
+            return Ok(0);
+        }
+        if !has_rows {
+            return self.run(statement);
+        }
+        let run = || self.run_watched(statement);
+        match bulk::within(budget, &self.bulk, self.connection(), statement, run) {
+            Within::Ended(result) => result.map_err(|error| self.failed(statement, error)),
+            Within::BrokenOff => {
+                Err(TargetError::TooMuch { statement: Statement { text: statement.to_owned(), line: 1 }.in_short() })
+            }
+        }
     }
 
     fn stop_watching(&mut self) -> Option<Watch> {
@@ -218,13 +249,42 @@ impl<'c> SqliteTarget<'c> {
         if let (Some(_), Handle::Owned(connection)) = (&watch, &mut self.connection) {
             // Nothing is left to refuse, and a hook that cannot be taken off goes with the connection. A scratch
             // database stays without a way to any file.
-            let _ = if self.is_scratch {
+            let _ = if self.scratch.is_some() {
                 scratch::confine(connection)
             } else {
                 connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)
             };
         }
         watch
+    }
+
+    /// Every change of the schema changes its version. If it differs from that of the last reading, all of
+    /// it is read again.
+    fn distrust_others(&mut self) -> Result<(), TargetError> {
+        let now = self.schema_version()?;
+        if self.read_at != Some(now) {
+            self.read_anew()?;
+            self.read_at = Some(now);
+        }
+        Ok(())
+    }
+
+    fn read_anew(&mut self) -> Result<(), TargetError> {
+        self.reach = Reach::Everything;
+        let ledgers = self.ledgers()?;
+        self.reader.expect(ledgers);
+        Ok(())
+    }
+
+    /// An application may have a table of its own under a name that an earlier version used.
+    fn ledgers(&self) -> Result<Ledgers, TargetError> {
+        let form = form(self.connection()).map_err(|error| self.failed("reading the ledger", error))?;
+        Ok(if form == own::Form::Combined { Ledgers::Combined } else { Ledgers::Apart })
+    }
+
+    fn schema_version(&self) -> Result<i64, TargetError> {
+        let version = self.connection().pragma_query_value(None, "schema_version", |row| row.get(0));
+        version.map_err(|error| self.failed("PRAGMA schema_version", error))
     }
 
     pub(crate) fn failed(&self, statement: &str, error: rusqlite::Error) -> TargetError {
@@ -301,9 +361,12 @@ fn quoted(name: &str) -> String {
 
 impl Session for SqliteTarget<'_> {
     fn execute(&mut self, statement: &str) -> Result<u64, TargetError> {
-        let without_rows = || self.bulk.without_rows(self.connection(), statement);
-        if let Some(result) = self.is_scratch.then(without_rows).flatten() {
-            return result.map_err(|error| self.failed(statement, error));
+        let words: Vec<Token<'_>> = tokens(statement).into_iter().filter(Token::has_meaning).collect();
+        let reach = Reach::of_words(statement, &words);
+        let has_rows = reach == Reach::Rows || makes_rows(statement, &words);
+        self.reach.extend(reach);
+        if let Some(budget) = &self.scratch {
+            return self.execute_on_scratch(budget, statement, &words, has_rows);
         }
         if let Some(progress) = &self.progress {
             progress.begin(self.connection(), statement);
@@ -312,6 +375,7 @@ impl Session for SqliteTarget<'_> {
     }
 
     fn query(&mut self, statement: &str) -> Result<Vec<Vec<Value>>, TargetError> {
+        self.reach.extend(Reach::of(statement));
         let connection = self.connection();
         let found = match self.watch.borrow_mut().as_mut() {
             // A migration may write by a query, with RETURNING.
@@ -322,6 +386,7 @@ impl Session for SqliteTarget<'_> {
     }
 
     fn rebuild(&mut self, rebuild: &Rebuild) -> Result<u64, TargetError> {
+        self.reach = Reach::Everything;
         let report = |done, total| {
             if let Some(progress) = &self.progress {
                 progress.tell(&Progress::Rows { done, total: Some(total) });
@@ -332,7 +397,16 @@ impl Session for SqliteTarget<'_> {
     }
 
     fn observe(&mut self) -> Result<Schema, TargetError> {
-        let observed = self.reader.read(self.connection.get());
+        let is_open = self.open.is_some();
+        if !is_open {
+            self.distrust_others()?;
+        }
+        let reach = std::mem::replace(&mut self.reach, Reach::Rows);
+        let observed = self.reader.read_what(self.connection.get(), &reach);
+        if !is_open && self.read_at != Some(self.schema_version()?) {
+            // Another program changed it in the meantime; what was read is still one state.
+            self.read_at = None;
+        }
         observed.map_err(|error| unreadable(&self.context(), error))
     }
 
@@ -371,10 +445,17 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError> {
-        let connection = scratch::Scratch::open(&self.bulk)?.into_connection();
+        let (connection, budget) = scratch::Scratch::open(&self.bulk)?.into_connection();
         let handle = Handle::Owned(Box::new(connection));
         let target = SqliteTarget::over(handle, "the scratch database".to_owned());
-        Ok(Box::new(SqliteTarget { is_scratch: true, bulk: self.bulk.clone(), ..target }))
+        Ok(Box::new(SqliteTarget { scratch: Some(budget), bulk: self.bulk.clone(), ..target }))
+    }
+
+    fn copy(&self) -> Result<TargetCopy, TargetError> {
+        let copy = scratch::copy(self.connection(), COPIED_BYTES_MAX);
+        let (connection, has_rows) = copy.map_err(|error| self.failed("copying it", error))?;
+        let target = SqliteTarget::over(Handle::Owned(Box::new(connection)), self.name.clone());
+        Ok(TargetCopy { target: Box::new(target), has_rows })
     }
 
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError> {
@@ -394,7 +475,9 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn prepare_ledger(&mut self, found: &own::Ledger) -> Result<(), TargetError> {
-        ledger::prepare(self.connection(), found).map_err(|error| self.failed("making the ledger", error))
+        ledger::prepare(self.connection(), found).map_err(|error| self.failed("making the ledger", error))?;
+        // Splitting gives names free that were a ledger's.
+        if self.reader.ledgers() == Ledgers::Combined { self.read_anew() } else { Ok(()) }
     }
 
     fn record(&mut self, record: &own::Record) -> Result<(), TargetError> {
@@ -430,7 +513,7 @@ impl Target for SqliteTarget<'_> {
     }
 
     fn is_outside_transactions(&self, statement: &str) -> bool {
-        let mut words = tokens(statement).into_iter().filter(longshore_migrate::files::script::Token::has_meaning);
+        let mut words = tokens(statement).into_iter().filter(Token::has_meaning);
         let first = words.next();
         first.is_some_and(|word| ["vacuum", "pragma", "attach", "detach"].iter().any(|bare| word.is(bare)))
     }
@@ -445,7 +528,7 @@ impl Target for SqliteTarget<'_> {
 
     fn begin_loss_check(&mut self, check: LossCheck) -> Result<(), TargetError> {
         let watch = match &mut self.connection {
-            Handle::Owned(connection) if self.is_scratch => Watch::on(connection, Confinement::Scratch, check),
+            Handle::Owned(connection) if self.scratch.is_some() => Watch::on(connection, Confinement::Scratch, check),
             Handle::Owned(connection) => {
                 let confinement = Confinement::Database { other_files: check.other_files };
                 Watch::on(connection, confinement, check)

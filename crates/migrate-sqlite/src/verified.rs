@@ -10,7 +10,7 @@ use longshore_migrate::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::target::{SqliteTarget, form, tables};
+use crate::target::{SqliteTarget, form};
 
 /// Whether nothing has changed since `source` was last found in order. Only reads.
 pub fn is_remembered(connection: &Connection, source: &VerifiedSource) -> Result<bool, TargetError> {
@@ -19,7 +19,7 @@ pub fn is_remembered(connection: &Connection, source: &VerifiedSource) -> Result
 }
 
 fn compare(connection: &Connection, source: &VerifiedSource) -> rusqlite::Result<bool> {
-    if form(connection, &tables(connection)?)? != Form::Current {
+    if form(connection)? != Form::Current {
         return Ok(false);
     }
     let query = format!("SELECT fingerprint FROM {OWN_TABLE}_verified WHERE source = ?1");
@@ -29,7 +29,7 @@ fn compare(connection: &Connection, source: &VerifiedSource) -> rusqlite::Result
 
 /// A text that changes with everything that [`is_remembered`] looks at; not a verdict.
 pub fn mark(connection: &Connection, source: &VerifiedSource) -> rusqlite::Result<String> {
-    match form(connection, &tables(connection)?)? {
+    match form(connection)? {
         Form::Current => fingerprint(connection, source),
         form => Ok(format!("{form:?}")),
     }
@@ -37,7 +37,7 @@ pub fn mark(connection: &Connection, source: &VerifiedSource) -> rusqlite::Resul
 
 /// Writes down that `source` is in order as it is now.
 pub(crate) fn remember(connection: &Connection, source: &VerifiedSource) -> rusqlite::Result<()> {
-    if form(connection, &tables(connection)?)? != Form::Current {
+    if form(connection)? != Form::Current {
         return Ok(());
     }
     let fingerprint = fingerprint(connection, source)?;

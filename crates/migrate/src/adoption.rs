@@ -67,7 +67,7 @@ pub struct Takeover {
     pub statements_after: Vec<String>,
 }
 
-/// How an adoption is taken back.
+/// How an adoption is undone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Return {
     /// The table.
@@ -96,6 +96,6 @@ pub trait Adopter: Debug + Send + Sync {
     /// What is to be noted once all is done, as statements. `added` is what the application has beyond the migrations.
     fn seal(&self, session: &mut dyn Session, added: &[Difference]) -> Result<Vec<String>, TargetError>;
 
-    /// How the adoption is taken back; `None` where nothing was adopted.
+    /// How the adoption is undone; `None` where nothing was adopted.
     fn give_back(&self, session: &mut dyn Session) -> Result<Option<Return>, TargetError>;
 }

@@ -4,7 +4,7 @@ use longshore_cause::OutsideCause;
 
 use crate::{
     execution::loss::Loss,
-    execution::replay::RunError,
+    execution::replay::{RunError, names_what_stands_over_a_table},
     files::migration::{Direction, MigrationId},
     files::source::SourceError,
     import::ImportError,
@@ -65,6 +65,9 @@ pub enum MigrateError {
         direction: Direction,
         /// What would be gone.
         losses: Vec<Loss>,
+        /// Whether foreign keys act although the file replaces a table, so that `-- longshore: rebuild` may be all that
+        /// it lacks.
+        wants_rebuild: bool,
         /// Migrations of this run that are done and stay so.
         done: Vec<MigrationId>,
         /// Statements of a migration outside a transaction that are done and stay so.
@@ -104,10 +107,10 @@ pub enum MigrateError {
         /// The migration.
         id: MigrationId,
     },
-    /// The ledger and the schema disagree in a way that no step without loss mends; nothing was written.
+    /// The ledger and the schema disagree in a way that no step without loss fixes; nothing was written.
     #[error("only a person can mend this: {}", first(reasons))]
     NoRepair {
-        /// What stands in the way, never empty.
+        /// The obstacles, never empty.
         reasons: Vec<Finding>,
     },
     /// A table was made by another program and has to be taken over first; nothing ran.
@@ -124,7 +127,7 @@ pub enum MigrateError {
         /// What is to be decided, each with the choices; never empty.
         reasons: Vec<Finding>,
     },
-    /// The adoption cannot be taken back any more; nothing was written.
+    /// The adoption cannot be undone any more; nothing was written.
     #[error("the adoption cannot be undone: {}", listed(reasons))]
     NotReturned {
         /// Why, never empty.
@@ -258,27 +261,19 @@ impl MigrateError {
     }
 
     /// Whether `-- longshore: rebuild` in the first line is what the migration lacks: a table that others refer to was
-    /// dropped with foreign keys in force, or a view or a trigger stands over a table whose name is taken away.
+    /// dropped with foreign keys enabled, or a view or a trigger stands over a table whose name is taken away.
     pub fn wants_rebuild(&self) -> bool {
-        let drops = |error: &RunError| match error {
-            RunError::Statement { statement, .. } => {
-                statement.words().first().is_some_and(|word| word.is("drop") || word.is("alter"))
-            }
-            _ => false,
-        };
-        let (message, drops) = match self {
-            Self::Failed { error, .. } => (error.to_string(), drops(error)),
+        match self {
+            Self::Failed { error, .. } => error.wants_rebuild(),
             // What was deferred is found at the commit.
             Self::Target { error: error @ TargetError::Statement { statement, .. } } => {
-                (error.to_string(), statement.eq_ignore_ascii_case("commit"))
+                statement.eq_ignore_ascii_case("commit") && names_what_stands_over_a_table(&error.to_string())
             }
-            _ => return false,
-        };
-        let is_over = ["error in view ", "error in trigger "].iter().any(|text| message.contains(text));
-        drops && (is_over || message.contains("FOREIGN KEY constraint failed"))
+            _ => false,
+        }
     }
 
-    /// The database's own error, where it and not a migration is what stands in the way.
+    /// The database's own error, if that and not a migration is the cause.
     pub fn target_error(&self) -> Option<&TargetError> {
         match self {
             Self::Target { error } => Some(error),
@@ -287,7 +282,7 @@ impl MigrateError {
         }
     }
 
-    /// The cause outside of every migration, where that is what stands in the way; else the error itself.
+    /// The cause outside of every migration, if there is one; else the error itself.
     pub fn into_outside_cause(self) -> Result<OutsideCause, Self> {
         match self {
             Self::Target { error: TargetError::Outside(cause) } => Ok(cause),

@@ -34,6 +34,7 @@ pub use format::{Flag, Format, Halves, LAYOUTS, Layout, Order};
 pub use skipped::Skipped;
 
 use crate::{
+    files::lint::is_gap,
     files::source::{APP, Source, SourceError},
     report::finding::{Finding, FindingKind},
 };
@@ -90,7 +91,7 @@ pub struct ImportReport {
     pub migrations: Vec<ImportedMigration>,
     /// What is not as it was, in words.
     pub notes: Vec<String>,
-    /// What was passed over.
+    /// What was skipped.
     pub skipped: Vec<Skipped>,
 }
 
@@ -188,7 +189,7 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     };
     let mut collection = collect::collect(format, &tree);
     let migrations = ordered(std::mem::take(&mut collection.migrations), &mut collection.problems);
-    let mut draft = Draft::default();
+    let mut draft = Draft { notes: std::mem::take(&mut collection.notes), ..Draft::default() };
     for migration in migrations {
         draft.add(migration, &mut collection.problems);
     }
@@ -217,7 +218,7 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     })
 }
 
-/// What is passed over elsewhere is read by these two.
+/// What is skipped elsewhere is read by these two.
 fn is_read(name: &str, format: Format) -> bool {
     matches!((name, format), ("meta", Format::Drizzle) | ("migration_lock.toml", Format::Prisma))
 }
@@ -309,7 +310,22 @@ impl Draft {
         })?;
         self.notes.extend(numbers.why_new.map(|why| format!("the numbers are new, because {why}")));
         let mut files = Vec::new();
-        for ((migration, digits), (up, down)) in self.migrations.iter().zip(&numbers.digits).zip(self.texts.drain(..)) {
+        let mut before: Option<i64> = None;
+        for ((migration, digits), (mut up, down)) in
+            self.migrations.iter().zip(&numbers.digits).zip(self.texts.drain(..))
+        {
+            let number: Option<i64> = digits.parse().ok();
+            if let (Some(before), Some(number)) = (before, number)
+                && is_gap(before, number)
+            {
+                up = following(&up, before);
+                let note = format!(
+                    "{}: there is no number between {before} and {number}; its file declares that",
+                    migration.origin
+                );
+                self.notes.push(note);
+            }
+            before = number;
             let stem = format!("{digits}_{}", names::fitting(&migration.name));
             let name = |half: &str| format!("{stem}.{half}.sql");
             self.imported.push(ImportedMigration {
@@ -321,6 +337,15 @@ impl Draft {
             files.extend(down.map(|text| (name("down"), text)));
         }
         Ok(files)
+    }
+}
+
+/// The text with the directive that says which number comes before. sqlx looks for its own at the very beginning.
+fn following(text: &str, before: i64) -> String {
+    let directive = format!("-- longshore: follows {before}\n");
+    match text.split_once('\n') {
+        Some((first, rest)) if first == "-- no-transaction" => format!("{first}\n{directive}{rest}"),
+        _ => format!("{directive}{text}"),
     }
 }
 

@@ -76,7 +76,7 @@ impl Row {
         self.rolled_back_at.is_none()
     }
 
-    /// The id; a row that nobody could attribute stands in the application's ledger.
+    /// The id; a row that nobody could attribute is in the application's ledger.
     pub fn id(&self) -> MigrationId {
         MigrationId::new(self.source.as_deref().unwrap_or(crate::files::source::APP), self.number)
     }
@@ -114,7 +114,7 @@ pub struct Ledger {
     pub rows: Vec<Row>,
     /// What belongs to another manager: named, and no reason for anything.
     pub theirs: Vec<Row>,
-    /// What another manager goes on to read of migrations that a source of ours has, too.
+    /// What another manager continues to read of migrations that a source of ours has, too.
     pub shared: Vec<Row>,
     /// What the other manager has to be told, or it would run again what has run: written when ledgers are split, after
     /// a repair and after an adoption.
@@ -254,7 +254,7 @@ pub enum RowChange {
     None,
 }
 
-/// A change of a row and the event that tells of it, written together.
+/// A change of a row and the event that reports it, written together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// What happens to the row.

@@ -157,7 +157,7 @@ impl<'t> Migrator<'t> {
     }
 
     /// Remembers every source that is in order, so that a worker's start is cheap. The cache is no part of the
-    /// promise: that somebody else is writing just now is no failure.
+    /// promise: it is no failure if another program is writing now.
     fn settle(&mut self, chain: Chain) -> Result<(), MigrateError> {
         let survey = Survey::take_with(self.target.as_mut(), &self.sources, chain)?;
         if !survey.broken().is_empty() || !survey.comparison.is_clean() {

@@ -83,7 +83,7 @@ pub fn up_only(survey: &Survey, id: &MigrationId) -> Result<Vec<MigrationId>, Mi
 /// What `down` rolls back, newest first: one step unless the goal says otherwise.
 pub fn down(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateError> {
     let mut broken = survey.broken();
-    // A hole or a stray file does not stand in the way of going back.
+    // A gap or an unrecognised file does not prevent a rollback.
     broken.retain(|finding| !matches!(finding.kind, FindingKind::OutOfOrder | FindingKind::UnrecognisedFile));
     if !broken.is_empty() {
         return Err(MigrateError::HistoryBroken { findings: broken });
@@ -103,18 +103,21 @@ pub fn down(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateErr
     Ok(wanted.into_iter().map(|standing| standing.id.clone()).collect())
 }
 
-/// A table that a built-in migration makes under a name that is taken. By hand nobody makes half of such a table, so it
-/// is the application's: it is neither marked nor made over.
+/// A table of a built-in migration whose name a table or a view has already. Nobody creates half of such a table by hand,
+/// so it is the application's: it is neither marked nor replaced.
 fn occupied(standing: &Standing, survey: &Survey) -> Option<MigrateError> {
     let link = survey.chain.link(&standing.id).filter(|_| standing.id.source == LONGSHORE && !standing.is_reached)?;
     let tables = link.footprint.adds.keys().filter(|name| name.kind == ObjectKind::Table);
-    tables.filter(|table| survey.observed.contains(table)).find_map(|table| {
+    tables.into_iter().find_map(|table| {
         let of_table = |name: &&ObjectName| name.kind == ObjectKind::Column && name.owner() == table.name;
         let columns: Vec<&ObjectName> = link.footprint.adds.keys().filter(of_table).collect();
         let lacks: Vec<ObjectName> =
             columns.iter().filter(|column| !survey.observed.contains(column)).map(|column| (*column).clone()).collect();
-        let is_other = lacks.len() * 2 > columns.len();
-        is_other.then(|| MigrateError::Occupied { id: standing.id.clone(), table: table.clone(), lacks })
+        let view = ObjectName::view(&table.name);
+        let is_other_table = survey.observed.contains(table) && lacks.len() * 2 > columns.len();
+        let found = if survey.observed.contains(&view) { view } else { table.clone() };
+        let is_other = is_other_table || found != *table;
+        is_other.then(|| MigrateError::Occupied { id: standing.id.clone(), table: found, lacks })
     })
 }
 

@@ -71,9 +71,9 @@ pub struct StatusReport {
     pub migrations: Vec<MigrationStatus>,
     /// Files that are not recognised.
     pub unrecognised: Vec<String>,
-    /// What stands beside the migrations and is passed over.
+    /// What is beside the migrations and is skipped.
     pub skipped: Vec<Skipped>,
-    /// What is wrong with files and ledger, each with what mends it.
+    /// What is wrong with files and ledger, each with what fixes it.
     pub findings: Vec<Finding>,
     /// How the schema differs from what the ledger records.
     pub differences: Vec<Discrepancy>,
@@ -107,7 +107,7 @@ pub struct Theirs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NextStep {
-    /// What mends the first finding, in its own words.
+    /// What fixes the first finding, in its own words.
     Mend {
         /// The finding.
         finding: Finding,
@@ -208,6 +208,8 @@ pub struct RunMigration {
     /// Its transaction bounds.
     #[serde(serialize_with = "bounds_word")]
     pub bounds: Bounds,
+    /// Whether it runs in one transaction with all others of which this is true.
+    pub joined: bool,
     /// Its statements; empty for code.
     pub sql: Vec<String>,
     /// How long it ran; none in a dry run.
@@ -299,7 +301,7 @@ pub struct AdoptReport {
     pub foreign: Vec<ObjectName>,
     /// Whether it was carried out.
     pub applied: bool,
-    /// Whether it can be taken back.
+    /// Whether it can be undone.
     pub can_be_undone: bool,
     /// The backup that was made first.
     pub backup: Option<PathBuf>,
@@ -328,7 +330,7 @@ pub struct LintReport {
     pub ok: bool,
     /// Everything that was found.
     pub findings: Vec<Finding>,
-    /// What stands beside the migrations and was passed over.
+    /// What is beside the migrations and was skipped.
     pub skipped: Vec<Skipped>,
 }
 

@@ -68,7 +68,7 @@ impl Schema {
         Self { objects: Arc::new(owned.map(|(name, definition)| (name.clone(), Arc::clone(definition))).collect()) }
     }
 
-    /// What belongs to a table or view, itself first. They stand together, because a name is ordered by its owner.
+    /// What belongs to a table or view, itself first. They are together, because a name is ordered by its owner.
     pub(crate) fn of_owner(&self, owner: &str) -> impl Iterator<Item = (&ObjectName, &Arc<Definition>)> {
         let from_it = self.objects.range(ObjectName::table(owner)..);
         from_it.take_while(move |(name, _)| name.owner() == owner)
@@ -133,6 +133,9 @@ impl Schema {
     #[must_use]
     pub fn without<'names>(&self, names: impl IntoIterator<Item = &'names ObjectName>) -> Self {
         let gone: BTreeSet<&ObjectName> = names.into_iter().collect();
+        if gone.is_empty() {
+            return self.clone();
+        }
         let owners: BTreeSet<&str> =
             gone.iter().filter(|name| name.table.is_none()).map(|name| ObjectName::owner(name)).collect();
         let mut rest = self.clone();

@@ -3,11 +3,14 @@
 mod version;
 mod words;
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use crate::{
     adoption::{Choices, Scene, Takeover},
-    execution::replay::Chain,
+    execution::replay::{Broken, Chain},
     files::checksum::Change,
     files::migration::{Direction, Migration, MigrationId},
     files::script::Bounds,
@@ -50,7 +53,7 @@ pub struct Standing {
     pub is_reached: bool,
     /// Objects that it adds and that are there already although it is not reached.
     pub already_there: Vec<ObjectName>,
-    /// Statements that an interrupted run outside a transaction has done; the next `up` goes on after them.
+    /// Statements that an interrupted run outside a transaction has done; the next `up` continues after them.
     pub statements_done: usize,
     /// What is wrong, in words.
     pub problem: Option<String>,
@@ -77,6 +80,8 @@ pub struct Survey {
     pub accepted: Vec<ObjectName>,
     /// How a table of another program would be taken over, as long as nobody has chosen anything.
     pub takeover: Option<Takeover>,
+    /// Where each migration is in `standings`; made when somebody asks first.
+    pub(crate) places: OnceLock<HashMap<MigrationId, usize>>,
 }
 
 impl Standing {
@@ -125,17 +130,14 @@ impl Survey {
         let observed = target.observe()?.without(&accepted);
         ledger.attribute_by(sources, &chain, &observed);
         let mut findings: Vec<Finding> = sources.iter().flat_map(Source::findings).cloned().collect();
-        findings.extend(chain.broken().map(|broken| {
-            let message = format!("it does not run on an empty database: {}", broken.message);
-            Finding::new(FindingKind::BrokenReplay, broken.id.to_string(), message).hint("correct the migration")
-        }));
+        findings.extend(chain.broken().map(Broken::finding));
         let recorded = recorded_schema(target, &migrations, &ledger, &chain)?;
         let comparison = recorded.as_ref().map(|expected| differences(expected, &observed)).unwrap_or_default();
         let mut standings = version::standings(sources, &ledger, &chain, &observed);
         find_interrupted(target, &migrations, &mut standings)?;
-        let takeover = None;
+        let (takeover, places) = (None, OnceLock::new());
         let mut survey =
-            Self { ledger, chain, observed, recorded, comparison, standings, findings, accepted, takeover };
+            Self { ledger, chain, observed, recorded, comparison, standings, findings, accepted, takeover, places };
         survey.takeover = survey.inspect(target, sources, &Choices::default())?;
         survey.find_broken_history(sources);
         words::say_problems(&mut survey);
@@ -160,7 +162,18 @@ impl Survey {
 
     /// The standing of a migration.
     pub fn standing(&self, id: &MigrationId) -> Option<&Standing> {
-        self.standings.iter().find(|standing| standing.id == *id)
+        let places = self.places.get_or_init(|| {
+            let ids = self.standings.iter().map(|standing| standing.id.clone());
+            // Of several with one number the first counts.
+            ids.enumerate().map(|(place, id)| (id, place)).rev().collect()
+        });
+        places.get(id).map(|place| &self.standings[*place])
+    }
+
+    /// The standing of the migration that a finding speaks of.
+    pub(crate) fn standing_of(&self, subject: &str) -> Option<&Standing> {
+        let (source, number) = subject.rsplit_once(':')?;
+        self.standing(&MigrationId::new(source, number.parse().ok()?))
     }
 
     /// Findings that forbid to run anything.
@@ -245,7 +258,7 @@ fn accepted(session: &mut dyn Session, sources: &[Source]) -> Result<Vec<ObjectN
     Ok(accepted)
 }
 
-/// Only a file that forbids a transaction can be half done by right.
+/// Only a file that forbids a transaction can be partly done without an error.
 fn find_interrupted(
     target: &mut dyn Target,
     migrations: &[&Migration],

@@ -31,7 +31,7 @@ pub enum Value {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// The file, the disk, the server or another program stands in the way of every statement.
+    /// The file, the disk, the server or another program prevents every statement.
     #[error(transparent)]
     Outside(#[from] OutsideCause),
     /// A statement failed.
@@ -48,6 +48,13 @@ pub enum TargetError {
          table itself"
     )]
     NotPermitted {
+        /// The statement in one line.
+        statement: String,
+    },
+    /// A statement is too much work for a rehearsal and was broken off, with its transaction. It has no rows the next
+    /// time.
+    #[error("`{statement}` is too much work for a rehearsal")]
+    TooMuch {
         /// The statement in one line.
         statement: String,
     },
@@ -181,7 +188,7 @@ pub enum ForeignKeys {
     Enforced,
     /// Not at all until the commit, which checks every one.
     Suspended,
-    /// As the migration has set them by a pragma of its own, outside a transaction.
+    /// As the migration has set them by its own pragma, outside a transaction.
     AsSet,
 }
 
@@ -212,12 +219,20 @@ pub struct VerifiedSource {
     pub tables: Vec<String>,
 }
 
+/// A copy of a database, on which a plan is tried.
+pub struct TargetCopy {
+    /// The copy.
+    pub target: Box<dyn Target>,
+    /// Whether it has every row. Of a large database only the schema and the ledgers are copied.
+    pub has_rows: bool,
+}
+
 /// A database with a ledger. Reading methods never write; writing ones are called between `begin` and `commit`.
 pub trait Target: Session {
     /// The database in words that a user recognises, without credentials.
     fn name(&self) -> String;
 
-    /// The ledger in whatever form it is; a missing one is empty.
+    /// The ledger in any form; a missing one is empty.
     fn ledger(&mut self) -> Result<Ledger, TargetError>;
 
     /// Every recorded event, oldest first; those that an old ledger implies are made up from its rows by the caller.
@@ -227,7 +242,11 @@ pub trait Target: Session {
     fn scratch(&self) -> Result<Box<dyn Session>, TargetError>;
 
     /// An empty database of the same kind that goes away by itself, with transactions and foreign keys as this has them.
+    /// What is too much work there is broken off: [`TargetError::TooMuch`].
     fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError>;
+
+    /// A copy in memory that goes away by itself, on which a plan is tried.
+    fn copy(&self) -> Result<TargetCopy, TargetError>;
 
     /// Waits for the runner lock. [`OutsideCause::RunnerBusy`] after `wait`.
     fn lock(&mut self, wait: Duration) -> Result<Box<dyn RunnerLock>, TargetError>;

@@ -4,6 +4,9 @@ use std::time::Duration;
 use clap::Args;
 use longshore_core::{JobId, OnDuplicate, Priority, Timestamp, UniqueWhile, parse_duration};
 
+use super::word::WordParser;
+use crate::completion::{Names, completer};
+
 /// The arguments of `enqueue`: one job, or a file of jobs.
 #[derive(Debug, Args)]
 #[command(
@@ -12,7 +15,7 @@ use longshore_core::{JobId, OnDuplicate, Priority, Timestamp, UniqueWhile, parse
 )]
 pub(crate) struct EnqueueArguments {
     /// The job type; it decides which handler or program runs the job
-    #[arg(value_name = "TYPE", required_unless_present = "batch")]
+    #[arg(value_name = "TYPE", required_unless_present = "batch", add = completer(Names::Type))]
     pub(crate) job_type: Option<String>,
 
     /// The payload as JSON; - for standard input, @FILE for a file [default: {}]
@@ -35,11 +38,12 @@ pub(crate) struct EnqueueArguments {
     pub(crate) batch: Option<PathBuf>,
 
     /// The queue [default: default]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completer(Names::Queue))]
     pub(crate) queue: Option<String>,
 
     /// An integer, or low, normal, high, urgent or critical; higher runs first [default: normal]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, hide_possible_values = true,
+        value_parser = WordParser::<Priority>::new())]
     pub(crate) priority: Option<Priority>,
 
     /// Do not start it before this much time has passed, such as 30s or 2h
@@ -78,6 +82,8 @@ pub(crate) struct EnqueueArguments {
     #[arg(
         long,
         value_name = "RULE",
+        hide_possible_values = true,
+        value_parser = WordParser::<OnDuplicate>::new(),
         requires = "unique_key",
         long_help = "What to do if a job has this key already [default: keep]\n\nkeep does not change it. \
             If that job is waiting, replace gives it the new type, payload, priority, limits and metadata. Its id, \
@@ -89,7 +95,8 @@ pub(crate) struct EnqueueArguments {
     pub(crate) on_duplicate: Option<OnDuplicate>,
 
     /// Which jobs with this key count: unfinished, or waiting (one may wait while another runs) [default: unfinished]
-    #[arg(long, value_name = "STATES", requires = "unique_key")]
+    #[arg(long, value_name = "STATES", requires = "unique_key", hide_possible_values = true,
+        value_parser = WordParser::<UniqueWhile>::new())]
     pub(crate) unique_while: Option<UniqueWhile>,
 
     /// Do not start it until this job has completed

@@ -2,12 +2,14 @@ use clap::Args;
 use longshore_core::{DeadLetterCode, FailureType, Filter, JobId, Status};
 
 use super::value::NameList;
+use super::word::WordParser;
+use crate::completion::{Names, completer};
 
 /// Selects jobs by their properties. Each flag may be repeated, or take a list separated by commas.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct FilterArguments {
-    /// Only jobs in this state: pending, running, retrying, completed, cancelled, dead_letter or blocked
-    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    /// Only jobs in this state
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = WordParser::<Status>::new())]
     pub(crate) status: Vec<Status>,
 
     #[command(flatten)]
@@ -18,20 +20,19 @@ pub(crate) struct FilterArguments {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KindArguments {
     /// Only jobs of this type; write a comma inside a name as \,
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = completer(Names::TypeList))]
     pub(crate) job_type: Vec<NameList>,
 
     /// Only jobs in this queue; write a comma inside a name as \,
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completer(Names::QueueList))]
     pub(crate) queue: Vec<NameList>,
 
-    /// Only jobs whose last failure had this type, such as network_error
-    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    /// Only jobs whose last failure had this type
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', value_parser = WordParser::<FailureType>::new())]
     pub(crate) failure_type: Vec<FailureType>,
 
-    /// Only dead letters with this reason: retries_spent, not_retried, crashes_spent, deferrals_spent,
-    /// parent_ended, expired, refused or upgraded
-    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    /// Only dead letters with this reason
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = WordParser::<DeadLetterCode>::new())]
     pub(crate) reason: Vec<DeadLetterCode>,
 }
 

@@ -5,6 +5,8 @@ use longshore_core::{Due, InvalidId, InvalidPriority, JobId, Priority, Timestamp
 use thiserror::Error;
 
 use super::filter::{FilterArguments, KindArguments, RetryArguments, ScopeArguments, TargetArguments};
+use super::word::closest_priority;
+use crate::completion::{Names, completer};
 
 /// The subcommands of `jobs`.
 #[derive(Debug, Subcommand)]
@@ -160,11 +162,11 @@ pub(crate) struct EditArguments {
     pub(crate) data: Option<String>,
 
     /// Move it into this queue
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completer(Names::Queue))]
     pub(crate) queue: Option<String>,
 
     /// Give it this job type
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = completer(Names::Type))]
     pub(crate) job_type: Option<String>,
 
     /// Do not start it before this much time has passed, such as 30s or 2h; 0s starts it now
@@ -220,8 +222,13 @@ pub(crate) enum InvalidPriorityWords {
     #[error(transparent)]
     Id(#[from] InvalidId),
     /// The priority is invalid.
-    #[error(transparent)]
-    Priority(#[from] InvalidPriority),
+    #[error("{source}{}", .meant.map(|name| format!("; did you mean {name}?")).unwrap_or_default())]
+    Priority {
+        /// What is wrong with it.
+        source: InvalidPriority,
+        /// The name that was probably meant.
+        meant: Option<&'static str>,
+    },
     /// Both an id and `--all` were given.
     #[error("--all takes a priority only: remove the id")]
     IdWithAll,
@@ -239,6 +246,9 @@ impl PriorityArguments {
             (false, [id, priority]) => (vec![id.parse()?], priority),
             (false, _) => return Err(InvalidPriorityWords::Missing),
         };
-        Ok((TargetArguments { ids, scope: self.scope }, priority.parse()?))
+        let unknown =
+            |source: InvalidPriority| InvalidPriorityWords::Priority { meant: closest_priority(&source.word), source };
+        let priority = priority.parse().map_err(unknown)?;
+        Ok((TargetArguments { ids, scope: self.scope }, priority))
     }
 }

@@ -1,5 +1,7 @@
 use clap::{Args, Subcommand};
 
+use crate::completion::{Names, completer};
+
 /// The queues, and what to do with them.
 #[derive(Debug, Args)]
 pub(crate) struct QueuesArguments {
@@ -19,7 +21,7 @@ pub(crate) enum QueuesCommand {
     #[command(after_help = "Example: longshore queues pause mail")]
     Pause {
         /// The queue
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = completer(Names::Queue))]
         queue: String,
     },
 
@@ -27,7 +29,7 @@ pub(crate) enum QueuesCommand {
     #[command(after_help = "Example: longshore queues resume mail")]
     Resume {
         /// The queue
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = completer(Names::Queue))]
         queue: String,
     },
 }

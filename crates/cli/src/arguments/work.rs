@@ -1,5 +1,7 @@
 use clap::Args;
 
+use crate::completion::{Names, completer};
+
 use super::value::{CONCURRENCY_MAX, QueueSlots};
 
 /// The arguments of `work` and `up`.
@@ -8,7 +10,7 @@ pub(crate) struct WorkArguments {
     /// Run jobs of this queue, at most N at once; may be repeated [default: every queue]. If the name of the queue ends
     /// in a
     /// colon, or in a colon and a number, always give N
-    #[arg(long = "queue", value_name = "NAME[:N]")]
+    #[arg(long = "queue", value_name = "NAME[:N]", add = completer(Names::Queue))]
     pub(crate) queues: Vec<QueueSlots>,
 
     /// Run at most this many jobs at once [default: the number of processors]

@@ -1,7 +1,8 @@
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use serde::Serialize;
 
 use super::both::BothDurabilities;
@@ -108,27 +109,56 @@ struct Ratios {
 /// Hand-written and own measurements alternate, so that other load on the machine affects both.
 const ROUNDS: u64 = 3;
 
+/// How many steps `run` announces: the preparation, two a round, and four at the end.
+const STEPS: u64 = 1 + 2 * ROUNDS + 4;
+
+/// Announces each step of a run, in words.
+pub(crate) struct StepTeller<'a> {
+    begun: u64,
+    tell: &'a mut dyn FnMut(String),
+}
+
+impl<'a> StepTeller<'a> {
+    /// Tells the steps by this function.
+    pub(crate) fn new(tell: &'a mut dyn FnMut(String)) -> Self {
+        Self { begun: 0, tell }
+    }
+
+    fn begin(&mut self, step: &str) {
+        self.begun += 1;
+        (self.tell)(format!("step {} of {STEPS}: {step}", self.begun));
+    }
+}
+
 /// Runs all measurements, one after the other.
-pub(crate) fn run(request: &BenchRequest) -> Result<BenchReport> {
+pub(crate) fn run(request: &BenchRequest, mut steps: StepTeller<'_>) -> Result<BenchReport> {
     let folder = tempfile::Builder::new()
         .prefix("longshore-bench-")
         .tempdir_in(&request.folder)
-        .with_context(|| format!("cannot write to {}: give a folder with --folder", request.folder.display()))?;
+        .map_err(|error| unwritable(&request.folder, &error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (jobs, durability) = (request.jobs, request.durability);
+    steps.begin("making large queues");
     let crowds = runtime.block_on(Crowds::gather(folder.path(), jobs, ROUNDS, durability))?;
     let (mut raw, mut own) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let folder = folder.path().join(round.to_string());
         std::fs::create_dir(&folder)?;
+        steps.begin(&format!("SQLite by hand, round {} of {ROUNDS}", round + 1));
         raw.push(raw::measure(&folder, jobs, durability)?);
+        steps.begin(&format!("Longshore, round {} of {ROUNDS}", round + 1));
         own.push(runtime.block_on(own::measure(&folder, &crowds, jobs, durability))?);
         std::fs::remove_dir_all(&folder)?;
     }
-    let longshore = runtime.block_on(measure_waits(folder.path(), request, OwnRates::median(&own)))?;
+    let longshore = runtime.block_on(measure_waits(folder.path(), request, OwnRates::median(&own), &mut steps))?;
     let ratios = Ratios::median(&own, &raw, &longshore.both);
     let raw = RawRates::median(&raw);
     Ok(BenchReport { engine: "sqlite", durability: durability.as_str(), jobs, raw, longshore, ratios })
+}
+
+/// The error names the folder that was given, not the file that could not be made in it.
+fn unwritable(folder: &Path, error: &io::Error) -> anyhow::Error {
+    anyhow!("cannot write to {}: {}; give another folder with --folder", folder.display(), error.kind())
 }
 
 impl Ratios {
@@ -151,12 +181,21 @@ impl Ratios {
     }
 }
 
-async fn measure_waits(folder: &Path, request: &BenchRequest, rates: OwnRates) -> Result<Own> {
+async fn measure_waits(
+    folder: &Path,
+    request: &BenchRequest,
+    rates: OwnRates,
+    steps: &mut StepTeller<'_>,
+) -> Result<Own> {
+    steps.begin("from enqueue to start");
     let samples = LATENCY_SAMPLES.min(request.jobs.max(10));
     let raw_commit_ms = Percentiles::of(raw::commit_samples(folder, samples, latency::PAUSE, request.durability)?);
     let (same, other) = latency::measure(folder, samples, samples, request.durability).await?;
+    steps.begin("at both durabilities");
     let both = BothDurabilities::measure(folder, request.jobs, samples, ROUNDS).await?;
+    steps.begin("an idle worker");
     let idle = latency::watch_idle(folder, 1, IDLE_SPAN, request.durability).await?;
+    steps.begin("six idle workers");
     let six = latency::watch_idle(folder, 6, IDLE_SPAN, request.durability).await?;
     Ok(Own {
         rates,

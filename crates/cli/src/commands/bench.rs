@@ -1,12 +1,28 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
 use crate::arguments::BenchArguments;
-use crate::bench::{self, BenchRequest};
+use crate::bench::{self, BenchRequest, StepTeller};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::relative_time::span;
 
 /// Measures this machine and prints rates and ratios.
 pub(crate) fn run(context: &Context, arguments: BenchArguments) -> anyhow::Result<Exit> {
     let request = BenchRequest { jobs: arguments.jobs, durability: arguments.durability, folder: arguments.folder };
-    let report = bench::run(&request)?;
+    let step = Arc::new(Mutex::new(String::new()));
+    let (shown, began) = (Arc::clone(&step), Instant::now());
+    let text = move || format!("{} ({})", shown.lock().unwrap_or_else(PoisonError::into_inner), span(began.elapsed()));
+    let is_live = context.show_live(Box::new(text));
+    let mut tell = |words: String| {
+        if !is_live {
+            context.output.note(&words);
+        }
+        *step.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    };
+    let report = bench::run(&request, StepTeller::new(&mut tell));
+    context.hide_live();
+    let report = report?;
     context.output.result(&report, |output| {
         output.table(&report.to_table())?;
         report.to_lines().iter().try_for_each(|line| output.line(line))

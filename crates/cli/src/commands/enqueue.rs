@@ -1,6 +1,7 @@
 use longshore_core::{Due, Duplicate, Enqueued, Job, JobId, Limits, NewJob, ValidJob};
 use serde::Serialize;
 
+use self::misspelt::{UnknownTypes, warn_of_queue};
 use crate::arguments::EnqueueArguments;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -11,6 +12,7 @@ use crate::settings::config::Config;
 
 mod batch;
 mod batch_lines;
+mod misspelt;
 pub(super) mod payload;
 
 /// Enqueues one job or a batch. Reads and checks all input before it opens the database.
@@ -19,8 +21,19 @@ pub(crate) fn run(context: &Context, arguments: EnqueueArguments) -> anyhow::Res
     if let Some(path) = &arguments.batch {
         return batch::run(context, &config, path);
     }
+    let queue = arguments.queue.clone();
     let job = read_job(&config, arguments)?.check(&Limits::default()).map_err(CommandError::Job)?;
-    context.block_on(enqueue(context, job))
+    context.block_on(async {
+        let database = Database::open(context, Prepare::New).await?;
+        let mut unknown = UnknownTypes::default();
+        unknown.note(&config, &job.job_type);
+        let enqueued = enqueue(context, &database, job).await?;
+        unknown.warn(context, &database, &config, Some(enqueued.id)).await;
+        if let Some(queue) = queue.filter(|_| enqueued.duplicate.is_none()) {
+            warn_of_queue(context, &database, &config, &queue, enqueued.id).await;
+        }
+        Ok(Exit::Done)
+    })
 }
 
 fn read_job(config: &Config, arguments: EnqueueArguments) -> Result<NewJob, CommandError> {
@@ -56,8 +69,7 @@ struct EnqueuedJob {
     duplicate: Option<Duplicate>,
 }
 
-async fn enqueue(context: &Context, job: ValidJob) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Prepare::New).await?;
+async fn enqueue(context: &Context, database: &Database, job: ValidJob) -> anyhow::Result<Enqueued> {
     let enqueued = database.enqueue_valid(vec![job]).await?;
     let [enqueued] = enqueued.as_slice() else {
         anyhow::bail!("the database returned {} jobs for one enqueue", enqueued.len());
@@ -65,8 +77,8 @@ async fn enqueue(context: &Context, job: ValidJob) -> anyhow::Result<Exit> {
     if let Some(duplicate) = enqueued.duplicate {
         context.output.note(note(enqueued.id, duplicate));
     }
-    CommandError::after(done(enqueued), tell(context, &database, enqueued).await)?;
-    Ok(Exit::Done)
+    CommandError::after(done(enqueued), tell(context, database, enqueued).await)?;
+    Ok(*enqueued)
 }
 
 fn note(id: JobId, duplicate: Duplicate) -> String {

@@ -6,17 +6,16 @@ use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
 mod edit;
-mod list;
+pub(super) mod list;
 mod logs;
 mod moves;
 mod show;
 mod wait;
 
-use self::list::any_state;
-pub(super) use self::list::{dead_letters, list};
+pub(super) use self::list::{any_state, dead_letters, list};
 pub(super) use self::moves::Verb;
 use self::moves::{Move, targets};
-pub(super) use self::show::{print_detail, read_detail};
+pub(super) use self::show::{attempts, fact_lines, print_detail, read_detail};
 
 /// Runs `longshore jobs`.
 pub(crate) fn run(context: &Context, command: JobsCommand) -> anyhow::Result<Exit> {

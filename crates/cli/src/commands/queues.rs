@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::output::quoted::argument;
 use crate::output::relative_time::span;
 use crate::output::table::Table;
+use crate::suggestion::closest;
 
 /// Runs `longshore queues`.
 pub(crate) fn run(context: &Context, arguments: QueuesArguments) -> anyhow::Result<Exit> {
@@ -28,10 +29,10 @@ struct Queues {
 }
 
 /// One queue in JSON.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Queue {
     #[serde(flatten)]
-    stats: QueueStats,
+    pub(super) stats: QueueStats,
     /// Jobs that wait: ready, scheduled, retrying or blocked.
     depth: u64,
     /// Jobs that are running.
@@ -82,19 +83,20 @@ struct Changed<'a> {
     is_paused: bool,
 }
 
+/// The queue that was probably meant instead of one that never had a job, in words.
+pub(super) async fn probably_meant(database: &Database, queue: &str) -> Option<String> {
+    unused_queue(database, queue).await.ok().flatten().filter(|similar| !similar.is_empty())
+}
+
 /// If the queue never had a job: a suggestion of another queue, in words.
 async fn unused_queue(database: &Database, queue: &str) -> anyhow::Result<Option<String>> {
     let known = database.stats(0).await?.queues;
     if known.iter().any(|stats| stats.queue == queue) {
         return Ok(None);
     }
-    let similar = known.iter().map(|stats| (strsim::jaro_winkler(&stats.queue, queue), &stats.queue));
-    let similar = similar.filter(|(likeness, _)| *likeness > LIKENESS_MIN).max_by(|a, b| a.0.total_cmp(&b.0));
-    Ok(Some(similar.map_or_else(String::new, |(_, name)| format!("; did you mean {}?", argument(name)))))
+    let similar = closest(queue, known.iter().map(|stats| stats.queue.as_str()));
+    Ok(Some(similar.map_or_else(String::new, |name| format!("; did you mean {}?", argument(name)))))
 }
-
-/// From this similarity on, a name counts as a typo of another one. clap uses the same value for its own hints.
-const LIKENESS_MIN: f64 = 0.7;
 
 async fn change(context: &Context, queue: String, change: QueueChange) -> anyhow::Result<Exit> {
     // No job can have this queue name, so it is a typo.

@@ -24,8 +24,10 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
 
 fn render(command: &mut clap::Command, page: &mut String) {
     let name = command.get_bin_name().unwrap_or("longshore").to_owned();
-    let mut help = command.render_long_help().to_string();
-    help.truncate(help.trim_end().len());
+    let help = command.render_long_help().to_string();
+    // clap pads the lines between paragraphs.
+    let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    let help = lines.join("\n");
     // Writing to a String cannot fail.
     let _ = write!(page, "\n## {name}\n\n```text\n{help}\n```\n");
     for command in command.get_subcommands_mut().filter(|command| !command.is_hide_set()) {

@@ -14,23 +14,24 @@ use crate::output::Output;
 use crate::output::relative_time::{relative, span};
 use crate::output::sparkline::sparkline;
 use crate::output::table::{Screen, count_jobs, one_line};
+use crate::output::wrap::wrapped;
 
 /// The summary in JSON.
-#[derive(Serialize)]
-struct Report {
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
     database: String,
     now: Timestamp,
     /// The number of jobs in each status.
     jobs: BTreeMap<Status, u64>,
-    queues: Vec<Queue>,
+    pub(super) queues: Vec<Queue>,
     last_hour: Hour,
     workers: Workers,
     next_due_at: Option<Timestamp>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
 }
 
 /// What ended in the last sixty minutes, including the current one.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Hour {
     #[serde(flatten)]
     total: Ended,
@@ -42,7 +43,7 @@ struct Hour {
     minutes: Vec<Ended>,
 }
 
-#[derive(Clone, Copy, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 struct Ended {
     completed: u64,
     retried: u64,
@@ -50,7 +51,7 @@ struct Ended {
     cancelled: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Workers {
     alive: usize,
     dead: usize,
@@ -59,10 +60,11 @@ struct Workers {
     running: usize,
 }
 
-const MINUTES: u32 = 60;
+/// How many minutes of the past are shown.
+pub(super) const MINUTES: u32 = 60;
 const TWO_LINES_BELOW: usize = 70;
-/// The assumed screen if there is no terminal.
-const PAPER: Screen = Screen { width: 80, has_colour: false };
+/// The assumed width if there is no terminal.
+const COLUMNS_OF_PAPER: usize = 80;
 
 /// Runs `longshore status`.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
@@ -77,21 +79,49 @@ async fn report(context: &Context) -> anyhow::Result<Report> {
     let database = Database::open(context, Prepare::Nothing).await?;
     let (stats, workers, health) =
         (database.stats(MINUTES).await?, database.workers().await?, database.health().await?);
-    let Stats { queues, minutes, next_due_at } = stats;
-    let mut jobs: BTreeMap<Status, u64> = Status::ALL.map(|status| (status, 0)).into();
-    for (status, count) in queues.iter().flat_map(|queue| &queue.jobs) {
-        *jobs.entry(*status).or_default() += count;
+    Ok(Report::new(path, stats, &workers, judge(&health, &configured), health.now))
+}
+
+impl Report {
+    /// The summary of what was read at `now`.
+    pub(super) fn new(
+        database: String,
+        stats: Stats,
+        workers: &[WorkerRecord],
+        findings: Vec<Finding>,
+        now: Timestamp,
+    ) -> Self {
+        let Stats { queues, minutes, next_due_at } = stats;
+        let mut jobs: BTreeMap<Status, u64> = Status::ALL.map(|status| (status, 0)).into();
+        for (status, count) in queues.iter().flat_map(|queue| &queue.jobs) {
+            *jobs.entry(*status).or_default() += count;
+        }
+        Self {
+            database,
+            now,
+            jobs,
+            queues: queues.into_iter().map(|stats| Queue::new(stats, now)).collect(),
+            last_hour: Hour::new(&minutes, now),
+            workers: Workers::new(workers),
+            next_due_at,
+            findings,
+        }
     }
-    Ok(Report {
-        database: path,
-        now: health.now,
-        jobs,
-        queues: queues.into_iter().map(|stats| Queue::new(stats, health.now)).collect(),
-        last_hour: Hour::new(&minutes, health.now),
-        workers: Workers::new(&workers),
-        next_due_at,
-        findings: judge(&health, &configured),
-    })
+
+    /// The database and its jobs by status, in one line.
+    pub(super) fn head(&self) -> String {
+        format!("{}: {}", self.database, in_words(&self.jobs))
+    }
+
+    /// The last hour, the workers and the next scheduled job, in lines that fit.
+    pub(super) fn activity(&self, width: usize) -> String {
+        let mut text = hour(&self.last_hour, width);
+        text += &workers(&self.workers, width);
+        if let Some(next) = self.next_due_at {
+            text += &format!("next        a job is due {}\n", relative(next, self.now));
+        }
+        text
+    }
 }
 
 impl Hour {
@@ -134,20 +164,31 @@ impl Workers {
 }
 
 fn tell(output: &Output, report: &Report) -> io::Result<()> {
-    output.text(words(report, output.screen().unwrap_or(PAPER)).as_bytes())
+    output.text(words(report, output.screen()).as_bytes())
 }
 
-fn words(report: &Report, screen: Screen) -> String {
-    let mut text = format!("{}: {}\n", report.database, in_words(&report.jobs));
+/// The summary on this screen. Without one, the table is separated by tabs and nothing is cut or wrapped.
+fn words(report: &Report, screen: Option<Screen>) -> String {
+    let fitting = |line: &str| match screen {
+        Some(screen) => wrapped(line, screen.width).join("\n") + "\n",
+        None => format!("{line}\n"),
+    };
+    let mut text = fitting(&report.head());
     if !report.queues.is_empty() {
-        text += &format!("\n{}", queues::table(&report.queues).to_screen(screen));
+        let table = queues::table(&report.queues);
+        text += &format!("\n{}", screen.map_or_else(|| table.to_tabs(), |screen| table.to_screen(screen)));
     }
-    text += &format!("\n{}", hour(&report.last_hour, screen.width));
-    text += &workers(&report.workers);
-    if let Some(next) = report.next_due_at {
-        text += &format!("next        a job is due {}\n", relative(next, report.now));
+    let width = screen.map_or(COLUMNS_OF_PAPER, |screen| screen.width);
+    text += &format!("\n{}\n", report.activity(width));
+    if report.findings.is_empty() {
+        text += "no problems found\n";
     }
-    text + "\n" + &findings(&report.findings)
+    for finding in &report.findings {
+        let line = |text: &str| one_line(text, usize::MAX);
+        text += &fitting(&format!("! {}", line(&finding.message)));
+        text += &fitting(&format!("  {}", line(&finding.hint)));
+    }
+    text
 }
 
 /// The statuses that have jobs, and always pending and running.
@@ -178,6 +219,9 @@ fn hour(hour: &Hour, width: usize) -> String {
     };
     line("  completed", |minute| minute.completed);
     line("  failed", |minute| minute.retried + minute.dead_letters);
+    if completed > 0 {
+        text += &format!("  rate      {:.1} completed a minute\n", completed as f64 / f64::from(MINUTES));
+    }
     if let (Some(waited), Some(ran)) = (hour.waited_ms, hour.ran_ms) {
         let [waited, ran] = [waited, ran].map(|ms| span(Duration::from_millis(ms)));
         text += &format!("  average   waited {waited}, ran {ran}\n");
@@ -185,20 +229,13 @@ fn hour(hour: &Hour, width: usize) -> String {
     text
 }
 
-fn workers(workers: &Workers) -> String {
+fn workers(workers: &Workers, width: usize) -> String {
     let Workers { alive, dead, slots, running } = workers;
     let dead = if *dead == 0 { String::new() } else { format!(", {dead} dead") };
     let running = count_jobs(*running as u64);
-    format!("workers     {alive} alive{dead}; {running} in {slots} slots\n")
-}
-
-fn findings(findings: &[Finding]) -> String {
-    if findings.is_empty() {
-        return "no problems found\n".to_owned();
-    }
-    let line = |text: &str| one_line(text, usize::MAX);
-    findings.iter().map(|finding| format!("! {}\n  {}\n", line(&finding.message), line(&finding.hint))).collect()
+    let between = if width < TWO_LINES_BELOW { ",\n            " } else { "; " };
+    format!("workers     {alive} alive{dead}{between}{running} in {slots} slots\n")
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

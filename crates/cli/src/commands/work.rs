@@ -4,13 +4,21 @@ use std::sync::Arc;
 
 use longshore::Worker;
 use longshore::command::{CommandHandler, SupervisorProgram};
+use longshore_core::Filter;
 use serde::Serialize;
 
-use crate::arguments::{CONCURRENCY_MAX, WorkArguments};
+mod job_lines;
+mod waiting;
+
+use self::job_lines::{JobLines, WorkCounts};
+use self::waiting::{Telling, Waiting};
+use super::queues;
+use crate::arguments::{CONCURRENCY_MAX, QueueSlots, WorkArguments};
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
+use crate::output::log_format::WORKER;
 use crate::settings::config::Config;
 
 /// The result of the command for `--json`.
@@ -40,19 +48,50 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
             context.output.note("no job type is declared, so this worker could not run any job");
             return anyhow::Ok("drained");
         }
-        let worker = worker(context, &database, &config, arguments)?;
+        let lines = Arc::new(JobLines::default());
+        let worker = worker(context, &database, &config, arguments)?.middleware(Arc::clone(&lines));
         if !config.jobs.is_empty() {
             let types: Vec<&str> = config.jobs.keys().map(String::as_str).collect();
             // Written through the log, which never waits for a reader.
-            tracing::info!("running jobs of {}; stop with Ctrl-C or SIGTERM", types.join(", "));
+            tracing::info!(target: WORKER, "running jobs of {}; stop with Ctrl-C or SIGTERM", types.join(", "));
         }
+        warn_of_unused_queues(&database, &config, arguments).await;
+        let mine = Filter::all().job_types(config.jobs.keys().cloned());
+        let named = arguments.queues.iter().map(|slots| slots.queue.clone());
+        let mine = if arguments.queues.is_empty() { mine } else { mine.queues(named) };
+        watch(context, database, mine, lines.counts(), arguments);
         run_worker(worker, arguments).await
     })?;
+    context.hide_live();
     if context.output.format() == crate::output::Format::Json {
         let told = context.output.document(&Ended { ended });
         CommandError::after(format_args!("the worker has {ended}"), told)?;
     }
     Ok(Exit::Done)
+}
+
+/// Warns about queues that are probably misspelt.
+async fn warn_of_unused_queues(database: &Database, config: &Config, arguments: &WorkArguments) {
+    for QueueSlots { queue, .. } in &arguments.queues {
+        let is_declared = config.jobs.keys().any(|job_type| config.new_job(job_type).queue == *queue);
+        if !is_declared && let Some(similar) = queues::probably_meant(database, queue).await {
+            tracing::warn!("no job has been in queue {queue} yet{similar}");
+        }
+    }
+}
+
+/// Shows counts, and what an idle worker waits for: on a terminal in a live line, else a drain says it in the log.
+fn watch(context: &Context, database: Database, mine: Filter, counts: Arc<WorkCounts>, arguments: &WorkArguments) {
+    let waiting = Waiting::default();
+    let (shown, shown_counts) = (waiting.clone(), Arc::clone(&counts));
+    let is_live = context.show_live(Box::new(move || shown_counts.in_words() + &shown.in_words()));
+    let telling = match (is_live, arguments.drain) {
+        (true, _) => Telling::LiveLine,
+        (false, true) => Telling::Log,
+        (false, false) => return,
+    };
+    // Ends with the runtime.
+    tokio::spawn(waiting::watch(database, mine, counts, waiting, telling));
 }
 
 /// The number of files that a worker with one running program opens beyond those inherited at start: the runtime's, the

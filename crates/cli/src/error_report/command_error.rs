@@ -134,9 +134,9 @@ pub(crate) enum CommandError {
         /// The number of jobs.
         jobs: u64,
     },
-    /// The user answered no.
-    #[error("not confirmed: nothing was changed")]
-    Declined,
+    /// A full-screen command has no terminal, or must print JSON.
+    #[error("this command needs a terminal, and prints no JSON")]
+    NeedsTerminal,
 }
 
 /// Where a payload comes from.
@@ -195,11 +195,12 @@ impl CommandError {
             | Self::PayloadEncoding { .. }
             | Self::PayloadTooLong { .. }
             | Self::Line { .. }
+            | Self::NeedsTerminal
             | Self::Job(_) => Exit::Usage,
             Self::Untold { .. } | Self::NoSuchJob { .. } | Self::NotADeadLetter { .. } | Self::NotMoved { .. } => {
                 Exit::Failed
             }
-            Self::Unconfirmed { .. } | Self::Declined => Exit::Refused,
+            Self::Unconfirmed { .. } => Exit::Refused,
         }
     }
 
@@ -220,7 +221,8 @@ impl CommandError {
             Self::NoSuchJob { .. } => "no_such_job",
             Self::NotADeadLetter { .. } => "not_a_dead_letter",
             Self::NotMoved { .. } => "not_moved",
-            Self::Unconfirmed { .. } | Self::Declined => "not_confirmed",
+            Self::Unconfirmed { .. } => "not_confirmed",
+            Self::NeedsTerminal => "no_terminal",
         }
     }
 
@@ -264,7 +266,7 @@ impl CommandError {
                 "the other jobs were changed; see the state of a job with \"longshore jobs show ID\""
             }
             Self::Unconfirmed { .. } => "add --yes to confirm",
-            Self::Declined => "narrow the filter with --status, --type or --queue",
+            Self::NeedsTerminal => "\"longshore status\" prints the same once, with --json as JSON",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use longshore_migrate::files::source::LONGSHORE;
 use longshore_migrate::import::ImportError;
 use longshore_migrate::report::NextStep;
 use longshore_migrate::report::finding::{Finding, FindingKind, Remedy};
@@ -15,7 +16,8 @@ use crate::output::quoted::shell_word;
 /// What takes over the table of another program.
 pub(super) const ADOPT: &str =
     "longshore adopt --dry-run shows what it would do, longshore adopt --reason TEXT takes the table over";
-const LEAVE_OUT: &str = "longshore adopt --leave-out --reason TEXT, to go on without these jobs, whose rows are kept";
+const LEAVE_OUT: &str =
+    "longshore adopt --leave-out --reason TEXT, to continue without these jobs, whose rows are kept";
 
 /// The exit code, if the cause is not an outside one.
 pub(super) fn exit(error: &MigrateError) -> Exit {
@@ -97,7 +99,11 @@ pub(super) fn hint(error: &MigrateError) -> String {
         MigrateError::AlreadyThere { id, .. } => {
             format!("longshore migrate mark-applied {id} --reason TEXT, or longshore migrate repair")
         }
-        MigrateError::DataLoss { direction, losses, .. } => of_losses(*direction, losses),
+        MigrateError::DataLoss { direction, losses, wants_rebuild, .. } => {
+            let meant = of_losses(*direction, losses);
+            let rebuild = "begin the file with `-- longshore: rebuild`, so that replacing a table deletes nothing elsewhere";
+            if *wants_rebuild { format!("{rebuild}; {meant}") } else { meant }
+        }
         MigrateError::NotKept { object, .. } => {
             format!("drop {object} in the migration and create it again so that it fits; nothing was changed")
         }
@@ -126,6 +132,11 @@ pub(super) fn hint(error: &MigrateError) -> String {
             "longshore migrate repair, or longshore migrate mark-rolled-back {id} --reason TEXT if it should be rolled back"
         ),
         MigrateError::Import { error } => hint_of_import(error),
+        MigrateError::Failed { id, .. } if id.source == LONGSHORE => {
+            "rename what has that name or correct the data that it fails on, or give the queue its own database with \
+             --database; nothing was changed"
+                .to_owned()
+        }
         MigrateError::Failed { id, .. } => {
             format!("correct {id} or the data that it fails on, then run the command again")
         }
@@ -179,9 +190,10 @@ pub(crate) fn of_finding(finding: &Finding) -> Option<String> {
             let name = shell_word(&finding.subject);
             Some(format!("longshore adopt --keep {name} --reason TEXT, or longshore adopt --drop {name} --reason TEXT"))
         }
-        (FindingKind::MeaningLost, _) => {
-            Some(format!("longshore adopt --drop {} --reason TEXT, to go on without it", shell_word(&finding.subject)))
-        }
+        (FindingKind::MeaningLost, _) => Some(format!(
+            "longshore adopt --drop {} --reason TEXT, to continue without it",
+            shell_word(&finding.subject)
+        )),
         (FindingKind::MisplacedValues, _) => Some(LEAVE_OUT.to_owned()),
         (FindingKind::CopiedByPosition, _) => Some(format!(
             "longshore adopt --by-position --reason TEXT, if SELECT * had copied these rows into another order; or {LEAVE_OUT}"

@@ -1,16 +1,24 @@
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+
+use crate::output::live_line::{LiveLine, LiveText};
 
 /// The maximum number of lines that wait to be written. Further lines are dropped.
 const LINES_MAX: usize = 4096;
 /// How long the program waits at its end for the last lines to be written.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
-/// Writes log lines to standard error from its own thread.
+/// How often a live line is written again.
+const REDRAW_EVERY: Duration = Duration::from_millis(200);
+/// How many lines are written before a live line is written again below them.
+const LINES_A_REDRAW: usize = 256;
+
+/// Writes log lines to standard error from its own thread, and below them a live line.
 ///
 /// Logging never blocks and never fails. If the reader has ended, the disk is full or the terminal is stopped with
 /// Ctrl-S, only log lines are lost.
@@ -20,11 +28,22 @@ pub(crate) struct LogSink {
     lost: Arc<AtomicU64>,
 }
 
-#[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
-    /// Answered when all lines before it are written.
+    /// Shows a live line until the next flush.
+    Live(LiveText),
+    /// Answered when all lines before it are written and the live line is removed.
     Flush(SyncSender<()>),
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Line(_) => "Line",
+            Self::Live(_) => "Live",
+            Self::Flush(_) => "Flush",
+        })
+    }
 }
 
 impl LogSink {
@@ -44,7 +63,13 @@ impl LogSink {
         Self { entries, lost }
     }
 
-    /// Waits until the lines are written, at most `FLUSH_MAX`.
+    /// Shows a live line below the log lines, until the next flush. The text is computed several times a second, on the
+    /// thread of the log.
+    pub(crate) fn show(&self, text: LiveText) {
+        let _ = self.entries.try_send(Entry::Live(text));
+    }
+
+    /// Waits until the lines are written and the live line is removed, at most `FLUSH_MAX`.
     pub(crate) fn flush(&self) {
         let (done, written) = sync_channel(1);
         if self.entries.try_send(Entry::Flush(done)).is_ok() {
@@ -68,19 +93,64 @@ impl Write for LogSink {
 }
 
 fn write_all(mut target: impl Write, waiting: &Receiver<Entry>, lost: &AtomicU64) {
-    for entry in waiting {
-        match entry {
-            Entry::Line(line) => {
-                // A failed write means that nobody reads. The next line is tried anyway.
-                let _ = target.write_all(&line);
+    let mut live: Option<LiveLine> = None;
+    loop {
+        let next = match &live {
+            None => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(_) => waiting.recv_timeout(REDRAW_EVERY),
+        };
+        match next {
+            Ok(Entry::Line(line)) => {
+                let (lines, rest) = with_followers(line, waiting);
+                write(&mut target, live.as_ref(), &lines);
+                if let Some(rest) = rest {
+                    carry_out(rest, &mut live);
+                }
             }
-            Entry::Flush(done) => {
-                let _ = done.try_send(());
+            Ok(entry) => carry_out(entry, &mut live),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(live) = &live {
+                    live.redraw();
+                }
             }
+            Err(RecvTimeoutError::Disconnected) => return,
         }
         let missing = lost.swap(0, Ordering::Relaxed);
         if missing > 0 {
-            let _ = writeln!(target, "{missing} lines of the log were lost because they were not read in time");
+            let told = format!("{missing} lines of the log were lost because they were not read in time\n");
+            write(&mut target, live.as_ref(), told.as_bytes());
+        }
+    }
+}
+
+fn write(target: &mut impl Write, live: Option<&LiveLine>, lines: &[u8]) {
+    // A failed write means that nobody reads. The next line is tried anyway.
+    let mut write = || drop(target.write_all(lines));
+    match live {
+        Some(live) => live.write_above(write),
+        None => write(),
+    }
+}
+
+/// The line and those that wait behind it, so that they are one write; and what follows them.
+fn with_followers(mut lines: Vec<u8>, waiting: &Receiver<Entry>) -> (Vec<u8>, Option<Entry>) {
+    for _ in 1..LINES_A_REDRAW {
+        match waiting.try_recv() {
+            Ok(Entry::Line(line)) => lines.extend(line),
+            Ok(entry) => return (lines, Some(entry)),
+            Err(_) => break,
+        }
+    }
+    (lines, None)
+}
+
+fn carry_out(entry: Entry, live: &mut Option<LiveLine>) {
+    match entry {
+        Entry::Line(_) => {}
+        Entry::Live(text) => *live = Some(LiveLine::new(text)),
+        Entry::Flush(done) => {
+            *live = None;
+            let _ = done.try_send(());
         }
     }
 }
@@ -126,11 +196,12 @@ mod tests {
         let (go, turns): (Sender<()>, _) = channel();
         let written = Arc::new(Mutex::new(Vec::new()));
         let mut sink = LogSink::to(Stuck { turns, written: written.clone() });
-        for _ in 0..LINES_MAX + 100 {
+        for _ in 0..LINES_MAX + LINES_A_REDRAW + 100 {
             sink.write_all(b"line\n").unwrap();
         }
-        // The thread may already have taken one line from the queue.
-        assert!((99..=100).contains(&sink.lost.load(Ordering::Relaxed)));
+        // The thread may already have taken some lines from the queue.
+        let lost = sink.lost.load(Ordering::Relaxed);
+        assert!((100..=LINES_A_REDRAW as u64 + 100).contains(&lost), "{lost}");
 
         drop(go);
         while !String::from_utf8_lossy(&written.lock().unwrap()).contains("lines of the log were lost") {

@@ -37,9 +37,29 @@ pub(crate) fn span(span: Duration) -> String {
     }
 }
 
+/// How long something took, or will take, for people: `12 ms`, `0.8 s`, `4 s`, `1m5s`.
+pub(crate) fn short(duration: Duration) -> String {
+    match duration.as_millis() {
+        ms if ms < 100 => format!("{ms} ms"),
+        ms if ms < 10_000 => {
+            let seconds = format!("{:.1}", duration.as_secs_f64());
+            format!("{} s", seconds.trim_end_matches(".0"))
+        }
+        ms if ms < 60_000 => format!("{} s", duration.as_secs()),
+        _ => span(duration),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_time_has_one_decimal() {
+        let said = [0, 12, 99, 100, 812, 4_000, 4_049, 9_949, 9_960, 42_900, 65_000]
+            .map(|ms| short(Duration::from_millis(ms)));
+        assert_eq!(said, ["0 ms", "12 ms", "99 ms", "0.1 s", "0.8 s", "4 s", "4 s", "9.9 s", "10 s", "42 s", "1m5s"]);
+    }
 
     #[test]
     fn a_span_is_said_in_its_largest_unit() {

@@ -1,4 +1,5 @@
 use std::fmt::Write;
+use std::ops::Range;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Width};
@@ -120,6 +121,20 @@ impl Table {
         text
     }
 
+    /// The heads and the rows as lines within this width. A column with equal values stays, so that a table that is
+    /// drawn again and again keeps its columns.
+    pub(crate) fn to_lines(&self, width: usize) -> Vec<TableLine> {
+        let shown = self.shown_columns(width, &[]);
+        let widths = self.widths(&shown, width);
+        let text = self.lay_out(&shown, &widths);
+        let line = |(index, text): (usize, &str)| {
+            let text = text.trim_end().to_owned();
+            let state = if index == 0 { None } else { self.state_within(&text, &shown, &widths) };
+            TableLine { text, state }
+        };
+        text.lines().enumerate().map(line).collect()
+    }
+
     /// The optional columns with equal values in all rows. None if there is only one row.
     fn equal_columns(&self) -> Vec<usize> {
         let Some((first, others)) = self.rows.split_first().filter(|(_, others)| !others.is_empty()) else {
@@ -210,14 +225,28 @@ impl Table {
 
     /// The line with a coloured status.
     fn colour(&self, line: &str, shown: &[usize], widths: &[usize]) -> String {
-        let Some(place) = self.state.and_then(|state| shown.iter().position(|column| *column == state)) else {
+        let Some(Range { start, end }) = self.state_within(line, shown, widths) else {
             return line.to_owned();
         };
+        format!("{}{}{}", &line[..start], colour_of(&line[start..end]), &line[end..])
+    }
+
+    /// The bytes of the line that are the status.
+    fn state_within(&self, line: &str, shown: &[usize], widths: &[usize]) -> Option<Range<usize>> {
+        let place = self.state.and_then(|state| shown.iter().position(|column| *column == state))?;
         let before: usize = widths[..place].iter().map(|width| width + GAP).sum();
         let (head, rest) = split_at_width(line, before);
-        let (state, tail) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
-        format!("{head}{}{tail}", colour_of(state))
+        Some(head.len()..head.len() + rest.find(' ').unwrap_or(rest.len()))
     }
+}
+
+/// A line of a table, and where its status is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TableLine {
+    /// The line, without colours.
+    pub(crate) text: String,
+    /// The bytes of the status.
+    pub(crate) state: Option<Range<usize>>,
 }
 
 fn split_at_width(line: &str, width: usize) -> (&str, &str) {
@@ -226,16 +255,46 @@ fn split_at_width(line: &str, width: usize) -> (&str, &str) {
     line.split_at(at.unwrap_or(line.len()))
 }
 
-/// A status in its colour: green is good, red needs a person, yellow waits for a retry.
+/// What a status means to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Good; green.
+    Good,
+    /// In progress; cyan.
+    Busy,
+    /// Waits for a retry or a person; yellow.
+    Waiting,
+    /// Needs a person; red.
+    Bad,
+    /// Of little interest; dim.
+    Faint,
+    /// Anything else.
+    Plain,
+}
+
+impl Tone {
+    /// The tone of a status.
+    pub(crate) fn of(state: &str) -> Self {
+        match state {
+            "completed" | "applied" | "alive" | "open" => Self::Good,
+            "running" => Self::Busy,
+            "retrying" | "paused" | "changed" => Self::Waiting,
+            "dead_letter" | "dead" | "missing" | "crashed" | "failed" => Self::Bad,
+            "cancelled" | "blocked" | "rolled_back" => Self::Faint,
+            _ => Self::Plain,
+        }
+    }
+}
+
 fn colour_of(state: &str) -> String {
     let styled = style(state).force_styling(true);
-    match state {
-        "completed" | "applied" | "alive" | "open" => styled.green(),
-        "running" => styled.cyan(),
-        "retrying" | "paused" | "changed" => styled.yellow(),
-        "dead_letter" | "dead" | "missing" | "crashed" | "failed" => styled.red(),
-        "cancelled" | "blocked" | "rolled_back" => styled.dim(),
-        _ => styled,
+    match Tone::of(state) {
+        Tone::Good => styled.green(),
+        Tone::Busy => styled.cyan(),
+        Tone::Waiting => styled.yellow(),
+        Tone::Bad => styled.red(),
+        Tone::Faint => styled.dim(),
+        Tone::Plain => styled,
     }
     .to_string()
 }

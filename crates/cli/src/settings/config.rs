@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use longshore::command::CommandJob;
-use longshore_core::{JobData, NewJob, deserialize_duration, parse_duration};
+use longshore_core::{DurationWord, JobData, NewJob, deserialize_duration, parse_duration};
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
@@ -64,7 +64,7 @@ fn lease<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>,
 
 /// A duration, or `forever`, which means no limit.
 fn retention<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let word = String::deserialize(deserializer)?;
+    let DurationWord(word) = DurationWord::deserialize(deserializer)?;
     if word == "forever" {
         return Ok(None);
     }
@@ -169,6 +169,22 @@ mod tests {
         assert!(error.starts_with("longshore.toml, line 4: unknown field \"timeuot\""), "{error}");
         let error = parse("\n\ndatabse = \"a\"").unwrap_err();
         assert!(error.starts_with("longshore.toml, line 3: unknown field \"databse\""), "{error}");
+    }
+
+    #[test]
+    fn a_duration_without_a_unit_is_refused_with_the_text_to_write() {
+        let of_jobs =
+            ["timeout", "grace", "expires_in", "deadline"].map(|key| format!("[jobs.a]\nrun = [\"true\"]\n{key}"));
+        let of_worker =
+            ["grace", "lease", "retention", "dead_letter_retention"].map(|key| format!("[worker]\n\n{key}"));
+        for key in of_jobs.iter().chain(&of_worker) {
+            let error = parse(&format!("{key} = 5")).unwrap_err();
+            assert_eq!(error, "longshore.toml, line 3: 5 has no unit: write \"5s\" for seconds", "{key}");
+            let error = parse(&format!("{key} = \"5\"")).unwrap_err();
+            assert!(error.starts_with("longshore.toml, line 3: \"5\" has no unit: write 5s for seconds"), "{error}");
+        }
+        let error = parse("[jobs.a]\nrun = [\"true\"]\nretry = { first_delay = 5 }").unwrap_err();
+        assert!(error.ends_with("5 has no unit: write \"5s\" for seconds"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ fn every_shell_gets_its_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = Sandbox::new().run(&["completions", shell]);
         assert_eq!(ran.exit, 0);
-        assert!(ran.stdout.contains("longshore") && ran.stdout.contains("enqueue"), "{shell}");
+        assert!(ran.stdout.contains("longshore") && ran.stdout.contains("LONGSHORE_COMPLETE"), "{shell}");
     }
 }
 

@@ -16,6 +16,9 @@ mod migrate;
 #[cfg(target_os = "linux")]
 mod outside_causes;
 mod sandbox;
+mod suggestions;
+#[cfg(target_os = "linux")]
+mod top;
 mod words;
 #[cfg(target_os = "linux")]
 mod worker;

@@ -283,6 +283,6 @@ fn what_only_a_person_can_mend_is_not_called_a_loss() {
     sandbox.write("migrations/notes.txt", "remember the milk");
     let ran = sandbox.run(&["migrate", "repair", "--json"]);
     let message = ran.document()["error"]["message"].as_str().unwrap().to_owned();
-    let words = "only a person can mend this: notes.txt: it is no migration in any format that is known here";
+    let words = "only a person can mend this: notes.txt: it is not a migration in any known format";
     assert_eq!((ran.exit, message.as_str()), (7, words));
 }

@@ -68,7 +68,10 @@ impl Sandbox {
     }
 
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Ran {
-        let mut command = self.command(arguments);
+        self.run_command_with_input(self.command(arguments), input)
+    }
+
+    pub(crate) fn run_command_with_input(&self, mut command: Command, input: &[u8]) -> Ran {
         let mut child: Child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // A program that fails before it has read everything may close its end.

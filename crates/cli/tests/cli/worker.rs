@@ -5,4 +5,6 @@ mod other_user;
 mod poison;
 mod work;
 mod worker_log;
+#[cfg(target_os = "linux")]
+mod worker_output;
 mod worker_signals;

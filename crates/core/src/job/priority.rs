@@ -22,15 +22,15 @@ pub struct InvalidPriority {
     pub word: String,
 }
 
-const NAMES: [(&str, Priority); 5] = [
-    ("low", Priority::LOW),
-    ("normal", Priority::NORMAL),
-    ("high", Priority::HIGH),
-    ("urgent", Priority::URGENT),
-    ("critical", Priority::CRITICAL),
-];
-
 impl Priority {
+    /// The names, lowest first.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("low", Self::LOW),
+        ("normal", Self::NORMAL),
+        ("high", Self::HIGH),
+        ("urgent", Self::URGENT),
+        ("critical", Self::CRITICAL),
+    ];
     /// 0
     pub const LOW: Self = Self(0);
     /// 5, the default.
@@ -59,7 +59,7 @@ impl FromStr for Priority {
     type Err = InvalidPriority;
 
     fn from_str(word: &str) -> Result<Self, InvalidPriority> {
-        if let Some((_, priority)) = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
+        if let Some((_, priority)) = Self::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
             return Ok(*priority);
         }
         word.parse().map(Self).map_err(|_| InvalidPriority { word: word.to_owned() })

@@ -1,6 +1,8 @@
+use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 /// The word is not a duration, or is ambiguous.
@@ -10,6 +12,12 @@ pub enum InvalidDuration {
     /// It has no number, no unit, or an unknown unit.
     #[error("\"{word}\" is not a duration: expected one such as 500ms, 30s, 10m, 2h or 7d")]
     NoDuration {
+        /// The word that was given.
+        word: String,
+    },
+    /// It is a number without a unit.
+    #[error("\"{word}\" has no unit: write {word}s for seconds")]
+    NoUnit {
         /// The word that was given.
         word: String,
     },
@@ -27,8 +35,7 @@ pub enum InvalidDuration {
 
 /// Parses a duration such as `90s`, as used on the command line, in the configuration and in JSON.
 pub fn parse_duration(word: &str) -> Result<Duration, InvalidDuration> {
-    let duration = humantime::parse_duration(word);
-    let duration = duration.map_err(|_| InvalidDuration::NoDuration { word: word.to_owned() })?;
+    let duration = humantime::parse_duration(word).map_err(|_| unreadable(word))?;
     if with_unit(word, "m") == word {
         return Ok(duration);
     }
@@ -36,15 +43,70 @@ pub fn parse_duration(word: &str) -> Result<Duration, InvalidDuration> {
     Err(InvalidDuration::MinutesOrMonths { word: word.to_owned(), minutes, months })
 }
 
+fn unreadable(word: &str) -> InvalidDuration {
+    let word = word.to_owned();
+    let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_number && humantime::parse_duration(&format!("{word}s")).is_ok() {
+        return InvalidDuration::NoUnit { word };
+    }
+    InvalidDuration::NoDuration { word }
+}
+
 /// Replaces every unit `M` with `unit`. No other accepted unit has a capital letter.
 fn with_unit(word: &str, unit: &str) -> String {
     word.replace('M', unit)
 }
 
-/// [`parse_duration`] for serde fields. Null is `None`.
+/// [`parse_duration`] for serde fields. Null is `None`. A number is refused with the text to write instead.
 pub fn deserialize_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let word = Option::<String>::deserialize(deserializer)?;
-    word.map(|word| parse_duration(&word)).transpose().map_err(de::Error::custom)
+    let word = Option::<DurationWord>::deserialize(deserializer)?;
+    word.map(|DurationWord(word)| parse_duration(&word)).transpose().map_err(de::Error::custom)
+}
+
+/// The text of a duration in a file or a message, not parsed yet. A number is an error that names the text to write.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DurationWord(pub String);
+
+impl<'de> Deserialize<'de> for DurationWord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WordVisitor)
+    }
+}
+
+struct WordVisitor;
+
+impl Visitor<'_> for WordVisitor {
+    type Value = DurationWord;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as \"30s\" or \"10m\"")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<DurationWord, E> {
+        Ok(DurationWord(word.to_owned()))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<DurationWord, E> {
+        Err(without_unit(number))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<DurationWord, E> {
+        Err(without_unit(number))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<DurationWord, E> {
+        Err(without_unit(number))
+    }
+}
+
+fn without_unit<E: de::Error>(number: impl fmt::Display) -> E {
+    let in_seconds = format!("{number}s");
+    match parse_duration(&in_seconds) {
+        Ok(_) => E::custom(format_args!("{number} has no unit: write \"{in_seconds}\" for seconds")),
+        // A negative or a very large number.
+        Err(_) => E::custom(format_args!("{number} is not a duration: expected one such as \"500ms\" or \"30s\"")),
+    }
 }
 
 #[cfg(test)]
@@ -73,9 +135,32 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_refused_with_the_text_to_write() {
+        #[derive(Debug, Deserialize)]
+        struct Read {
+            #[serde(default, deserialize_with = "deserialize_duration")]
+            after: Option<Duration>,
+        }
+        let read = |text: &str| serde_json::from_str::<Read>(text).map(|read| read.after);
+        for (number, expected) in [
+            ("5", "5 has no unit: write \"5s\" for seconds"),
+            ("0", "0 has no unit: write \"0s\" for seconds"),
+            ("-5", "-5 is not a duration: expected one such as \"500ms\" or \"30s\""),
+            ("1.5", "1.5 has no unit: write \"1.5s\" for seconds"),
+            ("true", "expected a duration such as \"30s\" or \"10m\""),
+        ] {
+            let error = read(&format!("{{\"after\": {number}}}")).unwrap_err().to_string();
+            assert!(error.contains(expected), "{number}: {error}");
+        }
+        assert_eq!(read("{\"after\": null}").unwrap(), None);
+        assert_eq!(read("{\"after\": \"5s\"}").unwrap(), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
     fn a_duration_has_a_unit() {
         assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
-        for word in ["", "5", "soon", "-5s", "99999999999999999999d"] {
+        assert_eq!(parse_duration("5").unwrap_err().to_string(), "\"5\" has no unit: write 5s for seconds");
+        for word in ["", "5", "soon", "-5s", "99999999999999999999d", "99999999999999999999"] {
             assert!(parse_duration(word).is_err(), "{word}");
         }
     }

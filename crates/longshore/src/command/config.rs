@@ -222,7 +222,7 @@ mod tests {
             ("run = []", "`run` is empty"),
             ("run = \"true\"", "expected a sequence"),
             ("run = [\"true\"]\ntimeout = \"soon\"", "\"soon\" is not a duration"),
-            ("run = [\"true\"]\ntimeout = 5", "expected a string"),
+            ("run = [\"true\"]\ntimeout = 5", "5 has no unit: write \"5s\" for seconds"),
             ("run = [\"true\"]\nexpires_in = \"soon\"", "\"soon\" is not a duration"),
             ("run = [\"true\"]\nmax_retires = 5", "unknown field `max_retires`"),
             ("run = [\"true\"]\nmax_retries = -1", "expected u32"),

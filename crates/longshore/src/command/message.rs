@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// A message from a program, in a line of its standard output: `{"longshore": {"progress": 0.4, "message": "page 4 of
@@ -20,7 +20,7 @@ pub(super) struct Message {
     /// The failure message, if it then fails.
     pub(super) error_message: Option<String>,
     /// Run the job again after this long, if it then exits with 0.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "longshore_core::deserialize_duration")]
     pub(super) snooze: Option<Duration>,
 }
 
@@ -55,11 +55,6 @@ impl Message {
 /// `Some` for `null` too, which serde would treat as an absent field.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    longshore_core::parse_duration(&word).map(Some).map_err(de::Error::custom)
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@ use std::collections::VecDeque;
 /// How much of standard error is kept for the traceback.
 const TRACEBACK_BYTES_MAX: usize = 16 * 1024;
 
-/// How many of its lines become the message.
-const MESSAGE_LINES_MAX: usize = 5;
+/// The maximum length of the message.
 const MESSAGE_CHARS_MAX: usize = 1000;
 
 /// The end of what a program wrote to standard error.
@@ -37,13 +36,12 @@ impl Tail {
         (!text.trim().is_empty()).then(|| text.to_owned())
     }
 
-    /// The last lines that are not blank: at most five, and the last 1000 characters of them.
+    /// The last line that is not blank, at most the first 1000 characters of it. A carriage return also begins a line,
+    /// because programs overwrite a progress bar with one.
     pub(super) fn message(&self) -> Option<String> {
         let text = self.traceback()?;
-        let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
-        let message = lines[lines.len().saturating_sub(MESSAGE_LINES_MAX)..].join("\n");
-        let over = message.chars().count().saturating_sub(MESSAGE_CHARS_MAX);
-        Some(message.chars().skip(over).collect())
+        let last = text.rsplit(['\n', '\r']).map(str::trim).find(|line| !line.is_empty())?;
+        Some(last.chars().take(MESSAGE_CHARS_MAX).collect())
     }
 }
 
@@ -60,10 +58,11 @@ mod tests {
     }
 
     #[test]
-    fn the_message_is_the_last_five_lines_that_say_something() {
-        let tail = tail(&[b"1\n2\n3\n\n4\n  \n5", b"5\n6\r\n\n"]);
-        assert_eq!(tail.message().unwrap(), "2\n3\n4\n55\n6");
-        assert_eq!(tail.traceback().unwrap(), "1\n2\n3\n\n4\n  \n55\n6");
+    fn the_message_is_the_last_line_that_is_not_blank_and_the_traceback_is_all() {
+        let lines = tail(&[b"1\n2\n\n  \n  5", b"5\r\n \n\n"]);
+        assert_eq!(lines.message().unwrap(), "55");
+        assert_eq!(lines.traceback().unwrap(), "1\n2\n\n  \n  55");
+        assert_eq!(tail(&[b"10 %\r20 %\rno space left\r\n"]).message().unwrap(), "no space left");
     }
 
     #[test]

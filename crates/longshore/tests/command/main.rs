@@ -40,7 +40,7 @@ fn all() -> Vec<Trial> {
     let mut trials = trials![
         outcome::exit_statuses_become_failure_types,
         outcome::a_program_that_cannot_be_started_says_why,
-        outcome::the_last_lines_of_standard_error_are_the_message,
+        outcome::the_last_line_of_standard_error_is_the_message_and_the_whole_the_traceback,
         outcome::what_the_program_said_goes_before_its_status,
         outcome::an_unknown_failure_type_is_taken_as_unknown_with_a_note,
         outcome::a_kill_from_elsewhere_is_a_want_of_resources,

@@ -36,9 +36,9 @@ pub(crate) fn a_program_that_cannot_be_started_says_why() {
     assert_eq!(failure.message, "/no/such/place is not a directory: check `directory` of the job type");
 }
 
-pub(crate) fn the_last_lines_of_standard_error_are_the_message() {
+pub(crate) fn the_last_line_of_standard_error_is_the_message_and_the_whole_the_traceback() {
     let failure = sh("for n in 1 2 3 4 5 6 7; do echo line $n >&2; done; echo >&2; exit 3").finish().failure();
-    assert_eq!(failure.message, "line 3\nline 4\nline 5\nline 6\nline 7");
+    assert_eq!(failure.message, "line 7");
     assert_eq!(failure.traceback.unwrap().lines().count(), 7);
 }
 

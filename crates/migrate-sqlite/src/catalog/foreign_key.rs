@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use longshore_migrate::schema::{Definition, Facet};
 use rusqlite::Connection;
 
-use super::token;
+use super::text::token;
 
 struct ForeignKey {
     parent: String,

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use longshore_migrate::schema::{Definition, Facet};
 use rusqlite::Connection;
 
-use super::canonical::{Names, canonical};
-use super::cursor::{Cursor, comma_separated};
-use super::token::{self, Token, tokens};
+use super::text::canonical::{Names, canonical};
+use super::text::cursor::{Cursor, comma_separated};
+use super::text::token::{self, Token, tokens};
 
-/// One index as the pragmas tell of it.
+/// One index as the pragmas report it.
 pub(super) struct Index {
     pub(super) name: String,
     pub(super) origin: Origin,

@@ -5,7 +5,7 @@ use longshore_migrate::files::script::{Token, tokens};
 /// Which entries of a catalog statements can have changed. What they make is always new; this tells what else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Nobody knows.
+    /// Unknown.
     Everything,
     /// None: the statement changes rows, if anything.
     Rows,
@@ -29,6 +29,11 @@ impl Reach {
     /// What one statement can change.
     pub(crate) fn of(statement: &str) -> Self {
         let words: Vec<Token<'_>> = tokens(statement).into_iter().filter(Token::has_meaning).collect();
+        Self::of_words(statement, &words)
+    }
+
+    /// [`Reach::of`] for whoever has the words already.
+    pub(crate) fn of_words(statement: &str, words: &[Token<'_>]) -> Self {
         let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is(word));
         let lower = statement.to_ascii_lowercase();
         if OF_CATALOG.iter().any(|name| lower.contains(name)) {
@@ -42,11 +47,11 @@ impl Reach {
         }
         // A rename reaches whatever names the table, and so may a column that goes.
         if is(0, "alter") && is(1, "table") {
-            let (name, after) = name_at(&words, 2);
+            let (name, after) = name_at(words, 2);
             return if is(after, "add") { Self::named(name) } else { Self::Everything };
         }
         if is(0, "drop") {
-            return Self::named(name_at(&words, if is(2, "if") { 4 } else { 2 }).0);
+            return Self::named(name_at(words, if is(2, "if") { 4 } else { 2 }).0);
         }
         Self::Everything
     }

@@ -11,11 +11,11 @@ use longshore_migrate::schema::{ObjectKind, ObjectName, Schema};
 use longshore_migrate::target::{Definition, SchemaChanges};
 use rusqlite::{Connection, Row};
 
-use super::canonical::{KnownNames, Names};
 use super::entry::{Entry, EntryKind};
 use super::reach::Reach;
 use super::table::Table;
-use super::{CatalogError, is_apart, shadow, trigger};
+use super::text::canonical::{KnownNames, Names};
+use super::{CatalogError, Ledgers, shadow, trigger};
 
 /// The catalog of one connection as it was when it was read last.
 #[derive(Default)]
@@ -30,6 +30,8 @@ pub struct CatalogReader {
     /// The tables with a foreign key that means the primary key of this one.
     children: HashMap<String, BTreeSet<String>>,
     schema: Schema,
+    /// Which tables are not read.
+    ledgers: Ledgers,
     /// The owners that have changed since somebody last asked for the changes.
     untold: BTreeSet<String>,
 }
@@ -52,16 +54,28 @@ impl CatalogReader {
     /// It only reads. Run it inside a transaction to see one state of the catalog.
     ///
     /// # Errors
-    /// When SQLite cannot read its catalog: a corrupt file, a lock that was held too long, a name that is no UTF-8.
-    /// The next call reads everything anew.
+    /// When SQLite cannot read its catalog: a corrupt file, a lock that was held too long, a name that is not UTF-8.
+    /// The next call reads everything again.
     pub fn read(&mut self, connection: &Connection) -> Result<Schema, CatalogError> {
         self.read_what(connection, &Reach::Everything)
     }
 
     /// [`CatalogReader::read`] where nothing but statements of that reach have run since the last call.
     pub(crate) fn read_what(&mut self, connection: &Connection, reach: &Reach) -> Result<Schema, CatalogError> {
-        self.refresh(connection, reach).inspect_err(|_| *self = Self::default())?;
+        self.refresh(connection, reach).inspect_err(|_| *self = Self { ledgers: self.ledgers, ..Self::default() })?;
         Ok(self.schema.clone())
+    }
+
+    /// Says which tables belong to ledgers; where that has changed everything is read again.
+    pub(crate) fn expect(&mut self, ledgers: Ledgers) {
+        if self.ledgers != ledgers {
+            *self = Self { ledgers, ..Self::default() };
+        }
+    }
+
+    /// Which tables it does not read.
+    pub(crate) fn ledgers(&self) -> Ledgers {
+        self.ledgers
     }
 
     /// What has changed since the last call, as of the last reading.
@@ -97,7 +111,8 @@ impl CatalogReader {
     fn refresh(&mut self, connection: &Connection, reach: &Reach) -> rusqlite::Result<()> {
         let mut touched = match reach {
             Reach::Everything => self.compare_all(connection)?,
-            Reach::Only(_) | Reach::Rows => self.compare_reached(connection, reach)?,
+            Reach::Only(_) => self.compare_reached(connection, reach)?,
+            Reach::Rows => return Ok(()),
         };
         if touched.is_empty() {
             return Ok(());
@@ -141,7 +156,7 @@ impl CatalogReader {
                 same.insert(id);
                 continue;
             }
-            found.push((id, entry(row)?));
+            found.push((id, entry(row, self.ledgers)?));
         }
         drop(rows);
         let there: BTreeSet<i64> = found.iter().map(|(id, _)| *id).collect();
@@ -167,12 +182,12 @@ impl CatalogReader {
         let mut one = connection.prepare_cached(&format!("{COLUMNS} WHERE rowid = ?1"))?;
         for (id, there) in found.range_mut(..=low) {
             let mut rows = one.query([id])?;
-            *there = rows.next()?.map(entry).transpose()?.flatten();
+            *there = rows.next()?.map(|row| entry(row, self.ledgers)).transpose()?.flatten();
         }
         let mut behind = connection.prepare_cached(&format!("{COLUMNS} WHERE rowid > ?1"))?;
         let mut rows = behind.query([low])?;
         while let Some(row) = rows.next()? {
-            found.insert(row.get(0)?, entry(row)?);
+            found.insert(row.get(0)?, entry(row, self.ledgers)?);
         }
         drop(rows);
         let differs = |(id, there): &(i64, Option<Entry>)| self.entries.get(id) != there.as_ref();
@@ -218,7 +233,7 @@ impl CatalogReader {
         touched.extend(more);
     }
 
-    /// A table and those whose names go on behind it, as those of a virtual table do.
+    /// A table and those whose names continue behind it, as those of a virtual table do.
     fn owners_under<'a>(&'a self, owner: &str) -> impl Iterator<Item = (&'a String, &'a Owner)> {
         let itself = self.owners.get_key_value(owner);
         let prefix = format!("{owner}_");
@@ -338,9 +353,9 @@ impl CatalogReader {
 }
 
 /// The row as an entry. `None` if it belongs to SQLite itself or to a ledger.
-fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
+fn entry(row: &Row<'_>, ledgers: Ledgers) -> rusqlite::Result<Option<Entry>> {
     let entry = Entry::read(row)?;
-    Ok(Some(entry).filter(|entry| !is_apart(&entry.owner)))
+    Ok(Some(entry).filter(|entry| !ledgers.is_apart(&entry.owner)))
 }
 
 fn take_away(map: &mut HashMap<String, BTreeSet<String>>, key: &str, owner: &str) {

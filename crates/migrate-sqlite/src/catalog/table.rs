@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use longshore_migrate::schema::{Definition, Facet, ObjectKind, ObjectName, Schema};
 use rusqlite::Connection;
 
-use super::canonical::{Names, canonical};
 use super::foreign_key::{self, ForeignKeys};
 use super::index::{self, Index, IndexTexts, Origin};
-use super::literal;
 use super::table_text::TableText;
-use super::token::{self, Token, tokens};
+use super::text::canonical::{Names, canonical};
+use super::text::literal;
+use super::text::token::{self, Token, tokens};
 
 /// A table as `sqlite_schema` has it.
 ///
@@ -219,7 +219,7 @@ fn default(written: &str) -> Option<String> {
     let text = match tokens.as_slice() {
         [Token::Word(word)] if word.eq_ignore_ascii_case("true") => "1".to_owned(),
         [Token::Word(word)] if word.eq_ignore_ascii_case("false") => "0".to_owned(),
-        [Token::Word(word)] if !super::keyword::is_reserved(&word.to_ascii_lowercase()) => literal::text(word),
+        [Token::Word(word)] if !super::text::keyword::is_reserved(&word.to_ascii_lowercase()) => literal::text(word),
         [Token::Name(word) | Token::Doubtful(word)] => literal::text(word),
         tokens => canonical(tokens, Some(&Names::default())),
     };

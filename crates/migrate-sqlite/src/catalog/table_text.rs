@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::cursor::{Cursor, comma_separated};
-use super::token::Token;
+use super::text::cursor::{Cursor, comma_separated};
+use super::text::token::Token;
 
 /// What the words of a `CREATE TABLE` say beyond the pragmas, whether inline or on the level of the table.
 #[derive(Default)]
@@ -124,7 +124,7 @@ impl<'text, 'sql> TableText<'text, 'sql> {
         } else if cursor.take(&["not", "deferrable"]) {
             let _ = cursor.take(&["initially", "deferred"]);
         } else if cursor.take(&["deferrable", "initially", "deferred"]) {
-            // SQLite takes the clause for the foreign key that stands before it.
+            // SQLite takes the clause for the foreign key that is before it.
             if let Some(last) = self.deferred.last_mut() {
                 *last = true;
             }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use longshore_migrate::schema::{Definition, Facet};
 
-use super::canonical::{Names, canonical};
-use super::cursor::{Cursor, comma_separated};
-use super::token::{Token, tokens, written};
+use super::text::canonical::{Names, canonical};
+use super::text::cursor::{Cursor, comma_separated};
+use super::text::token::{Token, tokens, written};
 
 /// What the stored text of a trigger means.
 pub(super) fn trigger(sql: &str, names: &Names<'_>) -> Definition {
@@ -17,7 +17,7 @@ pub(super) fn trigger(sql: &str, names: &Names<'_>) -> Definition {
     cursor.next();
     cursor.take(&["if", "not", "exists"]);
     let name = cursor.next();
-    // In `schema.name` the name stands behind the dot.
+    // In `schema.name` the name is after the dot.
     if name.is_some() && cursor.peek().is_some_and(|token| token.is_mark(".")) {
         cursor.next();
         cursor.next();

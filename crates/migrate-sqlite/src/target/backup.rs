@@ -37,7 +37,7 @@ pub(super) fn make(connection: &Connection, database: &Path) -> Result<PathBuf, 
     Ok(path)
 }
 
-/// VACUUM writes every row anew and for that calls the functions of generated columns and indexes. Where the application
+/// VACUUM writes every row again and for that calls the functions of generated columns and indexes. Where the application
 /// has some of its own, the pages are copied as they are.
 fn copy(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     let vacuumed = connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_migrate::files::script::{Token, tokens};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::run;
 
@@ -52,12 +52,12 @@ impl Budget {
 }
 
 /// The statements that were too much for one replay. In a transaction none can be broken off without taking back all
-/// of it, so whatever runs them in one asks first.
+/// of it, so whatever runs one there begins the transaction again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bulk(Arc<Mutex<HashSet<String>>>);
 
 impl Bulk {
-    pub(super) fn note(&self, statement: &str) {
+    fn note(&self, statement: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(statement.to_owned());
     }
 
@@ -68,8 +68,40 @@ impl Bulk {
     }
 }
 
+/// How a statement that may be too much ended.
+pub(super) enum Within {
+    /// By itself, or without its rows.
+    Ended(rusqlite::Result<u64>),
+    /// It was broken off, and is bulk from now on.
+    BrokenOff,
+}
+
+/// Runs a statement that changes rows by `run`, as far as the budget goes.
+pub(super) fn within(
+    budget: &Budget,
+    bulk: &Bulk,
+    connection: &Connection,
+    statement: &str,
+    run: impl FnOnce() -> rusqlite::Result<u64>,
+) -> Within {
+    if let Some(without_rows) = bulk.without_rows(connection, statement) {
+        return Within::Ended(without_rows);
+    }
+    if !budget.begin() {
+        bulk.note(statement);
+        return Within::Ended(run_without_rows(connection, statement));
+    }
+    let result = run();
+    budget.end();
+    if result.as_ref().is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)) {
+        bulk.note(statement);
+        return Within::BrokenOff;
+    }
+    Within::Ended(result)
+}
+
 /// A statement that changes rows is only compiled, so that its errors show; a table that is made of a query is empty.
-pub(super) fn run_without_rows(connection: &Connection, statement: &str) -> rusqlite::Result<u64> {
+fn run_without_rows(connection: &Connection, statement: &str) -> rusqlite::Result<u64> {
     match emptied(statement) {
         Some(emptied) => run(connection, &emptied),
         None => connection.prepare(statement).map(|_| 0),
@@ -77,8 +109,8 @@ pub(super) fn run_without_rows(connection: &Connection, statement: &str) -> rusq
 }
 
 /// Whether it makes a table of a query.
-pub(super) fn makes_rows(statement: &str) -> bool {
-    emptied(statement).is_some()
+pub(super) fn makes_rows(statement: &str, words: &[Token<'_>]) -> bool {
+    words.first().is_some_and(|word| word.is("create")) && emptied(statement).is_some()
 }
 
 /// `CREATE TABLE … AS SELECT …` for the same table without rows.

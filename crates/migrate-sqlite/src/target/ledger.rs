@@ -7,6 +7,7 @@ mod write;
 use std::collections::BTreeSet;
 
 use longshore_migrate::{
+    adoption,
     files::checksum::Checksum,
     files::source::APP,
     ledger::{Event, EventKind, ForeignLedger, Form, Ledger, OWN_TABLE, READ_FROM_OLDER, Row, TABLE, Tool, Witness},
@@ -19,17 +20,17 @@ pub(super) use shared::set as set_shared_row;
 pub(super) use write::{add_checkpoint, clear_checkpoints, forget, prepare, record};
 
 use super::quoted;
+use crate::catalog::Ledgers;
 
 /// Reads the ledgers and those of other tools. Every form of row is read by what columns there are.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Ledger> {
-    let tables = tables(connection)?;
-    let form = form(connection, &tables)?;
+    let form = form(connection)?;
     let mut rows = match form {
         Form::Missing | Form::Old => Vec::new(),
         Form::Combined => split::rows(connection)?,
         Form::Current => current_rows(connection, OWN_TABLE)?,
     };
-    if form != Form::Combined && shared::is_usable(connection, &tables)? {
+    if form != Form::Combined && shared::is_usable(connection)? {
         let details: Vec<Row> = rows.extract_if(.., |row| row.source.as_deref() == Some(APP)).collect();
         rows.extend(shared::rows(connection, &details)?);
     }
@@ -40,26 +41,36 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Ledger> {
         Form::Current => has_older_events(connection, OWN_TABLE)?,
     };
     let mut foreign = Vec::new();
-    for name in tables.iter().filter(|name| Tool::may_be_ledger(name)) {
+    for name in tables(connection)?.iter().filter(|name| Tool::may_be_ledger(name)) {
         foreign.extend(foreign_ledger(connection, name)?);
     }
     Ok(Ledger { form, rows, has_other_manager, foreign, ..Ledger::default() })
 }
 
 /// The form of the ledgers in this database.
-pub(crate) fn form(connection: &Connection, tables: &BTreeSet<String>) -> rusqlite::Result<Form> {
+pub(crate) fn form(connection: &Connection) -> rusqlite::Result<Form> {
     let has = |columns: &[String], names: &[&str]| names.iter().all(|name| columns.iter().any(|one| one == name));
     let ours = ["migration_number", "migration_name", "source", "checksum", "is_verified"];
-    if tables.contains(OWN_TABLE) && has(&columns(connection, OWN_TABLE)?, &ours) {
+    if is_table(connection, OWN_TABLE)? && has(&columns(connection, OWN_TABLE)?, &ours) {
         return Ok(Form::Current);
     }
-    if !tables.contains(TABLE) {
+    if !is_table(connection, TABLE)? {
         return Ok(Form::Missing);
     }
     if has(&columns(connection, TABLE)?, &ours) {
         return Ok(Form::Combined);
     }
-    Ok(if shared::is_usable(connection, tables)? { Form::Old } else { Form::Missing })
+    Ok(if shared::is_usable(connection)? { Form::Old } else { Form::Missing })
+}
+
+/// Whether there is a table of that name that SQLite itself keeps. Asked for each migration, so a table with a
+/// unique constraint, as a ledger has, is found without a walk through the whole catalog.
+fn is_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    if connection.prepare_cached("SELECT 1 FROM pragma_index_list(?1)")?.exists([name])? {
+        return Ok(true);
+    }
+    let query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name = ?1 COLLATE NOCASE";
+    connection.prepare_cached(query)?.exists([name])
 }
 
 /// Whether somebody else's rows were there when the ledger was made.
@@ -68,12 +79,19 @@ fn has_older_events(connection: &Connection, table: &str) -> rusqlite::Result<bo
     connection.prepare(&query)?.exists([READ_FROM_OLDER])
 }
 
-pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     // A virtual table has no page of its own, and its module may be the application's.
     let query = "SELECT lower(name) FROM sqlite_schema WHERE type = 'table' AND rootpage > 0";
     let mut prepared = connection.prepare_cached(query)?;
     let found = prepared.query_map([], |row| row.get(0))?;
     found.collect()
+}
+
+/// The tables of the ledgers that are there.
+pub(super) fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let ledgers = if form(connection)? == Form::Combined { Ledgers::Combined } else { Ledgers::Apart };
+    let is_ledger = |name: &String| ledgers.have(name) && !adoption::TABLES.contains(&name.as_str());
+    Ok(tables(connection)?.into_iter().filter(|name| is_ledger(name) || Tool::may_be_ledger(name)).collect())
 }
 
 fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
@@ -122,7 +140,7 @@ fn current_rows(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Ro
 
 /// Every event in the order in which it was written.
 pub(super) fn history(connection: &Connection) -> rusqlite::Result<Vec<Event>> {
-    let table = match form(connection, &tables(connection)?)? {
+    let table = match form(connection)? {
         Form::Combined => TABLE,
         _ => OWN_TABLE,
     };
@@ -157,7 +175,7 @@ pub(super) fn checkpoints(
     id: &MigrationId,
     direction: Direction,
 ) -> rusqlite::Result<Vec<Checkpoint>> {
-    let table = match form(connection, &tables(connection)?)? {
+    let table = match form(connection)? {
         Form::Current => OWN_TABLE,
         Form::Combined => TABLE,
         Form::Missing | Form::Old => return Ok(Vec::new()),

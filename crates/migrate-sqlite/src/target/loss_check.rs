@@ -17,7 +17,7 @@ use longshore_migrate::{DataLoss, LossCheck, Move, Moves, schema::ObjectName};
 use rusqlite::{Connection, hooks::AuthContext};
 
 use super::authorizer::Confinement;
-use crate::catalog::is_of_ledger;
+use crate::catalog::Ledgers;
 use count::Counts;
 use reached::Reached;
 
@@ -35,6 +35,13 @@ pub(super) struct Watch {
     counters: BTreeMap<String, i64>,
     /// Indexes and triggers of tables and views that were dropped.
     parts: Vec<compare::Part>,
+}
+
+/// The columns that one UPDATE sets to NULL, with what they hold before it.
+struct Asked {
+    table: String,
+    then: String,
+    columns: BTreeMap<String, count::Values>,
 }
 
 impl Watch {
@@ -64,7 +71,7 @@ impl Watch {
                 "SELECT lower(name) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
             let mut prepared = connection.prepare(all)?;
             let tables: Vec<String> = prepared.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-            for table in tables.iter().filter(|table| !is_of_ledger(table)) {
+            for table in tables.iter().filter(|table| !Ledgers::Apart.have(table)) {
                 watch.count(connection, table, &reached::Write::whole())?;
                 watch.keep_parts(connection, table)?;
             }
@@ -108,11 +115,41 @@ impl Watch {
         if prepared.is_explain() == 0 {
             self.prepare(connection, &reached, movement.as_ref(), statement)?;
         }
+        let asked = self.asked_for(connection, statement)?;
         let result = run(&mut prepared)?;
         drop(prepared);
+        if let Some(asked) = asked {
+            self.no_loss(connection, &asked)?;
+        }
         self.moves.note(statement);
         self.follow(movement);
         Ok(result)
+    }
+
+    /// What the columns hold that an UPDATE of the script itself sets to NULL.
+    fn asked_for(&self, connection: &Connection, statement: &str) -> rusqlite::Result<Option<Asked>> {
+        let Some((table, nulled)) = Moves::nulled(statement).filter(|_| self.counts_anything()) else {
+            return Ok(None);
+        };
+        let Some(then) = self.then(&table) else { return Ok(None) };
+        let counted = self.counts.get(&then).into_iter().flat_map(|counts| &counts.columns);
+        let columns = counted.filter(|(name, _)| nulled.contains(*name));
+        let columns = columns.map(|(name, values)| (name.clone(), values.clone())).collect();
+        let columns = count::again(connection, &table, &columns)?;
+        Ok((!columns.is_empty()).then_some(Asked { table, then, columns }))
+    }
+
+    /// The values that such an UPDATE took are not counted as there before. Those that went on its way, in triggers and
+    /// through keys, are.
+    fn no_loss(&mut self, connection: &Connection, asked: &Asked) -> rusqlite::Result<()> {
+        let now = count::again(connection, &asked.table, &asked.columns)?;
+        let Some(counts) = self.counts.get_mut(&asked.then) else { return Ok(()) };
+        for (name, after) in &now {
+            if let (Some(values), Some(before)) = (counts.columns.get_mut(name), asked.columns.get(name)) {
+                values.take_away(before, after);
+            }
+        }
+        Ok(())
     }
 
     fn forget_reached(&self) {
@@ -142,7 +179,7 @@ impl Watch {
         }
         let replaces = reached::replaces(statement);
         for (table, write) in &reached.writes {
-            let Some(then) = self.then(table).filter(|_| !is_of_ledger(table)) else { continue };
+            let Some(then) = self.then(table).filter(|_| !Ledgers::Apart.have(table)) else { continue };
             let is_replacing = replaces || write.inserts && count::replaces_on_conflict(connection, table)?;
             let write = if is_replacing { reached::Write::whole() } else { write.clone() };
             self.count_as(connection, table, &then, &write)?;

@@ -194,7 +194,7 @@ fn in_batches(
     Ok(done)
 }
 
-/// AUTOINCREMENT goes on where the old table stood, so that an id is never given twice.
+/// AUTOINCREMENT continues where the old table stood, so that an id is never given twice.
 fn keep_sequence(connection: &Connection, table: &str, fresh: &str, run: Run<'_>) -> Result<(), Failed> {
     let exists = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'";
     let has_sequence = connection.prepare(exists).and_then(|mut prepared| prepared.exists([]));

@@ -40,7 +40,7 @@ impl StandIns {
                 Ok(changed) => return Ok(changed),
                 Err(error) => error,
             };
-            // What runs outside a transaction cannot be taken back.
+            // What runs outside a transaction cannot be undone.
             if connection.is_autocommit() || !self.stand_in(connection, statement, &error)? {
                 return Err(error);
             }
@@ -93,7 +93,7 @@ impl StandIns {
             return self.add(&self.functions, name, |name| {
                 let flags =
                     FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-                let words = format!("{name} is a function of the application, which is not at hand here");
+                let words = format!("{name} is a function of the application, which is not available here");
                 connection.create_scalar_function(name, -1, flags, move |_| -> rusqlite::Result<i64> {
                     Err(Error::UserFunctionError(words.clone().into()))
                 })

@@ -39,7 +39,7 @@ impl fmt::Display for Orphan {
 }
 
 impl SqliteTarget<'_> {
-    // The pragma does nothing inside a transaction, so it stands before BEGIN.
+    // The pragma does nothing inside a transaction, so it is before BEGIN.
     pub(super) fn begin_transaction(&mut self, keys: ForeignKeys) -> Result<(), TargetError> {
         let had_keys = self.keys_act();
         if keys != ForeignKeys::AsSet {
@@ -49,6 +49,7 @@ impl SqliteTarget<'_> {
             self.set_keys(had_keys)?;
             return Err(error);
         }
+        self.distrust_others()?;
         let orphans = (keys == ForeignKeys::Suspended).then(|| orphans(self.connection()).ok()).flatten();
         self.open = Some(Open { had_keys, keys, orphans });
         Ok(())
@@ -64,13 +65,16 @@ impl SqliteTarget<'_> {
             }
         }
         self.stand_ins.refuse_comparison(&self.name)?;
+        let version = self.schema_version()?;
         self.run(self.words().commit)?;
+        self.read_at = Some(version);
         self.end_transaction();
         Ok(())
     }
 
     pub(super) fn roll_back_transaction(&mut self) {
         _ = self.stop_watching();
+        self.read_at = None;
         if !self.connection().is_autocommit() {
             // Should even this fail, closing the connection rolls back.
             for statement in self.words().roll_back {

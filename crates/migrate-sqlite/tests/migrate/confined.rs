@@ -1,4 +1,4 @@
-//! Looking never writes: whatever stands in a migration, its replay opens no file and changes none.
+//! Looking never writes: whatever is in a migration, its replay opens no file and changes none.
 
 use std::{collections::BTreeMap, fs, path::Path};
 

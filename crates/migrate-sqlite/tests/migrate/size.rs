@@ -51,6 +51,11 @@ fn a_look_does_not_repeat_work_on_rows() {
     let status = database.migrator_of(vec![source_of(&texts)]).status().unwrap();
     assert_eq!(status.pending_count, 3);
     assert!(status.findings.is_empty(), "{:#?}", status.findings);
+    // In a transaction a statement that is broken off takes what was before it along.
+    let both = [format!("{};\n{};\n{};", texts[0], texts[1], texts[2])];
+    for texts in [&texts[..], &both] {
+        assert!(Database::empty().migrator_of(vec![source_of(texts)]).lint().unwrap().ok);
+    }
 }
 
 fn step(random: &mut Rng) -> String {

@@ -22,7 +22,7 @@ pub(crate) const INCIDENT: &str = include_str!("../data/incident.sql");
 pub(crate) enum Change {
     /// Statements run on the migrated database.
     Run(&'static str),
-    /// The stored text is made anew with the first text, which is there once, replaced by the second.
+    /// The stored text is made again with the first text, which is there once, replaced by the second.
     Text(&'static str, &'static str),
 }
 

@@ -109,7 +109,7 @@ fn sqlite_compiles_what_is_written_the_same_to_the_same_program() {
     assert!(judge.verdicts.alarms < 20, "{:?}", judge.verdicts);
 }
 
-/// Steps that a random history is made of. Those that do not fit are passed over.
+/// Steps that a random history is made of. Those that do not fit are skipped.
 #[rustfmt::skip]
 const STEPS: [&str; 21] = [
     "CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT, y INTEGER DEFAULT 1 CHECK (y > 0))",

@@ -11,7 +11,7 @@ use crate::{
     files::migration::{Direction, Migration, MigrationId},
     files::script::{Bounds, Script},
     ledger::{EventKind, Ledger, Record, RowChange, Witness},
-    schema::{Difference, ObjectKind, ObjectName, Presence, Schema, differences},
+    schema::{Difference, ObjectName, Presence, Schema, differences},
     target::{ForeignKeys, Progress, Target, TargetError},
 };
 
@@ -42,13 +42,12 @@ impl Order<'_> {
             Direction::Up => self.chain.before(&self.migration.id),
             Direction::Down => self.chain.with(&self.migration.id),
         };
-        let is_part = |object: &ObjectName| matches!(object.kind, ObjectKind::Index | ObjectKind::Trigger);
         LossCheck {
             data_loss: self.data_loss,
             intended: self.migration.intended_losses(self.direction),
             moves: Moves::default(),
             made: BTreeSet::new(),
-            known: made.objects().map(|(object, _)| object.clone()).filter(is_part).collect(),
+            known: made,
             keep_counters: self.migration.bounds(self.direction) == Bounds::Rebuild,
             other_files: self.migration.script(self.direction).is_some_and(Script::reaches_other_files),
         }
@@ -82,31 +81,59 @@ impl From<TargetError> for Failure {
 /// Makes the record of something that happens; the clock and the author are the caller's.
 pub type Recorder<'a> = dyn Fn(&MigrationId, &str, EventKind, RowChange) -> Record + 'a;
 
-/// Carries `order` out. Afterwards it is wholly done and recorded, or, unless its file forbids a transaction, nothing
+/// Carries `order` out. Afterwards it is completely done and recorded, or, unless its file forbids a transaction, nothing
 /// of it is.
 pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, recorder: &Recorder<'_>) -> Result<i64, Failure> {
     let begun = Instant::now();
-    target.report(&Progress::Begun {
-        id: order.migration.id.clone(),
-        name: order.migration.name.clone(),
-        direction: order.direction,
-        statements: order.migration.script(order.direction).map_or(0, |script| script.statements().len()),
-    });
+    report_begun(target, order.migration, order.direction);
     if order.migration.bounds(order.direction) == Bounds::Statements {
         by_statements::carry_out(target, order, recorder, begun)?;
-        return Ok(done(target, order, begun));
+        return Ok(report_done(target, order.migration, begun));
     }
     target.begin(keys(order.migration.bounds(order.direction)))?;
     let result = in_transaction(target, order, recorder, begun).and_then(|()| Ok(target.commit()?));
     if result.is_err() {
         target.roll_back();
     }
-    result.map(|()| done(target, order, begun))
+    result.map(|()| report_done(target, order.migration, begun))
 }
 
-fn done(target: &mut dyn Target, order: &Order<'_>, begun: Instant) -> i64 {
+/// Carries several ups out in one transaction, each by `run`. Afterwards all of them are done and recorded, or none is.
+pub fn carry_out_together<'m>(
+    target: &mut dyn Target,
+    migrations: &'m [Migration],
+    mut run: impl FnMut(&mut dyn Target, &'m Migration) -> Result<(), Failure>,
+) -> Result<Vec<i64>, Failure> {
+    let is_rebuild = |migration: &Migration| migration.bounds(Direction::Up) == Bounds::Rebuild;
+    let bounds = if migrations.iter().any(is_rebuild) { Bounds::Rebuild } else { Bounds::Transaction };
+    target.begin(keys(bounds))?;
+    let mut durations = Vec::new();
+    let result = migrations.iter().try_for_each(|migration| {
+        let begun = Instant::now();
+        report_begun(target, migration, Direction::Up);
+        run(target, migration)?;
+        durations.push(report_done(target, migration, begun));
+        Ok(())
+    });
+    let result = result.and_then(|()| Ok(target.commit()?));
+    if result.is_err() {
+        target.roll_back();
+    }
+    result.map(|()| durations)
+}
+
+fn report_begun(target: &mut dyn Target, migration: &Migration, direction: Direction) {
+    target.report(&Progress::Begun {
+        id: migration.id.clone(),
+        name: migration.name.clone(),
+        direction,
+        statements: migration.script(direction).map_or(0, |script| script.statements().len()),
+    });
+}
+
+fn report_done(target: &mut dyn Target, migration: &Migration, begun: Instant) -> i64 {
     let duration_ms = elapsed_ms(begun);
-    let id = order.migration.id.clone();
+    let id = migration.id.clone();
     target.report(&Progress::Done { id, duration_ms: u64::try_from(duration_ms).unwrap_or_default() });
     duration_ms
 }
@@ -195,7 +222,7 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
     Err(Failure::Outcome(Box::new(MigrateError::DidNotUndo { id, remains })))
 }
 
-/// Runs `work` in a transaction of its own.
+/// Runs `work` in its own transaction.
 pub fn in_own_transaction(
     target: &mut dyn Target,
     keys: ForeignKeys,

@@ -28,7 +28,7 @@ struct Part {
     worked: bool,
 }
 
-/// Which parts of the schema stand in the way of a migration.
+/// Which parts of the schema are in the way of a migration.
 struct Way<'m> {
     /// What a file says; `None` for code, whose words nobody reads.
     words: Option<(Moves, &'m Script)>,
@@ -81,7 +81,7 @@ impl Aside {
             is_movable && !way.leaves(object)
         });
         let mut parts: Vec<Part> = Vec::new();
-        // A view over a view that is put aside stands in the way as well. One that no migration made may be broken
+        // A view over a view that is put aside is in the way as well. One that no migration made may be broken
         // already, so it is put aside in any case.
         loop {
             let is_aside = |definition: &Definition| way.is_blocked_by(definition) || !is_made(&definition.object);
@@ -109,7 +109,7 @@ impl Aside {
     }
 
     /// Makes again whatever is not there now. What does not fit any more undoes the migration, except for an index that
-    /// a migration made over a column that is gone: it goes with its column.
+    /// a migration created on a column that is gone: it goes with its column.
     pub(crate) fn put_back(mut self, session: &mut dyn Session) -> Result<(), RunError> {
         let after = session.observe()?;
         // A table that was renamed took its indexes along, under their own names.

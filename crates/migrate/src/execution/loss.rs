@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
     files::script::IntendedLoss,
-    schema::{ObjectKind, ObjectName},
+    schema::{ObjectKind, ObjectName, Schema},
 };
 
 pub(crate) use foretold::{emptied_tables, foretold};
@@ -114,9 +114,9 @@ pub struct LossCheck {
     pub moves: Moves,
     /// Tables that earlier statements of the script made for themselves, where only a part of it runs.
     pub made: BTreeSet<String>,
-    /// Indexes and triggers that migrations made. Without one of them an empty table is as the script wants it; one
-    /// that somebody else made is missed in any case.
-    pub known: BTreeSet<ObjectName>,
+    /// What migrations made. Without one of its indexes or triggers an empty table is as the script wants it; one that
+    /// somebody else made is missed in any case.
+    pub known: Schema,
     /// Whether an AUTOINCREMENT counter of a replaced table is set to where it stood.
     pub keep_counters: bool,
     /// Whether the migration declares that it reaches other files.

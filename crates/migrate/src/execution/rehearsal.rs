@@ -3,63 +3,87 @@
 use crate::{
     error::MigrateError,
     execution::apply::{in_own_transaction, keys},
-    execution::replay::{Chain, RunError, Stage, perform},
+    execution::replay::{REBUILD, RunError, Stage, perform},
     files::migration::{Body, Direction, Migration},
     files::script::Bounds,
     report::finding::{Finding, FindingKind},
-    schema::differences,
-    target::{ForeignKeys, Target, TargetError},
+    schema::{Schema, differences},
+    target::{ForeignKeys, SchemaChanges, Target, TargetError},
 };
 
 /// What goes wrong on the way; it ends at the first migration after which the schema is not known. `target` is empty.
-///
-/// That a down undoes too much is seen at the end alone, so that the cost grows with the statements, not with the
-/// square of the tables.
-pub(crate) fn rehearse(
-    target: &mut dyn Target,
-    migrations: &[&Migration],
-    chain: &Chain,
-) -> Result<Vec<Finding>, TargetError> {
+pub(crate) fn rehearse(target: &mut dyn Target, migrations: &[&Migration]) -> Result<Vec<Finding>, TargetError> {
     let mut findings = Vec::new();
+    // What the ups make without any down; only a down can make it another.
+    let mut expected = Schema::new();
+    let has_downs = migrations.iter().any(|migration| migration.has_down());
     for migration in migrations {
         if let Err(error) = step(target, migration, Direction::Up)? {
             findings.push(broken(migration, FindingKind::BrokenReplay, "it does not run on an empty database", &error));
             return Ok(findings);
         }
+        if !has_downs {
+            continue;
+        }
+        follow(&mut expected, &target.changes()?);
         if !migration.has_down() {
             continue;
         }
-        if let Err(error) = step(target, migration, Direction::Down)? {
-            findings.push(broken(
-                migration,
-                FindingKind::BrokenDown,
-                "its down does not run on an empty database",
-                &error,
-            ));
-            if migration.bounds(Direction::Down) == Bounds::Statements {
-                return Ok(findings);
+        match back_and_forth(target, migration)? {
+            Ok(()) => findings.extend(undone_too_much(target, migration, &mut expected)?),
+            Err(Stuck { finding, is_known }) => {
+                findings.push(finding);
+                if !is_known {
+                    return Ok(findings);
+                }
             }
-            continue;
         }
-        if let Err(error) = step(target, migration, Direction::Up)? {
-            findings.push(broken(
-                migration,
-                FindingKind::BrokenDown,
-                "after its down its up does not run again",
-                &error,
-            ));
-            return Ok(findings);
-        }
-    }
-    let last = migrations.last().filter(|_| findings.is_empty());
-    if let Some(difference) = last.and_then(|_| chain.broken().is_none().then_some(())).map(|()| target.observe()) {
-        let found = differences(&chain.last(), &difference?).differences.into_iter().next();
-        findings.extend(found.map(|difference| {
-            let message = format!("a down undoes more than its up makes: in the end {difference}");
-            Finding::new(FindingKind::BrokenDown, difference.object.to_string(), message)
-        }));
     }
     Ok(findings)
+}
+
+/// A down that fails, or an up that does not run again.
+struct Stuck {
+    finding: Finding,
+    /// Whether the schema is as it was before.
+    is_known: bool,
+}
+
+fn back_and_forth(target: &mut dyn Target, migration: &Migration) -> Result<Result<(), Stuck>, TargetError> {
+    let kind = FindingKind::BrokenDown;
+    if let Err(error) = step(target, migration, Direction::Down)? {
+        let finding = broken(migration, kind, "its down does not run on an empty database", &error);
+        return Ok(Err(Stuck { finding, is_known: migration.bounds(Direction::Down) != Bounds::Statements }));
+    }
+    if let Err(error) = step(target, migration, Direction::Up)? {
+        let finding = broken(migration, kind, "after its down its up does not run again", &error);
+        return Ok(Err(Stuck { finding, is_known: false }));
+    }
+    Ok(Ok(()))
+}
+
+/// Only the tables that its down and its up changed are compared, so that the cost grows with the statements, not with
+/// the square of the tables.
+fn undone_too_much(
+    target: &mut dyn Target,
+    migration: &Migration,
+    expected: &mut Schema,
+) -> Result<Option<Finding>, TargetError> {
+    let changes = target.changes()?;
+    let before = expected.only(changes.owners.iter().map(String::as_str));
+    let found = differences(&before, &changes.schema).differences.into_iter().next();
+    // What is said once is not said again of the migrations after it.
+    follow(expected, &changes);
+    Ok(found.map(|difference| {
+        let message = format!("a down undoes more than its up makes: after its down and its up {difference}");
+        Finding::new(FindingKind::BrokenDown, migration.id.to_string(), message).hint("correct the down")
+    }))
+}
+
+fn follow(expected: &mut Schema, changes: &SchemaChanges) {
+    for owner in &changes.owners {
+        expected.replace_owner(owner, &changes.schema);
+    }
 }
 
 type Stepped = Result<(), MigrateError>;
@@ -69,8 +93,6 @@ fn broken(migration: &Migration, kind: FindingKind, what: &str, error: &MigrateE
     Finding::new(kind, migration.id.to_string(), format!("{what}: {}", in_short(error))).hint(hint)
 }
 
-const REBUILD: &str = "begin the file with the line `-- longshore: rebuild`";
-
 /// Without the name of the migration, which the finding has.
 fn in_short(error: &MigrateError) -> String {
     match error {
@@ -79,8 +101,23 @@ fn in_short(error: &MigrateError) -> String {
     }
 }
 
-/// The outer error is one of the rehearsal itself.
+/// Runs that direction, again as long as it has a statement that is too much; each is so once. The outer error is one of
+/// the rehearsal itself.
 fn step(target: &mut dyn Target, migration: &Migration, direction: Direction) -> Result<Stepped, TargetError> {
+    loop {
+        let stepped = attempt(target, migration, direction)?;
+        if !stepped.as_ref().is_err_and(|error| is_too_much(error)) {
+            return Ok(stepped);
+        }
+    }
+}
+
+fn is_too_much(error: &MigrateError) -> bool {
+    let MigrateError::Failed { error, .. } = error else { return false };
+    matches!(error.target_error(), Some(TargetError::TooMuch { .. }))
+}
+
+fn attempt(target: &mut dyn Target, migration: &Migration, direction: Direction) -> Result<Stepped, TargetError> {
     let bounds = migration.bounds(direction);
     if bounds == Bounds::Statements && matches!(migration.body, Body::Sql { .. }) {
         return Ok(by_statements(target, migration, direction).map_err(|error| failed(migration, error)));
@@ -103,10 +140,15 @@ fn failed(migration: &Migration, error: RunError) -> MigrateError {
 fn by_statements(target: &mut dyn Target, migration: &Migration, direction: Direction) -> Result<(), RunError> {
     let script = migration.script(direction).ok_or(RunError::NoDown)?;
     for statement in script.replayed() {
-        let result = if target.is_outside_transactions(&statement.text) {
-            target.execute(&statement.text).map(|_| ())
-        } else {
+        let mut run = || {
+            if target.is_outside_transactions(&statement.text) {
+                return target.execute(&statement.text).map(|_| ());
+            }
             in_own_transaction(target, ForeignKeys::AsSet, |target| target.execute(&statement.text).map(|_| ()))
+        };
+        let result = match run() {
+            Err(TargetError::TooMuch { .. }) => run(),
+            result => result,
         };
         result.map_err(|source| RunError::Statement { statement: statement.clone(), source })?;
     }

@@ -12,6 +12,7 @@ use crate::{
     execution::aside::Aside,
     files::migration::{Body, CodeError, Direction, Migration, MigrationId},
     files::script::{Bounds, Statement},
+    report::finding::{Finding, FindingKind},
     schema::ObjectName,
     target::{Progress, Session, Target, TargetError},
 };
@@ -25,6 +26,8 @@ pub struct Broken {
     pub line: Option<usize>,
     /// What the database said.
     pub message: String,
+    /// Whether `-- longshore: rebuild` is what its file lacks.
+    pub wants_rebuild: bool,
 }
 
 /// Why a migration did not run.
@@ -71,6 +74,14 @@ impl RunError {
         }
     }
 
+    /// Whether `-- longshore: rebuild` is what the file lacks: a table that others refer to was dropped with foreign keys
+    /// enabled, or a view or a trigger stands over a table whose name is taken away.
+    pub(crate) fn wants_rebuild(&self) -> bool {
+        let Self::Statement { statement, .. } = self else { return false };
+        let drops = statement.words().first().is_some_and(|word| word.is("drop") || word.is("alter"));
+        drops && names_what_stands_over_a_table(&self.to_string())
+    }
+
     /// The cause outside of the migration; the error itself where there is none.
     pub(crate) fn into_outside_cause(self) -> Result<OutsideCause, Self> {
         match self {
@@ -95,7 +106,7 @@ impl Chain {
         let mut scratch = target.scratch()?;
         let mut growing = Growing::default();
         for migration in migrations {
-            // Nobody but the migrations before it has made anything here.
+            // Only the migrations before it have created anything here.
             if let Err(error) = perform(scratch.as_mut(), migration, Direction::Up, Stage::Scratch, &|_| true) {
                 return Ok(growing.broken(Broken::new(&migration.id, &error)));
             }
@@ -111,8 +122,24 @@ impl Broken {
             RunError::Statement { statement, source } => Some(statement.line + source.line()),
             _ => None,
         };
-        Self { id: id.clone(), line, message: error.to_string() }
+        Self { id: id.clone(), line, message: error.to_string(), wants_rebuild: error.wants_rebuild() }
     }
+
+    /// The finding that every command reports for it.
+    pub(crate) fn finding(&self) -> Finding {
+        let message = format!("it does not run on an empty database: {}", self.message);
+        let hint = if self.wants_rebuild { REBUILD } else { "correct the migration" };
+        Finding::new(FindingKind::BrokenReplay, self.id.to_string(), message).hint(hint)
+    }
+}
+
+/// The hint for a file that replaces a table without saying so.
+pub(crate) const REBUILD: &str = "begin the file with the line `-- longshore: rebuild`";
+
+/// Whether an error speaks of foreign keys, or of a view or a trigger over a table whose name is taken away.
+pub(crate) fn names_what_stands_over_a_table(message: &str) -> bool {
+    let texts = ["error in view ", "error in trigger ", "FOREIGN KEY constraint failed"];
+    texts.iter().any(|text| message.contains(text))
 }
 
 /// Where a migration is performed.
@@ -124,7 +151,7 @@ pub enum Stage {
     Scratch,
 }
 
-/// Runs one direction of a migration in whatever transaction `session` is in. A runner, a replay and the trial of a
+/// Runs one direction of a migration in the transaction that `session` is in, if any. A runner, a replay and the trial of a
 /// repair all go this way. A rebuild keeps the views, triggers and indexes that the migration does not name itself;
 /// `is_made` says which of them migrations made.
 pub fn perform(
@@ -154,11 +181,14 @@ fn run(session: &mut dyn Session, migration: &Migration, direction: Direction, s
         Stage::Scratch => script.replayed(),
     };
     for (at, statement) in statements.into_iter().enumerate() {
-        session.report(&Progress::Statement {
-            id: migration.id.clone(),
-            statement: at + 1,
-            text: statement.in_short(),
-        });
+        // Nothing listens on a scratch database, and shortening a statement takes as long as running a small one.
+        if stage == Stage::Database {
+            session.report(&Progress::Statement {
+                id: migration.id.clone(),
+                statement: at + 1,
+                text: statement.in_short(),
+            });
+        }
         session
             .execute(&statement.text)
             .map_err(|source| RunError::Statement { statement: statement.clone(), source })?;

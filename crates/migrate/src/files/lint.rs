@@ -1,9 +1,9 @@
 //! Looks at the files of a source without any database.
 
 use crate::{
-    execution::loss::emptied_tables,
+    execution::loss::{Moves, emptied_tables},
     files::migration::{Direction, Migration},
-    files::script::{Bounds, Statement},
+    files::script::{Bounds, Script, Statement},
     files::source::{BLANK, Source},
     report::finding::{Finding, FindingKind},
     schema::ObjectName,
@@ -32,15 +32,29 @@ pub(crate) fn lint(source: &Source) -> Vec<Finding> {
 }
 
 fn gaps(migrations: &[Migration]) -> Vec<Finding> {
-    let pairs = migrations.windows(2).filter(|pair| pair[1].id.number <= SEQUENTIAL_MAX);
+    let pairs = migrations.windows(2).filter(|pair| is_gap(pair[0].id.number, pair[1].id.number));
+    let is_meant = |pair: &&[Migration]| {
+        let script = pair[1].script(Direction::Up);
+        script.and_then(Script::follows) == Some(pair[0].id.number)
+    };
     pairs
-        .filter(|pair| pair[1].id.number > pair[0].id.number + 1)
+        .filter(|pair| !is_meant(pair))
         .map(|pair| {
-            let message = format!("the number before it is {}, so at least one is missing", pair[0].id.number);
-            Finding::new(FindingKind::NumberGap, pair[1].id.to_string(), message)
-                .hint("bring the missing file back, or renumber what was never applied")
+            let number = pair[0].id.number;
+            let message = format!("the number before it is {number}, so at least one is missing");
+            let hint = format!(
+                "bring the missing file back, renumber what was never applied, or write `-- longshore: follows {number}` \
+                 into {} if there never was one",
+                pair[1].origin
+            );
+            Finding::new(FindingKind::NumberGap, pair[1].id.to_string(), message).hint(hint)
         })
         .collect()
+}
+
+/// Whether a number is missing between two of one source.
+pub(crate) fn is_gap(before: i64, number: i64) -> bool {
+    number <= SEQUENTIAL_MAX && number > before + 1
 }
 
 fn of_up(migration: &Migration) -> Vec<Finding> {
@@ -124,12 +138,18 @@ fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Findi
         return Some(Finding::new(FindingKind::Destructive, id, format!("line {line}: it drops a column")));
     }
     if is(0, "vacuum") && bounds == Bounds::Statements {
-        let message = format!("line {line}: VACUUM writes the whole database anew under a lock");
+        let message = format!("line {line}: VACUUM rewrites the whole database under a lock");
         return Some(Finding::new(FindingKind::Locking, id, message));
+    }
+    if let Some((table, columns)) = Moves::nulled(&statement.text) {
+        let columns = columns.into_iter().collect::<Vec<_>>().join(", ");
+        let message = format!("line {line}: it sets {columns} of table {table} to NULL");
+        return Some(Finding::new(FindingKind::Destructive, id, message));
     }
     let rewrites = is(0, "update") && !words.iter().any(|token| token.is("where"));
     rewrites.then(|| {
-        let message = format!("line {line}: it updates every row in one transaction, while nobody else can write");
+        let message =
+            format!("line {line}: it updates every row in one transaction, and no other program can write meanwhile");
         Finding::new(FindingKind::Locking, id, message)
     })
 }

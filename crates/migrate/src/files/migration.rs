@@ -5,6 +5,7 @@ use std::{error::Error, fmt, sync::Arc};
 use serde::{Serialize, Serializer};
 
 use crate::{
+    execution::loss::{Loss, Moves},
     files::checksum::Checksum,
     files::script::{Bounds, IntendedLoss, Script},
     target::Session,
@@ -121,7 +122,7 @@ pub enum Direction {
 }
 
 impl Migration {
-    /// The checksum of the up; code has none, because its text is not at hand.
+    /// The checksum of the up; code has none, because its text is not available.
     pub fn checksum(&self) -> Option<Checksum> {
         match &self.body {
             Body::Sql { up, .. } => Some(Checksum::of(up.text())),
@@ -154,6 +155,18 @@ impl Migration {
             }
             Body::Code(code) => code.intended_losses(direction),
         }
+    }
+
+    /// Whether those losses may come of foreign keys that act while it replaces a table.
+    pub(crate) fn wants_rebuild(&self, direction: Direction, losses: &[Loss]) -> bool {
+        let Some(script) = self.script(direction).filter(|script| script.bounds() != Bounds::Rebuild) else {
+            return false;
+        };
+        let moves = Moves::of(script);
+        let replaced: Vec<String> =
+            moves.dropped_tables().into_iter().filter(|table| moves.stand_in(table).is_some()).collect();
+        let is_other = |loss: &Loss| !replaced.iter().any(|table| table == loss.object.owner());
+        !replaced.is_empty() && losses.iter().any(is_other)
     }
 
     /// Whether it can be rolled back.

@@ -20,7 +20,7 @@ pub enum Bounds {
     /// replaced without `ON DELETE CASCADE` emptying its children; `foreign_key_check` runs before the commit.
     Rebuild,
     /// `-- longshore: no transaction`: each statement by itself with a checkpoint, for statements that refuse to run
-    /// in a transaction. A failure leaves the statements before it done, and the next run goes on after them.
+    /// in a transaction. A failure leaves the statements before it done, and the next run continues after them.
     Statements,
 }
 
@@ -66,7 +66,8 @@ pub enum ScriptError {
     Empty,
     /// A `-- longshore:` directive of an unknown name.
     #[error(
-        "line {line}: `{directive}` is no directive (`rebuild`, `no transaction`, `loses TABLE` and `other files` are)"
+        "line {line}: `{directive}` is not a directive (`rebuild`, `no transaction`, `loses TABLE`, `follows NUMBER` and \
+         `other files` are)"
     )]
     UnknownDirective {
         /// 1-based line.
@@ -107,13 +108,13 @@ pub enum ScriptError {
         what: Unclosed,
     },
     /// A zero character, where SQLite would stop reading without a word.
-    #[error("line {line}: a zero character stands in it, so it is no text or not UTF-8")]
+    #[error("line {line}: it contains a zero character, so it is not text or not UTF-8")]
     Zero {
         /// 1-based line.
         line: usize,
     },
-    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE as a statement of its own.
-    #[error("line {line}: `{word}` stands in a migration, but the runner begins and ends the transaction")]
+    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE as its own statement.
+    #[error("line {line}: a migration must not contain `{word}`, because the runner begins and ends the transaction")]
     TransactionControl {
         /// 1-based line.
         line: usize,
@@ -181,6 +182,11 @@ impl Script {
     /// Whether the file declares that it reaches other files.
     pub fn reaches_other_files(&self) -> bool {
         self.directives.other_files
+    }
+
+    /// The number of the migration before it, where the file says that a gap between the two is meant.
+    pub fn follows(&self) -> Option<i64> {
+        self.directives.follows
     }
 
     /// Adds to what the file says that it loses, for a released file that cannot be edited any more.
@@ -269,7 +275,7 @@ struct Open {
     start: usize,
     line: usize,
     kind: Kind,
-    /// Where it stands in `; END`, which alone closes a trigger: CASE has an END too, and BEGIN and END are names.
+    /// Where it is in `; END`, which alone closes a trigger: CASE has an END too, and BEGIN and END are names.
     closing: Closing,
 }
 

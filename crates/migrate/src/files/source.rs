@@ -63,7 +63,7 @@ pub enum SourceError {
     },
 }
 
-/// One file as it stands in the directory, or an entry that is a directory itself.
+/// One file as it is in the directory, or an entry that is a directory itself.
 #[derive(Debug, Clone)]
 pub(crate) struct RawFile {
     pub(crate) name: String,
@@ -103,7 +103,7 @@ impl Source {
     }
 
     /// The same source with what one of its migrations loses on purpose, for a released file that cannot say so itself
-    /// any more. `names` are as behind `-- longshore: loses`; one that is none is passed over.
+    /// any more. `names` are as behind `-- longshore: loses`; one that is none is skipped.
     #[must_use]
     pub fn intending(mut self, number: i64, direction: Direction, names: &[&str]) -> Self {
         let migration = self.migrations.iter_mut().find(|migration| migration.id.number == number);
@@ -184,7 +184,7 @@ impl Source {
         &self.unrecognised
     }
 
-    /// What stands beside the migrations and is passed over, with the reason.
+    /// What is beside the migrations and is skipped, with the reason.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
     }
@@ -194,7 +194,7 @@ impl Source {
         &self.findings
     }
 
-    /// A text that changes whenever one of its files does; none with code, whose text is not at hand.
+    /// A text that changes whenever one of its files does; none with code, whose text is not available.
     pub fn digest(&self) -> Option<String> {
         let mut text = String::new();
         for migration in &self.migrations {
@@ -239,7 +239,7 @@ fn read_directory(path: &Path) -> Result<Vec<RawFile>, SourceError> {
     Ok(files)
 }
 
-/// What is passed over by its name is not opened either: an editor's lock is a link to nowhere.
+/// What is skipped by its name is not opened either: an editor's lock is a link to nowhere.
 fn content(name: &str, entry: &Path) -> io::Result<Content> {
     if why_skipped(name).is_some() {
         return Ok(Content::Bytes(Vec::new()));

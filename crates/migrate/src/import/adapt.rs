@@ -5,7 +5,7 @@ use crate::files::script::{Piece, ScriptError, Statement, pieces, tokens, with_l
 /// Drizzle's mark between two statements.
 pub(super) const BREAKPOINT: &str = "--> statement-breakpoint";
 
-/// One half of a migration as it stands in the other tool's file.
+/// One half of a migration as it is in the other tool's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Half {
     pub(super) text: String,

@@ -16,11 +16,13 @@ mod directories;
 mod journal;
 mod versions;
 
-/// What was found, and what stands in the way.
+/// What was found, and the obstacles.
 #[derive(Debug, Default)]
 pub(super) struct Collection {
     pub(super) migrations: Vec<Foreign>,
     pub(super) problems: Vec<Finding>,
+    /// What is not as the other tool has it, in words.
+    pub(super) notes: Vec<String>,
 }
 
 impl Collection {
@@ -31,7 +33,7 @@ impl Collection {
 
 /// Every migration of `format` in `tree`. Each file is used, or it is a problem.
 pub(super) fn collect(format: Format, tree: &Tree) -> Collection {
-    let mut found = Collection { migrations: Vec::new(), problems: tree.problems.clone() };
+    let mut found = Collection { problems: tree.problems.clone(), ..Collection::default() };
     match format.layout().halves {
         Halves::Sections => sections(format, tree, &mut found),
         Halves::Pair => pairs(format, tree, &mut found),
@@ -59,7 +61,7 @@ fn sql_files<'t>(format: Format, tree: &'t Tree, found: &mut Collection) -> Vec<
 }
 
 fn not_of(format: Format) -> String {
-    format!("it is no migration of {format} that can be imported; move it elsewhere, or write its SQL as one")
+    format!("it is not a migration of {format} that can be imported; move it elsewhere, or write its SQL as one")
 }
 
 fn place(format: Format, digits: Option<&str>, name: &str) -> Place {

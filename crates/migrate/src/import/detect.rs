@@ -79,7 +79,7 @@ fn has_snapshot(directory: &str, tree: &Tree) -> bool {
     tree.files.iter().any(|file| file.directory() == directory && file.name() == "snapshot.json")
 }
 
-/// Flyway's U undoes the V of its version; refinery's U is a migration of its own.
+/// Flyway's U undoes the V of its version; refinery's U is its own migration.
 fn refinery(tree: &Tree) -> Option<Format> {
     let versioned = || tree.files.iter().filter_map(|file| Versioned::parse(file.name().strip_suffix(".sql")?));
     let mut undos = versioned().filter(|it| it.letter == 'U').peekable();

@@ -64,7 +64,7 @@ pub enum Halves {
     Rollback,
     /// In the files `up.sql` and `down.sql` of a directory.
     Directory,
-    /// There is only an up, in a file of its own.
+    /// There is only an up, in its own file.
     UpFile,
     /// There is only an up, `migration.sql` in a directory.
     UpDirectory,
@@ -73,7 +73,7 @@ pub enum Halves {
 /// What says that a migration must not run in a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
-    /// The words in the marker of a section or in a line of its own.
+    /// The words in the marker of a section or in its own line.
     Marker(&'static str),
     /// The first line.
     FirstLine(&'static str),

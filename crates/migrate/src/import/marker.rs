@@ -25,9 +25,9 @@ pub(crate) enum Mark {
 pub(crate) struct Marker<'a> {
     pub(crate) tool: Format,
     pub(crate) mark: Mark,
-    /// What stands behind the section's name.
+    /// What is after the section's name.
     pub(crate) options: &'a str,
-    /// Whether white space stands before it, so that its tool takes it for a comment.
+    /// Whether white space is before it, so that its tool takes it for a comment.
     pub(crate) is_indented: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Names what a stray file looks like, so that none is skipped without a word, and what mends it.
+//! Names what a stray file looks like, so that none is skipped without a word, and what fixes it.
 
 use super::{
     adapt::BREAKPOINT,
@@ -70,7 +70,7 @@ pub(crate) enum FileFormat {
     Unknown,
 }
 
-/// What a file seems to be, in words, with what mends it.
+/// What a file seems to be, in words, with what fixes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Guess {
     pub(crate) message: String,
@@ -78,7 +78,7 @@ pub(crate) struct Guess {
     pub(crate) remedy: Option<Remedy>,
 }
 
-/// Says what `file` looks like; `others` are the names of everything that stands beside it.
+/// Says what `file` looks like; `others` are the names of everything that is beside it.
 pub(crate) fn recognise(file: &RawFile, others: &[&str]) -> Guess {
     let format = match &file.content {
         Content::Directory(inside) => of_directory(inside),
@@ -106,7 +106,7 @@ fn of_no_file(message: &str, name: &str) -> Guess {
 
 fn guess(format: FileFormat, name: &str, others: &[&str]) -> Guess {
     let message = match format {
-        FileFormat::Unknown => "it is no migration in any format that is known here".to_owned(),
+        FileFormat::Unknown => "it is not a migration in any known format".to_owned(),
         _ => format!("it looks like {}, which is not read here", format.in_words()),
     };
     if let Some(to) = renamed(format, name, others) {
@@ -125,7 +125,7 @@ fn renamed(format: FileFormat, name: &str, others: &[&str]) -> Option<String> {
     if format != FileFormat::Pair {
         return None;
     }
-    // A name that is no UTF-8 is shown with a sign in place of what cannot be.
+    // A name that is not UTF-8 is shown with a sign in place of what cannot be.
     let (stem, ending) = half(name).filter(|_| !name.contains('\u{fffd}'))?;
     let (digits, rest) = leading_number(stem);
     let digits = digits?;

@@ -31,13 +31,13 @@ pub(super) struct Section {
 pub(super) enum CutError {
     #[error("it has no marker of an up section")]
     NoUp,
-    #[error("line {line}: a statement stands before the up section, where {tool} does not run it")]
+    #[error("line {line}: there is a statement before the up section, where {tool} does not run it")]
     BeforeUp { line: usize, tool: Format },
     #[error("line {line}: there is a second up section")]
     SecondUp { line: usize },
-    #[error("line {line}: the down section stands before the up section")]
+    #[error("line {line}: the down section is before the up section")]
     DownFirst { line: usize },
-    #[error("line {line}: white space stands before the marker, so {tool} takes it for a comment")]
+    #[error("line {line}: there is white space before the marker, so {tool} takes it for a comment")]
     Indented { line: usize, tool: Format },
     #[error("line {line}: this is a marker of {other}, and the others are of {tool}")]
     OtherTool { line: usize, other: Format, tool: Format },
@@ -62,7 +62,7 @@ fn has_generic_down(text: &str) -> bool {
 }
 
 /// Whether a file that should hold one half of a migration holds both, so that it must not run as one: it has markers
-/// of a tool, or statements stand in a section of the other direction.
+/// of a tool, or statements are in a section of the other direction.
 pub(crate) fn holds_both(text: &str, direction: Direction) -> Option<Format> {
     let tool = text.lines().filter_map(marker).map(|marker| marker.tool).find(|tool| *tool != Format::Sections);
     if tool.is_some() {
@@ -242,7 +242,8 @@ mod tests {
     fn what_its_tool_would_read_otherwise_is_refused() {
         let refused = |tool, text: &str| cut(tool, text).unwrap_err().to_string();
         assert!(
-            refused(Format::Goose, "SELECT 1;\n-- +goose Up\nSELECT 2;").contains("line 1: a statement stands before")
+            refused(Format::Goose, "SELECT 1;\n-- +goose Up\nSELECT 2;")
+                .contains("line 1: there is a statement before")
         );
         assert!(refused(Format::Goose, "-- +goose Up\nSELECT 2;\n  -- +goose Down\nSELECT 3;").contains("white space"));
         assert!(refused(Format::Goose, "-- +goose Up\n-- +goose Up\n").contains("second up"));

@@ -1,8 +1,8 @@
-//! Entries that stand beside migrations and never are one.
+//! Entries that are beside migrations and never are one.
 
 use serde::Serialize;
 
-/// An entry of a directory that is passed over.
+/// An entry of a directory that is skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     /// Its name.
@@ -59,7 +59,7 @@ const NAMES: [(&str, &str); 44] = [
     ("sqlc.yaml", "another tool's own file"),
 ];
 
-/// Why an entry of that name is passed over, if it is.
+/// Why an entry of that name is skipped, if it is.
 pub(crate) fn why_skipped(name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase();
     if lower.starts_with('.') {

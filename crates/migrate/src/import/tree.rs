@@ -26,7 +26,7 @@ pub(crate) enum EntryKind {
     Directory,
     /// A link to what is not there.
     Dangling,
-    /// A pipe, a socket or a device: to open it may wait for ever.
+    /// A pipe, a socket or a device: to open it may wait forever.
     Special,
 }
 

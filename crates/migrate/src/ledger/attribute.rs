@@ -50,7 +50,7 @@ impl Ledger {
             return self.rows.push(row);
         }
         let is_same = |own: &Row| own.source == row.source && (self.form == Form::Current || own.number == row.number);
-        // Where its own ledger speaks for that source, the row is only what the other manager goes on to read.
+        // Where its own ledger speaks for that source, the row is only what the other manager continues to read.
         if !self.rows.iter().any(is_same) {
             self.rows.push(row.clone());
         }
@@ -116,7 +116,7 @@ fn is_number_alone(name: &str) -> bool {
     words(name).is_empty()
 }
 
-/// Whether the row's name is the migration's, in whatever style: `create_job_queue`, `001_create_job_queue`,
+/// Whether the row's name is the migration's, in any style: `create_job_queue`, `001_create_job_queue`,
 /// `CreateJobQueue`, `migration_001_create_job_queue`.
 fn is_named(row: &Row, migration: &Migration) -> bool {
     row.name == migration.name || (!is_number_alone(&row.name) && words(&row.name) == words(&migration.name))

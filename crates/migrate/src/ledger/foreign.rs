@@ -70,7 +70,7 @@ impl Tool {
         }
     }
 
-    /// Whose table this is by its name and columns; `None` for a table that is no ledger of another tool.
+    /// Whose table this is by its name and columns; `None` for a table that is not a ledger of another tool.
     pub fn recognise(table: &str, columns: &[String]) -> Option<Self> {
         let has = |name: &&str| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
         let mut named = LEDGERS.iter().filter(|(name, ..)| name.eq_ignore_ascii_case(table));

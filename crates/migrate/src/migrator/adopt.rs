@@ -19,8 +19,11 @@ use crate::{
     report::{AdoptReport, RepairAction, RepairStep},
     schema::{Difference, Schema},
     survey::Survey,
-    target::{ForeignKeys, Progress},
+    target::{ForeignKeys, Progress, TargetCopy},
 };
+
+/// The reason in the history of a copy.
+const TRIAL: &str = "a dry run";
 
 /// What `adopt` shall do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,6 +47,7 @@ impl Migrator<'_> {
                 let repaired = self.repair(&crate::RepairRequest::default())?;
                 return Ok(self.without_takeover(&survey, repaired));
             };
+            self.try_adoption(&request.choices)?;
             return Ok(self.adopt_report(&survey, &takeover));
         };
         refuse_without_reason(reason)?;
@@ -65,6 +69,10 @@ impl Migrator<'_> {
         let RepairMode::Apply { reason } = mode else {
             let survey = self.survey()?;
             let back = self.inspect_return(&survey)?;
+            let (mut trial, has_rows) = self.on_copy()?;
+            if has_rows {
+                trial.give_back(&RepairMode::Apply { reason: TRIAL.to_owned() })?;
+            }
             return Ok(self.return_report(&survey, &back));
         };
         refuse_without_reason(reason)?;
@@ -81,6 +89,24 @@ impl Migrator<'_> {
             self.target.roll_back();
         }
         result
+    }
+
+    /// Adopts a copy.
+    pub(super) fn try_adoption(&self, choices: &Choices) -> Result<(), MigrateError> {
+        let (mut trial, _) = self.on_copy()?;
+        let survey = trial.survey()?;
+        // Without rows there may be nothing that needs an adoption.
+        if trial.takeover(&survey, choices)?.is_some() {
+            trial.carry_out_adoption(&survey, choices, TRIAL)?;
+        }
+        Ok(())
+    }
+
+    /// The same on a copy, so that a dry run promises nothing that would fail; and whether the copy has every row.
+    fn on_copy(&self) -> Result<(Migrator<'static>, bool), MigrateError> {
+        let TargetCopy { target, has_rows } = self.target.copy()?;
+        let copy = Migrator::new(target, self.sources.clone());
+        Ok((copy.author(self.author.clone()).clock(self.clock), has_rows))
     }
 
     fn takeover(&mut self, survey: &Survey, choices: &Choices) -> Result<Option<Takeover>, MigrateError> {

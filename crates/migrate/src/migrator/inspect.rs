@@ -98,7 +98,7 @@ impl Migrator<'_> {
         if let Some(finding) = broken.clone().find(|finding| finding.kind != FindingKind::OutOfOrder) {
             return finding.hint.is_some().then(|| NextStep::Mend { finding: finding.clone() });
         }
-        // Its own checkpoints, not the schema, say how it goes on.
+        // Its own checkpoints, not the schema, say how it continues.
         if survey.standings.iter().any(|standing| standing.statements_done > 0) {
             return Some(NextStep::Up);
         }
@@ -116,7 +116,7 @@ impl Migrator<'_> {
         (report.pending_count > 0).then_some(NextStep::Up)
     }
 
-    /// What of the application's ledger another program runs, or a directory that is not at hand.
+    /// What of the application's ledger another program runs, or a directory that is not available.
     pub(super) fn theirs(&self, ledger: &Ledger) -> Vec<Theirs> {
         let has_app = self.sources.iter().any(|source| source.name() == APP);
         let unread = ledger.rows.iter().filter(|row| !has_app && row.id().source == APP);

@@ -4,11 +4,11 @@ use super::Migrator;
 use crate::{
     error::MigrateError,
     execution::rehearsal::rehearse,
-    execution::replay::Chain,
+    execution::replay::{Broken, Chain},
     files::lint::lint,
     files::source::{APP, NewPair, Source},
     report::LintReport,
-    report::finding::Finding,
+    report::finding::{Finding, FindingKind},
 };
 
 impl Migrator<'_> {
@@ -16,8 +16,13 @@ impl Migrator<'_> {
     pub fn lint(&mut self) -> Result<LintReport, MigrateError> {
         let mut findings: Vec<Finding> = self.sources.iter().flat_map(lint).collect();
         let migrations: Vec<_> = self.sources.iter().flat_map(Source::migrations).collect();
-        let chain = Chain::replay(self.target.as_ref(), &migrations)?;
-        findings.extend(rehearse(self.target.rehearsal()?.as_mut(), &migrations, &chain)?);
+        let rehearsed = rehearse(self.target.rehearsal()?.as_mut(), &migrations)?;
+        let is_of = |kind| rehearsed.iter().any(|finding| finding.kind == kind);
+        // A rehearsal ends at a down after which the schema is not known; the ups behind it are read all the same.
+        if is_of(FindingKind::BrokenDown) && !is_of(FindingKind::BrokenReplay) {
+            findings.extend(Chain::replay(self.target.as_ref(), &migrations)?.broken().map(Broken::finding));
+        }
+        findings.extend(rehearsed);
         let skipped = self.sources.iter().flat_map(Source::skipped).cloned().collect();
         Ok(LintReport::of(findings, skipped))
     }

@@ -21,7 +21,7 @@ pub enum Verification {
     /// Refused where the schema shows otherwise.
     #[default]
     Required,
-    /// Written all the same; `status` goes on saying so.
+    /// Written all the same; `status` continues to say so.
     Waived,
 }
 
@@ -156,7 +156,7 @@ fn found<'s>(survey: &'s Survey, id: &MigrationId) -> Result<&'s Standing, Migra
     survey.standing(id).ok_or_else(|| MigrateError::UnknownId { text: id.to_string() })
 }
 
-/// The history goes on saying so when the ledger's row has changed.
+/// The history continues to say so when the ledger's row has changed.
 fn against(witness: Witness) -> Option<String> {
     (witness == Witness::Unverified).then(|| "against what the schema shows".to_owned())
 }

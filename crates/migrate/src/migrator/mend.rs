@@ -60,6 +60,7 @@ impl Migrator<'_> {
             return match self.plan_mending(&survey)? {
                 Mending::Repair(plan) => Ok(report(&plan, false)),
                 Mending::Adoption(takeover) => {
+                    self.try_adoption(&Choices::default())?;
                     Ok(RepairReport { steps: self.adoption_steps(&survey, &takeover), applied: false, backup: None })
                 }
             };
@@ -107,7 +108,7 @@ impl Migrator<'_> {
         Err(MigrateError::NeedsDecision { reasons: takeover.obstacles })
     }
 
-    /// Tries the plan that leaves conflicts to later migrations, then the one that mends them first.
+    /// Tries the plan that leaves conflicts to later migrations, then the one that fixes them first.
     fn plan_repair(&mut self, survey: &Survey) -> Result<Vec<Planned>, MigrateError> {
         let materials = self.materials(survey);
         let sources = self.sources.clone();
@@ -138,7 +139,7 @@ impl Migrator<'_> {
             script.map(|script| script.statements().to_vec()).unwrap_or_default()
         };
         let links = survey.chain.links();
-        Materials { statements: links.iter().map(|link| statements(&link.id)).collect() }
+        Materials::new(links.iter().map(|link| statements(&link.id)).collect())
     }
 
     /// What would still be wrong after the plan, tried on an empty copy of the real schema.
@@ -320,7 +321,7 @@ fn refuse(id: &MigrationId, losses: Vec<Loss>) -> Result<(), MigrateError> {
         return Ok(());
     }
     let (id, direction, done) = (id.clone(), Direction::Up, Vec::new());
-    Err(MigrateError::DataLoss { id, direction, losses, done, statements_done: 0 })
+    Err(MigrateError::DataLoss { id, direction, losses, wants_rebuild: false, done, statements_done: 0 })
 }
 
 fn report(plan: &[Planned], applied: bool) -> RepairReport {

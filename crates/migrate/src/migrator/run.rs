@@ -1,17 +1,17 @@
 //! `up`, `down` and `redo`.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 
 use super::{Migrator, Pen};
 use crate::{
     error::MigrateError,
-    execution::apply::{Failure, Order, carry_out, in_own_transaction},
+    execution::apply::{Failure, Order, carry_out, carry_out_together, in_own_transaction, in_transaction},
     execution::loss::{DataLoss, foretold, unasked},
     execution::replay::{Chain, RunError},
     files::lint::idle_pragmas,
     files::migration::{Body, Direction, Migration, MigrationId},
-    files::script::Statement,
-    files::source::Source,
+    files::script::{Bounds, Statement},
+    files::source::{LONGSHORE, Source},
     ledger::{EventKind, Ledger, RowChange},
     plan,
     plan::Goal,
@@ -46,7 +46,8 @@ pub struct RunRequest {
 }
 
 impl Migrator<'_> {
-    /// Applies what is pending, in order, each migration in its own transaction with its ledger row.
+    /// Applies what is pending, in order, each migration in its own transaction with its ledger row; those of
+    /// [`LONGSHORE`] together in one, because the queue works with all of them or with none.
     ///
     /// After an error the migrations that the error lists are applied and stay so, and everything else is as before.
     pub fn up(&mut self, request: &RunRequest) -> Result<RunReport, MigrateError> {
@@ -117,12 +118,20 @@ impl Migrator<'_> {
         let mut report = RunReport { dry_run: request.mode == RunMode::DryRun, migrations: Vec::new(), backup: None };
         if report.dry_run || migrations.is_empty() {
             report.migrations = migrations.iter().map(|migration| shown(migration, direction, None)).collect();
+            report.migrations[..joined(&migrations, direction)]
+                .iter_mut()
+                .for_each(|migration| migration.joined = true);
             return Ok(report);
         }
         if direction == Direction::Down {
             report.backup = self.target.back_up()?;
         }
-        for migration in &migrations {
+        let (together, alone) = migrations.split_at(joined(&migrations, direction));
+        if !together.is_empty() {
+            self.run_together(together, request.data_loss, &survey, &mut report)?;
+            survey.ledger = self.ledger(&survey)?;
+        }
+        for migration in alone {
             let without = self.without(&survey, &migration.id, direction)?;
             let duration_ms = self.run_one(migration, direction, request.data_loss, &survey, &without, &report)?;
             report.migrations.push(shown(migration, direction, Some(duration_ms)));
@@ -134,6 +143,43 @@ impl Migrator<'_> {
         }
         self.settle(survey.chain)?;
         Ok(report)
+    }
+
+    /// All or none: what the queue's later migrations meet takes its earlier ones back, too.
+    fn run_together(
+        &mut self,
+        migrations: &[Migration],
+        data_loss: DataLoss,
+        survey: &Survey,
+        report: &mut RunReport,
+    ) -> Result<(), MigrateError> {
+        let pen = self.pen();
+        let recorder = |id: &MigrationId, name: &str, event, change| pen.record(id, name, event, change);
+        let mut running = &migrations[0];
+        let result = carry_out_together(self.target.as_mut(), migrations, |target, migration| {
+            running = migration;
+            let without = survey.chain.before(&migration.id);
+            let order = Order {
+                migration,
+                direction: Direction::Up,
+                ledger: &survey.ledger,
+                chain: &survey.chain,
+                without: &without,
+                differing: &survey.comparison.differences,
+                accepted: &survey.accepted,
+                data_loss,
+            };
+            in_transaction(target, &order, &recorder, Instant::now())
+        });
+        let durations = result.map_err(|failure| {
+            let error = told(running, Direction::Up, failure, Vec::new());
+            self.record_failure(running, survey, &pen, &error);
+            error
+        })?;
+        for (migration, duration_ms) in migrations.iter().zip(durations) {
+            report.migrations.push(RunMigration { joined: true, ..shown(migration, Direction::Up, Some(duration_ms)) });
+        }
+        Ok(())
     }
 
     fn run_one(
@@ -166,7 +212,7 @@ impl Migrator<'_> {
         })
     }
 
-    // The failure itself is what must reach the user, so that it cannot be written down too is passed over.
+    // The failure itself is what must reach the user, so an error while recording it is ignored.
     fn record_failure(&mut self, migration: &Migration, survey: &Survey, pen: &Pen, error: &MigrateError) {
         let mut record = pen.record(&migration.id, &migration.name, EventKind::Failed, RowChange::None);
         record.event.detail = Some(error.to_string());
@@ -212,7 +258,14 @@ impl Migrator<'_> {
             let losses = unasked(found, &migration.intended_losses(direction));
             if !losses.is_empty() {
                 let (id, done) = (migration.id.clone(), Vec::new());
-                return Err(MigrateError::DataLoss { id, direction, losses, done, statements_done: 0 });
+                return Err(MigrateError::DataLoss {
+                    id,
+                    direction,
+                    losses,
+                    wants_rebuild: false,
+                    done,
+                    statements_done: 0,
+                });
             }
         }
         Ok(())
@@ -237,6 +290,14 @@ impl Migrator<'_> {
         let every = self.sources.iter().flat_map(Source::migrations);
         every.filter(|migration| is_applied(&migration.id) && counts(&migration.id)).collect()
     }
+}
+
+/// How many of the first migrations run in one transaction.
+fn joined(migrations: &[Migration], direction: Direction) -> usize {
+    let is_joined =
+        |migration: &&Migration| migration.id.source == LONGSHORE && migration.bounds(direction) != Bounds::Statements;
+    let count = migrations.iter().take_while(is_joined).count();
+    if direction == Direction::Up && count > 1 { count } else { 0 }
 }
 
 fn leave_out_what_is_there(migration: &mut Migration, survey: &Survey) {
@@ -271,7 +332,8 @@ pub(super) fn told(
             MigrateError::Failed { id, error: Box::new(error), done, statements_done }
         }
         Failure::Loss(losses, statements_done) => {
-            MigrateError::DataLoss { id, direction, losses, done, statements_done }
+            let wants_rebuild = migration.wants_rebuild(direction, &losses);
+            MigrateError::DataLoss { id, direction, losses, wants_rebuild, done, statements_done }
         }
         Failure::Outcome(error) => *error,
     }
@@ -284,6 +346,7 @@ pub(super) fn shown(migration: &Migration, direction: Direction, duration_ms: Op
         name: migration.name.clone(),
         direction,
         bounds: migration.bounds(direction),
+        joined: false,
         sql: statements.iter().map(|Statement { text, .. }| text.clone()).collect(),
         duration_ms,
     }

@@ -1,46 +1,92 @@
-//! Turns differences into statements that mend them without losing data.
+//! Turns differences into statements that fix them without losing data.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::repair::Planned;
 use crate::{
     execution::replay::Chain,
     files::migration::MigrationId,
-    files::script::Statement,
+    files::script::{Statement, Token},
     report::RepairAction,
     schema::{Difference, DifferenceKind, ObjectKind, ObjectName, Schema},
     survey::Survey,
     target::Rebuild,
 };
 
-/// What mends are cut from, beside what the chain knows: the statements of the files.
+/// What repairs are made of, beside what the chain knows: the statements of the files.
 #[derive(Debug, Clone, Default)]
 pub struct Materials {
-    /// The statements of each migration of the chain; empty for code.
-    pub statements: Vec<Vec<Statement>>,
+    statements: Vec<Vec<Statement>>,
+    /// Where statements add a column, by table and column in lower case; in the order in which they run.
+    additions: HashMap<(String, String), Vec<Spot>>,
+    /// Where statements fill a table.
+    fillings: HashMap<String, Vec<Spot>>,
 }
 
-/// The materials at one version.
+/// A migration's place in the chain, and a statement's among its own.
+type Spot = (usize, usize);
+
+/// The materials at one version. Each step forward costs what lies between the versions, a step back costs all of them.
 #[derive(Debug)]
 pub struct Stock<'a> {
     definitions: BTreeMap<ObjectName, String>,
-    statements: Vec<&'a Statement>,
-    version: usize,
+    materials: &'a Materials,
+    /// How many migrations of the chain have run.
+    count: usize,
 }
 
 impl Materials {
-    /// After the migration at that place of the chain.
-    pub(super) fn at(&self, version: usize, chain: &Chain) -> Stock<'_> {
-        Stock {
-            definitions: chain.definitions(version + 1),
-            statements: self.statements.iter().take(version + 1).flatten().collect(),
-            version,
+    /// The statements of each migration of the chain; empty for code.
+    pub fn new(statements: Vec<Vec<Statement>>) -> Self {
+        let mut materials = Self::default();
+        for (place, of_migration) in statements.iter().enumerate() {
+            for (at, statement) in of_migration.iter().enumerate() {
+                let words = statement.words();
+                if let Some(column) = added_column(&words) {
+                    materials.additions.entry(column).or_default().push((place, at));
+                }
+                if let Some(table) = filled_table(&words) {
+                    materials.fillings.entry(table).or_default().push((place, at));
+                }
+            }
         }
+        Self { statements, ..materials }
+    }
+
+    /// The statements of the migration at that place of the chain.
+    pub(super) fn of(&self, place: usize) -> Option<&[Statement]> {
+        self.statements.get(place).map(Vec::as_slice)
+    }
+
+    /// Before any migration.
+    pub(super) fn stock(&self) -> Stock<'_> {
+        Stock { definitions: BTreeMap::new(), materials: self, count: 0 }
+    }
+
+    fn text(&self, (place, at): Spot) -> &str {
+        &self.statements[place][at].text
     }
 }
 
-/// Steps for those of `differences` that can be mended without loss. What no migration made is left alone: the final
-/// comparison tells of it, and a person decides.
+impl Stock<'_> {
+    /// Goes to the version after the migration at that place of the chain.
+    pub(super) fn go_to(&mut self, version: usize, chain: &Chain) {
+        if self.count > version + 1 {
+            self.definitions.clear();
+            self.count = 0;
+        }
+        chain.carry_definitions(&mut self.definitions, self.count, version + 1);
+        self.count = version + 1;
+    }
+
+    fn texts(&self, spots: Option<&Vec<Spot>>) -> impl DoubleEndedIterator<Item = String> {
+        let spots = spots.map(Vec::as_slice).unwrap_or_default();
+        spots.iter().filter(|(place, _)| *place < self.count).map(|spot| self.materials.text(*spot).to_owned())
+    }
+}
+
+/// Steps for those of `differences` that can be fixed without loss. What no migration made is left alone: the final
+/// comparison reports it, and a person decides.
 pub fn mends(differences: &[Difference], expected: &Schema, survey: &Survey, stock: &Stock<'_>) -> Vec<Planned> {
     let rebuilt: BTreeSet<&str> =
         differences.iter().filter(|one| wants_rebuild(one, stock)).map(|one| one.object.owner()).collect();
@@ -103,8 +149,10 @@ fn rebuild(table: &str, differences: &[Difference], survey: &Survey, stock: &Sto
     let shape = stock.definitions.get(&object)?.clone();
     let of_table: Vec<String> =
         differences.iter().filter(|one| one.object.owner() == table).take(3).map(ToString::to_string).collect();
-    let why =
-        format!("{object} has not the shape that its migrations give it ({}); its rows are kept", of_table.join("; "));
+    let why = format!(
+        "{object} does not have the shape that its migrations give it ({}); its rows are kept",
+        of_table.join("; ")
+    );
     let mut planned = Planned::new(RepairAction::RebuildTable, owner(survey, &object, stock)?, why).sql(shape.clone());
     planned.rebuild = Some(Rebuild { table: table.to_owned(), shape, values: Vec::new() });
     Some(planned)
@@ -138,9 +186,9 @@ fn mend(difference: &Difference, expected: &Schema, survey: &Survey, stock: &Sto
     }
 }
 
-/// Of the migrations up to the version that is mended: a later one that changes the object again has not run.
+/// Of the migrations up to the version that is fixed: a later one that changes the object again has not run.
 fn owner<'a>(survey: &'a Survey, object: &ObjectName, stock: &Stock<'_>) -> Option<&'a MigrationId> {
-    let because = |object: &ObjectName| survey.because_until(stock.version + 1, object);
+    let because = |object: &ObjectName| survey.because_until(stock.count, object);
     because(object).or_else(|| because(&ObjectName::table(object.owner())))
 }
 
@@ -163,30 +211,29 @@ fn whole_table(object: &ObjectName, expected: &Schema, stock: &Stock<'_>) -> Vec
     let Some(table) = stock.definitions.get(object) else {
         return Vec::new();
     };
-    let rows = stock
-        .statements
-        .iter()
-        .filter(|statement| fills(statement, &object.name))
-        .map(|statement| statement.text.clone());
-    let is_part = |name: &&ObjectName| name.table.as_deref() == Some(&object.name) && expected.contains(name);
-    let parts = stock.definitions.iter().filter(|(name, _)| is_part(name)).map(|(_, sql)| sql.clone());
+    let rows = stock.texts(stock.materials.fillings.get(&object.name.to_ascii_lowercase()));
+    let belongs = |name: &&ObjectName| name.owner() == object.name;
+    let of_table = stock.definitions.range(object.clone()..).take_while(|(name, _)| belongs(name));
+    let parts =
+        of_table.filter(|(name, _)| name.table.is_some() && expected.contains(name)).map(|(_, sql)| sql.clone());
     std::iter::once(table.clone()).chain(rows).chain(parts).collect()
 }
 
-fn fills(statement: &Statement, table: &str) -> bool {
-    let words = statement.words();
-    let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is(word));
-    is(0, "insert") && is(1, "into") && words.get(2).is_some_and(|token| token.name().eq_ignore_ascii_case(table))
+/// The table that `INSERT INTO` fills, in lower case.
+fn filled_table(words: &[Token<'_>]) -> Option<String> {
+    let is_insert = words.first()?.is("insert") && words.get(1)?.is("into");
+    is_insert.then(|| words.get(2).map(|name| name.name().to_ascii_lowercase()))?
 }
 
 /// The file's own `ALTER TABLE … ADD COLUMN` for a column, so that it comes out just as the migration makes it.
 fn add_column(column: &ObjectName, stock: &Stock<'_>) -> Option<String> {
-    let adds = |statement: &&&Statement| {
-        let words = statement.words();
-        let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is(word));
-        let named = |at: usize, name: &str| words.get(at).is_some_and(|token| token.name().eq_ignore_ascii_case(name));
-        let at = if is(4, "column") { 5 } else { 4 };
-        is(0, "alter") && is(1, "table") && named(2, column.owner()) && is(3, "add") && named(at, &column.name)
-    };
-    stock.statements.iter().rev().find(adds).map(|statement| statement.text.clone())
+    let key = (column.owner().to_ascii_lowercase(), column.name.to_ascii_lowercase());
+    stock.texts(stock.materials.additions.get(&key)).next_back()
+}
+
+/// The table and the column of `ALTER TABLE … ADD COLUMN`, in lower case.
+fn added_column(words: &[Token<'_>]) -> Option<(String, String)> {
+    let is_it = words.first()?.is("alter") && words.get(1)?.is("table") && words.get(3)?.is("add");
+    let column = words.get(if words.get(4)?.is("column") { 5 } else { 4 })?;
+    is_it.then(|| (words[2].name().to_ascii_lowercase(), column.name().to_ascii_lowercase()))
 }

@@ -1,8 +1,10 @@
 //! The smallest ordered plan that brings ledger, files and schema into agreement without losing anything.
 
+use std::collections::BTreeSet;
+
 use super::{
     data::data_statements,
-    mend::{Materials, mends},
+    mend::{Materials, Stock, mends},
     occupied,
 };
 use crate::{
@@ -72,14 +74,15 @@ pub fn repair(
         return Err(occupied);
     }
     let mut plan = Vec::new();
+    let mut workshop = Workshop::new(survey, materials);
     if conflicts == Conflicts::Mend {
-        plan.extend(mend_reached(survey, materials));
+        plan.extend(mend_reached(survey, &mut workshop));
     }
     for standing in survey.standings.iter().filter(|standing| standing.has_file) {
         if standing.is_pending() && !standing.is_reached && bounds(&standing.id) == Bounds::Statements {
             break;
         }
-        plan.extend(steps(standing, survey, conflicts, materials));
+        plan.extend(steps(standing, survey, conflicts, &mut workshop));
     }
     let asked = unseen_data_work(&plan, survey, materials);
     if asked.is_empty() { Ok(plan) } else { Err(asked) }
@@ -92,13 +95,13 @@ fn occupied_name(standing: &Standing, survey: &Survey) -> Option<Finding> {
 }
 
 /// A mark would claim that these statements ran, and nothing shows that they did: a person says so, or runs them. The
-/// queue's own tables are never made by hand, and what its migrations count is counted anew by its upkeep.
+/// queue's own tables are never made by hand, and its upkeep recounts what its migrations count.
 fn unseen_data_work(plan: &[Planned], survey: &Survey, materials: &Materials) -> Vec<Finding> {
     let marks = plan.iter().filter(|planned| planned.step.action == RepairAction::MarkApplied);
     let ids = marks.filter_map(|planned| planned.step.id.as_ref()).filter(|id| id.source != LONGSHORE);
     let asked = ids.filter_map(|id| {
         let at = survey.chain.place(id)?;
-        let statements = data_statements(materials.statements.get(at)?);
+        let statements = data_statements(materials.of(at)?);
         let first = statements.first()?;
         let more = statements.len() - 1;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -118,14 +121,15 @@ fn is_mendable(finding: &Finding, survey: &Survey) -> bool {
     match finding.kind {
         FindingKind::OutOfOrder => true,
         FindingKind::ChangedMigration => {
-            let standing = survey.standings.iter().find(|standing| standing.id.to_string() == finding.subject);
+            let standing = survey.standing_of(&finding.subject);
             standing.is_some_and(|standing| matches!(standing.presence, Some(Presence::Present)))
         }
         _ => false,
     }
 }
 
-fn steps(standing: &Standing, survey: &Survey, conflicts: Conflicts, materials: &Materials) -> Vec<Planned> {
+fn steps(standing: &Standing, survey: &Survey, conflicts: Conflicts, workshop: &mut Workshop<'_>) -> Vec<Planned> {
+    let materials = workshop.materials;
     let mut steps = Vec::new();
     if standing.change == Change::Meaning {
         let why = "its file was changed after it ran, and the schema shows what the file says now".to_owned();
@@ -136,7 +140,7 @@ fn steps(standing: &Standing, survey: &Survey, conflicts: Conflicts, materials: 
         Some(Presence::Absent) => steps.push(apply(standing, survey, materials)),
         Some(Presence::Partial { .. }) => {
             if conflicts == Conflicts::LeaveToLater || !standing.is_reached {
-                steps.extend(complete(standing, survey, materials));
+                steps.extend(complete(standing, survey, workshop));
             }
             steps.extend((!is_applied).then(|| mark(standing)));
         }
@@ -160,7 +164,7 @@ fn apply(standing: &Standing, survey: &Survey, materials: &Materials) -> Planned
     };
     let planned = Planned::new(RepairAction::Apply, &standing.id, why.to_owned());
     let at = survey.chain.place(&standing.id);
-    let statements = at.and_then(|at| materials.statements.get(at)).filter(|statements| !statements.is_empty());
+    let statements = at.and_then(|at| materials.of(at)).filter(|statements| !statements.is_empty());
     match statements {
         Some(statements) => planned.sql(joined(statements)),
         None => planned,
@@ -178,7 +182,7 @@ fn mark(standing: &Standing) -> Planned {
     };
     let schema = match &standing.presence {
         Some(Presence::Conflicting(conflicts)) => format!(
-            "but it is there; what differs in it ({}) is made over by a later step",
+            "but it is there; a later step replaces what differs in it ({})",
             conflicts.first().map(|difference| difference.object.to_string()).unwrap_or_default()
         ),
         Some(Presence::Invisible) => "but later migrations that follow it are in the schema".to_owned(),
@@ -189,29 +193,31 @@ fn mark(standing: &Standing) -> Planned {
 }
 
 /// What of this one migration is missing, as the migration itself makes it.
-fn complete(standing: &Standing, survey: &Survey, materials: &Materials) -> Vec<Planned> {
+fn complete(standing: &Standing, survey: &Survey, workshop: &mut Workshop<'_>) -> Vec<Planned> {
     let Some(at) = survey.chain.place(&standing.id) else {
         return Vec::new();
     };
-    let reached = survey.chain.links().iter().rposition(|link| is_reached(survey, &link.id));
-    let version = reached.filter(|_| standing.is_reached).map_or(at, |reached| reached.max(at));
-    let expected = survey.chain.after(version + 1);
+    let version = workshop.reached.filter(|_| standing.is_reached).map_or(at, |reached| reached.max(at));
     let touched = survey.chain.links()[at].footprint.objects();
-    let own: Vec<Difference> = differences(&expected, &survey.observed)
+    let owners: BTreeSet<&str> = touched.iter().map(|object| object.owner()).collect();
+    let expected = survey.chain.after(version + 1).only(owners.iter().copied());
+    let observed = survey.observed.only(owners);
+    let own: Vec<Difference> = differences(&expected, &observed)
         .differences
         .into_iter()
         .filter(|difference| touched.contains(&difference.object))
         .collect();
-    mends(&own, &expected, survey, &materials.at(version, &survey.chain))
+    workshop.stock.go_to(version, &survey.chain);
+    mends(&own, &expected, survey, &workshop.stock)
 }
 
 /// Everything that differs at the version that the schema has reached.
-fn mend_reached(survey: &Survey, materials: &Materials) -> Vec<Planned> {
-    let Some(version) = survey.chain.links().iter().rposition(|link| is_reached(survey, &link.id)) else {
+fn mend_reached(survey: &Survey, workshop: &mut Workshop<'_>) -> Vec<Planned> {
+    let Some(version) = workshop.reached else {
         return Vec::new();
     };
     let expected = survey.chain.after(version + 1);
-    // Migrations before it that did not run are run, not mended.
+    // Migrations before it that did not run are run, not fixed.
     let is_absent = |object: &ObjectName| {
         let mut touching = survey.chain.touching(object).iter().map(|place| &survey.chain.links()[*place]);
         let maker = touching.find(|link| link.footprint.adds.contains_key(object));
@@ -221,9 +227,22 @@ fn mend_reached(survey: &Survey, materials: &Materials) -> Vec<Planned> {
     };
     let found = differences(&expected, &survey.observed).differences.into_iter();
     let found: Vec<Difference> = found.filter(|difference| !is_absent(&difference.object)).collect();
-    mends(&found, &expected, survey, &materials.at(version, &survey.chain))
+    workshop.stock.go_to(version, &survey.chain);
+    mends(&found, &expected, survey, &workshop.stock)
 }
 
-fn is_reached(survey: &Survey, id: &MigrationId) -> bool {
-    survey.standing(id).is_some_and(|standing| standing.is_reached)
+/// What the steps of one plan are made of, in the order of the chain.
+struct Workshop<'a> {
+    materials: &'a Materials,
+    stock: Stock<'a>,
+    /// The place of the last migration that the schema as a whole looks as if it had run.
+    reached: Option<usize>,
+}
+
+impl<'a> Workshop<'a> {
+    fn new(survey: &Survey, materials: &'a Materials) -> Self {
+        let is_reached = |id: &MigrationId| survey.standing(id).is_some_and(|standing| standing.is_reached);
+        let reached = survey.chain.links().iter().rposition(|link| is_reached(&link.id));
+        Self { materials, stock: materials.stock(), reached }
+    }
 }

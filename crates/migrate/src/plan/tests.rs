@@ -1,3 +1,5 @@
+use std::sync::OnceLock;
+
 use crate::{
     error::MigrateError,
     execution::replay::Chain,
@@ -39,6 +41,7 @@ fn survey(standings: Vec<Standing>) -> Survey {
         findings: Vec::new(),
         accepted: Vec::new(),
         takeover: None,
+        places: OnceLock::new(),
     }
 }
 

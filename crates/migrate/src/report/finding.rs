@@ -1,4 +1,4 @@
-//! Something that is not as it should be, in words, with what mends it.
+//! Something that is not as it should be, in words, with what fixes it.
 
 use std::{fmt, path::PathBuf};
 
@@ -11,7 +11,7 @@ use crate::import::Format;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// A file that is no migration that we read; the message names the format it seems to be in.
+    /// A file that is not a migration that we read; the message names the format it seems to be in.
     UnrecognisedFile,
     /// A migration without any statement.
     EmptyMigration,
@@ -45,7 +45,7 @@ pub enum FindingKind {
     KeepOrDrop,
     /// Part of another program's table carries a meaning and cannot be kept.
     MeaningLost,
-    /// Values stand in the wrong columns.
+    /// Values are in the wrong columns.
     MisplacedValues,
     /// Rows were copied into another order of the columns, so that their values can be read by position.
     CopiedByPosition,
@@ -66,7 +66,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    /// Whether nothing may run before this is mended.
+    /// Whether nothing may run before this is fixed.
     pub fn breaks_history(self) -> bool {
         use FindingKind as K;
         matches!(
@@ -99,14 +99,14 @@ pub struct Finding {
     pub subject: String,
     /// What is wrong with it.
     pub message: String,
-    /// What mends it.
+    /// What fixes it.
     pub hint: Option<String>,
     /// The same for a program that makes a command of it.
     #[serde(skip)]
     pub remedy: Option<Remedy>,
 }
 
-/// What mends a finding, where a command does.
+/// What fixes a finding, where a command does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
@@ -132,21 +132,21 @@ impl Finding {
         Self { kind, subject: subject.into(), message: message.into(), hint: None, remedy: None }
     }
 
-    /// The same with what mends it.
+    /// The same with what fixes it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same with the command that mends it.
+    /// The same with the command that fixes it.
     #[must_use]
     pub(crate) fn remedy(mut self, remedy: Option<Remedy>) -> Self {
         self.remedy = remedy;
         self
     }
 
-    /// The same with what the remedy names taken to stand in `directory`.
+    /// The same, with the files that the remedy names in `directory`.
     pub(crate) fn found_in(mut self, directory: &std::path::Path) -> Self {
         match &mut self.remedy {
             Some(Remedy::Import { directory: place, .. }) => *place = Some(directory.to_owned()),

@@ -30,7 +30,7 @@ pub enum DifferenceKind {
     Generated,
     /// A column is compared by another collation.
     Collation,
-    /// The columns that both have stand in another order.
+    /// The columns that both have are in another order.
     ColumnOrder,
     /// The primary key is another.
     PrimaryKey,

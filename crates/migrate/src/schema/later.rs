@@ -51,7 +51,7 @@ impl<'a> Later<'a> {
         self.objects.get(name).is_some_and(|fate| fate.is_dropped)
     }
 
-    /// The facets of an object that are set anew, with what they are in the end.
+    /// The facets of an object that are set again, with what they are in the end.
     pub(super) fn facets(&self, name: &ObjectName) -> impl Iterator<Item = (Facet, Option<&'a str>)> {
         let facets = self.objects.get(name).into_iter().flat_map(|fate| &fate.facets);
         facets.map(|(facet, texts)| (*facet, texts.last))

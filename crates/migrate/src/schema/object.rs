@@ -22,7 +22,7 @@ pub enum ObjectKind {
     ForeignKey,
     /// A CHECK constraint, named by its expression.
     Check,
-    /// An index that a statement of its own made.
+    /// An index that its own statement made.
     Index,
     /// A trigger on a table or a view.
     Trigger,
@@ -44,7 +44,7 @@ impl ObjectKind {
         }
     }
 
-    /// Whether it is a constraint, which has no statement of its own but stands in that of its table.
+    /// Whether it is a constraint, which has no statement of its own but is in that of its table.
     #[must_use]
     pub fn is_constraint(self) -> bool {
         matches!(self, Self::Unique | Self::ForeignKey | Self::Check)
@@ -87,7 +87,7 @@ impl ObjectName {
         self.table.as_deref().unwrap_or(&self.name)
     }
 
-    // A table stands before what belongs to it, so that lists read from the whole to its parts.
+    // A table is before what belongs to it, so that lists read from the whole to its parts.
     fn order(&self) -> (&str, bool, ObjectKind, &str) {
         (self.owner(), self.table.is_some(), self.kind, &self.name)
     }

@@ -29,7 +29,7 @@ pub(super) fn standings(sources: &[Source], ledger: &Ledger, chain: &Chain, obse
         }
         standings.extend(own.into_values());
     }
-    // What a directory that is not at hand has applied is named, and no more.
+    // What a directory that is not available has applied is named, and no more.
     let is_known = |row: &&Row| row.id().source == APP || sources.iter().any(|it| it.name() == row.id().source);
     standings.extend(ledger.rows.iter().filter(|row| !is_known(row)).map(without_file));
     standings
@@ -101,7 +101,7 @@ impl<'a> Distances<'a> {
 struct Sight<'a> {
     presences: HashMap<&'a MigrationId, Presence>,
     reached: &'a HashSet<&'a MigrationId>,
-    /// What migrations that are reached make: it is there by right, even if a later one makes it again.
+    /// What migrations that are reached make: it is expected, even if a later one makes it again.
     made: HashSet<&'a ObjectName>,
     chain: &'a Chain,
     observed: &'a Schema,

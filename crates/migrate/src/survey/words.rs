@@ -45,7 +45,7 @@ fn problem(standing: &Standing, footprint: Option<&Footprint>, after_problem: Op
     }
     if standing.statements_done > 0 {
         let done = standing.statements_done;
-        return Some(format!("interrupted after {done} of its statements; the next up goes on after them"));
+        return Some(format!("interrupted after {done} of its statements; the next up continues after them"));
     }
     let ledger = match standing.recorded {
         Recorded::RolledBack => "rolled back in the ledger",
@@ -113,7 +113,7 @@ fn conflicts(differences: &[Difference]) -> String {
     if more > 0 { format!("{} and {more} more", shown.join("; ")) } else { shown.join("; ") }
 }
 
-/// `a, b and c are` or `a is`, so that a sentence can go on with "missing" or "there already".
+/// `a, b and c are` or `a is`, so that a sentence can continue with "missing" or "there already".
 fn in_words(objects: Vec<&ObjectName>) -> String {
     let count = objects.len();
     let names: Vec<String> = objects.into_iter().take(LISTED_MAX).map(ToString::to_string).collect();

@@ -33,7 +33,7 @@ pub(super) fn found(table: &Ancestor, rows: &Rows, differing: &[Difference], sce
         found.push(misplaced(rows));
     }
     if let Some(order) = table.other_order() {
-        found.push(format!("its columns stand in another order: {}", order.join(", ")));
+        found.push(format!("its columns are in another order: {}", order.join(", ")));
     }
     let states: Vec<String> = rows.statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();
     found.push(format!("it holds {}: {}", jobs(table.rows), states.join(", ")).trim_end_matches(": ").to_owned());
@@ -50,8 +50,7 @@ pub(super) fn found(table: &Ancestor, rows: &Rows, differing: &[Difference], sce
 pub(super) fn obstacles(rows: &Rows, scene: &Scene<'_>) -> Vec<Finding> {
     let mut obstacles = Vec::new();
     if rows.unusable_ids > 0 {
-        let message =
-            format!("{} whose id is no whole number from 1 on, or is not theirs alone", jobs(rows.unusable_ids));
+        let message = format!("{} whose id is not a whole number from 1, or is not unique", jobs(rows.unusable_ids));
         let finding = Finding::new(FindingKind::SchemaDisagrees, "column job_queue.id", message);
         obstacles.push(finding.hint("give these jobs ids of their own, then adopt again"));
     }
@@ -66,7 +65,7 @@ pub(super) fn obstacles(rows: &Rows, scene: &Scene<'_>) -> Vec<Finding> {
 
 fn misplaced(rows: &Rows) -> String {
     let examples: Vec<&str> = rows.examples.iter().take(EXAMPLES_MAX).map(String::as_str).collect();
-    let what = if rows.fit_by_position { "stand in the wrong columns" } else { "do not fit their columns" };
+    let what = if rows.fit_by_position { "are in the wrong columns" } else { "do not fit their columns" };
     format!("values {what} in {}: {}", jobs(rows.misplaced), examples.join("; "))
 }
 

@@ -103,7 +103,7 @@ impl Parts {
                 self.say(
                     RepairAction::Keep,
                     &item.text,
-                    format!("the application's column {name} goes on as {new_name}"),
+                    format!("the application's column {name} is renamed to {new_name}"),
                 );
                 self.items.push(item);
             }

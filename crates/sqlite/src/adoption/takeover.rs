@@ -70,7 +70,7 @@ pub(super) fn plan(session: &mut dyn Session, scene: &Scene<'_>) -> Result<Takeo
 
 fn no_job_table(base: Takeover, missing: &[&str]) -> Takeover {
     let missing = missing.join(", ");
-    let message = format!("it is no table of jobs: it has no column {missing}");
+    let message = format!("it is not a table of jobs: it has no column {missing}");
     let finding = Finding::new(FindingKind::SchemaDisagrees, format!("table {TABLE}"), message.clone());
     Takeover {
         is_needed: true,

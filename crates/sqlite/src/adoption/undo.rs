@@ -61,15 +61,19 @@ fn obstacles(session: &mut dyn Session, last: i64) -> Result<Vec<String>, Target
         }
         Ok(!found.is_empty())
     };
-    let have_run = named(session, "claim_number > 0", "have run since")?;
+    let have_run = named(session, "claim_number > 0", "already started")?;
     let cannot_return = format!(
         "id > {last} AND claim_number = 0 AND (status <> 'pending' OR queue <> 'default' OR run_at IS NOT NULL
          OR unique_key IS NOT NULL OR metadata IS NOT NULL OR expires_at IS NOT NULL OR deadline_at IS NOT NULL)"
     );
-    named(session, &cannot_return, "enqueued since cannot be told in the old table: their queue, time or state")?;
+    named(
+        session,
+        &cannot_return,
+        "enqueued since cannot be stored in the old table, because of its queue, time or state",
+    )?;
     let attempts = session.query("SELECT count(*) FROM job_attempts WHERE claim_number > 0")?;
     if !have_run && attempts.first().is_some_and(|row| number(row.first()) > 0) {
-        obstacles.push("jobs have run since".to_owned());
+        obstacles.push("jobs already started".to_owned());
     }
     let sealed = facts(session, "digest")?.into_iter().next().and_then(|(_, text)| text);
     if obstacles.is_empty() && sealed != Some(digest(session)?) {

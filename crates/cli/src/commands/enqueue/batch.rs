@@ -8,6 +8,7 @@ use longshore_core::{JobData, StoreError, ValidJob, ValidJobStream, stream_of};
 use serde::Serialize;
 
 use super::batch_lines::{BatchLines, Position};
+use super::misspelt::UnknownTypes;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
@@ -26,14 +27,19 @@ struct Inserted {
 /// does not block the database's writer.
 pub(crate) fn run(context: &Context, config: &Arc<Config>, path: &Path) -> anyhow::Result<Exit> {
     let mut input = Input::open(path)?;
-    let scanned = input.scan(config)?;
+    let mut scanned = input.scan(config)?;
+    let unknown = std::mem::take(&mut scanned.unknown);
     let progress = progress_bar(&context.output, scanned.jobs);
     let stream = input.into_stream(config, scanned, &progress)?;
-    context.block_on(insert(context, stream))
+    context.block_on(async {
+        let database = Database::open(context, Prepare::New).await?;
+        let exit = insert(context, &database, stream).await?;
+        unknown.warn(context, &database, config, None).await;
+        Ok(exit)
+    })
 }
 
-async fn insert(context: &Context, stream: ValidJobStream) -> anyhow::Result<Exit> {
-    let database = Database::open(context, Prepare::New).await?;
+async fn insert(context: &Context, database: &Database, stream: ValidJobStream) -> anyhow::Result<Exit> {
     let inserted = Inserted { inserted: database.enqueue_valid_stream(stream).await? };
     let done = format!("{} enqueued", count_jobs(inserted.inserted));
     CommandError::after(&done, context.output.result(&inserted, |output| output.line(&done)))?;
@@ -74,6 +80,7 @@ impl Input {
         let mut scanned = Scanned::default();
         while let Some(job) = lines.next().transpose()? {
             scanned.jobs += 1;
+            scanned.unknown.note(config, &job.job_type);
             if scanned.rest.is_none() && !scanned.keep(job) {
                 scanned.rest = Some(lines.position());
             }
@@ -116,6 +123,7 @@ struct Scanned {
     kept_bytes: usize,
     /// The position of the first job that was not kept.
     rest: Option<Position>,
+    unknown: UnknownTypes,
 }
 
 impl Scanned {

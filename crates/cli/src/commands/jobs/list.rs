@@ -2,12 +2,15 @@ use longshore_core::{Job, JobPageRequest, Selection, Timestamp};
 use serde::Serialize;
 
 use crate::arguments::ListArguments;
+use crate::completion::{self, Names};
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::exit::Exit;
 use crate::output::Format;
-use crate::output::relative_time::{relative, relative_or_dash};
+use crate::output::quoted::flag_with_name;
+use crate::output::relative_time::{relative, relative_or_dash, span};
 use crate::output::table::Table;
+use crate::suggestion::closest;
 
 /// A page of jobs in JSON.
 #[derive(Serialize)]
@@ -25,17 +28,36 @@ pub(in crate::commands) async fn list(
     columns: Columns,
 ) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
-    let found = database.jobs(JobPageRequest { selection, after: page.after, limit: page.limit }).await?;
+    let request = JobPageRequest { selection: selection.clone(), after: page.after, limit: page.limit };
+    let found = database.jobs(request).await?;
     let page = Page { jobs: found.jobs, next: found.next.map(|id| id.to_string()) };
     let now = context.now();
     context.output.result(&page, |output| output.table(&columns(&page.jobs, now)))?;
     if page.jobs.is_empty() && context.output.format() == Format::Words {
-        context.output.note("no job matches");
+        context.output.note(format!("no job matches{}", probably_meant(context, &database, &selection).await));
     }
     if let Some(next) = &page.next {
         context.output.note(format!("there are more: add --after {next}"));
     }
     Ok(Exit::Done)
+}
+
+/// The type or the queue that was probably meant by a filter that nothing matches, in words.
+async fn probably_meant(context: &Context, database: &Database, selection: &Selection) -> String {
+    let Selection::Matching(filter) = selection else { return String::new() };
+    for (flag, given, names) in [("--type", &filter.job_types, Names::Type), ("--queue", &filter.queues, Names::Queue)]
+    {
+        let given = given.as_deref().unwrap_or_default();
+        if given.is_empty() {
+            continue;
+        }
+        let mut known = completion::declared(context, names).unwrap_or_default();
+        known.extend(completion::stored(database, names).await.unwrap_or_default());
+        if let Some(meant) = given.iter().find_map(|name| closest(name, known.iter().map(String::as_str))) {
+            return format!("; did you mean {}?", flag_with_name(flag, meant));
+        }
+    }
+    String::new()
 }
 
 /// What a list of jobs shows.
@@ -56,7 +78,7 @@ pub(in crate::commands) fn any_state(jobs: &[Job], now: Timestamp) -> Table {
             about(job, now),
         ]);
     }
-    table.right(&[0, 4]).text(&[1, 3, 7]).optional(&[4, 5, 3, 2, 6, 7]).state(2)
+    table.right(&[0, 4]).text(&[1, 3, 7]).optional(&[4, 5, 3, 6, 2, 7]).state(2)
 }
 
 /// What is worth knowing of dead letters: what failed, why nothing is tried any more, and since when.
@@ -70,28 +92,103 @@ pub(in crate::commands) fn dead_letters(jobs: &[Job], now: Timestamp) -> Table {
             relative_or_dash(job.moved_to_dead_letter_at, now),
             job.dead_letter_code.map_or_else(|| "-".to_owned(), |code| code.to_string()),
             job.failure_type.clone().unwrap_or_else(|| "-".to_owned()),
-            about(job, now),
+            error_or_reason(job),
         ]);
     }
     table.right(&[0]).text(&[1, 2, 6]).optional(&[2, 5, 3])
 }
 
+/// What a dead letter failed with. One that never ran has no error, only a reason.
+fn error_or_reason(job: &Job) -> String {
+    let error = job.error_message.as_ref().filter(|error| !error.trim().is_empty());
+    error.or(job.dead_letter_reason.as_ref()).cloned().unwrap_or_default()
+}
+
 /// The most useful fact about a job in its current state.
-fn about(job: &Job, now: Timestamp) -> String {
+pub(in crate::commands) fn about(job: &Job, now: Timestamp) -> String {
     use longshore_core::Status;
     match job.status {
         Status::Blocked => job.parent_job_id.map(|id| format!("waits for {id}")).unwrap_or_default(),
         Status::Pending if job.run_at > now => format!("due {}", relative(job.run_at, now)),
         Status::Running => match (job.progress, job.started_at) {
             (Some(fraction), _) => format!("{:.0} %", fraction * 100.0),
-            (None, Some(started)) => format!("since {}", relative(started, now)),
+            (None, Some(started)) => format!("for {}", span(now.since(started))),
             (None, None) => String::new(),
         },
         Status::Retrying => job.error_message.clone().unwrap_or_default(),
-        // A dead letter that never ran has no error, only a reason.
-        Status::DeadLetter => job.error_message.clone().or_else(|| job.dead_letter_reason.clone()).unwrap_or_default(),
+        Status::DeadLetter => error_or_reason(job),
         Status::Cancelled => job.dead_letter_reason.clone().unwrap_or_default(),
         Status::Pending => job.expires_at.map(|at| format!("expires {}", relative(at, now))).unwrap_or_default(),
         Status::Completed => String::new(),
+    }
+}
+
+#[cfg(test)]
+pub(in crate::commands) mod tests {
+    use longshore_core::{ClaimNumber, DeadLetterCode, JobData, JobId, Priority, Status};
+
+    use super::*;
+
+    /// A job as the store returns it.
+    pub(in crate::commands) fn a_job(id: i64, status: Status) -> Job {
+        Job {
+            id: JobId(id),
+            job_type: "thumbnail".to_owned(),
+            job_data: JobData::default(),
+            status,
+            priority: Priority::NORMAL,
+            created_at: Timestamp::from_ms(0),
+            started_at: None,
+            completed_at: None,
+            log_file_path: None,
+            error_message: None,
+            retry_count: 0,
+            max_retries: 3,
+            worker_id: None,
+            timeout: None,
+            parent_job_id: None,
+            failure_type: None,
+            next_retry_at: None,
+            last_error_traceback: None,
+            dead_letter_reason: None,
+            moved_to_dead_letter_at: None,
+            dead_letter_code: None,
+            queue: "media".to_owned(),
+            run_at: Timestamp::from_ms(0),
+            claim_number: ClaimNumber(0),
+            crash_count: 0,
+            max_crashes: 5,
+            deferral_count: 0,
+            max_deferrals: 1000,
+            unique_key: None,
+            cancel_requested_at: None,
+            progress: None,
+            progress_message: None,
+            result: None,
+            metadata: None,
+            expires_at: None,
+            deadline_at: None,
+        }
+    }
+
+    #[test]
+    fn a_dead_letter_without_an_error_shows_its_reason() {
+        let ended = "parent_ended: its parent job 1 ended as dead_letter";
+        let spent = "retries_spent: its only attempt failed";
+        for (error, reason, expected) in [
+            (None, ended, ended),
+            (Some(" "), "given up by hand", "given up by hand"),
+            (Some("no route"), spent, "no route"),
+        ] {
+            let job = Job {
+                error_message: error.map(str::to_owned),
+                dead_letter_reason: Some(reason.to_owned()),
+                dead_letter_code: DeadLetterCode::of_reason(reason),
+                ..a_job(7, Status::DeadLetter)
+            };
+            let now = Timestamp::from_ms(1000);
+            assert_eq!(about(&job, now), expected);
+            assert!(dead_letters(&[job], now).to_tabs().ends_with(&format!("\t{expected}\n")), "{reason}");
+        }
     }
 }

@@ -74,7 +74,10 @@ impl Move<'_> {
             Selection::Matching(_) => {
                 let jobs = database.count(self.selection.clone()).await?;
                 context.output.note(format!("{} in all", count_jobs(jobs)));
-                self.confirm(context, jobs)?;
+                if !self.is_confirmed(context, jobs)? {
+                    context.output.note("nothing was changed");
+                    return Ok(Exit::Done);
+                }
             }
         }
         let actioned = database.act(self.selection, self.verb.action).await?;
@@ -89,19 +92,16 @@ impl Move<'_> {
         Ok(Exit::Done)
     }
 
-    /// Asks for a confirmation if one is needed and at least one job matches.
-    fn confirm(&self, context: &Context, jobs: u64) -> anyhow::Result<()> {
+    /// Asks for a confirmation if one is needed and at least one job matches. No is an answer, not an error.
+    fn is_confirmed(&self, context: &Context, jobs: u64) -> anyhow::Result<bool> {
         if jobs == 0 || self.consent == Consent::Given {
-            return Ok(());
+            return Ok(true);
         }
         let verb = self.verb.word;
         if !context.output.can_ask() {
             return Err(CommandError::Unconfirmed { verb, jobs }.into());
         }
-        if !context.output.ask(format!("{verb} {}?", count_jobs(jobs)))? {
-            return Err(CommandError::Declined.into());
-        }
-        Ok(())
+        Ok(context.output.ask(format!("{verb} {}?", count_jobs(jobs)))?)
     }
 }
 

@@ -4,7 +4,6 @@ use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
-use crate::output::Output;
 use crate::output::relative_time::{relative, relative_or_dash, span};
 use crate::output::table::{Table, printable};
 
@@ -25,30 +24,32 @@ pub(in crate::commands) async fn read_detail(database: &Database, id: JobId) -> 
 pub(in crate::commands) fn print_detail(context: &Context, detail: &JobDetail) -> anyhow::Result<()> {
     let now = context.now();
     context.output.result(detail, |output| {
-        for (name, value) in facts(&detail.job, now) {
-            print_fact(output, name, &value)?;
+        for line in fact_lines(detail, now) {
+            output.line(line)?;
         }
         if detail.attempts.is_empty() {
             return Ok(());
         }
         output.line("")?;
-        output.table(&attempts(&detail.attempts, now))
+        output.table(&attempts(detail, now))
     })?;
     Ok(())
 }
 
-/// Prints a one-line value beside its name, and a longer value below it.
-fn print_fact(output: &Output, name: &str, value: &str) -> std::io::Result<()> {
-    let value = printable(value);
-    let value = value.trim_end();
-    if !value.contains('\n') {
-        return output.line(format!("{name:<14}{value}"));
+/// The facts about a job: a one-line value beside its name, a longer value below it.
+pub(in crate::commands) fn fact_lines(detail: &JobDetail, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, value) in facts(&detail.job, now) {
+        let value = printable(&value);
+        let value = value.trim_end();
+        if value.contains('\n') {
+            lines.push(name.to_owned());
+            lines.extend(value.lines().map(|line| format!("  {line}")));
+        } else {
+            lines.push(format!("{name:<14}{value}"));
+        }
     }
-    output.line(name)?;
-    for line in value.lines() {
-        output.line(format!("  {line}"))?;
-    }
-    Ok(())
+    lines
 }
 
 /// The known facts about a job. Leaves out empty ones.
@@ -85,18 +86,43 @@ fn facts(job: &Job, now: Timestamp) -> Vec<(&'static str, String)> {
         ("because", job.dead_letter_reason.clone()),
         ("failure", job.failure_type.clone()),
         ("error", job.error_message.clone()),
-        ("traceback", job.last_error_traceback.clone()),
+        ("traceback", rest_of_traceback(job)),
     ];
     facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// The traceback without the error, which is its last line (a program) or its first (a chain of causes).
+fn rest_of_traceback(job: &Job) -> Option<String> {
+    let traceback = job.last_error_traceback.as_deref()?.trim_end();
+    let error = job.error_message.as_deref().unwrap_or_default().trim();
+    let rest = match (error, without_last(traceback, error), without_first(traceback, error)) {
+        ("", _, _) | (_, None, None) => traceback,
+        (_, Some(rest), _) | (_, None, Some(rest)) => rest,
+    };
+    (!rest.trim().is_empty()).then(|| rest.trim_end().to_owned())
+}
+
+/// The text before its last lines, if they are `end`.
+fn without_last<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let rest = text.strip_suffix(end)?;
+    let is_whole_line = rest.trim_end_matches([' ', '\t']).chars().last().is_none_or(|c| matches!(c, '\n' | '\r'));
+    is_whole_line.then_some(rest)
+}
+
+/// The text after its first lines, if they are `begin`.
+fn without_first<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(begin)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('\n') }
 }
 
 fn progress(fraction: f64, message: Option<&str>) -> String {
     format!("{:.0} % {}", fraction * 100.0, message.unwrap_or_default())
 }
 
-fn attempts(attempts: &[Attempt], now: Timestamp) -> Table {
+/// One row an attempt.
+pub(in crate::commands) fn attempts(detail: &JobDetail, now: Timestamp) -> Table {
     let mut table = Table::new(&["ATTEMPT", "OUTCOME", "STARTED", "TOOK", "WORKER", "FAILURE", "ERROR"]);
-    for attempt in attempts {
+    for attempt in &detail.attempts {
         let took = attempt.started_at.zip(attempt.finished_at).map(|(from, to)| span(to.since(from)));
         table.row(&[
             attempt.attempt.to_string(),
@@ -105,8 +131,50 @@ fn attempts(attempts: &[Attempt], now: Timestamp) -> Table {
             took.unwrap_or_else(|| "-".to_owned()),
             attempt.worker_id.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             attempt.failure_type.map_or_else(|| "-".to_owned(), |failure| failure.to_string()),
-            attempt.error_message.clone().unwrap_or_else(|| "-".to_owned()),
+            error_of(attempt, &detail.job).to_owned(),
         ]);
     }
     table.right(&[0, 3]).text(&[4, 6]).optional(&[4, 2, 3]).state(1)
+}
+
+/// The error of an attempt. The error that is also the job's stands above the table already.
+fn error_of<'a>(attempt: &'a Attempt, job: &Job) -> &'a str {
+    match attempt.error_message.as_deref() {
+        None => "-",
+        error if error == job.error_message.as_deref() => "as above",
+        Some(error) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::jobs::list::tests::a_job;
+
+    fn rest(error: &str, traceback: &str) -> Option<String> {
+        let job = Job {
+            error_message: Some(error.to_owned()),
+            last_error_traceback: Some(traceback.to_owned()),
+            ..a_job(7, longshore_core::Status::DeadLetter)
+        };
+        rest_of_traceback(&job)
+    }
+
+    #[test]
+    fn a_traceback_does_not_repeat_the_error() {
+        let python = "Traceback (most recent call last):\n  File \"a.py\", line 1\nKeyError: 'file'";
+        let without = "Traceback (most recent call last):\n  File \"a.py\", line 1";
+        assert_eq!(rest("KeyError: 'file'", python).as_deref(), Some(without));
+        assert_eq!(rest("no route", "no route\ncaused by: refused").as_deref(), Some("caused by: refused"));
+        assert_eq!(rest("broken", "broken\n"), None);
+        assert_eq!(rest("broken", "began\n  broken").as_deref(), Some("began"));
+        assert_eq!(rest("no space", "10 %\rno space").as_deref(), Some("10 %"));
+    }
+
+    #[test]
+    fn a_traceback_that_says_something_else_is_whole() {
+        assert_eq!(rest("the time limit", "reading a.jpg").as_deref(), Some("reading a.jpg"));
+        assert_eq!(rest("limit", "time limit").as_deref(), Some("time limit"));
+        assert_eq!(rest("", "reading").as_deref(), Some("reading"));
+    }
 }

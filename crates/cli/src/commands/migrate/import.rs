@@ -50,12 +50,15 @@ fn print(output: &Output, report: &ImportReport) -> std::io::Result<()> {
         output.line(format!("note: {note}"))?;
     }
     print_skipped(output, &report.skipped)?;
-    let count = report.migrations.len();
+    let migrations = match report.migrations.len() {
+        1 => "1 migration".to_owned(),
+        count => format!("{count} migrations"),
+    };
     let directory = report.directory.display();
     if report.dry_run {
-        return output.line(format!("{count} migrations of {} would be written to {directory}", report.format));
+        return output.line(format!("would write {migrations} of {} to {directory}", report.format));
     }
-    output.line(format!("{count} migrations of {} were written to {directory}", report.format))?;
+    output.line(format!("wrote {migrations} of {} to {directory}", report.format))?;
     let word = shell_word(&directory.to_string());
     output.line(format!("next: longshore migrate lint --dir {word}, then set dir in [migrate] of longshore.toml"))
 }

@@ -71,8 +71,10 @@ fn open(site: &Site<'_>, absent: Absent, mode: RunMode) -> anyhow::Result<Migrat
 
 fn tell(site: &Site<'_>, report: &RunReport) -> anyhow::Result<Exit> {
     let told = site.context.output.result(report, |output| {
-        for migration in &report.migrations {
-            if report.dry_run { print_sql(output, migration)? } else { print_done(output, migration)? }
+        if report.dry_run {
+            print_sql(output, &report.migrations)?;
+        } else {
+            report.migrations.iter().try_for_each(|migration| print_done(output, migration))?;
         }
         if let Some(backup) = &report.backup {
             output.note(format!("backup: {}", backup.display()));
@@ -104,12 +106,32 @@ fn done_in_words(migration: &RunMigration) -> String {
 }
 
 /// Prints the SQL that would run, as a script with its transaction bounds.
-fn print_sql(output: &Output, migration: &RunMigration) -> std::io::Result<()> {
-    let (before, after) = match migration.bounds {
+fn print_sql(output: &Output, migrations: &[RunMigration]) -> std::io::Result<()> {
+    let joined = migrations.iter().filter(|migration| migration.joined);
+    let (count, is_rebuild) = (joined.clone().count(), joined.clone().any(|one| one.bounds == Bounds::Rebuild));
+    let bounds = if is_rebuild { Bounds::Rebuild } else { Bounds::Transaction };
+    for (at, migration) in migrations.iter().enumerate() {
+        let (mut before, mut after) = around(if migration.joined { bounds } else { migration.bounds });
+        if migration.joined && at > 0 {
+            before = "";
+        }
+        if migration.joined && at + 1 < count {
+            after = "";
+        }
+        output.line(script(migration, before, after))?;
+    }
+    Ok(())
+}
+
+fn around(bounds: Bounds) -> (&'static str, &'static str) {
+    match bounds {
         Bounds::Transaction => ("BEGIN IMMEDIATE;\n", "COMMIT;\n"),
         Bounds::Rebuild => ("PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\n", "PRAGMA foreign_key_check;\nCOMMIT;\n"),
         Bounds::Statements => ("", ""),
-    };
+    }
+}
+
+fn script(migration: &RunMigration, before: &str, after: &str) -> String {
     let direction = match migration.direction {
         Direction::Up => "up",
         Direction::Down => "down",
@@ -121,5 +143,5 @@ fn print_sql(output: &Output, migration: &RunMigration) -> std::io::Result<()> {
         text.push_str(if statement.ends_with(';') { "\n" } else { ";\n" });
     }
     text.push_str(after);
-    output.line(text)
+    text
 }

@@ -2,7 +2,7 @@ use longshore_core::QueueStats;
 
 use super::*;
 
-const NOW: Timestamp = Timestamp::from_ms(100_000 * 60_000);
+pub(in crate::commands) const NOW: Timestamp = Timestamp::from_ms(100_000 * 60_000);
 
 fn minute(ago: i64, completed: u64, retried: u64) -> MinuteStats {
     MinuteStats {
@@ -27,7 +27,8 @@ fn the_hour_has_sixty_minutes_and_the_averages_of_its_attempts() {
     assert_eq!(Hour::new(&[], NOW).ran_ms, None);
 }
 
-fn busy() -> Report {
+/// A database with two queues, a past, and a problem.
+pub(in crate::commands) fn busy() -> Report {
     let queue = |name: &str, waiting: u64, paused: bool| QueueStats {
         queue: name.to_owned(),
         paused_at: paused.then_some(NOW),
@@ -55,7 +56,8 @@ fn busy() -> Report {
 #[test]
 fn a_busy_database_on_eighty_and_on_forty_five_columns() {
     for width in [80, 45] {
-        let text = words(&busy(), Screen { width, has_colour: false });
+        let text = words(&busy(), Some(Screen { width, has_colour: false }));
+        assert!(text.lines().all(|line| console::measure_text_width(line) <= width), "{text}");
         insta::assert_snapshot!(format!("status_{width}"), text);
     }
 }
@@ -79,5 +81,5 @@ workers     0 alive; 0 jobs in 0 slots
 
 no problems found
 ";
-    assert_eq!(words(&empty, PAPER), expected);
+    assert_eq!(words(&empty, None), expected);
 }

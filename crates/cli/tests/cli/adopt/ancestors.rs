@@ -270,7 +270,7 @@ fn values_in_the_wrong_columns_are_found_and_read_by_position_only_when_a_person
     );
     let harbour = Harbour::with(&sql);
     let told = harbour.adopt(&[]);
-    assert!(told.stderr.contains("values stand in the wrong columns in 5 jobs"), "{told:?}");
+    assert!(told.stderr.contains("values are in the wrong columns in 5 jobs"), "{told:?}");
     assert!(told.stderr.contains("status of job 1 is '{\"path\": \"/m\"}'"), "{told:?}");
     assert!(told.stderr.contains("longshore adopt --leave-out"), "{told:?}");
 

@@ -47,6 +47,26 @@ fn status_names_what_is_theirs_and_the_adoption_and_writes_nothing() {
 }
 
 #[test]
+fn a_dry_run_fails_where_the_adoption_would() {
+    for obstacle in [
+        "CREATE INDEX job_workers ON tracks (id)",
+        "CREATE VIEW job_logs AS SELECT 1",
+        "CREATE TRIGGER no_ledger BEFORE INSERT ON schema_migrations BEGIN SELECT 1; END; CREATE TABLE job_minutes (mine)",
+    ] {
+        let harbour = Harbour::with(FOUNDING);
+        harbour.execute(obstacle);
+        let before = harbour.content();
+
+        let dry = harbour.run(&["adopt", "--dry-run", "--json"]);
+        let adopted = harbour.run(&["adopt", "--reason", "x", "--json"]);
+
+        assert_ne!(dry.exit, 0, "{obstacle}: {dry:?}");
+        assert_eq!((dry.exit, dry.code()), (adopted.exit, adopted.code()), "{obstacle}: {dry:?} {adopted:?}");
+        assert_eq!(harbour.content(), before, "{obstacle}");
+    }
+}
+
+#[test]
 fn a_dry_run_says_what_was_found_what_would_be_done_and_what_is_theirs() {
     let harbour = Harbour::with(FOUNDING);
     let before = harbour.content();
@@ -180,7 +200,7 @@ fn undo_takes_along_what_was_enqueued_since_and_is_refused_once_a_job_has_run() 
     let before = harbour.content();
     let refused = harbour.run(&["adopt", "--undo", "--reason", "too late"]);
     assert_eq!(refused.exit, 7, "{refused:?}");
-    assert!(refused.stderr.contains("have run since"), "{refused:?}");
+    assert!(refused.stderr.contains("already started"), "{refused:?}");
     assert_eq!(harbour.content(), before);
 }
 

@@ -228,6 +228,15 @@ fn lint_runs_each_down_and_runs_each_up_with_foreign_keys_as_they_act() {
     assert!(exit == 4 && told.contains("its down does not run on an empty database: line 1"), "{told}");
     let (exit, told) = lint(&[("001_a.up.sql", parent), ("001_a.down.sql", "SELECT 1;\n")]);
     assert!(exit == 4 && told.contains("after its down its up does not run again"), "{told}");
+    let broken = ("002_b.up.sql", "CREATE TABLE a (id);\n");
+    let (exit, told) = lint(&[("001_a.up.sql", parent), ("001_a.down.sql", "SELECT 1;\n"), broken]);
+    assert!(exit == 4 && told.contains("table a already exists") && told.contains("app:2"), "{told}");
+    let over = [
+        ("001_a.up.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY);\nCREATE VIEW v AS SELECT a.id FROM a;\n"),
+        ("002_b.up.sql", "CREATE TABLE b (id INTEGER PRIMARY KEY);\nDROP TABLE a;\nALTER TABLE b RENAME TO a;\n"),
+    ];
+    let (exit, told) = lint(&over);
+    assert!(exit == 4 && told.contains("`-- longshore: rebuild`"), "{told}");
     let child = "CREATE TABLE b (a INTEGER REFERENCES a (id));\nINSERT INTO b VALUES (1);\n";
     let (exit, told) = lint(&[("001_a.up.sql", parent), ("002_b.up.sql", child)]);
     assert!(exit == 4 && told.contains("FOREIGN KEY constraint failed"), "{told}");

@@ -16,7 +16,7 @@ struct Layout {
     reversible: bool,
 }
 
-const LAYOUTS: [Layout; 15] = [
+const LAYOUTS: [Layout; 18] = [
     Layout {
         format: "goose",
         files: &[
@@ -234,6 +234,41 @@ const LAYOUTS: [Layout; 15] = [
         tables: &["users"],
         reversible: true,
     },
+    Layout {
+        format: "flyway",
+        files: &[
+            ("V1__users.sql", "CREATE TABLE users (id INTEGER);"),
+            ("R__tags.sql", "DROP TABLE IF EXISTS tags; CREATE TABLE tags (id INTEGER);"),
+            ("R__names.sql", "DROP VIEW IF EXISTS names; CREATE VIEW names AS SELECT id FROM posts;"),
+            ("V3__posts.sql", "CREATE TABLE posts (id INTEGER);"),
+        ],
+        ups: &["1_users.up.sql", "3_posts.up.sql", "4_names.up.sql", "5_tags.up.sql"],
+        tables: &["users", "posts", "tags"],
+        reversible: false,
+    },
+    Layout {
+        format: "goose",
+        files: &[
+            ("00001_users.sql", "-- +goose Up\nCREATE TABLE users (id INTEGER);\n-- +goose Down\nDROP TABLE users;\n"),
+            (
+                "00007_posts.sql",
+                "-- +goose NO TRANSACTION\n-- +goose Up\nVACUUM;\nCREATE TABLE posts (id INTEGER);\n-- +goose Down\nDROP TABLE posts;\n",
+            ),
+        ],
+        ups: &["00001_users.up.sql", "00007_posts.up.sql"],
+        tables: &["users", "posts"],
+        reversible: true,
+    },
+    Layout {
+        format: "sqlx",
+        files: &[
+            ("2_users.sql", "CREATE TABLE users (id INTEGER);"),
+            ("5_posts.sql", "-- no-transaction\nVACUUM;\nCREATE TABLE posts (id INTEGER);"),
+        ],
+        ups: &["2_users.up.sql", "5_posts.up.sql"],
+        tables: &["users", "posts"],
+        reversible: false,
+    },
 ];
 
 fn directory(files: &[(&str, &str)]) -> Sandbox {
@@ -356,13 +391,12 @@ fn nothing_is_ever_overwritten() {
 #[test]
 fn what_cannot_be_imported_is_refused_before_anything_is_written() {
     let goose = "-- +goose Up\nCREATE TABLE a (b);\n-- +goose Down\nDROP TABLE a;\n";
-    let cases: [(&[(&str, &str)], &str); 14] = [
+    let cases: [(&[(&str, &str)], &str); 13] = [
         (&[("1_a.sql", goose), ("01_b.sql", goose)], "it has the same number as"),
         (&[("V1__a.sql", "SELECT 1;"), ("V1.0__b.sql", "SELECT 1;")], "has the same version"),
-        (&[("V1__a.sql", "CREATE TABLE a (b);"), ("R__views.sql", "CREATE VIEW v AS SELECT 1;")], "it is repeatable"),
         (&[("V1__a.sql", "CREATE TABLE ${name} (b);")], "puts a value in place of"),
-        (&[("1_a.sql", goose), ("2_b.go", "package m")], "no migration of goose"),
-        (&[("1_a.sql", goose), ("2_b.sql", "CREATE TABLE c (d);")], "a statement stands before the up section"),
+        (&[("1_a.sql", goose), ("2_b.go", "package m")], "not a migration of goose"),
+        (&[("1_a.sql", goose), ("2_b.sql", "CREATE TABLE c (d);")], "there is a statement before the up section"),
         (&[("1_a.sql", "-- +goose Up\n-- +goose ENVSUB ON\nSELECT '$A';")], "environment variables"),
         (
             &[("1_a.sql", "-- +goose Up\nCREATE TABLE a (b);\nBEGIN;\nSELECT 1;\nCOMMIT;\n")],
@@ -508,4 +542,40 @@ fn a_heading_alone_is_no_other_half() {
     assert_eq!(sandbox.run(&["migrate", "lint", "--dir", "db"]).exit, 0);
     sandbox.json(&["migrate", "up", "--dir", "db"]);
     assert_eq!(sandbox.run(&["migrate", "down", "--dir", "db"]).exit, 0);
+}
+
+#[test]
+fn a_gap_that_was_imported_is_kept_and_a_file_that_goes_missing_later_is_noticed() {
+    let sandbox = directory(&[
+        ("1_a.up.sql", "CREATE TABLE a (b);"),
+        ("1_a.down.sql", "DROP TABLE a;"),
+        ("2 b.up.sql", "CREATE TABLE b (b);"),
+        ("2 b.down.sql", "DROP TABLE b;"),
+        ("6_c.up.sql", "CREATE TABLE c (b);"),
+        ("6_c.down.sql", "DROP TABLE c;"),
+    ]);
+    let report = sandbox.json(&["migrate", "import", "--dir", "db"]);
+    assert!(report["notes"].to_string().contains("there is no number between 2 and 6"), "{report}");
+    let on = |command: &str| sandbox.run(&["migrate", command, "--dir", "db-longshore", "--json"]);
+    assert_eq!(on("lint").exit, 0);
+    assert_eq!(on("up").exit, 0);
+    for half in ["up", "down"] {
+        std::fs::remove_file(sandbox.path(&format!("db-longshore/2_b.{half}.sql"))).unwrap();
+    }
+    let lint = on("lint");
+    let said = lint.document()["findings"].to_string();
+    assert!(lint.exit == 4 && said.contains("the number before it is 1") && said.contains("follows 1"), "{said}");
+}
+
+#[test]
+fn a_repeatable_migration_runs_once_behind_the_others_and_a_note_says_so() {
+    let sandbox =
+        directory(&[("V1.1__a.sql", "CREATE TABLE a (b);"), ("R__v.sql", "CREATE VIEW v AS SELECT b FROM a;")]);
+    let report = sandbox.json(&["migrate", "import", "--dir", "db"]);
+    assert_eq!(names(&report["migrations"], "up"), ["001_a.up.sql", "002_v.up.sql"]);
+    assert!(report["notes"].to_string().contains("R__v.sql: it runs once"), "{report}");
+    let placeholder =
+        directory(&[("V1__a.sql", "CREATE TABLE a (b);"), ("R__v.sql", "CREATE VIEW v AS SELECT ${column};")]);
+    let refused = placeholder.run(&["migrate", "import", "--dir", "db", "--json"]);
+    assert!(refused.exit == 4 && refused.document().to_string().contains("${column}"), "{refused:?}");
 }

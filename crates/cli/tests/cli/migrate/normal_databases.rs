@@ -126,3 +126,67 @@ fn a_table_of_the_application_under_a_name_of_the_queue_is_named_and_never_made_
     assert_eq!(said("SELECT said FROM job_logs"), "mine");
     assert_eq!(said("SELECT count(*) || '' FROM sqlite_schema WHERE name = 'job_queue'"), "0", "nothing is half done");
 }
+
+#[test]
+fn what_stops_a_later_migration_of_the_queue_takes_the_earlier_ones_back() {
+    for obstacle in
+        ["CREATE INDEX job_workers ON tracks (title)", "CREATE VIEW job_workers AS SELECT title FROM tracks"]
+    {
+        let sandbox = database(&[obstacle]);
+        let ran = sandbox.run(&["migrate", "up", "--json"]);
+        assert!([1, 5].contains(&ran.exit), "{ran:?}");
+        assert!(ran.document()["error"]["message"].as_str().unwrap().contains("job_workers"), "{ran:?}");
+        let connection = Connection::open(sandbox.path("longshore.db")).unwrap();
+        let made = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'job\\_%' ESCAPE '\\' AND name <> 'job_workers'";
+        assert_eq!(connection.query_row(made, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "{obstacle}");
+        drop(connection);
+        let status = sandbox.json(&["migrate", "status"]);
+        assert_eq!((&status["applied_count"], &status["pending_count"]), (&0.into(), &6.into()), "{obstacle}");
+    }
+}
+
+#[test]
+fn a_dry_run_shows_the_one_transaction_of_the_queues_migrations() {
+    let sandbox = database(&[]);
+    sandbox.write("migrations/001_songs.up.sql", "CREATE TABLE songs (id INTEGER);\n");
+    let shown = sandbox.run(&["migrate", "up", "--dry-run"]).stdout;
+    assert_eq!((shown.matches("BEGIN IMMEDIATE").count(), shown.matches("COMMIT").count()), (2, 2), "{shown}");
+    let steps = sandbox.json(&["migrate", "up", "--dry-run"])["migrations"].clone();
+    let joined: Vec<bool> = steps.as_array().unwrap().iter().map(|it| it["joined"].as_bool().unwrap()).collect();
+    assert_eq!(joined, [true, true, true, true, true, true, false]);
+}
+
+/// An earlier version kept the history of all sources under this name.
+#[test]
+fn a_table_of_the_application_that_is_called_like_an_old_ledger_is_a_table_like_any_other() {
+    let history = "CREATE TABLE schema_migrations_history (id INTEGER PRIMARY KEY, said TEXT);\n\
+                   INSERT INTO schema_migrations_history (said) VALUES ('mine'), ('too');\n";
+    let sandbox = database(&["CREATE TABLE schema_migrations_verified (id INTEGER)"]);
+    sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\n");
+    sandbox.write("migrations/001_history.up.sql", history);
+    sandbox.write(
+        "migrations/001_history.down.sql",
+        "-- longshore: loses schema_migrations_history\nDROP TABLE schema_migrations_history;\n",
+    );
+    assert_eq!(sandbox.run(&["migrate", "up"]).exit, 0);
+    sandbox.write("migrations/002_empty.up.sql", "DELETE FROM schema_migrations_history;\n");
+    let refused = sandbox.run(&["migrate", "up", "--json"]);
+    assert_eq!(refused.exit, 7, "its rows are counted: {refused:?}");
+    std::fs::remove_file(sandbox.path("migrations/002_empty.up.sql")).unwrap();
+    for command in [&["migrate", "verify"][..], &["enqueue", "mail"], &["work", "--drain"], &["migrate", "repair"]] {
+        let ran = sandbox.run(command);
+        assert_eq!(ran.exit, 0, "{command:?}: {ran:?}");
+    }
+    let status = sandbox.json(&["migrate", "status"]);
+    let foreign = status["foreign"].to_string();
+    assert!(foreign.contains("schema_migrations_verified") && !foreign.contains("_history"), "{foreign}");
+    let connection = Connection::open(sandbox.path("longshore.db")).unwrap();
+    let rows =
+        || connection.query_row("SELECT count(*) FROM schema_migrations_history", [], |row| row.get::<_, i64>(0));
+    assert_eq!(rows().unwrap(), 2);
+    connection.execute_batch("ALTER TABLE schema_migrations_history ADD COLUMN by_hand TEXT").unwrap();
+    assert_eq!(sandbox.run(&["migrate", "verify"]).exit, 5, "and its shape is compared");
+    connection.execute_batch("ALTER TABLE schema_migrations_history DROP COLUMN by_hand").unwrap();
+    assert_eq!(sandbox.run(&["migrate", "down"]).exit, 0);
+    assert!(rows().is_err());
+}

@@ -103,9 +103,9 @@ fn a_line_of_an_attempt_names_the_job_and_nothing_that_only_a_tracing_system_rea
     sandbox.write("jobs", format!(r#"{{"job_type":"quick","metadata":{{"traceparent":"{traceparent}"}}}}"#));
     sandbox.json(&["enqueue", "--batch", "jobs"]);
 
-    let ran = sandbox.run(&["work", "--drain"]);
+    let ran = sandbox.run(&["work", "--drain", "-v"]);
 
-    let line = ran.stderr.lines().find(|line| line.contains("dead letter")).unwrap_or_else(|| panic!("{ran:?}"));
+    let line = ran.stderr.lines().find(|line| line.contains("gave up quick #1")).unwrap_or_else(|| panic!("{ran:?}"));
     let span = r#"attempt{job_id=1 queue="default" job_type="quick" attempt=1}: "#;
     assert!(line.contains(span), "{line}");
     for word in ["otel", "messaging", "traceparent", traceparent] {

@@ -207,23 +207,28 @@ async fn expiry(timeout: Option<Duration>) {
     }
 }
 
+/// The target of the events below. A program that prints outcomes itself can leave them out.
+const OUTCOMES: &str = "longshore::outcome";
+
 /// One event for each state change. The text of the error is only in the store, because it may quote a payload.
 fn tell(outcome: &Outcome) {
     match outcome {
-        Outcome::Completed { .. } => quiet::debug!("completed"),
+        Outcome::Completed { .. } => quiet::debug!(target: OUTCOMES, "completed"),
         Outcome::Retrying { delay, failure } => {
             let retry_in = humantime::format_duration(*delay);
-            quiet::warning!(failure_type = failure.failure_type.as_str(), retry_in = %retry_in, "retrying");
+            quiet::warning!(target: OUTCOMES, failure_type = failure.failure_type.as_str(), retry_in = %retry_in, "retrying");
         }
         Outcome::DeadLetter { reason, failure } => {
-            quiet::error!(failure_type = failure.failure_type.as_str(), reason = %reason, "dead letter");
+            quiet::error!(target: OUTCOMES, failure_type = failure.failure_type.as_str(), reason = %reason, "dead letter");
         }
-        Outcome::Cancelled => quiet::info!("cancelled"),
-        Outcome::Expired { at, .. } => quiet::warning!(expires_at = %at, "expired"),
-        Outcome::Deferred { delay } => quiet::info!(run_in = %humantime::format_duration(*delay), "deferred"),
-        Outcome::Returned => quiet::info!("given back"),
-        Outcome::Crashed { .. } => quiet::error!("crashed"),
-        Outcome::Lapsed { .. } => quiet::error!("lapsed"),
+        Outcome::Cancelled => quiet::info!(target: OUTCOMES, "cancelled"),
+        Outcome::Expired { at, .. } => quiet::warning!(target: OUTCOMES, expires_at = %at, "expired"),
+        Outcome::Deferred { delay } => {
+            quiet::info!(target: OUTCOMES, run_in = %humantime::format_duration(*delay), "deferred");
+        }
+        Outcome::Returned => quiet::info!(target: OUTCOMES, "given back"),
+        Outcome::Crashed { .. } => quiet::error!(target: OUTCOMES, "crashed"),
+        Outcome::Lapsed { .. } => quiet::error!(target: OUTCOMES, "lapsed"),
     }
 }
 

@@ -1,18 +1,16 @@
 //! The application's ledger, which another manager may keep: five columns, of which nothing is ever altered.
 
-use std::collections::BTreeSet;
-
 use longshore_migrate::ledger::{Row, SharedRow, TABLE, Witness};
 use rusqlite::{Connection, params};
 
-use super::columns;
+use super::{columns, is_table};
 
 /// The columns that are read and written, as far as they are there.
 const KNOWN: [&str; 5] = ["id", "migration_number", "migration_name", "applied_at", "rollback_at"];
 
-/// Whether rows of ours can stand in it: it has the incident's columns, and no other that wants a value.
-pub(super) fn is_usable(connection: &Connection, tables: &BTreeSet<String>) -> rusqlite::Result<bool> {
-    if !tables.contains(TABLE) {
+/// Whether it can hold our rows: it has the incident's columns, and no other column that needs a value.
+pub(super) fn is_usable(connection: &Connection) -> rusqlite::Result<bool> {
+    if !is_table(connection, TABLE)? {
         return Ok(false);
     }
     let found = columns(connection, TABLE)?;

@@ -11,12 +11,12 @@ use longshore_migrate::{
 };
 use rusqlite::{Connection, params};
 
-use super::{current_rows, form, shared, split, tables, word};
+use super::{current_rows, form, is_table, shared, split, word};
 
 /// Makes the ledgers where there are none, splits a combined one, and leaves the present ones alone.
 pub(in crate::target) fn prepare(connection: &Connection, found: &Ledger) -> rusqlite::Result<()> {
     // Another runner may have been here between the survey and this transaction.
-    let form = form(connection, &tables(connection)?)?;
+    let form = form(connection)?;
     if form == Form::Current {
         return Ok(());
     }
@@ -30,13 +30,13 @@ pub(in crate::target) fn prepare(connection: &Connection, found: &Ledger) -> rus
     implied_history(found).iter().try_for_each(|event| append(connection, event))
 }
 
-/// Forgets what a source has applied; the history goes on.
+/// Forgets what a source has applied; the history continues.
 pub(in crate::target) fn forget(connection: &Connection, source: &str) -> rusqlite::Result<()> {
     connection.execute(&format!("DELETE FROM {OWN_TABLE} WHERE source = ?1"), [source])?;
     move_schema_version(connection)
 }
 
-/// The tables beside the ledger may have outlived it: somebody dropped it, and the history goes on.
+/// The tables beside the ledger may have outlived it: somebody dropped it, and the history continues.
 fn create(connection: &Connection) -> rusqlite::Result<()> {
     let table = OWN_TABLE;
     connection.execute_batch(&format!(
@@ -118,7 +118,7 @@ pub(in crate::target) fn record(connection: &Connection, record: &Record) -> rus
         }
         RowChange::RolledBack { witness } => {
             let at = in_ledger(&event.at);
-            if event.id.source == APP && shared::is_usable(connection, &tables(connection)?)? {
+            if event.id.source == APP && shared::is_usable(connection)? {
                 let was = shared::get(connection, event.id.number)?.filter(|was| was.rolled_back_at.is_none());
                 let now = was.map(|was| SharedRow { rolled_back_at: Some(at.clone()), ..was });
                 now.map_or(Ok(()), |now| shared::set(connection, now.number, Some(&now)))?;
@@ -164,16 +164,15 @@ fn write_applied(
     Ok(())
 }
 
-/// Writes the row into the application's ledger, and gives it as it stands there. A mark changes nothing of a row that
+/// Writes the row into the application's ledger, and gives it as it is there. A mark changes nothing of a row that
 /// another manager has written, but that it counts.
 fn share(connection: &Connection, event: &Event, row: SharedRow) -> rusqlite::Result<SharedRow> {
-    let tables = tables(connection)?;
-    if !tables.contains(TABLE) {
+    if !is_table(connection, TABLE)? {
         shared::create(connection)?;
         let kept: Vec<Row> = current_rows(connection, OWN_TABLE)?;
         let kept: Vec<Row> = kept.into_iter().filter(|row| row.source.as_deref() == Some(APP)).collect();
         shared::fill(connection, &kept)?;
-    } else if !shared::is_usable(connection, &tables)? {
+    } else if !shared::is_usable(connection)? {
         return Ok(row);
     }
     let was = shared::get(connection, row.number)?.filter(|_| event.event != EventKind::Applied);

@@ -38,6 +38,15 @@ pub(super) struct Values {
     pub(super) is_reset_by_key: bool,
 }
 
+impl Values {
+    /// Takes away what there is less of in `after` than in `before`.
+    pub(super) fn take_away(&mut self, before: &Self, after: &Self) {
+        self.not_null = self.not_null.saturating_sub(before.not_null.saturating_sub(after.not_null));
+        self.not_empty = self.not_empty.saturating_sub(before.not_empty.saturating_sub(after.not_empty));
+        self.set = self.set.saturating_sub(before.set.saturating_sub(after.set));
+    }
+}
+
 struct Column {
     name: String,
     default: Option<String>,

@@ -12,7 +12,7 @@ use crate::{
     target::{Checkpoint, ForeignKeys, Progress, Target, TargetError},
 };
 
-/// Carries `order` out. What a statement loses unasked is taken back with that statement; the ones before it stay.
+/// Carries `order` out. What a statement loses unasked is undone with that statement; the ones before it stay.
 pub(super) fn carry_out(
     target: &mut dyn Target,
     order: &Order<'_>,
@@ -65,7 +65,7 @@ fn run_and_record(
     result
 }
 
-/// A pragma or an attached database belongs to the connection, so a run that goes on has to say it again.
+/// A pragma or an attached database belongs to the connection, so a run that continues has to say it again.
 fn is_setting(target: &dyn Target, statement: &Statement) -> bool {
     let is_vacuum = statement.words().first().is_some_and(|word| word.is("vacuum"));
     target.is_outside_transactions(&statement.text) && !is_vacuum

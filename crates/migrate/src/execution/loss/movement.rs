@@ -10,7 +10,7 @@ pub(super) struct Copy {
     pub(super) table: String,
     /// The columns that it writes; `None` for all of them.
     pub(super) columns: Option<BTreeSet<String>>,
-    /// Every name between SELECT and FROM; `None` where a star stands there.
+    /// Every name between SELECT and FROM; `None` where a star is there.
     pub(super) selected: Option<BTreeSet<String>>,
 }
 
@@ -130,6 +130,39 @@ impl<'a> Words<'a> {
         None
     }
 
+    /// The table of an UPDATE, and the columns that it sets to NULL by that very word.
+    pub(super) fn nulled(&self) -> Option<(String, BTreeSet<String>)> {
+        let at = if self.is(1, "or") { 3 } else { 1 };
+        let (table, at) = self.qualified(at).filter(|_| self.is(0, "update"))?;
+        let set = (at..self.0.len()).find(|at| self.is(*at, "set"))?;
+        let mut depth = 0_i32;
+        let mut assignment: Vec<&Token<'_>> = Vec::new();
+        let mut found = BTreeSet::new();
+        for token in self.0[set + 1..].iter().chain([&END]) {
+            let ends = ["where", "from", "returning", "order", "limit"].iter().any(|word| token.is(word));
+            if depth == 0 && (ends || token.text == "," || token.text == END.text) {
+                if let [column, equals, null] = assignment[..]
+                    && equals.text == "="
+                    && null.is("null")
+                {
+                    found.insert(column.name().to_lowercase());
+                }
+                assignment.clear();
+                if token.text != "," {
+                    break;
+                }
+                continue;
+            }
+            match token.text {
+                "(" => depth += 1,
+                ")" => depth -= 1,
+                _ => {}
+            }
+            assignment.push(token);
+        }
+        (!found.is_empty()).then_some((table, found))
+    }
+
     pub(super) fn index(&self) -> Option<(String, Vec<String>)> {
         let at = (1..3).find(|at| self.is(0, "create") && self.is(*at, "index"))?;
         let (_, on) = self.qualified(self.behind_exists(at + 1))?;
@@ -175,7 +208,7 @@ impl<'a> Words<'a> {
         Some(Copy { table, columns, selected: select.map_or(Some(BTreeSet::new()), |at| self.selected(at)) })
     }
 
-    /// The names in the brackets at `at`; `None` where none stand there.
+    /// The names in the brackets at `at`; `None` where none are there.
     fn listed(&self, at: usize) -> Option<BTreeSet<String>> {
         if self.0.get(at)?.text != "(" || self.is(at + 1, "select") || self.is(at + 1, "with") {
             return None;
@@ -205,6 +238,9 @@ impl<'a> Words<'a> {
     }
 }
 
+/// Behind the last word of a statement.
+const END: Token<'static> = Token { kind: TokenKind::Symbol, text: ";" };
+
 fn is_name(token: &Token<'_>) -> bool {
     matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
 }
@@ -212,6 +248,20 @@ fn is_name(token: &Token<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_that_an_update_sets_to_null_by_that_word_is_read() {
+        let nulled = |text: &str| {
+            Words::of(text).nulled().map(|(table, columns)| (table, columns.into_iter().collect::<Vec<_>>().join(" ")))
+        };
+        let of = |table: &str, columns: &str| Some((table.to_owned(), columns.to_owned()));
+        assert_eq!(nulled("UPDATE OR FAIL main.\"A\" AS x SET b = NULL, c = 1, D=null WHERE e = NULL"), of("a", "b d"));
+        assert_eq!(nulled("UPDATE a SET b = (SELECT x = NULL FROM c), d = NULL"), of("a", "d"));
+        for text in ["UPDATE a SET b = nullif(b, 1)", "UPDATE a SET b = NULL + 1", "UPDATE a SET (b, c) = (NULL, NULL)"]
+        {
+            assert_eq!(nulled(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn names_are_read_in_every_spelling() {

@@ -68,6 +68,11 @@ impl Moves {
         Words::of(statement).movement()
     }
 
+    /// The table of an UPDATE with the columns that it sets to NULL by that very word: whoever wrote it means it.
+    pub fn nulled(statement: &str) -> Option<(String, BTreeSet<String>)> {
+        Words::of(statement).nulled()
+    }
+
     /// Whether a statement drops an index, a trigger, a view or a table of that name.
     pub fn drops(&self, name: &str) -> bool {
         self.dropped.contains(name)
@@ -84,7 +89,7 @@ impl Moves {
         self.made.contains(name)
     }
 
-    /// Whether a statement makes an index over those columns of a table, under whichever name.
+    /// Whether a statement makes an index over those columns of a table, under any name.
     pub fn indexes(&self, table: &str, columns: &[Option<String>]) -> bool {
         let is_same = |terms: &Vec<String>| {
             terms.len() == columns.len()
@@ -120,7 +125,7 @@ impl Moves {
         self.copies_into(table).next().is_some()
     }
 
-    /// Whether a copy writes that column of a table, under whichever name the table had then.
+    /// Whether a copy writes that column of a table, under any name the table had then.
     pub fn writes(&self, table: &str, column: &str) -> bool {
         self.copies_into(table).any(|copy| copy.columns.as_ref().is_none_or(|columns| columns.contains(column)))
     }

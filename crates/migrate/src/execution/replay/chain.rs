@@ -120,13 +120,18 @@ impl Chain {
     /// The statement of every object after the first `count` migrations.
     pub fn definitions(&self, count: usize) -> BTreeMap<ObjectName, String> {
         let mut definitions = BTreeMap::new();
-        for link in &self.links[..count.min(self.links.len())] {
+        self.carry_definitions(&mut definitions, 0, count);
+        definitions
+    }
+
+    /// Brings the statements of every object after the first `from` migrations to those after the first `to`.
+    pub(crate) fn carry_definitions(&self, definitions: &mut BTreeMap<ObjectName, String>, from: usize, to: usize) {
+        for link in self.links.iter().take(to).skip(from) {
             for gone in &link.footprint.drops {
                 definitions.remove(gone);
             }
             definitions.extend(link.definitions.iter().map(|made| (made.object.clone(), made.sql.clone())));
         }
-        definitions
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) struct Directives {
     pub(super) bounds: Bounds,
     pub(super) intended: Vec<IntendedLoss>,
     pub(super) other_files: bool,
+    pub(super) follows: Option<i64>,
 }
 
 /// `-- longshore: loses NAME`: an object whose rows, values or definition the migration loses on purpose.
@@ -59,7 +60,7 @@ impl fmt::Display for IntendedLoss {
 }
 
 /// Reads every directive of `text`. How the statements are bounded is said before the first of them; the rest may
-/// stand anywhere, on a line of its own.
+/// stand anywhere, on its own line.
 pub(super) fn read(text: &str) -> Result<Directives, ScriptError> {
     let mut found = Directives::default();
     let mut line = 1;
@@ -96,6 +97,7 @@ impl Directives {
                 self.other_files = true;
                 Ok(())
             }
+            _ if directive.starts_with("follows") => self.follow(directive, line),
             _ => self.intend(directive, line),
         }
     }
@@ -106,6 +108,15 @@ impl Directives {
             return Err(ScriptError::MisplacedDirective { line, directive: directive.to_owned() });
         }
         self.bounds = bounds;
+        Ok(())
+    }
+
+    fn follow(&mut self, directive: &str, line: usize) -> Result<(), ScriptError> {
+        let number = directive.strip_prefix("follows").and_then(|number| number.trim().parse().ok());
+        if number.is_none() {
+            return Err(ScriptError::UnknownDirective { line, directive: directive.to_owned() });
+        }
+        self.follows = number;
         Ok(())
     }
 
@@ -141,6 +152,12 @@ mod tests {
         {
             assert!(matches!(read(text), Err(ScriptError::UnknownDirective { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_may_name_the_number_that_it_follows() {
+        assert_eq!(read("-- longshore: follows 7\nSELECT 1").unwrap().follows, Some(7));
+        assert!(read("-- longshore: follows it\nSELECT 1").is_err());
     }
 
     #[test]

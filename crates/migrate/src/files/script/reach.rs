@@ -32,6 +32,10 @@ impl Script {
     /// The statements that a replay runs: without those that reach for another file, or that name a database which
     /// the file attaches. They make nothing in the database that the migration is for.
     pub fn replayed(&self) -> Vec<&Statement> {
+        // Nothing reaches another file that does not say so.
+        if !self.reaches_other_files() {
+            return self.statements().iter().collect();
+        }
         let attached: Vec<String> = self.statements().iter().filter_map(attached_name).collect();
         let is_elsewhere = |statement: &Statement| {
             let words = statement.words();

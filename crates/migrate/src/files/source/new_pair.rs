@@ -19,7 +19,7 @@ const FIRST_TIMESTAMP: i64 = 19_000_101_000_000;
 const UP: &str = "-- What this migration does. The pair is skipped until it has a statement.\n";
 /// What a new down file holds.
 const DOWN: &str = "-- What undoes it.\n";
-/// Why such a file is passed over.
+/// Why such a file is skipped.
 pub(crate) const BLANK: &str = "a new migration without a statement yet";
 
 /// Whether a file is just as [`NewPair::create`] made it.
@@ -31,7 +31,7 @@ pub(super) fn is_blank(bytes: &[u8], direction: Direction) -> bool {
     bytes.trim_ascii() == text.trim().as_bytes()
 }
 
-/// The two files that were made. They hold a comment each, and are passed over until they have a statement.
+/// The two files that were made. They hold a comment each, and are skipped until they have a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewPair {
     /// The number that was given.
@@ -43,7 +43,7 @@ pub struct NewPair {
 }
 
 impl NewPair {
-    /// Makes the pair after the last one in `directory`, which is created if need be. Numbers go on as they are
+    /// Makes the pair after the last one in `directory`, which is created if need be. Numbers continue as they are
     /// there: one more, of the same width, or a timestamp. Nothing that exists is overwritten.
     pub fn create(directory: &Path, name: &str, now: Timestamp) -> Result<Self, SourceError> {
         let unreadable = |source: io::Error| SourceError::Unreadable { path: directory.to_owned(), source };

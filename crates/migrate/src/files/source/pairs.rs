@@ -84,7 +84,7 @@ fn alone(half: &Half) -> Finding {
         .hint(format!("add {}", half.file.replace(".down.sql", ".up.sql")))
 }
 
-/// A pair as `new` made it, which nobody has filled yet, is passed over as well: it must not block the others.
+/// A pair as `new` made it, which nobody has filled yet, is skipped as well: it must not block the others.
 fn reason_to_skip(file: &RawFile) -> Option<&'static str> {
     if let Some(reason) = why_skipped(&file.name) {
         return Some(reason);

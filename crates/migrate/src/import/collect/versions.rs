@@ -5,26 +5,30 @@ use std::collections::BTreeMap;
 use super::{Collection, Flag, Foreign, Format, Half, Place, Tree, Versioned, not_of};
 use crate::import::tree::File;
 
-/// `V1.2__name.sql` with `U1.2__name.sql`, in whichever subdirectory.
+/// `V1.2__name.sql` with `U1.2__name.sql`, in any subdirectory.
 pub(super) fn flyway(tree: &Tree, found: &mut Collection) {
     let mut undos: BTreeMap<Vec<u128>, &File> = BTreeMap::new();
     let mut ups: BTreeMap<Vec<u128>, (&File, Versioned)> = BTreeMap::new();
+    let mut repeatable: Vec<(&File, &str)> = Vec::new();
     for file in &tree.files {
         if file.name().ends_with(".sql.conf") {
             continue;
         }
-        let Some((versioned, key)) = versioned(file, found, Format::Flyway) else { continue };
-        if has_placeholder(&file.text) {
-            found.refuse(&file.path, "Flyway puts a value in place of `${…}` in it; write the value there");
+        if let Some(placeholder) = placeholder(&file.text) {
+            let message = format!("Flyway puts a value in place of `${{{placeholder}}}` in it; write the value there");
+            found.refuse(&file.path, message);
         }
+        if let Some(name) = file.name().strip_suffix(".sql").and_then(|stem| stem.strip_prefix("R__")) {
+            repeatable.push((file, name));
+            continue;
+        }
+        let Some((versioned, key)) = versioned(file, found, Format::Flyway) else { continue };
         let earlier = match versioned.letter {
             'V' => ups.insert(key, (file, versioned)).map(|(file, _)| file),
             'U' => undos.insert(key, file),
             _ => {
-                found.refuse(
-                    &file.path,
-                    "it is a baseline, which stands for the migrations before it; move it elsewhere",
-                );
+                found
+                    .refuse(&file.path, "it is a baseline, which replaces the migrations before it; move it elsewhere");
                 None
             }
         };
@@ -39,6 +43,33 @@ pub(super) fn flyway(tree: &Tree, found: &mut Collection) {
     }
     for undo in undos.into_values() {
         found.refuse(&undo.path, "this undo has no migration of the same version");
+    }
+    add_repeatable(repeatable, tree, found);
+}
+
+/// Flyway runs `R__name.sql` behind every version, by name, and again whenever it is changed. On a new database it runs
+/// once, at the end, and that is what a migration behind the others does.
+fn add_repeatable(mut repeatable: Vec<(&File, &str)>, tree: &Tree, found: &mut Collection) {
+    repeatable.sort_by_key(|(_, name)| *name);
+    let versions = found.migrations.iter().map(|migration| migration.digits.as_ref()?.parse::<i64>().ok());
+    // Where the versions are no plain numbers, all of them are renumbered.
+    let last: Option<i64> = versions.collect::<Option<Vec<i64>>>().map(|all| all.into_iter().max().unwrap_or(0));
+    for (at, (file, name)) in (1..).zip(repeatable) {
+        let digits = last.and_then(|last| last.checked_add(at)).map(|number| number.to_string());
+        found.notes.push(format!(
+            "{}: it runs once, after the others; Flyway runs it again whenever it is changed, so write each later change \
+             as a new migration",
+            file.path
+        ));
+        found.migrations.push(Foreign {
+            origin: file.path.clone(),
+            place: Place(vec![u128::MAX], name.to_owned()),
+            digits,
+            name: name.to_owned(),
+            up: Half { text: file.text.clone(), is_bare: is_bare(file, tree) },
+            down: None,
+            depends: Vec::new(),
+        });
     }
 }
 
@@ -63,14 +94,6 @@ pub(super) fn refinery(tree: &Tree, found: &mut Collection) {
 
 fn versioned(file: &File, found: &mut Collection, format: Format) -> Option<(Versioned, Vec<u128>)> {
     let stem = file.name().strip_suffix(".sql");
-    if stem.is_some_and(|stem| stem.starts_with("R__")) {
-        found.refuse(
-            &file.path,
-            "it is repeatable: it runs again whenever it is changed, which nothing here does; move it elsewhere and \
-             write its SQL as a migration after the others",
-        );
-        return None;
-    }
     let versioned = stem.and_then(Versioned::parse).and_then(|it| it.key().map(|key| (it, key)));
     if versioned.is_none() {
         found.refuse(&file.path, not_of(format));
@@ -104,8 +127,8 @@ pub(super) fn has_setting(text: &str, wanted: &str) -> bool {
     text.lines().any(|line| plain(line).eq_ignore_ascii_case(wanted))
 }
 
-fn has_placeholder(text: &str) -> bool {
-    text.split("${")
-        .skip(1)
-        .any(|rest| rest.split('}').next().is_some_and(|name| !name.is_empty() && !name.contains('\n')))
+/// The name in the first `${…}`.
+fn placeholder(text: &str) -> Option<&str> {
+    let names = text.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    names.into_iter().find(|name| !name.is_empty() && !name.contains('\n'))
 }

@@ -18,21 +18,21 @@ const DEPTH_MAX: usize = 200;
 
 /// The names that a text in double quotes may stand for; anything else there is a string to SQLite.
 #[derive(Default)]
-pub(super) struct Names<'a> {
+pub(in crate::catalog) struct Names<'a> {
     own: BTreeSet<String>,
     of_schema: Option<&'a KnownNames>,
 }
 
 /// Every name that a table, a view, a column or an index of a schema has, with how many have it.
-pub(super) type KnownNames = HashMap<String, usize>;
+pub(in crate::catalog) type KnownNames = HashMap<String, usize>;
 
 impl<'a> Names<'a> {
-    pub(super) fn of_schema(names: &'a KnownNames) -> Self {
+    pub(in crate::catalog) fn of_schema(names: &'a KnownNames) -> Self {
         Self { own: BTreeSet::new(), of_schema: Some(names) }
     }
 
     /// These and others.
-    pub(super) fn with(&self, own: impl IntoIterator<Item = String>) -> Self {
+    pub(in crate::catalog) fn with(&self, own: impl IntoIterator<Item = String>) -> Self {
         Self { own: self.own.iter().cloned().chain(own).collect(), of_schema: self.of_schema }
     }
 
@@ -48,7 +48,7 @@ impl FromIterator<String> for Names<'_> {
 }
 
 /// The canonical form of tokens, which is its own canonical form.
-pub(super) fn canonical(tokens: &[Token<'_>], names: Option<&Names<'_>>) -> String {
+pub(in crate::catalog) fn canonical(tokens: &[Token<'_>], names: Option<&Names<'_>>) -> String {
     let mut writer = Writer::new(tokens, names);
     match writer.everything() {
         Ok(text) if writer.is_shallow() || is_readable(&text) => text,

@@ -24,17 +24,17 @@ const OPERANDS: [&str; 7] = [
 ];
 
 /// Whether a word in lower case is a keyword that cannot be a name, or is not taken for one here.
-pub(super) fn is_reserved(word: &str) -> bool {
+pub(in crate::catalog) fn is_reserved(word: &str) -> bool {
     RESERVED.binary_search(&word).is_ok() || CLAUSES.binary_search(&word).is_ok()
 }
 
 /// Whether a word in lower case can begin an operand: a name, or one of the keywords that do.
-pub(super) fn is_operand(word: &str) -> bool {
+pub(in crate::catalog) fn is_operand(word: &str) -> bool {
     !is_reserved(word) || OPERANDS.contains(&word)
 }
 
 /// Whether a word in lower case is an operator that is a function, too, where parentheses follow it.
-pub(super) fn is_function(word: &str) -> bool {
+pub(in crate::catalog) fn is_function(word: &str) -> bool {
     matches!(word, "like" | "glob" | "match" | "regexp")
 }
 

@@ -4,19 +4,19 @@ use super::token::Token;
 
 /// How tightly a piece of an expression holds together; what holds less than its neighbour needs parentheses.
 /// The numbers follow the `%left` and `%right` lines of SQLite's parse.y.
-pub(super) type Strength = u8;
+pub(in crate::catalog) type Strength = u8;
 
-pub(super) const ANYTHING: Strength = 0;
-pub(super) const AND: Strength = 2;
-pub(super) const OR: Strength = 1;
-pub(super) const NOT: Strength = 3;
-pub(super) const EQUALITY: Strength = 4;
-pub(super) const SIGN: Strength = 12;
-pub(super) const ATOM: Strength = 20;
+pub(in crate::catalog) const ANYTHING: Strength = 0;
+pub(in crate::catalog) const AND: Strength = 2;
+pub(in crate::catalog) const OR: Strength = 1;
+pub(in crate::catalog) const NOT: Strength = 3;
+pub(in crate::catalog) const EQUALITY: Strength = 4;
+pub(in crate::catalog) const SIGN: Strength = 12;
+pub(in crate::catalog) const ATOM: Strength = 20;
 
 /// What stands after an operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(in crate::catalog) enum Operator {
     /// An operator between two operands.
     Between { text: &'static str, strength: Strength },
     /// `IS NULL` and `IS NOT NULL` in one word or two.
@@ -32,7 +32,7 @@ pub(super) enum Operator {
 }
 
 impl Operator {
-    pub(super) fn strength(self) -> Strength {
+    pub(in crate::catalog) fn strength(self) -> Strength {
         match self {
             Self::Between { strength, .. } => strength,
             Self::Collate => 11,
@@ -41,12 +41,12 @@ impl Operator {
     }
 
     /// `a AND (b AND c)` is `a AND b AND c`; of `a - (b - c)` that is not true.
-    pub(super) fn is_associative(self) -> bool {
+    pub(in crate::catalog) fn is_associative(self) -> bool {
         matches!(self, Self::Between { strength: AND | OR, .. })
     }
 
     /// The operator at the beginning of these tokens and how many of them it takes.
-    pub(super) fn first(tokens: &[Token<'_>]) -> Option<(Self, usize)> {
+    pub(in crate::catalog) fn first(tokens: &[Token<'_>]) -> Option<(Self, usize)> {
         match tokens.first()? {
             Token::Mark(mark) => between(mark).map(|operator| (operator, 1)),
             Token::Word(word) => worded(&word.to_ascii_lowercase(), tokens),

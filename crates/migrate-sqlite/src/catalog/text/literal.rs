@@ -3,7 +3,7 @@
 /// A number in its usual form: `16` for `0x10`, `0.5` for `.5`, `1000.0` for `1e3`.
 ///
 /// The sort of number stays: `5` and `5.0` are not the same to a column without affinity.
-pub(super) fn number(written: &str) -> String {
+pub(in crate::catalog) fn number(written: &str) -> String {
     let plain = written.replace('_', "").to_ascii_lowercase();
     if let Some(digits) = plain.strip_prefix("0x") {
         // SQLite takes the 64 bits of a hexadecimal literal as two's complement.
@@ -20,13 +20,13 @@ pub(super) fn number(written: &str) -> String {
 }
 
 /// A string or blob literal, closed if it was not.
-pub(super) fn closed(written: &str) -> String {
+pub(in crate::catalog) fn closed(written: &str) -> String {
     let is_closed = written.bytes().filter(|byte| *byte == b'\'').count() % 2 == 0;
     if is_closed { written.to_owned() } else { format!("{written}'") }
 }
 
 /// A string literal of this content.
-pub(super) fn text(content: &str) -> String {
+pub(in crate::catalog) fn text(content: &str) -> String {
     format!("'{}'", content.replace('\'', "''"))
 }
 

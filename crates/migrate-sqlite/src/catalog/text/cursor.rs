@@ -3,29 +3,29 @@
 use super::token::Token;
 
 /// A place in a list of tokens.
-pub(super) struct Cursor<'text, 'sql> {
+pub(in crate::catalog) struct Cursor<'text, 'sql> {
     rest: &'text [Token<'sql>],
 }
 
 impl<'text, 'sql> Cursor<'text, 'sql> {
-    pub(super) fn new(tokens: &'text [Token<'sql>]) -> Self {
+    pub(in crate::catalog) fn new(tokens: &'text [Token<'sql>]) -> Self {
         Self { rest: tokens }
     }
 
-    pub(super) fn peek(&self) -> Option<&'text Token<'sql>> {
+    pub(in crate::catalog) fn peek(&self) -> Option<&'text Token<'sql>> {
         self.rest.first()
     }
 
-    pub(super) fn rest(&self) -> &'text [Token<'sql>] {
+    pub(in crate::catalog) fn rest(&self) -> &'text [Token<'sql>] {
         self.rest
     }
 
-    pub(super) fn is_at(&self, words: &[&str]) -> bool {
+    pub(in crate::catalog) fn is_at(&self, words: &[&str]) -> bool {
         self.rest.len() >= words.len() && words.iter().zip(self.rest).all(|(word, token)| token.is_word(word))
     }
 
     /// Steps over these keywords if they all come next.
-    pub(super) fn take(&mut self, words: &[&str]) -> bool {
+    pub(in crate::catalog) fn take(&mut self, words: &[&str]) -> bool {
         let is_there = self.is_at(words);
         if is_there {
             self.rest = &self.rest[words.len()..];
@@ -33,18 +33,18 @@ impl<'text, 'sql> Cursor<'text, 'sql> {
         is_there
     }
 
-    pub(super) fn next(&mut self) -> Option<&'text Token<'sql>> {
+    pub(in crate::catalog) fn next(&mut self) -> Option<&'text Token<'sql>> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(first)
     }
 
-    pub(super) fn next_name(&mut self) -> String {
+    pub(in crate::catalog) fn next_name(&mut self) -> String {
         self.next().map(Token::name).unwrap_or_default()
     }
 
-    /// What stands in the parentheses that come next, without them; `None` if none do.
-    pub(super) fn take_group(&mut self) -> Option<&'text [Token<'sql>]> {
+    /// What is in the parentheses that come next, without them; `None` if none do.
+    pub(in crate::catalog) fn take_group(&mut self) -> Option<&'text [Token<'sql>]> {
         if !self.peek()?.is_mark("(") {
             return None;
         }
@@ -55,7 +55,7 @@ impl<'text, 'sql> Cursor<'text, 'sql> {
     }
 
     /// Steps to the first of these keywords outside parentheses, or to the end.
-    pub(super) fn skip_to(&mut self, words: &[&str]) {
+    pub(in crate::catalog) fn skip_to(&mut self, words: &[&str]) {
         while let Some(token) = self.peek() {
             if words.iter().any(|word| token.is_word(word)) {
                 return;
@@ -72,7 +72,7 @@ impl<'text, 'sql> Cursor<'text, 'sql> {
 }
 
 /// Parts between the commas that stand outside parentheses.
-pub(super) fn comma_separated<'text, 'sql>(tokens: &'text [Token<'sql>]) -> Vec<&'text [Token<'sql>]> {
+pub(in crate::catalog) fn comma_separated<'text, 'sql>(tokens: &'text [Token<'sql>]) -> Vec<&'text [Token<'sql>]> {
     let mut parts = Vec::new();
     let (mut start, mut at) = (0, 0);
     while at < tokens.len() {

@@ -9,7 +9,7 @@ use super::keyword;
 
 /// One token of SQL text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Token<'sql> {
+pub(in crate::catalog) enum Token<'sql> {
     /// A word without quotes: a keyword or a name.
     Word(&'sql str),
     /// A name in `[brackets]` or backquotes, without them.
@@ -30,17 +30,17 @@ pub(super) enum Token<'sql> {
 
 impl Token<'_> {
     /// Whether it is this keyword, without quotes and in any case.
-    pub(super) fn is_word(&self, keyword: &str) -> bool {
+    pub(in crate::catalog) fn is_word(&self, keyword: &str) -> bool {
         matches!(self, Self::Word(word) if word.eq_ignore_ascii_case(keyword))
     }
 
     /// Whether it is this operator or mark.
-    pub(super) fn is_mark(&self, text: &str) -> bool {
+    pub(in crate::catalog) fn is_mark(&self, text: &str) -> bool {
         matches!(self, Self::Mark(mark) if *mark == text)
     }
 
     /// The name that it stands for where a name is expected: in lower case, as SQLite compares it.
-    pub(super) fn name(&self) -> String {
+    pub(in crate::catalog) fn name(&self) -> String {
         match self {
             Self::Word(text) | Self::Number(text) | Self::Variable(text) | Self::Mark(text) | Self::Blob(text) => {
                 text.to_ascii_lowercase()
@@ -51,8 +51,8 @@ impl Token<'_> {
     }
 }
 
-/// A name as it stands in canonical text: bare and in lower case where that reads back as the same name.
-pub(super) fn written(name: &str) -> String {
+/// A name as it is in canonical text: bare and in lower case where that reads back as the same name.
+pub(in crate::catalog) fn written(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let is_bare = lower.bytes().all(is_word_byte)
         && lower.bytes().next().is_some_and(|first| !first.is_ascii_digit() && first != b'$')
@@ -61,7 +61,7 @@ pub(super) fn written(name: &str) -> String {
 }
 
 /// Splits text into tokens.
-pub(super) fn tokens(sql: &str) -> Vec<Token<'_>> {
+pub(in crate::catalog) fn tokens(sql: &str) -> Vec<Token<'_>> {
     let mut rest = sql;
     let mut found = Vec::new();
     loop {

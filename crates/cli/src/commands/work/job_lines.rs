@@ -1,0 +1,204 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use longshore::{BoxFuture, CurrentAttempt, HandlerError, Middleware, StopCause};
+use longshore_core::{Failure, JobId, Outcome};
+
+use crate::output::log_format::WORKER;
+use crate::output::relative_time::short;
+use crate::output::table::one_line;
+
+/// The longest error in a line; `jobs show` prints the whole.
+const ERROR_CHARS_MAX: usize = 500;
+
+/// Writes one line for each attempt that ends, and counts them. Payloads and results never appear.
+#[derive(Debug, Default)]
+pub(super) struct JobLines {
+    began: Mutex<HashMap<JobId, Instant>>,
+    counts: Arc<WorkCounts>,
+}
+
+/// What a worker has done so far, and does now.
+#[derive(Debug, Default)]
+pub(super) struct WorkCounts {
+    running: AtomicU64,
+    completed: AtomicU64,
+    will_retry: AtomicU64,
+    gave_up: AtomicU64,
+    others: AtomicU64,
+}
+
+impl WorkCounts {
+    /// How many jobs run now.
+    pub(super) fn running(&self) -> u64 {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// The counts in words. Those that are zero are left out, except the first two.
+    pub(super) fn in_words(&self) -> String {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let mut words = format!("{} running, {} completed", self.running(), count(&self.completed));
+        for (number, name) in [
+            (&self.will_retry, "failed and retried"),
+            (&self.gave_up, "given up"),
+            (&self.others, "returned or cancelled"),
+        ] {
+            if count(number) > 0 {
+                words += &format!(", {} {name}", count(number));
+            }
+        }
+        words
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        let counter = match outcome {
+            Outcome::Completed { .. } => &self.completed,
+            Outcome::Retrying { .. } => &self.will_retry,
+            Outcome::DeadLetter { .. } => &self.gave_up,
+            _ => &self.others,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl JobLines {
+    /// The counts, which go on.
+    pub(super) fn counts(&self) -> Arc<WorkCounts> {
+        Arc::clone(&self.counts)
+    }
+
+    fn began(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Instant>> {
+        self.began.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Middleware for JobLines {
+    fn before<'a>(&'a self, attempt: &'a CurrentAttempt) -> BoxFuture<'a, Result<(), HandlerError>> {
+        self.counts.running.fetch_add(1, Ordering::Relaxed);
+        self.began().insert(attempt.id(), Instant::now());
+        Box::pin(async { Ok(()) })
+    }
+
+    fn after<'a>(&'a self, attempt: &'a CurrentAttempt, outcome: &'a Outcome) -> BoxFuture<'a, ()> {
+        let began = self.began().remove(&attempt.id());
+        self.counts.running.fetch_sub(1, Ordering::Relaxed);
+        self.counts.count(outcome);
+        let job = format!("{} #{}", one_line(attempt.job_type(), ERROR_CHARS_MAX), attempt.id());
+        if attempt.stop_requested() == Some(StopCause::LeaseLost) {
+            tracing::warn!(target: WORKER, "lost {job} to another worker; the outcome of this attempt does not count");
+        } else {
+            tell(&job, began.map_or(Duration::ZERO, |began| began.elapsed()), outcome);
+        }
+        Box::pin(async {})
+    }
+}
+
+fn tell(job: &str, ran: Duration, outcome: &Outcome) {
+    let ran = short(ran);
+    match outcome {
+        Outcome::Completed { .. } => tracing::info!(target: WORKER, "completed {job} in {ran}"),
+        Outcome::Retrying { delay, failure } => {
+            let delay = short(*delay);
+            tracing::warn!(target: WORKER, "failed {job}, will retry in {delay}: {}", error(failure));
+        }
+        Outcome::DeadLetter { reason, failure } => {
+            let reason = reason.sentence();
+            tracing::error!(target: WORKER, "gave up {job}, {reason}: {}", error(failure));
+        }
+        Outcome::Expired { at, failure: Some(failure) } => {
+            tracing::warn!(target: WORKER, "cancelled {job}, which expired at {at}: {}", error(failure));
+        }
+        Outcome::Expired { at, failure: None } => {
+            tracing::warn!(target: WORKER, "cancelled {job}, which expired at {at}");
+        }
+        Outcome::Cancelled => tracing::info!(target: WORKER, "cancelled {job} after {ran}"),
+        Outcome::Deferred { delay } => {
+            let delay = short(*delay);
+            tracing::info!(target: WORKER, "postponed {job}, will run again in {delay}");
+        }
+        Outcome::Returned => tracing::info!(target: WORKER, "returned {job} to its queue after {ran}"),
+        Outcome::Crashed { failure } | Outcome::Lapsed { failure } => {
+            tracing::error!(target: WORKER, "failed {job}: {}", error(failure));
+        }
+    }
+}
+
+fn error(failure: &Failure) -> String {
+    one_line(&failure.message, ERROR_CHARS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+
+    use longshore_core::{DeadLetterReason, FailureType, Timestamp};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn line(outcome: &Outcome) -> String {
+        let lines = Lines::default();
+        let written = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || lines.clone())
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .finish();
+        tracing::subscriber::with_default(subscriber, || tell("mail #12", Duration::from_millis(812), outcome));
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn each_outcome_is_one_line_whose_level_says_whether_it_needs_a_person() {
+        let failure = Failure::new(FailureType::NetworkError, "cannot reach mx.example.org\n  refused");
+        let delay = Duration::from_secs(4);
+        for (outcome, expected) in [
+            (Outcome::Completed { result: None }, " INFO completed mail #12 in 0.8 s\n"),
+            (
+                Outcome::Retrying { delay, failure: failure.clone() },
+                " WARN failed mail #12, will retry in 4 s: cannot reach mx.example.org   refused\n",
+            ),
+            (
+                Outcome::DeadLetter {
+                    reason: DeadLetterReason::RetriesSpent { attempts: 4 },
+                    failure: Failure::new(FailureType::NetworkError, "no route"),
+                },
+                "ERROR gave up mail #12, all of its 4 attempts failed: no route\n",
+            ),
+            (Outcome::Cancelled, " INFO cancelled mail #12 after 0.8 s\n"),
+            (Outcome::Deferred { delay }, " INFO postponed mail #12, will run again in 4 s\n"),
+            (Outcome::Returned, " INFO returned mail #12 to its queue after 0.8 s\n"),
+            (
+                Outcome::Expired { at: Timestamp::from_ms(0), failure: None },
+                " WARN cancelled mail #12, which expired at 1970-01-01T00:00:00.000Z\n",
+            ),
+        ] {
+            assert_eq!(line(&outcome), expected);
+        }
+    }
+
+    #[test]
+    fn counts_of_what_did_not_happen_are_left_out() {
+        let counts = WorkCounts::default();
+        assert_eq!(counts.in_words(), "0 running, 0 completed");
+        counts.count(&Outcome::Completed { result: None });
+        counts.count(&Outcome::Cancelled);
+        assert_eq!(counts.in_words(), "0 running, 1 completed, 1 returned or cancelled");
+    }
+}
