@@ -2,7 +2,8 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use longshore::{Backend, Queue};
+use longshore::Queue;
+use longshore::backend::Backend;
 pub(crate) use longshore_sqlite::Prepare;
 use longshore_sqlite::{OpenError, Origin, SqliteOptions, SqliteStore};
 

@@ -1,16 +1,31 @@
+//! What runs an attempt: handlers of every kind, the rules for their attempts, and middlewares around them.
+//!
+//! Most applications need only async functions, see [`Worker::handle`](crate::Worker::handle).
+
 pub(crate) mod current_attempt;
+pub(crate) mod done;
+pub(crate) mod failure_classes;
 pub(crate) mod handler_error;
 pub(crate) mod payload;
+pub(crate) mod progress_message;
+pub(crate) mod state;
 pub(crate) mod stop;
 pub(crate) mod typed_handler;
+
+pub use crate::middleware::{Middleware, Next};
+pub use current_attempt::CurrentAttempt;
+pub use done::{Done, IntoDone};
+pub use handler_error::HandlerError;
+pub use longshore_core::{Failure, FailureType, Lease, LogChunk, LogLimits, Outcome, Progress, UnknownFailureType};
+pub use payload::Payload;
+pub use progress_message::IntoProgressMessage;
+pub use state::{AsyncFunction, BlockingFunction, State, Stateless};
+pub use stop::{StopCause, Stopped};
 
 use std::pin::Pin;
 use std::time::Duration;
 
-use longshore_core::{InvalidJobData, JobData, Priority, RetryPolicy};
-use serde::Serialize;
-
-use crate::{CurrentAttempt, HandlerError};
+use longshore_core::{Priority, RetryPolicy};
 
 /// A boxed future, so that one registry can hold handlers of every kind.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -103,70 +118,31 @@ impl HandlerPolicy {
         self
     }
 
+    /// Sets how often a failed job is retried, and keeps the delays. After [`HandlerPolicy::retry`].
+    #[must_use]
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.retry = self.retry.retries(retries);
+        self
+    }
+
+    /// Sets the queue of jobs that plain SQL inserts without one.
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = Some(queue.into());
+        self
+    }
+
+    /// Sets the priority of jobs that plain SQL inserts without one.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
     /// Sets how long an attempt may continue after its stop signal.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
         self
-    }
-}
-
-/// The result of a handler that did not fail.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Done {
-    /// The job is complete.
-    Completed {
-        /// The result, kept with the job.
-        result: Option<JobData>,
-    },
-    /// The handler completed the job itself, in its own committed transaction (`Queue::complete_in`). If the
-    /// transaction did not commit, the attempt has failed.
-    Committed,
-    /// The job runs again later; the attempt is not counted.
-    Snoozed {
-        /// How much later.
-        delay: Duration,
-    },
-}
-
-impl Done {
-    /// Completed, with a result that is kept with the job.
-    pub fn with<T: Serialize + ?Sized>(result: &T) -> Result<Self, InvalidJobData> {
-        Ok(Self::Completed { result: Some(JobData::encode(result)?) })
-    }
-
-    /// Run again later.
-    pub const fn snooze(delay: Duration) -> Self {
-        Self::Snoozed { delay }
-    }
-}
-
-/// What a typed handler may return on success: `()`, [`Done`], or a result as [`JobData`].
-pub trait IntoDone: Send + 'static {
-    /// Converts to the result of the attempt.
-    fn into_done(self) -> Done;
-}
-
-impl IntoDone for () {
-    fn into_done(self) -> Done {
-        Done::Completed { result: None }
-    }
-}
-
-impl IntoDone for Done {
-    fn into_done(self) -> Done {
-        self
-    }
-}
-
-impl IntoDone for JobData {
-    fn into_done(self) -> Done {
-        Done::Completed { result: Some(self) }
-    }
-}
-
-impl IntoDone for Option<JobData> {
-    fn into_done(self) -> Done {
-        Done::Completed { result: self }
     }
 }

@@ -1,17 +1,14 @@
-use std::error::Error;
+mod actions;
+mod enqueueing;
+mod reading;
+
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use longshore_core::{
-    Action, Actioned, Console, Enqueued, Interest, InvalidJobData, JobDetail, JobEdit, JobId, NewJob, Priority,
-    QueueChange, Selection, Store, StoreError, Stream, stream_of,
-};
-use tokio::task::coop::unconstrained;
+use longshore_core::{Console, InvalidJobData, JobId, Status, Store, StoreError};
 
-use crate::runtime::{alarm, park, reading_thread};
-use crate::trace::spans::EnqueueSpan;
-use crate::{InvalidDatabaseUrl, Payload};
+use crate::InvalidDatabaseUrl;
 
 /// A database that holds jobs: both traits of a backend.
 pub trait Backend: Store + Console {}
@@ -52,208 +49,45 @@ pub enum QueueError {
         /// The job id.
         id: JobId,
     },
+    /// The job had not ended when the time of a wait was over. It is unchanged.
+    #[error("job {id} is still {status} after {}: wait longer", humantime::format_duration(*waited))]
+    WaitTimedOut {
+        /// The job id.
+        id: JobId,
+        /// Its status.
+        status: Status,
+        /// How long the wait was allowed to take.
+        waited: Duration,
+    },
     /// A wait needs a thread for its timer, and none could be started.
     #[error("cannot wait for a job, because no thread can be started: {0}; stop other threads, or raise the limit")]
     Timer(#[source] io::Error),
 }
 
-/// How often a wait reads the job if no wake-up comes.
-const POLL: Duration = Duration::from_secs(1);
-
 impl Queue {
     /// Creates a queue on any backend.
+    ///
+    /// ```
+    /// # use longshore::{Queue, backend::Backend};
+    /// # use std::sync::Arc;
+    /// # fn example(store: impl Backend + 'static) {
+    /// let queue = Queue::from_backend(Arc::new(store));
+    /// # }
+    /// ```
     pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
         Self { backend }
     }
 
     /// The backend itself, for pages, statistics and health.
-    pub fn backend(&self) -> &Arc<dyn Backend> {
-        &self.backend
-    }
-
-    /// Enqueues one typed job. After Ok the job is committed and survives the end of this process.
-    pub async fn enqueue<T: Payload>(&self, payload: &T) -> Result<Enqueued, QueueError> {
-        Ok(self.enqueue_job(payload.to_job()?).await?)
-    }
-
-    /// Enqueues one job. After Ok the job is committed and survives the end of this process.
-    pub async fn enqueue_job(&self, job: NewJob) -> Result<Enqueued, StoreError> {
-        let span = EnqueueSpan::of_job(&job);
-        let enqueued = self.backend.enqueue(vec![job]).await;
-        let enqueued = enqueued.map(|enqueued| *enqueued.first().expect("a store answers for each job"));
-        span.end_job(enqueued.as_ref());
-        enqueued
-    }
-
-    /// Enqueues all of the jobs or none, in order.
-    pub async fn enqueue_all(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, StoreError> {
-        let span = EnqueueSpan::of_batch(&jobs);
-        let enqueued = self.backend.enqueue(jobs).await;
-        span.end_batch(&enqueued);
-        enqueued
-    }
-
-    /// Enqueues any number of jobs in bounded memory, all or none. Returns how many were created.
-    ///
-    /// The stream may be slow, and may enqueue jobs itself: nothing of the database is locked while it is read. An error
-    /// in it takes everything back and is the answer, and so does the end of this future before that of the stream. For
-    /// jobs that an iterator gives there is [`Queue::enqueue_iter`].
     ///
     /// ```
-    /// # use std::{pin::Pin, task::{Context, Poll}};
-    /// # use longshore::{JobData, NewJob, Stream, testing::ScratchQueue};
-    /// /// The mails that arrive on a channel.
-    /// struct Mails(tokio::sync::mpsc::Receiver<String>);
-    ///
-    /// impl Stream for Mails {
-    ///     type Item = Result<NewJob, Box<dyn std::error::Error + Send + Sync>>;
-    ///
-    ///     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-    ///         let to_job = |to: String| Ok(NewJob::new("mail", JobData::encode(&to)?));
-    ///         self.0.poll_recv(context).map(|mail| mail.map(to_job))
-    ///     }
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let queue = ScratchQueue::open().await?;
-    /// let (sender, mails) = tokio::sync::mpsc::channel(16);
-    /// tokio::spawn(async move {
-    ///     for to in ["ada", "grace"] {
-    ///         sender.send(to.to_owned()).await.unwrap();
-    ///     }
-    /// });
-    /// assert_eq!(queue.enqueue_stream(Mails(mails)).await?, 2);
+    /// # use longshore::{Queue};
+    /// # async fn example(queue: &Queue) -> Result<(), Box<dyn std::error::Error>> {
+    /// let health = queue.backend().health().await?;
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn enqueue_stream(
-        &self,
-        jobs: impl Stream<Item = Result<NewJob, Box<dyn Error + Send + Sync>>> + Send + 'static,
-    ) -> Result<u64, StoreError> {
-        let span = EnqueueSpan::of_stream();
-        let enqueued = self.backend.enqueue_stream(Box::pin(jobs)).await;
-        span.end_stream(&enqueued);
-        enqueued
-    }
-
-    /// [`Queue::enqueue_stream`] of what an iterator gives, such as the lines of a file. It is called on a thread of its
-    /// own, so it may block.
-    pub async fn enqueue_iter<I>(&self, jobs: I) -> Result<u64, StoreError>
-    where
-        I: IntoIterator<Item = Result<NewJob, Box<dyn Error + Send + Sync>>>,
-        I::IntoIter: Send + 'static,
-    {
-        self.enqueue_stream(reading_thread::read(jobs.into_iter())).await
-    }
-
-    /// [`Queue::enqueue_iter`] for code that is not async: the iterator is called on the caller's thread.
-    pub fn enqueue_iter_blocking<I>(&self, jobs: I) -> Result<u64, StoreError>
-    where
-        I: IntoIterator<Item = Result<NewJob, Box<dyn Error + Send + Sync>>>,
-        I::IntoIter: Send + 'static,
-    {
-        park::block_on(self.enqueue_stream(stream_of(jobs)))
-    }
-
-    /// [`Queue::enqueue`] for code that is not async.
-    pub fn enqueue_blocking<T: Payload>(&self, payload: &T) -> Result<Enqueued, QueueError> {
-        park::block_on(self.enqueue(payload))
-    }
-
-    /// [`Queue::enqueue_job`] for code that is not async.
-    pub fn enqueue_job_blocking(&self, job: NewJob) -> Result<Enqueued, StoreError> {
-        park::block_on(self.enqueue_job(job))
-    }
-
-    /// [`Queue::enqueue_all`] for code that is not async.
-    pub fn enqueue_all_blocking(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, StoreError> {
-        park::block_on(self.enqueue_all(jobs))
-    }
-
-    /// One job with its attempts. `None` if it does not exist.
-    pub async fn job(&self, id: JobId) -> Result<Option<JobDetail>, StoreError> {
-        self.backend.job(id).await
-    }
-
-    /// [`Queue::job`] for code that is not async.
-    pub fn job_blocking(&self, id: JobId) -> Result<Option<JobDetail>, StoreError> {
-        park::block_on(self.job(id))
-    }
-
-    /// Waits until the job has ended or `timeout` is over. Returns the job as it is then.
-    ///
-    /// It uses the machine's time, even in a runtime whose time is paused.
-    pub async fn wait(&self, id: JobId, timeout: Duration) -> Result<JobDetail, QueueError> {
-        // Selecting between two futures uses up a Tokio task's budget, which another executor does not renew.
-        unconstrained(self.wait_until(id, Instant::now().checked_add(timeout))).await
-    }
-
-    /// [`Queue::wait`] for code that is not async.
-    pub fn wait_blocking(&self, id: JobId, timeout: Duration) -> Result<JobDetail, QueueError> {
-        park::block_on(self.wait(id, timeout))
-    }
-
-    /// `None` means no deadline, or one too far away for an instant.
-    async fn wait_until(&self, id: JobId, deadline: Option<Instant>) -> Result<JobDetail, QueueError> {
-        let mut wakeups = self.backend.wakeups(Interest::Anything);
-        loop {
-            let detail = self.backend.job(id).await?.ok_or(QueueError::NotFound { id })?;
-            let now = Instant::now();
-            if detail.job.status.is_ended() || deadline.is_some_and(|deadline| deadline <= now) {
-                return Ok(detail);
-            }
-            let look_at = deadline.map_or(now + POLL, |deadline| deadline.min(now + POLL));
-            tokio::select! {
-                _ = wakeups.changed() => {}
-                waited = alarm::at(look_at) => waited.map_err(QueueError::Timer)?,
-            }
-        }
-    }
-
-    /// Cancels a waiting job. Asks a running job to stop.
-    pub async fn cancel(&self, id: JobId) -> Result<Actioned, StoreError> {
-        self.act(id, Action::Cancel).await
-    }
-
-    /// Retries an ended or retrying job now with new budgets, with the children that became dead letters because of it.
-    /// Their history stays.
-    pub async fn retry(&self, id: JobId) -> Result<Actioned, StoreError> {
-        self.act(id, Action::Retry).await
-    }
-
-    /// [`Queue::retry`] without the children.
-    pub async fn retry_alone(&self, id: JobId) -> Result<Actioned, StoreError> {
-        self.act(id, Action::RetryAlone).await
-    }
-
-    /// Deletes a job that is not running, with its history.
-    pub async fn delete(&self, id: JobId) -> Result<Actioned, StoreError> {
-        self.act(id, Action::Delete).await
-    }
-
-    /// Changes the priority of a job that has not ended.
-    pub async fn reprioritise(&self, id: JobId, priority: Priority) -> Result<Actioned, StoreError> {
-        self.act(id, Action::Reprioritise(priority)).await
-    }
-
-    /// Changes the payload, queue, type or time of a job that is not running. A [`Refusal`](crate::Refusal) says why a
-    /// job cannot be edited.
-    pub async fn edit(&self, id: JobId, edit: JobEdit) -> Result<Actioned, StoreError> {
-        self.backend.edit(id, edit).await
-    }
-
-    /// Stops claims from a queue until it is resumed. Running jobs continue.
-    pub async fn pause(&self, queue: impl Into<String>) -> Result<(), StoreError> {
-        self.backend.change_queue(queue.into(), QueueChange::Pause).await
-    }
-
-    /// Resumes claims from a queue.
-    pub async fn resume(&self, queue: impl Into<String>) -> Result<(), StoreError> {
-        self.backend.change_queue(queue.into(), QueueChange::Resume).await
-    }
-
-    async fn act(&self, id: JobId, action: Action) -> Result<Actioned, StoreError> {
-        self.backend.act(Selection::job(id), action).await
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
     }
 }

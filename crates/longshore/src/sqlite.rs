@@ -1,14 +1,18 @@
+//! The backend on SQLite: how it is opened, and jobs in the application's own transactions.
+
+pub use longshore_sqlite::{CompleteError, Durability, SqliteOptions, rusqlite};
+
 use std::sync::Arc;
 use std::thread;
 
 use longshore_core::{Enqueued, JobData, NewJob, StoreError};
 use longshore_sqlite::rusqlite::Connection;
-use longshore_sqlite::{AttemptSuccess, CompleteError, Prepare, SqliteOptions, SqliteStore};
+use longshore_sqlite::{AttemptSuccess, Prepare, SqliteStore};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::trace::spans::EnqueueSpan;
-use crate::{CurrentAttempt, DatabaseUrl, Done, IntoDone, Payload, Queue, QueueError};
+use crate::{AttemptResult, CurrentAttempt, DatabaseUrl, Done, IntoDone, Payload, Queue, QueueError};
 
 impl Queue {
     /// Opens `sqlite:PATH` or a bare path, see [`DatabaseUrl`]. Creates the file if it does not exist. If the database
@@ -18,6 +22,14 @@ impl Queue {
     /// If the tables are older, newer or other than this version expects, returns an error with the command to run and
     /// changes nothing. It runs on its own thread, so any executor may await it. If the future is dropped, the database
     /// is still opened, and closed again.
+    ///
+    /// ```
+    /// # use longshore::Queue;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let queue = Queue::open("app.db").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn open(url: impl Into<String>) -> Result<Self, QueueError> {
         let url = url.into();
         let (reply, answer) = oneshot::channel();
@@ -33,12 +45,30 @@ impl Queue {
     }
 
     /// [`Queue::open`] for code that is not async.
+    ///
+    /// ```
+    /// # use longshore::Queue;
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let queue = Queue::open_blocking("sqlite:app.db")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn open_blocking(url: &str) -> Result<Self, QueueError> {
         let url: DatabaseUrl = url.parse()?;
         Ok(Self::open_with(SqliteOptions::new(url.path()))?)
     }
 
     /// [`Queue::open_blocking`] with other options: durability, lock timeout, limits.
+    ///
+    /// ```
+    /// use longshore::Queue;
+    /// use longshore::sqlite::{Durability, SqliteOptions};
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let queue = Queue::open_with(SqliteOptions::new("app.db").durability(Durability::Normal))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn open_with(options: SqliteOptions) -> Result<Self, StoreError> {
         let named = options.clone();
         let (store, _) =
@@ -49,11 +79,37 @@ impl Queue {
     /// Enqueues a typed job in the caller's own transaction: the job exists if and only if the transaction commits.
     ///
     /// The commit wakes workers in any process. After Err the transaction is unchanged.
+    ///
+    /// ```
+    /// use longshore::sqlite::rusqlite::Connection;
+    /// # use longshore::{Job, Queue};
+    /// # #[derive(Job, serde::Serialize, serde::Deserialize)]
+    /// # struct Receipt { order: i64 }
+    ///
+    /// fn order(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let transaction = connection.transaction()?;
+    ///     transaction.execute("INSERT INTO orders (cents) VALUES (250)", [])?;
+    ///     let order = transaction.last_insert_rowid();
+    ///     Queue::enqueue_in(&transaction, &Receipt { order })?;
+    ///     transaction.commit()?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn enqueue_in<T: Payload>(transaction: &Connection, payload: &T) -> Result<Enqueued, QueueError> {
         Ok(Self::enqueue_job_in(transaction, &payload.to_job()?)?)
     }
 
     /// [`Queue::enqueue_in`] for a job of any type.
+    ///
+    /// ```
+    /// use longshore::sqlite::rusqlite::Transaction;
+    /// # use longshore::{NewJob, Queue};
+    ///
+    /// fn order(transaction: &Transaction<'_>, id: i64) -> Result<(), Box<dyn std::error::Error>> {
+    ///     Queue::enqueue_job_in(transaction, &NewJob::encode("receipt", &id)?.queue("mail"))?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn enqueue_job_in(transaction: &Connection, job: &NewJob) -> Result<Enqueued, StoreError> {
         let span = EnqueueSpan::of_job(job);
         let enqueued = longshore_sqlite::enqueue_in(transaction, job);
@@ -75,7 +131,7 @@ impl Queue {
     /// cancelled.
     ///
     /// ```
-    /// use longshore::rusqlite::{Connection, TransactionBehavior};
+    /// use longshore::sqlite::rusqlite::{Connection, TransactionBehavior};
     /// use longshore::testing::ScratchQueue;
     /// use longshore::{Payload, Queue, Worker};
     ///
@@ -120,8 +176,8 @@ impl Queue {
 pub struct Completion(());
 
 impl IntoDone for Completion {
-    fn into_done(self) -> Done {
-        Done::Committed
+    fn into_done(self) -> AttemptResult {
+        Ok(Done::Committed)
     }
 }
 

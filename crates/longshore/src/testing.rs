@@ -15,4 +15,4 @@ pub use attempt_probe::AttemptProbe;
 pub use enqueue_recorder::EnqueueRecorder;
 #[cfg(feature = "sqlite")]
 pub use scratch_queue::ScratchQueue;
-pub use trial::{Trial, run_inline, waiting};
+pub use trial::{Trial, run_inline, run_inline_with_state, waiting};

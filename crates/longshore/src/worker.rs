@@ -1,9 +1,11 @@
 mod attempt;
 mod claiming;
+mod handlers;
 mod holdings;
 mod registration;
 mod registry;
 mod run;
+mod settings;
 #[cfg(unix)]
 mod signals;
 mod store_time;
@@ -20,15 +22,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, LogLimits, QueueLimit, Retention, RetryPolicy, StoreError, SystemClock};
+use longshore_core::{Clock, Limits, LogLimits, Retention, StoreError, SystemClock};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use crate::handler::SPAN_MAX;
+use crate::Queue;
 use crate::handler::current_attempt::{AttemptOrigin, PendingReports};
-use crate::handler::typed_handler::{AsyncHandler, BlockingHandler};
+use crate::handler::state::Stateless;
 use crate::runtime::blocking_threads::BlockingThreads;
-use crate::{CurrentAttempt, Handler, HandlerError, HandlerPolicy, IntoDone, Middleware, Payload, Queue};
 use registry::Registry;
 use suspects::gate::Gate;
 use worker_run::{Settings, Until, WorkerRun};
@@ -36,13 +37,37 @@ use worker_run::{Settings, Until, WorkerRun};
 /// Runs the jobs of a queue: add handlers, then run it.
 ///
 /// A worker claims only jobs whose type it handles. Other jobs are not touched and cost nothing.
-pub struct Worker {
+///
+/// ```
+/// use longshore::{CurrentAttempt, HandlerError, Job, Queue, Worker};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Job, Serialize, Deserialize)]
+/// struct Greeting {
+///     name: String,
+/// }
+///
+/// async fn greet(greeting: Greeting, _: CurrentAttempt) -> Result<String, HandlerError> {
+///     Ok(format!("hello {}", greeting.name))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let queue = longshore::testing::ScratchQueue::open().await?;
+/// queue.enqueue(&Greeting { name: "Ada".into() }).await?;
+/// Worker::new(&queue).handle(greet).run_until_drained().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Worker<S = Stateless> {
     queue: Queue,
     registry: Registry,
     settings: Settings,
     log_limits: LogLimits,
     clock: Arc<dyn Clock>,
     gate: Arc<Gate>,
+    /// [`Stateless`](crate::handler::Stateless) or a [`State`](crate::State).
+    state: S,
 }
 
 /// Simulates a separate process in tests that run many workers in one real process.
@@ -95,6 +120,12 @@ pub enum WorkerError {
 
 impl Worker {
     /// A worker with the defaults: 16 jobs at once from all queues, a lease of 30 s and a grace period of 30 s.
+    ///
+    /// ```
+    /// # fn example(queue: &longshore::Queue) {
+    /// let worker = longshore::Worker::new(queue);
+    /// # }
+    /// ```
     pub fn new(queue: &Queue) -> Self {
         Self {
             queue: queue.clone(),
@@ -111,144 +142,12 @@ impl Worker {
             log_limits: LogLimits::default(),
             clock: Arc::new(SystemClock::new()),
             gate: Gate::of_process(),
+            state: Stateless,
         }
     }
+}
 
-    /// Runs an async function on each payload of a type.
-    #[must_use]
-    pub fn handle<T, F, Fut, D>(self, function: F) -> Self
-    where
-        T: Payload,
-        F: Fn(T, CurrentAttempt) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<D, HandlerError>> + Send + 'static,
-        D: IntoDone,
-    {
-        self.handler(T::JOB_TYPE, Arc::new(AsyncHandler::new(function)))
-    }
-
-    /// Runs a blocking function on each payload of a type, on one of the worker's own threads. It never waits for the
-    /// blocking pool of the application's runtime.
-    ///
-    /// It cannot be stopped from outside, so it should call [`CurrentAttempt::check`] regularly. Otherwise its outcome
-    /// is recorded after the grace period, and it keeps its slot until it returns.
-    #[must_use]
-    pub fn handle_blocking<T, F, D>(self, function: F) -> Self
-    where
-        T: Payload,
-        F: Fn(T, CurrentAttempt) -> Result<D, HandlerError> + Send + Sync + 'static,
-        D: IntoDone,
-    {
-        self.handler(T::JOB_TYPE, Arc::new(BlockingHandler::new(function)))
-    }
-
-    /// Runs a handler of any kind on the jobs of a type.
-    #[must_use]
-    pub fn handler(mut self, job_type: impl Into<String>, handler: Arc<dyn Handler>) -> Self {
-        self.registry.add(job_type.into(), handler);
-        self
-    }
-
-    /// Changes the rules for the attempts of a type whose handler was given before. For any other type the worker does
-    /// not start ([`WorkerError::PolicyWithoutHandler`]).
-    #[must_use]
-    pub fn policy(mut self, job_type: &str, change: impl FnOnce(HandlerPolicy) -> HandlerPolicy) -> Self {
-        self.registry.change_policy(job_type, change);
-        self
-    }
-
-    /// Sets how often jobs of a type whose handler was given before are retried, and the delay before each retry.
-    #[must_use]
-    pub fn retry(self, job_type: &str, retry: RetryPolicy) -> Self {
-        self.policy(job_type, |policy| policy.retry(retry))
-    }
-
-    /// Adds a middleware around every attempt of every type. The first one is the outermost.
-    #[must_use]
-    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
-        self.registry.add_middleware(Arc::new(middleware));
-        self
-    }
-
-    /// Sets how many jobs run at once, from 1 to 10,000.
-    #[must_use]
-    pub fn concurrency(mut self, concurrency: u32) -> Self {
-        self.settings.concurrency = concurrency.clamp(1, 10_000);
-        self
-    }
-
-    /// Claims from this queue. Without any queue, a worker claims from all.
-    #[must_use]
-    pub fn queue(self, queue: impl Into<String>) -> Self {
-        self.queue_with_limit(queue, u32::MAX)
-    }
-
-    /// Claims from this queue, and runs at most `limit` of its jobs at once.
-    #[must_use]
-    pub fn queue_with_limit(mut self, queue: impl Into<String>, limit: u32) -> Self {
-        self.settings.queues.push(QueueLimit { queue: queue.into(), limit: limit.max(1) });
-        self
-    }
-
-    /// Sets how long this worker keeps its jobs without a heartbeat; at least a second.
-    #[must_use]
-    pub fn lease(mut self, lease: Duration) -> Self {
-        self.settings.lease = lease.clamp(Duration::from_secs(1), SPAN_MAX);
-        self
-    }
-
-    /// Sets how long attempts may continue after their stop signal, if their handler does not set it.
-    #[must_use]
-    pub fn grace(mut self, grace: Duration) -> Self {
-        self.settings.grace = grace.min(SPAN_MAX);
-        self
-    }
-
-    /// Sets how long completed and cancelled jobs are kept after their end: a duration, or [`Retention::Forever`].
-    ///
-    /// Default: 7 days, except for jobs that were in the database before it had this default, such as those of an adopted
-    /// table. They stay until a retention is set.
-    #[must_use]
-    pub fn retention(mut self, retention: impl Into<Retention>) -> Self {
-        self.settings.retention = bounded(retention.into());
-        self
-    }
-
-    /// Sets how long dead letters are kept after they became dead letters. Default: 90 days, with the same exception as
-    /// for [`Worker::retention`].
-    #[must_use]
-    pub fn dead_letter_retention(mut self, retention: impl Into<Retention>) -> Self {
-        self.settings.dead_letter_retention = bounded(retention.into());
-        self
-    }
-
-    /// Sets the maximum size of a result.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
-
-    /// Sets how much of each attempt's log is kept.
-    #[must_use]
-    pub fn log_limits(mut self, log_limits: LogLimits) -> Self {
-        self.log_limits = log_limits;
-        self
-    }
-
-    /// Uses another clock.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Treats only the workers of this simulated process as workers of its own process.
-    #[must_use]
-    pub fn as_if_in(mut self, process: &SimulatedProcess) -> Self {
-        self.gate = Arc::clone(&process.gate);
-        self
-    }
-
+impl<S> Worker<S> {
     fn into_run(self, until: Until) -> Result<Arc<WorkerRun>, WorkerError> {
         if let Some(job_type) = self.registry.doubled() {
             return Err(WorkerError::HandledTwice { job_type: job_type.to_owned() });
@@ -278,16 +177,7 @@ impl Worker {
     }
 }
 
-/// A longer one could not be subtracted from an instant.
-fn bounded(retention: Retention) -> Retention {
-    match retention {
-        Retention::Forever => Retention::Forever,
-        Retention::After(span) => Retention::After(span.min(SPAN_MAX)),
-        Retention::Default(span) => Retention::Default(span.min(SPAN_MAX)),
-    }
-}
-
-impl fmt::Debug for Worker {
+impl<S> fmt::Debug for Worker<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").field("queue", &self.queue).field("settings", &self.settings).finish_non_exhaustive()
     }

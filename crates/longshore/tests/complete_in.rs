@@ -7,11 +7,12 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use longshore::backend::LogRequest;
 use longshore::rusqlite::{Connection, Transaction, TransactionBehavior};
 use longshore::testing::ScratchQueue;
 use longshore::{
-    AttemptOutcome, CompleteError, CurrentAttempt, Done, HandlerError, JobDetail, JobId, LogRequest, NewJob, Payload,
-    Queue, Status, StopCause, Worker,
+    AttemptOutcome, CompleteError, CurrentAttempt, Done, HandlerError, JobDetail, JobId, NewJob, Payload, Queue,
+    Status, StopCause, Worker,
 };
 use serde::{Deserialize, Serialize};
 

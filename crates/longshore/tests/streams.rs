@@ -20,7 +20,7 @@ fn job() -> NewJob {
 }
 
 async fn count(queue: &Queue) -> u64 {
-    queue.backend().count(longshore::Filter::all().into()).await.unwrap()
+    queue.backend().count(longshore::backend::Filter::all().into()).await.unwrap()
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod bench;
 mod claims;
 #[path = "worker/attempts/clocks.rs"]
 mod clocks;
+#[path = "worker/attempts/errors.rs"]
+mod errors;
 #[path = "worker/leases.rs"]
 mod leases;
 #[path = "worker/attempts/middleware.rs"]
@@ -20,8 +22,12 @@ mod news;
 mod outcomes;
 #[path = "worker/attempts/panics.rs"]
 mod panics;
+#[path = "worker/payloads.rs"]
+mod payloads;
 #[path = "worker/attempts/refused.rs"]
 mod refused;
+#[path = "worker/attempts/results.rs"]
+mod results;
 #[path = "worker/retention.rs"]
 mod retention;
 #[path = "worker/scheduling.rs"]
@@ -32,6 +38,8 @@ mod sessions;
 mod spans;
 #[path = "worker/starting.rs"]
 mod starting;
+#[path = "worker/attempts/state.rs"]
+mod state;
 #[path = "worker/stopping.rs"]
 mod stopping;
 #[path = "worker/suspects.rs"]

@@ -107,8 +107,8 @@ pub fn down(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateErr
 /// so it is the application's: it is neither marked nor replaced.
 fn occupied(standing: &Standing, survey: &Survey) -> Option<MigrateError> {
     let link = survey.chain.link(&standing.id).filter(|_| standing.id.source == LONGSHORE && !standing.is_reached)?;
-    let tables = link.footprint.adds.keys().filter(|name| name.kind == ObjectKind::Table);
-    tables.into_iter().find_map(|table| {
+    let mut tables = link.footprint.adds.keys().filter(|name| name.kind == ObjectKind::Table);
+    tables.find_map(|table| {
         let of_table = |name: &&ObjectName| name.kind == ObjectKind::Column && name.owner() == table.name;
         let columns: Vec<&ObjectName> = link.footprint.adds.keys().filter(of_table).collect();
         let lacks: Vec<ObjectName> =

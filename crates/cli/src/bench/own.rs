@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use longshore::backend::{ClaimRequest, QueueScope, Record, Registration, RequestId};
 use longshore::{
-    AttemptResult, BoxFuture, ClaimRequest, CurrentAttempt, Done, Handler, JobData, Lease, NewJob, Outcome, Queue,
-    QueueScope, Record, Registration, RequestId, StoreError, Worker, WorkerId,
+    AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, JobData, Lease, NewJob, Outcome, Queue, StoreError,
+    Worker, WorkerId,
 };
 use longshore_sqlite::{SqliteOptions, SqliteStore};
 use rusqlite::Connection;

@@ -104,30 +104,47 @@ impl FailureType {
     /// The type of the first error in the chain whose Rust type determines it: an I/O error by its kind, a decoding
     /// error as validation. Never searches the message text.
     pub fn of_error(error: &(dyn StdError + 'static)) -> Self {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(failure) = error.downcast_ref::<Failure>() {
-                return failure.failure_type;
-            }
-            if let Some(io) = error.downcast_ref::<io::Error>() {
-                return io_type(io);
-            }
-            if error.is::<InvalidJobData>() || error.is::<serde_json::Error>() || error.is::<std::str::Utf8Error>() {
-                return Self::ValidationError;
-            }
-            next = error.source();
+        Self::of_error_by(error, |_| None)
+    }
+
+    /// [`FailureType::of_error`] with the application's own rules, which come first. `rule` is called for each error of
+    /// the chain, the outermost first. A [`Failure`] in the chain has its own type.
+    pub fn of_error_by(
+        error: &(dyn StdError + 'static),
+        rule: impl Fn(&(dyn StdError + 'static)) -> Option<Self>,
+    ) -> Self {
+        let chosen = |error: &(dyn StdError + 'static)| {
+            rule(error).or_else(|| error.downcast_ref::<Failure>().map(|failure| failure.failure_type))
+        };
+        chain(error).find_map(chosen).or_else(|| chain(error).find_map(Self::of_rust_type)).unwrap_or(Self::Unknown)
+    }
+
+    /// The type that follows from the Rust type of this error alone.
+    fn of_rust_type(error: &(dyn StdError + 'static)) -> Option<Self> {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            // An I/O error of kind `Other` often only wraps another error, which is next in the chain.
+            let is_wrapper = io.kind() == io::ErrorKind::Other && io.get_ref().is_some();
+            return (!is_wrapper).then(|| Self::of_io(io.kind()));
         }
-        Self::Unknown
+        let is_invalid =
+            error.is::<InvalidJobData>() || error.is::<serde_json::Error>() || error.is::<std::str::Utf8Error>();
+        is_invalid.then_some(Self::ValidationError)
     }
 }
 
-/// An I/O error of kind `Other` often only wraps another error.
-fn io_type(io: &io::Error) -> FailureType {
-    if let (io::ErrorKind::Other, Some(inner)) = (io.kind(), io.get_ref()) {
-        let inner: &(dyn StdError + 'static) = inner;
-        return FailureType::of_error(inner);
+/// How many errors of a chain are read. A longer chain is a cycle.
+const CHAIN_MAX: usize = 33;
+
+/// The error and its causes. The error inside an I/O error is a cause too, although `source` skips it.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| cause(*error)).take(CHAIN_MAX)
+}
+
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
     }
-    FailureType::of_io(io.kind())
 }
 
 impl fmt::Display for FailureType {
@@ -166,10 +183,19 @@ impl Failure {
 
     /// The failure for an error: its type by [`FailureType::of_error`], its chain as the traceback.
     pub fn of_error(error: &(dyn StdError + 'static)) -> Self {
+        Self::of_error_by(error, |_| None)
+    }
+
+    /// [`Failure::of_error`] with the application's own rules, see [`FailureType::of_error_by`].
+    pub fn of_error_by(
+        error: &(dyn StdError + 'static),
+        rule: impl Fn(&(dyn StdError + 'static)) -> Option<FailureType>,
+    ) -> Self {
         if let Some(failure) = error.downcast_ref::<Self>() {
             return failure.clone();
         }
-        Self { failure_type: FailureType::of_error(error), message: error.to_string(), traceback: chain(error) }
+        let failure_type = FailureType::of_error_by(error, rule);
+        Self { failure_type, message: error.to_string(), traceback: Some(traceback(error)) }
     }
 
     /// Adds a traceback.
@@ -180,19 +206,10 @@ impl Failure {
     }
 }
 
-/// How many causes of an error are kept. A longer chain is a cycle.
-const CAUSES_MAX: usize = 32;
-
-fn chain(error: &(dyn StdError + 'static)) -> Option<String> {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    for _ in 0..CAUSES_MAX {
-        let Some(cause) = next else { break };
-        text.push_str("\ncaused by: ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    Some(text)
+/// An I/O error prints the error inside it as its own message, so that one is not repeated.
+fn traceback(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (**cause).source()).take(CHAIN_MAX - 1);
+    causes.fold(error.to_string(), |text, cause| format!("{text}\ncaused by: {cause}"))
 }
 
 impl fmt::Display for Failure {
@@ -229,6 +246,43 @@ mod tests {
         let failure = Failure::of_error(&Fetch(io::Error::from(io::ErrorKind::ConnectionRefused)));
         assert_eq!(failure.message, "could not fetch");
         assert_eq!(failure.traceback.unwrap(), "could not fetch\ncaused by: connection refused");
+    }
+
+    /// An error that is its own cause.
+    #[derive(Debug)]
+    struct Endless;
+
+    impl fmt::Display for Endless {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("again")
+        }
+    }
+
+    impl StdError for Endless {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(self)
+        }
+    }
+
+    #[test]
+    fn a_chain_that_is_a_cycle_ends() {
+        let failure = Failure::of_error(&Endless);
+        assert_eq!(failure.failure_type, FailureType::Unknown);
+        assert_eq!(failure.traceback.unwrap().lines().count(), CHAIN_MAX);
+    }
+
+    #[derive(Debug, Error)]
+    #[error("all slots are taken")]
+    struct Busy;
+
+    #[test]
+    fn an_own_rule_comes_before_every_other_and_meets_each_error_of_the_chain() {
+        let rule = |error: &(dyn StdError + 'static)| error.is::<Busy>().then_some(FailureType::ResourceError);
+        let wrapped = Fetch(io::Error::new(io::ErrorKind::PermissionDenied, Busy));
+        assert_eq!(FailureType::of_error_by(&wrapped, rule), FailureType::ResourceError);
+        assert_eq!(FailureType::of_error_by(&io::Error::other(Busy), rule), FailureType::ResourceError);
+        let other = Fetch(io::Error::from(io::ErrorKind::TimedOut));
+        assert_eq!(FailureType::of_error_by(&other, rule), FailureType::TimeoutError);
     }
 
     #[test]

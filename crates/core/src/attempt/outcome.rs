@@ -12,6 +12,13 @@ pub enum AttemptEnd {
     },
     /// The handler failed, panicked or timed out.
     Failed(Failure),
+    /// The handler failed, and chose when the job is retried.
+    RetryRequested {
+        /// The failure. Its type does not matter: the handler wants a retry.
+        failure: Failure,
+        /// The delay from the end of this attempt to the next one.
+        delay: Duration,
+    },
     /// The deadline of its job passed while it ran, and it was stopped.
     DeadlinePassed(Failure),
     /// The handler asked to run later.
@@ -145,22 +152,26 @@ pub fn decide(budgets: &Budgets, end: AttemptEnd, policy: &RetryPolicy, now: Tim
         AttemptEnd::Crashed(suspects) => decide_crash(budgets, suspects),
         AttemptEnd::Lapsed => decide_lapse(budgets),
         AttemptEnd::Failed(failure) => decide_failure(budgets, failure, policy, now, random),
+        AttemptEnd::RetryRequested { failure, delay } => decide_retry(budgets, failure, policy, delay, now),
         AttemptEnd::DeadlinePassed(failure) => {
             Overdue::DeadlinePassed(budgets.time.deadline_at.unwrap_or(now)).outcome(Some(failure))
         }
     }
 }
 
-/// If a retry could not start in time, the job ends at once with the failure.
 fn decide_failure(budgets: &Budgets, failure: Failure, policy: &RetryPolicy, now: Timestamp, random: f64) -> Outcome {
     if !failure.failure_type.is_retried() {
         return Outcome::DeadLetter { reason: DeadLetterReason::NotRetried(failure.failure_type), failure };
     }
+    decide_retry(budgets, failure, policy, policy.delay(budgets.retry_count, random), now)
+}
+
+/// If the retries are spent, or a retry could not start in time, the job ends at once with the failure.
+fn decide_retry(budgets: &Budgets, failure: Failure, policy: &RetryPolicy, delay: Duration, now: Timestamp) -> Outcome {
     if budgets.retry_count >= budgets.max_retries.unwrap_or(policy.retries) {
         let attempts = budgets.retry_count.saturating_add(1);
         return Outcome::DeadLetter { reason: DeadLetterReason::RetriesSpent { attempts }, failure };
     }
-    let delay = policy.delay(budgets.retry_count, random);
     match budgets.time.overdue_at(now.after(delay)) {
         Some(overdue) => overdue.outcome(Some(failure)),
         None => Outcome::Retrying { delay, failure },
@@ -245,6 +256,30 @@ mod tests {
             assert!(retries == 0 || !spent(retries - 1, &policy), "{policy:?}");
             assert!(spent(retries, &policy), "{policy:?}");
         }
+    }
+
+    fn requested(seconds: u64, failure_type: FailureType) -> AttemptEnd {
+        let failure = Failure::new(failure_type, "too many requests");
+        AttemptEnd::RetryRequested { failure, delay: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn a_requested_retry_has_its_own_delay_and_spends_a_retry() {
+        for failure_type in FailureType::ALL {
+            let outcome = decided(Budgets { retry_count: 2, ..FRESH }, requested(90, failure_type));
+            assert!(matches!(outcome, Outcome::Retrying { delay, .. } if delay == Duration::from_secs(90)));
+        }
+        let outcome = decided(Budgets { retry_count: 3, ..FRESH }, requested(90, FailureType::NetworkError));
+        let reason = DeadLetterReason::RetriesSpent { attempts: 4 };
+        assert!(matches!(outcome, Outcome::DeadLetter { reason: given, .. } if given == reason));
+    }
+
+    #[test]
+    fn a_requested_retry_beyond_expiry_or_deadline_ends_the_job() {
+        let request = || requested(9, FailureType::NetworkError);
+        assert!(matches!(decided(bound(Some(9), None), request()), Outcome::Expired { failure: Some(_), .. }));
+        assert!(matches!(decided(bound(None, Some(9)), request()), Outcome::DeadLetter { .. }));
+        assert!(matches!(decided(bound(Some(10), Some(10)), request()), Outcome::Retrying { .. }));
     }
 
     fn bound(expires_in: Option<u64>, deadline_in: Option<u64>) -> Budgets {

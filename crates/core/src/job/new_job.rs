@@ -308,6 +308,20 @@ impl NewJob {
         self
     }
 
+    /// Sets the crash count at which it becomes a dead letter. Default: 3.
+    #[must_use]
+    pub fn max_crashes(mut self, max_crashes: u32) -> Self {
+        self.max_crashes = max_crashes;
+        self
+    }
+
+    /// Sets how many times it may be deferred. Default: 1000.
+    #[must_use]
+    pub fn max_deferrals(mut self, max_deferrals: u32) -> Self {
+        self.max_deferrals = max_deferrals;
+        self
+    }
+
     /// Checks the job. [`NewJob::check`] also keeps the result.
     pub(crate) fn validate(&self, limits: &Limits) -> Result<(), InvalidJob> {
         check_name("job type", &self.job_type, NAME_BYTES_MAX)?;

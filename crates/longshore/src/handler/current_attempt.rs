@@ -7,6 +7,7 @@ use longshore_core::{
 };
 
 use crate::handler::SPAN_MAX;
+use crate::handler::progress_message::IntoProgressMessage;
 use crate::handler::stop::StopSignal;
 use crate::runtime::blocking_threads::BlockingThreads;
 use crate::trace::trace_context;
@@ -101,73 +102,199 @@ impl CurrentAttempt {
     }
 
     /// The claimed job.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// let waited_since = attempt.lease().ready_at;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn lease(&self) -> &Lease {
         &self.state.lease
     }
 
     /// The job id.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// let idempotency_key = format!("job-{}", attempt.id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn id(&self) -> JobId {
         self.state.lease.id
     }
 
     /// The number of this attempt; the first is 1.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// let is_last = attempt.attempt() > attempt.max_retries();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn attempt(&self) -> u32 {
         self.state.lease.attempt()
     }
 
     /// The number of retries allowed after the first attempt.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// let is_last = attempt.attempt() > attempt.max_retries();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn max_retries(&self) -> u32 {
         self.state.lease.budgets.max_retries.unwrap_or(RetryPolicy::RETRIES)
     }
 
     /// The name of the job's queue.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// attempt.log(&format!("from queue {}\n", attempt.queue_name()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn queue_name(&self) -> &str {
         &self.state.lease.queue
     }
 
     /// The job's type.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// attempt.log(&format!("a {} job\n", attempt.job_type()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn job_type(&self) -> &str {
         &self.state.lease.job_type
     }
 
     /// The payload.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// let value: u64 = attempt.payload().decode()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn payload(&self) -> &JobData {
         &self.state.lease.job_data
     }
 
     /// Data that the application keeps beside the payload.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// let tenant: Option<String> = attempt.metadata().map(|metadata| metadata.decode()).transpose()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn metadata(&self) -> Option<&JobData> {
         self.state.lease.metadata.as_ref()
     }
 
     /// The W3C trace context of the enqueue: a valid `traceparent` in the job's metadata. The attempt's span has it as
     /// a field.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// if let Some(traceparent) = attempt.traceparent() {
+    ///     attempt.log(&format!("trace {traceparent}\n"));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn traceparent(&self) -> Option<String> {
         self.metadata().and_then(trace_context::traceparent)
     }
 
     /// The queue that the job came from, to enqueue more jobs.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError, Job};
+    /// # #[derive(Job, serde::Serialize, serde::Deserialize)]
+    /// # struct Receipt { order: u64 }
+    /// # async fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// attempt.queue().enqueue(&Receipt { order: 7 }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn queue(&self) -> &Queue {
         &self.state.origin.queue
     }
 
     /// How long the attempt may continue after its stop signal.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// let time_to_clean_up = attempt.grace();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn grace(&self) -> Duration {
         self.state.grace
     }
 
     /// Why the attempt must stop, if it must. After this returned a cause, an error of the handler means that it has
     /// stopped.
+    ///
+    /// ```
+    /// # use longshore::handler::StopCause;
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// if attempt.stop_requested() == Some(StopCause::ShuttingDown) {
+    ///     return Err("stopped between two files".into());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop_requested(&self) -> Option<StopCause> {
         self.state.stop.see()
     }
 
     /// Returns an error when the attempt must stop, so that `?` ends the handler.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// for part in 0..100 {
+    ///     attempt.check()?;
+    ///     // Work on one part.
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn check(&self) -> Result<(), Stopped> {
         self.stop_requested().map_or(Ok(()), |cause| Err(Stopped { cause }))
     }
 
     /// Resolves when the attempt must stop. Cancellation safe.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # async fn work() {}
+    /// # async fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// tokio::select! {
+    ///     () = work() => {}
+    ///     cause = attempt.stopped() => return Err(format!("stopped: {cause:?}").into()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn stopped(&self) -> StopCause {
         let cause = self.state.stop.stopped().await;
         self.state.stop.see();
@@ -175,12 +302,30 @@ impl CurrentAttempt {
     }
 
     /// Reports progress, from 0 to 1. It is stored within about a quarter of a second.
-    pub fn progress(&self, fraction: f64, message: impl Into<Option<String>>) {
-        let progress = Progress { fraction: fraction.clamp(0.0, 1.0), message: message.into() };
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// attempt.progress(0.5, "half");
+    /// attempt.progress(0.75, format!("{} of 4", 3));
+    /// attempt.progress(1.0, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn progress(&self, fraction: f64, message: impl IntoProgressMessage) {
+        let progress = Progress { fraction: fraction.clamp(0.0, 1.0), message: message.into_message() };
         self.tell(|news, _| news.progress = Some(progress));
     }
 
     /// Adds text to the attempt's log unchanged, including line ends. If the log is long, its middle is cut.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// attempt.log("connecting\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn log(&self, text: &str) {
         self.tell(|news, limits| {
             news.log.get_or_insert_with(|| Box::new(LogBuffer::new(limits))).push(text);

@@ -1,74 +1,225 @@
+use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use longshore_core::{Failure, FailureType};
 
-/// Why a handler failed. `?` converts any error into it.
+use crate::handler::failure_classes::FailureClasses;
+
+/// Why a handler failed. `?` converts any error into it: every [`std::error::Error`], a string, a boxed error and
+/// `anyhow::Error`.
 ///
-/// It keeps what the error's type says: the failure type, the chain of causes and, if `RUST_BACKTRACE` is set, the
-/// backtrace. If a [`Failure`] is among the causes, it is used unchanged. This type does not implement
-/// [`std::error::Error`]; otherwise not every error could convert into it.
-pub struct HandlerError {
-    failure: Failure,
+/// It keeps the error, so its Rust type decides the failure type: by the rules of
+/// [`Worker::classify`](crate::Worker::classify), else as in [`FailureType::of_error`]. The message, the chain of causes
+/// and, if `RUST_BACKTRACE` is set, the backtrace are stored with the job. A [`Failure`] is used unchanged.
+///
+/// This type does not implement [`std::error::Error`]. Otherwise not every error could convert into it.
+///
+/// ```
+/// use longshore::HandlerError;
+///
+/// fn total(words: &[&str]) -> Result<u32, HandlerError> {
+///     if words.is_empty() {
+///         return Err("there is nothing to add".into());
+///     }
+///     let mut total = 0_u32;
+///     for word in words {
+///         let number: u32 = word.parse()?;
+///         total = total.checked_add(number).ok_or_else(|| format!("{total} + {number} is too large"))?;
+///     }
+///     Ok(total)
+/// }
+/// # assert_eq!(total(&["1", "2"]).unwrap(), 3);
+/// # assert_eq!(total(&[]).unwrap_err().to_string(), "there is nothing to add");
+/// # assert_eq!(total(&["one"]).unwrap_err().to_string(), "invalid digit found in string");
+/// ```
+pub struct HandlerError(Box<Content>);
+
+struct Content {
+    cause: Cause,
+    /// The delay before the next attempt, if the handler chose it.
+    retry_after: Option<Duration>,
     /// The handler did not start, so the attempt is returned.
     is_unbegun: bool,
 }
 
+enum Cause {
+    /// Complete: nothing is derived from it.
+    Failure(Failure),
+    /// The backtrace is of the place where it was converted.
+    Error { error: Box<dyn StdError + Send + Sync>, backtrace: Backtrace },
+    /// Kept as it is. As a boxed error it would hide the type of the error inside it.
+    #[cfg(feature = "anyhow")]
+    Anyhow(anyhow::Error),
+}
+
 impl HandlerError {
     /// A failure with a type that the handler chooses. The type decides whether the job is retried.
+    ///
+    /// ```
+    /// use longshore::{FailureType, HandlerError};
+    ///
+    /// fn key() -> Result<String, HandlerError> {
+    ///     let missing = |_| HandlerError::failed(FailureType::ConfigError, "MAIL_KEY is not set");
+    ///     std::env::var("MAIL_KEY").map_err(missing)
+    /// }
+    /// # assert!(key().is_err());
+    /// ```
     pub fn failed(failure_type: FailureType, message: impl Into<String>) -> Self {
-        Self::of_failure(Failure::new(failure_type, message))
+        Self::of_cause(Cause::Failure(Failure::new(failure_type, message)))
+    }
+
+    /// Fails the attempt and retries the job after `delay`, instead of the delay of its retry policy. The attempt
+    /// counts: if no retry is left, the job becomes a dead letter. To run it again without counting, return
+    /// [`Done::snooze`](crate::Done::snooze).
+    ///
+    /// ```
+    /// use longshore::HandlerError;
+    /// use std::time::Duration;
+    ///
+    /// fn check(status: u16, retry_after: Option<u64>) -> Result<(), HandlerError> {
+    ///     match (status, retry_after) {
+    ///         (429, Some(seconds)) => Err(HandlerError::retry_after(Duration::from_secs(seconds))),
+    ///         (400.., _) => Err(format!("the service answered {status}").into()),
+    ///         _ => Ok(()),
+    ///     }
+    /// }
+    /// # assert!(check(200, None).is_ok());
+    /// # assert_eq!(check(429, Some(30)).unwrap_err().to_string(), "the handler asked for a retry after 30s");
+    /// ```
+    pub fn retry_after(delay: Duration) -> Self {
+        let span = humantime::format_duration(delay);
+        let message = format!("the handler asked for a retry after {span}");
+        Self::failed(FailureType::Unknown, message).with_retry_after(delay)
+    }
+
+    /// Chooses the delay before the next attempt for this error, like [`HandlerError::retry_after`]. The job is then
+    /// retried whatever the failure type is.
+    ///
+    /// ```
+    /// # use longshore::HandlerError;
+    /// # use std::time::Duration;
+    /// # fn ask() -> Result<(), std::io::Error> { Err(std::io::ErrorKind::ConnectionRefused.into()) }
+    /// # fn call() -> Result<(), HandlerError> {
+    /// ask().map_err(|error| HandlerError::from(error).with_retry_after(Duration::from_secs(600)))?;
+    /// # Ok(())
+    /// # }
+    /// # assert_eq!(call().unwrap_err().to_string(), "connection refused");
+    /// ```
+    #[must_use]
+    pub fn with_retry_after(mut self, delay: Duration) -> Self {
+        self.0.retry_after = Some(delay);
+        self
     }
 
     /// The job did not start, for a cause that may pass. The attempt is returned and not counted.
     #[cfg(unix)]
     pub(crate) fn not_begun(failure: Failure) -> Self {
-        Self { failure, is_unbegun: true }
+        let mut error = Self::of_cause(Cause::Failure(failure));
+        error.0.is_unbegun = true;
+        error
     }
 
     pub(crate) const fn is_unbegun(&self) -> bool {
-        self.is_unbegun
+        self.0.is_unbegun
     }
 
-    /// The failure for a boxed error, such as `anyhow::Error`.
+    /// The delay that the handler chose.
+    pub(crate) const fn chosen_delay(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The error for a boxed error. `?` does the same.
     pub fn boxed(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::of_error(error.into().as_ref())
+        Self::of_cause(Cause::of_boxed(error.into()))
     }
 
-    /// The failure as it will be recorded.
+    /// The failure as it will be recorded by a worker without rules of its own.
     pub fn into_failure(self) -> Failure {
-        self.failure
+        self.into_failure_by(&FailureClasses::default())
     }
 
-    fn of_error(error: &(dyn StdError + 'static)) -> Self {
-        // A `Failure` is complete. The place where our code converted it is not part of it.
-        if let Some(failure) = error.downcast_ref::<Failure>() {
-            return Self::of_failure(failure.clone());
+    pub(crate) fn into_failure_by(self, classes: &FailureClasses) -> Failure {
+        match self.0.cause {
+            Cause::Failure(failure) => failure,
+            Cause::Error { error, backtrace } => {
+                with_backtrace(Failure::of_error_by(&*error, |error| classes.of(error)), &backtrace)
+            }
+            #[cfg(feature = "anyhow")]
+            Cause::Anyhow(error) => {
+                with_backtrace(Failure::of_error_by(&*error, |error| classes.of(error)), error.backtrace())
+            }
         }
-        Self::of_failure(with_backtrace(Failure::of_error(error), &Backtrace::capture()))
     }
 
-    const fn of_failure(failure: Failure) -> Self {
-        Self { failure, is_unbegun: false }
+    /// The same error with its failure decided. Nothing of the application's code is called for it any more.
+    pub(crate) fn classified(self, classes: &FailureClasses) -> Self {
+        let (retry_after, is_unbegun) = (self.0.retry_after, self.0.is_unbegun);
+        let cause = Cause::Failure(self.into_failure_by(classes));
+        Self(Box::new(Content { cause, retry_after, is_unbegun }))
+    }
+
+    fn of_cause(cause: Cause) -> Self {
+        Self(Box::new(Content { cause, retry_after: None, is_unbegun: false }))
     }
 }
 
-impl<E: StdError + Send + Sync + 'static> From<E> for HandlerError {
+/// Every [`std::error::Error`] converts into such a box. So do `&str`, `String` and `anyhow::Error`.
+impl<E: Into<Box<dyn StdError + Send + Sync>> + 'static> From<E> for HandlerError {
     fn from(error: E) -> Self {
-        Self::of_error(&error)
+        Self::of_cause(Cause::of(error))
+    }
+}
+
+impl Cause {
+    fn of<E: Into<Box<dyn StdError + Send + Sync>> + 'static>(error: E) -> Self {
+        let mut error = Some(error);
+        if let Some(failure) = taken::<Failure>(&mut error) {
+            return Self::Failure(failure);
+        }
+        #[cfg(feature = "anyhow")]
+        if let Some(error) = taken::<anyhow::Error>(&mut error) {
+            return error.downcast::<Failure>().map_or_else(Self::Anyhow, Self::Failure);
+        }
+        Self::of_boxed(error.expect("nothing was taken").into())
+    }
+
+    fn of_boxed(error: Box<dyn StdError + Send + Sync>) -> Self {
+        match error.downcast::<Failure>() {
+            Ok(failure) => Self::Failure(*failure),
+            Err(error) => Self::Error { error, backtrace: Backtrace::capture() },
+        }
+    }
+}
+
+/// Takes the value if it has this type.
+fn taken<T: 'static>(value: &mut dyn Any) -> Option<T> {
+    value.downcast_mut::<Option<T>>().and_then(Option::take)
+}
+
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.cause {
+            Cause::Failure(failure) => failure.fmt(f),
+            Cause::Error { error, .. } => error.fmt(f),
+            #[cfg(feature = "anyhow")]
+            Cause::Anyhow(error) => fmt::Display::fmt(error, f),
+        }
     }
 }
 
 impl fmt::Debug for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.failure.fmt(f)
-    }
-}
-
-impl fmt::Display for HandlerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.failure.fmt(f)
+        let mut debug = f.debug_struct("HandlerError");
+        match &self.0.cause {
+            Cause::Failure(failure) => debug.field("cause", failure),
+            Cause::Error { error, .. } => debug.field("cause", error),
+            #[cfg(feature = "anyhow")]
+            Cause::Anyhow(error) => debug.field("cause", error),
+        };
+        debug.field("retry_after", &self.0.retry_after).finish()
     }
 }
 
@@ -99,14 +250,39 @@ mod tests {
 
     #[test]
     fn an_explicit_failure_is_taken_at_its_word() {
-        let raised = HandlerError::from(Failure::new(FailureType::ConfigError, "no key"));
-        let failure = raised.into_failure();
-        assert_eq!((failure.failure_type, failure.message.as_str()), (FailureType::ConfigError, "no key"));
+        let failure = || Failure::new(FailureType::ConfigError, "no key");
+        let boxed: Box<dyn StdError + Send + Sync> = Box::new(failure());
+        for raised in [HandlerError::from(failure()), HandlerError::from(boxed)] {
+            assert_eq!(raised.into_failure(), failure());
+        }
     }
 
     #[test]
     fn an_error_in_a_box_tells_its_type_too() {
-        let boxed: Box<dyn StdError + Send + Sync> = Box::new(io::Error::from(io::ErrorKind::ConnectionReset));
-        assert_eq!(HandlerError::boxed(boxed).into_failure().failure_type, FailureType::NetworkError);
+        let boxed = || Box::<dyn StdError + Send + Sync>::from(io::Error::from(io::ErrorKind::ConnectionReset));
+        for error in [HandlerError::boxed(boxed()), HandlerError::from(boxed())] {
+            assert_eq!(error.into_failure().failure_type, FailureType::NetworkError);
+        }
+    }
+
+    #[test]
+    fn a_string_is_a_message_of_unknown_type() {
+        for error in [HandlerError::from("no such user"), HandlerError::from("no such user".to_owned())] {
+            let failure = error.into_failure();
+            assert_eq!((failure.failure_type, failure.message.as_str()), (FailureType::Unknown, "no such user"));
+        }
+    }
+
+    #[cfg(feature = "anyhow")]
+    #[test]
+    fn an_error_inside_anyhow_tells_its_type_at_the_root_and_below_a_context() {
+        let root = || anyhow::Error::from(io::Error::from(io::ErrorKind::PermissionDenied));
+        for (error, message) in [(root(), "permission denied"), (root().context("cannot read"), "cannot read")] {
+            let failure = HandlerError::from(error).into_failure();
+            assert_eq!((failure.failure_type, failure.message.as_str()), (FailureType::PermissionError, message));
+            assert!(failure.traceback.unwrap().contains("permission denied"));
+        }
+        let explicit = anyhow::Error::from(Failure::new(FailureType::ConfigError, "no key"));
+        assert_eq!(HandlerError::from(explicit).into_failure(), Failure::new(FailureType::ConfigError, "no key"));
     }
 }

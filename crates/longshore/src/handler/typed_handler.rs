@@ -34,9 +34,13 @@ where
             Err(error) => Box::pin(async { Err(error) }),
             Ok(payload) => {
                 let running = (self.function)(payload, attempt);
-                Box::pin(async move { running.await.map(IntoDone::into_done) })
+                Box::pin(async move { running.await?.into_done() })
             }
         }
+    }
+
+    fn policy(&self) -> HandlerPolicy {
+        T::policy(HandlerPolicy::default())
     }
 }
 
@@ -75,12 +79,12 @@ where
             };
             threads.run(call).map_err(|error| no_thread(&error))?;
             let result = returned.await.map_err(|_| lost_thread())?;
-            result.map_err(|panicked| panicked.into_failure("the handler"))?.map(IntoDone::into_done)
+            result.map_err(|panicked| panicked.into_failure("the handler"))??.into_done()
         })
     }
 
     fn policy(&self) -> HandlerPolicy {
-        HandlerPolicy { overrun: Overrun::Outlive, ..HandlerPolicy::default() }
+        HandlerPolicy { overrun: Overrun::Outlive, ..T::policy(HandlerPolicy::default()) }
     }
 }
 

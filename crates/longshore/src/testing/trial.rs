@@ -1,14 +1,20 @@
+use std::time::Duration;
+
 use longshore_core::{Failure, Filter, JobPageRequest, NewJob, Progress, Selection, Status};
 
 use super::{AttemptProbe, EnqueueRecorder};
+use crate::handler::Handler;
+use crate::handler::state::AsyncFunction;
 use crate::handler::typed_handler::AsyncHandler;
-use crate::{CurrentAttempt, Done, Handler, HandlerError, IntoDone, Payload, Queue, QueueError};
+use crate::{CurrentAttempt, Done, HandlerError, IntoDone, Payload, Queue, QueueError};
 
 /// The result of running a handler on one payload.
 #[derive(Debug)]
 pub struct Trial {
     /// What the handler returned.
     pub result: Result<Done, Failure>,
+    /// The delay before the next attempt, if the handler chose it ([`HandlerError::retry_after`]).
+    pub retry_after: Option<Duration>,
     /// What the handler enqueued, in order.
     pub enqueued: Vec<NewJob>,
     /// What the handler logged.
@@ -47,10 +53,42 @@ where
     Fut: Future<Output = Result<D, HandlerError>> + Send + 'static,
     D: IntoDone,
 {
+    run(&AsyncHandler::new(function), payload).await
+}
+
+/// [`run_inline`] for a handler of a worker with state.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use longshore::{CurrentAttempt, HandlerError, Job, State, testing};
+///
+/// #[derive(Job, serde::Serialize, serde::Deserialize)]
+/// struct Greeting { name: String }
+///
+/// async fn greet(greeting: Greeting, _: CurrentAttempt, State(word): State<&str>) -> Result<String, HandlerError> {
+///     Ok(format!("{word} {}", greeting.name))
+/// }
+///
+/// let trial = testing::run_inline_with_state("hello", greet, &Greeting { name: "Ada".into() }).await?;
+/// assert_eq!(trial.result?, longshore::Done::with("hello Ada")?);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn run_inline_with_state<S, F, Form>(state: S, function: F, payload: &F::Payload) -> Result<Trial, QueueError>
+where
+    F: AsyncFunction<S, Form>,
+{
+    run(&*function.into_handler(state), payload).await
+}
+
+async fn run<T: Payload>(handler: &dyn Handler, payload: &T) -> Result<Trial, QueueError> {
     let (recorder, queue) = EnqueueRecorder::queue();
     let probe = AttemptProbe::new(payload.to_job()?, queue);
-    let result = AsyncHandler::new(function).run(probe.attempt()).await.map_err(HandlerError::into_failure);
-    Ok(Trial { result, enqueued: recorder.jobs(), log: probe.log(), progress: probe.progress().pop() })
+    let result = handler.run(probe.attempt()).await;
+    let retry_after = result.as_ref().err().and_then(HandlerError::chosen_delay);
+    let result = result.map_err(HandlerError::into_failure);
+    Ok(Trial { result, retry_after, enqueued: recorder.jobs(), log: probe.log(), progress: probe.progress().pop() })
 }
 
 /// The maximum number of waiting jobs that are read.

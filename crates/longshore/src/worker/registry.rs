@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use longshore_core::TypeSettings;
 
+use crate::handler::failure_classes::FailureClasses;
 use crate::middleware::MiddlewareChain;
 use crate::runtime::panic_capture;
 use crate::{Handler, HandlerPolicy, Middleware};
@@ -13,6 +14,8 @@ pub(crate) struct Registry {
     entries: HashMap<String, Arc<Entry>>,
     /// The middlewares around every attempt, the outermost first.
     middlewares: Arc<[Arc<dyn Middleware>]>,
+    /// The failure types of the application's errors.
+    pub(crate) classes: FailureClasses,
     /// A type that was given two handlers.
     doubled: Option<String>,
     /// The first type that was given a policy but had no handler.

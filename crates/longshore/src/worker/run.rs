@@ -21,16 +21,34 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// How long the last outcomes may take to be stored. After that, their jobs are returned.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-impl Worker {
+impl<S> Worker<S> {
     /// Works until `shutdown` resolves. Then it claims nothing more, asks running jobs to stop and waits for the grace
     /// period. Remaining jobs are returned; their attempts are not counted.
     ///
     /// Dropping the future ends everything at once. The next search for dead workers returns the jobs.
+    ///
+    /// ```
+    /// # async fn example(worker: longshore::Worker) -> Result<(), longshore::error::WorkerError> {
+    /// let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    /// // Somewhere else: stop.send(())
+    /// worker.run(async { stopped.await.unwrap_or_default() }).await
+    /// # }
+    /// ```
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
         self.run_until(shutdown, pending()).await
     }
 
     /// Like [`Worker::run`]. `immediate` ends the grace period.
+    ///
+    /// ```
+    /// # async fn example(worker: longshore::Worker) -> Result<(), longshore::error::WorkerError> {
+    /// use std::time::Duration;
+    ///
+    /// let shutdown = tokio::time::sleep(Duration::from_secs(3600));
+    /// let immediate = tokio::time::sleep(Duration::from_secs(3605));
+    /// worker.run_until(shutdown, immediate).await
+    /// # }
+    /// ```
     pub async fn run_until(
         self,
         shutdown: impl Future<Output = ()>,
@@ -41,11 +59,27 @@ impl Worker {
 
     /// Works until no job is left that could run now or later without help. Jobs with a type that this worker does not
     /// handle, or in a queue that is paused or not its own, do not count.
+    ///
+    /// ```
+    /// # async fn example(worker: longshore::Worker) -> Result<(), longshore::error::WorkerError> {
+    /// worker.run_until_drained().await
+    /// # }
+    /// ```
     pub async fn run_until_drained(self) -> Result<(), WorkerError> {
         work(self.into_run(Until::Drained)?, pending(), pending()).await
     }
 
     /// Like [`Worker::run_until_drained`], but stops early as [`Worker::run_until`] does.
+    ///
+    /// ```
+    /// # async fn example(worker: longshore::Worker) -> Result<(), longshore::error::WorkerError> {
+    /// # #[cfg(unix)] {
+    /// let (first, second) = longshore::stop_signals().map_err(longshore::error::WorkerError::Signals)?;
+    /// worker.run_until_drained_or(first, second).await
+    /// # }
+    /// # #[cfg(not(unix))] Ok(())
+    /// # }
+    /// ```
     pub async fn run_until_drained_or(
         self,
         shutdown: impl Future<Output = ()>,
@@ -56,6 +90,12 @@ impl Worker {
 
     /// Works until SIGTERM, SIGINT or SIGHUP, as reported by [`stop_signals`](crate::stop_signals). A second signal
     /// ends the grace period.
+    ///
+    /// ```
+    /// # async fn example(worker: longshore::Worker) -> Result<(), longshore::error::WorkerError> {
+    /// worker.run_until_signal().await
+    /// # }
+    /// ```
     #[cfg(unix)]
     pub async fn run_until_signal(self) -> Result<(), WorkerError> {
         let (first, second) = super::stop_signals().map_err(WorkerError::Signals)?;

@@ -4,11 +4,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore::backend::Budgets;
 use longshore::command::{CommandHandler, CommandSpec, SupervisorProgram};
 use longshore::testing::{AttemptProbe, EnqueueRecorder};
 use longshore::{
-    Budgets, ClaimNumber, Done, Failure, Handler, JobData, JobId, Lease, Limits, Priority, Progress, StopCause,
-    Timestamp,
+    ClaimNumber, Done, Failure, Handler, JobData, JobId, Lease, Limits, Priority, Progress, StopCause, Timestamp,
 };
 
 use crate::processes::eventually;

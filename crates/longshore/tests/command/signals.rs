@@ -4,8 +4,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use longshore::backend::SystemClock;
 use longshore::command::OnShutdown;
-use longshore::{JobDetail, JobId, NewJob, Queue, SystemClock, Worker};
+use longshore::{JobDetail, JobId, NewJob, Queue, Worker};
 use longshore_testkit::MemoryStore;
 
 use crate::processes::{eventually, marked, marked_sleeps, signal};

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use longshore::backend::{Action, LogRequest, Selection, SystemClock};
 use longshore::command::OnShutdown;
 use longshore::{
-    Action, AttemptResult, BoxFuture, CurrentAttempt, FailureType, HandlerError, Job, JobData, JobId, LogRequest,
-    Middleware, NewJob, Next, Queue, Selection, Status, SystemClock, Worker,
+    AttemptResult, BoxFuture, CurrentAttempt, FailureType, HandlerError, Job, JobData, JobId, Middleware, NewJob, Next,
+    Queue, Status, Worker,
 };
 use longshore_testkit::MemoryStore;
 use tokio::runtime::Runtime;

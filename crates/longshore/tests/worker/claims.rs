@@ -2,7 +2,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{AttemptOutcome, Filter, JobId, Queue, Selection, Status, Worker};
+use longshore::backend::{Filter, Selection};
+use longshore::{AttemptOutcome, JobId, Queue, Status, Worker};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};
 use tokio::time::Instant;
 
@@ -157,7 +158,7 @@ async fn what_waits_behind_the_limit_of_its_queue_is_given_back_while_others_run
     });
     let worker = Running::spawn(worker);
     let began = Instant::now();
-    let narrow = |jobs: &[longshore::QueueStats]| {
+    let narrow = |jobs: &[longshore::backend::QueueStats]| {
         jobs.iter().find(|queue| queue.queue == "narrow").unwrap().jobs.get(&Status::Running).copied()
     };
 

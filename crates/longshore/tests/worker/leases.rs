@@ -2,7 +2,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{ClaimRequest, Queue, QueueScope, Status, StopCause, Store, Worker, WorkerId};
+use longshore::backend::{ClaimRequest, QueueScope, Store};
+use longshore::{Queue, Status, StopCause, Worker, WorkerId};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};
 use tokio::sync::mpsc;
 

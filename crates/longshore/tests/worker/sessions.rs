@@ -4,7 +4,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{Console, Queue, Status, Store, Worker, WorkerId};
+use longshore::backend::{Console, Store};
+use longshore::{Queue, Status, Worker, WorkerId};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};
 use tokio::task::JoinHandle;
 

@@ -3,10 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use longshore::{
-    AttemptOutcome, ClaimRequest, Filter, JobId, NewJob, Payload, Priority, QueueScope, Selection, StartedAttempt,
-    Status, Store, Worker,
-};
+use longshore::backend::{ClaimRequest, Filter, QueueScope, Selection, StartedAttempt, Store};
+use longshore::{AttemptOutcome, JobId, NewJob, Payload, Priority, Status, Worker};
 use longshore_testkit::request_id;
 use tokio::time::Instant;
 

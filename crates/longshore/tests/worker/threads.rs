@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use longshore::{Done, HandlerError, Queue, Status, SystemClock, Worker};
+use longshore::backend::SystemClock;
+use longshore::{Done, HandlerError, Queue, Status, Worker};
 use longshore_testkit::MemoryStore;
 use tokio::runtime::{Builder, Runtime};
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{Held, JobId, Outcome, Queue, Record, Recorded, Status, Store};
+use longshore::backend::{Held, Record, Recorded, Store};
+use longshore::{JobId, Outcome, Queue, Status};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, Operation};
 
 use crate::bench::{Bench, Running, Step};

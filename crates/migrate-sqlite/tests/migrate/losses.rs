@@ -90,7 +90,7 @@ const WAYS: [(&str, &str); 27] = [
         UPDATE sqlite_sequence SET seq = 7 WHERE name = 'alone'; CREATE INDEX alone_code ON alone (code);"),
     ("named_deletes", "DROP VIEW named; CREATE VIEW named AS SELECT name FROM viewed;"),
     ("alone.body", "UPDATE alone SET body = nullif(body, body) WHERE id = 1;"),
-    ("alone.body", "UPDATE alone SET body = NULL WHERE id = 1; UPDATE alone SET body = nullif(body, body);"),
+    ("alone.body", "DROP TRIGGER alone_logs; UPDATE alone SET body = NULL WHERE id = 1; UPDATE alone SET body = nullif(body, body);"),
     ("alone.body", "ALTER TABLE alone DROP COLUMN body; ALTER TABLE alone ADD COLUMN body TEXT;"),
     ("replacing.body", "INSERT INTO replacing (code) VALUES ('a');"),
 ];

@@ -67,7 +67,7 @@ fn a_temporary_table_of_the_same_name_is_not_taken_for_ours() {
 fn what_sqlite_keeps_for_itself_is_not_read() {
     let main = "CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, b TEXT); CREATE INDEX i ON a (b); INSERT INTO a (b) VALUES (1);";
     assert_eq!(
-        schema(&[main, "ANALYZE; CREATE TABLE Schema_Migrations (id); CREATE TABLE schema_migrations_history (id)"]),
+        schema(&[main, "ANALYZE; CREATE TABLE Schema_Migrations (id); CREATE TABLE longshore_migrations_history (id)"]),
         schema(&[main])
     );
     assert_eq!(schema(&[main]).tables().collect::<Vec<_>>(), ["a"]);

@@ -106,7 +106,7 @@ fn in_short(error: &MigrateError) -> String {
 fn step(target: &mut dyn Target, migration: &Migration, direction: Direction) -> Result<Stepped, TargetError> {
     loop {
         let stepped = attempt(target, migration, direction)?;
-        if !stepped.as_ref().is_err_and(|error| is_too_much(error)) {
+        if !stepped.as_ref().is_err_and(is_too_much) {
             return Ok(stepped);
         }
     }

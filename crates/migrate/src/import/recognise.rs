@@ -332,7 +332,7 @@ mod tests {
             ("1_a.sql", "CREATE TABLE a (b);", "sqlx"),
             ("1.up.sql", "CREATE TABLE a (b);", "half of a migration"),
             ("create_users.sql", "CREATE TABLE a (b);", "without the name"),
-            ("a.tar", "", "no migration"),
+            ("a.tar", "", "not a migration"),
         ];
         for (name, text, word) in table {
             let guess = recognised(name, text);

@@ -32,12 +32,12 @@ const REST: u32 = 32;
 pub(crate) struct Awake {
     /// How long the writer took for the last lone request, in nanoseconds.
     last_commit: Arc<AtomicU64>,
+    /// When it finished that request, in nanoseconds after `began_at`.
+    last_commit_ended: Arc<AtomicU64>,
     /// The longest time of the last lone requests, in nanoseconds. It decreases with each further one.
     slowest_commit: Arc<AtomicU64>,
     /// How many callers were waiting at the last commit.
     callers: Arc<AtomicUsize>,
-    /// When it finished that request, in nanoseconds after `began_at`.
-    last_commit_ended: Arc<AtomicU64>,
     began_at: Instant,
     has_cores: bool,
 }

@@ -108,7 +108,11 @@ pub(super) fn end(random: &mut Rng) -> AttemptEnd {
         4 => AttemptEnd::Snoozed { delay: milliseconds(random, 0..9000) },
         5..=7 => {
             let failure = Failure::new(*pick(random, &FailureType::ALL), format!("failure {}", random.u32(..100)));
-            AttemptEnd::Failed(if random.bool() { failure.with_traceback("its story") } else { failure })
+            let failure = if random.bool() { failure.with_traceback("its story") } else { failure };
+            if is_lucky(random, 0.3) {
+                return AttemptEnd::RetryRequested { failure, delay: milliseconds(random, 0..9000) };
+            }
+            AttemptEnd::Failed(failure)
         }
         _ => AttemptEnd::Completed { result: random.bool().then(|| data(random)) },
     }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use longshore_core::{AttemptEnd, Failure, FailureType, Limits};
 
+use crate::handler::SPAN_MAX;
 use crate::{Done, HandlerError, StopCause};
 
 /// How a handler ended, as the executor saw it.
@@ -63,11 +64,14 @@ pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd
     let is_cancelled = circumstances.cause == Some(StopCause::Cancelled);
     match ran {
         Ran::Returned(Ok(Done::Completed { result })) => completed(result, &circumstances.limits),
-        Ran::Returned(Ok(Done::Committed)) => failed(not_committed(), circumstances),
+        Ran::Returned(Ok(Done::Committed)) => failed(not_committed(), None, circumstances),
         Ran::Returned(Ok(Done::Snoozed { .. })) | Ran::Panicked(_) if is_cancelled => AttemptEnd::Cancelled,
         Ran::Returned(Ok(Done::Snoozed { delay })) => AttemptEnd::Snoozed { delay },
         Ran::Returned(Err(error)) if error.is_unbegun() && !is_cancelled => AttemptEnd::Interrupted,
-        Ran::Returned(Err(error)) => failed(error.into_failure(), circumstances),
+        Ran::Returned(Err(error)) => {
+            let delay = error.chosen_delay();
+            failed(error.into_failure(), delay, circumstances)
+        }
         Ran::Panicked(failure) => AttemptEnd::Failed(failure),
         Ran::Overran => stopped(circumstances, None),
     }
@@ -89,12 +93,15 @@ fn completed(result: Option<longshore_core::JobData>, limits: &Limits) -> Attemp
 }
 
 /// A cancelled job is never retried, whatever its handler returns. For the other causes, an error counts as stopped
-/// only if the handler knew that it should stop.
-fn failed(failure: Failure, circumstances: &Circumstances) -> AttemptEnd {
+/// only if the handler knew that it should stop. `delay` is the one that the handler chose for its retry.
+fn failed(failure: Failure, delay: Option<Duration>, circumstances: &Circumstances) -> AttemptEnd {
     match circumstances.cause {
         Some(StopCause::Cancelled) => AttemptEnd::Cancelled,
         Some(_) if circumstances.has_seen_stop => stopped(circumstances, Some(failure)),
-        _ => AttemptEnd::Failed(failure),
+        _ => match delay {
+            Some(delay) => AttemptEnd::RetryRequested { failure, delay: delay.min(SPAN_MAX) },
+            None => AttemptEnd::Failed(failure),
+        },
     }
 }
 
@@ -171,6 +178,17 @@ mod tests {
         assert_eq!(attempt_end(unbegun(), &CALM), AttemptEnd::Interrupted);
         assert_eq!(attempt_end(unbegun(), &asked(StopCause::TimedOut)), AttemptEnd::Interrupted);
         assert_eq!(attempt_end(unbegun(), &asked(StopCause::Cancelled)), AttemptEnd::Cancelled);
+    }
+
+    #[test]
+    fn a_chosen_delay_holds_unless_the_attempt_was_stopped() {
+        let later = || Ran::Returned(Err(HandlerError::retry_after(Duration::MAX)));
+        let end = attempt_end(later(), &CALM);
+        assert!(matches!(end, AttemptEnd::RetryRequested { delay, .. } if delay == SPAN_MAX), "{end:?}");
+        assert_eq!(attempt_end(later(), &asked(StopCause::Cancelled)), AttemptEnd::Cancelled);
+        assert_eq!(attempt_end(later(), &asked(StopCause::ShuttingDown)), AttemptEnd::Interrupted);
+        let unseen = Circumstances { has_seen_stop: false, ..asked(StopCause::ShuttingDown) };
+        assert!(matches!(attempt_end(later(), &unseen), AttemptEnd::RetryRequested { .. }));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use longshore_core::{Failure, FailureType, JobData, Outcome, Record, Report, decide};
 use tokio::time::{Instant, sleep_until};
 
+use crate::handler::failure_classes::FailureClasses;
 use crate::handler::stop::StopSignal;
 use crate::middleware::MiddlewareChain;
 use crate::runtime::panic_capture;
@@ -28,7 +29,7 @@ pub(crate) struct Execution<'a> {
     entry: Option<Arc<Entry>>,
     /// By the worker's monotonic clock.
     began_at: Duration,
-    handling: Handling,
+    handling: Handling<'a>,
     span: QuietSpan,
 }
 
@@ -41,6 +42,7 @@ impl<'a> Execution<'a> {
             entry: entry.clone(),
             attempt: attempt.clone(),
             chain: worker_run.registry.chain(),
+            classes: &worker_run.registry.classes,
             span: span.clone(),
             running: None,
         };
@@ -234,15 +236,16 @@ fn tell(outcome: &Outcome) {
 
 /// The handler's future in its span, with its panics caught. It is created at the first poll, because creating it may
 /// panic.
-struct Handling {
+struct Handling<'a> {
     entry: Option<Arc<Entry>>,
     attempt: CurrentAttempt,
     chain: Option<Arc<MiddlewareChain>>,
+    classes: &'a FailureClasses,
     span: QuietSpan,
     running: Option<BoxFuture<'static, AttemptResult>>,
 }
 
-impl Handling {
+impl Handling<'_> {
     /// Whether it has ended or never started.
     fn is_over(&self) -> bool {
         self.running.is_none()
@@ -260,22 +263,24 @@ impl Handling {
     }
 }
 
-impl Drop for Handling {
+impl Drop for Handling<'_> {
     fn drop(&mut self) {
         self.drop_running();
     }
 }
 
-impl Future for Handling {
+impl Future for Handling<'_> {
     type Output = Ran;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ran> {
         let this = self.get_mut();
         let Some(entry) = &this.entry else { return Poll::Ready(unknown(&this.attempt)) };
-        let (running, attempt, chain) = (&mut this.running, &this.attempt, &this.chain);
+        let (running, attempt, chain, classes) = (&mut this.running, &this.attempt, &this.chain, this.classes);
         let polled = this.span.in_scope(|| {
             panic_capture::catch(|| {
-                running.get_or_insert_with(|| begin(entry, attempt, chain.as_ref())).as_mut().poll(context)
+                let running = running.get_or_insert_with(|| begin(entry, attempt, chain.as_ref()));
+                // Inside the guard, because an error's own code prints it, and may panic.
+                running.as_mut().poll(context).map_err(|error| error.classified(classes))
             })
         });
         let ran = match polled {

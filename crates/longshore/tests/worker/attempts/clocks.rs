@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use longshore::{Clock, Done, FailureType, HandlerError, Queue, RetryPolicy, Status, Timestamp, Worker};
+use longshore::backend::Clock;
+use longshore::{Done, FailureType, HandlerError, Queue, RetryPolicy, Status, Timestamp, Worker};
 use longshore_testkit::{FakeClock, Fault, FaultPlan, FaultStore, Operation};
 
 use crate::bench::{Bench, Running, Step};

@@ -1,9 +1,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use longshore::backend::{Console, Store};
 use longshore::{
-    AttemptResult, BoxFuture, Console, CurrentAttempt, DeadLetterReason, Done, Failure, FailureType, HandlerError,
-    JobData, Middleware, NewJob, Next, Outcome, Payload, Status, Store, Worker,
+    AttemptResult, BoxFuture, CurrentAttempt, DeadLetterReason, Done, Failure, FailureType, HandlerError, JobData,
+    Middleware, NewJob, Next, Outcome, Payload, Status, Worker,
 };
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::{Done, FailureType, HandlerError, LogLimits, LogRequest, Queue, RetryPolicy, Status};
+use longshore::backend::LogRequest;
+use longshore::{Done, FailureType, HandlerError, LogLimits, Queue, RetryPolicy, Status};
 use longshore_testkit::{Fault, FaultPlan, FaultStore, Operation};
 
 use crate::bench::{Bench, Running, Step};

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use longshore::backend::{Clock, LogRequest};
 use longshore::{
-    AttemptResult, BoxFuture, Clock, CurrentAttempt, Done, Handler, HandlerError, HandlerPolicy, JobData, JobId,
-    LogRequest, Middleware, NewJob, Outcome, Payload, Queue, RetryPolicy, Status, Timestamp, Worker, WorkerError,
+    AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, HandlerError, HandlerPolicy, JobData, JobId, Middleware,
+    NewJob, Outcome, Payload, Queue, RetryPolicy, Status, Timestamp, Worker, WorkerError,
 };
 use longshore_testkit::{FakeClock, Fault, FaultPlan, FaultStore, Operation};
 use tracing::{Event, Metadata, Subscriber, span};

@@ -129,6 +129,6 @@ pub(super) fn has_setting(text: &str, wanted: &str) -> bool {
 
 /// The name in the first `${…}`.
 fn placeholder(text: &str) -> Option<&str> {
-    let names = text.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
-    names.into_iter().find(|name| !name.is_empty() && !name.contains('\n'))
+    let mut names = text.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    names.find(|name| !name.is_empty() && !name.contains('\n'))
 }

@@ -83,7 +83,7 @@ impl Scene {
         self.database.number("SELECT count(*) FROM job_queue")
     }
 
-    fn lock(&self, foreign: &mut Connection) {
+    fn wait_for_lock(&self, foreign: &mut Connection) {
         foreign.busy_timeout(PATIENCE).unwrap();
         foreign.transaction_with_behavior(TransactionBehavior::Immediate).unwrap().commit().unwrap();
     }
@@ -188,7 +188,7 @@ async fn a_panic_on_the_callers_thread_is_an_error_and_leaves_neither_a_job_nor_
 
         let Err(StoreError::Panicked { message, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(message, "the clock is broken");
-        scene.lock(&mut scene.database.foreign());
+        scene.wait_for_lock(&mut scene.database.foreign());
         assert_eq!(scene.jobs(), before);
     }
     scene.enqueue().await.unwrap();
