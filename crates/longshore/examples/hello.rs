@@ -1,16 +1,12 @@
 //! The smallest complete program: open a queue, enqueue a typed job, run it. The README shows it from here on.
 #![allow(clippy::print_stdout, reason = "an example is to be seen")]
 
-use longshore::{Payload, Queue, Worker};
+use longshore::{Job, Queue, Worker};
 use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Job, Serialize, Deserialize)]
 struct Greeting {
     name: String,
-}
-
-impl Payload for Greeting {
-    const JOB_TYPE: &'static str = "greeting";
 }
 
 #[tokio::main]

@@ -1,16 +1,12 @@
 //! An order and its job are committed together. The README shows the function from here on.
 #![allow(clippy::print_stdout, reason = "an example is to be seen")]
 
-use longshore::{Payload, Queue, Worker, rusqlite};
+use longshore::{Job, Queue, Worker, rusqlite};
 use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Job, Serialize, Deserialize)]
 struct SendReceipt {
     order: i64,
-}
-
-impl Payload for SendReceipt {
-    const JOB_TYPE: &'static str = "send_receipt";
 }
 
 fn place_order(shop: &mut rusqlite::Connection, email: &str) -> Result<(), Box<dyn std::error::Error>> {

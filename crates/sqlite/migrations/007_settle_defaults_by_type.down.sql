@@ -1,4 +1,6 @@
 -- longshore: rebuild
+-- longshore: loses job_history, job_type_settings, job_early_instants
+-- Workers register the settings of their types again.
 -- What follows the settings of its type gets them now, or the built-in default. An instant that this migration changed,
 -- and that nobody has changed since, is again what it was.
 DROP TRIGGER job_queue_gets_settings;

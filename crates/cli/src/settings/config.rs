@@ -77,7 +77,7 @@ impl WorkerConfig {
     /// What happens to ended jobs, in one sentence.
     pub(crate) fn retention_words(&self) -> String {
         let (ended, dead) = (self.retention(), self.dead_letter_retention());
-        let words = format!("completed and cancelled jobs are {}, dead letters {}", kept(ended), kept(dead));
+        let words = format!("completed and cancelled jobs are {}, dead letters are {}", kept(ended), kept(dead));
         let is_default = |retention| matches!(retention, Retention::Default(_));
         if is_default(ended) || is_default(dead) {
             return format!("{words} (default: set retention and dead_letter_retention under [worker])");
@@ -205,10 +205,10 @@ mod tests {
         assert_eq!(forever, (Retention::Forever, Retention::Forever));
         let words = |text: &str| parse(text).unwrap().worker.retention_words();
         let usual =
-            "completed and cancelled jobs are removed after 7 days, dead letters removed after 90 days (default: ";
+            "completed and cancelled jobs are removed after 7 days, dead letters are removed after 90 days (default: ";
         assert!(words("").starts_with(usual), "{}", words(""));
         let set = words("[worker]\nretention = \"36h\"\ndead_letter_retention = \"forever\"");
-        assert_eq!(set, "completed and cancelled jobs are removed after 1day 12h, dead letters kept for ever");
+        assert_eq!(set, "completed and cancelled jobs are removed after 1day 12h, dead letters are kept for ever");
         let error = parse("[worker]\ndead_letter_retention = \"never\"").unwrap_err();
         assert!(error.starts_with("longshore.toml, line 2: \"never\" is not a duration"), "{error}");
         assert!(error.ends_with("or \"forever\""), "{error}");

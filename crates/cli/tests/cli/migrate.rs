@@ -8,7 +8,7 @@ use std::process::Stdio;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{QUEUE_MIGRATIONS, Sandbox};
 
 #[test]
 fn status_reads_only_and_begins_with_three_counts() {
@@ -26,7 +26,7 @@ fn status_has_the_fields_that_scripts_rely_on() {
     let sandbox = Sandbox::new();
     sandbox.json(&["migrate", "up", "--to", "longshore:2"]);
     let status = sandbox.json(&["migrate", "status"]);
-    assert_eq!((&status["applied_count"], &status["pending_count"]), (&2.into(), &4.into()));
+    assert_eq!((&status["applied_count"], &status["pending_count"]), (&2.into(), &(QUEUE_MIGRATIONS - 2).into()));
     let first = &status["migrations"][0];
     assert_eq!((&first["id"], &first["state"]), (&"longshore:1".into(), &"applied".into()));
     for field in ["source", "number", "name", "applied_at", "rolled_back_at", "checksum", "problem"] {
@@ -46,8 +46,8 @@ fn a_dry_run_prints_the_sql_and_creates_nothing() {
 #[test]
 fn aliases_do_what_their_names_say() {
     let sandbox = Sandbox::new();
-    assert_eq!(sandbox.json(&["migrate", "run"])["migrations"].as_array().unwrap().len(), 6);
-    assert_eq!(sandbox.json(&["migrate", "rollback"])["migrations"][0]["id"], "longshore:6");
+    assert_eq!(sandbox.json(&["migrate", "run"])["migrations"].as_array().unwrap().len(), QUEUE_MIGRATIONS);
+    assert_eq!(sandbox.json(&["migrate", "rollback"])["migrations"][0]["id"], format!("longshore:{QUEUE_MIGRATIONS}"));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn an_application_has_migrations_of_its_own() {
     sandbox.write(up, "CREATE TABLE tracks (id INTEGER PRIMARY KEY);\n");
     sandbox.write(written["down"].as_str().unwrap(), "DROP TABLE tracks;\n");
     assert_eq!(sandbox.run(&["migrate", "lint"]).exit, 0);
-    assert_eq!(sandbox.json(&["migrate", "up"])["migrations"].as_array().unwrap().len(), 7);
+    assert_eq!(sandbox.json(&["migrate", "up"])["migrations"].as_array().unwrap().len(), QUEUE_MIGRATIONS + 1);
     let dump = sandbox.run(&["migrate", "dump"]).stdout;
     sandbox.write("schema.sql", &dump);
     assert_eq!(sandbox.run(&["migrate", "dump", "--check"]).exit, 0);
@@ -154,10 +154,8 @@ fn three_runs_of_up_at_once_apply_each_migration_once_and_none_fails() {
         assert!(ended.iter().all(|run| run.status.success()), "{ended:?}");
         let events = sandbox.json(&["migrate", "history"]);
         let ids: Vec<_> = events["events"].as_array().unwrap().iter().map(|event| event["id"].clone()).collect();
-        assert_eq!(
-            ids,
-            ["longshore:1", "longshore:2", "longshore:3", "longshore:4", "longshore:5", "longshore:6", "app:1"]
-        );
+        let queue = (1..=QUEUE_MIGRATIONS).map(|number| format!("longshore:{number}"));
+        assert_eq!(ids, queue.chain(["app:1".to_owned()]).collect::<Vec<_>>());
         assert_eq!(sandbox.run(&["migrate", "verify"]).exit, 0);
     }
 }
@@ -198,7 +196,8 @@ fn a_mark_as_rolled_back_is_refused_with_what_is_there_and_how_to_undo_it() {
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("table job_depths, table job_logs"), "{message}");
     assert!(!message.contains("column job_logs"), "a table stands for its columns: {message}");
-    assert!(error["hint"].as_str().unwrap().starts_with("longshore migrate down --steps 4, or"), "{error}");
+    let down = format!("longshore migrate down --steps {}, or", QUEUE_MIGRATIONS + 1 - 3);
+    assert!(error["hint"].as_str().unwrap().starts_with(&down), "{error}");
 }
 
 #[test]

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// How many migrations the queue has.
+pub(crate) const QUEUE_MIGRATIONS: usize = 7;
+
 /// A directory in which the program runs, without the environment of this machine.
 pub(crate) struct Sandbox {
     dir: TempDir,

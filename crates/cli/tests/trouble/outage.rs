@@ -96,7 +96,7 @@ fn the_disk_is_full(workers: usize) {
     harbour.assert_all_completed_once(JOBS);
     let logs: Vec<String> = workers.iter().map(Worker::log).collect();
     assert!(workers.iter_mut().all(|worker| !worker.has_ended()), "{logs:?}");
-    assert!(logs.iter().any(|log| log.contains("disk_full")), "the outage was none: {logs:?}");
+    assert!(logs.iter().any(|log| log.contains("there is no space left")), "the outage was none: {logs:?}");
     drop(workers);
 }
 

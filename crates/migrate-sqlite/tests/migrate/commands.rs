@@ -8,6 +8,7 @@ use longshore_migrate::{
 };
 use longshore_migrate_sqlite::{Access, SqliteTarget};
 
+use crate::QUEUE_MIGRATIONS;
 use crate::support::{Database, app, fresh, id, longshore, marking, repair_now, source};
 
 const NOTES: &[(&str, &str)] = &[
@@ -27,11 +28,11 @@ fn two_sources_share_one_number_and_no_ledger() {
 
     let report = database.migrator_of(vec![longshore(), source(NOTES)]).up(&RunRequest::default()).unwrap();
 
-    assert_eq!(report.migrations.len(), 8);
+    assert_eq!(report.migrations.len(), QUEUE_MIGRATIONS + 2);
     let numbers = |query: &str| database.rows(query).join(" ");
     assert_eq!(numbers("SELECT migration_number FROM schema_migrations ORDER BY 1"), "1 2");
     let own = "SELECT migration_number FROM longshore_migrations WHERE source = 'longshore' ORDER BY 1";
-    assert_eq!(numbers(own), "1 2 3 4 5 6");
+    assert_eq!(numbers(own), "1 2 3 4 5 6 7");
     assert!(database.migrator_of(vec![longshore(), source(NOTES)]).verify().unwrap().ok);
     let ambiguous = database.migrator_of(vec![longshore(), source(NOTES)]).resolve("1").unwrap_err();
     assert_eq!(ambiguous.code(), "ambiguous_migration");
@@ -42,7 +43,7 @@ fn two_sources_share_one_number_and_no_ledger() {
 fn every_down_undoes_its_up_and_a_migration_applies_again_over_its_own_row() {
     let database = fresh();
 
-    for _ in 0..6 {
+    for _ in 0..QUEUE_MIGRATIONS {
         database.migrator().down(&allowing_loss()).unwrap();
         assert!(database.looker().verify().unwrap().ok);
     }
@@ -163,7 +164,7 @@ fn a_dry_run_shows_the_statements_and_writes_nothing() {
 
     let report = database.looker().up(&request).unwrap();
 
-    assert_eq!(report.migrations.len(), 6);
+    assert_eq!(report.migrations.len(), QUEUE_MIGRATIONS);
     assert!(report.migrations[1].sql[0].starts_with("ALTER TABLE job_queue ADD COLUMN failure_type"));
     assert!(!database.path.exists());
     assert_eq!(fs::read_dir(database.directory()).unwrap().count(), 0);
@@ -341,7 +342,7 @@ fn status_of_a_file_that_is_not_there_creates_nothing() {
 
     let status = database.looker().status().unwrap();
 
-    assert_eq!((status.pending_count, status.agreement()), (6, Agreement::Pending));
+    assert_eq!((status.pending_count, status.agreement()), (QUEUE_MIGRATIONS, Agreement::Pending));
     assert!(status.migrations.iter().all(|migration| migration.problem.is_none()));
     assert_eq!(fs::read_dir(database.directory()).unwrap().count(), 0);
 }

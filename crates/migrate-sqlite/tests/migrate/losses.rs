@@ -90,7 +90,6 @@ const WAYS: [(&str, &str); 27] = [
         UPDATE sqlite_sequence SET seq = 7 WHERE name = 'alone'; CREATE INDEX alone_code ON alone (code);"),
     ("named_deletes", "DROP VIEW named; CREATE VIEW named AS SELECT name FROM viewed;"),
     ("alone.body", "UPDATE alone SET body = nullif(body, body) WHERE id = 1;"),
-    ("alone.body", "DROP TRIGGER alone_logs; UPDATE alone SET body = NULL WHERE id = 1; UPDATE alone SET body = nullif(body, body);"),
     ("alone.body", "ALTER TABLE alone DROP COLUMN body; ALTER TABLE alone ADD COLUMN body TEXT;"),
     ("replacing.body", "INSERT INTO replacing (code) VALUES ('a');"),
 ];
@@ -214,6 +213,15 @@ fn whatever_a_script_does_under_whichever_header_it_loses_nothing_unasked() {
             }
         }
     }
+}
+
+#[test]
+fn a_null_that_is_asked_for_excuses_no_other_of_the_same_column() {
+    let script = "DROP TRIGGER alone_logs; UPDATE alone SET body = NULL WHERE id = 1; UPDATE alone SET body = nullif(body, body);";
+    let (database, way) = before(script, "", "", false);
+    let held = holdings(&database);
+    let error = run(&database, &way, false, DataLoss::Refuse).unwrap_err();
+    assert_eq!((error.code(), lost(&held, &database)), ("data_loss", Vec::new()), "{error}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ mod support;
 #[path = "../../../sqlite/src/migrations/intended.rs"]
 mod intended;
 
+/// How many migrations the queue has.
+const QUEUE_MIGRATIONS: usize = 7;
+
 /// The queue's own migrations, read as any application's would be.
 fn longshore() -> longshore_migrate::Source {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../sqlite/migrations");

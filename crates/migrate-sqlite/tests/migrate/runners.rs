@@ -9,13 +9,15 @@ use longshore_migrate::{
 use longshore_migrate_sqlite::{Access, SqliteTarget, wait_for_runner};
 
 use crate::{
+    QUEUE_MIGRATIONS,
     runner::Runner,
     support::{Database, fresh},
 };
 
 fn assert_applied_once(database: &Database) {
     let events = database.rows("SELECT event || ' ' || migration_number FROM longshore_migrations_history ORDER BY id");
-    assert_eq!(events, ["applied 1", "applied 2", "applied 3", "applied 4", "applied 5", "applied 6"]);
+    let each: Vec<_> = (1..=QUEUE_MIGRATIONS).map(|number| format!("applied {number}")).collect();
+    assert_eq!(events, each);
     assert_eq!(database.schema(), fresh().schema());
 }
 
@@ -36,7 +38,7 @@ fn three_threads_at_once_apply_each_migration_once() {
                 .collect();
             runners.into_iter().map(|runner| runner.join().unwrap()).sum()
         });
-        assert_eq!(applied, 6);
+        assert_eq!(applied, QUEUE_MIGRATIONS);
         assert_applied_once(&database);
     }
 }

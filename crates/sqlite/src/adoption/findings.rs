@@ -1,5 +1,6 @@
 //! What is said of a table before it is taken over, and what a person has to decide.
 
+use longshore_core::{Priority, RetryPolicy};
 use longshore_migrate::{
     adoption::Scene,
     report::finding::{Finding, FindingKind},
@@ -82,7 +83,20 @@ fn of_default(column: &str, scene: &Scene<'_>) -> Option<String> {
     };
     let (was, now) = (default(scene.observed)?, default(&scene.chain.last())?);
     let is_told = was != now && !column.ends_with("_at");
-    is_told.then(|| format!("the default of {column} was {was} and is {now} from now on"))
+    is_told.then(|| {
+        let now = of_type(column).unwrap_or(now);
+        format!("the default of {column} was {was} and is {now} from now on")
+    })
+}
+
+/// A column that is left out gets what the settings of its job type say, by the triggers of migration 007.
+fn of_type(column: &str) -> Option<String> {
+    let otherwise = match column {
+        "priority" => Priority::NORMAL.0.to_string(),
+        "max_retries" => RetryPolicy::RETRIES.to_string(),
+        _ => return None,
+    };
+    Some(format!("that of its type, else {otherwise},"))
 }
 
 fn of_status((status, count): &(String, i64)) -> Option<String> {

@@ -52,11 +52,11 @@ fn a_ledger_of_both_sources_is_understood_as_it_is_and_split_on_the_first_write(
 
     let looked = harbour.run(&["migrate", "status", "--check"]);
     assert_eq!(looked.exit, 0, "{looked:?}");
-    assert!(looked.stdout.starts_with("Applied migrations: 8\n"), "{}", looked.stdout);
+    assert!(looked.stdout.starts_with("Applied migrations: 9\n"), "{}", looked.stdout);
     assert_eq!(harbour.run(&["migrate", "verify"]).exit, 0);
     assert!(std::fs::read(harbour.sandbox.path("longshore.db")).unwrap() == bytes, "status wrote to the database");
     assert_eq!(harbour.run(&["work", "--drain"]).exit, 0);
-    assert_eq!(harbour.manager(&[]), "[1, 1, 2, 2, 3, 4, 5, 6]");
+    assert_eq!(harbour.manager(&[]), "[1, 1, 2, 2, 3, 4, 5, 6, 7]");
 
     harbour.sandbox.write("migrations/003_labels.up.sql", "CREATE TABLE labels (id INTEGER PRIMARY KEY);");
     harbour.sandbox.write("migrations/003_labels.down.sql", "DROP TABLE labels;");
@@ -64,7 +64,7 @@ fn a_ledger_of_both_sources_is_understood_as_it_is_and_split_on_the_first_write(
 
     assert_eq!(harbour.manager(&[]), "[1, 2, 3]");
     let own = "SELECT count(*) FROM longshore_migrations WHERE source = 'longshore' AND checksum IS NOT NULL";
-    assert_eq!(harbour.rows(own), ["6"]);
+    assert_eq!(harbour.rows(own), ["7"]);
     let parts = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'schema_migrations\\__%' ESCAPE '\\'";
     assert_eq!(harbour.rows(parts), ["0"]);
     let status = harbour.run(&["migrate", "status", "--check"]);
@@ -104,7 +104,7 @@ fn what_an_upgrade_in_place_had_taken_from_another_manager_is_given_back() {
 
     assert_eq!(harbour.manager(&[]), "[1, 2, 4, 9]");
     let status = harbour.sandbox.json(&["migrate", "status"]);
-    assert_eq!(status["applied_count"], 6, "{status:#}");
+    assert_eq!(status["applied_count"], 7, "{status:#}");
     harbour.manager(&["run", "3"]);
     assert_eq!(harbour.run(&["migrate", "status", "--check"]).exit, 0);
     assert_eq!(harbour.run(&["work", "--drain"]).exit, 0);
@@ -121,7 +121,7 @@ fn the_applications_directory_is_never_taken_for_the_other_managers_numbers() {
     assert_eq!(harbour.adopt(&[]).exit, 0);
     let status = harbour.sandbox.json(&["migrate", "status"]);
     let app: Vec<&str> =
-        status["migrations"].as_array().unwrap()[6..].iter().map(|it| it["state"].as_str().unwrap()).collect();
+        status["migrations"].as_array().unwrap()[7..].iter().map(|it| it["state"].as_str().unwrap()).collect();
     assert_eq!(app, ["pending", "pending"], "row 4 says nothing of albums, and the schema has none");
     assert_eq!(harbour.run(&["migrate", "up"]).exit, 0);
 

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::sandbox::{Ran, Sandbox};
+use crate::sandbox::{QUEUE_MIGRATIONS, Ran, Sandbox};
 
 fn with(files: &[(&str, &str)]) -> Sandbox {
     let sandbox = Sandbox::new();
@@ -103,7 +103,7 @@ fn data_work_that_somebody_did_is_marked_on_that_persons_word() {
 fn a_migration_without_data_work_that_was_made_by_hand_is_still_marked() {
     let sandbox = with(&[&SONGS[..], &GENRE[..]].concat());
     sandbox.json(&["migrate", "up", "--to", "app:1"]);
-    sandbox.json(&["migrate", "up", "--to", "longshore:6"]);
+    sandbox.json(&["migrate", "up", "--to", &format!("longshore:{QUEUE_MIGRATIONS}")]);
     connection(&sandbox).execute_batch("ALTER TABLE songs ADD COLUMN genre TEXT").unwrap();
     let plan = sandbox.json(&["migrate", "repair"]);
     assert_eq!((&plan["steps"][0]["action"], &plan["steps"][0]["id"]), (&json!("mark_applied"), &json!("app:3")));
@@ -153,7 +153,7 @@ fn a_ledger_that_claims_the_incidents_columns_is_named_with_the_command_that_men
 fn what_a_person_marked_against_the_schema_does_not_stop_the_others() {
     let sandbox = with(&[&SONGS[..], &LENGTH[..]].concat());
     sandbox.json(&["migrate", "up", "--to", "app:1"]);
-    sandbox.json(&["migrate", "up", "--to", "longshore:6"]);
+    sandbox.json(&["migrate", "up", "--to", &format!("longshore:{QUEUE_MIGRATIONS}")]);
     sandbox.json(&["migrate", "mark-applied", "app:2", "--reason", "not wanted here", "--unverified"]);
     for (name, text) in GENRE {
         sandbox.write(&format!("migrations/{name}"), text);
@@ -204,7 +204,7 @@ fn the_status_of_an_interrupted_file_names_up() {
     let text = "-- longshore: no transaction\nCREATE TABLE b (id INTEGER NOT NULL);\nINSERT INTO b SELECT id FROM a;\n";
     let sandbox = with(&[("001_a.up.sql", "CREATE TABLE a (id INTEGER);\n"), ("002_b.up.sql", text)]);
     sandbox.json(&["migrate", "up", "--to", "app:1"]);
-    sandbox.json(&["migrate", "up", "--to", "longshore:6"]);
+    sandbox.json(&["migrate", "up", "--to", &format!("longshore:{QUEUE_MIGRATIONS}")]);
     connection(&sandbox).execute_batch("INSERT INTO a VALUES (NULL)").unwrap();
     assert_eq!(sandbox.run(&["migrate", "up"]).exit, 1);
 

@@ -44,6 +44,7 @@ fn the_usual_log_is_one_line_for_each_attempt() {
     let told = without_times(&ran.stderr);
     let mut lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines.remove(0), "running jobs of bad, flaky, good; stop with Ctrl-C or SIGTERM");
+    assert!(lines.remove(0).starts_with("completed and cancelled jobs are removed after 7 days"), "{told}");
     lines.sort_unstable();
     let expected = [
         "completed flaky #2 in TIME",

@@ -46,7 +46,7 @@ impl Counted {
         let insert = format!(
             "WITH RECURSIVE j(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM j WHERE n < {jobs})
              INSERT INTO job_queue (job_type, job_data, run_at)
-             SELECT 'foreign', json_quote(hex(zeroblob({payload_bytes} / 2))), 5000 + n FROM j"
+             SELECT 'foreign', json_quote(hex(zeroblob({payload_bytes} / 2))), 631152005000 + n FROM j"
         );
         self.connection.execute_batch(&format!("BEGIN; {insert}; COMMIT")).unwrap();
     }
@@ -58,7 +58,7 @@ impl Counted {
         for _ in 0..2 {
             let before = self.steps.load(Ordering::Relaxed);
             let due = NextDue::read(&self.connection, &request).unwrap();
-            found = (self.steps.load(Ordering::Relaxed) - before, due.from(Timestamp::from_ms(1000)));
+            found = (self.steps.load(Ordering::Relaxed) - before, due.from(Timestamp::from_ms(631_152_001_000)));
         }
         found
     }

@@ -15,7 +15,7 @@ fn database() -> (TempDir, Connection) {
     let connection = Connection::open(path).unwrap();
     // The triggers reject such rows. They come from programs that have switched the triggers off.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
-    let now = Timestamp::from_ms(1).as_ms();
+    let now = Timestamp::from_ms(631_152_000_001).as_ms();
     for status in Status::ALL {
         let insert = "INSERT INTO job_queue (job_type, status, worker_id, started_at, completed_at, next_retry_at,
                 dead_letter_reason, moved_to_dead_letter_at, parent_job_id, run_at)
