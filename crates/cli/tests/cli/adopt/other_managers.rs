@@ -69,8 +69,8 @@ fn a_ledger_of_both_sources_is_understood_as_it_is_and_split_on_the_first_write(
     assert_eq!(harbour.rows(parts), ["0"]);
     let status = harbour.run(&["migrate", "status", "--check"]);
     assert_eq!(status.exit, 0, "{status:?}");
-    assert!(status.stdout.starts_with("Applied migrations: 9\n"), "{}", status.stdout);
-    assert_eq!(harbour.sandbox.json(&["migrate", "history"])["events"].as_array().unwrap().len(), 9);
+    assert!(status.stdout.starts_with("Applied migrations: 10\n"), "{}", status.stdout);
+    assert_eq!(harbour.sandbox.json(&["migrate", "history"])["events"].as_array().unwrap().len(), 10);
     assert_eq!(harbour.run(&["work", "--drain"]).exit, 0);
 }
 

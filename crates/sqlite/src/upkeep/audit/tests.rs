@@ -28,7 +28,7 @@ fn database() -> (TempDir, Connection) {
 
 fn count_truly(connection: &Connection) {
     let sql = "DELETE FROM job_depths;
-        INSERT INTO job_depths (queue, status, jobs) SELECT queue, status, count(*) FROM job_queue GROUP BY queue, status";
+        INSERT INTO job_depths (queue, status, jobs) SELECT coalesce(queue, 'default'), status, count(*) FROM job_queue GROUP BY 1, 2";
     connection.execute_batch(sql).unwrap();
 }
 
