@@ -1,11 +1,14 @@
 //! The behaviours that every store must have, and the random run against the model, on SQLite.
 
+#[path = "support/template.rs"]
+mod template;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use longshore_core::{Clock, JobId, Limits, Status, WorkerId};
 use longshore_sqlite::rusqlite::{Connection, ToSql};
-use longshore_sqlite::{Durability, SqliteOptions, SqliteStore, schema};
+use longshore_sqlite::{Durability, SqliteOptions, SqliteStore};
 use longshore_testkit::suite::{Harness, PlainInsert};
 use longshore_testkit::{FakeClock, RandomRun, store_suite};
 use tempfile::TempDir;
@@ -29,7 +32,7 @@ impl Harness for Sqlite {
     fn create(clock: FakeClock, limits: Limits) -> Self {
         let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
         let sqlite = Self { folder, clock, limits };
-        schema::latest_up(sqlite.path()).expect("the released migrations apply to an empty file");
+        template::create_migrated(&sqlite.path());
         sqlite
     }
 

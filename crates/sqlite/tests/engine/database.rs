@@ -182,7 +182,7 @@ fn options(folder: &TempDir, clock: &Arc<HandClock>) -> SqliteOptions {
 
 /// Applies the migrations to a new file.
 pub(crate) fn create(path: &Path) {
-    longshore_sqlite::schema::latest_up(path).unwrap();
+    crate::template::create_migrated(path);
 }
 
 pub(crate) fn job() -> NewJob {

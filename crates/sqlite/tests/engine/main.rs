@@ -8,5 +8,7 @@ mod jobs;
 mod other_programs;
 mod plan;
 mod random;
+#[path = "../support/template.rs"]
+mod template;
 mod workers;
 mod writing;
