@@ -81,6 +81,7 @@ impl Aside {
             is_movable && !way.leaves(object)
         });
         let mut parts: Vec<Part> = Vec::new();
+        let mut trials = Trials::default();
         // A view over a view that is put aside is in the way as well. One that no migration made may be broken
         // already, so it is put aside in any case.
         loop {
@@ -92,7 +93,7 @@ impl Aside {
             let views = found.iter().map(|part| &part.object).filter(|it| it.kind == ObjectKind::View);
             let views: Vec<String> = views.map(|view| view.name.clone()).collect();
             for definition in found {
-                let worked = way.is_blocked_by(&definition) && try_out(session, &definition, &before).is_ok();
+                let worked = way.is_blocked_by(&definition) && trials.run(session, &definition, &before).is_ok();
                 parts.push(Part { is_made: is_made(&definition.object), definition, worked });
             }
             way.gone.extend(views);
@@ -127,8 +128,9 @@ impl Aside {
         for Part { definition, .. } in &self.parts {
             session.execute(&definition.sql).map_err(|source| not_kept(definition, source))?;
         }
+        let mut trials = Trials::default();
         for Part { definition, .. } in self.parts.iter().filter(|part| part.worked) {
-            try_out(session, definition, &after).map_err(|source| not_kept(definition, source))?;
+            trials.run(session, definition, &after).map_err(|source| not_kept(definition, source))?;
         }
         Ok(())
     }
@@ -158,25 +160,41 @@ impl Schema {
 }
 
 /// Has the database compile what uses a view or fires a trigger, because it takes both with any names in them.
-fn try_out(session: &mut dyn Session, definition: &Definition, schema: &Schema) -> Result<(), TargetError> {
+#[derive(Default)]
+struct Trials {
+    /// All triggers of one event of a table are compiled by one statement.
+    passed: BTreeSet<String>,
+}
+
+impl Trials {
+    fn run(&mut self, session: &mut dyn Session, part: &Definition, schema: &Schema) -> Result<(), TargetError> {
+        let Some(use_of_it) = using(part, schema) else { return Ok(()) };
+        if !self.passed.contains(&use_of_it) {
+            // The plan is a few rows; the program of a statement that fires many triggers is thousands.
+            session.query(&format!("EXPLAIN QUERY PLAN {use_of_it}"))?;
+            self.passed.insert(use_of_it);
+        }
+        Ok(())
+    }
+}
+
+/// A statement that uses a view or fires a trigger.
+fn using(definition: &Definition, schema: &Schema) -> Option<String> {
     let ObjectName { kind, name, .. } = &definition.object;
     let owner = quoted(definition.object.owner());
-    let statement = match kind {
-        ObjectKind::View => format!("EXPLAIN SELECT 1 FROM {}", quoted(name)),
+    match kind {
+        ObjectKind::View => Some(format!("SELECT 1 FROM {}", quoted(name))),
         ObjectKind::Trigger => match event(&definition.sql) {
-            Event::Insert => format!("EXPLAIN INSERT INTO {owner} DEFAULT VALUES"),
-            Event::Delete => format!("EXPLAIN DELETE FROM {owner}"),
+            Event::Insert => Some(format!("INSERT INTO {owner} DEFAULT VALUES")),
+            Event::Delete => Some(format!("DELETE FROM {owner}")),
             Event::Update(column) => {
                 let first = || schema.columns(definition.object.owner()).first().map(|name| (*name).to_owned());
-                let Some(column) = column.or_else(first).map(|name| quoted(&name)) else {
-                    return Ok(());
-                };
-                format!("EXPLAIN UPDATE {owner} SET {column} = {column}")
+                let column = quoted(&column.or_else(first)?);
+                Some(format!("UPDATE {owner} SET {column} = {column}"))
             }
         },
-        _ => return Ok(()),
-    };
-    session.query(&statement).map(|_| ())
+        _ => None,
+    }
 }
 
 enum Event {
