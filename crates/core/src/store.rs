@@ -57,9 +57,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         self.enqueue_valid_stream(Box::pin(Checked { jobs, limits: self.limits() }))
     }
 
-    /// Makes a worker known, and gives the evidence of its life that the backend uses. A worker that is registered again
-    /// under its own identity keeps what it holds, and the new session takes the place of the earlier one; after an
-    /// error the earlier one is as it was, or lost.
+    /// Makes a worker known, and gives the evidence of its life that the backend uses. A worker that is registered
+    /// again under its own identity keeps what it holds, and the new session takes the place of the earlier one; after
+    /// an error the earlier one is as it was, or lost.
     ///
     /// From then on, jobs of its types that plain SQL inserts get the settings of the registration wherever they do not
     /// say otherwise. Those that were inserted before their type was known get them now, or soon by [`Store::reclaim`].
@@ -102,8 +102,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded>;
 
     /// Extends the worker's lease over everything that it holds, and says what it has lost or must cancel: of all that
-    /// it holds, not only of what it names (see [`HeldClaims`](crate::HeldClaims)). Succeeds as long as the worker is registered, however
-    /// late it comes, and whatever it says that it holds.
+    /// it holds, not only of what it names (see [`HeldClaims`](crate::HeldClaims)). Succeeds as long as the worker is
+    /// registered, however late it comes, and whatever it says that it holds.
     ///
     /// Returns [`StoreError::WorkerGone`] if it is not registered: other workers may have its jobs.
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended>;
@@ -121,8 +121,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// retry counts from the end of the attempt, however late that is recorded.
     fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>>;
 
-    /// Writes progress and log of running attempts, fenced like outcomes and refused one by one like these. The log of an attempt that has completed its
-    /// job under this very claim is kept as well; of its progress nothing is.
+    /// Writes progress and log of running attempts, fenced like outcomes and refused one by one like these. The log of
+    /// an attempt that has completed its job under this very claim is kept as well; of its progress nothing is.
     fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>>;
 
     /// Finds dead workers and returns their jobs. Counts a crash for each attempt that had started, with
@@ -133,8 +133,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// A worker of another store that has not extended its lease, though writing was possible (see
     /// [`LeaseWatch`](crate::LeaseWatch)), loses its jobs, too, and no crash is counted by that. A worker of this store
     /// never does: it is known to live. Neither is the loss of a session a death: then the lease alone counts. Ends,
-    /// too, whatever waits beyond its expiry or its deadline. Bounded, so that one call may leave something to the next,
-    /// and to other processes; one bad row never stops the others.
+    /// too, whatever waits beyond its expiry or its deadline. Bounded, so that one call may leave something to the
+    /// next, and to other processes; one bad row never stops the others.
     ///
     /// The answer says when to look again. As long as every worker keeps to that, a death is found within a second, so
     /// a backend may let one of many look often and the others seldom.

@@ -36,8 +36,8 @@
 //! | read what became of a job | [`Queue::job`], [`Queue::wait`], [`Status`] |
 //!
 //! The guide is `docs/handlers.md`: retries, uniqueness, transactions, testing, shutdown, deployment. The modules hold
-//! the rest: [`job`], [`handler`], [`mod@error`], [`testing`], [`command`], [`sqlite`], and [`backend`] for what is below
-//! a queue.
+//! the rest: [`job`], [`handler`], [`mod@error`], [`testing`], [`command`], [`sqlite`], and [`backend`] for what is
+//! below a queue.
 //!
 //! # Features
 //!

@@ -44,7 +44,8 @@ pub fn read(connection: &Connection) -> Result<Schema, CatalogError> {
 
 /// SQL text in canonical form: equal for texts that mean the same, and its own canonical form.
 ///
-/// Accepts any text, valid SQL or not. It never fails, and it bounds its recursion, so that any thread's stack is enough.
+/// Accepts any text, valid SQL or not. It never fails, and it bounds its recursion, so that any thread's stack is
+/// enough.
 #[must_use]
 pub fn canonical_sql(sql: &str) -> String {
     text::canonical::canonical(&text::token::tokens(sql), None)

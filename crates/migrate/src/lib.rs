@@ -1,8 +1,8 @@
 //! Migrations that agree with the schema.
 //!
 //! Three witnesses must agree: the files (or code) of a [`Source`], the [`ledger`], and the real [`schema`]. What
-//! migrations make is learnt by running them on a scratch database ([`execution::replay`]); a [`survey`] puts the three side by
-//! side, [`plan`] decides, [`execution::apply`] carries out. [`Migrator`] has one method a command.
+//! migrations make is learnt by running them on a scratch database ([`execution::replay`]); a [`survey`] puts the three
+//! side by side, [`plan`] decides, [`execution::apply`] carries out. [`Migrator`] has one method a command.
 //!
 //! This crate never knows a database: a backend implements [`target::Target`]. Begin reading at [`survey`].
 

@@ -103,8 +103,8 @@ pub fn down(survey: &Survey, goal: &Goal) -> Result<Vec<MigrationId>, MigrateErr
     Ok(wanted.into_iter().map(|standing| standing.id.clone()).collect())
 }
 
-/// A table of a built-in migration whose name a table or a view has already. Nobody creates half of such a table by hand,
-/// so it is the application's: it is neither marked nor replaced.
+/// A table of a built-in migration whose name a table or a view has already. Nobody creates half of such a table by
+/// hand, so it is the application's: it is neither marked nor replaced.
 fn occupied(standing: &Standing, survey: &Survey) -> Option<MigrateError> {
     let link = survey.chain.link(&standing.id).filter(|_| standing.id.source == LONGSHORE && !standing.is_reached)?;
     let mut tables = link.footprint.adds.keys().filter(|name| name.kind == ObjectKind::Table);

@@ -241,8 +241,8 @@ pub trait Target: Session {
     /// An empty database of the same kind that goes away by itself.
     fn scratch(&self) -> Result<Box<dyn Session>, TargetError>;
 
-    /// An empty database of the same kind that goes away by itself, with transactions and foreign keys as this has them.
-    /// What is too much work there is broken off: [`TargetError::TooMuch`].
+    /// An empty database of the same kind that goes away by itself, with transactions and foreign keys as this has
+    /// them. What is too much work there is broken off: [`TargetError::TooMuch`].
     fn rehearsal(&self) -> Result<Box<dyn Target>, TargetError>;
 
     /// A copy in memory that goes away by itself, on which a plan is tried.

@@ -1,5 +1,5 @@
-//! What differs between the versions of rusqlite that this workspace accepts. Each version links one SQLite, and a program
-//! links only one, so the version that fits beside another driver decides.
+//! What differs between the versions of rusqlite that this workspace accepts. Each version links one SQLite, and a
+//! program links only one, so the version that fits beside another driver decides.
 
 /// The answer of a call that gives a result in some versions of rusqlite, and none or a plain value in others.
 pub trait Answered {

@@ -1,9 +1,9 @@
 //! Longshore on SQLite: [`SqliteStore`] keeps the contract of `longshore_core::Store` and `Console` in one file.
 //!
 //! One thread owns the writing connection and gathers what has queued up into one transaction (`writing`); a few others
-//! read (`database::readers`). What is done to jobs stands in `jobs`, who works in `workers`. It decides nothing about a job:
-//! `longshore_core::decide` does. It knows no runtime, no handlers and no command line. Nothing here opens the database
-//! file but SQLite itself. Begin with `store`, then `writing`, then `jobs::claim`.
+//! read (`database::readers`). What is done to jobs stands in `jobs`, who works in `workers`. It decides nothing about
+//! a job: `longshore_core::decide` does. It knows no runtime, no handlers and no command line. Nothing here opens the
+//! database file but SQLite itself. Begin with `store`, then `writing`, then `jobs::claim`.
 
 mod adoption;
 mod console;

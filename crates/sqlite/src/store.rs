@@ -221,8 +221,8 @@ impl Store for SqliteStore {
                 liveness.forget(&worker_id);
             }
             registered?;
-            // Before its first claim, so that it takes them from the queue and in the order of their type. What is left is
-            // for the search for dead workers, and so is an error.
+            // Before its first claim, so that it takes them from the queue and in the order of their type. What is left
+            // is for the search for dead workers, and so is an error.
             let _ = apply_settings(&self.parts.readers, &self.parts.writer, SETTINGS_STEPS).await;
             told.forget(&worker_id);
             let session = first.unwrap_or_else(|| self.parts.begin_session(&worker_id));

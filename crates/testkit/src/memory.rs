@@ -82,8 +82,8 @@ impl MemoryStore {
         self.with(|state, _| state.kill(worker_id));
     }
 
-    /// Takes the evidence of a worker's life away while it lives: its session is lost, and only its lease can end it until
-    /// it is registered again.
+    /// Takes the evidence of a worker's life away while it lives: its session is lost, and only its lease can end it
+    /// until it is registered again.
     pub fn lose_session(&self, worker_id: &WorkerId) {
         self.with(|state, _| state.lose_session(worker_id));
     }

@@ -40,7 +40,8 @@ pub(crate) enum MigrateCommand {
         after_help = "Example: longshore migrate up --dry-run"
     )]
     Up {
-        /// Apply only this migration, SOURCE:NUMBER, even if later ones are applied; skips its objects that exist already
+        /// Apply only this migration, SOURCE:NUMBER, even if later ones are applied; skips its objects that exist
+        /// already
         #[arg(long, value_name = "ID", conflicts_with_all = ["to", "steps"])]
         only: Option<String>,
 

@@ -162,7 +162,8 @@ async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
     Ok(Rate::since(jobs, begin))
 }
 
-/// Claims and records `jobs` without a worker. As a worker does, it claims the next batch while it records the last one.
+/// Claims and records `jobs` without a worker. As a worker does, it claims the next batch while it records the last
+/// one.
 async fn drain_store(queue: &Queue, jobs: u64) -> Result<Rate> {
     let (store, worker_id) = (queue.backend(), WorkerId::random());
     let job_types: Arc<[String]> = Arc::new([JOB_TYPE.to_owned()]);

@@ -184,7 +184,8 @@ impl Table {
         cells.max(self.heads[column].len())
     }
 
-    /// The width of each shown column: that of its content. If that is too much, the widest text column is made narrower.
+    /// The width of each shown column: that of its content. If that is too much, the widest text column is made
+    /// narrower.
     fn widths(&self, shown: &[usize], width: usize) -> Vec<usize> {
         let mut widths: Vec<usize> = shown.iter().map(|column| self.whole_width(*column)).collect();
         let room = width.saturating_sub(GAP * shown.len().saturating_sub(1));

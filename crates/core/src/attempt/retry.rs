@@ -87,7 +87,8 @@ impl RetryPolicy {
         Self::usual(Backoff::Fixed { delay })
     }
 
-    /// These delays, one for each retry, without any random change. A job that allows more retries repeats the last one.
+    /// These delays, one for each retry, without any random change. A job that allows more retries repeats the last
+    /// one.
     pub fn delays(delays: impl IntoIterator<Item = Duration>) -> Self {
         let delays: Arc<[Duration]> = delays.into_iter().collect();
         let retries = u32::try_from(delays.len()).unwrap_or(u32::MAX);

@@ -13,7 +13,8 @@ pub struct TypeSettings {
     pub queue: Option<String>,
     /// The priority. `None` means [`Priority::NORMAL`].
     pub priority: Option<Priority>,
-    /// The number of retries after the first attempt. `None` means [`RetryPolicy::RETRIES`](crate::RetryPolicy::RETRIES).
+    /// The number of retries after the first attempt. `None` means
+    /// [`RetryPolicy::RETRIES`](crate::RetryPolicy::RETRIES).
     pub max_retries: Option<u32>,
     /// The timeout of an attempt. `None` means no limit.
     pub timeout: Option<Duration>,

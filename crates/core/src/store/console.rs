@@ -428,8 +428,8 @@ pub enum Retention {
     Forever,
     /// This long.
     After(Duration),
-    /// This long, because nobody has set anything else. Jobs that were in the database before it had such a default stay,
-    /// such as the history of an adopted table: they would all be old on the first day.
+    /// This long, because nobody has set anything else. Jobs that were in the database before it had such a default
+    /// stay, such as the history of an adopted table: they would all be old on the first day.
     Default(Duration),
 }
 

@@ -12,8 +12,8 @@ use crate::handler::failure_classes::FailureClasses;
 /// `anyhow::Error`.
 ///
 /// It keeps the error, so its Rust type decides the failure type: by the rules of
-/// [`Worker::classify`](crate::Worker::classify), else as in [`FailureType::of_error`]. The message, the chain of causes
-/// and, if `RUST_BACKTRACE` is set, the backtrace are stored with the job. A [`Failure`] is used unchanged.
+/// [`Worker::classify`](crate::Worker::classify), else as in [`FailureType::of_error`]. The message, the chain of
+/// causes and, if `RUST_BACKTRACE` is set, the backtrace are stored with the job. A [`Failure`] is used unchanged.
 ///
 /// This type does not implement [`std::error::Error`]. Otherwise not every error could convert into it.
 ///

@@ -69,9 +69,9 @@ impl Queue {
 
     /// Enqueues any number of jobs in bounded memory, all or none. Returns how many were created.
     ///
-    /// The stream may be slow, and may enqueue jobs itself: nothing of the database is locked while it is read. An error
-    /// in it takes everything back and is the answer, and so does the end of this future before that of the stream. For
-    /// jobs that an iterator gives there is [`Queue::enqueue_iter`].
+    /// The stream may be slow, and may enqueue jobs itself: nothing of the database is locked while it is read. An
+    /// error in it takes everything back and is the answer, and so does the end of this future before that of the
+    /// stream. For jobs that an iterator gives there is [`Queue::enqueue_iter`].
     ///
     /// ```
     /// # use std::{pin::Pin, task::{Context, Poll}};
@@ -111,8 +111,8 @@ impl Queue {
         enqueued
     }
 
-    /// [`Queue::enqueue_stream`] of what an iterator gives, such as the lines of a file. It is called on a thread of its
-    /// own, so it may block.
+    /// [`Queue::enqueue_stream`] of what an iterator gives, such as the lines of a file. It is called on a thread of
+    /// its own, so it may block.
     ///
     /// ```
     /// # use longshore::{Job, Payload, Queue};

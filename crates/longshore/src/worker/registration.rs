@@ -102,8 +102,8 @@ impl WorkerRun {
         Ok(())
     }
 
-    /// Makes the worker known once more after the loss of this session, unless that was done meanwhile. It keeps what it
-    /// holds, if its lease has not ended; the next heartbeat says what it has lost, and nothing new begins before.
+    /// Makes the worker known once more after the loss of this session, unless that was done meanwhile. It keeps what
+    /// it holds, if its lease has not ended; the next heartbeat says what it has lost, and nothing new begins before.
     pub(crate) async fn register_after_loss(&self, session: u64) -> Result<(), StoreError> {
         let _turn = self.sessions.turn.lock().await;
         if self.holdings().worker_id().is_none() || self.sessions.number() != session {

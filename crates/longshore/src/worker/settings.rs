@@ -75,8 +75,8 @@ impl<S> Worker<S> {
 
     /// Sets how long completed and cancelled jobs are kept after their end: a duration, or [`Retention::Forever`].
     ///
-    /// Default: 7 days, except for jobs that were in the database before it had this default, such as those of an adopted
-    /// table. They stay until a retention is set.
+    /// Default: 7 days, except for jobs that were in the database before it had this default, such as those of an
+    /// adopted table. They stay until a retention is set.
     ///
     /// ```
     /// # fn example(queue: &longshore::Queue) {

@@ -3,9 +3,9 @@
 //! and `speed PATTERN lint,up` those commands alone.
 //!
 //! Plain is rusqlite, one transaction a migration: `up` is compared with a file, everything else with a database in
-//! memory. `lint` runs the files there, with their downs and with foreign keys; `status`, `verify` and `repair` run them and
-//! compare a whole database; `mend` is a repair after every other index was dropped by hand. Each layout is measured at
-//! its size and at a quarter of it: where a cost is linear the two ratios are alike.
+//! memory. `lint` runs the files there, with their downs and with foreign keys; `status`, `verify` and `repair` run
+//! them and compare a whole database; `mend` is a repair after every other index was dropped by hand. Each layout is
+//! measured at its size and at a quarter of it: where a cost is linear the two ratios are alike.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints, and stops when it cannot go on")]
 
 mod layout;

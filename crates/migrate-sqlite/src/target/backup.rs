@@ -37,8 +37,8 @@ pub(super) fn make(connection: &Connection, database: &Path) -> Result<PathBuf, 
     Ok(path)
 }
 
-/// VACUUM writes every row again and for that calls the functions of generated columns and indexes. Where the application
-/// has some of its own, the pages are copied as they are.
+/// VACUUM writes every row again and for that calls the functions of generated columns and indexes. Where the
+/// application has some of its own, the pages are copied as they are.
 fn copy(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     let vacuumed = connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
     let is_unknown = |error: &rusqlite::Error| {

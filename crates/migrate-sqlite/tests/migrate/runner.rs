@@ -28,7 +28,8 @@ const ANSWER: &str = "runner: ";
 pub(crate) struct Runner(Child, BufReader<ChildStdout>);
 
 impl Runner {
-    /// Starts `up`, `repair`, `adopt` or `give_back`; with `pause_before` it stops forever before that statement, counted from 0.
+    /// Starts `up`, `repair`, `adopt` or `give_back`; with `pause_before` it stops forever before that statement,
+    /// counted from 0.
     pub(crate) fn start(database: &Database, command: &str, pause_before: Option<usize>) -> Self {
         let mut program = Command::new(env::current_exe().unwrap());
         program.args(["--exact", "runner::does_what_its_environment_says", "--nocapture"]);

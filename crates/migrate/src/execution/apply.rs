@@ -81,8 +81,8 @@ impl From<TargetError> for Failure {
 /// Makes the record of something that happens; the clock and the author are the caller's.
 pub type Recorder<'a> = dyn Fn(&MigrationId, &str, EventKind, RowChange) -> Record + 'a;
 
-/// Carries `order` out. Afterwards it is completely done and recorded, or, unless its file forbids a transaction, nothing
-/// of it is.
+/// Carries `order` out. Afterwards it is completely done and recorded, or, unless its file forbids a transaction,
+/// nothing of it is.
 pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, recorder: &Recorder<'_>) -> Result<i64, Failure> {
     let begun = Instant::now();
     report_begun(target, order.migration, order.direction);

@@ -101,8 +101,8 @@ fn in_short(error: &MigrateError) -> String {
     }
 }
 
-/// Runs that direction, again as long as it has a statement that is too much; each is so once. The outer error is one of
-/// the rehearsal itself.
+/// Runs that direction, again as long as it has a statement that is too much; each is so once. The outer error is one
+/// of the rehearsal itself.
 fn step(target: &mut dyn Target, migration: &Migration, direction: Direction) -> Result<Stepped, TargetError> {
     loop {
         let stepped = attempt(target, migration, direction)?;

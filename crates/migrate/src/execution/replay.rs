@@ -74,8 +74,8 @@ impl RunError {
         }
     }
 
-    /// Whether `-- longshore: rebuild` is what the file lacks: a table that others refer to was dropped with foreign keys
-    /// enabled, or a view or a trigger stands over a table whose name is taken away.
+    /// Whether `-- longshore: rebuild` is what the file lacks: a table that others refer to was dropped with foreign
+    /// keys enabled, or a view or a trigger stands over a table whose name is taken away.
     pub(crate) fn wants_rebuild(&self) -> bool {
         let Self::Statement { statement, .. } = self else { return false };
         let drops = statement.words().first().is_some_and(|word| word.is("drop") || word.is("alter"));
@@ -151,9 +151,9 @@ pub enum Stage {
     Scratch,
 }
 
-/// Runs one direction of a migration in the transaction that `session` is in, if any. A runner, a replay and the trial of a
-/// repair all go this way. A rebuild keeps the views, triggers and indexes that the migration does not name itself;
-/// `is_made` says which of them migrations made.
+/// Runs one direction of a migration in the transaction that `session` is in, if any. A runner, a replay and the trial
+/// of a repair all go this way. A rebuild keeps the views, triggers and indexes that the migration does not name
+/// itself; `is_made` says which of them migrations made.
 pub fn perform(
     session: &mut dyn Session,
     migration: &Migration,

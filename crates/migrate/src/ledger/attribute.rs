@@ -57,8 +57,8 @@ impl Ledger {
         self.shared.push(row);
     }
 
-    /// The rows by which another manager learns what has run of the migrations that it knows, too. Only for one that has
-    /// recorded at least one of them; its other numbers are its own.
+    /// The rows by which another manager learns what has run of the migrations that it knows, too. Only for one that
+    /// has recorded at least one of them; its other numbers are its own.
     pub fn marks(&self, sources: &[Source], is_applied: &dyn Fn(&MigrationId) -> bool) -> Vec<SharedRow> {
         let mut marks = Vec::new();
         for source in sources {

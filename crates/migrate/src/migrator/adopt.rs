@@ -35,8 +35,8 @@ pub struct AdoptRequest {
 }
 
 impl Migrator<'_> {
-    /// Takes over the table of another program: inspects it, makes a backup, gives it the queue's shape with all its rows
-    /// and verifies the result, in one transaction. What belongs to another manager stays as it is.
+    /// Takes over the table of another program: inspects it, makes a backup, gives it the queue's shape with all its
+    /// rows and verifies the result, in one transaction. What belongs to another manager stays as it is.
     ///
     /// [`MigrateError::NeedsDecision`] says what would lose a value or a meaning, with the choices. Where there is no
     /// such table it is [`Migrator::repair`].

@@ -6,8 +6,8 @@ use longshore_core::{JobData, JobId, Priority, Status, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 
-/// Reads the columns of a row one after the other, in the order in which the statement names them. No position is written
-/// down, so a column more is one line in the reader, where it stands in the statement.
+/// Reads the columns of a row one after the other, in the order in which the statement names them. No position is
+/// written down, so a column more is one line in the reader, where it stands in the statement.
 pub(crate) struct Columns<'r, 's> {
     row: &'r Row<'s>,
     next: usize,

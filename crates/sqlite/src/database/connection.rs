@@ -170,8 +170,8 @@ thread_local! {
     static PATIENCE: RefCell<Option<Patience>> = const { RefCell::new(None) };
 }
 
-/// From now on this thread waits for locks as the store's options say. A thread that takes a connection from another one
-/// calls it first.
+/// From now on this thread waits for locks as the store's options say. A thread that takes a connection from another
+/// one calls it first.
 pub(crate) fn wait_on_this_thread(context: &ErrorContext, waits: &LockWaits) {
     PATIENCE.set(Some(Patience::new(context.clone(), waits.clone())));
 }

@@ -7,8 +7,9 @@ pub(crate) fn declare(source: Source) -> Source {
     source.intending(3, Direction::Up, &LOST_BY_003).intending(3, Direction::Down, &LOST_BY_003_DOWN)
 }
 
-/// The indexes of 001 and 002 make room for its own. An orphaned job waits again, so it has no start and no worker, and only a dead letter keeps what is
-/// known of one; an instant that is none, a time limit that is none and a parent that is not there become NULL.
+/// The indexes of 001 and 002 make room for its own. An orphaned job waits again, so it has no start and no worker, and
+/// only a dead letter keeps what is known of one; an instant that is none, a time limit that is none and a parent that
+/// is not there become NULL.
 const LOST_BY_003: [&str; 14] = [
     "idx_job_queue_status",
     "idx_job_queue_priority",

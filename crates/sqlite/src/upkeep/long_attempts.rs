@@ -15,8 +15,8 @@ struct Running {
     started_at: Timestamp,
 }
 
-/// Running attempts that take far longer than those of their type usually do. While nothing has run for some minutes, it
-/// reads the running jobs alone.
+/// Running attempts that take far longer than those of their type usually do. While nothing has run for some minutes,
+/// it reads the running jobs alone.
 pub(crate) fn long_attempts(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<LongAttempt>> {
     let running = running_since(connection, now.before(LongAttempt::RAN_MIN))?;
     if running.is_empty() {

@@ -77,8 +77,8 @@ impl Liveness {
         Self { folder: folder.into(), shared, boot_id, own, sessions: AtomicU64::new(0), probes: AtomicU64::new(0) }
     }
 
-    /// Makes the worker's file and locks it. A file of a worker of this store that was removed or replaced is made anew,
-    /// with what it said. To be called before the worker's row is written, or others would find it dead.
+    /// Makes the worker's file and locks it. A file of a worker of this store that was removed or replaced is made
+    /// anew, with what it said. To be called before the worker's row is written, or others would find it dead.
     pub(crate) fn register(&self, worker_id: &WorkerId, slots: u32) -> Result<FileRecord, Refused> {
         if let Some(worker) = self.own(worker_id) {
             self.restore(worker_id, &worker)?;

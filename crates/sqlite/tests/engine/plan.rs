@@ -21,7 +21,8 @@ const MAY_WALK: [&str; 10] = [
     "select_recent_runs",
     "select_statuses",
 ];
-/// The schema has a few dozen rows. The jobs of one worker are sorted for the page that shows them; it holds no more than it prefetched.
+/// The schema has a few dozen rows. The jobs of one worker are sorted for the page that shows them; it holds no more
+/// than it prefetched.
 const MAY_SORT: [&str; 2] = ["select_keepers", "select_running_jobs"];
 
 #[test]

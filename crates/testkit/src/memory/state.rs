@@ -32,7 +32,8 @@ pub(super) struct State {
     pub(super) settings: BTreeMap<String, TypeSettings>,
     /// The open inboxes.
     pub(super) inboxes: BTreeMap<WorkerId, Arc<Mailbox>>,
-    /// For each retention, and whether it is a default, the process that removes old jobs, and when it last renewed that duty.
+    /// For each retention, and whether it is a default, the process that removes old jobs, and when it last renewed
+    /// that duty.
     pub(super) housekeepers: BTreeMap<(Pruning, bool, Duration), (u64, Timestamp)>,
 }
 

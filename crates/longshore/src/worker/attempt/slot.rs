@@ -115,8 +115,8 @@ pub(crate) async fn make(worker_run: &WorkerRun, slot: usize, attempt: &CurrentA
     worker_run.holdings().release(slot);
 }
 
-/// The outcome of an attempt whose surroundings panicked, made of nothing that could panic once more, as the clock could.
-/// One that had not begun is given back.
+/// The outcome of an attempt whose surroundings panicked, made of nothing that could panic once more, as the clock
+/// could. One that had not begun is given back.
 fn broken(
     worker_run: &WorkerRun,
     attempt: &CurrentAttempt,

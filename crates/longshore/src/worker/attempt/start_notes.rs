@@ -13,8 +13,8 @@ use crate::worker::worker_run::WorkerRun;
 
 /// The beginnings of attempts that the store has not noted yet.
 ///
-/// One call is under way at a time, for all that have gathered before it. They are noted in the order in which they were
-/// added, because a note replaces the slot's last one.
+/// One call is under way at a time, for all that have gathered before it. They are noted in the order in which they
+/// were added, because a note replaces the slot's last one.
 #[derive(Debug, Default)]
 pub(crate) struct StartNotes {
     waiting: Mutex<Vec<StartedAttempt>>,

@@ -79,8 +79,8 @@ impl Slots {
         self.waiting.push(slot);
     }
 
-    /// Whether every free slot waits. If one is still searching, it finds the job without a wake-up, and its start wakes
-    /// the next one.
+    /// Whether every free slot waits. If one is still searching, it finds the job without a wake-up, and its start
+    /// wakes the next one.
     pub(super) const fn has_idle_only(&self) -> bool {
         !self.waiting.is_empty() && self.taken + self.waiting.len() == self.slots.len()
     }

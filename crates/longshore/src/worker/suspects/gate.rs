@@ -100,8 +100,8 @@ impl Gate {
     }
 }
 
-/// Notes of the attempts of workers that another one may run attempts beside them. Bounded: each may have a store of its
-/// own, and one that does not answer must keep no other worker from its jobs.
+/// Notes of the attempts of workers that another one may run attempts beside them. Bounded: each may have a store of
+/// its own, and one that does not answer must keep no other worker from its jobs.
 pub(crate) async fn note_company(workers: &[Weak<WorkerRun>]) {
     let notes = async {
         for worker_run in workers.iter().filter_map(Weak::upgrade) {

@@ -10,8 +10,8 @@ use crate::worker::worker_run::WorkerRun;
 /// The minimum time between two checks, so that a busy database is not read all the time.
 const REST: Duration = Duration::from_millis(200);
 
-/// Hears which jobs are to be cancelled. A hint that names them is enough; after any other one the store is asked, while
-/// the worker holds jobs, and only reads. What is missed here the next heartbeat tells.
+/// Hears which jobs are to be cancelled. A hint that names them is enough; after any other one the store is asked,
+/// while the worker holds jobs, and only reads. What is missed here the next heartbeat tells.
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let worker_id = worker_run.identity.clone();
     let mut wakeups = worker_run.queue.backend().wakeups(Interest::Cancellations { worker_id });

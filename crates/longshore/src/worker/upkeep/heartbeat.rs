@@ -23,8 +23,8 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     loop {
         tokio::select! {
             () = sleep_until(next) => {}
-            // Only a registration after an eviction or the loss of a session brings it forward: a heartbeat writes, and would wake every other
-            // worker.
+            // Only a registration after an eviction or the loss of a session brings it forward: a heartbeat writes, and
+            // would wake every other worker.
             () = worker_run.shared.heartbeat_woken() => {}
         }
         register_to_the_end(&worker_run).await;

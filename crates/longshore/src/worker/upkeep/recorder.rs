@@ -225,7 +225,8 @@ const fn is_over_content(error: &StoreError) -> bool {
     matches!(error, StoreError::InvalidJob(_) | StoreError::Aborted { .. } | StoreError::Panicked { .. })
 }
 
-/// Another attempt would come to the same, so there is none. It says what the attempt came to, because nothing else does.
+/// Another attempt would come to the same, so there is none. It says what the attempt came to, because nothing else
+/// does.
 fn given_up(record: &Record, reason: &str) -> Record {
     let attempt = match &record.outcome {
         Outcome::Completed { .. } => "the attempt completed",

@@ -11,8 +11,8 @@ use crate::worker::worker_run::WorkerRun;
 const LASTING: Duration = Duration::from_secs(30);
 
 /// Registers the worker again whenever its session is lost, under its own identity, which keeps what it holds. Until
-/// that succeeds its lease alone shows that it lives, so what runs goes on. Each trouble is told once, however often the
-/// session is lost or the store refuses a new one.
+/// that succeeds its lease alone shows that it lives, so what runs goes on. Each trouble is told once, however often
+/// the session is lost or the store refuses a new one.
 pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let mut series = LossSeries::default();
     let mut began_at = Instant::now();
