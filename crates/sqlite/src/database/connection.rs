@@ -1,7 +1,5 @@
 use std::cell::RefCell;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -65,7 +63,7 @@ fn check_is_there(path: &Path, context: &ErrorContext) -> Result<(), StoreError>
 }
 
 fn prepare(connection: &mut Connection, context: &ErrorContext) -> rusqlite::Result<()> {
-    wait_for_locks(connection, context, &LockWaits::default())?;
+    wait_for_locks(connection, context)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Otherwise SQLite compiles a statement with a bound LIMIT or range again for each binding: 88,000 instructions.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -74,37 +72,13 @@ fn prepare(connection: &mut Connection, context: &ErrorContext) -> rusqlite::Res
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
-/// Makes a connection wait for other programs' locks while that is allowed.
-pub(crate) fn wait_for_locks(
-    connection: &mut Connection,
-    context: &ErrorContext,
-    waits: &LockWaits,
-) -> rusqlite::Result<()> {
-    wait_on_this_thread(context, waits);
+/// Makes a connection wait for other programs' locks as the thread does that uses it.
+fn wait_for_locks(connection: &mut Connection, context: &ErrorContext) -> rusqlite::Result<()> {
+    wait_on_this_thread(context);
     // Without captured values, because before version 0.41 rusqlite accepts only a plain function.
     connection.busy_handler(Some(|tries| {
         PATIENCE.with_borrow_mut(|patience| patience.as_mut().is_some_and(|patience| patience.wait(tries)))
     }))
-}
-
-/// Whether a connection may wait for other programs' locks. Shared by its clones.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LockWaits {
-    are_forbidden: Arc<AtomicBool>,
-}
-
-impl LockWaits {
-    fn are_allowed(&self) -> bool {
-        !self.are_forbidden.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn allow(&self) {
-        self.are_forbidden.store(false, Ordering::Relaxed);
-    }
-
-    pub(crate) fn forbid(&self) {
-        self.are_forbidden.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Configures a connection for the engine. The journal mode is stored in the file.
@@ -166,34 +140,35 @@ pub(crate) fn in_savepoint<T, E: From<rusqlite::Error>>(
 }
 
 thread_local! {
-    /// How this thread waits for locks.
+    /// How this thread waits for locks. `None` if it does not wait.
     static PATIENCE: RefCell<Option<Patience>> = const { RefCell::new(None) };
 }
 
 /// From now on this thread waits for locks as the store's options say. A thread that takes a connection from another
 /// one calls it first.
-pub(crate) fn wait_on_this_thread(context: &ErrorContext, waits: &LockWaits) {
-    PATIENCE.set(Some(Patience::new(context.clone(), waits.clone())));
+pub(crate) fn wait_on_this_thread(context: &ErrorContext) {
+    PATIENCE.set(Some(Patience::new(context.clone())));
+}
+
+/// From now on this thread waits for no lock: a statement that meets one fails at once.
+pub(crate) fn never_wait_on_this_thread() {
+    PATIENCE.set(None);
 }
 
 /// How one thread waits for another program's lock: with short pauses first, and with a warning after a while.
 struct Patience {
     context: ErrorContext,
-    waits: LockWaits,
     since: Instant,
     has_warned: bool,
 }
 
 impl Patience {
-    fn new(context: ErrorContext, waits: LockWaits) -> Self {
-        Self { context, waits, since: Instant::now(), has_warned: false }
+    fn new(context: ErrorContext) -> Self {
+        Self { context, since: Instant::now(), has_warned: false }
     }
 
     /// SQLite calls this for every failed try. `false` ends the wait with `SQLITE_BUSY`.
     fn wait(&mut self, tries: i32) -> bool {
-        if !self.waits.are_allowed() {
-            return false;
-        }
         if tries == 0 {
             self.since = Instant::now();
             self.has_warned = false;

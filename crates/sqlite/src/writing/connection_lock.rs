@@ -30,12 +30,10 @@ impl ConnectionLock {
         if self.is_wanted.load(Ordering::Relaxed) {
             return None;
         }
-        let taken = match self.connection.try_lock() {
-            Ok(taken) => taken,
-            Err(TryLockError::Poisoned(taken)) => taken.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        taken.wait_on_this_thread();
-        Some(taken)
+        match self.connection.try_lock() {
+            Ok(taken) => Some(taken),
+            Err(TryLockError::Poisoned(taken)) => Some(taken.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }

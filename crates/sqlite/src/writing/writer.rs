@@ -46,7 +46,7 @@ impl Writer {
         let understood = schema::mark(&connection).map_err(|error| context.explain(error, "reading its schema"))?;
         let (permits, awake, panicked) = (Permits::new(), Awake::new(), Arc::new(OnceLock::new()));
         let mut writing = WriterConnection::new(opened, permits.clone(), awake.clone(), understood);
-        writing.begin(connection)?;
+        writing.begin(connection);
         let connection = Arc::new(ConnectionLock::new(writing));
         let writer = WriterThread {
             connection: Arc::clone(&connection),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use longshore_core::StoreError;
 use rusqlite::Connection;
 
-use crate::database::connection::{LockWaits, open_writer, wait_for_locks, wait_on_this_thread};
+use crate::database::connection::{open_writer, wait_on_this_thread};
 use crate::database::database_file::{DatabaseFile, FileChange};
 use crate::database::fault::ErrorContext;
 use crate::database::readers::Readers;
@@ -44,7 +44,6 @@ pub(crate) struct WriterConnection {
     open: Option<Open>,
     /// The open connection must not be used any more.
     is_spoilt: bool,
-    waits: LockWaits,
     file_looked_at: Instant,
     /// The file has changed, and earlier commits are safe.
     has_parted: bool,
@@ -83,7 +82,6 @@ impl WriterConnection {
             next_step: Step::Nothing,
             open: None,
             is_spoilt: false,
-            waits: LockWaits::default(),
             file_looked_at: Instant::now(),
             has_parted: false,
             understood,
@@ -92,17 +90,14 @@ impl WriterConnection {
 
     /// The thread that takes the connection waits for locks as this store does.
     pub(crate) fn wait_on_this_thread(&self) {
-        wait_on_this_thread(&self.context, &self.waits);
+        wait_on_this_thread(&self.context);
     }
 
     /// Starts to use an open connection.
-    pub(crate) fn begin(&mut self, mut connection: Connection) -> Result<(), StoreError> {
-        wait_for_locks(&mut connection, &self.context, &self.waits)
-            .map_err(|error| self.context.explain(error, "opening it for writing"))?;
+    pub(crate) fn begin(&mut self, mut connection: Connection) {
         self.checkpoints.follow(&mut connection);
         let watch = Watch::begin(&connection);
         self.open = Some(Open { session: Session::begin(connection, self.understood.clone()), watch });
-        Ok(())
     }
 
     /// Replaces a spoilt connection, and opens the database again if it could not be opened before.
@@ -120,7 +115,8 @@ impl WriterConnection {
         let connection = open_writer(&self.options, &self.context)?;
         self.file.note_log_reopened();
         self.file.check_thoroughly(&connection).or_else(refuse)?;
-        self.begin(connection)
+        self.begin(connection);
+        Ok(())
     }
 
     /// Does what no caller should wait for. Returns how long the writer's thread may sleep.

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::{Open, WriterConnection};
+use crate::database::connection::never_wait_on_this_thread;
 use crate::database::database_file::FileChange;
 use crate::database::fault::{panic_message, spoils_connection};
 use crate::workers::held::HeldLeases;
@@ -39,9 +40,9 @@ impl WriterConnection {
             return RanHere { left: Some(task), leaves_work: false };
         }
         let mut group = vec![task];
-        self.waits.forbid();
+        never_wait_on_this_thread();
         let committed = self.run_group(&mut group, Place::CallersThread);
-        self.waits.allow();
+        self.wait_on_this_thread();
         let left = group.pop();
         if left.is_none() {
             self.after_group(committed);
