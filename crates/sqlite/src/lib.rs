@@ -18,6 +18,7 @@ mod workers;
 mod writing;
 
 pub use database::opening::{OpenError, Origin, Prepare};
+pub use jobs::enqueue::statement::{Statement, Value};
 pub use jobs::outcomes::complete_in::{AttemptSuccess, CompleteError, complete_in};
 pub use options::{Durability, SqliteOptions};
 pub use rusqlite;

@@ -23,6 +23,7 @@ pub(crate) mod leased;
 mod made;
 mod spool;
 mod spooled_job;
+pub(crate) mod statement;
 pub(crate) mod stream;
 
 /// The most that takes about as long as a commit.
