@@ -1,5 +1,5 @@
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Error, Token};
 
@@ -89,10 +89,7 @@ impl Settings {
 fn of_job(setting: &Setting) -> Result<Option<TokenStream>, Error> {
     let key = &setting.key;
     let value = match key.to_string().as_str() {
-        "queue" => {
-            let name = setting.name()?;
-            quote!(#name)
-        }
+        "queue" => setting.name()?.to_token_stream(),
         "priority" => priority(setting)?,
         "max_retries" | "max_crashes" | "max_deferrals" => setting.count()?,
         "timeout" | "delay" | "expires_in" | "deadline_in" => setting.duration()?,
@@ -114,10 +111,7 @@ fn of_job(setting: &Setting) -> Result<Option<TokenStream>, Error> {
 fn of_policy(setting: &Setting) -> Result<Option<TokenStream>, Error> {
     let key = &setting.key;
     let value = match key.to_string().as_str() {
-        "queue" => {
-            let name = setting.name()?;
-            quote!(#name)
-        }
+        "queue" => setting.name()?.to_token_stream(),
         "priority" => priority(setting)?,
         "timeout" | "grace" => setting.duration()?,
         "retry" => retry(setting)?,
@@ -164,26 +158,12 @@ fn retry(setting: &Setting) -> Result<TokenStream, Error> {
 /// Names the key, the nearest known one and all that exist.
 fn unknown(setting: &Setting) -> Error {
     let word = setting.key.to_string();
-    let nearest = KEYS.iter().map(|key| (distance(&word, key), key)).min();
+    let nearest = KEYS.iter().map(|key| (strsim::levenshtein(&word, key), key)).min();
     let suggestion = match nearest {
         Some((distance, key)) if distance <= word.len().max(3) / 3 => format!("did you mean `{key}`? "),
         _ => String::new(),
     };
     setting.error(format!("unknown setting `{word}`: {suggestion}expected {}", KEYS.join(", ")))
-}
-
-/// How many letters to insert, remove or replace to make one word of the other.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (index, letter) in one.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
-        for (column, other_letter) in other.chars().enumerate() {
-            let replaced = diagonal + usize::from(letter != other_letter);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// All mistakes of one type, each once, so that the compiler shows them together.
