@@ -19,6 +19,7 @@ pub use run::{RunMode, RunRequest};
 
 use crate::{
     error::MigrateError,
+    execution::apply::in_own_transaction,
     execution::replay::Chain,
     files::migration::{Migration, MigrationId},
     files::source::Source,
@@ -165,21 +166,30 @@ impl<'t> Migrator<'t> {
         }
         let verified: Vec<VerifiedSource> =
             self.sources.iter().filter_map(|source| verified(&survey, source)).collect();
-        let result = self.target.begin(ForeignKeys::Enforced).and_then(|()| {
-            verified.iter().try_for_each(|source| self.target.remember_verified(source))?;
-            self.target.commit()
+        let result = in_own_transaction(self.target.as_mut(), ForeignKeys::Enforced, |target| {
+            verified.iter().try_for_each(|source| target.remember_verified(source))
         });
         match result {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.target.roll_back();
-                if matches!(error, TargetError::Outside(OutsideCause::Busy { .. })) {
-                    Ok(())
-                } else {
-                    Err(error.into())
-                }
-            }
+            Err(TargetError::Outside(OutsideCause::Busy { .. })) => Ok(()),
+            result => Ok(result?),
         }
+    }
+
+    /// Runs `work` in one transaction.
+    fn in_transaction<T>(
+        &mut self,
+        keys: ForeignKeys,
+        work: impl FnOnce(&mut Self) -> Result<T, MigrateError>,
+    ) -> Result<T, MigrateError> {
+        self.target.begin(keys)?;
+        let result = work(self).and_then(|done| {
+            self.target.commit()?;
+            Ok(done)
+        });
+        if result.is_err() {
+            self.target.roll_back();
+        }
+        result
     }
 
     fn pen(&self) -> Pen {

@@ -49,10 +49,10 @@ impl SqliteTarget<'_> {
             self.set_keys(had_keys)?;
             return Err(error);
         }
-        self.distrust_others()?;
         let orphans = (keys == ForeignKeys::Suspended).then(|| orphans(self.connection()).ok()).flatten();
         self.open = Some(Open { had_keys, keys, orphans });
-        Ok(())
+        // A caller that got an error has no transaction to roll back.
+        self.distrust_others().inspect_err(|_| self.roll_back_transaction())
     }
 
     pub(super) fn commit_transaction(&mut self) -> Result<(), TargetError> {

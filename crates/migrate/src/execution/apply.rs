@@ -90,12 +90,9 @@ pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, recorder: &Recorder
         by_statements::carry_out(target, order, recorder, begun)?;
         return Ok(report_done(target, order.migration, begun));
     }
-    target.begin(keys(order.migration.bounds(order.direction)))?;
-    let result = in_transaction(target, order, recorder, begun).and_then(|()| Ok(target.commit()?));
-    if result.is_err() {
-        target.roll_back();
-    }
-    result.map(|()| report_done(target, order.migration, begun))
+    let keys = keys(order.migration.bounds(order.direction));
+    in_own_transaction(target, keys, |target| in_transaction(target, order, recorder, begun))?;
+    Ok(report_done(target, order.migration, begun))
 }
 
 /// Carries several ups out in one transaction, each by `run`. Afterwards all of them are done and recorded, or none is.
@@ -106,20 +103,15 @@ pub fn carry_out_together<'m>(
 ) -> Result<Vec<i64>, Failure> {
     let is_rebuild = |migration: &Migration| migration.bounds(Direction::Up) == Bounds::Rebuild;
     let bounds = if migrations.iter().any(is_rebuild) { Bounds::Rebuild } else { Bounds::Transaction };
-    target.begin(keys(bounds))?;
-    let mut durations = Vec::new();
-    let result = migrations.iter().try_for_each(|migration| {
-        let begun = Instant::now();
-        report_begun(target, migration, Direction::Up);
-        run(target, migration)?;
-        durations.push(report_done(target, migration, begun));
-        Ok(())
-    });
-    let result = result.and_then(|()| Ok(target.commit()?));
-    if result.is_err() {
-        target.roll_back();
-    }
-    result.map(|()| durations)
+    in_own_transaction(target, keys(bounds), |target| {
+        let one = |migration: &'m Migration| {
+            let begun = Instant::now();
+            report_begun(target, migration, Direction::Up);
+            run(target, migration)?;
+            Ok(report_done(target, migration, begun))
+        };
+        migrations.iter().map(one).collect()
+    })
 }
 
 fn report_begun(target: &mut dyn Target, migration: &Migration, direction: Direction) {
@@ -223,13 +215,16 @@ fn check_outcome(target: &mut dyn Target, order: &Order<'_>) -> Result<(), Failu
 }
 
 /// Runs `work` in its own transaction.
-pub fn in_own_transaction(
+pub fn in_own_transaction<T, E: From<TargetError>>(
     target: &mut dyn Target,
     keys: ForeignKeys,
-    work: impl FnOnce(&mut dyn Target) -> Result<(), TargetError>,
-) -> Result<(), TargetError> {
+    work: impl FnOnce(&mut dyn Target) -> Result<T, E>,
+) -> Result<T, E> {
     target.begin(keys)?;
-    let result = work(target).and_then(|()| target.commit());
+    let result = work(target).and_then(|done| {
+        target.commit()?;
+        Ok(done)
+    });
     if result.is_err() {
         target.roll_back();
     }

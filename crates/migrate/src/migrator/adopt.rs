@@ -80,15 +80,9 @@ impl Migrator<'_> {
         let survey = self.survey()?;
         self.inspect_return(&survey)?;
         let backup = self.target.back_up()?;
-        self.target.begin(ForeignKeys::Suspended)?;
-        let result = self.return_in_transaction(&survey, reason).and_then(|report| {
-            self.target.commit()?;
-            Ok(AdoptReport { backup, applied: true, ..report })
-        });
-        if result.is_err() {
-            self.target.roll_back();
-        }
-        result
+        let report =
+            self.in_transaction(ForeignKeys::Suspended, |migrator| migrator.return_in_transaction(&survey, reason))?;
+        Ok(AdoptReport { backup, applied: true, ..report })
     }
 
     /// Adopts a copy.
@@ -131,21 +125,11 @@ impl Migrator<'_> {
             return Err(MigrateError::HistoryBroken { findings: broken });
         }
         let backup = self.target.back_up()?;
-        self.target.begin(ForeignKeys::Suspended)?;
-        let result = self.adopt_in_transaction(survey, choices, reason).and_then(|report| {
-            self.target.commit()?;
-            Ok(report)
-        });
-        match result {
-            Ok(report) => {
-                self.settle(survey.chain.clone())?;
-                Ok(AdoptReport { backup, applied: true, ..report })
-            }
-            Err(error) => {
-                self.target.roll_back();
-                Err(error)
-            }
-        }
+        let report = self.in_transaction(ForeignKeys::Suspended, |migrator| {
+            migrator.adopt_in_transaction(survey, choices, reason)
+        })?;
+        self.settle(survey.chain.clone())?;
+        Ok(AdoptReport { backup, applied: true, ..report })
     }
 
     /// Other programs may have written since the survey, so the rows are inspected again where nobody else writes.
@@ -253,13 +237,17 @@ impl Migrator<'_> {
     }
 
     fn adopting(&self) -> Result<&Source, MigrateError> {
-        let source = self.sources.iter().find(|source| source.adopter().is_some());
-        source.ok_or_else(|| MigrateError::NotReturned { reasons: vec!["no source can take over a table".to_owned()] })
+        Ok(self.adopter_of_source()?.0)
     }
 
     fn adopter(&self) -> Result<Arc<dyn Adopter>, MigrateError> {
-        let adopter = self.adopting()?.adopter().cloned();
-        adopter.ok_or_else(|| MigrateError::NotReturned { reasons: vec!["no source can take over a table".to_owned()] })
+        Ok(Arc::clone(self.adopter_of_source()?.1))
+    }
+
+    fn adopter_of_source(&self) -> Result<(&Source, &Arc<dyn Adopter>), MigrateError> {
+        let mut adopters = self.sources.iter().filter_map(|source| Some((source, source.adopter()?)));
+        let found = adopters.next();
+        found.ok_or_else(|| MigrateError::NotReturned { reasons: vec!["no source can take over a table".to_owned()] })
     }
 
     fn marks_of_adoption(&self, survey: &Survey) -> Vec<SharedRow> {

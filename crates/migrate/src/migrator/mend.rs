@@ -81,12 +81,7 @@ impl Migrator<'_> {
         }
         done.backup = self.target.back_up()?;
         let pen = self.pen().because(reason);
-        self.target.begin(self.keys(&plan))?;
-        let result = self.carry_out_repair(&survey, &plan, &pen).and_then(|()| Ok(self.target.commit()?));
-        if let Err(error) = result {
-            self.target.roll_back();
-            return Err(error);
-        }
+        self.in_transaction(self.keys(&plan), |migrator| migrator.carry_out_repair(&survey, &plan, &pen))?;
         self.settle(survey.chain)?;
         Ok(done)
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{Failure, Order, Recorder, check_outcome, in_transaction, record, refuse_loss};
+use super::{Failure, Order, Recorder, check_outcome, in_own_transaction, in_transaction, record, refuse_loss};
 use crate::{
     execution::loss::{LossCheck, Moves},
     execution::replay::RunError,
@@ -23,7 +23,7 @@ pub(super) fn carry_out(
         return whole_code(target, order, recorder, begun);
     };
     let script = order.migration.script(order.direction).ok_or(Failure::Run(RunError::NoDown, 0))?;
-    super::in_own_transaction(target, ForeignKeys::Enforced, |target| target.prepare_ledger(order.ledger))?;
+    in_own_transaction(target, ForeignKeys::Enforced, |target| target.prepare_ledger(order.ledger))?;
     // A pragma of the file acts from its place to the end of the file, and not beyond it.
     let were_enforced = target.are_keys_enforced()?;
     target.enforce_keys(true)?;
@@ -54,15 +54,11 @@ fn run_and_record(
     if let Some(before) = orphans {
         refuse_orphans(&before, &target.orphans()?)?;
     }
-    target.begin(ForeignKeys::Enforced)?;
-    let result = check_outcome(target, order)
-        .and_then(|()| Ok(record(target, order, recorder, begun)?))
-        .and_then(|()| Ok(target.clear_checkpoints(&order.migration.id)?))
-        .and_then(|()| Ok(target.commit()?));
-    if result.is_err() {
-        target.roll_back();
-    }
-    result
+    in_own_transaction(target, ForeignKeys::Enforced, |target| {
+        check_outcome(target, order)?;
+        record(target, order, recorder, begun)?;
+        Ok(target.clear_checkpoints(&order.migration.id)?)
+    })
 }
 
 /// A pragma or an attached database belongs to the connection, so a run that continues has to say it again.
@@ -87,14 +83,12 @@ fn run_one(
         target.roll_back();
         return Err(failure);
     }
-    target.begin(ForeignKeys::AsSet)?;
-    let executed = if is_bare { Ok(()) } else { count_and_execute(target, order, moves, at, statement) };
-    let checkpoint = checkpoint(order, at, &statement.text);
-    let result = executed.and_then(|()| Ok(target.checkpoint(&checkpoint)?)).and_then(|()| Ok(target.commit()?));
-    if result.is_err() {
-        target.roll_back();
-    }
-    result
+    in_own_transaction(target, ForeignKeys::AsSet, |target| {
+        if !is_bare {
+            count_and_execute(target, order, moves, at, statement)?;
+        }
+        Ok(target.checkpoint(&checkpoint(order, at, &statement.text))?)
+    })
 }
 
 fn count_and_execute(
@@ -129,12 +123,7 @@ fn whole_code(
     recorder: &Recorder<'_>,
     begun: Instant,
 ) -> Result<(), Failure> {
-    target.begin(ForeignKeys::Enforced)?;
-    let result = in_transaction(target, order, recorder, begun).and_then(|()| Ok(target.commit()?));
-    if result.is_err() {
-        target.roll_back();
-    }
-    result
+    in_own_transaction(target, ForeignKeys::Enforced, |target| in_transaction(target, order, recorder, begun))
 }
 
 fn checkpoint(order: &Order<'_>, statement: usize, text: &str) -> Checkpoint {
