@@ -1,6 +1,8 @@
 pub(crate) mod live_line;
 pub(crate) mod log_fields;
 pub(crate) mod log_format;
+#[cfg(test)]
+pub(crate) mod log_lines;
 pub(crate) mod log_sink;
 pub(crate) mod quoted;
 pub(crate) mod relative_time;

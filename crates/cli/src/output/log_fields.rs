@@ -70,28 +70,12 @@ impl Visit for HasAny {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
-
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::output::log_lines::LogLines;
 
     #[test]
     fn a_line_has_the_fields_for_people_alone_also_when_others_are_added_later() {
-        let lines = Lines::default();
+        let lines = LogLines::default();
         let written = lines.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || lines.clone())
@@ -114,7 +98,7 @@ mod tests {
             span.record("error.type", "network_error");
             tracing::info!("ended");
         });
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let text = written.text();
         let expected = [
             " INFO attempt{job_id=7 queue=\"media\"}: begun count=3\n",
             " INFO attempt{job_id=7 queue=\"media\"}: ended\n",

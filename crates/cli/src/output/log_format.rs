@@ -180,27 +180,11 @@ impl Visit for Sentence {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
-
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::output::log_lines::LogLines;
 
     fn logged(level: LogLevel, log: impl FnOnce()) -> String {
-        let lines = Lines::default();
+        let lines = LogLines::default();
         let written = lines.clone();
         let layer = format::layer()
             .with_ansi(false)
@@ -209,7 +193,7 @@ mod tests {
             .event_format(level.format())
             .with_filter(level.targets());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
-        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+        written.text()
     }
 
     fn some_events() {

@@ -140,6 +140,20 @@ impl CurrentAttempt {
         self.state.lease.attempt()
     }
 
+    /// How long the handler has run. `None` before it starts.
+    ///
+    /// ```
+    /// # use longshore::CurrentAttempt;
+    /// # use std::time::Duration;
+    /// # fn example(attempt: &CurrentAttempt) {
+    /// let is_slow = attempt.ran() > Some(Duration::from_secs(60));
+    /// # }
+    /// ```
+    pub fn ran(&self) -> Option<Duration> {
+        let began_at = self.state.began_at.get()?;
+        Some(self.state.origin.clock.monotonic().saturating_sub(*began_at))
+    }
+
     /// The number of retries allowed after the first attempt.
     ///
     /// ```
@@ -427,12 +441,6 @@ impl CurrentAttempt {
 /// What a completion in the handler's own transaction needs. Not every backend supports it.
 #[cfg(feature = "sqlite")]
 impl CurrentAttempt {
-    /// How long the handler has run, if it has started.
-    pub(crate) fn ran(&self) -> Option<Duration> {
-        let began_at = self.state.began_at.get()?;
-        Some(self.state.origin.clock.monotonic().saturating_sub(*began_at))
-    }
-
     /// The maximum size of a result.
     pub(crate) fn limits(&self) -> Limits {
         self.state.origin.limits

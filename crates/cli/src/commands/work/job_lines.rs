@@ -1,10 +1,9 @@
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use longshore::{BoxFuture, CurrentAttempt, HandlerError, Middleware, StopCause};
-use longshore_core::{Failure, JobId, Outcome};
+use longshore_core::{Failure, Outcome};
 
 use crate::output::log_format::WORKER;
 use crate::output::relative_time::short;
@@ -16,7 +15,6 @@ const ERROR_CHARS_MAX: usize = 500;
 /// Writes one line for each attempt that ends, and counts them. Payloads and results never appear.
 #[derive(Debug, Default)]
 pub(super) struct JobLines {
-    began: Mutex<HashMap<JobId, Instant>>,
     counts: Arc<WorkCounts>,
 }
 
@@ -68,28 +66,22 @@ impl JobLines {
     pub(super) fn counts(&self) -> Arc<WorkCounts> {
         Arc::clone(&self.counts)
     }
-
-    fn began(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Instant>> {
-        self.began.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Middleware for JobLines {
-    fn before<'a>(&'a self, attempt: &'a CurrentAttempt) -> BoxFuture<'a, Result<(), HandlerError>> {
+    fn before<'a>(&'a self, _: &'a CurrentAttempt) -> BoxFuture<'a, Result<(), HandlerError>> {
         self.counts.running.fetch_add(1, Ordering::Relaxed);
-        self.began().insert(attempt.id(), Instant::now());
         Box::pin(async { Ok(()) })
     }
 
     fn after<'a>(&'a self, attempt: &'a CurrentAttempt, outcome: &'a Outcome) -> BoxFuture<'a, ()> {
-        let began = self.began().remove(&attempt.id());
         self.counts.running.fetch_sub(1, Ordering::Relaxed);
         self.counts.count(outcome);
         let job = format!("{} #{}", one_line(attempt.job_type(), ERROR_CHARS_MAX), attempt.id());
         if attempt.stop_requested() == Some(StopCause::LeaseLost) {
             tracing::warn!(target: WORKER, "lost {job} to another worker; the outcome of this attempt does not count");
         } else {
-            tell(&job, began.map_or(Duration::ZERO, |began| began.elapsed()), outcome);
+            tell(&job, attempt.ran().unwrap_or_default(), outcome);
         }
         Box::pin(async {})
     }
@@ -131,28 +123,13 @@ fn error(failure: &Failure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-
     use longshore_core::{DeadLetterReason, FailureType, Timestamp};
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::output::log_lines::LogLines;
 
     fn line(outcome: &Outcome) -> String {
-        let lines = Lines::default();
+        let lines = LogLines::default();
         let written = lines.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || lines.clone())
@@ -161,7 +138,7 @@ mod tests {
             .with_target(false)
             .finish();
         tracing::subscriber::with_default(subscriber, || tell("mail #12", Duration::from_millis(812), outcome));
-        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+        written.text()
     }
 
     #[test]
