@@ -12,7 +12,7 @@ mod claims;
 mod clocks;
 #[path = "worker/attempts/errors.rs"]
 mod errors;
-#[path = "worker/leases.rs"]
+#[path = "worker/life/leases.rs"]
 mod leases;
 #[path = "worker/attempts/middleware.rs"]
 mod middleware;
@@ -32,17 +32,17 @@ mod results;
 mod retention;
 #[path = "worker/scheduling.rs"]
 mod scheduling;
-#[path = "worker/sessions.rs"]
+#[path = "worker/life/sessions.rs"]
 mod sessions;
 #[path = "worker/attempts/spans.rs"]
 mod spans;
-#[path = "worker/starting.rs"]
+#[path = "worker/life/starting.rs"]
 mod starting;
 #[path = "worker/attempts/state.rs"]
 mod state;
-#[path = "worker/stopping.rs"]
+#[path = "worker/life/stopping.rs"]
 mod stopping;
-#[path = "worker/suspects.rs"]
+#[path = "worker/life/suspects.rs"]
 mod suspects;
 #[path = "worker/threads.rs"]
 mod threads;

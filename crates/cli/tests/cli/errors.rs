@@ -1,3 +1,9 @@
+mod causes;
+#[cfg(target_os = "linux")]
+mod outside_causes;
+mod suggestions;
+mod words;
+
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 

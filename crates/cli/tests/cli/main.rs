@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod adopt;
-mod causes;
 mod completions;
 mod configuration;
 mod database;
@@ -13,12 +12,8 @@ mod guides;
 mod help;
 mod jobs;
 mod migrate;
-#[cfg(target_os = "linux")]
-mod outside_causes;
 mod sandbox;
-mod suggestions;
 #[cfg(target_os = "linux")]
 mod top;
-mod words;
 #[cfg(target_os = "linux")]
 mod worker;
