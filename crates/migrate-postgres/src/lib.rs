@@ -1,0 +1,1 @@
+//! The target of migrations on PostgreSQL.
