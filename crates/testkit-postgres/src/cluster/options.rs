@@ -57,7 +57,7 @@ impl Options {
     pub(crate) fn configuration(&self) -> String {
         let durable = if self.fsync { "on" } else { "off" };
         let mut text = format!("fsync = {durable}\nfull_page_writes = {durable}\n");
-        text.push_str("shared_buffers = 64MB\nmax_connections = 300\njit = off\nlogging_collector = off\n");
+        text.push_str("shared_buffers = 64MB\nmax_connections = 300\njit = off\nlogging_collector = off\nwal_retrieve_retry_interval = 100ms\n");
         for (name, value) in &self.settings {
             text.push_str(&format!("{name} = '{}'\n", value.replace('\'', "''")));
         }
