@@ -1,1 +1,18 @@
-//! The store on PostgreSQL.
+//! The store on PostgreSQL: [`PostgresStore`] is the `Store` and the `Console` of one schema of a database.
+//!
+//! `session/` runs statements, `jobs/` moves jobs, `workers/` knows who lives, `upkeep/` counts and cleans up, `sql/` has
+//! one statement a file in the folders of the code. It must not know handlers or the command line. Begin with
+//! `migrations/001_create_jobs.up.sql`, which says what the tables are.
+
+mod console;
+mod instant;
+mod jobs;
+mod options;
+mod session;
+mod store;
+mod upkeep;
+mod workers;
+
+pub use options::PostgresOptions;
+pub use store::PostgresStore;
+pub use tokio_postgres;

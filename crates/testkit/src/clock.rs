@@ -1,4 +1,5 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{Clock, Timestamp};
@@ -10,6 +11,16 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub struct FakeClock {
     hands: Arc<Mutex<Hands>>,
+    follower: Arc<OnceLock<Follower>>,
+}
+
+/// Shows the time elsewhere, such as in a database whose own clock rules.
+struct Follower(Box<dyn Fn(Timestamp) + Send + Sync>);
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Follower")
+    }
 }
 
 #[derive(Debug)]
@@ -37,22 +48,39 @@ impl FakeClock {
     fn beginning_with(followed: Option<Instant>) -> Self {
         // Not zero, so that zero cannot be taken for "never".
         let monotonic = Duration::from_secs(1000);
-        Self { hands: Arc::new(Mutex::new(Hands { now_ms: Self::BEGINNING.as_ms(), monotonic, followed })) }
+        let hands = Hands { now_ms: Self::BEGINNING.as_ms(), monotonic, followed };
+        Self { hands: Arc::new(Mutex::new(hands)), follower: Arc::default() }
+    }
+
+    /// Calls `show` with the time after every move, before the move returns. At most one for each clock.
+    pub fn when_moved(&self, show: impl Fn(Timestamp) + Send + Sync + 'static) {
+        let first = self.follower.set(Follower(Box::new(show)));
+        assert!(first.is_ok(), "the clock has a follower already");
     }
 
     /// Advances both clocks.
     pub fn advance(&self, span: Duration) {
-        self.with(|hands| hands.pass(span));
+        self.move_by(|hands| hands.pass(span));
     }
 
     /// Moves only the wall clock forwards.
     pub fn jump_forwards(&self, span: Duration) {
-        self.with(|hands| hands.now_ms += milliseconds(span));
+        self.move_by(|hands| hands.now_ms += milliseconds(span));
     }
 
     /// Moves only the wall clock back.
     pub fn jump_backwards(&self, span: Duration) {
-        self.with(|hands| hands.now_ms -= milliseconds(span));
+        self.move_by(|hands| hands.now_ms -= milliseconds(span));
+    }
+
+    fn move_by(&self, change: impl FnOnce(&mut Hands)) {
+        let now = self.with(|hands| {
+            change(hands);
+            Timestamp::from_ms(hands.now_ms)
+        });
+        if let Some(Follower(show)) = self.follower.get() {
+            show(now);
+        }
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Hands) -> T) -> T {

@@ -1,0 +1,53 @@
+use longshore_core::{
+    Action, Actioned, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
+    Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+};
+
+use crate::store::PostgresStore;
+use crate::{jobs, upkeep, workers};
+
+impl Console for PostgresStore {
+    fn job(&self, id: JobId) -> StoreFuture<'_, Option<JobDetail>> {
+        self.run("reading a job", move |parts| jobs::reading::job(parts, id))
+    }
+
+    fn jobs(&self, request: JobPageRequest) -> StoreFuture<'_, JobPage> {
+        self.run("listing jobs", |parts| jobs::reading::jobs(parts, request))
+    }
+
+    fn count(&self, selection: Selection) -> StoreFuture<'_, u64> {
+        self.run("counting jobs", |parts| jobs::reading::count(parts, selection))
+    }
+
+    fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
+        self.run("changing jobs", move |parts| jobs::actions::act(parts, selection, action))
+    }
+
+    fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
+        self.run("editing a job", move |parts| jobs::actions::edit(parts, id, edit))
+    }
+
+    fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
+        self.run("reading a log", move |parts| jobs::reading::log(parts, request))
+    }
+
+    fn stats(&self, minutes: u32) -> StoreFuture<'_, Stats> {
+        self.run("reading the counts", move |parts| upkeep::stats::stats(parts, minutes))
+    }
+
+    fn workers(&self) -> StoreFuture<'_, Vec<WorkerRecord>> {
+        self.run("listing workers", workers::records)
+    }
+
+    fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()> {
+        self.run("changing a queue", move |parts| upkeep::change_queue(parts, queue, change))
+    }
+
+    fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
+        self.run("cleaning up", move |parts| upkeep::housekeeping::maintain(parts, maintenance))
+    }
+
+    fn health(&self) -> StoreFuture<'_, Health> {
+        self.run("reading the health of the database", upkeep::health::health)
+    }
+}

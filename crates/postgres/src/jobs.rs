@@ -1,0 +1,5 @@
+pub(crate) mod actions;
+pub(crate) mod claim;
+pub(crate) mod enqueue;
+pub(crate) mod outcomes;
+pub(crate) mod reading;

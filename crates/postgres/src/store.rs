@@ -1,0 +1,138 @@
+use std::fmt;
+use std::sync::Arc;
+
+use longshore_core::{
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, Reclaimed,
+    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, ValidJob, ValidJobStream,
+    Wakeups, WorkerId, WorkerSession,
+};
+
+use crate::jobs::claim::Claims;
+use crate::jobs::enqueue::Enqueues;
+use crate::options::PostgresOptions;
+use crate::session::fault::{ErrorContext, Fault};
+use crate::session::pool::Pool;
+use crate::session::runtime::StoreRuntime;
+use crate::workers::Workers;
+use crate::{jobs, workers};
+
+/// A job queue in one schema of a PostgreSQL database.
+///
+/// Its clones share a thread and a few connections, which end when [`PostgresStore::close`] is called or the last clone
+/// is dropped. Its futures may be polled by any executor.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pub(crate) parts: Arc<Parts>,
+}
+
+pub(crate) struct Parts {
+    pub(crate) options: PostgresOptions,
+    pub(crate) context: ErrorContext,
+    pub(crate) pool: Pool,
+    pub(crate) runtime: StoreRuntime,
+    pub(crate) enqueues: Enqueues,
+    pub(crate) claims: Claims,
+    pub(crate) workers: Workers,
+}
+
+impl PostgresStore {
+    /// A store that connects with its first request.
+    pub fn connect_lazily(options: PostgresOptions) -> Result<Self, StoreError> {
+        let context = ErrorContext { database: options.name().into() };
+        let runtime = StoreRuntime::start().map_err(|error| StoreError::Backend {
+            database: Arc::clone(&context.database),
+            doing: "starting a thread",
+            source: Box::new(error),
+        })?;
+        let pool = Pool::new(options.clone(), context.clone(), runtime.handle().clone());
+        let (enqueues, claims) = (Enqueues::default(), Claims::default());
+        let workers = Workers::default();
+        Ok(Self { parts: Arc::new(Parts { options, context, pool, runtime, enqueues, claims, workers }) })
+    }
+
+    /// Ends the connections. Later calls return `Closed`. Workers that were not retired look dead to every process.
+    pub fn close(&self) {
+        self.parts.pool.close();
+    }
+
+    /// Does the work of a request on the store's own thread.
+    pub(crate) fn run<T, F>(&self, doing: &'static str, work: impl FnOnce(Arc<Parts>) -> F) -> StoreFuture<'static, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let (context, work) = (self.parts.context.clone(), work(Arc::clone(&self.parts)));
+        let answer = async move { work.await.map_err(|fault| context.answer(fault, doing)) };
+        self.parts.runtime.run(&self.parts.context, doing, answer)
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("database", &self.parts.context.database).finish_non_exhaustive()
+    }
+}
+
+impl Store for PostgresStore {
+    fn limits(&self) -> Limits {
+        self.parts.options.limits
+    }
+
+    fn enqueue_valid(&self, new_jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
+        self.run("enqueueing jobs", |parts| jobs::enqueue::enqueue(parts, new_jobs))
+    }
+
+    fn enqueue_valid_stream(&self, new_jobs: ValidJobStream) -> StoreFuture<'_, u64> {
+        self.run("enqueueing a stream of jobs", |parts| jobs::enqueue::stream::enqueue_stream(parts, new_jobs))
+    }
+
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
+        self.run("registering a worker", |parts| workers::register(parts, registration))
+    }
+
+    fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
+        self.run("retiring a worker", |parts| workers::retire(parts, worker_id))
+    }
+
+    fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
+        self.run("claiming jobs", |parts| jobs::claim::claim(parts, request))
+    }
+
+    fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
+        jobs::enqueue::offer::inbox(&self.parts, worker_id)
+    }
+
+    fn mark_started(&self, worker_id: WorkerId, attempts: Arc<[StartedAttempt]>) -> StoreFuture<'_, ()> {
+        self.run("noting started attempts", |parts| jobs::outcomes::started::mark_started(parts, worker_id, attempts))
+    }
+
+    fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
+        self.run("isolating an attempt", move |parts| {
+            jobs::outcomes::started::begin_isolated(parts, worker_id, id, claim_number)
+        })
+    }
+
+    fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
+        self.run("extending a lease", |parts| workers::extend(parts, heartbeat))
+    }
+
+    fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {
+        self.run("reading cancel requests", |parts| workers::cancel_requests(parts, worker_id))
+    }
+
+    fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {
+        self.run("recording outcomes", |parts| jobs::outcomes::record(parts, worker_id, records))
+    }
+
+    fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
+        self.run("storing progress and logs", |parts| jobs::outcomes::report::report(parts, worker_id, reports))
+    }
+
+    fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
+        self.run("looking for dead workers", workers::reclaim::reclaim)
+    }
+
+    fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups> {
+        jobs::claim::hints::subscribe(&self.parts, interest)
+    }
+}
