@@ -60,8 +60,9 @@ CREATE TABLE longshore.story (
     lapsed_worker integer
 );
 
--- What can be claimed now. Rank is the negated priority. `again` rows came back or came due, so their ids may be lower
--- than those that have been claimed; for the others a reader may remember where it was.
+-- What can be claimed now. Rank is the negated priority, and the highest rank for the lowest one, which has no negation:
+-- -GREATEST(priority, -2147483647). `again` rows came back or came due, so their ids may be lower than those that have
+-- been claimed; for the others a reader may remember where it was.
 CREATE TABLE longshore.ready (
     job_type text NOT NULL,
     queue text NOT NULL,
@@ -90,6 +91,8 @@ CREATE TABLE longshore.blocked (
     parent_job_id bigint NOT NULL,
     queue text NOT NULL,
     due_at timestamptz,
+    -- Since when it waits only for its parent, if a person retried it or changed its time. NULL means since it was made.
+    ready_at timestamptz,
     has_story boolean
 );
 CREATE INDEX blocked_parent ON longshore.blocked (parent_job_id, id);
@@ -117,6 +120,8 @@ CREATE TABLE longshore.ended (
     status smallint NOT NULL CHECK (status BETWEEN 1 AND 3),
     queue text NOT NULL,
     ended_at timestamptz NOT NULL,
+    -- When it could have been claimed last. NULL means `run_at`, or `created_at` without that.
+    ready_at timestamptz,
     -- NULL if it never ran.
     started_at timestamptz,
     claim_number bigint,
@@ -129,9 +134,11 @@ CREATE TABLE longshore.ended (
 );
 CREATE INDEX ended_dead_letter ON longshore.ended (id) WHERE status = 3;
 
--- The keys of jobs that have not ended.
+-- The keys of jobs that have not ended. A running job that passed its key on to another job, which waits behind it, has
+-- a row with the key, char(31) and its id: so the jobs of a key are a range of this table, and a job that ends deletes
+-- its row by its id, whatever the key is now.
 CREATE TABLE longshore.unique_key (
-    unique_key text PRIMARY KEY,
+    unique_key text COLLATE "C" PRIMARY KEY,
     id bigint NOT NULL UNIQUE
 );
 
