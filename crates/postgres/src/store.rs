@@ -69,7 +69,10 @@ impl PostgresStore {
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").field("database", &self.parts.context.database).finish_non_exhaustive()
+        f.debug_struct("PostgresStore")
+            .field("database", &self.parts.context.database)
+            .field("application_name", &self.parts.options.config.get_application_name())
+            .finish_non_exhaustive()
     }
 }
 
