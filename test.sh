@@ -3,6 +3,9 @@
 set -eu
 cd "$(dirname "$0")"
 
+as_root=
+[ "$(id -u)" = 0 ] || as_root=sudo
+
 # need CHECK PACKAGE...: installs the packages if the check fails.
 need() {
     sh -c "$1" >/dev/null 2>&1 && return
@@ -11,10 +14,9 @@ need() {
         echo "test.sh: please install: $*" >&2
         exit 1
     fi
-    as_root=
-    [ "$(id -u)" = 0 ] || as_root=sudo
     $as_root apt-get update -qq
-    $as_root apt-get install -y -qq --no-install-recommends "$@"
+    # RUNLEVEL=1: no service of these packages is started. The tests start their own servers.
+    $as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
 need 'command -v cc' gcc libc6-dev
@@ -23,6 +25,15 @@ need 'command -v find' findutils
 need 'command -v awk' mawk
 need 'command -v script' bsdutils
 need 'command -v sqlite3' sqlite3
+has_postgres='command -v initdb || [ -x "$LONGSHORE_TEST_POSTGRES_BIN/initdb" ] || ls /usr/lib/postgresql/*/bin/initdb'
+if ! sh -c "$has_postgres" >/dev/null 2>&1; then
+    # Debian's server package creates a cluster on port 5432 unless this file says otherwise.
+    need "$has_postgres" postgresql-common
+    $as_root sed -i 's/^#\? *create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+    need "$has_postgres" postgresql
+fi
+need 'PATH=$PATH:/usr/sbin command -v pgbouncer' pgbouncer
+need 'command -v openssl' openssl
 need 'python3 -c "import sqlite3"' python3
 flask_and_django='-c "import flask, django"'
 need "python3 $flask_and_django || /usr/bin/python3 $flask_and_django" python3-flask python3-django
