@@ -10,6 +10,7 @@ use tokio_postgres::{Error, Row};
 use crate::jobs::job_row::Columns;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
+use place::Place;
 
 /// How often jobs are looked for that move all the time.
 const LOOKS_MAX: u32 = 10;
@@ -43,7 +44,7 @@ pub(crate) struct Held {
     pub(crate) reason: Option<String>,
     pub(crate) has_story: bool,
     /// Where the row of a ready job is.
-    place: Option<String>,
+    row: Option<String>,
 }
 
 /// What became of a request to lock jobs.
@@ -94,7 +95,7 @@ impl Held {
         Ok(Self {
             id,
             status,
-            place,
+            row: place,
             ready_at: row.optional_instant()?,
             due_at: row.optional_instant()?,
             has_story: row.read::<Option<bool>>()?.unwrap_or(false),
@@ -116,6 +117,17 @@ impl Held {
         })
     }
 
+    /// The state in which it waits. Of a job that does not wait: ready.
+    pub(crate) fn place(&self, now: Timestamp) -> Place {
+        match (self.status, self.parent, self.due_at) {
+            (Status::Blocked, Some(parent), due_at) => Place::Blocked { parent, due_at, ready_at: self.ready_at },
+            (Status::Pending | Status::Retrying, _, Some(due_at)) => {
+                Place::Later { due_at, is_retry: self.status == Status::Retrying }
+            }
+            _ => Place::Ready(self.ready_at.unwrap_or(now)),
+        }
+    }
+
     /// When it could have been claimed, as far as the body does not say it.
     pub(crate) fn waited_since(&self) -> Option<Timestamp> {
         self.due_at.or(self.ready_at)
@@ -127,19 +139,15 @@ pub(crate) async fn remove(session: &Session, jobs: &[&Held]) -> Result<(), Erro
     if jobs.is_empty() {
         return Ok(());
     }
-    let places: Vec<&str> = jobs.iter().filter_map(|job| job.place.as_deref()).collect();
+    let places: Vec<&str> = jobs.iter().filter_map(|job| job.row.as_deref()).collect();
     let ids_of = |is_ended: bool| -> Vec<i64> {
-        let of = jobs.iter().filter(|job| job.place.is_none() && job.status.is_ended() == is_ended);
+        let of = jobs.iter().filter(|job| job.row.is_none() && job.status.is_ended() == is_ended);
         of.map(|job| job.id.0).collect()
     };
     let row = session
         .query_opt(
             sql!("state/delete_states"),
-            &[
-                (&places, Type::TEXT_ARRAY),
-                (&ids_of(false), Type::INT8_ARRAY),
-                (&ids_of(true), Type::INT8_ARRAY),
-            ],
+            &[(&places, Type::TEXT_ARRAY), (&ids_of(false), Type::INT8_ARRAY), (&ids_of(true), Type::INT8_ARRAY)],
         )
         .await?;
     let removed: i64 = row.expect("a sum is one row").try_get(0)?;
