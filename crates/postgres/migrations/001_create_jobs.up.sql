@@ -90,6 +90,8 @@ CREATE TABLE longshore.blocked (
     parent_job_id bigint NOT NULL,
     queue text NOT NULL,
     due_at timestamptz,
+    -- Since when it waits only for its parent, if a person retried it or changed its time. NULL means since it was made.
+    ready_at timestamptz,
     has_story boolean
 );
 CREATE INDEX blocked_parent ON longshore.blocked (parent_job_id, id);
@@ -117,6 +119,8 @@ CREATE TABLE longshore.ended (
     status smallint NOT NULL CHECK (status BETWEEN 1 AND 3),
     queue text NOT NULL,
     ended_at timestamptz NOT NULL,
+    -- When it could have been claimed last. NULL means `run_at`, or `created_at` without that.
+    ready_at timestamptz,
     -- NULL if it never ran.
     started_at timestamptz,
     claim_number bigint,
