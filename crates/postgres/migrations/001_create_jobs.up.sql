@@ -52,6 +52,7 @@ CREATE TABLE longshore.story (
     failure_type text,
     error_message text,
     last_error_traceback text,
+    -- Of the attempt with `claim_number`: the next attempt begins without any.
     progress double precision,
     progress_message text,
     -- The claim under which a suspect runs alone in its process.
@@ -83,6 +84,7 @@ CREATE TABLE longshore.later (
     has_story boolean
 );
 CREATE INDEX later_due ON longshore.later (due_at, id);
+CREATE INDEX later_retry ON longshore.later (id) WHERE is_retry;
 
 -- What waits for its parent; then it is due at `due_at`, or at once.
 CREATE TABLE longshore.blocked (
@@ -132,6 +134,7 @@ CREATE TABLE longshore.ended (
     reason text
 );
 CREATE INDEX ended_dead_letter ON longshore.ended (id) WHERE status = 3;
+CREATE INDEX ended_cancelled ON longshore.ended (id) WHERE status = 2;
 
 -- The keys of jobs that have not ended.
 CREATE TABLE longshore.unique_key (

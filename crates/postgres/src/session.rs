@@ -6,5 +6,6 @@ pub(crate) mod pool;
 pub(crate) mod repeated;
 pub(crate) mod runtime;
 pub(crate) mod sql;
+pub(crate) mod standing;
 pub(crate) mod statements;
 pub(crate) mod text;

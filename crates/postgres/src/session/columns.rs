@@ -1,4 +1,4 @@
-use longshore_core::{JobId, TimeBounds, Timestamp};
+use longshore_core::{JobData, JobId, Status, TimeBounds, Timestamp, WorkerId};
 use postgres_types::FromSql;
 use tokio_postgres::{Error, Row};
 
@@ -22,8 +22,17 @@ impl<'a> Columns<'a> {
     }
 
     /// A count, which another program may have made negative.
+    pub(crate) fn count(&mut self) -> Result<u32, Error> {
+        Ok(to_count(self.read()?))
+    }
+
     pub(crate) fn optional_count(&mut self) -> Result<Option<u32>, Error> {
-        Ok(self.read::<Option<i32>>()?.map(|count| u32::try_from(count).unwrap_or(0)))
+        Ok(self.read::<Option<i32>>()?.map(to_count))
+    }
+
+    /// A large count.
+    pub(crate) fn size(&mut self) -> Result<u64, Error> {
+        Ok(u64::try_from(self.read::<Option<i64>>()?.unwrap_or(0)).unwrap_or(0))
     }
 
     pub(crate) fn instant(&mut self) -> Result<Timestamp, Error> {
@@ -39,7 +48,25 @@ impl<'a> Columns<'a> {
         Ok(TimeBounds { expires_at: self.optional_instant()?, deadline_at: self.optional_instant()? })
     }
 
+    pub(crate) fn status(&mut self) -> Result<Status, Error> {
+        let word: &str = self.read()?;
+        Ok(word.parse().expect("the statement names a status"))
+    }
+
+    pub(crate) fn worker_id(&mut self) -> Result<Option<WorkerId>, Error> {
+        Ok(self.read::<Option<&str>>()?.map(WorkerId::from_stored))
+    }
+
+    /// JSON that the statement gives as text.
+    pub(crate) fn data(&mut self) -> Result<Option<JobData>, Error> {
+        Ok(self.read::<Option<String>>()?.map(JobData::from_stored))
+    }
+
     pub(crate) fn id(&mut self) -> Result<JobId, Error> {
         Ok(JobId(self.read()?))
     }
+}
+
+fn to_count(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
 }

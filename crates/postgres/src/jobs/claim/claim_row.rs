@@ -5,6 +5,7 @@ use tokio_postgres::Error;
 
 use super::held::HasKey;
 use super::overdue::Lane;
+use crate::jobs::job_row::{MAX_CRASHES, MAX_DEFERRALS};
 use crate::session::columns::Columns;
 use crate::session::json_text::JsonText;
 
@@ -89,22 +90,5 @@ impl FoundJob {
     pub(super) fn lane(&self) -> Lane {
         let Lease { job_type, queue, .. } = &self.lease;
         Lane { job_type: job_type.clone(), queue: queue.clone(), rank: self.rank, again: self.again }
-    }
-}
-
-/// What a job allows that does not say it itself.
-const MAX_CRASHES: u32 = 3;
-const MAX_DEFERRALS: u32 = 1000;
-
-#[cfg(test)]
-mod tests {
-    use longshore_core::{JobData, NewJob};
-
-    use super::*;
-
-    #[test]
-    fn a_job_that_does_not_say_it_allows_what_a_new_one_does() {
-        let new = NewJob::new("a", JobData::default());
-        assert_eq!((new.max_crashes, new.max_deferrals), (MAX_CRASHES, MAX_DEFERRALS));
     }
 }
