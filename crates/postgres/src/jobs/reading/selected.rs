@@ -4,7 +4,7 @@ use longshore_core::{DeadLetterCode, Filter, Filtered, JobId, Status};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
-use crate::jobs::job_row::Columns;
+use crate::session::columns::Columns;
 use crate::session::sql::{Sql, sql};
 use crate::session::statements::{Parameter, Session};
 
