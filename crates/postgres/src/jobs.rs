@@ -4,3 +4,4 @@ pub(crate) mod enqueue;
 pub(crate) mod job_row;
 pub(crate) mod outcomes;
 pub(crate) mod reading;
+pub(crate) mod state;

@@ -6,6 +6,8 @@ use longshore_cause::OutsideCause;
 use longshore_core::StoreError;
 use tokio_postgres::error::SqlState;
 
+use super::statements::is_stale_statement;
+
 /// Why a request failed, before it is said in words.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -35,11 +37,25 @@ impl Fault {
         }
     }
 
-    /// Whether the server took the transaction back only because of others, so that it can be repeated at once.
+    /// Whether the server took the transaction back only because of others, so that it can be repeated at once. So it is
+    /// after a migration, which makes prepared statements useless.
     pub(crate) fn is_conflict(&self) -> bool {
-        self.code().is_some_and(|code| {
+        let Self::Database(error) = self else { return false };
+        let is_of_others = error.code().is_some_and(|code| {
             *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
-        })
+        });
+        is_of_others || is_stale_statement(error)
+    }
+
+    /// What the database said, for the answer of a row that it refused.
+    pub(crate) fn reason(&self) -> Arc<str> {
+        match self {
+            Self::Database(error) => match error.as_db_error() {
+                Some(said) => said.message().into(),
+                None => error.to_string().into(),
+            },
+            Self::Store(error) => error.to_string().into(),
+        }
     }
 
     /// Whether a row broke a constraint or a trigger refused it: repeating the same cannot help.
@@ -106,7 +122,8 @@ fn kind_of(error: &tokio_postgres::Error) -> Option<Kind> {
     Some(match code.code() {
         "25006" => Kind::ReadOnly,
         "53100" => Kind::Full,
-        "55P03" | "40001" | "40P01" => Kind::Busy,
+        // A statement timeout of the role, or somebody who cancelled the statement: the same again may pass.
+        "55P03" | "57014" | "40001" | "40P01" => Kind::Busy,
         "53300" | "57P01" | "57P02" | "57P03" | "57P05" => Kind::Unreachable,
         code if code.starts_with("08") || code.starts_with("28") || code == "3D000" => Kind::Unreachable,
         _ => return None,
