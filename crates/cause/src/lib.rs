@@ -129,6 +129,34 @@ pub enum OutsideCause {
         /// The number of names.
         links: u64,
     },
+    /// The server takes no writes: a standby, or a server or a role that was set to read-only.
+    #[error("{database} takes no writes: the server is a standby, or is set to read-only")]
+    ReadOnlyServer {
+        /// The database.
+        database: Arc<str>,
+    },
+    /// The role may not do what was asked.
+    #[error("{database} does not allow it: {source}")]
+    Denied {
+        /// The database.
+        database: Arc<str>,
+        /// What the server said, which names the object.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The server refused the user or its password.
+    #[error("{database} refused the login: {source}")]
+    LoginRefused {
+        /// The database.
+        database: Arc<str>,
+        /// What the server said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Every connection that the server allows is in use.
+    #[error("{database} has no free connection")]
+    TooManyConnections {
+        /// The database.
+        database: Arc<str>,
+    },
     /// The write-ahead log was deleted or replaced while the database was open. Open the database again.
     #[error("the write-ahead log of {database} was deleted or replaced while it was open")]
     LogGone {
@@ -155,9 +183,11 @@ impl OutsideCause {
             Self::Busy { .. } => "database_locked",
             Self::RunnerBusy { .. } => "locked",
             Self::Full { .. } => "disk_full",
-            Self::ReadOnly { .. } => "database_read_only",
+            Self::ReadOnly { .. } | Self::ReadOnlyServer { .. } => "database_read_only",
             Self::ReadOnlyMount { .. } => "mounted_read_only",
-            Self::Forbidden { .. } => "permission_denied",
+            Self::Forbidden { .. } | Self::Denied { .. } => "permission_denied",
+            Self::LoginRefused { .. } => "login_refused",
+            Self::TooManyConnections { .. } => "too_many_connections",
             Self::Damaged { .. } => "database_damaged",
             Self::NotADatabase { .. } | Self::NotAFile { .. } => "not_a_database",
             Self::Missing { .. } => "database_missing",
@@ -178,6 +208,12 @@ impl OutsideCause {
             Self::RunnerBusy { .. } => "try again when the other migration has ended",
             Self::Full { .. } => "free some space; nothing was lost",
             Self::ReadOnly { .. } => "check the owner and the permissions of the file and of its folder",
+            Self::ReadOnlyServer { .. } => {
+                "connect to the primary, and check default_transaction_read_only of the role and of the database"
+            }
+            Self::Denied { .. } => "have the owner of the object GRANT what is missing, or connect as that owner",
+            Self::LoginRefused { .. } => "check the user, the password and pg_hba.conf of the server",
+            Self::TooManyConnections { .. } => "close connections, or raise max_connections or the limit of the role",
             Self::ReadOnlyMount { .. } => "mount it for writing, then start again",
             Self::Forbidden { .. } => {
                 "every user who writes to the database needs write permission for that folder and the files in it"
@@ -212,6 +248,8 @@ impl OutsideCause {
                 | Self::RunnerBusy { .. }
                 | Self::Full { .. }
                 | Self::ReadOnly { .. }
+                | Self::ReadOnlyServer { .. }
+                | Self::TooManyConnections { .. }
                 | Self::Unreachable { .. }
                 | Self::TooManyFiles { .. }
                 | Self::Device { .. }

@@ -22,7 +22,7 @@ use std::{
 };
 
 use longshore_migrate::{
-    files::script::{Statement, Token, tokens},
+    files::script::{Dialect, Statement, Token, tokens},
     schema::Schema,
     target::{
         Checkpoint, Definition, ForeignKeys, Progress, ProgressListener, Rebuild, RunnerLock, SchemaChanges, Session,
@@ -239,7 +239,7 @@ impl<'c> SqliteTarget<'c> {
         match bulk::within(budget, &self.bulk, self.connection(), statement, run) {
             Within::Ended(result) => result.map_err(|error| self.failed(statement, error)),
             Within::BrokenOff => {
-                Err(TargetError::TooMuch { statement: Statement { text: statement.to_owned(), line: 1 }.in_short() })
+                Err(TargetError::TooMuch { statement: Statement::alone(Dialect::Sqlite, statement).in_short() })
             }
         }
     }
@@ -328,7 +328,7 @@ pub(crate) fn failed(context: &FileAccess, statement: &str, error: rusqlite::Err
     match context.outside_cause(error) {
         Ok(cause) => cause.into(),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) => {
-            TargetError::NotPermitted { statement: Statement { text: statement.to_owned(), line: 1 }.in_short() }
+            TargetError::NotPermitted { statement: Statement::alone(Dialect::Sqlite, statement).in_short() }
         }
         Err(error) => told(statement, &error),
     }
@@ -342,7 +342,7 @@ fn told(statement: &str, error: &rusqlite::Error) -> TargetError {
     };
     let line = offset.and_then(|offset| statement.get(..offset)).map(|before| before.matches('\n').count());
     let shown = line.and_then(|line| statement.lines().nth(line)).unwrap_or(statement);
-    let statement = Statement { text: shown.to_owned(), line: 1 }.in_short();
+    let statement = Statement::alone(Dialect::Sqlite, shown).in_short();
     let source = StatementError { message: stand_in::message(error), line: line.unwrap_or_default() };
     TargetError::Statement { statement, source: Box::new(source) }
 }

@@ -163,7 +163,7 @@ fn holding_data(mut objects: Vec<ObjectName>) -> Vec<ObjectName> {
 
 /// What of a migration that the ledger does not count is there: the objects that it would make.
 pub fn there_already(standing: &Standing, survey: &Survey) -> Vec<ObjectName> {
-    if standing.statements_done > 0 {
+    if standing.is_interrupted {
         return Vec::new();
     }
     if !standing.already_there.is_empty() {

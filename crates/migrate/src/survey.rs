@@ -55,6 +55,8 @@ pub struct Standing {
     pub already_there: Vec<ObjectName>,
     /// Statements that an interrupted run outside a transaction has done; the next `up` continues after them.
     pub statements_done: usize,
+    /// Whether such a run was interrupted, perhaps in its first statement.
+    pub is_interrupted: bool,
     /// What is wrong, in words.
     pub problem: Option<String>,
 }
@@ -268,7 +270,9 @@ fn find_interrupted(
     let forbidding: HashSet<&MigrationId> = migrations.iter().filter(forbids).map(|migration| &migration.id).collect();
     let may_be = |standing: &&mut Standing| standing.is_pending() && forbidding.contains(&standing.id);
     for standing in standings.iter_mut().filter(may_be) {
-        standing.statements_done = target.checkpoints(&standing.id, Direction::Up)?.len();
+        let found = target.checkpoints(&standing.id, Direction::Up)?;
+        standing.is_interrupted = !found.is_empty();
+        standing.statements_done = found.iter().filter(|checkpoint| !checkpoint.is_begun()).count();
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a database must be able to do so that migrations run on it. SQLite implements it; PostgreSQL will.
+//! What a database must be able to do so that migrations run on it. SQLite and PostgreSQL implement it.
 
 use std::{collections::BTreeSet, error::Error, io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -7,6 +7,7 @@ use longshore_cause::OutsideCause;
 use crate::{
     execution::loss::{Loss, LossCheck},
     files::migration::{Direction, MigrationId},
+    files::script::Dialect,
     ledger::{Event, Ledger, Record, SharedRow},
     schema::{ObjectName, Schema},
 };
@@ -204,8 +205,24 @@ pub struct Checkpoint {
     pub direction: Direction,
     /// The statement's place, from 0.
     pub statement: usize,
-    /// SHA-256 of the statement, so that an edited file is not continued in the middle.
+    /// SHA-256 of the statement, so that an edited file is not continued in the middle; [`Checkpoint::BEGUN`] while it
+    /// runs.
     pub checksum: String,
+}
+
+impl Checkpoint {
+    /// The checksum of a statement that has begun outside of any transaction.
+    pub const BEGUN: &'static str = "begun";
+
+    /// A statement that begins.
+    pub fn begun(id: &MigrationId, direction: Direction, statement: usize) -> Self {
+        Self { id: id.clone(), direction, statement, checksum: Self::BEGUN.to_owned() }
+    }
+
+    /// Whether the statement has only begun.
+    pub fn is_begun(&self) -> bool {
+        self.checksum == Self::BEGUN
+    }
 }
 
 /// A source whose every migration is applied, and whose objects are as its migrations make them.
@@ -289,6 +306,22 @@ pub trait Target: Session {
 
     /// Rows that refer to rows that are not there, each as `table → parent` with what tells it from the others.
     fn orphans(&mut self) -> Result<BTreeSet<String>, TargetError>;
+
+    /// In whose words its statements are.
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    /// How long to wait before a transaction that met this error is tried again; `None` where it is not. `attempt` is
+    /// how often it was tried before, from 0.
+    fn retry_after(&mut self, _error: &TargetError, _attempt: u32) -> Option<Duration> {
+        None
+    }
+
+    /// Whether a statement outside a transaction can be broken off in its middle, so that a part of it stays.
+    fn leaves_halves(&self) -> bool {
+        false
+    }
 
     /// Whether a statement refuses to run in any transaction (VACUUM, say).
     fn is_outside_transactions(&self, statement: &str) -> bool;

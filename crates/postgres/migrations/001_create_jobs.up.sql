@@ -52,6 +52,7 @@ CREATE TABLE longshore.story (
     failure_type text,
     error_message text,
     last_error_traceback text,
+    -- Of the attempt with `claim_number`: the next attempt begins without any.
     progress double precision,
     progress_message text,
     -- The claim under which a suspect runs alone in its process.
@@ -83,6 +84,7 @@ CREATE TABLE longshore.later (
     has_story boolean
 );
 CREATE INDEX later_due ON longshore.later (due_at, id);
+CREATE INDEX later_retry ON longshore.later (id) WHERE is_retry;
 
 -- What waits for its parent; then it is due at `due_at`, or at once.
 CREATE TABLE longshore.blocked (
@@ -90,6 +92,8 @@ CREATE TABLE longshore.blocked (
     parent_job_id bigint NOT NULL,
     queue text NOT NULL,
     due_at timestamptz,
+    -- Since when it waits only for its parent, if a person retried it or changed its time. NULL means since it was made.
+    ready_at timestamptz,
     has_story boolean
 );
 CREATE INDEX blocked_parent ON longshore.blocked (parent_job_id, id);
@@ -117,6 +121,8 @@ CREATE TABLE longshore.ended (
     status smallint NOT NULL CHECK (status BETWEEN 1 AND 3),
     queue text NOT NULL,
     ended_at timestamptz NOT NULL,
+    -- When it could have been claimed last. NULL means `run_at`, or `created_at` without that.
+    ready_at timestamptz,
     -- NULL if it never ran.
     started_at timestamptz,
     claim_number bigint,
@@ -128,6 +134,7 @@ CREATE TABLE longshore.ended (
     reason text
 );
 CREATE INDEX ended_dead_letter ON longshore.ended (id) WHERE status = 3;
+CREATE INDEX ended_cancelled ON longshore.ended (id) WHERE status = 2;
 
 -- The keys of jobs that have not ended.
 CREATE TABLE longshore.unique_key (

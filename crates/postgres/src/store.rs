@@ -13,6 +13,7 @@ use crate::options::PostgresOptions;
 use crate::session::fault::{ErrorContext, Fault};
 use crate::session::pool::Pool;
 use crate::session::runtime::StoreRuntime;
+use crate::session::standing::Standing;
 use crate::workers::Workers;
 use crate::{jobs, workers};
 
@@ -30,6 +31,7 @@ pub(crate) struct Parts {
     pub(crate) context: ErrorContext,
     pub(crate) pool: Pool,
     pub(crate) runtime: StoreRuntime,
+    pub(crate) standing: Standing,
     pub(crate) enqueues: Enqueues,
     pub(crate) claims: Claims,
     pub(crate) workers: Workers,
@@ -47,11 +49,14 @@ impl PostgresStore {
         let pool = Pool::new(options.clone(), context.clone(), runtime.handle().clone());
         let (enqueues, claims) = (Enqueues::default(), Claims::default());
         let workers = Workers::default();
-        Ok(Self { parts: Arc::new(Parts { options, context, pool, runtime, enqueues, claims, workers }) })
+        let standing = Standing::new(pool.clone(), runtime.handle().clone());
+        let parts = Parts { options, context, pool, runtime, standing, enqueues, claims, workers };
+        Ok(Self { parts: Arc::new(parts) })
     }
 
     /// Ends the connections. Later calls return `Closed`. Workers that were not retired look dead to every process.
     pub fn close(&self) {
+        self.parts.standing.close();
         self.parts.pool.close();
     }
 
@@ -69,7 +74,10 @@ impl PostgresStore {
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").field("database", &self.parts.context.database).finish_non_exhaustive()
+        f.debug_struct("PostgresStore")
+            .field("database", &self.parts.context.database)
+            .field("application_name", &self.parts.options.config.get_application_name())
+            .finish_non_exhaustive()
     }
 }
 

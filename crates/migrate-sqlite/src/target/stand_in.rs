@@ -13,7 +13,10 @@ use std::{
     },
 };
 
-use longshore_migrate::{files::script::Statement, target::TargetError};
+use longshore_migrate::{
+    files::script::{Dialect, Statement},
+    target::TargetError,
+};
 use rusqlite::{Connection, Error, functions::FunctionFlags};
 
 /// More of them than this are not the application's habit, but an endless loop.
@@ -73,7 +76,7 @@ impl StandIns {
         let message = message(error);
         let missing = |what: &str| {
             let name = message.split(what).nth(1)?.split([',', ';']).next()?.trim().trim_end_matches("()").to_owned();
-            let words = Statement { text: statement.to_owned(), line: 1 };
+            let words = Statement::alone(Dialect::Sqlite, statement);
             let is_own = words.words().iter().any(|word| word.name().eq_ignore_ascii_case(&name));
             (!name.is_empty() && !is_own).then_some(name)
         };

@@ -72,6 +72,17 @@ pub enum Failure {
     Outcome(Box<MigrateError>),
 }
 
+impl Failure {
+    /// What the database said, where that is the reason.
+    fn target_error(&self) -> Option<&TargetError> {
+        match self {
+            Self::Run(error, _) => error.target_error(),
+            Self::Target(error) => Some(error),
+            Self::Loss(..) | Self::Outcome(_) => None,
+        }
+    }
+}
+
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         Self::Target(error)
@@ -91,7 +102,9 @@ pub fn carry_out(target: &mut dyn Target, order: &Order<'_>, recorder: &Recorder
         return Ok(report_done(target, order.migration, begun));
     }
     let keys = keys(order.migration.bounds(order.direction));
-    in_own_transaction(target, keys, |target| in_transaction(target, order, recorder, begun))?;
+    again_if_asked(target, |target| {
+        in_own_transaction(target, keys, |target| in_transaction(target, order, recorder, begun))
+    })?;
     Ok(report_done(target, order.migration, begun))
 }
 
@@ -103,15 +116,37 @@ pub fn carry_out_together<'m>(
 ) -> Result<Vec<i64>, Failure> {
     let is_rebuild = |migration: &Migration| migration.bounds(Direction::Up) == Bounds::Rebuild;
     let bounds = if migrations.iter().any(is_rebuild) { Bounds::Rebuild } else { Bounds::Transaction };
-    in_own_transaction(target, keys(bounds), |target| {
-        let one = |migration: &'m Migration| {
-            let begun = Instant::now();
-            report_begun(target, migration, Direction::Up);
-            run(target, migration)?;
-            Ok(report_done(target, migration, begun))
-        };
-        migrations.iter().map(one).collect()
+    again_if_asked(target, |target| {
+        in_own_transaction(target, keys(bounds), |target| {
+            let one = |migration: &'m Migration| {
+                let begun = Instant::now();
+                report_begun(target, migration, Direction::Up);
+                run(target, migration)?;
+                Ok(report_done(target, migration, begun))
+            };
+            migrations.iter().map(one).collect()
+        })
     })
+}
+
+/// Tries a transaction again, as often and after as long a pause as the database wants it: a lock that it waits for in
+/// vain stops everybody who waits behind it, so it gives up and comes back.
+fn again_if_asked<T>(
+    target: &mut dyn Target,
+    mut transaction: impl FnMut(&mut dyn Target) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut attempt = 0;
+    loop {
+        let failure = match transaction(target) {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        let Some(pause) = failure.target_error().and_then(|error| target.retry_after(error, attempt)) else {
+            return Err(failure);
+        };
+        std::thread::sleep(pause);
+        attempt += 1;
+    }
 }
 
 fn report_begun(target: &mut dyn Target, migration: &Migration, direction: Direction) {

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::files::script;
-use crate::files::script::tokens;
+use crate::files::script::{Dialect, tokens_in};
 
 const TEXT: &str = "sha256-lf";
 const MEANING: &str = "sha256-words";
@@ -31,11 +31,16 @@ pub enum Change {
 }
 
 impl Checksum {
-    /// The checksum of a script's text.
+    /// The checksum of the text of a script in SQLite's words.
     pub fn of(text: &str) -> Self {
+        Self::of_in(Dialect::Sqlite, text)
+    }
+
+    /// The checksum of a script's text.
+    pub fn of_in(dialect: Dialect, text: &str) -> Self {
         let text = script::with_lf(text);
         let mut words = Sha256::new();
-        for token in tokens(&text).into_iter().filter(script::Token::has_meaning) {
+        for token in tokens_in(dialect, &text).into_iter().filter(script::Token::has_meaning) {
             words.update(token.text.as_bytes());
             words.update([0]);
         }

@@ -141,7 +141,7 @@ fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Findi
         let message = format!("line {line}: VACUUM rewrites the whole database under a lock");
         return Some(Finding::new(FindingKind::Locking, id, message));
     }
-    if let Some((table, columns)) = Moves::nulled(&statement.text) {
+    if let Some((table, columns)) = Moves::nulled_in(statement.dialect, &statement.text) {
         let columns = columns.into_iter().collect::<Vec<_>>().join(", ");
         let message = format!("line {line}: it sets {columns} of table {table} to NULL");
         return Some(Finding::new(FindingKind::Destructive, id, message));

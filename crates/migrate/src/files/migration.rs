@@ -125,7 +125,7 @@ impl Migration {
     /// The checksum of the up; code has none, because its text is not available.
     pub fn checksum(&self) -> Option<Checksum> {
         match &self.body {
-            Body::Sql { up, .. } => Some(Checksum::of(up.text())),
+            Body::Sql { up, .. } => Some(Checksum::of_in(up.dialect(), up.text())),
             Body::Code(_) => None,
         }
     }

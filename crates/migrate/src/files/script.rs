@@ -1,14 +1,16 @@
 //! A migration's SQL text: its first-line directive and its statements.
 
+mod dialect;
 mod directives;
 mod lexer;
 mod reach;
 
 use std::fmt;
 
+pub use dialect::Dialect;
 use directives::Directives;
 pub use directives::IntendedLoss;
-pub use lexer::{Token, TokenKind, tokens};
+pub use lexer::{Token, TokenKind, tokens, tokens_in};
 
 /// How the statements of a migration are bounded by transactions. Said before the first statement of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,12 +33,19 @@ pub struct Statement {
     pub text: String,
     /// 1-based line in the file.
     pub line: usize,
+    /// In whose words it is.
+    pub dialect: Dialect,
 }
 
 impl Statement {
+    /// A statement that is in no file.
+    pub fn alone(dialect: Dialect, text: impl Into<String>) -> Self {
+        Self { text: text.into(), line: 1, dialect }
+    }
+
     /// The words and symbols of the statement: no white space, no comments.
     pub fn words(&self) -> Vec<Token<'_>> {
-        tokens(&self.text).into_iter().filter(Token::has_meaning).collect()
+        tokens_in(self.dialect, &self.text).into_iter().filter(Token::has_meaning).collect()
     }
 
     /// The statement in one line of at most 80 characters, for messages.
@@ -52,6 +61,7 @@ impl Statement {
 /// A script that was read: LF line ends, a known directive or none, at least one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
+    dialect: Dialect,
     text: String,
     directives: Directives,
     statements: Vec<Statement>,
@@ -113,6 +123,28 @@ pub enum ScriptError {
         /// 1-based line.
         line: usize,
     },
+    /// `rebuild` where a table is changed in place.
+    #[error("line {line}: `rebuild` is for SQLite: PostgreSQL changes a table in place, with ALTER TABLE")]
+    NoRebuild {
+        /// 1-based line.
+        line: usize,
+    },
+    /// A statement that refuses a transaction, in a file that does not say `no transaction`.
+    #[error("line {line}: `{statement}` does not run in a transaction, in which every statement of this file runs")]
+    NeedsNoTransaction {
+        /// 1-based line.
+        line: usize,
+        /// The statement in one line.
+        statement: String,
+    },
+    /// A command of psql, or a COPY that waits for rows from its client.
+    #[error("line {line}: `{statement}` is for a client such as psql; the server cannot run it alone")]
+    ClientCommand {
+        /// 1-based line.
+        line: usize,
+        /// The statement in one line.
+        statement: String,
+    },
     /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE as its own statement.
     #[error("line {line}: a migration must not contain `{word}`, because the runner begins and ends the transaction")]
     TransactionControl {
@@ -133,6 +165,8 @@ pub enum Unclosed {
     Comment,
     /// `CREATE TRIGGER … BEGIN` without its `END`.
     Trigger,
+    /// `BEGIN ATOMIC` without its `END`, or a bracket.
+    Body,
 }
 
 impl fmt::Display for Unclosed {
@@ -141,27 +175,41 @@ impl fmt::Display for Unclosed {
             Self::Quote => "a quote",
             Self::Comment => "a comment",
             Self::Trigger => "a trigger",
+            Self::Body => "a bracket or the body of a function",
         })
     }
 }
 
 impl Script {
-    /// Reads `text`: CRLF becomes LF, a byte-order mark is dropped.
+    /// Reads `text` in SQLite's words: CRLF becomes LF, a byte-order mark is dropped.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
+        Self::parse_in(Dialect::Sqlite, text)
+    }
+
+    /// Reads `text`: CRLF becomes LF, a byte-order mark is dropped.
+    pub fn parse_in(dialect: Dialect, text: &str) -> Result<Self, ScriptError> {
         let text = with_lf(text);
         if let Some(at) = text.find('\0') {
             return Err(ScriptError::Zero { line: 1 + text[..at].matches('\n').count() });
         }
-        let directives = directives::read(&text)?;
-        let statements = split(&text)?;
+        let directives = directives::read(dialect, &text)?;
+        let statements = split(dialect, &text)?;
         if statements.is_empty() {
             return Err(ScriptError::Empty);
         }
         for statement in &statements {
             refuse_transaction_control(statement)?;
-            refuse_reach(statement, directives.other_files)?;
+            match dialect {
+                Dialect::Sqlite => refuse_reach(statement, directives.other_files)?,
+                Dialect::Postgres => refuse_on_server(statement, directives.bounds)?,
+            }
         }
-        Ok(Self { text, directives, statements })
+        Ok(Self { dialect, text, directives, statements })
+    }
+
+    /// In whose words it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The text with LF line ends.
@@ -197,7 +245,7 @@ impl Script {
     /// The same file with some of its statements alone; text and checksum stay.
     pub(crate) fn keeping(&self, is_kept: impl Fn(&Statement) -> bool) -> Self {
         let statements = self.statements.iter().filter(|statement| is_kept(statement)).cloned().collect();
-        Self { text: self.text.clone(), directives: self.directives.clone(), statements }
+        Self { dialect: self.dialect, text: self.text.clone(), directives: self.directives.clone(), statements }
     }
 
     /// The statements in the order of the file.
@@ -223,20 +271,24 @@ pub(crate) struct Piece {
     pub(crate) statement: Statement,
 }
 
-fn split(text: &str) -> Result<Vec<Statement>, ScriptError> {
-    Ok(pieces(text)?.into_iter().map(|piece| piece.statement).collect())
+fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement>, ScriptError> {
+    Ok(pieces_in(dialect, text)?.into_iter().map(|piece| piece.statement).collect())
 }
 
-/// Cuts a text into its statements, whatever they are.
+/// Cuts a text in SQLite's words into its statements, whatever they are.
 pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, ScriptError> {
+    pieces_in(Dialect::Sqlite, text)
+}
+
+fn pieces_in(dialect: Dialect, text: &str) -> Result<Vec<Piece>, ScriptError> {
     let mut found = Vec::new();
     let mut open: Option<Open> = None;
     let mut line = 1;
     let mut offset = 0;
-    for token in tokens(text) {
+    for token in tokens_in(dialect, text) {
         refuse_unclosed(&token, line)?;
         if open.is_none() && token.has_meaning() && !is_semicolon(&token) {
-            open = Some(Open::at(offset, line));
+            open = Some(Open::at(dialect, offset, line));
         }
         if let Some(statement) = &mut open {
             statement.see(&token);
@@ -250,7 +302,7 @@ pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, ScriptError> {
     }
     if let Some(last) = open {
         if last.is_unclosed() {
-            return Err(ScriptError::Unclosed { line: last.line, what: Unclosed::Trigger });
+            return Err(ScriptError::Unclosed { line: last.line, what: last.unclosed() });
         }
         found.push(last.piece(text, text.len(), text.len()));
     }
@@ -272,6 +324,10 @@ fn refuse_unclosed(token: &Token<'_>, line: usize) -> Result<(), ScriptError> {
 
 /// A statement that has begun and not yet ended.
 struct Open {
+    dialect: Dialect,
+    /// Brackets that are open, and on PostgreSQL the bodies and CASEs of a function.
+    brackets: usize,
+    blocks: usize,
     start: usize,
     line: usize,
     kind: Kind,
@@ -289,6 +345,8 @@ enum Kind {
     Trigger,
     /// A trigger whose BEGIN was seen.
     Body,
+    /// A function of PostgreSQL, whose body may be statements.
+    Function,
     Other,
 }
 
@@ -300,19 +358,22 @@ enum Closing {
 }
 
 impl Open {
-    fn at(start: usize, line: usize) -> Self {
-        Self { start, line, kind: Kind::Unknown, closing: Closing::No }
+    fn at(dialect: Dialect, start: usize, line: usize) -> Self {
+        Self { dialect, brackets: 0, blocks: 0, start, line, kind: Kind::Unknown, closing: Closing::No }
     }
 
     /// The statement up to `until`, where its semicolon or the end of the text is.
     fn piece(&self, text: &str, until: usize, end: usize) -> Piece {
-        let statement = Statement { text: trimmed(&text[self.start..until]), line: self.line };
+        let statement = Statement { text: trimmed(&text[self.start..until]), line: self.line, dialect: self.dialect };
         Piece { start: self.start, end, is_closed: end > until, statement }
     }
 
     fn see(&mut self, token: &Token<'_>) {
         if !token.has_meaning() {
             return;
+        }
+        if self.dialect == Dialect::Postgres {
+            return self.see_of_postgres(token);
         }
         self.kind = match self.kind {
             Kind::Unknown if token.is("create") => Kind::Create,
@@ -331,12 +392,44 @@ impl Open {
         };
     }
 
+    /// As psql does it: a semicolon in brackets (of a rule) or in `BEGIN ATOMIC … END` ends nothing.
+    fn see_of_postgres(&mut self, token: &Token<'_>) {
+        self.kind = match self.kind {
+            Kind::Unknown if token.is("create") => Kind::Create,
+            Kind::Create if token.is("or") || token.is("replace") => Kind::Create,
+            Kind::Create if token.is("function") || token.is("procedure") => Kind::Function,
+            Kind::Unknown | Kind::Create => Kind::Other,
+            kind => kind,
+        };
+        match token.text {
+            "(" if token.kind == TokenKind::Symbol => self.brackets += 1,
+            ")" if token.kind == TokenKind::Symbol => self.brackets = self.brackets.saturating_sub(1),
+            _ => {}
+        }
+        if self.kind != Kind::Function {
+            return;
+        }
+        if token.is("begin") || token.is("case") && self.blocks > 0 {
+            self.blocks += 1;
+        } else if token.is("end") {
+            self.blocks = self.blocks.saturating_sub(1);
+        }
+    }
+
+    fn unclosed(&self) -> Unclosed {
+        if self.dialect == Dialect::Postgres { Unclosed::Body } else { Unclosed::Trigger }
+    }
+
     fn ends_with(&self, token: &Token<'_>) -> bool {
         is_semicolon(token) && !self.is_unclosed()
     }
 
     fn is_unclosed(&self) -> bool {
-        self.kind == Kind::Body && self.closing != Closing::End
+        self.kind == Kind::Body && self.closing != Closing::End || self.dialect == Dialect::Postgres && self.is_inside()
+    }
+
+    fn is_inside(&self) -> bool {
+        self.brackets > 0 || self.blocks > 0
     }
 }
 
@@ -349,8 +442,9 @@ fn refuse_transaction_control(statement: &Statement) -> Result<(), ScriptError> 
     let Some(first) = words.first() else {
         return Ok(());
     };
-    let controls = ["begin", "commit", "end", "rollback", "savepoint", "release", "start"];
-    if controls.iter().any(|word| first.is(word)) {
+    let controls = ["begin", "commit", "end", "rollback", "savepoint", "release", "start", "abort"];
+    let is_prepared = first.is("prepare") && words.get(1).is_some_and(|word| word.is("transaction"));
+    if controls.iter().any(|word| first.is(word)) || is_prepared {
         return Err(ScriptError::TransactionControl { line: statement.line, word: first.text.to_owned() });
     }
     Ok(())
@@ -365,9 +459,46 @@ fn refuse_reach(statement: &Statement, other_files: bool) -> Result<(), ScriptEr
     }
 }
 
+fn refuse_on_server(statement: &Statement, bounds: Bounds) -> Result<(), ScriptError> {
+    let (line, in_short) = (statement.line, || statement.in_short());
+    if dialect::is_client_command(statement) {
+        return Err(ScriptError::ClientCommand { line, statement: in_short() });
+    }
+    if bounds == Bounds::Transaction && statement.dialect.is_outside_transactions(&statement.text) {
+        return Err(ScriptError::NeedsNoTransaction { line, statement: in_short() });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_of_statements_and_a_rule_of_postgres_are_one_statement_each() {
+        let text = "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT CASE 1 WHEN 1 THEN 2 END; END;\n\
+            CREATE RULE r AS ON INSERT TO a DO (DELETE FROM b; DELETE FROM c);\n\
+            CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$;\n\
+            CREATE TABLE \"begin\" (\"case\" int, x text DEFAULT E'\\';');\n\
+            SELECT 1 AS begin";
+        let script = Script::parse_in(Dialect::Postgres, text).unwrap();
+        let lines: Vec<usize> = script.statements().iter().map(|statement| statement.line).collect();
+        assert_eq!(lines, [1, 2, 3, 4, 5]);
+        let open = Script::parse_in(Dialect::Postgres, "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1;");
+        assert_eq!(open, Err(ScriptError::Unclosed { line: 1, what: Unclosed::Body }));
+    }
+
+    #[test]
+    fn what_postgres_runs_in_no_transaction_wants_a_file_that_says_so() {
+        let parse = |text| Script::parse_in(Dialect::Postgres, text);
+        let text = "CREATE INDEX CONCURRENTLY i ON a (b)";
+        assert!(matches!(parse(text), Err(ScriptError::NeedsNoTransaction { line: 1, .. })));
+        assert!(parse(&format!("-- longshore: no transaction\n{text}")).is_ok());
+        assert!(matches!(parse("-- longshore: rebuild\nSELECT 1"), Err(ScriptError::NoRebuild { line: 1 })));
+        for text in ["COPY a FROM stdin", "\\connect b", "COPY a (b) FROM STDIN WITH (FORMAT csv)"] {
+            assert!(matches!(parse(text), Err(ScriptError::ClientCommand { .. })), "{text}");
+        }
+    }
 
     fn statements(text: &str) -> Vec<String> {
         Script::parse(text).unwrap().statements().iter().map(|statement| statement.text.clone()).collect()

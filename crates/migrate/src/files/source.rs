@@ -17,7 +17,7 @@ use crate::{
     adoption::Adopter,
     files::checksum::sha256_hex,
     files::migration::{Body, CodeMigration, Direction, Migration, MigrationId},
-    files::script::{IntendedLoss, Script},
+    files::script::{Dialect, IntendedLoss, Script},
     import::{EntryKind, Skipped, why_skipped},
     report::finding::Finding,
 };
@@ -82,24 +82,38 @@ pub(crate) enum Content {
 }
 
 impl Source {
-    /// Reads every entry of `path`. Whatever is not a migration is a finding, never a skip; only an unreadable
-    /// directory or file is an error.
+    /// Reads every entry of `path`, in SQLite's words. Whatever is not a migration is a finding, never a skip; only an
+    /// unreadable directory or file is an error.
     pub fn directory(name: impl Into<String>, path: impl Into<PathBuf>) -> Result<Self, SourceError> {
+        Self::directory_in(Dialect::Sqlite, name, path)
+    }
+
+    /// [`Source::directory`] in those words.
+    pub fn directory_in(
+        dialect: Dialect,
+        name: impl Into<String>,
+        path: impl Into<PathBuf>,
+    ) -> Result<Self, SourceError> {
         let path = path.into();
         let files = read_directory(&path)?;
-        let mut source = Self::from_files(name.into(), files);
+        let mut source = Self::from_files(dialect, name.into(), files);
         source.findings = source.findings.into_iter().map(|finding| finding.found_in(&path)).collect();
         source.directory = Some(path);
         Ok(source)
     }
 
-    /// A source out of the binary: `(file name, text)`, named as they would be in a directory.
+    /// A source out of the binary, in SQLite's words: `(file name, text)`, named as they would be in a directory.
     pub fn embedded(name: impl Into<String>, files: &[(&str, &str)]) -> Self {
+        Self::embedded_in(Dialect::Sqlite, name, files)
+    }
+
+    /// [`Source::embedded`] in those words.
+    pub fn embedded_in(dialect: Dialect, name: impl Into<String>, files: &[(&str, &str)]) -> Self {
         let files = files
             .iter()
             .map(|(file, text)| RawFile { name: (*file).to_owned(), content: Content::Bytes(text.as_bytes().to_vec()) })
             .collect();
-        Self::from_files(name.into(), files)
+        Self::from_files(dialect, name.into(), files)
     }
 
     /// The same source with what one of its migrations loses on purpose, for a released file that cannot say so itself
@@ -119,7 +133,7 @@ impl Source {
     /// A source of code migrations, sorted by number.
     pub fn code(name: impl Into<String>, migrations: Vec<Arc<dyn CodeMigration>>) -> Self {
         let name = name.into();
-        let mut source = Self::from_files(name.clone(), Vec::new());
+        let mut source = Self::from_files(Dialect::Sqlite, name.clone(), Vec::new());
         source.migrations = migrations
             .into_iter()
             .map(|code| Migration {
@@ -208,8 +222,8 @@ impl Source {
         Some(sha256_hex(text.as_bytes()))
     }
 
-    fn from_files(name: String, files: Vec<RawFile>) -> Self {
-        let read = pairs::read(&name, files);
+    fn from_files(dialect: Dialect, name: String, files: Vec<RawFile>) -> Self {
+        let read = pairs::read(dialect, &name, files);
         Self {
             name,
             directory: None,

@@ -13,7 +13,7 @@ use crate::{
     execution::apply::{Order, in_transaction},
     execution::loss::DataLoss,
     files::migration::{Direction, Migration, MigrationId},
-    files::script::Statement,
+    files::script::{Dialect, Statement},
     files::source::Source,
     ledger::{EventKind, Row, RowChange, SharedRow, Witness},
     report::{AdoptReport, RepairAction, RepairStep},
@@ -164,7 +164,7 @@ impl Migrator<'_> {
     fn execute_all(&mut self, statements: &[String]) -> Result<(), MigrateError> {
         let id = MigrationId::new(self.adopting()?.name(), 1);
         for (at, text) in statements.iter().enumerate() {
-            let shown = Statement { text: text.clone(), line: 1 }.in_short();
+            let shown = Statement::alone(Dialect::Sqlite, text.as_str()).in_short();
             self.target.report(&Progress::Statement { id: id.clone(), statement: at + 1, text: shown });
             self.target.execute(text)?;
         }

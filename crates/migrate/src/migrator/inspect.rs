@@ -99,7 +99,7 @@ impl Migrator<'_> {
             return finding.hint.is_some().then(|| NextStep::Mend { finding: finding.clone() });
         }
         // Its own checkpoints, not the schema, say how it continues.
-        if survey.standings.iter().any(|standing| standing.statements_done > 0) {
+        if survey.standings.iter().any(|standing| standing.is_interrupted) {
             return Some(NextStep::Up);
         }
         if report.applied_count == 0

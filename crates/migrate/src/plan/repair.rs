@@ -63,7 +63,7 @@ pub fn repair(
     if !reasons.is_empty() {
         return Err(reasons);
     }
-    if let Some(standing) = survey.standings.iter().find(|standing| standing.statements_done > 0) {
+    if let Some(standing) = survey.standings.iter().find(|standing| standing.is_interrupted) {
         let message = format!("it was interrupted after {} of its statements", standing.statements_done);
         let finding = Finding::new(FindingKind::Interrupted, standing.id.to_string(), message);
         return Err(vec![finding.hint("finish its up first")]);

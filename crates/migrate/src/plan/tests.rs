@@ -26,6 +26,7 @@ fn standing(number: i64, recorded: Recorded, presence: Presence) -> Standing {
         presence: Some(presence),
         already_there: Vec::new(),
         statements_done: 0,
+        is_interrupted: false,
         problem: None,
     }
 }

@@ -54,6 +54,46 @@ pub enum Facet {
     ViewColumns,
     /// View: the query.
     Query,
+    /// Column: it counts by itself, with the settings of its sequence.
+    Identity,
+    /// Column: how long values are kept, unless as its type has it.
+    Storage,
+    /// Table, index or view: settings behind WITH.
+    Options,
+    /// Table: UNLOGGED.
+    Persistence,
+    /// Table: how its rows are divided among partitions.
+    PartitionBy,
+    /// Table: of which table it is a partition, and which rows it has.
+    PartitionOf,
+    /// Table: from which tables it inherits.
+    Inherits,
+    /// Table: whether policies act, also for its owner.
+    RowSecurity,
+    /// Table: what replication writes of an old row, unless the primary key.
+    ReplicaIdentity,
+    /// Constraint or index: NOT VALID or INVALID.
+    Validity,
+    /// Constraint: what it is apart from its name and its columns.
+    Terms,
+    /// Index: its access method, unless btree.
+    Method,
+    /// Sequence: type, start, step and bounds.
+    Values,
+    /// Sequence: the column with which it goes.
+    OwnedBy,
+    /// Type: its labels, its attributes or its range.
+    Shape,
+    /// Function: the whole of it.
+    Routine,
+    /// Policy: command, roles and conditions.
+    Policy,
+    /// Trigger or rule: when it fires, unless always on the origin.
+    Enabled,
+    /// Rule, statistics: the statement that makes it.
+    Statement,
+    /// Any: its comment.
+    Comment,
 }
 
 impl Facet {
@@ -79,6 +119,26 @@ impl Facet {
             Self::IndexPredicate => DifferenceKind::IndexPredicate,
             Self::Timing | Self::Event | Self::When | Self::Body => DifferenceKind::TriggerChanged,
             Self::ViewColumns | Self::Query => DifferenceKind::ViewChanged,
+            Self::Identity => DifferenceKind::Identity,
+            Self::Storage => DifferenceKind::Storage,
+            Self::Options => DifferenceKind::Options,
+            Self::Persistence => DifferenceKind::Persistence,
+            Self::PartitionBy => DifferenceKind::PartitionKey,
+            Self::PartitionOf => DifferenceKind::Partition,
+            Self::Inherits => DifferenceKind::Inherits,
+            Self::RowSecurity => DifferenceKind::RowSecurity,
+            Self::ReplicaIdentity => DifferenceKind::ReplicaIdentity,
+            Self::Validity => DifferenceKind::Validity,
+            Self::Terms => DifferenceKind::Terms,
+            Self::Method => DifferenceKind::IndexMethod,
+            Self::Values => DifferenceKind::SequenceChanged,
+            Self::OwnedBy => DifferenceKind::SequenceChanged,
+            Self::Shape => DifferenceKind::TypeChanged,
+            Self::Routine => DifferenceKind::FunctionChanged,
+            Self::Policy => DifferenceKind::PolicyChanged,
+            Self::Enabled => DifferenceKind::EnabledChanged,
+            Self::Statement => DifferenceKind::StatementChanged,
+            Self::Comment => DifferenceKind::Comment,
         }
     }
 
@@ -107,6 +167,26 @@ impl Facet {
             Self::When => "no WHEN: every row",
             Self::Body => "no statements",
             Self::Query => "no query",
+            Self::Identity => "no identity",
+            Self::Storage => "the usual storage",
+            Self::Options => "no options",
+            Self::Persistence => "logged",
+            Self::PartitionBy => "not partitioned",
+            Self::PartitionOf => "no partition",
+            Self::Inherits => "inherits nothing",
+            Self::RowSecurity => "no row-level security",
+            Self::ReplicaIdentity => "the usual replica identity",
+            Self::Validity => "valid",
+            Self::Terms => "no terms",
+            Self::Method => "btree",
+            Self::Values => "no values",
+            Self::OwnedBy => "owned by no column",
+            Self::Shape => "no shape",
+            Self::Routine => "no body",
+            Self::Policy => "no conditions",
+            Self::Enabled => "enabled",
+            Self::Statement => "no statement",
+            Self::Comment => "no comment",
         }
     }
 }
@@ -192,6 +272,12 @@ pub(super) fn words(facet: Facet, text: &str) -> String {
         Facet::When => format!("WHEN {text}"),
         Facet::Body => format!("BEGIN {text} END"),
         Facet::Query => format!("AS {text}"),
+        Facet::Comment => format!("COMMENT {text}"),
+        Facet::Method => format!("USING {text}"),
+        Facet::Options => format!("WITH ({text})"),
+        Facet::OwnedBy => format!("OWNED BY {text}"),
+        Facet::PartitionBy => format!("PARTITION BY {text}"),
+        Facet::Inherits => format!("INHERITS ({text})"),
         _ => text.to_owned(),
     }
 }

@@ -68,6 +68,70 @@ pub enum DifferenceKind {
     Autoincrement,
     /// A virtual table has another module or other arguments.
     VirtualTable,
+    /// A column counts by itself on one side only, or otherwise.
+    Identity,
+    /// A column keeps long values otherwise.
+    Storage,
+    /// Settings behind WITH differ.
+    Options,
+    /// A table is UNLOGGED on one side only.
+    Persistence,
+    /// Rows are divided among partitions otherwise.
+    PartitionKey,
+    /// A partition has other rows, or belongs to another table.
+    Partition,
+    /// A table inherits from others.
+    Inherits,
+    /// Policies act on one side only.
+    RowSecurity,
+    /// Replication writes something else of old rows.
+    ReplicaIdentity,
+    /// A constraint is NOT VALID, or an index INVALID.
+    Validity,
+    /// A constraint has other terms.
+    Terms,
+    /// An EXCLUDE constraint is missing, extra or another.
+    Exclusion,
+    /// An index has another access method.
+    IndexMethod,
+    /// A sequence is not there.
+    SequenceMissing,
+    /// A sequence counts otherwise.
+    SequenceChanged,
+    /// A type is not there.
+    TypeMissing,
+    /// A type has other labels or attributes.
+    TypeChanged,
+    /// A domain is not there.
+    DomainMissing,
+    /// A function is not there.
+    FunctionMissing,
+    /// A function does something else.
+    FunctionChanged,
+    /// A policy is not there.
+    PolicyMissing,
+    /// A table of ours has a policy that no migration made.
+    PolicyExtra,
+    /// A policy lets other rows through.
+    PolicyChanged,
+    /// A trigger or a rule fires on one side only.
+    EnabledChanged,
+    /// A rule is not there.
+    RuleMissing,
+    /// A table of ours has a rule that no migration made.
+    RuleExtra,
+    /// Extended statistics are not there.
+    StatisticsMissing,
+    /// A table of ours has statistics that no migration made.
+    StatisticsExtra,
+    /// A column of ours has a sequence that no migration made.
+    SequenceExtra,
+    /// A rule or statistics are another.
+    StatementChanged,
+    /// A schema is not there.
+    NamespaceMissing,
+    /// A comment is another.
+    Comment,
 }
 
 /// One difference, with what was expected and what was found in readable SQL words.
@@ -163,6 +227,10 @@ pub(super) fn extra(name: &ObjectName, definition: &Definition) -> Difference {
         ObjectKind::Column => DifferenceKind::ColumnExtra,
         ObjectKind::Index => DifferenceKind::IndexExtra,
         ObjectKind::Trigger => DifferenceKind::TriggerExtra,
+        ObjectKind::Policy => DifferenceKind::PolicyExtra,
+        ObjectKind::Rule => DifferenceKind::RuleExtra,
+        ObjectKind::Statistics => DifferenceKind::StatisticsExtra,
+        ObjectKind::Sequence => DifferenceKind::SequenceExtra,
         other => kind_of_missing(other),
     };
     Difference { kind, object: name.clone(), expected: None, found: Some(description(name, definition)) }
@@ -233,11 +301,12 @@ pub(super) fn missing(name: &ObjectName, definition: &Definition) -> Difference 
 
 fn description(name: &ObjectName, definition: &Definition) -> String {
     match name.kind {
-        ObjectKind::Check => format!("CHECK ({})", name.name),
+        ObjectKind::Check => format!("CHECK ({}) {}", name.name, facet_words(definition)).trim_end().to_owned(),
         ObjectKind::Unique => format!("UNIQUE ({}) {}", name.name, facet_words(definition)).trim_end().to_owned(),
         ObjectKind::ForeignKey => {
             format!("FOREIGN KEY ({}) {}", name.name, facet_words(definition))
         }
+        ObjectKind::Exclusion => format!("EXCLUDE {}", name.name),
         kind => definition.describe(kind),
     }
 }
@@ -256,5 +325,15 @@ fn kind_of_missing(kind: ObjectKind) -> DifferenceKind {
         ObjectKind::Check => DifferenceKind::Check,
         ObjectKind::Index => DifferenceKind::IndexMissing,
         ObjectKind::Trigger => DifferenceKind::TriggerMissing,
+        ObjectKind::MaterializedView => DifferenceKind::ViewMissing,
+        ObjectKind::Sequence => DifferenceKind::SequenceMissing,
+        ObjectKind::Type => DifferenceKind::TypeMissing,
+        ObjectKind::Domain => DifferenceKind::DomainMissing,
+        ObjectKind::Function => DifferenceKind::FunctionMissing,
+        ObjectKind::Exclusion => DifferenceKind::Exclusion,
+        ObjectKind::Policy => DifferenceKind::PolicyMissing,
+        ObjectKind::Rule => DifferenceKind::RuleMissing,
+        ObjectKind::Statistics => DifferenceKind::StatisticsMissing,
+        ObjectKind::Namespace => DifferenceKind::NamespaceMissing,
     }
 }

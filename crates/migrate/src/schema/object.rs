@@ -26,6 +26,26 @@ pub enum ObjectKind {
     Index,
     /// A trigger on a table or a view.
     Trigger,
+    /// A view that keeps its rows.
+    MaterializedView,
+    /// A sequence, of its own or of a column.
+    Sequence,
+    /// A type: an enum with its labels, a composite, a range.
+    Type,
+    /// A domain, with its constraints.
+    Domain,
+    /// A function or a procedure, named with the types of its arguments.
+    Function,
+    /// An EXCLUDE constraint, named by its terms.
+    Exclusion,
+    /// A row-level security policy of a table.
+    Policy,
+    /// A rule of a table or a view.
+    Rule,
+    /// Extended statistics of a table.
+    Statistics,
+    /// A schema that migrations made, beside the one that they work in.
+    Namespace,
 }
 
 impl ObjectKind {
@@ -41,13 +61,23 @@ impl ObjectKind {
             Self::Check => "check",
             Self::Index => "index",
             Self::Trigger => "trigger",
+            Self::MaterializedView => "materialized view",
+            Self::Sequence => "sequence",
+            Self::Type => "type",
+            Self::Domain => "domain",
+            Self::Function => "function",
+            Self::Exclusion => "exclusion",
+            Self::Policy => "policy",
+            Self::Rule => "rule",
+            Self::Statistics => "statistics",
+            Self::Namespace => "schema",
         }
     }
 
     /// Whether it is a constraint, which has no statement of its own but is in that of its table.
     #[must_use]
     pub fn is_constraint(self) -> bool {
-        matches!(self, Self::Unique | Self::ForeignKey | Self::Check)
+        matches!(self, Self::Unique | Self::ForeignKey | Self::Check | Self::Exclusion)
     }
 }
 
@@ -74,6 +104,11 @@ impl ObjectName {
     /// Names a view.
     pub fn view(name: impl Into<String>) -> Self {
         Self { kind: ObjectKind::View, table: None, name: name.into() }
+    }
+
+    /// Names something that belongs to nothing: a type, a function, a sequence of its own.
+    pub fn alone(kind: ObjectKind, name: impl Into<String>) -> Self {
+        Self { kind, table: None, name: name.into() }
     }
 
     /// Names something that belongs to a table: a column, a constraint, an index or a trigger.
@@ -113,7 +148,12 @@ impl fmt::Display for ObjectName {
         };
         match self.kind {
             ObjectKind::Column => write!(f, "{word} {table}.{name}"),
-            ObjectKind::Index | ObjectKind::Trigger => write!(f, "{word} {name} on {table}"),
+            ObjectKind::Index
+            | ObjectKind::Trigger
+            | ObjectKind::Sequence
+            | ObjectKind::Policy
+            | ObjectKind::Rule
+            | ObjectKind::Statistics => write!(f, "{word} {name} on {table}"),
             _ => write!(f, "{word} {table} ({name})"),
         }
     }

@@ -147,6 +147,7 @@ fn standing(migration: &Migration, row: Option<&Row>, sight: &mut Sight<'_>) -> 
         already_there: sight.already_there(&migration.id),
         presence,
         statements_done: 0,
+        is_interrupted: false,
         problem: None,
     }
 }
@@ -163,6 +164,7 @@ fn without_file(row: &Row) -> Standing {
         is_reached: false,
         already_there: Vec::new(),
         statements_done: 0,
+        is_interrupted: false,
         problem: None,
     }
 }

@@ -43,7 +43,10 @@ fn problem(standing: &Standing, footprint: Option<&Footprint>, after_problem: Op
     if standing.is_applied() {
         return applied(standing, footprint);
     }
-    if standing.statements_done > 0 {
+    if standing.is_interrupted && standing.statements_done == 0 {
+        return Some("interrupted in its first statement; the next up begins with it again".to_owned());
+    }
+    if standing.is_interrupted {
         let done = standing.statements_done;
         return Some(format!("interrupted after {done} of its statements; the next up continues after them"));
     }

@@ -77,6 +77,10 @@ impl ErrorContext {
         StoreError::Closed { database: self.database() }
     }
 
+    pub(crate) fn busy(&self) -> StoreError {
+        StoreError::Outside(OutsideCause::Busy { database: self.database(), waited: Duration::ZERO })
+    }
+
     pub(crate) fn unreachable(&self, error: tokio_postgres::Error) -> StoreError {
         self.answer(Fault::Database(error), "connecting")
     }

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{Failure, Order, Recorder, check_outcome, in_own_transaction, in_transaction, record, refuse_loss};
+use super::{
+    Failure, Order, Recorder, again_if_asked, check_outcome, in_own_transaction, in_transaction, record, refuse_loss,
+};
 use crate::{
     execution::loss::{LossCheck, Moves},
     execution::replay::RunError,
@@ -44,7 +46,8 @@ fn run_and_record(
     let moves = Moves::of(script);
     let first = first_to_do(target, order, script)?;
     for statement in script.statements().iter().take(first) {
-        if is_setting(target, statement) {
+        // A pragma or an attached database belongs to the connection, so a run that continues has to say it again.
+        if statement.dialect.is_setting(&statement.text) {
             target.execute(&statement.text)?;
         }
     }
@@ -61,12 +64,6 @@ fn run_and_record(
     })
 }
 
-/// A pragma or an attached database belongs to the connection, so a run that continues has to say it again.
-fn is_setting(target: &dyn Target, statement: &Statement) -> bool {
-    let is_vacuum = statement.words().first().is_some_and(|word| word.is("vacuum"));
-    target.is_outside_transactions(&statement.text) && !is_vacuum
-}
-
 /// A statement that refuses a transaction can be run twice, so its checkpoint follows it.
 fn run_one(
     target: &mut dyn Target,
@@ -78,16 +75,24 @@ fn run_one(
     let id = order.migration.id.clone();
     target.report(&Progress::Statement { id, statement: at + 1, text: statement.in_short() });
     let is_bare = target.is_outside_transactions(&statement.text);
+    if is_bare && target.leaves_halves() {
+        // Whatever the statement leaves behind when it is broken off, the next run knows that it was this one.
+        in_own_transaction(target, ForeignKeys::AsSet, |target| {
+            Ok::<_, Failure>(target.checkpoint(&Checkpoint::begun(&order.migration.id, order.direction, at))?)
+        })?;
+    }
     if is_bare && let Err(failure) = count_and_execute(target, order, moves, at, statement) {
         // There is no transaction, but the count that has begun ends with one.
         target.roll_back();
         return Err(failure);
     }
-    in_own_transaction(target, ForeignKeys::AsSet, |target| {
-        if !is_bare {
-            count_and_execute(target, order, moves, at, statement)?;
-        }
-        Ok(target.checkpoint(&checkpoint(order, at, &statement.text))?)
+    again_if_asked(target, |target| {
+        in_own_transaction(target, ForeignKeys::AsSet, |target| {
+            if !is_bare {
+                count_and_execute(target, order, moves, at, statement)?;
+            }
+            Ok(target.checkpoint(&checkpoint(order, at, &statement.text))?)
+        })
     })
 }
 

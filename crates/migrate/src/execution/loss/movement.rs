@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::files::script::{Token, TokenKind, tokens};
+use crate::files::script::{Dialect, Token, TokenKind};
 
 /// `INSERT INTO table … SELECT …`, or `CREATE TABLE table AS SELECT …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,11 +53,15 @@ pub enum Move {
 }
 
 /// The words of one statement.
-pub(super) struct Words<'a>(Vec<Token<'a>>);
+pub(super) struct Words<'a>(Vec<Token<'a>>, Dialect);
 
 impl<'a> Words<'a> {
-    pub(super) fn of(statement: &'a str) -> Self {
-        Self(tokens(statement).into_iter().filter(Token::has_meaning).collect())
+    pub(super) fn of(dialect: Dialect, statement: &'a str) -> Self {
+        Self(dialect.words(statement), dialect)
+    }
+
+    fn folded(&self, token: &Token<'_>) -> String {
+        self.1.name(token)
     }
 
     /// Whether the statement names that, in quotes or not.
@@ -70,17 +74,24 @@ impl<'a> Words<'a> {
     }
 
     fn name(&self, at: usize) -> Option<String> {
-        self.0.get(at).filter(|token| is_name(token)).map(|token| token.name().to_lowercase())
+        self.0.get(at).filter(|token| is_name(token)).map(|token| self.folded(token))
     }
 
-    /// The name at `at`, which may begin with that of its database, and the place behind it.
+    /// The name at `at`, which may begin with that of its database or schema, and the place behind it. A schema is part
+    /// of the name unless it is the usual one.
     fn qualified(&self, at: usize) -> Option<(String, usize)> {
-        let at = if self.0.get(at + 1).is_some_and(|token| token.text == ".") { at + 2 } else { at };
-        Some((self.name(at)?, at + 1))
+        let at = if self.1 == Dialect::Postgres && self.is(at, "only") { at + 1 } else { at };
+        if self.0.get(at + 1).is_none_or(|token| token.text != ".") {
+            return Some((self.name(at)?, at + 1));
+        }
+        let (schema, name) = (self.name(at)?, self.name(at + 2)?);
+        let is_usual = self.1 == Dialect::Sqlite || schema == "public";
+        Some((if is_usual { name } else { format!("{schema}.{name}") }, at + 3))
     }
 
     /// The place behind `IF [NOT] EXISTS`, where that stands at `at`.
     fn behind_exists(&self, at: usize) -> usize {
+        let at = if self.1 == Dialect::Postgres && self.is(at, "concurrently") { at + 1 } else { at };
         match (self.is(at, "if"), self.is(at + 1, "not")) {
             (true, true) => at + 3,
             (true, false) => at + 2,
@@ -115,7 +126,7 @@ impl<'a> Words<'a> {
     }
 
     fn alteration(&self) -> Option<Move> {
-        let (table, at) = self.qualified(2)?;
+        let (table, at) = self.qualified(self.behind_exists(2))?;
         if self.is(at, "rename") && self.is(at + 1, "to") {
             return Some(Move::RenamesTable { from: table, to: self.name(at + 2)? });
         }
@@ -124,8 +135,11 @@ impl<'a> Words<'a> {
             return Some(Move::RenamesColumn { table, from: self.name(at)?, to: self.name(at + 2)? });
         }
         if self.is(at, "drop") {
+            if self.is(at + 1, "constraint") && self.1 == Dialect::Postgres {
+                return None;
+            }
             let at = if self.is(at + 1, "column") && self.0.len() > at + 2 { at + 2 } else { at + 1 };
-            return Some(Move::DropsColumn { table, column: self.name(at)? });
+            return Some(Move::DropsColumn { table, column: self.name(self.behind_exists(at))? });
         }
         None
     }
@@ -145,7 +159,7 @@ impl<'a> Words<'a> {
                     && equals.text == "="
                     && null.is("null")
                 {
-                    found.insert(column.name().to_lowercase());
+                    found.insert(self.folded(column));
                 }
                 assignment.clear();
                 if token.text != "," {
@@ -176,7 +190,7 @@ impl<'a> Words<'a> {
                 ")" => depth -= 1,
                 "," if depth == 1 => is_first = true,
                 _ if is_first && depth == 1 => {
-                    terms.push(token.name().to_lowercase());
+                    terms.push(self.folded(token));
                     is_first = false;
                 }
                 _ => {}
@@ -214,7 +228,7 @@ impl<'a> Words<'a> {
             return None;
         }
         let inside = self.0[at + 1..].iter().take_while(|token| token.text != ")");
-        Some(inside.filter(|token| is_name(token)).map(|token| token.name().to_lowercase()).collect())
+        Some(inside.filter(|token| is_name(token)).map(|token| self.folded(token)).collect())
     }
 
     /// The names between SELECT at `at` and its FROM.
@@ -229,7 +243,7 @@ impl<'a> Words<'a> {
                 // Not a product: a star behind a comma, a dot or SELECT itself.
                 "*" if depth == 0 && [",", "."].contains(&before) => return None,
                 _ if depth == 0 && token.is("from") => break,
-                _ if is_name(token) => _ = found.insert(token.name().to_lowercase()),
+                _ if is_name(token) => _ = found.insert(self.folded(token)),
                 _ => {}
             }
             before = token.text;
@@ -252,7 +266,9 @@ mod tests {
     #[test]
     fn a_column_that_an_update_sets_to_null_by_that_word_is_read() {
         let nulled = |text: &str| {
-            Words::of(text).nulled().map(|(table, columns)| (table, columns.into_iter().collect::<Vec<_>>().join(" ")))
+            Words::of(Dialect::Sqlite, text)
+                .nulled()
+                .map(|(table, columns)| (table, columns.into_iter().collect::<Vec<_>>().join(" ")))
         };
         let of = |table: &str, columns: &str| Some((table.to_owned(), columns.to_owned()));
         assert_eq!(nulled("UPDATE OR FAIL main.\"A\" AS x SET b = NULL, c = 1, D=null WHERE e = NULL"), of("a", "b d"));
@@ -265,7 +281,7 @@ mod tests {
 
     #[test]
     fn names_are_read_in_every_spelling() {
-        let movement = |text: &str| Words::of(text).movement().unwrap();
+        let movement = |text: &str| Words::of(Dialect::Sqlite, text).movement().unwrap();
         let column =
             |from: &str| Move::RenamesColumn { table: "a b".to_owned(), from: from.to_owned(), to: "c".to_owned() };
         assert_eq!(movement("ALTER TABLE main.[A b] RENAME COLUMN x TO c"), column("x"));
@@ -276,6 +292,6 @@ mod tests {
         assert_eq!(movement("CREATE TEMP TABLE t (a)"), Move::Makes("t".to_owned()));
         assert_eq!(movement("DROP TRIGGER IF EXISTS main.t"), Move::DropsPart("t".to_owned()));
         assert_eq!(movement("/* x */ DELETE FROM a -- y"), Move::Empties("a".to_owned()));
-        assert_eq!(Words::of("DELETE FROM a WHERE 1").movement(), None);
+        assert_eq!(Words::of(Dialect::Sqlite, "DELETE FROM a WHERE 1").movement(), None);
     }
 }

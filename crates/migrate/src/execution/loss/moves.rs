@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::movement::{Copy, Move, Words};
-use crate::files::script::{Script, Statement};
+use crate::files::script::{Dialect, Script, Statement};
 
 /// Collected from statements in the order in which they run. Names are in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Moves {
+    dialect: Dialect,
     table_renames: Vec<(String, String)>,
     column_renames: Vec<(String, String, String)>,
     made: BTreeSet<String>,
@@ -23,14 +24,14 @@ pub struct Moves {
 impl Moves {
     /// Those of a whole script.
     pub fn of(script: &Script) -> Self {
-        let mut moves = Self::default();
+        let mut moves = Self { dialect: script.dialect(), ..Self::default() };
         script.statements().iter().for_each(|statement| moves.note(&statement.text));
         moves
     }
 
     /// Adds what `statement` does.
     pub fn note(&mut self, statement: &str) {
-        let words = Words::of(statement);
+        let words = Words::of(self.dialect, statement);
         self.copies.extend(words.copy());
         self.indexes.extend(words.index());
         self.sets_counters |= words.names("sqlite_sequence");
@@ -55,7 +56,7 @@ impl Moves {
             whole.table_renames.iter().any(|(from, to)| from == name && whole.dropped_tables.contains(to) || to == name)
         };
         let done = script.statements().iter().take(statement);
-        let makes = |statement: &Statement| match Self::movement(&statement.text) {
+        let makes = |statement: &Statement| match movement(statement) {
             // Where it says so, the table may have been there before.
             Some(Move::Makes(name)) if !statement.words().iter().any(|word| word.is("exists")) => Some(name),
             _ => None,
@@ -63,14 +64,19 @@ impl Moves {
         done.filter_map(makes).filter(|name| !is_in_a_place(name)).collect()
     }
 
-    /// What one statement does to names.
+    /// What one statement of SQLite does to names.
     pub fn movement(statement: &str) -> Option<Move> {
-        Words::of(statement).movement()
+        Words::of(Dialect::Sqlite, statement).movement()
     }
 
     /// The table of an UPDATE with the columns that it sets to NULL by that very word: whoever wrote it means it.
     pub fn nulled(statement: &str) -> Option<(String, BTreeSet<String>)> {
-        Words::of(statement).nulled()
+        Self::nulled_in(Dialect::Sqlite, statement)
+    }
+
+    /// [`Moves::nulled`] in those words.
+    pub fn nulled_in(dialect: Dialect, statement: &str) -> Option<(String, BTreeSet<String>)> {
+        Words::of(dialect, statement).nulled()
     }
 
     /// Whether a statement drops an index, a trigger, a view or a table of that name.
@@ -144,7 +150,11 @@ impl Moves {
 
 /// What each statement of a script does to names.
 pub(crate) fn movements(script: &Script) -> Vec<Move> {
-    script.statements().iter().filter_map(|Statement { text, .. }| Moves::movement(text)).collect()
+    script.statements().iter().filter_map(movement).collect()
+}
+
+fn movement(statement: &Statement) -> Option<Move> {
+    Words::of(statement.dialect, &statement.text).movement()
 }
 
 #[cfg(test)]

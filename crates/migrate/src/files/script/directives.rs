@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Bounds, ScriptError, Token, TokenKind, tokens};
+use super::{Bounds, Dialect, ScriptError, Token, TokenKind, tokens, tokens_in};
 use crate::schema::{ObjectKind, ObjectName};
 
 /// Everything that the directives of one file say.
@@ -37,15 +37,22 @@ impl IntendedLoss {
         match words.as_slice() {
             [table] => Some(Self { name: name(table)?, column: None }),
             [table, dot, column] if dot.text == "." => Some(Self { name: name(table)?, column: Some(name(column)?) }),
+            [schema, one, table, other, column] if one.text == "." && other.text == "." => {
+                Some(Self { name: format!("{}.{}", name(schema)?, name(table)?), column: Some(name(column)?) })
+            }
             _ => None,
         }
     }
 
     /// Whether it speaks of that object.
     pub fn covers(&self, object: &ObjectName) -> bool {
+        let owner = object.owner().to_lowercase();
+        let name = object.name.to_lowercase();
         match &self.column {
-            Some(column) => object.kind == ObjectKind::Column && object.owner() == self.name && object.name == *column,
-            None => object.owner() == self.name || object.kind != ObjectKind::Column && object.name == self.name,
+            // The first part may be the schema of a table.
+            Some(column) if owner == format!("{}.{column}", self.name) => true,
+            Some(column) => object.kind == ObjectKind::Column && owner == self.name && name == *column,
+            None => owner == self.name || object.kind != ObjectKind::Column && name == self.name,
         }
     }
 }
@@ -61,14 +68,14 @@ impl fmt::Display for IntendedLoss {
 
 /// Reads every directive of `text`. How the statements are bounded is said before the first of them; the rest may
 /// stand anywhere, on its own line.
-pub(super) fn read(text: &str) -> Result<Directives, ScriptError> {
+pub(super) fn read(dialect: Dialect, text: &str) -> Result<Directives, ScriptError> {
     let mut found = Directives::default();
     let mut line = 1;
     let mut is_head = true;
     let mut is_line_start = true;
-    for token in tokens(text) {
+    for token in tokens_in(dialect, text) {
         if token.kind == TokenKind::Comment && is_line_start {
-            found.see(&token, line, is_head)?;
+            found.see(dialect, &token, line, is_head)?;
         }
         is_head &= !token.has_meaning();
         line += token.text.matches('\n').count();
@@ -81,7 +88,7 @@ pub(super) fn read(text: &str) -> Result<Directives, ScriptError> {
 }
 
 impl Directives {
-    fn see(&mut self, comment: &Token<'_>, line: usize, is_head: bool) -> Result<(), ScriptError> {
+    fn see(&mut self, dialect: Dialect, comment: &Token<'_>, line: usize, is_head: bool) -> Result<(), ScriptError> {
         let Some(text) = comment.text.strip_prefix("--").map(str::trim) else {
             return Ok(());
         };
@@ -91,6 +98,7 @@ impl Directives {
             return Ok(());
         };
         match directive {
+            "rebuild" if dialect == Dialect::Postgres => Err(ScriptError::NoRebuild { line }),
             "rebuild" => self.bound(Bounds::Rebuild, directive, line, is_head),
             "no transaction" | "no-transaction" => self.bound(Bounds::Statements, directive, line, is_head),
             "other files" => {
@@ -135,7 +143,7 @@ mod tests {
     use super::*;
 
     fn intended(text: &str) -> Vec<String> {
-        read(text).unwrap().intended.iter().map(ToString::to_string).collect()
+        read(Dialect::Sqlite, text).unwrap().intended.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -150,21 +158,24 @@ mod tests {
     fn what_is_no_directive_is_an_error_wherever_it_stands() {
         for text in ["-- longshore: magic\nSELECT 1", "SELECT 1;\n-- longshore: loose a\n", "-- longshore: loses a b\n"]
         {
-            assert!(matches!(read(text), Err(ScriptError::UnknownDirective { .. })), "{text}");
+            assert!(matches!(read(Dialect::Sqlite, text), Err(ScriptError::UnknownDirective { .. })), "{text}");
         }
     }
 
     #[test]
     fn a_file_may_name_the_number_that_it_follows() {
-        assert_eq!(read("-- longshore: follows 7\nSELECT 1").unwrap().follows, Some(7));
-        assert!(read("-- longshore: follows it\nSELECT 1").is_err());
+        assert_eq!(read(Dialect::Sqlite, "-- longshore: follows 7\nSELECT 1").unwrap().follows, Some(7));
+        assert!(read(Dialect::Sqlite, "-- longshore: follows it\nSELECT 1").is_err());
     }
 
     #[test]
     fn the_bounds_are_said_once_and_before_the_first_statement() {
-        assert_eq!(read("-- why\n\n-- longshore: rebuild\nSELECT 1").unwrap().bounds, Bounds::Rebuild);
+        assert_eq!(read(Dialect::Sqlite, "-- why\n\n-- longshore: rebuild\nSELECT 1").unwrap().bounds, Bounds::Rebuild);
         for text in ["SELECT 1;\n-- longshore: rebuild\n", "-- longshore: rebuild\n-- longshore: no transaction\n"] {
-            assert!(matches!(read(text), Err(ScriptError::MisplacedDirective { line: 2, .. })), "{text}");
+            assert!(
+                matches!(read(Dialect::Sqlite, text), Err(ScriptError::MisplacedDirective { line: 2, .. })),
+                "{text}"
+            );
         }
     }
 

@@ -1,5 +1,7 @@
 //! Cuts SQL into tokens that, joined, are the text again. Never fails: what is left open is a token of its own kind.
 
+use super::Dialect;
+
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
@@ -54,12 +56,20 @@ impl Token<'_> {
     }
 }
 
-/// Every token of `text`, in order, nothing left out.
+/// Every token of `text` in SQLite's words, in order, nothing left out.
 pub fn tokens(text: &str) -> Vec<Token<'_>> {
+    tokens_in(Dialect::Sqlite, text)
+}
+
+/// Every token of `text`, in order, nothing left out.
+pub fn tokens_in(dialect: Dialect, text: &str) -> Vec<Token<'_>> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let (kind, length) = next(rest, first);
+        let (kind, length) = match dialect {
+            Dialect::Sqlite => next(rest, first),
+            Dialect::Postgres => next_of_postgres(rest, first),
+        };
         found.push(Token { kind, text: &rest[..length] });
         rest = &rest[length..];
     }
@@ -83,6 +93,53 @@ fn next(rest: &str, first: char) -> (TokenKind, usize) {
         _ if is_word(first) => (TokenKind::Word, run(rest, is_in_word)),
         _ => (TokenKind::Symbol, first.len_utf8()),
     }
+}
+
+/// What PostgreSQL reads otherwise: brackets and backticks quote nothing, comments nest, `E'…'` has backslashes.
+fn next_of_postgres(rest: &str, first: char) -> (TokenKind, usize) {
+    match first {
+        '[' | '`' => (TokenKind::Symbol, 1),
+        '/' if rest.starts_with("/*") => nested_comment(rest),
+        'e' | 'E' if rest[1..].starts_with('\'') => escaped_quote(rest),
+        '$' if rest[1..].starts_with(|letter: char| letter.is_ascii_digit()) => (TokenKind::Symbol, 1),
+        _ => next(rest, first),
+    }
+}
+
+fn nested_comment(rest: &str) -> (TokenKind, usize) {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while at < rest.len() {
+        let bytes = &rest.as_bytes()[at..];
+        if bytes.starts_with(b"/*") {
+            depth += 1;
+            at += 2;
+        } else if bytes.starts_with(b"*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return (TokenKind::Comment, at);
+            }
+        } else {
+            at += 1;
+        }
+    }
+    (TokenKind::UnclosedComment, rest.len())
+}
+
+/// A text in which a backslash takes away the meaning of the quote behind it.
+fn escaped_quote(rest: &str) -> (TokenKind, usize) {
+    let bytes = rest.as_bytes();
+    let mut at = 2;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => at += 2,
+            b'\'' if bytes.get(at + 1) == Some(&b'\'') => at += 2,
+            b'\'' => return (TokenKind::Quoted, at + 1),
+            _ => at += 1,
+        }
+    }
+    (TokenKind::UnclosedQuote, rest.len())
 }
 
 /// A byte-order mark before a word is a space to SQLite, as where two files were joined; inside one it is a letter.
@@ -142,6 +199,18 @@ mod tests {
     fn tokens_joined_are_the_text_again() {
         for text in ["", "a'b''c'd", "$x$ ; $x$ $1", "/* -- */ -- /*\n'", "é\u{feff}\"\"\"", "[a", "$é$"] {
             assert_eq!(tokens(text).iter().map(|token| token.text).collect::<String>(), text);
+        }
+    }
+
+    #[test]
+    fn postgres_nests_comments_escapes_quotes_and_subscripts_with_brackets() {
+        let found = |text| -> Vec<&str> { tokens_in(Dialect::Postgres, text).iter().map(|token| token.text).collect() };
+        assert_eq!(found("/* a /* b */ ; */;"), ["/* a /* b */ ; */", ";"]);
+        assert_eq!(found(r"E'it\'s; '';';"), [r"E'it\'s; '';'", ";"]);
+        assert_eq!(found("a['x]']"), ["a", "[", "'x]'", "]"]);
+        assert_eq!(found("$1$;"), ["$", "1$", ";"]);
+        for text in ["/* /* */", r"e'\'", "`[", "$a$ é", "é/*é*/"] {
+            assert_eq!(found(text).concat(), text);
         }
     }
 

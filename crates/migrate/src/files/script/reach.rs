@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     fn reached(text: &str) -> Option<Reach> {
-        reach(&Statement { text: text.to_owned(), line: 1 })
+        reach(&Statement::alone(crate::files::script::Dialect::Sqlite, text))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Content, RawFile, file_name::FileName, new_pair};
 use crate::{
     files::migration::{Body, Direction, Migration, MigrationId},
-    files::script::{Script, ScriptError},
+    files::script::{Dialect, Script, ScriptError},
     import,
     import::{Guess, Skipped, why_skipped},
     report::finding::{Finding, FindingKind},
@@ -25,7 +25,7 @@ struct Half {
     script: Script,
 }
 
-pub(super) fn read(source: &str, files: Vec<RawFile>) -> Read {
+pub(super) fn read(dialect: Dialect, source: &str, files: Vec<RawFile>) -> Read {
     let mut read = Read { migrations: Vec::new(), unrecognised: Vec::new(), skipped: Vec::new(), findings: Vec::new() };
     let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -36,7 +36,7 @@ pub(super) fn read(source: &str, files: Vec<RawFile>) -> Read {
             read.skipped.push(Skipped { name: file.name, reason });
             continue;
         }
-        match half(&file, &names) {
+        match half(dialect, &file, &names) {
             Ok((name, half)) if name.direction == Direction::Up => ups.push((name.number, half)),
             Ok((name, half)) => downs.entry(name.number).or_default().push(half),
             Err(finding) => {
@@ -97,7 +97,7 @@ fn reason_to_skip(file: &RawFile) -> Option<&'static str> {
     }
 }
 
-fn half(file: &RawFile, others: &[&str]) -> Result<(FileName, Half), Box<Finding>> {
+fn half(dialect: Dialect, file: &RawFile, others: &[&str]) -> Result<(FileName, Half), Box<Finding>> {
     let finding = |Guess { message, hint, remedy }| {
         Box::new(Finding::new(FindingKind::UnrecognisedFile, &file.name, message).hint(hint).remedy(remedy))
     };
@@ -119,7 +119,7 @@ fn half(file: &RawFile, others: &[&str]) -> Result<(FileName, Half), Box<Finding
     if import::has_breakpoints(text) {
         return Err(unrecognised());
     }
-    let script = Script::parse(text).map_err(|error| Box::new(unreadable(&file.name, &error)))?;
+    let script = Script::parse_in(dialect, text).map_err(|error| Box::new(unreadable(&file.name, &error)))?;
     let half = Half { file: file.name.clone(), name: name.name.clone(), script };
     Ok((name, half))
 }
@@ -136,6 +136,13 @@ fn unreadable(file: &str, error: &ScriptError) -> Finding {
         }
         ScriptError::OtherFiles { .. } => {
             format!("delete it, or say `-- longshore: other files` in {file} if it is meant")
+        }
+        ScriptError::NoRebuild { line } => format!("delete line {line} of {file}"),
+        ScriptError::NeedsNoTransaction { .. } => {
+            format!("put it into a file of its own that begins with `-- longshore: no transaction` ({file} does not)")
+        }
+        ScriptError::ClientCommand { .. } => {
+            format!("delete it from {file}, and write rows as INSERT statements")
         }
         ScriptError::BeyondDatabase { .. } => format!("delete it from {file}"),
         ScriptError::Unclosed { .. } => format!("close it in {file}"),

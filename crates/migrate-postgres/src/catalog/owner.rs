@@ -1,0 +1,105 @@
+use std::collections::BTreeMap;
+
+use longshore_migrate::{
+    schema::{Definition, ObjectKind, ObjectName, Schema},
+    target::{self, SchemaChanges},
+};
+
+/// What stands by itself, a table or a view or a type, with all that belongs to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// Its name without its schema and without arguments, by which statements name it.
+    pub(super) base: String,
+    pub(super) objects: BTreeMap<ObjectName, Definition>,
+    pub(super) statements: Vec<Statement>,
+    /// How many tables it stands upon, so that a partition is made after its parent.
+    pub(super) depth: usize,
+}
+
+/// The statement that makes an object, with its place among all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Statement {
+    pub(super) rank: Rank,
+    pub(super) object: ObjectName,
+    pub(super) sql: String,
+}
+
+/// In which order a schema is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Namespace,
+    Type,
+    Sequence,
+    Function,
+    Table,
+    Index,
+    ForeignKey,
+    View,
+    Part,
+}
+
+impl Owner {
+    pub(super) fn new(base: &str) -> Self {
+        Self { base: base.to_owned(), ..Self::default() }
+    }
+
+    pub(super) fn add(&mut self, name: ObjectName, definition: Definition) {
+        self.objects.insert(name, definition);
+    }
+
+    /// Adds a constraint; a second one of the same name has a number behind it.
+    pub(super) fn add_constraint(&mut self, kind: ObjectKind, owner: &str, name: &str, definition: Definition) {
+        let mut object = ObjectName::on(kind, owner, name);
+        let mut count = 1;
+        while self.objects.contains_key(&object) {
+            count += 1;
+            object.name = format!("{name} {count}");
+        }
+        self.objects.insert(object, definition);
+    }
+
+    pub(super) fn make(&mut self, rank: Rank, object: ObjectName, sql: String) {
+        self.statements.push(Statement { rank, object, sql });
+    }
+
+    /// Whether a part of it has that name.
+    pub(super) fn has_part(&self, name: &str) -> bool {
+        self.objects.keys().any(|object| object.table.is_some() && !object.kind.is_constraint() && object.name == name)
+    }
+}
+
+/// Everything that was read, by the name of the owner.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Owners(pub(super) BTreeMap<String, Owner>);
+
+impl Owners {
+    pub(super) fn of(&mut self, name: &str, base: &str) -> &mut Owner {
+        self.0.entry(name.to_owned()).or_insert_with(|| Owner::new(base))
+    }
+
+    pub(super) fn schema(&self) -> Schema {
+        let mut schema = Schema::new();
+        for (name, definition) in self.0.values().flat_map(|owner| &owner.objects) {
+            schema.insert(name.clone(), definition.clone());
+        }
+        schema
+    }
+
+    /// Every statement in an order in which they can run.
+    pub(super) fn definitions(&self) -> Vec<target::Definition> {
+        let every = self.0.values().flat_map(|owner| owner.statements.iter().map(|one| (owner.depth, one)));
+        let mut every: Vec<(usize, &Statement)> = every.collect();
+        every.sort_by(|(depth, a), (other, b)| (a.rank, depth, &a.object).cmp(&(b.rank, other, &b.object)));
+        let definition =
+            |(_, one): (usize, &Statement)| target::Definition { object: one.object.clone(), sql: one.sql.clone() };
+        every.into_iter().map(definition).collect()
+    }
+
+    /// What is there of those owners.
+    pub(super) fn changes(&self, owners: impl IntoIterator<Item = String>) -> SchemaChanges {
+        let owners: std::collections::BTreeSet<String> = owners.into_iter().collect();
+        let found = owners.iter().filter_map(|name| Some((name.clone(), self.0.get(name)?.clone())));
+        let part = Self(found.collect());
+        SchemaChanges { schema: part.schema(), definitions: part.definitions(), owners }
+    }
+}

@@ -1,0 +1,38 @@
+-- The sequence of an identity is part of its column; that of a serial column is an object of its own.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS owner,
+    a.attname::text AS name,
+    pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+    a.attnotnull AS is_not_null,
+    pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default,
+    a.attgenerated::text AS generated,
+    CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END AS identity,
+    CASE WHEN a.attidentity <> '' THEN (
+        SELECT format(
+            'START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s%s',
+            s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' END
+        )
+        FROM pg_catalog.pg_depend i JOIN pg_catalog.pg_sequence s ON s.seqrelid = i.objid
+        WHERE i.classid = 'pg_catalog.pg_class'::regclass
+            AND i.refclassid = 'pg_catalog.pg_class'::regclass
+            AND i.refobjid = c.oid AND i.refobjsubid = a.attnum AND i.deptype = 'i'
+    ) END AS identity_values,
+    CASE WHEN a.attcollation <> t.typcollation THEN (
+        SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+        FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
+        WHERE co.oid = a.attcollation
+    ) END AS collation,
+    CASE WHEN a.attstorage <> t.typstorage THEN
+        CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
+    END AS storage,
+    pg_catalog.col_description(c.oid, a.attnum) AS comment
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE n.nspname = ANY ($1)
+    AND ($2::text[] IS NULL OR c.relname = ANY ($2))
+    AND c.relkind IN ('r', 'p', 'f')
+ORDER BY n.nspname, c.relname, a.attnum

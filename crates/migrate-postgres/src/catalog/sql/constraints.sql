@@ -1,0 +1,26 @@
+-- Of tables and of domains. What a partition or a child has from its parent is the parent's. NOT NULL is of the column.
+SELECT
+    n.nspname::text AS schema,
+    coalesce(c.relname, t.typname)::text AS owner,
+    k.conname::text AS name,
+    k.contype::text AS kind,
+    c.oid IS NULL AS is_of_domain,
+    pg_catalog.pg_get_constraintdef(k.oid) AS definition,
+    CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS expression,
+    (
+        SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY key.place)
+        FROM unnest(k.conkey) WITH ORDINALITY AS key (number, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = key.number
+    ) AS columns,
+    k.convalidated AS is_valid,
+    pg_catalog.obj_description(k.oid, 'pg_constraint') AS comment
+FROM pg_catalog.pg_constraint k
+LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+LEFT JOIN pg_catalog.pg_type t ON t.oid = k.contypid
+JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(c.relnamespace, t.typnamespace)
+WHERE n.nspname = ANY ($1)
+    AND ($2::text[] IS NULL OR coalesce(c.relname, t.typname) = ANY ($2))
+    AND k.contype IN ('p', 'u', 'f', 'c', 'x')
+    AND k.conparentid = 0
+    AND (k.contype <> 'c' OR k.contypid <> 0 OR k.conislocal)
+ORDER BY n.nspname, coalesce(c.relname, t.typname), k.conname

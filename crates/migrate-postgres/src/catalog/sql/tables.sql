@@ -1,0 +1,44 @@
+-- Tables, partitioned tables, foreign tables, views and materialized views. What an extension made is its own.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS name,
+    c.relkind::text AS kind,
+    c.relpersistence = 'u' AS is_unlogged,
+    c.relrowsecurity AS has_row_security,
+    c.relforcerowsecurity AS forces_row_security,
+    CASE c.relreplident
+        WHEN 'n' THEN 'NOTHING'
+        WHEN 'f' THEN 'FULL'
+        WHEN 'i' THEN (
+            SELECT 'INDEX ' || quote_ident(ic.relname)
+            FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
+            WHERE i.indrelid = c.oid AND i.indisreplident
+        )
+    END AS replica_identity,
+    (SELECT string_agg(option, ', ' ORDER BY option) FROM unnest(c.reloptions) AS option) AS options,
+    pg_catalog.pg_get_partkeydef(c.oid) AS partition_key,
+    pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
+    (
+        SELECT string_agg(quote_ident(pn.nspname) || '.' || quote_ident(p.relname), ', ' ORDER BY h.inhseqno)
+        FROM pg_catalog.pg_inherits h
+        JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
+        JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+        WHERE h.inhrelid = c.oid
+    ) AS parents,
+    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS query,
+    (
+        SELECT quote_ident(s.srvname) || coalesce(' OPTIONS (' || array_to_string(f.ftoptions, ', ') || ')', '')
+        FROM pg_catalog.pg_foreign_table f JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
+        WHERE f.ftrelid = c.oid
+    ) AS server,
+    pg_catalog.obj_description(c.oid, 'pg_class') AS comment
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY ($1)
+    AND ($2::text[] IS NULL OR c.relname = ANY ($2))
+    AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+    )
+ORDER BY n.nspname, c.relname

@@ -1,0 +1,246 @@
+//! One connection on a thread of its own, so that it can be used from inside and from outside of any runtime.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    rc::Rc,
+    sync::mpsc as std_mpsc,
+    task::Poll,
+    thread,
+    time::Duration,
+};
+
+use tokio::{runtime::Builder, sync::mpsc, task::LocalSet, time::timeout};
+use tokio_postgres::{
+    Client, Error, Row, SimpleQueryMessage,
+    types::{ToSql, Type},
+};
+
+use crate::options::PostgresTargetOptions;
+
+/// How long a connection may take if its options do not say.
+const CONNECT_WAIT: Duration = Duration::from_secs(10);
+/// How long the end of a connection may take.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+
+type Work = Pin<Box<dyn Future<Output = ()>>>;
+type Job = Box<dyn FnOnce(Rc<Client>) -> Work + Send>;
+
+/// Why a statement got no answer.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The connection is gone.
+    Gone,
+    /// What the driver or the server said.
+    Database(Error),
+}
+
+impl Fault {
+    /// The code of the server's error.
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Self::Database(error) => error.code().map_or("", |code| code.code()),
+            Self::Gone => "",
+        }
+    }
+}
+
+/// A value that a statement is given.
+#[derive(Debug, Clone)]
+pub(crate) enum Param {
+    Text(Option<String>),
+    Integer(Option<i64>),
+    Truth(bool),
+    Texts(Option<Vec<String>>),
+    Oids(Vec<u32>),
+}
+
+impl Param {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self::Text(Some(text.into()))
+    }
+
+    fn bound(&self) -> (&(dyn ToSql + Sync), Type) {
+        match self {
+            Self::Text(text) => (text, Type::TEXT),
+            Self::Integer(number) => (number, Type::INT8),
+            Self::Truth(truth) => (truth, Type::BOOL),
+            Self::Texts(texts) => (texts, Type::TEXT_ARRAY),
+            Self::Oids(oids) => (oids, Type::OID_ARRAY),
+        }
+    }
+}
+
+/// A statement with its values.
+#[derive(Debug, Clone)]
+pub(crate) struct Query {
+    pub(crate) sql: String,
+    pub(crate) params: Vec<Param>,
+}
+
+impl Query {
+    pub(crate) fn new(sql: impl Into<String>, params: Vec<Param>) -> Self {
+        Self { sql: sql.into(), params }
+    }
+}
+
+/// One connection. Dropping it ends the session.
+pub(crate) struct Wire {
+    jobs: Option<mpsc::UnboundedSender<Job>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Wire {
+    pub(crate) fn open(options: &PostgresTargetOptions) -> Result<Self, Fault> {
+        let (jobs, inbox) = mpsc::unbounded_channel();
+        let (opened, answer) = std_mpsc::sync_channel(1);
+        let options = options.clone();
+        let spawned = thread::Builder::new().name("longshore-migrate".to_owned()).spawn(move || {
+            let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
+            LocalSet::new().block_on(&runtime, serve(options, inbox, opened));
+        });
+        let thread = spawned.map_err(|_| Fault::Gone)?;
+        answer.recv().map_err(|_| Fault::Gone)??;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Runs statements that give nothing.
+    pub(crate) fn batch(&self, sql: impl Into<String>) -> Result<(), Fault> {
+        let sql = sql.into();
+        self.ask(move |client| async move { client.batch_execute(&sql).await })
+    }
+
+    /// Runs statements one after the other in one round trip, each by itself: what one of them meets does not keep the
+    /// others from being sent.
+    pub(crate) fn row(&self, statements: Vec<String>) -> Vec<Result<Vec<SimpleQueryMessage>, Fault>> {
+        let count = statements.len();
+        let answered = self.ask(move |client| async move {
+            Ok(all(statements.iter().map(|sql| client.simple_query(sql)).collect()).await)
+        });
+        match answered {
+            Ok(answers) => answers.into_iter().map(|answer| answer.map_err(Fault::Database)).collect(),
+            Err(_) => (0..count).map(|_| Err(Fault::Gone)).collect(),
+        }
+    }
+
+    /// Runs one statement and gives what it says as text.
+    pub(crate) fn simple(&self, sql: impl Into<String>) -> Result<Vec<SimpleQueryMessage>, Fault> {
+        let sql = sql.into();
+        self.ask(move |client| async move { client.simple_query(&sql).await })
+    }
+
+    /// Runs one query with values, without a named statement.
+    pub(crate) fn query(&self, query: Query) -> Result<Vec<Row>, Fault> {
+        self.ask(move |client| async move {
+            let bound: Vec<_> = query.params.iter().map(Param::bound).collect();
+            client.query_typed(&query.sql, &bound).await
+        })
+    }
+
+    /// Runs queries in one round trip.
+    pub(crate) fn queries(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Fault> {
+        self.ask(move |client| async move {
+            let one = |query: Query| {
+                let client = Rc::clone(&client);
+                async move {
+                    let bound: Vec<_> = query.params.iter().map(Param::bound).collect();
+                    client.query_typed(&query.sql, &bound).await
+                }
+            };
+            all(queries.into_iter().map(one).collect()).await.into_iter().collect()
+        })
+    }
+
+    /// The types of what a query gives, in the words of the server.
+    pub(crate) fn types(&self, sql: impl Into<String>) -> Result<Vec<Type>, Fault> {
+        let sql = sql.into();
+        self.ask(move |client| async move {
+            let prepared = client.prepare(&sql).await?;
+            Ok(prepared.columns().iter().map(|column| column.type_().clone()).collect())
+        })
+    }
+
+    /// Whether the session is still there.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.batch("").is_ok()
+    }
+
+    /// Blocks until the thread of the connection has the answer.
+    fn ask<T, F, A>(&self, job: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(Rc<Client>) -> A + Send + 'static,
+        A: Future<Output = Result<T, Error>> + 'static,
+    {
+        let (sender, answer) = std_mpsc::sync_channel(1);
+        let job: Job = Box::new(move |client| {
+            Box::pin(async move {
+                // Whoever asked waits until it is answered.
+                let _ = sender.send(job(client).await);
+            })
+        });
+        let jobs = self.jobs.as_ref().ok_or(Fault::Gone)?;
+        jobs.send(job).map_err(|_| Fault::Gone)?;
+        answer.recv().map_err(|_| Fault::Gone)?.map_err(Fault::Database)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported, and there is nothing left to do.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(
+    options: PostgresTargetOptions,
+    mut inbox: mpsc::UnboundedReceiver<Job>,
+    opened: std_mpsc::SyncSender<Result<(), Fault>>,
+) {
+    let mut config = options.config.clone();
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_WAIT);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("longshore migrate");
+    }
+    let connected = match (options.connector)(config).await {
+        Ok(connected) => connected,
+        Err(error) => {
+            _ = opened.send(Err(Fault::Database(error)));
+            return;
+        }
+    };
+    let driver = tokio::task::spawn_local(connected.connection);
+    let client = Rc::new(connected.client);
+    _ = opened.send(Ok(()));
+    while let Some(job) = inbox.recv().await {
+        job(Rc::clone(&client)).await;
+    }
+    drop(client);
+    // The server hears that the session ends; one that does not answer is left.
+    let _ = timeout(CLOSE_WAIT, driver).await;
+}
+
+/// Polls all of them in their order, so that the first poll of each sends its statement before that of the next.
+async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut waiting: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut answers: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
+    poll_fn(move |context| {
+        for (future, answer) in waiting.iter_mut().zip(&mut answers) {
+            if answer.is_none()
+                && let Poll::Ready(output) = future.as_mut().poll(context)
+            {
+                *answer = Some(output);
+            }
+        }
+        if answers.iter().any(Option::is_none) {
+            return Poll::Pending;
+        }
+        Poll::Ready(answers.iter_mut().filter_map(Option::take).collect())
+    })
+    .await
+}

@@ -1,0 +1,1 @@
+-- Every job as one row, for people and for programs in other languages.

@@ -1,0 +1,13 @@
+-- Not while it still has a job: the next look for dead workers finds it by its row.
+DELETE FROM longshore.worker w
+WHERE w.worker = $1
+    AND NOT EXISTS (
+        SELECT
+        FROM longshore.claim
+        CROSS JOIN LATERAL unnest(claim.ids) AS given (id)
+        JOIN longshore.running
+            ON running.id = given.id
+            AND running.claim_number = claim.claim_number
+            AND running.worker = claim.worker
+        WHERE claim.worker = w.worker
+    )
