@@ -13,6 +13,9 @@ mod store;
 mod upkeep;
 mod workers;
 
+pub use jobs::enqueue::enqueue_in::{enqueue_in, enqueue_in_schema};
+pub use jobs::enqueue::statement::{Statement, Value};
+pub use jobs::outcomes::complete_in::{AttemptSuccess, CompleteError, complete_in, complete_in_schema};
 pub use options::PostgresOptions;
 pub use store::PostgresStore;
 pub use tokio_postgres;
