@@ -7,7 +7,7 @@ use longshore_core::{ClaimNumber, JobId, Status, Timestamp};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
-use crate::jobs::job_row::Columns;
+use crate::session::columns::Columns;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
 use place::Place;
