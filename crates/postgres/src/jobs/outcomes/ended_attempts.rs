@@ -36,7 +36,7 @@ pub(crate) const fn status_of(code: i16) -> Status {
 
 /// Where a job goes whose attempt has ended without success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Goal {
+pub(crate) enum Goal {
     Ready = 1,
     Later = 2,
     Ended = 3,

@@ -65,6 +65,22 @@ impl Changes {
         }
     }
 
+    /// Adds what another part of the transaction changed.
+    pub(crate) fn merge(&mut self, other: Self) {
+        match other.jobs {
+            Known::Any => self.jobs = Known::Any,
+            Known::Only(kinds) => {
+                kinds.iter().for_each(|kind| self.add_job(kind.job_type.as_deref(), &kind.queue));
+            }
+        }
+        match other.cancellations {
+            Known::Any => self.cancellations = Known::Any,
+            Known::Only(asked) => {
+                asked.into_iter().for_each(|one| self.add_cancellation(one.worker_id, one.job.0, one.job.1));
+            }
+        }
+    }
+
     /// What a subscriber is told, if anything.
     pub(super) fn hint_for(&self, interest: &Interest) -> Option<Hint> {
         match interest {
