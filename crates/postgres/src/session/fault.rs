@@ -6,7 +6,7 @@ use longshore_core::StoreError;
 use tokio_postgres::error::SqlState;
 
 use super::statements::is_stale_statement;
-use crate::connection::{cause_of, connect_cause, in_words};
+use longshore_postgres_server::{cause_of, connect_cause, in_words};
 
 /// Why a request failed, before it is said in words.
 #[derive(Debug)]

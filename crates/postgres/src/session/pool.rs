@@ -11,8 +11,8 @@ use tokio_postgres::{AsyncMessage, Config, Error, Row};
 use super::fault::{ErrorContext, Fault};
 use super::standing::{drive, in_words};
 use super::statements::{BEGIN, Call, Session};
-use crate::connection::connect_with;
 use crate::options::PostgresOptions;
+use longshore_postgres_server::connect_with;
 
 /// The connections for statements: made when they are needed, kept while the store is open.
 #[derive(Clone, Debug)]

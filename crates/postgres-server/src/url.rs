@@ -8,10 +8,10 @@ use thiserror::Error;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::environment::Environment;
-use super::parameters::{self, Parameters};
-use super::tls::{TlsMode, TlsSettings};
-use super::value;
+use crate::environment::Environment;
+use crate::parameters::{self, Parameters};
+use crate::tls::{TlsMode, TlsSettings};
+use crate::value;
 
 /// A server and a database, as libpq's URLs, `key=value` lists, environment variables and files name them.
 ///
@@ -170,7 +170,7 @@ impl PostgresUrl {
         config.port(server.port).user(&self.user).dbname(&self.database);
         let from_file = || {
             let file = self.password_file.as_ref()?;
-            super::password_file::password_for(file, server, &self.database, &self.user)
+            crate::password_file::password_for(file, server, &self.database, &self.user)
         };
         if let Some(password) = self.password.clone().or_else(from_file) {
             config.password(password);

@@ -11,10 +11,10 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres::config::{ChannelBinding, SslNegotiation};
 
-use super::environment::Environment;
-use super::parameters::Parameters;
-use super::password_file::is_open_to_others;
-use super::{InvalidPostgresUrl, value};
+use crate::environment::Environment;
+use crate::parameters::Parameters;
+use crate::password_file::is_open_to_others;
+use crate::{InvalidPostgresUrl, value};
 
 /// libpq's `sslmode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]

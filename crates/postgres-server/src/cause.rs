@@ -6,7 +6,7 @@ use std::time::Duration;
 use longshore_cause::OutsideCause;
 
 /// The cause outside the program behind an error of the driver or the server. `None` if the statement is the cause.
-pub(crate) fn cause_of(database: Arc<str>, error: &tokio_postgres::Error) -> Option<OutsideCause> {
+pub fn cause_of(database: Arc<str>, error: &tokio_postgres::Error) -> Option<OutsideCause> {
     let source = || in_words(error).into();
     let Some(code) = error.code() else {
         return is_of_connection(error).then(|| match tls_problem(error) {
@@ -31,7 +31,7 @@ pub(crate) fn cause_of(database: Arc<str>, error: &tokio_postgres::Error) -> Opt
 }
 
 /// The cause behind an error while connecting, where no statement can be the cause.
-pub(crate) fn connect_cause(database: Arc<str>, error: &tokio_postgres::Error) -> OutsideCause {
+pub fn connect_cause(database: Arc<str>, error: &tokio_postgres::Error) -> OutsideCause {
     if let Some(cause) = cause_of(Arc::clone(&database), error) {
         return cause;
     }
@@ -59,7 +59,7 @@ fn pooler_cause(database: Arc<str>, error: &tokio_postgres::Error) -> OutsideCau
 }
 
 /// What the server said, with its detail; the driver's own words are only "db error".
-pub(crate) fn in_words(error: &tokio_postgres::Error) -> String {
+pub fn in_words(error: &tokio_postgres::Error) -> String {
     if let Some(said) = error.as_db_error() {
         let detail = said.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
         return format!("{}{detail}", said.message());

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::InvalidPostgresUrl as Invalid;
+use crate::InvalidPostgresUrl as Invalid;
 
 /// The parameters that are understood, in libpq's names, then ours.
 pub(crate) const KNOWN: [&str; 32] = [

@@ -1,8 +1,8 @@
 use longshore_cause::OutsideCause;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::connect;
-use super::url::{Pooling, PostgresUrl};
+use crate::connect;
+use crate::url::{Pooling, PostgresUrl};
 
 /// Whether a pooler that may give each transaction another session stands before the server. If the URL leaves it open,
 /// two connections ask several times which process of the server serves them: without such a pooler each has one of its

@@ -8,9 +8,9 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::cause::{cause_of, connect_cause};
-use super::tls::TlsMode;
-use super::url::{PostgresUrl, Server};
+use crate::cause::{cause_of, connect_cause};
+use crate::tls::TlsMode;
+use crate::url::{PostgresUrl, Server};
 
 /// What drives a connection. It must be polled, in a task, for as long as its client is used.
 pub struct ConnectionTask(Box<dyn Messages + Send>);
@@ -65,7 +65,7 @@ pub async fn connect(url: &PostgresUrl) -> Result<(Client, ConnectionTask), Outs
 }
 
 /// The same with other settings.
-pub(crate) async fn connect_with(
+pub async fn connect_with(
     url: &PostgresUrl,
     configure: &(dyn Fn(&mut Config) + Sync),
 ) -> Result<(Client, ConnectionTask), OutsideCause> {

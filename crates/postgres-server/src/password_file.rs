@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::url::Server;
+use crate::url::Server;
 
 /// The password that libpq's file has for a server, a database and a user. The first line that fits counts. A file that
 /// others can read is not used, as in libpq.

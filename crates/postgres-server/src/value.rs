@@ -1,8 +1,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::InvalidPostgresUrl as Invalid;
-use super::parameters::Parameters;
+use crate::InvalidPostgresUrl as Invalid;
+use crate::parameters::Parameters;
 
 /// Takes a parameter as one of a few words.
 pub(crate) fn word<T: Copy>(

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
-use super::InvalidPostgresUrl as Invalid;
-use super::parameters::Parameters;
+use crate::InvalidPostgresUrl as Invalid;
+use crate::parameters::Parameters;
 
 /// libpq's environment variables with the parameters for which they stand in.
 const VARIABLES: [(&str, &str); 18] = [

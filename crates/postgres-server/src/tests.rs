@@ -2,11 +2,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use super::InvalidPostgresUrl as Invalid;
-use super::environment::Environment;
-use super::parameters;
-use super::tls::TlsMode;
-use super::url::{Pooling, PostgresUrl};
+use crate::InvalidPostgresUrl as Invalid;
+use crate::environment::Environment;
+use crate::parameters;
+use crate::tls::TlsMode;
+use crate::url::{Pooling, PostgresUrl};
 
 fn parse_in(text: &str, variables: &[(&str, &str)], home: Option<&Path>) -> Result<PostgresUrl, Invalid> {
     let variables: HashMap<&str, &str> = variables.iter().copied().collect();
@@ -22,7 +22,7 @@ fn parse(text: &str) -> Result<PostgresUrl, Invalid> {
 
 /// Servers, user, database, password of the first server.
 fn shown(url: &PostgresUrl) -> String {
-    let servers: Vec<_> = url.servers.iter().map(super::url::Server::name).collect();
+    let servers: Vec<_> = url.servers.iter().map(crate::url::Server::name).collect();
     let config = url.config_of(&url.servers[0]);
     let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
     format!("{} {} {} {}", servers.join(","), url.user, url.database, password.unwrap_or_default())
@@ -121,7 +121,7 @@ fn what_is_not_understood_is_refused_by_name_and_no_secret_is_repeated() {
         assert!(is_name || !format!("{error} {error:?}").contains("cret"), "{text}: {error:?}");
     }
     let url = parse("postgres://u:secret@h/db").expect("a valid URL");
-    assert!(!format!("{url} {url:?} {:#?}", crate::PostgresOptions::new(url.clone())).contains("secret"));
+    assert!(!format!("{url} {url:?} {url:#?}").contains("secret"));
 }
 
 #[test]
