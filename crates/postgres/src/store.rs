@@ -51,7 +51,9 @@ impl PostgresStore {
         let workers = Workers::default();
         let standing = Standing::new(pool.clone(), runtime.handle().clone());
         let parts = Parts { options, context, pool, runtime, standing, enqueues, claims, workers };
-        Ok(Self { parts: Arc::new(parts) })
+        let store = Self { parts: Arc::new(parts) };
+        jobs::claim::hints::start(&store.parts);
+        Ok(store)
     }
 
     /// Ends the connections. Later calls return `Closed`. Workers that were not retired look dead to every process.

@@ -132,6 +132,10 @@ impl Pool {
         self.shared.context.busy()
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.permits.is_closed()
+    }
+
     pub(crate) fn close(&self) {
         self.shared.permits.close();
         self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
