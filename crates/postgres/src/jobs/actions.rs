@@ -1,4 +1,4 @@
-mod delete;
+pub(crate) mod delete;
 mod edit;
 mod retry;
 mod step;

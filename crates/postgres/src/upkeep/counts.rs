@@ -87,6 +87,8 @@ impl Counts {
 
     /// Appends the collected changes.
     pub(crate) async fn flush(mut self, session: &Session) -> Result<(), Error> {
+        // A queue without a change stays: so it is known once a job was moved into it and out again.
+        self.depths.values_mut().for_each(|depths| depths.retain(|_, by| *by != 0));
         let depths =
             self.depths.iter().map(|(queue, depths)| Change { queue, depths: Some(depths), minute: None, ended: None });
         let minutes = self.minutes.iter().map(|((queue, minute), ended)| Change {
