@@ -5,3 +5,4 @@ pub(crate) mod job_row;
 pub(crate) mod outcomes;
 pub(crate) mod reading;
 pub(crate) mod state;
+pub(crate) mod unique_key;

@@ -13,6 +13,7 @@ mod store;
 mod upkeep;
 mod workers;
 
+pub use longshore_postgres_server::{ConnectionTask, InvalidPostgresUrl, Pooling, PostgresUrl, connect, is_pooled};
 pub use options::PostgresOptions;
 pub use store::PostgresStore;
 pub use tokio_postgres;

@@ -80,7 +80,7 @@ impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore")
             .field("database", &self.parts.context.database)
-            .field("application_name", &self.parts.options.config.get_application_name())
+            .field("schema", &self.parts.options.schema)
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,4 @@
 use longshore_core::{ClaimNumber, DeadLetterReason, JobId, Record, UnusableRow, WorkerId};
-use postgres_types::Type;
 
 use crate::jobs::claim::held::Leftovers;
 use crate::jobs::claim::hints::Changes;

@@ -4,7 +4,6 @@
 SELECT k.place,
        u.id,
        u.unique_key = k.unique_key AS holds_key,
-       j.queue,
        CASE
            WHEN r.id IS NOT NULL THEN 'running'
            WHEN b.id IS NOT NULL THEN 'blocked'
@@ -26,7 +25,7 @@ CROSS JOIN LATERAL (
     LIMIT 1000000
 ) AS u
 CROSS JOIN LATERAL (
-    SELECT queue, expires_at, deadline_at
+    SELECT expires_at, deadline_at
     FROM longshore.job
     WHERE id = u.id
     LIMIT 1

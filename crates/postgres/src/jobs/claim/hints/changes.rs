@@ -71,7 +71,7 @@ impl Changes {
             (Known::Only(kinds), Known::Only(more)) => {
                 more.into_iter().for_each(|kind| {
                     if !kinds.contains(&kind) {
-                        kinds.push(kind)
+                        kinds.push(kind);
                     }
                 });
                 self.jobs.bound(KINDS_MAX);
