@@ -24,6 +24,7 @@ impl Failures {
     pub(crate) fn told(&self, statement: &str, fault: Fault) -> TargetError {
         let error = match fault {
             Fault::Gone => return self.unreachable("the connection has ended".into()),
+            Fault::Outside(cause) => return cause.into(),
             Fault::Database(error) => error,
         };
         match self.outside_cause(&error) {

@@ -61,8 +61,9 @@ CREATE TABLE longshore.story (
     lapsed_worker integer
 );
 
--- What can be claimed now. Rank is the negated priority. `again` rows came back or came due, so their ids may be lower
--- than those that have been claimed; for the others a reader may remember where it was.
+-- What can be claimed now. Rank is the negated priority, and the highest rank for the lowest one, which has no negation:
+-- -GREATEST(priority, -2147483647). `again` rows came back or came due, so their ids may be lower than those that have
+-- been claimed; for the others a reader may remember where it was.
 CREATE TABLE longshore.ready (
     job_type text NOT NULL,
     queue text NOT NULL,
@@ -136,9 +137,11 @@ CREATE TABLE longshore.ended (
 CREATE INDEX ended_dead_letter ON longshore.ended (id) WHERE status = 3;
 CREATE INDEX ended_cancelled ON longshore.ended (id) WHERE status = 2;
 
--- The keys of jobs that have not ended.
+-- The keys of jobs that have not ended. A running job that passed its key on to another job, which waits behind it, has
+-- a row with the key, char(31) and its id: so the jobs of a key are a range of this table, and a job that ends deletes
+-- its row by its id, whatever the key is now.
 CREATE TABLE longshore.unique_key (
-    unique_key text PRIMARY KEY,
+    unique_key text COLLATE "C" PRIMARY KEY,
     id bigint NOT NULL UNIQUE
 );
 

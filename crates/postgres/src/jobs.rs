@@ -4,3 +4,5 @@ pub(crate) mod enqueue;
 pub(crate) mod job_row;
 pub(crate) mod outcomes;
 pub(crate) mod reading;
+pub(crate) mod state;
+pub(crate) mod unique_key;

@@ -4,7 +4,6 @@
 //! one statement a file in the folders of the code. It must not know handlers or the command line. Begin with
 //! `migrations/001_create_jobs.up.sql`, which says what the tables are.
 
-mod connection;
 mod console;
 mod instant;
 mod jobs;
@@ -14,7 +13,7 @@ mod store;
 mod upkeep;
 mod workers;
 
-pub use connection::{ConnectionTask, InvalidPostgresUrl, Pooling, PostgresUrl, connect, is_pooled};
+pub use longshore_postgres_server::{ConnectionTask, InvalidPostgresUrl, Pooling, PostgresUrl, connect, is_pooled};
 pub use options::PostgresOptions;
 pub use store::PostgresStore;
 pub use tokio_postgres;

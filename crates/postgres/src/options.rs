@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use longshore_core::{Clock, Limits, SystemClock};
 
-use crate::connection::{Pooling, PostgresUrl};
+use longshore_postgres_server::{Pooling, PostgresUrl};
 
 /// How to open a [`PostgresStore`](crate::PostgresStore).
 #[derive(Clone)]

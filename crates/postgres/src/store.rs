@@ -14,6 +14,7 @@ use crate::session::fault::{ErrorContext, Fault};
 use crate::session::pool::Pool;
 use crate::session::runtime::StoreRuntime;
 use crate::session::standing::Standing;
+use crate::upkeep::Upkeep;
 use crate::workers::Workers;
 use crate::{jobs, workers};
 
@@ -35,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) enqueues: Enqueues,
     pub(crate) claims: Claims,
     pub(crate) workers: Workers,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl PostgresStore {
@@ -48,10 +50,12 @@ impl PostgresStore {
         })?;
         let pool = Pool::new(options.clone(), context.clone(), runtime.handle().clone());
         let (enqueues, claims) = (Enqueues::default(), Claims::default());
-        let workers = Workers::default();
+        let (workers, upkeep) = (Workers::default(), Upkeep::default());
         let standing = Standing::new(pool.clone(), runtime.handle().clone());
-        let parts = Parts { options, context, pool, runtime, standing, enqueues, claims, workers };
-        Ok(Self { parts: Arc::new(parts) })
+        let parts = Parts { options, context, pool, runtime, standing, enqueues, claims, workers, upkeep };
+        let store = Self { parts: Arc::new(parts) };
+        jobs::claim::hints::start(&store.parts);
+        Ok(store)
     }
 
     /// Ends the connections. Later calls return `Closed`. Workers that were not retired look dead to every process.

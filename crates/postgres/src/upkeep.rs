@@ -1,7 +1,13 @@
+pub(crate) mod audit;
 pub(crate) mod counts;
+pub(crate) mod duties;
 pub(crate) mod health;
 pub(crate) mod housekeeping;
+mod keepers;
+mod long_attempts;
+mod pruning;
 pub(crate) mod stats;
+mod stuck;
 
 use std::sync::Arc;
 
@@ -11,6 +17,15 @@ use postgres_types::Type;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::store::Parts;
+use audit::Audit;
+use duties::Duties;
+
+/// What housekeeping in this store remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    duties: Duties,
+    audit: Audit,
+}
 
 /// Pauses or resumes a queue.
 pub(crate) async fn change_queue(parts: Arc<Parts>, queue: String, change: QueueChange) -> Result<(), Fault> {

@@ -1,15 +1,20 @@
+mod alone;
 mod columns;
+mod dependent;
+mod duplicate;
 mod group;
 pub(crate) mod offer;
 mod plain;
 pub(crate) mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use longshore_core::{Enqueued, JobData, ValidJob};
+use tokio::sync::Semaphore;
 
-use self::group::Group;
-use self::plain::is_plain;
+use self::alone::enqueue_alone;
+use self::group::{Group, Sort};
+use self::plain::{insert_plain, is_plain};
 use crate::session::fault::Fault;
 use crate::store::Parts;
 
@@ -19,9 +24,32 @@ const GROUP_JOBS_MAX: usize = 64;
 const GROUP_BYTES_MAX: usize = 256 * 1024;
 
 /// What the enqueues of this store share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Enqueues {
-    group: Group,
+    plain: Group,
+    dependent: Group,
+    alone: OnceLock<Semaphore>,
+}
+
+impl Default for Enqueues {
+    fn default() -> Self {
+        let (plain, dependent) = (Group::of(Sort::Plain), Group::of(Sort::Dependent));
+        Self { plain, dependent, alone: OnceLock::new() }
+    }
+}
+
+impl Enqueues {
+    fn group(&self, sort: Sort) -> &Group {
+        match sort {
+            Sort::Plain => &self.plain,
+            Sort::Dependent => &self.dependent,
+        }
+    }
+
+    /// A permit for each enqueue that may wait for others: half of the connections.
+    fn alone(&self, parts: &Parts) -> &Semaphore {
+        self.alone.get_or_init(|| Semaphore::new((parts.options.connections_max / 2).max(1)))
+    }
 }
 
 /// Enqueues all of the jobs or none.
@@ -29,14 +57,13 @@ pub(crate) async fn enqueue(parts: Arc<Parts>, jobs: Vec<ValidJob>) -> Result<Ve
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    if jobs.iter().all(is_plain) {
-        if jobs.len() <= GROUP_JOBS_MAX && bytes_of(&jobs) <= GROUP_BYTES_MAX {
-            return Group::enqueue(&parts, jobs).await;
-        }
-        let ids = plain::insert_plain(&parts, &jobs).await?;
-        return Ok(ids.into_iter().map(Enqueued::made).collect());
+    let is_small = jobs.len() <= GROUP_JOBS_MAX && bytes_of(&jobs) <= GROUP_BYTES_MAX;
+    match jobs.iter().all(is_plain) {
+        true if is_small => Group::enqueue(&parts, Sort::Plain, jobs).await,
+        true => Ok(insert_plain(&parts, || &jobs).await?.into_iter().map(Enqueued::made).collect()),
+        false if is_small && jobs.len() == 1 => Group::enqueue(&parts, Sort::Dependent, jobs).await,
+        false => enqueue_alone(&parts, &jobs).await,
     }
-    Err(parts.context.closed().into())
 }
 
 fn bytes_of(jobs: &[ValidJob]) -> usize {

@@ -8,7 +8,8 @@ use longshore_core::{
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
-use crate::jobs::job_row::{Columns, detail, select_jobs};
+use crate::jobs::job_row::{detail, select_jobs};
+use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::session::statements::Session;

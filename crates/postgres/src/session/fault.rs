@@ -5,7 +5,8 @@ use longshore_cause::OutsideCause;
 use longshore_core::StoreError;
 use tokio_postgres::error::SqlState;
 
-use crate::connection::{cause_of, connect_cause, in_words};
+use super::statements::is_stale_statement;
+use longshore_postgres_server::{cause_of, connect_cause, in_words};
 
 /// Why a request failed, before it is said in words.
 #[derive(Debug)]
@@ -36,11 +37,25 @@ impl Fault {
         }
     }
 
-    /// Whether the server took the transaction back only because of others, so that it can be repeated at once.
+    /// Whether the server took the transaction back only because of others, so that it can be repeated at once. So it is
+    /// after a migration, which makes prepared statements useless.
     pub(crate) fn is_conflict(&self) -> bool {
-        self.code().is_some_and(|code| {
+        let Self::Database(error) = self else { return false };
+        let is_of_others = error.code().is_some_and(|code| {
             *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
-        })
+        });
+        is_of_others || is_stale_statement(error)
+    }
+
+    /// What the database said, for the answer of a row that it refused.
+    pub(crate) fn reason(&self) -> Arc<str> {
+        match self {
+            Self::Database(error) => match error.as_db_error() {
+                Some(said) => said.message().into(),
+                None => error.to_string().into(),
+            },
+            Self::Store(error) => error.to_string().into(),
+        }
     }
 
     /// Whether a row broke a constraint or a trigger refused it: repeating the same cannot help.

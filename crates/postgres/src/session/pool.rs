@@ -6,13 +6,13 @@ use longshore_core::StoreError;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
-use tokio_postgres::{AsyncMessage, Config, Error};
+use tokio_postgres::{AsyncMessage, Config, Error, Row};
 
 use super::fault::{ErrorContext, Fault};
 use super::standing::{drive, in_words};
-use super::statements::Session;
-use crate::connection::connect_with;
+use super::statements::{BEGIN, Call, Session};
 use crate::options::PostgresOptions;
+use longshore_postgres_server::connect_with;
 
 /// The connections for statements: made when they are needed, kept while the store is open.
 #[derive(Clone, Debug)]
@@ -60,10 +60,18 @@ impl Pool {
     /// A connection in a transaction.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
         let session = self.session().await?;
-        // Whatever the role's default is: the statements expect to see what others have committed meanwhile.
-        let begun = session.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await;
+        let begun = session.client.batch_execute(BEGIN).await;
         begun.map_err(|error| self.shared.context.answer(Fault::Database(error), "beginning a transaction"))?;
         Ok(Transaction { session: Some(session) })
+    }
+
+    /// A connection in a transaction in which these statements have run, in one round trip, and the rows of each.
+    pub(crate) async fn begin_with(&self, calls: &[Call<'_>]) -> Result<(Transaction, Vec<Vec<Row>>), Fault> {
+        let session = self.session().await?;
+        session.prepare_all(calls).await?;
+        let transaction = Transaction { session: Some(session) };
+        let answers = transaction.begin_with(calls).await?;
+        Ok((transaction, answers))
     }
 
     /// A connection in a transaction that sees one state of the database and writes nothing.
@@ -121,6 +129,10 @@ impl Pool {
 
     pub(crate) fn busy(&self) -> StoreError {
         self.shared.context.busy()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.permits.is_closed()
     }
 
     pub(crate) fn close(&self) {

@@ -13,7 +13,7 @@ use super::fault::Fault;
 use super::pool::Pool;
 use super::sql::sql;
 use super::statements::Session;
-use crate::connection::ConnectionTask;
+use longshore_postgres_server::ConnectionTask;
 
 /// How many notifications wait for a slow listener before it misses some.
 const NOTIFICATIONS_MAX: usize = 1024;

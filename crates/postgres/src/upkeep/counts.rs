@@ -74,8 +74,21 @@ impl Counts {
         minute.ran_ms = minute.ran_ms.saturating_add(what.ran_ms);
     }
 
+    /// Adds the changes of another part of the transaction.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (queue, depths) in other.depths {
+            let mine = self.depths.entry(queue).or_default();
+            depths.into_iter().for_each(|(status, by)| *mine.entry(status).or_default() += by);
+        }
+        for ((queue, minute), what) in other.minutes {
+            self.ended(&queue, Timestamp::from_ms(minute * 60_000), what);
+        }
+    }
+
     /// Appends the collected changes.
-    pub(crate) async fn flush(self, session: &Session) -> Result<(), Error> {
+    pub(crate) async fn flush(mut self, session: &Session) -> Result<(), Error> {
+        // A queue without a change stays: so it is known once a job was moved into it and out again.
+        self.depths.values_mut().for_each(|depths| depths.retain(|_, by| *by != 0));
         let depths =
             self.depths.iter().map(|(queue, depths)| Change { queue, depths: Some(depths), minute: None, ended: None });
         let minutes = self.minutes.iter().map(|((queue, minute), ended)| Change {

@@ -6,7 +6,7 @@ use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
 use crate::instant::Instant;
-use crate::jobs::job_row::Columns;
+use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};

@@ -1,7 +1,9 @@
 use longshore_core::{JobId, ValidJob};
 
 use super::columns::Columns;
+use crate::jobs::claim::hints::Changes;
 use crate::session::fault::Fault;
+use crate::session::repeated::repeated;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
 use crate::store::Parts;
@@ -12,13 +14,20 @@ pub(super) fn is_plain(job: &ValidJob) -> bool {
 }
 
 /// Creates plain jobs in one statement and transaction; gives their ids in order.
-pub(super) async fn insert_plain<'j>(
+pub(super) async fn insert_plain<'j, I: IntoIterator<Item = &'j ValidJob>>(
     parts: &Parts,
-    jobs: impl IntoIterator<Item = &'j ValidJob>,
+    jobs: impl Fn() -> I,
 ) -> Result<Vec<JobId>, Fault> {
-    let columns = Columns::of(jobs);
-    let session = parts.pool.session().await?;
-    insert_in(&session, &columns).await
+    let columns = Columns::of(jobs());
+    let ids = repeated(async || {
+        let session = parts.pool.session().await?;
+        insert_in(&session, &columns).await
+    })
+    .await?;
+    let mut changes = Changes::default();
+    jobs().into_iter().for_each(|job| changes.add_job(Some(&job.job_type), &job.queue));
+    parts.claims.hints.give(changes);
+    Ok(ids)
 }
 
 /// The same in the transaction of the session.

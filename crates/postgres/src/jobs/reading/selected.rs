@@ -1,8 +1,10 @@
+use std::collections::HashMap;
+
 use longshore_core::{DeadLetterCode, Filter, Filtered, JobId, Status};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
-use crate::jobs::job_row::Columns;
+use crate::session::columns::Columns;
 use crate::session::sql::{Sql, sql};
 use crate::session::statements::{Parameter, Session};
 
@@ -182,6 +184,18 @@ impl Known {
             dead_letter_code: self.reason.as_deref().and_then(DeadLetterCode::of_reason),
         })
     }
+}
+
+/// The states of those of these jobs that exist.
+pub(crate) async fn statuses(
+    session: &Session,
+    ids: impl IntoIterator<Item = JobId>,
+) -> Result<HashMap<JobId, Status>, Error> {
+    let ids: Vec<JobId> = ids.into_iter().collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(select_filtered(session, &ids).await?.into_iter().map(|known| (known.id, known.status)).collect())
 }
 
 /// How many of these jobs exist.
