@@ -71,8 +71,8 @@ impl Queue {
     /// ```
     pub fn open_with(options: SqliteOptions) -> Result<Self, StoreError> {
         let named = options.clone();
-        let (store, _) =
-            SqliteStore::open_prepared(options, Prepare::Beside).map_err(|error| error.into_store_error(&named))?;
+        let (store, _) = SqliteStore::open_prepared(options, Prepare::Beside)
+            .map_err(|error| longshore_sqlite::into_store_error(error, &named))?;
         Ok(Self::from_backend(Arc::new(store)))
     }
 

@@ -1,3 +1,4 @@
+pub(crate) mod apart;
 pub(crate) mod columns;
 pub(crate) mod fault;
 mod in_order;

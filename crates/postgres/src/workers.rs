@@ -1,16 +1,20 @@
 //! Workers: registration, sessions, leases, and the return of jobs from those that were lost. Start at `register`.
 
+pub(crate) mod give_back;
 pub(crate) mod heartbeat;
+pub(crate) mod held_job;
 pub(crate) mod own;
 pub(crate) mod reclaim;
 pub(crate) mod register;
 pub(crate) mod retire;
 pub(crate) mod session;
+pub(crate) mod started;
 pub(crate) mod told;
 pub(crate) mod worker_names;
 pub(crate) mod worker_record;
 
 use own::OwnWorkers;
+use reclaim::Reclaim;
 use told::ToldClaims;
 use worker_names::WorkerNames;
 
@@ -25,4 +29,5 @@ pub(crate) struct Workers {
     pub(crate) names: WorkerNames,
     own: OwnWorkers,
     told: ToldClaims,
+    reclaim: Reclaim,
 }

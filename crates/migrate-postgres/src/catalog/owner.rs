@@ -14,6 +14,8 @@ pub(super) struct Owner {
     pub(super) statements: Vec<Statement>,
     /// How many tables it stands upon, so that a partition is made after its parent.
     pub(super) depth: usize,
+    /// Whether it has something from another table.
+    pub(super) is_child: bool,
 }
 
 /// The statement that makes an object, with its place among all of them.
@@ -32,9 +34,11 @@ pub(super) enum Rank {
     Sequence,
     Function,
     Table,
+    /// One whose body reads tables, which PostgreSQL looks for when it is made.
+    ReadingFunction,
+    View,
     Index,
     ForeignKey,
-    View,
     Part,
 }
 
@@ -83,6 +87,47 @@ impl Owners {
             schema.insert(name.clone(), definition.clone());
         }
         schema
+    }
+
+    /// Puts what reads tables and views behind them: a function in SQL behind tables, a view behind those that it reads.
+    pub(super) fn put_in_order(&mut self) {
+        let of_rank = |owners: &Self, rank: Rank| -> Vec<(String, String)> {
+            let every = owners.0.iter().flat_map(|(name, owner)| owner.statements.iter().map(move |one| (name, one)));
+            let those = every.filter(|(_, one)| one.rank == rank);
+            those.map(|(name, one)| (name.clone(), one.sql.clone())).collect()
+        };
+        let bases = |owners: &Self, names: &[(String, String)]| -> Vec<String> {
+            names.iter().filter_map(|(name, _)| owners.0.get(name)).map(|owner| owner.base.clone()).collect()
+        };
+        let tables = bases(self, &of_rank(self, Rank::Table));
+        for owner in self.0.values_mut() {
+            for one in owner.statements.iter_mut().filter(|one| one.rank == Rank::Function) {
+                let is_sql = one.sql.to_lowercase().contains("language sql");
+                if is_sql && tables.iter().any(|table| one.sql.contains(table.as_str())) {
+                    one.rank = Rank::ReadingFunction;
+                }
+            }
+        }
+        let views = of_rank(self, Rank::View);
+        let view_bases = bases(self, &views);
+        // As often as views can stand on one another.
+        for _ in 0..views.len() {
+            let depths: Vec<usize> =
+                views.iter().map(|(name, _)| self.0.get(name).map_or(0, |owner| owner.depth)).collect();
+            let mut has_moved = false;
+            for (at, (name, sql)) in views.iter().enumerate() {
+                let reads = |other: &usize| *other != at && sql.contains(&format!(".{}", view_bases[*other]));
+                let depth = (0..views.len()).filter(reads).map(|other| depths[other] + 1).max().unwrap_or_default();
+                let depth = depth.min(views.len());
+                if let Some(owner) = self.0.get_mut(name).filter(|owner| owner.depth < depth) {
+                    owner.depth = depth;
+                    has_moved = true;
+                }
+            }
+            if !has_moved {
+                break;
+            }
+        }
     }
 
     /// Every statement in an order in which they can run.

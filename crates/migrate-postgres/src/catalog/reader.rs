@@ -97,7 +97,7 @@ impl CatalogReader {
         }
         self.owners.0 = now;
         self.has_read = true;
-        self.has_children |= self.owners.0.values().any(|owner| owner.depth > 1);
+        self.has_children |= self.owners.0.values().any(|owner| owner.is_child);
     }
 
     pub(crate) fn schema(&self) -> Schema {
@@ -105,7 +105,9 @@ impl CatalogReader {
     }
 
     pub(crate) fn definitions(&self) -> Vec<Definition> {
-        self.owners.definitions()
+        let mut owners = self.owners.clone();
+        owners.put_in_order();
+        owners.definitions()
     }
 
     /// What has changed since the last call; everything at the first.

@@ -61,7 +61,8 @@ pub(super) fn relation(row: &Fields<'_>, names: &Names, owners: &mut Owners) -> 
         return None;
     }
     let parents = row.optional("parents").map(|parents| names.text(parents));
-    owner.depth = parents.as_ref().map_or(0, |_| 1) + usize::from(row.optional("partition_key").is_none());
+    owner.is_child = parents.is_some();
+    owner.depth = usize::from(owner.is_child) + usize::from(owner.is_child && row.optional("partition_key").is_none());
     let partition = row
         .optional("partition_bound")
         .map(|bound| format!("{} {}", parents.clone().unwrap_or_default(), names.meaning(bound)));
@@ -269,7 +270,8 @@ fn without_brackets(expression: &str) -> &str {
 pub(super) fn index(row: &Fields<'_>, names: &Names, owners: &mut Owners) {
     let (schema, base, name) = (row.text("schema"), row.text("owner"), row.text("name"));
     let owner_name = names.object(schema, base);
-    let written = names.meaning(row.text("definition"));
+    // Those of the partitions are made with it.
+    let written = names.meaning(row.text("definition")).replacen(" ON ONLY ", " ON ", 1);
     let text = IndexText::read(&written);
     let method = row.text("method");
     let comment = row.optional("comment");

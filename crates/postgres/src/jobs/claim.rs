@@ -148,6 +148,7 @@ fn tell_promoted(parts: &Parts, rows: &[Row], request: &ClaimRequest) -> Result<
             changes.add_job(Some(&job_type), &queue);
         }
     }
-    parts.claims.hints.give(changes);
+    // Other processes know when these come due.
+    parts.claims.hints.give_here(&changes);
     Ok(())
 }

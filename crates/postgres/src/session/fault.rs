@@ -1,4 +1,3 @@
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +6,7 @@ use longshore_core::StoreError;
 use tokio_postgres::error::SqlState;
 
 use super::statements::is_stale_statement;
+use longshore_postgres_server::{cause_of, connect_cause, in_words};
 
 /// Why a request failed, before it is said in words.
 #[derive(Debug)]
@@ -77,16 +77,10 @@ impl ErrorContext {
             Fault::Store(error) => return error,
             Fault::Database(error) => error,
         };
-        let Some(kind) = kind_of(&error) else {
-            return StoreError::Backend { database: self.database(), doing, source: in_words(error) };
-        };
-        let database = self.database();
-        StoreError::Outside(match kind {
-            Kind::Unreachable => OutsideCause::Unreachable { database, source: in_words(error) },
-            Kind::ReadOnly => OutsideCause::ReadOnly { database },
-            Kind::Full => OutsideCause::Full { database },
-            Kind::Busy => OutsideCause::Busy { database, waited: Duration::ZERO },
-        })
+        match cause_of(self.database(), &error) {
+            Some(cause) => cause.into(),
+            None => StoreError::Backend { database: self.database(), doing, source: in_words(&error).into() },
+        }
     }
 
     pub(crate) fn closed(&self) -> StoreError {
@@ -97,46 +91,12 @@ impl ErrorContext {
         StoreError::Outside(OutsideCause::Busy { database: self.database(), waited: Duration::ZERO })
     }
 
+    /// An error right after a connection was made, where no statement of the caller can be the cause.
     pub(crate) fn unreachable(&self, error: tokio_postgres::Error) -> StoreError {
-        self.answer(Fault::Database(error), "connecting")
+        connect_cause(self.database(), &error).into()
     }
 
     fn database(&self) -> Arc<str> {
         Arc::clone(&self.database)
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Unreachable,
-    ReadOnly,
-    Full,
-    Busy,
-}
-
-/// An error without a code is one of the connection.
-fn kind_of(error: &tokio_postgres::Error) -> Option<Kind> {
-    let Some(code) = error.code() else {
-        return Some(Kind::Unreachable);
-    };
-    Some(match code.code() {
-        "25006" => Kind::ReadOnly,
-        "53100" => Kind::Full,
-        // A statement timeout of the role, or somebody who cancelled the statement: the same again may pass.
-        "55P03" | "57014" | "40001" | "40P01" => Kind::Busy,
-        "53300" | "57P01" | "57P02" | "57P03" | "57P05" => Kind::Unreachable,
-        code if code.starts_with("08") || code.starts_with("28") || code == "3D000" => Kind::Unreachable,
-        _ => return None,
-    })
-}
-
-/// What the server said, with its detail; the driver's own words are only "db error".
-fn in_words(error: tokio_postgres::Error) -> Box<dyn Error + Send + Sync> {
-    match error.as_db_error() {
-        Some(said) => match said.detail() {
-            Some(detail) => format!("{} ({detail})", said.message()).into(),
-            None => said.message().to_owned().into(),
-        },
-        None => Box::new(error),
     }
 }

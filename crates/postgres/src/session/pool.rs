@@ -6,12 +6,13 @@ use longshore_core::StoreError;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
-use tokio_postgres::{AsyncMessage, Config, Error, NoTls, Row};
+use tokio_postgres::{AsyncMessage, Config, Error, Row};
 
 use super::fault::{ErrorContext, Fault};
 use super::standing::{drive, in_words};
 use super::statements::{BEGIN, Call, Session};
 use crate::options::PostgresOptions;
+use longshore_postgres_server::connect_with;
 
 /// The connections for statements: made when they are needed, kept while the store is open.
 #[derive(Clone, Debug)]
@@ -90,14 +91,12 @@ impl Pool {
     /// The same with other settings, for a caller that hears its messages and of its end.
     pub(crate) async fn connect_with(
         &self,
-        configure: impl FnOnce(&mut Config),
+        configure: impl Fn(&mut Config) + Sync,
         hear: impl FnMut(AsyncMessage) + Send + 'static,
     ) -> Result<(Session, watch::Receiver<Option<Arc<str>>>, AbortHandle), StoreError> {
         let Shared { options, context, handle, .. } = &*self.shared;
-        let mut config = options.config.clone();
-        configure(&mut config);
-        let connected = config.connect(NoTls).await.inspect_err(|_| self.shared.note_loss());
-        let (client, connection) = connected.map_err(|error| context.unreachable(error))?;
+        let connected = connect_with(&options.url, &configure).await;
+        let (client, connection) = connected.inspect_err(|_| self.shared.note_loss())?;
         let (say_ended, ended) = watch::channel(None);
         let shared = Arc::downgrade(&self.shared);
         let driver = handle.spawn(async move {
@@ -130,6 +129,10 @@ impl Pool {
 
     pub(crate) fn busy(&self) -> StoreError {
         self.shared.context.busy()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.permits.is_closed()
     }
 
     pub(crate) fn close(&self) {

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::pool::Pool;
 use super::sql::sql;
 use super::statements::Session;
+use longshore_postgres_server::ConnectionTask;
 
 /// How many notifications wait for a slow listener before it misses some.
 const NOTIFICATIONS_MAX: usize = 1024;
@@ -176,14 +177,10 @@ impl Drop for HeldLock {
 }
 
 /// Runs a connection until it ends; says why, unless its client was dropped.
-pub(super) async fn drive<S, T>(
-    mut connection: tokio_postgres::Connection<S, T>,
+pub(super) async fn drive(
+    mut connection: ConnectionTask,
     mut hear: impl FnMut(AsyncMessage) + Send,
-) -> Option<tokio_postgres::Error>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send,
-{
+) -> Option<tokio_postgres::Error> {
     loop {
         match poll_fn(|cx| connection.poll_message(cx)).await? {
             Ok(message) => hear(message),

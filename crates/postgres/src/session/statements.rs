@@ -34,6 +34,11 @@ impl Session {
         Self { client, schema, is_pooled, prepared: Mutex::default() }
     }
 
+    /// The schema of our objects.
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
     /// Runs a statement and gives its rows.
     pub(crate) async fn query(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         if self.is_pooled {

@@ -9,7 +9,8 @@ use crate::jobs::type_settings::apply_settings;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::session::standing::HeldLock;
-use crate::session::statements::Session;
+use crate::session::statements::{Call, Session};
+use crate::session::text::storable;
 use crate::store::Parts;
 use crate::workers::own::{Evidence, OwnWorker};
 use crate::workers::session::{PostgresSession, guard};
@@ -55,14 +56,15 @@ async fn write(
     let Registration { worker_id, host, pid, lease, queues, job_types, concurrency, settings } = registration;
     // On its own, because a number that was given to a transaction that is taken back would still be remembered.
     let worker = parts.workers.names.assign(&*parts.pool.session().await?, worker_id).await?;
-    let transaction = parts.pool.begin().await?;
+    let calls = [Call { sql: sql!("workers/limit_idle_transaction"), parameters: &[] }];
+    let (transaction, _) = parts.pool.begin_with(&calls).await?;
     if !parts.workers.own.contains(worker_id) {
         // What had begun in an earlier life of this identity says nothing about this one.
         transaction.execute(sql!("workers/delete_started"), &[(&worker, Type::INT4)]).await?;
     }
     let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 9] = [
         (&worker, Type::INT4),
-        (&host.replace('\0', "\u{fffd}"), Type::TEXT),
+        (&storable(host), Type::TEXT),
         (&i32::try_from(*pid).unwrap_or(i32::MAX), Type::INT4),
         (&i64::try_from(lease.as_millis()).unwrap_or(i64::MAX), Type::INT8),
         (&queues, Type::TEXT_ARRAY),

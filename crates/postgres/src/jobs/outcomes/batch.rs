@@ -2,7 +2,7 @@ use longshore_core::{ClaimNumber, JobId, LogChunk, Outcome, Record, WorkerId};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
-use super::ended_attempts::{EndedAttempts, Goal, milliseconds, status_of};
+use super::ended_attempts::{EndedAttempts, Goal, ago_ms, begun_ago_ms, status_of};
 use super::family::GivenUp;
 use super::log_rows::LogRows;
 use crate::jobs::claim::held::{HeldJobs, Leftovers};
@@ -19,7 +19,7 @@ pub(super) struct Batch<'r> {
     ids: Vec<i64>,
     claim_numbers: Vec<i64>,
     ended_ago_ms: Vec<i64>,
-    ran_ms: Vec<Option<i64>>,
+    begun_ago_ms: Vec<Option<i64>>,
     results: Vec<Option<JsonText<'r>>>,
     leftovers: Leftovers,
     others: EndedAttempts,
@@ -62,8 +62,8 @@ impl<'r> Batch<'r> {
         let Outcome::Completed { result } = &record.outcome else { return self.others.push(record) };
         self.ids.push(record.id.0);
         self.claim_numbers.push(record.claim_number.0);
-        self.ended_ago_ms.push(milliseconds(record.ended_ago));
-        self.ran_ms.push(record.ran.map(milliseconds));
+        self.ended_ago_ms.push(ago_ms(record.ended_ago));
+        self.begun_ago_ms.push(begun_ago_ms(record));
         self.results.push(result.as_ref().map(JsonText::of));
     }
 
@@ -85,7 +85,7 @@ impl<'r> Batch<'r> {
             (&self.ids as _, Type::INT8_ARRAY),
             (&self.claim_numbers as _, Type::INT8_ARRAY),
             (&self.ended_ago_ms as _, Type::INT8_ARRAY),
-            (&self.ran_ms as _, Type::INT8_ARRAY),
+            (&self.begun_ago_ms as _, Type::INT8_ARRAY),
             (&self.results as _, Type::JSON_ARRAY),
             (&self.leftovers.keyed as _, Type::INT8_ARRAY),
             (&self.leftovers.used_up as _, Type::INT8_ARRAY),

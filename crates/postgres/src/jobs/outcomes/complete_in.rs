@@ -95,8 +95,15 @@ async fn write(
     let ran_ms = [ran.map(|ran| i64::try_from(ran.as_millis()).unwrap_or(i64::MAX))];
     let results = [result.map(JsonText::of)];
     let no_claims: [i64; 0] = [];
-    let (worker_id, ids, claim_numbers, ended_ago_ms, ran_ms, results, no_claims) =
-        (worker_id.as_str(), &ids[..], &claim_numbers[..], &ended_ago_ms[..], &ran_ms[..], &results[..], &no_claims[..]);
+    let (worker_id, ids, claim_numbers, ended_ago_ms, ran_ms, results, no_claims) = (
+        worker_id.as_str(),
+        &ids[..],
+        &claim_numbers[..],
+        &ended_ago_ms[..],
+        &ran_ms[..],
+        &results[..],
+        &no_claims[..],
+    );
     let values: [Parameter<'_>; 8] = [
         (&worker_id, Type::TEXT),
         (&ids, Type::INT8_ARRAY),

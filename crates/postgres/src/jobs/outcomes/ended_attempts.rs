@@ -36,7 +36,7 @@ pub(crate) const fn status_of(code: i16) -> Status {
 
 /// Where a job goes whose attempt has ended without success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Goal {
+pub(crate) enum Goal {
     Ready = 1,
     Later = 2,
     Ended = 3,
@@ -50,7 +50,7 @@ pub(crate) struct EndedAttempts {
     claim_numbers: Vec<i64>,
     attempts: Vec<i32>,
     ended_ago_ms: Vec<i64>,
-    ran_ms: Vec<Option<i64>>,
+    begun_ago_ms: Vec<Option<i64>>,
     goals: Vec<i16>,
     delay_ms: Vec<i64>,
     are_retries: Vec<bool>,
@@ -94,8 +94,8 @@ impl EndedAttempts {
         self.ids.push(record.id.0);
         self.claim_numbers.push(record.claim_number.0);
         self.attempts.push(int(record.attempt));
-        self.ended_ago_ms.push(milliseconds(record.ended_ago));
-        self.ran_ms.push(record.ran.map(milliseconds));
+        self.ended_ago_ms.push(ago_ms(record.ended_ago));
+        self.begun_ago_ms.push(begun_ago_ms(record));
         let (goal, delay) = goal_of(outcome);
         self.goals.push(goal as i16);
         self.delay_ms.push(delay.map_or(0, milliseconds));
@@ -130,7 +130,7 @@ impl EndedAttempts {
             (&self.claim_numbers, Type::INT8_ARRAY),
             (&self.attempts, Type::INT4_ARRAY),
             (&self.ended_ago_ms, Type::INT8_ARRAY),
-            (&self.ran_ms, Type::INT8_ARRAY),
+            (&self.begun_ago_ms, Type::INT8_ARRAY),
             (&self.goals, Type::INT2_ARRAY),
             (&self.delay_ms, Type::INT8_ARRAY),
             (&self.are_retries, Type::BOOL_ARRAY),
@@ -193,7 +193,18 @@ fn int(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// At most what an instant can hold, so that the server can add it to one.
-pub(super) fn milliseconds(span: Duration) -> i64 {
+/// How long ago an attempt began, if it did.
+pub(super) fn begun_ago_ms(record: &Record) -> Option<i64> {
+    record.ran.map(|ran| ago_ms(record.ended_ago.saturating_add(ran)))
+}
+
+/// At most what the server can subtract from an instant. Everything before 1970 counts as 1970.
+pub(super) fn ago_ms(span: Duration) -> i64 {
+    const YEARS_MAX: i64 = 6000;
+    milliseconds(span).min(YEARS_MAX * 365 * 86_400_000)
+}
+
+/// At most what the server can add to an instant.
+fn milliseconds(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).map_or(Timestamp::MAX.as_ms(), |ms| ms.min(Timestamp::MAX.as_ms()))
 }

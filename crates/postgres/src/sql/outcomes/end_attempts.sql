@@ -1,5 +1,5 @@
 -- Attempts that did not simply succeed. $1 worker; then for each attempt: $2 job, $3 claim, $4 number of the attempt,
--- $5 how many milliseconds ago it ended, $6 how many it ran (NULL: it never began), $7 where the job goes (1 ready,
+-- $5 how many milliseconds ago it ended and $6 began (NULL: it never did), $7 where the job goes (1 ready,
 -- 2 later, 3 ended), $8 after how many milliseconds later, $9 whether that is a retry, $10 the status of its end,
 -- $11 the reason of its end; $12 to $15 what it spends: retries, crashes, deferrals, and if all crashes are spent how
 -- many these were; $16 whether its lease lapsed, $17 the word for its history, $18 to $20 its failure and $21 whether
@@ -19,7 +19,7 @@ gone AS (
         $9::boolean[], $10::smallint[], $11::text[], $12::integer[], $13::integer[], $14::integer[], $15::integer[],
         $16::boolean[], $17::text[], $18::text[], $19::text[], $20::text[], $21::boolean[]
     ) e (
-        id, claim_number, attempt, ended_ago_ms, ran_ms, goes_to, delay_ms, is_retry, status, reason, retries, crashes,
+        id, claim_number, attempt, ended_ago_ms, begun_ago_ms, goes_to, delay_ms, is_retry, status, reason, retries, crashes,
         deferrals, crashes_spent, has_lapsed, outcome, failure_type, message, traceback, keeps_failure
     )
     WHERE r.id = ANY ($2::bigint[])
@@ -27,7 +27,7 @@ gone AS (
       AND r.claim_number = e.claim_number
       AND r.worker = (SELECT worker.worker FROM worker)
     RETURNING r.id, r.claim_number, r.worker, r.job_type, r.queue, r.ready_at, r.started_at, r.cancel_requested_at,
-              e.attempt, e.ended_ago_ms, e.ran_ms, e.goes_to, e.delay_ms, e.is_retry, e.status, e.reason, e.retries,
+              e.attempt, e.ended_ago_ms, e.begun_ago_ms, e.goes_to, e.delay_ms, e.is_retry, e.status, e.reason, e.retries,
               e.crashes, e.deferrals, e.crashes_spent, e.has_lapsed, e.outcome, e.failure_type, e.message, e.traceback,
               e.keeps_failure
 ),
@@ -37,7 +37,11 @@ timed AS MATERIALIZED (
            CASE WHEN g.cancel_requested_at IS NULL THEN g.goes_to ELSE 3 END AS goes,
            CASE WHEN g.goes_to = 3 THEN g.status ELSE 2 END AS ends_as,
            GREATEST(c.now - g.ended_ago_ms * interval '1 millisecond', 'epoch') AS ended_at,
-           GREATEST(c.now - (g.ended_ago_ms + g.ran_ms) * interval '1 millisecond', 'epoch') AS begun_at
+           -- GREATEST passes over a NULL.
+           CASE
+               WHEN g.begun_ago_ms IS NOT NULL
+                   THEN GREATEST(c.now - g.begun_ago_ms * interval '1 millisecond', 'epoch')
+           END AS begun_at
     FROM gone g
     CROSS JOIN clock c
 ),
@@ -132,8 +136,8 @@ counted AS (
            count(*) FILTER (WHERE t.goes_to = 3 AND t.status = 3),
            count(*) FILTER (WHERE t.is_retry),
            count(*) FILTER (WHERE t.goes_to = 3 AND t.status = 2),
-           sum(GREATEST(date_part('epoch', t.begun_at - t.ready_at) * 1000, 0)),
-           sum(GREATEST(date_part('epoch', t.ended_at - t.begun_at) * 1000, 0))
+           sum(GREATEST(date_part('epoch', t.begun_at - t.ready_at) * 1000, 0)) FILTER (WHERE t.begun_at IS NOT NULL),
+           sum(GREATEST(date_part('epoch', t.ended_at - t.begun_at) * 1000, 0)) FILTER (WHERE t.begun_at IS NOT NULL)
     FROM timed t
     GROUP BY t.queue, date_trunc('minute', t.ended_at)
 ),

@@ -7,13 +7,13 @@ const CANCELLATIONS_MAX: usize = 256;
 /// What a commit made possible, for those who wait for it: rather too much than too little.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    jobs: Known<JobKind>,
-    cancellations: Known<Cancellation>,
+    pub(super) jobs: Known<JobKind>,
+    pub(super) cancellations: Known<Cancellation>,
 }
 
 /// What is known of changes of one sort.
 #[derive(Debug)]
-enum Known<T> {
+pub(super) enum Known<T> {
     /// These and no others.
     Only(Vec<T>),
     /// There may be any.
@@ -21,17 +21,17 @@ enum Known<T> {
 }
 
 /// A type and a queue of jobs that a worker may find.
-#[derive(Debug)]
-struct JobKind {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct JobKind {
     /// None where it is not known.
-    job_type: Option<String>,
-    queue: String,
+    pub(super) job_type: Option<String>,
+    pub(super) queue: String,
 }
 
 #[derive(Clone, Debug)]
-struct Cancellation {
-    worker_id: WorkerId,
-    job: (JobId, ClaimNumber),
+pub(super) struct Cancellation {
+    pub(super) worker_id: WorkerId,
+    pub(super) job: (JobId, ClaimNumber),
 }
 
 impl Changes {
@@ -71,6 +71,28 @@ impl Changes {
         }
     }
 
+    /// Adds those of another commit.
+    pub(crate) fn merge(&mut self, other: Self) {
+        match (&mut self.jobs, other.jobs) {
+            (Known::Only(kinds), Known::Only(more)) => {
+                more.into_iter().for_each(|kind| {
+                    if !kinds.contains(&kind) {
+                        kinds.push(kind);
+                    }
+                });
+                self.jobs.bound(KINDS_MAX);
+            }
+            (jobs, _) => *jobs = Known::Any,
+        }
+        match (&mut self.cancellations, other.cancellations) {
+            (Known::Only(asked), Known::Only(more)) => {
+                asked.extend(more);
+                self.cancellations.bound(CANCELLATIONS_MAX);
+            }
+            (cancellations, _) => *cancellations = Known::Any,
+        }
+    }
+
     /// What a subscriber is told, if anything.
     pub(super) fn hint_for(&self, interest: &Interest) -> Option<Hint> {
         match interest {
@@ -104,6 +126,18 @@ impl<T> Default for Known<T> {
 }
 
 impl<T> Known<T> {
+    /// These, if they are known.
+    pub(super) fn only<U>(&self, of: impl Fn(&T) -> U) -> Option<Vec<U>> {
+        match self {
+            Self::Only(known) => Some(known.iter().map(of).collect()),
+            Self::Any => None,
+        }
+    }
+
+    pub(super) fn from_only(known: Option<impl Iterator<Item = T>>) -> Self {
+        known.map_or(Self::Any, |known| Self::Only(known.collect()))
+    }
+
     fn bound(&mut self, max: usize) {
         if matches!(self, Self::Only(known) if known.len() > max) {
             *self = Self::Any;

@@ -11,7 +11,7 @@ use super::changes::{Changes, joined};
 /// Somebody who waits for hints.
 #[derive(Debug)]
 pub(super) struct Subscriber {
-    interest: Interest,
+    pub(super) interest: Interest,
     pending: Mutex<Pending>,
 }
 
