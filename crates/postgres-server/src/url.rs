@@ -19,7 +19,7 @@ use crate::value;
 /// `longshore_pooled=true|false|auto` for a pooler that may give each transaction another session.
 ///
 /// Nothing that it shows contains the password.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     pub(crate) servers: Vec<Server>,
     pub(crate) user: String,
