@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 }
 
 /// A behaviour in a runtime of its own.
-fn trial<F: Future<Output = ()>>(name: &'static str, run: fn() -> F) -> Trial {
+fn trial<F: Future<Output = ()> + 'static>(name: &'static str, run: fn() -> F) -> Trial {
     Trial::test(name, move || {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run());
         Ok(())

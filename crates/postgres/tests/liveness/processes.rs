@@ -3,7 +3,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use longshore_core::Status;
+use longshore_core::{Status, Store};
 use longshore_postgres::{PostgresOptions, PostgresUrl};
 use longshore_testkit::worker;
 use longshore_testkit_postgres::TestDatabase;
