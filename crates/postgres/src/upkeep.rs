@@ -14,6 +14,7 @@ use std::sync::Arc;
 use longshore_core::QueueChange;
 use postgres_types::Type;
 
+use crate::jobs::claim::hints::Changes;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::store::Parts;
@@ -35,5 +36,10 @@ pub(crate) async fn change_queue(parts: Arc<Parts>, queue: String, change: Queue
         QueueChange::Resume => sql!("upkeep/resume_queue"),
     };
     session.execute(statement, &[(&queue, Type::TEXT)]).await?;
+    if change == QueueChange::Resume {
+        let mut changes = Changes::default();
+        changes.add_job(None, &queue);
+        parts.claims.hints.give(changes);
+    }
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use longshore_core::{Action, Actioned, Filter, JobId, Refusal, Selection};
 
 use crate::jobs::reading::selected::{Order, Walk};
+use crate::jobs::state::Held;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::store::Parts;
@@ -73,6 +74,8 @@ struct Sum {
     actioned: Actioned,
     /// Children that were revived with a retried parent.
     revived: HashSet<JobId>,
+    /// Running jobs as they were before their priority was changed.
+    still_running: Vec<Held>,
 }
 
 impl Sum {
@@ -85,6 +88,7 @@ impl Sum {
         self.actioned.touched += step.actioned.touched;
         self.actioned.refused.extend(step.actioned.refused);
         self.revived.extend(step.revived);
+        self.still_running.extend(step.still_running);
     }
 
     fn refuse(&mut self, refusal: Refusal) {

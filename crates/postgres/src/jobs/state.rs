@@ -82,6 +82,13 @@ pub(crate) async fn lock(session: &Session, ids: &[JobId]) -> Result<Locked, Err
     Ok(Locked { held, missing })
 }
 
+/// Waits until whoever moves one of these jobs now has done so.
+pub(crate) async fn wait_for_moves(session: &Session, ids: &[JobId]) -> Result<(), Error> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    session.query(sql!("state/lock_jobs"), &[(&ids, Type::INT8_ARRAY)]).await?;
+    Ok(())
+}
+
 async fn existing(session: &Session, ids: &[i64]) -> Result<usize, Error> {
     Ok(session.query(sql!("state/select_bodies"), &[(&ids, Type::INT8_ARRAY)]).await?.len())
 }

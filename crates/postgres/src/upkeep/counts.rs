@@ -5,12 +5,15 @@ use postgres_types::Type;
 use serde::Serialize;
 use tokio_postgres::Error;
 
+use crate::jobs::claim::hints::Changes;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
 
-/// The changes of a transaction to the counts of the dashboard, collected in memory and appended at its end.
+/// The changes of a transaction to the counts of the dashboard, collected in memory and appended at its end; and who must
+/// hear of them once it is committed.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
+    pub(crate) news: Changes,
     depths: BTreeMap<Box<str>, BTreeMap<&'static str, i64>>,
     minutes: BTreeMap<(Box<str>, i64), Minute>,
 }
@@ -76,6 +79,7 @@ impl Counts {
 
     /// Adds the changes of another part of the transaction.
     pub(crate) fn merge(&mut self, other: Self) {
+        self.news.merge(other.news);
         for (queue, depths) in other.depths {
             let mine = self.depths.entry(queue).or_default();
             depths.into_iter().for_each(|(status, by)| *mine.entry(status).or_default() += by);
@@ -85,7 +89,7 @@ impl Counts {
         }
     }
 
-    /// Appends the collected changes.
+    /// Appends the collected changes of the counts.
     pub(crate) async fn flush(mut self, session: &Session) -> Result<(), Error> {
         // A queue without a change stays: so it is known once a job was moved into it and out again.
         self.depths.values_mut().for_each(|depths| depths.retain(|_, by| *by != 0));

@@ -190,7 +190,9 @@ async fn fix(parts: &Parts, stuck: &[Blocked]) -> Result<u64, Fault> {
         }
         jobs += 1;
     }
+    let news = std::mem::take(&mut counts.news);
     counts.flush(&transaction).await?;
     transaction.commit().await?;
+    parts.claims.hints.give(news);
     Ok(jobs)
 }

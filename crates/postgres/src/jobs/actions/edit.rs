@@ -39,8 +39,10 @@ async fn attempt(parts: &Parts, id: JobId, edit: &JobEdit) -> Result<Option<Refu
     }
     let mut counts = Counts::default();
     change(&transaction, job, edit, &mut counts).await?;
+    let news = std::mem::take(&mut counts.news);
     counts.flush(&transaction).await?;
     transaction.commit().await?;
+    parts.claims.hints.give(news);
     Ok(None)
 }
 

@@ -55,7 +55,8 @@ pub(crate) async fn put(
         match place {
             Place::Cancelled { .. } => counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() }),
             Place::DeadLetter { .. } => counts.ended(&job.queue, now, Minute { failed: 1, ..Minute::default() }),
-            Place::Ready(_) | Place::Later { .. } | Place::Blocked { .. } => {}
+            Place::Ready(_) | Place::Later { .. } => counts.news.add_job(Some(&job.job_type), &job.queue),
+            Place::Blocked { .. } => {}
         }
     }
     put_ready(session, placed).await?;
