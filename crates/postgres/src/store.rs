@@ -6,6 +6,7 @@ use longshore_core::{
     Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, ValidJob, ValidJobStream,
     Wakeups, WorkerId, WorkerSession,
 };
+use longshore_spool::read_stream;
 
 use crate::jobs::claim::Claims;
 use crate::jobs::enqueue::Enqueues;
@@ -95,7 +96,12 @@ impl Store for PostgresStore {
     }
 
     fn enqueue_valid_stream(&self, new_jobs: ValidJobStream) -> StoreFuture<'_, u64> {
-        self.run("enqueueing a stream of jobs", |parts| jobs::enqueue::stream::enqueue_stream(parts, new_jobs))
+        Box::pin(async move {
+            // In the future of the caller, which may be dropped before the stream ends.
+            let spooled = read_stream(new_jobs, std::env::temp_dir(), &self.parts.context.database).await?;
+            self.run("enqueueing a stream of jobs", |parts| jobs::enqueue::stream::enqueue_spooled(parts, spooled))
+                .await
+        })
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {

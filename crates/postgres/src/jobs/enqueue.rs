@@ -1,4 +1,5 @@
 mod alone;
+mod bulk;
 mod columns;
 mod dependent;
 mod duplicate;
@@ -15,6 +16,7 @@ use tokio::sync::Semaphore;
 use self::alone::enqueue_alone;
 use self::group::{Group, Sort};
 use self::plain::{insert_plain, is_plain};
+use self::stream::{BULK_JOBS_MIN, enqueue_many};
 use crate::session::fault::Fault;
 use crate::store::Parts;
 
@@ -60,6 +62,7 @@ pub(crate) async fn enqueue(parts: Arc<Parts>, jobs: Vec<ValidJob>) -> Result<Ve
     let is_small = jobs.len() <= GROUP_JOBS_MAX && bytes_of(&jobs) <= GROUP_BYTES_MAX;
     match jobs.iter().all(is_plain) {
         true if is_small => Group::enqueue(&parts, Sort::Plain, jobs).await,
+        true if jobs.len() >= BULK_JOBS_MIN => enqueue_many(&parts, &jobs).await,
         true => Ok(insert_plain(&parts, || &jobs).await?.into_iter().map(Enqueued::made).collect()),
         false if is_small && jobs.len() == 1 => Group::enqueue(&parts, Sort::Dependent, jobs).await,
         false => enqueue_alone(&parts, &jobs).await,

@@ -1,5 +1,6 @@
 -- Creates jobs with unique keys and parents, each with the id of $16 or a new one, in the order of the arrays. A job is
--- left out if its key is taken, or if its parent is missing or ended otherwise than completed.
+-- left out if its key is taken, or if its parent is missing or ended otherwise than completed. Those without a given id
+-- are left out, too, if a running job has passed their key on: whether that counts depends on their rules.
 WITH instant AS MATERIALIZED (SELECT longshore.now() AS now),
 new AS MATERIALIZED (
     SELECT COALESCE(t.given_id, nextval('longshore.job_id')) AS id,
@@ -24,7 +25,17 @@ new AS MATERIALIZED (
 placed AS MATERIALIZED (
     SELECT new.id,
            new.parent_job_id IS NOT NULL AND parent.status IS NULL AS is_blocked,
-           new.parent_job_id IS NULL OR (parent.id IS NOT NULL AND COALESCE(parent.status, 1) = 1) AS is_possible
+           (new.parent_job_id IS NULL OR (parent.id IS NOT NULL AND COALESCE(parent.status, 1) = 1))
+           AND (
+               new.unique_key IS NULL
+               OR new.given_id IS NOT NULL
+               OR NOT EXISTS (
+                   SELECT
+                   FROM longshore.unique_key AS u
+                   WHERE u.unique_key > (new.unique_key || chr(31)) COLLATE "C"
+                     AND u.unique_key < (new.unique_key || ' ') COLLATE "C"
+               )
+           ) AS is_possible
     FROM new
     LEFT JOIN LATERAL (
         SELECT j.id, e.status

@@ -57,6 +57,12 @@ impl Changes {
         self.jobs.bound(KINDS_MAX);
     }
 
+    /// The changes of another part of the same commit.
+    pub(crate) fn append(&mut self, other: Self) {
+        append(&mut self.jobs, other.jobs, KINDS_MAX);
+        append(&mut self.cancellations, other.cancellations, CANCELLATIONS_MAX);
+    }
+
     /// The end of a running job of this worker was asked for.
     pub(crate) fn add_cancellation(&mut self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) {
         if let Known::Only(cancellations) = &mut self.cancellations {
@@ -137,6 +143,15 @@ impl<T> Known<T> {
             *self = Self::Any;
         }
     }
+}
+
+fn append<T>(known: &mut Known<T>, other: Known<T>, max: usize) {
+    match (&mut *known, other) {
+        (Known::Only(known), Known::Only(more)) => known.extend(more),
+        (_, Known::Any) => *known = Known::Any,
+        (Known::Any, Known::Only(_)) => {}
+    }
+    known.bound(max);
 }
 
 /// The two as one hint.
