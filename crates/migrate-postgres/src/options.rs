@@ -39,13 +39,6 @@ impl PostgresTargetOptions {
         }
     }
 
-    /// The schema of the queue's tables, in which the queue's ledger is. Default: that of the URL.
-    #[must_use]
-    pub fn schema(mut self, schema: impl Into<Arc<str>>) -> Self {
-        self.schema = schema.into();
-        self
-    }
-
     /// Whether a pooler stands before the server that may give each transaction another session. Default: no.
     #[must_use]
     pub fn pooled(mut self, is_pooled: bool) -> Self {

@@ -19,7 +19,7 @@ use crate::value;
 /// `longshore_pooled=true|false|auto` for a pooler that may give each transaction another session.
 ///
 /// Nothing that it shows contains the password.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     pub(crate) servers: Vec<Server>,
     pub(crate) user: String,
@@ -140,6 +140,12 @@ impl InvalidPostgresUrl {
 }
 
 impl PostgresUrl {
+    /// The same database with the queue's tables in another schema: 1 to 63 of a-z, 0-9 and _, not a digit first.
+    pub fn in_schema(mut self, schema: &str) -> Result<Self, InvalidPostgresUrl> {
+        self.schema = valid_schema(schema)?;
+        Ok(self)
+    }
+
     /// The schema of the queue's tables. Default: `longshore`.
     pub fn schema(&self) -> &Arc<str> {
         &self.schema
@@ -361,12 +367,18 @@ fn can_be_read_only(parameters: &Parameters, servers: usize) -> Result<bool, Inv
 }
 
 fn schema(parameters: &Parameters) -> Result<Arc<str>, InvalidPostgresUrl> {
-    let schema = parameters.get("longshore_schema").map_or("longshore", String::as_str);
-    if schema.len() > 63 || schema.starts_with("pg_") {
-        let expected = "a schema name of at most 63 bytes that does not begin with pg_";
+    valid_schema(parameters.get("longshore_schema").map_or("longshore", String::as_str))
+}
+
+/// A name that needs no quotes, so that SQL files can name its tables as they name those of `longshore`.
+fn valid_schema(name: &str) -> Result<Arc<str>, InvalidPostgresUrl> {
+    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    let begins_well = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
+    if name.len() > 63 || name.starts_with("pg_") || !begins_well || !name.chars().all(is_plain) {
+        let expected = "at most 63 of a-z, 0-9 and _, and not a digit or pg_ at the beginning";
         return Err(InvalidPostgresUrl::Value { name: "longshore_schema", expected });
     }
-    Ok(schema.into())
+    Ok(name.into())
 }
 
 /// What is the same for every server. A dead network is noticed after half a minute, not after the two hours of most

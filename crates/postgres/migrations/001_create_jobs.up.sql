@@ -2,7 +2,6 @@
 -- `blocked`, `running` or `ended`. A move deletes from one of them and inserts into another, so that of two who move the
 -- same job one finds nothing to delete. Rows of the state tables are narrow, because old versions of them stay for as
 -- long as any transaction might see them.
-CREATE SCHEMA IF NOT EXISTS longshore;
 
 -- The one place that reads the time. Milliseconds, because that is what a job's instants have everywhere.
 CREATE FUNCTION longshore.now() RETURNS timestamptz

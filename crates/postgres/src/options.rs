@@ -30,13 +30,6 @@ impl PostgresOptions {
         }
     }
 
-    /// The schema of the queue's tables. Default: that of the URL.
-    #[must_use]
-    pub fn schema(mut self, schema: impl Into<Arc<str>>) -> Self {
-        self.schema = schema.into();
-        self
-    }
-
     /// Whether a pooler stands before the server that may give each transaction another session, such as PgBouncer with
     /// `pool_mode = transaction`. Then nothing is kept in a session: no named statement, no lock, no LISTEN. Default:
     /// no.

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, Reclaimed,
@@ -8,9 +8,13 @@ use longshore_core::{
 };
 use longshore_spool::read_stream;
 
+use longshore_postgres_server::is_pooled;
+use longshore_schema::{OpenError, Origin, Prepare};
+
 use crate::jobs::claim::Claims;
 use crate::jobs::enqueue::Enqueues;
 use crate::options::PostgresOptions;
+use crate::schema::{self, SchemaWatch};
 use crate::session::fault::{ErrorContext, Fault};
 use crate::session::pool::Pool;
 use crate::session::runtime::StoreRuntime;
@@ -38,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) claims: Claims,
     pub(crate) workers: Workers,
     pub(crate) upkeep: Upkeep,
+    pub(crate) schema: SchemaWatch,
 }
 
 impl PostgresStore {
@@ -52,11 +57,47 @@ impl PostgresStore {
         let pool = Pool::new(options.clone(), context.clone(), runtime.handle().clone());
         let (enqueues, claims) = (Enqueues::default(), Claims::default());
         let (workers, upkeep) = (Workers::default(), Upkeep::default());
+        let schema = SchemaWatch::default();
         let standing = Standing::new(pool.clone(), runtime.handle().clone());
-        let parts = Parts { options, context, pool, runtime, standing, enqueues, claims, workers, upkeep };
+        let parts = Parts { options, context, pool, runtime, standing, enqueues, claims, workers, upkeep, schema };
         let store = Self { parts: Arc::new(parts) };
         jobs::claim::hints::start(&store.parts);
         Ok(store)
+    }
+
+    /// Creates or migrates the queue's tables as far as `prepare` permits, then opens the store. Returns whether it
+    /// created them. Blocks until the server has answered.
+    ///
+    /// If the process is killed at any moment, the same call opens the store later. If several calls run at once, only
+    /// one creates the tables.
+    pub fn open_prepared(mut options: PostgresOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
+        let probe = Self::connect_lazily(options.clone())?;
+        let url = options.url.clone();
+        options.is_pooled = options.is_pooled || probe.wait(async move { Ok(is_pooled(&url).await?) })?;
+        let origin = schema::make_ready(&options, prepare)?;
+        let store = Self::connect_lazily(options)?;
+        let parts = Arc::clone(&store.parts);
+        store.wait(async move {
+            let ledger =
+                schema::ledger(&parts.pool).await.map_err(|fault| parts.context.answer(fault, "opening it"))?;
+            parts.schema.begin(ledger);
+            Ok(())
+        })?;
+        Ok((store, origin))
+    }
+
+    /// Waits on this thread, which may be one of a runtime, for work on the store's own.
+    fn wait<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.parts.runtime.handle().spawn(async move {
+            // The caller waits for it below.
+            let _ = reply.send(work.await);
+        });
+        answer.recv().unwrap_or_else(|_| Err(self.parts.context.closed()))
     }
 
     /// Ends the connections. Later calls return `Closed`. Workers that were not retired look dead to every process.
@@ -71,8 +112,14 @@ impl PostgresStore {
         T: Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
-        let (context, work) = (self.parts.context.clone(), work(Arc::clone(&self.parts)));
-        let answer = async move { work.await.map_err(|fault| context.answer(fault, doing)) };
+        let (parts, work) = (Arc::clone(&self.parts), work(Arc::clone(&self.parts)));
+        let answer = async move {
+            let answer = match parts.schema.check(&parts.pool, &parts.options).await {
+                Ok(()) => work.await,
+                Err(fault) => Err(fault),
+            };
+            answer.map_err(|fault| parts.context.answer(fault, doing))
+        };
         self.parts.runtime.run(&self.parts.context, doing, answer)
     }
 }

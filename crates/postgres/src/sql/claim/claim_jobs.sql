@@ -134,9 +134,8 @@ found AS MATERIALIZED (
     SELECT l.job_type, l.queue, l.rank, l.again, l.place, l.id, l.ready_at, l.has_story,
            j.priority, j.job_data, j.max_retries, j.max_crashes, j.max_deferrals, j.timeout_ms, j.expires_at,
            j.deadline_at, j.metadata, j.has_key, s.retry_count, s.crash_count, s.deferral_count, s.lapsed_worker,
-           COALESCE(LEAST(j.expires_at, j.deadline_at) <= clock.now, false) AS is_overdue
+           COALESCE(LEAST(j.expires_at, j.deadline_at) <= (SELECT clock.now FROM clock), false) AS is_overdue
     FROM locked l
-    CROSS JOIN clock
     CROSS JOIN LATERAL (
         SELECT j.priority, j.job_data, j.max_retries, j.max_crashes, j.max_deferrals, j.timeout_ms, j.expires_at,
                j.deadline_at, j.metadata, j.unique_key IS NOT NULL AS has_key
@@ -162,11 +161,9 @@ taken AS (
 ),
 run AS (
     INSERT INTO longshore.running (id, claim_number, worker, job_type, queue, started_at, ready_at, has_story)
-    SELECT f.id, n.claim_number, c.worker, f.job_type, f.queue, clock.now, f.ready_at, f.has_story
+    SELECT f.id, (SELECT n.claim_number FROM number n), (SELECT c.worker FROM claimer c), f.job_type, f.queue,
+           (SELECT clock.now FROM clock), f.ready_at, f.has_story
     FROM found f
-    CROSS JOIN number n
-    CROSS JOIN claimer c
-    CROSS JOIN clock
     WHERE NOT f.is_overdue
 ),
 noted AS (

@@ -23,13 +23,12 @@ gone AS (
 ),
 timed AS (
     SELECT g.id, g.claim_number, g.worker, g.queue, g.ready_at, g.has_story, g.cancel_requested_at, g.begun_ago_ms, g.result,
-           GREATEST(c.now - g.ended_ago_ms * interval '1 millisecond', 'epoch') AS ended_at,
+           GREATEST((SELECT c.now FROM clock c) - g.ended_ago_ms * interval '1 millisecond', 'epoch') AS ended_at,
            CASE
                WHEN g.begun_ago_ms IS NULL THEN g.started_at
-               ELSE GREATEST(c.now - g.begun_ago_ms * interval '1 millisecond', 'epoch')
+               ELSE GREATEST((SELECT c.now FROM clock c) - g.begun_ago_ms * interval '1 millisecond', 'epoch')
            END AS started_at
     FROM gone g
-    CROSS JOIN clock c
 ),
 kept AS (
     INSERT INTO longshore.ended (
