@@ -26,7 +26,7 @@ async fn a_connection_that_ends_under_a_call_is_an_error_that_passes() {
     let holder = scene.database.connect().await;
     holder.batch_execute("BEGIN; LOCK TABLE longshore.running IN ACCESS EXCLUSIVE MODE").await.expect("it is free");
     let waits = async {
-        let waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'hot' AND wait_event_type = 'Lock'";
+        let waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hot' AND wait_event_type = 'Lock'";
         let begun = Instant::now();
         while holder.query(waiting, &[]).await.expect("it can be read").is_empty() {
             assert!(begun.elapsed() < PATIENCE, "the claim does not wait");
