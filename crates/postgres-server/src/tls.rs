@@ -28,7 +28,7 @@ pub(crate) enum TlsMode {
 }
 
 /// Whether and how connections are encrypted. Files are read for each connection, so that renewed ones are used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TlsSettings {
     pub(crate) mode: TlsMode,
     pub(crate) negotiation: SslNegotiation,

@@ -19,7 +19,7 @@ use crate::value;
 /// `longshore_pooled=true|false|auto` for a pooler that may give each transaction another session.
 ///
 /// Nothing that it shows contains the password.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     pub(crate) servers: Vec<Server>,
     pub(crate) user: String,
@@ -154,6 +154,11 @@ impl PostgresUrl {
     /// Whether there is a pooler, as far as the URL says so.
     pub fn pooling(&self) -> Pooling {
         self.pooling
+    }
+
+    /// How the server's views name the sessions.
+    pub fn application_name(&self) -> &str {
+        self.base.get_application_name().unwrap_or("longshore")
     }
 
     /// The first server and the database, without credentials and parameters.
