@@ -156,6 +156,11 @@ impl PostgresUrl {
         self.pooling
     }
 
+    /// What the sessions are called on the server.
+    pub fn application_name(&self) -> Option<&str> {
+        self.base.get_application_name()
+    }
+
     /// The first server and the database, without credentials and parameters.
     pub fn name(&self) -> String {
         let server = &self.servers[0];
