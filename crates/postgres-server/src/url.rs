@@ -156,9 +156,9 @@ impl PostgresUrl {
         self.pooling
     }
 
-    /// What the sessions are called on the server.
-    pub fn application_name(&self) -> Option<&str> {
-        self.base.get_application_name()
+    /// How the server's views name the sessions.
+    pub fn application_name(&self) -> &str {
+        self.base.get_application_name().unwrap_or("longshore")
     }
 
     /// The first server and the database, without credentials and parameters.
