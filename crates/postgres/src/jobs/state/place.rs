@@ -56,7 +56,7 @@ pub(crate) async fn put(
         counts.moved(&job.queue, job.status, place.status());
         match place {
             Place::Cancelled { .. } | Place::Expired { .. } => {
-                counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() })
+                counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() });
             }
             Place::DeadLetter { .. } => counts.ended(&job.queue, now, Minute { failed: 1, ..Minute::default() }),
             Place::Ready(_) | Place::Later { .. } => counts.news.add_job(Some(&job.job_type), &job.queue),
