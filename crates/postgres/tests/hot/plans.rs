@@ -103,7 +103,8 @@ const FILL: &str = "
     INSERT INTO longshore.claim (claim_number, worker, request_id, ids)
     SELECT n, 1, n, ARRAY[300000 + n] FROM generate_series(1, 10000) n;
     INSERT INTO longshore.blocked (id, parent_job_id, queue)
-    SELECT n, 300001 + n % 10000, 'default' FROM generate_series(310001, 320000) n";
+    SELECT n, 300001 + n % 10000, 'default' FROM generate_series(310001, 320000) n;
+    SELECT setval('longshore.claim_number', 20000)";
 
 /// Far more than a claim of a few jobs needs, and far less than a table has.
 const PAGES_MAX: u64 = 600;
