@@ -6,8 +6,13 @@ mod template;
 use std::pin::pin;
 use std::time::Duration;
 
-use longshore_core::{Console, Duplicate, Enqueued, JobData, JobId, NewJob, OnDuplicate, Status, Store, StoreError};
-use longshore_postgres::{PostgresOptions, PostgresStore, Statement, Value, enqueue_in};
+use longshore_core::{
+    ClaimNumber, Console, Duplicate, Enqueued, JobData, JobId, NewJob, OnDuplicate, Status, Store, StoreError,
+};
+use longshore_postgres::{
+    AttemptSuccess, CompleteError, PostgresOptions, PostgresStore, Statement, Value, complete_in, enqueue_in,
+};
+use longshore_testkit::{claim, worker};
 use longshore_testkit_postgres::TestDatabase;
 use tokio_postgres::Client;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
@@ -255,4 +260,45 @@ async fn many_lone_enqueues_at_once_share_few_commits() {
     }
     let after: i64 = database.sql(commits)[0][0].as_deref().expect("a count").parse().expect("a number");
     assert!(after - before <= 100, "{} commits for 500 jobs", after - before);
+}
+
+#[tokio::test]
+async fn a_job_is_completed_with_the_transaction_of_its_handler_and_never_twice() {
+    let database = template::migrated();
+    let mut client = database.connect().await;
+    let store = store(&database);
+    let registration = worker().registration();
+    let worker_id = registration.worker_id.clone();
+    let session = store.register(registration).await.expect("it can register");
+    let parent = store.enqueue(vec![job().unique_key("k")]).await.expect("it is acceptable")[0].id;
+    let child = store.enqueue(vec![job().parent(parent)]).await.expect("it is acceptable")[0].id;
+    let lease = store.claim(claim(&worker_id, 1)).await.expect("it may claim").leases.remove(0);
+    let result = JobData::parse(r#"{"b": 1.10}"#).expect("it is JSON");
+    let success = AttemptSuccess {
+        worker_id: &worker_id,
+        id: lease.id,
+        claim_number: lease.claim_number,
+        ran: Some(Duration::from_millis(5)),
+        result: Some(&result),
+    };
+    let transaction = client.transaction().await.expect("a transaction begins");
+    complete_in(&transaction, &success).await.expect("it runs");
+    transaction.rollback().await.expect("it is taken back");
+    let status = async |id| store.job(id).await.expect("jobs can be read").expect("it is there").job.status;
+    assert_eq!((status(parent).await, status(child).await), (Status::Running, Status::Blocked));
+
+    let transaction = client.transaction().await.expect("a transaction begins");
+    complete_in(&transaction, &success).await.expect("it runs");
+    let again = complete_in(&transaction, &success).await;
+    assert!(matches!(again, Err(CompleteError::AlreadyCompleted { .. })), "{again:?}");
+    transaction.commit().await.expect("it commits");
+    assert_eq!((status(parent).await, status(child).await), (Status::Completed, Status::Pending));
+    let found = store.job(parent).await.expect("jobs can be read").expect("it is there").job;
+    assert_eq!(found.result, Some(result));
+    assert!(!store.enqueue(vec![job().unique_key("k")]).await.expect("the key is free")[0].is_duplicate);
+    let other = AttemptSuccess { claim_number: ClaimNumber(lease.claim_number.0 + 1), ..success };
+    let transaction = client.transaction().await.expect("a transaction begins");
+    let fenced = complete_in(&transaction, &other).await;
+    assert!(matches!(fenced, Err(CompleteError::NotRunning { .. })), "{fenced:?}");
+    drop(session);
 }
