@@ -100,6 +100,36 @@ pub enum OutsideCause {
         /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A server cannot be reached, or the connection to it was lost.
+    #[error("{database} cannot be reached: {source}")]
+    ServerUnreachable {
+        /// The server and the database, without credentials.
+        database: Arc<str>,
+        /// The cause.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The server is starting, recovering or shutting down, or an administrator ended the session.
+    #[error("{database} does not serve at the moment: {source}")]
+    ServerStopping {
+        /// The server and the database, without credentials.
+        database: Arc<str>,
+        /// What the server said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The server has no such database.
+    #[error("the server has no database {database}")]
+    MissingOnServer {
+        /// The server and the database, without credentials.
+        database: Arc<str>,
+    },
+    /// No encrypted connection came about: a certificate, a key or a mode does not fit.
+    #[error("no encrypted connection to {database}: {source}")]
+    Tls {
+        /// The server and the database, without credentials.
+        database: Arc<str>,
+        /// The cause.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The process or the machine has no free file descriptor.
     #[error("{database} cannot be opened: too many files are open in this process or on this machine")]
     TooManyFiles {
@@ -193,6 +223,10 @@ impl OutsideCause {
             Self::Missing { .. } => "database_missing",
             Self::NoFolder { .. } => "invalid_database",
             Self::Unreachable { .. } => "database_unreachable",
+            Self::ServerUnreachable { .. } => "database_unreachable",
+            Self::ServerStopping { .. } => "server_stopping",
+            Self::MissingOnServer { .. } => "database_missing",
+            Self::Tls { .. } => "tls_failed",
             Self::TooManyFiles { .. } => "too_many_open_files",
             Self::Device { .. } => "database_failed",
             Self::Moved { .. } => "database_moved",
@@ -209,10 +243,13 @@ impl OutsideCause {
             Self::Full { .. } => "free some space; nothing was lost",
             Self::ReadOnly { .. } => "check the owner and the permissions of the file and of its folder",
             Self::ReadOnlyServer { .. } => {
-                "connect to the primary, and check default_transaction_read_only of the role and of the database"
+                "connect to the primary (or name all servers in the URL), and check default_transaction_read_only of the role \
+                and of the database"
             }
             Self::Denied { .. } => "have the owner of the object GRANT what is missing, or connect as that owner",
-            Self::LoginRefused { .. } => "check the user, the password and pg_hba.conf of the server",
+            Self::LoginRefused { .. } => {
+                "check the user, the password (URL, PGPASSWORD or ~/.pgpass) and pg_hba.conf of the server"
+            }
             Self::TooManyConnections { .. } => "close connections, or raise max_connections or the limit of the role",
             Self::ReadOnlyMount { .. } => "mount it for writing, then start again",
             Self::Forbidden { .. } => {
@@ -224,6 +261,12 @@ impl OutsideCause {
             }
             Self::NoFolder { .. } => "create the folder, or check the path of the database",
             Self::Unreachable { .. } => "check that every folder in its path exists and is readable",
+            Self::ServerUnreachable { .. } => {
+                "check that the server runs, and the host and the port; workers go on when it is back"
+            }
+            Self::ServerStopping { .. } => "try again when the server is up; nothing was lost",
+            Self::MissingOnServer { .. } => "create it with CREATE DATABASE, or check its name in the URL",
+            Self::Tls { .. } => "check sslmode, sslrootcert, sslcert and sslkey, and the host name in the URL",
             Self::TooManyFiles { .. } => "raise the limit (\"ulimit -n\") or run fewer jobs at once",
             Self::Device { .. } => "check the disk and the system log; the failed request changed nothing",
             Self::Moved { .. } => {
@@ -251,6 +294,8 @@ impl OutsideCause {
                 | Self::ReadOnlyServer { .. }
                 | Self::TooManyConnections { .. }
                 | Self::Unreachable { .. }
+                | Self::ServerUnreachable { .. }
+                | Self::ServerStopping { .. }
                 | Self::TooManyFiles { .. }
                 | Self::Device { .. }
         )

@@ -112,12 +112,13 @@ impl Context {
     /// Environment variables for command jobs. If a job calls `longshore`, it uses the same database and configuration
     /// from any working directory.
     pub(crate) fn variables_for_commands(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
-        let path = whole(self.database_url()?.path(), "the absolute path of the database")?;
-        let url = format!("sqlite:{path}");
-        // Some paths would mean something else in a URL. Such a path is passed without a scheme; it is absolute, so it
-        // is not ambiguous.
-        let is_plain = url.parse::<DatabaseUrl>().is_ok_and(|url| url.path() == Path::new(&path));
-        let database = if is_plain { url } else { path };
+        let database = match self.database_url()?.path() {
+            Some(path) => file_url(path)?,
+            // With its password: the job's programs connect as this one does.
+            None => {
+                self.database_text()?.0.into_string().map_err(|_| CommandError::NotText { what: "the database" })?
+            }
+        };
         let mut variables = vec![("LONGSHORE_DATABASE", database)];
         if let Some(config) = self.config_path() {
             variables.push(("LONGSHORE_CONFIG", whole(&config, "the absolute path of the configuration file")?));
@@ -135,6 +136,16 @@ impl Context {
     pub(crate) fn now(&self) -> Timestamp {
         SystemClock::new().now()
     }
+}
+
+/// The URL of a file that means the same in any working directory.
+fn file_url(path: &Path) -> anyhow::Result<String> {
+    let path = whole(path, "the absolute path of the database")?;
+    let url = format!("sqlite:{path}");
+    // Some paths would mean something else in a URL. Such a path is passed without a scheme; it is absolute, so it is
+    // not ambiguous.
+    let is_plain = url.parse::<DatabaseUrl>().is_ok_and(|url| url.path() == Some(Path::new(&path)));
+    Ok(if is_plain { url } else { path })
 }
 
 /// The absolute path as text for another program. A lossy conversion would name another file.

@@ -1,9 +1,9 @@
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::Arc;
 
-use longshore::Queue;
 use longshore::backend::Backend;
+use longshore::{DatabaseUrl, Queue};
+use longshore_postgres::{PostgresOptions, PostgresStore};
 pub(crate) use longshore_sqlite::Prepare;
 use longshore_sqlite::{OpenError, Origin, SqliteOptions, SqliteStore};
 
@@ -21,19 +21,34 @@ impl Database {
     pub(crate) async fn open(context: &Context, prepare: Prepare) -> anyhow::Result<Self> {
         let url = context.database_url()?;
         let durability = context.config()?.durability.unwrap_or(Durability::Full);
-        let options = SqliteOptions::new(url.path()).durability(durability.into());
-        let (store, origin) = SqliteStore::open_prepared(options, prepare).map_err(explain)?;
+        let (database, origin) = Self::open_as(&url, durability, prepare)?;
         if origin == Origin::Created {
-            context.output.note(format!("created {}", url.path().display()));
+            let what = if url.path().is_some() { "" } else { "the queue's tables in " };
+            context.output.note(format!("created {what}{url}"));
         }
-        Ok(Self { queue: Queue::from_backend(Arc::new(store)) })
+        Ok(database)
     }
 
     /// Opens the database again that was open before; creates nothing. Blocks.
-    pub(crate) fn open_existing(path: &Path, durability: Durability) -> anyhow::Result<Self> {
-        let options = SqliteOptions::new(path).durability(durability.into());
-        let (store, _) = SqliteStore::open_prepared(options, Prepare::Nothing).map_err(explain)?;
-        Ok(Self { queue: Queue::from_backend(Arc::new(store)) })
+    pub(crate) fn open_existing(url: &DatabaseUrl, durability: Durability) -> anyhow::Result<Self> {
+        Ok(Self::open_as(url, durability, Prepare::Nothing)?.0)
+    }
+
+    /// Where the backend is selected.
+    fn open_as(url: &DatabaseUrl, durability: Durability, prepare: Prepare) -> anyhow::Result<(Self, Origin)> {
+        let (backend, origin): (Arc<dyn Backend>, Origin) = match url {
+            DatabaseUrl::Sqlite(path) => {
+                let options = SqliteOptions::new(path).durability(durability.into());
+                let (store, origin) = SqliteStore::open_prepared(options, prepare).map_err(explain)?;
+                (Arc::new(store), origin)
+            }
+            DatabaseUrl::Postgres(url) => {
+                let options = PostgresOptions::new(url.clone());
+                let (store, origin) = PostgresStore::open_prepared(options, prepare).map_err(explain)?;
+                (Arc::new(store), origin)
+            }
+        };
+        Ok((Self { queue: Queue::from_backend(backend) }, origin))
     }
 
     /// The database as the library's `Queue`.

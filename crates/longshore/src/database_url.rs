@@ -1,24 +1,31 @@
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The database: `sqlite:PATH` or a bare path.
+/// The database: `sqlite:PATH`, a bare path, or `postgres://…`.
 ///
 /// After `//`, one slash belongs to the URL, as in SQLAlchemy and Django: `sqlite:///a.db` is relative and
 /// `sqlite:////a.db` absolute. A bare path is used unchanged, whatever characters it contains.
+///
+/// `postgres:` and `postgresql:` are read as libpq reads them, with its environment variables and files. They need the
+/// feature `postgres`.
 ///
 /// ```
 /// use longshore::DatabaseUrl;
 ///
 /// let url: DatabaseUrl = "sqlite:////var/lib/app.db?mode=rwc".parse()?;
-/// assert_eq!(url.path().to_str(), Some("/var/lib/app.db"));
-/// assert!("postgres://localhost/app".parse::<DatabaseUrl>().is_err());
+/// assert_eq!(url.path().and_then(|path| path.to_str()), Some("/var/lib/app.db"));
 /// # Ok::<(), longshore::InvalidDatabaseUrl>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatabaseUrl {
-    path: PathBuf,
+pub enum DatabaseUrl {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A database of a PostgreSQL server.
+    #[cfg(feature = "postgres")]
+    Postgres(longshore_postgres::PostgresUrl),
 }
 
 /// The text names no database that this build supports.
@@ -26,13 +33,20 @@ pub struct DatabaseUrl {
 #[non_exhaustive]
 pub enum InvalidDatabaseUrl {
     /// It is empty.
-    #[error("the database has no name: expected sqlite:PATH or a path")]
+    #[error("the database has no name: expected sqlite:PATH, a path or postgres://…")]
     Empty,
-    /// It names a PostgreSQL server.
-    #[error("this build of longshore has no PostgreSQL yet")]
-    Postgres,
+    /// It names a PostgreSQL server, and this build has only SQLite.
+    #[error("this build of longshore has no PostgreSQL")]
+    WithoutPostgres,
+    /// It names a file, and this build has only PostgreSQL.
+    #[error("this build of longshore has no SQLite")]
+    WithoutSqlite,
+    /// It names a PostgreSQL server in a way that cannot be understood.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] longshore_postgres::InvalidPostgresUrl),
     /// The scheme is unknown.
-    #[error("\"{scheme}:\" is not a supported kind of database: expected sqlite:PATH or a path")]
+    #[error("\"{scheme}:\" is not a supported kind of database: expected sqlite:PATH, a path or postgres://…")]
     Scheme {
         /// The scheme.
         scheme: String,
@@ -73,7 +87,7 @@ impl InvalidDatabaseUrl {
     /// A stable code for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Postgres => "unsupported_database",
+            Self::WithoutPostgres | Self::WithoutSqlite => "unsupported_database",
             _ => "invalid_database",
         }
     }
@@ -82,7 +96,14 @@ impl InvalidDatabaseUrl {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::NotUtf8 => "rename it, or name a symbolic link to it whose path is UTF-8",
-            Self::Postgres => "name a SQLite file, such as sqlite:longshore.db",
+            Self::WithoutPostgres => {
+                "build it with the feature `postgres`, or name a file, such as sqlite:longshore.db"
+            }
+            Self::WithoutSqlite => {
+                "build it with the feature `sqlite`, or name a server, such as postgres://localhost/app"
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(error) => error.hint(),
             Self::Folder { .. } => "name a file in it, such as longshore.db",
             Self::Escape { .. } => "write only the path, without \"sqlite:\"; a path is used unchanged",
             _ => "such as sqlite:longshore.db",
@@ -97,9 +118,24 @@ const HARMLESS_PARAMETERS: [&str; 2] = ["mode=rwc", "mode=rw"];
 const SQLITE_PARAMETERS: [&str; 7] = ["cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs"];
 
 impl DatabaseUrl {
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The file; `None` if the database is on a server.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    /// The path, or the server and the database without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => url.fmt(f),
+        }
     }
 }
 
@@ -107,6 +143,9 @@ impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
+        if is_postgres(text) {
+            return postgres(text);
+        }
         let path = match text.split_once(':') {
             Some((scheme, rest)) if is_scheme(scheme) => sqlite_path(scheme, rest)?,
             _ => text,
@@ -124,14 +163,29 @@ impl FromStr for DatabaseUrl {
         if path.is_dir() {
             return Err(InvalidDatabaseUrl::Folder { path });
         }
-        Ok(Self { path })
+        Ok(Self::Sqlite(path))
     }
+}
+
+/// Whether the scheme is `postgres` or `postgresql`, perhaps with a driver as in `postgresql+psycopg`.
+fn is_postgres(text: &str) -> bool {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| matches!(scheme.split('+').next(), Some("postgres" | "postgresql")))
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(text: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
+    Ok(DatabaseUrl::Postgres(text.parse()?))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_text: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
+    Err(InvalidDatabaseUrl::WithoutPostgres)
 }
 
 fn sqlite_path<'a>(scheme: &str, rest: &'a str) -> Result<&'a str, InvalidDatabaseUrl> {
     match scheme.to_ascii_lowercase().as_str() {
         "sqlite" | "sqlite3" => {}
-        "postgres" | "postgresql" => return Err(InvalidDatabaseUrl::Postgres),
         _ => return Err(InvalidDatabaseUrl::Scheme { scheme: scheme.to_owned() }),
     }
     let (path, parameters) = rest.split_once('?').map_or((rest, None), |(path, rest)| (path, Some(rest)));
@@ -189,7 +243,7 @@ mod tests {
     use super::*;
 
     fn path(text: &str) -> PathBuf {
-        text.parse::<DatabaseUrl>().unwrap_or_else(|error| panic!("{text}: {error}")).path().to_owned()
+        text.parse::<DatabaseUrl>().unwrap_or_else(|error| panic!("{text}: {error}")).path().expect("a file").to_owned()
     }
 
     #[test]
@@ -218,7 +272,7 @@ mod tests {
     #[test]
     fn a_password_is_never_repeated() {
         for text in [
-            "postgres://user:secret@host/db",
+            "postgres://user:se/cret@host/db",
             "mysql://user:secret@host/db",
             "sqlite://user:secret@host/db",
             "sqlite://user:secret@host",
@@ -238,9 +292,6 @@ mod tests {
         let scheme = |scheme: &str| InvalidDatabaseUrl::Scheme { scheme: scheme.to_owned() };
         let parameters = |text: &str| InvalidDatabaseUrl::Parameters { parameters: text.to_owned() };
         let refused = [
-            ("postgres://localhost/jobs", InvalidDatabaseUrl::Postgres),
-            ("postgresql://localhost/jobs", InvalidDatabaseUrl::Postgres),
-            ("postgres:app", InvalidDatabaseUrl::Postgres),
             ("mysql://localhost/jobs", scheme("mysql")),
             ("odd:name.db", scheme("odd")),
             ("file:app.db", scheme("file")),
@@ -266,6 +317,28 @@ mod tests {
         ];
         for (text, expected) in refused {
             assert_eq!(text.parse::<DatabaseUrl>(), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "postgres")]
+    fn a_server_is_named_as_for_libpq_and_shown_without_its_password() {
+        let driver = "postgresql+psycopg://user:secret@host:7/jobs";
+        for text in ["postgres://user:secret@host:7/jobs", driver, "postgres:host=host port=7 dbname=jobs"] {
+            let url: DatabaseUrl = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((url.to_string().as_str(), url.path()), ("postgres://host:7/jobs", None), "{text}");
+            assert!(!format!("{url:?}").contains("secret"), "{text}");
+        }
+        let unknown = "postgres://host/jobs?schema=a".parse::<DatabaseUrl>().unwrap_err();
+        assert_eq!(unknown.code(), "invalid_database");
+        assert!(unknown.to_string().contains("\"schema\""), "{unknown}");
+    }
+
+    #[test]
+    #[cfg(not(feature = "postgres"))]
+    fn a_server_needs_the_feature() {
+        for text in ["postgres://localhost/jobs", "postgresql://localhost/jobs", "postgres:app"] {
+            assert_eq!(text.parse::<DatabaseUrl>(), Err(InvalidDatabaseUrl::WithoutPostgres), "{text}");
         }
     }
 }

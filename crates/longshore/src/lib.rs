@@ -41,8 +41,8 @@
 //!
 //! # Features
 //!
-//! All are on by default: `sqlite`, the backend; `derive`, for `#[derive(Job)]`; `anyhow`, which recognises the error
-//! inside an `anyhow::Error` by its type.
+//! On by default: `sqlite`, a backend; `derive`, for `#[derive(Job)]`; `anyhow`, which recognises the error inside an
+//! `anyhow::Error` by its type. Off by default: `postgres`, the other backend.
 //!
 //! This crate runs handlers. It contains no SQL and uses backends only through [`backend::Backend`].
 
@@ -53,6 +53,8 @@ pub mod error;
 pub mod handler;
 pub mod job;
 mod middleware;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod queue;
 mod runtime;
 #[cfg(feature = "sqlite")]
@@ -123,6 +125,10 @@ pub use job::*;
 #[doc(hidden)]
 #[cfg(feature = "sqlite")]
 pub use sqlite::*;
+
+#[doc(hidden)]
+#[cfg(feature = "postgres")]
+pub use postgres::*;
 
 #[doc(hidden)]
 pub use backend::DatabaseUrl;

@@ -1,5 +1,7 @@
 mod actions;
 mod enqueueing;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod opening;
 mod reading;
 
 use std::io;

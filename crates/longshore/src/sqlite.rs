@@ -3,61 +3,16 @@
 pub use longshore_sqlite::{CompleteError, Durability, SqliteOptions, rusqlite};
 
 use std::sync::Arc;
-use std::thread;
 
 use longshore_core::{Enqueued, JobData, NewJob, StoreError};
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{AttemptSuccess, Prepare, SqliteStore};
 use serde::Serialize;
-use tokio::sync::oneshot;
 
 use crate::trace::spans::EnqueueSpan;
-use crate::{AttemptResult, CurrentAttempt, DatabaseUrl, Done, IntoDone, Payload, Queue, QueueError};
+use crate::{AttemptResult, CurrentAttempt, Done, IntoDone, Payload, Queue, QueueError};
 
 impl Queue {
-    /// Opens `sqlite:PATH` or a bare path, see [`DatabaseUrl`]. Creates the file if it does not exist. If the database
-    /// never held jobs, adds the queue's tables beside its own. If the process is killed meanwhile, the next call
-    /// continues.
-    ///
-    /// If the tables are older, newer or other than this version expects, returns an error with the command to run and
-    /// changes nothing. It runs on its own thread, so any executor may await it. If the future is dropped, the database
-    /// is still opened, and closed again.
-    ///
-    /// ```
-    /// # use longshore::Queue;
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let queue = Queue::open("app.db").await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn open(url: impl Into<String>) -> Result<Self, QueueError> {
-        let url = url.into();
-        let (reply, answer) = oneshot::channel();
-        let opening = move || {
-            // The caller may have dropped the future.
-            let _ = reply.send(Self::open_blocking(&url));
-        };
-        thread::Builder::new()
-            .name("longshore-open".to_owned())
-            .spawn(opening)
-            .map_err(|source| QueueError::Thread { source })?;
-        answer.await.expect("opening a database does not panic")
-    }
-
-    /// [`Queue::open`] for code that is not async.
-    ///
-    /// ```
-    /// # use longshore::Queue;
-    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let queue = Queue::open_blocking("sqlite:app.db")?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn open_blocking(url: &str) -> Result<Self, QueueError> {
-        let url: DatabaseUrl = url.parse()?;
-        Ok(Self::open_with(SqliteOptions::new(url.path()))?)
-    }
-
     /// [`Queue::open_blocking`] with other options: durability, lock timeout, limits.
     ///
     /// ```
@@ -71,8 +26,8 @@ impl Queue {
     /// ```
     pub fn open_with(options: SqliteOptions) -> Result<Self, StoreError> {
         let named = options.clone();
-        let (store, _) =
-            SqliteStore::open_prepared(options, Prepare::Beside).map_err(|error| error.into_store_error(&named))?;
+        let (store, _) = SqliteStore::open_prepared(options, Prepare::Beside)
+            .map_err(|error| longshore_sqlite::into_store_error(error, &named))?;
         Ok(Self::from_backend(Arc::new(store)))
     }
 

@@ -24,6 +24,7 @@ impl Failures {
     pub(crate) fn told(&self, statement: &str, fault: Fault) -> TargetError {
         let error = match fault {
             Fault::Gone => return self.unreachable("the connection has ended".into()),
+            Fault::Outside(cause) => return cause.into(),
             Fault::Database(error) => error,
         };
         // What a standby says to a transaction that wants to write.
@@ -37,7 +38,7 @@ impl Failures {
     }
 
     pub(crate) fn unreachable(&self, source: Box<dyn StdError + Send + Sync>) -> TargetError {
-        OutsideCause::Unreachable { database: Arc::clone(&self.database), source }.into()
+        OutsideCause::ServerUnreachable { database: Arc::clone(&self.database), source }.into()
     }
 
     /// The cause that lies outside of the statement, where one does.
@@ -45,19 +46,19 @@ impl Failures {
         let database = Arc::clone(&self.database);
         let source = in_words(error);
         let Some(code) = error.code() else {
-            return Some(OutsideCause::Unreachable { database, source });
+            return Some(OutsideCause::ServerUnreachable { database, source });
         };
         Some(match code.code() {
             "25006" => OutsideCause::ReadOnlyServer { database },
             "42501" => OutsideCause::Denied { database, source },
-            "3D000" => OutsideCause::Missing { database },
+            "3D000" => OutsideCause::MissingOnServer { database },
             "53100" => OutsideCause::Full { database },
             "53300" => OutsideCause::TooManyConnections { database },
             "55P03" | "40001" | "40P01" => OutsideCause::Busy { database, waited: self.waited(code.code()) },
-            "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => OutsideCause::Unreachable { database, source },
+            "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => OutsideCause::ServerStopping { database, source },
             "58030" => OutsideCause::Device { database, source },
             "XX001" | "XX002" => OutsideCause::Damaged { database, source },
-            code if code.starts_with("08") => OutsideCause::Unreachable { database, source },
+            code if code.starts_with("08") => OutsideCause::ServerUnreachable { database, source },
             code if code.starts_with("28") => OutsideCause::LoginRefused { database, source },
             _ => return None,
         })

@@ -9,6 +9,7 @@ mod options;
 mod target;
 mod wire;
 
-pub use options::{Access, Connected, Connecting, Connector, PostgresTargetOptions, connector};
+pub use longshore_postgres_server::{InvalidPostgresUrl, PostgresUrl};
+pub use options::{Access, PostgresTargetOptions};
 pub use target::PostgresTarget;
 pub use tokio_postgres;

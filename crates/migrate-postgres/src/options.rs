@@ -1,39 +1,8 @@
 //! How to reach the database, and which of its schemas is the queue's.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use tokio_postgres::{Client, Config, Error, NoTls, Socket, config::Host, tls::MakeTlsConnect, tls::TlsConnect};
-
-/// A client with what drives its connection.
-pub struct Connected {
-    /// The client.
-    pub client: Client,
-    /// Runs until the connection ends; it is polled on the target's own thread.
-    pub connection: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
-}
-
-/// A connection that is being made.
-pub type Connecting = Pin<Box<dyn Future<Output = Result<Connected, Error>> + Send>>;
-
-/// Makes a connection; [`connector`] is one for any TLS library.
-pub type Connector = Arc<dyn Fn(Config) -> Connecting + Send + Sync>;
-
-/// A [`Connector`] with that TLS.
-pub fn connector<T>(tls: T) -> Connector
-where
-    T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
-    T::Stream: Send + 'static,
-    T::TlsConnect: Send,
-    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-{
-    Arc::new(move |config: Config| {
-        let tls = tls.clone();
-        Box::pin(async move {
-            let (client, connection) = config.connect(tls).await?;
-            Ok(Connected { client, connection: Box::pin(connection) })
-        })
-    })
-}
+use longshore_postgres_server::{Pooling, PostgresUrl};
 
 /// What a target is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,8 +17,7 @@ pub enum Access {
 /// How to open a [`PostgresTarget`](crate::PostgresTarget).
 #[derive(Clone)]
 pub struct PostgresTargetOptions {
-    pub(crate) config: Config,
-    pub(crate) connector: Connector,
+    pub(crate) url: PostgresUrl,
     pub(crate) schema: Arc<str>,
     pub(crate) is_pooled: bool,
     pub(crate) access: Access,
@@ -58,31 +26,17 @@ pub struct PostgresTargetOptions {
 }
 
 impl PostgresTargetOptions {
-    /// The database that `config` names, without TLS.
-    pub fn new(config: Config) -> Self {
+    /// The database and the queue's schema that a URL names.
+    pub fn new(url: impl Into<PostgresUrl>) -> Self {
+        let url = url.into();
         Self {
-            config,
-            connector: connector(NoTls),
-            schema: "longshore".into(),
-            is_pooled: false,
+            schema: Arc::clone(url.schema()),
+            is_pooled: url.pooling() == Pooling::Pooled,
+            url,
             access: Access::Write,
             lock_timeout: Duration::from_secs(3),
             lock_attempts: 10,
         }
-    }
-
-    /// How a connection is made. Default: without TLS.
-    #[must_use]
-    pub fn connector(mut self, connector: Connector) -> Self {
-        self.connector = connector;
-        self
-    }
-
-    /// The schema of the queue's tables, in which the queue's ledger is. Default: `longshore`.
-    #[must_use]
-    pub fn schema(mut self, schema: impl Into<Arc<str>>) -> Self {
-        self.schema = schema.into();
-        self
     }
 
     /// Whether a pooler stands before the server that may give each transaction another session. Default: no.
@@ -116,16 +70,7 @@ impl PostgresTargetOptions {
 
     /// The server and the database, without credentials.
     pub(crate) fn name(&self) -> Arc<str> {
-        let config = &self.config;
-        let host = match config.get_hosts().first() {
-            Some(Host::Tcp(name)) => name.clone(),
-            #[cfg(unix)]
-            Some(Host::Unix(path)) => path.display().to_string(),
-            None => "localhost".to_owned(),
-        };
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        let database = config.get_dbname().or(config.get_user()).unwrap_or("postgres");
-        format!("postgres://{host}:{port}/{database}").into()
+        self.url.name().into()
     }
 }
 

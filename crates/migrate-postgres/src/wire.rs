@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use longshore_migrate::OutsideCause;
+use longshore_postgres_server::connect_with;
 use tokio::{runtime::Builder, sync::mpsc, task::LocalSet, time::timeout};
 use tokio_postgres::{
     Client, Error, Row, SimpleQueryMessage,
@@ -31,6 +33,8 @@ type Job = Box<dyn FnOnce(Rc<Client>) -> Work + Send>;
 pub(crate) enum Fault {
     /// The connection is gone.
     Gone,
+    /// There is no connection, and why.
+    Outside(OutsideCause),
     /// What the driver or the server said.
     Database(Error),
 }
@@ -40,7 +44,7 @@ impl Fault {
     pub(crate) fn code(&self) -> &str {
         match self {
             Self::Database(error) => error.code().map_or("", |code| code.code()),
-            Self::Gone => "",
+            Self::Gone | Self::Outside(_) => "",
         }
     }
 }
@@ -200,22 +204,23 @@ async fn serve(
     mut inbox: mpsc::UnboundedReceiver<Job>,
     opened: std_mpsc::SyncSender<Result<(), Fault>>,
 ) {
-    let mut config = options.config.clone();
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT_WAIT);
-    }
-    if config.get_application_name().is_none() {
-        config.application_name("longshore migrate");
-    }
-    let connected = match (options.connector)(config).await {
+    let connected = connect_with(&options.url, &|config| {
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_WAIT);
+        }
+        if config.get_application_name().is_none_or(|name| name == "longshore") {
+            config.application_name("longshore migrate");
+        }
+    });
+    let (client, connection) = match connected.await {
         Ok(connected) => connected,
-        Err(error) => {
-            _ = opened.send(Err(Fault::Database(error)));
+        Err(cause) => {
+            _ = opened.send(Err(Fault::Outside(cause)));
             return;
         }
     };
-    let driver = tokio::task::spawn_local(connected.connection);
-    let client = Rc::new(connected.client);
+    let driver = tokio::task::spawn_local(connection);
+    let client = Rc::new(client);
     _ = opened.send(Ok(()));
     while let Some(job) = inbox.recv().await {
         job(Rc::clone(&client)).await;

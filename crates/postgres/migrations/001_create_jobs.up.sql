@@ -2,7 +2,6 @@
 -- `blocked`, `running` or `ended`. A move deletes from one of them and inserts into another, so that of two who move the
 -- same job one finds nothing to delete. Rows of the state tables are narrow, because old versions of them stay for as
 -- long as any transaction might see them.
-CREATE SCHEMA IF NOT EXISTS longshore;
 
 -- The one place that reads the time. Milliseconds, because that is what a job's instants have everywhere.
 CREATE FUNCTION longshore.now() RETURNS timestamptz
@@ -52,6 +51,7 @@ CREATE TABLE longshore.story (
     failure_type text,
     error_message text,
     last_error_traceback text,
+    -- Of the attempt with `claim_number`: the next attempt begins without any.
     progress double precision,
     progress_message text,
     -- The claim under which a suspect runs alone in its process.
@@ -60,8 +60,9 @@ CREATE TABLE longshore.story (
     lapsed_worker integer
 );
 
--- What can be claimed now. Rank is the negated priority. `again` rows came back or came due, so their ids may be lower
--- than those that have been claimed; for the others a reader may remember where it was.
+-- What can be claimed now. Rank is the negated priority, and the highest rank for the lowest one, which has no negation:
+-- -GREATEST(priority, -2147483647). `again` rows came back or came due, so their ids may be lower than those that have
+-- been claimed; for the others a reader may remember where it was.
 CREATE TABLE longshore.ready (
     job_type text NOT NULL,
     queue text NOT NULL,
@@ -83,6 +84,7 @@ CREATE TABLE longshore.later (
     has_story boolean
 );
 CREATE INDEX later_due ON longshore.later (due_at, id);
+CREATE INDEX later_retry ON longshore.later (id) WHERE is_retry;
 
 -- What waits for its parent; then it is due at `due_at`, or at once.
 CREATE TABLE longshore.blocked (
@@ -90,6 +92,8 @@ CREATE TABLE longshore.blocked (
     parent_job_id bigint NOT NULL,
     queue text NOT NULL,
     due_at timestamptz,
+    -- Since when it waits only for its parent, if a person retried it or changed its time. NULL means since it was made.
+    ready_at timestamptz,
     has_story boolean
 );
 CREATE INDEX blocked_parent ON longshore.blocked (parent_job_id, id);
@@ -117,6 +121,8 @@ CREATE TABLE longshore.ended (
     status smallint NOT NULL CHECK (status BETWEEN 1 AND 3),
     queue text NOT NULL,
     ended_at timestamptz NOT NULL,
+    -- When it could have been claimed last. NULL means `run_at`, or `created_at` without that.
+    ready_at timestamptz,
     -- NULL if it never ran.
     started_at timestamptz,
     claim_number bigint,
@@ -128,10 +134,13 @@ CREATE TABLE longshore.ended (
     reason text
 );
 CREATE INDEX ended_dead_letter ON longshore.ended (id) WHERE status = 3;
+CREATE INDEX ended_cancelled ON longshore.ended (id) WHERE status = 2;
 
--- The keys of jobs that have not ended.
+-- The keys of jobs that have not ended. A running job that passed its key on to another job, which waits behind it, has
+-- a row with the key, char(31) and its id: so the jobs of a key are a range of this table, and a job that ends deletes
+-- its row by its id, whatever the key is now.
 CREATE TABLE longshore.unique_key (
-    unique_key text PRIMARY KEY,
+    unique_key text COLLATE "C" PRIMARY KEY,
     id bigint NOT NULL UNIQUE
 );
 

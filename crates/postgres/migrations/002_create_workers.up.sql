@@ -18,9 +18,21 @@ CREATE TABLE longshore.worker (
     concurrency integer NOT NULL,
     -- Grows with each write by which an observer makes sure that the worker could have written, too.
     suspicion_count bigint NOT NULL DEFAULT 0,
-    -- The key of the advisory lock that its session holds. NULL if it has no session that can hold one: then its
-    -- lease alone decides.
-    session_key bigint
+    -- New with each registration: the key of the advisory lock that its session holds, if it holds one.
+    session_key bigint NOT NULL,
+    -- The run of the server in which that lock was taken. NULL if there is no lock: then its lease alone decides.
+    server_run bigint,
+    -- It ended without retiring while its process lived on: its jobs are given back, and nothing is spent.
+    is_given_up boolean NOT NULL DEFAULT false
+-- A heartbeat updates no indexed column, and with room in its page it touches no index.
+) WITH (fillfactor = 50);
+
+-- Whether an advisory lock that is free now was ever given up: all of them go at once when the server loses its shared
+-- memory, and that says nothing about the workers. An orderly restart changes the time at which the server started. A
+-- crash, of the machine or of one of its processes, and a fail-over empty this table, because it is not logged.
+CREATE UNLOGGED TABLE longshore.server_run (
+    started_at timestamptz PRIMARY KEY,
+    run bigint NOT NULL
 );
 
 CREATE SEQUENCE longshore.claim_number AS bigint;

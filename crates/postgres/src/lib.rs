@@ -7,12 +7,20 @@
 mod console;
 mod instant;
 mod jobs;
+pub mod migrations;
 mod options;
+pub mod schema;
 mod session;
 mod store;
 mod upkeep;
 mod workers;
 
+pub use jobs::enqueue::enqueue_in::{enqueue_in, enqueue_in_schema};
+pub use jobs::enqueue::statement::{Statement, Value};
+pub use jobs::outcomes::complete_in::{AttemptSuccess, CompleteError, complete_in, complete_in_schema};
+pub use longshore_postgres_server::{ConnectionTask, InvalidPostgresUrl, Pooling, PostgresUrl, connect, is_pooled};
+pub use longshore_schema::{OpenError, Origin, Prepare};
 pub use options::PostgresOptions;
+pub use schema::into_store_error;
 pub use store::PostgresStore;
 pub use tokio_postgres;

@@ -2,12 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use longshore_core::{Clock, Limits, SystemClock};
-use tokio_postgres::Config;
+
+use longshore_postgres_server::{Pooling, PostgresUrl};
 
 /// How to open a [`PostgresStore`](crate::PostgresStore).
 #[derive(Clone)]
 pub struct PostgresOptions {
-    pub(crate) config: Config,
+    pub(crate) url: PostgresUrl,
     pub(crate) schema: Arc<str>,
     pub(crate) is_pooled: bool,
     pub(crate) connections_max: usize,
@@ -16,23 +17,17 @@ pub struct PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// The database that a libpq URL or string of parameters names.
-    pub fn new(config: Config) -> Self {
+    /// The database and the schema that a URL names.
+    pub fn new(url: impl Into<PostgresUrl>) -> Self {
+        let url = url.into();
         Self {
-            config,
-            schema: "longshore".into(),
-            is_pooled: false,
+            schema: Arc::clone(url.schema()),
+            is_pooled: url.pooling() == Pooling::Pooled,
+            url,
             connections_max: 4,
             limits: Limits::default(),
             clock: Arc::new(SystemClock::new()),
         }
-    }
-
-    /// The schema of the queue's tables. Default: `longshore`.
-    #[must_use]
-    pub fn schema(mut self, schema: impl Into<Arc<str>>) -> Self {
-        self.schema = schema.into();
-        self
     }
 
     /// Whether a pooler stands before the server that may give each transaction another session, such as PgBouncer with
@@ -67,18 +62,7 @@ impl PostgresOptions {
 
     /// The server and the database, without credentials.
     pub(crate) fn name(&self) -> String {
-        let config = &self.config;
-        let host = config.get_hosts().first().map_or_else(
-            || "localhost".to_owned(),
-            |host| match host {
-                tokio_postgres::config::Host::Tcp(name) => name.clone(),
-                #[cfg(unix)]
-                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
-            },
-        );
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        let database = config.get_dbname().or(config.get_user()).unwrap_or("postgres");
-        format!("postgres://{host}:{port}/{database}")
+        self.url.name()
     }
 }
 

@@ -1,5 +1,12 @@
+pub(crate) mod apart;
+pub(crate) mod columns;
 pub(crate) mod fault;
+mod in_order;
+pub(crate) mod json_text;
 pub(crate) mod pool;
+pub(crate) mod repeated;
 pub(crate) mod runtime;
 pub(crate) mod sql;
+pub(crate) mod standing;
 pub(crate) mod statements;
+pub(crate) mod text;

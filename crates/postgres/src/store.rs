@@ -1,18 +1,25 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, Reclaimed,
     Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, ValidJob, ValidJobStream,
     Wakeups, WorkerId, WorkerSession,
 };
+use longshore_spool::read_stream;
+
+use longshore_postgres_server::is_pooled;
+use longshore_schema::{OpenError, Origin, Prepare};
 
 use crate::jobs::claim::Claims;
 use crate::jobs::enqueue::Enqueues;
 use crate::options::PostgresOptions;
+use crate::schema::{self, SchemaWatch};
 use crate::session::fault::{ErrorContext, Fault};
 use crate::session::pool::Pool;
 use crate::session::runtime::StoreRuntime;
+use crate::session::standing::Standing;
+use crate::upkeep::Upkeep;
 use crate::workers::Workers;
 use crate::{jobs, workers};
 
@@ -30,9 +37,12 @@ pub(crate) struct Parts {
     pub(crate) context: ErrorContext,
     pub(crate) pool: Pool,
     pub(crate) runtime: StoreRuntime,
+    pub(crate) standing: Standing,
     pub(crate) enqueues: Enqueues,
     pub(crate) claims: Claims,
     pub(crate) workers: Workers,
+    pub(crate) upkeep: Upkeep,
+    pub(crate) schema: SchemaWatch,
 }
 
 impl PostgresStore {
@@ -46,12 +56,53 @@ impl PostgresStore {
         })?;
         let pool = Pool::new(options.clone(), context.clone(), runtime.handle().clone());
         let (enqueues, claims) = (Enqueues::default(), Claims::default());
-        let workers = Workers::default();
-        Ok(Self { parts: Arc::new(Parts { options, context, pool, runtime, enqueues, claims, workers }) })
+        let (workers, upkeep) = (Workers::default(), Upkeep::default());
+        let schema = SchemaWatch::default();
+        let standing = Standing::new(pool.clone(), runtime.handle().clone());
+        let parts = Parts { options, context, pool, runtime, standing, enqueues, claims, workers, upkeep, schema };
+        let store = Self { parts: Arc::new(parts) };
+        jobs::claim::hints::start(&store.parts);
+        Ok(store)
+    }
+
+    /// Creates or migrates the queue's tables as far as `prepare` permits, then opens the store. Returns whether it
+    /// created them. Blocks until the server has answered.
+    ///
+    /// If the process is killed at any moment, the same call opens the store later. If several calls run at once, only
+    /// one creates the tables.
+    pub fn open_prepared(mut options: PostgresOptions, prepare: Prepare) -> Result<(Self, Origin), OpenError> {
+        let probe = Self::connect_lazily(options.clone())?;
+        let url = options.url.clone();
+        options.is_pooled = options.is_pooled || probe.wait(async move { Ok(is_pooled(&url).await?) })?;
+        let origin = schema::make_ready(&options, prepare)?;
+        let store = Self::connect_lazily(options)?;
+        let parts = Arc::clone(&store.parts);
+        store.wait(async move {
+            let ledger =
+                schema::ledger(&parts.pool).await.map_err(|fault| parts.context.answer(fault, "opening it"))?;
+            parts.schema.begin(ledger);
+            Ok(())
+        })?;
+        Ok((store, origin))
+    }
+
+    /// Waits on this thread, which may be one of a runtime, for work on the store's own.
+    fn wait<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.parts.runtime.handle().spawn(async move {
+            // The caller waits for it below.
+            let _ = reply.send(work.await);
+        });
+        answer.recv().unwrap_or_else(|_| Err(self.parts.context.closed()))
     }
 
     /// Ends the connections. Later calls return `Closed`. Workers that were not retired look dead to every process.
     pub fn close(&self) {
+        self.parts.standing.close();
         self.parts.pool.close();
     }
 
@@ -61,8 +112,14 @@ impl PostgresStore {
         T: Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
-        let (context, work) = (self.parts.context.clone(), work(Arc::clone(&self.parts)));
-        let answer = async move { work.await.map_err(|fault| context.answer(fault, doing)) };
+        let (parts, work) = (Arc::clone(&self.parts), work(Arc::clone(&self.parts)));
+        let answer = async move {
+            let answer = match parts.schema.check(&parts.pool, &parts.options).await {
+                Ok(()) => work.await,
+                Err(fault) => Err(fault),
+            };
+            answer.map_err(|fault| parts.context.answer(fault, doing))
+        };
         self.parts.runtime.run(&self.parts.context, doing, answer)
     }
 }
@@ -71,7 +128,8 @@ impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore")
             .field("database", &self.parts.context.database)
-            .field("application_name", &self.parts.options.config.get_application_name())
+            .field("schema", &self.parts.options.schema)
+            .field("application_name", &self.parts.options.url.application_name())
             .finish_non_exhaustive()
     }
 }
@@ -86,7 +144,12 @@ impl Store for PostgresStore {
     }
 
     fn enqueue_valid_stream(&self, new_jobs: ValidJobStream) -> StoreFuture<'_, u64> {
-        self.run("enqueueing a stream of jobs", |parts| jobs::enqueue::stream::enqueue_stream(parts, new_jobs))
+        Box::pin(async move {
+            // In the future of the caller, which may be dropped before the stream ends.
+            let spooled = read_stream(new_jobs, std::env::temp_dir(), &self.parts.context.database).await?;
+            self.run("enqueueing a stream of jobs", |parts| jobs::enqueue::stream::enqueue_spooled(parts, spooled))
+                .await
+        })
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {

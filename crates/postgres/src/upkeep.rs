@@ -1,15 +1,45 @@
+pub(crate) mod audit;
+pub(crate) mod counts;
+pub(crate) mod duties;
 pub(crate) mod health;
 pub(crate) mod housekeeping;
+mod keepers;
+mod long_attempts;
+mod pruning;
 pub(crate) mod stats;
+mod stuck;
 
 use std::sync::Arc;
 
 use longshore_core::QueueChange;
+use postgres_types::Type;
 
+use crate::jobs::claim::hints::Changes;
 use crate::session::fault::Fault;
+use crate::session::sql::sql;
 use crate::store::Parts;
+use audit::Audit;
+use duties::Duties;
+
+/// What housekeeping in this store remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    duties: Duties,
+    audit: Audit,
+}
 
 /// Pauses or resumes a queue.
-pub(crate) async fn change_queue(parts: Arc<Parts>, _queue: String, _change: QueueChange) -> Result<(), Fault> {
-    Err(parts.context.closed().into())
+pub(crate) async fn change_queue(parts: Arc<Parts>, queue: String, change: QueueChange) -> Result<(), Fault> {
+    let session = parts.pool.session().await?;
+    let statement = match change {
+        QueueChange::Pause => sql!("upkeep/pause_queue"),
+        QueueChange::Resume => sql!("upkeep/resume_queue"),
+    };
+    session.execute(statement, &[(&queue, Type::TEXT)]).await?;
+    if change == QueueChange::Resume {
+        let mut changes = Changes::default();
+        changes.add_job(None, &queue);
+        parts.claims.hints.give(changes);
+    }
+    Ok(())
 }

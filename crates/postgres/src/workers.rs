@@ -1,40 +1,33 @@
+//! Workers: registration, sessions, leases, and the return of jobs from those that were lost. Start at `register`.
+
+pub(crate) mod give_back;
+pub(crate) mod heartbeat;
+pub(crate) mod held_job;
+pub(crate) mod own;
 pub(crate) mod reclaim;
+pub(crate) mod register;
+pub(crate) mod retire;
+pub(crate) mod session;
+pub(crate) mod started;
+pub(crate) mod told;
+pub(crate) mod worker_names;
+pub(crate) mod worker_record;
 
-use std::sync::Arc;
+use own::OwnWorkers;
+use reclaim::Reclaim;
+use told::ToldClaims;
+use worker_names::WorkerNames;
 
-use longshore_core::{ClaimNumber, Extended, Heartbeat, JobId, Registration, WorkerId, WorkerRecord, WorkerSession};
+pub(crate) use heartbeat::{cancel_requests, extend};
+pub(crate) use register::register;
+pub(crate) use retire::retire;
+pub(crate) use worker_record::records;
 
-use crate::session::fault::Fault;
-use crate::store::Parts;
-
-/// The workers of this store.
+/// The workers of this store, and what it knows of others.
 #[derive(Debug, Default)]
-pub(crate) struct Workers {}
-
-/// Makes a worker known.
-pub(crate) async fn register(parts: Arc<Parts>, _registration: Registration) -> Result<Box<dyn WorkerSession>, Fault> {
-    Err(parts.context.closed().into())
-}
-
-/// Returns every job that the worker holds and deletes its registration.
-pub(crate) async fn retire(parts: Arc<Parts>, _worker_id: WorkerId) -> Result<(), Fault> {
-    Err(parts.context.closed().into())
-}
-
-/// Extends the lease of a worker.
-pub(crate) async fn extend(parts: Arc<Parts>, _heartbeat: Heartbeat) -> Result<Extended, Fault> {
-    Err(parts.context.closed().into())
-}
-
-/// The running jobs of a worker whose cancellation was requested.
-pub(crate) async fn cancel_requests(
-    parts: Arc<Parts>,
-    _worker_id: WorkerId,
-) -> Result<Vec<(JobId, ClaimNumber)>, Fault> {
-    Err(parts.context.closed().into())
-}
-
-/// The registered workers.
-pub(crate) async fn records(parts: Arc<Parts>) -> Result<Vec<WorkerRecord>, Fault> {
-    Err(parts.context.closed().into())
+pub(crate) struct Workers {
+    pub(crate) names: WorkerNames,
+    own: OwnWorkers,
+    told: ToldClaims,
+    reclaim: Reclaim,
 }

@@ -17,9 +17,10 @@ mod upkeep;
 mod workers;
 mod writing;
 
-pub use database::opening::{OpenError, Origin, Prepare};
+pub use database::opening::into_store_error;
 pub use jobs::enqueue::statement::{Statement, Value};
 pub use jobs::outcomes::complete_in::{AttemptSuccess, CompleteError, complete_in};
+pub use longshore_schema::{OpenError, Origin, Prepare};
 pub use options::{Durability, SqliteOptions};
 pub use rusqlite;
 pub use store::{SqliteStore, enqueue_in};

@@ -7,6 +7,7 @@ use longshore_core::{
     Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock,
     ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
+use longshore_schema::{OpenError, Origin, Prepare};
 use longshore_sqlite_file::check_connection;
 use rusqlite::Connection;
 
@@ -14,7 +15,7 @@ use crate::database::connection::{configure_writer, in_savepoint, open_to_write}
 use crate::database::database_file::DatabaseFile;
 use crate::database::fault::{ErrorContext, Fault};
 use crate::database::opening;
-use crate::database::opening::{OpenError, Origin, Prepare};
+use crate::database::opening::is_damage;
 use crate::database::readers::Readers;
 use crate::jobs::claim::Claim;
 use crate::jobs::claim::inbox::{Inboxes, Mailbox};
@@ -81,7 +82,8 @@ impl SqliteStore {
         let context = ErrorContext { database: name, busy_timeout: options.busy_timeout };
         let connection = open_to_write(&options, &context)?;
         // Before the first write. The switch to a write-ahead log is a write.
-        schema::check(&connection).map_err(|problem| problem.into_store_error(&context))?;
+        let explain = |source| context.explain_target(source, "reading its schema");
+        schema::check(&connection).map_err(|problem| problem.into_store_error(explain))?;
         configure_writer(&connection, &options, &context)?;
         // The liveness files must be in one place, whatever path a process uses for the database.
         options.path = std::fs::canonicalize(&options.path).map_err(|error| context.unreachable(error))?;
@@ -120,7 +122,7 @@ impl SqliteStore {
             let prepared = opening::make_ready_for(&mut options, prepare);
             let opened = prepared.and_then(|origin| Ok((Self::open(options.clone())?, origin)));
             match opened {
-                Err(error) if error.is_damage() && begun.elapsed() < LEAVING_MAX => thread::sleep(LEAVING_LOOK),
+                Err(error) if is_damage(&error) && begun.elapsed() < LEAVING_MAX => thread::sleep(LEAVING_LOOK),
                 opened => return opened,
             }
         }

@@ -1,12 +1,16 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use longshore::DatabaseUrl;
 use longshore_core::{OutsideCause, StoreError};
+use longshore_migrate::files::script::Dialect;
 use longshore_migrate::files::source::APP;
 use longshore_migrate::import::{Format, ImportMode, Skipped};
+use longshore_migrate::target::Target;
 use longshore_migrate::{Marking, MigrateError, Migrator, Source, Verification};
+use longshore_migrate_postgres::{PostgresTarget, PostgresTargetOptions};
 use longshore_migrate_sqlite::{Access, SqliteTarget};
-use longshore_sqlite::migrations;
+use longshore_postgres::{PostgresUrl, is_pooled};
 
 use crate::arguments::{AdoptArguments, MarkArguments, MigrateArguments, MigrateCommand};
 use crate::context::Context;
@@ -92,34 +96,53 @@ const DIR: &str = "migrations";
 impl Site<'_> {
     fn migrator(&self, access: Access, absent: Absent) -> anyhow::Result<Migrator<'static>> {
         let url = self.context.database_url()?;
-        let sources = self.sources()?;
+        let sources = self.sources(&url)?;
+        let target: Box<dyn Target> = match &url {
+            DatabaseUrl::Sqlite(path) => self.file(path, access, absent)?,
+            DatabaseUrl::Postgres(url) => Box::new(server(url, access)?),
+        };
+        Ok(Migrator::new(target, sources))
+    }
+
+    fn file(&self, path: &Path, access: Access, absent: Absent) -> anyhow::Result<Box<dyn Target>> {
         // Opening the file reports every other problem.
-        let is_missing = std::fs::metadata(url.path()).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let is_missing = std::fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
         if absent == Absent::Refused && is_missing {
-            let database = url.path().display().to_string().into();
+            let database = path.display().to_string().into();
             return Err(StoreError::from(OutsideCause::Missing { database }).into());
         }
         let is_new = access == Access::Write && is_missing;
-        let target = SqliteTarget::open(url.path(), access).map_err(MigrateError::from)?;
+        let target = SqliteTarget::open(path, access).map_err(MigrateError::from)?;
         if is_new {
-            self.context.output.note(format!("created {}", url.path().display()));
+            self.context.output.note(format!("created {}", path.display()));
         }
-        Ok(Migrator::new(Box::new(target), sources))
+        Ok(Box::new(target))
     }
 
-    /// A migrator that never opens a real database.
+    /// A migrator that never opens a real SQLite file. Files for PostgreSQL are replayed in a scratch schema of the
+    /// server.
     fn offline(&self) -> anyhow::Result<Migrator<'static>> {
-        // Inspecting a missing file is like inspecting an empty database, and no file has an empty name.
-        let target = SqliteTarget::open(Path::new(""), Access::Inspect).map_err(MigrateError::from)?;
-        Ok(Migrator::new(Box::new(target), self.sources()?))
+        let url = self.context.database_url()?;
+        let target: Box<dyn Target> = match &url {
+            // Inspecting a missing file is like inspecting an empty database, and no file has an empty name.
+            DatabaseUrl::Sqlite(_) => {
+                Box::new(SqliteTarget::open(Path::new(""), Access::Inspect).map_err(MigrateError::from)?)
+            }
+            DatabaseUrl::Postgres(url) => Box::new(server(url, Access::Inspect)?),
+        };
+        Ok(Migrator::new(target, self.sources(&url)?))
     }
 
-    fn sources(&self) -> anyhow::Result<Vec<Source>> {
-        let mut sources = vec![migrations::longshore()];
+    fn sources(&self, url: &DatabaseUrl) -> anyhow::Result<Vec<Source>> {
+        let (own, dialect) = match url {
+            DatabaseUrl::Sqlite(_) => (longshore_sqlite::migrations::longshore(), Dialect::Sqlite),
+            DatabaseUrl::Postgres(url) => (longshore_postgres::migrations::longshore(url.schema()), Dialect::Postgres),
+        };
+        let mut sources = vec![own];
         if let Some(dir) = self.named_dir()? {
-            sources.push(Source::directory(APP, dir).map_err(MigrateError::from)?);
+            sources.push(Source::directory_in(dialect, APP, dir).map_err(MigrateError::from)?);
         } else if Path::new(DIR).is_dir() {
-            sources.push(Source::directory(APP, DIR).map_err(MigrateError::from)?);
+            sources.push(Source::directory_in(dialect, APP, DIR).map_err(MigrateError::from)?);
         }
         Ok(sources)
     }
@@ -130,6 +153,18 @@ impl Site<'_> {
         }
         Ok(self.context.config()?.migrate.dir.clone())
     }
+}
+
+/// The database of a server. Blocks until it has answered.
+fn server(url: &PostgresUrl, access: Access) -> anyhow::Result<PostgresTarget> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let is_pooled = runtime.block_on(is_pooled(url)).map_err(StoreError::from)?;
+    let access = match access {
+        Access::Inspect => longshore_migrate_postgres::Access::Inspect,
+        Access::Write => longshore_migrate_postgres::Access::Write,
+    };
+    let options = PostgresTargetOptions::new(url.clone()).pooled(is_pooled).access(access);
+    Ok(PostgresTarget::open(options).map_err(MigrateError::from)?)
 }
 
 /// One line with the files that are not migrations.

@@ -75,11 +75,11 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
 
 async fn report(context: &Context) -> anyhow::Result<Report> {
     let configured = context.config()?.jobs.keys().cloned().collect();
-    let path = context.database_url()?.path().display().to_string();
+    let name = context.database_url()?.to_string();
     let database = Database::open(context, Prepare::Nothing).await?;
     let (stats, workers, health) =
         (database.stats(MINUTES).await?, database.workers().await?, database.health().await?);
-    Ok(Report::new(path, stats, &workers, judge(&health, &configured), health.now))
+    Ok(Report::new(name, stats, &workers, judge(&health, &configured), health.now))
 }
 
 impl Report {

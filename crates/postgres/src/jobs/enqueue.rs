@@ -1,18 +1,76 @@
+mod alone;
+mod bulk;
+mod columns;
+mod dependent;
+mod duplicate;
+pub(crate) mod enqueue_in;
+mod group;
 pub(crate) mod offer;
+mod plain;
+pub(crate) mod statement;
 pub(crate) mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use longshore_core::{Enqueued, ValidJob};
+use longshore_core::{Enqueued, JobData, ValidJob};
+use tokio::sync::Semaphore;
 
+use self::alone::enqueue_alone;
+use self::group::{Group, Sort};
+use self::plain::{insert_plain, is_plain};
+use self::stream::{BULK_JOBS_MIN, enqueue_many};
 use crate::session::fault::Fault;
 use crate::store::Parts;
 
+const DOING: &str = "enqueueing jobs";
+/// A request with more jobs has a statement of its own.
+const GROUP_JOBS_MAX: usize = 64;
+const GROUP_BYTES_MAX: usize = 256 * 1024;
+
 /// What the enqueues of this store share.
-#[derive(Debug, Default)]
-pub(crate) struct Enqueues {}
+#[derive(Debug)]
+pub(crate) struct Enqueues {
+    plain: Group,
+    dependent: Group,
+    alone: OnceLock<Semaphore>,
+}
+
+impl Default for Enqueues {
+    fn default() -> Self {
+        let (plain, dependent) = (Group::of(Sort::Plain), Group::of(Sort::Dependent));
+        Self { plain, dependent, alone: OnceLock::new() }
+    }
+}
+
+impl Enqueues {
+    fn group(&self, sort: Sort) -> &Group {
+        match sort {
+            Sort::Plain => &self.plain,
+            Sort::Dependent => &self.dependent,
+        }
+    }
+
+    /// A permit for each enqueue that may wait for others: half of the connections.
+    fn alone(&self, parts: &Parts) -> &Semaphore {
+        self.alone.get_or_init(|| Semaphore::new((parts.options.connections_max / 2).max(1)))
+    }
+}
 
 /// Enqueues all of the jobs or none.
-pub(crate) async fn enqueue(parts: Arc<Parts>, _jobs: Vec<ValidJob>) -> Result<Vec<Enqueued>, Fault> {
-    Err(parts.context.closed().into())
+pub(crate) async fn enqueue(parts: Arc<Parts>, jobs: Vec<ValidJob>) -> Result<Vec<Enqueued>, Fault> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let is_small = jobs.len() <= GROUP_JOBS_MAX && bytes_of(&jobs) <= GROUP_BYTES_MAX;
+    match jobs.iter().all(is_plain) {
+        true if is_small => Group::enqueue(&parts, Sort::Plain, jobs).await,
+        true if jobs.len() >= BULK_JOBS_MIN => enqueue_many(&parts, &jobs).await,
+        true => Ok(insert_plain(&parts, || &jobs).await?.into_iter().map(Enqueued::made).collect()),
+        false if is_small && jobs.len() == 1 => Group::enqueue(&parts, Sort::Dependent, jobs).await,
+        false => enqueue_alone(&parts, &jobs).await,
+    }
+}
+
+fn bytes_of(jobs: &[ValidJob]) -> usize {
+    jobs.iter().map(|job| job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len)).sum()
 }

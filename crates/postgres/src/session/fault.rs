@@ -1,10 +1,12 @@
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_cause::OutsideCause;
 use longshore_core::StoreError;
 use tokio_postgres::error::SqlState;
+
+use super::statements::is_stale_statement;
+use longshore_postgres_server::{cause_of, connect_cause, in_words};
 
 /// Why a request failed, before it is said in words.
 #[derive(Debug)]
@@ -35,11 +37,25 @@ impl Fault {
         }
     }
 
-    /// Whether the server took the transaction back only because of others, so that it can be repeated at once.
+    /// Whether the server took the transaction back only because of others, so that it can be repeated at once. So it is
+    /// after a migration, which makes prepared statements useless.
     pub(crate) fn is_conflict(&self) -> bool {
-        self.code().is_some_and(|code| {
+        let Self::Database(error) = self else { return false };
+        let is_of_others = error.code().is_some_and(|code| {
             *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
-        })
+        });
+        is_of_others || is_stale_statement(error)
+    }
+
+    /// What the database said, for the answer of a row that it refused.
+    pub(crate) fn reason(&self) -> Arc<str> {
+        match self {
+            Self::Database(error) => match error.as_db_error() {
+                Some(said) => said.message().into(),
+                None => error.to_string().into(),
+            },
+            Self::Store(error) => error.to_string().into(),
+        }
     }
 
     /// Whether a row broke a constraint or a trigger refused it: repeating the same cannot help.
@@ -61,61 +77,26 @@ impl ErrorContext {
             Fault::Store(error) => return error,
             Fault::Database(error) => error,
         };
-        let Some(kind) = kind_of(&error) else {
-            return StoreError::Backend { database: self.database(), doing, source: in_words(error) };
-        };
-        let database = self.database();
-        StoreError::Outside(match kind {
-            Kind::Unreachable => OutsideCause::Unreachable { database, source: in_words(error) },
-            Kind::ReadOnly => OutsideCause::ReadOnly { database },
-            Kind::Full => OutsideCause::Full { database },
-            Kind::Busy => OutsideCause::Busy { database, waited: Duration::ZERO },
-        })
+        match cause_of(self.database(), &error) {
+            Some(cause) => cause.into(),
+            None => StoreError::Backend { database: self.database(), doing, source: in_words(&error).into() },
+        }
     }
 
     pub(crate) fn closed(&self) -> StoreError {
         StoreError::Closed { database: self.database() }
     }
 
+    pub(crate) fn busy(&self) -> StoreError {
+        StoreError::Outside(OutsideCause::Busy { database: self.database(), waited: Duration::ZERO })
+    }
+
+    /// An error right after a connection was made, where no statement of the caller can be the cause.
     pub(crate) fn unreachable(&self, error: tokio_postgres::Error) -> StoreError {
-        self.answer(Fault::Database(error), "connecting")
+        connect_cause(self.database(), &error).into()
     }
 
     fn database(&self) -> Arc<str> {
         Arc::clone(&self.database)
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Unreachable,
-    ReadOnly,
-    Full,
-    Busy,
-}
-
-/// An error without a code is one of the connection.
-fn kind_of(error: &tokio_postgres::Error) -> Option<Kind> {
-    let Some(code) = error.code() else {
-        return Some(Kind::Unreachable);
-    };
-    Some(match code.code() {
-        "25006" => Kind::ReadOnly,
-        "53100" => Kind::Full,
-        "55P03" | "40001" | "40P01" => Kind::Busy,
-        "53300" | "57P01" | "57P02" | "57P03" | "57P05" => Kind::Unreachable,
-        code if code.starts_with("08") || code.starts_with("28") || code == "3D000" => Kind::Unreachable,
-        _ => return None,
-    })
-}
-
-/// What the server said, with its detail; the driver's own words are only "db error".
-fn in_words(error: tokio_postgres::Error) -> Box<dyn Error + Send + Sync> {
-    match error.as_db_error() {
-        Some(said) => match said.detail() {
-            Some(detail) => format!("{} ({detail})", said.message()).into(),
-            None => said.message().to_owned().into(),
-        },
-        None => Box::new(error),
     }
 }

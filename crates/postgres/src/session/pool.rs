@@ -1,14 +1,18 @@
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use longshore_core::StoreError;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::{Error, NoTls};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::AbortHandle;
+use tokio_postgres::{AsyncMessage, Config, Error, Row};
 
 use super::fault::{ErrorContext, Fault};
-use super::statements::Session;
+use super::standing::{drive, in_words};
+use super::statements::{BEGIN, Call, Session};
 use crate::options::PostgresOptions;
+use longshore_postgres_server::connect_with;
 
 /// The connections for statements: made when they are needed, kept while the store is open.
 #[derive(Clone, Debug)]
@@ -23,12 +27,23 @@ struct Shared {
     handle: Handle,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Session>>,
+    /// When a connection was last lost or could not be made, by the store's clock.
+    last_loss: Mutex<Option<Duration>>,
 }
 
 impl Pool {
     pub(crate) fn new(options: PostgresOptions, context: ErrorContext, handle: Handle) -> Self {
         let permits = Arc::new(Semaphore::new(options.connections_max));
-        Self { shared: Arc::new(Shared { options, context, handle, permits, idle: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                options,
+                context,
+                handle,
+                permits,
+                idle: Mutex::default(),
+                last_loss: Mutex::default(),
+            }),
+        }
     }
 
     /// A connection that nobody else uses. Waits until one is free.
@@ -45,10 +60,18 @@ impl Pool {
     /// A connection in a transaction.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
         let session = self.session().await?;
-        // Whatever the role's default is: the statements expect to see what others have committed meanwhile.
-        let begun = session.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await;
+        let begun = session.client.batch_execute(BEGIN).await;
         begun.map_err(|error| self.shared.context.answer(Fault::Database(error), "beginning a transaction"))?;
         Ok(Transaction { session: Some(session) })
+    }
+
+    /// A connection in a transaction in which these statements have run, in one round trip, and the rows of each.
+    pub(crate) async fn begin_with(&self, calls: &[Call<'_>]) -> Result<(Transaction, Vec<Vec<Row>>), Fault> {
+        let session = self.session().await?;
+        session.prepare_all(calls).await?;
+        let transaction = Transaction { session: Some(session) };
+        let answers = transaction.begin_with(calls).await?;
+        Ok((transaction, answers))
     }
 
     /// A connection in a transaction that sees one state of the database and writes nothing.
@@ -61,13 +84,28 @@ impl Pool {
 
     /// A connection beside those of the pool, which the caller keeps.
     pub(crate) async fn connect(&self) -> Result<Session, StoreError> {
+        let (session, ..) = self.connect_with(|_| {}, |_| {}).await?;
+        Ok(session)
+    }
+
+    /// The same with other settings, for a caller that hears its messages and of its end.
+    pub(crate) async fn connect_with(
+        &self,
+        configure: impl Fn(&mut Config) + Sync,
+        hear: impl FnMut(AsyncMessage) + Send + 'static,
+    ) -> Result<(Session, watch::Receiver<Option<Arc<str>>>, AbortHandle), StoreError> {
         let Shared { options, context, handle, .. } = &*self.shared;
-        let connected = options.config.connect(NoTls).await;
-        let (client, connection) = connected.map_err(|error| context.unreachable(error))?;
-        handle.spawn(async move {
-            if let Err(error) = connection.await {
+        let connected = connect_with(&options.url, &configure).await;
+        let (client, connection) = connected.inspect_err(|_| self.shared.note_loss())?;
+        let (say_ended, ended) = watch::channel(None);
+        let shared = Arc::downgrade(&self.shared);
+        let driver = handle.spawn(async move {
+            let error = drive(connection, hear).await;
+            if let Some(error) = &error {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");
+                shared.upgrade().inspect(|shared| shared.note_loss());
             }
+            say_ended.send_replace(Some(in_words(error.as_ref())));
         });
         if !options.is_pooled {
             // A plan that was made while a table was empty would keep its sequential scan.
@@ -75,7 +113,26 @@ impl Pool {
                 "SET enable_seqscan = off; SET default_transaction_isolation = 'read committed'; SET jit = off";
             client.batch_execute(settings).await.map_err(|error| context.unreachable(error))?;
         }
-        Ok(Session::new(client, Arc::clone(&options.schema), options.is_pooled))
+        let session = Session::new(client, Arc::clone(&options.schema), options.is_pooled);
+        Ok((session, ended, driver.abort_handle()))
+    }
+
+    /// Whether a connection was lost, or could not be made, within this time. Others may have lost theirs, too.
+    pub(crate) fn has_lost_within(&self, span: Duration) -> bool {
+        let now = self.shared.options.clock.monotonic();
+        self.shared.last_loss().is_some_and(|at| now.saturating_sub(at) <= span)
+    }
+
+    pub(crate) fn closed(&self) -> StoreError {
+        self.shared.context.closed()
+    }
+
+    pub(crate) fn busy(&self) -> StoreError {
+        self.shared.context.busy()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.permits.is_closed()
     }
 
     pub(crate) fn close(&self) {
@@ -85,6 +142,14 @@ impl Pool {
 }
 
 impl Shared {
+    fn note_loss(&self) {
+        *self.last_loss() = Some(self.options.clock.monotonic());
+    }
+
+    fn last_loss(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.last_loss.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn idle(&self) -> Option<Session> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(session) = idle.pop() {

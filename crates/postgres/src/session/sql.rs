@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 /// The schema that the SQL files name.
-const SCHEMA: &str = "longshore";
+pub(crate) const SCHEMA: &str = "longshore";
 
 /// A statement of `src/sql/`.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(crate) fn in_schema<'a>(text: &'a str, schema: &str) -> Cow<'a, str> {
     if schema == SCHEMA {
         return Cow::Borrowed(text);
     }
-    let quoted = format!("\"{}\".", schema.replace('"', "\"\""));
-    Cow::Owned(text.replace("longshore.", &quoted))
+    // Its name needs no quotes: see `PostgresUrl::in_schema`.
+    Cow::Owned(text.replace("longshore.", &format!("{schema}.")))
 }
 
 /// The statement of a file in `src/sql/`: `sql!("claim/claim_jobs")`.

@@ -2,12 +2,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use postgres_types::{ToSql, Type};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Row, Statement};
 
+use super::in_order::{Boxed, in_order};
 use super::sql::Sql;
 
 /// A value with its type. The types make an unnamed statement one round trip.
 pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A statement with its values, for those that are sent together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) sql: &'static Sql,
+    pub(crate) parameters: &'a [Parameter<'a>],
+}
 
 /// A connection on which the statements of `src/sql/` run. Queries that are polled together are sent together, and the
 /// server runs them in the order in which they were first polled.
@@ -25,6 +34,11 @@ impl Session {
         Self { client, schema, is_pooled, prepared: Mutex::default() }
     }
 
+    /// The schema of our objects.
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
     /// Runs a statement and gives its rows.
     pub(crate) async fn query(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         if self.is_pooled {
@@ -32,7 +46,7 @@ impl Session {
         }
         let statement = self.prepare(sql, parameters).await?;
         let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
-        self.client.query(&statement, &values).await
+        self.client.query(&statement, &values).await.inspect_err(|error| self.forget_if_stale(error))
     }
 
     /// Runs a statement that gives at most one row.
@@ -53,7 +67,56 @@ impl Session {
         }
         let statement = self.prepare(sql, parameters).await?;
         let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
-        self.client.execute(&statement, &values).await
+        self.client.execute(&statement, &values).await.inspect_err(|error| self.forget_if_stale(error))
+    }
+
+    /// Runs statements one after the other in one round trip, each for itself, and gives the rows of each. The error is
+    /// that of the first one that failed; those behind it may have been carried out.
+    pub(crate) async fn pipeline(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+        self.prepare_all(calls).await?;
+        in_order(calls.iter().map(|call| self.boxed(*call)).collect()).await.into_iter().collect()
+    }
+
+    /// Runs statements in a transaction of their own, in one round trip. After an error nothing of it happened, unless
+    /// the connection was lost, when nobody knows.
+    pub(crate) async fn transact(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+        self.prepare_all(calls).await?;
+        let mut all: Vec<Boxed<'_>> = Vec::with_capacity(calls.len() + 2);
+        all.push(self.command(BEGIN));
+        all.extend(calls.iter().map(|call| self.boxed(*call)));
+        all.push(self.command("COMMIT"));
+        let answers: Result<Vec<_>, Error> = in_order(all).await.into_iter().collect();
+        let mut answers = answers?;
+        answers.remove(0);
+        answers.pop();
+        Ok(answers)
+    }
+
+    /// Begins a transaction and runs statements in it, in one round trip.
+    pub(super) async fn begin_with(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+        let mut all: Vec<Boxed<'_>> = Vec::with_capacity(calls.len() + 1);
+        all.push(self.command(BEGIN));
+        all.extend(calls.iter().map(|call| self.boxed(*call)));
+        let answers: Result<Vec<_>, Error> = in_order(all).await.into_iter().collect();
+        answers.map(|mut answers| answers.split_off(1))
+    }
+
+    fn boxed<'a>(&'a self, call: Call<'a>) -> Boxed<'a> {
+        Box::pin(self.query(call.sql, call.parameters))
+    }
+
+    fn command(&self, command: &'static str) -> Boxed<'_> {
+        Box::pin(async move { self.client.batch_execute(command).await.map(|()| Vec::new()) })
+    }
+
+    /// Before several are sent together: a wait for one of them would let those behind it overtake.
+    pub(super) async fn prepare_all(&self, calls: &[Call<'_>]) -> Result<(), Error> {
+        if !self.is_pooled {
+            for call in calls {
+                self.prepare(call.sql, call.parameters).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn prepare(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<Statement, Error> {
@@ -65,4 +128,22 @@ impl Session {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.name, statement.clone());
         Ok(statement)
     }
+
+    /// A migration may change what a statement gives, and somebody may discard the statements of the session.
+    fn forget_if_stale(&self, error: &Error) {
+        if is_stale_statement(error) {
+            self.prepared.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+}
+
+/// Whatever the role's default is: the statements expect to see what others have committed meanwhile.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// Whether the server does not know, or cannot use any more, a statement that was prepared before.
+pub(super) fn is_stale_statement(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|said| {
+        *said.code() == SqlState::INVALID_SQL_STATEMENT_NAME
+            || *said.code() == SqlState::FEATURE_NOT_SUPPORTED && said.message().contains("cached plan")
+    })
 }

@@ -1,11 +1,111 @@
-use std::sync::Arc;
+pub(crate) mod lost_worker;
+pub(crate) mod rounds;
+pub(crate) mod take_over;
+pub(crate) mod watches;
+pub(crate) mod worker_row;
+pub(crate) mod worker_search;
 
-use longshore_core::Reclaimed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{JobId, Reclaimed};
+use postgres_types::Type;
 
 use crate::session::fault::Fault;
+use crate::session::sql::sql;
 use crate::store::Parts;
+use crate::workers::reclaim::lost_worker::LostWorker;
+use crate::workers::reclaim::rounds::Rounds;
+use crate::workers::reclaim::take_over::{End, TakeOver};
+use crate::workers::reclaim::watches::{Suspect, Watches};
+use crate::workers::reclaim::worker_search::{Found, WorkerSearch};
 
-/// Finds dead workers and returns their jobs.
+/// How long a process waits between two looks, so that a death is found within a second although it must be confirmed.
+/// The ring keeps the cost of many processes small (see `rounds`), so that every process may look as often.
+const LOOK: Duration = Duration::from_millis(500);
+/// The same where there is no worker but its own.
+const LOOK_ALONE: Duration = Duration::from_secs(1);
+
+/// What this store knows of the workers of others.
+#[derive(Debug, Default)]
+pub(crate) struct Reclaim {
+    watches: Watches,
+    rounds: Rounds,
+    /// When the running jobs were last looked through for unregistered workers.
+    unregistered_at: Mutex<Option<Duration>>,
+}
+
+impl Reclaim {
+    fn is_time_for_unregistered(&self, now: Duration, every: Duration) -> bool {
+        let mut last = self.unregistered_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = last.is_none_or(|last| now.saturating_sub(last) >= every);
+        if is_time {
+            *last = Some(now);
+        }
+        is_time
+    }
+}
+
+/// Finds lost workers and returns their jobs, in bounded steps.
 pub(crate) async fn reclaim(parts: Arc<Parts>) -> Result<Reclaimed, Fault> {
-    Err(parts.context.closed().into())
+    let Found { lost, suspects, has_others } = WorkerSearch::new(&parts).find().await?;
+    let mut reclaimed = Reclaimed { next: if has_others { LOOK } else { LOOK_ALONE }, ..Reclaimed::default() };
+    for worker in &lost {
+        take_over(&parts, worker, &mut reclaimed).await?;
+    }
+    if !suspects.is_empty() {
+        suspect(&parts, &suspects).await?;
+    }
+    Ok(reclaimed)
+}
+
+async fn take_over(parts: &Parts, worker: &LostWorker, reclaimed: &mut Reclaimed) -> Result<(), Fault> {
+    let watches = &parts.workers.reclaim.watches;
+    let mut steps = TakeOver::new(worker);
+    let mut next = Some(JobId(i64::MIN));
+    let mut end = End::Elsewhere;
+    while let Some(after) = next {
+        // If nobody could write, the worker could not either.
+        let taken = steps.step(parts, after).await.inspect_err(|_| watches.begin_anew(worker.worker))?;
+        reclaimed.jobs += taken.given_back.jobs;
+        parts.claims.hints.give(taken.given_back.changes);
+        (end, next) = (taken.end, taken.next);
+    }
+    match end {
+        End::Gone => {
+            watches.forget(worker.worker);
+            reclaimed.workers.push(worker.worker_id.clone());
+        }
+        End::Stuck => watches.postpone(worker.worker, parts.options.clock.monotonic()),
+        End::Late => watches.begin_anew(worker.worker),
+        End::Elsewhere => {}
+    }
+    Ok(())
+}
+
+/// Gives workers whose lease seems to be over a chance: if this can be written, they could have written their heartbeat.
+async fn suspect(parts: &Parts, suspects: &[Suspect]) -> Result<(), Fault> {
+    let watches = &parts.workers.reclaim.watches;
+    match write_suspicion(parts, suspects).await {
+        Ok(written) => {
+            let (written, others): (Vec<Suspect>, Vec<Suspect>) =
+                suspects.iter().cloned().partition(|suspect| written.contains(&suspect.worker));
+            watches.note(&written, Some(parts.options.clock.monotonic()));
+            watches.note(&others, None);
+            Ok(())
+        }
+        Err(fault) => {
+            watches.note(suspects, None);
+            Err(fault)
+        }
+    }
+}
+
+/// The workers that had still not extended their lease, and whose row was written.
+async fn write_suspicion(parts: &Parts, suspects: &[Suspect]) -> Result<Vec<i32>, Fault> {
+    let (workers, numbers): (Vec<i32>, Vec<i64>) =
+        suspects.iter().map(|suspect| (suspect.worker, suspect.heartbeat_number)).unzip();
+    let values = [(&workers as _, Type::INT4_ARRAY), (&numbers as _, Type::INT8_ARRAY)];
+    let rows = parts.pool.session().await?.query(sql!("workers/suspect_workers"), &values).await?;
+    Ok(rows.iter().map(|row| row.try_get("worker")).collect::<Result<_, _>>()?)
 }

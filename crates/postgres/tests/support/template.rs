@@ -38,6 +38,7 @@ fn copy_of(name: &str, scripts: &[&str]) -> TestDatabase {
         let connected = tokio_postgres::connect(&url, NoTls).await;
         let (client, connection) = connected.expect("the server accepts connections");
         let running = tokio::spawn(connection);
+        client.batch_execute("CREATE SCHEMA longshore").await.expect("the role owns the database");
         for script in scripts {
             client.batch_execute(script).await.unwrap_or_else(|error| panic!("{error:?} in {script}"));
         }

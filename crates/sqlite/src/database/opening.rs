@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use longshore_core::{OutsideCause, SchemaVerdict, StoreError};
+use longshore_core::{OutsideCause, StoreError};
 use longshore_migrate::{MigrateError, Migrator, RunRequest};
 use longshore_migrate_sqlite::{SqliteTarget, lock_runners, wait_for_runner};
+use longshore_schema::{OpenError, Origin, Prepare};
 use longshore_sqlite_file::{check_folder, check_kind, folder_of};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
-use thiserror::Error;
 
 use crate::database::fault::ErrorContext;
 use crate::migrations;
@@ -19,68 +19,15 @@ use crate::schema::{self, SchemaProblem};
 /// How many symbolic links are followed to the file: as many as Linux follows.
 const LINKS_MAX: usize = 40;
 
-/// What may be done to a database before it is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prepare {
-    /// Nothing. It must exist, with the schema of this version.
-    Nothing,
-    /// A missing file, or one without tables, becomes a database. Nothing can be lost.
-    New,
-    /// Like [`Prepare::New`], and an application's database gets the queue's tables beside its own.
-    Beside,
-    /// Like [`Prepare::Beside`], and an older schema is migrated.
-    Latest,
+/// The store error for these options.
+pub fn into_store_error(error: OpenError, options: &SqliteOptions) -> StoreError {
+    let context = context(options);
+    error.into_store_error(|source| context.explain_target(source, "reading its schema"))
 }
 
-/// Whether an open database existed before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The file existed.
-    Found,
-    /// This call created the file.
-    Created,
-}
-
-/// Why a database was not opened. Nothing stays open. Only an interrupted migration, whose completed steps stay, can
-/// have changed anything.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The schema is not that of this version.
-    #[error(transparent)]
-    Schema(#[from] SchemaProblem),
-    /// A migration failed.
-    #[error(transparent)]
-    Migrate(#[from] MigrateError),
-    /// The file cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl OpenError {
-    /// Whether SQLite reported the file as damaged.
-    pub(crate) const fn is_damage(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Outside(OutsideCause::Damaged { .. })))
-    }
-
-    /// Converts to a store error for these options.
-    pub fn into_store_error(self, options: &SqliteOptions) -> StoreError {
-        let context = context(options);
-        let error = match self {
-            Self::Store(error) => return error,
-            Self::Schema(problem) => return problem.into_store_error(&context),
-            Self::Migrate(error) => error,
-        };
-        let verdict = match &error {
-            MigrateError::HistoryBroken { .. } => SchemaVerdict::HistoryBroken,
-            MigrateError::NeedsAdoption { .. } => SchemaVerdict::OfAnotherProgram,
-            _ => SchemaVerdict::Disagrees,
-        };
-        match error.into_outside_cause() {
-            Ok(cause) => cause.into(),
-            Err(error) => StoreError::Schema { message: error.to_string(), verdict },
-        }
-    }
+/// Whether SQLite reported the file as damaged.
+pub(crate) const fn is_damage(error: &OpenError) -> bool {
+    matches!(error, OpenError::Store(StoreError::Outside(OutsideCause::Damaged { .. })))
 }
 
 fn context(options: &SqliteOptions) -> ErrorContext {

@@ -21,8 +21,6 @@ pub(crate) mod block;
 mod duplicate;
 pub(crate) mod leased;
 mod made;
-mod spool;
-mod spooled_job;
 pub(crate) mod statement;
 pub(crate) mod stream;
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore_core::{
     Action, Actioned, Claimed, Clock, Console, Due, Enqueued, Extended, Filter, Heartbeat, Job, JobData, JobDetail,
@@ -90,6 +90,19 @@ impl<H: Harness> Process<H> {
     /// Notes attempts in one call.
     pub(super) async fn note<const N: usize>(&self, attempts: [StartedAttempt; N]) {
         self.store.mark_started(self.worker_id.clone(), attempts.into()).await.expect("it can be noted");
+    }
+}
+
+/// A session that is dropped waits for no database, so it may take a moment until everybody can know.
+pub(super) async fn until_dead(store: &impl Console, worker_id: &WorkerId) {
+    let begun = Instant::now();
+    loop {
+        let workers = store.workers().await.expect("workers can be read");
+        if !workers.iter().any(|worker| worker.worker_id == *worker_id && worker.is_alive) {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "the end of a session is not known");
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

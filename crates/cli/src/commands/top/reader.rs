@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
+use longshore::DatabaseUrl;
 use longshore_core::{
     Action, Actioned, Clock, Filter, Job, JobId, JobPageRequest, LogRequest, QueueChange, Refusal, Selection, Status,
     SystemClock,
@@ -24,7 +24,7 @@ const OVERVIEWS_A_HEALTH: u64 = 5;
 /// Reads and changes the database. An error closes it, and the next request opens it again.
 #[derive(Debug)]
 pub(super) struct Reader {
-    path: PathBuf,
+    url: DatabaseUrl,
     durability: Durability,
     database: Option<Database>,
     /// The types of the configuration.
@@ -35,8 +35,13 @@ pub(super) struct Reader {
 
 impl Reader {
     /// A reader of an open database.
-    pub(super) fn new(path: PathBuf, durability: Durability, database: Database, configured: BTreeSet<String>) -> Self {
-        Self { path, durability, database: Some(database), configured, findings: Vec::new(), overviews: 0 }
+    pub(super) fn new(
+        url: DatabaseUrl,
+        durability: Durability,
+        database: Database,
+        configured: BTreeSet<String>,
+    ) -> Self {
+        Self { url, durability, database: Some(database), configured, findings: Vec::new(), overviews: 0 }
     }
 
     /// Does what is asked. Never fails: an error is an event too.
@@ -60,9 +65,9 @@ impl Reader {
         if let Some(database) = &self.database {
             return Ok(database.clone());
         }
-        let (path, durability) = (self.path.clone(), self.durability);
+        let (url, durability) = (self.url.clone(), self.durability);
         // Opening may wait for a lock; the screen does not.
-        let database = tokio::task::spawn_blocking(move || Database::open_existing(&path, durability)).await??;
+        let database = tokio::task::spawn_blocking(move || Database::open_existing(&url, durability)).await??;
         self.database = Some(database.clone());
         Ok(database)
     }
@@ -90,7 +95,7 @@ impl Reader {
         self.overviews += 1;
         let jobs = jobs(database, states).await?;
         let now = SystemClock::new().now();
-        let report = Report::new(self.path.display().to_string(), stats, &workers, self.findings.clone(), now);
+        let report = Report::new(self.url.to_string(), stats, &workers, self.findings.clone(), now);
         Ok(TopEvent::Snapshot(Box::new(Snapshot { report, jobs, now })))
     }
 }

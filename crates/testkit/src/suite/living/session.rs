@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use longshore_core::{AttemptOutcome, Console, Extended, Lease, Reclaimed, Status, Store};
 
-use crate::suite::world::{Process, seconds};
+use crate::suite::world::{Process, seconds, until_dead};
 use crate::suite::{Harness, World};
 use crate::{heartbeat, job, worker};
 
@@ -99,7 +99,8 @@ pub async fn a_dropped_session_is_found_at_once_and_its_jobs_are_unspent<H: Harn
     let world = World::<H>::new();
     let (process, lease) = working(&world).await;
     let dropped = process.worker_id.clone();
-    let _living_process = process.drop_session();
+    let living_process = process.drop_session();
+    until_dead(&living_process, &dropped).await;
     let reclaimed = world.reclaim().await;
     assert_eq!((reclaimed.workers, reclaimed.jobs), (vec![dropped], 1));
     let job = world.job(lease.id).await;
@@ -135,7 +136,7 @@ pub async fn the_session_of_a_retired_worker_gives_nothing_up<H: Harness>() {
     let world = World::<H>::new();
     let (process, lease) = working(&world).await;
     process.store.retire(process.worker_id.clone()).await.expect("it can retire");
-    let registration = process.registration.clone();
+    let (registration, worker_id) = (process.registration.clone(), process.worker_id.clone());
     let store = process.drop_session();
     assert_eq!(world.reclaim().await, Reclaimed::default());
     // Its id is free, and whoever has it next is not meant.
@@ -143,6 +144,7 @@ pub async fn the_session_of_a_retired_worker_gives_nothing_up<H: Harness>() {
     assert_eq!(world.reclaim().await, Reclaimed::default());
     assert_eq!(world.status(lease.id).await, Status::Pending);
     drop(next);
+    until_dead(&store, &worker_id).await;
     assert_eq!(world.reclaim().await.workers.len(), 1);
 }
 

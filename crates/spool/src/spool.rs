@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use longshore_core::{JobData, OutsideCause, StoreError, ValidJob};
 
-use crate::jobs::enqueue::spooled_job::{decode, encode};
+use crate::spooled_job::{decode, encode};
 
 /// How many jobs are kept in memory. Further jobs go to a file.
 const KEPT_JOBS_MAX: usize = 50_000;
@@ -60,7 +60,7 @@ impl Spool {
 }
 
 impl Spilled {
-    /// On the disk of the database, which was sized for jobs. Elsewhere only if its folder cannot be written.
+    /// Elsewhere only if its folder cannot be written.
     fn new(folder: &Path) -> Result<Self, StoreError> {
         if let Ok(file) = tempfile::tempfile_in(folder) {
             return Ok(Self::in_file(folder.to_owned(), file));
@@ -98,7 +98,7 @@ impl Spilled {
 
 /// The jobs of a spool, part by part.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub struct Parts {
     kept: std::vec::IntoIter<ValidJob>,
     spilled: Option<SpilledReading>,
 }
@@ -112,7 +112,7 @@ struct SpilledReading {
 
 impl Parts {
     /// The next jobs. An empty list means the end.
-    pub(crate) fn next_part(&mut self) -> Result<Vec<ValidJob>, StoreError> {
+    pub fn next_part(&mut self) -> Result<Vec<ValidJob>, StoreError> {
         let mut part = Vec::with_capacity(PART_JOBS_MAX);
         let mut part_bytes = 0;
         while part.len() < PART_JOBS_MAX && part_bytes < PART_BYTES_MAX {

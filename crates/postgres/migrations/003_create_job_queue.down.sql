@@ -1,0 +1,13 @@
+DROP FUNCTION longshore.enqueue;
+DROP FUNCTION longshore.enqueue_or_meet;
+DROP FUNCTION longshore.enqueue_job;
+DROP FUNCTION longshore.instant_text;
+DROP FUNCTION longshore.end_overdue_job;
+DROP FUNCTION longshore.replace_job;
+DROP VIEW longshore.job_queue;
+DROP FUNCTION longshore.refuse_change_of_job_queue;
+DROP FUNCTION longshore.flush_counts_of_statement;
+DROP FUNCTION longshore.insert_into_job_queue;
+DROP FUNCTION longshore.insert_job;
+DROP FUNCTION longshore.count_job;
+DROP FUNCTION longshore.flush_counts;

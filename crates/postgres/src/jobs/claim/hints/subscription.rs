@@ -1,0 +1,71 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use longshore_core::{Hint, Interest, Wakeups};
+
+use super::Hints;
+use super::changes::{Changes, joined};
+
+/// Somebody who waits for hints.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    pub(super) interest: Interest,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    hint: Option<Hint>,
+    waker: Option<Waker>,
+}
+
+impl Subscriber {
+    pub(super) fn new(interest: Interest) -> Self {
+        Self { interest, pending: Mutex::default() }
+    }
+
+    /// Keeps what concerns it; answers who is to be woken for that.
+    pub(super) fn tell(&self, changes: &Changes) -> Option<Waker> {
+        let hint = changes.hint_for(&self.interest)?;
+        let mut pending = self.pending();
+        pending.hint = Some(match pending.hint.take() {
+            None => hint,
+            Some(earlier) => joined(earlier, hint),
+        });
+        pending.waker.take()
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A subscription to the hints of one store; ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(super) subscriber: Arc<Subscriber>,
+    pub(super) hints: Arc<Hints>,
+}
+
+impl Wakeups for Subscription {
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = Hint> + Send + '_>> {
+        Box::pin(poll_fn(|context| {
+            let mut pending = self.subscriber.pending();
+            match pending.hint.take() {
+                Some(hint) => Poll::Ready(hint),
+                None => {
+                    pending.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.hints.unsubscribe(&self.subscriber);
+    }
+}

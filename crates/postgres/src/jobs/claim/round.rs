@@ -1,0 +1,94 @@
+use std::collections::HashMap;
+
+use longshore_core::{ClaimNumber, ClaimRequest, JobId, Lease, StoreError, Timestamp, WorkerId};
+use tokio_postgres::Row;
+
+use super::claim_row::{ClaimHead, FoundJob};
+use super::held::HasKey;
+use super::lanes::Snapshot;
+use super::overdue::{Lane, OverdueJobs};
+use crate::session::columns::Columns;
+use crate::session::fault::Fault;
+use crate::store::Parts;
+
+/// What one statement of a claim has found.
+#[derive(Debug)]
+pub(super) struct Round {
+    pub(super) now: Timestamp,
+    pub(super) claim_numbers: Vec<i64>,
+    pub(super) leases: Vec<Lease>,
+    pub(super) overdue: OverdueJobs,
+    pub(super) next_due: Option<Timestamp>,
+    /// Whether others took what it saw, or it saw what is overdue.
+    pub(super) may_find_more: bool,
+    /// The first job that it found in each lane whose jobs come in the order of their ids.
+    pub(super) firsts: HashMap<Lane, i64>,
+    pub(super) snapshot: Option<Snapshot>,
+    keys: HashMap<ClaimNumber, Vec<(JobId, HasKey)>>,
+}
+
+impl Round {
+    pub(super) fn read(parts: &Parts, request: &ClaimRequest, rows: &[Row]) -> Result<Self, Fault> {
+        let mut round = Self {
+            now: Timestamp::MIN,
+            claim_numbers: Vec::new(),
+            leases: Vec::with_capacity(rows.len()),
+            overdue: OverdueJobs::default(),
+            next_due: None,
+            may_find_more: false,
+            firsts: HashMap::new(),
+            snapshot: None,
+            keys: HashMap::new(),
+        };
+        for row in rows {
+            let columns = &mut Columns::of(row);
+            let head = ClaimHead::read(columns)?;
+            if head.worker.is_none() {
+                parts.claims.forget(&request.worker_id);
+                return Err(StoreError::WorkerGone { worker_id: request.worker_id.clone() }.into());
+            }
+            (round.now, round.next_due) = (head.now, head.next_due);
+            round.may_find_more |= head.is_short;
+            round.snapshot = Some(head.snapshot);
+            if let Some(found) = FoundJob::read(columns, &head)? {
+                round.add(found, &head);
+            }
+        }
+        Ok(round)
+    }
+
+    fn add(&mut self, found: FoundJob, head: &ClaimHead) {
+        self.note_first(&found);
+        match (head.claim_number, found.overdue(head)) {
+            (_, Some(overdue)) if !found.is_held => {
+                self.may_find_more = true;
+                self.overdue.add(&found, overdue);
+            }
+            (Some(number), _) => {
+                self.keys.entry(number).or_default().push((found.lease.id, found.has_key));
+                self.leases.push(found.lease);
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn note_first(&mut self, found: &FoundJob) {
+        if found.comes_again() {
+            return;
+        }
+        // Nearly always there is one lane, and it is not worth a copy of its name for each job.
+        let known = self.firsts.iter_mut().find(|(lane, _)| found.is_in(lane));
+        match known {
+            Some((_, first)) => *first = (*first).min(found.lease.id.0),
+            None => drop(self.firsts.insert(found.lane(), found.lease.id.0)),
+        }
+    }
+
+    /// Remembers what the worker holds now.
+    pub(super) fn hold(&mut self, parts: &Parts, worker_id: &WorkerId) {
+        self.claim_numbers.extend(self.keys.keys().map(|number| number.0));
+        for (number, jobs) in self.keys.drain() {
+            parts.claims.held.give(worker_id, number, jobs);
+        }
+    }
+}

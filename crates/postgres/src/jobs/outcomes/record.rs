@@ -1,0 +1,141 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use longshore_core::{ClaimNumber, JobId, Record, Recorded, WorkerId};
+use postgres_types::Type;
+
+use super::batch::{Batch, WithLog, Written};
+use super::family::give_up_children;
+use crate::jobs::claim::hints::Changes;
+use crate::session::fault::Fault;
+use crate::session::pool::Transaction;
+use crate::session::repeated::repeated;
+use crate::session::statements::Parameter;
+use crate::store::Parts;
+
+/// Writes what became of attempts. If the database refuses one, each is written in its own savepoint.
+pub(crate) async fn record(
+    parts: Arc<Parts>,
+    worker_id: WorkerId,
+    records: Arc<[Record]>,
+) -> Result<Vec<Recorded>, Fault> {
+    let written = match repeated(|| write_together(&parts, &worker_id, &records)).await {
+        Err(fault) if fault.is_refusal() => repeated(|| write_apart(&parts, &worker_id, &records)).await?,
+        written => written?,
+    };
+    let ended: Vec<_> = std::iter::zip(records.iter(), &written.answers)
+        .filter(|(_, answer)| !matches!(answer, Recorded::Refused { .. }))
+        .map(|(record, _)| (record.id, record.claim_number))
+        .collect();
+    parts.claims.held.end(&worker_id, &ended);
+    let mut changes = Changes::default();
+    written.claimable.iter().for_each(|(job_type, queue)| changes.add_job(Some(job_type), queue));
+    parts.claims.hints.give(changes);
+    Ok(written.answers)
+}
+
+/// The answers of a call, and whom to tell of it.
+#[derive(Default)]
+struct Answered {
+    answers: Vec<Recorded>,
+    claimable: Vec<(String, String)>,
+}
+
+async fn write_together(parts: &Parts, worker_id: &WorkerId, records: &[Record]) -> Result<Answered, Fault> {
+    let batch = Batch::new(worker_id, records, WithLog::Yes, &parts.claims.held);
+    let written = if batch.may_give_up() {
+        let (transaction, written) = write_begun(parts, &batch).await?;
+        give_up(&transaction, &written).await?;
+        transaction.commit().await?;
+        written
+    } else {
+        let values = batch.values();
+        let parents = parents_of(&values.ids);
+        let session = parts.pool.session().await?;
+        batch.read(session.transact(&batch.calls(&values, &parents)).await?)?
+    };
+    Ok(Answered { answers: in_order(records, &written.attempts), claimable: written.claimable })
+}
+
+async fn write_begun(parts: &Parts, batch: &Batch<'_>) -> Result<(Transaction, Written), Fault> {
+    let values = batch.values();
+    let parents = parents_of(&values.ids);
+    let (transaction, answers) = parts.pool.begin_with(&batch.calls(&values, &parents)).await?;
+    Ok((transaction, batch.read(answers)?))
+}
+
+/// The children of jobs that ended without completing.
+async fn give_up(transaction: &Transaction, written: &Written) -> Result<(), Fault> {
+    give_up_children(transaction, written.given_up.clone()).await
+}
+
+/// Each outcome in a savepoint of one transaction. The log of an attempt is given up before its outcome is.
+async fn write_apart(parts: &Parts, worker_id: &WorkerId, records: &[Record]) -> Result<Answered, Fault> {
+    let transaction = parts.pool.begin().await?;
+    let mut answered = Answered::default();
+    for record in records {
+        let with_log = if record.log.is_empty() { WithLog::No } else { WithLog::Yes };
+        let mut written = write_one(parts, &transaction, worker_id, record, with_log).await?;
+        if let (Err(fault), WithLog::Yes) = (&written, with_log) {
+            tracing::warn!(job_id = record.id.0, reason = %fault.reason(), "the log of an attempt was refused");
+            written = write_one(parts, &transaction, worker_id, record, WithLog::No).await?;
+        }
+        answered.answers.push(match written {
+            Ok(written) if written.attempts.is_empty() => Recorded::Fenced,
+            Ok(written) => {
+                answered.claimable.extend(written.claimable);
+                Recorded::Recorded
+            }
+            Err(fault) => Recorded::Refused { reason: fault.reason() },
+        });
+    }
+    transaction.commit().await?;
+    Ok(answered)
+}
+
+/// The inner error is a refusal, which left nothing behind.
+async fn write_one(
+    parts: &Parts,
+    transaction: &Transaction,
+    worker_id: &WorkerId,
+    record: &Record,
+    with_log: WithLog,
+) -> Result<Result<Written, Fault>, Fault> {
+    transaction.client.batch_execute("SAVEPOINT one").await?;
+    let attempt = async {
+        let batch = Batch::new(worker_id, [record], with_log, &parts.claims.held);
+        let values = batch.values();
+        let parents = parents_of(&values.ids);
+        let written = batch.read(transaction.pipeline(&batch.calls(&values, &parents)).await?)?;
+        give_up(transaction, &written).await?;
+        Ok(written)
+    };
+    match attempt.await {
+        Ok(written) => {
+            transaction.client.batch_execute("RELEASE SAVEPOINT one").await?;
+            Ok(Ok(written))
+        }
+        Err(fault) if Fault::is_refusal(&fault) => {
+            transaction.client.batch_execute("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one").await?;
+            Ok(Err(fault))
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+fn parents_of<'a>(ids: &'a Vec<i64>) -> [Parameter<'a>; 1] {
+    [(ids, Type::INT8_ARRAY)]
+}
+
+/// Of two records of one attempt only the first can have been written.
+fn in_order(records: &[Record], written: &[(JobId, ClaimNumber)]) -> Vec<Recorded> {
+    if written.len() == records.len() {
+        return vec![Recorded::Recorded; records.len()];
+    }
+    let mut left: HashSet<_> = written.iter().copied().collect();
+    let mut answer = |record: &Record| match left.remove(&(record.id, record.claim_number)) {
+        true => Recorded::Recorded,
+        false => Recorded::Fenced,
+    };
+    records.iter().map(&mut answer).collect()
+}

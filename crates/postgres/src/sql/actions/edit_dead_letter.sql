@@ -1,0 +1,4 @@
+UPDATE longshore.ended
+SET queue = $2
+WHERE id = $1
+  AND status = 3

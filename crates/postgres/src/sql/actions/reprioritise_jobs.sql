@@ -1,0 +1,3 @@
+UPDATE longshore.job
+SET priority = $2
+WHERE id = ANY($1)

@@ -1,0 +1,4 @@
+SELECT id
+FROM longshore.job
+ORDER BY id DESC
+LIMIT 1

@@ -1,0 +1,63 @@
+-- Attempts that succeeded. $1 worker; $2 to $6 for each attempt its job, its claim, how many milliseconds ago it ended
+-- and began (NULL: it never did), and its result; $7 the jobs that may have a unique key, $8 the claims of which
+-- nothing is left.
+WITH clock AS MATERIALIZED (
+    SELECT longshore.now() AS now
+),
+worker AS MATERIALIZED (
+    SELECT n.worker
+    FROM longshore.worker_name n
+    WHERE n.worker_id = $1
+),
+gone AS (
+    -- The ids are named twice: the first keeps every plan from reading the table, whatever it joins by.
+    DELETE FROM longshore.running r
+    USING unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::json[])
+        e (id, claim_number, ended_ago_ms, begun_ago_ms, result)
+    WHERE r.id = ANY ($2::bigint[])
+      AND r.id = e.id
+      AND r.claim_number = e.claim_number
+      AND r.worker = (SELECT worker.worker FROM worker)
+    RETURNING r.id, r.claim_number, r.worker, r.queue, r.ready_at, r.started_at, r.has_story, r.cancel_requested_at,
+              e.ended_ago_ms, e.begun_ago_ms, e.result
+),
+timed AS (
+    SELECT g.id, g.claim_number, g.worker, g.queue, g.ready_at, g.has_story, g.cancel_requested_at, g.begun_ago_ms, g.result,
+           GREATEST((SELECT c.now FROM clock c) - g.ended_ago_ms * interval '1 millisecond', 'epoch') AS ended_at,
+           CASE
+               WHEN g.begun_ago_ms IS NULL THEN g.started_at
+               ELSE GREATEST((SELECT c.now FROM clock c) - g.begun_ago_ms * interval '1 millisecond', 'epoch')
+           END AS started_at
+    FROM gone g
+),
+kept AS (
+    INSERT INTO longshore.ended (
+        id, status, queue, ended_at, ready_at, started_at, claim_number, worker, has_story, cancel_requested_at, result
+    )
+    SELECT t.id, 1, t.queue, t.ended_at, t.ready_at, t.started_at, t.claim_number, t.worker, t.has_story,
+           t.cancel_requested_at, t.result
+    FROM timed t
+),
+counted AS (
+    INSERT INTO longshore.change (queue, running, completed, minute, minute_completed, waited_ms, ran_ms)
+    SELECT t.queue, -count(*), count(*), date_trunc('minute', t.ended_at), count(*),
+           sum(GREATEST(date_part('epoch', t.started_at - t.ready_at) * 1000, 0)) FILTER (WHERE t.begun_ago_ms IS NOT NULL),
+           sum(GREATEST(date_part('epoch', t.ended_at - t.started_at) * 1000, 0)) FILTER (WHERE t.begun_ago_ms IS NOT NULL)
+    FROM timed t
+    GROUP BY t.queue, date_trunc('minute', t.ended_at)
+),
+unkeyed AS (
+    DELETE FROM longshore.unique_key
+    WHERE id = ANY ($7::bigint[])
+      AND id IN (SELECT g.id FROM gone g)
+),
+used_up AS (
+    DELETE FROM longshore.claim c
+    WHERE c.claim_number = ANY ($8::bigint[])
+      AND c.worker = (SELECT worker.worker FROM worker)
+)
+-- Which ones only if some are missing.
+SELECT count(*) AS jobs,
+       CASE WHEN count(*) < cardinality($2::bigint[]) THEN array_agg(g.id) END AS ids,
+       CASE WHEN count(*) < cardinality($2::bigint[]) THEN array_agg(g.claim_number) END AS claim_numbers
+FROM gone g

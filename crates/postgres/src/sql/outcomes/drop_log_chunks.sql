@@ -1,0 +1,38 @@
+-- The pieces of a log that others replace. $1 worker; $2 job, $3 claim, $4 and $5 the first piece and the one behind
+-- the last. An attempt that has completed its job in its own transaction still writes the rest of its log.
+DELETE FROM longshore.log_chunk
+WHERE ctid = ANY (ARRAY(
+    SELECT c.place
+    FROM unnest($2::bigint[], $3::bigint[], $4::integer[], $5::integer[]) d (id, claim_number, first, behind)
+    LEFT JOIN LATERAL (
+        SELECT r.id
+        FROM longshore.running r
+        WHERE r.id = d.id
+          AND r.claim_number = d.claim_number
+          AND r.worker = (SELECT n.worker FROM longshore.worker_name n WHERE n.worker_id = $1)
+        LIMIT 1
+        FOR KEY SHARE
+    ) r ON true
+    LEFT JOIN LATERAL (
+        SELECT e.id
+        FROM longshore.ended e
+        WHERE r.id IS NULL
+          AND e.id = d.id
+          AND e.status = 1
+          AND e.claim_number = d.claim_number
+          AND e.worker = (SELECT n.worker FROM longshore.worker_name n WHERE n.worker_id = $1)
+        LIMIT 1
+    ) e ON true
+    CROSS JOIN LATERAL (
+        SELECT c.ctid AS place
+        FROM longshore.log_chunk c
+        WHERE c.id = d.id
+          AND c.claim_number = d.claim_number
+          AND c.chunk_number >= d.first
+          AND c.chunk_number < d.behind
+        ORDER BY c.id, c.claim_number, c.chunk_number
+        LIMIT 1000000
+    ) c
+    WHERE r.id IS NOT NULL
+       OR e.id IS NOT NULL
+))

@@ -1,0 +1,4 @@
+SELECT id
+FROM longshore.job
+WHERE ($3::text[] IS NULL OR job_type = ANY($3))
+  AND ($4::text[] IS NULL OR queue = ANY($4))

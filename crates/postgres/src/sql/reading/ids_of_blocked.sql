@@ -1,0 +1,6 @@
+SELECT id
+FROM longshore.blocked
+WHERE ($4::text[] IS NULL OR queue = ANY($4))
+  AND ($3::text[] IS NULL OR EXISTS (
+      SELECT 1 FROM longshore.job AS j WHERE j.id = blocked.id AND j.job_type = ANY($3)
+  ))

@@ -1,0 +1,4 @@
+-- Of those with a failure; which of them the filter means is left to the filter.
+SELECT id
+FROM longshore.story
+WHERE failure_type = ANY($5)

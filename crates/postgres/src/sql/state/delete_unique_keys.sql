@@ -1,0 +1,2 @@
+DELETE FROM longshore.unique_key
+WHERE id = ANY($1)

@@ -1,0 +1,3 @@
+SELECT queue, 'blocked', count(*)
+FROM longshore.blocked
+GROUP BY queue

@@ -1,0 +1,4 @@
+SELECT queue, 'dead_letter', count(*)
+FROM longshore.ended
+WHERE status = 3
+GROUP BY queue

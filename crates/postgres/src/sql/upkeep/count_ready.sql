@@ -1,0 +1,3 @@
+SELECT queue, 'pending', count(*)
+FROM longshore.ready
+GROUP BY queue

@@ -1,0 +1,3 @@
+SELECT queue, 'running', count(*)
+FROM longshore.running
+GROUP BY queue

@@ -1,0 +1,2 @@
+DELETE FROM longshore.queue_pause
+WHERE queue = $1

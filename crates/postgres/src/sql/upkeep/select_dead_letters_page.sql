@@ -1,0 +1,7 @@
+-- One step of a walk over the dead letters by id.
+SELECT id, ended_at
+FROM longshore.ended
+WHERE id > $1
+  AND status = 3
+ORDER BY id
+LIMIT $2

@@ -1,0 +1,2 @@
+SELECT queue, paused_at
+FROM longshore.queue_pause

@@ -1,0 +1,2 @@
+DELETE FROM longshore.server_run
+WHERE started_at <> pg_postmaster_start_time()

@@ -1,0 +1,2 @@
+DELETE FROM longshore.started
+WHERE worker = $1

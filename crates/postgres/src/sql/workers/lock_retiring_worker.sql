@@ -1,0 +1,4 @@
+SELECT heartbeat_number, session_key
+FROM longshore.worker
+WHERE worker = $1
+FOR UPDATE

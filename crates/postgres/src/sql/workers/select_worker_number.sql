@@ -1,0 +1,3 @@
+SELECT worker
+FROM longshore.worker_name
+WHERE worker_id = $1
