@@ -180,9 +180,8 @@ impl List {
         match list? {
             Self::Schemas if is_between => Some(Self::Schemas),
             Self::Path if token.text == "=" || token.is("to") => Some(Self::Path),
-            Self::Schemas | Self::Path => Some(Self::Named(true)),
             Self::Named(true) if token.text == "," => Some(Self::Named(false)),
-            Self::Named(false) => Some(Self::Named(true)),
+            Self::Schemas | Self::Path | Self::Named(false) => Some(Self::Named(true)),
             Self::Named(true) => None,
         }
     }

@@ -1,5 +1,6 @@
 //! The commands, one after the other, as an application uses them.
 
+use longshore_migrate::report::finding::FindingKind;
 use longshore_migrate::{Goal, RepairMode, RepairRequest, RunMode, RunRequest, target::Target};
 use longshore_migrate_postgres::{Access, PostgresTarget};
 
@@ -180,6 +181,24 @@ fn a_name_of_the_target_has_no_credentials() {
     if let Ok(target) = target {
         assert!(target.name().starts_with("postgres://") && !target.name().contains("secret"));
     }
+}
+
+#[test]
+fn lint_says_what_locks_the_tables_of_others() {
+    let database = database();
+    let files = [
+        ("001_a.up.sql", "CREATE TABLE a (i int, j int); CREATE INDEX a_i ON a (i); UPDATE a SET i = 1;"),
+        (
+            "002_b.up.sql",
+            "CREATE INDEX a_j ON a (j);\nALTER TABLE a ALTER COLUMN i SET NOT NULL;\n\
+          ALTER TABLE a ADD CHECK (i > 0);\nUPDATE a SET j = 1;\nALTER TABLE a ALTER COLUMN j TYPE bigint;",
+        ),
+    ];
+    let found = migrator(&database, &files).lint().unwrap().findings;
+    let locking = found.iter().filter(|one| one.kind == FindingKind::Locking);
+    let said: Vec<_> = locking.map(|one| (one.subject.as_str(), one.message.split(':').next().unwrap())).collect();
+    let expected = ["line 1", "line 2", "line 3", "line 4", "line 5"].map(|line| ("app:2", line));
+    assert_eq!(said, expected);
 }
 
 #[test]

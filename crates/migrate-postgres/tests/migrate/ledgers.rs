@@ -1,6 +1,8 @@
 //! Ledgers of other managers: recognised, named, and never altered.
 
-use crate::support::{database, migrator, migrator_with, options, rows, source, up};
+use longshore_migrate_postgres::{PostgresTargetOptions, PostgresUrl};
+
+use crate::support::{database, migrator, migrator_with, rows, source, up};
 
 const FILES: [(&str, &str); 1] = [("001_a.up.sql", "CREATE TABLE a (i int)")];
 
@@ -75,9 +77,10 @@ fn the_history_cannot_be_rewritten() {
 #[test]
 fn the_ledger_is_in_the_schema_of_the_queue_whatever_its_name() {
     let database = database();
-    let mut migrator = migrator_with(options(&database).schema("Odd queue"), vec![source(&FILES)]);
+    let url = PostgresUrl::from(database.config()).in_schema("odd_queue").unwrap();
+    let mut migrator = migrator_with(PostgresTargetOptions::new(url), vec![source(&FILES)]);
     assert_eq!(up(&mut migrator), [1]);
-    assert_eq!(rows(&database, "SELECT count(*) FROM \"Odd queue\".longshore_migrations"), ["1"]);
+    assert_eq!(rows(&database, "SELECT count(*) FROM odd_queue.longshore_migrations"), ["1"]);
     assert!(migrator.verify().unwrap().ok);
 }
 

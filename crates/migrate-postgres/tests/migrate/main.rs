@@ -1,9 +1,12 @@
 //! The manager on PostgreSQL.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod bouncer;
 mod causes;
 mod commands;
 mod concurrent;
+mod crash;
 mod ledgers;
 mod locks;
 mod losses;
