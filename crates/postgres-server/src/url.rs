@@ -156,6 +156,11 @@ impl PostgresUrl {
         self.pooling
     }
 
+    /// How the server's views name the sessions.
+    pub fn application_name(&self) -> &str {
+        self.base.get_application_name().unwrap_or("longshore")
+    }
+
     /// The first server and the database, without credentials and parameters.
     pub fn name(&self) -> String {
         let server = &self.servers[0];

@@ -1,4 +1,5 @@
 DROP FUNCTION longshore.enqueue;
+DROP FUNCTION longshore.enqueue_or_meet;
 DROP FUNCTION longshore.enqueue_job;
 DROP FUNCTION longshore.instant_text;
 DROP FUNCTION longshore.end_overdue_job;

@@ -493,7 +493,55 @@ BEGIN
 END
 $$;
 
--- The same for every language: gives the id of the new job, or of the one that has the unique key.
+-- The same with a parameter for each property. What is left out is what the type decides, or the default.
+CREATE FUNCTION longshore.enqueue_or_meet(
+    job_type text,
+    job_data json DEFAULT '{}',
+    queue text DEFAULT NULL,
+    priority integer DEFAULT NULL,
+    run_at timestamptz DEFAULT NULL,
+    delay interval DEFAULT NULL,
+    max_retries integer DEFAULT NULL,
+    timeout_seconds double precision DEFAULT NULL,
+    unique_key text DEFAULT NULL,
+    on_duplicate text DEFAULT 'keep',
+    unique_while text DEFAULT 'unfinished',
+    parent_job_id bigint DEFAULT NULL,
+    expires_at timestamptz DEFAULT NULL,
+    deadline_at timestamptz DEFAULT NULL,
+    max_crashes integer DEFAULT NULL,
+    max_deferrals integer DEFAULT NULL,
+    metadata json DEFAULT NULL,
+    OUT id bigint,
+    OUT duplicate text
+)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    body longshore.job;
+    answer record;
+BEGIN
+    body.job_type = job_type;
+    body.job_data = job_data;
+    body.queue = queue;
+    body.priority = priority;
+    body.run_at = COALESCE(run_at, longshore.now() + delay);
+    body.max_retries = max_retries;
+    body.timeout_ms = timeout_seconds * 1000;
+    body.unique_key = unique_key;
+    body.parent_job_id = parent_job_id;
+    body.expires_at = expires_at;
+    body.deadline_at = deadline_at;
+    body.max_crashes = max_crashes;
+    body.max_deferrals = max_deferrals;
+    body.metadata = metadata;
+    answer = longshore.enqueue_job(body, on_duplicate, unique_while);
+    id = answer.id;
+    duplicate = answer.duplicate;
+END
+$$;
+
+-- For every language: gives the id of the new job, or of the one that has the unique key.
 CREATE FUNCTION longshore.enqueue(
     job_type text,
     job_data json DEFAULT '{}',
@@ -513,25 +561,10 @@ CREATE FUNCTION longshore.enqueue(
     max_deferrals integer DEFAULT NULL,
     metadata json DEFAULT NULL
 ) RETURNS bigint
-    LANGUAGE plpgsql
+    LANGUAGE sql VOLATILE
     AS $$
-DECLARE
-    body longshore.job;
-BEGIN
-    body.job_type = job_type;
-    body.job_data = job_data;
-    body.queue = queue;
-    body.priority = priority;
-    body.run_at = COALESCE(run_at, longshore.now() + delay);
-    body.max_retries = max_retries;
-    body.timeout_ms = timeout_seconds * 1000;
-    body.unique_key = unique_key;
-    body.parent_job_id = parent_job_id;
-    body.expires_at = expires_at;
-    body.deadline_at = deadline_at;
-    body.max_crashes = max_crashes;
-    body.max_deferrals = max_deferrals;
-    body.metadata = metadata;
-    RETURN (longshore.enqueue_job(body, on_duplicate, unique_while)).id;
-END
+    SELECT met.id
+    FROM longshore.enqueue_or_meet(
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17
+    ) AS met
 $$;

@@ -5,4 +5,5 @@ pub(crate) mod job_row;
 pub(crate) mod outcomes;
 pub(crate) mod reading;
 pub(crate) mod state;
+pub(crate) mod type_settings;
 pub(crate) mod unique_key;

@@ -15,6 +15,9 @@ mod store;
 mod upkeep;
 mod workers;
 
+pub use jobs::enqueue::enqueue_in::{enqueue_in, enqueue_in_schema};
+pub use jobs::enqueue::statement::{Statement, Value};
+pub use jobs::outcomes::complete_in::{AttemptSuccess, CompleteError, complete_in, complete_in_schema};
 pub use longshore_postgres_server::{ConnectionTask, InvalidPostgresUrl, Pooling, PostgresUrl, connect, is_pooled};
 pub use longshore_schema::{OpenError, Origin, Prepare};
 pub use options::PostgresOptions;

@@ -129,6 +129,7 @@ impl fmt::Debug for PostgresStore {
         f.debug_struct("PostgresStore")
             .field("database", &self.parts.context.database)
             .field("schema", &self.parts.options.schema)
+            .field("application_name", &self.parts.options.url.application_name())
             .finish_non_exhaustive()
     }
 }

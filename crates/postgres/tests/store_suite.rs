@@ -119,7 +119,9 @@ impl Harness for Postgres {
         let name = format!("{store:?}");
         let number =
             (0..self.opened.load(Ordering::Relaxed)).find(|number| name.contains(&format!("\"store-{number}\"")));
-        let sessions = format!("application_name = 'store-{}'", number.expect("this harness has opened it"));
+        let number = number.expect("this harness has opened it");
+        // Other tests use the same server.
+        let sessions = format!("datname = current_database() AND application_name = 'store-{number}'");
         store.close();
         drop(store);
         self.database.sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {sessions}"));

@@ -7,8 +7,9 @@ mod overdue;
 mod request;
 mod round;
 
+use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore_core::{ClaimRequest, Claimed, Lease, Timestamp, WorkerId};
 use postgres_types::Type;
@@ -24,6 +25,7 @@ use crate::store::Parts;
 use given::{Given, GivenClaims};
 use held::HeldJobs;
 use hints::{Changes, Hints};
+use lanes::{Lanes, Took};
 use request::ClaimValues;
 use round::Round;
 
@@ -39,6 +41,7 @@ pub(crate) struct Claims {
     pub(crate) held: HeldJobs,
     pub(crate) notes: Notes,
     given: GivenClaims,
+    lanes: Lanes,
 }
 
 impl Claims {
@@ -100,7 +103,7 @@ async fn claim_anew(parts: &Parts, request: &ClaimRequest, mut values: ClaimValu
     let mut rounds = 0;
     let (now, next_due) = loop {
         rounds += 1;
-        let mut round = one_round(parts, request, &values).await?;
+        let mut round = one_round(parts, request, &mut values).await?;
         round.hold(parts, &request.worker_id);
         claim_numbers.append(&mut round.claim_numbers);
         values.take(&round.leases);
@@ -127,7 +130,9 @@ fn sort(leases: &mut [Lease]) {
 }
 
 /// Promotes and claims in one round trip. They are two statements, because the claim must see what was promoted.
-async fn one_round(parts: &Parts, request: &ClaimRequest, values: &ClaimValues) -> Result<Round, Fault> {
+async fn one_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimValues) -> Result<Round, Fault> {
+    let begun = Instant::now();
+    values.know(parts.claims.lanes.known(&values.job_types, &request.scope, begun));
     let (promote, claim) = ([(&PROMOTED_MAX as _, Type::INT8)], values.claim());
     let calls = [
         Call { sql: sql!("claim/promote_due_jobs"), parameters: &promote },
@@ -135,7 +140,12 @@ async fn one_round(parts: &Parts, request: &ClaimRequest, values: &ClaimValues) 
     ];
     let answers = parts.pool.session().await?.pipeline(&calls).await?;
     tell_promoted(parts, &answers[0], request)?;
-    Round::read(parts, request, &answers[1])
+    let mut round = Round::read(parts, request, &answers[1])?;
+    if let Some(snapshot) = round.snapshot {
+        let took = Took { ended_at: Instant::now(), time: begun.elapsed() };
+        parts.claims.lanes.learn(values.known(), mem::take(&mut round.firsts), snapshot, took);
+    }
+    Ok(round)
 }
 
 /// Another worker of this process may be idle and know a type that this one does not know.

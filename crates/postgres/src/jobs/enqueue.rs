@@ -3,9 +3,11 @@ mod bulk;
 mod columns;
 mod dependent;
 mod duplicate;
+pub(crate) mod enqueue_in;
 mod group;
 pub(crate) mod offer;
 mod plain;
+pub(crate) mod statement;
 pub(crate) mod stream;
 
 use std::sync::{Arc, OnceLock};

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 /// The schema that the SQL files name.
-const SCHEMA: &str = "longshore";
+pub(crate) const SCHEMA: &str = "longshore";
 
 /// A statement of `src/sql/`.
 #[derive(Debug)]

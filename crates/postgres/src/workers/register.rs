@@ -5,6 +5,7 @@ use longshore_core::{Registration, TypeSettings, WorkerSession};
 use postgres_types::Type;
 use tokio::sync::watch;
 
+use crate::jobs::type_settings::apply_settings;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::session::standing::HeldLock;
@@ -13,6 +14,9 @@ use crate::session::text::storable;
 use crate::store::Parts;
 use crate::workers::own::{Evidence, OwnWorker};
 use crate::workers::session::{PostgresSession, guard};
+
+/// How many steps of giving jobs the settings of their types a registration takes.
+const SETTINGS_STEPS_MAX: u32 = 2;
 
 /// Makes a worker known.
 pub(crate) async fn register(parts: Arc<Parts>, registration: Registration) -> Result<Box<dyn WorkerSession>, Fault> {
@@ -25,6 +29,8 @@ pub(crate) async fn register(parts: Arc<Parts>, registration: Registration) -> R
     let worker = write(&parts, &registration, session_key, lock.as_ref().map(HeldLock::run)).await?;
     let worker_id = registration.worker_id;
     parts.workers.told.forget(&worker_id);
+    // What these steps leave is done by those who look for dead workers.
+    apply_settings(&parts, SETTINGS_STEPS_MAX).await?;
     let evidence = lock.map(|lock| show(&parts, lock, worker));
     let is_lost = evidence.as_ref().map(|evidence| evidence.is_lost.clone());
     let session = parts.workers.own.next_session();

@@ -4,6 +4,7 @@ use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Overdue, Priority, Time
 use tokio_postgres::Error;
 
 use super::held::HasKey;
+use super::lanes::Snapshot;
 use super::overdue::Lane;
 use crate::jobs::job_row::{MAX_CRASHES, MAX_DEFERRALS};
 use crate::session::columns::Columns;
@@ -21,6 +22,8 @@ pub(super) struct ClaimHead {
     pub(super) next_due: Option<Timestamp>,
     /// Whether others took what it saw.
     pub(super) is_short: bool,
+    /// The transactions that ran when it looked.
+    pub(super) snapshot: Snapshot,
 }
 
 /// A job that a claim found.
@@ -42,6 +45,7 @@ impl ClaimHead {
             claim_number: columns.read::<Option<i64>>()?.map(ClaimNumber),
             next_due: columns.optional_instant()?,
             is_short: columns.read::<Option<bool>>()?.unwrap_or(false),
+            snapshot: Snapshot { xmin: columns.read()?, xmax: columns.read()? },
         })
     }
 }
@@ -85,6 +89,16 @@ impl FoundJob {
     /// Why no attempt of it may begin at the instant of the claim, which has not taken it then.
     pub(super) fn overdue(&self, head: &ClaimHead) -> Option<Overdue> {
         self.lease.budgets.time.overdue_at(head.now)
+    }
+
+    /// Whether its id may be lower than those that were claimed before. So it is for one that runs already.
+    pub(super) const fn comes_again(&self) -> bool {
+        self.again || self.is_held
+    }
+
+    pub(super) fn is_in(&self, lane: &Lane) -> bool {
+        let Lease { job_type, queue, .. } = &self.lease;
+        self.rank == lane.rank && self.again == lane.again && *job_type == lane.job_type && *queue == lane.queue
     }
 
     pub(super) fn lane(&self) -> Lane {

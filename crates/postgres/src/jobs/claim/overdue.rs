@@ -26,7 +26,7 @@ pub(super) struct OverdueJobs {
 }
 
 /// Where a ready job is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Lane {
     pub(super) job_type: String,
     pub(super) queue: String,

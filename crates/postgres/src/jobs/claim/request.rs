@@ -62,6 +62,10 @@ impl ClaimValues {
         self.known = known;
     }
 
+    pub(super) fn known(&self) -> &KnownLanes {
+        &self.known
+    }
+
     pub(super) fn claim(&self) -> Vec<Parameter<'_>> {
         vec![
             (&self.worker_id, Type::TEXT),

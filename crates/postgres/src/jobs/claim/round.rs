@@ -5,7 +5,8 @@ use tokio_postgres::Row;
 
 use super::claim_row::{ClaimHead, FoundJob};
 use super::held::HasKey;
-use super::overdue::OverdueJobs;
+use super::lanes::Snapshot;
+use super::overdue::{Lane, OverdueJobs};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::store::Parts;
@@ -20,6 +21,9 @@ pub(super) struct Round {
     pub(super) next_due: Option<Timestamp>,
     /// Whether others took what it saw, or it saw what is overdue.
     pub(super) may_find_more: bool,
+    /// The first job that it found in each lane whose jobs come in the order of their ids.
+    pub(super) firsts: HashMap<Lane, i64>,
+    pub(super) snapshot: Option<Snapshot>,
     keys: HashMap<ClaimNumber, Vec<(JobId, HasKey)>>,
 }
 
@@ -32,6 +36,8 @@ impl Round {
             overdue: OverdueJobs::default(),
             next_due: None,
             may_find_more: false,
+            firsts: HashMap::new(),
+            snapshot: None,
             keys: HashMap::new(),
         };
         for row in rows {
@@ -43,6 +49,7 @@ impl Round {
             }
             (round.now, round.next_due) = (head.now, head.next_due);
             round.may_find_more |= head.is_short;
+            round.snapshot = Some(head.snapshot);
             if let Some(found) = FoundJob::read(columns, &head)? {
                 round.add(found, &head);
             }
@@ -51,6 +58,7 @@ impl Round {
     }
 
     fn add(&mut self, found: FoundJob, head: &ClaimHead) {
+        self.note_first(&found);
         match (head.claim_number, found.overdue(head)) {
             (_, Some(overdue)) if !found.is_held => {
                 self.may_find_more = true;
@@ -61,6 +69,18 @@ impl Round {
                 self.leases.push(found.lease);
             }
             (None, _) => {}
+        }
+    }
+
+    fn note_first(&mut self, found: &FoundJob) {
+        if found.comes_again() {
+            return;
+        }
+        // Nearly always there is one lane, and it is not worth a copy of its name for each job.
+        let known = self.firsts.iter_mut().find(|(lane, _)| found.is_in(lane));
+        match known {
+            Some((_, first)) => *first = (*first).min(found.lease.id.0),
+            None => drop(self.firsts.insert(found.lane(), found.lease.id.0)),
         }
     }
 

@@ -210,6 +210,9 @@ due AS MATERIALIZED (
 SELECT clock.now, c.worker, n.claim_number, due.due_at,
        (SELECT sum(q.quota) FROM quota q) > (SELECT count(*) FROM locked)
            AND (SELECT count(*) > 1 FROM open_lane) AS is_short,
+       -- The numbers of the transactions that run, which decide when what this claim did not see can never come.
+       pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax,
        f.id, f.job_type, f.queue, f.priority, f.job_data, f.max_retries, f.max_crashes, f.max_deferrals, f.timeout_ms,
        f.expires_at, f.deadline_at, f.metadata, f.ready_at, f.has_key, f.retry_count, f.crash_count, f.deferral_count,
        f.lapsed_worker, f.rank, f.again, false AS is_held

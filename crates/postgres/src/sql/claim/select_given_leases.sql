@@ -11,7 +11,8 @@ given AS MATERIALIZED (
     WHERE c.worker = (SELECT claimer.worker FROM claimer)
       AND CASE WHEN $3::bigint[] IS NULL THEN c.request_id = $2 ELSE c.claim_number = ANY ($3) END
 )
-SELECT longshore.now() AS now, c.worker, g.claim_number, NULL::timestamptz AS due_at, false AS is_short, f.*
+SELECT longshore.now() AS now, c.worker, g.claim_number, NULL::timestamptz AS due_at, false AS is_short,
+       0::bigint AS xmin, 0::bigint AS xmax, f.*
 FROM (SELECT) one
 LEFT JOIN claimer c ON true
 LEFT JOIN given g ON true

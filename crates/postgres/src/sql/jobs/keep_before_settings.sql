@@ -1,0 +1,3 @@
+UPDATE longshore.job
+SET awaits_settings = NULL
+WHERE id = $1
