@@ -25,28 +25,61 @@ macro_rules! hot {
 const CLAIM_TYPES: &str = "text, bigint, text[], bigint, text[], bigint[], text[], text[], integer[], bigint[]";
 
 const HOT: [HotStatement; 16] = [
-    HotStatement { types: CLAIM_TYPES, ..hot!("claim/claim_jobs", "", "'w1', 1, '{work,other}', 5, NULL, NULL, '{}', '{}', '{}', '{}'") },
-    HotStatement { types: CLAIM_TYPES, ..hot!("claim/claim_jobs", "", "'w1', 2, '{work}', 5, '{default,a}', '{5,2}', '{work}', '{default}', '{-5}', '{50}'") },
+    HotStatement {
+        types: CLAIM_TYPES,
+        ..hot!("claim/claim_jobs", "", "'w1', 1, '{work,other}', 5, NULL, NULL, '{}', '{}', '{}', '{}'")
+    },
+    HotStatement {
+        types: CLAIM_TYPES,
+        ..hot!(
+            "claim/claim_jobs",
+            "",
+            "'w1', 2, '{work}', 5, '{default,a}', '{5,2}', '{work}', '{default}', '{-5}', '{50}'"
+        )
+    },
     hot!("claim/promote_due_jobs", "bigint", "5"),
     hot!("claim/select_given_leases", "text, bigint, bigint[]", "'w1', 7, NULL"),
     hot!("claim/select_next_due", "text[], text[]", "'{work}', NULL"),
     hot!("claim/select_ready_kinds", "text[]", "'{work}'"),
     hot!("claim/select_overdue_of_lane", "text, text, integer, boolean, bigint", "'work', 'default', -5, false, 5"),
-    hot!("claim/end_overdue_jobs", "text[], text[], integer[], boolean[], bigint[], smallint[], text[]", "'{work}', '{default}', '{-5}', '{f}', '{60}', '{2}', '{late}'"),
-    hot!("outcomes/complete_jobs", "text, bigint[], bigint[], bigint[], bigint[], json[], bigint[], bigint[]", "'w1', '{300001,300002}', '{1,1}', '{0,0}', '{1,NULL}', '{NULL,NULL}', '{300001}', '{1}'"),
-    hot!("outcomes/end_attempts", "text, bigint[], bigint[], integer[], bigint[], bigint[], smallint[], bigint[], boolean[], smallint[], text[], integer[], integer[], integer[], integer[], boolean[], text[], text[], text[], text[], boolean[], bigint[], bigint[]", "'w1', '{300003,300004}', '{1,1}', '{1,1}', '{0,0}', '{1,1}', '{2,3}', '{1000,0}', '{t,f}', '{2,3}', '{NULL,why}', '{1,0}', '{0,0}', '{0,0}', '{NULL,NULL}', '{f,f}', '{retrying,dead_letter}', '{a,a}', '{b,b}', '{NULL,NULL}', '{t,t}', '{300004}', '{}'"),
-    hot!("outcomes/report_progress", "text, bigint[], bigint[], double precision[], text[], boolean[]", "'w1', '{300005}', '{1}', '{0.5}', '{half}', '{t}'"),
-    hot!("outcomes/drop_log_chunks", "text, bigint[], bigint[], integer[], integer[]", "'w1', '{300005}', '{1}', '{0}', '{9}'"),
-    hot!("outcomes/insert_log_chunks", "text, bigint[], bigint[], integer[], integer[], bigint[], text[]", "'w1', '{300005}', '{1}', '{0}', '{1}', '{0}', '{text}'"),
+    hot!(
+        "claim/end_overdue_jobs",
+        "text[], text[], integer[], boolean[], bigint[], smallint[], text[]",
+        "'{work}', '{default}', '{-5}', '{f}', '{60}', '{2}', '{late}'"
+    ),
+    hot!(
+        "outcomes/complete_jobs",
+        "text, bigint[], bigint[], bigint[], bigint[], json[], bigint[], bigint[]",
+        "'w1', '{300001,300002}', '{1,1}', '{0,0}', '{1,NULL}', '{NULL,NULL}', '{300001}', '{1}'"
+    ),
+    hot!(
+        "outcomes/end_attempts",
+        "text, bigint[], bigint[], integer[], bigint[], bigint[], smallint[], bigint[], boolean[], smallint[], text[], integer[], integer[], integer[], integer[], boolean[], text[], text[], text[], text[], boolean[], bigint[], bigint[]",
+        "'w1', '{300003,300004}', '{1,1}', '{1,1}', '{0,0}', '{1,1}', '{2,3}', '{1000,0}', '{t,f}', '{2,3}', '{NULL,why}', '{1,0}', '{0,0}', '{0,0}', '{NULL,NULL}', '{f,f}', '{retrying,dead_letter}', '{a,a}', '{b,b}', '{NULL,NULL}', '{t,t}', '{300004}', '{}'"
+    ),
+    hot!(
+        "outcomes/report_progress",
+        "text, bigint[], bigint[], double precision[], text[], boolean[]",
+        "'w1', '{300005}', '{1}', '{0.5}', '{half}', '{t}'"
+    ),
+    hot!(
+        "outcomes/drop_log_chunks",
+        "text, bigint[], bigint[], integer[], integer[]",
+        "'w1', '{300005}', '{1}', '{0}', '{9}'"
+    ),
+    hot!(
+        "outcomes/insert_log_chunks",
+        "text, bigint[], bigint[], integer[], integer[], bigint[], text[]",
+        "'w1', '{300005}', '{1}', '{0}', '{1}', '{0}', '{text}'"
+    ),
     hot!("outcomes/begin_isolated", "text, bigint, bigint", "'w1', 300005, 1"),
     hot!("jobs/unblock_children", "bigint[]", "'{100001,300001}'"),
     hot!("jobs/select_blocked_children", "bigint[]", "'{100001,300001}'"),
 ];
 
 /// The tables whose size depends on how many jobs there are.
-const GROWING: [&str; 11] = [
-    "job", "ready", "later", "blocked", "running", "ended", "story", "attempt", "log_chunk", "unique_key", "claim",
-];
+const GROWING: [&str; 11] =
+    ["job", "ready", "later", "blocked", "running", "ended", "story", "attempt", "log_chunk", "unique_key", "claim"];
 
 const WORKER: &str = "
     INSERT INTO longshore.worker_name (worker_id) VALUES ('w1');
@@ -109,11 +142,10 @@ async fn while_a_snapshot_is_held_a_claim_with_a_hint_reads_as_little_as_before(
     analyst.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").await.expect("a snapshot is taken");
     database.sql("DELETE FROM longshore.ready WHERE id <= 60000");
     let session = direct(&database).await;
-    let claim = |low: i64| HotStatement {
-        types: CLAIM_TYPES,
-        ..hot!("claim/claim_jobs", "", "")
-    }
-    .explained(&format!("'w1', 1, '{{work}}', 5, NULL, NULL, '{{work}}', '{{default}}', '{{-5}}', '{{{low}}}'"));
+    let claim = |low: i64| {
+        HotStatement { types: CLAIM_TYPES, ..hot!("claim/claim_jobs", "", "") }
+            .explained(&format!("'w1', 1, '{{work}}', 5, NULL, NULL, '{{work}}', '{{default}}', '{{-5}}', '{{{low}}}'"))
+    };
     let (without, with) = (pages(&session, &claim(0)).await, pages(&session, &claim(60_001)).await);
     assert!(with < PAGES_MAX, "{with} pages");
     assert!(without > with * 2, "{without} pages without the hint, {with} with it: this test shows nothing");
@@ -134,7 +166,10 @@ async fn fill(database: &TestDatabase) {
 /// A session with the settings of the store.
 async fn direct(database: &TestDatabase) -> Client {
     let client = database.connect().await;
-    client.batch_execute("SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan").await.expect("they can be set");
+    client
+        .batch_execute("SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan")
+        .await
+        .expect("they can be set");
     client
 }
 

@@ -63,7 +63,10 @@ async fn a_statement_that_takes_too_long_for_the_role_is_an_error_that_passes() 
     scene.database.sql(&format!("ALTER DATABASE \"{name}\" SET statement_timeout = '300ms'"));
     scene.end_connections();
     let holder = scene.database.connect().await;
-    holder.batch_execute("SET statement_timeout = 0; BEGIN; LOCK TABLE longshore.ready IN ACCESS EXCLUSIVE MODE").await.expect("it is free");
+    holder
+        .batch_execute("SET statement_timeout = 0; BEGIN; LOCK TABLE longshore.ready IN ACCESS EXCLUSIVE MODE")
+        .await
+        .expect("it is free");
     tokio::time::sleep(Duration::from_millis(200)).await;
     let error = scene.try_claim(1).await.expect_err("it waits for too long");
     assert!(error.is_passing(), "{error:?}");
