@@ -14,5 +14,7 @@ DROP TABLE longshore.later;
 DROP TABLE longshore.ready;
 DROP TABLE longshore.story;
 DROP TABLE longshore.job;
+DROP FUNCTION longshore.keep_time_limit();
+DROP TABLE longshore.time_limit;
 DROP SEQUENCE longshore.job_id;
 DROP FUNCTION longshore.now();

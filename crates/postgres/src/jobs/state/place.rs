@@ -19,6 +19,8 @@ pub(crate) enum Place {
     Blocked { parent: JobId, due_at: Option<Timestamp>, ready_at: Option<Timestamp> },
     /// Cancelled by hand.
     Cancelled { requested_at: Timestamp },
+    /// Cancelled, because no attempt may begin any more.
+    Expired { reason: String },
     /// Given up with this reason.
     DeadLetter { reason: String },
 }
@@ -29,7 +31,7 @@ impl Place {
             Self::Ready(_) | Self::Later { is_retry: false, .. } => Status::Pending,
             Self::Later { is_retry: true, .. } => Status::Retrying,
             Self::Blocked { .. } => Status::Blocked,
-            Self::Cancelled { .. } => Status::Cancelled,
+            Self::Cancelled { .. } | Self::Expired { .. } => Status::Cancelled,
             Self::DeadLetter { .. } => Status::DeadLetter,
         }
     }
@@ -53,7 +55,9 @@ pub(crate) async fn put(
     for Placed { job, place } in placed {
         counts.moved(&job.queue, job.status, place.status());
         match place {
-            Place::Cancelled { .. } => counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() }),
+            Place::Cancelled { .. } | Place::Expired { .. } => {
+                counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() })
+            }
             Place::DeadLetter { .. } => counts.ended(&job.queue, now, Minute { failed: 1, ..Minute::default() }),
             Place::Ready(_) | Place::Later { .. } => counts.news.add_job(Some(&job.job_type), &job.queue),
             Place::Blocked { .. } => {}
@@ -167,6 +171,7 @@ async fn put_ended(session: &Session, placed: &[Placed<'_>], now: Timestamp) -> 
     for Placed { job, place } in placed {
         let (status, requested_at, reason) = match place {
             Place::Cancelled { requested_at } => (2_i16, job.cancel_requested_at.or(Some(*requested_at)), None),
+            Place::Expired { reason } => (2_i16, job.cancel_requested_at, Some(reason.as_str())),
             Place::DeadLetter { reason } => (3_i16, job.cancel_requested_at, Some(reason.as_str())),
             Place::Ready(_) | Place::Later { .. } | Place::Blocked { .. } => continue,
         };

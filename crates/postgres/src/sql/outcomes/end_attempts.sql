@@ -73,6 +73,21 @@ kept AS (
     FROM timed t
     WHERE t.goes = 3
 ),
+-- Whoever looked for overdue jobs while it ran has removed its limit.
+limited AS (
+    INSERT INTO longshore.time_limit (overdue_at, id)
+    SELECT j.overdue_at, t.id
+    FROM timed t
+    CROSS JOIN LATERAL (
+        SELECT LEAST(j.expires_at, j.deadline_at) AS overdue_at
+        FROM longshore.job j
+        WHERE j.id = t.id
+        LIMIT 1
+    ) j
+    WHERE t.goes <> 3
+      AND j.overdue_at IS NOT NULL
+    ON CONFLICT DO NOTHING
+),
 told AS (
     INSERT INTO longshore.story AS s (
         id, retry_count, crash_count, deferral_count, claim_number, worker, started_at, failure_type, error_message,
