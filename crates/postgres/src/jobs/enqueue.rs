@@ -32,19 +32,12 @@ const GROUP_JOBS_MAX: usize = 64;
 const GROUP_BYTES_MAX: usize = 256 * 1024;
 
 /// What the enqueues of this store share.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Enqueues {
     plain: Group,
     dependent: Group,
     alone: OnceLock<Semaphore>,
     pub(crate) inboxes: Inboxes,
-}
-
-impl Default for Enqueues {
-    fn default() -> Self {
-        let (plain, dependent) = (Group::of(Sort::Plain), Group::of(Sort::Dependent));
-        Self { plain, dependent, alone: OnceLock::new(), inboxes: Inboxes::default() }
-    }
 }
 
 impl Enqueues {
