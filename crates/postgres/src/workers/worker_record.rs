@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,39 +22,50 @@ pub(crate) async fn records(parts: Arc<Parts>) -> Result<Vec<WorkerRecord>, Faul
     let session = parts.pool.session().await?;
     let rows = session.query(sql!("workers/select_workers"), &[(&WORKERS_MAX, Type::INT8)]).await?;
     let workers = rows.iter().map(|row| row.try_get("worker")).collect::<Result<Vec<i32>, _>>()?;
-    let free = free_locks(&session, &workers).await?;
+    let locks = locks(&session, &workers).await?;
     let mut running = running(&session, &workers).await?;
     let mut records = Vec::with_capacity(rows.len());
     for (row, worker) in rows.iter().zip(workers) {
         let mut record = record(row, running.remove(&worker).unwrap_or_default())?;
         let is_own = parts.workers.own.contains(&record.worker_id);
-        record.is_alive = is_own || !free.contains(&worker) && is_alive(row, &record)?;
+        record.is_alive = is_own || is_alive(row, &record, locks.get(&worker).copied())?;
         records.push(record);
     }
     Ok(records)
 }
 
-/// The workers whose lock is free although they had it. Knows of none on a replica.
-async fn free_locks(session: &Session, workers: &[i32]) -> Result<HashSet<i32>, Fault> {
+/// Whether a worker's session still has its lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    Held,
+    Free,
+}
+
+/// The locks of those workers that took one in this run of the server. Knows of none on a replica.
+async fn locks(session: &Session, workers: &[i32]) -> Result<HashMap<i32, Lock>, Fault> {
     let sql = sql!("workers/probe_workers");
     let rows = match session.query(sql, &[(&workers, Type::INT4_ARRAY)]).await {
-        Err(error) if error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) => return Ok(HashSet::new()),
+        Err(error) if error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) => return Ok(HashMap::new()),
         rows => rows?,
     };
-    let mut free = HashSet::new();
+    let mut locks = HashMap::new();
     for row in rows {
-        if row.try_get("is_free")? {
-            free.insert(row.try_get("worker")?);
-        }
+        let lock = if row.try_get("is_free")? { Lock::Free } else { Lock::Held };
+        locks.insert(row.try_get("worker")?, lock);
     }
-    Ok(free)
+    Ok(locks)
 }
 
 /// Only for people. Whose jobs are taken is decided elsewhere, without the time of day.
-fn is_alive(row: &Row, record: &WorkerRecord) -> Result<bool, tokio_postgres::Error> {
+fn is_alive(row: &Row, record: &WorkerRecord, lock: Option<Lock>) -> Result<bool, tokio_postgres::Error> {
+    if row.try_get("is_given_up")? {
+        return Ok(false);
+    }
+    if let Some(lock) = lock {
+        return Ok(lock == Lock::Held);
+    }
     let lease = Duration::from_millis(u64::try_from(row.try_get::<_, i64>("lease_ms")?).unwrap_or(0));
-    let silent = row.try_get::<_, Instant>("now")?.0.since(record.heartbeat_at);
-    Ok(!row.try_get::<_, bool>("is_given_up")? && silent < lease)
+    Ok(row.try_get::<_, Instant>("now")?.0.since(record.heartbeat_at) < lease)
 }
 
 fn record(row: &Row, running: Vec<RunningJob>) -> Result<WorkerRecord, tokio_postgres::Error> {
