@@ -27,6 +27,10 @@ impl Failures {
             Fault::Outside(cause) => return cause.into(),
             Fault::Database(error) => error,
         };
+        // What a standby says to a transaction that wants to write.
+        if statement.starts_with("BEGIN") && error.code().is_some_and(|code| code.code() == "0A000") {
+            return OutsideCause::ReadOnlyServer { database: Arc::clone(&self.database) }.into();
+        }
         match self.outside_cause(&error) {
             Some(cause) => cause.into(),
             None => failed(statement, &error),

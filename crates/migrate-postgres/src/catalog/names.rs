@@ -36,6 +36,11 @@ impl Names {
         }
     }
 
+    /// Forgets a schema that is gone.
+    pub(crate) fn remove(&mut self, real: &str) {
+        self.pairs.retain(|(_, name)| name != real);
+    }
+
     pub(crate) fn current(&self) -> &str {
         &self.current
     }

@@ -3,7 +3,8 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Weak},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use longshore_migrate::{
@@ -11,11 +12,16 @@ use longshore_migrate::{
     target::{RunnerLock, TargetError},
 };
 
+use tokio_postgres::SimpleQueryMessage;
+
 use crate::{
     failure::Failures,
     options::PostgresTargetOptions,
-    wire::{Query, Wire},
+    wire::{Fault, Query, Wire},
 };
+
+/// How often a waiting runner looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// "longshor" in ASCII: one lock for a database, whatever the sources.
 const KEY: i64 = 0x6c6f_6e67_7368_6f72;
@@ -36,23 +42,32 @@ pub(super) fn take(
 ) -> Result<(Box<dyn RunnerLock>, Weak<Wire>), TargetError> {
     let doing = "taking the migration lock";
     let wire = Wire::open(options).map_err(|fault| failures.told(doing, fault))?;
-    let wait_ms = wait.as_millis().clamp(1, 2_000_000_000);
-    let begin = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 0; \
-         SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {wait_ms}"
-    );
-    wire.batch(begin).map_err(|fault| failures.told(doing, fault))?;
-    match wire.batch(format!("SELECT pg_catalog.pg_advisory_xact_lock({KEY})")) {
-        Ok(()) => {}
-        Err(fault) if fault.code() == "55P03" => {
+    let until = Instant::now() + wait;
+    // Not by waiting in a statement: that has a snapshot, for whose end the other runner's concurrent build would wait.
+    while !try_it(&wire).map_err(|fault| failures.told(doing, fault))? {
+        if Instant::now() >= until {
             let lock = PathBuf::from(format!("the migration lock of {}{}", failures.database, holder(&wire)));
             return Err(OutsideCause::RunnerBusy { lock }.into());
         }
-        Err(fault) => return Err(failures.told(doing, fault)),
+        thread::sleep(LOOK_AGAIN);
     }
     let wire = Arc::new(wire);
     let watched = Arc::downgrade(&wire);
     Ok((Box::new(AdvisoryLock { _wire: wire }), watched))
+}
+
+/// Leaves the transaction open if it has the lock.
+fn try_it(wire: &Wire) -> Result<bool, Fault> {
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 0";
+    wire.batch(begin)?;
+    // With values bound, the statement would keep its snapshot until the transaction ends, and a concurrent build would
+    // wait for that.
+    let answers = wire.simple(format!("SELECT pg_catalog.pg_try_advisory_xact_lock({KEY})"))?;
+    let has = answers.iter().any(|answer| matches!(answer, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")));
+    if !has {
+        wire.batch("ROLLBACK")?;
+    }
+    Ok(has)
 }
 
 /// Who holds it, as far as this role may see that.
@@ -65,7 +80,6 @@ fn holder(wire: &Wire) -> String {
              AND (l.classid::bigint << 32) | l.objid::bigint = {KEY}
          LIMIT 1"
     );
-    let asked = wire.batch("ROLLBACK").and_then(|()| wire.query(Query::new(query, Vec::new())));
-    let rows = asked.unwrap_or_default();
+    let rows = wire.query(Query::new(query, Vec::new())).unwrap_or_default();
     rows.first().and_then(|row| row.try_get(0).ok()).unwrap_or_default()
 }

@@ -57,7 +57,8 @@ impl Watch {
 impl PostgresTarget {
     pub(super) fn begin_watch(&mut self, check: LossCheck) -> Result<(), TargetError> {
         self.watch = None;
-        if check.data_loss == DataLoss::Allow {
+        // What refuses a transaction writes no rows, and the server counts rows by transactions.
+        if check.data_loss == DataLoss::Allow || !self.is_open {
             return Ok(());
         }
         let known = self.known_tables()?;

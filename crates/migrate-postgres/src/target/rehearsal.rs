@@ -13,13 +13,13 @@ use longshore_migrate::{
     {Direction, Loss, LossCheck, MigrationId},
 };
 
-use super::scratch::Scratch;
+use super::scratch::{Mark, Scratch};
 
 /// Keeps no ledger and counts nothing: it is empty. A transaction is a place to which the scratch can return.
 pub(super) struct Rehearsal {
     scratch: Scratch,
     database: Arc<str>,
-    mark: Option<usize>,
+    mark: Option<Mark>,
 }
 
 impl Rehearsal {
@@ -93,6 +93,7 @@ impl Target for Rehearsal {
     }
 
     fn begin(&mut self, _keys: ForeignKeys) -> Result<(), TargetError> {
+        self.scratch.reset_settings()?;
         self.mark = Some(self.scratch.mark());
         Ok(())
     }

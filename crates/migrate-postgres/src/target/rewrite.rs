@@ -83,6 +83,18 @@ pub(super) fn made_schema(statement: &str) -> Option<String> {
     words.get(at).filter(|word| !word.is("authorization")).map(|word| Dialect::Postgres.name(word))
 }
 
+/// The schemas that `DROP SCHEMA` takes away.
+pub(super) fn dropped_schemas(statement: &str) -> Vec<String> {
+    let words = Dialect::Postgres.words(statement);
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is(word));
+    if !(is(0, "drop") && is(1, "schema")) {
+        return Vec::new();
+    }
+    let names = words.iter().skip(if is(2, "if") { 4 } else { 2 });
+    let names = names.take_while(|word| !word.is("cascade") && !word.is("restrict")).filter(|word| word.text != ",");
+    names.map(|word| Dialect::Postgres.name(word)).collect()
+}
+
 /// The schemas, apart from those that are known, in which the statement itself makes or changes something.
 pub(super) fn target_schema(statement: &str) -> Option<String> {
     let words = Dialect::Postgres.words(statement);
@@ -168,9 +180,8 @@ impl List {
         match list? {
             Self::Schemas if is_between => Some(Self::Schemas),
             Self::Path if token.text == "=" || token.is("to") => Some(Self::Path),
-            Self::Schemas | Self::Path => Some(Self::Named(true)),
             Self::Named(true) if token.text == "," => Some(Self::Named(false)),
-            Self::Named(false) => Some(Self::Named(true)),
+            Self::Schemas | Self::Path | Self::Named(false) => Some(Self::Named(true)),
             Self::Named(true) => None,
         }
     }

@@ -18,7 +18,8 @@ use longshore_migrate::{
 };
 
 use super::{
-    rewrite::{Form, is_row_work, made_schema, on_scratch, path, target_schema},
+    rewrite::{Form, dropped_schemas, is_row_work, made_schema, on_scratch, path, target_schema},
+    transaction::sets,
     values,
 };
 use crate::{
@@ -32,6 +33,15 @@ use crate::{
 const ROW_WORK_MS: u32 = 2000;
 /// How long it waits for a lock: it must not make anybody wait behind it.
 const LOCK_MS: u32 = 500;
+
+/// What every scratch transaction sets.
+const SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// A state to which a scratch can return.
+pub(super) struct Mark {
+    statements: usize,
+    names: Names,
+}
 
 /// The real schemas in which migrations work, as replays have found them.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +71,9 @@ pub(super) struct Scratch {
     /// What has run since the transaction began.
     journal: Vec<String>,
     has_row_work: bool,
+    has_settings: bool,
+    /// How many stand-ins were made.
+    count: usize,
     known: KnownSchemas,
     reader: CatalogReader,
     reach: Reach,
@@ -83,6 +96,8 @@ impl Scratch {
             guarded: Vec::new(),
             journal: Vec::new(),
             has_row_work: false,
+            has_settings: false,
+            count: 0,
             known: known.clone(),
             reader: CatalogReader::default(),
             reach: Reach::Everything,
@@ -96,10 +111,8 @@ impl Scratch {
     }
 
     fn begin(&self) -> Result<(), TargetError> {
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = {LOCK_MS}; \
-             SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
-        );
+        let begin =
+            format!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = {LOCK_MS}; {SETTINGS}");
         self.wire.batch(begin.clone()).map_err(|fault| self.failures.told(&begin, fault))
     }
 
@@ -142,7 +155,8 @@ impl Scratch {
         if self.names.in_database(real).is_some() {
             return Ok(());
         }
-        let name = format!("{}_{}x", self.prefix, self.names.schemas().len());
+        let name = format!("{}_{}x", self.prefix, self.count);
+        self.count += 1;
         self.run(format!("CREATE SCHEMA {}", quoted(&name)))?;
         self.names.stand_in(&name, real);
         self.known.add(real);
@@ -204,13 +218,23 @@ impl Scratch {
     }
 
     /// A place in the journal to which [`Scratch::back_to`] returns.
-    pub(super) fn mark(&self) -> usize {
-        self.journal.len()
+    pub(super) fn mark(&self) -> Mark {
+        Mark { statements: self.journal.len(), names: self.names.clone() }
     }
 
-    pub(super) fn back_to(&mut self, mark: usize) -> Result<(), TargetError> {
-        self.journal.truncate(mark);
+    pub(super) fn back_to(&mut self, mark: Mark) -> Result<(), TargetError> {
+        self.journal.truncate(mark.statements);
+        self.names = mark.names;
         self.again()
+    }
+
+    /// What a migration has set ends with it, as it does for a runner.
+    pub(super) fn reset_settings(&mut self) -> Result<(), TargetError> {
+        if !std::mem::take(&mut self.has_settings) {
+            return Ok(());
+        }
+        self.run(format!("RESET ALL; SET LOCAL lock_timeout = {LOCK_MS}; {SETTINGS}"))?;
+        self.set_path()
     }
 
     /// Checks what a commit would check: what waits for it would forbid to alter its table.
@@ -333,8 +357,12 @@ impl Session for Scratch {
         }
         self.stand_in_for_target(statement)?;
         self.reach.extend(Reach::of(statement));
+        self.has_settings |= sets(statement);
         let form = on_scratch(statement, &self.names);
         let done = self.run_form(form, statement)?;
+        for schema in dropped_schemas(statement) {
+            self.names.remove(&schema);
+        }
         self.refuse_real_tables(statement)?;
         Ok(done)
     }
@@ -367,6 +395,7 @@ impl Session for Scratch {
 
     fn changes(&mut self) -> Result<SchemaChanges, TargetError> {
         self.check_constraints()?;
+        self.reset_settings()?;
         self.read()?;
         Ok(self.reader.changes())
     }

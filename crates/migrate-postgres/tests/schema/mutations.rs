@@ -1,8 +1,12 @@
 //! Single changes to a migrated schema: each is found, named by its kind and its object, and nothing else is.
 
-use longshore_migrate::{schema::differences, target::Session};
+use longshore_migrate::{
+    schema::{Schema, differences},
+    target::{ForeignKeys, Session, Target},
+};
+use longshore_migrate_postgres::{PostgresTarget, PostgresTargetOptions};
 
-use crate::fixture::{SQL, look, made_by, migrated, observed};
+use crate::fixture::{SQL, look, made_by, migrated};
 
 /// A change, the kind of the difference and the object that it is on.
 type Row = (&'static str, &'static str, &'static str);
@@ -139,11 +143,14 @@ const OTHERS: [Row; 54] = [
     ("COMMENT ON INDEX accounts_search IS 'for the list'", "comment", "index accounts_search on accounts"),
 ];
 
-fn named(change: &str, expected: &longshore_migrate::schema::Schema) -> Vec<(String, String)> {
-    let database = migrated();
-    database.sql(change);
+/// What a change makes of the fixture; it is taken back.
+fn named(target: &mut PostgresTarget, change: &str, expected: &Schema) -> Vec<(String, String)> {
+    target.begin(ForeignKeys::Enforced).unwrap();
+    target.execute(change).unwrap_or_else(|error| panic!("{change}: {error}"));
+    let observed = target.observe().unwrap();
+    target.roll_back();
     let kind = |kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned();
-    let found = differences(expected, &observed(&database)).differences;
+    let found = differences(expected, &observed).differences;
     found.iter().map(|one| (kind(one.kind), one.object.to_string())).collect()
 }
 
@@ -151,10 +158,12 @@ fn named(change: &str, expected: &longshore_migrate::schema::Schema) -> Vec<(Str
 const WIDE: [&str; 6] = ["column base", "table child", "table events", "check base", "domain email", "column_missing"];
 
 fn each_is_found(rows: &[Row]) {
-    let expected = made_by(&look(&migrated()), SQL);
+    let database = migrated();
+    let mut target = PostgresTarget::open(PostgresTargetOptions::new(database.config())).unwrap();
+    let expected = made_by(&target, SQL);
     let mut wrong = Vec::new();
     for (change, kind, object) in rows.iter().filter(|row| !row.1.is_empty()) {
-        let found = named(change, &expected);
+        let found = named(&mut target, change, &expected);
         let is_alone = found.len() == 1 || WIDE.iter().any(|wide| object.starts_with(wide) || kind == wide);
         if !is_alone || !found.contains(&((*kind).to_owned(), (*object).to_owned())) {
             wrong.push(format!("{change}\n  expected {kind} of {object}\n  found {found:?}"));

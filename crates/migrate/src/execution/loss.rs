@@ -13,7 +13,7 @@ use crate::{
     schema::{ObjectKind, ObjectName, Schema},
 };
 
-pub(crate) use foretold::{emptied_tables, foretold};
+pub(crate) use foretold::{emptied_tables, foretold, made_tables};
 pub use movement::Move;
 pub use moves::Moves;
 

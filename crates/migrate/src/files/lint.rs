@@ -1,9 +1,11 @@
 //! Looks at the files of a source without any database.
 
+mod postgres;
+
 use crate::{
-    execution::loss::{Moves, emptied_tables},
+    execution::loss::{Moves, emptied_tables, made_tables},
     files::migration::{Direction, Migration},
-    files::script::{Bounds, Script, Statement},
+    files::script::{Bounds, Dialect, Script, Statement},
     files::source::{BLANK, Source},
     report::finding::{Finding, FindingKind},
     schema::ObjectName,
@@ -70,7 +72,9 @@ fn of_up(migration: &Migration) -> Vec<Finding> {
         Finding::new(FindingKind::Destructive, &id, format!("it drops or empties table {table}"))
             .hint(format!("up refuses it if the table has rows, unless the file says `-- longshore: loses {table}`"))
     });
-    let statements = script.statements().iter().filter_map(|statement| of_statement(&id, statement, script.bounds()));
+    let made = made_tables(script);
+    let statements =
+        script.statements().iter().filter_map(|statement| of_statement(&id, statement, script.bounds(), &made));
     emptied.chain(statements).chain(pragmas(migration, Direction::Up)).collect()
 }
 
@@ -129,7 +133,7 @@ fn pragma(statement: &Statement, bounds: Bounds) -> Option<(FindingKind, String,
     }
 }
 
-fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Finding> {
+fn of_statement(id: &str, statement: &Statement, bounds: Bounds, made: &[String]) -> Option<Finding> {
     let words = statement.words();
     let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is(word));
     let line = statement.line;
@@ -137,7 +141,13 @@ fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Findi
     if is(0, "alter") && drops_column {
         return Some(Finding::new(FindingKind::Destructive, id, format!("line {line}: it drops a column")));
     }
-    if is(0, "vacuum") && bounds == Bounds::Statements {
+    if statement.dialect == Dialect::Postgres
+        && let Some(finding) = postgres::of_statement(id, statement, bounds, made)
+    {
+        return Some(finding);
+    }
+    let is_sqlite = statement.dialect == Dialect::Sqlite;
+    if is_sqlite && is(0, "vacuum") && bounds == Bounds::Statements {
         let message = format!("line {line}: VACUUM rewrites the whole database under a lock");
         return Some(Finding::new(FindingKind::Locking, id, message));
     }
@@ -146,7 +156,7 @@ fn of_statement(id: &str, statement: &Statement, bounds: Bounds) -> Option<Findi
         let message = format!("line {line}: it sets {columns} of table {table} to NULL");
         return Some(Finding::new(FindingKind::Destructive, id, message));
     }
-    let rewrites = is(0, "update") && !words.iter().any(|token| token.is("where"));
+    let rewrites = is_sqlite && is(0, "update") && !words.iter().any(|token| token.is("where"));
     rewrites.then(|| {
         let message =
             format!("line {line}: it updates every row in one transaction, and no other program can write meanwhile");

@@ -318,14 +318,13 @@ fn facet_words(definition: &Definition) -> String {
 fn kind_of_missing(kind: ObjectKind) -> DifferenceKind {
     match kind {
         ObjectKind::Table => DifferenceKind::TableMissing,
-        ObjectKind::View => DifferenceKind::ViewMissing,
+        ObjectKind::View | ObjectKind::MaterializedView => DifferenceKind::ViewMissing,
         ObjectKind::Column => DifferenceKind::ColumnMissing,
         ObjectKind::Unique => DifferenceKind::Unique,
         ObjectKind::ForeignKey => DifferenceKind::ForeignKey,
         ObjectKind::Check => DifferenceKind::Check,
         ObjectKind::Index => DifferenceKind::IndexMissing,
         ObjectKind::Trigger => DifferenceKind::TriggerMissing,
-        ObjectKind::MaterializedView => DifferenceKind::ViewMissing,
         ObjectKind::Sequence => DifferenceKind::SequenceMissing,
         ObjectKind::Type => DifferenceKind::TypeMissing,
         ObjectKind::Domain => DifferenceKind::DomainMissing,

@@ -96,6 +96,12 @@ pub(crate) fn emptied_tables(script: &Script) -> Vec<String> {
     found
 }
 
+/// What a script makes by name: nobody uses it before the commit.
+pub(crate) fn made_tables(script: &Script) -> Vec<String> {
+    let made = movements(script).into_iter();
+    made.filter_map(|movement| if let Move::Makes(name) = movement { Some(name) } else { None }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
