@@ -50,8 +50,8 @@ pub(crate) const EVERYWHERE: &str = "Everywhere";
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = EVERYWHERE)]
 pub(crate) struct Globals {
-    /// Use this database: sqlite:PATH or a bare path [else LONGSHORE_DATABASE, else `database` in the configuration
-    /// file, else DATABASE_URL; the variables are also read from .env; default: sqlite:longshore.db]
+    /// Use this database: sqlite:PATH, a bare path or postgres://… [else LONGSHORE_DATABASE, else `database` in the
+    /// configuration file, else DATABASE_URL; the variables are also read from .env; default: sqlite:longshore.db]
     #[arg(long, value_name = "URL", global = true, value_hint = ValueHint::FilePath)]
     pub(crate) database: Option<OsString>,
 

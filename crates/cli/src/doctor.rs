@@ -1,3 +1,5 @@
+mod server;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -41,6 +43,7 @@ const MIB: u64 = 1024 * 1024;
 pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(disk(health));
+    findings.extend(health.server.iter().flat_map(server::judge));
     findings.extend(clock(health));
     findings.extend(dead_workers(health));
     findings.extend(stuck_jobs(health));

@@ -36,7 +36,10 @@ pub use store::console::{
     WorkerRecord,
 };
 pub use store::error::{SchemaVerdict, StoreError};
-pub use store::health::{Health, JobKeeper, LocalHealth, LongAttempt, StuckCause, StuckJob, TypeBacklog};
+pub use store::health::{
+    DeadRows, Health, HeldSnapshot, JobKeeper, LocalHealth, LongAttempt, ServerHealth, StuckCause, StuckJob,
+    TypeBacklog,
+};
 pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
 pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
 pub use store::wakeups::{Hint, Interest, Wakeups};

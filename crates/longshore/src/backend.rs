@@ -6,11 +6,11 @@
 pub use crate::database_url::DatabaseUrl;
 pub use crate::queue::Backend;
 pub use longshore_core::{
-    Action, AttemptEnd, Budgets, ClaimRequest, Claimed, Clock, Console, EnqueueStream, Extended, Filter, Filtered,
-    Health, Heartbeat, Held, HeldClaims, Hint, Inbox, Interest, JobKeeper, JobPage, JobPageRequest, LeaseVerdict,
-    LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest, Maintained, Maintenance, MinuteStats, Overdue,
-    QueueChange, QueueLimit, QueueScope, QueueStats, Reclaimed, Record, Recorded, Registration, Report, RequestId,
-    RunningJob, Selection, SessionLost, StartedAttempt, Stats, Store, StoreFuture, StuckCause, StuckJob, Suspects,
-    SystemClock, TimeBounds, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerRecord, WorkerSession,
-    decide, is_want_of_files, next_of,
+    Action, AttemptEnd, Budgets, ClaimRequest, Claimed, Clock, Console, DeadRows, EnqueueStream, Extended, Filter,
+    Filtered, Health, Heartbeat, Held, HeldClaims, HeldSnapshot, Hint, Inbox, Interest, JobKeeper, JobPage,
+    JobPageRequest, LeaseVerdict, LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest, Maintained,
+    Maintenance, MinuteStats, Overdue, QueueChange, QueueLimit, QueueScope, QueueStats, Reclaimed, Record, Recorded,
+    Registration, Report, RequestId, RunningJob, Selection, ServerHealth, SessionLost, StartedAttempt, Stats, Store,
+    StoreFuture, StuckCause, StuckJob, Suspects, SystemClock, TimeBounds, TypeBacklog, TypeSettings, ValidJob,
+    ValidJobStream, Wakeups, WorkerRecord, WorkerSession, decide, is_want_of_files, next_of,
 };

@@ -2,6 +2,8 @@
 //!
 //! Most applications need only async functions, see [`Worker::handle`](crate::Worker::handle).
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod completion;
 pub(crate) mod current_attempt;
 pub(crate) mod done;
 pub(crate) mod failure_classes;

@@ -1,5 +1,6 @@
 //! The backend on SQLite: how it is opened, and jobs in the application's own transactions.
 
+pub use crate::handler::completion::Completion;
 pub use longshore_sqlite::{CompleteError, Durability, SqliteOptions, rusqlite};
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use longshore_sqlite::{AttemptSuccess, Prepare, SqliteStore};
 use serde::Serialize;
 
 use crate::trace::spans::EnqueueSpan;
-use crate::{AttemptResult, CurrentAttempt, Done, IntoDone, Payload, Queue, QueueError};
+use crate::{CurrentAttempt, Payload, Queue, QueueError};
 
 impl Queue {
     /// [`Queue::open_blocking`] with other options: durability, lock timeout, limits.
@@ -125,17 +126,6 @@ impl Queue {
     }
 }
 
-/// A job's completion in a transaction. Return it from the handler after the commit.
-#[must_use = "commit the transaction, then return this from the handler"]
-#[derive(Debug)]
-pub struct Completion(());
-
-impl IntoDone for Completion {
-    fn into_done(self) -> AttemptResult {
-        Ok(Done::Committed)
-    }
-}
-
 impl CurrentAttempt {
     fn complete_in(&self, transaction: &Connection, result: &JobData) -> Result<Completion, CompleteError> {
         let id = self.id();
@@ -153,6 +143,6 @@ impl CurrentAttempt {
         };
         longshore_sqlite::complete_in(transaction, &success)?;
         self.note_completion();
-        Ok(Completion(()))
+        Ok(Completion::written())
     }
 }

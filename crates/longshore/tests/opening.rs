@@ -171,7 +171,7 @@ fn missing_folder() {
 fn not_understood() {
     let folder = tempfile::tempdir().unwrap();
     std::env::set_current_dir(folder.path()).unwrap();
-    for url in ["postgres:app", "postgres://localhost/app", "file:app.db", ":memory:", "sqlite:a.db?mode=ro", "odd:a"] {
+    for url in ["postgres:app", "file:app.db", ":memory:", "sqlite:a.db?mode=ro", "odd:a"] {
         assert!(matches!(Queue::open_blocking(url), Err(QueueError::InvalidUrl(_))), "{url}");
     }
     assert!(names(folder.path()).is_empty());

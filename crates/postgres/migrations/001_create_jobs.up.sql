@@ -35,8 +35,40 @@ CREATE TABLE longshore.job (
     awaits_settings smallint,
     PRIMARY KEY (id)
 );
+-- The place of a job among the ready ones of its type and queue. A function with a snapshot of its own: a statement that
+-- waited for the row of a state sees the priority that was committed meanwhile.
+CREATE FUNCTION longshore.rank_of(job bigint) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    -- The lowest priority has no negation.
+    RETURN (SELECT -GREATEST(j.priority, -2147483647) FROM longshore.job AS j WHERE j.id = job);
+END
+$$;
 CREATE INDEX job_parent ON longshore.job (parent_job_id) WHERE parent_job_id IS NOT NULL;
 CREATE INDEX job_awaits_settings ON longshore.job (job_type, id) WHERE awaits_settings IS NOT NULL;
+
+-- Until when jobs may wait, so that those whose time has passed are found without a look at all others. A row may stay
+-- for longer than its job waits: whoever looks removes it when its time has passed.
+CREATE TABLE longshore.time_limit (
+    overdue_at timestamptz NOT NULL,
+    id bigint NOT NULL,
+    PRIMARY KEY (overdue_at, id)
+);
+CREATE FUNCTION longshore.keep_time_limit() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO longshore.time_limit (overdue_at, id)
+    VALUES (LEAST(NEW.expires_at, NEW.deadline_at), NEW.id)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER keep_time_limit AFTER INSERT OR UPDATE OF expires_at, deadline_at ON longshore.job
+    FOR EACH ROW
+    WHEN (NEW.expires_at IS NOT NULL OR NEW.deadline_at IS NOT NULL)
+    EXECUTE FUNCTION longshore.keep_time_limit();
 
 -- What happened to a job that did not simply run once and succeed: what it has spent, its last failure, its progress.
 -- Others have no such row, and `has_story` in the table of their state says so without a look.

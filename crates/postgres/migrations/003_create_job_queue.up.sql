@@ -286,7 +286,7 @@ CREATE FUNCTION longshore.replace_job(holder bigint, body longshore.job, is_push
     AS $$
 DECLARE
     now timestamptz = longshore.now();
-    run_at timestamptz = CASE WHEN body.run_at > now THEN body.run_at END;
+    given_run_at timestamptz = CASE WHEN body.run_at > now THEN body.run_at END;
     was longshore.job;
     due_at timestamptz;
     ready_at timestamptz;
@@ -295,8 +295,8 @@ DECLARE
 BEGIN
     SELECT * INTO was FROM longshore.job AS j WHERE j.id = holder;
     UPDATE longshore.blocked AS b
-    SET due_at = CASE WHEN is_pushed_back THEN replace_job.run_at ELSE b.due_at END,
-        ready_at = CASE WHEN is_pushed_back AND replace_job.run_at IS NULL THEN now ELSE b.ready_at END
+    SET due_at = CASE WHEN is_pushed_back THEN given_run_at ELSE b.due_at END,
+        ready_at = CASE WHEN is_pushed_back AND given_run_at IS NULL THEN now ELSE b.ready_at END
     WHERE b.id = holder;
     IF NOT FOUND THEN
         DELETE FROM longshore.later AS l
@@ -315,7 +315,7 @@ BEGIN
             END IF;
         END IF;
         IF is_pushed_back THEN
-            due_at = run_at;
+            due_at = given_run_at;
             ready_at = now;
         END IF;
         -- Its id may be lower than those that were claimed already.
@@ -345,7 +345,7 @@ BEGIN
         metadata = body.metadata,
         expires_at = body.expires_at,
         deadline_at = body.deadline_at,
-        run_at = CASE WHEN is_pushed_back THEN replace_job.run_at ELSE j.run_at END
+        run_at = CASE WHEN is_pushed_back THEN given_run_at ELSE j.run_at END
     WHERE j.id = holder;
     RETURN true;
 END

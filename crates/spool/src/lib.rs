@@ -6,7 +6,7 @@ mod spool;
 mod spooled_job;
 
 use std::future::poll_fn;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
 use std::{mem, thread};
@@ -43,13 +43,14 @@ pub async fn read_stream(jobs: ValidJobStream, folder: PathBuf, database: &Arc<s
     let (chunks, arriving) = mpsc::channel(CHUNKS_MAX);
     let (answer, spooled) = oneshot::channel();
     // The thread is not joined: it ends with the stream, or with this future.
-    thread::Builder::new().name("longshore-stream".to_owned()).spawn(move || spool(arriving, folder, answer)).map_err(
-        |error| StoreError::Backend {
+    thread::Builder::new()
+        .name("longshore-stream".to_owned())
+        .spawn(move || spool(arriving, &folder, answer))
+        .map_err(|error| StoreError::Backend {
             database: Arc::clone(database),
             doing: "starting a thread",
             source: error.into(),
-        },
-    )?;
+        })?;
     unconstrained(send_all(jobs, chunks)).await;
     // The thread ended without an answer, so it has panicked.
     let broken = |_| StoreError::Aborted { source: "the stream of jobs ended with a panic".into() };
@@ -106,8 +107,8 @@ async fn give_way() {
 }
 
 /// Keeps the arriving jobs and answers with all of them, unless nobody waits any more.
-fn spool(mut arriving: mpsc::Receiver<Chunk>, folder: PathBuf, answer: oneshot::Sender<Result<Spooled, StoreError>>) {
-    let mut spooling = Spooling { spool: Spool::new(&folder), has_parents: false };
+fn spool(mut arriving: mpsc::Receiver<Chunk>, folder: &Path, answer: oneshot::Sender<Result<Spooled, StoreError>>) {
+    let mut spooling = Spooling { spool: Spool::new(folder), has_parents: false };
     while let Some(chunk) = arriving.blocking_recv() {
         match chunk {
             Chunk::Jobs(jobs) => {

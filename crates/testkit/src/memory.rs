@@ -7,6 +7,7 @@ mod state;
 mod stats;
 mod workers;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,6 +99,12 @@ impl MemoryStore {
         let id = self.with(|state, moment| state.insert_plainly(plain, moment.now));
         self.shared.changes.send_replace(());
         id
+    }
+
+    /// From now on gives these numbers, where they are higher than the last ones: ids to new jobs, claim numbers to claims
+    /// of these jobs.
+    pub(crate) fn give_next(&self, numbers: BTreeMap<JobId, ClaimNumber>) {
+        self.with(|state, _| state.next_numbers = numbers);
     }
 
     /// Deletes only the row of a worker, as another program can.

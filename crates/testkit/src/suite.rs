@@ -46,6 +46,11 @@ pub trait Harness: Sized + Send + Sync + 'static {
     /// Creates an empty database with the queue's schema, used by nobody else.
     fn create(clock: FakeClock, limits: Limits) -> Self;
 
+    /// Whether ids and claim numbers leave no gaps. Otherwise the random run gives the model those of the store.
+    fn leaves_no_gaps() -> bool {
+        true
+    }
+
     /// Opens the database as a separate process does. May be called any number of times.
     fn open(&self) -> Self::Store;
 

@@ -19,6 +19,7 @@ fn healthy() -> Health {
         now: NOW,
         latest_record_at: Some(NOW),
         local: Some(LOCAL),
+        server: None,
         queues: vec![QueueStats {
             queue: "default".to_owned(),
             paused_at: None,

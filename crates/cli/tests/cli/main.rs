@@ -12,6 +12,7 @@ mod guides;
 mod help;
 mod jobs;
 mod migrate;
+mod postgres;
 mod sandbox;
 #[cfg(target_os = "linux")]
 mod top;

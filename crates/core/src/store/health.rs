@@ -15,6 +15,9 @@ pub struct Health {
     /// Facts about files and disk, if the database is a file on this machine.
     #[serde(flatten)]
     pub local: Option<LocalHealth>,
+    /// Facts about the server, if the database is on one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerHealth>,
     /// All queues.
     pub queues: Vec<QueueStats>,
     /// Waiting jobs by queue and type, counted up to a limit.
@@ -49,6 +52,53 @@ pub struct LocalHealth {
     pub disk_free_bytes: Option<u64>,
     /// The size of the file system in bytes, if known.
     pub disk_total_bytes: Option<u64>,
+}
+
+/// Facts about a database on a server.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct ServerHealth {
+    /// The database's size in bytes.
+    pub database_bytes: u64,
+    /// Who keeps the server from cleaning up deleted rows, the longest first; at most ten. Only those that this role may
+    /// see.
+    pub held_snapshots: Vec<HeldSnapshot>,
+    /// The queue's tables with many deleted rows that were not cleaned up yet.
+    pub dead_rows: Vec<DeadRows>,
+    /// The queue's tables that are never cleaned up, because autovacuum is off.
+    pub tables_without_autovacuum: Vec<String>,
+    /// The queue's sequences that are nearly used up, with the percentage that is used.
+    pub used_up_sequences: Vec<(String, u64)>,
+    /// What the role lacks to work on the queue, such as `INSERT on job`.
+    pub missing_rights: Vec<String>,
+}
+
+impl ServerHealth {
+    /// A snapshot that is held longer than this is listed.
+    pub const HELD_MAX: Duration = Duration::from_secs(5 * 60);
+    /// A table with this many deleted rows is listed.
+    pub const DEAD_ROWS_MAX: u64 = 500_000;
+    /// A sequence of which more than this percentage is used is listed.
+    pub const USED_PERCENT_MAX: u32 = 80;
+}
+
+/// A session, a prepared transaction or a replication slot that still needs old rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldSnapshot {
+    /// Which, in words.
+    pub holder: String,
+    /// For how long, if known.
+    pub held_seconds: Option<u64>,
+}
+
+/// A table with many deleted rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadRows {
+    /// The table.
+    pub table: String,
+    /// The number of deleted rows, as the server estimates it.
+    pub dead: u64,
+    /// The number of other rows.
+    pub live: u64,
 }
 
 /// A job that will never run: no claim, no due time and no other job will change it.

@@ -439,7 +439,7 @@ impl CurrentAttempt {
 }
 
 /// What a completion in the handler's own transaction needs. Not every backend supports it.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl CurrentAttempt {
     /// The maximum size of a result.
     pub(crate) fn limits(&self) -> Limits {

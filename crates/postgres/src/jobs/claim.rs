@@ -55,7 +55,13 @@ impl Claims {
 
 /// Promotes due jobs and claims runnable ones.
 pub(crate) async fn claim(parts: Arc<Parts>, request: ClaimRequest) -> Result<Claimed, Fault> {
-    repeated(|| claim_or_give_again(&parts, &request)).await
+    // Whatever the worker has offered before, only this claim tells whether anything else comes first.
+    let (request, resting) = parts.enqueues.inboxes.begin_claim(request).await;
+    let claimed = repeated(|| claim_or_give_again(&parts, &request)).await?;
+    if let Some(resting) = resting {
+        resting.stand(&request, &claimed);
+    }
+    Ok(claimed)
 }
 
 async fn claim_or_give_again(parts: &Parts, request: &ClaimRequest) -> Result<Claimed, Fault> {

@@ -5,8 +5,10 @@ mod dependent;
 mod duplicate;
 pub(crate) mod enqueue_in;
 mod group;
+mod leased;
 pub(crate) mod offer;
 mod plain;
+mod slots;
 pub(crate) mod statement;
 pub(crate) mod stream;
 
@@ -17,6 +19,8 @@ use tokio::sync::Semaphore;
 
 use self::alone::enqueue_alone;
 use self::group::{Group, Sort};
+use self::leased::insert_leased;
+use self::offer::Inboxes;
 use self::plain::{insert_plain, is_plain};
 use self::stream::{BULK_JOBS_MIN, enqueue_many};
 use crate::session::fault::Fault;
@@ -28,18 +32,12 @@ const GROUP_JOBS_MAX: usize = 64;
 const GROUP_BYTES_MAX: usize = 256 * 1024;
 
 /// What the enqueues of this store share.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Enqueues {
     plain: Group,
     dependent: Group,
     alone: OnceLock<Semaphore>,
-}
-
-impl Default for Enqueues {
-    fn default() -> Self {
-        let (plain, dependent) = (Group::of(Sort::Plain), Group::of(Sort::Dependent));
-        Self { plain, dependent, alone: OnceLock::new() }
-    }
+    pub(crate) inboxes: Inboxes,
 }
 
 impl Enqueues {
@@ -60,6 +58,12 @@ impl Enqueues {
 pub(crate) async fn enqueue(parts: Arc<Parts>, jobs: Vec<ValidJob>) -> Result<Vec<Enqueued>, Fault> {
     if jobs.is_empty() {
         return Ok(Vec::new());
+    }
+    if let [job] = jobs.as_slice()
+        && let Some(taken) = parts.enqueues.inboxes.take(job)
+        && let Some(enqueued) = insert_leased(&parts, job, taken).await?
+    {
+        return Ok(vec![enqueued]);
     }
     let is_small = jobs.len() <= GROUP_JOBS_MAX && bytes_of(&jobs) <= GROUP_BYTES_MAX;
     match jobs.iter().all(is_plain) {

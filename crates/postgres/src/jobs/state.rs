@@ -82,11 +82,23 @@ pub(crate) async fn lock(session: &Session, ids: &[JobId]) -> Result<Locked, Err
     Ok(Locked { held, missing })
 }
 
-/// Waits until whoever moves one of these jobs now has done so.
-pub(crate) async fn wait_for_moves(session: &Session, ids: &[JobId]) -> Result<(), Error> {
-    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    session.query(sql!("state/lock_jobs"), &[(&ids, Type::INT8_ARRAY)]).await?;
-    Ok(())
+/// Locks those jobs that nobody else has locked, and waits for nobody. The missing ones do not exist.
+pub(crate) async fn lock_free(session: &Session, ids: &[JobId]) -> Result<Locked, Error> {
+    let all: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let mut rows = BTreeMap::new();
+    for row in session.query(sql!("state/lock_free_jobs"), &[(&all, Type::INT8_ARRAY)]).await? {
+        rows.insert(row.try_get::<_, i64>(0)?, row);
+    }
+    let (mut held, mut existing) = (Vec::with_capacity(rows.len()), BTreeSet::new());
+    for body in session.query(sql!("state/select_bodies"), &[(&all, Type::INT8_ARRAY)]).await? {
+        let id = body.try_get::<_, i64>(0)?;
+        existing.insert(id);
+        if let Some(row) = rows.get(&id) {
+            held.push(Held::of(row, &body)?);
+        }
+    }
+    let missing = ids.iter().copied().filter(|id| !existing.contains(&id.0)).collect();
+    Ok(Locked { held, missing })
 }
 
 async fn existing(session: &Session, ids: &[i64]) -> Result<usize, Error> {

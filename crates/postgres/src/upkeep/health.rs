@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Health, Status, StuckJob, Timestamp, WorkerId, WorkerRecord};
+use longshore_core::{
+    DeadRows, Health, HeldSnapshot, ServerHealth, Status, StuckJob, Timestamp, WorkerId, WorkerRecord,
+};
 use postgres_types::Type;
 use tokio_postgres::Error;
 
@@ -42,6 +44,7 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
         now,
         latest_record_at: latest_record_at(session).await?,
         local: None,
+        server: Some(server(session).await?),
         queues,
         backlog,
         dead_workers: holding(session, &dead).await?,
@@ -55,6 +58,41 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
     };
     transaction.commit().await?;
     Ok(health)
+}
+
+async fn server(session: &Session) -> Result<ServerHealth, Error> {
+    let schema: Parameter<'_> = (&session.schema(), Type::TEXT);
+    let size = session.query_opt(sql!("upkeep/select_database_size"), &[]).await?;
+    let held_min = i64::try_from(ServerHealth::HELD_MAX.as_secs()).unwrap_or(i64::MAX);
+    let mut server = ServerHealth {
+        database_bytes: Columns::of(&size.expect("a size is one row")).size()?,
+        ..ServerHealth::default()
+    };
+    for row in session.query(sql!("upkeep/select_held_snapshots"), &[(&held_min, Type::INT8)]).await? {
+        let columns = &mut Columns::of(&row);
+        let (holder, seconds) = (columns.read()?, columns.read::<Option<i64>>()?);
+        let held_seconds = seconds.map(|seconds| u64::try_from(seconds).unwrap_or(0));
+        server.held_snapshots.push(HeldSnapshot { holder, held_seconds });
+    }
+    let dead_min = i64::try_from(ServerHealth::DEAD_ROWS_MAX).unwrap_or(i64::MAX);
+    for row in session.query(sql!("upkeep/select_dead_rows"), &[schema.clone(), (&dead_min, Type::INT8)]).await? {
+        let columns = &mut Columns::of(&row);
+        server.dead_rows.push(DeadRows { table: columns.read()?, dead: columns.size()?, live: columns.size()? });
+    }
+    for row in session.query(sql!("upkeep/select_tables_without_autovacuum"), &[schema.clone()]).await? {
+        server.tables_without_autovacuum.push(row.try_get(0)?);
+    }
+    let used_max = i32::try_from(ServerHealth::USED_PERCENT_MAX).unwrap_or(100);
+    for row in
+        session.query(sql!("upkeep/select_used_up_sequences"), &[schema.clone(), (&used_max, Type::INT4)]).await?
+    {
+        let columns = &mut Columns::of(&row);
+        server.used_up_sequences.push((columns.read()?, u64::from(columns.count()?)));
+    }
+    for row in session.query(sql!("upkeep/select_missing_rights"), &[schema]).await? {
+        server.missing_rights.push(row.try_get(0)?);
+    }
+    Ok(server)
 }
 
 async fn stuck(session: &Session) -> Result<Vec<StuckJob>, Error> {

@@ -1,4 +1,4 @@
-use longshore_core::{ClaimNumber, DeadLetterReason, JobId, Record, UnusableRow, WorkerId};
+use longshore_core::{ClaimNumber, DeadLetterReason, JobId, Record, Status, UnusableRow, WorkerId};
 
 use crate::jobs::claim::held::Leftovers;
 use crate::jobs::claim::hints::Changes;
@@ -11,8 +11,8 @@ use crate::session::apart::apart;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::pool::Transaction;
-use crate::session::sql::sql;
 use crate::upkeep::counts::Counts;
+use crate::upkeep::stats::now;
 
 /// What was taken from a worker in one transaction.
 #[derive(Debug, Default)]
@@ -82,14 +82,12 @@ async fn write(transaction: &Transaction, worker_id: &WorkerId, records: &[Recor
 async fn bury(transaction: &Transaction, (id, claim_number): (JobId, ClaimNumber)) -> Result<(), Fault> {
     let held = lock(transaction, &[id]).await?.held;
     let Some(job) = held.iter().find(|job| job.claim_number == Some(claim_number)) else { return Ok(()) };
-    let now = transaction.query_opt(sql!("upkeep/select_now"), &[]).await?;
-    let now =
-        now.map_or(Ok(None), |row| Columns::of(&row).optional_instant())?.unwrap_or(longshore_core::Timestamp::MIN);
+    let now = now(transaction).await?;
     let reason = DeadLetterReason::UnusableRow(UnusableRow::Constraint).to_string();
     let mut counts = Counts::default();
     remove(transaction, &[job]).await?;
     put(transaction, &[Placed { job, place: Place::DeadLetter { reason } }], now, &mut counts).await?;
-    tell_children(transaction, [(id, ParentEnd::Ended(longshore_core::Status::DeadLetter))], now, &mut counts).await?;
+    tell_children(transaction, [(id, ParentEnd::Ended(Status::DeadLetter))], now, &mut counts).await?;
     Ok(counts.flush(transaction).await?)
 }
 

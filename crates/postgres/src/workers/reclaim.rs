@@ -11,7 +11,11 @@ use std::time::Duration;
 use longshore_core::{JobId, Reclaimed};
 use postgres_types::Type;
 
+use crate::jobs::overdue::end_overdue;
+use crate::jobs::type_settings::apply_settings;
+use crate::jobs::unchecked::check_children;
 use crate::session::fault::Fault;
+use crate::session::repeated::repeated;
 use crate::session::sql::sql;
 use crate::store::Parts;
 use crate::workers::reclaim::lost_worker::LostWorker;
@@ -25,6 +29,9 @@ use crate::workers::reclaim::worker_search::{Found, WorkerSearch};
 const LOOK: Duration = Duration::from_millis(500);
 /// The same where there is no worker but its own.
 const LOOK_ALONE: Duration = Duration::from_secs(1);
+
+/// How many steps of one look give jobs the settings of their types.
+const SETTINGS_STEPS: u32 = 1;
 
 /// What this store knows of the workers of others.
 #[derive(Debug, Default)]
@@ -48,8 +55,12 @@ impl Reclaim {
 
 /// Finds lost workers and returns their jobs, in bounded steps.
 pub(crate) async fn reclaim(parts: Arc<Parts>) -> Result<Reclaimed, Fault> {
+    repeated(|| check_children(&parts)).await?;
+    apply_settings(&parts, SETTINGS_STEPS).await?;
+    let overdue = repeated(|| end_overdue(&parts)).await?;
     let Found { lost, suspects, has_others } = WorkerSearch::new(&parts).find().await?;
-    let mut reclaimed = Reclaimed { next: if has_others { LOOK } else { LOOK_ALONE }, ..Reclaimed::default() };
+    let next = if has_others { LOOK } else { LOOK_ALONE };
+    let mut reclaimed = Reclaimed { overdue, next, ..Reclaimed::default() };
     for worker in &lost {
         take_over(&parts, worker, &mut reclaimed).await?;
     }

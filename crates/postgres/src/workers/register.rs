@@ -15,7 +15,7 @@ use crate::store::Parts;
 use crate::workers::own::{Evidence, OwnWorker};
 use crate::workers::session::{PostgresSession, guard};
 
-/// How many steps of giving jobs the settings of their types a registration takes.
+/// How many steps of a registration give jobs the settings of its types. The rest follows with the looks for lost workers.
 const SETTINGS_STEPS_MAX: u32 = 2;
 
 /// Makes a worker known.
@@ -29,14 +29,16 @@ pub(crate) async fn register(parts: Arc<Parts>, registration: Registration) -> R
     let worker = write(&parts, &registration, session_key, lock.as_ref().map(HeldLock::run)).await?;
     let worker_id = registration.worker_id;
     parts.workers.told.forget(&worker_id);
-    // What these steps leave is done by those who look for dead workers.
-    apply_settings(&parts, SETTINGS_STEPS_MAX).await?;
     let evidence = lock.map(|lock| show(&parts, lock, worker));
     let is_lost = evidence.as_ref().map(|evidence| evidence.is_lost.clone());
     let session = parts.workers.own.next_session();
     let own = OwnWorker { worker, session, session_key, evidence };
     // The lock of the earlier session goes now, when no row names it any more.
     drop(parts.workers.own.insert(worker_id.clone(), own));
+    if let Err(fault) = apply_settings(&parts, SETTINGS_STEPS_MAX).await {
+        // It is registered all the same, and the next look for lost workers goes on with this.
+        tracing::warn!(reason = %fault.reason(), "jobs that came before their types were known wait for their settings");
+    }
     Ok(Box::new(PostgresSession { worker_id, session, is_lost, parts: Arc::downgrade(&parts) }))
 }
 

@@ -54,7 +54,9 @@ impl Scene {
 
     /// Ends the connections of the store, as an operator or a restart does.
     pub(crate) fn end_connections(&self) {
-        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hot'";
+        // Other tests use the same server.
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND application_name = 'hot'";
         self.database.sql(sql);
     }
 }

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
-use longshore_core::JobId;
+use longshore_core::{JobId, Priority, Store};
+use longshore_testkit::job;
 
 use crate::scene::Scene;
 
@@ -92,4 +93,28 @@ async fn claimed_next(scene: &Scene) -> Vec<JobId> {
         assert!(begun.elapsed() < PATIENCE, "nothing was found");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn beside_a_lane_that_a_store_knows_jobs_of_every_other_queue_and_priority_are_found_in_order() {
+    let scene = Scene::new().await;
+    for _ in 0..2 {
+        scene.enqueue(3).await;
+        assert_eq!(scene.drain(3).await.len(), 3, "the store knows the lane now");
+    }
+    let mut jobs = Vec::new();
+    for queue in ["a", "default", "z", "default", "e"] {
+        for priority in [-3, 5, 9, 4, i32::MIN] {
+            jobs.push(job().queue(queue).priority(Priority(priority)));
+        }
+    }
+    let enqueued = scene.store.enqueue(jobs.clone()).await.expect("the jobs are acceptable");
+    let mut expected: Vec<_> = std::iter::zip(&jobs, &enqueued).map(|(job, made)| (job.priority, made.id)).collect();
+    expected.sort_by_key(|(priority, id)| (std::cmp::Reverse(*priority), *id));
+    let mut claimed = Vec::new();
+    for limit in [4, 9, 100] {
+        let leases = scene.claim(limit).await.leases;
+        claimed.extend(leases.into_iter().map(|lease| (lease.priority, lease.id)));
+    }
+    assert_eq!(claimed, expected);
 }

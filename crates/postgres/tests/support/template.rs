@@ -21,20 +21,26 @@ const TEST_CLOCK: &str = "
 /// A database with the queue's schema and the server's own clock.
 #[allow(dead_code, reason = "each test program uses a part of this file")]
 pub(crate) fn migrated() -> TestDatabase {
-    copy_of("migrated", &MIGRATIONS)
+    copy_of(&Cluster::shared(), "migrated", &MIGRATIONS)
+}
+
+/// The same on another server.
+#[allow(dead_code, reason = "each test program uses a part of this file")]
+pub(crate) fn migrated_on(cluster: &Cluster) -> TestDatabase {
+    copy_of(cluster, "migrated", &MIGRATIONS)
 }
 
 /// The same with a clock that stands at the beginning of every fake clock; `setval` of `longshore.test_clock` moves it.
 #[allow(dead_code, reason = "each test program uses a part of this file")]
 pub(crate) fn migrated_with_test_clock() -> TestDatabase {
     let [first, second, third] = MIGRATIONS;
-    copy_of("clocked", &[first, second, third, TEST_CLOCK])
+    copy_of(&Cluster::shared(), "clocked", &[first, second, third, TEST_CLOCK])
 }
 
-fn copy_of(name: &str, scripts: &[&str]) -> TestDatabase {
+fn copy_of(cluster: &Cluster, name: &str, scripts: &[&str]) -> TestDatabase {
     let mut hasher = DefaultHasher::new();
     scripts.hash(&mut hasher);
-    Cluster::shared().database_from(&format!("{name}_{:x}", hasher.finish()), async |url| {
+    cluster.database_from(&format!("{name}_{:x}", hasher.finish()), async |url| {
         let connected = tokio_postgres::connect(&url, NoTls).await;
         let (client, connection) = connected.expect("the server accepts connections");
         let running = tokio::spawn(connection);

@@ -30,6 +30,7 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
         now,
         latest_record_at: latest_record_at(connection)?,
         local: Some(local(path)),
+        server: None,
         queues,
         backlog,
         dead_workers: holding(connection, &dead)?,

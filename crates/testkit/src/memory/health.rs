@@ -55,6 +55,7 @@ impl State {
             now: moment.now,
             latest_record_at: self.latest_record_at(),
             local: None,
+            server: None,
             queues: self.queue_stats(),
             backlog: self.backlog(),
             dead_workers: self.holding(&dead),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{JobId, LeaseWatch, Limits, Timestamp, TypeSettings, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Lease, LeaseWatch, Limits, Timestamp, TypeSettings, WorkerId};
 
 use crate::memory::jobs::claim::GivenClaim;
 use crate::memory::jobs::inbox::Mailbox;
@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) watches: BTreeMap<(u64, WorkerId), LeaseWatch>,
     /// The settings of each type that was registered, as its last registration gave them.
     pub(super) settings: BTreeMap<String, TypeSettings>,
+    /// The next ids and claim numbers, where they are not simply one higher.
+    pub(super) next_numbers: BTreeMap<JobId, ClaimNumber>,
     /// The open inboxes.
     pub(super) inboxes: BTreeMap<WorkerId, Arc<Mailbox>>,
     /// For each retention, and whether it is a default, the process that removes old jobs, and when it last renewed
@@ -50,9 +52,24 @@ impl State {
             last_session: 0,
             watches: BTreeMap::new(),
             settings: BTreeMap::new(),
+            next_numbers: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             housekeepers: BTreeMap::new(),
         }
+    }
+
+    /// The id of a new job.
+    pub(super) fn next_id(&mut self) -> JobId {
+        let last = JobId(self.last_id);
+        let given = self.next_numbers.range(last..).map(|(id, _)| *id).find(|id| *id > last);
+        self.last_id = given.map_or(self.last_id + 1, |id| id.0);
+        JobId(self.last_id)
+    }
+
+    /// A lease of a job under the next claim number.
+    pub(super) fn lease_to(&mut self, id: JobId, worker_id: &WorkerId, now: Timestamp) -> Lease {
+        let given = self.next_numbers.get(&id).copied();
+        self.row(id).lease_to(worker_id, given, now)
     }
 
     pub(super) fn row(&mut self, id: JobId) -> &mut Row {

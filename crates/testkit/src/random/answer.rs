@@ -49,10 +49,11 @@ impl Answer for Vec<WorkerRecord> {
     }
 }
 
-/// Files and disk depend on the backend.
+/// Files, disk and server depend on the backend.
 impl Answer for Health {
     fn canonical(mut self) -> Self {
         self.local = None;
+        self.server = None;
         drop_zeros(&mut self.queues);
         self.dead_workers.sort();
         self

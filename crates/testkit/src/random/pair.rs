@@ -1,6 +1,7 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use longshore_core::{Console, Registration, Store, StoreFuture, WorkerSession};
+use longshore_core::{Console, Filter, JobPageRequest, Registration, Store, StoreFuture, WorkerSession};
 
 use crate::suite::Harness;
 use crate::{FaultPlan, FaultStore, MemoryStore};
@@ -40,6 +41,24 @@ impl<H: Harness> Pair<H> {
     pub(super) fn open(harness: &H, model: &MemoryStore, seed: u64) -> Self {
         let subject = FaultStore::new(harness.open(), FaultPlan::seeded(seed, FAULTS));
         Self { subject, model: model.another_process() }
+    }
+
+    /// If the ids and claim numbers of the store have gaps, those that it gave are the next ones of the model.
+    pub(super) async fn share_numbers(&self) {
+        if H::leaves_no_gaps() {
+            return;
+        }
+        let (store, mut after, mut given) = (self.subject.inner(), None, BTreeMap::new());
+        loop {
+            let request = JobPageRequest { selection: Filter::all().into(), after, limit: 1000 };
+            let page = store.jobs(request).await.expect("without faults jobs can be read");
+            given.extend(page.jobs.iter().map(|job| (job.id, job.claim_number)));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        self.model.give_next(given);
     }
 
     /// Kills both processes.

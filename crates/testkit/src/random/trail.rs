@@ -56,11 +56,13 @@ impl Trail {
             }
             Some(Fault::Lost) => {
                 self.tell("… of which the answer was lost");
+                pair.share_numbers().await;
                 // If a lost answer was a refusal, only the refusal is lost.
                 let _ = call(&pair.model).await;
                 None
             }
             Some(Fault::Delay(_) | Fault::Panic) | None => {
+                pair.share_numbers().await;
                 let expected = call(&pair.model).await;
                 self.compare(answer, expected)
             }

@@ -231,7 +231,8 @@ fn a_password_in_the_name_of_a_database_is_never_repeated() {
     let sandbox = Sandbox::new();
     sandbox.write("longshore.toml", "[jobs.mail]\nrun = [\"true\"]\n");
     for url in [
-        "postgres://app:s3cret@host/db",
+        "postgres://app:s3cret@127.0.0.1:1/db",
+        "postgres://app:s3cret@host/db?schema=a",
         "mysql://app:s3cret@host/db",
         "sqlite://app:s3cret@host/db",
         "sqlite:a.db?key=s3cret",
@@ -239,7 +240,8 @@ fn a_password_in_the_name_of_a_database_is_never_repeated() {
         for call in [&["enqueue", "mail"][..], &["workers"], &["work", "--drain"], &["migrate", "up"], &["doctor"]] {
             for json in [&[][..], &["--json", "-vv"]] {
                 let output = sandbox.command(&[call, json].concat()).env("LONGSHORE_DATABASE", url).output().unwrap();
-                assert_eq!(output.status.code(), Some(2));
+                let exit = if url.contains("127.0.0.1") { 1 } else { 2 };
+                assert_eq!(output.status.code(), Some(exit));
                 let said = [output.stdout, output.stderr].concat();
                 assert!(!String::from_utf8_lossy(&said).contains("s3cret"), "{url}");
             }

@@ -7,8 +7,9 @@ use tokio_postgres::Error;
 use super::Sum;
 use crate::instant::Instant;
 use crate::jobs::reading::selected::statuses;
-use crate::jobs::state::place::{Place, Placed, note_unchecked, put};
+use crate::jobs::state::place::{Place, Placed, put};
 use crate::jobs::state::{Held, lock, remove};
+use crate::jobs::unique_key::holders;
 use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
 use crate::upkeep::counts::Counts;
@@ -131,22 +132,15 @@ async fn retry(
     remove(session, &jobs.iter().collect::<Vec<_>>()).await?;
     let parents = statuses(session, jobs.iter().filter_map(|job| job.parent)).await?;
     let retried: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
-    let (mut placed, mut unchecked) = (Vec::new(), Vec::new());
+    let mut placed = Vec::new();
     for job in &jobs {
         let place = match blocking(job, &parents, &retried) {
             Some(parent) => Place::Blocked { parent, due_at: None, ready_at: Some(now) },
             None => Place::Ready(now),
         };
-        // A parent that runs now may end before this is committed, and would not find the child.
-        if let Place::Blocked { parent, .. } = place
-            && parents.get(&parent).is_some_and(|status| !status.is_ended())
-        {
-            unchecked.push(job.id.0);
-        }
         placed.push(Placed { job, place });
     }
     put(session, &placed, now, counts).await?;
-    note_unchecked(session, &unchecked).await?;
     Ok((retried.into_iter().collect(), refused))
 }
 
@@ -157,29 +151,45 @@ fn blocking(job: &Held, parents: &HashMap<JobId, Status>, retried: &BTreeSet<Job
     waits.then_some(parent)
 }
 
-/// Takes the unique keys again. Gives the jobs whose key another job has, and that job.
+/// Takes the unique keys again. Gives the jobs whose key another job has, or had and passed on, and that job.
 async fn take_keys(session: &Session, jobs: &[Held]) -> Result<Vec<(JobId, JobId)>, Error> {
-    let with_key: Vec<(&str, JobId)> =
+    let mut refused = BTreeMap::new();
+    let mut left: Vec<(&str, JobId)> =
         jobs.iter().filter_map(|job| Some((job.unique_key.as_deref()?, job.id))).collect();
-    if with_key.is_empty() {
-        return Ok(Vec::new());
-    }
-    let keys: Vec<&str> = with_key.iter().map(|(key, _)| *key).collect();
-    let ids: Vec<i64> = with_key.iter().map(|(_, id)| id.0).collect();
-    let parameters: [Parameter<'_>; 2] = [(&keys, Type::TEXT_ARRAY), (&ids, Type::INT8_ARRAY)];
-    let mut holders: HashMap<String, JobId> = HashMap::new();
-    // A holder may end between the two statements; then the key is free.
+    // A holder may end between the look and the attempt to take its key; then the key is free.
     for _ in 0..KEY_LOOKS_MAX {
-        session.execute(sql!("actions/take_unique_keys"), &parameters).await?;
-        for row in session.query(sql!("actions/select_key_holders"), &[(&keys, Type::TEXT_ARRAY)]).await? {
-            holders.insert(row.try_get(0)?, JobId(row.try_get(1)?));
-        }
-        if keys.iter().all(|key| holders.contains_key(*key)) {
+        left = held_by_others(session, left, &mut refused).await?;
+        if left.is_empty() {
             break;
         }
+        let (keys, ids): (Vec<&str>, Vec<i64>) = left.iter().map(|(key, id)| (*key, id.0)).unzip();
+        let parameters: [Parameter<'_>; 2] = [(&keys, Type::TEXT_ARRAY), (&ids, Type::INT8_ARRAY)];
+        session.execute(sql!("actions/take_unique_keys"), &parameters).await?;
     }
-    let holder = |key: &str| holders.get(key).copied();
-    Ok(with_key.into_iter().filter_map(|(key, id)| Some((id, holder(key).filter(|by| *by != id)?))).collect())
+    Ok(refused.into_iter().collect())
+}
+
+/// Refuses the jobs whose key another job has; gives those that have no key yet, neither this one nor one that they
+/// passed on.
+async fn held_by_others<'a>(
+    session: &Session,
+    jobs: Vec<(&'a str, JobId)>,
+    refused: &mut BTreeMap<JobId, JobId>,
+) -> Result<Vec<(&'a str, JobId)>, Error> {
+    if jobs.is_empty() {
+        return Ok(jobs);
+    }
+    let keys: Vec<&str> = jobs.iter().map(|(key, _)| *key).collect();
+    let holders = holders(session, &keys).await?;
+    let mut left = Vec::new();
+    for ((key, id), holders) in jobs.into_iter().zip(holders) {
+        match holders.iter().find(|holder| holder.id != id) {
+            Some(other) => drop(refused.insert(id, other.id)),
+            None if holders.is_empty() => left.push((key, id)),
+            None => {}
+        }
+    }
+    Ok(left)
 }
 
 /// How often keys are looked for whose holders end all the time.

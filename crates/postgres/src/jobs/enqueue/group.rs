@@ -28,9 +28,8 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 const PATIENCE: &str = "50ms";
 
 /// Requests that share statements and commits: a statement takes what has gathered while the last ones ran.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Group {
-    sort: Sort,
     state: Mutex<State>,
 }
 
@@ -56,10 +55,6 @@ struct Request {
 }
 
 impl Group {
-    pub(super) fn of(sort: Sort) -> Self {
-        Self { sort, state: Mutex::default() }
-    }
-
     /// Enqueues jobs, all or none, together with those of other requests.
     pub(super) async fn enqueue(parts: &Arc<Parts>, sort: Sort, jobs: Vec<ValidJob>) -> Result<Vec<Enqueued>, Fault> {
         let (answer, answered) = oneshot::channel();
@@ -196,7 +191,7 @@ fn go_alone(parts: &Arc<Parts>, request: Request) {
 /// Whether the statement may have been committed all the same, so that it must not be repeated.
 fn is_unknown(fault: &Fault) -> bool {
     match fault {
-        Fault::Database(error) => error.code().is_none_or(|code| is_end_of_session(code)),
+        Fault::Database(error) => error.code().is_none_or(is_end_of_session),
         // There was no connection.
         Fault::Store(_) => true,
     }

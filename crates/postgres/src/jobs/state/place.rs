@@ -4,6 +4,7 @@ use tokio_postgres::Error;
 
 use super::Held;
 use crate::instant::Instant;
+use crate::jobs::reading::selected::statuses;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
 use crate::upkeep::counts::{Counts, Minute};
@@ -19,6 +20,8 @@ pub(crate) enum Place {
     Blocked { parent: JobId, due_at: Option<Timestamp>, ready_at: Option<Timestamp> },
     /// Cancelled by hand.
     Cancelled { requested_at: Timestamp },
+    /// Cancelled, because no attempt may begin any more.
+    Expired { reason: String },
     /// Given up with this reason.
     DeadLetter { reason: String },
 }
@@ -29,7 +32,7 @@ impl Place {
             Self::Ready(_) | Self::Later { is_retry: false, .. } => Status::Pending,
             Self::Later { is_retry: true, .. } => Status::Retrying,
             Self::Blocked { .. } => Status::Blocked,
-            Self::Cancelled { .. } => Status::Cancelled,
+            Self::Cancelled { .. } | Self::Expired { .. } => Status::Cancelled,
             Self::DeadLetter { .. } => Status::DeadLetter,
         }
     }
@@ -53,7 +56,9 @@ pub(crate) async fn put(
     for Placed { job, place } in placed {
         counts.moved(&job.queue, job.status, place.status());
         match place {
-            Place::Cancelled { .. } => counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() }),
+            Place::Cancelled { .. } | Place::Expired { .. } => {
+                counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() });
+            }
             Place::DeadLetter { .. } => counts.ended(&job.queue, now, Minute { failed: 1, ..Minute::default() }),
             Place::Ready(_) | Place::Later { .. } => counts.news.add_job(Some(&job.job_type), &job.queue),
             Place::Blocked { .. } => {}
@@ -157,7 +162,7 @@ async fn put_blocked(session: &Session, placed: &[Placed<'_>]) -> Result<(), Err
             ],
         )
         .await?;
-    Ok(())
+    note_unchecked(session, placed).await
 }
 
 async fn put_ended(session: &Session, placed: &[Placed<'_>], now: Timestamp) -> Result<(), Error> {
@@ -167,6 +172,7 @@ async fn put_ended(session: &Session, placed: &[Placed<'_>], now: Timestamp) -> 
     for Placed { job, place } in placed {
         let (status, requested_at, reason) = match place {
             Place::Cancelled { requested_at } => (2_i16, job.cancel_requested_at.or(Some(*requested_at)), None),
+            Place::Expired { reason } => (2_i16, job.cancel_requested_at, Some(reason.as_str())),
             Place::DeadLetter { reason } => (3_i16, job.cancel_requested_at, Some(reason.as_str())),
             Place::Ready(_) | Place::Later { .. } | Place::Blocked { .. } => continue,
         };
@@ -205,8 +211,17 @@ async fn put_ended(session: &Session, placed: &[Placed<'_>], now: Timestamp) -> 
     Ok(())
 }
 
-/// Children that became blocked while their parents had not ended, but perhaps end before this transaction does.
-pub(crate) async fn note_unchecked(session: &Session, ids: &[i64]) -> Result<(), Error> {
+/// Children whose parents have not ended, but perhaps end before this transaction does, and would not find them.
+async fn note_unchecked(session: &Session, placed: &[Placed<'_>]) -> Result<(), Error> {
+    let blocked = || {
+        placed.iter().filter_map(|Placed { job, place }| match place {
+            Place::Blocked { parent, .. } => Some((job.id, *parent)),
+            _ => None,
+        })
+    };
+    let parents = statuses(session, blocked().map(|(_, parent)| parent)).await?;
+    let may_end = |parent: JobId| parents.get(&parent).is_some_and(|status| !status.is_ended());
+    let ids: Vec<i64> = blocked().filter(|(_, parent)| may_end(*parent)).map(|(id, _)| id.0).collect();
     if !ids.is_empty() {
         session.execute(sql!("state/insert_unchecked"), &[(&ids, Type::INT8_ARRAY)]).await?;
     }

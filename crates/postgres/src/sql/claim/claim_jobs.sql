@@ -16,7 +16,9 @@ known AS MATERIALIZED (
     SELECT k.job_type, k.queue, k.rank, k.low
     FROM unnest($7::text[], $8::text[], $9::integer[], $10::bigint[]) k (job_type, queue, rank, low)
 ),
--- Each step goes to the next lane of its type, or of its type and queue. It begins before the first one.
+-- Each step goes to the next lane of its type, or of its type and queue. It begins before the first one. Between a lane
+-- and the next known one it looks for others, each time by conditions on single columns: a comparison of rows ends no
+-- index scan if its last column decides, so that it would read the whole lane behind.
 lane AS (
     SELECT t.job_type, q.queue AS only_queue, COALESCE(q.queue, '') AS queue, -2147483648 AS rank, false AS again,
            0::bigint AS low
@@ -39,38 +41,87 @@ lane AS (
             LIMIT 1
         ) k ON true
     ) k
-    CROSS JOIN LATERAL (
-        SELECT c.queue, c.rank, c.again, c.low
-        FROM (
-            (
-                SELECT r.queue, r.rank, r.again, 0::bigint AS low
-                FROM longshore.ready r
-                WHERE k.queue IS NULL
-                  AND r.job_type = l.job_type
-                  AND (r.queue, r.rank, r.again) > (l.queue, l.rank, l.again)
-                ORDER BY r.job_type, r.queue, r.rank, r.again, r.id
-                LIMIT 1
-            )
-            UNION ALL
-            (
-                SELECT r.queue, r.rank, r.again, 0::bigint AS low
-                FROM longshore.ready r
-                WHERE k.queue IS NOT NULL
-                  AND r.job_type = l.job_type
-                  AND (r.queue, r.rank, r.again) > (l.queue, l.rank, l.again)
-                  AND (r.queue, r.rank, r.again) < (k.queue, k.rank, false)
-                ORDER BY r.job_type, r.queue, r.rank, r.again, r.id
-                LIMIT 1
-            )
-            UNION ALL
-            SELECT k.queue, k.rank, false, k.low
-            WHERE k.queue IS NOT NULL
-        ) c
-        ORDER BY c.queue, c.rank, c.again
+    -- The jobs of the same rank that came back.
+    LEFT JOIN LATERAL (
+        SELECT r.rank
+        FROM longshore.ready r
+        WHERE NOT l.again
+          AND r.job_type = l.job_type
+          AND r.queue = l.queue
+          AND r.rank = l.rank
+          AND r.again = true
+        ORDER BY r.id
         LIMIT 1
+    ) a ON true
+    -- Another rank of the same queue.
+    LEFT JOIN LATERAL (
+        SELECT r.rank, r.again
+        FROM longshore.ready r
+        WHERE a.rank IS NULL
+          AND r.job_type = l.job_type
+          AND r.queue = l.queue
+          AND r.rank > l.rank
+          AND r.rank <= CASE WHEN k.queue = l.queue THEN k.rank - 1 ELSE 2147483647 END
+        ORDER BY r.rank, r.again, r.id
+        LIMIT 1
+    ) b ON true
+    -- Another queue: any, or one before that of the known lane.
+    LEFT JOIN LATERAL (
+        SELECT r.queue, r.rank, r.again
+        FROM longshore.ready r
+        WHERE a.rank IS NULL
+          AND b.rank IS NULL
+          AND l.only_queue IS NULL
+          AND k.queue IS NULL
+          AND r.job_type = l.job_type
+          AND r.queue > l.queue
+        ORDER BY r.queue, r.rank, r.again, r.id
+        LIMIT 1
+    ) c ON true
+    LEFT JOIN LATERAL (
+        SELECT r.queue, r.rank, r.again
+        FROM longshore.ready r
+        WHERE a.rank IS NULL
+          AND b.rank IS NULL
+          AND l.only_queue IS NULL
+          AND k.queue > l.queue
+          AND r.job_type = l.job_type
+          AND r.queue > l.queue
+          AND r.queue < k.queue
+        ORDER BY r.queue, r.rank, r.again, r.id
+        LIMIT 1
+    ) d ON true
+    -- An earlier rank of the queue of the known lane.
+    LEFT JOIN LATERAL (
+        SELECT r.rank, r.again
+        FROM longshore.ready r
+        WHERE a.rank IS NULL
+          AND b.rank IS NULL
+          AND d.rank IS NULL
+          AND l.only_queue IS NULL
+          AND k.queue > l.queue
+          AND r.job_type = l.job_type
+          AND r.queue = k.queue
+          AND r.rank < k.rank
+        ORDER BY r.rank, r.again, r.id
+        LIMIT 1
+    ) e ON true
+    CROSS JOIN LATERAL (
+        SELECT CASE
+                   WHEN a.rank IS NOT NULL OR b.rank IS NOT NULL THEN l.queue
+                   ELSE COALESCE(c.queue, d.queue, k.queue)
+               END AS queue,
+               COALESCE(a.rank, b.rank, c.rank, d.rank, e.rank, k.rank) AS rank,
+               CASE WHEN a.rank IS NOT NULL THEN true ELSE COALESCE(b.again, c.again, d.again, e.again, false) END
+                   AS again,
+               CASE
+                   WHEN a.rank IS NULL AND b.rank IS NULL AND d.rank IS NULL AND e.rank IS NULL
+                       THEN COALESCE(k.low, 0)
+                   ELSE 0
+               END AS low
     ) n
-    WHERE l.only_queue IS NULL
-       OR n.queue = l.only_queue
+    WHERE n.rank IS NOT NULL
+      AND (l.only_queue IS NULL OR n.queue = l.only_queue)
 ),
 open_lane AS MATERIALIZED (
     SELECT row_number() OVER () AS lane, l.job_type, l.queue, l.rank, l.again, l.low,

@@ -47,14 +47,8 @@ timed AS MATERIALIZED (
 ),
 readied AS (
     INSERT INTO longshore.ready (job_type, queue, rank, again, id, ready_at, has_story)
-    SELECT t.job_type, t.queue, -GREATEST(j.priority, -2147483647), true, t.id, t.ended_at, true
+    SELECT t.job_type, t.queue, longshore.rank_of(t.id), true, t.id, t.ended_at, true
     FROM timed t
-    CROSS JOIN LATERAL (
-        SELECT j.priority
-        FROM longshore.job j
-        WHERE j.id = t.id
-        LIMIT 1
-    ) j
     WHERE t.goes = 1
 ),
 delayed AS (
@@ -72,6 +66,21 @@ kept AS (
            t.worker, true, t.cancel_requested_at, t.reason
     FROM timed t
     WHERE t.goes = 3
+),
+-- Whoever looked for overdue jobs while it ran has removed its limit.
+limited AS (
+    INSERT INTO longshore.time_limit (overdue_at, id)
+    SELECT j.overdue_at, t.id
+    FROM timed t
+    CROSS JOIN LATERAL (
+        SELECT LEAST(j.expires_at, j.deadline_at) AS overdue_at
+        FROM longshore.job j
+        WHERE j.id = t.id
+        LIMIT 1
+    ) j
+    WHERE t.goes <> 3
+      AND j.overdue_at IS NOT NULL
+    ON CONFLICT DO NOTHING
 ),
 told AS (
     INSERT INTO longshore.story AS s (

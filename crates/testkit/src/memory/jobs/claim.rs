@@ -38,7 +38,7 @@ impl State {
                 continue;
             }
             room.take(&queue);
-            leases.push(self.row(id).lease_to(&request.worker_id, now));
+            leases.push(self.lease_to(id, &request.worker_id, now));
         }
         leases
     }

@@ -65,8 +65,7 @@ impl State {
         if let Some(holder) = passes {
             self.row(holder).has_passed_key = true;
         }
-        self.last_id += 1;
-        let id = JobId(self.last_id);
+        let id = self.next_id();
         self.queues.entry(new.queue.clone()).or_default();
         self.rows.insert(id, Row::new(id, new.into_inner(), now));
         self.resolve_retries(id);

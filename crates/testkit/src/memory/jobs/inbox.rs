@@ -123,7 +123,7 @@ impl State {
 
     /// Gives the new job to that worker.
     pub(in crate::memory) fn deliver(&mut self, id: JobId, worker_id: &WorkerId, moment: Moment) {
-        let lease = self.row(id).lease_to(worker_id, moment.now);
+        let lease = self.lease_to(id, worker_id, moment.now);
         let Some(mailbox) = self.inboxes.get(worker_id) else { return };
         let mut content = mailbox.content();
         if let Some(left_offer) = &mut content.left_offer {

@@ -215,13 +215,19 @@ impl Row {
         self.due = None;
     }
 
-    pub(in crate::memory) fn lease_to(&mut self, worker_id: &WorkerId, now: Timestamp) -> Lease {
+    pub(in crate::memory) fn lease_to(
+        &mut self,
+        worker_id: &WorkerId,
+        given: Option<ClaimNumber>,
+        now: Timestamp,
+    ) -> Lease {
         let lost_by_another = self.lapsed.take().is_some_and(|lost_by| lost_by != *worker_id);
         let job = &mut self.job;
         job.crash_count += u32::from(lost_by_another);
         job.status = Status::Running;
         job.worker_id = Some(worker_id.clone());
-        job.claim_number = ClaimNumber(job.claim_number.0 + 1);
+        let last = job.claim_number;
+        job.claim_number = given.filter(|given| *given > last).unwrap_or(ClaimNumber(last.0 + 1));
         job.started_at = Some(now);
         job.progress = None;
         job.progress_message = None;

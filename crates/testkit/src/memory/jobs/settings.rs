@@ -29,8 +29,7 @@ impl State {
 
     /// What a plain INSERT does, with the triggers of the database.
     pub(in crate::memory) fn insert_plainly(&mut self, plain: &PlainInsert, now: Timestamp) -> JobId {
-        self.last_id += 1;
-        let id = JobId(self.last_id);
+        let id = self.next_id();
         let mut new = NewJob::new(&plain.job_type, JobData::default());
         new.queue = plain.queue.clone().unwrap_or(new.queue);
         new.priority = plain.priority.map_or(new.priority, Priority);

@@ -1,12 +1,16 @@
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use longshore_core::{Hint, Interest, Wakeups};
+use longshore_core::{ClaimNumber, Hint, Interest, JobId, Wakeups};
 
 use super::Hints;
 use super::changes::{Changes, joined};
+
+/// How many requests to cancel a subscriber remembers. One that is told twice only makes it look again.
+const TOLD_MAX: usize = 1024;
 
 /// Somebody who waits for hints.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub(super) struct Subscriber {
 #[derive(Debug, Default)]
 struct Pending {
     hint: Option<Hint>,
+    /// The requests to cancel that it was told of: a request is seen by a look and told by whoever made it.
+    told: HashSet<(JobId, ClaimNumber)>,
     waker: Option<Waker>,
 }
 
@@ -30,6 +36,7 @@ impl Subscriber {
     pub(super) fn tell(&self, changes: &Changes) -> Option<Waker> {
         let hint = changes.hint_for(&self.interest)?;
         let mut pending = self.pending();
+        let hint = pending.unless_told(hint)?;
         pending.hint = Some(match pending.hint.take() {
             None => hint,
             Some(earlier) => joined(earlier, hint),
@@ -39,6 +46,17 @@ impl Subscriber {
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    fn unless_told(&mut self, hint: Hint) -> Option<Hint> {
+        let Hint::Cancellations(mut asked) = hint else { return Some(hint) };
+        if self.told.len() > TOLD_MAX {
+            self.told.clear();
+        }
+        asked.retain(|job| self.told.insert(*job));
+        (!asked.is_empty()).then_some(Hint::Cancellations(asked))
     }
 }
 

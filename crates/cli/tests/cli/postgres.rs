@@ -1,0 +1,161 @@
+//! The same commands on PostgreSQL: the same exit codes, and JSON of the same shape as on SQLite.
+
+use std::process::Command;
+
+use longshore_testkit_postgres::{Cluster, PgBouncer, TestDatabase};
+use serde_json::{Value, json};
+
+use crate::sandbox::{Ran, Sandbox};
+
+const CONFIGURATION: &str = r#"
+[jobs.mail]
+run = ["sh", "-c", "echo sent"]
+[jobs.broken]
+run = ["sh", "-c", "echo no >&2; exit 65"]
+max_retries = 0
+[jobs.asks]
+run = ["sh", "-c", "printenv LONGSHORE_DATABASE"]
+"#;
+
+/// The program in a folder of its own, on some database.
+struct Site {
+    sandbox: Sandbox,
+    url: String,
+    _database: Option<TestDatabase>,
+}
+
+impl Site {
+    fn on(url: String, database: Option<TestDatabase>) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write("longshore.toml", CONFIGURATION);
+        sandbox.write("batch.ndjson", "{\"job_type\": \"mail\"}\n{\"job_type\": \"mail\", \"priority\": 9}\n");
+        Self { sandbox, url, _database: database }
+    }
+
+    fn on_sqlite() -> Self {
+        Self::on("sqlite:jobs.db".to_owned(), None)
+    }
+
+    fn on_postgres() -> Self {
+        let database = Cluster::shared().database();
+        Self::on(database.url(), Some(database))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.sandbox.command(arguments);
+        command.env("LONGSHORE_DATABASE", &self.url);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let ran = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(ran.exit, 0, "{arguments:?}: {ran:?}");
+        ran.document()
+    }
+}
+
+/// Names and kinds of values, without the values; of a list the first entry.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Null => json!("null"),
+        Value::Bool(_) => json!("bool"),
+        Value::Number(_) => json!("number"),
+        Value::String(_) => json!("string"),
+        Value::Array(values) => values.iter().take(1).map(shape).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
+    }
+}
+
+#[test]
+fn the_life_of_a_job_is_the_same_as_on_sqlite() {
+    let (sqlite, postgres) = (Site::on_sqlite(), Site::on_postgres());
+    let commands: [(i32, &[&str]); 33] = [
+        (3, &["migrate", "status", "--check"]),
+        (0, &["migrate", "up"]),
+        (0, &["migrate", "status", "--check"]),
+        (0, &["migrate", "verify"]),
+        (0, &["enqueue", "mail", "{\"to\": \"a@b\"}", "--priority", "high", "--unique-key", "k"]),
+        (0, &["enqueue", "--batch", "batch.ndjson"]),
+        (0, &["enqueue", "broken"]),
+        (0, &["enqueue", "mail", "--delay", "1h"]),
+        (0, &["jobs", "list", "--status", "pending"]),
+        (0, &["status"]),
+        (0, &["queues", "pause", "default"]),
+        (0, &["queues", "list"]),
+        (0, &["queues", "resume", "default"]),
+        (0, &["jobs", "cancel", "5"]),
+        (0, &["work", "--drain"]),
+        (0, &["jobs", "show", "1"]),
+        (0, &["jobs", "logs", "1"]),
+        (0, &["jobs", "wait", "1"]),
+        (3, &["jobs", "wait", "4"]),
+        (0, &["jobs", "list"]),
+        (0, &["jobs", "list", "--status", "completed", "--limit", "2"]),
+        (0, &["dead", "list"]),
+        (0, &["dead", "show", "4"]),
+        (0, &["dead", "retry", "4"]),
+        (0, &["jobs", "priority", "4", "20"]),
+        (0, &["jobs", "cancel", "4"]),
+        (0, &["jobs", "retry", "4"]),
+        (0, &["work", "--drain"]),
+        (0, &["dead", "discard", "4"]),
+        (1, &["jobs", "show", "99"]),
+        (0, &["jobs", "delete", "--all", "--status", "completed", "--yes"]),
+        (0, &["workers"]),
+        (0, &["status"]),
+    ];
+    for (exit, command) in commands {
+        let run = |site: &Site| {
+            let ran = site.run(&[command, &["--json"]].concat());
+            assert!(!ran.stderr.contains("panicked"), "{command:?}: {ran:?}");
+            (ran.exit, if ran.stdout.is_empty() { Value::Null } else { shape(&ran.document()) })
+        };
+        let (expected, found) = (run(&sqlite), run(&postgres));
+        assert_eq!(expected.0, exit, "{command:?} on SQLite");
+        assert_eq!(found, expected, "{command:?}");
+    }
+}
+
+#[test]
+fn doctor_and_top_level_commands_find_nothing_wrong_with_a_new_queue() {
+    let site = Site::on_postgres();
+    let looked = site.run(&["jobs", "list"]);
+    assert_eq!(looked.exit, 5, "what only looks makes no tables");
+    assert!(looked.stderr.contains("longshore migrate up"), "{looked:?}");
+    let first = site.run(&["enqueue", "mail"]);
+    assert_eq!((first.exit, first.stdout.as_str()), (0, "1\n"), "{first:?}");
+    assert!(first.stderr.contains("created the queue's tables in postgres://127.0.0.1"), "{first:?}");
+    assert_eq!(site.run(&["work", "--drain"]).exit, 0);
+    let diagnosis = site.json(&["doctor"]);
+    assert_eq!(diagnosis["ok"], true, "{diagnosis}");
+    assert_eq!(site.json(&["migrate", "verify"])["ok"], true);
+    assert!(site.json(&["status"])["database"].as_str().unwrap().starts_with("postgres://127.0.0.1"));
+}
+
+#[test]
+fn a_job_s_program_gets_the_url_with_everything_that_it_needs() {
+    let site = Site::on_postgres();
+    site.json(&["enqueue", "asks"]);
+    assert_eq!(site.run(&["work", "--drain"]).exit, 0);
+    let log = site.run(&["jobs", "logs", "1"]).stdout;
+    assert!(log.contains(&site.url), "{log}");
+}
+
+#[test]
+fn every_command_works_behind_a_pooler_of_transactions_and_in_a_schema_with_another_name() {
+    let cluster = Cluster::shared();
+    let (pool, database) = (PgBouncer::before(&cluster), cluster.database());
+    let url = format!("{}?longshore_schema=jobs", database.url_through(pool.port()));
+    let site = Site::on(url, Some(database));
+    assert_eq!(site.run(&["migrate", "up"]).exit, 0);
+    assert_eq!(site.json(&["migrate", "verify"])["ok"], true);
+    site.json(&["enqueue", "mail"]);
+    site.json(&["enqueue", "broken"]);
+    assert_eq!(site.run(&["work", "--drain"]).exit, 0);
+    assert_eq!(site.json(&["jobs", "show", "1"])["status"], "completed");
+    assert_eq!(site.json(&["dead", "list"])["jobs"][0]["id"], 2);
+}

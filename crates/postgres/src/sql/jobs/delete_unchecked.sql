@@ -1,0 +1,2 @@
+DELETE FROM longshore.blocked_unchecked
+WHERE id = ANY ($1)

@@ -1,0 +1,67 @@
+-- As `lock_jobs`, but of a job that anybody else has locked, or is moving, there is no row.
+WITH pending AS (
+    SELECT r.id, r.place, r.again, r.ready_at, r.has_story
+    FROM (
+        SELECT id, job_type, queue, priority
+        FROM longshore.job
+        WHERE id = ANY($1)
+        ORDER BY id
+    ) AS j
+    CROSS JOIN LATERAL (
+        SELECT id, ctid::text AS place, again, ready_at, has_story
+        FROM longshore.ready
+        WHERE job_type = j.job_type
+          AND queue = j.queue
+          AND rank = -GREATEST(j.priority, -2147483647)
+          AND again IN (false, true)
+          AND id = j.id
+        FOR UPDATE SKIP LOCKED
+    ) AS r
+),
+later AS (
+    SELECT id, is_retry, due_at, has_story
+    FROM longshore.later
+    WHERE id = ANY($1)
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+),
+blocked AS (
+    SELECT id, due_at, ready_at, has_story
+    FROM longshore.blocked
+    WHERE id = ANY($1)
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+),
+running AS (
+    SELECT id, ready_at, has_story, started_at, claim_number, worker, cancel_requested_at
+    FROM longshore.running
+    WHERE id = ANY($1)
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+),
+ended AS (
+    SELECT id, status, ready_at, has_story, started_at, ended_at, claim_number, worker, cancel_requested_at, reason
+    FROM longshore.ended
+    WHERE id = ANY($1)
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+)
+SELECT id, 'pending' AS status, place, again, ready_at, NULL::timestamptz AS due_at, has_story,
+       NULL::timestamptz AS started_at, NULL::timestamptz AS ended_at, NULL::bigint AS claim_number,
+       NULL::integer AS worker, NULL::timestamptz AS cancel_requested_at, NULL::text AS reason
+FROM pending
+UNION ALL
+SELECT id, CASE WHEN is_retry THEN 'retrying' ELSE 'pending' END, NULL, NULL, NULL, due_at, has_story, NULL, NULL, NULL,
+       NULL, NULL, NULL
+FROM later
+UNION ALL
+SELECT id, 'blocked', NULL, NULL, ready_at, due_at, has_story, NULL, NULL, NULL, NULL, NULL, NULL
+FROM blocked
+UNION ALL
+SELECT id, 'running', NULL, NULL, ready_at, NULL, has_story, started_at, NULL, claim_number, worker,
+       cancel_requested_at, NULL
+FROM running
+UNION ALL
+SELECT id, CASE status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END, NULL, NULL, ready_at,
+       NULL, has_story, started_at, ended_at, claim_number, worker, cancel_requested_at, reason
+FROM ended
