@@ -30,7 +30,7 @@ impl Queue {
     ///
     /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let url: PostgresUrl = "postgres://app@db.example.org/shop?sslmode=verify-full".parse()?;
-    /// let queue = Queue::open_postgres_with(PostgresOptions::new(url).schema("jobs").connections_max(8))?;
+    /// let queue = Queue::open_postgres_with(PostgresOptions::new(url.in_schema("jobs")?).connections_max(8))?;
     /// # Ok(())
     /// # }
     /// ```
