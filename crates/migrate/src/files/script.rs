@@ -490,7 +490,7 @@ mod tests {
 
     #[test]
     fn what_postgres_runs_in_no_transaction_wants_a_file_that_says_so() {
-        let parse = |text| Script::parse_in(Dialect::Postgres, text);
+        let parse = |text: &str| Script::parse_in(Dialect::Postgres, text);
         let text = "CREATE INDEX CONCURRENTLY i ON a (b)";
         assert!(matches!(parse(text), Err(ScriptError::NeedsNoTransaction { line: 1, .. })));
         assert!(parse(&format!("-- longshore: no transaction\n{text}")).is_ok());

@@ -204,7 +204,9 @@ mod tests {
 
     #[test]
     fn postgres_nests_comments_escapes_quotes_and_subscripts_with_brackets() {
-        let found = |text| -> Vec<&str> { tokens_in(Dialect::Postgres, text).iter().map(|token| token.text).collect() };
+        fn found(text: &str) -> Vec<&str> {
+            tokens_in(Dialect::Postgres, text).iter().map(|token| token.text).collect()
+        }
         assert_eq!(found("/* a /* b */ ; */;"), ["/* a /* b */ ; */", ";"]);
         assert_eq!(found(r"E'it\'s; '';';"), [r"E'it\'s; '';'", ";"]);
         assert_eq!(found("a['x]']"), ["a", "[", "'x]'", "]"]);
