@@ -13,6 +13,7 @@ DROP TABLE longshore.blocked;
 DROP TABLE longshore.later;
 DROP TABLE longshore.ready;
 DROP TABLE longshore.story;
+DROP FUNCTION longshore.rank_of(bigint);
 DROP TABLE longshore.job;
 DROP FUNCTION longshore.keep_time_limit();
 DROP TABLE longshore.time_limit;

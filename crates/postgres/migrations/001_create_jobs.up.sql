@@ -35,6 +35,16 @@ CREATE TABLE longshore.job (
     awaits_settings smallint,
     PRIMARY KEY (id)
 );
+-- The place of a job among the ready ones of its type and queue. A function with a snapshot of its own: a statement that
+-- waited for the row of a state sees the priority that was committed meanwhile.
+CREATE FUNCTION longshore.rank_of(job bigint) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    -- The lowest priority has no negation.
+    RETURN (SELECT -GREATEST(j.priority, -2147483647) FROM longshore.job AS j WHERE j.id = job);
+END
+$$;
 CREATE INDEX job_parent ON longshore.job (parent_job_id) WHERE parent_job_id IS NOT NULL;
 CREATE INDEX job_awaits_settings ON longshore.job (job_type, id) WHERE awaits_settings IS NOT NULL;
 

@@ -313,6 +313,8 @@ BEGIN
             IF NOT FOUND THEN
                 RETURN false;
             END IF;
+            -- A statement without a row set it to NULL.
+            is_retry = false;
         END IF;
         IF is_pushed_back THEN
             due_at = given_run_at;

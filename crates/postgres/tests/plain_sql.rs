@@ -294,7 +294,7 @@ async fn a_job_is_completed_with_the_transaction_of_its_handler_and_never_twice(
     transaction.commit().await.expect("it commits");
     assert_eq!((status(parent).await, status(child).await), (Status::Completed, Status::Pending));
     let found = store.job(parent).await.expect("jobs can be read").expect("it is there").job;
-    assert_eq!(found.result, Some(result));
+    assert_eq!(found.result.as_ref(), Some(&result));
     assert!(!store.enqueue(vec![job().unique_key("k")]).await.expect("the key is free")[0].is_duplicate);
     let other = AttemptSuccess { claim_number: ClaimNumber(lease.claim_number.0 + 1), ..success };
     let transaction = client.transaction().await.expect("a transaction begins");

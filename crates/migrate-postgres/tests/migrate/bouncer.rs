@@ -1,7 +1,7 @@
 //! Behind a PgBouncer that pools transactions.
 
 use longshore_migrate::RunRequest;
-use longshore_migrate_postgres::PostgresTargetOptions;
+use longshore_migrate_postgres::{PostgresTargetOptions, PostgresUrl};
 use longshore_testkit_postgres::{Cluster, PgBouncer};
 
 use crate::support::{database, migrator_with, refused, rows, source, up};
@@ -17,7 +17,8 @@ const FILES: [(&str, &str); 4] = [
 fn everything_works_through_a_pool_of_transactions_and_one_runner_keeps_out_the_other() {
     let database = database();
     let pool = PgBouncer::before(&Cluster::shared());
-    let options = || PostgresTargetOptions::new(database.url_through(pool.port()).parse().unwrap()).pooled(true);
+    let options =
+        || PostgresTargetOptions::new(database.url_through(pool.port()).parse::<PostgresUrl>().unwrap()).pooled(true);
     let runs: Vec<Vec<i64>> = std::thread::scope(|scope| {
         let run = |_| scope.spawn(|| up(&mut migrator_with(options(), vec![source(&FILES)])));
         let runners: Vec<_> = (0..3).map(run).collect();

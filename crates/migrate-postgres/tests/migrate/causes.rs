@@ -110,6 +110,6 @@ fn a_connection_that_is_cut_in_the_middle_takes_the_migration_back() {
         );
         runner.join().unwrap()
     });
-    assert_eq!(runner.code(), "database_unreachable", "{runner}");
+    assert_eq!(runner.code(), "server_stopping", "{runner}");
     assert_eq!(rows(&database, "SELECT to_regclass('a')"), ["NULL"]);
 }

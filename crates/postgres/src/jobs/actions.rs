@@ -9,7 +9,6 @@ use std::sync::Arc;
 use longshore_core::{Action, Actioned, Filter, JobId, Refusal, Selection};
 
 use crate::jobs::reading::selected::{Order, Walk};
-use crate::jobs::state::Held;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::store::Parts;
@@ -74,8 +73,6 @@ struct Sum {
     actioned: Actioned,
     /// Children that were revived with a retried parent.
     revived: HashSet<JobId>,
-    /// Running jobs as they were before their priority was changed.
-    still_running: Vec<Held>,
 }
 
 impl Sum {
@@ -88,7 +85,6 @@ impl Sum {
         self.actioned.touched += step.actioned.touched;
         self.actioned.refused.extend(step.actioned.refused);
         self.revived.extend(step.revived);
-        self.still_running.extend(step.still_running);
     }
 
     fn refuse(&mut self, refusal: Refusal) {

@@ -82,13 +82,6 @@ pub(crate) async fn lock(session: &Session, ids: &[JobId]) -> Result<Locked, Err
     Ok(Locked { held, missing })
 }
 
-/// Waits until whoever moves one of these jobs now has done so.
-pub(crate) async fn wait_for_moves(session: &Session, ids: &[JobId]) -> Result<(), Error> {
-    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    session.query(sql!("state/lock_jobs"), &[(&ids, Type::INT8_ARRAY)]).await?;
-    Ok(())
-}
-
 /// Locks those jobs that nobody else has locked, and waits for nobody. The missing ones do not exist.
 pub(crate) async fn lock_free(session: &Session, ids: &[JobId]) -> Result<Locked, Error> {
     let all: Vec<i64> = ids.iter().map(|id| id.0).collect();

@@ -92,8 +92,8 @@ impl ErrorContext {
     }
 
     /// An error right after a connection was made, where no statement of the caller can be the cause.
-    pub(crate) fn unreachable(&self, error: tokio_postgres::Error) -> StoreError {
-        connect_cause(self.database(), &error).into()
+    pub(crate) fn unreachable(&self, error: &tokio_postgres::Error) -> StoreError {
+        connect_cause(self.database(), error).into()
     }
 
     fn database(&self) -> Arc<str> {

@@ -111,7 +111,7 @@ impl Pool {
             // A plan that was made while a table was empty would keep its sequential scan.
             let settings =
                 "SET enable_seqscan = off; SET default_transaction_isolation = 'read committed'; SET jit = off";
-            client.batch_execute(settings).await.map_err(|error| context.unreachable(error))?;
+            client.batch_execute(settings).await.map_err(|error| context.unreachable(&error))?;
         }
         let session = Session::new(client, Arc::clone(&options.schema), options.is_pooled);
         Ok((session, ended, driver.abort_handle()))

@@ -1,4 +1,4 @@
-use longshore_core::{ClaimNumber, DeadLetterReason, JobId, Record, Status, UnusableRow, WorkerId};
+use longshore_core::{ClaimNumber, DeadLetterReason, JobId, Status, UnusableRow, WorkerId};
 
 use crate::jobs::claim::held::Leftovers;
 use crate::jobs::claim::hints::Changes;
@@ -13,6 +13,7 @@ use crate::session::fault::Fault;
 use crate::session::pool::Transaction;
 use crate::upkeep::counts::Counts;
 use crate::upkeep::stats::now;
+use crate::workers::held_job::LostAttempt;
 
 /// What was taken from a worker in one transaction.
 #[derive(Debug, Default)]
@@ -27,17 +28,18 @@ pub(crate) struct GivenBack {
 pub(crate) async fn give_back(
     transaction: &Transaction,
     worker_id: &WorkerId,
-    records: &[Record],
+    attempts: &[LostAttempt],
 ) -> Result<GivenBack, Fault> {
-    if records.is_empty() {
+    if attempts.is_empty() {
         return Ok(GivenBack::default());
     }
-    if let Ok(given_back) = apart(transaction, write(transaction, worker_id, records)).await? {
+    if let Ok(given_back) = apart(transaction, write(transaction, worker_id, attempts)).await? {
         return Ok(given_back);
     }
     let mut all = GivenBack::default();
-    for record in records {
-        match apart(transaction, write(transaction, worker_id, std::slice::from_ref(record))).await? {
+    for attempt in attempts {
+        let record = &attempt.record;
+        match apart(transaction, write(transaction, worker_id, std::slice::from_ref(attempt))).await? {
             Ok(given_back) => all.merge(given_back),
             Err(fault) => {
                 tracing::error!(job_id = record.id.0, %worker_id, reason = %fault.reason(), "a job's row rejects its move; the job is given up");
@@ -53,11 +55,11 @@ pub(crate) async fn give_back(
     Ok(all)
 }
 
-async fn write(transaction: &Transaction, worker_id: &WorkerId, records: &[Record]) -> Result<GivenBack, Fault> {
+async fn write(transaction: &Transaction, worker_id: &WorkerId, attempts: &[LostAttempt]) -> Result<GivenBack, Fault> {
     let mut ended = EndedAttempts::of(worker_id);
-    records.iter().for_each(|record| ended.push(record));
+    attempts.iter().for_each(|attempt| ended.push_begun(&attempt.record, attempt.begun_ago_ms));
     // Nothing is known of them here, and the claims go with the worker.
-    let keyed = records.iter().map(|record| record.id.0).collect();
+    let keyed = attempts.iter().map(|attempt| attempt.record.id.0).collect();
     ended.settle(Leftovers { keyed, used_up: Vec::new() });
     let mut given_back = GivenBack::default();
     let mut given_up = Vec::new();

@@ -89,8 +89,8 @@ impl HeldJob {
     }
 
     /// The end of the attempt now.
-    pub(crate) fn ended(&self, begun: Option<Begun>, outcome: Outcome, now: Timestamp) -> Record {
-        Record {
+    pub(crate) fn ended(&self, begun: Option<Begun>, outcome: Outcome, now: Timestamp) -> LostAttempt {
+        let record = Record {
             id: self.id,
             claim_number: self.claim_number,
             outcome,
@@ -98,6 +98,15 @@ impl HeldJob {
             ran: begun.map(|begun| now.since(begun.at)),
             ended_ago: std::time::Duration::ZERO,
             log: Vec::new(),
-        }
+        };
+        LostAttempt { record, begun_ago_ms: begun.map(|begun| now.as_ms() - begun.at.as_ms()) }
     }
+}
+
+/// The end of an attempt that its worker does not report.
+#[derive(Debug)]
+pub(crate) struct LostAttempt {
+    pub(crate) record: Record,
+    /// Less than nothing if the server's clock went back since it began.
+    pub(crate) begun_ago_ms: Option<i64>,
 }

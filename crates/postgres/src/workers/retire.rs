@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use longshore_core::{JobId, Outcome, Record, WorkerId};
+use longshore_core::{JobId, Outcome, WorkerId};
 use postgres_types::Type;
 
 use crate::session::columns::Columns;
@@ -10,7 +10,7 @@ use crate::session::sql::sql;
 use crate::session::statements::{Call, Parameter};
 use crate::store::Parts;
 use crate::workers::give_back::{GivenBack, give_back};
-use crate::workers::held_job::{HeldBy, HeldJob};
+use crate::workers::held_job::{HeldBy, HeldJob, LostAttempt};
 use crate::workers::started::StartedTable;
 
 /// Returns every job that the worker holds and deletes its registration.
@@ -39,8 +39,9 @@ async fn give_all_back(parts: &Parts, worker_id: &WorkerId) -> Result<GivenBack,
     let started = StartedTable::read(&transaction, worker).await?;
     // A worker holds no more than it prefetched.
     let jobs = HeldJob::read(&transaction, HeldBy::Registered(worker), JobId(i64::MIN), i64::MAX).await?;
-    let records: Vec<Record> = jobs.iter().map(|job| job.ended(job.begun(&started), Outcome::Returned, now)).collect();
-    let given_back = give_back(&transaction, worker_id, &records).await?;
+    let attempts: Vec<LostAttempt> =
+        jobs.iter().map(|job| job.ended(job.begun(&started), Outcome::Returned, now)).collect();
+    let given_back = give_back(&transaction, worker_id, &attempts).await?;
     // One that cannot be given back keeps the row of the worker, and with it the next look for lost workers.
     transaction.query(sql!("workers/delete_worker"), &parameters).await?;
     transaction.commit().await?;

@@ -93,7 +93,7 @@ pub(super) async fn guard(
         is_written = write(&pool, sql!("workers/lose_session"), worker, session_key).await;
     }
     // The sender stays until a later session takes the place of this one.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn write(pool: &Pool, sql: &'static Sql, worker: i32, session_key: i64) -> bool {

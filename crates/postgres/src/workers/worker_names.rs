@@ -41,11 +41,6 @@ impl WorkerNames {
         Ok(row.map(|row| row.try_get("worker")).transpose()?.map(|number| self.remember(worker_id, number)))
     }
 
-    /// The number of a worker, if this store has met it.
-    pub(crate) fn known(&self, worker_id: &WorkerId) -> Option<i32> {
-        self.numbers().get(worker_id).copied()
-    }
-
     fn remember(&self, worker_id: &WorkerId, number: i32) -> i32 {
         let mut numbers = self.numbers();
         if numbers.len() >= NAMES_MAX {

@@ -38,7 +38,7 @@ const HOT: [HotStatement; 16] = [
         )
     },
     hot!("claim/promote_due_jobs", "bigint", "5"),
-    hot!("claim/select_given_leases", "text, bigint, bigint[]", "'w1', 7, NULL"),
+    hot!("claim/select_given_leases", "text, bigint, bigint[]", "'w1', 1, NULL"),
     hot!("claim/select_next_due", "text[], text[]", "'{work}', NULL"),
     hot!("claim/select_ready_kinds", "text[]", "'{work}'"),
     hot!("claim/select_overdue_of_lane", "text, text, integer, boolean, bigint", "'work', 'default', -5, false, 5"),
@@ -101,9 +101,14 @@ const FILL: &str = "
     SELECT n, 1, 1, 'work', 'default', longshore.now(), longshore.now() FROM generate_series(300001, 310000) n;
     INSERT INTO longshore.unique_key (unique_key, id) SELECT n::text, n FROM generate_series(300001, 320000) n;
     INSERT INTO longshore.claim (claim_number, worker, request_id, ids)
-    SELECT n, 1, n, ARRAY[300000 + n] FROM generate_series(1, 10000) n;
+    SELECT n, n, n, ARRAY[300000 + n] FROM generate_series(1, 10000) n;
     INSERT INTO longshore.blocked (id, parent_job_id, queue)
     SELECT n, 300001 + n % 10000, 'default' FROM generate_series(310001, 320000) n;
+    INSERT INTO longshore.story (id) SELECT generate_series(100001, 120000);
+    INSERT INTO longshore.attempt (id, claim_number, attempt, finished_at, outcome)
+    SELECT n, 1, 1, longshore.now(), 'retrying' FROM generate_series(100001, 120000) n;
+    INSERT INTO longshore.log_chunk (id, claim_number, chunk_number, attempt, written_at, text)
+    SELECT n, 1, 0, 1, longshore.now(), 'text' FROM generate_series(100001, 120000) n;
     SELECT setval('longshore.claim_number', 20000)";
 
 /// Far more than a claim of a few jobs needs, and far less than a table has.
@@ -129,7 +134,7 @@ async fn the_plans_for_full_tables_are_bounded_before_and_after_they_are_analyse
     fill(&database).await;
     assert_all_bounded(&direct(&database).await).await;
     assert_all_bounded(&database.connect().await).await;
-    database.sql("ANALYZE longshore.job, longshore.ready, longshore.ended, longshore.later, longshore.running, longshore.unique_key, longshore.claim, longshore.blocked");
+    database.sql(&format!("ANALYZE {}", GROWING.map(|table| format!("longshore.{table}")).join(", ")));
     assert_all_bounded(&direct(&database).await).await;
     // A session behind a pooler keeps no settings.
     assert_all_bounded(&database.connect().await).await;

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Loss, Move, Moves, moves::movements};
+use super::{
+    Loss, Move, Moves,
+    moves::{movement, movements},
+};
 use crate::{
     files::migration::{Direction, Migration},
-    files::script::{Bounds, Script},
+    files::script::{Bounds, Script, Statement},
     schema::{Footprint, ObjectKind, ObjectName, Schema},
     target::{Target, TargetError},
 };
@@ -96,9 +99,10 @@ pub(crate) fn emptied_tables(script: &Script) -> Vec<String> {
     found
 }
 
-/// What a script makes by name: nobody uses it before the commit.
+/// The tables that a script makes: nobody uses them before the commit.
 pub(crate) fn made_tables(script: &Script) -> Vec<String> {
-    let made = movements(script).into_iter();
+    let is_table = |statement: &&Statement| statement.words().iter().take(4).any(|word| word.is("table"));
+    let made = script.statements().iter().filter(is_table).filter_map(movement);
     made.filter_map(|movement| if let Move::Makes(name) = movement { Some(name) } else { None }).collect()
 }
 

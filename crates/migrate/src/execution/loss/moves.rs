@@ -153,7 +153,7 @@ pub(crate) fn movements(script: &Script) -> Vec<Move> {
     script.statements().iter().filter_map(movement).collect()
 }
 
-fn movement(statement: &Statement) -> Option<Move> {
+pub(crate) fn movement(statement: &Statement) -> Option<Move> {
     Words::of(statement.dialect, &statement.text).movement()
 }
 

@@ -23,7 +23,7 @@ fn danger(words: &[Token<'_>], made: &[String]) -> Option<(&'static str, &'stati
     let has_pair = |one: &str, two: &str| words.windows(2).any(|pair| pair[0].is(one) && pair[1].is(two));
     // A table that the same file makes is nobody's yet.
     let is_made = |name: &String| made.iter().any(|one| one.rsplit('.').next() == Some(name.as_str()));
-    if words.iter().skip(2).any(|token| is_made(&Dialect::Postgres.name(token))) {
+    if words.iter().skip(1).any(|token| is_made(&Dialect::Postgres.name(token))) {
         return None;
     }
     let builds = is(0, "create") && (is(1, "index") || is(1, "unique") && is(2, "index"));

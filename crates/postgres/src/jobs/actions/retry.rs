@@ -7,7 +7,7 @@ use tokio_postgres::Error;
 use super::Sum;
 use crate::instant::Instant;
 use crate::jobs::reading::selected::statuses;
-use crate::jobs::state::place::{Place, Placed, note_unchecked, put};
+use crate::jobs::state::place::{Place, Placed, put};
 use crate::jobs::state::{Held, lock, remove};
 use crate::jobs::unique_key::holders;
 use crate::session::sql::sql;
@@ -132,22 +132,15 @@ async fn retry(
     remove(session, &jobs.iter().collect::<Vec<_>>()).await?;
     let parents = statuses(session, jobs.iter().filter_map(|job| job.parent)).await?;
     let retried: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
-    let (mut placed, mut unchecked) = (Vec::new(), Vec::new());
+    let mut placed = Vec::new();
     for job in &jobs {
         let place = match blocking(job, &parents, &retried) {
             Some(parent) => Place::Blocked { parent, due_at: None, ready_at: Some(now) },
             None => Place::Ready(now),
         };
-        // A parent that runs now may end before this is committed, and would not find the child.
-        if let Place::Blocked { parent, .. } = place
-            && parents.get(&parent).is_some_and(|status| !status.is_ended())
-        {
-            unchecked.push(job.id.0);
-        }
         placed.push(Placed { job, place });
     }
     put(session, &placed, now, counts).await?;
-    note_unchecked(session, &unchecked).await?;
     Ok((retried.into_iter().collect(), refused))
 }
 

@@ -11,7 +11,7 @@ use super::retry::{Family, retry_in_order};
 use crate::instant::Instant;
 use crate::jobs::state::children::{ParentEnd, tell_children};
 use crate::jobs::state::place::{Place, Placed, put};
-use crate::jobs::state::{Held, lock, remove, wait_for_moves};
+use crate::jobs::state::{Held, lock, remove};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
@@ -68,9 +68,6 @@ impl Step<'_> {
         counts.flush(&transaction).await?;
         transaction.commit().await?;
         parts.claims.hints.give(news);
-        if let Action::Reprioritise(priority) = self.action {
-            follow_up(parts, &sum.still_running, priority.0).await?;
-        }
         Ok(sum)
     }
 
@@ -130,7 +127,7 @@ impl Step<'_> {
                 Action::RetryAlone => retry_in_order(session, chosen, Family::Alone, now, counts, &mut sum).await?,
                 Action::Reprioritise(priority) => {
                     sum.actioned.touched += chosen.len() as u64;
-                    sum.still_running = reprioritise(session, chosen, priority.0, now, counts).await?;
+                    reprioritise(session, chosen, priority.0, now, counts).await?;
                 }
             }
         }
@@ -219,39 +216,13 @@ async fn reprioritise(
     priority: i32,
     now: Timestamp,
     counts: &mut Counts,
-) -> Result<Vec<Held>, Fault> {
+) -> Result<(), Fault> {
     let ids: Vec<i64> = jobs.iter().map(|job| job.id.0).collect();
     session.execute(sql!("actions/reprioritise_jobs"), &[(&ids, Type::INT8_ARRAY), (&priority, Type::INT4)]).await?;
-    let running = jobs.iter().filter(|job| job.status == Status::Running).cloned().collect();
     jobs.retain(|job| job.status != Status::Running);
     remove(session, &jobs.iter().collect::<Vec<_>>()).await?;
     jobs.iter_mut().for_each(|job| job.priority = priority);
     let placed: Vec<Placed<'_>> = jobs.iter().map(|job| Placed { job, place: job.place(now) }).collect();
     put(session, &placed, now, counts).await?;
-    Ok(running)
-}
-
-/// An attempt that ended while its job was changed has perhaps returned the job with its old priority: its statement read
-/// the job before it waited for the lock. The lock here waits for that statement in turn.
-async fn follow_up(parts: &Parts, running: &[Held], priority: i32) -> Result<(), Fault> {
-    if running.is_empty() {
-        return Ok(());
-    }
-    let transaction = parts.pool.begin().await?;
-    let all: Vec<JobId> = running.iter().map(|job| job.id).collect();
-    wait_for_moves(&transaction, &all).await?;
-    let ids: Vec<i64> = all.iter().map(|id| id.0).collect();
-    let job_types: Vec<&str> = running.iter().map(|job| job.job_type.as_str()).collect();
-    let queues: Vec<&str> = running.iter().map(|job| job.queue.as_str()).collect();
-    let priorities: Vec<i32> = running.iter().map(|job| job.priority).collect();
-    let parameters: [Parameter<'_>; 5] = [
-        (&ids, Type::INT8_ARRAY),
-        (&job_types, Type::TEXT_ARRAY),
-        (&queues, Type::TEXT_ARRAY),
-        (&priorities, Type::INT4_ARRAY),
-        (&priority, Type::INT4),
-    ];
-    transaction.execute(sql!("actions/move_to_new_rank"), &parameters).await?;
-    transaction.commit().await?;
     Ok(())
 }

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use longshore_core::{ClaimNumber, JobId, LogChunk, Outcome, Record, WorkerId};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
@@ -45,7 +47,9 @@ impl<'r> Batch<'r> {
             others: EndedAttempts::of(worker_id),
             ..Self::default()
         };
-        for record in records {
+        let mut seen = HashSet::new();
+        // Of two outcomes of one attempt the first holds, and nothing of the second is written.
+        for record in records.into_iter().filter(|record| seen.insert((record.id, record.claim_number))) {
             let log: &[LogChunk] = if with_log == WithLog::Yes { &record.log } else { &[] };
             batch.log.push(record.id, record.claim_number, record.attempt, log);
             batch.push(record);

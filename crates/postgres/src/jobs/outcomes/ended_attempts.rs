@@ -113,6 +113,13 @@ impl EndedAttempts {
         self.push_failure(outcome);
     }
 
+    /// The same for one that began so long ago, less than nothing if the server's clock went back meanwhile.
+    pub(crate) fn push_begun(&mut self, record: &Record, begun_ago_ms: Option<i64>) {
+        self.push(record);
+        self.begun_ago_ms.pop();
+        self.begun_ago_ms.push(begun_ago_ms);
+    }
+
     fn push_failure(&mut self, outcome: &Outcome) {
         let (word, failure) = history_of(outcome);
         self.words.push(word.as_str());

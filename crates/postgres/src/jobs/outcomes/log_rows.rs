@@ -46,6 +46,7 @@ impl LogRows {
         // is left out here.
         let mut kept: BTreeMap<u32, &LogChunk> = BTreeMap::new();
         for chunk in chunks {
+            self.forget(id, claim_number, chunk);
             kept.retain(|number, _| !chunk.replaces.contains(number));
             kept.insert(chunk.number, chunk);
             if !chunk.replaces.is_empty() {
@@ -62,6 +63,22 @@ impl LogRows {
             self.attempts.push(int(attempt));
             self.cut_bytes.push(i64::try_from(chunk.cut_bytes).unwrap_or(i64::MAX));
             self.texts.push(storable(&chunk.text).into_owned());
+        }
+    }
+
+    /// Leaves out what a piece replaces of an earlier report of the same call.
+    fn forget(&mut self, id: JobId, claim_number: ClaimNumber, chunk: &LogChunk) {
+        for place in (0..self.ids.len()).rev() {
+            let number = u32::try_from(self.numbers[place]).unwrap_or(0);
+            let is_replaced = number == chunk.number || chunk.replaces.contains(&number);
+            if is_replaced && (self.ids[place], self.claim_numbers[place]) == (id.0, claim_number.0) {
+                self.ids.remove(place);
+                self.claim_numbers.remove(place);
+                self.numbers.remove(place);
+                self.attempts.remove(place);
+                self.cut_bytes.remove(place);
+                self.texts.remove(place);
+            }
         }
     }
 

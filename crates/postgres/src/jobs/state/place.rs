@@ -4,6 +4,7 @@ use tokio_postgres::Error;
 
 use super::Held;
 use crate::instant::Instant;
+use crate::jobs::reading::selected::statuses;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
 use crate::upkeep::counts::{Counts, Minute};
@@ -56,7 +57,7 @@ pub(crate) async fn put(
         counts.moved(&job.queue, job.status, place.status());
         match place {
             Place::Cancelled { .. } | Place::Expired { .. } => {
-                counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() })
+                counts.ended(&job.queue, now, Minute { cancelled: 1, ..Minute::default() });
             }
             Place::DeadLetter { .. } => counts.ended(&job.queue, now, Minute { failed: 1, ..Minute::default() }),
             Place::Ready(_) | Place::Later { .. } => counts.news.add_job(Some(&job.job_type), &job.queue),
@@ -161,7 +162,7 @@ async fn put_blocked(session: &Session, placed: &[Placed<'_>]) -> Result<(), Err
             ],
         )
         .await?;
-    Ok(())
+    note_unchecked(session, placed).await
 }
 
 async fn put_ended(session: &Session, placed: &[Placed<'_>], now: Timestamp) -> Result<(), Error> {
@@ -210,8 +211,17 @@ async fn put_ended(session: &Session, placed: &[Placed<'_>], now: Timestamp) -> 
     Ok(())
 }
 
-/// Children that became blocked while their parents had not ended, but perhaps end before this transaction does.
-pub(crate) async fn note_unchecked(session: &Session, ids: &[i64]) -> Result<(), Error> {
+/// Children whose parents have not ended, but perhaps end before this transaction does, and would not find them.
+async fn note_unchecked(session: &Session, placed: &[Placed<'_>]) -> Result<(), Error> {
+    let blocked = || {
+        placed.iter().filter_map(|Placed { job, place }| match place {
+            Place::Blocked { parent, .. } => Some((job.id, *parent)),
+            _ => None,
+        })
+    };
+    let parents = statuses(session, blocked().map(|(_, parent)| parent)).await?;
+    let may_end = |parent: JobId| parents.get(&parent).is_some_and(|status| !status.is_ended());
+    let ids: Vec<i64> = blocked().filter(|(_, parent)| may_end(*parent)).map(|(id, _)| id.0).collect();
     if !ids.is_empty() {
         session.execute(sql!("state/insert_unchecked"), &[(&ids, Type::INT8_ARRAY)]).await?;
     }

@@ -47,14 +47,8 @@ timed AS MATERIALIZED (
 ),
 readied AS (
     INSERT INTO longshore.ready (job_type, queue, rank, again, id, ready_at, has_story)
-    SELECT t.job_type, t.queue, -GREATEST(j.priority, -2147483647), true, t.id, t.ended_at, true
+    SELECT t.job_type, t.queue, longshore.rank_of(t.id), true, t.id, t.ended_at, true
     FROM timed t
-    CROSS JOIN LATERAL (
-        SELECT j.priority
-        FROM longshore.job j
-        WHERE j.id = t.id
-        LIMIT 1
-    ) j
     WHERE t.goes = 1
 ),
 delayed AS (

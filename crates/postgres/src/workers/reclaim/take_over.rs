@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::{AttemptEnd, Clock, JobId, Record, RetryPolicy, Suspects, Timestamp, decide};
+use longshore_core::{AttemptEnd, Clock, JobId, RetryPolicy, Suspects, Timestamp, decide};
 use postgres_types::Type;
 
 use crate::session::columns::Columns;
@@ -10,7 +10,7 @@ use crate::session::sql::sql;
 use crate::session::statements::{Call, Parameter};
 use crate::store::Parts;
 use crate::workers::give_back::{GivenBack, give_back};
-use crate::workers::held_job::{HeldBy, HeldJob, Proof};
+use crate::workers::held_job::{HeldBy, HeldJob, LostAttempt, Proof};
 use crate::workers::reclaim::lost_worker::{Loss, LostWorker, Seen};
 use crate::workers::started::StartedTable;
 
@@ -68,9 +68,9 @@ impl<'a> TakeOver<'a> {
         let started = self.started(&transaction).await?;
         let jobs = HeldJob::read(&transaction, self.held_by(), after, rows(STEP_ROWS)).await?;
         let suspects = self.count_suspects(&transaction, &started, &jobs).await?;
-        let records: Vec<Record> = jobs.iter().map(|job| self.end_of(job, &started, suspects, now)).collect();
+        let attempts: Vec<LostAttempt> = jobs.iter().map(|job| self.end_of(job, &started, suspects, now)).collect();
         let mut taken =
-            Taken { given_back: give_back(&transaction, &self.worker.worker_id, &records).await?, ..Taken::default() };
+            Taken { given_back: give_back(&transaction, &self.worker.worker_id, &attempts).await?, ..Taken::default() };
         match jobs.last().filter(|_| jobs.len() == STEP_ROWS) {
             Some(last) => taken.next = Some(last.id),
             None => taken.end = self.finish(&transaction).await?,
@@ -127,7 +127,7 @@ impl<'a> TakeOver<'a> {
         Ok(Suspects::Several)
     }
 
-    fn end_of(&self, job: &HeldJob, started: &StartedTable, suspects: Suspects, now: Timestamp) -> Record {
+    fn end_of(&self, job: &HeldJob, started: &StartedTable, suspects: Suspects, now: Timestamp) -> LostAttempt {
         let begun = job.begun(started);
         let end = match (begun.map(|begun| begun.proof), self.worker.loss) {
             (None, _) | (_, Loss::GivenUp) => AttemptEnd::Interrupted,
