@@ -1,4 +1,5 @@
-//! `longshore bench`: measures hand-written SQLite and Longshore in one run on one file system. The absolute figures
+//! `longshore bench`: measures hand-written SQLite and Longshore in one run on one file system, or hand-written
+//! PostgreSQL and Longshore in one run on one server. The absolute figures
 //! depend on the machine; the ratios can be compared between machines.
 
 mod both;
@@ -6,6 +7,8 @@ mod latency;
 mod own;
 mod raw;
 mod report;
+mod server;
+mod server_raw;
 
 use std::fmt;
 use std::time::Instant;
@@ -15,6 +18,7 @@ use serde::{Serialize, Serializer};
 
 pub(crate) use latency::produce_if_asked;
 pub(crate) use report::{BenchRequest, StepTeller, run};
+pub(crate) use server::run_on_server;
 
 use crate::arguments::Durability;
 

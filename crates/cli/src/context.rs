@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use longshore::{DatabaseUrl, InvalidDatabaseUrl};
 use longshore_core::{Clock, SystemClock, Timestamp};
+use longshore_postgres::PostgresUrl;
 
 use crate::arguments::Globals;
 use crate::error_report::command_error::CommandError;
@@ -83,6 +84,17 @@ impl Context {
             return Err(CommandError::DatabaseUrl { source: InvalidDatabaseUrl::NotUtf8, origin });
         };
         text.parse().map_err(|source| CommandError::DatabaseUrl { source, origin })
+    }
+
+    /// The server that `--database` names. A command that puts load on a server must not find one in the environment.
+    pub(crate) fn server_named_by_flag(&self) -> Result<Option<PostgresUrl>, CommandError> {
+        if self.globals.database.is_none() {
+            return Ok(None);
+        }
+        Ok(match self.database_url()? {
+            DatabaseUrl::Postgres(url) => Some(url),
+            DatabaseUrl::Sqlite(_) => None,
+        })
     }
 
     /// The text that names the database, and where it comes from.

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use longshore::{AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, JobData, NewJob, Worker};
+use longshore::{AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, JobData, NewJob, Queue, Worker};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::own::{JOB_TYPE, open};
 use crate::arguments::Durability;
 
+/// A type of its own, so that other waiting jobs of the benchmark are not run.
+const LATENCY_TYPE: &str = "bench-latency";
 /// The pause between two samples. It lets the worker become idle again.
 pub(super) const PAUSE: Duration = Duration::from_millis(15);
 /// The time limit for one sample. A longer sample means that something is broken.
@@ -82,6 +84,26 @@ pub(super) async fn measure(
     drop(stop);
     running.await??;
     Ok((Percentiles::of(same), Percentiles::of(other)))
+}
+
+/// Measures with a producer on the worker's own store, and with one on another store.
+pub(super) async fn measure_on(queue: &Queue, other: &Queue, samples: u64) -> Result<(Percentiles, Percentiles)> {
+    let (sender, mut starts) = mpsc::unbounded_channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let worker = Worker::new(queue).concurrency(4).handler(LATENCY_TYPE, Arc::new(Timing(sender)));
+    let running = tokio::spawn(async move { worker.run(async move { drop(stopped.await) }).await });
+    let (mut same, mut foreign) = (Vec::new(), Vec::new());
+    for (producer, times) in [(queue, &mut same), (other, &mut foreign)] {
+        for _ in 0..samples {
+            tokio::time::sleep(PAUSE).await;
+            let job = NewJob::new(LATENCY_TYPE, JobData::encode(&nanoseconds())?);
+            producer.enqueue_job(job).await?;
+            times.push(next(&mut starts).await?);
+        }
+    }
+    drop(stop);
+    running.await??;
+    Ok((Percentiles::of(same), Percentiles::of(foreign)))
 }
 
 async fn next(starts: &mut mpsc::UnboundedReceiver<f64>) -> Result<f64> {

@@ -119,7 +119,7 @@ pub(super) fn new_job() -> NewJob {
     NewJob::new(JOB_TYPE, JobData::from_stored(PAYLOAD.to_owned()))
 }
 
-async fn enqueue_one_by_one(queue: &Queue, jobs: u64) -> Result<Rate> {
+pub(super) async fn enqueue_one_by_one(queue: &Queue, jobs: u64) -> Result<Rate> {
     let begin = Instant::now();
     for _ in 0..jobs {
         queue.enqueue_job(new_job()).await?;
@@ -127,7 +127,7 @@ async fn enqueue_one_by_one(queue: &Queue, jobs: u64) -> Result<Rate> {
     Ok(Rate::since(jobs, begin))
 }
 
-async fn enqueue_from_many(queue: &Queue, jobs: u64) -> Result<Rate> {
+pub(super) async fn enqueue_from_many(queue: &Queue, jobs: u64) -> Result<Rate> {
     let each = jobs / PRODUCERS;
     let begin = Instant::now();
     let mut producers = JoinSet::new();
@@ -146,14 +146,14 @@ async fn enqueue_from_many(queue: &Queue, jobs: u64) -> Result<Rate> {
     Ok(Rate::since(each * PRODUCERS, begin))
 }
 
-async fn enqueue_bulk(queue: &Queue, jobs: u64) -> Result<Rate> {
+pub(super) async fn enqueue_bulk(queue: &Queue, jobs: u64) -> Result<Rate> {
     let begin = Instant::now();
     queue.enqueue_iter((0..jobs).map(|_| Ok(new_job()))).await?;
     Ok(Rate::since(jobs, begin))
 }
 
 /// Runs a worker until it has handled `jobs` jobs. Other jobs stay in the queue.
-async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
+pub(super) async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
     let handled = Arc::new(Countdown { left: AtomicU64::new(jobs), reached: Notify::new() });
     let counting = Counting(Arc::clone(&handled));
     let worker = Worker::new(queue).concurrency(CONCURRENCY).handler(JOB_TYPE, Arc::new(counting));
@@ -164,7 +164,7 @@ async fn drain_from(queue: &Queue, jobs: u64) -> Result<Rate> {
 
 /// Claims and records `jobs` without a worker. As a worker does, it claims the next batch while it records the last
 /// one.
-async fn drain_store(queue: &Queue, jobs: u64) -> Result<Rate> {
+pub(super) async fn drain_store(queue: &Queue, jobs: u64) -> Result<Rate> {
     let (store, worker_id) = (queue.backend(), WorkerId::random());
     let job_types: Arc<[String]> = Arc::new([JOB_TYPE.to_owned()]);
     // Kept until the end: without its session the worker would be taken for dead.

@@ -115,18 +115,24 @@ const STEPS: u64 = 1 + 2 * ROUNDS + 4;
 /// Announces each step of a run, in words.
 pub(crate) struct StepTeller<'a> {
     begun: u64,
+    steps: u64,
     tell: &'a mut dyn FnMut(String),
 }
 
 impl<'a> StepTeller<'a> {
     /// Tells the steps by this function.
     pub(crate) fn new(tell: &'a mut dyn FnMut(String)) -> Self {
-        Self { begun: 0, tell }
+        Self { begun: 0, steps: STEPS, tell }
     }
 
-    fn begin(&mut self, step: &str) {
+    /// The same for a run with another number of steps.
+    pub(crate) fn with_steps(self, steps: u64) -> Self {
+        Self { steps, ..self }
+    }
+
+    pub(super) fn begin(&mut self, step: &str) {
         self.begun += 1;
-        (self.tell)(format!("step {} of {STEPS}: {step}", self.begun));
+        (self.tell)(format!("step {} of {}: {step}", self.begun, self.steps));
     }
 }
 

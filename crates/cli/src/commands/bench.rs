@@ -5,7 +5,9 @@ use crate::arguments::BenchArguments;
 use crate::bench::{self, BenchRequest, StepTeller};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::Output;
 use crate::output::relative_time::span;
+use crate::output::table::Table;
 
 /// Measures this machine and prints rates and ratios.
 pub(crate) fn run(context: &Context, arguments: BenchArguments) -> anyhow::Result<Exit> {
@@ -20,12 +22,22 @@ pub(crate) fn run(context: &Context, arguments: BenchArguments) -> anyhow::Resul
         }
         *step.lock().unwrap_or_else(PoisonError::into_inner) = words;
     };
-    let report = bench::run(&request, StepTeller::new(&mut tell));
+    let steps = StepTeller::new(&mut tell);
+    if let Some(server) = context.server_named_by_flag()? {
+        let report = bench::run_on_server(&server, request.jobs, steps.with_steps(5));
+        context.hide_live();
+        let report = report?;
+        context.output.result(&report, |output| show(output, &report.to_table(), &report.to_lines()))?;
+        return Ok(Exit::Done);
+    }
+    let report = bench::run(&request, steps);
     context.hide_live();
     let report = report?;
-    context.output.result(&report, |output| {
-        output.table(&report.to_table())?;
-        report.to_lines().iter().try_for_each(|line| output.line(line))
-    })?;
+    context.output.result(&report, |output| show(output, &report.to_table(), &report.to_lines()))?;
     Ok(Exit::Done)
+}
+
+fn show(output: &Output, table: &Table, lines: &[String]) -> std::io::Result<()> {
+    output.table(table)?;
+    lines.iter().try_for_each(|line| output.line(line))
 }

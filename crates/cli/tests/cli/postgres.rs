@@ -21,7 +21,7 @@ run = ["sh", "-c", "printenv LONGSHORE_DATABASE"]
 struct Site {
     sandbox: Sandbox,
     url: String,
-    _database: Option<TestDatabase>,
+    database: Option<TestDatabase>,
 }
 
 impl Site {
@@ -29,7 +29,7 @@ impl Site {
         let sandbox = Sandbox::new();
         sandbox.write("longshore.toml", CONFIGURATION);
         sandbox.write("batch.ndjson", "{\"job_type\": \"mail\"}\n{\"job_type\": \"mail\", \"priority\": 9}\n");
-        Self { sandbox, url, _database: database }
+        Self { sandbox, url, database }
     }
 
     fn on_sqlite() -> Self {
@@ -134,6 +134,19 @@ fn doctor_and_top_level_commands_find_nothing_wrong_with_a_new_queue() {
     assert_eq!(diagnosis["ok"], true, "{diagnosis}");
     assert_eq!(site.json(&["migrate", "verify"])["ok"], true);
     assert!(site.json(&["status"])["database"].as_str().unwrap().starts_with("postgres://127.0.0.1"));
+}
+
+#[test]
+fn bench_measures_the_server_that_the_flag_names_and_leaves_nothing_there() {
+    let site = Site::on_postgres();
+    let report = site.json(&["bench", "--jobs", "400", "--database", &site.url]);
+    assert_eq!(report["engine"], "postgres", "{report}");
+    for (part, name) in [("raw", "copy"), ("raw", "finish_1000_by_4"), ("longshore", "drain"), ("longshore", "bulk")] {
+        assert!(report[part][name].as_u64().is_some_and(|rate| rate > 0), "{part}.{name} in {report}");
+    }
+    let database = site.database.as_ref().unwrap();
+    let left = database.sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'longshore%'");
+    assert_eq!(left, Vec::<Vec<Option<String>>>::new());
 }
 
 #[test]
