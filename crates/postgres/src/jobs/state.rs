@@ -174,13 +174,6 @@ pub(crate) async fn remove(session: &Session, jobs: &[&Held]) -> Result<(), Erro
     Ok(())
 }
 
-/// Takes one job out of whatever state it is in. `None` if it does not exist.
-pub(crate) async fn take_out(session: &Session, id: JobId) -> Result<Option<Held>, Error> {
-    let Some(job) = lock(session, &[id]).await?.held.pop() else { return Ok(None) };
-    remove(session, &[&job]).await?;
-    Ok(Some(job))
-}
-
 /// The keys of these jobs, which have ended or are deleted, are free.
 pub(crate) async fn free_keys<'a>(session: &Session, jobs: impl IntoIterator<Item = &'a Held>) -> Result<(), Error> {
     let with_key = jobs.into_iter().filter(|job| job.unique_key.is_some() && !job.status.is_ended());

@@ -79,7 +79,7 @@ async fn server(session: &Session) -> Result<ServerHealth, Error> {
         let columns = &mut Columns::of(&row);
         server.dead_rows.push(DeadRows { table: columns.read()?, dead: columns.size()?, live: columns.size()? });
     }
-    for row in session.query(sql!("upkeep/select_tables_without_autovacuum"), &[schema.clone()]).await? {
+    for row in session.query(sql!("upkeep/select_tables_without_autovacuum"), std::slice::from_ref(&schema)).await? {
         server.tables_without_autovacuum.push(row.try_get(0)?);
     }
     let used_max = i32::try_from(ServerHealth::USED_PERCENT_MAX).unwrap_or(100);

@@ -174,7 +174,7 @@ impl Mailbox {
         let mut content = self.content();
         if content.is_closed {
             drop(content);
-            return self.return_unread(vec![lease]);
+            return self.return_unread(&[lease]);
         }
         content.leases.push(lease);
         drop(content);
@@ -198,11 +198,11 @@ impl Mailbox {
         (content.is_closed, content.standing) = (true, None);
         let leases = mem::take(&mut content.leases);
         drop(content);
-        self.return_unread(leases);
+        self.return_unread(&leases);
     }
 
     /// Returns leases that no worker takes; the attempts are not counted.
-    fn return_unread(&self, leases: Vec<Lease>) {
+    fn return_unread(&self, leases: &[Lease]) {
         let Some(parts) = self.parts.upgrade().filter(|_| !leases.is_empty()) else { return };
         let (worker_id, records) = (self.worker_id.clone(), leases.iter().map(Record::returned).collect());
         let of_task = Arc::clone(&parts);
