@@ -92,7 +92,7 @@ impl Context {
             return Ok(None);
         }
         Ok(match self.database_url()? {
-            DatabaseUrl::Postgres(url) => Some(url),
+            DatabaseUrl::Postgres(url) => Some(*url),
             DatabaseUrl::Sqlite(_) => None,
         })
     }

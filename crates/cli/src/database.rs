@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use longshore::backend::Backend;
 use longshore::{DatabaseUrl, Queue};
-use longshore_postgres::{PostgresOptions, PostgresStore};
+use longshore_postgres::{PostgresOptions, PostgresStore, PostgresUrl};
 pub(crate) use longshore_sqlite::Prepare;
 use longshore_sqlite::{OpenError, Origin, SqliteOptions, SqliteStore};
 
@@ -43,7 +43,7 @@ impl Database {
                 (Arc::new(store), origin)
             }
             DatabaseUrl::Postgres(url) => {
-                let options = PostgresOptions::new(url.clone());
+                let options = PostgresOptions::new(PostgresUrl::clone(url));
                 let (store, origin) = PostgresStore::open_prepared(options, prepare).map_err(explain)?;
                 (Arc::new(store), origin)
             }

@@ -25,7 +25,7 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// A database of a PostgreSQL server.
     #[cfg(feature = "postgres")]
-    Postgres(longshore_postgres::PostgresUrl),
+    Postgres(Box<longshore_postgres::PostgresUrl>),
 }
 
 /// The text names no database that this build supports.
@@ -175,7 +175,7 @@ fn is_postgres(text: &str) -> bool {
 
 #[cfg(feature = "postgres")]
 fn postgres(text: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
-    Ok(DatabaseUrl::Postgres(text.parse()?))
+    Ok(DatabaseUrl::Postgres(Box::new(text.parse()?)))
 }
 
 #[cfg(not(feature = "postgres"))]

@@ -127,10 +127,6 @@ pub use job::*;
 pub use sqlite::*;
 
 #[doc(hidden)]
-#[cfg(feature = "postgres")]
-pub use postgres::*;
-
-#[doc(hidden)]
 pub use backend::DatabaseUrl;
 #[cfg(unix)]
 pub use worker::stop_signals;

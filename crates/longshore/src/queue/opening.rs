@@ -50,7 +50,7 @@ impl Queue {
             #[cfg(not(feature = "sqlite"))]
             DatabaseUrl::Sqlite(_) => Err(crate::InvalidDatabaseUrl::WithoutSqlite.into()),
             #[cfg(feature = "postgres")]
-            DatabaseUrl::Postgres(url) => Ok(Self::open_postgres_with(crate::postgres::PostgresOptions::new(url))?),
+            DatabaseUrl::Postgres(url) => Ok(Self::open_postgres_with(crate::postgres::PostgresOptions::new(*url))?),
         }
     }
 }
