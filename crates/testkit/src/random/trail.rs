@@ -76,6 +76,7 @@ impl Trail {
         call: impl for<'a> Fn(&'a dyn Backend) -> StoreFuture<'a, T>,
     ) -> Option<T> {
         let answer = call(pair.subject.inner()).await;
+        pair.share_numbers().await;
         let expected = call(&pair.model).await;
         self.compare(answer, expected)
     }

@@ -111,6 +111,9 @@ told AS (
             WHEN excluded.failure_type IS NULL THEN s.last_error_traceback
             ELSE excluded.last_error_traceback
         END,
+        -- What an earlier attempt reported does not become that of this one.
+        progress = CASE WHEN s.claim_number = excluded.claim_number THEN s.progress END,
+        progress_message = CASE WHEN s.claim_number = excluded.claim_number THEN s.progress_message END,
         lapsed_worker = excluded.lapsed_worker
 ),
 remembered AS (
