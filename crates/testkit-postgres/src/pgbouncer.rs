@@ -11,7 +11,7 @@ use crate::cluster::free_port;
 use crate::programs::program;
 
 /// `read` ends when the pipe from this process closes, so also when this process is killed.
-const SCRIPT: &str = r#"exec 3<&0; "$1" "$2/pgbouncer.ini" </dev/null & read line <&3; kill -KILL $!; rm -rf "$2"/*"#;
+const SCRIPT: &str = r#"exec 3<&0; "$1" "$2/pgbouncer.ini" </dev/null & read line <&3; kill -KILL $!; rm -rf "$2""#;
 
 /// A PgBouncer that pools transactions before a cluster, with its default settings otherwise: it refuses `options` in
 /// the start-up message. It ends when the value is dropped or the process ends.
