@@ -1,4 +1,4 @@
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,8 @@ pub(crate) fn hold(url: &str) -> ExitCode {
         let store = longshore_postgres::PostgresStore::connect_lazily(PostgresOptions::new(url)).unwrap();
         let member = Member::join(store, worker().lease(Duration::from_secs(3600)).registration()).await;
         member.begin_one().await;
-        println!("holds");
+        let mut out = std::io::stdout();
+        out.write_all(b"holds\n").and_then(|()| out.flush()).unwrap();
         std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     });
     ExitCode::SUCCESS
@@ -133,6 +134,6 @@ async fn schemas_do_not_meet() {
     application.batch_execute("SELECT pg_advisory_lock(1), pg_advisory_lock(0, 1)").await.unwrap();
     member.store.close();
     let reclaimed = look_until_taken(&observer).await;
-    assert_eq!(reclaimed.workers, [member.worker_id.clone()]);
+    assert_eq!(reclaimed.workers, std::slice::from_ref(&member.worker_id));
     assert_eq!(read(&observer, id).await.crash_count, 1);
 }

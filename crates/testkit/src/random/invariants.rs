@@ -25,7 +25,9 @@ impl<H: Harness> Run<H> {
                 job.status == Status::Blocked && parent.is_none_or(|parent| parent.status == Status::Completed);
             self.trail.must(!waits_in_vain, || format!("nobody will unblock {job:#?}"));
             let detail = store.job(job.id).await.expect("without faults jobs can be read").expect("it was on a page");
-            self.trail.must(is_told_whole(&detail, H::leaves_no_gaps()), || format!("its claims are not its attempts: {detail:#?}"));
+            self.trail.must(is_told_whole(&detail, H::leaves_no_gaps()), || {
+                format!("its claims are not its attempts: {detail:#?}")
+            });
         }
     }
 
