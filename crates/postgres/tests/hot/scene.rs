@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore_core::{Claimed, JobId, NewJob, Record, Recorded, Store, StoreError, WorkerId};
 use longshore_postgres::{PostgresOptions, PostgresStore};
@@ -6,6 +6,9 @@ use longshore_testkit::{claim, ended, job, worker};
 use longshore_testkit_postgres::TestDatabase;
 
 use crate::template;
+
+/// How long a test waits for what must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A database with one store and one worker.
 pub(crate) struct Scene {
@@ -39,6 +42,21 @@ impl Scene {
 
     pub(crate) async fn try_claim(&self, limit: u32) -> Result<Claimed, StoreError> {
         self.store.claim(claim(&self.worker_id, limit)).await
+    }
+
+    /// The same after connections have ended. The store learns of the end of an idle one a moment later, and until then
+    /// a call that gets it fails before it did anything.
+    pub(crate) async fn claim_again(&self, limit: u32) -> Claimed {
+        let begun = Instant::now();
+        loop {
+            match self.try_claim(limit).await {
+                Ok(claimed) => return claimed,
+                Err(error) => {
+                    assert!(error.is_passing() && begun.elapsed() < PATIENCE, "{error:?}");
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+        }
     }
 
     /// Claims and completes; gives the ids.
