@@ -46,7 +46,7 @@ async fn apply_apart(session: &Session, ids: &[i64]) -> Result<Changes, Fault> {
     let mut changes = Changes::default();
     for id in ids {
         match repeated(|| apply(session, std::slice::from_ref(id))).await {
-            Ok(applied) => changes.append(applied),
+            Ok(applied) => changes.merge(applied),
             Err(fault) if fault.is_refusal() => {
                 tracing::warn!(job_id = id, reason = %fault.reason(), "the settings of its type cannot be given to the job");
                 session.execute(sql!("jobs/keep_before_settings"), &[(id, Type::INT8)]).await?;

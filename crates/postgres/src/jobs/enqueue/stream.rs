@@ -114,7 +114,7 @@ impl<'t> Filling<'t> {
 
     async fn end(mut self) -> Result<Changes, Fault> {
         self.counts.flush(self.transaction).await?;
-        self.changes.append(self.dependent.changes());
+        self.changes.merge(self.dependent.changes());
         Ok(self.changes)
     }
 }

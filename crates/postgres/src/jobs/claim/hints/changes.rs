@@ -57,12 +57,6 @@ impl Changes {
         self.jobs.bound(KINDS_MAX);
     }
 
-    /// The changes of another part of the same commit.
-    pub(crate) fn append(&mut self, other: Self) {
-        append(&mut self.jobs, other.jobs, KINDS_MAX);
-        append(&mut self.cancellations, other.cancellations, CANCELLATIONS_MAX);
-    }
-
     /// The end of a running job of this worker was asked for.
     pub(crate) fn add_cancellation(&mut self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) {
         if let Known::Only(cancellations) = &mut self.cancellations {
@@ -71,7 +65,7 @@ impl Changes {
         }
     }
 
-    /// Adds those of another commit.
+    /// Adds those of another part of the commit, or of another commit.
     pub(crate) fn merge(&mut self, other: Self) {
         match (&mut self.jobs, other.jobs) {
             (Known::Only(kinds), Known::Only(more)) => {
@@ -143,15 +137,6 @@ impl<T> Known<T> {
             *self = Self::Any;
         }
     }
-}
-
-fn append<T>(known: &mut Known<T>, other: Known<T>, max: usize) {
-    match (&mut *known, other) {
-        (Known::Only(known), Known::Only(more)) => known.extend(more),
-        (_, Known::Any) => *known = Known::Any,
-        (Known::Any, Known::Only(_)) => {}
-    }
-    known.bound(max);
 }
 
 /// The two as one hint.
