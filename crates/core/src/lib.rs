@@ -6,6 +6,7 @@
 
 mod attempt;
 mod job;
+mod liveness;
 mod store;
 mod time;
 
@@ -29,6 +30,8 @@ pub use job::time_bounds::{Overdue, TimeBounds};
 pub use job::type_settings::TypeSettings;
 pub use job::valid_job::ValidJob;
 pub use job::{Attempt, AttemptOutcome, Job};
+pub use liveness::search_rounds::{SearchRound, SearchRounds};
+pub use liveness::worker_watches::{WorkerReading, WorkerWatches};
 pub use longshore_cause::{OutsideCause, is_want_of_files};
 pub use store::console::{
     Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,

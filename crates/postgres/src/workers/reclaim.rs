@@ -1,14 +1,12 @@
 pub(crate) mod lost_worker;
-pub(crate) mod rounds;
 pub(crate) mod take_over;
-pub(crate) mod watches;
 pub(crate) mod worker_row;
 pub(crate) mod worker_search;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{JobId, Reclaimed};
+use longshore_core::{JobId, Reclaimed, SearchRounds, WorkerReading, WorkerWatches};
 use postgres_types::Type;
 
 use crate::jobs::overdue::end_overdue;
@@ -19,9 +17,7 @@ use crate::session::repeated::repeated;
 use crate::session::sql::sql;
 use crate::store::Parts;
 use crate::workers::reclaim::lost_worker::LostWorker;
-use crate::workers::reclaim::rounds::Rounds;
 use crate::workers::reclaim::take_over::{End, TakeOver};
-use crate::workers::reclaim::watches::{Suspect, Watches};
 use crate::workers::reclaim::worker_search::{Found, WorkerSearch};
 
 /// How long a process waits between two looks, so that a death is found within a second although it must be confirmed.
@@ -36,8 +32,8 @@ const SETTINGS_STEPS: u32 = 1;
 /// What this store knows of the workers of others.
 #[derive(Debug, Default)]
 pub(crate) struct Reclaim {
-    watches: Watches,
-    rounds: Rounds,
+    watches: WorkerWatches<i32>,
+    rounds: SearchRounds<i32>,
     /// When the running jobs were last looked through for unregistered workers.
     unregistered_at: Mutex<Option<Duration>>,
 }
@@ -77,29 +73,29 @@ async fn take_over(parts: &Parts, worker: &LostWorker, reclaimed: &mut Reclaimed
     let mut end = End::Elsewhere;
     while let Some(after) = next {
         // If nobody could write, the worker could not either.
-        let taken = steps.step(parts, after).await.inspect_err(|_| watches.begin_anew(worker.worker))?;
+        let taken = steps.step(parts, after).await.inspect_err(|_| watches.begin_anew(&worker.worker))?;
         reclaimed.jobs += taken.given_back.jobs;
         parts.claims.hints.give(taken.given_back.changes);
         (end, next) = (taken.end, taken.next);
     }
     match end {
         End::Gone => {
-            watches.forget(worker.worker);
+            watches.forget(&worker.worker);
             reclaimed.workers.push(worker.worker_id.clone());
         }
-        End::Stuck => watches.postpone(worker.worker, parts.options.clock.monotonic()),
-        End::Late => watches.begin_anew(worker.worker),
+        End::Stuck => watches.postpone(&worker.worker, parts.options.clock.monotonic()),
+        End::Late => watches.begin_anew(&worker.worker),
         End::Elsewhere => {}
     }
     Ok(())
 }
 
 /// Gives workers whose lease seems to be over a chance: if this can be written, they could have written their heartbeat.
-async fn suspect(parts: &Parts, suspects: &[Suspect]) -> Result<(), Fault> {
+async fn suspect(parts: &Parts, suspects: &[WorkerReading<i32>]) -> Result<(), Fault> {
     let watches = &parts.workers.reclaim.watches;
     match write_suspicion(parts, suspects).await {
         Ok(written) => {
-            let (written, others): (Vec<Suspect>, Vec<Suspect>) =
+            let (written, others): (Vec<_>, Vec<_>) =
                 suspects.iter().cloned().partition(|suspect| written.contains(&suspect.worker));
             watches.note(&written, Some(parts.options.clock.monotonic()));
             watches.note(&others, None);
@@ -113,7 +109,7 @@ async fn suspect(parts: &Parts, suspects: &[Suspect]) -> Result<(), Fault> {
 }
 
 /// The workers that had still not extended their lease, and whose row was written.
-async fn write_suspicion(parts: &Parts, suspects: &[Suspect]) -> Result<Vec<i32>, Fault> {
+async fn write_suspicion(parts: &Parts, suspects: &[WorkerReading<i32>]) -> Result<Vec<i32>, Fault> {
     let (workers, numbers): (Vec<i32>, Vec<i64>) =
         suspects.iter().map(|suspect| (suspect.worker, suspect.heartbeat_number)).unzip();
     let values = [(&workers as _, Type::INT4_ARRAY), (&numbers as _, Type::INT8_ARRAY)];

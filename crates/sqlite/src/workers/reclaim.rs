@@ -1,13 +1,13 @@
-pub(crate) mod rounds;
 pub(crate) mod suspect;
 pub(crate) mod take_over;
-pub(crate) mod watches;
 pub(crate) mod worker_search;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Clock, JobId, Reclaimed, StoreError, Timestamp};
+use longshore_core::{
+    Clock, JobId, Reclaimed, SearchRounds, StoreError, Timestamp, WorkerId, WorkerReading, WorkerWatches,
+};
 
 use crate::database::readers::Readers;
 use crate::jobs::overdue::{EndOverdue, overdue_page};
@@ -15,10 +15,8 @@ use crate::jobs::stuck::Settle;
 use crate::jobs::type_settings::{ApplySettings, awaiting_page};
 use crate::workers::held_job::Loss;
 use crate::workers::liveness::Liveness;
-use crate::workers::reclaim::rounds::Rounds;
 use crate::workers::reclaim::suspect::SuspectAll;
 use crate::workers::reclaim::take_over::{End, STEP_ROWS, TakeOverStep};
-use crate::workers::reclaim::watches::{Suspect, Watches};
 use crate::workers::reclaim::worker_search::{Found, LostWorker, WorkerSearch};
 use crate::workers::worker_record::Signs;
 use crate::writing::writer::Writer;
@@ -32,8 +30,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) struct Reclaim {
     liveness: Arc<Liveness>,
     clock: Arc<dyn Clock>,
-    watches: Arc<Watches>,
-    rounds: Arc<Rounds>,
+    watches: Arc<WorkerWatches<WorkerId>>,
+    rounds: Arc<SearchRounds<WorkerId>>,
 }
 
 impl Reclaim {
@@ -137,7 +135,7 @@ impl Reclaim {
 
     /// Gives workers whose lease seems to be over a chance: if this can be written, they could have written their
     /// heartbeat.
-    async fn suspect(&self, writer: &Writer, suspects: Vec<Suspect>) -> Result<(), StoreError> {
+    async fn suspect(&self, writer: &Writer, suspects: Vec<WorkerReading<WorkerId>>) -> Result<(), StoreError> {
         let written = writer.run(SuspectAll { suspects: suspects.clone() }).await;
         self.watches.note(&suspects, written.is_ok().then(|| self.clock.monotonic()));
         written

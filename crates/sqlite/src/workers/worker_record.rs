@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use longshore_core::{RunningJob, Timestamp, WorkerId, WorkerRecord};
+use longshore_core::{RunningJob, Timestamp, WorkerId, WorkerRecord, WorkerWatches};
 use rusqlite::{Connection, params};
 
 use crate::database::column;
 use crate::workers::liveness::{Evidence, Liveness};
-use crate::workers::reclaim::watches::Watches;
 use crate::workers::worker_row::{FileRecord, WorkerRow};
 
 /// How many workers are listed, and how many jobs of each.
@@ -16,7 +15,7 @@ const RUNNING_MAX: u32 = 100;
 #[derive(Clone, Copy)]
 pub(crate) struct Signs<'a> {
     pub(crate) liveness: &'a Liveness,
-    pub(crate) watches: &'a Watches,
+    pub(crate) watches: &'a WorkerWatches<WorkerId>,
     pub(crate) now: Timestamp,
     pub(crate) monotonic: Duration,
 }
@@ -24,7 +23,7 @@ pub(crate) struct Signs<'a> {
 impl Signs<'_> {
     /// Only for people. Whose jobs are taken is decided elsewhere, without the wall clock.
     fn is_alive(self, row: &WorkerRow, heartbeat_at: Timestamp) -> bool {
-        let is_still = || self.watches.observe(row, self.monotonic);
+        let is_still = || self.watches.observe(&row.reading(), self.monotonic);
         match self.liveness.probe(&row.worker_id, &row.file) {
             Evidence::Own => true,
             Evidence::Dead(_) => false,

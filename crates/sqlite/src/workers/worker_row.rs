@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::WorkerId;
+use longshore_core::{WorkerId, WorkerReading};
 use rusqlite::Row;
 
 use crate::database::column;
@@ -22,6 +22,11 @@ pub(crate) struct FileRecord {
 }
 
 impl WorkerRow {
+    pub(crate) fn reading(&self) -> WorkerReading<WorkerId> {
+        let Self { worker_id, heartbeat_number, lease, .. } = self;
+        WorkerReading { worker: worker_id.clone(), heartbeat_number: *heartbeat_number, lease: *lease }
+    }
+
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             worker_id: WorkerId::from_stored(&column::text(row, 0)?),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_core::WorkerId;
+use longshore_core::{WorkerId, WorkerReading};
 use tokio_postgres::{Error, Row};
 
 /// The liveness values of a worker's row, as `workers/visit_workers.sql` gives them.
@@ -30,6 +30,10 @@ pub(crate) enum Sign {
 }
 
 impl WorkerRow {
+    pub(crate) fn reading(&self) -> WorkerReading<i32> {
+        WorkerReading { worker: self.worker, heartbeat_number: self.heartbeat_number, lease: self.lease }
+    }
+
     pub(crate) fn read(row: &Row) -> Result<Self, Error> {
         let sign = match (row.try_get("is_given_up")?, row.try_get("is_free")?) {
             (true, _) => Sign::GivenUp,

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use longshore_core::{LeaseVerdict, WorkerId};
+use longshore_core::{LeaseVerdict, SearchRound, WorkerId, WorkerReading};
 use postgres_types::Type;
 
 use crate::session::fault::Fault;
@@ -10,8 +10,6 @@ use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
 use crate::store::Parts;
 use crate::workers::reclaim::lost_worker::{Loss, LostWorker};
-use crate::workers::reclaim::rounds::Round;
-use crate::workers::reclaim::watches::Suspect;
 use crate::workers::reclaim::worker_row::{Sign, WorkerRow};
 
 /// How many workers one search visits.
@@ -42,7 +40,7 @@ pub(crate) struct Found {
     /// Workers whose jobs must be taken.
     pub(crate) lost: Vec<LostWorker>,
     /// Workers whose lease may be over.
-    pub(crate) suspects: Vec<Suspect>,
+    pub(crate) suspects: Vec<WorkerReading<i32>>,
     /// Whether there is any worker of another store to look for.
     pub(crate) has_others: bool,
 }
@@ -65,21 +63,21 @@ impl<'a> WorkerSearch<'a> {
         let session = self.parts.pool.session().await?;
         let suspected = reclaim.watches.suspected();
         match reclaim.rounds.next(self.parts.workers.own.numbers()) {
-            Round::Outside => {
+            SearchRound::Outside => {
                 let workers = visited(&session, i32::MIN, WORKERS_MAX, &[]).await?;
                 for row in &workers {
                     let _ = self.visit(row, Duty::Judge);
                 }
                 self.look_at_all(&session, &workers).await?;
             }
-            Round::All(from) => {
+            SearchRound::All(from) => {
                 let workers = visited(&session, from, WORKERS_MAX, &[]).await?;
                 // Without the one from which it begins.
-                reclaim.rounds.found(from, workers.len() + 1);
+                reclaim.rounds.found(&from, workers.len() + 1);
                 self.visit_ring(&workers, &suspected);
                 self.look_at_all(&session, &workers).await?;
             }
-            Round::Next(from) => {
+            SearchRound::Next(from) => {
                 let workers = visited(&session, from, NEXT_MAX, &suspected).await?;
                 self.visit_next(&workers);
             }
@@ -121,8 +119,8 @@ impl<'a> WorkerSearch<'a> {
         self.found.has_others = true;
         let watches = &workers.reclaim.watches;
         // Observed in any case, so that the time of its heartbeat counts from the first search.
-        watches.observe(row, self.now);
-        if watches.is_postponed(row.worker, self.now) {
+        watches.observe(&row.reading(), self.now);
+        if watches.is_postponed(&row.worker, self.now) {
             return ControlFlow::Continue(());
         }
         match row.sign {
@@ -137,17 +135,13 @@ impl<'a> WorkerSearch<'a> {
             Sign::Alive | Sign::Unknown | Sign::Free if duty == Duty::Judge => self.judge(row),
             Sign::Alive | Sign::Unknown | Sign::Free => {}
         }
-        if watches.is_stale(row, self.now) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if watches.is_stale(&row.reading(), self.now) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     fn judge(&mut self, row: &WorkerRow) {
-        match self.parts.workers.reclaim.watches.verdict(row, self.now) {
+        match self.parts.workers.reclaim.watches.verdict(&row.reading(), self.now) {
             LeaseVerdict::Holds => {}
-            LeaseVerdict::Suspected => self.found.suspects.push(Suspect {
-                worker: row.worker,
-                heartbeat_number: row.heartbeat_number,
-                lease: row.lease,
-            }),
+            LeaseVerdict::Suspected => self.found.suspects.push(row.reading()),
             LeaseVerdict::Over => self.found.lost.push(LostWorker::of(row, Loss::Lapsed)),
         }
     }
@@ -156,7 +150,7 @@ impl<'a> WorkerSearch<'a> {
     async fn look_at_all(&mut self, session: &Session, workers: &[WorkerRow]) -> Result<(), Fault> {
         let reclaim = &self.parts.workers.reclaim;
         let registered: BTreeSet<i32> = workers.iter().map(|row| row.worker).collect();
-        reclaim.watches.keep_only(|worker| registered.contains(&worker));
+        reclaim.watches.keep_only(|worker| registered.contains(worker));
         if !reclaim.is_time_for_unregistered(self.now, UNREGISTERED_EVERY) {
             return Ok(());
         }

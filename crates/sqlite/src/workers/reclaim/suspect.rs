@@ -1,11 +1,12 @@
+use longshore_core::{WorkerId, WorkerReading};
+
 use crate::database::fault::Fault;
-use crate::workers::reclaim::watches::Suspect;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
 
 /// A small write that shows whether writing is possible. Only then could the suspects have extended their leases.
 pub(crate) struct SuspectAll {
-    pub(crate) suspects: Vec<Suspect>,
+    pub(crate) suspects: Vec<WorkerReading<WorkerId>>,
 }
 
 impl Work for SuspectAll {
@@ -20,7 +21,7 @@ impl Work for SuspectAll {
         let mut statement = tx.connection.prepare_cached(include_str!("../../sql/workers/suspect_worker.sql"))?;
         for suspect in &self.suspects {
             // A worker that has extended its lease in the meantime is skipped here. The next search clears it.
-            statement.execute((suspect.worker_id.as_str(), suspect.heartbeat_number))?;
+            statement.execute((suspect.worker.as_str(), suspect.heartbeat_number))?;
         }
         Ok(())
     }

@@ -3,7 +3,9 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use longshore_core::{JobId, LeaseVerdict, Suspects, WorkerId};
+use longshore_core::{
+    JobId, LeaseVerdict, SearchRound, SearchRounds, Suspects, WorkerId, WorkerReading, WorkerWatches,
+};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -12,9 +14,7 @@ use crate::jobs::stuck::stuck_rows;
 use crate::workers::held_job::{HeldJob, Loss};
 use crate::workers::liveness::started::StartedTable;
 use crate::workers::liveness::{Evidence, Liveness};
-use crate::workers::reclaim::rounds::{Round, Rounds};
 use crate::workers::reclaim::take_over::STEP_ROWS;
-use crate::workers::reclaim::watches::{Suspect, Watches};
 use crate::workers::worker_row::{FileRecord, WorkerRow};
 
 /// How many workers one search visits.
@@ -26,8 +26,8 @@ const LEASE_WITHOUT_ROW: Duration = Duration::from_secs(30);
 pub(crate) struct WorkerSearch<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) liveness: &'a Liveness,
-    pub(crate) watches: &'a Watches,
-    pub(crate) rounds: &'a Rounds,
+    pub(crate) watches: &'a WorkerWatches<WorkerId>,
+    pub(crate) rounds: &'a SearchRounds<WorkerId>,
     pub(crate) now: Duration,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Found {
     /// Workers whose jobs must be taken.
     pub(crate) lost: Vec<LostWorker>,
     /// Workers whose lease may be over.
-    pub(crate) suspects: Vec<Suspect>,
+    pub(crate) suspects: Vec<WorkerReading<WorkerId>>,
     /// Running jobs that no worker could ever return.
     pub(crate) stuck: Vec<JobId>,
     /// Jobs that are not running although their expiry or deadline has passed.
@@ -86,20 +86,20 @@ impl WorkerSearch<'_> {
         let stuck = stuck_rows(self.connection, STEP_ROWS)?;
         let mut found = Found { stuck, ..Found::default() };
         match self.rounds.next(self.liveness.own_workers()) {
-            Round::Outside => {
+            SearchRound::Outside => {
                 let workers = self.registered_workers()?;
                 for row in &workers {
                     let _ = self.visit(row, Duty::Judge, &mut found)?;
                 }
                 self.find_unregistered(&workers, &mut found)?;
             }
-            Round::All(from) => {
+            SearchRound::All(from) => {
                 let workers = self.registered_workers()?;
                 self.rounds.found(&from, workers.len());
                 self.visit_ring(&from, &workers, &mut found)?;
                 self.find_unregistered(&workers, &mut found)?;
             }
-            Round::Next(from) => {
+            SearchRound::Next(from) => {
                 self.visit_next(&from, &mut found)?;
                 self.visit_suspected(&mut found)?;
             }
@@ -149,7 +149,7 @@ impl WorkerSearch<'_> {
         let mut statement =
             self.connection.prepare_cached(include_str!("../../sql/workers/select_lease_of_worker.sql"))?;
         for worker_id in self.watches.suspected() {
-            let is_visited = found.suspects.iter().any(|suspect| suspect.worker_id == worker_id)
+            let is_visited = found.suspects.iter().any(|suspect| suspect.worker == worker_id)
                 || found.lost.iter().any(|lost| lost.worker_id == worker_id);
             if is_visited {
                 continue;
@@ -170,7 +170,7 @@ impl WorkerSearch<'_> {
             return Ok(ControlFlow::Break(()));
         }
         // Observed in any case, so that the time of its heartbeat counts from the first search.
-        self.watches.observe(row, self.now);
+        self.watches.observe(&row.reading(), self.now);
         if self.watches.is_postponed(&row.worker_id, self.now) {
             return Ok(ControlFlow::Continue(()));
         }
@@ -183,18 +183,14 @@ impl WorkerSearch<'_> {
             Evidence::Alive | Evidence::Unknown if duty == Duty::Judge => self.judge(row, found)?,
             Evidence::Alive | Evidence::Unknown => {}
         }
-        let is_stale = self.watches.is_stale(row, self.now);
+        let is_stale = self.watches.is_stale(&row.reading(), self.now);
         Ok(if is_stale { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     }
 
     fn judge(&self, row: &WorkerRow, found: &mut Found) -> rusqlite::Result<()> {
-        match self.watches.verdict(row, self.now) {
+        match self.watches.verdict(&row.reading(), self.now) {
             LeaseVerdict::Holds => {}
-            LeaseVerdict::Suspected => found.suspects.push(Suspect {
-                worker_id: row.worker_id.clone(),
-                heartbeat_number: row.heartbeat_number,
-                lease: row.lease,
-            }),
+            LeaseVerdict::Suspected => found.suspects.push(row.reading()),
             LeaseVerdict::Over => found.lost.push(self.lost(row, Loss::Lapsed, None)?),
         }
         Ok(())
@@ -244,7 +240,7 @@ impl WorkerSearch<'_> {
         for worker_id in running.iter().filter(|worker_id| !registered.contains(worker_id)) {
             let file = FileRecord::default();
             let row = WorkerRow { worker_id: worker_id.clone(), heartbeat_number: -1, lease: LEASE_WITHOUT_ROW, file };
-            let is_late = self.watches.observe(&row, self.now);
+            let is_late = self.watches.observe(&row.reading(), self.now);
             let is_left_alone = match self.liveness.probe(worker_id, &row.file) {
                 Evidence::Own => true,
                 Evidence::Alive => !is_late,

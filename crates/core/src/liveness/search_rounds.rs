@@ -1,17 +1,18 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
-use longshore_core::WorkerId;
-
-/// Which workers a search for dead workers visits. With N workers that search four times a second, each round costs N
+/// Which workers a search for dead workers visits. With N workers that search again and again, each round costs N
 /// visits and not N times N.
 ///
-/// The workers form a ring in the order of their ids. Each checks the workers behind it, up to the first that lives. So
+/// The workers form a ring in the order of `W`. Each checks the workers behind it, up to the first that lives. So
 /// each worker is checked by one other, and the next search finds its death. Because that other worker may be frozen,
 /// every worker also visits all of them from time to time: one search in as many as there are workers, so that all
 /// together make about one such round each time. A store with several workers searches for one of them each time.
-#[derive(Debug, Default)]
-pub(crate) struct Rounds {
+#[derive(Debug)]
+pub struct SearchRounds<W> {
     state: Mutex<State>,
+    workers: PhantomData<fn(W)>,
 }
 
 #[derive(Debug, Default)]
@@ -23,46 +24,54 @@ struct State {
 
 /// The workers that one search visits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Round {
+pub enum SearchRound<W> {
     /// All of them, and it judges each: no worker of this store is in the ring.
     Outside,
     /// All of them, starting after this one.
-    All(WorkerId),
+    All(W),
     /// Those after this one, up to the first that lives.
-    Next(WorkerId),
+    Next(W),
 }
 
-impl Rounds {
+impl<W> Default for SearchRounds<W> {
+    fn default() -> Self {
+        Self { state: Mutex::default(), workers: PhantomData }
+    }
+}
+
+impl<W: Ord + Hash> SearchRounds<W> {
     /// What the next search of a store with these workers visits. The first one visits all.
-    pub(crate) fn next(&self, mut own: Vec<WorkerId>) -> Round {
+    pub fn next(&self, mut own: Vec<W>) -> SearchRound<W> {
         if own.is_empty() {
-            return Round::Outside;
+            return SearchRound::Outside;
         }
-        own.sort();
+        own.sort_unstable();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.turn = (state.turn + 1) % own.len();
-        let worker_id = own.swap_remove(state.turn);
+        let worker = own.swap_remove(state.turn);
         if state.looks_until_round == 0 {
-            return Round::All(worker_id);
+            return SearchRound::All(worker);
         }
         state.looks_until_round -= 1;
-        Round::Next(worker_id)
+        SearchRound::Next(worker)
     }
 
     /// A search that visited all of them found this many workers.
-    pub(crate) fn found(&self, worker_id: &WorkerId, workers: usize) {
+    pub fn found(&self, worker: &W, workers: usize) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let workers = workers.max(1) as u64;
         // Processes that started at the same time must not make their full rounds at the same time.
-        let delay = if state.has_begun { 0 } else { spread(worker_id) % workers };
+        let delay = if state.has_begun { 0 } else { spread(worker) % workers };
         state.has_begun = true;
         state.looks_until_round = workers - 1 + delay;
     }
 }
 
-/// A number as random as the identity.
-fn spread(worker_id: &WorkerId) -> u64 {
-    worker_id.as_str().bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
+/// Numbers that are near to each other are spread, because processes start together.
+fn spread(worker: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    worker.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -71,16 +80,16 @@ mod tests {
 
     #[test]
     fn a_store_without_workers_visits_all() {
-        assert_eq!(Rounds::default().next(Vec::new()), Round::Outside);
+        assert_eq!(SearchRounds::<i32>::default().next(Vec::new()), SearchRound::Outside);
     }
 
     #[test]
     fn one_look_in_as_many_as_there_are_workers_visits_all() {
-        let own = WorkerId::from_stored("w");
-        let rounds = Rounds::default();
+        let own = 7;
+        let rounds = SearchRounds::default();
         let mut complete = 0;
         for _ in 0..100 {
-            if rounds.next(vec![own.clone()]) == Round::All(own.clone()) {
+            if rounds.next(vec![own]) == SearchRound::All(own) {
                 rounds.found(&own, 10);
                 complete += 1;
             }
@@ -90,11 +99,11 @@ mod tests {
 
     #[test]
     fn the_workers_of_one_store_take_turns() {
-        let own: Vec<WorkerId> = ["a", "b", "c"].map(WorkerId::from_stored).into();
-        let rounds = Rounds::default();
+        let own: Vec<i32> = vec![1, 2, 3];
+        let rounds = SearchRounds::default();
         rounds.found(&own[0], 1000);
-        let mut turns: Vec<Round> = (0..3).map(|_| rounds.next(own.clone())).collect();
+        let mut turns: Vec<SearchRound<i32>> = (0..3).map(|_| rounds.next(own.clone())).collect();
         turns.sort_by_key(|turn| format!("{turn:?}"));
-        assert_eq!(turns, own.into_iter().map(Round::Next).collect::<Vec<_>>());
+        assert_eq!(turns, own.into_iter().map(SearchRound::Next).collect::<Vec<_>>());
     }
 }

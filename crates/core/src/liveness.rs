@@ -1,0 +1,2 @@
+pub(crate) mod search_rounds;
+pub(crate) mod worker_watches;
