@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use tokio_postgres::{AsyncMessage, Config, Error, Row};
 
 use super::fault::{ErrorContext, Fault};
+use super::sql::in_schema;
 use super::standing::{drive, in_words};
 use super::statements::{BEGIN, Call, Session};
 use crate::options::PostgresOptions;
@@ -74,10 +75,13 @@ impl Pool {
         Ok((transaction, answers))
     }
 
-    /// A connection in a transaction that sees one state of the database and writes nothing.
+    /// A connection in a transaction that sees one state of the database and writes nothing. The lock comes before the
+    /// snapshot: else a partition could be dropped between the two, and its jobs would be missing beside their counts.
     pub(crate) async fn begin_reading(&self) -> Result<Transaction, StoreError> {
         let session = self.session().await?;
-        let begun = session.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
+        let begin =
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE ONLY longshore.job IN ACCESS SHARE MODE";
+        let begun = session.client.batch_execute(&in_schema(begin, session.schema())).await;
         begun.map_err(|error| self.shared.context.answer(Fault::Database(error), "beginning a transaction"))?;
         Ok(Transaction { session: Some(session) })
     }
