@@ -72,7 +72,7 @@ async fn divide(session: &Session, ahead: &Ahead) -> Result<bool, Fault> {
     for table in TABLES {
         // It becomes the last of the new ones, with the rows that it has.
         let name = format!("longshore.{}", divided.name(table));
-        let look = format!("SELECT count(*), min(id) FROM (SELECT id FROM {name} LIMIT {}) AS some", REREAD_MAX + 1);
+        let look = format!("SELECT count(*), min(id) FROM (SELECT id FROM {name} LIMIT {}) AS few", REREAD_MAX + 1);
         let row = session.client.query_typed(&in_schema(&look, session.schema()), &[]).await?;
         let (count, min): (i64, Option<i64>) = (row[0].try_get(0)?, row[0].try_get(1)?);
         if count > REREAD_MAX || min.is_some_and(|min| min < rest.low) {
