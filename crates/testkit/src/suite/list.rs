@@ -277,6 +277,10 @@ macro_rules! store_suite {
                 an_outcome_that_the_database_refuses_is_told_and_the_others_are_recorded
                 a_job_whose_outcome_is_refused_can_be_given_up
                 an_outcome_that_was_refused_is_recorded_once_the_database_accepts_it
+                a_job_that_the_database_does_not_let_run_is_given_up_and_the_others_run
+                a_job_that_runs_alone_and_may_not_is_given_up
+                a_due_job_that_the_database_does_not_let_become_ready_is_given_up
+                a_child_that_the_database_does_not_let_become_ready_is_given_up_and_its_parent_completes
                 an_outcome_survives_the_death_of_its_process;
             overdue:
                 an_expired_job_is_not_claimed_and_ends_as_cancelled_with_the_reason
