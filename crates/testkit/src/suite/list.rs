@@ -251,6 +251,7 @@ macro_rules! store_suite {
                 a_queue_that_was_paused_meanwhile_gives_nothing
                 a_worker_gets_jobs_of_its_queues_alone_and_no_more_than_it_offered_for_each
                 a_duplicate_is_given_to_nobody
+                a_job_that_the_database_does_not_let_run_is_made_without_a_lease
                 several_jobs_of_one_request_wait_for_a_claim
                 only_a_worker_of_the_same_process_gets_a_new_job
                 a_worker_that_was_retired_or_has_lost_its_lease_gets_no_new_job

@@ -61,11 +61,16 @@ impl State {
 
     /// Gives a job up that the database does not let into this state. Says whether it did.
     pub(in crate::memory) fn bury_if_refused(&mut self, id: JobId, status: Status, now: Timestamp) -> bool {
-        let is_refused = self.rows[&id].refused.contains(&status);
+        let is_refused = self.refuses(id, status);
         if is_refused {
             self.bury(id, DeadLetterReason::UnusableRow(UnusableRow::Constraint), now);
         }
         is_refused
+    }
+
+    /// Whether the database does not let the job into this state.
+    pub(in crate::memory) fn refuses(&self, id: JobId, status: Status) -> bool {
+        self.refused.get(&id).is_some_and(|refused| refused.contains(&status))
     }
 
     /// Gives up jobs that have waited too long for a job that ended without completing, as after a retry without the
