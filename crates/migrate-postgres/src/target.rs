@@ -18,6 +18,7 @@ use std::{
 };
 
 use longshore_migrate::{
+    alterer::Alterer,
     files::script::Dialect,
     ledger::{Event, Ledger, Record, SharedRow},
     schema::Schema,
@@ -30,6 +31,7 @@ use longshore_migrate::{
 use tokio_postgres::SimpleQueryMessage;
 
 use crate::{
+    alter::{EDGES, FACTS, PostgresAlterer},
     catalog::{CatalogReader, Names, queries, quoted},
     failure::Failures,
     options::{Access, PostgresTargetOptions},
@@ -373,6 +375,16 @@ impl Target for PostgresTarget {
 
     fn end_loss_check(&mut self) -> Result<Vec<Loss>, TargetError> {
         self.end_watch()
+    }
+
+    fn alterer(&mut self) -> Result<Option<Box<dyn Alterer>>, TargetError> {
+        self.read()?;
+        let names = self.names();
+        let schemas = Param::Texts(Some(names.schemas()));
+        let asked = vec![Query::new(EDGES, Vec::new()), Query::new(FACTS, vec![schemas])];
+        let answers = self.wire.queries(asked).map_err(|fault| unreadable(&self.failures, fault))?;
+        let (schema, made) = (self.reader.schema(), self.reader.definitions());
+        Ok(Some(Box::new(PostgresAlterer::new(schema, made, names, &answers[0], &answers[1]))))
     }
 
     fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError> {

@@ -7,6 +7,7 @@
 //! This crate never knows a database: a backend implements [`target::Target`]. Begin reading at [`survey`].
 
 pub mod adoption;
+pub mod alterer;
 mod error;
 pub mod execution;
 pub mod files;

@@ -1,5 +1,6 @@
 //! Decides what a command does. Pure: a survey and a goal go in, an ordered plan or a refusal comes out.
 
+mod alter;
 mod data;
 mod mend;
 mod only;

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, error::Error, io, path::PathBuf, sync::Arc, tim
 use longshore_cause::OutsideCause;
 
 use crate::{
+    alterer::Alterer,
     execution::loss::{Loss, LossCheck},
     files::migration::{Direction, MigrationId},
     files::script::Dialect,
@@ -335,6 +336,11 @@ pub trait Target: Session {
 
     /// Counts the same again, and gives what there is less of. Ends the check, as a roll-back does.
     fn end_loss_check(&mut self) -> Result<Vec<Loss>, TargetError>;
+
+    /// Who plans how its tables are changed in place; `None` for a database whose tables are rebuilt.
+    fn alterer(&mut self) -> Result<Option<Box<dyn Alterer>>, TargetError> {
+        Ok(None)
+    }
 
     /// Copies the database aside, keeps the last few copies, and says where; `None` for a database that cannot.
     fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError>;

@@ -5,7 +5,7 @@ use super::{
     index_text::IndexText,
     names::{Names, quoted},
     owner::{Owner, Owners, Rank},
-    table::{Draft, literal},
+    table::{Draft, joined, literal},
 };
 use crate::catalog::reader::Fields;
 
@@ -22,48 +22,41 @@ pub(super) fn constraint(row: &Fields<'_>, names: &Names, owners: &mut Owners, d
     let owner = owners.of(&owner_name, base);
     let base_definition =
         Definition::new().with_optional(Facet::Validity, validity).with_optional(Facet::Comment, comment);
-    match row.text("kind") {
-        "p" => primary_key(owner, &owner_name, columns, &valid),
+    let (object, rank) = match row.text("kind") {
+        "p" => {
+            primary_key(owner, &owner_name, columns, &valid);
+            if let Some(draft) = draft {
+                draft.lines.push(format!("CONSTRAINT {} {written}", quoted(own_name)));
+            }
+            return;
+        }
         "u" => {
-            let terms = behind_columns(&valid);
-            owner.add_constraint(
-                ObjectKind::Unique,
-                &owner_name,
-                columns,
-                base_definition.with_optional(Facet::Terms, terms),
-            );
+            let definition = base_definition.with_optional(Facet::Terms, behind_columns(&valid));
+            (owner.add_constraint(ObjectKind::Unique, &owner_name, columns, definition), Rank::Constraint)
         }
         "f" => {
             let references = valid.find(" REFERENCES ").map_or(valid.as_str(), |at| &valid[at + 1..]);
             let definition = base_definition.with(Facet::References, references);
-            owner.add_constraint(ObjectKind::ForeignKey, &owner_name, columns, definition);
+            (owner.add_constraint(ObjectKind::ForeignKey, &owner_name, columns, definition), Rank::ForeignKey)
         }
         "x" => {
             let terms = valid.strip_prefix("EXCLUDE ").unwrap_or(&valid);
-            owner.add_constraint(ObjectKind::Exclusion, &owner_name, terms, base_definition);
+            (owner.add_constraint(ObjectKind::Exclusion, &owner_name, terms, base_definition), Rank::Constraint)
         }
         _ => {
             let expression = names.optional(row.optional("expression")).unwrap_or_else(|| valid.clone());
             let expression = without_brackets(&expression);
             let rest = valid.contains(" NO INHERIT").then(|| "NO INHERIT".to_owned());
             let definition = base_definition.with_optional(Facet::Terms, rest);
-            owner.add_constraint(ObjectKind::Check, &owner_name, expression, definition);
+            (owner.add_constraint(ObjectKind::Check, &owner_name, expression, definition), Rank::Constraint)
         }
-    }
-    let Some(draft) = draft else { return };
-    let line = format!("CONSTRAINT {} {written}", quoted(own_name));
-    if row.text("kind") == "f" {
-        let sql = format!("ALTER TABLE {} ADD {line}", draft.sql);
-        let object = owner.objects.keys().filter(|object| object.kind == ObjectKind::ForeignKey);
-        let object = object.filter(|object| object.name.starts_with(columns)).max().cloned();
-        if let Some(object) = object {
-            owner.make(Rank::ForeignKey, object, sql);
-        }
-    } else if is_valid && !draft.is_partition {
-        draft.lines.push(line);
-    } else {
-        draft.after.push(format!("ALTER TABLE {} ADD {line}", draft.sql));
-    }
+    };
+    let (word, on) = if row.truth("is_of_domain") { ("DOMAIN", "DOMAIN ") } else { ("TABLE", "") };
+    let (name, sql) = (quoted(own_name), names.sql(schema, base));
+    let comment = row.optional("comment");
+    let comment = comment.map(|text| format!("COMMENT ON CONSTRAINT {name} ON {on}{sql} IS {}", literal(text)));
+    let made = format!("ALTER {word} {sql} ADD CONSTRAINT {name} {written}");
+    owner.make(rank, object, joined([Some(made), comment].into_iter().flatten()));
 }
 
 fn primary_key(owner: &mut Owner, owner_name: &str, columns: &str, written: &str) {

@@ -135,9 +135,6 @@ fn build(names: &Names, answers: &[Vec<Row>]) -> Owners {
     }
     for row in rows(3).filter(|row| !is_ledger(row, "owner")) {
         constraint::constraint(&row, names, &mut owners, drafts.get_mut(&of_owner(&row)));
-        if row.truth("is_of_domain") {
-            routine::domain_constraint(&row, names, &mut owners);
-        }
     }
     for row in rows(4).filter(|row| !is_ledger(row, "owner")) {
         part::index(&row, names, &mut owners);
