@@ -1,5 +1,6 @@
 //! PostgreSQL as a target of migrations.
 
+mod backup;
 mod ledger;
 mod lock;
 mod loss_check;
@@ -387,9 +388,8 @@ impl Target for PostgresTarget {
         Ok(Some(Box::new(PostgresAlterer::new(schema, made, names, &answers[0], &answers[1]))))
     }
 
-    fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError> {
-        // A server has backups of its own, and a client cannot make one of a running database in reasonable time.
-        Ok(None)
+    fn back_up(&mut self, tables: &BTreeSet<String>) -> Result<Option<PathBuf>, TargetError> {
+        self.copy_aside(tables)
     }
 
     fn remember_verified(&mut self, source: &VerifiedSource) -> Result<(), TargetError> {

@@ -82,6 +82,14 @@ pub enum TargetError {
         /// What the system said.
         source: io::Error,
     },
+    /// Tables are too large to be copied aside.
+    #[error("{tables} hold {mebibytes} MiB, which is too much to copy before a rollback")]
+    TooLarge {
+        /// Their names.
+        tables: String,
+        /// How much.
+        mebibytes: i64,
+    },
     /// The target cannot do this at all.
     #[error("{database} does not offer {what}")]
     Unsupported {
@@ -342,8 +350,10 @@ pub trait Target: Session {
         Ok(None)
     }
 
-    /// Copies the database aside, keeps the last few copies, and says where; `None` for a database that cannot.
-    fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError>;
+    /// Copies aside what a command can lose, keeps the last few copies, and says where: the whole database where that
+    /// is a file, of a server those tables that hold rows. `None` where there is nothing to copy.
+    /// [`TargetError::TooLarge`] where a copy would take too long.
+    fn back_up(&mut self, tables: &BTreeSet<String>) -> Result<Option<PathBuf>, TargetError>;
 
     /// Remembers that a source was found in order, so that the next look is cheap. Between `begin` and `commit`.
     fn remember_verified(&mut self, source: &VerifiedSource) -> Result<(), TargetError>;

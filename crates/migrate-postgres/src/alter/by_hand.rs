@@ -6,7 +6,7 @@ use longshore_migrate::{
 };
 
 use super::{
-    PostgresAlterer, part,
+    PostgresAlterer, part, types,
     work::{Limit, Work},
 };
 use crate::catalog::quoted;
@@ -31,6 +31,9 @@ pub(super) fn by_hand(
         let how =
             "PostgreSQL cannot divide a table otherwise: make a new one with that key, copy the rows and rename it";
         return Some(how.to_owned());
+    }
+    if let Some(statement) = types::renamed(&work, object) {
+        return Some(format!("it seems to have another name now; if so, run by hand: {statement}"));
     }
     let statements: Vec<String> =
         Work::new(alterer, request, Limit::None).plan().into_iter().map(|one| one.sql).collect();

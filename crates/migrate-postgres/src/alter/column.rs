@@ -157,7 +157,7 @@ pub(super) fn remake(work: &mut Work<'_>, object: &ObjectName) {
         _ => Vec::new(),
     };
     let sql = format!("ALTER TABLE {} DROP COLUMN {}", column.table, column.name);
-    work.say_if(Stage::Dropped, object, sql, conditions);
+    work.queue(Stage::Dropped, RepairAction::Replace, object, sql, conditions);
     add(work, object, &expected);
 }
 
@@ -181,7 +181,10 @@ fn change_type(work: &mut Work<'_>, column: &Column<'_>, expected: &Definition, 
     } else {
         format!(" USING {}", rows::converted(&column.name, to))
     };
-    let conditions = if to == from { Vec::new() } else { vec![rows::changed(column.object, &column.table, from, to)] };
+    // A type that is made in this very repair cannot be asked before; it takes every text as it is, or fails.
+    let is_new = work.is_missing_type(to);
+    let conditions =
+        if to == from || is_new { Vec::new() } else { vec![rows::changed(column.object, &column.table, from, to)] };
     let sql = format!(
         "ALTER TABLE {} ALTER COLUMN {} TYPE {to}{}{using}",
         column.table,

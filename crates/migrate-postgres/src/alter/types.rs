@@ -22,9 +22,22 @@ pub(super) fn alter(work: &mut Work<'_>, object: &ObjectName, kinds: &BTreeSet<D
         ObjectKind::Function if is_there => function(work, object, kinds),
         ObjectKind::Type if is_there => shape(work, object, kinds),
         ObjectKind::Domain if is_there => domain(work, object, kinds),
-        _ if is_there => {}
+        _ if is_there || renamed(work, object).is_some() => {}
         _ => work.make_whole(object),
     }
+}
+
+/// A type that no migration made and that is the same but for its name: columns have it, so only a person knows.
+pub(super) fn renamed(work: &Work<'_>, object: &ObjectName) -> Option<String> {
+    let expected = work.request.expected.definition(object)?;
+    let observed = work.alterer.observed.objects();
+    let mut same = observed.filter(|(other, definition)| {
+        let is_type = matches!(object.kind, ObjectKind::Type | ObjectKind::Domain) && other.kind == object.kind;
+        is_type && *definition == expected && !work.request.expected.contains(other)
+    });
+    let (other, _) = same.next()?;
+    let word = object.kind.word().to_uppercase();
+    Some(format!("ALTER {word} {} RENAME TO {}", work.sql(&other.name), work.place(&object.name).1))
 }
 
 fn facet(work: &Work<'_>, object: &ObjectName, facet: Facet) -> (Option<String>, Option<String>) {

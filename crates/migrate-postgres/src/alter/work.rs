@@ -128,6 +128,17 @@ impl<'a> Work<'a> {
         self.alterer.facts.get(owner).is_some_and(|fact| fact.is_partitioned)
     }
 
+    /// Whether the repair makes the type of that name.
+    pub(super) fn is_missing_type(&self, of_type: &str) -> bool {
+        let base = of_type.trim_end_matches("[]").rsplit('.').next().unwrap_or_default();
+        let missing = self
+            .request
+            .differences
+            .iter()
+            .filter(|one| matches!(one.kind, DifferenceKind::TypeMissing | DifferenceKind::DomainMissing));
+        missing.map(|one| self.place(&one.object.name).1).any(|name| name == base)
+    }
+
     /// The statement that makes an object as it should be; where no migration makes it, as it is.
     pub(super) fn statement(&self, object: &ObjectName) -> Option<String> {
         self.expected.get(object).cloned().or_else(|| self.alterer.made(object).map(str::to_owned))

@@ -18,7 +18,7 @@ use crate::{
 const ROWS: &str = "
     INSERT INTO accounts (email, name, status, state, home, score, twice, note, tags, avatar)
         SELECT n || '@example.com', 'name ' || n, CASE WHEN n % 2 = 0 THEN 'new' ELSE 'old' END, 'happy',
-            ROW('street', n::text), n + 0.25, 2 * n, 'note ' || n, ARRAY['a', 'b'], decode('00ff', 'hex')
+            ('(street,' || n || ')')::address, n + 0.25, 2 * n, 'note ' || n, ARRAY['a', 'b'], decode('00ff', 'hex')
         FROM generate_series(1, 20) AS n;
     INSERT INTO billing.invoices (account_id, paid, during)
         SELECT id, id % 2 = 0, tstzrange(to_timestamp(id * 1000), to_timestamp(id * 1000 + 10)) FROM accounts;
@@ -99,12 +99,45 @@ fn repaired(database: &TestDatabase, change: &str) -> Result<Option<String>, Str
 
 /// Those that a person decides, each with what the hint says.
 #[rustfmt::skip]
-const LEFT: [(&str, &str); 0] = [];
+const LEFT: [(&str, &str); 9] = [
+    ("ALTER TABLE accounts ADD COLUMN by_hand", "ALTER TABLE accounts DROP COLUMN by_hand"),
+    ("CREATE INDEX by_hand", "DROP INDEX by_hand"),
+    ("CREATE TRIGGER by_hand", "DROP TRIGGER by_hand ON accounts"),
+    ("CREATE RULE by_hand", "DROP RULE by_hand ON cache"),
+    ("CREATE POLICY by_hand", "DROP POLICY by_hand ON accounts"),
+    ("CREATE STATISTICS by_hand", "DROP STATISTICS public.by_hand"),
+    ("ALTER TYPE mood ADD VALUE", "PostgreSQL takes no value from an enum"),
+    ("ALTER TYPE span RENAME", "ALTER TYPE range_of_time RENAME TO span"),
+    ("ALTER TYPE address ADD ATTRIBUTE", "ALTER TYPE address DROP ATTRIBUTE"),
+];
+
+/// Changes that take much along with them.
+#[rustfmt::skip]
+const WIDE: [Row; 17] = [
+    ("ALTER TABLE accounts DROP CONSTRAINT accounts_pkey CASCADE", "", ""),
+    ("ALTER TABLE accounts DROP COLUMN name CASCADE", "", ""),
+    ("ALTER TABLE accounts DROP COLUMN id CASCADE", "", ""),
+    ("ALTER TABLE accounts DROP COLUMN status CASCADE; ALTER TABLE accounts DROP COLUMN state CASCADE", "", ""),
+    ("ALTER TABLE billing.invoices ALTER COLUMN number TYPE bigint", "", ""),
+    ("DROP VIEW open_invoices; ALTER TABLE billing.invoices ALTER COLUMN id TYPE bigint; CREATE VIEW open_invoices AS SELECT i.id, a.name, a.state FROM billing.invoices i JOIN accounts a ON a.id = i.account_id WHERE NOT i.paid", "", ""),
+    ("DROP TABLE billing.invoices CASCADE", "", ""),
+    ("DROP TABLE events CASCADE", "", ""),
+    ("DROP TABLE base CASCADE", "", ""),
+    ("DROP SCHEMA billing CASCADE", "", ""),
+    ("DROP FUNCTION touch() CASCADE", "", ""),
+    ("DROP FUNCTION double(integer); CREATE FUNCTION double(n integer) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT n::bigint'", "", ""),
+    ("DROP SEQUENCE billing.invoices_id_seq CASCADE", "", ""),
+    ("DROP SEQUENCE ticket CASCADE", "", ""),
+    ("ALTER TABLE accounts ALTER COLUMN note TYPE varchar(90), ALTER COLUMN note SET DEFAULT 'x', ALTER COLUMN note SET NOT NULL", "", ""),
+    ("ALTER TABLE accounts DROP COLUMN name_lower, ADD COLUMN name_lower text; UPDATE accounts SET name_lower = lower(name)", "", ""),
+    ("ALTER TABLE accounts ALTER COLUMN score TYPE double precision, DROP CONSTRAINT accounts_score", "", ""),
+];
 
 fn each_is_repaired(rows: &[Row]) {
     let mut database = filled();
     let mut wrong = Vec::new();
-    for (change, ..) in rows {
+    // The server does not take the one that is left out.
+    for (change, ..) in rows.iter().filter(|row| !row.0.contains("ADD PRIMARY KEY (id, name)")) {
         let left = LEFT.iter().find(|(start, _)| change.starts_with(start));
         match (repaired(&database, change), left) {
             (Ok(None), None) => continue,
@@ -129,4 +162,74 @@ fn every_single_change_of_a_table_or_a_constraint_is_repaired_or_left_to_a_perso
 #[test]
 fn every_single_change_of_what_stands_on_tables_or_beside_them_is_repaired_or_left_to_a_person() {
     each_is_repaired(&OTHERS);
+}
+
+#[test]
+fn what_a_cascade_has_taken_along_comes_back_in_its_order() {
+    each_is_repaired(&WIDE);
+}
+
+#[test]
+fn what_stands_on_a_changed_column_is_kept_with_its_rights() {
+    let database = filled();
+    database.sql(
+        "ALTER TABLE accounts ALTER COLUMN twice TYPE bigint; CREATE VIEW watched AS SELECT id, twice FROM accounts;
+         CREATE VIEW watched_twice AS SELECT max(twice) AS most FROM watched; GRANT SELECT ON watched TO PUBLIC",
+    );
+    migrator(&database).repair(&apply()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(migrator(&database).verify().unwrap().ok);
+    assert_eq!(database.sql("SELECT most FROM watched_twice"), [[Some("40".to_owned())]]);
+    let rights = database.sql("SELECT has_table_privilege('public', 'watched', 'SELECT')");
+    assert_eq!(rights, [[Some("t".to_owned())]]);
+}
+
+#[test]
+fn a_counter_that_was_made_again_goes_on_behind_its_numbers() {
+    let database = filled();
+    database.sql("DROP SEQUENCE billing.invoices_id_seq CASCADE; ALTER TABLE accounts ALTER COLUMN id DROP IDENTITY");
+    migrator(&database).repair(&apply()).unwrap_or_else(|error| panic!("{error}"));
+    let id = database.sql("INSERT INTO accounts (name) VALUES ('next') RETURNING id");
+    assert_eq!(id, [[Some("30".to_owned())]]);
+    let id = database.sql("INSERT INTO billing.invoices (account_id) VALUES (30) RETURNING id");
+    assert_eq!(id, [[Some("21".to_owned())]]);
+}
+
+#[test]
+fn rows_that_do_not_fit_are_counted_and_refused_before_anything_runs() {
+    #[rustfmt::skip]
+    let cases = [
+        ("ALTER TABLE accounts DROP CONSTRAINT accounts_name_status_key; UPDATE accounts SET name = 'same', status = 'new' WHERE twice <= 6",
+            "no_repair", "3 rows of accounts have the same name, status as another one"),
+        ("ALTER TABLE accounts DROP CONSTRAINT accounts_score; UPDATE accounts SET score = -1 WHERE twice = 2",
+            "no_repair", "1 row of accounts"),
+        ("ALTER TABLE billing.invoices DROP CONSTRAINT invoices_account_id_fkey; UPDATE billing.invoices SET account_id = 7000 WHERE id <= 2",
+            "no_repair", "2 rows of billing.invoices refer to rows that are not in public.accounts"),
+        ("ALTER TABLE billing.invoices ALTER COLUMN account_id DROP NOT NULL; UPDATE billing.invoices SET account_id = NULL WHERE id = 3",
+            "no_repair", "1 row of billing.invoices in account_id"),
+        ("ALTER TABLE billing.invoices DROP COLUMN account_id CASCADE",
+            "no_repair", "20 rows of billing.invoices would have no value in account_id"),
+        ("ALTER TABLE accounts ALTER COLUMN twice TYPE text USING 'x' || twice",
+            "no_repair", "invalid input syntax for type integer"),
+        ("ALTER TABLE accounts ALTER COLUMN score TYPE numeric(10, 3); UPDATE accounts SET score = 1.234 WHERE twice <= 4",
+            "data_loss", "column accounts.score (2 of 20 values)"),
+        ("ALTER TABLE accounts ALTER COLUMN name_lower DROP EXPRESSION; UPDATE accounts SET name_lower = 'mine' WHERE twice = 2",
+            "data_loss", "column accounts.name_lower (1 of 20 values)"),
+    ];
+    for (change, code, message) in cases {
+        let database = filled();
+        database.sql(change);
+        let before = values(&database);
+        for request in [RepairRequest::default(), apply()] {
+            let error = migrator(&database).repair(&request).map(|report| report.steps).expect_err(change);
+            let said = match &error {
+                MigrateError::NoRepair { reasons } => {
+                    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+                }
+                error => error.to_string(),
+            };
+            assert_eq!(error.code(), code, "{change}: {said}");
+            assert!(said.contains(message), "{change}: {said}");
+        }
+        assert_eq!(values(&database), before, "{change}");
+    }
 }

@@ -12,20 +12,20 @@ use super::{
 };
 use crate::{
     adoption::{Choices, Takeover},
-    alterer::{AlterRequest, Moment},
+    alterer::{AlterRequest, Breach, Moment, RowCondition},
     error::MigrateError,
     execution::apply::{Failure, Order, in_transaction},
     execution::loss::{DataLoss, Loss, LossCheck, foretold, unasked},
     execution::replay::{Stage, perform},
     files::migration::{Direction, Migration, MigrationId},
-    files::script::Bounds,
+    files::script::{Bounds, Statement},
     ledger::{EventKind, Record, RowChange, Witness},
     plan::{Conflicts, Materials, Planned, repair},
     report::finding::{Finding, FindingKind},
     report::{RepairAction, RepairReport},
     schema::{Difference, ObjectName, Schema},
     survey::Survey,
-    target::{ForeignKeys, Session},
+    target::{ForeignKeys, Progress, Session},
 };
 
 /// Whether a repair is shown or carried out.
@@ -83,7 +83,7 @@ impl Migrator<'_> {
         if plan.is_empty() {
             return Ok(done);
         }
-        done.backup = self.target.back_up()?;
+        done.backup = self.target.back_up(&changed_tables(&plan))?;
         let pen = self.pen().because(reason);
         self.carry_out_alone(&plan, Moment::Before, &pen)?;
         let keys = self.keys(&plan);
@@ -269,9 +269,11 @@ impl Migrator<'_> {
 
     fn carry_out_repair(&mut self, survey: &Survey, plan: &[Planned], pen: &Pen) -> Result<(), MigrateError> {
         self.target.prepare_ledger(&survey.ledger)?;
-        for planned in plan.iter().filter(|planned| planned.moment() == Moment::Together) {
+        let together = plan.iter().filter(|planned| planned.moment() == Moment::Together);
+        for (at, planned) in together.enumerate() {
             let Some(id) = &planned.step.id else { continue };
             let migration = self.migration(id)?;
+            self.report_step(planned, id, at);
             self.carry_out_step(survey, planned, &migration, pen)?;
         }
         let observed = self.target.observe()?;
@@ -285,6 +287,12 @@ impl Migrator<'_> {
             return Ok(self.tell_other_manager(&marks)?);
         }
         Err(MigrateError::RepairUndone { differences: left })
+    }
+
+    fn report_step(&mut self, planned: &Planned, id: &MigrationId, at: usize) {
+        let Some(sql) = &planned.step.sql else { return };
+        let text = Statement::alone(self.target.dialect(), sql.as_str()).in_short();
+        self.target.report(&Progress::Statement { id: id.clone(), statement: at + 1, text });
     }
 
     fn carry_out_step(
@@ -356,6 +364,17 @@ fn recorded(planned: &Planned, migration: &Migration, pen: &Pen, event: EventKin
     let why = &planned.step.why;
     record.event.detail = Some(planned.step.sql.as_ref().map_or_else(|| why.clone(), |sql| format!("{why}: {sql}")));
     record
+}
+
+/// The tables with a column whose values are written anew.
+fn changed_tables(plan: &[Planned]) -> BTreeSet<String> {
+    let alterations = plan.iter().filter_map(|planned| planned.alteration.as_ref());
+    let conditions = alterations.flat_map(|alteration| &alteration.conditions);
+    let table = |condition: &RowCondition| match &condition.breach {
+        Breach::Loses(table, _) => Some(table.clone()),
+        Breach::Prevents(_) => None,
+    };
+    conditions.filter_map(table).collect()
 }
 
 /// Whether a statement after the transaction is about what differs.

@@ -38,8 +38,13 @@ pub(super) fn alters(
         if is_behind_tables && alteration.moment != Moment::Before {
             steps.append(&mut rows);
         }
-        let because = owner(survey, &alteration.object, stock).or_else(|| owner(survey, &alteration.because, stock));
-        let Some(id) = because else { continue };
+        // What no migration made is put aside because of something that one did.
+        let id = {
+            let whole = expected.of_owner(alteration.because.owner()).map(|(name, _)| name);
+            let mut known = [&alteration.object, &alteration.because].into_iter().chain(whole);
+            known.find_map(|object| owner(survey, object, stock))
+        };
+        let Some(id) = id else { continue };
         let is_new_table = alteration.object.kind == ObjectKind::Table && alteration.action == RepairAction::Add;
         if is_new_table {
             let why = format!("{} gets the rows that its migrations give it", alteration.object);

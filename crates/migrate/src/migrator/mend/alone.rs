@@ -24,6 +24,7 @@ impl Migrator<'_> {
         for planned in plan.iter().filter(|planned| planned.moment() == moment) {
             let (Some(id), Some(sql)) = (&planned.step.id, &planned.step.sql) else { continue };
             let migration = self.migration(id)?;
+            self.report_step(planned, id, count);
             let is_bare = self.target.is_outside_transactions(sql);
             if is_bare {
                 self.target.execute(sql)?;
