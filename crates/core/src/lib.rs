@@ -31,6 +31,7 @@ pub use job::type_settings::TypeSettings;
 pub use job::valid_job::ValidJob;
 pub use job::{Attempt, AttemptOutcome, Job};
 pub use liveness::search_rounds::{SearchRound, SearchRounds};
+pub use liveness::told_claims::ToldClaims;
 pub use liveness::worker_watches::{WorkerReading, WorkerWatches};
 pub use longshore_cause::{OutsideCause, is_want_of_files};
 pub use store::console::{
@@ -45,6 +46,8 @@ pub use store::health::{
 };
 pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
 pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
+pub use store::wakeups::changes::{Cancellation, Changes, JobKind, Known};
+pub use store::wakeups::subscribers::{Subscribers, Subscription};
 pub use store::wakeups::{Hint, Interest, Wakeups};
 pub use store::worker_session::{SessionLost, WorkerSession};
 pub use store::{
