@@ -2,10 +2,11 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use longshore_core::StoreError;
+use longshore_core::{OutsideCause, StoreError};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{AsyncMessage, Config, Error, Row};
 
 use super::fault::{ErrorContext, Fault};
@@ -13,6 +14,14 @@ use super::standing::{drive, in_words};
 use super::statements::{BEGIN, Call, Session};
 use crate::options::PostgresOptions;
 use longshore_postgres_server::connect_with;
+
+/// How long to wait for a connection of this process when the server gives no other one.
+const SHARE_WAIT: Duration = Duration::from_secs(2);
+
+/// What a session sets whatever its role has. A plan that was made while a table was empty would keep its sequential
+/// scan. A session that waits for work is no idle one; older servers do not know such a limit.
+const SETTINGS: &str = "SET enable_seqscan = off; SET default_transaction_isolation = 'read committed'; SET jit = off;
+    SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout' AND setting <> '0'";
 
 /// The connections for statements: made when they are needed, kept while the store is open.
 #[derive(Clone, Debug)]
@@ -27,6 +36,8 @@ struct Shared {
     handle: Handle,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Session>>,
+    /// A connection is idle again.
+    returned: Notify,
     /// When a connection was last lost or could not be made, by the store's clock.
     last_loss: Mutex<Option<Duration>>,
 }
@@ -41,6 +52,7 @@ impl Pool {
                 handle,
                 permits,
                 idle: Mutex::default(),
+                returned: Notify::new(),
                 last_loss: Mutex::default(),
             }),
         }
@@ -52,9 +64,29 @@ impl Pool {
         let permit = Arc::clone(&shared.permits).acquire_owned().await.map_err(|_| shared.context.closed())?;
         let session = match shared.idle() {
             Some(session) => session,
-            None => self.connect().await?,
+            None => self.connect_or_share().await?,
         };
         Ok(PooledSession { session: Some(session), shared: Arc::clone(shared), _permit: permit })
+    }
+
+    /// A new connection. If the server has none left, the next one that others of this pool give back.
+    async fn connect_or_share(&self) -> Result<Session, StoreError> {
+        let refused = match self.connect().await {
+            Err(StoreError::Outside(cause @ OutsideCause::TooManyConnections { .. })) => cause,
+            answer => return answer,
+        };
+        let shared = &self.shared;
+        let until = Instant::now() + SHARE_WAIT;
+        loop {
+            let returned = shared.returned.notified();
+            if let Some(session) = shared.idle() {
+                return Ok(session);
+            }
+            let is_alone = shared.permits.available_permits() + 1 >= shared.options.connections_max;
+            if is_alone || timeout_at(until, returned).await.is_err() {
+                return Err(refused.into());
+            }
+        }
     }
 
     /// A connection in a transaction.
@@ -108,10 +140,7 @@ impl Pool {
             say_ended.send_replace(Some(in_words(error.as_ref())));
         });
         if !options.is_pooled {
-            // A plan that was made while a table was empty would keep its sequential scan.
-            let settings =
-                "SET enable_seqscan = off; SET default_transaction_isolation = 'read committed'; SET jit = off";
-            client.batch_execute(settings).await.map_err(|error| context.unreachable(&error))?;
+            client.batch_execute(SETTINGS).await.map_err(|error| context.unreachable(&error))?;
         }
         let session = Session::new(client, Arc::clone(&options.schema), options.is_pooled);
         Ok((session, ended, driver.abort_handle()))
@@ -153,7 +182,7 @@ impl Shared {
     fn idle(&self) -> Option<Session> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(session) = idle.pop() {
-            if !session.client.is_closed() {
+            if session.is_usable() {
                 return Some(session);
             }
         }
@@ -161,8 +190,9 @@ impl Shared {
     }
 
     fn keep(&self, session: Session) {
-        if !session.client.is_closed() && !self.permits.is_closed() {
+        if session.is_usable() && !self.permits.is_closed() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            self.returned.notify_one();
         }
     }
 }
