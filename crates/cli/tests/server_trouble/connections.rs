@@ -9,7 +9,7 @@ use crate::site::Site;
 #[test]
 fn a_worker_that_finds_no_free_connection_at_its_start_says_so() {
     let site = Site::on(&Cluster::shared());
-    site.alter_database("CONNECTION LIMIT 0");
+    site.limit_connections(0);
     for words in [
         &["work", "--json"][..],
         &["enqueue", "note", "--json"],
@@ -24,13 +24,13 @@ fn a_worker_that_finds_no_free_connection_at_its_start_says_so() {
 fn a_worker_whose_connections_are_taken_by_others_goes_on_when_it_gets_them_back() {
     let site = Site::on(&Cluster::shared());
     let (mut worker, id) = site.busy_worker();
-    site.alter_database("CONNECTION LIMIT 0");
+    site.limit_connections(0);
     site.end_sessions();
     worker.until_log_has("has no free connection");
     site.let_jobs_end();
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!((site.ids("marks"), site.status(id)), (vec![id], "running".to_owned()));
-    site.alter_database("CONNECTION LIMIT -1");
+    site.limit_connections(-1);
     site.assert_goes_on(id);
     worker.until_log_has("the store works again");
     assert!(worker.lines_with("the store fails") <= 2, "{}", worker.log());
@@ -44,7 +44,7 @@ fn a_worker_whose_connections_are_taken_by_others_goes_on_when_it_gets_them_back
 async fn producers_under_load_share_the_few_connections_that_the_server_gives() {
     let site = Site::on(&Cluster::shared());
     let queue = Queue::open(site.url()).await.unwrap();
-    site.alter_database("CONNECTION LIMIT 1");
+    site.limit_connections(1);
     let mut producers = Vec::new();
     for _ in 0..32 {
         let queue = queue.clone();

@@ -22,15 +22,15 @@ fn jobs(count: usize) -> Vec<NewJob> {
 }
 
 /// What a time limit of the role says while a statement waits.
-async fn a_limit_is_told(setting: &str, code: &str, cause: &str) {
+async fn a_limit_is_told(setting: &str, cause: &str, (code, cause_of_command): (&str, &str)) {
     let site = Site::on(&Cluster::shared());
-    site.alter_database(&format!("SET {setting}"));
+    site.alter_role(&format!("SET {setting}"));
     let (mut worker, id) = site.busy_worker();
     let holder = locked(&site, "running").await;
     site.let_jobs_end();
     worker.until_log_has(cause);
     let enqueued = locked(&site, "job").await;
-    site.run(&["enqueue", "note", "--json"]).assert_fails(code, cause);
+    site.run(&["enqueue", "note", "--json"]).assert_fails(code, cause_of_command);
     drop((enqueued, holder));
     site.assert_goes_on(id);
     worker.assert_told_once(cause);
@@ -39,20 +39,21 @@ async fn a_limit_is_told(setting: &str, code: &str, cause: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_timeout_of_the_role_is_named_and_outcomes_are_stored_afterwards() {
-    a_limit_is_told("statement_timeout = '400ms'", "statement_cancelled", "statement timeout").await;
+    a_limit_is_told("statement_timeout = '400ms'", "statement timeout", ("statement_cancelled", "statement timeout"))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_timeout_of_the_role_is_named_and_outcomes_are_stored_afterwards() {
-    a_limit_is_told("lock_timeout = '400ms'", "database_locked", "lock timeout").await;
+    a_limit_is_told("lock_timeout = '400ms'", "lock timeout", ("database_locked", "is locked")).await;
 }
 
 /// Their sessions are idle between heartbeats.
 #[test]
 fn limits_on_idle_sessions_do_not_end_those_of_a_worker() {
     let site = Site::on(&Cluster::shared());
-    site.alter_database("SET idle_session_timeout = '200ms'");
-    site.alter_database("SET idle_in_transaction_session_timeout = '200ms'");
+    site.alter_role("SET idle_session_timeout = '200ms'");
+    site.alter_role("SET idle_in_transaction_session_timeout = '200ms'");
     let (mut worker, id) = site.busy_worker();
     std::thread::sleep(Duration::from_secs(3));
     site.let_jobs_end();
@@ -69,7 +70,7 @@ async fn roles_with_a_stricter_isolation_work_as_others_directly_and_behind_a_po
         let cluster = Cluster::shared();
         let site = Site::on(&cluster);
         let pool = PgBouncer::before(&cluster);
-        site.alter_database(&format!("SET default_transaction_isolation = '{isolation}'"));
+        site.alter_role(&format!("SET default_transaction_isolation = '{isolation}'"));
         let pooled = site.database.url_through(pool.port());
         let site = site.at(pooled);
         let mut workers = [site.worker(), site.worker()];
@@ -105,7 +106,7 @@ async fn roles_with_a_stricter_isolation_work_as_others_directly_and_behind_a_po
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_with_a_foreign_transaction_costs_nothing() {
     let site = Site::on(&Cluster::shared());
-    site.alter_database("SET deadlock_timeout = '200ms'");
+    site.alter_role("SET deadlock_timeout = '200ms'");
     let ids = [site.enqueue("slow"), site.enqueue("slow")];
     let mut worker = site.worker();
     site.until("both have begun", || site.ids("began").len() == 2);

@@ -29,7 +29,7 @@ fn migrations_do_not_depend_on_the_time_limits_of_the_role() {
     );
     let settings = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"];
     for setting in settings {
-        site.alter_database(&format!("SET {setting} = '500ms'"));
+        site.alter_role(&format!("SET {setting} = '500ms'"));
     }
     let ran = site.run(&["migrate", "up", "--json"]);
     assert_eq!(ran.exit, Some(0), "{ran:?}");

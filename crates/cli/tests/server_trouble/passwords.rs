@@ -24,7 +24,7 @@ fn a_worker_reads_the_password_file_again_when_its_password_was_changed() {
     cluster.sql("ALTER ROLE app PASSWORD 'second'");
     site.let_jobs_end();
     // Nothing ends the sessions that began before.
-    site.assert_goes_on(id);
+    site.until_completed(id);
     site.run(&["enqueue", "note", "--json"]).assert_fails("login_refused", "refused the login: password");
     site.end_sessions();
     worker.until_log_has("refused the login");

@@ -19,6 +19,7 @@ fn a_server_that_shuts_down_fast_gets_the_outcomes_when_it_is_back() {
     }
     cluster.start();
     site.assert_goes_on(id);
+    worker.until_log_has("the store works again");
     assert!(worker.lines_with("the store fails") <= 2, "{}", worker.log());
     assert!(worker.log().lines().count() < 20, "{}", worker.log());
     worker.assert_readable();

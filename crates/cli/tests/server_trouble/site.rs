@@ -71,9 +71,14 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    /// `ALTER DATABASE … SET`, for sessions that begin later, by the superuser.
-    pub(crate) fn alter_database(&self, change: &str) {
-        self.database.admin_sql(&format!("ALTER DATABASE {} {change}", self.database.name()));
+    /// How many connections all roles but superusers may have.
+    pub(crate) fn limit_connections(&self, most: i32) {
+        self.database.admin_sql(&format!("ALTER DATABASE {} CONNECTION LIMIT {most}", self.database.name()));
+    }
+
+    /// Gives the role `app` a setting in sessions that begin later, or takes it away: `SET …` or `RESET …`.
+    pub(crate) fn alter_role(&self, change: &str) {
+        self.database.admin_sql(&format!("ALTER ROLE app IN DATABASE {} {change}", self.database.name()));
     }
 
     /// Ends the sessions of the role `app`, as an administrator does.

@@ -32,13 +32,13 @@ fn a_server_that_becomes_read_only_in_the_middle_is_told_once_and_outcomes_are_s
 fn sessions_that_began_read_only_are_replaced_when_the_role_may_write_again() {
     let site = Site::on(&Cluster::shared());
     let (mut worker, id) = site.busy_worker();
-    site.alter_database("SET default_transaction_read_only = on");
+    site.alter_role("SET default_transaction_read_only = on");
     site.end_sessions();
     worker.until_log_has("takes no writes");
     site.let_jobs_end();
     std::thread::sleep(TROUBLE);
     assert_eq!(site.status(id), "running");
-    site.alter_database("RESET default_transaction_read_only");
+    site.alter_role("RESET default_transaction_read_only");
     site.assert_goes_on(id);
     worker.until_log_has("the store works again");
     worker.assert_readable();

@@ -10,18 +10,23 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{AsyncMessage, Config, Error, Row};
 
 use super::fault::{ErrorContext, Fault};
+use super::sql::{Sql, in_schema};
 use super::standing::{drive, in_words};
-use super::statements::{BEGIN, Call, Session};
+use super::statements::{BEGIN, Call, Parameter, Session};
 use crate::options::PostgresOptions;
 use longshore_postgres_server::connect_with;
 
+/// The settings of a connection, whatever its role has. A plan that was made while a table was empty would keep its
+/// sequential scan. Without the third one the server plans a statement with many arrays anew each time, which takes longer
+/// than a small claim. A session that waits for work is no idle one; older servers do not know such a limit.
+const SETTINGS: &str = "SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan; \
+    SET default_transaction_isolation = 'read committed'; \
+    SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout' AND setting <> '0'";
+/// What reads has conditions that may be left out, and its best plan depends on them.
+const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = auto; \
+                             LOCK TABLE ONLY longshore.job IN ACCESS SHARE MODE";
 /// How long to wait for a connection of this process when the server gives no other one.
 const SHARE_WAIT: Duration = Duration::from_secs(2);
-
-/// What a session sets whatever its role has. A plan that was made while a table was empty would keep its sequential
-/// scan. A session that waits for work is no idle one; older servers do not know such a limit.
-const SETTINGS: &str = "SET enable_seqscan = off; SET default_transaction_isolation = 'read committed'; SET jit = off;
-    SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout' AND setting <> '0'";
 
 /// The connections for statements: made when they are needed, kept while the store is open.
 #[derive(Clone, Debug)]
@@ -106,10 +111,11 @@ impl Pool {
         Ok((transaction, answers))
     }
 
-    /// A connection in a transaction that sees one state of the database and writes nothing.
+    /// A connection in a transaction that sees one state of the database and writes nothing. The lock comes before the
+    /// snapshot: else a partition could be dropped between the two, and its jobs would be missing beside their counts.
     pub(crate) async fn begin_reading(&self) -> Result<Transaction, StoreError> {
         let session = self.session().await?;
-        let begun = session.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
+        let begun = session.client.batch_execute(&in_schema(BEGIN_READING, session.schema())).await;
         begun.map_err(|error| self.shared.context.answer(Fault::Database(error), "beginning a transaction"))?;
         Ok(Transaction { session: Some(session) })
     }
@@ -203,6 +209,41 @@ pub(crate) struct PooledSession {
     session: Option<Session>,
     shared: Arc<Shared>,
     _permit: OwnedSemaphorePermit,
+}
+
+/// A statement that is a transaction by itself has the isolation that the role has as its default. A session of ours sets
+/// that; behind a pooler each statement says it.
+impl PooledSession {
+    /// Runs a statement and gives its rows.
+    pub(crate) async fn query(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+        self.committed(Session::query(self, sql, parameters)).await
+    }
+
+    /// Runs a statement that gives at most one row.
+    pub(crate) async fn query_opt(
+        &self,
+        sql: &'static Sql,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Option<Row>, Error> {
+        self.committed(Session::query_opt(self, sql, parameters)).await
+    }
+
+    /// Runs a statement and gives the number of rows that it changed.
+    pub(crate) async fn execute(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<u64, Error> {
+        self.committed(Session::execute(self, sql, parameters)).await
+    }
+
+    async fn committed<T>(&self, statement: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if !self.shared.options.is_pooled {
+            return statement.await;
+        }
+        // Sent together, in this order.
+        let (begun, answer, committed) =
+            tokio::join!(biased; self.client.batch_execute(BEGIN), statement, self.client.batch_execute("COMMIT"));
+        begun?;
+        let answer = answer?;
+        committed.map(|()| answer)
+    }
 }
 
 impl Deref for PooledSession {
