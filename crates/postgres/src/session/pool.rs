@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use tokio_postgres::{AsyncMessage, Config, Error, Row};
 
 use super::fault::{ErrorContext, Fault};
+use super::sql::in_schema;
 use super::standing::{drive, in_words};
 use super::statements::{BEGIN, Call, Session};
 use crate::options::PostgresOptions;
@@ -19,7 +20,8 @@ use longshore_postgres_server::connect_with;
 const SETTINGS: &str = "SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan; \
                         SET default_transaction_isolation = 'read committed'";
 /// What reads has conditions that may be left out, and its best plan depends on them.
-const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = auto";
+const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = auto; \
+                             LOCK TABLE ONLY longshore.job IN ACCESS SHARE MODE";
 
 /// The connections for statements: made when they are needed, kept while the store is open.
 #[derive(Clone, Debug)]
@@ -81,10 +83,11 @@ impl Pool {
         Ok((transaction, answers))
     }
 
-    /// A connection in a transaction that sees one state of the database and writes nothing.
+    /// A connection in a transaction that sees one state of the database and writes nothing. The lock comes before the
+    /// snapshot: else a partition could be dropped between the two, and its jobs would be missing beside their counts.
     pub(crate) async fn begin_reading(&self) -> Result<Transaction, StoreError> {
         let session = self.session().await?;
-        let begun = session.client.batch_execute(BEGIN_READING).await;
+        let begun = session.client.batch_execute(&in_schema(BEGIN_READING, session.schema())).await;
         begun.map_err(|error| self.shared.context.answer(Fault::Database(error), "beginning a transaction"))?;
         Ok(Transaction { session: Some(session) })
     }
