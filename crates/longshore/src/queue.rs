@@ -8,14 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Console, InvalidJobData, JobId, Status, Store, StoreError};
+use longshore_core::{Backend, InvalidJobData, JobId, Status, StoreError};
 
 use crate::InvalidDatabaseUrl;
-
-/// A database that holds jobs: both traits of a backend.
-pub trait Backend: Store + Console {}
-
-impl<T: Store + Console> Backend for T {}
 
 /// A database with jobs. Cheap to clone; all clones share one connection.
 ///

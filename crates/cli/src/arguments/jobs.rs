@@ -195,7 +195,7 @@ pub(crate) struct ListArguments {
 
     /// Continue after this cursor: the "next" of the page before
     #[arg(long, value_name = "CURSOR", allow_negative_numbers = true)]
-    pub(crate) after: Option<JobId>,
+    pub(crate) after: Option<PageCursor>,
 }
 
 impl Default for ListArguments {
