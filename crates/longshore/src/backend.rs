@@ -4,6 +4,9 @@
 //! An application reaches them by [`Queue::backend`](crate::Queue::backend), for pages of jobs, statistics and health.
 
 pub use crate::database_url::DatabaseUrl;
+pub use longshore_combined::{
+    CombineError, CombinedStore, NamedDatabase, Numbering, Opener, Opening, UnreachableDatabase,
+};
 pub use longshore_core::{
     Action, AttemptEnd, Backend, Budgets, ClaimRequest, Claimed, Clock, Console, DeadRows, EnqueueStream, Extended,
     Filter, Filtered, Health, Heartbeat, Held, HeldClaims, HeldSnapshot, Hint, IdRange, Inbox, Interest, JobKeeper,

@@ -3,11 +3,17 @@ mod enqueueing;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod opening;
 mod reading;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod several;
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use several::Databases;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore_combined::CombineError;
 use longshore_core::{Backend, InvalidJobData, JobId, Status, StoreError};
 
 use crate::InvalidDatabaseUrl;
@@ -31,6 +37,9 @@ pub enum QueueError {
     /// The URL names no database that this build supports.
     #[error(transparent)]
     InvalidUrl(#[from] InvalidDatabaseUrl),
+    /// Several databases cannot be used together.
+    #[error(transparent)]
+    Combine(#[from] CombineError),
     /// No thread could be started to open the database.
     #[error("no thread could be started to open the database: {source}")]
     Thread {
