@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use longshore::backend::Backend;
 use longshore::{DatabaseUrl, Queue};
+use longshore_core::Moving;
 use longshore_postgres::{PostgresOptions, PostgresStore, PostgresUrl};
 pub(crate) use longshore_sqlite::Prepare;
 use longshore_sqlite::{OpenError, Origin, SqliteOptions, SqliteStore};
@@ -32,6 +33,26 @@ impl Database {
     /// Opens the database again that was open before; creates nothing. Blocks.
     pub(crate) fn open_existing(url: &DatabaseUrl, durability: Durability) -> anyhow::Result<Self> {
         Ok(Self::open_as(url, durability, Prepare::Nothing)?.0)
+    }
+
+    /// A database as one of the two of a move, and whether that created it. Blocks.
+    pub(crate) fn open_to_move(
+        url: &DatabaseUrl,
+        durability: Durability,
+        prepare: Prepare,
+    ) -> anyhow::Result<(Arc<dyn Moving>, Origin)> {
+        Ok(match url {
+            DatabaseUrl::Sqlite(path) => {
+                let options = SqliteOptions::new(path).durability(durability.into());
+                let (store, origin) = SqliteStore::open_prepared(options, prepare).map_err(explain)?;
+                (Arc::new(store), origin)
+            }
+            DatabaseUrl::Postgres(url) => {
+                let options = PostgresOptions::new(PostgresUrl::clone(url));
+                let (store, origin) = PostgresStore::open_prepared(options, prepare).map_err(explain)?;
+                (Arc::new(store), origin)
+            }
+        })
     }
 
     /// Where the backend is selected.

@@ -103,6 +103,11 @@ impl MemoryStore {
         id
     }
 
+    /// The error of every call that a move refuses now.
+    pub(crate) fn refusal_of_move(&self) -> Option<StoreError> {
+        self.with(|state, _| state.pass(Passing::Never).err())
+    }
+
     /// From now on gives these numbers, where they are higher than the last ones: ids to new jobs, claim numbers to claims
     /// of these jobs.
     pub(crate) fn give_next(&self, numbers: BTreeMap<JobId, ClaimNumber>) {
@@ -229,10 +234,7 @@ impl Store for MemoryStore {
     }
 
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
-        self.quietly(move |state, moment| {
-            state.pass(Passing::WhileDraining)?;
-            state.extend(&heartbeat, moment.now)
-        })
+        self.quietly(move |state, moment| state.extend(&heartbeat, moment.now))
     }
 
     fn cancel_requests(&self, worker_id: WorkerId) -> StoreFuture<'_, Vec<(JobId, ClaimNumber)>> {

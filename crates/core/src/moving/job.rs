@@ -52,6 +52,16 @@ impl MovedJob {
         job.dead_letter_reason = job.dead_letter_reason.take().filter(|_| has_reason);
         job.dead_letter_code = job.dead_letter_reason.as_deref().and_then(DeadLetterCode::of_reason);
         job.timeout = job.timeout.map(whole_milliseconds);
+        let counts = [
+            &mut job.retry_count,
+            &mut job.crash_count,
+            &mut job.max_crashes,
+            &mut job.deferral_count,
+            &mut job.max_deferrals,
+        ];
+        for count in counts.into_iter().chain(&mut self.own_retries) {
+            *count = (*count).min(COUNT_MAX);
+        }
         self.blocked_since = only(status == Status::Blocked, self.blocked_since);
         self.has_passed_key &= !is_ended && job.unique_key.is_some();
         self.lapsed_worker = self.lapsed_worker.filter(|_| !is_ended);
@@ -99,6 +109,9 @@ impl MovedJob {
             + attempts.chain(log).sum::<usize>()
     }
 }
+
+/// The largest count that every database keeps.
+const COUNT_MAX: u32 = i32::MAX.unsigned_abs();
 
 fn replace_zeros(text: &mut String) {
     if text.contains('\0') {

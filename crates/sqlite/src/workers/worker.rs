@@ -61,7 +61,8 @@ pub(crate) struct Extend {
 impl Work for Extend {
     type Answer = Extended;
     const DOING: &'static str = "extending a lease";
-    const PASSING: Passing = Passing::WhileDraining;
+    // A heartbeat changes no job, and says which ones the worker has lost.
+    const PASSING: Passing = Passing::Always;
     const EFFECT: Effect = Effect::Told;
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Extended, Fault> {

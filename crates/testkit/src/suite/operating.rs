@@ -4,6 +4,7 @@ pub mod edit;
 pub mod health;
 pub mod maintain;
 pub mod move_by_hand;
+pub mod moving;
 pub mod page;
 pub mod queue;
 pub mod stats;
