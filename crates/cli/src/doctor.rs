@@ -3,7 +3,9 @@ mod server;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use longshore_core::{Health, JobKeeper, LongAttempt, MovePhase, QueueStats, Status, StuckCause, StuckJob, TypeBacklog};
+use longshore_core::{
+    Health, JobKeeper, LongAttempt, MovePhase, QueueStats, Status, StuckCause, StuckJob, TypeBacklog,
+};
 use serde::Serialize;
 
 use crate::output::quoted::{argument, flag_with_name, toml_key};
@@ -63,7 +65,9 @@ fn moving(health: &Health) -> Option<Finding> {
     let state = health.moving.as_ref()?;
     let (code, hint) = match state.phase {
         MovePhase::Arrived => return None,
-        MovePhase::MovedAway => ("queue_moved", "use that database: what is left here is a copy that nobody may change"),
+        MovePhase::MovedAway => {
+            ("queue_moved", "use that database: what is left here is a copy that nobody may change")
+        }
         MovePhase::Undoing => ("queue_moving", "carry it on with the same \"longshore move\" with --undo"),
         MovePhase::Draining | MovePhase::Frozen | MovePhase::Arriving => {
             ("queue_moving", "if it was interrupted, run the same \"longshore move\" again, or with --undo")

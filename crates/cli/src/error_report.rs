@@ -5,9 +5,9 @@ use std::{fmt, io};
 use clap::error::ErrorKind;
 use longshore::WorkerError;
 use longshore_core::{Actioned, OutsideCause, StoreError, is_want_of_files};
-use longshore_moving::MoveError;
 use longshore_migrate::target::TargetError;
 use longshore_migrate::{Loss, MigrateError};
+use longshore_moving::MoveError;
 use longshore_sqlite::schema::SchemaProblem;
 use serde::Serialize;
 
@@ -146,9 +146,10 @@ impl ErrorReport {
                      supported again",
                 ),
             ),
-            StoreError::Moving { is_final: true, .. } => {
-                (Exit::Failed, Some("name that database with --database, in the configuration or in LONGSHORE_DATABASE"))
-            }
+            StoreError::Moving { is_final: true, .. } => (
+                Exit::Failed,
+                Some("name that database with --database, in the configuration or in LONGSHORE_DATABASE"),
+            ),
             StoreError::Moving { is_final: false, .. } => (
                 Exit::Locked,
                 Some(

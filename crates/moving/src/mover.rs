@@ -297,12 +297,7 @@ async fn counts(place: &Place) -> Result<BTreeMap<Status, u64>, StoreError> {
     Ok(counts)
 }
 
-fn plan(
-    counts: BTreeMap<Status, u64>,
-    (from, to): (String, String),
-    next: MoveStep,
-    takes_ended: bool,
-) -> MovePlan {
+fn plan(counts: BTreeMap<Status, u64>, (from, to): (String, String), next: MoveStep, takes_ended: bool) -> MovePlan {
     let running = counts.get(&Status::Running).copied().unwrap_or(0);
     let moves = |status: &Status| takes_ended || !matches!(status, Status::Completed | Status::Cancelled);
     let (moves, stays) = counts.into_iter().partition(|(status, _)| moves(status));

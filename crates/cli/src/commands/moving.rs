@@ -121,7 +121,8 @@ fn print(output: &Output, report: &MoveReport) -> std::io::Result<()> {
         output.line(format!("{} that had ended stayed in {}", count_jobs(report.stayed), report.from))?;
     }
     if report.taken_back > 0 {
-        output.line(format!("{} taken back from workers; the attempts are not counted", count_jobs(report.taken_back)))?;
+        output
+            .line(format!("{} taken back from workers; the attempts are not counted", count_jobs(report.taken_back)))?;
     }
     output.line(format!("the queue is in {} now; start workers and producers with that database", report.to))
 }

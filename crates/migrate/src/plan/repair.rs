@@ -8,6 +8,7 @@ use super::{
     occupied,
 };
 use crate::{
+    alterer::{Alteration, Moment},
     files::checksum::Change,
     files::migration::MigrationId,
     files::script::{Bounds, Statement},
@@ -35,12 +36,19 @@ pub struct Planned {
     pub step: RepairStep,
     /// The rebuild behind [`RepairAction::RebuildTable`].
     pub rebuild: Option<Rebuild>,
+    /// The statement of a database that changes its tables in place.
+    pub alteration: Option<Alteration>,
 }
 
 impl Planned {
     pub(super) fn new(action: RepairAction, id: &MigrationId, why: String) -> Self {
         let step = RepairStep { action, id: Some(id.clone()), sql: None, why };
-        Self { step, rebuild: None }
+        Self { step, rebuild: None, alteration: None }
+    }
+
+    /// When it runs.
+    pub fn moment(&self) -> Moment {
+        self.alteration.as_ref().map_or(Moment::Together, |alteration| alteration.moment)
     }
 
     pub(super) fn sql(mut self, sql: String) -> Self {

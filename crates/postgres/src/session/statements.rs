@@ -39,6 +39,11 @@ impl Session {
         &self.schema
     }
 
+    /// Whether it is behind a pooler, so that nothing may be left in the session.
+    pub(crate) const fn is_pooled(&self) -> bool {
+        self.is_pooled
+    }
+
     /// Runs a statement and gives its rows.
     pub(crate) async fn query(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         if self.is_pooled {

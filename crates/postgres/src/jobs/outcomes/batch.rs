@@ -27,6 +27,15 @@ pub(super) struct Batch<'r> {
     others: EndedAttempts,
 }
 
+/// Who tells the children of jobs that completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Children {
+    /// The batch, in a statement for all of them.
+    Together,
+    /// Whoever runs the batch, after it.
+    Apart,
+}
+
 /// Whether the log that comes with an outcome is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WithLog {
@@ -100,7 +109,12 @@ impl<'r> Batch<'r> {
     }
 
     /// The statements, in the order in which [`Batch::read`] reads their answers.
-    pub(super) fn calls<'a>(&self, values: &'a Values<'a>, parents: &'a [Parameter<'a>]) -> Vec<Call<'a>> {
+    pub(super) fn calls<'a>(
+        &self,
+        values: &'a Values<'a>,
+        parents: &'a [Parameter<'a>],
+        children: Children,
+    ) -> Vec<Call<'a>> {
         let mut calls = Vec::with_capacity(5);
         // While the attempts still run, because that is what it checks.
         if !self.log.is_empty() {
@@ -108,6 +122,8 @@ impl<'r> Batch<'r> {
         }
         if !self.ids.is_empty() {
             calls.push(Call { sql: sql!("outcomes/complete_jobs"), parameters: &values.completed });
+        }
+        if !self.ids.is_empty() && children == Children::Together {
             calls.push(Call { sql: sql!("jobs/unblock_children"), parameters: parents });
         }
         if !self.others.is_empty() {
@@ -122,7 +138,7 @@ impl<'r> Batch<'r> {
         !self.others.is_empty()
     }
 
-    pub(super) fn read(&self, answers: Vec<Vec<Row>>) -> Result<Written, Error> {
+    pub(super) fn read(&self, answers: Vec<Vec<Row>>, children: Children) -> Result<Written, Error> {
         let mut answers = answers.into_iter();
         if !self.log.is_empty() {
             answers.nth(LogRows::CALLS - 1);
@@ -130,6 +146,8 @@ impl<'r> Batch<'r> {
         let mut written = Written::default();
         if !self.ids.is_empty() {
             self.read_completed(&answers.next().unwrap_or_default(), &mut written)?;
+        }
+        if !self.ids.is_empty() && children == Children::Together {
             for row in answers.next().unwrap_or_default() {
                 let columns = &mut Columns::of(&row);
                 written.claimable.push((columns.read()?, columns.read()?));

@@ -491,7 +491,10 @@ pub async fn a_draining_queue_gives_the_jobs_of_its_workers_back<H: Harness>() {
     assert_eq!((status, crash_count, retry_count), (Status::Pending, 0, 0));
     world.set_phase(MovePhase::Frozen).await;
     let beat = process.store.extend(heartbeat(&process.worker_id, vec![(id, lease.claim_number)])).await;
-    assert!(matches!(beat, Err(StoreError::WorkerGone { .. })), "the worker learns that it has lost its jobs: {beat:?}");
+    assert!(
+        matches!(beat, Err(StoreError::WorkerGone { .. })),
+        "the worker learns that it has lost its jobs: {beat:?}"
+    );
     world.set_phase(MovePhase::Draining).await;
     let late = ended(&lease).completed();
     let recorded = process.store.record(process.worker_id.clone(), [late].into()).await.expect("it is answered");

@@ -13,42 +13,44 @@ use longshore_postgres::{PostgresUrl, connect};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::{PAYLOAD, Rate};
+use super::super::latency::Percentiles;
+use super::super::producer::PAUSE;
+use super::super::{PAYLOAD, Rate};
 
-const SQL: &str = include_str!("server_raw.sql");
+const SQL: &str = include_str!("by_hand.sql");
 
 /// Rates of hand-written PostgreSQL, in jobs a second.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct ServerRawRates {
     /// One row in each transaction, from one connection.
-    insert_1: Rate,
+    pub insert_1: Rate,
     /// The same from eight connections at once.
-    insert_8: Rate,
+    pub insert_8: Rate,
     /// Binary COPY into one table with a primary key and an index for claims.
-    copy: Rate,
+    pub copy: Rate,
     /// Claimed and finished by one claimer in batches of 500.
-    finish_500: Rate,
-    /// The same in batches of 1000.
-    finish_1000: Rate,
+    pub finish_500: Rate,
     /// The same by four claimers.
-    finish_1000_by_4: Rate,
+    pub finish_500_by_4: Rate,
+    /// Claimed and finished by one claimer in batches of 1000.
+    pub finish_1000: Rate,
+    /// The same by four claimers.
+    pub finish_1000_by_4: Rate,
 }
 
 impl ServerRawRates {
-    pub(super) const fn insert_1(&self) -> Rate {
-        self.insert_1
-    }
-
-    pub(super) const fn insert_8(&self) -> Rate {
-        self.insert_8
-    }
-
-    pub(super) const fn copy(&self) -> Rate {
-        self.copy
-    }
-
-    pub(super) const fn finish_1000(&self) -> Rate {
-        self.finish_1000
+    /// The median of each rate over the rounds.
+    pub(super) fn median(rounds: &[Self]) -> Self {
+        let middle = |rate: fn(&Self) -> Rate| Rate::median(rounds.iter().map(rate).collect());
+        Self {
+            insert_1: middle(|round| round.insert_1),
+            insert_8: middle(|round| round.insert_8),
+            copy: middle(|round| round.copy),
+            finish_500: middle(|round| round.finish_500),
+            finish_500_by_4: middle(|round| round.finish_500_by_4),
+            finish_1000: middle(|round| round.finish_1000),
+            finish_1000_by_4: middle(|round| round.finish_1000_by_4),
+        }
     }
 }
 
@@ -68,26 +70,53 @@ impl ByHand {
         Ok(client)
     }
 
-    /// Measures in a new schema.
+    /// Measures one round in a new schema, which it drops.
     pub(super) async fn measure(&self, jobs: u64) -> Result<ServerRawRates> {
-        let client = self.session().await?;
-        client.batch_execute(&format!("CREATE SCHEMA {}; {}", self.schema, part(0))).await?;
+        let client = self.create().await?;
         let singles = (jobs / 40).clamp(200, 5_000);
         let insert_1 = self.insert_from(1, singles).await?;
         let insert_8 = self.insert_from(8, singles * 4).await?;
         let copy = copy(&client, jobs).await?;
         let filled = client.prepare(part(1)).await?;
-        let rows = i64::try_from(jobs * 3)?;
+        let rows = i64::try_from(jobs * 4)?;
         client.execute(&filled, &[&PAYLOAD, &rows]).await?;
-        client.batch_execute("ANALYZE").await?;
-        Ok(ServerRawRates {
+        client.batch_execute("VACUUM (ANALYZE) ready, job").await?;
+        let rates = ServerRawRates {
             insert_1,
             insert_8,
             copy,
             finish_500: self.finish_by(1, 500, jobs).await?,
+            finish_500_by_4: self.finish_by(4, 500, jobs).await?,
             finish_1000: self.finish_by(1, 1000, jobs).await?,
             finish_1000_by_4: self.finish_by(4, 1000, jobs).await?,
-        })
+        };
+        self.drop_schema().await?;
+        Ok(rates)
+    }
+
+    /// The time of single-row commits, with the pause between the samples of a latency before each.
+    pub(super) async fn commits(&self, samples: u64) -> Result<Percentiles> {
+        let client = self.create().await?;
+        let insert = client.prepare(part(1)).await?;
+        let mut times = Vec::new();
+        for _ in 0..samples {
+            tokio::time::sleep(PAUSE).await;
+            let begin = Instant::now();
+            client.execute(&insert, &[&PAYLOAD, &1_i64]).await?;
+            times.push(begin.elapsed().as_secs_f64() * 1000.0);
+        }
+        self.drop_schema().await?;
+        Ok(Percentiles::of(times))
+    }
+
+    async fn create(&self) -> Result<Client> {
+        let client = self.session().await?;
+        client.batch_execute(&format!("CREATE SCHEMA {}; {}", self.schema, part(0))).await?;
+        Ok(client)
+    }
+
+    async fn drop_schema(&self) -> Result<()> {
+        Ok(self.session().await?.batch_execute(&format!("DROP SCHEMA {} CASCADE", self.schema)).await?)
     }
 
     async fn insert_from(&self, connections: u64, jobs: u64) -> Result<Rate> {
