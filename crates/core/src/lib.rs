@@ -7,6 +7,7 @@
 mod attempt;
 mod job;
 mod liveness;
+mod moving;
 mod store;
 mod time;
 
@@ -35,6 +36,10 @@ pub use liveness::search_rounds::{SearchRound, SearchRounds};
 pub use liveness::told_claims::ToldClaims;
 pub use liveness::worker_watches::{WorkerReading, WorkerWatches};
 pub use longshore_cause::{OutsideCause, is_want_of_files};
+pub use moving::checksum::Checksum;
+pub use moving::job::MovedJob;
+pub use moving::state::{Fence, MovePhase, MoveState};
+pub use moving::{MoveChange, MovedJobsRequest, MovedPart, MovedSettings, Moving};
 pub use store::console::{
     Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,
     Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, Retention, RunningJob, Selection, Stats,

@@ -25,6 +25,7 @@ use crate::jobs::outcomes::record::{GiveBackByWriter, RecordAll, by_rows};
 use crate::jobs::outcomes::report::ReportAll;
 use crate::jobs::overdue::{WaitingJob, end_waiting_in};
 use crate::jobs::type_settings::apply_settings;
+use crate::moving::fence::refusal_of;
 use crate::options::SqliteOptions;
 use crate::schema;
 use crate::upkeep::audit::Audit;
@@ -182,7 +183,10 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
     };
     // With a unique key, another row may have to be written first.
     let made = if job.unique_key.is_some() { in_savepoint(connection, make) } else { make() };
-    made.map_err(|fault| context.answer(fault, "enqueueing a job"))
+    made.map_err(|fault| match &fault {
+        Fault::Sql(error) => refusal_of(connection, error).unwrap_or_else(|| context.answer(fault, "enqueueing a job")),
+        Fault::Answer(_) => context.answer(fault, "enqueueing a job"),
+    })
 }
 
 /// How many steps of a registration give waiting jobs the settings of their type; 500 jobs each.
