@@ -8,6 +8,7 @@ use crate::jobs::actions::delete::delete;
 use crate::jobs::state::{Held, lock};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
+use crate::session::pool::Transaction;
 use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
 use crate::store::Parts;
@@ -230,37 +231,37 @@ impl Prune {
 }
 
 /// Deletes them together. Only if one cannot be deleted, each gets its own savepoint, so that only that one stays.
-async fn remove_all(session: &Session, jobs: &[Held], now: Timestamp) -> Result<Pruned, Fault> {
+async fn remove_all(transaction: &Transaction, jobs: &[Held], now: Timestamp) -> Result<Pruned, Fault> {
     let mut counts = Counts::default();
-    session.client.batch_execute("SAVEPOINT jobs").await?;
-    match delete(session, jobs, now, &mut counts).await.map_err(Fault::from) {
+    transaction.client.batch_execute("SAVEPOINT jobs").await?;
+    match delete(transaction, jobs, now, &mut counts).await {
         Err(fault) if fault.is_refusal() => {}
         done => {
             done?;
-            counts.flush(session).await?;
+            counts.flush(transaction).await?;
             return Ok(Pruned { removed: jobs.len() as u64, ..Pruned::default() });
         }
     }
-    session.client.batch_execute("ROLLBACK TO SAVEPOINT jobs").await?;
+    transaction.client.batch_execute("ROLLBACK TO SAVEPOINT jobs").await?;
     let mut pruned = Pruned::default();
     let mut counts = Counts::default();
     for job in jobs {
         let mut of_one = Counts::default();
-        session.client.batch_execute("SAVEPOINT job").await?;
-        match delete(session, std::slice::from_ref(job), now, &mut of_one).await.map_err(Fault::from) {
+        transaction.client.batch_execute("SAVEPOINT job").await?;
+        match delete(transaction, std::slice::from_ref(job), now, &mut of_one).await {
             Err(fault) if fault.is_refusal() => {
-                session.client.batch_execute("ROLLBACK TO SAVEPOINT job").await?;
+                transaction.client.batch_execute("ROLLBACK TO SAVEPOINT job").await?;
                 tracing::warn!(job_id = job.id.0, ?fault, "a constraint prevented the removal of an old job");
                 pruned.kept += 1;
             }
             done => {
                 done?;
-                session.client.batch_execute("RELEASE SAVEPOINT job").await?;
+                transaction.client.batch_execute("RELEASE SAVEPOINT job").await?;
                 counts.merge(of_one);
                 pruned.removed += 1;
             }
         }
     }
-    counts.flush(session).await?;
+    counts.flush(transaction).await?;
     Ok(pruned)
 }

@@ -50,6 +50,30 @@ async fn far_more_jobs_than_expected_fill_one_partition_which_is_closed_by_a_jum
     assert_eq!(scene.number("SELECT count(*) FROM longshore.job"), 0);
 }
 
+/// As when several databases are used together.
+#[tokio::test]
+async fn a_database_whose_ids_begin_far_away_has_partitions_there() {
+    let scene = Scene::new().await;
+    let first = 3 << 44;
+    scene.go_to(first + 1);
+    let ids = scene.enqueue(vec![job(); 5]).await;
+    scene.keep_house().await;
+    let next = first + 5 + FIRST;
+    let bounds = scene.all_bounds();
+    assert_eq!(bounds.len(), 6, "{bounds:?}");
+    assert_eq!(bounds[3], format!("FROM ({first}) TO ({next})"));
+    assert_eq!(scene.shown().len(), 5);
+    scene.complete(&scene.claim(5).await).await;
+    scene.go_to(next + 1);
+    scene.enqueue(vec![job()]).await;
+    let mut pruned = 0;
+    for _ in 0..8 {
+        pruned += scene.keep_house().await.pruned;
+    }
+    assert_eq!(pruned, ids.len() as u64);
+    assert_eq!(scene.number("SELECT count(*) FROM longshore.job"), 1);
+}
+
 #[tokio::test]
 async fn ids_that_somebody_chose_always_have_a_place() {
     let scene = Scene::new().await;
