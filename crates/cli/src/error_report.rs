@@ -302,6 +302,16 @@ mod tests {
             (Cause::Moved { database: database() }, Exit::Failed, "database_moved"),
             (Cause::HardLinked { database: database(), links: 2 }, Exit::Failed, "database_hard_linked"),
             (Cause::LogGone { database: database() }, Exit::Failed, "database_log_gone"),
+            (Cause::Conflict { database: database(), source: source() }, Exit::Locked, "database_locked"),
+            (Cause::StatementCancelled { database: database(), source: source() }, Exit::Failed, "statement_cancelled"),
+            (Cause::ReadOnlyServer { database: database() }, Exit::Failed, "database_read_only"),
+            (Cause::TooManyConnections { database: database() }, Exit::Failed, "too_many_connections"),
+            (Cause::LoginRefused { database: database(), source: source() }, Exit::Failed, "login_refused"),
+            (Cause::Denied { database: database(), source: source() }, Exit::Failed, "permission_denied"),
+            (Cause::MissingOnServer { database: database() }, Exit::Failed, "database_missing"),
+            (Cause::Tls { database: database(), source: source() }, Exit::Failed, "tls_failed"),
+            (Cause::ServerStopping { database: database(), source: source() }, Exit::Failed, "server_stopping"),
+            (Cause::ServerUnreachable { database: database(), source: source() }, Exit::Failed, "database_unreachable"),
         ]
     }
 

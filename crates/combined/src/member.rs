@@ -169,6 +169,8 @@ const fn keeps_away(error: &StoreError) -> bool {
         StoreError::Outside(cause) => !matches!(
             cause,
             OutsideCause::Busy { .. }
+                | OutsideCause::Conflict { .. }
+                | OutsideCause::StatementCancelled { .. }
                 | OutsideCause::RunnerBusy { .. }
                 | OutsideCause::Full { .. }
                 | OutsideCause::ReadOnly { .. }
