@@ -5,6 +5,7 @@ mod enqueue;
 mod filter;
 mod jobs;
 mod migrate;
+mod moving;
 mod queues;
 mod value;
 mod word;
@@ -12,8 +13,10 @@ mod work;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
+use longshore_core::parse_duration;
 
 pub(crate) use self::adopt::AdoptArguments;
 pub(crate) use self::enqueue::EnqueueArguments;
@@ -22,6 +25,7 @@ pub(crate) use self::jobs::{
     DeadArguments, DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments,
 };
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
+pub(crate) use self::moving::MoveArguments;
 pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
 pub(crate) use self::value::{CONCURRENCY_MAX, QueueSlots};
 pub(crate) use self::work::WorkArguments;
@@ -167,6 +171,9 @@ pub(crate) enum Command {
     /// Take over a job table made by another program, beside its own migration manager
     Adopt(AdoptArguments),
 
+    /// Move a running queue between SQLite and PostgreSQL
+    Move(MoveArguments),
+
     /// Measure this machine and print ratios
     #[command(after_help = "Example: longshore bench --jobs 50000 --json")]
     Bench(BenchArguments),
@@ -198,6 +205,18 @@ pub(crate) struct BenchArguments {
     /// Run this many jobs in each measurement
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) jobs: u64,
+
+    /// Measure the drain also with this many jobs waiting, and with this many ended [default: ten times --jobs]
+    #[arg(long, value_name = "N")]
+    pub(crate) backlog: Option<u64>,
+
+    /// Repeat the measurements this often, and print the median of each
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rounds: u64,
+
+    /// On PostgreSQL, run at full load for this long while another session holds a snapshot
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "20s")]
+    pub(crate) held_snapshot: Duration,
 
     /// What a commit survives: full = a power cut, normal = a crash of the process only
     #[arg(long, default_value = "full")]

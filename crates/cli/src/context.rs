@@ -101,13 +101,12 @@ impl Context {
         Databases::with_configured(main, &config, |name| environment.var(name))
     }
 
-    /// The server that `--database` names. A command that puts load on a server must not find one in the environment.
-    pub(crate) fn server_named_by_flag(&self) -> Result<Option<PostgresUrl>, CommandError> {
-        if self.globals.database.is_none() {
-            return Ok(None);
-        }
+    /// The server that `--database` names, and its text. A command that puts load on a server must not find one in the
+    /// environment.
+    pub(crate) fn server_named_by_flag(&self) -> Result<Option<(PostgresUrl, String)>, CommandError> {
+        let Some(text) = &self.globals.database else { return Ok(None) };
         Ok(match self.database_url()? {
-            DatabaseUrl::Postgres(url) => Some(*url),
+            DatabaseUrl::Postgres(url) => Some((*url, text.to_string_lossy().into_owned())),
             DatabaseUrl::Sqlite(_) => None,
         })
     }

@@ -5,7 +5,7 @@ use std::thread;
 use longshore::backend::Backend;
 use longshore::{DatabaseUrl, Queue};
 use longshore_combined::{CombinedStore, NamedDatabase, Numbering, Opener, Opening};
-use longshore_core::{JobId, OutsideCause, StoreError};
+use longshore_core::{JobId, Moving, OutsideCause, StoreError};
 use longshore_migrate::target::TargetError;
 use longshore_postgres::{PostgresOptions, PostgresStore, PostgresUrl};
 pub(crate) use longshore_sqlite::Prepare;
@@ -92,6 +92,26 @@ impl Database {
         let numbering = if prepare == Prepare::Nothing { Numbering::LookOnly } else { Numbering::Assign };
         let combined = CombinedStore::open(named, numbering).await?;
         Ok((Self { queue: Queue::from_backend(Arc::new(combined.clone())), combined: Some(combined) }, created))
+    }
+
+    /// A database as one of the two of a move, and whether that created it. Blocks.
+    pub(crate) fn open_to_move(
+        url: &DatabaseUrl,
+        durability: Durability,
+        prepare: Prepare,
+    ) -> anyhow::Result<(Arc<dyn Moving>, Origin)> {
+        Ok(match url {
+            DatabaseUrl::Sqlite(path) => {
+                let options = SqliteOptions::new(path).durability(durability.into());
+                let (store, origin) = SqliteStore::open_prepared(options, prepare).map_err(explain)?;
+                (Arc::new(store), origin)
+            }
+            DatabaseUrl::Postgres(url) => {
+                let options = PostgresOptions::new(PostgresUrl::clone(url));
+                let (store, origin) = PostgresStore::open_prepared(options, prepare).map_err(explain)?;
+                (Arc::new(store), origin)
+            }
+        })
     }
 
     /// The database as the library's `Queue`.

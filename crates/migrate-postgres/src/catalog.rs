@@ -5,12 +5,16 @@
 //! constraints and the order of columns are not part of the meaning. Begin reading at [`CatalogReader`].
 
 mod canonical;
-mod index;
+mod column;
+mod constraint;
+mod index_text;
 mod names;
 mod owner;
+mod part;
 mod reach;
 mod reader;
 mod routine;
+mod sequence;
 mod table;
 
 pub(crate) use names::{Names, quoted};

@@ -3,6 +3,7 @@
 //! `catalog` reads the meaning of a schema, `target` runs statements, keeps the ledger and makes the scratch schemas of
 //! the replay. It knows no migration of anybody, the queue's included, and no job. Begin with [`PostgresTarget::open`].
 
+mod alter;
 mod catalog;
 mod failure;
 mod options;

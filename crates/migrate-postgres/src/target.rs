@@ -1,5 +1,6 @@
 //! PostgreSQL as a target of migrations.
 
+mod backup;
 mod ledger;
 mod lock;
 mod loss_check;
@@ -18,6 +19,7 @@ use std::{
 };
 
 use longshore_migrate::{
+    alterer::Alterer,
     files::script::Dialect,
     ledger::{Event, Ledger, Record, SharedRow},
     schema::Schema,
@@ -30,6 +32,7 @@ use longshore_migrate::{
 use tokio_postgres::SimpleQueryMessage;
 
 use crate::{
+    alter::{EDGES, FACTS, PostgresAlterer},
     catalog::{CatalogReader, Names, queries, quoted},
     failure::Failures,
     options::{Access, PostgresTargetOptions},
@@ -239,7 +242,7 @@ impl Session for PostgresTarget {
 
     fn observe(&mut self) -> Result<Schema, TargetError> {
         self.read()?;
-        Ok(self.reader.schema())
+        Ok(self.reader.schema().without_move())
     }
 
     fn changes(&mut self) -> Result<SchemaChanges, TargetError> {
@@ -375,9 +378,18 @@ impl Target for PostgresTarget {
         self.end_watch()
     }
 
-    fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError> {
-        // A server has backups of its own, and a client cannot make one of a running database in reasonable time.
-        Ok(None)
+    fn alterer(&mut self) -> Result<Option<Box<dyn Alterer>>, TargetError> {
+        self.read()?;
+        let names = self.names();
+        let schemas = Param::Texts(Some(names.schemas()));
+        let asked = vec![Query::new(EDGES, Vec::new()), Query::new(FACTS, vec![schemas])];
+        let answers = self.wire.queries(asked).map_err(|fault| unreadable(&self.failures, fault))?;
+        let (schema, made) = (self.reader.schema(), self.reader.definitions());
+        Ok(Some(Box::new(PostgresAlterer::new(schema, made, names, &answers[0], &answers[1]))))
+    }
+
+    fn back_up(&mut self, tables: &BTreeSet<String>) -> Result<Option<PathBuf>, TargetError> {
+        self.copy_aside(tables)
     }
 
     fn remember_verified(&mut self, source: &VerifiedSource) -> Result<(), TargetError> {

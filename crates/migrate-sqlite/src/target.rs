@@ -547,7 +547,7 @@ impl Target for SqliteTarget<'_> {
         watch.compare(self.connection()).map_err(|error| self.failed("counting what is lost", error))
     }
 
-    fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError> {
+    fn back_up(&mut self, _tables: &BTreeSet<String>) -> Result<Option<PathBuf>, TargetError> {
         let Some(file) = &self.file else {
             return Ok(None);
         };

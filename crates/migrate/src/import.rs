@@ -35,6 +35,7 @@ pub use skipped::Skipped;
 
 use crate::{
     files::lint::is_gap,
+    files::script::Dialect,
     files::source::{APP, Source, SourceError},
     report::finding::{Finding, FindingKind},
 };
@@ -49,6 +50,8 @@ pub struct ImportRequest {
     pub source: PathBuf,
     /// Its format; found out where it is not given.
     pub format: Option<Format>,
+    /// In whose words its statements are.
+    pub dialect: Dialect,
     /// The new directory, which must not exist.
     pub target: PathBuf,
     /// Whether to write or only to show.
@@ -182,14 +185,15 @@ fn more(count: usize) -> String {
 /// their numbers where these say that order. After an error nothing is written; no database is touched in any case.
 pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     refuse_target(request)?;
-    let tree = Tree::read(&request.source)?;
+    let tree = Tree::read(&request.source, request.dialect)?;
     let format = match request.format {
         Some(format) => format,
         None => detect(&request.source, &tree)?,
     };
     let mut collection = collect::collect(format, &tree);
     let migrations = ordered(std::mem::take(&mut collection.migrations), &mut collection.problems);
-    let mut draft = Draft { notes: std::mem::take(&mut collection.notes), ..Draft::default() };
+    let notes = std::mem::take(&mut collection.notes);
+    let mut draft = Draft { dialect: request.dialect, notes, ..Draft::default() };
     for migration in migrations {
         draft.add(migration, &mut collection.problems);
     }
@@ -200,7 +204,7 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
         return Err(ImportError::Nothing { directory: request.source.clone() });
     }
     let files = draft.name_files(format)?;
-    refuse_unreadable(&files)?;
+    refuse_unreadable(request.dialect, &files)?;
     if request.mode == ImportMode::Write {
         write::write_directory(&request.target, &files).map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => ImportError::TargetExists { directory: request.target.clone() },
@@ -243,7 +247,7 @@ fn detect(directory: &Path, tree: &Tree) -> Result<Format, ImportError> {
     if let [format] = candidates[..] {
         // Whatever we read as it is needs no import, whichever tool wrote it.
         let has_pairs = matches!(format, Format::GolangMigrate | Format::Sqlx);
-        if has_pairs && Source::directory(APP, directory)?.findings().is_empty() {
+        if has_pairs && Source::directory_in(tree.dialect, APP, directory)?.findings().is_empty() {
             return Err(ImportError::IsOurs { directory: directory.to_owned() });
         }
         return Ok(format);
@@ -251,7 +255,7 @@ fn detect(directory: &Path, tree: &Tree) -> Result<Format, ImportError> {
     if !candidates.is_empty() {
         return Err(ImportError::Ambiguous { directory: directory.to_owned(), candidates });
     }
-    let problems: Vec<Finding> = Source::directory(APP, directory)?.findings().to_vec();
+    let problems: Vec<Finding> = Source::directory_in(tree.dialect, APP, directory)?.findings().to_vec();
     if problems.is_empty() {
         return Err(ImportError::Nothing { directory: directory.to_owned() });
     }
@@ -269,6 +273,7 @@ fn ordered(migrations: Vec<Foreign>, problems: &mut Vec<Finding>) -> Vec<Foreign
 /// The migrations with their texts, before they have names.
 #[derive(Default)]
 struct Draft {
+    dialect: Dialect,
     migrations: Vec<Foreign>,
     texts: Vec<(String, Option<String>)>,
     imported: Vec<ImportedMigration>,
@@ -278,7 +283,7 @@ struct Draft {
 impl Draft {
     fn add(&mut self, migration: Foreign, problems: &mut Vec<Finding>) {
         let mut adapted = |half: &Half, what: &str| {
-            adapt(half).unwrap_or_else(|error| {
+            adapt(self.dialect, half).unwrap_or_else(|error| {
                 let message = format!("its {what}: {error}");
                 problems.push(Finding::new(FindingKind::UnreadableScript, &migration.origin, message));
                 None
@@ -350,8 +355,8 @@ fn following(text: &str, before: i64) -> String {
 }
 
 /// The new directory is read as it would be from the disk: what we refuse there is refused before it is written.
-fn refuse_unreadable(files: &[(String, String)]) -> Result<(), ImportError> {
+fn refuse_unreadable(dialect: Dialect, files: &[(String, String)]) -> Result<(), ImportError> {
     let texts: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let problems = Source::embedded(APP, &texts).findings().to_vec();
+    let problems = Source::embedded_in(dialect, APP, &texts).findings().to_vec();
     if problems.is_empty() { Ok(()) } else { Err(ImportError::Unfit { problems }) }
 }

@@ -7,6 +7,7 @@
 //! This crate never knows a database: a backend implements [`target::Target`]. Begin reading at [`survey`].
 
 pub mod adoption;
+pub mod alterer;
 mod error;
 pub mod execution;
 pub mod files;
@@ -27,7 +28,7 @@ pub use files::script::{Bounds, IntendedLoss};
 pub use files::source::{Elsewhere, NewPair, Source, SourceError};
 pub use longshore_cause::OutsideCause;
 pub use migrator::{
-    AdoptRequest, Author, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification,
+    AdoptRequest, Author, Backup, Marking, Migrator, RepairMode, RepairRequest, RunMode, RunRequest, Verification,
 };
 pub use plan::Goal;
 pub use report::agreement::Agreement;

@@ -15,7 +15,7 @@ use longshore_cause::OutsideCause;
 pub use adopt::AdoptRequest;
 pub use mark::{Marking, Verification};
 pub use mend::{RepairMode, RepairRequest};
-pub use run::{RunMode, RunRequest};
+pub use run::{Backup, RunMode, RunRequest};
 
 use crate::{
     error::MigrateError,

@@ -1,15 +1,18 @@
 //! Decides what a command does. Pure: a survey and a goal go in, an ordered plan or a refusal comes out.
 
+mod alter;
 mod data;
 mod mend;
 mod only;
 mod repair;
+mod stake;
 
 pub use data::data_statements;
 pub use mend::{Materials, mends};
 pub use only::not_there_yet;
 pub(crate) use repair::joined;
 pub use repair::{Conflicts, Planned, repair};
+pub(crate) use stake::at_stake;
 
 use crate::{
     error::MigrateError,

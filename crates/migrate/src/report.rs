@@ -263,6 +263,8 @@ pub enum RepairAction {
     Replace,
     /// A table is given its expected shape, with its rows.
     RebuildTable,
+    /// A table, or what belongs to it, is changed in place, with its rows.
+    Alter,
     /// The ledger takes the checksum of a file whose change the schema already shows.
     RecordChecksum,
     /// The table of another program gets the shape that the migrations start from, with its rows.

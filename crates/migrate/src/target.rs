@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, error::Error, io, path::PathBuf, sync::Arc, tim
 use longshore_cause::OutsideCause;
 
 use crate::{
+    alterer::Alterer,
     execution::loss::{Loss, LossCheck},
     files::migration::{Direction, MigrationId},
     files::script::Dialect,
@@ -80,6 +81,14 @@ pub enum TargetError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Tables are too large to be copied aside.
+    #[error("{tables} hold {mebibytes} MiB, which is too much to copy before a rollback")]
+    TooLarge {
+        /// Their names.
+        tables: String,
+        /// How much.
+        mebibytes: i64,
     },
     /// The target cannot do this at all.
     #[error("{database} does not offer {what}")]
@@ -336,8 +345,15 @@ pub trait Target: Session {
     /// Counts the same again, and gives what there is less of. Ends the check, as a roll-back does.
     fn end_loss_check(&mut self) -> Result<Vec<Loss>, TargetError>;
 
-    /// Copies the database aside, keeps the last few copies, and says where; `None` for a database that cannot.
-    fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError>;
+    /// Who plans how its tables are changed in place; `None` for a database whose tables are rebuilt.
+    fn alterer(&mut self) -> Result<Option<Box<dyn Alterer>>, TargetError> {
+        Ok(None)
+    }
+
+    /// Copies aside what a command can lose, keeps the last few copies, and says where: the whole database where that
+    /// is a file, of a server those tables that hold rows. `None` where there is nothing to copy.
+    /// [`TargetError::TooLarge`] where a copy would take too long.
+    fn back_up(&mut self, tables: &BTreeSet<String>) -> Result<Option<PathBuf>, TargetError>;
 
     /// Remembers that a source was found in order, so that the next look is cheap. Between `begin` and `commit`.
     fn remember_verified(&mut self, source: &VerifiedSource) -> Result<(), TargetError>;

@@ -20,11 +20,11 @@ impl Console for PostgresStore {
     }
 
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
-        self.run("changing jobs", move |parts| jobs::actions::act(parts, selection, action))
+        self.run_by_hand("changing jobs", move |parts| jobs::actions::act(parts, selection, action))
     }
 
     fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
-        self.run("editing a job", move |parts| jobs::actions::edit(parts, id, edit))
+        self.run_by_hand("editing a job", move |parts| jobs::actions::edit(parts, id, edit))
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
@@ -40,11 +40,11 @@ impl Console for PostgresStore {
     }
 
     fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()> {
-        self.run("changing a queue", move |parts| upkeep::change_queue(parts, queue, change))
+        self.run_by_hand("changing a queue", move |parts| upkeep::change_queue(parts, queue, change))
     }
 
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
-        self.run("cleaning up", move |parts| upkeep::housekeeping::maintain(parts, maintenance))
+        self.run_by_hand("cleaning up", move |parts| upkeep::housekeeping::maintain(parts, maintenance))
     }
 
     fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {

@@ -69,7 +69,7 @@ impl Harness for Postgres {
         true
     }
 
-    fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
+    fn try_insert_plainly(&self, plain: &PlainInsert) -> Result<JobId, String> {
         let PlainInsert { job_type, queue, priority, max_retries, timeout_seconds } = plain;
         let columns = [
             ("job_type", Some(format!("'{job_type}'"))),
@@ -85,8 +85,9 @@ impl Harness for Postgres {
             names.join(", "),
             values.join(", ")
         );
-        let id = self.value(&insert).expect("the row is inserted");
-        JobId(id.parse().expect("an id is a number"))
+        let rows = self.database.try_sql(&insert)?;
+        let id = rows.into_iter().flatten().next().flatten().expect("the statement returns the id");
+        Ok(JobId(id.parse().expect("an id is a number")))
     }
 
     /// Triggers on the tables of those states, as the migrations of an application may add.
@@ -97,12 +98,13 @@ impl Harness for Postgres {
             "CREATE OR REPLACE FUNCTION longshore.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
              DECLARE status text;
              BEGIN
-                 status = CASE TG_TABLE_NAME
+                 -- A partition has the name of its table and its bounds.
+                 status = CASE split_part(TG_TABLE_NAME, '_', 1)
                      WHEN 'ready' THEN 'pending'
                      WHEN 'later' THEN CASE WHEN (to_json(NEW) ->> 'is_retry')::boolean THEN 'retrying' ELSE 'pending' END
                      WHEN 'ended' THEN
                          (ARRAY['completed', 'cancelled', 'dead_letter'])[(to_json(NEW) ->> 'status')::integer]
-                     ELSE TG_TABLE_NAME
+                     ELSE split_part(TG_TABLE_NAME, '_', 1)
                  END;
                  IF NEW.id = {id} AND status IN ({words}) THEN
                      RAISE check_violation USING MESSAGE = 'job {id} may not be ' || status;

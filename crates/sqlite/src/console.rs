@@ -1,14 +1,14 @@
 use longshore_core::{
-    Action, Actioned, ClaimNumber, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest,
-    LogEntry, LogPage, LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 use rusqlite::{Connection, params};
 
-use crate::database::column;
 use crate::jobs::actions::action::act;
 use crate::jobs::actions::edit::Edit;
 use crate::jobs::actions::selection::Conditions;
 use crate::jobs::job_row::detail;
+use crate::jobs::outcomes::attempt_log::log_entry;
 use crate::store::SqliteStore;
 use crate::upkeep::health::health;
 use crate::upkeep::housekeeping::maintain;
@@ -94,16 +94,7 @@ fn log(connection: &Connection, request: LogRequest) -> rusqlite::Result<LogPage
         request.after.map_or((i64::MIN, -1), |(claim, chunk)| (claim.0, i64::from(chunk)));
     let entries = connection
         .prepare_cached(include_str!("sql/jobs/select_log.sql"))?
-        .query_map(params![request.id.0, claim_number, chunk_number, request.attempt, LOG_ENTRIES_MAX], |row| {
-            Ok(LogEntry {
-                attempt: column::count(row, 0)?,
-                claim_number: ClaimNumber(column::integer(row, 1)?),
-                chunk_number: column::count(row, 2)?,
-                written_at: column::timestamp(row, 3)?,
-                cut_bytes: column::size(row, 4)?,
-                text: column::text(row, 5)?,
-            })
-        })?
+        .query_map(params![request.id.0, claim_number, chunk_number, request.attempt, LOG_ENTRIES_MAX], log_entry)?
         .collect::<Result<_, _>>()?;
     Ok(LogPage { entries })
 }

@@ -1,5 +1,6 @@
 mod console;
 mod journal;
+mod moving;
 mod plan;
 
 use std::fmt;
@@ -32,6 +33,11 @@ impl<S: Sync> FaultStore<S> {
     /// A store that fails by this plan.
     pub fn new(inner: S, plan: FaultPlan) -> Self {
         Self { inner, plan: Arc::new(Mutex::new(plan)), journal: Arc::default() }
+    }
+
+    /// The same in front of another store, which shares the plan.
+    pub fn beside(&self, inner: S) -> Self {
+        Self { inner, plan: Arc::clone(&self.plan), journal: Arc::default() }
     }
 
     /// Makes the next call of this operation fail with this fault, whatever the plan says.

@@ -57,11 +57,25 @@ pub(crate) enum MigrateCommand {
             backup first. If a down does not undo its up completely, it is rolled back.",
         after_help = "Example: longshore migrate down --steps 2 --dry-run"
     )]
-    Down(RunArguments),
+    Down {
+        #[command(flatten)]
+        run: RunArguments,
+
+        /// Make no backup first
+        #[arg(long)]
+        no_backup: bool,
+    },
 
     /// Roll back the newest migration and apply it again
     #[command(after_help = "Example: longshore migrate redo")]
-    Redo(CareArguments),
+    Redo {
+        #[command(flatten)]
+        care: CareArguments,
+
+        /// Make no backup first
+        #[arg(long)]
+        no_backup: bool,
+    },
 
     /// Compare the real schema with what the ledger records
     #[command(

@@ -56,8 +56,8 @@ pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Re
         MigrateCommand::Status { .. } | MigrateCommand::Up { .. } | MigrateCommand::Verify => {
             on_one(&site, &arguments.command)
         }
-        MigrateCommand::Down(arguments) => run::down(&site, arguments),
-        MigrateCommand::Redo(care) => run::redo(&site, &run::request(care)),
+        MigrateCommand::Down { run: arguments, no_backup } => run::down(&site, arguments, run::backup(*no_backup)),
+        MigrateCommand::Redo { care, no_backup } => run::redo(&site, &run::request(care, run::backup(*no_backup))),
         MigrateCommand::Repair { apply, reason } => repair::run(&site, reason.as_deref().filter(|_| *apply)),
         MigrateCommand::MarkApplied(arguments) => mark_with(&site, arguments, Migrator::mark_applied, "applied"),
         MigrateCommand::MarkRolledBack(arguments) => {
@@ -177,6 +177,14 @@ impl Site<'_> {
             DatabaseUrl::Postgres(url) => Box::new(server(url, Access::Inspect)?),
         };
         Ok(Migrator::new(target, self.sources(url)?))
+    }
+
+    /// In whose words files are, which the URL of the database says.
+    fn dialect(&self) -> anyhow::Result<Dialect> {
+        Ok(match self.context.database_url()? {
+            DatabaseUrl::Sqlite(_) => Dialect::Sqlite,
+            DatabaseUrl::Postgres(_) => Dialect::Postgres,
+        })
     }
 
     fn sources(&self, url: &DatabaseUrl) -> anyhow::Result<Vec<Source>> {

@@ -39,7 +39,8 @@ pub(super) fn exit(error: &MigrateError) -> Exit {
         | MigrateError::NeedsDecision { .. }
         | MigrateError::NotReturned { .. }
         | MigrateError::NoDown { .. }
-        | MigrateError::Needed { .. } => Exit::Refused,
+        | MigrateError::Needed { .. }
+        | MigrateError::Target { error: TargetError::TooLarge { .. } } => Exit::Refused,
         MigrateError::UnknownId { .. }
         | MigrateError::AmbiguousId { .. }
         | MigrateError::NoReason
@@ -103,6 +104,9 @@ pub(super) fn hint(error: &MigrateError) -> String {
             let meant = of_losses(*direction, losses);
             let rebuild = "begin the file with `-- longshore: rebuild`, so that replacing a table deletes nothing elsewhere";
             if *wants_rebuild { format!("{rebuild}; {meant}") } else { meant }
+        }
+        MigrateError::Target { error: TargetError::TooLarge { .. } } => {
+            "make a backup with the tools of the server, then add --no-backup; nothing was changed".to_owned()
         }
         MigrateError::NotKept { object, .. } => {
             format!("drop {object} in the migration and create it again so that it fits; nothing was changed")

@@ -28,6 +28,15 @@ pub enum StoreError {
         /// The database.
         database: Arc<str>,
     },
+    /// The queue is moving to another database or from one, or has moved away: see [`Moving`](crate::Moving).
+    #[error("{message}")]
+    Moving {
+        /// What happens, and where the other database is.
+        message: Arc<str>,
+        /// Whether the queue is in the other database now. Else the same call succeeds again, here or there, once the
+        /// move has ended.
+        is_final: bool,
+    },
     /// The job is invalid.
     #[error(transparent)]
     InvalidJob(#[from] InvalidJob),
@@ -154,6 +163,8 @@ impl StoreError {
             Self::Outside(cause) => cause.code(),
             Self::Schema { verdict, .. } => verdict.code(),
             Self::SchemaChanged { .. } => "schema_changed",
+            Self::Moving { is_final: true, .. } => "queue_moved",
+            Self::Moving { is_final: false, .. } => "queue_moving",
             Self::InvalidJob(_) => "invalid_job",
             Self::UnknownParent { .. } => "unknown_parent",
             Self::ParentElsewhere { .. } => "parent_elsewhere",
@@ -176,6 +187,8 @@ impl StoreError {
                 "check the status of the migrations; a worker continues by itself as soon as the schema is supported \
                 again"
             }
+            Self::Moving { is_final: true, .. } => "use that database instead",
+            Self::Moving { is_final: false, .. } => "wait until the move has ended; a worker waits by itself",
             Self::Panicked { .. } => "this is a bug: report it with the backtrace on standard error",
             Self::UnknownParent { .. } => "enqueue the parent first, and use the id that it gets",
             Self::ParentElsewhere { .. } => {
@@ -191,7 +204,7 @@ impl StoreError {
         match self {
             Self::InDatabase { source, .. } => source.is_passing(),
             Self::Outside(cause) => cause.is_passing(),
-            Self::Backend { .. } | Self::SchemaChanged { .. } => true,
+            Self::Backend { .. } | Self::SchemaChanged { .. } | Self::Moving { is_final: false, .. } => true,
             _ => false,
         }
     }

@@ -81,6 +81,16 @@ impl Names {
         if real == self.current { name.to_owned() } else { format!("{real}.{name}") }
     }
 
+    /// The schema as SQL with its dot, nothing for the current one, and the rest of what [`Names::object`] gives.
+    pub(crate) fn split<'o>(&self, object: &'o str) -> (String, &'o str) {
+        let others = self.pairs.iter().map(|(_, real)| real).filter(|real| **real != self.current);
+        let found = others.filter_map(|real| {
+            let rest = object.strip_prefix(real.as_str())?.strip_prefix('.')?;
+            Some((format!("{}.", quoted(real)), rest))
+        });
+        found.min_by_key(|(_, rest)| rest.len()).unwrap_or((String::new(), object))
+    }
+
     /// The same as SQL.
     pub(crate) fn sql(&self, schema: &str, name: &str) -> String {
         let real = self.real(schema);

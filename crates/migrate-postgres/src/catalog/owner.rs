@@ -34,6 +34,7 @@ pub(super) enum Rank {
     Sequence,
     Function,
     Table,
+    Constraint,
     /// One whose body reads tables, which PostgreSQL looks for when it is made.
     ReadingFunction,
     View,
@@ -52,14 +53,21 @@ impl Owner {
     }
 
     /// Adds a constraint; a second one of the same name has a number behind it.
-    pub(super) fn add_constraint(&mut self, kind: ObjectKind, owner: &str, name: &str, definition: Definition) {
+    pub(super) fn add_constraint(
+        &mut self,
+        kind: ObjectKind,
+        owner: &str,
+        name: &str,
+        definition: Definition,
+    ) -> ObjectName {
         let mut object = ObjectName::on(kind, owner, name);
         let mut count = 1;
         while self.objects.contains_key(&object) {
             count += 1;
             object.name = format!("{name} {count}");
         }
-        self.objects.insert(object, definition);
+        self.objects.insert(object.clone(), definition);
+        object
     }
 
     pub(super) fn make(&mut self, rank: Rank, object: ObjectName, sql: String) {

@@ -56,21 +56,6 @@ pub(super) fn of_type(row: &Fields<'_>, names: &Names, owners: &mut Owners) {
     owner.make(Rank::Type, object, joined([Some(made), comment].into_iter().flatten()));
 }
 
-/// A constraint of a domain has a statement of its own.
-pub(super) fn domain_constraint(row: &Fields<'_>, names: &Names, owners: &mut Owners) {
-    let (schema, base) = (row.text("schema"), row.text("owner"));
-    let owner = owners.of(&names.object(schema, base), base);
-    let added = format!(
-        "ALTER DOMAIN {} ADD CONSTRAINT {} {}",
-        names.sql(schema, base),
-        quoted(row.text("name")),
-        canonical(&names.text(row.text("definition")))
-    );
-    if let Some(made) = owner.statements.iter_mut().find(|made| made.rank == Rank::Type) {
-        made.sql = joined([made.sql.clone(), added]);
-    }
-}
-
 pub(super) fn function(row: &Fields<'_>, names: &Names, owners: &mut Owners) {
     let (schema, base) = (row.text("schema"), row.text("base"));
     // The types of the arguments belong to the name.
@@ -83,9 +68,10 @@ pub(super) fn function(row: &Fields<'_>, names: &Names, owners: &mut Owners) {
     let owner = owners.of(&name, base);
     owner.add(object.clone(), definition);
     let signature = format!("{}.{}", quoted(names.real(schema)), names.text(row.text("name")));
-    let made = if row.text("kind") == "AGGREGATE" { format!("-- AGGREGATE {signature}: {written}") } else { written };
+    // An aggregate wants its functions before it.
+    let rank = if row.text("kind") == "AGGREGATE" { Rank::ReadingFunction } else { Rank::Function };
     let comment = comment.map(|text| format!("COMMENT ON {} {signature} IS {}", row.text("kind"), literal(text)));
-    owner.make(Rank::Function, object, joined([Some(made), comment].into_iter().flatten()));
+    owner.make(rank, object, joined([Some(written), comment].into_iter().flatten()));
 }
 
 /// A schema that is neither the current one nor the queue's.

@@ -171,7 +171,7 @@ impl Target for Rehearsal {
         Ok(Vec::new())
     }
 
-    fn back_up(&mut self) -> Result<Option<PathBuf>, TargetError> {
+    fn back_up(&mut self, _tables: &BTreeSet<String>) -> Result<Option<PathBuf>, TargetError> {
         Ok(None)
     }
 

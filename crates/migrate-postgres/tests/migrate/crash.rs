@@ -12,7 +12,7 @@ use std::{
 };
 
 use longshore_migrate::{
-    Migrator, RunRequest,
+    Migrator, RepairMode, RepairRequest, RunRequest,
     report::NextStep,
     target::{Progress, Target},
 };
@@ -33,9 +33,14 @@ const FILES: [(&str, &str); 3] = [
 const STATEMENTS: usize = 7;
 
 fn start(database: &TestDatabase, pause_before: usize) -> Child {
+    start_with(database, pause_before, &[])
+}
+
+fn start_with(database: &TestDatabase, pause_before: usize, variables: &[(&str, &str)]) -> Child {
     let mut program = Command::new(env::current_exe().unwrap());
     program.args(["--exact", "crash::does_what_its_environment_says", "--nocapture"]);
     program.env(URL, database.url()).env(PAUSE_BEFORE, pause_before.to_string());
+    program.envs(variables.iter().copied());
     let mut child = program.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.map(Result::unwrap).any(|line| line.contains(PAUSED)), "the runner did not pause");
@@ -60,6 +65,37 @@ fn a_runner_killed_before_any_statement_leaves_whole_migrations_and_no_lock() {
     }
 }
 
+/// What a repair of it has to do, in its order: with the steps of one transaction and those behind it.
+const DAMAGE: &str = "ALTER TABLE a DROP COLUMN j, ALTER COLUMN i TYPE bigint, ADD CHECK (i > 0);
+    DROP INDEX a_i; ALTER TABLE b ALTER COLUMN i SET DEFAULT 5; DROP TABLE c";
+const REPAIR: &str = "LONGSHORE_TEST_REPAIR";
+
+#[test]
+fn a_repair_killed_before_any_statement_leaves_the_old_state_or_the_new_one() {
+    let request = RepairRequest { mode: RepairMode::Apply { reason: "a test".to_owned() } };
+    let damaged = || {
+        let database = database();
+        up(&mut migrator(&database, &FILES));
+        database.sql(DAMAGE);
+        database
+    };
+    let steps = migrator(&damaged(), &FILES).repair(&RepairRequest::default()).unwrap().steps.len();
+    assert!(steps >= 5, "{steps}");
+    for at in 0..steps {
+        let database = damaged();
+        let old = migrator(&database, &FILES).verify().unwrap().differences;
+        let mut repairer = start_with(&database, at, &[(REPAIR, "1")]);
+        repairer.kill().unwrap();
+        repairer.wait().unwrap();
+        let left = migrator(&database, &FILES).verify().unwrap().differences;
+        assert_eq!(left, old, "statement {at}");
+        assert_eq!(rows(&database, "SELECT i FROM a"), ["1"], "statement {at}");
+        migrator(&database, &FILES).repair(&request).unwrap_or_else(|error| panic!("statement {at}: {error}"));
+        assert!(migrator(&database, &FILES).verify().unwrap().ok, "statement {at}");
+        assert_eq!(rows(&database, "SELECT i, j FROM a"), ["1|NULL"], "statement {at}");
+    }
+}
+
 #[test]
 fn does_what_its_environment_says() {
     let Ok(url) = env::var(URL) else { return };
@@ -75,5 +111,11 @@ fn does_what_its_environment_says() {
             }
         }
     }));
-    Migrator::new(Box::new(target), vec![source(&FILES)]).up(&RunRequest::default()).unwrap();
+    let mut migrator = Migrator::new(Box::new(target), vec![source(&FILES)]);
+    if env::var(REPAIR).is_ok() {
+        let mode = RepairMode::Apply { reason: "a test".to_owned() };
+        migrator.repair(&RepairRequest { mode }).unwrap();
+        return;
+    }
+    migrator.up(&RunRequest::default()).unwrap();
 }

@@ -11,5 +11,6 @@ mod ledgers;
 mod locks;
 mod losses;
 mod properties;
+mod repairs;
 mod replays;
 mod support;

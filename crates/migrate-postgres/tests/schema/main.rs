@@ -5,3 +5,4 @@
 mod equivalents;
 mod fixture;
 mod mutations;
+mod repairs;

@@ -9,10 +9,10 @@ use longshore_migrate_postgres::{PostgresTarget, PostgresTargetOptions};
 use crate::fixture::{SQL, look, made_by, migrated};
 
 /// A change, the kind of the difference and the object that it is on.
-type Row = (&'static str, &'static str, &'static str);
+pub(crate) type Row = (&'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-const COLUMNS: [Row; 30] = [
+pub(crate) const COLUMNS: [Row; 32] = [
     ("ALTER TABLE accounts DROP COLUMN twice", "column_missing", "column accounts.twice"),
     ("ALTER TABLE accounts ADD COLUMN by_hand text", "column_extra", "column accounts.by_hand"),
     ("ALTER TABLE accounts ALTER COLUMN twice TYPE bigint", "type", "column accounts.twice"),
@@ -36,6 +36,8 @@ const COLUMNS: [Row; 30] = [
     ("ALTER TABLE accounts ALTER COLUMN note TYPE text COLLATE \"POSIX\"", "collation", "column accounts.note"),
     ("ALTER TABLE accounts ALTER COLUMN note TYPE text COLLATE \"default\"", "collation", "column accounts.note"),
     ("ALTER TABLE accounts ALTER COLUMN avatar SET STORAGE MAIN", "storage", "column accounts.avatar"),
+    ("ALTER TABLE accounts ALTER COLUMN note SET COMPRESSION pglz", "options", "column accounts.note"),
+    ("ALTER TABLE accounts ALTER COLUMN avatar SET STORAGE EXTENDED", "storage", "column accounts.avatar"),
     ("COMMENT ON COLUMN accounts.name IS 'another'", "comment", "column accounts.name"),
     ("COMMENT ON TABLE accounts IS NULL", "comment", "table accounts"),
     ("ALTER DOMAIN email DROP NOT NULL", "nullability", "domain email"),
@@ -46,7 +48,7 @@ const COLUMNS: [Row; 30] = [
 ];
 
 #[rustfmt::skip]
-const TABLES: [Row; 36] = [
+pub(crate) const TABLES: [Row; 36] = [
     ("DROP TABLE child", "table_missing", "table child"),
     ("DROP TABLE events_2025", "table_missing", "table events_2025"),
     ("ALTER TABLE accounts DROP CONSTRAINT accounts_pkey CASCADE; ALTER TABLE accounts ADD PRIMARY KEY (id, name); ALTER TABLE billing.invoices ADD FOREIGN KEY (account_id) REFERENCES accounts (id) NOT VALID", "", ""),
@@ -86,7 +88,7 @@ const TABLES: [Row; 36] = [
 ];
 
 #[rustfmt::skip]
-const OTHERS: [Row; 54] = [
+pub(crate) const OTHERS: [Row; 54] = [
     ("DROP INDEX accounts_search", "index_missing", "index accounts_search on accounts"),
     ("CREATE INDEX by_hand ON accounts (note)", "index_extra", "index by_hand on accounts"),
     ("DROP INDEX accounts_search; CREATE INDEX accounts_search ON accounts (upper(name), score DESC NULLS LAST)", "index_columns", "index accounts_search on accounts"),

@@ -138,7 +138,10 @@ pub enum ScriptError {
         statement: String,
     },
     /// A command of psql, or a COPY that waits for rows from its client.
-    #[error("line {line}: `{statement}` is for a client such as psql; the server cannot run it alone")]
+    #[error(
+        "line {line}: `{statement}` is for a client such as psql; the server cannot run it alone (write rows as INSERT, \
+         as `pg_dump --inserts` does)"
+    )]
     ClientCommand {
         /// 1-based line.
         line: usize,
@@ -275,12 +278,8 @@ fn split(dialect: Dialect, text: &str) -> Result<Vec<Statement>, ScriptError> {
     Ok(pieces_in(dialect, text)?.into_iter().map(|piece| piece.statement).collect())
 }
 
-/// Cuts a text in SQLite's words into its statements, whatever they are.
-pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, ScriptError> {
-    pieces_in(Dialect::Sqlite, text)
-}
-
-fn pieces_in(dialect: Dialect, text: &str) -> Result<Vec<Piece>, ScriptError> {
+/// Cuts a text into its statements, whatever they are.
+pub(crate) fn pieces_in(dialect: Dialect, text: &str) -> Result<Vec<Piece>, ScriptError> {
     let mut found = Vec::new();
     let mut open: Option<Open> = None;
     let mut line = 1;
@@ -293,7 +292,13 @@ fn pieces_in(dialect: Dialect, text: &str) -> Result<Vec<Piece>, ScriptError> {
         if let Some(statement) = &mut open {
             statement.see(&token);
             if statement.ends_with(&token) {
-                found.push(statement.piece(text, offset, offset + token.text.len()));
+                let piece = statement.piece(text, offset, offset + token.text.len());
+                // What follows are rows, which nobody can cut into statements.
+                if dialect == Dialect::Postgres && dialect::is_client_command(&piece.statement) {
+                    let (line, statement) = (piece.statement.line, piece.statement.in_short());
+                    return Err(ScriptError::ClientCommand { line, statement });
+                }
+                found.push(piece);
                 open = None;
             }
         }

@@ -1,6 +1,6 @@
 //! Turns the statements of another tool's file into those of ours: who begins the transaction, who closes statements.
 
-use crate::files::script::{Piece, ScriptError, Statement, pieces, tokens, with_lf};
+use crate::files::script::{Dialect, Piece, ScriptError, Statement, pieces_in, tokens_in, with_lf};
 
 /// Drizzle's mark between two statements.
 pub(super) const BREAKPOINT: &str = "--> statement-breakpoint";
@@ -38,16 +38,19 @@ pub(super) enum AdaptError {
 ///
 /// Foreign keys that are switched off become `-- longshore: rebuild`, because the pragma does nothing inside our
 /// transaction; a BEGIN and a COMMIT round everything are left out, because the runner has its own.
-pub(super) fn adapt(half: &Half) -> Result<Option<Adapted>, AdaptError> {
-    let text = without_breakpoints(&with_lf(&half.text))?;
-    let found = pieces(&text)?;
+pub(super) fn adapt(dialect: Dialect, half: &Half) -> Result<Option<Adapted>, AdaptError> {
+    let text = without_breakpoints(dialect, &with_lf(&half.text))?;
+    let found = pieces_in(dialect, &text)?;
     let is_left_out = |piece: &&Piece| keys(&piece.statement).is_some() || control(&piece.statement).is_some();
     if found.iter().all(|piece| is_left_out(&piece)) {
         return Ok(None);
     }
     let has_own = has_own_transaction(&found)?;
     let suspends = found.iter().any(|piece| keys(&piece.statement) == Some(Keys::Off));
-    let refuses = |piece: &&Piece| piece.statement.words().first().is_some_and(|word| word.is("vacuum"));
+    let refuses = |piece: &&Piece| match dialect {
+        Dialect::Sqlite => piece.statement.words().first().is_some_and(|word| word.is("vacuum")),
+        Dialect::Postgres => dialect.is_outside_transactions(&piece.statement.text),
+    };
     if let Some(piece) = found.iter().find(refuses).filter(|_| suspends || has_own) {
         let Statement { line, .. } = piece.statement;
         return Err(AdaptError::RefusesTransaction { line, word: piece.statement.in_short() });
@@ -68,6 +71,9 @@ pub(super) fn adapt(half: &Half) -> Result<Option<Adapted>, AdaptError> {
     let header = if suspends {
         notes.push("its PRAGMA foreign_keys became `-- longshore: rebuild`");
         "-- longshore: rebuild\n"
+    } else if dialect == Dialect::Postgres && !half.is_bare && found.iter().any(|piece| refuses(&piece)) {
+        notes.push("a statement of it refuses to run in a transaction, so it became `-- longshore: no transaction`");
+        "-- longshore: no transaction\n"
     } else if half.is_bare && !has_own && !body.starts_with("-- no-transaction") {
         "-- longshore: no transaction\n"
     } else {
@@ -78,13 +84,13 @@ pub(super) fn adapt(half: &Half) -> Result<Option<Adapted>, AdaptError> {
 }
 
 /// The text with a semicolon behind its last statement.
-pub(super) fn closed(text: &str) -> Result<String, ScriptError> {
-    let Some(last) = pieces(text)?.pop().filter(|piece| !piece.is_closed) else {
+pub(super) fn closed(dialect: Dialect, text: &str) -> Result<String, ScriptError> {
+    let Some(last) = pieces_in(dialect, text)?.pop().filter(|piece| !piece.is_closed) else {
         return Ok(text.to_owned());
     };
     let mut end = last.start;
     let mut at = last.start;
-    for token in tokens(&text[last.start..]) {
+    for token in tokens_in(dialect, &text[last.start..]) {
         at += token.text.len();
         if token.has_meaning() {
             end = at;
@@ -93,11 +99,11 @@ pub(super) fn closed(text: &str) -> Result<String, ScriptError> {
     Ok(format!("{};{}", &text[..end], &text[end..]))
 }
 
-fn without_breakpoints(text: &str) -> Result<String, ScriptError> {
+fn without_breakpoints(dialect: Dialect, text: &str) -> Result<String, ScriptError> {
     if !text.contains(BREAKPOINT) {
         return Ok(text.to_owned());
     }
-    text.split(BREAKPOINT).map(closed).collect()
+    text.split(BREAKPOINT).map(|part| closed(dialect, part)).collect()
 }
 
 /// What follows on the same line must not become part of the comment.
@@ -147,7 +153,7 @@ fn control(statement: &Statement) -> Option<Control> {
     if first.is("commit") || first.is("end") {
         return Some(Control::Commit);
     }
-    ["rollback", "savepoint", "release"].iter().any(|word| first.is(word)).then_some(Control::Other)
+    ["rollback", "savepoint", "release", "abort"].iter().any(|word| first.is(word)).then_some(Control::Other)
 }
 
 /// Whether one BEGIN and one COMMIT stand round every statement but the pragmas of foreign keys.
@@ -179,7 +185,7 @@ mod tests {
     use super::*;
 
     fn adapted(text: &str, is_bare: bool) -> String {
-        adapt(&Half { text: text.to_owned(), is_bare }).unwrap().unwrap().text
+        adapt(Dialect::Sqlite, &Half { text: text.to_owned(), is_bare }).unwrap().unwrap().text
     }
 
     #[test]
@@ -187,7 +193,7 @@ mod tests {
         assert_eq!(adapted("\n-- why\nCREATE TABLE a (b);\n\n", false), "-- why\nCREATE TABLE a (b);\n");
         assert_eq!(adapted("VACUUM;", true), "-- longshore: no transaction\nVACUUM;\n");
         assert_eq!(adapted("-- no-transaction\nVACUUM;", true), "-- no-transaction\nVACUUM;\n");
-        assert_eq!(adapt(&Half { text: "-- nothing\n".to_owned(), is_bare: false }), Ok(None));
+        assert_eq!(adapt(Dialect::Sqlite, &Half { text: "-- nothing\n".to_owned(), is_bare: false }), Ok(None));
     }
 
     #[test]
@@ -213,7 +219,9 @@ mod tests {
 
     #[test]
     fn what_would_change_its_meaning_is_refused() {
-        let refused = |text: &str| adapt(&Half { text: text.to_owned(), is_bare: true }).unwrap_err().to_string();
+        let refused = |text: &str| {
+            adapt(Dialect::Sqlite, &Half { text: text.to_owned(), is_bare: true }).unwrap_err().to_string()
+        };
         assert!(refused("CREATE TABLE a (b);\nBEGIN;\nSELECT 1;\nCOMMIT;").starts_with("line 2: `BEGIN`"));
         assert!(refused("BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT;").starts_with("line 1"));
         assert!(refused("PRAGMA foreign_keys=OFF;\nVACUUM;").starts_with("line 2: `VACUUM`"));
@@ -221,9 +229,22 @@ mod tests {
 
     #[test]
     fn a_statement_without_a_semicolon_is_closed_before_its_comment() {
-        assert_eq!(closed("SELECT 1 -- one\n").unwrap(), "SELECT 1; -- one\n");
-        assert_eq!(closed("SELECT 1;\n").unwrap(), "SELECT 1;\n");
+        assert_eq!(closed(Dialect::Sqlite, "SELECT 1 -- one\n").unwrap(), "SELECT 1; -- one\n");
+        assert_eq!(closed(Dialect::Sqlite, "SELECT 1;\n").unwrap(), "SELECT 1;\n");
         let text = "CREATE TABLE a (b)\n--> statement-breakpoint\nCREATE TABLE c (d)";
         assert_eq!(adapted(text, false), "CREATE TABLE a (b);\n\nCREATE TABLE c (d);\n");
+    }
+
+    #[test]
+    fn files_for_postgres_are_read_by_its_own_rules() {
+        let adapt = |text: &str| adapt(Dialect::Postgres, &Half { text: text.to_owned(), is_bare: false });
+        let function = "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $body$ BEGIN; COMMIT; END $body$;\n";
+        assert_eq!(adapt(function).unwrap().unwrap().text, function);
+        let index = adapt("CREATE INDEX CONCURRENTLY i ON a (b);").unwrap().unwrap();
+        assert!(index.text.starts_with("-- longshore: no transaction\n") && index.notes.len() == 1, "{index:?}");
+        let inside = adapt("BEGIN;\nCREATE INDEX CONCURRENTLY i ON a (b);\nCOMMIT;").unwrap_err().to_string();
+        assert!(inside.starts_with("line 2: `CREATE INDEX CONCURRENTLY"), "{inside}");
+        let dump = "CREATE TABLE a (b text);\nCOPY a (b) FROM stdin;\nit's one; row\n\\.\nSELECT 1;\n";
+        assert!(adapt(dump).unwrap_err().to_string().starts_with("line 2: "), "{:?}", adapt(dump));
     }
 }

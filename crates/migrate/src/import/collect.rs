@@ -79,7 +79,7 @@ fn sections(format: Format, tree: &Tree, found: &mut Collection) {
             found.refuse(&file.path, "its name does not begin with a number");
             continue;
         }
-        match cut(format, &file.text) {
+        match cut(tree.dialect, format, &file.text) {
             Ok(sections) => found.migrations.push(Foreign {
                 origin: file.path.clone(),
                 place: place(format, digits, &file.path),

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     files::migration::Direction,
-    files::script::{ScriptError, pieces},
+    files::script::{Dialect, ScriptError, pieces_in},
 };
 
 /// The two halves of a file.
@@ -63,7 +63,7 @@ fn has_generic_down(text: &str) -> bool {
 
 /// Whether a file that should hold one half of a migration holds both, so that it must not run as one: it has markers
 /// of a tool, or statements are in a section of the other direction.
-pub(crate) fn holds_both(text: &str, direction: Direction) -> Option<Format> {
+pub(crate) fn holds_both(dialect: Dialect, text: &str, direction: Direction) -> Option<Format> {
     let tool = text.lines().filter_map(marker).map(|marker| marker.tool).find(|tool| *tool != Format::Sections);
     if tool.is_some() {
         return tool;
@@ -74,7 +74,7 @@ pub(crate) fn holds_both(text: &str, direction: Direction) -> Option<Format> {
         return None;
     }
     // A text that cannot be cut is refused for that.
-    let pieces = pieces(text).ok()?;
+    let pieces = pieces_in(dialect, text).ok()?;
     let mut current = direction;
     for (line, number) in text.lines().zip(1..) {
         if let Some(Marker { mark: Mark::Section(found), .. }) = marker(line) {
@@ -88,8 +88,8 @@ pub(crate) fn holds_both(text: &str, direction: Direction) -> Option<Format> {
 }
 
 /// Cuts `text` by the markers of `tool`.
-pub(super) fn cut(tool: Format, text: &str) -> Result<Sections, CutError> {
-    let mut cutter = Cutter { tool, sections: Sections::default(), current: None, statement: None };
+pub(super) fn cut(dialect: Dialect, tool: Format, text: &str) -> Result<Sections, CutError> {
+    let mut cutter = Cutter { dialect, tool, sections: Sections::default(), current: None, statement: None };
     for (line, number) in text.lines().zip(1..) {
         match marker(line).filter(|it| it.tool == tool || it.tool != Format::Sections) {
             Some(marker) => cutter.obey(&marker, number)?,
@@ -100,6 +100,7 @@ pub(super) fn cut(tool: Format, text: &str) -> Result<Sections, CutError> {
 }
 
 struct Cutter {
+    dialect: Dialect,
     tool: Format,
     sections: Sections,
     current: Option<Direction>,
@@ -131,9 +132,10 @@ impl Cutter {
             }
             Mark::StatementEnds => {
                 let start = self.statement.take().ok_or(CutError::Unpaired { line })?;
+                let dialect = self.dialect;
                 let half = self.half();
                 let statement = half.text.split_off(start);
-                half.text.push_str(&closed(&statement)?);
+                half.text.push_str(&closed(dialect, &statement)?);
                 Ok(())
             }
             Mark::StatementBegins => Err(CutError::Unpaired { line }),
@@ -168,8 +170,9 @@ impl Cutter {
 
     fn enter(&mut self, direction: Direction, is_bare: bool) -> Result<(), CutError> {
         // The last statement of a section may lack its semicolon.
+        let dialect = self.dialect;
         let half = self.half();
-        half.text = closed(&half.text)?;
+        half.text = closed(dialect, &half.text)?;
         self.current = Some(direction);
         let half = self.half();
         half.is_there = true;
@@ -205,7 +208,7 @@ mod tests {
     use super::*;
 
     fn halves(tool: Format, text: &str) -> (String, String) {
-        let sections = cut(tool, text).unwrap();
+        let sections = cut(Dialect::Sqlite, tool, text).unwrap();
         (sections.up.text, sections.down.text)
     }
 
@@ -213,7 +216,7 @@ mod tests {
     fn goose_sections_are_cut_and_statements_closed() {
         let text = "-- +goose NO TRANSACTION\n-- +goose Up\n-- +goose StatementBegin\nCREATE TABLE a (b) -- c\n\
              -- +goose StatementEnd\nCREATE TABLE d (e);\n-- +goose Down\nDROP TABLE a;\n";
-        let sections = cut(Format::Goose, text).unwrap();
+        let sections = cut(Dialect::Sqlite, Format::Goose, text).unwrap();
         assert_eq!(sections.up.text, "CREATE TABLE a (b); -- c\nCREATE TABLE d (e);\n");
         assert_eq!(sections.down.text, "DROP TABLE a;\n");
         assert!(sections.up.is_bare && sections.down.is_bare);
@@ -221,11 +224,19 @@ mod tests {
 
     #[test]
     fn each_section_of_dbmate_and_sql_migrate_has_its_own_flag() {
-        let sections =
-            cut(Format::Dbmate, "-- migrate:up transaction:false\nVACUUM;\n-- migrate:down\nSELECT 1;\n").unwrap();
+        let sections = cut(
+            Dialect::Sqlite,
+            Format::Dbmate,
+            "-- migrate:up transaction:false\nVACUUM;\n-- migrate:down\nSELECT 1;\n",
+        )
+        .unwrap();
         assert!(sections.up.is_bare && !sections.down.is_bare);
-        let sections =
-            cut(Format::SqlMigrate, "-- +migrate Up\nSELECT 1;\n-- +migrate Down notransaction\nVACUUM;\n").unwrap();
+        let sections = cut(
+            Dialect::Sqlite,
+            Format::SqlMigrate,
+            "-- +migrate Up\nSELECT 1;\n-- +migrate Down notransaction\nVACUUM;\n",
+        )
+        .unwrap();
         assert!(!sections.up.is_bare && sections.down.is_bare);
     }
 
@@ -240,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_its_tool_would_read_otherwise_is_refused() {
-        let refused = |tool, text: &str| cut(tool, text).unwrap_err().to_string();
+        let refused = |tool, text: &str| cut(Dialect::Sqlite, tool, text).unwrap_err().to_string();
         assert!(
             refused(Format::Goose, "SELECT 1;\n-- +goose Up\nSELECT 2;")
                 .contains("line 1: there is a statement before")
@@ -255,13 +266,26 @@ mod tests {
 
     #[test]
     fn both_halves_in_one_file_are_noticed_and_a_heading_is_not_taken_for_them() {
-        let up = |text| holds_both(text, Direction::Up);
+        let up = |text| holds_both(Dialect::Sqlite, text, Direction::Up);
         assert_eq!(up("-- Up\nCREATE TABLE a (b);\n-- Down\nDROP TABLE a;"), Some(Format::Sections));
         assert_eq!(up("CREATE TABLE a (b);\n-- //@UNDO\nDROP TABLE a;"), Some(Format::Sections));
         assert_eq!(up("-- +migrate Up\nCREATE TABLE a (b);\n"), Some(Format::SqlMigrate));
         assert_eq!(up("-- Up\nCREATE TABLE a (b);\n-- Down\n-- DROP TABLE a;\n"), None);
         assert_eq!(up("-- Up\nCREATE TABLE a (b);\n"), None);
-        assert_eq!(holds_both("-- Down\nDROP TABLE a;\n", Direction::Down), None);
-        assert_eq!(holds_both("-- Up\nSELECT 1;\n-- Down\nDROP TABLE a;\n", Direction::Down), Some(Format::Sections));
+        assert_eq!(holds_both(Dialect::Sqlite, "-- Down\nDROP TABLE a;\n", Direction::Down), None);
+        assert_eq!(
+            holds_both(Dialect::Sqlite, "-- Up\nSELECT 1;\n-- Down\nDROP TABLE a;\n", Direction::Down),
+            Some(Format::Sections)
+        );
+    }
+
+    #[test]
+    fn statements_of_postgres_are_cut_by_its_own_rules() {
+        let text = "-- migrate:up\nCREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END\n\
+             -- migrate:down\nDO $do$ BEGIN PERFORM E'it\\'s; -- no'; /* a /* b */ ; */ END $do$\n";
+        let sections = cut(Dialect::Postgres, Format::Dbmate, text).unwrap();
+        assert!(sections.up.text.ends_with("SELECT 2; END;\n"), "{}", sections.up.text);
+        let both = "-- Up\nDO $$ BEGIN END $$;\n-- Down\nDROP TABLE a;\n";
+        assert_eq!(holds_both(Dialect::Postgres, both, Direction::Up), Some(Format::Sections));
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use super::skipped::{Skipped, why_skipped};
 use crate::{
+    files::script::Dialect,
     files::source::SourceError,
     report::finding::{Finding, FindingKind},
 };
@@ -65,6 +66,7 @@ impl File {
 /// Everything in a directory.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
+    pub(super) dialect: Dialect,
     /// By path.
     pub(super) files: Vec<File>,
     pub(super) settings: BTreeMap<String, String>,
@@ -74,8 +76,8 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn read(directory: &Path) -> Result<Self, SourceError> {
-        let mut tree = Self::default();
+    pub(super) fn read(directory: &Path, dialect: Dialect) -> Result<Self, SourceError> {
+        let mut tree = Self { dialect, ..Self::default() };
         tree.read_into(directory, "", 0)?;
         for name in SETTINGS {
             let path = directory.join(name);

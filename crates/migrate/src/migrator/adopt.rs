@@ -2,7 +2,7 @@
 
 mod outside;
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use outside::Outside;
 
@@ -78,8 +78,8 @@ impl Migrator<'_> {
         refuse_without_reason(reason)?;
         let _lock = self.lock_unless_dry(RunMode::Apply)?;
         let survey = self.survey()?;
-        self.inspect_return(&survey)?;
-        let backup = self.target.back_up()?;
+        let back = self.inspect_return(&survey)?;
+        let backup = self.target.back_up(&BTreeSet::from([back.table]))?;
         let report =
             self.in_transaction(ForeignKeys::Suspended, |migrator| migrator.return_in_transaction(&survey, reason))?;
         Ok(AdoptReport { backup, applied: true, ..report })
@@ -124,7 +124,8 @@ impl Migrator<'_> {
         if !broken.is_empty() {
             return Err(MigrateError::HistoryBroken { findings: broken });
         }
-        let backup = self.target.back_up()?;
+        let tables = survey.takeover.iter().map(|takeover| takeover.table.clone()).collect();
+        let backup = self.target.back_up(&tables)?;
         let report = self.in_transaction(ForeignKeys::Suspended, |migrator| {
             migrator.adopt_in_transaction(survey, choices, reason)
         })?;

@@ -1,5 +1,8 @@
 //! `repair`: plans, tries the plan on a scratch database, and carries it out in one transaction.
 
+mod alone;
+mod rows;
+
 use std::{collections::BTreeSet, time::Instant};
 
 use super::{
@@ -9,19 +12,20 @@ use super::{
 };
 use crate::{
     adoption::{Choices, Takeover},
+    alterer::{AlterRequest, Breach, Moment, RowCondition},
     error::MigrateError,
     execution::apply::{Failure, Order, in_transaction},
     execution::loss::{DataLoss, Loss, LossCheck, foretold, unasked},
     execution::replay::{Stage, perform},
     files::migration::{Direction, Migration, MigrationId},
-    files::script::Bounds,
-    ledger::{EventKind, RowChange, Witness},
+    files::script::{Bounds, Statement},
+    ledger::{EventKind, Record, RowChange, Witness},
     plan::{Conflicts, Materials, Planned, repair},
     report::finding::{Finding, FindingKind},
     report::{RepairAction, RepairReport},
     schema::{Difference, ObjectName, Schema},
     survey::Survey,
-    target::{ForeignKeys, Session},
+    target::{ForeignKeys, Progress, Session},
 };
 
 /// Whether a repair is shown or carried out.
@@ -79,9 +83,14 @@ impl Migrator<'_> {
         if plan.is_empty() {
             return Ok(done);
         }
-        done.backup = self.target.back_up()?;
+        done.backup = self.target.back_up(&changed_tables(&plan))?;
         let pen = self.pen().because(reason);
-        self.in_transaction(self.keys(&plan), |migrator| migrator.carry_out_repair(&survey, &plan, &pen))?;
+        self.carry_out_alone(&plan, Moment::Before, &pen)?;
+        let keys = self.keys(&plan);
+        self.in_transaction_again(keys, |migrator| migrator.carry_out_repair(&survey, &plan, &pen))?;
+        if self.carry_out_alone(&plan, Moment::After, &pen)? > 0 {
+            self.refuse_left_over(&survey, &plan)?;
+        }
         self.settle(survey.chain)?;
         Ok(done)
     }
@@ -105,7 +114,7 @@ impl Migrator<'_> {
 
     /// Tries the plan that leaves conflicts to later migrations, then the one that fixes them first.
     fn plan_repair(&mut self, survey: &Survey) -> Result<Vec<Planned>, MigrateError> {
-        let materials = self.materials(survey);
+        let materials = self.materials(survey)?;
         let sources = self.sources.clone();
         let bounds = |id: &MigrationId| {
             let source = sources.iter().find(|source| source.name() == id.source);
@@ -119,6 +128,10 @@ impl Migrator<'_> {
             let reasons = self.try_out(survey, &plan)?;
             if reasons.is_empty() {
                 self.refuse_lossy(survey, &plan)?;
+                let obstacles = self.refuse_rows(&plan)?;
+                if !obstacles.is_empty() {
+                    return Err(MigrateError::NoRepair { reasons: obstacles });
+                }
                 refuse_idle_pragmas(&self.applied_by(&plan)?, Direction::Up)?;
                 return Ok(plan);
             }
@@ -127,20 +140,24 @@ impl Migrator<'_> {
         Err(MigrateError::NoRepair { reasons: left })
     }
 
-    fn materials(&self, survey: &Survey) -> Materials {
+    fn materials(&mut self, survey: &Survey) -> Result<Materials, MigrateError> {
         let statements = |id: &MigrationId| {
             let migration = self.migration(id).ok();
             let script = migration.as_ref().and_then(|migration| migration.script(Direction::Up));
             script.map(|script| script.statements().to_vec()).unwrap_or_default()
         };
         let links = survey.chain.links();
-        Materials::new(links.iter().map(|link| statements(&link.id)).collect())
+        let materials = Materials::new(links.iter().map(|link| statements(&link.id)).collect());
+        Ok(materials.alterer(self.target.alterer()?))
     }
 
     /// What would still be wrong after the plan, tried on an empty copy of the real schema.
     fn try_out(&mut self, survey: &Survey, plan: &[Planned]) -> Result<Vec<Finding>, MigrateError> {
         let mut scratch = self.target.scratch()?;
         let is_ours = |object: &ObjectName| !survey.chain.touching(object).is_empty();
+        if let Some(setting) = self.target.dialect().without_looking_into_bodies() {
+            scratch.execute(setting)?;
+        }
         for definition in self.target.definitions()? {
             // What is not ours may want a module, a function or a collation that only the application has.
             let made = scratch.execute(&definition.sql);
@@ -148,7 +165,9 @@ impl Migrator<'_> {
                 made?;
             }
         }
-        for planned in plan {
+        let in_order = |moment| plan.iter().filter(move |planned| planned.moment() == moment);
+        let moments = [Moment::Before, Moment::Together, Moment::After];
+        for planned in moments.into_iter().flat_map(in_order) {
             if let Err(error) = self.try_step(scratch.as_mut(), survey, planned) {
                 let subject = planned.step.id.as_ref().map(ToString::to_string).unwrap_or_default();
                 let message = format!("it does not run on the schema as it is: {error}");
@@ -156,7 +175,34 @@ impl Migrator<'_> {
             }
         }
         let observed = scratch.observe()?;
-        Ok(self.left_over(survey, plan, &observed).into_iter().map(|difference| reason(survey, &difference)).collect())
+        let left = self.left_over(survey, plan, &observed);
+        self.reasons(survey, plan, &left)
+    }
+
+    /// What is left over, each with what a person would run.
+    fn reasons(
+        &mut self,
+        survey: &Survey,
+        plan: &[Planned],
+        left: &[Difference],
+    ) -> Result<Vec<Finding>, MigrateError> {
+        if left.is_empty() {
+            return Ok(Vec::new());
+        }
+        let alterer = self.target.alterer()?;
+        let expected = self.expected_after(survey, plan);
+        let definitions = survey.chain.definitions(self.count_after(survey, plan));
+        let finding = |difference: &Difference| {
+            let differences = std::slice::from_ref(difference);
+            let request = AlterRequest { differences, expected: &expected, definitions: &definitions };
+            let by_hand = alterer.as_ref().and_then(|alterer| alterer.by_hand(difference, &request));
+            let found = reason(survey, difference);
+            match by_hand {
+                Some(statement) => found.hint(statement),
+                None => found,
+            }
+        };
+        Ok(left.iter().map(finding).collect())
     }
 
     fn try_step(&self, scratch: &mut dyn Session, survey: &Survey, planned: &Planned) -> Result<(), MigrateError> {
@@ -170,7 +216,7 @@ impl Migrator<'_> {
             (RepairAction::RebuildTable, Some(rebuild), _) => {
                 scratch.rebuild(rebuild)?;
             }
-            (RepairAction::Add | RepairAction::Replace, ..) => {
+            (RepairAction::Add | RepairAction::Replace | RepairAction::Alter, ..) => {
                 scratch.execute(planned.step.sql.as_deref().unwrap_or_default())?;
             }
             _ => {}
@@ -185,12 +231,15 @@ impl Migrator<'_> {
     }
 
     fn expected_after(&self, survey: &Survey, plan: &[Planned]) -> Schema {
+        survey.chain.after(self.count_after(survey, plan))
+    }
+
+    fn count_after(&self, survey: &Survey, plan: &[Planned]) -> usize {
         let planned: BTreeSet<&MigrationId> = plan.iter().filter_map(|planned| planned.step.id.as_ref()).collect();
         let rows = survey.ledger.by_id();
         let is_applied = |id: &MigrationId| rows.get(id).is_some_and(|row| row.is_applied());
         let counts = |id: &MigrationId| is_applied(id) || planned.contains(id);
-        let count = survey.chain.links().iter().take_while(|link| counts(&link.id)).count();
-        survey.chain.after(count)
+        survey.chain.links().iter().take_while(|link| counts(&link.id)).count()
     }
 
     /// A step that would lose rows is never carried out, not even one that is in a migration.
@@ -223,13 +272,17 @@ impl Migrator<'_> {
 
     fn carry_out_repair(&mut self, survey: &Survey, plan: &[Planned], pen: &Pen) -> Result<(), MigrateError> {
         self.target.prepare_ledger(&survey.ledger)?;
-        for planned in plan {
+        let together = plan.iter().filter(|planned| planned.moment() == Moment::Together);
+        for (at, planned) in together.enumerate() {
             let Some(id) = &planned.step.id else { continue };
             let migration = self.migration(id)?;
+            self.report_step(planned, id, at);
             self.carry_out_step(survey, planned, &migration, pen)?;
         }
         let observed = self.target.observe()?;
-        let left = self.left_over(survey, plan, &observed);
+        let mut left = self.left_over(survey, plan, &observed);
+        // What runs after the transaction brings the rest.
+        left.retain(|difference| !is_finished_later(difference, plan));
         if left.is_empty() {
             let planned: BTreeSet<&MigrationId> = plan.iter().filter_map(|planned| planned.step.id.as_ref()).collect();
             let is_applied = |id: &MigrationId| survey.ledger.is_applied(id) || planned.contains(id);
@@ -237,6 +290,12 @@ impl Migrator<'_> {
             return Ok(self.tell_other_manager(&marks)?);
         }
         Err(MigrateError::RepairUndone { differences: left })
+    }
+
+    fn report_step(&mut self, planned: &Planned, id: &MigrationId, at: usize) {
+        let Some(sql) = &planned.step.sql else { return };
+        let text = Statement::alone(self.target.dialect(), sql.as_str()).in_short();
+        self.target.report(&Progress::Statement { id: id.clone(), statement: at + 1, text });
     }
 
     fn carry_out_step(
@@ -282,6 +341,12 @@ impl Migrator<'_> {
                 refuse(&migration.id, unasked(target.end_loss_check()?, &[]))?;
                 (EventKind::Repaired, RowChange::None)
             }
+            RepairAction::Alter => {
+                target.begin_loss_check(LossCheck::default())?;
+                target.execute(sql)?;
+                refuse(&migration.id, unasked(target.end_loss_check()?, &[]))?;
+                (EventKind::Repaired, RowChange::None)
+            }
             RepairAction::Add | RepairAction::Replace => {
                 target.execute(sql)?;
                 (EventKind::Repaired, RowChange::None)
@@ -293,11 +358,32 @@ impl Migrator<'_> {
             | RepairAction::TellOtherManager
             | RepairAction::GiveBack => return Ok(()),
         };
-        let mut record = pen.record(&migration.id, &migration.name, event, change);
-        let detail = if sql.is_empty() { planned.step.why.clone() } else { format!("{}: {sql}", planned.step.why) };
-        record.event.detail = Some(detail);
-        Ok(target.record(&record)?)
+        Ok(target.record(&recorded(planned, migration, pen, event, change))?)
     }
+}
+
+fn recorded(planned: &Planned, migration: &Migration, pen: &Pen, event: EventKind, change: RowChange) -> Record {
+    let mut record = pen.record(&migration.id, &migration.name, event, change);
+    let why = &planned.step.why;
+    record.event.detail = Some(planned.step.sql.as_ref().map_or_else(|| why.clone(), |sql| format!("{why}: {sql}")));
+    record
+}
+
+/// The tables with a column whose values are written anew.
+fn changed_tables(plan: &[Planned]) -> BTreeSet<String> {
+    let alterations = plan.iter().filter_map(|planned| planned.alteration.as_ref());
+    let conditions = alterations.flat_map(|alteration| &alteration.conditions);
+    let table = |condition: &RowCondition| match &condition.breach {
+        Breach::Loses(table, _) => Some(table.clone()),
+        Breach::Prevents(_) => None,
+    };
+    conditions.filter_map(table).collect()
+}
+
+/// Whether a statement after the transaction is about what differs.
+fn is_finished_later(difference: &Difference, plan: &[Planned]) -> bool {
+    let later = plan.iter().filter(|planned| planned.moment() == Moment::After);
+    later.filter_map(|planned| planned.alteration.as_ref()).any(|one| one.because == difference.object)
 }
 
 const BY_HAND: &str = "write a migration that says what shall be, or change the schema by hand, then run repair again";

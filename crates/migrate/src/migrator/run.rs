@@ -14,7 +14,7 @@ use crate::{
     files::source::{LONGSHORE, Source},
     ledger::{EventKind, Ledger, RowChange},
     plan,
-    plan::Goal,
+    plan::{Goal, at_stake},
     report::finding::Finding,
     report::{RunMigration, RunReport},
     schema::Schema,
@@ -32,6 +32,16 @@ pub enum RunMode {
     DryRun,
 }
 
+/// Whether what a down can lose is copied aside first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backup {
+    /// Copy it.
+    #[default]
+    Make,
+    /// Somebody has a copy.
+    Skip,
+}
+
 /// What `up`, `down` or `redo` shall do.
 #[derive(Debug, Clone, Default)]
 pub struct RunRequest {
@@ -41,6 +51,8 @@ pub struct RunRequest {
     pub only: Option<MigrationId>,
     /// Whether data may be lost.
     pub data_loss: DataLoss,
+    /// Whether what a down can lose is copied aside first.
+    pub backup: Backup,
     /// Run or show.
     pub mode: RunMode,
 }
@@ -123,8 +135,9 @@ impl Migrator<'_> {
                 .for_each(|migration| migration.joined = true);
             return Ok(report);
         }
-        if direction == Direction::Down {
-            report.backup = self.target.back_up()?;
+        if direction == Direction::Down && request.backup == Backup::Make {
+            let tables = at_stake(&migrations, &survey);
+            report.backup = self.target.back_up(&tables)?;
         }
         let (together, alone) = migrations.split_at(joined(&migrations, direction));
         if !together.is_empty() {

@@ -1,9 +1,13 @@
 //! Turns differences into statements that fix them without losing data.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
 
-use super::repair::Planned;
+use super::{alter::alters, repair::Planned};
 use crate::{
+    alterer::Alterer,
     execution::replay::Chain,
     files::migration::MigrationId,
     files::script::{Statement, Token},
@@ -21,6 +25,8 @@ pub struct Materials {
     additions: HashMap<(String, String), Vec<Spot>>,
     /// Where statements fill a table.
     fillings: HashMap<String, Vec<Spot>>,
+    /// For a database that changes its tables in place.
+    alterer: Option<Rc<dyn Alterer>>,
 }
 
 /// A migration's place in the chain, and a statement's among its own.
@@ -29,7 +35,7 @@ type Spot = (usize, usize);
 /// The materials at one version. Each step forward costs what lies between the versions, a step back costs all of them.
 #[derive(Debug)]
 pub struct Stock<'a> {
-    definitions: BTreeMap<ObjectName, String>,
+    pub(super) definitions: BTreeMap<ObjectName, String>,
     materials: &'a Materials,
     /// How many migrations of the chain have run.
     count: usize,
@@ -51,6 +57,13 @@ impl Materials {
             }
         }
         Self { statements, ..materials }
+    }
+
+    /// The same for a database that changes its tables in place.
+    #[must_use]
+    pub fn alterer(mut self, alterer: Option<Box<dyn Alterer>>) -> Self {
+        self.alterer = alterer.map(Rc::from);
+        self
     }
 
     /// The statements of the migration at that place of the chain.
@@ -88,6 +101,9 @@ impl Stock<'_> {
 /// Steps for those of `differences` that can be fixed without loss. What no migration made is left alone: the final
 /// comparison reports it, and a person decides.
 pub fn mends(differences: &[Difference], expected: &Schema, survey: &Survey, stock: &Stock<'_>) -> Vec<Planned> {
+    if let Some(alterer) = &stock.materials.alterer {
+        return alters(alterer.as_ref(), differences, expected, survey, stock);
+    }
     let rebuilt: BTreeSet<&str> =
         differences.iter().filter(|one| wants_rebuild(one, stock)).map(|one| one.object.owner()).collect();
     let mut steps: Vec<Planned> = Vec::new();
@@ -187,12 +203,12 @@ fn mend(difference: &Difference, expected: &Schema, survey: &Survey, stock: &Sto
 }
 
 /// Of the migrations up to the version that is fixed: a later one that changes the object again has not run.
-fn owner<'a>(survey: &'a Survey, object: &ObjectName, stock: &Stock<'_>) -> Option<&'a MigrationId> {
+pub(super) fn owner<'a>(survey: &'a Survey, object: &ObjectName, stock: &Stock<'_>) -> Option<&'a MigrationId> {
     let because = |object: &ObjectName| survey.because_until(stock.count, object);
     because(object).or_else(|| because(&ObjectName::table(object.owner())))
 }
 
-fn is_dropped_by_ours(survey: &Survey, object: &ObjectName) -> bool {
+pub(super) fn is_dropped_by_ours(survey: &Survey, object: &ObjectName) -> bool {
     let links = survey.chain.links();
     survey.chain.touching(object).iter().any(|place| links[*place].footprint.drops.contains(object))
 }
@@ -211,7 +227,7 @@ fn whole_table(object: &ObjectName, expected: &Schema, stock: &Stock<'_>) -> Vec
     let Some(table) = stock.definitions.get(object) else {
         return Vec::new();
     };
-    let rows = stock.texts(stock.materials.fillings.get(&object.name.to_ascii_lowercase()));
+    let rows = fillings(object, stock);
     let belongs = |name: &&ObjectName| name.owner() == object.name;
     let of_table = stock.definitions.range(object.clone()..).take_while(|(name, _)| belongs(name));
     let parts =
@@ -219,10 +235,17 @@ fn whole_table(object: &ObjectName, expected: &Schema, stock: &Stock<'_>) -> Vec
     std::iter::once(table.clone()).chain(rows).chain(parts).collect()
 }
 
-/// The table that `INSERT INTO` fills, in lower case.
+/// The statements of the files that fill a table.
+pub(super) fn fillings(table: &ObjectName, stock: &Stock<'_>) -> Vec<String> {
+    stock.texts(stock.materials.fillings.get(&table.name.to_ascii_lowercase())).collect()
+}
+
+/// The table that `INSERT INTO` fills, in lower case, with its schema where the statement names it.
 fn filled_table(words: &[Token<'_>]) -> Option<String> {
     let is_insert = words.first()?.is("insert") && words.get(1)?.is("into");
-    is_insert.then(|| words.get(2).map(|name| name.name().to_ascii_lowercase()))?
+    let name = |at: usize| words.get(at).map(|word| word.name().to_ascii_lowercase());
+    let is_qualified = words.get(3).is_some_and(|word| word.text == ".");
+    is_insert.then(|| if is_qualified { Some(format!("{}.{}", name(2)?, name(4)?)) } else { name(2) })?
 }
 
 /// The file's own `ALTER TABLE … ADD COLUMN` for a column, so that it comes out just as the migration makes it.

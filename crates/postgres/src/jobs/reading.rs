@@ -140,7 +140,11 @@ fn to_integer(count: u32) -> i32 {
 }
 
 fn log_entry(row: &Row) -> Result<LogEntry, Error> {
-    let columns = &mut Columns::of(row);
+    log_entry_from(&mut Columns::of(row))
+}
+
+/// A piece of a log from the columns of `select_log.sql`, in their order.
+pub(crate) fn log_entry_from(columns: &mut Columns<'_>) -> Result<LogEntry, Error> {
     Ok(LogEntry {
         attempt: columns.count()?,
         claim_number: ClaimNumber(columns.read()?),

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Console, Failure, FailureType, Filter, JobId, JobPageRequest, Maintenance, Outcome, Priority, QueueChange,
-    Refusal, Retention, Selection, Status, Store,
+    Action, Console, Failure, FailureType, Filter, JobId, JobPageRequest, Maintenance, Outcome, PageCursor, Priority,
+    QueueChange, Refusal, Retention, Selection, Status, Store,
 };
 
 use crate::database::{Database, job};

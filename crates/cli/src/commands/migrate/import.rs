@@ -18,7 +18,8 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let source = site.named_dir()?.unwrap_or_else(|| DIR.into());
     let target = to.map_or_else(|| beside(&source), Path::to_owned);
-    let report = import(&ImportRequest { source, format, target, mode }).map_err(MigrateError::from)?;
+    let report = import(&ImportRequest { source, format, dialect: site.dialect()?, target, mode })
+        .map_err(MigrateError::from)?;
     let told = site.context.output.result(&report, |output| print(output, &report));
     if report.dry_run {
         told?;

@@ -1,5 +1,5 @@
 use longshore_migrate::report::{RunMigration, RunReport};
-use longshore_migrate::{Bounds, DataLoss, Direction, Goal, MigrateError, Migrator, RunMode, RunRequest};
+use longshore_migrate::{Backup, Bounds, DataLoss, Direction, Goal, MigrateError, Migrator, RunMode, RunRequest};
 use longshore_migrate_sqlite::Access;
 
 use super::{Absent, Site, progress};
@@ -10,12 +10,12 @@ use crate::output::Output;
 
 /// Applies the pending migrations, in order.
 pub(super) fn up(site: &Site<'_>, arguments: &RunArguments, only: Option<&str>) -> anyhow::Result<Exit> {
-    run(site, Absent::Empty, &Wanted { arguments, only }, Migrator::up)
+    run(site, Absent::Empty, &Wanted { arguments, only, backup: Backup::Make }, Migrator::up)
 }
 
 /// Rolls back migrations, newest first.
-pub(super) fn down(site: &Site<'_>, arguments: &RunArguments) -> anyhow::Result<Exit> {
-    run(site, Absent::Refused, &Wanted { arguments, only: None }, Migrator::down)
+pub(super) fn down(site: &Site<'_>, arguments: &RunArguments, backup: Backup) -> anyhow::Result<Exit> {
+    run(site, Absent::Refused, &Wanted { arguments, only: None, backup }, Migrator::down)
 }
 
 /// Rolls the newest migration back and applies it again.
@@ -26,11 +26,12 @@ pub(super) fn redo(site: &Site<'_>, request: &RunRequest) -> anyhow::Result<Exit
 }
 
 /// The run request, with the fields that `CareArguments` sets.
-pub(super) fn request(care: &CareArguments) -> RunRequest {
+pub(super) fn request(care: &CareArguments, backup: Backup) -> RunRequest {
     RunRequest {
         goal: Goal::default(),
         only: None,
         data_loss: if care.allow_data_loss { DataLoss::Allow } else { DataLoss::Refuse },
+        backup,
         mode: if care.dry_run { RunMode::DryRun } else { RunMode::Apply },
     }
 }
@@ -41,11 +42,17 @@ type Apply = fn(&mut Migrator<'static>, &RunRequest) -> Result<RunReport, Migrat
 struct Wanted<'a> {
     arguments: &'a RunArguments,
     only: Option<&'a str>,
+    backup: Backup,
+}
+
+/// What `--no-backup` says.
+pub(super) const fn backup(is_declined: bool) -> Backup {
+    if is_declined { Backup::Skip } else { Backup::Make }
 }
 
 fn run(site: &Site<'_>, absent: Absent, wanted: &Wanted<'_>, apply: Apply) -> anyhow::Result<Exit> {
-    let Wanted { arguments, only } = wanted;
-    let mut request = request(&arguments.care);
+    let Wanted { arguments, only, backup } = wanted;
+    let mut request = request(&arguments.care, *backup);
     request.goal.steps = arguments.steps.map(|steps| usize::try_from(steps).unwrap_or(usize::MAX));
     // Open without writing first, so that a refused command does not create a database.
     let mut looker = open(site, absent, RunMode::DryRun)?;

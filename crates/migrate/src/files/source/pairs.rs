@@ -113,7 +113,7 @@ fn half(dialect: Dialect, file: &RawFile, others: &[&str]) -> Result<(FileName, 
         return Err(Box::new(finding.hint(format!("save {} as UTF-8", file.name))));
     };
     // Our name round another tool's content would run its down section with its up.
-    if let Some(tool) = import::holds_both(text, name.direction) {
+    if let Some(tool) = import::holds_both(dialect, text, name.direction) {
         return Err(finding(import::both_halves(tool, &file.name)));
     }
     if import::has_breakpoints(text) {

@@ -25,8 +25,6 @@ pub(in crate::memory) struct Row {
     pub(in crate::memory) news_at: u64,
     /// The worker that lost it because it did not extend its lease, until the next claim.
     pub(in crate::memory) lapsed: Option<WorkerId>,
-    /// The moves that the database refuses, by the state that they lead to.
-    pub(in crate::memory) refused: Vec<Status>,
     /// The retries that the job itself allows. `None` means as many as its type does.
     pub(in crate::memory) own_retries: Option<u32>,
     /// What plain SQL left to the settings of its type, which was not known then.
@@ -91,18 +89,22 @@ impl Row {
             expires_at: bounds.expires_at,
             deadline_at: bounds.deadline_at,
         };
+        Self { due, ready_at: now, own_retries, ..Self::holding(job) }
+    }
+
+    /// This job, without a past.
+    pub(in crate::memory) fn holding(job: Job) -> Self {
         Self {
+            ready_at: job.created_at,
             job,
-            due,
-            ready_at: now,
+            due: None,
             has_passed_key: false,
             isolated_claim: None,
             attempts: BTreeMap::new(),
             log: BTreeMap::new(),
             news_at: MOMENTS.fetch_add(1, Ordering::Relaxed),
             lapsed: None,
-            refused: Vec::new(),
-            own_retries,
+            own_retries: None,
             awaits_settings: None,
         }
     }
