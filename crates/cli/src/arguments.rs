@@ -5,6 +5,7 @@ mod enqueue;
 mod filter;
 mod jobs;
 mod migrate;
+mod moving;
 mod queues;
 mod value;
 mod word;
@@ -24,6 +25,7 @@ pub(crate) use self::jobs::{
     DeadArguments, DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments,
 };
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
+pub(crate) use self::moving::MoveArguments;
 pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
 pub(crate) use self::value::{CONCURRENCY_MAX, QueueSlots};
 pub(crate) use self::work::WorkArguments;
@@ -168,6 +170,9 @@ pub(crate) enum Command {
 
     /// Take over a job table made by another program, beside its own migration manager
     Adopt(AdoptArguments),
+
+    /// Move a running queue between SQLite and PostgreSQL
+    Move(MoveArguments),
 
     /// Measure this machine and print ratios
     #[command(after_help = "Example: longshore bench --jobs 50000 --json")]

@@ -8,6 +8,7 @@ pub(crate) mod enqueue;
 pub(crate) mod jobs;
 pub(crate) mod man;
 pub(crate) mod migrate;
+pub(crate) mod moving;
 pub(crate) mod queues;
 pub(crate) mod reference;
 pub(crate) mod status;

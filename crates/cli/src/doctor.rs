@@ -1,10 +1,15 @@
 mod server;
+mod several;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use longshore_core::{Health, JobKeeper, LongAttempt, QueueStats, Status, StuckCause, StuckJob, TypeBacklog};
+use longshore_core::{
+    Health, JobKeeper, LongAttempt, MovePhase, QueueStats, Status, StuckCause, StuckJob, TypeBacklog,
+};
 use serde::Serialize;
+
+pub(crate) use several::examine;
 
 use crate::output::quoted::{argument, flag_with_name, toml_key};
 use crate::output::relative_time::span;
@@ -42,6 +47,7 @@ const MIB: u64 = 1024 * 1024;
 /// Finds problems in the facts, the worst first. `configured` are the job types of the configuration file.
 pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    findings.extend(moving(health));
     findings.extend(disk(health));
     findings.extend(health.server.iter().flat_map(server::judge));
     findings.extend(clock(health));
@@ -56,6 +62,21 @@ pub(crate) fn judge(health: &Health, configured: &BTreeSet<String>) -> Vec<Findi
     findings.extend(dead_letters(health));
     findings.extend(write_ahead_log(health));
     findings
+}
+
+fn moving(health: &Health) -> Option<Finding> {
+    let state = health.moving.as_ref()?;
+    let (code, hint) = match state.phase {
+        MovePhase::Arrived => return None,
+        MovePhase::MovedAway => {
+            ("queue_moved", "use that database: what is left here is a copy that nobody may change")
+        }
+        MovePhase::Undoing => ("queue_moving", "carry it on with the same \"longshore move\" with --undo"),
+        MovePhase::Draining | MovePhase::Frozen | MovePhase::Arriving => {
+            ("queue_moving", "if it was interrupted, run the same \"longshore move\" again, or with --undo")
+        }
+    };
+    Some(Finding::new(code, state.to_string(), hint))
 }
 
 fn disk(health: &Health) -> Option<Finding> {

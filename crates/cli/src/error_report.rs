@@ -4,9 +4,11 @@ use std::{fmt, io};
 
 use clap::error::ErrorKind;
 use longshore::WorkerError;
+use longshore_combined::CombineError;
 use longshore_core::{Actioned, OutsideCause, StoreError, is_want_of_files};
 use longshore_migrate::target::TargetError;
 use longshore_migrate::{Loss, MigrateError};
+use longshore_moving::MoveError;
 use longshore_sqlite::schema::SchemaProblem;
 use serde::Serialize;
 
@@ -65,8 +67,14 @@ impl ErrorReport {
         if let Some(error) = error.downcast_ref::<CommandError>() {
             return Self::of_command(error);
         }
+        if let Some(error) = error.downcast_ref::<CombineError>() {
+            return Self::of_combination(error);
+        }
         if let Some(error) = error.downcast_ref::<StoreError>() {
             return Self::of_store(error);
+        }
+        if let Some(error) = error.downcast_ref::<MoveError>() {
+            return Self::of_move(error);
         }
         if let Some(problem) = error.downcast_ref::<SchemaProblem>() {
             return Self::of_schema(problem);
@@ -131,6 +139,9 @@ impl ErrorReport {
             return Self::of_command(inner);
         }
         let (exit, hint) = match error {
+            StoreError::InDatabase { source, .. } => {
+                return Self { message: error.to_string(), ..Self::of_store(source) };
+            }
             StoreError::Outside(cause) => return Self::of_cause(cause),
             StoreError::Schema { verdict, .. } => {
                 (outside::exit_of_schema(*verdict), Some(outside::hint_of_schema(*verdict)))
@@ -142,10 +153,55 @@ impl ErrorReport {
                      supported again",
                 ),
             ),
+            StoreError::Moving { is_final: true, .. } => (
+                Exit::Failed,
+                Some("name that database with --database, in the configuration or in LONGSHORE_DATABASE"),
+            ),
+            StoreError::Moving { is_final: false, .. } => (
+                Exit::Locked,
+                Some(
+                    "wait until the move has ended; if it was interrupted, run the same \"longshore move\" again, or add \
+                     --undo",
+                ),
+            ),
             StoreError::InvalidJob(_) => (Exit::Usage, error.hint()),
             _ => (Exit::Failed, error.hint()),
         };
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, error.code(), error) }
+    }
+
+    /// Why several databases cannot be used together.
+    fn of_combination(error: &CombineError) -> Self {
+        match error {
+            CombineError::Store(error) => Self::of_store(error),
+            CombineError::SameName { .. } | CombineError::SameQueue { .. } | CombineError::TooMany => {
+                Self::new(Exit::Usage, "invalid_config", error).hint("correct [databases] in the configuration file")
+            }
+            _ => Self::new(Exit::Failed, "databases_do_not_fit", error)
+                .hint("to use one of them alone, name it with --database"),
+        }
+    }
+
+    fn of_move(error: &MoveError) -> Self {
+        let (exit, hint) = match error {
+            MoveError::Store(error) => return Self::of_store(error),
+            MoveError::SameDatabase { .. } => (Exit::Usage, "name another database with --to"),
+            MoveError::NotEmpty { .. } => (Exit::Refused, "name an empty database, or another longshore_schema in it"),
+            MoveError::OtherMove { .. } => {
+                (Exit::Refused, "end that move first: run the same \"longshore move\" again, or with --undo")
+            }
+            MoveError::Elsewhere { .. } => (Exit::Refused, "move it from there"),
+            MoveError::BeingUndone { .. } => (Exit::Refused, "run the same command with --undo, then move again"),
+            MoveError::Committed { .. } => (
+                Exit::Refused,
+                "finish it with the same command without --undo; to move back, exchange --from and --to",
+            ),
+            MoveError::NothingToUndo { .. } => (Exit::Refused, "check --from and --to with \"longshore status\""),
+            MoveError::Raced { .. } => (Exit::Locked, "let that process end, or run the same command again"),
+            MoveError::StillRunning { .. } => (Exit::Failed, "run the same command again, or with --undo"),
+            _ => (Exit::Failed, "nothing was switched: run the same command with --undo, then again"),
+        };
+        Self::new(exit, error.code(), error).hint(hint)
     }
 
     fn of_cause(cause: &OutsideCause) -> Self {

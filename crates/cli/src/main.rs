@@ -68,6 +68,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Doctor => commands::doctor::run(context),
         Command::Migrate(arguments) => commands::migrate::run(context, &arguments),
         Command::Adopt(arguments) => commands::migrate::adopt(context, &arguments),
+        Command::Move(arguments) => commands::moving::run(context, &arguments),
         Command::Bench(arguments) => commands::bench::run(context, arguments),
         Command::Completions { shell } => commands::completions::run(context, shell),
         Command::Man => commands::man::run(context),

@@ -242,7 +242,7 @@ impl Session for PostgresTarget {
 
     fn observe(&mut self) -> Result<Schema, TargetError> {
         self.read()?;
-        Ok(self.reader.schema())
+        Ok(self.reader.schema().without_move())
     }
 
     fn changes(&mut self) -> Result<SchemaChanges, TargetError> {

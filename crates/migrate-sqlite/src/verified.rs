@@ -6,6 +6,7 @@
 use longshore_migrate::{
     files::checksum::sha256_hex,
     ledger::{Form, OWN_TABLE},
+    schema::MOVE_PREFIX,
     target::{TargetError, VerifiedSource},
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -65,7 +66,9 @@ fn fingerprint(connection: &Connection, source: &VerifiedSource) -> rusqlite::Re
     let marks = source.tables.iter().map(|table| literal(table)).collect::<Vec<_>>().join(", ");
     let objects = format!(
         "SELECT type || ':' || name || ':' || coalesce(sql, '') FROM sqlite_schema
-         WHERE tbl_name COLLATE NOCASE IN ({marks}) ORDER BY type, name"
+         WHERE tbl_name COLLATE NOCASE IN ({marks}) AND substr(name, 1, {}) <> '{MOVE_PREFIX}'
+         ORDER BY type, name",
+        MOVE_PREFIX.len()
     );
     let mut prepared = connection.prepare(&objects)?;
     for row in prepared.query_map([], |row| row.get::<_, String>(0))? {

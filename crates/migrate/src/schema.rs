@@ -21,6 +21,10 @@ pub use footprint::{Change, Footprint, Presence};
 pub(crate) use later::Later;
 pub use object::{ObjectKind, ObjectName};
 
+/// How the names of the objects begin that a database has only while its queue moves to another one, and of the table
+/// that remembers the move. They are no part of the schema that is compared.
+pub const MOVE_PREFIX: &str = "longshore_move";
+
 /// Every object of a database, by name. Two are equal if they mean the same.
 ///
 /// A clone costs nothing until one of the two is changed, so that a migration more is not a schema more.
@@ -66,6 +70,19 @@ impl Schema {
     pub fn only<'names>(&self, owners: impl IntoIterator<Item = &'names str>) -> Self {
         let owned = owners.into_iter().flat_map(|owner| self.of_owner(owner));
         Self { objects: Arc::new(owned.map(|(name, definition)| (name.clone(), Arc::clone(definition))).collect()) }
+    }
+
+    /// The schema without what a move has put up: see [`MOVE_PREFIX`].
+    #[must_use]
+    pub fn without_move(mut self) -> Self {
+        let is_of_move = |name: &ObjectName| {
+            let base = |name: &str| name.rsplit('.').next().is_some_and(|base| base.starts_with(MOVE_PREFIX));
+            base(&name.name) || base(name.owner())
+        };
+        if self.objects.keys().any(is_of_move) {
+            Arc::make_mut(&mut self.objects).retain(|name, _| !is_of_move(name));
+        }
+        self
     }
 
     /// What belongs to a table or view, itself first. They are together, because a name is ordered by its owner.

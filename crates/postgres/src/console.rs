@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
-    Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 
 use crate::store::PostgresStore;
@@ -20,11 +20,11 @@ impl Console for PostgresStore {
     }
 
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
-        self.run("changing jobs", move |parts| jobs::actions::act(parts, selection, action))
+        self.run_by_hand("changing jobs", move |parts| jobs::actions::act(parts, selection, action))
     }
 
     fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
-        self.run("editing a job", move |parts| jobs::actions::edit(parts, id, edit))
+        self.run_by_hand("editing a job", move |parts| jobs::actions::edit(parts, id, edit))
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
@@ -40,11 +40,19 @@ impl Console for PostgresStore {
     }
 
     fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()> {
-        self.run("changing a queue", move |parts| upkeep::change_queue(parts, queue, change))
+        self.run_by_hand("changing a queue", move |parts| upkeep::change_queue(parts, queue, change))
     }
 
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
-        self.run("cleaning up", move |parts| upkeep::housekeeping::maintain(parts, maintenance))
+        self.run_by_hand("cleaning up", move |parts| upkeep::housekeeping::maintain(parts, maintenance))
+    }
+
+    fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {
+        self.run("reading the range of ids", upkeep::id_range::id_range)
+    }
+
+    fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>> {
+        self.run("taking a range of ids", move |parts| upkeep::id_range::take_id_range(parts, range))
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {

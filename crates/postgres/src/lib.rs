@@ -8,6 +8,7 @@ mod console;
 mod instant;
 mod jobs;
 pub mod migrations;
+mod moving;
 mod options;
 pub mod schema;
 mod session;

@@ -13,6 +13,7 @@ use longshore_schema::{OpenError, Origin, Prepare};
 
 use crate::jobs::claim::Claims;
 use crate::jobs::enqueue::Enqueues;
+use crate::moving::fence;
 use crate::options::PostgresOptions;
 use crate::schema::{self, SchemaWatch};
 use crate::session::fault::{ErrorContext, Fault};
@@ -121,6 +122,26 @@ impl PostgresStore {
             answer.map_err(|fault| parts.context.answer(fault, doing))
         };
         self.parts.runtime.run(&self.parts.context, doing, answer)
+    }
+}
+
+impl PostgresStore {
+    /// The same for what people change and what keeps house: so that it is refused as a whole during a move, and not only
+    /// by the fence of a table.
+    pub(crate) fn run_by_hand<T, F>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(Arc<Parts>) -> F,
+    ) -> StoreFuture<'static, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let work = work(Arc::clone(&self.parts));
+        self.run(doing, |parts| async move {
+            fence::check(&parts).await?;
+            work.await
+        })
     }
 }
 

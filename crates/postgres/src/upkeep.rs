@@ -3,6 +3,7 @@ pub(crate) mod counts;
 pub(crate) mod duties;
 pub(crate) mod health;
 pub(crate) mod housekeeping;
+pub(crate) mod id_range;
 mod keepers;
 mod long_attempts;
 pub(crate) mod partitions;

@@ -69,7 +69,7 @@ impl Harness for Postgres {
         true
     }
 
-    fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
+    fn try_insert_plainly(&self, plain: &PlainInsert) -> Result<JobId, String> {
         let PlainInsert { job_type, queue, priority, max_retries, timeout_seconds } = plain;
         let columns = [
             ("job_type", Some(format!("'{job_type}'"))),
@@ -85,8 +85,9 @@ impl Harness for Postgres {
             names.join(", "),
             values.join(", ")
         );
-        let id = self.value(&insert).expect("the row is inserted");
-        JobId(id.parse().expect("an id is a number"))
+        let rows = self.database.try_sql(&insert)?;
+        let id = rows.into_iter().flatten().next().flatten().expect("the statement returns the id");
+        Ok(JobId(id.parse().expect("an id is a number")))
     }
 
     /// Triggers on the tables of those states, as the migrations of an application may add.

@@ -1,17 +1,18 @@
 use longshore_core::{
-    Action, Actioned, ClaimNumber, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogEntry,
-    LogPage, LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 use rusqlite::{Connection, params};
 
-use crate::database::column;
 use crate::jobs::actions::action::act;
 use crate::jobs::actions::edit::Edit;
 use crate::jobs::actions::selection::Conditions;
 use crate::jobs::job_row::detail;
+use crate::jobs::outcomes::attempt_log::log_entry;
 use crate::store::SqliteStore;
 use crate::upkeep::health::health;
 use crate::upkeep::housekeeping::maintain;
+use crate::upkeep::id_range::{TakeIdRange, id_range};
 use crate::upkeep::queue_change::ChangeQueue;
 use crate::upkeep::stats::stats;
 use crate::workers::worker_record::workers;
@@ -71,6 +72,14 @@ impl Console for SqliteStore {
         Box::pin(maintain(&self.parts, maintenance))
     }
 
+    fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {
+        Box::pin(self.parts.readers.run("reading the range of ids", |tx| Ok(id_range(tx.connection)?)))
+    }
+
+    fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>> {
+        Box::pin(self.parts.writer.run(TakeIdRange { range }))
+    }
+
     fn health(&self) -> StoreFuture<'_, Health> {
         let (reclaim, monotonic) = (self.parts.reclaim.clone(), self.parts.options.clock.monotonic());
         let path = self.parts.options.path.clone();
@@ -85,16 +94,7 @@ fn log(connection: &Connection, request: LogRequest) -> rusqlite::Result<LogPage
         request.after.map_or((i64::MIN, -1), |(claim, chunk)| (claim.0, i64::from(chunk)));
     let entries = connection
         .prepare_cached(include_str!("sql/jobs/select_log.sql"))?
-        .query_map(params![request.id.0, claim_number, chunk_number, request.attempt, LOG_ENTRIES_MAX], |row| {
-            Ok(LogEntry {
-                attempt: column::count(row, 0)?,
-                claim_number: ClaimNumber(column::integer(row, 1)?),
-                chunk_number: column::count(row, 2)?,
-                written_at: column::timestamp(row, 3)?,
-                cut_bytes: column::size(row, 4)?,
-                text: column::text(row, 5)?,
-            })
-        })?
+        .query_map(params![request.id.0, claim_number, chunk_number, request.attempt, LOG_ENTRIES_MAX], log_entry)?
         .collect::<Result<_, _>>()?;
     Ok(LogPage { entries })
 }

@@ -10,6 +10,7 @@ mod console;
 mod database;
 mod jobs;
 pub mod migrations;
+mod moving;
 mod options;
 pub mod schema;
 mod store;

@@ -5,7 +5,7 @@ use std::{fmt, thread};
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, NewJob,
     Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock,
-    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    ToldClaims, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use longshore_schema::{OpenError, Origin, Prepare};
 use longshore_sqlite_file::check_connection;
@@ -25,6 +25,7 @@ use crate::jobs::outcomes::record::{GiveBackByWriter, RecordAll, by_rows};
 use crate::jobs::outcomes::report::ReportAll;
 use crate::jobs::overdue::{WaitingJob, end_waiting_in};
 use crate::jobs::type_settings::apply_settings;
+use crate::moving::fence::refusal_of;
 use crate::options::SqliteOptions;
 use crate::schema;
 use crate::upkeep::audit::Audit;
@@ -34,7 +35,6 @@ use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
 use crate::workers::liveness::session::SqliteSession;
 use crate::workers::reclaim::Reclaim;
-use crate::workers::told::ToldClaims;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::writing::hints::Hints;
 use crate::writing::writer::Writer;
@@ -183,7 +183,10 @@ pub fn enqueue_in(connection: &Connection, job: &NewJob) -> Result<Enqueued, Sto
     };
     // With a unique key, another row may have to be written first.
     let made = if job.unique_key.is_some() { in_savepoint(connection, make) } else { make() };
-    made.map_err(|fault| context.answer(fault, "enqueueing a job"))
+    made.map_err(|fault| match &fault {
+        Fault::Sql(error) => refusal_of(connection, error).unwrap_or_else(|| context.answer(fault, "enqueueing a job")),
+        Fault::Answer(_) => context.answer(fault, "enqueueing a job"),
+    })
 }
 
 /// How many steps of a registration give waiting jobs the settings of their type; 500 jobs each.

@@ -49,7 +49,7 @@ impl Harness for Sqlite {
         foreign.execute(update, (queue, status.as_str(), by)).expect("nobody holds the lock for long") == 1
     }
 
-    fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
+    fn try_insert_plainly(&self, plain: &PlainInsert) -> Result<JobId, String> {
         let foreign = Connection::open(self.path()).expect("the database is there");
         let PlainInsert { job_type, queue, priority, max_retries, timeout_seconds } = plain;
         let mut columns = vec!["job_type", "job_data", "created_at"];
@@ -74,8 +74,8 @@ impl Harness for Sqlite {
         }
         let places = vec!["?"; columns.len()].join(", ");
         let insert = format!("INSERT INTO job_queue ({}) VALUES ({places})", columns.join(", "));
-        foreign.execute(&insert, &values[..]).expect("nobody holds the lock for long");
-        JobId(foreign.last_insert_rowid())
+        foreign.execute(&insert, &values[..]).map_err(|error| error.to_string())?;
+        Ok(JobId(foreign.last_insert_rowid()))
     }
 
     /// An index whose expression fails for this very move. The migrations of an application may add to our tables; the

@@ -69,6 +69,12 @@ impl TestDatabase {
         session::query(&self.config(), sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"))
     }
 
+    /// The same for SQL that may be refused, with the message of the server.
+    pub fn try_sql(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, String> {
+        session::query(&self.config(), sql)
+            .map_err(|error| error.as_db_error().map_or_else(|| error.to_string(), |said| said.message().to_owned()))
+    }
+
     /// Runs SQL as the superuser `postgres` in a session of its own.
     pub fn admin_sql(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         session::query(&self.admin_config(), sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"))

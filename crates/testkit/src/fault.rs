@@ -1,5 +1,6 @@
 mod console;
 mod journal;
+mod moving;
 mod plan;
 
 use std::fmt;
@@ -34,9 +35,19 @@ impl<S: Sync> FaultStore<S> {
         Self { inner, plan: Arc::new(Mutex::new(plan)), journal: Arc::default() }
     }
 
+    /// The same in front of another store, which shares the plan.
+    pub fn beside(&self, inner: S) -> Self {
+        Self { inner, plan: Arc::clone(&self.plan), journal: Arc::default() }
+    }
+
     /// Makes the next call of this operation fail with this fault, whatever the plan says.
     pub fn fail_next(&self, operation: Operation, fault: Fault) {
         self.with_plan(|plan| plan.script(operation, fault));
+    }
+
+    /// From now on no call is answered, as if the server were gone, or calls are answered again.
+    pub fn set_gone(&self, is_gone: bool) {
+        self.journal().is_gone = is_gone;
     }
 
     /// From now on, only faults requested with [`FaultStore::fail_next`] happen.
@@ -94,7 +105,9 @@ impl<S: Sync> FaultStore<S> {
         call: impl FnOnce(&'a S) -> StoreFuture<'a, T> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
-            self.journal().note(operation);
+            if self.journal().note(operation) {
+                return Err(gone());
+            }
             let fault = self.with_plan(|plan| plan.draw(operation));
             match fault {
                 None => call(&self.inner).await,
@@ -119,6 +132,10 @@ const NAME: &str = "the faulty store";
 
 fn busy() -> StoreError {
     OutsideCause::Busy { database: NAME.into(), waited: Duration::from_secs(5) }.into()
+}
+
+fn gone() -> StoreError {
+    OutsideCause::ServerUnreachable { database: NAME.into(), source: "connection refused".into() }.into()
 }
 
 fn lost() -> StoreError {

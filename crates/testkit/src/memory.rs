@@ -2,6 +2,7 @@ mod console;
 mod harness;
 mod health;
 mod jobs;
+mod moving;
 mod page;
 mod state;
 mod stats;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::suite::PlainInsert;
 use jobs::inbox::MemoryInbox;
+use moving::Passing;
 use state::State;
 use workers::session::MemorySession;
 use workers::wakeups::MemoryWakeups;
@@ -101,6 +103,11 @@ impl MemoryStore {
         id
     }
 
+    /// The error of every call that a move refuses now.
+    pub(crate) fn refusal_of_move(&self) -> Option<StoreError> {
+        self.with(|state, _| state.pass(Passing::Never).err())
+    }
+
     /// From now on gives these numbers, where they are higher than the last ones: ids to new jobs, claim numbers to claims
     /// of these jobs.
     pub(crate) fn give_next(&self, numbers: BTreeMap<JobId, ClaimNumber>) {
@@ -157,7 +164,10 @@ impl Store for MemoryStore {
 
     fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
         let process = self.process;
-        self.loudly(move |state, moment| state.enqueue(jobs, process, moment))
+        self.loudly(move |state, moment| {
+            state.pass(Passing::Never)?;
+            state.enqueue(jobs, process, moment)
+        })
     }
 
     fn enqueue_valid_stream(&self, mut jobs: ValidJobStream) -> StoreFuture<'_, u64> {
@@ -170,14 +180,21 @@ impl Store for MemoryStore {
                     break;
                 }
             }
-            self.loudly(move |state, moment| state.enqueue_stream(read, moment.now)).await
+            self.loudly(move |state, moment| {
+                state.pass(Passing::Never)?;
+                state.enqueue_stream(read, moment.now)
+            })
+            .await
         })
     }
 
     fn register(&self, registration: Registration) -> StoreFuture<'_, Box<dyn WorkerSession>> {
         Box::pin(async move {
             let worker_id = registration.worker_id.clone();
-            let (number, is_lost) = self.with(|state, moment| state.register(registration, self.process, moment));
+            let (number, is_lost) = self.with(|state, moment| {
+                state.pass(Passing::Never)?;
+                Ok::<_, StoreError>(state.register(registration, self.process, moment))
+            })?;
             let session = MemorySession { store: self.clone(), worker_id, number, is_lost };
             Ok(Box::new(session) as Box<dyn WorkerSession>)
         })
@@ -185,13 +202,17 @@ impl Store for MemoryStore {
 
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()> {
         self.loudly(move |state, moment| {
+            state.pass(Passing::WhileDraining)?;
             state.retire(&worker_id, moment.now);
             Ok(())
         })
     }
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
-        self.quietly(move |state, moment| state.claim(&request, moment.now))
+        self.quietly(move |state, moment| {
+            state.pass(Passing::Never)?;
+            state.claim(&request, moment.now)
+        })
     }
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {
@@ -206,7 +227,10 @@ impl Store for MemoryStore {
     }
 
     fn begin_isolated(&self, worker_id: WorkerId, id: JobId, claim_number: ClaimNumber) -> StoreFuture<'_, Recorded> {
-        self.quietly(move |state, _| Ok(state.begin_isolated(&worker_id, id, claim_number)))
+        self.quietly(move |state, _| {
+            state.pass(Passing::WhileDraining)?;
+            Ok(state.begin_isolated(&worker_id, id, claim_number))
+        })
     }
 
     fn extend(&self, heartbeat: Heartbeat) -> StoreFuture<'_, Extended> {
@@ -218,16 +242,25 @@ impl Store for MemoryStore {
     }
 
     fn record(&self, worker_id: WorkerId, records: Arc<[Record]>) -> StoreFuture<'_, Vec<Recorded>> {
-        self.loudly(move |state, moment| Ok(state.record(&worker_id, &records, moment.now)))
+        self.loudly(move |state, moment| {
+            state.pass(Passing::WhileDraining)?;
+            Ok(state.record(&worker_id, &records, moment.now))
+        })
     }
 
     fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
-        self.quietly(move |state, moment| Ok(state.report(&worker_id, &reports, moment.now)))
+        self.quietly(move |state, moment| {
+            state.pass(Passing::WhileDraining)?;
+            Ok(state.report(&worker_id, &reports, moment.now))
+        })
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
         let observer = self.process;
-        self.loudly(move |state, moment| Ok(state.reclaim(observer, moment)))
+        self.loudly(move |state, moment| {
+            state.pass(Passing::WhileDraining)?;
+            Ok(state.reclaim(observer, moment))
+        })
     }
 
     fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups> {

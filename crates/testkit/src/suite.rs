@@ -12,11 +12,11 @@ mod producing;
 mod running;
 mod world;
 
-use longshore_core::{Console, JobId, Limits, Status, Store, WorkerId};
+use longshore_core::{JobId, Limits, Moving, Status, WorkerId};
 
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
 pub use living::{cadence, lapse, lease, reclaim, session};
-pub use operating::{edit, health, maintain, move_by_hand, page, queue, stats};
+pub use operating::{edit, health, id_range, maintain, move_by_hand, moving, page, queue, stats};
 pub use producing::{due, duplicate, enqueue, family, settings, unique};
 pub use running::{cancel, history, log, outcome, overdue, retry};
 
@@ -41,7 +41,7 @@ pub struct PlainInsert {
 /// Creates databases of a backend, and processes on them.
 pub trait Harness: Sized + Send + Sync + 'static {
     /// The store.
-    type Store: Store + Console;
+    type Store: Moving;
 
     /// Creates an empty database with the queue's schema, used by nobody else.
     fn create(clock: FakeClock, limits: Limits) -> Self;
@@ -60,8 +60,13 @@ pub trait Harness: Sized + Send + Sync + 'static {
         false
     }
 
-    /// Inserts a job with plain SQL, as another program does, and gives its id.
-    fn insert_plainly(&self, plain: &PlainInsert) -> JobId;
+    /// Inserts a job with plain SQL, as another program does, and gives its id, or the message of the database.
+    fn try_insert_plainly(&self, plain: &PlainInsert) -> Result<JobId, String>;
+
+    /// The same where nothing refuses it.
+    fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
+        self.try_insert_plainly(plain).expect("the row is inserted")
+    }
 
     /// Makes the database refuse to bring this job into any of these states, as a constraint of the application can.
     fn refuse(&self, id: JobId, moves: &[Status]);

@@ -35,7 +35,27 @@ fn healthy() -> Health {
         long_attempts: Vec::new(),
         dead_letters: 4,
         dead_letters_last_hour: 0,
+        moving: None,
     }
+}
+
+fn moving(phase: MovePhase) -> longshore_core::MoveState {
+    longshore_core::MoveState {
+        move_id: "m".to_owned(),
+        phase,
+        other: "postgres://host/app".to_owned(),
+        begun_at: NOW,
+        takes_ended: false,
+        has_settings: false,
+        copied_to: None,
+        before: None,
+    }
+}
+
+#[test]
+fn a_queue_that_arrived_is_no_finding() {
+    let arrived = Health { moving: Some(moving(MovePhase::Arrived)), ..healthy() };
+    assert_eq!(judge(&arrived, &BTreeSet::new()), judge(&healthy(), &BTreeSet::new()));
 }
 
 fn backlog(job_type: &str, jobs: u64) -> TypeBacklog {
@@ -78,7 +98,9 @@ fn an_attempt_that_takes_far_longer_than_usual_is_named_with_what_is_usual() {
 #[test]
 fn each_thing_that_goes_wrong_has_its_finding() {
     type Change = fn(&mut Health);
-    let table: [(&str, Change); 11] = [
+    let table: [(&str, Change); 13] = [
+        ("queue_moved", |health| health.moving = Some(moving(MovePhase::MovedAway))),
+        ("queue_moving", |health| health.moving = Some(moving(MovePhase::Frozen))),
         ("disk_almost_full", |health| health.local = Some(LocalHealth { disk_free_bytes: Some(100 * MIB), ..LOCAL })),
         ("disk_almost_full", |health| {
             health.local = Some(LocalHealth { disk_free_bytes: Some(4 * 1024 * MIB), ..LOCAL });

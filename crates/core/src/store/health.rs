@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{JobId, QueueStats, Status, Timestamp, WorkerId};
+use crate::{JobId, MoveState, QueueStats, Status, Timestamp, WorkerId};
 
 /// The facts about a database that `doctor` checks. Collecting them changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +39,9 @@ pub struct Health {
     pub dead_letters: u64,
     /// The number of new dead letters in the last hour.
     pub dead_letters_last_hour: u64,
+    /// The move that the database is or was part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moving: Option<MoveState>,
 }
 
 /// Facts about a database that is a file on this machine.

@@ -24,15 +24,15 @@ pub(crate) enum StoreCall {
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
     failing: AtomicU16,
-    /// Which of them wait for a schema that this program supports.
+    /// Which of them wait for a schema that this program supports, or for the end of a move.
     paused: AtomicU16,
 }
 
 impl Trouble {
     /// A call failed for a cause that may pass.
     pub(crate) fn meet(&self, call: StoreCall, error: &StoreError) {
-        if matches!(error, StoreError::SchemaChanged { .. }) {
-            return self.pause(call, error);
+        if let Some(why) = pause_of(error) {
+            return self.pause(call, error, why);
         }
         if self.failing.fetch_or(bit(call), Ordering::AcqRel) == 0 {
             quiet::warning!(
@@ -47,7 +47,7 @@ impl Trouble {
     /// A call succeeded.
     pub(crate) fn pass(&self, call: StoreCall) {
         if clear(&self.paused, call) {
-            quiet::warning!("the schema is supported again; the worker continues");
+            quiet::warning!("the pause is over; the worker continues");
         }
         if clear(&self.failing, call) {
             quiet::warning!("the store works again");
@@ -60,16 +60,25 @@ impl Trouble {
         clear(&self.failing, call);
     }
 
-    fn pause(&self, call: StoreCall, error: &StoreError) {
+    fn pause(&self, call: StoreCall, error: &StoreError, why: &'static str) {
         // The sweep runs only once a minute, so the end of the pause would be logged much too late.
         if call != StoreCall::Maintain && self.paused.fetch_or(bit(call), Ordering::AcqRel) == 0 {
             quiet::warning!(
                 error = %error,
                 code = error.code(),
                 hint = error.hint(),
-                "paused by a migration; nothing is claimed, and outcomes are kept in memory"
+                "paused by {why}; nothing is claimed, and outcomes that cannot be stored are kept in memory"
             );
         }
+    }
+}
+
+/// What pauses the worker, if the error is the answer to something that others do to the database.
+const fn pause_of(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::SchemaChanged { .. } => Some("a migration"),
+        StoreError::Moving { .. } => Some("a move of the queue"),
+        _ => None,
     }
 }
 

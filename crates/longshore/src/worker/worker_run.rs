@@ -193,9 +193,10 @@ impl WorkerRun {
     }
 
     /// Whether the worker retries until the call works. A worker that drains does not wait for a schema that may never
-    /// be supported again.
+    /// be supported again, or for the end of a move.
     pub(crate) fn is_waited_out(&self, error: &StoreError) -> bool {
-        let is_endless = self.until == Until::Drained && matches!(error, StoreError::SchemaChanged { .. });
+        let is_pause = matches!(error, StoreError::SchemaChanged { .. } | StoreError::Moving { .. });
+        let is_endless = self.until == Until::Drained && is_pause;
         error.is_passing() && !is_endless
     }
 

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use longshore_migrate::schema::{ObjectKind, ObjectName, Schema};
+use longshore_migrate::schema::{MOVE_PREFIX, ObjectKind, ObjectName, Schema};
 use longshore_migrate::target::{Definition, SchemaChanges};
 use rusqlite::{Connection, Row};
 
@@ -355,7 +355,7 @@ impl CatalogReader {
 /// The row as an entry. `None` if it belongs to SQLite itself or to a ledger.
 fn entry(row: &Row<'_>, ledgers: Ledgers) -> rusqlite::Result<Option<Entry>> {
     let entry = Entry::read(row)?;
-    Ok(Some(entry).filter(|entry| !ledgers.is_apart(&entry.owner)))
+    Ok(Some(entry).filter(|entry| !ledgers.is_apart(&entry.owner) && !entry.name.starts_with(MOVE_PREFIX)))
 }
 
 fn take_away(map: &mut HashMap<String, BTreeSet<String>>, key: &str, owner: &str) {

@@ -75,12 +75,16 @@ fn job(row: &Row) -> Result<Job, Error> {
 pub(crate) const MAX_CRASHES: u32 = 3;
 pub(crate) const MAX_DEFERRALS: u32 = 1000;
 
-fn to_duration(ms: i64) -> Duration {
+pub(crate) fn to_duration(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
 fn attempt(row: &Row) -> Result<Attempt, Error> {
-    let columns = &mut Columns::of(row);
+    attempt_from(&mut Columns::of(row))
+}
+
+/// An attempt from the columns of `select_attempts.sql`, in their order.
+pub(crate) fn attempt_from(columns: &mut Columns<'_>) -> Result<Attempt, Error> {
     Ok(Attempt {
         attempt: columns.count()?,
         claim_number: ClaimNumber(columns.read()?),

@@ -6,6 +6,7 @@ use longshore_core::StoreError;
 use tokio_postgres::error::SqlState;
 
 use super::statements::is_stale_statement;
+use crate::moving::fence::{HAS_MOVED, IS_MOVING};
 use longshore_postgres_server::{cause_of, connect_cause, in_words};
 
 /// Why a request failed, before it is said in words.
@@ -65,6 +66,17 @@ impl Fault {
     }
 }
 
+/// The error of a statement that the fence of a move refused.
+fn refusal_of_move(error: &tokio_postgres::Error) -> Option<StoreError> {
+    let said = error.as_db_error()?;
+    let is_final = match said.code().code() {
+        IS_MOVING => false,
+        HAS_MOVED => true,
+        _ => return None,
+    };
+    Some(StoreError::Moving { message: said.message().into(), is_final })
+}
+
 /// Names the database in every error.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorContext {
@@ -77,6 +89,9 @@ impl ErrorContext {
             Fault::Store(error) => return error,
             Fault::Database(error) => error,
         };
+        if let Some(refusal) = refusal_of_move(&error) {
+            return refusal;
+        }
         match cause_of(self.database(), &error) {
             Some(cause) => cause.into(),
             None => StoreError::Backend { database: self.database(), doing, source: in_words(&error).into() },

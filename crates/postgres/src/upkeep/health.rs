@@ -9,6 +9,7 @@ use postgres_types::Type;
 use tokio_postgres::Error;
 
 use crate::instant::Instant;
+use crate::moving::fence;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
@@ -55,6 +56,7 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
         long_attempts: long_attempts(session, now).await?,
         dead_letters,
         dead_letters_last_hour: late_dead_letters(session, now.before(HOUR)).await?,
+        moving: fence::state(session).await?,
     };
     transaction.commit().await?;
     Ok(health)

@@ -38,8 +38,17 @@ async fn select_minutes(session: &Session, minutes: u32, now: Timestamp) -> Resu
     if minutes == 0 {
         return Ok(Vec::new());
     }
-    let start_of = |minute: i64| Instant(Timestamp::from_ms(minute.saturating_mul(60_000)));
-    let (first, last) = (start_of(now.minute() - i64::from(minutes) + 1), start_of(now.minute()));
+    let start_of = |minute: i64| Timestamp::from_ms(minute.saturating_mul(60_000));
+    minutes_between(session, start_of(now.minute() - i64::from(minutes) + 1), start_of(now.minute())).await
+}
+
+/// What ended in the minutes from the first to the last one.
+pub(crate) async fn minutes_between(
+    session: &Session,
+    first: Timestamp,
+    last: Timestamp,
+) -> Result<Vec<MinuteStats>, Error> {
+    let (first, last) = (Instant(first), Instant(last));
     let rows = session
         .query(sql!("upkeep/select_minutes"), &[(&first, Type::TIMESTAMPTZ), (&last, Type::TIMESTAMPTZ)])
         .await?;

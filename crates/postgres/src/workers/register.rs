@@ -82,7 +82,7 @@ async fn write(
 }
 
 /// Keeps the settings of types for the jobs that plain SQL inserts.
-async fn keep_settings(session: &Session, settings: &[TypeSettings]) -> Result<(), Fault> {
+pub(crate) async fn keep_settings(session: &Session, settings: &[TypeSettings]) -> Result<(), Fault> {
     // The last word on a type holds.
     let settings: BTreeMap<&str, &TypeSettings> =
         settings.iter().map(|of_type| (of_type.job_type.as_str(), of_type)).collect();

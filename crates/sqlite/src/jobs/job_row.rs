@@ -7,7 +7,11 @@ use crate::jobs::unique_key;
 
 /// A job from the columns that `select_job.sql` and the pages name.
 pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
-    let mut columns = Columns::of(row);
+    job_from(&mut Columns::of(row))
+}
+
+/// The same, where other columns follow.
+pub(crate) fn job_from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Job> {
     // The fields are read in the order in which they stand here, which is that of the statements.
     let mut job = Job {
         id: columns.read(column::id)?,
@@ -65,7 +69,8 @@ pub(crate) fn detail(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
     Ok(Some(JobDetail { job, attempts }))
 }
 
-fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+/// An attempt that has a row of its own.
+pub(crate) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     let mut columns = Columns::of(row);
     Ok(Attempt {
         attempt: columns.read(column::count)?,

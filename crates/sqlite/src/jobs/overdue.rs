@@ -8,7 +8,7 @@ use crate::jobs::family::Family;
 use crate::jobs::stuck::unless_refused;
 use crate::upkeep::counts::{Minute, add_minute};
 use crate::writing::session::WriteTx;
-use crate::writing::work::Work;
+use crate::writing::work::{Passing, Work};
 
 /// The jobs whose expiry or deadline has passed and that are not running: waiting jobs, and ended jobs that are not yet
 /// marked.
@@ -28,6 +28,7 @@ pub(crate) struct EndOverdue {
 impl Work for EndOverdue {
     type Answer = u64;
     const DOING: &'static str = "ending jobs whose time is over";
+    const PASSING: Passing = Passing::WhileDraining;
 
     fn rows(&self) -> usize {
         self.ids.len()

@@ -7,7 +7,7 @@ use crate::database::fault::Fault;
 use crate::jobs::family::{Family, unblock};
 use crate::upkeep::counts::{Minute, add_depth_of};
 use crate::writing::session::{WriteTx, is_of_a_row};
-use crate::writing::work::Work;
+use crate::writing::work::{Passing, Work};
 
 /// How many ancestors are visited in the search for a cycle.
 const ANCESTORS_MAX: usize = 10_000;
@@ -108,6 +108,7 @@ pub(crate) struct Settle {
 impl Work for Settle {
     type Answer = u64;
     const DOING: &'static str = "fixing jobs that cannot continue";
+    const PASSING: Passing = Passing::WhileDraining;
 
     fn rows(&self) -> usize {
         self.ids.len()

@@ -5,7 +5,7 @@ use crate::database::column;
 use crate::database::fault::Fault;
 use crate::database::readers::Readers;
 use crate::writing::session::WriteTx;
-use crate::writing::work::Work;
+use crate::writing::work::{Passing, Work};
 use crate::writing::writer::Writer;
 
 /// How many jobs one transaction changes.
@@ -57,6 +57,7 @@ pub(crate) struct ApplySettings {
 impl Work for ApplySettings {
     type Answer = ();
     const DOING: &'static str = "giving jobs the settings of their type";
+    const PASSING: Passing = Passing::WhileDraining;
 
     fn rows(&self) -> usize {
         self.ids.len()

@@ -74,6 +74,11 @@ pub(crate) fn pass_on(connection: &Connection, id: JobId, key: &str) -> rusqlite
     Ok(passed == 1)
 }
 
+/// The key of a job as it is stored.
+pub(crate) fn stored(key: &str, id: JobId, has_passed_on: bool) -> String {
+    if has_passed_on { format!("{key}{PASSED_ON}{id}") } else { key.to_owned() }
+}
+
 /// The key with which a job was enqueued, whether it passed it on or not.
 pub(crate) fn given(stored: String, id: JobId) -> String {
     match stored.rsplit_once(PASSED_ON) {

@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use crate::database::column;
 use crate::jobs::actions::keepers::Keepers;
 use crate::jobs::stuck::{BlockedCause, blocked_page, stuck_rows};
+use crate::moving::fence;
 use crate::upkeep::long_attempts::long_attempts;
 use crate::upkeep::stats::{backlog, queues};
 use crate::workers::worker_record::{Signs, workers};
@@ -45,6 +46,7 @@ pub(crate) fn health(connection: &Connection, signs: Signs<'_>, path: &Path) -> 
             include_str!("../sql/upkeep/count_late_dead_letters.sql"),
             params![now.as_ms() - column::milliseconds(HOUR), LATE_DEAD_LETTERS_MAX],
         )?,
+        moving: fence::read_state(connection)?,
     })
 }
 

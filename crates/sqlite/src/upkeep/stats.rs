@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use longshore_core::{MinuteStats, QueueStats, Stats, Status, Timestamp, TypeBacklog};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::database::column;
 use crate::database::column::RawName;
@@ -15,21 +15,24 @@ pub(crate) fn stats(connection: &Connection, minutes: u32, now: Timestamp) -> ru
     let first = now.minute() - i64::from(minutes) + 1;
     let minutes = connection
         .prepare_cached(include_str!("../sql/upkeep/select_minutes.sql"))?
-        .query_map(params![first, now.minute()], |row| {
-            Ok(MinuteStats {
-                minute: Timestamp::from_ms(column::integer(row, 0)?.saturating_mul(60_000)),
-                queue: column::text(row, 1)?,
-                completed: column::size(row, 2)?,
-                failed: column::size(row, 3)?,
-                retried: column::size(row, 4)?,
-                cancelled: column::size(row, 5)?,
-                waited_ms: column::size(row, 6)?,
-                ran_ms: column::size(row, 7)?,
-            })
-        })?
+        .query_map(params![first, now.minute()], minute)?
         .collect::<Result<_, _>>()?;
     let backlog = backlog(connection)?;
     Ok(Stats { queues: queues(connection, &backlog)?, minutes, next_due_at: next_due_at(connection)? })
+}
+
+/// What ended in one minute.
+pub(crate) fn minute(row: &Row<'_>) -> rusqlite::Result<MinuteStats> {
+    Ok(MinuteStats {
+        minute: Timestamp::from_ms(column::integer(row, 0)?.saturating_mul(60_000)),
+        queue: column::text(row, 1)?,
+        completed: column::size(row, 2)?,
+        failed: column::size(row, 3)?,
+        retried: column::size(row, 4)?,
+        cancelled: column::size(row, 5)?,
+        waited_ms: column::size(row, 6)?,
+        ran_ms: column::size(row, 7)?,
+    })
 }
 
 fn next_due_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {

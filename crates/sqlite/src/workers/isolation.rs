@@ -4,7 +4,7 @@ use rusqlite::params;
 use crate::database::fault::Fault;
 use crate::jobs::outcomes::record::refused;
 use crate::writing::session::{WriteTx, is_of_a_row};
-use crate::writing::work::Work;
+use crate::writing::work::{Passing, Work};
 
 /// Writes that the attempt of a suspect will start alone in its process.
 pub(crate) struct BeginIsolated {
@@ -16,6 +16,7 @@ pub(crate) struct BeginIsolated {
 impl Work for BeginIsolated {
     type Answer = Recorded;
     const DOING: &'static str = "starting a job that runs alone";
+    const PASSING: Passing = Passing::WhileDraining;
 
     fn is_one_statement(&self) -> bool {
         true

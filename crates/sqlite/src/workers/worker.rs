@@ -12,7 +12,7 @@ use crate::workers::held_job::HeldJob;
 use crate::workers::liveness::started::StartedTable;
 use crate::workers::worker_row::FileRecord;
 use crate::writing::session::WriteTx;
-use crate::writing::work::{Effect, Work};
+use crate::writing::work::{Effect, Passing, Work};
 
 /// Writes the row of a worker.
 pub(crate) struct Register {
@@ -61,6 +61,8 @@ pub(crate) struct Extend {
 impl Work for Extend {
     type Answer = Extended;
     const DOING: &'static str = "extending a lease";
+    // A heartbeat changes no job, and says which ones the worker has lost.
+    const PASSING: Passing = Passing::Always;
     const EFFECT: Effect = Effect::Told;
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Extended, Fault> {
@@ -131,6 +133,7 @@ pub(crate) struct Retire {
 impl Work for Retire {
     type Answer = ();
     const DOING: &'static str = "retiring a worker";
+    const PASSING: Passing = Passing::WhileDraining;
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<(), Fault> {
         let mut ending = Ending::begin(tx)?;

@@ -1,4 +1,4 @@
-use longshore_core::{Status, Timestamp, ValidJob};
+use longshore_core::{MoveState, Status, Timestamp, ValidJob};
 use rusqlite::{Connection, ErrorCode};
 
 use crate::database::database_file::{DatabaseFile, FileChange};
@@ -88,6 +88,11 @@ impl Group<'_> {
             }
             Err(error) => return self.fail(tasks, &error),
         }
+        if let Some(state) = self.session.fence()
+            && let Some(ended) = self.meet_fence(&state, tasks)
+        {
+            return ended;
+        }
         // Before the first request, which could give its job to an offer that another process has made invalid.
         if let Err(error) = self.end_outdated_offers() {
             return self.fail(tasks, &error);
@@ -128,6 +133,22 @@ impl Group<'_> {
             task.answer();
         }
         Ok(Committed { wakes, callers, is_spoilt: false })
+    }
+
+    /// Refuses the requests that the fence of a move does not let through. Returns `None` if others are left.
+    fn meet_fence(&self, state: &MoveState, tasks: &mut Vec<Box<dyn Task>>) -> Option<Result<Committed, NotRun>> {
+        if self.place == Place::CallersThread {
+            self.roll_back();
+            return Some(Err(NotRun::MustWait));
+        }
+        // No worker may be given a job in the database that it leaves.
+        self.session.offers.borrow_mut().end();
+        refuse_fenced(state, tasks);
+        if tasks.is_empty() {
+            self.roll_back();
+            return Some(Ok(Committed::default()));
+        }
+        None
     }
 
     /// `None` if that takes longer than the caller should wait.
@@ -258,6 +279,14 @@ impl Group<'_> {
         {
             crate::database::quiet::warning!(database = %self.context.database, %error, "could not roll back");
         }
+    }
+}
+
+/// Answers the requests that the fence of a move refuses.
+pub(crate) fn refuse_fenced(state: &MoveState, tasks: &mut Vec<Box<dyn Task>>) {
+    let fence = state.phase.fence();
+    for task in tasks.extract_if(.., |task| !task.passes(fence)) {
+        task.dismiss(state.refusal().expect("a closed fence refuses"));
     }
 }
 

@@ -1,17 +1,17 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use longshore_core::{ClaimNumber, JobId, Lease, Timestamp, WorkerId};
+use longshore_core::{Changes, ClaimNumber, Fence, JobId, Lease, MoveState, Timestamp, WorkerId};
 use rusqlite::Connection;
 
 use crate::database::fault::{Fault, is_outside};
 use crate::jobs::claim::inbox::Mailbox;
 use crate::jobs::claim::nothing_ready::{MovesMark, NothingReady};
 use crate::jobs::claim::offers::Offers;
+use crate::moving::fence;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
-use crate::writing::hints::changes::Changes;
 
 /// The state that belongs to one writing connection.
 pub(crate) struct Session {
@@ -25,6 +25,8 @@ pub(crate) struct Session {
     /// How many commits of this session changed jobs.
     moves: Cell<u64>,
     schema: RefCell<SchemaMark>,
+    /// The move that this database is part of, at the last check of the schema.
+    moving: RefCell<Option<MoveState>>,
 }
 
 /// The schema at the last check.
@@ -48,6 +50,7 @@ impl Session {
             nothing_ready: RefCell::default(),
             moves: Cell::default(),
             schema: RefCell::new(schema),
+            moving: RefCell::default(),
         }
     }
 
@@ -83,8 +86,16 @@ impl Session {
             }
             schema.understood = mark;
         }
+        // Its fence is part of the schema, so it cannot change unnoticed.
+        *self.moving.borrow_mut() =
+            fence::read_state(&self.connection)?.filter(|state| state.phase.fence() != Fence::Open);
         (schema.version, schema.refused) = (Some(version), None);
         Ok(true)
+    }
+
+    /// The move whose fence refuses some or all requests, at the last check of the schema.
+    pub(crate) fn fence(&self) -> Option<MoveState> {
+        self.moving.borrow().clone()
     }
 
     /// Whether the schema is the one at the last check, so that [`Session::is_schema_understood`] compares nothing.

@@ -1,6 +1,6 @@
 use std::any::Any;
 
-use longshore_core::{JobId, StoreError, ValidJob};
+use longshore_core::{Fence, JobId, StoreError, ValidJob};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::database::fault::{ErrorContext, Fault, repeat};
@@ -26,6 +26,9 @@ pub(crate) trait Work: Send + 'static {
 
     /// What is known about its effect on which job runs next.
     const EFFECT: Effect = Effect::Unknown;
+
+    /// Whether it may write while the queue moves to another database.
+    const PASSING: Passing = Passing::Never;
 
     /// The approximate number of rows that it writes. It bounds a shared transaction.
     fn rows(&self) -> usize {
@@ -64,6 +67,27 @@ pub(crate) trait Work: Send + 'static {
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Self::Answer, Fault>;
 }
 
+/// Which fence of a move lets a piece of work through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passing {
+    /// None.
+    Never,
+    /// The one that waits for running attempts: it ends some, and begins none.
+    WhileDraining,
+    /// Each: it is the move itself.
+    Always,
+}
+
+impl Passing {
+    fn passes(self, fence: Fence) -> bool {
+        match self {
+            Self::Never => fence == Fence::Open,
+            Self::WhileDraining => fence != Fence::Closed,
+            Self::Always => true,
+        }
+    }
+}
+
 /// What is known about the effect of a piece of work on which job runs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -78,6 +102,8 @@ pub(crate) trait Task: Send {
     fn rows(&self) -> usize;
     fn is_one_statement(&self) -> bool;
     fn effect(&self) -> Effect;
+    /// Whether this fence lets it through.
+    fn passes(&self, fence: Fence) -> bool;
     fn plain_job(&self) -> Option<&ValidJob>;
     /// Keeps the answer for a plain job that was created with this id.
     fn keep_made(&mut self, id: JobId);
@@ -135,6 +161,10 @@ impl<W: Work> Task for Request<W> {
 
     fn effect(&self) -> Effect {
         W::EFFECT
+    }
+
+    fn passes(&self, fence: Fence) -> bool {
+        W::PASSING.passes(fence)
     }
 
     fn plain_job(&self) -> Option<&ValidJob> {

@@ -47,6 +47,8 @@ pub enum Operation {
     MarkStarted,
     /// `Store::wakeups`, which can only panic
     Wakeups,
+    /// What `Moving` writes.
+    Move,
     /// Every operation that only reads.
     Read,
 }
@@ -62,6 +64,8 @@ pub struct FaultPlan {
     delayed: f64,
     delay_max: Duration,
     scripted: VecDeque<(Operation, Fault)>,
+    /// How many more calls have no fault before one has.
+    after_calls: Option<(usize, Fault)>,
     injected: Option<Fault>,
 }
 
@@ -76,6 +80,7 @@ impl FaultPlan {
             delayed: 0.0,
             delay_max: Duration::ZERO,
             scripted: VecDeque::new(),
+            after_calls: None,
             injected: None,
         }
     }
@@ -85,6 +90,11 @@ impl FaultPlan {
     pub fn seeded(seed: u64, share: f64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
         Self { random, busy: share / 4.0, full: share / 4.0, lost: share / 2.0, ..Self::none() }
+    }
+
+    /// The call after this many others has this fault, whatever it is, and no further one.
+    pub fn after(calls: usize, fault: Fault) -> Self {
+        Self { after_calls: Some((calls, fault)), ..Self::none() }
     }
 
     /// This fraction of the calls also takes up to `delay_max` longer.
@@ -108,8 +118,14 @@ impl FaultPlan {
     }
 
     pub(super) fn draw(&mut self, operation: Operation) -> Option<Fault> {
-        self.injected = self.scripted_fault(operation).or_else(|| self.random_fault());
+        self.injected = self.scripted_fault(operation).or_else(|| self.counted_fault()).or_else(|| self.random_fault());
         self.injected
+    }
+
+    fn counted_fault(&mut self) -> Option<Fault> {
+        let (calls, fault) = self.after_calls?;
+        self.after_calls = calls.checked_sub(1).map(|calls| (calls, fault));
+        (calls == 0).then_some(fault)
     }
 
     pub(super) fn scripted_fault(&mut self, operation: Operation) -> Option<Fault> {

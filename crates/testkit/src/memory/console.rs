@@ -1,9 +1,10 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
-    Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 
 use crate::memory::MemoryStore;
+use crate::memory::moving::Passing;
 
 impl Console for MemoryStore {
     fn job(&self, id: JobId) -> StoreFuture<'_, Option<JobDetail>> {
@@ -19,11 +20,17 @@ impl Console for MemoryStore {
     }
 
     fn act(&self, selection: Selection, action: Action) -> StoreFuture<'_, Actioned> {
-        self.loudly(move |state, moment| Ok(state.act(&selection, action, moment.now)))
+        self.loudly(move |state, moment| {
+            state.pass(Passing::Never)?;
+            Ok(state.act(&selection, action, moment.now))
+        })
     }
 
     fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
-        self.loudly(move |state, moment| state.edit(id, edit, moment))
+        self.loudly(move |state, moment| {
+            state.pass(Passing::Never)?;
+            state.edit(id, edit, moment)
+        })
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {
@@ -41,6 +48,7 @@ impl Console for MemoryStore {
 
     fn change_queue(&self, queue: String, change: QueueChange) -> StoreFuture<'_, ()> {
         self.loudly(move |state, moment| {
+            state.pass(Passing::Never)?;
             match change {
                 QueueChange::Pause => {
                     state.queues.entry(queue).or_default().get_or_insert(moment.now);
@@ -59,7 +67,24 @@ impl Console for MemoryStore {
 
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
         let process = self.process;
-        self.quietly(move |state, moment| Ok(state.maintain(process, maintenance, moment.now)))
+        self.quietly(move |state, moment| {
+            state.pass(Passing::Never)?;
+            Ok(state.maintain(process, maintenance, moment.now))
+        })
+    }
+
+    fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {
+        self.quietly(move |state, _| Ok(IdRange::after(state.last_id)))
+    }
+
+    fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>> {
+        self.quietly(move |state, _| {
+            if state.rows.is_empty() {
+                // An id is never given again, so a database never goes back to a lower range.
+                state.last_id = state.last_id.max(range.before_first());
+            }
+            Ok(IdRange::after(state.last_id))
+        })
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {

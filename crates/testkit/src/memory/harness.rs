@@ -15,8 +15,8 @@ impl Harness for MemoryStore {
         self.another_process()
     }
 
-    fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
-        Self::insert_plainly(self, plain)
+    fn try_insert_plainly(&self, plain: &PlainInsert) -> Result<JobId, String> {
+        self.refusal_of_move().map_or_else(|| Ok(Self::insert_plainly(self, plain)), |refusal| Err(refusal.to_string()))
     }
 
     fn refuse(&self, id: JobId, moves: &[Status]) {

@@ -66,6 +66,7 @@ impl State {
             long_attempts: self.long_attempts(moment.now),
             dead_letters: buried.len() as u64,
             dead_letters_last_hour: buried.iter().filter(|at| moment.now.since(**at) <= HOUR).count() as u64,
+            moving: self.moving.clone(),
         }
     }
 

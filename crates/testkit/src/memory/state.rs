@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, JobId, Lease, LeaseWatch, Limits, Status, Timestamp, TypeSettings, WorkerId};
+use longshore_core::{
+    ClaimNumber, JobId, Lease, LeaseWatch, Limits, MoveState, Status, Timestamp, TypeSettings, WorkerId,
+};
 
 use crate::memory::jobs::claim::GivenClaim;
 use crate::memory::jobs::inbox::Mailbox;
@@ -39,6 +41,11 @@ pub(super) struct State {
     /// For each retention, and whether it is a default, the process that removes old jobs, and when it last renewed
     /// that duty.
     pub(super) housekeepers: BTreeMap<(Pruning, bool, Duration), (u64, Timestamp)>,
+    /// The move that this database is part of.
+    pub(super) moving: Option<MoveState>,
+    /// Ended jobs up to this id were there before there was a default retention. The model has no default; it only keeps
+    /// what arrives.
+    pub(super) history_last_id: i64,
 }
 
 impl State {
@@ -58,6 +65,8 @@ impl State {
             next_numbers: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             housekeepers: BTreeMap::new(),
+            moving: None,
+            history_last_id: 0,
         }
     }
 

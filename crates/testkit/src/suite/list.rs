@@ -164,6 +164,10 @@ macro_rules! store_suite {
                 every_attempt_that_did_not_simply_succeed_is_kept
                 a_failed_attempt_keeps_its_own_error
                 an_attempt_that_never_began_tells_no_beginning;
+            id_range:
+                an_empty_database_takes_a_range_and_gives_its_ids_from_then_on
+                a_database_with_jobs_keeps_its_range
+                a_database_never_gives_lower_ids_again;
             lapse:
                 a_worker_that_does_not_extend_its_lease_loses_its_jobs
                 a_worker_learns_that_its_lease_had_ended
@@ -386,6 +390,30 @@ macro_rules! store_suite {
                 a_job_that_sets_no_retries_leaves_them_to_its_worker
                 a_job_that_changes_its_type_has_the_retries_of_the_new_one
                 a_job_that_ran_before_its_type_was_known_keeps_what_it_has;
+            moving:
+                a_database_that_never_moved_says_so
+                a_job_arrives_as_it_left_whatever_its_state
+                a_zero_in_a_text_arrives_as_the_character_for_what_cannot_be_kept
+                completed_and_cancelled_jobs_stay_behind_unless_somebody_waits_for_them
+                a_parent_that_stays_behind_is_left_out
+                jobs_arrive_in_pages_of_the_requested_size
+                settings_pauses_and_minutes_move_too
+                new_jobs_and_claims_have_higher_numbers_than_all_that_arrived
+                a_child_that_arrived_blocked_runs_once_its_parent_has_completed
+                a_unique_key_holds_where_its_job_has_arrived
+                a_key_that_was_passed_on_arrives_as_such
+                a_delayed_and_a_retrying_job_become_due_where_they_arrived
+                a_job_of_a_lapsed_worker_spends_its_crash_where_it_is_claimed
+                a_bounded_job_expires_where_it_arrived
+                a_plain_insert_still_awaits_the_settings_of_its_type
+                whoever_expects_another_state_changes_nothing
+                a_frozen_queue_is_read_and_refuses_every_write
+                a_draining_queue_records_outcomes_and_begins_nothing
+                a_draining_queue_gives_the_jobs_of_its_workers_back
+                a_queue_that_moved_away_says_where_it_is
+                a_queue_whose_fence_is_gone_works_as_before
+                what_is_removed_leaves_no_trace
+                a_state_is_the_same_for_every_process;
             stats:
                 the_depths_are_those_of_the_jobs
                 the_depths_follow_every_move

@@ -2,8 +2,10 @@
 
 pub mod edit;
 pub mod health;
+pub mod id_range;
 pub mod maintain;
 pub mod move_by_hand;
+pub mod moving;
 pub mod page;
 pub mod queue;
 pub mod stats;

@@ -125,6 +125,13 @@ impl<H: Harness> World<H> {
         Self { clock, store: harness.open(), harness, sessions: Mutex::default() }
     }
 
+    /// Another database, at this time.
+    pub(super) fn at(now: Timestamp) -> Self {
+        let world = Self::new();
+        world.clock.advance(now.since(world.now()));
+        world
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -135,6 +142,10 @@ impl<H: Harness> World<H> {
 
     pub(super) fn spoil_count(&self, queue: &str, status: Status, by: i64) -> bool {
         self.harness.spoil_count(queue, status, by)
+    }
+
+    pub(super) fn try_insert_plainly(&self, plain: &PlainInsert) -> Result<JobId, String> {
+        self.harness.try_insert_plainly(plain)
     }
 
     pub(super) fn insert_plainly(&self, plain: &PlainInsert) -> JobId {

@@ -1,6 +1,8 @@
-use longshore_core::{ClaimNumber, JobId, LogChunk};
-use rusqlite::params;
+use longshore_core::{ClaimNumber, JobId, LogChunk, LogEntry};
+use rusqlite::{Row, params};
 
+use crate::database::column;
+use crate::database::column::Columns;
 use crate::writing::session::WriteTx;
 
 /// The attempt that a log belongs to.
@@ -9,6 +11,19 @@ pub(crate) struct LogPlace {
     pub(crate) id: JobId,
     pub(crate) claim_number: ClaimNumber,
     pub(crate) attempt: u32,
+}
+
+/// A piece of a log.
+pub(crate) fn log_entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
+    let mut columns = Columns::of(row);
+    Ok(LogEntry {
+        attempt: columns.read(column::count)?,
+        claim_number: ClaimNumber(columns.read(column::integer)?),
+        chunk_number: columns.read(column::count)?,
+        written_at: columns.read(column::timestamp)?,
+        cut_bytes: columns.read(column::size)?,
+        text: columns.read(column::text)?,
+    })
 }
 
 /// Writes new pieces of an attempt's log and deletes those that they replace. The caller checks the fence.

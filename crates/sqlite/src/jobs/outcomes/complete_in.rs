@@ -13,6 +13,7 @@ use crate::database::column;
 use crate::database::connection::in_savepoint;
 use crate::database::fault::{ErrorContext, Fault};
 use crate::jobs::outcomes::report::is_completed_by;
+use crate::moving::fence::refusal_of;
 use crate::upkeep::counts::{Minute, add_minute};
 
 /// The success of a running attempt, to be written in the caller's transaction.
@@ -97,7 +98,7 @@ pub fn complete_in(connection: &Connection, success: &AttemptSuccess<'_>) -> Res
             drop(error);
             Err(CompleteError::OtherDatabase { database, id: success.id })
         }
-        Err(error) => Err(explain(connection, context, error).into()),
+        Err(error) => Err(refusal_of(connection, &error).unwrap_or_else(|| explain(connection, context, error)).into()),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::jobs::outcomes::attempt_end::{AttemptEnded, Ending};
 use crate::jobs::outcomes::attempt_log::{LogPlace, write_log};
 use crate::workers::held::HeldLease;
 use crate::writing::session::WriteTx;
-use crate::writing::work::{Effect, Message, Request, Work};
+use crate::writing::work::{Effect, Message, Passing, Request, Work};
 
 /// Records the outcomes of attempts, each under its own fence.
 pub(crate) struct RecordAll {
@@ -53,6 +53,7 @@ pub(crate) fn refused(error: &rusqlite::Error) -> Recorded {
 impl Work for RecordAll {
     type Answer = Vec<Recorded>;
     const DOING: &'static str = "recording outcomes";
+    const PASSING: Passing = Passing::WhileDraining;
     const EFFECT: Effect = Effect::Told;
 
     fn rows(&self) -> usize {

@@ -7,7 +7,7 @@ use crate::database::fault::Fault;
 use crate::jobs::outcomes::attempt_log::{LogPlace, write_log};
 use crate::jobs::outcomes::record::{Manner, refused};
 use crate::writing::session::WriteTx;
-use crate::writing::work::{Effect, Work};
+use crate::writing::work::{Effect, Passing, Work};
 
 /// Writes progress and log of running attempts, each under its own fence. Also writes the log of attempts that
 /// completed their jobs.
@@ -20,6 +20,7 @@ pub(crate) struct ReportAll {
 impl Work for ReportAll {
     type Answer = Vec<Recorded>;
     const DOING: &'static str = "writing progress and logs";
+    const PASSING: Passing = Passing::WhileDraining;
     const EFFECT: Effect = Effect::Told;
 
     fn rows(&self) -> usize {

@@ -2,7 +2,7 @@ use longshore_core::{WorkerId, WorkerReading};
 
 use crate::database::fault::Fault;
 use crate::writing::session::WriteTx;
-use crate::writing::work::Work;
+use crate::writing::work::{Passing, Work};
 
 /// A small write that shows whether writing is possible. Only then could the suspects have extended their leases.
 pub(crate) struct SuspectAll {
@@ -12,6 +12,7 @@ pub(crate) struct SuspectAll {
 impl Work for SuspectAll {
     type Answer = ();
     const DOING: &'static str = "checking that workers could extend their leases";
+    const PASSING: Passing = Passing::WhileDraining;
 
     fn rows(&self) -> usize {
         self.suspects.len()

@@ -10,7 +10,7 @@ use crate::jobs::outcomes::attempt_end::{AttemptEnded, Ending};
 use crate::workers::held_job::{HeldJob, Loss, Proof};
 use crate::workers::liveness::started::StartedTable;
 use crate::writing::session::WriteTx;
-use crate::writing::work::Work;
+use crate::writing::work::{Passing, Work};
 
 /// How many jobs one transaction takes from a lost worker.
 pub(crate) const STEP_ROWS: u32 = 500;
@@ -55,6 +55,7 @@ pub(crate) enum End {
 impl Work for TakeOverStep {
     type Answer = Taken;
     const DOING: &'static str = "taking jobs from a dead worker";
+    const PASSING: Passing = Passing::WhileDraining;
 
     fn rows(&self) -> usize {
         STEP_ROWS as usize

@@ -9,7 +9,7 @@ use crate::database::database_file::FileChange;
 use crate::database::fault::{panic_message, spoils_connection};
 use crate::workers::held::HeldLeases;
 use crate::writing::checkpoints::Step;
-use crate::writing::group::{Committed, Group, NotRun, Place};
+use crate::writing::group::{Committed, Group, NotRun, Place, refuse_fenced};
 use crate::writing::work::Task;
 
 /// What became of a request that its caller wanted to run on its own thread.
@@ -116,6 +116,14 @@ impl WriterConnection {
         if !matches!(looked, Ok(false)) && matches!(session.is_schema_understood(), Ok(false)) {
             group.drain(..).for_each(|task| task.dismiss(self.context.schema_changed()));
             return Some(Committed::default());
+        }
+        if !matches!(looked, Ok(false))
+            && let Some(state) = session.fence()
+        {
+            refuse_fenced(&state, group);
+            if group.is_empty() {
+                return Some(Committed::default());
+            }
         }
         match looked {
             Ok(false) => None,

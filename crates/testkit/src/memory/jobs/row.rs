@@ -89,17 +89,22 @@ impl Row {
             expires_at: bounds.expires_at,
             deadline_at: bounds.deadline_at,
         };
+        Self { due, ready_at: now, own_retries, ..Self::holding(job) }
+    }
+
+    /// This job, without a past.
+    pub(in crate::memory) fn holding(job: Job) -> Self {
         Self {
+            ready_at: job.created_at,
             job,
-            due,
-            ready_at: now,
+            due: None,
             has_passed_key: false,
             isolated_claim: None,
             attempts: BTreeMap::new(),
             log: BTreeMap::new(),
             news_at: MOMENTS.fetch_add(1, Ordering::Relaxed),
             lapsed: None,
-            own_retries,
+            own_retries: None,
             awaits_settings: None,
         }
     }

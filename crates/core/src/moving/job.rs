@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use crate::{Attempt, DeadLetterCode, Job, JobData, LogEntry, Status, Timestamp, WorkerId};
+
+/// A job with all that a database keeps of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MovedJob {
+    /// What everybody can read. `max_retries` is what follows from the settings of its type, and is not written.
+    pub job: Job,
+    /// The retries that the job itself allows. None means as many as its type does.
+    pub own_retries: Option<u32>,
+    /// Whether it waits for the instant `run_at`; else it could be claimed since then.
+    pub waits_for_instant: bool,
+    /// Of a blocked job: since when it waits only for its parent.
+    pub blocked_since: Option<Timestamp>,
+    /// Whether its unique key went to another job, which waits behind it, while it ran.
+    pub has_passed_key: bool,
+    /// The worker that lost it because it did not extend its lease, until the next claim.
+    pub lapsed_worker: Option<WorkerId>,
+    /// What plain SQL left to the settings of its type, which nobody had registered: 1 the queue, 2 the priority, 3 both,
+    /// 0 neither, but perhaps the retries or the timeout.
+    pub awaits_settings: Option<u8>,
+    /// The ended attempts that did not simply succeed, by claim number.
+    pub attempts: Vec<Attempt>,
+    /// Its log, in order.
+    pub log: Vec<LogEntry>,
+}
+
+impl MovedJob {
+    /// Brings into one form what says the same, so that both databases of a move read the same job alike: values that
+    /// mean nothing in the job's status go, durations are in milliseconds, and text has no character for zero, which
+    /// PostgreSQL cannot keep. Payloads, results and metadata stay as they are, to the byte.
+    #[must_use]
+    pub fn normal(mut self) -> Self {
+        let job = &mut self.job;
+        let status = job.status;
+        let is_ended = status.is_ended();
+        let only = |holds: bool, value: Option<Timestamp>| value.filter(|_| holds);
+        if status == Status::DeadLetter {
+            // Two columns for one instant.
+            let ended_at = job.moved_to_dead_letter_at.or(job.completed_at).unwrap_or(job.created_at);
+            (job.completed_at, job.moved_to_dead_letter_at) = (Some(ended_at), Some(ended_at));
+        } else {
+            job.completed_at = only(is_ended, job.completed_at);
+            job.moved_to_dead_letter_at = None;
+        }
+        self.waits_for_instant = status == Status::Retrying || self.waits_for_instant && !is_ended;
+        job.next_retry_at = (status == Status::Retrying).then_some(job.run_at);
+        job.cancel_requested_at = only(is_ended || status == Status::Running, job.cancel_requested_at);
+        job.result = job.result.take().filter(|_| status == Status::Completed);
+        let has_reason = matches!(status, Status::Cancelled | Status::DeadLetter);
+        job.dead_letter_reason = job.dead_letter_reason.take().filter(|_| has_reason);
+        job.dead_letter_code = job.dead_letter_reason.as_deref().and_then(DeadLetterCode::of_reason);
+        job.timeout = job.timeout.map(whole_milliseconds);
+        let counts = [
+            &mut job.retry_count,
+            &mut job.crash_count,
+            &mut job.max_crashes,
+            &mut job.deferral_count,
+            &mut job.max_deferrals,
+        ];
+        for count in counts.into_iter().chain(&mut self.own_retries) {
+            *count = (*count).min(COUNT_MAX);
+        }
+        self.blocked_since = only(status == Status::Blocked, self.blocked_since);
+        self.has_passed_key &= !is_ended && job.unique_key.is_some();
+        self.lapsed_worker = self.lapsed_worker.filter(|_| !is_ended);
+        self.awaits_settings = self.awaits_settings.filter(|_| !is_ended);
+        self.replace_zeros();
+        self
+    }
+
+    fn replace_zeros(&mut self) {
+        let job = &mut self.job;
+        let texts = [
+            &mut job.log_file_path,
+            &mut job.error_message,
+            &mut job.failure_type,
+            &mut job.last_error_traceback,
+            &mut job.dead_letter_reason,
+            &mut job.unique_key,
+            &mut job.progress_message,
+        ];
+        texts.into_iter().flatten().chain([&mut job.job_type, &mut job.queue]).for_each(replace_zeros);
+        for attempt in &mut self.attempts {
+            [&mut attempt.error_message, &mut attempt.traceback].into_iter().flatten().for_each(replace_zeros);
+        }
+        self.log.iter_mut().for_each(|entry| replace_zeros(&mut entry.text));
+        let workers = [&mut job.worker_id, &mut self.lapsed_worker];
+        for worker_id in workers.into_iter().chain(self.attempts.iter_mut().map(|attempt| &mut attempt.worker_id)) {
+            if let Some(name) = worker_id.as_ref().filter(|name| name.as_str().contains('\0')) {
+                *worker_id = Some(WorkerId::from_stored(&name.as_str().replace('\0', "\u{fffd}")));
+            }
+        }
+    }
+
+    /// About how much memory its content takes.
+    pub fn size(&self) -> usize {
+        let data = |data: &Option<JobData>| data.as_ref().map_or(0, JobData::len);
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let Job { job_data, result, metadata, error_message, last_error_traceback, .. } = &self.job;
+        let attempts = self.attempts.iter().map(|attempt| text(&attempt.error_message) + text(&attempt.traceback));
+        let log = self.log.iter().map(|entry| entry.text.len());
+        job_data.len()
+            + data(result)
+            + data(metadata)
+            + text(error_message)
+            + text(last_error_traceback)
+            + attempts.chain(log).sum::<usize>()
+    }
+}
+
+/// The largest count that every database keeps.
+const COUNT_MAX: u32 = i32::MAX.unsigned_abs();
+
+fn replace_zeros(text: &mut String) {
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{fffd}");
+    }
+}
+
+fn whole_milliseconds(span: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}

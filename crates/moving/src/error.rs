@@ -1,0 +1,121 @@
+use longshore_core::{JobId, StoreError};
+use thiserror::Error;
+
+/// Why a queue was not moved, or not any further. What was done until then stays, and the same call carries on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MoveError {
+    /// A database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Both are the same database.
+    #[error("{database} cannot move to itself")]
+    SameDatabase {
+        /// The database.
+        database: String,
+    },
+    /// The database to move to has jobs of its own.
+    #[error("{database} has {jobs} jobs of its own: a queue can only move to a database without jobs")]
+    NotEmpty {
+        /// The database.
+        database: String,
+        /// How many.
+        jobs: u64,
+    },
+    /// A database takes part in another move.
+    #[error("{database} takes part in another move: {state}")]
+    OtherMove {
+        /// The database.
+        database: String,
+        /// What its state says.
+        state: String,
+    },
+    /// The queue is not here any more.
+    #[error("the queue of {database} moved to {other}")]
+    Elsewhere {
+        /// The database that was named.
+        database: String,
+        /// Where the queue is.
+        other: String,
+    },
+    /// The move is being undone.
+    #[error("the move from {from} to {to} is being undone")]
+    BeingUndone {
+        /// The database to move from.
+        from: String,
+        /// The database to move to.
+        to: String,
+    },
+    /// The move is complete in the old database, so it cannot be undone.
+    #[error("the jobs of {from} have moved to {to} already: this cannot be undone")]
+    Committed {
+        /// The old database.
+        from: String,
+        /// The new one.
+        to: String,
+    },
+    /// No move between these databases is going on.
+    #[error("no move from {from} is going on: there is nothing to undo")]
+    NothingToUndo {
+        /// The database.
+        from: String,
+    },
+    /// Another process changed the state of the move.
+    #[error("another process carries out or undoes the move from {from} to {to}")]
+    Raced {
+        /// The database to move from.
+        from: String,
+        /// The database to move to.
+        to: String,
+    },
+    /// Jobs are running that could not be taken back from their workers.
+    #[error("{jobs} jobs of {database} are still running, and their workers cannot be found")]
+    StillRunning {
+        /// The database.
+        database: String,
+        /// How many.
+        jobs: u64,
+    },
+    /// A job is not the same in both databases.
+    #[error("job {id} is not the same in both databases: {found}")]
+    Differs {
+        /// The job.
+        id: JobId,
+        /// What was found.
+        found: &'static str,
+    },
+    /// What is not a job is not the same in both databases.
+    #[error("the settings of job types, the paused queues or the minutes are not the same in both databases")]
+    SettingsDiffer,
+    /// The counts of the new database are not those of the jobs that arrived.
+    #[error("{database} counts {found} jobs with status {status} where {expected} have arrived")]
+    CountsDiffer {
+        /// The new database.
+        database: String,
+        /// The status.
+        status: longshore_core::Status,
+        /// What it counts.
+        found: u64,
+        /// How many have arrived.
+        expected: u64,
+    },
+}
+
+impl MoveError {
+    /// A stable code for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::SameDatabase { .. } => "same_database",
+            Self::NotEmpty { .. } => "database_not_empty",
+            Self::OtherMove { .. } => "other_move",
+            Self::Elsewhere { .. } => "queue_moved",
+            Self::BeingUndone { .. } => "move_being_undone",
+            Self::Committed { .. } => "move_committed",
+            Self::NothingToUndo { .. } => "nothing_to_undo",
+            Self::Raced { .. } => "move_raced",
+            Self::StillRunning { .. } => "jobs_still_running",
+            Self::Differs { .. } | Self::SettingsDiffer | Self::CountsDiffer { .. } => "copies_differ",
+        }
+    }
+}

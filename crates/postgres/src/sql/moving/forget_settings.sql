@@ -1,0 +1,11 @@
+-- What an earlier move left behind here is of the same queue, and older. The counts of jobs stay.
+WITH types AS (
+    DELETE FROM longshore.type_settings
+), pauses AS (
+    DELETE FROM longshore.queue_pause
+), minutes AS (
+    DELETE FROM longshore.minute
+)
+UPDATE longshore.change
+SET minute = NULL
+WHERE minute IS NOT NULL

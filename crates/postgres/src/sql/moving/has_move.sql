@@ -1,0 +1,1 @@
+SELECT to_regclass('longshore.longshore_move') IS NOT NULL

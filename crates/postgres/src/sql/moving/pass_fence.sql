@@ -1,0 +1,2 @@
+-- For this transaction alone.
+SELECT set_config('longshore.move_id', $1, true)

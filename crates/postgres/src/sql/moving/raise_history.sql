@@ -1,0 +1,2 @@
+UPDATE longshore.history
+SET last_id = GREATEST(last_id, $1)

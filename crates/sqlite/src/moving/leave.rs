@@ -1,0 +1,60 @@
+use std::collections::BTreeMap;
+
+use longshore_core::{MovedJob, MovedJobsRequest, MovedSettings, TypeSettings};
+use rusqlite::{Connection, params};
+
+use crate::database::column;
+use crate::moving::job_row;
+use crate::upkeep::stats::{minute, queues};
+
+/// The next jobs that move.
+pub(super) fn jobs(connection: &Connection, request: MovedJobsRequest) -> rusqlite::Result<Vec<MovedJob>> {
+    let MovedJobsRequest { after, jobs_max, bytes_max, takes_ended } = request;
+    let mut select = connection.prepare_cached(include_str!("../sql/moving/select_moved_jobs.sql"))?;
+    let mut rows = select.query(params![after.0, takes_ended, jobs_max])?;
+    let (mut jobs, mut bytes) = (Vec::new(), 0);
+    while bytes < bytes_max
+        && let Some(row) = rows.next()?
+    {
+        let mut moved = job_row::moved_job(row)?;
+        moved.attempts = job_row::attempts(connection, moved.job.id)?;
+        moved.log = job_row::log(connection, moved.job.id)?;
+        bytes += moved.size();
+        jobs.push(moved.normal());
+    }
+    Ok(jobs)
+}
+
+/// All that moves beside the jobs.
+pub(super) fn settings(connection: &Connection) -> rusqlite::Result<MovedSettings> {
+    let number = |sql: &str| -> rusqlite::Result<i64> {
+        connection.prepare_cached(sql)?.query_row([], |row| column::integer(row, 0))
+    };
+    let minutes = connection
+        .prepare_cached(include_str!("../sql/moving/select_all_minutes.sql"))?
+        .query_map([], minute)?
+        .collect::<Result<_, _>>()?;
+    let known = queues(connection, &[])?.into_iter().map(|stats| (stats.queue, stats.paused_at));
+    Ok(MovedSettings {
+        last_id: number(include_str!("../sql/moving/select_last_given_id.sql"))?,
+        history_last_id: number(include_str!("../sql/upkeep/select_history.sql"))?,
+        types: types(connection)?,
+        queues: known.collect::<BTreeMap<_, _>>(),
+        minutes,
+    })
+}
+
+fn types(connection: &Connection) -> rusqlite::Result<Vec<TypeSettings>> {
+    connection
+        .prepare_cached(include_str!("../sql/moving/select_type_settings.sql"))?
+        .query_map([], |row| {
+            Ok(TypeSettings {
+                job_type: column::text(row, 0)?,
+                queue: column::optional_text(row, 1)?,
+                priority: column::optional_integer(row, 2)?.map(|_| column::priority(row, 2)).transpose()?,
+                max_retries: column::optional_count(row, 3)?,
+                timeout: column::optional_seconds(row, 4)?,
+            })
+        })?
+        .collect()
+}

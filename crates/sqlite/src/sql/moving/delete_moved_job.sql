@@ -1,0 +1,3 @@
+DELETE FROM job_queue
+WHERE id = ?1
+RETURNING queue, status

@@ -1,0 +1,2 @@
+UPDATE job_history
+SET last_id = max(last_id, ?1)

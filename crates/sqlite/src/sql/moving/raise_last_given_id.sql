@@ -1,0 +1,3 @@
+UPDATE sqlite_sequence
+SET seq = max(seq, ?1)
+WHERE name = 'job_queue'

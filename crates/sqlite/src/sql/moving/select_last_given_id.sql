@@ -1,0 +1,3 @@
+SELECT max(seq)
+FROM sqlite_sequence
+WHERE name = 'job_queue'

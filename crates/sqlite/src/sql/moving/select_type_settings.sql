@@ -1,0 +1,3 @@
+SELECT job_type, queue, priority, max_retries, timeout_seconds
+FROM job_type_settings
+ORDER BY job_type
