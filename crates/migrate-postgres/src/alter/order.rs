@@ -21,8 +21,8 @@ pub(super) enum Stage {
     /// Those that are computed from other columns.
     Computed,
     Settings,
-    Constraint,
     ReadingFunction,
+    Constraint,
     View,
     Index,
     ForeignKey,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use longshore_migrate::{
     alterer::{AlterRequest, Alteration, Moment, RowCondition},
+    files::script::Dialect,
     report::RepairAction,
     schema::{Difference, DifferenceKind, ObjectKind, ObjectName},
 };
@@ -286,6 +287,11 @@ impl<'a> Work<'a> {
     fn queue_makes(&mut self) {
         let makes = std::mem::take(&mut self.makes);
         let statements = makes.keys().filter_map(|object| Some((object.clone(), self.statement(object)?)));
+        let tables: Vec<String> = makes
+            .keys()
+            .filter(|object| object.kind == ObjectKind::Table)
+            .map(|object| self.alterer.names.split(&object.name).1.to_owned())
+            .collect();
         let (views, others): (Vec<_>, Vec<_>) =
             statements.partition(|(object, _)| matches!(object.kind, ObjectKind::View | ObjectKind::MaterializedView));
         for (object, sql) in others.into_iter().chain(views_in_order(views)) {
@@ -294,6 +300,8 @@ impl<'a> Work<'a> {
             let action = if is_there { RepairAction::Replace } else { RepairAction::Add };
             if object.kind.is_constraint() {
                 constraint::add(self, &object, &sql);
+            } else if object.kind == ObjectKind::Function && takes_rows(&sql, &tables) {
+                self.queue(Stage::ReadingFunction, action, &object, sql, Vec::new());
             } else if object.kind != ObjectKind::Index || !part::build_alone(self, &object, &sql) {
                 self.queue(stage(&object, &sql), action, &object, sql, Vec::new());
                 part::give_rights_back(self, &object);
@@ -303,4 +311,11 @@ impl<'a> Work<'a> {
         let is_partition = |sql: &str| sql.contains(" PARTITION OF ") || sql.contains(" INHERITS (");
         self.queue.sort_by_key(|(stage, one)| (*stage, *stage == Stage::Table && is_partition(&one.sql)));
     }
+}
+
+/// Whether a function has arguments or a result of tables that are made with it.
+fn takes_rows(function: &str, tables: &[String]) -> bool {
+    let head = function.split("\n LANGUAGE ").next().unwrap_or(function);
+    let words = Dialect::Postgres.words(head);
+    words.iter().any(|word| tables.contains(&Dialect::Postgres.name(word)))
 }
