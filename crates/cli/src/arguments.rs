@@ -12,8 +12,10 @@ mod work;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
+use longshore_core::parse_duration;
 
 pub(crate) use self::adopt::AdoptArguments;
 pub(crate) use self::enqueue::EnqueueArguments;
@@ -198,6 +200,18 @@ pub(crate) struct BenchArguments {
     /// Run this many jobs in each measurement
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) jobs: u64,
+
+    /// Measure the drain also with this many jobs waiting, and with this many ended [default: ten times --jobs]
+    #[arg(long, value_name = "N")]
+    pub(crate) backlog: Option<u64>,
+
+    /// Repeat the measurements this often, and print the median of each
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rounds: u64,
+
+    /// On PostgreSQL, run at full load for this long while another session holds a snapshot
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "20s")]
+    pub(crate) held_snapshot: Duration,
 
     /// What a commit survives: full = a power cut, normal = a crash of the process only
     #[arg(long, default_value = "full")]

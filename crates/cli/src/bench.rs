@@ -3,12 +3,13 @@
 //! depend on the machine; the ratios can be compared between machines.
 
 mod both;
+mod idle;
 mod latency;
 mod own;
+mod producer;
 mod raw;
 mod report;
 mod server;
-mod server_raw;
 
 use std::fmt;
 use std::time::Instant;
@@ -16,9 +17,9 @@ use std::time::Instant;
 use anyhow::Result;
 use serde::{Serialize, Serializer};
 
-pub(crate) use latency::produce_if_asked;
+pub(crate) use producer::produce_if_asked;
 pub(crate) use report::{BenchRequest, StepTeller, run};
-pub(crate) use server::run_on_server;
+pub(crate) use server::{BenchServer, run_on_server};
 
 use crate::arguments::Durability;
 

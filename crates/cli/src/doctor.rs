@@ -1,10 +1,13 @@
 mod server;
+mod several;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use longshore_core::{Health, JobKeeper, LongAttempt, QueueStats, Status, StuckCause, StuckJob, TypeBacklog};
 use serde::Serialize;
+
+pub(crate) use several::examine;
 
 use crate::output::quoted::{argument, flag_with_name, toml_key};
 use crate::output::relative_time::span;

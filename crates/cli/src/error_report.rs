@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use clap::error::ErrorKind;
 use longshore::WorkerError;
+use longshore_combined::CombineError;
 use longshore_core::{Actioned, OutsideCause, StoreError, is_want_of_files};
 use longshore_migrate::target::TargetError;
 use longshore_migrate::{Loss, MigrateError};
@@ -64,6 +65,9 @@ impl ErrorReport {
     fn of_kind(error: &anyhow::Error) -> Self {
         if let Some(error) = error.downcast_ref::<CommandError>() {
             return Self::of_command(error);
+        }
+        if let Some(error) = error.downcast_ref::<CombineError>() {
+            return Self::of_combination(error);
         }
         if let Some(error) = error.downcast_ref::<StoreError>() {
             return Self::of_store(error);
@@ -131,6 +135,9 @@ impl ErrorReport {
             return Self::of_command(inner);
         }
         let (exit, hint) = match error {
+            StoreError::InDatabase { source, .. } => {
+                return Self { message: error.to_string(), ..Self::of_store(source) };
+            }
             StoreError::Outside(cause) => return Self::of_cause(cause),
             StoreError::Schema { verdict, .. } => {
                 (outside::exit_of_schema(*verdict), Some(outside::hint_of_schema(*verdict)))
@@ -146,6 +153,18 @@ impl ErrorReport {
             _ => (Exit::Failed, error.hint()),
         };
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, error.code(), error) }
+    }
+
+    /// Why several databases cannot be used together.
+    fn of_combination(error: &CombineError) -> Self {
+        match error {
+            CombineError::Store(error) => Self::of_store(error),
+            CombineError::SameName { .. } | CombineError::SameQueue { .. } | CombineError::TooMany => {
+                Self::new(Exit::Usage, "invalid_config", error).hint("correct [databases] in the configuration file")
+            }
+            _ => Self::new(Exit::Failed, "databases_do_not_fit", error)
+                .hint("to use one of them alone, name it with --database"),
+        }
     }
 
     fn of_cause(cause: &OutsideCause) -> Self {

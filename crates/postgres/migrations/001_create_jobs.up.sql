@@ -3,6 +3,11 @@
 -- same job one finds nothing to delete. Rows of the state tables are narrow, because old versions of them stay for as
 -- long as any transaction might see them.
 
+-- The tables that keep the history, `job`, `ended`, `attempt` and `log_chunk`, are divided by ranges of ids, with the same
+-- bounds in each. Ids grow with time, so that old jobs are removed by dropping partitions. Housekeeping makes them while
+-- they are still empty, and rewrites an old one when few jobs of it are left. The last two have room for every id, so that
+-- no INSERT ever fails for want of a partition. A partition has no name that matters.
+
 -- The one place that reads the time. Milliseconds, because that is what a job's instants have everywhere.
 CREATE FUNCTION longshore.now() RETURNS timestamptz
     LANGUAGE sql VOLATILE
@@ -34,7 +39,11 @@ CREATE TABLE longshore.job (
     -- 0 neither, but perhaps the retries or the timeout. NULL if nothing is left to do.
     awaits_settings smallint,
     PRIMARY KEY (id)
-);
+) PARTITION BY RANGE (id);
+COMMENT ON TABLE longshore.job IS 'Its partitions are made and dropped at run time.';
+CREATE TABLE longshore.job_min_1000000 PARTITION OF longshore.job FOR VALUES FROM (MINVALUE) TO (1000000);
+CREATE TABLE longshore.job_1000000_1000000000 PARTITION OF longshore.job FOR VALUES FROM (1000000) TO (1000000000);
+CREATE TABLE longshore.job_1000000000_max PARTITION OF longshore.job FOR VALUES FROM (1000000000) TO (MAXVALUE);
 -- The place of a job among the ready ones of its type and queue. A function with a snapshot of its own: a statement that
 -- waited for the row of a state sees the priority that was committed meanwhile.
 CREATE FUNCTION longshore.rank_of(job bigint) RETURNS integer
@@ -164,7 +173,11 @@ CREATE TABLE longshore.ended (
     result json,
     -- A code, a colon and a sentence: why it is a dead letter, or that it expired.
     reason text
-);
+) PARTITION BY RANGE (id);
+COMMENT ON TABLE longshore.ended IS 'Its partitions are made and dropped at run time.';
+CREATE TABLE longshore.ended_min_1000000 PARTITION OF longshore.ended FOR VALUES FROM (MINVALUE) TO (1000000);
+CREATE TABLE longshore.ended_1000000_1000000000 PARTITION OF longshore.ended FOR VALUES FROM (1000000) TO (1000000000);
+CREATE TABLE longshore.ended_1000000000_max PARTITION OF longshore.ended FOR VALUES FROM (1000000000) TO (MAXVALUE);
 CREATE INDEX ended_dead_letter ON longshore.ended (id) WHERE status = 3;
 CREATE INDEX ended_cancelled ON longshore.ended (id) WHERE status = 2;
 
@@ -189,7 +202,11 @@ CREATE TABLE longshore.attempt (
     error_message text,
     traceback text,
     PRIMARY KEY (id, claim_number)
-);
+) PARTITION BY RANGE (id);
+COMMENT ON TABLE longshore.attempt IS 'Its partitions are made and dropped at run time.';
+CREATE TABLE longshore.attempt_min_1000000 PARTITION OF longshore.attempt FOR VALUES FROM (MINVALUE) TO (1000000);
+CREATE TABLE longshore.attempt_1000000_1000000000 PARTITION OF longshore.attempt FOR VALUES FROM (1000000) TO (1000000000);
+CREATE TABLE longshore.attempt_1000000000_max PARTITION OF longshore.attempt FOR VALUES FROM (1000000000) TO (MAXVALUE);
 
 CREATE TABLE longshore.log_chunk (
     id bigint NOT NULL,
@@ -200,7 +217,11 @@ CREATE TABLE longshore.log_chunk (
     cut_bytes bigint NOT NULL DEFAULT 0,
     text text NOT NULL,
     PRIMARY KEY (id, claim_number, chunk_number)
-);
+) PARTITION BY RANGE (id);
+COMMENT ON TABLE longshore.log_chunk IS 'Its partitions are made and dropped at run time.';
+CREATE TABLE longshore.log_chunk_min_1000000 PARTITION OF longshore.log_chunk FOR VALUES FROM (MINVALUE) TO (1000000);
+CREATE TABLE longshore.log_chunk_1000000_1000000000 PARTITION OF longshore.log_chunk FOR VALUES FROM (1000000) TO (1000000000);
+CREATE TABLE longshore.log_chunk_1000000000_max PARTITION OF longshore.log_chunk FOR VALUES FROM (1000000000) TO (MAXVALUE);
 
 CREATE TABLE longshore.queue_pause (
     queue text PRIMARY KEY,

@@ -3,8 +3,10 @@ pub(crate) mod counts;
 pub(crate) mod duties;
 pub(crate) mod health;
 pub(crate) mod housekeeping;
+pub(crate) mod id_range;
 mod keepers;
 mod long_attempts;
+pub(crate) mod partitions;
 mod pruning;
 pub(crate) mod stats;
 mod stuck;
@@ -20,12 +22,16 @@ use crate::session::sql::sql;
 use crate::store::Parts;
 use audit::Audit;
 use duties::Duties;
+use partitions::retire::Looks;
+use partitions::stories::StoryWalk;
 
 /// What housekeeping in this store remembers.
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
     duties: Duties,
     audit: Audit,
+    partitions: Looks,
+    stories: StoryWalk,
 }
 
 /// Pauses or resumes a queue.

@@ -97,12 +97,13 @@ impl Harness for Postgres {
             "CREATE OR REPLACE FUNCTION longshore.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
              DECLARE status text;
              BEGIN
-                 status = CASE TG_TABLE_NAME
+                 -- A partition has the name of its table and its bounds.
+                 status = CASE split_part(TG_TABLE_NAME, '_', 1)
                      WHEN 'ready' THEN 'pending'
                      WHEN 'later' THEN CASE WHEN (to_json(NEW) ->> 'is_retry')::boolean THEN 'retrying' ELSE 'pending' END
                      WHEN 'ended' THEN
                          (ARRAY['completed', 'cancelled', 'dead_letter'])[(to_json(NEW) ->> 'status')::integer]
-                     ELSE TG_TABLE_NAME
+                     ELSE split_part(TG_TABLE_NAME, '_', 1)
                  END;
                  IF NEW.id = {id} AND status IN ({words}) THEN
                      RAISE check_violation USING MESSAGE = 'job {id} may not be ' || status;

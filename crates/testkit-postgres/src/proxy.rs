@@ -18,6 +18,7 @@ struct Network {
 
 #[derive(Debug, Default)]
 struct State {
+    server_port: u16,
     pace: Pace,
     delay: Duration,
     refuses: bool,
@@ -40,8 +41,9 @@ impl PausingProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on 127.0.0.1");
         let port = listener.local_addr().expect("the address of a listener").port();
         let network = Arc::new(Network::default());
+        network.change(|state| state.server_port = server_port);
         let shared = Arc::clone(&network);
-        std::thread::spawn(move || accept(&listener, server_port, &shared));
+        std::thread::spawn(move || accept(&listener, &shared));
         Self { port, network }
     }
 
@@ -49,6 +51,11 @@ impl PausingProxy {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Forwards new connections to another port, as when a standby takes the place of a server. The others stay.
+    pub fn forward_to(&self, server_port: u16) {
+        self.network.change(|state| state.server_port = server_port);
     }
 
     /// Holds every byte back in both directions. Connections stay open; new ones are accepted and get no answer.
@@ -135,7 +142,7 @@ impl State {
     }
 }
 
-fn accept(listener: &TcpListener, server_port: u16, network: &Arc<Network>) {
+fn accept(listener: &TcpListener, network: &Arc<Network>) {
     for client in listener.incoming() {
         let mut state = network.lock();
         if state.closed {
@@ -145,7 +152,7 @@ fn accept(listener: &TcpListener, server_port: u16, network: &Arc<Network>) {
         if state.refuses {
             continue;
         }
-        let Ok(server) = TcpStream::connect(("127.0.0.1", server_port)) else { continue };
+        let Ok(server) = TcpStream::connect(("127.0.0.1", state.server_port)) else { continue };
         state.accepted += 1;
         for stream in [&client, &server] {
             drop(stream.set_nodelay(true));

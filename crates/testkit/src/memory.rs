@@ -89,9 +89,9 @@ impl MemoryStore {
         self.with(|state, _| state.lose_session(worker_id));
     }
 
-    /// From now on refuses every outcome that would bring this job into one of these states, as a constraint can.
+    /// From now on refuses every move that would bring this job into one of these states, as a constraint can.
     pub fn refuse(&self, id: JobId, moves: &[Status]) {
-        self.with(|state, _| state.row(id).refused = moves.to_vec());
+        self.with(|state, _| state.refused.insert(id, moves.to_vec()));
     }
 
     /// Inserts a job as another program does with plain SQL.

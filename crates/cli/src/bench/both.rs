@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::latency::{self, Percentiles};
+use super::producer::PAUSE;
 use super::{Rate, median, own, raw};
 use crate::arguments::Durability;
 
@@ -71,7 +72,7 @@ impl BothDurabilities {
 /// The time from enqueue to start, and the time of a hand-written commit at the same pace.
 async fn waits(folder: &Path, samples: u64, durability: Durability) -> Result<(Percentiles, Percentiles)> {
     std::fs::create_dir(folder)?;
-    let by_hand = Percentiles::of(raw::commit_samples(folder, samples, latency::PAUSE, durability)?);
+    let by_hand = Percentiles::of(raw::commit_samples(folder, samples, PAUSE, durability)?);
     let ours = latency::measure_same_process(folder, samples, durability).await?;
     Ok((ours, by_hand))
 }

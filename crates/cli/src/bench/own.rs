@@ -18,6 +18,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::report::BenchRequest;
 use super::{PAYLOAD, Rate};
 use crate::arguments::Durability;
 
@@ -29,9 +30,6 @@ const PRODUCERS: u64 = 64;
 const BATCH: u32 = 1000;
 /// Longer than a measurement, so that no heartbeat is needed.
 const LEASE: Duration = Duration::from_secs(3600);
-/// The ratio of waiting or ended jobs to the jobs that are run.
-pub(super) const CROWD: u64 = 10;
-
 /// Rates of Longshore, in jobs a second.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct OwnRates {
@@ -45,9 +43,9 @@ pub(super) struct OwnRates {
     pub drain_store: Rate,
     /// Waiting jobs that a worker runs.
     pub drain: Rate,
-    /// The same, with ten times as many jobs waiting behind them.
+    /// The same, with the backlog waiting behind them: two million jobs by default.
     pub drain_waiting_2m: Rate,
-    /// The same, with ten times as many ended jobs in the table.
+    /// The same, with as many ended jobs in the table.
     pub drain_ended_2m: Rate,
 }
 
@@ -74,12 +72,12 @@ pub(super) struct Crowds {
 }
 
 impl Crowds {
-    /// Creates both in `folder`, with enough jobs for `rounds` rounds of `jobs`.
-    pub(super) async fn gather(folder: &Path, jobs: u64, rounds: u64, durability: Durability) -> Result<Self> {
-        let waiting = open(&folder.join("waiting.db"), durability)?;
-        enqueue_bulk(&waiting, jobs * (CROWD + rounds)).await?;
-        let ended = open(&folder.join("ended.db"), durability)?;
-        add_ended(&folder.join("ended.db"), jobs * CROWD)?;
+    /// Creates both in `folder`, with enough jobs for all rounds.
+    pub(super) async fn gather(folder: &Path, request: &BenchRequest) -> Result<Self> {
+        let waiting = open(&folder.join("waiting.db"), request.durability)?;
+        enqueue_bulk(&waiting, request.backlog + request.jobs * request.rounds).await?;
+        let ended = open(&folder.join("ended.db"), request.durability)?;
+        add_ended(&folder.join("ended.db"), request.backlog)?;
         Ok(Self { waiting, ended })
     }
 }

@@ -6,8 +6,10 @@ use anyhow::{Result, anyhow};
 use serde::Serialize;
 
 use super::both::BothDurabilities;
+use super::idle::watch_idle;
 use super::latency::{self, Percentiles};
 use super::own::{self, Crowds, OwnRates};
+use super::producer::PAUSE;
 use super::raw::{self, RawRates};
 use super::{Rate, median};
 use crate::arguments::Durability;
@@ -21,6 +23,13 @@ const IDLE_SPAN: Duration = Duration::from_secs(5);
 pub(crate) struct BenchRequest {
     /// The number of jobs in each measurement.
     pub jobs: u64,
+    /// How many other jobs wait, or have ended, where a drain is measured among others.
+    pub backlog: u64,
+    /// How often the measurements are repeated. Those by hand and our own alternate, so that other load on the machine
+    /// affects both.
+    pub rounds: u64,
+    /// How long to run under load while a session holds a snapshot, on a server.
+    pub held_snapshot: Duration,
     /// What a commit survives.
     pub durability: Durability,
     /// The folder for the files, which are removed afterwards. Its file system is measured.
@@ -33,6 +42,7 @@ pub(crate) struct BenchReport {
     engine: &'static str,
     durability: &'static str,
     jobs: u64,
+    backlog: u64,
     raw: RawRates,
     longshore: Own,
     ratios: Ratios,
@@ -53,8 +63,8 @@ impl BenchReport {
         row("bulk", own.bulk, raw.insert_1000, ratios.bulk_of_insert_1000);
         row("drain without a worker", own.drain_store, raw.finish_1000, ratios.drain_store_of_finish_1000);
         row("drain", own.drain, raw.finish_1000, ratios.drain_of_finish_1000);
-        row("drain, ten times as many waiting", own.drain_waiting_2m, own.drain, ratios.drain_waiting_2m_of_drain);
-        row("drain, ten times as many ended", own.drain_ended_2m, own.drain, ratios.drain_ended_2m_of_drain);
+        row("drain, many waiting", own.drain_waiting_2m, own.drain, ratios.drain_waiting_2m_of_drain);
+        row("drain, many ended", own.drain_ended_2m, own.drain, ratios.drain_ended_2m_of_drain);
         table
     }
 
@@ -106,11 +116,12 @@ struct Ratios {
     enqueue_1_normal_of_insert_1_normal: f64,
 }
 
-/// Hand-written and own measurements alternate, so that other load on the machine affects both.
-const ROUNDS: u64 = 3;
-
-/// How many steps `run` announces: the preparation, two a round, and four at the end.
-const STEPS: u64 = 1 + 2 * ROUNDS + 4;
+impl BenchRequest {
+    /// How many steps are announced: the preparation, two a round, and these at the end.
+    pub(super) const fn steps(&self, at_the_end: u64) -> u64 {
+        1 + 2 * self.rounds + at_the_end
+    }
+}
 
 /// Announces each step of a run, in words.
 pub(crate) struct StepTeller<'a> {
@@ -122,11 +133,11 @@ pub(crate) struct StepTeller<'a> {
 impl<'a> StepTeller<'a> {
     /// Tells the steps by this function.
     pub(crate) fn new(tell: &'a mut dyn FnMut(String)) -> Self {
-        Self { begun: 0, steps: STEPS, tell }
+        Self { begun: 0, steps: 0, tell }
     }
 
-    /// The same for a run with another number of steps.
-    pub(crate) fn with_steps(self, steps: u64) -> Self {
+    /// The same for a run with this number of steps.
+    pub(super) fn with_steps(self, steps: u64) -> Self {
         Self { steps, ..self }
     }
 
@@ -137,29 +148,38 @@ impl<'a> StepTeller<'a> {
 }
 
 /// Runs all measurements, one after the other.
-pub(crate) fn run(request: &BenchRequest, mut steps: StepTeller<'_>) -> Result<BenchReport> {
+pub(crate) fn run(request: &BenchRequest, steps: StepTeller<'_>) -> Result<BenchReport> {
+    let mut steps = steps.with_steps(request.steps(4));
     let folder = tempfile::Builder::new()
         .prefix("longshore-bench-")
         .tempdir_in(&request.folder)
         .map_err(|error| unwritable(&request.folder, &error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (jobs, durability) = (request.jobs, request.durability);
+    let BenchRequest { jobs, rounds, durability, .. } = *request;
     steps.begin("making large queues");
-    let crowds = runtime.block_on(Crowds::gather(folder.path(), jobs, ROUNDS, durability))?;
+    let crowds = runtime.block_on(Crowds::gather(folder.path(), request))?;
     let (mut raw, mut own) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let folder = folder.path().join(round.to_string());
         std::fs::create_dir(&folder)?;
-        steps.begin(&format!("SQLite by hand, round {} of {ROUNDS}", round + 1));
+        steps.begin(&format!("SQLite by hand, round {} of {rounds}", round + 1));
         raw.push(raw::measure(&folder, jobs, durability)?);
-        steps.begin(&format!("Longshore, round {} of {ROUNDS}", round + 1));
+        steps.begin(&format!("Longshore, round {} of {rounds}", round + 1));
         own.push(runtime.block_on(own::measure(&folder, &crowds, jobs, durability))?);
         std::fs::remove_dir_all(&folder)?;
     }
     let longshore = runtime.block_on(measure_waits(folder.path(), request, OwnRates::median(&own), &mut steps))?;
     let ratios = Ratios::median(&own, &raw, &longshore.both);
     let raw = RawRates::median(&raw);
-    Ok(BenchReport { engine: "sqlite", durability: durability.as_str(), jobs, raw, longshore, ratios })
+    Ok(BenchReport {
+        engine: "sqlite",
+        durability: durability.as_str(),
+        jobs,
+        backlog: request.backlog,
+        raw,
+        longshore,
+        ratios,
+    })
 }
 
 /// The error names the folder that was given, not the file that could not be made in it.
@@ -195,14 +215,14 @@ async fn measure_waits(
 ) -> Result<Own> {
     steps.begin("from enqueue to start");
     let samples = LATENCY_SAMPLES.min(request.jobs.max(10));
-    let raw_commit_ms = Percentiles::of(raw::commit_samples(folder, samples, latency::PAUSE, request.durability)?);
-    let (same, other) = latency::measure(folder, samples, samples, request.durability).await?;
+    let raw_commit_ms = Percentiles::of(raw::commit_samples(folder, samples, PAUSE, request.durability)?);
+    let (same, other) = latency::measure_both(folder, samples, request.durability).await?;
     steps.begin("at both durabilities");
-    let both = BothDurabilities::measure(folder, request.jobs, samples, ROUNDS).await?;
+    let both = BothDurabilities::measure(folder, request.jobs, samples, request.rounds).await?;
     steps.begin("an idle worker");
-    let idle = latency::watch_idle(folder, 1, IDLE_SPAN, request.durability).await?;
+    let idle = watch_idle(folder, 1, IDLE_SPAN, request.durability).await?;
     steps.begin("six idle workers");
-    let six = latency::watch_idle(folder, 6, IDLE_SPAN, request.durability).await?;
+    let six = watch_idle(folder, 6, IDLE_SPAN, request.durability).await?;
     Ok(Own {
         rates,
         latency_same_process_ms: same,

@@ -14,6 +14,7 @@ mod jobs;
 mod migrate;
 mod postgres;
 mod sandbox;
+mod several;
 #[cfg(target_os = "linux")]
 mod top;
 #[cfg(target_os = "linux")]

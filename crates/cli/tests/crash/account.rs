@@ -1,119 +1,86 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use rusqlite::Connection;
-
+use crate::crashed_queue::{CrashedQueue, JobRow, TakenAway};
 use crate::crew::Crew;
-use crate::harbour::Harbour;
+use crate::ledger::{Expected, Ledger};
 
 /// What the database and the marks of the programs show at the end.
 pub(crate) struct Account<'a> {
-    harbour: &'a Harbour,
+    queue: &'a dyn CrashedQueue,
     crew: &'a Crew,
-    database: Connection,
-}
-
-/// An attempt that was taken from its worker.
-struct TakenAway {
-    job_id: i64,
-    worker_id: String,
-    outcome: String,
-    failure_type: Option<String>,
+    pub(crate) jobs: BTreeMap<i64, JobRow>,
+    taken_away: Vec<TakenAway>,
 }
 
 impl<'a> Account<'a> {
-    pub(crate) fn new(harbour: &'a Harbour, crew: &'a Crew) -> Self {
-        Self { harbour, crew, database: harbour.database() }
+    pub(crate) fn new(queue: &'a dyn CrashedQueue, crew: &'a Crew) -> Self {
+        let jobs = queue.jobs().into_iter().map(|job| (job.id, job)).collect();
+        Self { queue, crew, jobs, taken_away: queue.taken_away() }
     }
 
-    fn count(&self, sql: &str) -> i64 {
-        self.database.query_row(sql, [], |row| row.get(0)).unwrap()
+    /// Every check that both backends share.
+    pub(crate) fn assert_all(&self, ledger: &Ledger) {
+        self.assert_sound();
+        self.assert_nothing_is_lost(ledger);
+        self.assert_nothing_is_wrongly_charged();
+        self.assert_every_poison_is_given_up();
     }
 
-    /// The file is intact, everything has ended, no attempt was recorded after it was taken, and the counts are right.
-    pub(crate) fn assert_sound(&self) {
-        let verdict: String = self.database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-        assert_eq!(verdict, "ok");
-        let unended = "SELECT count(*) FROM job_queue WHERE status NOT IN ('completed', 'dead_letter')";
-        assert_eq!(self.count(unended), 0, "{:?}", self.harbour.depths());
+    /// Everything has ended, no attempt was recorded after it was taken, and the counts are right.
+    fn assert_sound(&self) {
+        let is_ended = |job: &&JobRow| matches!(&*job.status, "completed" | "dead_letter");
+        let unended: Vec<&JobRow> = self.jobs.values().filter(|job| !is_ended(job)).collect();
+        assert!(unended.is_empty(), "{}: {unended:?}", self.queue.depths());
         // An attempt that was taken is in the history. If its worker had still recorded an outcome, the job would have
         // ended with that claim.
-        let fenced = "SELECT count(*) FROM job_queue j JOIN job_attempts a ON a.job_id = j.id \
-                      WHERE a.outcome IN ('crashed', 'returned') AND a.claim_number >= j.claim_number";
-        assert_eq!(self.count(fenced), 0, "a fenced worker recorded an outcome");
-        let wrong = "SELECT count(*) FROM (SELECT queue, status, jobs FROM job_depths WHERE jobs <> 0 \
-                     EXCEPT SELECT queue, status, count(*) FROM job_queue GROUP BY queue, status)";
-        assert_eq!(self.count(wrong), 0, "the counts are not those of the jobs");
+        for attempt in self.taken_away.iter().filter(|attempt| attempt.outcome != "dead_letter") {
+            let job = &self.jobs[&attempt.job_id];
+            assert!(attempt.claim_number < job.claim_number, "a fenced worker recorded {attempt:?} of {job:?}");
+        }
+        assert_eq!(self.queue.wrong_counts(), 0, "the counts are not those of the jobs");
     }
 
-    pub(crate) fn assert_nothing_is_lost(&self, acknowledged: &BTreeSet<i64>) {
-        let ended = self.harbour.ended();
-        let mut select =
-            self.database.prepare("SELECT status, dead_letter_reason FROM job_queue WHERE id = ?1").unwrap();
-        for id in acknowledged {
-            let (status, reason): (String, Option<String>) = select
-                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
-                .unwrap_or_else(|error| panic!("the acknowledged job {id} is gone: {error}"));
-            assert_eq!(status, "completed", "job {id}: {reason:?}");
-            assert!(ended.contains(id), "job {id} is completed and never ran to its end");
+    fn assert_nothing_is_lost(&self, ledger: &Ledger) {
+        println!("{} jobs were acknowledged, {} ended", ledger.len(), self.jobs.len());
+        assert!(ledger.len() > 20, "too few jobs to mean anything");
+        let marks = self.queue.marks();
+        for (id, expected) in ledger.entries() {
+            let job = self.jobs.get(&id).unwrap_or_else(|| panic!("the acknowledged job {id} is gone"));
+            let status = if expected == Expected::DeadLetter { "dead_letter" } else { "completed" };
+            assert_eq!(job.status, status, "job {id}: {:?}", job.reason);
+            let is_marked = expected != Expected::Marked || marks.contains(&id);
+            assert!(is_marked, "{job:?} is completed and never ran to its end");
         }
     }
 
     /// A crash requires a worker that died, or one that was frozen for longer than its lease and lost its jobs.
-    pub(crate) fn assert_nothing_is_wrongly_charged(&self) {
-        let mut justified = std::collections::BTreeMap::<i64, i64>::new();
-        for attempt in self.taken_away() {
+    fn assert_nothing_is_wrongly_charged(&self) {
+        let mut justified = BTreeMap::<i64, i64>::new();
+        for attempt in &self.taken_away {
+            let (job_id, worker_id) = (attempt.job_id, &attempt.worker_id);
+            let (was_killed, was_frozen) = (self.crew.was_killed(worker_id), self.crew.was_frozen(worker_id));
             let is_death = attempt.outcome != "returned";
-            let is_lapse = attempt.outcome == "returned" && attempt.failure_type.is_some();
-            if is_death {
-                assert!(
-                    self.crew.was_killed(&attempt.worker_id),
-                    "job {} was charged a crash of {}, which nobody killed",
-                    attempt.job_id,
-                    attempt.worker_id
-                );
-            }
-            if is_lapse {
-                assert!(
-                    self.crew.was_frozen(&attempt.worker_id),
-                    "job {} was taken from {}, which was never frozen",
-                    attempt.job_id,
-                    attempt.worker_id
-                );
-            }
-            *justified.entry(attempt.job_id).or_default() += i64::from(is_death || is_lapse);
+            let is_lapse = !is_death && attempt.failure_type.is_some();
+            assert!(!is_death || was_killed, "job {job_id} was charged a crash of {worker_id}, which nobody killed");
+            let may_lapse = was_frozen || was_killed && self.queue.can_the_dead_lapse();
+            assert!(!is_lapse || may_lapse, "job {job_id} was taken from {worker_id}, which was never frozen");
+            *justified.entry(job_id).or_default() += i64::from(is_death || is_lapse);
         }
-        let mut select = self.database.prepare("SELECT id, crash_count FROM job_queue WHERE crash_count > 0").unwrap();
-        let charged = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).unwrap();
-        let mut jobs = 0;
-        for (id, crashes) in charged.map(Result::unwrap) {
-            let most = justified.get(&id).copied().unwrap_or(0);
-            assert!(crashes <= most, "job {id} was charged {crashes} crashes, of which {most} happened");
-            jobs += 1;
+        let charged: Vec<&JobRow> = self.jobs.values().filter(|job| job.crash_count > 0).collect();
+        for job in &charged {
+            let most = justified.get(&job.id).copied().unwrap_or(0);
+            assert!(job.crash_count <= most, "{job:?} was charged {} crashes of {most}", job.crash_count);
         }
-        println!("{jobs} jobs were charged crashes, none of them wrongly");
+        println!("{} jobs were charged crashes, none of them wrongly", charged.len());
     }
 
-    fn taken_away(&self) -> Vec<TakenAway> {
-        let sql = "SELECT job_id, worker_id, outcome, failure_type FROM job_attempts \
-                   WHERE outcome IN ('crashed', 'returned', 'dead_letter')";
-        let mut select = self.database.prepare(sql).unwrap();
-        let rows = select.query_map([], |row| {
-            Ok(TakenAway {
-                job_id: row.get(0)?,
-                worker_id: row.get(1)?,
-                outcome: row.get(2)?,
-                failure_type: row.get(3)?,
-            })
-        });
-        rows.unwrap().map(Result::unwrap).collect()
-    }
-
-    pub(crate) fn assert_every_poison_is_given_up(&self) {
-        let poisons = self.count("SELECT count(*) FROM job_queue WHERE job_type = 'poison'");
-        let given_up = "SELECT count(*) FROM job_queue \
-                        WHERE job_type = 'poison' AND status = 'dead_letter' AND crash_count >= 3";
-        assert!(poisons > 0, "there was a poison");
-        assert_eq!(self.count(given_up), poisons, "each job that kills its worker is given up");
-        println!("{poisons} jobs that kill their worker were given up");
+    fn assert_every_poison_is_given_up(&self) {
+        let poisons: Vec<&JobRow> = self.jobs.values().filter(|job| job.job_type == "poison").collect();
+        assert!(!poisons.is_empty(), "there was a poison");
+        for job in &poisons {
+            let is_given_up = job.status == "dead_letter" && job.crash_count >= 3;
+            assert!(is_given_up, "a job that kills its worker was not given up: {job:?}");
+        }
+        println!("{} jobs that kill their worker were given up", poisons.len());
     }
 }

@@ -2,14 +2,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harbour::Harbour;
+use crate::crashed_queue::CrashedQueue;
 
 /// The history of the worker processes, for the check at the end.
 #[derive(Debug, Default)]
@@ -22,18 +23,11 @@ pub(crate) struct Crew {
 
 impl Crew {
     /// Records registrations often enough that no worker dies unnoticed: a row disappears only when its jobs are taken.
-    pub(crate) fn watch(&self, harbour: &Harbour, stop: &AtomicBool) {
-        let database = harbour.database();
+    pub(crate) fn watch(&self, queue: &dyn CrashedQueue, stop: &AtomicBool) {
         while !stop.load(Ordering::SeqCst) {
-            self.note_workers(&database);
+            self.pids.lock().unwrap().extend(queue.workers());
             std::thread::sleep(Duration::from_millis(20));
         }
-    }
-
-    pub(crate) fn note_workers(&self, database: &rusqlite::Connection) {
-        let mut select = database.prepare_cached("SELECT worker_id, pid FROM job_workers").unwrap();
-        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        self.pids.lock().unwrap().extend(rows.map(Result::unwrap));
     }
 
     pub(crate) fn note_killed(&self, pid: u32) {
@@ -59,7 +53,7 @@ impl Crew {
 }
 
 /// Where the log of a worker goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum LogReader {
     /// Nobody reads it.
     Null,
@@ -67,19 +61,29 @@ pub(crate) enum LogReader {
     Full,
     /// A reader that ends after the first lines.
     Leaves,
+    /// A file.
+    File(PathBuf),
 }
 
 /// The process of one worker.
 pub(crate) struct WorkerProcess {
     child: Child,
+    log: LogReader,
+}
+
+/// How a worker ended that nobody else has killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// A job killed it.
+    Killed,
+    /// It found no database when it started.
+    NeverBegan,
 }
 
 impl WorkerProcess {
-    pub(crate) fn spawn(harbour: &Harbour, concurrency: u32, reader: LogReader) -> Self {
-        let concurrency = concurrency.to_string();
-        let mut command = harbour.command(&["-v", "work", "--concurrency", &concurrency]);
+    pub(crate) fn spawn(mut command: Command, log: LogReader) -> Self {
         command.stdout(Stdio::null());
-        match reader {
+        match &log {
             LogReader::Null => {}
             LogReader::Full => {
                 command.stderr(File::options().write(true).open("/dev/full").unwrap());
@@ -87,13 +91,16 @@ impl WorkerProcess {
             LogReader::Leaves => {
                 command.stderr(Stdio::piped());
             }
+            LogReader::File(path) => {
+                command.stderr(File::create(path).unwrap());
+            }
         }
         let mut child = command.spawn().unwrap();
         if let Some(log) = child.stderr.take() {
             // The thread ends with the second line or with the worker, whichever comes first.
             std::thread::spawn(move || BufReader::new(log).lines().take(2).for_each(drop));
         }
-        Self { child }
+        Self { child, log }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -110,11 +117,23 @@ impl WorkerProcess {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Whether a job has killed it. Nothing else may end a worker.
-    pub(crate) fn is_dead(&mut self) -> bool {
-        let Some(status) = self.child.try_wait().unwrap() else { return false };
-        assert_eq!(status.signal(), Some(9), "a worker ended by itself: {status}");
-        true
+    /// How it ended, if it did. One that had begun may only be killed.
+    pub(crate) fn ended(&mut self) -> Option<Ended> {
+        let status = self.child.try_wait().unwrap()?;
+        if status.signal() == Some(9) {
+            return Some(Ended::Killed);
+        }
+        let log = match &self.log {
+            LogReader::File(path) => std::fs::read_to_string(path).unwrap(),
+            _ => "registered".to_owned(),
+        };
+        assert!(!log.contains("registered"), "a worker ended by itself: {status}\n{log}");
+        Some(Ended::NeverBegan)
+    }
+
+    /// Waits for the end of a worker that was told to stop.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 }
 

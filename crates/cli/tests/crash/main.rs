@@ -1,59 +1,63 @@
-//! Real processes with every kind of fault at once: producers and workers die by SIGKILL, workers are frozen for longer
-//! than their lease, another program holds the write lock for longer than a lease, readers of the workers' logs end,
-//! and some jobs kill their worker. At the end every acknowledged job has run and ended, and no job was charged a crash
-//! that did not happen.
+//! Real processes with every kind of fault at once, on both backends: producers and workers die by SIGKILL, workers are
+//! frozen for longer than their lease, the database cannot be written or reached for longer than a lease, and some jobs
+//! kill their worker. At the end every acknowledged job has run and ended as it should, and no job was charged a crash
+//! that did not happen. `sqlite/` and `postgres/` have the faults that only one of them knows.
 //!
 //! `LONGSHORE_CRASH_SECONDS` makes the run longer, `LONGSHORE_SEED` repeats its choices.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by unwrap and prints its figures")]
 
 mod account;
+mod crashed_queue;
 mod crew;
-mod faults;
-mod harbour;
+mod ledger;
+mod postgres;
 mod produce;
+mod sqlite;
+mod workers;
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use account::Account;
-use faults::Faults;
-use harbour::Harbour;
-use produce::{POISON_EVERY, PRODUCERS, produce, produce_poison};
+use libtest_mimic::{Arguments, Trial};
 
-#[test]
-fn nothing_is_lost_or_wrongly_charged_though_processes_are_killed_frozen_and_kept_from_writing() {
-    let harbour = Harbour::new();
-    let seed = number_from("LONGSHORE_SEED").unwrap_or(68);
-    let seconds = number_from("LONGSHORE_CRASH_SECONDS").unwrap_or(120);
-    println!("seed {seed}, {seconds} seconds");
+/// The time limit of every wait in this test.
+const PATIENCE: Duration = Duration::from_secs(120);
 
-    let acknowledged = Mutex::new(BTreeSet::new());
-    let stop = AtomicBool::new(false);
-    let faults = Faults::new(&harbour, seed);
-    std::thread::scope(|scope| {
-        for producer in 0..PRODUCERS {
-            let (harbour, acknowledged, stop) = (&harbour, &acknowledged, &stop);
-            scope.spawn(move || produce(harbour, acknowledged, stop, seed + producer));
-        }
-        scope.spawn(|| produce_poison(&harbour, &stop, POISON_EVERY));
-        scope.spawn(|| faults.crew().watch(&harbour, &stop));
-        let _stop = StopWhenDropped(&stop);
-        faults.run(Duration::from_secs(seconds));
-    });
-    faults.drain();
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [postgres::WORKER, rest @ ..] = &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return postgres::run_worker(rest);
+    }
+    let run = |run: fn(&Plan)| move || -> Result<(), libtest_mimic::Failed> { Ok(run(&Plan::from_environment())) };
+    let trials = vec![
+        Trial::test(
+            "nothing_is_lost_or_wrongly_charged_though_processes_are_killed_frozen_and_kept_from_writing",
+            run(sqlite::run),
+        ),
+        Trial::test(
+            "on_postgres_nothing_is_lost_or_recorded_twice_though_servers_networks_and_processes_fail",
+            run(postgres::run),
+        ),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
 
-    let acknowledged = acknowledged.into_inner().unwrap();
-    println!("{} jobs were acknowledged", acknowledged.len());
-    faults.print();
-    assert!(acknowledged.len() > 20, "too few jobs to mean anything");
-    let account = Account::new(&harbour, faults.crew());
-    account.assert_sound();
-    account.assert_nothing_is_lost(&acknowledged);
-    account.assert_nothing_is_wrongly_charged();
-    account.assert_every_poison_is_given_up();
+/// How long a run lasts and which choices it makes.
+struct Plan {
+    seed: u64,
+    span: Duration,
+}
+
+impl Plan {
+    fn from_environment() -> Self {
+        let number_from = |variable: &str| std::env::var(variable).ok()?.parse().ok();
+        let seed = number_from("LONGSHORE_SEED").unwrap_or(68);
+        let seconds = number_from("LONGSHORE_CRASH_SECONDS").unwrap_or(120);
+        println!("seed {seed}, {seconds} seconds");
+        Self { seed, span: Duration::from_secs(seconds) }
+    }
 }
 
 /// Ends the other threads also when this one panics. Otherwise the scope would wait for them for ever.
@@ -63,8 +67,4 @@ impl Drop for StopWhenDropped<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
-}
-
-fn number_from(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
 }

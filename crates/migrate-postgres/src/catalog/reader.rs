@@ -120,39 +120,45 @@ fn build(names: &Names, answers: &[Vec<Row>]) -> Owners {
     let mut owners = Owners::default();
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
     let rows = |at: usize| answers.get(at).into_iter().flatten().map(Fields);
-    let is_ledger = |row: &Fields<'_>, column: &str| names.is_ledger(row.text("schema"), row.text(column));
-    for row in rows(0).filter(|row| !is_ledger(row, "name")) {
+    let fleeting: BTreeSet<(&str, &str)> =
+        rows(0).filter(|row| row.truth("is_fleeting")).map(|row| (row.text("schema"), row.text("name"))).collect();
+    // Neither of them is a part of the meaning.
+    let is_left_out = |row: &Fields<'_>, column: &str| {
+        let (schema, name) = (row.text("schema"), row.text(column));
+        names.is_ledger(schema, name) || fleeting.contains(&(schema, name))
+    };
+    for row in rows(0).filter(|row| !is_left_out(row, "name")) {
         if let Some(draft) = table::relation(&row, names, &mut owners) {
             drafts.insert(draft.name.clone(), draft);
         }
     }
     let of_owner = |row: &Fields<'_>| names.object(row.text("schema"), row.text("owner"));
-    for row in rows(1).filter(|row| !is_ledger(row, "owner")) {
+    for row in rows(1).filter(|row| !is_left_out(row, "owner")) {
         column::column(&row, names, &mut owners, drafts.get_mut(&of_owner(&row)));
     }
-    for row in rows(2).filter(|row| !is_ledger(row, "name")) {
+    for row in rows(2).filter(|row| !is_left_out(row, "name")) {
         routine::of_type(&row, names, &mut owners);
     }
-    for row in rows(3).filter(|row| !is_ledger(row, "owner")) {
+    for row in rows(3).filter(|row| !is_left_out(row, "owner")) {
         constraint::constraint(&row, names, &mut owners, drafts.get_mut(&of_owner(&row)));
     }
-    for row in rows(4).filter(|row| !is_ledger(row, "owner")) {
+    for row in rows(4).filter(|row| !is_left_out(row, "owner")) {
         part::index(&row, names, &mut owners);
     }
     let kinds = [(5, ObjectKind::Trigger), (7, ObjectKind::Rule), (8, ObjectKind::Statistics)];
     for (at, kind) in kinds {
-        for row in rows(at).filter(|row| !is_ledger(row, "owner")) {
+        for row in rows(at).filter(|row| !is_left_out(row, "owner")) {
             part::part(kind, &row, names, &mut owners);
         }
     }
-    for row in rows(6).filter(|row| !is_ledger(row, "owner")) {
+    for row in rows(6).filter(|row| !is_left_out(row, "owner")) {
         part::policy(&row, names, &mut owners);
     }
     let is_own_ledger = |row: &Fields<'_>| names.is_ledger(row.text("own_schema"), row.text("name"));
-    for row in rows(9).filter(|row| !is_own_ledger(row) && !is_ledger(row, "owner")) {
+    for row in rows(9).filter(|row| !is_own_ledger(row) && !is_left_out(row, "owner")) {
         sequence::sequence(&row, names, &mut owners, drafts.get_mut(&of_owner(&row)));
     }
-    for row in rows(10).filter(|row| !is_ledger(row, "base")) {
+    for row in rows(10).filter(|row| !is_left_out(row, "base")) {
         routine::function(&row, names, &mut owners);
     }
     for row in rows(11) {

@@ -56,6 +56,29 @@ fn another_spelling_of_the_same_is_no_difference() {
     }
 }
 
+/// The comment of the table says that programs make and drop its partitions.
+#[test]
+fn partitions_that_come_and_go_at_run_time_are_no_difference() {
+    const DIVIDED: &str = "CREATE TABLE d (id bigint PRIMARY KEY, t text) PARTITION BY RANGE (id);
+        COMMENT ON TABLE d IS 'Its partitions are made and dropped at run time.';
+        CREATE TABLE d_1 PARTITION OF d FOR VALUES FROM (1) TO (5);
+        CREATE TABLE d_2 PARTITION OF d FOR VALUES FROM (5) TO (9);";
+    for change in [
+        "DROP TABLE d_1",
+        "CREATE TABLE d_3 PARTITION OF d FOR VALUES FROM (9) TO (20)",
+        "ALTER TABLE d DETACH PARTITION d_2; ALTER TABLE d_2 RENAME TO d_4;
+         ALTER TABLE d ATTACH PARTITION d_4 FOR VALUES FROM (5) TO (100)",
+        "ALTER TABLE d_1 SET (fillfactor = 50); CREATE INDEX ON d_1 (t); ALTER TABLE d_2 ADD CHECK (t <> '')",
+    ] {
+        same(&format!("{DIVIDED} {change}"), DIVIDED);
+    }
+    // The table itself is compared.
+    let database = Cluster::shared().database();
+    database.sql(&format!("{DIVIDED} ALTER TABLE d ADD note text; CREATE INDEX d_t ON d (t)"));
+    let found: Vec<String> = compared(&database, DIVIDED).iter().map(|one| one.object.to_string()).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
 #[test]
 fn a_rebuilt_index_and_a_full_vacuum_are_no_difference() {
     let database = migrated();

@@ -4,6 +4,7 @@ pub(crate) mod held;
 pub(crate) mod hints;
 mod lanes;
 mod overdue;
+mod refused;
 mod request;
 mod round;
 
@@ -26,6 +27,7 @@ use given::{Given, GivenClaims};
 use held::HeldJobs;
 use hints::{Changes, Hints};
 use lanes::{Lanes, Took};
+use refused::give_up_refused;
 use request::ClaimValues;
 use round::Round;
 
@@ -57,7 +59,13 @@ impl Claims {
 pub(crate) async fn claim(parts: Arc<Parts>, request: ClaimRequest) -> Result<Claimed, Fault> {
     // Whatever the worker has offered before, only this claim tells whether anything else comes first.
     let (request, resting) = parts.enqueues.inboxes.begin_claim(request).await;
-    let claimed = repeated(|| claim_or_give_again(&parts, &request)).await?;
+    let claimed = loop {
+        match repeated(|| claim_or_give_again(&parts, &request)).await {
+            // What it took nevertheless, the repetition finds.
+            Err(fault) if fault.is_refusal() && give_up_refused(&parts, &request).await? => {}
+            answer => break answer?,
+        }
+    };
     if let Some(resting) = resting {
         resting.stand(&request, &claimed);
     }

@@ -8,6 +8,7 @@ use crate::jobs::actions::delete::delete;
 use crate::jobs::state::{Held, lock};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
+use crate::session::pool::Transaction;
 use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
 use crate::store::Parts;
@@ -15,12 +16,16 @@ use crate::upkeep::audit::{Drift, find_drift};
 use crate::upkeep::counts::Counts;
 use crate::upkeep::duties::Term;
 use crate::upkeep::keepers::Keepers;
+use crate::upkeep::partitions::ahead::provide;
+use crate::upkeep::partitions::retire::{Retired, Span, retire};
 use crate::upkeep::pruning::Pruning;
 use crate::upkeep::stats::now;
 use crate::upkeep::stuck::settle;
 
 /// The duty of the store that adds the counts up and compares them.
 const COUNTS: &str = "counts";
+/// The duty of the store that makes partitions for the next jobs.
+const PARTITIONS: &str = "partitions";
 /// How often house is kept, and how often if the counts change a lot.
 const SWEEP: Duration = Duration::from_secs(60);
 const BUSY_SWEEP: Duration = Duration::from_secs(5);
@@ -44,7 +49,7 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
         [(Pruning::Ended, maintenance.retention), (Pruning::DeadLetters, maintenance.dead_letter_retention)];
     let pruning =
         || retentions.into_iter().filter_map(|(what, retention)| Some((what, retention, what.duty(retention)?)));
-    let duties = pruning().map(|(_, _, duty)| duty).chain([COUNTS.to_owned()]).collect();
+    let duties = pruning().map(|(_, _, duty)| duty).chain([COUNTS.to_owned(), PARTITIONS.to_owned()]).collect();
     let mut terms = {
         let session = parts.pool.session().await?;
         parts.upkeep.duties.take(&session, duties).await?
@@ -52,7 +57,14 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     let mut maintained = Maintained::default();
     for (what, retention, duty) in pruning() {
         let Some(term) = terms.remove(&duty) else { continue };
-        let pruned = prune(&parts, &duty, Prune { term, what, retention, rows_max }).await?;
+        let retired = match what {
+            Pruning::Ended => retire(&parts, &term, retention).await?,
+            // They are few, and nobody waits for the last one of a partition for so long.
+            Pruning::DeadLetters => Retired::default(),
+        };
+        maintained.pruned += retired.removed;
+        maintained.has_more |= retired.has_more;
+        let pruned = prune(&parts, &duty, Prune { term, what, retention, rows_max, spans: retired.spans }).await?;
         maintained.pruned += pruned.removed;
         maintained.kept += pruned.kept;
         maintained.has_more |= pruned.next.is_some();
@@ -60,6 +72,10 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     let settled = settle(&parts, rows_max).await?;
     maintained.settled = settled.jobs;
     maintained.has_more |= settled.has_more;
+    if let Some(term) = terms.remove(PARTITIONS) {
+        provide(&parts, &term).await?;
+        maintained.has_more |= parts.upkeep.stories.sweep(&parts).await?;
+    }
     let mut sweep = SWEEP;
     if let Some(term) = terms.remove(COUNTS) {
         let folded = fold(&parts).await?;
@@ -132,6 +148,8 @@ struct Prune {
     what: Pruning,
     retention: Retention,
     rows_max: u32,
+    /// Jobs that are removed together with their partition.
+    spans: Vec<Span>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -141,13 +159,15 @@ struct Pruned {
     kept: u64,
     /// Where the next step starts. `None` at the end of the walk.
     next: Option<JobId>,
+    /// Whether that is behind jobs that are removed together.
+    has_passed: bool,
 }
 
 /// Takes one step of the walk of this duty.
 async fn prune(parts: &Parts, duty: &str, prune: Prune) -> Result<Pruned, Fault> {
     let walk = parts.upkeep.audit.walk(duty, parts.options.clock.monotonic());
     let mut pruned = prune.step(parts, walk.after.unwrap_or(JobId(i64::MIN))).await?;
-    if !walk.is_whole && pruned.removed + pruned.kept == 0 {
+    if !walk.is_whole && !pruned.has_passed && pruned.removed + pruned.kept == 0 {
         // Older ids ended earlier, by and large: where none is old any more, the walk ends for now.
         pruned.next = None;
     }
@@ -164,12 +184,17 @@ impl Prune {
         }
         let now = now(&transaction).await?;
         let cutoff = now.before(span);
-        let page = self.page(&transaction, self.first_after(&transaction, after).await?).await?;
+        let after = self.first_after(&transaction, after).await?;
+        let span = self.spans.iter().filter(|(_, high)| *high > after.0).min();
+        let page = self.page(&transaction, after, span.map_or(i64::MAX, |(low, _)| *low)).await?;
         let is_full = page.len() == self.rows_max as usize;
-        let next = page.last().map(|(id, _)| *id).filter(|_| is_full);
+        let has_passed = !is_full && span.is_some();
+        let behind = span.filter(|_| has_passed).map(|(_, high)| JobId(*high - 1));
+        let next = behind.or_else(|| page.last().map(|(id, _)| *id).filter(|_| is_full));
+        let passed = Pruned { next, has_passed, ..Pruned::default() };
         let old: Vec<JobId> = page.iter().filter(|(_, ended_at)| *ended_at < cutoff).map(|(id, _)| *id).collect();
         if old.is_empty() {
-            return Ok(Pruned { next, ..Pruned::default() });
+            return Ok(passed);
         }
         transaction.execute(sql!("actions/check_constraints_at_once"), &[]).await?;
         let referred = Keepers::read(&transaction).await?.kept(&transaction, &old).await?;
@@ -179,7 +204,7 @@ impl Prune {
         let mut pruned = remove_all(&transaction, &held, now).await?;
         pruned.kept += referred.len() as u64;
         transaction.commit().await?;
-        Ok(Pruned { next, ..pruned })
+        Ok(Pruned { next, has_passed, ..pruned })
     }
 
     /// A default leaves the jobs alone that were there before it.
@@ -191,8 +216,9 @@ impl Prune {
         Ok(JobId(row.expect("a maximum is one row").try_get(0)?).max(after))
     }
 
-    async fn page(&self, session: &Session, after: JobId) -> Result<Vec<(JobId, Timestamp)>, Fault> {
-        let parameters: [Parameter<'_>; 2] = [(&after.0, Type::INT8), (&i64::from(self.rows_max), Type::INT8)];
+    async fn page(&self, session: &Session, after: JobId, end: i64) -> Result<Vec<(JobId, Timestamp)>, Fault> {
+        let rows_max = i64::from(self.rows_max);
+        let parameters: [Parameter<'_>; 3] = [(&after.0, Type::INT8), (&rows_max, Type::INT8), (&end, Type::INT8)];
         let mut page = Vec::new();
         for row in session.query(self.what.page(), &parameters).await? {
             let columns = &mut Columns::of(&row);
@@ -203,37 +229,37 @@ impl Prune {
 }
 
 /// Deletes them together. Only if one cannot be deleted, each gets its own savepoint, so that only that one stays.
-async fn remove_all(session: &Session, jobs: &[Held], now: Timestamp) -> Result<Pruned, Fault> {
+async fn remove_all(transaction: &Transaction, jobs: &[Held], now: Timestamp) -> Result<Pruned, Fault> {
     let mut counts = Counts::default();
-    session.client.batch_execute("SAVEPOINT jobs").await?;
-    match delete(session, jobs, now, &mut counts).await.map_err(Fault::from) {
+    transaction.client.batch_execute("SAVEPOINT jobs").await?;
+    match delete(transaction, jobs, now, &mut counts).await {
         Err(fault) if fault.is_refusal() => {}
         done => {
             done?;
-            counts.flush(session).await?;
+            counts.flush(transaction).await?;
             return Ok(Pruned { removed: jobs.len() as u64, ..Pruned::default() });
         }
     }
-    session.client.batch_execute("ROLLBACK TO SAVEPOINT jobs").await?;
+    transaction.client.batch_execute("ROLLBACK TO SAVEPOINT jobs").await?;
     let mut pruned = Pruned::default();
     let mut counts = Counts::default();
     for job in jobs {
         let mut of_one = Counts::default();
-        session.client.batch_execute("SAVEPOINT job").await?;
-        match delete(session, std::slice::from_ref(job), now, &mut of_one).await.map_err(Fault::from) {
+        transaction.client.batch_execute("SAVEPOINT job").await?;
+        match delete(transaction, std::slice::from_ref(job), now, &mut of_one).await {
             Err(fault) if fault.is_refusal() => {
-                session.client.batch_execute("ROLLBACK TO SAVEPOINT job").await?;
+                transaction.client.batch_execute("ROLLBACK TO SAVEPOINT job").await?;
                 tracing::warn!(job_id = job.id.0, ?fault, "a constraint prevented the removal of an old job");
                 pruned.kept += 1;
             }
             done => {
                 done?;
-                session.client.batch_execute("RELEASE SAVEPOINT job").await?;
+                transaction.client.batch_execute("RELEASE SAVEPOINT job").await?;
                 counts.merge(of_one);
                 pruned.removed += 1;
             }
         }
     }
-    counts.flush(session).await?;
+    counts.flush(transaction).await?;
     Ok(pruned)
 }

@@ -1,7 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use longshore_core::{ClaimNumber, JobId, Lease, Timestamp, WorkerId};
+use longshore_core::{Changes, ClaimNumber, JobId, Lease, Timestamp, WorkerId};
 use rusqlite::Connection;
 
 use crate::database::fault::{Fault, is_outside};
@@ -11,7 +11,6 @@ use crate::jobs::claim::offers::Offers;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
-use crate::writing::hints::changes::Changes;
 
 /// The state that belongs to one writing connection.
 pub(crate) struct Session {

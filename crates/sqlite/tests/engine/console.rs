@@ -18,9 +18,9 @@ fn with_status(statuses: &[Status]) -> Selection {
 async fn page(
     database: &Database,
     selection: Selection,
-    after: Option<JobId>,
+    after: Option<PageCursor>,
     limit: u32,
-) -> (Vec<i64>, Option<JobId>) {
+) -> (Vec<i64>, Option<PageCursor>) {
     let page = database.store.jobs(JobPageRequest { selection, after, limit }).await.unwrap();
     (page.jobs.iter().map(|job| job.id.0).collect(), page.next)
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{ClaimNumber, JobId, Lease, LeaseWatch, Limits, Timestamp, TypeSettings, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Lease, LeaseWatch, Limits, Status, Timestamp, TypeSettings, WorkerId};
 
 use crate::memory::jobs::claim::GivenClaim;
 use crate::memory::jobs::inbox::Mailbox;
@@ -15,6 +15,8 @@ use crate::memory::workers::worker::Worker;
 pub(super) struct State {
     pub(super) limits: Limits,
     pub(super) rows: BTreeMap<JobId, Row>,
+    /// The moves that the database refuses, by the state that they lead to.
+    pub(super) refused: BTreeMap<JobId, Vec<Status>>,
     /// The last id. The id of a deleted job is not reused.
     pub(super) last_id: i64,
     /// Every queue that was used or paused, and since when it is paused.
@@ -44,6 +46,7 @@ impl State {
         Self {
             limits,
             rows: BTreeMap::new(),
+            refused: BTreeMap::new(),
             last_id: 0,
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),

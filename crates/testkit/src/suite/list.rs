@@ -164,6 +164,10 @@ macro_rules! store_suite {
                 every_attempt_that_did_not_simply_succeed_is_kept
                 a_failed_attempt_keeps_its_own_error
                 an_attempt_that_never_began_tells_no_beginning;
+            id_range:
+                an_empty_database_takes_a_range_and_gives_its_ids_from_then_on
+                a_database_with_jobs_keeps_its_range
+                a_database_never_gives_lower_ids_again;
             lapse:
                 a_worker_that_does_not_extend_its_lease_loses_its_jobs
                 a_worker_learns_that_its_lease_had_ended
@@ -251,6 +255,7 @@ macro_rules! store_suite {
                 a_queue_that_was_paused_meanwhile_gives_nothing
                 a_worker_gets_jobs_of_its_queues_alone_and_no_more_than_it_offered_for_each
                 a_duplicate_is_given_to_nobody
+                a_job_that_the_database_does_not_let_run_is_made_without_a_lease
                 several_jobs_of_one_request_wait_for_a_claim
                 only_a_worker_of_the_same_process_gets_a_new_job
                 a_worker_that_was_retired_or_has_lost_its_lease_gets_no_new_job
@@ -277,6 +282,10 @@ macro_rules! store_suite {
                 an_outcome_that_the_database_refuses_is_told_and_the_others_are_recorded
                 a_job_whose_outcome_is_refused_can_be_given_up
                 an_outcome_that_was_refused_is_recorded_once_the_database_accepts_it
+                a_job_that_the_database_does_not_let_run_is_given_up_and_the_others_run
+                a_job_that_runs_alone_and_may_not_is_given_up
+                a_due_job_that_the_database_does_not_let_become_ready_is_given_up
+                a_child_that_the_database_does_not_let_become_ready_is_given_up_and_its_parent_completes
                 an_outcome_survives_the_death_of_its_process;
             overdue:
                 an_expired_job_is_not_claimed_and_ends_as_cancelled_with_the_reason

@@ -17,46 +17,73 @@ use crate::worker::worker_run::WorkerRun;
 /// were added, because a note replaces the slot's last one.
 #[derive(Debug, Default)]
 pub(crate) struct StartNotes {
-    waiting: Mutex<Vec<StartedAttempt>>,
+    waiting: Mutex<Waiting>,
     turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// In the order of their numbers.
+    notes: Vec<Note>,
+    last: NoteNumber,
+}
+
+/// The place of a note among all notes of a worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct NoteNumber(u64);
+
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    number: NoteNumber,
+    attempt: StartedAttempt,
 }
 
 /// What one call notes; what is dropped unnoted waits again.
 struct StartBatch<'a> {
     notes: &'a StartNotes,
-    attempts: Option<Arc<[StartedAttempt]>>,
+    taken: Vec<Note>,
 }
 
 impl StartNotes {
-    fn add(&self, attempt: StartedAttempt) {
-        self.waiting().push(attempt);
+    fn add(&self, attempt: StartedAttempt) -> NoteNumber {
+        let mut waiting = self.waiting();
+        waiting.last.0 += 1;
+        let number = waiting.last;
+        waiting.notes.push(Note { number, attempt });
+        number
     }
 
     /// The attempt does not begin.
-    fn forget(&self, attempt: StartedAttempt) {
-        self.waiting().retain(|waiting| *waiting != attempt);
+    fn forget(&self, number: NoteNumber) {
+        self.waiting().notes.retain(|waiting| waiting.number != number);
     }
 
-    fn take(&self) -> Option<StartBatch<'_>> {
+    /// Everything that waits, if this note does. Whoever finds its note stored leaves newer ones to those who added
+    /// them: otherwise each of many that wait for their turn would make a call for the few that came since the last.
+    fn take_if_waiting(&self, number: NoteNumber) -> Option<StartBatch<'_>> {
         let mut waiting = self.waiting();
-        if waiting.is_empty() {
-            return None;
-        }
-        let attempts = Some(waiting.as_slice().into());
-        waiting.clear();
-        Some(StartBatch { notes: self, attempts })
+        waiting.notes.binary_search_by_key(&number, |note| note.number).ok()?;
+        Some(StartBatch { notes: self, taken: std::mem::take(&mut waiting.notes) })
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Vec<StartedAttempt>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StartBatch<'_> {
+    fn attempts(&self) -> Arc<[StartedAttempt]> {
+        self.taken.iter().map(|note| note.attempt).collect()
+    }
+
+    fn is_stored(mut self) {
+        self.taken.clear();
     }
 }
 
 impl Drop for StartBatch<'_> {
     fn drop(&mut self) {
-        if let Some(attempts) = self.attempts.take() {
-            self.notes.waiting().splice(..0, attempts.iter().copied());
-        }
+        self.notes.waiting().notes.splice(..0, self.taken.drain(..));
     }
 }
 
@@ -100,9 +127,9 @@ impl WorkerRun {
     ) -> Result<(), StoreError> {
         let had_company = self.gate.has_company();
         let is_alone = had_company && self.holdings().slots.is_alone(slot);
-        let unnoted = Unnoted { notes: &self.start_notes, attempt: started(slot, attempt, had_company && !is_alone) };
-        self.start_notes.add(unnoted.attempt);
-        self.store_starts(worker_id).await?;
+        let number = self.start_notes.add(started(slot, attempt, had_company && !is_alone));
+        let unnoted = Unnoted { notes: &self.start_notes, number };
+        self.store_starts(worker_id, number).await?;
         // It is stored, so there is nothing to forget.
         std::mem::forget(unnoted);
         // A worker that joined in between may have noted its company before this note.
@@ -114,31 +141,31 @@ impl WorkerRun {
 
     /// Notes of each attempt of its own that those of another worker may run beside it.
     pub(crate) async fn note_company(&self) {
-        let worker_id = {
+        let (worker_id, last) = {
             let holdings = self.holdings();
             let Some(worker_id) = holdings.worker_id().cloned() else { return };
             // Under the lock, so that the note of a slot's next attempt comes later.
-            for (slot, attempt) in holdings.slots.accompanied() {
-                self.start_notes.add(started(slot, attempt, true));
-            }
-            worker_id
+            let add = |(slot, attempt)| self.start_notes.add(started(slot, attempt, true));
+            let Some(last) = holdings.slots.accompanied().map(add).last() else { return };
+            (worker_id, last)
         };
-        if let Err(error) = self.store_starts(&worker_id).await {
+        if let Err(error) = self.store_starts(&worker_id, last).await {
             self.meet(StoreCall::Start, error);
         }
     }
 
-    /// Stores all that waits to be noted; what another one has begun to store is stored when this returns.
-    async fn store_starts(&self, worker_id: &WorkerId) -> Result<(), StoreError> {
+    /// Returns when this note is stored. If nobody has stored it yet, it stores all that wait.
+    async fn store_starts(&self, worker_id: &WorkerId, number: NoteNumber) -> Result<(), StoreError> {
         let _turn = self.start_notes.turn.lock().await;
-        let Some(mut batch) = self.start_notes.take() else { return Ok(()) };
+        let Some(batch) = self.start_notes.take_if_waiting(number) else { return Ok(()) };
+        let attempts = batch.attempts();
         let mut patience = Patience::default();
-        while let Some(attempts) = &batch.attempts {
-            let call = || self.queue.backend().mark_started(worker_id.clone(), Arc::clone(attempts));
+        loop {
+            let call = || self.queue.backend().mark_started(worker_id.clone(), Arc::clone(&attempts));
             match caught_boxed(call).await {
                 Ok(Ok(())) => {
                     self.trouble.pass(StoreCall::Start);
-                    batch.attempts = None;
+                    break;
                 }
                 Ok(Err(error)) if self.is_waited_out(&error) => {
                     self.trouble.meet(StoreCall::Start, &error);
@@ -148,10 +175,11 @@ impl WorkerRun {
                 // A store that panics here is broken, which is no fault of the jobs.
                 Err(panicked) => {
                     self.note_panic("the store", panicked);
-                    batch.attempts = None;
+                    break;
                 }
             }
         }
+        batch.is_stored();
         Ok(())
     }
 }
@@ -159,12 +187,12 @@ impl WorkerRun {
 /// An attempt that was added and is not stored yet; it is forgotten where it does not begin.
 struct Unnoted<'a> {
     notes: &'a StartNotes,
-    attempt: StartedAttempt,
+    number: NoteNumber,
 }
 
 impl Drop for Unnoted<'_> {
     fn drop(&mut self) {
-        self.notes.forget(self.attempt);
+        self.notes.forget(self.number);
     }
 }
 

@@ -1,4 +1,5 @@
 -- Tables, partitioned tables, foreign tables, views and materialized views. What an extension made is its own.
+-- A fleeting partition comes and goes while programs run: the comment of its table says so, and no migration has it.
 SELECT
     n.nspname::text AS schema,
     c.relname::text AS name,
@@ -18,6 +19,12 @@ SELECT
     (SELECT string_agg(option, ', ' ORDER BY option) FROM unnest(c.reloptions) AS option) AS options,
     pg_catalog.pg_get_partkeydef(c.oid) AS partition_key,
     pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
+    c.relispartition AND EXISTS (
+        SELECT
+        FROM pg_catalog.pg_partition_ancestors(c.oid) AS above
+        WHERE pg_catalog.obj_description(above.relid, 'pg_class') LIKE '%partitions are made and dropped at run time%'
+            AND above.relid <> c.oid
+    ) AS is_fleeting,
     (
         SELECT string_agg(quote_ident(pn.nspname) || '.' || quote_ident(p.relname), ', ' ORDER BY h.inhseqno)
         FROM pg_catalog.pg_inherits h

@@ -14,6 +14,7 @@ use crate::jobs::state::place::{Place, Placed, put};
 use crate::jobs::state::{Held, lock, remove};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
+use crate::session::pool::Transaction;
 use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
 use crate::store::Parts;
@@ -71,22 +72,27 @@ impl Step<'_> {
         Ok(sum)
     }
 
-    async fn change_one_by_one(self, session: &Session, ids: &[JobId], counts: &mut Counts) -> Result<Sum, Fault> {
+    async fn change_one_by_one(
+        self,
+        transaction: &Transaction,
+        ids: &[JobId],
+        counts: &mut Counts,
+    ) -> Result<Sum, Fault> {
         let mut sum = Sum::default();
         for id in ids {
             if sum.revived.contains(id) {
                 continue;
             }
             let mut of_one = Counts::default();
-            session.client.batch_execute("SAVEPOINT job").await?;
-            match self.change(session, &[*id], &mut of_one).await {
+            transaction.client.batch_execute("SAVEPOINT job").await?;
+            match self.change(transaction, &[*id], &mut of_one).await {
                 Ok(one) => {
-                    session.client.batch_execute("RELEASE SAVEPOINT job").await?;
+                    transaction.client.batch_execute("RELEASE SAVEPOINT job").await?;
                     counts.merge(of_one);
                     sum.add(one);
                 }
                 Err(fault) if fault.is_refusal() => {
-                    session.client.batch_execute("ROLLBACK TO SAVEPOINT job").await?;
+                    transaction.client.batch_execute("ROLLBACK TO SAVEPOINT job").await?;
                     tracing::warn!(job_id = id.0, ?fault, "a constraint prevented the change of a job");
                     sum.refuse(Refusal::Constraint { id: *id });
                 }
@@ -97,12 +103,12 @@ impl Step<'_> {
     }
 
     /// In waves, because the change of a job may change the jobs that wait for it, which are judged after that.
-    async fn change(self, session: &Session, ids: &[JobId], counts: &mut Counts) -> Result<Sum, Fault> {
+    async fn change(self, transaction: &Transaction, ids: &[JobId], counts: &mut Counts) -> Result<Sum, Fault> {
         let mut sum = Sum::default();
         let mut left = ids.to_vec();
         while !left.is_empty() {
-            let locked = lock(session, &left).await?;
-            let now = now(session).await?;
+            let locked = lock(transaction, &left).await?;
+            let now = now(transaction).await?;
             left.clear();
             if self.filter.is_none() {
                 locked.missing.into_iter().for_each(|id| sum.refuse(Refusal::NotFound { id }));
@@ -112,22 +118,22 @@ impl Step<'_> {
             refused.iter().for_each(|job| sum.refuse(Refusal::WrongStatus { id: job.id, status: job.status }));
             match self.action {
                 Action::Cancel => {
-                    let (wave, later) = split(session, chosen).await?;
+                    let (wave, later) = split(transaction, chosen).await?;
                     sum.actioned.touched += wave.len() as u64;
-                    cancel(session, &wave, now, counts).await?;
+                    cancel(transaction, &wave, now, counts).await?;
                     left = later;
                 }
                 Action::Delete | Action::Discard => {
-                    let (wave, later) = split(session, chosen).await?;
+                    let (wave, later) = split(transaction, chosen).await?;
                     sum.actioned.touched += wave.len() as u64;
-                    delete(session, &wave, now, counts).await?;
+                    delete(transaction, &wave, now, counts).await?;
                     left = later;
                 }
-                Action::Retry => retry_in_order(session, chosen, Family::Too, now, counts, &mut sum).await?,
-                Action::RetryAlone => retry_in_order(session, chosen, Family::Alone, now, counts, &mut sum).await?,
+                Action::Retry => retry_in_order(transaction, chosen, Family::Too, now, counts, &mut sum).await?,
+                Action::RetryAlone => retry_in_order(transaction, chosen, Family::Alone, now, counts, &mut sum).await?,
                 Action::Reprioritise(priority) => {
                     sum.actioned.touched += chosen.len() as u64;
-                    reprioritise(session, chosen, priority.0, now, counts).await?;
+                    reprioritise(transaction, chosen, priority.0, now, counts).await?;
                 }
             }
         }
@@ -189,23 +195,23 @@ async fn split(session: &Session, chosen: Vec<Held>) -> Result<(Vec<Held>, Vec<J
     Ok((wave, later.iter().map(|job| job.id).collect()))
 }
 
-async fn cancel(session: &Session, jobs: &[Held], now: Timestamp, counts: &mut Counts) -> Result<(), Fault> {
+async fn cancel(transaction: &Transaction, jobs: &[Held], now: Timestamp, counts: &mut Counts) -> Result<(), Fault> {
     let (running, waiting): (Vec<&Held>, Vec<&Held>) = jobs.iter().partition(|job| job.status == Status::Running);
     if !running.is_empty() {
         let ids: Vec<i64> = running.iter().map(|job| job.id.0).collect();
         let parameters: [Parameter<'_>; 2] = [(&ids, Type::INT8_ARRAY), (&Instant(now), Type::TIMESTAMPTZ)];
-        for row in session.query(sql!("actions/ask_to_cancel_jobs"), &parameters).await? {
+        for row in transaction.query(sql!("actions/ask_to_cancel_jobs"), &parameters).await? {
             let columns = &mut Columns::of(&row);
             let (id, claim_number) = (columns.id()?, ClaimNumber(columns.read()?));
             counts.news.add_cancellation(WorkerId::from_stored(columns.read()?), id, claim_number);
         }
     }
-    remove(session, &waiting).await?;
+    remove(transaction, &waiting).await?;
     let placed: Vec<Placed<'_>> =
         waiting.iter().map(|job| Placed { job, place: Place::Cancelled { requested_at: now } }).collect();
-    put(session, &placed, now, counts).await?;
+    put(transaction, &placed, now, counts).await?;
     let parents = waiting.iter().map(|job| (job.id, ParentEnd::Ended(Status::Cancelled)));
-    tell_children(session, parents, now, counts).await?;
+    tell_children(transaction, parents, now, counts).await?;
     Ok(())
 }
 

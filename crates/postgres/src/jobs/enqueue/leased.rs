@@ -12,12 +12,16 @@ use crate::session::sql::sql;
 use crate::store::Parts;
 
 /// Creates a job for a worker that would run it at once, with its lease if nothing else comes first. `None` if it met
-/// another job with its unique key.
+/// another job with its unique key, or if the database refuses it.
 pub(super) async fn insert_leased(parts: &Parts, job: &ValidJob, taken: Taken) -> Result<Option<Enqueued>, Fault> {
     let made = repeated(|| insert(parts, job, &taken)).await;
     let Ok(Some(Made { id, claim_number, now })) = made else {
         taken.mailbox.give_back(&job.queue);
-        return made.map(|_| None);
+        return match made {
+            // Without a lease the database may accept it.
+            Err(fault) if !fault.is_refusal() => Err(fault),
+            _ => Ok(None),
+        };
     };
     match claim_number {
         Some(claim_number) => {

@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use longshore_core::{ClaimNumber, JobId, LogChunk, Outcome, Record, WorkerId};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
@@ -21,10 +19,23 @@ pub(super) struct Batch<'r> {
     ids: Vec<i64>,
     claim_numbers: Vec<i64>,
     ended_ago_ms: Vec<i64>,
-    begun_ago_ms: Vec<Option<i64>>,
+    begun_ago_ms: Vec<i64>,
+    /// Empty if no attempt has one.
     results: Vec<Option<JsonText<'r>>>,
     leftovers: Leftovers,
     others: EndedAttempts,
+}
+
+/// In place of how long ago an attempt began. A NULL in an array would make the server count from its beginning.
+pub(super) const NEVER_BEGAN: i64 = -1;
+
+/// Who tells the children of jobs that completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Children {
+    /// The batch, in a statement for all of them.
+    Together,
+    /// Whoever runs the batch, after it.
+    Apart,
 }
 
 /// Whether the log that comes with an outcome is written.
@@ -35,6 +46,7 @@ pub(super) enum WithLog {
 }
 
 impl<'r> Batch<'r> {
+    /// The records may name no job under two claims.
     pub(super) fn new(
         worker_id: &WorkerId,
         records: impl IntoIterator<Item = &'r Record>,
@@ -47,9 +59,12 @@ impl<'r> Batch<'r> {
             others: EndedAttempts::of(worker_id),
             ..Self::default()
         };
-        let mut seen = HashSet::new();
-        // Of two outcomes of one attempt the first holds, and nothing of the second is written.
-        for record in records.into_iter().filter(|record| seen.insert((record.id, record.claim_number))) {
+        // In the order of the ids, which the statement needs. Of two outcomes of one attempt the first holds, and nothing
+        // of the second is written.
+        let mut records: Vec<&Record> = records.into_iter().collect();
+        records.sort_by_key(|record| record.id);
+        records.dedup_by_key(|record| record.id);
+        for record in records {
             let log: &[LogChunk] = if with_log == WithLog::Yes { &record.log } else { &[] };
             batch.log.push(record.id, record.claim_number, record.attempt, log);
             batch.push(record);
@@ -59,6 +74,9 @@ impl<'r> Batch<'r> {
         let claims = batch.others.claims();
         batch.others.settle(held.leftovers(worker_id, &claims));
         batch.join_used_up(held, worker_id);
+        if batch.results.iter().all(Option::is_none) {
+            batch.results.clear();
+        }
         batch
     }
 
@@ -67,7 +85,7 @@ impl<'r> Batch<'r> {
         self.ids.push(record.id.0);
         self.claim_numbers.push(record.claim_number.0);
         self.ended_ago_ms.push(ago_ms(record.ended_ago));
-        self.begun_ago_ms.push(begun_ago_ms(record));
+        self.begun_ago_ms.push(begun_ago_ms(record).unwrap_or(NEVER_BEGAN));
         self.results.push(result.as_ref().map(JsonText::of));
     }
 
@@ -100,7 +118,12 @@ impl<'r> Batch<'r> {
     }
 
     /// The statements, in the order in which [`Batch::read`] reads their answers.
-    pub(super) fn calls<'a>(&self, values: &'a Values<'a>, parents: &'a [Parameter<'a>]) -> Vec<Call<'a>> {
+    pub(super) fn calls<'a>(
+        &self,
+        values: &'a Values<'a>,
+        parents: &'a [Parameter<'a>],
+        children: Children,
+    ) -> Vec<Call<'a>> {
         let mut calls = Vec::with_capacity(5);
         // While the attempts still run, because that is what it checks.
         if !self.log.is_empty() {
@@ -108,6 +131,8 @@ impl<'r> Batch<'r> {
         }
         if !self.ids.is_empty() {
             calls.push(Call { sql: sql!("outcomes/complete_jobs"), parameters: &values.completed });
+        }
+        if !self.ids.is_empty() && children == Children::Together {
             calls.push(Call { sql: sql!("jobs/unblock_children"), parameters: parents });
         }
         if !self.others.is_empty() {
@@ -122,7 +147,7 @@ impl<'r> Batch<'r> {
         !self.others.is_empty()
     }
 
-    pub(super) fn read(&self, answers: Vec<Vec<Row>>) -> Result<Written, Error> {
+    pub(super) fn read(&self, answers: Vec<Vec<Row>>, children: Children) -> Result<Written, Error> {
         let mut answers = answers.into_iter();
         if !self.log.is_empty() {
             answers.nth(LogRows::CALLS - 1);
@@ -130,6 +155,8 @@ impl<'r> Batch<'r> {
         let mut written = Written::default();
         if !self.ids.is_empty() {
             self.read_completed(&answers.next().unwrap_or_default(), &mut written)?;
+        }
+        if !self.ids.is_empty() && children == Children::Together {
             for row in answers.next().unwrap_or_default() {
                 let columns = &mut Columns::of(&row);
                 written.claimable.push((columns.read()?, columns.read()?));

@@ -1,17 +1,23 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use longshore_core::{ClaimNumber, JobId, Record, Recorded, WorkerId};
+use longshore_core::{ClaimNumber, JobId, Outcome, Record, Recorded, Status, WorkerId};
 use postgres_types::Type;
 
-use super::batch::{Batch, WithLog, Written};
+use super::batch::{Batch, Children, WithLog, Written};
 use super::family::give_up_children;
 use crate::jobs::claim::hints::Changes;
+use crate::jobs::state::children::{ParentEnd, tell_children};
+use crate::session::apart::apart;
 use crate::session::fault::Fault;
 use crate::session::pool::Transaction;
 use crate::session::repeated::repeated;
 use crate::session::statements::Parameter;
 use crate::store::Parts;
+use crate::upkeep::counts::Counts;
+use crate::upkeep::stats::now;
+
+const TOGETHER: Children = Children::Together;
 
 /// Writes what became of attempts. If the database refuses one, each is written in its own savepoint.
 pub(crate) async fn record(
@@ -19,26 +25,44 @@ pub(crate) async fn record(
     worker_id: WorkerId,
     records: Arc<[Record]>,
 ) -> Result<Vec<Recorded>, Fault> {
-    let written = match repeated(|| write_together(&parts, &worker_id, &records)).await {
-        Err(fault) if fault.is_refusal() => repeated(|| write_apart(&parts, &worker_id, &records)).await?,
-        written => written?,
+    let written = match names_a_job_twice(&records) {
+        true => None,
+        false => match repeated(|| write_together(&parts, &worker_id, &records)).await {
+            Err(fault) if fault.is_refusal() => None,
+            written => Some(written?),
+        },
+    };
+    let written = match written {
+        Some(written) => written,
+        None => repeated(|| write_apart(&parts, &worker_id, &records)).await?,
     };
     let ended: Vec<_> = std::iter::zip(records.iter(), &written.answers)
         .filter(|(_, answer)| !matches!(answer, Recorded::Refused { .. }))
         .map(|(record, _)| (record.id, record.claim_number))
         .collect();
     parts.claims.held.end(&worker_id, &ended);
-    let mut changes = Changes::default();
-    written.claimable.iter().for_each(|(job_type, queue)| changes.add_job(Some(job_type), queue));
-    parts.claims.hints.give(changes);
+    parts.claims.hints.give(written.news);
     Ok(written.answers)
+}
+
+/// Whether two records are of two claims of one job, of which at most one can be current.
+fn names_a_job_twice(records: &[Record]) -> bool {
+    let mut claims = HashMap::with_capacity(records.len());
+    records.iter().any(|record| *claims.entry(record.id).or_insert(record.claim_number) != record.claim_number)
 }
 
 /// The answers of a call, and whom to tell of it.
 #[derive(Default)]
 struct Answered {
     answers: Vec<Recorded>,
-    claimable: Vec<(String, String)>,
+    news: Changes,
+}
+
+impl Answered {
+    /// Jobs of these types and queues may be found now or later.
+    fn add(&mut self, claimable: Vec<(String, String)>) {
+        claimable.iter().for_each(|(job_type, queue)| self.news.add_job(Some(job_type), queue));
+    }
 }
 
 async fn write_together(parts: &Parts, worker_id: &WorkerId, records: &[Record]) -> Result<Answered, Fault> {
@@ -52,16 +76,18 @@ async fn write_together(parts: &Parts, worker_id: &WorkerId, records: &[Record])
         let values = batch.values();
         let parents = parents_of(&values.ids);
         let session = parts.pool.session().await?;
-        batch.read(session.transact(&batch.calls(&values, &parents)).await?)?
+        batch.read(session.transact(&batch.calls(&values, &parents, TOGETHER)).await?, TOGETHER)?
     };
-    Ok(Answered { answers: in_order(records, &written.attempts), claimable: written.claimable })
+    let mut answered = Answered { answers: in_order(records, &written.attempts), news: Changes::default() };
+    answered.add(written.claimable);
+    Ok(answered)
 }
 
 async fn write_begun(parts: &Parts, batch: &Batch<'_>) -> Result<(Transaction, Written), Fault> {
     let values = batch.values();
     let parents = parents_of(&values.ids);
-    let (transaction, answers) = parts.pool.begin_with(&batch.calls(&values, &parents)).await?;
-    Ok((transaction, batch.read(answers)?))
+    let (transaction, answers) = parts.pool.begin_with(&batch.calls(&values, &parents, TOGETHER)).await?;
+    Ok((transaction, batch.read(answers, TOGETHER)?))
 }
 
 /// The children of jobs that ended without completing.
@@ -80,14 +106,16 @@ async fn write_apart(parts: &Parts, worker_id: &WorkerId, records: &[Record]) ->
             tracing::warn!(job_id = record.id.0, reason = %fault.reason(), "the log of an attempt was refused");
             written = write_one(parts, &transaction, worker_id, record, WithLog::No).await?;
         }
-        answered.answers.push(match written {
-            Ok(written) if written.attempts.is_empty() => Recorded::Fenced,
-            Ok(written) => {
-                answered.claimable.extend(written.claimable);
+        let answer = match written {
+            Ok((written, _)) if written.attempts.is_empty() => Recorded::Fenced,
+            Ok((written, news)) => {
+                answered.add(written.claimable);
+                answered.news.merge(news);
                 Recorded::Recorded
             }
             Err(fault) => Recorded::Refused { reason: fault.reason() },
-        });
+        };
+        answered.answers.push(answer);
     }
     transaction.commit().await?;
     Ok(answered)
@@ -100,27 +128,35 @@ async fn write_one(
     worker_id: &WorkerId,
     record: &Record,
     with_log: WithLog,
-) -> Result<Result<Written, Fault>, Fault> {
-    transaction.client.batch_execute("SAVEPOINT one").await?;
+) -> Result<Result<(Written, Changes), Fault>, Fault> {
     let attempt = async {
         let batch = Batch::new(worker_id, [record], with_log, &parts.claims.held);
         let values = batch.values();
         let parents = parents_of(&values.ids);
-        let written = batch.read(transaction.pipeline(&batch.calls(&values, &parents)).await?)?;
+        let calls = batch.calls(&values, &parents, Children::Apart);
+        let written = batch.read(transaction.pipeline(&calls).await?, Children::Apart)?;
         give_up(transaction, &written).await?;
-        Ok(written)
+        let news = tell_children_of_completed(transaction, record, &written).await?;
+        Ok((written, news))
     };
-    match attempt.await {
-        Ok(written) => {
-            transaction.client.batch_execute("RELEASE SAVEPOINT one").await?;
-            Ok(Ok(written))
-        }
-        Err(fault) if Fault::is_refusal(&fault) => {
-            transaction.client.batch_execute("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one").await?;
-            Ok(Err(fault))
-        }
-        Err(fault) => Err(fault),
+    apart(transaction, attempt).await
+}
+
+/// A child that the database refuses to move is not the fault of its parent.
+async fn tell_children_of_completed(
+    transaction: &Transaction,
+    record: &Record,
+    written: &Written,
+) -> Result<Changes, Fault> {
+    if !matches!(record.outcome, Outcome::Completed { .. }) || written.attempts.is_empty() {
+        return Ok(Changes::default());
     }
+    let now = now(transaction).await?;
+    let mut counts = Counts::default();
+    tell_children(transaction, [(record.id, ParentEnd::Ended(Status::Completed))], now, &mut counts).await?;
+    let news = std::mem::take(&mut counts.news);
+    counts.flush(transaction).await?;
+    Ok(news)
 }
 
 fn parents_of<'a>(ids: &'a Vec<i64>) -> [Parameter<'a>; 1] {

@@ -1,11 +1,14 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{DeadLetterReason, JobId, Status, Timestamp};
+use longshore_core::{DeadLetterReason, JobId, Status, Timestamp, UnusableRow};
 use postgres_types::Type;
 use tokio_postgres::Error;
 
 use super::place::{Place, Placed, put};
 use super::{Held, lock, remove};
+use crate::session::apart::apart;
+use crate::session::fault::Fault;
+use crate::session::pool::Transaction;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
 use crate::upkeep::counts::Counts;
@@ -18,31 +21,69 @@ pub(crate) enum ParentEnd {
 }
 
 /// Updates the children of jobs that this transaction has ended or deleted: they become runnable, or they and their
-/// children become dead letters. Ends even if another program made a cycle, because each child leaves `blocked` before
-/// its own children are looked for.
+/// children become dead letters. One that the database does not let become runnable is given up, too. Ends even if
+/// another program made a cycle, because each child leaves `blocked` before its own children are looked for.
 pub(crate) async fn tell_children(
-    session: &Session,
+    transaction: &Transaction,
     parents: impl IntoIterator<Item = (JobId, ParentEnd)>,
     now: Timestamp,
     counts: &mut Counts,
-) -> Result<(), Error> {
+) -> Result<(), Fault> {
     let mut parents: BTreeMap<JobId, ParentEnd> = parents.into_iter().collect();
     while !parents.is_empty() {
-        let children = blocked_children(session, &parents).await?;
-        let placed: Vec<Placed<'_>> = children
+        let children = blocked_children(transaction, &parents).await?;
+        let mut placed: Vec<Placed<'_>> = children
             .iter()
             .filter_map(|job| {
                 let parent = job.parent?;
                 Some(Placed { job, place: after(job, parent, *parents.get(&parent)?, now) })
             })
             .collect();
-        let moved: Vec<&Held> = placed.iter().map(|placed| placed.job).collect();
-        remove(session, &moved).await?;
-        put(session, &placed, now, counts).await?;
+        move_or_give_up(transaction, &mut placed, now, counts).await?;
         let given_up = placed.iter().filter(|placed| placed.place.status() == Status::DeadLetter);
         parents = given_up.map(|placed| (placed.job.id, ParentEnd::Ended(Status::DeadLetter))).collect();
     }
     Ok(())
+}
+
+async fn move_or_give_up(
+    transaction: &Transaction,
+    placed: &mut [Placed<'_>],
+    now: Timestamp,
+    counts: &mut Counts,
+) -> Result<(), Fault> {
+    if placed.is_empty() || moved(transaction, placed, now, counts).await?.is_ok() {
+        return Ok(());
+    }
+    for one in placed {
+        let Err(fault) = moved(transaction, std::slice::from_ref(one), now, counts).await? else { continue };
+        if one.place.status() == Status::DeadLetter {
+            return Err(fault);
+        }
+        tracing::error!(job_id = one.job.id.0, reason = %fault.reason(), "the database refuses to let the job run; it is given up");
+        one.place = Place::DeadLetter { reason: DeadLetterReason::UnusableRow(UnusableRow::Constraint).to_string() };
+        moved(transaction, std::slice::from_ref(one), now, counts).await??;
+    }
+    Ok(())
+}
+
+/// Moves jobs, all or none. The inner error is a refusal.
+async fn moved(
+    transaction: &Transaction,
+    placed: &[Placed<'_>],
+    now: Timestamp,
+    counts: &mut Counts,
+) -> Result<Result<(), Fault>, Fault> {
+    let mut own = Counts::default();
+    let moved = apart(transaction, async {
+        remove(transaction, &placed.iter().map(|placed| placed.job).collect::<Vec<_>>()).await?;
+        Ok(put(transaction, placed, now, &mut own).await?)
+    })
+    .await?;
+    if moved.is_ok() {
+        counts.merge(own);
+    }
+    Ok(moved)
 }
 
 async fn blocked_children(session: &Session, parents: &BTreeMap<JobId, ParentEnd>) -> Result<Vec<Held>, Error> {

@@ -1,8 +1,23 @@
 -- The jobs that waited for these ones, which have completed. It must be a statement after the one that ended them, whose
 -- snapshot does not have the children that were committed while it waited for a lock.
-WITH child AS MATERIALIZED (
-    SELECT b.ctid AS place, e.ended_at
+WITH span AS MATERIALIZED (
+    SELECT min(p.id) AS first, max(p.id) AS last
     FROM unnest($1::bigint[]) p (id)
+),
+-- Most jobs have no children: one look for all of them together.
+parent AS MATERIALIZED (
+    SELECT p.id
+    FROM unnest($1::bigint[]) p (id)
+    WHERE EXISTS (
+        SELECT 1
+        FROM longshore.blocked b
+        WHERE b.parent_job_id >= (SELECT span.first FROM span)
+          AND b.parent_job_id <= (SELECT span.last FROM span)
+    )
+),
+child AS MATERIALIZED (
+    SELECT b.ctid AS place, e.ended_at
+    FROM parent p
     CROSS JOIN LATERAL (
         SELECT b.ctid, b.parent_job_id
         FROM longshore.blocked b

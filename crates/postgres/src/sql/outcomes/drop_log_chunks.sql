@@ -1,8 +1,7 @@
 -- The pieces of a log that others replace. $1 worker; $2 job, $3 claim, $4 and $5 the first piece and the one behind
 -- the last. An attempt that has completed its job in its own transaction still writes the rest of its log.
-DELETE FROM longshore.log_chunk
-WHERE ctid = ANY (ARRAY(
-    SELECT c.place
+WITH open AS MATERIALIZED (
+    SELECT d.id, d.claim_number, d.first, d.behind
     FROM unnest($2::bigint[], $3::bigint[], $4::integer[], $5::integer[]) d (id, claim_number, first, behind)
     LEFT JOIN LATERAL (
         SELECT r.id
@@ -23,16 +22,14 @@ WHERE ctid = ANY (ARRAY(
           AND e.worker = (SELECT n.worker FROM longshore.worker_name n WHERE n.worker_id = $1)
         LIMIT 1
     ) e ON true
-    CROSS JOIN LATERAL (
-        SELECT c.ctid AS place
-        FROM longshore.log_chunk c
-        WHERE c.id = d.id
-          AND c.claim_number = d.claim_number
-          AND c.chunk_number >= d.first
-          AND c.chunk_number < d.behind
-        ORDER BY c.id, c.claim_number, c.chunk_number
-        LIMIT 1000000
-    ) c
     WHERE r.id IS NOT NULL
        OR e.id IS NOT NULL
-))
+)
+DELETE FROM longshore.log_chunk c
+USING open
+-- The ids are named twice: the first keeps every plan from reading a partition, whatever it joins by.
+WHERE c.id = ANY ($2::bigint[])
+  AND c.id = open.id
+  AND c.claim_number = open.claim_number
+  AND c.chunk_number >= open.first
+  AND c.chunk_number < open.behind

@@ -2,6 +2,7 @@
 SELECT id, ended_at
 FROM longshore.ended
 WHERE id > $1
+  AND id < $3
   AND status <> 3
 ORDER BY id
 LIMIT $2

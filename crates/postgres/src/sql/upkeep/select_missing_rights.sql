@@ -13,5 +13,7 @@ CROSS JOIN LATERAL (
 ) AS missing
 WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
   AND c.relkind IN ('r', 'p', 'S')
+  -- Nobody uses a partition by its own name.
+  AND NOT c.relispartition
 ORDER BY 1
 LIMIT 20

@@ -32,6 +32,7 @@ pub(crate) struct Candidates {
     lapsed_ids: Vec<JobId>,
     /// Jobs that came first but may not start any more. Usually empty.
     overdue: Vec<(WaitingJob, Overdue)>,
+    has_left_out: bool,
 }
 
 impl Candidates {
@@ -69,13 +70,14 @@ impl Candidates {
         &self.overdue
     }
 
-    /// Whether the claim stopped because it met too many overdue jobs.
+    /// Whether there may be more behind: the claim met too many overdue jobs, or jobs that could not be taken.
     pub(crate) const fn is_cut_short(&self) -> bool {
-        self.overdue.len() >= OVERDUE_MAX
+        self.has_left_out || self.overdue.len() >= OVERDUE_MAX
     }
 
     /// Removes the jobs that could not be taken.
     pub(crate) fn leave_out(&mut self, refused: &HashSet<JobId>) {
+        self.has_left_out |= !refused.is_empty();
         let kept = self.leases.iter().map(|lease| !refused.contains(&lease.id)).collect::<Vec<_>>();
         let mut keeps = kept.iter().copied();
         self.leases.retain(|_| keeps.next().unwrap_or(true));

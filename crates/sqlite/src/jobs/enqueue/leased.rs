@@ -7,7 +7,7 @@ use crate::jobs::claim::due::later_than;
 use crate::jobs::claim::offers::Taken;
 use crate::jobs::unique_key::Met;
 use crate::workers::held::HeldLease;
-use crate::writing::session::{Delivery, WriteTx};
+use crate::writing::session::{Delivery, WriteTx, is_of_a_row};
 
 /// Creates a job with a lease for a worker that would run it at once, if there is one and nothing delays the job. This
 /// includes the claim that would otherwise follow in its own transaction.
@@ -24,7 +24,12 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Op
         return Ok(None);
     }
     let Some(taken) = tx.offers.borrow_mut().take(tx.connection, job)? else { return Ok(None) };
-    let id = insert(tx, job, &taken)?;
+    let id = match insert(tx, job, &taken) {
+        Ok(id) => id,
+        // Without a lease the database may accept it.
+        Err(error) if is_of_a_row(&error) && !tx.connection.is_autocommit() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let lease = lease(id, job, tx.now);
     tx.counts.entered(&job.queue, Status::Running);
     let held = HeldLease { claim_number: lease.claim_number, queue: job.queue.as_str().into(), ready_at: tx.now };

@@ -31,8 +31,9 @@ impl State {
     }
 
     fn record_one(&mut self, worker_id: &WorkerId, record: &Record, now: Timestamp) -> Recorded {
+        let is_refused = self.refuses(record.id, record.outcome.status());
         let Some(row) = self.attempt_row(worker_id, record.id, record.claim_number) else { return Recorded::Fenced };
-        if row.refused.contains(&record.outcome.status()) {
+        if is_refused {
             return Recorded::Refused { reason: "the database refuses it".into() };
         }
         row.write_log(record.attempt, record.log.clone(), now);

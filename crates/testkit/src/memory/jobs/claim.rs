@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Job, JobId, Lease, QueueScope, RequestId, StoreError, Timestamp,
+    ClaimNumber, ClaimRequest, Claimed, Job, JobId, Lease, QueueScope, RequestId, Status, StoreError, Timestamp,
 };
 
 use crate::memory::jobs::row::Row;
@@ -34,7 +34,7 @@ impl State {
         let mut leases = Vec::new();
         for id in self.candidates(request) {
             let queue = self.row(id).job.queue.clone();
-            if !room.has(&queue) || self.end_if_overdue(id, now) {
+            if !room.has(&queue) || self.end_if_overdue(id, now) || self.bury_if_refused(id, Status::Running, now) {
                 continue;
             }
             room.take(&queue);
@@ -54,9 +54,11 @@ impl State {
     }
 
     fn promote(&mut self, now: Timestamp) {
-        for row in self.rows.values_mut().filter(|row| row.waits_for_instant()) {
-            if row.due.is_some_and(|due| due <= now) {
-                row.promote();
+        let is_due = |row: &&Row| row.waits_for_instant() && row.due.is_some_and(|due| due <= now);
+        let due: Vec<JobId> = self.rows.values().filter(is_due).map(|row| row.job.id).collect();
+        for id in due {
+            if !self.bury_if_refused(id, Status::Pending, now) {
+                self.row(id).promote();
             }
         }
     }

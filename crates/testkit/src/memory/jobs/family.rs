@@ -1,4 +1,4 @@
-use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, Timestamp};
+use longshore_core::{DeadLetterReason, JobId, Maintenance, Status, Timestamp, UnusableRow};
 
 use crate::memory::state::State;
 
@@ -18,6 +18,9 @@ impl State {
         let status = self.rows[&parent].job.status;
         for child in self.blocked_children(parent) {
             if status == Status::Completed {
+                if self.bury_if_refused(child, Status::Pending, now) {
+                    continue;
+                }
                 let row = self.row(child);
                 let due = row.due.filter(|instant| *instant > now);
                 row.wait(due, now);
@@ -54,6 +57,20 @@ impl State {
         let queue = row.job.queue.clone();
         self.counts(at, &queue).failed += 1;
         self.tell_children(id, at);
+    }
+
+    /// Gives a job up that the database does not let into this state. Says whether it did.
+    pub(in crate::memory) fn bury_if_refused(&mut self, id: JobId, status: Status, now: Timestamp) -> bool {
+        let is_refused = self.refuses(id, status);
+        if is_refused {
+            self.bury(id, DeadLetterReason::UnusableRow(UnusableRow::Constraint), now);
+        }
+        is_refused
+    }
+
+    /// Whether the database does not let the job into this state.
+    pub(in crate::memory) fn refuses(&self, id: JobId, status: Status) -> bool {
+        self.refused.get(&id).is_some_and(|refused| refused.contains(&status))
     }
 
     /// Gives up jobs that have waited too long for a job that ended without completing, as after a retry without the

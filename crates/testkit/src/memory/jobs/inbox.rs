@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use longshore_core::{ClaimRequest, Inbox, JobId, Lease, NewJob, QueueScope, Record, WorkerId};
+use longshore_core::{ClaimRequest, Inbox, JobId, Lease, NewJob, QueueScope, Record, Status, WorkerId};
 use tokio::sync::Notify;
 
 use crate::memory::state::State;
@@ -121,8 +121,11 @@ impl State {
         living.next().map(|(worker_id, _)| worker_id.clone())
     }
 
-    /// Gives the new job to that worker.
+    /// Gives the new job to that worker, if it may run.
     pub(in crate::memory) fn deliver(&mut self, id: JobId, worker_id: &WorkerId, moment: Moment) {
+        if self.refuses(id, Status::Running) {
+            return;
+        }
         let lease = self.lease_to(id, worker_id, moment.now);
         let Some(mailbox) = self.inboxes.get(worker_id) else { return };
         let mut content = mailbox.content();

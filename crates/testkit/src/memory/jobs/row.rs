@@ -25,8 +25,6 @@ pub(in crate::memory) struct Row {
     pub(in crate::memory) news_at: u64,
     /// The worker that lost it because it did not extend its lease, until the next claim.
     pub(in crate::memory) lapsed: Option<WorkerId>,
-    /// The moves that the database refuses, by the state that they lead to.
-    pub(in crate::memory) refused: Vec<Status>,
     /// The retries that the job itself allows. `None` means as many as its type does.
     pub(in crate::memory) own_retries: Option<u32>,
     /// What plain SQL left to the settings of its type, which was not known then.
@@ -101,7 +99,6 @@ impl Row {
             log: BTreeMap::new(),
             news_at: MOMENTS.fetch_add(1, Ordering::Relaxed),
             lapsed: None,
-            refused: Vec::new(),
             own_retries,
             awaits_settings: None,
         }

@@ -186,6 +186,20 @@ pub async fn a_duplicate_is_given_to_nobody<H: Harness>() {
     assert_eq!(taken(&mut inbox), [id]);
 }
 
+pub async fn a_job_that_the_database_does_not_let_run_is_made_without_a_lease<H: Harness>() {
+    let world = World::<H>::new();
+    let (worker_id, mut inbox) = idle(&world, 2).await;
+    let first = world.enqueue(job()).await;
+    // A store may need another id for the second try.
+    for id in [first.0 + 1, first.0 + 2] {
+        world.refuse(JobId(id), &[Status::Running]);
+        let made = world.enqueue(job()).await;
+        assert_ne!(world.status(made).await, Status::DeadLetter);
+    }
+    assert_eq!(taken(&mut inbox)[0], first);
+    world.claim(&worker_id, 9).await;
+}
+
 pub async fn several_jobs_of_one_request_wait_for_a_claim<H: Harness>() {
     let world = World::<H>::new();
     let (worker_id, mut inbox) = idle(&world, 2).await;

@@ -1,8 +1,9 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longshore_core::{
-    Console, DeadLetterCode, Failure, FailureType, LogChunk, LogRequest, Outcome, Priority, Recorded, Status, Store,
-    Timestamp,
+    Console, DeadLetterCode, DeadLetterReason, Failure, FailureType, JobId, LogChunk, LogRequest, Outcome, Priority,
+    Recorded, Status, Store, Timestamp, UnusableRow,
 };
 
 use crate::suite::world::{data, seconds};
@@ -274,6 +275,68 @@ pub async fn an_outcome_that_was_refused_is_recorded_once_the_database_accepts_i
     world.refuse(lease.id, &[]);
     world.complete(&worker_id, &lease).await;
     assert_eq!(world.status(lease.id).await, Status::Completed);
+}
+
+pub async fn a_job_that_the_database_does_not_let_run_is_given_up_and_the_others_run<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let made: Vec<JobId> = world.enqueue_all(vec![job(); 7]).await.iter().map(|enqueued| enqueued.id).collect();
+    let child = world.enqueue(job().parent(made[2])).await;
+    world.refuse(made[2], &[Status::Running]);
+    let first = world.claimed(&worker_id, 5).await;
+    // A worker that got less than it asked for looks again only if it is told to.
+    assert!(first.leases.len() == 5 || first.next_due == Some(Duration::ZERO), "{first:?}");
+    let leases = [first.leases, world.claim(&worker_id, 5).await].concat();
+    assert_eq!(ids(&leases), made.iter().copied().filter(|id| *id != made[2]).collect::<Vec<_>>());
+    assert_unusable(&world, made[2]).await;
+    assert_eq!(world.status(child).await, Status::DeadLetter);
+    let depths = world.depths("default").await;
+    let expected = [(Status::DeadLetter, 2), (Status::Running, 6)];
+    assert_eq!(depths.into_iter().filter(|(_, jobs)| *jobs > 0).collect::<BTreeMap<_, _>>(), expected.into());
+}
+
+pub async fn a_job_that_runs_alone_and_may_not_is_given_up<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let id = world.enqueue(job().queue("slow")).await;
+    world.refuse(id, &[Status::Running]);
+    assert_eq!(world.claim(&worker_id, 1).await, []);
+    assert_unusable(&world, id).await;
+}
+
+pub async fn a_due_job_that_the_database_does_not_let_become_ready_is_given_up<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    world.enqueue_all(vec![job(); 3]).await;
+    let leases = world.claim(&worker_id, 3).await;
+    for lease in &leases {
+        world.finish(&worker_id, ended(lease).retrying(seconds(1))).await;
+    }
+    world.refuse(leases[1].id, &[Status::Pending]);
+    world.clock.advance(seconds(2));
+    assert_eq!(ids(&world.claim(&worker_id, 9).await), [leases[0].id, leases[2].id]);
+    assert_unusable(&world, leases[1].id).await;
+    let depths = world.depths("default").await;
+    assert_eq!((depths.get(&Status::Retrying).copied().unwrap_or(0), depths[&Status::DeadLetter]), (0, 1));
+}
+
+pub async fn a_child_that_the_database_does_not_let_become_ready_is_given_up_and_its_parent_completes<H: Harness>() {
+    let world = World::<H>::new();
+    let worker_id = world.worker().await;
+    let parent = world.running(&worker_id, job()).await;
+    let (first, second) = (world.enqueue(job().parent(parent.id)).await, world.enqueue(job().parent(parent.id)).await);
+    world.refuse(first, &[Status::Pending]);
+    world.complete(&worker_id, &parent).await;
+    assert_eq!(world.status(parent.id).await, Status::Completed);
+    assert_unusable(&world, first).await;
+    assert_eq!(ids(&world.claim(&worker_id, 9).await), [second]);
+}
+
+async fn assert_unusable<H: Harness>(world: &World<H>, id: JobId) {
+    let job = world.detail(id).await.job;
+    assert_eq!((job.status, job.dead_letter_code), (Status::DeadLetter, Some(DeadLetterCode::Refused)));
+    let reason = DeadLetterReason::UnusableRow(UnusableRow::Constraint).to_string();
+    assert_eq!(job.dead_letter_reason, Some(reason));
 }
 
 fn log() -> Vec<LogChunk> {
