@@ -24,6 +24,7 @@ pub(super) enum Stage {
     ReadingFunction,
     Constraint,
     View,
+    LateFunction,
     Index,
     ForeignKey,
     Part,

@@ -113,7 +113,7 @@ impl Owners {
         let view_bases = bases(self, &views);
         let tables = bases(self, &of_rank(self, Rank::Table));
         for owner in self.0.values_mut() {
-            for one in owner.statements.iter_mut() {
+            for one in &mut owner.statements {
                 let is_function = matches!(one.rank, Rank::Function | Rank::ReadingFunction);
                 if is_function && names_any(&one.sql, &view_bases) {
                     one.rank = Rank::LateFunction;
@@ -163,7 +163,7 @@ impl Owners {
 
 /// Whether a function has one of the names where PostgreSQL looks for it: in its arguments and its result, and in the
 /// body where that is SQL.
-fn names_any(function: &str, names: &[String]) -> bool {
+pub(crate) fn names_any(function: &str, names: &[String]) -> bool {
     let head = function.split("\n LANGUAGE ").next().unwrap_or(function);
     let is_sql = function.to_lowercase().contains("\n language sql");
     let looked_at = if is_sql { function } else { head };
