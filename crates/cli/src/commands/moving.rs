@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use longshore::{DatabaseUrl, InvalidDatabaseUrl};
-use longshore_core::{Moving, OutsideCause, Status, StoreError};
+use longshore_core::{OutsideCause, Status, StoreError};
 use longshore_moving::{MoveListener, MoveOptions, MovePlan, MoveReport, MoveStep, Mover, Place, UndoReport};
 use longshore_sqlite::schema::SchemaProblem;
 
