@@ -135,7 +135,8 @@ fn a_queue_moves_to_a_server_and_back_with_every_job() {
 
     // The old place says where the queue is, to everybody.
     let shown = server.rsplit_once('@').map_or(server.as_str(), |(_, place)| place);
-    for command in [&["enqueue", "mail"][..], &["work", "--drain"], &["jobs", "cancel", "4"], &["queues", "pause", "a"]] {
+    for command in [&["enqueue", "mail"][..], &["work", "--drain"], &["jobs", "cancel", "4"], &["queues", "pause", "a"]]
+    {
         let ran = site.run(FILE, &[command, &["--json"]].concat());
         assert_eq!((ran.exit, ran.code().as_str()), (1, "queue_moved"), "{command:?}: {ran:?}");
         assert!(ran.stdout.contains(shown.split('?').next().unwrap()), "{ran:?}");
@@ -252,7 +253,11 @@ fn what_is_acknowledged_while_the_queue_moves_runs_exactly_once() {
     site.sandbox.write("batch.ndjson", &lines);
     assert_eq!(site.run(FILE, &["enqueue", "--batch", "batch.ndjson"]).exit, 0);
     let worker = |database: &str| {
-        site.command(database, &["work", "--concurrency", "4"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+        site.command(database, &["work", "--concurrency", "4"])
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
     };
     let mut old = worker(FILE);
     let ran = || std::fs::read_to_string(site.sandbox.path("ran")).unwrap_or_default();
@@ -283,8 +288,9 @@ fn what_is_acknowledged_while_the_queue_moves_runs_exactly_once() {
 fn is_closed(site: &Site, database: &str) -> bool {
     let diagnosis = site.run(database, &["doctor", "--json"]);
     let findings = diagnosis.document()["findings"].clone();
-    let is_closed =
-        findings.as_array().is_some_and(|found| found.iter().any(|finding| finding["code"].as_str().unwrap().starts_with("queue_mov")));
+    let is_closed = findings
+        .as_array()
+        .is_some_and(|found| found.iter().any(|finding| finding["code"].as_str().unwrap().starts_with("queue_mov")));
     if is_closed {
         let refused = site.run(database, &["enqueue", "held", "--json"]);
         assert!(matches!(refused.code().as_str(), "queue_moving" | "queue_moved"), "{refused:?}");
