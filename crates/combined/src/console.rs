@@ -37,7 +37,7 @@ impl Console for CombinedStore {
             });
             let parts: Vec<_> = parts.collect();
             let afters: Vec<_> =
-                parts.iter().map(|(place, own)| (*place, own.after.as_ref().map(|it| it.id()))).collect();
+                parts.iter().map(|(place, own)| (*place, own.after.as_ref().map(longshore_core::PageCursor::id))).collect();
             let call = |store: Store, own: JobPageRequest| -> StoreFuture<'static, _> {
                 Box::pin(async move { store.jobs(own).await })
             };

@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Attempt, Job, JobData, LogEntry, MinuteStats, MovedJob, MovedSettings, Timestamp, TypeSettings};
+use crate::{
+    Attempt, FailureType, Job, JobData, LogEntry, MinuteStats, MovedJob, MovedSettings, Timestamp, TypeSettings,
+    WorkerId,
+};
 
 /// A hash over all values of jobs and settings, the same whatever database they are in.
 ///
@@ -44,7 +47,7 @@ impl Checksum {
         self.number(*waits_for_instant);
         self.instant(*blocked_since);
         self.number(*has_passed_key);
-        self.text(lapsed_worker.as_ref().map(|worker_id| worker_id.as_str()));
+        self.text(lapsed_worker.as_ref().map(WorkerId::as_str));
         self.optional(*awaits_settings);
         self.number(attempts.len() as i64);
         attempts.iter().for_each(|attempt| self.attempt(attempt));
@@ -143,7 +146,7 @@ impl Checksum {
         ] {
             self.text(text.as_deref());
         }
-        self.text(worker_id.as_ref().map(|worker_id| worker_id.as_str()));
+        self.text(worker_id.as_ref().map(WorkerId::as_str));
         for instant in [
             Some(*created_at),
             Some(*run_at),
@@ -177,11 +180,11 @@ impl Checksum {
         } = attempt;
         self.number(*attempt);
         self.number(claim_number.0);
-        self.text(worker_id.as_ref().map(|worker_id| worker_id.as_str()));
+        self.text(worker_id.as_ref().map(WorkerId::as_str));
         self.instant(*started_at);
         self.instant(*finished_at);
         self.text(Some(outcome.as_str()));
-        self.text(failure_type.map(|kind| kind.as_str()));
+        self.text(failure_type.map(FailureType::as_str));
         self.text(error_message.as_deref());
         self.text(traceback.as_deref());
     }

@@ -52,7 +52,7 @@ fn parts(sql: &str) -> Option<(String, String)> {
 /// The name of the constraint that a statement adds.
 pub(super) fn name_in(sql: &str) -> Option<String> {
     let (name, _) = parts(sql)?;
-    Some(Dialect::Postgres.words(&name).first().map(|word| Dialect::Postgres.name(word))?)
+    Dialect::Postgres.words(&name).first().map(|word| Dialect::Postgres.name(word))
 }
 
 /// The constraint of that name.

@@ -10,7 +10,7 @@ impl Mover {
     /// the queue has moved. May be repeated after an error or a kill.
     pub async fn undo(&self) -> Result<UndoReport, MoveError> {
         let states = self.states().await?;
-        let fenced = states.from.filter(|state| is_leaving(state));
+        let fenced = states.from.filter(is_leaving);
         if let Some(state) = &fenced
             && state.phase == MovePhase::MovedAway
         {

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Job, JobData, JobId, MoveChange, MoveState, MovedJob, MovedPart, MovedSettings, Status, Timestamp, WorkerId,
+    FailureType, Job, JobData, JobId, MoveChange, MoveState, MovedJob, MovedPart, MovedSettings, Status, Timestamp,
+    WorkerId,
 };
 use postgres_types::Type;
 use serde::Serialize;
@@ -270,7 +271,7 @@ fn attempts(moved: &MovedJob) -> impl Iterator<Item = serde_json::Value> {
             "started_at": attempt.started_at,
             "finished_at": attempt.finished_at,
             "outcome": attempt.outcome,
-            "failure_type": attempt.failure_type.map(|kind| kind.as_str()),
+            "failure_type": attempt.failure_type.map(FailureType::as_str),
             "error_message": attempt.error_message,
             "traceback": attempt.traceback,
         })

@@ -123,6 +123,6 @@ impl Shared {
         };
         let completion = completion.await.map_err(again)?;
         self.clients.lock().unwrap().push(client);
-        Ok(completion.into_done()?)
+        completion.into_done()
     }
 }

@@ -60,7 +60,7 @@ struct Answered {
 
 impl Answered {
     /// Jobs of these types and queues may be found now or later.
-    fn add(&mut self, claimable: Vec<(String, String)>) {
+    fn add(&mut self, claimable: &[(String, String)]) {
         claimable.iter().for_each(|(job_type, queue)| self.news.add_job(Some(job_type), queue));
     }
 }
@@ -79,7 +79,7 @@ async fn write_together(parts: &Parts, worker_id: &WorkerId, records: &[Record])
         batch.read(session.transact(&batch.calls(&values, &parents, TOGETHER)).await?, TOGETHER)?
     };
     let mut answered = Answered { answers: in_order(records, &written.attempts), news: Changes::default() };
-    answered.add(written.claimable);
+    answered.add(&written.claimable);
     Ok(answered)
 }
 
@@ -109,7 +109,7 @@ async fn write_apart(parts: &Parts, worker_id: &WorkerId, records: &[Record]) ->
         let answer = match written {
             Ok((written, _)) if written.attempts.is_empty() => Recorded::Fenced,
             Ok((written, news)) => {
-                answered.add(written.claimable);
+                answered.add(&written.claimable);
                 answered.news.merge(news);
                 Recorded::Recorded
             }

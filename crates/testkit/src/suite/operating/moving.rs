@@ -113,7 +113,10 @@ async fn one_of_everything<H: Harness>(world: &World<H>) -> Vec<JobId> {
             progress: Some(progress.clone()),
             log: vec![chunk(0, "first\n")],
         };
-        assert_eq!(world.store.report(worker_id.clone(), [report].into()).await.unwrap(), [Recorded::Recorded]);
+        assert_eq!(
+            world.store.report(worker_id.clone(), [report].into()).await.expect("the store answers"),
+            [Recorded::Recorded]
+        );
         let ended = ended(&lease).ran(seconds(1)).log(vec![chunk(1, "second\n")]);
         let record = match number {
             0 => ended.completed_with(data(r#"{"answer":42.0}"#)),
@@ -399,14 +402,21 @@ pub async fn whoever_expects_another_state_changes_nothing<H: Harness>() {
         next: Some(state(next)),
     };
     let store = &world.store;
-    assert!(!store.change_move_state(late(MovePhase::Arrived)).await.unwrap());
-    assert!(!store.change_move_state(MoveChange { expected: None, next: None }).await.unwrap());
-    assert!(!store.keep_moved(late(MovePhase::Arriving), MovedPart::Jobs(jobs.clone())).await.unwrap());
+    assert!(!store.change_move_state(late(MovePhase::Arrived)).await.expect("the store answers"));
+    assert!(!store.change_move_state(MoveChange { expected: None, next: None }).await.expect("the store answers"));
+    assert!(
+        !store.keep_moved(late(MovePhase::Arriving), MovedPart::Jobs(jobs.clone())).await.expect("the store answers")
+    );
     assert_eq!(world.count().await, 0);
     world.keep(MovedPart::Jobs(jobs.clone())).await;
-    assert!(!store.drop_moved(late(MovePhase::Arriving).expected.unwrap(), vec![jobs[0].job.id]).await.unwrap());
+    assert!(
+        !store
+            .drop_moved(late(MovePhase::Arriving).expected.expect("it expects one"), vec![jobs[0].job.id])
+            .await
+            .expect("the store answers")
+    );
     assert_eq!(world.count().await, 1);
-    assert_eq!(store.move_state().await.unwrap(), Some(state(MovePhase::Arriving)));
+    assert_eq!(store.move_state().await.expect("the store answers"), Some(state(MovePhase::Arriving)));
 }
 
 /// Every call that writes and is no end of an attempt.
@@ -465,7 +475,10 @@ pub async fn a_draining_queue_records_outcomes_and_begins_nothing<H: Harness>() 
         progress: Some(Progress { fraction: 0.5, message: None }),
         log: vec![chunk(0, "late\n")],
     };
-    assert_eq!(world.store.report(worker_id.clone(), [report].into()).await.unwrap(), [Recorded::Recorded]);
+    assert_eq!(
+        world.store.report(worker_id.clone(), [report].into()).await.expect("the store answers"),
+        [Recorded::Recorded]
+    );
     world.complete(&worker_id, &parent).await;
     world.finish(&worker_id, ended(&retrying).retrying(seconds(9))).await;
     assert_eq!(world.status(child).await, Status::Pending);
@@ -521,7 +534,7 @@ pub async fn a_queue_whose_fence_is_gone_works_as_before<H: Harness>() {
         assert_moving(world.store.enqueue(vec![job()]).await, false);
     }
     world.set_state(None).await;
-    assert_eq!(world.store.move_state().await.unwrap(), None);
+    assert_eq!(world.store.move_state().await.expect("the store answers"), None);
     let lease = world.claim_one(&worker_id).await;
     assert_eq!(lease.id, id);
     world.complete(&worker_id, &lease).await;
@@ -539,10 +552,10 @@ pub async fn what_is_removed_leaves_no_trace<H: Harness>() {
     let there = world.moved_house(true).await;
     there.set_phase(MovePhase::Undoing).await;
     let all: Vec<JobId> = there.moved(EVERYTHING).await.iter().map(|moved| moved.job.id).collect();
-    let expected = there.store.move_state().await.unwrap().unwrap();
+    let expected = there.store.move_state().await.expect("the store answers").expect("it is moving");
     let (first, rest) = all.split_at(all.len() / 2);
     for part in [first, rest, &[JobId(123_456)]] {
-        assert!(there.store.drop_moved(expected.clone(), part.to_vec()).await.unwrap());
+        assert!(there.store.drop_moved(expected.clone(), part.to_vec()).await.expect("the store answers"));
     }
     assert_eq!(there.count().await, 0);
     assert_eq!(there.depths("default").await, Default::default());
@@ -557,12 +570,12 @@ pub async fn what_is_removed_leaves_no_trace<H: Harness>() {
 pub async fn a_state_is_the_same_for_every_process<H: Harness>() {
     let world = World::<H>::new();
     let other = world.open();
-    assert_eq!(other.enqueue(vec![job()]).await.map(|enqueued| enqueued.len()).unwrap(), 1);
+    assert_eq!(other.enqueue(vec![job()]).await.map(|enqueued| enqueued.len()).expect("it is open"), 1);
     let mut moving = state(MovePhase::Frozen);
     moving.before =
         Some(Box::new(MoveState { other: "it's \"there\" \\ $$".to_owned(), ..state(MovePhase::MovedAway) }));
     world.set_state(Some(moving.clone())).await;
-    assert_eq!(other.move_state().await.unwrap(), Some(moving));
+    assert_eq!(other.move_state().await.expect("the store answers"), Some(moving));
     assert_moving(other.enqueue(vec![job()]).await, false);
     let awkward = MoveState { other: format!("{ELSEWHERE}?it's=\"$fence$\\"), ..state(MovePhase::MovedAway) };
     world.set_state(Some(awkward.clone())).await;
