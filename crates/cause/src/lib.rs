@@ -187,6 +187,22 @@ pub enum OutsideCause {
         /// The database.
         database: Arc<str>,
     },
+    /// Another transaction was in the way for longer than a limit allows, or at the same rows at the same time.
+    #[error("another transaction is in the way in {database}: {source}")]
+    Conflict {
+        /// The database.
+        database: Arc<str>,
+        /// What the server said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The server cancelled a statement: it took longer than a limit allows, or an administrator asked for it.
+    #[error("{database} cancelled a statement: {source}")]
+    StatementCancelled {
+        /// The database.
+        database: Arc<str>,
+        /// What the server said.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The write-ahead log was deleted or replaced while the database was open. Open the database again.
     #[error("the write-ahead log of {database} was deleted or replaced while it was open")]
     LogGone {
@@ -210,7 +226,8 @@ impl OutsideCause {
     /// A stable code for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Busy { .. } => "database_locked",
+            Self::Busy { .. } | Self::Conflict { .. } => "database_locked",
+            Self::StatementCancelled { .. } => "statement_cancelled",
             Self::RunnerBusy { .. } => "locked",
             Self::Full { .. } => "disk_full",
             Self::ReadOnly { .. } | Self::ReadOnlyServer { .. } => "database_read_only",
@@ -237,6 +254,13 @@ impl OutsideCause {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Busy { .. } => "try again when the other program has committed; nothing was lost",
+            Self::Conflict { .. } => {
+                "try again when the other transaction has ended; nothing was lost. pg_stat_activity shows who waits for whom"
+            }
+            Self::StatementCancelled { .. } => {
+                "try again; if it takes too long, look in pg_stat_activity for what it waits for, or raise statement_timeout \
+                of the role"
+            }
             Self::RunnerBusy { .. } => "try again when the other migration has ended",
             Self::Full { .. } => "free some space; nothing was lost",
             Self::ReadOnly { .. } => "check the owner and the permissions of the file and of its folder",
@@ -291,6 +315,9 @@ impl OutsideCause {
                 | Self::ReadOnly { .. }
                 | Self::ReadOnlyServer { .. }
                 | Self::TooManyConnections { .. }
+                | Self::Conflict { .. }
+                | Self::StatementCancelled { .. }
+                | Self::LoginRefused { .. }
                 | Self::Unreachable { .. }
                 | Self::ServerUnreachable { .. }
                 | Self::ServerStopping { .. }

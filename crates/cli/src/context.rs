@@ -13,6 +13,7 @@ use crate::output::Output;
 use crate::output::live_line::LiveText;
 use crate::output::log_sink::LogSink;
 use crate::settings::config::Config;
+use crate::settings::databases::{Databases, variable_of};
 use crate::settings::environment::{Environment, process_variable};
 
 /// What every command needs: output, options and environment.
@@ -25,6 +26,8 @@ pub(crate) struct Context {
 }
 
 const CONFIG_PATH: &str = "longshore.toml";
+/// Set for command jobs of a worker that was told to use one database.
+const ONE_DATABASE: &str = "LONGSHORE_ONE_DATABASE";
 const DATABASE: &str = "sqlite:longshore.db";
 
 impl Context {
@@ -86,6 +89,18 @@ impl Context {
         text.parse().map_err(|source| CommandError::DatabaseUrl { source, origin })
     }
 
+    /// The databases of the configuration. `--database` names one, and then it is the only one.
+    pub(crate) fn databases(&self) -> Result<Databases, CommandError> {
+        let main = self.database_url()?;
+        let config = self.config()?;
+        let is_one = self.globals.database.is_some() || process_variable(ONE_DATABASE).is_some();
+        if is_one || config.databases.is_empty() {
+            return Ok(Databases::one(main));
+        }
+        let environment = Environment::read(process_variable, Path::new(".env"))?;
+        Databases::with_configured(main, &config, |name| environment.var(name))
+    }
+
     /// The server that `--database` names, and its text. A command that puts load on a server must not find one in the
     /// environment.
     pub(crate) fn server_named_by_flag(&self) -> Result<Option<(PostgresUrl, String)>, CommandError> {
@@ -122,7 +137,7 @@ impl Context {
 
     /// Environment variables for command jobs. If a job calls `longshore`, it uses the same database and configuration
     /// from any working directory.
-    pub(crate) fn variables_for_commands(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
+    pub(crate) fn variables_for_commands(&self) -> anyhow::Result<Vec<(String, String)>> {
         let database = match self.database_url()?.path() {
             Some(path) => file_url(path)?,
             // With its password: the job's programs connect as this one does.
@@ -130,9 +145,18 @@ impl Context {
                 self.database_text()?.0.into_string().map_err(|_| CommandError::NotText { what: "the database" })?
             }
         };
-        let mut variables = vec![("LONGSHORE_DATABASE", database)];
+        let mut variables = vec![("LONGSHORE_DATABASE".to_owned(), database)];
+        let databases = self.databases()?;
+        if !databases.are_several() && !self.config()?.databases.is_empty() {
+            variables.push((ONE_DATABASE.to_owned(), "1".to_owned()));
+        }
+        for placed in &databases.all[1..] {
+            let url = placed.url.path().map_or_else(|| Ok(placed.text.clone()), file_url)?;
+            variables.push((variable_of(&placed.name), url));
+        }
         if let Some(config) = self.config_path() {
-            variables.push(("LONGSHORE_CONFIG", whole(&config, "the absolute path of the configuration file")?));
+            variables
+                .push(("LONGSHORE_CONFIG".to_owned(), whole(&config, "the absolute path of the configuration file")?));
         }
         Ok(variables)
     }

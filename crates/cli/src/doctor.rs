@@ -1,4 +1,5 @@
 mod server;
+mod several;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,6 +8,8 @@ use longshore_core::{
     Health, JobKeeper, LongAttempt, MovePhase, QueueStats, Status, StuckCause, StuckJob, TypeBacklog,
 };
 use serde::Serialize;
+
+pub(crate) use several::examine;
 
 use crate::output::quoted::{argument, flag_with_name, toml_key};
 use crate::output::relative_time::span;

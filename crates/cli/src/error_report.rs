@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use clap::error::ErrorKind;
 use longshore::WorkerError;
+use longshore_combined::CombineError;
 use longshore_core::{Actioned, OutsideCause, StoreError, is_want_of_files};
 use longshore_migrate::target::TargetError;
 use longshore_migrate::{Loss, MigrateError};
@@ -65,6 +66,9 @@ impl ErrorReport {
     fn of_kind(error: &anyhow::Error) -> Self {
         if let Some(error) = error.downcast_ref::<CommandError>() {
             return Self::of_command(error);
+        }
+        if let Some(error) = error.downcast_ref::<CombineError>() {
+            return Self::of_combination(error);
         }
         if let Some(error) = error.downcast_ref::<StoreError>() {
             return Self::of_store(error);
@@ -135,6 +139,9 @@ impl ErrorReport {
             return Self::of_command(inner);
         }
         let (exit, hint) = match error {
+            StoreError::InDatabase { source, .. } => {
+                return Self { message: error.to_string(), ..Self::of_store(source) };
+            }
             StoreError::Outside(cause) => return Self::of_cause(cause),
             StoreError::Schema { verdict, .. } => {
                 (outside::exit_of_schema(*verdict), Some(outside::hint_of_schema(*verdict)))
@@ -161,6 +168,18 @@ impl ErrorReport {
             _ => (Exit::Failed, error.hint()),
         };
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, error.code(), error) }
+    }
+
+    /// Why several databases cannot be used together.
+    fn of_combination(error: &CombineError) -> Self {
+        match error {
+            CombineError::Store(error) => Self::of_store(error),
+            CombineError::SameName { .. } | CombineError::SameQueue { .. } | CombineError::TooMany => {
+                Self::new(Exit::Usage, "invalid_config", error).hint("correct [databases] in the configuration file")
+            }
+            _ => Self::new(Exit::Failed, "databases_do_not_fit", error)
+                .hint("to use one of them alone, name it with --database"),
+        }
     }
 
     fn of_move(error: &MoveError) -> Self {
@@ -283,6 +302,16 @@ mod tests {
             (Cause::Moved { database: database() }, Exit::Failed, "database_moved"),
             (Cause::HardLinked { database: database(), links: 2 }, Exit::Failed, "database_hard_linked"),
             (Cause::LogGone { database: database() }, Exit::Failed, "database_log_gone"),
+            (Cause::Conflict { database: database(), source: source() }, Exit::Locked, "database_locked"),
+            (Cause::StatementCancelled { database: database(), source: source() }, Exit::Failed, "statement_cancelled"),
+            (Cause::ReadOnlyServer { database: database() }, Exit::Failed, "database_read_only"),
+            (Cause::TooManyConnections { database: database() }, Exit::Failed, "too_many_connections"),
+            (Cause::LoginRefused { database: database(), source: source() }, Exit::Failed, "login_refused"),
+            (Cause::Denied { database: database(), source: source() }, Exit::Failed, "permission_denied"),
+            (Cause::MissingOnServer { database: database() }, Exit::Failed, "database_missing"),
+            (Cause::Tls { database: database(), source: source() }, Exit::Failed, "tls_failed"),
+            (Cause::ServerStopping { database: database(), source: source() }, Exit::Failed, "server_stopping"),
+            (Cause::ServerUnreachable { database: database(), source: source() }, Exit::Failed, "database_unreachable"),
         ]
     }
 

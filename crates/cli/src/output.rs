@@ -12,6 +12,7 @@ pub(crate) mod wrap;
 
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use console::Term;
 use serde::Serialize;
@@ -27,6 +28,18 @@ pub(crate) struct Output {
     noise: Noise,
     stdout: Style,
     stderr: Style,
+    parts: Parts,
+}
+
+/// The documents of a command that runs on several databases: they become one.
+#[derive(Clone, Debug, Default)]
+struct Parts(Arc<Mutex<Option<DocumentParts>>>);
+
+#[derive(Debug, Default, Serialize)]
+struct DocumentParts {
+    databases: Vec<serde_json::Value>,
+    #[serde(skip)]
+    name: String,
 }
 
 /// The assumed width of a terminal that does not report it.
@@ -67,6 +80,7 @@ impl Output {
             noise: if globals.quiet { Noise::Quiet } else { Noise::Normal },
             stdout: style(io::stdout().is_terminal()),
             stderr: style(io::stderr().is_terminal()),
+            parts: Parts::default(),
         }
     }
 
@@ -89,6 +103,39 @@ impl Output {
 
     /// Prints one line of JSON.
     pub(crate) fn document<T: Serialize>(&self, document: &T) -> io::Result<()> {
+        if let Some(parts) = self.parts().as_mut() {
+            let mut part = serde_json::to_value(document)?;
+            if let Some(fields) = part.as_object_mut() {
+                // Where one database is meant, its place stands under this name.
+                if let Some(place) = fields.insert("database".to_owned(), parts.name.clone().into()) {
+                    fields.insert("url".to_owned(), place);
+                }
+            }
+            parts.databases.push(part);
+            return Ok(());
+        }
+        self.whole(document)
+    }
+
+    /// From now on documents are about this one of several databases, until [`Output::end_parts`] prints them as one.
+    pub(crate) fn begin_part(&self, database: &str) {
+        self.parts().get_or_insert_default().name = database.to_owned();
+    }
+
+    /// Prints the documents of several databases as one; for people they are printed already.
+    pub(crate) fn end_parts(&self) -> io::Result<()> {
+        let parts = self.parts().take();
+        match parts {
+            Some(parts) if self.format == Format::Json => self.whole(&parts),
+            _ => Ok(()),
+        }
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Option<DocumentParts>> {
+        self.parts.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn whole<T: Serialize>(&self, document: &T) -> io::Result<()> {
         let mut text = serde_json::to_vec(document)?;
         text.push(b'\n');
         self.text(&text)

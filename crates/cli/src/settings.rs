@@ -1,4 +1,5 @@
 //! The configuration file and the environment.
 
 pub(crate) mod config;
+pub(crate) mod databases;
 pub(crate) mod environment;

@@ -1,5 +1,6 @@
 pub(crate) mod duplicate;
 pub(crate) mod id;
+pub(crate) mod id_range;
 pub(crate) mod job_data;
 pub(crate) mod job_edit;
 pub(crate) mod job_request;

@@ -21,6 +21,7 @@ pub use attempt::retry::{Backoff, RetryPolicy};
 pub use futures_core::Stream;
 pub use job::duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
 pub use job::id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};
+pub use job::id_range::IdRange;
 pub use job::job_data::{InvalidJobData, JobData};
 pub use job::job_edit::JobEdit;
 pub use job::job_request::JobRequest;
@@ -32,6 +33,7 @@ pub use job::type_settings::TypeSettings;
 pub use job::valid_job::ValidJob;
 pub use job::{Attempt, AttemptOutcome, Job};
 pub use liveness::search_rounds::{SearchRound, SearchRounds};
+pub use liveness::told_claims::ToldClaims;
 pub use liveness::worker_watches::{WorkerReading, WorkerWatches};
 pub use longshore_cause::{OutsideCause, is_want_of_files};
 pub use moving::checksum::Checksum;
@@ -50,11 +52,14 @@ pub use store::health::{
 };
 pub use store::heartbeat::{Extended, Heartbeat, Held, HeldClaims};
 pub use store::job_stream::{EnqueueStream, ValidJobStream, next_of, stream_of};
+pub use store::page_cursor::PageCursor;
+pub use store::wakeups::changes::{Cancellation, Changes, JobKind, Known};
+pub use store::wakeups::subscribers::{Subscribers, Subscription};
 pub use store::wakeups::{Hint, Interest, Wakeups};
 pub use store::worker_session::{SessionLost, WorkerSession};
 pub use store::{
-    ClaimRequest, Claimed, Inbox, Progress, QueueLimit, QueueScope, Reclaimed, Record, Recorded, Registration, Report,
-    StartedAttempt, Store, StoreFuture,
+    Backend, ClaimRequest, Claimed, Inbox, Progress, QueueLimit, QueueScope, Reclaimed, Record, Recorded, Registration,
+    Report, StartedAttempt, Store, StoreFuture,
 };
 pub use time::clock::{Clock, SystemClock};
 pub use time::duration::{DurationWord, InvalidDuration, deserialize_duration, parse_duration};

@@ -3,6 +3,7 @@ pub(crate) mod error;
 pub(crate) mod health;
 pub(crate) mod heartbeat;
 pub(crate) mod job_stream;
+pub(crate) mod page_cursor;
 pub(crate) mod wakeups;
 pub(crate) mod worker_session;
 
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobId, Lease, Limits, LogChunk, NewJob,
-    Outcome, RequestId, StoreError, Timestamp, TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId,
+    ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobId, Lease, Limits, LogChunk,
+    NewJob, Outcome, RequestId, StoreError, Timestamp, TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId,
     WorkerSession,
 };
 use job_stream::Checked;
@@ -145,6 +146,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// not know what was done, as with a commit of another program, it wakes everybody with [`crate::Hint::Anything`].
     fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups>;
 }
+
+/// A database that holds jobs: both traits of a backend.
+pub trait Backend: Store + Console {}
+
+impl<T: Store + Console> Backend for T {}
 
 /// Receives leases of jobs that were created with one. When it is dropped, the leases that were not taken are returned;
 /// the attempts are not counted.
@@ -321,6 +327,12 @@ pub enum Recorded {
     /// written, the job still runs, and the same again would be refused again.
     Refused {
         /// What the database said.
+        reason: Arc<str>,
+    },
+    /// The database of this job did not answer while others did: whether it was written is not known. Hand it over
+    /// again. Only a store of several databases says so.
+    Unanswered {
+        /// Why.
         reason: Arc<str>,
     },
 }

@@ -4,13 +4,15 @@
 //! An application reaches them by [`Queue::backend`](crate::Queue::backend), for pages of jobs, statistics and health.
 
 pub use crate::database_url::DatabaseUrl;
-pub use crate::queue::Backend;
+pub use longshore_combined::{
+    CombineError, CombinedStore, NamedDatabase, Numbering, Opener, Opening, UnreachableDatabase,
+};
 pub use longshore_core::{
-    Action, AttemptEnd, Budgets, ClaimRequest, Claimed, Clock, Console, DeadRows, EnqueueStream, Extended, Filter,
-    Filtered, Health, Heartbeat, Held, HeldClaims, HeldSnapshot, Hint, Inbox, Interest, JobKeeper, JobPage,
-    JobPageRequest, LeaseVerdict, LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest, Maintained,
-    Maintenance, MinuteStats, Overdue, QueueChange, QueueLimit, QueueScope, QueueStats, Reclaimed, Record, Recorded,
-    Registration, Report, RequestId, RunningJob, Selection, ServerHealth, SessionLost, StartedAttempt, Stats, Store,
-    StoreFuture, StuckCause, StuckJob, Suspects, SystemClock, TimeBounds, TypeBacklog, TypeSettings, ValidJob,
-    ValidJobStream, Wakeups, WorkerRecord, WorkerSession, decide, is_want_of_files, next_of,
+    Action, AttemptEnd, Backend, Budgets, ClaimRequest, Claimed, Clock, Console, DeadRows, EnqueueStream, Extended,
+    Filter, Filtered, Health, Heartbeat, Held, HeldClaims, HeldSnapshot, Hint, IdRange, Inbox, Interest, JobKeeper,
+    JobPage, JobPageRequest, LeaseVerdict, LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest,
+    Maintained, Maintenance, MinuteStats, Overdue, PageCursor, QueueChange, QueueLimit, QueueScope, QueueStats,
+    Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, Selection, ServerHealth, SessionLost,
+    StartedAttempt, Stats, Store, StoreFuture, StuckCause, StuckJob, Suspects, SystemClock, TimeBounds, TypeBacklog,
+    TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerRecord, WorkerSession, decide, is_want_of_files, next_of,
 };

@@ -69,6 +69,8 @@ mod worker;
 pub use handler::{CurrentAttempt, Done, FailureType, HandlerError, Payload, State};
 #[doc(inline)]
 pub use job::{NewJob, Priority, RetryPolicy, Status};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use queue::Databases;
 pub use queue::Queue;
 pub use worker::Worker;
 

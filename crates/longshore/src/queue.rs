@@ -3,19 +3,20 @@ mod enqueueing;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod opening;
 mod reading;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod several;
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use several::Databases;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Console, InvalidJobData, JobId, Status, Store, StoreError};
+use longshore_combined::CombineError;
+use longshore_core::{Backend, InvalidJobData, JobId, Status, StoreError};
 
 use crate::InvalidDatabaseUrl;
-
-/// A database that holds jobs: both traits of a backend.
-pub trait Backend: Store + Console {}
-
-impl<T: Store + Console> Backend for T {}
 
 /// A database with jobs. Cheap to clone; all clones share one connection.
 ///
@@ -36,6 +37,9 @@ pub enum QueueError {
     /// The URL names no database that this build supports.
     #[error(transparent)]
     InvalidUrl(#[from] InvalidDatabaseUrl),
+    /// Several databases cannot be used together.
+    #[error(transparent)]
+    Combine(#[from] CombineError),
     /// No thread could be started to open the database.
     #[error("no thread could be started to open the database: {source}")]
     Thread {

@@ -55,6 +55,7 @@ impl Failures {
             "53100" => OutsideCause::Full { database },
             "53300" => OutsideCause::TooManyConnections { database },
             "55P03" | "40001" | "40P01" => OutsideCause::Busy { database, waited: self.waited(code.code()) },
+            "57014" => OutsideCause::StatementCancelled { database, source },
             "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => OutsideCause::ServerStopping { database, source },
             "58030" => OutsideCause::Device { database, source },
             "XX001" | "XX002" => OutsideCause::Damaged { database, source },

@@ -25,6 +25,11 @@ const CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// How long the end of a connection may take.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
+/// A session that waits for another one is no idle one, and the lock of a run is one long transaction. Older servers know
+/// one of these limits or none.
+pub(crate) const LASTING: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+    WHERE name IN ('idle_session_timeout', 'transaction_timeout') AND setting <> '0'";
+
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 type Job = Box<dyn FnOnce(Rc<Client>) -> Work + Send>;
 
@@ -221,6 +226,12 @@ async fn serve(
     };
     let driver = tokio::task::spawn_local(connection);
     let client = Rc::new(client);
+    // Behind a pooler the session is not ours alone.
+    let prepared = if options.is_pooled { Ok(()) } else { client.batch_execute(LASTING).await };
+    if let Err(error) = prepared {
+        _ = opened.send(Err(Fault::Database(error)));
+        return;
+    }
     _ = opened.send(Ok(()));
     while let Some(job) = inbox.recv().await {
         job(Rc::clone(&client)).await;

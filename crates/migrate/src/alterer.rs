@@ -61,7 +61,7 @@ pub struct RowCondition {
 /// What rows that do not meet a condition mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Breach {
-    /// The statement would fail: such rows, in words behind their number.
+    /// The statement would fail: such rows, in words behind their number and their table.
     Prevents(String),
     /// The statement would change values of that table and column.
     Loses(String, String),

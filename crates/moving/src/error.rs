@@ -103,7 +103,7 @@ pub enum MoveError {
 
 impl MoveError {
     /// A stable code for scripts.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
             Self::SameDatabase { .. } => "same_database",

@@ -1,7 +1,6 @@
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use longshore_cause::OutsideCause;
 
@@ -19,8 +18,8 @@ pub fn cause_of(database: Arc<str>, error: &tokio_postgres::Error) -> Option<Out
         "42501" => OutsideCause::Denied { database, source: source() },
         "53100" => OutsideCause::Full { database },
         "53300" => OutsideCause::TooManyConnections { database },
-        // Also a statement timeout of the role, or somebody who cancelled the statement: the same again may pass.
-        "55P03" | "57014" | "40001" | "40P01" => OutsideCause::Busy { database, waited: Duration::ZERO },
+        "55P03" | "40001" | "40P01" => OutsideCause::Conflict { database, source: source() },
+        "57014" => OutsideCause::StatementCancelled { database, source: source() },
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => OutsideCause::ServerStopping { database, source: source() },
         "3D000" => OutsideCause::MissingOnServer { database },
         code if code.starts_with("28") => OutsideCause::LoginRefused { database, source: source() },

@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
-    Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 
 use crate::store::PostgresStore;
@@ -45,6 +45,14 @@ impl Console for PostgresStore {
 
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
         self.run_by_hand("cleaning up", move |parts| upkeep::housekeeping::maintain(parts, maintenance))
+    }
+
+    fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {
+        self.run("reading the range of ids", upkeep::id_range::id_range)
+    }
+
+    fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>> {
+        self.run("taking a range of ids", move |parts| upkeep::id_range::take_id_range(parts, range))
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {

@@ -9,13 +9,13 @@ pub(crate) mod register;
 pub(crate) mod retire;
 pub(crate) mod session;
 pub(crate) mod started;
-pub(crate) mod told;
 pub(crate) mod worker_names;
 pub(crate) mod worker_record;
 
+use longshore_core::ToldClaims;
+
 use own::OwnWorkers;
 use reclaim::Reclaim;
-use told::ToldClaims;
 use worker_names::WorkerNames;
 
 pub(crate) use heartbeat::{cancel_requests, extend};

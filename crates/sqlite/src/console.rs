@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
-    Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 use rusqlite::{Connection, params};
 
@@ -12,6 +12,7 @@ use crate::jobs::outcomes::attempt_log::log_entry;
 use crate::store::SqliteStore;
 use crate::upkeep::health::health;
 use crate::upkeep::housekeeping::maintain;
+use crate::upkeep::id_range::{TakeIdRange, id_range};
 use crate::upkeep::queue_change::ChangeQueue;
 use crate::upkeep::stats::stats;
 use crate::workers::worker_record::workers;
@@ -69,6 +70,14 @@ impl Console for SqliteStore {
 
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
         Box::pin(maintain(&self.parts, maintenance))
+    }
+
+    fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {
+        Box::pin(self.parts.readers.run("reading the range of ids", |tx| Ok(id_range(tx.connection)?)))
+    }
+
+    fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>> {
+        Box::pin(self.parts.writer.run(TakeIdRange { range }))
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {

@@ -5,7 +5,7 @@ use std::{fmt, thread};
 use longshore_core::{
     ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, NewJob,
     Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock,
-    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    ToldClaims, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use longshore_schema::{OpenError, Origin, Prepare};
 use longshore_sqlite_file::check_connection;
@@ -35,7 +35,6 @@ use crate::workers::isolation::BeginIsolated;
 use crate::workers::liveness::Liveness;
 use crate::workers::liveness::session::SqliteSession;
 use crate::workers::reclaim::Reclaim;
-use crate::workers::told::ToldClaims;
 use crate::workers::worker::{Extend, Register, Retire, cancel_requests};
 use crate::writing::hints::Hints;
 use crate::writing::writer::Writer;

@@ -5,6 +5,7 @@ pub(crate) mod counts;
 pub(crate) mod duties;
 pub(crate) mod health;
 pub(crate) mod housekeeping;
+pub(crate) mod id_range;
 pub(crate) mod long_attempts;
 pub(crate) mod pruning;
 pub(crate) mod queue_change;

@@ -6,7 +6,6 @@ pub(crate) mod held_job;
 pub(crate) mod isolation;
 pub(crate) mod liveness;
 pub(crate) mod reclaim;
-pub(crate) mod told;
 pub(crate) mod worker;
 pub(crate) mod worker_record;
 pub(crate) mod worker_row;

@@ -45,6 +45,11 @@ impl<S: Sync> FaultStore<S> {
         self.with_plan(|plan| plan.script(operation, fault));
     }
 
+    /// From now on no call is answered, as if the server were gone, or calls are answered again.
+    pub fn set_gone(&self, is_gone: bool) {
+        self.journal().is_gone = is_gone;
+    }
+
     /// From now on, only faults requested with [`FaultStore::fail_next`] happen.
     pub fn heal(&self) {
         self.with_plan(FaultPlan::heal);
@@ -100,7 +105,9 @@ impl<S: Sync> FaultStore<S> {
         call: impl FnOnce(&'a S) -> StoreFuture<'a, T> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
-            self.journal().note(operation);
+            if self.journal().note(operation) {
+                return Err(gone());
+            }
             let fault = self.with_plan(|plan| plan.draw(operation));
             match fault {
                 None => call(&self.inner).await,
@@ -125,6 +132,10 @@ const NAME: &str = "the faulty store";
 
 fn busy() -> StoreError {
     OutsideCause::Busy { database: NAME.into(), waited: Duration::from_secs(5) }.into()
+}
+
+fn gone() -> StoreError {
+    OutsideCause::ServerUnreachable { database: NAME.into(), source: "connection refused".into() }.into()
 }
 
 fn lost() -> StoreError {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
-use longshore_core::{Due, InvalidId, InvalidPriority, JobId, Priority, Timestamp, parse_duration};
+use longshore_core::{Due, InvalidId, InvalidPriority, JobId, PageCursor, Priority, Timestamp, parse_duration};
 use thiserror::Error;
 
 use super::filter::{FilterArguments, KindArguments, RetryArguments, ScopeArguments, TargetArguments};
@@ -186,7 +186,7 @@ impl EditArguments {
 }
 
 /// One page of a list.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ListArguments {
     /// Show at most this many jobs; the maximum is 1000
     #[arg(long, value_name = "N", default_value_t = Self::default().limit, value_parser = clap::value_parser!(u32).range(1..=1000),
@@ -195,7 +195,7 @@ pub(crate) struct ListArguments {
 
     /// Continue after this cursor: the "next" of the page before
     #[arg(long, value_name = "CURSOR", allow_negative_numbers = true)]
-    pub(crate) after: Option<JobId>,
+    pub(crate) after: Option<PageCursor>,
 }
 
 impl Default for ListArguments {

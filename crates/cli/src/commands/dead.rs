@@ -34,6 +34,6 @@ async fn show(context: &Context, id: longshore_core::JobId) -> anyhow::Result<Ex
     if detail.job.status != Status::DeadLetter {
         return Err(CommandError::NotADeadLetter { id, status: detail.job.status }.into());
     }
-    print_detail(context, &detail)?;
+    print_detail(context, &detail, database.place_of(detail.job.id))?;
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::database::{Database, Prepare};
-use crate::doctor::{Finding, judge};
+use crate::doctor::{Finding, examine};
 use crate::error_report::ErrorReport;
 use crate::exit::Exit;
 use crate::output::table::one_line;
@@ -23,10 +23,10 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let configured = config.jobs.keys().cloned().collect();
     let facts = context.block_on(async {
         let database = Database::open(context, Prepare::Nothing).await?;
-        Ok(database.health().await?)
+        examine(&database, &configured).await
     });
     let (findings, exit) = match facts {
-        Ok(health) => (judge(&health, &configured), Exit::NotYet),
+        Ok((findings, _)) => (findings, Exit::NotYet),
         Err(error) => schema_finding(error)?,
     };
     let retention = config.worker.retention_words();

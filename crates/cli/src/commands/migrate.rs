@@ -16,6 +16,7 @@ use crate::arguments::{AdoptArguments, MarkArguments, MigrateArguments, MigrateC
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::settings::databases::PlacedDatabase;
 
 mod adopt;
 mod dump;
@@ -27,21 +28,36 @@ mod new;
 mod progress;
 mod repair;
 mod run;
+mod several;
 mod status;
 mod verify;
 
 /// Runs `longshore migrate`.
 pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Result<Exit> {
-    let site = Site { context, dir: arguments.dir.as_deref() };
-    match &arguments.command {
-        MigrateCommand::Status { check } => {
-            let verdict = if *check { status::Verdict::Checked } else { status::Verdict::Shown };
-            status::run(&site, verdict)
+    let databases = context.databases()?;
+    let site = Site { context, dir: arguments.dir.as_deref(), database: databases.main(), is_main: true };
+    if databases.are_several()
+        && let Some(each) = of_each(&arguments.command)
+    {
+        let exit = several::run(context, &databases, &|database, is_main| {
+            each(&Site { context, dir: arguments.dir.as_deref(), database, is_main }, &arguments.command)
+        })?;
+        if matches!(&arguments.command, MigrateCommand::Up { run, .. } if !run.care.dry_run) {
+            several::number(context);
         }
-        MigrateCommand::Up { only, run: arguments } => run::up(&site, arguments, only.as_deref()),
+        return Ok(exit);
+    }
+    if databases.are_several() && !is_offline(&arguments.command) {
+        context
+            .output
+            .note(format!("only in database {}; for another one name its URL with --database", databases.main()));
+    }
+    match &arguments.command {
+        MigrateCommand::Status { .. } | MigrateCommand::Up { .. } | MigrateCommand::Verify => {
+            on_one(&site, &arguments.command)
+        }
         MigrateCommand::Down { run: arguments, no_backup } => run::down(&site, arguments, run::backup(*no_backup)),
         MigrateCommand::Redo { care, no_backup } => run::redo(&site, &run::request(care, run::backup(*no_backup))),
-        MigrateCommand::Verify => verify::run(&site),
         MigrateCommand::Repair { apply, reason } => repair::run(&site, reason.as_deref().filter(|_| *apply)),
         MigrateCommand::MarkApplied(arguments) => mark_with(&site, arguments, Migrator::mark_applied, "applied"),
         MigrateCommand::MarkRolledBack(arguments) => {
@@ -60,9 +76,35 @@ pub(crate) fn run(context: &Context, arguments: &MigrateArguments) -> anyhow::Re
     }
 }
 
+/// Runs a command that may be meant for each of several databases, on one of them.
+fn on_one(site: &Site<'_>, command: &MigrateCommand) -> anyhow::Result<Exit> {
+    match command {
+        MigrateCommand::Up { only, run: arguments } => run::up(site, arguments, only.as_deref()),
+        MigrateCommand::Verify => verify::run(site),
+        MigrateCommand::Status { check: true } => status::run(site, status::Verdict::Checked),
+        _ => status::run(site, status::Verdict::Shown),
+    }
+}
+
+type OnOne = fn(&Site<'_>, &MigrateCommand) -> anyhow::Result<Exit>;
+
+/// How a command runs on each of several databases. None if it works on one.
+const fn of_each(command: &MigrateCommand) -> Option<OnOne> {
+    match command {
+        MigrateCommand::Status { .. } | MigrateCommand::Up { .. } | MigrateCommand::Verify => Some(on_one),
+        _ => None,
+    }
+}
+
+/// Whether a command works on files alone.
+const fn is_offline(command: &MigrateCommand) -> bool {
+    matches!(command, MigrateCommand::New { .. } | MigrateCommand::Import { .. } | MigrateCommand::Lint)
+}
+
 /// Takes over the table of another program, or gives it back.
 pub(crate) fn adopt(context: &Context, arguments: &AdoptArguments) -> anyhow::Result<Exit> {
-    adopt::run(&Site { context, dir: None }, arguments)
+    let databases = context.databases()?;
+    adopt::run(&Site { context, dir: None, database: databases.main(), is_main: true }, arguments)
 }
 
 type Mark = fn(&mut Migrator<'static>, &Marking) -> Result<longshore_migrate::report::MarkReport, MigrateError>;
@@ -79,6 +121,10 @@ fn mark_with(site: &Site<'_>, arguments: &MarkArguments, mark: Mark, what: &str)
 struct Site<'a> {
     context: &'a Context,
     dir: Option<&'a Path>,
+    /// The database, perhaps of several.
+    database: &'a PlacedDatabase,
+    /// The application's own migrations are those of the main database.
+    is_main: bool,
 }
 
 /// What to do if the database file does not exist.
@@ -95,9 +141,9 @@ const DIR: &str = "migrations";
 
 impl Site<'_> {
     fn migrator(&self, access: Access, absent: Absent) -> anyhow::Result<Migrator<'static>> {
-        let url = self.context.database_url()?;
-        let sources = self.sources(&url)?;
-        let target: Box<dyn Target> = match &url {
+        let url = &self.database.url;
+        let sources = self.sources(url)?;
+        let target: Box<dyn Target> = match url {
             DatabaseUrl::Sqlite(path) => self.file(path, access, absent)?,
             DatabaseUrl::Postgres(url) => Box::new(server(url, access)?),
         };
@@ -122,15 +168,15 @@ impl Site<'_> {
     /// A migrator that never opens a real SQLite file. Files for PostgreSQL are replayed in a scratch schema of the
     /// server.
     fn offline(&self) -> anyhow::Result<Migrator<'static>> {
-        let url = self.context.database_url()?;
-        let target: Box<dyn Target> = match &url {
+        let url = &self.database.url;
+        let target: Box<dyn Target> = match url {
             // Inspecting a missing file is like inspecting an empty database, and no file has an empty name.
             DatabaseUrl::Sqlite(_) => {
                 Box::new(SqliteTarget::open(Path::new(""), Access::Inspect).map_err(MigrateError::from)?)
             }
             DatabaseUrl::Postgres(url) => Box::new(server(url, Access::Inspect)?),
         };
-        Ok(Migrator::new(target, self.sources(&url)?))
+        Ok(Migrator::new(target, self.sources(url)?))
     }
 
     /// In whose words files are, which the URL of the database says.
@@ -147,6 +193,9 @@ impl Site<'_> {
             DatabaseUrl::Postgres(url) => (longshore_postgres::migrations::longshore(url.schema()), Dialect::Postgres),
         };
         let mut sources = vec![own];
+        if !self.is_main {
+            return Ok(sources);
+        }
         if let Some(dir) = self.named_dir()? {
             sources.push(Source::directory_in(dialect, APP, dir).map_err(MigrateError::from)?);
         } else if Path::new(DIR).is_dir() {

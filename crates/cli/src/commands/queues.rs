@@ -56,7 +56,7 @@ async fn list(context: &Context) -> anyhow::Result<Exit> {
     let stats = database.stats(0).await?.queues;
     let queues = Queues { queues: stats.into_iter().map(|stats| Queue::new(stats, now)).collect() };
     context.output.result(&queues, |output| output.table(&table(&queues.queues)))?;
-    Ok(Exit::Done)
+    Ok(database.exit_when_shown(context))
 }
 
 /// One row a queue.

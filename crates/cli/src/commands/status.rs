@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::queues::{self, Queue};
 use crate::context::Context;
-use crate::database::{Database, Prepare};
-use crate::doctor::{Finding, judge};
+use crate::database::{Database, Prepare, Unreachable};
+use crate::doctor::{Finding, examine};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::output::relative_time::{relative, span};
@@ -28,6 +28,9 @@ pub(super) struct Report {
     workers: Workers,
     next_due_at: Option<Timestamp>,
     pub(super) findings: Vec<Finding>,
+    /// Of several databases, those that are missing in all of this.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreachable: Vec<Unreachable>,
 }
 
 /// What ended in the last sixty minutes, including the current one.
@@ -68,18 +71,20 @@ const COLUMNS_OF_PAPER: usize = 80;
 
 /// Runs `longshore status`.
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
-    let report = context.block_on(report(context))?;
+    let (report, database) = context.block_on(report(context))?;
     context.output.result(&report, |output| tell(output, &report))?;
-    Ok(Exit::Done)
+    Ok(database.exit_when_shown(context))
 }
 
-async fn report(context: &Context) -> anyhow::Result<Report> {
+async fn report(context: &Context) -> anyhow::Result<(Report, Database)> {
     let configured = context.config()?.jobs.keys().cloned().collect();
-    let name = context.database_url()?.to_string();
+    let name = context.databases()?.to_string();
     let database = Database::open(context, Prepare::Nothing).await?;
-    let (stats, workers, health) =
-        (database.stats(MINUTES).await?, database.workers().await?, database.health().await?);
-    Ok(Report::new(name, stats, &workers, judge(&health, &configured), health.now))
+    let (stats, workers) = (database.stats(MINUTES).await?, database.workers().await?);
+    let (findings, now) = examine(&database, &configured).await?;
+    let mut report = Report::new(name, stats, &workers, findings, now);
+    report.unreachable = database.unreachable();
+    Ok((report, database))
 }
 
 impl Report {
@@ -105,6 +110,7 @@ impl Report {
             workers: Workers::new(workers),
             next_due_at,
             findings,
+            unreachable: Vec::new(),
         }
     }
 

@@ -32,14 +32,14 @@ const JOB_EVERY: Duration = Duration::from_secs(1);
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     check_terminal(context)?;
     let config = context.config()?;
-    let url = context.database_url()?;
+    let databases = context.databases()?;
     let durability = config.durability.unwrap_or(Durability::Full);
     // With the I/O driver, which the signals need.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before the screen: its error is printed as for every command.
         let database = Database::open(context, Prepare::Nothing).await?;
-        let mut reader = Reader::new(url.clone(), durability, database, config.jobs.keys().cloned().collect());
+        let mut reader = Reader::new(databases.clone(), durability, database, config.jobs.keys().cloned().collect());
         let (stopped, _) = longshore::stop_signals()?;
         let palette = if context.output.screen().is_some_and(|screen| screen.has_colour) {
             Palette::Coloured
@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
             Palette::Plain
         };
         let mut session = Session::begin()?;
-        let top = Top::new(url.to_string());
+        let top = Top::new(databases.to_string());
         show(&mut session, &mut reader, top, palette, stopped).await
     })?;
     Ok(Exit::Done)

@@ -23,7 +23,7 @@ async fn list(context: &Context) -> anyhow::Result<Exit> {
     let workers = Workers { workers: database.workers().await? };
     let now = context.now();
     context.output.result(&workers, |output| output.table(&table(&workers.workers, now)))?;
-    Ok(Exit::Done)
+    Ok(database.exit_when_shown(context))
 }
 
 fn table(workers: &[WorkerRecord], now: Timestamp) -> Table {

@@ -39,8 +39,8 @@ fn healthy() -> Health {
     }
 }
 
-fn moving(phase: MovePhase) -> MoveState {
-    MoveState {
+fn moving(phase: MovePhase) -> longshore_core::MoveState {
+    longshore_core::MoveState {
         move_id: "m".to_owned(),
         phase,
         other: "postgres://host/app".to_owned(),

@@ -31,6 +31,22 @@ pub(crate) enum CommandError {
         /// Where the URL comes from.
         origin: &'static str,
     },
+    /// The URL of a database in the configuration is invalid.
+    #[error("database {name}: {source}")]
+    NamedDatabaseUrl {
+        /// The name of the database.
+        name: String,
+        /// What is wrong with it.
+        source: InvalidDatabaseUrl,
+    },
+    /// A database in the configuration has no URL.
+    #[error("database {name} has no URL: neither url under [databases.{name}] nor {variable} is set")]
+    DatabaseWithoutUrl {
+        /// The name of the database.
+        name: String,
+        /// The environment variable that may hold it.
+        variable: String,
+    },
     /// A path is not UTF-8, but must be passed as text.
     #[error("{what} is not UTF-8")]
     NotText {
@@ -187,6 +203,8 @@ impl CommandError {
             | Self::IdsWithAll
             | Self::FilterWithIds
             | Self::DatabaseUrl { .. }
+            | Self::NamedDatabaseUrl { .. }
+            | Self::DatabaseWithoutUrl { .. }
             | Self::NotText { .. }
             | Self::Config { .. }
             | Self::Unreadable { .. }
@@ -208,7 +226,8 @@ impl CommandError {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => "usage",
-            Self::DatabaseUrl { source, .. } => source.code(),
+            Self::DatabaseUrl { source, .. } | Self::NamedDatabaseUrl { source, .. } => source.code(),
+            Self::DatabaseWithoutUrl { .. } => "invalid_config",
             Self::NotText { .. } => "not_utf8",
             Self::Untold { .. } => Self::RESULT_NOT_PRINTED,
             Self::Config { .. } => "invalid_config",
@@ -232,7 +251,8 @@ impl CommandError {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => {
                 "add --help to the command to see what it accepts"
             }
-            Self::DatabaseUrl { source, .. } => source.hint(),
+            Self::DatabaseUrl { source, .. } | Self::NamedDatabaseUrl { source, .. } => source.hint(),
+            Self::DatabaseWithoutUrl { .. } => "set one of them, such as url = \"postgres://host/jobs\"",
             Self::NotText { .. } => "rename it, or name a symbolic link to it whose path is UTF-8",
             Self::Untold { .. } => "do not run the command again; check why standard output cannot be written",
             Self::Config { .. } => "correct that line, or name another file with --config",

@@ -10,7 +10,7 @@ pub(super) const RAISE_THE_LIMIT: &str = "raise the limit with \"ulimit -n\", or
 /// The exit code.
 pub(super) const fn exit(cause: &OutsideCause) -> Exit {
     match cause {
-        OutsideCause::Busy { .. } | OutsideCause::RunnerBusy { .. } => Exit::Locked,
+        OutsideCause::Busy { .. } | OutsideCause::RunnerBusy { .. } | OutsideCause::Conflict { .. } => Exit::Locked,
         OutsideCause::NoFolder { .. } => Exit::Usage,
         _ => Exit::Failed,
     }

@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use crate::arguments::Durability;
 use crate::error_report::command_error::CommandError;
+use crate::settings::databases::DatabaseConfig;
 
 /// The configuration file. Unknown keys are an error, so that a misspelt `timeuot` is noticed. Relative paths are
 /// relative to the working directory, as everywhere on the command line.
@@ -19,6 +20,9 @@ use crate::error_report::command_error::CommandError;
 pub(crate) struct Config {
     /// The database, in the form that `--database` accepts.
     pub(crate) database: Option<String>,
+    /// Further databases, each with its queues.
+    #[serde(default)]
+    pub(crate) databases: BTreeMap<String, Spanned<DatabaseConfig>>,
     /// Job types that run a program.
     #[serde(default)]
     pub(crate) jobs: BTreeMap<String, Spanned<CommandJob>>,
@@ -141,6 +145,11 @@ impl Config {
         for (job_type, command) in &config.jobs {
             if let Err(error) = command.get_ref().validate(job_type) {
                 return Err(Self::problem(path, line_of(text.as_bytes(), command.span().start), &error.to_string()));
+            }
+        }
+        for (name, database) in &config.databases {
+            if let Some(problem) = database.get_ref().problem(name) {
+                return Err(Self::problem(path, line_of(text.as_bytes(), database.span().start), &problem));
             }
         }
         Ok(config)

@@ -16,6 +16,7 @@ mod migrate;
 mod moving;
 mod postgres;
 mod sandbox;
+mod several;
 #[cfg(target_os = "linux")]
 mod top;
 #[cfg(target_os = "linux")]

@@ -1,8 +1,9 @@
 //! The same commands on PostgreSQL: the same exit codes, and JSON of the same shape as on SQLite.
 
-use std::process::Command;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
-use longshore_testkit_postgres::{Cluster, PgBouncer, TestDatabase};
+use longshore_testkit_postgres::{Cluster, PgBouncer, StatementCounter, TestDatabase};
 use serde_json::{Value, json};
 
 use crate::sandbox::{Ran, Sandbox};
@@ -139,14 +140,81 @@ fn doctor_and_top_level_commands_find_nothing_wrong_with_a_new_queue() {
 #[test]
 fn bench_measures_the_server_that_the_flag_names_and_leaves_nothing_there() {
     let site = Site::on_postgres();
-    let report = site.json(&["bench", "--jobs", "400", "--database", &site.url]);
+    let few = ["bench", "--jobs", "400", "--backlog", "1000", "--rounds", "1", "--held-snapshot", "1s"];
+    let report = site.json(&[&few[..], &["--database", &site.url]].concat());
     assert_eq!(report["engine"], "postgres", "{report}");
-    for (part, name) in [("raw", "copy"), ("raw", "finish_1000_by_4"), ("longshore", "drain"), ("longshore", "bulk")] {
+    let rates = [
+        ("raw", "insert_8"),
+        ("raw", "copy"),
+        ("raw", "finish_500_by_4"),
+        ("raw", "finish_1000"),
+        ("longshore", "enqueue_1"),
+        ("longshore", "enqueue_64"),
+        ("longshore", "bulk"),
+        ("longshore", "drain_store"),
+        ("longshore", "drain"),
+        ("longshore", "drain_waiting_2m"),
+        ("longshore", "drain_ended_2m"),
+        ("longshore", "drain_held_snapshot"),
+    ];
+    for (part, name) in rates {
         assert!(report[part][name].as_u64().is_some_and(|rate| rate > 0), "{part}.{name} in {report}");
     }
+    for name in ["latency_same_process_ms", "latency_other_process_ms", "raw_commit_ms"] {
+        assert!(report["longshore"][name]["p99"].as_f64().is_some_and(|time| time > 0.0), "{name} in {report}");
+    }
+    assert!(report["longshore"]["idle_cpu_percent"].is_number(), "worker and server are here: {report}");
+    assert!(report["ratios"]["bulk_of_copy"].is_number(), "{report}");
     let database = site.database.as_ref().unwrap();
     let left = database.sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'longshore%'");
     assert_eq!(left, Vec::<Vec<Option<String>>>::new());
+}
+
+/// The busiest moments of a worker that has just begun are over.
+const SETTLED: Duration = Duration::from_secs(2);
+
+#[test]
+fn idle_workers_run_no_statement_more_often_than_once_a_second() {
+    let mut site = Site::on_postgres();
+    site.json(&["migrate", "up"]);
+    let database = site.database.take().unwrap();
+    let counters = [0; 2].map(|_| StatementCounter::before(Cluster::shared().port()));
+    let workers: Vec<_> = counters
+        .iter()
+        .map(|counter| {
+            site.url = database.url_through(counter.port());
+            Stopped(site.command(&["work", "--quiet"]).spawn().unwrap())
+        })
+        .collect();
+    let registered = || database.sql("SELECT 1 FROM longshore.worker").len();
+    let begun = Instant::now();
+    while registered() < workers.len() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the workers do not begin");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(SETTLED);
+    counters.iter().for_each(|counter| drop(counter.take()));
+    let begun = Instant::now();
+    std::thread::sleep(Duration::from_secs(5));
+    for counter in &counters {
+        let counts = counter.take();
+        let at_most = usize::try_from(begun.elapsed().as_secs()).unwrap() + 2;
+        assert!(!counts.is_empty(), "a worker asks once a second");
+        for (statement, count) in counts {
+            assert!(count <= at_most, "{count} times in 5 seconds: {statement}");
+        }
+    }
+}
+
+/// A process that is killed when the test ends.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

@@ -93,8 +93,13 @@ impl Sandbox {
 
     /// Runs a command that must succeed, and returns its one JSON document.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        self.json_with_exit(arguments, 0)
+    }
+
+    /// Runs a command that must end with this exit code, and returns its one JSON document.
+    pub(crate) fn json_with_exit(&self, arguments: &[&str], exit: i32) -> Value {
         let ran = self.run(&[arguments, &["--json"]].concat());
-        assert_eq!(ran.exit, 0, "{arguments:?}: {ran:?}");
+        assert_eq!(ran.exit, exit, "{arguments:?}: {ran:?}");
         ran.document()
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    Attempt, ClaimNumber, DeadLetterCode, FailureType, Health, Job, JobEdit, JobId, Priority, Status, StoreFuture,
-    Timestamp, WorkerId,
+    Attempt, ClaimNumber, DeadLetterCode, FailureType, Health, IdRange, Job, JobEdit, JobId, PageCursor, Priority,
+    Status, StoreFuture, Timestamp, WorkerId,
 };
 
 /// What an operator needs from a database: reading, and changing jobs by hand.
@@ -51,6 +51,14 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
 
     /// The facts that `doctor` checks.
     fn health(&self) -> StoreFuture<'_, Health>;
+
+    /// The range from which the database gives ids, by the last id that it gave. None if it has given none yet.
+    fn id_range(&self) -> StoreFuture<'_, Option<IdRange>>;
+
+    /// Lets a database without jobs give ids of this range from now on, also to jobs that plain SQL inserts. A database
+    /// that has jobs, or has given ids of a higher range, keeps its own: an id is never given again. Answers the range
+    /// that it has then; none if it has given no id and is to give those of [`IdRange::ZERO`].
+    fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>>;
 }
 
 /// A job and its attempts.
@@ -186,8 +194,8 @@ impl<'a> From<&'a Job> for Filtered<'a> {
 pub struct JobPageRequest {
     /// The selected jobs.
     pub selection: Selection,
-    /// Only jobs older than this one.
-    pub after: Option<JobId>,
+    /// Only jobs behind the end of another page.
+    pub after: Option<PageCursor>,
     /// The maximum number of jobs on the page, from 1 to 1000.
     pub limit: u32,
 }
@@ -198,7 +206,7 @@ pub struct JobPage {
     /// The jobs.
     pub jobs: Vec<Job>,
     /// The cursor of the next page, if there is one.
-    pub next: Option<JobId>,
+    pub next: Option<PageCursor>,
 }
 
 /// A change that a person makes to jobs.

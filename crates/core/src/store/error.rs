@@ -46,6 +46,24 @@ pub enum StoreError {
         /// The parent that was given.
         parent: JobId,
     },
+    /// The parent is in another database than the queue of the job, and no transaction covers both.
+    #[error("job {parent} is in database {parent_database} and cannot be the parent of a job in database {database}")]
+    ParentElsewhere {
+        /// The parent that was given.
+        parent: JobId,
+        /// The database of the parent.
+        parent_database: Arc<str>,
+        /// The database of the job's queue.
+        database: Arc<str>,
+    },
+    /// The jobs of one call belong to several databases, and no transaction covers them all.
+    #[error("the jobs of one call belong to the databases {first} and {second}, and no transaction covers both")]
+    SeveralDatabases {
+        /// The database of the first job.
+        first: Arc<str>,
+        /// The first other one.
+        second: Arc<str>,
+    },
     /// The worker is not registered: its lease ended and its jobs were given to others, or its row was removed.
     /// Register again with the same identity.
     #[error("worker {worker_id} is no longer registered")]
@@ -58,6 +76,14 @@ pub enum StoreError {
     Aborted {
         /// The error of the stream.
         source: Box<dyn StdError + Send + Sync>,
+    },
+    /// An error of one of several databases.
+    #[error("database {name}: {source}")]
+    InDatabase {
+        /// The name of the database in the configuration.
+        name: Arc<str>,
+        /// Its error.
+        source: Arc<StoreError>,
     },
     /// The store was closed.
     #[error("the connection to {database} was closed")]
@@ -131,8 +157,9 @@ impl SchemaVerdict {
 
 impl StoreError {
     /// A stable code for scripts.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
+            Self::InDatabase { source, .. } => source.code(),
             Self::Outside(cause) => cause.code(),
             Self::Schema { verdict, .. } => verdict.code(),
             Self::SchemaChanged { .. } => "schema_changed",
@@ -140,6 +167,8 @@ impl StoreError {
             Self::Moving { is_final: false, .. } => "queue_moving",
             Self::InvalidJob(_) => "invalid_job",
             Self::UnknownParent { .. } => "unknown_parent",
+            Self::ParentElsewhere { .. } => "parent_elsewhere",
+            Self::SeveralDatabases { .. } => "several_databases",
             Self::WorkerGone { .. } => "worker_gone",
             Self::Aborted { .. } => "invalid_input",
             Self::Closed { .. } => "closed",
@@ -149,8 +178,9 @@ impl StoreError {
     }
 
     /// What the user can do about it, if anything.
-    pub const fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
+            Self::InDatabase { source, .. } => return source.hint(),
             Self::Outside(cause) => cause.hint(),
             Self::Schema { verdict, .. } => verdict.hint(),
             Self::SchemaChanged { .. } => {
@@ -161,13 +191,18 @@ impl StoreError {
             Self::Moving { is_final: false, .. } => "wait until the move has ended; a worker waits by itself",
             Self::Panicked { .. } => "this is a bug: report it with the backtrace on standard error",
             Self::UnknownParent { .. } => "enqueue the parent first, and use the id that it gets",
+            Self::ParentElsewhere { .. } => {
+                "put both into queues of one database, or let the parent enqueue the other one"
+            }
+            Self::SeveralDatabases { .. } => "enqueue the jobs of each database in a call of their own",
             _ => return None,
         })
     }
 
     /// Whether the same call can succeed later without any action of the user.
-    pub const fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         match self {
+            Self::InDatabase { source, .. } => source.is_passing(),
             Self::Outside(cause) => cause.is_passing(),
             Self::Backend { .. } | Self::SchemaChanged { .. } | Self::Moving { is_final: false, .. } => true,
             _ => false,

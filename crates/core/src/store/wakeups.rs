@@ -1,3 +1,6 @@
+pub(crate) mod changes;
+pub(crate) mod subscribers;
+
 use std::pin::Pin;
 use std::sync::Arc;
 

@@ -2,9 +2,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
     Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, Hint,
-    Interest, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance,
-    NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt, Stats, Store,
-    StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
+    IdRange, Interest, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained,
+    Maintenance, NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt,
+    Stats, Store, StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, WorkerSession,
+    next_of,
 };
 
 use crate::{BoxFuture, Queue};
@@ -152,6 +153,14 @@ impl Console for EnqueueRecorder {
     }
 
     fn maintain(&self, _: Maintenance) -> StoreFuture<'_, Maintained> {
+        nothing()
+    }
+
+    fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {
+        nothing()
+    }
+
+    fn take_id_range(&self, _: IdRange) -> StoreFuture<'_, Option<IdRange>> {
         nothing()
     }
 

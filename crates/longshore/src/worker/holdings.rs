@@ -232,14 +232,19 @@ impl Holdings {
         self.ended.refuse(ended);
     }
 
-    /// When what the database has refused is worth another try; none where nothing was.
-    pub(crate) const fn refused_until(&self) -> Option<Instant> {
-        self.ended.refused_until()
+    /// Of several databases, that of this outcome does not answer.
+    pub(crate) fn postpone(&mut self, ended: EndedAttempt) {
+        self.ended.postpone(ended);
     }
 
-    /// What was refused is to be stored once more, if it is time.
-    pub(crate) fn try_refused_again(&mut self) {
-        self.ended.try_refused();
+    /// When outcomes that could not be stored are worth another try; none where there are none.
+    pub(crate) fn kept_until(&self) -> Option<Instant> {
+        self.ended.kept_until()
+    }
+
+    /// Outcomes that could not be stored are to be stored once more, if it is time.
+    pub(crate) fn try_kept_again(&mut self) {
+        self.ended.try_kept();
     }
 
     /// The outcomes that were taken are stored or given up.

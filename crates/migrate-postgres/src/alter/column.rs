@@ -16,6 +16,9 @@ use super::{
 };
 use crate::catalog::quoted;
 
+/// What PostgreSQL 18 knows of a column that has rows without a value.
+const NOT_VALID: &str = "NOT NULL NOT VALID";
+
 /// A column with what is expected and found of it.
 struct Column<'o> {
     object: &'o ObjectName,
@@ -74,6 +77,10 @@ pub(super) fn alter(work: &mut Work<'_>, object: &ObjectName, kinds: &BTreeSet<D
             None => {}
         }
     }
+    if kinds.contains(&K::Options) {
+        let compression = expected.facet(Facet::Options).and_then(|text| text.strip_prefix("compression="));
+        column.alter(work, &format!("SET COMPRESSION {}", compression.unwrap_or("default")));
+    }
     if kinds.contains(&K::Storage) {
         let storage = expected.facet(Facet::Storage).unwrap_or_else(|| usual_storage(&expected));
         column.alter(work, &format!("SET STORAGE {storage}"));
@@ -118,6 +125,9 @@ fn add(work: &mut Work<'_>, object: &ObjectName, expected: &Definition) {
         let set = format!("ALTER TABLE {} ALTER COLUMN {} SET STORAGE {storage}", column.table, column.name);
         work.say(stage, object, set);
     }
+    if expected.facet(Facet::Nullability) == Some(NOT_VALID) {
+        work.say(stage, object, format!("ALTER TABLE {} ADD NOT NULL {} NOT VALID", column.table, column.name));
+    }
     if expected.facet(Facet::Comment).is_some() {
         super::part::comment(work, object);
     }
@@ -133,7 +143,7 @@ fn written(name: &str, expected: &Definition) -> String {
         text(Facet::Generated),
         text(Facet::Identity),
         text(Facet::Default).map(|default| format!("DEFAULT {default}")),
-        text(Facet::Nullability),
+        text(Facet::Nullability).filter(|text| text != NOT_VALID),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
@@ -203,8 +213,13 @@ fn rewrites(expected: &Definition, found: &Definition) -> bool {
 
 fn change_nullability(work: &mut Work<'_>, column: &Column<'_>, expected: &Definition) {
     let Column { object, table, name } = column;
-    if expected.facet(Facet::Nullability).is_none() {
-        return column.alter(work, "DROP NOT NULL");
+    match expected.facet(Facet::Nullability) {
+        None => return column.alter(work, "DROP NOT NULL"),
+        Some(NOT_VALID) => {
+            let sql = format!("ALTER TABLE {table} ADD NOT NULL {name} NOT VALID");
+            return work.say(Stage::Column, object, sql);
+        }
+        Some(_) => {}
     }
     let conditions = vec![rows::nulls(table, name)];
     let set = format!("ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL");
@@ -248,8 +263,7 @@ fn set_values(values: &str) -> String {
     for word in ["START WITH", "INCREMENT BY", "MINVALUE", "MAXVALUE", "CACHE"] {
         text = text.replace(word, &format!("SET {word}"));
     }
-    let cycle = if values.ends_with(" CYCLE") { text.replace(" CYCLE", " SET CYCLE") } else { text + " SET NO CYCLE" };
-    cycle
+    if values.ends_with(" CYCLE") { text.replace(" CYCLE", " SET CYCLE") } else { text + " SET NO CYCLE" }
 }
 
 /// A counter that is new goes on behind the numbers that are there.

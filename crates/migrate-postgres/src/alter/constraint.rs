@@ -151,7 +151,7 @@ fn conditions(work: &Work<'_>, object: &ObjectName) -> Vec<longshore_migrate::al
         use DifferenceKind as K;
         let of_table = matches!(one.kind, K::ColumnMissing | K::Type | K::Collation | K::Generated);
         let of_all = matches!(one.kind, K::TableMissing | K::TypeMissing | K::DomainMissing | K::FunctionMissing);
-        of_all || of_table && one.object.owner() == object.owner()
+        of_all || of_table && (one.object.owner() == object.owner() || object.kind == ObjectKind::ForeignKey)
     };
     if !is_table || !(is_valid || object.name == KEY) || work.request.differences.iter().any(is_other) {
         return Vec::new();

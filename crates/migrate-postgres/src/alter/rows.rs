@@ -13,16 +13,19 @@ fn prevents(count: String, rows: &str) -> RowCondition {
 
 /// There must be no row at all for a new column that wants a value and has no default.
 pub(super) fn none(table: &str, column: &str) -> RowCondition {
-    prevents(format!("SELECT count(*) FROM {table}"), &format!("would have no value in {column}, which has no default"))
+    prevents(
+        format!("SELECT count(*) FROM {table}"),
+        &format!("without a value for the new column {column}, which has no default"),
+    )
 }
 
 pub(super) fn nulls(table: &str, column: &str) -> RowCondition {
-    prevents(format!("SELECT count(*) FROM {table} WHERE {column} IS NULL"), &format!("have no value in {column}"))
+    prevents(format!("SELECT count(*) FROM {table} WHERE {column} IS NULL"), &format!("without a value in {column}"))
 }
 
 pub(super) fn breaking(table: &str, expression: &str) -> RowCondition {
     let count = format!("SELECT count(*) FROM {table} WHERE NOT ({expression})");
-    prevents(count, &format!("do not meet {expression}"))
+    prevents(count, &format!("against {expression}"))
 }
 
 /// Rows whose key is there more than once.
@@ -33,7 +36,7 @@ pub(super) fn duplicates(table: &str, columns: &str, nulls_are_equal: bool) -> R
         "SELECT coalesce(sum(n), 0)::bigint FROM (SELECT count(*) AS n FROM {table}{present} GROUP BY {columns} \
          HAVING count(*) > 1) AS d"
     );
-    prevents(count, &format!("have the same {columns} as another one"))
+    prevents(count, &format!("with the same {columns} as another one"))
 }
 
 /// Rows that refer to nothing; `references` is what a foreign key says behind its columns.
@@ -50,7 +53,7 @@ pub(super) fn orphans(table: &str, columns: &str, references: &str) -> Option<Ro
         present.join(" AND "),
         equal.join(" AND ")
     );
-    Some(prevents(count, &format!("refer to rows that are not in {parent}")))
+    Some(prevents(count, &format!("with a reference to no row of {parent}")))
 }
 
 /// `a, "b,c"` as its names.

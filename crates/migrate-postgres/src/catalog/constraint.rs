@@ -46,7 +46,8 @@ pub(super) fn constraint(row: &Fields<'_>, names: &Names, owners: &mut Owners, d
         _ => {
             let expression = names.optional(row.optional("expression")).unwrap_or_else(|| valid.clone());
             let expression = without_brackets(&expression);
-            let rest = valid.contains(" NO INHERIT").then(|| "NO INHERIT".to_owned());
+            let behind = valid.rfind(')').map_or("", |at| &valid[at + 1..]).trim();
+            let rest = (!behind.is_empty()).then(|| behind.to_owned());
             let definition = base_definition.with_optional(Facet::Terms, rest);
             (owner.add_constraint(ObjectKind::Check, &owner_name, expression, definition), Rank::Constraint)
         }
@@ -71,7 +72,9 @@ fn behind_columns(written: &str) -> Option<String> {
     let head = written.find('(').map_or("", |at| &written[..at]);
     let modifiers = head.replace("PRIMARY KEY", "").replace("UNIQUE", "");
     let tail = index_tail(written);
-    let terms = format!("{} {}", modifiers.trim(), tail).trim().to_owned();
+    // PostgreSQL 18 says it of the last column.
+    let overlaps = if written.contains(" WITHOUT OVERLAPS)") { "WITHOUT OVERLAPS " } else { "" };
+    let terms = format!("{} {overlaps}{}", modifiers.trim(), tail).trim().to_owned();
     (!terms.is_empty()).then_some(terms)
 }
 

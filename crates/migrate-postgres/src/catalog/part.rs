@@ -1,5 +1,6 @@
 //! What stands on a table or a view: indexes, triggers, rules, statistics and policies.
 
+use longshore_migrate::files::script::{Dialect, tokens_in};
 use longshore_migrate::schema::{Definition, Facet, ObjectKind, ObjectName};
 
 use super::{
@@ -41,6 +42,7 @@ pub(super) fn part(kind: ObjectKind, row: &Fields<'_>, names: &Names, owners: &m
     let (schema, base, name) = (row.text("schema"), row.text("owner"), row.text("name"));
     let owner_name = names.object(schema, base);
     let written = names.meaning(row.text("definition").trim_end_matches(';'));
+    let written = if kind == ObjectKind::Statistics { with_sorted_columns(&written) } else { written };
     let facet = if kind == ObjectKind::Trigger { Facet::Body } else { Facet::Statement };
     let enabled = if kind == ObjectKind::Statistics { None } else { row.optional("enabled").map(str::to_owned) };
     let comment = row.optional("comment");
@@ -66,6 +68,32 @@ pub(super) fn part(kind: ObjectKind, row: &Fields<'_>, names: &Names, owners: &m
     let owner = owners.of(&owner_name, base);
     owner.add(object.clone(), definition);
     owner.make(Rank::Part, object, joined([Some(written), enabled, comment].into_iter().flatten()));
+}
+
+/// The server lists the columns of statistics as the table has them, and their order means nothing.
+fn with_sorted_columns(statement: &str) -> String {
+    let (Some(on), Some(from)) = (statement.find(" ON "), statement.rfind(" FROM ")) else {
+        return statement.to_owned();
+    };
+    let mut depth = 0_usize;
+    let mut columns = vec![String::new()];
+    for token in tokens_in(Dialect::Postgres, &statement[on + 4..from]) {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            "," if depth == 0 => {
+                columns.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(column) = columns.last_mut() {
+            column.push_str(token.text);
+        }
+    }
+    let mut columns: Vec<&str> = columns.iter().map(|column| column.trim()).collect();
+    columns.sort_unstable();
+    format!("{} ON {}{}", &statement[..on], columns.join(", "), &statement[from..])
 }
 
 /// A row-level security policy.

@@ -11,7 +11,7 @@ use longshore_migrate::{
 use super::{PostgresTarget, Retry};
 use crate::{
     catalog::quoted,
-    wire::{Param, Query, Wire},
+    wire::{LASTING, Param, Query, Wire},
 };
 
 /// The pauses before a transaction that could not get a lock is tried again; the last one repeats.
@@ -69,7 +69,8 @@ impl PostgresTarget {
         if !self.has_settings || self.is_open {
             return Ok(());
         }
-        self.wire.batch("RESET ROLE; RESET ALL").map_err(|fault| self.told("RESET ALL", fault))?;
+        let lasting = if self.options.is_pooled { "" } else { LASTING };
+        self.wire.batch(format!("RESET ROLE; RESET ALL; {lasting}")).map_err(|fault| self.told("RESET ALL", fault))?;
         self.has_settings = false;
         Ok(())
     }

@@ -175,7 +175,8 @@ fn several_sources_in_schemas_of_their_own_stand_beside_each_other() {
 
 #[test]
 fn a_name_of_the_target_has_no_credentials() {
-    let mut config = database().config();
+    let database = database();
+    let mut config = database.config();
     config.password("secret");
     let target = PostgresTarget::open(longshore_migrate_postgres::PostgresTargetOptions::new(config)).unwrap();
     assert!(target.name().starts_with("postgres://") && !target.name().contains("secret"), "{}", target.name());

@@ -12,7 +12,7 @@ use crate::fixture::{SQL, look, made_by, migrated};
 pub(crate) type Row = (&'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-pub(crate) const COLUMNS: [Row; 30] = [
+pub(crate) const COLUMNS: [Row; 32] = [
     ("ALTER TABLE accounts DROP COLUMN twice", "column_missing", "column accounts.twice"),
     ("ALTER TABLE accounts ADD COLUMN by_hand text", "column_extra", "column accounts.by_hand"),
     ("ALTER TABLE accounts ALTER COLUMN twice TYPE bigint", "type", "column accounts.twice"),
@@ -36,6 +36,8 @@ pub(crate) const COLUMNS: [Row; 30] = [
     ("ALTER TABLE accounts ALTER COLUMN note TYPE text COLLATE \"POSIX\"", "collation", "column accounts.note"),
     ("ALTER TABLE accounts ALTER COLUMN note TYPE text COLLATE \"default\"", "collation", "column accounts.note"),
     ("ALTER TABLE accounts ALTER COLUMN avatar SET STORAGE MAIN", "storage", "column accounts.avatar"),
+    ("ALTER TABLE accounts ALTER COLUMN note SET COMPRESSION pglz", "options", "column accounts.note"),
+    ("ALTER TABLE accounts ALTER COLUMN avatar SET STORAGE EXTENDED", "storage", "column accounts.avatar"),
     ("COMMENT ON COLUMN accounts.name IS 'another'", "comment", "column accounts.name"),
     ("COMMENT ON TABLE accounts IS NULL", "comment", "table accounts"),
     ("ALTER DOMAIN email DROP NOT NULL", "nullability", "domain email"),

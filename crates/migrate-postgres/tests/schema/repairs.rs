@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use longshore_migrate::{
     MigrateError, Migrator, RepairMode, RepairRequest, RunRequest, Source, files::script::Dialect,
 };
-use longshore_migrate_postgres::{PostgresTarget, PostgresTargetOptions};
+use longshore_migrate_postgres::{PostgresTarget, PostgresTargetOptions, PostgresUrl};
 use longshore_testkit_postgres::{Cluster, TestDatabase};
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 /// Rows in every table, with something that each mutation could lose.
 const ROWS: &str = "
     INSERT INTO accounts (email, name, status, state, home, score, twice, note, tags, avatar)
-        SELECT n || '@example.com', 'name ' || n, CASE WHEN n % 2 = 0 THEN 'new' ELSE 'old' END, 'happy',
+        SELECT n || '@example.com', 'name ' || n, 'new', 'happy',
             ('(street,' || n || ')')::address, n + 0.25, 2 * n, 'note ' || n, ARRAY['a', 'b'], decode('00ff', 'hex')
         FROM generate_series(1, 20) AS n;
     INSERT INTO billing.invoices (account_id, paid, during)
@@ -28,15 +28,27 @@ const ROWS: &str = "
     INSERT INTO child VALUES (2, 'b', 'c');
     REFRESH MATERIALIZED VIEW totals;";
 
-fn migrator(database: &TestDatabase) -> Migrator<'static> {
-    let source = Source::embedded_in(Dialect::Postgres, "app", &[("001_all.up.sql", SQL)]);
-    let target = PostgresTarget::open(PostgresTargetOptions::new(database.config())).unwrap();
-    Migrator::new(Box::new(target), vec![source])
+fn files() -> Source {
+    Source::embedded_in(Dialect::Postgres, "app", &[("001_all.up.sql", SQL)])
 }
 
+fn migrator(database: &TestDatabase) -> Migrator<'static> {
+    let target = PostgresTarget::open(PostgresTargetOptions::new(database.config())).unwrap();
+    Migrator::new(Box::new(target), vec![files()])
+}
+
+/// A database in which the fixture was migrated, with its rows.
 fn filled() -> TestDatabase {
-    let database = Cluster::shared().database();
-    migrator(&database).up(&RunRequest::default()).unwrap();
+    let prepare = |url: String| async move {
+        let made = tokio::task::spawn_blocking(move || {
+            let url: PostgresUrl = url.parse().unwrap();
+            let target = PostgresTarget::open(PostgresTargetOptions::new(url)).unwrap();
+            Migrator::new(Box::new(target), vec![files()]).up(&RunRequest::default()).unwrap();
+        });
+        made.await.unwrap();
+    };
+    let hash = longshore_migrate::files::checksum::sha256_hex(SQL.as_bytes());
+    let database = Cluster::shared().database_from(&format!("repair_{}", &hash[..12]), prepare);
     database.sql(ROWS);
     database
 }
@@ -63,11 +75,9 @@ fn repaired(database: &TestDatabase, change: &str) -> Result<Option<String>, Str
     database.sql(change);
     let changed = values(database);
     let mut migrator = migrator(database);
-    if migrator.verify().unwrap().ok {
-        return Err("verify finds nothing".to_owned());
-    }
     let plan = migrator.repair(&RepairRequest::default());
     let plan = match plan {
+        Ok(plan) if plan.steps.is_empty() => return Err("nothing is found".to_owned()),
         Ok(plan) => plan,
         Err(MigrateError::NoRepair { reasons }) => {
             let said = reasons.iter().map(|reason| format!("{reason}: {}", reason.hint.clone().unwrap_or_default()));
@@ -75,7 +85,7 @@ fn repaired(database: &TestDatabase, change: &str) -> Result<Option<String>, Str
         }
         Err(error) => return Err(error.to_string()),
     };
-    if values(database) != changed || migrator.verify().unwrap().ok {
+    if values(database) != changed {
         return Err("the plan alone has changed something".to_owned());
     }
     let steps = |steps: &[longshore_migrate::report::RepairStep]| {
@@ -184,6 +194,19 @@ fn what_stands_on_a_changed_column_is_kept_with_its_rights() {
 }
 
 #[test]
+fn functions_over_rows_of_tables_and_views_are_made_behind_them() {
+    let database = filled();
+    database.sql(
+        "CREATE FUNCTION open_ones() RETURNS SETOF open_invoices LANGUAGE sql AS 'SELECT * FROM open_invoices';
+         CREATE OR REPLACE VIEW open_invoices AS SELECT i.id, a.name, a.state FROM billing.invoices i
+             JOIN accounts a ON a.id = i.account_id WHERE i.paid",
+    );
+    migrator(&database).repair(&apply()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(migrator(&database).verify().unwrap().ok);
+    assert_eq!(database.sql("SELECT count(*) FROM open_ones()"), [[Some("10".to_owned())]]);
+}
+
+#[test]
 fn a_counter_that_was_made_again_goes_on_behind_its_numbers() {
     let database = filled();
     database.sql("DROP SEQUENCE billing.invoices_id_seq CASCADE; ALTER TABLE accounts ALTER COLUMN id DROP IDENTITY");
@@ -199,15 +222,15 @@ fn rows_that_do_not_fit_are_counted_and_refused_before_anything_runs() {
     #[rustfmt::skip]
     let cases = [
         ("ALTER TABLE accounts DROP CONSTRAINT accounts_name_status_key; UPDATE accounts SET name = 'same', status = 'new' WHERE twice <= 6",
-            "no_repair", "3 rows of accounts have the same name, status as another one"),
+            "no_repair", "there are 3 rows of accounts with the same name, status as another one"),
         ("ALTER TABLE accounts DROP CONSTRAINT accounts_score; UPDATE accounts SET score = -1 WHERE twice = 2",
-            "no_repair", "1 row of accounts"),
+            "no_repair", "there is 1 row of accounts against (score"),
         ("ALTER TABLE billing.invoices DROP CONSTRAINT invoices_account_id_fkey; UPDATE billing.invoices SET account_id = 7000 WHERE id <= 2",
-            "no_repair", "2 rows of billing.invoices refer to rows that are not in public.accounts"),
+            "no_repair", "there are 2 rows of billing.invoices with a reference to no row of public.accounts"),
         ("ALTER TABLE billing.invoices ALTER COLUMN account_id DROP NOT NULL; UPDATE billing.invoices SET account_id = NULL WHERE id = 3",
-            "no_repair", "1 row of billing.invoices in account_id"),
+            "no_repair", "there is 1 row of billing.invoices without a value in account_id"),
         ("ALTER TABLE billing.invoices DROP COLUMN account_id CASCADE",
-            "no_repair", "20 rows of billing.invoices would have no value in account_id"),
+            "no_repair", "there are 20 rows of billing.invoices without a value for the new column account_id"),
         ("ALTER TABLE accounts ALTER COLUMN twice TYPE text USING 'x' || twice",
             "no_repair", "invalid input syntax for type integer"),
         ("ALTER TABLE accounts ALTER COLUMN score TYPE numeric(10, 3); UPDATE accounts SET score = 1.234 WHERE twice <= 4",

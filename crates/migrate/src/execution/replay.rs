@@ -108,7 +108,15 @@ impl Chain {
         for migration in migrations {
             // Only the migrations before it have created anything here.
             if let Err(error) = perform(scratch.as_mut(), migration, Direction::Up, Stage::Scratch, &|_| true) {
-                return Ok(growing.broken(Broken::new(&migration.id, &error)));
+                // A lost connection says nothing of the file.
+                return match error.into_outside_cause() {
+                    Ok(cause) if !matches!(cause, OutsideCause::Denied { .. }) => Err(cause.into()),
+                    Ok(cause) => {
+                        let error = RunError::Target(cause.into());
+                        Ok(growing.broken(Broken::new(&migration.id, &error)))
+                    }
+                    Err(error) => Ok(growing.broken(Broken::new(&migration.id, &error))),
+                };
             }
             growing.add(&migration.id, scratch.changes()?);
         }

@@ -155,6 +155,9 @@ impl Migrator<'_> {
     fn try_out(&mut self, survey: &Survey, plan: &[Planned]) -> Result<Vec<Finding>, MigrateError> {
         let mut scratch = self.target.scratch()?;
         let is_ours = |object: &ObjectName| !survey.chain.touching(object).is_empty();
+        if let Some(setting) = self.target.dialect().without_looking_into_bodies() {
+            scratch.execute(setting)?;
+        }
         for definition in self.target.definitions()? {
             // What is not ours may want a module, a function or a collation that only the application has.
             let made = scratch.execute(&definition.sql);

@@ -90,9 +90,17 @@ pub fn repair(
         if standing.is_pending() && !standing.is_reached && bounds(&standing.id) == Bounds::Statements {
             break;
         }
+        // What refuses a transaction cannot run in that of the repair, so its objects are made one by one.
+        let by_parts = standing.presence == Some(Presence::Absent) && bounds(&standing.id) == Bounds::Statements;
+        if by_parts {
+            plan.extend(complete(standing, survey, &mut workshop));
+            plan.extend((!standing.is_applied()).then(|| mark(standing)));
+            continue;
+        }
         plan.extend(steps(standing, survey, conflicts, &mut workshop));
     }
-    let asked = unseen_data_work(&plan, survey, materials);
+    let mut asked = unseen_data_work(&plan, survey, materials);
+    asked.extend(data_work_alone(survey, materials, bounds));
     if asked.is_empty() { Ok(plan) } else { Err(asked) }
 }
 
@@ -120,6 +128,27 @@ fn unseen_data_work(plan: &[Planned], survey: &Survey, materials: &Materials) ->
         );
         let finding = Finding::new(FindingKind::DataWork, id.to_string(), message);
         Some(finding.hint("mark it as applied if that was done, otherwise run only this migration"))
+    });
+    asked.collect()
+}
+
+/// What changes data outside of a transaction is not run by a repair, which could not take it back.
+fn data_work_alone(survey: &Survey, materials: &Materials, bounds: &dyn Fn(&MigrationId) -> Bounds) -> Vec<Finding> {
+    let absent = survey.standings.iter().filter(|standing| {
+        standing.is_applied()
+            && standing.presence == Some(Presence::Absent)
+            && bounds(&standing.id) == Bounds::Statements
+    });
+    let asked = absent.filter_map(|standing| {
+        let statements = materials.of(survey.chain.place(&standing.id)?)?;
+        let first = *data_statements(statements).first()?;
+        let message = format!(
+            "nothing of it is there, and it changes data outside of a transaction (line {}: {})",
+            first.line,
+            first.in_short()
+        );
+        let finding = Finding::new(FindingKind::DataWork, standing.id.to_string(), message);
+        Some(finding.hint("mark it as rolled back, then run only this migration"))
     });
     asked.collect()
 }

@@ -3,7 +3,8 @@ pub(crate) mod selected;
 use std::sync::Arc;
 
 use longshore_core::{
-    ClaimNumber, Filter, Job, JobDetail, JobId, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest, Selection,
+    ClaimNumber, Filter, Job, JobDetail, JobId, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest, PageCursor,
+    Selection,
 };
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
@@ -38,15 +39,16 @@ pub(crate) async fn job(parts: Arc<Parts>, id: JobId) -> Result<Option<JobDetail
 pub(crate) async fn jobs(parts: Arc<Parts>, request: JobPageRequest) -> Result<JobPage, Fault> {
     let transaction = parts.pool.begin_reading().await?;
     let limit = request.limit.clamp(1, PAGE_MAX) as usize;
+    let after = request.after.as_ref().map(PageCursor::id);
     // One more than requested shows whether there is a next page.
     let mut jobs = match &request.selection {
-        Selection::Jobs(ids) => named(&transaction, ids, request.after, limit + 1).await?,
-        Selection::Matching(filter) => matching(&transaction, filter, request.after, limit + 1).await?,
+        Selection::Jobs(ids) => named(&transaction, ids, after, limit + 1).await?,
+        Selection::Matching(filter) => matching(&transaction, filter, after, limit + 1).await?,
     };
     transaction.commit().await?;
     let has_more = jobs.len() > limit;
     jobs.truncate(limit);
-    let next = jobs.last().map(|job| job.id).filter(|_| has_more);
+    let next = jobs.last().map(|job| job.id.into()).filter(|_| has_more);
     Ok(JobPage { jobs, next })
 }
 

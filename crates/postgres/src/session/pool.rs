@@ -2,26 +2,31 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use longshore_core::StoreError;
+use longshore_core::{OutsideCause, StoreError};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{AsyncMessage, Config, Error, Row};
 
 use super::fault::{ErrorContext, Fault};
-use super::sql::in_schema;
+use super::sql::{Sql, in_schema};
 use super::standing::{drive, in_words};
-use super::statements::{BEGIN, Call, Session};
+use super::statements::{BEGIN, Call, Parameter, Session};
 use crate::options::PostgresOptions;
 use longshore_postgres_server::connect_with;
 
-/// The settings of a connection. A plan that was made while a table was empty would keep its sequential scan. Without the
-/// third one the server plans a statement with many arrays anew each time, which takes longer than a small claim.
+/// The settings of a connection, whatever its role has. A plan that was made while a table was empty would keep its
+/// sequential scan. Without the third one the server plans a statement with many arrays anew each time, which takes longer
+/// than a small claim. A session that waits for work is no idle one; older servers do not know such a limit.
 const SETTINGS: &str = "SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan; \
-                        SET default_transaction_isolation = 'read committed'";
+    SET default_transaction_isolation = 'read committed'; \
+    SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout' AND setting <> '0'";
 /// What reads has conditions that may be left out, and its best plan depends on them.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = auto; \
                              LOCK TABLE ONLY longshore.job IN ACCESS SHARE MODE";
+/// How long to wait for a connection of this process when the server gives no other one.
+const SHARE_WAIT: Duration = Duration::from_secs(2);
 
 /// The connections for statements: made when they are needed, kept while the store is open.
 #[derive(Clone, Debug)]
@@ -36,6 +41,8 @@ struct Shared {
     handle: Handle,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Session>>,
+    /// A connection is idle again.
+    returned: Notify,
     /// When a connection was last lost or could not be made, by the store's clock.
     last_loss: Mutex<Option<Duration>>,
 }
@@ -50,6 +57,7 @@ impl Pool {
                 handle,
                 permits,
                 idle: Mutex::default(),
+                returned: Notify::new(),
                 last_loss: Mutex::default(),
             }),
         }
@@ -61,9 +69,29 @@ impl Pool {
         let permit = Arc::clone(&shared.permits).acquire_owned().await.map_err(|_| shared.context.closed())?;
         let session = match shared.idle() {
             Some(session) => session,
-            None => self.connect().await?,
+            None => self.connect_or_share().await?,
         };
         Ok(PooledSession { session: Some(session), shared: Arc::clone(shared), _permit: permit })
+    }
+
+    /// A new connection. If the server has none left, the next one that others of this pool give back.
+    async fn connect_or_share(&self) -> Result<Session, StoreError> {
+        let refused = match self.connect().await {
+            Err(StoreError::Outside(cause @ OutsideCause::TooManyConnections { .. })) => cause,
+            answer => return answer,
+        };
+        let shared = &self.shared;
+        let until = Instant::now() + SHARE_WAIT;
+        loop {
+            let returned = shared.returned.notified();
+            if let Some(session) = shared.idle() {
+                return Ok(session);
+            }
+            let is_alone = shared.permits.available_permits() + 1 >= shared.options.connections_max;
+            if is_alone || timeout_at(until, returned).await.is_err() {
+                return Err(refused.into());
+            }
+        }
     }
 
     /// A connection in a transaction.
@@ -160,7 +188,7 @@ impl Shared {
     fn idle(&self) -> Option<Session> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(session) = idle.pop() {
-            if !session.client.is_closed() {
+            if session.is_usable() {
                 return Some(session);
             }
         }
@@ -168,8 +196,9 @@ impl Shared {
     }
 
     fn keep(&self, session: Session) {
-        if !session.client.is_closed() && !self.permits.is_closed() {
+        if session.is_usable() && !self.permits.is_closed() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            self.returned.notify_one();
         }
     }
 }
@@ -180,6 +209,41 @@ pub(crate) struct PooledSession {
     session: Option<Session>,
     shared: Arc<Shared>,
     _permit: OwnedSemaphorePermit,
+}
+
+/// A statement that is a transaction by itself has the isolation that the role has as its default. A session of ours sets
+/// that; behind a pooler each statement says it.
+impl PooledSession {
+    /// Runs a statement and gives its rows.
+    pub(crate) async fn query(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+        self.committed(Session::query(self, sql, parameters)).await
+    }
+
+    /// Runs a statement that gives at most one row.
+    pub(crate) async fn query_opt(
+        &self,
+        sql: &'static Sql,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Option<Row>, Error> {
+        self.committed(Session::query_opt(self, sql, parameters)).await
+    }
+
+    /// Runs a statement and gives the number of rows that it changed.
+    pub(crate) async fn execute(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<u64, Error> {
+        self.committed(Session::execute(self, sql, parameters)).await
+    }
+
+    async fn committed<T>(&self, statement: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if !self.shared.options.is_pooled {
+            return statement.await;
+        }
+        // Sent together, in this order.
+        let (begun, answer, committed) =
+            tokio::join!(biased; self.client.batch_execute(BEGIN), statement, self.client.batch_execute("COMMIT"));
+        begun?;
+        let answer = answer?;
+        committed.map(|()| answer)
+    }
 }
 
 impl Deref for PooledSession {

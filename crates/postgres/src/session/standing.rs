@@ -191,5 +191,8 @@ pub(super) async fn drive(
 
 /// A connection was lost, in words for the log.
 pub(super) fn in_words(error: Option<&tokio_postgres::Error>) -> Arc<str> {
-    error.map_or_else(|| "the server closed the connection".into(), |error| error.to_string().into())
+    error.map_or_else(
+        || "the server closed the connection".into(),
+        |error| longshore_postgres_server::in_words(error).into(),
+    )
 }

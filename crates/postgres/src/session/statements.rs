@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use postgres_types::{ToSql, Type};
@@ -25,13 +26,21 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     schema: Arc<str>,
     is_pooled: bool,
+    /// Whether the server refused to write in it.
+    is_read_only: AtomicBool,
     /// Empty behind a pooler.
     prepared: Mutex<HashMap<&'static str, Statement>>,
 }
 
 impl Session {
     pub(crate) fn new(client: Client, schema: Arc<str>, is_pooled: bool) -> Self {
-        Self { client, schema, is_pooled, prepared: Mutex::default() }
+        Self { client, schema, is_pooled, is_read_only: AtomicBool::new(false), prepared: Mutex::default() }
+    }
+
+    /// Whether it can be used again. One that could not write is of no use: another one may be of another server, or of a
+    /// role that may write again.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.client.is_closed() && !self.is_read_only.load(Ordering::Relaxed)
     }
 
     /// The schema of our objects.
@@ -47,11 +56,12 @@ impl Session {
     /// Runs a statement and gives its rows.
     pub(crate) async fn query(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         if self.is_pooled {
-            return self.client.query_typed(&sql.text_in(&self.schema), parameters).await;
+            let answer = self.client.query_typed(&sql.text_in(&self.schema), parameters).await;
+            return answer.inspect_err(|error| self.learn_from(error));
         }
         let statement = self.prepare(sql, parameters).await?;
         let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
-        self.client.query(&statement, &values).await.inspect_err(|error| self.forget_if_stale(error))
+        self.client.query(&statement, &values).await.inspect_err(|error| self.learn_from(error))
     }
 
     /// Runs a statement that gives at most one row.
@@ -68,11 +78,12 @@ impl Session {
     /// Runs a statement and gives the number of rows that it changed.
     pub(crate) async fn execute(&self, sql: &'static Sql, parameters: &[Parameter<'_>]) -> Result<u64, Error> {
         if self.is_pooled {
-            return self.client.execute_typed(&sql.text_in(&self.schema), parameters).await;
+            let answer = self.client.execute_typed(&sql.text_in(&self.schema), parameters).await;
+            return answer.inspect_err(|error| self.learn_from(error));
         }
         let statement = self.prepare(sql, parameters).await?;
         let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
-        self.client.execute(&statement, &values).await.inspect_err(|error| self.forget_if_stale(error))
+        self.client.execute(&statement, &values).await.inspect_err(|error| self.learn_from(error))
     }
 
     /// Runs statements one after the other in one round trip, each for itself, and gives the rows of each. The error is
@@ -135,15 +146,19 @@ impl Session {
     }
 
     /// A migration may change what a statement gives, and somebody may discard the statements of the session.
-    fn forget_if_stale(&self, error: &Error) {
+    fn learn_from(&self, error: &Error) {
+        if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) {
+            self.is_read_only.store(true, Ordering::Relaxed);
+        }
         if is_stale_statement(error) {
             self.prepared.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
     }
 }
 
-/// Whatever the role's default is: the statements expect to see what others have committed meanwhile.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// Whatever the role's default is: the statements expect to see what others have committed meanwhile. Whether the
+/// transaction may write is left to the server: an administrator may have made it read-only.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Whether the server does not know, or cannot use any more, a statement that was prepared before.
 pub(super) fn is_stale_statement(error: &Error) -> bool {

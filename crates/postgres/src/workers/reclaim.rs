@@ -20,11 +20,10 @@ use crate::workers::reclaim::lost_worker::LostWorker;
 use crate::workers::reclaim::take_over::{End, TakeOver};
 use crate::workers::reclaim::worker_search::{Found, WorkerSearch};
 
-/// How long a process waits between two looks, so that a death is found within a second although it must be confirmed.
-/// The ring keeps the cost of many processes small (see `rounds`), so that every process may look as often.
-const LOOK: Duration = Duration::from_millis(500);
-/// The same where there is no worker but its own.
-const LOOK_ALONE: Duration = Duration::from_secs(1);
+/// How long a process waits between two looks, so that a death is seen within a second. The ring keeps the cost of many
+/// processes small (see `rounds`), so that every process may look as often. No statement runs more often than that while
+/// there is nothing to do.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How many steps of one look give jobs the settings of their types.
 const SETTINGS_STEPS: u32 = 1;
@@ -54,9 +53,8 @@ pub(crate) async fn reclaim(parts: Arc<Parts>) -> Result<Reclaimed, Fault> {
     repeated(|| check_children(&parts)).await?;
     apply_settings(&parts, SETTINGS_STEPS).await?;
     let overdue = repeated(|| end_overdue(&parts)).await?;
-    let Found { lost, suspects, has_others } = WorkerSearch::new(&parts).find().await?;
-    let next = if has_others { LOOK } else { LOOK_ALONE };
-    let mut reclaimed = Reclaimed { overdue, next, ..Reclaimed::default() };
+    let Found { lost, suspects } = WorkerSearch::new(&parts).find().await?;
+    let mut reclaimed = Reclaimed { overdue, next: LOOK, ..Reclaimed::default() };
     for worker in &lost {
         take_over(&parts, worker, &mut reclaimed).await?;
     }

@@ -83,7 +83,8 @@ pub(super) async fn guard(
     let ended = standing.ended();
     drop(standing);
     let reason = ended.await;
-    tracing::warn!(worker, %reason, "the connection that shows that a worker lives has ended");
+    // The worker tells of it, and how it goes on.
+    tracing::debug!(worker, %reason, "the connection that shows that a worker lives has ended");
     let mut pause = PAUSE;
     let mut is_written = write(&pool, sql!("workers/lose_session"), worker, session_key).await;
     say_lost.send_replace(Some(reason));

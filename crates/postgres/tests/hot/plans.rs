@@ -50,7 +50,7 @@ const HOT: [HotStatement; 16] = [
     hot!(
         "outcomes/complete_jobs",
         "text, bigint[], bigint[], bigint[], bigint[], json[], bigint[], bigint[]",
-        "'w1', '{300001,300002}', '{1,1}', '{0,0}', '{1,NULL}', '{NULL,NULL}', '{300001}', '{1}'"
+        "'w1', '{300001,300002}', '{1,1}', '{0,0}', '{1,-1}', '{NULL,NULL}', '{300001}', '{1}'"
     ),
     hot!(
         "outcomes/end_attempts",

@@ -1,26 +1,15 @@
-pub(crate) mod changes;
-mod subscription;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
-
-use longshore_core::Interest;
-
-use changes::Changes;
-use subscription::Subscriber;
+use longshore_core::{Changes, Interest, Subscribers, Subscription};
 
 use crate::database::quiet::quietly;
-
-pub(crate) use subscription::Subscription;
 
 /// The source of wake-ups: every commit of this store that makes work available, and every commit of another connection
 /// that the writer notices.
 #[derive(Debug)]
 pub(crate) struct Hints {
-    subscribers: Mutex<Vec<Arc<Subscriber>>>,
-    /// How many those are: asked before each commit, so it needs no lock.
-    subscriber_count: AtomicUsize,
+    subscribers: Arc<Subscribers>,
     /// Whether the operating system reports writes to the log.
     is_log_watched: AtomicBool,
     /// Whether the log was written since the writer last checked.
@@ -30,8 +19,7 @@ pub(crate) struct Hints {
 impl Hints {
     pub(crate) fn new() -> Self {
         Self {
-            subscribers: Mutex::default(),
-            subscriber_count: AtomicUsize::new(0),
+            subscribers: Arc::default(),
             is_log_watched: AtomicBool::new(false),
             is_log_written: AtomicBool::new(false),
         }
@@ -43,10 +31,8 @@ impl Hints {
             // A later subscriber starts with its own read.
             return;
         }
-        let wakers: Vec<Waker> = self.all().iter().filter_map(|subscriber| subscriber.tell(changes)).collect();
-        // After the locks: who is woken may subscribe or end its subscription.
         // A waker is foreign code.
-        wakers.into_iter().for_each(|waker| quietly(|| waker.wake()));
+        self.subscribers.tell(changes).into_iter().for_each(|waker| quietly(|| waker.wake()));
     }
 
     /// Tells everybody, because nobody knows what has changed.
@@ -56,7 +42,7 @@ impl Hints {
 
     /// Whether there are subscribers. Without them, nobody needs to watch the file.
     pub(crate) fn has_subscribers(&self) -> bool {
-        self.subscriber_count.load(Ordering::Relaxed) > 0
+        self.subscribers.has_any()
     }
 
     pub(crate) fn is_log_watched(&self) -> bool {
@@ -81,21 +67,7 @@ impl Hints {
         self.is_log_written.swap(false, Ordering::Relaxed)
     }
 
-    pub(crate) fn subscribe(self: &Arc<Self>, interest: Interest) -> Subscription {
-        let subscriber = Arc::new(Subscriber::new(interest));
-        let mut all = self.all();
-        all.push(Arc::clone(&subscriber));
-        self.subscriber_count.store(all.len(), Ordering::Relaxed);
-        Subscription { subscriber, hints: Arc::clone(self) }
-    }
-
-    fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
-        let mut all = self.all();
-        all.retain(|other| !Arc::ptr_eq(other, subscriber));
-        self.subscriber_count.store(all.len(), Ordering::Relaxed);
-    }
-
-    fn all(&self) -> MutexGuard<'_, Vec<Arc<Subscriber>>> {
-        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn subscribe(&self, interest: Interest) -> Subscription {
+        self.subscribers.subscribe(interest)
     }
 }

@@ -1,7 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use longshore_core::{ClaimNumber, Fence, JobId, Lease, MoveState, Timestamp, WorkerId};
+use longshore_core::{Changes, ClaimNumber, Fence, JobId, Lease, MoveState, Timestamp, WorkerId};
 use rusqlite::Connection;
 
 use crate::database::fault::{Fault, is_outside};
@@ -12,7 +12,6 @@ use crate::moving::fence;
 use crate::schema;
 use crate::upkeep::counts::Counts;
 use crate::workers::held::HeldLeases;
-use crate::writing::hints::changes::Changes;
 
 /// The state that belongs to one writing connection.
 pub(crate) struct Session {

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Console, Failure, FailureType, Filter, JobId, JobPageRequest, Maintenance, Outcome, Priority, QueueChange,
-    Refusal, Retention, Selection, Status, Store,
+    Action, Console, Failure, FailureType, Filter, JobId, JobPageRequest, Maintenance, Outcome, PageCursor, Priority,
+    QueueChange, Refusal, Retention, Selection, Status, Store,
 };
 
 use crate::database::{Database, job};
@@ -18,9 +18,9 @@ fn with_status(statuses: &[Status]) -> Selection {
 async fn page(
     database: &Database,
     selection: Selection,
-    after: Option<JobId>,
+    after: Option<PageCursor>,
     limit: u32,
-) -> (Vec<i64>, Option<JobId>) {
+) -> (Vec<i64>, Option<PageCursor>) {
     let page = database.store.jobs(JobPageRequest { selection, after, limit }).await.unwrap();
     (page.jobs.iter().map(|job| job.id.0).collect(), page.next)
 }

@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
-    Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 
 use super::{FaultStore, Operation};
@@ -44,6 +44,14 @@ impl<S: Console> Console for FaultStore<S> {
 
     fn maintain(&self, maintenance: Maintenance) -> StoreFuture<'_, Maintained> {
         self.meet(Operation::Maintain, move |inner| inner.maintain(maintenance))
+    }
+
+    fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {
+        self.meet(Operation::Read, move |inner| inner.id_range())
+    }
+
+    fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>> {
+        self.meet(Operation::Act, move |inner| inner.take_id_range(range))
     }
 
     fn health(&self) -> StoreFuture<'_, Health> {

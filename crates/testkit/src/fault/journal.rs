@@ -13,11 +13,15 @@ pub(super) struct Journal {
     pub(super) beginnings: Vec<usize>,
     /// What every look for dead workers says about the next one, where a test says so.
     pub(super) next_look: Option<Duration>,
+    /// Whether no call is answered.
+    pub(super) is_gone: bool,
 }
 
 impl Journal {
-    pub(super) fn note(&mut self, operation: Operation) {
+    /// Says whether the call is not answered.
+    pub(super) fn note(&mut self, operation: Operation) -> bool {
         self.calls.push(operation);
+        self.is_gone
     }
 
     pub(super) fn calls(&self, operation: Operation) -> usize {

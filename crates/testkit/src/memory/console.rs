@@ -1,6 +1,6 @@
 use longshore_core::{
-    Action, Actioned, Console, Health, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage, LogRequest,
-    Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
 };
 
 use crate::memory::MemoryStore;
@@ -70,6 +70,20 @@ impl Console for MemoryStore {
         self.quietly(move |state, moment| {
             state.pass(Passing::Never)?;
             Ok(state.maintain(process, maintenance, moment.now))
+        })
+    }
+
+    fn id_range(&self) -> StoreFuture<'_, Option<IdRange>> {
+        self.quietly(move |state, _| Ok(IdRange::after(state.last_id)))
+    }
+
+    fn take_id_range(&self, range: IdRange) -> StoreFuture<'_, Option<IdRange>> {
+        self.quietly(move |state, _| {
+            if state.rows.is_empty() {
+                // An id is never given again, so a database never goes back to a lower range.
+                state.last_id = state.last_id.max(range.before_first());
+            }
+            Ok(IdRange::after(state.last_id))
         })
     }
 

@@ -7,14 +7,11 @@ const PAGE_MAX: u32 = 1000;
 impl State {
     pub(super) fn jobs(&self, request: &JobPageRequest) -> JobPage {
         let limit = request.limit.clamp(1, PAGE_MAX) as usize;
-        let mut found = self
-            .rows
-            .values()
-            .rev()
-            .map(|row| &row.job)
-            .filter(|job| request.after.is_none_or(|after| job.id < after) && is_selected(job, &request.selection));
+        let mut found = self.rows.values().rev().map(|row| &row.job).filter(|job| {
+            request.after.as_ref().is_none_or(|after| job.id < after.id()) && is_selected(job, &request.selection)
+        });
         let jobs: Vec<Job> = found.by_ref().take(limit).cloned().collect();
-        let next = found.next().and_then(|_| jobs.last()).map(|job| job.id);
+        let next = found.next().and_then(|_| jobs.last()).map(|job| job.id.into());
         JobPage { jobs, next }
     }
 

@@ -34,7 +34,7 @@ impl<H: Harness> Run<H> {
     pub(super) async fn look_at_a_page(&mut self) {
         let known = self.known();
         let selection = draw::selection(&mut self.random, &known);
-        let after = draw::is_lucky(&mut self.random, 0.5).then(|| JobId(self.random.i64(..200)));
+        let after = draw::is_lucky(&mut self.random, 0.5).then(|| JobId(self.random.i64(..200)).into());
         let request = JobPageRequest { selection: selection.clone(), after, limit: self.random.u32(1..20) };
         self.trail.both(&self.main, &format!("{request:?}"), |store| store.jobs(request.clone())).await;
         self.trail.both(&self.main, &format!("count {selection:?}"), |store| store.count(selection.clone())).await;

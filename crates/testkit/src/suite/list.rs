@@ -164,6 +164,10 @@ macro_rules! store_suite {
                 every_attempt_that_did_not_simply_succeed_is_kept
                 a_failed_attempt_keeps_its_own_error
                 an_attempt_that_never_began_tells_no_beginning;
+            id_range:
+                an_empty_database_takes_a_range_and_gives_its_ids_from_then_on
+                a_database_with_jobs_keeps_its_range
+                a_database_never_gives_lower_ids_again;
             lapse:
                 a_worker_that_does_not_extend_its_lease_loses_its_jobs
                 a_worker_learns_that_its_lease_had_ended

@@ -2,6 +2,7 @@
 
 pub mod edit;
 pub mod health;
+pub mod id_range;
 pub mod maintain;
 pub mod move_by_hand;
 pub mod moving;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use longshore_core::{Job, JobPageRequest, Selection, Timestamp};
 use serde::Serialize;
 
@@ -15,9 +17,18 @@ use crate::suggestion::closest;
 /// A page of jobs in JSON.
 #[derive(Serialize)]
 struct Page {
-    jobs: Vec<Job>,
+    jobs: Vec<PlacedJob>,
     /// A string, because clients must only pass a cursor back and not compute with it.
     next: Option<String>,
+}
+
+/// A job, and in which of several databases it is.
+#[derive(Serialize)]
+struct PlacedJob {
+    #[serde(flatten)]
+    job: Job,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<Arc<str>>,
 }
 
 /// Lists the selected jobs, newest first.
@@ -30,16 +41,22 @@ pub(in crate::commands) async fn list(
     let database = Database::open(context, Prepare::Nothing).await?;
     let request = JobPageRequest { selection: selection.clone(), after: page.after, limit: page.limit };
     let found = database.jobs(request).await?;
-    let page = Page { jobs: found.jobs, next: found.next.map(|id| id.to_string()) };
     let now = context.now();
-    context.output.result(&page, |output| output.table(&columns(&page.jobs, now)))?;
-    if page.jobs.is_empty() && context.output.format() == Format::Words {
+    let (is_empty, next) = (found.jobs.is_empty(), found.next.map(|cursor| cursor.to_string()));
+    if context.output.format() == Format::Json {
+        let place = |job: Job| PlacedJob { database: database.place_of(job.id), job };
+        let page = Page { jobs: found.jobs.into_iter().map(place).collect(), next: next.clone() };
+        context.output.document(&page)?;
+    } else {
+        context.output.table(&columns(&found.jobs, now))?;
+    }
+    if is_empty && context.output.format() == Format::Words {
         context.output.note(format!("no job matches{}", probably_meant(context, &database, &selection).await));
     }
-    if let Some(next) = &page.next {
+    if let Some(next) = &next {
         context.output.note(format!("there are more: add --after {next}"));
     }
-    Ok(Exit::Done)
+    Ok(database.exit_when_shown(context))
 }
 
 /// The type or the queue that was probably meant by a filter that nothing matches, in words.

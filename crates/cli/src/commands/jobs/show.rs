@@ -1,4 +1,8 @@
+use std::sync::Arc;
+
 use longshore_core::{Attempt, Job, JobDetail, JobId, Timestamp};
+
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -11,8 +15,17 @@ use crate::output::table::{Table, printable};
 pub(super) async fn run(context: &Context, id: JobId) -> anyhow::Result<Exit> {
     let database = Database::open(context, Prepare::Nothing).await?;
     let detail = read_detail(&database, id).await?;
-    print_detail(context, &detail)?;
+    print_detail(context, &detail, database.place_of(id))?;
     Ok(Exit::Done)
+}
+
+/// A job in JSON, and in which of several databases it is.
+#[derive(Serialize)]
+struct PlacedDetail<'a> {
+    #[serde(flatten)]
+    detail: &'a JobDetail,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<Arc<str>>,
 }
 
 /// Reads one job. Fails if it does not exist.
@@ -21,11 +34,18 @@ pub(in crate::commands) async fn read_detail(database: &Database, id: JobId) -> 
 }
 
 /// Prints one job with its attempts.
-pub(in crate::commands) fn print_detail(context: &Context, detail: &JobDetail) -> anyhow::Result<()> {
+pub(in crate::commands) fn print_detail(
+    context: &Context,
+    detail: &JobDetail,
+    database: Option<Arc<str>>,
+) -> anyhow::Result<()> {
     let now = context.now();
-    context.output.result(detail, |output| {
+    context.output.result(&PlacedDetail { detail, database: database.clone() }, |output| {
         for line in fact_lines(detail, now) {
             output.line(line)?;
+        }
+        if let Some(database) = database {
+            output.line(format!("{:<14}{database}", "database"))?;
         }
         if detail.attempts.is_empty() {
             return Ok(());

@@ -50,6 +50,7 @@ pub(in crate::commands) fn busy() -> Report {
         workers: Workers { alive: 2, dead: 1, slots: 8, running: 3 },
         next_due_at: Some(NOW.after(Duration::from_secs(300))),
         findings: vec![Finding::new("x", "dead letters grow: 2 in the last hour".to_owned(), "longshore dead list")],
+        unreachable: Vec::new(),
     }
 }
 
@@ -71,6 +72,7 @@ fn an_empty_database_says_little() {
         workers: Workers::new(&[]),
         next_due_at: None,
         findings: Vec::new(),
+        unreachable: Vec::new(),
         ..busy()
     };
     let expected = "\

@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
 
-use longshore::DatabaseUrl;
 use longshore_core::{
     Action, Actioned, Clock, Filter, Job, JobId, JobPageRequest, LogRequest, QueueChange, Refusal, Selection, Status,
     SystemClock,
@@ -11,8 +10,9 @@ use super::update::TopEvent;
 use crate::arguments::Durability;
 use crate::commands::status::{MINUTES, Report};
 use crate::database::Database;
-use crate::doctor::{Finding, judge};
+use crate::doctor::{Finding, examine};
 use crate::error_report::ErrorReport;
+use crate::settings::databases::Databases;
 
 /// The most jobs that are listed.
 const JOBS_MAX: u32 = 200;
@@ -24,7 +24,7 @@ const OVERVIEWS_A_HEALTH: u64 = 5;
 /// Reads and changes the database. An error closes it, and the next request opens it again.
 #[derive(Debug)]
 pub(super) struct Reader {
-    url: DatabaseUrl,
+    databases: Databases,
     durability: Durability,
     database: Option<Database>,
     /// The types of the configuration.
@@ -36,12 +36,12 @@ pub(super) struct Reader {
 impl Reader {
     /// A reader of an open database.
     pub(super) fn new(
-        url: DatabaseUrl,
+        databases: Databases,
         durability: Durability,
         database: Database,
         configured: BTreeSet<String>,
     ) -> Self {
-        Self { url, durability, database: Some(database), configured, findings: Vec::new(), overviews: 0 }
+        Self { databases, durability, database: Some(database), configured, findings: Vec::new(), overviews: 0 }
     }
 
     /// Does what is asked. Never fails: an error is an event too.
@@ -65,9 +65,9 @@ impl Reader {
         if let Some(database) = &self.database {
             return Ok(database.clone());
         }
-        let (url, durability) = (self.url.clone(), self.durability);
+        let (databases, durability) = (self.databases.clone(), self.durability);
         // Opening may wait for a lock; the screen does not.
-        let database = tokio::task::spawn_blocking(move || Database::open_existing(&url, durability)).await??;
+        let database = tokio::task::spawn_blocking(move || Database::open_existing(&databases, durability)).await??;
         self.database = Some(database.clone());
         Ok(database)
     }
@@ -90,12 +90,12 @@ impl Reader {
         let stats = database.stats(MINUTES).await?;
         let workers = database.workers().await?;
         if self.overviews.is_multiple_of(OVERVIEWS_A_HEALTH) {
-            self.findings = judge(&database.health().await?, &self.configured);
+            self.findings = examine(database, &self.configured).await?.0;
         }
         self.overviews += 1;
         let jobs = jobs(database, states).await?;
         let now = SystemClock::new().now();
-        let report = Report::new(self.url.to_string(), stats, &workers, self.findings.clone(), now);
+        let report = Report::new(self.databases.to_string(), stats, &workers, self.findings.clone(), now);
         Ok(TopEvent::Snapshot(Box::new(Snapshot { report, jobs, now })))
     }
 }

@@ -5,6 +5,7 @@ use longshore_core::{Lease, Report, WorkerId};
 use tokio::time::Instant;
 
 use crate::worker::attempt::ended_attempt::{EndedAttempt, OutcomeBatch};
+use crate::worker::attempt::postponed_outcomes::PostponedOutcomes;
 use crate::worker::attempt::refused_outcomes::RefusedOutcomes;
 
 /// Beyond this many outcomes that could not be stored, nothing more is claimed.
@@ -16,6 +17,8 @@ pub(super) struct UnstoredOutcomes {
     ended: Vec<EndedAttempt>,
     /// Of these, those that the database refuses in whatever form: tried again now and then.
     refused: RefusedOutcomes,
+    /// Those whose database does not answer.
+    postponed: PostponedOutcomes,
     /// What attempts that have ended said last about how far they were; stored before their outcomes.
     last_reports: Vec<Report>,
     /// Whether outcomes or last reports are on their way into the store.
@@ -88,13 +91,21 @@ impl UnstoredOutcomes {
         self.refused.keep(ended, Instant::now());
     }
 
-    pub(super) const fn refused_until(&self) -> Option<Instant> {
-        self.refused.again_at()
+    /// The database of this outcome does not answer.
+    pub(super) fn postpone(&mut self, ended: EndedAttempt) {
+        self.postponed.keep(ended, Instant::now());
     }
 
-    /// What was refused is the next to be taken again, if it is time.
-    pub(super) fn try_refused(&mut self) {
-        self.ended.extend(self.refused.take(Instant::now()));
+    /// When something that was kept is worth another try.
+    pub(super) fn kept_until(&self) -> Option<Instant> {
+        [self.refused.again_at(), self.postponed.again_at()].into_iter().flatten().min()
+    }
+
+    /// What was kept is the next to be taken again, if it is time.
+    pub(super) fn try_kept(&mut self) {
+        let now = Instant::now();
+        self.ended.extend(self.refused.take(now));
+        self.ended.extend(self.postponed.take(now));
     }
 
     /// The same, whether it is time or not.
@@ -109,7 +120,7 @@ impl UnstoredOutcomes {
 
     /// Whether everything is stored.
     pub(super) const fn is_recorded(&self) -> bool {
-        !self.has_next() && !self.is_recording
+        !self.has_next() && !self.is_recording && self.postponed.is_empty()
     }
 
     /// Whether the store has fallen so far behind that nothing more is claimed.

@@ -132,6 +132,8 @@ async fn begin(
         Ok(Recorded::Recorded) => {}
         Ok(Recorded::Fenced) => worker_run.holdings().disown(id, claim_number),
         Ok(Recorded::Refused { reason }) => return Beginning::Refused { reason },
+        // Of several databases its own does not answer: the jobs of the others must not wait for it.
+        Ok(Recorded::Unanswered { .. }) => {}
         Err(error) => worker_run.meet(StoreCall::Isolate, error),
     }
     Beginning::Never

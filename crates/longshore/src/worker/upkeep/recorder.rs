@@ -27,10 +27,10 @@ pub(crate) async fn run(worker_run: Arc<WorkerRun>) {
     let mut flush_at: Option<Instant> = None;
     loop {
         record(&worker_run).await;
-        let again_at = worker_run.holdings().refused_until();
+        let again_at = worker_run.holdings().kept_until();
         tokio::select! {
             () = worker_run.shared.recorder_woken() => {}
-            () = reached(again_at) => worker_run.holdings().try_refused_again(),
+            () = reached(again_at) => worker_run.holdings().try_kept_again(),
             () = worker_run.origin.pending_reports.arrived.notified() => {
                 flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
             }
@@ -65,6 +65,7 @@ async fn report(worker_run: &WorkerRun) {
                     Recorded::Recorded => {}
                     Recorded::Fenced => worker_run.holdings().disown(report.id, report.claim_number),
                     Recorded::Refused { reason } => refused_report(report.id, &reason),
+                    Recorded::Unanswered { reason } => lost_report(report.id, &reason),
                 }
             }
         }
@@ -75,6 +76,15 @@ async fn report(worker_run: &WorkerRun) {
 /// Progress and log may be lost, the attempt goes on.
 fn refused_report(id: JobId, reason: &str) {
     quiet::warning!(job_id = id.0, reason, "the database refuses what an attempt said");
+}
+
+/// One of several databases does not answer. Those of other jobs must not wait for it.
+fn lost_report(id: JobId, reason: &str) {
+    quiet::warning!(
+        job_id = id.0,
+        reason,
+        "progress and log of an attempt are lost, because its database does not answer"
+    );
 }
 
 async fn record(worker_run: &WorkerRun) {
@@ -117,8 +127,10 @@ async fn report_last(worker_run: &WorkerRun, worker_id: &WorkerId, reports: &Arc
     match worker_run.patiently(StoreCall::Report, call).await {
         Ok(answers) => {
             for (report, answer) in reports.iter().zip(answers) {
-                if let Recorded::Refused { reason } = answer {
-                    refused_report(report.id, &reason);
+                match answer {
+                    Recorded::Refused { reason } => refused_report(report.id, &reason),
+                    Recorded::Unanswered { reason } => lost_report(report.id, &reason),
+                    Recorded::Recorded | Recorded::Fenced => {}
                 }
             }
         }
@@ -136,6 +148,7 @@ async fn write(worker_run: &WorkerRun, worker_id: &WorkerId, outcomes: &mut Outc
             Recorded::Recorded => {}
             Recorded::Fenced => fenced(worker_run, worker_id, &outcomes.records()[place]).await,
             Recorded::Refused { reason } => refused.push((outcomes.ended(place), reason)),
+            Recorded::Unanswered { .. } => worker_run.holdings().postpone(outcomes.ended(place)),
         }
     }
     if !refused.is_empty() {
@@ -186,6 +199,7 @@ async fn give_up(worker_run: &WorkerRun, worker_id: &WorkerId, refused: Vec<(End
                 }
                 worker_run.holdings().refuse(ended);
             }
+            Recorded::Unanswered { .. } => worker_run.holdings().postpone(ended),
         }
     }
 }

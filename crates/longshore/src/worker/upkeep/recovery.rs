@@ -5,25 +5,28 @@ use longshore_core::Maintenance;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::runtime::quiet;
-use crate::worker::trouble::StoreCall;
+use crate::worker::trouble::{Patience, StoreCall};
 use crate::worker::worker_run::{Settings, WorkerRun};
 
 /// What holds where a store says otherwise: sooner is a busy loop, later is never.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
-/// When to look for dead workers again after an error: a lease ends only under looks that follow each other closely.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// When to keep house again after an error, and how many rows one step may look at.
 const SWEEP_AGAIN: Duration = Duration::from_secs(60);
 const SWEEP_ROWS_MAX: u32 = 1000;
 
 /// Gives the jobs of dead workers back, once at the start and then whenever the store says.
+///
+/// After an error it looks again soon, because a lease ends only under looks that follow each other closely, and less often
+/// the longer the store fails.
 pub(crate) async fn reclaim(worker_run: Arc<WorkerRun>) {
+    let mut patience = Patience::default();
     loop {
         let asked_at = Instant::now();
         let pause = match worker_run.queue.backend().reclaim().await {
             Ok(reclaimed) => {
                 worker_run.trouble.pass(StoreCall::Reclaim);
+                patience = Patience::default();
                 if reclaimed.overdue > 0 {
                     quiet::info!(jobs = reclaimed.overdue, "ended jobs whose time was over");
                 }
@@ -35,7 +38,7 @@ pub(crate) async fn reclaim(worker_run: Arc<WorkerRun>) {
             }
             Err(error) => {
                 worker_run.meet(StoreCall::Reclaim, error);
-                LOOK_AGAIN
+                patience.next(fastrand::f64())
             }
         };
         sleep_until(asked_at + pause).await;

@@ -4,7 +4,16 @@ SELECT
     c.relname::text AS owner,
     a.attname::text AS name,
     pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
-    a.attnotnull AS is_not_null,
+    CASE WHEN a.attnotnull THEN
+        CASE
+            -- Only PostgreSQL 18 has such rows.
+            WHEN current_setting('server_version_num')::integer >= 180000 AND EXISTS (
+                SELECT FROM pg_catalog.pg_constraint k
+                WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated
+            ) THEN 'NOT NULL NOT VALID'
+            ELSE 'NOT NULL'
+        END
+    END AS not_null,
     pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default,
     a.attgenerated::text AS generated,
     CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END AS identity,
@@ -26,6 +35,10 @@ SELECT
     CASE WHEN a.attstorage <> t.typstorage THEN
         CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
     END AS storage,
+    -- PostgreSQL 13 does not know this column, so it is not named.
+    CASE WHEN t.typlen = -1 THEN
+        CASE to_jsonb(a) ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END
+    END AS compression,
     pg_catalog.col_description(c.oid, a.attnum) AS comment
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

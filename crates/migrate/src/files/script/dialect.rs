@@ -22,6 +22,14 @@ impl Dialect {
         if is_as_written { token.name() } else { token.name().to_lowercase() }
     }
 
+    /// What a session is told so that it takes a function whose body names what is not there.
+    pub fn without_looking_into_bodies(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SET check_function_bodies = off"),
+        }
+    }
+
     /// Whether a statement refuses to run in any transaction.
     pub fn is_outside_transactions(self, statement: &str) -> bool {
         let words = self.words(statement);

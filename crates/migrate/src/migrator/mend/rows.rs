@@ -49,8 +49,8 @@ impl Migrator<'_> {
         match &condition.breach {
             Breach::Prevents(rows) => {
                 let table = alteration.object.owner();
-                let noun = if count == 1 { "row" } else { "rows" };
-                Ok(Some(finding(format!("{count} {noun} of {table} {rows}"))))
+                let noun = if count == 1 { "is 1 row".to_owned() } else { format!("are {count} rows") };
+                Ok(Some(finding(format!("there {noun} of {table} {rows}"))))
             }
             Breach::Loses(table, column) => {
                 let all = self.target.count(table, Some(column))?;

@@ -1,27 +1,24 @@
-mod changes;
 mod listener;
 mod payload;
 mod sender;
-mod subscription;
 
 use std::collections::BTreeSet;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use longshore_core::{Interest, Wakeups, WorkerId};
+use longshore_core::{Interest, Subscribers, Wakeups, WorkerId};
 use tokio::sync::Notify;
 
 use crate::store::Parts;
-use subscription::{Subscriber, Subscription};
 
-pub(crate) use changes::Changes;
+pub(crate) use longshore_core::Changes;
 
 /// Who waits for jobs or for requests to cancel. Those of this process are told at once; other processes by a
 /// notification that a connection of its own sends, because one in an enqueuing transaction makes all of them queue.
 #[derive(Debug)]
 pub(crate) struct Hints {
-    subscribers: Mutex<Vec<Arc<Subscriber>>>,
+    subscribers: Arc<Subscribers>,
     /// Whether there was ever a subscriber.
     first_subscriber: Notify,
     /// What other processes have not been told yet.
@@ -34,7 +31,7 @@ pub(crate) struct Hints {
 impl Default for Hints {
     fn default() -> Self {
         Self {
-            subscribers: Mutex::default(),
+            subscribers: Arc::default(),
             first_subscriber: Notify::new(),
             unsent: Mutex::default(),
             has_unsent: Notify::new(),
@@ -46,7 +43,10 @@ impl Default for Hints {
 
 /// Subscribes to hints.
 pub(crate) fn subscribe(parts: &Arc<Parts>, interest: Interest) -> Box<dyn Wakeups> {
-    Box::new(parts.claims.hints.subscribe(interest))
+    let hints = &parts.claims.hints;
+    let subscription = hints.subscribers.subscribe(interest);
+    hints.first_subscriber.notify_one();
+    Box::new(subscription)
 }
 
 /// Begins to talk with other processes as soon as there is something to say, or somebody who listens.
@@ -72,19 +72,17 @@ impl Hints {
 
     /// Tells those of this process.
     pub(crate) fn give_here(&self, changes: &Changes) {
-        let wakers: Vec<Waker> = lock(&self.subscribers).iter().filter_map(|one| one.tell(changes)).collect();
-        // After the locks: who is woken may subscribe or end its subscription.
-        wakers.into_iter().for_each(Waker::wake);
+        self.subscribers.tell(changes).into_iter().for_each(Waker::wake);
     }
 
     /// The types of the jobs, and the workers, that somebody waits for.
     fn interests(&self) -> Interests {
         let mut interests = Interests::default();
-        for subscriber in lock(&self.subscribers).iter() {
-            match &subscriber.interest {
+        for interest in self.subscribers.interests() {
+            match interest {
                 Interest::Anything => {}
                 Interest::Jobs { job_types, .. } => interests.job_types.extend(job_types.iter().cloned()),
-                Interest::Cancellations { worker_id } => interests.workers.push(worker_id.clone()),
+                Interest::Cancellations { worker_id } => interests.workers.push(worker_id),
             }
         }
         interests
@@ -92,17 +90,6 @@ impl Hints {
 
     fn take_unsent(&self) -> Changes {
         mem::take(&mut *lock(&self.unsent))
-    }
-
-    fn subscribe(self: &Arc<Self>, interest: Interest) -> Subscription {
-        let subscriber = Arc::new(Subscriber::new(interest));
-        lock(&self.subscribers).push(Arc::clone(&subscriber));
-        self.first_subscriber.notify_one();
-        Subscription { subscriber, hints: Arc::clone(self) }
-    }
-
-    fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
-        lock(&self.subscribers).retain(|other| !Arc::ptr_eq(other, subscriber));
     }
 }
 

@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use longshore_core::{ClaimNumber, JobId, LogChunk, Outcome, Record, WorkerId};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
@@ -21,11 +19,15 @@ pub(super) struct Batch<'r> {
     ids: Vec<i64>,
     claim_numbers: Vec<i64>,
     ended_ago_ms: Vec<i64>,
-    begun_ago_ms: Vec<Option<i64>>,
+    begun_ago_ms: Vec<i64>,
+    /// Empty if no attempt has one.
     results: Vec<Option<JsonText<'r>>>,
     leftovers: Leftovers,
     others: EndedAttempts,
 }
+
+/// In place of how long ago an attempt began. A NULL in an array would make the server count from its beginning.
+pub(super) const NEVER_BEGAN: i64 = -1;
 
 /// Who tells the children of jobs that completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,7 @@ pub(super) enum WithLog {
 }
 
 impl<'r> Batch<'r> {
+    /// The records may name no job under two claims.
     pub(super) fn new(
         worker_id: &WorkerId,
         records: impl IntoIterator<Item = &'r Record>,
@@ -56,9 +59,12 @@ impl<'r> Batch<'r> {
             others: EndedAttempts::of(worker_id),
             ..Self::default()
         };
-        let mut seen = HashSet::new();
-        // Of two outcomes of one attempt the first holds, and nothing of the second is written.
-        for record in records.into_iter().filter(|record| seen.insert((record.id, record.claim_number))) {
+        // In the order of the ids, which the statement needs. Of two outcomes of one attempt the first holds, and nothing
+        // of the second is written.
+        let mut records: Vec<&Record> = records.into_iter().collect();
+        records.sort_by_key(|record| record.id);
+        records.dedup_by_key(|record| record.id);
+        for record in records {
             let log: &[LogChunk] = if with_log == WithLog::Yes { &record.log } else { &[] };
             batch.log.push(record.id, record.claim_number, record.attempt, log);
             batch.push(record);
@@ -68,6 +74,9 @@ impl<'r> Batch<'r> {
         let claims = batch.others.claims();
         batch.others.settle(held.leftovers(worker_id, &claims));
         batch.join_used_up(held, worker_id);
+        if batch.results.iter().all(Option::is_none) {
+            batch.results.clear();
+        }
         batch
     }
 
@@ -76,7 +85,7 @@ impl<'r> Batch<'r> {
         self.ids.push(record.id.0);
         self.claim_numbers.push(record.claim_number.0);
         self.ended_ago_ms.push(ago_ms(record.ended_ago));
-        self.begun_ago_ms.push(begun_ago_ms(record));
+        self.begun_ago_ms.push(begun_ago_ms(record).unwrap_or(NEVER_BEGAN));
         self.results.push(result.as_ref().map(JsonText::of));
     }
 

@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
+use super::batch::NEVER_BEGAN;
 use crate::session::fault::{ErrorContext, Fault};
 use crate::session::json_text::JsonText;
 use crate::session::sql::{SCHEMA, sql};
@@ -92,7 +93,7 @@ async fn write(
 ) -> Result<bool, tokio_postgres::Error> {
     let AttemptSuccess { worker_id, id, claim_number, ran, result } = success;
     let (ids, claim_numbers, ended_ago_ms) = ([id.0], [claim_number.0], [0_i64]);
-    let ran_ms = [ran.map(|ran| i64::try_from(ran.as_millis()).unwrap_or(i64::MAX))];
+    let ran_ms = [ran.map_or(NEVER_BEGAN, |ran| i64::try_from(ran.as_millis()).unwrap_or(i64::MAX))];
     let results = [result.map(JsonText::of)];
     let no_claims: [i64; 0] = [];
     let (worker_id, ids, claim_numbers, ended_ago_ms, ran_ms, results, no_claims) = (

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use longshore_core::{ClaimNumber, JobId, Outcome, Record, Recorded, Status, WorkerId};
@@ -25,9 +25,16 @@ pub(crate) async fn record(
     worker_id: WorkerId,
     records: Arc<[Record]>,
 ) -> Result<Vec<Recorded>, Fault> {
-    let written = match repeated(|| write_together(&parts, &worker_id, &records)).await {
-        Err(fault) if fault.is_refusal() => repeated(|| write_apart(&parts, &worker_id, &records)).await?,
-        written => written?,
+    let written = match names_a_job_twice(&records) {
+        true => None,
+        false => match repeated(|| write_together(&parts, &worker_id, &records)).await {
+            Err(fault) if fault.is_refusal() => None,
+            written => Some(written?),
+        },
+    };
+    let written = match written {
+        Some(written) => written,
+        None => repeated(|| write_apart(&parts, &worker_id, &records)).await?,
     };
     let ended: Vec<_> = std::iter::zip(records.iter(), &written.answers)
         .filter(|(_, answer)| !matches!(answer, Recorded::Refused { .. }))
@@ -36,6 +43,12 @@ pub(crate) async fn record(
     parts.claims.held.end(&worker_id, &ended);
     parts.claims.hints.give(written.news);
     Ok(written.answers)
+}
+
+/// Whether two records are of two claims of one job, of which at most one can be current.
+fn names_a_job_twice(records: &[Record]) -> bool {
+    let mut claims = HashMap::with_capacity(records.len());
+    records.iter().any(|record| *claims.entry(record.id).or_insert(record.claim_number) != record.claim_number)
 }
 
 /// The answers of a call, and whom to tell of it.

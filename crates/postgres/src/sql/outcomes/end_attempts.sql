@@ -12,9 +12,14 @@ worker AS MATERIALIZED (
     FROM longshore.worker_name n
     WHERE n.worker_id = $1
 ),
-gone AS (
-    DELETE FROM longshore.running r
-    USING unnest(
+-- LIMIT 1 keeps the planner from joining in any way but by the id. A row that somebody else changes at this moment is
+-- locked as it is then.
+gone AS MATERIALIZED (
+    SELECT r.place, r.id, r.claim_number, r.worker, r.job_type, r.queue, r.ready_at, r.started_at, r.cancel_requested_at,
+           e.attempt, e.ended_ago_ms, e.begun_ago_ms, e.goes_to, e.delay_ms, e.is_retry, e.status, e.reason, e.retries,
+           e.crashes, e.deferrals, e.crashes_spent, e.has_lapsed, e.outcome, e.failure_type, e.message, e.traceback,
+           e.keeps_failure
+    FROM unnest(
         $2::bigint[], $3::bigint[], $4::integer[], $5::bigint[], $6::bigint[], $7::smallint[], $8::bigint[],
         $9::boolean[], $10::smallint[], $11::text[], $12::integer[], $13::integer[], $14::integer[], $15::integer[],
         $16::boolean[], $17::text[], $18::text[], $19::text[], $20::text[], $21::boolean[]
@@ -22,14 +27,20 @@ gone AS (
         id, claim_number, attempt, ended_ago_ms, begun_ago_ms, goes_to, delay_ms, is_retry, status, reason, retries, crashes,
         deferrals, crashes_spent, has_lapsed, outcome, failure_type, message, traceback, keeps_failure
     )
-    WHERE r.id = ANY ($2::bigint[])
-      AND r.id = e.id
-      AND r.claim_number = e.claim_number
-      AND r.worker = (SELECT worker.worker FROM worker)
-    RETURNING r.id, r.claim_number, r.worker, r.job_type, r.queue, r.ready_at, r.started_at, r.cancel_requested_at,
-              e.attempt, e.ended_ago_ms, e.begun_ago_ms, e.goes_to, e.delay_ms, e.is_retry, e.status, e.reason, e.retries,
-              e.crashes, e.deferrals, e.crashes_spent, e.has_lapsed, e.outcome, e.failure_type, e.message, e.traceback,
-              e.keeps_failure
+    CROSS JOIN LATERAL (
+        SELECT r.ctid AS place, r.id, r.claim_number, r.worker, r.job_type, r.queue, r.ready_at, r.started_at,
+               r.cancel_requested_at
+        FROM longshore.running r
+        WHERE r.id = e.id
+          AND r.claim_number = e.claim_number
+          AND r.worker = (SELECT worker.worker FROM worker)
+        LIMIT 1
+        FOR UPDATE
+    ) r
+),
+removed AS (
+    DELETE FROM longshore.running
+    WHERE ctid = ANY (ARRAY(SELECT g.place FROM gone g))
 ),
 -- A job whose end was asked for does not run again.
 timed AS MATERIALIZED (

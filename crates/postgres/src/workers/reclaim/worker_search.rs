@@ -41,8 +41,6 @@ pub(crate) struct Found {
     pub(crate) lost: Vec<LostWorker>,
     /// Workers whose lease may be over.
     pub(crate) suspects: Vec<WorkerReading<i32>>,
-    /// Whether there is any worker of another store to look for.
-    pub(crate) has_others: bool,
 }
 
 /// Whether a search judges the lease of a worker that it visits. Only one other worker does. Otherwise each suspect
@@ -116,7 +114,6 @@ impl<'a> WorkerSearch<'a> {
         if workers.own.contains(&row.worker_id) {
             return ControlFlow::Break(());
         }
-        self.found.has_others = true;
         let watches = &workers.reclaim.watches;
         // Observed in any case, so that the time of its heartbeat counts from the first search.
         watches.observe(&row.reading(), self.now);

@@ -45,7 +45,7 @@ impl Conditions {
     /// A page, newest first.
     pub(crate) fn page(&self, connection: &Connection, request: &JobPageRequest) -> rusqlite::Result<JobPage> {
         let limit = request.limit.clamp(1, PAGE_MAX);
-        let before = request.after.map_or(i64::MAX, |id| id.0);
+        let before = request.after.as_ref().map_or(i64::MAX, |after| after.id().0);
         let Self { ids, statuses, job_types, queues, failure_types, reasons, .. } = self;
         // One more row than requested shows whether there is a next page.
         let mut jobs: Vec<Job> = match ids {
@@ -66,7 +66,7 @@ impl Conditions {
         };
         let has_more = jobs.len() > limit as usize;
         jobs.truncate(limit as usize);
-        let next = jobs.last().map(|job| job.id).filter(|_| has_more);
+        let next = jobs.last().map(|job| job.id.into()).filter(|_| has_more);
         Ok(JobPage { jobs, next })
     }
 

@@ -1,12 +1,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use longshore_core::{SessionLost, WorkerId, WorkerSession};
+use longshore_core::{SessionLost, ToldClaims, WorkerId, WorkerSession};
 use tokio::sync::watch;
 
 use crate::workers::given::GivenClaims;
 use crate::workers::liveness::Liveness;
-use crate::workers::told::ToldClaims;
 
 /// The session of one registration: the worker's locked file shows that it lives.
 #[derive(Debug)]

@@ -1,13 +1,13 @@
 use longshore_core::{
     Action, Console, DeadLetterCode, DeadLetterReason, Failure, FailureType, Filter, JobId, JobPage, JobPageRequest,
-    NewJob, Outcome, Selection, Status,
+    NewJob, Outcome, PageCursor, Selection, Status,
 };
 
 use crate::suite::world::seconds;
 use crate::suite::{Harness, World};
 use crate::{ended, job};
 
-async fn page<H: Harness>(world: &World<H>, selection: Selection, after: Option<JobId>, limit: u32) -> JobPage {
+async fn page<H: Harness>(world: &World<H>, selection: Selection, after: Option<PageCursor>, limit: u32) -> JobPage {
     world.store.jobs(JobPageRequest { selection, after, limit }).await.expect("jobs can be read")
 }
 

@@ -1,7 +1,5 @@
-use longshore_core::{ClaimNumber, JobId, WorkerId};
+use longshore_core::{Cancellation, Changes, ClaimNumber, JobId, JobKind, Known, WorkerId};
 use serde::{Deserialize, Serialize};
-
-use super::changes::{Cancellation, Changes, JobKind, Known};
 
 /// The channel of all queues of a database.
 pub(super) const CHANNEL: &str = "longshore";

@@ -1,17 +1,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use longshore_core::{Heartbeat, HeldClaims, WorkerId};
+use crate::{Heartbeat, HeldClaims, WorkerId};
 
 /// What each worker of this store says that it holds, from its registration on.
 #[derive(Debug, Default)]
-pub(crate) struct ToldClaims {
+pub struct ToldClaims {
     workers: Mutex<HashMap<WorkerId, Arc<HeldClaims>>>,
 }
 
 impl ToldClaims {
     /// Takes in a heartbeat; says what its worker holds, if that is known now.
-    pub(crate) fn take_in(&self, heartbeat: &Heartbeat) -> Option<Arc<HeldClaims>> {
+    pub fn take_in(&self, heartbeat: &Heartbeat) -> Option<Arc<HeldClaims>> {
         let mut workers = self.workers();
         let held = workers.entry(heartbeat.worker_id.clone()).or_default();
         // Only a heartbeat that is still under way has the last state, too: then this one gets a copy.
@@ -19,7 +19,7 @@ impl ToldClaims {
     }
 
     /// The worker begins anew, or has gone.
-    pub(crate) fn forget(&self, worker_id: &WorkerId) {
+    pub fn forget(&self, worker_id: &WorkerId) {
         self.workers().remove(worker_id);
     }
 

@@ -1,21 +1,67 @@
 use std::collections::HashSet;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use longshore_core::{ClaimNumber, Hint, Interest, JobId, Wakeups};
-
-use super::Hints;
 use super::changes::{Changes, joined};
+use crate::{ClaimNumber, Hint, Interest, JobId, Wakeups};
 
 /// How many requests to cancel a subscriber remembers. One that is told twice only makes it look again.
 const TOLD_MAX: usize = 1024;
 
+/// Those of one process who wait for hints.
+#[derive(Debug, Default)]
+pub struct Subscribers {
+    all: Mutex<Vec<Arc<Subscriber>>>,
+    /// How many those are: asked before each commit, so it needs no lock.
+    count: AtomicUsize,
+}
+
+impl Subscribers {
+    /// Whether there are any.
+    pub fn has_any(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// Keeps what changed for those whom it concerns. The caller wakes them, outside its own locks: who is woken may
+    /// subscribe or end its subscription.
+    #[must_use]
+    pub fn tell(&self, changes: &Changes) -> Vec<Waker> {
+        self.lock().iter().filter_map(|subscriber| subscriber.tell(changes)).collect()
+    }
+
+    /// What they wait for.
+    pub fn interests(&self) -> Vec<Interest> {
+        self.lock().iter().map(|subscriber| subscriber.interest.clone()).collect()
+    }
+
+    /// Adds one.
+    pub fn subscribe(self: &Arc<Self>, interest: Interest) -> Subscription {
+        let subscriber = Arc::new(Subscriber { interest, pending: Mutex::default() });
+        let mut all = self.lock();
+        all.push(Arc::clone(&subscriber));
+        self.count.store(all.len(), Ordering::Relaxed);
+        drop(all);
+        Subscription { subscriber, subscribers: Arc::clone(self) }
+    }
+
+    fn remove(&self, subscriber: &Arc<Subscriber>) {
+        let mut all = self.lock();
+        all.retain(|other| !Arc::ptr_eq(other, subscriber));
+        self.count.store(all.len(), Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Subscriber>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Somebody who waits for hints.
 #[derive(Debug)]
-pub(super) struct Subscriber {
-    pub(super) interest: Interest,
+struct Subscriber {
+    interest: Interest,
     pending: Mutex<Pending>,
 }
 
@@ -28,12 +74,8 @@ struct Pending {
 }
 
 impl Subscriber {
-    pub(super) fn new(interest: Interest) -> Self {
-        Self { interest, pending: Mutex::default() }
-    }
-
     /// Keeps what concerns it; answers who is to be woken for that.
-    pub(super) fn tell(&self, changes: &Changes) -> Option<Waker> {
+    fn tell(&self, changes: &Changes) -> Option<Waker> {
         let hint = changes.hint_for(&self.interest)?;
         let mut pending = self.pending();
         let hint = pending.unless_told(hint)?;
@@ -60,11 +102,11 @@ impl Pending {
     }
 }
 
-/// A subscription to the hints of one store; ends when it is dropped.
+/// A subscription; ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Subscription {
-    pub(super) subscriber: Arc<Subscriber>,
-    pub(super) hints: Arc<Hints>,
+pub struct Subscription {
+    subscriber: Arc<Subscriber>,
+    subscribers: Arc<Subscribers>,
 }
 
 impl Wakeups for Subscription {
@@ -84,6 +126,6 @@ impl Wakeups for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.hints.unsubscribe(&self.subscriber);
+        self.subscribers.remove(&self.subscriber);
     }
 }

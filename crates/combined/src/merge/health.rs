@@ -1,0 +1,93 @@
+use std::collections::BTreeMap;
+
+use longshore_core::{Health, LocalHealth, LongAttempt, ServerHealth, StuckJob, TypeBacklog, WorkerId};
+
+use super::stats::merge_queues;
+
+/// The facts of all databases together. Who wants to know where something is asks each of them.
+pub(crate) fn merge(mut parts: Vec<(usize, Health)>, home: impl Fn(&str) -> usize) -> Option<Health> {
+    let queues = parts.iter_mut().map(|(place, health)| (*place, std::mem::take(&mut health.queues))).collect();
+    let mut parts = parts.into_iter().map(|(_, health)| health);
+    let mut all = parts.next()?;
+    for health in parts {
+        add(&mut all, health);
+    }
+    all.queues = merge_queues(queues, home);
+    all.known_job_types.sort_unstable();
+    all.known_job_types.dedup();
+    all.stuck.sort_by_key(|stuck| stuck.id);
+    all.stuck.truncate(StuckJob::TOLD_MAX);
+    all.long_attempts.sort_by_key(|attempt| attempt.started_at);
+    all.long_attempts.truncate(LongAttempt::TOLD_MAX);
+    Some(all)
+}
+
+fn add(all: &mut Health, health: Health) {
+    all.latest_record_at = all.latest_record_at.max(health.latest_record_at);
+    all.local = match (all.local, health.local) {
+        (Some(first), Some(second)) => Some(both_local(first, second)),
+        (first, second) => first.or(second),
+    };
+    match (&mut all.server, health.server) {
+        (Some(first), Some(second)) => add_server(first, second),
+        (first @ None, second) => *first = second,
+        (Some(_), None) => {}
+    }
+    all.backlog = merge_backlog(std::mem::take(&mut all.backlog), health.backlog);
+    let mut dead: BTreeMap<WorkerId, u64> = all.dead_workers.drain(..).collect();
+    for (worker_id, jobs) in health.dead_workers {
+        *dead.entry(worker_id).or_default() += jobs;
+    }
+    all.dead_workers = dead.into_iter().collect();
+    all.known_job_types.extend(health.known_job_types);
+    // The same workers are registered everywhere.
+    all.living_workers = all.living_workers.max(health.living_workers);
+    all.stuck.extend(health.stuck);
+    all.keepers.extend(health.keepers);
+    all.long_attempts.extend(health.long_attempts);
+    all.dead_letters += health.dead_letters;
+    all.dead_letters_last_hour += health.dead_letters_last_hour;
+}
+
+/// The sizes of both, and the disk with less space.
+fn both_local(first: LocalHealth, second: LocalHealth) -> LocalHealth {
+    let free = |health: &LocalHealth| health.disk_free_bytes.unwrap_or(u64::MAX);
+    let fuller = if free(&second) < free(&first) { second } else { first };
+    LocalHealth {
+        database_bytes: first.database_bytes + second.database_bytes,
+        wal_bytes: first.wal_bytes.max(second.wal_bytes),
+        ..fuller
+    }
+}
+
+fn add_server(first: &mut ServerHealth, second: ServerHealth) {
+    let ServerHealth {
+        database_bytes,
+        held_snapshots,
+        dead_rows,
+        tables_without_autovacuum,
+        used_up_sequences,
+        missing_rights,
+    } = second;
+    first.database_bytes += database_bytes;
+    first.held_snapshots.extend(held_snapshots);
+    first.dead_rows.extend(dead_rows);
+    first.tables_without_autovacuum.extend(tables_without_autovacuum);
+    first.used_up_sequences.extend(used_up_sequences);
+    first.missing_rights.extend(missing_rights);
+}
+
+fn merge_backlog(first: Vec<TypeBacklog>, second: Vec<TypeBacklog>) -> Vec<TypeBacklog> {
+    let mut all: BTreeMap<(String, String, bool), TypeBacklog> = BTreeMap::new();
+    for backlog in first.into_iter().chain(second) {
+        let key = (backlog.queue.clone(), backlog.job_type.clone(), backlog.has_valid_names);
+        match all.get_mut(&key) {
+            Some(sum) => {
+                sum.jobs += backlog.jobs;
+                sum.oldest_ready_at = sum.oldest_ready_at.min(backlog.oldest_ready_at);
+            }
+            None => drop(all.insert(key, backlog)),
+        }
+    }
+    all.into_values().collect()
+}
