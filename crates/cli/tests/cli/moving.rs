@@ -154,7 +154,10 @@ fn a_queue_moves_to_a_server_and_back_with_every_job() {
 
     // It goes on where it is: the key is taken, ids continue, the child runs behind its parent.
     assert_eq!(site.run(&server, &["enqueue", "mail", "--unique-key", "waits"]).stdout, "4\n");
-    assert_eq!(site.run(&server, &["enqueue", "mail"]).stdout, "8\n");
+    let new = |database: &str| site.run(database, &["enqueue", "mail"]).stdout.trim().parse::<u64>().unwrap();
+    // A sequence may leave gaps.
+    let first = new(&server);
+    assert!(first > 7, "{first} was given before");
     let worked = site.command(&server, &["work"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     site.sandbox.until(|| site.statuses(&server).get("completed") == Some(&4));
     stop(worked);
@@ -163,7 +166,7 @@ fn a_queue_moves_to_a_server_and_back_with_every_job() {
     let report = site.moved(&server, FILE, &["--ended"]);
     assert_eq!(report["stayed"], 0, "{report}");
     assert_eq!(site.jobs(FILE), there);
-    assert_eq!(site.run(FILE, &["enqueue", "mail"]).stdout, "9\n");
+    assert!(new(FILE) > first);
     let ran = site.run(&server, &["enqueue", "mail", "--json"]);
     assert_eq!((ran.exit, ran.code().as_str()), (1, "queue_moved"), "{ran:?}");
     let refused = site.server.try_sql("INSERT INTO longshore.job_queue (job_type) VALUES ('mail')").unwrap_err();
