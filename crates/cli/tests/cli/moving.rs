@@ -305,16 +305,16 @@ fn is_closed(site: &Site, database: &str) -> bool {
 fn a_move_that_is_killed_at_any_moment_is_carried_on_or_undone() {
     let site = Site::new();
     let server = site.server();
-    site.sandbox.write("batch.ndjson", "{\"job_type\": \"held\", \"job_data\": [1, 2, 3]}\n".repeat(3000));
+    site.sandbox.write("batch.ndjson", "{\"job_type\": \"held\", \"job_data\": [1, 2, 3]}\n".repeat(1000));
     assert_eq!(site.run(FILE, &["enqueue", "--batch", "batch.ndjson"]).exit, 0);
     assert_eq!(site.run(&server, &["migrate", "up"]).exit, 0);
     let (mut here, mut there) = (FILE.to_owned(), server);
     let (mut killed, mut undone) = (0, 0);
     // Each time later, until a move is faster than its death.
-    for round in 0..24_u32 {
+    for round in 0..8_u32 {
         let mut moving = site.sandbox.command(&["move", "--from", &here, "--to", &there]);
         let mut moving = moving.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(u64::from(20 + 70 * round)));
+        std::thread::sleep(Duration::from_millis(u64::from(30 + 200 * round)));
         moving.kill().unwrap();
         let has_ended = moving.wait().unwrap().success();
         killed += u32::from(!has_ended);
@@ -331,7 +331,7 @@ fn a_move_that_is_killed_at_any_moment_is_carried_on_or_undone() {
             assert!(is_closed(&site, &here) && !is_closed(&site, &there), "after {round}");
             std::mem::swap(&mut here, &mut there);
         }
-        assert_eq!(site.statuses(&here).values().sum::<u64>(), 3000, "after {round} in {here}");
+        assert_eq!(site.statuses(&here).values().sum::<u64>(), 1000, "after {round} in {here}");
         if has_ended {
             break;
         }
