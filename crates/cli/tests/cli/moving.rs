@@ -154,7 +154,10 @@ fn a_queue_moves_to_a_server_and_back_with_every_job() {
 
     // It goes on where it is: the key is taken, ids continue, the child runs behind its parent.
     assert_eq!(site.run(&server, &["enqueue", "mail", "--unique-key", "waits"]).stdout, "4\n");
-    assert_eq!(site.run(&server, &["enqueue", "mail"]).stdout, "8\n");
+    let new = |database: &str| site.run(database, &["enqueue", "mail"]).stdout.trim().parse::<u64>().unwrap();
+    // A sequence may leave gaps.
+    let first = new(&server);
+    assert!(first > 7, "{first} was given before");
     let worked = site.command(&server, &["work"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     site.sandbox.until(|| site.statuses(&server).get("completed") == Some(&4));
     stop(worked);
@@ -163,7 +166,7 @@ fn a_queue_moves_to_a_server_and_back_with_every_job() {
     let report = site.moved(&server, FILE, &["--ended"]);
     assert_eq!(report["stayed"], 0, "{report}");
     assert_eq!(site.jobs(FILE), there);
-    assert_eq!(site.run(FILE, &["enqueue", "mail"]).stdout, "9\n");
+    assert!(new(FILE) > first);
     let ran = site.run(&server, &["enqueue", "mail", "--json"]);
     assert_eq!((ran.exit, ran.code().as_str()), (1, "queue_moved"), "{ran:?}");
     let refused = site.server.try_sql("INSERT INTO longshore.job_queue (job_type) VALUES ('mail')").unwrap_err();
@@ -302,16 +305,16 @@ fn is_closed(site: &Site, database: &str) -> bool {
 fn a_move_that_is_killed_at_any_moment_is_carried_on_or_undone() {
     let site = Site::new();
     let server = site.server();
-    site.sandbox.write("batch.ndjson", "{\"job_type\": \"held\", \"job_data\": [1, 2, 3]}\n".repeat(3000));
+    site.sandbox.write("batch.ndjson", "{\"job_type\": \"held\", \"job_data\": [1, 2, 3]}\n".repeat(1000));
     assert_eq!(site.run(FILE, &["enqueue", "--batch", "batch.ndjson"]).exit, 0);
     assert_eq!(site.run(&server, &["migrate", "up"]).exit, 0);
     let (mut here, mut there) = (FILE.to_owned(), server);
     let (mut killed, mut undone) = (0, 0);
     // Each time later, until a move is faster than its death.
-    for round in 0..24_u32 {
+    for round in 0..8_u32 {
         let mut moving = site.sandbox.command(&["move", "--from", &here, "--to", &there]);
         let mut moving = moving.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(u64::from(20 + 70 * round)));
+        std::thread::sleep(Duration::from_millis(u64::from(30 + 200 * round)));
         moving.kill().unwrap();
         let has_ended = moving.wait().unwrap().success();
         killed += u32::from(!has_ended);
@@ -328,7 +331,7 @@ fn a_move_that_is_killed_at_any_moment_is_carried_on_or_undone() {
             assert!(is_closed(&site, &here) && !is_closed(&site, &there), "after {round}");
             std::mem::swap(&mut here, &mut there);
         }
-        assert_eq!(site.statuses(&here).values().sum::<u64>(), 3000, "after {round} in {here}");
+        assert_eq!(site.statuses(&here).values().sum::<u64>(), 1000, "after {round} in {here}");
         if has_ended {
             break;
         }

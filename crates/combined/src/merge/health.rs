@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{Health, LocalHealth, LongAttempt, ServerHealth, StuckJob, TypeBacklog, WorkerId};
+use longshore_core::{
+    Health, LocalHealth, LongAttempt, MovePhase, MoveState, ServerHealth, StuckJob, TypeBacklog, WorkerId,
+};
 
 use super::stats::merge_queues;
 
@@ -47,6 +49,11 @@ fn add(all: &mut Health, health: Health) {
     all.long_attempts.extend(health.long_attempts);
     all.dead_letters += health.dead_letters;
     all.dead_letters_last_hour += health.dead_letters_last_hour;
+    // A move that is over says nothing that anybody must do.
+    let is_over = |state: &MoveState| state.phase == MovePhase::Arrived;
+    if all.moving.as_ref().is_none_or(is_over) {
+        all.moving = health.moving.or(all.moving.take());
+    }
 }
 
 /// The sizes of both, and the disk with less space.
