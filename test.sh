@@ -34,6 +34,7 @@ if ! sh -c "$has_postgres" >/dev/null 2>&1; then
 fi
 need 'PATH=$PATH:/usr/sbin command -v pgbouncer' pgbouncer
 need 'command -v openssl' openssl
+need 'command -v pg_config && [ -e "$(pg_config --includedir)/libpq-fe.h" ]' libpq-dev
 need 'python3 -c "import sqlite3"' python3
 flask_and_django='-c "import flask, django"'
 need "python3 $flask_and_django || /usr/bin/python3 $flask_and_django" python3-flask python3-django
@@ -51,7 +52,10 @@ echo 'test.sh: building (some minutes the first time), then running the tests'
 cargo test --workspace --doc
 # Applications with drivers of their own. Their locks pin older versions of rusqlite, down to the oldest one.
 for example in sqlx diesel; do
-    cargo run --quiet --manifest-path "examples/$example/Cargo.toml" --target-dir "${CARGO_TARGET_DIR:-target}/examples"
+    for program in "longshore-example-$example" postgres; do
+        cargo run --quiet --manifest-path "examples/$example/Cargo.toml" --bin "$program" \
+            --target-dir "${CARGO_TARGET_DIR:-target}/examples"
+    done
 done
 if cargo nextest --version >/dev/null 2>&1; then
     exec cargo nextest run --workspace --no-fail-fast

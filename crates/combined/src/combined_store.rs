@@ -53,6 +53,9 @@ impl CombinedStore {
             opened: watch::Sender::new(()),
             trouble: Arc::new(Notify::new()),
         });
+        if numbering == Numbering::Assign {
+            shared.members.all().iter().for_each(|member| member.tell_trouble());
+        }
         attendant::start(&shared, numbering);
         Ok(Self { shared })
     }

@@ -126,14 +126,20 @@ impl Member {
     pub(crate) fn note_trouble(&self, error: &Arc<StoreError>) {
         let earlier = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(error));
         if earlier.is_none() {
-            tracing::warn!(
-                database = &*self.name,
-                error = %error,
-                code = error.code(),
-                hint = error.hint(),
-                "a database does not answer; its jobs wait, and the others go on"
-            );
+            self.tell_trouble();
         }
+    }
+
+    /// Says why it does not answer, if it does not.
+    pub(crate) fn tell_trouble(&self) {
+        let Some(error) = self.trouble() else { return };
+        tracing::warn!(
+            database = &*self.name,
+            error = %error,
+            code = error.code(),
+            hint = error.hint(),
+            "a database does not answer; its jobs wait, and the others go on"
+        );
     }
 
     /// It has answered.

@@ -11,7 +11,7 @@ use crate::member::{Member, is_of_database};
 
 /// How much longer than the first one a database may take to answer before the others go on without it: where workers
 /// wait, and where a person does or nobody.
-pub(crate) const SHORT: Duration = Duration::from_secs(2);
+pub(crate) const SHORT: Duration = Duration::from_secs(3);
 pub(crate) const LONG: Duration = Duration::from_secs(10);
 
 /// The databases, and the thread that asks them.
@@ -22,6 +22,21 @@ pub(crate) struct Members {
     /// None once it was shut down.
     runtime: Option<Runtime>,
     handle: Handle,
+}
+
+/// How long those that have not answered are waited for.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    span: Duration,
+    begins: Begins,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begins {
+    /// At once, because databases that are not asked could be.
+    Now,
+    /// With the first answer: until then there is nobody to go on with.
+    WithAnAnswer,
 }
 
 /// What each of the asked databases answered, by its place.
@@ -80,8 +95,8 @@ impl Members {
         }
     }
 
-    /// Asks these databases at once, each with what belongs to it. As soon as one has answered, the patience
-    /// for the others begins; one that did not answer before is not asked unless nobody else is.
+    /// Asks these databases at once, each with what belongs to it. As soon as one has answered, or if there are others
+    /// that answer, the patience begins; one that did not answer before is not asked unless nobody else is.
     pub(crate) async fn ask<P, T, F>(&self, patience: Duration, parts: Vec<(usize, P)>, call: F) -> Answers<T>
     where
         P: Send + 'static,
@@ -99,6 +114,13 @@ impl Members {
                 Err(error) => answers.push((place, Err(error))),
             }
         }
+        let is_asked = |place: usize| asked.iter().any(|(asked, ..)| *asked == place);
+        let mut others = (0..self.all.len()).filter(|place| !is_asked(*place) && is_reachable(*place));
+        // Those that are not asked wait as well: whoever asks has only this one thread of work.
+        let patience = Patience {
+            span: patience,
+            begins: if others.next().is_some() { Begins::Now } else { Begins::WithAnAnswer },
+        };
         let heard = self.handle.spawn(hear(patience, asked, call));
         // It must not use the budget of the caller's task, who may block inside that task.
         let heard = unconstrained(heard).await.unwrap_or_default();
@@ -122,7 +144,7 @@ impl Members {
 }
 
 /// Runs the calls, on the runtime.
-async fn hear<P, T, F>(patience: Duration, asked: Vec<(usize, Arc<dyn Backend>, P)>, call: F) -> Answers<T>
+async fn hear<P, T, F>(patience: Patience, asked: Vec<(usize, Arc<dyn Backend>, P)>, call: F) -> Answers<T>
 where
     P: Send + 'static,
     T: Send + 'static,
@@ -136,7 +158,8 @@ where
         let task = tasks.spawn(async move { call(store, part).await });
         waiting.push((task.id(), place));
     }
-    let (mut answers, mut until) = (Vec::new(), None);
+    let mut answers = Vec::new();
+    let mut until = (patience.begins == Begins::Now).then(|| Instant::now() + patience.span);
     while !tasks.is_empty() {
         let joined = tokio::select! {
             biased;
@@ -149,7 +172,7 @@ where
             None => break,
         };
         if answer.is_ok() {
-            until.get_or_insert_with(|| Instant::now() + patience);
+            until.get_or_insert_with(|| Instant::now() + patience.span);
         }
         if let Some(at) = waiting.iter().position(|(waiting, _)| *waiting == id) {
             answers.push((waiting.swap_remove(at).1, answer));

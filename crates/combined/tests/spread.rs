@@ -273,7 +273,7 @@ async fn a_database_that_does_not_answer_keeps_nobody_waiting() {
     let error = spread.both.enqueue(vec![mail()]).await.unwrap_err();
     assert!(error.is_passing() && error.to_string().starts_with("database mail: "), "{error}");
     let error = spread.both.count(Filter::all().into()).await.unwrap_err();
-    assert_eq!(error.code(), "server_unreachable", "a count would be wrong");
+    assert_eq!(error.code(), "database_unreachable", "a count would be wrong");
     spread.mail.set_gone(false);
     until(async || spread.both.unreachable().is_empty()).await;
     let late = records.into_iter().filter(|record| record.id == there).collect::<Vec<_>>();

@@ -34,6 +34,8 @@ mod retention;
 mod scheduling;
 #[path = "worker/life/sessions.rs"]
 mod sessions;
+#[path = "worker/several.rs"]
+mod several;
 #[path = "worker/attempts/spans.rs"]
 mod spans;
 #[path = "worker/life/starting.rs"]

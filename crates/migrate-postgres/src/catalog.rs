@@ -18,5 +18,6 @@ mod sequence;
 mod table;
 
 pub(crate) use names::{Names, quoted};
+pub(crate) use owner::names_any;
 pub(crate) use reach::Reach;
 pub(crate) use reader::{CatalogReader, queries};

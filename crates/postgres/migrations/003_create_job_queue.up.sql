@@ -50,23 +50,28 @@ CROSS JOIN LATERAL (
       AND r.rank = -GREATEST(j.priority, -2147483647)
       AND r.again IN (false, true)
       AND r.id = j.id
+    -- Every value has a name: else a dump would give it one, and the restored view would be another one.
     UNION ALL
-    SELECT CASE WHEN l.is_retry THEN 'retrying' ELSE 'pending' END, l.due_at, NULL, NULL, NULL, NULL, l.has_story, NULL,
-           NULL, NULL
+    SELECT CASE WHEN l.is_retry THEN 'retrying' ELSE 'pending' END AS status, l.due_at AS ready_at,
+           NULL::timestamptz AS started_at, NULL::timestamptz AS ended_at, NULL::bigint AS claim_number,
+           NULL::integer AS worker, l.has_story, NULL::timestamptz AS cancel_requested_at, NULL::json AS result,
+           NULL::text AS reason
     FROM longshore.later AS l
     WHERE l.id = j.id
     UNION ALL
-    SELECT 'blocked', COALESCE(b.due_at, b.ready_at), NULL, NULL, NULL, NULL, b.has_story, NULL, NULL, NULL
+    SELECT 'blocked' AS status, COALESCE(b.due_at, b.ready_at) AS ready_at, NULL::timestamptz AS started_at,
+           NULL::timestamptz AS ended_at, NULL::bigint AS claim_number, NULL::integer AS worker, b.has_story,
+           NULL::timestamptz AS cancel_requested_at, NULL::json AS result, NULL::text AS reason
     FROM longshore.blocked AS b
     WHERE b.id = j.id
     UNION ALL
-    SELECT 'running', r.ready_at, r.started_at, NULL, r.claim_number, r.worker, r.has_story, r.cancel_requested_at, NULL,
-           NULL
+    SELECT 'running' AS status, r.ready_at, r.started_at, NULL::timestamptz AS ended_at, r.claim_number, r.worker,
+           r.has_story, r.cancel_requested_at, NULL::json AS result, NULL::text AS reason
     FROM longshore.running AS r
     WHERE r.id = j.id
     UNION ALL
-    SELECT CASE e.status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END, e.ready_at, e.started_at,
-           e.ended_at, e.claim_number, e.worker, e.has_story, e.cancel_requested_at, e.result, e.reason
+    SELECT CASE e.status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END AS status, e.ready_at,
+           e.started_at, e.ended_at, e.claim_number, e.worker, e.has_story, e.cancel_requested_at, e.result, e.reason
     FROM longshore.ended AS e
     WHERE e.id = j.id
     LIMIT 1

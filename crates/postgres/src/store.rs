@@ -182,7 +182,12 @@ impl Store for PostgresStore {
     }
 
     fn claim(&self, request: ClaimRequest) -> StoreFuture<'_, Claimed> {
-        self.run("claiming jobs", |parts| jobs::claim::claim(parts, request))
+        self.run("claiming jobs", |parts| async move {
+            match parts.schema.refusal_of_claim() {
+                Some(refusal) => Err(refusal.into()),
+                None => jobs::claim::claim(parts, request).await,
+            }
+        })
     }
 
     fn inbox(&self, worker_id: &WorkerId) -> Box<dyn Inbox> {

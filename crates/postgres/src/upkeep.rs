@@ -6,9 +6,11 @@ pub(crate) mod housekeeping;
 pub(crate) mod id_range;
 mod keepers;
 mod long_attempts;
+mod names;
 pub(crate) mod partitions;
 mod pruning;
 pub(crate) mod stats;
+mod strays;
 mod stuck;
 
 use std::sync::Arc;
@@ -22,8 +24,10 @@ use crate::session::sql::sql;
 use crate::store::Parts;
 use audit::Audit;
 use duties::Duties;
+use names::NameWalk;
 use partitions::retire::Looks;
 use partitions::stories::StoryWalk;
+use strays::Strays;
 
 /// What housekeeping in this store remembers.
 #[derive(Debug, Default)]
@@ -32,6 +36,8 @@ pub(crate) struct Upkeep {
     audit: Audit,
     partitions: Looks,
     stories: StoryWalk,
+    names: NameWalk,
+    strays: Strays,
 }
 
 /// Pauses or resumes a queue.

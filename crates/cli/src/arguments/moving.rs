@@ -6,15 +6,6 @@ use longshore_core::parse_duration;
 
 /// Which queue moves where.
 #[derive(Clone, Debug, Args)]
-#[command(
-    long_about = "Move a running queue between SQLite and PostgreSQL\n\nTakes every job that has not ended, and dead letters, \
-        with ids, attempts, logs, unique keys and times to a database without jobs, which gets the queue's tables if it \
-        has none. From the beginning on, the old database refuses new jobs and gives none to workers; running ones get \
-        the grace period to end, then they are taken back and not counted. Everything is compared, then the queue is in \
-        the new database alone, and the old one tells everybody where it is. If the command is interrupted, the same \
-        command carries on, and --undo gives the old database its queue back, as long as the switch has not been made.",
-    after_help = "Example: longshore move --from sqlite:longshore.db --to postgres://localhost/app --dry-run"
-)]
 pub(crate) struct MoveArguments {
     /// Move from this database: sqlite:PATH, a bare path or postgres://…
     #[arg(long, value_name = "URL", value_hint = ValueHint::FilePath)]

@@ -7,8 +7,14 @@ use crate::output::relative_time::span;
 
 /// Finds problems of a server, the worst first.
 pub(super) fn judge(server: &ServerHealth) -> Vec<Finding> {
-    let found =
-        [missing_rights(server), sequences(server), autovacuum(server), held_snapshot(server), dead_rows(server)];
+    let found = [
+        missing_rights(server),
+        sequences(server),
+        autovacuum(server),
+        held_snapshot(server),
+        dead_rows(server),
+        partitions(server),
+    ];
     found.into_iter().flatten().collect()
 }
 
@@ -54,6 +60,13 @@ fn dead_rows(server: &ServerHealth) -> Option<Finding> {
     Some(Finding::new("dead_rows", message, hint))
 }
 
+fn partitions(server: &ServerHealth) -> Option<Finding> {
+    let obstacle = server.partition_obstacle.as_ref()?;
+    let message = format!("old jobs are deleted row by row, because {obstacle}");
+    let hint = "let workers connect as the owner of the tables, or as a member of it, so that they drop partitions";
+    Some(Finding::new("partitions_not_managed", message, hint))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,10 +91,18 @@ mod tests {
             tables_without_autovacuum: vec!["ready".into(), "running".into()],
             used_up_sequences: vec![("job_id".into(), 81)],
             missing_rights: vec!["DELETE on ready".into(), "INSERT on job".into()],
+            partition_obstacle: Some("the role lacks CREATE on schema \"longshore\"".into()),
         };
         let findings = judge(&server);
         let codes: Vec<&str> = findings.iter().map(|finding| finding.code).collect();
-        let expected = ["rights_missing", "sequence_nearly_used_up", "autovacuum_off", "snapshot_held", "dead_rows"];
+        let expected = [
+            "rights_missing",
+            "sequence_nearly_used_up",
+            "autovacuum_off",
+            "snapshot_held",
+            "dead_rows",
+            "partitions_not_managed",
+        ];
         assert_eq!(codes, expected);
         let message = |place: usize| findings[place].message.as_str();
         assert_eq!(message(0), "the role lacks DELETE on ready and 1 more, so it cannot work on the queue");

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use longshore_core::{LocalHealth, Timestamp, WorkerId};
+use longshore_core::{LocalHealth, MoveState, Timestamp, WorkerId};
 
 use super::*;
 

@@ -12,6 +12,8 @@ mod guides;
 mod help;
 mod jobs;
 mod migrate;
+#[cfg(target_os = "linux")]
+mod moving;
 mod postgres;
 mod sandbox;
 mod several;

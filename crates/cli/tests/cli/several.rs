@@ -1,6 +1,9 @@
 //! Several databases by configuration, and every command over all of them.
 
-use longshore_testkit_postgres::Cluster;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use longshore_testkit_postgres::{Cluster, Options, PausingProxy, StopMode};
 use rusqlite::Connection;
 
 use crate::sandbox::{Ran, Sandbox};
@@ -103,7 +106,10 @@ fn a_database_that_does_not_answer_is_named_and_the_others_go_on() {
     let refused = sandbox.run(&["enqueue", "mail"]);
     assert!(refused.exit == 1 && refused.stderr.contains("database mail"), "{refused:?}");
     let migrate = sandbox.run(&["migrate", "status", "--json"]);
-    assert_eq!((migrate.exit, &migrate.document()["databases"][1]["error"]["code"]), (1, &"server_unreachable".into()));
+    assert_eq!(
+        (migrate.exit, &migrate.document()["databases"][1]["error"]["code"]),
+        (1, &"database_unreachable".into())
+    );
 }
 
 #[test]
@@ -165,5 +171,73 @@ fn a_configuration_that_names_a_database_wrongly_says_where() {
         sandbox.write("longshore.toml", lines);
         let ran = sandbox.run(&["enqueue", "note"]);
         assert!(ran.exit == 2 && ran.stderr.contains(expected), "{lines}: {ran:?}");
+    }
+}
+
+#[test]
+fn two_schemas_of_one_server_are_two_databases() {
+    let (sandbox, database) = (Sandbox::new(), Cluster::shared().database());
+    let url = database.url();
+    let in_schema = |schema: &str| {
+        let separator = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{separator}longshore_schema={schema}")
+    };
+    let databases = format!(
+        "database = \"{}\"\n[databases.mail]\nurl = \"{}\"\nqueues = [\"mail\"]\n",
+        in_schema("longshore"),
+        in_schema("longshore_mail")
+    );
+    sandbox.write("longshore.toml", databases + JOBS);
+    assert_eq!(id(&sandbox.run(&["enqueue", "note"])), 1);
+    assert_eq!(id(&sandbox.run(&["enqueue", "mail"])), SECOND + 1);
+    // Plain SQL gets an id of the schema that it names.
+    let insert = "INSERT INTO longshore_mail.job_queue (job_type, job_data, queue) VALUES ('mail', '{}', 'mail')";
+    database.sql(insert);
+    assert_eq!(sandbox.run(&["work", "--drain"]).exit, 0);
+    assert_eq!(sandbox.json(&["jobs", "show", &(SECOND + 2).to_string()])["status"], "completed");
+    assert_eq!(sandbox.json(&["status"])["jobs"]["completed"], 3);
+}
+
+#[test]
+fn a_worker_goes_on_while_one_database_is_away_and_works_its_jobs_afterwards() {
+    let (sandbox, cluster) = (Sandbox::new(), Cluster::shared());
+    let (database, proxy) = (cluster.database(), PausingProxy::to(cluster.port()));
+    with_mail_at(&sandbox, &database.url_through(proxy.port()));
+    for job in ["mail", "note"] {
+        assert_eq!(sandbox.run(&["enqueue", job]).exit, 0);
+    }
+    let mut worker = sandbox.command(&["work"]);
+    let mut worker = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let completed = |url: &str| {
+        let listed = sandbox.run(&["jobs", "list", "--status", "completed", "--json", "--database", url]);
+        listed.document()["jobs"].as_array().map_or(0, Vec::len)
+    };
+    sandbox.until(|| completed("sqlite:main.db") == 1 && completed(&database.url()) == 1);
+    proxy.refuse();
+    // An application enqueues beside the worker.
+    let note = sandbox.run(&["enqueue", "note", "--database", "sqlite:main.db"]);
+    assert_eq!(note.exit, 0, "{note:?}");
+    assert_eq!(sandbox.run(&["enqueue", "mail", "--database", &database.url()]).exit, 0);
+    sandbox.until(|| completed("sqlite:main.db") == 2);
+    assert_eq!(completed(&database.url()), 1);
+    proxy.accept();
+    sandbox.until(|| completed(&database.url()) == 2);
+    let pid = worker.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let mut ended = String::new();
+    worker.stderr.take().unwrap().read_to_string(&mut ended).unwrap();
+    assert_eq!(worker.wait().unwrap().code(), Some(0), "{ended}");
+    assert!(ended.contains("a database does not answer") && ended.contains("the database answers again"), "{ended}");
+}
+
+#[test]
+fn a_commit_on_a_server_survives_its_crash_whatever_durability_a_file_would_have() {
+    let (sandbox, cluster) = (Sandbox::new(), Cluster::private(&Options::new().with_fsync()));
+    let database = cluster.database();
+    sandbox.write("longshore.toml", format!("database = \"{}\"\ndurability = \"normal\"\n", database.url()));
+    for _ in 0..4 {
+        let job = id(&sandbox.run(&["enqueue", "note"])).to_string();
+        cluster.restart(StopMode::Immediate);
+        assert_eq!(sandbox.json(&["jobs", "show", &job])["status"], "pending", "it was acknowledged");
     }
 }

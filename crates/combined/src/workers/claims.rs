@@ -49,15 +49,17 @@ pub(crate) async fn claim(shared: &Shared, request: ClaimRequest) -> Result<Clai
     }
 }
 
-/// The databases, beginning with another one each time.
-fn order(shared: &Shared, worker_id: &WorkerId) -> impl Iterator<Item = usize> + use<> {
+/// The databases, beginning with another one each time. Those that did not answer come last.
+fn order(shared: &Shared, worker_id: &WorkerId) -> Vec<usize> {
     let databases = shared.members.all().len();
     let turn = shared.workers.with(worker_id, |entry| {
         entry.turn = (entry.turn + 1) % databases;
         entry.turn
     });
     let first = turn.unwrap_or(0);
-    (0..databases).map(move |step| (first + step) % databases)
+    let mut order: Vec<usize> = (0..databases).map(|step| (first + step) % databases).collect();
+    order.sort_by_key(|place| shared.members.all()[*place].trouble().is_some());
+    order
 }
 
 /// What this database is asked: the claim that it did not answer, or this one, which counts as unanswered from now on.

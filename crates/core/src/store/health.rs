@@ -73,6 +73,9 @@ pub struct ServerHealth {
     pub used_up_sequences: Vec<(String, u64)>,
     /// What the role lacks to work on the queue, such as `INSERT on job`.
     pub missing_rights: Vec<String>,
+    /// Why the role cannot drop whole partitions of old jobs, and deletes them row by row. `None` if it can, or if there
+    /// are too few jobs for that to matter.
+    pub partition_obstacle: Option<String>,
 }
 
 impl ServerHealth {

@@ -85,6 +85,27 @@ async fn attempts_that_begin_while_a_note_is_under_way_are_noted_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn quick_jobs_in_many_slots_are_noted_by_a_few_calls() {
+    let (slots, jobs) = (16, 160);
+    let beginning = Beginning::meets(Fault::Delay(SECOND / 100));
+    for _ in 1..jobs {
+        beginning.faulty.fail_next(Operation::MarkStarted, Fault::Delay(SECOND / 100));
+    }
+    let steps: Vec<Step> = (1..=jobs).map(|number| Step { number }).collect();
+    let new_jobs = steps.iter().map(|job| longshore::Payload::to_job(job).unwrap()).collect();
+    beginning.bench.queue.enqueue_all(new_jobs).await.unwrap();
+    let running = beginning.spawn(slots);
+
+    while beginning.tally.seen().len() < jobs as usize {
+        tokio::time::sleep(SECOND / 100).await;
+    }
+
+    let calls = beginning.faulty.beginnings();
+    assert!(calls.len() <= 2 * (jobs / slots) as usize, "{calls:?}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_beginning_that_cannot_be_noted_is_tried_again_and_costs_nothing() {
     let beginning = Beginning::meets(Fault::Busy);
     for fault in [Fault::Full, Fault::Lost, Fault::Busy] {

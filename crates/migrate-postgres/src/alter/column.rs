@@ -263,8 +263,7 @@ fn set_values(values: &str) -> String {
     for word in ["START WITH", "INCREMENT BY", "MINVALUE", "MAXVALUE", "CACHE"] {
         text = text.replace(word, &format!("SET {word}"));
     }
-    let cycle = if values.ends_with(" CYCLE") { text.replace(" CYCLE", " SET CYCLE") } else { text + " SET NO CYCLE" };
-    cycle
+    if values.ends_with(" CYCLE") { text.replace(" CYCLE", " SET CYCLE") } else { text + " SET NO CYCLE" }
 }
 
 /// A counter that is new goes on behind the numbers that are there.

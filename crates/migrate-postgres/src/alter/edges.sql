@@ -72,6 +72,11 @@ WITH standing AS (
     JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     UNION ALL
+    SELECT 'pg_catalog.pg_type'::regclass, c.reltype, 0, 'relation', n.nspname, c.relname, ''
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('v', 'm')
+    UNION ALL
     SELECT 'pg_catalog.pg_proc'::regclass, p.oid, 0, 'function', n.nspname,
         quote_ident(p.proname) || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')', ''
     FROM pg_catalog.pg_proc p

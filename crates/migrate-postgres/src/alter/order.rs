@@ -21,9 +21,10 @@ pub(super) enum Stage {
     /// Those that are computed from other columns.
     Computed,
     Settings,
-    Constraint,
     ReadingFunction,
+    Constraint,
     View,
+    LateFunction,
     Index,
     ForeignKey,
     Part,

@@ -14,7 +14,7 @@ use super::{
     order::{Stage, stage, views_in_order},
     part, table, types,
 };
-use crate::catalog::quoted;
+use crate::catalog::{names_any, quoted};
 
 /// Up to this size a statement may go through a table while it keeps others waiting: some tens of milliseconds.
 const QUICK_BYTES: i64 = 8 << 20;
@@ -286,6 +286,12 @@ impl<'a> Work<'a> {
     fn queue_makes(&mut self) {
         let makes = std::mem::take(&mut self.makes);
         let statements = makes.keys().filter_map(|object| Some((object.clone(), self.statement(object)?)));
+        let named = |kinds: &[ObjectKind]| -> Vec<String> {
+            let objects = makes.keys().filter(|object| kinds.contains(&object.kind));
+            objects.map(|object| self.alterer.names.split(&object.name).1.to_owned()).collect()
+        };
+        let table_names = named(&[ObjectKind::Table]);
+        let view_names = named(&[ObjectKind::View, ObjectKind::MaterializedView]);
         let (views, others): (Vec<_>, Vec<_>) =
             statements.partition(|(object, _)| matches!(object.kind, ObjectKind::View | ObjectKind::MaterializedView));
         for (object, sql) in others.into_iter().chain(views_in_order(views)) {
@@ -294,6 +300,10 @@ impl<'a> Work<'a> {
             let action = if is_there { RepairAction::Replace } else { RepairAction::Add };
             if object.kind.is_constraint() {
                 constraint::add(self, &object, &sql);
+            } else if object.kind == ObjectKind::Function && names_any(&sql, &view_names) {
+                self.queue(Stage::LateFunction, action, &object, sql, Vec::new());
+            } else if object.kind == ObjectKind::Function && names_any(&sql, &table_names) {
+                self.queue(Stage::ReadingFunction, action, &object, sql, Vec::new());
             } else if object.kind != ObjectKind::Index || !part::build_alone(self, &object, &sql) {
                 self.queue(stage(&object, &sql), action, &object, sql, Vec::new());
                 part::give_rights_back(self, &object);

@@ -34,10 +34,12 @@ pub(super) enum Rank {
     Sequence,
     Function,
     Table,
-    Constraint,
-    /// One whose body reads tables, which PostgreSQL looks for when it is made.
+    /// One that takes or gives rows of tables, or whose body reads them, which PostgreSQL looks for when it is made.
     ReadingFunction,
+    Constraint,
     View,
+    /// The same of views.
+    LateFunction,
     Index,
     ForeignKey,
     Part,
@@ -107,17 +109,19 @@ impl Owners {
         let bases = |owners: &Self, names: &[(String, String)]| -> Vec<String> {
             names.iter().filter_map(|(name, _)| owners.0.get(name)).map(|owner| owner.base.clone()).collect()
         };
+        let views = of_rank(self, Rank::View);
+        let view_bases = bases(self, &views);
         let tables = bases(self, &of_rank(self, Rank::Table));
         for owner in self.0.values_mut() {
-            for one in owner.statements.iter_mut().filter(|one| one.rank == Rank::Function) {
-                let is_sql = one.sql.to_lowercase().contains("language sql");
-                if is_sql && tables.iter().any(|table| one.sql.contains(table.as_str())) {
+            for one in &mut owner.statements {
+                let is_function = matches!(one.rank, Rank::Function | Rank::ReadingFunction);
+                if is_function && names_any(&one.sql, &view_bases) {
+                    one.rank = Rank::LateFunction;
+                } else if is_function && names_any(&one.sql, &tables) {
                     one.rank = Rank::ReadingFunction;
                 }
             }
         }
-        let views = of_rank(self, Rank::View);
-        let view_bases = bases(self, &views);
         // As often as views can stand on one another.
         for _ in 0..views.len() {
             let depths: Vec<usize> =
@@ -155,4 +159,15 @@ impl Owners {
         let part = Self(found.collect());
         SchemaChanges { schema: part.schema(), definitions: part.definitions(), owners }
     }
+}
+
+/// Whether a function has one of the names where PostgreSQL looks for it: in its arguments and its result, and in the
+/// body where that is SQL.
+pub(crate) fn names_any(function: &str, names: &[String]) -> bool {
+    let head = function.split("\n LANGUAGE ").next().unwrap_or(function);
+    let is_sql = function.to_lowercase().contains("\n language sql");
+    let looked_at = if is_sql { function } else { head };
+    let words = looked_at.split(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == '$'));
+    let words: std::collections::BTreeSet<&str> = words.collect();
+    names.iter().any(|name| words.contains(name.as_str()) || name.contains(' ') && looked_at.contains(name.as_str()))
 }

@@ -64,6 +64,8 @@ pub(super) struct Scratch {
     /// What has run since the transaction began.
     journal: Vec<String>,
     has_row_work: bool,
+    /// Whether a statement has spoken of constraints that wait for the commit.
+    may_defer: bool,
     has_settings: bool,
     /// How many stand-ins were made.
     count: usize,
@@ -89,6 +91,7 @@ impl Scratch {
             guarded: Vec::new(),
             journal: Vec::new(),
             has_row_work: false,
+            may_defer: false,
             has_settings: false,
             count: 0,
             known: known.clone(),

@@ -29,6 +29,31 @@ fn a_ledger_of_another_tool_is_named_and_left_alone() {
             "CREATE TABLE refinery_schema_history (version int4 PRIMARY KEY, name varchar(255), applied_on varchar(255), checksum varchar(255)); INSERT INTO refinery_schema_history VALUES (7)",
             "refinery",
         ),
+        (
+            "CREATE TABLE goose_db_version (id serial PRIMARY KEY, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp DEFAULT now()); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), (7, true)",
+            "goose",
+        ),
+        (
+            "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY); INSERT INTO alembic_version VALUES ('7')",
+            "Alembic",
+        ),
+        (
+            "CREATE TABLE flyway_schema_history (installed_rank int PRIMARY KEY, version varchar(50), description varchar(200) NOT NULL, checksum int, installed_on timestamp NOT NULL DEFAULT now(), success boolean NOT NULL); INSERT INTO flyway_schema_history VALUES (1, '7', 'x', 0, now(), true), (2, '8', 'y', 0, now(), false)",
+            "Flyway",
+        ),
+        (
+            "CREATE TABLE seaql_migrations (version varchar PRIMARY KEY, applied_at bigint NOT NULL); INSERT INTO seaql_migrations VALUES ('7', 1)",
+            "sea-orm",
+        ),
+        (
+            "CREATE TABLE _yoyo_migration (migration_hash varchar(64) PRIMARY KEY, migration_id varchar(255), applied_at_utc timestamp); INSERT INTO _yoyo_migration VALUES ('x', '7', now())",
+            "yoyo",
+        ),
+        // Rails has the same table as dbmate, and one beside it.
+        (
+            "CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY); CREATE TABLE ar_internal_metadata (key varchar PRIMARY KEY, value varchar); INSERT INTO schema_migrations VALUES ('7')",
+            "dbmate",
+        ),
     ] {
         let database = database();
         database.sql(made);
@@ -42,6 +67,29 @@ fn a_ledger_of_another_tool_is_named_and_left_alone() {
         assert_eq!(rows(&database, &format!("SELECT to_jsonb(t) FROM {table} t")), before, "{tool}");
         assert!(migrator.verify().unwrap().ok);
         assert_eq!(migrator.status().unwrap().applied_count, 1);
+    }
+}
+
+#[test]
+fn a_ledger_that_cannot_be_read_is_named_and_nothing_else() {
+    for (made, tool, versions) in [
+        (
+            "CREATE TABLE django_migrations (id bigint PRIMARY KEY, app varchar(255), name varchar(255), applied timestamptz); INSERT INTO django_migrations VALUES (1, 'shop', '0001_initial', now())",
+            "Django",
+            vec!["shop.0001_initial"],
+        ),
+        ("CREATE TABLE flyway_schema_history (version text, success text)", "Flyway", vec![]),
+        ("CREATE TABLE schema_migrations (id int, filename text)", "another tool", vec![]),
+    ] {
+        let database = database();
+        database.sql(made);
+        let mut migrator = migrator(&database, &FILES);
+        let found = migrator.status().unwrap().foreign_ledgers;
+        assert_eq!(
+            (found[0].tool.in_words(), &found[0].versions),
+            (tool, &versions.iter().map(ToString::to_string).collect())
+        );
+        assert_eq!(up(&mut migrator), [1], "{tool}");
     }
 }
 

@@ -69,3 +69,7 @@ ALTER TABLE accounts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON accounts FOR SELECT USING (name = CURRENT_USER);
 CREATE POLICY fresh ON accounts AS RESTRICTIVE FOR INSERT TO PUBLIC WITH CHECK (status = 'new');
 CREATE PROCEDURE clean() LANGUAGE sql AS $$ DELETE FROM billing.invoices WHERE false $$;
+CREATE FUNCTION owed(a accounts) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT count(*) FROM billing.invoices i WHERE i.account_id = a.id);
+END $$;

@@ -194,6 +194,19 @@ fn what_stands_on_a_changed_column_is_kept_with_its_rights() {
 }
 
 #[test]
+fn functions_over_rows_of_tables_and_views_are_made_behind_them() {
+    let database = filled();
+    database.sql(
+        "CREATE FUNCTION open_ones() RETURNS SETOF open_invoices LANGUAGE sql AS 'SELECT * FROM open_invoices';
+         CREATE OR REPLACE VIEW open_invoices AS SELECT i.id, a.name, a.state FROM billing.invoices i
+             JOIN accounts a ON a.id = i.account_id WHERE i.paid",
+    );
+    migrator(&database).repair(&apply()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(migrator(&database).verify().unwrap().ok);
+    assert_eq!(database.sql("SELECT count(*) FROM open_ones()"), [[Some("10".to_owned())]]);
+}
+
+#[test]
 fn a_counter_that_was_made_again_goes_on_behind_its_numbers() {
     let database = filled();
     database.sql("DROP SEQUENCE billing.invoices_id_seq CASCADE; ALTER TABLE accounts ALTER COLUMN id DROP IDENTITY");

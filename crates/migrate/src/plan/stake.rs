@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::{
     files::migration::{Direction, Migration},
-    files::script::Statement,
-    schema::{Facet, ObjectKind, Schema},
+    files::script::{Script, Statement},
+    schema::{Facet, ObjectKind, ObjectName, Schema},
     survey::Survey,
 };
 
@@ -16,9 +16,9 @@ pub(crate) fn at_stake(migrations: &[Migration], survey: &Survey) -> BTreeSet<St
     for migration in migrations {
         let objects = survey.chain.link(&migration.id).map(|link| link.footprint.objects()).unwrap_or_default();
         let holds_data = |kind| matches!(kind, ObjectKind::Table | ObjectKind::Column);
-        let made = objects.into_iter().filter(|object| holds_data(object.kind)).map(|object| object.owner());
+        let made = objects.into_iter().filter(|object| holds_data(object.kind)).map(ObjectName::owner);
         found.extend(made.filter(|table| tables.contains(table)).map(str::to_owned));
-        let statements = migration.script(Direction::Down).map(|script| script.statements()).unwrap_or_default();
+        let statements = migration.script(Direction::Down).map(Script::statements).unwrap_or_default();
         found.extend(statements.iter().flat_map(|statement| written(statement, &tables)));
     }
     let mut reached = found.clone();

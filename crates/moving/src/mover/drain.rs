@@ -1,6 +1,7 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use longshore_core::{Filter, Selection, Status, StoreError};
+use tokio::time::Instant;
 
 use super::Mover;
 use crate::error::MoveError;

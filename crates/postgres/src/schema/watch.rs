@@ -1,14 +1,16 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use longshore_core::StoreError;
+use longshore_core::{MoveState, StoreError};
 
 use super::check;
 use super::opening::explain;
+use crate::moving::fence;
 use crate::options::PostgresOptions;
 use crate::session::fault::Fault;
 use crate::session::pool::Pool;
 use crate::session::sql::sql;
+use crate::session::statements::Session;
 
 /// How long a store may write before it compares the ledger again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,6 +28,8 @@ struct State {
     ledger: Option<String>,
     is_changed: bool,
     looked_at: Option<Instant>,
+    /// The move that the database takes part in, at the last look.
+    moving: Option<MoveState>,
 }
 
 impl SchemaWatch {
@@ -55,7 +59,11 @@ impl SchemaWatch {
 
     /// Compares the ledger with the known one, and judges the schema if it is another one.
     async fn look(&self, pool: &Pool, options: &PostgresOptions) -> Result<(), Fault> {
-        let now = ledger(pool).await?;
+        let session = pool.session().await?;
+        let (now, has_move) = read(&session).await?;
+        let moving = if has_move { fence::state(&session).await? } else { None };
+        drop(session);
+        self.lock().moving = moving;
         if self.knows(&now) {
             return Ok(());
         }
@@ -73,23 +81,38 @@ impl SchemaWatch {
     }
 
     fn knows(&self, ledger: &str) -> bool {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.lock();
         !state.is_changed && state.ledger.as_deref() == Some(ledger)
     }
 
     fn judged(&self, ledger: String, is_changed: bool) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = State { ledger: Some(ledger), is_changed, looked_at: Some(Instant::now()) };
+        let mut state = self.lock();
+        (state.ledger, state.is_changed, state.looked_at) = (Some(ledger), is_changed, Some(Instant::now()));
+    }
+
+    /// The error of a claim while the queue moves or is elsewhere, by the last look. A claim that finds nothing meets no
+    /// fence, and its worker must not wait for ever.
+    pub(crate) fn refusal_of_claim(&self) -> Option<StoreError> {
+        self.lock().moving.as_ref().and_then(MoveState::refusal)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The queue's rows of the ledger as one text. Empty without a ledger.
 pub(crate) async fn ledger(pool: &Pool) -> Result<String, Fault> {
-    let row = pool.session().await?.query_opt(sql!("database/select_ledger"), &[]).await;
-    match row.map_err(Fault::from) {
-        Ok(row) => Ok(row.map_or(Ok(String::new()), |row| row.try_get(0))?),
+    Ok(read(&*pool.session().await?).await?.0)
+}
+
+/// The same, and whether the database knows of a move.
+async fn read(session: &Session) -> Result<(String, bool), Fault> {
+    match session.query_opt(sql!("database/select_ledger"), &[]).await.map_err(Fault::from) {
+        Ok(Some(row)) => Ok((row.try_get(0)?, row.try_get(1)?)),
+        Ok(None) => Ok((String::new(), false)),
         Err(fault) if fault.code().is_some_and(|code| code.code() == "42P01" || code.code() == "3F000") => {
-            Ok(String::new())
+            Ok((String::new(), false))
         }
         Err(fault) => Err(fault),
     }

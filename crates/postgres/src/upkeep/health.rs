@@ -17,7 +17,11 @@ use crate::session::statements::{Parameter, Session};
 use crate::store::Parts;
 use crate::upkeep::keepers::Keepers;
 use crate::upkeep::long_attempts::long_attempts;
+use crate::upkeep::partitions::ahead::STEP_MIN;
+use crate::upkeep::partitions::layout::Layout;
+use crate::upkeep::partitions::obstacle::Obstacle;
 use crate::upkeep::stats::{backlog, now, queues};
+use crate::upkeep::strays::strays;
 use crate::upkeep::stuck::blocked_page;
 use crate::workers;
 
@@ -62,7 +66,7 @@ pub(crate) async fn health(parts: Arc<Parts>) -> Result<Health, Fault> {
     Ok(health)
 }
 
-async fn server(session: &Session) -> Result<ServerHealth, Error> {
+async fn server(session: &Session) -> Result<ServerHealth, Fault> {
     let schema: Parameter<'_> = (&session.schema(), Type::TEXT);
     let size = session.query_opt(sql!("upkeep/select_database_size"), &[]).await?;
     let held_min = i64::try_from(ServerHealth::HELD_MAX.as_secs()).unwrap_or(i64::MAX);
@@ -94,13 +98,26 @@ async fn server(session: &Session) -> Result<ServerHealth, Error> {
     for row in session.query(sql!("upkeep/select_missing_rights"), &[schema]).await? {
         server.missing_rights.push(row.try_get(0)?);
     }
+    server.partition_obstacle = partition_obstacle(session).await?;
     Ok(server)
 }
 
-async fn stuck(session: &Session) -> Result<Vec<StuckJob>, Error> {
+/// A grant removes it; the others are what the application wants.
+async fn partition_obstacle(session: &Session) -> Result<Option<String>, Fault> {
+    let is_large = Layout::read(session).await?.is_some_and(|layout| layout.last_id >= STEP_MIN / 2);
+    if !is_large {
+        return Ok(None);
+    }
+    let obstacle = Obstacle::find(session).await?;
+    Ok(obstacle.filter(Obstacle::is_of_rights).map(|obstacle| obstacle.to_string()))
+}
+
+async fn stuck(session: &Session) -> Result<Vec<StuckJob>, Fault> {
     let page = blocked_page(session, (i64::MIN, i64::MIN), BLOCKED_MAX).await?;
     let mut stuck: Vec<StuckJob> = page.stuck.iter().map(super::stuck::Blocked::told).collect();
+    stuck.extend(strays(session).await?);
     stuck.sort_unstable_by_key(|job| job.id);
+    stuck.dedup_by_key(|job| job.id);
     stuck.truncate(StuckJob::TOLD_MAX);
     Ok(stuck)
 }

@@ -78,6 +78,8 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     }
     let mut sweep = SWEEP;
     if let Some(term) = terms.remove(COUNTS) {
+        maintained.settled += parts.upkeep.strays.settle(&parts).await?;
+        parts.upkeep.names.sweep(&parts).await?;
         let folded = fold(&parts).await?;
         maintained.has_more |= folded.has_more;
         maintained.reconciled = reconcile(&parts, &term).await?;

@@ -10,3 +10,5 @@ pub(crate) mod obstacle;
 pub(crate) mod retire;
 mod rewrite;
 pub(crate) mod stories;
+
+pub(crate) use locking::is_busy;

@@ -75,6 +75,9 @@ async fn write(
         (&session_key, Type::INT8),
         (&server_run, Type::INT8),
     ];
+    let name: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
+        [(&worker, Type::INT4), (&worker_id.as_str(), Type::TEXT)];
+    transaction.execute(sql!("workers/keep_name"), &name).await?;
     transaction.execute(sql!("workers/upsert_worker"), &parameters).await?;
     keep_settings(&transaction, settings).await?;
     transaction.commit().await?;

@@ -7,7 +7,7 @@ SELECT
     CASE WHEN a.attnotnull THEN
         CASE
             -- Only PostgreSQL 18 has such rows.
-            WHEN EXISTS (
+            WHEN current_setting('server_version_num')::integer >= 180000 AND EXISTS (
                 SELECT FROM pg_catalog.pg_constraint k
                 WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated
             ) THEN 'NOT NULL NOT VALID'

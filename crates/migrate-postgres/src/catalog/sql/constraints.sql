@@ -19,7 +19,14 @@ LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
 LEFT JOIN pg_catalog.pg_type t ON t.oid = k.contypid
 JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(c.relnamespace, t.typnamespace)
 WHERE n.nspname = ANY ($1)
-    AND ($2::text[] IS NULL OR coalesce(c.relname, t.typname) = ANY ($2))
+    -- The arrays are found first, so that the constraints of a few tables cost what those tables cost.
+    AND (
+        $2::text[] IS NULL
+        OR k.conrelid = ANY (ARRAY(SELECT r.oid FROM pg_catalog.pg_class r WHERE r.relname = ANY ($2)))
+            AND k.contypid = 0
+        OR k.contypid = ANY (ARRAY(SELECT y.oid FROM pg_catalog.pg_type y WHERE y.typname = ANY ($2)))
+            AND k.conrelid = 0
+    )
     AND k.contype IN ('p', 'u', 'f', 'c', 'x')
     AND k.conparentid = 0
     AND (k.contype <> 'c' OR k.contypid <> 0 OR k.conislocal)

@@ -17,7 +17,7 @@ const ROW_WORK_MS: u32 = 2000;
 impl Scratch {
     /// Checks what a commit would check: what waits for it would forbid to alter its table.
     pub(in crate::target) fn check_constraints(&mut self) -> Result<(), TargetError> {
-        if !std::mem::take(&mut self.has_row_work) {
+        if !(self.may_defer && std::mem::take(&mut self.has_row_work)) {
             return Ok(());
         }
         let query = Query::new(

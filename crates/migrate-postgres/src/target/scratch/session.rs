@@ -48,6 +48,7 @@ impl Session for Scratch {
             self.stand_in(schema)?;
             return Ok(0);
         }
+        self.may_defer |= statement.to_ascii_lowercase().contains("deferr");
         self.stand_in_for_target(statement)?;
         self.reach.extend(Reach::of(statement));
         self.has_settings |= sets(statement);

@@ -5,7 +5,7 @@ use crate::session::sql::in_schema;
 use crate::session::statements::Session;
 use crate::store::Parts;
 use crate::upkeep::duties::Term;
-use crate::upkeep::partitions::layout::{Ahead, Layout, TABLES};
+use crate::upkeep::partitions::layout::{Ahead, Layout, Leaf, TABLES};
 use crate::upkeep::partitions::locking::{is_busy, lock_tables};
 use crate::upkeep::partitions::obstacle::Obstacle;
 
@@ -14,7 +14,7 @@ pub(crate) const STEP_MIN: i64 = 1_000_000;
 /// How many partitions the jobs of one retention fill.
 const PARTS: i64 = 6;
 /// How many rows a partition that gets other bounds may have: the server reads all of them while the tables are locked.
-const REREAD_MAX: i64 = 10_000;
+const REREAD_MAX: i64 = 100_000;
 
 /// After new partitions, the sequence may have to move.
 const ROUNDS: u32 = 3;
@@ -68,29 +68,29 @@ async fn step(session: &Session) -> Result<i64, Fault> {
 /// Divides a partition of each table. Returns whether that was possible. Everything is locked meanwhile.
 async fn divide(session: &Session, ahead: &Ahead) -> Result<bool, Fault> {
     let Some((divided, parts)) = ahead.division() else { return Ok(true) };
-    let Some((rest, front)) = parts.split_last() else { return Ok(true) };
     for table in TABLES {
-        // It becomes the last of the new ones, with the rows that it has.
         let name = format!("longshore.{}", divided.name(table));
-        let look = format!("SELECT count(*), min(id) FROM (SELECT id FROM {name} LIMIT {}) AS some", REREAD_MAX + 1);
-        let row = session.client.query_typed(&in_schema(&look, session.schema()), &[]).await?;
-        let (count, min): (i64, Option<i64>) = (row[0].try_get(0)?, row[0].try_get(1)?);
-        if count > REREAD_MAX || min.is_some_and(|min| min < rest.low) {
-            return Ok(false);
-        }
+        let look =
+            format!("SELECT count(*), min(id), max(id) FROM (SELECT id FROM {name} LIMIT {}) AS few", REREAD_MAX + 1);
+        let rows = session.client.query_typed(&in_schema(&look, session.schema()), &[]).await?;
+        let (count, min, max): (i64, Option<i64>, Option<i64>) =
+            (rows[0].try_get(0)?, rows[0].try_get(1)?, rows[0].try_get(2)?);
+        // It becomes the one to which its rows belong.
+        let fits = |leaf: &&Leaf| min.is_none_or(|min| min >= leaf.low) && max.is_none_or(|max| max < leaf.high);
+        let Some(same) = parts.iter().rfind(fits).filter(|_| count <= REREAD_MAX) else { return Ok(false) };
         let mut ddl = format!("ALTER TABLE longshore.{table} DETACH PARTITION {name};");
-        for leaf in front {
+        for leaf in parts.iter().filter(|leaf| *leaf != same) {
             ddl += &format!(
                 "CREATE TABLE longshore.{} PARTITION OF longshore.{table} {};",
                 leaf.name(table),
                 leaf.values()
             );
         }
-        ddl += &format!(
-            "ALTER TABLE {name} RENAME TO {new}; ALTER TABLE longshore.{table} ATTACH PARTITION longshore.{new} {}",
-            rest.values(),
-            new = rest.name(table),
-        );
+        let new = same.name(table);
+        if *same != *divided {
+            ddl += &format!("ALTER TABLE {name} RENAME TO {new};");
+        }
+        ddl += &format!("ALTER TABLE longshore.{table} ATTACH PARTITION longshore.{new} {}", same.values());
         session.client.batch_execute(&in_schema(&ddl, session.schema())).await?;
     }
     Ok(true)

@@ -1,3 +1,4 @@
+use longshore_core::{IdRange, JobId};
 use postgres_types::Type;
 
 use crate::session::columns::Columns;
@@ -10,8 +11,6 @@ use crate::session::statements::Session;
 pub(crate) const TABLES: [&str; 4] = ["ended", "log_chunk", "attempt", "job"];
 /// How many ids the last but one partition has room for.
 const ROOM: i64 = 1_000_000_000;
-/// The sequence of ids is not moved beyond this, so that it is never used up by that.
-const JUMP_MAX: i64 = 4_000_000_000_000_000;
 /// With more partitions than this none is added: every claim opens all of them.
 const LEAVES_MAX: usize = 24;
 
@@ -40,9 +39,9 @@ pub(crate) struct Layout {
 pub(crate) enum Ahead {
     /// The spare partition gives its first ids to a partition of their own. It must be empty.
     Split { spare: Leaf, at: i64 },
-    /// The last partition gives its first ids to a new front: a partition for the next jobs, and a spare one. It must be
-    /// nearly empty.
-    Extend { last: Leaf, step: i64 },
+    /// The last partition gives some ids to a new front: from `first` to before `next` for the next jobs, then a spare one.
+    /// It must be nearly empty.
+    Extend { last: Leaf, first: i64, next: i64 },
     /// The sequence goes on at the next partition, because the one in use would become far too large. It was the spare
     /// one, and got more jobs than anybody knew of in time.
     Jump { to: i64 },
@@ -120,40 +119,47 @@ impl Layout {
     pub(crate) fn ahead(&self, step: i64) -> Option<Ahead> {
         let [.., spare, last] = self.leaves.as_slice() else { return None };
         if self.last_id >= last.low {
-            return None;
+            // The ids of this database begin far away from those of others.
+            return self.extend(last, IdRange::of(JobId(self.last_id)).before_first().max(last.low), step);
         }
         let current = self.leaves.iter().rfind(|leaf| leaf.low <= self.last_id)?;
         let used = self.last_id - current.low.max(0);
         if current.high <= spare.low {
-            if used >= step && current.high - self.last_id > 4 * step {
+            let can_jump = self.is_in_range(current.high) && current.high - self.last_id > 4 * step;
+            if used >= step && can_jump {
                 return Some(Ahead::Jump { to: current.high });
             }
-        } else if used >= step {
-            return self.extend(last, step);
+        } else if used >= step && self.is_in_range(last.low) {
+            return self.extend(last, last.low, step);
         }
-        if spare.high.saturating_sub(spare.low) <= 2 * step {
-            return self.extend(last, step);
+        if spare.high.saturating_sub(spare.low) <= 2 * step && self.is_in_range(last.low) {
+            return self.extend(last, last.low, step);
         }
         let is_near = self.last_id < spare.low && spare.low - self.last_id <= step / 2;
         (is_near && self.leaves.len() < LEAVES_MAX).then(|| Ahead::Split { spare: spare.clone(), at: spare.low + step })
     }
 
-    fn extend(&self, last: &Leaf, step: i64) -> Option<Ahead> {
-        let has_room = last.low <= JUMP_MAX && self.leaves.len() < LEAVES_MAX;
-        has_room.then(|| Ahead::Extend { last: last.clone(), step })
+    fn extend(&self, last: &Leaf, first: i64, step: i64) -> Option<Ahead> {
+        let next = self.last_id.max(first).checked_add(step)?;
+        (self.leaves.len() < LEAVES_MAX).then(|| Ahead::Extend { last: last.clone(), first, next })
+    }
+
+    /// Whether this id belongs to the same database as the last one.
+    fn is_in_range(&self, id: i64) -> bool {
+        IdRange::of(JobId(id)) == IdRange::of(JobId(self.last_id))
     }
 }
 
 impl Ahead {
-    /// The partition that is divided, and what it is divided into. What it has must belong to the last of these.
+    /// The partition that is divided, and what it is divided into. What it has must belong to one of these.
     pub(crate) fn division(&self) -> Option<(&Leaf, Vec<Leaf>)> {
         match self {
             Self::Split { spare, at } => {
                 Some((spare, vec![Leaf::new(spare.low, *at, false), Leaf::new(*at, spare.high, false)]))
             }
-            Self::Extend { last, step } => {
-                let (next, room) = (last.low + step, last.low + step + ROOM);
-                let bounds = [last.low, next, room, last.high];
+            Self::Extend { last, first, next } => {
+                let mut bounds = vec![last.low, *first, *next, next.saturating_add(ROOM), last.high];
+                bounds.dedup();
                 Some((last, bounds.windows(2).map(|pair| Leaf::new(pair[0], pair[1], false)).collect()))
             }
             Self::Jump { .. } => None,
@@ -211,8 +217,25 @@ mod tests {
     }
 
     #[test]
-    fn ids_beyond_everything_and_too_many_partitions_change_nothing() {
-        assert_eq!(layout(&[i64::MIN, STEP, ROOM, i64::MAX], ROOM + 9).ahead(STEP), None);
+    fn a_database_with_another_range_of_ids_gets_its_partitions_there() {
+        let first = IdRange::new(3).expect("it is low").before_first();
+        let ahead =
+            layout(&[i64::MIN, STEP, ROOM, i64::MAX], first + 9).ahead(STEP).expect("its jobs are in the last one");
+        let (divided, parts) = ahead.division().expect("it is divided");
+        let bounds: Vec<(i64, i64)> = parts.iter().map(|leaf| (leaf.low, leaf.high)).collect();
+        let next = first + 9 + STEP;
+        assert_eq!(divided.low, ROOM);
+        assert_eq!(bounds, [(ROOM, first), (first, next), (next, next + ROOM), (next + ROOM, i64::MAX)]);
+        let bounds = [i64::MIN, STEP, ROOM, first, next, next + ROOM, i64::MAX];
+        assert_eq!(layout(&bounds, first + 9).ahead(STEP), None);
+        assert!(matches!(layout(&bounds, next - 5).ahead(STEP), Some(Ahead::Split { .. })));
+    }
+
+    #[test]
+    fn another_range_of_ids_and_too_many_partitions_change_nothing() {
+        let last_range = IdRange::of(JobId(i64::MAX)).before_first();
+        let far = layout(&[i64::MIN, STEP, last_range, i64::MAX], STEP + STEP).ahead(STEP);
+        assert_eq!(far, None, "the ids of another database begin there");
         let many: Vec<i64> = [i64::MIN].into_iter().chain((1..24).map(|leaf| leaf * STEP)).chain([i64::MAX]).collect();
         assert_eq!(layout(&many, 22 * STEP - 1).ahead(STEP), None);
     }

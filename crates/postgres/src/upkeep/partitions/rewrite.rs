@@ -137,7 +137,7 @@ impl Rewrite<'_> {
     async fn below(&self, session: &Session) -> Result<Option<&Leaf>, Fault> {
         let Some(below) = self.layout.below(self.leaf).filter(|below| below.is_kept()) else { return Ok(None) };
         let name = below.name("job");
-        let count = format!("SELECT count(*) FROM (SELECT FROM longshore.{name} LIMIT {}) AS some", KEPT_MAX + 1);
+        let count = format!("SELECT count(*) FROM (SELECT FROM longshore.{name} LIMIT {}) AS few", KEPT_MAX + 1);
         let rows = session.client.query_typed(&in_schema(&count, session.schema()), &[]).await?;
         let jobs: i64 = rows[0].try_get(0)?;
         Ok((jobs <= KEPT_MAX).then_some(below))
