@@ -68,6 +68,7 @@ fn add_server(first: &mut ServerHealth, second: ServerHealth) {
         tables_without_autovacuum,
         used_up_sequences,
         missing_rights,
+        partition_obstacle,
     } = second;
     first.database_bytes += database_bytes;
     first.held_snapshots.extend(held_snapshots);
@@ -75,6 +76,7 @@ fn add_server(first: &mut ServerHealth, second: ServerHealth) {
     first.tables_without_autovacuum.extend(tables_without_autovacuum);
     first.used_up_sequences.extend(used_up_sequences);
     first.missing_rights.extend(missing_rights);
+    first.partition_obstacle = first.partition_obstacle.take().or(partition_obstacle);
 }
 
 fn merge_backlog(first: Vec<TypeBacklog>, second: Vec<TypeBacklog>) -> Vec<TypeBacklog> {
