@@ -29,7 +29,7 @@ pub(crate) fn run(context: &Context, arguments: &MoveArguments) -> anyhow::Resul
     let prepare = if arguments.dry_run || arguments.undo { Prepare::Nothing } else { Prepare::Beside };
     let opened = Database::open_to_move(&to, durability, prepare);
     if arguments.dry_run && opened.as_ref().is_err_and(has_no_tables) {
-        return plan_without(context, from, &name(&to)?, arguments);
+        return plan_without(context, &from, &name(&to)?, arguments);
     }
     let to = Place { store: opened?.0, name: name(&to)? };
     let options = MoveOptions { takes_ended: arguments.ended, grace: arguments.grace, ..MoveOptions::default() };
@@ -74,8 +74,8 @@ fn has_no_tables(error: &anyhow::Error) -> bool {
 }
 
 /// The plan for a database that has no tables yet, which a plan does not create.
-fn plan_without(context: &Context, from: Place, to: &str, arguments: &MoveArguments) -> anyhow::Result<Exit> {
-    let plan = context.block_on(async { Ok(Mover::plan_to_new(&from, to, arguments.ended).await?) })?;
+fn plan_without(context: &Context, from: &Place, to: &str, arguments: &MoveArguments) -> anyhow::Result<Exit> {
+    let plan = context.block_on(async { Ok(Mover::plan_to_new(from, to, arguments.ended).await?) })?;
     context.output.result(&plan, |output| print_plan(output, &plan))?;
     Ok(Exit::Done)
 }
