@@ -24,8 +24,8 @@ fn migrations_do_not_depend_on_the_time_limits_of_the_role() {
     write("002_index_items", "CREATE INDEX items_slow ON items (slowly(id));", "DROP INDEX items_slow;");
     write(
         "003_index_items_aside",
-        "CREATE INDEX CONCURRENTLY items_aside ON items (slowly(id), id);",
-        "DROP INDEX CONCURRENTLY items_aside;",
+        "-- longshore: no transaction\nCREATE INDEX CONCURRENTLY items_aside ON items (slowly(id), id);",
+        "-- longshore: no transaction\nDROP INDEX CONCURRENTLY items_aside;",
     );
     let settings = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"];
     for setting in settings {

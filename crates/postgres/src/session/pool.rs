@@ -233,6 +233,14 @@ impl PooledSession {
         self.committed(Session::execute(self, sql, parameters)).await
     }
 
+    /// Runs statements one after the other in one round trip, each for itself.
+    pub(crate) async fn pipeline(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+        if self.shared.options.is_pooled {
+            return self.pipeline_committed(calls).await;
+        }
+        Session::pipeline(self, calls).await
+    }
+
     async fn committed<T>(&self, statement: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if !self.shared.options.is_pooled {
             return statement.await;

@@ -93,6 +93,13 @@ impl Session {
         in_order(calls.iter().map(|call| self.boxed(*call)).collect()).await.into_iter().collect()
     }
 
+    /// The same with each statement in a transaction of our isolation.
+    pub(super) async fn pipeline_committed(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+        let all = calls.iter().flat_map(|call| [self.command(BEGIN), self.boxed(*call), self.command("COMMIT")]);
+        let answers: Result<Vec<_>, Error> = in_order(all.collect()).await.into_iter().collect();
+        Ok(answers?.into_iter().skip(1).step_by(3).collect())
+    }
+
     /// Runs statements in a transaction of their own, in one round trip. After an error nothing of it happened, unless
     /// the connection was lost, when nobody knows.
     pub(crate) async fn transact(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Error> {

@@ -11,8 +11,11 @@ use crate::worker::worker_run::{Settings, WorkerRun};
 /// What holds where a store says otherwise: sooner is a busy loop, later is never.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
-/// When to keep house again after an error, and how many rows one step may look at.
-const SWEEP_AGAIN: Duration = Duration::from_secs(60);
+/// When to keep house again after an error, and after many. Soon at first, because the log says that the store works again
+/// when every call does.
+const SWEEP_AGAIN: Duration = Duration::from_secs(1);
+const SWEEP_AGAIN_MAX: Duration = Duration::from_secs(60);
+/// How many rows one step may look at.
 const SWEEP_ROWS_MAX: u32 = 1000;
 
 /// Gives the jobs of dead workers back, once at the start and then whenever the store says.
@@ -55,10 +58,12 @@ fn bounded(pause: Duration) -> Duration {
 pub(crate) async fn sweep(worker_run: Arc<WorkerRun>) {
     let Settings { retention, dead_letter_retention, .. } = worker_run.settings;
     let maintenance = Maintenance { retention, dead_letter_retention, rows_max: SWEEP_ROWS_MAX };
+    let mut again = SWEEP_AGAIN;
     loop {
         let pause = match worker_run.queue.backend().maintain(maintenance).await {
             Ok(maintained) => {
                 worker_run.trouble.pass(StoreCall::Maintain);
+                again = SWEEP_AGAIN;
                 if maintained.kept > 0 {
                     quiet::warning!(jobs = maintained.kept, "old jobs stay: a table of the application refers to them");
                 }
@@ -69,7 +74,9 @@ pub(crate) async fn sweep(worker_run: Arc<WorkerRun>) {
             }
             Err(error) => {
                 worker_run.meet(StoreCall::Maintain, error);
-                SWEEP_AGAIN
+                let pause = again;
+                again = (again * 2).min(SWEEP_AGAIN_MAX);
+                pause
             }
         };
         sleep(pause).await;
