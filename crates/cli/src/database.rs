@@ -186,8 +186,8 @@ fn opener(placed: &PlacedDatabase, durability: Durability, prepare: Prepare) -> 
 /// The cause outside the program for which a database was not opened.
 fn cause_of(error: &OpenError) -> Option<&OutsideCause> {
     match error {
-        OpenError::Store(StoreError::Outside(cause)) => Some(cause),
-        OpenError::Schema(SchemaProblem::Unreadable { source: TargetError::Outside(cause) }) => Some(cause),
+        OpenError::Store(StoreError::Outside(cause))
+        | OpenError::Schema(SchemaProblem::Unreadable { source: TargetError::Outside(cause) }) => Some(cause),
         OpenError::Migrate(error) => error.target_error().and_then(TargetError::outside_cause),
         _ => None,
     }

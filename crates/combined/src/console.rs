@@ -36,8 +36,10 @@ impl Console for CombinedStore {
                 (place, JobPageRequest { selection, after: id.map(Into::into), limit: request.limit })
             });
             let parts: Vec<_> = parts.collect();
-            let afters: Vec<_> =
-                parts.iter().map(|(place, own)| (*place, own.after.as_ref().map(longshore_core::PageCursor::id))).collect();
+            let afters: Vec<_> = parts
+                .iter()
+                .map(|(place, own)| (*place, own.after.as_ref().map(longshore_core::PageCursor::id)))
+                .collect();
             let call = |store: Store, own: JobPageRequest| -> StoreFuture<'static, _> {
                 Box::pin(async move { store.jobs(own).await })
             };

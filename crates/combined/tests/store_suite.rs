@@ -39,8 +39,8 @@ impl Harness for Both {
         opened(CombinedStore::open(databases, Numbering::Assign))
     }
 
-    fn insert_plainly(&self, plain: &PlainInsert) -> JobId {
-        self.databases[0].insert_plainly(plain)
+    fn try_insert_plainly(&self, plain: &PlainInsert) -> Result<JobId, String> {
+        self.databases[0].try_insert_plainly(plain)
     }
 
     fn refuse(&self, id: JobId, moves: &[Status]) {

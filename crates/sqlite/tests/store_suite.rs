@@ -10,7 +10,7 @@ use longshore_core::{Clock, JobId, Limits, Status, WorkerId};
 use longshore_sqlite::rusqlite::{Connection, ToSql};
 use longshore_sqlite::{Durability, SqliteOptions, SqliteStore};
 use longshore_testkit::suite::{Harness, PlainInsert};
-use longshore_testkit::{FakeClock, RandomRun, store_suite};
+use longshore_testkit::{FakeClock, RandomRun, moving_suite, store_suite};
 use tempfile::TempDir;
 
 /// A separate file, in a folder that is removed with it.
@@ -112,6 +112,7 @@ impl Harness for Sqlite {
 }
 
 store_suite!(crate::Sqlite);
+moving_suite!(crate::Sqlite);
 
 #[tokio::test]
 async fn sqlite_agrees_with_the_model_under_a_random_run() {

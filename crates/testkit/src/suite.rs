@@ -12,7 +12,7 @@ mod producing;
 mod running;
 mod world;
 
-use longshore_core::{JobId, Limits, Moving, Status, WorkerId};
+use longshore_core::{Console, JobId, Limits, Status, Store, WorkerId};
 
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
 pub use living::{cadence, lapse, lease, reclaim, session};
@@ -41,7 +41,7 @@ pub struct PlainInsert {
 /// Creates databases of a backend, and processes on them.
 pub trait Harness: Sized + Send + Sync + 'static {
     /// The store.
-    type Store: Moving;
+    type Store: Store + Console;
 
     /// Creates an empty database with the queue's schema, used by nobody else.
     fn create(clock: FakeClock, limits: Limits) -> Self;

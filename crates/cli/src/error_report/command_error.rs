@@ -227,10 +227,9 @@ impl CommandError {
         match self {
             Self::PriorityWords(_) | Self::IdsWithAll | Self::FilterWithIds => "usage",
             Self::DatabaseUrl { source, .. } | Self::NamedDatabaseUrl { source, .. } => source.code(),
-            Self::DatabaseWithoutUrl { .. } => "invalid_config",
             Self::NotText { .. } => "not_utf8",
             Self::Untold { .. } => Self::RESULT_NOT_PRINTED,
-            Self::Config { .. } => "invalid_config",
+            Self::Config { .. } | Self::DatabaseWithoutUrl { .. } => "invalid_config",
             Self::Unreadable { .. } => "unreadable_file",
             Self::Dotenv { .. } => "invalid_dotenv",
             Self::Payload { .. } | Self::PayloadEncoding { .. } | Self::PayloadTooLong { .. } | Self::Job(_) => {

@@ -30,8 +30,12 @@ fn main() -> ExitCode {
     if let [postgres::WORKER, rest @ ..] = &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         return postgres::run_worker(rest);
     }
-    let run = |run: fn(&Plan)| move || -> Result<(), libtest_mimic::Failed> { run(&Plan::from_environment());
-    Ok(()) };
+    let run = |run: fn(&Plan)| {
+        move || -> Result<(), libtest_mimic::Failed> {
+            run(&Plan::from_environment());
+            Ok(())
+        }
+    };
     let trials = vec![
         Trial::test(
             "nothing_is_lost_or_wrongly_charged_though_processes_are_killed_frozen_and_kept_from_writing",

@@ -44,9 +44,12 @@ async fn pages_follow_each_other_newest_first() {
         database.enqueue(job()).await;
     }
 
-    assert_eq!(page(&database, Selection::from(Filter::all()), None, 2).await, (vec![5, 4], Some(JobId(4))));
-    assert_eq!(page(&database, Selection::from(Filter::all()), Some(JobId(4)), 2).await, (vec![3, 2], Some(JobId(2))));
-    assert_eq!(page(&database, Selection::from(Filter::all()), Some(JobId(2)), 2).await, (vec![1], None));
+    assert_eq!(page(&database, Selection::from(Filter::all()), None, 2).await, (vec![5, 4], Some(JobId(4).into())));
+    assert_eq!(
+        page(&database, Selection::from(Filter::all()), Some(JobId(4).into()), 2).await,
+        (vec![3, 2], Some(JobId(2).into()))
+    );
+    assert_eq!(page(&database, Selection::from(Filter::all()), Some(JobId(2).into()), 2).await, (vec![1], None));
 }
 
 #[tokio::test]

@@ -390,30 +390,6 @@ macro_rules! store_suite {
                 a_job_that_sets_no_retries_leaves_them_to_its_worker
                 a_job_that_changes_its_type_has_the_retries_of_the_new_one
                 a_job_that_ran_before_its_type_was_known_keeps_what_it_has;
-            moving:
-                a_database_that_never_moved_says_so
-                a_job_arrives_as_it_left_whatever_its_state
-                a_zero_in_a_text_arrives_as_the_character_for_what_cannot_be_kept
-                completed_and_cancelled_jobs_stay_behind_unless_somebody_waits_for_them
-                a_parent_that_stays_behind_is_left_out
-                jobs_arrive_in_pages_of_the_requested_size
-                settings_pauses_and_minutes_move_too
-                new_jobs_and_claims_have_higher_numbers_than_all_that_arrived
-                a_child_that_arrived_blocked_runs_once_its_parent_has_completed
-                a_unique_key_holds_where_its_job_has_arrived
-                a_key_that_was_passed_on_arrives_as_such
-                a_delayed_and_a_retrying_job_become_due_where_they_arrived
-                a_job_of_a_lapsed_worker_spends_its_crash_where_it_is_claimed
-                a_bounded_job_expires_where_it_arrived
-                a_plain_insert_still_awaits_the_settings_of_its_type
-                whoever_expects_another_state_changes_nothing
-                a_frozen_queue_is_read_and_refuses_every_write
-                a_draining_queue_records_outcomes_and_begins_nothing
-                a_draining_queue_gives_the_jobs_of_its_workers_back
-                a_queue_that_moved_away_says_where_it_is
-                a_queue_whose_fence_is_gone_works_as_before
-                what_is_removed_leaves_no_trace
-                a_state_is_the_same_for_every_process;
             stats:
                 the_depths_are_those_of_the_jobs
                 the_depths_follow_every_move
@@ -477,5 +453,39 @@ macro_rules! store_suite {
                 $crate::suite::$noun::$behaviour::<$harness>().await;
             })*
         })*
+    };
+}
+
+/// Makes the behaviours of a database that jobs are moved into and out of separate tests on this
+/// [`Harness`](crate::suite::Harness), beside those of [`store_suite!`].
+#[macro_export]
+macro_rules! moving_suite {
+    ($harness:ty) => {
+        $crate::store_suite! { $harness;
+            moving:
+                a_database_that_never_moved_says_so
+                a_job_arrives_as_it_left_whatever_its_state
+                a_zero_in_a_text_arrives_as_the_character_for_what_cannot_be_kept
+                completed_and_cancelled_jobs_stay_behind_unless_somebody_waits_for_them
+                a_parent_that_stays_behind_is_left_out
+                jobs_arrive_in_pages_of_the_requested_size
+                settings_pauses_and_minutes_move_too
+                new_jobs_and_claims_have_higher_numbers_than_all_that_arrived
+                a_child_that_arrived_blocked_runs_once_its_parent_has_completed
+                a_unique_key_holds_where_its_job_has_arrived
+                a_key_that_was_passed_on_arrives_as_such
+                a_delayed_and_a_retrying_job_become_due_where_they_arrived
+                a_job_of_a_lapsed_worker_spends_its_crash_where_it_is_claimed
+                a_bounded_job_expires_where_it_arrived
+                a_plain_insert_still_awaits_the_settings_of_its_type
+                whoever_expects_another_state_changes_nothing
+                a_frozen_queue_is_read_and_refuses_every_write
+                a_draining_queue_records_outcomes_and_begins_nothing
+                a_draining_queue_gives_the_jobs_of_its_workers_back
+                a_queue_that_moved_away_says_where_it_is
+                a_queue_whose_fence_is_gone_works_as_before
+                what_is_removed_leaves_no_trace
+                a_state_is_the_same_for_every_process;
+        }
     };
 }

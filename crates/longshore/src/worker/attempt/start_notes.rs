@@ -76,7 +76,8 @@ impl StartBatch<'_> {
         self.taken.iter().map(|note| note.attempt).collect()
     }
 
-    fn is_stored(mut self) {
+    /// They need not be made again.
+    fn end(mut self) {
         self.taken.clear();
     }
 }
@@ -179,7 +180,7 @@ impl WorkerRun {
                 }
             }
         }
-        batch.is_stored();
+        batch.end();
         Ok(())
     }
 }

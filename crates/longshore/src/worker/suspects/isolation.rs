@@ -129,11 +129,10 @@ async fn begin(
     };
     match begun {
         Ok(Recorded::Recorded) if signal.cause().is_none() => return beginning,
-        Ok(Recorded::Recorded) => {}
+        // Of several databases its own may not answer: the jobs of the others must not wait for it.
+        Ok(Recorded::Recorded | Recorded::Unanswered { .. }) => {}
         Ok(Recorded::Fenced) => worker_run.holdings().disown(id, claim_number),
         Ok(Recorded::Refused { reason }) => return Beginning::Refused { reason },
-        // Of several databases its own does not answer: the jobs of the others must not wait for it.
-        Ok(Recorded::Unanswered { .. }) => {}
         Err(error) => worker_run.meet(StoreCall::Isolate, error),
     }
     Beginning::Never

@@ -28,7 +28,7 @@ fn state(phase: MovePhase) -> MoveState {
 const EVERYTHING: MovedJobsRequest =
     MovedJobsRequest { after: JobId(i64::MIN), jobs_max: 1000, bytes_max: usize::MAX, takes_ended: true };
 
-impl<H: Harness> World<H> {
+impl<H: Harness<Store: Moving>> World<H> {
     async fn set_state(&self, next: Option<MoveState>) {
         let expected = self.store.move_state().await.expect("the state can be read");
         let change = MoveChange { expected, next };
@@ -89,7 +89,7 @@ fn assert_moving<T: std::fmt::Debug>(answer: Result<T, StoreError>, final_move: 
 }
 
 /// Jobs in every state, with everything that a job can have; none of them is running.
-async fn one_of_everything<H: Harness>(world: &World<H>) -> Vec<JobId> {
+async fn one_of_everything<H: Harness<Store: Moving>>(world: &World<H>) -> Vec<JobId> {
     let worker_id = world.register(worker().lease(seconds(10 * 86_400)).settings([TypeSettings::new("work")])).await;
     let rich = || {
         job().metadata(data(r#"{"of":[1,2]}"#)).priority(Priority(-7)).max_retries(4).max_crashes(2).timeout(seconds(9))
@@ -143,12 +143,12 @@ async fn one_of_everything<H: Harness>(world: &World<H>) -> Vec<JobId> {
     made
 }
 
-pub async fn a_database_that_never_moved_says_so<H: Harness>() {
+pub async fn a_database_that_never_moved_says_so<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     assert_eq!(world.store.move_state().await.expect("it can be read"), None);
 }
 
-pub async fn a_job_arrives_as_it_left_whatever_its_state<H: Harness>() {
+pub async fn a_job_arrives_as_it_left_whatever_its_state<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let made = one_of_everything(&world).await;
     let there = world.moved_house(true).await;
@@ -166,7 +166,7 @@ pub async fn a_job_arrives_as_it_left_whatever_its_state<H: Harness>() {
     assert_eq!(depths(there.store.stats(0).await.expect("stats can be read")), here);
 }
 
-pub async fn a_zero_in_a_text_arrives_as_the_character_for_what_cannot_be_kept<H: Harness>() {
+pub async fn a_zero_in_a_text_arrives_as_the_character_for_what_cannot_be_kept<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let lease = world.running(&worker_id, job()).await;
@@ -180,7 +180,7 @@ pub async fn a_zero_in_a_text_arrives_as_the_character_for_what_cannot_be_kept<H
     assert_eq!(arrived[0].log[0].text, "c\u{fffd}d");
 }
 
-pub async fn completed_and_cancelled_jobs_stay_behind_unless_somebody_waits_for_them<H: Harness>() {
+pub async fn completed_and_cancelled_jobs_stay_behind_unless_somebody_waits_for_them<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let states = world.one_in_each_state().await;
     let moved = world.moved(MovedJobsRequest { takes_ended: false, ..EVERYTHING }).await;
@@ -206,7 +206,7 @@ pub async fn completed_and_cancelled_jobs_stay_behind_unless_somebody_waits_for_
     assert!(moved.iter().any(|moved| moved.job.id == parent));
 }
 
-pub async fn a_parent_that_stays_behind_is_left_out<H: Harness>() {
+pub async fn a_parent_that_stays_behind_is_left_out<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let parent = world.running(&worker_id, job()).await;
@@ -219,7 +219,7 @@ pub async fn a_parent_that_stays_behind_is_left_out<H: Harness>() {
     assert_eq!(there.job(child).await.parent_job_id, Some(parent.id));
 }
 
-pub async fn jobs_arrive_in_pages_of_the_requested_size<H: Harness>() {
+pub async fn jobs_arrive_in_pages_of_the_requested_size<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let payload = data(&format!("\"{}\"", "x".repeat(1000)));
     let made = world.enqueue_all(vec![NewJob { job_data: payload, ..job() }; 9]).await;
@@ -243,7 +243,7 @@ pub async fn jobs_arrive_in_pages_of_the_requested_size<H: Harness>() {
     assert_eq!(world.moved(page(made[8].id, 4, 1)).await, []);
 }
 
-pub async fn settings_pauses_and_minutes_move_too<H: Harness>() {
+pub async fn settings_pauses_and_minutes_move_too<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let settings = TypeSettings {
         queue: Some("post".to_owned()),
@@ -277,7 +277,7 @@ pub async fn settings_pauses_and_minutes_move_too<H: Harness>() {
     assert_eq!(checksum(&other), checksum(&here));
 }
 
-pub async fn new_jobs_and_claims_have_higher_numbers_than_all_that_arrived<H: Harness>() {
+pub async fn new_jobs_and_claims_have_higher_numbers_than_all_that_arrived<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     for _ in 0..5 {
@@ -302,7 +302,7 @@ pub async fn new_jobs_and_claims_have_higher_numbers_than_all_that_arrived<H: Ha
     assert!(new > deleted, "{new} was given before");
 }
 
-pub async fn a_child_that_arrived_blocked_runs_once_its_parent_has_completed<H: Harness>() {
+pub async fn a_child_that_arrived_blocked_runs_once_its_parent_has_completed<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let parent = world.enqueue(job()).await;
     let child = world.enqueue(job().parent(parent)).await;
@@ -314,7 +314,7 @@ pub async fn a_child_that_arrived_blocked_runs_once_its_parent_has_completed<H: 
     assert_eq!(ids(&there.claim(&worker_id, 9).await), [child]);
 }
 
-pub async fn a_unique_key_holds_where_its_job_has_arrived<H: Harness>() {
+pub async fn a_unique_key_holds_where_its_job_has_arrived<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let id = world.enqueue(job().unique_key("key")).await;
     let there = world.moved_house(false).await;
@@ -324,7 +324,7 @@ pub async fn a_unique_key_holds_where_its_job_has_arrived<H: Harness>() {
     there.enqueue(job().unique_key("key")).await;
 }
 
-pub async fn a_key_that_was_passed_on_arrives_as_such<H: Harness>() {
+pub async fn a_key_that_was_passed_on_arrives_as_such<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let first = world.running(&worker_id, job().unique_key("key")).await;
@@ -341,7 +341,7 @@ pub async fn a_key_that_was_passed_on_arrives_as_such<H: Harness>() {
     assert_eq!(there.moved(EVERYTHING).await.len(), 2);
 }
 
-pub async fn a_delayed_and_a_retrying_job_become_due_where_they_arrived<H: Harness>() {
+pub async fn a_delayed_and_a_retrying_job_become_due_where_they_arrived<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let retrying = world.running(&worker_id, job()).await;
@@ -359,7 +359,7 @@ pub async fn a_delayed_and_a_retrying_job_become_due_where_they_arrived<H: Harne
     assert_eq!(ids(&there.claim(&worker_id, 9).await), [delayed]);
 }
 
-pub async fn a_job_of_a_lapsed_worker_spends_its_crash_where_it_is_claimed<H: Harness>() {
+pub async fn a_job_of_a_lapsed_worker_spends_its_crash_where_it_is_claimed<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let process = world.process_of(worker().lease(seconds(5))).await;
     let id = world.enqueue(job()).await;
@@ -372,7 +372,7 @@ pub async fn a_job_of_a_lapsed_worker_spends_its_crash_where_it_is_claimed<H: Ha
     assert_eq!(there.job(id).await.crash_count, 1);
 }
 
-pub async fn a_bounded_job_expires_where_it_arrived<H: Harness>() {
+pub async fn a_bounded_job_expires_where_it_arrived<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let id = world.enqueue(job_at(world.now().after(seconds(100))).expires_in(seconds(10))).await;
     let there = world.moved_house(false).await;
@@ -381,7 +381,7 @@ pub async fn a_bounded_job_expires_where_it_arrived<H: Harness>() {
     assert_eq!(there.status(id).await, Status::Cancelled);
 }
 
-pub async fn a_plain_insert_still_awaits_the_settings_of_its_type<H: Harness>() {
+pub async fn a_plain_insert_still_awaits_the_settings_of_its_type<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let id = world.insert_plainly(&PlainInsert { job_type: "mail".to_owned(), ..PlainInsert::default() });
     let there = world.moved_house(false).await;
@@ -391,7 +391,7 @@ pub async fn a_plain_insert_still_awaits_the_settings_of_its_type<H: Harness>() 
     assert_eq!((queue.as_str(), max_retries), ("post", 7));
 }
 
-pub async fn whoever_expects_another_state_changes_nothing<H: Harness>() {
+pub async fn whoever_expects_another_state_changes_nothing<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     world.set_phase(MovePhase::Arriving).await;
     let elsewhere = World::<H>::at(world.now());
@@ -420,7 +420,12 @@ pub async fn whoever_expects_another_state_changes_nothing<H: Harness>() {
 }
 
 /// Every call that writes and is no end of an attempt.
-async fn assert_nothing_begins<H: Harness>(world: &World<H>, worker_id: &WorkerId, id: JobId, is_final: bool) {
+async fn assert_nothing_begins<H: Harness<Store: Moving>>(
+    world: &World<H>,
+    worker_id: &WorkerId,
+    id: JobId,
+    is_final: bool,
+) {
     let store = world.open();
     assert_moving(store.enqueue(vec![job()]).await, is_final);
     assert_moving(store.enqueue(vec![job(), job()]).await, is_final);
@@ -444,7 +449,7 @@ async fn assert_nothing_begins<H: Harness>(world: &World<H>, worker_id: &WorkerI
     assert!(refused.contains(ELSEWHERE), "{refused}");
 }
 
-pub async fn a_frozen_queue_is_read_and_refuses_every_write<H: Harness>() {
+pub async fn a_frozen_queue_is_read_and_refuses_every_write<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     one_of_everything(&world).await;
     let worker_id = world.worker().await;
@@ -456,7 +461,7 @@ pub async fn a_frozen_queue_is_read_and_refuses_every_write<H: Harness>() {
     assert_eq!(world.store.workers().await.expect("workers can be listed").len(), 2);
 }
 
-pub async fn a_draining_queue_records_outcomes_and_begins_nothing<H: Harness>() {
+pub async fn a_draining_queue_records_outcomes_and_begins_nothing<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let parent = world.running(&worker_id, job().unique_key("key")).await;
@@ -486,7 +491,7 @@ pub async fn a_draining_queue_records_outcomes_and_begins_nothing<H: Harness>() 
     assert_nothing_begins(&world, &worker_id, child, false).await;
 }
 
-pub async fn a_draining_queue_gives_the_jobs_of_its_workers_back<H: Harness>() {
+pub async fn a_draining_queue_gives_the_jobs_of_its_workers_back<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let process = world.process().await;
     let id = world.enqueue(job()).await;
@@ -514,7 +519,7 @@ pub async fn a_draining_queue_gives_the_jobs_of_its_workers_back<H: Harness>() {
     assert_eq!(recorded, [Recorded::Fenced]);
 }
 
-pub async fn a_queue_that_moved_away_says_where_it_is<H: Harness>() {
+pub async fn a_queue_that_moved_away_says_where_it_is<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let id = world.enqueue(job()).await;
@@ -525,7 +530,7 @@ pub async fn a_queue_that_moved_away_says_where_it_is<H: Harness>() {
     assert_eq!(world.status(id).await, Status::Pending, "what is left can still be read");
 }
 
-pub async fn a_queue_whose_fence_is_gone_works_as_before<H: Harness>() {
+pub async fn a_queue_whose_fence_is_gone_works_as_before<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let worker_id = world.worker().await;
     let id = world.enqueue(job()).await;
@@ -546,7 +551,7 @@ pub async fn a_queue_whose_fence_is_gone_works_as_before<H: Harness>() {
     world.enqueue(job()).await;
 }
 
-pub async fn what_is_removed_leaves_no_trace<H: Harness>() {
+pub async fn what_is_removed_leaves_no_trace<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     one_of_everything(&world).await;
     let there = world.moved_house(true).await;
@@ -567,7 +572,7 @@ pub async fn what_is_removed_leaves_no_trace<H: Harness>() {
     assert_eq!(there.depths("default").await, world.depths("default").await);
 }
 
-pub async fn a_state_is_the_same_for_every_process<H: Harness>() {
+pub async fn a_state_is_the_same_for_every_process<H: Harness<Store: Moving>>() {
     let world = World::<H>::new();
     let other = world.open();
     assert_eq!(other.enqueue(vec![job()]).await.map(|enqueued| enqueued.len()).expect("it is open"), 1);
