@@ -301,6 +301,9 @@ fn is_closed(site: &Site, database: &str) -> bool {
     is_closed
 }
 
+/// At how many moments a move is killed.
+const KILLS: u32 = 8;
+
 #[test]
 fn a_move_that_is_killed_at_any_moment_is_carried_on_or_undone() {
     let site = Site::new();
@@ -309,32 +312,36 @@ fn a_move_that_is_killed_at_any_moment_is_carried_on_or_undone() {
     assert_eq!(site.run(FILE, &["enqueue", "--batch", "batch.ndjson"]).exit, 0);
     assert_eq!(site.run(&server, &["migrate", "up"]).exit, 0);
     let (mut here, mut there) = (FILE.to_owned(), server);
-    let (mut killed, mut undone) = (0, 0);
-    // Each time later, until a move is faster than its death.
-    for round in 0..8_u32 {
+    // A whole move there and back says how long one takes on this machine.
+    let mut whole = Vec::new();
+    for _ in 0..2 {
+        let begun = Instant::now();
+        assert_eq!(site.moves(&here, &there, &[]).exit, 0);
+        whole.push(begun.elapsed());
+        std::mem::swap(&mut here, &mut there);
+    }
+    let (mut killed, mut undone, mut carried_on) = (0, 0, 0);
+    for round in 1..=KILLS {
         let mut moving = site.sandbox.command(&["move", "--from", &here, "--to", &there]);
         let mut moving = moving.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(u64::from(30 + 200 * round)));
+        std::thread::sleep(whole[usize::from(here != FILE)] * round / KILLS);
         moving.kill().unwrap();
         let has_ended = moving.wait().unwrap().success();
         killed += u32::from(!has_ended);
-        let closed = [is_closed(&site, &here), is_closed(&site, &there)];
         // The database that the queue came from stays closed until it comes back.
-        let has_begun = closed[0] || closed[1];
-        let is_undone = round % 2 == 0 && has_begun && site.moves(&here, &there, &["--undo"]).exit == 0;
+        let has_begun = is_closed(&site, &here) || is_closed(&site, &there);
+        let is_undone = has_begun && undone <= carried_on && site.moves(&here, &there, &["--undo"]).exit == 0;
         if is_undone {
             undone += 1;
             assert!(!is_closed(&site, &here), "after {round}");
         } else {
-            let carried_on = site.moves(&here, &there, &[]);
-            assert_eq!(carried_on.exit, 0, "after {round}: {carried_on:?}");
+            let again = site.moves(&here, &there, &[]);
+            assert_eq!(again.exit, 0, "after {round}: {again:?}");
             assert!(is_closed(&site, &here) && !is_closed(&site, &there), "after {round}");
             std::mem::swap(&mut here, &mut there);
+            carried_on += u32::from(has_begun);
         }
         assert_eq!(site.statuses(&here).values().sum::<u64>(), 1000, "after {round} in {here}");
-        if has_ended {
-            break;
-        }
     }
     assert!(killed >= 3 && undone >= 1, "{killed} moves were killed, {undone} undone");
 }

@@ -15,11 +15,11 @@ fn faulty(bench: &Bench) -> (FaultStore<MemoryStore>, Queue) {
     (store.clone(), Queue::from_backend(Arc::new(store)))
 }
 
-/// Every call of a worker fails for about ten seconds. The search for dead workers, four times a second, fails first
-/// and recovers last.
+/// Every call of a worker fails for about ten seconds. The search for dead workers, with pauses that grow to two seconds,
+/// fails first and recovers last.
 fn fail_for_a_while(store: &FaultStore<MemoryStore>) {
     let outage = [
-        (Operation::Reclaim, Fault::Busy, 40),
+        (Operation::Reclaim, Fault::Busy, 8),
         (Operation::Claim, Fault::Full, 3),
         (Operation::Record, Fault::Full, 3),
         (Operation::Extend, Fault::Busy, 3),
