@@ -184,7 +184,8 @@ fn a_key_that_the_default_of_a_new_column_breaks_leaves_nothing_of_the_repair_be
     let database = filled();
     database.sql("ALTER TABLE accounts DROP COLUMN name CASCADE");
     let before = values(&database);
-    let error = migrator(&database).repair(&apply()).map(|report| report.steps).expect_err("two rows would be the same");
+    let error =
+        migrator(&database).repair(&apply()).map(|report| report.steps).expect_err("two rows would be the same");
     assert!(error.to_string().contains("could not create unique index \"accounts_name_status_key\""), "{error}");
     assert_eq!(values(&database), before);
 }

@@ -36,7 +36,7 @@ pub(super) fn settings(connection: &Connection) -> rusqlite::Result<MovedSetting
         .collect::<Result<_, _>>()?;
     let known = queues(connection, &[])?.into_iter().map(|stats| (stats.queue, stats.paused_at));
     Ok(MovedSettings {
-        last_id: number(include_str!("../sql/moving/select_last_given_id.sql"))?,
+        last_id: number(include_str!("../sql/upkeep/select_last_given_id.sql"))?,
         history_last_id: number(include_str!("../sql/upkeep/select_history.sql"))?,
         types: types(connection)?,
         queues: known.collect::<BTreeMap<_, _>>(),

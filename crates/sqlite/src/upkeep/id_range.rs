@@ -24,7 +24,7 @@ impl Work for TakeIdRange {
 
     fn write(&mut self, tx: &mut WriteTx<'_, '_>) -> Result<Option<IdRange>, Fault> {
         let before_first = [self.range.before_first()];
-        let raised = tx.connection.prepare_cached(include_str!("../sql/upkeep/raise_last_given_id.sql"))?;
+        let raised = tx.connection.prepare_cached(include_str!("../sql/upkeep/take_id_range.sql"))?;
         if { raised }.execute(before_first)? == 0 {
             // The sequence has no row before the first job.
             tx.connection.prepare_cached(include_str!("../sql/upkeep/begin_given_ids.sql"))?.execute(before_first)?;

@@ -8,8 +8,10 @@ use longshore_sqlite::rusqlite::{params_from_iter, vtab::array};
 
 use crate::database::Database;
 
-/// Statements that may walk through the table or sort, because a person requests them or they contain a limit.
-const MAY_WALK: [&str; 10] = [
+/// Statements that may walk through the table or sort, because a person requests them, they contain a limit, or they end
+/// at the first row.
+const MAY_WALK: [&str; 12] = [
+    "begin_given_ids",
     "count_jobs",
     "count_named_jobs",
     "select_ended_page",
@@ -20,6 +22,7 @@ const MAY_WALK: [&str; 10] = [
     "select_named_jobs_page",
     "select_recent_runs",
     "select_statuses",
+    "take_id_range",
 ];
 /// The schema has a few dozen rows. The jobs of one worker are sorted for the page that shows them; it holds no more
 /// than it prefetched.

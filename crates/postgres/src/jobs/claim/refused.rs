@@ -22,7 +22,7 @@ pub(super) async fn give_up_refused(parts: &Parts, request: &ClaimRequest) -> Re
     let limit = i64::from(request.limit);
     let of_claim: [Parameter<'_>; 3] =
         [(&values.job_types, Type::TEXT_ARRAY), (&values.queues, Type::TEXT_ARRAY), (&limit, Type::INT8)];
-    let due = step(parts, sql!("claim/select_first_due"), &[(&PROMOTED_MAX, Type::INT8)], Step::Promotion).await?;
+    let due = step(parts, sql!("claim/select_due_jobs"), &[(&PROMOTED_MAX, Type::INT8)], Step::Promotion).await?;
     let ready = step(parts, sql!("claim/select_first_ready"), &of_claim, Step::Start { request }).await?;
     Ok(due || ready)
 }

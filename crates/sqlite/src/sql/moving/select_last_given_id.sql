@@ -1,3 +1,0 @@
-SELECT max(seq)
-FROM sqlite_sequence
-WHERE name = 'job_queue'
