@@ -33,7 +33,12 @@ pub(crate) struct Unreachable {
     pub(crate) message: String,
 }
 
-type Opened = Result<(Arc<dyn Backend>, Origin), OpenError>;
+/// Every backend can be one of the two databases of a move.
+trait MovableBackend: Backend + Moving {}
+
+impl<S: Backend + Moving> MovableBackend for S {}
+
+type Opened = Result<(Arc<dyn MovableBackend>, Origin), OpenError>;
 
 impl Database {
     /// Opens the database that the flags, the environment or the configuration name.
@@ -100,18 +105,8 @@ impl Database {
         durability: Durability,
         prepare: Prepare,
     ) -> anyhow::Result<(Arc<dyn Moving>, Origin)> {
-        Ok(match url {
-            DatabaseUrl::Sqlite(path) => {
-                let options = SqliteOptions::new(path).durability(durability.into());
-                let (store, origin) = SqliteStore::open_prepared(options, prepare).map_err(explain)?;
-                (Arc::new(store), origin)
-            }
-            DatabaseUrl::Postgres(url) => {
-                let options = PostgresOptions::new(PostgresUrl::clone(url));
-                let (store, origin) = PostgresStore::open_prepared(options, prepare).map_err(explain)?;
-                (Arc::new(store), origin)
-            }
-        })
+        let (store, origin) = open_one(url, durability, prepare).map_err(explain)?;
+        Ok((store, origin))
     }
 
     /// The database as the library's `Queue`.
@@ -179,7 +174,7 @@ fn opener(placed: &PlacedDatabase, durability: Durability, prepare: Prepare) -> 
     let placed = placed.clone();
     Arc::new(move || {
         let opened = open_one(&placed.url, durability, prepare);
-        opened.map(|(backend, _)| backend).map_err(|error| into_store_error(&error, &placed))
+        opened.map(|(backend, _)| backend as Arc<dyn Backend>).map_err(|error| into_store_error(&error, &placed))
     })
 }
 

@@ -83,7 +83,7 @@ pub(super) async fn guard(
     let ended = standing.ended();
     drop(standing);
     let reason = ended.await;
-    // The worker tells of it, and how it goes on.
+    // No warning: the worker logs one when it learns of it.
     tracing::debug!(worker, %reason, "the connection that shows that a worker lives has ended");
     let mut pause = PAUSE;
     let mut is_written = write(&pool, sql!("workers/lose_session"), worker, session_key).await;

@@ -80,7 +80,7 @@ impl Observer {
         let mut config = Config::new();
         config.host("127.0.0.1").port(self.port.load(Ordering::SeqCst)).user("postgres").dbname(DATABASE);
         let (client, connection) = config.connect_timeout(ANSWER_MAX).connect(NoTls).await?;
-        // The client tells of the same end.
+        // The next call of the client returns the same error.
         tokio::spawn(async move { drop(connection.await) });
         Ok(client)
     }
