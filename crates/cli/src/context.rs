@@ -73,7 +73,8 @@ impl Context {
         self.config_path().map_or_else(|| Ok(Config::default()), |path| Config::read(&path))
     }
 
-    fn config_path(&self) -> Option<PathBuf> {
+    /// The configuration file, if there is one.
+    pub(crate) fn config_path(&self) -> Option<PathBuf> {
         let named = self.globals.config.clone().or_else(|| process_variable("LONGSHORE_CONFIG").map(PathBuf::from));
         named.or_else(|| Some(PathBuf::from(CONFIG_PATH)).filter(|path| path.exists()))
     }
@@ -133,6 +134,12 @@ impl Context {
             Some(text) => (text, "DATABASE_URL in .env"),
             None => (DATABASE.into(), "the default"),
         })
+    }
+
+    /// A variable of this process or, if it is not set there, of `.env`.
+    pub(crate) fn variable(&self, name: &str) -> Result<Option<String>, CommandError> {
+        let value = Environment::read(process_variable, Path::new(".env"))?.var(name);
+        value.map(|value| value.into_string().map_err(|_| CommandError::NotText { what: "a secret" })).transpose()
     }
 
     /// Environment variables for command jobs. If a job calls `longshore`, it uses the same database and configuration

@@ -240,7 +240,7 @@ impl ErrorReport {
             WorkerError::Store(error) => Self::of_store(error),
             WorkerError::NothingHandled => {
                 let message = "no job type is declared, so this worker could never run a job";
-                let hint = "declare [jobs.NAME] with run = [\"PROGRAM\"] in longshore.toml";
+                let hint = "declare [jobs.NAME] with run = [\"PROGRAM\"], serve = [\"PROGRAM\"] or post = \"URL\" in longshore.toml";
                 Self::new(Exit::Usage, "no_job_types", &message).hint(hint)
             }
             _ => Self::new(Exit::Failed, "worker_failed", error),

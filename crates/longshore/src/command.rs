@@ -5,29 +5,23 @@
 //! killed. So no child process is left behind. Start reading at [`CommandHandler`].
 
 #[cfg(unix)]
-mod command_attempt;
-mod config;
+pub(crate) mod alarm;
 #[cfg(unix)]
-mod descendants;
+pub(crate) mod command_attempt;
 #[cfg(unix)]
-mod exit;
+pub(crate) mod exit;
 #[cfg(unix)]
-mod lines;
+pub(crate) mod lines;
 #[cfg(unix)]
 mod message;
 #[cfg(unix)]
-mod protocol;
+pub(crate) mod output_stream;
 #[cfg(unix)]
-mod refusal;
-mod retry_setting;
-mod spec;
+pub(crate) mod refusal;
+pub(crate) mod spec;
+pub(crate) mod supervision;
 #[cfg(unix)]
-mod supervised;
-#[cfg(unix)]
-mod supervisor;
-mod supervisor_program;
-#[cfg(unix)]
-mod tail;
+pub(crate) mod tail;
 #[cfg(unix)]
 mod transcript;
 
@@ -36,16 +30,15 @@ use std::time::Duration;
 
 use longshore_core::Limits;
 
-pub use config::CommandJob;
 pub use spec::{CommandSpec, InvalidCommand, OnShutdown};
 #[cfg(unix)]
-pub use supervisor::{supervise, supervise_if_asked};
-pub use supervisor_program::{SupervisorProgram, UnsupervisedProgram};
+pub use supervision::supervisor::{supervise, supervise_if_asked};
+pub use supervision::supervisor_program::{SupervisorProgram, UnsupervisedProgram};
 
 use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerPolicy, Overrun, ShutdownTime};
 
 /// How much longer than the grace period a command may need to end: the maximum time of SIGKILL, plus a margin.
-const SETTLE: Duration = Duration::from_secs(32);
+pub(crate) const SETTLE: Duration = Duration::from_secs(32);
 
 /// Runs a program for each job of a type.
 ///
@@ -57,7 +50,9 @@ const SETTLE: Duration = Duration::from_secs(32);
 /// | --- | --- |
 /// | `{"progress": 0.4, "message": "page 4 of 10"}` | its progress; each key may be given alone |
 /// | `{"result": …}` | the result of the job, if it then exits with 0; the last one counts |
+/// | `{"log": "…"}` | a line for its log |
 /// | `{"snooze": "2s"}` | run again after this long, if it then exits with 0; the attempt is not counted |
+/// | `{"rate_limited": "30s"}` | the same, because another side asked to slow down; with any exit status, unless a failure was reported |
 /// | `{"failure_type": "network_error", "error_message": "…"}` | the failure, if it then exits with another status |
 ///
 /// Without a failure message, the exit status has the meaning that sysexits.h gives it. An attempt has ended only when

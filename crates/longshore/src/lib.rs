@@ -36,25 +36,31 @@
 //! | read what became of a job | [`Queue::job`], [`Queue::wait`], [`Status`] |
 //!
 //! The guide is `docs/handlers.md`: retries, uniqueness, transactions, testing, shutdown, deployment. The modules hold
-//! the rest: [`job`], [`handler`], [`mod@error`], [`testing`], [`command`], [`sqlite`], and [`backend`] for what is
+//! the rest: [`job`], [`handler`], [`mod@error`], [`testing`], [`command`], [`declared`],
+//! [`sqlite`], and [`backend`] for what is
 //! below a queue.
 //!
 //! # Features
 //!
 //! On by default: `sqlite`, a backend; `derive`, for `#[derive(Job)]`; `anyhow`, which recognises the error inside an
-//! `anyhow::Error` by its type. Off by default: `postgres`, the other backend.
+//! `anyhow::Error` by its type. Off by default: `postgres`, the other backend, and `push`, for jobs that are sent to an
+//! HTTP target.
 //!
 //! This crate runs handlers. It contains no SQL and uses backends only through [`backend::Backend`].
 
 pub mod backend;
 pub mod command;
 mod database_url;
+pub mod declared;
 pub mod error;
 pub mod handler;
 pub mod job;
 mod middleware;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod program;
+#[cfg(feature = "push")]
+pub mod push;
 mod queue;
 mod runtime;
 #[cfg(feature = "sqlite")]

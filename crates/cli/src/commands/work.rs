@@ -3,10 +3,10 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use longshore::Worker;
-use longshore::command::{CommandHandler, SupervisorProgram};
 use longshore_core::Filter;
 use serde::Serialize;
 
+mod handlers;
 mod job_lines;
 mod waiting;
 
@@ -130,15 +130,8 @@ fn worker(
     for slots in &arguments.queues {
         worker = worker.queue_with_limit(&slots.queue, slots.slots.unwrap_or(u32::MAX));
     }
-    let supervisor = SupervisorProgram::this_program()?;
-    let own_variables = context.variables_for_commands()?;
-    for (job_type, command) in &config.jobs {
-        let mut spec = command.get_ref().spec();
-        for (name, value) in &own_variables {
-            spec.env.entry((*name).to_owned()).or_insert_with(|| value.clone());
-        }
-        let handler = CommandHandler::new(spec, supervisor.clone())?;
-        worker = worker.handler(job_type, Arc::new(handler));
+    for (job_type, handler) in handlers::all(context, config)? {
+        worker = worker.handler(job_type, handler);
     }
     Ok(worker)
 }

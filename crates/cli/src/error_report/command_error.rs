@@ -71,6 +71,16 @@ pub(crate) enum CommandError {
         /// What is wrong.
         problem: String,
     },
+    /// What a job type names outside of the configuration file is missing or invalid.
+    #[error("{}, line {line}: {problem}", .path.display())]
+    JobSetting {
+        /// The configuration file.
+        path: PathBuf,
+        /// The line of the job type; the first is 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// A file that was named cannot be read.
     #[error("{} cannot be read: {source}", .path.display())]
     Unreadable {
@@ -207,6 +217,7 @@ impl CommandError {
             | Self::DatabaseWithoutUrl { .. }
             | Self::NotText { .. }
             | Self::Config { .. }
+            | Self::JobSetting { .. }
             | Self::Unreadable { .. }
             | Self::Dotenv { .. }
             | Self::Payload { .. }
@@ -229,7 +240,7 @@ impl CommandError {
             Self::DatabaseUrl { source, .. } | Self::NamedDatabaseUrl { source, .. } => source.code(),
             Self::NotText { .. } => "not_utf8",
             Self::Untold { .. } => Self::RESULT_NOT_PRINTED,
-            Self::Config { .. } | Self::DatabaseWithoutUrl { .. } => "invalid_config",
+            Self::Config { .. } | Self::JobSetting { .. } | Self::DatabaseWithoutUrl { .. } => "invalid_config",
             Self::Unreadable { .. } => "unreadable_file",
             Self::Dotenv { .. } => "invalid_dotenv",
             Self::Payload { .. } | Self::PayloadEncoding { .. } | Self::PayloadTooLong { .. } | Self::Job(_) => {
@@ -255,6 +266,7 @@ impl CommandError {
             Self::NotText { .. } => "rename it, or name a symbolic link to it whose path is UTF-8",
             Self::Untold { .. } => "do not run the command again; check why standard output cannot be written",
             Self::Config { .. } => "correct that line, or name another file with --config",
+            Self::JobSetting { .. } => "correct it, in the configuration file, the environment or .env",
             Self::Unreadable { path, .. } if path.as_os_str() == Self::STANDARD_INPUT => {
                 "check the program or file that feeds standard input"
             }

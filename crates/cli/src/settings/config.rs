@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use humantime::format_duration;
-use longshore::command::CommandJob;
+use longshore::declared::DeclaredJob;
 use longshore_core::{DurationWord, JobData, NewJob, Retention, deserialize_duration, parse_duration};
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
@@ -23,9 +23,12 @@ pub(crate) struct Config {
     /// Further databases, each with its queues.
     #[serde(default)]
     pub(crate) databases: BTreeMap<String, Spanned<DatabaseConfig>>,
-    /// Job types that run a program.
+    /// Job types, with what does their work.
     #[serde(default)]
-    pub(crate) jobs: BTreeMap<String, Spanned<CommandJob>>,
+    pub(crate) jobs: BTreeMap<String, Spanned<DeclaredJob>>,
+    /// The line of each job type.
+    #[serde(skip)]
+    pub(crate) lines: BTreeMap<String, usize>,
     /// Migrations.
     #[serde(default)]
     pub(crate) migrate: MigrateConfig,
@@ -137,15 +140,17 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, CommandError> {
-        let config: Self = toml::from_str(text).map_err(|error| {
+        let mut config: Self = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let words: Vec<&str> = error.message().split_whitespace().collect();
             Self::problem(path, line_of(text.as_bytes(), at), &words.join(" ").replace('`', "\""))
         })?;
-        for (job_type, command) in &config.jobs {
-            if let Err(error) = command.get_ref().validate(job_type) {
-                return Err(Self::problem(path, line_of(text.as_bytes(), command.span().start), &error.to_string()));
+        for (job_type, declared) in &config.jobs {
+            let line = line_of(text.as_bytes(), declared.span().start);
+            if let Err(error) = declared.get_ref().validate(job_type) {
+                return Err(Self::problem(path, line, &error.to_string()));
             }
+            config.lines.insert(job_type.clone(), line);
         }
         for (name, database) in &config.databases {
             if let Some(problem) = database.get_ref().problem(name) {
@@ -163,7 +168,7 @@ impl Config {
     pub(crate) fn new_job(&self, job_type: &str) -> NewJob {
         match self.jobs.get(job_type) {
             None => NewJob::new(job_type, JobData::default()),
-            Some(command) => command.get_ref().new_job(job_type),
+            Some(declared) => declared.get_ref().new_job(job_type),
         }
     }
 }

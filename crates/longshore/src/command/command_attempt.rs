@@ -1,28 +1,26 @@
 use std::io;
-use std::pin::Pin;
 use std::time::Duration;
 
 use longshore_core::{Failure, FailureType, Limits};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
-use super::protocol::{Cause, Exit, News, Order, Word};
+use super::alarm::Alarm;
+use super::output_stream::OutputStream;
 use super::refusal;
 use super::spec::{OnShutdown, ShutdownPlan};
-use super::supervised::{Outputs, Supervised};
+use super::supervision::protocol::{Cause, Exit, Input, News, Order, Word};
+use super::supervision::supervised::{Outputs, Supervised};
 use super::transcript::{Output, Transcript};
 use super::{CommandSpec, SupervisorProgram};
 use crate::runtime::quiet;
 use crate::{AttemptResult, CurrentAttempt, Done, HandlerError, StopCause, Stopped};
 
 /// How long an unfinished line waits before it is written to the log.
-const FLUSH_AFTER: Duration = Duration::from_millis(500);
+pub(crate) const FLUSH_AFTER: Duration = Duration::from_millis(500);
 
 /// How long to read the outputs after the command and all its descendants have ended. Only a process that got an output
 /// in another way can still hold it open.
-const DRAIN_MAX: Duration = Duration::from_secs(1);
-
-const READ_BYTES: usize = 16 * 1024;
+pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(1);
 
 /// How long to try to start a program when files, processes or memory are short, and the pauses between two tries.
 /// After that, the job is returned so that another worker can take it.
@@ -113,7 +111,7 @@ fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
         env,
         directory: spec.directory.clone(),
         grace_ms: u64::try_from(attempt.grace().as_millis()).unwrap_or(u64::MAX),
-        payload_bytes: attempt.payload().len(),
+        input: Input::Payload { bytes: attempt.payload().len() },
     }
 }
 
@@ -143,7 +141,7 @@ enum End {
 
 /// Whether the supervisor was told to stop the command.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
+pub(crate) enum Asked {
     Nothing,
     /// The worker is shutting down, and the program may continue until shortly before the end of the grace period.
     Later,
@@ -167,7 +165,7 @@ enum Supervision {
 impl CommandAttempt {
     /// Reads the outputs and the supervisor until all three have ended, and forwards stop requests.
     async fn listen(&mut self, outputs: Outputs, spec: &CommandSpec) {
-        let (mut stdout, mut stderr) = (Stream::new(outputs.stdout), Stream::new(outputs.stderr));
+        let (mut stdout, mut stderr) = (OutputStream::new(outputs.stdout), OutputStream::new(outputs.stderr));
         let attempt = self.attempt.clone();
         let mut supervision = Supervision::Open;
         let (mut flush, mut drain, mut shutdown) = (Alarm::default(), Alarm::default(), ShutdownAlarms::default());
@@ -254,13 +252,15 @@ impl CommandAttempt {
         let stop = if self.asked == Asked::Stop { self.attempt.stop_requested() } else { None };
         match (self.end, stop) {
             // Exit 0 completes the job even after a stop request: only the program knows whether its work was done.
-            (Some(End::Ended { exit: Exit::Status(0), .. }), _) => Ok(self.transcript.into_done()?),
+            (Some(End::Ended { exit: Exit::Status(0), .. }), _) => self.transcript.into_done(),
             (Some(End::Ended { cause: Cause::Asked, .. } | End::Unended), Some(cause)) => {
                 let message = Stopped { cause }.to_string();
                 Err(self.transcript.with_tail(Failure::new(FailureType::TimeoutError, message)))?
             }
-            (Some(End::Ended { exit, cause }), _) => Err(self.transcript.into_failure(exit, cause))?,
-            (Some(End::Refused { errno }), _) => Err(refusal::failure(spec, &io::Error::from_raw_os_error(errno)))?,
+            (Some(End::Ended { exit, cause }), _) => Err(self.transcript.into_error(exit, cause)),
+            (Some(End::Refused { errno }), _) => {
+                Err(refusal::failure(spec, "run", &io::Error::from_raw_os_error(errno)))?
+            }
             (Some(End::Unended), None) => self.failed("the command could not be ended, even by SIGKILL"),
             (Some(End::Abandoned) | None, _) => {
                 self.failed("the supervisor of the command was killed, so the command was ended")
@@ -275,7 +275,7 @@ impl CommandAttempt {
 
 /// Resolves when the attempt is asked to stop, and again if it is then asked for a stronger cause than a shutdown.
 /// Cancellation safe.
-async fn asked_anew(attempt: &CurrentAttempt, asked: Asked) -> StopCause {
+pub(crate) async fn asked_anew(attempt: &CurrentAttempt, asked: Asked) -> StopCause {
     match asked {
         Asked::Nothing => attempt.stop_signal().stopped().await,
         Asked::Later => attempt.stop_signal().replaced(StopCause::ShuttingDown).await,
@@ -283,59 +283,9 @@ async fn asked_anew(attempt: &CurrentAttempt, asked: Asked) -> StopCause {
     }
 }
 
-fn count(processes: usize) -> String {
+pub(crate) fn count(processes: usize) -> String {
     match processes {
         1 => "1 process".to_owned(),
         _ => format!("{processes} processes"),
-    }
-}
-
-/// One output, read in pieces until it ends.
-struct Stream<R> {
-    reader: Option<R>,
-    buffer: Box<[u8]>,
-}
-
-impl<R: AsyncRead + Unpin> Stream<R> {
-    fn new(reader: R) -> Self {
-        Self { reader: Some(reader), buffer: vec![0; READ_BYTES].into_boxed_slice() }
-    }
-
-    const fn is_open(&self) -> bool {
-        self.reader.is_some()
-    }
-
-    /// The bytes written since the last call; empty at the end. Cancellation safe.
-    async fn next(&mut self) -> &[u8] {
-        let count = match &mut self.reader {
-            Some(reader) => reader.read(&mut self.buffer).await.unwrap_or(0),
-            None => 0,
-        };
-        if count == 0 {
-            self.reader = None;
-        }
-        &self.buffer[..count]
-    }
-}
-
-/// An optional time.
-#[derive(Default)]
-struct Alarm {
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Alarm {
-    /// Sets the time, unless it is already set.
-    fn set_once(&mut self, after: Duration) {
-        self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + after)));
-    }
-
-    /// Resolves when the time has come, and clears it. Never resolves if no time is set. Cancellation safe.
-    async fn rings(&mut self) {
-        match &mut self.sleep {
-            Some(sleep) => sleep.await,
-            None => std::future::pending().await,
-        }
-        self.sleep = None;
     }
 }

@@ -1,6 +1,6 @@
 use longshore_core::FailureType;
 
-use super::protocol::{Cause, Exit};
+use super::supervision::protocol::{Cause, Exit};
 
 /// The failure type for an exit status, after sysexits.h and the shells.
 const fn of_status(status: i32) -> FailureType {
@@ -16,7 +16,7 @@ const fn of_status(status: i32) -> FailureType {
 }
 
 /// The failure type for the end of a program that reported no failure type.
-pub(super) fn failure_type(exit: Exit, cause: Cause) -> FailureType {
+pub(crate) fn failure_type(exit: Exit, cause: Cause) -> FailureType {
     match (exit, cause) {
         (Exit::Status(status), _) => of_status(status),
         // We did not send it, so most likely the kernel did, because memory was short.
@@ -28,7 +28,7 @@ pub(super) fn failure_type(exit: Exit, cause: Cause) -> FailureType {
 const SIGKILL: i32 = 9;
 
 /// How a program ended, in words.
-pub(super) fn describe(exit: Exit) -> String {
+pub(crate) fn describe(exit: Exit) -> String {
     match exit {
         Exit::Status(status) => format!("exited with status {status}"),
         Exit::Signal(signal) => match signal_name(signal) {

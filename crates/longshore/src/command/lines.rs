@@ -6,7 +6,7 @@ const MESSAGE_KEY: &[u8] = b"\"longshore\"";
 
 /// A piece of a program's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// A whole line without its line end.
     Line(String),
     /// A part of a line that is too long, or was unfinished for too long.
@@ -19,7 +19,7 @@ pub(super) enum Piece {
 
 /// Splits a stream of bytes into lines in bounded memory.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     waiting: Vec<u8>,
     state: State,
     message_bytes_max: usize,
@@ -37,12 +37,12 @@ enum State {
 
 impl Lines {
     /// Lines that look like messages are kept whole up to `message_bytes_max`.
-    pub(super) fn new(message_bytes_max: usize) -> Self {
+    pub(crate) fn new(message_bytes_max: usize) -> Self {
         Self { waiting: Vec::new(), state: State::Whole, message_bytes_max }
     }
 
     /// Takes bytes and returns the pieces that they complete.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<Piece> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Piece> {
         let mut pieces = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             match part.strip_suffix(b"\n") {
@@ -57,7 +57,7 @@ impl Lines {
     }
 
     /// Returns the unfinished line when the stream has ended.
-    pub(super) fn finish(&mut self) -> Vec<Piece> {
+    pub(crate) fn finish(&mut self) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if !self.waiting.is_empty() || self.state != State::Whole {
             self.end_line(&mut pieces);
@@ -66,7 +66,7 @@ impl Lines {
     }
 
     /// Returns an unfinished line that has waited long enough, unless it may become a message.
-    pub(super) fn flush(&mut self) -> Vec<Piece> {
+    pub(crate) fn flush(&mut self) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if self.is_waiting() {
             self.part(&mut pieces);
@@ -75,7 +75,7 @@ impl Lines {
     }
 
     /// Whether there is an unfinished line.
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty() && !may_be_message(&self.waiting)
     }
 

@@ -12,6 +12,8 @@ pub(super) struct Message {
     pub(super) progress: Option<f64>,
     /// Its progress message.
     pub(super) message: Option<String>,
+    /// A line for its log.
+    pub(super) log: Option<String>,
     /// Its result; JSON's `null` is a result too.
     #[serde(default, deserialize_with = "present")]
     pub(super) result: Option<Box<RawValue>>,
@@ -22,6 +24,9 @@ pub(super) struct Message {
     /// Run the job again after this long, if it then exits with 0.
     #[serde(default, deserialize_with = "longshore_core::deserialize_duration")]
     pub(super) snooze: Option<Duration>,
+    /// Run the job again after this long, because another side asked to slow down.
+    #[serde(default, deserialize_with = "longshore_core::deserialize_duration")]
+    pub(super) rate_limited: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -42,13 +47,15 @@ impl Message {
     }
 
     fn is_empty(&self) -> bool {
-        let Self { progress, message, result, failure_type, error_message, snooze } = self;
+        let Self { progress, message, log, result, failure_type, error_message, snooze, rate_limited } = self;
         progress.is_none()
             && message.is_none()
             && result.is_none()
             && failure_type.is_none()
             && error_message.is_none()
             && snooze.is_none()
+            && rate_limited.is_none()
+            && log.is_none()
     }
 }
 
@@ -72,6 +79,9 @@ mod tests {
         assert_eq!(failure.failure_type.as_deref(), Some("network_error"));
         let snooze = Message::parse(r#"{"longshore": {"snooze": "2s"}}"#).unwrap();
         assert_eq!(snooze.snooze, Some(Duration::from_secs(2)));
+        let limited = Message::parse(r#"{"longshore": {"rate_limited": "30s"}}"#).unwrap();
+        assert_eq!(limited.rate_limited, Some(Duration::from_secs(30)));
+        assert_eq!(Message::parse(r#"{"longshore": {"log": "a"}}"#).unwrap().log.as_deref(), Some("a"));
     }
 
     #[test]
@@ -88,6 +98,7 @@ mod tests {
             r#"{"longshore": {"progress": "0.4"}}"#,
             r#"{"longshore": {"progres": 0.4}}"#,
             r#"{"longshore": {"snooze": "soon"}}"#,
+            r#"{"longshore": {"rate_limited": 30}}"#,
             r#"{"longshore": {"progress": 0.1}} {"longshore": {"progress": 0.2}}"#,
             r#"{"longshore": {"progress": 0.1}, "longshore": {"progress": 0.2}}"#,
             r#"{"longshore": {}}"#,

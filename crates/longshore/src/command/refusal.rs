@@ -13,13 +13,15 @@ use super::CommandSpec;
 const FIRST_LINE_BYTES_MAX: u64 = 256;
 
 /// Whether the cause may pass: files, processes or memory are short, or the program file is being written.
-pub(super) fn is_passing(error: &io::Error) -> bool {
+pub(crate) fn is_passing(error: &io::Error) -> bool {
     let passes = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY];
     Errno::from_io_error(error).is_some_and(|errno| passes.contains(&errno))
 }
 
 /// The failure for a program that cannot be started.
-pub(super) fn failure(spec: &CommandSpec, error: &io::Error) -> Failure {
+///
+/// `key` is the setting that names it.
+pub(crate) fn failure(spec: &CommandSpec, key: &str, error: &io::Error) -> Failure {
     let program = spec.run.first().map_or("", String::as_str);
     if let Some(failure) = spec.directory.as_deref().and_then(directory_failure) {
         return failure;
@@ -28,7 +30,7 @@ pub(super) fn failure(spec: &CommandSpec, error: &io::Error) -> Failure {
     match (error.kind(), interpreter) {
         (ErrorKind::NotFound, Some((path, interpreter))) => missing_interpreter(&path, interpreter),
         (ErrorKind::NotFound, None) => {
-            let message = format!("{program} was not found: check `run` of the job type");
+            let message = format!("{program} was not found: check `{key}` of the job type");
             Failure::new(FailureType::ConfigError, message)
         }
         (ErrorKind::PermissionDenied, Some((path, Interpreter::Named(interpreter)))) if may_be_executed(&path) => {
@@ -126,7 +128,7 @@ mod tests {
 
     fn refused(run: &str, directory: Option<&Path>, errno: Errno) -> Failure {
         let spec = CommandSpec { directory: directory.map(Path::to_owned), ..CommandSpec::new([run]) };
-        failure(&spec, &errno.into())
+        failure(&spec, "run", &errno.into())
     }
 
     #[test]

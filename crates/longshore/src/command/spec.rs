@@ -45,14 +45,14 @@ pub enum OnShutdown {
 
 /// When a program that waits at a shutdown gets each signal, counted from the shutdown request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ShutdownPlan {
-    pub(super) terminate_after: Duration,
-    pub(super) kill_after: Duration,
+pub(crate) struct ShutdownPlan {
+    pub(crate) terminate_after: Duration,
+    pub(crate) kill_after: Duration,
 }
 
 impl ShutdownPlan {
     /// The plan for the worker's grace period and, if given, the type's own.
-    pub(super) fn new(workers_grace: Duration, own_grace: Option<Duration>) -> Self {
+    pub(crate) fn new(workers_grace: Duration, own_grace: Option<Duration>) -> Self {
         let usual = (workers_grace / 10).clamp(LAST_PART_MIN, LAST_PART_MAX).min(workers_grace / 2);
         let last_part = own_grace.unwrap_or(usual);
         Self { terminate_after: workers_grace.saturating_sub(last_part), kill_after: workers_grace.max(last_part) }
@@ -67,8 +67,11 @@ const LAST_PART_MAX: Duration = Duration::from_secs(5);
 #[non_exhaustive]
 pub enum InvalidCommand {
     /// The program is missing.
-    #[error("`run` is empty: give the program and its arguments, such as [\"sh\", \"-c\", \"date\"]")]
-    EmptyRun,
+    #[error("`{key}` is empty: give the program and its arguments, such as [\"sh\", \"-c\", \"date\"]")]
+    Empty {
+        /// The setting.
+        key: &'static str,
+    },
     /// A word contains a NUL character, which cannot be passed to a program.
     #[error("`{what}` contains a NUL character, which cannot be passed to a program")]
     Nul {
@@ -91,11 +94,16 @@ impl CommandSpec {
 
     /// Checks whether it could be started. Does not check that the program exists.
     pub fn validate(&self) -> Result<(), InvalidCommand> {
+        self.validate_as("run")
+    }
+
+    /// The same for a program that stands under another key.
+    pub(crate) fn validate_as(&self, key: &'static str) -> Result<(), InvalidCommand> {
         if self.run.first().is_none_or(String::is_empty) {
-            return Err(InvalidCommand::EmptyRun);
+            return Err(InvalidCommand::Empty { key });
         }
         if self.run.iter().any(|word| word.contains('\0')) {
-            return Err(InvalidCommand::Nul { what: "run" });
+            return Err(InvalidCommand::Nul { what: key });
         }
         if let Some(name) = self.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
             return Err(InvalidCommand::VariableName { name: name.escape_default().to_string() });
@@ -121,8 +129,8 @@ mod tests {
             ..CommandSpec::new(["true"])
         };
         assert_eq!(CommandSpec::new(["true"]).validate(), Ok(()));
-        assert_eq!(CommandSpec::default().validate(), Err(InvalidCommand::EmptyRun));
-        assert_eq!(CommandSpec::new([""]).validate(), Err(InvalidCommand::EmptyRun));
+        assert_eq!(CommandSpec::default().validate(), Err(InvalidCommand::Empty { key: "run" }));
+        assert_eq!(CommandSpec::new([""]).validate(), Err(InvalidCommand::Empty { key: "run" }));
         assert_eq!(CommandSpec::new(["a", "b\0"]).validate(), Err(InvalidCommand::Nul { what: "run" }));
         assert_eq!(with_env("A", "\0").validate(), Err(InvalidCommand::Nul { what: "env" }));
         for name in ["", "A=B"] {

@@ -8,13 +8,13 @@ const MESSAGE_CHARS_MAX: usize = 1000;
 
 /// The end of what a program wrote to standard error.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     bytes: VecDeque<u8>,
     is_cut: bool,
 }
 
 impl Tail {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let kept = &bytes[bytes.len().saturating_sub(TRACEBACK_BYTES_MAX)..];
         let over = (self.bytes.len() + kept.len()).saturating_sub(TRACEBACK_BYTES_MAX);
         self.is_cut |= over > 0 || kept.len() < bytes.len();
@@ -23,7 +23,7 @@ impl Tail {
     }
 
     /// The whole tail, starting at a line if possible. `None` if it is blank.
-    pub(super) fn traceback(&self) -> Option<String> {
+    pub(crate) fn traceback(&self) -> Option<String> {
         let bytes: Vec<u8> = self.bytes.iter().copied().collect();
         let first_line_end = bytes.iter().position(|byte| *byte == b'\n').filter(|end| end + 1 < bytes.len());
         let whole = match first_line_end {
@@ -38,7 +38,7 @@ impl Tail {
 
     /// The last line that is not blank, at most the first 1000 characters of it. A carriage return also begins a line,
     /// because programs overwrite a progress bar with one.
-    pub(super) fn message(&self) -> Option<String> {
+    pub(crate) fn message(&self) -> Option<String> {
         let text = self.traceback()?;
         let last = text.rsplit(['\n', '\r']).map(str::trim).find(|line| !line.is_empty())?;
         Some(last.chars().take(MESSAGE_CHARS_MAX).collect())

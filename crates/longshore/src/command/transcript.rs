@@ -1,12 +1,14 @@
+use std::time::Duration;
+
 use longshore_core::{Failure, FailureType, JobData, Limits};
 use serde_json::value::RawValue;
 
 use super::exit;
 use super::lines::{Lines, Piece};
 use super::message::Message;
-use super::protocol::{Cause, Exit};
+use super::supervision::protocol::{Cause, Exit};
 use super::tail::Tail;
-use crate::{CurrentAttempt, Done};
+use crate::{AttemptResult, CurrentAttempt, Done, HandlerError};
 
 /// The size of a message in addition to the largest result.
 const MESSAGE_FRAME_BYTES: usize = 16 * 1024;
@@ -39,7 +41,8 @@ struct Said {
     result: Option<SaidResult>,
     failure_type: Option<FailureType>,
     error_message: Option<String>,
-    snooze: Option<std::time::Duration>,
+    snooze: Option<Duration>,
+    rate_limited: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -101,16 +104,19 @@ impl Transcript {
     }
 
     /// The result of a program that exited with 0.
-    pub(super) fn into_done(mut self) -> Result<Done, Failure> {
+    pub(super) fn into_done(mut self) -> AttemptResult {
         if self.said.failure_type.is_some() || self.said.error_message.is_some() {
             self.note("the program reported a failure but exited with 0, which completes the job");
+        }
+        if let Some(delay) = self.said.rate_limited {
+            return Err(HandlerError::rate_limited(delay));
         }
         if let Some(delay) = self.said.snooze {
             return Ok(Done::Snoozed { delay });
         }
         match self.said.result {
             None => Ok(Done::Completed { result: None }),
-            Some(SaidResult::TooLarge(message)) => Err(Failure::new(FailureType::ValidationError, message)),
+            Some(SaidResult::TooLarge(message)) => Err(HandlerError::failed(FailureType::ValidationError, message)),
             Some(SaidResult::Fits(raw)) => {
                 let result = JobData::parse(raw.get()).map_err(|error| Failure::of_error(&error))?;
                 Ok(Done::Completed { result: Some(result) })
@@ -118,8 +124,16 @@ impl Transcript {
         }
     }
 
-    /// The failure of a program that ended otherwise.
-    pub(super) fn into_failure(self, exit: Exit, cause: Cause) -> Failure {
+    /// The error of a program that ended otherwise.
+    pub(super) fn into_error(self, exit: Exit, cause: Cause) -> HandlerError {
+        let has_reported = self.said.failure_type.is_some() || self.said.error_message.is_some();
+        if let (Some(delay), Exit::Status(_), false) = (self.said.rate_limited, exit, has_reported) {
+            return HandlerError::rate_limited(delay);
+        }
+        self.into_failure(exit, cause).into()
+    }
+
+    fn into_failure(self, exit: Exit, cause: Cause) -> Failure {
         let failure_type = self.said.failure_type.unwrap_or_else(|| exit::failure_type(exit, cause));
         let message = self.said.error_message.clone();
         let message = message.or_else(|| self.tail.message()).unwrap_or_else(|| exit::describe(exit));
@@ -204,6 +218,12 @@ impl Transcript {
         }
         self.said.error_message = message.error_message.or(self.said.error_message.take());
         self.said.snooze = message.snooze.or(self.said.snooze);
+        self.said.rate_limited = message.rate_limited.or(self.said.rate_limited);
+        if let Some(text) = message.log {
+            self.begin_line(log);
+            log.push_str(text.trim_end_matches('\n'));
+            log.push('\n');
+        }
     }
 
     fn weigh(&self, result: Box<RawValue>) -> SaidResult {

@@ -355,6 +355,18 @@ impl CurrentAttempt {
         self.state.origin.grace.min(SPAN_MAX)
     }
 
+    /// The worker's wall clock. Only what other sides read may depend on it.
+    #[cfg(feature = "push")]
+    pub(crate) fn wall_clock(&self) -> longshore_core::Timestamp {
+        self.state.origin.clock.now()
+    }
+
+    /// The maximum size of a result.
+    #[cfg_attr(not(any(unix, feature = "push", feature = "sqlite", feature = "postgres")), allow(dead_code))]
+    pub(crate) fn limits(&self) -> Limits {
+        self.state.origin.limits
+    }
+
     pub(crate) fn threads(&self) -> &Arc<BlockingThreads> {
         &self.state.origin.threads
     }
@@ -441,11 +453,6 @@ impl CurrentAttempt {
 /// What a completion in the handler's own transaction needs. Not every backend supports it.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl CurrentAttempt {
-    /// The maximum size of a result.
-    pub(crate) fn limits(&self) -> Limits {
-        self.state.origin.limits
-    }
-
     /// Whether the attempt has not ended, so that its job may be completed.
     pub(crate) fn is_completable(&self) -> bool {
         !self.news().is_closed

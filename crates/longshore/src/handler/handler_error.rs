@@ -39,10 +39,21 @@ pub struct HandlerError(Box<Content>);
 
 struct Content {
     cause: Cause,
-    /// The delay before the next attempt, if the handler chose it.
-    retry_after: Option<Duration>,
-    /// The handler did not start, so the attempt is returned.
-    is_unbegun: bool,
+    effect: Effect,
+}
+
+/// What the error does to the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The attempt has failed.
+    Fails,
+    /// The attempt has failed, and the job is retried after this delay.
+    RetriesAfter(Duration),
+    /// The job runs again after this delay, and the attempt is not counted.
+    Defers(Duration),
+    /// The handler did not start: the job is returned, and the attempt is not counted.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "only programs are not started"))]
+    Returns,
 }
 
 enum Cause {
@@ -95,6 +106,28 @@ impl HandlerError {
         Self::failed(FailureType::Unknown, message).with_retry_after(delay)
     }
 
+    /// Runs the job again after `delay`, because another side asked this one to slow down. The attempt is not counted;
+    /// like [`Done::snooze`](crate::Done::snooze), it spends one of the job's deferrals.
+    ///
+    /// ```
+    /// use longshore::HandlerError;
+    /// use std::time::Duration;
+    ///
+    /// fn check(status: u16, retry_after: Duration) -> Result<(), HandlerError> {
+    ///     if status == 429 {
+    ///         return Err(HandlerError::rate_limited(retry_after));
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let error = check(429, Duration::from_secs(30)).unwrap_err();
+    /// # assert_eq!(error.to_string(), "the other side asked to slow down for 30s");
+    /// ```
+    pub fn rate_limited(delay: Duration) -> Self {
+        let span = humantime::format_duration(delay);
+        let message = format!("the other side asked to slow down for {span}");
+        Self::failed(FailureType::Unknown, message).with_effect(Effect::Defers(delay))
+    }
+
     /// Chooses the delay before the next attempt for this error, like [`HandlerError::retry_after`]. The job is then
     /// retried whatever the failure type is.
     ///
@@ -109,26 +142,24 @@ impl HandlerError {
     /// # assert_eq!(call().unwrap_err().to_string(), "connection refused");
     /// ```
     #[must_use]
-    pub fn with_retry_after(mut self, delay: Duration) -> Self {
-        self.0.retry_after = Some(delay);
-        self
+    pub fn with_retry_after(self, delay: Duration) -> Self {
+        self.with_effect(Effect::RetriesAfter(delay))
     }
 
     /// The job did not start, for a cause that may pass. The attempt is returned and not counted.
     #[cfg(unix)]
     pub(crate) fn not_begun(failure: Failure) -> Self {
-        let mut error = Self::of_cause(Cause::Failure(failure));
-        error.0.is_unbegun = true;
-        error
+        Self::of_cause(Cause::Failure(failure)).with_effect(Effect::Returns)
     }
 
-    pub(crate) const fn is_unbegun(&self) -> bool {
-        self.0.is_unbegun
+    /// What it does to the job, unless the attempt was asked to stop.
+    pub(crate) const fn effect(&self) -> Effect {
+        self.0.effect
     }
 
-    /// The delay that the handler chose.
-    pub(crate) const fn chosen_delay(&self) -> Option<Duration> {
-        self.0.retry_after
+    fn with_effect(mut self, effect: Effect) -> Self {
+        self.0.effect = effect;
+        self
     }
 
     /// The error for a boxed error. `?` does the same.
@@ -156,13 +187,12 @@ impl HandlerError {
 
     /// The same error with its failure decided. Nothing of the application's code is called for it any more.
     pub(crate) fn classified(self, classes: &FailureClasses) -> Self {
-        let (retry_after, is_unbegun) = (self.0.retry_after, self.0.is_unbegun);
-        let cause = Cause::Failure(self.into_failure_by(classes));
-        Self(Box::new(Content { cause, retry_after, is_unbegun }))
+        let effect = self.0.effect;
+        Self::of_cause(Cause::Failure(self.into_failure_by(classes))).with_effect(effect)
     }
 
     fn of_cause(cause: Cause) -> Self {
-        Self(Box::new(Content { cause, retry_after: None, is_unbegun: false }))
+        Self(Box::new(Content { cause, effect: Effect::Fails }))
     }
 }
 
@@ -219,7 +249,7 @@ impl fmt::Debug for HandlerError {
             #[cfg(feature = "anyhow")]
             Cause::Anyhow(error) => debug.field("cause", error),
         };
-        debug.field("retry_after", &self.0.retry_after).finish()
+        debug.field("effect", &self.0.effect).finish()
     }
 }
 

@@ -4,6 +4,7 @@ use longshore_core::{Failure, Filter, JobPageRequest, NewJob, Progress, Selectio
 
 use super::{AttemptProbe, EnqueueRecorder};
 use crate::handler::Handler;
+use crate::handler::handler_error::Effect;
 use crate::handler::state::AsyncFunction;
 use crate::handler::typed_handler::AsyncHandler;
 use crate::{CurrentAttempt, Done, HandlerError, IntoDone, Payload, Queue, QueueError};
@@ -15,6 +16,8 @@ pub struct Trial {
     pub result: Result<Done, Failure>,
     /// The delay before the next attempt, if the handler chose it ([`HandlerError::retry_after`]).
     pub retry_after: Option<Duration>,
+    /// For how long the other side asked to slow down, if the handler said so ([`HandlerError::rate_limited`]).
+    pub rate_limited: Option<Duration>,
     /// What the handler enqueued, in order.
     pub enqueued: Vec<NewJob>,
     /// What the handler logged.
@@ -86,9 +89,14 @@ async fn run<T: Payload>(handler: &dyn Handler, payload: &T) -> Result<Trial, Qu
     let (recorder, queue) = EnqueueRecorder::queue();
     let probe = AttemptProbe::new(payload.to_job()?, queue);
     let result = handler.run(probe.attempt()).await;
-    let retry_after = result.as_ref().err().and_then(HandlerError::chosen_delay);
+    let (retry_after, rate_limited) = match result.as_ref().err().map(HandlerError::effect) {
+        Some(Effect::RetriesAfter(delay)) => (Some(delay), None),
+        Some(Effect::Defers(delay)) => (None, Some(delay)),
+        _ => (None, None),
+    };
     let result = result.map_err(HandlerError::into_failure);
-    Ok(Trial { result, retry_after, enqueued: recorder.jobs(), log: probe.log(), progress: probe.progress().pop() })
+    let (enqueued, log, progress) = (recorder.jobs(), probe.log(), probe.progress().pop());
+    Ok(Trial { result, retry_after, rate_limited, enqueued, log, progress })
 }
 
 /// The maximum number of waiting jobs that are read.

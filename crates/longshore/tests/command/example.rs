@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use longshore::command::CommandJob;
+use longshore::declared::{DeclaredJob, DeclaredKind};
 use longshore::{Done, FailureType, StopCause};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ const DIFFICULT_NAMES: [&str; 12] = [
 
 #[derive(Deserialize)]
 struct Configuration {
-    jobs: BTreeMap<String, CommandJob>,
+    jobs: BTreeMap<String, DeclaredJob>,
 }
 
 fn example() -> PathBuf {
@@ -52,9 +52,10 @@ fn example_job(job_type: &str) -> Run {
     let configuration: Configuration = toml::from_str(&text).unwrap();
     let declared = &configuration.jobs[job_type];
     declared.validate(job_type).unwrap();
-    let mut run = job(declared.spec());
+    let DeclaredKind::Run(spec) = declared.kind() else { panic!("{declared:?}") };
+    let mut run = job(spec.clone());
     run.spec.directory = Some(example());
-    run.grace = declared.spec().grace.unwrap_or(run.grace);
+    run.grace = spec.grace.unwrap_or(run.grace);
     run
 }
 

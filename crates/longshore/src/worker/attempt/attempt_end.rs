@@ -3,6 +3,7 @@ use std::time::Duration;
 use longshore_core::{AttemptEnd, Failure, FailureType, Limits};
 
 use crate::handler::SPAN_MAX;
+use crate::handler::handler_error::Effect;
 use crate::{Done, HandlerError, StopCause};
 
 /// How a handler ended, as the executor saw it.
@@ -67,11 +68,13 @@ pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd
         Ran::Returned(Ok(Done::Committed)) => failed(not_committed(), None, circumstances),
         Ran::Returned(Ok(Done::Snoozed { .. })) | Ran::Panicked(_) if is_cancelled => AttemptEnd::Cancelled,
         Ran::Returned(Ok(Done::Snoozed { delay })) => AttemptEnd::Snoozed { delay },
-        Ran::Returned(Err(error)) if error.is_unbegun() && !is_cancelled => AttemptEnd::Interrupted,
-        Ran::Returned(Err(error)) => {
-            let delay = error.chosen_delay();
-            failed(error.into_failure(), delay, circumstances)
-        }
+        Ran::Returned(Err(_)) if is_cancelled => AttemptEnd::Cancelled,
+        Ran::Returned(Err(error)) => match error.effect() {
+            Effect::Returns => AttemptEnd::Interrupted,
+            Effect::Defers(delay) => AttemptEnd::Snoozed { delay: delay.min(SPAN_MAX) },
+            Effect::RetriesAfter(delay) => failed(error.into_failure(), Some(delay), circumstances),
+            Effect::Fails => failed(error.into_failure(), None, circumstances),
+        },
         Ran::Panicked(failure) => AttemptEnd::Failed(failure),
         Ran::Overran => stopped(circumstances, None),
     }
@@ -189,6 +192,18 @@ mod tests {
         assert_eq!(attempt_end(later(), &asked(StopCause::ShuttingDown)), AttemptEnd::Interrupted);
         let unseen = Circumstances { has_seen_stop: false, ..asked(StopCause::ShuttingDown) };
         assert!(matches!(attempt_end(later(), &unseen), AttemptEnd::RetryRequested { .. }));
+    }
+
+    #[test]
+    fn a_job_whose_other_side_asked_to_slow_down_is_deferred_unless_it_was_cancelled() {
+        let limited = || Ran::Returned(Err(HandlerError::rate_limited(Duration::MAX)));
+        let deferred = AttemptEnd::Snoozed { delay: SPAN_MAX };
+        assert_eq!(attempt_end(limited(), &CALM), deferred);
+        // As with a snooze, the answer counts although the worker shuts down or the time is over.
+        for cause in [StopCause::ShuttingDown, StopCause::TimedOut] {
+            assert_eq!(attempt_end(limited(), &asked(cause)), deferred, "{cause:?}");
+        }
+        assert_eq!(attempt_end(limited(), &asked(StopCause::Cancelled)), AttemptEnd::Cancelled);
     }
 
     #[test]

@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-use super::descendants;
-use super::protocol::{Cause, Exit, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
+use super::protocol::{Cause, Exit, Input, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
+use super::{descendants, passed_descriptor};
 
 /// How long processes that a finished program left behind may take to end by themselves, such as a `tee` that is still
 /// writing.
@@ -47,7 +47,7 @@ pub fn supervise_if_asked() {
 }
 
 /// Whether this program's `main` would become a supervisor when asked.
-pub(super) fn is_called_by_main() -> bool {
+pub(crate) fn is_called_by_main() -> bool {
     IS_CALLED_BY_MAIN.load(Ordering::Acquire)
 }
 
@@ -114,7 +114,7 @@ impl Supervisor {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
         };
-        let (deaths, main) = match begin(&order, &payload) {
+        let (deaths, main) = match begin(&worker, &order, &payload) {
             Ok(begun) => begun,
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
@@ -302,17 +302,21 @@ fn leave_the_workers_group() {
 }
 
 /// Starts the program, and returns a stream that shows its death.
-fn begin(order: &Order, payload: &[u8]) -> io::Result<(UnixStream, Pid)> {
+fn begin(worker: &UnixStream, order: &Order, payload: &[u8]) -> io::Result<(UnixStream, Pid)> {
     let (deaths, on_death) = UnixStream::pair()?;
     deaths.set_nonblocking(true)?;
     signal_hook::low_level::pipe::register(SIGCHLD, on_death)?;
-    Ok((deaths, spawn(order, payload)?))
+    let input = match order.input {
+        Input::Payload { .. } => payload_file(payload)?.into(),
+        Input::Pipe => passed_descriptor::receive(worker)?,
+    };
+    Ok((deaths, spawn(order, input)?))
 }
 
-fn spawn(order: &Order, payload: &[u8]) -> io::Result<Pid> {
+fn spawn(order: &Order, input: OwnedFd) -> io::Result<Pid> {
     let (program, arguments) = order.run.split_first().ok_or(io::ErrorKind::NotFound)?;
     let mut command = Command::new(program);
-    command.args(arguments).envs(&order.env).process_group(0).stdin(payload_file(payload)?);
+    command.args(arguments).envs(&order.env).process_group(0).stdin(input);
     if let Some(directory) = &order.directory {
         command.current_dir(directory);
     }

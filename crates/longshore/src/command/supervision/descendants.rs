@@ -16,7 +16,7 @@ struct Process {
 /// `main` is the command's own process group. A group is signalled as a whole, because a process that forks cannot
 /// escape that. Processes that left their group are signalled one by one. Without a process table, only the command's
 /// group is known.
-pub(super) fn signal_all(main: Pid, signal: Signal) -> usize {
+pub(crate) fn signal_all(main: Pid, signal: Signal) -> usize {
     let Some(table) = read_table() else {
         return usize::from(kill_process_group(main, signal).is_ok());
     };
@@ -36,7 +36,7 @@ pub(super) fn signal_all(main: Pid, signal: Signal) -> usize {
 /// Sends a signal to every process whose environment contains `mark`, and returns their number.
 ///
 /// This is needed when the supervisor was killed: then no process knows its orphans.
-pub(super) fn signal_marked(mark: &str, signal: Signal) -> usize {
+pub(crate) fn signal_marked(mark: &str, signal: Signal) -> usize {
     let marked: Vec<Pid> = process_ids().filter(|id| has_mark(id.as_raw_pid(), mark)).collect();
     for id in &marked {
         let _ = kill_process(*id, signal);

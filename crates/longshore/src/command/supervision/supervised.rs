@@ -1,19 +1,19 @@
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Interest, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::oneshot;
 
-use super::SupervisorProgram;
-use super::descendants;
 use super::protocol::{MARK_VARIABLE, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
+use super::supervisor_program::SupervisorProgram;
+use super::{descendants, passed_descriptor};
 
 /// How long to look for the orphans of a supervisor that was killed.
 const ORPHANS_MAX: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ const ORPHANS_PAUSE: Duration = Duration::from_millis(5);
 /// Dropping it kills the command: the caller has waited long enough, or may not wait any longer, and the job may be
 /// given to another worker at once. If this process dies instead, the supervisor sees the end of its stream. It then
 /// sends SIGTERM, and SIGKILL after the grace period.
-pub(super) struct Supervised {
+pub(crate) struct Supervised {
     supervisor: Child,
     news: Lines<BufReader<OwnedReadHalf>>,
     words: OwnedWriteHalf,
@@ -33,14 +33,14 @@ pub(super) struct Supervised {
 }
 
 /// The two outputs of a command. Read them until both end.
-pub(super) struct Outputs {
-    pub(super) stdout: ChildStdout,
-    pub(super) stderr: ChildStderr,
+pub(crate) struct Outputs {
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
 }
 
 impl Supervised {
     /// Starts a supervisor and sends it its order. The first report says whether the program started.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         program: &SupervisorProgram,
         mut order: Order,
         payload: &[u8],
@@ -61,13 +61,35 @@ impl Supervised {
         Ok((supervised, outputs))
     }
 
+    /// The same for a program whose standard input is a pipe.
+    pub(crate) async fn start_with_pipe(
+        program: &SupervisorProgram,
+        order: Order,
+        input: BorrowedFd<'_>,
+    ) -> io::Result<(Self, Outputs)> {
+        let (supervised, outputs) = Self::start(program, order, b"").await?;
+        loop {
+            supervised.words.writable().await?;
+            let socket = supervised.words.as_ref();
+            match socket.try_io(Interest::WRITABLE, || passed_descriptor::send(socket, input)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => return sent.map(|()| (supervised, outputs)),
+            }
+        }
+    }
+
+    /// The process of the program itself, once it has started.
+    pub(crate) const fn main(&self) -> Option<Pid> {
+        self.main
+    }
+
     async fn send(&mut self, order: &Order, payload: &[u8]) -> io::Result<()> {
         self.words.write_all(&order.encode()?).await?;
         self.words.write_all(payload).await
     }
 
     /// The next report; `None` if the supervisor has ended. Cancellation safe.
-    pub(super) async fn next(&mut self) -> Option<News> {
+    pub(crate) async fn next(&mut self) -> Option<News> {
         loop {
             let line = self.news.next_line().await.ok().flatten()?;
             let Some(news) = News::parse(&line) else { continue };
@@ -79,18 +101,18 @@ impl Supervised {
     }
 
     /// Sends a byte to the supervisor. [`Supervised::next`] notices if the supervisor has ended.
-    pub(super) fn say(&self, word: Word) {
+    pub(crate) fn say(&self, word: Word) {
         // There is always room for a byte: nothing else is sent after the order.
         let _ = self.words.try_write(&[word.as_byte()]);
     }
 
     /// Waits until the supervisor itself has ended.
-    pub(super) async fn gone(&mut self) {
+    pub(crate) async fn gone(&mut self) {
         let _ = self.supervisor.wait().await;
     }
 
     /// Ends what a killed supervisor left behind: the command's group, and every process with the mark of this attempt.
-    pub(super) async fn end_orphans(&self) {
+    pub(crate) async fn end_orphans(&self) {
         let (main, mark) = (self.main, format!("{MARK_VARIABLE}={}", self.mark));
         let (done, ended) = oneshot::channel();
         let (main_of_thread, mark_of_thread) = (main, mark.clone());

@@ -5,37 +5,50 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The first argument that makes this program the supervisor of one command.
-pub(super) const SUBCOMMAND: &str = "supervise-command-job";
+pub(crate) const SUBCOMMAND: &str = "supervise-command-job";
 
 /// The supervisor's name in process lists. It differs from the program's name, so that `pkill -9 longshore` kills the
 /// worker but not the supervisor, which then ends the command.
-pub(super) const PROCESS_NAME: &str = "job-supervisor";
+pub(crate) const PROCESS_NAME: &str = "job-supervisor";
 
 /// The variable that marks every process of one attempt. It is used if the supervisor itself is killed.
-pub(super) const MARK_VARIABLE: &str = "LONGSHORE_SUPERVISOR";
+pub(crate) const MARK_VARIABLE: &str = "LONGSHORE_SUPERVISOR";
 
 /// The maximum length of an order. The operating system limits arguments and environment too.
 const ORDER_BYTES_MAX: u32 = 16 * 1024 * 1024;
 
 /// What to run. Sent first: four bytes of length, this as JSON, then the payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Order {
+pub(crate) struct Order {
     /// The program and its arguments.
-    pub(super) run: Vec<String>,
+    pub(crate) run: Vec<String>,
     /// Variables in addition to the inherited ones.
-    pub(super) env: BTreeMap<String, String>,
+    pub(crate) env: BTreeMap<String, String>,
     /// The working directory, if not the worker's.
-    pub(super) directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
     /// The time between SIGTERM and SIGKILL, in milliseconds.
-    pub(super) grace_ms: u64,
-    /// The length of the payload that follows, in bytes.
-    pub(super) payload_bytes: usize,
+    pub(crate) grace_ms: u64,
+    /// What the program has as standard input.
+    pub(crate) input: Input,
+}
+
+/// The standard input of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Input {
+    /// A file with the payload, which follows the order.
+    Payload {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A pipe from the worker. Its other end follows the order, with one byte.
+    Pipe,
 }
 
 /// One byte from the worker at any later time. The end of the stream means the same as [`Word::Stop`], because then the
 /// worker is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub(crate) enum Word {
     /// Send SIGTERM now, and SIGKILL after the grace period.
     Stop,
     /// Send SIGKILL now.
@@ -45,7 +58,7 @@ pub(super) enum Word {
 /// What the supervisor reports to its worker, one line of JSON each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum News {
+pub(crate) enum News {
     /// The program is running. Its process id is also its process group id.
     Started {
         /// The process id.
@@ -78,7 +91,7 @@ pub(super) enum News {
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Exit {
+pub(crate) enum Exit {
     /// It exited with a status.
     Status(i32),
     /// A signal ended it.
@@ -88,7 +101,7 @@ pub(super) enum Exit {
 /// Why a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// It ended before it was asked to stop.
     Itself,
     /// It had been asked to stop.
@@ -97,7 +110,7 @@ pub(super) enum Cause {
 
 impl Order {
     /// The order as bytes, without the payload.
-    pub(super) fn encode(&self) -> Result<Vec<u8>, io::Error> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, io::Error> {
         let body = serde_json::to_vec(self)?;
         let length = u32::try_from(body.len()).ok().filter(|length| *length <= ORDER_BYTES_MAX);
         let Some(length) = length else {
@@ -110,7 +123,7 @@ impl Order {
     }
 
     /// Reads the order and the payload, and no further byte.
-    pub(super) fn read(from: &mut impl Read) -> io::Result<(Self, Vec<u8>)> {
+    pub(crate) fn read(from: &mut impl Read) -> io::Result<(Self, Vec<u8>)> {
         let mut length = [0; 4];
         from.read_exact(&mut length)?;
         let length = u32::from_le_bytes(length);
@@ -120,14 +133,17 @@ impl Order {
         let mut body = vec![0; length as usize];
         from.read_exact(&mut body)?;
         let order: Self = serde_json::from_slice(&body)?;
-        let mut payload = vec![0; order.payload_bytes];
+        let mut payload = match order.input {
+            Input::Payload { bytes } => vec![0; bytes],
+            Input::Pipe => Vec::new(),
+        };
         from.read_exact(&mut payload)?;
         Ok((order, payload))
     }
 }
 
 impl Word {
-    pub(super) const fn as_byte(self) -> u8 {
+    pub(crate) const fn as_byte(self) -> u8 {
         match self {
             Self::Stop => b's',
             Self::Kill => b'k',
@@ -135,7 +151,7 @@ impl Word {
     }
 
     /// An unknown byte means stop: the worker and the supervisor disagree about the protocol.
-    pub(super) const fn of_byte(byte: u8) -> Self {
+    pub(crate) const fn of_byte(byte: u8) -> Self {
         match byte {
             b'k' => Self::Kill,
             _ => Self::Stop,
@@ -145,14 +161,14 @@ impl Word {
 
 impl News {
     /// The line, with its line end.
-    pub(super) fn encode(self) -> Vec<u8> {
+    pub(crate) fn encode(self) -> Vec<u8> {
         let mut line = serde_json::to_vec(&self).expect("numbers and words always encode");
         line.push(b'\n');
         line
     }
 
     /// Parses one line. `None` if it is not a report.
-    pub(super) fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         serde_json::from_str(line).ok()
     }
 }
@@ -168,7 +184,7 @@ mod tests {
             env: BTreeMap::from([("A".to_owned(), "b=c".to_owned())]),
             directory: Some("/tmp".into()),
             grace_ms: 5,
-            payload_bytes: 2,
+            input: Input::Payload { bytes: 2 },
         };
         let mut bytes = order.encode().unwrap();
         bytes.extend(b"{}s");

@@ -1,0 +1,482 @@
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use longshore_core::{
+    InvalidJob, JobData, Limits, NewJob, OnDuplicate, Priority, RetryPolicy, UniqueWhile, deserialize_duration,
+};
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::byte_size::ByteSize;
+use super::retry_setting::RetrySetting;
+use crate::command::{CommandSpec, InvalidCommand, OnShutdown};
+use crate::program::{InvalidProgram, ProgramSpec};
+#[cfg(feature = "push")]
+use crate::push::{InvalidPush, PrivateTargets, PushSpec};
+
+/// A job type from the configuration file, `[jobs.NAME]`.
+///
+/// Reading it fails for unknown keys, keys without effect, invalid durations, and what could never run.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "Declaration")]
+pub struct DeclaredJob {
+    kind: DeclaredKind,
+    settings: Settings,
+}
+
+/// What does the work of a declared job type.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum DeclaredKind {
+    /// `run`: a program for each job.
+    Run(CommandSpec),
+    /// `serve`: a program that stays and gets job after job.
+    Serve(ProgramSpec),
+    /// `post`: an HTTP target.
+    #[cfg(feature = "push")]
+    Post {
+        /// The target, without its secrets.
+        spec: PushSpec,
+        /// The environment variable with the secrets, as [`SigningSecret::parse_all`](crate::push::SigningSecret)
+        /// reads them.
+        secret_env: Option<String>,
+    },
+}
+
+/// What every kind has.
+#[derive(Clone, Debug, PartialEq)]
+struct Settings {
+    timeout: Option<Duration>,
+    retries: u32,
+    queue: Option<String>,
+    priority: Option<Priority>,
+    expires_in: Option<Duration>,
+    deadline_in: Option<Duration>,
+    max_crashes: Option<u32>,
+    max_deferrals: Option<u32>,
+    on_duplicate: Option<OnDuplicate>,
+    unique_while: Option<UniqueWhile>,
+}
+
+/// Why a declaration is not a job type.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidDeclaration {
+    /// It does not say what does the work.
+    #[error("a job type needs `run` (a program), `serve` (a program that stays) or `post` (a URL)")]
+    NoKind,
+    /// It says so more than once.
+    #[error("a job type has only one of `run`, `serve` and `post`: remove `{first}` or `{second}`")]
+    SeveralKinds {
+        /// One of them.
+        first: &'static str,
+        /// Another one.
+        second: &'static str,
+    },
+    /// A key belongs to another kind.
+    #[error("`{key}` has no effect with `{kind}`: remove it")]
+    NoEffect {
+        /// The key.
+        key: &'static str,
+        /// What does the work.
+        kind: &'static str,
+    },
+    /// The command could never run.
+    #[error(transparent)]
+    Command(#[from] InvalidCommand),
+    /// The program could never run.
+    #[error(transparent)]
+    Program(#[from] InvalidProgram),
+    /// No request could ever be sent.
+    #[cfg(feature = "push")]
+    #[error(transparent)]
+    Push(#[from] InvalidPush),
+    /// This program has no push jobs.
+    #[cfg(not(feature = "push"))]
+    #[error("`post` is not supported by this program: it was built without the feature \"push\"")]
+    NoPush,
+}
+
+/// The keys in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declaration {
+    run: Option<Vec<String>>,
+    serve: Option<Vec<String>>,
+    post: Option<String>,
+
+    // Programs.
+    env: Option<BTreeMap<String, String>>,
+    directory: Option<PathBuf>,
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    grace: Option<Duration>,
+    on_shutdown: Option<OnShutdown>,
+
+    // Programs that stay.
+    max_jobs: Option<NonZero<u32>>,
+    max_rss: Option<ByteSize>,
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    start_timeout: Option<Duration>,
+
+    // HTTP targets.
+    headers: Option<BTreeMap<String, String>>,
+    secret_env: Option<String>,
+    allow_private: Option<bool>,
+    ca_file: Option<PathBuf>,
+
+    // All kinds.
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    expires_in: Option<Duration>,
+    #[serde(default, alias = "deadline", deserialize_with = "deserialize_duration")]
+    deadline_in: Option<Duration>,
+    #[serde(default)]
+    retry: RetrySetting,
+    queue: Option<String>,
+    priority: Option<Priority>,
+    max_retries: Option<u32>,
+    max_crashes: Option<u32>,
+    max_deferrals: Option<u32>,
+    on_duplicate: Option<OnDuplicate>,
+    unique_while: Option<UniqueWhile>,
+}
+
+impl DeclaredJob {
+    /// What does the work.
+    pub const fn kind(&self) -> &DeclaredKind {
+        &self.kind
+    }
+
+    /// A job of the type `job_type` with the declared settings. The caller may change them for one job.
+    pub fn new_job(&self, job_type: impl Into<String>) -> NewJob {
+        let settings = &self.settings;
+        let mut job = NewJob::new(job_type, JobData::default());
+        job.queue = settings.queue.clone().unwrap_or(job.queue);
+        job.priority = settings.priority.unwrap_or(job.priority);
+        job.max_retries = Some(settings.retries);
+        job.max_crashes = settings.max_crashes.unwrap_or(job.max_crashes);
+        job.max_deferrals = settings.max_deferrals.unwrap_or(job.max_deferrals);
+        job.on_duplicate = settings.on_duplicate.unwrap_or(job.on_duplicate);
+        job.unique_while = settings.unique_while.unwrap_or(job.unique_while);
+        job.timeout = settings.timeout;
+        job.expires_in = settings.expires_in;
+        job.deadline_in = settings.deadline_in;
+        job
+    }
+
+    /// Checks that jobs of this type can be enqueued under that name.
+    pub fn validate(&self, job_type: &str) -> Result<(), InvalidJob> {
+        self.new_job(job_type).check(&Limits::default()).map(drop)
+    }
+}
+
+impl TryFrom<Declaration> for DeclaredJob {
+    type Error = InvalidDeclaration;
+
+    fn try_from(declared: Declaration) -> Result<Self, InvalidDeclaration> {
+        let kind = declared.kind_word()?;
+        if let Some(key) = declared.key_without_effect(kind) {
+            return Err(InvalidDeclaration::NoEffect { key, kind });
+        }
+        let kind = match kind {
+            "run" => DeclaredKind::Run(declared.command(declared.run.clone().unwrap_or_default(), "run")?),
+            "serve" => DeclaredKind::Serve(declared.program()?),
+            _ => declared.push()?,
+        };
+        let settings = Settings {
+            timeout: kind.timeout(),
+            retries: declared.retry_policy().retries,
+            queue: declared.queue,
+            priority: declared.priority,
+            expires_in: declared.expires_in,
+            deadline_in: declared.deadline_in,
+            max_crashes: declared.max_crashes,
+            max_deferrals: declared.max_deferrals,
+            on_duplicate: declared.on_duplicate,
+            unique_while: declared.unique_while,
+        };
+        Ok(Self { kind, settings })
+    }
+}
+
+impl DeclaredKind {
+    /// The default timeout of the kind is a default of its jobs too.
+    const fn timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Run(spec) => spec.timeout,
+            Self::Serve(spec) => spec.command.timeout,
+            #[cfg(feature = "push")]
+            Self::Post { spec, .. } => spec.timeout,
+        }
+    }
+}
+
+impl Declaration {
+    fn kind_word(&self) -> Result<&'static str, InvalidDeclaration> {
+        let all = [("run", self.run.is_some()), ("serve", self.serve.is_some()), ("post", self.post.is_some())];
+        let mut given = all.into_iter().filter(|(_, is_given)| *is_given).map(|(word, _)| word);
+        let first = given.next().ok_or(InvalidDeclaration::NoKind)?;
+        match given.next() {
+            None => Ok(first),
+            Some(second) => Err(InvalidDeclaration::SeveralKinds { first, second }),
+        }
+    }
+
+    /// A key that this kind does not use: it would be ignored silently.
+    fn key_without_effect(&self, kind: &str) -> Option<&'static str> {
+        let keys: [(&str, bool, &[&str]); 11] = [
+            ("env", self.env.is_some(), &["run", "serve"]),
+            ("directory", self.directory.is_some(), &["run", "serve"]),
+            ("grace", self.grace.is_some(), &["run", "serve"]),
+            ("on_shutdown", self.on_shutdown.is_some(), &["run", "serve"]),
+            ("max_jobs", self.max_jobs.is_some(), &["serve"]),
+            ("max_rss", self.max_rss.is_some(), &["serve"]),
+            ("start_timeout", self.start_timeout.is_some(), &["serve"]),
+            ("headers", self.headers.is_some(), &["post"]),
+            ("secret_env", self.secret_env.is_some(), &["post"]),
+            ("allow_private", self.allow_private.is_some(), &["post"]),
+            ("ca_file", self.ca_file.is_some(), &["post"]),
+        ];
+        keys.into_iter().find(|(_, is_given, kinds)| *is_given && !kinds.contains(&kind)).map(|(key, ..)| key)
+    }
+
+    fn retry_policy(&self) -> RetryPolicy {
+        let retry = self.retry.policy.clone();
+        let retries = self.max_retries.unwrap_or(retry.retries);
+        retry.retries(retries)
+    }
+
+    fn command(&self, run: Vec<String>, key: &'static str) -> Result<CommandSpec, InvalidCommand> {
+        let spec = CommandSpec {
+            run,
+            env: self.env.clone().unwrap_or_default(),
+            directory: self.directory.clone(),
+            timeout: self.timeout,
+            grace: self.grace,
+            on_shutdown: self.on_shutdown.unwrap_or_default(),
+            retry: self.retry_policy(),
+            queue: self.queue.clone(),
+            priority: self.priority,
+        };
+        spec.validate_as(key)?;
+        Ok(spec)
+    }
+
+    fn program(&self) -> Result<ProgramSpec, InvalidDeclaration> {
+        let command = self.command(self.serve.clone().unwrap_or_default(), "serve")?;
+        let spec = ProgramSpec {
+            max_jobs: self.max_jobs,
+            max_rss_bytes: self.max_rss.map(|ByteSize(bytes)| bytes),
+            start_timeout: self.start_timeout.unwrap_or(ProgramSpec::START_TIMEOUT),
+            command,
+        };
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    #[cfg(feature = "push")]
+    fn push(&self) -> Result<DeclaredKind, InvalidDeclaration> {
+        let spec = PushSpec {
+            headers: self.headers.clone().unwrap_or_default(),
+            private_targets: match self.allow_private {
+                Some(true) => PrivateTargets::Allowed,
+                Some(false) | None => PrivateTargets::Refused,
+            },
+            ca_file: self.ca_file.clone(),
+            timeout: Some(self.timeout.unwrap_or(PushSpec::TIMEOUT)),
+            retry: self.retry_policy(),
+            queue: self.queue.clone(),
+            priority: self.priority,
+            ..PushSpec::new(self.post.clone().unwrap_or_default())
+        };
+        spec.validate()?;
+        Ok(DeclaredKind::Post { spec, secret_env: self.secret_env.clone() })
+    }
+
+    #[cfg(not(feature = "push"))]
+    fn push(&self) -> Result<DeclaredKind, InvalidDeclaration> {
+        Err(InvalidDeclaration::NoPush)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use longshore_core::RetryPolicy;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<DeclaredJob, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    fn command(text: &str) -> CommandSpec {
+        match parse(text).unwrap().kind {
+            DeclaredKind::Run(spec) => spec,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_is_read() {
+        let text = r#"
+            run = ["python3", "thumbnail.py"]
+            timeout = "5m"
+            max_retries = 7
+            priority = "high"
+            queue = "media"
+        "#;
+        let declared = parse(text).unwrap();
+        let job = declared.new_job("thumbnail");
+        assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("media", Priority::HIGH, Some(7)));
+        assert_eq!(job.timeout, Some(Duration::from_secs(300)));
+        assert_eq!(command(text).run, ["python3", "thumbnail.py"]);
+    }
+
+    #[test]
+    fn every_setting_may_be_given_and_the_rest_is_usual() {
+        let text = r#"
+            run = ["true"]
+            directory = "/tmp"
+            env = { A = "b" }
+            grace = "2s"
+            on_shutdown = "terminate"
+            priority = 7
+            max_crashes = 1
+            max_deferrals = 9
+            on_duplicate = "push_back"
+            unique_while = "waiting"
+            expires_in = "10m"
+            deadline_in = "1h"
+            retry = { first_delay = "10m", factor = 3, jitter = 0 }
+        "#;
+        let declared = parse(text).unwrap();
+        let expected = RetryPolicy::exponential(Duration::from_secs(600), 3.0, RetryPolicy::DELAY_MAX).jitter(0.0);
+        assert_eq!(command(text).retry, expected);
+        assert_eq!(command(text).grace, Some(Duration::from_secs(2)));
+        assert_eq!(command(text).on_shutdown, OnShutdown::Terminate);
+        assert_eq!(command("run = [\"true\"]").on_shutdown, OnShutdown::Wait);
+        let job = declared.new_job("a");
+        assert_eq!((job.max_crashes, job.max_deferrals, job.priority), (1, 9, Priority(7)));
+        assert_eq!((job.on_duplicate, job.unique_while), (OnDuplicate::PushBack, UniqueWhile::Waiting));
+        assert_eq!((job.queue.as_str(), job.max_retries), ("default", Some(15)));
+        assert_eq!(
+            (job.expires_in, job.deadline_in),
+            (Some(Duration::from_secs(600)), Some(Duration::from_secs(3600)))
+        );
+        let deadline = parse("run = [\"true\"]\ndeadline = \"2h\"").unwrap().new_job("a");
+        assert_eq!((deadline.expires_in, deadline.deadline_in), (None, Some(Duration::from_secs(7200))));
+    }
+
+    #[test]
+    fn the_retries_of_a_job_are_those_of_its_policy_unless_they_are_given() {
+        let retries =
+            |text: &str| parse(&format!("run = [\"true\"]\n{text}")).unwrap().new_job("a").max_retries.unwrap();
+        assert_eq!((retries(""), retries("retry = \"quick\"")), (15, 3));
+        assert_eq!((retries("retry = [\"1s\", \"5s\"]"), retries("retry = \"fixed\"")), (2, 15));
+        assert_eq!(retries("retry = \"quick\"\nmax_retries = 9"), 9);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let table = [
+            ("", "needs `run` (a program), `serve` (a program that stays) or `post` (a URL)"),
+            ("run = [\"true\"]\nserve = [\"true\"]", "only one of `run`, `serve` and `post`: remove `run` or `serve`"),
+            ("run = [\"true\"]\nmax_jobs = 5", "`max_jobs` has no effect with `run`"),
+            ("run = [\"true\"]\nallow_private = true", "`allow_private` has no effect with `run`"),
+            ("serve = [\"true\"]\nheaders = {}", "`headers` has no effect with `serve`"),
+            ("serve = []", "`serve` is empty"),
+            ("serve = [\"true\"]\nmax_jobs = 0", "expected a nonzero u32"),
+            ("serve = [\"true\"]\nmax_rss = \"512\"", "\"512\" is not a size"),
+            ("serve = [\"true\"]\nstart_timeout = \"0s\"", "`start_timeout` is too short"),
+            ("run = []", "`run` is empty"),
+            ("run = \"true\"", "expected a sequence"),
+            ("run = [\"true\"]\ntimeout = \"soon\"", "\"soon\" is not a duration"),
+            ("run = [\"true\"]\ntimeout = 5", "5 has no unit: write \"5s\" for seconds"),
+            ("run = [\"true\"]\nexpires_in = \"soon\"", "\"soon\" is not a duration"),
+            ("run = [\"true\"]\nmax_retires = 5", "unknown field `max_retires`"),
+            ("run = [\"true\"]\nmax_retries = -1", "expected u32"),
+            ("run = [\"true\"]\npriority = \"loud\"", "\"loud\" is not a priority"),
+            ("run = [\"true\"]\non_shutdown = \"sleep\"", "unknown variant `sleep`, expected `wait` or `terminate`"),
+            ("run = [\"true\"]\non_duplicate = \"drop\"", "expected keep, replace or push_back"),
+            ("run = [\"true\"]\nretry = { factor = 0.5 }", "0.5 is out of range: expected a number from 1 to 1000"),
+            ("run = [\"true\"]\nenv = { \"\" = \"x\" }", "is not a valid name of an environment variable"),
+        ];
+        for (text, expected) in table {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_stays_has_its_own_settings() {
+        let text = r#"
+            serve = ["python3", "worker.py"]
+            directory = "/tmp"
+            max_jobs = 1000
+            max_rss = "512MiB"
+            start_timeout = "5s"
+            timeout = "1m"
+        "#;
+        let declared = parse(text).unwrap();
+        let DeclaredKind::Serve(spec) = declared.kind() else { panic!("{declared:?}") };
+        assert_eq!((spec.max_jobs.map(NonZero::get), spec.max_rss_bytes), (Some(1000), Some(512 << 20)));
+        assert_eq!((spec.start_timeout, spec.command.timeout), (Duration::from_secs(5), Some(Duration::from_secs(60))));
+        let usual = parse("serve = [\"true\"]").unwrap();
+        let DeclaredKind::Serve(spec) = usual.kind() else { panic!("{usual:?}") };
+        assert_eq!((spec.max_jobs, spec.max_rss_bytes, spec.start_timeout), (None, None, ProgramSpec::START_TIMEOUT));
+    }
+
+    #[cfg(feature = "push")]
+    #[test]
+    fn an_http_target_has_its_own_settings() {
+        let text = r#"
+            post = "https://shop.internal/jobs/receipt"
+            secret_env = "RECEIPT_SECRET"
+            headers = { "x-env" = "prod" }
+            allow_private = true
+            ca_file = "ca.pem"
+            timeout = "5s"
+            queue = "mail"
+        "#;
+        let declared = parse(text).unwrap();
+        let DeclaredKind::Post { spec, secret_env } = declared.kind() else { panic!("{declared:?}") };
+        assert_eq!(secret_env.as_deref(), Some("RECEIPT_SECRET"));
+        assert_eq!((spec.headers["x-env"].as_str(), spec.private_targets), ("prod", PrivateTargets::Allowed));
+        let job = declared.new_job("receipt");
+        assert_eq!((job.queue.as_str(), job.timeout), ("mail", Some(Duration::from_secs(5))));
+        let usual = parse("post = \"https://shop.internal/\"").unwrap();
+        assert_eq!(usual.new_job("receipt").timeout, Some(PushSpec::TIMEOUT), "a request never waits for ever");
+        let DeclaredKind::Post { spec, .. } = usual.kind() else { panic!("{usual:?}") };
+        assert_eq!(spec.private_targets, PrivateTargets::Refused);
+    }
+
+    #[cfg(feature = "push")]
+    #[test]
+    fn a_mistake_in_an_http_target_is_named() {
+        let table = [
+            ("post = \"shop.internal\"", "`post` cannot be used: it is not a URL"),
+            ("post = \"ftp://shop.internal/\"", "must begin with https:// or http://"),
+            ("post = 7", "expected a string"),
+            ("post = \"http://a/\"\nrun = [\"true\"]", "remove `run` or `post`"),
+            ("post = \"http://a/\"\nenv = {}", "`env` has no effect with `post`"),
+            ("post = \"http://a/\"\non_shutdown = \"wait\"", "`on_shutdown` has no effect with `post`"),
+            ("post = \"http://a/\"\nheaders = { \"a b\" = \"c\" }", "\"a b\" in `headers` is not a valid name"),
+            ("post = \"http://a/\"\nheaders = { a = \"b\\nc\" }", "has a character that no header may have"),
+            ("post = \"http://a/\"\nheaders = { Host = \"b\" }", "\"Host\" in `headers` is set by Longshore itself"),
+        ];
+        for (text, expected) in table {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn absurd_limits_are_refused_under_the_name_of_the_type() {
+        let declared = parse("run = [\"true\"]\nmax_retries = 4000000000").unwrap();
+        assert!(declared.validate("a").is_err());
+        assert!(parse("run = [\"true\"]").unwrap().validate("line\nbreak").is_err());
+    }
+}

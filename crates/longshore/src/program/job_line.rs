@@ -1,0 +1,86 @@
+use longshore_core::JobId;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::CurrentAttempt;
+
+/// A job as its program gets it. This is the one place that says what is in it.
+#[derive(Serialize)]
+struct Job<'a> {
+    id: i64,
+    job_type: &'a str,
+    job_data: &'a RawValue,
+    attempt: u32,
+    max_retries: u32,
+    queue: &'a str,
+    metadata: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct JobLine<'a> {
+    job: Job<'a>,
+}
+
+/// The line that hands a job to its program.
+pub(super) fn job(attempt: &CurrentAttempt) -> Vec<u8> {
+    let data = raw(attempt.payload().as_str());
+    let metadata = attempt.metadata().map(|metadata| raw(metadata.as_str()));
+    let job = Job {
+        id: attempt.id().0,
+        job_type: attempt.job_type(),
+        job_data: &data,
+        attempt: attempt.attempt(),
+        max_retries: attempt.max_retries(),
+        queue: attempt.queue_name(),
+        metadata: metadata.as_deref(),
+    };
+    line(&JobLine { job })
+}
+
+/// The line that asks the program to stop working on a job.
+pub(super) fn cancel(id: JobId) -> Vec<u8> {
+    line(&serde_json::json!({"cancel": id.0}))
+}
+
+/// The line that asks the program to end.
+pub(super) fn quit() -> Vec<u8> {
+    line(&serde_json::json!({"quit": true}))
+}
+
+fn line(value: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(value).expect("strings, numbers and JSON always encode");
+    line.push(b'\n');
+    line
+}
+
+/// The same JSON in one line. Inside a string a line break is always written with a backslash, so each one here only
+/// separates.
+fn raw(json: &str) -> Box<RawValue> {
+    let json = if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json.to_owned() };
+    RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{AttemptProbe, EnqueueRecorder};
+    use longshore_core::{JobData, NewJob};
+
+    #[test]
+    fn a_job_is_one_line_and_its_data_is_unchanged() {
+        let data = JobData::parse("{\n  \"a\": 1.10,\r\n  \"b\": \"x\\ny\"\n}").unwrap();
+        let probe = AttemptProbe::new(NewJob::new("resize", data), EnqueueRecorder::queue().1);
+        let line = String::from_utf8(job(&probe.attempt())).unwrap();
+        assert!(line.ends_with("}\n") && line.trim_end().lines().count() == 1, "{line}");
+        assert!(line.contains(r#""a": 1.10,"#) && line.contains(r#""x\ny""#), "{line}");
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let keys: Vec<&str> = value["job"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["attempt", "id", "job_data", "job_type", "max_retries", "metadata", "queue"]);
+    }
+
+    #[test]
+    fn requests_are_lines() {
+        assert_eq!(cancel(JobId(7)), b"{\"cancel\":7}\n");
+        assert_eq!(quit(), b"{\"quit\":true}\n");
+    }
+}
