@@ -38,7 +38,7 @@ pub use supervision::supervisor_program::{SupervisorProgram, UnsupervisedProgram
 use crate::{AttemptResult, BoxFuture, CurrentAttempt, Handler, HandlerPolicy, Overrun, ShutdownTime};
 
 /// How much longer than the grace period a command may need to end: the maximum time of SIGKILL, plus a margin.
-pub(crate) const SETTLE: Duration = Duration::from_secs(32);
+const SETTLE: Duration = Duration::from_secs(32);
 
 /// Runs a program for each job of a type.
 ///
@@ -108,19 +108,23 @@ impl Handler for CommandHandler {
     }
 
     fn policy(&self) -> HandlerPolicy {
-        let spec = &self.parts.spec;
-        HandlerPolicy {
-            timeout: spec.timeout,
-            retry: spec.retry.clone(),
-            queue: spec.queue.clone(),
-            priority: spec.priority,
-            grace: spec.grace,
-            settle: SETTLE,
-            overrun: Overrun::Drop,
-            at_shutdown: match spec.on_shutdown {
-                OnShutdown::Wait => ShutdownTime::WorkersGrace,
-                OnShutdown::Terminate => ShutdownTime::Grace,
-            },
-        }
+        policy_of(&self.parts.spec)
+    }
+}
+
+/// The rules for the attempts of a program.
+pub(crate) fn policy_of(spec: &CommandSpec) -> HandlerPolicy {
+    HandlerPolicy {
+        timeout: spec.timeout,
+        retry: spec.retry.clone(),
+        queue: spec.queue.clone(),
+        priority: spec.priority,
+        grace: spec.grace,
+        settle: SETTLE,
+        overrun: Overrun::Drop,
+        at_shutdown: match spec.on_shutdown {
+            OnShutdown::Wait => ShutdownTime::WorkersGrace,
+            OnShutdown::Terminate => ShutdownTime::Grace,
+        },
     }
 }

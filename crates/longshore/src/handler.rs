@@ -50,6 +50,18 @@ pub trait Handler: Send + Sync + 'static {
     fn policy(&self) -> HandlerPolicy {
         HandlerPolicy::default()
     }
+
+    /// Whether a worker should claim jobs for it now. It is asked before each claim, so it must be fast. A closed
+    /// handler may still get jobs that were claimed before.
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    /// Ends what the handler keeps between attempts. Called when a worker has ended, after its last attempt, with the
+    /// worker's grace period, or with zero if everything must end at once.
+    fn end(&self, _grace: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// The rules for the attempts of one handler.

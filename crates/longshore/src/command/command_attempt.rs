@@ -5,12 +5,12 @@ use longshore_core::{Failure, FailureType, Limits};
 use tokio::time::{Instant, sleep};
 
 use super::alarm::Alarm;
-use super::output_stream::OutputStream;
+use super::output_stream::{Output, OutputStream};
 use super::refusal;
 use super::spec::{OnShutdown, ShutdownPlan};
 use super::supervision::protocol::{Cause, Exit, Input, News, Order, Word};
 use super::supervision::supervised::{Outputs, Supervised};
-use super::transcript::{Output, Transcript};
+use super::transcript::Transcript;
 use super::{CommandSpec, SupervisorProgram};
 use crate::runtime::quiet;
 use crate::{AttemptResult, CurrentAttempt, Done, HandlerError, StopCause, Stopped};

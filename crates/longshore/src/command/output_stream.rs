@@ -1,6 +1,15 @@
+use std::os::fd::AsFd;
+
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 const READ_BYTES: usize = 16 * 1024;
+
+/// One of the two outputs of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    Stdout,
+    Stderr,
+}
 
 /// One output, read in pieces until it ends.
 pub(crate) struct OutputStream<R> {
@@ -27,5 +36,14 @@ impl<R: AsyncRead + Unpin> OutputStream<R> {
             self.reader = None;
         }
         &self.buffer[..count]
+    }
+}
+
+impl<R: AsFd> OutputStream<R> {
+    /// The bytes that are there now. `None` if there are none, also at the end, which [`OutputStream::next`] tells.
+    ///
+    /// It asks the operating system: the runtime may not have heard of them yet.
+    pub(crate) fn read_now(&self, buffer: &mut [u8]) -> Option<usize> {
+        rustix::io::read(self.reader.as_ref()?, buffer).ok().filter(|count| *count > 0)
     }
 }

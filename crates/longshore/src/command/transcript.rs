@@ -6,19 +6,13 @@ use serde_json::value::RawValue;
 use super::exit;
 use super::lines::{Lines, Piece};
 use super::message::Message;
+use super::output_stream::Output;
 use super::supervision::protocol::{Cause, Exit};
 use super::tail::Tail;
 use crate::{AttemptResult, CurrentAttempt, Done, HandlerError};
 
 /// The size of a message in addition to the largest result.
 const MESSAGE_FRAME_BYTES: usize = 16 * 1024;
-
-/// One of the two outputs of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Output {
-    Stdout,
-    Stderr,
-}
 
 /// Everything that a program wrote in one attempt. Its log is passed to the attempt; its messages are kept until it has
 /// ended.

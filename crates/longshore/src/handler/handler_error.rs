@@ -152,6 +152,12 @@ impl HandlerError {
         Self::of_cause(Cause::Failure(failure)).with_effect(Effect::Returns)
     }
 
+    /// The job did not start, and should not for this long. The attempt is not counted.
+    #[cfg(unix)]
+    pub(crate) fn deferred(failure: Failure, delay: Duration) -> Self {
+        Self::of_cause(Cause::Failure(failure)).with_effect(Effect::Defers(delay))
+    }
+
     /// What it does to the job, unless the attempt was asked to stop.
     pub(crate) const fn effect(&self) -> Effect {
         self.0.effect

@@ -1,11 +1,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use longshore_core::TypeSettings;
+use tokio::task::JoinSet;
 
 use crate::handler::failure_classes::FailureClasses;
 use crate::middleware::MiddlewareChain;
-use crate::runtime::panic_capture;
+use crate::runtime::panic_capture::{self, caught};
+use crate::runtime::quiet;
 use crate::{Handler, HandlerPolicy, Middleware};
 
 /// Which handler runs which job type, and with which rules.
@@ -98,6 +101,31 @@ impl Registry {
             .collect();
         settings.sort_unstable_by(|a, b| a.job_type.cmp(&b.job_type));
         settings.into()
+    }
+
+    /// Ends what the handlers keep between attempts, all at the same time. A panic of one is reported and does not
+    /// affect the others.
+    pub(crate) async fn end(&self, grace: Duration) {
+        let mut ends = JoinSet::new();
+        for entry in self.entries.values() {
+            let (handler, own) = (Arc::clone(&entry.handler), entry.policy.grace);
+            let grace = if grace.is_zero() { grace } else { own.unwrap_or(grace) };
+            ends.spawn(async move { caught(async { handler.end(grace).await }).await });
+        }
+        while let Some(ended) = ends.join_next().await {
+            if let Ok(Err(panicked)) = ended {
+                quiet::error!(panic = panicked.message, "a handler panicked when it was ended");
+            }
+        }
+    }
+
+    /// The types whose handlers are open, in order. The same list as long as all of them are.
+    pub(crate) fn open_types(&self, all: &Arc<[String]>) -> Arc<[String]> {
+        let is_open = |job_type: &String| self.get(job_type).is_none_or(|entry| entry.handler.is_open());
+        if all.iter().all(is_open) {
+            return Arc::clone(all);
+        }
+        all.iter().filter(|job_type| is_open(job_type)).cloned().collect()
     }
 
     /// The types, in order.

@@ -132,7 +132,7 @@ async fn work(
     let is_immediate = is_immediate
         || tokio::select! {
             () = watched_end(&worker_run, wind_down(&worker_run)) => false,
-            () = immediate => true,
+            () = &mut immediate => true,
         };
     if is_immediate {
         watched_end(&worker_run, end_at_once(&worker_run)).await;
@@ -140,6 +140,15 @@ async fn work(
     tasks.shutdown().await;
     watched_end(&worker_run, retire(&worker_run)).await;
     drop(identity);
+    // The jobs are given back, so nobody waits for these ends.
+    let grace = if is_immediate { Duration::ZERO } else { worker_run.settings.grace };
+    let is_cut_short = tokio::select! {
+        () = worker_run.registry.end(grace) => false,
+        () = immediate, if !is_immediate => true,
+    };
+    if is_cut_short {
+        worker_run.registry.end(Duration::ZERO).await;
+    }
     answer(&worker_run, ended)
 }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use longshore::Handler;
 use longshore::command::{CommandHandler, CommandSpec, SupervisorProgram};
 use longshore::declared::{DeclaredJob, DeclaredKind};
+use longshore::program::{ProgramHandler, ProgramSpec};
 use longshore::push::{PushHandler, PushSpec, SigningSecret};
 
 use crate::context::Context;
@@ -23,6 +24,10 @@ pub(super) fn all(context: &Context, config: &Config) -> anyhow::Result<Vec<(Str
     let handler = |job_type: &str, declared: &DeclaredJob| -> anyhow::Result<Arc<dyn Handler>> {
         match declared.kind() {
             DeclaredKind::Run(spec) => Ok(Arc::new(CommandHandler::new(with_variables(spec), supervisor.clone())?)),
+            DeclaredKind::Serve(spec) => {
+                let spec = ProgramSpec { command: with_variables(&spec.command), ..spec.clone() };
+                Ok(Arc::new(ProgramHandler::new(spec, supervisor.clone())?))
+            }
             DeclaredKind::Post { spec, secret_env } => {
                 Ok(Arc::new(push(context, config, job_type, spec.clone(), secret_env.as_deref())?))
             }

@@ -93,12 +93,16 @@ impl Requests {
             // While the worker does not know which leases it has lost, it could not run any job from a claim.
             return if holdings.readmits(&unanswered.worker_id) { self.unanswered.take() } else { None };
         }
+        let job_types = worker_run.registry.open_types(&worker_run.job_types);
+        if job_types.is_empty() {
+            return None;
+        }
         let (worker_id, demand) = holdings.demand(Instant::now(), &worker_run.gate)?;
         self.last_id += 1;
         Some(ClaimRequest {
             request_id: RequestId(self.last_id),
             worker_id,
-            job_types: worker_run.job_types.clone(),
+            job_types,
             scope: demand.scope,
             limit: demand.limit,
         })

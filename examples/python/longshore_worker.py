@@ -1,0 +1,91 @@
+"""Runs the jobs of a type with `serve = ["python3", "worker.py"]`. Copy it: it needs only the standard library.
+
+    from longshore_worker import job, progress, run
+
+    @job("resize")
+    def resize(data):
+        progress(0.5, "half")
+        return {"width": data["width"] // 2}    # the job's result
+
+    run()
+"""
+
+import json
+import os
+import sys
+import traceback
+
+handlers = {}
+current = None  # the job that runs: id, job_type, job_data, attempt, max_retries, queue, metadata
+
+
+class Failure(Exception):
+    """Fails the job with a failure type, such as `raise Failure("validation_error", "no such image")`."""
+
+    def __init__(self, failure_type, message):
+        super().__init__(message)
+        self.failure_type = failure_type
+
+
+class Later(Exception):
+    """Runs the job again later, see `snooze` and `rate_limited`."""
+
+
+def job(job_type):
+    return lambda function: handlers.setdefault(job_type, function)
+
+
+def progress(fraction, message=None):
+    say(progress=fraction, message=message)
+
+
+def log(text):
+    say(log=text)
+
+
+def checkpoint(value):
+    say(checkpoint=value)
+
+
+def snooze(delay):
+    """Ends the attempt without counting it; the job runs again after a delay such as "30s"."""
+    raise Later("snooze", delay)
+
+
+def rate_limited(delay):
+    """The same, because another side asked to slow down."""
+    raise Later("rate_limited", delay)
+
+
+def say(**words):
+    sys.stdout.flush()
+    job_words = {"job": current["id"]} if current else {}
+    messages.write(json.dumps({"longshore": job_words | words}) + "\n")
+    messages.flush()
+
+
+def run():
+    """Works until the worker says quit, or is gone."""
+    global current, messages
+    # Messages get standard output for themselves; what anybody prints goes to standard error, which is the log too.
+    messages = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    say(ready=1)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "quit" in order:
+            return
+        if "job" not in order:
+            continue  # a cancellation: SIGTERM ends this program, because it works on one thread
+        current = order["job"]
+        try:
+            handler = handlers.get(current["job_type"])
+            if handler is None:
+                raise Failure("config_error", f"this program has no @job({current['job_type']!r})")
+            say(done=handler(current["job_data"]))
+        except Later as later:
+            say(**dict([later.args]))
+        except Exception as error:
+            say(failure_type=getattr(error, "failure_type", "worker_error"),
+                error_message=str(error) or type(error).__name__, traceback=traceback.format_exc())
+        current = None
