@@ -1,3 +1,4 @@
+pub(crate) mod programs;
 mod server;
 mod several;
 

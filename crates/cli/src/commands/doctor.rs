@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::database::{Database, Prepare};
-use crate::doctor::{Finding, examine};
+use crate::doctor::{Finding, examine, programs};
 use crate::error_report::ErrorReport;
 use crate::exit::Exit;
 use crate::output::table::one_line;
@@ -23,7 +23,9 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let configured = config.jobs.keys().cloned().collect();
     let facts = context.block_on(async {
         let database = Database::open(context, Prepare::Nothing).await?;
-        examine(&database, &configured).await
+        let (mut findings, now) = examine(&database, &configured).await?;
+        findings.extend(programs::examine(&database, &config).await?);
+        Ok((findings, now))
     });
     let (findings, exit) = match facts {
         Ok((findings, _)) => (findings, Exit::NotYet),

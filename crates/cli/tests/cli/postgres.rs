@@ -71,6 +71,26 @@ fn shape(value: &Value) -> Value {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn programs_that_stay_and_http_targets_work_too() {
+    use crate::worker::{programs, push_jobs};
+    let target = push_jobs::Target::start(|_| push_jobs::ok("42"));
+    let site = Site::on_postgres();
+    let push = format!("[jobs.receipt]\npost = \"{}\"\nallow_private = true\n", target.url());
+    site.sandbox.write("longshore.toml", format!("{}{push}", programs::DECLARED));
+    site.sandbox.write("worker.py", programs::PROGRAM);
+    for job_type in ["resize", "receipt", "resize"] {
+        site.json(&["enqueue", job_type, "{}"]);
+    }
+    site.json(&["work", "--drain", "-q", "--concurrency", "1"]);
+    let jobs = site.json(&["jobs", "list"]);
+    let results: Vec<&Value> = jobs["jobs"].as_array().unwrap().iter().map(|job| &job["result"]).collect();
+    assert_eq!((results.len(), results[1]), (3, &json!(42)), "{jobs}");
+    assert!(results[0].is_number() && results[0] == results[2], "{jobs}");
+    assert_eq!(target.requests().len(), 1);
+}
+
 #[test]
 fn the_life_of_a_job_is_the_same_as_on_sqlite() {
     let (sqlite, postgres) = (Site::on_sqlite(), Site::on_postgres());

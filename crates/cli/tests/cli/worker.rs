@@ -3,6 +3,9 @@ mod changed_file;
 mod other_user;
 #[cfg(target_os = "linux")]
 mod poison;
+#[cfg(target_os = "linux")]
+pub(crate) mod programs;
+pub(crate) mod push_jobs;
 mod work;
 mod worker_log;
 #[cfg(target_os = "linux")]

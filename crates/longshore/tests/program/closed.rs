@@ -22,7 +22,7 @@ pub(crate) fn a_program_that_does_not_become_ready_closes_its_type_and_spends_no
     assert!(jobs.iter().all(|job| job.status == Status::Pending && job.retry_count == 0 && job.crash_count == 0));
     let deferrals: u32 = jobs.iter().map(|job| job.deferral_count).sum();
     // Only what a worker had claimed already is deferred: while the type is closed it claims nothing.
-    assert!((3..=60).contains(&deferrals), "{deferrals}");
+    assert!((2..=60).contains(&deferrals), "{deferrals}");
     let deferred = jobs.iter().find(|job| job.deferral_count > 0).unwrap();
     let log = scene.log(deferred.id);
     let expected = "longshore: the program python3 exited with status 1 before it was ready: no module named resize";
