@@ -57,8 +57,8 @@ pub trait Handler: Send + Sync + 'static {
         true
     }
 
-    /// Ends what the handler keeps between attempts. Called when a worker has ended, after its last attempt, with the
-    /// worker's grace period, or with zero if everything must end at once.
+    /// Ends what the handler keeps between attempts. Called when a worker has ended, after its last attempt, with what is
+    /// left of the grace period, or with zero if everything must end at once.
     fn end(&self, _grace: Duration) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }

@@ -27,13 +27,13 @@ impl Closure {
 
     /// A program that was started in a round did not become ready. The type is closed, each time in a row for twice as
     /// long; answers for how long. `None` if another program of that round has closed it.
-    pub(super) fn close(&mut self, round: u32, why: String, now: Instant) -> Option<Duration> {
+    pub(super) fn close(&mut self, round: u32, why: &str, now: Instant) -> Option<Duration> {
         if round != self.failures && self.closed(now).is_some() {
             return None;
         }
         let pause = PAUSE_FIRST.saturating_mul(2_u32.saturating_pow(self.failures)).min(PAUSE_MAX);
         self.failures = self.failures.saturating_add(1);
-        self.closed = Some(Closed { until: now + pause, why });
+        self.closed = Some(Closed { until: now + pause, why: why.to_owned() });
         Some(pause)
     }
 
@@ -60,23 +60,22 @@ mod tests {
     #[test]
     fn each_failure_in_a_row_closes_for_twice_as_long_up_to_a_limit() {
         let (mut closure, now) = (Closure::default(), Instant::now());
-        let pauses: Vec<u64> =
-            (0..12).map(|round| closure.close(round, "died".to_owned(), now).unwrap().as_secs()).collect();
+        let pauses: Vec<u64> = (0..12).map(|round| closure.close(round, "died", now).unwrap().as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
         assert_eq!(closure.closed(now).unwrap().why, "died");
         assert!(closure.closed(now + PAUSE_MAX).is_none() && closure.is_doubtful());
         closure.open();
         assert!(closure.closed(now).is_none() && !closure.is_doubtful());
-        assert_eq!(closure.close(0, "died".to_owned(), now), Some(PAUSE_FIRST));
+        assert_eq!(closure.close(0, "died", now), Some(PAUSE_FIRST));
     }
 
     #[test]
     fn programs_that_were_started_together_close_once() {
         let (mut closure, now) = (Closure::default(), Instant::now());
-        assert_eq!(closure.close(0, "died".to_owned(), now), Some(PAUSE_FIRST));
-        assert_eq!(closure.close(0, "died too".to_owned(), now), None);
+        assert_eq!(closure.close(0, "died", now), Some(PAUSE_FIRST));
+        assert_eq!(closure.close(0, "died too", now), None);
         assert_eq!((closure.round(), closure.closed(now).unwrap().why.as_str()), (1, "died"));
         // One that took so long that the pause is over says something new.
-        assert_eq!(closure.close(0, "died late".to_owned(), now + PAUSE_FIRST), Some(2 * PAUSE_FIRST));
+        assert_eq!(closure.close(0, "died late", now + PAUSE_FIRST), Some(2 * PAUSE_FIRST));
     }
 }

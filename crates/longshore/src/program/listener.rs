@@ -129,19 +129,18 @@ impl<'a> WithJob<'a> {
         let answer = if message.is_failure() {
             Some(Err(self.failure(&message).into()))
         } else {
-            message.done.map(|result| self.done(result))
+            message.done.map(|result| self.done(&result))
         };
         self.end = match (later, answer, self.end.take()) {
             (Some(later), None, _) => Some(End::Later(later)),
-            (Some(later), Some(_), _) => Some(End::Final(later)),
-            // The answer that may follow: it changes nothing.
-            (None, Some(_), Some(End::Later(later))) => Some(End::Final(later)),
+            // The answer that may follow changes nothing.
+            (Some(later), Some(_), _) | (None, Some(_), Some(End::Later(later))) => Some(End::Final(later)),
             (None, Some(answer), _) => Some(End::Final(answer)),
             (None, None, end) => end,
         };
     }
 
-    fn done(&self, result: Box<RawValue>) -> AttemptResult {
+    fn done(&self, result: &RawValue) -> AttemptResult {
         if result.get() == "null" {
             return Ok(Done::Completed { result: None });
         }

@@ -164,21 +164,21 @@ impl Pool {
                     let _ = waiting.send(Err(NoProgram::Refused(failure.clone())));
                 }
             }
-            Err(NotReady::Died(why)) => self.close_with(&mut state, round, why),
+            Err(NotReady::Died(why)) => self.close_with(&mut state, round, &why),
         }
     }
 
     /// Closes the type for a while, because a program ended before it took its first job.
     pub(super) fn close(&self, attempt: &CurrentAttempt, round: u32, why: String) -> HandlerError {
         let mut state = self.state();
-        self.close_with(&mut state, round, why.clone());
+        self.close_with(&mut state, round, &why);
         let until = state.closure.closed(Instant::now()).map_or_else(Instant::now, |closed| closed.until);
         drop(state);
         self.closed(attempt, &Closed { until, why })
     }
 
-    fn close_with(&self, state: &mut State, round: u32, why: String) {
-        if let Some(pause) = state.closure.close(round, why.clone(), Instant::now()) {
+    fn close_with(&self, state: &mut State, round: u32, why: &str) {
+        if let Some(pause) = state.closure.close(round, why, Instant::now()) {
             let pause = humantime::format_duration(pause);
             quiet::warning!(program = self.setup.program(), %pause, "the program {why}; its jobs wait");
         }

@@ -14,8 +14,8 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, d] = address.octets();
     let is_special = match a {
-        // This host, private, loopback.
-        0 | 10 | 127 => true,
+        // This host, private, loopback; multicast, reserved, broadcast.
+        0 | 10 | 127 | 224..=255 => true,
         // Carrier-grade NAT.
         100 => b & 0b1100_0000 == 64,
         // The services of Azure's hosts.
@@ -28,8 +28,6 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         // Benchmarks and documentation.
         198 => b & 0b1111_1110 == 18 || (b == 51 && c == 100),
         203 => b == 0 && c == 113,
-        // Multicast, reserved, broadcast.
-        224..=255 => true,
         _ => false,
     };
     !is_special

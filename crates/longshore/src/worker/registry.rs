@@ -109,7 +109,7 @@ impl Registry {
         let mut ends = JoinSet::new();
         for entry in self.entries.values() {
             let (handler, own) = (Arc::clone(&entry.handler), entry.policy.grace);
-            let grace = if grace.is_zero() { grace } else { own.unwrap_or(grace) };
+            let grace = own.map_or(grace, |own| own.min(grace));
             ends.spawn(async move { caught(async { handler.end(grace).await }).await });
         }
         while let Some(ended) = ends.join_next().await {

@@ -12,6 +12,7 @@ use super::suspects::gate;
 use super::upkeep::{cancellations, heartbeat, recorder, recovery, session};
 use super::worker_run::{Until, WorkerRun};
 use super::{Worker, WorkerError, watched};
+use crate::handler::SPAN_MAX;
 use crate::runtime::panic_capture::caught;
 use crate::runtime::quiet;
 use crate::{ShutdownTime, StopCause};
@@ -128,6 +129,7 @@ async fn work(
         () = &mut immediate => (Ok(()), true),
     };
     worker_run.stop();
+    let stopped_at = Instant::now();
     // A future that has resolved must not be polled again.
     let is_immediate = is_immediate
         || tokio::select! {
@@ -141,7 +143,7 @@ async fn work(
     watched_end(&worker_run, retire(&worker_run)).await;
     drop(identity);
     // The jobs are given back, so nobody waits for these ends.
-    let grace = if is_immediate { Duration::ZERO } else { worker_run.settings.grace };
+    let grace = if is_immediate { Duration::ZERO } else { rest_of_grace(&worker_run, stopped_at) };
     let is_cut_short = tokio::select! {
         () = worker_run.registry.end(grace) => false,
         () = immediate, if !is_immediate => true,
@@ -216,6 +218,12 @@ async fn end_at_once(worker_run: &WorkerRun) {
     }
     last_words(worker_run, MARGIN).await;
     last_hooks(worker_run, MARGIN).await;
+}
+
+/// What the running jobs have left of the grace period, at least a short time.
+fn rest_of_grace(worker_run: &WorkerRun, stopped_at: Instant) -> Duration {
+    let grace = worker_run.settings.grace.min(SPAN_MAX);
+    grace.saturating_sub(stopped_at.elapsed()).max(MARGIN.min(grace))
 }
 
 fn give_up(worker_run: &WorkerRun) {

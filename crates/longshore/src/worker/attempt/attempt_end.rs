@@ -66,9 +66,8 @@ pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd
     match ran {
         Ran::Returned(Ok(Done::Completed { result })) => completed(result, &circumstances.limits),
         Ran::Returned(Ok(Done::Committed)) => failed(not_committed(), None, circumstances),
-        Ran::Returned(Ok(Done::Snoozed { .. })) | Ran::Panicked(_) if is_cancelled => AttemptEnd::Cancelled,
+        Ran::Returned(Ok(Done::Snoozed { .. }) | Err(_)) | Ran::Panicked(_) if is_cancelled => AttemptEnd::Cancelled,
         Ran::Returned(Ok(Done::Snoozed { delay })) => AttemptEnd::Snoozed { delay },
-        Ran::Returned(Err(_)) if is_cancelled => AttemptEnd::Cancelled,
         Ran::Returned(Err(error)) => match error.effect() {
             Effect::Returns => AttemptEnd::Interrupted,
             Effect::Defers(delay) => AttemptEnd::Snoozed { delay: delay.min(SPAN_MAX) },
