@@ -45,7 +45,7 @@ mod tests {
             ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
             ("Sun Nov  6 08:50:37 1994", Some(60)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(1)),
-            ("Sun, 06 Nov 2094 08:00:00 GMT", Some(86_400)),
+            ("Sat, 06 Nov 2094 08:00:00 GMT", Some(86_400)),
             ("", None),
             ("-5", None),
             ("1.5", None),

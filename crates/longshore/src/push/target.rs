@@ -68,21 +68,24 @@ impl FromStr for Target {
         if host.is_empty() {
             return Err(InvalidTarget::NoHost);
         }
-        let port = match authority.port() {
-            None if authority.as_str().ends_with(':') => return Err(InvalidTarget::NotUrl),
-            None => {
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => {
                 if is_encrypted {
                     443
                 } else {
                     80
                 }
             }
-            Some(port) => port.as_u16(),
+            Some(port) => port.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or(InvalidTarget::NotUrl)?,
+            None => return Err(InvalidTarget::NotUrl),
         };
         if port == 0 || host.bytes().any(|byte| byte.is_ascii_whitespace() || byte == b'%') {
             return Err(InvalidTarget::NotUrl);
         }
-        let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        // A request line has a path, also before a query.
+        let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let path = if path.starts_with('?') { format!("/{path}") } else { path.to_owned() };
+        let path = PathAndQuery::try_from(path).map_err(|_| InvalidTarget::NotUrl)?;
         Ok(Self { is_encrypted, host: host.to_owned(), port, authority: authority.as_str().to_owned(), path })
     }
 }
