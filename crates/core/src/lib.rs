@@ -11,6 +11,9 @@ mod moving;
 mod store;
 mod time;
 
+pub use attempt::checkpoint::{
+    CheckpointRow, FinishedStep, InvalidCheckpoint, JobCheckpoints, NewCheckpoint, SavedCheckpoint, StepName,
+};
 pub use attempt::dead_letter::{DeadLetterCode, DeadLetterReason, UnknownDeadLetterCode, UnusableRow};
 pub use attempt::failure::{Failure, FailureType, UnknownFailureType};
 pub use attempt::lease::Lease;

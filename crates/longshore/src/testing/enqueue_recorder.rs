@@ -2,10 +2,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
     Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, Hint,
-    IdRange, Interest, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained,
-    Maintenance, NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt,
-    Stats, Store, StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, WorkerSession,
-    next_of,
+    IdRange, Interest, JobData, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest,
+    Maintained, Maintenance, NewCheckpoint, NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report,
+    Selection, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups,
+    WorkerId, WorkerRecord, WorkerSession, next_of,
 };
 
 use crate::{BoxFuture, Queue};
@@ -95,6 +95,14 @@ impl Store for EnqueueRecorder {
     }
 
     fn report(&self, _: WorkerId, _: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
+        nothing()
+    }
+
+    fn save_checkpoint(&self, _: WorkerId, _: NewCheckpoint) -> StoreFuture<'_, Recorded> {
+        nothing()
+    }
+
+    fn step_result(&self, _: JobId, _: StepName) -> StoreFuture<'_, Option<JobData>> {
         nothing()
     }
 

@@ -1,8 +1,8 @@
 use std::fmt::Debug;
 
 use longshore_core::{
-    Actioned, ClaimNumber, Claimed, Enqueued, Extended, Health, JobDetail, JobId, JobPage, LogPage, QueueStats,
-    Reclaimed, Recorded, Stats, WorkerRecord,
+    Actioned, ClaimNumber, Claimed, Enqueued, Extended, Health, JobData, JobDetail, JobId, JobPage, LogPage,
+    QueueStats, Reclaimed, Recorded, Stats, WorkerRecord,
 };
 
 /// An answer that can be compared, once everything that the contract leaves open is removed.
@@ -22,6 +22,7 @@ impl Answer for Vec<Recorded> {}
 impl Answer for Vec<(JobId, ClaimNumber)> {}
 impl Answer for Actioned {}
 impl Answer for Option<JobDetail> {}
+impl Answer for Option<JobData> {}
 impl Answer for JobPage {}
 impl Answer for LogPage {}
 

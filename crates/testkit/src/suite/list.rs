@@ -20,6 +20,25 @@ macro_rules! store_suite {
                 whoever_looks_when_it_is_told_finds_a_death_within_a_second
                 every_look_says_when_to_come_again
                 housekeeping_says_when_to_take_the_next_step;
+            checkpoint:
+                a_first_attempt_has_no_checkpoint_and_no_steps
+                whatever_ended_an_attempt_the_next_one_continues_from_its_checkpoint
+                a_new_checkpoint_replaces_the_one_before
+                a_step_keeps_its_first_result
+                only_the_attempt_that_holds_the_job_can_store_a_checkpoint
+                checkpoints_survive_the_death_of_a_worker
+                a_repeated_claim_gives_the_same_checkpoint
+                a_job_shows_where_it_stands_and_which_steps_finished_when
+                a_checkpoint_is_kept_to_the_byte
+                a_job_may_have_a_thousand_steps
+                a_retry_keeps_checkpoints_and_one_from_the_start_forgets_them
+                a_refused_retry_from_the_start_forgets_nothing
+                the_children_that_a_retry_from_the_start_revives_forget_theirs_too
+                a_retry_from_the_start_by_filter_leaves_other_jobs_alone
+                a_job_that_is_removed_takes_its_checkpoints_with_it
+                a_duplicate_that_replaces_a_job_begins_from_the_start
+                an_edited_job_keeps_its_checkpoint
+                a_worker_of_another_type_pays_nothing_and_gets_nothing;
             claim:
                 higher_priorities_come_first_and_equal_ones_by_id
                 a_claim_takes_no_more_than_its_limit
