@@ -14,6 +14,6 @@ pub use longshore_core::{
     LogRequest, Maintained, Maintenance, MinuteStats, NewCheckpoint, Overdue, PageCursor, QueueChange, QueueLimit,
     QueueScope, QueueStats, Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, Selection,
     ServerHealth, SessionLost, StartedAttempt, Stats, StepName, Store, StoreFuture, StuckCause, StuckJob, Suspects,
-    SystemClock, TimeBounds, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerRecord, WorkerSession,
-    decide, is_want_of_files, next_of,
+    SystemClock, TimeBounds, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerRecord,
+    WorkerSession, decide, is_want_of_files, next_of,
 };

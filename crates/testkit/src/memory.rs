@@ -6,6 +6,7 @@ mod moving;
 mod page;
 mod state;
 mod stats;
+mod waiting_facts;
 mod workers;
 
 use std::collections::BTreeMap;

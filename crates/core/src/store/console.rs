@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Attempt, ClaimNumber, DeadLetterCode, FailureType, Health, IdRange, Job, JobCheckpoints, JobEdit, JobId,
-    PageCursor, Priority, Status, StoreFuture, Timestamp, WorkerId,
+    PageCursor, Priority, Status, StoreFuture, Timestamp, WaitingFacts, WorkerId,
 };
 
 /// What an operator needs from a database: reading, and changing jobs by hand.
@@ -30,6 +30,9 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
     /// changed. Returns [`StoreError::InvalidJob`](crate::StoreError::InvalidJob) for values that a new job must not
     /// have.
     fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned>;
+
+    /// What [`explain`](crate::explain) must know of a job. Bounded in time however many jobs wait.
+    fn waiting_facts(&self, id: JobId) -> StoreFuture<'_, Option<WaitingFacts>>;
 
     /// The log of a job's attempts, in order.
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage>;
@@ -431,6 +434,11 @@ pub struct WorkerRecord {
     pub is_alive: bool,
     /// The jobs that it holds, oldest claim first, at most a hundred.
     pub running: Vec<RunningJob>,
+}
+
+impl WorkerRecord {
+    /// How many jobs a record lists.
+    pub const RUNNING_MAX: u32 = 100;
 }
 
 /// A job that a worker holds.

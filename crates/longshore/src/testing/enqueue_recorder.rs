@@ -4,8 +4,8 @@ use longshore_core::{
     Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, Hint,
     IdRange, Interest, JobData, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest,
     Maintained, Maintenance, NewCheckpoint, NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report,
-    Selection, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups,
-    WorkerId, WorkerRecord, WorkerSession, next_of,
+    Selection, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture, ValidJob, ValidJobStream, WaitingFacts,
+    Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
 
 use crate::{BoxFuture, Queue};
@@ -141,6 +141,10 @@ impl Console for EnqueueRecorder {
     }
 
     fn edit(&self, _: JobId, _: JobEdit) -> StoreFuture<'_, Actioned> {
+        nothing()
+    }
+
+    fn waiting_facts(&self, _: JobId) -> StoreFuture<'_, Option<WaitingFacts>> {
         nothing()
     }
 

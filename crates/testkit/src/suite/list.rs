@@ -123,6 +123,24 @@ macro_rules! store_suite {
                 any_text_comes_back_as_it_was
                 an_acknowledged_job_survives_the_death_of_its_process
                 an_id_is_never_given_twice;
+            explain:
+                a_job_that_does_not_exist_has_no_explanation
+                a_job_that_nothing_keeps_is_taken_by_the_next_claim
+                a_scheduled_and_a_retrying_job_say_when_they_are_due
+                a_job_in_a_paused_queue_says_so
+                a_job_without_a_worker_for_its_type_or_its_queue_says_which_there_are
+                a_dead_worker_runs_no_job
+                a_job_that_waits_for_a_slot_says_so
+                a_job_behind_others_of_its_type_and_queue_says_how_many
+                beyond_a_thousand_jobs_nobody_counts
+                a_blocked_job_names_what_keeps_the_first_of_its_chain
+                a_long_chain_of_parents_is_followed_a_bounded_way
+                a_running_job_says_who_runs_it_and_that_it_was_asked_to_stop
+                a_job_whose_time_has_passed_says_that_it_is_about_to_end
+                an_ended_job_says_how_it_ended
+                a_job_that_waits_behind_its_running_twin_is_kept_by_nothing
+                a_plain_insert_of_an_unknown_type_awaits_its_settings
+                an_explanation_changes_nothing;
             family:
                 a_child_waits_until_its_parent_completes
                 a_chain_runs_in_order
