@@ -1,6 +1,7 @@
 //! The application's own directory of migrations beside another manager, and the ledger of earlier versions.
 
 use super::{FOUNDING, Harbour};
+use crate::sandbox::QUEUE_MIGRATIONS;
 
 /// What the version before left of an application's two migrations and the queue's six: every source in one table.
 const COMBINED: &str = "
@@ -49,7 +50,7 @@ fn combined() -> Harbour {
 fn a_ledger_of_both_sources_is_understood_as_it_is_and_split_on_the_first_write() {
     let harbour = combined();
     let bytes = std::fs::read(harbour.sandbox.path("longshore.db")).unwrap();
-    let queues = longshore_sqlite::migrations::longshore().migrations().len();
+    let queues = QUEUE_MIGRATIONS;
 
     let looked = harbour.run(&["migrate", "status", "--check"]);
     assert_eq!(looked.exit, 0, "{looked:?}");
@@ -109,7 +110,7 @@ fn what_an_upgrade_in_place_had_taken_from_another_manager_is_given_back() {
 
     assert_eq!(harbour.manager(&[]), "[1, 2, 4, 9]");
     let status = harbour.sandbox.json(&["migrate", "status"]);
-    assert_eq!(status["applied_count"], 7, "{status:#}");
+    assert_eq!(status["applied_count"], QUEUE_MIGRATIONS, "{status:#}");
     harbour.manager(&["run", "3"]);
     assert_eq!(harbour.run(&["migrate", "status", "--check"]).exit, 0);
     assert_eq!(harbour.run(&["work", "--drain"]).exit, 0);
@@ -125,8 +126,10 @@ fn the_applications_directory_is_never_taken_for_the_other_managers_numbers() {
 
     assert_eq!(harbour.adopt(&[]).exit, 0);
     let status = harbour.sandbox.json(&["migrate", "status"]);
-    let app: Vec<&str> =
-        status["migrations"].as_array().unwrap()[7..].iter().map(|it| it["state"].as_str().unwrap()).collect();
+    let app: Vec<&str> = status["migrations"].as_array().unwrap()[QUEUE_MIGRATIONS..]
+        .iter()
+        .map(|it| it["state"].as_str().unwrap())
+        .collect();
     assert_eq!(app, ["pending", "pending"], "row 4 says nothing of albums, and the schema has none");
     assert_eq!(harbour.run(&["migrate", "up"]).exit, 0);
 

@@ -87,3 +87,15 @@ fn a_job_shows_its_steps_with_their_times() {
         assert!(shown.contains(words), "{words}: {shown}");
     }
 }
+
+#[test]
+fn no_migration_forgets_checkpoints_unasked() {
+    let sandbox = workshop();
+    let refused = sandbox.run(&["migrate", "down", "--to", "longshore:7"]);
+    assert_eq!(refused.exit, 7, "{refused:?}");
+    assert!(refused.stderr.contains("job_checkpoints"), "{refused:?}");
+    assert_eq!(sandbox.json(&["jobs", "show", "1"])["checkpoint"], json!(3));
+    assert_eq!(sandbox.run(&["migrate", "down", "--to", "longshore:7", "--allow-data-loss"]).exit, 0);
+    assert_eq!(sandbox.run(&["migrate", "up"]).exit, 0);
+    assert_eq!(sandbox.json(&["jobs", "show", "1"])["checkpoint"], json!(null));
+}
