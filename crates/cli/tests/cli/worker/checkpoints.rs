@@ -6,12 +6,12 @@ use crate::sandbox::Sandbox;
 /// Copies pages, says after each where it stands, and fails after the third one.
 const CONFIG: &str = r#"
 [jobs.copy]
-run = ["sh", "-c", """
+run = ["sh", "-c", '''
     for page in $(seq $((${LONGSHORE_CHECKPOINT:-0} + 1)) 5); do
         echo page $page
         echo "{\"longshore\": {\"checkpoint\": $page}}"
         if [ $page = 3 ] && [ ! -e mended ]; then exit 65; fi
-    done"""]
+    done''']
 "#;
 
 fn workshop() -> Sandbox {
