@@ -16,7 +16,7 @@ import sys
 import traceback
 
 handlers = {}
-current = None  # the job that runs: id, job_type, job_data, attempt, max_retries, queue, metadata
+current = None  # the job that runs: id, job_type, job_data, attempt, max_retries, queue, metadata, checkpoint
 
 
 class Failure(Exception):
@@ -44,7 +44,12 @@ def log(text):
 
 
 def checkpoint(value):
+    """Where the job stands: `last_checkpoint` returns it in the next attempt."""
     say(checkpoint=value)
+
+
+def last_checkpoint():
+    return current["checkpoint"]
 
 
 def snooze(delay):

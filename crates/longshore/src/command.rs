@@ -7,6 +7,8 @@
 #[cfg(unix)]
 pub(crate) mod alarm;
 #[cfg(unix)]
+pub(crate) mod checkpoint_saver;
+#[cfg(unix)]
 pub(crate) mod command_attempt;
 #[cfg(unix)]
 pub(crate) mod exit;

@@ -38,7 +38,7 @@ use longshore_core::Limits;
 ///
 /// | to the program | means |
 /// | --- | --- |
-/// | `{"job": {"id": 7, "job_type": …, "job_data": …, "attempt": 1, "max_retries": 15, "queue": …, "metadata": …}}` | work on this job |
+/// | `{"job": {"id": 7, "job_type": …, "job_data": …, "attempt": 1, "max_retries": 15, "queue": …, "metadata": …, "checkpoint": …}}` | work on this job |
 /// | `{"cancel": 7}` | stop working on it; SIGTERM and SIGKILL follow |
 /// | `{"quit": true}` | end |
 ///
@@ -47,6 +47,7 @@ use longshore_core::Limits;
 /// | `{"ready": 1}` | it is ready for its first job |
 /// | `{"job": 7, "progress": 0.4, "message": "page 4 of 10"}` | its progress |
 /// | `{"job": 7, "log": "…"}` | a line for its log |
+/// | `{"job": 7, "checkpoint": …}` | where the job stands, for its next attempt |
 /// | `{"job": 7, "done": …}` | it is complete, with this result |
 /// | `{"job": 7, "failure_type": …, "error_message": …, "traceback": …}` | it has failed |
 /// | `{"job": 7, "snooze": "2s"}` | it runs again after this long; the attempt is not counted |

@@ -14,6 +14,8 @@ struct Job<'a> {
     max_retries: u32,
     queue: &'a str,
     metadata: Option<&'a RawValue>,
+    /// The last one that an earlier attempt stored.
+    checkpoint: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -25,6 +27,7 @@ struct JobLine<'a> {
 pub(super) fn job(attempt: &CurrentAttempt) -> Vec<u8> {
     let data = raw(attempt.payload().as_str());
     let metadata = attempt.metadata().map(|metadata| raw(metadata.as_str()));
+    let checkpoint = attempt.lease().checkpoint.as_ref().map(|checkpoint| raw(checkpoint.as_str()));
     let job = Job {
         id: attempt.id().0,
         job_type: attempt.job_type(),
@@ -33,6 +36,7 @@ pub(super) fn job(attempt: &CurrentAttempt) -> Vec<u8> {
         max_retries: attempt.max_retries(),
         queue: attempt.queue_name(),
         metadata: metadata.as_deref(),
+        checkpoint: checkpoint.as_deref(),
     };
     line(&JobLine { job })
 }
@@ -75,7 +79,8 @@ mod tests {
         assert!(line.contains(r#""a": 1.10,"#) && line.contains(r#""x\ny""#), "{line}");
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let keys: Vec<&str> = value["job"].as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["attempt", "id", "job_data", "job_type", "max_retries", "metadata", "queue"]);
+        let expected = ["attempt", "checkpoint", "id", "job_data", "job_type", "max_retries", "metadata", "queue"];
+        assert_eq!(keys, expected);
     }
 
     #[test]

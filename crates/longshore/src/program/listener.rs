@@ -1,4 +1,4 @@
-use longshore_core::{Failure, FailureType, JobData};
+use longshore_core::{Failure, FailureType, JobData, NewCheckpoint};
 use serde_json::value::RawValue;
 
 use super::message::Message;
@@ -84,6 +84,8 @@ pub(super) struct WithJob<'a> {
     fraction: f64,
     /// The end of its standard error.
     pub(super) tail: Tail,
+    /// The last checkpoint, until it is taken to be stored.
+    pub(super) checkpoint: Option<JobData>,
     end: Option<End>,
 }
 
@@ -97,7 +99,14 @@ enum End {
 
 impl<'a> WithJob<'a> {
     pub(super) fn new(attempt: &'a CurrentAttempt, program: &'a str) -> Self {
-        Self { attempt, after: WithoutJob::new(program), fraction: 0.0, tail: Tail::default(), end: None }
+        Self {
+            attempt,
+            after: WithoutJob::new(program),
+            fraction: 0.0,
+            tail: Tail::default(),
+            checkpoint: None,
+            end: None,
+        }
     }
 
     /// Whether the program has ended the job.
@@ -116,7 +125,8 @@ impl<'a> WithJob<'a> {
         })
     }
 
-    fn note(&self, text: &str) {
+    /// Adds a line of ours to the job's log.
+    pub(super) fn note(&self, text: &str) {
         self.attempt.log(&format!("longshore: {text}\n"));
     }
 
@@ -210,6 +220,12 @@ impl Listener for WithJob<'_> {
         }
         if let Some(text) = &message.log {
             self.attempt.log(&format!("{}\n", text.trim_end_matches('\n')));
+        }
+        if let Some(checkpoint) = &message.checkpoint {
+            match NewCheckpoint::value(&**checkpoint) {
+                Ok(value) => self.checkpoint = Some(value),
+                Err(error) => self.note(&format!("a checkpoint is left out: {error}")),
+            }
         }
         if message.is_end() {
             self.end(message);

@@ -17,6 +17,9 @@ pub(super) struct Message {
     pub(super) message: Option<String>,
     /// A line for the job's log.
     pub(super) log: Option<String>,
+    /// Where the job stands, for its next attempt; JSON's `null` is a checkpoint too.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) checkpoint: Option<Box<RawValue>>,
     /// The job ends; run it again after this long.
     #[serde(default, deserialize_with = "longshore_core::deserialize_duration")]
     pub(super) snooze: Option<Duration>,
@@ -62,7 +65,8 @@ impl Message {
     }
 
     const fn says_something(&self) -> bool {
-        let has_news = self.progress.is_some() || self.message.is_some() || self.log.is_some();
+        let has_news =
+            self.progress.is_some() || self.message.is_some() || self.log.is_some() || self.checkpoint.is_some();
         self.ready.is_some() || has_news || self.is_end()
     }
 }
@@ -84,6 +88,7 @@ mod tests {
         assert_eq!((progress.job, progress.progress, progress.message.as_deref()), (Some(7), Some(0.5), Some("half")));
         assert!(!progress.is_end());
         assert_eq!(parse(r#""job": 7, "log": "a""#).log.as_deref(), Some("a"));
+        assert_eq!(parse(r#""job": 7, "checkpoint": null"#).checkpoint.unwrap().get(), "null");
         let done = parse(r#""job": 7, "done": {"b": 1.10}"#);
         assert_eq!(done.done.as_ref().unwrap().get(), r#"{"b": 1.10}"#);
         assert!(done.is_end() && !done.is_failure());

@@ -9,10 +9,12 @@ use super::pool::{Pool, Program};
 use super::process::{End, Step};
 use crate::command::OnShutdown;
 use crate::command::alarm::Alarm;
+use crate::command::checkpoint_saver::CheckpointSaver;
 use crate::command::command_attempt::{Asked, asked_anew};
 use crate::command::exit;
 use crate::command::spec::ShutdownPlan;
 use crate::command::supervision::protocol::{Cause, Exit, Word};
+use crate::handler::CheckpointError;
 use crate::{AttemptResult, CurrentAttempt, StopCause, Stopped};
 
 /// How long an answer may follow a request to run the job later.
@@ -73,14 +75,18 @@ impl Work<'_> {
         let line = job_line::job(self.attempt);
         process.send(&line);
         let mut listener = WithJob::new(self.attempt, self.pool.setup.program());
-        let mut answer = Alarm::default();
+        let (mut answer, mut checkpoints) = (Alarm::default(), CheckpointSaver::new(self.attempt.clone()));
         while !listener.is_final() {
             tokio::select! {
                 step = process.go_on(&mut listener) => {
+                    if let Some(value) = listener.checkpoint.take() {
+                        checkpoints.offer(value);
+                    }
                     if let Step::Gone(end) = step {
                         if self.asked != Asked::Stop && process.has_left(line.len()) == Some(true) {
                             return Worked::Unread(end);
                         }
+                        note_unsaved(&listener, checkpoints.finish().await);
                         return Worked::Died(self.died(end, listener));
                     }
                 }
@@ -94,12 +100,14 @@ impl Work<'_> {
                 () = self.alarms.terminate.rings() => process.say(Word::Stop),
                 () = self.alarms.kill.rings() => process.say(Word::Kill),
                 () = answer.rings() => break,
+                saved = checkpoints.saved() => note_unsaved(&listener, saved),
             }
             if listener.has_ended() {
                 answer.set_once(ANSWER_MAX);
             }
         }
         process.read_stderr(&mut listener);
+        note_unsaved(&listener, checkpoints.finish().await);
         // The loop ends only after that.
         Worked::Ended(listener.into_result().unwrap_or_else(|| Err("the program did not end its job".into())))
     }
@@ -147,6 +155,13 @@ impl Work<'_> {
         let last = tail.map_or_else(String::new, |line| format!(": {line}"));
         let message = format!("the program {} before it ended the job{last}", end.describe());
         Err(with_tail(Failure::new(failure_type, message)).into())
+    }
+}
+
+/// The job goes on: its next attempt continues from an older checkpoint.
+fn note_unsaved(listener: &WithJob<'_>, saved: Result<(), CheckpointError>) {
+    if let Err(error) = saved {
+        listener.note(&format!("a checkpoint was not stored: {error}"));
     }
 }
 

@@ -24,7 +24,10 @@ def resize(data):
     log("through a message")
     print("printed")
     seen.append(data)
-    if data == "snooze" and seen.count(data) == 1: snooze("10ms")
+    if data == "snooze" and seen.count(data) == 1:
+        checkpoint({"page": 7})
+        snooze("10ms")
+    if data == "snooze": return last_checkpoint()
     if data == "limited" and seen.count(data) == 1: rate_limited("10ms")
     if data == "invalid": raise Failure("validation_error", "no such image")
     if data == "bug": return {}["width"]
@@ -39,6 +42,7 @@ def resize(data):
     assert_eq!((job.progress, job.progress_message.as_deref()), (Some(0.5), Some("half")));
     let log = scene.log(plain);
     assert!(log.contains("through a message\n") && log.contains("printed\n"), "{log}");
+    assert_eq!(scene.result(snoozed).as_deref(), Some(r#"{"page": 7}"#));
     for id in [snoozed, limited] {
         assert!(scene.result(id).is_some());
         assert_eq!((scene.job(id).deferral_count, scene.job(id).retry_count), (1, 0));

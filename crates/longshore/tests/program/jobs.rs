@@ -1,6 +1,8 @@
 //! What a program gets and what its messages do.
 
-use longshore::{JobData, Status};
+use std::time::Duration;
+
+use longshore::{JobData, RetryPolicy, Status};
 
 use crate::worked::{PID, Scene, python};
 
@@ -38,7 +40,7 @@ pub(crate) fn the_job_line_says_everything_about_the_job() {
     let said: serde_json::Value = serde_json::from_str(&scene.result(id).unwrap()).unwrap();
     let expected = serde_json::json!({
         "id": id.0, "job_type": "resize", "job_data": {"a": [1, 2]}, "attempt": 1, "max_retries": 4,
-        "queue": "media", "metadata": {"tenant": 7},
+        "queue": "media", "metadata": {"tenant": 7}, "checkpoint": null,
     });
     assert_eq!(said, expected);
 }
@@ -156,4 +158,22 @@ for job in jobs(): say(job=job["id"], done="x" * job["job_data"])"#;
     }
     assert_eq!(scene.job(small).status, Status::Completed);
     assert_eq!(program.marks("started"), 1);
+}
+
+pub(crate) fn the_next_attempt_gets_the_last_checkpoint() {
+    let body = r#"
+for job in jobs():
+    if job["checkpoint"] is None:
+        say(job=job["id"], checkpoint={"page": 1})
+        say(job=job["id"], checkpoint={"page": 2})
+        if job["job_data"] == "dies": os.abort()
+        say(job=job["id"], snooze="10ms")
+    else: say(job=job["id"], done=job["checkpoint"])"#;
+    let (scene, program) = (Scene::new(), python(body));
+    let snoozed = scene.enqueue("\"snoozes\"");
+    let died = scene.enqueue_as("\"dies\"", |job| job.max_retries(1));
+    let worker = scene.worker(&program).retry("resize", RetryPolicy::fixed(Duration::from_millis(10)));
+    scene.drain(worker);
+    assert_eq!(scene.result(snoozed).as_deref(), Some(r#"{"page": 2}"#));
+    assert_eq!(scene.result(died).as_deref(), Some(r#"{"page": 2}"#));
 }

@@ -49,6 +49,7 @@ fn all() -> Vec<Trial> {
         jobs::a_snooze_and_a_rate_limit_spend_no_attempt,
         jobs::an_end_of_another_job_ends_nothing,
         jobs::a_message_that_is_too_long_fails_its_job_alone,
+        jobs::the_next_attempt_gets_the_last_checkpoint,
         death::a_death_fails_the_current_job_alone,
         death::a_status_and_a_signal_have_the_meaning_that_they_have_for_commands,
         death::an_exit_with_0_does_not_complete_a_job,
