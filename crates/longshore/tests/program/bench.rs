@@ -19,7 +19,7 @@ const STARTS: u32 = 50;
 /// Prints the time of a job of a program that stays, of the same exchange by hand, and of a program for each job.
 pub(crate) fn measure() -> ! {
     let program = python("for job in jobs(): say(job=job['id'], done=None)");
-    let by_hand = by_hand(program.spec.command.run.clone(), program.path().to_str().unwrap());
+    let by_hand = by_hand(&program.spec.command.run, program.path().to_str().unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let handler = program.handler();
     let attempt = || {
@@ -43,7 +43,7 @@ pub(crate) fn measure() -> ! {
 }
 
 /// The same lines through two pipes, without Longshore.
-fn by_hand(run: Vec<String>, folder: &str) -> Duration {
+fn by_hand(run: &[String], folder: &str) -> Duration {
     let mut child = Command::new(&run[0])
         .args(&run[1..])
         .env("FOLDER", folder)
