@@ -75,7 +75,7 @@ pub struct AppliedSchedules {
 }
 
 /// A change of one schedule by hand.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ScheduleChange {
     /// Ticks become [`TickOutcome::SkippedPaused`] from now on.
     Pause {
@@ -84,9 +84,12 @@ pub enum ScheduleChange {
     },
     /// Ticks become jobs again.
     Resume {
-        /// Whether ticks of the pause are decided by [`ScheduleDefinition::missed`], as after a downtime. Otherwise they
-        /// stay skipped.
+        /// Whether ticks of the pause are decided by [`ScheduleDefinition::missed`], as after a downtime: the position
+        /// goes back to the start of the pause, and the ticks that were skipped since then are forgotten. Otherwise what
+        /// is due is first decided as paused, and the schedule continues from now.
         catch_up: bool,
+        /// Decides what is due, and finds the next tick.
+        planner: Arc<dyn PlanTicks>,
     },
     /// The schedule is deleted.
     Remove,
