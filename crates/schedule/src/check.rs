@@ -18,7 +18,9 @@ const JITTER_MAX: Duration = Duration::from_secs(86_400);
 #[non_exhaustive]
 pub enum InvalidSchedule {
     /// Its name.
-    #[error("the name of a schedule must be 1 to {NAME_BYTES_MAX} bytes without control characters, but {name:?} is not")]
+    #[error(
+        "the name of a schedule must be 1 to {NAME_BYTES_MAX} bytes without control characters, but {name:?} is not"
+    )]
     Name {
         /// As it was given.
         name: String,
@@ -72,8 +74,7 @@ pub fn check(definition: &ScheduleDefinition) -> Result<Ticks, InvalidSchedule> 
     if name().is_empty() || name().len() > NAME_BYTES_MAX || name().chars().any(char::is_control) {
         return Err(InvalidSchedule::Name { name: name() });
     }
-    let ticks =
-        Ticks::new(&definition.timing).map_err(|cause| InvalidSchedule::Timing { name: name(), cause })?;
+    let ticks = Ticks::new(&definition.timing).map_err(|cause| InvalidSchedule::Timing { name: name(), cause })?;
     check_settings(definition)?;
     let job: NewJob = job_of(definition, longshore_core::Timestamp::MAX);
     job.check(&Limits::default()).map_err(|cause| InvalidSchedule::Job { name: name(), cause })?;

@@ -96,7 +96,8 @@ fn jitter(definition: &ScheduleDefinition, ticks: &Ticks, due_at: Timestamp) -> 
         return Duration::ZERO;
     }
     let next = ticks.next_after(due_at).map_or(u64::MAX, |next| next.as_ms().abs_diff(due_at.as_ms()));
-    let hash = Sha256::new().chain_update(&definition.name).chain_update([0]).chain_update(due_at.as_ms().to_be_bytes());
+    let hash =
+        Sha256::new().chain_update(&definition.name).chain_update([0]).chain_update(due_at.as_ms().to_be_bytes());
     let hash = hash.finalize();
     let number = u64::from_be_bytes(hash[..8].try_into().expect("a digest has 32 bytes"));
     Duration::from_millis(number % definition.jitter_ms.min(next).max(1))

@@ -4,7 +4,7 @@ use longshore_core::{
     DueSchedule, Limits, Missed, Overlap, PlannedTick, ScheduleDefinition, TickKind, TickOutcome, TickPlan, Timestamp,
 };
 
-use super::{job_of, jitter, settled_at};
+use super::{jitter, job_of, settled_at};
 use crate::Ticks;
 use crate::words;
 
