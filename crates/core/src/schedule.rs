@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    JobId, PlanTicks, PlannedTick, ScheduleDefinition, ScheduleRecord, ScheduleSource, StoreFuture, TickOutcome,
-    TickPage, Timestamp,
+    JobId, PlanTicks, PlannedTick, ScheduleDefinition, ScheduleFit, ScheduleRecord, ScheduleSource, StoreFuture,
+    TickOutcome, TickPage, Timestamp,
 };
 
 /// The schedules of a database, and what became of each of their ticks.
@@ -84,6 +84,23 @@ pub struct AppliedSchedules {
     pub removed: Vec<String>,
     /// Schedules that were as they should be.
     pub unchanged: Vec<String>,
+}
+
+impl AppliedSchedules {
+    /// Adds what became of one schedule.
+    pub fn add(&mut self, name: &str, fit: ScheduleFit) {
+        let names = match fit {
+            ScheduleFit::New => &mut self.added,
+            ScheduleFit::Same => &mut self.unchanged,
+            ScheduleFit::Edited | ScheduleFit::Restarted => &mut self.changed,
+        };
+        names.push(name.to_owned());
+    }
+
+    /// Whether anything is not as it was.
+    pub fn has_changes(&self) -> bool {
+        !(self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty())
+    }
 }
 
 /// A schedule to change.

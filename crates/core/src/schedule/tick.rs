@@ -88,6 +88,22 @@ impl TickRetention {
     pub const AT_MOST: u32 = 10_000;
     /// So old a tick becomes at most.
     pub const AGE: Duration = Duration::from_secs(90 * 86_400);
+
+    /// The first instant whose ticks are kept, by the oldest one of those that always are, and the oldest one of those
+    /// that are at most.
+    pub fn kept_from(always: Timestamp, at_most: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        always.min(now.before(Self::AGE)).max(at_most.unwrap_or(Timestamp::MIN))
+    }
+}
+
+impl TickPage {
+    /// The first ticks of an answer that may have one more than the page.
+    pub fn of(mut ticks: Vec<Tick>, limit: u32) -> Self {
+        let has_more = ticks.len() > limit as usize;
+        ticks.truncate(limit as usize);
+        let next = ticks.last().map(|tick| tick.due_at).filter(|_| has_more);
+        Self { ticks, next }
+    }
 }
 
 impl Tick {
