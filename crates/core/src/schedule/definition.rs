@@ -1,9 +1,10 @@
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{JobData, Priority};
+use crate::{JobData, Priority, UnknownScheduleWord};
 
 /// What a schedule is: when it is due, which job it makes, and what happens if that is not possible in time.
 ///
@@ -133,6 +134,9 @@ impl ScheduleDefinition {
 }
 
 impl ScheduleSource {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Config, Self::Code, Self::Manual];
+
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -146,5 +150,14 @@ impl ScheduleSource {
 impl fmt::Display for ScheduleSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ScheduleSource {
+    type Err = UnknownScheduleWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|source| source.as_str() == word);
+        found.ok_or_else(|| UnknownScheduleWord::of(word, Self::ALL.map(Self::as_str)))
     }
 }
