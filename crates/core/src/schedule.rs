@@ -117,7 +117,7 @@ pub struct ChangeSchedule {
 }
 
 /// A change of one schedule by hand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScheduleChange {
     /// Ticks become [`TickOutcome::SkippedPaused`] from now on.
     Pause {
@@ -130,8 +130,6 @@ pub enum ScheduleChange {
         /// goes back to the start of the pause, and the ticks that were skipped since then are forgotten. Otherwise what
         /// is due is first decided as paused, and the schedule continues from now.
         catch_up: bool,
-        /// Decides what is due, and finds the next tick.
-        planner: Arc<dyn PlanTicks>,
     },
     /// The schedule is deleted.
     Remove,
