@@ -128,7 +128,7 @@ pub enum ScheduleChange {
     Resume {
         /// Whether ticks of the pause are decided by [`ScheduleDefinition::missed`], as after a downtime: the position
         /// goes back to the start of the pause, and the ticks that were skipped since then are forgotten. Otherwise what
-        /// is due is first decided as paused, and the schedule continues from now.
+        /// is due is first decided as paused, and the schedule continues from there.
         catch_up: bool,
     },
     /// The schedule is deleted.

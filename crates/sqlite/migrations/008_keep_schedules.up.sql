@@ -14,15 +14,15 @@ CREATE TABLE job_schedules (
     paused_at INTEGER,
     -- NULL while the definition itself says that it is paused.
     pause_reason TEXT,
-    -- The tick that waits for the end of the last job.
-    waiting_at INTEGER,
+    -- The ticks that wait for the end of the last job: an array of milliseconds. NULL for none.
+    waiting TEXT CHECK (json_valid(waiting)),
     -- The job of the last tick that made one.
     last_job_id INTEGER
 );
 
 -- A scheduler seeks its next work here, however many schedules there are.
 CREATE INDEX job_schedules_due ON job_schedules (next_due_at, name) WHERE next_due_at IS NOT NULL;
-CREATE INDEX job_schedules_waiting ON job_schedules (name) WHERE waiting_at IS NOT NULL;
+CREATE INDEX job_schedules_waiting ON job_schedules (name) WHERE waiting IS NOT NULL;
 
 -- What became of each tick, also of schedules that were removed. A run of skipped ticks is one row.
 CREATE TABLE job_ticks (

@@ -28,8 +28,8 @@ pub struct ScheduleRow {
     pub paused_at: Option<Timestamp>,
     /// Why an operator has paused it; none if the definition itself says that it is paused.
     pub pause_reason: Option<String>,
-    /// The tick that waits for the end of the last job.
-    pub waiting: Option<Timestamp>,
+    /// The ticks that wait for the end of the last job, oldest first.
+    pub waiting: Vec<Timestamp>,
     /// The job of the last tick that made one.
     pub last_job_id: Option<JobId>,
 }
@@ -79,7 +79,7 @@ impl ScheduleRow {
             next_due_at: planner.next_after(definition, now),
             paused_at: definition.paused.then_some(now),
             pause_reason: None,
-            waiting: None,
+            waiting: Vec::new(),
             last_job_id: None,
         }
     }
@@ -123,7 +123,7 @@ impl ScheduleRow {
             self.paused_at = None;
         }
         if fit == ScheduleFit::Restarted {
-            (self.settled_until, self.waiting) = (now, None);
+            (self.settled_until, self.waiting) = (now, Vec::new());
         }
         self.definition = written(definition);
         self.source = source;
@@ -176,6 +176,18 @@ impl ScheduleRow {
         }
     }
 
+    /// The waiting ticks as one text; none if there is none.
+    pub fn waiting_text(&self) -> Option<String> {
+        let waiting: Vec<i64> = self.waiting.iter().map(|at| at.as_ms()).collect();
+        (!waiting.is_empty()).then(|| serde_json::to_string(&waiting).expect("numbers are JSON"))
+    }
+
+    /// The reverse of [`ScheduleRow::waiting_text`]; nothing for another text.
+    pub fn waiting_from(text: &str) -> Vec<Timestamp> {
+        let waiting: Vec<i64> = serde_json::from_str(text).unwrap_or_default();
+        waiting.into_iter().map(Timestamp::from_ms).collect()
+    }
+
     /// What the planner needs to know.
     pub fn due(&self, definition: ScheduleDefinition, open_job: Option<JobId>) -> DueSchedule {
         let reason = || self.pause_reason.clone().unwrap_or_else(|| PAUSED_BY_DEFINITION.to_owned());
@@ -183,20 +195,21 @@ impl ScheduleRow {
             definition,
             settled_until: self.settled_until,
             paused: self.paused_at.map(|at| (at, reason())),
-            waiting: self.waiting,
+            waiting: self.waiting.clone(),
             open_job,
         }
     }
 
     /// Whether a scheduler must decide about it now.
     pub fn is_due(&self, open_job: Option<JobId>, now: Timestamp) -> bool {
-        self.next_due_at.is_some_and(|at| at <= now) || self.waiting.is_some() && open_job.is_none()
+        self.next_due_at.is_some_and(|at| at <= now) || !self.waiting.is_empty() && open_job.is_none()
     }
 
     /// Takes over where a plan ends.
     pub fn settle(&mut self, plan: &TickPlan, last_job_id: Option<JobId>) {
         self.settled_until = self.settled_until.max(plan.settled_until);
-        (self.waiting, self.next_due_at) = (plan.waiting, plan.next_due_at);
+        self.waiting.clone_from(&plan.waiting);
+        self.next_due_at = plan.next_due_at;
         self.last_job_id = last_job_id.or(self.last_job_id);
     }
 }
@@ -208,7 +221,7 @@ impl TickPlan {
         if settling == Settling::Planned {
             return self;
         }
-        let waiting = self.waiting.take().map(|due_at| PlannedTick {
+        let waiting = std::mem::take(&mut self.waiting).into_iter().map(|due_at| PlannedTick {
             due_at,
             until_at: None,
             ticks: 1,
@@ -219,7 +232,7 @@ impl TickPlan {
         });
         self.cancel_open_job = false;
         let given_up = self.ticks.into_iter().map(|tick| if tick.job.is_some() { tick.missed(GIVEN_UP) } else { tick });
-        self.ticks = waiting.into_iter().chain(given_up).collect();
+        self.ticks = waiting.chain(given_up).collect();
         self
     }
 }

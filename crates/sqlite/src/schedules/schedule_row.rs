@@ -17,7 +17,7 @@ pub(super) fn schedule_row(row: &Row<'_>) -> rusqlite::Result<ScheduleRow> {
         next_due_at: columns.read(column::optional_timestamp)?,
         paused_at: columns.read(column::optional_timestamp)?,
         pause_reason: columns.read(column::optional_text)?,
-        waiting: columns.read(column::optional_timestamp)?,
+        waiting: columns.read(column::optional_text)?.map(|text| ScheduleRow::waiting_from(&text)).unwrap_or_default(),
         last_job_id: columns.read(column::optional_integer)?.map(JobId),
     })
 }
@@ -49,7 +49,7 @@ pub(crate) fn write(connection: &Connection, row: &ScheduleRow) -> rusqlite::Res
         row.next_due_at.map(Timestamp::as_ms),
         row.paused_at.map(Timestamp::as_ms),
         row.pause_reason,
-        row.waiting.map(Timestamp::as_ms),
+        row.waiting_text(),
         row.last_job_id.map(|id| id.0),
     ])?;
     Ok(())
@@ -61,7 +61,7 @@ pub(super) fn write_position(connection: &Connection, row: &ScheduleRow) -> rusq
         row.name,
         row.settled_until.as_ms(),
         row.next_due_at.map(Timestamp::as_ms),
-        row.waiting.map(Timestamp::as_ms),
+        row.waiting_text(),
         row.last_job_id.map(|id| id.0),
     ])?;
     Ok(())

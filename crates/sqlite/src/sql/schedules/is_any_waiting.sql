@@ -1,4 +1,4 @@
 SELECT 1
 FROM job_schedules
-WHERE waiting_at IS NOT NULL
+WHERE waiting IS NOT NULL
 LIMIT 1
