@@ -6,6 +6,7 @@
 
 mod check;
 mod cron_expression;
+mod findings;
 mod planner;
 mod ticks;
 mod time_of_day;
@@ -15,6 +16,7 @@ mod zone_segment;
 
 pub use check::{InvalidSchedule, NAME_BYTES_MAX, check};
 pub use cron_expression::{CronExpression, InvalidCron};
+pub use findings::{Finding, FindingKind, findings};
 pub use planner::TickPlanner;
 pub use ticks::{InvalidTiming, LostTicks, Ticks};
 pub use time_zone::{InvalidTimeZone, find_time_zone};

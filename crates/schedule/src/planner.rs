@@ -105,17 +105,8 @@ fn jitter(definition: &ScheduleDefinition, ticks: &Ticks, due_at: Timestamp) -> 
 
 /// The job of a tick. What the definition leaves open has the defaults of every job.
 pub(crate) fn job_of(definition: &ScheduleDefinition, due_at: Timestamp) -> NewJob {
-    let job = &definition.job;
     let metadata = BTreeMap::from([("due_at", due_at.to_string()), ("schedule", definition.name.clone())]);
-    let mut new = NewJob::new(job.job_type.clone(), job.job_data.clone());
-    new.metadata = Some(JobData::encode(&metadata).expect("a map of text is JSON"));
-    if let Some(queue) = &job.queue {
-        new.queue.clone_from(queue);
-    }
-    new.priority = job.priority.unwrap_or(new.priority);
-    new.max_retries = job.max_retries;
-    new.timeout = job.timeout_ms.map(Duration::from_millis);
-    new
+    definition.job.to_job().metadata(JobData::encode(&metadata).expect("a map of text is JSON"))
 }
 
 #[cfg(test)]
