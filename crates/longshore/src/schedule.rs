@@ -281,7 +281,8 @@ pub(crate) fn planner() -> Arc<TickPlanner> {
 }
 
 /// Who decides in this process, for people.
-pub(crate) fn decided_by() -> String {
+#[doc(hidden)]
+pub fn decided_by() -> String {
     format!("{}:{}", host(), std::process::id())
 }
 

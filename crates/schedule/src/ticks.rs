@@ -89,6 +89,22 @@ impl Ticks {
         &self.zone
     }
 
+    /// An instant in the schedule's time zone, for people: `Sun 2026-03-29 03:00:00 CEST`.
+    pub fn local(&self, at: Timestamp) -> String {
+        match jiff::Timestamp::from_millisecond(at.as_ms()) {
+            Ok(instant) => instant.to_zoned_datetime(self.zone.clone()).strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string(),
+            Err(_) => at.to_string(),
+        }
+    }
+
+    /// An instant in the schedule's time zone, in RFC 3339: `2026-03-29T03:00:00+02:00`.
+    pub fn local_rfc3339(&self, at: Timestamp) -> String {
+        match jiff::Timestamp::from_millisecond(at.as_ms()) {
+            Ok(instant) => instant.to_zoned_datetime(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            Err(_) => at.to_string(),
+        }
+    }
+
     /// The first tick after this instant; none if there is none before [`Timestamp::MAX`].
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let after = after.as_ms().max(-1);

@@ -248,3 +248,50 @@ impl FromStr for ScheduleSource {
         found.ok_or_else(|| UnknownScheduleWord::of(word, Self::ALL.map(Self::as_str)))
     }
 }
+
+impl Missed {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Skip, Self::Latest, Self::All];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Latest => "latest",
+            Self::All => "all",
+        }
+    }
+}
+
+impl FromStr for Missed {
+    type Err = UnknownScheduleWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownScheduleWord> {
+        let found = Self::ALL.into_iter().find(|known| known.as_str() == word);
+        found.ok_or_else(|| UnknownScheduleWord::of(word, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl Overlap {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Allow, Self::Skip, Self::After, Self::Replace];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Skip => "skip",
+            Self::After => "after",
+            Self::Replace => "replace",
+        }
+    }
+}
+
+impl FromStr for Overlap {
+    type Err = UnknownScheduleWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownScheduleWord> {
+        let found = Self::ALL.into_iter().find(|known| known.as_str() == word);
+        found.ok_or_else(|| UnknownScheduleWord::of(word, Self::ALL.map(Self::as_str)))
+    }
+}

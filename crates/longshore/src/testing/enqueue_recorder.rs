@@ -1,11 +1,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
-    Action, Actioned, AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, Hint,
-    IdRange, Interest, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained,
-    Maintenance, NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules, SchedulesRequest, Selection, SettleSchedules, SettledSchedules, StartedAttempt,
-    Stats, Store, StoreError, StoreFuture, TickPage, TicksRequest, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, WorkerSession,
-    next_of,
+    Action, Actioned, AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ClaimNumber, ClaimRequest, Claimed,
+    Console, Enqueued, Extended, Health, Heartbeat, Hint, IdRange, Interest, JobDetail, JobEdit, JobId, JobPage,
+    JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewJob, QueueChange, Reclaimed, Record,
+    Recorded, Registration, Report, ScheduleRecord, Schedules, SchedulesRequest, Selection, SettleSchedules,
+    SettledSchedules, StartedAttempt, Stats, Store, StoreError, StoreFuture, TickPage, TicksRequest, ValidJob,
+    ValidJobStream, Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
 
 use crate::{BoxFuture, Queue};

@@ -6,9 +6,9 @@ pub mod ticks;
 use std::sync::Arc;
 
 use longshore_core::{
-    AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, JobData, JobId, Overlap, PlannedTick,
-    ScheduleChange, ScheduleDefinition, ScheduleRecord, ScheduleSource, ScheduledJob, Schedules, SchedulesRequest,
-    SettleSchedules, SettledSchedules, Tick, TickOutcome, TicksRequest, Timestamp, Timing,
+    AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, JobData, JobId, Overlap, PlannedTick, ScheduleChange,
+    ScheduleDefinition, ScheduleRecord, ScheduleSource, ScheduledJob, Schedules, SchedulesRequest, SettleSchedules,
+    SettledSchedules, Tick, TickOutcome, TicksRequest, Timestamp, Timing,
 };
 
 use crate::EveryPlanner;
