@@ -112,7 +112,8 @@ fn incident_068_the_plan_first_marks_001_and_applies_002() {
             (RepairAction::Apply, 4),
             (RepairAction::Apply, 5),
             (RepairAction::Apply, 6),
-            (RepairAction::Apply, 7)
+            (RepairAction::Apply, 7),
+            (RepairAction::Apply, 8)
         ]
     );
     assert!(!report.applied);
@@ -148,6 +149,7 @@ fn incident_068_repair_mends_it_with_a_backup_and_the_whole_story() {
             "applied longshore:5",
             "applied longshore:6",
             "applied longshore:7",
+            "applied longshore:8",
         ]
     );
     assert_eq!(history[0].at, "2025-06-28T11:35:15.000Z");
