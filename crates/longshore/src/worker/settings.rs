@@ -157,6 +157,13 @@ impl<S> Worker<S> {
     }
 
     /// Says where the schedules of this worker come from. Default: [`ScheduleSource::Code`].
+    ///
+    /// ```
+    /// # fn example(queue: &longshore::Queue) {
+    /// # use longshore::schedule::ScheduleSource;
+    /// let worker = longshore::Worker::new(queue).schedule_source(ScheduleSource::Config);
+    /// # }
+    /// ```
     #[doc(hidden)]
     #[must_use]
     pub fn schedule_source(mut self, source: ScheduleSource) -> Self {
