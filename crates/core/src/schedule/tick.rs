@@ -86,6 +86,8 @@ impl TickRetention {
     pub const ALWAYS: u32 = 100;
     /// So many are kept at most.
     pub const AT_MOST: u32 = 10_000;
+    /// So many of each schedule go along when the queue moves to another database.
+    pub const MOVED: u32 = 1000;
     /// So old a tick becomes at most.
     pub const AGE: Duration = Duration::from_secs(90 * 86_400);
 

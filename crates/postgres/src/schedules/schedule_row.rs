@@ -5,7 +5,7 @@ use tokio_postgres::{Error, Row};
 use crate::instant::Instant;
 use crate::session::columns::Columns;
 use crate::session::sql::sql;
-use crate::session::statements::Session;
+use crate::session::statements::{Parameter, Session};
 
 /// A schedule in the order of the columns that each statement names.
 fn schedule_row(row: &Row) -> Result<ScheduleRow, Error> {
@@ -34,6 +34,13 @@ pub(super) fn schedule_rows(rows: &[Row]) -> Result<Vec<ScheduleRow>, Error> {
 pub(super) async fn lock(session: &Session, name: &str) -> Result<Option<ScheduleRow>, Error> {
     let row = session.query_opt(sql!("schedules/lock_schedule"), &[(&name, Type::TEXT)]).await?;
     row.as_ref().map(schedule_row).transpose()
+}
+
+/// All of them, by name.
+pub(crate) async fn all_schedules(session: &Session) -> Result<Vec<ScheduleRow>, Error> {
+    let (after, limit) = ("", i64::MAX);
+    let parameters: [Parameter<'_>; 2] = [(&after, Type::TEXT), (&limit, Type::INT8)];
+    schedule_rows(&session.query(sql!("schedules/select_schedules_page"), &parameters).await?)
 }
 
 /// Writes all of them.

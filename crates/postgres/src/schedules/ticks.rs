@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use longshore_core::{JobId, Tick, TickKind, TickOutcome, TickPage, TicksRequest, Timestamp};
+use longshore_core::{JobId, Tick, TickKind, TickOutcome, TickPage, TickRetention, TicksRequest, Timestamp};
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
@@ -82,6 +82,12 @@ pub(super) async fn existing(
             Ok((columns.read()?, columns.instant()?))
         })
         .collect()
+}
+
+/// The newest ticks of each schedule, by schedule.
+pub(crate) async fn newest_ticks(session: &Session) -> Result<Vec<Tick>, Error> {
+    let moved = i64::from(TickRetention::MOVED);
+    tick_rows(&session.query(sql!("moving/select_moved_ticks"), &[(&moved, Type::INT8)]).await?)
 }
 
 pub(crate) async fn insert(session: &Session, ticks: &[Tick]) -> Result<(), Error> {

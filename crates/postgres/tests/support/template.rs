@@ -34,8 +34,8 @@ pub(crate) fn migrated_on(cluster: &Cluster) -> TestDatabase {
 /// The same with a clock that stands at the beginning of every fake clock; `setval` of `longshore.test_clock` moves it.
 #[allow(dead_code, reason = "each test program uses a part of this file")]
 pub(crate) fn migrated_with_test_clock() -> TestDatabase {
-    let [first, second, third] = MIGRATIONS;
-    copy_of(&Cluster::shared(), "clocked", &[first, second, third, TEST_CLOCK])
+    let scripts = [&MIGRATIONS[..], &[TEST_CLOCK]].concat();
+    copy_of(&Cluster::shared(), "clocked", &scripts)
 }
 
 fn copy_of(cluster: &Cluster, name: &str, scripts: &[&str]) -> TestDatabase {

@@ -36,6 +36,11 @@ pub(super) fn page(connection: &Connection, after: &str, limit: u32) -> rusqlite
         .collect()
 }
 
+/// All of them, by name.
+pub(crate) fn all_schedules(connection: &Connection) -> rusqlite::Result<Vec<ScheduleRow>> {
+    page(connection, "", u32::MAX)
+}
+
 /// Writes all of it.
 pub(crate) fn write(connection: &Connection, row: &ScheduleRow) -> rusqlite::Result<()> {
     connection.prepare_cached(include_str!("../sql/schedules/upsert_schedule.sql"))?.execute(params![

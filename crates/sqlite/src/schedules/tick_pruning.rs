@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::column;
 use crate::database::fault::Fault;
+use crate::schedules::ticks::next_ticked;
 use crate::store::Parts;
 use crate::writing::session::WriteTx;
 use crate::writing::work::Work;
@@ -43,11 +44,7 @@ impl TickPruning {
 fn find(connection: &Connection, after: &str, now: Timestamp) -> rusqlite::Result<(String, Vec<(String, Timestamp)>)> {
     let (mut after, mut old) = (after.to_owned(), Vec::new());
     for _ in 0..SCHEDULES_MAX {
-        let next = connection
-            .prepare_cached(include_str!("../sql/schedules/select_next_ticked.sql"))?
-            .query_row([&after], |row| column::text(row, 0))
-            .optional()?;
-        let Some(next) = next else { return Ok((String::new(), old)) };
+        let Some(next) = next_ticked(connection, &after)? else { return Ok((String::new(), old)) };
         if let Some(before) = kept_from(connection, &next, now)?
             && has_tick_before(connection, &next, before)?
         {

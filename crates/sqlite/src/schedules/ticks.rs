@@ -1,8 +1,8 @@
 use std::rc::Rc;
 
-use longshore_core::{JobId, Tick, TickKind, TickOutcome, TickPage, TicksRequest, Timestamp};
+use longshore_core::{JobId, Tick, TickKind, TickOutcome, TickPage, TickRetention, TicksRequest, Timestamp};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::database::column::{self, Columns};
 
@@ -69,6 +69,27 @@ pub(super) fn delete_tick(connection: &Connection, schedule: &str, due_at: Times
         .prepare_cached(include_str!("../sql/schedules/delete_tick.sql"))?
         .execute(params![schedule, due_at.as_ms()])
         .map(drop)
+}
+
+/// The newest ticks of each schedule, by schedule.
+pub(crate) fn newest_ticks(connection: &Connection) -> rusqlite::Result<Vec<Tick>> {
+    let (mut newest, mut after) = (Vec::new(), String::new());
+    while let Some(name) = next_ticked(connection, &after)? {
+        let mut select = connection.prepare_cached(include_str!("../sql/schedules/select_ticks_page.sql"))?;
+        for row in select.query_map(params![name, i64::MAX, TickRetention::MOVED], tick)? {
+            newest.push(row?);
+        }
+        after = name;
+    }
+    Ok(newest)
+}
+
+/// The first schedule behind this name that has ticks.
+pub(super) fn next_ticked(connection: &Connection, after: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached(include_str!("../sql/schedules/select_next_ticked.sql"))?
+        .query_row([after], |row| column::text(row, 0))
+        .optional()
 }
 
 pub(crate) fn insert(connection: &Connection, tick: &Tick) -> rusqlite::Result<()> {

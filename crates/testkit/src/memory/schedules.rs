@@ -24,6 +24,13 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
+    /// What arrives takes the place of what an earlier move left behind.
+    pub(super) fn replace(&mut self, rows: Vec<ScheduleRow>, ticks: Vec<Tick>) {
+        self.rows = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
+        self.ticks = BTreeMap::new();
+        ticks.into_iter().for_each(|tick| self.insert(tick));
+    }
+
     fn insert(&mut self, tick: Tick) {
         let replaced = self.ticks.insert((tick.schedule.clone(), tick.due_at), tick);
         assert!(replaced.is_none(), "a tick is unique by schedule and instant: {replaced:?}");

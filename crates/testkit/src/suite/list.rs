@@ -506,6 +506,9 @@ macro_rules! store_suite {
 macro_rules! moving_suite {
     ($harness:ty) => {
         $crate::store_suite! { $harness;
+            moved_schedules:
+                schedules_and_their_ticks_move_too
+                nothing_is_settled_while_the_queue_moves;
             moving:
                 a_database_that_never_moved_says_so
                 a_job_arrives_as_it_left_whatever_its_state

@@ -50,6 +50,14 @@ impl State {
         self.calendar.ticks.values().filter(move |tick| tick.schedule == schedule)
     }
 
+    /// The newest ticks of each schedule, by schedule.
+    pub(in crate::memory) fn moved_ticks(&self) -> Vec<Tick> {
+        let mut names: Vec<&String> = self.calendar.ticks.keys().map(|(name, _)| name).collect();
+        names.dedup();
+        let newest = |name: &String| self.ticks_of(name).rev().take(TickRetention::MOVED as usize).cloned().collect();
+        names.into_iter().flat_map(|name| -> Vec<Tick> { newest(name) }).collect()
+    }
+
     /// Removes old ticks of all schedules.
     pub(in crate::memory) fn prune_ticks(&mut self, now: Timestamp) {
         let mut names: Vec<String> = self.calendar.ticks.keys().map(|(name, _)| name.clone()).collect();
