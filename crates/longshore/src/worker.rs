@@ -185,7 +185,9 @@ impl<S> Worker<S> {
             pending_reports: PendingReports::default(),
         };
         let Self { queue, registry, settings, clock, gate, .. } = self;
-        Ok(Arc::new(WorkerRun::new(queue, registry, settings, clock, origin, gate, schedules, until)))
+        let mut run = WorkerRun::new(queue, registry, settings, clock, origin, gate, until);
+        run.schedules = schedules;
+        Ok(Arc::new(run))
     }
 }
 

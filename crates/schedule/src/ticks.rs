@@ -34,7 +34,7 @@ pub struct Ticks {
 enum Rule {
     /// Every so many milliseconds since 1970.
     Every(i64),
-    Cron(CronExpression),
+    Cron(Box<CronExpression>),
 }
 
 /// Ticks whose wall-clock time a change of the clock left out, and that no other tick replaces.
@@ -73,7 +73,7 @@ impl Ticks {
     pub fn new(timing: &Timing) -> Result<Self, InvalidTiming> {
         let zone = find_time_zone(timing.time_zone())?;
         let rule = match timing {
-            Timing::Cron { cron, .. } => Rule::Cron(CronExpression::parse(cron)?),
+            Timing::Cron { cron, .. } => Rule::Cron(Box::new(CronExpression::parse(cron)?)),
             Timing::Every { every_ms, .. } => {
                 if !(EVERY_MIN..=EVERY_MAX).contains(&Duration::from_millis(*every_ms)) {
                     return Err(InvalidTiming::Every { every_ms: *every_ms });

@@ -1,5 +1,7 @@
 //! Which expressions are accepted, and what is said about the others.
 
+#![allow(clippy::unwrap_used, reason = "the lint knows tests, but not the functions that they share")]
+
 use longshore_core::{Timestamp, Timing};
 use longshore_schedule::{CronExpression, InvalidTiming, Ticks, find_time_zone};
 

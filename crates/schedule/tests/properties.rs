@@ -1,5 +1,7 @@
 //! Ticks are compared with a second, slow way to find them: each minute of the wall clock by itself.
 
+#![allow(clippy::unwrap_used, reason = "the lint knows tests, but not the functions that they share")]
+
 use std::collections::BTreeSet;
 
 use jiff::civil::date;

@@ -1,5 +1,7 @@
 //! Ticks around changes of the clock, checked by hand against the history of each zone.
 
+#![allow(clippy::unwrap_used, reason = "the lint knows tests, but not the functions that they share")]
+
 use longshore_core::{Timestamp, Timing};
 use longshore_schedule::Ticks;
 

@@ -31,7 +31,7 @@ pub(crate) async fn examine(
         findings.extend(own.map(|it| Finding { message: format!("database {name}: {}", it.message), ..it }));
         findings.extend(misplaced(&name, &health, |queue| combined.database_for(queue).to_string()));
     }
-    // They are in the first one. While that does not answer, nothing is known about them.
+    // While none of them answers, nothing is known about schedules.
     findings.extend(schedules::examine(database).await.unwrap_or_default());
     Ok((findings, all.now))
 }

@@ -86,7 +86,6 @@ impl WorkerRun {
         clock: Arc<dyn Clock>,
         origin: AttemptOrigin,
         gate: Arc<Gate>,
-        schedules: CodeSchedules,
         until: Until,
     ) -> Self {
         let lanes = Lanes::new(&settings.queues, settings.concurrency);
@@ -105,7 +104,7 @@ impl WorkerRun {
             start_notes: StartNotes::default(),
             trouble: Trouble::default(),
             store_time: StoreTime::default(),
-            schedules,
+            schedules: CodeSchedules::default(),
             until,
             phase: watch::Sender::new(Phase::Working),
             fatal: Mutex::new(None),

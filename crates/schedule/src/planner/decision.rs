@@ -153,9 +153,8 @@ impl<'a> Decision<'a> {
     /// The newest ticks, as many as may become jobs; oldest first.
     fn chosen(&self, from: Timestamp) -> Vec<Timestamp> {
         let count = match (self.definition.missed, self.definition.overlap) {
-            (Missed::All, Overlap::Replace) => 1,
+            (Missed::Latest | Missed::Skip, _) | (Missed::All, Overlap::Replace) => 1,
             (Missed::All, _) => self.definition.catch_up_max.min(ScheduleDefinition::CATCH_UP_MAX),
-            (Missed::Latest | Missed::Skip, _) => 1,
         };
         let mut chosen = Vec::new();
         let mut until = self.until;

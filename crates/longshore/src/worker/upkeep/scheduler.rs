@@ -25,7 +25,7 @@ const STEP: u32 = 100;
 const TOLD_MAX: usize = 1000;
 
 /// The schedules in the code or the configuration of a worker, which are applied once, when it starts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CodeSchedules {
     /// What is still to be applied. One task at a time: the schedules must be known before anything is settled.
     pending: Mutex<Option<ApplySchedules>>,
