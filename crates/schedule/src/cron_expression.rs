@@ -1,3 +1,4 @@
+use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, Weekday};
 use jiff::civil::Date;
@@ -92,8 +93,7 @@ impl CronExpression {
         }
         let invalid = |reason: String| InvalidCron::Field { expression: expression.to_owned(), reason };
         check_lists(&fields).map_err(invalid)?;
-        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser.parse(&fields.join(" ")).map_err(|error| invalid(in_our_words(&error.to_string())))?;
+        let cron = parsed(&fields).map_err(|error| invalid(in_our_words(&fields, &error.to_string())))?;
         let times = TimesOfDay::new(
             &cron.pattern.hours.values(),
             &cron.pattern.minutes.values(),
@@ -206,7 +206,37 @@ fn check_lists(fields: &[&str]) -> Result<(), String> {
     }
 }
 
-fn in_our_words(message: &str) -> String {
+fn parsed(fields: &[&str]) -> Result<Cron, CronError> {
+    CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build().parse(&fields.join(" "))
+}
+
+/// The fields, and what they accept beside `*`, lists, ranges and steps.
+const FIELDS: [(&str, &str); 6] = [
+    ("second", "0 to 59"),
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day", "1 to 31, L or 15W"),
+    ("month", "1 to 12 or jan to dec"),
+    ("weekday", "0 to 7 or sun to sat, mon#2 or fri#L"),
+];
+
+/// Names the field at fault: the one that the parser refuses even if all others are `*`.
+fn in_our_words(fields: &[&str], message: &str) -> String {
+    let reason = without_prefix(message);
+    let is_at_fault = |place: &usize| {
+        let alone: Vec<&str> = (0..fields.len()).map(|at| if at == *place { fields[at] } else { "*" }).collect();
+        parsed(&alone).is_err()
+    };
+    match (0..fields.len()).find(is_at_fault) {
+        Some(place) => {
+            let (name, expected) = FIELDS[place + FIELDS.len() - fields.len()];
+            format!("the {name} {:?} is wrong ({reason}); expected {expected}", fields[place])
+        }
+        None => reason,
+    }
+}
+
+fn without_prefix(message: &str) -> String {
     let message = message.trim_end_matches('.');
     let message = ["Invalid pattern: ", "Pattern contains illegal characters: ", "Component error: "]
         .iter()

@@ -108,6 +108,20 @@ fn a_mistake_is_one_sentence_that_names_the_expression() {
 }
 
 #[test]
+fn the_field_at_fault_is_named_with_what_it_accepts() {
+    for (expression, words) in [
+        ("61 * * * *", "the minute \"61\" is wrong"),
+        ("* 24 * * *", "the hour \"24\" is wrong"),
+        ("0 0 * * 9", "expected 0 to 7 or sun to sat, mon#2 or fri#L"),
+        ("75 0 0 * * *", "the second \"75\" is wrong"),
+        ("0 0 0 32 * *", "the day \"32\" is wrong"),
+    ] {
+        let error = CronExpression::parse(expression).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
 fn a_hostile_expression_is_refused_before_it_is_parsed() {
     let hostile = [
         "*".repeat(1 << 20),
