@@ -1,3 +1,4 @@
+mod schedules;
 mod server;
 mod several;
 

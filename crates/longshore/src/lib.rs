@@ -33,10 +33,11 @@
 //! | open a database and enqueue | [`Queue`], [`Payload`] with `#[derive(`[`Job`](derive@Job)`)]`, [`NewJob`], [`Priority`], [`RetryPolicy`] |
 //! | handle jobs | [`Worker`], [`CurrentAttempt`], [`State`], [`Done`] |
 //! | fail | [`HandlerError`], [`FailureType`] |
+//! | run jobs at times | [`Schedule`], [`Queue::schedules`] |
 //! | read what became of a job | [`Queue::job`], [`Queue::wait`], [`Status`] |
 //!
 //! The guide is `docs/handlers.md`: retries, uniqueness, transactions, testing, shutdown, deployment. The modules hold
-//! the rest: [`job`], [`handler`], [`mod@error`], [`testing`], [`command`], [`sqlite`], and [`backend`] for what is
+//! the rest: [`job`], [`handler`], [`mod@error`], [`testing`], [`command`], [`schedule`], [`sqlite`], and [`backend`] for what is
 //! below a queue.
 //!
 //! # Features
@@ -57,6 +58,7 @@ mod middleware;
 pub mod postgres;
 mod queue;
 mod runtime;
+pub mod schedule;
 #[cfg(feature = "sqlite")]
 pub mod sql;
 #[cfg(feature = "sqlite")]
@@ -72,6 +74,7 @@ pub use job::{NewJob, Priority, RetryPolicy, Status};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use queue::Databases;
 pub use queue::Queue;
+pub use schedule::Schedule;
 pub use worker::Worker;
 
 /// Implements [`Payload`] for a type: everything about its jobs in one place.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use longshore::Worker;
 use longshore::command::{CommandHandler, SupervisorProgram};
-use longshore_core::Filter;
+use longshore_core::{Filter, ScheduleSource};
 use serde::Serialize;
 
 mod job_lines;
@@ -44,7 +44,7 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: if it is not supported, nothing else matters.
         let database = Database::open(context, prepare).await?;
-        if config.jobs.is_empty() && arguments.drain {
+        if config.jobs.is_empty() && config.schedules.is_empty() && arguments.drain {
             context.output.note("no job type is declared, so this worker could not run any job");
             return anyhow::Ok("drained");
         }
@@ -129,6 +129,10 @@ fn worker(
     worker = worker.retention(settings.retention()).dead_letter_retention(settings.dead_letter_retention());
     for slots in &arguments.queues {
         worker = worker.queue_with_limit(&slots.queue, slots.slots.unwrap_or(u32::MAX));
+    }
+    worker = worker.schedule_source(ScheduleSource::Config);
+    for schedule in config.schedules() {
+        worker = worker.schedule(schedule);
     }
     let supervisor = SupervisorProgram::this_program()?;
     let own_variables = context.variables_for_commands()?;

@@ -108,6 +108,10 @@ fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
     ];
     let mut env = spec.env.clone();
     env.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    if let (Some(schedule), Some(due_at)) = (attempt.schedule(), attempt.due_at()) {
+        env.insert("LONGSHORE_SCHEDULE".to_owned(), schedule);
+        env.insert("LONGSHORE_DUE_AT".to_owned(), due_at.to_string());
+    }
     Order {
         run: spec.run.clone(),
         env,

@@ -6,9 +6,9 @@ pub mod ticks;
 use std::sync::Arc;
 
 use longshore_core::{
-    AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, JobData, JobId, Missed, Overlap, PlannedTick,
-    ScheduleChange, ScheduleDefinition, ScheduleRecord, ScheduleSource, ScheduledJob, Schedules, SchedulesRequest,
-    SettleSchedules, SettledSchedules, Tick, TickOutcome, TicksRequest, Timestamp, Timing,
+    AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, JobData, JobId, Overlap, PlannedTick, ScheduleChange,
+    ScheduleDefinition, ScheduleRecord, ScheduleSource, ScheduledJob, Schedules, SchedulesRequest, SettleSchedules,
+    SettledSchedules, Tick, TickOutcome, TicksRequest, Timestamp, Timing,
 };
 
 use crate::EveryPlanner;
@@ -16,26 +16,9 @@ use crate::suite::{Harness, World};
 
 /// A schedule that makes a job every so many seconds.
 pub(super) fn every(name: &str, seconds: u64) -> ScheduleDefinition {
-    ScheduleDefinition {
-        name: name.to_owned(),
-        timing: Timing::Every { every_ms: seconds * 1000, time_zone: "UTC".to_owned() },
-        job: ScheduledJob {
-            job_type: "work".to_owned(),
-            job_data: JobData::default(),
-            queue: None,
-            priority: None,
-            max_retries: None,
-            timeout_ms: None,
-        },
-        missed: Missed::Latest,
-        catch_up_max: ScheduleDefinition::CATCH_UP_MAX,
-        catch_up_ms: 86_400_000,
-        late_after_ms: 60_000,
-        overlap: Overlap::Allow,
-        jitter_ms: 0,
-        expect_within_ms: None,
-        paused: false,
-    }
+    let timing = Timing::Every { every_ms: seconds * 1000, time_zone: "UTC".to_owned() };
+    let job = ScheduledJob::new("work", JobData::default());
+    ScheduleDefinition { overlap: Overlap::Allow, ..ScheduleDefinition::new(name, timing, job) }
 }
 
 pub(super) fn application(definitions: Vec<ScheduleDefinition>) -> ApplySchedules {
