@@ -43,25 +43,15 @@ impl<H: Harness> Run<H> {
     fn draw_definition(&mut self) -> ScheduleDefinition {
         let random = &mut self.random;
         let every_ms = 1000 * *draw::pick(random, &[1, 2, 5, 30]);
+        let name = *draw::pick(random, &NAMES);
+        let timing = Timing::Every { every_ms, time_zone: "UTC".to_owned() };
+        let mut job = ScheduledJob::new(*draw::pick(random, &draw::JOB_TYPES), draw::data(random));
+        job.queue = Some((*draw::pick(random, &draw::QUEUES)).to_owned());
         ScheduleDefinition {
-            name: (*draw::pick(random, &NAMES)).to_owned(),
-            timing: Timing::Every { every_ms, time_zone: "UTC".to_owned() },
-            job: ScheduledJob {
-                job_type: (*draw::pick(random, &draw::JOB_TYPES)).to_owned(),
-                job_data: draw::data(random),
-                queue: Some((*draw::pick(random, &draw::QUEUES)).to_owned()),
-                priority: None,
-                max_retries: None,
-                timeout_ms: None,
-            },
             missed: *draw::pick(random, &[Missed::Skip, Missed::Latest, Missed::Latest]),
-            catch_up_max: ScheduleDefinition::CATCH_UP_MAX,
-            catch_up_ms: 86_400_000,
-            late_after_ms: 60_000,
             overlap: *draw::pick(random, &[Overlap::Allow, Overlap::Skip, Overlap::After, Overlap::Replace]),
-            jitter_ms: 0,
-            expect_within_ms: None,
             paused: draw::is_lucky(random, 0.15),
+            ..ScheduleDefinition::new(name, timing, job)
         }
     }
 
