@@ -1,8 +1,8 @@
 use std::fmt::Debug;
 
 use longshore_core::{
-    Actioned, ClaimNumber, Claimed, Enqueued, Extended, Health, JobDetail, JobId, JobPage, LogPage, QueueStats,
-    Reclaimed, Recorded, Stats, WorkerRecord,
+    Actioned, AppliedSchedules, ClaimNumber, Claimed, Enqueued, Extended, Health, JobDetail, JobId, JobPage, LogPage,
+    QueueStats, Reclaimed, Recorded, ScheduleRecord, SettledSchedules, Stats, TickPage, WorkerRecord,
 };
 
 /// An answer that can be compared, once everything that the contract leaves open is removed.
@@ -24,6 +24,12 @@ impl Answer for Actioned {}
 impl Answer for Option<JobDetail> {}
 impl Answer for JobPage {}
 impl Answer for LogPage {}
+impl Answer for bool {}
+impl Answer for AppliedSchedules {}
+impl Answer for SettledSchedules {}
+impl Answer for Option<Vec<Option<JobId>>> {}
+impl Answer for Vec<ScheduleRecord> {}
+impl Answer for TickPage {}
 
 /// In which order the dead are found is open, and when to look again is the backend's own.
 impl Answer for Reclaimed {
