@@ -24,10 +24,14 @@ pub(crate) struct TickPruning {
 impl TickPruning {
     /// One bounded step. Returns whether old ticks may be left. Only reads where there are none.
     pub(crate) async fn step(&self, parts: &Parts, rows_max: u32) -> Result<bool, Fault> {
-        let session = parts.pool.session().await?;
         let (mut left, after) = (u64::from(rows_max), self.after().clone());
-        let (next, old) = find(&session, &after).await?;
+        // Its best plan depends on how many ticks there are.
+        let (next, old) = find(&*parts.pool.begin_reading().await?, &after).await?;
         *self.after() = next;
+        if old.is_empty() {
+            return Ok(false);
+        }
+        let session = parts.pool.session().await?;
         for (schedule, before) in old {
             let (before, limit) = (Instant(before), i64::try_from(left).unwrap_or(i64::MAX));
             let parameters: [Parameter<'_>; 3] =

@@ -24,7 +24,7 @@ macro_rules! hot {
 
 const CLAIM_TYPES: &str = "text, bigint, text[], bigint, text[], bigint[], text[], text[], integer[], bigint[]";
 
-const HOT: [HotStatement; 23] = [
+const HOT: [HotStatement; 22] = [
     HotStatement {
         types: CLAIM_TYPES,
         ..hot!("claim/claim_jobs", "", "'w1', 1, '{work,other}', 5, NULL, NULL, '{}', '{}', '{}', '{}'")
@@ -85,7 +85,6 @@ const HOT: [HotStatement; 23] = [
         "'{s1}', '{2026-01-01}', '{2027-01-01}', '{NULL}', '{1}'"
     ),
     hot!("schedules/select_last_completed", "text[], bigint", "'{s1,s2}', 100"),
-    hot!("schedules/select_old_ticks", "text, integer, bigint, bigint", "'', 5, 99, 99"),
 ];
 
 /// The tables whose size depends on how many jobs there are.
