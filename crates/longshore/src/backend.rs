@@ -8,13 +8,14 @@ pub use longshore_combined::{
     CombineError, CombinedStore, NamedDatabase, Numbering, Opener, Opening, UnreachableDatabase,
 };
 pub use longshore_core::{
-    Action, AddTicks, ApplySchedules, AttemptEnd, Backend, Budgets, ChangeSchedule, ClaimRequest, Claimed, Clock,
-    Console, DeadRows, DueSchedule, EnqueueStream, Extended, Filter, Filtered, Health, Heartbeat, Held, HeldClaims,
-    HeldSnapshot, Hint, IdRange, Inbox, Interest, JobKeeper, JobPage, JobPageRequest, LeaseVerdict, LeaseWatch,
-    LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest, Maintained, Maintenance, MinuteStats, Overdue, PageCursor,
-    PlanTicks, PlannedTick, QueueChange, QueueLimit, QueueScope, QueueStats, Reclaimed, Record, Recorded, Registration,
-    Report, RequestId, RunningJob, ScheduleChange, Schedules, SchedulesRequest, Selection, ServerHealth, SessionLost,
-    SettleSchedules, SettledSchedules, SettledTick, StartedAttempt, Stats, Store, StoreFuture, StuckCause, StuckJob,
-    Suspects, SystemClock, TickPlan, TimeBounds, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, Wakeups,
-    WorkerRecord, WorkerSession, decide, is_want_of_files, next_of,
+    Action, AddTicks, ApplySchedules, AttemptEnd, Backend, Budgets, ChangeSchedule, CheckpointRow, ClaimRequest,
+    Claimed, Clock, Console, DeadRows, DueSchedule, EnqueueStream, Extended, Filter, Filtered, Health, Heartbeat, Held,
+    HeldClaims, HeldSnapshot, Hint, IdRange, Inbox, Interest, JobKeeper, JobPage, JobPageRequest, LeaseVerdict,
+    LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest, Maintained, Maintenance, MinuteStats,
+    NewCheckpoint, Overdue, PageCursor, PlanTicks, PlannedTick, QueueChange, QueueLimit, QueueScope, QueueStats,
+    Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, ScheduleChange, Schedules,
+    SchedulesRequest, Selection, ServerHealth, SessionLost, SettleSchedules, SettledSchedules, SettledTick,
+    StartedAttempt, Stats, StepName, Store, StoreFuture, StuckCause, StuckJob, Suspects, SystemClock, TickPlan,
+    TimeBounds, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerRecord,
+    WorkerSession, decide, is_want_of_files, next_of,
 };
