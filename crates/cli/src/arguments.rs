@@ -7,6 +7,7 @@ mod jobs;
 mod migrate;
 mod moving;
 mod queues;
+mod schedules;
 mod value;
 mod word;
 mod work;
@@ -27,6 +28,7 @@ pub(crate) use self::jobs::{
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
 pub(crate) use self::moving::MoveArguments;
 pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
+pub(crate) use self::schedules::{AddArguments, SchedulesArguments, SchedulesCommand, TicksArguments};
 pub(crate) use self::value::{CONCURRENCY_MAX, QueueSlots};
 pub(crate) use self::work::WorkArguments;
 
@@ -128,6 +130,15 @@ pub(crate) enum Command {
         after_help = "Example: longshore queues pause mail"
     )]
     Queues(QueuesArguments),
+
+    /// Run jobs at times, and show what became of each tick
+    #[command(
+        long_about = "Run jobs at times, and show what became of each tick\n\nSchedules are declared under \
+            [schedules.NAME] in the configuration file, in the code of a worker, or added here. Every worker on the \
+            database makes their jobs. Without a subcommand, lists them.",
+        after_help = "Example: longshore schedules next nightly"
+    )]
+    Schedules(SchedulesArguments),
 
     /// Show a summary on one screen
     #[command(

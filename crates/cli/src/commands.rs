@@ -11,6 +11,7 @@ pub(crate) mod migrate;
 pub(crate) mod moving;
 pub(crate) mod queues;
 pub(crate) mod reference;
+pub(crate) mod schedules;
 pub(crate) mod status;
 pub(crate) mod top;
 pub(crate) mod work;

@@ -49,6 +49,8 @@ pub(crate) enum Names {
     Type,
     /// A list of job types, separated by commas.
     TypeList,
+    /// A schedule.
+    Schedule,
 }
 
 /// Completes an argument with names from the configuration and the database.
@@ -59,7 +61,7 @@ pub(crate) fn completer(names: Names) -> ArgValueCompleter {
 fn complete(names: Names, current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(current) = current.to_str() else { return Vec::new() };
     let (before, last, is_list) = match names {
-        Names::Queue | Names::Type => ("", current, false),
+        Names::Queue | Names::Type | Names::Schedule => ("", current, false),
         Names::QueueList | Names::TypeList => {
             let at = last_comma(current);
             (&current[..at], &current[at..], true)
@@ -110,6 +112,7 @@ pub(crate) fn declared(context: &Context, names: Names) -> Result<BTreeSet<Strin
     Ok(match names {
         Names::Queue | Names::QueueList => config.jobs.keys().map(queue).collect(),
         Names::Type | Names::TypeList => config.jobs.keys().cloned().collect(),
+        Names::Schedule => config.schedules.keys().cloned().collect(),
     })
 }
 
@@ -117,6 +120,9 @@ pub(crate) fn declared(context: &Context, names: Names) -> Result<BTreeSet<Strin
 pub(crate) async fn stored(database: &Database, names: Names) -> anyhow::Result<Vec<String>> {
     if matches!(names, Names::Queue | Names::QueueList) {
         return Ok(database.stats(0).await?.queues.into_iter().map(|queue| queue.queue).collect());
+    }
+    if names == Names::Schedule {
+        return Ok(database.queue().schedules().list().await?.into_iter().map(|record| record.name).collect());
     }
     let health = database.health().await?;
     let waiting = health.backlog.into_iter().filter(|backlog| backlog.has_valid_names).map(|backlog| backlog.job_type);

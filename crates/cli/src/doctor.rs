@@ -1,4 +1,5 @@
 pub(crate) mod programs;
+mod schedules;
 mod server;
 mod several;
 

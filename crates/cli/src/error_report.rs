@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use clap::error::ErrorKind;
 use longshore::WorkerError;
+use longshore::schedule::ScheduleError;
 use longshore_combined::CombineError;
 use longshore_core::{Actioned, OutsideCause, StoreError, is_want_of_files};
 use longshore_migrate::target::TargetError;
@@ -72,6 +73,9 @@ impl ErrorReport {
         }
         if let Some(error) = error.downcast_ref::<StoreError>() {
             return Self::of_store(error);
+        }
+        if let Some(error) = error.downcast_ref::<ScheduleError>() {
+            return Self::of_schedule(error);
         }
         if let Some(error) = error.downcast_ref::<MoveError>() {
             return Self::of_move(error);
@@ -238,12 +242,29 @@ impl ErrorReport {
     fn of_worker(error: &WorkerError) -> Self {
         match error {
             WorkerError::Store(error) => Self::of_store(error),
+            WorkerError::Schedule(error) => Self::of_schedule(error),
             WorkerError::NothingHandled => {
                 let message = "no job type is declared, so this worker could never run a job";
                 let hint = "declare [jobs.NAME] with run = [\"PROGRAM\"], serve = [\"PROGRAM\"] or post = \"URL\" in longshore.toml";
                 Self::new(Exit::Usage, "no_job_types", &message).hint(hint)
             }
             _ => Self::new(Exit::Failed, "worker_failed", error),
+        }
+    }
+
+    fn of_schedule(error: &ScheduleError) -> Self {
+        match error {
+            ScheduleError::Store(error) => Self::of_store(error),
+            ScheduleError::NotFound { .. } => {
+                Self::new(Exit::Failed, "no_such_schedule", error).hint("list them with \"longshore schedules list\"")
+            }
+            ScheduleError::Twice { .. } => Self::new(Exit::Failed, "tick_exists", error).hint("run the command again"),
+            ScheduleError::NotUnderstood { .. } => Self::new(Exit::Failed, "schedule_not_understood", error)
+                .hint("use the version that wrote it, or add the schedule again"),
+            ScheduleError::TooManyTicks { .. } | ScheduleError::Span => {
+                Self::new(Exit::Usage, "invalid_span", error).hint("see \"longshore schedules backfill --help\"")
+            }
+            _ => Self::new(Exit::Usage, "invalid_schedule", error).hint("see \"longshore schedules add --help\""),
         }
     }
 

@@ -11,6 +11,7 @@ mod members;
 mod merge;
 mod numbering;
 mod pace;
+mod schedules;
 mod store;
 mod workers;
 

@@ -47,6 +47,14 @@ impl Harness for Both {
         self.databases[0].refuse(id, moves);
     }
 
+    fn refuse_type(&self, job_type: &str) {
+        self.databases[0].refuse_type(job_type, "a constraint of the application");
+    }
+
+    fn write_newer_definition(&self, schedule: &str) {
+        self.databases[0].spoil_definition(schedule);
+    }
+
     fn kill(&self, store: CombinedStore) {
         let name = &store.databases()[0].0;
         let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);

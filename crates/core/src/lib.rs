@@ -48,13 +48,15 @@ pub use moving::checksum::Checksum;
 pub use moving::job::MovedJob;
 pub use moving::state::{Fence, MovePhase, MoveState};
 pub use moving::{MoveChange, MovedJobsRequest, MovedPart, MovedSettings, Moving};
+pub use schedule::addition::TickAddition;
 pub use schedule::definition::{Missed, Overlap, ScheduleDefinition, ScheduleSource, ScheduledJob, Timing};
 pub use schedule::plan::{DueSchedule, PlanTicks, PlannedTick, TickPlan};
-pub use schedule::record::ScheduleRecord;
-pub use schedule::tick::{Tick, TickKind, TickOutcome, TickPage};
+pub use schedule::record::{ScheduleRecord, TicksOfRecord};
+pub use schedule::row::{ScheduleFit, ScheduleRow, Settling};
+pub use schedule::tick::{Tick, TickKind, TickOutcome, TickPage, TickRetention, UnknownScheduleWord};
 pub use schedule::{
-    AddTicks, AppliedSchedules, ApplySchedules, ScheduleChange, Schedules, SchedulesRequest, SettleSchedules,
-    SettledSchedules, SettledTick, TicksRequest,
+    AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ScheduleChange, Schedules, SchedulesRequest,
+    SettleSchedules, SettledSchedules, SettledTick, TicksRequest,
 };
 pub use store::console::{
     Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,

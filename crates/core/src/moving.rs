@@ -4,7 +4,9 @@ pub(crate) mod state;
 
 use std::collections::BTreeMap;
 
-use crate::{Console, JobId, MinuteStats, MoveState, MovedJob, Store, StoreFuture, Timestamp, TypeSettings};
+use crate::{
+    Console, JobId, MinuteStats, MoveState, MovedJob, ScheduleRow, Store, StoreFuture, Tick, Timestamp, TypeSettings,
+};
 
 /// A database that jobs can be moved out of, or into, while other processes use it.
 ///
@@ -87,4 +89,9 @@ pub struct MovedSettings {
     pub queues: BTreeMap<String, Option<Timestamp>>,
     /// What ended in each minute, by minute and queue.
     pub minutes: Vec<MinuteStats>,
+    /// The schedules, by name.
+    pub schedules: Vec<ScheduleRow>,
+    /// The newest [`TickRetention::MOVED`](crate::TickRetention::MOVED) ticks of each schedule, also of those that were
+    /// removed: by schedule, newest first.
+    pub ticks: Vec<Tick>,
 }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use crate::{
     ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease, Limits,
-    LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, StepName, StoreError, Timestamp, TypeSettings, ValidJob,
-    ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, Schedules, StepName, StoreError, Timestamp, TypeSettings,
+    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use job_stream::Checked;
 
@@ -155,10 +155,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn wakeups(&self, interest: Interest) -> Box<dyn Wakeups>;
 }
 
-/// A database that holds jobs: both traits of a backend.
-pub trait Backend: Store + Console {}
+/// A database that holds jobs: the traits of a backend that everybody uses.
+pub trait Backend: Store + Console + Schedules {}
 
-impl<T: Store + Console> Backend for T {}
+impl<T: Store + Console + Schedules> Backend for T {}
 
 /// Receives leases of jobs that were created with one. When it is dropped, the leases that were not taken are returned;
 /// the attempts are not counted.

@@ -1,5 +1,5 @@
-//! For those who look below a [`Queue`](crate::Queue) or write a backend: the two traits of a store, [`Store`] and
-//! [`Console`], with the types of their calls.
+//! For those who look below a [`Queue`](crate::Queue) or write a backend: the traits of a store, [`Store`],
+//! [`Console`] and [`Schedules`], with the types of their calls.
 //!
 //! An application reaches them by [`Queue::backend`](crate::Queue::backend), for pages of jobs, statistics and health.
 
@@ -8,12 +8,14 @@ pub use longshore_combined::{
     CombineError, CombinedStore, NamedDatabase, Numbering, Opener, Opening, UnreachableDatabase,
 };
 pub use longshore_core::{
-    Action, AttemptEnd, Backend, Budgets, CheckpointRow, ClaimRequest, Claimed, Clock, Console, DeadRows,
-    EnqueueStream, Extended, Filter, Filtered, Health, Heartbeat, Held, HeldClaims, HeldSnapshot, Hint, IdRange, Inbox,
-    Interest, JobKeeper, JobPage, JobPageRequest, LeaseVerdict, LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage,
-    LogRequest, Maintained, Maintenance, MinuteStats, NewCheckpoint, Overdue, PageCursor, QueueChange, QueueLimit,
-    QueueScope, QueueStats, Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, Selection,
-    ServerHealth, SessionLost, StartedAttempt, Stats, StepName, Store, StoreFuture, StuckCause, StuckJob, Suspects,
-    SystemClock, TimeBounds, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerRecord,
+    Action, AddTicks, ApplySchedules, AttemptEnd, Backend, Budgets, ChangeSchedule, CheckpointRow, ClaimRequest,
+    Claimed, Clock, Console, DeadRows, DueSchedule, EnqueueStream, Extended, Filter, Filtered, Health, Heartbeat, Held,
+    HeldClaims, HeldSnapshot, Hint, IdRange, Inbox, Interest, JobKeeper, JobPage, JobPageRequest, LeaseVerdict,
+    LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest, Maintained, Maintenance, MinuteStats,
+    NewCheckpoint, Overdue, PageCursor, PlanTicks, PlannedTick, QueueChange, QueueLimit, QueueScope, QueueStats,
+    Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, ScheduleChange, Schedules,
+    SchedulesRequest, Selection, ServerHealth, SessionLost, SettleSchedules, SettledSchedules, SettledTick,
+    StartedAttempt, Stats, StepName, Store, StoreFuture, StuckCause, StuckJob, Suspects, SystemClock, TickPlan,
+    TimeBounds, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerRecord,
     WorkerSession, decide, is_want_of_files, next_of,
 };

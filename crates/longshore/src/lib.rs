@@ -33,12 +33,12 @@
 //! | open a database and enqueue | [`Queue`], [`Payload`] with `#[derive(`[`Job`](derive@Job)`)]`, [`NewJob`], [`Priority`], [`RetryPolicy`] |
 //! | handle jobs | [`Worker`], [`CurrentAttempt`], [`State`], [`Done`] |
 //! | fail | [`HandlerError`], [`FailureType`] |
+//! | run jobs at times | [`Schedule`], [`Queue::schedules`] |
 //! | read what became of a job | [`Queue::job`], [`Queue::wait`], [`Status`] |
 //!
 //! The guide is `docs/handlers.md`: retries, uniqueness, transactions, testing, shutdown, deployment. The modules hold
-//! the rest: [`job`], [`handler`], [`mod@error`], [`testing`], [`command`], [`declared`],
-//! [`sqlite`], and [`backend`] for what is
-//! below a queue.
+//! the rest: [`job`], [`handler`], [`mod@error`], [`testing`], [`command`], [`declared`], [`schedule`],
+//! [`sqlite`], and [`backend`] for what is below a queue.
 //!
 //! # Features
 //!
@@ -63,6 +63,7 @@ pub mod program;
 pub mod push;
 mod queue;
 mod runtime;
+pub mod schedule;
 #[cfg(feature = "sqlite")]
 pub mod sql;
 #[cfg(feature = "sqlite")]
@@ -78,6 +79,7 @@ pub use job::{NewJob, Priority, RetryPolicy, Status};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use queue::Databases;
 pub use queue::Queue;
+pub use schedule::Schedule;
 pub use worker::Worker;
 
 /// Implements [`Payload`] for a type: everything about its jobs in one place.

@@ -15,6 +15,7 @@ mod upkeep;
 mod watched;
 mod worker_run;
 
+pub(crate) use registration::host;
 #[cfg(unix)]
 pub use signals::stop_signals;
 
@@ -22,16 +23,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, LogLimits, Retention, StoreError, SystemClock};
+use longshore_core::{Clock, Limits, LogLimits, Retention, ScheduleSource, StoreError, SystemClock};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use crate::Queue;
 use crate::handler::current_attempt::{AttemptOrigin, PendingReports};
 use crate::handler::state::Stateless;
 use crate::runtime::blocking_threads::BlockingThreads;
+use crate::schedule::ScheduleError;
+use crate::{Queue, Schedule};
 use registry::Registry;
 use suspects::gate::Gate;
+use upkeep::scheduler::CodeSchedules;
 use worker_run::{Settings, Until, WorkerRun};
 
 /// Runs the jobs of a queue: add handlers, then run it.
@@ -66,6 +69,8 @@ pub struct Worker<S = Stateless> {
     log_limits: LogLimits,
     clock: Arc<dyn Clock>,
     gate: Arc<Gate>,
+    schedules: Vec<Schedule>,
+    schedule_source: ScheduleSource,
     /// [`Stateless`](crate::handler::Stateless) or a [`State`](crate::State).
     state: S,
 }
@@ -85,7 +90,7 @@ pub enum WorkerError {
     /// The store failed for a cause that does not pass. Running handlers had their grace period.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No handler was given, so the worker could never run a job.
+    /// No handler and no schedule was given, so the worker could never do anything.
     #[error("the worker has no handler: add one with handle, handle_blocking or handler")]
     NothingHandled,
     /// Two handlers were given for one type.
@@ -94,6 +99,9 @@ pub enum WorkerError {
         /// The type.
         job_type: String,
     },
+    /// A schedule is not valid. Nothing was claimed.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// A policy was set for a type without a handler, so it would have no effect.
     #[error(
         "a policy was set for {job_type:?}, which had no handler then: check the name, and set it after the handler"
@@ -142,6 +150,8 @@ impl Worker {
             log_limits: LogLimits::default(),
             clock: Arc::new(SystemClock::new()),
             gate: Gate::of_process(),
+            schedules: Vec::new(),
+            schedule_source: ScheduleSource::Code,
             state: Stateless,
         }
     }
@@ -161,7 +171,8 @@ impl<S> Worker<S> {
         if Handle::try_current().is_err() {
             return Err(WorkerError::NoRuntime);
         }
-        if self.registry.entries().next().is_none() {
+        let schedules = CodeSchedules::new(&self.schedules, self.schedule_source)?;
+        if self.registry.entries().next().is_none() && self.schedules.is_empty() {
             return Err(WorkerError::NothingHandled);
         }
         let origin = AttemptOrigin {
@@ -174,7 +185,10 @@ impl<S> Worker<S> {
             pending_reports: PendingReports::default(),
             probed: None,
         };
-        Ok(Arc::new(WorkerRun::new(self.queue, self.registry, self.settings, self.clock, origin, self.gate, until)))
+        let Self { queue, registry, settings, clock, gate, .. } = self;
+        let mut run = WorkerRun::new(queue, registry, settings, clock, origin, gate, until);
+        run.schedules = schedules;
+        Ok(Arc::new(run))
     }
 }
 

@@ -49,7 +49,7 @@ fn every_public_method_of_a_queue_a_worker_and_an_attempt_has_an_example() {
 }
 
 #[test]
-fn the_front_page_shows_twelve_types() {
+fn the_front_page_shows_thirteen_types() {
     let source = source("lib.rs");
     let mut shown: Vec<&str> = Vec::new();
     let mut above = "";
@@ -72,6 +72,7 @@ fn the_front_page_shows_twelve_types() {
         "Priority",
         "Queue",
         "RetryPolicy",
+        "Schedule",
         "State",
         "Status",
         "Worker",

@@ -32,6 +32,8 @@ mod refused;
 mod results;
 #[path = "worker/retention.rs"]
 mod retention;
+#[path = "worker/schedules.rs"]
+mod schedules;
 #[path = "worker/scheduling.rs"]
 mod scheduling;
 #[path = "worker/life/sessions.rs"]

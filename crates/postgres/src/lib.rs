@@ -10,6 +10,7 @@ mod jobs;
 pub mod migrations;
 mod moving;
 mod options;
+mod schedules;
 pub mod schema;
 mod session;
 mod store;

@@ -20,6 +20,7 @@ use longshore_core::QueueChange;
 use postgres_types::Type;
 
 use crate::jobs::claim::hints::Changes;
+use crate::schedules::tick_pruning::TickPruning;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::store::Parts;
@@ -39,6 +40,7 @@ pub(crate) struct Upkeep {
     stories: StoryWalk,
     names: NameWalk,
     strays: Strays,
+    ticks: TickPruning,
 }
 
 /// Pauses or resumes a queue.

@@ -122,6 +122,18 @@ impl Harness for Postgres {
         self.database.sql(&sql);
     }
 
+    fn refuse_type(&self, job_type: &str) {
+        self.database
+            .sql(&format!("ALTER TABLE longshore.job ADD CONSTRAINT refused CHECK (job_type <> '{job_type}')"));
+    }
+
+    fn write_newer_definition(&self, schedule: &str) {
+        self.database.sql(&format!(
+            "UPDATE longshore.schedule SET definition = overlay(definition PLACING '{{\"of_a_newer_version\":1,' FROM 1 FOR 1)
+             WHERE name = '{schedule}'"
+        ));
+    }
+
     fn kill(&self, store: PostgresStore) {
         let name = format!("{store:?}");
         let number =

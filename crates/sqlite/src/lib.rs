@@ -12,6 +12,7 @@ mod jobs;
 pub mod migrations;
 mod moving;
 mod options;
+mod schedules;
 pub mod schema;
 mod store;
 mod upkeep;

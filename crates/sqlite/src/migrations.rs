@@ -22,7 +22,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 8] = [
+const FILES: [[(&str, &str); 2]; 9] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
@@ -31,10 +31,11 @@ const FILES: [[(&str, &str); 2]; 8] = [
     pair!("006_bound_jobs_in_time"),
     pair!("007_settle_defaults_by_type"),
     pair!("008_add_checkpoints"),
+    pair!("009_keep_schedules"),
 ];
 
 /// The tables that these migrations create, for the fast check when a worker starts.
-pub(crate) const TABLES: [&str; 13] = [
+pub(crate) const TABLES: [&str; 15] = [
     "job_attempts",
     "job_checkpoints",
     "job_depths",
@@ -46,6 +47,8 @@ pub(crate) const TABLES: [&str; 13] = [
     "job_queue",
     "job_queues",
     "job_replaced",
+    "job_schedules",
+    "job_ticks",
     "job_type_settings",
     "job_workers",
 ];

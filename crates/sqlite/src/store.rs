@@ -28,6 +28,7 @@ use crate::jobs::overdue::{WaitingJob, end_waiting_in};
 use crate::jobs::type_settings::apply_settings;
 use crate::moving::fence::refusal_of;
 use crate::options::SqliteOptions;
+use crate::schedules::tick_pruning::TickPruning;
 use crate::schema;
 use crate::upkeep::audit::Audit;
 use crate::upkeep::duties::Duties;
@@ -64,6 +65,7 @@ pub(crate) struct Parts {
     told: Arc<ToldClaims>,
     pub(crate) audit: Audit,
     pub(crate) duties: Duties,
+    pub(crate) tick_pruning: TickPruning,
     hints: Arc<Hints>,
     inboxes: Inboxes,
 }
@@ -106,9 +108,22 @@ impl SqliteStore {
         )?;
         let (audit, duties) = (Audit::new(), Duties::new());
         let inboxes = Inboxes::default();
-        let told = Arc::default();
-        let parts =
-            Parts { options, context, writer, readers, liveness, reclaim, given, told, audit, duties, hints, inboxes };
+        let (told, tick_pruning) = (Arc::default(), TickPruning::default());
+        let parts = Parts {
+            options,
+            context,
+            writer,
+            readers,
+            liveness,
+            reclaim,
+            given,
+            told,
+            audit,
+            duties,
+            tick_pruning,
+            hints,
+            inboxes,
+        };
         Ok(Self { parts: Arc::new(parts) })
     }
 

@@ -13,6 +13,14 @@ use longshore_testkit::suite::{Harness, PlainInsert};
 use longshore_testkit::{FakeClock, RandomRun, moving_suite, store_suite};
 use tempfile::TempDir;
 
+/// The ledger of an application whose migrations add to our tables.
+const OF_APPLICATION: &str = "
+    CREATE TABLE IF NOT EXISTS schema_migrations (
+        id INTEGER PRIMARY KEY, migration_number INTEGER UNIQUE NOT NULL,
+        migration_name TEXT NOT NULL, applied_at TEXT DEFAULT (datetime('now')), rollback_at TEXT
+    );
+    INSERT INTO schema_migrations (migration_number, migration_name) VALUES (1, 'refuse') ON CONFLICT DO NOTHING;";
+
 /// A separate file, in a folder that is removed with it.
 struct Sqlite {
     folder: TempDir,
@@ -83,21 +91,31 @@ impl Harness for Sqlite {
     fn refuse(&self, id: JobId, moves: &[Status]) {
         let foreign = Connection::open(self.path()).expect("the database is there");
         let words = moves.iter().map(|status| format!("'{status}'")).collect::<Vec<_>>().join(", ");
-        let application = "CREATE TABLE IF NOT EXISTS schema_migrations (
-                               id INTEGER PRIMARY KEY, migration_number INTEGER UNIQUE NOT NULL,
-                               migration_name TEXT NOT NULL, applied_at TEXT DEFAULT (datetime('now')), rollback_at TEXT
-                           );
-                           INSERT INTO schema_migrations (migration_number, migration_name)
-                           VALUES (1, 'refuse') ON CONFLICT DO NOTHING;
-                           DROP INDEX IF EXISTS refused;";
         let index = format!(
             "CREATE INDEX refused ON job_queue (
                  CASE WHEN id = {id} AND status IN ({words}) THEN json('no JSON of ' || id) END
              )"
         );
         foreign
-            .execute_batch(&format!("BEGIN; {application} {index}; COMMIT"))
+            .execute_batch(&format!("BEGIN; {OF_APPLICATION} DROP INDEX IF EXISTS refused; {index}; COMMIT"))
             .expect("nobody holds the lock for long");
+    }
+
+    fn refuse_type(&self, job_type: &str) {
+        let foreign = Connection::open(self.path()).expect("the database is there");
+        let index = format!(
+            "CREATE INDEX refused_type ON job_queue (CASE WHEN job_type = '{job_type}' THEN json('no JSON') END)"
+        );
+        foreign
+            .execute_batch(&format!("BEGIN; {OF_APPLICATION} {index}; COMMIT"))
+            .expect("nobody holds the lock for long");
+    }
+
+    fn write_newer_definition(&self, schedule: &str) {
+        let foreign = Connection::open(self.path()).expect("the database is there");
+        let update =
+            "UPDATE job_schedules SET definition = json_set(definition, '$.of_a_newer_version', 1) WHERE name = ?1";
+        assert_eq!(foreign.execute(update, [schedule]).expect("nobody holds the lock for long"), 1);
     }
 
     /// Dropping a store returns nothing and drops the locks of its workers, like the end of a process.

@@ -2,6 +2,7 @@ mod console;
 mod journal;
 mod moving;
 mod plan;
+mod schedules;
 
 use std::fmt;
 use std::pin::Pin;

@@ -9,6 +9,7 @@ mod clock;
 mod fault;
 mod feed;
 mod memory;
+mod planner;
 mod random;
 pub mod suite;
 
@@ -17,4 +18,5 @@ pub use clock::FakeClock;
 pub use fault::{Fault, FaultPlan, FaultStore, Operation};
 pub use feed::{Line, feed};
 pub use memory::MemoryStore;
+pub use planner::EveryPlanner;
 pub use random::RandomRun;

@@ -4,6 +4,7 @@ mod health;
 mod jobs;
 mod moving;
 mod page;
+mod schedules;
 mod state;
 mod stats;
 mod waiting_facts;
@@ -95,6 +96,19 @@ impl MemoryStore {
     /// From now on refuses every move that would bring this job into one of these states, as a constraint can.
     pub fn refuse(&self, id: JobId, moves: &[Status]) {
         self.with(|state, _| state.refused.insert(id, moves.to_vec()));
+    }
+
+    /// From now on refuses the jobs of this type that schedules make, as a constraint can, with this message.
+    pub fn refuse_type(&self, job_type: &str, message: &str) {
+        self.with(|state, _| state.refused_types.insert(job_type.to_owned(), message.to_owned()));
+    }
+
+    /// Makes the definition of a schedule one that a newer version has written.
+    pub fn spoil_definition(&self, name: &str) {
+        self.with(|state, _| {
+            let row = state.calendar.rows.get_mut(name).expect("there is a schedule of this name");
+            row.definition = row.definition.replacen('{', r#"{"of_a_newer_version":1,"#, 1);
+        });
     }
 
     /// Inserts a job as another program does with plain SQL.

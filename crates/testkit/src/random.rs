@@ -9,6 +9,7 @@ mod operate;
 mod pair;
 mod produce;
 mod run;
+mod schedule;
 mod trail;
 mod work;
 

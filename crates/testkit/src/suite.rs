@@ -10,15 +10,19 @@ mod living;
 mod operating;
 mod producing;
 mod running;
+mod scheduling;
 mod world;
 
-use longshore_core::{Console, JobId, Limits, Status, Store, WorkerId};
+use longshore_core::{Backend, JobId, Limits, Status, WorkerId};
 
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
 pub use living::{cadence, lapse, lease, reclaim, session};
-pub use operating::{edit, explain, health, id_range, maintain, move_by_hand, moving, page, queue, stats};
+pub use operating::{
+    edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moving, page, queue, stats,
+};
 pub use producing::{due, duplicate, enqueue, family, settings, unique};
 pub use running::{cancel, checkpoint, history, log, outcome, overdue, retry};
+pub use scheduling::{schedule_changes, schedules, settle, ticks};
 
 use crate::FakeClock;
 use world::{Process, World, ids};
@@ -41,7 +45,7 @@ pub struct PlainInsert {
 /// Creates databases of a backend, and processes on them.
 pub trait Harness: Sized + Send + Sync + 'static {
     /// The store.
-    type Store: Store + Console;
+    type Store: Backend;
 
     /// Creates an empty database with the queue's schema, used by nobody else.
     fn create(clock: FakeClock, limits: Limits) -> Self;
@@ -70,6 +74,12 @@ pub trait Harness: Sized + Send + Sync + 'static {
 
     /// Makes the database refuse to bring this job into any of these states, as a constraint of the application can.
     fn refuse(&self, id: JobId, moves: &[Status]);
+
+    /// Makes the database refuse new jobs of this type, as a constraint of the application can.
+    fn refuse_type(&self, job_type: &str);
+
+    /// Adds a field to the stored definition of a schedule that no program of this version knows.
+    fn write_newer_definition(&self, schedule: &str);
 
     /// Ends that process like `kill -9`: nothing is returned, and its workers are dead.
     fn kill(&self, store: Self::Store);

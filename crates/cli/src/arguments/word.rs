@@ -6,7 +6,9 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
-use longshore_core::{DeadLetterCode, FailureType, OnDuplicate, Priority, Status, UniqueWhile};
+use longshore_core::{
+    DeadLetterCode, FailureType, Missed, OnDuplicate, Overlap, Priority, Status, TickOutcome, UniqueWhile,
+};
 
 use crate::suggestion::closest;
 
@@ -41,6 +43,24 @@ impl Word for FailureType {
 }
 
 impl Word for DeadLetterCode {
+    fn words() -> Vec<&'static str> {
+        Self::ALL.map(Self::as_str).into()
+    }
+}
+
+impl Word for TickOutcome {
+    fn words() -> Vec<&'static str> {
+        Self::ALL.map(Self::as_str).into()
+    }
+}
+
+impl Word for Missed {
+    fn words() -> Vec<&'static str> {
+        Self::ALL.map(Self::as_str).into()
+    }
+}
+
+impl Word for Overlap {
     fn words() -> Vec<&'static str> {
         Self::ALL.map(Self::as_str).into()
     }

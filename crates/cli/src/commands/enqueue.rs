@@ -13,7 +13,7 @@ use crate::settings::config::Config;
 mod batch;
 mod batch_lines;
 mod misspelt;
-pub(super) mod payload;
+pub(crate) mod payload;
 
 /// Enqueues one job or a batch. Reads and checks all input before it opens the database.
 pub(crate) fn run(context: &Context, arguments: EnqueueArguments) -> anyhow::Result<Exit> {

@@ -3,7 +3,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use longshore::Worker;
-use longshore_core::Filter;
+use longshore_core::{Filter, ScheduleSource};
 use serde::Serialize;
 
 mod handlers;
@@ -44,7 +44,7 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
     let ended = runtime.block_on(async {
         // The schema comes before the handlers: if it is not supported, nothing else matters.
         let database = Database::open(context, prepare).await?;
-        if config.jobs.is_empty() && arguments.drain {
+        if config.jobs.is_empty() && config.schedules.is_empty() && arguments.drain {
             context.output.note("no job type is declared, so this worker could not run any job");
             return anyhow::Ok("drained");
         }
@@ -57,6 +57,12 @@ fn run(context: &Context, arguments: &WorkArguments, prepare: Prepare) -> anyhow
             if config.worker.retention.is_none() || config.worker.dead_letter_retention.is_none() {
                 tracing::info!(target: WORKER, "{}", config.worker.retention_words());
             }
+        }
+        if !config.schedules.is_empty() {
+            let names: Vec<&str> = config.schedules.keys().map(String::as_str).take(NAMED_MAX).collect();
+            let more = config.schedules.len() - names.len();
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            tracing::info!(target: WORKER, "making the jobs of schedules: {}{more}", names.join(", "));
         }
         warn_of_unused_queues(&database, &config, arguments).await;
         let mine = Filter::all().job_types(config.jobs.keys().cloned());
@@ -97,6 +103,8 @@ fn watch(context: &Context, database: Database, mine: Filter, counts: Arc<WorkCo
     tokio::spawn(waiting::watch(database, mine, counts, waiting, telling));
 }
 
+/// How many schedules are named at the start.
+const NAMED_MAX: usize = 10;
 /// The number of files that a worker with one running program opens beyond those inherited at start: the runtime's, the
 /// database's and the program's pipes. With fewer it could never run a job, and the runtime would panic.
 const WORKER_FILES: usize = 23;
@@ -129,6 +137,10 @@ fn worker(
     worker = worker.retention(settings.retention()).dead_letter_retention(settings.dead_letter_retention());
     for slots in &arguments.queues {
         worker = worker.queue_with_limit(&slots.queue, slots.slots.unwrap_or(u32::MAX));
+    }
+    worker = worker.schedule_source(ScheduleSource::Config);
+    for schedule in config.schedules() {
+        worker = worker.schedule(schedule);
     }
     for (job_type, handler) in handlers::all(context, config)? {
         worker = worker.handler(job_type, handler);

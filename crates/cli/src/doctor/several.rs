@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use longshore_core::{Health, QueueStats, Status, Timestamp};
 
-use super::{Finding, judge};
+use super::{Finding, judge, schedules};
 use crate::database::{Database, Unreachable};
 use crate::output::quoted::argument;
 use crate::output::table::count_jobs;
@@ -14,7 +14,9 @@ pub(crate) async fn examine(
 ) -> anyhow::Result<(Vec<Finding>, Timestamp)> {
     let Some(combined) = database.combined() else {
         let health = database.health().await?;
-        return Ok((judge(&health, configured), health.now));
+        let mut findings = judge(&health, configured);
+        findings.extend(schedules::examine(database).await?);
+        return Ok((findings, health.now));
     };
     // All of them at once, which also finds the ones that do not answer.
     let all = database.health().await?;
@@ -29,6 +31,8 @@ pub(crate) async fn examine(
         findings.extend(own.map(|it| Finding { message: format!("database {name}: {}", it.message), ..it }));
         findings.extend(misplaced(&name, &health, |queue| combined.database_for(queue).to_string()));
     }
+    // While none of them answers, nothing is known about schedules.
+    findings.extend(schedules::examine(database).await.unwrap_or_default());
     Ok((findings, all.now))
 }
 

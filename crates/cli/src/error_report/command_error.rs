@@ -120,6 +120,14 @@ pub(crate) enum CommandError {
     /// The job is invalid.
     #[error(transparent)]
     Job(#[from] InvalidJob),
+    /// There is no schedule of this name.
+    #[error("there is no schedule {name:?}{}", similar.as_ref().map(|similar| format!("; did you mean {similar}?")).unwrap_or_default())]
+    NoSuchSchedule {
+        /// The name.
+        name: String,
+        /// A schedule with a similar name.
+        similar: Option<String>,
+    },
     /// A line of a batch is invalid. No job was enqueued.
     #[error("{input}, line {line}: {problem}")]
     Line {
@@ -226,9 +234,11 @@ impl CommandError {
             | Self::Line { .. }
             | Self::NeedsTerminal
             | Self::Job(_) => Exit::Usage,
-            Self::Untold { .. } | Self::NoSuchJob { .. } | Self::NotADeadLetter { .. } | Self::NotMoved { .. } => {
-                Exit::Failed
-            }
+            Self::Untold { .. }
+            | Self::NoSuchJob { .. }
+            | Self::NoSuchSchedule { .. }
+            | Self::NotADeadLetter { .. }
+            | Self::NotMoved { .. } => Exit::Failed,
             Self::Unconfirmed { .. } => Exit::Refused,
         }
     }
@@ -248,6 +258,7 @@ impl CommandError {
             }
             Self::Line { .. } => "invalid_line",
             Self::NoSuchJob { .. } => "no_such_job",
+            Self::NoSuchSchedule { .. } => "no_such_schedule",
             Self::NotADeadLetter { .. } => "not_a_dead_letter",
             Self::NotMoved { .. } => "not_moved",
             Self::Unconfirmed { .. } => "not_confirmed",
@@ -288,6 +299,7 @@ impl CommandError {
             Self::PayloadTooLong { .. } => "store the data elsewhere and enqueue a reference to it",
             Self::Job(_) => "see \"longshore enqueue --help\"",
             Self::Line { .. } => "no job was enqueued; correct that line and enqueue the whole file again",
+            Self::NoSuchSchedule { .. } => "list them with \"longshore schedules list\"",
             Self::NoSuchJob { .. } => "list the jobs with \"longshore jobs list\"",
             Self::NotADeadLetter { .. } => "\"longshore jobs\" works on jobs in any state",
             Self::NotMoved { actioned, .. } if actioned.touched == 0 => {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use humantime::format_duration;
+use longshore::Schedule;
 use longshore::declared::DeclaredJob;
 use longshore_core::{DurationWord, JobData, NewJob, Retention, deserialize_duration, parse_duration};
 use serde::{Deserialize, Deserializer, de};
@@ -12,6 +13,7 @@ use toml::Spanned;
 use crate::arguments::Durability;
 use crate::error_report::command_error::CommandError;
 use crate::settings::databases::DatabaseConfig;
+use crate::settings::schedules::{ScheduleConfig, ScheduleMistake};
 
 /// The configuration file. Unknown keys are an error, so that a misspelt `timeuot` is noticed. Relative paths are
 /// relative to the working directory, as everywhere on the command line.
@@ -29,6 +31,9 @@ pub(crate) struct Config {
     /// The line of each job type.
     #[serde(skip)]
     pub(crate) lines: BTreeMap<String, usize>,
+    /// Schedules, each with its job.
+    #[serde(default)]
+    pub(crate) schedules: BTreeMap<String, Spanned<ScheduleConfig>>,
     /// Migrations.
     #[serde(default)]
     pub(crate) migrate: MigrateConfig,
@@ -157,7 +162,26 @@ impl Config {
                 return Err(Self::problem(path, line_of(text.as_bytes(), database.span().start), &problem));
             }
         }
+        for (name, schedule) in &config.schedules {
+            if let Err(mistake) = config.schedule(name, schedule.get_ref()) {
+                let line = line_of(text.as_bytes(), schedule.span().start);
+                let line = mistake.setting.map_or(line, |key| line_of_key(text, line, key));
+                return Err(Self::problem(path, line, &mistake.problem));
+            }
+        }
         Ok(config)
+    }
+
+    /// The schedules, with the defaults of their jobs from `[jobs.NAME]`. They were checked when the file was read.
+    pub(crate) fn schedules(&self) -> Vec<Schedule> {
+        let checked = |(name, schedule): (&String, &Spanned<ScheduleConfig>)| {
+            self.schedule(name, schedule.get_ref()).expect("it was checked when the file was read")
+        };
+        self.schedules.iter().map(checked).collect()
+    }
+
+    fn schedule(&self, name: &str, schedule: &ScheduleConfig) -> Result<Schedule, ScheduleMistake> {
+        schedule.schedule(name, self.new_job(&schedule.job))
     }
 
     fn problem(path: &Path, line: usize, problem: &str) -> CommandError {
@@ -171,6 +195,15 @@ impl Config {
             Some(declared) => declared.get_ref().new_job(job_type),
         }
     }
+}
+
+/// The line of a key in the table that begins at `line`, or that line if the key is not at the start of a line.
+fn line_of_key(text: &str, line: usize, key: &str) -> usize {
+    let is_key =
+        |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+    let table = text.lines().enumerate().skip(line - 1);
+    let mut table = table.take_while(|(at, text)| *at < line || !text.trim_start().starts_with('['));
+    table.find(|(_, text)| is_key(text)).map_or(line, |(at, _)| at + 1)
 }
 
 /// The line number of byte `at`; the first line is 1.
@@ -226,6 +259,61 @@ mod tests {
         let error = parse("[worker]\ndead_letter_retention = \"never\"").unwrap_err();
         assert!(error.starts_with("longshore.toml, line 2: \"never\" is not a duration"), "{error}");
         assert!(error.ends_with("or \"forever\""), "{error}");
+    }
+
+    #[test]
+    fn each_mistake_of_a_schedule_is_named_with_its_line() {
+        let good = "job = \"report\"\ncron = \"30 2 * * mon-fri\"\n";
+        let at = |line: usize, text: &str, words: &str| {
+            let error = parse(text).map(drop).expect_err(text);
+            assert!(error.starts_with(&format!("longshore.toml, line {line}: ")), "{text:?}: {error}");
+            assert!(error.contains(words), "{text:?}: {error}");
+        };
+        let with = |lines: &str| format!("\n[schedules.nightly]\n{good}{lines}\n");
+        assert_eq!(parse(&with("")).unwrap().schedules().len(), 1);
+        at(5, &with("time_zone = \"Europe/Berln\""), "did you mean Europe/Berlin?");
+        at(4, &with("").replace("30 2 * * mon-fri", "0 0 30 2 *"), "never matches");
+        at(4, &with("").replace("30 2 * * mon-fri", "61 * * * *"), "the cron expression \"61 * * * *\" is not valid");
+        at(2, &with("every = \"15m\""), "both cron and every");
+        at(2, "\n[schedules.nightly]\njob = \"report\"\n", "neither cron nor every");
+        at(4, "\n[schedules.nightly]\njob = \"report\"\nevery = \"500ms\"", "every must be from 1s to 10 years");
+        at(4, "\n[schedules.nightly]\njob = \"report\"\nevery = 15", "15 has no unit");
+        at(2, "\n[schedules.nightly]\ncron = \"@daily\"\n", "missing field \"job\"");
+        at(5, &with("catch_up_max = 101"), "catch_up_max must be from 1 to 100");
+        at(5, &with("catch_up_max = 0"), "catch_up_max must be from 1 to 100");
+        at(5, &with("jitter = \"2d\""), "jitter must be 1 day or less");
+        at(5, &with("late_after = \"soon\""), "\"soon\" is not a duration");
+        at(5, &with("expect_within = \"0s\""), "expect_within must be");
+        at(5, &with("missed = \"some\""), "some");
+        at(5, &with("overlap = \"queue\""), "queue");
+        at(5, &with("time_zome = \"UTC\""), "unknown field \"time_zome\"");
+        at(5, &with("timeout = \"0s\""), "timeout");
+        at(2, &with("").replace("\"report\"", "\"\""), "job type");
+        at(5, &with("data = nan"), "data");
+    }
+
+    #[test]
+    fn the_job_of_a_schedule_is_like_other_jobs_of_its_type() {
+        let text = r#"
+            [jobs.report]
+            run = ["true"]
+            queue = "slow"
+            max_retries = 7
+            timeout = "5m"
+            [schedules.nightly]
+            every = "15m"
+            time_zone = "Europe/Berlin"
+            job = "report"
+            data = { kind = "daily", at = 2026-05-04T12:30:00Z, n = [1, 2.5] }
+            priority = "high"
+            timeout = "1h"
+        "#;
+        let schedule = parse(text).unwrap().schedules().remove(0).definition().unwrap();
+        let job = schedule.job.to_job();
+        assert_eq!((job.queue.as_str(), job.max_retries, job.priority), ("slow", Some(7), Priority::HIGH));
+        assert_eq!(job.timeout, Some(Duration::from_secs(3600)));
+        assert_eq!(job.job_data.as_str(), r#"{"at":"2026-05-04T12:30:00Z","kind":"daily","n":[1,2.5]}"#);
+        assert_eq!(schedule.timing.time_zone(), "Europe/Berlin");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod migrate;
 mod moving;
 mod postgres;
 mod sandbox;
+mod schedules;
 mod several;
 #[cfg(target_os = "linux")]
 mod top;

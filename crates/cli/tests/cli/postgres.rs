@@ -142,6 +142,89 @@ fn the_life_of_a_job_is_the_same_as_on_sqlite() {
 }
 
 #[test]
+fn schedules_are_the_same_as_on_sqlite() {
+    let (sqlite, postgres) = (Site::on_sqlite(), Site::on_postgres());
+    let past = ["--from", "2025-03-28T00:00:00Z", "--to", "2025-04-02T00:00:00Z"];
+    let backfill = [&["schedules", "backfill", "nightly"], &past[..]].concat();
+    let nightly = ["schedules", "add", "nightly", "--cron", "30 2 * * mon-fri", "--type", "mail", "--time-zone"];
+    let commands: [(i32, &[&str]); 21] = [
+        (0, &[&nightly[..], &["Europe/Berlin"]].concat()),
+        (0, &[&nightly[..], &["Europe/Berlin"]].concat()),
+        (2, &[&nightly[..], &["Europe/Berln"]].concat()),
+        (0, &["schedules", "list"]),
+        (0, &["schedules", "show", "nightly"]),
+        (0, &["schedules", "next"]),
+        (0, &["schedules", "run", "nightly"]),
+        (0, &backfill),
+        (0, &backfill),
+        (0, &["schedules", "ticks", "nightly"]),
+        (0, &["schedules", "ticks", "nightly", "--outcome", "missed"]),
+        (0, &["schedules", "pause", "nightly", "--reason", "closed"]),
+        (3, &["doctor"]),
+        (0, &["schedules", "resume", "nightly"]),
+        (0, &["schedules", "check"]),
+        (0, &["work", "--drain"]),
+        (0, &["jobs", "list"]),
+        (0, &["schedules", "apply", "--prune", "--dry-run"]),
+        (0, &["schedules", "remove", "nightly"]),
+        (1, &["schedules", "show", "nightly"]),
+        (0, &["schedules", "ticks", "nightly"]),
+    ];
+    for (exit, command) in commands {
+        let run = |site: &Site| {
+            let ran = site.run(&[command, &["--json"]].concat());
+            assert!(!ran.stderr.contains("panicked"), "{command:?}: {ran:?}");
+            (ran.exit, shape(&ran.document()))
+        };
+        let (expected, found) = (run(&sqlite), run(&postgres));
+        assert_eq!(expected.0, exit, "{command:?} on SQLite: {}", expected.1);
+        assert_eq!(found, expected, "{command:?}");
+    }
+}
+
+#[test]
+fn schedulers_that_are_killed_leave_each_tick_with_its_one_job() {
+    let site = Site::on_postgres();
+    let beat = "every = \"1s\"\njob = \"mail\"\noverlap = \"allow\"\nmissed = \"all\"\n";
+    let schedules: String = (0..10).map(|number| format!("[schedules.beat{number}]\n{beat}")).collect();
+    site.sandbox.write("longshore.toml", CONFIGURATION.to_owned() + &schedules);
+    assert_eq!(site.run(&["migrate", "up"]).exit, 0);
+    site.json(&["schedules", "apply"]);
+    let start = || Stopped(site.command(&["work", "-q"]).spawn().unwrap());
+    let mut workers = [start(), start()];
+    for round in 0..6 {
+        std::thread::sleep(Duration::from_millis(700 + 100 * round));
+        workers[usize::try_from(round).unwrap() % 2] = start();
+    }
+    drop(workers);
+    let list = site.json(&["jobs", "list", "--limit", "1000"]);
+    let mut jobs: Vec<(i64, String, String)> = list["jobs"].as_array().unwrap().iter().map(of_job).collect();
+    let mut of_ticks = Vec::new();
+    for number in 0..10 {
+        let name = format!("beat{number}");
+        let page = site.json(&["schedules", "ticks", &name, "--limit", "1000"]);
+        let ticks = page["ticks"].as_array().unwrap();
+        assert!(ticks.len() >= 3, "{page}");
+        for tick in ticks {
+            of_ticks.push((
+                tick["job_id"].as_i64().unwrap(),
+                name.clone(),
+                tick["due_at"].as_str().unwrap().to_owned(),
+            ));
+        }
+    }
+    jobs.sort();
+    of_ticks.sort();
+    assert_eq!(jobs, of_ticks);
+}
+
+/// Its id, and which tick of which schedule it is of.
+fn of_job(job: &Value) -> (i64, String, String) {
+    let text = |name: &str| job["metadata"][name].as_str().unwrap().to_owned();
+    (job["id"].as_i64().unwrap(), text("schedule"), text("due_at"))
+}
+
+#[test]
 fn doctor_and_top_level_commands_find_nothing_wrong_with_a_new_queue() {
     let site = Site::on_postgres();
     let looked = site.run(&["jobs", "list"]);

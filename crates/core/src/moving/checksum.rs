@@ -4,8 +4,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Attempt, FailureType, Job, JobData, LogEntry, MinuteStats, MovedJob, MovedSettings, SavedCheckpoint, Timestamp,
-    TypeSettings, WorkerId,
+    Attempt, FailureType, Job, JobData, LogEntry, MinuteStats, MovedJob, MovedSettings, SavedCheckpoint, ScheduleRow,
+    Tick, Timestamp, TypeSettings, WorkerId,
 };
 
 /// A hash over all values of jobs and settings, the same whatever database they are in.
@@ -61,7 +61,7 @@ impl Checksum {
     /// Adds all that is not a job.
     pub fn add_settings(&mut self, settings: &MovedSettings) {
         // The numbers only grow, and a queue without jobs may have been known before, so these may differ.
-        let MovedSettings { last_id: _, history_last_id: _, types, queues, minutes } = settings;
+        let MovedSettings { last_id: _, history_last_id: _, types, queues, minutes, schedules, ticks } = settings;
         for TypeSettings { job_type, queue, priority, max_retries, timeout } in types {
             self.text(Some(job_type));
             self.text(queue.as_deref());
@@ -80,6 +80,49 @@ impl Checksum {
                 self.bytes(&number.to_be_bytes());
             }
         }
+        schedules.iter().for_each(|row| self.schedule(row));
+        ticks.iter().for_each(|tick| self.tick(tick));
+    }
+
+    fn schedule(&mut self, row: &ScheduleRow) {
+        let ScheduleRow {
+            name,
+            definition,
+            revision,
+            source,
+            created_at,
+            changed_at,
+            settled_until,
+            next_due_at,
+            paused_at,
+            pause_reason,
+            waiting,
+            last_job_id,
+        } = row;
+        for text in [name, definition] {
+            self.text(Some(text));
+        }
+        self.bytes(&revision.to_be_bytes());
+        self.text(Some(source.as_str()));
+        for instant in [Some(*created_at), Some(*changed_at), Some(*settled_until), *next_due_at, *paused_at] {
+            self.instant(instant);
+        }
+        self.text(pause_reason.as_deref());
+        self.number(waiting.len() as i64);
+        waiting.iter().for_each(|at| self.instant(Some(*at)));
+        self.optional(last_job_id.map(|id| id.0));
+    }
+
+    fn tick(&mut self, tick: &Tick) {
+        let Tick { schedule, due_at, until_at, ticks, kind, outcome, job_id, decided_at, decided_by, why } = tick;
+        for text in [schedule, kind.as_str(), outcome.as_str(), decided_by, why] {
+            self.text(Some(text));
+        }
+        for instant in [Some(*due_at), *until_at, Some(*decided_at)] {
+            self.instant(instant);
+        }
+        self.bytes(&ticks.to_be_bytes());
+        self.optional(job_id.map(|id| id.0));
     }
 
     /// The hash in hexadecimal digits.

@@ -7,10 +7,11 @@ use crate::{JobId, ScheduleDefinition, TickKind, TickOutcome, Timestamp, ValidJo
 /// A store calls it inside its transaction, so it must be quick and must not call the store.
 pub trait PlanTicks: Send + Sync + fmt::Debug + 'static {
     /// Decides for all ticks after [`DueSchedule::settled_until`] up to now, in bounded work: runs of ticks that make no
-    /// job are one [`PlannedTick`].
+    /// job are one [`PlannedTick`]. The plan may have no tick and only move `next_due_at`.
     fn plan(&self, schedule: &DueSchedule, now: Timestamp) -> TickPlan;
 
-    /// When the first tick after this instant is settled, jitter included; none if there is none.
+    /// When the first tick after this instant is settled, jitter included; none if there is none. Jitter is less than
+    /// the distance to the next tick, so ticks are settled in their order.
     fn next_after(&self, definition: &ScheduleDefinition, after: Timestamp) -> Option<Timestamp>;
 }
 
@@ -23,8 +24,9 @@ pub struct DueSchedule {
     pub settled_until: Timestamp,
     /// Since when an operator or the definition has paused it, and why.
     pub paused: Option<(Timestamp, String)>,
-    /// The tick that waits for the end of the last job, by [`Overlap::After`](crate::Overlap::After).
-    pub waiting: Option<Timestamp>,
+    /// Ticks that will make a job, one after another, each when the job before it has ended. Oldest first, at most
+    /// [`ScheduleDefinition::CATCH_UP_MAX`].
+    pub waiting: Vec<Timestamp>,
     /// The job of the last tick, if it has not ended.
     pub open_job: Option<JobId>,
 }
@@ -36,9 +38,9 @@ pub struct TickPlan {
     pub ticks: Vec<PlannedTick>,
     /// All ticks up to this instant are settled now.
     pub settled_until: Timestamp,
-    /// The tick that waits for the end of the open job. As long as there is one, the store asks again when that job has
+    /// The ticks that wait for the end of the open job. As long as there is one, the store asks again when that job has
     /// ended, not only at `next_due_at`.
-    pub waiting: Option<Timestamp>,
+    pub waiting: Vec<Timestamp>,
     /// When to ask again; none if there will be no tick.
     pub next_due_at: Option<Timestamp>,
     /// The open job is to be cancelled, or asked to stop if it runs.

@@ -85,6 +85,15 @@ pub enum StoreError {
         /// Its error.
         source: Arc<StoreError>,
     },
+    /// A newer version of this program has written the definition of the schedule, so this one cannot decide about its
+    /// ticks.
+    #[error("the definition of schedule {schedule} is not understood: {reason}")]
+    UnknownDefinition {
+        /// The schedule.
+        schedule: String,
+        /// What is not understood.
+        reason: String,
+    },
     /// The store was closed.
     #[error("the connection to {database} was closed")]
     Closed {
@@ -167,6 +176,7 @@ impl StoreError {
             Self::Moving { is_final: false, .. } => "queue_moving",
             Self::InvalidJob(_) => "invalid_job",
             Self::UnknownParent { .. } => "unknown_parent",
+            Self::UnknownDefinition { .. } => "unknown_definition",
             Self::ParentElsewhere { .. } => "parent_elsewhere",
             Self::SeveralDatabases { .. } => "several_databases",
             Self::WorkerGone { .. } => "worker_gone",
@@ -191,6 +201,9 @@ impl StoreError {
             Self::Moving { is_final: false, .. } => "wait until the move has ended; a worker waits by itself",
             Self::Panicked { .. } => "this is a bug: report it with the backtrace on standard error",
             Self::UnknownParent { .. } => "enqueue the parent first, and use the id that it gets",
+            Self::UnknownDefinition { .. } => {
+                "use the version of Longshore that has written it, or apply the schedule again"
+            }
             Self::ParentElsewhere { .. } => {
                 "put both into queues of one database, or let the parent enqueue the other one"
             }

@@ -18,6 +18,8 @@ pub enum Interest {
         /// The queues that it takes from; the limits play no part.
         scope: QueueScope,
     },
+    /// Schedules that are due at other instants than before, because somebody has changed them.
+    Schedules,
     /// Requests to end the running jobs of this worker.
     Cancellations {
         /// The worker, registered or not.

@@ -109,6 +109,10 @@ fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
     ];
     let mut env = spec.env.clone();
     env.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    if let (Some(schedule), Some(due_at)) = (attempt.schedule(), attempt.due_at()) {
+        env.insert("LONGSHORE_SCHEDULE".to_owned(), schedule);
+        env.insert("LONGSHORE_DUE_AT".to_owned(), due_at.to_string());
+    }
     match &attempt.lease().checkpoint {
         Some(checkpoint) => drop(env.insert(CHECKPOINT_VARIABLE.to_owned(), checkpoint.as_str().to_owned())),
         None => drop(env.remove(CHECKPOINT_VARIABLE)),

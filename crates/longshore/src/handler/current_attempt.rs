@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, RetryPolicy, WorkerId,
+    Clock, JobData, JobId, Lease, Limits, LogBuffer, LogChunk, LogLimits, Progress, Report, RetryPolicy, Timestamp,
+    WorkerId,
 };
 
 use crate::handler::SPAN_MAX;
@@ -11,6 +12,7 @@ use crate::handler::checkpoint::{AttemptCheckpoints, ProbedCheckpoints};
 use crate::handler::progress_message::IntoProgressMessage;
 use crate::handler::stop::StopSignal;
 use crate::runtime::blocking_threads::BlockingThreads;
+use crate::schedule::job_origin::JobOrigin;
 use crate::trace::trace_context;
 use crate::{Queue, StopCause, Stopped};
 
@@ -224,6 +226,35 @@ impl CurrentAttempt {
         self.state.lease.metadata.as_ref()
     }
 
+    /// The schedule that made this job, if one did.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// if let (Some(schedule), Some(due_at)) = (attempt.schedule(), attempt.due_at()) {
+    ///     attempt.log(&format!("{schedule} was due at {due_at}\n"));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn schedule(&self) -> Option<String> {
+        self.metadata().and_then(JobOrigin::of).map(|origin| origin.schedule)
+    }
+
+    /// When the schedule of this job was due, if a schedule made it: the time that the job stands for, however late it
+    /// runs.
+    ///
+    /// ```
+    /// # use longshore::{CurrentAttempt, HandlerError};
+    /// # fn example(attempt: CurrentAttempt) -> Result<(), HandlerError> {
+    /// let due_at = attempt.due_at().ok_or("this job needs the time of a schedule")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.metadata().and_then(JobOrigin::of).map(|origin| origin.due_at)
+    }
+
     /// The W3C trace context of the enqueue: a valid `traceparent` in the job's metadata. The attempt's span has it as
     /// a field.
     ///
@@ -362,7 +393,7 @@ impl CurrentAttempt {
 
     /// The worker's wall clock. Only what other sides read may depend on it.
     #[cfg(feature = "push")]
-    pub(crate) fn wall_clock(&self) -> longshore_core::Timestamp {
+    pub(crate) fn wall_clock(&self) -> Timestamp {
         self.state.origin.clock.now()
     }
 

@@ -1,11 +1,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
-    Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, Hint,
-    IdRange, Interest, JobData, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest,
-    Maintained, Maintenance, NewCheckpoint, NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report,
-    Selection, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture, ValidJob, ValidJobStream, WaitingFacts,
-    Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
+    Action, Actioned, AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ClaimNumber, ClaimRequest, Claimed,
+    Console, Enqueued, Extended, Health, Heartbeat, Hint, IdRange, Interest, JobData, JobDetail, JobEdit, JobId,
+    JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint, NewJob, QueueChange,
+    Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules, SchedulesRequest, Selection,
+    SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture, TickPage,
+    TicksRequest, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
 
 use crate::{BoxFuture, Queue};
@@ -120,6 +121,32 @@ struct Silence;
 impl Wakeups for Silence {
     fn changed(&mut self) -> BoxFuture<'_, Hint> {
         Box::pin(std::future::pending())
+    }
+}
+
+impl Schedules for EnqueueRecorder {
+    fn apply_schedules(&self, _: ApplySchedules) -> StoreFuture<'_, AppliedSchedules> {
+        nothing()
+    }
+
+    fn change_schedule(&self, _: ChangeSchedule) -> StoreFuture<'_, bool> {
+        nothing()
+    }
+
+    fn schedules(&self, _: SchedulesRequest) -> StoreFuture<'_, Vec<ScheduleRecord>> {
+        nothing()
+    }
+
+    fn ticks(&self, _: TicksRequest) -> StoreFuture<'_, TickPage> {
+        nothing()
+    }
+
+    fn settle_schedules(&self, _: SettleSchedules) -> StoreFuture<'_, SettledSchedules> {
+        nothing()
+    }
+
+    fn add_ticks(&self, _: AddTicks) -> StoreFuture<'_, Option<Vec<Option<JobId>>>> {
+        nothing()
     }
 }
 

@@ -157,8 +157,9 @@ impl<S> Worker<S> {
     /// ```
     #[must_use]
     pub fn state<N: Clone + Send + Sync + 'static>(self, state: N) -> Worker<State<N>> {
-        let Self { queue, registry, settings, log_limits, clock, gate, state: _ } = self;
-        Worker { queue, registry, settings, log_limits, clock, gate, state: State(state) }
+        let Self { queue, registry, settings, log_limits, clock, gate, schedules, schedule_source, state: _ } = self;
+        let state = State(state);
+        Worker { queue, registry, settings, log_limits, clock, gate, schedules, schedule_source, state }
     }
 
     /// Runs a handler of any kind on the jobs of a type.

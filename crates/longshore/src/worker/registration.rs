@@ -140,7 +140,7 @@ impl WorkerRun {
 }
 
 /// The machine's name, for people alone.
-fn host() -> String {
+pub(crate) fn host() -> String {
     #[cfg(unix)]
     return rustix::system::uname().nodename().to_string_lossy().into_owned();
     #[cfg(not(unix))]

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::attempt::slot;
 use super::claiming::claims;
 use super::suspects::gate;
-use super::upkeep::{cancellations, heartbeat, recorder, recovery, session};
+use super::upkeep::{cancellations, heartbeat, recorder, recovery, scheduler, session};
 use super::worker_run::{Until, WorkerRun};
 use super::{Worker, WorkerError, watched};
 use crate::handler::SPAN_MAX;
@@ -165,6 +165,7 @@ fn spawn(worker_run: &Arc<WorkerRun>, tasks: &mut JoinSet<()>) {
     tasks.spawn(watched::run(worker_run.clone(), "the search for dead workers", recovery::reclaim));
     tasks.spawn(watched::run(worker_run.clone(), "the check for cancellations", cancellations::run));
     tasks.spawn(watched::run(worker_run.clone(), "the housekeeping", recovery::sweep));
+    tasks.spawn(watched::run(worker_run.clone(), "the scheduler", scheduler::run));
 }
 
 async fn claims(worker_run: &WorkerRun, others: &[Weak<WorkerRun>]) -> Result<(), StoreError> {

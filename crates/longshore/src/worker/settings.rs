@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, LogLimits, QueueLimit, Retention};
+use longshore_core::{Clock, Limits, LogLimits, QueueLimit, Retention, ScheduleSource};
 
 use super::{SimulatedProcess, Worker};
+use crate::Schedule;
 use crate::handler::SPAN_MAX;
 
 impl<S> Worker<S> {
@@ -130,6 +131,43 @@ impl<S> Worker<S> {
     #[must_use]
     pub fn log_limits(mut self, log_limits: LogLimits) -> Self {
         self.log_limits = log_limits;
+        self
+    }
+
+    /// Runs a job at times: see [`Schedule`]. Its definition is applied when the worker starts. It then belongs to the
+    /// database, and every worker on it makes the jobs, whichever handles them.
+    ///
+    /// A schedule that is not valid is an error before anything is claimed
+    /// ([`WorkerError::Schedule`](crate::WorkerError::Schedule)). One that the code no longer has stays until it is
+    /// removed.
+    ///
+    /// ```
+    /// # use longshore::{Job, Queue, Schedule, Worker};
+    /// # #[derive(Job, serde::Serialize, serde::Deserialize)]
+    /// # struct Report { kind: String }
+    /// # fn example(queue: &Queue) {
+    /// let nightly = Schedule::cron("nightly", "30 2 * * mon-fri").time_zone("Europe/Berlin");
+    /// let worker = Worker::new(queue).schedule(nightly.enqueue(&Report { kind: "daily".into() }));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedules.push(schedule);
+        self
+    }
+
+    /// Says where the schedules of this worker come from. Default: [`ScheduleSource::Code`].
+    ///
+    /// ```
+    /// # fn example(queue: &longshore::Queue) {
+    /// # use longshore::schedule::ScheduleSource;
+    /// let worker = longshore::Worker::new(queue).schedule_source(ScheduleSource::Config);
+    /// # }
+    /// ```
+    #[doc(hidden)]
+    #[must_use]
+    pub fn schedule_source(mut self, source: ScheduleSource) -> Self {
+        self.schedule_source = source;
         self
     }
 

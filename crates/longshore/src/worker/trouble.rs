@@ -18,6 +18,7 @@ pub(crate) enum StoreCall {
     Reclaim,
     Maintain,
     Read,
+    Schedule,
 }
 
 /// Which calls fail at the moment. So the log has one line when the store begins to fail and one when it works again.
@@ -100,6 +101,7 @@ const fn bit(call: StoreCall) -> u16 {
         StoreCall::Maintain => 1 << 7,
         StoreCall::Read => 1 << 8,
         StoreCall::Start => 1 << 9,
+        StoreCall::Schedule => 1 << 10,
     }
 }
 

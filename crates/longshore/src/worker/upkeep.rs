@@ -5,4 +5,5 @@ pub(crate) mod heartbeat;
 pub(crate) mod held_report;
 pub(crate) mod recorder;
 pub(crate) mod recovery;
+pub(crate) mod scheduler;
 pub(crate) mod session;

@@ -15,6 +15,7 @@ use crate::runtime::quiet;
 use crate::worker::attempt::start_notes::StartNotes;
 use crate::worker::claiming::lane::Lanes;
 use crate::worker::suspects::gate::Gate;
+use crate::worker::upkeep::scheduler::CodeSchedules;
 use crate::{Queue, WorkerError};
 
 /// The settings of a worker.
@@ -55,6 +56,7 @@ pub(crate) struct WorkerRun {
     pub(crate) start_notes: StartNotes,
     pub(crate) trouble: Trouble,
     pub(crate) store_time: StoreTime,
+    pub(crate) schedules: CodeSchedules,
     until: Until,
     phase: watch::Sender<Phase>,
     fatal: Mutex<Option<WorkerError>>,
@@ -102,6 +104,7 @@ impl WorkerRun {
             start_notes: StartNotes::default(),
             trouble: Trouble::default(),
             store_time: StoreTime::default(),
+            schedules: CodeSchedules::default(),
             until,
             phase: watch::Sender::new(Phase::Working),
             fatal: Mutex::new(None),

@@ -10,8 +10,10 @@ use longshore_core::{Action, Actioned, Filter, JobId, Refusal, Selection};
 
 use crate::jobs::reading::selected::{Order, Walk};
 use crate::session::fault::Fault;
+use crate::session::pool::Transaction;
 use crate::session::sql::sql;
 use crate::store::Parts;
+use crate::upkeep::counts::Counts;
 pub(crate) use edit::edit;
 use step::Step;
 
@@ -26,6 +28,14 @@ pub(crate) async fn act(parts: Arc<Parts>, selection: Selection, action: Action)
         Selection::Jobs(ids) => act_on_named(&parts, ids, action).await,
         Selection::Matching(filter) => act_on_matching(&parts, &filter, action).await,
     }
+}
+
+/// Cancels jobs, which are in the order of their ids, in this transaction. Those that have ended stay as they are.
+pub(crate) async fn cancel_in(transaction: &Transaction, ids: &[JobId], counts: &mut Counts) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    Step { filter: None, action: Action::Cancel }.change(transaction, ids, counts).await.map(drop)
 }
 
 async fn act_on_named(parts: &Parts, mut ids: Vec<JobId>, action: Action) -> Result<Actioned, Fault> {

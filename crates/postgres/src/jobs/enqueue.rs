@@ -18,12 +18,16 @@ use longshore_core::{Enqueued, JobData, ValidJob};
 use tokio::sync::Semaphore;
 
 use self::alone::enqueue_alone;
+use self::columns::Columns;
+use self::dependent::Dependent;
 use self::group::{Group, Sort};
 use self::leased::insert_leased;
 use self::offer::Inboxes;
-use self::plain::{insert_plain, is_plain};
+use self::plain::{insert_in, insert_plain, is_plain};
 use self::stream::{BULK_JOBS_MIN, enqueue_many};
+use crate::jobs::claim::hints::Changes;
 use crate::session::fault::Fault;
+use crate::session::pool::Transaction;
 use crate::store::Parts;
 
 const DOING: &str = "enqueueing jobs";
@@ -73,6 +77,28 @@ pub(crate) async fn enqueue(parts: Arc<Parts>, jobs: Vec<ValidJob>) -> Result<Ve
         false if is_small && jobs.len() == 1 => Group::enqueue(&parts, Sort::Dependent, jobs).await,
         false => enqueue_alone(&parts, &jobs).await,
     }
+}
+
+/// Creates jobs in the caller's transaction, in their order. Gives what to tell after the commit, too.
+pub(crate) async fn enqueue_within(
+    parts: &Parts,
+    transaction: &Transaction,
+    jobs: &[&ValidJob],
+) -> Result<(Vec<Enqueued>, Changes), Fault> {
+    let mut dependent = Dependent::in_transaction(transaction, &parts.context);
+    let (mut enqueued, mut changes) = (Vec::with_capacity(jobs.len()), Changes::default());
+    for run in jobs.chunk_by(|one, next| is_plain(one) == is_plain(next)) {
+        if is_plain(run[0]) {
+            run.iter().for_each(|job| changes.add_job(Some(&job.job_type), &job.queue));
+            let ids = insert_in(transaction, &Columns::of(run.iter().copied())).await?;
+            enqueued.extend(ids.into_iter().map(Enqueued::made));
+        } else {
+            let run: Vec<ValidJob> = run.iter().map(|job| (*job).clone()).collect();
+            enqueued.extend(dependent.insert(&run).await?);
+        }
+    }
+    changes.merge(dependent.changes());
+    Ok((enqueued, changes))
 }
 
 fn bytes_of(jobs: &[ValidJob]) -> usize {

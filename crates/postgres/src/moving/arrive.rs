@@ -13,6 +13,7 @@ use crate::instant::Instant;
 use crate::jobs::job_row::{MAX_CRASHES, MAX_DEFERRALS};
 use crate::jobs::outcomes::checkpoint::CHECKPOINT;
 use crate::moving::fence::{hold_turn, pass_fence, replace_state, state};
+use crate::schedules::{schedule_row, ticks};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::pool::Transaction;
@@ -20,6 +21,9 @@ use crate::session::sql::{Sql, sql};
 use crate::store::Parts;
 use crate::upkeep::counts::Counts;
 use crate::workers::register::keep_settings as keep_type_settings;
+
+/// How many schedules or ticks one statement writes.
+const STATEMENT_ROWS_MAX: usize = 1000;
 
 /// Writes a part of what moves, and the state that says so.
 pub(super) async fn keep(parts: Arc<Parts>, change: MoveChange, part: MovedPart) -> Result<bool, Fault> {
@@ -321,7 +325,7 @@ fn milliseconds(span: Duration) -> u64 {
 
 async fn keep_settings(transaction: &Transaction, settings: &MovedSettings) -> Result<(), Fault> {
     // Every field is listed, so that a new one cannot be forgotten.
-    let MovedSettings { last_id, history_last_id, types, queues, minutes } = settings;
+    let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks: moved_ticks } = settings;
     raise_numbers(transaction, *last_id, 0).await?;
     transaction.execute(sql!("moving/raise_history"), &[(history_last_id, Type::INT8)]).await?;
     transaction.execute(sql!("moving/forget_settings"), &[]).await?;
@@ -332,7 +336,14 @@ async fn keep_settings(transaction: &Transaction, settings: &MovedSettings) -> R
     transaction.execute(sql!("moving/insert_pauses"), &pauses).await?;
     let known: Vec<&str> = queues.keys().map(String::as_str).collect();
     transaction.execute(sql!("moving/insert_known_queues"), &[(&known, Type::TEXT_ARRAY)]).await?;
-    insert(transaction, sql!("moving/insert_minutes"), minutes.iter()).await
+    insert(transaction, sql!("moving/insert_minutes"), minutes.iter()).await?;
+    for part in schedules.chunks(STATEMENT_ROWS_MAX) {
+        schedule_row::write(transaction, part).await?;
+    }
+    for part in moved_ticks.chunks(STATEMENT_ROWS_MAX) {
+        ticks::insert(transaction, part).await?;
+    }
+    Ok(())
 }
 
 /// Deletes jobs of a move that is given up, or of one that left them here.

@@ -28,7 +28,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(300);
 
 /// What nobody else may write, in the order in which it is locked. The counts follow from the jobs, and who lives is of
 /// no interest to the other database.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 17] = [
     "job",
     "ready",
     "later",
@@ -44,6 +44,8 @@ const TABLES: [&str; 15] = [
     "log_chunk",
     "queue_pause",
     "type_settings",
+    "schedule",
+    "tick",
 ];
 
 /// The state. An error if another program wrote something else into the table.
@@ -184,7 +186,7 @@ async fn change_fence(transaction: &Transaction, state: &MoveState) -> Result<()
 fn function(state: &MoveState) -> String {
     let passes = match state.phase.fence() {
         Fence::Draining => {
-            "TG_TABLE_NAME NOT IN ('queue_pause', 'type_settings', 'worker')
+            "TG_TABLE_NAME NOT IN ('queue_pause', 'type_settings', 'schedule', 'tick', 'worker')
                 AND NOT (TG_TABLE_NAME IN ('job', 'running') AND TG_OP = 'INSERT')
                 AND NOT (TG_TABLE_NAME IN ('job', 'ended') AND TG_OP IN ('DELETE', 'TRUNCATE'))"
         }

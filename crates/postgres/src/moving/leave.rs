@@ -10,6 +10,8 @@ use tokio_postgres::{Error, Row};
 use crate::jobs::job_row::{attempt_from, select_jobs, to_duration};
 use crate::jobs::outcomes::checkpoint::saved_from;
 use crate::jobs::reading::log_entry_from;
+use crate::schedules::schedule_row::all_schedules;
+use crate::schedules::ticks::newest_ticks;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::sql::{Sql, sql};
@@ -123,6 +125,8 @@ pub(super) async fn settings(parts: Arc<Parts>) -> Result<MovedSettings, Fault> 
         types: types(&transaction).await?,
         queues: queues(&transaction, &[]).await?.into_iter().map(|stats| (stats.queue, stats.paused_at)).collect(),
         minutes,
+        schedules: all_schedules(&transaction).await?,
+        ticks: newest_ticks(&transaction).await?,
     };
     transaction.commit().await?;
     Ok(settings)

@@ -72,6 +72,7 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     let settled = settle(&parts, rows_max).await?;
     maintained.settled = settled.jobs;
     maintained.has_more |= settled.has_more;
+    maintained.has_more |= parts.upkeep.ticks.step(&parts, rows_max).await?;
     if let Some(term) = terms.remove(PARTITIONS) {
         provide(&parts, &term).await?;
         maintained.has_more |= parts.upkeep.stories.sweep(&parts).await?;

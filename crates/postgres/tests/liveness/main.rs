@@ -6,6 +6,7 @@
 mod outages;
 mod pooled;
 mod processes;
+mod schedulers;
 #[path = "../support/template.rs"]
 mod template;
 
@@ -27,10 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(processes::HOLD) {
-        return processes::hold(&arguments.next().unwrap());
+    match arguments.next().as_deref() {
+        Some(processes::HOLD) => return processes::hold(&arguments.next().unwrap()),
+        Some(schedulers::SETTLE) => return schedulers::settle_until_killed(&arguments.next().unwrap()),
+        _ => {}
     }
-    let trials = [processes::trials(), outages::trials(), pooled::trials()].into_iter().flatten().collect();
+    let trials = [processes::trials(), outages::trials(), pooled::trials(), schedulers::trials()];
+    let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn through(pool: &PgBouncer, database: &TestDatabase) -> PostgresOptions {
+pub(crate) fn through(pool: &PgBouncer, database: &TestDatabase) -> PostgresOptions {
     let config: tokio_postgres::Config = database.url_through(pool.port()).parse().unwrap();
     PostgresOptions::new(config).pooled(true)
 }

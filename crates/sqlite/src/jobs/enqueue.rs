@@ -128,7 +128,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
     }
 
     /// Creates one job and updates the counts.
-    fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Enqueued, Fault> {
+    pub(crate) fn write(&mut self, tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Enqueued, Fault> {
         let made = self.make(job, tx.now, |holder, overdue| {
             let family = Family::read(tx.connection)?;
             end_waiting(tx, family, holder, overdue).map(|_| ())

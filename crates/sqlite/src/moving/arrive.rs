@@ -6,6 +6,7 @@ use crate::database::fault::Fault;
 use crate::jobs::type_settings;
 use crate::moving::fence::{read_state, replace_state};
 use crate::moving::job_row;
+use crate::schedules::{schedule_row, ticks};
 use crate::upkeep::counts::{Minute, add_depth_of, add_minute};
 use crate::writing::session::WriteTx;
 use crate::writing::work::{Passing, Work};
@@ -23,7 +24,7 @@ impl Work for KeepMoved {
 
     fn rows(&self) -> usize {
         match &self.part {
-            MovedPart::Settings(settings) => settings.minutes.len(),
+            MovedPart::Settings(settings) => settings.minutes.len() + settings.ticks.len(),
             MovedPart::Jobs(jobs) => jobs.len(),
         }
     }
@@ -52,13 +53,13 @@ fn keep_jobs(tx: &mut WriteTx<'_, '_>, jobs: &[MovedJob]) -> Result<(), Fault> {
 
 fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(), Fault> {
     // Every field is listed, so that a new one cannot be forgotten.
-    let MovedSettings { last_id, history_last_id, types, queues, minutes } = settings;
+    let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks: moved_ticks } = settings;
     let connection = tx.connection;
     connection.prepare_cached(include_str!("../sql/moving/raise_last_given_id.sql"))?.execute([last_id])?;
     connection.prepare_cached(include_str!("../sql/moving/insert_last_given_id.sql"))?.execute([last_id])?;
     connection.prepare_cached(include_str!("../sql/moving/raise_history.sql"))?.execute([history_last_id])?;
     // What an earlier move left behind here is of the same queue, and older.
-    for table in ["job_type_settings", "job_queues", "job_minutes"] {
+    for table in ["job_type_settings", "job_queues", "job_minutes", "job_schedules", "job_ticks"] {
         connection.execute(&format!("DELETE FROM {table}"), [])?;
     }
     for of_type in types {
@@ -83,6 +84,8 @@ fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(
         };
         add_minute(connection, &of_minute.queue, of_minute.minute.minute(), what)?;
     }
+    schedules.iter().try_for_each(|row| schedule_row::write(connection, row))?;
+    moved_ticks.iter().try_for_each(|tick| ticks::insert(connection, tick))?;
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use rusqlite::{Connection, params};
 use crate::database::column;
 use crate::jobs::outcomes::checkpoint::saved;
 use crate::moving::job_row;
+use crate::schedules::schedule_row::all_schedules;
+use crate::schedules::ticks::newest_ticks;
 use crate::upkeep::stats::{minute, queues};
 
 /// The next jobs that move.
@@ -43,6 +45,8 @@ pub(super) fn settings(connection: &Connection) -> rusqlite::Result<MovedSetting
         types: types(connection)?,
         queues: known.collect::<BTreeMap<_, _>>(),
         minutes,
+        schedules: all_schedules(connection)?,
+        ticks: newest_ticks(connection)?,
     })
 }
 

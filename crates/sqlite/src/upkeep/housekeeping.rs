@@ -46,6 +46,7 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     let settled = settle(parts, rows_max).await?;
     maintained.settled = settled.jobs;
     maintained.has_more |= settled.has_more;
+    maintained.has_more |= parts.tick_pruning.step(parts, rows_max).await?;
     if let Some(term) = terms.remove(COUNTS) {
         maintained.reconciled = reconcile(parts, term).await?;
     }

@@ -149,6 +149,12 @@ impl<'c> WriteTx<'_, 'c> {
         self.changes.borrow_mut().add_cancellation(worker_id, id, claim_number);
     }
 
+    /// After the commit schedules are due at other instants than before.
+    pub(crate) fn wake_schedulers(&mut self) {
+        self.wakes = true;
+        self.changes.borrow_mut().schedules = true;
+    }
+
     /// A job has moved, and no worker has more to do by that.
     pub(crate) const fn wake_watchers(&mut self) {
         self.wakes = true;

@@ -8,6 +8,7 @@ mod jobs;
 mod other_programs;
 mod plan;
 mod random;
+mod schedules;
 #[path = "../support/template.rs"]
 mod template;
 mod workers;

@@ -49,6 +49,10 @@ pub enum Operation {
     MarkStarted,
     /// `Store::wakeups`, which can only panic
     Wakeups,
+    /// `Schedules::settle_schedules`
+    Settle,
+    /// What else `Schedules` writes.
+    Schedule,
     /// What `Moving` writes.
     Move,
     /// Every operation that only reads.

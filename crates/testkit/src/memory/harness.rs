@@ -23,6 +23,14 @@ impl Harness for MemoryStore {
         Self::refuse(self, id, moves);
     }
 
+    fn refuse_type(&self, job_type: &str) {
+        Self::refuse_type(self, job_type, "a constraint of the application");
+    }
+
+    fn write_newer_definition(&self, schedule: &str) {
+        self.spoil_definition(schedule);
+    }
+
     fn kill(&self, store: Self) {
         store.die();
     }

@@ -54,6 +54,8 @@ impl State {
             types: self.settings.values().cloned().collect(),
             queues: self.queues.clone(),
             minutes: minutes.collect(),
+            schedules: self.calendar.rows.values().cloned().collect(),
+            ticks: self.moved_ticks(),
         }
     }
 
@@ -94,7 +96,8 @@ impl State {
     }
 
     fn keep_settings(&mut self, settings: MovedSettings) {
-        let MovedSettings { last_id, history_last_id, types, queues, minutes } = settings;
+        let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks } = settings;
+        self.calendar.replace(schedules, ticks);
         self.last_id = self.last_id.max(last_id);
         self.history_last_id = self.history_last_id.max(history_last_id);
         self.settings = types.into_iter().map(|of_type| (of_type.job_type.clone(), of_type)).collect();

@@ -9,6 +9,7 @@ use longshore_core::{
 use crate::memory::jobs::claim::GivenClaim;
 use crate::memory::jobs::inbox::Mailbox;
 use crate::memory::jobs::row::Row;
+use crate::memory::schedules::Calendar;
 use crate::memory::stats::{MinuteCounts, Pruning};
 use crate::memory::workers::worker::Worker;
 
@@ -19,6 +20,10 @@ pub(super) struct State {
     pub(super) rows: BTreeMap<JobId, Row>,
     /// The moves that the database refuses, by the state that they lead to.
     pub(super) refused: BTreeMap<JobId, Vec<Status>>,
+    /// The types whose jobs the database refuses to schedules, and its message.
+    pub(super) refused_types: BTreeMap<String, String>,
+    /// The schedules and their ticks.
+    pub(super) calendar: Calendar,
     /// The last id. The id of a deleted job is not reused.
     pub(super) last_id: i64,
     /// Every queue that was used or paused, and since when it is paused.
@@ -54,6 +59,8 @@ impl State {
             limits,
             rows: BTreeMap::new(),
             refused: BTreeMap::new(),
+            refused_types: BTreeMap::new(),
+            calendar: Calendar::default(),
             last_id: 0,
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),

@@ -79,6 +79,7 @@ impl State {
             maintained.has_more |= pruned.has_more;
         }
         maintained.settled = self.settle(now);
+        self.prune_ticks(now);
         maintained.next = if maintained.has_more { PAUSE } else { SWEEP };
         maintained
     }

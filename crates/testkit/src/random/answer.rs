@@ -1,8 +1,9 @@
 use std::fmt::Debug;
 
 use longshore_core::{
-    Actioned, ClaimNumber, Claimed, Enqueued, Extended, Health, JobData, JobDetail, JobId, JobPage, LogPage,
-    QueueStats, Reclaimed, Recorded, Stats, WaitingFacts, WorkerRecord,
+    Actioned, AppliedSchedules, ClaimNumber, Claimed, Enqueued, Extended, Health, JobData, JobDetail, JobId, JobPage,
+    LogPage, QueueStats, Reclaimed, Recorded, ScheduleRecord, SettledSchedules, Stats, TickPage, WaitingFacts,
+    WorkerRecord,
 };
 
 /// An answer that can be compared, once everything that the contract leaves open is removed.
@@ -36,6 +37,12 @@ impl Answer for Option<WaitingFacts> {
 }
 
 impl Answer for LogPage {}
+impl Answer for bool {}
+impl Answer for AppliedSchedules {}
+impl Answer for SettledSchedules {}
+impl Answer for Option<Vec<Option<JobId>>> {}
+impl Answer for Vec<ScheduleRecord> {}
+impl Answer for TickPage {}
 
 /// In which order the dead are found is open, and when to look again is the backend's own.
 impl Answer for Reclaimed {

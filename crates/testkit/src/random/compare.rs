@@ -30,6 +30,7 @@ impl<H: Harness> Run<H> {
         self.compare_counts().await;
         self.trail.both_calmly(&self.main, |store| store.workers()).await;
         self.trail.both_calmly(&self.main, |store| store.health()).await;
+        self.compare_schedules().await;
     }
 
     pub(super) async fn look_at_a_page(&mut self) {

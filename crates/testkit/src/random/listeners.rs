@@ -22,7 +22,7 @@ struct Listener {
 }
 
 impl Listeners {
-    /// One for all jobs, and one for each type in one queue.
+    /// One for all jobs, one for schedules, and one for each type in one queue.
     pub(super) fn new<H: Harness>(pair: &Pair<H>) -> Self {
         let all = Interest::Jobs { job_types: JOB_TYPES.map(str::to_owned).into(), scope: QueueScope::All };
         let single = JOB_TYPES.into_iter().zip(QUEUES).map(|(job_type, queue)| Interest::Jobs {
@@ -34,7 +34,7 @@ impl Listeners {
             model: pair.model.wakeups(interest.clone()),
             interest,
         };
-        Self(std::iter::once(all).chain(single).map(listen).collect())
+        Self([all, Interest::Schedules].into_iter().chain(single).map(listen).collect())
     }
 
     /// The store may give more hints than the model, because it does not always know what changed, but never fewer.

@@ -1,15 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use longshore_core::{Console, Filter, JobPageRequest, Registration, Store, StoreFuture, WorkerSession};
+use longshore_core::{Backend, Console, Filter, JobPageRequest, Registration, StoreFuture, WorkerSession};
 
 use crate::suite::Harness;
 use crate::{FaultPlan, FaultStore, MemoryStore};
-
-/// The traits that a call of the run may use.
-pub(super) trait Backend: Store + Console {}
-
-impl<S: Store + Console> Backend for S {}
 
 /// A process on the store under test, and its image on the model.
 pub(super) struct Pair<H: Harness> {

@@ -60,7 +60,7 @@ impl<H: Harness> Run<H> {
     /// Runs one operation, drawn by weight.
     pub(super) async fn step(&mut self) {
         self.trail.next_step();
-        match self.random.u32(..100) {
+        match self.random.u32(..108) {
             0..=8 => self.enqueue().await,
             9..=11 => self.enqueue_beside_a_worker().await,
             12..=13 => self.enqueue_stream().await,
@@ -83,7 +83,8 @@ impl<H: Harness> Run<H> {
             96 => self.change_queue().await,
             97 => self.maintain().await,
             98 => self.restart().await,
-            _ => self.look_at_a_page().await,
+            99 => self.look_at_a_page().await,
+            _ => self.schedule().await,
         }
         self.ghosts.truncate(GHOSTS_MAX);
         self.compare_counts().await;

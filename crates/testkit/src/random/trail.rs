@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 use std::fmt::Debug;
 
-use longshore_core::{StoreError, StoreFuture};
+use longshore_core::{Backend, StoreError, StoreFuture};
 
 use super::answer::Answer;
-use super::pair::{Backend, Pair};
+use super::pair::Pair;
 use crate::Fault;
 use crate::suite::Harness;
 

@@ -414,6 +414,50 @@ macro_rules! store_suite {
                 a_session_whose_place_another_one_took_gives_nothing_up
                 the_session_of_a_retired_worker_gives_nothing_up
                 a_worker_whose_session_is_lost_may_retire;
+            schedule_changes:
+                ticks_of_a_pause_are_skipped_and_say_why
+                a_second_pause_keeps_the_first_instant_and_has_the_new_reason
+                a_resumed_schedule_leaves_the_ticks_of_the_pause_skipped
+                a_resume_that_catches_up_decides_the_pause_as_a_downtime
+                resuming_what_is_not_paused_changes_nothing
+                a_removed_schedule_keeps_its_ticks_and_jobs
+                whoever_changes_a_schedule_that_nobody_knows_is_told
+                a_change_of_a_schedule_wakes_schedulers_in_every_process;
+            schedules:
+                a_new_schedule_starts_now_and_has_no_tick_in_the_past
+                applying_the_same_again_changes_nothing
+                a_changed_definition_has_a_new_revision_and_keeps_what_is_settled
+                a_changed_timing_starts_now_and_what_was_due_is_missed
+                pruning_removes_only_schedules_of_the_same_source
+                a_dry_run_says_what_would_change_and_writes_nothing
+                schedules_are_listed_by_name_in_pages
+                a_definition_of_a_newer_version_is_passed_over_and_named
+                a_definition_that_says_so_is_paused_until_it_says_otherwise
+                a_pause_of_an_operator_stays_whatever_is_applied;
+            settle:
+                a_due_tick_makes_its_job_once
+                a_tick_is_not_settled_before_its_instant
+                of_a_downtime_only_the_latest_tick_makes_a_job_and_the_others_are_one_row
+                a_clock_that_jumps_back_settles_nothing_twice
+                every_process_may_settle_and_each_tick_is_decided_once
+                many_due_schedules_are_settled_in_bounded_steps_oldest_first
+                the_open_job_is_told_until_it_ends
+                a_deleted_job_is_not_open
+                a_tick_that_waits_makes_its_job_when_the_last_one_has_ended
+                several_ticks_wait_and_run_one_after_another
+                a_tick_that_replaces_cancels_the_waiting_job
+                a_tick_that_replaces_asks_the_running_job_to_stop
+                a_job_that_the_database_refuses_stalls_neither_its_schedule_nor_others
+                a_tick_whose_job_has_a_taken_key_says_which_job_has_it
+                the_last_completed_run_is_told
+                an_acknowledged_step_survives_the_death_of_its_process;
+            ticks:
+                ticks_are_listed_newest_first_in_pages_and_by_outcome
+                a_run_by_hand_makes_a_job_and_leaves_the_position
+                a_scheduled_tick_at_the_instant_of_a_run_by_hand_makes_no_second_job
+                a_backfill_replaces_what_was_missed_and_passes_over_what_ran
+                ticks_are_added_all_or_none
+                old_ticks_go_and_the_newest_stay_however_old_they_are;
             settings:
                 a_plain_insert_gets_the_settings_of_its_type
                 what_a_plain_insert_says_itself_stays
@@ -499,6 +543,9 @@ macro_rules! store_suite {
 macro_rules! moving_suite {
     ($harness:ty) => {
         $crate::store_suite! { $harness;
+            moved_schedules:
+                schedules_and_their_ticks_move_too
+                nothing_is_settled_while_the_queue_moves;
             moving:
                 a_database_that_never_moved_says_so
                 a_job_arrives_as_it_left_whatever_its_state

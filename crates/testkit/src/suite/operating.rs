@@ -6,6 +6,7 @@ pub mod health;
 pub mod id_range;
 pub mod maintain;
 pub mod move_by_hand;
+pub mod moved_schedules;
 pub mod moving;
 pub mod page;
 pub mod queue;

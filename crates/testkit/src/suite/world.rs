@@ -156,6 +156,14 @@ impl<H: Harness> World<H> {
         self.harness.refuse(id, moves);
     }
 
+    pub(super) fn refuse_type(&self, job_type: &str) {
+        self.harness.refuse_type(job_type);
+    }
+
+    pub(super) fn write_newer_definition(&self, schedule: &str) {
+        self.harness.write_newer_definition(schedule);
+    }
+
     pub(super) async fn process(&self) -> Process<H> {
         self.process_of(worker().lease(seconds(10 * 86_400))).await
     }

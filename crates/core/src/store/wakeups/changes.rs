@@ -11,6 +11,8 @@ pub struct Changes {
     pub jobs: Known<JobKind>,
     /// The requests to end running jobs.
     pub cancellations: Known<Cancellation>,
+    /// Whether schedules may be due at other instants than before.
+    pub schedules: bool,
 }
 
 /// What is known of changes of one sort.
@@ -43,12 +45,13 @@ pub struct Cancellation {
 impl Changes {
     /// Nobody knows what has changed.
     pub const fn unknown() -> Self {
-        Self { jobs: Known::Any, cancellations: Known::Any }
+        Self { jobs: Known::Any, cancellations: Known::Any, schedules: true }
     }
 
     /// Whether nobody need be told.
     pub fn is_empty(&self) -> bool {
-        matches!((&self.jobs, &self.cancellations), (Known::Only(jobs), Known::Only(asked)) if jobs.is_empty() && asked.is_empty())
+        let is_known = matches!((&self.jobs, &self.cancellations), (Known::Only(jobs), Known::Only(asked)) if jobs.is_empty() && asked.is_empty());
+        is_known && !self.schedules
     }
 
     /// Jobs of this type in this queue may be found, now or when they come due.
@@ -73,6 +76,7 @@ impl Changes {
 
     /// Adds those of another part of the commit, or of another commit.
     pub fn merge(&mut self, other: Self) {
+        self.schedules |= other.schedules;
         match (&mut self.jobs, other.jobs) {
             (Known::Only(kinds), Known::Only(more)) => {
                 more.into_iter().for_each(|kind| {
@@ -97,6 +101,7 @@ impl Changes {
     pub fn hint_for(&self, interest: &Interest) -> Option<Hint> {
         match interest {
             Interest::Anything => Some(Hint::Anything),
+            Interest::Schedules => self.schedules.then_some(Hint::Anything),
             Interest::Jobs { job_types, scope } => match &self.jobs {
                 Known::Any => Some(Hint::Anything),
                 Known::Only(kinds) => {

@@ -1,6 +1,7 @@
 use longshore_core::{Filter, Status, StoreError};
 
 use crate::worker::trouble::StoreCall;
+use crate::worker::upkeep::scheduler;
 use crate::worker::worker_run::WorkerRun;
 
 /// Whether no job is left that could run now or later without help.
@@ -10,6 +11,10 @@ use crate::worker::worker_run::WorkerRun;
 /// a paused queue wait for a person and do not count.
 pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     if !worker_run.holdings().is_empty() {
+        return false;
+    }
+    // What is due now becomes jobs first; what is due later is not waited for.
+    if !scheduler::settle_due(worker_run).await || !worker_run.holdings().is_empty() {
         return false;
     }
     match jobs_left(worker_run).await {

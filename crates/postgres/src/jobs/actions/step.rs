@@ -103,7 +103,12 @@ impl Step<'_> {
     }
 
     /// In waves, because the change of a job may change the jobs that wait for it, which are judged after that.
-    async fn change(self, transaction: &Transaction, ids: &[JobId], counts: &mut Counts) -> Result<Sum, Fault> {
+    pub(super) async fn change(
+        self,
+        transaction: &Transaction,
+        ids: &[JobId],
+        counts: &mut Counts,
+    ) -> Result<Sum, Fault> {
         let mut sum = Sum::default();
         let mut left = ids.to_vec();
         while !left.is_empty() {

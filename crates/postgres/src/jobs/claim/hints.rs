@@ -80,7 +80,7 @@ impl Hints {
         let mut interests = Interests::default();
         for interest in self.subscribers.interests() {
             match interest {
-                Interest::Anything => {}
+                Interest::Anything | Interest::Schedules => {}
                 Interest::Jobs { job_types, .. } => interests.job_types.extend(job_types.iter().cloned()),
                 Interest::Cancellations { worker_id } => interests.workers.push(worker_id),
             }

@@ -5,6 +5,10 @@ WITH types AS (
     DELETE FROM longshore.queue_pause
 ), minutes AS (
     DELETE FROM longshore.minute
+), schedules AS (
+    DELETE FROM longshore.schedule
+), ticks AS (
+    DELETE FROM longshore.tick
 )
 UPDATE longshore.change
 SET minute = NULL

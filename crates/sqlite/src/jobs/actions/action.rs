@@ -291,6 +291,14 @@ fn make_move(
     Ok(None)
 }
 
+/// Ends a job that waits, or asks it to stop if it runs; leaves one alone that has ended.
+pub(crate) fn cancel_job(tx: &mut WriteTx<'_, '_>, id: JobId) -> Result<(), Fault> {
+    let Some(job) = read(tx, id)?.filter(|job| job.may(Action::Cancel)) else { return Ok(()) };
+    tx.wake_watchers();
+    let family = Family::read(tx.connection)?;
+    cancel(tx, family, id, &job)
+}
+
 fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, job: &JobToMove) -> Result<(), Fault> {
     let now = tx.now;
     if job.status == Status::Running {

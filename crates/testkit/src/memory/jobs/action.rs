@@ -53,7 +53,7 @@ impl State {
         Ok(())
     }
 
-    fn ask_to_cancel(&mut self, id: JobId, now: Timestamp) {
+    pub(in crate::memory) fn ask_to_cancel(&mut self, id: JobId, now: Timestamp) {
         let row = self.row(id);
         row.job.cancel_requested_at = row.job.cancel_requested_at.or(Some(now));
         if row.job.status != Status::Running {

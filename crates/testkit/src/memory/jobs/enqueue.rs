@@ -46,7 +46,7 @@ impl State {
         Ok(made)
     }
 
-    fn enqueue_one(&mut self, new: ValidJob, now: Timestamp) -> Result<Enqueued, StoreError> {
+    pub(in crate::memory) fn enqueue_one(&mut self, new: ValidJob, now: Timestamp) -> Result<Enqueued, StoreError> {
         let holders = new.unique_key.as_deref().map(|key| self.holders(key)).unwrap_or_default();
         let (overdue, holders): (Vec<_>, Vec<_>) = holders.into_iter().partition(|row| row.is_overdue(now));
         let overdue: Vec<JobId> = overdue.into_iter().map(|row| row.job.id).collect();

@@ -15,6 +15,8 @@ pub(in crate::memory) struct MemoryWakeups {
     interest: Interest,
     /// What became news before this moment was told, or was there before.
     seen: u64,
+    /// How many changes of schedules were there before, or were told.
+    seen_schedules: u64,
     /// The requests to cancel that were there before, or were told.
     told: BTreeSet<(JobId, ClaimNumber)>,
 }
@@ -22,7 +24,8 @@ pub(in crate::memory) struct MemoryWakeups {
 impl MemoryWakeups {
     pub(in crate::memory) fn new(store: &MemoryStore, interest: Interest) -> Self {
         let changes = store.shared.changes.subscribe();
-        let mut wakeups = Self { store: store.clone(), changes, interest, seen: 0, told: BTreeSet::new() };
+        let mut wakeups =
+            Self { store: store.clone(), changes, interest, seen: 0, seen_schedules: 0, told: BTreeSet::new() };
         drop(wakeups.hint());
         wakeups
     }
@@ -30,6 +33,11 @@ impl MemoryWakeups {
     fn hint(&mut self) -> Option<Hint> {
         match &self.interest {
             Interest::Anything => Some(Hint::Anything),
+            Interest::Schedules => {
+                let changes = self.store.with(|state, _| state.calendar.changes);
+                let has_news = std::mem::replace(&mut self.seen_schedules, changes) != changes;
+                has_news.then_some(Hint::Anything)
+            }
             Interest::Jobs { .. } => {
                 let seen = self.seen;
                 let (has_news, moment) =

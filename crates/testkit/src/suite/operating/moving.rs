@@ -35,7 +35,7 @@ impl<H: Harness<Store: Moving>> World<H> {
         assert!(self.store.change_move_state(change).await.expect("the state can be written"));
     }
 
-    async fn set_phase(&self, phase: MovePhase) {
+    pub(super) async fn set_phase(&self, phase: MovePhase) {
         self.set_state(Some(state(phase))).await;
     }
 
@@ -50,7 +50,7 @@ impl<H: Harness<Store: Moving>> World<H> {
     }
 
     /// A database to which everything of this one has moved, by the same clock.
-    async fn moved_house(&self, takes_ended: bool) -> Self {
+    pub(super) async fn moved_house(&self, takes_ended: bool) -> Self {
         let there = Self::at(self.now());
         there.set_phase(MovePhase::Arriving).await;
         let settings = self.store.moved_settings().await.expect("settings can be read");

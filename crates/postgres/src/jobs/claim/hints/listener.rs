@@ -96,10 +96,11 @@ async fn look_or_give_up(parts: &Arc<Parts>, hints: &Hints) {
     }
 }
 
-/// What waits for the subscribers, whoever has enqueued it. Whoever waits for anything is told in any case.
+/// What waits for the subscribers, whoever has enqueued it. Whoever waits for anything, or for schedules, is told in any
+/// case.
 async fn look(parts: &Arc<Parts>, hints: &Hints) -> Result<Changes, Fault> {
     let interests = hints.interests();
-    let mut changes = Changes::default();
+    let mut changes = Changes { schedules: true, ..Changes::default() };
     if !interests.job_types.is_empty() {
         let job_types: Vec<String> = interests.job_types.into_iter().collect();
         let session = parts.pool.session().await?;

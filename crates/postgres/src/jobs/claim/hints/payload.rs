@@ -19,6 +19,9 @@ pub(super) struct Payload {
     /// Workers, jobs and claim numbers. None for any.
     #[serde(skip_serializing_if = "Option::is_none")]
     cancellations: Option<Vec<(String, i64, i64)>>,
+    /// Whether schedules are due at other instants than before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    schedules: bool,
 }
 
 impl Payload {
@@ -29,7 +32,7 @@ impl Payload {
             let (id, claim_number) = asked.job;
             (asked.worker_id.as_str().to_owned(), id.0, claim_number.0)
         });
-        let mut payload = Self { schema: schema.to_owned(), from, jobs, cancellations };
+        let mut payload = Self { schema: schema.to_owned(), from, jobs, cancellations, schedules: changes.schedules };
         let mut text = payload.encode();
         if text.len() > BYTES_MAX {
             (payload.jobs, payload.cancellations) = (None, None);
@@ -52,7 +55,11 @@ impl Payload {
                 job: (JobId(id), ClaimNumber(claim_number)),
             })
         });
-        Some(Changes { jobs: Known::from_only(jobs), cancellations: Known::from_only(cancellations) })
+        Some(Changes {
+            jobs: Known::from_only(jobs),
+            cancellations: Known::from_only(cancellations),
+            schedules: payload.schedules,
+        })
     }
 
     fn encode(&self) -> String {

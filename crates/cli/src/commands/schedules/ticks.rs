@@ -1,0 +1,98 @@
+use std::ops::Range;
+
+use longshore::schedule::BackfilledTick;
+use longshore_core::{Tick, TickPage, TicksRequest, Timestamp};
+use serde::Serialize;
+
+use super::{existing, explained, no_such};
+use crate::arguments::TicksArguments;
+use crate::context::Context;
+use crate::error_report::command_error::CommandError;
+use crate::exit::Exit;
+use crate::output::relative_time::relative;
+use crate::output::table::Table;
+
+/// Shows what became of ticks.
+pub(super) async fn ticks(context: &Context, arguments: TicksArguments) -> anyhow::Result<Exit> {
+    let database = existing(context).await?;
+    let schedules = database.queue().schedules();
+    let request = TicksRequest {
+        schedule: arguments.name.clone(),
+        outcomes: (!arguments.outcome.is_empty()).then_some(arguments.outcome),
+        before: arguments.before,
+        limit: arguments.limit,
+    };
+    let page: TickPage = schedules.ticks(request).await?;
+    // A schedule that was removed has ticks, and a new one has none yet.
+    if page.ticks.is_empty() && schedules.get(&arguments.name).await?.is_none() {
+        return Err(no_such(&database, &arguments.name).await);
+    }
+    context.output.result(&page, |output| output.table(&table(&page.ticks, context.now())))?;
+    if let Some(next) = page.next {
+        context.output.note(format!("there are more: add --before {next}"));
+    }
+    Ok(Exit::Done)
+}
+
+fn table(ticks: &[Tick], now: Timestamp) -> Table {
+    let mut table = Table::new(&["DUE", "WHEN", "TICKS", "KIND", "OUTCOME", "JOB", "DECIDED BY", "WHY"]);
+    for tick in ticks {
+        table.row(&[
+            tick.due_at.to_string().replace(".000Z", "Z"),
+            relative(tick.due_at, now),
+            tick.ticks.to_string(),
+            tick.kind.to_string(),
+            tick.outcome.to_string(),
+            tick.job_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
+            tick.decided_by.clone(),
+            tick.why.clone(),
+        ]);
+    }
+    table.right(&[2, 5]).text(&[7, 6]).optional(&[6, 3, 2, 1])
+}
+
+/// A backfill in JSON.
+#[derive(Serialize)]
+struct Filled<'a> {
+    schedule: &'a str,
+    dry_run: bool,
+    ticks: Vec<BackfilledTick>,
+}
+
+/// Makes the jobs of ticks in the past.
+pub(super) async fn backfill(
+    context: &Context,
+    name: &str,
+    span: Range<Timestamp>,
+    dry_run: bool,
+) -> anyhow::Result<Exit> {
+    let database = existing(context).await?;
+    let schedules = database.queue().schedules();
+    let filled = match dry_run {
+        true => schedules.backfill_dry_run(name, span.start, span.end).await,
+        false => schedules.backfill(name, span.start, span.end).await,
+    };
+    let filled = match filled {
+        Ok(filled) => filled,
+        Err(error) => return Err(explained(&database, error).await),
+    };
+    let made = filled.ticks.iter().filter(|tick| tick.job_id.is_some()).count();
+    let done = match dry_run {
+        true => format!("{} ticks of {name} are in that span", filled.ticks.len()),
+        false => format!("made {made} jobs for {} ticks of {name}", filled.ticks.len()),
+    };
+    let filled = Filled { schedule: name, dry_run, ticks: filled.ticks };
+    let told = context.output.result(&filled, |output| {
+        for tick in &filled.ticks {
+            let job = match tick.job_id {
+                Some(id) => format!("job {id}"),
+                None if dry_run => String::new(),
+                None => "has a job already".to_owned(),
+            };
+            output.line(format!("{}\t{job}", tick.due_at))?;
+        }
+        output.line(&done)
+    });
+    CommandError::after(&done, told)?;
+    Ok(Exit::Done)
+}

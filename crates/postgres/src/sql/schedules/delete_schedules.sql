@@ -1,0 +1,2 @@
+DELETE FROM longshore.schedule
+WHERE name = ANY ($1)

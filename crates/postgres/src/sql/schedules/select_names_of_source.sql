@@ -1,0 +1,4 @@
+SELECT name
+FROM longshore.schedule
+WHERE source = $1
+ORDER BY name

@@ -1,0 +1,9 @@
+-- Without the definition, which may be long and is in no index.
+UPDATE longshore.schedule AS s
+SET settled_until = settled.settled_until,
+    next_due_at = settled.next_due_at,
+    waiting = settled.waiting,
+    last_job_id = settled.last_job_id
+FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::bigint[])
+    AS settled (name, settled_until, next_due_at, waiting, last_job_id)
+WHERE s.name = settled.name

@@ -1,0 +1,2 @@
+DELETE FROM job_schedules
+WHERE name = ?1

@@ -1,0 +1,3 @@
+SELECT 1
+FROM job_ticks
+WHERE schedule = ?1 AND due_at = ?2

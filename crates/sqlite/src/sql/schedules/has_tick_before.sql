@@ -1,0 +1,4 @@
+SELECT 1
+FROM job_ticks
+WHERE schedule = ?1 AND due_at < ?2
+LIMIT 1

@@ -1,0 +1,5 @@
+SELECT schedule, due_at, until_at, ticks, kind, outcome, job_id, decided_at, decided_by, why
+FROM job_ticks
+WHERE schedule = ?1 AND due_at < ?2
+ORDER BY due_at DESC
+LIMIT ?3
