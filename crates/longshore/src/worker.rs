@@ -10,7 +10,7 @@ mod settings;
 mod signals;
 mod store_time;
 mod suspects;
-mod trouble;
+pub(crate) mod trouble;
 mod upkeep;
 mod watched;
 mod worker_run;
@@ -183,6 +183,7 @@ impl<S> Worker<S> {
             grace: self.settings.grace,
             threads: Arc::new(BlockingThreads::new(self.settings.concurrency)),
             pending_reports: PendingReports::default(),
+            probed: None,
         };
         let Self { queue, registry, settings, clock, gate, .. } = self;
         Ok(Arc::new(WorkerRun::new(queue, registry, settings, clock, origin, gate, schedules, until)))

@@ -2,11 +2,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
     Action, Actioned, AddTicks, AppliedSchedules, ApplySchedules, ChangeSchedule, ClaimNumber, ClaimRequest, Claimed,
-    Console, Enqueued, Extended, Health, Heartbeat, Hint, IdRange, Interest, JobDetail, JobEdit, JobId, JobPage,
-    JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewJob, QueueChange, Reclaimed, Record,
-    Recorded, Registration, Report, ScheduleRecord, Schedules, SchedulesRequest, Selection, SettleSchedules,
-    SettledSchedules, StartedAttempt, Stats, Store, StoreError, StoreFuture, TickPage, TicksRequest, ValidJob,
-    ValidJobStream, Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
+    Console, Enqueued, Extended, Health, Heartbeat, Hint, IdRange, Interest, JobData, JobDetail, JobEdit, JobId,
+    JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained, Maintenance, NewCheckpoint, NewJob, QueueChange,
+    Reclaimed, Record, Recorded, Registration, Report, ScheduleRecord, Schedules, SchedulesRequest, Selection,
+    SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture, TickPage,
+    TicksRequest, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
 
 use crate::{BoxFuture, Queue};
@@ -99,6 +99,14 @@ impl Store for EnqueueRecorder {
         nothing()
     }
 
+    fn save_checkpoint(&self, _: WorkerId, _: NewCheckpoint) -> StoreFuture<'_, Recorded> {
+        nothing()
+    }
+
+    fn step_result(&self, _: JobId, _: StepName) -> StoreFuture<'_, Option<JobData>> {
+        nothing()
+    }
+
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
         nothing()
     }
@@ -160,6 +168,10 @@ impl Console for EnqueueRecorder {
     }
 
     fn edit(&self, _: JobId, _: JobEdit) -> StoreFuture<'_, Actioned> {
+        nothing()
+    }
+
+    fn waiting_facts(&self, _: JobId) -> StoreFuture<'_, Option<WaitingFacts>> {
         nothing()
     }
 

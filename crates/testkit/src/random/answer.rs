@@ -1,8 +1,9 @@
 use std::fmt::Debug;
 
 use longshore_core::{
-    Actioned, AppliedSchedules, ClaimNumber, Claimed, Enqueued, Extended, Health, JobDetail, JobId, JobPage, LogPage,
-    QueueStats, Reclaimed, Recorded, ScheduleRecord, SettledSchedules, Stats, TickPage, WorkerRecord,
+    Actioned, AppliedSchedules, ClaimNumber, Claimed, Enqueued, Extended, Health, JobData, JobDetail, JobId, JobPage,
+    LogPage, QueueStats, Reclaimed, Recorded, ScheduleRecord, SettledSchedules, Stats, TickPage, WaitingFacts,
+    WorkerRecord,
 };
 
 /// An answer that can be compared, once everything that the contract leaves open is removed.
@@ -22,7 +23,19 @@ impl Answer for Vec<Recorded> {}
 impl Answer for Vec<(JobId, ClaimNumber)> {}
 impl Answer for Actioned {}
 impl Answer for Option<JobDetail> {}
+impl Answer for Option<JobData> {}
 impl Answer for JobPage {}
+
+/// The order of workers is open.
+impl Answer for Option<WaitingFacts> {
+    fn canonical(mut self) -> Self {
+        if let Some(facts) = &mut self {
+            facts.workers.sort_by(|left, right| left.worker_id.cmp(&right.worker_id));
+        }
+        self
+    }
+}
+
 impl Answer for LogPage {}
 impl Answer for bool {}
 impl Answer for AppliedSchedules {}
