@@ -140,6 +140,6 @@ mod tests {
         notes.add(3, [0].into_iter(), &[]);
         assert_eq!(notes.replaced, [1]);
         notes.add(4, [0, 1].into_iter(), &[1]);
-        assert_eq!((notes.replaced.as_slice(), notes.slots.len()), ([2, 3].as_slice(), 1));
+        assert_eq!((notes.replaced.as_slice(), notes.slots.len()), ([3, 2].as_slice(), 1));
     }
 }
