@@ -8,6 +8,7 @@ mod attempt;
 mod job;
 mod liveness;
 mod moving;
+mod schedule;
 mod store;
 mod time;
 
@@ -40,6 +41,14 @@ pub use moving::checksum::Checksum;
 pub use moving::job::MovedJob;
 pub use moving::state::{Fence, MovePhase, MoveState};
 pub use moving::{MoveChange, MovedJobsRequest, MovedPart, MovedSettings, Moving};
+pub use schedule::definition::{Missed, Overlap, ScheduleDefinition, ScheduleSource, ScheduledJob, Timing};
+pub use schedule::plan::{DueSchedule, PlanTicks, PlannedTick, TickPlan};
+pub use schedule::record::ScheduleRecord;
+pub use schedule::tick::{Tick, TickKind, TickOutcome, TickPage};
+pub use schedule::{
+    AddTicks, AppliedSchedules, ApplySchedules, ScheduleChange, Schedules, SchedulesRequest, SettleSchedules,
+    SettledSchedules, SettledTick, TicksRequest,
+};
 pub use store::console::{
     Action, Actioned, Console, Filter, Filtered, JobDetail, JobPage, JobPageRequest, LogEntry, LogPage, LogRequest,
     Maintained, Maintenance, MinuteStats, QueueChange, QueueStats, Refusal, Retention, RunningJob, Selection, Stats,

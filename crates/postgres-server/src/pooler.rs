@@ -1,12 +1,19 @@
+mod named_process;
+
 use longshore_cause::OutsideCause;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
+use self::named_process::named_process;
 use crate::connect;
 use crate::url::{Pooling, PostgresUrl};
 
-/// Whether a pooler that may give each transaction another session stands before the server. If the URL leaves it open,
-/// two connections ask several times which process of the server serves them: without such a pooler each has one of its
-/// own for good.
+/// How many transactions must meet the same two processes of the server. Those of a busy pooler may do so a few times.
+const LOOKS: u32 = 24;
+
+/// Whether a pooler that may give each transaction another session stands before the server, if the URL leaves it open.
+///
+/// A server names the process of a session when that begins; a pooler gives a name of its own. Behind one, two
+/// connections ask in random order which process serves them: without such a pooler each has one of its own for good.
 pub async fn is_pooled(url: &PostgresUrl) -> Result<bool, OutsideCause> {
     match url.pooling() {
         Pooling::Pooled => return Ok(true),
@@ -14,29 +21,41 @@ pub async fn is_pooled(url: &PostgresUrl) -> Result<bool, OutsideCause> {
         Pooling::Auto => {}
     }
     let (first, first_task) = connect(url).await?;
-    let (second, second_task) = connect(url).await?;
-    let tasks = [tokio::spawn(first_task), tokio::spawn(second_task)];
-    let mut seen: Option<(String, String)> = None;
-    let mut is_pooled = false;
-    for _ in 0..3 {
-        // If one of them ends meanwhile, the next request of the caller will say so.
-        let pair = (process(&first).await, process(&second).await);
-        let (Some(first), Some(second)) = pair else { break };
-        is_pooled |= first == second || seen.as_ref().is_some_and(|seen| *seen != (first.clone(), second.clone()));
-        seen = Some((first, second));
-    }
-    drop((first, second));
-    for task in tasks {
+    let first_task = tokio::spawn(first_task);
+    let named = named_process(&first).await;
+    if named.is_some() && named == process(&first).await {
+        drop(first);
         // The end of its connection is the only result of the task.
-        drop(task.await);
+        drop(first_task.await);
+        return Ok(false);
     }
+    let (second, second_task) = connect(url).await?;
+    let second_task = tokio::spawn(second_task);
+    let is_pooled = change_process([&first, &second]).await;
+    drop((first, second));
+    drop((first_task.await, second_task.await));
     Ok(is_pooled)
 }
 
-async fn process(client: &Client) -> Option<String> {
-    let answer = client.simple_query("SELECT pg_backend_pid()").await.ok()?;
+/// Whether one of the two clients is served by a process that has served the other one, or by several.
+async fn change_process(clients: [&Client; 2]) -> bool {
+    let mut seen = [None, None];
+    for look in 0..LOOKS {
+        let asked = if look < 2 { look as usize } else { fastrand::usize(0..2) };
+        // What works behind a pooler works without one.
+        let Some(process) = process(clients[asked]).await else { return true };
+        let is_same = *seen[asked].get_or_insert(process) == process;
+        if !is_same || seen[1 - asked] == Some(process) {
+            return true;
+        }
+    }
+    false
+}
+
+async fn process(client: &Client) -> Option<i32> {
+    let answer = client.simple_query("SELECT pg_catalog.pg_backend_pid()").await.ok()?;
     answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        SimpleQueryMessage::Row(row) => row.get(0).and_then(|text| text.parse().ok()),
         _ => None,
     })
 }

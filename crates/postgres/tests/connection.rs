@@ -249,4 +249,30 @@ async fn a_pooler_of_transactions_is_noticed() {
     assert!(pooled(database.url_through(pool.port())).await);
     assert!(!pooled(format!("{}?longshore_pooled=false", database.url_through(pool.port()))).await);
     assert!(pooled(format!("{}?longshore_pooled=true", database.url())).await);
+    let sessions = PgBouncer::of_sessions(&cluster);
+    assert!(!pooled(database.url_through(sessions.port())).await);
+}
+
+#[tokio::test]
+async fn a_server_with_tls_is_no_pooler() {
+    let cluster = Cluster::private(&tls_options("host all all all trust"));
+    let url = url(&cluster, "localhost", "sslmode=require").parse().expect("a URL");
+    assert!(!is_pooled(&url).await.expect("a connection"));
+}
+
+/// Its sessions are taken by others at every moment, so that two connections often meet the same ones twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_pooler_of_transactions_is_always_noticed() {
+    let cluster = Cluster::shared();
+    let database = cluster.database();
+    let pool = PgBouncer::before(&cluster);
+    let url: PostgresUrl = database.url_through(pool.port()).parse().expect("a URL");
+    for _ in 0..6 {
+        let (client, task) = connect(&url).await.expect("a connection");
+        tokio::spawn(task);
+        tokio::spawn(async move { while client.simple_query("SELECT 1").await.is_ok() {} });
+    }
+    for look in 0..300 {
+        assert!(is_pooled(&url).await.expect("a connection"), "look {look}");
+    }
 }

@@ -13,7 +13,7 @@ use crate::programs::program;
 /// `read` ends when the pipe from this process closes, so also when this process is killed.
 const SCRIPT: &str = r#"exec 3<&0; "$1" "$2/pgbouncer.ini" </dev/null & read line <&3; kill -KILL $!; rm -rf "$2""#;
 
-/// A PgBouncer that pools transactions before a cluster, with its default settings otherwise: it refuses `options` in
+/// A PgBouncer that pools transactions, or sessions, before a cluster, with its default settings otherwise: it refuses `options` in
 /// the start-up message. It ends when the value is dropped or the process ends.
 #[derive(Debug)]
 pub struct PgBouncer {
@@ -29,14 +29,29 @@ impl PgBouncer {
         Self::with_pool_size(cluster, 20)
     }
 
+    /// Starts one that pools sessions: a client keeps its server connection until it leaves.
+    #[must_use]
+    pub fn of_sessions(cluster: &Cluster) -> Self {
+        Self::start(cluster, "session", 20)
+    }
+
     /// Starts one with a number of server connections for each database.
     #[must_use]
     pub fn with_pool_size(cluster: &Cluster, pool_size: u16) -> Self {
+        Self::start(cluster, "transaction", pool_size)
+    }
+
+    fn start(cluster: &Cluster, pool_mode: &str, pool_size: u16) -> Self {
         let account = Account::unprivileged();
         let folder =
             tempfile::Builder::new().prefix("longshore-pgbouncer-").tempdir_in("/tmp").expect("a folder in /tmp");
         let port = free_port();
-        write_configuration(&folder, cluster, port, pool_size);
+        write_configuration(
+            &folder,
+            cluster,
+            port,
+            &format!("pool_mode = {pool_mode}\ndefault_pool_size = {pool_size}"),
+        );
         for entry in ["", "pgbouncer.ini", "users.txt"] {
             account.own(&folder.path().join(entry));
         }
@@ -73,12 +88,12 @@ impl Drop for PgBouncer {
     }
 }
 
-fn write_configuration(folder: &TempDir, cluster: &Cluster, port: u16, pool_size: u16) {
+fn write_configuration(folder: &TempDir, cluster: &Cluster, port: u16, pools: &str) {
     let (path, server) = (folder.path().display(), cluster.address());
     let socket_folder = server.socket_folder.display();
     let text = format!(
         "[databases]\n* = host={socket_folder} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nlogfile = {path}/log\n\
-         auth_type = trust\nauth_file = {path}/users.txt\nadmin_users = postgres\npool_mode = transaction\nmax_client_conn = 500\ndefault_pool_size = {pool_size}\n",
+         auth_type = trust\nauth_file = {path}/users.txt\nadmin_users = postgres\nmax_client_conn = 500\n{pools}\n",
         server.port
     );
     fs::write(folder.path().join("pgbouncer.ini"), text).expect("a file in a new folder");
