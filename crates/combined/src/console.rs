@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use longshore_core::{
     Action, Actioned, Backend, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreError, StoreFuture, WorkerRecord,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreError, StoreFuture, WaitingFacts,
+    WorkerRecord,
 };
 
 use crate::combined_store::CombinedStore;
@@ -86,6 +87,16 @@ impl Console for CombinedStore {
         Box::pin(async move {
             let place = self.shared.members.of_job(id)?;
             self.shared.members.ask_one(place, move |store| Box::pin(async move { store.edit(id, edit).await })).await
+        })
+    }
+
+    fn waiting_facts(&self, id: JobId) -> StoreFuture<'_, Option<WaitingFacts>> {
+        Box::pin(async move {
+            let place = self.shared.members.of_job(id)?;
+            let call = move |store: Store| -> StoreFuture<'static, _> {
+                Box::pin(async move { store.waiting_facts(id).await })
+            };
+            self.shared.members.ask_one(place, call).await
         })
     }
 

@@ -4,9 +4,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Held, Inbox, Interest, JobId, Limits, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, Stream, ValidJob,
-    ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Held, Inbox, Interest, JobData, JobId, Limits,
+    NewCheckpoint, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName, Store, StoreError,
+    StoreFuture, Stream, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
 };
 
 use crate::combined_store::{CombinedStore, Shared};
@@ -143,6 +143,26 @@ impl Store for CombinedStore {
                     Box::pin(async move { store.report(id, reports.into()).await })
                 };
             self.shared.write(&reports, |report| report.id, call).await
+        })
+    }
+
+    fn save_checkpoint(&self, worker_id: WorkerId, checkpoint: NewCheckpoint) -> StoreFuture<'_, Recorded> {
+        Box::pin(async move {
+            let place = self.shared.members.of_job(checkpoint.id)?;
+            let call = move |store: Arc<dyn longshore_core::Backend>| -> StoreFuture<'static, Recorded> {
+                Box::pin(async move { store.save_checkpoint(worker_id, checkpoint).await })
+            };
+            self.shared.members.ask_one(place, call).await
+        })
+    }
+
+    fn step_result(&self, id: JobId, step: StepName) -> StoreFuture<'_, Option<JobData>> {
+        Box::pin(async move {
+            let place = self.shared.members.of_job(id)?;
+            let call = move |store: Arc<dyn longshore_core::Backend>| -> StoreFuture<'static, Option<JobData>> {
+                Box::pin(async move { store.step_result(id, step).await })
+            };
+            self.shared.members.ask_one(place, call).await
         })
     }
 

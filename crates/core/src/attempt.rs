@@ -1,5 +1,6 @@
 //! A job from its claim to the outcome of its attempt.
 
+pub(crate) mod checkpoint;
 pub(crate) mod dead_letter;
 pub(crate) mod failure;
 pub(crate) mod lease;

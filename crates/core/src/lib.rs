@@ -5,6 +5,7 @@
 //! [`Store`], the contract of every backend, then [`decide`], the one function that decides the outcome of an attempt.
 
 mod attempt;
+mod explanation;
 mod job;
 mod liveness;
 mod moving;
@@ -12,6 +13,9 @@ mod schedule;
 mod store;
 mod time;
 
+pub use attempt::checkpoint::{
+    CheckpointRow, FinishedStep, InvalidCheckpoint, JobCheckpoints, NewCheckpoint, SavedCheckpoint, StepName,
+};
 pub use attempt::dead_letter::{DeadLetterCode, DeadLetterReason, UnknownDeadLetterCode, UnusableRow};
 pub use attempt::failure::{Failure, FailureType, UnknownFailureType};
 pub use attempt::lease::Lease;
@@ -19,6 +23,9 @@ pub use attempt::lease_watch::{LeaseVerdict, LeaseWatch};
 pub use attempt::log::{LogBuffer, LogChunk, LogLimits};
 pub use attempt::outcome::{AttemptEnd, Budgets, Outcome, Suspects, decide};
 pub use attempt::retry::{Backoff, RetryPolicy};
+pub use explanation::facts::{Ancestor, JobFacts, WaitingFacts, WorkerFacts};
+pub use explanation::reason::Reason;
+pub use explanation::{Cause, Explanation, explain};
 pub use futures_core::Stream;
 pub use job::duplicate::{Duplicate, InvalidDuplicateRule, OnDuplicate, UniqueWhile};
 pub use job::id::{ClaimNumber, InvalidId, JobId, RequestId, WorkerId};

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobId, Lease, Limits, LogChunk,
-    NewJob, Outcome, RequestId, StoreError, Timestamp, TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerId,
-    WorkerSession,
+    ClaimNumber, Console, EnqueueStream, Enqueued, Extended, Heartbeat, Interest, JobData, JobId, Lease, Limits,
+    LogChunk, NewCheckpoint, NewJob, Outcome, RequestId, StepName, StoreError, Timestamp, TypeSettings, ValidJob,
+    ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use job_stream::Checked;
 
@@ -131,6 +131,14 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Writes progress and log of running attempts, fenced like outcomes and refused one by one like these. The log of
     /// an attempt that has completed its job under this very claim is kept as well; of its progress nothing is.
     fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>>;
+
+    /// Stores a checkpoint of a running attempt or the result of a step, fenced like an outcome. A checkpoint replaces the
+    /// one before. A step that has a result keeps it, so that after an error the same call may be repeated. Later
+    /// attempts get both, until the job is removed or retried with [`Action::RetryFromStart`](crate::Action).
+    fn save_checkpoint(&self, worker_id: WorkerId, checkpoint: NewCheckpoint) -> StoreFuture<'_, Recorded>;
+
+    /// The stored result of a step.
+    fn step_result(&self, id: JobId, step: StepName) -> StoreFuture<'_, Option<JobData>>;
 
     /// Finds dead workers and returns their jobs. Counts a crash for each attempt that had started, with
     /// [`crate::Suspects::One`] if it was the only one. If it is unknown which had started, every attempt counts as

@@ -8,11 +8,12 @@ pub use longshore_combined::{
     CombineError, CombinedStore, NamedDatabase, Numbering, Opener, Opening, UnreachableDatabase,
 };
 pub use longshore_core::{
-    Action, AttemptEnd, Backend, Budgets, ClaimRequest, Claimed, Clock, Console, DeadRows, EnqueueStream, Extended,
-    Filter, Filtered, Health, Heartbeat, Held, HeldClaims, HeldSnapshot, Hint, IdRange, Inbox, Interest, JobKeeper,
-    JobPage, JobPageRequest, LeaseVerdict, LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest,
-    Maintained, Maintenance, MinuteStats, Overdue, PageCursor, QueueChange, QueueLimit, QueueScope, QueueStats,
-    Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, Selection, ServerHealth, SessionLost,
-    StartedAttempt, Stats, Store, StoreFuture, StuckCause, StuckJob, Suspects, SystemClock, TimeBounds, TypeBacklog,
-    TypeSettings, ValidJob, ValidJobStream, Wakeups, WorkerRecord, WorkerSession, decide, is_want_of_files, next_of,
+    Action, AttemptEnd, Backend, Budgets, CheckpointRow, ClaimRequest, Claimed, Clock, Console, DeadRows,
+    EnqueueStream, Extended, Filter, Filtered, Health, Heartbeat, Held, HeldClaims, HeldSnapshot, Hint, IdRange, Inbox,
+    Interest, JobKeeper, JobPage, JobPageRequest, LeaseVerdict, LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage,
+    LogRequest, Maintained, Maintenance, MinuteStats, NewCheckpoint, Overdue, PageCursor, QueueChange, QueueLimit,
+    QueueScope, QueueStats, Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, Selection,
+    ServerHealth, SessionLost, StartedAttempt, Stats, StepName, Store, StoreFuture, StuckCause, StuckJob, Suspects,
+    SystemClock, TimeBounds, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerRecord,
+    WorkerSession, decide, is_want_of_files, next_of,
 };

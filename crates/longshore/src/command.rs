@@ -5,6 +5,8 @@
 //! killed. So no child process is left behind. Start reading at [`CommandHandler`].
 
 #[cfg(unix)]
+mod checkpoint_saver;
+#[cfg(unix)]
 mod command_attempt;
 mod config;
 #[cfg(unix)]

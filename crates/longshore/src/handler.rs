@@ -2,6 +2,7 @@
 //!
 //! Most applications need only async functions, see [`Worker::handle`](crate::Worker::handle).
 
+pub(crate) mod checkpoint;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) mod completion;
 pub(crate) mod current_attempt;
@@ -15,10 +16,13 @@ pub(crate) mod stop;
 pub(crate) mod typed_handler;
 
 pub use crate::middleware::{Middleware, Next};
+pub use checkpoint::CheckpointError;
 pub use current_attempt::CurrentAttempt;
 pub use done::{Done, IntoDone};
 pub use handler_error::HandlerError;
-pub use longshore_core::{Failure, FailureType, Lease, LogChunk, LogLimits, Outcome, Progress, UnknownFailureType};
+pub use longshore_core::{
+    Failure, FailureType, InvalidCheckpoint, Lease, LogChunk, LogLimits, Outcome, Progress, UnknownFailureType,
+};
 pub use payload::Payload;
 pub use progress_message::IntoProgressMessage;
 pub use state::{AsyncFunction, BlockingFunction, State, Stateless};

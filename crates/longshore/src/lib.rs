@@ -136,3 +136,7 @@ pub use worker::stop_signals;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/handlers.md")]
 struct Guide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/checkpoints.md")]
+struct CheckpointGuide;

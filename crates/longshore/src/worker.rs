@@ -10,7 +10,7 @@ mod settings;
 mod signals;
 mod store_time;
 mod suspects;
-mod trouble;
+pub(crate) mod trouble;
 mod upkeep;
 mod watched;
 mod worker_run;
@@ -172,6 +172,7 @@ impl<S> Worker<S> {
             grace: self.settings.grace,
             threads: Arc::new(BlockingThreads::new(self.settings.concurrency)),
             pending_reports: PendingReports::default(),
+            probed: None,
         };
         Ok(Arc::new(WorkerRun::new(self.queue, self.registry, self.settings, self.clock, origin, self.gate, until)))
     }

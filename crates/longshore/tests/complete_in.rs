@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use longshore::backend::LogRequest;
+use longshore::handler::CheckpointError;
 use longshore::rusqlite::{Connection, Transaction, TransactionBehavior};
 use longshore::testing::ScratchQueue;
 use longshore::{
@@ -420,4 +421,26 @@ async fn a_handler_whose_job_was_given_to_another_worker_keeps_none_of_its_work(
 
     assert_eq!((detail.job.status, detail.job.claim_number.0, application.pages()), (Status::Completed, 2, 1));
     application.assert_counts_are_true();
+}
+
+#[tokio::test]
+async fn a_handler_that_has_completed_its_job_stores_no_checkpoint_and_one_that_took_that_back_does() {
+    let application = Application::open().await;
+    let detail = application
+        .run(|path, attempt| {
+            let is_refused = |refused: Result<(), CheckpointError>| matches!(refused, Err(CheckpointError::Completed));
+            write_page(path, |transaction| {
+                let _completion = Queue::complete_in(&transaction, &attempt, &"done").unwrap();
+                transaction.rollback().unwrap();
+            });
+            attempt.checkpoint_blocking(&7)?;
+            complete(path, &attempt);
+            assert!(is_refused(attempt.checkpoint_blocking(&8)));
+            assert_eq!(attempt.stop_requested(), None, "the job was not lost");
+            Ok(())
+        })
+        .await;
+
+    assert_eq!(detail.job.status, Status::Completed);
+    assert_eq!(detail.checkpoints.checkpoint.unwrap().as_str(), "7");
 }

@@ -6,6 +6,8 @@
 mod beginnings;
 #[path = "worker/bench.rs"]
 mod bench;
+#[path = "worker/attempts/checkpoints.rs"]
+mod checkpoints;
 #[path = "worker/claims.rs"]
 mod claims;
 #[path = "worker/attempts/clocks.rs"]

@@ -1,6 +1,6 @@
 use longshore_core::{
     Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
 };
 
 use crate::store::PostgresStore;
@@ -25,6 +25,10 @@ impl Console for PostgresStore {
 
     fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
         self.run_by_hand("editing a job", move |parts| jobs::actions::edit(parts, id, edit))
+    }
+
+    fn waiting_facts(&self, id: JobId) -> StoreFuture<'_, Option<WaitingFacts>> {
+        self.run("explaining a job", move |parts| upkeep::waiting_facts::waiting_facts(parts, id))
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {

@@ -15,8 +15,12 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 3] =
-    [pair!("001_create_jobs"), pair!("002_create_workers"), pair!("003_create_job_queue")];
+const FILES: [[(&str, &str); 2]; 4] = [
+    pair!("001_create_jobs"),
+    pair!("002_create_workers"),
+    pair!("003_create_job_queue"),
+    pair!("004_add_checkpoints"),
+];
 
 /// A table of the source. The other objects of its schema belong to it, too.
 const TABLE: &str = "job";

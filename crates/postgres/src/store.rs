@@ -2,9 +2,9 @@ use std::fmt;
 use std::sync::{Arc, mpsc};
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, Reclaimed,
-    Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, ValidJob, ValidJobStream,
-    Wakeups, WorkerId, WorkerSession,
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Inbox, Interest, JobData, JobId, Limits,
+    NewCheckpoint, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName, Store, StoreError,
+    StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use longshore_spool::read_stream;
 
@@ -223,6 +223,14 @@ impl Store for PostgresStore {
 
     fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
         self.run("storing progress and logs", |parts| jobs::outcomes::report::report(parts, worker_id, reports))
+    }
+
+    fn save_checkpoint(&self, worker_id: WorkerId, checkpoint: NewCheckpoint) -> StoreFuture<'_, Recorded> {
+        self.run("storing a checkpoint", |parts| jobs::outcomes::checkpoint::save(parts, worker_id, checkpoint))
+    }
+
+    fn step_result(&self, id: JobId, step: StepName) -> StoreFuture<'_, Option<JobData>> {
+        self.run("reading the result of a step", move |parts| jobs::outcomes::checkpoint::step_result(parts, id, step))
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {

@@ -12,6 +12,7 @@ mod pruning;
 pub(crate) mod stats;
 mod strays;
 mod stuck;
+pub(crate) mod waiting_facts;
 
 use std::sync::Arc;
 

@@ -214,6 +214,19 @@ async fn an_enqueue_in_a_transaction_follows_every_rule_and_its_fate() {
     }
     let of = |duplicate| Enqueued::met(made.id, duplicate);
     assert_eq!(met, [of(Duplicate::Kept), of(Duplicate::Replaced), of(Duplicate::PushedBack)]);
+    // What was stored for the old content goes, also where plain SQL replaces it.
+    let store_one = format!("INSERT INTO longshore.checkpoint VALUES ({}, '', 1, now(), '7')", made.id);
+    let count = "SELECT count(*) FROM longshore.checkpoint";
+    let replace = "SELECT * FROM longshore.enqueue('work', '[8]', unique_key => 'k', on_duplicate => 'replace')";
+    for (statement, left) in
+        [("SELECT * FROM longshore.enqueue('work', '[8]', unique_key => 'k')", 1_i64), (replace, 0)]
+    {
+        transaction.batch_execute(&store_one).await.expect("it is a row");
+        transaction.query(statement, &[]).await.expect("it is acceptable");
+        let found: i64 = transaction.query_one(count, &[]).await.expect("it can be counted").get(0);
+        assert_eq!(found, left, "{statement}");
+        transaction.execute("DELETE FROM longshore.checkpoint", &[]).await.expect("it can be emptied");
+    }
     let child = enqueue_in(&transaction, &job().parent(made.id)).await.expect("its parent is there");
     transaction.commit().await.expect("it commits");
     assert_eq!(store.job(child.id).await.expect("jobs can be read").expect("it is there").job.status, Status::Blocked);

@@ -1,6 +1,6 @@
 use longshore_core::{
     Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
 };
 use rusqlite::{Connection, params};
 
@@ -15,6 +15,7 @@ use crate::upkeep::housekeeping::maintain;
 use crate::upkeep::id_range::{TakeIdRange, id_range};
 use crate::upkeep::queue_change::ChangeQueue;
 use crate::upkeep::stats::stats;
+use crate::upkeep::waiting_facts::waiting_facts;
 use crate::workers::worker_record::workers;
 
 /// The maximum number of log pieces in one answer.
@@ -45,6 +46,15 @@ impl Console for SqliteStore {
             edit.validate(&self.parts.options.limits)?;
             self.parts.writer.run(Edit { id, edit }).await
         })
+    }
+
+    fn waiting_facts(&self, id: JobId) -> StoreFuture<'_, Option<WaitingFacts>> {
+        let (reclaim, monotonic) = (self.parts.reclaim.clone(), self.parts.options.clock.monotonic());
+        Box::pin(
+            self.parts.readers.run("explaining a job", move |tx| {
+                Ok(waiting_facts(tx.connection, reclaim.signs(tx.now, monotonic), id)?)
+            }),
+        )
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {

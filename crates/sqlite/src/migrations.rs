@@ -22,7 +22,7 @@ macro_rules! pair {
     };
 }
 
-const FILES: [[(&str, &str); 2]; 7] = [
+const FILES: [[(&str, &str); 2]; 8] = [
     pair!("001_create_job_queue"),
     pair!("002_enhance_job_queue_error_handling"),
     pair!("003_rebuild_job_queue_for_claims"),
@@ -30,11 +30,13 @@ const FILES: [[(&str, &str); 2]; 7] = [
     pair!("005_keep_workers_apart"),
     pair!("006_bound_jobs_in_time"),
     pair!("007_settle_defaults_by_type"),
+    pair!("008_add_checkpoints"),
 ];
 
 /// The tables that these migrations create, for the fast check when a worker starts.
-pub(crate) const TABLES: [&str; 12] = [
+pub(crate) const TABLES: [&str; 13] = [
     "job_attempts",
+    "job_checkpoints",
     "job_depths",
     "job_duties",
     "job_early_instants",

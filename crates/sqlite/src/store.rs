@@ -3,9 +3,9 @@ use std::time::{Duration, Instant};
 use std::{fmt, thread};
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Limits, NewJob,
-    Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture, SystemClock,
-    ToldClaims, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobData, JobId, Limits,
+    NewCheckpoint, NewJob, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName, Store,
+    StoreError, StoreFuture, SystemClock, ToldClaims, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 use longshore_schema::{OpenError, Origin, Prepare};
 use longshore_sqlite_file::check_connection;
@@ -21,6 +21,7 @@ use crate::jobs::claim::Claim;
 use crate::jobs::claim::inbox::{Inboxes, Mailbox};
 use crate::jobs::enqueue::stream::enqueue_stream;
 use crate::jobs::enqueue::{Enqueue, INSERT_JOB, Inserting};
+use crate::jobs::outcomes::checkpoint::{SaveCheckpoint, step_result};
 use crate::jobs::outcomes::record::{GiveBackByWriter, RecordAll, by_rows};
 use crate::jobs::outcomes::report::ReportAll;
 use crate::jobs::overdue::{WaitingJob, end_waiting_in};
@@ -322,6 +323,15 @@ impl Store for SqliteStore {
             };
             by_rows(write).await
         })
+    }
+
+    fn save_checkpoint(&self, worker_id: WorkerId, checkpoint: NewCheckpoint) -> StoreFuture<'_, Recorded> {
+        Box::pin(self.parts.writer.run(SaveCheckpoint { worker_id, checkpoint }))
+    }
+
+    fn step_result(&self, id: JobId, step: StepName) -> StoreFuture<'_, Option<JobData>> {
+        let readers = &self.parts.readers;
+        Box::pin(readers.run("reading the result of a step", move |tx| Ok(step_result(tx.connection, id, &step)?)))
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {

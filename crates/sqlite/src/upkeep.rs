@@ -10,3 +10,4 @@ pub(crate) mod long_attempts;
 pub(crate) mod pruning;
 pub(crate) mod queue_change;
 pub(crate) mod stats;
+pub(crate) mod waiting_facts;

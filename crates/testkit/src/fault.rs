@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Hint, Inbox, Interest, JobId, Limits,
-    OutsideCause, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Store, StoreError, StoreFuture,
-    ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
+    ClaimNumber, ClaimRequest, Claimed, Enqueued, Extended, Heartbeat, Hint, Inbox, Interest, JobData, JobId, Limits,
+    NewCheckpoint, OutsideCause, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, StepName, Store,
+    StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession,
 };
 
 use journal::Journal;
@@ -205,6 +205,14 @@ impl<S: Store> Store for FaultStore<S> {
 
     fn report(&self, worker_id: WorkerId, reports: Arc<[Report]>) -> StoreFuture<'_, Vec<Recorded>> {
         self.meet(Operation::Report, move |inner| inner.report(worker_id, reports))
+    }
+
+    fn save_checkpoint(&self, worker_id: WorkerId, checkpoint: NewCheckpoint) -> StoreFuture<'_, Recorded> {
+        self.meet(Operation::SaveCheckpoint, move |inner| inner.save_checkpoint(worker_id, checkpoint))
+    }
+
+    fn step_result(&self, id: JobId, step: StepName) -> StoreFuture<'_, Option<JobData>> {
+        self.meet(Operation::Read, move |inner| inner.step_result(id, step))
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {

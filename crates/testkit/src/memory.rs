@@ -6,6 +6,7 @@ mod moving;
 mod page;
 mod state;
 mod stats;
+mod waiting_facts;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -15,9 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobId, Lease, Limits,
-    Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Status, Store, StoreError, StoreFuture,
-    Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
+    ClaimNumber, ClaimRequest, Claimed, Clock, Enqueued, Extended, Heartbeat, Inbox, Interest, JobData, JobId, Lease,
+    Limits, NewCheckpoint, Reclaimed, Record, Recorded, Registration, Report, StartedAttempt, Status, StepName, Store,
+    StoreError, StoreFuture, Timestamp, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerSession, next_of,
 };
 use tokio::sync::watch;
 
@@ -253,6 +254,17 @@ impl Store for MemoryStore {
             state.pass(Passing::WhileDraining)?;
             Ok(state.report(&worker_id, &reports, moment.now))
         })
+    }
+
+    fn save_checkpoint(&self, worker_id: WorkerId, checkpoint: NewCheckpoint) -> StoreFuture<'_, Recorded> {
+        self.quietly(move |state, moment| {
+            state.pass(Passing::WhileDraining)?;
+            Ok(state.save_checkpoint(&worker_id, checkpoint, moment.now))
+        })
+    }
+
+    fn step_result(&self, id: JobId, step: StepName) -> StoreFuture<'_, Option<JobData>> {
+        self.quietly(move |state, _| Ok(state.step_result(id, &step)))
     }
 
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {

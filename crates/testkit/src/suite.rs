@@ -16,9 +16,9 @@ use longshore_core::{Console, JobId, Limits, Status, Store, WorkerId};
 
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
 pub use living::{cadence, lapse, lease, reclaim, session};
-pub use operating::{edit, health, id_range, maintain, move_by_hand, moving, page, queue, stats};
+pub use operating::{edit, explain, health, id_range, maintain, move_by_hand, moving, page, queue, stats};
 pub use producing::{due, duplicate, enqueue, family, settings, unique};
-pub use running::{cancel, history, log, outcome, overdue, retry};
+pub use running::{cancel, checkpoint, history, log, outcome, overdue, retry};
 
 use crate::FakeClock;
 use world::{Process, World, ids};

@@ -1,5 +1,5 @@
 use clap::Args;
-use longshore_core::{DeadLetterCode, FailureType, Filter, JobId, Status};
+use longshore_core::{Action, DeadLetterCode, FailureType, Filter, JobId, Status};
 
 use super::value::NameList;
 use super::word::WordParser;
@@ -104,4 +104,20 @@ pub(crate) struct RetryArguments<F: Args> {
     /// Do not retry the children that became dead letters because of these jobs
     #[arg(long)]
     pub(crate) alone: bool,
+
+    /// Forget the checkpoint and the finished steps of every job that is retried
+    #[arg(long)]
+    pub(crate) from_start: bool,
+}
+
+impl<F: Args> RetryArguments<F> {
+    /// The action that the flags name.
+    pub(crate) const fn action(&self) -> Action {
+        match (self.alone, self.from_start) {
+            (false, false) => Action::Retry,
+            (true, false) => Action::RetryAlone,
+            (false, true) => Action::RetryFromStart,
+            (true, true) => Action::RetryAloneFromStart,
+        }
+    }
 }

@@ -24,6 +24,15 @@ pub(crate) enum JobsCommand {
     #[command(after_help = "Example: longshore jobs show 42")]
     Show(IdArgument),
 
+    /// Say why a job is not running
+    #[command(
+        long_about = "Say why a job is not running\n\nPrints the one reason that counts now. Lines with \"then\" \
+            say what else will keep the job once that reason is gone. Only reads. With --json: the job's status, the \
+            reason with a stable code, and the others as \"also\".",
+        after_help = "Example: longshore jobs explain 42"
+    )]
+    Explain(IdArgument),
+
     /// Show the output and log of a job's attempts
     #[command(
         long_about = "Show the output and log of a job's attempts\n\nOnly the beginning and the end of a long log are \
@@ -48,7 +57,8 @@ pub(crate) enum JobsCommand {
         long_about = "Retry ended or retrying jobs now, with new budgets\n\nThe retry, crash and deferral counts \
             start again at \
             zero. Their history stays. A job whose parent has not completed becomes blocked again. Children that \
-            became dead letters because of a job are retried with it, unless --alone is given. --all without \
+            became dead letters because of a job are retried with it, unless --alone is given. The next attempt \
+            continues from the checkpoint and the finished steps, unless --from-start is given. --all without \
             --status takes retrying, cancelled and dead_letter jobs.",
         after_help = "Example: longshore jobs retry 42 43\n         longshore jobs retry --all --status dead_letter \
             --type mail --yes"
@@ -131,7 +141,8 @@ pub(crate) enum DeadCommand {
     #[command(
         long_about = "Retry dead letters, with new budgets\n\nTheir history stays. A job whose parent has not \
             completed becomes blocked again. Children that became dead letters because of a job \
-            are retried with it, unless --alone is given.",
+            are retried with it, unless --alone is given. The next attempt continues from the checkpoint and \
+            the finished steps, unless --from-start is given.",
         after_help = "Example: longshore dead retry --all --type thumbnail --yes"
     )]
     Retry(RetryArguments<KindArguments>),

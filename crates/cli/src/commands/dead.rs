@@ -17,14 +17,13 @@ pub(crate) fn run(context: &Context, arguments: DeadArguments) -> anyhow::Result
         }),
         DeadCommand::Show(job) => context.block_on(show(context, job.id)),
         DeadCommand::Retry(arguments) => {
-            move_jobs(context, &arguments.target, if arguments.alone { &RETRY_ALONE } else { &RETRY })
+            move_jobs(context, &arguments.target, &Verb { action: arguments.action(), ..RETRY })
         }
         DeadCommand::Discard(arguments) => move_jobs(context, &arguments, &DISCARD),
     }
 }
 
 const RETRY: Verb = Verb { action: Action::Retry, word: "retry", done: "retried", statuses: &[Status::DeadLetter] };
-const RETRY_ALONE: Verb = Verb { action: Action::RetryAlone, ..RETRY };
 const DISCARD: Verb =
     Verb { action: Action::Discard, word: "discard", done: "discarded", statuses: &[Status::DeadLetter] };
 

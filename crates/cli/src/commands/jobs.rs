@@ -6,6 +6,7 @@ use crate::error_report::command_error::CommandError;
 use crate::exit::Exit;
 
 mod edit;
+mod explain;
 pub(super) mod list;
 mod logs;
 mod moves;
@@ -24,12 +25,13 @@ pub(crate) fn run(context: &Context, command: JobsCommand) -> anyhow::Result<Exi
             context.block_on(list(context, filter.to_filter().into(), page, any_state))
         }
         JobsCommand::Show(job) => context.block_on(show::run(context, job.id)),
+        JobsCommand::Explain(job) => context.block_on(explain::run(context, job.id)),
         JobsCommand::Logs { job, follow, attempt } => {
             let until = if follow { logs::Until::Ended } else { logs::Until::Now };
             context.block_on(logs::run(context, logs::LogsRequest { id: job.id, attempt, until }))
         }
         JobsCommand::Retry(arguments) => {
-            move_jobs(context, &arguments.target, &if arguments.alone { RETRY_ALONE } else { RETRY })
+            move_jobs(context, &arguments.target, &Verb { action: arguments.action(), ..RETRY })
         }
         JobsCommand::Cancel(arguments) => move_jobs(context, &arguments, &CANCEL),
         JobsCommand::Delete(arguments) => move_jobs(context, &arguments, &DELETE),
@@ -49,7 +51,6 @@ const RETRY: Verb = Verb {
     done: "retried",
     statuses: &[Status::Retrying, Status::Cancelled, Status::DeadLetter],
 };
-const RETRY_ALONE: Verb = Verb { action: Action::RetryAlone, ..RETRY };
 const CANCEL: Verb = Verb {
     action: Action::Cancel,
     word: "cancel",

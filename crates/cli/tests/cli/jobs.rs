@@ -1,6 +1,7 @@
 mod duplicate;
 mod edit;
 mod enqueue;
+mod explain;
 mod queues;
 mod times;
 

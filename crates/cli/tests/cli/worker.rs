@@ -1,4 +1,5 @@
 mod changed_file;
+mod checkpoints;
 #[cfg(target_os = "linux")]
 mod other_user;
 #[cfg(target_os = "linux")]

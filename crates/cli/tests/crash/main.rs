@@ -14,6 +14,7 @@ mod ledger;
 mod postgres;
 mod produce;
 mod sqlite;
+mod steps;
 mod workers;
 
 use std::process::ExitCode;
@@ -27,8 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [postgres::WORKER, rest @ ..] = &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        return postgres::run_worker(rest);
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [postgres::WORKER, rest @ ..] => return postgres::run_worker(rest),
+        [steps::WORKER, rest @ ..] => return steps::run_worker(rest),
+        _ => {}
     }
     let run = |run: fn(&Plan)| {
         move || -> Result<(), libtest_mimic::Failed> {
@@ -45,6 +48,14 @@ fn main() -> ExitCode {
             "on_postgres_nothing_is_lost_or_recorded_twice_though_servers_networks_and_processes_fail",
             run(postgres::run),
         ),
+        Trial::test("a_worker_killed_between_the_effect_of_a_step_and_its_record_repeats_that_step_alone", || {
+            steps::on_sqlite();
+            Ok(())
+        }),
+        Trial::test("on_postgres_a_worker_killed_between_an_effect_and_its_record_repeats_that_step_alone", || {
+            steps::on_postgres();
+            Ok(())
+        }),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::InvalidJobData;
+use crate::{InvalidCheckpoint, InvalidJobData};
 
 /// The kind of a failure. It decides whether the job is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,8 +126,10 @@ impl FailureType {
             let is_wrapper = io.kind() == io::ErrorKind::Other && io.get_ref().is_some();
             return (!is_wrapper).then(|| Self::of_io(io.kind()));
         }
-        let is_invalid =
-            error.is::<InvalidJobData>() || error.is::<serde_json::Error>() || error.is::<std::str::Utf8Error>();
+        let is_invalid = error.is::<InvalidCheckpoint>()
+            || error.is::<InvalidJobData>()
+            || error.is::<serde_json::Error>()
+            || error.is::<std::str::Utf8Error>();
         is_invalid.then_some(Self::ValidationError)
     }
 }

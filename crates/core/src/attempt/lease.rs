@@ -25,6 +25,10 @@ pub struct Lease {
     pub ready_at: Timestamp,
     /// Data that the application keeps beside the payload.
     pub metadata: Option<JobData>,
+    /// The last checkpoint that an earlier attempt stored.
+    pub checkpoint: Option<JobData>,
+    /// How many steps earlier attempts have finished. Their results are read one by one.
+    pub step_count: u32,
 }
 
 impl Lease {

@@ -4,8 +4,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Attempt, FailureType, Job, JobData, LogEntry, MinuteStats, MovedJob, MovedSettings, Timestamp, TypeSettings,
-    WorkerId,
+    Attempt, FailureType, Job, JobData, LogEntry, MinuteStats, MovedJob, MovedSettings, SavedCheckpoint, Timestamp,
+    TypeSettings, WorkerId,
 };
 
 /// A hash over all values of jobs and settings, the same whatever database they are in.
@@ -41,6 +41,7 @@ impl Checksum {
             awaits_settings,
             attempts,
             log,
+            checkpoints,
         } = moved;
         self.body(job);
         self.optional(*own_retries);
@@ -53,6 +54,8 @@ impl Checksum {
         attempts.iter().for_each(|attempt| self.attempt(attempt));
         self.number(log.len() as i64);
         log.iter().for_each(|entry| self.entry(entry));
+        self.number(checkpoints.len() as i64);
+        checkpoints.iter().for_each(|saved| self.checkpoint(saved));
     }
 
     /// Adds all that is not a job.
@@ -197,6 +200,14 @@ impl Checksum {
         self.instant(Some(*written_at));
         self.bytes(&cut_bytes.to_be_bytes());
         self.text(Some(text));
+    }
+
+    fn checkpoint(&mut self, saved: &SavedCheckpoint) {
+        let SavedCheckpoint { step, attempt, saved_at, value } = saved;
+        self.text(step.as_deref());
+        self.number(*attempt);
+        self.instant(Some(*saved_at));
+        self.text(Some(value.as_str()));
     }
 
     fn span(&mut self, span: Option<Duration>) {

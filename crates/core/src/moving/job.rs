@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Attempt, DeadLetterCode, Job, JobData, LogEntry, Status, Timestamp, WorkerId};
+use crate::{Attempt, DeadLetterCode, Job, JobData, LogEntry, SavedCheckpoint, Status, Timestamp, WorkerId};
 
 /// A job with all that a database keeps of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub struct MovedJob {
     pub attempts: Vec<Attempt>,
     /// Its log, in order.
     pub log: Vec<LogEntry>,
+    /// Its checkpoint and the results of its steps: the checkpoint first, then by the bytes of the names.
+    pub checkpoints: Vec<SavedCheckpoint>,
 }
 
 impl MovedJob {
@@ -86,6 +88,7 @@ impl MovedJob {
             [&mut attempt.error_message, &mut attempt.traceback].into_iter().flatten().for_each(replace_zeros);
         }
         self.log.iter_mut().for_each(|entry| replace_zeros(&mut entry.text));
+        self.checkpoints.iter_mut().filter_map(|saved| saved.step.as_mut()).for_each(replace_zeros);
         let workers = [&mut job.worker_id, &mut self.lapsed_worker];
         for worker_id in workers.into_iter().chain(self.attempts.iter_mut().map(|attempt| &mut attempt.worker_id)) {
             if let Some(name) = worker_id.as_ref().filter(|name| name.as_str().contains('\0')) {
@@ -101,12 +104,13 @@ impl MovedJob {
         let Job { job_data, result, metadata, error_message, last_error_traceback, .. } = &self.job;
         let attempts = self.attempts.iter().map(|attempt| text(&attempt.error_message) + text(&attempt.traceback));
         let log = self.log.iter().map(|entry| entry.text.len());
+        let checkpoints = self.checkpoints.iter().map(|saved| saved.value.len());
         job_data.len()
             + data(result)
             + data(metadata)
             + text(error_message)
             + text(last_error_traceback)
-            + attempts.chain(log).sum::<usize>()
+            + attempts.chain(log).chain(checkpoints).sum::<usize>()
     }
 }
 

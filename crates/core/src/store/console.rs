@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    Attempt, ClaimNumber, DeadLetterCode, FailureType, Health, IdRange, Job, JobEdit, JobId, PageCursor, Priority,
-    Status, StoreFuture, Timestamp, WorkerId,
+    Attempt, ClaimNumber, DeadLetterCode, FailureType, Health, IdRange, Job, JobCheckpoints, JobEdit, JobId,
+    PageCursor, Priority, Status, StoreFuture, Timestamp, WaitingFacts, WorkerId,
 };
 
 /// What an operator needs from a database: reading, and changing jobs by hand.
@@ -30,6 +30,9 @@ pub trait Console: Send + Sync + fmt::Debug + 'static {
     /// changed. Returns [`StoreError::InvalidJob`](crate::StoreError::InvalidJob) for values that a new job must not
     /// have.
     fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned>;
+
+    /// What [`explain`](crate::explain) must know of a job. Bounded in time however many jobs wait.
+    fn waiting_facts(&self, id: JobId) -> StoreFuture<'_, Option<WaitingFacts>>;
 
     /// The log of a job's attempts, in order.
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage>;
@@ -69,6 +72,9 @@ pub struct JobDetail {
     pub job: Job,
     /// Its attempts, oldest first, including the running and the successful one.
     pub attempts: Vec<Attempt>,
+    /// What its attempts have stored.
+    #[serde(flatten)]
+    pub checkpoints: JobCheckpoints,
 }
 
 /// A set of jobs. There is no default, because a caller must write "all of them" explicitly:
@@ -221,12 +227,33 @@ pub enum Action {
     Retry,
     /// The same without its children: they stay dead letters.
     RetryAlone,
+    /// [`Action::Retry`], and every job that it retries forgets its checkpoint and the results of its steps.
+    RetryFromStart,
+    /// [`Action::RetryAlone`], and the job forgets its checkpoint and the results of its steps.
+    RetryAloneFromStart,
     /// Deletes a job that is not running, with its history. Children that waited for it become dead letters.
     Delete,
     /// Deletes a dead letter.
     Discard,
     /// Changes the priority of a job that has not ended.
     Reprioritise(Priority),
+}
+
+impl Action {
+    /// Whether it retries jobs.
+    pub const fn is_retry(self) -> bool {
+        matches!(self, Self::Retry | Self::RetryAlone | Self::RetryFromStart | Self::RetryAloneFromStart)
+    }
+
+    /// Whether it also retries the children that became dead letters because of a job.
+    pub const fn revives_children(self) -> bool {
+        matches!(self, Self::Retry | Self::RetryFromStart)
+    }
+
+    /// Whether the jobs forget their checkpoints and steps.
+    pub const fn forgets_checkpoints(self) -> bool {
+        matches!(self, Self::RetryFromStart | Self::RetryAloneFromStart)
+    }
 }
 
 /// The result of an action.
@@ -407,6 +434,11 @@ pub struct WorkerRecord {
     pub is_alive: bool,
     /// The jobs that it holds, oldest claim first, at most a hundred.
     pub running: Vec<RunningJob>,
+}
+
+impl WorkerRecord {
+    /// How many jobs a record lists.
+    pub const RUNNING_MAX: u32 = 100;
 }
 
 /// A job that a worker holds.

@@ -6,12 +6,14 @@ use longshore_core::{Failure, FailureType, Limits};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use super::protocol::{Cause, Exit, News, Order, Word};
+use super::checkpoint_saver::CheckpointSaver;
+use super::protocol::{CHECKPOINT_VARIABLE, Cause, Exit, News, Order, Word};
 use super::refusal;
 use super::spec::{OnShutdown, ShutdownPlan};
 use super::supervised::{Outputs, Supervised};
 use super::transcript::{Output, Transcript};
 use super::{CommandSpec, SupervisorProgram};
+use crate::handler::CheckpointError;
 use crate::runtime::quiet;
 use crate::{AttemptResult, CurrentAttempt, Done, HandlerError, StopCause, Stopped};
 
@@ -86,8 +88,9 @@ async fn run_once(
         }
     };
     let transcript = Transcript::new(attempt.clone(), limits);
-    let attempt = attempt.clone();
-    let mut command_attempt = CommandAttempt { attempt, supervised, transcript, asked: Asked::Nothing, end: None };
+    let (attempt, checkpoints) = (attempt.clone(), CheckpointSaver::new(attempt.clone()));
+    let mut command_attempt =
+        CommandAttempt { attempt, supervised, transcript, checkpoints, asked: Asked::Nothing, end: None };
     command_attempt.listen(outputs, spec).await;
     if let Some(End::Refused { errno }) = command_attempt.end {
         let error = io::Error::from_raw_os_error(errno);
@@ -108,6 +111,10 @@ fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
     ];
     let mut env = spec.env.clone();
     env.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    match &attempt.lease().checkpoint {
+        Some(checkpoint) => drop(env.insert(CHECKPOINT_VARIABLE.to_owned(), checkpoint.as_str().to_owned())),
+        None => drop(env.remove(CHECKPOINT_VARIABLE)),
+    }
     Order {
         run: spec.run.clone(),
         env,
@@ -121,6 +128,7 @@ struct CommandAttempt {
     attempt: CurrentAttempt,
     supervised: Supervised,
     transcript: Transcript,
+    checkpoints: CheckpointSaver,
     asked: Asked,
     end: Option<End>,
 }
@@ -186,6 +194,7 @@ impl CommandAttempt {
                 () = shutdown.kill.rings() => self.supervised.say(Word::Kill),
                 () = flush.rings() => self.transcript.flush(),
                 () = drain.rings() => break,
+                saved = self.checkpoints.saved() => self.note_unsaved(saved),
             }
             if self.transcript.is_waiting() {
                 flush.set_once(FLUSH_AFTER);
@@ -194,6 +203,9 @@ impl CommandAttempt {
         self.transcript.finish(Output::Stdout);
         self.transcript.finish(Output::Stderr);
         self.supervised.gone().await;
+        self.keep_checkpoint();
+        let saved = self.checkpoints.finish().await;
+        self.note_unsaved(saved);
     }
 
     /// Handles a stop request: now, or shortly before the end of the shutdown.
@@ -218,6 +230,21 @@ impl CommandAttempt {
 
     fn take(&mut self, output: Output, bytes: &[u8]) {
         self.transcript.push(output, bytes);
+        self.keep_checkpoint();
+    }
+
+    fn keep_checkpoint(&mut self) {
+        if let Some(value) = self.transcript.take_checkpoint() {
+            self.checkpoints.offer(value);
+        }
+    }
+
+    /// The program goes on: its next attempt continues from an older checkpoint. If the job was lost, the program is
+    /// stopped for that.
+    fn note_unsaved(&mut self, saved: Result<(), CheckpointError>) {
+        if let Err(error) = saved {
+            self.transcript.note(&format!("a checkpoint was not stored: {error}"));
+        }
     }
 
     async fn learn(&mut self, news: Option<News>, before: Supervision) -> Supervision {

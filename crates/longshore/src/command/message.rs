@@ -15,6 +15,9 @@ pub(super) struct Message {
     /// Its result; JSON's `null` is a result too.
     #[serde(default, deserialize_with = "present")]
     pub(super) result: Option<Box<RawValue>>,
+    /// Where it stands, for the next attempt; JSON's `null` is a checkpoint too.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) checkpoint: Option<Box<RawValue>>,
     /// The failure type, if it then fails.
     pub(super) failure_type: Option<String>,
     /// The failure message, if it then fails.
@@ -42,10 +45,11 @@ impl Message {
     }
 
     fn is_empty(&self) -> bool {
-        let Self { progress, message, result, failure_type, error_message, snooze } = self;
+        let Self { progress, message, result, checkpoint, failure_type, error_message, snooze } = self;
         progress.is_none()
             && message.is_none()
             && result.is_none()
+            && checkpoint.is_none()
             && failure_type.is_none()
             && error_message.is_none()
             && snooze.is_none()
@@ -70,13 +74,17 @@ mod tests {
         let failure =
             Message::parse(r#"{"longshore": {"failure_type": "network_error", "error_message": "no"}}"#).unwrap();
         assert_eq!(failure.failure_type.as_deref(), Some("network_error"));
+        let checkpoint = Message::parse(r#"{"longshore": {"checkpoint": {"page": 7}}}"#).unwrap();
+        assert_eq!(checkpoint.checkpoint.unwrap().get(), r#"{"page": 7}"#);
         let snooze = Message::parse(r#"{"longshore": {"snooze": "2s"}}"#).unwrap();
         assert_eq!(snooze.snooze, Some(Duration::from_secs(2)));
     }
 
     #[test]
-    fn null_is_a_result() {
+    fn null_is_a_result_and_a_checkpoint() {
         assert_eq!(Message::parse(r#"{"longshore": {"result": null}}"#).unwrap().result.unwrap().get(), "null");
+        let checkpoint = Message::parse(r#"{"longshore": {"checkpoint": null}}"#).unwrap().checkpoint;
+        assert_eq!(checkpoint.unwrap().get(), "null");
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub(super) const PROCESS_NAME: &str = "job-supervisor";
 /// The variable that marks every process of one attempt. It is used if the supervisor itself is killed.
 pub(super) const MARK_VARIABLE: &str = "LONGSHORE_SUPERVISOR";
 
+/// The variable with the last checkpoint. Without one it is not set, whatever the worker was started with.
+pub(super) const CHECKPOINT_VARIABLE: &str = "LONGSHORE_CHECKPOINT";
+
 /// The maximum length of an order. The operating system limits arguments and environment too.
 const ORDER_BYTES_MAX: u32 = 16 * 1024 * 1024;
 

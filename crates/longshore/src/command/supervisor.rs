@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use super::descendants;
-use super::protocol::{Cause, Exit, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
+use super::protocol::{CHECKPOINT_VARIABLE, Cause, Exit, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
 
 /// How long processes that a finished program left behind may take to end by themselves, such as a `tee` that is still
 /// writing.
@@ -312,7 +312,12 @@ fn begin(order: &Order, payload: &[u8]) -> io::Result<(UnixStream, Pid)> {
 fn spawn(order: &Order, payload: &[u8]) -> io::Result<Pid> {
     let (program, arguments) = order.run.split_first().ok_or(io::ErrorKind::NotFound)?;
     let mut command = Command::new(program);
-    command.args(arguments).envs(&order.env).process_group(0).stdin(payload_file(payload)?);
+    command
+        .args(arguments)
+        .env_remove(CHECKPOINT_VARIABLE)
+        .envs(&order.env)
+        .process_group(0)
+        .stdin(payload_file(payload)?);
     if let Some(directory) = &order.directory {
         command.current_dir(directory);
     }

@@ -1,4 +1,4 @@
-use longshore_core::{Failure, FailureType, JobData, Limits};
+use longshore_core::{Failure, FailureType, JobData, Limits, NewCheckpoint};
 use serde_json::value::RawValue;
 
 use super::exit;
@@ -40,6 +40,8 @@ struct Said {
     failure_type: Option<FailureType>,
     error_message: Option<String>,
     snooze: Option<std::time::Duration>,
+    /// Until [`Transcript::take_checkpoint`].
+    checkpoint: Option<JobData>,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,8 @@ enum SaidResult {
 
 impl Transcript {
     pub(super) fn new(attempt: CurrentAttempt, limits: Limits) -> Self {
-        let message_bytes_max = limits.payload_bytes_max.saturating_add(MESSAGE_FRAME_BYTES);
+        let value_bytes_max = limits.payload_bytes_max.max(NewCheckpoint::VALUE_BYTES_MAX);
+        let message_bytes_max = value_bytes_max.saturating_add(MESSAGE_FRAME_BYTES);
         Self {
             attempt,
             limits,
@@ -88,6 +91,11 @@ impl Transcript {
     pub(super) fn finish(&mut self, output: Output) {
         let pieces = self.lines(output).finish();
         self.take(output, pieces);
+    }
+
+    /// The last checkpoint that was not taken yet.
+    pub(super) fn take_checkpoint(&mut self) -> Option<JobData> {
+        self.said.checkpoint.take()
     }
 
     /// Adds a line of ours to the program's log.
@@ -194,6 +202,15 @@ impl Transcript {
         }
         if let Some(result) = message.result {
             self.said.result = Some(self.weigh(result));
+        }
+        if let Some(checkpoint) = message.checkpoint {
+            match NewCheckpoint::value(&*checkpoint) {
+                Ok(value) => self.said.checkpoint = Some(value),
+                Err(error) => {
+                    self.begin_line(log);
+                    log.push_str(&format!("longshore: a checkpoint is left out: {error}\n"));
+                }
+            }
         }
         if let Some(word) = message.failure_type {
             self.said.failure_type = Some(word.parse().unwrap_or_else(|unknown| {

@@ -7,6 +7,7 @@ use longshore_core::{
 };
 
 use crate::handler::SPAN_MAX;
+use crate::handler::checkpoint::{AttemptCheckpoints, ProbedCheckpoints};
 use crate::handler::progress_message::IntoProgressMessage;
 use crate::handler::stop::StopSignal;
 use crate::runtime::blocking_threads::BlockingThreads;
@@ -33,6 +34,7 @@ struct AttemptState {
     origin: Arc<AttemptOrigin>,
     stop: StopSignal,
     news: Mutex<News>,
+    checkpoints: AttemptCheckpoints,
 }
 
 /// A job and the worker that holds it.
@@ -55,6 +57,8 @@ pub(crate) struct AttemptOrigin {
     pub(crate) grace: Duration,
     pub(crate) threads: Arc<BlockingThreads>,
     pub(crate) pending_reports: PendingReports,
+    /// Keeps checkpoints in place of the store, for an attempt without a worker.
+    pub(crate) probed: Option<ProbedCheckpoints>,
 }
 
 /// Attempts with log or progress that is not stored yet.
@@ -97,6 +101,7 @@ impl CurrentAttempt {
             origin,
             stop: StopSignal::default(),
             news: Mutex::new(News::default()),
+            checkpoints: AttemptCheckpoints::default(),
         };
         Self { state: Arc::new(state) }
     }
@@ -362,10 +367,25 @@ impl CurrentAttempt {
     /// Whether the handler may still start. Err if the attempt was asked to stop or has ended.
     pub(crate) fn begin(&self) -> Result<(), Stopped> {
         self.check()?;
-        if self.news().is_closed {
+        if self.is_over() {
             return Err(Stopped { cause: StopCause::LeaseLost });
         }
         Ok(())
+    }
+
+    /// Whether it has ended, so that nothing more of it is stored.
+    pub(crate) fn is_over(&self) -> bool {
+        self.news().is_closed
+    }
+
+    /// What the attempt itself has stored so far.
+    pub(crate) fn own_checkpoints(&self) -> &AttemptCheckpoints {
+        &self.state.checkpoints
+    }
+
+    /// Where checkpoints go that no worker stores.
+    pub(crate) fn probed(&self) -> Option<&ProbedCheckpoints> {
+        self.state.origin.probed.as_ref()
     }
 
     /// Records that the handler starts at this time of the worker's monotonic clock.

@@ -43,6 +43,19 @@ impl Queue {
         self.act(id, Action::RetryAlone).await
     }
 
+    /// [`Queue::retry`] from the start: the jobs that are retried forget their checkpoints and the results of their steps.
+    ///
+    /// ```
+    /// # use longshore::{Queue, job::JobId};
+    /// # async fn example(queue: &Queue, id: JobId) -> Result<(), Box<dyn std::error::Error>> {
+    /// queue.retry_from_start(id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn retry_from_start(&self, id: JobId) -> Result<Actioned, StoreError> {
+        self.act(id, Action::RetryFromStart).await
+    }
+
     /// Deletes a job that is not running, with its history.
     ///
     /// ```

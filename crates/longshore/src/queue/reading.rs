@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use longshore_core::{Interest, JobDetail, JobId, StoreError};
+use longshore_core::{Explanation, Interest, JobDetail, JobId, StoreError, explain};
 use tokio::task::coop::unconstrained;
 
 use crate::runtime::{alarm, park};
@@ -36,6 +36,21 @@ impl Queue {
     /// ```
     pub fn job_blocking(&self, id: JobId) -> Result<Option<JobDetail>, StoreError> {
         park::block_on(self.job(id))
+    }
+
+    /// Why a job is not running, or that it is: one reason that counts now, and what else will keep it. `None` if there is
+    /// no such job. Changes nothing.
+    ///
+    /// ```
+    /// # use longshore::{Queue, job::JobId};
+    /// # async fn example(queue: &Queue, id: JobId) -> Result<(), Box<dyn std::error::Error>> {
+    /// let explanation = queue.explain(id).await?.ok_or("there is no such job")?;
+    /// println!("job {id} is {}: {}", explanation.status, explanation.reason.message);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn explain(&self, id: JobId) -> Result<Option<Explanation>, StoreError> {
+        Ok(self.backend.waiting_facts(id).await?.as_ref().map(explain))
     }
 
     /// Waits until the job has ended, and returns it. If `timeout` is over before that, the answer is

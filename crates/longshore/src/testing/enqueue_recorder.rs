@@ -2,10 +2,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use longshore_core::{
     Action, Actioned, ClaimNumber, ClaimRequest, Claimed, Console, Enqueued, Extended, Health, Heartbeat, Hint,
-    IdRange, Interest, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest, Maintained,
-    Maintenance, NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report, Selection, StartedAttempt,
-    Stats, Store, StoreError, StoreFuture, ValidJob, ValidJobStream, Wakeups, WorkerId, WorkerRecord, WorkerSession,
-    next_of,
+    IdRange, Interest, JobData, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, Limits, LogPage, LogRequest,
+    Maintained, Maintenance, NewCheckpoint, NewJob, QueueChange, Reclaimed, Record, Recorded, Registration, Report,
+    Selection, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture, ValidJob, ValidJobStream, WaitingFacts,
+    Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
 
 use crate::{BoxFuture, Queue};
@@ -98,6 +98,14 @@ impl Store for EnqueueRecorder {
         nothing()
     }
 
+    fn save_checkpoint(&self, _: WorkerId, _: NewCheckpoint) -> StoreFuture<'_, Recorded> {
+        nothing()
+    }
+
+    fn step_result(&self, _: JobId, _: StepName) -> StoreFuture<'_, Option<JobData>> {
+        nothing()
+    }
+
     fn reclaim(&self) -> StoreFuture<'_, Reclaimed> {
         nothing()
     }
@@ -133,6 +141,10 @@ impl Console for EnqueueRecorder {
     }
 
     fn edit(&self, _: JobId, _: JobEdit) -> StoreFuture<'_, Actioned> {
+        nothing()
+    }
+
+    fn waiting_facts(&self, _: JobId) -> StoreFuture<'_, Option<WaitingFacts>> {
         nothing()
     }
 

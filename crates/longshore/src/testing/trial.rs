@@ -1,6 +1,7 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longshore_core::{Failure, Filter, JobPageRequest, NewJob, Progress, Selection, Status};
+use longshore_core::{Failure, Filter, JobData, JobPageRequest, NewJob, Progress, Selection, Status};
 
 use super::{AttemptProbe, EnqueueRecorder};
 use crate::handler::Handler;
@@ -21,6 +22,10 @@ pub struct Trial {
     pub log: String,
     /// The last progress that the handler reported.
     pub progress: Option<Progress>,
+    /// The last checkpoint that the handler stored.
+    pub checkpoint: Option<JobData>,
+    /// The results of the steps that have finished, by name.
+    pub steps: BTreeMap<String, JobData>,
 }
 
 /// Runs a handler on a payload now, without a worker or a database. The payload is encoded to JSON and decoded, as in
@@ -88,7 +93,15 @@ async fn run<T: Payload>(handler: &dyn Handler, payload: &T) -> Result<Trial, Qu
     let result = handler.run(probe.attempt()).await;
     let retry_after = result.as_ref().err().and_then(HandlerError::chosen_delay);
     let result = result.map_err(HandlerError::into_failure);
-    Ok(Trial { result, retry_after, enqueued: recorder.jobs(), log: probe.log(), progress: probe.progress().pop() })
+    Ok(Trial {
+        result,
+        retry_after,
+        enqueued: recorder.jobs(),
+        log: probe.log(),
+        progress: probe.progress().pop(),
+        checkpoint: probe.checkpoint(),
+        steps: probe.steps(),
+    })
 }
 
 /// The maximum number of waiting jobs that are read.

@@ -99,6 +99,49 @@ pub(crate) fn a_snooze_defers_the_job() {
     assert!(sh(&format!("{snooze}; exit 1")).finish().end.is_err());
 }
 
+pub(crate) fn the_last_checkpoint_is_stored_and_the_next_attempt_gets_it() {
+    let run = sh(r#"echo "was ${LONGSHORE_CHECKPOINT-unset}"
+        echo '{"longshore": {"checkpoint": {"page": 1}}}'
+        echo '{"longshore": {"checkpoint": {"page": 2.0, "of": "é"}}}'
+        exit 75"#);
+    let first = run.clone().start();
+    let probe = first.probe.clone();
+    let ran = first.finish();
+    assert_eq!((ran.log.as_str(), ran.end.is_err()), ("was unset\n", true));
+    assert_eq!(probe.checkpoint().unwrap().as_str(), r#"{"page": 2.0, "of": "é"}"#);
+
+    let ran = run.start_again(&probe).finish();
+
+    assert_eq!(ran.log, "was {\"page\": 2.0, \"of\": \"é\"}\n");
+}
+
+pub(crate) fn a_checkpoint_of_the_largest_size_reaches_the_next_attempt() {
+    let script = r#"if [ -z "$LONGSHORE_CHECKPOINT" ]; then
+            printf '{"longshore": {"checkpoint": "%s"}}\n' "$(head -c 65534 /dev/zero | tr '\0' a)"
+        else echo "${#LONGSHORE_CHECKPOINT}"; fi"#;
+    let run = sh(script).result_bytes_max(100);
+    let first = run.clone().start();
+    let probe = first.probe.clone();
+    assert_eq!(first.finish().log, "");
+    assert_eq!(run.start_again(&probe).finish().log, "65536\n");
+}
+
+pub(crate) fn a_checkpoint_beyond_the_limit_is_left_out_with_a_note() {
+    let script = r#"echo '{"longshore": {"checkpoint": 1}}'
+        printf '{"longshore": {"checkpoint": "%s"}}\n' "$(head -c 65535 /dev/zero | tr '\0' a)"
+        echo done"#;
+    let running = sh(script).start();
+    let probe = running.probe.clone();
+    let ran = running.finish();
+    assert!(
+        ran.log.starts_with("longshore: a checkpoint is left out: the value has 65537 bytes of JSON"),
+        "{}",
+        ran.log
+    );
+    assert!(ran.log.ends_with("done\n") && ran.end.is_ok(), "{}", ran.log);
+    assert_eq!(probe.checkpoint().unwrap().as_str(), "1");
+}
+
 pub(crate) fn progress_is_passed_on() {
     let script = r#"echo '{"longshore": {"progress": 0.4, "message": "page 4 of 10"}}'
         echo '{"longshore": {"message": "still there"}}'"#;

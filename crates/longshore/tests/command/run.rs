@@ -80,8 +80,18 @@ impl Run {
 
     /// Starts it on a new thread.
     pub(crate) fn start(self) -> Running {
+        let probe = self.probe();
+        self.start_with(probe)
+    }
+
+    /// Starts the next attempt of the same job.
+    pub(crate) fn start_again(self, last: &AttemptProbe) -> Running {
+        self.start_with(last.next_attempt())
+    }
+
+    fn start_with(self, probe: AttemptProbe) -> Running {
         let mark = self.mark.clone();
-        let probe = Arc::new(self.probe());
+        let probe = Arc::new(probe);
         let handler = self.handler();
         let attempt = probe.attempt();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -120,6 +130,8 @@ impl Run {
             timeout: None,
             ready_at: Timestamp::from_ms(0),
             metadata: None,
+            checkpoint: None,
+            step_count: 0,
         }
     }
 }

@@ -245,3 +245,28 @@ pub(crate) fn a_middleware_surrounds_a_command() {
     };
     assert_eq!((log(open).as_str(), log(closed).as_str()), ("let in\nhello\n", ""));
 }
+
+/// The store of a real worker, and a program that is killed right after it said where it stands.
+pub(crate) fn a_program_that_died_continues_from_its_checkpoint() {
+    let run = sh(r#"case "$LONGSHORE_CHECKPOINT" in
+        '') echo '{"longshore": {"checkpoint": [7]}}'; kill -9 $$;;
+        '[7]') echo '{"longshore": {"result": 42}}';;
+        esac"#);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let queue = Queue::from_backend(Arc::new(MemoryStore::new(SystemClock::new())));
+    let job = NewJob::new("sample", Default::default());
+    let id = runtime.block_on(queue.enqueue_job(job)).unwrap().id;
+    let retry = longshore::RetryPolicy::fixed(Duration::ZERO);
+    let worker = Worker::new(&queue).handler("sample", Arc::new(run.handler()));
+    runtime.spawn(
+        worker
+            .policy("sample", move |policy| policy.retry(retry))
+            .run_until(std::future::pending(), std::future::pending()),
+    );
+
+    let detail = runtime.block_on(queue.wait(id, Duration::from_secs(60))).unwrap();
+
+    let result = detail.job.result.as_ref().map(JobData::as_str);
+    assert_eq!((detail.job.status, result, detail.attempts.len()), (Status::Completed, Some("42"), 2));
+    assert_eq!(detail.checkpoints.checkpoint.unwrap().as_str(), "[7]");
+}

@@ -6,6 +6,7 @@ use longshore_core::{
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
+use crate::jobs::outcomes::checkpoint::shown;
 use crate::session::columns::Columns;
 use crate::session::sql::sql;
 use crate::session::statements::Session;
@@ -23,7 +24,8 @@ pub(crate) async fn detail(session: &Session, id: JobId) -> Result<Option<JobDet
     let rows = session.query(sql!("reading/select_attempts"), &[(&id.0, Type::INT8)]).await?;
     let mut attempts = rows.iter().map(attempt).collect::<Result<Vec<_>, _>>()?;
     attempts.extend(current_attempt(&job));
-    Ok(Some(JobDetail { job, attempts }))
+    let checkpoints = shown(session, id).await?;
+    Ok(Some(JobDetail { job, attempts, checkpoints }))
 }
 
 /// A job from the columns of `select_jobs.sql`, in their order.

@@ -1,4 +1,5 @@
 mod batch;
+pub(crate) mod checkpoint;
 pub(crate) mod complete_in;
 pub(crate) mod ended_attempts;
 pub(crate) mod family;

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::instant::Instant;
 use crate::jobs::job_row::{MAX_CRASHES, MAX_DEFERRALS};
+use crate::jobs::outcomes::checkpoint::CHECKPOINT;
 use crate::moving::fence::{hold_turn, pass_fence, replace_state, state};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
@@ -42,6 +43,7 @@ async fn keep_jobs(transaction: &Transaction, jobs: &[MovedJob]) -> Result<(), F
     insert(transaction, sql!("moving/insert_moved_jobs"), jobs.iter().map(JobDocument::of)).await?;
     insert(transaction, sql!("moving/insert_moved_attempts"), jobs.iter().flat_map(attempts)).await?;
     insert(transaction, sql!("moving/insert_moved_logs"), jobs.iter().flat_map(log)).await?;
+    insert(transaction, sql!("moving/insert_moved_checkpoints"), jobs.iter().flat_map(checkpoints)).await?;
     let mut counts = Counts::default();
     jobs.iter().for_each(|moved| counts.entered(&moved.job.queue, moved.job.status));
     counts.flush(transaction).await?;
@@ -139,6 +141,7 @@ impl<'a> JobDocument<'a> {
             awaits_settings,
             attempts: _,
             log: _,
+            checkpoints: _,
         } = moved;
         let Job {
             id,
@@ -257,6 +260,7 @@ fn has_story(moved: &MovedJob) -> bool {
         || has_failed
         || has_progress
         || moved.lapsed_worker.is_some()
+        || !moved.checkpoints.is_empty()
         || has_run && !job.status.is_ended()
 }
 
@@ -289,6 +293,19 @@ fn log(moved: &MovedJob) -> impl Iterator<Item = serde_json::Value> {
             "written_at": entry.written_at,
             "cut_bytes": entry.cut_bytes,
             "text": entry.text,
+        })
+    })
+}
+
+fn checkpoints(moved: &MovedJob) -> impl Iterator<Item = serde_json::Value> {
+    let id = moved.job.id;
+    moved.checkpoints.iter().map(move |saved| {
+        json!({
+            "id": id,
+            "step": saved.step.as_deref().unwrap_or(CHECKPOINT),
+            "attempt": saved.attempt,
+            "saved_at": saved.saved_at,
+            "value": saved.value.as_str(),
         })
     })
 }

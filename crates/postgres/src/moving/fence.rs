@@ -28,7 +28,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(300);
 
 /// What nobody else may write, in the order in which it is locked. The counts follow from the jobs, and who lives is of
 /// no interest to the other database.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "job",
     "ready",
     "later",
@@ -37,6 +37,7 @@ const TABLES: [&str; 14] = [
     "running",
     "ended",
     "story",
+    "checkpoint",
     "unique_key",
     "time_limit",
     "attempt",

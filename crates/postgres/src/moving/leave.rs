@@ -8,6 +8,7 @@ use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
 use crate::jobs::job_row::{attempt_from, select_jobs, to_duration};
+use crate::jobs::outcomes::checkpoint::saved_from;
 use crate::jobs::reading::log_entry_from;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
@@ -57,12 +58,15 @@ async fn full(session: &Session, ids: &[JobId], takes_ended: bool) -> Result<Vec
         details.into_iter().map(|row| Ok((JobId(row.try_get(0)?), row))).collect::<Result<_, Error>>()?;
     let mut attempts = by_job(session, sql!("moving/select_moved_attempts"), &numbers, attempt_from).await?;
     let mut logs = by_job(session, sql!("moving/select_moved_logs"), &numbers, log_entry_from).await?;
+    let mut checkpoints = by_job(session, sql!("moving/select_moved_checkpoints"), &numbers, saved_from).await?;
     let mut moved = Vec::with_capacity(jobs.len());
     // Those are newest first. A row without a state is no job.
     for job in jobs.into_iter().rev() {
         let Some(row) = details.remove(&job.id) else { continue };
         let (attempts, log) = (attempts.remove(&job.id).unwrap_or_default(), logs.remove(&job.id).unwrap_or_default());
-        moved.push(moved_job(job, &row, attempts, log)?.normal());
+        let checkpoints = checkpoints.remove(&job.id).unwrap_or_default();
+        let moved_job = MovedJob { checkpoints, ..moved_job(job, &row, attempts, log)? };
+        moved.push(moved_job.normal());
     }
     Ok(moved)
 }
@@ -102,6 +106,7 @@ fn moved_job(mut job: Job, row: &Row, attempts: Vec<Attempt>, log: Vec<LogEntry>
         awaits_settings,
         attempts,
         log,
+        checkpoints: Vec::new(),
     })
 }
 

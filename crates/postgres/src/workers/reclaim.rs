@@ -38,6 +38,11 @@ pub(crate) struct Reclaim {
 }
 
 impl Reclaim {
+    /// Whether the heartbeat of a worker of another store has not changed for a whole lease.
+    pub(super) fn is_still(&self, read: &WorkerReading<i32>, now: Duration) -> bool {
+        self.watches.observe(read, now)
+    }
+
     fn is_time_for_unregistered(&self, now: Duration, every: Duration) -> bool {
         let mut last = self.unregistered_at.lock().unwrap_or_else(PoisonError::into_inner);
         let is_time = last.is_none_or(|last| now.saturating_sub(last) >= every);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{JobId, RunningJob, WorkerId, WorkerRecord};
+use longshore_core::{JobId, RunningJob, WorkerId, WorkerReading, WorkerRecord};
 use postgres_types::Type;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
@@ -15,7 +15,7 @@ use crate::store::Parts;
 
 /// How many workers are listed, and how many jobs of each.
 const WORKERS_MAX: i64 = 1000;
-const RUNNING_MAX: i64 = 100;
+const RUNNING_MAX: i64 = WorkerRecord::RUNNING_MAX as i64;
 
 /// All registered workers, and whether they live.
 pub(crate) async fn records(parts: Arc<Parts>) -> Result<Vec<WorkerRecord>, Fault> {
@@ -23,12 +23,15 @@ pub(crate) async fn records(parts: Arc<Parts>) -> Result<Vec<WorkerRecord>, Faul
     let rows = session.query(sql!("workers/select_workers"), &[(&WORKERS_MAX, Type::INT8)]).await?;
     let workers = rows.iter().map(|row| row.try_get("worker")).collect::<Result<Vec<i32>, _>>()?;
     let locks = locks(&session, &workers).await?;
+    let monotonic = parts.options.clock.monotonic();
     let mut running = running(&session, &workers).await?;
     let mut records = Vec::with_capacity(rows.len());
     for (row, worker) in rows.iter().zip(workers) {
         let mut record = record(row, running.remove(&worker).unwrap_or_default())?;
         let is_own = parts.workers.own.contains(&record.worker_id);
-        record.is_alive = is_own || is_alive(row, &record, locks.get(&worker).copied())?;
+        // As long as it is observed here that its heartbeat stands still, it may be frozen, whatever its session says.
+        let is_still = !is_own && parts.workers.reclaim.is_still(&reading(row, worker)?, monotonic);
+        record.is_alive = is_own || !is_still && is_alive(row, &record, locks.get(&worker).copied())?;
         records.push(record);
     }
     Ok(records)
@@ -54,6 +57,11 @@ async fn locks(session: &Session, workers: &[i32]) -> Result<HashMap<i32, Lock>,
         locks.insert(row.try_get("worker")?, lock);
     }
     Ok(locks)
+}
+
+fn reading(row: &Row, worker: i32) -> Result<WorkerReading<i32>, tokio_postgres::Error> {
+    let lease = Duration::from_millis(u64::try_from(row.try_get::<_, i64>("lease_ms")?).unwrap_or(0));
+    Ok(WorkerReading { worker, heartbeat_number: row.try_get("heartbeat_number")?, lease })
 }
 
 /// Only for people. Whose jobs are taken is decided elsewhere, without the time of day.

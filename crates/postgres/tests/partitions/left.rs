@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Console, Filter, JobData, JobId, Maintenance, NewJob, Retention, Selection, Status, Store,
+    Action, Console, Filter, JobData, JobId, Maintenance, NewCheckpoint, NewJob, Recorded, Retention, Selection,
+    Status, Store,
 };
 use longshore_postgres::PostgresOptions;
 use longshore_testkit::{ended, job};
@@ -142,11 +143,23 @@ async fn what_is_left_of_the_next_partition_is_added_to_what_was_left_before() {
 }
 
 #[tokio::test]
-async fn the_stories_of_jobs_that_are_gone_are_deleted() {
+async fn the_stories_and_checkpoints_of_jobs_that_are_gone_are_deleted() {
     let scene = Scene::new().await;
     scene.go_to(FIRST - 10);
     scene.enqueue(vec![job(); 2]).await;
-    let records: Vec<_> = scene.claim(2).await.iter().map(|lease| ended(lease).retrying(MONTH)).collect();
+    let leases = scene.claim(2).await;
+    for lease in &leases {
+        let checkpoint = NewCheckpoint {
+            id: lease.id,
+            claim_number: lease.claim_number,
+            attempt: lease.attempt(),
+            step: None,
+            value: JobData::default(),
+        };
+        let saved = scene.store.save_checkpoint(scene.worker_id.clone(), checkpoint).await;
+        assert_eq!(saved.expect("a checkpoint can be stored"), Recorded::Recorded);
+    }
+    let records: Vec<_> = leases.iter().map(|lease| ended(lease).retrying(MONTH)).collect();
     scene.store.record(scene.worker_id.clone(), records.into()).await.expect("outcomes can be written");
     scene.database.sql("UPDATE longshore.later SET due_at = longshore.now()");
     let leases = scene.claim(1).await;
@@ -158,6 +171,8 @@ async fn the_stories_of_jobs_that_are_gone_are_deleted() {
     let stories =
         scene.database.sql("SELECT count(*), count(j.id) FROM longshore.story LEFT JOIN longshore.job j USING (id)");
     assert_eq!(stories, [[Some("1".to_owned()), Some("1".to_owned())]]);
+    let checkpoints = "SELECT count(*), count(j.id) FROM longshore.checkpoint LEFT JOIN longshore.job j USING (id)";
+    assert_eq!(scene.database.sql(checkpoints), [[Some("1".to_owned()), Some("1".to_owned())]]);
 }
 
 #[tokio::test]

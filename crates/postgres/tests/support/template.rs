@@ -5,10 +5,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use longshore_testkit_postgres::{Cluster, TestDatabase};
 use tokio_postgres::NoTls;
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/001_create_jobs.up.sql"),
     include_str!("../../migrations/002_create_workers.up.sql"),
     include_str!("../../migrations/003_create_job_queue.up.sql"),
+    include_str!("../../migrations/004_add_checkpoints.up.sql"),
 ];
 
 /// The value of a sequence is seen at once by every snapshot, like the clock of a server.
@@ -33,8 +34,8 @@ pub(crate) fn migrated_on(cluster: &Cluster) -> TestDatabase {
 /// The same with a clock that stands at the beginning of every fake clock; `setval` of `longshore.test_clock` moves it.
 #[allow(dead_code, reason = "each test program uses a part of this file")]
 pub(crate) fn migrated_with_test_clock() -> TestDatabase {
-    let [first, second, third] = MIGRATIONS;
-    copy_of(&Cluster::shared(), "clocked", &[first, second, third, TEST_CLOCK])
+    let scripts: Vec<&str> = MIGRATIONS.into_iter().chain([TEST_CLOCK]).collect();
+    copy_of(&Cluster::shared(), "clocked", &scripts)
 }
 
 fn copy_of(cluster: &Cluster, name: &str, scripts: &[&str]) -> TestDatabase {

@@ -16,6 +16,7 @@ use crate::jobs::claim::nothing_ready::NothingReady;
 use crate::jobs::claim::offers::{Offer, Offers, Slots};
 use crate::jobs::claim::runs::{Candidates, choose, given_lease};
 use crate::jobs::family::Family;
+use crate::jobs::outcomes::checkpoint::add_checkpoints;
 use crate::jobs::overdue::end_waiting;
 use crate::jobs::stuck::unless_refused;
 use crate::workers::given::GivenClaims;
@@ -115,6 +116,7 @@ impl Work for Claim {
             // Before the commit: if the commit fails, it is unknown whether it happened.
             self.given.give(&self.request, chosen.leases());
             self.take(tx, &mut chosen)?;
+            chosen.add_checkpoints(tx.connection)?;
         }
         // After the promotion and the end of overdue jobs, which may have left some for the next claim.
         let due = NextDue::read(tx.connection, &self.request)?;
@@ -163,6 +165,7 @@ impl Claim {
         for (id, claim_number) in &given.leases {
             leases.extend(given_lease(connection, &self.request.worker_id, *id, *claim_number)?);
         }
+        add_checkpoints(connection, &mut leases)?;
         if leases.is_empty() && !given.is_committed {
             return Ok(None);
         }

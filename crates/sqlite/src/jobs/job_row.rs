@@ -3,6 +3,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::database::column;
 use crate::database::column::Columns;
+use crate::jobs::outcomes::checkpoint::shown;
 use crate::jobs::unique_key;
 
 /// A job from the columns that `select_job.sql` and the pages name.
@@ -66,7 +67,8 @@ pub(crate) fn detail(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
         .query_map([id.0], attempt)?
         .collect::<Result<_, _>>()?;
     attempts.extend(current_attempt(&job));
-    Ok(Some(JobDetail { job, attempts }))
+    let checkpoints = shown(connection, id)?;
+    Ok(Some(JobDetail { job, attempts, checkpoints }))
 }
 
 /// An attempt that has a row of its own.

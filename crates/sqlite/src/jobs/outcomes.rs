@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt_end;
 pub(crate) mod attempt_log;
+pub(crate) mod checkpoint;
 pub(crate) mod complete_in;
 pub(crate) mod record;
 pub(crate) mod report;

@@ -5,6 +5,7 @@ use crate::database::column;
 use crate::database::column::Columns;
 use crate::jobs::job_row::{attempt, job_from};
 use crate::jobs::outcomes::attempt_log::log_entry;
+use crate::jobs::outcomes::checkpoint::insert_saved;
 use crate::jobs::unique_key;
 
 /// A job from the columns of `select_moved_jobs.sql`, without its attempts and its log.
@@ -28,6 +29,7 @@ pub(super) fn moved_job(row: &Row<'_>) -> rusqlite::Result<MovedJob> {
         awaits_settings,
         attempts: Vec::new(),
         log: Vec::new(),
+        checkpoints: Vec::new(),
     })
 }
 
@@ -43,11 +45,12 @@ pub(super) fn log(connection: &Connection, id: JobId) -> rusqlite::Result<Vec<Lo
     select.query_map([id.0], log_entry)?.collect()
 }
 
-/// Writes a job with its attempts and its log.
+/// Writes a job with its attempts, its log and its checkpoints.
 pub(super) fn insert(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()> {
     insert_job(connection, moved)?;
     insert_attempts(connection, moved)?;
-    insert_log(connection, moved)
+    insert_log(connection, moved)?;
+    insert_saved(connection, moved.job.id, &moved.checkpoints)
 }
 
 fn insert_job(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()> {

@@ -4,6 +4,7 @@ use longshore_core::{MovedJob, MovedJobsRequest, MovedSettings, TypeSettings};
 use rusqlite::{Connection, params};
 
 use crate::database::column;
+use crate::jobs::outcomes::checkpoint::saved;
 use crate::moving::job_row;
 use crate::upkeep::stats::{minute, queues};
 
@@ -19,6 +20,7 @@ pub(super) fn jobs(connection: &Connection, request: MovedJobsRequest) -> rusqli
         let mut moved = job_row::moved_job(row)?;
         moved.attempts = job_row::attempts(connection, moved.job.id)?;
         moved.log = job_row::log(connection, moved.job.id)?;
+        moved.checkpoints = saved(connection, moved.job.id)?;
         bytes += moved.size();
         jobs.push(moved.normal());
     }

@@ -9,7 +9,7 @@ use crate::workers::worker_row::{FileRecord, WorkerRow};
 
 /// How many workers are listed, and how many jobs of each.
 const WORKERS_MAX: u32 = 1000;
-const RUNNING_MAX: u32 = 100;
+const RUNNING_MAX: u32 = WorkerRecord::RUNNING_MAX;
 
 /// The sources of liveness evidence.
 #[derive(Clone, Copy)]

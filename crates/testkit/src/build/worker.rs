@@ -45,6 +45,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// Sets the queues that it takes from.
+    #[must_use]
+    pub fn queues<const N: usize>(mut self, queues: [&str; N]) -> Self {
+        self.0.queues = queues.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Sets the settings of its types.
     #[must_use]
     pub fn settings<const N: usize>(mut self, settings: [TypeSettings; N]) -> Self {

@@ -1,6 +1,6 @@
 use longshore_core::{
     Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
 };
 
 use super::{FaultStore, Operation};
@@ -24,6 +24,10 @@ impl<S: Console> Console for FaultStore<S> {
 
     fn edit(&self, id: JobId, edit: JobEdit) -> StoreFuture<'_, Actioned> {
         self.meet(Operation::Act, move |inner| inner.edit(id, edit))
+    }
+
+    fn waiting_facts(&self, id: JobId) -> StoreFuture<'_, Option<WaitingFacts>> {
+        self.meet(Operation::Read, move |inner| inner.waiting_facts(id))
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {

@@ -37,6 +37,8 @@ pub enum Operation {
     Record,
     /// `Store::report`
     Report,
+    /// `Store::save_checkpoint`
+    SaveCheckpoint,
     /// `Store::reclaim`
     Reclaim,
     /// `Console::act`, `Console::edit` and `Console::change_queue`

@@ -1,6 +1,6 @@
 use longshore_core::{
     Action, Actioned, Console, Health, IdRange, JobDetail, JobEdit, JobId, JobPage, JobPageRequest, LogPage,
-    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WorkerRecord,
+    LogRequest, Maintained, Maintenance, QueueChange, Selection, Stats, StoreFuture, WaitingFacts, WorkerRecord,
 };
 
 use crate::memory::MemoryStore;
@@ -31,6 +31,11 @@ impl Console for MemoryStore {
             state.pass(Passing::Never)?;
             state.edit(id, edit, moment)
         })
+    }
+
+    fn waiting_facts(&self, id: JobId) -> StoreFuture<'_, Option<WaitingFacts>> {
+        let observer = self.process;
+        self.quietly(move |state, moment| Ok(state.waiting_facts(id, observer, moment)))
     }
 
     fn log(&self, request: LogRequest) -> StoreFuture<'_, LogPage> {

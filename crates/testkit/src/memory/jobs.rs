@@ -2,6 +2,7 @@
 
 pub(super) mod action;
 pub(super) mod attempt;
+pub(super) mod checkpoint;
 pub(super) mod claim;
 pub(super) mod edit;
 pub(super) mod enqueue;

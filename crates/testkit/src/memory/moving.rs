@@ -149,6 +149,7 @@ impl Row {
             awaits_settings: self.awaits_settings.map(|left| u8::from(left.queue) + 2 * u8::from(left.priority)),
             attempts: self.attempts.values().cloned().collect(),
             log: self.log.values().cloned().collect(),
+            checkpoints: self.checkpoints.values().cloned().collect(),
         }
     }
 
@@ -164,6 +165,7 @@ impl Row {
             awaits_settings,
             attempts,
             log,
+            checkpoints,
         } = moved;
         let mut row = Self::holding(job);
         row.due = waits_for_instant.then_some(row.job.run_at);
@@ -175,6 +177,8 @@ impl Row {
         row.attempts = attempts.into_iter().map(|attempt| (attempt.claim_number, attempt)).collect();
         let place = |claim: ClaimNumber, chunk: u32| (claim, chunk);
         row.log = log.into_iter().map(|entry| (place(entry.claim_number, entry.chunk_number), entry)).collect();
+        row.checkpoints =
+            checkpoints.into_iter().map(|saved| (saved.step.clone().unwrap_or_default(), saved)).collect();
         row
     }
 }

@@ -1,8 +1,8 @@
 use std::fmt::Debug;
 
 use longshore_core::{
-    Actioned, ClaimNumber, Claimed, Enqueued, Extended, Health, JobDetail, JobId, JobPage, LogPage, QueueStats,
-    Reclaimed, Recorded, Stats, WorkerRecord,
+    Actioned, ClaimNumber, Claimed, Enqueued, Extended, Health, JobData, JobDetail, JobId, JobPage, LogPage,
+    QueueStats, Reclaimed, Recorded, Stats, WaitingFacts, WorkerRecord,
 };
 
 /// An answer that can be compared, once everything that the contract leaves open is removed.
@@ -22,7 +22,19 @@ impl Answer for Vec<Recorded> {}
 impl Answer for Vec<(JobId, ClaimNumber)> {}
 impl Answer for Actioned {}
 impl Answer for Option<JobDetail> {}
+impl Answer for Option<JobData> {}
 impl Answer for JobPage {}
+
+/// The order of workers is open.
+impl Answer for Option<WaitingFacts> {
+    fn canonical(mut self) -> Self {
+        if let Some(facts) = &mut self {
+            facts.workers.sort_by(|left, right| left.worker_id.cmp(&right.worker_id));
+        }
+        self
+    }
+}
+
 impl Answer for LogPage {}
 
 /// In which order the dead are found is open, and when to look again is the backend's own.

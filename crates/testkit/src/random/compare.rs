@@ -24,6 +24,7 @@ impl<H: Harness> Run<H> {
         for job in found {
             let id = job.id;
             self.trail.both_calmly(&self.main, |store| store.job(id)).await;
+            self.trail.both_calmly(&self.main, |store| store.waiting_facts(id)).await;
             self.trail.both_calmly(&self.main, |store| store.log(LogRequest { id, attempt: None, after: None })).await;
         }
         self.compare_counts().await;

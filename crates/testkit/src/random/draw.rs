@@ -4,7 +4,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use longshore_core::{
     AttemptEnd, DeadLetterCode, Due, Failure, FailureType, Filter, JobData, JobEdit, JobId, LogChunk, NewJob,
-    OnDuplicate, Priority, Progress, QueueLimit, QueueScope, Selection, Status, Suspects, Timestamp, UniqueWhile,
+    OnDuplicate, Priority, Progress, QueueLimit, QueueScope, Selection, Status, StepName, Suspects, Timestamp,
+    UniqueWhile,
 };
 
 pub(super) const JOB_TYPES: [&str; 3] = ["a", "b", "c"];
@@ -80,6 +81,12 @@ pub(super) fn edit(random: &mut Rng, now: Timestamp) -> JobEdit {
 
 pub(super) fn data(random: &mut Rng) -> JobData {
     JobData::encode(&random.u32(..)).expect("a number is JSON")
+}
+
+/// The name of a step, or none for a checkpoint.
+pub(super) fn step(random: &mut Rng) -> Option<StepName> {
+    let name = *pick(random, &["", "charge", "Charge", "größer"]);
+    (!name.is_empty()).then(|| StepName::new(name).expect("the name is plain text"))
 }
 
 pub(super) fn milliseconds(random: &mut Rng, range: std::ops::Range<u64>) -> Duration {

@@ -55,6 +55,8 @@ impl<H: Harness> Run<H> {
             Action::Retry,
             Action::Retry,
             Action::RetryAlone,
+            Action::RetryFromStart,
+            Action::RetryAloneFromStart,
             Action::Delete,
             Action::Discard,
             Action::Reprioritise(priority),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    AttemptEnd, ClaimRequest, Console, Lease, Outcome, Record, Recorded, Report, RequestId, RetryPolicy,
+    AttemptEnd, ClaimRequest, Console, Lease, NewCheckpoint, Outcome, Record, Recorded, Report, RequestId, RetryPolicy,
     StartedAttempt, Status, WorkerId, decide,
 };
 
@@ -179,6 +179,34 @@ impl<H: Harness> Run<H> {
             .await;
     }
 
+    pub(super) async fn save_checkpoint(&mut self) {
+        let Some(place) = self.some_actor() else { return };
+        if self.actors[place].holds.is_empty() {
+            return;
+        }
+        let held = draw::pick(&mut self.random, &self.actors[place].holds).clone();
+        let checkpoint = self.draw_checkpoint(&held);
+        let actor = &self.actors[place];
+        let what = format!("{} stores {checkpoint:?}", actor.worker_id);
+        let worker_id = actor.worker_id.clone();
+        self.trail.both(&actor.pair, &what, |store| store.save_checkpoint(worker_id.clone(), checkpoint.clone())).await;
+        if let Some(step) = checkpoint.step {
+            let what = format!("the result of step {step} of {}", checkpoint.id);
+            self.trail.both(&self.main, &what, |store| store.step_result(checkpoint.id, step.clone())).await;
+        }
+    }
+
+    /// There are few steps, so that a job has some of them already.
+    fn draw_checkpoint(&mut self, held: &Holding) -> NewCheckpoint {
+        NewCheckpoint {
+            id: held.lease.id,
+            claim_number: held.lease.claim_number,
+            attempt: held.lease.attempt(),
+            step: draw::step(&mut self.random),
+            value: draw::data(&mut self.random),
+        }
+    }
+
     pub(super) fn draw_report(&mut self, held: &Holding) -> Report {
         Report {
             id: held.lease.id,
@@ -239,7 +267,14 @@ impl<H: Harness> Run<H> {
         // Until it is found dead it is not late: it still holds its jobs.
         self.reclaim_calmly().await;
         let (record, report) = (self.draw_record(&ghost.held), self.draw_report(&ghost.held));
+        let checkpoint = self.draw_checkpoint(&ghost.held);
         let worker_id = ghost.worker_id;
+        let what = format!("{worker_id} stores late {checkpoint:?}");
+        let call = (worker_id.clone(), checkpoint);
+        let answer =
+            self.trail.both(&self.main, &what, |store| store.save_checkpoint(call.0.clone(), call.1.clone())).await;
+        let is_refused = answer.is_none_or(|answer| answer == Recorded::Fenced);
+        self.trail.must(is_refused, || "a late checkpoint was accepted".to_owned());
         let what = format!("{worker_id} reports late {report:?}");
         let is_fenced = |answers: Option<Vec<Recorded>>| answers.is_none_or(|answers| answers == [Recorded::Fenced]);
         // The answer to its outcome may have been lost. Then it has completed the job, and may still write its log.

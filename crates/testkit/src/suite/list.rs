@@ -20,6 +20,25 @@ macro_rules! store_suite {
                 whoever_looks_when_it_is_told_finds_a_death_within_a_second
                 every_look_says_when_to_come_again
                 housekeeping_says_when_to_take_the_next_step;
+            checkpoint:
+                a_first_attempt_has_no_checkpoint_and_no_steps
+                whatever_ended_an_attempt_the_next_one_continues_from_its_checkpoint
+                a_new_checkpoint_replaces_the_one_before
+                a_step_keeps_its_first_result
+                only_the_attempt_that_holds_the_job_can_store_a_checkpoint
+                checkpoints_survive_the_death_of_a_worker
+                a_repeated_claim_gives_the_same_checkpoint
+                a_job_shows_where_it_stands_and_which_steps_finished_when
+                a_checkpoint_is_kept_to_the_byte
+                a_job_may_have_a_thousand_steps
+                a_retry_keeps_checkpoints_and_one_from_the_start_forgets_them
+                a_refused_retry_from_the_start_forgets_nothing
+                the_children_that_a_retry_from_the_start_revives_forget_theirs_too
+                a_retry_from_the_start_by_filter_leaves_other_jobs_alone
+                a_job_that_is_removed_takes_its_checkpoints_with_it
+                a_duplicate_that_replaces_a_job_begins_from_the_start
+                an_edited_job_keeps_its_checkpoint
+                a_worker_of_another_type_pays_nothing_and_gets_nothing;
             claim:
                 higher_priorities_come_first_and_equal_ones_by_id
                 a_claim_takes_no_more_than_its_limit
@@ -104,6 +123,24 @@ macro_rules! store_suite {
                 any_text_comes_back_as_it_was
                 an_acknowledged_job_survives_the_death_of_its_process
                 an_id_is_never_given_twice;
+            explain:
+                a_job_that_does_not_exist_has_no_explanation
+                a_job_that_nothing_keeps_is_taken_by_the_next_claim
+                a_scheduled_and_a_retrying_job_say_when_they_are_due
+                a_job_in_a_paused_queue_says_so
+                a_job_without_a_worker_for_its_type_or_its_queue_says_which_there_are
+                a_dead_worker_runs_no_job
+                a_job_that_waits_for_a_slot_says_so
+                a_job_behind_others_of_its_type_and_queue_says_how_many
+                beyond_a_thousand_jobs_nobody_counts
+                a_blocked_job_names_what_keeps_the_first_of_its_chain
+                a_long_chain_of_parents_is_followed_a_bounded_way
+                a_running_job_says_who_runs_it_and_that_it_was_asked_to_stop
+                a_job_whose_time_has_passed_says_that_it_is_about_to_end
+                an_ended_job_says_how_it_ended
+                a_job_that_waits_behind_its_running_twin_is_kept_by_nothing
+                a_plain_insert_of_an_unknown_type_awaits_its_settings
+                an_explanation_changes_nothing;
             family:
                 a_child_waits_until_its_parent_completes
                 a_chain_runs_in_order

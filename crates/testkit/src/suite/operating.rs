@@ -1,6 +1,7 @@
 //! What a person asks, changes and sees, and what housekeeping does.
 
 pub mod edit;
+pub mod explain;
 pub mod health;
 pub mod id_range;
 pub mod maintain;

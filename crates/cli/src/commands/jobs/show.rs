@@ -47,11 +47,15 @@ pub(in crate::commands) fn print_detail(
         if let Some(database) = database {
             output.line(format!("{:<14}{database}", "database"))?;
         }
-        if detail.attempts.is_empty() {
-            return Ok(());
+        if !detail.attempts.is_empty() {
+            output.line("")?;
+            output.table(&attempts(detail, now))?;
         }
-        output.line("")?;
-        output.table(&attempts(detail, now))
+        if !detail.checkpoints.steps.is_empty() {
+            output.line("")?;
+            output.table(&steps(detail, now))?;
+        }
+        Ok(())
     })?;
     Ok(())
 }
@@ -59,7 +63,7 @@ pub(in crate::commands) fn print_detail(
 /// The facts about a job: a one-line value beside its name, a longer value below it.
 pub(in crate::commands) fn fact_lines(detail: &JobDetail, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
-    for (name, value) in facts(&detail.job, now) {
+    for (name, value) in facts(detail, now) {
         let value = printable(&value);
         let value = value.trim_end();
         if value.contains('\n') {
@@ -73,7 +77,8 @@ pub(in crate::commands) fn fact_lines(detail: &JobDetail, now: Timestamp) -> Vec
 }
 
 /// The known facts about a job. Leaves out empty ones.
-fn facts(job: &Job, now: Timestamp) -> Vec<(&'static str, String)> {
+fn facts(detail: &JobDetail, now: Timestamp) -> Vec<(&'static str, String)> {
+    let JobDetail { job, checkpoints, .. } = detail;
     let when = |instant: Timestamp| format!("{instant} ({})", relative(instant, now));
     let text = |data: &longshore_core::JobData| data.as_str().to_owned();
     let facts = [
@@ -86,6 +91,8 @@ fn facts(job: &Job, now: Timestamp) -> Vec<(&'static str, String)> {
         ("result", job.result.as_ref().map(text)),
         ("metadata", job.metadata.as_ref().map(text)),
         ("progress", job.progress.map(|fraction| progress(fraction, job.progress_message.as_deref()))),
+        ("checkpoint", checkpoints.checkpoint.as_ref().map(text)),
+        ("stored", checkpoints.checkpoint_at.map(when)),
         ("created", Some(when(job.created_at))),
         ("due", (!job.status.is_ended() && job.run_at > now).then(|| when(job.run_at))),
         ("expires", job.expires_at.map(when)),
@@ -155,6 +162,21 @@ pub(in crate::commands) fn attempts(detail: &JobDetail, now: Timestamp) -> Table
         ]);
     }
     table.right(&[0, 3]).text(&[4, 6]).optional(&[4, 2, 3]).state(1)
+}
+
+/// One row a finished step.
+fn steps(detail: &JobDetail, now: Timestamp) -> Table {
+    let mut table = Table::new(&["STEP", "FINISHED", "ATTEMPT", "RESULT"]);
+    for step in &detail.checkpoints.steps {
+        let result = step.result.as_ref().map(|result| result.as_str().to_owned());
+        table.row(&[
+            step.name.clone(),
+            format!("{} ({})", step.finished_at, relative(step.finished_at, now)),
+            step.attempt.to_string(),
+            result.unwrap_or_else(|| format!("{} bytes", step.result_bytes)),
+        ]);
+    }
+    table.right(&[2]).text(&[0, 3]).optional(&[2])
 }
 
 /// The error of an attempt. The error that is also the job's stands above the table already.

@@ -84,7 +84,7 @@ fn detail(status: Status) -> JobDetail {
         error_message: Some("KeyError: 'file'".to_owned()),
         traceback: None,
     };
-    JobDetail { job, attempts: vec![attempt] }
+    JobDetail { job, attempts: vec![attempt], checkpoints: Default::default() }
 }
 
 fn log_entry(chunk_number: u32, text: &str) -> LogEntry {

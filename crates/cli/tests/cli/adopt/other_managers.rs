@@ -1,6 +1,7 @@
 //! The application's own directory of migrations beside another manager, and the ledger of earlier versions.
 
 use super::{FOUNDING, Harbour};
+use crate::sandbox::QUEUE_MIGRATIONS;
 
 /// What the version before left of an application's two migrations and the queue's six: every source in one table.
 const COMBINED: &str = "
@@ -49,14 +50,18 @@ fn combined() -> Harbour {
 fn a_ledger_of_both_sources_is_understood_as_it_is_and_split_on_the_first_write() {
     let harbour = combined();
     let bytes = std::fs::read(harbour.sandbox.path("longshore.db")).unwrap();
+    let queues = QUEUE_MIGRATIONS;
 
     let looked = harbour.run(&["migrate", "status", "--check"]);
     assert_eq!(looked.exit, 0, "{looked:?}");
-    assert!(looked.stdout.starts_with("Applied migrations: 9\n"), "{}", looked.stdout);
+    let applied = format!("Applied migrations: {}\n", queues + 2);
+    assert!(looked.stdout.starts_with(&applied), "{}", looked.stdout);
     assert_eq!(harbour.run(&["migrate", "verify"]).exit, 0);
     assert!(std::fs::read(harbour.sandbox.path("longshore.db")).unwrap() == bytes, "status wrote to the database");
     assert_eq!(harbour.run(&["work", "--drain"]).exit, 0);
-    assert_eq!(harbour.manager(&[]), "[1, 1, 2, 2, 3, 4, 5, 6, 7]");
+    let mut numbers: Vec<usize> = (1..=queues).chain([1, 2]).collect();
+    numbers.sort_unstable();
+    assert_eq!(harbour.manager(&[]), format!("{numbers:?}"));
 
     harbour.sandbox.write("migrations/003_labels.up.sql", "CREATE TABLE labels (id INTEGER PRIMARY KEY);");
     harbour.sandbox.write("migrations/003_labels.down.sql", "DROP TABLE labels;");
@@ -64,13 +69,14 @@ fn a_ledger_of_both_sources_is_understood_as_it_is_and_split_on_the_first_write(
 
     assert_eq!(harbour.manager(&[]), "[1, 2, 3]");
     let own = "SELECT count(*) FROM longshore_migrations WHERE source = 'longshore' AND checksum IS NOT NULL";
-    assert_eq!(harbour.rows(own), ["7"]);
+    assert_eq!(harbour.rows(own), [queues.to_string()]);
     let parts = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'schema_migrations\\__%' ESCAPE '\\'";
     assert_eq!(harbour.rows(parts), ["0"]);
     let status = harbour.run(&["migrate", "status", "--check"]);
     assert_eq!(status.exit, 0, "{status:?}");
-    assert!(status.stdout.starts_with("Applied migrations: 10\n"), "{}", status.stdout);
-    assert_eq!(harbour.sandbox.json(&["migrate", "history"])["events"].as_array().unwrap().len(), 10);
+    let applied = format!("Applied migrations: {}\n", queues + 3);
+    assert!(status.stdout.starts_with(&applied), "{}", status.stdout);
+    assert_eq!(harbour.sandbox.json(&["migrate", "history"])["events"].as_array().unwrap().len(), queues + 3);
     assert_eq!(harbour.run(&["work", "--drain"]).exit, 0);
 }
 
@@ -104,7 +110,7 @@ fn what_an_upgrade_in_place_had_taken_from_another_manager_is_given_back() {
 
     assert_eq!(harbour.manager(&[]), "[1, 2, 4, 9]");
     let status = harbour.sandbox.json(&["migrate", "status"]);
-    assert_eq!(status["applied_count"], 7, "{status:#}");
+    assert_eq!(status["applied_count"], QUEUE_MIGRATIONS, "{status:#}");
     harbour.manager(&["run", "3"]);
     assert_eq!(harbour.run(&["migrate", "status", "--check"]).exit, 0);
     assert_eq!(harbour.run(&["work", "--drain"]).exit, 0);
@@ -120,8 +126,10 @@ fn the_applications_directory_is_never_taken_for_the_other_managers_numbers() {
 
     assert_eq!(harbour.adopt(&[]).exit, 0);
     let status = harbour.sandbox.json(&["migrate", "status"]);
-    let app: Vec<&str> =
-        status["migrations"].as_array().unwrap()[7..].iter().map(|it| it["state"].as_str().unwrap()).collect();
+    let app: Vec<&str> = status["migrations"].as_array().unwrap()[QUEUE_MIGRATIONS..]
+        .iter()
+        .map(|it| it["state"].as_str().unwrap())
+        .collect();
     assert_eq!(app, ["pending", "pending"], "row 4 says nothing of albums, and the schema has none");
     assert_eq!(harbour.run(&["migrate", "up"]).exit, 0);
 

@@ -85,6 +85,8 @@ impl Parts {
             timeout: None,
             ready_at: longshore_core::Timestamp::from_ms(0),
             metadata: None,
+            checkpoint: None,
+            step_count: 0,
         }
     }
 

@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use longshore_core::{DeadLetterReason, JobId, Refusal, Status, Timestamp};
+use longshore_core::{Action, DeadLetterReason, JobId, Refusal, Status, Timestamp};
 use postgres_types::Type;
 use tokio_postgres::Error;
 
 use super::Sum;
 use crate::instant::Instant;
+use crate::jobs::outcomes::checkpoint::forget;
 use crate::jobs::reading::selected::statuses;
 use crate::jobs::state::place::{Place, Placed, put};
 use crate::jobs::state::{Held, lock, remove};
@@ -14,26 +15,19 @@ use crate::session::sql::sql;
 use crate::session::statements::{Parameter, Session};
 use crate::upkeep::counts::Counts;
 
-/// Whether the children are retried too that became dead letters because a job did not complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    Too,
-    Alone,
-}
-
 /// Retries jobs in the order of their ids, so that of two with one unique key the older gets it. Those without children
 /// to revive are retried together.
 pub(super) async fn retry_in_order(
     session: &Session,
     jobs: Vec<Held>,
-    family: Family,
+    action: Action,
     now: Timestamp,
     counts: &mut Counts,
     sum: &mut Sum,
 ) -> Result<(), Error> {
-    let parents = match family {
-        Family::Too => given_up_with(session, jobs.iter().map(|job| job.id)).await?.into_keys().collect(),
-        Family::Alone => BTreeSet::new(),
+    let parents = match action.revives_children() {
+        true => given_up_with(session, jobs.iter().map(|job| job.id)).await?.into_keys().collect(),
+        false => BTreeSet::new(),
     };
     let mut together = Vec::new();
     for job in jobs {
@@ -41,28 +35,29 @@ pub(super) async fn retry_in_order(
             together.push(job);
             continue;
         }
-        retry_each(session, std::mem::take(&mut together), now, counts, sum).await?;
+        retry_each(session, std::mem::take(&mut together), action, now, counts, sum).await?;
         let id = job.id;
         let touched = sum.actioned.touched;
-        retry_each(session, vec![job], now, counts, sum).await?;
+        retry_each(session, vec![job], action, now, counts, sum).await?;
         if sum.actioned.touched > touched {
-            revive_children(session, id, now, counts, sum).await?;
+            revive_children(session, id, action, now, counts, sum).await?;
         }
     }
-    retry_each(session, together, now, counts, sum).await
+    retry_each(session, together, action, now, counts, sum).await
 }
 
 /// Retries jobs without their children.
 async fn retry_each(
     session: &Session,
     mut jobs: Vec<Held>,
+    action: Action,
     now: Timestamp,
     counts: &mut Counts,
     sum: &mut Sum,
 ) -> Result<(), Error> {
     // A child that was revived with its parent meanwhile is already in the right state.
     jobs.retain(|job| !sum.revived.contains(&job.id));
-    let (retried, refused) = retry(session, jobs, now, counts).await?;
+    let (retried, refused) = retry(session, jobs, action, now, counts).await?;
     sum.actioned.touched += retried.len() as u64;
     refused.into_iter().for_each(|refusal| sum.refuse(refusal));
     Ok(())
@@ -72,6 +67,7 @@ async fn retry_each(
 async fn revive_children(
     session: &Session,
     parent: JobId,
+    action: Action,
     now: Timestamp,
     counts: &mut Counts,
     sum: &mut Sum,
@@ -82,7 +78,7 @@ async fn revive_children(
         let mut held = lock(session, &children).await?.held;
         // Another transaction may have moved it before it was locked.
         held.retain(|job| job.status == Status::DeadLetter);
-        let (retried, refused) = retry(session, held, now, counts).await?;
+        let (retried, refused) = retry(session, held, action, now, counts).await?;
         sum.actioned.touched += retried.len() as u64;
         refused.into_iter().for_each(|refusal| sum.refuse(refusal));
         sum.revived.extend(&retried);
@@ -116,6 +112,7 @@ async fn given_up_with(
 async fn retry(
     session: &Session,
     mut jobs: Vec<Held>,
+    action: Action,
     now: Timestamp,
     counts: &mut Counts,
 ) -> Result<(Vec<JobId>, Vec<Refusal>), Error> {
@@ -129,6 +126,9 @@ async fn retry(
     keep_completed_attempts(session, &jobs).await?;
     renew_stories(session, &mut jobs).await?;
     clear_passed_bounds(session, &jobs, now).await?;
+    if action.forgets_checkpoints() {
+        forget(session, jobs.iter().map(|job| job.id)).await?;
+    }
     remove(session, &jobs.iter().collect::<Vec<_>>()).await?;
     let parents = statuses(session, jobs.iter().filter_map(|job| job.parent)).await?;
     let retried: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();

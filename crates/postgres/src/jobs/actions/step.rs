@@ -7,7 +7,7 @@ use postgres_types::Type;
 
 use super::Sum;
 use super::delete::delete;
-use super::retry::{Family, retry_in_order};
+use super::retry::retry_in_order;
 use crate::instant::Instant;
 use crate::jobs::state::children::{ParentEnd, tell_children};
 use crate::jobs::state::place::{Place, Placed, put};
@@ -129,8 +129,9 @@ impl Step<'_> {
                     delete(transaction, &wave, now, counts).await?;
                     left = later;
                 }
-                Action::Retry => retry_in_order(transaction, chosen, Family::Too, now, counts, &mut sum).await?,
-                Action::RetryAlone => retry_in_order(transaction, chosen, Family::Alone, now, counts, &mut sum).await?,
+                Action::Retry | Action::RetryAlone | Action::RetryFromStart | Action::RetryAloneFromStart => {
+                    retry_in_order(transaction, chosen, self.action, now, counts, &mut sum).await?;
+                }
                 Action::Reprioritise(priority) => {
                     sum.actioned.touched += chosen.len() as u64;
                     reprioritise(transaction, chosen, priority.0, now, counts).await?;
@@ -138,7 +139,7 @@ impl Step<'_> {
             }
         }
         // A refused child of a retried job stands where that job does, which the sort keeps.
-        if !matches!(self.action, Action::Retry) {
+        if !self.action.revives_children() {
             sum.actioned.refused.sort_by_key(id_of);
         }
         Ok(sum)
@@ -169,7 +170,9 @@ fn is_meant(job: &Held, filter: &Filter) -> bool {
 fn may(status: Status, action: Action) -> bool {
     match action {
         Action::Cancel | Action::Reprioritise(_) => !status.is_ended(),
-        Action::Retry | Action::RetryAlone => status.is_retryable(),
+        Action::Retry | Action::RetryAlone | Action::RetryFromStart | Action::RetryAloneFromStart => {
+            status.is_retryable()
+        }
         Action::Delete => status != Status::Running,
         Action::Discard => status == Status::DeadLetter,
     }

@@ -33,6 +33,8 @@ pub(super) struct FoundJob {
     pub(super) has_key: HasKey,
     /// Whether it is running already, so that it may be overdue.
     pub(super) is_held: bool,
+    /// Whether it has a story, so that earlier attempts may have stored something.
+    pub(super) has_story: bool,
     rank: i32,
     again: bool,
 }
@@ -72,11 +74,12 @@ impl FoundJob {
         let metadata = columns.read::<Option<JsonText<'_>>>()?.map(JsonText::data);
         let ready_at = columns.instant()?;
         let has_key = if columns.read()? { HasKey::Yes } else { HasKey::No };
+        let retry_count = columns.optional_count()?;
         let mut budgets = Budgets {
             max_retries,
             max_crashes: max_crashes.unwrap_or(MAX_CRASHES),
             max_deferrals: max_deferrals.unwrap_or(MAX_DEFERRALS),
-            retry_count: columns.optional_count()?.unwrap_or(0),
+            retry_count: retry_count.unwrap_or(0),
             crash_count: columns.optional_count()?.unwrap_or(0),
             deferral_count: columns.optional_count()?.unwrap_or(0),
             time,
@@ -87,10 +90,22 @@ impl FoundJob {
             budgets.crash_count = budgets.crash_count.saturating_add(1);
         }
         let claim_number = head.claim_number.unwrap_or(ClaimNumber(0));
-        let lease =
-            Lease { id, claim_number, job_type, job_data, queue, priority, budgets, timeout, ready_at, metadata };
+        let lease = Lease {
+            id,
+            claim_number,
+            job_type,
+            job_data,
+            queue,
+            priority,
+            budgets,
+            timeout,
+            ready_at,
+            metadata,
+            checkpoint: None,
+            step_count: 0,
+        };
         let (rank, again, is_held) = (columns.read()?, columns.read()?, columns.read()?);
-        Ok(Some(Self { lease, has_key, is_held, rank, again }))
+        Ok(Some(Self { lease, has_key, is_held, has_story: retry_count.is_some(), rank, again }))
     }
 
     /// Why no attempt of it may begin at the instant of the claim, which has not taken it then.

@@ -7,6 +7,7 @@ use super::claim_row::{ClaimHead, FoundJob};
 use super::held::HasKey;
 use super::lanes::Snapshot;
 use super::overdue::{Lane, OverdueJobs};
+use crate::jobs::outcomes::checkpoint::add_checkpoints;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::store::Parts;
@@ -25,6 +26,8 @@ pub(super) struct Round {
     pub(super) firsts: HashMap<Lane, i64>,
     pub(super) snapshot: Option<Snapshot>,
     keys: HashMap<ClaimNumber, Vec<(JobId, HasKey)>>,
+    /// The jobs of which earlier attempts may have stored something.
+    with_story: Vec<i64>,
 }
 
 impl Round {
@@ -39,6 +42,7 @@ impl Round {
             firsts: HashMap::new(),
             snapshot: None,
             keys: HashMap::new(),
+            with_story: Vec::new(),
         };
         let mut last = None;
         for row in rows {
@@ -74,6 +78,7 @@ impl Round {
             }
             (Some(number), _) => {
                 self.keys.entry(number).or_default().push((found.lease.id, found.has_key));
+                self.with_story.extend(found.has_story.then_some(found.lease.id.0));
                 self.leases.push(found.lease);
             }
             (None, _) => {}
@@ -90,6 +95,16 @@ impl Round {
             Some((_, first)) => *first = (*first).min(found.lease.id.0),
             None => drop(self.firsts.insert(found.lane(), found.lease.id.0)),
         }
+    }
+
+    /// Adds what earlier attempts of the jobs have stored. A statement of its own, only if there is a job with a past:
+    /// so the claim itself costs fresh jobs nothing.
+    pub(super) async fn add_checkpoints(&mut self, parts: &Parts) -> Result<(), Fault> {
+        if self.with_story.is_empty() {
+            return Ok(());
+        }
+        add_checkpoints(&*parts.pool.session().await?, &self.with_story, &mut self.leases).await?;
+        Ok(())
     }
 
     /// Remembers what the worker holds now.

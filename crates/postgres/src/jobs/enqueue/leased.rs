@@ -82,5 +82,7 @@ fn lease(id: JobId, claim_number: ClaimNumber, job: &NewJob, now: Timestamp) -> 
         timeout: job.timeout,
         ready_at: now,
         metadata: job.metadata.clone(),
+        checkpoint: None,
+        step_count: 0,
     }
 }

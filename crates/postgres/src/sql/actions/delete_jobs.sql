@@ -7,6 +7,10 @@ chunks AS (
     DELETE FROM longshore.log_chunk
     WHERE id = ANY($1)
 ),
+checkpoints AS (
+    DELETE FROM longshore.checkpoint
+    WHERE id = ANY($1)
+),
 stories AS (
     DELETE FROM longshore.story
     WHERE id = ANY($1)

@@ -61,6 +61,11 @@ body AS (
     FROM given, moved
     WHERE job.id = $1
 ),
+-- Nothing of the old content is done.
+forgotten AS (
+    DELETE FROM longshore.checkpoint
+    WHERE id = (SELECT $1 FROM moved LIMIT 1)
+),
 placed AS MATERIALIZED (
     SELECT moved.queue, moved.status, moved.is_retry, moved.has_story,
            CASE WHEN $12::boolean THEN given.run_at ELSE moved.due_at END AS due_at,

@@ -24,6 +24,9 @@ WITH bodies AS (
     DELETE FROM longshore.ended
     WHERE id = ANY($1)
     RETURNING queue, CASE status WHEN 1 THEN 'completed' WHEN 2 THEN 'cancelled' ELSE 'dead_letter' END AS status
+), checkpoints AS (
+    DELETE FROM longshore.checkpoint
+    WHERE id = ANY($1)
 ), stories AS (
     DELETE FROM longshore.story
     WHERE id = ANY($1)

@@ -13,6 +13,7 @@ use crate::database::readers::Readers;
 use crate::jobs::actions::keepers::Keepers;
 use crate::jobs::actions::selection::Conditions;
 use crate::jobs::family::{Family, bury_children};
+use crate::jobs::outcomes::checkpoint::forget;
 use crate::jobs::unique_key;
 use crate::upkeep::counts::Minute;
 use crate::writing::session::WriteTx;
@@ -198,8 +199,8 @@ impl ActionStep {
             return Ok(());
         }
         sum.actioned.touched += 1;
-        if self.action == Action::Retry && around.family.has_children() {
-            revive_children(tx, id, sum)?;
+        if self.action.revives_children() && around.family.has_children() {
+            revive_children(tx, id, self.action, sum)?;
         }
         Ok(())
     }
@@ -254,7 +255,9 @@ impl JobToMove {
     fn may(&self, action: Action) -> bool {
         match action {
             Action::Cancel | Action::Reprioritise(_) => !self.status.is_ended(),
-            Action::Retry | Action::RetryAlone => self.status.is_retryable(),
+            Action::Retry | Action::RetryAlone | Action::RetryFromStart | Action::RetryAloneFromStart => {
+                self.status.is_retryable()
+            }
             Action::Delete => self.status != Status::Running,
             Action::Discard => self.status == Status::DeadLetter,
         }
@@ -275,7 +278,9 @@ fn make_move(
     tx.wake_watchers();
     match action {
         Action::Cancel => cancel(tx, around.family, id, job)?,
-        Action::Retry | Action::RetryAlone => return retry(tx, id, job),
+        Action::Retry | Action::RetryAlone | Action::RetryFromStart | Action::RetryAloneFromStart => {
+            return retry(tx, id, job, action);
+        }
         Action::Delete | Action::Discard => return delete(tx, &around.keepers, id, job),
         Action::Reprioritise(priority) => {
             tx.connection
@@ -305,7 +310,7 @@ fn cancel(tx: &mut WriteTx<'_, '_>, family: Family, id: JobId, job: &JobToMove) 
     family.tell_children(tx, id, Status::Cancelled, now)
 }
 
-fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove) -> Result<Option<Refusal>, Fault> {
+fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove, action: Action) -> Result<Option<Refusal>, Fault> {
     if let Some(unique_key) = &job.unique_key
         && let Some(by) = unique_key::other_holder(tx.connection, unique_key, id)?
     {
@@ -318,18 +323,21 @@ fn retry(tx: &mut WriteTx<'_, '_>, id: JobId, job: &JobToMove) -> Result<Option<
         tx.now.as_ms(),
         to.as_str()
     ])?;
+    if action.forgets_checkpoints() {
+        forget(tx.connection, id)?;
+    }
     tx.counts.moved(&job.queue, job.status, to);
     tx.wake_for(Some(&job.job_type), &job.queue);
     Ok(None)
 }
 
 /// Revives the children that became dead letters because a job did not complete, and their children.
-fn revive_children(tx: &mut WriteTx<'_, '_>, parent: JobId, sum: &mut Sum) -> Result<(), Fault> {
+fn revive_children(tx: &mut WriteTx<'_, '_>, parent: JobId, action: Action, sum: &mut Sum) -> Result<(), Fault> {
     let mut parents = vec![parent];
     while let Some(parent) = parents.pop() {
         for child in given_up_with(tx, parent)? {
             let Some(job) = read(tx, child)? else { continue };
-            if let Some(refusal) = retry(tx, child, &job)? {
+            if let Some(refusal) = retry(tx, child, &job, action)? {
                 sum.actioned.refused.push(refusal);
                 continue;
             }

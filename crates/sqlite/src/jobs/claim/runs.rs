@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Rows, Sta
 use crate::database::column;
 use crate::database::column::Columns;
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
+use crate::jobs::outcomes::checkpoint::add_checkpoints;
 use crate::jobs::overdue::{WaitingJob, time_bounds};
 
 /// How many statements read runs side by side. Further runs are read job by job.
@@ -93,6 +94,11 @@ impl Candidates {
         lease.claim_number = ClaimNumber(lease.claim_number.0.saturating_add(1));
         self.leases.push(lease);
         self.queues.push(Arc::clone(queue));
+    }
+
+    /// Adds what earlier attempts of the jobs have stored.
+    pub(crate) fn add_checkpoints(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        add_checkpoints(connection, &mut self.leases)
     }
 
     pub(crate) fn into_leases(self) -> Vec<Lease> {
@@ -259,6 +265,8 @@ fn lease(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Lease> {
         timeout: columns.read(column::optional_seconds)?,
         ready_at: columns.read(column::timestamp)?,
         metadata: columns.read(column::optional_data)?,
+        checkpoint: None,
+        step_count: 0,
         job_type: String::new(),
         queue: String::new(),
     })

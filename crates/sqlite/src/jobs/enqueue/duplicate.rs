@@ -4,10 +4,11 @@ use rusqlite::{Connection, params};
 use crate::database::column;
 use crate::jobs::claim::due::{later_than, status_under};
 use crate::jobs::enqueue::made::{Change, Made};
+use crate::jobs::outcomes::checkpoint::forget;
 use crate::jobs::overdue::WaitingJob;
 use crate::writing::session::is_of_a_row;
 
-/// Applies the duplicate rule of the new job to the job that has the unique key. At most one statement writes.
+/// Applies the duplicate rule of the new job to the job that has the unique key.
 pub(super) fn settle(
     connection: &Connection,
     job: &NewJob,
@@ -21,7 +22,8 @@ pub(super) fn settle(
         Duplicate::PushedBack => status_under(holder.status, later_than(now, job.due)),
     };
     match replace(connection, job, &holder, duplicate, to, now) {
-        Ok(1..) => {}
+        // The content is another one, so nothing of the old one is done.
+        Ok(1..) => forget(connection, holder.id)?,
         Ok(_) => return Ok(kept(&holder)),
         // Another program left a row that breaks a constraint of its table, whatever is changed in it.
         Err(error) if is_of_a_row(&error) => {

@@ -80,5 +80,7 @@ fn lease(id: JobId, job: &NewJob, now: Timestamp) -> Lease {
         timeout: job.timeout,
         ready_at: now,
         metadata: job.metadata.clone(),
+        checkpoint: None,
+        step_count: 0,
     }
 }

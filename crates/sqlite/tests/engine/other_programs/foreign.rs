@@ -117,10 +117,11 @@ fn later_program(database: &Database) -> Migrator<'static> {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
     }
-    std::fs::write(folder.join("008_urge_mail.up.sql"), "UPDATE job_queue SET priority = 9 WHERE job_type = 'mail';")
-        .unwrap();
-    std::fs::write(folder.join("008_urge_mail.down.sql"), "UPDATE job_queue SET priority = 5 WHERE job_type = 'mail';")
-        .unwrap();
+    let next = longshore_sqlite::migrations::longshore().migrations().len() + 1;
+    for (direction, priority) in [("up", 9), ("down", 5)] {
+        let sql = format!("UPDATE job_queue SET priority = {priority} WHERE job_type = 'mail';");
+        std::fs::write(folder.join(format!("{next:03}_urge_mail.{direction}.sql")), sql).unwrap();
+    }
     let target = SqliteTarget::open(database.path(), Access::Write).unwrap();
     Migrator::new(Box::new(target), vec![Source::directory(LONGSHORE, &folder).unwrap()])
 }

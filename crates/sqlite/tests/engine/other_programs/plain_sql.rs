@@ -85,6 +85,31 @@ fn a_job_that_replaces_another_does_not_take_over_its_history() {
 }
 
 #[test]
+fn no_statement_leaves_checkpoints_of_a_job_that_is_gone_or_another_one() {
+    let old = "SELECT count(*) FROM job_checkpoints WHERE job_id NOT IN (SELECT id FROM job_queue)";
+    for (recursive, foreign_keys) in [("ON", "ON"), ("OFF", "ON"), ("ON", "OFF"), ("OFF", "OFF")] {
+        let database = Database::new();
+        for statement in STATEMENTS {
+            let foreign = three_jobs(&database);
+            foreign.pragma_update(None, "recursive_triggers", recursive).unwrap();
+            foreign.pragma_update(None, "foreign_keys", foreign_keys).unwrap();
+            let fill = "INSERT INTO job_checkpoints SELECT id, 'of ' || created_at, 1, 5, '{}' FROM job_queue;
+                UPDATE job_queue SET log_file_path = 'old'";
+            foreign.execute_batch(fill).unwrap();
+
+            foreign.execute_batch(statement).expect(statement);
+
+            assert_eq!(database.number(old), 0, "{statement}");
+            let of_new_jobs =
+                "SELECT count(*) FROM job_checkpoints JOIN job_queue ON id = job_id WHERE log_file_path IS NULL";
+            assert_eq!(database.number(of_new_jobs), 0, "{statement}");
+            foreign.execute_batch("DELETE FROM job_queue; DELETE FROM job_attempts").unwrap();
+            assert_eq!(database.number("SELECT count(*) FROM job_checkpoints"), 0);
+        }
+    }
+}
+
+#[test]
 fn what_a_savepoint_takes_back_is_not_counted() {
     let database = Database::new();
     let foreign = three_jobs(&database);

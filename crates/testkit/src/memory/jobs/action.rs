@@ -25,8 +25,8 @@ impl State {
                     continue;
                 }
             }
-            if action == Action::Retry {
-                self.revive_children(id, now, &mut revived, &mut actioned.refused);
+            if action.revives_children() {
+                self.revive_children(id, action, now, &mut revived, &mut actioned.refused);
             }
         }
         actioned.touched += revived.len() as u64;
@@ -44,7 +44,9 @@ impl State {
         }
         match action {
             Action::Cancel => self.ask_to_cancel(id, now),
-            Action::Retry | Action::RetryAlone => self.retry(id, now)?,
+            Action::Retry | Action::RetryAlone | Action::RetryFromStart | Action::RetryAloneFromStart => {
+                self.retry(id, action, now)?;
+            }
             Action::Delete | Action::Discard => self.remove(id, now),
             Action::Reprioritise(priority) => row.job.priority = priority,
         }
@@ -71,7 +73,7 @@ impl State {
         self.tell_children(id, at);
     }
 
-    fn retry(&mut self, id: JobId, now: Timestamp) -> Result<(), Refusal> {
+    fn retry(&mut self, id: JobId, action: Action, now: Timestamp) -> Result<(), Refusal> {
         let key = self.row(id).job.unique_key.clone();
         let holders = key.map(|key| self.holders(&key)).unwrap_or_default();
         if let Some(by) = holders.iter().map(|row| row.job.id).find(|by| *by != id) {
@@ -97,6 +99,9 @@ impl State {
         job.expires_at = job.expires_at.filter(|at| *at > now);
         job.deadline_at = job.deadline_at.filter(|at| *at > now);
         row.lapsed = None;
+        if action.forgets_checkpoints() {
+            row.checkpoints.clear();
+        }
         row.wait(None, now);
         if self.waits_for_parent(id) {
             self.row(id).job.status = Status::Blocked;
@@ -114,6 +119,7 @@ impl State {
     fn revive_children(
         &mut self,
         parent: JobId,
+        action: Action,
         now: Timestamp,
         revived: &mut BTreeSet<JobId>,
         refused: &mut Vec<Refusal>,
@@ -121,7 +127,7 @@ impl State {
         let mut parents = vec![parent];
         while let Some(parent) = parents.pop() {
             for child in self.given_up_with(parent) {
-                match self.retry(child, now) {
+                match self.retry(child, action, now) {
                     Ok(()) => {
                         revived.insert(child);
                         parents.push(child);
@@ -146,7 +152,9 @@ impl State {
 fn is_move_from(status: Status, action: Action) -> bool {
     match action {
         Action::Cancel | Action::Reprioritise(_) => !status.is_ended(),
-        Action::Retry | Action::RetryAlone => status.is_retryable(),
+        Action::Retry | Action::RetryAlone | Action::RetryFromStart | Action::RetryAloneFromStart => {
+            status.is_retryable()
+        }
         Action::Delete => status != Status::Running,
         Action::Discard => status == Status::DeadLetter,
     }

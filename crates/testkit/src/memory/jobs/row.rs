@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use longshore_core::{
-    Attempt, AttemptOutcome, Budgets, ClaimNumber, Due, Failure, Job, JobDetail, JobId, Lease, LogEntry, NewJob,
-    RetryPolicy, Status, TimeBounds, Timestamp, WorkerId,
+    Attempt, AttemptOutcome, Budgets, ClaimNumber, Due, Failure, Job, JobCheckpoints, JobDetail, JobId, Lease,
+    LogEntry, NewJob, RetryPolicy, SavedCheckpoint, Status, TimeBounds, Timestamp, WorkerId,
 };
 
 /// A job with its history.
@@ -21,6 +21,8 @@ pub(in crate::memory) struct Row {
     /// The ended attempts that did not simply succeed.
     pub(in crate::memory) attempts: BTreeMap<ClaimNumber, Attempt>,
     pub(in crate::memory) log: BTreeMap<(ClaimNumber, u32), LogEntry>,
+    /// The checkpoint and the results of steps, by name.
+    pub(in crate::memory) checkpoints: BTreeMap<String, SavedCheckpoint>,
     /// When it last became a job that somebody could claim who could not before, by [`moments`]. For the hints alone.
     pub(in crate::memory) news_at: u64,
     /// The worker that lost it because it did not extend its lease, until the next claim.
@@ -102,6 +104,7 @@ impl Row {
             isolated_claim: None,
             attempts: BTreeMap::new(),
             log: BTreeMap::new(),
+            checkpoints: BTreeMap::new(),
             news_at: MOMENTS.fetch_add(1, Ordering::Relaxed),
             lapsed: None,
             own_retries: None,
@@ -134,6 +137,7 @@ impl Row {
         (job.job_type, job.job_data, job.metadata) = (job_type, job_data, metadata);
         (job.priority, job.timeout) = (priority, timeout);
         self.own_retries = max_retries;
+        self.checkpoints.clear();
         (job.max_crashes, job.max_deferrals) = (max_crashes, max_deferrals);
         let bounds = TimeBounds::from_now(now, expires_in, deadline_in);
         (job.expires_at, job.deadline_at) = (bounds.expires_at, bounds.deadline_at);
@@ -249,6 +253,8 @@ impl Row {
             timeout: job.timeout,
             ready_at: job.run_at,
             metadata: job.metadata.clone(),
+            checkpoint: self.last_checkpoint(),
+            step_count: self.step_count(),
             budgets: self.budgets(),
         }
     }
@@ -263,7 +269,8 @@ impl Row {
     pub(in crate::memory) fn detail(&self) -> JobDetail {
         let mut attempts: Vec<Attempt> = self.attempts.values().cloned().collect();
         attempts.extend(self.current_attempt());
-        JobDetail { job: self.job.clone(), attempts }
+        let checkpoints = JobCheckpoints::new(self.checkpoints.values().cloned());
+        JobDetail { job: self.job.clone(), attempts, checkpoints }
     }
 
     pub(in crate::memory) fn current_attempt(&self) -> Option<Attempt> {

@@ -1,8 +1,8 @@
 use longshore_core::{
-    Action, Checksum, ClaimNumber, Console, Failure, FailureType, Filter, Job, JobDetail, JobEdit, JobId, LogChunk,
-    LogRequest, Maintenance, MoveChange, MovePhase, MoveState, MovedJob, MovedJobsRequest, MovedPart, Moving, NewJob,
-    Outcome, Priority, Progress, QueueChange, Recorded, Report, Selection, Status, Store, StoreError, Timestamp,
-    TypeSettings, UniqueWhile, WorkerId,
+    Action, Checksum, ClaimNumber, Console, Failure, FailureType, Filter, Job, JobDetail, JobEdit, JobId, Lease,
+    LogChunk, LogRequest, Maintenance, MoveChange, MovePhase, MoveState, MovedJob, MovedJobsRequest, MovedPart, Moving,
+    NewCheckpoint, NewJob, Outcome, Priority, Progress, QueueChange, Recorded, Report, Selection, Status, StepName,
+    Store, StoreError, Timestamp, TypeSettings, UniqueWhile, WorkerId,
 };
 
 use crate::suite::world::{data, job_at, seconds};
@@ -88,6 +88,23 @@ fn assert_moving<T: std::fmt::Debug>(answer: Result<T, StoreError>, final_move: 
     }
 }
 
+/// Stores a checkpoint, or with a name the result of a step.
+async fn save<H: Harness<Store: Moving>>(
+    world: &World<H>,
+    worker_id: &WorkerId,
+    lease: &Lease,
+    step: Option<&str>,
+) -> Recorded {
+    let checkpoint = NewCheckpoint {
+        id: lease.id,
+        claim_number: lease.claim_number,
+        attempt: lease.attempt(),
+        step: step.map(|step| StepName::new(step).expect("the name is plain text")),
+        value: data(r#"{"b": 1.0, "a": 2}"#),
+    };
+    world.store.save_checkpoint(worker_id.clone(), checkpoint).await.expect("a checkpoint can be stored")
+}
+
 /// Jobs in every state, with everything that a job can have; none of them is running.
 async fn one_of_everything<H: Harness<Store: Moving>>(world: &World<H>) -> Vec<JobId> {
     let worker_id = world.register(worker().lease(seconds(10 * 86_400)).settings([TypeSettings::new("work")])).await;
@@ -117,6 +134,9 @@ async fn one_of_everything<H: Harness<Store: Moving>>(world: &World<H>) -> Vec<J
             world.store.report(worker_id.clone(), [report].into()).await.expect("the store answers"),
             [Recorded::Recorded]
         );
+        for step in [None, Some("second"), Some("First")] {
+            assert_eq!(save(world, &worker_id, &lease, step).await, Recorded::Recorded);
+        }
         let ended = ended(&lease).ran(seconds(1)).log(vec![chunk(1, "second\n")]);
         let record = match number {
             0 => ended.completed_with(data(r#"{"answer":42.0}"#)),
@@ -484,6 +504,7 @@ pub async fn a_draining_queue_records_outcomes_and_begins_nothing<H: Harness<Sto
         world.store.report(worker_id.clone(), [report].into()).await.expect("the store answers"),
         [Recorded::Recorded]
     );
+    assert_eq!(save(&world, &worker_id, &retrying, Some("late")).await, Recorded::Recorded);
     world.complete(&worker_id, &parent).await;
     world.finish(&worker_id, ended(&retrying).retrying(seconds(9))).await;
     assert_eq!(world.status(child).await, Status::Pending);

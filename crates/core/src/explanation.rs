@@ -1,0 +1,189 @@
+pub(crate) mod facts;
+pub(crate) mod reason;
+
+use serde::Serialize;
+
+use crate::{JobFacts, JobId, Reason, Status, WaitingFacts, WorkerFacts};
+
+/// Why a job is not running, or that it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The job.
+    pub id: JobId,
+    /// Its status.
+    pub status: Status,
+    /// The one reason that counts now: as long as it holds, nothing else matters.
+    pub reason: Cause,
+    /// What else will keep it from running once that reason is gone, in the same order.
+    pub also: Vec<Cause>,
+}
+
+/// A reason with its sentence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cause {
+    /// The reason, with a stable `code`.
+    #[serde(flatten)]
+    pub reason: Reason,
+    /// The sentence.
+    pub message: String,
+}
+
+/// Explains from facts that a backend has read in one snapshot. Pure, so that every backend explains alike.
+///
+/// The order of the reasons is that in which they are removed: a job has ended or runs; or it is overdue; it waits for its
+/// parent; it is not due; its queue is paused; no worker can run it; its type's settings are missing; all workers are busy;
+/// other jobs come first; or nothing keeps it.
+pub fn explain(facts: &WaitingFacts) -> Explanation {
+    let cause = |reason: Reason| Cause { message: reason.sentence(facts.now), reason };
+    let mut causes = reasons(facts).into_iter().map(cause);
+    let reason = causes.next().unwrap_or_else(|| cause(Reason::Ready));
+    Explanation { id: facts.job.job.id, status: facts.job.job.status, reason, also: causes.collect() }
+}
+
+fn reasons(facts: &WaitingFacts) -> Vec<Reason> {
+    let status = facts.job.job.status;
+    if status.is_ended() {
+        return ended(facts);
+    }
+    if status == Status::Running {
+        return vec![running(facts)];
+    }
+    let mut reasons = Vec::new();
+    reasons.extend(overdue(facts));
+    if status == Status::Blocked {
+        reasons.push(parent(facts));
+    }
+    reasons.extend(own_reasons(facts, &facts.job));
+    reasons
+}
+
+fn ended(facts: &WaitingFacts) -> Vec<Reason> {
+    let job = &facts.job.job;
+    let at = job.moved_to_dead_letter_at.or(job.completed_at);
+    let because = job.dead_letter_reason.clone();
+    let reason = match job.status {
+        Status::Completed => Reason::Completed { at },
+        Status::Cancelled => Reason::Cancelled { at, because },
+        _ => Reason::DeadLetter { at, because, failure_type: job.failure_type.clone() },
+    };
+    let taken = facts.unique_key_holder.map(|by| Reason::UniqueKeyTaken { by });
+    std::iter::once(reason).chain(taken).collect()
+}
+
+fn running(facts: &WaitingFacts) -> Reason {
+    let job = &facts.job.job;
+    let worker_id = job.worker_id.clone();
+    let is_known = |worker: &&WorkerFacts| Some(&worker.worker_id) == worker_id.as_ref() && worker.is_alive;
+    let (attempt, since) = (job.retry_count.saturating_add(1), job.started_at);
+    if !facts.workers.iter().any(|worker| is_known(&worker)) {
+        return Reason::WorkerLost { worker_id, since, attempt };
+    }
+    match job.cancel_requested_at {
+        Some(requested_at) => Reason::Cancelling { worker_id, since, attempt, requested_at },
+        None => Reason::Running { worker_id, since, attempt },
+    }
+}
+
+fn overdue(facts: &WaitingFacts) -> Option<Reason> {
+    let job = &facts.job.job;
+    let passed = |at: Option<crate::Timestamp>| at.filter(|at| *at <= facts.now);
+    let expired = passed(job.expires_at).map(|at| Reason::Expired { at });
+    expired.or_else(|| passed(job.deadline_at).map(|at| Reason::DeadlinePassed { at }))
+}
+
+fn parent(facts: &WaitingFacts) -> Reason {
+    let (Some(first), Some(root)) = (facts.ancestors.first(), facts.ancestors.last()) else {
+        return Reason::ParentMissing { parent: facts.job.job.parent_job_id };
+    };
+    let is_cycle = facts.ancestors.iter().any(|ancestor| ancestor.id == facts.job.job.id);
+    if is_cycle {
+        return Reason::WaitsForItself { parent: first.id };
+    }
+    // What keeps the root, as it would be explained itself.
+    let because = facts.root.as_ref().map(|root_facts| {
+        let of_root = WaitingFacts { job: root_facts.clone(), ancestors: Vec::new(), root: None, ..facts.clone() };
+        let explained = explain(&WaitingFacts { unique_key_holder: None, ..of_root });
+        Box::new(explained.reason)
+    });
+    Reason::WaitsForParent {
+        parent: first.id,
+        parent_status: first.status,
+        root: root.id,
+        root_status: root.status,
+        jobs_between: u32::try_from(facts.ancestors.len().saturating_sub(1)).unwrap_or(u32::MAX),
+        because,
+    }
+}
+
+/// The reasons of a job that waits for no parent.
+fn own_reasons(facts: &WaitingFacts, of: &JobFacts) -> Vec<Reason> {
+    let job = &of.job;
+    let mut reasons = Vec::new();
+    if job.run_at > facts.now {
+        reasons.push(Reason::NotDue { at: job.run_at, is_retry: job.status == Status::Retrying });
+    }
+    if let Some(since) = of.queue_paused_at {
+        reasons.push(Reason::QueuePaused { queue: job.queue.clone(), since });
+    }
+    let without_worker = no_worker(facts, of);
+    let has_worker = without_worker.is_none();
+    reasons.extend(without_worker);
+    if of.awaits_settings {
+        reasons.push(Reason::AwaitsSettings { job_type: job.job_type.clone() });
+    }
+    if has_worker && job.status != Status::Blocked {
+        reasons.extend(busy(facts, of));
+        if of.ahead > 0 {
+            let at_least = of.ahead >= JobFacts::AHEAD_MAX;
+            reasons.push(Reason::Behind { jobs: of.ahead, at_least });
+        }
+    }
+    reasons
+}
+
+fn no_worker(facts: &WaitingFacts, of: &JobFacts) -> Option<Reason> {
+    let job = &of.job;
+    let living: Vec<&WorkerFacts> = facts.workers.iter().filter(|worker| worker.is_alive).collect();
+    if living.is_empty() {
+        return Some(Reason::NoWorker);
+    }
+    let of_type: Vec<&&WorkerFacts> = living.iter().filter(|worker| worker.job_types.contains(&job.job_type)).collect();
+    if of_type.is_empty() {
+        let known = names(living.iter().flat_map(|worker| &worker.job_types));
+        return Some(Reason::NoWorkerForType { job_type: job.job_type.clone(), workers: count(living.len()), known });
+    }
+    if of_type.iter().any(|worker| worker.takes_from(&job.queue)) {
+        return None;
+    }
+    let taken = names(of_type.iter().flat_map(|worker| &worker.queues));
+    let (job_type, queue) = (job.job_type.clone(), job.queue.clone());
+    Some(Reason::NoWorkerForQueue { queue, job_type, workers: count(of_type.len()), taken })
+}
+
+fn busy(facts: &WaitingFacts, of: &JobFacts) -> Option<Reason> {
+    let can_run = |worker: &&WorkerFacts| {
+        worker.is_alive && worker.job_types.contains(&of.job.job_type) && worker.takes_from(&of.job.queue)
+    };
+    let able: Vec<&WorkerFacts> = facts.workers.iter().filter(can_run).collect();
+    let is_busy = able.iter().all(|worker| worker.running >= worker.concurrency);
+    let slots = able.iter().map(|worker| worker.concurrency).fold(0, u32::saturating_add);
+    is_busy.then(|| Reason::WorkersBusy { workers: count(able.len()), slots })
+}
+
+/// Sorted, each once, and few enough for a sentence.
+fn names<'a>(all: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut names: Vec<String> = all.cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names.truncate(NAMES_MAX);
+    names
+}
+
+const NAMES_MAX: usize = 20;
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

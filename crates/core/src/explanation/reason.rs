@@ -1,0 +1,215 @@
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::{Cause, JobId, Status, Timestamp, WorkerId};
+
+/// Why a job is not running, or that it is. Serialised with its `code` and its values.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the values are named like the fields of a job")]
+pub enum Reason {
+    /// It has completed.
+    Completed { at: Option<Timestamp> },
+    /// It was cancelled, or it expired.
+    Cancelled { at: Option<Timestamp>, because: Option<String> },
+    /// It was given up.
+    DeadLetter { at: Option<Timestamp>, because: Option<String>, failure_type: Option<String> },
+    /// It has ended, and another job has its unique key, so it cannot be retried.
+    UniqueKeyTaken { by: JobId },
+    /// It runs.
+    Running { worker_id: Option<WorkerId>, since: Option<Timestamp>, attempt: u32 },
+    /// It runs, and was asked to stop.
+    Cancelling { worker_id: Option<WorkerId>, since: Option<Timestamp>, attempt: u32, requested_at: Timestamp },
+    /// Its worker does not live any more; other workers take the job back.
+    WorkerLost { worker_id: Option<WorkerId>, since: Option<Timestamp>, attempt: u32 },
+    /// Its expiry has passed while it waited. The next look of a worker ends it.
+    Expired { at: Timestamp },
+    /// Its deadline has passed while it waited. The next look of a worker ends it.
+    DeadlinePassed { at: Timestamp },
+    /// Its parent has not completed. `root` is the first job of the chain, and `because` says what keeps that one.
+    WaitsForParent {
+        parent: JobId,
+        parent_status: Status,
+        root: JobId,
+        root_status: Status,
+        jobs_between: u32,
+        because: Option<Box<Cause>>,
+    },
+    /// Its parent does not exist. Housekeeping gives it up.
+    ParentMissing { parent: Option<JobId> },
+    /// Its chain of parents comes back to it. Housekeeping gives it up.
+    WaitsForItself { parent: JobId },
+    /// It is scheduled, snoozed, or retried later.
+    NotDue { at: Timestamp, is_retry: bool },
+    /// Its queue is paused.
+    QueuePaused { queue: String, since: Timestamp },
+    /// No worker lives.
+    NoWorker,
+    /// No living worker knows its type.
+    NoWorkerForType { job_type: String, workers: u32, known: Vec<String> },
+    /// No living worker that knows its type takes from its queue.
+    NoWorkerForQueue { queue: String, job_type: String, workers: u32, taken: Vec<String> },
+    /// It was inserted by plain SQL and waits for the settings of its type, which a worker registers.
+    AwaitsSettings { job_type: String },
+    /// Every slot of the workers that can run it is taken.
+    WorkersBusy { workers: u32, slots: u32 },
+    /// Other jobs of its type and queue come first.
+    Behind { jobs: u32, at_least: bool },
+    /// Nothing keeps it.
+    Ready,
+}
+
+impl Reason {
+    /// The stable code for scripts.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Completed { .. } => "completed",
+            Self::Cancelled { .. } => "cancelled",
+            Self::DeadLetter { .. } => "dead_letter",
+            Self::UniqueKeyTaken { .. } => "unique_key_taken",
+            Self::Running { .. } => "running",
+            Self::Cancelling { .. } => "cancelling",
+            Self::WorkerLost { .. } => "worker_lost",
+            Self::Expired { .. } => "expired",
+            Self::DeadlinePassed { .. } => "deadline_passed",
+            Self::WaitsForParent { .. } => "waits_for_parent",
+            Self::ParentMissing { .. } => "parent_missing",
+            Self::WaitsForItself { .. } => "waits_for_itself",
+            Self::NotDue { .. } => "not_due",
+            Self::QueuePaused { .. } => "queue_paused",
+            Self::NoWorker => "no_worker",
+            Self::NoWorkerForType { .. } => "no_worker_for_type",
+            Self::NoWorkerForQueue { .. } => "no_worker_for_queue",
+            Self::AwaitsSettings { .. } => "awaits_settings",
+            Self::WorkersBusy { .. } => "workers_busy",
+            Self::Behind { .. } => "behind",
+            Self::Ready => "ready",
+        }
+    }
+
+    /// The sentence for people, without a full stop.
+    pub(crate) fn sentence(&self, now: Timestamp) -> String {
+        match self {
+            Self::Completed { at } => format!("it completed{}", ago(*at, now)),
+            Self::Cancelled { at, because: None } => format!("it was cancelled{}", ago(*at, now)),
+            Self::Cancelled { at, because: Some(because) } => {
+                format!("it ended as cancelled{}: {because}", ago(*at, now))
+            }
+            Self::DeadLetter { at, because, .. } => {
+                let because = because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
+                format!("it was given up{}{because}", ago(*at, now))
+            }
+            Self::UniqueKeyTaken { by } => format!("it cannot be retried while job {by} has its unique key"),
+            Self::Running { worker_id, since, attempt } => {
+                format!("{} runs it (attempt {attempt}){}", worker(worker_id.as_ref()), since_when(*since, now))
+            }
+            Self::Cancelling { worker_id, requested_at, .. } => {
+                let asked = ago(Some(*requested_at), now);
+                format!("{} runs it and was asked to stop it{asked}", worker(worker_id.as_ref()))
+            }
+            Self::WorkerLost { worker_id, .. } => {
+                format!(
+                    "{} held it and does not live any more: another worker takes it back",
+                    worker(worker_id.as_ref())
+                )
+            }
+            Self::Expired { at } => format!("it expired{}: the next look of a worker ends it", ago(Some(*at), now)),
+            Self::DeadlinePassed { at } => {
+                format!("its deadline passed{}: the next look of a worker gives it up", ago(Some(*at), now))
+            }
+            Self::ParentMissing { parent: Some(parent) } => {
+                format!("its parent, job {parent}, does not exist: housekeeping gives it up")
+            }
+            Self::ParentMissing { parent: None } => {
+                "it is blocked and has no parent: housekeeping gives it up".to_owned()
+            }
+            Self::WaitsForItself { parent } => {
+                format!("it waits for job {parent}, which waits for this job: housekeeping gives it up")
+            }
+            Self::WaitsForParent { .. } => self.waits_for_parent(),
+            Self::NotDue { at, is_retry } => {
+                let what = if *is_retry { "its last attempt failed, and it is retried" } else { "it is due" };
+                format!("{what} in {}, at {at}", span(at.since(now)))
+            }
+            Self::QueuePaused { queue, since } => {
+                format!("queue {queue} is paused{}", since_when(Some(*since), now))
+            }
+            Self::NoWorker => "no worker is running".to_owned(),
+            Self::NoWorkerForType { job_type, workers, known } => {
+                let who = plural(*workers, "the worker that runs knows", "the workers that run know");
+                format!("no running worker knows the type {job_type}: {who} {}", list(known))
+            }
+            Self::NoWorkerForQueue { queue, job_type, workers, taken } => {
+                let who =
+                    plural(*workers, "the worker that knows the type takes", "the workers that know the type take");
+                format!("no running worker takes {job_type} from queue {queue}: {who} from {}", list(taken))
+            }
+            Self::AwaitsSettings { job_type } => {
+                format!("plain SQL inserted it, and no worker has registered the settings of its type {job_type} yet")
+            }
+            Self::WorkersBusy { workers: 1, slots: 1 } => {
+                "the only slot of the one worker that can run it is taken".to_owned()
+            }
+            Self::WorkersBusy { workers, slots } => {
+                let who = plural(*workers, "the one worker", &format!("the {workers} workers"));
+                format!("all {slots} slots of {who} that can run it are taken")
+            }
+            Self::Behind { jobs, at_least } => {
+                let at_least = if *at_least { "at least " } else { "" };
+                let jobs = plural(*jobs, "1 job", &format!("{jobs} jobs"));
+                format!("{at_least}{jobs} of its type and queue can run now and come first")
+            }
+            Self::Ready => "nothing keeps it from running: the next claim of a worker takes it".to_owned(),
+        }
+    }
+
+    fn waits_for_parent(&self) -> String {
+        let Self::WaitsForParent { parent, parent_status, root, root_status, jobs_between, because } = self else {
+            return String::new();
+        };
+        let because = because.as_ref().map(|because| format!(": {}", because.message)).unwrap_or_default();
+        match jobs_between {
+            0 => format!("it waits for its parent, job {parent}, which is {parent_status}{because}"),
+            1 => format!(
+                "it waits for its parent, job {parent}, which waits for job {root}, which is {root_status}{because}"
+            ),
+            _ => format!(
+                "it waits for its parent, job {parent}, which is {parent_status}; at the end of {jobs_between} jobs is \
+                job {root}, which is {root_status}{because}"
+            ),
+        }
+    }
+}
+
+/// How long ago an instant was, and the instant; nothing if it is not known.
+fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
+    at.map(|at| format!(" {} ago, at {at}", span(now.since(at)))).unwrap_or_default()
+}
+
+fn since_when(at: Option<Timestamp>, now: Timestamp) -> String {
+    at.map(|at| format!(" since {at}, for {}", span(now.since(at)))).unwrap_or_default()
+}
+
+/// Whole seconds, or milliseconds below one.
+fn span(span: Duration) -> String {
+    let whole = if span < Duration::from_secs(1) {
+        Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+    } else {
+        Duration::from_secs(span.as_secs())
+    };
+    humantime::format_duration(whole).to_string()
+}
+
+fn worker(worker_id: Option<&WorkerId>) -> String {
+    worker_id.map_or_else(|| "a worker".to_owned(), |worker_id| format!("worker {worker_id}"))
+}
+
+fn plural(number: u32, one: &str, many: &str) -> String {
+    if number == 1 { one.to_owned() } else { many.to_owned() }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}

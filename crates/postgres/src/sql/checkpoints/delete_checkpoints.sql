@@ -1,0 +1,2 @@
+DELETE FROM longshore.checkpoint
+WHERE id = ANY ($1)

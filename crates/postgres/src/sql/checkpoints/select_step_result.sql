@@ -1,0 +1,4 @@
+SELECT value
+FROM longshore.checkpoint
+WHERE id = $1
+  AND step = $2

@@ -1,0 +1,2 @@
+DELETE FROM job_checkpoints
+WHERE job_id = ?1
