@@ -28,6 +28,12 @@ impl Store for CombinedStore {
         smallest.map_or_else(Limits::default, |payload_bytes_max| Limits { payload_bytes_max })
     }
 
+    /// The smallest of all: a claim goes to each of them.
+    fn prefetch_max(&self) -> u32 {
+        let opened = self.shared.members.all().iter().filter_map(|member| member.opened());
+        opened.map(|store| store.prefetch_max()).min().unwrap_or(1024)
+    }
+
     fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
         Box::pin(async move {
             let member = &self.shared.members.all()[self.shared.home_of_all(&jobs)?];

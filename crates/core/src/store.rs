@@ -34,6 +34,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// The limits of a job.
     fn limits(&self) -> Limits;
 
+    /// The most jobs that a worker should hold in addition to those that run, however fast they are: more would make
+    /// others wait for its claims, or save nothing.
+    fn prefetch_max(&self) -> u32 {
+        1024
+    }
+
     /// Enqueues all of the jobs or none, in order, and returns the result for each. The jobs were checked against
     /// [`Store::limits`].
     fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>>;

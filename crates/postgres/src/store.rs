@@ -160,6 +160,11 @@ impl Store for PostgresStore {
         self.parts.options.limits
     }
 
+    /// Nobody waits for a claim here, and a claim that takes few jobs costs nearly as much as a larger one.
+    fn prefetch_max(&self) -> u32 {
+        4096
+    }
+
     fn enqueue_valid(&self, new_jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
         self.run("enqueueing jobs", |parts| jobs::enqueue::enqueue(parts, new_jobs))
     }

@@ -4,6 +4,8 @@
 #[path = "support/template.rs"]
 mod template;
 
+#[path = "hot/notes.rs"]
+mod notes;
 #[path = "hot/plans.rs"]
 mod plans;
 #[path = "hot/scene.rs"]

@@ -154,6 +154,10 @@ impl<S: Store> Store for FaultStore<S> {
         self.inner.limits()
     }
 
+    fn prefetch_max(&self) -> u32 {
+        self.inner.prefetch_max()
+    }
+
     fn enqueue_valid(&self, jobs: Vec<ValidJob>) -> StoreFuture<'_, Vec<Enqueued>> {
         self.meet(Operation::Enqueue, move |inner| inner.enqueue_valid(jobs))
     }

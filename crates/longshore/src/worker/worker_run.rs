@@ -88,7 +88,7 @@ impl WorkerRun {
         gate: Arc<Gate>,
         until: Until,
     ) -> Self {
-        let lanes = Lanes::new(&settings.queues, settings.concurrency);
+        let lanes = Lanes::new(&settings.queues, settings.concurrency, queue.backend().prefetch_max());
         let holdings = Holdings::new(lanes, settings.concurrency, settings.lease, until);
         Self {
             shared: SharedHoldings::new(holdings, settings.concurrency),

@@ -21,6 +21,11 @@ impl<'a> Columns<'a> {
         self.row.try_get(self.next - 1)
     }
 
+    /// Leaves columns out.
+    pub(crate) const fn skip(&mut self, count: usize) {
+        self.next += count;
+    }
+
     /// A count, which another program may have made negative.
     pub(crate) fn count(&mut self) -> Result<u32, Error> {
         Ok(to_count(self.read()?))

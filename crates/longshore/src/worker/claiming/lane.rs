@@ -49,8 +49,8 @@ pub(crate) struct Offer {
 }
 
 impl Lane {
-    fn new(queue: Option<String>, limit: u32) -> Self {
-        let (waiting, pace) = (BTreeMap::new(), Pace::default());
+    fn new(queue: Option<String>, limit: u32, pace: Pace) -> Self {
+        let waiting = BTreeMap::new();
         Self {
             queue,
             limit,
@@ -141,11 +141,13 @@ impl Lane {
 
 impl Lanes {
     /// One lane for each queue, or a single lane for all queues if none is named.
-    pub(crate) fn new(queues: &[QueueLimit], concurrency: u32) -> Self {
-        let named = queues.iter().map(|queue| Lane::new(Some(queue.queue.clone()), queue.limit.min(concurrency)));
+    pub(crate) fn new(queues: &[QueueLimit], concurrency: u32, prefetch_max: u32) -> Self {
+        let pace = || Pace::new(prefetch_max);
+        let named =
+            queues.iter().map(|queue| Lane::new(Some(queue.queue.clone()), queue.limit.min(concurrency), pace()));
         let mut lanes: Vec<Lane> = named.collect();
         if lanes.is_empty() {
-            lanes.push(Lane::new(None, concurrency));
+            lanes.push(Lane::new(None, concurrency, pace()));
         }
         Self { lanes, concurrency }
     }

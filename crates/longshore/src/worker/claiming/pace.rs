@@ -5,23 +5,26 @@ use tokio::time::Instant;
 /// How much work is prefetched: enough for this long, so that no slot waits for the commit of a claim, and no job waits
 /// long behind others while another process could run it.
 const HORIZON: Duration = Duration::from_millis(100);
-/// The most jobs that are prefetched, however fast they are. Four times as many are not faster, and an enqueue waits
-/// for a claim of that size.
-const PREFETCH_MAX: u32 = 1024;
 /// A measurement of this length outweighs all earlier ones.
 const MEMORY: Duration = Duration::from_millis(250);
 /// A shorter measurement is useless: several slow jobs that end together would look fast.
 const WINDOW_MIN: Duration = Duration::from_millis(10);
 
 /// How fast jobs end while there are enough of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pace {
+    /// The most jobs that are prefetched, however fast they are.
+    prefetch_max: u32,
     per_second: f64,
     ended: u32,
     since: Option<Instant>,
 }
 
 impl Pace {
+    pub(crate) const fn new(prefetch_max: u32) -> Self {
+        Self { prefetch_max, per_second: 0.0, ended: 0, since: None }
+    }
+
     /// There is work. Starts the measurement, unless it is already running.
     pub(crate) fn begin(&mut self, now: Instant) {
         if self.since.is_none() {
@@ -56,8 +59,8 @@ impl Pace {
     }
 
     /// Forgets everything, because jobs have become slow.
-    pub(crate) fn reset(&mut self) {
-        *self = Self::default();
+    pub(crate) const fn reset(&mut self) {
+        *self = Self::new(self.prefetch_max);
     }
 
     /// How many jobs to hold in addition to the running ones. Zero if a job takes longer than the horizon, so that
@@ -68,7 +71,7 @@ impl Pace {
             return 0;
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held within bounds before")]
-        let jobs = within.min(f64::from(PREFETCH_MAX)) as u32;
+        let jobs = within.min(f64::from(self.prefetch_max)) as u32;
         jobs
     }
 }
@@ -78,7 +81,7 @@ mod tests {
     use super::*;
 
     fn pace(ended: u32, span: Duration) -> Pace {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(1024);
         let beginning = Instant::now();
         pace.begin(beginning);
         for _ in 0..ended {
@@ -100,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_is_fetched_ahead_is_bounded() {
-        assert_eq!(pace(1_000_000, Duration::from_secs(1)).prefetch(8), PREFETCH_MAX);
+        assert_eq!(pace(1_000_000, Duration::from_secs(1)).prefetch(8), 1024);
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn is_woken(call: impl Future<Output = ()>) -> bool {
 impl Parts {
     fn new(seed: u64) -> Self {
         let queues = [("a", 3), ("b", 1)].map(|(queue, limit)| QueueLimit { queue: queue.to_owned(), limit });
-        let lanes = Lanes::new(&queues, CONCURRENCY);
+        let lanes = Lanes::new(&queues, CONCURRENCY, 1024);
         let holdings = Holdings::new(lanes, CONCURRENCY, LEASE, Until::Drained);
         let parts = Self {
             shared: SharedHoldings::new(holdings, CONCURRENCY),

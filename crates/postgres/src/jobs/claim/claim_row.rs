@@ -10,7 +10,7 @@ use crate::jobs::job_row::{MAX_CRASHES, MAX_DEFERRALS};
 use crate::session::columns::Columns;
 use crate::session::json_text::JsonText;
 
-/// What a claim row says of the claim itself.
+/// What a claim says of itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClaimHead {
     pub(super) now: Timestamp,
@@ -40,20 +40,27 @@ pub(super) struct FoundJob {
 }
 
 impl ClaimHead {
-    pub(super) fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            now: columns.instant()?,
+    /// The first columns of a row; none in the row of a job that leaves them to a row before.
+    pub(super) fn read(columns: &mut Columns<'_>) -> Result<Option<Self>, Error> {
+        let Some(now) = columns.optional_instant()? else {
+            columns.skip(Self::COLUMNS - 1);
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            now,
             worker: columns.read()?,
             claim_number: columns.read::<Option<i64>>()?.map(ClaimNumber),
             next_due: columns.optional_instant()?,
             is_short: columns.read::<Option<bool>>()?.unwrap_or(false),
             snapshot: Snapshot { xmin: columns.read()?, xmax: columns.read()? },
-        })
+        }))
     }
+
+    const COLUMNS: usize = 7;
 }
 
 impl FoundJob {
-    /// The columns from `id` to `is_held`; none if the claim found no job.
+    /// The columns from `id` to `is_held`; none in a row that is not of a job.
     pub(super) fn read(columns: &mut Columns<'_>, head: &ClaimHead) -> Result<Option<Self>, Error> {
         let Some(id) = columns.read::<Option<i64>>()?.map(JobId) else { return Ok(None) };
         let job_type = columns.read()?;

@@ -44,21 +44,29 @@ impl Round {
             keys: HashMap::new(),
             with_story: Vec::new(),
         };
+        let mut last = None;
         for row in rows {
             let columns = &mut Columns::of(row);
-            let head = ClaimHead::read(columns)?;
-            if head.worker.is_none() {
-                parts.claims.forget(&request.worker_id);
-                return Err(StoreError::WorkerGone { worker_id: request.worker_id.clone() }.into());
+            if let Some(head) = ClaimHead::read(columns)? {
+                if head.worker.is_none() {
+                    parts.claims.forget(&request.worker_id);
+                    return Err(StoreError::WorkerGone { worker_id: request.worker_id.clone() }.into());
+                }
+                round.begin(&head);
+                last = Some(head);
             }
-            (round.now, round.next_due) = (head.now, head.next_due);
-            round.may_find_more |= head.is_short;
-            round.snapshot = Some(head.snapshot);
-            if let Some(found) = FoundJob::read(columns, &head)? {
-                round.add(found, &head);
+            let Some(head) = &last else { continue };
+            if let Some(found) = FoundJob::read(columns, head)? {
+                round.add(found, head);
             }
         }
         Ok(round)
+    }
+
+    fn begin(&mut self, head: &ClaimHead) {
+        (self.now, self.next_due) = (head.now, head.next_due);
+        self.may_find_more |= head.is_short;
+        self.snapshot = Some(head.snapshot);
     }
 
     fn add(&mut self, found: FoundJob, head: &ClaimHead) {

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longshore_core::{ClaimNumber, JobId, Recorded, StartedAttempt, WorkerId};
 use postgres_types::Type;
@@ -7,29 +7,70 @@ use postgres_types::Type;
 use crate::session::fault::Fault;
 use crate::session::repeated::repeated;
 use crate::session::sql::sql;
-use crate::session::statements::{Call, Parameter};
+use crate::session::statements::Parameter;
 use crate::store::Parts;
 
-/// After how many notes of a worker they are rewritten as one.
-const NOTES_MAX: u32 = 256;
-
-/// How many notes each worker of this store has written since they were rewritten.
+/// The notes that the workers of this store have written and not removed.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    written: Mutex<HashMap<WorkerId, u32>>,
+    workers: Mutex<HashMap<WorkerId, WorkerNotes>>,
+}
+
+/// Which notes of a worker still say something. Nothing here is needed for correctness: a note that stays is overruled
+/// by the later ones of its slots.
+#[derive(Debug, Default)]
+struct WorkerNotes {
+    /// The last note of each slot.
+    last: HashMap<u32, i64>,
+    /// Of how many slots a note is the last one.
+    slots: HashMap<i64, u32>,
+    /// The notes that later ones have replaced in each of their slots. The next one removes them.
+    replaced: Vec<i64>,
+}
+
+impl WorkerNotes {
+    /// A note of these slots is written, and these are removed.
+    fn add(&mut self, note: i64, slots: impl Iterator<Item = u32>, removed: &[i64]) {
+        self.replaced.retain(|note| !removed.contains(note));
+        for slot in slots {
+            let before = self.last.insert(slot, note);
+            if before == Some(note) {
+                continue;
+            }
+            *self.slots.entry(note).or_default() += 1;
+            if let Some(before) = before {
+                self.leave(before);
+            }
+        }
+    }
+
+    fn leave(&mut self, note: i64) {
+        let Some(slots) = self.slots.get_mut(&note) else { return };
+        *slots -= 1;
+        if *slots == 0 {
+            self.slots.remove(&note);
+            self.replaced.push(note);
+        }
+    }
 }
 
 impl Notes {
-    /// Counts one more; whether they are to be rewritten.
-    fn add(&self, worker_id: &WorkerId) -> bool {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = written.entry(worker_id.clone()).or_default();
-        *count = (*count + 1) % NOTES_MAX;
-        *count == 0
+    fn replaced(&self, worker_id: &WorkerId) -> Vec<i64> {
+        self.all().get(worker_id).map_or_else(Vec::new, |notes| notes.replaced.clone())
+    }
+
+    fn add(&self, worker_id: &WorkerId, note: i64, attempts: &[StartedAttempt], removed: &[i64]) {
+        let mut all = self.all();
+        let notes = all.entry(worker_id.clone()).or_default();
+        notes.add(note, attempts.iter().map(|begun| begun.slot), removed);
     }
 
     pub(crate) fn forget(&self, worker_id: &WorkerId) {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(worker_id);
+        self.all().remove(worker_id);
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<WorkerId, WorkerNotes>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -39,37 +80,35 @@ pub(crate) async fn mark_started(
     worker_id: WorkerId,
     attempts: Arc<[StartedAttempt]>,
 ) -> Result<(), Fault> {
-    let is_to_compact = parts.claims.notes.add(&worker_id);
-    repeated(|| note(&parts, &worker_id, &attempts, is_to_compact)).await
+    let replaced = parts.claims.notes.replaced(&worker_id);
+    if let Some(note) = repeated(|| note(&parts, &worker_id, &attempts, &replaced)).await? {
+        parts.claims.notes.add(&worker_id, note, &attempts, &replaced);
+    }
+    Ok(())
 }
 
+/// The number of the note; none if the worker is not registered.
 async fn note(
     parts: &Parts,
     worker_id: &WorkerId,
     attempts: &[StartedAttempt],
-    is_to_compact: bool,
-) -> Result<(), Fault> {
+    replaced: &Vec<i64>,
+) -> Result<Option<i64>, Fault> {
     let slots: Vec<i32> = attempts.iter().map(|begun| i32::try_from(begun.slot).unwrap_or(i32::MAX)).collect();
     let ids: Vec<i64> = attempts.iter().map(|begun| begun.id.0).collect();
     let claim_numbers: Vec<i64> = attempts.iter().map(|begun| begun.claim_number.0).collect();
     let are_accompanied: Vec<bool> = attempts.iter().map(|begun| begun.is_accompanied).collect();
     let worker_id = worker_id.as_str();
-    let values: [Parameter<'_>; 5] = [
+    let values: [Parameter<'_>; 6] = [
         (&worker_id, Type::TEXT),
         (&slots, Type::INT4_ARRAY),
         (&ids, Type::INT8_ARRAY),
         (&claim_numbers, Type::INT8_ARRAY),
         (&are_accompanied, Type::BOOL_ARRAY),
+        (replaced, Type::INT8_ARRAY),
     ];
-    let mut calls = vec![
-        Call { sql: sql!("session/commit_without_disk"), parameters: &[] },
-        Call { sql: sql!("outcomes/note_started"), parameters: &values },
-    ];
-    if is_to_compact {
-        calls.push(Call { sql: sql!("outcomes/compact_started"), parameters: &values[..1] });
-    }
-    parts.pool.session().await?.transact(&calls).await?;
-    Ok(())
+    let noted = parts.pool.session().await?.query_opt(sql!("outcomes/note_started"), &values).await?;
+    Ok(noted.map(|row| row.try_get("note")).transpose()?)
 }
 
 /// Writes that the attempt of a suspect will start alone.
@@ -86,4 +125,21 @@ pub(crate) async fn begin_isolated(
         Ok(if held.is_some() { Recorded::Recorded } else { Recorded::Fenced })
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_removed_when_each_of_its_slots_has_a_later_one() {
+        let mut notes = WorkerNotes::default();
+        notes.add(1, [0, 1].into_iter(), &[]);
+        notes.add(2, [1, 1].into_iter(), &[]);
+        assert_eq!(notes.replaced, [] as [i64; 0], "slot 0 has no other one");
+        notes.add(3, [0].into_iter(), &[]);
+        assert_eq!(notes.replaced, [1]);
+        notes.add(4, [0, 1].into_iter(), &[1]);
+        assert_eq!((notes.replaced.as_slice(), notes.slots.len()), ([3, 2].as_slice(), 1));
+    }
 }
