@@ -44,9 +44,7 @@ CREATE TABLE longshore.claim (
     worker integer NOT NULL,
     request_id bigint NOT NULL,
     ids bigint[] NOT NULL
-) WITH (toast_tuple_target = 8160);
--- What is deleted soon is not worth the time to compress it.
-ALTER TABLE longshore.claim ALTER COLUMN ids SET STORAGE EXTERNAL;
+);
 CREATE INDEX claim_worker ON longshore.claim (worker, claim_number);
 
 -- The attempts that have begun, a row for each call that noted some. A later note replaces an earlier one of its slot.
@@ -57,11 +55,7 @@ CREATE TABLE longshore.started (
     ids bigint[] NOT NULL,
     claim_numbers bigint[] NOT NULL,
     are_accompanied boolean[] NOT NULL
-) WITH (toast_tuple_target = 8160);
-ALTER TABLE longshore.started ALTER COLUMN slots SET STORAGE EXTERNAL;
-ALTER TABLE longshore.started ALTER COLUMN ids SET STORAGE EXTERNAL;
-ALTER TABLE longshore.started ALTER COLUMN claim_numbers SET STORAGE EXTERNAL;
-ALTER TABLE longshore.started ALTER COLUMN are_accompanied SET STORAGE EXTERNAL;
+);
 CREATE INDEX started_worker ON longshore.started (worker, note);
 
 -- Who does what one process at a time must do. `term` is the fence.
