@@ -137,7 +137,7 @@ async fn many_at_once() {
     let store = open(&database);
     apply(&store, 10_000, 3_600_000).await;
     database.sql("UPDATE longshore.schedule SET settled_until = settled_until - interval '1 hour', next_due_at = longshore.now()");
-    let (begun, mut settled, mut steps) = (Instant::now(), 0, 0);
+    let (mut settled, mut steps) = (0, 0);
     loop {
         let step = settle(&store, 500).await;
         settled += step.ticks.iter().filter(|tick| tick.job_id.is_some()).count();
@@ -147,6 +147,5 @@ async fn many_at_once() {
             break;
         }
     }
-    println!("10,000 schedules were settled in {:?}", begun.elapsed());
     assert_eq!(settled, 10_000);
 }
