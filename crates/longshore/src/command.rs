@@ -15,7 +15,7 @@ pub(crate) mod exit;
 #[cfg(unix)]
 pub(crate) mod lines;
 #[cfg(unix)]
-mod message;
+pub(crate) mod message;
 #[cfg(unix)]
 pub(crate) mod output_stream;
 #[cfg(unix)]

@@ -118,7 +118,7 @@ fn an_error_with_json_is_one_document_on_standard_output() {
         (&["workers", "--database", "postgres://h/d?port=x"][..], 2, "invalid_database"),
         (&["workers", "--database", "postgres://a@127.0.0.1:1/d"][..], 1, "database_unreachable"),
         (&["workers", "--config", "none.toml"][..], 2, "unreadable_file"),
-        (&["migrate", "up", "--to", "9"][..], 2, "unknown_migration"),
+        (&["migrate", "up", "--to", "99"][..], 2, "unknown_migration"),
     ] {
         let ran = sandbox.run(&[call, &["--json"]].concat());
         assert_eq!((ran.exit, ran.code().as_str(), ran.stderr.as_str()), (exit, code, ""), "{call:?}");

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -34,19 +35,23 @@ pub(super) struct Message {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Envelope {
-    longshore: Message,
+struct Envelope<M> {
+    longshore: M,
+}
+
+/// What a line of standard output says, if it is exactly a message of this kind.
+pub(crate) fn message_in<M: DeserializeOwned>(line: &str) -> Option<M> {
+    // Most lines are not messages, and some programs log much JSON.
+    if !line.trim_start().starts_with('{') || !line.contains("longshore") {
+        return None;
+    }
+    serde_json::from_str::<Envelope<M>>(line).ok().map(|envelope| envelope.longshore)
 }
 
 impl Message {
     /// Parses a line of standard output. `None` if it is not exactly a message.
     pub(super) fn parse(line: &str) -> Option<Self> {
-        // Most lines are not messages, and some programs log much JSON.
-        if !line.trim_start().starts_with('{') || !line.contains("longshore") {
-            return None;
-        }
-        let message = serde_json::from_str::<Envelope>(line).ok()?.longshore;
-        (!message.is_empty()).then_some(message)
+        message_in(line).filter(|message: &Self| !message.is_empty())
     }
 
     fn is_empty(&self) -> bool {
@@ -65,7 +70,7 @@ impl Message {
 }
 
 /// `Some` for `null` too, which serde would treat as an absent field.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 

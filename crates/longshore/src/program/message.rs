@@ -1,7 +1,9 @@
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::command::message::{message_in, present};
 
 /// A message from a program that stays, in a line of its standard output: `{"longshore": {"job": 7, "done": null}}`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,21 +39,10 @@ pub(super) struct Message {
     pub(super) traceback: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Envelope {
-    longshore: Message,
-}
-
 impl Message {
     /// Parses a line of standard output. `None` if it is not exactly a message.
     pub(super) fn parse(line: &str) -> Option<Self> {
-        // Most lines are not messages, and some programs log much JSON.
-        if !line.trim_start().starts_with('{') || !line.contains("longshore") {
-            return None;
-        }
-        let message = serde_json::from_str::<Envelope>(line).ok()?.longshore;
-        message.says_something().then_some(message)
+        message_in(line).filter(Self::says_something)
     }
 
     /// Whether it ends its job as failed.
@@ -69,11 +60,6 @@ impl Message {
             self.progress.is_some() || self.message.is_some() || self.log.is_some() || self.checkpoint.is_some();
         self.ready.is_some() || has_news || self.is_end()
     }
-}
-
-/// `Some` for `null` too, which serde would treat as an absent field.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]

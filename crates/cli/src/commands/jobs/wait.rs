@@ -22,13 +22,15 @@ pub(super) async fn run(context: &Context, id: JobId, timeout: Option<Duration>)
     let mut teller = Teller::new(context);
     let ended = until_ended(&database, id, &mut teller);
     let waited = match timeout {
-        Some(timeout) => tokio::time::timeout(timeout, ended).await,
-        None => Ok(ended.await),
+        // Only a look, so there is nothing to tell meanwhile.
+        Some(Duration::ZERO) => None,
+        Some(timeout) => tokio::time::timeout(timeout, ended).await.ok(),
+        None => Some(ended.await),
     };
     context.hide_live();
     let detail = match waited {
-        Ok(detail) => detail?,
-        Err(_) => read_detail(&database, id).await?,
+        Some(detail) => detail?,
+        None => read_detail(&database, id).await?,
     };
     if !detail.job.status.is_ended() {
         context.output.note(format!("job {id} did not end in time"));
