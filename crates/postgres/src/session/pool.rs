@@ -6,7 +6,7 @@ use longshore_core::{OutsideCause, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Config, Error, Row};
 
 use super::fault::{ErrorContext, Fault};
@@ -25,7 +25,7 @@ const SETTINGS: &str = "SET enable_seqscan = off; SET jit = off; SET plan_cache_
 /// What reads has conditions that may be left out, and its best plan depends on them.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = auto; \
                              LOCK TABLE ONLY longshore.job IN ACCESS SHARE MODE";
-/// How long to wait for a connection of this process when the server gives no other one.
+/// How long to wait until this process gives a connection back, when the server gives no other one.
 const SHARE_WAIT: Duration = Duration::from_secs(2);
 
 /// The connections for statements: made when they are needed, kept while the store is open.
@@ -81,14 +81,14 @@ impl Pool {
             answer => return answer,
         };
         let shared = &self.shared;
-        let until = Instant::now() + SHARE_WAIT;
         loop {
             let returned = shared.returned.notified();
             if let Some(session) = shared.idle() {
                 return Ok(session);
             }
             let is_alone = shared.permits.available_permits() + 1 >= shared.options.connections_max;
-            if is_alone || timeout_at(until, returned).await.is_err() {
+            // Another caller may have taken the last one that came back, so each of them is a reason to wait on.
+            if is_alone || timeout(SHARE_WAIT, returned).await.is_err() {
                 return Err(refused.into());
             }
         }
