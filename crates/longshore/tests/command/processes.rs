@@ -1,4 +1,4 @@
-//! Running processes, from the process table.
+//! Running processes, from the process table, and how long they take.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -60,4 +60,17 @@ fn stat(id: u32) -> Option<(String, u32)> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}
+
+/// The middle of what the rounds took.
+pub(crate) fn median(rounds: u32, mut round: impl FnMut()) -> Duration {
+    let mut spans: Vec<Duration> = (0..rounds)
+        .map(|_| {
+            let began = Instant::now();
+            round();
+            began.elapsed()
+        })
+        .collect();
+    spans.sort();
+    spans[spans.len() / 2]
 }

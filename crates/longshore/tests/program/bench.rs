@@ -2,13 +2,14 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use longshore::Handler;
 use longshore::command::{CommandHandler, CommandSpec, SupervisorProgram};
 use longshore::testing::{AttemptProbe, EnqueueRecorder};
 use longshore::{JobData, NewJob};
 
+use crate::processes::median;
 use crate::worked::python;
 
 pub(crate) const MEASURE: &str = "measure-program-jobs";
@@ -63,16 +64,4 @@ fn by_hand(run: &[String], folder: &str) -> Duration {
     drop(stdin);
     child.wait().unwrap();
     span
-}
-
-fn median(rounds: u32, mut round: impl FnMut()) -> Duration {
-    let mut spans: Vec<Duration> = (0..rounds)
-        .map(|_| {
-            let began = Instant::now();
-            round();
-            began.elapsed()
-        })
-        .collect();
-    spans.sort();
-    spans[spans.len() / 2]
 }
