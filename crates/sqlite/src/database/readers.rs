@@ -158,23 +158,7 @@ impl Reader {
         if !matches!(&result, Err(Fault::Sql(error)) if spoils_connection(error)) {
             self.connection = Some(connection);
         }
-        result.map_err(|fault| self.explain(fault, doing))
-    }
-
-    /// A "no such column" error means that a migration removed it, not that the database failed.
-    fn explain(&self, fault: Fault, doing: &'static str) -> StoreError {
-        let is_about_words = match &fault {
-            Fault::Sql(rusqlite::Error::SqlInputError { .. }) => true,
-            Fault::Sql(error) => error.sqlite_error_code() == Some(ErrorCode::Unknown),
-            Fault::Answer(_) => false,
-        };
-        if is_about_words
-            && let Some(connection) = &self.connection
-            && schema::check(connection).is_err()
-        {
-            return self.context.schema_changed();
-        }
-        self.context.answer(fault, doing)
+        result.map_err(|fault| self.context.answer(fault, doing))
     }
 
     fn read_once<T>(
@@ -184,6 +168,48 @@ impl Reader {
     ) -> Result<T, Fault> {
         // Dropping the transaction rolls it back, which is enough after a read.
         let tx = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        read(&ReadTx { connection: &tx, now: self.options.clock.now() })
+        // The first statement that runs fixes the state that the transaction sees; preparing one does not. So the schema
+        // compared after an error is the one that the read met, even if a migration has been undone and is back by then.
+        tx.prepare_cached("PRAGMA schema_version")?.query_row([], |_| Ok(()))?;
+        match read(&ReadTx { connection: &tx, now: self.options.clock.now() }) {
+            Err(fault) if is_about_words(&fault) && schema::check(&tx).is_err() => {
+                Err(self.context.schema_changed().into())
+            }
+            result => result,
+        }
+    }
+}
+
+/// Whether SQLite rejected a statement itself. "No such column" may mean that a migration removed it, not that the
+/// database failed.
+fn is_about_words(fault: &Fault) -> bool {
+    match fault {
+        Fault::Sql(rusqlite::Error::SqlInputError { .. }) => true,
+        Fault::Sql(error) => error.sqlite_error_code() == Some(ErrorCode::Unknown),
+        Fault::Answer(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regression_a_read_that_meets_an_undone_migration_says_so_although_it_is_back_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("q.db");
+        schema::latest_up(&path).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("PRAGMA journal_mode = WAL; ALTER TABLE job_schedules RENAME TO away").unwrap();
+        let context = ErrorContext { database: "q.db".into(), busy_timeout: std::time::Duration::from_secs(10) };
+        let mut reader = Reader { options: SqliteOptions::new(&path), context, connection: None };
+
+        let read = reader.run("reading schedules", |tx| {
+            let read = tx.connection.query_row("SELECT count(*) FROM job_schedules", [], |_| Ok(()));
+            other.execute_batch("ALTER TABLE away RENAME TO job_schedules").unwrap();
+            Ok(read?)
+        });
+
+        assert!(matches!(read, Err(StoreError::SchemaChanged { .. })), "{read:?}");
     }
 }
