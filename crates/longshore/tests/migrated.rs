@@ -114,8 +114,11 @@ async fn a_worker_pauses_while_a_migration_is_undone_and_goes_on_when_it_is_back
     }
     assert_eq!(gate.runs.load(Ordering::SeqCst), 2, "no outcome was lost");
     running.end().await;
-    assert_eq!((warnings.count(PAUSED), warnings.count(GOES_ON)), (1, 1), "{:?}", warnings.told);
-    assert_eq!(warnings.count("status of the migrations"), 1, "the hint is part of it");
+    // A read that began while the migration was undone may be answered after the pause is over, and pauses it again.
+    let pauses = warnings.count(PAUSED);
+    assert!((1..=2).contains(&pauses), "one line for each pause: {:?}", warnings.told);
+    assert_eq!(warnings.count(GOES_ON), pauses, "{:?}", warnings.told);
+    assert_eq!(warnings.count("status of the migrations"), pauses, "the hint is part of it");
     assert_eq!(warnings.count("the store fails"), 0, "{:?}", warnings.told);
 }
 
