@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use longshore_core::{
     Attempt, AttemptOutcome, ClaimNumber, DeadLetterCode, Job, JobData, JobDetail, JobId, Priority, RetryPolicy, Status,
+    WorkflowPlace,
 };
 use postgres_types::Type;
 use tokio_postgres::{Error, Row};
@@ -25,7 +26,7 @@ pub(crate) async fn detail(session: &Session, id: JobId) -> Result<Option<JobDet
     let mut attempts = rows.iter().map(attempt).collect::<Result<Vec<_>, _>>()?;
     attempts.extend(current_attempt(&job));
     let checkpoints = shown(session, id).await?;
-    Ok(Some(JobDetail { job, attempts, checkpoints }))
+    Ok(Some(JobDetail { job, attempts, checkpoints, place: WorkflowPlace::default(), dependencies: Vec::new() }))
 }
 
 /// A job from the columns of `select_jobs.sql`, in their order.

@@ -1,4 +1,6 @@
-use longshore_core::{Attempt, AttemptOutcome, ClaimNumber, DeadLetterCode, Job, JobDetail, JobId, Status, WorkerId};
+use longshore_core::{
+    Attempt, AttemptOutcome, ClaimNumber, DeadLetterCode, Job, JobDetail, JobId, Status, WorkerId, WorkflowPlace,
+};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::database::column;
@@ -68,7 +70,7 @@ pub(crate) fn detail(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
         .collect::<Result<_, _>>()?;
     attempts.extend(current_attempt(&job));
     let checkpoints = shown(connection, id)?;
-    Ok(Some(JobDetail { job, attempts, checkpoints }))
+    Ok(Some(JobDetail { job, attempts, checkpoints, place: WorkflowPlace::default(), dependencies: Vec::new() }))
 }
 
 /// An attempt that has a row of its own.

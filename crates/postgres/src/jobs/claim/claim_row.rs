@@ -103,6 +103,7 @@ impl FoundJob {
             metadata,
             checkpoint: None,
             step_count: 0,
+            has_dependencies: false,
         };
         let (rank, again, is_held) = (columns.read()?, columns.read()?, columns.read()?);
         Ok(Some(Self { lease, has_key, is_held, has_story: retry_count.is_some(), rank, again }))

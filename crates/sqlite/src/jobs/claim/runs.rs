@@ -267,6 +267,7 @@ fn lease(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Lease> {
         metadata: columns.read(column::optional_data)?,
         checkpoint: None,
         step_count: 0,
+        has_dependencies: false,
         job_type: String::new(),
         queue: String::new(),
     })
