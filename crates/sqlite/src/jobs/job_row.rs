@@ -1,12 +1,11 @@
-use longshore_core::{
-    Attempt, AttemptOutcome, ClaimNumber, DeadLetterCode, Job, JobDetail, JobId, Status, WorkerId, WorkflowPlace,
-};
+use longshore_core::{Attempt, AttemptOutcome, ClaimNumber, DeadLetterCode, Job, JobDetail, JobId, Status, WorkerId};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::database::column;
 use crate::database::column::Columns;
 use crate::jobs::outcomes::checkpoint::shown;
 use crate::jobs::unique_key;
+use crate::workflows::dependencies::{first_dependencies, place};
 
 /// A job from the columns that `select_job.sql` and the pages name.
 pub(crate) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
@@ -70,7 +69,9 @@ pub(crate) fn detail(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
         .collect::<Result<_, _>>()?;
     attempts.extend(current_attempt(&job));
     let checkpoints = shown(connection, id)?;
-    Ok(Some(JobDetail { job, attempts, checkpoints, place: WorkflowPlace::default(), dependencies: Vec::new() }))
+    let place = place(connection, id)?;
+    let dependencies = first_dependencies(connection, id, usize::MAX)?;
+    Ok(Some(JobDetail { job, attempts, checkpoints, place, dependencies }))
 }
 
 /// An attempt that has a row of its own.

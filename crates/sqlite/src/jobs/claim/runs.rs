@@ -265,9 +265,9 @@ fn lease(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Lease> {
         timeout: columns.read(column::optional_seconds)?,
         ready_at: columns.read(column::timestamp)?,
         metadata: columns.read(column::optional_data)?,
+        has_dependencies: columns.read(|row, index| row.get(index))?,
         checkpoint: None,
         step_count: 0,
-        has_dependencies: false,
         job_type: String::new(),
         queue: String::new(),
     })

@@ -118,7 +118,7 @@ impl State {
     }
 
     /// Revives the children that became dead letters because this job did not complete.
-    fn revive_children(
+    pub(in crate::memory) fn revive_children(
         &mut self,
         parent: JobId,
         action: Action,

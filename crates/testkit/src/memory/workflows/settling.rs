@@ -51,7 +51,7 @@ impl State {
         let mut revived = 0;
         for target in std::mem::take(&mut self.flows.reviving) {
             for id in self.given_up_for(&target) {
-                if self.revive_one(id, now) {
+                if self.may_be_revived(id, &target, now) && self.revive_one(id, now) {
                     self.flows.reviving.insert(Target::Job(id));
                     revived += 1;
                 }
@@ -71,8 +71,22 @@ impl State {
         reason.is_some_and(is_given_up_for_dependency)
     }
 
+    /// What was retried may have ended again meanwhile, as it needs or not.
+    fn may_be_revived(&self, id: JobId, target: &Target, now: Timestamp) -> bool {
+        let waits = self.flows.waits[&id].iter().filter(|wait| wait.target == *target);
+        let mut failed = waits.filter(|wait| wait.state == DependencyState::Failed);
+        failed.any(|wait| {
+            let settled = settle_dependency(wait.needs, wait.otherwise, self.awaited(wait, now));
+            !matches!(settled, DependencySettled::GivenUp(_))
+        })
+    }
+
     fn revive_one(&mut self, id: JobId, now: Timestamp) -> bool {
-        self.retry(id, Action::Retry, now).is_ok()
+        if self.retry(id, Action::Retry, now).is_err() {
+            return false;
+        }
+        self.revive_children(id, Action::Retry, now, &mut BTreeSet::new(), &mut Vec::new());
+        true
     }
 
     /// Counts each member as it stands now, and judges the batches.
@@ -136,7 +150,12 @@ impl State {
             let settled = settle_dependency(wait.needs, wait.otherwise, awaited);
             let has_patience = !matches!(wait.target, Target::Signal(..)) && wait.timeout_at.is_some() && !is_over_time;
             let state = match settled {
-                DependencySettled::Waits => continue,
+                DependencySettled::Waits => {
+                    if is_over_time {
+                        self.flows.waits.get_mut(&id).expect("it was there")[place].timeout_at = None;
+                    }
+                    continue;
+                }
                 DependencySettled::GivenUp(_) if has_patience => continue,
                 DependencySettled::GivenUp(_) => DependencyState::Failed,
                 DependencySettled::Over(state) => state,
