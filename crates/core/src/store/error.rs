@@ -77,6 +77,16 @@ pub enum StoreError {
         /// The database of the job's queue.
         database: Arc<str>,
     },
+    /// The job that another one waits for is in another database than that one, and no transaction covers both.
+    #[error("job {job} is in database {job_database}, and a job in database {database} cannot wait for it")]
+    DependencyElsewhere {
+        /// The job that was given.
+        job: JobId,
+        /// Its database.
+        job_database: Arc<str>,
+        /// The database of the job that would wait.
+        database: Arc<str>,
+    },
     /// The jobs of one call belong to several databases, and no transaction covers them all.
     #[error("the jobs of one call belong to the databases {first} and {second}, and no transaction covers both")]
     SeveralDatabases {
@@ -203,6 +213,7 @@ impl StoreError {
             Self::BatchClosed { .. } => "batch_closed",
             Self::UnknownDefinition { .. } => "unknown_definition",
             Self::ParentElsewhere { .. } => "parent_elsewhere",
+            Self::DependencyElsewhere { .. } => "dependency_elsewhere",
             Self::SeveralDatabases { .. } => "several_databases",
             Self::WorkerGone { .. } => "worker_gone",
             Self::Aborted { .. } => "invalid_input",
@@ -231,8 +242,8 @@ impl StoreError {
             Self::UnknownDefinition { .. } => {
                 "use the version of Longshore that has written it, or apply the schedule again"
             }
-            Self::ParentElsewhere { .. } => {
-                "put both into queues of one database, or let the parent enqueue the other one"
+            Self::ParentElsewhere { .. } | Self::DependencyElsewhere { .. } => {
+                "put both into queues of one database, or let the first one enqueue the other one"
             }
             Self::SeveralDatabases { .. } => "enqueue the jobs of each database in a call of their own",
             _ => return None,
