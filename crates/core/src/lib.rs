@@ -48,6 +48,7 @@ pub use longshore_cause::{OutsideCause, is_want_of_files};
 pub use moving::checksum::Checksum;
 pub use moving::job::MovedJob;
 pub use moving::state::{Fence, MovePhase, MoveState};
+pub use moving::workflow::{MovedDependency, MovedMember, MovedSignal, MovedTarget};
 pub use moving::{MoveChange, MovedJobsRequest, MovedPart, MovedSettings, Moving};
 pub use schedule::addition::TickAddition;
 pub use schedule::definition::{Missed, Overlap, ScheduleDefinition, ScheduleSource, ScheduledJob, Timing};

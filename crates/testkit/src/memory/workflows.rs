@@ -1,4 +1,5 @@
 mod enqueue;
+mod moving;
 mod reading;
 mod settling;
 

@@ -546,6 +546,10 @@ macro_rules! moving_suite {
             moved_schedules:
                 schedules_and_their_ticks_move_too
                 nothing_is_settled_while_the_queue_moves;
+            moved_workflows:
+                a_workflow_goes_on_where_it_moved_to
+                a_member_that_stayed_behind_stays_counted
+                no_workflow_begins_while_the_queue_moves;
             moving:
                 a_database_that_never_moved_says_so
                 a_job_arrives_as_it_left_whatever_its_state
