@@ -1,6 +1,7 @@
 //! The command-line arguments as clap parses them. `commands` carries them out.
 
 mod adopt;
+mod batches;
 mod enqueue;
 mod filter;
 mod jobs;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use longshore_core::parse_duration;
 
 pub(crate) use self::adopt::AdoptArguments;
+pub(crate) use self::batches::{BatchListArguments, BatchesArguments, BatchesCommand, SignalArguments};
 pub(crate) use self::enqueue::EnqueueArguments;
 pub(crate) use self::filter::{KindArguments, TargetArguments, ToFilter};
 pub(crate) use self::jobs::{
@@ -139,6 +141,23 @@ pub(crate) enum Command {
         after_help = "Example: longshore schedules next nightly"
     )]
     Schedules(SchedulesArguments),
+
+    /// List, show, wait for, cancel, retry and grow batches of jobs
+    #[command(
+        long_about = "List, show, wait for, cancel, retry and grow batches of jobs\n\nA batch is made by \"longshore \
+            enqueue --batch\" or by the library. It ends when it is closed and all its members have ended: completed if all \
+            of them completed, else failed. Without a subcommand, lists the newest ones.",
+        after_help = "Example: longshore batches show 9"
+    )]
+    Batches(BatchesArguments),
+
+    /// Send a signal to a batch, for which jobs of it wait
+    #[command(
+        long_about = "Send a signal to a batch, for which jobs of it wait\n\nThe first signal of a name counts, also for \
+            jobs that begin to wait later. DATA is shown to them among their dependencies.",
+        after_help = "Example: longshore signal approved --batch 9 '{\"by\": \"ada\"}'"
+    )]
+    Signal(SignalArguments),
 
     /// Show a summary on one screen
     #[command(

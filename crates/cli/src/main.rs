@@ -63,6 +63,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Dead(command) => commands::dead::run(context, command),
         Command::Queues(command) => commands::queues::run(context, command),
         Command::Schedules(command) => commands::schedules::run(context, command),
+        Command::Batches(arguments) => commands::batches::run(context, arguments),
+        Command::Signal(arguments) => commands::batches::signal(context, arguments),
         Command::Workers => commands::workers::run(context),
         Command::Status => commands::status::run(context),
         Command::Top => commands::top::run(context),

@@ -1,11 +1,13 @@
 pub(crate) mod checksum;
 pub(crate) mod job;
 pub(crate) mod state;
+pub(crate) mod workflow;
 
 use std::collections::BTreeMap;
 
 use crate::{
-    Console, JobId, MinuteStats, MoveState, MovedJob, ScheduleRow, Store, StoreFuture, Tick, Timestamp, TypeSettings,
+    BatchRecord, Console, JobId, MinuteStats, MoveState, MovedJob, MovedSignal, ScheduleRow, Store, StoreFuture, Tick,
+    Timestamp, TypeSettings,
 };
 
 /// A database that jobs can be moved out of, or into, while other processes use it.
@@ -26,8 +28,8 @@ pub trait Moving: Store + Console {
     /// All that moves beside the jobs. Only reads.
     fn moved_settings(&self) -> StoreFuture<'_, MovedSettings>;
 
-    /// The next jobs that move, by id: all that have not ended, dead letters, jobs that a blocked one waits for, and on
-    /// request the other ended ones. At least one, if there is one. Only reads.
+    /// The next jobs that move, by id: all that have not ended, dead letters, jobs that a blocked one waits for, jobs that one of
+    /// these waits or waited for by its workflow, and on request the other ended ones. At least one, if there is one. Only reads.
     ///
     /// A parent that does not move itself is left out of its children.
     fn moved_jobs(&self, request: MovedJobsRequest) -> StoreFuture<'_, Vec<MovedJob>>;
@@ -94,4 +96,8 @@ pub struct MovedSettings {
     /// The newest [`TickRetention::MOVED`](crate::TickRetention::MOVED) ticks of each schedule, also of those that were
     /// removed: by schedule, newest first.
     pub ticks: Vec<Tick>,
+    /// The batches, by id.
+    pub batches: Vec<BatchRecord>,
+    /// The signals to them, by batch and name.
+    pub signals: Vec<MovedSignal>,
 }

@@ -71,6 +71,7 @@ pub mod sqlite;
 pub mod testing;
 mod trace;
 mod worker;
+pub mod workflow;
 
 #[doc(inline)]
 pub use handler::{CurrentAttempt, Done, FailureType, HandlerError, Payload, State};

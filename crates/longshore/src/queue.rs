@@ -49,6 +49,12 @@ pub enum QueueError {
     /// The store returned an error.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The job belongs to no batch, so it cannot add members to one.
+    #[error("job {id} belongs to no batch")]
+    NoBatch {
+        /// The job id.
+        id: JobId,
+    },
     /// The job does not exist.
     #[error("there is no job {id}")]
     NotFound {

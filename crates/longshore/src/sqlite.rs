@@ -5,12 +5,13 @@ pub use longshore_sqlite::{CompleteError, Durability, SqliteOptions, rusqlite};
 
 use std::sync::Arc;
 
-use longshore_core::{Enqueued, JobData, NewJob, StoreError};
+use longshore_core::{Enqueued, EnqueuedWorkflow, JobData, NewJob, StoreError};
 use longshore_sqlite::rusqlite::Connection;
 use longshore_sqlite::{AttemptSuccess, Prepare, SqliteStore};
 use serde::Serialize;
 
 use crate::trace::spans::EnqueueSpan;
+use crate::workflow::Workflow;
 use crate::{CurrentAttempt, Payload, Queue, QueueError};
 
 impl Queue {
@@ -71,6 +72,25 @@ impl Queue {
         let enqueued = longshore_sqlite::enqueue_in(transaction, job);
         span.end_job(enqueued.as_ref());
         enqueued
+    }
+
+    /// Enqueues a workflow in the caller's transaction: it exists if and only if the transaction commits. A worker looks
+    /// after the commit at what may have happened before, such as the end of an older job that a step waits for.
+    ///
+    /// ```
+    /// use longshore::sqlite::rusqlite::Transaction;
+    /// # use longshore::{NewJob, Queue, workflow::Workflow};
+    ///
+    /// fn order(transaction: &Transaction<'_>, id: i64) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let mut flow = Workflow::new(format!("order {id}"));
+    ///     let pack = flow.add_job(NewJob::encode("pack", &id)?);
+    ///     flow.add_job(NewJob::encode("ship", &id)?).after(pack);
+    ///     Queue::enqueue_workflow_in(transaction, flow)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn enqueue_workflow_in(transaction: &Connection, flow: Workflow) -> Result<EnqueuedWorkflow, QueueError> {
+        Ok(longshore_sqlite::enqueue_workflow_in(transaction, flow.into_new(None)?)?)
     }
 
     /// Completes the job of an attempt in the handler's own transaction, together with the handler's own writes. The

@@ -3,6 +3,7 @@
 pub(crate) mod arrive;
 pub(crate) mod fence;
 mod leave;
+mod workflow_rows;
 
 use longshore_core::{
     JobId, MoveChange, MoveState, MovedJob, MovedJobsRequest, MovedPart, MovedSettings, Moving, StoreFuture,

@@ -4,6 +4,7 @@ pub(crate) mod arrive;
 pub(crate) mod fence;
 pub(crate) mod job_row;
 pub(crate) mod leave;
+mod workflow_rows;
 
 use longshore_core::{
     JobId, MoveChange, MoveState, MovedJob, MovedJobsRequest, MovedPart, MovedSettings, Moving, StoreFuture,

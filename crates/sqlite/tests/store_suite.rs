@@ -135,6 +135,7 @@ impl Harness for Sqlite {
 
 store_suite!(crate::Sqlite);
 moving_suite!(crate::Sqlite);
+longshore_testkit::workflow_suite!(crate::Sqlite);
 
 #[tokio::test]
 async fn sqlite_agrees_with_the_model_under_a_random_run() {

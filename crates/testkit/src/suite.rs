@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "the name of a behaviour is its sentence; a doc line would only repeat it")]
 
 mod claiming;
+mod flowing;
 mod list;
 mod living;
 mod operating;
@@ -16,9 +17,11 @@ mod world;
 use longshore_core::{Backend, JobId, Limits, Status, WorkerId};
 
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
+pub use flowing::{batches, callbacks, dependencies, fan_out, signals, workflows};
 pub use living::{cadence, lapse, lease, reclaim, session};
 pub use operating::{
-    edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moving, page, queue, stats,
+    edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moved_workflows, moving, page, queue,
+    stats,
 };
 pub use producing::{due, duplicate, enqueue, family, settings, unique};
 pub use running::{cancel, checkpoint, history, log, outcome, overdue, retry};

@@ -2,3 +2,4 @@
 
 longshore_testkit::store_suite!(longshore_testkit::MemoryStore);
 longshore_testkit::moving_suite!(longshore_testkit::MemoryStore);
+longshore_testkit::workflow_suite!(longshore_testkit::MemoryStore);

@@ -30,8 +30,9 @@ pub(crate) struct EnqueueArguments {
             invalid, nothing is enqueued. Each line is an object \
             with job_type and optionally job_data, queue, priority, delay, run_at, max_retries, timeout, \
             expires_in, deadline_in, unique_key, on_duplicate, unique_while, parent_job_id and metadata. Blank lines \
-            are \
-            skipped.",
+            are skipped.\n\nA job may have a name, ref, and wait for others: after is a list of names of lines before it, ids of \
+            jobs, {\"batch\": \"completed\"} and {\"signal\": NAME}. A first line {\"batch\": {\"name\": NAME}} makes a batch of \
+            the jobs. Then --json prints {\"inserted\", \"batch_id\", \"ids\"}.",
         conflicts_with_all = ["job_type", "data", "queue", "priority", "delay", "at", "max_retries", "timeout",
             "expires_in", "deadline", "unique_key", "on_duplicate", "unique_while", "parent"]
     )]

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
 use longshore_core::{
-    DeadLetterCode, FailureType, Missed, OnDuplicate, Overlap, Priority, Status, TickOutcome, UniqueWhile,
+    BatchStatus, DeadLetterCode, FailureType, Missed, OnDuplicate, Overlap, Priority, Status, TickOutcome, UniqueWhile,
 };
 
 use crate::suggestion::closest;
@@ -34,6 +34,15 @@ impl Word for Status {
         ("waiting", "pending"),
         ("scheduled", "pending"),
     ];
+}
+
+impl Word for BatchStatus {
+    fn words() -> Vec<&'static str> {
+        Self::ALL.map(Self::as_str).into()
+    }
+
+    const OTHERWISE: &'static [(&'static str, &'static str)] =
+        &[("done", "completed"), ("succeeded", "completed"), ("dead_letter", "failed"), ("closed", "running")];
 }
 
 impl Word for FailureType {

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::config::Config;
 
-mod batch;
+pub(crate) mod batch;
 mod batch_lines;
 mod misspelt;
 pub(crate) mod payload;

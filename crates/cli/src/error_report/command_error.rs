@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::{fmt, io};
 
 use longshore::InvalidDatabaseUrl;
-use longshore_core::{Actioned, InvalidJob, InvalidJobData, JobId, Refusal, Status};
+use longshore_core::{Actioned, BatchId, InvalidJob, InvalidJobData, JobId, Refusal, Status};
 use thiserror::Error;
 
 use crate::arguments::InvalidPriorityWords;
@@ -138,6 +138,12 @@ pub(crate) enum CommandError {
         /// What is wrong.
         problem: String,
     },
+    /// The batch does not exist.
+    #[error("there is no batch {id}")]
+    NoSuchBatch {
+        /// The batch.
+        id: BatchId,
+    },
     /// The job does not exist.
     #[error("there is no job {id}")]
     NoSuchJob {
@@ -236,6 +242,7 @@ impl CommandError {
             | Self::Job(_) => Exit::Usage,
             Self::Untold { .. }
             | Self::NoSuchJob { .. }
+            | Self::NoSuchBatch { .. }
             | Self::NoSuchSchedule { .. }
             | Self::NotADeadLetter { .. }
             | Self::NotMoved { .. } => Exit::Failed,
@@ -257,6 +264,7 @@ impl CommandError {
                 "invalid_job"
             }
             Self::Line { .. } => "invalid_line",
+            Self::NoSuchBatch { .. } => "no_such_batch",
             Self::NoSuchJob { .. } => "no_such_job",
             Self::NoSuchSchedule { .. } => "no_such_schedule",
             Self::NotADeadLetter { .. } => "not_a_dead_letter",
@@ -300,6 +308,7 @@ impl CommandError {
             Self::Job(_) => "see \"longshore enqueue --help\"",
             Self::Line { .. } => "no job was enqueued; correct that line and enqueue the whole file again",
             Self::NoSuchSchedule { .. } => "list them with \"longshore schedules list\"",
+            Self::NoSuchBatch { .. } => "list the batches with \"longshore batches list\"",
             Self::NoSuchJob { .. } => "list the jobs with \"longshore jobs list\"",
             Self::NotADeadLetter { .. } => "\"longshore jobs\" works on jobs in any state",
             Self::NotMoved { actioned, .. } if actioned.touched == 0 => {

@@ -345,3 +345,33 @@ fn a_move_that_is_killed_at_any_moment_is_carried_on_or_undone() {
     }
     assert!(killed >= 3 && undone >= 1, "{killed} moves were killed, {undone} undone");
 }
+
+/// Batches, what jobs wait for and signals go along, there and back.
+#[test]
+fn a_workflow_moves_there_and_back_and_ends_as_if_it_had_stayed() {
+    let site = Site::new();
+    let flow = "{\"batch\": {\"name\": \"x\"}}\n{\"ref\": \"a\", \"job_type\": \"mail\"}\n\
+                {\"ref\": \"b\", \"job_type\": \"mail\", \"after\": [\"a\", {\"signal\": \"early\"}]}\n\
+                {\"ref\": \"c\", \"job_type\": \"mail\", \"after\": [\"b\", {\"signal\": \"late\"}]}\n\
+                {\"ref\": \"done\", \"job_type\": \"mail\", \"after\": [{\"batch\": \"completed\"}]}\n\
+                {\"ref\": \"alert\", \"job_type\": \"mail\", \"after\": [{\"batch\": \"failed\"}]}\n";
+    site.sandbox.write("flow.ndjson", flow);
+    let enqueued = site.json(FILE, &["enqueue", "--batch", "flow.ndjson"]);
+    let batch = enqueued["batch_id"].to_string();
+    site.json(FILE, &["signal", "early", "--batch", &batch, "[1]"]);
+    let shown = |database: &str| site.json(database, &["batches", "show", &batch]);
+    let here = shown(FILE);
+    site.moved(FILE, &site.server(), &["--ended"]);
+    assert_eq!(shown(&site.server()), here);
+    site.moved(&site.server(), FILE, &["--ended"]);
+    assert_eq!(shown(FILE), here);
+    site.moved(FILE, &site.server(), &[]);
+    site.json(&site.server(), &["signal", "late", "--batch", &batch]);
+    assert_eq!(site.run(&site.server(), &["work", "--drain"]).exit, 0);
+    assert_eq!(site.json(&site.server(), &["batches", "wait", &batch, "--timeout", "60s"])["completed"], 3);
+    let status = |reference: &str| {
+        let id = enqueued["ids"][reference].to_string();
+        site.json(&site.server(), &["jobs", "show", &id])["status"].clone()
+    };
+    assert_eq!((status("done"), status("alert")), ("completed".into(), "cancelled".into()));
+}

@@ -4,8 +4,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Attempt, FailureType, Job, JobData, LogEntry, MinuteStats, MovedJob, MovedSettings, SavedCheckpoint, ScheduleRow,
-    Tick, Timestamp, TypeSettings, WorkerId,
+    Attempt, BatchCounts, BatchRecord, FailureType, Job, JobData, LogEntry, MinuteStats, MovedDependency, MovedJob,
+    MovedMember, MovedSettings, MovedSignal, MovedTarget, SavedCheckpoint, ScheduleRow, Status, Tick, Timestamp,
+    TypeSettings, WorkerId,
 };
 
 /// A hash over all values of jobs and settings, the same whatever database they are in.
@@ -42,6 +43,8 @@ impl Checksum {
             attempts,
             log,
             checkpoints,
+            member,
+            dependencies,
         } = moved;
         self.body(job);
         self.optional(*own_retries);
@@ -56,12 +59,25 @@ impl Checksum {
         log.iter().for_each(|entry| self.entry(entry));
         self.number(checkpoints.len() as i64);
         checkpoints.iter().for_each(|saved| self.checkpoint(saved));
+        self.member(member.as_ref());
+        self.number(dependencies.len() as i64);
+        dependencies.iter().for_each(|dependency| self.dependency(dependency));
     }
 
     /// Adds all that is not a job.
     pub fn add_settings(&mut self, settings: &MovedSettings) {
         // The numbers only grow, and a queue without jobs may have been known before, so these may differ.
-        let MovedSettings { last_id: _, history_last_id: _, types, queues, minutes, schedules, ticks } = settings;
+        let MovedSettings {
+            last_id: _,
+            history_last_id: _,
+            types,
+            queues,
+            minutes,
+            schedules,
+            ticks,
+            batches,
+            signals,
+        } = settings;
         for TypeSettings { job_type, queue, priority, max_retries, timeout } in types {
             self.text(Some(job_type));
             self.text(queue.as_deref());
@@ -82,6 +98,52 @@ impl Checksum {
         }
         schedules.iter().for_each(|row| self.schedule(row));
         ticks.iter().for_each(|tick| self.tick(tick));
+        batches.iter().for_each(|batch| self.batch(batch));
+        for MovedSignal { batch, name, data } in signals {
+            self.number(batch.0);
+            self.text(Some(name));
+            self.text(data.as_ref().map(JobData::as_str));
+        }
+    }
+
+    fn batch(&mut self, batch: &BatchRecord) {
+        let BatchRecord { id, name, status, created_at, closed_at, ended_at, counts, callbacks } = batch;
+        let BatchCounts { members, completed, cancelled, dead_letter } = counts;
+        self.number(id.0);
+        self.text(Some(name));
+        self.text(Some(status.as_str()));
+        for instant in [Some(*created_at), *closed_at, *ended_at] {
+            self.instant(instant);
+        }
+        for count in [members, completed, cancelled, dead_letter, callbacks] {
+            self.bytes(&count.to_be_bytes());
+        }
+    }
+
+    fn member(&mut self, member: Option<&MovedMember>) {
+        let Some(MovedMember { batch, role, reference, counted }) = member else { return self.nothing() };
+        self.optional(batch.map(|batch| batch.0));
+        self.text(Some(role.as_str()));
+        self.text(reference.as_deref());
+        self.text(counted.map(Status::as_str));
+    }
+
+    fn dependency(&mut self, dependency: &MovedDependency) {
+        let MovedDependency { target, reference, needs, otherwise, state, timeout, timeout_at } = dependency;
+        match target {
+            MovedTarget::Job(id) => self.number(id.0),
+            MovedTarget::Batch(id) => self.number(-id.0),
+            MovedTarget::Signal { batch, name } => {
+                self.number(-batch.0);
+                self.text(Some(name));
+            }
+        }
+        self.text(reference.as_deref());
+        for word in [needs.as_str(), otherwise.as_str(), state.as_str()] {
+            self.text(Some(word));
+        }
+        self.span(*timeout);
+        self.instant(*timeout_at);
     }
 
     fn schedule(&mut self, row: &ScheduleRow) {

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::{Attempt, DeadLetterCode, Job, JobData, LogEntry, SavedCheckpoint, Status, Timestamp, WorkerId};
+use crate::{
+    Attempt, DeadLetterCode, Job, JobData, LogEntry, MovedDependency, MovedMember, MovedTarget, SavedCheckpoint,
+    Status, Timestamp, WorkerId,
+};
 
 /// A job with all that a database keeps of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +29,10 @@ pub struct MovedJob {
     pub log: Vec<LogEntry>,
     /// Its checkpoint and the results of its steps: the checkpoint first, then by the bytes of the names.
     pub checkpoints: Vec<SavedCheckpoint>,
+    /// Its place in its workflow, if it has one.
+    pub member: Option<MovedMember>,
+    /// What it waits or waited for, in the order in which it was given.
+    pub dependencies: Vec<MovedDependency>,
 }
 
 impl MovedJob {
@@ -89,6 +96,13 @@ impl MovedJob {
         }
         self.log.iter_mut().for_each(|entry| replace_zeros(&mut entry.text));
         self.checkpoints.iter_mut().filter_map(|saved| saved.step.as_mut()).for_each(replace_zeros);
+        self.member.iter_mut().filter_map(|member| member.reference.as_mut()).for_each(replace_zeros);
+        for dependency in &mut self.dependencies {
+            dependency.reference.iter_mut().for_each(replace_zeros);
+            if let MovedTarget::Signal { name, .. } = &mut dependency.target {
+                replace_zeros(name);
+            }
+        }
         let workers = [&mut job.worker_id, &mut self.lapsed_worker];
         for worker_id in workers.into_iter().chain(self.attempts.iter_mut().map(|attempt| &mut attempt.worker_id)) {
             if let Some(name) = worker_id.as_ref().filter(|name| name.as_str().contains('\0')) {

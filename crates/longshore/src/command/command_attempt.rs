@@ -9,12 +9,13 @@ use super::checkpoint_saver::CheckpointSaver;
 use super::output_stream::{Output, OutputStream};
 use super::refusal;
 use super::spec::{OnShutdown, ShutdownPlan};
-use super::supervision::protocol::{CHECKPOINT_VARIABLE, Cause, Exit, Input, News, Order, Word};
+use super::supervision::protocol::{CHECKPOINT_VARIABLE, Cause, DEPENDENCIES_VARIABLE, Exit, Input, News, Order, Word};
 use super::supervision::supervised::{Outputs, Supervised};
 use super::transcript::Transcript;
 use super::{CommandSpec, SupervisorProgram};
 use crate::handler::CheckpointError;
 use crate::runtime::quiet;
+use crate::workflow::{DependencyList, read_dependencies};
 use crate::{AttemptResult, CurrentAttempt, Done, HandlerError, StopCause, Stopped};
 
 /// How long an unfinished line waits before it is written to the log.
@@ -30,6 +31,11 @@ const WANT_MAX: Duration = Duration::from_secs(5);
 const WANT_FIRST: Duration = Duration::from_millis(50);
 const WANT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// How many bytes of results of earlier jobs a program gets. Linux lets one variable have 128 KiB, and each result may stand
+/// in it twice, by its reference and by its id.
+const RESULT_BYTES_MAX: usize = 32 * 1024;
+const DEPENDENCIES_BYTES_MAX: usize = 120 * 1024;
+
 /// Runs a command for one attempt and returns its result.
 pub(super) async fn run(
     spec: &CommandSpec,
@@ -37,10 +43,11 @@ pub(super) async fn run(
     supervisor: &SupervisorProgram,
     attempt: CurrentAttempt,
 ) -> AttemptResult {
+    let dependencies = read_dependencies(&attempt, RESULT_BYTES_MAX).await?;
     let give_back_at = Instant::now() + WANT_MAX;
     let mut pause = WANT_FIRST;
     loop {
-        let error = match run_once(spec, limits, supervisor, &attempt).await {
+        let error = match run_once(spec, limits, supervisor, &attempt, &dependencies).await {
             Tried::Ran(result) => return result,
             Tried::Wanting(error) => error,
         };
@@ -74,8 +81,9 @@ async fn run_once(
     limits: Limits,
     supervisor: &SupervisorProgram,
     attempt: &CurrentAttempt,
+    dependencies: &DependencyList,
 ) -> Tried {
-    let order = order_of(spec, attempt);
+    let order = order_of(spec, attempt, dependencies);
     let started = Supervised::start(supervisor, order, attempt.payload().as_str().as_bytes()).await;
     let (supervised, outputs) = match started {
         Ok(started) => started,
@@ -99,7 +107,7 @@ async fn run_once(
     Tried::Ran(command_attempt.into_result(spec))
 }
 
-fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
+fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt, dependencies: &DependencyList) -> Order {
     let own = [
         ("LONGSHORE_JOB_ID", attempt.id().to_string()),
         ("LONGSHORE_JOB_TYPE", attempt.job_type().to_owned()),
@@ -112,6 +120,16 @@ fn order_of(spec: &CommandSpec, attempt: &CurrentAttempt) -> Order {
     if let (Some(schedule), Some(due_at)) = (attempt.schedule(), attempt.due_at()) {
         env.insert("LONGSHORE_SCHEDULE".to_owned(), schedule);
         env.insert("LONGSHORE_DUE_AT".to_owned(), due_at.to_string());
+    }
+    env.remove(DEPENDENCIES_VARIABLE);
+    if !dependencies.is_empty() {
+        match serde_json::to_string(dependencies) {
+            Ok(json) if json.len() <= DEPENDENCIES_BYTES_MAX => {
+                env.insert(DEPENDENCIES_VARIABLE.to_owned(), json);
+            }
+            // With it the program could not be started at all.
+            _ => quiet::warning!(job_id = attempt.id().0, "the job waited for too much to pass it to its program"),
+        }
     }
     match &attempt.lease().checkpoint {
         Some(checkpoint) => drop(env.insert(CHECKPOINT_VARIABLE.to_owned(), checkpoint.as_str().to_owned())),

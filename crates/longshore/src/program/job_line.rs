@@ -3,6 +3,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::CurrentAttempt;
+use crate::workflow::DependencyList;
 
 /// A job as its program gets it. This is the one place that says what is in it.
 #[derive(Serialize)]
@@ -16,6 +17,8 @@ struct Job<'a> {
     metadata: Option<&'a RawValue>,
     /// The last one that an earlier attempt stored.
     checkpoint: Option<&'a RawValue>,
+    /// What it waited for, with results, by reference and by id.
+    dependencies: &'a DependencyList,
 }
 
 #[derive(Serialize)]
@@ -24,7 +27,7 @@ struct JobLine<'a> {
 }
 
 /// The line that hands a job to its program.
-pub(super) fn job(attempt: &CurrentAttempt) -> Vec<u8> {
+pub(super) fn job(attempt: &CurrentAttempt, dependencies: &DependencyList) -> Vec<u8> {
     let data = raw(attempt.payload().as_str());
     let metadata = attempt.metadata().map(|metadata| raw(metadata.as_str()));
     let checkpoint = attempt.lease().checkpoint.as_ref().map(|checkpoint| raw(checkpoint.as_str()));
@@ -37,6 +40,7 @@ pub(super) fn job(attempt: &CurrentAttempt) -> Vec<u8> {
         queue: attempt.queue_name(),
         metadata: metadata.as_deref(),
         checkpoint: checkpoint.as_deref(),
+        dependencies,
     };
     line(&JobLine { job })
 }
@@ -74,12 +78,13 @@ mod tests {
     fn a_job_is_one_line_and_its_data_is_unchanged() {
         let data = JobData::parse("{\n  \"a\": 1.10,\r\n  \"b\": \"x\\ny\"\n}").unwrap();
         let probe = AttemptProbe::new(NewJob::new("resize", data), EnqueueRecorder::queue().1);
-        let line = String::from_utf8(job(&probe.attempt())).unwrap();
+        let line = String::from_utf8(job(&probe.attempt(), &DependencyList::default())).unwrap();
         assert!(line.ends_with("}\n") && line.trim_end().lines().count() == 1, "{line}");
         assert!(line.contains(r#""a": 1.10,"#) && line.contains(r#""x\ny""#), "{line}");
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let keys: Vec<&str> = value["job"].as_object().unwrap().keys().map(String::as_str).collect();
-        let expected = ["attempt", "checkpoint", "id", "job_data", "job_type", "max_retries", "metadata", "queue"];
+        let expected =
+            ["attempt", "checkpoint", "dependencies", "id", "job_data", "job_type", "max_retries", "metadata", "queue"];
         assert_eq!(keys, expected);
     }
 

@@ -15,17 +15,22 @@ use crate::command::exit;
 use crate::command::spec::ShutdownPlan;
 use crate::command::supervision::protocol::{Cause, Exit, Word};
 use crate::handler::CheckpointError;
+use crate::workflow::read_dependencies;
 use crate::{AttemptResult, CurrentAttempt, StopCause, Stopped};
 
 /// How long an answer may follow a request to run the job later.
 const ANSWER_MAX: Duration = Duration::from_millis(100);
 
+/// How many bytes of results of earlier jobs a program gets with a job.
+const RESULT_BYTES_MAX: usize = 1024 * 1024;
+
 /// Runs one attempt on a program of the pool.
 pub(super) async fn run(pool: Arc<Pool>, attempt: CurrentAttempt) -> AttemptResult {
+    let line = job_line::job(&attempt, &read_dependencies(&attempt, RESULT_BYTES_MAX).await?);
     loop {
         let mut program = pool.take(&attempt).await?;
         let worked = Work { pool: &pool, attempt: &attempt, alarms: Alarms::default(), asked: Asked::Nothing };
-        match worked.run(&mut program).await {
+        match worked.run(&mut program, &line).await {
             Worked::Ended(result) => {
                 program.jobs = program.jobs.saturating_add(1);
                 pool.give_back(program, attempt.workers_grace());
@@ -70,10 +75,9 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn run(mut self, program: &mut Program) -> Worked {
+    async fn run(mut self, program: &mut Program, line: &[u8]) -> Worked {
         let process = &mut program.process;
-        let line = job_line::job(self.attempt);
-        process.send(&line);
+        process.send(line);
         let mut listener = WithJob::new(self.attempt, self.pool.setup.program());
         let (mut answer, mut checkpoints) = (Alarm::default(), CheckpointSaver::new(self.attempt.clone()));
         while !listener.is_final() {

@@ -13,6 +13,7 @@ use crate::instant::Instant;
 use crate::jobs::job_row::{MAX_CRASHES, MAX_DEFERRALS};
 use crate::jobs::outcomes::checkpoint::CHECKPOINT;
 use crate::moving::fence::{hold_turn, pass_fence, replace_state, state};
+use crate::moving::workflow_rows::{keep_batches, keep_places, unmet};
 use crate::schedules::{schedule_row, ticks};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
@@ -48,6 +49,7 @@ async fn keep_jobs(transaction: &Transaction, jobs: &[MovedJob]) -> Result<(), F
     insert(transaction, sql!("moving/insert_moved_attempts"), jobs.iter().flat_map(attempts)).await?;
     insert(transaction, sql!("moving/insert_moved_logs"), jobs.iter().flat_map(log)).await?;
     insert(transaction, sql!("moving/insert_moved_checkpoints"), jobs.iter().flat_map(checkpoints)).await?;
+    keep_places(transaction, jobs).await?;
     let mut counts = Counts::default();
     jobs.iter().for_each(|moved| counts.entered(&moved.job.queue, moved.job.status));
     counts.flush(transaction).await?;
@@ -75,7 +77,7 @@ async fn name_workers(transaction: &Transaction, jobs: &[MovedJob]) -> Result<()
     Ok(())
 }
 
-async fn insert<T: Serialize>(
+pub(super) async fn insert<T: Serialize>(
     transaction: &Transaction,
     sql: &'static Sql,
     rows: impl Iterator<Item = T>,
@@ -110,6 +112,7 @@ struct JobDocument<'a> {
     log_file_path: Option<&'a str>,
     awaits_settings: Option<u8>,
     place: &'static str,
+    unmet: Option<usize>,
     ready_at: Option<Timestamp>,
     due_at: Option<Timestamp>,
     ended_status: Option<i16>,
@@ -146,6 +149,8 @@ impl<'a> JobDocument<'a> {
             attempts: _,
             log: _,
             checkpoints: _,
+            member: _,
+            dependencies: _,
         } = moved;
         let Job {
             id,
@@ -214,6 +219,7 @@ impl<'a> JobDocument<'a> {
             log_file_path: log_file_path.as_deref(),
             awaits_settings: *awaits_settings,
             place: place(*status, *waits_for_instant),
+            unmet: unmet(moved),
             ready_at,
             due_at: waits_for_instant.then_some(*run_at),
             ended_status: match status {
@@ -265,6 +271,8 @@ fn has_story(moved: &MovedJob) -> bool {
         || has_progress
         || moved.lapsed_worker.is_some()
         || !moved.checkpoints.is_empty()
+        || moved.member.is_some()
+        || !moved.dependencies.is_empty()
         || has_run && !job.status.is_ended()
 }
 
@@ -325,7 +333,17 @@ fn milliseconds(span: Duration) -> u64 {
 
 async fn keep_settings(transaction: &Transaction, settings: &MovedSettings) -> Result<(), Fault> {
     // Every field is listed, so that a new one cannot be forgotten.
-    let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks: moved_ticks } = settings;
+    let MovedSettings {
+        last_id,
+        history_last_id,
+        types,
+        queues,
+        minutes,
+        schedules,
+        ticks: moved_ticks,
+        batches,
+        signals,
+    } = settings;
     raise_numbers(transaction, *last_id, 0).await?;
     transaction.execute(sql!("moving/raise_history"), &[(history_last_id, Type::INT8)]).await?;
     transaction.execute(sql!("moving/forget_settings"), &[]).await?;
@@ -343,7 +361,7 @@ async fn keep_settings(transaction: &Transaction, settings: &MovedSettings) -> R
     for part in moved_ticks.chunks(STATEMENT_ROWS_MAX) {
         ticks::insert(transaction, part).await?;
     }
-    Ok(())
+    keep_batches(transaction, batches, signals).await
 }
 
 /// Deletes jobs of a move that is given up, or of one that left them here.

@@ -10,6 +10,7 @@ use tokio_postgres::{Error, Row};
 use crate::jobs::job_row::{attempt_from, select_jobs, to_duration};
 use crate::jobs::outcomes::checkpoint::saved_from;
 use crate::jobs::reading::log_entry_from;
+use crate::moving::workflow_rows::{batches, dependency_from, members};
 use crate::schedules::schedule_row::all_schedules;
 use crate::schedules::ticks::newest_ticks;
 use crate::session::columns::Columns;
@@ -61,13 +62,16 @@ async fn full(session: &Session, ids: &[JobId], takes_ended: bool) -> Result<Vec
     let mut attempts = by_job(session, sql!("moving/select_moved_attempts"), &numbers, attempt_from).await?;
     let mut logs = by_job(session, sql!("moving/select_moved_logs"), &numbers, log_entry_from).await?;
     let mut checkpoints = by_job(session, sql!("moving/select_moved_checkpoints"), &numbers, saved_from).await?;
+    let mut members = members(session, &numbers).await?;
+    let mut dependencies = by_job(session, sql!("moving/select_moved_dependencies"), &numbers, dependency_from).await?;
     let mut moved = Vec::with_capacity(jobs.len());
     // Those are newest first. A row without a state is no job.
     for job in jobs.into_iter().rev() {
         let Some(row) = details.remove(&job.id) else { continue };
         let (attempts, log) = (attempts.remove(&job.id).unwrap_or_default(), logs.remove(&job.id).unwrap_or_default());
         let checkpoints = checkpoints.remove(&job.id).unwrap_or_default();
-        let moved_job = MovedJob { checkpoints, ..moved_job(job, &row, attempts, log)? };
+        let (member, dependencies) = (members.remove(&job.id), dependencies.remove(&job.id).unwrap_or_default());
+        let moved_job = MovedJob { checkpoints, member, dependencies, ..moved_job(job, &row, attempts, log)? };
         moved.push(moved_job.normal());
     }
     Ok(moved)
@@ -109,6 +113,8 @@ fn moved_job(mut job: Job, row: &Row, attempts: Vec<Attempt>, log: Vec<LogEntry>
         attempts,
         log,
         checkpoints: Vec::new(),
+        member: None,
+        dependencies: Vec::new(),
     })
 }
 
@@ -119,7 +125,10 @@ pub(super) async fn settings(parts: Arc<Parts>) -> Result<MovedSettings, Fault> 
     minutes.retain(|minute| {
         minute.completed + minute.failed + minute.retried + minute.cancelled + minute.waited_ms + minute.ran_ms > 0
     });
+    let (batches, signals) = batches(&transaction).await?;
     let settings = MovedSettings {
+        batches,
+        signals,
         last_id: number(&transaction, sql!("moving/select_last_given_id")).await?,
         history_last_id: number(&transaction, sql!("upkeep/select_history")).await?,
         types: types(&transaction).await?,

@@ -5,7 +5,7 @@ use crate::database::column;
 use crate::database::fault::Fault;
 use crate::jobs::type_settings;
 use crate::moving::fence::{read_state, replace_state};
-use crate::moving::job_row;
+use crate::moving::{job_row, workflow_rows};
 use crate::schedules::{schedule_row, ticks};
 use crate::upkeep::counts::{Minute, add_depth_of, add_minute};
 use crate::writing::session::WriteTx;
@@ -53,7 +53,17 @@ fn keep_jobs(tx: &mut WriteTx<'_, '_>, jobs: &[MovedJob]) -> Result<(), Fault> {
 
 fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(), Fault> {
     // Every field is listed, so that a new one cannot be forgotten.
-    let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks: moved_ticks } = settings;
+    let MovedSettings {
+        last_id,
+        history_last_id,
+        types,
+        queues,
+        minutes,
+        schedules,
+        ticks: moved_ticks,
+        batches,
+        signals,
+    } = settings;
     let connection = tx.connection;
     connection.prepare_cached(include_str!("../sql/moving/raise_last_given_id.sql"))?.execute([last_id])?;
     connection.prepare_cached(include_str!("../sql/moving/insert_last_given_id.sql"))?.execute([last_id])?;
@@ -86,6 +96,7 @@ fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(
     }
     schedules.iter().try_for_each(|row| schedule_row::write(connection, row))?;
     moved_ticks.iter().try_for_each(|tick| ticks::insert(connection, tick))?;
+    workflow_rows::keep_batches(connection, batches, signals, tx.now)?;
     Ok(())
 }
 
@@ -114,6 +125,7 @@ impl Work for DropMoved {
         }
         for id in &self.ids {
             release_children(tx, *id)?;
+            workflow_rows::drop_place(tx.connection, *id)?;
             let mut delete = tx.connection.prepare_cached(include_str!("../sql/moving/delete_moved_job.sql"))?;
             let deleted =
                 delete.query_row([id.0], |row| Ok((column::text(row, 0)?, column::status(row, 1)?))).optional()?;

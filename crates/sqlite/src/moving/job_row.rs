@@ -7,6 +7,7 @@ use crate::jobs::job_row::{attempt, job_from};
 use crate::jobs::outcomes::attempt_log::log_entry;
 use crate::jobs::outcomes::checkpoint::insert_saved;
 use crate::jobs::unique_key;
+use crate::moving::workflow_rows;
 
 /// A job from the columns of `select_moved_jobs.sql`, without its attempts and its log.
 pub(super) fn moved_job(row: &Row<'_>) -> rusqlite::Result<MovedJob> {
@@ -30,6 +31,8 @@ pub(super) fn moved_job(row: &Row<'_>) -> rusqlite::Result<MovedJob> {
         attempts: Vec::new(),
         log: Vec::new(),
         checkpoints: Vec::new(),
+        member: None,
+        dependencies: Vec::new(),
     })
 }
 
@@ -45,12 +48,13 @@ pub(super) fn log(connection: &Connection, id: JobId) -> rusqlite::Result<Vec<Lo
     select.query_map([id.0], log_entry)?.collect()
 }
 
-/// Writes a job with its attempts, its log and its checkpoints.
+/// Writes a job with its attempts, its log, its checkpoints and its place in its workflow.
 pub(super) fn insert(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()> {
     insert_job(connection, moved)?;
     insert_attempts(connection, moved)?;
     insert_log(connection, moved)?;
-    insert_saved(connection, moved.job.id, &moved.checkpoints)
+    insert_saved(connection, moved.job.id, &moved.checkpoints)?;
+    workflow_rows::keep_place(connection, moved)
 }
 
 fn insert_job(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()> {
@@ -138,6 +142,7 @@ fn insert_job(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()>
         ms(*expires_at),
         ms(*deadline_at),
         moved.awaits_settings,
+        i64::try_from(moved.dependencies.len()).ok().filter(|waits| *waits > 0),
     ])?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use crate::database::column;
 use crate::jobs::outcomes::checkpoint::saved;
-use crate::moving::job_row;
+use crate::moving::{job_row, workflow_rows};
 use crate::schedules::schedule_row::all_schedules;
 use crate::schedules::ticks::newest_ticks;
 use crate::upkeep::stats::{minute, queues};
@@ -23,6 +23,8 @@ pub(super) fn jobs(connection: &Connection, request: MovedJobsRequest) -> rusqli
         moved.attempts = job_row::attempts(connection, moved.job.id)?;
         moved.log = job_row::log(connection, moved.job.id)?;
         moved.checkpoints = saved(connection, moved.job.id)?;
+        moved.member = workflow_rows::member(connection, moved.job.id)?;
+        moved.dependencies = workflow_rows::dependencies(connection, moved.job.id)?;
         bytes += moved.size();
         jobs.push(moved.normal());
     }
@@ -47,6 +49,8 @@ pub(super) fn settings(connection: &Connection) -> rusqlite::Result<MovedSetting
         minutes,
         schedules: all_schedules(connection)?,
         ticks: newest_ticks(connection)?,
+        batches: workflow_rows::batches(connection)?,
+        signals: workflow_rows::signals(connection)?,
     })
 }
 

@@ -5,6 +5,7 @@ use crate::database::column;
 use crate::jobs::job_row::job;
 use crate::jobs::unique_key;
 use crate::workers::worker_record::{Signs, workers};
+use crate::workflows::dependencies::unmet;
 
 /// What an explanation must know of a job. Reads single rows and bounded ranges of the claim index.
 pub(crate) fn waiting_facts(
@@ -57,5 +58,6 @@ fn job_facts(connection: &Connection, job: Job, now: Timestamp) -> rusqlite::Res
                 column::count(row, 0)
             })?,
     };
-    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead })
+    let unmet = unmet(connection, job.id)?;
+    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, unmet })
 }

@@ -226,6 +226,7 @@ impl Group<'_> {
             counts: Counts::default(),
             now: self.now,
             wakes: false,
+            has_followups: false,
             changes: &self.session.changes,
             offers: &self.session.offers,
             deliveries: Vec::new(),

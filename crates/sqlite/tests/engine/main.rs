@@ -12,4 +12,5 @@ mod schedules;
 #[path = "../support/template.rs"]
 mod template;
 mod workers;
+mod workflows;
 mod writing;

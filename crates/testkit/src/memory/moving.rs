@@ -56,6 +56,8 @@ impl State {
             minutes: minutes.collect(),
             schedules: self.calendar.rows.values().cloned().collect(),
             ticks: self.moved_ticks(),
+            batches: self.moved_batches(),
+            signals: self.moved_signals(),
         }
     }
 
@@ -66,7 +68,8 @@ impl State {
             if jobs.len() == jobs_max as usize || bytes >= bytes_max {
                 break;
             }
-            let mut moved = row.moved();
+            let (member, dependencies) = self.moved_place(row.job.id);
+            let mut moved = MovedJob { member, dependencies, ..row.moved() };
             let parent = row.job.parent_job_id.and_then(|parent| self.rows.get(&parent));
             moved.job.parent_job_id =
                 parent.filter(|parent| self.moves(parent, takes_ended)).map(|parent| parent.job.id);
@@ -82,6 +85,7 @@ impl State {
         takes_ended
             || !matches!(row.job.status, Status::Completed | Status::Cancelled)
             || self.rows.values().any(waits_for_it)
+            || self.is_awaited_by_one_that_moves(id)
     }
 
     fn keep_moved(&mut self, change: MoveChange, part: MovedPart) -> bool {
@@ -96,7 +100,9 @@ impl State {
     }
 
     fn keep_settings(&mut self, settings: MovedSettings) {
-        let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks } = settings;
+        let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks, batches, signals } =
+            settings;
+        self.keep_batches(batches, signals);
         self.calendar.replace(schedules, ticks);
         self.last_id = self.last_id.max(last_id);
         self.history_last_id = self.history_last_id.max(history_last_id);
@@ -117,8 +123,9 @@ impl State {
         }
     }
 
-    fn keep_job(&mut self, moved: MovedJob) {
+    fn keep_job(&mut self, mut moved: MovedJob) {
         let id = moved.job.id;
+        self.keep_place(id, moved.member.take(), std::mem::take(&mut moved.dependencies));
         self.last_id = self.last_id.max(id.0);
         self.queues.entry(moved.job.queue.clone()).or_default();
         let replaced = self.rows.insert(id, Row::arrived(moved));
@@ -130,7 +137,10 @@ impl State {
         if self.moving.as_ref() != Some(expected) {
             return false;
         }
-        ids.iter().for_each(|id| drop(self.rows.remove(id)));
+        for id in ids {
+            self.rows.remove(id);
+            self.drop_place(*id);
+        }
         let Self { rows, .. } = self;
         let there: Vec<JobId> = rows.keys().copied().collect();
         for row in rows.values_mut() {
@@ -153,6 +163,8 @@ impl Row {
             attempts: self.attempts.values().cloned().collect(),
             log: self.log.values().cloned().collect(),
             checkpoints: self.checkpoints.values().cloned().collect(),
+            member: None,
+            dependencies: Vec::new(),
         }
     }
 
@@ -169,6 +181,9 @@ impl Row {
             attempts,
             log,
             checkpoints,
+            // They are kept beside the rows.
+            member: _,
+            dependencies: _,
         } = moved;
         let mut row = Self::holding(job);
         row.due = waits_for_instant.then_some(row.job.run_at);

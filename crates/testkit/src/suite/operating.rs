@@ -7,6 +7,7 @@ pub mod id_range;
 pub mod maintain;
 pub mod move_by_hand;
 pub mod moved_schedules;
+pub mod moved_workflows;
 pub mod moving;
 pub mod page;
 pub mod queue;

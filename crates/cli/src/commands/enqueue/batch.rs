@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use longshore_core::{JobData, StoreError, ValidJob, ValidJobStream, stream_of};
+use longshore_core::{BatchId, JobData, StoreError, ValidWorkflowJob, WorkflowBatch, WorkflowStream, stream_of};
 use serde::Serialize;
 
-use super::batch_lines::{BatchLines, Position};
+use super::batch_lines::{BatchLines, Places};
 use super::misspelt::UnknownTypes;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
@@ -17,7 +17,7 @@ use crate::output::Output;
 use crate::output::table::count_jobs;
 use crate::settings::config::Config;
 
-/// The result of a batch.
+/// The result of a file without a batch, and whose jobs do not wait for each other.
 #[derive(Serialize)]
 struct Inserted {
     inserted: u64,
@@ -26,23 +26,80 @@ struct Inserted {
 /// Enqueues a file of jobs in one transaction. It checks the whole file first, so that an invalid line near the end
 /// does not block the database's writer.
 pub(crate) fn run(context: &Context, config: &Arc<Config>, path: &Path) -> anyhow::Result<Exit> {
+    enqueue(context, config, path, WorkflowBatch::None, Prepare::New)
+}
+
+/// Adds a file of jobs to a batch that exists.
+pub(crate) fn add(context: &Context, config: &Arc<Config>, id: BatchId, path: &Path) -> anyhow::Result<Exit> {
+    enqueue(context, config, path, WorkflowBatch::Existing { id, by: None }, Prepare::Nothing)
+}
+
+fn enqueue(
+    context: &Context,
+    config: &Arc<Config>,
+    path: &Path,
+    batch: WorkflowBatch,
+    prepare: Prepare,
+) -> anyhow::Result<Exit> {
     let mut input = Input::open(path)?;
-    let mut scanned = input.scan(config)?;
-    let unknown = std::mem::take(&mut scanned.unknown);
+    let mut scanned = input.scan(config, batch)?;
+    let (unknown, places) = (std::mem::take(&mut scanned.unknown), std::mem::take(&mut scanned.places));
+    let batch = scanned.batch.clone();
+    let is_workflow = scanned.is_workflow;
     let progress = progress_bar(&context.output, scanned.jobs);
-    let stream = input.into_stream(config, scanned, &progress)?;
+    let jobs = input.into_jobs(config, scanned, &progress)?;
     context.block_on(async {
-        let database = Database::open(context, Prepare::New).await?;
-        let exit = insert(context, &database, stream).await?;
+        let database = Database::open(context, prepare).await?;
+        let enqueued = match is_workflow {
+            true => insert_workflow(context, &database, batch, stream_of(jobs)).await,
+            false => insert(context, &database, jobs).await,
+        };
+        let exit = enqueued.map_err(|error| match error {
+            Failed::Store(error) => explain(&places, error),
+            Failed::Told(error) => error,
+        })?;
         unknown.warn(context, &database, config, None).await;
         Ok(exit)
     })
 }
 
-async fn insert(context: &Context, database: &Database, stream: ValidJobStream) -> anyhow::Result<Exit> {
-    let inserted = Inserted { inserted: database.enqueue_valid_stream(stream).await? };
+/// What kept the jobs from being enqueued, or that they were, and could not be shown.
+enum Failed {
+    Store(StoreError),
+    Told(anyhow::Error),
+}
+
+fn explain(places: &Places, error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::UnknownBatch { batch } => CommandError::NoSuchBatch { id: batch }.into(),
+        error => places.explain(error),
+    }
+}
+
+async fn insert(
+    context: &Context,
+    database: &Database,
+    jobs: impl Iterator<Item = Result<ValidWorkflowJob, StoreError>> + Send + 'static,
+) -> Result<Exit, Failed> {
+    let plain = stream_of(jobs.map(|job| job.map(|job| job.job().clone())));
+    let inserted = Inserted { inserted: database.enqueue_valid_stream(plain).await.map_err(Failed::Store)? };
     let done = format!("{} enqueued", count_jobs(inserted.inserted));
-    CommandError::after(&done, context.output.result(&inserted, |output| output.line(&done)))?;
+    let told = context.output.result(&inserted, |output| output.line(&done));
+    CommandError::after(&done, told).map_err(Failed::Told)?;
+    Ok(Exit::Done)
+}
+
+async fn insert_workflow(
+    context: &Context,
+    database: &Database,
+    batch: WorkflowBatch,
+    jobs: WorkflowStream,
+) -> Result<Exit, Failed> {
+    let enqueued = database.enqueue_workflow_stream(batch, jobs).await.map_err(Failed::Store)?;
+    let in_batch = enqueued.batch_id.map(|id| format!(" in batch {id}")).unwrap_or_default();
+    let done = format!("{} enqueued{in_batch}", count_jobs(enqueued.inserted));
+    let told = context.output.result(&enqueued, |output| output.line(&done));
+    CommandError::after(&done, told).map_err(Failed::Told)?;
     Ok(Exit::Done)
 }
 
@@ -73,39 +130,42 @@ impl Input {
         }
     }
 
-    /// Checks every line, and keeps the first jobs in memory.
-    fn scan(&mut self, config: &Arc<Config>) -> Result<Scanned, CommandError> {
-        self.seek(0)?;
-        let mut lines = BatchLines::new(BufReader::new(&self.file), self.name.clone(), Arc::clone(config));
-        let mut scanned = Scanned::default();
+    /// Checks every line, and keeps the jobs in memory if they are not too many.
+    fn scan(&mut self, config: &Arc<Config>, batch: WorkflowBatch) -> Result<Scanned, CommandError> {
+        self.rewind()?;
+        let mut lines =
+            BatchLines::new(BufReader::new(&self.file), self.name.clone(), Arc::clone(config), batch.clone());
+        let mut scanned = Scanned::of(batch);
         while let Some(job) = lines.next().transpose()? {
             scanned.jobs += 1;
-            scanned.unknown.note(config, &job.job_type);
-            if scanned.rest.is_none() && !scanned.keep(job) {
-                scanned.rest = Some(lines.position());
-            }
+            scanned.is_workflow |= job.reference().is_some() || !job.after().is_empty();
+            scanned.unknown.note(config, &job.job().job_type);
+            scanned.keep(job);
         }
+        (scanned.batch, scanned.places) = lines.into_parts();
+        scanned.is_workflow |= scanned.batch != WorkflowBatch::None;
         Ok(scanned)
     }
 
-    /// All jobs. Those that were not kept are read and checked again.
-    fn into_stream(
+    /// All jobs. If they were not kept, they are read and checked again.
+    fn into_jobs(
         mut self,
         config: &Arc<Config>,
         scanned: Scanned,
         progress: &ProgressBar,
-    ) -> Result<ValidJobStream, CommandError> {
-        let kept = scanned.kept.into_iter().map(Ok);
-        let Some(position) = scanned.rest else { return Ok(stream_of(progress.wrap_iter(kept))) };
-        self.seek(position.bytes)?;
-        let rest = BatchLines::from_position(BufReader::new(self.file), self.name, Arc::clone(config), position);
+    ) -> Result<impl Iterator<Item = Result<ValidWorkflowJob, StoreError>> + Send + 'static + use<>, CommandError> {
+        let Scanned { kept, given_batch, .. } = scanned;
+        self.rewind()?;
+        let is_kept = kept.is_some();
+        let again = BatchLines::new(BufReader::new(self.file), self.name, Arc::clone(config), given_batch);
         // Another program may have changed the file since the check.
-        let rest = rest.map(|job| job.map_err(|error| StoreError::Aborted { source: error.into() }));
-        Ok(stream_of(progress.wrap_iter(kept.chain(rest))))
+        let again = again.map(|job| job.map_err(|error| StoreError::Aborted { source: error.into() }));
+        let jobs = kept.unwrap_or_default().into_iter().map(Ok).chain(again.take_while(move |_| !is_kept));
+        Ok(progress.wrap_iter(jobs))
     }
 
-    fn seek(&mut self, bytes: u64) -> Result<(), CommandError> {
-        let sought = self.file.seek(SeekFrom::Start(bytes));
+    fn rewind(&mut self) -> Result<(), CommandError> {
+        let sought = self.file.seek(SeekFrom::Start(0));
         sought.map(|_| ()).map_err(|source| CommandError::Unreadable { path: self.name.clone().into(), source })
     }
 }
@@ -115,23 +175,44 @@ const KEPT_JOBS_MAX: usize = 50_000;
 const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A file that was checked: every line is a valid job.
-#[derive(Default)]
 struct Scanned {
     /// The number of jobs.
     jobs: u64,
-    kept: Vec<ValidJob>,
+    /// None if they are too many.
+    kept: Option<Vec<ValidWorkflowJob>>,
     kept_bytes: usize,
-    /// The position of the first job that was not kept.
-    rest: Option<Position>,
+    /// The batch that was given, and the one that the file says.
+    given_batch: WorkflowBatch,
+    batch: WorkflowBatch,
+    /// Whether any job has a name or waits, or there is a batch.
+    is_workflow: bool,
+    places: Places,
     unknown: UnknownTypes,
 }
 
 impl Scanned {
-    /// Keeps a job. Returns whether there is room for another one.
-    fn keep(&mut self, job: ValidJob) -> bool {
-        self.kept_bytes += job.job_data.len() + job.metadata.as_ref().map_or(0, JobData::len);
-        self.kept.push(job);
-        self.kept.len() < KEPT_JOBS_MAX && self.kept_bytes < KEPT_BYTES_MAX
+    fn of(batch: WorkflowBatch) -> Self {
+        Self {
+            jobs: 0,
+            kept: Some(Vec::new()),
+            kept_bytes: 0,
+            given_batch: batch.clone(),
+            batch,
+            is_workflow: false,
+            places: Places::default(),
+            unknown: UnknownTypes::default(),
+        }
+    }
+
+    /// Keeps a job, unless there are too many.
+    fn keep(&mut self, job: ValidWorkflowJob) {
+        let Some(kept) = &mut self.kept else { return };
+        let plain = job.job();
+        self.kept_bytes += plain.job_data.len() + plain.metadata.as_ref().map_or(0, JobData::len);
+        kept.push(job);
+        if kept.len() > KEPT_JOBS_MAX || self.kept_bytes > KEPT_BYTES_MAX {
+            self.kept = None;
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
-use longshore_core::{Attempt, Job, JobDetail, JobId, Timestamp};
+use longshore_core::{
+    Attempt, BatchId, BatchRole, BatchStatus, DependencyTarget, Job, JobDetail, JobId, Status, Timestamp,
+};
 
 use serde::Serialize;
 
+use crate::commands::batches::in_words;
 use crate::context::Context;
 use crate::database::{Database, Prepare};
 use crate::error_report::command_error::CommandError;
@@ -54,6 +57,10 @@ pub(in crate::commands) fn print_detail(
         if !detail.checkpoints.steps.is_empty() {
             output.line("")?;
             output.table(&steps(detail, now))?;
+        }
+        if !detail.dependencies.is_empty() {
+            output.line("")?;
+            output.table(&dependencies(detail, now))?;
         }
         Ok(())
     })?;
@@ -106,6 +113,8 @@ fn facts(detail: &JobDetail, now: Timestamp) -> Vec<(&'static str, String)> {
         ("time limit", job.timeout.map(span)),
         ("worker", job.worker_id.as_ref().map(ToString::to_string)),
         ("parent", job.parent_job_id.map(|id| id.to_string())),
+        ("batch", detail.place.batch_id.map(|id| batch(id, detail))),
+        ("ref", detail.place.reference.clone()),
         ("unique key", job.unique_key.clone()),
         ("cancel asked", job.cancel_requested_at.map(when)),
         ("log file", job.log_file_path.clone()),
@@ -179,6 +188,34 @@ fn steps(detail: &JobDetail, now: Timestamp) -> Table {
     table.right(&[2]).text(&[0, 3]).optional(&[2])
 }
 
+fn batch(id: BatchId, detail: &JobDetail) -> String {
+    match detail.place.batch_role {
+        Some(BatchRole::Callback) => format!("{id} (callback)"),
+        _ => id.to_string(),
+    }
+}
+
+/// One row for each thing that the job waits or waited for.
+fn dependencies(detail: &JobDetail, now: Timestamp) -> Table {
+    let mut table = Table::new(&["AFTER", "REF", "STATE", "IT IS", "UNTIL", "OTHERWISE"]);
+    for dependency in &detail.dependencies {
+        let status = match &dependency.on {
+            DependencyTarget::Job { status, .. } => status.map_or("deleted", Status::as_str),
+            DependencyTarget::Batch { batch_status, .. } => batch_status.map_or("deleted", BatchStatus::as_str),
+            DependencyTarget::Signal { .. } => "-",
+        };
+        table.row(&[
+            in_words(dependency),
+            dependency.reference.clone().unwrap_or_else(|| "-".to_owned()),
+            dependency.state.as_str().to_owned(),
+            status.to_owned(),
+            relative_or_dash(dependency.timeout_at, now),
+            dependency.otherwise.as_str().to_owned(),
+        ]);
+    }
+    table.text(&[0, 1]).optional(&[4, 5, 1]).state(2)
+}
+
 /// The error of an attempt. The error that is also the job's stands above the table already.
 fn error_of<'a>(attempt: &'a Attempt, job: &Job) -> &'a str {
     match attempt.error_message.as_deref() {
@@ -197,7 +234,7 @@ mod tests {
         let job = Job {
             error_message: Some(error.to_owned()),
             last_error_traceback: Some(traceback.to_owned()),
-            ..a_job(7, longshore_core::Status::DeadLetter)
+            ..a_job(7, Status::DeadLetter)
         };
         rest_of_traceback(&job)
     }

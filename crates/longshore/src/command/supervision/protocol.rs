@@ -17,6 +17,9 @@ pub(crate) const MARK_VARIABLE: &str = "LONGSHORE_SUPERVISOR";
 /// The variable with the last checkpoint. Without one it is not set, whatever the worker was started with.
 pub(crate) const CHECKPOINT_VARIABLE: &str = "LONGSHORE_CHECKPOINT";
 
+/// What the job waited for, as JSON, by reference and by id.
+pub(crate) const DEPENDENCIES_VARIABLE: &str = "LONGSHORE_DEPENDENCIES";
+
 /// The maximum length of an order. The operating system limits arguments and environment too.
 const ORDER_BYTES_MAX: u32 = 16 * 1024 * 1024;
 

@@ -14,7 +14,9 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-use super::protocol::{CHECKPOINT_VARIABLE, Cause, Exit, Input, News, Order, PROCESS_NAME, SUBCOMMAND, Word};
+use super::protocol::{
+    CHECKPOINT_VARIABLE, Cause, DEPENDENCIES_VARIABLE, Exit, Input, News, Order, PROCESS_NAME, SUBCOMMAND, Word,
+};
 use super::{descendants, passed_descriptor};
 
 /// How long processes that a finished program left behind may take to end by themselves, such as a `tee` that is still
@@ -316,7 +318,13 @@ fn begin(worker: &UnixStream, order: &Order, payload: &[u8]) -> io::Result<(Unix
 fn spawn(order: &Order, input: OwnedFd) -> io::Result<Pid> {
     let (program, arguments) = order.run.split_first().ok_or(io::ErrorKind::NotFound)?;
     let mut command = Command::new(program);
-    command.args(arguments).env_remove(CHECKPOINT_VARIABLE).envs(&order.env).process_group(0).stdin(input);
+    command
+        .args(arguments)
+        .env_remove(CHECKPOINT_VARIABLE)
+        .env_remove(DEPENDENCIES_VARIABLE)
+        .envs(&order.env)
+        .process_group(0)
+        .stdin(input);
     if let Some(directory) = &order.directory {
         command.current_dir(directory);
     }

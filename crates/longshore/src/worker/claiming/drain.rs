@@ -7,7 +7,8 @@ use crate::worker::worker_run::WorkerRun;
 /// Whether no job is left that could run now or later without help.
 ///
 /// A job counts if this worker knows its type and claims from its queue, and it is ready, scheduled or running, here or
-/// elsewhere. A blocked job counts through its parent: while the parent can still complete, the parent counts. Jobs in
+/// elsewhere. A blocked job counts through what it waits for: while that can still end, it counts. A job that waits for a signal alone
+/// waits for a person and does not count. Jobs in
 /// a paused queue wait for a person and do not count.
 pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     if !worker_run.holdings().is_empty() {
@@ -16,6 +17,15 @@ pub(crate) async fn is_drained(worker_run: &WorkerRun) -> bool {
     // What is due now becomes jobs first; what is due later is not waited for.
     if !scheduler::settle_due(worker_run).await || !worker_run.holdings().is_empty() {
         return false;
+    }
+    // What has ended may let other jobs run.
+    match worker_run.queue.backend().advance_workflows().await {
+        Ok(advanced) if advanced.moved == 0 && !advanced.has_more => {}
+        Ok(_) => return false,
+        Err(error) => {
+            worker_run.meet(StoreCall::Read, error);
+            return false;
+        }
     }
     match jobs_left(worker_run).await {
         Ok(left) => {

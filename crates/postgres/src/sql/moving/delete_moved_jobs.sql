@@ -39,6 +39,12 @@ WITH bodies AS (
 ), chunks AS (
     DELETE FROM longshore.log_chunk
     WHERE id = ANY($1)
+), members AS (
+    DELETE FROM longshore.member
+    WHERE id = ANY($1)
+), dependencies AS (
+    DELETE FROM longshore.dependency
+    WHERE id = ANY($1)
 ), unchecked AS (
     DELETE FROM longshore.blocked_unchecked
     WHERE id = ANY($1)

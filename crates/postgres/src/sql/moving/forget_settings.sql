@@ -9,6 +9,12 @@ WITH types AS (
     DELETE FROM longshore.schedule
 ), ticks AS (
     DELETE FROM longshore.tick
+), batches AS (
+    DELETE FROM longshore.batch
+), signals AS (
+    DELETE FROM longshore.signal
+), hints AS (
+    DELETE FROM longshore.unsettled
 )
 UPDATE longshore.change
 SET minute = NULL

@@ -5,7 +5,7 @@ WITH moved AS MATERIALIZED (
         id bigint, job_type text, queue text, priority integer, job_data text, created_at timestamptz,
         max_retries integer, max_crashes integer, max_deferrals integer, timeout_ms bigint, expires_at timestamptz,
         deadline_at timestamptz, unique_key text, held_key text, parent_job_id bigint, metadata text,
-        log_file_path text, awaits_settings smallint, place text, ready_at timestamptz, due_at timestamptz,
+        log_file_path text, awaits_settings smallint, place text, unmet integer, ready_at timestamptz, due_at timestamptz,
         ended_status smallint, ended_at timestamptz, started_at timestamptz, claim_number bigint, worker_id text,
         lapsed_worker_id text, has_story boolean, retry_count integer, crash_count integer, deferral_count integer,
         failure_type text, error_message text, last_error_traceback text, progress double precision,
@@ -42,8 +42,8 @@ WITH moved AS MATERIALIZED (
     FROM moved
     WHERE place IN ('later', 'retry')
 ), are_blocked AS (
-    INSERT INTO longshore.blocked (id, parent_job_id, queue, due_at, ready_at, has_story)
-    SELECT id, parent_job_id, queue, due_at, ready_at, NULLIF(has_story, false)
+    INSERT INTO longshore.blocked (id, parent_job_id, queue, due_at, ready_at, has_story, unmet)
+    SELECT id, CASE WHEN unmet IS NULL THEN parent_job_id END, queue, due_at, ready_at, NULLIF(has_story, false), unmet
     FROM moved
     WHERE place = 'blocked'
 ), have_ended AS (

@@ -25,6 +25,21 @@ WHERE id > ?1
   AND (?2 OR status NOT IN ('completed', 'cancelled') OR EXISTS (
       SELECT 1 FROM job_queue AS child
       WHERE child.parent_job_id = moved.id AND child.status = 'blocked'
+  )
+  -- A job that moves waits for it, or will read its result; or its batch has not heard of its end.
+  OR id IN (
+      SELECT wait.target_id
+      FROM job_waits AS wait
+      JOIN job_queue AS owner ON owner.id = wait.job_id
+      WHERE wait.kind = 'job'
+        AND owner.status NOT IN ('completed', 'cancelled')
+  )
+  OR EXISTS (
+      SELECT 1
+      FROM job_members AS member
+      WHERE member.job_id = moved.id
+        AND member.batch_id IS NOT NULL
+        AND member.counted IS NOT moved.status
   ))
 ORDER BY id
 LIMIT ?3

@@ -1,0 +1,20 @@
+//! Jobs that wait for each other, enqueued together as a batch.
+//!
+//! Start with [`Workflow`]. What a step returns is read by those after it with
+//! [`CurrentAttempt::dependency`](crate::CurrentAttempt::dependency).
+
+mod after;
+mod dependency_list;
+mod draft;
+mod handler_dependencies;
+mod queue_batches;
+
+pub use after::After;
+pub use draft::{Workflow, WorkflowStep};
+pub use handler_dependencies::DependencyError;
+pub use longshore_core::{
+    BatchCounts, BatchId, BatchRecord, BatchStatus, Dependency, DependencyState, DependencyTarget, EnqueuedWorkflow,
+    Needs, Otherwise,
+};
+
+pub(crate) use dependency_list::{DependencyList, read_dependencies};

@@ -1,0 +1,3 @@
+SELECT batch_id, name, data::text
+FROM longshore.signal
+ORDER BY batch_id, name

@@ -1,0 +1,2 @@
+INSERT INTO job_signals (batch_id, name, data, sent_at)
+VALUES (?1, ?2, ?3, ?4)
