@@ -161,6 +161,7 @@ impl Checksum {
             deferral_count,
             max_deferrals,
             unique_key,
+            limit_key,
             cancel_requested_at,
             progress,
             progress_message,
@@ -188,6 +189,7 @@ impl Checksum {
             last_error_traceback,
             dead_letter_reason,
             unique_key,
+            limit_key,
             progress_message,
         ] {
             self.text(text.as_deref());

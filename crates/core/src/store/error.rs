@@ -4,7 +4,7 @@ use std::sync::Arc;
 use longshore_cause::OutsideCause;
 use thiserror::Error;
 
-use crate::{InvalidJob, JobId, WorkerId};
+use crate::{InvalidJob, InvalidLimit, JobId, WorkerId};
 
 /// Why a store call failed. After any of these errors, the database is unchanged by the call.
 #[derive(Debug, Error)]
@@ -40,6 +40,9 @@ pub enum StoreError {
     /// The job is invalid.
     #[error(transparent)]
     InvalidJob(#[from] InvalidJob),
+    /// The limit is invalid.
+    #[error(transparent)]
+    InvalidLimit(#[from] InvalidLimit),
     /// The parent does not exist.
     #[error("there is no job {parent} to be the parent")]
     UnknownParent {
@@ -175,6 +178,7 @@ impl StoreError {
             Self::Moving { is_final: true, .. } => "queue_moved",
             Self::Moving { is_final: false, .. } => "queue_moving",
             Self::InvalidJob(_) => "invalid_job",
+            Self::InvalidLimit(_) => "invalid_limit",
             Self::UnknownParent { .. } => "unknown_parent",
             Self::UnknownDefinition { .. } => "unknown_definition",
             Self::ParentElsewhere { .. } => "parent_elsewhere",

@@ -177,6 +177,7 @@ impl<'a> JobDocument<'a> {
             deferral_count,
             max_deferrals,
             unique_key,
+            limit_key: _,
             cancel_requested_at,
             progress,
             progress_message,

@@ -43,6 +43,7 @@ pub(crate) fn job_from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Job> {
         deferral_count: columns.read(column::count)?,
         max_deferrals: columns.read(column::count)?,
         unique_key: columns.read(column::optional_text)?,
+        limit_key: None,
         cancel_requested_at: columns.read(column::optional_timestamp)?,
         progress: columns.read(column::optional_real)?,
         progress_message: columns.read(column::optional_text)?,

@@ -91,6 +91,7 @@ fn insert_job(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()>
         deferral_count,
         max_deferrals,
         unique_key: _,
+        limit_key: _,
         cancel_requested_at,
         progress,
         progress_message,

@@ -57,5 +57,5 @@ fn job_facts(connection: &Connection, job: Job, now: Timestamp) -> rusqlite::Res
                 column::count(row, 0)
             })?,
     };
-    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead })
+    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0 })
 }

@@ -48,6 +48,8 @@ impl State {
             awaits_settings: row.awaits_settings.is_some(),
             ahead: u32::try_from(ahead).unwrap_or(u32::MAX).min(JobFacts::AHEAD_MAX),
             job: job.clone(),
+            limits: Vec::new(),
+            keys_ahead: 0,
         }
     }
 }

@@ -77,7 +77,14 @@ impl Counted {
 
 fn request(scope: QueueScope) -> ClaimRequest {
     let job_types = (1..=11).map(|number| format!("own {number}")).collect();
-    ClaimRequest { request_id: RequestId(1), worker_id: WorkerId::random(), job_types, scope, limit: 16 }
+    ClaimRequest {
+        request_id: RequestId(1),
+        worker_id: WorkerId::random(),
+        job_types,
+        scope,
+        limit: 16,
+        limited_max: 16,
+    }
 }
 
 fn named(count: u32) -> QueueScope {

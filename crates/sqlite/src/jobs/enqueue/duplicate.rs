@@ -64,6 +64,7 @@ fn replace(
         unique_key: _,
         on_duplicate: _,
         unique_while: _,
+        limit_key: _,
         parent: _,
         metadata,
     } = job;

@@ -109,6 +109,7 @@ fn values(job: NewJob) -> Vec<Value> {
         unique_key,
         on_duplicate: _,
         unique_while: _,
+        limit_key: _,
         parent,
         metadata,
     } = job;
