@@ -7,6 +7,8 @@ use longshore_core::QueueScope;
 pub(crate) struct NothingReady {
     pub(crate) job_types: Arc<[String]>,
     pub(crate) scope: QueueScope,
+    /// Whether jobs under a limit were looked for, too.
+    pub(crate) takes_limited: bool,
     pub(crate) mark: MovesMark,
 }
 
