@@ -98,13 +98,12 @@ impl Work for Claim {
         // A due job is not in the claim index until a write promotes it.
         let mut due = NextDue::read(&session.connection, &self.request)?;
         let mut bounds = self.bounds(&session.connection, &session.limits, now)?;
-        if let Some(bounds) = &bounds {
-            due.meet(bounds.next_opening(&session.connection)?);
-        }
+        let opening = bounds.as_ref().map(|bounds| bounds.next_opening(&session.connection)).transpose()?.flatten();
+        due.meet(opening);
         if due.of_any.is_some_and(|instant| instant <= now) {
             return Ok(None);
         }
-        if self.has_ready(session, bounds.as_mut())? {
+        if self.has_ready(session, bounds.as_mut(), opening)? {
             return Ok(None);
         }
         self.leave_offer(&session.offers, begun, &[], due.of_any);
@@ -157,13 +156,19 @@ impl Claim {
 
     /// Reads only if a job has changed since the last read that found nothing. Otherwise each read may visit thousands
     /// of paused queues with jobs of the worker's types.
-    fn has_ready(&self, session: &Session, bounds: Option<&mut ClaimBounds>) -> rusqlite::Result<bool> {
+    fn has_ready(
+        &self,
+        session: &Session,
+        bounds: Option<&mut ClaimBounds>,
+        opening: Option<Timestamp>,
+    ) -> rusqlite::Result<bool> {
         let ClaimRequest { job_types, scope, .. } = &self.request;
         // Before the read, so that the next call notices a commit that happens during it.
         let nothing = NothingReady {
             job_types: Arc::clone(job_types),
             scope: scope.clone(),
             takes_limited: self.request.limited_max > 0,
+            opening,
             mark: session.moves_mark()?,
         };
         if session.nothing_ready.borrow().as_ref() == Some(&nothing) {
