@@ -3,7 +3,9 @@ pub(crate) mod reason;
 
 use serde::Serialize;
 
-use crate::{Dependency, DependencyTarget, JobFacts, JobId, Reason, Status, WaitingFacts, WorkerFacts};
+use crate::{
+    Dependency, DependencyTarget, JobFacts, JobId, LimitRow, Reason, Status, Timestamp, WaitingFacts, WorkerFacts,
+};
 
 /// Why a job is not running, or that it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,8 +33,9 @@ pub struct Cause {
 /// Explains from facts that a backend has read in one snapshot. Pure, so that every backend explains alike.
 ///
 /// The order of the reasons is that in which they are removed: a job has ended or runs; or it is overdue; it waits for its
-/// parent, or for what else it depends on; it is not due; its queue is paused; no worker can run it; its type's settings are missing; all workers are busy;
-/// other jobs come first; or nothing keeps it.
+/// parent, or for what else it depends on; it is not due; its queue is paused; no worker can run it; its type's settings
+/// are missing; a limit lets nothing start; all workers are busy; other keys have their turn; other jobs come first; or
+/// nothing keeps it.
 pub fn explain(facts: &WaitingFacts) -> Explanation {
     let cause = |reason: Reason| Cause { message: reason.sentence(facts.now), reason };
     let mut causes = reasons(facts).into_iter().map(cause);
@@ -86,7 +89,7 @@ fn running(facts: &WaitingFacts) -> Reason {
 
 fn overdue(facts: &WaitingFacts) -> Option<Reason> {
     let job = &facts.job.job;
-    let passed = |at: Option<crate::Timestamp>| at.filter(|at| *at <= facts.now);
+    let passed = |at: Option<Timestamp>| at.filter(|at| *at <= facts.now);
     let expired = passed(job.expires_at).map(|at| Reason::Expired { at });
     expired.or_else(|| passed(job.deadline_at).map(|at| Reason::DeadlinePassed { at }))
 }
@@ -150,13 +153,29 @@ fn own_reasons(facts: &WaitingFacts, of: &JobFacts) -> Vec<Reason> {
         reasons.push(Reason::AwaitsSettings { job_type: job.job_type.clone() });
     }
     if has_worker && job.status != Status::Blocked {
+        reasons.extend(of.limits.iter().filter_map(|limit| limited(limit, facts.now)));
         reasons.extend(busy(facts, of));
+        if of.keys_ahead > 0 {
+            let at_least = of.keys_ahead >= JobFacts::AHEAD_MAX;
+            reasons.push(Reason::BehindKeys { keys: of.keys_ahead, at_least });
+        }
         if of.ahead > 0 {
             let at_least = of.ahead >= JobFacts::AHEAD_MAX;
             reasons.push(Reason::Behind { jobs: of.ahead, at_least });
         }
     }
     reasons
+}
+
+/// Nothing may start at a limit whose rate is spent, however many places are free.
+fn limited(limit: &LimitRow, now: Timestamp) -> Option<Reason> {
+    let LimitRow { scope, name, key, concurrency, running, opens_at, .. } = limit;
+    let (scope, name, key) = (*scope, name.clone(), key.clone());
+    if let Some(at) = opens_at.filter(|at| *at > now) {
+        return Some(Reason::LimitClosed { scope, name, key, at });
+    }
+    let concurrency = (*concurrency).filter(|_| limit.is_full())?;
+    Some(Reason::LimitReached { scope, name, key, concurrency, running: *running })
 }
 
 fn no_worker(facts: &WaitingFacts, of: &JobFacts) -> Option<Reason> {

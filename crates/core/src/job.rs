@@ -81,6 +81,9 @@ pub struct Job {
     /// Its unique key. No second job gets this key until this job has ended, unless it was enqueued with
     /// [`UniqueWhile::Waiting`].
     pub unique_key: Option<String>,
+    /// The key under which its type may be limited, if the enqueue set it by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_key: Option<String>,
     /// When its cancellation was requested.
     pub cancel_requested_at: Option<Timestamp>,
     /// The progress that its attempt reported, from 0 to 1.

@@ -75,7 +75,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Returns every job that the worker still holds, without counting the attempts, and deletes its registration.
     fn retire(&self, worker_id: WorkerId) -> StoreFuture<'_, ()>;
 
-    /// Promotes due jobs and claims runnable ones, by priority and then by id. Ends the jobs that it meets whose expiry
+    /// Promotes due jobs and claims runnable ones, by priority and then by id. Of what is under a limit it gives at most
+    /// what is free (see [`Limiting`](crate::Limiting)); jobs of different keys of a type take turns. Ends the jobs that it meets whose expiry
     /// or deadline has passed, so that such a job never runs. If another worker lost a job because it did not extend
     /// its lease, this claim spends a crash of that job. The same worker gets it back without counting.
     ///
@@ -229,6 +230,9 @@ pub struct ClaimRequest {
     pub scope: QueueScope,
     /// The maximum number of jobs in total.
     pub limit: u32,
+    /// How many of them may be jobs under a limit of their type or queue: those that the worker starts at once. What it
+    /// would only hold in memory would keep others from starting theirs.
+    pub limited_max: u32,
 }
 
 /// The queues that a claim takes from. Paused queues are left out.
@@ -303,6 +307,9 @@ pub struct Record {
     pub ended_ago: Duration,
     /// The rest of its log.
     pub log: Vec<LogChunk>,
+    /// For how long its handler was asked to slow down. No other job of its type starts for so long, counted from the end
+    /// of the attempt; if the type is limited by key and the job has one, no other job of that key.
+    pub slow_down: Option<Duration>,
 }
 
 impl Record {
@@ -316,6 +323,7 @@ impl Record {
             ran: None,
             ended_ago: Duration::ZERO,
             log: Vec::new(),
+            slow_down: None,
         }
     }
 

@@ -58,6 +58,7 @@ pub(crate) fn write_job(record: &mut Record, job: &NewJob) {
         unique_key,
         on_duplicate,
         unique_while,
+        limit_key,
         parent,
         metadata,
     } = job;
@@ -89,6 +90,7 @@ pub(crate) fn write_job(record: &mut Record, job: &NewJob) {
         UniqueWhile::Unfinished => 0,
         UniqueWhile::Waiting => 1,
     }]);
+    record.optional(limit_key.as_deref(), Record::text);
     record.optional(*parent, |record, parent| record.fixed(parent.0.to_le_bytes()));
     record.optional(metadata.as_ref().map(JobData::as_str), Record::text);
 }
@@ -124,6 +126,7 @@ pub(crate) fn read_job(rest: &mut Rest<'_>) -> Option<NewJob> {
             [1] => UniqueWhile::Waiting,
             _ => return None,
         },
+        limit_key: rest.optional(Rest::text)?,
         parent: rest.optional(|rest| Some(JobId(i64::from_le_bytes(rest.fixed()?))))?,
         metadata: rest.optional(Rest::text)?.map(JobData::from_stored),
     })
@@ -201,6 +204,7 @@ mod tests {
             .expires_in(Duration::from_millis(2500))
             .deadline_in(Duration::MAX)
             .unique_key("")
+            .limit_key("k")
             .on_duplicate(OnDuplicate::PushBack)
             .unique_while(UniqueWhile::Waiting)
             .parent(JobId(i64::MIN))

@@ -29,6 +29,7 @@ pub fn claim(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
         job_types: Arc::new([JOB_TYPE.to_owned()]),
         scope: QueueScope::All,
         limit,
+        limited_max: limit,
     }
 }
 

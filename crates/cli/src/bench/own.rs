@@ -173,6 +173,7 @@ pub(super) async fn drain_store(queue: &Queue, jobs: u64) -> Result<Rate> {
         job_types: Arc::clone(&job_types),
         scope: QueueScope::All,
         limit: BATCH,
+        limited_max: BATCH,
     };
     let begin = Instant::now();
     let mut leases = store.claim(claim(1)).await?.leases;

@@ -1,4 +1,4 @@
-use crate::{Dependency, Job, JobId, Status, Timestamp, WorkerId, WorkerRecord};
+use crate::{Dependency, Job, JobId, LimitRow, Status, Timestamp, WorkerId, WorkerRecord};
 
 /// What [`explain`](crate::explain) must know of a job, as one snapshot of the database says it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,11 @@ pub struct JobFacts {
     /// How many jobs of its type and queue can run now and come first: of higher priority, or older. At most
     /// [`JobFacts::AHEAD_MAX`], and zero if it cannot run now itself.
     pub ahead: u32,
+    /// The limits that it is under: of its queue, its type and its key. Empty if it has ended or runs.
+    pub limits: Vec<LimitRow>,
+    /// How many other keys of its type and queue have their turn before its key. At most [`JobFacts::AHEAD_MAX`], and zero
+    /// if it cannot run now itself.
+    pub keys_ahead: u32,
     /// What it still waits for, in the order in which it was given; at most [`JobFacts::UNMET_MAX`], without results. None
     /// if it waits for nothing but perhaps its parent.
     pub unmet: Option<Vec<Dependency>>,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{BatchId, BatchStatus, Cause, JobId, Needs, Status, Timestamp, WorkerId};
+use crate::{BatchId, BatchStatus, Cause, JobId, LimitScope, Needs, Status, Timestamp, WorkerId};
 
 /// Why a job is not running, or that it is. Serialised with its `code` and its values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,8 +61,14 @@ pub enum Reason {
     NoWorkerForQueue { queue: String, job_type: String, workers: u32, taken: Vec<String> },
     /// It was inserted by plain SQL and waits for the settings of its type, which a worker registers.
     AwaitsSettings { job_type: String },
+    /// As many as a limit of its queue, its type or its key allows run already.
+    LimitReached { scope: LimitScope, name: String, key: Option<String>, concurrency: u32, running: u64 },
+    /// A rate is spent, or a handler was asked to slow down: nothing starts before this instant.
+    LimitClosed { scope: LimitScope, name: String, key: Option<String>, at: Timestamp },
     /// Every slot of the workers that can run it is taken.
     WorkersBusy { workers: u32, slots: u32 },
+    /// Jobs with other keys have their turn first.
+    BehindKeys { keys: u32, at_least: bool },
     /// Other jobs of its type and queue come first.
     Behind { jobs: u32, at_least: bool },
     /// Nothing keeps it.
@@ -95,7 +101,10 @@ impl Reason {
             Self::NoWorkerForType { .. } => "no_worker_for_type",
             Self::NoWorkerForQueue { .. } => "no_worker_for_queue",
             Self::AwaitsSettings { .. } => "awaits_settings",
+            Self::LimitReached { .. } => "limit_reached",
+            Self::LimitClosed { .. } => "limit_closed",
             Self::WorkersBusy { .. } => "workers_busy",
+            Self::BehindKeys { .. } => "behind_keys",
             Self::Behind { .. } => "behind",
             Self::Ready => "ready",
         }
@@ -175,12 +184,25 @@ impl Reason {
             Self::AwaitsSettings { job_type } => {
                 format!("plain SQL inserted it, and no worker has registered the settings of its type {job_type} yet")
             }
+            Self::LimitReached { scope, name, key, concurrency, running } => {
+                let what = limit(*scope, name, key.as_deref());
+                format!("{running} of {what} run, and the limit is {concurrency}: it runs when one of them ends")
+            }
+            Self::LimitClosed { scope, name, key, at } => {
+                let what = limit(*scope, name, key.as_deref());
+                format!("nothing of {what} starts for another {}: the limit opens at {at}", span(at.since(now)))
+            }
             Self::WorkersBusy { workers: 1, slots: 1 } => {
                 "the only slot of the one worker that can run it is taken".to_owned()
             }
             Self::WorkersBusy { workers, slots } => {
                 let who = plural(*workers, "the one worker", &format!("the {workers} workers"));
                 format!("all {slots} slots of {who} that can run it are taken")
+            }
+            Self::BehindKeys { keys, at_least } => {
+                let at_least = if *at_least { "at least " } else { "" };
+                let keys = plural(*keys, "1 other key has its", &format!("{keys} other keys have their"));
+                format!("{at_least}{keys} turn first")
             }
             Self::Behind { jobs, at_least } => {
                 let at_least = if *at_least { "at least " } else { "" };
@@ -206,6 +228,14 @@ impl Reason {
                 job {root}, which is {root_status}{because}"
             ),
         }
+    }
+}
+
+fn limit(scope: LimitScope, name: &str, key: Option<&str>) -> String {
+    match scope {
+        LimitScope::Queue => format!("queue {name}"),
+        LimitScope::Type => format!("type {name}"),
+        LimitScope::Key => format!("key {} of type {name}", key.unwrap_or_default()),
     }
 }
 

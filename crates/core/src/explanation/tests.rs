@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{BatchId, BatchStatus, ClaimNumber, Job, JobData, Priority, Timestamp, WorkerId};
+use crate::{
+    BatchId, BatchStatus, ClaimNumber, Job, JobData, LimitRow, LimitScope, LimitSource, Priority, Timestamp, WorkerId,
+};
 
 const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 
@@ -44,6 +46,7 @@ fn a_job(id: i64, status: Status) -> Job {
         deferral_count: 0,
         max_deferrals: 3,
         unique_key: None,
+        limit_key: None,
         cancel_requested_at: None,
         progress: None,
         progress_message: None,
@@ -55,7 +58,15 @@ fn a_job(id: i64, status: Status) -> Job {
 }
 
 fn of(job: Job) -> JobFacts {
-    JobFacts { job, queue_paused_at: None, awaits_settings: false, ahead: 0, unmet: None }
+    JobFacts {
+        job,
+        queue_paused_at: None,
+        awaits_settings: false,
+        ahead: 0,
+        limits: Vec::new(),
+        keys_ahead: 0,
+        unmet: None,
+    }
 }
 
 fn a_worker(name: &str) -> WorkerFacts {
@@ -154,6 +165,42 @@ fn a_job_waits_for_a_slot_and_behind_others() {
     assert_eq!((code, sentence.as_str()), ("behind", "1 job of its type and queue can run now and come first"));
     facts.job.ahead = 1000;
     assert_eq!(told(&facts).1, "at least 1000 jobs of its type and queue can run now and come first");
+}
+
+fn a_limit(scope: LimitScope, key: Option<&str>) -> LimitRow {
+    LimitRow {
+        scope,
+        name: "mail".to_owned(),
+        key: key.map(str::to_owned),
+        concurrency: Some(2),
+        running: 1,
+        waiting: 1,
+        rate: None,
+        burst: None,
+        opens_at: None,
+        weight: None,
+        key_pointer: None,
+        key_concurrency: None,
+        key_rate: None,
+        source: Some(LimitSource::Config),
+    }
+}
+
+#[test]
+fn a_job_says_which_limit_keeps_it_and_until_when() {
+    let mut facts = facts(Status::Pending);
+    facts.job.limits = vec![a_limit(LimitScope::Type, None), a_limit(LimitScope::Key, Some("acme"))];
+    facts.job.keys_ahead = 3;
+    assert_eq!(told(&facts).1, "3 other keys have their turn first");
+    facts.job.limits[1].running = 2;
+    let (code, sentence, also) = told(&facts);
+    assert_eq!((code, also), ("limit_reached", vec!["behind_keys"]));
+    assert_eq!(sentence, "2 of key acme of type mail run, and the limit is 2: it runs when one of them ends");
+    facts.job.limits[0].opens_at = Some(in_seconds(30));
+    let (code, sentence, _) = told(&facts);
+    assert_eq!(code, "limit_closed");
+    let expected = "nothing of type mail starts for another 30s: the limit opens at 2023-11-14T22:13:50.000Z";
+    assert_eq!(sentence, expected);
 }
 
 #[test]

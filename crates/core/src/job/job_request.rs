@@ -51,6 +51,9 @@ pub struct JobRequest {
     /// `unfinished` or `waiting`: which jobs with the unique key count.
     #[serde(default)]
     pub unique_while: Option<UniqueWhile>,
+    /// The key under which its type may be limited, such as a tenant.
+    #[serde(default)]
+    pub key: Option<String>,
     /// The job starts only after this one has completed.
     #[serde(default, alias = "parent")]
     pub parent_job_id: Option<JobId>,
@@ -91,6 +94,7 @@ impl JobRequest {
             unique_key,
             on_duplicate: self.on_duplicate.unwrap_or(defaults.on_duplicate),
             unique_while: self.unique_while.unwrap_or(defaults.unique_while),
+            limit_key: self.key.or(defaults.limit_key),
             parent: self.parent_job_id.or(defaults.parent),
             metadata: self.metadata.or(defaults.metadata),
             max_crashes: defaults.max_crashes,
@@ -120,11 +124,12 @@ mod tests {
     fn a_line_may_set_every_property() {
         let line = r#"{"job_type":"mail","job_data":[1],"queue":"q","priority":"high","delay":"90s","max_retries":0,
             "timeout":"5m","expires_in":"10m","deadline_in":"1h","unique_key":"k","on_duplicate":"push_back",
-            "unique_while":"waiting","parent_job_id":4}"#;
+            "unique_while":"waiting","key":"acme","parent_job_id":4}"#;
         let job = parse(line).unwrap().into_new_job(NewJob::new("mail", JobData::default())).unwrap();
         assert_eq!(job.due, Due::After(Duration::from_secs(90)));
         assert_eq!((job.queue.as_str(), job.priority, job.max_retries), ("q", Priority::HIGH, Some(0)));
         assert_eq!((job.on_duplicate, job.unique_while), (OnDuplicate::PushBack, UniqueWhile::Waiting));
+        assert_eq!(job.limit_key.as_deref(), Some("acme"));
         assert_eq!((job.timeout, job.parent), (Some(Duration::from_secs(300)), Some(JobId(4))));
         let spans = (job.expires_in, job.deadline_in);
         assert_eq!(spans, (Some(Duration::from_secs(600)), Some(Duration::from_secs(3600))));

@@ -38,6 +38,9 @@ pub struct NewJob {
     pub on_duplicate: OnDuplicate,
     /// Which other jobs with the unique key count. Has no effect without a key.
     pub unique_while: UniqueWhile,
+    /// The key under which its type may be limited, such as a tenant. `None` means the key in its payload, if the limit
+    /// of the type says where that is. Has no effect while the type has no limit by key.
+    pub limit_key: Option<String>,
     /// The job is `blocked` until this job has completed.
     pub parent: Option<JobId>,
     /// Data that the application keeps beside the payload.
@@ -201,6 +204,7 @@ impl NewJob {
             unique_key: None,
             on_duplicate: OnDuplicate::Keep,
             unique_while: UniqueWhile::Unfinished,
+            limit_key: None,
             parent: None,
             metadata: None,
         }
@@ -294,6 +298,13 @@ impl NewJob {
         self
     }
 
+    /// Sets the key under which its type may be limited, such as a tenant. It comes before the key in the payload.
+    #[must_use]
+    pub fn limit_key(mut self, limit_key: impl Into<String>) -> Self {
+        self.limit_key = Some(limit_key.into());
+        self
+    }
+
     /// The job is `blocked` until this job has completed.
     #[must_use]
     pub fn parent(mut self, parent: JobId) -> Self {
@@ -328,6 +339,9 @@ impl NewJob {
         InvalidJob::check_queue(&self.queue)?;
         if let Some(key) = &self.unique_key {
             check_name("unique key", key, UNIQUE_KEY_BYTES_MAX)?;
+        }
+        if let Some(key) = &self.limit_key {
+            check_name("key", key, NAME_BYTES_MAX)?;
         }
         limits.check("payload", &self.job_data)?;
         if let Some(metadata) = &self.metadata {

@@ -4,9 +4,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Attempt, BatchCounts, BatchRecord, FailureType, Job, JobData, LogEntry, MinuteStats, MovedDependency, MovedJob,
-    MovedMember, MovedSettings, MovedSignal, MovedTarget, SavedCheckpoint, ScheduleRow, Status, Tick, Timestamp,
-    TypeSettings, WorkerId,
+    Attempt, BatchCounts, BatchRecord, FailureType, Job, JobData, LimitRule, LogEntry, MinuteStats, MovedDependency,
+    MovedJob, MovedLimit, MovedMember, MovedSettings, MovedSignal, MovedTarget, SavedCheckpoint, ScheduleRow, Status,
+    Tick, Timestamp, TypeSettings, WorkerId,
 };
 
 /// A hash over all values of jobs and settings, the same whatever database they are in.
@@ -73,6 +73,7 @@ impl Checksum {
             types,
             queues,
             minutes,
+            limits,
             schedules,
             ticks,
             batches,
@@ -97,6 +98,7 @@ impl Checksum {
             }
         }
         schedules.iter().for_each(|row| self.schedule(row));
+        limits.iter().for_each(|limit| self.limit(limit));
         ticks.iter().for_each(|tick| self.tick(tick));
         batches.iter().for_each(|batch| self.batch(batch));
         for MovedSignal { batch, name, data } in signals {
@@ -187,6 +189,14 @@ impl Checksum {
         self.optional(job_id.map(|id| id.0));
     }
 
+    fn limit(&mut self, limit: &MovedLimit) {
+        let MovedLimit { subject, configured, manual } = limit;
+        self.text(Some(&subject.to_string()));
+        for rule in [configured, manual] {
+            self.text(rule.as_ref().map(LimitRule::to_document).as_deref());
+        }
+    }
+
     /// The hash in hexadecimal digits.
     pub fn finish(self) -> String {
         self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -223,6 +233,7 @@ impl Checksum {
             deferral_count,
             max_deferrals,
             unique_key,
+            limit_key,
             cancel_requested_at,
             progress,
             progress_message,
@@ -250,6 +261,7 @@ impl Checksum {
             last_error_traceback,
             dead_letter_reason,
             unique_key,
+            limit_key,
             progress_message,
         ] {
             self.text(text.as_deref());

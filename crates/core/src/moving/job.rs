@@ -88,6 +88,7 @@ impl MovedJob {
             &mut job.last_error_traceback,
             &mut job.dead_letter_reason,
             &mut job.unique_key,
+            &mut job.limit_key,
             &mut job.progress_message,
         ];
         texts.into_iter().flatten().chain([&mut job.job_type, &mut job.queue]).for_each(replace_zeros);

@@ -85,6 +85,9 @@ pub struct ScheduledJob {
     /// How many times it may be deferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_deferrals: Option<u32>,
+    /// The key under which its type may be limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_key: Option<String>,
     /// No second job is created while a job with this key has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_key: Option<String>,
@@ -116,6 +119,7 @@ impl ScheduledJob {
             deadline_in_ms: job.deadline_in.map(ms),
             max_crashes: (job.max_crashes != plain.max_crashes).then_some(job.max_crashes),
             max_deferrals: (job.max_deferrals != plain.max_deferrals).then_some(job.max_deferrals),
+            limit_key: job.limit_key,
             unique_key: job.unique_key,
             on_duplicate: (job.on_duplicate != plain.on_duplicate).then_some(job.on_duplicate),
             unique_while: (job.unique_while != plain.unique_while).then_some(job.unique_while),
@@ -137,6 +141,7 @@ impl ScheduledJob {
         job.deadline_in = self.deadline_in_ms.map(Duration::from_millis);
         job.max_crashes = self.max_crashes.unwrap_or(job.max_crashes);
         job.max_deferrals = self.max_deferrals.unwrap_or(job.max_deferrals);
+        job.limit_key.clone_from(&self.limit_key);
         job.unique_key.clone_from(&self.unique_key);
         job.on_duplicate = self.on_duplicate.unwrap_or(job.on_duplicate);
         job.unique_while = self.unique_while.unwrap_or(job.unique_while);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use longshore_cause::OutsideCause;
 use thiserror::Error;
 
-use crate::{BatchId, InvalidJob, InvalidWorkflow, JobId, WorkerId};
+use crate::{BatchId, InvalidJob, InvalidLimit, InvalidWorkflow, JobId, WorkerId};
 
 /// Why a store call failed. After any of these errors, the database is unchanged by the call.
 #[derive(Debug, Error)]
@@ -40,6 +40,9 @@ pub enum StoreError {
     /// The job is invalid.
     #[error(transparent)]
     InvalidJob(#[from] InvalidJob),
+    /// The limit is invalid.
+    #[error(transparent)]
+    InvalidLimit(#[from] InvalidLimit),
     /// The workflow is invalid.
     #[error(transparent)]
     InvalidWorkflow(#[from] InvalidWorkflow),
@@ -206,6 +209,7 @@ impl StoreError {
             Self::Moving { is_final: true, .. } => "queue_moved",
             Self::Moving { is_final: false, .. } => "queue_moving",
             Self::InvalidJob(_) => "invalid_job",
+            Self::InvalidLimit(_) => "invalid_limit",
             Self::UnknownParent { .. } => "unknown_parent",
             Self::InvalidWorkflow(_) => "invalid_workflow",
             Self::UnknownDependency { .. } => "unknown_dependency",

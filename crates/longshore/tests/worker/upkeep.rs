@@ -91,6 +91,7 @@ async fn complete_without(bench: &Bench, id: JobId) {
         ran: None,
         ended_ago: Duration::ZERO,
         log: Vec::new(),
+        slow_down: None,
     };
     let recorded = bench.store.record(job.worker_id.unwrap(), [record].into()).await.unwrap();
     assert_eq!(recorded, [Recorded::Recorded]);

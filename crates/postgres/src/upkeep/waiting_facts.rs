@@ -64,7 +64,7 @@ async fn job_facts(session: &Session, job: Job, now: Timestamp) -> Result<JobFac
     };
     let ahead = if JobFacts::is_claimable(&job, now) { count_ahead(session, &job).await? } else { 0 };
     let unmet = unmet(session, &job).await?;
-    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, unmet })
+    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0, unmet })
 }
 
 async fn count_ahead(session: &Session, job: &Job) -> Result<u32, Error> {

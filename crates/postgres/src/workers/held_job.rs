@@ -98,6 +98,7 @@ impl HeldJob {
             ran: begun.map(|begun| now.since(begun.at)),
             ended_ago: std::time::Duration::ZERO,
             log: Vec::new(),
+            slow_down: None,
         };
         LostAttempt { record, begun_ago_ms: begun.map(|begun| now.as_ms() - begun.at.as_ms()) }
     }

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::database::column;
 use crate::database::fault::Fault;
 use crate::jobs::type_settings;
+use crate::limits;
 use crate::moving::fence::{read_state, replace_state};
 use crate::moving::{job_row, workflow_rows};
 use crate::schedules::{schedule_row, ticks};
@@ -59,6 +60,7 @@ fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(
         types,
         queues,
         minutes,
+        limits: moved_limits,
         schedules,
         ticks: moved_ticks,
         batches,
@@ -94,6 +96,7 @@ fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(
         };
         add_minute(connection, &of_minute.queue, of_minute.minute.minute(), what)?;
     }
+    limits::change::replace_all(tx, moved_limits)?;
     schedules.iter().try_for_each(|row| schedule_row::write(connection, row))?;
     moved_ticks.iter().try_for_each(|tick| ticks::insert(connection, tick))?;
     workflow_rows::keep_batches(connection, batches, signals, tx.now)?;

@@ -95,6 +95,7 @@ fn insert_job(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()>
         deferral_count,
         max_deferrals,
         unique_key: _,
+        limit_key,
         cancel_requested_at,
         progress,
         progress_message,
@@ -143,6 +144,7 @@ fn insert_job(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()>
         ms(*deadline_at),
         moved.awaits_settings,
         i64::try_from(moved.dependencies.len()).ok().filter(|waits| *waits > 0),
+        limit_key,
     ])?;
     Ok(())
 }

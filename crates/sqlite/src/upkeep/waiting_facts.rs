@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::database::column;
 use crate::jobs::job_row::job;
 use crate::jobs::unique_key;
+use crate::limits::rows::add_facts;
 use crate::workers::worker_record::{Signs, workers};
 use crate::workflows::dependencies::unmet;
 
@@ -59,5 +60,7 @@ fn job_facts(connection: &Connection, job: Job, now: Timestamp) -> rusqlite::Res
             })?,
     };
     let unmet = unmet(connection, job.id)?;
-    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, unmet })
+    let mut facts = JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0, unmet };
+    add_facts(connection, &mut facts, now)?;
+    Ok(facts)
 }

@@ -144,6 +144,7 @@ impl Database {
             ran: Some(Duration::ZERO),
             ended_ago: Duration::ZERO,
             log: Vec::new(),
+            slow_down: None,
         }
     }
 
@@ -217,6 +218,7 @@ pub(crate) fn request(worker_id: &WorkerId, limit: u32) -> ClaimRequest {
         job_types: types(),
         scope: QueueScope::All,
         limit,
+        limited_max: limit,
     }
 }
 

@@ -9,11 +9,18 @@ pub struct RecordBuilder {
     ran: Option<Duration>,
     ended_ago: Duration,
     log: Vec<LogChunk>,
+    slow_down: Option<Duration>,
 }
 
 /// An attempt that started and ended just now by default.
 pub fn ended(lease: &Lease) -> RecordBuilder {
-    RecordBuilder { lease: lease.clone(), ran: Some(Duration::ZERO), ended_ago: Duration::ZERO, log: Vec::new() }
+    RecordBuilder {
+        lease: lease.clone(),
+        ran: Some(Duration::ZERO),
+        ended_ago: Duration::ZERO,
+        log: Vec::new(),
+        slow_down: None,
+    }
 }
 
 impl RecordBuilder {
@@ -42,6 +49,13 @@ impl RecordBuilder {
     #[must_use]
     pub fn log(mut self, log: Vec<LogChunk>) -> Self {
         self.log = log;
+        self
+    }
+
+    /// Its handler was asked to slow down for this long.
+    #[must_use]
+    pub fn slow_down(mut self, span: Duration) -> Self {
+        self.slow_down = Some(span);
         self
     }
 
@@ -96,6 +110,7 @@ impl RecordBuilder {
             ran: self.ran,
             ended_ago: self.ended_ago,
             log: self.log,
+            slow_down: self.slow_down,
         }
     }
 }

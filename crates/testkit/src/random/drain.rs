@@ -47,6 +47,7 @@ impl<H: Harness> Run<H> {
                 job_types: Arc::clone(&job_types),
                 scope: QueueScope::All,
                 limit: 50,
+                limited_max: 50,
             };
             let claimed = self.trail.both_calmly(&self.main, |store| store.claim(request.clone())).await;
             let claimed = claimed.expect("the worker of the end lives");

@@ -79,6 +79,7 @@ impl<H: Harness> Run<H> {
             job_types: draw::job_types(&mut self.random),
             scope: draw::scope(&mut self.random),
             limit: self.random.u32(..6),
+            limited_max: self.random.u32(..6),
         }
     }
 

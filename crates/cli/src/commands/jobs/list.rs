@@ -178,6 +178,7 @@ pub(in crate::commands) mod tests {
             deferral_count: 0,
             max_deferrals: 1000,
             unique_key: None,
+            limit_key: None,
             cancel_requested_at: None,
             progress: None,
             progress_message: None,

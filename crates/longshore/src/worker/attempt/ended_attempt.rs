@@ -82,6 +82,7 @@ mod tests {
             ran: None,
             ended_ago: Duration::ZERO,
             log: Vec::new(),
+            slow_down: None,
         };
         EndedAttempt::new(record, Duration::from_secs(ended_at))
     }

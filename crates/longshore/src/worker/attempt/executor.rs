@@ -81,6 +81,7 @@ impl<'a> Execution<'a> {
             ran: Some(ended_at.saturating_sub(self.began_at)),
             ended_ago: Duration::ZERO,
             log: self.attempt.close(),
+            slow_down: None,
         };
         Executed { conclusion: Conclusion::Outcome(EndedAttempt::new(record, ended_at)), hooks }
     }

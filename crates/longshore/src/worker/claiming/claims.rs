@@ -105,6 +105,7 @@ impl Requests {
             job_types,
             scope: demand.scope,
             limit: demand.limit,
+            limited_max: demand.limit,
         })
     }
 }

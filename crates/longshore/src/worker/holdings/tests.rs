@@ -170,6 +170,7 @@ impl Parts {
             job_types: Arc::from(["step".to_owned()]),
             scope,
             limit,
+            limited_max: limit,
         };
         self.shared.lock().lanes.fill(&request, leases, Instant::now());
     }

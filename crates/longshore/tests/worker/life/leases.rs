@@ -253,6 +253,7 @@ async fn claim_and_die(store: &MemoryStore) -> WorkerId {
         job_types: Arc::new(["step".to_owned()]),
         scope: QueueScope::All,
         limit: 1,
+        limited_max: 1,
     };
     store.claim(request).await.unwrap();
     store.kill(&worker_id);

@@ -30,6 +30,7 @@ async fn suspects(bench: &Bench, numbers: &[u32]) -> Vec<JobId> {
         job_types: Arc::new(["step".to_owned()]),
         scope: QueueScope::All,
         limit: 100,
+        limited_max: 100,
     };
     let leases = bench.store.claim(request).await.unwrap().leases;
     for (slot, lease) in (0..).zip(leases) {

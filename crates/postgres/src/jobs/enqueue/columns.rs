@@ -50,6 +50,7 @@ impl<'j> Columns<'j> {
             unique_key,
             on_duplicate: _,
             unique_while: _,
+            limit_key: _,
             parent,
             metadata,
         } = job;

@@ -30,6 +30,7 @@ pub(super) async fn replace(
         unique_key: _,
         on_duplicate: _,
         unique_while: _,
+        limit_key: _,
         parent: _,
         metadata,
     } = job;

@@ -65,6 +65,7 @@ fn values(job: ValidJob) -> Vec<Value> {
         unique_key,
         on_duplicate,
         unique_while,
+        limit_key: _,
         parent,
         metadata,
     } = job.into_inner();

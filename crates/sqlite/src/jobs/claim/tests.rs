@@ -68,7 +68,8 @@ impl Counted {
         let mut found = (0, 0);
         for _ in 0..2 {
             let before = self.steps.load(Ordering::Relaxed);
-            let chosen = choose(&self.connection, &Scope::of(request), request.limit, Timestamp::from_ms(0)).unwrap();
+            let chosen =
+                choose(&self.connection, &Scope::of(request), request.limit, Timestamp::from_ms(0), None).unwrap();
             found = (self.steps.load(Ordering::Relaxed) - before, chosen.leases().len());
         }
         found
@@ -77,7 +78,14 @@ impl Counted {
 
 fn request(scope: QueueScope) -> ClaimRequest {
     let job_types = (1..=11).map(|number| format!("own {number}")).collect();
-    ClaimRequest { request_id: RequestId(1), worker_id: WorkerId::random(), job_types, scope, limit: 16 }
+    ClaimRequest {
+        request_id: RequestId(1),
+        worker_id: WorkerId::random(),
+        job_types,
+        scope,
+        limit: 16,
+        limited_max: 16,
+    }
 }
 
 fn named(count: u32) -> QueueScope {

@@ -83,6 +83,7 @@ impl Row {
             deferral_count: 0,
             max_deferrals: new.max_deferrals,
             unique_key: new.unique_key,
+            limit_key: new.limit_key,
             cancel_requested_at: None,
             progress: None,
             progress_message: None,
@@ -130,12 +131,14 @@ impl Row {
             unique_key: _,
             on_duplicate: _,
             unique_while: _,
+            limit_key,
             parent: _,
             metadata,
         } = new;
         let job = &mut self.job;
         (job.job_type, job.job_data, job.metadata) = (job_type, job_data, metadata);
         (job.priority, job.timeout) = (priority, timeout);
+        job.limit_key = limit_key;
         self.own_retries = max_retries;
         self.checkpoints.clear();
         (job.max_crashes, job.max_deferrals) = (max_crashes, max_deferrals);

@@ -26,6 +26,7 @@ pub async fn an_enqueued_job_waits_with_everything_that_it_was_given<H: Harness>
         unique_key: Some("once".to_owned()),
         on_duplicate: OnDuplicate::PushBack,
         unique_while: UniqueWhile::Waiting,
+        limit_key: None,
         parent: None,
         metadata: Some(data("[1,2]")),
     };
@@ -71,6 +72,7 @@ pub async fn every_job_of_a_batch_keeps_what_it_was_given<H: Harness>() {
             unique_key: (number == 20).then(|| "once".to_owned()),
             on_duplicate: OnDuplicate::PushBack,
             unique_while: UniqueWhile::Waiting,
+            limit_key: None,
             parent: None,
             metadata: (number % 3 == 0).then(|| data(&format!("[{number}]"))),
         })

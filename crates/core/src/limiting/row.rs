@@ -1,0 +1,100 @@
+use serde::Serialize;
+
+use crate::{KeyPointer, Rate, Timestamp};
+
+/// A limit and what it holds now. Serialised with the field names of `--json` and HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LimitRow {
+    /// What is limited.
+    pub scope: LimitScope,
+    /// The name of the queue or the type.
+    pub name: String,
+    /// The key; only of a key.
+    pub key: Option<String>,
+    /// How many run at once.
+    pub concurrency: Option<u32>,
+    /// How many run: leases that workers hold, started or not.
+    pub running: u64,
+    /// How many could be claimed now if there were room. Counted up to [`LimitRow::WAITING_MAX`].
+    pub waiting: u64,
+    /// How often they start.
+    pub rate: Option<Rate>,
+    /// How many may start at once.
+    pub burst: Option<u32>,
+    /// When the next one may start, because the rate is spent or a handler was asked to slow down. None if one may start
+    /// now.
+    pub opens_at: Option<Timestamp>,
+    /// The turns of the key, where others have one; only of a key.
+    pub weight: Option<u32>,
+    /// Where the payload has the key; only of a type.
+    pub key_pointer: Option<KeyPointer>,
+    /// How many of one key run at once; only of a type.
+    pub key_concurrency: Option<u32>,
+    /// How often those of one key start; only of a type.
+    pub key_rate: Option<Rate>,
+    /// Where the rule comes from. None if there is no rule: a handler was asked to slow down.
+    pub source: Option<LimitSource>,
+}
+
+impl LimitRow {
+    /// As far as waiting jobs are counted.
+    pub const WAITING_MAX: u32 = 10_000;
+
+    /// Whether all of its places are taken.
+    pub fn is_full(&self) -> bool {
+        self.concurrency.is_some_and(|concurrency| self.running >= u64::from(concurrency))
+    }
+
+    /// Whether nothing may start now.
+    pub fn is_saturated(&self) -> bool {
+        self.is_full() || self.opens_at.is_some()
+    }
+
+    /// Its place in the order of a page.
+    pub fn position(&self) -> LimitPosition {
+        LimitPosition { scope: self.scope, name: self.name.clone(), key: self.key.clone() }
+    }
+}
+
+/// What a limit is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitScope {
+    /// The jobs of a queue.
+    Queue,
+    /// The jobs of a type.
+    Type,
+    /// The jobs of a type with one key.
+    Key,
+}
+
+/// Where a rule comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitSource {
+    /// The configuration or the code of a program.
+    Config,
+    /// Somebody set it by hand.
+    Manual,
+}
+
+/// A place in the order of limits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LimitPosition {
+    /// The scope.
+    pub scope: LimitScope,
+    /// The name.
+    pub name: String,
+    /// The key.
+    pub key: Option<String>,
+}
+
+/// A page of limits.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct LimitPage {
+    /// The limits.
+    pub limits: Vec<LimitRow>,
+    /// Where the next page begins, if there is one.
+    #[serde(skip)]
+    pub next: Option<LimitPosition>,
+}
