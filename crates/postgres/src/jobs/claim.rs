@@ -5,8 +5,8 @@ pub(crate) mod hints;
 mod lanes;
 mod overdue;
 mod refused;
-mod request;
-mod round;
+pub(crate) mod request;
+pub(crate) mod round;
 
 use std::mem;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
 use crate::jobs::outcomes::started::Notes;
+use crate::limiting::claiming::{Closed, LimitedRound, limited_round};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::repeated::repeated;
@@ -32,9 +33,11 @@ use request::ClaimValues;
 use round::Round;
 
 /// How many due jobs one round of a claim promotes. The next one goes on.
-const PROMOTED_MAX: i64 = 1000;
+pub(crate) const PROMOTED_MAX: i64 = 1000;
 /// How often a claim looks again because others took what it saw, or because what it saw was overdue.
 const ROUNDS_MAX: u32 = 8;
+/// How often a claim reads the rules of limits again because they change all the time.
+const READS_MAX: u32 = 20;
 
 /// What the claims of this store share.
 #[derive(Debug, Default)]
@@ -145,8 +148,43 @@ fn sort(leases: &mut [Lease]) {
     leases.sort_by_key(|lease| (std::cmp::Reverse(lease.priority), lease.id));
 }
 
-/// Promotes and claims in one round trip. They are two statements, because the claim must see what was promoted.
+/// Claims once. As long as nothing of it has a limit, that is one statement.
 async fn one_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimValues) -> Result<Round, Fault> {
+    for _ in 0..READS_MAX {
+        let rules = match parts.limiting.rules.known() {
+            Some(rules) => rules,
+            None => parts.limiting.rules.read(&*parts.pool.session().await?).await?,
+        };
+        let involved = rules.involved(&request.job_types, &request.scope);
+        let limited = match involved.is_empty() {
+            true => LimitedRound::Closed(Closed::default()),
+            false => limited_round(parts, request, values, &rules, &involved).await?,
+        };
+        match limited {
+            LimitedRound::Changed => {}
+            LimitedRound::Taken(round) => {
+                let under_rule =
+                    || round.leases.iter().filter(|lease| !rules.leaves_free(&lease.job_type, &lease.queue));
+                values.take_limited(under_rule().count());
+                parts.limiting.places.take(&request.worker_id, under_rule());
+                return Ok(*round);
+            }
+            LimitedRound::Closed(closed) => {
+                values.leave_out(rules.version, &closed);
+                let mut round = free_round(parts, request, values).await?;
+                if round.limit_version == Some(rules.version) {
+                    round.next_due = round.next_due.into_iter().chain(closed.next_look).min();
+                    return Ok(round);
+                }
+            }
+        }
+        parts.limiting.rules.read(&*parts.pool.session().await?).await?;
+    }
+    Err(parts.pool.busy().into())
+}
+
+/// Promotes and claims in one round trip. They are two statements, because the claim must see what was promoted.
+async fn free_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimValues) -> Result<Round, Fault> {
     let begun = Instant::now();
     values.know(parts.claims.lanes.known(&values.job_types, &request.scope, begun));
     let (promote, claim) = ([(&PROMOTED_MAX as _, Type::INT8)], values.claim());
@@ -165,7 +203,7 @@ async fn one_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimValu
 }
 
 /// Another worker of this process may be idle and know a type that this one does not know.
-fn tell_promoted(parts: &Parts, rows: &[Row], request: &ClaimRequest) -> Result<(), Error> {
+pub(crate) fn tell_promoted(parts: &Parts, rows: &[Row], request: &ClaimRequest) -> Result<(), Error> {
     let mut changes = Changes::default();
     for row in rows {
         let columns = &mut Columns::of(row);

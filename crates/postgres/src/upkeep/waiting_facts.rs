@@ -6,6 +6,7 @@ use tokio_postgres::Error;
 
 use crate::jobs::job_row::select_jobs;
 use crate::jobs::unique_key::holders;
+use crate::limiting::{count_keys_ahead, limits_of};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
@@ -62,7 +63,10 @@ async fn job_facts(session: &Session, job: Job, now: Timestamp) -> Result<JobFac
         None => (None, false),
     };
     let ahead = if JobFacts::is_claimable(&job, now) { count_ahead(session, &job).await? } else { 0 };
-    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0 })
+    let waits = !job.status.is_ended() && job.status != Status::Running;
+    let limits = if waits { limits_of(session, &job, now).await? } else { Vec::new() };
+    let keys_ahead = if JobFacts::is_claimable(&job, now) { count_keys_ahead(session, &job).await? } else { 0 };
+    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits, keys_ahead })
 }
 
 async fn count_ahead(session: &Session, job: &Job) -> Result<u32, Error> {
