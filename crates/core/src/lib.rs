@@ -54,7 +54,7 @@ pub use longshore_cause::{OutsideCause, is_want_of_files};
 pub use moving::checksum::Checksum;
 pub use moving::job::MovedJob;
 pub use moving::state::{Fence, MovePhase, MoveState};
-pub use moving::{MoveChange, MovedJobsRequest, MovedPart, MovedSettings, Moving};
+pub use moving::{MoveChange, MovedJobsRequest, MovedLimit, MovedPart, MovedSettings, Moving};
 pub use schedule::addition::TickAddition;
 pub use schedule::definition::{Missed, Overlap, ScheduleDefinition, ScheduleSource, ScheduledJob, Timing};
 pub use schedule::plan::{DueSchedule, PlanTicks, PlannedTick, TickPlan};

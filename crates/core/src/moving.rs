@@ -5,7 +5,8 @@ pub(crate) mod state;
 use std::collections::BTreeMap;
 
 use crate::{
-    Console, JobId, MinuteStats, MoveState, MovedJob, ScheduleRow, Store, StoreFuture, Tick, Timestamp, TypeSettings,
+    Console, JobId, LimitRule, LimitSubject, MinuteStats, MoveState, MovedJob, ScheduleRow, Store, StoreFuture, Tick,
+    Timestamp, TypeSettings,
 };
 
 /// A database that jobs can be moved out of, or into, while other processes use it.
@@ -76,6 +77,17 @@ pub enum MovedPart {
     Jobs(Vec<MovedJob>),
 }
 
+/// The rules of a queue or a type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedLimit {
+    /// What they are about.
+    pub subject: LimitSubject,
+    /// The rule of the configuration.
+    pub configured: Option<LimitRule>,
+    /// The rule that was set by hand.
+    pub manual: Option<LimitRule>,
+}
+
 /// All that moves beside the jobs.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct MovedSettings {
@@ -89,6 +101,8 @@ pub struct MovedSettings {
     pub queues: BTreeMap<String, Option<Timestamp>>,
     /// What ended in each minute, by minute and queue.
     pub minutes: Vec<MinuteStats>,
+    /// The limits, by subject. Rates and turns begin anew.
+    pub limits: Vec<MovedLimit>,
     /// The schedules, by name.
     pub schedules: Vec<ScheduleRow>,
     /// The newest [`TickRetention::MOVED`](crate::TickRetention::MOVED) ticks of each schedule, also of those that were

@@ -9,6 +9,7 @@ mod adoption;
 mod console;
 mod database;
 mod jobs;
+mod limits;
 pub mod migrations;
 mod moving;
 mod options;

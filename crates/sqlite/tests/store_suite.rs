@@ -10,7 +10,7 @@ use longshore_core::{Clock, JobId, Limits, Status, WorkerId};
 use longshore_sqlite::rusqlite::{Connection, ToSql};
 use longshore_sqlite::{Durability, SqliteOptions, SqliteStore};
 use longshore_testkit::suite::{Harness, PlainInsert};
-use longshore_testkit::{FakeClock, RandomRun, moving_suite, store_suite};
+use longshore_testkit::{FakeClock, RandomRun, limit_suite, moving_suite, store_suite};
 use tempfile::TempDir;
 
 /// The ledger of an application whose migrations add to our tables.
@@ -130,6 +130,7 @@ impl Harness for Sqlite {
 }
 
 store_suite!(crate::Sqlite);
+limit_suite!(crate::Sqlite);
 moving_suite!(crate::Sqlite);
 
 #[tokio::test]

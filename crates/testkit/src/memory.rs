@@ -2,6 +2,7 @@ mod console;
 mod harness;
 mod health;
 mod jobs;
+mod limits;
 mod moving;
 mod page;
 mod schedules;

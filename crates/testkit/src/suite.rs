@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "the name of a behaviour is its sentence; a doc line would only repeat it")]
 
 mod claiming;
+mod limiting;
 mod list;
 mod living;
 mod operating;
@@ -16,6 +17,7 @@ mod world;
 use longshore_core::{Backend, JobId, Limits, Status, WorkerId};
 
 pub use claiming::{claim, fence, offer, repeat, suspect, wakeup};
+pub use limiting::{limit_concurrency, limit_keys, limit_random, limit_rates, limit_rules, limit_slow_down};
 pub use living::{cadence, lapse, lease, reclaim, session};
 pub use operating::{
     edit, explain, health, id_range, maintain, move_by_hand, moved_schedules, moving, page, queue, stats,

@@ -186,6 +186,16 @@ impl LimitRule {
         Ok(())
     }
 
+    /// The rule as a database keeps it.
+    pub fn to_document(&self) -> String {
+        serde_json::to_string(self).expect("a rule has only texts and numbers")
+    }
+
+    /// A stored rule. One that cannot be read limits nothing.
+    pub fn from_document(document: &str) -> Self {
+        serde_json::from_str(document).unwrap_or_default()
+    }
+
     /// Whether it limits nothing, so that it is the same as no rule.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

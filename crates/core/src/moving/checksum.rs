@@ -4,8 +4,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Attempt, FailureType, Job, JobData, LogEntry, MinuteStats, MovedJob, MovedSettings, SavedCheckpoint, ScheduleRow,
-    Tick, Timestamp, TypeSettings, WorkerId,
+    Attempt, FailureType, Job, JobData, LimitRule, LogEntry, MinuteStats, MovedJob, MovedLimit, MovedSettings,
+    SavedCheckpoint, ScheduleRow, Tick, Timestamp, TypeSettings, WorkerId,
 };
 
 /// A hash over all values of jobs and settings, the same whatever database they are in.
@@ -61,7 +61,8 @@ impl Checksum {
     /// Adds all that is not a job.
     pub fn add_settings(&mut self, settings: &MovedSettings) {
         // The numbers only grow, and a queue without jobs may have been known before, so these may differ.
-        let MovedSettings { last_id: _, history_last_id: _, types, queues, minutes, schedules, ticks } = settings;
+        let MovedSettings { last_id: _, history_last_id: _, types, queues, minutes, limits, schedules, ticks } =
+            settings;
         for TypeSettings { job_type, queue, priority, max_retries, timeout } in types {
             self.text(Some(job_type));
             self.text(queue.as_deref());
@@ -81,6 +82,7 @@ impl Checksum {
             }
         }
         schedules.iter().for_each(|row| self.schedule(row));
+        limits.iter().for_each(|limit| self.limit(limit));
         ticks.iter().for_each(|tick| self.tick(tick));
     }
 
@@ -123,6 +125,14 @@ impl Checksum {
         }
         self.bytes(&ticks.to_be_bytes());
         self.optional(job_id.map(|id| id.0));
+    }
+
+    fn limit(&mut self, limit: &MovedLimit) {
+        let MovedLimit { subject, configured, manual } = limit;
+        self.text(Some(&subject.to_string()));
+        for rule in [configured, manual] {
+            self.text(rule.as_ref().map(LimitRule::to_document).as_deref());
+        }
     }
 
     /// The hash in hexadecimal digits.

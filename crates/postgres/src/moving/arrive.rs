@@ -328,7 +328,8 @@ fn milliseconds(span: Duration) -> u64 {
 
 async fn keep_settings(transaction: &Transaction, settings: &MovedSettings) -> Result<(), Fault> {
     // Every field is listed, so that a new one cannot be forgotten.
-    let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks: moved_ticks } = settings;
+    let MovedSettings { last_id, history_last_id, types, queues, minutes, limits: _, schedules, ticks: moved_ticks } =
+        settings;
     raise_numbers(transaction, *last_id, 0).await?;
     transaction.execute(sql!("moving/raise_history"), &[(history_last_id, Type::INT8)]).await?;
     transaction.execute(sql!("moving/forget_settings"), &[]).await?;

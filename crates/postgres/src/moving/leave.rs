@@ -126,6 +126,7 @@ pub(super) async fn settings(parts: Arc<Parts>) -> Result<MovedSettings, Fault> 
         queues: queues(&transaction, &[]).await?.into_iter().map(|stats| (stats.queue, stats.paused_at)).collect(),
         minutes,
         schedules: all_schedules(&transaction).await?,
+        limits: Vec::new(),
         ticks: newest_ticks(&transaction).await?,
     };
     transaction.commit().await?;

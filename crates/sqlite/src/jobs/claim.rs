@@ -19,6 +19,10 @@ use crate::jobs::family::Family;
 use crate::jobs::outcomes::checkpoint::add_checkpoints;
 use crate::jobs::overdue::end_waiting;
 use crate::jobs::stuck::unless_refused;
+use crate::limits::claim_bounds::ClaimBounds;
+use crate::limits::limit_cache::LimitCache;
+use crate::limits::limited;
+use crate::limits::limited::{Limited, has_open};
 use crate::workers::given::GivenClaims;
 use crate::workers::held::HeldLease;
 use crate::writing::session::{Session, WriteTx, data_version, is_of_a_row};
@@ -82,17 +86,24 @@ impl Work for Claim {
         self.check_worker(&session.connection)?;
         // Before the read: a commit of another process in between must make the offer outdated.
         let begun = self.begin_offer(&session.offers, &session.connection)?;
+        // The rules of a limit that has changed are read by a write.
+        if !session.is_schema_checked()? {
+            return Ok(None);
+        }
         // A repeated request first: its answer is what it was given before, whatever is ready now.
         if let Some(claimed) = self.given_before(&session.connection, self.clock.now())? {
             return Ok(Some(claimed));
         }
         let now = self.clock.now();
         // A due job is not in the claim index until a write promotes it.
-        let due = NextDue::read(&session.connection, &self.request)?;
+        let mut due = NextDue::read(&session.connection, &self.request)?;
+        let mut bounds = self.bounds(&session.connection, &session.limits, now)?;
+        let opening = bounds.as_ref().map(|bounds| bounds.next_opening(&session.connection)).transpose()?.flatten();
+        due.meet(opening);
         if due.of_any.is_some_and(|instant| instant <= now) {
             return Ok(None);
         }
-        if self.has_ready(session)? {
+        if self.has_ready(session, bounds.as_mut(), opening)? {
             return Ok(None);
         }
         self.leave_offer(&session.offers, begun, &[], due.of_any);
@@ -108,7 +119,7 @@ impl Work for Claim {
         // Due jobs must be in the index before anything is chosen, so that the order is right.
         promote(tx)?;
         let request = self.less(&begun.unread);
-        let mut chosen = choose(tx.connection, &Scope::of(&request), request.limit, tx.now)?;
+        let (mut chosen, opening) = self.choose(tx, &request)?;
         end_overdue(tx, &chosen)?;
         chosen.charge_lapsed(&self.request.worker_id);
         let is_full = chosen.leases().len() >= request.limit as usize || chosen.is_cut_short();
@@ -119,7 +130,8 @@ impl Work for Claim {
             chosen.add_checkpoints(tx.connection)?;
         }
         // After the promotion and the end of overdue jobs, which may have left some for the next claim.
-        let due = NextDue::read(tx.connection, &self.request)?;
+        let mut due = NextDue::read(tx.connection, &self.request)?;
+        due.meet(opening);
         let next_due = if chosen.is_cut_short() { Some(Duration::ZERO) } else { due.from(tx.now) };
         // A full claim has left ready jobs behind. A new job must not overtake them through an offer.
         if !is_full {
@@ -144,17 +156,61 @@ impl Claim {
 
     /// Reads only if a job has changed since the last read that found nothing. Otherwise each read may visit thousands
     /// of paused queues with jobs of the worker's types.
-    fn has_ready(&self, session: &Session) -> rusqlite::Result<bool> {
+    fn has_ready(
+        &self,
+        session: &Session,
+        bounds: Option<&mut ClaimBounds>,
+        opening: Option<Timestamp>,
+    ) -> rusqlite::Result<bool> {
         let ClaimRequest { job_types, scope, .. } = &self.request;
         // Before the read, so that the next call notices a commit that happens during it.
-        let nothing =
-            NothingReady { job_types: Arc::clone(job_types), scope: scope.clone(), mark: session.moves_mark()? };
+        let nothing = NothingReady {
+            job_types: Arc::clone(job_types),
+            scope: scope.clone(),
+            takes_limited: self.request.limited_max > 0,
+            opening,
+            mark: session.moves_mark()?,
+        };
         if session.nothing_ready.borrow().as_ref() == Some(&nothing) {
             return Ok(false);
         }
-        let has_ready = Scope::of(&self.request).has_ready(&session.connection)?;
+        let (scope, connection) = (Scope::of(&self.request), &session.connection);
+        let has_ready = match bounds {
+            None => scope.has_ready(connection, None)?,
+            Some(bounds) => scope.has_ready(connection, Some(&mut *bounds))? || has_open(connection, &scope, bounds)?,
+        };
         session.nothing_ready.replace((!has_ready).then_some(nothing));
         Ok(has_ready)
+    }
+
+    /// What the limits leave free, if there are any.
+    fn bounds(
+        &self,
+        connection: &Connection,
+        limits: &LimitCache,
+        now: Timestamp,
+    ) -> rusqlite::Result<Option<ClaimBounds>> {
+        if limits.is_empty() {
+            return Ok(None);
+        }
+        ClaimBounds::read(connection, limits.set(), &self.request, now).map(Some)
+    }
+
+    /// Chooses jobs, and writes what that changes at the limits. Also answers when a closed limit opens.
+    fn choose(
+        &self,
+        tx: &mut WriteTx<'_, '_>,
+        request: &ClaimRequest,
+    ) -> Result<(Candidates, Option<Timestamp>), Fault> {
+        let scope = Scope::of(request);
+        if tx.limits.is_empty() {
+            return Ok((choose(tx.connection, &scope, request.limit, tx.now, None)?, None));
+        }
+        let set = tx.limits.set();
+        let bounds = limited::prepare(tx, &set, request)?;
+        let mut limits = Limited::new(tx.connection, &scope, bounds)?;
+        let chosen = choose(tx.connection, &scope, request.limit, tx.now, Some(&mut limits))?;
+        Ok((chosen, limits.save(tx.connection)?))
     }
 
     /// The answer to a request that was committed before: the leases that the worker still has. If the commit failed,

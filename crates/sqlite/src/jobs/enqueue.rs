@@ -208,6 +208,7 @@ impl<'s, 'c> Inserting<'s, 'c> {
             job.metadata.as_ref().map(JobData::as_str),
             time.expires_at.map(Timestamp::as_ms),
             time.deadline_at.map(Timestamp::as_ms),
+            job.limit_key,
         ])?;
         Ok(JobId(id))
     }

@@ -43,7 +43,6 @@ pub(crate) fn job_from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Job> {
         deferral_count: columns.read(column::count)?,
         max_deferrals: columns.read(column::count)?,
         unique_key: columns.read(column::optional_text)?,
-        limit_key: None,
         cancel_requested_at: columns.read(column::optional_timestamp)?,
         progress: columns.read(column::optional_real)?,
         progress_message: columns.read(column::optional_text)?,
@@ -51,6 +50,7 @@ pub(crate) fn job_from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Job> {
         metadata: columns.read(column::optional_data)?,
         expires_at: columns.read(column::optional_timestamp)?,
         deadline_at: columns.read(column::optional_timestamp)?,
+        limit_key: columns.read(column::optional_text)?,
         dead_letter_code: None,
     };
     job.dead_letter_code = job.dead_letter_reason.as_deref().and_then(DeadLetterCode::of_reason);

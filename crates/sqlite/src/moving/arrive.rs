@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::database::column;
 use crate::database::fault::Fault;
 use crate::jobs::type_settings;
+use crate::limits;
 use crate::moving::fence::{read_state, replace_state};
 use crate::moving::job_row;
 use crate::schedules::{schedule_row, ticks};
@@ -53,7 +54,16 @@ fn keep_jobs(tx: &mut WriteTx<'_, '_>, jobs: &[MovedJob]) -> Result<(), Fault> {
 
 fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(), Fault> {
     // Every field is listed, so that a new one cannot be forgotten.
-    let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks: moved_ticks } = settings;
+    let MovedSettings {
+        last_id,
+        history_last_id,
+        types,
+        queues,
+        minutes,
+        limits: moved_limits,
+        schedules,
+        ticks: moved_ticks,
+    } = settings;
     let connection = tx.connection;
     connection.prepare_cached(include_str!("../sql/moving/raise_last_given_id.sql"))?.execute([last_id])?;
     connection.prepare_cached(include_str!("../sql/moving/insert_last_given_id.sql"))?.execute([last_id])?;
@@ -84,6 +94,7 @@ fn keep_settings(tx: &mut WriteTx<'_, '_>, settings: &MovedSettings) -> Result<(
         };
         add_minute(connection, &of_minute.queue, of_minute.minute.minute(), what)?;
     }
+    limits::change::replace_all(tx, moved_limits)?;
     schedules.iter().try_for_each(|row| schedule_row::write(connection, row))?;
     moved_ticks.iter().try_for_each(|tick| ticks::insert(connection, tick))?;
     Ok(())

@@ -91,7 +91,7 @@ fn insert_job(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()>
         deferral_count,
         max_deferrals,
         unique_key: _,
-        limit_key: _,
+        limit_key,
         cancel_requested_at,
         progress,
         progress_message,
@@ -139,6 +139,7 @@ fn insert_job(connection: &Connection, moved: &MovedJob) -> rusqlite::Result<()>
         ms(*expires_at),
         ms(*deadline_at),
         moved.awaits_settings,
+        limit_key,
     ])?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use crate::database::column;
 use crate::jobs::outcomes::checkpoint::saved;
+use crate::limits::change::all_limits;
 use crate::moving::job_row;
 use crate::schedules::schedule_row::all_schedules;
 use crate::schedules::ticks::newest_ticks;
@@ -45,6 +46,7 @@ pub(super) fn settings(connection: &Connection) -> rusqlite::Result<MovedSetting
         types: types(connection)?,
         queues: known.collect::<BTreeMap<_, _>>(),
         minutes,
+        limits: all_limits(connection)?,
         schedules: all_schedules(connection)?,
         ticks: newest_ticks(connection)?,
     })

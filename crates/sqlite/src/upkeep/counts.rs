@@ -58,6 +58,11 @@ impl Counts {
         depths[place_of(to)] += 1;
     }
 
+    /// By how many the jobs of a queue with this status have become more or fewer.
+    pub(crate) fn change_of(&self, queue: &str, status: Status) -> i64 {
+        self.places.get(queue).map_or(0, |place| self.queues[*place].depths[place_of(status)])
+    }
+
     /// An attempt or a job has ended.
     pub(crate) fn ended(&mut self, queue: &str, at: Timestamp, what: Minute) {
         self.queue(queue).add_minute(at.minute(), what);

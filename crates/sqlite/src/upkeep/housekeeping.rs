@@ -8,6 +8,7 @@ use crate::database::fault::Fault;
 use crate::jobs::actions::keepers::Keepers;
 use crate::jobs::family::{Family, bury_children};
 use crate::jobs::stuck::{Settle, blocked_page, stuck_rows};
+use crate::limits;
 use crate::store::Parts;
 use crate::upkeep::audit::{Drift, find_drift};
 use crate::upkeep::duties::Term;
@@ -47,6 +48,7 @@ pub(crate) async fn maintain(parts: &Parts, maintenance: Maintenance) -> Result<
     maintained.settled = settled.jobs;
     maintained.has_more |= settled.has_more;
     maintained.has_more |= parts.tick_pruning.step(parts, rows_max).await?;
+    maintained.has_more |= limits::upkeep::maintain(parts, rows_max).await?;
     if let Some(term) = terms.remove(COUNTS) {
         maintained.reconciled = reconcile(parts, term).await?;
     }

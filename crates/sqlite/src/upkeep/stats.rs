@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::database::column;
 use crate::database::column::RawName;
+use crate::limits::backlog::add_lanes;
 
 /// How many pairs of queue and type one read visits, and how many jobs it counts in total. It is one read transaction,
 /// and the log grows until it ends.
@@ -100,6 +101,7 @@ pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<TypeBackl
         backlog.push(TypeBacklog { queue, job_type, jobs, oldest_ready_at, has_valid_names });
         last = pair;
     }
+    add_lanes(connection, &mut backlog)?;
     backlog.sort_by(|a, b| (&a.queue, &a.job_type).cmp(&(&b.queue, &b.job_type)));
     Ok(backlog)
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::database::column;
 use crate::jobs::job_row::job;
 use crate::jobs::unique_key;
+use crate::limits::rows::add_facts;
 use crate::workers::worker_record::{Signs, workers};
 
 /// What an explanation must know of a job. Reads single rows and bounded ranges of the claim index.
@@ -57,5 +58,7 @@ fn job_facts(connection: &Connection, job: Job, now: Timestamp) -> rusqlite::Res
                 column::count(row, 0)
             })?,
     };
-    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0 })
+    let mut facts = JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0 };
+    add_facts(connection, &mut facts, now)?;
+    Ok(facts)
 }

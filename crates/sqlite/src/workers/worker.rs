@@ -147,6 +147,7 @@ impl Work for Retire {
                 started_at: job.begun(&self.started).map(|begun| begun.at),
                 finished_at: tx.now,
                 outcome: &Outcome::Returned,
+                slow_down: None,
             };
             // One that cannot be given back keeps the row of the worker, and with it the next look for dead workers.
             if let Err(error) = tx.apart(|tx| ending.write_or_give_up(tx, &ended, &job.lease))? {

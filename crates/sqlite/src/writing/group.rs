@@ -100,7 +100,7 @@ impl Group<'_> {
         let (mut counts, mut wakes, mut deliveries) = (Counts::default(), false, Vec::new());
         let mut written = 0;
         while written < tasks.len() {
-            match self.write_next(tasks, written) {
+            match self.write_next(tasks, written, &counts) {
                 Ok((requests, done)) => {
                     written += requests;
                     counts.merge(done.counts);
@@ -172,7 +172,12 @@ impl Group<'_> {
 
     /// Writes the next requests, as many as one statement takes, and returns their number. Once a waiting job was
     /// created, no later job may be given to a worker before it.
-    fn write_next(&mut self, tasks: &mut [Box<dyn Task>], written: usize) -> rusqlite::Result<(usize, Done)> {
+    fn write_next(
+        &mut self,
+        tasks: &mut [Box<dyn Task>],
+        written: usize,
+        earlier: &Counts,
+    ) -> rusqlite::Result<(usize, Done)> {
         let is_alone = tasks.len() == 1;
         let rest = &mut tasks[written..];
         let offers = &self.session.offers;
@@ -184,7 +189,7 @@ impl Group<'_> {
         {
             return Ok((BLOCK_JOBS, done));
         }
-        let done = self.write(rest[0].as_mut(), is_alone)?.unwrap_or_default();
+        let done = self.write(rest[0].as_mut(), is_alone, earlier)?.unwrap_or_default();
         if done.wakes || rest[0].effect() == Effect::Unknown {
             offers.borrow_mut().end();
         }
@@ -214,7 +219,7 @@ impl Group<'_> {
     }
 
     /// Writes one request. Returns `None` if only this request failed and was undone. An error undoes the whole group.
-    fn write(&mut self, task: &mut dyn Task, is_alone: bool) -> rusqlite::Result<Option<Done>> {
+    fn write(&mut self, task: &mut dyn Task, is_alone: bool, earlier: &Counts) -> rusqlite::Result<Option<Done>> {
         let connection = &self.session.connection;
         let has_savepoint = !is_alone && !task.is_one_statement();
         if has_savepoint {
@@ -228,6 +233,8 @@ impl Group<'_> {
             wakes: false,
             changes: &self.session.changes,
             offers: &self.session.offers,
+            limits: &self.session.limits,
+            earlier,
             deliveries: Vec::new(),
         };
         let written = task.write(&mut tx);

@@ -8,6 +8,7 @@ use crate::database::fault::{Fault, is_outside};
 use crate::jobs::claim::inbox::Mailbox;
 use crate::jobs::claim::nothing_ready::{MovesMark, NothingReady};
 use crate::jobs::claim::offers::Offers;
+use crate::limits::limit_cache::LimitCache;
 use crate::moving::fence;
 use crate::schema;
 use crate::upkeep::counts::Counts;
@@ -20,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) changes: RefCell<Changes>,
     /// They end with the connection, because they contain its counter of other connections' commits.
     pub(crate) offers: RefCell<Offers>,
+    /// The limits in force at the last check of the schema.
+    pub(crate) limits: LimitCache,
     /// The last claim that found nothing.
     pub(crate) nothing_ready: RefCell<Option<NothingReady>>,
     /// How many commits of this session changed jobs.
@@ -47,6 +50,7 @@ impl Session {
             connection,
             changes: RefCell::default(),
             offers: RefCell::default(),
+            limits: LimitCache::default(),
             nothing_ready: RefCell::default(),
             moves: Cell::default(),
             schema: RefCell::new(schema),
@@ -73,6 +77,9 @@ impl Session {
         let mut schema = self.schema.borrow_mut();
         let version = self.schema_version()?;
         if schema.version == Some(version) {
+            if !self.limits.is_current() {
+                self.limits.refresh(&self.connection)?;
+            }
             return Ok(true);
         }
         let mark = schema::mark(&self.connection)?;
@@ -89,6 +96,7 @@ impl Session {
         // Its fence is part of the schema, so it cannot change unnoticed.
         *self.moving.borrow_mut() =
             fence::read_state(&self.connection)?.filter(|state| state.phase.fence() != Fence::Open);
+        self.limits.refresh(&self.connection)?;
         (schema.version, schema.refused) = (Some(version), None);
         Ok(true)
     }
@@ -100,7 +108,7 @@ impl Session {
 
     /// Whether the schema is the one at the last check, so that [`Session::is_schema_understood`] compares nothing.
     pub(crate) fn is_schema_checked(&self) -> rusqlite::Result<bool> {
-        Ok(self.schema.borrow().version == Some(self.schema_version()?))
+        Ok(self.limits.is_current() && self.schema.borrow().version == Some(self.schema_version()?))
     }
 
     fn schema_version(&self) -> rusqlite::Result<i64> {
@@ -125,6 +133,9 @@ pub(crate) struct WriteTx<'t, 'c> {
     pub(crate) wakes: bool,
     pub(crate) changes: &'t RefCell<Changes>,
     pub(crate) offers: &'t RefCell<Offers>,
+    pub(crate) limits: &'t LimitCache,
+    /// What earlier requests of the same transaction have changed. It is not written yet.
+    pub(crate) earlier: &'t Counts,
     /// Leases to deliver after the commit.
     pub(crate) deliveries: Vec<Delivery>,
 }

@@ -55,6 +55,7 @@ impl State {
             queues: self.queues.clone(),
             minutes: minutes.collect(),
             schedules: self.calendar.rows.values().cloned().collect(),
+            limits: self.limit_book.moved(),
             ticks: self.moved_ticks(),
         }
     }
@@ -96,7 +97,8 @@ impl State {
     }
 
     fn keep_settings(&mut self, settings: MovedSettings) {
-        let MovedSettings { last_id, history_last_id, types, queues, minutes, schedules, ticks } = settings;
+        let MovedSettings { last_id, history_last_id, types, queues, minutes, limits, schedules, ticks } = settings;
+        self.limit_book.replace(limits);
         self.calendar.replace(schedules, ticks);
         self.last_id = self.last_id.max(last_id);
         self.history_last_id = self.history_last_id.max(history_last_id);

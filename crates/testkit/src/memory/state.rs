@@ -9,6 +9,7 @@ use longshore_core::{
 use crate::memory::jobs::claim::GivenClaim;
 use crate::memory::jobs::inbox::Mailbox;
 use crate::memory::jobs::row::Row;
+use crate::memory::limits::LimitBook;
 use crate::memory::schedules::Calendar;
 use crate::memory::stats::{MinuteCounts, Pruning};
 use crate::memory::workers::worker::Worker;
@@ -24,6 +25,8 @@ pub(super) struct State {
     pub(super) refused_types: BTreeMap<String, String>,
     /// The schedules and their ticks.
     pub(super) calendar: Calendar,
+    /// The limits, and the state of their rates and turns.
+    pub(super) limit_book: LimitBook,
     /// The last id. The id of a deleted job is not reused.
     pub(super) last_id: i64,
     /// Every queue that was used or paused, and since when it is paused.
@@ -61,6 +64,7 @@ impl State {
             refused: BTreeMap::new(),
             refused_types: BTreeMap::new(),
             calendar: Calendar::default(),
+            limit_book: LimitBook::default(),
             last_id: 0,
             queues: BTreeMap::new(),
             minutes: BTreeMap::new(),

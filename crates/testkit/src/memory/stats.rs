@@ -80,6 +80,7 @@ impl State {
         }
         maintained.settled = self.settle(now);
         self.prune_ticks(now);
+        self.tidy_lanes(now);
         maintained.next = if maintained.has_more { PAUSE } else { SWEEP };
         maintained
     }

@@ -38,18 +38,23 @@ impl State {
 
     fn job_facts(&self, row: &Row, now: Timestamp) -> JobFacts {
         let job = &row.job;
+        let (is_claimable, key) = (JobFacts::is_claimable(job, now), self.limit_book.key_of(job));
         let comes_first = |other: &&Row| {
             let (theirs, own) = ((other.job.priority, job.id), (job.priority, other.job.id));
-            other.is_ready() && other.job.job_type == job.job_type && other.job.queue == job.queue && theirs > own
+            other.is_ready()
+                && other.job.job_type == job.job_type
+                && other.job.queue == job.queue
+                && theirs > own
+                && self.limit_book.key_of(&other.job) == key
         };
-        let ahead = if JobFacts::is_claimable(job, now) { self.rows.values().filter(comes_first).count() } else { 0 };
+        let ahead = if is_claimable { self.rows.values().filter(comes_first).count() } else { 0 };
         JobFacts {
             queue_paused_at: self.queues.get(&job.queue).copied().flatten(),
             awaits_settings: row.awaits_settings.is_some(),
             ahead: u32::try_from(ahead).unwrap_or(u32::MAX).min(JobFacts::AHEAD_MAX),
             job: job.clone(),
-            limits: Vec::new(),
-            keys_ahead: 0,
+            limits: self.limits_of(job, now),
+            keys_ahead: if is_claimable { self.keys_ahead(job, now) } else { 0 },
         }
     }
 }

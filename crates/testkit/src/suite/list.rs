@@ -573,3 +573,85 @@ macro_rules! moving_suite {
         }
     };
 }
+
+/// Makes the behaviours of limits separate tests on this [`Harness`](crate::suite::Harness), beside those of
+/// [`store_suite!`].
+#[macro_export]
+macro_rules! limit_suite {
+    ($harness:ty) => {
+        $crate::store_suite! { $harness;
+            limit_concurrency:
+                no_more_jobs_of_a_type_run_than_its_limit
+                no_more_jobs_of_a_queue_run_than_its_limit_whatever_their_types
+                other_queues_and_types_are_not_kept_by_a_limit
+                a_limit_holds_over_all_workers_and_processes
+                claims_at_the_same_moment_keep_the_limit
+                whatever_ends_an_attempt_frees_its_place
+                the_death_of_a_worker_frees_its_places
+                a_worker_that_retires_frees_its_places
+                a_claim_holds_no_more_limited_jobs_than_its_worker_starts
+                a_repeated_claim_takes_no_second_place
+                jobs_that_run_already_count_under_a_new_limit
+                a_lower_limit_ends_nothing_that_runs
+                a_plain_insert_is_limited_too
+                a_paused_queue_gives_no_limited_job
+                a_claim_from_named_queues_takes_limited_jobs_within_its_limit_for_each
+                limited_and_other_types_are_merged_by_priority_and_age
+                a_dead_letter_that_is_retried_is_limited_again
+                a_limited_job_whose_expiry_has_passed_takes_no_place;
+            limit_keys:
+                no_more_jobs_of_a_key_run_than_its_limit
+                a_key_is_limited_over_all_queues
+                jobs_without_a_key_are_not_limited_by_key
+                a_number_and_its_text_are_the_same_key
+                a_key_may_be_anywhere_in_the_payload
+                a_key_by_hand_comes_before_the_one_in_the_payload
+                without_a_limit_by_key_a_key_has_no_effect
+                the_type_limits_all_of_its_keys_together
+                keys_take_turns_however_many_jobs_one_of_them_has
+                a_key_of_a_higher_weight_has_more_turns
+                a_key_that_was_idle_has_saved_no_turns
+                priority_comes_before_the_turns_of_keys
+                within_a_key_jobs_run_by_priority_and_age
+                a_retried_job_of_a_key_waits_for_its_place_again
+                an_edited_job_stands_under_its_new_key
+                a_job_that_a_duplicate_replaces_stands_under_its_new_key
+                a_child_of_a_key_is_limited_once_its_parent_has_completed
+                a_cancelled_job_of_a_key_keeps_no_other_one
+                lanes_that_nobody_needs_are_removed_and_come_back;
+            limit_random:
+                a_random_run_never_leases_more_than_the_limits_and_in_the_order_of_the_model;
+            limit_rates:
+                starts_of_a_type_are_as_far_apart_as_its_rate
+                a_burst_starts_at_once
+                a_claim_says_when_a_spent_rate_opens
+                a_rate_keeps_its_pace_over_processes_and_restarts
+                a_retry_spends_the_rate_like_a_first_attempt
+                each_key_has_its_own_rate
+                a_key_keeps_its_rate_over_its_queues
+                a_spent_rate_keeps_no_other_type;
+            limit_rules:
+                without_a_rule_nothing_is_listed
+                an_applied_rule_is_listed_with_what_it_says
+                applying_the_same_again_changes_nothing
+                applying_no_rule_removes_the_configured_one_and_no_other
+                a_rule_that_was_set_by_hand_wins_until_it_is_unset
+                unsetting_what_only_the_configuration_says_removes_that
+                a_rule_that_permits_nothing_is_refused_and_changes_nothing
+                limits_are_listed_in_pages_queues_first_and_keys_last
+                a_page_may_have_only_what_lets_nothing_start
+                a_rule_holds_for_every_process
+                jobs_that_wait_already_get_the_new_keys
+                many_jobs_that_wait_already_are_sorted_in_steps
+                a_scheduled_job_gets_its_key_whatever_the_rule_was_at_its_enqueue
+                a_type_without_its_rule_is_as_before
+                a_job_explains_which_limit_keeps_it
+                a_job_explains_that_other_keys_have_their_turn;
+            limit_slow_down:
+                a_request_to_slow_down_closes_the_type
+                a_request_to_slow_down_closes_a_type_without_a_limit_too
+                a_request_to_slow_down_closes_only_the_key_of_its_job
+                a_shorter_request_to_slow_down_does_not_open_what_is_closed_longer;
+        }
+    };
+}

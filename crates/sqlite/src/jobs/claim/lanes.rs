@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::database::column;
 use crate::database::column::RawName;
+use crate::limits::claim_bounds::ClaimBounds;
 
 /// How many pairs of queue and type one claim visits. Later pairs wait until some of these are empty.
 const LANES_MAX: usize = 100_000;
@@ -118,9 +119,13 @@ impl<'r> Scope<'r> {
     }
 
     /// Every lane, including paused ones: a claim checks for pauses only in the lanes that it uses.
-    pub(crate) fn lanes(&self, connection: &Connection) -> rusqlite::Result<Vec<Lane<'r>>> {
+    pub(crate) fn lanes(
+        &self,
+        connection: &Connection,
+        bounds: Option<&ClaimBounds>,
+    ) -> rusqlite::Result<Vec<Lane<'r>>> {
         let mut lanes = Vec::new();
-        self.scan(connection, &mut |lane| {
+        self.scan(connection, bounds, &mut |lane| {
             lanes.push(lane);
             Ok(if lanes.len() < LANES_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
@@ -128,32 +133,103 @@ impl<'r> Scope<'r> {
     }
 
     /// Whether a claim would get a job.
-    pub(crate) fn has_ready(&self, connection: &Connection) -> rusqlite::Result<bool> {
+    pub(crate) fn has_ready(
+        &self,
+        connection: &Connection,
+        mut bounds: Option<&mut ClaimBounds>,
+    ) -> rusqlite::Result<bool> {
         let mut has_ready = false;
-        self.scan(connection, &mut |lane| {
-            has_ready = !lane.is_paused(connection)?;
+        let skipped = bounds.as_deref().map(|bounds| self.skipped(bounds)).unwrap_or_default();
+        self.scan_except(connection, &skipped, &mut |lane| {
+            has_ready = !lane.is_paused(connection)? && has_room(connection, bounds.as_deref_mut(), &lane.queue)?;
             Ok(if has_ready { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         Ok(has_ready)
     }
 
-    fn scan(&self, connection: &Connection, each: &mut dyn FnMut(Lane<'r>) -> Flow) -> rusqlite::Result<()> {
-        for job_type in self.job_types {
-            let flow = match &self.named {
-                None => scan_all(connection, job_type, each)?,
-                Some(named) => scan_named(connection, job_type, named, each)?,
-            };
+    /// The queues in which a lane of this limited type may give a job, with their places in the request.
+    pub(crate) fn open_queues(
+        &self,
+        connection: &Connection,
+        job_type: &'r str,
+    ) -> rusqlite::Result<Vec<(Arc<str>, Option<usize>)>> {
+        let mut queues = Vec::new();
+        let each = &mut |lane: Lane<'r>| {
+            if !lane.is_paused(connection)? {
+                queues.push((lane.queue, lane.room));
+            }
+            Ok(if queues.len() < LANES_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        };
+        self.scan_type(connection, job_type, next_open_queue, each).map(drop)?;
+        Ok(queues)
+    }
+
+    /// The types of the request.
+    pub(crate) const fn job_types(&self) -> &'r [String] {
+        self.job_types
+    }
+
+    /// The types whose jobs in the claim index the limits keep.
+    fn skipped(&self, bounds: &ClaimBounds) -> Vec<&'r str> {
+        self.job_types.iter().map(String::as_str).filter(|job_type| !bounds.takes_ready(job_type)).collect()
+    }
+
+    fn scan(
+        &self,
+        connection: &Connection,
+        bounds: Option<&ClaimBounds>,
+        each: &mut dyn FnMut(Lane<'r>) -> Flow,
+    ) -> rusqlite::Result<()> {
+        let skipped = bounds.map(|bounds| self.skipped(bounds)).unwrap_or_default();
+        self.scan_except(connection, &skipped, each)
+    }
+
+    fn scan_except(
+        &self,
+        connection: &Connection,
+        skipped: &[&str],
+        each: &mut dyn FnMut(Lane<'r>) -> Flow,
+    ) -> rusqlite::Result<()> {
+        for job_type in self.job_types.iter().filter(|job_type| !skipped.contains(&job_type.as_str())) {
+            let flow = self.scan_type(connection, job_type, next_lane, each)?;
             if flow.is_break() {
                 break;
             }
         }
         Ok(())
     }
+
+    fn scan_type(
+        &self,
+        connection: &Connection,
+        job_type: &'r str,
+        next: NextQueue,
+        each: &mut dyn FnMut(Lane<'r>) -> Flow,
+    ) -> Flow {
+        match &self.named {
+            None => scan_all(connection, job_type, next, each),
+            Some(named) => scan_named(connection, job_type, named, next, each),
+        }
+    }
 }
 
-fn scan_all<'r>(connection: &Connection, job_type: &'r str, each: &mut dyn FnMut(Lane<'r>) -> Flow) -> Flow {
+/// The next queue of a type and its first job, from this name on.
+type NextQueue = fn(&Connection, &str, &RawName) -> rusqlite::Result<Option<(RawName, Head)>>;
+
+fn has_room(connection: &Connection, bounds: Option<&mut ClaimBounds>, queue: &str) -> rusqlite::Result<bool> {
+    let Some(bounds) = bounds else { return Ok(true) };
+    bounds.meet_queue(connection, queue)?;
+    Ok(bounds.has_room(queue))
+}
+
+fn scan_all<'r>(
+    connection: &Connection,
+    job_type: &'r str,
+    next: NextQueue,
+    each: &mut dyn FnMut(Lane<'r>) -> Flow,
+) -> Flow {
     let mut from = RawName::default();
-    while let Some((queue, head)) = next_lane(connection, job_type, &from)? {
+    while let Some((queue, head)) = next(connection, job_type, &from)? {
         // A queue whose name is not UTF-8 is skipped, because a lease could not name it.
         if let Some(name) = queue.as_str()
             && each(Lane { job_type, queue: name.into(), room: None, head })?.is_break()
@@ -171,12 +247,13 @@ fn scan_named<'r>(
     connection: &Connection,
     job_type: &'r str,
     named: &[(Arc<str>, u32)],
+    next: NextQueue,
     each: &mut dyn FnMut(Lane<'r>) -> Flow,
 ) -> Flow {
     let mut place = 0;
     while let Some((name, _)) = named.get(place) {
         let wanted = RawName::of(name);
-        let Some((queue, head)) = next_lane(connection, job_type, &wanted)? else { break };
+        let Some((queue, head)) = next(connection, job_type, &wanted)? else { break };
         if queue > wanted {
             place += named[place..].partition_point(|(name, _)| RawName::of(name) < queue);
             continue;
@@ -189,11 +266,29 @@ fn scan_named<'r>(
     Ok(ControlFlow::Continue(()))
 }
 
+fn next_open_queue(
+    connection: &Connection,
+    job_type: &str,
+    from: &RawName,
+) -> rusqlite::Result<Option<(RawName, Head)>> {
+    let sql = include_str!("../../sql/limits/select_next_open_queue.sql");
+    seek_queue(connection, sql, job_type, from)
+}
+
 /// The first queue, from this name on, with ready jobs of the type. A name that sorts before it ends the scan, which
 /// would otherwise never advance. Only a database in another encoding can return one.
 fn next_lane(connection: &Connection, job_type: &str, from: &RawName) -> rusqlite::Result<Option<(RawName, Head)>> {
+    seek_queue(connection, include_str!("../../sql/claim/select_next_lane.sql"), job_type, from)
+}
+
+fn seek_queue(
+    connection: &Connection,
+    sql: &str,
+    job_type: &str,
+    from: &RawName,
+) -> rusqlite::Result<Option<(RawName, Head)>> {
     let found = connection
-        .prepare_cached(include_str!("../../sql/claim/select_next_lane.sql"))?
+        .prepare_cached(sql)?
         .query_row(params![job_type, from], |row| Ok((column::raw_name(row, 0)?, Head::read(row, 1, 2)?)))
         .optional()?;
     Ok(found.filter(|(queue, _)| queue >= from))

@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 use crate::database::column;
 use crate::database::column::{Columns, RawName};
 use crate::jobs::claim::lanes::{Scope, is_paused};
+use crate::limits::claim_bounds::earlier;
 
 /// How many jobs of other workers one claim reads that become due before its own. It reads the whole row of each.
 const LOOKED_AT_MAX: u32 = 64;
@@ -44,6 +45,12 @@ impl NextDue {
             }
         }
         Ok(due)
+    }
+
+    /// A limit of the request opens at this instant.
+    pub(super) fn meet(&mut self, opening: Option<Timestamp>) {
+        self.of_any = earlier(self.of_any, opening);
+        self.of_own = earlier(self.of_own, opening);
     }
 
     /// How long it is from `now` until a job of its own may be due.

@@ -4,13 +4,15 @@ use std::sync::{Arc, LazyLock};
 use longshore_core::{Budgets, ClaimNumber, JobId, Lease, Overdue, Status, Timestamp, WorkerId};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Rows, Statement, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Rows, Statement, params};
 
 use crate::database::column;
 use crate::database::column::Columns;
 use crate::jobs::claim::lanes::{Head, Lane, Scope};
 use crate::jobs::outcomes::checkpoint::add_checkpoints;
 use crate::jobs::overdue::{WaitingJob, time_bounds};
+use crate::limits::limited::Limited;
+use crate::limits::turns::Turns;
 
 /// How many statements read runs side by side. Further runs are read job by job.
 const RUNS_MAX: usize = 64;
@@ -86,6 +88,20 @@ impl Candidates {
         self.queues.retain(|_| keeps.next().unwrap_or(true));
     }
 
+    /// Adds the first job of a run or a lane, whatever is to be done with it.
+    pub(crate) fn add(&mut self, found: Found, queue: &Arc<str>) {
+        match found {
+            Found::Job { lease, lost_by } => self.take(*lease, lost_by, queue),
+            Found::Overdue(job, overdue) => self.overdue.push((job, overdue)),
+            Found::Unusable => {}
+        }
+    }
+
+    /// The claim has not looked at all that may be there.
+    pub(crate) const fn cut_short(&mut self) {
+        self.has_left_out = true;
+    }
+
     fn take(&mut self, mut lease: Lease, lost_by: Option<String>, queue: &Arc<str>) {
         if let Some(lost_by) = lost_by {
             self.lapsed.push((self.leases.len(), WorkerId::from_stored(&lost_by)));
@@ -110,24 +126,37 @@ impl Candidates {
 ///
 /// Each lane is one sorted run of the claim index. The runs are merged by their first jobs, and only a run that
 /// contributes is read. So the cost depends only on what is taken.
+///
+/// Jobs of limited types are not in the claim index. Each queue of such a type is one more run, whose first job is that of
+/// the lane whose turn it is.
 pub(crate) fn choose(
     connection: &Connection,
     scope: &Scope<'_>,
     limit: u32,
     now: Timestamp,
+    mut limits: Option<&mut Limited>,
 ) -> rusqlite::Result<Candidates> {
-    let lanes = scope.lanes(connection)?;
+    let lanes = scope.lanes(connection, limits.as_deref().map(|limits| &limits.bounds))?;
+    if let Some(limits) = &mut limits {
+        limits.meet_queues(connection, &lanes)?;
+    }
     let texts = RUN_STATEMENTS.iter().take(lanes.len().min(limit as usize));
     let mut statements = texts.map(|sql| connection.prepare_cached(sql)).collect::<Result<Vec<_>, _>>()?;
     let heads = lanes.iter().enumerate().map(|(place, lane)| (lane.head, place)).collect();
     let runs = lanes.into_iter().map(Run::new).collect();
-    let mut merge = Merge { connection, heads, runs, rooms: scope.rooms(), now, chosen: Candidates::default() };
+    let (rooms, chosen) = (scope.rooms(), Candidates::default());
+    let mut merge = Merge { connection, heads, runs, rooms, now, chosen, limits };
+    merge.add_turns()?;
     let mut free = statements.iter_mut();
     while merge.chosen.leases.len() < limit as usize && !merge.chosen.is_cut_short() {
         let Some((head, place)) = merge.heads.pop() else { break };
-        merge.take(head, place, &mut free)?;
+        if place < merge.runs.len() {
+            merge.take(head, place, &mut free)?;
+        } else {
+            merge.take_turn(head, place)?;
+        }
     }
-    Ok(merge.chosen)
+    merge.finish()
 }
 
 /// The ready jobs of a lane while they are merged with those of the others.
@@ -151,16 +180,17 @@ impl<'r> Run<'r, '_> {
     }
 }
 
-struct Merge<'r, 's, 'c> {
+struct Merge<'r, 's, 'c, 'l> {
     connection: &'c Connection,
     heads: BinaryHeap<(Head, usize)>,
     runs: Vec<Run<'r, 's>>,
     rooms: Vec<u32>,
     now: Timestamp,
     chosen: Candidates,
+    limits: Option<&'l mut Limited>,
 }
 
-impl<'s, 'c: 's> Merge<'_, 's, 'c> {
+impl<'s, 'c: 's> Merge<'_, 's, 'c, '_> {
     /// Takes the first job of a run, unless its queue has no room, and moves the run to its next job.
     fn take(
         &mut self,
@@ -173,6 +203,9 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
             && self.rooms[room] == 0
         {
             // The queue has reached its limit; its runs stay where they are.
+            return Ok(());
+        }
+        if self.limits.as_ref().is_some_and(|limits| !limits.bounds.has_room(&lane.queue)) {
             return Ok(());
         }
         if matches!(state, RunState::Unread) {
@@ -196,11 +229,58 @@ impl<'s, 'c: 's> Merge<'_, 's, 'c> {
                 take_row(&mut rows, lane, self.now, &mut self.chosen)?.filter(|next| next.has_number())
             }
         };
-        if let Some(room) = lane.room {
-            self.rooms[room] -= u32::from(self.chosen.leases.len() > taken_before);
+        if self.chosen.leases.len() > taken_before {
+            if let Some(room) = lane.room {
+                self.rooms[room] -= 1;
+            }
+            if let Some(limits) = &mut self.limits {
+                limits.bounds.take_room(&lane.queue, false);
+            }
         }
         self.heads.extend(next.map(|head| (head, place)));
         Ok(())
+    }
+}
+
+impl Merge<'_, '_, '_, '_> {
+    /// Each queue of a limited type that may give a job is one more run.
+    fn add_turns(&mut self) -> rusqlite::Result<()> {
+        let Some(limits) = &mut self.limits else { return Ok(()) };
+        for (index, turns) in limits.turns.iter_mut().enumerate() {
+            let head = turns.head(self.connection, &mut limits.bounds)?;
+            self.heads.extend(head.map(|head| (head, self.runs.len() + index)));
+        }
+        Ok(())
+    }
+
+    /// Takes the job whose turn it is, unless something that was taken meanwhile has closed its lane, its type or its queue.
+    fn take_turn(&mut self, head: Head, place: usize) -> rusqlite::Result<()> {
+        let Some(limits) = &mut self.limits else { return Ok(()) };
+        let turns = &mut limits.turns[place - self.runs.len()];
+        if let Some(room) = turns.room
+            && self.rooms[room] == 0
+        {
+            return Ok(());
+        }
+        let is_same = turns.head(self.connection, &mut limits.bounds)? == Some(head);
+        if is_same
+            && turns.take(self.connection, &mut limits.bounds, &mut self.chosen)?
+            && let Some(room) = turns.room
+        {
+            self.rooms[room] -= 1;
+        }
+        let next = turns.head(self.connection, &mut limits.bounds)?;
+        self.heads.extend(next.map(|head| (head, place)));
+        Ok(())
+    }
+
+    fn finish(mut self) -> rusqlite::Result<Candidates> {
+        if let Some(limits) = &mut self.limits
+            && limits.turns.iter().any(Turns::is_cut_short)
+        {
+            self.chosen.cut_short();
+        }
+        Ok(self.chosen)
     }
 }
 
@@ -211,8 +291,38 @@ fn open<'s>(statement: &'s mut Statement<'_>, run: impl Params) -> rusqlite::Res
     Ok(rows)
 }
 
-/// Takes the current job of the run, or notes that it is overdue, and moves to the next job. A claim number that cannot
-/// grow, which only another program writes, would break the fence. Such a job is skipped, and reclaim gives it up.
+/// What a claim has found at the front of a run or a lane.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A job that may start.
+    Job {
+        /// Its lease.
+        lease: Box<Lease>,
+        /// The worker that lost it because it did not extend its lease.
+        lost_by: Option<String>,
+    },
+    /// A job that may not start any more.
+    Overdue(WaitingJob, Overdue),
+    /// Its claim number cannot grow, which only another program writes and which would break the fence. It is skipped, and
+    /// reclaim gives it up.
+    Unusable,
+}
+
+/// Reads a row of a run or a lane.
+pub(crate) fn find(row: &Row<'_>, job_type: &str, queue: &str, now: Timestamp) -> rusqlite::Result<Found> {
+    if !matches!(row.get_ref(2)?, ValueRef::Integer(number) if (0..i64::MAX).contains(&number)) {
+        return Ok(Found::Unusable);
+    }
+    let mut columns = Columns::of(row);
+    let (job_type, queue) = (job_type.to_owned(), queue.to_owned());
+    let lease = Lease { job_type, queue, ..lease(&mut columns)? };
+    Ok(match lease.budgets.time.overdue_at(now) {
+        Some(overdue) => Found::Overdue(waiting(lease), overdue),
+        None => Found::Job { lease: Box::new(lease), lost_by: columns.read(column::optional_text)? },
+    })
+}
+
+/// Takes the current job of the run, or notes that it is overdue, and moves to the next job.
 fn take_row(
     rows: &mut Rows<'_>,
     lane: &Lane<'_>,
@@ -220,15 +330,7 @@ fn take_row(
     chosen: &mut Candidates,
 ) -> rusqlite::Result<Option<Head>> {
     let Some(row) = FallibleStreamingIterator::get(rows) else { return Ok(None) };
-    if matches!(row.get_ref(2)?, ValueRef::Integer(number) if (0..i64::MAX).contains(&number)) {
-        let mut columns = Columns::of(row);
-        let (job_type, queue) = (lane.job_type.to_owned(), (*lane.queue).to_owned());
-        let lease = Lease { job_type, queue, ..lease(&mut columns)? };
-        match lease.budgets.time.overdue_at(now) {
-            Some(overdue) => chosen.overdue.push((waiting(lease), overdue)),
-            None => chosen.take(lease, columns.read(column::optional_text)?, &lane.queue),
-        }
-    }
+    chosen.add(find(row, lane.job_type, &lane.queue, now)?, &lane.queue);
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some(Head::read(row, 1, 0)?))
 }

@@ -68,7 +68,8 @@ impl Counted {
         let mut found = (0, 0);
         for _ in 0..2 {
             let before = self.steps.load(Ordering::Relaxed);
-            let chosen = choose(&self.connection, &Scope::of(request), request.limit, Timestamp::from_ms(0)).unwrap();
+            let chosen =
+                choose(&self.connection, &Scope::of(request), request.limit, Timestamp::from_ms(0), None).unwrap();
             found = (self.steps.load(Ordering::Relaxed) - before, chosen.leases().len());
         }
         found

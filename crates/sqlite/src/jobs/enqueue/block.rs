@@ -26,7 +26,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 
 /// Whether a job can be created with others in one statement: nothing must be looked up for it.
 pub(crate) const fn is_plain(job: &NewJob) -> bool {
-    job.unique_key.is_none() && job.parent.is_none()
+    job.unique_key.is_none() && job.parent.is_none() && job.limit_key.is_none()
 }
 
 /// The statement that creates [`BLOCK_JOBS`] plain jobs.

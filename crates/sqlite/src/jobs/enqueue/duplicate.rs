@@ -64,7 +64,7 @@ fn replace(
         unique_key: _,
         on_duplicate: _,
         unique_while: _,
-        limit_key: _,
+        limit_key,
         parent: _,
         metadata,
     } = job;
@@ -85,5 +85,6 @@ fn replace(
         now.as_ms(),
         time.expires_at.map(Timestamp::as_ms),
         time.deadline_at.map(Timestamp::as_ms),
+        limit_key,
     ])
 }

@@ -15,6 +15,10 @@ pub(crate) fn make_leased(tx: &mut WriteTx<'_, '_>, job: &ValidJob) -> Result<Op
     if tx.offers.borrow().is_empty() {
         return Ok(None);
     }
+    // A limit decides in a claim alone.
+    if job.limit_key.is_some() || tx.limits.covers(&job.job_type, &job.queue) {
+        return Ok(None);
+    }
     if job.parent.is_some() || later_than(tx.now, job.due).is_some() {
         return Ok(None);
     }

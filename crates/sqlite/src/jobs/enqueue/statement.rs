@@ -40,7 +40,7 @@ macro_rules! new_content {
         "DO UPDATE SET job_type = excluded.job_type, job_data = excluded.job_data, priority = excluded.priority, \
          max_retries = excluded.max_retries, timeout_seconds = excluded.timeout_seconds, \
          max_crashes = excluded.max_crashes, max_deferrals = excluded.max_deferrals, metadata = excluded.metadata, \
-         expires_at = excluded.expires_at, deadline_at = excluded.deadline_at"
+         expires_at = excluded.expires_at, deadline_at = excluded.deadline_at, limit_key = excluded.limit_key"
     };
 }
 
@@ -48,8 +48,8 @@ macro_rules! insert {
     ($($conflict:expr),*) => {
         concat!(
             "INSERT INTO job_queue (job_type, job_data, queue, priority, max_retries, timeout_seconds, max_crashes, \
-             max_deferrals, unique_key, parent_job_id, metadata, run_at, expires_at, deadline_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, COALESCE(?, ", now!(), " + ?), ", now!(), " + ?, ", now!(), " + ?)"
+             max_deferrals, unique_key, parent_job_id, metadata, limit_key, run_at, expires_at, deadline_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, COALESCE(?, ", now!(), " + ?), ", now!(), " + ?, ", now!(), " + ?)"
             $(, $conflict)*
         )
     };
@@ -109,7 +109,7 @@ fn values(job: NewJob) -> Vec<Value> {
         unique_key,
         on_duplicate: _,
         unique_while: _,
-        limit_key: _,
+        limit_key,
         parent,
         metadata,
     } = job;
@@ -130,6 +130,7 @@ fn values(job: NewJob) -> Vec<Value> {
         unique_key.map_or(Value::Null, Value::Text),
         integer(parent.map(|parent| parent.0)),
         metadata.as_ref().map(JobData::as_str).map_or(Value::Null, |text| Value::Text(text.to_owned())),
+        limit_key.map_or(Value::Null, Value::Text),
         integer(at),
         integer(delay.map(column::milliseconds)),
         integer(expires_in.map(column::milliseconds)),

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use longshore_core::{
     AttemptOutcome, ClaimNumber, DeadLetterReason, Failure, JobId, Outcome, Overdue, Status, Timestamp, WorkerId,
 };
@@ -7,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, Params, ToSql, params};
 use crate::database::fault::Fault;
 use crate::jobs::family::Family;
 use crate::jobs::stuck::unless_refused;
+use crate::limits::ended;
 use crate::upkeep::counts::Minute;
 use crate::workers::held::HeldLease;
 use crate::writing::session::WriteTx;
@@ -21,6 +24,8 @@ pub(crate) struct AttemptEnded<'a> {
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) finished_at: Timestamp,
     pub(crate) outcome: &'a Outcome,
+    /// For how long its handler was asked to slow down.
+    pub(crate) slow_down: Option<Duration>,
 }
 
 /// The statement for the most common end, prepared once for a whole batch.
@@ -73,6 +78,10 @@ impl<'c> Ending<'c> {
     /// What follows from the move of a job.
     fn follow(&mut self, tx: &mut WriteTx<'_, 'c>, ended: &AttemptEnded<'_>, lease: &HeldLease) -> Result<(), Fault> {
         let to = ended.outcome.status();
+        ended::free(tx, ended.id, &lease.queue)?;
+        if let Some(span) = ended.slow_down {
+            ended::slow_down(tx, ended.id, ended.finished_at, span)?;
+        }
         tx.counts.moved(&lease.queue, Status::Running, to);
         tx.counts.ended(&lease.queue, ended.finished_at, minute_of(ended, lease));
         if let Some(row) = AttemptRow::of(ended.outcome) {

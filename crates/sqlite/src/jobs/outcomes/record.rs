@@ -84,6 +84,7 @@ impl RecordAll {
             started_at: record.started_at(self.called_at),
             finished_at: record.finished_at(self.called_at),
             outcome: &record.outcome,
+            slow_down: record.slow_down,
         }
     }
 }

@@ -6,7 +6,7 @@ SELECT id, job_type, job_data, status, priority, created_at, started_at, complet
        last_error_traceback, dead_letter_reason, moved_to_dead_letter_at, queue,
        COALESCE(run_at, ready_at, created_at), claim_number, crash_count, max_crashes, deferral_count,
        max_deferrals, unique_key, cancel_requested_at, progress, progress_message, result, metadata,
-       expires_at, deadline_at
+       expires_at, deadline_at, limit_key
 FROM job_queue
 WHERE id IN (SELECT value FROM json_each(?7))
   AND id < ?1

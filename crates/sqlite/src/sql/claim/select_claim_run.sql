@@ -7,4 +7,5 @@ WHERE job_type = ?1
   AND queue = ?2
   AND status = 'pending'
   AND run_at IS NULL
+  AND lane IS NULL
 ORDER BY priority DESC, id

@@ -8,4 +8,5 @@ WHERE job_type = ?1
   AND (priority < ?3 OR id >= ?4)
   AND status = 'pending'
   AND run_at IS NULL
+  AND lane IS NULL
 ORDER BY priority DESC, id

@@ -6,5 +6,6 @@ WHERE job_type = ?1
   AND queue >= ?2
   AND status = 'pending'
   AND run_at IS NULL
+  AND lane IS NULL
 ORDER BY queue, priority DESC, id
 LIMIT 1

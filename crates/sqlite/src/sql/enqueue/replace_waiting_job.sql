@@ -14,6 +14,7 @@ SET job_type = ?2,
     next_retry_at = CASE WHEN NOT ?10 THEN next_retry_at WHEN ?11 = 'retrying' THEN ?12 END,
     expires_at = ?14,
     deadline_at = ?15,
+    limit_key = ?16,
     ready_at = CASE WHEN ?10 AND ?12 IS NULL THEN ?13 ELSE ready_at END
 WHERE id = ?1
   AND status IN ('pending', 'retrying', 'blocked')

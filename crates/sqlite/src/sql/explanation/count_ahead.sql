@@ -10,6 +10,7 @@ FROM (
           AND queue = ?2
           AND status = 'pending'
           AND run_at IS NULL
+          AND lane IS NULL
           AND priority > ?3
         LIMIT ?5
     )
@@ -22,6 +23,7 @@ FROM (
           AND queue = ?2
           AND status = 'pending'
           AND run_at IS NULL
+          AND lane IS NULL
           AND priority = ?3
           AND id < ?4
         LIMIT ?5

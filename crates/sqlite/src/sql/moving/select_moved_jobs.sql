@@ -17,7 +17,7 @@ SELECT id, job_type, job_data, status, COALESCE(priority, 5), created_at, starte
        failure_type, next_retry_at, last_error_traceback, dead_letter_reason, moved_to_dead_letter_at,
        COALESCE(queue, 'default'), COALESCE(run_at, ready_at, created_at), claim_number, crash_count, max_crashes,
        deferral_count, max_deferrals, unique_key, cancel_requested_at, progress, progress_message, result, metadata,
-       expires_at, deadline_at,
+       expires_at, deadline_at, limit_key,
        max_retries, run_at IS NOT NULL, COALESCE(ready_at, created_at), unique_key, lapsed_worker_id,
        CASE awaits_settings WHEN 4 THEN (queue IS NULL) + 2 * (priority IS NULL) ELSE awaits_settings END
 FROM job_queue AS moved

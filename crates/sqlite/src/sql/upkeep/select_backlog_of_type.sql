@@ -5,6 +5,7 @@ FROM (
     FROM job_queue INDEXED BY job_queue_ready
     WHERE status = 'pending'
       AND run_at IS NULL
+      AND lane IS NULL
       AND queue = ?1
       AND job_type = ?2
     LIMIT ?3

@@ -4,6 +4,7 @@ SELECT COALESCE(queue, 'default'), status
 FROM job_queue INDEXED BY job_queue_ready
 WHERE status = 'pending'
   AND run_at IS NULL
+  AND lane IS NULL
 UNION ALL
 SELECT COALESCE(queue, 'default'), status
 FROM job_queue INDEXED BY job_queue_due
@@ -18,3 +19,9 @@ UNION ALL
 SELECT COALESCE(queue, 'default'), status
 FROM job_queue INDEXED BY job_queue_dead_letter
 WHERE status = 'dead_letter'
+UNION ALL
+SELECT COALESCE(queue, 'default'), status
+FROM job_queue INDEXED BY job_queue_lanes
+WHERE status = 'pending'
+  AND lane IS NOT NULL
+  AND run_at IS NULL

@@ -143,6 +143,7 @@ impl TakeOverStep {
             started_at: begun.map(|begun| begun.at),
             finished_at: tx.now,
             outcome: &outcome,
+            slow_down: None,
         };
         ending.write_or_give_up(tx, &ended, &job.lease)
     }

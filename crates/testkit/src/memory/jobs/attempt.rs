@@ -44,6 +44,9 @@ impl State {
             finished_at: record.finished_at(now),
             outcome: record.outcome.clone(),
         });
+        if let Some(span) = record.slow_down {
+            self.slow_down(record.id, record.finished_at(now), span, now);
+        }
         Recorded::Recorded
     }
 

@@ -7,6 +7,7 @@ use longshore_core::{
 };
 
 use crate::memory::jobs::row::Row;
+use crate::memory::limits::Bounds;
 use crate::memory::state::State;
 
 impl State {
@@ -32,13 +33,18 @@ impl State {
         self.promote(now);
         let mut room = Room::new(request);
         let mut leases = Vec::new();
-        for id in self.candidates(request) {
+        let (mut bounds, mut candidates) = (Bounds::new(request), self.candidates(request));
+        loop {
+            candidates.retain(|id| room.has(&self.rows[id].job.queue));
+            let Some(id) = self.next_in_turn(&bounds, &candidates, now) else { break };
+            candidates.retain(|candidate| *candidate != id);
             let queue = self.row(id).job.queue.clone();
-            if !room.has(&queue) || self.end_if_overdue(id, now) || self.bury_if_refused(id, Status::Running, now) {
+            if self.end_if_overdue(id, now) || self.bury_if_refused(id, Status::Running, now) {
                 continue;
             }
             room.take(&queue);
             leases.push(self.lease_to(id, &request.worker_id, now));
+            self.start(&mut bounds, id, now);
         }
         leases
     }
@@ -74,18 +80,21 @@ impl State {
             request.job_types.contains(job_type) && is_asked(queue) && !self.is_paused(queue)
         };
         let waiting = self.rows.values().filter(|row| row.waits_for_instant());
-        waiting.filter(takes).filter_map(|row| row.due).min().map(|due| due.since(now))
+        let due = waiting.filter(takes).filter_map(|row| row.due).min();
+        let opening = self.next_opening(&self.candidates(request), now);
+        due.into_iter().chain(opening).min().map(|instant| instant.since(now))
     }
 
     fn is_paused(&self, queue: &str) -> bool {
         self.queues.get(queue).copied().flatten().is_some()
     }
 
-    /// The jobs that the claim takes, in the order in which they must run.
-    pub(in crate::memory) fn choose(&self, request: &ClaimRequest) -> Vec<JobId> {
-        let mut room = Room::new(request);
-        let candidates = self.candidates(request);
-        candidates.into_iter().filter(|id| room.take(&self.rows[id].job.queue)).collect()
+    /// Whether a claim would take a job.
+    pub(in crate::memory) fn has_next(&self, request: &ClaimRequest, now: Timestamp) -> bool {
+        let room = Room::new(request);
+        let mut candidates = self.candidates(request);
+        candidates.retain(|id| room.has(&self.rows[id].job.queue));
+        self.next_in_turn(&Bounds::new(request), &candidates, now).is_some()
     }
 
     /// The ready jobs for the request, in the order in which they must run.
@@ -127,14 +136,10 @@ impl<'a> Room<'a> {
         self.left > 0 && self.queues.as_ref().is_none_or(|queues| queues.get(queue).is_some_and(|left| *left > 0))
     }
 
-    fn take(&mut self, queue: &str) -> bool {
-        if !self.has(queue) {
-            return false;
-        }
+    fn take(&mut self, queue: &str) {
         if let Some(left) = self.queues.as_mut().and_then(|queues| queues.get_mut(queue)) {
             *left -= 1;
         }
         self.left -= 1;
-        true
     }
 }

@@ -103,14 +103,15 @@ impl State {
         let is_due =
             self.rows.values().any(|row| row.waits_for_instant() && row.due.is_some_and(|due| due <= moment.now));
         let is_paused = self.queues.get(&job.queue).copied().flatten().is_some();
-        if is_due || is_paused || job.parent.is_some() {
+        let is_limited = job.limit_key.is_some() || self.limit_book.covers(&job.job_type, &job.queue);
+        if is_due || is_paused || is_limited || job.parent.is_some() {
             return None;
         }
         let takes = |left_offer: &LeftOffer| {
             left_offer.slots.has(&job.queue)
                 && left_offer.request.scope.includes(&job.queue)
                 && left_offer.request.job_types.contains(&job.job_type)
-                && self.choose(&left_offer.request).is_empty()
+                && !self.has_next(&left_offer.request, moment.now)
         };
         let takers =
             self.inboxes.iter().filter(|(_, mailbox)| mailbox.content().left_offer.as_ref().is_some_and(takes));

@@ -1,0 +1,2 @@
+DELETE FROM job_lanes
+WHERE id = ?1

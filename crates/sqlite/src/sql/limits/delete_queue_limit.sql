@@ -1,0 +1,3 @@
+DELETE FROM job_limits
+WHERE scope = 'queue'
+  AND name = ?1

@@ -1,0 +1,4 @@
+UPDATE job_lanes
+SET arrival = ?3
+WHERE job_type = ?1
+  AND limit_key = ?2

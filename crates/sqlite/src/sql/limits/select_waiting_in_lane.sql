@@ -1,0 +1,16 @@
+-- The jobs of a lane that wait, for whatever; each part is one range of the index.
+SELECT id
+FROM job_queue INDEXED BY job_queue_lanes
+WHERE lane = ?1
+  AND status = 'pending'
+UNION ALL
+SELECT id
+FROM job_queue INDEXED BY job_queue_lanes
+WHERE lane = ?1
+  AND status = 'retrying'
+UNION ALL
+SELECT id
+FROM job_queue INDEXED BY job_queue_lanes
+WHERE lane = ?1
+  AND status = 'blocked'
+LIMIT ?2
