@@ -54,6 +54,8 @@ CREATE TABLE longshore.lane (
     is_full boolean NOT NULL DEFAULT false,
     -- When its rate, or whoever asked to slow down, lets it give again. NULL if it may now.
     opens_at timestamptz,
+    -- When it was last used, because its turn is worth keeping for a while.
+    used_at timestamptz NOT NULL,
     -- The rule that made it is another one now: its jobs go back.
     is_stale boolean NOT NULL DEFAULT false,
     UNIQUE (key_id, queue)
@@ -65,7 +67,7 @@ CREATE INDEX lane_opens ON longshore.lane (opens_at, lane) WHERE opens_at IS NOT
 CREATE INDEX lane_opens_of_type ON longshore.lane (job_type, opens_at) WHERE opens_at IS NOT NULL;
 CREATE INDEX lane_full ON longshore.lane (job_type, queue) WHERE is_full;
 CREATE INDEX lane_stale ON longshore.lane (job_type, lane) WHERE is_stale;
-CREATE INDEX lane_idle ON longshore.lane (lane) WHERE NOT is_waiting;
+CREATE INDEX lane_idle ON longshore.lane (job_type, used_at) WHERE NOT is_waiting;
 
 -- The ready jobs that stand in lanes. What asks for a ready job finds them, too; a claim of other types reads ONLY the
 -- parent. Jobs are inserted into the parent, whoever makes them ready, and a claim of their type sorts them.

@@ -4,7 +4,9 @@ mod admission;
 pub(crate) mod claiming;
 mod head;
 mod lanes;
+pub(crate) mod moved;
 mod page;
+mod pauses;
 pub(crate) mod places;
 mod row;
 pub(crate) mod rules;
@@ -21,7 +23,7 @@ use places::Places;
 use rules::KnownRules;
 use upkeep::IdleKeys;
 
-pub(crate) use page::{count_keys_ahead, limits_of};
+pub(crate) use page::{count_turns_ahead, limits_of};
 
 /// What this store knows of limits.
 #[derive(Debug, Default)]

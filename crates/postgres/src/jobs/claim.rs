@@ -38,6 +38,9 @@ pub(crate) const PROMOTED_MAX: i64 = 1000;
 const ROUNDS_MAX: u32 = 8;
 /// How often a claim reads the rules of limits again because they change all the time.
 const READS_MAX: u32 = 20;
+/// How long a claim that got nothing waits for others that hold its limits at this moment. One of them may be frozen.
+const BUSY_PATIENCE: Duration = Duration::from_millis(250);
+const BUSY_PAUSE: Duration = Duration::from_millis(3);
 
 /// What the claims of this store share.
 #[derive(Debug, Default)]
@@ -118,10 +121,19 @@ async fn give_again(
 
 async fn claim_anew(parts: &Parts, request: &ClaimRequest, mut values: ClaimValues) -> Result<Claimed, Fault> {
     let (mut leases, mut claim_numbers) = (Vec::new(), Vec::new());
-    let mut rounds = 0;
+    let (mut rounds, mut in_turn) = (0, false);
+    let begun = Instant::now();
     let (now, next_due) = loop {
         rounds += 1;
         let mut round = one_round(parts, request, &mut values).await?;
+        let got_nothing = round.leases.is_empty() && leases.is_empty() && round.overdue.is_empty();
+        if round.is_busy && got_nothing && begun.elapsed() < BUSY_PATIENCE {
+            // Another claim is about to commit what it takes; then the rest can be counted.
+            rounds -= 1;
+            tokio::time::sleep(BUSY_PAUSE).await;
+            continue;
+        }
+        in_turn |= round.is_in_turn;
         round.hold(parts, &request.worker_id);
         round.add_checkpoints(parts).await?;
         claim_numbers.append(&mut round.claim_numbers);
@@ -139,7 +151,10 @@ async fn claim_anew(parts: &Parts, request: &ClaimRequest, mut values: ClaimValu
         }
     };
     parts.claims.given.end(&request.worker_id, request.request_id, claim_numbers);
-    sort(&mut leases);
+    // Keys take turns, so under limits the order is that of the choice.
+    if !in_turn {
+        sort(&mut leases);
+    }
     Ok(Claimed { leases, next_due, now })
 }
 
@@ -174,6 +189,7 @@ async fn one_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimValu
                 let mut round = free_round(parts, request, values).await?;
                 if round.limit_version == Some(rules.version) {
                     round.next_due = round.next_due.into_iter().chain(closed.next_look).min();
+                    round.is_busy = closed.is_busy;
                     return Ok(round);
                 }
             }

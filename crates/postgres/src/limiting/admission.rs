@@ -185,10 +185,8 @@ mod tests {
     }
 
     fn ids(rooms: Rooms, plain: Vec<PlainJob>, lanes: &[LaneHeads], clock: i64) -> Vec<i64> {
-        let turns = Turns {
-            lanes: lanes.iter().map(|lane| lane.turn).collect(),
-            types: [("sync".to_owned(), clock)].into(),
-        };
+        let turns =
+            Turns { lanes: lanes.iter().map(|lane| lane.turn).collect(), types: [("sync".to_owned(), clock)].into() };
         Admission::new(rooms, plain, lanes, turns).choose().iter().map(|chosen| chosen.head.id).collect()
     }
 

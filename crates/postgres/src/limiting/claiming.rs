@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::collections::HashMap;
 
 use longshore_core::{ClaimRequest, JobId, Timestamp};
 use postgres_types::Type;
@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 use super::admission::{Admission, Chosen};
 use super::head::{Head, PlainJob};
 use super::lanes::HeldLanes;
+use super::pauses::{Pauses, SOON};
 use super::rules::{Involved, Rules};
 use super::sorting::{Kinds, Sorted, Unsorted};
 use super::standing::{Opening, Standing};
@@ -24,10 +25,6 @@ use crate::store::Parts;
 const LANES_MAX: u32 = 512;
 /// How many notes of ended jobs, and how many lanes that are due, a claim reads.
 const REOPENED_MAX: i64 = 2000;
-/// When to look again behind another claim, or while jobs are sorted.
-const SOON: Duration = Duration::from_millis(10);
-/// When to look again while all places are taken. Whoever frees one says so; this is for a hint that was lost.
-const FULL: Duration = Duration::from_millis(250);
 
 /// What a claim under limits has come to.
 pub(crate) enum LimitedRound {
@@ -46,6 +43,8 @@ pub(crate) struct Closed {
     pub(crate) queues: Vec<String>,
     /// When something of it may start.
     pub(crate) next_look: Option<Timestamp>,
+    /// Whether others held limits or lanes of it.
+    pub(crate) is_busy: bool,
 }
 
 /// One round of a claim of which something has a rule.
@@ -62,21 +61,21 @@ pub(crate) async fn limited_round(
 ) -> Result<LimitedRound, Fault> {
     let mut pauses = Pauses::default();
     let kinds = Kinds::of(rules, &involved.types);
-    prepare(parts, request, rules, &kinds, &mut pauses).await?;
+    if prepare(parts, request, rules, &kinds, &mut pauses).await? == Known::Old {
+        return Ok(LimitedRound::Changed);
+    }
     let to_lock = Standing::to_lock(rules, involved);
     let (locks, limits) = (kinds_of(&to_lock), kinds_of(involved));
     let lanes_max = i64::from(values.limited_room().min(LANES_MAX));
-    let lanes: [Parameter<'_>; 3] = [
-        (&kinds.keyed, Type::TEXT_ARRAY),
-        (&values.queues, Type::TEXT_ARRAY),
-        (&lanes_max, Type::INT8),
-    ];
+    let lanes: [Parameter<'_>; 3] =
+        [(&kinds.keyed, Type::TEXT_ARRAY), (&values.queues, Type::TEXT_ARRAY), (&lanes_max, Type::INT8)];
     let with_rule = Kinds::of_plain(&kinds, &involved.types);
     let unlaned: Vec<&str> =
         values.job_types.iter().filter(|name| !kinds.keyed.contains(name)).map(String::as_str).collect();
     let idle: [Parameter<'_>; 3] =
         [(&with_rule, Type::TEXT_ARRAY), (&involved.queues, Type::TEXT_ARRAY), (&unlaned, Type::TEXT_ARRAY)];
     let calls = [
+        Call { sql: sql!("limiting/hold_running"), parameters: &[] },
         Call { sql: sql!("limiting/lock_limits"), parameters: &locks },
         Call { sql: sql!("limiting/select_open_lanes"), parameters: &lanes },
         Call { sql: sql!("limiting/read_limits"), parameters: &limits },
@@ -84,17 +83,16 @@ pub(crate) async fn limited_round(
         Call { sql: sql!("limiting/select_idle"), parameters: &idle },
     ];
     let (transaction, answers) = parts.pool.begin_with(&calls).await?;
-    let Some((version, now)) = version(&answers[3])? else { return Ok(LimitedRound::Changed) };
+    let Some((version, now)) = version(&answers[4])? else { return Ok(LimitedRound::Changed) };
     if version != rules.version {
         return Ok(LimitedRound::Changed);
     }
-    let standing = Standing::read(rules, now, &answers[0], &answers[2])?;
-    let mut held = HeldLanes::read(rules, &answers[1])?;
-    standing.next_look(|opening| pauses.add_opening(opening, now));
+    let mut standing = Standing::read(rules, now, &answers[1], &answers[3])?;
+    let mut held = HeldLanes::read(rules, &answers[2])?;
     let (mut closed_types, mut closed_queues) = (standing.closed(false), standing.closed(true));
     held.lanes.retain(|lane| !closed_types.contains(&lane.job_type) && !closed_queues.contains(&lane.queue));
     let has_lanes_of = |queue: &String| held.lanes.iter().any(|lane| lane.queue == *queue);
-    for row in &answers[4] {
+    for row in &answers[5] {
         let (name, is_queue): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
         if !is_queue {
             closed_types.push(name);
@@ -112,6 +110,7 @@ pub(crate) async fn limited_round(
         && involved.queues.iter().all(|name| closed_queues.contains(name));
     if all_closed || values.limited_room() == 0 && involved.queues.is_empty() {
         pauses.look_for_others(&transaction, values, &kinds, [&closed_types, &closed_queues]).await?;
+        pauses.add_openings(&transaction, values, &standing).await?;
         let next_look = pauses.next_look(&transaction, &kinds, now).await?;
         // The statement that claims the rest knows nothing of what is left out.
         let next_due = transaction.query_opt(sql!("claim/select_next_due"), &values.next_due()).await?;
@@ -119,7 +118,7 @@ pub(crate) async fn limited_round(
         let next_due = next_due.map_or(Ok(None), |row| Columns::of(&row).optional_instant())?;
         let next_look = next_look.into_iter().chain(next_due).min();
         let types = involved.types.clone();
-        return Ok(LimitedRound::Closed(Closed { types, queues: closed_queues, next_look }));
+        return Ok(LimitedRound::Closed(Closed { types, queues: closed_queues, next_look, is_busy: pauses.is_busy() }));
     }
     let candidates = candidates(&transaction, values, &standing, rules, &plain_types, &closed_queues).await?;
     held.look(&transaction, values.limited_room()).await?;
@@ -130,7 +129,12 @@ pub(crate) async fn limited_round(
     let chosen = Admission::new(rooms, candidates, &held.lanes, turns.clone()).choose();
     let has_more = held.lanes.iter().any(|lane| lane.is_cut);
     let mut round = take(parts, &transaction, request, values, &chosen, &held).await?;
-    settle(&transaction, &standing, held, turns, &chosen, &round).await?;
+    let places: HashMap<JobId, usize> =
+        chosen.iter().enumerate().map(|(place, chosen)| (JobId(chosen.head.id), place)).collect();
+    round.leases.sort_by_key(|lease| places.get(&lease.id).copied());
+    round.is_in_turn = chosen.iter().any(|chosen| chosen.lane.is_some());
+    settle(&transaction, &mut standing, held, turns, &chosen, &round).await?;
+    pauses.add_openings(&transaction, values, &standing).await?;
     if round.leases.is_empty() {
         pauses.look_for_others(&transaction, values, &kinds, [&closed_types, &closed_queues]).await?;
     }
@@ -139,9 +143,17 @@ pub(crate) async fn limited_round(
     transaction.commit().await?;
     let next_due = next_due.map_or(Ok(None), |row| Columns::of(&row).optional_instant())?;
     round.next_due = next_due.into_iter().chain(next_look).min();
+    round.is_busy = pauses.is_busy();
     // Fewer lanes were looked at than there may be.
     round.may_find_more |= !round.leases.is_empty() && (held_count as i64 >= lanes_max || has_more);
     Ok(LimitedRound::Taken(Box::new(round)))
+}
+
+/// Whether the rules that a claim knows hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Current,
+    Old,
 }
 
 /// Promotes due jobs, opens lanes whose time has come or of which a job has ended, and sorts new jobs into theirs.
@@ -151,7 +163,7 @@ async fn prepare(
     rules: &Rules,
     kinds: &Kinds,
     pauses: &mut Pauses,
-) -> Result<(), Fault> {
+) -> Result<Known, Fault> {
     let promote = [(&PROMOTED_MAX as _, Type::INT8)];
     let reopened = [(&REOPENED_MAX as _, Type::INT8)];
     let unsorted = [(&kinds.keyed as _, Type::TEXT_ARRAY), (&kinds.stale as _, Type::TEXT_ARRAY)];
@@ -166,11 +178,13 @@ async fn prepare(
     for row in &answers[3] {
         let job_type: String = row.try_get(0)?;
         let pointer = rules.pointer_of(&job_type).map(str::to_owned);
-        if (Unsorted { job_type, pointer }).sort(parts).await? == Sorted::Some {
-            pauses.add(SOON);
+        match (Unsorted { job_type, pointer, version: rules.version }).sort(parts).await? {
+            Sorted::All => {}
+            Sorted::Some => pauses.add(SOON),
+            Sorted::Old => return Ok(Known::Old),
         }
     }
-    Ok(())
+    Ok(Known::Current)
 }
 
 fn kinds_of(involved: &Involved) -> [Parameter<'_>; 2] {
@@ -254,7 +268,7 @@ async fn take(
 /// Writes what the claim leaves of its limits, keys and lanes. Only what it really took counts.
 async fn settle(
     transaction: &Transaction,
-    standing: &Standing,
+    standing: &mut Standing,
     mut held: HeldLanes,
     mut turns: super::admission::Turns,
     chosen: &[Chosen],
@@ -272,7 +286,7 @@ async fn settle(
     }
     held.settle(transaction, &turns.lanes, claim_number, now).await?;
     let (mut limit_ids, mut arrivals, mut counted_from) = (Vec::new(), Vec::new(), Vec::new());
-    for limit in &standing.limits {
+    for limit in &mut standing.limits {
         let is_of = |chosen: &&&Chosen| {
             let name = if limit.is_queue { &chosen.queue } else { &chosen.job_type };
             *name == limit.name
@@ -282,15 +296,14 @@ async fn settle(
             continue;
         }
         limit_ids.push(limit.limit_id);
-        arrivals.push(limit.rule.pace().map_or(limit.arrival, |pace| pace.after(limit.arrival, now, starts)).0);
+        limit.running = limit.running.saturating_add(starts);
+        limit.arrival = limit.rule.pace().map_or(limit.arrival, |pace| pace.after(limit.arrival, now, starts));
+        arrivals.push(limit.arrival.0);
         counted_from.push(limit.first_claim.or(claim_number).unwrap_or(0));
     }
     if !limit_ids.is_empty() {
-        let parameters: [Parameter<'_>; 3] = [
-            (&limit_ids, Type::INT8_ARRAY),
-            (&arrivals, Type::INT8_ARRAY),
-            (&counted_from, Type::INT8_ARRAY),
-        ];
+        let parameters: [Parameter<'_>; 3] =
+            [(&limit_ids, Type::INT8_ARRAY), (&arrivals, Type::INT8_ARRAY), (&counted_from, Type::INT8_ARRAY)];
         transaction.execute(sql!("limiting/settle_limits"), &parameters).await?;
     }
     let raised = turns.types.iter().filter(|(name, turn)| before.get(*name) != Some(*turn));
@@ -300,68 +313,4 @@ async fn settle(
         transaction.execute(sql!("limiting/raise_turns"), &parameters).await?;
     }
     Ok(())
-}
-
-/// When to look again because of limits.
-#[derive(Debug, Default)]
-struct Pauses {
-    after: Option<Duration>,
-    at: Option<Timestamp>,
-}
-
-impl Pauses {
-    fn add(&mut self, pause: Duration) {
-        self.after = self.after.into_iter().chain([pause]).min();
-    }
-
-    fn add_opening(&mut self, opening: Opening, now: Timestamp) {
-        match opening {
-            Opening::Open(_) => {}
-            Opening::Busy => self.add(SOON),
-            Opening::Full => self.add(FULL),
-            Opening::At(at) => self.at = self.at.into_iter().chain([at.max(now)]).min(),
-        }
-    }
-
-    /// A lane that another claim holds may have more than that one takes.
-    async fn look_for_others(
-        &mut self,
-        transaction: &Transaction,
-        values: &ClaimValues,
-        kinds: &Kinds,
-        [closed_types, closed_queues]: [&[String]; 2],
-    ) -> Result<(), Fault> {
-        let types: Vec<&str> =
-            kinds.keyed.iter().filter(|name| !closed_types.contains(name)).map(String::as_str).collect();
-        if types.is_empty() || values.limited_room() == 0 {
-            return Ok(());
-        }
-        let parameters: [Parameter<'_>; 3] =
-            [(&types, Type::TEXT_ARRAY), (&values.queues, Type::TEXT_ARRAY), (&closed_queues, Type::TEXT_ARRAY)];
-        let row = transaction.query_opt(sql!("limiting/has_open_lane"), &parameters).await?;
-        if row.map_or(Ok(false), |row| row.try_get::<_, bool>(0))? {
-            self.add(SOON);
-        }
-        Ok(())
-    }
-
-    async fn next_look(
-        &mut self,
-        transaction: &Transaction,
-        kinds: &Kinds,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, Fault> {
-        let mut of_lanes = None;
-        if !kinds.keyed.is_empty() {
-            let types = [(&kinds.keyed as _, Type::TEXT_ARRAY)];
-            if let Some(row) = transaction.query_opt(sql!("limiting/select_next_opening"), &types).await? {
-                let columns = &mut Columns::of(&row);
-                of_lanes = columns.optional_instant()?;
-                if columns.read()? {
-                    self.add(FULL);
-                }
-            }
-        }
-        Ok(self.after.map(|after| now.after(after)).into_iter().chain(self.at).chain(of_lanes).min())
-    }
 }

@@ -49,7 +49,17 @@ impl HeldLanes {
             let rule = named.map(|_| rule).unwrap_or_default();
             let key = Key { rule, arrival, closed_until, running: 0, first_claim: None, started: 0 };
             held.keys.entry(key_id).or_insert(key);
-            held.lanes.push(LaneHeads { lane, key_id, job_type, queue, limit_key, turn, stride, heads: Vec::new(), is_cut: false });
+            held.lanes.push(LaneHeads {
+                lane,
+                key_id,
+                job_type,
+                queue,
+                limit_key,
+                turn,
+                stride,
+                heads: Vec::new(),
+                is_cut: false,
+            });
         }
         Ok(held)
     }

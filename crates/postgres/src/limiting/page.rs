@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use longshore_core::{
-    Job, JobFacts, LimitPage, LimitPosition, LimitRow, LimitScope, LimitSelection, LimitSubject, LimitsRequest, Timestamp,
+    Job, JobFacts, LimitPage, LimitPosition, LimitRow, LimitScope, LimitSelection, LimitSubject, LimitsRequest,
+    Timestamp,
 };
 use postgres_types::Type;
 use tokio_postgres::Error;
@@ -69,13 +70,21 @@ pub(crate) async fn limits_of(session: &Session, job: &Job, now: Timestamp) -> R
     Ok(rows)
 }
 
-/// How many other keys have their turn before that of a ready job.
-pub(crate) async fn count_keys_ahead(session: &Session, job: &Job) -> Result<u32, Error> {
-    let at_most = i64::from(JobFacts::AHEAD_MAX);
-    let parameters: [Parameter<'_>; 2] = [(&job.id.0, Type::INT8), (&at_most, Type::INT8)];
-    let row = session.query_opt(sql!("limiting/count_keys_ahead"), &parameters).await?;
-    let keys: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
-    Ok(u32::try_from(keys).unwrap_or(u32::MAX))
+/// How many other keys have their turn before that of a ready job, and how many jobs of its key come first. None if the
+/// keys of its type do not take turns.
+pub(crate) async fn count_turns_ahead(
+    session: &Session,
+    job: &Job,
+    limits: &[LimitRow],
+) -> Result<Option<(u32, u32)>, Error> {
+    let of_type = limits.iter().find(|limit| limit.scope == LimitScope::Type);
+    let Some(pointer) = of_type.and_then(|limit| limit.key_pointer.as_ref()) else { return Ok(None) };
+    let (pointer, at_most) = (pointer.as_str(), i64::from(JobFacts::AHEAD_MAX));
+    let parameters: [Parameter<'_>; 3] = [(&job.id.0, Type::INT8), (&pointer, Type::TEXT), (&at_most, Type::INT8)];
+    let Some(row) = session.query_opt(sql!("limiting/count_turns_ahead"), &parameters).await? else { return Ok(None) };
+    let columns = &mut Columns::of(&row);
+    let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    Ok(Some((count(columns.read()?), count(columns.read()?))))
 }
 
 /// The rows of a page, in order.

@@ -75,7 +75,8 @@ impl Rules {
             rules.version = columns.read()?;
             let (scope, name): (Option<i16>, Option<String>) = (columns.read()?, columns.read()?);
             let (Some(scope), Some(name)) = (scope, name) else { continue };
-            let rule = columns.read::<Option<String>>()?.map_or_else(LimitRule::default, |text| read_rule(&name, &text));
+            let rule =
+                columns.read::<Option<String>>()?.map_or_else(LimitRule::default, |text| read_rule(&name, &text));
             let has_stale_lanes = columns.read()?;
             if scope == QUEUE {
                 rules.queues.insert(name, rule);

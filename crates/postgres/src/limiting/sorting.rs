@@ -17,6 +17,8 @@ const SORTS_MAX: u32 = 5;
 pub(super) enum Sorted {
     All,
     Some,
+    /// The rules have changed, and nothing was moved.
+    Old,
 }
 
 /// A type some of whose jobs are in the wrong place.
@@ -25,6 +27,8 @@ pub(super) struct Unsorted {
     pub(super) job_type: String,
     /// Where the payloads have the key; none if the keys of the type do not take turns any more.
     pub(super) pointer: Option<String>,
+    /// The version of the rules that says so.
+    pub(super) version: i64,
 }
 
 impl Unsorted {
@@ -33,11 +37,19 @@ impl Unsorted {
     pub(super) async fn sort(&self, parts: &Parts) -> Result<Sorted, Fault> {
         for _ in 0..SORTS_MAX {
             let lock = [(&self.job_type as _, Type::TEXT)];
-            let calls = [Call { sql: sql!("limiting/try_sorting"), parameters: &lock }];
+            // Whoever changes the rule waits for this lock, so behind it the version says whether it has changed.
+            let calls = [
+                Call { sql: sql!("limiting/try_sorting"), parameters: &lock },
+                Call { sql: sql!("limiting/select_version"), parameters: &[] },
+            ];
             let (transaction, answers) = parts.pool.begin_with(&calls).await?;
             let is_mine: bool = answers[0].first().map_or(Ok(false), |row| row.try_get(0))?;
             if !is_mine {
                 return Ok(Sorted::Some);
+            }
+            let version: Option<i64> = answers[1].first().map(|row| row.try_get(0)).transpose()?;
+            if version != Some(self.version) {
+                return Ok(Sorted::Old);
             }
             let unsorted = self.unsort(&transaction).await?;
             let (found, moved) = self.sort_some(&transaction).await?;

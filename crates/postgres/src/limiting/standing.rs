@@ -86,11 +86,6 @@ impl Standing {
         of_scope.filter(|limit| !limit.opening(self.now).is_open()).map(|limit| limit.name.clone()).collect()
     }
 
-    /// When to look again because of limits that let nothing start.
-    pub(super) fn next_look(&self, mut add: impl FnMut(Opening)) {
-        self.limits.iter().map(|limit| limit.opening(self.now)).filter(|opening| !opening.is_open()).for_each(&mut add);
-    }
-
     pub(super) fn rooms(&self, request: &ClaimRequest, total: u32, limited: u32) -> Rooms {
         let mut rooms = Rooms { total, limited, ..Rooms::default() };
         for limit in &self.limits {

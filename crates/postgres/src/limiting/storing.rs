@@ -30,7 +30,7 @@ pub(super) async fn apply(parts: Arc<Parts>, apply: ApplyLimits) -> Result<Appli
     let mut wanted = BTreeMap::new();
     for (subject, rule) in apply.rules {
         check(&subject, rule.as_ref())?;
-        wanted.insert(subject, rule.filter(|rule| !rule.is_empty()).map(|rule| document(&rule)));
+        wanted.insert(subject, rule.filter(|rule| !rule.is_empty()).map(|rule| rule.to_document()));
     }
     let subjects: Vec<&LimitSubject> = wanted.keys().collect();
     let stored = {
@@ -73,7 +73,7 @@ pub(super) async fn change(parts: Arc<Parts>, change: ChangeLimit) -> Result<boo
     if rule.as_ref().is_some_and(LimitRule::is_empty) {
         return Err(StoreError::from(InvalidLimit::Nothing { subject }).into());
     }
-    let manual = rule.as_ref().map(document);
+    let manual = rule.as_ref().map(LimitRule::to_document);
     repeated(async || {
         let transaction = begin(&parts).await?;
         let before = read(&transaction, &[&subject]).await?;
@@ -95,10 +95,6 @@ pub(super) async fn change(parts: Arc<Parts>, change: ChangeLimit) -> Result<boo
 fn check(subject: &LimitSubject, rule: Option<&LimitRule>) -> Result<(), Fault> {
     let check = rule.unwrap_or(&LimitRule::default()).check(subject);
     Ok(check.map_err(StoreError::from)?)
-}
-
-fn document(rule: &LimitRule) -> String {
-    serde_json::to_string(rule).expect("numbers and names can be encoded")
 }
 
 fn configured(of: &BTreeMap<LimitSubject, Stored>, subject: &LimitSubject) -> Option<String> {
@@ -161,10 +157,12 @@ async fn write(
     transaction.execute(sql!("limiting/count_running"), &parameters).await?;
     for (subject, stored) in decided {
         let LimitSubject::Type(name) = subject else { continue };
+        transaction.execute(sql!("limiting/open_lanes"), &[(name, Type::TEXT)]).await?;
         let pointer = stored.pointer(name);
         if pointer != before.get(subject).and_then(|before| before.pointer(name)) {
             let parameters: [Parameter<'_>; 2] = [(name, Type::TEXT), (&pointer, Type::TEXT)];
             transaction.execute(sql!("limiting/key_running"), &parameters).await?;
+            transaction.query(sql!("limiting/lock_sorting"), &parameters[..1]).await?;
             let names = [name.as_str()];
             transaction.execute(sql!("limiting/retire_lanes"), &[(&&names[..], Type::TEXT_ARRAY)]).await?;
         }

@@ -1,17 +1,22 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use longshore_core::Arrival;
 use postgres_types::Type;
 
 use super::rules::Rules;
 use super::sorting::{Kinds, Sorted, Unsorted};
+use crate::instant::Instant;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
 use crate::session::statements::{Call, Parameter};
 use crate::store::Parts;
 use crate::upkeep::stats::now;
+
+/// For how long an idle lane keeps its turn.
+const IDLE: Duration = Duration::from_secs(3600);
 
 /// The walks over the keys of each type that look for idle ones.
 #[derive(Debug, Default)]
@@ -47,7 +52,7 @@ async fn sort(parts: &Parts, rules: &Rules) -> Result<bool, Fault> {
     for row in rows {
         let job_type: String = row.try_get(0)?;
         let pointer = rules.pointer_of(&job_type).map(str::to_owned);
-        has_more |= (Unsorted { job_type, pointer }).sort(parts).await? == Sorted::Some;
+        has_more |= (Unsorted { job_type, pointer, version: rules.version }).sort(parts).await? != Sorted::All;
     }
     Ok(has_more)
 }
@@ -76,10 +81,13 @@ impl IdleKeys {
         if !answers[0].first().map_or(Ok(false), |row| row.try_get::<_, bool>(0))? {
             return Ok(true);
         }
-        let lanes: [Parameter<'_>; 2] = [(&job_type, Type::TEXT), (&rows_max, Type::INT8)];
+        let now = now(&transaction).await?;
+        let idle_since = Instant(now.before(IDLE));
+        let lanes: [Parameter<'_>; 3] =
+            [(&job_type, Type::TEXT), (&rows_max, Type::INT8), (&idle_since, Type::TIMESTAMPTZ)];
         let removed = transaction.execute(sql!("limiting/delete_idle_lanes"), &lanes).await?;
         // An arrival that is not ahead of the clock permits as much as none.
-        let arrival = Arrival(now(&transaction).await?.as_ms().saturating_mul(1000)).0;
+        let arrival = Arrival(now.as_ms().saturating_mul(1000)).0;
         let keys: [Parameter<'_>; 4] =
             [(&job_type, Type::TEXT), (&after, Type::TEXT), (&rows_max, Type::INT8), (&arrival, Type::INT8)];
         let row = transaction.query_opt(sql!("limiting/delete_idle_keys"), &keys).await?;

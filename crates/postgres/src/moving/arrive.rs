@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::instant::Instant;
 use crate::jobs::job_row::{MAX_CRASHES, MAX_DEFERRALS};
 use crate::jobs::outcomes::checkpoint::CHECKPOINT;
+use crate::limiting::moved::keep_limits;
 use crate::moving::fence::{hold_turn, pass_fence, replace_state, state};
 use crate::schedules::{schedule_row, ticks};
 use crate::session::columns::Columns;
@@ -328,11 +329,12 @@ fn milliseconds(span: Duration) -> u64 {
 
 async fn keep_settings(transaction: &Transaction, settings: &MovedSettings) -> Result<(), Fault> {
     // Every field is listed, so that a new one cannot be forgotten.
-    let MovedSettings { last_id, history_last_id, types, queues, minutes, limits: _, schedules, ticks: moved_ticks } =
+    let MovedSettings { last_id, history_last_id, types, queues, minutes, limits, schedules, ticks: moved_ticks } =
         settings;
     raise_numbers(transaction, *last_id, 0).await?;
     transaction.execute(sql!("moving/raise_history"), &[(history_last_id, Type::INT8)]).await?;
     transaction.execute(sql!("moving/forget_settings"), &[]).await?;
+    keep_limits(transaction, limits).await?;
     keep_type_settings(transaction, types).await?;
     let (paused, since): (Vec<&str>, Vec<Instant>) =
         queues.iter().filter_map(|(queue, paused_at)| Some((queue.as_str(), Instant((*paused_at)?)))).unzip();

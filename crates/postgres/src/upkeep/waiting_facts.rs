@@ -6,7 +6,7 @@ use tokio_postgres::Error;
 
 use crate::jobs::job_row::select_jobs;
 use crate::jobs::unique_key::holders;
-use crate::limiting::{count_keys_ahead, limits_of};
+use crate::limiting::{count_turns_ahead, limits_of};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
@@ -62,10 +62,15 @@ async fn job_facts(session: &Session, job: Job, now: Timestamp) -> Result<JobFac
         }
         None => (None, false),
     };
-    let ahead = if JobFacts::is_claimable(&job, now) { count_ahead(session, &job).await? } else { 0 };
     let waits = !job.status.is_ended() && job.status != Status::Running;
     let limits = if waits { limits_of(session, &job, now).await? } else { Vec::new() };
-    let keys_ahead = if JobFacts::is_claimable(&job, now) { count_keys_ahead(session, &job).await? } else { 0 };
+    let (keys_ahead, ahead) = match JobFacts::is_claimable(&job, now) {
+        false => (0, 0),
+        true => match count_turns_ahead(session, &job, &limits).await? {
+            Some(ahead) => ahead,
+            None => (0, count_ahead(session, &job).await?),
+        },
+    };
     Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits, keys_ahead })
 }
 

@@ -22,6 +22,10 @@ pub(crate) struct Round {
     pub(crate) next_due: Option<Timestamp>,
     /// Whether others took what it saw, or it saw what is overdue.
     pub(crate) may_find_more: bool,
+    /// Whether others held limits or lanes of it.
+    pub(crate) is_busy: bool,
+    /// Whether its leases are in the order in which they must run already.
+    pub(crate) is_in_turn: bool,
     /// The first job that it found in each lane whose jobs come in the order of their ids.
     pub(super) firsts: HashMap<Lane, i64>,
     pub(super) snapshot: Option<Snapshot>,
@@ -41,6 +45,8 @@ impl Round {
             overdue: OverdueJobs::default(),
             next_due: None,
             may_find_more: false,
+            is_busy: false,
+            is_in_turn: false,
             firsts: HashMap::new(),
             snapshot: None,
             limit_version: None,

@@ -4,6 +4,7 @@ UPDATE longshore.lane AS l
 SET turn = s.turn,
     is_full = s.is_full,
     opens_at = s.opens_at,
+    used_at = longshore.now(),
     is_waiting = s.rank IS NOT NULL,
     head_rank = COALESCE(s.rank, l.head_rank)
 FROM (

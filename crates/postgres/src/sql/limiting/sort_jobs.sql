@@ -61,8 +61,8 @@ place AS MATERIALIZED (
     ) AS x ON true
 ),
 new_lane AS (
-    INSERT INTO longshore.lane (key_id, job_type, queue, limit_key, head_rank)
-    SELECT p.key_id, $1, p.queue, p.limit_key, p.head_rank
+    INSERT INTO longshore.lane (key_id, job_type, queue, limit_key, head_rank, used_at)
+    SELECT p.key_id, $1, p.queue, p.limit_key, p.head_rank, longshore.now()
     FROM place AS p
     WHERE p.lane IS NULL
     RETURNING lane, key_id, queue
