@@ -5,6 +5,7 @@ mod batches;
 mod enqueue;
 mod filter;
 mod jobs;
+mod limits;
 mod migrate;
 mod moving;
 mod queues;
@@ -27,6 +28,7 @@ pub(crate) use self::filter::{KindArguments, TargetArguments, ToFilter};
 pub(crate) use self::jobs::{
     DeadArguments, DeadCommand, EditArguments, InvalidPriorityWords, JobsCommand, ListArguments,
 };
+pub(crate) use self::limits::{LimitsArguments, LimitsCommand, SetArguments};
 pub(crate) use self::migrate::{CareArguments, MarkArguments, MigrateArguments, MigrateCommand, RunArguments};
 pub(crate) use self::moving::MoveArguments;
 pub(crate) use self::queues::{QueuesArguments, QueuesCommand};
@@ -132,6 +134,15 @@ pub(crate) enum Command {
         after_help = "Example: longshore queues pause mail"
     )]
     Queues(QueuesArguments),
+
+    /// List, set and unset limits of types, queues and keys
+    #[command(
+        long_about = "List, set and unset limits of types, queues and keys\n\nLimits are declared under [jobs.TYPE] and \
+            [queues.NAME] in the configuration file, in the code of a worker, or set here. They hold over all processes \
+            and hosts. Without a subcommand, lists them.",
+        after_help = "Example: longshore limits list --saturated"
+    )]
+    Limits(LimitsArguments),
 
     /// Run jobs at times, and show what became of each tick
     #[command(

@@ -7,6 +7,7 @@ pub(crate) mod dead;
 pub(crate) mod doctor;
 pub(crate) mod enqueue;
 pub(crate) mod jobs;
+pub(crate) mod limits;
 pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod moving;

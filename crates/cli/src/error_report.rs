@@ -168,7 +168,7 @@ impl ErrorReport {
                      --undo",
                 ),
             ),
-            StoreError::InvalidJob(_) => (Exit::Usage, error.hint()),
+            StoreError::InvalidJob(_) | StoreError::InvalidLimit(_) => (Exit::Usage, error.hint()),
             _ => (Exit::Failed, error.hint()),
         };
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, error.code(), error) }

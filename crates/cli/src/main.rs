@@ -62,6 +62,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Jobs(command) => commands::jobs::run(context, command),
         Command::Dead(command) => commands::dead::run(context, command),
         Command::Queues(command) => commands::queues::run(context, command),
+        Command::Limits(command) => commands::limits::run(context, command),
         Command::Schedules(command) => commands::schedules::run(context, command),
         Command::Batches(arguments) => commands::batches::run(context, arguments),
         Command::Signal(arguments) => commands::batches::signal(context, arguments),

@@ -6,6 +6,7 @@
 mod attendant;
 mod combined_store;
 mod console;
+mod limiting;
 mod member;
 mod members;
 mod merge;

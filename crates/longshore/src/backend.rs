@@ -1,5 +1,5 @@
 //! For those who look below a [`Queue`](crate::Queue) or write a backend: the traits of a store, [`Store`],
-//! [`Console`] and [`Schedules`], with the types of their calls.
+//! [`Console`], [`Schedules`] and [`Limiting`], with the types of their calls.
 //!
 //! An application reaches them by [`Queue::backend`](crate::Queue::backend), for pages of jobs, statistics and health.
 
@@ -11,10 +11,10 @@ pub use longshore_core::{
     Action, AddTicks, ApplySchedules, AttemptEnd, Backend, Budgets, ChangeSchedule, CheckpointRow, ClaimRequest,
     Claimed, Clock, Console, DeadRows, DueSchedule, EnqueueStream, Extended, Filter, Filtered, Health, Heartbeat, Held,
     HeldClaims, HeldSnapshot, Hint, IdRange, Inbox, Interest, JobKeeper, JobPage, JobPageRequest, LeaseVerdict,
-    LeaseWatch, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest, Maintained, Maintenance, MinuteStats,
-    NewCheckpoint, Overdue, PageCursor, PlanTicks, PlannedTick, QueueChange, QueueLimit, QueueScope, QueueStats,
-    Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, ScheduleChange, Schedules,
-    SchedulesRequest, Selection, ServerHealth, SessionLost, SettleSchedules, SettledSchedules, SettledTick,
+    LeaseWatch, Limiting, LimitsRequest, LocalHealth, LogBuffer, LogEntry, LogPage, LogRequest, Maintained,
+    Maintenance, MinuteStats, NewCheckpoint, Overdue, PageCursor, PlanTicks, PlannedTick, QueueChange, QueueLimit,
+    QueueScope, QueueStats, Reclaimed, Record, Recorded, Registration, Report, RequestId, RunningJob, ScheduleChange,
+    Schedules, SchedulesRequest, Selection, ServerHealth, SessionLost, SettleSchedules, SettledSchedules, SettledTick,
     StartedAttempt, Stats, StepName, Store, StoreFuture, StuckCause, StuckJob, Suspects, SystemClock, TickPlan,
     TimeBounds, TypeBacklog, TypeSettings, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerRecord,
     WorkerSession, decide, is_want_of_files, next_of,

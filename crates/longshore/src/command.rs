@@ -124,6 +124,7 @@ pub(crate) fn policy_of(spec: &CommandSpec) -> HandlerPolicy {
         grace: spec.grace,
         settle: SETTLE,
         overrun: Overrun::Drop,
+        limit: None,
         at_shutdown: match spec.on_shutdown {
             OnShutdown::Wait => ShutdownTime::WorkersGrace,
             OnShutdown::Terminate => ShutdownTime::Grace,

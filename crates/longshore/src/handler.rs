@@ -31,7 +31,7 @@ pub use stop::{StopCause, Stopped};
 use std::pin::Pin;
 use std::time::Duration;
 
-use longshore_core::{Priority, RetryPolicy};
+use longshore_core::{LimitRule, Priority, RetryPolicy};
 
 /// A boxed future, so that one registry can hold handlers of every kind.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -87,6 +87,9 @@ pub struct HandlerPolicy {
     pub overrun: Overrun,
     /// How long an attempt may continue when the worker shuts down.
     pub at_shutdown: ShutdownTime,
+    /// How many jobs of the type run at once and how often they start, over all processes. `None` leaves the limit as it
+    /// is in the database.
+    pub limit: Option<LimitRule>,
 }
 
 /// How long an attempt may continue when the worker shuts down.
@@ -154,6 +157,14 @@ impl HandlerPolicy {
     #[must_use]
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = Some(priority);
+        self
+    }
+
+    /// Sets how many jobs of the type run at once and how often they start, over all processes. It is applied when the
+    /// worker starts.
+    #[must_use]
+    pub fn limit(mut self, limit: LimitRule) -> Self {
+        self.limit = Some(limit);
         self
     }
 

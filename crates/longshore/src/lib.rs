@@ -55,6 +55,7 @@ pub mod declared;
 pub mod error;
 pub mod handler;
 pub mod job;
+pub mod limits;
 mod middleware;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -149,3 +150,7 @@ struct Guide;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/checkpoints.md")]
 struct CheckpointGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/limits.md")]
+struct LimitGuide;

@@ -2,6 +2,7 @@ mod attempt;
 mod claiming;
 mod handlers;
 mod holdings;
+mod own_limits;
 mod registration;
 mod registry;
 mod run;
@@ -23,7 +24,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, LogLimits, Retention, ScheduleSource, StoreError, SystemClock};
+use longshore_core::{
+    Clock, InvalidLimit, LimitRule, LimitSubject, Limits, LogLimits, Retention, ScheduleSource, StoreError, SystemClock,
+};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
@@ -32,6 +35,7 @@ use crate::handler::state::Stateless;
 use crate::runtime::blocking_threads::BlockingThreads;
 use crate::schedule::ScheduleError;
 use crate::{Queue, Schedule};
+use own_limits::OwnLimits;
 use registry::Registry;
 use suspects::gate::Gate;
 use upkeep::scheduler::CodeSchedules;
@@ -71,6 +75,8 @@ pub struct Worker<S = Stateless> {
     gate: Arc<Gate>,
     schedules: Vec<Schedule>,
     schedule_source: ScheduleSource,
+    /// The limits that it applies when it starts.
+    limits: Vec<(LimitSubject, Option<LimitRule>)>,
     /// [`Stateless`](crate::handler::Stateless) or a [`State`](crate::State).
     state: S,
 }
@@ -102,6 +108,14 @@ pub enum WorkerError {
     /// A schedule is not valid. Nothing was claimed.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
+    /// A limit is not valid. Nothing was claimed.
+    #[error("the limit of {subject} is not valid: {error}")]
+    Limit {
+        /// What is limited.
+        subject: LimitSubject,
+        /// What is wrong.
+        error: InvalidLimit,
+    },
     /// A policy was set for a type without a handler, so it would have no effect.
     #[error(
         "a policy was set for {job_type:?}, which had no handler then: check the name, and set it after the handler"
@@ -152,6 +166,7 @@ impl Worker {
             gate: Gate::of_process(),
             schedules: Vec::new(),
             schedule_source: ScheduleSource::Code,
+            limits: Vec::new(),
             state: Stateless,
         }
     }
@@ -172,6 +187,7 @@ impl<S> Worker<S> {
             return Err(WorkerError::NoRuntime);
         }
         let schedules = CodeSchedules::new(&self.schedules, self.schedule_source)?;
+        let limits = OwnLimits::new(self.registry.limits().chain(self.limits.clone()))?;
         if self.registry.entries().next().is_none() && self.schedules.is_empty() {
             return Err(WorkerError::NothingHandled);
         }
@@ -187,7 +203,7 @@ impl<S> Worker<S> {
         };
         let Self { queue, registry, settings, clock, gate, .. } = self;
         let mut run = WorkerRun::new(queue, registry, settings, clock, origin, gate, until);
-        run.schedules = schedules;
+        (run.schedules, run.limits) = (schedules, limits);
         Ok(Arc::new(run))
     }
 }

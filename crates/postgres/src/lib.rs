@@ -7,6 +7,7 @@
 mod console;
 mod instant;
 mod jobs;
+mod limiting;
 pub mod migrations;
 mod moving;
 mod options;

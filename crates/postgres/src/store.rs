@@ -13,6 +13,7 @@ use longshore_schema::{OpenError, Origin, Prepare};
 
 use crate::jobs::claim::Claims;
 use crate::jobs::enqueue::Enqueues;
+use crate::limiting::LimitParts;
 use crate::moving::fence;
 use crate::options::PostgresOptions;
 use crate::schema::{self, SchemaWatch};
@@ -42,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) standing: Standing,
     pub(crate) enqueues: Enqueues,
     pub(crate) claims: Claims,
+    pub(crate) limiting: LimitParts,
     pub(crate) workers: Workers,
     pub(crate) upkeep: Upkeep,
     pub(crate) workflows: WorkflowSteps,
@@ -60,10 +62,23 @@ impl PostgresStore {
         let pool = Pool::new(options.clone(), context.clone(), runtime.handle().clone());
         let (enqueues, claims) = (Enqueues::default(), Claims::default());
         let (workers, upkeep) = (Workers::default(), Upkeep::default());
-        let (workflows, schema) = (WorkflowSteps::default(), SchemaWatch::default());
+        let (limiting, workflows, schema) =
+            (LimitParts::default(), WorkflowSteps::default(), SchemaWatch::default());
         let standing = Standing::new(pool.clone(), runtime.handle().clone());
-        let parts =
-            Parts { options, context, pool, runtime, standing, enqueues, claims, workers, upkeep, workflows, schema };
+        let parts = Parts {
+            options,
+            context,
+            pool,
+            runtime,
+            standing,
+            enqueues,
+            claims,
+            limiting,
+            workers,
+            upkeep,
+            workflows,
+            schema,
+        };
         let store = Self { parts: Arc::new(parts) };
         jobs::claim::hints::start(&store.parts);
         Ok(store)

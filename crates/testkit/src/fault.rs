@@ -1,5 +1,6 @@
 mod console;
 mod journal;
+mod limits;
 mod moving;
 mod plan;
 mod schedules;

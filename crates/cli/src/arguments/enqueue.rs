@@ -29,12 +29,12 @@ pub(crate) struct EnqueueArguments {
         long_help = "Enqueue every line of FILE (NDJSON; - for standard input) in one transaction\n\nIf one line is \
             invalid, nothing is enqueued. Each line is an object \
             with job_type and optionally job_data, queue, priority, delay, run_at, max_retries, timeout, \
-            expires_in, deadline_in, unique_key, on_duplicate, unique_while, parent_job_id and metadata. Blank lines \
+            expires_in, deadline_in, unique_key, on_duplicate, unique_while, key, parent_job_id and metadata. Blank lines \
             are skipped.\n\nA job may have a name, ref, and wait for others: after is a list of names of lines before it, ids of \
             jobs, {\"batch\": \"completed\"} and {\"signal\": NAME}. A first line {\"batch\": {\"name\": NAME}} makes a batch of \
             the jobs. Then --json prints {\"inserted\", \"batch_id\", \"ids\"}.",
         conflicts_with_all = ["job_type", "data", "queue", "priority", "delay", "at", "max_retries", "timeout",
-            "expires_in", "deadline", "unique_key", "on_duplicate", "unique_while", "parent"]
+            "expires_in", "deadline", "unique_key", "on_duplicate", "unique_while", "key", "parent"]
     )]
     pub(crate) batch: Option<PathBuf>,
 
@@ -99,6 +99,10 @@ pub(crate) struct EnqueueArguments {
     #[arg(long, value_name = "STATES", requires = "unique_key", hide_possible_values = true,
         value_parser = WordParser::<UniqueWhile>::new())]
     pub(crate) unique_while: Option<UniqueWhile>,
+
+    /// The key under which its type may be limited, such as a tenant; it comes before the key in the payload
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
 
     /// Do not start it until this job has completed
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]

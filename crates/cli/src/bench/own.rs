@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use longshore::backend::{ClaimRequest, QueueScope, Record, Registration, RequestId};
+use longshore::limits::{LimitRule, LimitSubject};
 use longshore::{
     AttemptResult, BoxFuture, CurrentAttempt, Done, Handler, JobData, Lease, NewJob, Outcome, Queue, StoreError,
     Worker, WorkerId,
@@ -47,6 +48,8 @@ pub(super) struct OwnRates {
     pub drain_waiting_2m: Rate,
     /// The same, with as many ended jobs in the table.
     pub drain_ended_2m: Rate,
+    /// Jobs of two thousand keys, of each of which two may run at once.
+    pub drain_limited: Rate,
 }
 
 impl OwnRates {
@@ -61,6 +64,7 @@ impl OwnRates {
             drain: middle(|round| round.drain),
             drain_waiting_2m: middle(|round| round.drain_waiting_2m),
             drain_ended_2m: middle(|round| round.drain_ended_2m),
+            drain_limited: middle(|round| round.drain_limited),
         }
     }
 }
@@ -97,7 +101,10 @@ pub(super) async fn measure(folder: &Path, crowds: &Crowds, jobs: u64, durabilit
     let drain = drain_from(&light, jobs).await?;
     let drain_waiting_2m = drain_from(&crowds.waiting, jobs).await?;
     let drain_ended_2m = drain_from(&crowds.ended, jobs).await?;
-    Ok(OwnRates { enqueue_1, enqueue_64, bulk, drain_store, drain, drain_waiting_2m, drain_ended_2m })
+    let limited = open(&folder.join("limited.db"), durability)?;
+    enqueue_limited(&limited, jobs).await?;
+    let drain_limited = drain_from(&limited, jobs).await?;
+    Ok(OwnRates { enqueue_1, enqueue_64, bulk, drain_store, drain, drain_waiting_2m, drain_ended_2m, drain_limited })
 }
 
 /// Measures one producer that waits for each enqueue, on a new file.
@@ -148,6 +155,22 @@ pub(super) async fn enqueue_bulk(queue: &Queue, jobs: u64) -> Result<Rate> {
     let begin = Instant::now();
     queue.enqueue_iter((0..jobs).map(|_| Ok(new_job()))).await?;
     Ok(Rate::since(jobs, begin))
+}
+
+/// How many keys the jobs under a limit have, and how many of each may run at once.
+const KEYS: u64 = 2000;
+const KEY_CONCURRENCY: u32 = 2;
+
+/// Enqueues jobs of many keys, each under a limit.
+pub(super) async fn enqueue_limited(queue: &Queue, jobs: u64) -> Result<()> {
+    let rule = LimitRule { key: Some("/key".parse()?), key_concurrency: Some(KEY_CONCURRENCY), ..LimitRule::default() };
+    queue.limits().set(LimitSubject::Type(JOB_TYPE.to_owned()), rule).await?;
+    let job = |number: u64| {
+        let data = JobData::parse(&format!(r#"{{"key":{}}}"#, number % KEYS)).expect("an object with a number is JSON");
+        NewJob::new(JOB_TYPE, data)
+    };
+    queue.enqueue_iter((0..jobs).map(move |number| Ok(job(number)))).await?;
+    Ok(())
 }
 
 /// Runs a worker until it has handled `jobs` jobs. Other jobs stay in the queue.

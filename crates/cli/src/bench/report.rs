@@ -65,6 +65,7 @@ impl BenchReport {
         row("drain", own.drain, raw.finish_1000, ratios.drain_of_finish_1000);
         row("drain, many waiting", own.drain_waiting_2m, own.drain, ratios.drain_waiting_2m_of_drain);
         row("drain, many ended", own.drain_ended_2m, own.drain, ratios.drain_ended_2m_of_drain);
+        row("drain, 2 at once of each key", own.drain_limited, own.drain, ratios.drain_limited_of_drain);
         table
     }
 
@@ -113,6 +114,7 @@ struct Ratios {
     drain_of_finish_1000: f64,
     drain_waiting_2m_of_drain: f64,
     drain_ended_2m_of_drain: f64,
+    drain_limited_of_drain: f64,
     enqueue_1_normal_of_insert_1_normal: f64,
 }
 
@@ -202,6 +204,7 @@ impl Ratios {
             drain_of_finish_1000: middle(|own, raw| own.drain.ratio(raw.finish_1000)),
             drain_waiting_2m_of_drain: middle(|own, _| own.drain_waiting_2m.ratio(own.drain)),
             drain_ended_2m_of_drain: middle(|own, _| own.drain_ended_2m.ratio(own.drain)),
+            drain_limited_of_drain: middle(|own, _| own.drain_limited.ratio(own.drain)),
             enqueue_1_normal_of_insert_1_normal: both.single().2,
         }
     }

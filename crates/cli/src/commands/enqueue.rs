@@ -55,6 +55,7 @@ fn read_job(config: &Config, arguments: EnqueueArguments) -> Result<NewJob, Comm
         unique_key: arguments.unique_key.or(job.unique_key),
         on_duplicate: arguments.on_duplicate.unwrap_or(job.on_duplicate),
         unique_while: arguments.unique_while.unwrap_or(job.unique_while),
+        limit_key: arguments.key.or(job.limit_key),
         parent: arguments.parent.or(job.parent),
         ..job
     })

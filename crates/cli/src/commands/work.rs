@@ -142,6 +142,9 @@ fn worker(
     for schedule in config.schedules() {
         worker = worker.schedule(schedule);
     }
+    for (subject, rule) in config.limits() {
+        worker = worker.limit_of(subject, rule);
+    }
     for (job_type, handler) in handlers::all(context, config)? {
         worker = worker.handler(job_type, handler);
     }

@@ -128,6 +128,12 @@ pub(crate) enum CommandError {
         /// A schedule with a similar name.
         similar: Option<String>,
     },
+    /// A type or queue has no limit.
+    #[error("{subject} has no limit")]
+    NoSuchLimit {
+        /// What it is about.
+        subject: String,
+    },
     /// A line of a batch is invalid. No job was enqueued.
     #[error("{input}, line {line}: {problem}")]
     Line {
@@ -244,6 +250,7 @@ impl CommandError {
             | Self::NoSuchJob { .. }
             | Self::NoSuchBatch { .. }
             | Self::NoSuchSchedule { .. }
+            | Self::NoSuchLimit { .. }
             | Self::NotADeadLetter { .. }
             | Self::NotMoved { .. } => Exit::Failed,
             Self::Unconfirmed { .. } => Exit::Refused,
@@ -267,6 +274,7 @@ impl CommandError {
             Self::NoSuchBatch { .. } => "no_such_batch",
             Self::NoSuchJob { .. } => "no_such_job",
             Self::NoSuchSchedule { .. } => "no_such_schedule",
+            Self::NoSuchLimit { .. } => "no_such_limit",
             Self::NotADeadLetter { .. } => "not_a_dead_letter",
             Self::NotMoved { .. } => "not_moved",
             Self::Unconfirmed { .. } => "not_confirmed",
@@ -309,6 +317,7 @@ impl CommandError {
             Self::Line { .. } => "no job was enqueued; correct that line and enqueue the whole file again",
             Self::NoSuchSchedule { .. } => "list them with \"longshore schedules list\"",
             Self::NoSuchBatch { .. } => "list the batches with \"longshore batches list\"",
+            Self::NoSuchLimit { .. } => "list them with \"longshore limits list\"",
             Self::NoSuchJob { .. } => "list the jobs with \"longshore jobs list\"",
             Self::NotADeadLetter { .. } => "\"longshore jobs\" works on jobs in any state",
             Self::NotMoved { actioned, .. } if actioned.touched == 0 => {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use humantime::format_duration;
 use longshore::Schedule;
 use longshore::declared::DeclaredJob;
-use longshore_core::{DurationWord, JobData, NewJob, Retention, deserialize_duration, parse_duration};
+use longshore_core::{
+    DurationWord, InvalidLimit, JobData, LimitRule, LimitSubject, NewJob, Retention, deserialize_duration,
+    parse_duration,
+};
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
@@ -34,6 +37,9 @@ pub(crate) struct Config {
     /// Schedules, each with its job.
     #[serde(default)]
     pub(crate) schedules: BTreeMap<String, Spanned<ScheduleConfig>>,
+    /// Queues, each with its limit.
+    #[serde(default)]
+    pub(crate) queues: BTreeMap<String, Spanned<QueueConfig>>,
     /// Migrations.
     #[serde(default)]
     pub(crate) migrate: MigrateConfig,
@@ -42,6 +48,14 @@ pub(crate) struct Config {
     /// The worker's settings.
     #[serde(default)]
     pub(crate) worker: WorkerConfig,
+}
+
+/// A queue in the configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QueueConfig {
+    /// How many of its jobs run at once, over all processes and hosts.
+    pub(crate) concurrency: Option<u32>,
 }
 
 /// The worker section of the configuration file.
@@ -157,6 +171,22 @@ impl Config {
             }
             config.lines.insert(job_type.clone(), line);
         }
+        for (job_type, declared) in &config.jobs {
+            let subject = LimitSubject::Type(job_type.clone());
+            if let Err(error) = declared.get_ref().limit().check(&subject) {
+                let line = line_of(text.as_bytes(), declared.span().start);
+                let line = limit_key(&error).map_or(line, |key| line_of_key(text, line, key));
+                return Err(Self::problem(path, line, &error.to_string()));
+            }
+        }
+        for (name, queue) in &config.queues {
+            let (subject, rule) = queue.get_ref().limit(name);
+            if let Err(error) = rule.check(&subject) {
+                let line = line_of(text.as_bytes(), queue.span().start);
+                let line = limit_key(&error).map_or(line, |key| line_of_key(text, line, key));
+                return Err(Self::problem(path, line, &error.to_string()));
+            }
+        }
         for (name, database) in &config.databases {
             if let Some(problem) = database.get_ref().problem(name) {
                 return Err(Self::problem(path, line_of(text.as_bytes(), database.span().start), &problem));
@@ -170,6 +200,16 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// The limits of every declared type and queue. Those without one have none any more.
+    pub(crate) fn limits(&self) -> Vec<(LimitSubject, LimitRule)> {
+        let types = self
+            .jobs
+            .iter()
+            .map(|(job_type, declared)| (LimitSubject::Type(job_type.clone()), declared.get_ref().limit().clone()));
+        let queues = self.queues.iter().map(|(name, queue)| queue.get_ref().limit(name));
+        types.chain(queues).collect()
     }
 
     /// The schedules, with the defaults of their jobs from `[jobs.NAME]`. They were checked when the file was read.
@@ -194,6 +234,22 @@ impl Config {
             None => NewJob::new(job_type, JobData::default()),
             Some(declared) => declared.get_ref().new_job(job_type),
         }
+    }
+}
+
+impl QueueConfig {
+    fn limit(&self, name: &str) -> (LimitSubject, LimitRule) {
+        let rule = LimitRule { concurrency: self.concurrency, ..LimitRule::default() };
+        (LimitSubject::Queue(name.to_owned()), rule)
+    }
+}
+
+/// The key of a table that a limit is refused for.
+const fn limit_key(error: &InvalidLimit) -> Option<&'static str> {
+    match error {
+        InvalidLimit::OutOfRange { what, .. } | InvalidLimit::Needs { what, .. } => Some(what),
+        InvalidLimit::Weight { .. } | InvalidLimit::TooManyWeights => Some("weights"),
+        _ => None,
     }
 }
 
@@ -314,6 +370,45 @@ mod tests {
         assert_eq!(job.timeout, Some(Duration::from_secs(3600)));
         assert_eq!(job.job_data.as_str(), r#"{"at":"2026-05-04T12:30:00Z","kind":"daily","n":[1,2.5]}"#);
         assert_eq!(schedule.timing.time_zone(), "Europe/Berlin");
+    }
+
+    #[test]
+    fn limits_are_read_and_a_mistake_in_one_names_its_line() {
+        let text = r#"
+            [queues.api]
+            concurrency = 20
+            [jobs.sync]
+            run = ["true"]
+            concurrency = 50
+            rate = "1000/1m"
+            burst = 20
+            key = "/tenant_id"
+            key_concurrency = 2
+            key_rate = "100/1m"
+            weights = { acme = 3 }
+        "#;
+        let limits = parse(text).unwrap().limits();
+        let (subject, rule) = &limits[0];
+        assert_eq!((subject, rule.concurrency), (&LimitSubject::Type("sync".to_owned()), Some(50)));
+        assert_eq!((rule.rate, rule.burst), (Some("1000/1m".parse().unwrap()), Some(20)));
+        assert_eq!(rule.key.as_ref().unwrap().as_str(), "/tenant_id");
+        assert_eq!((rule.key_concurrency, rule.weights["acme"]), (Some(2), 3));
+        let (subject, rule) = &limits[1];
+        assert_eq!((subject, rule.concurrency), (&LimitSubject::Queue("api".to_owned()), Some(20)));
+        for (line, text) in [
+            (3, "[jobs.a]\nrun = [\"true\"]\nconcurrency = 0"),
+            (3, "[jobs.a]\nrun = [\"true\"]\nkey = \"tenant\""),
+            (3, "[jobs.a]\nrun = [\"true\"]\nrate = \"5\""),
+            (3, "[jobs.a]\nrun = [\"true\"]\nrate = \"0/1m\""),
+            (4, "[jobs.a]\nrun = [\"true\"]\nkey = \"/t\"\nweights = { acme = 0 }"),
+            (3, "[jobs.a]\nrun = [\"true\"]\nkey_concurrency = 2"),
+            (3, "[jobs.a]\nrun = [\"true\"]\nburst = 2"),
+            (2, "[queues.a]\nconcurrency = 0"),
+            (2, "[queues.a]\nrate = \"5/1s\""),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(&format!("longshore.toml, line {line}: ")), "{text:?}: {error}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod errors;
 mod guides;
 mod help;
 mod jobs;
+mod limits;
 mod migrate;
 #[cfg(target_os = "linux")]
 mod moving;

@@ -11,6 +11,7 @@ mod account;
 mod crashed_queue;
 mod crew;
 mod ledger;
+mod limits;
 mod postgres;
 mod produce;
 mod sqlite;
@@ -54,6 +55,14 @@ fn main() -> ExitCode {
         }),
         Trial::test("on_postgres_a_worker_killed_between_an_effect_and_its_record_repeats_that_step_alone", || {
             steps::on_postgres();
+            Ok(())
+        }),
+        Trial::test("never_more_than_a_limit_hold_a_lease_though_workers_are_killed", || {
+            limits::on_sqlite();
+            Ok(())
+        }),
+        Trial::test("on_postgres_never_more_than_a_limit_hold_a_lease_though_workers_are_killed", || {
+            limits::on_postgres();
             Ok(())
         }),
     ];

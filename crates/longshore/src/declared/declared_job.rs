@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use longshore_core::{
-    InvalidJob, JobData, Limits, NewJob, OnDuplicate, Priority, RetryPolicy, UniqueWhile, deserialize_duration,
+    InvalidJob, JobData, KeyPointer, LimitRule, Limits, NewJob, OnDuplicate, Priority, Rate, RetryPolicy, UniqueWhile,
+    deserialize_duration,
 };
 use serde::Deserialize;
 use thiserror::Error;
@@ -24,6 +25,7 @@ use crate::push::{InvalidPush, PrivateTargets, PushSpec};
 pub struct DeclaredJob {
     kind: DeclaredKind,
     settings: Settings,
+    limit: LimitRule,
 }
 
 /// What does the work of a declared job type.
@@ -142,6 +144,16 @@ struct Declaration {
     max_deferrals: Option<u32>,
     on_duplicate: Option<OnDuplicate>,
     unique_while: Option<UniqueWhile>,
+
+    // Limits.
+    concurrency: Option<u32>,
+    rate: Option<Rate>,
+    burst: Option<u32>,
+    key: Option<KeyPointer>,
+    key_concurrency: Option<u32>,
+    key_rate: Option<Rate>,
+    #[serde(default)]
+    weights: BTreeMap<String, u32>,
 }
 
 impl DeclaredJob {
@@ -167,6 +179,11 @@ impl DeclaredJob {
         job
     }
 
+    /// How many jobs of the type run at once, and how often they start. It may limit nothing.
+    pub const fn limit(&self) -> &LimitRule {
+        &self.limit
+    }
+
     /// Checks that jobs of this type can be enqueued under that name.
     pub fn validate(&self, job_type: &str) -> Result<(), InvalidJob> {
         self.new_job(job_type).check(&Limits::default()).map(drop)
@@ -181,6 +198,15 @@ impl TryFrom<Declaration> for DeclaredJob {
         if let Some(key) = declared.key_without_effect(kind) {
             return Err(InvalidDeclaration::NoEffect { key, kind });
         }
+        let limit = LimitRule {
+            concurrency: declared.concurrency,
+            rate: declared.rate,
+            burst: declared.burst,
+            key: declared.key.clone(),
+            key_concurrency: declared.key_concurrency,
+            key_rate: declared.key_rate,
+            weights: declared.weights.clone(),
+        };
         let kind = match kind {
             "run" => DeclaredKind::Run(declared.command(declared.run.clone().unwrap_or_default(), "run")?),
             "serve" => DeclaredKind::Serve(declared.program()?),
@@ -198,7 +224,7 @@ impl TryFrom<Declaration> for DeclaredJob {
             on_duplicate: declared.on_duplicate,
             unique_while: declared.unique_while,
         };
-        Ok(Self { kind, settings })
+        Ok(Self { kind, settings, limit })
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) enum Effect {
     RetriesAfter(Duration),
     /// The job runs again after this delay, and the attempt is not counted.
     Defers(Duration),
+    /// The same, and no other job of its type or key starts for so long.
+    SlowsDown(Duration),
     /// The handler did not start: the job is returned, and the attempt is not counted.
     #[cfg_attr(not(unix), allow(dead_code, reason = "only programs are not started"))]
     Returns,
@@ -107,7 +109,8 @@ impl HandlerError {
     }
 
     /// Runs the job again after `delay`, because another side asked this one to slow down. The attempt is not counted;
-    /// like [`Done::snooze`](crate::Done::snooze), it spends one of the job's deferrals.
+    /// like [`Done::snooze`](crate::Done::snooze), it spends one of the job's deferrals. Until then no other job of its
+    /// type starts, in any process; if the type is limited by key and the job has one, no other job of that key.
     ///
     /// ```
     /// use longshore::HandlerError;
@@ -125,7 +128,7 @@ impl HandlerError {
     pub fn rate_limited(delay: Duration) -> Self {
         let span = humantime::format_duration(delay);
         let message = format!("the other side asked to slow down for {span}");
-        Self::failed(FailureType::Unknown, message).with_effect(Effect::Defers(delay))
+        Self::failed(FailureType::Unknown, message).with_effect(Effect::SlowsDown(delay))
     }
 
     /// Chooses the delay before the next attempt for this error, like [`HandlerError::retry_after`]. The job is then
@@ -156,6 +159,14 @@ impl HandlerError {
     #[cfg(unix)]
     pub(crate) fn deferred(failure: Failure, delay: Duration) -> Self {
         Self::of_cause(Cause::Failure(failure)).with_effect(Effect::Defers(delay))
+    }
+
+    /// For how long no other job of the type or the key is to start.
+    pub(crate) const fn slow_down(&self) -> Option<Duration> {
+        match self.0.effect {
+            Effect::SlowsDown(delay) => Some(delay),
+            Effect::Fails | Effect::Returns | Effect::Defers(_) | Effect::RetriesAfter(_) => None,
+        }
     }
 
     /// What it does to the job, unless the attempt was asked to stop.

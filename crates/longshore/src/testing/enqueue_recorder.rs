@@ -10,6 +10,7 @@ use longshore_core::{
     SettleSchedules, SettledSchedules, StartedAttempt, Stats, StepName, Store, StoreError, StoreFuture, TickPage,
     TicksRequest, ValidJob, ValidJobStream, WaitingFacts, Wakeups, WorkerId, WorkerRecord, WorkerSession, next_of,
 };
+use longshore_core::{AppliedLimits, ApplyLimits, ChangeLimit, LimitPage, Limiting, LimitsRequest};
 
 use crate::{BoxFuture, Queue};
 
@@ -148,6 +149,20 @@ impl Schedules for EnqueueRecorder {
     }
 
     fn add_ticks(&self, _: AddTicks) -> StoreFuture<'_, Option<Vec<Option<JobId>>>> {
+        nothing()
+    }
+}
+
+impl Limiting for EnqueueRecorder {
+    fn apply_limits(&self, _: ApplyLimits) -> StoreFuture<'_, AppliedLimits> {
+        nothing()
+    }
+
+    fn change_limit(&self, _: ChangeLimit) -> StoreFuture<'_, bool> {
+        nothing()
+    }
+
+    fn limit_page(&self, _: LimitsRequest) -> StoreFuture<'_, LimitPage> {
         nothing()
     }
 }

@@ -96,7 +96,7 @@ async fn run<T: Payload>(handler: &dyn Handler, payload: &T) -> Result<Trial, Qu
     let result = handler.run(probe.attempt()).await;
     let (retry_after, rate_limited) = match result.as_ref().err().map(HandlerError::effect) {
         Some(Effect::RetriesAfter(delay)) => (Some(delay), None),
-        Some(Effect::Defers(delay)) => (None, Some(delay)),
+        Some(Effect::SlowsDown(delay)) => (None, Some(delay)),
         _ => (None, None),
     };
     let result = result.map_err(HandlerError::into_failure);

@@ -157,9 +157,10 @@ impl<S> Worker<S> {
     /// ```
     #[must_use]
     pub fn state<N: Clone + Send + Sync + 'static>(self, state: N) -> Worker<State<N>> {
-        let Self { queue, registry, settings, log_limits, clock, gate, schedules, schedule_source, state: _ } = self;
+        let Self { queue, registry, settings, log_limits, clock, gate, schedules, schedule_source, limits, state: _ } =
+            self;
         let state = State(state);
-        Worker { queue, registry, settings, log_limits, clock, gate, schedules, schedule_source, state }
+        Worker { queue, registry, settings, log_limits, clock, gate, schedules, schedule_source, limits, state }
     }
 
     /// Runs a handler of any kind on the jobs of a type.

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::TypeSettings;
+use longshore_core::{LimitRule, LimitSubject, TypeSettings};
 use tokio::task::JoinSet;
 
 use crate::handler::failure_classes::FailureClasses;
@@ -101,6 +101,14 @@ impl Registry {
             .collect();
         settings.sort_unstable_by(|a, b| a.job_type.cmp(&b.job_type));
         settings.into()
+    }
+
+    /// The limits of the types whose policies have one.
+    pub(crate) fn limits(&self) -> impl Iterator<Item = (LimitSubject, Option<LimitRule>)> {
+        let limit = |(job_type, entry): (&String, &Arc<Entry>)| {
+            Some((LimitSubject::Type(job_type.clone()), Some(entry.policy.limit.clone()?)))
+        };
+        self.entries.iter().filter_map(limit)
     }
 
     /// Ends what the handlers keep between attempts, all at the same time. A panic of one is reported and does not

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Clock, Limits, LogLimits, QueueLimit, Retention, ScheduleSource};
+use longshore_core::{Clock, LimitRule, LimitSubject, Limits, LogLimits, QueueLimit, Retention, ScheduleSource};
 
 use super::{SimulatedProcess, Worker};
 use crate::Schedule;
@@ -168,6 +168,60 @@ impl<S> Worker<S> {
     #[must_use]
     pub fn schedule_source(mut self, source: ScheduleSource) -> Self {
         self.schedule_source = source;
+        self
+    }
+
+    /// Limits how many jobs of a type run at once and how often they start, over all processes and hosts. It is applied
+    /// before the first claim, and holds until another program that knows the type starts. A rule that limits nothing
+    /// removes the limit. What `longshore limits set` has set by hand wins.
+    ///
+    /// ```
+    /// use longshore::limits::LimitRule;
+    ///
+    /// # fn example(queue: &longshore::Queue) -> Result<(), Box<dyn std::error::Error>> {
+    /// let rule = LimitRule {
+    ///     concurrency: Some(50),
+    ///     rate: Some("1000/1m".parse()?),
+    ///     key: Some("/tenant_id".parse()?),
+    ///     key_concurrency: Some(2),
+    ///     ..LimitRule::default()
+    /// };
+    /// let worker = longshore::Worker::new(queue).limit("sync", rule);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn limit(mut self, job_type: impl Into<String>, rule: LimitRule) -> Self {
+        self.limits.push((LimitSubject::Type(job_type.into()), Some(rule)));
+        self
+    }
+
+    /// Limits a type or a queue, as [`Worker::limit`] does.
+    ///
+    /// ```
+    /// # use longshore::limits::{LimitRule, LimitSubject};
+    /// # fn example(queue: &longshore::Queue) {
+    /// let none = LimitRule::default();
+    /// let worker = longshore::Worker::new(queue).limit_of(LimitSubject::Queue("api".to_owned()), none);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn limit_of(mut self, subject: LimitSubject, rule: LimitRule) -> Self {
+        self.limits.push((subject, Some(rule)));
+        self
+    }
+
+    /// Limits how many jobs of a queue run at once, over all processes and hosts, as [`Worker::limit`] does.
+    ///
+    /// ```
+    /// # fn example(queue: &longshore::Queue) {
+    /// let worker = longshore::Worker::new(queue).limit_queue("api", 20);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn limit_queue(mut self, queue: impl Into<String>, concurrency: u32) -> Self {
+        let rule = LimitRule { concurrency: Some(concurrency), ..LimitRule::default() };
+        self.limits.push((LimitSubject::Queue(queue.into()), Some(rule)));
         self
     }
 

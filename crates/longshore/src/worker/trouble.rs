@@ -19,6 +19,7 @@ pub(crate) enum StoreCall {
     Maintain,
     Read,
     Schedule,
+    Limits,
 }
 
 /// Which calls fail at the moment. So the log has one line when the store begins to fail and one when it works again.
@@ -102,6 +103,7 @@ const fn bit(call: StoreCall) -> u16 {
         StoreCall::Read => 1 << 8,
         StoreCall::Start => 1 << 9,
         StoreCall::Schedule => 1 << 10,
+        StoreCall::Limits => 1 << 11,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::runtime::panic_capture::Panicked;
 use crate::runtime::quiet;
 use crate::worker::attempt::start_notes::StartNotes;
 use crate::worker::claiming::lane::Lanes;
+use crate::worker::own_limits::OwnLimits;
 use crate::worker::suspects::gate::Gate;
 use crate::worker::upkeep::scheduler::CodeSchedules;
 use crate::{Queue, WorkerError};
@@ -57,6 +58,7 @@ pub(crate) struct WorkerRun {
     pub(crate) trouble: Trouble,
     pub(crate) store_time: StoreTime,
     pub(crate) schedules: CodeSchedules,
+    pub(crate) limits: OwnLimits,
     until: Until,
     phase: watch::Sender<Phase>,
     fatal: Mutex<Option<WorkerError>>,
@@ -105,6 +107,7 @@ impl WorkerRun {
             trouble: Trouble::default(),
             store_time: StoreTime::default(),
             schedules: CodeSchedules::default(),
+            limits: OwnLimits::default(),
             until,
             phase: watch::Sender::new(Phase::Working),
             fatal: Mutex::new(None),

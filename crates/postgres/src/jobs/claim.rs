@@ -5,8 +5,8 @@ pub(crate) mod hints;
 mod lanes;
 mod overdue;
 mod refused;
-mod request;
-mod round;
+pub(crate) mod request;
+pub(crate) mod round;
 
 use std::mem;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use postgres_types::Type;
 use tokio_postgres::{Error, Row};
 
 use crate::jobs::outcomes::started::Notes;
+use crate::limiting::claiming::{Closed, LimitedRound, limited_round};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::repeated::repeated;
@@ -32,9 +33,14 @@ use request::ClaimValues;
 use round::Round;
 
 /// How many due jobs one round of a claim promotes. The next one goes on.
-const PROMOTED_MAX: i64 = 1000;
+pub(crate) const PROMOTED_MAX: i64 = 1000;
 /// How often a claim looks again because others took what it saw, or because what it saw was overdue.
 const ROUNDS_MAX: u32 = 8;
+/// How often a claim reads the rules of limits again because they change all the time.
+const READS_MAX: u32 = 20;
+/// How long a claim that got nothing waits for others that hold its limits at this moment. One of them may be frozen.
+const BUSY_PATIENCE: Duration = Duration::from_millis(250);
+const BUSY_PAUSE: Duration = Duration::from_millis(3);
 
 /// What the claims of this store share.
 #[derive(Debug, Default)]
@@ -115,10 +121,19 @@ async fn give_again(
 
 async fn claim_anew(parts: &Parts, request: &ClaimRequest, mut values: ClaimValues) -> Result<Claimed, Fault> {
     let (mut leases, mut claim_numbers) = (Vec::new(), Vec::new());
-    let mut rounds = 0;
+    let (mut rounds, mut in_turn) = (0, false);
+    let begun = Instant::now();
     let (now, next_due) = loop {
         rounds += 1;
         let mut round = one_round(parts, request, &mut values).await?;
+        let got_nothing = round.leases.is_empty() && leases.is_empty() && round.overdue.is_empty();
+        if round.is_busy && got_nothing && begun.elapsed() < BUSY_PATIENCE {
+            // Another claim is about to commit what it takes; then the rest can be counted.
+            rounds -= 1;
+            tokio::time::sleep(BUSY_PAUSE).await;
+            continue;
+        }
+        in_turn |= round.is_in_turn;
         round.hold(parts, &request.worker_id);
         round.add_past(parts).await?;
         claim_numbers.append(&mut round.claim_numbers);
@@ -136,7 +151,10 @@ async fn claim_anew(parts: &Parts, request: &ClaimRequest, mut values: ClaimValu
         }
     };
     parts.claims.given.end(&request.worker_id, request.request_id, claim_numbers);
-    sort(&mut leases);
+    // Keys take turns, so under limits the order is that of the choice.
+    if !in_turn {
+        sort(&mut leases);
+    }
     Ok(Claimed { leases, next_due, now })
 }
 
@@ -145,8 +163,44 @@ fn sort(leases: &mut [Lease]) {
     leases.sort_by_key(|lease| (std::cmp::Reverse(lease.priority), lease.id));
 }
 
-/// Promotes and claims in one round trip. They are two statements, because the claim must see what was promoted.
+/// Claims once. As long as nothing of it has a limit, that is one statement.
 async fn one_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimValues) -> Result<Round, Fault> {
+    for _ in 0..READS_MAX {
+        let rules = match parts.limiting.rules.known() {
+            Some(rules) => rules,
+            None => parts.limiting.rules.read(&*parts.pool.session().await?).await?,
+        };
+        let involved = rules.involved(&request.job_types, &request.scope);
+        let limited = match involved.is_empty() {
+            true => LimitedRound::Closed(Closed::default()),
+            false => limited_round(parts, request, values, &rules, &involved).await?,
+        };
+        match limited {
+            LimitedRound::Changed => {}
+            LimitedRound::Taken(round) => {
+                let under_rule =
+                    || round.leases.iter().filter(|lease| !rules.leaves_free(&lease.job_type, &lease.queue));
+                values.take_limited(under_rule().count());
+                parts.limiting.places.take(&request.worker_id, under_rule());
+                return Ok(*round);
+            }
+            LimitedRound::Closed(closed) => {
+                values.leave_out(rules.version, &closed);
+                let mut round = free_round(parts, request, values).await?;
+                if round.limit_version == Some(rules.version) {
+                    round.next_due = round.next_due.into_iter().chain(closed.next_look).min();
+                    round.is_busy = closed.is_busy;
+                    return Ok(round);
+                }
+            }
+        }
+        parts.limiting.rules.read(&*parts.pool.session().await?).await?;
+    }
+    Err(parts.pool.busy().into())
+}
+
+/// Promotes and claims in one round trip. They are two statements, because the claim must see what was promoted.
+async fn free_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimValues) -> Result<Round, Fault> {
     let begun = Instant::now();
     values.know(parts.claims.lanes.known(&values.job_types, &request.scope, begun));
     let (promote, claim) = ([(&PROMOTED_MAX as _, Type::INT8)], values.claim());
@@ -165,7 +219,7 @@ async fn one_round(parts: &Parts, request: &ClaimRequest, values: &mut ClaimValu
 }
 
 /// Another worker of this process may be idle and know a type that this one does not know.
-fn tell_promoted(parts: &Parts, rows: &[Row], request: &ClaimRequest) -> Result<(), Error> {
+pub(crate) fn tell_promoted(parts: &Parts, rows: &[Row], request: &ClaimRequest) -> Result<(), Error> {
     let mut changes = Changes::default();
     for row in rows {
         let columns = &mut Columns::of(row);

@@ -64,7 +64,7 @@ pub(crate) async fn enqueue(parts: Arc<Parts>, jobs: Vec<ValidJob>) -> Result<Ve
         return Ok(Vec::new());
     }
     if let [job] = jobs.as_slice()
-        && let Some(taken) = parts.enqueues.inboxes.take(job)
+        && let Some(taken) = parts.enqueues.inboxes.take(job, &parts.limiting.rules)
         && let Some(enqueued) = insert_leased(&parts, job, taken).await?
     {
         return Ok(vec![enqueued]);

@@ -62,7 +62,7 @@ fn job(row: &Row) -> Result<Job, Error> {
         deferral_count: columns.count()?,
         max_deferrals: columns.optional_count()?.unwrap_or(MAX_DEFERRALS),
         unique_key: columns.read()?,
-        limit_key: None,
+        limit_key: columns.read()?,
         cancel_requested_at: columns.optional_instant()?,
         progress: columns.read()?,
         progress_message: columns.read()?,

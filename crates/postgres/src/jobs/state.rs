@@ -14,6 +14,8 @@ use place::{Blocker, Place};
 
 /// How often jobs are looked for that move all the time.
 const LOOKS_MAX: u32 = 10;
+/// What the place of a ready job begins with if it stands in a lane.
+const LANE: &str = "lane";
 
 /// A job whose row of its state this transaction has locked: nobody else can move it before the transaction ends.
 #[derive(Clone, Debug)]
@@ -166,7 +168,10 @@ pub(crate) async fn remove(session: &Session, jobs: &[&Held]) -> Result<(), Erro
     if jobs.is_empty() {
         return Ok(());
     }
-    let places: Vec<&str> = jobs.iter().filter_map(|job| job.row.as_deref()).collect();
+    // As `lock_jobs` says where a row is.
+    let (laned, ready): (Vec<&str>, Vec<&str>) =
+        jobs.iter().filter_map(|job| job.row.as_deref()).partition(|row| row.starts_with(LANE));
+    let laned: Vec<&str> = laned.iter().map(|row| &row[LANE.len()..]).collect();
     let ids_of = |is_ended: bool| -> Vec<i64> {
         let of = jobs.iter().filter(|job| job.row.is_none() && job.status.is_ended() == is_ended);
         of.map(|job| job.id.0).collect()
@@ -174,7 +179,12 @@ pub(crate) async fn remove(session: &Session, jobs: &[&Held]) -> Result<(), Erro
     let row = session
         .query_opt(
             sql!("state/delete_states"),
-            &[(&places, Type::TEXT_ARRAY), (&ids_of(false), Type::INT8_ARRAY), (&ids_of(true), Type::INT8_ARRAY)],
+            &[
+                (&ready, Type::TEXT_ARRAY),
+                (&ids_of(false), Type::INT8_ARRAY),
+                (&ids_of(true), Type::INT8_ARRAY),
+                (&laned, Type::TEXT_ARRAY),
+            ],
         )
         .await?;
     let removed: i64 = row.expect("a sum is one row").try_get(0)?;

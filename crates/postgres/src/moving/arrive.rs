@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::instant::Instant;
 use crate::jobs::job_row::{MAX_CRASHES, MAX_DEFERRALS};
 use crate::jobs::outcomes::checkpoint::CHECKPOINT;
+use crate::limiting::moved::keep_limits;
 use crate::moving::fence::{hold_turn, pass_fence, replace_state, state};
 use crate::moving::workflow_rows::{keep_batches, keep_places, unmet};
 use crate::schedules::{schedule_row, ticks};
@@ -106,6 +107,7 @@ struct JobDocument<'a> {
     expires_at: Option<Timestamp>,
     deadline_at: Option<Timestamp>,
     unique_key: Option<&'a str>,
+    limit_key: Option<&'a str>,
     held_key: Option<String>,
     parent_job_id: Option<JobId>,
     metadata: Option<&'a str>,
@@ -182,7 +184,7 @@ impl<'a> JobDocument<'a> {
             deferral_count,
             max_deferrals,
             unique_key,
-            limit_key: _,
+            limit_key,
             cancel_requested_at,
             progress,
             progress_message,
@@ -214,6 +216,7 @@ impl<'a> JobDocument<'a> {
             expires_at: *expires_at,
             deadline_at: *deadline_at,
             unique_key: unique_key.as_deref(),
+            limit_key: limit_key.as_deref(),
             held_key,
             parent_job_id: *parent_job_id,
             metadata: metadata.as_ref().map(JobData::as_str),
@@ -340,7 +343,7 @@ async fn keep_settings(transaction: &Transaction, settings: &MovedSettings) -> R
         types,
         queues,
         minutes,
-        limits: _,
+        limits,
         schedules,
         ticks: moved_ticks,
         batches,
@@ -349,6 +352,7 @@ async fn keep_settings(transaction: &Transaction, settings: &MovedSettings) -> R
     raise_numbers(transaction, *last_id, 0).await?;
     transaction.execute(sql!("moving/raise_history"), &[(history_last_id, Type::INT8)]).await?;
     transaction.execute(sql!("moving/forget_settings"), &[]).await?;
+    keep_limits(transaction, limits).await?;
     keep_type_settings(transaction, types).await?;
     let (paused, since): (Vec<&str>, Vec<Instant>) =
         queues.iter().filter_map(|(queue, paused_at)| Some((queue.as_str(), Instant((*paused_at)?)))).unzip();

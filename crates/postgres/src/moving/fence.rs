@@ -28,9 +28,10 @@ const LOCK_PAUSE: Duration = Duration::from_millis(300);
 
 /// What nobody else may write, in the order in which it is locked. The counts follow from the jobs, and who lives is of
 /// no interest to the other database.
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 24] = [
     "job",
     "ready",
+    "laned",
     "later",
     "blocked",
     "blocked_unchecked",
@@ -46,6 +47,7 @@ const TABLES: [&str; 22] = [
     "type_settings",
     "schedule",
     "tick",
+    "job_limit",
     "batch",
     "member",
     "dependency",

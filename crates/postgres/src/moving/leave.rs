@@ -10,6 +10,7 @@ use tokio_postgres::{Error, Row};
 use crate::jobs::job_row::{attempt_from, select_jobs, to_duration};
 use crate::jobs::outcomes::checkpoint::saved_from;
 use crate::jobs::reading::log_entry_from;
+use crate::limiting::moved::moved_limits;
 use crate::moving::workflow_rows::{batches, dependency_from, members};
 use crate::schedules::schedule_row::all_schedules;
 use crate::schedules::ticks::newest_ticks;
@@ -135,7 +136,7 @@ pub(super) async fn settings(parts: Arc<Parts>) -> Result<MovedSettings, Fault> 
         queues: queues(&transaction, &[]).await?.into_iter().map(|stats| (stats.queue, stats.paused_at)).collect(),
         minutes,
         schedules: all_schedules(&transaction).await?,
-        limits: Vec::new(),
+        limits: moved_limits(&transaction).await?,
         ticks: newest_ticks(&transaction).await?,
     };
     transaction.commit().await?;

@@ -6,6 +6,7 @@ use postgres_types::Type;
 
 use crate::jobs::actions::delete::delete;
 use crate::jobs::state::{Held, lock};
+use crate::limiting;
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::pool::Transaction;
@@ -74,6 +75,7 @@ pub(crate) async fn maintain(parts: Arc<Parts>, maintenance: Maintenance) -> Res
     maintained.settled = settled.jobs;
     maintained.has_more |= settled.has_more;
     maintained.has_more |= parts.upkeep.ticks.step(&parts, rows_max).await?;
+    maintained.has_more |= limiting::upkeep::step(&parts, rows_max).await?;
     if let Some(term) = terms.remove(PARTITIONS) {
         provide(&parts, &term).await?;
         maintained.has_more |= parts.upkeep.stories.sweep(&parts).await?;

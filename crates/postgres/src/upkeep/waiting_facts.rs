@@ -6,6 +6,7 @@ use tokio_postgres::Error;
 
 use crate::jobs::job_row::select_jobs;
 use crate::jobs::unique_key::holders;
+use crate::limiting::{count_turns_ahead, limits_of};
 use crate::session::columns::Columns;
 use crate::session::fault::Fault;
 use crate::session::sql::sql;
@@ -62,9 +63,17 @@ async fn job_facts(session: &Session, job: Job, now: Timestamp) -> Result<JobFac
         }
         None => (None, false),
     };
-    let ahead = if JobFacts::is_claimable(&job, now) { count_ahead(session, &job).await? } else { 0 };
+    let waits = !job.status.is_ended() && job.status != Status::Running;
+    let limits = if waits { limits_of(session, &job, now).await? } else { Vec::new() };
+    let (keys_ahead, ahead) = match JobFacts::is_claimable(&job, now) {
+        false => (0, 0),
+        true => match count_turns_ahead(session, &job, &limits).await? {
+            Some(ahead) => ahead,
+            None => (0, count_ahead(session, &job).await?),
+        },
+    };
     let unmet = unmet(session, &job).await?;
-    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits: Vec::new(), keys_ahead: 0, unmet })
+    Ok(JobFacts { job, queue_paused_at, awaits_settings, ahead, limits, keys_ahead, unmet })
 }
 
 async fn count_ahead(session: &Session, job: &Job) -> Result<u32, Error> {

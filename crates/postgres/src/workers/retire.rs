@@ -18,6 +18,7 @@ pub(crate) async fn retire(parts: Arc<Parts>, worker_id: WorkerId) -> Result<(),
     let given_back = repeated(|| give_all_back(&parts, &worker_id)).await?;
     parts.claims.hints.give(given_back.changes);
     parts.claims.forget(&worker_id);
+    parts.limiting.places.forget(&worker_id);
     parts.workers.told.forget(&worker_id);
     // Its lock goes now, when no row names it any more.
     drop(parts.workers.own.remove(&worker_id));

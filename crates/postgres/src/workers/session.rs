@@ -50,6 +50,7 @@ impl Drop for PostgresSession {
         let Some(worker) = parts.workers.own.remove_session(&self.worker_id, self.session) else { return };
         parts.workers.told.forget(&self.worker_id);
         parts.claims.forget(&self.worker_id);
+        parts.limiting.places.forget(&self.worker_id);
         // Nobody sees the end of a worker whose session was lost: that is left to its lease.
         if !worker.is_lost() {
             parts.runtime.handle().spawn(give_up(parts.pool.clone(), worker));

@@ -51,7 +51,7 @@ pub enum Operation {
     Wakeups,
     /// `Schedules::settle_schedules`
     Settle,
-    /// What else `Schedules` writes.
+    /// What else `Schedules` writes, and what `Limiting` does.
     Schedule,
     /// `Workflows::enqueue_workflow_stream`
     EnqueueWorkflow,

@@ -30,6 +30,8 @@ pub(super) struct ServerOwnRates {
     pub(super) drain_waiting_2m: Rate,
     /// The same, with as many ended jobs in the tables.
     pub(super) drain_ended_2m: Rate,
+    /// Jobs of two thousand keys, of each of which two may run at once.
+    pub(super) drain_limited: Rate,
 }
 
 impl ServerOwnRates {
@@ -44,6 +46,7 @@ impl ServerOwnRates {
             drain: middle(|round| round.drain),
             drain_waiting_2m: middle(|round| round.drain_waiting_2m),
             drain_ended_2m: middle(|round| round.drain_ended_2m),
+            drain_limited: middle(|round| round.drain_limited),
         }
     }
 }
@@ -135,11 +138,24 @@ pub(super) async fn measure(queues: &ServerQueues, crowds: &ServerCrowds, jobs: 
     let drain = own::drain_from(&light, jobs).await?;
     let drain_waiting_2m = own::drain_from(&crowds.waiting, jobs).await?;
     let drain_ended_2m = own::drain_from(&crowds.ended, jobs).await?;
-    drop((queue, light));
-    for part in ["own", "light"] {
+    let limited = queues.open("limited")?;
+    own::enqueue_limited(&limited, jobs).await?;
+    queues.vacuum("limited").await?;
+    let drain_limited = own::drain_from(&limited, jobs).await?;
+    drop((queue, light, limited));
+    for part in ["own", "light", "limited"] {
         queues.remove(part).await?;
     }
-    Ok(ServerOwnRates { enqueue_1, enqueue_64, bulk, drain_store, drain, drain_waiting_2m, drain_ended_2m })
+    Ok(ServerOwnRates {
+        enqueue_1,
+        enqueue_64,
+        bulk,
+        drain_store,
+        drain,
+        drain_waiting_2m,
+        drain_ended_2m,
+        drain_limited,
+    })
 }
 
 /// Inserts ended jobs by hand. Only their number matters.

@@ -54,6 +54,7 @@ pub(super) struct ServerRatios {
     drain_of_finish_1000_by_4: f64,
     drain_waiting_2m_of_drain: f64,
     drain_ended_2m_of_drain: f64,
+    drain_limited_of_drain: f64,
     /// Of the same load before the snapshot.
     drain_held_snapshot_of_drain: f64,
 }
@@ -75,6 +76,7 @@ impl ServerOwn {
             drain_of_finish_1000_by_4: middle(|own, raw| own.drain.ratio(raw.finish_1000_by_4)),
             drain_waiting_2m_of_drain: middle(|own, _| own.drain_waiting_2m.ratio(own.drain)),
             drain_ended_2m_of_drain: middle(|own, _| own.drain_ended_2m.ratio(own.drain)),
+            drain_limited_of_drain: middle(|own, _| own.drain_limited.ratio(own.drain)),
             drain_held_snapshot_of_drain: rounded(self.held_snapshot.at_last.ratio(self.held_snapshot.before)),
         }
     }
@@ -97,6 +99,7 @@ impl ServerReport {
         row("drain, by hand 4 claimers of 1000", own.drain, raw.finish_1000_by_4, ratios.drain_of_finish_1000_by_4);
         row("drain, many waiting", own.drain_waiting_2m, own.drain, ratios.drain_waiting_2m_of_drain);
         row("drain, many ended", own.drain_ended_2m, own.drain, ratios.drain_ended_2m_of_drain);
+        row("drain, 2 at once of each key", own.drain_limited, own.drain, ratios.drain_limited_of_drain);
         let held = &self.longshore.held_snapshot;
         row("enqueue and drain, held snapshot", held.at_last, held.before, ratios.drain_held_snapshot_of_drain);
         table

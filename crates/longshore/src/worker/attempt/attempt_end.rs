@@ -18,6 +18,14 @@ pub(crate) enum Ran {
 }
 
 impl Ran {
+    /// For how long another side asked the handler to slow down.
+    pub(crate) fn slow_down(&self) -> Option<Duration> {
+        match self {
+            Self::Returned(Err(error)) => error.slow_down().map(|delay| delay.min(SPAN_MAX)),
+            Self::Returned(Ok(_)) | Self::Panicked(_) | Self::Overran => None,
+        }
+    }
+
     /// What went wrong after the handler had completed its job itself, in words. `None` if nothing did.
     pub(crate) fn afterwards(&self) -> Option<String> {
         match self {
@@ -70,7 +78,7 @@ pub(crate) fn attempt_end(ran: Ran, circumstances: &Circumstances) -> AttemptEnd
         Ran::Returned(Ok(Done::Snoozed { delay })) => AttemptEnd::Snoozed { delay },
         Ran::Returned(Err(error)) => match error.effect() {
             Effect::Returns => AttemptEnd::Interrupted,
-            Effect::Defers(delay) => AttemptEnd::Snoozed { delay: delay.min(SPAN_MAX) },
+            Effect::Defers(delay) | Effect::SlowsDown(delay) => AttemptEnd::Snoozed { delay: delay.min(SPAN_MAX) },
             Effect::RetriesAfter(delay) => failed(error.into_failure(), Some(delay), circumstances),
             Effect::Fails => failed(error.into_failure(), None, circumstances),
         },

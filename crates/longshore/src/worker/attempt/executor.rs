@@ -64,6 +64,7 @@ impl<'a> Execution<'a> {
             return self.committed(&ran, result);
         }
         let ended_at = self.worker_run.clock.monotonic();
+        let slow_down = ran.slow_down();
         let outcome = self.decide(ran, limit, ended_at);
         self.span.in_scope(|| tell(&outcome));
         if let Outcome::Retrying { failure, .. }
@@ -81,7 +82,7 @@ impl<'a> Execution<'a> {
             ran: Some(ended_at.saturating_sub(self.began_at)),
             ended_ago: Duration::ZERO,
             log: self.attempt.close(),
-            slow_down: None,
+            slow_down,
         };
         Executed { conclusion: Conclusion::Outcome(EndedAttempt::new(record, ended_at)), hooks }
     }

@@ -24,6 +24,7 @@ pub(crate) async fn run(worker_run: &WorkerRun) -> Result<(), StoreError> {
     let mut poll_at = Instant::now() + POLL;
     while worker_run.phase() == Phase::Working {
         renew_identity(worker_run).await?;
+        worker_run.limits.apply(worker_run).await?;
         inbox.empty(worker_run);
         if worker_run.gate.is_closed() {
             inbox.rest(worker_run);
@@ -105,7 +106,7 @@ impl Requests {
             job_types,
             scope: demand.scope,
             limit: demand.limit,
-            limited_max: demand.limit,
+            limited_max: demand.limited_max,
         })
     }
 }

@@ -39,6 +39,9 @@ pub(crate) struct Lanes {
 pub(crate) struct Demand {
     pub(crate) scope: QueueScope,
     pub(crate) limit: u32,
+    /// How many of them may be under a limit: one for each free slot, because jobs that only wait in memory would keep
+    /// others from starting theirs.
+    pub(crate) limited_max: u32,
 }
 
 /// The free slots that a worker offers to new jobs.
@@ -179,7 +182,8 @@ impl Lanes {
         let named = limits.into_iter().filter_map(|(queue, limit)| queue.map(|queue| QueueLimit { queue, limit }));
         let named: Vec<QueueLimit> = named.collect();
         let scope = if named.is_empty() { QueueScope::All } else { QueueScope::Only(named) };
-        Some(Demand { scope, limit })
+        let limited_max = limit.min(self.offer().limit);
+        Some(Demand { scope, limit, limited_max })
     }
 
     /// What may arrive without a claim after a claim has found nothing more: one job for each free slot.

@@ -157,7 +157,7 @@ impl Parts {
             self.register();
         }
         let demand = self.shared.lock().demand(Instant::now(), &self.gate);
-        let Some((worker_id, Demand { scope, limit })) = demand else {
+        let Some((worker_id, Demand { scope, limit, limited_max })) = demand else {
             assert!(!self.shared.lock().has_demand(), "the claim loop waits beside a demand");
             self.claim_loop = Part::Waiting;
             return;
@@ -170,7 +170,7 @@ impl Parts {
             job_types: Arc::from(["step".to_owned()]),
             scope,
             limit,
-            limited_max: limit,
+            limited_max,
         };
         self.shared.lock().lanes.fill(&request, leases, Instant::now());
     }

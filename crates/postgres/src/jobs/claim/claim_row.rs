@@ -24,6 +24,8 @@ pub(super) struct ClaimHead {
     pub(super) is_short: bool,
     /// The transactions that ran when it looked.
     pub(super) snapshot: Snapshot,
+    /// The version of the limits, of a claim that must know it.
+    pub(super) limit_version: Option<i64>,
 }
 
 /// A job that a claim found.
@@ -53,10 +55,11 @@ impl ClaimHead {
             next_due: columns.optional_instant()?,
             is_short: columns.read::<Option<bool>>()?.unwrap_or(false),
             snapshot: Snapshot { xmin: columns.read()?, xmax: columns.read()? },
+            limit_version: columns.read()?,
         }))
     }
 
-    const COLUMNS: usize = 7;
+    const COLUMNS: usize = 8;
 }
 
 impl FoundJob {

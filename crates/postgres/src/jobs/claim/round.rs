@@ -14,24 +14,30 @@ use crate::store::Parts;
 
 /// What one statement of a claim has found.
 #[derive(Debug)]
-pub(super) struct Round {
-    pub(super) now: Timestamp,
-    pub(super) claim_numbers: Vec<i64>,
-    pub(super) leases: Vec<Lease>,
+pub(crate) struct Round {
+    pub(crate) now: Timestamp,
+    pub(crate) claim_numbers: Vec<i64>,
+    pub(crate) leases: Vec<Lease>,
     pub(super) overdue: OverdueJobs,
-    pub(super) next_due: Option<Timestamp>,
+    pub(crate) next_due: Option<Timestamp>,
     /// Whether others took what it saw, or it saw what is overdue.
-    pub(super) may_find_more: bool,
+    pub(crate) may_find_more: bool,
+    /// Whether others held limits or lanes of it.
+    pub(crate) is_busy: bool,
+    /// Whether its leases are in the order in which they must run already.
+    pub(crate) is_in_turn: bool,
     /// The first job that it found in each lane whose jobs come in the order of their ids.
     pub(super) firsts: HashMap<Lane, i64>,
     pub(super) snapshot: Option<Snapshot>,
+    /// The version of the limits.
+    pub(super) limit_version: Option<i64>,
     keys: HashMap<ClaimNumber, Vec<(JobId, HasKey)>>,
     /// The jobs of which earlier attempts may have stored something.
     with_story: Vec<i64>,
 }
 
 impl Round {
-    pub(super) fn read(parts: &Parts, request: &ClaimRequest, rows: &[Row]) -> Result<Self, Fault> {
+    pub(crate) fn read(parts: &Parts, request: &ClaimRequest, rows: &[Row]) -> Result<Self, Fault> {
         let mut round = Self {
             now: Timestamp::MIN,
             claim_numbers: Vec::new(),
@@ -39,8 +45,11 @@ impl Round {
             overdue: OverdueJobs::default(),
             next_due: None,
             may_find_more: false,
+            is_busy: false,
+            is_in_turn: false,
             firsts: HashMap::new(),
             snapshot: None,
+            limit_version: None,
             keys: HashMap::new(),
             with_story: Vec::new(),
         };
@@ -50,6 +59,7 @@ impl Round {
             if let Some(head) = ClaimHead::read(columns)? {
                 if head.worker.is_none() {
                     parts.claims.forget(&request.worker_id);
+                    parts.limiting.places.forget(&request.worker_id);
                     return Err(StoreError::WorkerGone { worker_id: request.worker_id.clone() }.into());
                 }
                 round.begin(&head);
@@ -66,7 +76,7 @@ impl Round {
     fn begin(&mut self, head: &ClaimHead) {
         (self.now, self.next_due) = (head.now, head.next_due);
         self.may_find_more |= head.is_short;
-        self.snapshot = Some(head.snapshot);
+        (self.snapshot, self.limit_version) = (Some(head.snapshot), head.limit_version);
     }
 
     fn add(&mut self, found: FoundJob, head: &ClaimHead) {
@@ -105,6 +115,11 @@ impl Round {
         }
         add_past(&*parts.pool.session().await?, &self.with_story, &mut self.leases).await?;
         Ok(())
+    }
+
+    /// Whether it has given this job.
+    pub(crate) fn has(&self, id: JobId) -> bool {
+        self.leases.iter().any(|lease| lease.id == id)
     }
 
     /// Remembers what the worker holds now.

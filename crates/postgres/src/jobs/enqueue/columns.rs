@@ -24,6 +24,7 @@ pub(crate) struct Columns<'j> {
     metadata: Vec<Option<&'j str>>,
     unique_keys: Vec<Option<&'j str>>,
     parents: Vec<Option<i64>>,
+    limit_keys: Vec<Option<&'j str>>,
 }
 
 impl<'j> Columns<'j> {
@@ -50,7 +51,7 @@ impl<'j> Columns<'j> {
             unique_key,
             on_duplicate: _,
             unique_while: _,
-            limit_key: _,
+            limit_key,
             parent,
             metadata,
         } = job;
@@ -70,6 +71,7 @@ impl<'j> Columns<'j> {
         self.metadata.push(metadata.as_ref().map(JobData::as_str));
         self.unique_keys.push(unique_key.as_deref());
         self.parents.push(parent.map(|parent| parent.0));
+        self.limit_keys.push(limit_key.as_deref());
     }
 
     /// What plain jobs have.
@@ -96,6 +98,7 @@ impl<'j> Columns<'j> {
         let mut parameters = self.plain();
         parameters.push((&self.unique_keys, Type::TEXT_ARRAY));
         parameters.push((&self.parents, Type::INT8_ARRAY));
+        parameters.push((&self.limit_keys, Type::TEXT_ARRAY));
         parameters
     }
 }

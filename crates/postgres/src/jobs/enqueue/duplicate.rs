@@ -30,7 +30,7 @@ pub(super) async fn replace(
         unique_key: _,
         on_duplicate: _,
         unique_while: _,
-        limit_key: _,
+        limit_key,
         parent: _,
         metadata,
     } = job;
@@ -53,6 +53,7 @@ pub(super) async fn replace(
                 (&(duplicate == Duplicate::PushedBack), Type::BOOL),
                 (&at, Type::TIMESTAMPTZ),
                 (&delay_ms, Type::INT8),
+                (limit_key, Type::TEXT),
             ],
         )
         .await?;

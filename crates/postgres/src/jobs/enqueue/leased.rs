@@ -49,11 +49,13 @@ struct Made {
 async fn insert(parts: &Parts, job: &ValidJob, taken: &Taken) -> Result<Option<Made>, Fault> {
     let columns = Columns::of([job]);
     let worker_id = taken.mailbox.worker_id.as_str();
-    let job_types = &taken.job_types[..];
+    let job_types: Vec<&str> =
+        taken.job_types.iter().map(String::as_str).filter(|name| !taken.rules.limits(name)).collect();
     let mut values = columns.all();
     values.push((&worker_id, Type::TEXT));
     values.push((&job_types, Type::TEXT_ARRAY));
     values.push((&taken.queues, Type::TEXT_ARRAY));
+    values.push((&taken.rules.version, Type::INT8));
     let row = parts.pool.session().await?.query_opt(sql!("enqueue/insert_leased_job"), &values).await?;
     let Some(row) = row else { return Ok(None) };
     let columns = &mut columns::Columns::of(&row);

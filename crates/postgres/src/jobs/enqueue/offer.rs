@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::slots::{Offered, Slots};
 use crate::jobs::outcomes::record;
+use crate::limiting::rules::{KnownRules, Rules};
 use crate::store::Parts;
 
 /// The open inboxes of this store's workers.
@@ -53,6 +54,8 @@ pub(super) struct Taken {
     pub(super) job_types: Arc<[String]>,
     /// None for all.
     pub(super) queues: Option<Vec<String>>,
+    /// The limits under which the job may have its lease at once.
+    pub(super) rules: Arc<Rules>,
     _under_way: OwnedRwLockReadGuard<()>,
 }
 
@@ -76,7 +79,7 @@ pub(crate) fn inbox(parts: &Arc<Parts>, worker_id: &WorkerId) -> Box<dyn Inbox> 
 
 impl Inboxes {
     /// A slot of the first worker that would run this job at once, if the job may run at once.
-    pub(super) fn take(&self, job: &NewJob) -> Option<Taken> {
+    pub(super) fn take(&self, job: &NewJob, rules: &KnownRules) -> Option<Taken> {
         let is_for_now = match job.due {
             Due::Now => true,
             Due::After(delay) => delay.as_millis() == 0,
@@ -85,7 +88,9 @@ impl Inboxes {
         if !is_for_now || job.parent.is_some() {
             return None;
         }
-        self.lock().values().find_map(|mailbox| mailbox.slot_for(job))
+        // Only a claim counts what runs under a limit. Without one nothing was offered.
+        let rules = rules.known().filter(|rules| rules.leaves_free(&job.job_type, &job.queue))?;
+        self.lock().values().find_map(|mailbox| mailbox.slot_for(job, &rules))
     }
 
     /// Ends what the worker of a claim has offered. Gives the claim less what has arrived already, and where to offer again.
@@ -107,6 +112,7 @@ impl Inboxes {
         let scope = claimable.scope.clone();
         for queue in &got {
             claimable.limit = claimable.limit.saturating_sub(1);
+            claimable.limited_max = claimable.limited_max.saturating_sub(1);
             if let QueueScope::Only(limits) = &mut claimable.scope
                 && let Some(limit) = limits.iter_mut().find(|limit| limit.queue == *queue)
             {
@@ -152,7 +158,7 @@ impl Resting {
 }
 
 impl Mailbox {
-    fn slot_for(self: &Arc<Self>, job: &NewJob) -> Option<Taken> {
+    fn slot_for(self: &Arc<Self>, job: &NewJob, rules: &Arc<Rules>) -> Option<Taken> {
         let mut content = self.content();
         let standing = content.standing.as_mut()?;
         if !standing.slots.has(&job.queue) || !standing.job_types.contains(&job.job_type) {
@@ -166,7 +172,7 @@ impl Mailbox {
             QueueScope::Only(limits) => Some(limits.iter().map(|limit| limit.queue.clone()).collect()),
         };
         let job_types = Arc::clone(&standing.job_types);
-        Some(Taken { mailbox: Arc::clone(self), job_types, queues, _under_way: under_way })
+        Some(Taken { mailbox: Arc::clone(self), job_types, queues, rules: Arc::clone(rules), _under_way: under_way })
     }
 
     /// Delivers the lease of a committed job.

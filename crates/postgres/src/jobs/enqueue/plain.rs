@@ -10,7 +10,7 @@ use crate::store::Parts;
 
 /// Whether a job is created without a look at others.
 pub(crate) fn is_plain(job: &ValidJob) -> bool {
-    job.unique_key.is_none() && job.parent.is_none()
+    job.unique_key.is_none() && job.parent.is_none() && job.limit_key.is_none()
 }
 
 /// Creates plain jobs in one statement and transaction; gives their ids in order.

@@ -65,7 +65,7 @@ fn values(job: ValidJob) -> Vec<Value> {
         unique_key,
         on_duplicate,
         unique_while,
-        limit_key: _,
+        limit_key,
         parent,
         metadata,
     } = job.into_inner();
@@ -93,5 +93,6 @@ fn values(job: ValidJob) -> Vec<Value> {
         Value::Integer(Some(max_crashes.into())),
         Value::Integer(Some(max_deferrals.into())),
         Value::Text(metadata.map(|metadata| metadata.as_str().to_owned())),
+        Value::Text(limit_key),
     ]
 }

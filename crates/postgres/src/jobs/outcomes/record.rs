@@ -8,6 +8,7 @@ use super::batch::{Batch, Children, WithLog, Written};
 use super::family::give_up_children;
 use crate::jobs::claim::hints::Changes;
 use crate::jobs::state::children::{ParentEnd, tell_children};
+use crate::limiting::slow_down::slow_down;
 use crate::session::apart::apart;
 use crate::session::fault::Fault;
 use crate::session::pool::Transaction;
@@ -42,7 +43,9 @@ pub(crate) async fn record(
         .map(|(record, _)| (record.id, record.claim_number))
         .collect();
     parts.claims.held.end(&worker_id, &ended);
-    parts.claims.hints.give(written.news);
+    let mut news = written.news;
+    parts.limiting.places.free(&worker_id, &ended, &mut news);
+    parts.claims.hints.give(news);
     if written.may_be_awaited {
         advance_at_once(&parts).await;
     }
@@ -72,7 +75,17 @@ impl Answered {
 
 async fn write_together(parts: &Parts, worker_id: &WorkerId, records: &[Record]) -> Result<Answered, Fault> {
     let batch = Batch::new(worker_id, records, WithLog::Yes, &parts.claims.held);
-    let written = if batch.may_give_up() {
+    let written = if records.iter().any(|record| record.slow_down.is_some()) {
+        let transaction = parts.pool.begin().await?;
+        slow_down(&transaction, worker_id, records).await?;
+        let values = batch.values();
+        let parents = parents_of(&values.ids);
+        let answers = transaction.pipeline(&batch.calls(&values, &parents, TOGETHER)).await?;
+        let written = batch.read(answers, TOGETHER)?;
+        give_up(&transaction, &written).await?;
+        transaction.commit().await?;
+        written
+    } else if batch.may_give_up() {
         let (transaction, written) = write_begun(parts, &batch).await?;
         give_up(&transaction, &written).await?;
         transaction.commit().await?;
@@ -144,6 +157,7 @@ async fn write_one(
         let values = batch.values();
         let parents = parents_of(&values.ids);
         let calls = batch.calls(&values, &parents, Children::Apart);
+        slow_down(transaction, worker_id, [record]).await?;
         let written = batch.read(transaction.pipeline(&calls).await?, Children::Apart)?;
         give_up(transaction, &written).await?;
         let news = tell_children_of_completed(transaction, record, &written).await?;

@@ -1,7 +1,8 @@
 -- One claim: finds the lanes (type, queue, rank, again), learns how many jobs each gives, and takes them.
 -- $1 worker, $2 request, $3 types, $4 how many at most, $5 queues and $6 how many at most from each (NULL: all queues);
 -- $7 to $10 lanes that the store knows, with the id below which it has seen none: their start is not read again, because
--- as long as any snapshot is held it is full of rows that are gone.
+-- as long as any snapshot is held it is full of rows that are gone. $11 the version of the limits that the caller knows: if
+-- there is another one, this takes nothing; $12 queues in which nothing may start. No job in a lane is seen.
 WITH RECURSIVE clock AS MATERIALIZED (
     SELECT longshore.now() AS now
 ),
@@ -44,7 +45,7 @@ lane AS (
     -- The jobs of the same rank that came back.
     LEFT JOIN LATERAL (
         SELECT r.rank
-        FROM longshore.ready r
+        FROM ONLY longshore.ready r
         WHERE NOT l.again
           AND r.job_type = l.job_type
           AND r.queue = l.queue
@@ -56,7 +57,7 @@ lane AS (
     -- Another rank of the same queue.
     LEFT JOIN LATERAL (
         SELECT r.rank, r.again
-        FROM longshore.ready r
+        FROM ONLY longshore.ready r
         WHERE a.rank IS NULL
           AND r.job_type = l.job_type
           AND r.queue = l.queue
@@ -68,7 +69,7 @@ lane AS (
     -- Another queue: any, or one before that of the known lane.
     LEFT JOIN LATERAL (
         SELECT r.queue, r.rank, r.again
-        FROM longshore.ready r
+        FROM ONLY longshore.ready r
         WHERE a.rank IS NULL
           AND b.rank IS NULL
           AND l.only_queue IS NULL
@@ -80,7 +81,7 @@ lane AS (
     ) c ON true
     LEFT JOIN LATERAL (
         SELECT r.queue, r.rank, r.again
-        FROM longshore.ready r
+        FROM ONLY longshore.ready r
         WHERE a.rank IS NULL
           AND b.rank IS NULL
           AND l.only_queue IS NULL
@@ -94,7 +95,7 @@ lane AS (
     -- An earlier rank of the queue of the known lane.
     LEFT JOIN LATERAL (
         SELECT r.rank, r.again
-        FROM longshore.ready r
+        FROM ONLY longshore.ready r
         WHERE a.rank IS NULL
           AND b.rank IS NULL
           AND d.rank IS NULL
@@ -129,7 +130,9 @@ open_lane AS MATERIALIZED (
                AS room
     FROM lane l
     WHERE l.rank > -2147483648
+      AND l.queue <> ALL ($12::text[])
       AND NOT EXISTS (SELECT 1 FROM longshore.queue_pause p WHERE p.queue = l.queue)
+      AND (SELECT v.version FROM longshore.limit_version v) = $11
 ),
 -- A look without locks, unless one lane gives everything.
 quota AS MATERIALIZED (
@@ -145,7 +148,7 @@ quota AS MATERIALIZED (
             FROM open_lane o
             CROSS JOIN LATERAL (
                 SELECT r.id
-                FROM longshore.ready r
+                FROM ONLY longshore.ready r
                 WHERE r.job_type = o.job_type
                   AND r.queue = o.queue
                   AND r.rank = o.rank
@@ -169,7 +172,7 @@ locked AS MATERIALIZED (
     JOIN open_lane o ON o.lane = q.lane
     CROSS JOIN LATERAL (
         SELECT r.ctid AS place, r.id, r.ready_at, r.has_story
-        FROM longshore.ready r
+        FROM ONLY longshore.ready r
         WHERE r.job_type = o.job_type
           AND r.queue = o.queue
           AND r.rank = o.rank
@@ -210,7 +213,7 @@ number AS MATERIALIZED (
     WHERE EXISTS (SELECT 1 FROM found WHERE NOT is_overdue)
 ),
 taken AS (
-    DELETE FROM longshore.ready
+    DELETE FROM ONLY longshore.ready
     WHERE ctid = ANY (ARRAY(SELECT found.place FROM found WHERE NOT found.is_overdue))
 ),
 run AS (
@@ -268,6 +271,7 @@ SELECT clock.now, c.worker, n.claim_number, due.due_at,
        -- The numbers of the transactions that run, which decide when what this claim did not see can never come.
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax,
+       (SELECT v.version FROM longshore.limit_version v) AS limit_version,
        NULL::bigint AS id, NULL::text AS job_type, NULL::text AS queue, NULL::integer AS priority, NULL::json AS job_data,
        NULL::integer AS max_retries, NULL::integer AS max_crashes, NULL::integer AS max_deferrals,
        NULL::bigint AS timeout_ms, NULL::timestamptz AS expires_at, NULL::timestamptz AS deadline_at,
@@ -279,7 +283,7 @@ CROSS JOIN due
 LEFT JOIN claimer c ON true
 LEFT JOIN number n ON true
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        f.id, f.job_type, f.queue, f.priority, f.job_data, f.max_retries, f.max_crashes, f.max_deferrals, f.timeout_ms,
        f.expires_at, f.deadline_at, f.metadata, f.ready_at, f.ties,
        -- A member of a batch has a story to look for, even if there is no row of it.

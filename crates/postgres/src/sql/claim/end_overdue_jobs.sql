@@ -3,11 +3,11 @@ WITH clock AS MATERIALIZED (
     SELECT longshore.now() AS now
 ),
 overdue AS MATERIALIZED (
-    SELECT r.ctid AS place, o.id, o.status, o.reason
+    SELECT r.ctid AS place, r.is_laned, o.id, o.status, o.reason
     FROM unnest($1::text[], $2::text[], $3::integer[], $4::boolean[], $5::bigint[], $6::smallint[], $7::text[])
         o (job_type, queue, rank, again, id, status, reason)
     CROSS JOIN LATERAL (
-        SELECT r.ctid
+        SELECT r.ctid, r.tableoid = 'longshore.laned'::regclass AS is_laned
         FROM longshore.ready r
         WHERE r.job_type = o.job_type
           AND r.queue = o.queue
@@ -18,10 +18,20 @@ overdue AS MATERIALIZED (
         FOR UPDATE SKIP LOCKED
     ) r
 ),
-gone AS (
-    DELETE FROM longshore.ready
-    WHERE ctid = ANY (ARRAY(SELECT overdue.place FROM overdue))
+gone_ready AS (
+    DELETE FROM ONLY longshore.ready
+    WHERE ctid = ANY (ARRAY(SELECT overdue.place FROM overdue WHERE NOT overdue.is_laned))
     RETURNING id, queue, ready_at, has_story
+),
+gone_laned AS (
+    DELETE FROM longshore.laned
+    WHERE ctid = ANY (ARRAY(SELECT overdue.place FROM overdue WHERE overdue.is_laned))
+    RETURNING id, queue, ready_at, has_story
+),
+gone AS (
+    SELECT g.* FROM gone_ready g
+    UNION ALL
+    SELECT g.* FROM gone_laned g
 ),
 kept AS (
     INSERT INTO longshore.ended (id, status, queue, ended_at, ready_at, has_story, reason)

@@ -12,7 +12,7 @@ given AS MATERIALIZED (
       AND CASE WHEN $3::bigint[] IS NULL THEN c.request_id = $2 ELSE c.claim_number = ANY ($3) END
 )
 SELECT longshore.now() AS now, c.worker, g.claim_number, NULL::timestamptz AS due_at, false AS is_short,
-       0::bigint AS xmin, 0::bigint AS xmax, f.*
+       0::bigint AS xmin, 0::bigint AS xmax, NULL::bigint AS limit_version, f.*
 FROM (SELECT) one
 LEFT JOIN claimer c ON true
 LEFT JOIN given g ON true

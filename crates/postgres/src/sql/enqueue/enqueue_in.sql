@@ -16,5 +16,6 @@ FROM longshore.enqueue_or_meet(
     deadline_at => longshore.now() + $14::bigint * interval '1 millisecond',
     max_crashes => $15::bigint::integer,
     max_deferrals => $16::bigint::integer,
-    metadata => $17::text::json
+    metadata => $17::text::json,
+    limit_key => $18::text
 )

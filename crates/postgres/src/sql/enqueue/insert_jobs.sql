@@ -1,4 +1,4 @@
--- Creates jobs with unique keys and parents, each with the id of $16 or a new one, in the order of the arrays. A job is
+-- Creates jobs with unique keys and parents, each with the id of $17 or a new one, in the order of the arrays. A job is
 -- left out if its key is taken, or if its parent is missing or ended otherwise than completed. Those without a given id
 -- are left out, too, if a running job has passed their key on: whether that counts depends on their rules.
 WITH instant AS MATERIALIZED (SELECT longshore.now() AS now),
@@ -14,11 +14,11 @@ new AS MATERIALIZED (
          unnest(
              $1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::bigint[], $7::integer[],
              $8::integer[], $9::integer[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[],
-             $14::text[], $15::bigint[], $16::bigint[]
+             $14::text[], $15::bigint[], $16::text[], $17::bigint[]
          ) WITH ORDINALITY AS t (
              job_type, job_data, queue, priority, at, delay_ms, max_retries,
              max_crashes, max_deferrals, timeout_ms, expires_in_ms, deadline_in_ms, metadata,
-             unique_key, parent_job_id, given_id, place
+             unique_key, parent_job_id, limit_key, given_id, place
          )
 ),
 -- LIMIT 1 keeps each look-up an index scan for each job, whatever the planner believes about the sizes of the tables.
@@ -69,13 +69,13 @@ made AS MATERIALIZED (
 bodies AS (
     INSERT INTO longshore.job (
         id, job_type, queue, priority, job_data, created_at, run_at, max_retries, max_crashes, max_deferrals,
-        timeout_ms, expires_at, deadline_at, unique_key, parent_job_id, metadata
+        timeout_ms, expires_at, deadline_at, unique_key, parent_job_id, limit_key, metadata
     )
     SELECT id, job_type, queue, priority, job_data::json, now, run_at, max_retries, max_crashes, max_deferrals,
            timeout_ms,
            now + expires_in_ms * interval '1 millisecond',
            now + deadline_in_ms * interval '1 millisecond',
-           unique_key, parent_job_id, metadata::json
+           unique_key, parent_job_id, limit_key, metadata::json
     FROM made
 ),
 readied AS (

@@ -1,6 +1,6 @@
--- Creates one job that may run at once. It is leased to the worker $16 if nothing else may run before it: no job is due,
--- its queue is not paused, and nothing is ready of the types $17 in the queues $18 (NULL: all) from which that worker
--- claims. Else it is ready. Gives no row if its unique key is taken or was passed on by a running job.
+-- Creates one job that may run at once. It is leased to the worker $17 if nothing else may run before it: no job is due,
+-- its queue is not paused, and nothing is ready of the types $18 in the queues $19 (NULL: all) from which that worker
+-- claims; and if the limits have the version $20 that the caller knows. Else it is ready. Gives no row if its unique key is taken or was passed on by a running job.
 WITH clock AS MATERIALIZED (SELECT longshore.now() AS now),
 given AS MATERIALIZED (
     SELECT nextval('longshore.job_id') AS id, t.*, c.now
@@ -8,11 +8,11 @@ given AS MATERIALIZED (
          unnest(
              $1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::bigint[], $7::integer[],
              $8::integer[], $9::integer[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[],
-             $14::text[], $15::bigint[]
+             $14::text[], $15::bigint[], $16::text[]
          ) AS t (
              job_type, job_data, queue, priority, at, delay_ms, max_retries,
              max_crashes, max_deferrals, timeout_ms, expires_in_ms, deadline_in_ms, metadata,
-             unique_key, parent_job_id
+             unique_key, parent_job_id, limit_key
          )
 ),
 keyed AS (
@@ -40,7 +40,7 @@ new AS MATERIALIZED (
 claimer AS MATERIALIZED (
     SELECT w.worker
     FROM longshore.worker AS w
-    WHERE w.worker = (SELECT n.worker FROM longshore.worker_name AS n WHERE n.worker_id = $16)
+    WHERE w.worker = (SELECT n.worker FROM longshore.worker_name AS n WHERE n.worker_id = $17)
     FOR KEY SHARE
 ),
 taker AS MATERIALIZED (
@@ -48,15 +48,16 @@ taker AS MATERIALIZED (
     FROM claimer AS c
     CROSS JOIN new
     WHERE NOT EXISTS (SELECT FROM longshore.queue_pause AS p WHERE p.queue = new.queue)
+      AND (SELECT v.version FROM longshore.limit_version AS v) = $20
       AND COALESCE((SELECT l.due_at FROM longshore.later AS l ORDER BY l.due_at, l.id LIMIT 1) > new.now, true)
       AND NOT EXISTS (
           SELECT
-          FROM unnest($17::text[]) AS t (job_type)
-          CROSS JOIN unnest(COALESCE($18::text[], ARRAY[NULL]::text[])) AS q (queue)
+          FROM unnest($18::text[]) AS t (job_type)
+          CROSS JOIN unnest(COALESCE($19::text[], ARRAY[NULL]::text[])) AS q (queue)
           CROSS JOIN LATERAL (
               (
                   SELECT
-                  FROM longshore.ready AS r
+                  FROM ONLY longshore.ready AS r
                   WHERE q.queue IS NULL
                     AND r.job_type = t.job_type
                   ORDER BY r.job_type, r.queue, r.rank, r.again, r.id
@@ -65,7 +66,7 @@ taker AS MATERIALIZED (
               UNION ALL
               (
                   SELECT
-                  FROM longshore.ready AS r
+                  FROM ONLY longshore.ready AS r
                   WHERE r.job_type = t.job_type
                     AND r.queue = q.queue
                   ORDER BY r.job_type, r.queue, r.rank, r.again, r.id
@@ -81,12 +82,12 @@ number AS MATERIALIZED (
 bodies AS (
     INSERT INTO longshore.job (
         id, job_type, queue, priority, job_data, created_at, max_retries, max_crashes, max_deferrals, timeout_ms,
-        expires_at, deadline_at, unique_key, metadata
+        expires_at, deadline_at, unique_key, limit_key, metadata
     )
     SELECT id, job_type, queue, priority, job_data::json, now, max_retries, max_crashes, max_deferrals, timeout_ms,
            now + expires_in_ms * interval '1 millisecond',
            now + deadline_in_ms * interval '1 millisecond',
-           unique_key, metadata::json
+           unique_key, limit_key, metadata::json
     FROM new
 ),
 run AS (

@@ -57,6 +57,7 @@ body AS (
         expires_at = given.now + $9::bigint * interval '1 millisecond',
         deadline_at = given.now + $10::bigint * interval '1 millisecond',
         metadata = $11::text::json,
+        limit_key = $15::text,
         run_at = CASE WHEN $12::boolean THEN given.run_at ELSE job.run_at END
     FROM given, moved
     WHERE job.id = $1

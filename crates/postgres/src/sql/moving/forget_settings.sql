@@ -7,6 +7,8 @@ WITH types AS (
     DELETE FROM longshore.minute
 ), schedules AS (
     DELETE FROM longshore.schedule
+), limits AS (
+    DELETE FROM longshore.job_limit
 ), ticks AS (
     DELETE FROM longshore.tick
 ), batches AS (

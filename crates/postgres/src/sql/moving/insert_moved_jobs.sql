@@ -4,7 +4,7 @@ WITH moved AS MATERIALIZED (
     FROM json_to_recordset($1::json) AS given (
         id bigint, job_type text, queue text, priority integer, job_data text, created_at timestamptz,
         max_retries integer, max_crashes integer, max_deferrals integer, timeout_ms bigint, expires_at timestamptz,
-        deadline_at timestamptz, unique_key text, held_key text, parent_job_id bigint, metadata text,
+        deadline_at timestamptz, unique_key text, held_key text, limit_key text, parent_job_id bigint, metadata text,
         log_file_path text, awaits_settings smallint, place text, unmet integer, ready_at timestamptz, due_at timestamptz,
         ended_status smallint, ended_at timestamptz, started_at timestamptz, claim_number bigint, worker_id text,
         lapsed_worker_id text, has_story boolean, retry_count integer, crash_count integer, deferral_count integer,
@@ -16,10 +16,10 @@ WITH moved AS MATERIALIZED (
 ), jobs AS (
     INSERT INTO longshore.job (
         id, job_type, queue, priority, job_data, created_at, max_retries, max_crashes, max_deferrals, timeout_ms,
-        expires_at, deadline_at, unique_key, parent_job_id, metadata, log_file_path, awaits_settings
+        expires_at, deadline_at, unique_key, limit_key, parent_job_id, metadata, log_file_path, awaits_settings
     )
     SELECT id, job_type, queue, priority, job_data::json, created_at, max_retries, max_crashes, max_deferrals, timeout_ms,
-           expires_at, deadline_at, unique_key, parent_job_id, metadata::json, log_file_path, awaits_settings
+           expires_at, deadline_at, unique_key, limit_key, parent_job_id, metadata::json, log_file_path, awaits_settings
     FROM moved
 ), stories AS (
     INSERT INTO longshore.story (

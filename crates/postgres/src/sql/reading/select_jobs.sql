@@ -7,7 +7,7 @@ SELECT j.id, j.job_type, j.job_data::text, at.status, j.priority, j.created_at,
        CASE at.status WHEN 'dead_letter' THEN at.ended_at END, j.queue,
        COALESCE(at.ready_at, j.run_at, j.created_at), COALESCE(at.claim_number, s.claim_number, 0),
        COALESCE(s.crash_count, 0), j.max_crashes, COALESCE(s.deferral_count, 0), j.max_deferrals, j.unique_key,
-       at.cancel_requested_at,
+       j.limit_key, at.cancel_requested_at,
        -- A claim leaves the progress of the attempt before in place.
        CASE WHEN s.claim_number = COALESCE(at.claim_number, s.claim_number) THEN s.progress END,
        CASE WHEN s.claim_number = COALESCE(at.claim_number, s.claim_number) THEN s.progress_message END,

@@ -1,7 +1,12 @@
--- The rows are locked, so a ready one is still where it was found.
+-- The rows are locked, so a ready one is still where it was found: $1 in `ready` itself, $4 in a lane.
 WITH ready AS (
-    DELETE FROM longshore.ready
+    DELETE FROM ONLY longshore.ready
     WHERE ctid = ANY($1::text[]::tid[])
+    RETURNING id
+),
+laned AS (
+    DELETE FROM longshore.laned
+    WHERE ctid = ANY($4::text[]::tid[])
     RETURNING id
 ),
 later AS (
@@ -24,5 +29,5 @@ ended AS (
     WHERE id = ANY($3)
     RETURNING id
 )
-SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM later) + (SELECT count(*) FROM blocked)
+SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM laned) + (SELECT count(*) FROM later) + (SELECT count(*) FROM blocked)
        + (SELECT count(*) FROM running) + (SELECT count(*) FROM ended)

@@ -8,7 +8,8 @@ WITH pending AS (
         ORDER BY id
     ) AS j
     CROSS JOIN LATERAL (
-        SELECT id, ctid::text AS place, again, ready_at, has_story
+        SELECT id, CASE WHEN tableoid = 'longshore.laned'::regclass THEN 'lane' ELSE '' END || ctid::text AS place, again,
+               ready_at, has_story
         FROM longshore.ready
         WHERE job_type = j.job_type
           AND queue = j.queue

@@ -1,13 +1,13 @@
--- Creates jobs with unique keys or parents, in the order of the arrays. Gives the id of each, and what became of those that
--- met another job.
+-- Creates jobs with unique keys, parents or limit keys, in the order of the arrays. Gives the id of each, and what became
+-- of those that met another job.
 SELECT e.id, e.duplicate
 FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::bigint[], $7::integer[], $8::integer[],
     $9::integer[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::bigint[], $16::text[],
-    $17::text[]
+    $17::text[], $18::text[]
 ) WITH ORDINALITY AS t (
     job_type, job_data, queue, priority, at, delay_ms, max_retries, max_crashes, max_deferrals, timeout_ms,
-    expires_in_ms, deadline_in_ms, metadata, unique_key, parent_job_id, on_duplicate, unique_while, place
+    expires_in_ms, deadline_in_ms, metadata, unique_key, parent_job_id, limit_key, on_duplicate, unique_while, place
 )
 CROSS JOIN LATERAL longshore.enqueue_or_meet(
     job_type => t.job_type,
@@ -26,6 +26,7 @@ CROSS JOIN LATERAL longshore.enqueue_or_meet(
     deadline_at => longshore.now() + t.deadline_in_ms * interval '1 millisecond',
     max_crashes => t.max_crashes,
     max_deferrals => t.max_deferrals,
-    metadata => t.metadata::json
+    metadata => t.metadata::json,
+    limit_key => t.limit_key
 ) AS e
 ORDER BY t.place

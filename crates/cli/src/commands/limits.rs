@@ -1,0 +1,165 @@
+use longshore::limits::{LimitRow, LimitRule, LimitScope, LimitSelection, LimitSource, LimitSubject};
+use longshore_core::{Rate, Timestamp};
+use serde::Serialize;
+
+use crate::arguments::{LimitsArguments, LimitsCommand, SetArguments};
+use crate::context::Context;
+use crate::database::{Database, Prepare};
+use crate::error_report::command_error::CommandError;
+use crate::exit::Exit;
+use crate::output::quoted::argument;
+use crate::output::relative_time::relative;
+use crate::output::table::Table;
+
+/// How many limits a list without a number has.
+const LISTED_MAX: u32 = 1000;
+
+/// Runs `longshore limits`.
+pub(crate) fn run(context: &Context, arguments: LimitsArguments) -> anyhow::Result<Exit> {
+    match arguments.command.unwrap_or(LimitsCommand::List { saturated: false, limit: LISTED_MAX }) {
+        LimitsCommand::List { saturated, limit } => context.block_on(list(context, saturated, limit)),
+        LimitsCommand::Show(of) => context.block_on(show(context, of.subject())),
+        LimitsCommand::Set(arguments) => context.block_on(set(context, *arguments)),
+        LimitsCommand::Unset(of) => context.block_on(unset(context, of.subject())),
+    }
+}
+
+/// The limits in JSON.
+#[derive(Serialize)]
+struct Listed {
+    limits: Vec<LimitRow>,
+}
+
+/// The result of a change in JSON.
+#[derive(Serialize)]
+struct Changed<'a> {
+    scope: LimitScope,
+    name: &'a str,
+    changed: bool,
+    limits: Vec<LimitRow>,
+}
+
+async fn list(context: &Context, saturated: bool, limit: u32) -> anyhow::Result<Exit> {
+    let database = Database::open(context, Prepare::Nothing).await?;
+    let selection = if saturated { LimitSelection::Saturated } else { LimitSelection::All };
+    let limits = database.queue().limits().list(selection, limit as usize).await?;
+    let is_empty = limits.is_empty();
+    let listed = Listed { limits };
+    context.output.result(&listed, |output| output.table(&table(&listed.limits, context.now())))?;
+    if is_empty && context.output.format() == crate::output::Format::Words {
+        context.output.note(match saturated {
+            true => "no limit keeps a job from starting",
+            false => "there is no limit; declare one under [jobs.TYPE] or [queues.NAME] in longshore.toml, or set one",
+        });
+    }
+    Ok(database.exit_when_shown(context))
+}
+
+async fn show(context: &Context, subject: LimitSubject) -> anyhow::Result<Exit> {
+    let database = Database::open(context, Prepare::Nothing).await?;
+    let limits = of(&database, &subject).await?;
+    if limits.is_empty() {
+        return Err(CommandError::NoSuchLimit { subject: subject.to_string() }.into());
+    }
+    let listed = Listed { limits };
+    context.output.result(&listed, |output| output.table(&table(&listed.limits, context.now())))?;
+    Ok(Exit::Done)
+}
+
+async fn set(context: &Context, arguments: SetArguments) -> anyhow::Result<Exit> {
+    let subject = arguments.subject.subject();
+    let rule = LimitRule {
+        concurrency: arguments.concurrency,
+        rate: arguments.rate,
+        burst: arguments.burst,
+        key: arguments.key,
+        key_concurrency: arguments.key_concurrency,
+        key_rate: arguments.key_rate,
+        weights: arguments.weight.into_iter().collect(),
+    };
+    let database = Database::open(context, Prepare::Nothing).await?;
+    let changed = database.queue().limits().set(subject.clone(), rule).await?;
+    let done = format!("the limit of {subject} is set; it holds until `longshore limits unset {}`", flag(&subject));
+    tell(context, &database, &subject, changed, &done).await
+}
+
+async fn unset(context: &Context, subject: LimitSubject) -> anyhow::Result<Exit> {
+    let database = Database::open(context, Prepare::Nothing).await?;
+    let changed = database.queue().limits().unset(subject.clone()).await?;
+    let rest = of(&database, &subject).await?;
+    let done = match (changed, rest.iter().any(|row| row.source == Some(LimitSource::Config))) {
+        (false, _) => format!("{subject} has no limit"),
+        (true, true) => format!("the configured limit of {subject} holds again"),
+        (true, false) => format!("{subject} has no limit any more"),
+    };
+    tell(context, &database, &subject, changed, &done).await
+}
+
+async fn tell(
+    context: &Context,
+    database: &Database,
+    subject: &LimitSubject,
+    changed: bool,
+    done: &str,
+) -> anyhow::Result<Exit> {
+    let scope = match subject {
+        LimitSubject::Queue(_) => LimitScope::Queue,
+        LimitSubject::Type(_) => LimitScope::Type,
+    };
+    let mut limits = CommandError::after(done, of(database, subject).await)?;
+    limits.retain(|row| row.scope != LimitScope::Key);
+    let answer = Changed { scope, name: subject.name(), changed, limits };
+    CommandError::after(done, context.output.result(&answer, |output| output.line(done)))?;
+    Ok(Exit::Done)
+}
+
+async fn of(database: &Database, subject: &LimitSubject) -> anyhow::Result<Vec<LimitRow>> {
+    let selection = LimitSelection::Of(subject.clone());
+    Ok(database.queue().limits().list(selection, LISTED_MAX as usize).await?)
+}
+
+fn flag(subject: &LimitSubject) -> String {
+    match subject {
+        LimitSubject::Queue(name) => format!("--queue {}", argument(name)),
+        LimitSubject::Type(name) => format!("--type {}", argument(name)),
+    }
+}
+
+fn table(limits: &[LimitRow], now: Timestamp) -> Table {
+    let mut table =
+        Table::new(&["SCOPE", "NAME", "KEY", "RUNNING", "LIMIT", "WAITING", "RATE", "OPENS", "WEIGHT", "SOURCE"]);
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    for limit in limits {
+        let rate = limit.rate.map(|rate| match limit.burst {
+            Some(burst) if burst > 1 => format!("{rate}, burst {burst}"),
+            _ => Rate::to_string(&rate),
+        });
+        let source = match limit.source {
+            Some(LimitSource::Config) => "config",
+            Some(LimitSource::Manual) => "by hand",
+            None => "slow down",
+        };
+        table.row(&[
+            match limit.scope {
+                LimitScope::Queue => "queue",
+                LimitScope::Type => "type",
+                LimitScope::Key => "key",
+            }
+            .to_owned(),
+            limit.name.clone(),
+            or_dash(limit.key.clone()),
+            limit.running.to_string(),
+            or_dash(limit.concurrency.map(|concurrency| concurrency.to_string())),
+            if limit.waiting >= u64::from(LimitRow::WAITING_MAX) {
+                format!("{}+", limit.waiting)
+            } else {
+                limit.waiting.to_string()
+            },
+            or_dash(rate),
+            or_dash(limit.opens_at.map(|at| relative(at, now))),
+            or_dash(limit.weight.map(|weight| weight.to_string())),
+            source.to_owned(),
+        ]);
+    }
+    table.right(&[3, 4, 5]).text(&[1, 2]).optional(&[2, 6, 7, 8])
+}

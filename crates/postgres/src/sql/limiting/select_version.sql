@@ -1,0 +1,2 @@
+SELECT version, longshore.now() AS now
+FROM longshore.limit_version
